@@ -1,0 +1,57 @@
+# Everything runs from virtual environments that this file makes from the hash-pinned locks.
+# `make demo` needs requirements.lock; all else needs requirements-dev.lock.
+
+PYTHON ?= python3
+RUN_VENV := .venv-demo
+DEV_VENV := .venv
+SOURCES := bot pki vpn storage demo
+# pip is told the versions and their hashes; nothing else may come in.
+INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes -r
+LINK := -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+
+.PHONY: demo tour test lint types imports unit bench lock clean
+
+demo: $(RUN_VENV)/ready
+	$(RUN_VENV)/bin/vpnbot demo $(ARGS)
+
+tour: $(RUN_VENV)/ready
+	$(RUN_VENV)/bin/vpnbot demo --tour
+
+test: lint types imports unit
+
+lint: $(DEV_VENV)/ready
+	$(DEV_VENV)/bin/ruff check .
+	$(DEV_VENV)/bin/ruff format --check .
+
+types: $(DEV_VENV)/ready
+	$(DEV_VENV)/bin/mypy
+
+imports: $(DEV_VENV)/ready
+	$(DEV_VENV)/bin/lint-imports --no-cache
+
+unit: $(DEV_VENV)/ready
+	rm -f .coverage .coverage.*
+	$(DEV_VENV)/bin/coverage run -m pytest $(ARGS)
+	$(DEV_VENV)/bin/coverage combine --quiet
+	$(DEV_VENV)/bin/coverage report
+
+bench: $(DEV_VENV)/ready
+	$(DEV_VENV)/bin/python -m tests.bench
+
+lock: $(DEV_VENV)/ready
+	sh tests/lock.sh
+
+clean:
+	rm -rf $(RUN_VENV) $(DEV_VENV) .coverage .coverage.* build *.egg-info
+
+$(RUN_VENV)/ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(RUN_VENV)
+	$(RUN_VENV)/bin/python $(INSTALL) requirements.lock
+	$(RUN_VENV)/bin/python $(LINK)
+	touch $@
+
+$(DEV_VENV)/ready: requirements-dev.lock pyproject.toml
+	$(PYTHON) -m venv $(DEV_VENV)
+	$(DEV_VENV)/bin/python $(INSTALL) requirements-dev.lock
+	$(DEV_VENV)/bin/python $(LINK)
+	touch $@
