@@ -1,0 +1,180 @@
+"""The certificate authority: issues certificates and signs CRLs. Writes nothing anywhere."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from pki.crl import Revocation, crl_builder
+from pki.errors import AuthorityEndsSooner
+from pki.key_ids import AuthorityKey, AuthorityPublicKey, authority_key_id
+from pki.keys import KeyAlgorithm, LeafKey, generate_key, matching_algorithm, signing_hash
+from pki.profiles import CA, CLIENT, CertificateProfile, server_profile, with_profile
+from pki.serial import SerialNumber
+
+# Phones and laptops whose clock lags by this much can use their profile at once.
+CLOCK_LAG = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedCertificate:
+    """A certificate with its key: PKCS#8, unencrypted. The key exists nowhere else."""
+
+    serial: SerialNumber
+    certificate_pem: str
+    private_key_pem: str = field(repr=False)
+
+
+class Authority:
+    """A CA whose key is open. Made by `pki.authority_files`; keep it no longer than needed."""
+
+    def __init__(self, certificate: x509.Certificate, key: AuthorityKey) -> None:
+        self.certificate = certificate
+        self._key = key
+
+    @property
+    def certificate_pem(self) -> str:
+        return self.certificate.public_bytes(Encoding.PEM).decode("ascii")
+
+    def issue_client(
+        self,
+        *,
+        common_name: str,
+        serial: SerialNumber,
+        not_before: datetime,
+        not_after: datetime,
+        algorithm: KeyAlgorithm | None = None,
+    ) -> IssuedCertificate:
+        """A certificate, with a fresh key, that a client shows to a server.
+
+        With an RSA key it takes tenths of a second; see `generate_key`.
+
+        Args:
+            common_name: 1 to 64 bytes.
+            serial: recorded by the caller before this call.
+            not_before: aware; CLOCK_LAG is subtracted here.
+            not_after: aware.
+            algorithm: of the fresh key; where none is given, the one that matches the CA.
+
+        Raises:
+            AuthorityEndsSooner: the CA ends before `not_after`.
+            ValueError: the times are naive or in the wrong order, or the name does not fit.
+        """
+        period = (not_before, not_after)
+        return self._issue(lambda _: CLIENT, algorithm, common_name, serial, period)
+
+    def issue_server(
+        self,
+        *,
+        common_name: str,
+        serial: SerialNumber,
+        not_before: datetime,
+        not_after: datetime,
+        algorithm: KeyAlgorithm | None = None,
+    ) -> IssuedCertificate:
+        """A certificate that a server shows to its clients. As `issue_client` in all else."""
+        period = (not_before, not_after)
+        return self._issue(server_profile, algorithm, common_name, serial, period)
+
+    def sign_crl(self, *, number: int, revocations: Iterable[Revocation], now: datetime) -> bytes:
+        """A CRL in PEM, valid from CRL_BACKDATE before `now` until CRL_LIFETIME after it.
+
+        The number must be higher than that of every CRL before (RFC 5280, 5.2.3).
+        """
+        _require_aware(now)
+        builder = crl_builder(self.certificate, number=number, revocations=revocations, now=now)
+        return builder.sign(self._key, signing_hash(self._key)).public_bytes(Encoding.PEM)
+
+    def _issue(
+        self,
+        profile_for: Callable[[AuthorityPublicKey], CertificateProfile],
+        algorithm: KeyAlgorithm | None,
+        common_name: str,
+        serial: SerialNumber,
+        period: tuple[datetime, datetime],
+    ) -> IssuedCertificate:
+        not_before, not_after = period
+        _require_aware(not_before, not_after)
+        self._require_outlives(not_after)
+        key = generate_key(algorithm or matching_algorithm(self.certificate))
+        profile = profile_for(key.public_key())
+        builder = _certificate(
+            x509.CertificateBuilder(issuer_name=self.certificate.subject),
+            subject=x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)]),
+            public_key=key.public_key(),
+            serial=serial,
+            period=(not_before - CLOCK_LAG, not_after),
+        ).add_extension(authority_key_id(self.certificate), critical=False)
+        certificate = with_profile(builder, profile).sign(self._key, signing_hash(self._key))
+        return IssuedCertificate(
+            serial=serial,
+            certificate_pem=certificate.public_bytes(Encoding.PEM).decode("ascii"),
+            private_key_pem=_private_pem(key),
+        )
+
+    def _require_outlives(self, not_after: datetime) -> None:
+        end = self.certificate.not_valid_after_utc
+        if not_after > end:
+            raise AuthorityEndsSooner(
+                f"The CA ends on {end:%Y-%m-%d}, before this certificate would;"
+                " choose an earlier end or make a new CA."
+            )
+
+
+def self_signed(
+    key: ec.EllipticCurvePrivateKey,
+    *,
+    common_name: str,
+    serial: SerialNumber,
+    now: datetime,
+    lifetime: timedelta,
+) -> x509.Certificate:
+    """A CA's own certificate, backdated by CLOCK_LAG.
+
+    Raises:
+        ValueError: `now` is naive, or the name is empty or longer than 64 bytes.
+    """
+    _require_aware(now)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    builder = _certificate(
+        x509.CertificateBuilder(issuer_name=name),
+        subject=name,
+        public_key=key.public_key(),
+        serial=serial,
+        period=(now - CLOCK_LAG, now + lifetime),
+    )
+    return with_profile(builder, CA).sign(key, signing_hash(key))
+
+
+def _certificate(
+    builder: x509.CertificateBuilder,
+    *,
+    subject: x509.Name,
+    public_key: AuthorityPublicKey,
+    serial: SerialNumber,
+    period: tuple[datetime, datetime],
+) -> x509.CertificateBuilder:
+    not_before, not_after = period
+    return (
+        builder.subject_name(subject)
+        .public_key(public_key)
+        .serial_number(serial)
+        .not_valid_before(not_before)
+        .not_valid_after(not_after)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+    )
+
+
+def _private_pem(key: LeafKey) -> str:
+    # Accepted: without a passphrase, since it travels in the profile that it would protect.
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return pem.decode("ascii")
+
+
+def _require_aware(*times: datetime) -> None:
+    if any(time.tzinfo is None for time in times):
+        raise ValueError("Times need a time zone.")

@@ -1,0 +1,235 @@
+"""Certificate revocation lists: what goes in, and what is read back from a server."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+
+from pki.errors import DamagedCrl, ForeignCrl
+from pki.key_ids import authority_key_id, authority_public_key
+from pki.serial import SerialNumber
+
+# An expired CRL shuts everybody out, so it lives for a week and is signed again every day.
+CRL_LIFETIME = timedelta(days=7)
+# A CRL from the future shuts everybody out too: this is how far a server's clock may lag.
+CRL_BACKDATE = timedelta(minutes=10)
+
+_PEM_BEGIN = b"-----BEGIN "
+
+
+class RevocationReason(StrEnum):
+    """Those of RFC 5280, 5.3.1, but for removeFromCRL, which takes a revocation back.
+
+    The last four happen to no certificate of ours; a CA that was taken over may have used them.
+    """
+
+    KEY_COMPROMISE = "key_compromise"
+    SUPERSEDED = "superseded"
+    CESSATION_OF_OPERATION = "cessation_of_operation"
+    AFFILIATION_CHANGED = "affiliation_changed"
+    UNSPECIFIED = "unspecified"
+    CA_COMPROMISE = "ca_compromise"
+    CERTIFICATE_HOLD = "certificate_hold"
+    PRIVILEGE_WITHDRAWN = "privilege_withdrawn"
+    AA_COMPROMISE = "aa_compromise"
+
+
+_FLAGS = {
+    RevocationReason.KEY_COMPROMISE: x509.ReasonFlags.key_compromise,
+    RevocationReason.SUPERSEDED: x509.ReasonFlags.superseded,
+    RevocationReason.CESSATION_OF_OPERATION: x509.ReasonFlags.cessation_of_operation,
+    RevocationReason.AFFILIATION_CHANGED: x509.ReasonFlags.affiliation_changed,
+    RevocationReason.CA_COMPROMISE: x509.ReasonFlags.ca_compromise,
+    RevocationReason.CERTIFICATE_HOLD: x509.ReasonFlags.certificate_hold,
+    RevocationReason.PRIVILEGE_WITHDRAWN: x509.ReasonFlags.privilege_withdrawn,
+    RevocationReason.AA_COMPROMISE: x509.ReasonFlags.aa_compromise,
+}
+
+_REASONS = {flag: reason for reason, flag in _FLAGS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """One entry of a CRL. `revoked_at` is aware."""
+
+    serial: SerialNumber
+    revoked_at: datetime
+    reason: RevocationReason
+
+
+@dataclass(frozen=True, slots=True)
+class CrlFacts:
+    """What a CRL says. The dates are aware, in UTC; whether they fit is the caller's to judge."""
+
+    number: int
+    this_update: datetime
+    next_update: datetime
+    serials: frozenset[SerialNumber]
+
+
+def must_list(
+    *, not_after: datetime, revoked_at: datetime, last_published: datetime | None
+) -> bool:
+    """Whether a revoked certificate still has to be on the next CRL.
+
+    It may be left out once it has been on a CRL that was published after the certificate's end
+    and after the revocation (RFC 5280, 3.3). For a server whose clock lags the end comes later: by
+    CRL_BACKDATE at most, because with more than that it refuses the CRL and everybody with it.
+
+    Args:
+        not_after: the certificate's end.
+        revoked_at: when it was revoked.
+        last_published: when every server last had a CRL with this entry; None for never.
+    """
+    if last_published is None:
+        return True
+    return last_published <= max(not_after + CRL_BACKDATE, revoked_at)
+
+
+def crl_builder(
+    issuer: x509.Certificate, *, number: int, revocations: Iterable[Revocation], now: datetime
+) -> x509.CertificateRevocationListBuilder:
+    """A complete CRL of version 2, but for the signature (RFC 5280, 5).
+
+    Where a serial comes more than once, its earliest revocation counts.
+    """
+    this_update = now - CRL_BACKDATE
+    latest_first = sorted(revocations, key=lambda entry: entry.revoked_at, reverse=True)
+    earliest = {entry.serial: entry for entry in latest_first}
+    # All entries at once: the builder's add_revoked_certificate copies its list on each call.
+    entries = [_entry(entry, this_update) for entry in earliest.values()]
+    return (
+        x509.CertificateRevocationListBuilder(revoked_certificates=entries)
+        .issuer_name(issuer.subject)
+        .last_update(this_update)
+        .next_update(now + CRL_LIFETIME)
+        .add_extension(authority_key_id(issuer), critical=False)
+        .add_extension(x509.CRLNumber(number), critical=False)
+    )
+
+
+def _entry(revocation: Revocation, this_update: datetime) -> x509.RevokedCertificate:
+    # The list is backdated, and must not speak of revocations that come after it. The next
+    # day's list has the true date.
+    date = min(revocation.revoked_at, this_update)
+    builder = x509.RevokedCertificateBuilder().serial_number(revocation.serial)
+    builder = builder.revocation_date(date)
+    flag = _FLAGS.get(revocation.reason)
+    if flag is not None:  # RFC 5280, 5.3.1: 'unspecified' is said by leaving the reason out
+        builder = builder.add_extension(x509.CRLReason(flag), critical=False)
+    return builder.build()
+
+
+def read_crl(pem: bytes, issuer: x509.Certificate) -> CrlFacts:
+    """Reads a CRL and checks that OpenVPN will heed it for this CA's certificates.
+
+    (1) The file is one whole CRL: OpenVPN would load several, and judge by any of them.
+    (2) It has a number, an end, and no critical extension, which would narrow what it speaks of.
+    (3) It names this CA as its issuer, and this CA's key has signed it.
+    (4) It names the key by nothing but its identifier; see `authority_key_id`.
+
+    Raises:
+        DamagedCrl: (1) or (2) fails.
+        ForeignCrl: (3) or (4) fails.
+        DamagedAuthority: `issuer` has a kind of key that signs nothing here.
+    """
+    crl = _parse(pem)  # (1)
+    try:
+        facts = _facts(crl)  # (2)
+        _check_signer(crl, issuer)  # (3)
+        _check_key_id(crl.extensions, issuer)  # (4)
+    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+        raise DamagedCrl("The CRL cannot be read; publish it again.") from error
+    return facts
+
+
+def read_revocations(pem: bytes, issuer: x509.Certificate) -> tuple[Revocation, ...]:
+    """The entries of a CRL, once it has passed every check of `read_crl`.
+
+    A reason that none of ours stands for is given as UNSPECIFIED: revoked it is all the same.
+
+    Raises:
+        DamagedCrl, ForeignCrl, DamagedAuthority: as by `read_crl`, or an entry cannot be read.
+    """
+    read_crl(pem, issuer)
+    try:
+        return tuple(revocation_of(entry) for entry in _parse(pem))
+    except (ValueError, x509.DuplicateExtension) as error:
+        raise DamagedCrl("An entry of the CRL cannot be read; publish it again.") from error
+
+
+def revocation_of(entry: x509.RevokedCertificate) -> Revocation:
+    """An entry of any CRL, with the same care for its reason.
+
+    Raises:
+        ValueError, x509.DuplicateExtension: the entry cannot be read.
+    """
+    return Revocation(
+        serial=SerialNumber(entry.serial_number),
+        revoked_at=entry.revocation_date_utc,
+        reason=_REASONS.get(reason_flag(entry), RevocationReason.UNSPECIFIED),
+    )
+
+
+def reason_flag(entry: x509.RevokedCertificate) -> x509.ReasonFlags:
+    """The reason as it stands there. Raises as `revocation_of` does."""
+    try:
+        return entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
+    except x509.ExtensionNotFound:
+        return x509.ReasonFlags.unspecified
+
+
+def crl_number(pem: bytes) -> int | None:
+    """The number that a file claims to have, or None. Nothing is checked: only to be told."""
+    try:
+        return _number(_parse(pem).extensions)
+    except (DamagedCrl, ValueError, x509.DuplicateExtension):
+        return None
+
+
+def _parse(pem: bytes) -> x509.CertificateRevocationList:
+    if pem.count(_PEM_BEGIN) != 1:
+        raise DamagedCrl("The file does not hold exactly one CRL; publish it again.")
+    try:
+        return x509.load_pem_x509_crl(pem)
+    except (ValueError, x509.InvalidVersion) as error:
+        raise DamagedCrl("The file is not a whole CRL; publish it again.") from error
+
+
+def _facts(crl: x509.CertificateRevocationList) -> CrlFacts:
+    if crl.next_update_utc is None:
+        raise DamagedCrl("The CRL has no end; publish it again.")
+    if any(extension.critical for extension in crl.extensions):
+        raise DamagedCrl("The CRL speaks of some certificates only; publish it again.")
+    return CrlFacts(
+        number=_number(crl.extensions),
+        this_update=crl.last_update_utc,
+        next_update=crl.next_update_utc,
+        serials=frozenset(SerialNumber(entry.serial_number) for entry in crl),
+    )
+
+
+def _number(extensions: x509.Extensions) -> int:
+    try:
+        return extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    except x509.ExtensionNotFound as error:
+        raise DamagedCrl("The CRL has no number; publish it again.") from error
+
+
+def _check_signer(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> None:
+    if crl.issuer != issuer.subject:
+        raise ForeignCrl("The CRL was issued by another CA; publish ours.")
+    if not crl.is_signature_valid(authority_public_key(issuer)):
+        raise ForeignCrl("The CRL was not signed with this CA's key; publish it again.")
+
+
+def _check_key_id(extensions: x509.Extensions, issuer: x509.Certificate) -> None:
+    try:
+        found = extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        return  # OpenVPN then goes by the issuer's name, which has been compared
+    if found != authority_key_id(issuer):
+        raise ForeignCrl("The CRL names its CA in a way that OpenVPN may not match; publish ours.")

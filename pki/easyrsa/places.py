@@ -1,0 +1,129 @@
+"""Where easy-rsa keeps what. Links are followed, as easy-rsa itself does."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from pki.easyrsa.values import Layout
+from pki.errors import DamagedPki
+
+_INDEX = "index.txt"
+_AUTHORITY = "ca.crt"
+_KEY = "ca.key"
+_CRL = "crl.pem"
+
+
+class Shelf(StrEnum):
+    """What easy-rsa means by putting a certificate there."""
+
+    ISSUED = "issued"
+    RENEWED = "renewed"
+    REVOKED = "revoked"
+
+
+# Of all versions from 3.0 to 3.2: the folder, what it means, and how the names end.
+_CERTIFICATES3 = (
+    ("issued", Shelf.ISSUED, ".crt"),
+    ("certs_by_serial", Shelf.ISSUED, ".pem"),
+    ("renewed/issued", Shelf.RENEWED, ".crt"),
+    ("renewed/certs_by_serial", Shelf.RENEWED, ".crt"),
+    ("expired", Shelf.RENEWED, ".crt"),
+    ("revoked/certs_by_serial", Shelf.REVOKED, ".crt"),
+)
+_KEYS3 = (
+    ".",
+    "private",
+    "inline",
+    "inline/private",
+    "renewed/private",
+    "renewed/private_by_serial",
+    "revoked/private_by_serial",
+)
+_KEY_ENDINGS = frozenset({".key", ".p8", ".p1", ".creds", ".inline", ".ovpn"})
+_HEX = frozenset("0123456789abcdefABCDEF")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    folder: Path
+    layout: Layout
+
+    @property
+    def index(self) -> Path:
+        return self.folder / _INDEX
+
+    @property
+    def authority(self) -> Path:
+        return self.folder / _AUTHORITY
+
+    @property
+    def key(self) -> Path:
+        return self._private / _KEY
+
+    @property
+    def crl(self) -> Path:
+        return self.folder / _CRL
+
+    @property
+    def _private(self) -> Path:
+        return self.folder / "private" if self.layout is Layout.EASYRSA3 else self.folder
+
+    def certificates(self) -> list[tuple[Path, Shelf]]:
+        """Every file that should hold a certificate that this CA issued, in a settled order."""
+        if self.layout is Layout.EASYRSA2:
+            return [(path, Shelf.ISSUED) for path in _files(self.folder) if _is_issued2(path)]
+        return [
+            (path, shelf)
+            for name, shelf, ending in _CERTIFICATES3
+            for path in _files(self.folder / name)
+            if path.suffix == ending
+        ]
+
+    def keys(self) -> list[Path]:
+        """Every file that may hold a private key in PEM, but for the CA's own."""
+        folders = (".",) if self.layout is Layout.EASYRSA2 else _KEYS3
+        return [
+            path
+            for name in folders
+            for path in _files(self.folder / name)
+            if path.suffix in _KEY_ENDINGS and path != self.key
+        ]
+
+
+def find(folder: Path) -> Places:
+    """Tells the two layouts apart.
+
+    Raises:
+        DamagedPki: the folder is neither, or a file of the CA is missing.
+    """
+    if not (folder / _INDEX).is_file():
+        raise DamagedPki(f"{folder} holds no {_INDEX}, so it is no PKI of easy-rsa{_hint(folder)}")
+    is_sorted = (folder / "private").is_dir() or (folder / "issued").is_dir()
+    places = Places(folder, Layout.EASYRSA3 if is_sorted else Layout.EASYRSA2)
+    for path in (places.authority, places.key):
+        if not path.is_file():
+            raise DamagedPki(f"{path} is missing; restore it from a backup, or copy it there.")
+    return places
+
+
+def _hint(folder: Path) -> str:
+    for name in ("pki", "keys", "easy-rsa/pki", "easy-rsa/keys"):
+        if (folder / name / _INDEX).is_file():
+            return f"; give {folder / name} instead."
+    return "; give the folder that holds it, often named pki or keys."
+
+
+def _is_issued2(path: Path) -> bool:
+    if path.suffix == ".crt":
+        return path.name != _AUTHORITY
+    return path.suffix == ".pem" and set(path.stem) <= _HEX  # 0A.pem, but not dh2048.pem
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    if not folder.is_dir():
+        return
+    with os.scandir(folder) as entries:  # tells files apart without asking for each
+        names = sorted(entry.name for entry in entries if entry.is_file())
+    yield from (folder / name for name in names)

@@ -1,0 +1,240 @@
+"""Reads a PKI of easy-rsa. Writes nothing, and needs no passphrase."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from pki.easyrsa import subject
+from pki.easyrsa.certificates import Found, read_certificates
+from pki.easyrsa.findings import Material, difference, findings
+from pki.easyrsa.index import Row, parse_index
+from pki.easyrsa.old_crl import read_old_crl
+from pki.easyrsa.places import find
+from pki.easyrsa.private_keys import clear_blocks, key_block, read_clear_keys
+from pki.easyrsa.values import EasyRsaPki, Entry
+from pki.errors import DamagedPki, PassphraseNeeded, UnfitAuthority, WrongPassphrase
+from pki.fitness import check_certificate, fitting_key
+from pki.key_ids import AuthorityKey
+from pki.passphrase import passphrase_bytes
+from pki.serial import SerialNumber
+
+# How much is done, and of how much.
+Progress = Callable[[int, int], None]
+
+_PEM_CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
+_STEP = 500
+
+T = TypeVar("T")
+
+
+def read_pki(folder: Path, *, now: datetime, progress: Progress | None = None) -> EasyRsaPki:
+    """Reads all of it: some seconds for tens of thousands of certificates, so in a thread.
+
+    (1) The CA's certificate, which must be one that can be taken over. (2) The index, which
+    decides who is valid and who is revoked. (3) The certificates' files, for what the index does
+    not say; where one says otherwise, the index stands, and there is a finding. (4) The old CRL,
+    whose signature must be the CA's. (5) The private keys' files, only to see which lie in clear.
+
+    Args:
+        folder: easy-rsa 3's `pki`, or easy-rsa 2's `keys`.
+        now: aware.
+        progress: called now and then with files and lines done, and their number.
+
+    Raises:
+        DamagedPki: a file is missing, cannot be read, or contradicts another one.
+        UnfitAuthority: the CA cannot go on as ours.
+    """
+    with _told():
+        return _read(folder, now, progress or _nobody)
+
+
+def open_key(pki: EasyRsaPki, passphrase: str | None) -> AuthorityKey:
+    """The CA's key, once it is certain that it fits the CA's certificate.
+
+    A passphrase that is not needed is not looked at.
+
+    Raises:
+        PassphraseNeeded: the key is encrypted, and there is no passphrase.
+        WrongPassphrase: it does not open the key.
+        UnfitAuthority: another certificate's key, or of a kind that signs nothing here.
+        DamagedPki: the key cannot be read.
+    """
+    with _told():
+        block = _authority_key(pki.key_path)
+    if not pki.key_is_encrypted:
+        key = _clear_key(block, pki.key_path)
+    elif passphrase is None:
+        raise PassphraseNeeded(f"{pki.key_path} needs its passphrase; give it.")
+    else:
+        key = _encrypted_key(block, passphrase, pki.key_path)
+    return fitting_key(pki.certificate, key)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What the system refuses is told as an error of ours."""
+    try:
+        yield
+    except PermissionError as error:
+        raise DamagedPki(
+            f"{error.filename} may not be read by this account; run it as root."
+        ) from error
+    except OSError as error:
+        raise DamagedPki(f"{error.filename} cannot be read ({error.strerror}).") from error
+
+
+def _read(folder: Path, now: datetime, progress: Progress) -> EasyRsaPki:
+    places = find(folder)
+    authority = _authority(places.authority)  # (1)
+    key = _authority_key(places.key)
+    index = places.index.read_bytes()
+    certificate_files, key_files = places.certificates(), places.keys()
+    counted = _Counted(progress, index.count(b"\n") + len(certificate_files) + len(key_files))
+    rows = list(counted.each(parse_index(index, places.index)))  # (2)
+    read = list(counted.each(read_certificates(certificate_files, authority)))  # (3)
+    found = [each for each in read if isinstance(each, Found)]
+    fitting, differing = _compared(rows, found, authority)
+    material = Material(
+        now=now,
+        authority=authority,
+        entries=[_entry(row, fitting.get(row.serial)) for row in rows],
+        found=found,
+        fitting=fitting,
+        differing=differing,
+        unreadable=[each for each in read if isinstance(each, Path)],
+        crl=read_old_crl(places.crl, authority),  # (4)
+        keys=[held for held in counted.each(read_clear_keys(key_files)) if held],  # (5)
+    )
+    counted.finish()
+    return EasyRsaPki(
+        folder=folder,
+        layout=places.layout,
+        certificate=authority,
+        key_path=places.key,
+        key_is_encrypted=not clear_blocks(key),
+        entries=tuple(material.entries),
+        crl=material.crl,
+        findings=findings(material),
+    )
+
+
+def _nobody(_done: int, _total: int) -> None:
+    """Where no progress is shown."""
+
+
+class _Counted:
+    """Tells how far it has come, but not at each step: that would cost more than the steps."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress = progress
+        self._total = total
+        self._done = 0
+
+    def each(self, things: Iterable[T]) -> Iterator[T]:
+        for thing in things:
+            yield thing
+            self._done += 1
+            if self._done % _STEP == 0:
+                self._progress(min(self._done, self._total), self._total)
+
+    def finish(self) -> None:
+        self._progress(self._total, self._total)
+
+
+def _authority(path: Path) -> x509.Certificate:
+    content = path.read_bytes()
+    count = content.count(_PEM_CERTIFICATE)
+    if count > 1:
+        raise DamagedPki(
+            f"{path} holds {count} certificates; leave the one that belongs to the CA's key."
+        )
+    try:
+        certificate = x509.load_pem_x509_certificate(content)
+    except (ValueError, x509.InvalidVersion) as error:
+        raise DamagedPki(f"{path} is not a certificate; restore it from a backup.") from error
+    try:
+        check_certificate(certificate)
+    except UnfitAuthority as error:
+        raise UnfitAuthority(f"{path}: {error}") from error
+    return certificate
+
+
+def _authority_key(path: Path) -> bytes:
+    block = key_block(path.read_bytes())
+    if block is None:
+        raise DamagedPki(f"{path} holds no private key in PEM; restore it from a backup.")
+    return block
+
+
+def _compared(
+    rows: Sequence[Row], found: Sequence[Found], authority: x509.Certificate
+) -> tuple[Mapping[SerialNumber, Found], Sequence[tuple[Found, str]]]:
+    """The files that agree with the index, by serial, and the others with what they say."""
+    by_serial = {row.serial: row for row in rows}
+    fitting: dict[SerialNumber, Found] = {}
+    differing: list[tuple[Found, str]] = []
+    for each in found:
+        row = by_serial.get(each.serial)
+        if row is None:
+            continue
+        detail = difference(row, each, authority)
+        if detail:
+            differing.append((each, detail))
+        else:
+            fitting.setdefault(each.serial, each)
+    return fitting, differing
+
+
+def _entry(row: Row, found: Found | None) -> Entry:
+    entry = Entry(
+        serial=row.serial,
+        common_name=subject.common_name(row.subject) or row.subject,
+        status=row.status,
+        not_after=row.not_after,
+        line=row.line,
+        revoked_at=row.revoked_at,
+        reason=row.reason,
+    )
+    if found is None:
+        return entry
+    return replace(
+        entry,
+        common_name=found.common_name or entry.common_name,
+        not_before=found.not_before,
+        for_server=found.for_server,
+    )
+
+
+def _clear_key(block: bytes, path: Path) -> PrivateKeyTypes:
+    try:
+        return load_pem_private_key(block, None)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise _unreadable(path) from error
+
+
+def _encrypted_key(block: bytes, passphrase: str, path: Path) -> PrivateKeyTypes:
+    try:
+        return load_pem_private_key(block, passphrase_bytes(passphrase))
+    except UnsupportedAlgorithm as error:
+        raise _unreadable(path) from error
+    except ValueError as error:
+        # What a wrong passphrase decrypts is noise, and sometimes looks like a damaged key.
+        raise WrongPassphrase(
+            f"The passphrase does not open {path}; if it is certainly the right one,"
+            " the file is damaged: restore it from a backup."
+        ) from error
+
+
+def _unreadable(path: Path) -> DamagedPki:
+    return DamagedPki(
+        f"{path} cannot be read as a private key; restore it from a backup,"
+        f" or if it is whole, convert it with `openssl pkey -in {path.name} -aes256`."
+    )

@@ -1,0 +1,162 @@
+"""What a PKI of easy-rsa holds, and what is odd about it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from cryptography import x509
+
+from pki.crl import Revocation, RevocationReason
+from pki.serial import SerialNumber
+
+
+class Layout(StrEnum):
+    """easy-rsa 3 sorts its files into folders; easy-rsa 2 has all of them in one, `keys/`."""
+
+    EASYRSA3 = "easyrsa3"
+    EASYRSA2 = "easyrsa2"
+
+
+class EntryStatus(StrEnum):
+    """As the index says. A certificate that is over stays VALID until somebody runs updatedb."""
+
+    VALID = "valid"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A certificate in the index. Times are aware, in UTC.
+
+    Attributes:
+        common_name: as OpenVPN reads it: the last one of the subject. Where there is none (OpenVPN
+            lets nobody in then), the whole subject in openssl's one-line form.
+        not_before: from the certificate's file; None where there is none, or it differs.
+        revoked_at: for a REVOKED one; `reason` with it, which is UNSPECIFIED where none was given.
+        for_server: whether it may be shown by a server, by the file's extended key usage; None
+            where there is no file, or it does not say.
+        line: in the index, counted from 1.
+    """
+
+    serial: SerialNumber
+    common_name: str
+    status: EntryStatus
+    not_after: datetime
+    line: int
+    not_before: datetime | None = None
+    revoked_at: datetime | None = None
+    reason: RevocationReason | None = None
+    for_server: bool | None = None
+
+    def is_live(self, now: datetime) -> bool:
+        """Whether OpenVPN lets it in, as far as the index knows."""
+        return self.status is EntryStatus.VALID and self.not_after > now
+
+    @property
+    def revocation(self) -> Revocation | None:
+        if self.revoked_at is None or self.reason is None:
+            return None
+        return Revocation(self.serial, self.revoked_at, self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class OldCrl:
+    """The CRL in the PKI, signed by its CA. easy-rsa's often have no number."""
+
+    path: Path
+    number: int | None
+    this_update: datetime
+    next_update: datetime | None
+    revocations: tuple[Revocation, ...]
+
+
+class FindingCode(StrEnum):
+    """What may surprise the operator. Which fields of a Finding are set is said at each."""
+
+    # several live certificates of one name: names (one), serials, ends_at of the last
+    DUPLICATE_NAME = "duplicate_name"
+    # live, but its file is nowhere: names, serials
+    MISSING_CERTIFICATE = "missing_certificate"
+    # a file with a live certificate of this CA that the index does not know: names, serials, paths
+    NOT_IN_INDEX = "not_in_index"
+    # a file that says something else than the index: names, serials, paths, detail
+    DIFFERING_CERTIFICATE = "differing_certificate"
+    # no certificate can be read from this file: paths
+    UNREADABLE_CERTIFICATE = "unreadable_certificate"
+    # filed as revoked, but live by the index: names, serials, paths
+    REVOKED_ONLY_BY_FOLDER = "revoked_only_by_folder"
+    # live, and a CA itself: what it issues is let in, and in no index here: names, serials, paths
+    SUBORDINATE_AUTHORITY = "subordinate_authority"
+    # clients' private keys that need no passphrase; may be purged: names, paths
+    CLIENT_KEYS_IN_CLEAR = "client_keys_in_clear"
+    # other keys that need none, a server's or of no certificate here; to be left alone: paths
+    OTHER_KEYS_IN_CLEAR = "other_keys_in_clear"
+    # revoked and not yet over, and there is no CRL at all: names, serials
+    CRL_MISSING = "crl_missing"
+    # its next update is over, so OpenVPN refuses everybody: paths, ends_at
+    CRL_LAPSED = "crl_lapsed"
+    # revoked and not yet over, but not in the CRL: let in to this day: names, serials
+    CRL_LACKS = "crl_lacks"
+    # in the CRL, but not revoked by the index: names where known, serials, revocation
+    CRL_ONLY = "crl_only"
+    # the CA: ends_at
+    AUTHORITY_ENDS_SOON = "authority_ends_soon"
+    AUTHORITY_OVER = "authority_over"
+    # a server's certificate, and no later one of its name: names, serials, ends_at
+    SERVER_ENDS_SOON = "server_ends_soon"
+    # the CA's key or signature is weaker than OpenSSL's security level 2 allows: detail
+    WEAK_AUTHORITY = "weak_authority"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One case, with plain facts. The words are the caller's, but for `detail`."""
+
+    code: FindingCode
+    names: tuple[str, ...] = ()
+    serials: tuple[SerialNumber, ...] = ()
+    paths: tuple[Path, ...] = ()
+    revocation: Revocation | None = None
+    ends_at: datetime | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EasyRsaPki:
+    """A whole PKI, as it was read.
+
+    Attributes:
+        folder: as it was given.
+        certificate: the CA's.
+        entries: in the order of the index; no serial comes twice.
+        findings: in the order of FindingCode, then of the index.
+    """
+
+    folder: Path
+    layout: Layout
+    certificate: x509.Certificate
+    key_path: Path
+    key_is_encrypted: bool
+    entries: tuple[Entry, ...]
+    crl: OldCrl | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def revocations(self) -> tuple[Revocation, ...]:
+        """All that the next CRL must list: those of the index, and what only the old CRL has."""
+        listed = [entry.revocation for entry in self.entries if entry.revocation]
+        known = {revocation.serial for revocation in listed}
+        old = self.crl.revocations if self.crl else ()
+        return (*listed, *(entry for entry in old if entry.serial not in known))
+
+    @property
+    def client_keys(self) -> tuple[Path, ...]:
+        """The files that `purge_client_keys` may remove."""
+        return tuple(
+            path
+            for finding in self.findings
+            if finding.code is FindingCode.CLIENT_KEYS_IN_CLEAR
+            for path in finding.paths
+        )

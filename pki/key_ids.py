@@ -1,0 +1,35 @@
+"""How a certificate or CRL names the key that signed it."""
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from pki.errors import DamagedAuthority
+
+# An easy-rsa CA may have either; nothing else has been seen to sign for OpenVPN.
+AuthorityKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+AuthorityPublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+
+
+def authority_public_key(certificate: x509.Certificate) -> AuthorityPublicKey:
+    """The CA's public key.
+
+    Raises:
+        DamagedAuthority: the certificate has a kind of key that signs nothing here.
+    """
+    key = certificate.public_key()
+    if isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
+        return key
+    raise DamagedAuthority("The CA's key is neither EC nor RSA; use a CA with one of these.")
+
+
+def authority_key_id(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    """Names the signing key by its identifier alone (RFC 5280, 4.2.1.1).
+
+    The other form names the CA certificate's issuer and serial. Once the CA is renewed under the
+    same key that form matches nothing, and OpenVPN then goes on as if there were no CRL.
+    """
+    try:
+        ski = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_public_key(issuer))
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ski)

@@ -1,0 +1,40 @@
+"""What may be used as a passphrase."""
+
+from pki.errors import WrongPassphrase
+
+# Whoever has a copy of the file may guess as long as they like. What a guess costs (see KDF_ROUNDS
+# in `pki.authority_files`) makes up for a phrase that is not quite random, not for a short word.
+SHORTEST_NEW = 12
+
+
+def check_new_passphrase(passphrase: str) -> None:
+    """What is sealed from now on; whatever something was sealed with before goes on to open it.
+
+    Raises:
+        WrongPassphrase: it is shorter than SHORTEST_NEW characters, or cannot be used at all.
+    """
+    passphrase_bytes(passphrase)
+    if len(passphrase) < SHORTEST_NEW:
+        raise WrongPassphrase(
+            f"The passphrase is too short: a new one needs at least {SHORTEST_NEW} characters."
+        )
+
+
+def passphrase_bytes(passphrase: str) -> bytes:
+    """The passphrase in UTF-8.
+
+    Raises:
+        WrongPassphrase: it is empty, or nothing that could have been sealed with.
+    """
+    if not passphrase:
+        raise WrongPassphrase(
+            "The passphrase is empty; give a file that holds it"
+            " (for the CA's, by VPNBOT_CA_PASSPHRASE_FILE)."
+        )
+    if "\0" in passphrase:  # PKCS#12 readers in C end there
+        raise WrongPassphrase("The passphrase has a zero byte in it; use one without.")
+    try:
+        return passphrase.encode()
+    except UnicodeEncodeError:
+        # `from None`: the cause quotes the passphrase.
+        raise WrongPassphrase("The passphrase is not UTF-8 text; use one that is.") from None
