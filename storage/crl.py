@@ -1,0 +1,104 @@
+"""What a certificate revocation list is made of: its number and its entries."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy import insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage import tables
+from storage.records import EndReason, ForeignRevocation, GrantState, Revocation
+
+_counter = tables.crl_counter
+_foreign = tables.foreign_revocations
+_grants = tables.grants
+
+
+class CrlSource:
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def next_number(self) -> int:
+        """A number that no CRL had before (RFC 5280, 5.2.3). One counter serves all servers."""
+        done = await self._connection.execute(
+            update(_counter)
+            .where(_counter.c.id == 1)
+            .values(number=_counter.c.number + 1)
+            .returning(_counter.c.number)
+        )
+        number = done.scalar()
+        if number is None:
+            await self._connection.execute(insert(_counter).values(id=1, number=1))
+            return 1
+        return int(number)
+
+    async def last_number(self) -> int:
+        """The highest number given out; 0 before the first."""
+        found = await self._connection.execute(select(_counter.c.number).where(_counter.c.id == 1))
+        return int(found.scalar() or 0)
+
+    async def raise_to(self, number: int) -> None:
+        """Gives out only numbers above this one from now on."""
+        last = await self.last_number()
+        if number <= last:
+            return
+        if last == 0:
+            await self._connection.execute(insert(_counter).values(id=1, number=number))
+        else:
+            await self._connection.execute(update(_counter).values(number=number))
+
+    async def foreign(self) -> Sequence[ForeignRevocation]:
+        """The revocations without a grant, which every CRL has to list for good."""
+        rows = await self._connection.execute(select(_foreign).order_by(_foreign.c.serial))
+        return [
+            ForeignRevocation(
+                row.serial,
+                row.revoked_at,
+                EndReason(row.reason),
+                row.first_seen_at,
+                row.crl_reason,
+            )
+            for row in rows
+        ]
+
+    async def add_foreign(self, found: Iterable[ForeignRevocation]) -> None:
+        rows = [asdict(revocation) for revocation in found]
+        if rows:
+            await self._connection.execute(insert(_foreign), rows)
+
+    async def entries(self, last_published: datetime | None) -> Sequence[Revocation]:
+        """The revoked certificates that a CRL may have to list.
+
+        Args:
+            last_published: when the server that the CRL is for last got one, or a little
+                earlier. A certificate that had expired and was revoked by then has been on a CRL
+                after its end and is left out from now on (RFC 5280, 3.3), unless its end is not
+                proved on every server: the look that proves it wants to see the entry.
+        """
+        listed = select(
+            _grants.c.serial,
+            _grants.c.revoked_at,
+            _grants.c.not_after,
+            _grants.c.end_reason,
+            _grants.c.crl_reason,
+        ).where(_grants.c.revoked_at.is_not(None))
+        if last_published is not None:
+            listed = listed.where(
+                or_(
+                    _grants.c.not_after >= last_published,
+                    _grants.c.revoked_at >= last_published,
+                    _grants.c.state == GrantState.REVOKING,
+                )
+            )
+        rows = await self._connection.execute(listed.order_by(_grants.c.revoked_at))
+        return [
+            Revocation(
+                serial=row.serial,
+                revoked_at=row.revoked_at,
+                not_after=row.not_after,
+                reason=EndReason(row.end_reason),
+                crl_reason=row.crl_reason,
+            )
+            for row in rows
+        ]

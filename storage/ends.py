@@ -1,0 +1,28 @@
+"""Which warnings about a certificate's coming end went out."""
+
+from dataclasses import asdict
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage import tables
+from storage.records import EndWarning
+
+_warnings = tables.end_warnings
+
+
+class EndWarnings:
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def all(self) -> dict[str, EndWarning]:
+        """The last one about each subject."""
+        rows = await self._connection.execute(select(_warnings))
+        return {row.subject: EndWarning(row.subject, row.ends_at, row.days) for row in rows}
+
+    async def record(self, warning: EndWarning) -> None:
+        """Puts it in the place of the earlier one about the same subject."""
+        await self._connection.execute(
+            delete(_warnings).where(_warnings.c.subject == warning.subject)
+        )
+        await self._connection.execute(insert(_warnings).values(**asdict(warning)))

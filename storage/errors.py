@@ -1,0 +1,55 @@
+"""What can go wrong with the stored state.
+
+StorageError
+├── NewerSchema      the database was written by a newer version
+├── ForeignDatabase  the file is no database of ours
+└── DatabaseBusy     another process keeps the database locked
+"""
+
+from sqlalchemy.exc import OperationalError
+
+# SQLite's result codes (https://www.sqlite.org/rescode.html), and what an operator can do.
+_PASSING = {
+    "SQLITE_BUSY": "another process keeps it locked; end that process",
+    "SQLITE_LOCKED": "another process keeps it locked; end that process",
+    "SQLITE_FULL": "the disk is full; make room there",
+    "SQLITE_IOERR": "the disk does not read or write; see what the system says of it",
+    "SQLITE_READONLY": "it is read-only; see who mounted or changed it so",
+    "SQLITE_CANTOPEN": "it cannot be opened; see that its folder is there and the disk not full",
+    "SQLITE_NOMEM": "there is no memory left; end what takes it",
+}
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether it may go well another time: a full disk, a locked database.
+
+    Nothing was committed then, so what was begun is simply done again.
+    """
+    return passing_trouble(error) is not None
+
+
+def passing_trouble(error: BaseException) -> str | None:
+    """What is passing, in one line that says what to do; None where nothing is."""
+    name = getattr(getattr(error, "orig", None), "sqlite_errorname", "")
+    if not isinstance(error, OperationalError):
+        return None
+    for code, reason in _PASSING.items():
+        if name.startswith(code):
+            return f"The database cannot be written: {reason}."
+    return None
+
+
+class StorageError(Exception):
+    """The message is one line and says what to do."""
+
+
+class NewerSchema(StorageError):
+    """The schema's revision is unknown here: a newer vpnbot wrote it."""
+
+
+class ForeignDatabase(StorageError):
+    """The file cannot be read as our database."""
+
+
+class DatabaseBusy(StorageError):
+    """A lock on the database was not to be had in time."""

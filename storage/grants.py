@@ -1,0 +1,157 @@
+"""Grants: each one serial, one common name, one address, from approval to proved end."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage import tables
+from storage.records import (
+    LIVE_STATES,
+    UNPROVED_STATES,
+    EndReason,
+    Grant,
+    GrantId,
+    GrantState,
+    ServerName,
+    UserId,
+)
+
+_grants = tables.grants
+
+
+class Grants:
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, grant: Grant) -> None:
+        """Stores a reserved grant. The indexes refuse a second live one for the same approval."""
+        await self._connection.execute(insert(_grants).values(**asdict(grant)))
+
+    async def add_many(self, grants: Sequence[Grant]) -> None:
+        """Stores what is taken over: tens of thousands at a time."""
+        if grants:
+            await self._connection.execute(insert(_grants), [_values(grant) for grant in grants])
+
+    async def get(self, grant_id: GrantId) -> Grant | None:
+        found = await self._where(_grants.c.id == grant_id)
+        return found[0] if found else None
+
+    async def some(self, grant_ids: Sequence[GrantId]) -> Sequence[Grant]:
+        return await self._where(_grants.c.id.in_(grant_ids))
+
+    async def all(self) -> Sequence[Grant]:
+        return await self._where()
+
+    async def not_over(self) -> Sequence[Grant]:
+        """The live ones, and those whose end is not proved."""
+        return await self._where(_grants.c.state.in_(UNPROVED_STATES))
+
+    async def of_user(self, user_id: UserId) -> Sequence[Grant]:
+        return await self._where(_grants.c.user_id == user_id)
+
+    async def live_of_user(self, user_id: UserId) -> Sequence[Grant]:
+        return await self._where(_grants.c.user_id == user_id, _grants.c.state.in_(LIVE_STATES))
+
+    async def live_on(self, server: ServerName) -> Sequence[Grant]:
+        """Those that were given for this server."""
+        return await self._where(_grants.c.server == server, _grants.c.state.in_(LIVE_STATES))
+
+    async def live_for(self, server: ServerName) -> Sequence[Grant]:
+        """Those of `live_on`, and the imported ones, which may be used on any server."""
+        return await self._where(
+            or_(_grants.c.server == server, _grants.c.server.is_(None)),
+            _grants.c.state.in_(LIVE_STATES),
+        )
+
+    async def imported(self) -> Sequence[Grant]:
+        """All that was taken over, whatever became of it."""
+        return await self._where(_grants.c.imported_at.is_not(None))
+
+    async def unlinked(self) -> Sequence[Grant]:
+        """The live ones of which nobody has said yet whose they are."""
+        return await self._where(
+            _grants.c.user_id.is_(None),
+            _grants.c.for_server.is_(False),
+            _grants.c.state.in_(LIVE_STATES),
+        )
+
+    async def link(self, grant_id: GrantId, user_id: UserId) -> bool:
+        """Says whose an imported one is; False where there is no such."""
+        done = await self._connection.execute(
+            update(_grants)
+            .where(_grants.c.id == grant_id, _grants.c.imported_at.is_not(None))
+            .values(user_id=user_id)
+        )
+        return done.rowcount == 1
+
+    async def imported_names(self) -> Sequence[str]:
+        """The common name of each live imported one: a name may come several times."""
+        rows = await self._connection.execute(
+            select(_grants.c.common_name).where(
+                _grants.c.imported_at.is_not(None), _grants.c.state.in_(LIVE_STATES)
+            )
+        )
+        return list(rows.scalars())
+
+    async def due(self, now: datetime) -> Sequence[Grant]:
+        """The live grants whose time is over."""
+        return await self._where(_grants.c.state.in_(LIVE_STATES), _grants.c.not_after <= now)
+
+    async def revoking(self) -> Sequence[Grant]:
+        return await self._where(_grants.c.state == GrantState.REVOKING)
+
+    async def addresses_held(self, server: ServerName, rested_since: datetime) -> frozenset[str]:
+        """Addresses that may not be given out: in use, or proved free only after `rested_since`."""
+        rows = await self._connection.execute(
+            select(_grants.c.address).where(
+                _grants.c.server == server,
+                _grants.c.address.is_not(None),
+                or_(_grants.c.state.in_(UNPROVED_STATES), _grants.c.proved_at > rested_since),
+            )
+        )
+        return frozenset(rows.scalars())
+
+    async def move(self, grant_id: GrantId, before: GrantState, after: GrantState) -> bool:
+        """Compare and set; False if the grant was not in the state `before`."""
+        return await self._set(grant_id, (before,), state=after)
+
+    async def end(self, grant_id: GrantId, reason: EndReason, at: datetime) -> bool:
+        """Live to REVOKING; False if somebody else ended it first."""
+        return await self._set(
+            grant_id, LIVE_STATES, state=GrantState.REVOKING, revoked_at=at, end_reason=reason
+        )
+
+    async def prove(self, grant_id: GrantId, after: GrantState, at: datetime) -> bool:
+        """REVOKING to REVOKED or EXPIRED; False if it was proved before."""
+        return await self._set(grant_id, (GrantState.REVOKING,), state=after, proved_at=at)
+
+    async def _set(self, grant_id: GrantId, before: Sequence[GrantState], **values: Any) -> bool:
+        done = await self._connection.execute(
+            update(_grants)
+            .where(_grants.c.id == grant_id, _grants.c.state.in_(before))
+            .values(**values)
+        )
+        return done.rowcount == 1
+
+    async def _where(self, *conditions: ColumnElement[bool]) -> list[Grant]:
+        rows = await self._connection.execute(
+            select(_grants).where(*conditions).order_by(_grants.c.not_before, _grants.c.id)
+        )
+        return [_grant(row) for row in rows]
+
+
+def _values(grant: Grant) -> dict[str, Any]:
+    # `asdict` copies deeply, which takes seconds for a whole CA.
+    return {name: getattr(grant, name) for name in Grant.__slots__}
+
+
+def _grant(row: Row[Any]) -> Grant:
+    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
+    values["state"] = GrantState(values["state"])
+    reason = values["end_reason"]
+    values["end_reason"] = None if reason is None else EndReason(reason)
+    return Grant(**values)

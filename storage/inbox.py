@@ -1,0 +1,118 @@
+"""Raw updates, stored before they are confirmed to Telegram."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage import tables
+from storage.records import ChatId, InboxItem, InboxState
+
+_inbox = tables.inbox
+_ERROR_LENGTH = 256
+
+
+class Inbox:
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def store(self, items: Sequence[InboxItem]) -> int:
+        """Stores what is not there yet; gives the number of new ones.
+
+        Update ids are compared for equality only: after a quiet week Telegram goes on at a
+        random number.
+        """
+        ids = [item.update_id for item in items]
+        known = await self._connection.execute(
+            select(_inbox.c.update_id).where(_inbox.c.update_id.in_(ids))
+        )
+        seen = set(known.scalars())
+        rows = []
+        for item in items:
+            if item.update_id not in seen:
+                seen.add(item.update_id)
+                rows.append(_row(item))
+        if rows:
+            await self._connection.execute(insert(_inbox), rows)
+        return len(rows)
+
+    async def new(self) -> Sequence[InboxItem]:
+        """What waits for a handler, oldest first."""
+        rows = await self._connection.execute(
+            select(_inbox).where(_inbox.c.state == InboxState.NEW).order_by(_inbox.c.seq)
+        )
+        return [
+            InboxItem(
+                update_id=row.update_id,
+                chat_id=ChatId(row.chat_id),
+                payload=row.payload,
+                received_at=row.received_at,
+            )
+            for row in rows
+        ]
+
+    async def finish(self, update_id: int) -> bool:
+        """NEW to DONE; False if it was handled before."""
+        return await self._close(update_id, InboxState.DONE, error=None)
+
+    async def quarantine(self, update_id: int, error: str) -> bool:
+        """Sets an update aside that cannot be handled; it stays readable for a human."""
+        return await self._close(update_id, InboxState.QUARANTINED, error=error[:_ERROR_LENGTH])
+
+    async def quarantine_new(self, error: str) -> None:
+        """Sets aside all that waits."""
+        await self._connection.execute(
+            update(_inbox)
+            .where(_inbox.c.state == InboxState.NEW)
+            .values(state=InboxState.QUARANTINED, error=error[:_ERROR_LENGTH])
+        )
+
+    async def forget(self, update_id: int) -> None:
+        """Leaves nothing of an update: what strangers send must not fill the disk."""
+        await self._connection.execute(delete(_inbox).where(_inbox.c.update_id == update_id))
+
+    async def waiting(self) -> int:
+        """How many updates wait for a handler."""
+        found = await self._connection.execute(
+            select(func.count()).where(_inbox.c.state == InboxState.NEW)
+        )
+        return int(found.scalar_one())
+
+    async def prune(self, before: datetime) -> None:
+        """Telegram sends an update again for a day at most; older ones that are done may go."""
+        await self._connection.execute(
+            delete(_inbox).where(_inbox.c.state == InboxState.DONE, _inbox.c.received_at < before)
+        )
+
+    async def trim_quarantine(self, keep: int) -> None:
+        """Keeps the newest of what could not be handled; a flood of it must not fill the disk."""
+        newest = (
+            select(_inbox.c.seq)
+            .where(_inbox.c.state == InboxState.QUARANTINED)
+            .order_by(_inbox.c.seq.desc())
+            .limit(keep)
+        )
+        await self._connection.execute(
+            delete(_inbox).where(
+                _inbox.c.state == InboxState.QUARANTINED, _inbox.c.seq.not_in(newest)
+            )
+        )
+
+    async def _close(self, update_id: int, state: InboxState, error: str | None) -> bool:
+        done = await self._connection.execute(
+            update(_inbox)
+            .where(_inbox.c.update_id == update_id, _inbox.c.state == InboxState.NEW)
+            .values(state=state, error=error)
+        )
+        return done.rowcount == 1
+
+
+def _row(item: InboxItem) -> dict[str, object]:
+    return {
+        "update_id": item.update_id,
+        "chat_id": item.chat_id,
+        "payload": item.payload,
+        "state": InboxState.NEW,
+        "received_at": item.received_at,
+    }

@@ -1,0 +1,152 @@
+"""What is to be sent: written with the act that causes it, in one transaction."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, and_, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage import tables
+from storage.records import ChatId, OutboxItem, OutboxKind, OutboxState, Payload
+
+_outbox = tables.outbox
+
+
+class Outbox:
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(
+        self,
+        chat_id: ChatId,
+        kind: OutboxKind,
+        payload: Payload,
+        *,
+        now: datetime,
+        wait_s: float = 0.0,
+    ) -> None:
+        await self._connection.execute(
+            insert(_outbox).values(
+                chat_id=chat_id,
+                kind=kind,
+                payload=payload,
+                state=OutboxState.QUEUED,
+                attempts=0,
+                due_at=now + timedelta(seconds=wait_s),
+                created_at=now,
+            )
+        )
+
+    async def due(self, now: datetime, limit: int) -> Sequence[OutboxItem]:
+        """What may be sent now, oldest first."""
+        rows = await self._connection.execute(
+            select(_outbox)
+            .where(_outbox.c.state == OutboxState.QUEUED, _outbox.c.due_at <= now)
+            .order_by(_outbox.c.id)
+            .limit(limit)
+        )
+        return [_item(row) for row in rows]
+
+    async def sending(self) -> Sequence[OutboxItem]:
+        """At a start: what a process that ended was sending, outcome unknown."""
+        rows = await self._connection.execute(
+            select(_outbox).where(_outbox.c.state == OutboxState.SENDING).order_by(_outbox.c.id)
+        )
+        return [_item(row) for row in rows]
+
+    async def claim(self, item_id: int) -> bool:
+        """QUEUED to SENDING; False if another task has it."""
+        return await self._move(item_id, OutboxState.QUEUED, OutboxState.SENDING)
+
+    async def finish(self, item_id: int) -> bool:
+        return await self._move(item_id, OutboxState.SENDING, OutboxState.DONE)
+
+    async def fail(self, item_id: int) -> bool:
+        return await self._move(item_id, OutboxState.SENDING, OutboxState.FAILED)
+
+    async def doubt(self, kind: OutboxKind) -> None:
+        """QUEUED to SENDING for all of a kind: from now on nobody knows whether it was sent."""
+        await self._connection.execute(
+            update(_outbox)
+            .where(_outbox.c.kind == kind, _outbox.c.state == OutboxState.QUEUED)
+            .values(state=OutboxState.SENDING)
+        )
+
+    async def requeue(self, item_id: int, due_at: datetime, *, attempts: int) -> bool:
+        done = await self._connection.execute(
+            update(_outbox)
+            .where(_outbox.c.id == item_id, _outbox.c.state == OutboxState.SENDING)
+            .values(state=OutboxState.QUEUED, due_at=due_at, attempts=attempts)
+        )
+        return done.rowcount == 1
+
+    async def wait(self, item_id: int, due_at: datetime, payload: Payload) -> bool:
+        """Back to QUEUED, to go on later with what has been done so far."""
+        done = await self._connection.execute(
+            update(_outbox)
+            .where(_outbox.c.id == item_id, _outbox.c.state == OutboxState.SENDING)
+            .values(state=OutboxState.QUEUED, due_at=due_at, payload=payload)
+        )
+        return done.rowcount == 1
+
+    async def hold_chat(self, chat_id: ChatId, until: datetime) -> None:
+        """Nothing goes to this chat before `until`, so that the order stays as it was."""
+        await self._connection.execute(
+            update(_outbox)
+            .where(
+                and_(
+                    _outbox.c.chat_id == chat_id,
+                    _outbox.c.state == OutboxState.QUEUED,
+                    _outbox.c.due_at < until,
+                )
+            )
+            .values(due_at=until)
+        )
+
+    async def hasten(self, kind: OutboxKind, now: datetime) -> None:
+        """What waits of this kind may go now: what it waited for has happened."""
+        await self._connection.execute(
+            update(_outbox)
+            .where(
+                _outbox.c.kind == kind,
+                _outbox.c.state == OutboxState.QUEUED,
+                _outbox.c.due_at > now,
+            )
+            .values(due_at=now)
+        )
+
+    async def open(self, kind: OutboxKind) -> Sequence[OutboxItem]:
+        """What is queued or being sent."""
+        rows = await self._connection.execute(
+            select(_outbox)
+            .where(
+                _outbox.c.kind == kind,
+                _outbox.c.state.in_((OutboxState.QUEUED, OutboxState.SENDING)),
+            )
+            .order_by(_outbox.c.id)
+        )
+        return [_item(row) for row in rows]
+
+    async def prune(self, before: datetime) -> None:
+        await self._connection.execute(
+            delete(_outbox).where(
+                _outbox.c.state.in_((OutboxState.DONE, OutboxState.FAILED)),
+                _outbox.c.created_at < before,
+            )
+        )
+
+    async def _move(self, item_id: int, before: OutboxState, after: OutboxState) -> bool:
+        done = await self._connection.execute(
+            update(_outbox)
+            .where(_outbox.c.id == item_id, _outbox.c.state == before)
+            .values(state=after)
+        )
+        return done.rowcount == 1
+
+
+def _item(row: Row[Any]) -> OutboxItem:
+    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
+    values["kind"] = OutboxKind(values["kind"])
+    values["state"] = OutboxState(values["state"])
+    return OutboxItem(**values)

@@ -1,0 +1,82 @@
+"""What was seen on each server of each ended grant."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage import tables
+from storage.records import GrantId, Proof, ServerName
+
+_proofs = tables.proofs
+
+
+class Proofs:
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def open(self, grant_id: GrantId, servers: Iterable[ServerName], now: datetime) -> None:
+        """From now on each of these servers has to prove that it lets the grant in no more."""
+        rows = [
+            {
+                "grant_id": grant_id,
+                "server": server,
+                "proved": False,
+                "attempts": 0,
+                "next_try_at": now,
+                "findings": [],
+            }
+            for server in servers
+        ]
+        if rows:
+            await self._connection.execute(insert(_proofs), rows)
+
+    async def of(self, grant_ids: Sequence[GrantId]) -> Sequence[Proof]:
+        return await self._where(_proofs.c.grant_id.in_(grant_ids))
+
+    async def unproved(self) -> Sequence[Proof]:
+        return await self._where(_proofs.c.proved.is_(False))
+
+    async def due(self, now: datetime) -> Sequence[Proof]:
+        return await self._where(_proofs.c.proved.is_(False), _proofs.c.next_try_at <= now)
+
+    async def record(self, proof: Proof) -> None:
+        """Stores the outcome of an attempt. What was proved once stays proved."""
+        await self._connection.execute(
+            update(_proofs)
+            .where(
+                _proofs.c.grant_id == proof.grant_id,
+                _proofs.c.server == proof.server,
+                _proofs.c.proved.is_(False),
+            )
+            .values(
+                proved=proof.proved,
+                attempts=proof.attempts,
+                next_try_at=proof.next_try_at,
+                crl_number=proof.crl_number,
+                sessions_cut=proof.sessions_cut,
+                checked_at=proof.checked_at,
+                crl_seen_at=proof.crl_seen_at,
+                findings=[list(finding) for finding in proof.findings],
+            )
+        )
+
+    async def drop_open(self, server: ServerName) -> None:
+        """Forgets what a server that was taken out still had to prove."""
+        await self._connection.execute(
+            delete(_proofs).where(_proofs.c.server == server, _proofs.c.proved.is_(False))
+        )
+
+    async def _where(self, *conditions: ColumnElement[bool]) -> list[Proof]:
+        rows = await self._connection.execute(
+            select(_proofs).where(*conditions).order_by(_proofs.c.grant_id, _proofs.c.server)
+        )
+        return [_proof(row) for row in rows]
+
+
+def _proof(row: Row[Any]) -> Proof:
+    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
+    values["findings"] = tuple((code, detail) for code, detail in values["findings"])
+    return Proof(**values)

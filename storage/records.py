@@ -1,0 +1,294 @@
+"""The values that are stored: frozen, without any behaviour of a database.
+
+All times are aware datetimes in UTC; durations are whole seconds.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NewType
+
+UserId = NewType("UserId", int)
+ChatId = NewType("ChatId", int)
+RequestId = NewType("RequestId", int)
+GrantId = NewType("GrantId", str)
+ServerName = NewType("ServerName", str)
+
+Payload = dict[str, Any]
+
+
+class RequestState(StrEnum):
+    """CHOOSING waits for its owner to pick a server, PENDING for an admin."""
+
+    CHOOSING = "choosing"
+    PENDING = "pending"
+    APPROVED = "approved"
+    DENIED = "denied"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class GrantState(StrEnum):
+    """See 'The life of a grant' in ARCHITECTURE.md."""
+
+    RESERVED = "reserved"
+    ISSUED = "issued"
+    ACTIVE = "active"
+    REVOKING = "revoking"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+
+
+LIVE_STATES = (GrantState.RESERVED, GrantState.ISSUED, GrantState.ACTIVE)
+# A grant that is being revoked may still be open on some server, so it keeps its address.
+UNPROVED_STATES = (*LIVE_STATES, GrantState.REVOKING)
+
+
+class EndReason(StrEnum):
+    """Why a grant ended."""
+
+    ENDED = "ended"  # its time was over
+    REVOKED = "revoked"  # an admin said so
+    BY_OWNER = "by_owner"
+    REMOVED = "removed"  # the person left the allowlist
+    REPLACED = "replaced"  # a new profile took its place
+    LOST = "lost"  # nobody knows whether the profile arrived
+    UNDELIVERABLE = "undeliverable"  # Telegram refused to deliver the profile
+    EARLIER = "earlier"  # it was over before this system took the CA over
+
+
+class OutboxKind(StrEnum):
+    """What is to be sent; the payload is in `OutboxItem.payload`."""
+
+    REPLY = "reply"  # a text that a handler has written
+    NOTICE = "notice"  # a text by its name, with values
+    CARD = "card"  # a request, for an admin to decide
+    ASKED = "asked"  # a request, as its requester sees it
+    EDIT_CARD = "edit_card"  # one posted card, to be brought up to date
+    DELIVER = "deliver"  # a profile; the key is made when it is sent
+    EXTRA_FILE = "extra_file"  # of the operator's, to go along with a profile
+    HOW_TO = "how_to"  # instructions that somebody asked for
+    RECEIPT = "receipt"  # what was proved of a revocation
+    SERVERS = "servers"  # what each server answers
+    MENU = "menu"  # no message: the command menu of a private chat
+
+
+class OutboxState(StrEnum):
+    QUEUED = "queued"
+    SENDING = "sending"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class InboxState(StrEnum):
+    NEW = "new"
+    DONE = "done"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    id: UserId
+    name: str
+    username: str | None
+    allowed: bool
+    # None: nobody has tried yet; False: Telegram said 403.
+    reachable: bool | None
+    added_at: datetime
+    # The account by which this person is known, if this is another one of theirs.
+    same_as: UserId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    name: ServerName
+    remote_host: str
+    remote_port: int
+    protocol: str
+    listen_port: int
+    directory: str
+    network: str
+    routes: tuple[str, ...]
+    dns: tuple[str, ...]
+    account: str
+    added_at: datetime
+    # When a CRL was last published there; None before the first time.
+    crl_published_at: datetime | None = None
+    # When the database came out of a backup, as long as this server was not looked through since.
+    restored_at: datetime | None = None
+    # What was read from the operator's own configuration, as `vpn.adopt` writes it down; None
+    # where the configuration is ours.
+    adopted: Payload | None = None
+
+
+class Verdict(StrEnum):
+    """What became of a request, on whose word."""
+
+    APPROVE = "approve"
+    DENY = "deny"
+    CANCEL = "cancel"
+    EXPIRE = "expire"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    id: RequestId
+    user_id: UserId
+    server: ServerName | None
+    duration: int
+    reason: str
+    state: RequestState
+    asked_at: datetime
+    expires_at: datetime
+    decided_by: str | None = None
+    decided_by_name: str | None = None
+    decided_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Somebody's word on a request; `actor` as in the audit trail."""
+
+    request_id: RequestId
+    actor: str
+    verdict: Verdict
+    duration: int | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A certificate and what it opens.
+
+    Attributes:
+        request_id, user_id, server: None only for what was imported: nobody asked for it here,
+            nobody may have said yet whose it is, and it is for whatever server trusts the CA.
+        serial: lower-case hex.
+        address: None where the server gives one from a pool of its own.
+        imported_at: when it was taken over from another CA software; None for our own.
+        crl_reason: the reason on the CRL, in the words of `pki.crl`, where `end_reason` does
+            not say it.
+        for_server: a server's own certificate, which nobody gets access by.
+    """
+
+    id: GrantId
+    request_id: RequestId | None
+    user_id: UserId | None
+    server: ServerName | None
+    common_name: str
+    serial: str
+    address: str | None
+    state: GrantState
+    not_before: datetime
+    not_after: datetime
+    revoked_at: datetime | None = None
+    end_reason: EndReason | None = None
+    replaces: GrantId | None = None
+    proved_at: datetime | None = None
+    imported_at: datetime | None = None
+    crl_reason: str | None = None
+    for_server: bool = False
+
+    @property
+    def owner(self) -> UserId:
+        """Whose it is. To be asked of our own only, which the database gives to somebody."""
+        assert self.user_id is not None
+        return self.user_id
+
+    @property
+    def home(self) -> ServerName:
+        """The server that it was given for. To be asked of our own only, as `owner`."""
+        assert self.server is not None
+        return self.server
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """An entry of the CRL; `crl_reason` as in `Grant`."""
+
+    serial: str
+    revoked_at: datetime
+    not_after: datetime
+    reason: EndReason
+    crl_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignRevocation:
+    """An entry of the CRL whose grant nobody knows, so neither does anybody know its end."""
+
+    serial: str
+    revoked_at: datetime
+    reason: EndReason
+    first_seen_at: datetime
+    crl_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What is known of one ended grant on one server."""
+
+    grant_id: GrantId
+    server: ServerName
+    proved: bool
+    attempts: int
+    next_try_at: datetime
+    crl_number: int | None = None
+    sessions_cut: int | None = None
+    checked_at: datetime | None = None
+    # When the CRL with the entry was first seen in place there.
+    crl_seen_at: datetime | None = None
+    # (finding's code, technical detail) of the last attempt
+    findings: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EndWarning:
+    """The last warning that went out about an end that comes; `days` before it."""
+
+    subject: str
+    ends_at: datetime
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class PostedMessage:
+    """A message of ours that may have to be edited or followed up."""
+
+    chat_id: ChatId
+    message_id: int
+    kind: OutboxKind
+    subject: str
+    posted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class InboxItem:
+    update_id: int
+    chat_id: ChatId
+    payload: str = field(repr=False)
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxItem:
+    id: int
+    chat_id: ChatId
+    kind: OutboxKind
+    payload: Payload = field(repr=False)
+    state: OutboxState
+    attempts: int
+    due_at: datetime
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    seq: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    detail: Payload
+    previous: str  # hex
+    digest: str  # hex

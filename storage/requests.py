@@ -1,0 +1,168 @@
+"""Requests and the decisions on them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage import tables
+from storage.records import (
+    Decision,
+    Request,
+    RequestId,
+    RequestState,
+    ServerName,
+    UserId,
+    Verdict,
+)
+
+_requests = tables.requests
+_OPEN = (RequestState.CHOOSING, RequestState.PENDING)
+
+
+class Requests:
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(
+        self,
+        *,
+        user_id: UserId,
+        server: ServerName | None,
+        duration: int,
+        reason: str,
+        asked_at: datetime,
+        expires_at: datetime,
+    ) -> Request:
+        """A request that waits for its server, if none is named, and else for an admin."""
+        state = RequestState.PENDING if server else RequestState.CHOOSING
+        values = {
+            "user_id": user_id,
+            "server": server,
+            "duration": duration,
+            "reason": reason,
+            "state": state,
+            "asked_at": asked_at,
+            "expires_at": expires_at,
+        }
+        done = await self._connection.execute(insert(_requests).values(**values))
+        key = done.inserted_primary_key
+        assert key is not None
+        return Request(
+            id=RequestId(key[0]),
+            user_id=user_id,
+            server=server,
+            duration=duration,
+            reason=reason,
+            state=state,
+            asked_at=asked_at,
+            expires_at=expires_at,
+        )
+
+    async def get(self, request_id: RequestId) -> Request | None:
+        found = await self._where(_requests.c.id == request_id)
+        return found[0] if found else None
+
+    async def all(self) -> Sequence[Request]:
+        return await self._where()
+
+    async def pending(self) -> Sequence[Request]:
+        return await self._where(_requests.c.state == RequestState.PENDING)
+
+    async def open_of(self, user_id: UserId) -> Sequence[Request]:
+        """The requests of one person that nobody has decided."""
+        return await self._where(_requests.c.user_id == user_id, _requests.c.state.in_(_OPEN))
+
+    async def open_on(self, server: ServerName) -> Sequence[Request]:
+        return await self._where(_requests.c.server == server, _requests.c.state.in_(_OPEN))
+
+    async def due(self, now: datetime) -> Sequence[Request]:
+        """The undecided requests whose time is over."""
+        return await self._where(_requests.c.state.in_(_OPEN), _requests.c.expires_at <= now)
+
+    async def choose(self, request_id: RequestId, server: ServerName) -> bool:
+        """CHOOSING to PENDING; False if it was not choosing any more."""
+        done = await self._connection.execute(
+            update(_requests)
+            .where(_requests.c.id == request_id, _requests.c.state == RequestState.CHOOSING)
+            .values(server=server, state=RequestState.PENDING)
+        )
+        return done.rowcount == 1
+
+    async def decide(
+        self,
+        request_id: RequestId,
+        verdict: Verdict,
+        *,
+        by: str,
+        by_name: str,
+        at: datetime,
+        duration: int | None = None,
+    ) -> bool:
+        """Compare and set: False if the request was decided already; the loser changes nothing."""
+        values: dict[str, Any] = {
+            "state": _STATE_AFTER[verdict],
+            "decided_by": by,
+            "decided_by_name": by_name,
+            "decided_at": at,
+        }
+        if duration is not None:
+            values["duration"] = duration
+        # Only a request that names its server can be approved or denied.
+        open_states = _OPEN if verdict in _WITHOUT_SERVER else (RequestState.PENDING,)
+        done = await self._connection.execute(
+            update(_requests)
+            .where(_requests.c.id == request_id, _requests.c.state.in_(open_states))
+            .values(**values)
+        )
+        if done.rowcount != 1:
+            return False
+        await self._connection.execute(
+            insert(tables.decisions).values(
+                request_id=request_id, actor=by, verdict=verdict, duration=duration, at=at
+            )
+        )
+        return True
+
+    async def agree(self, request_id: RequestId, *, by: str, duration: int, at: datetime) -> None:
+        """Records an approval that does not decide alone."""
+        await self._connection.execute(
+            insert(tables.decisions).values(
+                request_id=request_id, actor=by, verdict=Verdict.APPROVE, duration=duration, at=at
+            )
+        )
+
+    async def decisions(self, request_id: RequestId) -> Sequence[Decision]:
+        """Who said what on a request, in order."""
+        table = tables.decisions
+        rows = await self._connection.execute(
+            select(table.c.request_id, table.c.actor, table.c.verdict, table.c.duration, table.c.at)
+            .where(table.c.request_id == request_id)
+            .order_by(table.c.id)
+        )
+        return [
+            Decision(**dict(row._mapping) | {"verdict": Verdict(row.verdict)})  # noqa: SLF001
+            for row in rows
+        ]
+
+    async def _where(self, *conditions: ColumnElement[bool]) -> list[Request]:
+        rows = await self._connection.execute(
+            select(_requests).where(*conditions).order_by(_requests.c.id)
+        )
+        return [_request(row) for row in rows]
+
+
+_WITHOUT_SERVER = (Verdict.CANCEL, Verdict.EXPIRE)
+_STATE_AFTER = {
+    Verdict.APPROVE: RequestState.APPROVED,
+    Verdict.DENY: RequestState.DENIED,
+    Verdict.CANCEL: RequestState.CANCELLED,
+    Verdict.EXPIRE: RequestState.EXPIRED,
+}
+
+
+def _request(row: Row[Any]) -> Request:
+    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
+    return Request(**values | {"state": RequestState(values["state"])})

@@ -1,0 +1,74 @@
+"""The OpenVPN servers."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage import tables
+from storage.records import Server, ServerName
+
+_servers = tables.servers
+
+
+class Servers:
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def get(self, name: ServerName) -> Server | None:
+        found = await self._connection.execute(select(_servers).where(_servers.c.name == name))
+        row = found.first()
+        return None if row is None else _server(row)
+
+    async def all(self) -> Sequence[Server]:
+        rows = await self._connection.execute(
+            select(_servers).order_by(_servers.c.added_at, _servers.c.name)
+        )
+        return [_server(row) for row in rows]
+
+    async def add(self, server: Server) -> None:
+        values = asdict(server) | {"routes": list(server.routes), "dns": list(server.dns)}
+        await self._connection.execute(insert(_servers).values(**values))
+
+    async def set_adopted(self, server: Server) -> None:
+        """What was read anew of an adopted server, and where clients dial."""
+        await self._connection.execute(
+            update(_servers)
+            .where(_servers.c.name == server.name)
+            .values(
+                remote_host=server.remote_host,
+                remote_port=server.remote_port,
+                protocol=server.protocol,
+                listen_port=server.listen_port,
+                network=server.network,
+                account=server.account,
+                adopted=server.adopted,
+            )
+        )
+
+    async def remove(self, name: ServerName) -> None:
+        await self._connection.execute(delete(_servers).where(_servers.c.name == name))
+
+    async def set_crl_published(self, name: ServerName, at: datetime) -> None:
+        await self._connection.execute(
+            update(_servers).where(_servers.c.name == name).values(crl_published_at=at)
+        )
+
+    async def mark_restored(self, at: datetime) -> None:
+        """What lies on the servers may be newer than this database."""
+        await self._connection.execute(update(_servers).values(restored_at=at))
+
+    async def clear_restored(self, name: ServerName) -> None:
+        await self._connection.execute(
+            update(_servers).where(_servers.c.name == name).values(restored_at=None)
+        )
+
+
+def _server(row: Row[Any]) -> Server:
+    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
+    values["routes"] = tuple(values["routes"])
+    values["dns"] = tuple(values["dns"])
+    return Server(**values)

@@ -1,0 +1,300 @@
+"""The tables. Only what SQLite and PostgreSQL both know."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    false,
+    text,
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware datetime, kept as whole microseconds since 1970 in UTC.
+
+    SQLite has no type for times and drops the zone of a datetime; a number compares and sorts
+    the same way everywhere.
+    """
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else _EPOCH + int(value) * _MICROSECOND
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite numbers rows by itself only where the key's type is INTEGER.
+_RowId = BigInteger().with_variant(Integer, "sqlite")
+
+people = Table(
+    "people",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", String(128), nullable=False),
+    Column("username", String(64)),
+    Column("allowed", Boolean, nullable=False),
+    Column("reachable", Boolean),
+    # Another account of a person who is known by this one.
+    Column("same_as", ForeignKey("people.id")),
+    Column("added_at", UtcTime, nullable=False),
+)
+
+servers = Table(
+    "servers",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("remote_host", String(255), nullable=False),
+    Column("remote_port", Integer, nullable=False),
+    Column("protocol", String(8), nullable=False),
+    Column("listen_port", Integer, nullable=False),
+    Column("directory", Text, nullable=False, unique=True),
+    Column("network", String(64), nullable=False),
+    Column("routes", JSON, nullable=False),
+    Column("dns", JSON, nullable=False),
+    Column("account", String(64), nullable=False),
+    Column("added_at", UtcTime, nullable=False),
+    Column("crl_published_at", UtcTime),
+    Column("restored_at", UtcTime),
+    # What was read from the operator's own configuration; None where we wrote it.
+    Column("adopted", JSON(none_as_null=True)),
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("user_id", ForeignKey("people.id"), nullable=False),
+    # No foreign key: a server's requests outlive the server.
+    Column("server", String(32)),
+    Column("duration", BigInteger, nullable=False),
+    Column("reason", String(512), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("asked_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Column("decided_by", String(128)),
+    Column("decided_by_name", String(128)),
+    Column("decided_at", UtcTime),
+    CheckConstraint(
+        "state NOT IN ('pending', 'approved') OR server IS NOT NULL", name="has_server"
+    ),
+    sqlite_autoincrement=True,
+)
+Index(
+    "ix_requests_open",
+    requests.c.user_id,
+    requests.c.server,
+    unique=True,
+    sqlite_where=text("state = 'pending'"),
+    postgresql_where=text("state = 'pending'"),
+)
+Index(
+    "ix_requests_choosing",
+    requests.c.user_id,
+    unique=True,
+    sqlite_where=text("state = 'choosing'"),
+    postgresql_where=text("state = 'choosing'"),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("request_id", ForeignKey("requests.id"), nullable=False, index=True),
+    Column("actor", String(128), nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("duration", BigInteger),
+    Column("at", UtcTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("request_id", ForeignKey("requests.id")),
+    Column("user_id", ForeignKey("people.id"), index=True),
+    # None: wherever the CA is trusted, as far as the server's own rules let it in.
+    Column("server", String(32)),
+    Column("common_name", String(128), nullable=False, index=True),
+    Column("serial", String(40), nullable=False, unique=True),
+    Column("address", String(64)),
+    Column("state", String(16), nullable=False, index=True),
+    Column("not_before", UtcTime, nullable=False),
+    Column("not_after", UtcTime, nullable=False),
+    Column("revoked_at", UtcTime),
+    Column("end_reason", String(16)),
+    Column("replaces", ForeignKey("grants.id")),
+    Column("proved_at", UtcTime),
+    # When it was taken over from another CA software; what is ours has an owner and a request.
+    Column("imported_at", UtcTime),
+    Column("crl_reason", String(32)),
+    Column("for_server", Boolean, nullable=False, server_default=false()),
+    CheckConstraint(
+        "imported_at IS NOT NULL OR (request_id IS NOT NULL AND user_id IS NOT NULL "
+        "AND server IS NOT NULL)",
+        name="has_owner",
+    ),
+)
+_OURS = text("imported_at IS NULL")
+_LIVE = text("state IN ('reserved', 'issued', 'active')")
+_HOLDS_ADDRESS = text("state IN ('reserved', 'issued', 'active', 'revoking')")
+# The database, not the code, keeps one approval from giving two live certificates.
+Index(
+    "ix_grants_live",
+    grants.c.request_id,
+    unique=True,
+    sqlite_where=_LIVE,
+    postgresql_where=_LIVE,
+)
+# easy-rsa may give several certificates one name; we never do.
+Index(
+    "ix_grants_name",
+    grants.c.common_name,
+    unique=True,
+    sqlite_where=_OURS,
+    postgresql_where=_OURS,
+)
+Index(
+    "ix_grants_address",
+    grants.c.server,
+    grants.c.address,
+    unique=True,
+    sqlite_where=_HOLDS_ADDRESS,
+    postgresql_where=_HOLDS_ADDRESS,
+)
+
+proofs = Table(
+    "proofs",
+    metadata,
+    Column("grant_id", ForeignKey("grants.id"), primary_key=True),
+    Column("server", String(32), primary_key=True),
+    Column("proved", Boolean, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_try_at", UtcTime, nullable=False),
+    Column("crl_number", BigInteger),
+    Column("sessions_cut", Integer),
+    Column("checked_at", UtcTime),
+    # When the CRL with the entry was first seen in place.
+    Column("crl_seen_at", UtcTime),
+    Column("findings", JSON, nullable=False),
+)
+Index("ix_proofs_open", proofs.c.proved, proofs.c.next_try_at)
+
+crl_counter = Table(
+    "crl_counter",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+)
+
+# Serials on a CRL of ours that no grant has: of grants that a restored backup does not know.
+foreign_revocations = Table(
+    "foreign_revocations",
+    metadata,
+    Column("serial", String(40), primary_key=True),
+    Column("revoked_at", UtcTime, nullable=False),
+    Column("reason", String(16), nullable=False),
+    Column("first_seen_at", UtcTime, nullable=False),
+    Column("crl_reason", String(32)),
+)
+
+# The last warning that went out about the end of a certificate.
+end_warnings = Table(
+    "end_warnings",
+    metadata,
+    Column("subject", String(128), primary_key=True),
+    Column("ends_at", UtcTime, nullable=False),
+    Column("days", Integer, nullable=False),
+)
+
+posted_messages = Table(
+    "posted_messages",
+    metadata,
+    Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("message_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String(16), nullable=False),
+    Column("subject", String(64), nullable=False),
+    Column("posted_at", UtcTime, nullable=False),
+    Index("ix_posted_messages_subject", "kind", "subject"),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    # In the order of arrival: update ids start again at random after a quiet week.
+    Column("seq", _RowId, primary_key=True, autoincrement=True),
+    Column("update_id", BigInteger, nullable=False, unique=True),
+    Column("chat_id", BigInteger, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("error", String(256)),
+    Column("received_at", UtcTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("chat_id", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", UtcTime, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Index("ix_outbox_due", "state", "due_at"),
+    sqlite_autoincrement=True,
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", UtcTime, nullable=False),
+    Column("actor", String(128), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("subject", String(128), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+)
+
+# Where the trail ends: what a chain alone cannot tell is that its last rows are missing.
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("digest", String(64), nullable=False),
+)

@@ -1,0 +1,65 @@
+"""Where a statement is carried out, and what happens to whoever stops waiting for it."""
+
+import asyncio
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any
+
+from storage.database import Database, open_database, sqlite_url
+from storage.transaction import Transaction
+from tests.storage.kit import ANNA, NOW, add_people, open_copy
+
+
+async def driver_of(tx: Transaction) -> Any:
+    return (await tx._connection.get_raw_connection()).driver_connection
+
+
+async def test_only_what_may_wait_leaves_the_thread_of_the_loop(database: Database) -> None:
+    said: list[tuple[str, bool]] = []
+
+    def note(statement: str) -> None:
+        is_here = threading.current_thread() is threading.main_thread()
+        said.append((statement, is_here))
+
+    async with database.reading() as tx:
+        await (await driver_of(tx)).set_trace_callback(note)
+        await tx.people.all()
+    async with database.writing() as tx:
+        await add_people(tx)
+        async with tx.attempt():
+            await tx.people.set_username(ANNA, "anna")
+
+    here = {statement.split(maxsplit=1)[0] for statement, is_here in said if is_here}
+    assert here == {"BEGIN", "SELECT", "ROLLBACK", "INSERT", "SAVEPOINT", "UPDATE", "RELEASE"}
+    elsewhere = [statement.strip() for statement, is_here in said if not is_here]
+    assert elsewhere == ["BEGIN IMMEDIATE", "COMMIT"]
+
+
+async def test_who_stops_waiting_for_the_lock_leaves_a_database_that_works(
+    template: Path, tmp_path: Path
+) -> None:
+    await (await open_copy(template, tmp_path)).close()
+    database = await open_database(sqlite_url(tmp_path / "vpnbot.db"))
+    other = sqlite3.connect(tmp_path / "vpnbot.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    async def write() -> None:
+        async with database.writing() as tx:
+            await tx.people.allow(ANNA, "Anna", NOW)
+
+    waiting = asyncio.create_task(write())
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    waiting.cancel()
+    other.execute("ROLLBACK")
+    other.close()
+    await asyncio.wait([waiting])
+
+    assert waiting.cancelled()
+    async with database.writing() as tx:
+        assert await tx.people.all() == []
+        await add_people(tx)
+    async with database.reading() as tx:
+        assert len(await tx.people.all()) == 2
+    await database.close()

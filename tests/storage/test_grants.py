@@ -1,0 +1,194 @@
+"""Grants: each move is a compare-and-set, and an address is held until it has rested."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from storage.database import Database
+from storage.records import (
+    LIVE_STATES,
+    EndReason,
+    Grant,
+    GrantId,
+    GrantState,
+)
+from storage.transaction import Transaction
+from tests.storage.kit import (
+    ANNA,
+    BERLIN,
+    BORIS,
+    HOUR,
+    NOW,
+    PARIS,
+    WEEK,
+    add_grant,
+    add_people,
+    add_request,
+    make_grant,
+)
+
+OVER = [state for state in GrantState if state not in LIVE_STATES]
+
+
+async def state_of(tx: Transaction, grant: Grant) -> GrantState:
+    found = await tx.grants.get(grant.id)
+    assert found is not None
+    return found.state
+
+
+async def test_a_grant_comes_back_as_it_was_stored(database: Database) -> None:
+    async with database.writing() as tx:
+        await add_people(tx)
+        old = await add_grant(tx, 1, state=GrantState.REVOKED)
+        grant = await add_grant(
+            tx,
+            2,
+            state=GrantState.EXPIRED,
+            revoked_at=NOW + HOUR,
+            end_reason=EndReason.BY_OWNER,
+            replaces=old.id,
+            proved_at=NOW + 2 * HOUR,
+        )
+        found = await tx.grants.get(grant.id)
+        assert found == grant
+        assert found is not None
+        assert isinstance(found.state, GrantState)
+        assert isinstance(found.end_reason, EndReason)
+        assert await tx.grants.get(GrantId("g-missing")) is None
+
+
+async def test_grants_are_found_by_what_they_belong_to(database: Database) -> None:
+    async with database.writing() as tx:
+        await add_people(tx)
+        live = await add_grant(tx, 1, state=GrantState.ACTIVE)
+        revoking = await add_grant(tx, 2, state=GrantState.REVOKING)
+        over = await add_grant(tx, 3, state=GrantState.REVOKED)
+        elsewhere = await add_grant(tx, 4, server=PARIS)
+        others = await add_grant(tx, 5, user_id=BORIS, state=GrantState.ISSUED)
+
+        assert await tx.grants.all() == [live, revoking, over, elsewhere, others]
+        assert await tx.grants.not_over() == [live, revoking, elsewhere, others]
+        assert await tx.grants.of_user(ANNA) == [live, revoking, over, elsewhere]
+        assert await tx.grants.live_of_user(ANNA) == [live, elsewhere]
+        assert await tx.grants.live_on(BERLIN) == [live, others]
+        assert await tx.grants.revoking() == [revoking]
+        assert await tx.grants.some([over.id, live.id, GrantId("g-missing")]) == [live, over]
+        assert await tx.grants.some([]) == []
+
+
+async def test_grants_are_listed_by_their_beginning(database: Database) -> None:
+    async with database.writing() as tx:
+        await add_people(tx)
+        second = await add_grant(tx, 1, not_before=NOW + HOUR)
+        first = await add_grant(tx, 2)
+        assert await tx.grants.all() == [first, second]
+
+
+@pytest.mark.parametrize("state", list(GrantState))
+async def test_a_live_grant_is_due_at_its_end(database: Database, state: GrantState) -> None:
+    async with database.writing() as tx:
+        await add_people(tx)
+        grant = await add_grant(tx, 1, state=state)
+        assert await tx.grants.due(NOW + WEEK - timedelta(microseconds=1)) == []
+        assert await tx.grants.due(NOW + WEEK) == ([grant] if state in LIVE_STATES else [])
+
+
+async def test_a_grant_moves_on_once(database: Database) -> None:
+    async with database.writing() as tx:
+        await add_people(tx)
+        grant = await add_grant(tx, 1)
+        other = await add_grant(tx, 2)
+        assert await tx.grants.move(grant.id, GrantState.RESERVED, GrantState.ISSUED)
+        assert not await tx.grants.move(grant.id, GrantState.RESERVED, GrantState.ISSUED)
+        assert await state_of(tx, grant) is GrantState.ISSUED
+        assert await state_of(tx, other) is GrantState.RESERVED
+
+
+@pytest.mark.parametrize("state", LIVE_STATES)
+async def test_a_live_grant_can_be_ended(database: Database, state: GrantState) -> None:
+    async with database.writing() as tx:
+        await add_people(tx)
+        grant = await add_grant(tx, 1, state=state)
+        assert await tx.grants.end(grant.id, EndReason.REMOVED, NOW + HOUR)
+        assert await tx.grants.get(grant.id) == replace(
+            grant,
+            state=GrantState.REVOKING,
+            revoked_at=NOW + HOUR,
+            end_reason=EndReason.REMOVED,
+        )
+
+
+@pytest.mark.parametrize("state", OVER)
+async def test_who_ends_a_grant_second_changes_nothing(
+    database: Database, state: GrantState
+) -> None:
+    async with database.writing() as tx:
+        await add_people(tx)
+        grant = await add_grant(tx, 1, state=state, revoked_at=NOW, end_reason=EndReason.REVOKED)
+        assert not await tx.grants.end(grant.id, EndReason.ENDED, NOW + HOUR)
+        assert await tx.grants.get(grant.id) == grant
+
+
+@pytest.mark.parametrize("state", LIVE_STATES)
+async def test_a_revocation_wins_against_a_delivery(database: Database, state: GrantState) -> None:
+    async with database.writing() as tx:
+        await add_people(tx)
+        grant = await add_grant(tx, 1, state=state)
+        await tx.grants.end(grant.id, EndReason.REVOKED, NOW)
+        for after in LIVE_STATES:
+            assert not await tx.grants.move(grant.id, state, after)
+        assert await state_of(tx, grant) is GrantState.REVOKING
+
+
+@pytest.mark.parametrize("after", [GrantState.REVOKED, GrantState.EXPIRED])
+async def test_an_end_is_proved_once(database: Database, after: GrantState) -> None:
+    async with database.writing() as tx:
+        await add_people(tx)
+        grant = await add_grant(tx, 1)
+        assert not await tx.grants.prove(grant.id, after, NOW)  # not ended yet
+        await tx.grants.end(grant.id, EndReason.REVOKED, NOW)
+        assert await tx.grants.prove(grant.id, after, NOW + HOUR)
+        assert not await tx.grants.prove(grant.id, after, NOW + 2 * HOUR)
+
+        proved = await tx.grants.get(grant.id)
+        assert proved is not None
+        assert (proved.state, proved.proved_at) == (after, NOW + HOUR)
+
+
+async def test_addresses_are_held_until_they_have_rested(database: Database) -> None:
+    rested_since = NOW - HOUR
+    async with database.writing() as tx:
+        await add_people(tx)
+        for number, state in enumerate(GrantState, start=1):
+            await add_grant(tx, number, state=state, proved_at=None)
+        late = rested_since + timedelta(microseconds=1)
+        await add_grant(tx, 11, state=GrantState.REVOKED, proved_at=late)
+        await add_grant(tx, 12, state=GrantState.EXPIRED, proved_at=late)
+        await add_grant(tx, 13, state=GrantState.REVOKED, proved_at=rested_since)
+        await add_grant(tx, 14, server=PARIS)
+
+        held = await tx.grants.addresses_held(BERLIN, rested_since)
+
+    unproved = {f"10.8.0.{number + 1}" for number in range(1, 5)}
+    assert held == unproved | {"10.8.0.12", "10.8.0.13"}
+
+
+async def test_a_common_name_stays_taken_for_ever(database: Database) -> None:
+    async with database.writing() as tx:
+        await add_people(tx)
+        await add_grant(tx, 1, state=GrantState.EXPIRED)
+        with pytest.raises(IntegrityError, match="common_name"):
+            await add_grant(tx, 2, common_name="anna-00000001")
+
+
+async def test_a_new_grant_may_name_the_one_that_it_replaces(database: Database) -> None:
+    async with database.writing() as tx:
+        await add_people(tx)
+        request = await add_request(tx)
+        await tx.grants.add(make_grant(1, request.id))
+        await tx.grants.end(GrantId("g-00000001"), EndReason.LOST, NOW)
+        fresh = make_grant(2, request.id, replaces=GrantId("g-00000001"))
+        await tx.grants.add(fresh)
+        assert await tx.grants.live_of_user(ANNA) == [fresh]

@@ -1,0 +1,208 @@
+"""What waits to be sent: claimed once, held, hastened, put back."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from storage.database import Database
+from storage.records import ChatId, OutboxItem, OutboxKind, OutboxState, Payload
+from storage.transaction import Transaction
+from tests.storage.kit import DAY, HOUR, NOW
+
+ALICE, BOB = ChatId(7), ChatId(8)
+MINUTE = timedelta(minutes=1)
+
+
+async def add(
+    tx: Transaction,
+    chat: ChatId = ALICE,
+    kind: OutboxKind = OutboxKind.NOTICE,
+    payload: Payload | None = None,
+    **changes: Any,
+) -> OutboxItem:
+    """The newest row after adding one."""
+    await tx.outbox.add(chat, kind, payload or {}, **{"now": NOW} | changes)
+    found = await tx.outbox.due(NOW + 100 * DAY, 1000)
+    return found[-1]
+
+
+async def states(tx: Transaction) -> dict[int, str]:
+    found = await tx._connection.execute(text("SELECT id, state FROM outbox"))
+    return {row.id: row.state for row in found}
+
+
+async def due(tx: Transaction, after: timedelta = timedelta(0)) -> list[int]:
+    return [item.id for item in await tx.outbox.due(NOW + after, 1000)]
+
+
+async def test_a_row_comes_back_as_it_was_added(database: Database) -> None:
+    payload = {"text": "Привет <b>🚀</b>", "keyboard": [[{"data": "ap:1:60"}]], "n": None}
+    async with database.writing() as tx:
+        item = await add(tx, BOB, OutboxKind.REPLY, payload, wait_s=1.5)
+        assert item == OutboxItem(
+            id=item.id,
+            chat_id=BOB,
+            kind=OutboxKind.REPLY,
+            payload=payload,
+            state=OutboxState.QUEUED,
+            attempts=0,
+            due_at=NOW + timedelta(seconds=1.5),
+            created_at=NOW,
+        )
+
+
+@pytest.mark.parametrize("kind", list(OutboxKind))
+async def test_every_kind_comes_back(database: Database, kind: OutboxKind) -> None:
+    async with database.writing() as tx:
+        item = await add(tx, kind=kind)
+        assert item.kind is kind
+        assert await tx.outbox.open(kind) == [item]
+
+
+async def test_what_is_due_comes_in_the_order_it_was_written(database: Database) -> None:
+    async with database.writing() as tx:
+        first, second = await add(tx), await add(tx, BOB)
+        later = await add(tx, wait_s=60)
+        assert await due(tx) == [first.id, second.id]
+        assert await due(tx, MINUTE) == [first.id, second.id, later.id]
+        assert [item.id for item in await tx.outbox.due(NOW + MINUTE, 2)] == [first.id, second.id]
+
+
+async def test_a_row_is_claimed_once(database: Database) -> None:
+    async with database.writing() as tx:
+        item, other = await add(tx), await add(tx)
+        assert await tx.outbox.claim(item.id)
+        assert not await tx.outbox.claim(item.id)
+        assert await due(tx) == [other.id]
+        assert [found.id for found in await tx.outbox.sending()] == [item.id]
+
+
+async def test_only_a_claimed_row_can_be_ended_or_put_back(database: Database) -> None:
+    async with database.writing() as tx:
+        item = await add(tx)
+        assert not await tx.outbox.finish(item.id)
+        assert not await tx.outbox.fail(item.id)
+        assert not await tx.outbox.requeue(item.id, NOW, attempts=1)
+        assert not await tx.outbox.wait(item.id, NOW, {"said": True})
+        assert await tx.outbox.due(NOW, 1) == [item]
+
+
+@pytest.mark.parametrize("ending", ["finish", "fail"])
+async def test_a_row_that_is_over_stays_over(database: Database, ending: str) -> None:
+    async with database.writing() as tx:
+        item = await add(tx)
+        await tx.outbox.claim(item.id)
+        assert await getattr(tx.outbox, ending)(item.id)
+        assert not await tx.outbox.finish(item.id)
+        assert not await tx.outbox.fail(item.id)
+        assert not await tx.outbox.claim(item.id)
+        assert not await tx.outbox.requeue(item.id, NOW, attempts=1)
+        assert await states(tx) == {item.id: "done" if ending == "finish" else "failed"}
+        assert await tx.outbox.open(item.kind) == []
+        assert await tx.outbox.sending() == []
+
+
+async def test_a_row_that_failed_comes_again_later(database: Database) -> None:
+    async with database.writing() as tx:
+        item = await add(tx, payload={"code": "x"})
+        await tx.outbox.claim(item.id)
+        assert await tx.outbox.requeue(item.id, NOW + MINUTE, attempts=3)
+        assert await due(tx) == []
+        [again] = await tx.outbox.due(NOW + MINUTE, 1)
+        assert (again.attempts, again.state, again.payload) == (
+            3,
+            OutboxState.QUEUED,
+            {"code": "x"},
+        )
+
+
+async def test_a_row_that_waits_keeps_what_was_done_so_far(database: Database) -> None:
+    async with database.writing() as tx:
+        item = await add(tx, kind=OutboxKind.RECEIPT, payload={"grants": ["g-1"]})
+        await tx.outbox.claim(item.id)
+        assert await tx.outbox.wait(item.id, NOW + MINUTE, item.payload | {"said": True})
+        [again] = await tx.outbox.due(NOW + MINUTE, 1)
+        assert again.payload == {"grants": ["g-1"], "said": True}
+        assert (again.attempts, again.due_at) == (0, NOW + MINUTE)
+
+
+async def test_a_chat_that_is_held_waits_as_a_whole(database: Database) -> None:
+    async with database.writing() as tx:
+        first, second = await add(tx), await add(tx)
+        later = await add(tx, wait_s=3600)
+        others = await add(tx, BOB)
+        claimed = await add(tx)
+        await tx.outbox.claim(claimed.id)
+
+        await tx.outbox.hold_chat(ALICE, NOW + MINUTE)
+
+        assert await due(tx) == [others.id]
+        assert await due(tx, MINUTE) == [first.id, second.id, others.id]
+        # What was due later stays later: nothing comes sooner by a hold.
+        assert await due(tx, HOUR) == [first.id, second.id, later.id, others.id]
+        assert [item.id for item in await tx.outbox.sending()] == [claimed.id]
+
+
+async def test_what_waited_for_something_goes_when_it_has_happened(database: Database) -> None:
+    async with database.writing() as tx:
+        receipt = await add(tx, kind=OutboxKind.RECEIPT, wait_s=300)
+        others = await add(tx, BOB, OutboxKind.RECEIPT, wait_s=300)
+        notice = await add(tx, wait_s=300)
+        due_before = await add(tx, kind=OutboxKind.RECEIPT)
+        over = await add(tx, kind=OutboxKind.RECEIPT, wait_s=300)
+        await tx.outbox.claim(over.id)
+        await tx.outbox.finish(over.id)
+
+        await tx.outbox.hasten(OutboxKind.RECEIPT, NOW + MINUTE)
+
+        assert await due(tx) == [due_before.id]
+        assert await due(tx, MINUTE) == [receipt.id, others.id, due_before.id]
+        assert notice.id in await due(tx, HOUR)
+        assert (await states(tx))[over.id] == "done"
+
+
+async def test_open_rows_are_those_queued_or_being_sent(database: Database) -> None:
+    async with database.writing() as tx:
+        queued = await add(tx, kind=OutboxKind.DELIVER, wait_s=3600)
+        sending = await add(tx, kind=OutboxKind.DELIVER)
+        done = await add(tx, kind=OutboxKind.DELIVER)
+        await add(tx)
+        for item in (sending, done):
+            await tx.outbox.claim(item.id)
+        await tx.outbox.finish(done.id)
+        found = await tx.outbox.open(OutboxKind.DELIVER)
+        assert [item.id for item in found] == [queued.id, sending.id]
+
+
+async def test_only_old_rows_that_are_over_go(database: Database) -> None:
+    async with database.writing() as tx:
+        done, failed, sending = await add(tx), await add(tx), await add(tx)
+        queued = await add(tx)
+        young = await add(tx, now=NOW + DAY)
+        for item in (done, failed, sending, young):
+            await tx.outbox.claim(item.id)
+        await tx.outbox.finish(done.id)
+        await tx.outbox.fail(failed.id)
+        await tx.outbox.finish(young.id)
+
+        await tx.outbox.prune(NOW)
+        assert len(await states(tx)) == 5
+        await tx.outbox.prune(NOW + HOUR)
+        assert set(await states(tx)) == {sending.id, queued.id, young.id}
+
+
+async def test_numbers_of_rows_never_come_again(database: Database) -> None:
+    """A process that was sending a row must not finish somebody else's."""
+    async with database.writing() as tx:
+        item = await add(tx)
+        await tx.outbox.claim(item.id)
+        await tx.outbox.finish(item.id)
+        await tx.outbox.prune(NOW + HOUR)
+        assert (await add(tx)).id > item.id
+
+
+async def test_what_is_to_be_said_is_in_no_repr(database: Database) -> None:
+    async with database.writing() as tx:
+        assert "secret" not in repr(await add(tx, payload={"text": "secret"}))

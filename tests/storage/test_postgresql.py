@@ -1,0 +1,377 @@
+"""PostgreSQL comes later; nothing that it does not know may go into the repositories.
+
+Every table, every index and every statement that a pass over all repositories sends is compiled
+for PostgreSQL. Where a PostgreSQL is installed, the pass runs there for real, through psql.
+"""
+
+import inspect
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import ClauseElement, Dialect, Select, event
+from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.dml import UpdateBase
+
+from storage.database import Database
+from storage.records import (
+    ChatId,
+    EndReason,
+    EndWarning,
+    ForeignRevocation,
+    GrantId,
+    GrantState,
+    InboxItem,
+    OutboxKind,
+    PostedMessage,
+    Proof,
+    Verdict,
+)
+from storage.tables import metadata
+from storage.transaction import Transaction
+from tests.storage.kit import (
+    ANNA,
+    BERLIN,
+    BORIS,
+    DAY,
+    HOUR,
+    NOW,
+    add_grant,
+    add_people,
+    add_request,
+    make_grant,
+    make_server,
+)
+
+# The dialect without a driver; SQLAlchemy leaves its constructor untyped.
+_DIALECT: Any = PGDialect
+POSTGRESQL: Dialect = _DIALECT(paramstyle="named")
+
+
+def ddl() -> list[str]:
+    made = []
+    for table in metadata.sorted_tables:
+        made.append(str(CreateTable(table).compile(dialect=POSTGRESQL)))
+        by_name = sorted(table.indexes, key=lambda index: str(index.name))
+        made += [str(CreateIndex(index).compile(dialect=POSTGRESQL)) for index in by_name]
+    return made
+
+
+async def pass_over_everything(tx: Transaction) -> None:
+    """Calls each method of each repository at least once."""
+    await add_people(tx)
+    await tx.people.know(BORIS, "Boris", NOW)
+    await tx.people.set_username(ANNA, "anna")
+    await tx.people.set_reachable(ANNA, reachable=True)
+    await tx.people.disallow(BORIS)
+    await tx.people.name_of(BORIS)
+    await tx.people.link(BORIS, ANNA)
+    await tx.people.person_of(BORIS)
+    await tx.people.accounts_of(ANNA)
+    await tx.people.all()
+    await tx.servers.add(make_server())
+    await tx.servers.set_crl_published(BERLIN, NOW)
+    await tx.servers.mark_restored(NOW)
+    await tx.servers.clear_restored(BERLIN)
+    await tx.servers.all()
+    await _requests(tx)
+    await _grants(tx)
+    await _queues(tx)
+    await tx.audit.append(at=NOW, actor="a", action="b", subject="c", detail={"name": "Zoë"})
+    await tx.audit.append(at=NOW, actor="a", action="b", subject="c", detail={})
+    await tx.audit.newest(3)
+    await tx.audit.all()
+    await tx.audit.head()
+    await tx.audit.last_of("b")
+    await tx.audit.digest_of(1)
+    assert await tx.audit.first_fault() is None
+    await tx.servers.get(BERLIN)
+    await tx.servers.remove(BERLIN)
+
+
+async def _requests(tx: Transaction) -> None:
+    request = await add_request(tx, server=None)
+    await tx.requests.choose(request.id, BERLIN)
+    await tx.requests.agree(request.id, by="telegram:1", duration=60, at=NOW)
+    await tx.requests.decisions(request.id)
+    await tx.requests.decide(request.id, Verdict.APPROVE, by="a", by_name="b", at=NOW, duration=60)
+    await tx.requests.all()
+    await tx.requests.pending()
+    await tx.requests.open_of(ANNA)
+    await tx.requests.open_on(BERLIN)
+    await tx.requests.due(NOW)
+
+
+async def _grants(tx: Transaction) -> None:
+    grant = await add_grant(tx)
+    await tx.grants.add_many([make_grant(7, None, user_id=None, server=None, imported_at=NOW)])
+    await tx.grants.link(GrantId("g-00000007"), ANNA)
+    await tx.grants.imported()
+    await tx.end_warnings.record(EndWarning("ca", NOW, 30))
+    await tx.end_warnings.all()
+    await tx.grants.unlinked()
+    await tx.grants.imported_names()
+    await tx.grants.live_for(BERLIN)
+    await tx.grants.addresses_held(BERLIN, NOW)
+    await tx.grants.some([grant.id])
+    await tx.grants.all()
+    await tx.grants.not_over()
+    await tx.grants.of_user(ANNA)
+    await tx.grants.live_of_user(ANNA)
+    await tx.grants.live_on(BERLIN)
+    await tx.grants.due(NOW)
+    await tx.grants.revoking()
+    await tx.grants.move(grant.id, GrantState.RESERVED, GrantState.ISSUED)
+    await tx.grants.end(grant.id, EndReason.REVOKED, NOW)
+    await tx.proofs.open(grant.id, [BERLIN], NOW)
+    await tx.proofs.unproved()
+    await tx.proofs.due(NOW)
+    proof = Proof(grant.id, BERLIN, proved=True, attempts=1, next_try_at=NOW)
+    await tx.proofs.record(replace(proof, findings=(("crl_old", "it's"),)))
+    await tx.proofs.of([grant.id])
+    await tx.proofs.drop_open(BERLIN)
+    await tx.grants.prove(grant.id, GrantState.REVOKED, NOW)
+    await tx.crl.next_number()
+    await tx.crl.next_number()
+    await tx.crl.last_number()
+    await tx.crl.raise_to(9)
+    await tx.crl.add_foreign([ForeignRevocation("c0ffee", NOW, EndReason.LOST, NOW)])
+    await tx.crl.foreign()
+    await tx.crl.entries(None)
+    await tx.crl.entries(NOW)
+
+
+async def _queues(tx: Transaction) -> None:
+    await tx.posted.remember(PostedMessage(ChatId(7), 1, OutboxKind.CARD, "1", NOW))
+    await tx.posted.about(OutboxKind.CARD, "1")
+    await tx.inbox.store([InboxItem(n, ChatId(7), "{}", NOW) for n in (5, 6)])
+    await tx.inbox.new()
+    await tx.inbox.finish(5)
+    await tx.inbox.quarantine(6, "odd")
+    await tx.inbox.waiting()
+    await tx.inbox.trim_quarantine(1)
+    await tx.inbox.quarantine_new("odd")
+    await tx.inbox.forget(6)
+    await tx.inbox.prune(NOW + DAY)
+    for kind in (OutboxKind.REPLY, OutboxKind.RECEIPT, OutboxKind.DELIVER, OutboxKind.CARD):
+        await tx.outbox.add(ChatId(7), kind, {"text": "it's <b>Zoë</b>"}, now=NOW)
+    await tx.outbox.hold_chat(ChatId(7), NOW + HOUR)
+    await tx.outbox.hasten(OutboxKind.RECEIPT, NOW)
+    await tx.outbox.open(OutboxKind.DELIVER)
+    reply, receipt, deliver, card = await tx.outbox.due(NOW + DAY, 9)
+    for item in (reply, receipt, deliver, card):
+        await tx.outbox.claim(item.id)
+    await tx.outbox.sending()
+    await tx.outbox.doubt(OutboxKind.NOTICE)
+    await tx.outbox.requeue(reply.id, NOW, attempts=1)
+    await tx.outbox.wait(receipt.id, NOW, {"said": True})
+    await tx.outbox.finish(deliver.id)
+    await tx.outbox.fail(card.id)
+    await tx.outbox.prune(NOW + DAY)
+
+
+Sent = list[tuple[ClauseElement, Any]]
+
+
+@pytest.fixture
+async def sent(database: Database) -> Sent:
+    """What a pass over all repositories sends, as SQLAlchemy got it."""
+    statements: Sent = []
+
+    def note(_connection: Any, element: Any, many: Any, one: Any, _options: Any) -> None:
+        if isinstance(element, Select | UpdateBase):
+            statements.append((element, many or [one]))
+
+    engine = database._engine.sync_engine
+    event.listen(engine, "before_execute", note)
+    async with database.writing() as tx:
+        await pass_over_everything(tx)
+    event.remove(engine, "before_execute", note)
+    return statements
+
+
+def as_sql(sent: Sent) -> list[str]:
+    """The statements for PostgreSQL, their values written into them."""
+    return [_filled(element, row) for element, rows in sent for row in rows]
+
+
+def _filled(element: ClauseElement, row: dict[str, Any]) -> str:
+    compiled = element.compile(
+        dialect=POSTGRESQL,
+        column_keys=list(row) or None,
+        compile_kwargs={"render_postcompile": True},
+    )
+    assert isinstance(compiled, SQLCompiler)
+    values = {
+        name: _literal(compiled._bind_processors.get(name, lambda value: value)(value))
+        for name, value in compiled.construct_params(row, escape_names=False).items()
+    }
+    return re.sub(r"(?<!:):(\w+)", lambda found: values[found[1]], str(compiled))
+
+
+def _literal(value: object) -> str:
+    """As psql reads it, with standard_conforming_strings."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool | int):
+        return str(value).lower()
+    assert isinstance(value, str), value
+    return "'" + value.replace("'", "''") + "'"
+
+
+def test_every_table_and_index_can_be_made() -> None:
+    made = ddl()
+    assert len([sql for sql in made if "CREATE TABLE" in sql]) == len(metadata.tables)
+
+
+@pytest.mark.parametrize(
+    ("index", "condition"),
+    [
+        ("ix_grants_live", "WHERE state IN ('reserved', 'issued', 'active')"),
+        ("ix_grants_address", "WHERE state IN ('reserved', 'issued', 'active', 'revoking')"),
+        ("ix_requests_open", "WHERE state = 'pending'"),
+        ("ix_requests_choosing", "WHERE state = 'choosing'"),
+    ],
+)
+def test_the_indexes_that_decide_races_are_partial_there_too(index: str, condition: str) -> None:
+    [made] = [sql for sql in ddl() if f" {index} " in sql]
+    assert made.startswith("CREATE UNIQUE INDEX")
+    assert made.rstrip().endswith(condition)
+
+
+def test_rows_are_numbered_by_the_database_and_times_are_wide() -> None:
+    tables = {sql.split()[2]: sql for sql in ddl() if "CREATE TABLE" in sql}
+    for table in ("requests", "decisions", "outbox"):
+        assert "id BIGSERIAL NOT NULL" in tables[table]
+    assert "seq BIGSERIAL NOT NULL" in tables["inbox"]
+    # These are numbered by ourselves, or by Telegram.
+    assert "seq BIGINT NOT NULL" in tables["audit"]
+    assert "id BIGINT NOT NULL" in tables["people"]
+    assert "not_after BIGINT NOT NULL" in tables["grants"]
+
+
+async def test_every_statement_compiles(sent: Sent) -> None:
+    kinds = {type(element).__name__ for element, _ in sent}
+    assert kinds == {"Select", "Insert", "Update", "Delete"}
+    for sql in as_sql(sent):
+        assert "AUTOINCREMENT" not in sql
+        assert "INSERT OR" not in sql
+
+
+async def test_the_pass_misses_no_method(database: Database) -> None:
+    """Whoever adds a method to a repository has it checked for PostgreSQL, too."""
+    called = set(re.findall(r"tx\.(\w+)\.(\w+)\(", inspect.getsource(sys.modules[__name__])))
+    async with database.reading() as tx:
+        there = {(room, name) for room in ROOMS for name in _methods(getattr(tx, room))}
+    assert there - called == _INSIDE
+
+
+ROOMS = [name for name, kind in vars(Transaction).items() if isinstance(kind, cached_property)]
+# Called by other methods, or by the helpers of the kit.
+_INSIDE = {
+    ("audit", "last"),
+    ("grants", "add"),
+    ("grants", "get"),
+    ("people", "get"),
+    ("people", "allow"),
+    ("posted", "forget"),
+    ("requests", "add"),
+    ("requests", "get"),
+}
+
+
+def _methods(repository: object) -> list[str]:
+    return [name for name in dir(type(repository)) if not name.startswith("_")]
+
+
+@pytest.fixture(scope="module")
+def psql() -> Iterator[list[str]]:
+    """The command that speaks to a PostgreSQL of our own: an empty cluster in a new folder."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not found or not (found[-1] / "initdb").exists():
+        pytest.skip("no PostgreSQL server is installed")
+    if os.geteuid() == 0 and not _has_account("nobody"):
+        pytest.skip("PostgreSQL does not run as root, and there is no account nobody")
+    # Not below pytest's own folder, which is shut for other accounts.
+    folder = Path(tempfile.mkdtemp(prefix="vpnbot-pg-"))
+    try:
+        yield from _cluster(found[-1], folder)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _cluster(programs: Path, folder: Path) -> Iterator[list[str]]:
+    as_nobody: dict[str, Any] = {"cwd": folder, "capture_output": True, "text": True}
+    if os.geteuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+        as_nobody |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    data = folder / "data"
+    _run([programs / "initdb", "-D", data, "-N", "-A", "trust", "-U", "bot"], as_nobody)
+    options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
+    control = [programs / "pg_ctl", "-D", data, "-w"]
+    # Not captured: the server would keep the pipe open.
+    silent = as_nobody | {"capture_output": False, "stdout": subprocess.DEVNULL}
+    _run([*control, "start", "-l", folder / "log", "-o", options], silent)
+    try:
+        yield [
+            *(str(programs / "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"),
+            *("-h", str(folder), "-U", "bot", "-d", "postgres"),
+        ]
+    finally:
+        _run([*control, "stop", "-m", "immediate"], silent)
+
+
+def _run(command: list[Any], options: dict[str, Any]) -> None:
+    done = subprocess.run([str(word) for word in command], check=False, timeout=60, **options)
+    assert done.returncode == 0, done.stderr
+
+
+def _has_account(name: str) -> bool:
+    return any(entry.pw_name == name for entry in pwd.getpwall())
+
+
+def test_the_whole_pass_runs_on_a_real_postgresql(psql: list[str], sent: Sent) -> None:
+    done = _speak(psql, [*ddl(), *as_sql(sent)])
+    assert done.returncode == 0, done.stderr
+    assert _ask(psql, "SELECT name, username, allowed FROM people ORDER BY id") == [
+        "Anna Petrova|anna|t",
+        "Boris||f",
+    ]
+    assert _ask(psql, "SELECT seq FROM audit ORDER BY seq") == ["1", "2"]
+    assert _ask(psql, "SELECT state, proved_at IS NULL FROM grants ORDER BY id") == [
+        "revoked|f",
+        "reserved|t",
+    ]
+    assert _ask(psql, "SELECT number FROM crl_counter") == ["9"]
+    # The database refuses a second pending request for the same server there, too.
+    asked = next(sql for sql in as_sql(sent) if sql.startswith("INSERT INTO requests"))
+    pending = asked.replace("'choosing'", "'pending'").replace("NULL", "'berlin'")
+    assert "'berlin'" in pending
+    refused = _speak(psql, [pending, pending])
+    assert 'duplicate key value violates unique constraint "ix_requests_open"' in refused.stderr
+
+
+def _speak(psql: list[str], statements: list[str]) -> "subprocess.CompletedProcess[str]":
+    script = "".join(f"{sql};\n" for sql in statements)
+    return subprocess.run(
+        psql, input=script, check=False, capture_output=True, text=True, timeout=60
+    )
+
+
+def _ask(psql: list[str], sql: str) -> list[str]:
+    done = _speak(psql, [sql])
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split("\n")[:-1]

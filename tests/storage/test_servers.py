@@ -1,0 +1,53 @@
+"""The servers, as they were written."""
+
+from dataclasses import replace
+
+from storage.database import Database
+from storage.records import ServerName
+from tests.storage.kit import BERLIN, HOUR, NOW, PARIS, make_server
+
+
+async def test_a_server_comes_back_as_it_was_stored(database: Database) -> None:
+    server = replace(
+        make_server(),
+        routes=("0.0.0.0/0", "10.0.0.0/8"),
+        dns=("10.8.0.1", "1.1.1.1"),
+        listen_port=1195,
+        protocol="tcp",
+    )
+    async with database.writing() as tx:
+        await tx.servers.add(server)
+        assert await tx.servers.get(BERLIN) == server
+        assert await tx.servers.get(PARIS) is None
+
+
+async def test_a_server_may_push_nothing(database: Database) -> None:
+    server = replace(make_server(), routes=(), dns=())
+    async with database.writing() as tx:
+        await tx.servers.add(server)
+        assert await tx.servers.get(BERLIN) == server
+
+
+async def test_servers_are_listed_in_the_order_they_came_then_by_name(database: Database) -> None:
+    async with database.writing() as tx:
+        for name, after in (("c", 0), ("b", 1), ("a", 1)):
+            server = make_server(ServerName(name))
+            await tx.servers.add(replace(server, added_at=NOW + after * HOUR))
+        assert [server.name for server in await tx.servers.all()] == ["c", "a", "b"]
+
+
+async def test_a_server_that_is_taken_out_leaves_the_others(database: Database) -> None:
+    async with database.writing() as tx:
+        await tx.servers.add(make_server())
+        await tx.servers.add(make_server(PARIS))
+        await tx.servers.remove(BERLIN)
+        assert [server.name for server in await tx.servers.all()] == [PARIS]
+
+
+async def test_when_a_crl_was_published_is_kept_per_server(database: Database) -> None:
+    async with database.writing() as tx:
+        await tx.servers.add(make_server())
+        await tx.servers.add(make_server(PARIS))
+        await tx.servers.set_crl_published(BERLIN, NOW + HOUR)
+        found = {server.name: server.crl_published_at for server in await tx.servers.all()}
+        assert found == {BERLIN: NOW + HOUR, PARIS: None}
