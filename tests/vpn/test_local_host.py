@@ -1,0 +1,346 @@
+import asyncio
+import os
+import socket
+import stat
+import subprocess
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.vpn.kit import CALLER, now
+from vpn.errors import HostError, ManagementGone
+from vpn.files import READ_LIMIT
+from vpn.local_host import LocalHost
+from vpn.values import Protocol
+
+NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+NOBODY = 65534
+
+
+@pytest.fixture
+def host(open_folder: Path) -> LocalHost:
+    (open_folder / "live").mkdir()
+    return LocalHost(open_folder)
+
+
+@pytest.fixture(params=[0o000, 0o022, 0o077])
+def umask(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = os.umask(request.param)
+    yield
+    os.umask(before)
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+async def test_what_is_written_is_read(host: LocalHost) -> None:
+    assert await host.read("live/crl.pem") is None
+    await host.replace("live/crl.pem", b"one", mode=0o644)
+    await host.replace("live/crl.pem", b"two", mode=0o644)
+    assert await host.read("live/crl.pem") == b"two"
+    assert await host.listdir("live") == ("crl.pem",)
+
+
+@pytest.mark.usefixtures("umask")
+async def test_modes_are_exact_whatever_the_umask(host: LocalHost, open_folder: Path) -> None:
+    await host.replace("public", b"", mode=0o644)
+    await host.replace("secret", b"", mode=0o600)
+    await host.make_folder("live/ccd", mode=0o755)
+    assert mode_of(open_folder / "public") == 0o644
+    assert mode_of(open_folder / "secret") == 0o600
+    assert mode_of(open_folder / "live/ccd") == 0o755
+
+
+async def test_each_replacement_has_a_later_second(host: LocalHost) -> None:
+    """OpenVPN overlooks a new CRL of the same size in the same second."""
+    seconds = []
+    for content in (b"aaa", b"bbb", b"ccc"):
+        await host.replace("live/crl.pem", content, mode=0o644)
+        facts = await host.facts("live/crl.pem")
+        assert facts is not None
+        seconds.append(int(facts.modified_at.timestamp()))
+    assert seconds[0] < seconds[1] < seconds[2]
+
+
+async def test_a_file_from_the_future_is_followed_by_one_of_later(
+    host: LocalHost, open_folder: Path
+) -> None:
+    crl = open_folder / "live/crl.pem"
+    crl.write_bytes(b"old")
+    future = (now() + timedelta(days=1)).timestamp()
+    os.utime(crl, (future, future))
+    await host.replace("live/crl.pem", b"new", mode=0o644)
+    assert int(crl.stat().st_mtime) == int(future) + 1
+
+
+async def test_a_failed_replacement_leaves_nothing_behind(
+    host: LocalHost, open_folder: Path
+) -> None:
+    (open_folder / "live/ccd").mkdir()
+    with pytest.raises(HostError, match="live/ccd"):
+        await host.replace("live/ccd", b"x", mode=0o644)
+    assert await host.listdir("live") == ("ccd",)
+
+
+@NEEDS_ROOT
+async def test_only_files_below_live_belong_to_its_owner(
+    host: LocalHost, open_folder: Path
+) -> None:
+    os.chown(open_folder, NOBODY, NOBODY)
+    os.chown(open_folder / "live", 12345, 12346)
+    await host.replace("live/crl.pem", b"", mode=0o644)
+    await host.replace("server.conf", b"", mode=0o644)
+    crl, conf = (open_folder / "live/crl.pem").stat(), (open_folder / "server.conf").stat()
+    assert (crl.st_uid, crl.st_gid) == (12345, 12346)
+    assert (conf.st_uid, conf.st_gid) == (0, 0)
+
+
+async def test_no_link_inside_is_followed(host: LocalHost, open_folder: Path) -> None:
+    elsewhere = open_folder / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "file").write_text("secret")
+    (open_folder / "live/ccd").symlink_to(elsewhere)
+    (open_folder / "live/crl.pem").symlink_to(elsewhere / "file")
+    for attempt in (
+        host.read("live/crl.pem"),
+        host.read("live/ccd/file"),
+        host.replace("live/ccd/file", b"x", mode=0o644),
+        host.remove("live/ccd/file"),
+        host.listdir("live/ccd"),
+        host.make_folder("live/ccd", mode=0o777),
+        host.facts("live/ccd/file"),
+    ):
+        with pytest.raises(HostError):
+            await attempt
+    await host.replace("live/crl.pem", b"ours", mode=0o644)
+    assert (elsewhere / "file").read_text() == "secret"
+    assert not (open_folder / "live/crl.pem").is_symlink()
+
+
+def _open_files() -> int:
+    return len([*Path("/proc/self/fd").iterdir()])
+
+
+async def test_what_is_in_the_way_is_named(host: LocalHost, open_folder: Path) -> None:
+    """And what was opened to look at it is closed again: the bot looks for years."""
+    crl, ccd = open_folder / "live/crl.pem", open_folder / "live/ccd"
+    ccd.symlink_to("/tmp")
+    crl.symlink_to("/etc/hostname")
+    before = _open_files()
+    for _ in range(3):
+        with pytest.raises(HostError, match=f"^{crl} is no ordinary file; remove it"):
+            await host.read("live/crl.pem")
+        with pytest.raises(HostError, match=f"^{ccd} is no folder, or a link to one; remove it"):
+            await host.read("live/ccd/anna")
+    crl.unlink()
+    crl.mkdir()
+    for _ in range(3):
+        with pytest.raises(HostError, match=f"^{crl} is no ordinary file; remove it"):
+            await host.read("live/crl.pem")
+    assert _open_files() == before
+
+
+async def test_a_pipe_does_not_hang_the_reader(host: LocalHost, open_folder: Path) -> None:
+    os.mkfifo(open_folder / "live/crl.pem")
+    with pytest.raises(HostError, match="no ordinary file"):
+        await host.read("live/crl.pem")
+
+
+async def test_a_huge_file_is_not_read(host: LocalHost, open_folder: Path) -> None:
+    with (open_folder / "live/crl.pem").open("wb") as file:
+        file.truncate(READ_LIMIT + 1)
+    with pytest.raises(HostError, match="more than"):
+        await host.read("live/crl.pem")
+
+
+@pytest.mark.parametrize("path", ["../x", "/etc/passwd", "live//x", "live/./x", "live/"])
+async def test_paths_stay_below_the_folder(host: LocalHost, path: str) -> None:
+    with pytest.raises(ValueError, match="no path below"):
+        await host.read(path)
+
+
+async def test_removing_says_whether_there_was_one(host: LocalHost, open_folder: Path) -> None:
+    (open_folder / "live/x").touch()
+    assert await host.remove("live/x") is True
+    assert await host.remove("live/x") is False
+
+
+async def test_a_missing_folder_has_nothing(open_folder: Path) -> None:
+    host = LocalHost(open_folder / "gone")
+    assert await host.read("server.conf") is None
+    assert await host.listdir("") is None
+    assert await host.facts("") is None
+    assert await host.remove("live/x") is False
+    with pytest.raises(HostError, match="No such file"):
+        await host.replace("live/x", b"", mode=0o644)
+
+
+@pytest.mark.usefixtures("umask")
+async def test_a_home_is_made_with_its_parents(open_folder: Path) -> None:
+    host = LocalHost(open_folder / "a/b")
+    assert await host.make_folder("", mode=0o755) is True
+    assert await host.make_folder("", mode=0o755) is False
+    assert [mode_of(open_folder / path) for path in ("a", "a/b")] == [0o755, 0o755]
+    facts = await host.facts("")
+    assert facts is not None
+    assert facts.mode == 0o755
+    assert await host.is_caller(facts.uid)
+
+
+@NEEDS_ROOT
+async def test_a_folder_is_given_to_its_account(host: LocalHost, open_folder: Path) -> None:
+    assert await host.make_folder("live", mode=0o755, account="nobody") is True
+    assert await host.make_folder("live", mode=0o755, account="nobody") is False
+    assert (open_folder / "live").stat().st_uid == NOBODY
+
+
+async def test_an_unknown_account_is_named(host: LocalHost) -> None:
+    with pytest.raises(HostError, match="no-such-account"):
+        await host.make_folder("live", mode=0o755, account="no-such-account")
+    assert "no-such-account" in (await host.account_problem("no-such-account") or "")
+    assert await host.account_problem(CALLER) is None
+
+
+@pytest.mark.parametrize(
+    ("shut", "mend"),
+    [
+        (".", "chmod o+x {}"),
+        ("home", "chmod o+x {}/home"),
+        ("home/live", "chmod o+x {}/home/live"),
+        ("home/live/crl.pem", "chmod o+r {}/home/live/crl.pem"),
+    ],
+)
+async def test_whatever_shuts_nobody_out_is_named(open_folder: Path, shut: str, mend: str) -> None:
+    crl = open_folder / "home/live/crl.pem"
+    crl.parent.mkdir(parents=True)
+    crl.touch()
+    host = LocalHost(open_folder / "home")
+    assert await host.shut_out("live/crl.pem") is None
+    (open_folder / shut).chmod(0o750)
+    problem = await host.shut_out("live/crl.pem")
+    assert problem is not None
+    assert problem.endswith(mend.format(open_folder))
+    above = await host.shut_out_above()
+    assert (above is not None) == (shut == ".")
+
+
+async def test_a_link_above_is_followed_both_ways(open_folder: Path) -> None:
+    (open_folder / "shut/home").mkdir(parents=True)
+    (open_folder / "shut").chmod(0o700)
+    (open_folder / "link").symlink_to("shut/home")
+    problem = await LocalHost(open_folder / "link").shut_out_above()
+    assert problem is not None
+    assert problem.endswith("/shut")
+
+
+def nobody_can_read(path: Path) -> bool:
+    """The kernel's own word."""
+    command = ["cat", str(path)]
+    result = subprocess.run(command, user=NOBODY, group=NOBODY, extra_groups=[], check=False)
+    return result.returncode == 0
+
+
+@NEEDS_ROOT
+@pytest.mark.parametrize(
+    ("uid", "gid", "mode", "shut"),
+    [
+        (NOBODY, 0, 0o044, True),
+        (NOBODY, 0, 0o400, False),
+        (0, NOBODY, 0o604, True),
+        (0, NOBODY, 0o640, False),
+        (0, 0, 0o640, True),
+    ],
+)
+async def test_the_bits_of_owner_and_group_count_first(
+    host: LocalHost, open_folder: Path, uid: int, gid: int, mode: int, shut: bool
+) -> None:
+    crl = open_folder / "live/crl.pem"
+    crl.touch()
+    os.chown(crl, uid, gid)
+    crl.chmod(mode)
+    assert nobody_can_read(crl) is not shut
+    assert (await host.shut_out("live/crl.pem") is not None) is shut
+
+
+async def test_a_process_has_a_beginning(host: LocalHost) -> None:
+    before = now()
+    process = await asyncio.create_subprocess_exec("sleep", "60")
+    started = await host.process_started_at(process.pid)
+    process.kill()
+    await process.wait()
+    assert started is not None
+    # The kernel counts in hundredths of a second.
+    assert before - timedelta(seconds=0.02) <= started <= now()
+    assert await host.process_started_at(process.pid) is None
+    assert await host.process_started_at(0) is None
+
+
+@pytest.mark.parametrize(
+    ("protocol", "kind"),
+    [(Protocol.UDP, socket.SOCK_DGRAM), (Protocol.TCP, socket.SOCK_STREAM)],
+)
+async def test_a_taken_port_is_seen(
+    host: LocalHost, protocol: Protocol, kind: socket.SocketKind
+) -> None:
+    with socket.socket(socket.AF_INET, kind) as other:
+        other.bind(("127.0.0.1", 0))
+        if protocol is Protocol.TCP:
+            other.listen()
+        port = other.getsockname()[1]
+        assert await host.port_in_use(port, protocol) is True
+    assert await host.port_in_use(port, protocol) is False
+
+
+async def test_nobody_listens_where_there_is_no_socket(host: LocalHost, open_folder: Path) -> None:
+    with pytest.raises(ManagementGone, match="start the server"):
+        await host.connect_management()
+    (open_folder / "management.sock").write_text("")
+    with pytest.raises(ManagementGone, match="no socket"):
+        await host.connect_management()
+    assert await host.listener_pid() is None
+    with pytest.raises(ManagementGone, match="cannot be opened"):
+        await LocalHost(open_folder / "gone").connect_management()
+
+
+async def test_a_stale_socket_is_no_listener(host: LocalHost, open_folder: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(open_folder / "management.sock"))
+        server.listen()
+        assert await host.listener_pid() == os.getpid()
+    assert await host.listener_pid() is None
+    with pytest.raises(ManagementGone, match="Connection refused"):
+        await host.connect_management()
+
+
+async def test_a_full_queue_is_waited_out(host: LocalHost, open_folder: Path) -> None:
+    path = str(open_folder / "management.sock")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen(0)
+        with socket.socket(socket.AF_UNIX) as first:
+            first.connect(path)
+            assert await host.listener_pid() == 0
+            waiting = asyncio.create_task(host.connect_management())
+            done, _ = await asyncio.wait([waiting], timeout=0.2)
+            assert not done
+        server.accept()[0].close()
+        _, writer = await waiting
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_long_path_can_be_connected(open_folder: Path) -> None:
+    """A unix socket's own path has 107 bytes at most."""
+    folder = open_folder / ("x" * 120)
+    folder.mkdir()
+    with socket.socket(socket.AF_UNIX) as server:
+        handle = os.open(folder, os.O_PATH)
+        server.bind(f"/proc/self/fd/{handle}/management.sock")
+        os.close(handle)
+        server.listen()
+        _, writer = await LocalHost(folder).connect_management()
+        writer.close()
+        await writer.wait_closed()

@@ -1,0 +1,165 @@
+"""Which lines an adopted server's configuration lacks, and the configuration with them."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from vpn.adopt import Adoption
+from vpn.directives import parse_directives, quoted, split_words
+from vpn.standing import Standing
+
+_MARK = "# vpnbot:"
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """Lines that are to stand in the configuration.
+
+    Attributes:
+        directive: what they are about.
+        replaces: directives that they take the place of; those lines become comments.
+        why: one plain sentence, or two.
+    """
+
+    directive: str
+    replaces: tuple[str, ...]
+    lines: tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPlaces:
+    """What `apply` makes beside a configuration, absolute.
+
+    Named after it, because several servers may have theirs in one folder.
+
+    Attributes:
+        live: the bot's own folder, with `crl` and `ccd` in it.
+        socket: not in `live`: OpenVPN makes it as root.
+    """
+
+    live: PurePosixPath
+    socket: PurePosixPath
+
+    @property
+    def crl(self) -> PurePosixPath:
+        return self.live / "crl.pem"
+
+    @property
+    def ccd(self) -> PurePosixPath:
+        return self.live / "ccd"
+
+
+def own_places(conf: str) -> OwnPlaces:
+    """Args: conf: relative to /, as in `Layout`."""
+    path = PurePosixPath("/") / conf
+    return OwnPlaces(path.with_name(f"{path.stem}-live"), path.with_name(f"{path.stem}.sock"))
+
+
+def amendments(adoption: Adoption, standing: Standing, account: str) -> tuple[Amendment, ...]:
+    """What is missing for cuts that can be proved; nothing that works is changed."""
+    layout = adoption.server.layout
+    places = own_places(layout.conf)
+    found = []
+    if layout.crl is None or not standing.crl_writable:
+        found.append(
+            Amendment(
+                "crl-verify",
+                ("crl-verify",),
+                (f"crl-verify {quoted(str(places.crl))}",),
+                _why_crl(adoption, account),
+            )
+        )
+    if layout.ccd is None or not standing.ccd_writable:
+        found.append(
+            Amendment(
+                "client-config-dir",
+                ("client-config-dir", "ccd-exclusive"),
+                (f"client-config-dir {quoted(str(places.ccd))}", "ccd-exclusive"),
+                _why_ccd(adoption, account),
+            )
+        )
+    elif not layout.exclusive:
+        found.append(
+            Amendment(
+                "ccd-exclusive",
+                (),
+                ("ccd-exclusive",),
+                "Without the second lock a cut is proved only after the handshake's window. Every"
+                " client needs a file of its own then.",
+            )
+        )
+    if not adoption.facts.has("management"):
+        found.append(
+            Amendment(
+                "management",
+                ("management-client-user",),
+                (
+                    f"management {quoted(str(places.socket))} unix",
+                    f"management-client-user {account}",
+                ),
+                "Without a management interface sessions are neither seen nor ended.",
+            )
+        )
+    return tuple(found)
+
+
+def _why_crl(adoption: Adoption, account: str) -> str:
+    layout = adoption.server.layout
+    if layout.crl is not None:
+        return (
+            f"The bot's account {account} may not write to the folder of /{layout.crl}, so it"
+            " cannot put a CRL in place there."
+        )
+    if adoption.facts.has("crl-verify"):
+        return (
+            "The crl-verify line names a folder of serial numbers or a block, where the bot's CRL"
+            " cannot be put in place."
+        )
+    return "Without a CRL revoked certificates get in."
+
+
+def _why_ccd(adoption: Adoption, account: str) -> str:
+    layout = adoption.server.layout
+    if layout.ccd is None:
+        return "Without the second lock a cut is proved only after the handshake's window."
+    return (
+        f"The bot's account {account} may not write to /{layout.ccd}, so it can neither give"
+        " fixed addresses nor take a client's file away."
+    )
+
+
+def amended(text: str, changes: Iterable[Amendment], stamp: str) -> str:
+    """The configuration with the changes at its end; what they replace stays as comments.
+
+    Args:
+        stamp: the date, for whoever reads the file.
+    """
+    wanted = tuple(changes)
+    replaced = {name for change in wanted for name in change.replaces}
+    kept = without(text, replaced)
+    if kept and not kept.endswith("\n"):
+        kept += "\n"
+    lines = [f"{_MARK} added by `vpnbot server adopt --apply`, {stamp}"]
+    lines += [line for change in wanted for line in change.lines]
+    return kept + "\n" + "\n".join(lines) + "\n"
+
+
+def without(text: str, names: Collection[str]) -> str:
+    """The text with those directives as comments, their inline blocks as a whole."""
+    lines = text.split("\n")
+    for directive in parse_directives(text):
+        if directive.name not in names:
+            continue
+        first = directive.line_number - 1
+        last = first if directive.inline is None else _block_end(lines, first, directive.name)
+        for number in range(first, last + 1):
+            lines[number] = f"{_MARK} {lines[number]}"
+    return "\n".join(lines)
+
+
+def _block_end(lines: list[str], first: int, name: str) -> int:
+    for number in range(first + 1, len(lines)):
+        if split_words(lines[number])[:1] == [f"</{name}>"]:
+            return number
+    return len(lines) - 1

@@ -1,0 +1,89 @@
+"""The clients' own files in the client-config-dir: what is written, and what others hold."""
+
+from ipaddress import AddressValueError, IPv4Address, IPv4Network
+
+from vpn.config import render_ccd
+from vpn.directives import Directive, parse_directives, quoted
+from vpn.host import ServerHost
+from vpn.layout import Layout
+from vpn.names import DEFAULT_FILE
+
+# Beside an address of its own a client gets what all others get, unless that shuts it out.
+_NOT_FROM_DEFAULT = ("ifconfig-push", "disable")
+COMMENT = "# Let in by vpnbot.\n"
+
+
+async def client_file(
+    host: ServerHost, layout: Layout, address: IPv4Address | None, network: IPv4Network | None
+) -> bytes | None:
+    """A client's own file; None where the server needs none for this client.
+
+    A file of its own takes a client away from the operator's DEFAULT file, so what that says
+    for all goes into it, too.
+
+    Raises:
+        HostError: the DEFAULT file cannot be read.
+        ValueError: the address is not one of the network's.
+    """
+    if layout.ccd is None:
+        return None
+    own = COMMENT
+    if address is not None and network is not None:
+        own = render_ccd(address, network)
+    if not layout.adopted:
+        return own.encode()
+    default = await default_lines(host, layout)
+    shut = any(line.name == "disable" for line in default)
+    if address is None and not layout.exclusive and not shut:
+        return None
+    kept = [_line(line) for line in default if line.name not in _NOT_FROM_DEFAULT]
+    return "".join([own, *kept]).encode("utf-8", "surrogateescape")
+
+
+async def default_lines(host: ServerHost, layout: Layout) -> tuple[Directive, ...]:
+    """What the operator's DEFAULT file says; nothing where there is none."""
+    content = await host.read(f"{layout.ccd}/{DEFAULT_FILE}")
+    return tuple(parse_directives((content or b"").decode("utf-8", "surrogateescape")))
+
+
+def _line(directive: Directive) -> str:
+    words = (directive.name, *(quoted(word) for word in directive.arguments))
+    return " ".join(words) + "\n"
+
+
+async def fixed_addresses(host: ServerHost, layout: Layout) -> frozenset[IPv4Address]:
+    """The addresses that the clients' files give away (`ifconfig-push`).
+
+    Raises:
+        HostError: one of them cannot be read.
+    """
+    if layout.ccd is None:
+        return frozenset()
+    found: set[IPv4Address] = set()
+    for name in await host.listdir(layout.ccd) or ():
+        content = await read_client_file(host, f"{layout.ccd}/{name}")
+        found |= _pushed((content or b"").decode("utf-8", "surrogateescape"))
+    return frozenset(found)
+
+
+async def read_client_file(host: ServerHost, path: str) -> bytes | None:
+    """One file as OpenVPN sees it, through a symlink of the operator's; None for a folder.
+
+    Raises:
+        HostError: it cannot be read.
+    """
+    real = await host.resolve(path)
+    facts = await host.facts(real)
+    return None if facts is None or facts.is_folder else await host.read(real)
+
+
+def _pushed(text: str) -> set[IPv4Address]:
+    found = set()
+    for directive in parse_directives(text):
+        # With topology net30 the second one is the server's end of the client's own network.
+        for word in directive.arguments if directive.name == "ifconfig-push" else ():
+            try:
+                found.add(IPv4Address(word))
+            except AddressValueError:
+                continue  # a name, or an alias
+    return found

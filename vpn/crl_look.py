@@ -1,0 +1,85 @@
+"""Looks at the CRL that lies on a server, the way OpenVPN will see it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+
+from pki.crl import CrlFacts, crl_number, read_crl
+from pki.errors import DamagedCrl, ForeignCrl
+from vpn.errors import HostError
+from vpn.findings import Finding, FindingCode
+from vpn.host import ServerHost
+from vpn.layout import Layout
+
+CRL_NOT_USED = (
+    "The server's configuration names no CRL file (a crl-verify line without 'dir'),"
+    " so OpenVPN lets revoked certificates in."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CrlLook:
+    """What lies there; `facts` only where it is a whole CRL of the given issuer."""
+
+    facts: CrlFacts | None
+    findings: tuple[Finding, ...]
+
+
+async def look_at_crl(
+    host: ServerHost, layout: Layout, *, issuer: x509.Certificate | None, now: datetime
+) -> CrlLook:
+    """Reads the CRL back and checks all that does not depend on a certificate.
+
+    1. OpenVPN's account can read it, through every folder above it. With a folder shut, the
+       CRL that was loaded before stays in force and new revocations are ignored.
+    2. It is whole, and this issuer's by name, signature and key identifier. With any other,
+       OpenVPN only warns and lets everybody in.
+    3. Its dates hold now. If not, OpenVPN refuses everybody.
+
+    Without an issuer nothing is said about whose it is.
+    """
+    path = layout.crl
+    if path is None:
+        return CrlLook(None, (Finding(FindingCode.CRL_NOT_USED, CRL_NOT_USED),))
+    try:
+        shut_out = await host.shut_out(path, layout.reader)  # (1)
+        pem = await host.read(path)
+    except HostError as error:
+        return CrlLook(None, (Finding(FindingCode.HOST_ERROR, str(error)),))
+    if pem is None:
+        detail = f"There is no {_shown(path, layout)}; publish the CRL."
+        return CrlLook(None, (Finding(FindingCode.CRL_MISSING, detail),))
+    findings = [Finding(FindingCode.CRL_UNREADABLE, shut_out)] if shut_out else []
+    try:
+        facts = read_crl(pem, issuer) if issuer else _unchecked(pem)  # (2)
+    except ForeignCrl as error:
+        return CrlLook(None, (*findings, Finding(FindingCode.CRL_FOREIGN, str(error))))
+    except DamagedCrl as error:
+        return CrlLook(None, (*findings, Finding(FindingCode.CRL_DAMAGED, str(error))))
+    return CrlLook(facts, (*findings, *_date_findings(facts, now)))  # (3)
+
+
+def _shown(path: str, layout: Layout) -> str:
+    return f"/{path}" if layout.adopted else path
+
+
+def _date_findings(facts: CrlFacts, now: datetime) -> list[Finding]:
+    if now < facts.this_update:
+        detail = f"The CRL begins at {facts.this_update:%Y-%m-%d %H:%M} UTC; check the clocks."
+        return [Finding(FindingCode.CRL_NOT_YET_VALID, detail)]
+    if now >= facts.next_update:
+        detail = f"The CRL ended at {facts.next_update:%Y-%m-%d %H:%M} UTC; publish it again."
+        return [Finding(FindingCode.CRL_EXPIRED, detail)]
+    return []
+
+
+def _unchecked(pem: bytes) -> CrlFacts:
+    """What the file claims; its entries are left out, because nothing vouches for them."""
+    number = crl_number(pem)
+    if number is None:
+        raise DamagedCrl("The file is not a whole CRL with a number; publish it again.")
+    crl = x509.load_pem_x509_crl(pem)
+    if crl.next_update_utc is None:
+        raise DamagedCrl("The CRL has no end; publish it again.")
+    return CrlFacts(number, crl.last_update_utc, crl.next_update_utc, frozenset())

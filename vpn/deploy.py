@@ -1,0 +1,318 @@
+"""Brings a server's folder to what it should be, changing only what differs."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from vpn.config import (
+    CA_CERTIFICATE,
+    CCD,
+    CERTIFICATE,
+    CONF,
+    LIVE,
+    PRIVATE_KEY,
+    TLS_CRYPT_V2_KEY,
+    host_commands,
+    inspect_conf,
+    network_commands,
+    render_server_conf,
+    render_unit,
+    unit_name,
+)
+from vpn.errors import DirectoryInUse, HostError, PortInUse
+from vpn.host import ServerHost
+from vpn.ports import port_in_use
+from vpn.restart import changed_since_start
+from vpn.values import CommonName, ServerSpec, check_spec, server_common_name
+
+__all__ = [
+    "SERVER_CERTIFICATE_LIFETIME",
+    "SERVER_CERTIFICATE_RENEW_BEFORE",
+    "DeployReport",
+    "ServerIdentity",
+    "certificate_end",
+    "check_place",
+    "deploy",
+    "port_in_use",
+]
+
+SERVER_CERTIFICATE_LIFETIME = timedelta(days=730)
+# The 60 days are the operator's time to notice that a restart is due.
+SERVER_CERTIFICATE_RENEW_BEFORE = timedelta(days=60)
+
+# Linux tells when a process began in hundredths of a second, rounded down. A server that is
+# started right after a deploy must not seem older than its files.
+CLOCK_TICK_S = 0.02
+
+_PUBLIC, _SECRET = 0o644, 0o600
+_UNIT_PREFIX, _UNIT_SUFFIX = "vpnbot-openvpn-", ".service"
+_LEFTOVER_PREFIX = ".vpnbot-"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerIdentity:
+    """A server's certificate and its key, as PEM."""
+
+    certificate_pem: str
+    private_key_pem: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DeployReport:
+    """What a deploy did.
+
+    Attributes:
+        changed: paths below the server's folder, in the order of the change.
+        restart_needed: the server runs, and something that it reads only at its start has
+            changed since, now or in an earlier deploy.
+        certificate_end: when the server's certificate ends.
+        commands: shell lines for the operator to run as root now.
+    """
+
+    changed: tuple[str, ...]
+    restart_needed: bool
+    certificate_end: datetime
+    commands: tuple[str, ...]
+
+
+async def deploy(
+    spec: ServerSpec,
+    host: ServerHost,
+    *,
+    ca_pem: str,
+    tls_crypt_v2_pem: str,
+    issue: Callable[[CommonName], ServerIdentity],
+    now: datetime,
+) -> DeployReport:
+    """Writes all that `openvpn --config server.conf`, started in the folder, needs.
+
+    1. Nothing is written before the checks have passed.
+    2. The unit's file comes first: by its name the next deploy knows the folder as this
+       server's, also when this one is interrupted.
+    3. Only `live/` belongs to the bot's account. All else belongs to the caller, normally root:
+       who may write server.conf may run commands as root.
+    4. The key is written before the certificate. A crash in between leaves two that do not
+       match, which the next deploy sees and mends by issuing both again.
+    5. The CRL is not written here: publish it next, OpenVPN does not start without it.
+
+    A parent folder that belongs to another account than root is accepted: its owner could move
+    the server's folder away. The demo and a single person's machine need that.
+
+    Raises:
+        InvalidServer, HostError, DirectoryInUse, PortInUse: nothing was written.
+        HostError: also later, where the machine refuses a write. Deploying again goes on.
+    """
+    check_spec(spec)
+    old_conf = await host.read(CONF)
+    pid = await host.listener_pid()
+    await _check_before_writing(spec, host, old_conf=old_conf, running=pid is not None)  # (1)
+    writer = _Writer(host)
+    await writer.folder("", account=None)
+    await writer.file(unit_name(spec.name), render_unit(spec), _PUBLIC)  # (2)
+    await writer.folder(LIVE, account=spec.account)  # (3)
+    await writer.folder(CCD, account=spec.account)
+    await writer.file(CA_CERTIFICATE, ca_pem, _PUBLIC)
+    await writer.file(TLS_CRYPT_V2_KEY, tls_crypt_v2_pem, _SECRET)
+    identity = await _identity_in_place(spec, host, ca_pem, now)
+    if identity is None:
+        identity = issue(server_common_name(spec.name))
+    await writer.file(PRIVATE_KEY, identity.private_key_pem, _SECRET)  # (4)
+    await writer.file(CERTIFICATE, identity.certificate_pem, _PUBLIC)
+    await writer.file(CONF, render_server_conf(spec), _PUBLIC)
+    if writer.changed:
+        await asyncio.sleep(CLOCK_TICK_S)
+    restart_needed = pid is not None and await _has_old_files(host, pid)
+    return _report(spec, writer, identity, running=pid is not None, restart_needed=restart_needed)
+
+
+async def _has_old_files(host: ServerHost, pid: int) -> bool:
+    try:
+        return bool(await changed_since_start(host, pid))
+    except HostError:
+        return True  # one restart too many does no harm
+
+
+async def certificate_end(
+    host: ServerHost,
+    spec: ServerSpec,  # noqa: ARG001
+    path: str = CERTIFICATE,
+) -> datetime | None:
+    """When the server's certificate ends; None where there is none to be read.
+
+    Raises:
+        HostError: the folder could not be looked at.
+    """
+    certificate = _parse_certificate(await host.read(path))
+    return certificate.not_valid_after_utc if certificate else None
+
+
+async def check_place(spec: ServerSpec, host: ServerHost) -> None:
+    """What `deploy` checks before it writes, without writing.
+
+    Raises:
+        InvalidServer, HostError, DirectoryInUse, PortInUse
+    """
+    check_spec(spec)
+    old_conf = await host.read(CONF)
+    running = await host.listener_pid() is not None
+    await _check_before_writing(spec, host, old_conf=old_conf, running=running)
+
+
+class _Writer:
+    """Writes what differs, and remembers it."""
+
+    def __init__(self, host: ServerHost) -> None:
+        self._host = host
+        self.changed: list[str] = []
+        self.content_changed: set[str] = set()
+
+    async def folder(self, path: str, *, account: str | None) -> None:
+        if await self._host.make_folder(path, mode=0o755, account=account):
+            self.changed.append(f"{path}/" if path else "./")
+
+    async def file(self, path: str, text: str, mode: int) -> None:
+        content = text.encode()
+        same = await self._host.read(path) == content
+        if same and await self._is_safe(path, mode):
+            return
+        await self._host.replace(path, content, mode=mode)
+        self.changed.append(path)
+        if not same:
+            self.content_changed.add(path)
+
+    async def _is_safe(self, path: str, mode: int) -> bool:
+        facts = await self._host.facts(path)
+        return facts is not None and facts.mode == mode and await self._host.is_caller(facts.uid)
+
+
+def _report(
+    spec: ServerSpec,
+    writer: _Writer,
+    identity: ServerIdentity,
+    *,
+    running: bool,
+    restart_needed: bool,
+) -> DeployReport:
+    certificate = x509.load_pem_x509_certificate(identity.certificate_pem.encode())
+    return DeployReport(
+        changed=tuple(writer.changed),
+        restart_needed=restart_needed,
+        certificate_end=certificate.not_valid_after_utc,
+        commands=tuple(_commands(spec, writer, running=running, restart_needed=restart_needed)),
+    )
+
+
+def _commands(
+    spec: ServerSpec, writer: _Writer, *, running: bool, restart_needed: bool
+) -> list[str]:
+    if not running:
+        return host_commands(spec)
+    unit = unit_name(spec.name)
+    # The configuration may have another network now.
+    commands = network_commands(spec) if CONF in writer.content_changed else []
+    if unit in writer.content_changed:
+        commands.append("systemctl daemon-reload")
+    if restart_needed:
+        commands.append(f"systemctl restart {unit}")
+    return commands
+
+
+async def _check_before_writing(
+    spec: ServerSpec, host: ServerHost, *, old_conf: bytes | None, running: bool
+) -> None:
+    problem = await host.shut_out_above() or await host.account_problem(spec.account)
+    if problem:
+        raise HostError(problem)
+    await _check_folder(spec, host)
+    await _check_port(spec, host, old_conf=old_conf, running=running)
+
+
+async def _check_folder(spec: ServerSpec, host: ServerHost) -> None:
+    names = [n for n in await host.listdir("") or () if not n.startswith(_LEFTOVER_PREFIX)]
+    if not names or unit_name(spec.name) in names:
+        return
+    others = [
+        name.removeprefix(_UNIT_PREFIX).removesuffix(_UNIT_SUFFIX)
+        for name in names
+        if name.startswith(_UNIT_PREFIX) and name.endswith(_UNIT_SUFFIX)
+    ]
+    if not others and await host.read(CONF) == render_server_conf(spec).encode():
+        return  # it has lost its unit
+    owner = f"belongs to the server '{others[0]}'" if others else "is not empty"
+    raise DirectoryInUse(f"{spec.directory} {owner}; choose a folder of its own.")
+
+
+async def _check_port(
+    spec: ServerSpec, host: ServerHost, *, old_conf: bytes | None, running: bool
+) -> None:
+    port, protocol = spec.listen_port, spec.remote.protocol
+    if running and old_conf is not None:
+        facts = inspect_conf(old_conf.decode("utf-8", "replace"))
+        if (facts.port, facts.protocol) == (port, protocol):
+            return  # taken, by this very server
+    if await host.port_in_use(port, protocol):
+        raise PortInUse(
+            f"Another program listens on port {port}/{protocol}; end it or choose another port"
+            " with --listen."
+        )
+
+
+async def _identity_in_place(
+    spec: ServerSpec, host: ServerHost, ca_pem: str, now: datetime
+) -> ServerIdentity | None:
+    """What the folder has, where it can stay: ours, matching, and not about to end."""
+    certificate_pem = await host.read(CERTIFICATE)
+    key_pem = await host.read(PRIVATE_KEY)
+    certificate = _parse_certificate(certificate_pem)
+    if certificate is None or certificate_pem is None or key_pem is None:
+        return None
+    issuer = x509.load_pem_x509_certificate(ca_pem.encode())
+    name = server_common_name(spec.name)
+    stays = (
+        _is_issued_by(certificate, issuer)
+        and _is_server_certificate(certificate, name)
+        and _fits(certificate, key_pem)
+        and certificate.not_valid_before_utc <= now
+        and now < certificate.not_valid_after_utc - SERVER_CERTIFICATE_RENEW_BEFORE
+    )
+    return ServerIdentity(certificate_pem.decode(), key_pem.decode()) if stays else None
+
+
+def _parse_certificate(pem: bytes | None) -> x509.Certificate | None:
+    if pem is None:
+        return None
+    try:
+        return x509.load_pem_x509_certificate(pem)
+    except ValueError:
+        return None
+
+
+def _is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _is_server_certificate(certificate: x509.Certificate, name: CommonName) -> bool:
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    return [n.value for n in names] == [name] and ExtendedKeyUsageOID.SERVER_AUTH in usage
+
+
+def _fits(certificate: x509.Certificate, key_pem: bytes) -> bool:
+    try:
+        key = load_pem_private_key(key_pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    return key.public_key() == certificate.public_key()

@@ -1,0 +1,103 @@
+"""What is found on a server, and what is proved of a revocation."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from pki.serial import SerialNumber
+from vpn.values import CommonName
+
+
+class FindingCode(StrEnum):
+    """Why something is not proved, or not well."""
+
+    CCD_PRESENT = "ccd_present"  # the client's own file is still there
+    CCD_NOT_REMOVED = "ccd_not_removed"
+    CRL_MISSING = "crl_missing"
+    CRL_UNREADABLE = "crl_unreadable"  # by the account that OpenVPN drops to
+    CRL_DAMAGED = "crl_damaged"
+    CRL_FOREIGN = "crl_foreign"  # of another CA: OpenVPN would let everybody in
+    CRL_EXPIRED = "crl_expired"
+    CRL_NOT_YET_VALID = "crl_not_yet_valid"
+    CRL_OLD = "crl_old"  # its number is lower than ours, or it lacks the serial
+    CRL_NEWER = "crl_newer"  # a higher number lies there, and it lacks the serial
+    CRL_NOT_WRITTEN = "crl_not_written"
+    SESSION_LIVE = "session_live"
+    MANAGEMENT_GONE = "management_gone"
+    MANAGEMENT_SILENT = "management_silent"
+    MANAGEMENT_NONSENSE = "management_nonsense"
+    LOCK_MISSING = "lock_missing"  # server.conf lacks what keeps revoked clients out
+    RESTART_PENDING = "restart_pending"  # what runs is not what we read
+    HOST_ERROR = "host_error"
+    # Of adopted servers only:
+    NO_MANAGEMENT = "no_management"  # sessions are neither seen nor ended
+    MANAGEMENT_EXPOSED = "management_exposed"  # other machines reach it, so we do not talk to it
+    CRL_NOT_USED = "crl_not_used"  # OpenVPN reads no CRL file there
+    SECOND_LOOK_DUE = "second_look_due"  # who is in mid-handshake may still slip in
+    CONFIGURATION_CHANGED = "configuration_changed"  # other places than at the adoption
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing found. `detail` is one plain line for an operator, without secrets."""
+
+    code: FindingCode
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A certificate that is to be shut out.
+
+    Attributes:
+        shares_name: another certificate that is to stay has a name that OpenVPN does not tell
+            from this one (`vpn.names.look_alike`).
+        crl_seen_at: `ServerProof.crl_seen_at` of the last attempt on this server.
+    """
+
+    common_name: CommonName
+    serial: SerialNumber
+    shares_name: bool = False
+    crl_seen_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerProof:
+    """What was seen on one server about one certificate.
+
+    Attributes:
+        proved: it is shut out, and no session of its name is left. Nothing was found then.
+        crl_number: of the CRL that lies there, where it is ours.
+        crl_seen_at: since when the CRL is known to lie there in force with this serial; to be
+            kept, and given back with the next attempt. None where it is not.
+        second_look_at: when an attempt can prove it, where this one came too early.
+    """
+
+    server: str
+    common_name: CommonName
+    proved: bool
+    crl_number: int | None
+    sessions_cut: int
+    findings: tuple[Finding, ...]
+    crl_seen_at: datetime | None = None
+    second_look_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStatus:
+    """A server as it answers now; None is 'not known'.
+
+    Attributes:
+        reachable: the management interface answered.
+        sessions: those whose certificate is known; a handshake in progress is none yet.
+    """
+
+    server: str
+    reachable: bool
+    crl_number: int | None
+    crl_this_update: datetime | None
+    crl_next_update: datetime | None
+    sessions: int | None
+    restart_pending: bool | None
+    certificate_end: datetime | None
+    findings: tuple[Finding, ...]

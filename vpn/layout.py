@@ -1,0 +1,136 @@
+"""Where a server's files and its management interface are.
+
+A server that we deployed has them where `vpn.config` puts them, below its folder. An adopted one
+has them wherever its operator's configuration says: its paths are relative to `/`.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from ipaddress import ip_address
+from typing import Any
+
+from vpn.config import (
+    CA_CERTIFICATE,
+    CCD,
+    CERTIFICATE,
+    CONF,
+    CRL,
+    LIVE,
+    MANAGEMENT_SOCKET,
+    READ_AT_START,
+)
+
+HAND_WINDOW_S = 60  # OpenVPN's default for `hand-window`
+
+
+@dataclass(frozen=True, slots=True)
+class UnixSocket:
+    """A management interface at a path; `password_file` is what `management` names third."""
+
+    path: str
+    password_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TcpPort:
+    """A management interface at an address. The protocol is clear text."""
+
+    host: str
+    port: int
+    password_file: str | None = None
+
+    @property
+    def is_loopback(self) -> bool:
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        return f"{self.host} port {self.port}"
+
+
+ManagementPlace = UnixSocket | TcpPort
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """The account and the group that OpenVPN drops to; where both are None it stays root."""
+
+    user: str | None
+    group: str | None
+
+
+NOBODY = Reader("nobody", "nogroup")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Paths are relative to the folder of the server's host, written with '/', without symlinks.
+
+    Attributes:
+        crl: None where OpenVPN reads no CRL from a file: `crl-verify` is absent, inline, or
+            names a folder of serials.
+        ccd: None without a client-config-dir.
+        exclusive: `ccd-exclusive` is on, so a client without a file of its own is refused.
+        management: None where there is none that we could connect to.
+        certificate: the server's own; None where it stands in the configuration itself.
+        read_at_start: what OpenVPN reads when it starts and never again, `conf` first.
+        start_folder: where OpenVPN is started; relative paths in the configuration begin there.
+        named_conf: the configuration's path as the operator named it, perhaps a symlink.
+        bot_folders: what root writes there belongs to the folder's owner.
+        adopted: the configuration is the operator's own.
+    """
+
+    conf: str
+    crl: str | None
+    ccd: str | None
+    exclusive: bool
+    management: ManagementPlace | None
+    certificate: str | None
+    read_at_start: tuple[str, ...]
+    reader: Reader = NOBODY
+    hand_window_s: int = HAND_WINDOW_S
+    bot_folders: tuple[str, ...] = ()
+    start_folder: str = ""
+    named_conf: str = CONF
+    adopted: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values; `from_json` reads it again. There are no secrets inside."""
+        return asdict(replace(self, adopted=True))
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Layout":
+        """Raises KeyError or TypeError where it is not what `to_json` gave."""
+        place = values["management"]
+        return cls(
+            **(
+                values
+                | {
+                    "management": place and _place(place),
+                    "reader": Reader(**values["reader"]),
+                    "read_at_start": tuple(values["read_at_start"]),
+                    "bot_folders": tuple(values["bot_folders"]),
+                }
+            )
+        )
+
+
+def _place(values: dict[str, Any]) -> ManagementPlace:
+    return TcpPort(**values) if "port" in values else UnixSocket(**values)
+
+
+DEPLOYED = Layout(
+    conf=CONF,
+    crl=CRL,
+    ccd=CCD,
+    exclusive=True,
+    management=UnixSocket(MANAGEMENT_SOCKET),
+    certificate=CERTIFICATE,
+    read_at_start=READ_AT_START,
+    bot_folders=(LIVE, CCD),
+    adopted=False,
+)
+# Of the files that OpenVPN reads at its start, those that decide who is let in. A renewed
+# server certificate that waits for its restart takes nothing from a proof.
+DECIDE_WHO_ENTERS = (CONF, CA_CERTIFICATE)

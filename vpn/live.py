@@ -1,0 +1,477 @@
+"""A server that runs: lets people in, shuts them out, and proves it by looking."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import IPv4Address
+
+from cryptography import x509
+
+from pki.crl import CrlFacts, Revocation, crl_number, read_crl, read_revocations
+from pki.errors import PkiError
+from pki.serial import serial_hex
+from vpn.client_files import client_file, fixed_addresses
+from vpn.crl_look import CRL_NOT_USED, CrlLook, look_at_crl
+from vpn.deploy import certificate_end
+from vpn.errors import CrlNotUsed, HostError, NewerCrlInPlace
+from vpn.findings import Finding, FindingCode, ServerProof, ServerStatus, Target
+from vpn.host import ServerHost
+from vpn.layout import DEPLOYED, Layout
+from vpn.locks import (
+    look_at_configuration,
+    look_at_locks,
+    look_at_locks_in_force,
+    look_at_restart,
+)
+from vpn.management import TIMEOUT_S, UNDEFINED, Session, open_management
+from vpn.names import ccd_file_name, is_ours, name_in_sessions
+from vpn.sessions import SessionsCut, ToCut, ask_sessions, cut_sessions
+from vpn.strangers import StrangersCut, cut_strangers, remove_stranger_files
+from vpn.values import CommonName, ServerSpec, valid_common_name
+
+__all__ = [
+    "Finding",
+    "FindingCode",
+    "LiveServer",
+    "ServerProof",
+    "ServerStatus",
+    "Target",
+]
+
+# OpenVPN reads both after it has become another account.
+_FOR_ALL_TO_READ = 0o644
+# OpenVPN counts the handshake's window in whole seconds, and a busy server is a little late.
+_WINDOW_MARGIN = timedelta(seconds=2)
+
+
+_REPLACED = (
+    FindingCode.CRL_MISSING,
+    FindingCode.CRL_DAMAGED,
+    FindingCode.CRL_FOREIGN,
+    FindingCode.CRL_EXPIRED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CrlInPlace:
+    """A CRL of ours as it lies on a server."""
+
+    number: int
+    revocations: tuple[Revocation, ...]
+
+
+class LiveServer:
+    """One server, on whatever machine its host is.
+
+    Args:
+        layout: where its files are; the paths are the host's.
+        management_timeout_s: for a whole conversation with the management interface.
+    """
+
+    def __init__(
+        self,
+        spec: ServerSpec,
+        host: ServerHost,
+        *,
+        layout: Layout = DEPLOYED,
+        management_timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        self.spec = spec
+        self.layout = layout
+        self._host = host
+        self._timeout_s = management_timeout_s
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    async def admit(self, common_name: CommonName, address: IPv4Address | None) -> None:
+        """Lets a certificate of this name in, with this address and no other.
+
+        Args:
+            address: None where the server's own pool gives one.
+
+        Raises:
+            HostError: its file could not be written.
+            ValueError: the name or the address cannot be used.
+        """
+        if not valid_common_name(common_name):
+            raise ValueError(f"{common_name!r} is no common name of ours")
+        content = await self.client_file(address)
+        path = self._ccd_path(common_name)
+        if content is not None and path is not None:
+            await self._host.replace(path, content, mode=_FOR_ALL_TO_READ)
+
+    async def client_file(self, address: IPv4Address | None) -> bytes | None:
+        """What `admit` writes; None where this server needs no file for that.
+
+        Raises:
+            HostError: the server's default file cannot be read.
+            ValueError: the address is not one of the server's network.
+        """
+        return await client_file(self._host, self.layout, address, self.spec.network)
+
+    async def fixed_addresses(self) -> frozenset[IPv4Address]:
+        """The addresses that files in the client-config-dir give away.
+
+        Raises:
+            HostError: one of them cannot be read.
+        """
+        return await fixed_addresses(self._host, self.layout)
+
+    async def sessions(self) -> tuple[Session, ...]:
+        """Whoever is connected now; a name is as `vpn.names.name_in_sessions` gives it.
+
+        Raises:
+            ManagementError: the server cannot be asked, so nothing is known.
+        """
+        place = self.layout.management
+        async with open_management(self._host, self._timeout_s, place=place) as management:
+            return await management.status()
+
+    async def sessions_of(self, names: Iterable[CommonName]) -> frozenset[CommonName]:
+        """Those of the certificates' names that are connected now.
+
+        Raises:
+            ManagementError: the server cannot be asked, so nothing is known.
+        """
+        connected = {session.common_name for session in await self.sessions()}
+        return frozenset(name for name in names if name_in_sessions(name) in connected)
+
+    async def cut_names(self, names: Iterable[CommonName]) -> frozenset[CommonName]:
+        """Ends the sessions of names whose certificates are on the CRL in place.
+
+        Gives those that had one. Nothing is proved by that: `cut` does.
+
+        Raises:
+            ManagementError: the server cannot be asked, so nothing is known.
+        """
+        connected = await self.sessions_of(names)
+        talk = await cut_sessions(
+            self._host,
+            [ToCut(name) for name in connected],
+            timeout_s=self._timeout_s,
+            place=self.layout.management,
+        )
+        return frozenset(name for name in connected if talk.cut[name])
+
+    async def publish(self, crl_pem: bytes, *, issuer: x509.Certificate) -> int:
+        """Puts a CRL in place, and returns its number.
+
+        The caller holds the lock of this server's publication: between the look at what lies
+        there and the rename another publisher could come.
+
+        Raises:
+            CrlNotUsed: this server reads no CRL file.
+            NewerCrlInPlace: a CRL of this issuer with a higher number lies there.
+            HostError: it could not be written.
+            PkiError: `crl_pem` is damaged or not this issuer's.
+        """
+        if self.layout.crl is None:
+            raise CrlNotUsed(CRL_NOT_USED)
+        number = read_crl(crl_pem, issuer).number
+        in_place = await self._crl_in_place(issuer)
+        if in_place is not None and in_place.number > number:
+            raise NewerCrlInPlace(
+                f"The CRL on {self.name} has number {in_place.number}, ours has {number};"
+                " publish one with a higher number."
+            )
+        await self._host.replace(self.layout.crl, crl_pem, mode=_FOR_ALL_TO_READ)
+        return number
+
+    async def in_place(self, issuer: x509.Certificate, *, above: int) -> CrlInPlace | None:
+        """The CRL that lies there, with all its entries.
+
+        None where there is none of this issuer with a number above that one.
+
+        Raises:
+            HostError: it cannot be read.
+        """
+        pem = await self._read_crl()
+        number = crl_number(pem or b"")
+        if pem is None or number is None or number <= above:
+            return None
+        try:
+            # Tens of thousands of entries take a part of a second.
+            entries = await asyncio.to_thread(read_revocations, pem, issuer)
+        except PkiError:
+            return None
+        return CrlInPlace(number, entries)
+
+    async def crl_was_replaced(self, *, issuer: x509.Certificate, now: datetime) -> bool:
+        """Whether something else lies where our CRL was put, or nothing that is in force."""
+        look = await look_at_crl(self._host, self.layout, issuer=issuer, now=now)
+        return any(finding.code in _REPLACED for finding in look.findings)
+
+    async def remove_stranger_files(
+        self, known: Collection[str]
+    ) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
+        """Removes the files of all other names; gives those names, and what went wrong."""
+        return await remove_stranger_files(self._host, self.layout, known)
+
+    async def cut_strangers(self, known: Collection[str]) -> StrangersCut:
+        """Ends the sessions of all other names, once their files are gone."""
+        return await cut_strangers(self._host, self.layout, known, timeout_s=self._timeout_s)
+
+    async def _read_crl(self) -> bytes | None:
+        return None if self.layout.crl is None else await self._host.read(self.layout.crl)
+
+    async def _crl_in_place(self, issuer: x509.Certificate) -> CrlFacts | None:
+        """What lies there, if it is ours. What is damaged or foreign is there to be replaced."""
+        pem = await self._read_crl()
+        try:
+            return None if pem is None else read_crl(pem, issuer)
+        except PkiError:
+            return None
+
+    async def cut(
+        self,
+        targets: Sequence[Target],
+        *,
+        crl_pem: bytes,
+        issuer: x509.Certificate,
+        now: Callable[[], datetime],
+    ) -> tuple[ServerProof, ...]:
+        """Shuts certificates out and looks whether they are; one proof for each, in order.
+
+        1. Their own files go: whoever is in mid-handshake is refused at its end, and a session
+           that lives is refused at its next renegotiation.
+        2. The CRL is put in place: a new handshake is refused at its beginning. Without (1) and
+           (2) before it, (3) would miss a session whose name is not known yet.
+        3. All sessions of their names are killed. The management interface's own list must then
+           have none of these names; where it has one, it is killed again.
+        4. What lies on the server is read back: the files are gone; the CRL is whole, of this
+           issuer, valid now, no older than ours, lists the serial, and OpenVPN's account can
+           read it; server.conf has both locks, and the process that answered in (3) is running
+           with that file.
+
+        Where the second lock is not there for a certificate (no ccd-exclusive, or a name that
+        another one has too), nobody is refused at the end of a handshake that was under way at
+        (2), and (3) misses it. It is over, one way or the other, when the handshake's window
+        is: so only an attempt after that can prove anything, and it kills who slipped in.
+
+        Of a name that another certificate has too, only sessions count that had begun when the
+        CRL was seen in place. OpenVPN reads a changed CRL at the beginning of each session, so
+        one that began later has passed that CRL, and cannot be of the revoked certificate.
+
+        A step that fails does not keep the later ones from being tried. Trouble with the server
+        is never raised: it is among the findings, and with any finding nothing is proved.
+        """
+        removed = [await self._remove_ccd(target) for target in targets]  # (1)
+        written = await self._put_crl(crl_pem, issuer)  # (2)
+        put_at = now()
+        talk = await cut_sessions(  # (3)
+            self._host,
+            [_to_cut(target, put_at) for target in targets],
+            timeout_s=self._timeout_s,
+            place=self.layout.management,
+        )
+        crl = await look_at_crl(self._host, self.layout, issuer=issuer, now=now())  # (4)
+        locks = await self._look_at_locks(talk.pid)
+        expected = _number_of(crl_pem, issuer)
+        proofs = []
+        for target, not_removed in zip(targets, removed, strict=True):
+            entry = _entry_findings(target, crl.facts, expected)
+            seen_at = None
+            if not (entry or crl.findings or locks):
+                seen_at = target.crl_seen_at or (put_at if talk.pid is not None else None)
+            own = [
+                *not_removed,
+                *await self._look_at_ccd(target),
+                *_session_findings(target, talk, put_at),
+                *entry,
+            ]
+            shared = [*written, *talk.findings, *crl.findings, *locks]
+            proofs.append(self._proof(target, talk, crl, [*own, *shared], seen_at, put_at))
+        return tuple(proofs)
+
+    def _has_second_lock(self, target: Target) -> bool:
+        return self.layout.exclusive and not target.shares_name
+
+    def _ccd_path(self, common_name: CommonName) -> str | None:
+        """The name's own file; None where it has none, or OpenVPN looks for none."""
+        name = ccd_file_name(common_name)
+        return f"{self.layout.ccd}/{name}" if self.layout.ccd and name else None
+
+    def _file_to_remove(self, target: Target) -> str | None:
+        """Without ccd-exclusive a file is no lock, and what is not ours stays as it is."""
+        if target.shares_name or not (self.layout.exclusive or is_ours(target.common_name)):
+            return None
+        return self._ccd_path(target.common_name)
+
+    async def _remove_ccd(self, target: Target) -> list[Finding]:
+        path = self._file_to_remove(target)
+        try:
+            if path is not None:
+                await self._host.remove(path)
+        except HostError as error:
+            return [Finding(FindingCode.CCD_NOT_REMOVED, str(error))]
+        return []
+
+    async def _put_crl(self, crl_pem: bytes, issuer: x509.Certificate) -> list[Finding]:
+        try:
+            await self.publish(crl_pem, issuer=issuer)
+        except NewerCrlInPlace:
+            return []  # whether it lists the serial is seen in the look
+        except CrlNotUsed:
+            return []  # the look says it
+        except (HostError, PkiError) as error:
+            return [Finding(FindingCode.CRL_NOT_WRITTEN, str(error))]
+        return []
+
+    async def _look_at_ccd(self, target: Target) -> list[Finding]:
+        path = self._file_to_remove(target)
+        try:
+            if path is None or await self._host.facts(path) is None:
+                return []
+        except HostError as error:
+            return [Finding(FindingCode.HOST_ERROR, str(error))]
+        shown = f"/{path}" if self.layout.adopted else path
+        return [Finding(FindingCode.CCD_PRESENT, f"{shown} is still there; remove it.")]
+
+    async def _look_at_locks(self, pid: int | None) -> list[Finding]:
+        try:
+            found = await look_at_locks(self.spec, self._host, self.layout)
+            # Without a pid the management interface gave no answer, which is a finding already.
+            if pid is not None:
+                found += await look_at_locks_in_force(self._host, self.layout, pid)
+        except HostError as error:
+            return [Finding(FindingCode.HOST_ERROR, str(error))]
+        return found
+
+    def _proof(
+        self,
+        target: Target,
+        talk: SessionsCut,
+        crl: CrlLook,
+        findings: Sequence[Finding],
+        seen_at: datetime | None,
+        at: datetime,
+    ) -> ServerProof:
+        due = self._second_look(target, seen_at, at)
+        all_findings = [*findings, *(_too_early(target, due) if due else ())]
+        return ServerProof(
+            server=self.name,
+            common_name=target.common_name,
+            proved=not all_findings,
+            crl_number=crl.facts.number if crl.facts else None,
+            sessions_cut=talk.cut[target.common_name],
+            findings=tuple(dict.fromkeys(all_findings)),
+            crl_seen_at=seen_at,
+            second_look_at=due,
+        )
+
+    def _second_look(
+        self, target: Target, seen_at: datetime | None, at: datetime
+    ) -> datetime | None:
+        """From when on an attempt can be a proof, where this one at `at` came too early."""
+        if self._has_second_lock(target) or seen_at is None:
+            return None
+        due = seen_at + timedelta(seconds=self.layout.hand_window_s) + _WINDOW_MARGIN
+        return due if at < due else None
+
+    async def status(self, *, issuer: x509.Certificate | None, now: datetime) -> ServerStatus:
+        """What the server answers now; never raises for trouble with it.
+
+        Without an issuer the CRL's origin is not looked at.
+        """
+        crl = await look_at_crl(self._host, self.layout, issuer=issuer, now=now)
+        findings = list(crl.findings)
+        answer = await ask_sessions(
+            self._host, timeout_s=self._timeout_s, place=self.layout.management
+        )
+        pid = sessions = None
+        if isinstance(answer, Finding):
+            findings.append(answer)
+        else:
+            pid, connected = answer
+            sessions = sum(session.common_name != UNDEFINED for session in connected)
+        pending = await self._pending(pid, findings)
+        findings += await _or_host_error(look_at_configuration(self.spec, self._host, self.layout))
+        findings += await _or_host_error(self._look_at_ccd_folder())
+        return ServerStatus(
+            server=self.name,
+            reachable=pid is not None,
+            crl_number=crl.facts.number if crl.facts else None,
+            crl_this_update=crl.facts.this_update if crl.facts else None,
+            crl_next_update=crl.facts.next_update if crl.facts else None,
+            sessions=sessions,
+            restart_pending=pending,
+            certificate_end=await self.certificate_end(),
+            findings=tuple(dict.fromkeys(findings)),
+        )
+
+    async def _pending(self, pid: int | None, findings: list[Finding]) -> bool | None:
+        if pid is None:
+            return None
+        found = await _or_host_error(look_at_restart(self._host, self.layout, pid))
+        findings += found
+        if any(finding.code is FindingCode.HOST_ERROR for finding in found):
+            return None
+        return bool(found)
+
+    async def _look_at_ccd_folder(self) -> list[Finding]:
+        """With this folder shut OpenVPN refuses everybody: not unsafe, but an outage."""
+        if self.layout.ccd is None:
+            return []
+        shut_out = await self._host.shut_out(self.layout.ccd, self.layout.reader)
+        return [Finding(FindingCode.HOST_ERROR, shut_out)] if shut_out else []
+
+    async def certificate_end(self) -> datetime | None:
+        """When the server's own certificate ends; None where that cannot be seen."""
+        path = self.layout.certificate
+        try:
+            return None if path is None else await certificate_end(self._host, self.spec, path)
+        except HostError:
+            return None  # the same trouble is among the findings, from server.conf
+
+
+def _to_cut(target: Target, put_at: datetime) -> ToCut:
+    if not target.shares_name:
+        return ToCut(target.common_name)
+    return ToCut(target.common_name, began_by=target.crl_seen_at or put_at)
+
+
+def _session_findings(target: Target, talk: SessionsCut, put_at: datetime) -> list[Finding]:
+    if talk.left is None or _to_cut(target, put_at) not in talk.left:
+        return []
+    detail = f"{target.common_name} is connected again after each kill."
+    return [Finding(FindingCode.SESSION_LIVE, detail)]
+
+
+def _too_early(target: Target, due: datetime) -> list[Finding]:
+    detail = (
+        f"Whoever was in the middle of a handshake as {target.common_name} may still get in;"
+        f" that can be seen from {due:%Y-%m-%d %H:%M:%S} UTC on."
+    )
+    return [Finding(FindingCode.SECOND_LOOK_DUE, detail)]
+
+
+def _entry_findings(target: Target, facts: CrlFacts | None, expected: int | None) -> list[Finding]:
+    """Whether the CRL that lies there is at least ours, and lists the certificate."""
+    if facts is None:
+        return []
+    if expected is not None and facts.number < expected:
+        detail = f"The CRL has number {facts.number}, ours has {expected}; publish it."
+        return [Finding(FindingCode.CRL_OLD, detail)]
+    if target.serial in facts.serials:
+        return []
+    is_newer = expected is not None and facts.number > expected
+    code = FindingCode.CRL_NEWER if is_newer else FindingCode.CRL_OLD
+    detail = f"CRL {facts.number} does not list {serial_hex(target.serial)}; publish a new one."
+    return [Finding(code, detail)]
+
+
+def _number_of(crl_pem: bytes, issuer: x509.Certificate) -> int | None:
+    try:
+        return read_crl(crl_pem, issuer).number
+    except PkiError:
+        return None
+
+
+async def _or_host_error(look: Awaitable[list[Finding]]) -> list[Finding]:
+    try:
+        return await look
+    except HostError as error:
+        return [Finding(FindingCode.HOST_ERROR, str(error))]

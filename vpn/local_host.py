@@ -1,0 +1,287 @@
+"""The server whose folder is on this machine."""
+
+import asyncio
+import os
+import pwd
+import shutil
+import socket
+import stat
+import struct
+import subprocess
+import time
+from asyncio import StreamReader, StreamWriter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from vpn.config import MANAGEMENT_SOCKET
+from vpn.errors import HostError, ManagementExposed, ManagementGone
+from vpn.files import Folder
+from vpn.host import FileFacts
+from vpn.layout import (
+    DEPLOYED,
+    NOBODY,
+    Layout,
+    ManagementPlace,
+    Reader,
+    TcpPort,
+    UnixSocket,
+)
+from vpn.permissions import Ids, ids_of_account, ids_of_reader, may, shut_out_above, shut_out_at
+from vpn.ports import port_in_use, tcp_listener_uid
+from vpn.values import Protocol
+
+_RETRY_S = 0.05
+_UCRED = struct.Struct("3i")  # unix(7): pid, uid, gid
+_PROC = Path("/proc")
+# proc(5), /proc/pid/stat: the name in parentheses may hold spaces, so count after it.
+_START_TIME = 19
+_SOCKET = UnixSocket(MANAGEMENT_SOCKET)
+_WRITE_AND_PASS = stat.S_IWOTH | stat.S_IXOTH
+_SYNTAX_CHECK_S = 10
+
+
+class LocalHost:
+    """See `vpn.host.ServerHost` for what each method promises.
+
+    Args:
+        directory: what paths are relative to: a deployed server's folder, or / for an adopted one.
+        bot_folders: what root writes there belongs to the folder's owner.
+    """
+
+    def __init__(
+        self, directory: Path, *, bot_folders: tuple[str, ...] = DEPLOYED.bot_folders
+    ) -> None:
+        self._folder = Folder(directory, bot_folders=bot_folders)
+
+    async def read(self, path: str) -> bytes | None:
+        return self._folder.read(path)
+
+    async def replace(
+        self, path: str, content: bytes, *, mode: int, gid: int | None = None
+    ) -> None:
+        # fsync may take seconds on a busy disk.
+        await asyncio.to_thread(self._folder.replace, path, content, mode=mode, gid=gid)
+
+    async def remove(self, path: str) -> bool:
+        return await asyncio.to_thread(self._folder.remove, path)
+
+    async def listdir(self, path: str) -> tuple[str, ...] | None:
+        return self._folder.listdir(path)
+
+    async def facts(self, path: str) -> FileFacts | None:
+        return self._folder.facts(path)
+
+    async def make_folder(self, path: str, *, mode: int, account: str | None = None) -> bool:
+        return self._folder.make_folder(path, mode=mode, account=account)
+
+    async def connect_management(
+        self, place: ManagementPlace = _SOCKET
+    ) -> tuple[StreamReader, StreamWriter]:
+        if isinstance(place, TcpPort):
+            return await _connect_tcp(place)
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            # A full queue has no event to wait for; the caller has a time-out.
+            while not self._connected(connection, place.path):  # noqa: ASYNC110
+                await asyncio.sleep(_RETRY_S)
+            return await asyncio.open_unix_connection(sock=connection)
+        except BaseException:
+            connection.close()
+            raise
+
+    async def listener_pid(self) -> int | None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            try:
+                connected = self._connected(connection, MANAGEMENT_SOCKET)
+            except ManagementGone:
+                return None
+            if not connected:
+                return 0  # it listens, and its queue is full
+            # unix(7): the peer's credentials are those it had when it called listen().
+            peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+        pid: int = _UCRED.unpack(peer)[0]
+        return pid
+
+    async def shut_out_above(self) -> str | None:
+        ids = _ids(NOBODY)
+        with _plainly():
+            return shut_out_above(self._folder.directory, "", ids)
+
+    async def shut_out(self, path: str, reader: Reader = NOBODY) -> str | None:
+        found = ids_of_reader(reader)
+        if isinstance(found, str):
+            return found
+        with _plainly():
+            directory = self._folder.directory
+            return shut_out_above(directory, path, found) or shut_out_at(directory / path, found)
+
+    async def may_write(self, path: str, account: str) -> bool:
+        with _plainly():
+            try:
+                ids = ids_of_account(account)
+                folder = self._folder.directory / path
+                return may(folder, _WRITE_AND_PASS, ids) and all(
+                    may(above, stat.S_IXOTH, ids) for above in folder.parents
+                )
+            except (KeyError, FileNotFoundError):
+                return False
+
+    async def may_read(self, path: str, account: str) -> bool:
+        with _plainly():
+            try:
+                ids = ids_of_account(account)
+                target = self._folder.directory / path
+                return may(target, stat.S_IROTH, ids) and all(
+                    may(above, stat.S_IXOTH, ids) for above in target.parents
+                )
+            except (KeyError, FileNotFoundError):
+                return False
+
+    async def resolve(self, path: str) -> str:
+        return await asyncio.to_thread(_resolve, self._folder.directory, path)
+
+    async def syntax_problem(self, folder: str, text: str) -> str | None:
+        return await asyncio.to_thread(_syntax_problem, self._folder.directory / folder, text)
+
+    async def process_started_at(self, pid: int) -> datetime | None:
+        try:
+            text = (_PROC / str(pid) / "stat").read_text()
+        except OSError:
+            return None
+        ticks = int(text.rpartition(")")[2].split()[_START_TIME])
+        per_second = os.sysconf("SC_CLK_TCK")
+        # The time of boot as of now, so that a clock set since then does not matter.
+        booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+        return datetime.fromtimestamp(booted + ticks / per_second, UTC)
+
+    async def account_problem(self, account: str) -> str | None:
+        try:
+            uid = pwd.getpwnam(account).pw_uid
+        except KeyError:
+            return f"There is no account {account}; make it, or name another with --account."
+        if os.geteuid() not in {0, uid}:
+            return f"Only root can give a folder to {account}; run this as root."
+        return None
+
+    async def is_caller(self, uid: int) -> bool:
+        return uid == os.geteuid()
+
+    async def port_in_use(self, port: int, protocol: Protocol) -> bool:
+        return port_in_use(port, protocol)
+
+    def _connected(self, connection: socket.socket, path: str) -> bool:
+        """Connects without waiting; False where the socket's queue is full.
+
+        Raises:
+            ManagementGone: nobody listens.
+        """
+        connection.setblocking(False)
+        full = self._folder.directory / path
+        try:
+            folder = os.open(full.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise ManagementGone(
+                f"The folder {full.parent} cannot be opened: {error.strerror}."
+            ) from error
+        try:
+            status = os.stat(full.name, dir_fd=folder, follow_symlinks=False)
+            if not stat.S_ISSOCK(status.st_mode):
+                raise ManagementGone(f"{full} is no socket; remove it.")
+            # A unix socket's path has 107 bytes at most (unix(7)); this one is short.
+            connection.connect(f"/proc/self/fd/{folder}/{full.name}")
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise ManagementGone(
+                f"Nobody listens on {full} ({error.strerror}); start the server."
+            ) from error
+        finally:
+            os.close(folder)
+        return True
+
+
+def host_of(layout: Layout, directory: Path) -> LocalHost:
+    """This machine, as the layout's paths want it.
+
+    Args:
+        directory: the server's folder; an adopted server's paths begin at / instead.
+    """
+    if not layout.adopted:
+        return LocalHost(directory)
+    return LocalHost(Path("/"), bot_folders=layout.bot_folders)
+
+
+def _resolve(directory: Path, path: str) -> str:
+    return os.path.relpath(os.path.realpath(directory / path), directory)
+
+
+async def _connect_tcp(place: TcpPort) -> tuple[StreamReader, StreamWriter]:
+    """Connects to a port of this machine that root opened.
+
+    1. Nothing but loopback: the protocol is clear text, and whoever answers from elsewhere
+       could say anything.
+    2. Any account of this machine may open a port that is free, for example while OpenVPN is
+       down, and answer that nobody is connected. So the listener must be root's: OpenVPN opens
+       its port before it drops to another account.
+    """
+    if not place.is_loopback:  # (1)
+        raise ManagementExposed(
+            f"The management interface at {place} is not on loopback, so others could answer"
+            " there; use a unix socket, or 127.0.0.1."
+        )
+    try:
+        reader, writer = await asyncio.open_connection(place.host, place.port)
+    except OSError as error:
+        raise ManagementGone(
+            f"Nobody listens at {place} ({error.strerror}); start the server."
+        ) from error
+    uid = tcp_listener_uid(place.host, place.port)
+    if uid not in {0, os.geteuid()}:  # (2)
+        writer.close()
+        raise ManagementGone(
+            f"The port at {place} was not opened by root but by account number {uid};"
+            " find out which program that is."
+        )
+    return reader, writer
+
+
+def _syntax_problem(folder: Path, text: str) -> str | None:
+    """Lets OpenVPN read the lines: with an option that only shows something, it ends then.
+
+    The text comes through a pipe, because it may hold keys.
+    """
+    program = shutil.which("openvpn", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if program is None:
+        return None
+    command = [program, "--cd", str(folder), "--config", "/dev/stdin", "--show-digests"]
+    try:
+        done = subprocess.run(
+            command,
+            input=text.encode("utf-8", "surrogateescape"),
+            capture_output=True,
+            timeout=_SYNTAX_CHECK_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise HostError(f"OpenVPN could not check the configuration: {error}.") from error
+    if done.returncode == 0:
+        return None
+    lines = done.stdout.decode("utf-8", "replace").splitlines()
+    return next((line for line in lines if "rror" in line), lines[-1] if lines else "no reason")
+
+
+def _ids(reader: Reader) -> Ids:
+    found = ids_of_reader(reader)
+    if isinstance(found, str):
+        raise HostError(found)
+    return found
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise HostError(f"Cannot look at {error.filename}: {error.strerror}.") from error

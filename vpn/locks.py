@@ -1,0 +1,136 @@
+"""Whether a server's configuration keeps revoked clients out, and whether it is in force."""
+
+import posixpath
+
+from vpn.config import conf_problems, inspect_conf, openings
+from vpn.errors import HostError
+from vpn.findings import Finding, FindingCode
+from vpn.host import ServerHost
+from vpn.layout import DECIDE_WHO_ENTERS, Layout
+from vpn.places import named_layout, resolved
+from vpn.restart import changed_since_start
+from vpn.values import ServerSpec
+
+# What a proof rests on; with any of these changed, we would look in the wrong place.
+_PLACES = {
+    "crl": "crl-verify",
+    "ccd": "client-config-dir",
+    "exclusive": "ccd-exclusive",
+    "management": "management",
+    "reader": "user or group",
+    "hand_window_s": "hand-window",
+}
+
+
+async def look_at_locks(spec: ServerSpec, host: ServerHost, layout: Layout) -> list[Finding]:
+    """What the configuration lacks for a revoked client to be kept out.
+
+    Raises:
+        HostError: it could not be read.
+    """
+    return [finding for finding, is_lock in await _problems(spec, host, layout) if is_lock]
+
+
+async def look_at_configuration(
+    spec: ServerSpec, host: ServerHost, layout: Layout
+) -> list[Finding]:
+    """Like `look_at_locks`, with what else is wrong in the configuration.
+
+    Raises:
+        HostError: it could not be read.
+    """
+    return [finding for finding, _ in await _problems(spec, host, layout)]
+
+
+async def look_at_locks_in_force(host: ServerHost, layout: Layout, pid: int) -> list[Finding]:
+    """Whether the process runs with the files that say who is let in.
+
+    An adopted server's CA often lies in a folder that is root's alone; that it trusts ours was
+    seen at the adoption, and a process keeps the one that it has read.
+
+    Raises:
+        HostError: the files could not be looked at.
+    """
+    paths = (layout.conf,) if layout.adopted else DECIDE_WHO_ENTERS
+    return _pending(await changed_since_start(host, pid, paths), layout)
+
+
+async def look_at_restart(host: ServerHost, layout: Layout, pid: int) -> list[Finding]:
+    """Whether the process runs with all the files that it reads at its start.
+
+    Raises:
+        HostError: the files could not be looked at.
+    """
+    paths = layout.read_at_start
+    if layout.adopted:
+        paths = tuple([path for path in paths if await _is_visible(host, path)])
+    return _pending(await changed_since_start(host, pid, paths), layout)
+
+
+async def _is_visible(host: ServerHost, path: str) -> bool:
+    try:
+        return await host.facts(path) is not None
+    except HostError:
+        return False
+
+
+async def _problems(
+    spec: ServerSpec, host: ServerHost, layout: Layout
+) -> list[tuple[Finding, bool]]:
+    content = await host.read(layout.conf)
+    if content is None:
+        detail = f"There is no {_shown(layout.conf, layout)}; {_mend(layout)} the server."
+        return [(Finding(FindingCode.LOCK_MISSING, detail), True)]
+    if layout.adopted:
+        return await _adopted_problems(content, host, layout)
+    # Latin-1 keeps every byte: a character that is no UTF-8 must not hide the rest of its line.
+    text = content.decode("latin-1")
+    found = conf_problems(text, directory=spec.directory, account=spec.account)
+    return [(Finding(FindingCode.LOCK_MISSING, p.detail), p.is_lock) for p in found]
+
+
+async def _adopted_problems(
+    content: bytes, host: ServerHost, layout: Layout
+) -> list[tuple[Finding, bool]]:
+    """The configuration as it is now against what was read at the adoption."""
+    facts = inspect_conf(conf_text(content))
+    now = await resolved(host, named_layout(facts, layout.named_conf, layout.start_folder))
+    wanted = await resolved(host, layout)
+    found = [
+        (_changed(word, layout), True)
+        for field, word in _PLACES.items()
+        if getattr(now, field) != getattr(layout, field)
+    ]
+    if now.conf != layout.conf or wanted != layout:
+        found.append((_changed("a symlink", layout), True))
+    found += [(Finding(FindingCode.LOCK_MISSING, p.detail), p.is_lock) for p in openings(facts)]
+    return list(dict.fromkeys(found))
+
+
+def conf_text(content: bytes) -> str:
+    """The text of a configuration; every byte is kept, and a byte order mark is passed over."""
+    return content.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+
+
+def _changed(word: str, layout: Layout) -> Finding:
+    detail = (
+        f"{word} leads elsewhere than when {_shown(layout.named_conf, layout)} was adopted;"
+        " adopt the server again."
+    )
+    return Finding(FindingCode.CONFIGURATION_CHANGED, detail)
+
+
+def _pending(paths: tuple[str, ...], layout: Layout) -> list[Finding]:
+    if not paths:
+        return []
+    names = ", ".join(_shown(path, layout) for path in paths)
+    detail = f"OpenVPN has not been restarted since {names} changed; restart it."
+    return [Finding(FindingCode.RESTART_PENDING, detail)]
+
+
+def _shown(path: str, layout: Layout) -> str:
+    return posixpath.join("/", path) if layout.adopted else path
+
+
+def _mend(layout: Layout) -> str:
+    return "adopt" if layout.adopted else "deploy"

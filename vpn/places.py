@@ -1,0 +1,156 @@
+"""Where the configuration of an operator's own says that things are.
+
+OpenVPN takes a relative path from the folder it was started in, or from its last `cd`. After a
+`chroot` the CRL and the clients' files are looked for below the new root, whatever the path is.
+"""
+
+import posixpath
+from dataclasses import replace
+from ipaddress import ip_address
+
+from vpn.config import ConfFacts
+from vpn.directives import Directive
+from vpn.host import ServerHost
+from vpn.layout import HAND_WINDOW_S, Layout, ManagementPlace, Reader, TcpPort, UnixSocket
+
+_READ_AT_START = (
+    *("ca", "cert", "key", "extra-certs", "pkcs12"),
+    *("tls-auth", "tls-crypt", "tls-crypt-v2"),
+)
+# In the place of a file name OpenVPN takes this for the block of that name further down.
+_INLINE = "[inline]"
+_SOCKET_KIND = "unix"
+_WITH_PASSWORD = 3
+
+
+def named_layout(facts: ConfFacts, conf: str, start_folder: str) -> Layout:
+    """The layout that a configuration names, symlinks not followed.
+
+    Args:
+        conf, start_folder: relative to /, as in `Layout`.
+    """
+    walk = _Paths(facts, start_folder)
+    crl = facts.last("crl-verify")
+    uses_folder = any(
+        directive.arguments[1:] == ("dir",)
+        for directive in facts.directives
+        if directive.name == "crl-verify"
+    )
+    ccd = facts.first_argument("client-config-dir")
+    certificate = file_argument(facts, "cert")
+    at_start = (file_argument(facts, name) for name in _READ_AT_START)
+    return Layout(
+        conf=conf,
+        crl=walk.below_root(crl[0]) if crl and crl[0] != _INLINE and not uses_folder else None,
+        ccd=walk.below_root(ccd) if ccd else None,
+        exclusive=ccd is not None and facts.has("ccd-exclusive"),
+        management=_management(facts, walk),
+        certificate=walk.path(certificate) if certificate else None,
+        read_at_start=(conf, *(walk.path(name) for name in at_start if name)),
+        reader=Reader(facts.first_argument("user"), facts.first_argument("group")),
+        hand_window_s=_seconds(facts.first_argument("hand-window")),
+        start_folder=start_folder,
+        named_conf=conf,
+    )
+
+
+def named_path(facts: ConfFacts, start_folder: str, name: str) -> str:
+    """Where a file name of the configuration leads, relative to /."""
+    return _Paths(facts, start_folder).path(name)
+
+
+class _Paths:
+    """Turns what a configuration calls a file into a path relative to /."""
+
+    def __init__(self, facts: ConfFacts, start_folder: str) -> None:
+        folder = f"/{start_folder}"
+        for directive in facts.directives:
+            if directive.name == "cd" and directive.arguments:
+                folder = posixpath.join(folder, directive.arguments[0])
+        self._folder = folder
+        self._root = facts.first_argument("chroot")
+
+    def path(self, name: str) -> str:
+        return posixpath.normpath(posixpath.join(self._folder, name)).lstrip("/")
+
+    def below_root(self, name: str) -> str:
+        """Of what is read after the start: with a chroot, below it."""
+        if self._root is None:
+            return self.path(name)
+        return self.path(posixpath.join(self._root, name.lstrip("/")))
+
+
+def _management(facts: ConfFacts, walk: _Paths) -> ManagementPlace | None:
+    words = facts.last("management")
+    if words is None or len(words) < _WITH_PASSWORD - 1 or facts.has("management-client"):
+        return None  # `management-client`: OpenVPN connects to a program of the operator's
+    password = walk.path(words[2]) if len(words) >= _WITH_PASSWORD else None
+    if words[1] == _SOCKET_KIND:
+        return UnixSocket(walk.path(words[0]), password)
+    if not words[1].isdecimal():
+        return None
+    host = "127.0.0.1" if words[0] == "localhost" else _plain_address(words[0])
+    return TcpPort(host, int(words[1]), password)
+
+
+def _plain_address(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return text  # a name, or 'tunnel': not on loopback, as far as anybody can tell
+
+
+def _seconds(text: str | None) -> int:
+    return int(text) if text and text.isdecimal() else HAND_WINDOW_S
+
+
+def file_argument(facts: ConfFacts, name: str) -> str | None:
+    """The file that a directive names; None where it is absent, or stands in the configuration."""
+    found = _last(facts, name)
+    if found is None or found.inline is not None or not found.arguments:
+        return None
+    return None if found.arguments[0] == _INLINE else found.arguments[0]
+
+
+def inline_text(facts: ConfFacts, name: str) -> str | None:
+    """What stands between <name> and </name>, where there is such a block."""
+    blocks = [d.inline for d in facts.directives if d.name == name and d.inline is not None]
+    return blocks[-1] if blocks else None
+
+
+def _last(facts: ConfFacts, name: str) -> Directive | None:
+    found = [directive for directive in facts.directives if directive.name == name]
+    return found[-1] if found else None
+
+
+async def resolved(host: ServerHost, layout: Layout) -> Layout:
+    """The same layout, every symlink followed.
+
+    Raises:
+        HostError: a folder on the way cannot be looked at.
+    """
+
+    async def real(path: str | None) -> str | None:
+        return None if path is None else await host.resolve(path)
+
+    at_start = [await host.resolve(path) for path in layout.read_at_start]
+    return replace(
+        layout,
+        conf=at_start[0],
+        crl=await real(layout.crl),
+        ccd=await real(layout.ccd),
+        management=await _resolved_place(host, layout.management),
+        certificate=await real(layout.certificate),
+        read_at_start=tuple(at_start),
+    )
+
+
+async def _resolved_place(
+    host: ServerHost, place: ManagementPlace | None
+) -> ManagementPlace | None:
+    if place is None:
+        return None
+    password = place.password_file and await host.resolve(place.password_file)
+    if isinstance(place, UnixSocket):
+        return UnixSocket(await host.resolve(place.path), password)
+    return replace(place, password_file=password)

@@ -1,0 +1,73 @@
+"""Whether a folder of root's lies where nobody but root can put another one in its place.
+
+Whoever may write a folder may rename what is in it, whomever that belongs to (rename(2)): the
+server's folder would be moved away, and another one with a configuration of the attacker's put
+there, which OpenVPN's unit starts as root. Only in a folder with the sticky bit, such as /tmp, are
+the things of others left alone.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+_ROOT = 0
+_WRITABLE = stat.S_IWGRP | stat.S_IWOTH
+# path_resolution(7): the kernel gives up after as many.
+_LONGEST_CHAIN = 40
+
+
+def unsafe_above(directory: Path) -> str | None:
+    """What lets somebody else than root replace a folder, with what to do; None where nothing does.
+
+    Looks at every folder and link that is passed on the way to it, as far as they exist. The
+    folder itself counts only where others can make one beside it: elsewhere root alone has made
+    it what it is, and `deploy` takes it over. An access list shows in the group's bits, acl(5).
+
+    Args:
+        directory: absolute.
+
+    Raises:
+        OSError: it cannot be looked at, or its links lead in a circle.
+    """
+    for folder, step, is_last in _passed(directory):
+        found = folder.lstat()
+        shared = bool(found.st_mode & _WRITABLE)
+        if shared and not found.st_mode & stat.S_ISVTX:
+            return (
+                f"Others than root may write {folder}, and so put another folder in the place of "
+                f"{directory}; choose a folder such as /srv/openvpn/NAME, or run: "
+                f"chmod go-w {folder}"
+            )
+        if os.path.lexists(step) and step.lstat().st_uid != _ROOT and (shared or not is_last):
+            return (
+                f"{step} does not belong to root, and its owner could put another folder in the "
+                f"place of {directory}; choose a folder such as /srv/openvpn/NAME, or run: "
+                f"chown -h root: {step}"
+            )
+    return None
+
+
+def _passed(directory: Path) -> Iterator[tuple[Path, Path, bool]]:
+    """One step at a time: a real folder, what is looked up in it, and whether that is the last."""
+    here = Path("/")
+    left = list(directory.parts[1:])
+    links = 0
+    while left:
+        name = left.pop(0)
+        if name == "..":
+            here = here.parent
+            continue
+        step = here / name
+        yield here, step, not left
+        if not os.path.lexists(step):
+            return
+        if not step.is_symlink():
+            here = step
+            continue
+        links += 1
+        if links > _LONGEST_CHAIN:
+            raise OSError(f"the links of {directory} lead in a circle")
+        target = step.readlink()
+        here = Path("/") if target.is_absolute() else here
+        left = [*target.parts[target.is_absolute() :], *left]

@@ -1,0 +1,178 @@
+"""Ends sessions, and sees that they are gone."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from vpn.errors import (
+    ManagementError,
+    ManagementExposed,
+    ManagementGone,
+    ManagementMissing,
+    ManagementSilent,
+)
+from vpn.findings import Finding, FindingCode
+from vpn.host import ServerHost
+from vpn.layout import DEPLOYED, ManagementPlace
+from vpn.management import Management, Session, open_management
+from vpn.names import can_be_killed, name_in_sessions
+from vpn.values import CommonName
+
+# A client that comes back between the kill and the look did so before the locks held; one more
+# kill ends that. Three rounds leave room for bad luck.
+KILL_ROUNDS = 3
+# What OpenVPN gives a halted client (`scheduled_exit_interval`), and some for a busy server.
+HALT_S = 7.0
+
+
+@dataclass(frozen=True, slots=True)
+class ToCut:
+    """Sessions that are to end.
+
+    Attributes:
+        began_by: only sessions that had begun by then; None is all of the name.
+    """
+
+    common_name: CommonName
+    began_by: datetime | None = None
+
+    def means(self, session: Session) -> bool:
+        """Whether the session is one of these.
+
+        OpenVPN tells the beginning in whole seconds, rounded down: one that began in the second
+        of `began_by` may have begun before it, and counts.
+        """
+        if session.common_name != name_in_sessions(self.common_name):
+            return False
+        return self.began_by is None or session.connected_since <= self.began_by
+
+
+@dataclass(slots=True)
+class SessionsCut:
+    """What the conversation brought.
+
+    Attributes:
+        pid: of the server; None where it did not come to that.
+        cut: sessions ended, by name.
+        left: what was still connected at the last look; None where there was none.
+    """
+
+    pid: int | None = None
+    cut: Counter[str] = field(default_factory=Counter)
+    left: frozenset[ToCut] | None = None
+    findings: list[Finding] = field(default_factory=list)
+
+
+async def cut_sessions(
+    host: ServerHost,
+    wanted: Iterable[ToCut],
+    *,
+    timeout_s: float,
+    place: ManagementPlace | None = DEPLOYED.management,
+) -> SessionsCut:
+    """Ends all these sessions; what goes wrong is among the findings.
+
+    A session whose name cannot be said in a `kill` is halted by its number, which takes the
+    server some seconds: they are waited for between two conversations, because OpenVPN serves
+    one client at a time.
+    """
+    result = SessionsCut()
+    targets = frozenset(wanted)
+    try:
+        async with open_management(host, timeout_s, place=place) as management:
+            result.pid = await management.pid()
+            halted = await _cut_until_gone(management, targets, result)
+        if halted:
+            await asyncio.sleep(HALT_S)
+            async with open_management(host, timeout_s, place=place) as management:
+                result.left = _connected(targets, await management.status())
+    except ManagementError as error:
+        result.left = None
+        result.findings.append(management_finding(error))
+    return result
+
+
+async def _cut_until_gone(
+    management: Management, targets: frozenset[ToCut], result: SessionsCut
+) -> bool:
+    """Whether anything was halted, so that the end is still to come."""
+    to_kill = {target for target in targets if _ends_at_once(target)}
+    others = targets - to_kill
+    halted = False
+    for _ in range(KILL_ROUNDS):
+        for name in sorted({target.common_name for target in to_kill}):
+            result.cut[name] += await management.kill(CommonName(name_in_sessions(name)))
+        sessions = await management.status()
+        if others and not halted:
+            halted = await _halt(management, others, sessions, result)
+        result.left = _connected(targets, sessions)
+        to_kill = {target for target in result.left if can_be_killed(_shown(target))}
+        if not to_kill:
+            break
+    return halted
+
+
+def _ends_at_once(target: ToCut) -> bool:
+    """Where others may use the name, a look comes first: theirs need not be cut."""
+    return target.began_by is None and can_be_killed(_shown(target))
+
+
+def _shown(target: ToCut) -> str:
+    return name_in_sessions(target.common_name)
+
+
+async def _halt(
+    management: Management,
+    targets: Iterable[ToCut],
+    sessions: Iterable[Session],
+    result: SessionsCut,
+) -> bool:
+    halted = False
+    for session in sessions:
+        meant = [t for t in targets if not can_be_killed(_shown(t)) and t.means(session)]
+        if meant and await management.halt(session.client_id):
+            halted = True
+            for name in {target.common_name for target in meant}:
+                result.cut[name] += 1
+    return halted
+
+
+def _connected(targets: Iterable[ToCut], sessions: Iterable[Session]) -> frozenset[ToCut]:
+    by_name: dict[str, list[Session]] = {}
+    for session in sessions:
+        by_name.setdefault(session.common_name, []).append(session)
+    return frozenset(
+        target for target in targets if any(map(target.means, by_name.get(_shown(target), ())))
+    )
+
+
+async def ask_sessions(
+    host: ServerHost,
+    *,
+    timeout_s: float,
+    place: ManagementPlace | None = DEPLOYED.management,
+) -> tuple[int, tuple[Session, ...]] | Finding:
+    """The server's process id and its sessions, or why they are not known."""
+    try:
+        async with open_management(host, timeout_s, place=place) as management:
+            return await management.pid(), await management.status()
+    except ManagementError as error:
+        return management_finding(error)
+
+
+_CODES: tuple[tuple[type[ManagementError], FindingCode], ...] = (
+    (ManagementMissing, FindingCode.NO_MANAGEMENT),
+    (ManagementExposed, FindingCode.MANAGEMENT_EXPOSED),
+    (ManagementGone, FindingCode.MANAGEMENT_GONE),
+    (ManagementSilent, FindingCode.MANAGEMENT_SILENT),
+)
+
+
+def management_finding(error: ManagementError) -> Finding:
+    """The error as something to be shown."""
+    for kind, code in _CODES:
+        if isinstance(error, kind):
+            return Finding(code, str(error))
+    return Finding(FindingCode.MANAGEMENT_NONSENSE, str(error))
