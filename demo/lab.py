@@ -1,0 +1,324 @@
+"""A network of two namespaces for a real OpenVPN server and its clients, and a stand-in for both.
+
+async with NetLab("demo") as lab:
+    await lab.start_server(directory)        # openvpn --config server.conf, started there
+    tunnel = await lab.connect(profile)      # the profile never touches the disk
+    await tunnel.ping("10.8.0.1", timeout=2)
+"""
+
+import asyncio
+import json
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from math import ceil
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from demo.errors import LabError, LabRefused
+from demo.processes import Child
+
+SERVER_ADDRESS = "192.0.2.1"  # TEST-NET-1 (RFC 5737)
+CLIENT_ADDRESS = "192.0.2.2"
+_UP = "Initialization Sequence Completed"
+_START_S = 15
+_CONNECT_S = 12
+_STOP_S = 5
+_TUN = Path("/dev/net/tun")
+# Debian keeps these programs out of an ordinary account's PATH.
+_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+_ENVIRONMENT = dict(os.environ) | {"PATH": _PATH}
+# OpenVPN's own patience is minutes: here it tries once, and says soon why that failed.
+_GIVE_UP_SOON = (
+    *("--connect-retry-max", "1", "--connect-retry", "1", "--resolv-retry", "0"),
+    *("--connect-timeout", "5", "--hand-window", "6", "--tls-exit"),
+    *("--auth-nocache", "--suppress-timestamps", "--verb", "3"),
+)
+_CODE_ROOT = str(Path(__file__).resolve().parent.parent)
+_ADDRESS = re.compile(r"PUSH_REPLY.*?,ifconfig ([0-9.]+) ")
+# The lines that say why, the most telling first.
+_REASONS = (
+    "AUTH_FAILED",
+    "VERIFY ERROR",
+    "Options error",
+    "error=",
+    "TLS Error",
+    "Connection refused",
+    "Exiting due",
+)
+
+
+def lab_missing() -> str | None:
+    """Why the lab cannot be had on this machine, as a sentence; None where it can."""
+    if os.geteuid() != 0:
+        return "Network namespaces need root."
+    for program in ("openvpn", "ip", "ping"):
+        if shutil.which(program, path=_PATH) is None:
+            return f"The program {program} is not installed."
+    if not _TUN.is_char_device():
+        return f"There is no {_TUN}."
+    return _namespaces_missing()
+
+
+def _namespaces_missing() -> str | None:
+    """By trying: root in a container may or may not make them."""
+    name = f"probe-{secrets.token_hex(4)}"
+    made = subprocess.run(
+        ["ip", "netns", "add", name], env=_ENVIRONMENT, capture_output=True, check=False
+    )
+    if made.returncode != 0:
+        return "This account may not make network namespaces here."
+    subprocess.run(["ip", "netns", "delete", name], env=_ENVIRONMENT, check=True)
+    return None
+
+
+class Tunnel:
+    """A running OpenVPN client, connected."""
+
+    def __init__(self, child: Child, namespace: str) -> None:
+        self._child = child
+        self._namespace = namespace
+
+    @property
+    def address(self) -> str:
+        """The address that the server gave it; empty where it gave none."""
+        found = _ADDRESS.search(self._child.log)
+        return found[1] if found else ""
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    @property
+    def running(self) -> bool:
+        return self._child.running
+
+    @property
+    def log(self) -> str:
+        return self._child.log
+
+    async def ping(self, target: str, *, timeout: float = 2) -> bool:  # noqa: ASYNC109
+        """Whether any reply comes within `timeout` (whole seconds, at least one)."""
+        seconds = str(max(1, ceil(timeout)))
+        command = ("ping", "-n", "-q", "-c", "1", "-i", "0.2", "-w", seconds, target)
+        code, _ = await _run("ip", "netns", "exec", self._namespace, *command)
+        return code == 0
+
+    async def wait_closed(self, timeout: float) -> bool:  # noqa: ASYNC109
+        """Whether the client ends by itself within `timeout` seconds."""
+        return await self._child.ended(timeout)
+
+    async def close(self) -> None:
+        await self._child.end()
+
+
+class NetLab:
+    """Two namespaces joined by a cable: a server at 192.0.2.1, a client at 192.0.2.2.
+
+    Names are random in part, so that several labs run beside each other. On exit all that was
+    started here is ended and both namespaces are gone. Raises LabError.
+    """
+
+    server_address = SERVER_ADDRESS
+
+    def __init__(self, name: str) -> None:
+        token = secrets.token_hex(4)
+        self._server_space = f"{name}-{token}-server"
+        self._client_space = f"{name}-{token}-client"
+        # Interface names have 15 characters at most.
+        self._server_end = f"v{token}s"
+        self._client_end = f"v{token}c"
+        self._server: Child | None = None
+        self._last_log = ""
+        self._tunnels: list[Tunnel] = []
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._build()
+        except BaseException:
+            await asyncio.shield(self._clear())
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # A second cancellation must not leave namespaces behind.
+        await asyncio.shield(self._clear())
+
+    async def _build(self) -> None:
+        for space in (self._server_space, self._client_space):
+            await _ip("netns", "add", space)
+            await _ip("-n", space, "link", "set", "lo", "up")
+        pair = ("type", "veth", "peer", "name", self._client_end, "netns", self._client_space)
+        await _ip("-n", self._server_space, "link", "add", self._server_end, *pair)
+        await self._plug(self._server_space, self._server_end, SERVER_ADDRESS)
+        await self._plug(self._client_space, self._client_end, CLIENT_ADDRESS)
+        # Without a default route a client cannot do what redirect-gateway asks of it.
+        await _ip("-n", self._client_space, "route", "add", "default", "via", SERVER_ADDRESS)
+
+    async def _plug(self, space: str, interface: str, address: str) -> None:
+        await _ip("-n", space, "address", "add", f"{address}/24", "dev", interface)
+        await _ip("-n", space, "link", "set", interface, "up")
+
+    async def _clear(self) -> None:
+        for tunnel in self._tunnels:
+            await tunnel.close()
+        await self.stop_server()
+        for space in (self._client_space, self._server_space):
+            await _run("ip", "netns", "delete", space)
+
+    async def start_server(self, directory: Path) -> int:
+        """Starts `openvpn --config server.conf` in `directory`; gives its process id."""
+        if self._server is not None:
+            raise LabError("A server is running in this lab; stop it first.")
+        command = ("openvpn", "--config", "server.conf")
+        child = await self._start(self._server_space, *command, cwd=directory)
+        self._server = child
+        if not await child.waits_for(lambda: _UP in child.log, _START_S):
+            await self.stop_server()
+            raise LabError(f"The OpenVPN server did not start: {child.tail()}")
+        return child.pid
+
+    async def stop_server(self) -> None:
+        """Does nothing where none runs. Its log stays readable until the next start."""
+        child, self._server = self._server, None
+        if child is not None:
+            await child.end()
+            self._last_log = child.log
+
+    async def restart_server(self, directory: Path) -> int:
+        await self.stop_server()
+        return await self.start_server(directory)
+
+    def server_log(self) -> str:
+        return self._server.log if self._server is not None else self._last_log
+
+    async def connect(self, profile: str) -> Tunnel:
+        """Starts a client; raises LabRefused with OpenVPN's reason, after about 10 s at most."""
+        command = ("openvpn", "--config", "/dev/stdin", *_GIVE_UP_SOON)
+        child = await self._start(self._client_space, *command)
+        tunnel = Tunnel(child, self._client_space)
+        self._tunnels.append(tunnel)
+        await child.write(profile, last=True)
+        if not await child.waits_for(lambda: _UP in child.log, _CONNECT_S):
+            await child.end()
+            raise LabRefused(f"The VPN client was not let in: {_reason(child)}")
+        return tunnel
+
+    async def _start(self, space: str, *command: str, cwd: Path | None = None) -> Child:
+        return await Child.start("ip", "netns", "exec", space, *command, cwd=cwd, env=_ENVIRONMENT)
+
+
+def _reason(child: Child) -> str:
+    lines = child.log.splitlines()
+    for sign in _REASONS:
+        for line in lines:
+            if sign in line:
+                return line
+    return child.tail()
+
+
+async def _run(*command: str) -> tuple[int, str]:
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        env=_ENVIRONMENT,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    return process.returncode or 0, output.decode(errors="replace").strip()
+
+
+async def _ip(*arguments: str) -> None:
+    code, output = await _run("ip", *arguments)
+    if code != 0:
+        raise LabError(f"ip {' '.join(arguments)} failed: {output}")
+
+
+class StandIn:
+    """The stand-in server as a child process, with clients that are names only.
+
+    `on_event` is called with each event: listening, connected, refused, disconnected, killed.
+    """
+
+    def __init__(self, on_event: Callable[[dict[str, Any]], None] = lambda _event: None) -> None:
+        self._on_event = on_event
+        self._events: list[dict[str, Any]] = []
+        self._sessions: dict[str, str] = {}
+        self._child: Child | None = None
+
+    @property
+    def sessions(self) -> tuple[str, ...]:
+        """The common names that are connected."""
+        return tuple(self._sessions)
+
+    def address(self, common_name: str) -> str:
+        """The address of a connected client; empty for one that is not."""
+        return self._sessions.get(common_name, "")
+
+    async def start(self, directory: Path) -> int:
+        """Gives the process id; raises LabError where it does not come up."""
+        command = (sys.executable, "-m", "demo.openvpn_standin", str(directory))
+        path = os.pathsep.join(filter(None, (_CODE_ROOT, os.environ.get("PYTHONPATH"))))
+        child = await Child.start(*command, env=_ENVIRONMENT | {"PYTHONPATH": path})
+        child.on_line = self._take
+        self._child = child
+        if not await child.waits_for(lambda: bool(self._events), _START_S):
+            await self.stop()
+            raise LabError(f"The stand-in server did not start: {child.tail()}")
+        return child.pid
+
+    def _take(self, line: str) -> None:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            return  # a traceback: `start` shows its tail
+        name = event.get("common_name", "")
+        if event["event"] == "connected":
+            self._sessions[name] = event["address"]
+        elif event["event"] in {"disconnected", "killed"}:
+            self._sessions.pop(name, None)
+        self._events.append(event)
+        self._on_event(event)
+
+    async def connect(self, common_name: str) -> bool:
+        """Whether the server lets this name in."""
+        child = self._child
+        if child is None:
+            raise LabError("The stand-in server is not running; start it first.")
+        seen = len(self._events)
+
+        def outcome() -> str:
+            for event in self._events[seen:]:
+                what = str(event["event"])
+                if event.get("common_name") == common_name and what in {"connected", "refused"}:
+                    return what
+            return ""
+
+        await child.write(f"connect {common_name}\n")
+        await child.waits_for(lambda: bool(outcome()), _START_S)
+        return outcome() == "connected"
+
+    async def disconnect(self, common_name: str) -> None:
+        child = self._child
+        if child is not None:
+            await child.write(f"disconnect {common_name}\n")
+            await child.waits_for(lambda: common_name not in self._sessions, _START_S)
+
+    async def stop(self) -> None:
+        child, self._child = self._child, None
+        if child is not None:
+            await child.write("", last=True)
+            await child.ended(_STOP_S)
+            await child.end()
+        self._sessions.clear()

@@ -1,0 +1,326 @@
+"""The web page of chats and the small API behind it.
+
+Only this machine's own browser may speak to it: requests under another host name are refused
+(a name that someone else points at 127.0.0.1), and so are orders from other sites' pages.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote, urlsplit
+
+from aiohttp import web
+
+from demo.errors import DemoError
+from demo.messages import Message
+from demo.people import Json
+from demo.trouble import HowOften, Setting, Trouble, TroubleKind, WhichCalls
+from demo.world import Answer, Device, DeviceState, Event, EventKind, World
+
+WEB_FOLDER = Path(__file__).with_name("web")
+_FILES = (
+    *(
+        "style.css",
+        "chat.css",
+        "message.css",
+        "narrow.css",
+        "app.js",
+        "chat.js",
+        "commands.js",
+        "text.js",
+        "tricks.css",
+        "tricks.js",
+        "trouble.css",
+        "trouble.js",
+    ),
+    *("icon.svg", "pattern.svg"),
+)
+_PAGES = {"/": "index.html"} | {f"/{name}": name for name in _FILES}
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+_LOCAL_NAMES = frozenset({"127.0.0.1", "localhost"})
+
+Order = Callable[[int, Json], Awaitable[None]]
+# One that nobody in particular gives.
+GeneralOrder = Callable[[Json], Awaitable[None]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Connector(Protocol):
+    """What stands behind a profile's Connect button; shows its progress by `show_device`."""
+
+    async def connect(self, person_id: int, profile: str) -> None:
+        """Raises DemoError with a sentence for the page."""
+        ...
+
+    async def disconnect(self, person_id: int) -> None: ...
+
+
+class Page:
+    """Static files, orders of the people on the page, and a stream of what happens."""
+
+    def __init__(self, world: World, trouble: Trouble, banner: str) -> None:
+        self._world = world
+        self._trouble = trouble
+        self._banner = banner
+        self._connector: Connector | None = None
+        self._streams: set[asyncio.Queue[Json | None]] = set()
+        self._jobs: set[asyncio.Task[None]] = set()
+        self._orders: dict[str, Order] = {
+            "say": self._say,
+            "tap": self._tap,
+            "block": self._block,
+            "unblock": self._unblock,
+            "edit": self._edit,
+            "forward": self._forward,
+            "delete": self._delete,
+            "connect": self._connect,
+            "disconnect": self._disconnect,
+        }
+        self._general_orders: dict[str, GeneralOrder] = {
+            "trouble": self._set_trouble,
+            "calm": self._calm,
+        }
+        world.listeners.append(self._listen)
+
+    @property
+    def banner(self) -> str:
+        """The line at the top of the page."""
+        return self._banner
+
+    @banner.setter
+    def banner(self, text: str) -> None:
+        self._banner = text
+        self._send({"kind": "state", "state": self._state()})
+
+    @property
+    def connector(self) -> Connector | None:
+        """With one, .ovpn documents get a Connect button."""
+        return self._connector
+
+    @connector.setter
+    def connector(self, connector: Connector | None) -> None:
+        self._connector = connector
+        self._send({"kind": "state", "state": self._state()})
+
+    def show_device(self, person_id: int, state: DeviceState, detail: str = "") -> None:
+        """Shows the state of a person's VPN client in the head of their chat."""
+        self._world.shows_device(person_id, Device(state, detail))
+
+    def show_trouble(self) -> None:
+        """Shows which switches are on."""
+        self._send({"kind": "trouble", "trouble": self._trouble.shown()})
+
+    def add_routes(self, app: web.Application) -> None:
+        for path in _PAGES:
+            app.router.add_get(path, _guarded(self._on_static))
+        app.router.add_get("/api/state", _guarded(self._on_state))
+        app.router.add_get("/api/events", _guarded(self._on_events))
+        app.router.add_get("/api/file/{file_id}", _guarded(self._on_file))
+        app.router.add_post("/api/{order}", _guarded(self._on_order))
+
+    async def close(self) -> None:
+        """Ends the streams and what the people's clients were still at."""
+        for stream in self._streams:
+            stream.put_nowait(None)
+        jobs = tuple(self._jobs)
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+
+    # --- what the page reads
+
+    async def _on_static(self, request: web.Request) -> web.StreamResponse:
+        return web.FileResponse(WEB_FOLDER / _PAGES[request.path], headers=_HEADERS)
+
+    async def _on_state(self, _request: web.Request) -> web.StreamResponse:
+        return web.json_response(self._state(), headers=_HEADERS)
+
+    async def _on_file(self, request: web.Request) -> web.StreamResponse:
+        stored = self._world.files.get(request.match_info["file_id"])
+        if stored is None:
+            raise web.HTTPNotFound(text="There is no such file.")
+        disposition = f"attachment; filename*=UTF-8''{quote(stored.name, safe='')}"
+        headers = _HEADERS | {"Content-Disposition": disposition}
+        return web.Response(
+            body=stored.content, content_type="application/octet-stream", headers=headers
+        )
+
+    async def _on_events(self, request: web.Request) -> web.StreamResponse:
+        """Server-sent events: the whole state first, then one event for each change."""
+        response = web.StreamResponse(headers=_HEADERS | {"Content-Type": "text/event-stream"})
+        stream: asyncio.Queue[Json | None] = asyncio.Queue()
+        self._streams.add(stream)
+        stream.put_nowait({"kind": "state", "state": self._state()})
+        try:
+            await response.prepare(request)
+            while (event := await stream.get()) is not None:
+                await response.write(f"data: {json.dumps(event)}\n\n".encode())
+        except ConnectionError:
+            pass
+        finally:
+            self._streams.discard(stream)
+        return response
+
+    def _listen(self, event: Event) -> None:
+        if event.kind == EventKind.COMMANDS:
+            self._send({"kind": "commands", "commands": self._all_commands()})
+        elif event.chat_id in self._world.people:
+            self._send({"kind": event.kind, "person": event.chat_id} | self._detail(event))
+
+    def _detail(self, event: Event) -> Json:
+        if isinstance(event.content, Message):
+            return {"message": _message(event.content)}
+        if isinstance(event.content, Answer):
+            return {"text": event.content.text, "alert": event.content.show_alert}
+        state = self._world.people[event.chat_id]
+        device = {"state": state.device.state, "detail": state.device.detail}
+        return {"started": state.started, "blocked": state.blocked, "device": device}
+
+    def _send(self, event: Json) -> None:
+        for stream in self._streams:
+            stream.put_nowait(event)
+
+    def _state(self) -> Json:
+        return {
+            "banner": self._banner,
+            "bot": {"name": self._world.bot.first_name, "username": self._world.bot.username},
+            "can_connect": self._connector is not None,
+            "commands": self._all_commands(),
+            "trouble": self._trouble.shown(),
+            "people": [self._person(person_id) for person_id in self._world.people],
+        }
+
+    def _all_commands(self) -> Json:
+        return {
+            str(person_id): self._world.menus.shown_to(person_id, state.person.language_code)
+            for person_id, state in self._world.people.items()
+        }
+
+    def _person(self, person_id: int) -> Json:
+        state = self._world.people[person_id]
+        person = state.person
+        return {
+            "id": person.id,
+            "name": person.first_name,
+            "username": person.username,
+            "role": person.role,
+            "started": state.started,
+            "blocked": state.blocked,
+            "device": {"state": state.device.state, "detail": state.device.detail},
+            "messages": [_message(m) for m in self._world.messages_in(person_id)],
+        }
+
+    # --- what the people on the page do
+
+    async def _on_order(self, request: web.Request) -> web.StreamResponse:
+        try:
+            await self._obey(request.match_info["order"], await request.json())
+        except DemoError as error:
+            return _refusal(str(error))
+        except (KeyError, TypeError, ValueError):
+            return _refusal("The order could not be understood; reload the page.")
+        return web.json_response({"ok": True}, headers=_HEADERS)
+
+    async def _obey(self, name: str, body: Json) -> None:
+        if name in self._general_orders:
+            await self._general_orders[name](body)
+        else:
+            await self._orders[name](int(body["person"]), body)
+
+    async def _set_trouble(self, body: Json) -> None:
+        kind = TroubleKind(body["kind"])
+        if not body["on"]:
+            await self._trouble.switch_off(kind)
+            return
+        often = HowOften(body.get("often", HowOften.EVERY))
+        calls = WhichCalls(body.get("calls", WhichCalls.ALL))
+        await self._trouble.switch_on(kind, Setting(often, calls))
+
+    async def _calm(self, _body: Json) -> None:
+        await self._trouble.switch_off()
+
+    async def _say(self, person_id: int, body: Json) -> None:
+        self._world.says(person_id, str(body["text"]))
+
+    async def _tap(self, person_id: int, body: Json) -> None:
+        self._world.taps(person_id, int(body["message_id"]), str(body["data"]))
+
+    async def _edit(self, person_id: int, body: Json) -> None:
+        self._world.edits(person_id, int(body["message_id"]), str(body["text"]))
+
+    async def _forward(self, person_id: int, body: Json) -> None:
+        self._world.forwards(person_id, str(body["text"]))
+
+    async def _delete(self, person_id: int, body: Json) -> None:
+        self._world.deletes(person_id, int(body["message_id"]))
+
+    async def _block(self, person_id: int, _body: Json) -> None:
+        self._world.blocks(person_id)
+
+    async def _unblock(self, person_id: int, _body: Json) -> None:
+        self._world.unblocks(person_id)
+
+    async def _connect(self, person_id: int, body: Json) -> None:
+        """Answers at once: the device's state tells the rest."""
+        connector = self._connector
+        if connector is None:
+            raise DemoError("There is no VPN server to connect to here.")
+        profile = self._world.files[str(body["file_id"])].content.decode()
+        self.show_device(person_id, DeviceState.CONNECTING)
+        job = asyncio.create_task(self._connecting(connector, person_id, profile))
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
+
+    async def _connecting(self, connector: Connector, person_id: int, profile: str) -> None:
+        try:
+            await connector.connect(person_id, profile)
+        except DemoError as error:
+            self.show_device(person_id, DeviceState.REFUSED, str(error))
+
+    async def _disconnect(self, person_id: int, _body: Json) -> None:
+        if self._connector is not None:
+            await self._connector.disconnect(person_id)
+
+
+def _message(message: Message) -> Json:
+    """A message as the page draws it."""
+    shown: Json = {
+        "id": message.message_id,
+        "from_bot": message.from_bot,
+        "date": message.date,
+        "text": message.text,
+        "entities": list(message.entities),
+        "keyboard": [list(row) for row in message.keyboard],
+        "edited": message.edit_date is not None,
+        "forwarded": "forward_origin" in message.extra,
+    }
+    if message.document is not None:
+        stored = message.document
+        shown["document"] = {
+            "file_id": stored.file_id,
+            "name": stored.name,
+            "size": len(stored.content),
+        }
+    return shown
+
+
+def _refusal(text: str) -> web.Response:
+    return web.json_response({"ok": False, "error": text}, status=400, headers=_HEADERS)
+
+
+def _guarded(handler: Handler) -> Handler:
+    async def check(request: web.Request) -> web.StreamResponse:
+        if urlsplit(f"//{request.host}").hostname not in _LOCAL_NAMES:
+            raise web.HTTPForbidden(text="This page answers to 127.0.0.1 and localhost only.")
+        origin: Any = request.headers.get("Origin")
+        if origin is not None and urlsplit(origin).netloc != request.host:
+            raise web.HTTPForbidden(text="Other sites may not give orders here.")
+        return await handler(request)
+
+    return check

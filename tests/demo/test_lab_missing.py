@@ -1,0 +1,41 @@
+"""Why there can be no lab: asked in processes of their own, with rights or programs taken away."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from demo.lab import lab_missing
+
+ASK = "from demo.lab import lab_missing; print(lab_missing())"
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give rights away")
+
+
+def asked(*prefix: str) -> str:
+    command = [*prefix, sys.executable, "-c", ASK]
+    run = subprocess.run(command, check=True, capture_output=True, text=True)
+    return run.stdout.strip()
+
+
+@root_only
+def test_without_root() -> None:
+    # The import comes first: root's interpreter may lie where nobody else can read it.
+    drop = ASK.replace("print", "import os; os.setuid(65534); print")
+    run = subprocess.run([sys.executable, "-c", drop], check=True, capture_output=True, text=True)
+
+    assert run.stdout.strip() == "Network namespaces need root."
+
+
+@root_only
+@pytest.mark.skipif(lab_missing() is not None, reason=lab_missing() or "")
+def test_root_that_may_not_make_namespaces() -> None:
+    answer = asked("setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-all")
+
+    assert answer == "This account may not make network namespaces here."
+
+
+def test_the_answer_is_a_sentence() -> None:
+    answer = lab_missing()
+
+    assert answer is None or answer.endswith(".")
