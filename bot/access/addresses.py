@@ -1,0 +1,39 @@
+"""Which address a grant gets inside the VPN."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from ipaddress import IPv4Address, IPv4Network
+
+from bot.access.refusals import Refusal, Refused
+from storage.records import Server, ServerName
+from vpn.address_plan import AddressPlan, free_addresses
+from vpn.values import client_addresses
+
+# A client that lost its access keeps trying for a while; its address is not somebody else's
+# before that is over.
+REST = timedelta(hours=1)
+
+
+def choose_address(server: Server, held: frozenset[str]) -> str | None:
+    """The lowest address of the server's network that nobody holds.
+
+    None where a server of the operator's own making gives addresses from a pool, and leaves no
+    room beside it.
+
+    Raises:
+        Refused: NETWORK_FULL.
+    """
+    if server.adopted is None:
+        return _first_free(server.name, client_addresses(IPv4Network(server.network)), held)
+    plan = AddressPlan.from_json(server.adopted["addresses"])
+    if not plan.has_fixed:
+        return None
+    taken = {IPv4Address(text) for text in server.adopted["taken"]}
+    return _first_free(server.name, free_addresses(plan, taken), held)
+
+
+def _first_free(server: ServerName, addresses: Iterator[IPv4Address], held: frozenset[str]) -> str:
+    for address in addresses:
+        if str(address) not in held:
+            return str(address)
+    raise Refused(Refusal.NETWORK_FULL, server=server)

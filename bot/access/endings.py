@@ -1,0 +1,99 @@
+"""Which certificates end soon, and whether the admins have to hear of it now."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.access import messages
+from bot.access.context import Context
+from bot.access.messages import Notice
+from storage.records import LIVE_STATES, EndWarning, Grant, ServerName
+from storage.transaction import Transaction
+
+# Days before the end; 0 is the end itself.
+WARN_AT = (60, 30, 14, 7, 1, 0)
+# What is given for a few days or weeks ends by design, and its owner knows.
+_LONG = timedelta(days=60)
+_SHOWN = 20
+_DAY = timedelta(days=1)
+_AUTHORITY = "ca"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEnd:
+    """When a server's own certificate ends."""
+
+    server: ServerName
+    ends_at: datetime
+
+
+def due(now: datetime, ends_at: datetime, last: EndWarning | None) -> int | None:
+    """Which warning is due now, in days before the end; None where none is.
+
+    One is given at each of WARN_AT, once, and again for another end: a renewed certificate.
+    """
+    passed = [days for days in WARN_AT if now >= ends_at - days * _DAY]
+    if not passed:
+        return None
+    days = min(passed)
+    if last is not None and last.ends_at == ends_at and last.days <= days:
+        return None
+    return days
+
+
+async def warn(
+    tx: Transaction, ctx: Context, authority_ends_at: datetime, servers: Iterable[ServerEnd]
+) -> None:
+    """Tells the admins of every end that comes nearer: the CA's, servers', and clients'."""
+    told = await tx.end_warnings.all()
+    if await _is_due(tx, ctx, _AUTHORITY, authority_ends_at, told) is not None:
+        await _tell(tx, ctx, Notice.CA_ENDS, authority_ends_at)
+    for end in servers:
+        if await _is_due(tx, ctx, f"server:{end.server}", end.ends_at, told) is not None:
+            await _tell(tx, ctx, Notice.SERVER_CERTIFICATE_ENDS, end.ends_at, server=end.server)
+    await _warn_of_grants(tx, ctx, told)
+
+
+async def _warn_of_grants(tx: Transaction, ctx: Context, told: dict[str, EndWarning]) -> None:
+    """One message for all that reach the same day, however many they are."""
+    by_days: dict[int, list[Grant]] = {}
+    for grant in await tx.grants.not_over():
+        if grant.state not in LIVE_STATES or _is_short(grant):
+            continue
+        days = await _is_due(tx, ctx, f"grant:{grant.id}", grant.not_after, told)
+        if days:  # at the end itself comes the receipt
+            by_days.setdefault(days, []).append(grant)
+    for days, grants in sorted(by_days.items()):
+        await messages.tell_admins(
+            tx, ctx, Notice.CERTIFICATES_END, count=len(grants), days=days, names=_names(grants)
+        )
+
+
+def _is_short(grant: Grant) -> bool:
+    # Of an imported one it may not be known when it began.
+    return grant.imported_at is None and grant.not_after - grant.not_before < _LONG
+
+
+def _names(grants: Sequence[Grant]) -> str:
+    names = [grant.common_name for grant in grants[:_SHOWN]]
+    return ", ".join([*names, "…"] if len(grants) > _SHOWN else names)
+
+
+async def _is_due(
+    tx: Transaction,
+    ctx: Context,
+    subject: str,
+    ends_at: datetime,
+    told: dict[str, EndWarning],
+) -> int | None:
+    days = due(ctx.now, ends_at, told.get(subject))
+    if days is not None:
+        await tx.end_warnings.record(EndWarning(subject, ends_at, days))
+    return days
+
+
+async def _tell(
+    tx: Transaction, ctx: Context, code: Notice, ends_at: datetime, **values: str
+) -> None:
+    until = ends_at.isoformat(timespec="seconds")
+    await messages.tell_admins(tx, ctx, code, until=until, **values)

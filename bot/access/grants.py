@@ -1,0 +1,195 @@
+"""The use cases around a grant: reserve, issue, deliver, renew, replace what was lost."""
+
+from datetime import datetime, timedelta
+
+from bot.access import audit, messages, revocation
+from bot.access.addresses import REST, choose_address
+from bot.access.context import Context
+from bot.access.messages import DeliverNote, Notice
+from bot.access.names import common_name
+from bot.access.permission import THE_BOT, Act, Actor, require
+from bot.access.refusals import Refusal, Refused
+from storage.records import (
+    EndReason,
+    Grant,
+    GrantId,
+    GrantState,
+    Person,
+    Request,
+    ServerName,
+)
+from storage.transaction import Transaction
+
+# A profile that lasts for less is not worth its delivery.
+_SHORTEST_RENEWAL = timedelta(minutes=1)
+
+
+async def reserve(
+    tx: Transaction,
+    ctx: Context,
+    actor: Actor,
+    request: Request,
+    requester: Person,
+    *,
+    not_after: datetime,
+    replaces: GrantId | None = None,
+) -> Grant:
+    """Stores serial, common name and address, before any certificate exists.
+
+    Raises:
+        Refused: UNKNOWN_SERVER, NETWORK_FULL.
+    """
+    server = ServerName(request.server or "")
+    known = await tx.servers.get(server)
+    if known is None:
+        raise Refused(Refusal.UNKNOWN_SERVER, server=server)
+    held = await tx.grants.addresses_held(server, ctx.now - REST)
+    address = choose_address(known, held)
+    code = ctx.chance.code()
+    grant = Grant(
+        id=GrantId(f"g-{code}"),
+        request_id=request.id,
+        user_id=requester.id,
+        server=server,
+        common_name=common_name(requester.name, code),
+        serial=ctx.chance.serial(),
+        address=address,
+        state=GrantState.RESERVED,
+        not_before=ctx.now,
+        not_after=not_after,
+        replaces=replaces,
+    )
+    await tx.grants.add(grant)
+    await audit.grant_event(
+        tx, ctx, actor, "reserve", grant, server=server, address=address, until=_iso(not_after)
+    )
+    return grant
+
+
+async def renew(tx: Transaction, ctx: Context, actor: Actor, grant_id: GrantId) -> Grant:
+    """A new profile with the same end; the old one is revoked.
+
+    Raises:
+        Refused: NOT_ALLOWED, UNKNOWN_GRANT, NOT_YOURS, GRANT_OVER, GRANT_BUSY, NETWORK_FULL,
+            UNKNOWN_SERVER.
+    """
+    require(actor, Act.ASK)
+    old = await revocation.own_live_grant(tx, actor, grant_id)
+    if old.state is not GrantState.ACTIVE:
+        raise Refused(Refusal.GRANT_BUSY)
+    if old.not_after - ctx.now < _SHORTEST_RENEWAL:
+        raise Refused(Refusal.GRANT_OVER)
+    await revocation.begin(tx, ctx, actor, [old], EndReason.REPLACED)
+    fresh = await _successor(tx, ctx, actor, old)
+    await messages.deliver(tx, ctx, old.owner, fresh.id, DeliverNote.RENEWED)
+    await messages.receipt(tx, ctx, messages.private_chat(old.owner), [old.id])
+    return fresh
+
+
+async def replace_lost(
+    tx: Transaction, ctx: Context, grant: Grant, *, round_: int, wait_s: float
+) -> None:
+    """Revokes a grant whose profile may or may not have arrived, and sends a fresh one.
+
+    Somebody who ended it meanwhile was first: then nothing is replaced. Where no fresh one can be
+    made, its owner is told.
+    """
+    if not await revocation.begin(tx, ctx, THE_BOT, [grant], EndReason.LOST):
+        return
+    if grant.not_after - ctx.now < _SHORTEST_RENEWAL:
+        await _tell_lost(tx, ctx, grant)
+        return
+    try:
+        async with tx.attempt():
+            fresh = await _successor(tx, ctx, THE_BOT, grant)
+    except Refused:
+        await _tell_lost(tx, ctx, grant)
+        name = await tx.people.name_of(grant.owner)
+        await messages.tell_admins(tx, ctx, Notice.NO_ROOM, name=name, server=grant.server)
+        return
+    await messages.deliver(
+        tx,
+        ctx,
+        grant.owner,
+        fresh.id,
+        DeliverNote.REPLACES_LOST,
+        round_=round_,
+        wait_s=wait_s,
+    )
+
+
+async def abandon(tx: Transaction, ctx: Context, grant_id: GrantId) -> None:
+    """Ends a grant whose maker was killed before anybody got the profile."""
+    grant = await tx.grants.get(grant_id)
+    if grant is not None:
+        await revocation.begin(tx, ctx, THE_BOT, [grant], EndReason.LOST)
+
+
+async def undeliverable(tx: Transaction, ctx: Context, grant: Grant) -> None:
+    """Ends a grant whose owner does not let the bot write; the admins are told."""
+    if not await revocation.begin(tx, ctx, THE_BOT, [grant], EndReason.UNDELIVERABLE):
+        return
+    name = await tx.people.name_of(grant.owner)
+    await messages.tell_admins(tx, ctx, Notice.UNDELIVERABLE, name=name, server=grant.server)
+
+
+async def delayed(tx: Transaction, ctx: Context, grant: Grant) -> None:
+    """The server does not take a grant in for now: its owner and the admins are told."""
+    name = await tx.people.name_of(grant.owner)
+    await messages.notice(tx, ctx, grant.owner, Notice.DELIVERY_DELAYED, server=grant.server)
+    await messages.tell_admins(
+        tx, ctx, Notice.DELIVERY_DELAYED_ADMINS, name=name, server=grant.server
+    )
+
+
+async def _tell_lost(tx: Transaction, ctx: Context, grant: Grant) -> None:
+    await messages.notice(
+        tx, ctx, grant.owner, Notice.ACCESS_ENDED, server=grant.server, reason=EndReason.LOST
+    )
+
+
+async def how_to(
+    tx: Transaction, ctx: Context, actor: Actor, grant_id: GrantId, topic: str
+) -> None:
+    """Instructions for a profile of one's own, also for one that is over by now.
+
+    Raises:
+        Refused: NOT_ALLOWED, UNKNOWN_GRANT, NOT_YOURS, NO_BUTTON.
+    """
+    require(actor, Act.ASK)
+    grant = await revocation.own_grant(tx, actor, grant_id)
+    if grant.server is None:
+        # What was imported was never delivered here.
+        raise Refused(Refusal.NO_BUTTON)
+    await messages.how_to(tx, ctx, grant.owner, grant.id, topic)
+
+
+async def issued(tx: Transaction, ctx: Context, grant: Grant) -> bool:
+    """RESERVED to ISSUED: the certificate exists. False if the grant was ended meanwhile."""
+    won = await tx.grants.move(grant.id, GrantState.RESERVED, GrantState.ISSUED)
+    if won:
+        await audit.grant_event(tx, ctx, THE_BOT, "issue", grant)
+    return won
+
+
+async def delivered(tx: Transaction, ctx: Context, actor: Actor, grant: Grant) -> bool:
+    """ISSUED to ACTIVE: its owner has it. False if the grant was ended meanwhile."""
+    won = await tx.grants.move(grant.id, GrantState.ISSUED, GrantState.ACTIVE)
+    if won:
+        await audit.grant_event(tx, ctx, actor, "deliver", grant)
+    return won
+
+
+async def _successor(tx: Transaction, ctx: Context, actor: Actor, old: Grant) -> Grant:
+    assert old.request_id is not None
+    request = await tx.requests.get(old.request_id)
+    requester = await tx.people.get(old.owner)
+    assert request is not None
+    assert requester is not None
+    return await reserve(
+        tx, ctx, actor, request, requester, not_after=old.not_after, replaces=old.id
+    )
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")

@@ -1,0 +1,120 @@
+"""Whose an imported certificate is: proposed by its name, said by an admin."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from anyascii import anyascii
+
+from bot.access import audit, matching, revocation
+from bot.access.context import Context
+from bot.access.permission import Act, Actor, require
+from bot.access.refusals import Refusal, Refused
+from storage.records import UNPROVED_STATES, Grant, GrantId, Person, UserId
+from storage.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Unlinked:
+    """A name that nobody is linked to, its live certificates, and who it may be."""
+
+    common_name: str
+    grants: tuple[Grant, ...]
+    proposed: tuple[Person, ...]
+
+
+async def unlinked(tx: Transaction, actor: Actor) -> Sequence[Unlinked]:
+    """The names of live imported certificates that belong to nobody yet, in their order.
+
+    Raises:
+        Refused: ADMINS_ONLY.
+    """
+    require(actor, Act.LOOK)
+    people = [person for person in await tx.people.all() if person.allowed]
+    by_name: dict[str, list[Grant]] = {}
+    for grant in await tx.grants.unlinked():
+        by_name.setdefault(grant.common_name, []).append(grant)
+    return [
+        Unlinked(name, tuple(grants), propose(name, people))
+        for name, grants in sorted(by_name.items(), key=lambda item: item[0].casefold())
+    ]
+
+
+def propose(common_name: str, people: Sequence[Person]) -> tuple[Person, ...]:
+    """Those whose name or username says the same, in any order and in plain letters.
+
+    `anna`, `anna.petrova`, `Petrova Anna`, `apetrova`, and `anna.petrova@example.com` propose
+    Anna Petrova. A proposal is shown, never acted on: two people may have one name.
+    """
+    wanted = _words(common_name.partition("@")[0])
+    return tuple(person for person in people if wanted and _fits(wanted, person))
+
+
+def _fits(wanted: tuple[str, ...], person: Person) -> bool:
+    said = _words(person.name)
+    if set(wanted) <= set(said) or wanted == _words(person.username or ""):
+        return True
+    # The first letter of the one name, and the whole other one.
+    return len(said) > 1 and wanted == (said[0][0] + said[-1],)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"[a-z0-9]+", anyascii(text).lower()))
+
+
+async def link(
+    tx: Transaction, ctx: Context, actor: Actor, name: str, user_id: UserId
+) -> Sequence[Grant]:
+    """Says whose the certificates of a name are; those that are over stay nobody's.
+
+    Said again with another person, they are that person's: everybody makes mistakes.
+
+    Args:
+        name: a common name, a grant's id or a serial.
+
+    Raises:
+        Refused: ADMINS_ONLY, UNKNOWN_PERSON, NOT_ALLOWED_YET, NOTHING_TO_LINK.
+    """
+    require(actor, Act.MANAGE_PEOPLE)
+    imported = await tx.grants.imported()
+    # A name may look like a number, or like a grant's id.
+    exact = [grant for grant in imported if grant.common_name == name.strip()]
+    found = exact or matching.find(matching.parse_who(name), (), imported).grants
+    return await _link(tx, ctx, actor, found, user_id, name)
+
+
+async def link_name_of(
+    tx: Transaction, ctx: Context, actor: Actor, grant_id: GrantId, user_id: UserId
+) -> Sequence[Grant]:
+    """Like `link`, for all that has the name of this grant and belongs to nobody.
+
+    Raises:
+        Refused: ADMINS_ONLY, UNKNOWN_PERSON, NOT_ALLOWED_YET, NOTHING_TO_LINK, UNKNOWN_GRANT.
+    """
+    require(actor, Act.MANAGE_PEOPLE)
+    named = await revocation.known_grant(tx, grant_id)
+    same = [grant for grant in await tx.grants.unlinked() if grant.common_name == named.common_name]
+    return await _link(tx, ctx, actor, same, user_id, named.common_name)
+
+
+async def _link(
+    tx: Transaction,
+    ctx: Context,
+    actor: Actor,
+    grants: Sequence[Grant],
+    user_id: UserId,
+    name: str,
+) -> Sequence[Grant]:
+    person = await revocation.known_person(tx, user_id)
+    if not person.allowed:
+        # Whoever is taken off the allowlist loses all; nothing may be given to them after that.
+        raise Refused(Refusal.NOT_ALLOWED_YET, name=person.name)
+    open_ones = [g for g in grants if g.state in UNPROVED_STATES and g.user_id != user_id]
+    if not open_ones:
+        raise Refused(Refusal.NOTHING_TO_LINK, name=name)
+    for grant in open_ones:
+        await tx.grants.link(grant.id, user_id)
+        await audit.grant_event(
+            tx, ctx, actor, "link", grant, linked_to=user_id, user_name=person.name
+        )
+    return open_ones

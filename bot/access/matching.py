@@ -1,0 +1,108 @@
+"""Who is meant: a Telegram id, a grant, a serial, or a name."""
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from storage.records import UNPROVED_STATES, Grant, Person, UserId
+
+_HEX = frozenset("0123456789abcdef")
+_GRANT_PREFIX = "g-"
+_SERIAL_PREFIX = "serial:"
+# Shorter ones are more likely somebody's name: "abe", "dea".
+_SERIAL_LENGTH = 8
+
+
+class WhoKind(StrEnum):
+    USER_ID = "user_id"
+    GRANT_ID = "grant_id"
+    SERIAL = "serial"
+    NAME = "name"
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    kind: WhoKind
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fits:
+    """What fits. `near` are people whose name only contains the word: shown, never acted on."""
+
+    people: tuple[Person, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    near: tuple[Person, ...] = ()
+
+    @property
+    def exactly_one(self) -> bool:
+        return len(self.people) + len(self.grants) == 1
+
+
+def parse_who(text: str) -> Who:
+    """Reads what somebody typed. The kind depends on the text alone, never on what is stored."""
+    word = text.strip().lower()
+    if word.isascii() and word.isdigit():
+        return Who(WhoKind.USER_ID, word.lstrip("0"))
+    if word.startswith(_GRANT_PREFIX):
+        return Who(WhoKind.GRANT_ID, word)
+    if word.startswith(_SERIAL_PREFIX):
+        return Who(WhoKind.SERIAL, _serial(word.removeprefix(_SERIAL_PREFIX)))
+    if _looks_like_serial(_serial(word)):
+        return Who(WhoKind.SERIAL, _serial(word))
+    return Who(WhoKind.NAME, text.strip())
+
+
+def find(who: Who, people: Sequence[Person], grants: Sequence[Grant]) -> Fits:
+    """Everybody and everything that fits."""
+    match who.kind:
+        case WhoKind.USER_ID:
+            return Fits(people=tuple(p for p in people if str(p.id) == who.value))
+        case WhoKind.GRANT_ID:
+            return Fits(grants=tuple(g for g in grants if g.id == who.value))
+        case WhoKind.SERIAL:
+            return Fits(grants=tuple(g for g in grants if g.serial.lstrip("0") == who.value))
+        case WhoKind.NAME:
+            return _by_name(who.value, people, grants)
+
+
+def _by_name(name: str, people: Iterable[Person], grants: Iterable[Grant]) -> Fits:
+    wanted = _folded(name)
+    exact = []
+    near = []
+    for person in people:
+        if wanted in _names(person):
+            exact.append(person)
+        elif wanted and any(wanted in known for known in _names(person)):
+            near.append(person)
+    return Fits(tuple(exact), _named(wanted, grants, {person.id for person in exact}), tuple(near))
+
+
+def _named(wanted: str, grants: Iterable[Grant], holders: set[UserId]) -> tuple[Grant, ...]:
+    """Those of the name that are nobody's whom the name means too; if any is open, only those.
+
+    An imported certificate may have the name of its owner, and that of the one that it replaced.
+    """
+    named = [g for g in grants if _folded(g.common_name) == wanted and g.user_id not in holders]
+    return tuple(grant for grant in named if grant.state in UNPROVED_STATES) or tuple(named)
+
+
+def _names(person: Person) -> tuple[str, ...]:
+    username = () if person.username is None else (_folded(person.username),)
+    return (_folded(person.name), *username)
+
+
+def _folded(name: str) -> str:
+    # One letter can be written as one character or as two: both are the same name.
+    same = unicodedata.normalize("NFKC", name.removeprefix("@"))
+    return " ".join(same.casefold().split())
+
+
+def _serial(text: str) -> str:
+    return text.replace(":", "").lstrip("0")
+
+
+def _looks_like_serial(text: str) -> bool:
+    # Digits alone are a Telegram id.
+    return len(text) >= _SERIAL_LENGTH and set(text) <= _HEX and not text.isdigit()

@@ -1,0 +1,167 @@
+"""What the use cases want to be said, as rows of the outbox.
+
+Only codes and values: the words are chosen when the message is sent, in the reader's language and
+from what is true by then.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+
+from bot.access.context import Context
+from storage.records import (
+    ChatId,
+    GrantId,
+    OutboxKind,
+    Payload,
+    PostedMessage,
+    Request,
+    RequestId,
+    UserId,
+)
+from storage.transaction import Transaction
+
+
+class Notice(StrEnum):
+    """Messages that a use case sends by itself."""
+
+    REQUEST_DENIED = "request_denied"
+    REQUEST_EXPIRED = "request_expired"
+    REQUEST_WITHDRAWN = "request_withdrawn"  # the requester left, or the server did
+    NO_ADMIN_REACHABLE = "no_admin_reachable"
+    ACCESS_GIVEN = "access_given"  # somebody was put on the allowlist
+    ACCESS_ENDED = "access_ended"
+    EARLIER_ACCESS_ENDED = "earlier_access_ended"  # of a certificate from before the takeover
+    DELIVERY_DELAYED = "delivery_delayed"
+    DELIVERY_DELAYED_ADMINS = "delivery_delayed_admins"
+    UNDELIVERABLE = "undeliverable"
+    NO_ROOM = "no_room"
+    CRL_UNPUBLISHED = "crl_unpublished"
+    CRL_PUBLISHED = "crl_published"
+    CRL_REPLACED = "crl_replaced"  # by another program; ours is back in its place
+    CA_ENDS = "ca_ends"
+    SERVER_CERTIFICATE_ENDS = "server_certificate_ends"
+    CERTIFICATES_END = "certificates_end"  # clients' with a long life, most of them imported
+    AUDIT_HEAD = "audit_head"
+    STRANGERS_CUT = "strangers_cut"  # after a restore: access that only a later state knew
+
+
+class DeliverNote(StrEnum):
+    """What the words beside a profile say about where it comes from."""
+
+    FIRST = "first"
+    RENEWED = "renewed"  # its owner asked for a new one
+    REPLACES_LOST = "replaces_lost"  # the earlier one may or may not have arrived
+
+
+def private_chat(user_id: UserId) -> ChatId:
+    """A private chat has the number of its person."""
+    return ChatId(user_id)
+
+
+async def card(tx: Transaction, ctx: Context, admin: UserId, request_id: RequestId) -> None:
+    await tx.outbox.add(private_chat(admin), OutboxKind.CARD, {"request": request_id}, now=ctx.now)
+
+
+async def edit_cards(tx: Transaction, ctx: Context, request_id: RequestId) -> None:
+    """Brings every posted card of this request up to date, and its requester's own message."""
+    for kind in (OutboxKind.CARD, OutboxKind.ASKED):
+        for message in await tx.posted.about(kind, str(request_id)):
+            await edit_card(tx, ctx, message)
+
+
+async def edit_card(tx: Transaction, ctx: Context, message: PostedMessage) -> None:
+    """Brings one posted message about a request up to date."""
+    await tx.outbox.add(
+        message.chat_id,
+        OutboxKind.EDIT_CARD,
+        {"request": int(message.subject), "message": message.message_id, "kind": message.kind},
+        now=ctx.now,
+    )
+
+
+async def asked(
+    tx: Transaction, ctx: Context, request: Request, *, instead_of: int | None = None
+) -> None:
+    """Tells the requester where the request stands; the message is kept up to date.
+
+    Args:
+        instead_of: a message of ours in that chat, in whose place it is put.
+    """
+    payload: Payload = {"request": request.id}
+    if instead_of is not None:
+        payload["edit"] = instead_of
+    await tx.outbox.add(private_chat(request.user_id), OutboxKind.ASKED, payload, now=ctx.now)
+
+
+async def notice(
+    tx: Transaction, ctx: Context, user_id: UserId, code: Notice, **values: Any
+) -> None:
+    await tx.outbox.add(
+        private_chat(user_id), OutboxKind.NOTICE, {"code": code, "values": values}, now=ctx.now
+    )
+
+
+async def tell_admins(tx: Transaction, ctx: Context, code: Notice, **values: Any) -> None:
+    for admin in ctx.rules.admins:
+        await notice(tx, ctx, admin, code, **values)
+
+
+async def deliver(
+    tx: Transaction,
+    ctx: Context,
+    user_id: UserId,
+    grant_id: GrantId,
+    note: DeliverNote,
+    *,
+    round_: int = 0,
+    wait_s: float = 0.0,
+) -> None:
+    """Sends a profile. Its key does not exist yet: it is made at the moment of sending.
+
+    Args:
+        round_: how many profiles of this approval were lost on their way before.
+        wait_s: how long to wait before the first try.
+    """
+    await tx.outbox.add(
+        private_chat(user_id),
+        OutboxKind.DELIVER,
+        {"grant": grant_id, "note": note, "round": round_},
+        now=ctx.now,
+        wait_s=wait_s,
+    )
+
+
+async def extra_file(tx: Transaction, ctx: Context, user_id: UserId, name: str) -> None:
+    """Sends one of the operator's files, as it is at the moment of sending."""
+    await tx.outbox.add(private_chat(user_id), OutboxKind.EXTRA_FILE, {"file": name}, now=ctx.now)
+
+
+async def how_to(
+    tx: Transaction, ctx: Context, user_id: UserId, grant_id: GrantId, topic: str
+) -> None:
+    """Sends instructions for somebody's own profile."""
+    payload: Payload = {"grant": grant_id, "topic": topic}
+    await tx.outbox.add(private_chat(user_id), OutboxKind.HOW_TO, payload, now=ctx.now)
+
+
+async def receipt(
+    tx: Transaction,
+    ctx: Context,
+    chat_id: ChatId,
+    grant_ids: Sequence[GrantId],
+    *,
+    look: bool = False,
+) -> None:
+    """Says what was proved of the end of these grants, as soon as the servers were looked at.
+
+    With `look` they are looked at once more, even if that was tried before.
+    """
+    await tx.outbox.add(
+        chat_id, OutboxKind.RECEIPT, {"grants": list(grant_ids), "look": look}, now=ctx.now
+    )
+
+
+async def menu(tx: Transaction, ctx: Context, user_id: UserId) -> None:
+    """Brings the command menu of a private chat in line with the person's role."""
+    await tx.outbox.add(private_chat(user_id), OutboxKind.MENU, {}, now=ctx.now)

@@ -1,0 +1,33 @@
+"""Names: of people as they are shown, and of certificates as OpenVPN needs them."""
+
+import re
+import unicodedata
+
+from anyascii import anyascii
+
+NAME_LENGTH = 64
+REASON_LENGTH = 200
+_SLUG_LENGTH = 40
+
+
+def clean(text: str, length: int) -> str:
+    """One line without control or invisible direction characters, cut to length."""
+    kept = "".join(" " if char.isspace() else char for char in text if _shows(char))
+    line = " ".join(kept.split())
+    return line if len(line) <= length else line[: length - 1].rstrip() + "…"
+
+
+def common_name(name: str, code: str) -> str:
+    """A name for a certificate: a file name and a management argument at once.
+
+    Transliterated into [a-z0-9-], for example `anna-petrova-k7f3qz2m`. The code makes it unique
+    for ever; the rest is for the eye of whoever reads the server's log.
+    """
+    slug = re.sub(r"[^a-z0-9]+", "-", anyascii(name).lower()).strip("-")
+    slug = slug[:_SLUG_LENGTH].strip("-")
+    return f"{slug or 'user'}-{code}"
+
+
+def _shows(char: str) -> bool:
+    # Cc and Cf hold line breaks, bells, and marks that turn the reading direction around.
+    return char.isspace() or unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn")

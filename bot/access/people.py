@@ -1,0 +1,115 @@
+"""The use cases around the allowlist, and who somebody is at this moment."""
+
+import re
+from dataclasses import dataclass
+
+from bot.access import audit, messages, requests, revocation
+from bot.access.context import Context
+from bot.access.messages import Notice
+from bot.access.names import NAME_LENGTH, clean
+from bot.access.permission import Act, Actor, require, telegram_key
+from bot.access.refusals import Refusal, Refused
+from storage.records import EndReason, Grant, Person, UserId
+from storage.transaction import Transaction
+
+# Telegram's ids have at most 52 significant bits (Bot API, type User).
+_LARGEST_ID = 2**52
+_ID = re.compile(r"[0-9]{1,16}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    person: Person
+    is_new: bool
+
+
+async def identify(tx: Transaction, ctx: Context, user_id: UserId, name: str) -> Actor:
+    """Who somebody is now: read from the settings and the database at each act."""
+    person = await tx.people.get(user_id)
+    return Actor(
+        key=telegram_key(user_id),
+        name=clean(name, NAME_LENGTH) or (person.name if person else str(user_id)),
+        user_id=user_id,
+        is_admin=user_id in ctx.rules.admins,
+        is_allowed=person is not None and person.allowed,
+    )
+
+
+def parse_user_id(text: str) -> UserId:
+    """Raises Refused: BAD_ID."""
+    if not _ID.fullmatch(text) or not 0 < int(text) < _LARGEST_ID:
+        raise Refused(Refusal.BAD_ID, id=text)
+    return UserId(int(text))
+
+
+async def allow(tx: Transaction, ctx: Context, actor: Actor, user_id: UserId, name: str) -> Allowed:
+    """Puts somebody on the allowlist, or changes their name.
+
+    Raises:
+        Refused: ADMINS_ONLY, BAD_NAME.
+    """
+    require(actor, Act.MANAGE_PEOPLE)
+    shown = clean(name, NAME_LENGTH)
+    if not shown:
+        raise Refused(Refusal.BAD_NAME)
+    before = await tx.people.get(user_id)
+    await tx.people.allow(user_id, shown, ctx.now)
+    is_new = before is None or not before.allowed
+    await audit.record(tx, ctx, actor, "user.allow", f"user:{user_id}", user_name=shown)
+    if is_new:
+        await messages.notice(tx, ctx, user_id, Notice.ACCESS_GIVEN)
+        await messages.menu(tx, ctx, user_id)
+    return Allowed(await revocation.known_person(tx, user_id), is_new)
+
+
+async def link(
+    tx: Transaction, ctx: Context, actor: Actor, user_id: UserId, same_as: UserId
+) -> None:
+    """Says that an account on the allowlist is another one of a person who is known.
+
+    Then neither can decide on the other's requests, and both together have one say.
+
+    Raises:
+        Refused: ADMINS_ONLY, UNKNOWN_PERSON, SAME_PERSON.
+    """
+    require(actor, Act.MANAGE_PEOPLE)
+    await revocation.known_person(tx, user_id)
+    other = await _known_or_admin(tx, ctx, same_as)
+    # One step only: nobody is the same as somebody who is the same as a third.
+    if other.same_as or other.id == user_id or len(await tx.people.accounts_of(user_id)) > 1:
+        raise Refused(Refusal.SAME_PERSON)
+    await tx.people.link(user_id, other.id)
+    await audit.record(tx, ctx, actor, "user.link", f"user:{user_id}", same_as=other.id)
+
+
+async def unreachable(tx: Transaction, ctx: Context, user_id: UserId) -> None:
+    """Telegram does not let the bot write to somebody; of an admin that is kept in any case."""
+    if user_id in ctx.rules.admins:
+        await tx.people.know(user_id, str(user_id), ctx.now)
+    await tx.people.set_reachable(user_id, reachable=False)
+
+
+async def _known_or_admin(tx: Transaction, ctx: Context, user_id: UserId) -> Person:
+    """An admin need not have said anything yet to be known."""
+    if user_id in ctx.rules.admins:
+        await tx.people.know(user_id, str(user_id), ctx.now)
+    return await revocation.known_person(tx, user_id)
+
+
+async def remove(tx: Transaction, ctx: Context, actor: Actor, user_id: UserId) -> list[Grant]:
+    """Takes somebody off the allowlist and ends all that they have; gives the ended grants.
+
+    Raises:
+        Refused: ADMINS_ONLY, UNKNOWN_PERSON.
+    """
+    require(actor, Act.MANAGE_PEOPLE)
+    person = await revocation.known_person(tx, user_id)
+    live = await tx.grants.live_of_user(user_id)
+    if not person.allowed and not live:
+        raise Refused(Refusal.UNKNOWN_PERSON, who=person.name)
+    await tx.people.disallow(user_id)
+    await audit.record(tx, ctx, actor, "user.remove", f"user:{user_id}", user_name=person.name)
+    for request in await tx.requests.open_of(user_id):
+        await requests.withdraw(tx, ctx, actor, request, tell=False)
+    await messages.menu(tx, ctx, user_id)
+    return await revocation.begin(tx, ctx, actor, live, EndReason.REMOVED)

@@ -1,0 +1,48 @@
+"""Why an act is refused. The words for each code are in `bot/texts`."""
+
+from enum import StrEnum
+from typing import Any
+
+
+class Refusal(StrEnum):
+    NOT_ALLOWED = "not_allowed"
+    ADMINS_ONLY = "admins_only"
+    UNKNOWN_DURATION = "unknown_duration"
+    DURATION_TOO_LONG = "duration_too_long"
+    NO_SERVER = "no_server"
+    UNKNOWN_SERVER = "unknown_server"
+    ALREADY_OPEN = "already_open"
+    UNKNOWN_REQUEST = "unknown_request"
+    ALREADY_DECIDED = "already_decided"
+    NOT_YOURS = "not_yours"
+    OWN_REQUEST = "own_request"
+    NOT_OFFERED = "not_offered"
+    CARD_CHANGED = "card_changed"
+    AGREED_ALREADY = "agreed_already"
+    SAME_PERSON = "same_person"
+    NOT_ALLOWED_YET = "not_allowed_yet"
+    NOTHING_TO_LINK = "nothing_to_link"
+    REQUESTER_REMOVED = "requester_removed"
+    NETWORK_FULL = "network_full"
+    UNKNOWN_GRANT = "unknown_grant"
+    GRANT_OVER = "grant_over"
+    GRANT_BUSY = "grant_busy"
+    NOTHING_LIVE = "nothing_live"
+    UNKNOWN_PERSON = "unknown_person"
+    NO_BUTTON = "no_button"
+    BAD_ID = "bad_id"
+    BAD_NAME = "bad_name"
+
+
+class Refused(Exception):
+    """A rule says no. Nothing has been changed.
+
+    Args:
+        code: what the rule is.
+        values: what the words need; texts that a person typed are cut and escaped when shown.
+    """
+
+    def __init__(self, code: Refusal, **values: Any) -> None:
+        super().__init__(code.value)
+        self.code = code
+        self.values = values

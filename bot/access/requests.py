@@ -1,0 +1,344 @@
+"""The use cases around a request: ask, choose a server, cancel, approve, deny, expire."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.access import approvals, audit, durations, grants, messages
+from bot.access.context import Context
+from bot.access.messages import DeliverNote, Notice
+from bot.access.names import REASON_LENGTH, clean
+from bot.access.permission import THE_BOT, Act, Actor, may_decide_on, require
+from bot.access.refusals import Refusal, Refused
+from storage.records import (
+    Grant,
+    Person,
+    Request,
+    RequestId,
+    RequestState,
+    ServerName,
+    UserId,
+    Verdict,
+)
+from storage.transaction import Transaction
+
+_OPEN = (RequestState.CHOOSING, RequestState.PENDING)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request was made. It waits for a server if `servers` is not empty, else for an admin."""
+
+    request: Request
+    servers: tuple[ServerName, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    request: Request
+    requester: Person
+    grant: Grant
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """An approval that does not decide alone: so many more are needed."""
+
+    request: Request
+    missing: int
+
+
+async def ask(
+    tx: Transaction,
+    ctx: Context,
+    actor: Actor,
+    *,
+    duration: int | None,
+    server: ServerName | None,
+    reason: str,
+) -> Asked:
+    """Asks for access.
+
+    Raises:
+        Refused: NOT_ALLOWED, DURATION_TOO_LONG, NO_SERVER, UNKNOWN_SERVER, ALREADY_OPEN.
+    """
+    require(actor, Act.ASK)
+    user_id = _telegram_id(actor)
+    seconds = durations.within_limit(duration or ctx.rules.default_duration, ctx.rules.max_duration)
+    names = [known.name for known in await tx.servers.all()]
+    chosen = _pick(names, server)
+    await _refuse_second(tx, user_id, chosen)
+    await _drop_choosing(tx, ctx, actor, user_id)
+    request = await tx.requests.add(
+        user_id=user_id,
+        server=chosen,
+        duration=seconds,
+        reason=clean(reason, REASON_LENGTH),
+        asked_at=ctx.now,
+        expires_at=ctx.now + timedelta(seconds=ctx.rules.request_ttl),
+    )
+    await audit.request_asked(tx, ctx, actor, request)
+    if chosen is not None:
+        await _announce(tx, ctx, request)
+    servers = () if chosen else tuple(names)
+    return Asked(request, servers)
+
+
+async def choose(
+    tx: Transaction, ctx: Context, actor: Actor, request_id: RequestId, server: ServerName
+) -> Asked:
+    """Names the server of a request that was made without one.
+
+    Raises:
+        Refused: NOT_ALLOWED, UNKNOWN_REQUEST, NOT_YOURS, ALREADY_DECIDED, UNKNOWN_SERVER,
+            ALREADY_OPEN.
+    """
+    require(actor, Act.ASK)
+    request = await _own(tx, actor, request_id)
+    if await tx.servers.get(server) is None:
+        raise Refused(Refusal.UNKNOWN_SERVER, server=server)
+    await _refuse_second(tx, request.user_id, server)
+    if not await tx.requests.choose(request_id, server):
+        raise await _decided(tx, request_id)
+    request = await _existing(tx, request_id)
+    await audit.request_asked(tx, ctx, actor, request)
+    await _announce(tx, ctx, request)
+    return Asked(request, ())
+
+
+async def cancel(tx: Transaction, ctx: Context, actor: Actor, request_id: RequestId) -> Request:
+    """Takes back one's own request.
+
+    Raises:
+        Refused: UNKNOWN_REQUEST, NOT_YOURS, ALREADY_DECIDED.
+    """
+    await _own(tx, actor, request_id)
+    return await _decide(tx, ctx, actor, request_id, Verdict.CANCEL)
+
+
+async def approve(
+    tx: Transaction,
+    ctx: Context,
+    actor: Actor,
+    request_id: RequestId,
+    duration: int | None,
+    *,
+    seen: str | None = None,
+) -> Approved | Agreed:
+    """Gives what was asked for, or less; the profile goes out by the outbox.
+
+    Where several admins have to agree, the shortest duration among theirs counts.
+
+    Args:
+        seen: the digest of the card that was tapped; None where there is no card.
+
+    Raises:
+        Refused: ADMINS_ONLY, UNKNOWN_REQUEST, OWN_REQUEST, ALREADY_DECIDED, NOT_OFFERED,
+            CARD_CHANGED, AGREED_ALREADY, REQUESTER_REMOVED, UNKNOWN_SERVER, NETWORK_FULL.
+    """
+    request = await _decidable(tx, actor, request_id)
+    if request.expires_at <= ctx.now:
+        # The sweep has not come by yet, or no bot runs that would do it.
+        raise Refused(Refusal.ALREADY_DECIDED, state=RequestState.EXPIRED, admin="")
+    seconds = _offered(request, duration)
+    if seen is not None and seen != await approvals.card_digest(tx, request):
+        raise Refused(Refusal.CARD_CHANGED, request=request_id)
+    requester = await _allowed_requester(tx, request)
+    if not actor.is_operator:
+        given = await approvals.given(tx, ctx, request)
+        if await approvals.has_agreed(tx, actor, given):
+            raise Refused(Refusal.AGREED_ALREADY)
+        seconds = min([seconds, *(approval.duration for approval in given)])
+        missing = ctx.rules.approvals_for(seconds) - len(given) - 1
+        if missing > 0:
+            return await _agree(tx, ctx, actor, request, seconds, missing)
+    grant = await _give(tx, ctx, actor, request, requester, seconds)
+    await messages.deliver(tx, ctx, requester.id, grant.id, DeliverNote.FIRST)
+    return Approved(await _existing(tx, request_id), requester, grant)
+
+
+async def approve_without_delivery(
+    tx: Transaction, ctx: Context, actor: Actor, request_id: RequestId
+) -> Grant:
+    """Decides and reserves, on an operator's word; the caller brings the profile to its owner."""
+    request = await _decidable(tx, actor, request_id)
+    requester = await _allowed_requester(tx, request)
+    return await _give(tx, ctx, actor, request, requester, request.duration)
+
+
+async def deny(tx: Transaction, ctx: Context, actor: Actor, request_id: RequestId) -> Request:
+    """Says no; the requester is told.
+
+    Raises:
+        Refused: ADMINS_ONLY, UNKNOWN_REQUEST, OWN_REQUEST, ALREADY_DECIDED.
+    """
+    request = await _decidable(tx, actor, request_id)
+    decided = await _decide(tx, ctx, actor, request_id, Verdict.DENY)
+    await messages.notice(
+        tx, ctx, request.user_id, Notice.REQUEST_DENIED, server=request.server, admin=actor.name
+    )
+    return decided
+
+
+async def card_undelivered(tx: Transaction, ctx: Context, request_id: RequestId) -> None:
+    """A card did not reach its admin. If that was the last one, the requester is told."""
+    request = await tx.requests.get(request_id)
+    if request is None or request.state is not RequestState.PENDING:
+        return
+    if not await admin_reachable(tx, ctx):
+        await messages.notice(
+            tx, ctx, request.user_id, Notice.NO_ADMIN_REACHABLE, server=request.server
+        )
+
+
+async def expire_due(tx: Transaction, ctx: Context) -> int:
+    """Ends the requests that nobody decided in time; gives their number."""
+    due = await tx.requests.due(ctx.now)
+    for request in due:
+        await _decide(tx, ctx, THE_BOT, request.id, Verdict.EXPIRE)
+        if request.state is RequestState.PENDING:
+            await messages.notice(
+                tx, ctx, request.user_id, Notice.REQUEST_EXPIRED, server=request.server
+            )
+    return len(due)
+
+
+async def withdraw(
+    tx: Transaction, ctx: Context, actor: Actor, request: Request, *, tell: bool
+) -> None:
+    """Closes a request because its requester or its server is gone."""
+    await _decide(tx, ctx, actor, request.id, Verdict.CANCEL)
+    if tell:
+        await messages.notice(
+            tx, ctx, request.user_id, Notice.REQUEST_WITHDRAWN, server=request.server
+        )
+
+
+def _offered(request: Request, duration: int | None) -> int:
+    seconds = request.duration if duration is None else duration
+    if seconds not in durations.choices(request.duration):
+        raise Refused(Refusal.NOT_OFFERED)
+    return seconds
+
+
+async def _allowed_requester(tx: Transaction, request: Request) -> Person:
+    requester = await tx.people.get(request.user_id)
+    if requester is None or not requester.allowed:
+        raise Refused(Refusal.REQUESTER_REMOVED)
+    return requester
+
+
+async def _agree(
+    tx: Transaction, ctx: Context, actor: Actor, request: Request, seconds: int, missing: int
+) -> Agreed:
+    await tx.requests.agree(request.id, by=actor.key, duration=seconds, at=ctx.now)
+    await audit.request_agreed(tx, ctx, actor, request, seconds)
+    await messages.edit_cards(tx, ctx, request.id)
+    return Agreed(request, missing)
+
+
+async def _give(
+    tx: Transaction, ctx: Context, actor: Actor, request: Request, requester: Person, seconds: int
+) -> Grant:
+    decided = await _decide(tx, ctx, actor, request.id, Verdict.APPROVE, duration=seconds)
+    # The time runs from the approval, not from the request.
+    end = ctx.now + timedelta(seconds=seconds)
+    return await grants.reserve(tx, ctx, actor, decided, requester, not_after=end)
+
+
+def _pick(names: list[ServerName], wanted: ServerName | None) -> ServerName | None:
+    if not names:
+        raise Refused(Refusal.NO_SERVER)
+    if wanted is None:
+        return names[0] if len(names) == 1 else None
+    if wanted not in names:
+        raise Refused(Refusal.UNKNOWN_SERVER, server=wanted)
+    return wanted
+
+
+async def _refuse_second(tx: Transaction, user_id: UserId, server: ServerName | None) -> None:
+    for request in await tx.requests.open_of(user_id):
+        if request.state is RequestState.PENDING and request.server == server:
+            raise Refused(Refusal.ALREADY_OPEN, server=server, request=request.id)
+
+
+async def _drop_choosing(tx: Transaction, ctx: Context, actor: Actor, user_id: UserId) -> None:
+    """A newer request takes the place of one that never named its server."""
+    for request in await tx.requests.open_of(user_id):
+        if request.state is RequestState.CHOOSING:
+            await _decide(tx, ctx, actor, request.id, Verdict.CANCEL)
+
+
+async def _announce(tx: Transaction, ctx: Context, request: Request) -> None:
+    for admin in ctx.rules.admins:
+        await messages.card(tx, ctx, admin, request.id)
+
+
+async def admin_reachable(tx: Transaction, ctx: Context) -> bool:
+    """False once every admin is known not to have pressed Start."""
+    known = [await tx.people.get(admin) for admin in ctx.rules.admins]
+    return any(admin is None or admin.reachable is not False for admin in known)
+
+
+def _telegram_id(actor: Actor) -> UserId:
+    if actor.user_id is None:
+        raise Refused(Refusal.NOT_ALLOWED)
+    return actor.user_id
+
+
+async def _existing(tx: Transaction, request_id: RequestId) -> Request:
+    request = await tx.requests.get(request_id)
+    if request is None:
+        raise Refused(Refusal.UNKNOWN_REQUEST, request=request_id)
+    return request
+
+
+async def _own(tx: Transaction, actor: Actor, request_id: RequestId) -> Request:
+    request = await _existing(tx, request_id)
+    if request.user_id != actor.user_id:
+        raise Refused(Refusal.NOT_YOURS)
+    return request
+
+
+async def _decidable(tx: Transaction, actor: Actor, request_id: RequestId) -> Request:
+    require(actor, Act.DECIDE)
+    request = await _existing(tx, request_id)
+    if not await _may_decide_on(tx, actor, request):
+        raise Refused(Refusal.OWN_REQUEST, request=request_id)
+    if request.state is not RequestState.PENDING:
+        raise await _decided(tx, request_id)
+    return request
+
+
+async def _may_decide_on(tx: Transaction, actor: Actor, request: Request) -> bool:
+    """Nobody decides on their own request, by none of their accounts."""
+    if actor.user_id is None:
+        return actor.is_operator
+    person = await tx.people.person_of(actor.user_id)
+    return may_decide_on(actor, person, await tx.people.person_of(request.user_id))
+
+
+async def _decided(tx: Transaction, request_id: RequestId) -> Refused:
+    request = await _existing(tx, request_id)
+    return Refused(
+        Refusal.ALREADY_DECIDED, state=request.state, admin=request.decided_by_name or ""
+    )
+
+
+async def _decide(
+    tx: Transaction,
+    ctx: Context,
+    actor: Actor,
+    request_id: RequestId,
+    verdict: Verdict,
+    *,
+    duration: int | None = None,
+) -> Request:
+    won = await tx.requests.decide(
+        request_id, verdict, by=actor.key, by_name=actor.name, at=ctx.now, duration=duration
+    )
+    if not won:
+        raise await _decided(tx, request_id)
+    request = await _existing(tx, request_id)
+    await audit.request_decided(tx, ctx, actor, request, verdict)
+    await messages.edit_cards(tx, ctx, request_id)
+    return request

@@ -1,0 +1,30 @@
+"""The first thing that is said to a database that came out of a backup: time has gone by."""
+
+from bot.access import audit
+from bot.access.context import Context
+from bot.access.permission import Actor
+from storage.records import GrantState, OutboxKind
+from storage.transaction import Transaction
+
+_SET_ASIDE = "left over from before the restore"
+
+
+async def begin_again(tx: Transaction, ctx: Context, actor: Actor, *, made_at: str) -> None:
+    """Leaves nothing of what was under way when the backup was made.
+
+    (1) No server was looked through yet: it may know more than this database. (2) A profile that
+    was on its way may have arrived since; nobody knows. So it counts as issued, whether or not it
+    was, and its delivery as begun: what was lost is revoked and replaced, and never made again
+    with the same serial. (3) What people had written and nobody had handled was handled since, by
+    a database that is gone; they have moved on.
+
+    Args:
+        made_at: when the backup was made, in RFC 3339.
+    """
+    await tx.servers.mark_restored(ctx.now)  # (1)
+    for grant in await tx.grants.not_over():
+        if await tx.grants.move(grant.id, GrantState.RESERVED, GrantState.ISSUED):  # (2)
+            await audit.grant_event(tx, ctx, actor, "doubt", grant)
+    await tx.outbox.doubt(OutboxKind.DELIVER)
+    await tx.inbox.quarantine_new(_SET_ASIDE)  # (3)
+    await audit.record(tx, ctx, actor, "backup.restore", "backup", made_at=made_at)

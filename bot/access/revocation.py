@@ -1,0 +1,279 @@
+"""The use cases around the end of a grant: revoke, expire, and what was proved of it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.access import audit, matching, messages
+from bot.access.context import Context
+from bot.access.matching import Fits
+from bot.access.messages import Notice
+from bot.access.permission import THE_BOT, Act, Actor, require
+from bot.access.refusals import Refusal, Refused
+from storage.records import (
+    LIVE_STATES,
+    ChatId,
+    EndReason,
+    Grant,
+    GrantId,
+    GrantState,
+    OutboxKind,
+    Person,
+    Proof,
+    ServerName,
+    UserId,
+)
+from storage.transaction import Transaction
+
+_FIRST_LOOK_S = 2.0
+_FIRST_RETRY_S = 2.0
+_LONGEST_RETRY_S = 300.0
+# Who gave the access up, or is being sent a new profile, needs no message that it ended.
+_OWNER_KNOWS = (
+    EndReason.BY_OWNER,
+    EndReason.REPLACED,
+    EndReason.LOST,
+    EndReason.UNDELIVERABLE,
+    EndReason.EARLIER,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What one look at one server found of one grant; `findings` is empty if all is proved.
+
+    Attributes:
+        crl_seen_at: since when the CRL is known to be in force there with its serial.
+        second_look_at: when a look can prove it, where this one came too early.
+    """
+
+    grant_id: GrantId
+    server: ServerName
+    proved: bool
+    crl_number: int | None
+    sessions_cut: int
+    findings: tuple[tuple[str, str], ...]
+    crl_seen_at: datetime | None = None
+    second_look_at: datetime | None = None
+
+
+async def begin(
+    tx: Transaction,
+    ctx: Context,
+    actor: Actor,
+    grants: Iterable[Grant],
+    reason: EndReason,
+    *,
+    at: datetime | None = None,
+) -> list[Grant]:
+    """Records the end of live grants: from this commit on they are on the way out.
+
+    Gives the grants that this call ended; one that was ended before is left alone.
+
+    Args:
+        at: when they were revoked, if that was before now.
+    """
+    servers = [server.name for server in await tx.servers.all()]
+    ended = []
+    for grant in grants:
+        if not await tx.grants.end(grant.id, reason, at or ctx.now):
+            continue
+        ended.append(grant)
+        # Whoever ordered it looks at once; this is for the case that they cannot.
+        await tx.proofs.open(grant.id, servers, ctx.after(_FIRST_LOOK_S))
+        await audit.grant_event(tx, ctx, actor, "end", grant, reason=reason)
+        if not servers:
+            await _close(tx, ctx, grant.id)
+    await _tell_owners(tx, ctx, actor, ended, reason)
+    return ended
+
+
+async def fits(tx: Transaction, actor: Actor, text: str) -> Fits:
+    """Whom an admin may mean. People whose access is over fit, too: they get an answer."""
+    require(actor, Act.REVOKE)
+    return matching.find(matching.parse_who(text), await tx.people.all(), await tx.grants.all())
+
+
+async def revoke_person(
+    tx: Transaction, ctx: Context, actor: Actor, user_id: UserId
+) -> list[Grant]:
+    """Ends every live grant of somebody; gives them with those whose end is not proved yet.
+
+    Raises:
+        Refused: ADMINS_ONLY, UNKNOWN_PERSON, NOTHING_LIVE.
+    """
+    require(actor, Act.REVOKE)
+    person = await known_person(tx, user_id)
+    found = await tx.grants.of_user(user_id)
+    live = [grant for grant in found if grant.state in LIVE_STATES]
+    unproved = [grant for grant in found if grant.state is GrantState.REVOKING]
+    if not live and not unproved:
+        raise Refused(Refusal.NOTHING_LIVE, name=person.name)
+    return [*await begin(tx, ctx, actor, live, EndReason.REVOKED), *unproved]
+
+
+async def revoke_grant(
+    tx: Transaction, ctx: Context, actor: Actor, grant_id: GrantId
+) -> list[Grant]:
+    """Ends one grant; one whose end is not proved yet is looked at again.
+
+    Raises:
+        Refused: ADMINS_ONLY, UNKNOWN_GRANT, GRANT_OVER.
+    """
+    require(actor, Act.REVOKE)
+    grant = await known_grant(tx, grant_id)
+    if grant.state is GrantState.REVOKING:
+        return [grant]
+    require_live(grant)
+    return await begin(tx, ctx, actor, [grant], EndReason.REVOKED)
+
+
+async def give_up(tx: Transaction, ctx: Context, actor: Actor, grant_id: GrantId) -> list[Grant]:
+    """Somebody ends their own grant; being taken off the allowlist is no obstacle.
+
+    Raises:
+        Refused: UNKNOWN_GRANT, NOT_YOURS, GRANT_OVER.
+    """
+    grant = await own_live_grant(tx, actor, grant_id)
+    return await begin(tx, ctx, actor, [grant], EndReason.BY_OWNER)
+
+
+async def expire_due(tx: Transaction, ctx: Context) -> list[Grant]:
+    """Ends the grants whose time is over; every admin gets the receipt."""
+    ended = await begin(tx, ctx, THE_BOT, await tx.grants.due(ctx.now), EndReason.ENDED)
+    for grant in ended:
+        for admin in ctx.rules.admins:
+            await messages.receipt(tx, ctx, messages.private_chat(admin), [grant.id])
+    return ended
+
+
+async def record_attempts(
+    tx: Transaction, ctx: Context, attempts: Sequence[Attempt]
+) -> list[GrantId]:
+    """Stores what was seen; gives the grants whose end is proved on every server now."""
+    known = {
+        (proof.grant_id, proof.server): proof
+        for proof in await tx.proofs.of([attempt.grant_id for attempt in attempts])
+    }
+    closed = []
+    for attempt in attempts:
+        before = known.get((attempt.grant_id, attempt.server))
+        if before is None or before.proved:
+            continue
+        await tx.proofs.record(_proof(ctx, before, attempt))
+        if attempt.proved and await _close(tx, ctx, attempt.grant_id):
+            closed.append(attempt.grant_id)
+    return closed
+
+
+async def close_proved(tx: Transaction, ctx: Context) -> None:
+    """Closes what has nothing left to prove, for example after a server was taken out."""
+    for grant in await tx.grants.revoking():
+        await _close(tx, ctx, grant.id)
+
+
+def require_live(grant: Grant) -> None:
+    """Raises Refused: GRANT_OVER."""
+    if grant.state not in LIVE_STATES:
+        raise Refused(Refusal.GRANT_OVER, common_name=grant.common_name, state=grant.state)
+
+
+async def known_grant(tx: Transaction, grant_id: GrantId) -> Grant:
+    """Raises Refused: UNKNOWN_GRANT."""
+    grant = await tx.grants.get(grant_id)
+    if grant is None:
+        raise Refused(Refusal.UNKNOWN_GRANT, grant=grant_id)
+    return grant
+
+
+async def own_grant(tx: Transaction, actor: Actor, grant_id: GrantId) -> Grant:
+    """Raises Refused: UNKNOWN_GRANT, NOT_YOURS."""
+    grant = await known_grant(tx, grant_id)
+    if grant.user_id != actor.user_id:
+        raise Refused(Refusal.NOT_YOURS)
+    return grant
+
+
+async def own_live_grant(tx: Transaction, actor: Actor, grant_id: GrantId) -> Grant:
+    """Raises Refused: UNKNOWN_GRANT, NOT_YOURS, GRANT_OVER."""
+    grant = await own_grant(tx, actor, grant_id)
+    require_live(grant)
+    return grant
+
+
+async def known_person(tx: Transaction, user_id: UserId) -> Person:
+    """Raises Refused: UNKNOWN_PERSON."""
+    person = await tx.people.get(user_id)
+    if person is None:
+        raise Refused(Refusal.UNKNOWN_PERSON, who=str(user_id))
+    return person
+
+
+async def ask_receipt(
+    tx: Transaction, ctx: Context, chat_id: ChatId, grants: Sequence[Grant]
+) -> None:
+    ids = [grant.id for grant in grants]
+    await messages.receipt(tx, ctx, chat_id, ids, look=True)
+
+
+async def _close(tx: Transaction, ctx: Context, grant_id: GrantId) -> bool:
+    if any(not proof.proved for proof in await tx.proofs.of([grant_id])):
+        return False
+    grant = await tx.grants.get(grant_id)
+    assert grant is not None
+    after = GrantState.EXPIRED if grant.end_reason is EndReason.ENDED else GrantState.REVOKED
+    if not await tx.grants.prove(grant_id, after, ctx.now):
+        return False
+    await audit.grant_event(tx, ctx, THE_BOT, "prove", grant, state=after)
+    # Receipts that said 'not proved' are followed up at once.
+    await tx.outbox.hasten(OutboxKind.RECEIPT, ctx.now)
+    return True
+
+
+def _proof(ctx: Context, before: Proof, attempt: Attempt) -> Proof:
+    return Proof(
+        grant_id=attempt.grant_id,
+        server=attempt.server,
+        proved=attempt.proved,
+        attempts=before.attempts + 1,
+        next_try_at=_next_try(ctx, before, attempt),
+        crl_number=attempt.crl_number,
+        # A session that an earlier attempt cut stays cut.
+        sessions_cut=attempt.sessions_cut + (before.sessions_cut or 0),
+        checked_at=ctx.now,
+        crl_seen_at=attempt.crl_seen_at,
+        findings=attempt.findings,
+    )
+
+
+def _next_try(ctx: Context, before: Proof, attempt: Attempt) -> datetime:
+    """Where only the time is missing, no earlier look can prove anything."""
+    if attempt.second_look_at is not None:
+        return max(ctx.now, attempt.second_look_at)
+    return ctx.now + retry_after(before.attempts)
+
+
+def retry_after(attempts: int) -> timedelta:
+    """How long to wait after this many failed attempts: doubling, up to five minutes."""
+    return timedelta(seconds=min(_FIRST_RETRY_S * 2 ** min(attempts, 10), _LONGEST_RETRY_S))
+
+
+async def _tell_owners(
+    tx: Transaction, ctx: Context, actor: Actor, ended: Sequence[Grant], reason: EndReason
+) -> None:
+    if reason in _OWNER_KNOWS:
+        return
+    for grant in ended:
+        # Who revokes their own access by /revoke gets the receipt already.
+        if grant.user_id is not None and grant.user_id != actor.user_id:
+            await _tell_owner(tx, ctx, grant.user_id, grant, reason)
+
+
+async def _tell_owner(
+    tx: Transaction, ctx: Context, owner: UserId, grant: Grant, reason: EndReason
+) -> None:
+    if grant.imported_at is None:
+        code, what = Notice.ACCESS_ENDED, {"server": str(grant.home)}
+    else:
+        code, what = Notice.EARLIER_ACCESS_ENDED, {"common_name": grant.common_name}
+    await messages.notice(tx, ctx, owner, code, reason=reason, **what)

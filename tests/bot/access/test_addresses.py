@@ -1,0 +1,100 @@
+"""Which address somebody gets: the lowest that has rested."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.access import revocation
+from bot.access.addresses import REST, choose_address
+from bot.access.refusals import Refusal, Refused
+from bot.access.revocation import Attempt
+from storage.records import Grant, UserId
+from tests.bot.access.kit import BERLIN, MORNING, OPERATOR, PARIS, Paper, make_server
+
+
+def test_an_address_rests_for_an_hour() -> None:
+    assert timedelta(hours=1) == REST
+
+
+def test_the_first_one_is_the_servers_own() -> None:
+    assert choose_address(make_server(BERLIN, "10.8.0.0/22"), frozenset()) == "10.8.0.2"
+
+
+def test_the_lowest_free_one_is_taken() -> None:
+    held = frozenset({"10.8.0.2", "10.8.0.3", "10.8.0.5"})
+    assert choose_address(make_server(BERLIN, "10.8.0.0/22"), held) == "10.8.0.4"
+
+
+def test_the_last_one_is_below_the_broadcast_address() -> None:
+    held = frozenset(f"10.8.0.{last}" for last in range(2, 6))
+    assert choose_address(make_server(BERLIN, "10.8.0.0/29"), held) == "10.8.0.6"
+
+
+@pytest.mark.parametrize(
+    ("pool", "expected"),
+    [
+        (None, "10.8.0.3"),
+        (["10.8.0.3", "10.8.0.5"], "10.8.0.6"),
+        (["10.8.0.2", "10.8.0.7"], None),
+    ],
+)
+def test_beside_an_operators_own_pool(pool: list[str] | None, expected: str | None) -> None:
+    """.1 is the server's own, and .2 stands in a file of the operator's."""
+    plan = {"network": "10.8.0.0/29", "own": "10.8.0.1", "pool": pool, "one_each": True}
+    adopted = {"addresses": plan, "taken": ["10.8.0.2"]}
+    server = replace(make_server(BERLIN, "10.8.0.0/29"), adopted=adopted)
+    assert choose_address(server, frozenset()) == expected
+
+
+def test_a_full_network_is_said_by_the_servers_name() -> None:
+    held = frozenset(f"10.8.0.{last}" for last in range(2, 7))
+    with pytest.raises(Refused) as caught:
+        choose_address(make_server(BERLIN, "10.8.0.0/29"), held)
+    assert caught.value.code is Refusal.NETWORK_FULL
+    assert caught.value.values == {"server": "berlin"}
+
+
+async def cut(paper: Paper, grant: Grant) -> None:
+    """Revokes a grant, and proves it at once."""
+    await paper.do(revocation.revoke_grant, OPERATOR, grant.id)
+    proof = Attempt(grant.id, BERLIN, True, 1, 0, ())
+    assert await paper.do(revocation.record_attempts, [proof]) == [grant.id]
+
+
+async def test_people_get_different_addresses(paper: Paper) -> None:
+    addresses = [(await _give(paper, number)).address for number in range(5)]
+    assert addresses == [f"10.8.0.{last}" for last in range(2, 7)]
+
+
+async def test_each_server_has_its_own(paper: Paper) -> None:
+    await paper.add_server(PARIS, "10.9.0.0/29")
+    berlin, paris = await paper.active(server=BERLIN), await paper.active(server=PARIS)
+    assert (berlin.address, paris.address) == ("10.8.0.2", "10.9.0.2")
+
+
+async def test_an_address_is_not_given_out_before_its_end_is_proved(paper: Paper) -> None:
+    first = await paper.active()
+    await paper.do(revocation.revoke_grant, OPERATOR, first.id)
+    paper.now = MORNING + 5 * REST
+    assert (await paper.active()).address != first.address
+
+
+async def test_an_address_rests_after_the_proof(paper: Paper) -> None:
+    first = await paper.active()
+    await cut(paper, first)
+
+    paper.now = MORNING + REST - timedelta(microseconds=1)
+    early = await paper.active()
+    assert early.address == "10.8.0.3"
+
+    await cut(paper, early)
+    paper.now = MORNING + REST
+    assert (await paper.active()).address == first.address
+
+
+async def _give(paper: Paper, number: int) -> Grant:
+    user_id = UserId(5000 + number)
+    async with paper.database.writing() as tx:
+        await tx.people.allow(user_id, f"Person {number}", MORNING)
+    return await paper.active(user_id)

@@ -1,0 +1,357 @@
+"""Ask, choose a server, cancel: what is stored, who is told, what is refused."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.access import requests
+from bot.access.refusals import Refusal
+from storage.records import OutboxKind, RequestId, RequestState, ServerName, UserId
+from tests.bot.access.kit import (
+    ANNA,
+    BERLIN,
+    BORIS,
+    CLARA,
+    DAY,
+    DAY_S,
+    EMIL,
+    HOUR_S,
+    MORNING,
+    PARIS,
+    WEEK_S,
+    Noted,
+    Paper,
+    make_server,
+    notice,
+    to,
+)
+
+ASK: dict[str, Any] = {"duration": None, "server": None, "reason": ""}
+
+
+@pytest.fixture
+async def two_servers(paper: Paper) -> Paper:
+    await paper.add_server(PARIS, "10.9.0.0/29")
+    return paper
+
+
+async def test_a_request_goes_to_every_admin(paper: Paper) -> None:
+    anna = await paper.actor(ANNA)
+    done = await paper.do(
+        requests.ask, anna, duration=2 * HOUR_S, server=BERLIN, reason="visiting\na customer"
+    )
+
+    request = await paper.request(done.request.id)
+    assert done.request == request
+    assert (request.user_id, request.server) == (ANNA, BERLIN)
+    assert (request.duration, request.reason) == (2 * HOUR_S, "visiting a customer")
+    assert request.state is RequestState.PENDING
+    assert (request.asked_at, request.expires_at) == (MORNING, MORNING + DAY)
+    assert done.servers == ()
+    assert await paper.heard() == [
+        to(BORIS, OutboxKind.CARD, {"request": request.id}),
+        to(CLARA, OutboxKind.CARD, {"request": request.id}),
+    ]
+    assert await paper.noted() == [
+        Noted(
+            "telegram:1001",
+            "request.ask",
+            f"request:{request.id}",
+            {"name": "Anna", "server": "berlin", "duration": "2h", "reason": "visiting a customer"},
+        )
+    ]
+
+
+async def test_without_a_duration_the_default_one_is_asked_for(paper: Paper) -> None:
+    request = await paper.asked()
+    assert request.duration == WEEK_S
+
+
+async def test_the_only_server_needs_no_name(paper: Paper) -> None:
+    done = await paper.do(requests.ask, await paper.actor(ANNA), **ASK)
+    assert (done.request.server, done.request.state) == (BERLIN, RequestState.PENDING)
+
+
+async def test_with_several_servers_one_is_chosen_first(two_servers: Paper) -> None:
+    paper = two_servers
+    done = await paper.do(requests.ask, await paper.actor(ANNA), **ASK)
+    assert done.servers == (BERLIN, PARIS)
+    assert (done.request.server, done.request.state) == (None, RequestState.CHOOSING)
+    assert await paper.heard() == []
+    await paper.noted()
+
+    chosen = await paper.do(requests.choose, await paper.actor(ANNA), done.request.id, PARIS)
+
+    assert (chosen.request.server, chosen.request.state) == (PARIS, RequestState.PENDING)
+    assert chosen.servers == ()
+    assert [said.chat for said in await paper.heard()] == [BORIS, CLARA]
+    [noted] = await paper.noted()
+    assert (noted.action, noted.detail["server"]) == ("request.ask", "paris")
+
+
+async def test_a_long_reason_is_cut(paper: Paper) -> None:
+    done = await paper.do(
+        requests.ask, await paper.actor(ANNA), duration=None, server=None, reason="x" * 5000
+    )
+    assert done.request.reason == "x" * 199 + "…"
+
+
+async def test_who_is_not_on_the_list_cannot_ask(paper: Paper) -> None:
+    stranger = await paper.actor(UserId(9))
+    await paper.refused(Refusal.NOT_ALLOWED, requests.ask, stranger, **ASK)
+
+
+async def test_an_admin_must_be_on_the_list_like_anyone(paper: Paper) -> None:
+    await paper.refused(Refusal.NOT_ALLOWED, requests.ask, await paper.actor(BORIS), **ASK)
+    async with paper.database.writing() as tx:
+        await tx.people.allow(BORIS, "Boris", MORNING)
+    assert (await paper.asked(BORIS)).user_id == BORIS
+
+
+async def test_who_has_left_the_list_cannot_ask_any_more(paper: Paper) -> None:
+    async with paper.database.writing() as tx:
+        await tx.people.disallow(ANNA)
+    await paper.refused(Refusal.NOT_ALLOWED, requests.ask, await paper.actor(ANNA), **ASK)
+
+
+async def test_nobody_asks_for_longer_than_the_limit(paper: Paper) -> None:
+    anna = await paper.actor(ANNA)
+    ask = ASK | {"duration": 31 * DAY_S}
+    values = await paper.refused(Refusal.DURATION_TOO_LONG, requests.ask, anna, **ask)
+    assert values == {"seconds": 31 * DAY_S, "limit": 30 * DAY_S}
+    assert (await paper.asked(duration=30 * DAY_S)).duration == 30 * DAY_S
+
+
+async def test_without_a_server_there_is_nothing_to_ask_for(empty: Paper) -> None:
+    async with empty.database.writing() as tx:
+        await tx.people.allow(ANNA, "Anna", MORNING)
+    await empty.refused(Refusal.NO_SERVER, requests.ask, await empty.actor(ANNA), **ASK)
+
+
+async def test_a_server_that_does_not_exist_is_refused_by_its_name(paper: Paper) -> None:
+    ask = ASK | {"server": ServerName("rome")}
+    values = await paper.refused(
+        Refusal.UNKNOWN_SERVER, requests.ask, await paper.actor(ANNA), **ask
+    )
+    assert values == {"server": "rome"}
+
+
+async def test_a_second_request_for_a_server_names_the_first(two_servers: Paper) -> None:
+    paper = two_servers
+    first = await paper.asked(server=BERLIN)
+    ask = ASK | {"server": BERLIN}
+    values = await paper.refused(Refusal.ALREADY_OPEN, requests.ask, await paper.actor(ANNA), **ask)
+    assert values == {"server": BERLIN, "request": first.id}
+    # For another server, or by somebody else, it is no second one.
+    assert (await paper.asked(server=PARIS)).state is RequestState.PENDING
+    assert (await paper.asked(EMIL, server=BERLIN)).state is RequestState.PENDING
+
+
+async def test_a_newer_request_takes_the_place_of_one_without_a_server(two_servers: Paper) -> None:
+    paper = two_servers
+    first = await paper.asked(server=None)
+    second = await paper.asked(server=None)
+    assert (await paper.request(first.id)).state is RequestState.CANCELLED
+    assert (await paper.request(second.id)).state is RequestState.CHOOSING
+    actions = [(noted.action, noted.subject) for noted in await paper.noted()]
+    assert ("request.cancel", f"request:{first.id}") in actions
+
+
+async def test_choosing_is_only_for_the_owner(two_servers: Paper) -> None:
+    paper = two_servers
+    request = await paper.asked(server=None)
+    emil = await paper.actor(EMIL)
+    await paper.refused(Refusal.NOT_YOURS, requests.choose, emil, request.id, PARIS)
+
+
+async def test_choosing_is_only_for_who_is_on_the_list(two_servers: Paper) -> None:
+    paper = two_servers
+    request = await paper.asked(server=None)
+    async with paper.database.writing() as tx:
+        await tx.people.disallow(ANNA)
+    anna = await paper.actor(ANNA)
+    await paper.refused(Refusal.NOT_ALLOWED, requests.choose, anna, request.id, PARIS)
+
+
+async def test_choosing_a_server_that_has_gone_is_refused(two_servers: Paper) -> None:
+    paper = two_servers
+    request = await paper.asked(server=None)
+    async with paper.database.writing() as tx:
+        await tx.servers.remove(PARIS)
+    anna = await paper.actor(ANNA)
+    values = await paper.refused(Refusal.UNKNOWN_SERVER, requests.choose, anna, request.id, PARIS)
+    assert values == {"server": PARIS}
+
+
+async def test_choosing_for_a_request_that_does_not_exist(paper: Paper) -> None:
+    anna = await paper.actor(ANNA)
+    missing = RequestId(99)
+    values = await paper.refused(Refusal.UNKNOWN_REQUEST, requests.choose, anna, missing, BERLIN)
+    assert values == {"request": 99}
+
+
+async def test_a_second_tap_on_a_server_changes_nothing(two_servers: Paper) -> None:
+    paper = two_servers
+    request = await paper.asked(server=None)
+    anna = await paper.actor(ANNA)
+    await paper.do(requests.choose, anna, request.id, PARIS)
+    await paper.refused(Refusal.ALREADY_OPEN, requests.choose, anna, request.id, PARIS)
+    values = await paper.refused(Refusal.ALREADY_DECIDED, requests.choose, anna, request.id, BERLIN)
+    assert values["state"] is RequestState.PENDING
+
+
+async def test_choosing_a_server_that_was_asked_for_already(two_servers: Paper) -> None:
+    paper = two_servers
+    choosing = await paper.asked(server=None)
+    async with paper.database.writing() as tx:  # another chat was faster
+        await tx.requests.add(
+            user_id=ANNA,
+            server=PARIS,
+            duration=60,
+            reason="",
+            asked_at=MORNING,
+            expires_at=MORNING,
+        )
+    anna = await paper.actor(ANNA)
+    await paper.refused(Refusal.ALREADY_OPEN, requests.choose, anna, choosing.id, PARIS)
+
+
+@pytest.mark.parametrize("server", [BERLIN, None])
+async def test_the_owner_takes_a_request_back(
+    two_servers: Paper, server: ServerName | None
+) -> None:
+    paper = two_servers
+    request = await paper.asked(server=server)
+    await paper.forget()
+
+    done = await paper.do(requests.cancel, await paper.actor(ANNA), request.id)
+
+    assert done == await paper.request(request.id)
+    assert done.state is RequestState.CANCELLED
+    assert (done.decided_by, done.decided_by_name) == ("telegram:1001", "Anna")
+    assert done.decided_at == MORNING
+    assert await paper.heard() == []  # nobody has seen a card yet
+    [noted] = await paper.noted()
+    assert (noted.actor, noted.action) == ("telegram:1001", "request.cancel")
+
+
+async def test_taking_back_needs_no_place_on_the_list(paper: Paper) -> None:
+    request = await paper.asked()
+    async with paper.database.writing() as tx:
+        await tx.people.disallow(ANNA)
+    done = await paper.do(requests.cancel, await paper.actor(ANNA), request.id)
+    assert done.state is RequestState.CANCELLED
+
+
+@pytest.mark.parametrize("who", [EMIL, BORIS])
+async def test_nobody_takes_back_what_is_not_theirs(paper: Paper, who: UserId) -> None:
+    request = await paper.asked()
+    await paper.refused(Refusal.NOT_YOURS, requests.cancel, await paper.actor(who), request.id)
+
+
+async def test_taking_back_twice_is_too_late(paper: Paper) -> None:
+    request = await paper.asked()
+    anna = await paper.actor(ANNA)
+    await paper.do(requests.cancel, anna, request.id)
+    values = await paper.refused(Refusal.ALREADY_DECIDED, requests.cancel, anna, request.id)
+    assert values == {"state": RequestState.CANCELLED, "admin": "Anna"}
+
+
+async def test_taking_back_what_does_not_exist(paper: Paper) -> None:
+    anna = await paper.actor(ANNA)
+    await paper.refused(Refusal.UNKNOWN_REQUEST, requests.cancel, anna, RequestId(99))
+
+
+async def test_a_request_that_nobody_decides_ends_after_its_time(paper: Paper) -> None:
+    request = await paper.asked()
+    decided = await paper.asked(EMIL)
+    await paper.do(requests.deny, await paper.actor(BORIS), decided.id)
+    await paper.forget()
+
+    paper.now = MORNING + DAY - timedelta(seconds=1)
+    assert await paper.do(requests.expire_due) == 0
+    paper.now = MORNING + DAY
+    assert await paper.do(requests.expire_due) == 1
+    assert await paper.do(requests.expire_due) == 0
+
+    after = await paper.request(request.id)
+    assert (after.state, after.decided_by) == (RequestState.EXPIRED, "vpnbot")
+    assert await paper.heard() == [notice(ANNA, "request_expired", paper.now, server=BERLIN)]
+    [noted] = await paper.noted()
+    assert (noted.actor, noted.action) == ("vpnbot", "request.expire")
+
+
+async def test_a_request_without_a_server_ends_in_silence(two_servers: Paper) -> None:
+    paper = two_servers
+    request = await paper.asked(server=None)
+    await paper.forget()
+    paper.now = MORNING + DAY
+    assert await paper.do(requests.expire_due) == 1
+    assert (await paper.request(request.id)).state is RequestState.EXPIRED
+    assert await paper.heard() == []
+
+
+@pytest.mark.parametrize("tell", [True, False])
+async def test_a_request_is_withdrawn_with_or_without_a_word(paper: Paper, tell: bool) -> None:
+    request = await paper.asked()
+    await paper.forget()
+    await paper.do(requests.withdraw, await paper.actor(BORIS), request, tell=tell)
+    assert (await paper.request(request.id)).state is RequestState.CANCELLED
+    expected = [notice(ANNA, "request_withdrawn", server=BERLIN)] if tell else []
+    assert await paper.heard() == expected
+
+
+async def set_reachable(paper: Paper, **by_name: bool) -> None:
+    ids = {"boris": BORIS, "clara": CLARA}
+    async with paper.database.writing() as tx:
+        for name, reachable in by_name.items():
+            await tx.people.know(ids[name], name, MORNING)
+            await tx.people.set_reachable(ids[name], reachable=reachable)
+
+
+@pytest.mark.parametrize(
+    ("known", "reachable"),
+    [
+        ({}, True),  # nobody has tried yet
+        ({"boris": False}, True),
+        ({"boris": False, "clara": True}, True),
+        ({"boris": False, "clara": False}, False),
+    ],
+)
+async def test_admins_can_be_reached_until_all_of_them_cannot(
+    paper: Paper, known: dict[str, bool], reachable: bool
+) -> None:
+    await set_reachable(paper, **known)
+    assert await paper.do(requests.admin_reachable) is reachable
+
+
+async def test_the_requester_is_told_when_the_last_admin_cannot_be_reached(paper: Paper) -> None:
+    request = await paper.asked()
+    await paper.forget()
+    await set_reachable(paper, boris=False)
+    await paper.do(requests.card_undelivered, request.id)
+    assert await paper.heard() == []
+
+    await set_reachable(paper, clara=False)
+    await paper.do(requests.card_undelivered, request.id)
+    assert await paper.heard() == [notice(ANNA, "no_admin_reachable", server=BERLIN)]
+
+
+async def test_nobody_is_told_about_a_request_that_is_over(paper: Paper) -> None:
+    request = await paper.asked()
+    await paper.do(requests.cancel, await paper.actor(ANNA), request.id)
+    await set_reachable(paper, boris=False, clara=False)
+    await paper.forget()
+    await paper.do(requests.card_undelivered, request.id)
+    await paper.do(requests.card_undelivered, RequestId(99))
+    assert await paper.heard() == []
+
+
+async def test_the_servers_are_offered_in_the_order_they_were_added(empty: Paper) -> None:
+    async with empty.database.writing() as tx:
+        await tx.people.allow(ANNA, "Anna", MORNING)
+        await tx.servers.add(make_server(PARIS, "10.9.0.0/29"))
+        await tx.servers.add(make_server(BERLIN))
+    done = await empty.do(requests.ask, await empty.actor(ANNA), **ASK)
+    assert done.servers == (BERLIN, PARIS)  # added at the same moment: by name

@@ -1,0 +1,109 @@
+"""Nobody is surprised by the end of a certificate."""
+
+from datetime import timedelta
+
+import pytest
+
+from bot.access import endings, importing
+from bot.access.endings import WARN_AT, ServerEnd, due
+from bot.access.importing import Certificate
+from storage.records import EndWarning
+from tests.bot.access.kit import BERLIN, BORIS, CLARA, DAY, MORNING, OPERATOR, Paper
+
+SECOND = timedelta(seconds=1)
+FAR = MORNING + 4000 * DAY
+
+
+@pytest.mark.parametrize(
+    ("left", "expected"),
+    [
+        (61 * DAY, None),
+        (60 * DAY + SECOND, None),
+        (60 * DAY, 60),
+        (31 * DAY, 60),
+        (30 * DAY, 30),
+        (14 * DAY, 14),
+        (7 * DAY, 7),
+        (1 * DAY, 1),
+        (SECOND, 1),
+        (0 * DAY, 0),
+        (-9 * DAY, 0),
+    ],
+)
+def test_how_many_days_are_left(left: timedelta, expected: int | None) -> None:
+    assert due(MORNING, MORNING + left, None) == expected
+
+
+def test_each_warning_comes_once() -> None:
+    end = MORNING + 100 * DAY
+    last: EndWarning | None = None
+    given = []
+    for day in range(110):
+        days = due(MORNING + day * DAY, end, last)
+        if days is not None:
+            given.append(days)
+            last = EndWarning("ca", end, days)
+    assert tuple(given) == WARN_AT
+
+
+def test_after_a_long_pause_only_the_nearest_one_comes() -> None:
+    end = MORNING + 3 * DAY
+    assert due(MORNING, end, EndWarning("ca", end, 60)) == 7
+    assert due(MORNING, end, EndWarning("ca", end, 7)) is None
+    assert due(MORNING, end, EndWarning("ca", end + DAY, 7)) == 7  # it was renewed meanwhile
+
+
+async def codes(paper: Paper) -> list[tuple[int, str]]:
+    return [(said.chat, said.payload["code"]) for said in await paper.heard()]
+
+
+async def test_every_admin_is_warned_of_the_ca_and_of_servers(paper: Paper) -> None:
+    servers = [ServerEnd(BERLIN, MORNING + 13 * DAY)]
+    await paper.do(endings.warn, MORNING + 59 * DAY, servers)
+    heard = await paper.heard()
+    assert [(said.chat, said.payload["code"]) for said in heard] == [
+        (BORIS, "ca_ends"),
+        (CLARA, "ca_ends"),
+        (BORIS, "server_certificate_ends"),
+        (CLARA, "server_certificate_ends"),
+    ]
+    assert heard[2].payload["values"] == {
+        "server": BERLIN,
+        "until": (MORNING + 13 * DAY).isoformat(timespec="seconds"),
+    }
+    await paper.do(endings.warn, MORNING + 59 * DAY, servers)
+    assert await paper.heard() == []
+    await paper.do(endings.warn, FAR, [ServerEnd(BERLIN, FAR)])
+    assert await paper.heard() == []
+
+
+async def test_clients_certificates_are_told_together(paper: Paper) -> None:
+    await paper.active()  # for a week: its owner knows
+    books = [
+        Certificate(f"{number:02}", f"old-{number}", None, MORNING + days * DAY)
+        for number, days in enumerate((2, 2, 50, 400))
+    ]
+    await paper.do(importing.take_in, OPERATOR, books)
+    await paper.forget()
+    await paper.do(endings.warn, FAR, ())
+    told = [said.payload["values"] for said in await paper.heard() if said.chat == BORIS]
+    assert told == [
+        {"count": 2, "days": 7, "names": "old-0, old-1"},
+        {"count": 1, "days": 60, "names": "old-2"},
+    ]
+    paper.now = MORNING + 3 * DAY
+    await paper.do(endings.warn, FAR, ())
+    assert await paper.heard() == []  # two are over, and for that there is a receipt
+
+
+async def test_a_long_list_is_cut(paper: Paper) -> None:
+    books = [
+        Certificate(f"{number:04}", f"old-{number:02}", None, MORNING + DAY) for number in range(40)
+    ]
+    await paper.do(importing.take_in, OPERATOR, books)
+    await paper.forget()
+    await paper.do(endings.warn, FAR, ())
+    values = (await paper.heard())[0].payload["values"]
+    assert values["count"] == 40
+    assert values["names"].endswith(", …")
+    assert values["names"].count("old-") == 20

@@ -1,0 +1,344 @@
+"""From reserved to active, a new profile for an old one, and what is lost on its way."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.access import grants, revocation
+from bot.access.permission import THE_BOT
+from bot.access.refusals import Refusal
+from bot.access.revocation import Attempt
+from storage.records import (
+    EndReason,
+    Grant,
+    GrantId,
+    GrantState,
+    OutboxKind,
+    ServerName,
+    UserId,
+)
+from tests.bot.access.kit import (
+    ANNA,
+    BERLIN,
+    BORIS,
+    CLARA,
+    DAY,
+    EMIL,
+    MINUTE,
+    MORNING,
+    OPERATOR,
+    Paper,
+    notice,
+    to,
+)
+
+
+async def test_a_grant_becomes_active_step_by_step(paper: Paper) -> None:
+    grant = (await paper.approved()).grant
+    await paper.forget()
+
+    assert await paper.do(grants.issued, grant)
+    assert (await paper.grant(grant.id)).state is GrantState.ISSUED
+    assert await paper.do(grants.delivered, THE_BOT, grant)
+    assert (await paper.grant(grant.id)).state is GrantState.ACTIVE
+
+    noted = await paper.noted()
+    assert [(row.actor, row.action, row.subject) for row in noted] == [
+        ("vpnbot", "grant.issue", "grant:g-code0001"),
+        ("vpnbot", "grant.deliver", "grant:g-code0001"),
+    ]
+    assert await paper.heard() == []
+
+
+async def test_no_step_is_taken_twice_or_out_of_order(paper: Paper) -> None:
+    grant = (await paper.approved()).grant
+    await paper.forget()
+    assert not await paper.do(grants.delivered, THE_BOT, grant)  # not issued yet
+    assert await paper.do(grants.issued, grant)
+    assert not await paper.do(grants.issued, grant)
+    assert await paper.do(grants.delivered, THE_BOT, grant)
+    assert not await paper.do(grants.delivered, THE_BOT, grant)
+    assert len(await paper.noted()) == 2
+
+
+async def test_a_revocation_in_between_wins(paper: Paper) -> None:
+    grant = (await paper.approved()).grant
+    await paper.do(revocation.revoke_grant, OPERATOR, grant.id)
+    await paper.forget()
+    assert not await paper.do(grants.issued, grant)
+    assert not await paper.do(grants.delivered, THE_BOT, grant)
+    assert (await paper.grant(grant.id)).state is GrantState.REVOKING
+    assert await paper.noted() == []
+
+
+async def test_a_new_profile_keeps_the_end_and_kills_the_old_one(paper: Paper) -> None:
+    old = await paper.active()
+    await paper.forget()
+    paper.now = MORNING + DAY
+
+    fresh = await paper.do(grants.renew, await paper.actor(ANNA), old.id)
+
+    assert fresh == await paper.grant(fresh.id)
+    assert (fresh.state, fresh.replaces) == (GrantState.RESERVED, old.id)
+    assert (fresh.not_before, fresh.not_after) == (paper.now, old.not_after)
+    assert (fresh.request_id, fresh.user_id, fresh.server) == (old.request_id, ANNA, BERLIN)
+    assert fresh.common_name != old.common_name
+    assert fresh.serial != old.serial
+    assert fresh.address != old.address  # the old one may still be connected
+    ended = await paper.grant(old.id)
+    assert (ended.state, ended.end_reason) == (GrantState.REVOKING, EndReason.REPLACED)
+    assert ended.revoked_at == paper.now
+
+    # She knows that the old one ends: there is no message about it but the receipt.
+    deliver = {"grant": fresh.id, "note": "renewed", "round": 0}
+    assert await paper.heard() == [
+        to(ANNA, OutboxKind.DELIVER, deliver, paper.now),
+        to(ANNA, OutboxKind.RECEIPT, {"grants": [old.id], "look": False}, paper.now),
+    ]
+    noted = await paper.noted()
+    assert [(row.actor, row.action) for row in noted] == [
+        ("telegram:1001", "grant.end"),
+        ("telegram:1001", "grant.reserve"),
+    ]
+    assert noted[0].detail["reason"] == "replaced"
+
+
+async def test_a_profile_can_be_renewed_again_and_again(paper: Paper) -> None:
+    grant = await paper.active()
+    anna = await paper.actor(ANNA)
+    for _ in range(3):
+        fresh = await paper.do(grants.renew, anna, grant.id)
+        assert (fresh.not_after, fresh.replaces) == (grant.not_after, grant.id)
+        await paper.do(grants.issued, fresh)
+        await paper.do(grants.delivered, THE_BOT, fresh)
+        grant = fresh
+    async with paper.database.reading() as tx:
+        assert len(await tx.grants.live_of_user(ANNA)) == 1
+        assert len(await tx.grants.revoking()) == 3
+
+
+async def test_only_its_owner_gets_a_new_profile(paper: Paper) -> None:
+    grant = await paper.active()
+    await paper.refused(Refusal.NOT_YOURS, grants.renew, await paper.actor(EMIL), grant.id)
+
+
+async def test_who_is_off_the_list_gets_no_new_profile(paper: Paper) -> None:
+    grant = await paper.active()
+    async with paper.database.writing() as tx:
+        await tx.people.disallow(ANNA)
+    await paper.refused(Refusal.NOT_ALLOWED, grants.renew, await paper.actor(ANNA), grant.id)
+
+
+async def test_a_grant_that_does_not_exist_is_not_renewed(paper: Paper) -> None:
+    anna = await paper.actor(ANNA)
+    values = await paper.refused(Refusal.UNKNOWN_GRANT, grants.renew, anna, GrantId("g-missing"))
+    assert values == {"grant": "g-missing"}
+
+
+@pytest.mark.parametrize("is_issued", [False, True])
+async def test_a_profile_on_its_way_is_not_renewed(paper: Paper, is_issued: bool) -> None:
+    grant = (await paper.approved()).grant
+    if is_issued:
+        await paper.do(grants.issued, grant)
+    await paper.refused(Refusal.GRANT_BUSY, grants.renew, await paper.actor(ANNA), grant.id)
+
+
+async def test_what_has_ended_is_not_renewed(paper: Paper) -> None:
+    grant = await paper.active()
+    await paper.do(revocation.revoke_grant, OPERATOR, grant.id)
+    await paper.refused(Refusal.GRANT_OVER, grants.renew, await paper.actor(ANNA), grant.id)
+
+
+async def test_the_last_minute_is_not_worth_a_new_profile(paper: Paper) -> None:
+    grant = await paper.active()
+    anna = await paper.actor(ANNA)
+    paper.now = grant.not_after - MINUTE + timedelta(seconds=1)
+    await paper.refused(Refusal.GRANT_OVER, grants.renew, anna, grant.id)
+    paper.now = grant.not_after - MINUTE
+    assert (await paper.do(grants.renew, anna, grant.id)).not_after == grant.not_after
+
+
+async def test_without_a_free_address_the_old_profile_stays(empty: Paper) -> None:
+    paper = await tight(empty)
+    grant = await paper.active()
+    anna = await paper.actor(ANNA)
+    await paper.refused(Refusal.NETWORK_FULL, grants.renew, anna, grant.id)
+    assert (await paper.grant(grant.id)).state is GrantState.ACTIVE
+
+
+async def tight(paper: Paper) -> Paper:
+    """A network with room for one."""
+    await paper.add_server(BERLIN, "10.8.0.0/30")
+    async with paper.database.writing() as tx:
+        await tx.people.allow(ANNA, "Anna Petrova", MORNING)
+    return paper
+
+
+async def lost(paper: Paper, grant: Grant, round_: int = 1, wait_s: float = 0.0) -> None:
+    """Nobody knows whether the profile of an issued grant arrived."""
+    await paper.do(grants.issued, grant)
+    await paper.do(grants.replace_lost, grant, round_=round_, wait_s=wait_s)
+
+
+async def test_what_may_be_lost_is_revoked_and_a_fresh_one_goes_out(paper: Paper) -> None:
+    old = (await paper.approved()).grant
+    await paper.forget()
+
+    await lost(paper, old, wait_s=5.0)
+
+    ended = await paper.grant(old.id)
+    assert (ended.state, ended.end_reason) == (GrantState.REVOKING, EndReason.LOST)
+    async with paper.database.reading() as tx:
+        [fresh] = await tx.grants.live_of_user(ANNA)
+    assert (fresh.replaces, fresh.not_after) == (old.id, old.not_after)
+    assert fresh.serial != old.serial
+    assert fresh.address != old.address
+    due = MORNING + timedelta(seconds=5)
+    payload = {"grant": fresh.id, "note": "replaces_lost", "round": 1}
+    assert await paper.heard() == [to(ANNA, OutboxKind.DELIVER, payload, due)]
+    assert [(row.actor, row.action) for row in await paper.noted()] == [
+        ("vpnbot", "grant.issue"),
+        ("vpnbot", "grant.end"),
+        ("vpnbot", "grant.reserve"),
+    ]
+
+
+async def test_several_rounds_leave_one_live_grant_and_revoke_all_others(paper: Paper) -> None:
+    grant = (await paper.approved()).grant
+    for round_ in range(1, 5):
+        await paper.forget()
+        await lost(paper, grant, round_)
+        async with paper.database.reading() as tx:
+            [fresh] = await tx.grants.live_of_user(ANNA)
+        assert fresh.replaces == grant.id
+        [said] = await paper.heard()
+        assert said.payload == {"grant": fresh.id, "note": "replaces_lost", "round": round_}
+        grant = fresh
+    async with paper.database.reading() as tx:
+        assert len(await tx.grants.revoking()) == 4
+        names = {found.common_name for found in await tx.grants.all()}
+    assert len(names) == 5
+
+
+async def test_where_no_room_is_left_the_owner_and_the_admins_are_told(empty: Paper) -> None:
+    paper = await tight(empty)
+    grant = (await paper.approved()).grant
+    await paper.forget()
+
+    await lost(paper, grant)
+
+    assert (await paper.grant(grant.id)).state is GrantState.REVOKING
+    async with paper.database.reading() as tx:
+        assert await tx.grants.live_of_user(ANNA) == []
+    assert await paper.heard() == [
+        notice(ANNA, "access_ended", server=BERLIN, reason="lost"),
+        notice(BORIS, "no_room", name="Anna Petrova", server=BERLIN),
+        notice(CLARA, "no_room", name="Anna Petrova", server=BERLIN),
+    ]
+
+
+async def test_the_last_minute_is_not_worth_a_replacement(paper: Paper) -> None:
+    grant = (await paper.approved()).grant
+    await paper.do(grants.issued, grant)
+    await paper.forget()
+    paper.now = grant.not_after - timedelta(seconds=59)
+    await paper.do(grants.replace_lost, grant, round_=1, wait_s=0)
+    assert (await paper.grant(grant.id)).state is GrantState.REVOKING
+    assert await paper.heard() == [
+        notice(ANNA, "access_ended", paper.now, server=BERLIN, reason="lost")
+    ]
+
+
+async def test_what_somebody_ended_meanwhile_is_not_replaced(paper: Paper) -> None:
+    grant = (await paper.approved()).grant
+    await paper.do(grants.issued, grant)
+    await paper.do(revocation.revoke_grant, OPERATOR, grant.id)
+    before = await paper.everything()
+    await paper.do(grants.replace_lost, grant, round_=1, wait_s=0)
+    assert await paper.everything() == before
+
+
+async def test_who_does_not_let_the_bot_write_loses_the_access(paper: Paper) -> None:
+    grant = (await paper.approved()).grant
+    await paper.do(grants.issued, grant)
+    await paper.forget()
+
+    await paper.do(grants.undeliverable, grant)
+
+    ended = await paper.grant(grant.id)
+    assert (ended.state, ended.end_reason) == (GrantState.REVOKING, EndReason.UNDELIVERABLE)
+    assert await paper.heard() == [
+        notice(BORIS, "undeliverable", name="Anna Petrova", server=BERLIN),
+        notice(CLARA, "undeliverable", name="Anna Petrova", server=BERLIN),
+    ]
+
+
+async def test_what_somebody_ended_meanwhile_is_not_reported_as_undeliverable(
+    paper: Paper,
+) -> None:
+    grant = (await paper.approved()).grant
+    await paper.do(revocation.revoke_grant, OPERATOR, grant.id)
+    before = await paper.everything()
+    await paper.do(grants.undeliverable, grant)
+    assert await paper.everything() == before
+
+
+async def test_an_abandoned_grant_ends_in_silence(paper: Paper) -> None:
+    grant = (await paper.approved()).grant
+    await paper.forget()
+    await paper.do(grants.abandon, grant.id)
+    ended = await paper.grant(grant.id)
+    assert (ended.state, ended.end_reason) == (GrantState.REVOKING, EndReason.LOST)
+    assert await paper.heard() == []
+    assert [row.actor for row in await paper.noted()] == ["vpnbot"]
+
+
+async def test_abandoning_what_is_not_there_does_nothing(paper: Paper) -> None:
+    before = await paper.everything()
+    await paper.do(grants.abandon, GrantId("g-missing"))
+    assert await paper.everything() == before
+
+
+async def test_a_delay_is_told_to_the_owner_and_the_admins(paper: Paper) -> None:
+    grant = (await paper.approved()).grant
+    await paper.forget()
+    await paper.do(grants.delayed, grant)
+    assert await paper.heard() == [
+        notice(ANNA, "delivery_delayed", server=BERLIN),
+        notice(BORIS, "delivery_delayed_admins", name="Anna Petrova", server=BERLIN),
+        notice(CLARA, "delivery_delayed_admins", name="Anna Petrova", server=BERLIN),
+    ]
+    assert await paper.grant(grant.id) == grant
+
+
+async def test_a_common_name_is_cut_to_fit_and_stays_unique(paper: Paper) -> None:
+    long_name = UserId(77)
+    async with paper.database.writing() as tx:
+        await tx.people.allow(long_name, "X" * 64, MORNING)
+    first = await paper.active(long_name)
+    assert first.common_name == "x" * 40 + "-" + first.id.removeprefix("g-")
+
+
+async def test_the_address_of_a_lost_profile_rests_like_any_other(paper: Paper) -> None:
+    grant = (await paper.approved()).grant
+    await lost(paper, grant)
+    proof = Attempt(grant.id, BERLIN, True, 1, 0, ())
+    await paper.do(revocation.record_attempts, [proof])
+    emil = (await paper.approved(EMIL)).grant
+    assert emil.address != grant.address
+
+
+async def test_a_request_for_no_server_is_never_reserved(paper: Paper) -> None:
+    request = await paper.asked()
+    async with paper.database.writing() as tx:
+        await tx.servers.remove(BERLIN)
+    values = await paper.refused(
+        Refusal.UNKNOWN_SERVER,
+        grants.reserve,
+        OPERATOR,
+        replace(request, server=None),
+        await paper.person(ANNA),
+        not_after=MORNING + DAY,
+    )
+    assert values == {"server": ServerName("")}

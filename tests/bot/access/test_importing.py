@@ -1,0 +1,94 @@
+"""Another CA's books become grants; what was revoked there stays revoked."""
+
+from dataclasses import replace
+
+import pytest
+
+from bot.access import importing
+from bot.access.importing import Certificate, Imported, Listed
+from bot.access.refusals import Refusal
+from storage.records import EndReason, ForeignRevocation, GrantState
+from tests.bot.access.kit import BERLIN, BORIS, DAY, EMIL, MORNING, OPERATOR, Paper
+
+VALID = Certificate("01", "John Smith", MORNING - DAY, MORNING + 400 * DAY)
+EXPIRED = Certificate("02", "anna", None, MORNING - DAY)
+REVOKED = Certificate(
+    "03", "John Smith", MORNING - 9 * DAY, MORNING + DAY, MORNING - 3 * DAY, "superseded"
+)
+SERVER = Certificate("04", "server", None, MORNING + DAY, for_server=True)
+BOOKS = (VALID, EXPIRED, REVOKED, SERVER)
+
+
+async def test_every_certificate_becomes_a_grant(paper: Paper) -> None:
+    done = await paper.do(importing.take_in, OPERATOR, BOOKS, crl_number=41)
+    assert done == Imported(
+        {GrantState.ACTIVE: 2, GrantState.EXPIRED: 1, GrantState.REVOKED: 1}, [], 0
+    )
+    async with paper.database.reading() as tx:
+        grants = {grant.serial: grant for grant in await tx.grants.all()}
+        assert await tx.crl.last_number() == 41
+    valid, expired, revoked, server = (grants[found.serial] for found in BOOKS)
+    assert (valid.state, valid.common_name) == (GrantState.ACTIVE, "John Smith")
+    assert (valid.not_before, valid.not_after) == (VALID.not_before, VALID.not_after)
+    assert (valid.user_id, valid.request_id, valid.server, valid.address) == (None,) * 4
+    assert (expired.state, expired.revoked_at) == (GrantState.EXPIRED, None)
+    assert expired.not_before == EXPIRED.not_after
+    assert (revoked.state, revoked.revoked_at) == (GrantState.REVOKED, REVOKED.revoked_at)
+    assert (revoked.end_reason, revoked.crl_reason) == (EndReason.EARLIER, "superseded")
+    assert server.for_server
+    assert {grant.imported_at for grant in grants.values()} == {MORNING}
+    assert await paper.heard() == []
+    [noted] = await paper.noted()
+    assert (noted.action, noted.actor) == ("ca.import", OPERATOR.key)
+    assert noted.detail["active"] == 2
+
+
+async def test_what_was_revoked_there_is_on_every_crl(paper: Paper) -> None:
+    listed = [Listed("99", MORNING - DAY, "key_compromise"), Listed("03", MORNING, None)]
+    done = await paper.do(importing.take_in, OPERATOR, BOOKS, listed=listed)
+    assert done.listed == 1
+    async with paper.database.reading() as tx:
+        [entry] = await tx.crl.entries(None)
+        assert (entry.serial, entry.revoked_at, entry.crl_reason) == (
+            *("03", REVOKED.revoked_at, "superseded"),
+        )
+        assert await tx.crl.foreign() == [
+            ForeignRevocation("99", MORNING - DAY, EndReason.EARLIER, MORNING, "key_compromise")
+        ]
+
+
+async def test_again_only_what_is_new_comes_in(paper: Paper) -> None:
+    listed = [Listed("99", MORNING - DAY)]
+    await paper.do(importing.take_in, OPERATOR, BOOKS, listed=listed, crl_number=41)
+    await paper.forget()
+    assert await paper.do(importing.take_in, OPERATOR, BOOKS, listed=listed) == Imported(ended=[])
+    assert await paper.noted() == []
+
+    since = replace(VALID, revoked_at=MORNING - DAY)
+    fresh = Certificate("05", "bob", MORNING, MORNING + DAY)
+    done = await paper.do(importing.take_in, OPERATOR, (since, *BOOKS[1:], fresh), crl_number=7)
+    assert done.added == {GrantState.ACTIVE: 1}
+    [ended] = done.ended
+    grant = await paper.grant(ended.id)
+    assert (grant.state, grant.revoked_at) == (GrantState.REVOKING, MORNING - DAY)
+    async with paper.database.reading() as tx:
+        assert await tx.crl.last_number() == 41
+        [proof] = await tx.proofs.of([grant.id])
+    assert (proof.server, proof.proved) == (BERLIN, False)
+
+
+async def test_two_codes_may_be_the_same(paper: Paper) -> None:
+    codes = iter(("same0001", "same0001", "other002"))
+    chance = replace(paper.context.chance, code=lambda: next(codes))
+    async with paper.database.writing() as tx:
+        await importing.take_in(
+            tx, replace(paper.context, chance=chance), OPERATOR, (VALID, EXPIRED)
+        )
+        assert {grant.id for grant in await tx.grants.all()} == {"g-same0001", "g-other002"}
+
+
+@pytest.mark.parametrize("user", [EMIL])
+async def test_only_who_manages_people_takes_over(paper: Paper, user: int) -> None:
+    actor = await paper.actor(EMIL)
+    await paper.refused(Refusal.ADMINS_ONLY, importing.take_in, actor, BOOKS)
+    assert (await paper.actor(BORIS)).is_admin

@@ -1,0 +1,173 @@
+"""Whose an imported certificate is."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bot.access import importing, linking, people, revocation
+from bot.access.importing import Certificate
+from bot.access.matching import find, parse_who
+from bot.access.refusals import Refusal
+from storage.records import EndReason, Grant, GrantId, GrantState, Person, UserId
+from tests.bot.access.kit import ANNA, BORIS, DAY, EMIL, MORNING, OPERATOR, Paper
+
+UNTIL = MORNING + 400 * DAY
+
+
+def made(serial: str, name: str, **changes: Any) -> Certificate:
+    return replace(Certificate(serial, name, MORNING - DAY, UNTIL), **changes)
+
+
+BOOKS = (
+    made("01", "anna"),
+    made("02", "anna"),
+    made("03", "anna", not_after=MORNING - DAY),
+    made("04", "Zoe Müller"),
+    made("05", "server", for_server=True),
+    made("06", "12345"),
+)
+
+
+@pytest.fixture
+async def taken_over(paper: Paper) -> Paper:
+    await paper.do(importing.take_in, OPERATOR, BOOKS)
+    await paper.forget()
+    return paper
+
+
+async def imported(paper: Paper) -> dict[str, Grant]:
+    async with paper.database.reading() as tx:
+        return {grant.serial: grant for grant in await tx.grants.imported()}
+
+
+async def of(paper: Paper, user_id: UserId) -> list[str]:
+    async with paper.database.reading() as tx:
+        return [grant.serial for grant in await tx.grants.of_user(user_id)]
+
+
+async def test_names_are_listed_with_a_proposal(taken_over: Paper) -> None:
+    boris = await taken_over.actor(BORIS)
+    async with taken_over.database.reading() as tx:
+        names = await linking.unlinked(tx, boris)
+    assert [(one.common_name, len(one.grants)) for one in names] == [
+        ("12345", 1),
+        ("anna", 2),
+        ("Zoe Müller", 1),
+    ]
+    assert [[person.id for person in one.proposed] for one in names] == [[], [ANNA], []]
+
+
+@pytest.mark.parametrize(
+    ("common_name", "name", "username", "fits"),
+    [
+        ("anna.petrova", "Anna Petrova", None, True),
+        ("Petrova_Anna", "Anna Petrova", None, True),
+        ("apetrova", "Anna Petrova", None, True),
+        ("anna.petrova@example.com", "Anna Petrova", None, True),
+        ("anna-petrova", "Анна Петрова", None, True),
+        ("zoe", "Zoë", None, True),
+        ("the_builder", "Bob", "the_builder", True),
+        ("anna", "Anna Petrova", None, True),
+        ("anna ivanova", "Anna Petrova", None, False),
+        ("annapetrova", "Anna", None, False),
+        ("b", "Bob", None, False),
+        ("", "Bob", None, False),
+        ("---", "Bob", "", False),
+    ],
+)
+def test_who_is_proposed(common_name: str, name: str, username: str | None, fits: bool) -> None:
+    person = Person(ANNA, name, username, allowed=True, reachable=None, added_at=MORNING)
+    assert linking.propose(common_name, [person]) == ((person,) if fits else ())
+
+
+@pytest.mark.parametrize("name", ["anna", " anna "])
+async def test_all_live_ones_of_a_name_are_linked(taken_over: Paper, name: str) -> None:
+    linked = await taken_over.do(linking.link, OPERATOR, name, ANNA)
+    assert sorted(grant.serial for grant in linked) == ["01", "02"]
+    assert await of(taken_over, ANNA) == ["01", "02"]
+    assert [noted.action for noted in await taken_over.noted()] == ["grant.link"] * 2
+    assert await taken_over.heard() == []
+
+
+@pytest.mark.parametrize(("name", "serial"), [("12345", "06"), ("zoe müller", "04")])
+async def test_a_name_may_look_like_anything(taken_over: Paper, name: str, serial: str) -> None:
+    await taken_over.do(linking.link, OPERATOR, name, ANNA)
+    assert await of(taken_over, ANNA) == [serial]
+
+
+async def test_one_of_two_by_its_serial_and_the_other_in_the_chat(taken_over: Paper) -> None:
+    await taken_over.do(linking.link, OPERATOR, "serial:01", ANNA)
+    assert await of(taken_over, ANNA) == ["01"]
+    second = (await imported(taken_over))["02"]
+    boris = await taken_over.actor(BORIS)
+    await taken_over.do(linking.link_name_of, boris, second.id, EMIL)
+    assert await of(taken_over, EMIL) == ["02"]
+    # Somebody who taps an older list finds it done.
+    await taken_over.refused(Refusal.NOTHING_TO_LINK, linking.link_name_of, boris, second.id, ANNA)
+
+
+async def test_a_mistake_is_mended(taken_over: Paper) -> None:
+    await taken_over.do(linking.link, OPERATOR, "anna", EMIL)
+    await taken_over.do(linking.link, OPERATOR, "anna", ANNA)
+    assert (await of(taken_over, EMIL), await of(taken_over, ANNA)) == ([], ["01", "02"])
+
+
+async def test_what_cannot_be_linked(taken_over: Paper) -> None:
+    expected = (
+        (Refusal.NOTHING_TO_LINK, "nobody", ANNA),
+        (Refusal.NOTHING_TO_LINK, "serial:03", ANNA),
+        (Refusal.UNKNOWN_PERSON, "anna", UserId(7)),
+        (Refusal.NOT_ALLOWED_YET, "anna", EMIL),
+    )
+    await taken_over.do(people.remove, OPERATOR, EMIL)
+    for code, name, user_id in expected:
+        await taken_over.refused(code, linking.link, OPERATOR, name, user_id)
+    anna = await taken_over.actor(ANNA)
+    await taken_over.refused(Refusal.ADMINS_ONLY, linking.link, anna, "anna", ANNA)
+    await taken_over.refused(
+        Refusal.UNKNOWN_GRANT,
+        linking.link_name_of,
+        await taken_over.actor(BORIS),
+        GrantId("g-none"),
+        ANNA,
+    )
+
+
+async def test_linked_ones_go_with_their_owner(taken_over: Paper) -> None:
+    await taken_over.do(linking.link, OPERATOR, "anna", ANNA)
+    await taken_over.forget()
+    ended = await taken_over.do(people.remove, OPERATOR, ANNA)
+    assert sorted(grant.serial for grant in ended) == ["01", "02"]
+    told = [said.payload for said in await taken_over.heard() if said.chat == ANNA]
+    ends = [payload for payload in told if payload.get("code") == "earlier_access_ended"]
+    assert [payload["values"] for payload in ends] == [
+        {"reason": EndReason.REMOVED, "common_name": "anna"}
+    ] * 2
+
+
+async def test_unlinked_ones_are_revoked_by_name_or_serial(taken_over: Paper) -> None:
+    async with taken_over.database.reading() as tx:
+        everybody, grants = await tx.people.all(), await tx.grants.all()
+    zoe = find(parse_who("zoe müller"), everybody, grants)
+    assert [grant.serial for grant in zoe.grants] == ["04"]
+    # What is over is not among them.
+    anna = find(parse_who("anna"), everybody, grants)
+    assert [grant.serial for grant in anna.grants] == ["01", "02"]
+    [ended] = await taken_over.do(revocation.revoke_grant, OPERATOR, zoe.grants[0].id)
+    assert ended.serial == "04"
+    assert (await taken_over.grant(ended.id)).state is GrantState.REVOKING
+
+
+async def test_a_name_means_its_owner_once_it_is_linked(taken_over: Paper) -> None:
+    await taken_over.do(importing.take_in, OPERATOR, [made("09", "ANNA PETROVA")])
+
+    async def meant() -> tuple[list[int], list[str]]:
+        async with taken_over.database.reading() as tx:
+            fits = find(parse_who("Anna Petrova"), await tx.people.all(), await tx.grants.all())
+        return [person.id for person in fits.people], [grant.serial for grant in fits.grants]
+
+    # As long as the certificate is nobody's, it is for the admin to say which of the two.
+    assert await meant() == ([ANNA], ["09"])
+    await taken_over.do(linking.link, OPERATOR, "ANNA PETROVA", ANNA)
+    assert await meant() == ([ANNA], [])

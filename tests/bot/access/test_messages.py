@@ -1,0 +1,81 @@
+"""What waits to be said survives the database: only codes and plain values."""
+
+from typing import Any
+
+import pytest
+
+from bot.access import messages
+from bot.access.messages import DeliverNote, Notice
+from bot.access.refusals import Refusal, Refused
+from storage.records import (
+    ChatId,
+    EndReason,
+    GrantId,
+    OutboxKind,
+    PostedMessage,
+    RequestId,
+)
+from tests.bot.access.kit import ANNA, BORIS, CLARA, MORNING, Paper, notice, to
+
+
+@pytest.mark.parametrize("code", list(Notice))
+async def test_every_notice_can_be_read_back(paper: Paper, code: Notice) -> None:
+    async with paper.database.writing() as tx:
+        values = {"server": "berlin", "reason": EndReason.LOST, "n": None}
+        await messages.notice(tx, paper.context, ANNA, code, **values)
+    [said] = await paper.heard()
+    assert said == notice(ANNA, code.value, server="berlin", reason="lost", n=None)
+    assert Notice(said.payload["code"]) is code
+    assert EndReason(said.payload["values"]["reason"]) is EndReason.LOST
+
+
+@pytest.mark.parametrize("note", list(DeliverNote))
+async def test_a_delivery_names_a_grant_and_holds_no_document(
+    paper: Paper, note: DeliverNote
+) -> None:
+    await paper.do(messages.deliver, ANNA, GrantId("g-1"), note, round_=2)
+    [said] = await paper.heard()
+    assert said == to(ANNA, OutboxKind.DELIVER, {"grant": "g-1", "note": note.value, "round": 2})
+    assert DeliverNote(said.payload["note"]) is note
+
+
+async def test_admins_are_all_told_the_same(paper: Paper) -> None:
+    async with paper.database.writing() as tx:
+        await messages.tell_admins(tx, paper.context, Notice.CRL_PUBLISHED, server="berlin")
+    assert await paper.heard() == [
+        notice(admin, "crl_published", server="berlin") for admin in (BORIS, CLARA)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("instead_of", "payload"), [(None, {"request": 7}), (55, {"request": 7, "edit": 55})]
+)
+async def test_where_a_request_stands_may_take_the_place_of_a_message(
+    paper: Paper, instead_of: int | None, payload: dict[str, Any]
+) -> None:
+    request = await paper.asked()
+    await paper.forget()
+    await paper.do(messages.asked, request, instead_of=instead_of)
+    assert await paper.heard() == [to(ANNA, OutboxKind.ASKED, payload | {"request": request.id})]
+
+
+async def test_an_edit_names_its_message(paper: Paper) -> None:
+    message = PostedMessage(ChatId(BORIS), 55, OutboxKind.CARD, "7", MORNING)
+    await paper.do(messages.edit_card, message)
+    payload = {"request": 7, "message": 55, "kind": "card"}
+    assert await paper.heard() == [to(BORIS, OutboxKind.EDIT_CARD, payload)]
+
+
+async def test_a_card_and_a_menu(paper: Paper) -> None:
+    await paper.do(messages.card, BORIS, RequestId(7))
+    await paper.do(messages.menu, ANNA)
+    assert await paper.heard() == [
+        to(BORIS, OutboxKind.CARD, {"request": 7}),
+        to(ANNA, OutboxKind.MENU, {}),
+    ]
+
+
+def test_a_refusal_says_its_code_and_not_what_somebody_typed() -> None:
+    refused = Refused(Refusal.UNKNOWN_PERSON, who="secret")
+    assert str(refused) == "unknown_person"
+    assert refused.values == {"who": "secret"}

@@ -1,0 +1,198 @@
+"""The allowlist, and who somebody is at the moment of an act."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.access import people
+from bot.access.permission import Actor
+from bot.access.refusals import Refusal, Refused
+from storage.records import EndReason, GrantState, OutboxKind, RequestState, UserId
+from tests.bot.access.kit import (
+    ANNA,
+    BERLIN,
+    BORIS,
+    EMIL,
+    HOUR,
+    MORNING,
+    OPERATOR,
+    PARIS,
+    Noted,
+    Paper,
+    notice,
+    to,
+)
+
+NEW = UserId(3001)
+
+
+async def identify(paper: Paper, user_id: UserId, name: str) -> Actor:
+    return await paper.do(people.identify, user_id, name)
+
+
+async def test_a_stranger_is_nobody(paper: Paper) -> None:
+    assert await identify(paper, NEW, "Eve") == Actor("telegram:3001", "Eve", NEW)
+
+
+async def test_an_employee_is_allowed(paper: Paper) -> None:
+    actor = await identify(paper, ANNA, "Anna\u202e")
+    assert actor == Actor("telegram:1001", "Anna", ANNA, is_allowed=True)
+
+
+async def test_an_admin_is_who_the_settings_name(paper: Paper) -> None:
+    actor = await identify(paper, BORIS, "Boris")
+    assert (actor.is_admin, actor.is_allowed, actor.is_operator) == (True, False, False)
+    paper.admins = (ANNA,)
+    assert not (await identify(paper, BORIS, "Boris")).is_admin
+    anna = await identify(paper, ANNA, "Anna")
+    assert (anna.is_admin, anna.is_allowed) == (True, True)
+
+
+async def test_a_name_counts_for_nothing(paper: Paper) -> None:
+    actor = await identify(paper, NEW, "Boris")
+    assert not actor.is_admin
+    assert not actor.is_allowed
+
+
+async def test_who_has_no_visible_name_is_called_as_on_the_list_or_by_id(paper: Paper) -> None:
+    assert (await identify(paper, ANNA, "\u200b")).name == "Anna Petrova"
+    assert (await identify(paper, NEW, "\u200b")).name == "3001"
+
+
+async def test_who_left_is_not_allowed_any_more(paper: Paper) -> None:
+    await paper.do(people.remove, OPERATOR, ANNA)
+    assert not (await identify(paper, ANNA, "Anna")).is_allowed
+
+
+async def test_somebody_new_is_told_and_gets_a_menu(paper: Paper) -> None:
+    done = await paper.do(people.allow, await paper.actor(BORIS), NEW, "  Olga\nIvanova ")
+
+    assert done.is_new
+    assert done.person == await paper.person(NEW)
+    assert (done.person.name, done.person.allowed) == ("Olga Ivanova", True)
+    assert await paper.heard() == [
+        notice(NEW, "access_given"),
+        to(NEW, OutboxKind.MENU, {}),
+    ]
+    assert await paper.noted() == [
+        Noted(
+            "telegram:2001",
+            "user.allow",
+            "user:3001",
+            {"name": "Boris", "user_name": "Olga Ivanova"},
+        )
+    ]
+
+
+async def test_allowing_again_changes_the_name_in_silence(paper: Paper) -> None:
+    done = await paper.do(people.allow, OPERATOR, ANNA, "Anna Sidorova")
+    assert not done.is_new
+    assert (await paper.person(ANNA)).name == "Anna Sidorova"
+    assert await paper.heard() == []
+    assert [row.action for row in await paper.noted()] == ["user.allow"]
+
+
+async def test_who_comes_back_is_new_again(paper: Paper) -> None:
+    await paper.do(people.remove, OPERATOR, ANNA)
+    await paper.forget()
+    done = await paper.do(people.allow, OPERATOR, ANNA, "Anna Petrova")
+    assert done.is_new
+    assert [said.kind for said in await paper.heard()] == [OutboxKind.NOTICE, OutboxKind.MENU]
+
+
+async def test_an_admin_may_put_themselves_on_the_list(paper: Paper) -> None:
+    done = await paper.do(people.allow, await paper.actor(BORIS), BORIS, "Boris")
+    assert done.is_new
+    assert (await paper.actor(BORIS)).is_allowed
+
+
+@pytest.mark.parametrize("name", ["", "   ", "\u200b\u202e", "\n\x00"])
+async def test_a_name_that_nobody_can_see_is_refused(paper: Paper, name: str) -> None:
+    await paper.refused(Refusal.BAD_NAME, people.allow, OPERATOR, NEW, name)
+
+
+@pytest.mark.parametrize("who", [ANNA, NEW])
+async def test_only_admins_change_the_list(paper: Paper, who: UserId) -> None:
+    actor = await paper.actor(who)
+    await paper.refused(Refusal.ADMINS_ONLY, people.allow, actor, NEW, "Eve")
+    await paper.refused(Refusal.ADMINS_ONLY, people.allow, actor, NEW, "")
+    await paper.refused(Refusal.ADMINS_ONLY, people.remove, actor, EMIL)
+    await paper.refused(Refusal.ADMINS_ONLY, people.remove, actor, UserId(99))
+
+
+async def test_who_is_removed_loses_all(paper: Paper) -> None:
+    await paper.add_server(PARIS, "10.9.0.0/29")
+    grant = await paper.active()
+    pending = await paper.asked(server=PARIS)
+    choosing = await paper.asked(server=None)
+    await paper.forget()
+    paper.now = MORNING + HOUR
+
+    [ended] = await paper.do(people.remove, await paper.actor(BORIS), ANNA)
+
+    assert ended.id == grant.id
+    assert not (await paper.person(ANNA)).allowed
+    after = await paper.grant(grant.id)
+    assert (after.state, after.end_reason) == (GrantState.REVOKING, EndReason.REMOVED)
+    for request in (pending, choosing):
+        assert (await paper.request(request.id)).state is RequestState.CANCELLED
+    # One message about it, and a menu without commands.
+    assert await paper.heard() == [
+        to(ANNA, OutboxKind.MENU, {}, paper.now),
+        notice(ANNA, "access_ended", paper.now, server=BERLIN, reason="removed"),
+    ]
+    assert [(row.actor, row.action) for row in await paper.noted()] == [
+        ("telegram:2001", "user.remove"),
+        ("telegram:2001", "request.cancel"),
+        ("telegram:2001", "request.cancel"),
+        ("telegram:2001", "grant.end"),
+    ]
+
+
+async def test_who_has_nothing_is_removed_all_the_same(paper: Paper) -> None:
+    assert await paper.do(people.remove, OPERATOR, EMIL) == []
+    assert not (await paper.person(EMIL)).allowed
+
+
+async def test_removing_twice_finds_nobody(paper: Paper) -> None:
+    await paper.do(people.remove, OPERATOR, EMIL)
+    values = await paper.refused(Refusal.UNKNOWN_PERSON, people.remove, OPERATOR, EMIL)
+    assert values == {"who": "Emil"}
+    values = await paper.refused(Refusal.UNKNOWN_PERSON, people.remove, OPERATOR, UserId(99))
+    assert values == {"who": "99"}
+
+
+async def test_who_still_has_access_without_being_on_the_list_can_be_removed(
+    paper: Paper,
+) -> None:
+    grant = await paper.active()
+    async with paper.database.writing() as tx:
+        await tx.people.disallow(ANNA)
+    assert [found.id for found in await paper.do(people.remove, OPERATOR, ANNA)] == [grant.id]
+
+
+@pytest.mark.parametrize(("text", "user_id"), [("1", 1), ("0042", 42), (str(2**52 - 1), 2**52 - 1)])
+def test_an_id_is_a_number_of_telegrams_size(text: str, user_id: int) -> None:
+    assert people.parse_user_id(text) == user_id
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "-1", "+1", "1.0", "abc", " 1", "1 ", "١", "1_000", str(2**52), "9" * 5000]
+)
+def test_anything_else_is_no_id(text: str) -> None:
+    with pytest.raises(Refused) as caught:
+        people.parse_user_id(text)
+    assert caught.value.code is Refusal.BAD_ID
+    assert caught.value.values == {"id": text}
+
+
+@given(text=st.text(max_size=20))
+def test_any_text_is_an_id_or_refused(text: str) -> None:
+    refused: dict[str, Any] = {}
+    try:
+        assert 0 < people.parse_user_id(text) < 2**52
+    except Refused as error:
+        refused = error.values
+    assert refused in ({}, {"id": text})

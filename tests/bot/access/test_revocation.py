@@ -1,0 +1,433 @@
+"""The end of access: recorded first, then proved on every server, and said as it is."""
+
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from bot.access import grants, revocation
+from bot.access.permission import THE_BOT
+from bot.access.refusals import Refusal
+from bot.access.revocation import Attempt, retry_after
+from storage.records import (
+    LIVE_STATES,
+    ChatId,
+    EndReason,
+    Grant,
+    GrantId,
+    GrantState,
+    OutboxKind,
+    Proof,
+    ServerName,
+    UserId,
+)
+from tests.bot.access.kit import (
+    ANNA,
+    BERLIN,
+    BORIS,
+    CLARA,
+    DAY,
+    EMIL,
+    HOUR,
+    MORNING,
+    OPERATOR,
+    PARIS,
+    Noted,
+    Paper,
+    notice,
+    to,
+)
+
+SILENT_ENDS = {
+    EndReason.BY_OWNER,
+    EndReason.REPLACED,
+    EndReason.LOST,
+    EndReason.UNDELIVERABLE,
+    EndReason.EARLIER,
+}
+
+
+def attempt(
+    grant: Grant,
+    server: ServerName = BERLIN,
+    *,
+    proved: bool = True,
+    crl: int | None = 7,
+    cut: int = 0,
+    found: tuple[tuple[str, str], ...] = (),
+) -> Attempt:
+    return Attempt(grant.id, server, proved, crl, cut, found)
+
+
+async def proofs(paper: Paper, grant: Grant) -> dict[str, Proof]:
+    async with paper.database.reading() as tx:
+        return {proof.server: proof for proof in await tx.proofs.of([grant.id])}
+
+
+@pytest.fixture
+async def two_servers(paper: Paper) -> Paper:
+    await paper.add_server(PARIS, "10.9.0.0/29")
+    return paper
+
+
+@pytest.mark.parametrize("state", LIVE_STATES)
+@pytest.mark.parametrize("reason", list(EndReason))
+async def test_every_server_has_to_prove_an_end(
+    two_servers: Paper, reason: EndReason, state: GrantState
+) -> None:
+    paper = two_servers
+    grant = (await paper.approved()).grant
+    async with paper.database.writing() as tx:
+        await tx.grants.move(grant.id, GrantState.RESERVED, state)
+    await paper.forget()
+    paper.now = MORNING + HOUR
+    boris = await paper.actor(BORIS)
+
+    [ended] = await paper.do(revocation.begin, boris, [grant], reason)
+
+    assert ended.id == grant.id
+    after = await paper.grant(grant.id)
+    assert after.state is GrantState.REVOKING
+    assert (after.revoked_at, after.end_reason, after.proved_at) == (paper.now, reason, None)
+    # Whoever ordered it looks at once; the keeper only if they have not.
+    soon = paper.now + timedelta(seconds=2)
+    assert await proofs(paper, grant) == {
+        name: Proof(grant.id, name, proved=False, attempts=0, next_try_at=soon)
+        for name in (BERLIN, PARIS)
+    }
+    expected = [] if reason in SILENT_ENDS else [reason.value]
+    heard = await paper.heard()
+    assert [said.payload["values"]["reason"] for said in heard] == expected
+    assert all(said.chat == ANNA for said in heard)
+    assert await paper.noted() == [
+        Noted(
+            "telegram:2001",
+            "grant.end",
+            f"grant:{grant.id}",
+            {
+                "name": "Boris",
+                "user_id": ANNA,
+                "serial": grant.serial,
+                "common_name": grant.common_name,
+                "reason": reason.value,
+            },
+        )
+    ]
+
+
+async def test_who_ends_a_grant_second_does_nothing(paper: Paper) -> None:
+    grant = await paper.active()
+    await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+    before = await paper.everything()
+    assert await paper.do(revocation.begin, OPERATOR, [grant], EndReason.ENDED) == []
+    assert await paper.everything() == before
+
+
+async def test_only_those_that_this_call_ended_are_given_back(paper: Paper) -> None:
+    first, second = await paper.active(ANNA), await paper.active(EMIL)
+    await paper.do(revocation.begin, OPERATOR, [first], EndReason.REVOKED)
+    ended = await paper.do(revocation.begin, OPERATOR, [first, second], EndReason.REVOKED)
+    assert ended == [second]
+
+
+async def test_where_no_server_is_left_an_end_is_proved_at_once(paper: Paper) -> None:
+    grant = await paper.active()
+    async with paper.database.writing() as tx:
+        await tx.servers.remove(BERLIN)
+    await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+    after = await paper.grant(grant.id)
+    assert (after.state, after.proved_at) == (GrantState.REVOKED, MORNING)
+
+
+async def test_who_ends_their_own_access_needs_no_message_about_it(paper: Paper) -> None:
+    async with paper.database.writing() as tx:
+        await tx.people.allow(BORIS, "Boris", MORNING)
+    request = await paper.asked(BORIS)
+    done = await paper.yes(CLARA, request.id)
+    await paper.forget()
+    await paper.do(revocation.revoke_grant, await paper.actor(BORIS), done.grant.id)
+    assert await paper.heard() == []
+
+
+async def test_revoking_a_person_ends_all_that_they_have(two_servers: Paper) -> None:
+    paper = two_servers
+    berlin, paris = await paper.active(server=BERLIN), await paper.active(server=PARIS)
+    other = await paper.active(EMIL)
+    await paper.forget()
+
+    ended = await paper.do(revocation.revoke_person, await paper.actor(BORIS), ANNA)
+
+    assert {grant.id for grant in ended} == {berlin.id, paris.id}
+    assert (await paper.grant(other.id)).state is GrantState.ACTIVE
+    assert sorted(await paper.heard(), key=lambda said: str(said.payload)) == [
+        notice(ANNA, "access_ended", server=BERLIN, reason="revoked"),
+        notice(ANNA, "access_ended", server=PARIS, reason="revoked"),
+    ]
+    # Off the allowlist is something else.
+    assert (await paper.person(ANNA)).allowed
+
+
+async def test_revoking_again_looks_again_while_something_is_not_proved(paper: Paper) -> None:
+    grant = await paper.active()
+    boris = await paper.actor(BORIS)
+    await paper.do(revocation.revoke_person, boris, ANNA)
+    before = await paper.everything()
+
+    again = await paper.do(revocation.revoke_person, boris, ANNA)
+    assert [found.id for found in again] == [grant.id]
+    assert await paper.do(revocation.revoke_grant, boris, grant.id) == again
+    assert await paper.everything() == before
+
+    await paper.do(revocation.record_attempts, [attempt(grant)])
+    values = await paper.refused(Refusal.NOTHING_LIVE, revocation.revoke_person, boris, ANNA)
+    assert values == {"name": "Anna Petrova"}
+    values = await paper.refused(Refusal.GRANT_OVER, revocation.revoke_grant, boris, grant.id)
+    assert values == {"common_name": grant.common_name, "state": GrantState.REVOKED}
+
+
+@pytest.mark.parametrize("who", [ANNA, EMIL, UserId(9)])
+async def test_only_admins_revoke(paper: Paper, who: UserId) -> None:
+    grant = await paper.active()
+    actor = await paper.actor(who)
+    await paper.refused(Refusal.ADMINS_ONLY, revocation.revoke_person, actor, ANNA)
+    await paper.refused(Refusal.ADMINS_ONLY, revocation.revoke_grant, actor, grant.id)
+    async with paper.database.reading() as tx:
+        with pytest.raises(Exception, match="admins_only"):
+            await revocation.fits(tx, actor, "Anna")
+
+
+async def test_whom_an_admin_may_mean(paper: Paper) -> None:
+    grant = await paper.active()
+    boris = await paper.actor(BORIS)
+    async with paper.database.reading() as tx:
+        assert [p.id for p in (await revocation.fits(tx, boris, "anna petrova")).people] == [ANNA]
+        assert [g.id for g in (await revocation.fits(tx, boris, grant.serial)).grants] == [grant.id]
+        assert [p.id for p in (await revocation.fits(tx, boris, "anna")).near] == [ANNA]
+
+
+async def test_nobody_and_nothing_that_is_not_known_can_be_revoked(paper: Paper) -> None:
+    boris = await paper.actor(BORIS)
+    values = await paper.refused(Refusal.UNKNOWN_PERSON, revocation.revoke_person, boris, UserId(9))
+    assert values == {"who": "9"}
+    missing = GrantId("g-missing")
+    await paper.refused(Refusal.UNKNOWN_GRANT, revocation.revoke_grant, boris, missing)
+    await paper.refused(Refusal.NOTHING_LIVE, revocation.revoke_person, boris, EMIL)
+
+
+async def test_the_owner_gives_up(paper: Paper) -> None:
+    grant = await paper.active()
+    await paper.forget()
+    [ended] = await paper.do(revocation.give_up, await paper.actor(ANNA), grant.id)
+    assert ended.id == grant.id
+    assert (await paper.grant(grant.id)).end_reason is EndReason.BY_OWNER
+    assert await paper.heard() == []
+
+
+async def test_being_off_the_list_is_no_obstacle_to_giving_up(paper: Paper) -> None:
+    grant = await paper.active()
+    async with paper.database.writing() as tx:
+        await tx.people.disallow(ANNA)
+    assert await paper.do(revocation.give_up, await paper.actor(ANNA), grant.id)
+
+
+async def test_nobody_gives_up_what_is_not_theirs(paper: Paper) -> None:
+    grant = await paper.active()
+    for who in (EMIL, BORIS):
+        actor = await paper.actor(who)
+        await paper.refused(Refusal.NOT_YOURS, revocation.give_up, actor, grant.id)
+    anna = await paper.actor(ANNA)
+    await paper.refused(Refusal.UNKNOWN_GRANT, revocation.give_up, anna, GrantId("g-missing"))
+    await paper.do(revocation.give_up, anna, grant.id)
+    await paper.refused(Refusal.GRANT_OVER, revocation.give_up, anna, grant.id)
+
+
+async def test_access_ends_with_its_time_and_every_admin_gets_the_receipt(paper: Paper) -> None:
+    grant = await paper.active()
+    paper.now = grant.not_after - timedelta(microseconds=1)
+    assert await paper.do(revocation.expire_due) == []
+    await paper.forget()
+
+    paper.now = grant.not_after
+    [ended] = await paper.do(revocation.expire_due)
+    assert await paper.do(revocation.expire_due) == []
+
+    assert ended.id == grant.id
+    after = await paper.grant(grant.id)
+    assert (after.state, after.end_reason) == (GrantState.REVOKING, EndReason.ENDED)
+    receipt = {"grants": [grant.id], "look": False}
+    assert await paper.heard() == [
+        notice(ANNA, "access_ended", paper.now, server=BERLIN, reason="ended"),
+        to(BORIS, OutboxKind.RECEIPT, receipt, paper.now),
+        to(CLARA, OutboxKind.RECEIPT, receipt, paper.now),
+    ]
+    assert [row.actor for row in await paper.noted()] == ["vpnbot"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "final"),
+    [
+        (reason, GrantState.EXPIRED if reason is EndReason.ENDED else GrantState.REVOKED)
+        for reason in EndReason
+    ],
+)
+async def test_a_grant_is_over_when_every_server_has_proved_it(
+    two_servers: Paper, reason: EndReason, final: GrantState
+) -> None:
+    paper = two_servers
+    grant = await paper.active()
+    await paper.do(revocation.begin, OPERATOR, [grant], reason)
+    await paper.forget()
+
+    assert await paper.do(revocation.record_attempts, [attempt(grant, BERLIN)]) == []
+    assert (await paper.grant(grant.id)).state is GrantState.REVOKING
+    assert await paper.noted() == []
+
+    paper.now = MORNING + HOUR
+    assert await paper.do(revocation.record_attempts, [attempt(grant, PARIS)]) == [grant.id]
+    after = await paper.grant(grant.id)
+    assert (after.state, after.proved_at) == (final, paper.now)
+    [noted] = await paper.noted()
+    assert (noted.actor, noted.action, noted.detail["state"]) == ("vpnbot", "grant.prove", final)
+
+
+async def test_what_was_found_is_kept_and_tried_again(paper: Paper) -> None:
+    grant = await paper.active()
+    await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+    found = (("session_live", "10.8.0.2"), ("crl_old", ""))
+
+    failed = attempt(grant, proved=False, crl=None, found=found)
+    assert await paper.do(revocation.record_attempts, [failed]) == []
+
+    assert await proofs(paper, grant) == {
+        BERLIN: Proof(
+            grant.id,
+            BERLIN,
+            proved=False,
+            attempts=1,
+            next_try_at=MORNING + timedelta(seconds=2),
+            crl_number=None,
+            sessions_cut=0,
+            checked_at=MORNING,
+            findings=found,
+        )
+    }
+
+
+async def test_sessions_that_were_cut_add_up(paper: Paper) -> None:
+    grant = await paper.active()
+    await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+    for cut in (2, 0, 1):
+        await paper.do(revocation.record_attempts, [attempt(grant, proved=False, cut=cut)])
+    await paper.do(revocation.record_attempts, [attempt(grant, cut=1, crl=9)])
+    proof = (await proofs(paper, grant))[BERLIN]
+    assert (proof.sessions_cut, proof.attempts, proof.crl_number) == (4, 4, 9)
+    assert proof.findings == ()
+
+
+async def test_a_proof_is_not_taken_back(two_servers: Paper) -> None:
+    paper = two_servers
+    grant = await paper.active()
+    await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+    await paper.do(revocation.record_attempts, [attempt(grant, cut=1)])
+    before = await proofs(paper, grant)
+    late = attempt(grant, proved=False, cut=5, found=(("crl_old", ""),))
+    assert await paper.do(revocation.record_attempts, [late]) == []
+    assert await proofs(paper, grant) == before
+
+
+async def test_an_attempt_that_nobody_asked_for_is_ignored(paper: Paper) -> None:
+    grant = await paper.active()
+    before = await paper.everything()
+    assert await paper.do(revocation.record_attempts, [attempt(grant)]) == []
+    assert await paper.do(revocation.record_attempts, []) == []
+    assert await paper.everything() == before
+
+
+async def test_attempts_on_several_grants_are_kept_apart(paper: Paper) -> None:
+    first, second = await paper.active(ANNA), await paper.active(EMIL)
+    await paper.do(revocation.begin, OPERATOR, [first, second], EndReason.REVOKED)
+    closed = await paper.do(
+        revocation.record_attempts, [attempt(first, proved=False), attempt(second)]
+    )
+    assert closed == [second.id]
+    assert (await paper.grant(first.id)).state is GrantState.REVOKING
+
+
+def test_the_wait_grows_and_is_capped() -> None:
+    waits = [retry_after(attempts).total_seconds() for attempts in range(50)]
+    assert waits[:8] == [2, 4, 8, 16, 32, 64, 128, 256]
+    assert all(early <= late for early, late in pairwise(waits))
+    assert set(waits[8:]) == {300}
+    assert retry_after(10**9) == timedelta(minutes=5)
+
+
+async def test_each_failure_is_tried_again_later_than_the_one_before(paper: Paper) -> None:
+    grant = await paper.active()
+    await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+    for wait in (2, 4, 8):
+        await paper.do(revocation.record_attempts, [attempt(grant, proved=False)])
+        due = (await proofs(paper, grant))[BERLIN].next_try_at
+        assert due == paper.now + timedelta(seconds=wait)
+        paper.now = due
+
+
+async def test_receipts_that_said_not_proved_are_followed_up_at_once(paper: Paper) -> None:
+    grant = await paper.active()
+    await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+    async with paper.database.writing() as tx:
+        for kind in (OutboxKind.RECEIPT, OutboxKind.NOTICE):
+            await tx.outbox.add(ChatId(BORIS), kind, {}, now=MORNING, wait_s=300)
+    await paper.forget()
+
+    await paper.do(revocation.record_attempts, [attempt(grant, proved=False)])
+    async with paper.database.reading() as tx:
+        [receipt] = await tx.outbox.open(OutboxKind.RECEIPT)
+    assert receipt.due_at == MORNING + timedelta(seconds=300)
+
+    await paper.do(revocation.record_attempts, [attempt(grant)])
+    async with paper.database.reading() as tx:
+        [receipt] = await tx.outbox.open(OutboxKind.RECEIPT)
+        [*_, other] = await tx.outbox.open(OutboxKind.NOTICE)
+    assert receipt.due_at == MORNING
+    assert other.due_at == MORNING + timedelta(seconds=300)
+
+
+async def test_what_a_removed_server_had_to_prove_holds_nothing_up(two_servers: Paper) -> None:
+    paper = two_servers
+    grant = await paper.active(server=PARIS)
+    open_ = await paper.active(EMIL)
+    await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+    await paper.do(revocation.record_attempts, [attempt(grant, PARIS)])
+    async with paper.database.writing() as tx:
+        await tx.proofs.drop_open(BERLIN)
+        await tx.servers.remove(BERLIN)
+    await paper.do(revocation.close_proved)
+    assert (await paper.grant(grant.id)).state is GrantState.REVOKED
+    assert (await paper.grant(open_.id)).state is GrantState.ACTIVE
+
+
+async def test_closing_leaves_alone_what_is_not_proved(two_servers: Paper) -> None:
+    paper = two_servers
+    grant = await paper.active()
+    await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+    await paper.do(revocation.record_attempts, [attempt(grant, BERLIN)])
+    before = await paper.everything()
+    await paper.do(revocation.close_proved)
+    assert await paper.everything() == before
+
+
+async def test_a_receipt_is_asked_for_with_a_fresh_look(paper: Paper) -> None:
+    first, second = await paper.active(ANNA), await paper.active(EMIL)
+    await paper.forget()
+    await paper.do(revocation.ask_receipt, ChatId(BORIS), [first, second])
+    payload = {"grants": [first.id, second.id], "look": True}
+    assert await paper.heard() == [to(BORIS, OutboxKind.RECEIPT, payload)]
+
+
+async def test_a_renewed_grant_that_expires_ends_once(paper: Paper) -> None:
+    old = await paper.active()
+    fresh = await paper.do(grants.renew, await paper.actor(ANNA), old.id)
+    paper.now = old.not_after + DAY
+    ended = await paper.do(revocation.expire_due)
+    assert [grant.id for grant in ended] == [fresh.id]
+    assert not await paper.do(grants.delivered, THE_BOT, fresh)

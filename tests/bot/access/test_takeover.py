@@ -1,0 +1,185 @@
+"""What a CRL in place knows that the database does not."""
+
+import pytest
+
+from bot.access import grants, takeover
+from bot.access.restored import begin_again
+from bot.access.takeover import Listed
+from storage.records import (
+    EndReason,
+    ForeignRevocation,
+    GrantState,
+    OutboxKind,
+    OutboxState,
+    Revocation,
+)
+from tests.bot.access.kit import (
+    ANNA,
+    BERLIN,
+    BORIS,
+    CLARA,
+    DAY,
+    EMIL,
+    HOUR,
+    OPERATOR,
+    Paper,
+    notice,
+)
+
+UNKNOWN = "7" + "f" * 39
+
+
+async def take_over(paper: Paper, number: int, *listed: Listed) -> None:
+    await paper.do(takeover.take_over, BERLIN, number, listed)
+
+
+async def foreign(paper: Paper) -> list[ForeignRevocation]:
+    async with paper.database.reading() as tx:
+        return list(await tx.crl.foreign())
+
+
+@pytest.mark.parametrize("reason", list(EndReason))
+async def test_a_live_grant_ends_as_it_did(paper: Paper, reason: EndReason) -> None:
+    grant = await paper.active()
+    date = paper.now - HOUR
+    await take_over(paper, 7, Listed(grant.serial, date, reason))
+    found = await paper.grant(grant.id)
+    assert (found.state, found.end_reason, found.revoked_at) == (GrantState.REVOKING, reason, date)
+    async with paper.database.writing() as tx:
+        assert [proof.grant_id for proof in await tx.proofs.unproved()] == [grant.id]
+        assert await tx.crl.next_number() == 8
+        (entry,) = await tx.crl.entries(None)
+        assert entry == Revocation(grant.serial, date, grant.not_after, reason)
+    assert await foreign(paper) == []
+
+
+async def test_an_end_by_the_owner_that_was_one_by_the_time(paper: Paper) -> None:
+    """A CRL has one reason for both."""
+    grant = await paper.active()
+    paper.now = grant.not_after
+    await take_over(paper, 7, Listed(grant.serial, grant.not_after, EndReason.BY_OWNER))
+    assert (await paper.grant(grant.id)).end_reason is EndReason.ENDED
+
+
+async def test_an_unknown_serial_is_kept_once(paper: Paper) -> None:
+    entry = Listed(UNKNOWN, paper.now - DAY, EndReason.REVOKED)
+    await take_over(paper, 7, entry)
+    first_seen = paper.now
+    paper.now += HOUR
+    await take_over(paper, 9, entry)
+    kept = ForeignRevocation(UNKNOWN, entry.revoked_at, EndReason.REVOKED, first_seen)
+    assert await foreign(paper) == [kept]
+
+
+async def test_what_is_known_already_changes_nothing(paper: Paper) -> None:
+    grant = await paper.active()
+    entry = Listed(grant.serial, paper.now, EndReason.REVOKED)
+    await take_over(paper, 7, entry)
+    await paper.forget()
+    before = await paper.everything()
+    await take_over(paper, 7, Listed(grant.serial, paper.now, EndReason.LOST))
+    await take_over(paper, 3)
+    assert await paper.everything() == before
+    assert await paper.noted() == []
+    async with paper.database.writing() as tx:
+        assert await tx.crl.next_number() == 8
+
+
+async def test_it_is_in_the_trail(paper: Paper) -> None:
+    grant = await paper.active()
+    await paper.forget()
+    listed = (
+        Listed(grant.serial, paper.now, EndReason.REVOKED),
+        Listed(UNKNOWN, paper.now, EndReason.LOST),
+    )
+    await take_over(paper, 7, *listed)
+    end, taken = await paper.noted()
+    assert (end.action, end.detail["reason"]) == ("grant.end", "revoked")
+    assert (taken.action, taken.subject) == ("crl.take_over", "server:berlin")
+    assert taken.detail == {
+        "name": taken.detail["name"],
+        "number": 7,
+        "ended": [grant.common_name],
+        "unknown": [UNKNOWN],
+    }
+    await take_over(paper, 8)  # a number alone is worth a row, too
+    assert [row.action for row in await paper.noted()] == ["crl.take_over"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        (EndReason.REVOKED, "revoked"),
+        (EndReason.REMOVED, "removed"),
+        (EndReason.REPLACED, "lost"),  # by a profile that nobody knows
+        (EndReason.LOST, "lost"),
+        (EndReason.UNDELIVERABLE, None),
+    ],
+)
+async def test_owners_hear_of_it(paper: Paper, reason: EndReason, told: str | None) -> None:
+    grant = await paper.active()
+    await paper.forget()
+    await take_over(paper, 7, Listed(grant.serial, paper.now, reason))
+    words = [] if told is None else [notice(ANNA, "access_ended", server=BERLIN, reason=told)]
+    assert await paper.heard() == words
+
+
+async def test_admins_hear_who_was_shut_out(paper: Paper) -> None:
+    await paper.forget()
+    await paper.do(takeover.shut_out, BERLIN, ["anna-1", "emil-2"])
+    assert await paper.heard() == [
+        notice(admin, "strangers_cut", server=BERLIN, names="anna-1, emil-2")
+        for admin in (BORIS, CLARA)
+    ]
+    (row,) = await paper.noted()
+    assert (row.action, row.detail["names"]) == ("server.shut_out", ["anna-1", "emil-2"])
+
+
+async def test_a_message_has_an_end(paper: Paper) -> None:
+    names = [f"{number:03}-{'x' * 60}" for number in range(500)]
+    await paper.forget()
+    await paper.do(takeover.shut_out, BERLIN, names)
+    (said, _) = await paper.heard()
+    assert len(said.payload["values"]["names"]) < 2000
+    assert said.payload["values"]["names"].endswith("019-" + "x" * 60 + ", …")
+    (row,) = await paper.noted()
+    assert row.detail["names"] == names
+
+
+async def test_a_server_that_was_looked_through(paper: Paper) -> None:
+    async with paper.database.writing() as tx:
+        await tx.servers.mark_restored(paper.now)
+    await paper.forget()
+    await paper.do(takeover.looked_through, BERLIN, ["anna-1"])
+    async with paper.database.reading() as tx:
+        server = await tx.servers.get(BERLIN)
+    assert server is not None
+    assert server.restored_at is None
+    (row,) = await paper.noted()
+    assert (row.action, row.detail["sessions"]) == ("server.look_through", ["anna-1"])
+
+
+# --- the first thing that a restored database hears -----------------------------------------------
+
+
+async def test_what_was_on_its_way_is_in_doubt(paper: Paper) -> None:
+    waits, sent = [(await paper.approved(user)).grant for user in (ANNA, EMIL)]
+    assert await paper.do(grants.issued, sent)
+    await paper.forget()
+    await paper.do(begin_again, OPERATOR, made_at="2026-03-02T09:31:27+00:00")
+    assert [(await paper.grant(g.id)).state for g in (waits, sent)] == [GrantState.ISSUED] * 2
+    async with paper.database.reading() as tx:
+        items = await tx.outbox.open(OutboxKind.DELIVER)
+        assert [item.state for item in items] == [OutboxState.SENDING] * 2
+        assert await tx.outbox.sending() == items
+        assert [server.restored_at for server in await tx.servers.all()] == [paper.now]
+    doubt, restore = await paper.noted()
+    assert (doubt.action, doubt.subject) == ("grant.doubt", f"grant:{waits.id}")
+    assert (restore.actor, restore.action) == ("system:olga", "backup.restore")
+    assert restore.detail["made_at"] == "2026-03-02T09:31:27+00:00"
+
+
+async def test_who_has_access_keeps_it(paper: Paper) -> None:
+    grant = await paper.active()
+    await paper.do(begin_again, OPERATOR, made_at="")
+    assert await paper.grant(grant.id) == grant
