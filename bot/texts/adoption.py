@@ -1,0 +1,25 @@
+"""The words of `vpnbot server adopt`."""
+
+from vpn.advice import Weight
+
+ADOPTED = "{server} is adopted, with its own configuration {config}."
+FIXED_ADDRESSES = "Who gets access from now on gets a fixed address beside the server's pool."
+POOL_ADDRESSES = "Addresses come from the server's own pool, as before."
+CRL_IN_PLACE = "A CRL with every revocation is in place: {path}, number {number}."
+CRL_NOT_IN_PLACE = "No CRL could be put in place: {reason}"
+CUT = "Cut: {name} was revoked before, and was connected until now."
+NOTHING_CHANGED = "The configuration has all that is needed; nothing was changed."
+WROTE = "wrote {path}"
+COPY = "The configuration as it was before is in {path}"
+RESTART = (
+    "OpenVPN reads its configuration only when it starts. Restart it at a quiet moment; clients "
+    "reconnect by themselves:"
+)
+NOTHING_MISSING = "Nothing is missing: a revocation can be carried out and proved there."
+WEIGHTS = {
+    Weight.UNPROVED: "What keeps a revocation from being proved at once:",
+    Weight.DANGER: "What is dangerous:",
+    Weight.NOTE: "Good to know:",
+}
+APPLY = "With --apply the missing lines are added, and the old configuration is kept beside it."
+UNIT = "If the bot runs by the unit from deploy/, let it write there; as root:"

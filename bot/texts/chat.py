@@ -1,0 +1,390 @@
+"""Everything that the bot says in a chat, but for refusals and receipts.
+
+Whole sentences with named placeholders, ready to be translated. HTML as Telegram reads it.
+"""
+
+from bot.access.messages import DeliverNote, Notice
+from bot.access.permission import Actor
+from bot.texts.fill import Plural, Template
+from storage.records import EndReason, GrantState, RequestState
+
+# --- /start and /help --------------------------------------------------------------------------
+
+STRANGER = (
+    "Hello! I give VPN access to the people on my list, and you are not on it yet.\n\n"
+    "Your Telegram id is <code>{id}</code>. Send it to your admin and ask to be added."
+)
+HELLO = "Hello, {name}!"
+HELP_MEMBER = (
+    "I give you VPN access when an admin agrees.\n\n"
+    "/requestvpn asks for it. You may add for how long, which server, and why: "
+    "<code>/requestvpn 2d visiting a customer</code>\n"
+    "/myvpn shows what you have, sends a new profile, or gives it up."
+)
+HELP_ADMIN = (
+    "You are an admin. Requests come to you as cards with Approve and Deny.\n\n"
+    "/pending – requests that wait for a decision\n"
+    "/grants – who has access now\n"
+    "/revoke NAME – end somebody’s access, with proof\n"
+    "/users – the allowlist\n"
+    "/allow ID NAME – put somebody on the allowlist\n"
+    "/remove NAME – take somebody off it and end all their access\n"
+    "/servers – what each server answers\n"
+    "/audit – the head of the audit trail, to be kept"
+)
+ADMIN_NOT_LISTED = (
+    "To hold access yourself, put yourself on the allowlist: <code>/allow {id} YOUR NAME</code>"
+)
+GROUP = "VPN access is a private matter. Write to me here: {link}"
+UNKNOWN_COMMAND = "I do not know this command. /help shows what I can do for you."
+NOT_A_COMMAND = "I understand commands only. /help shows what I can do for you."
+ONLY_NEW_MESSAGES = (
+    "I act on commands that you type yourself, not on forwarded ones. Please type it."
+)
+TOO_FAST = "That was a lot at once. I listen again in a minute."
+SOMETHING_BROKE = (
+    "Something went wrong on my side, and nothing was changed. Please try again in a minute; "
+    "if it stays like this, tell your admin."
+)
+
+# --- Requests ----------------------------------------------------------------------------------
+
+ASKED = (
+    "Your request for <b>{server}</b>, {duration}, is with the admins. "
+    "I send you the profile here as soon as one of them approves."
+)
+ASKED_NOBODY = (
+    "Your request for <b>{server}</b>, {duration}, is stored, but none of the admins can be "
+    "reached: none of them has started a chat with me. Please tell them; they find it with "
+    "/pending."
+)
+CHOOSE_SERVER = "Which server do you need?"
+ASKED_STATES: dict[RequestState, str] = {
+    RequestState.APPROVED: (
+        "{admin} approved your request for <b>{server}</b>, {duration}. The profile comes next."
+    ),
+    RequestState.DENIED: "{admin} denied your request for <b>{server}</b>, {duration}.",
+    RequestState.CANCELLED: (
+        "Your request for <b>{server}</b>, {duration}, is cancelled. /requestvpn asks again."
+    ),
+    RequestState.EXPIRED: (
+        "Nobody decided on your request for <b>{server}</b>, {duration}, in time."
+    ),
+}
+CANCELLED_WITHOUT_SERVER = "Your request is cancelled. /requestvpn asks again."
+
+CARD_TITLE = "<b>Request {id}</b>: {name} asks for VPN access"
+CARD_PERSON = "Telegram: {username}, id <code>{id}</code>"
+CARD_PERSON_NO_USERNAME = "Telegram id <code>{id}</code>"
+CARD_SERVER = "Server: <b>{server}</b>"
+CARD_DURATION = "For: <b>{duration}</b> from the approval"
+CARD_REASON = "Reason: {reason}"
+CARD_HAS = Plural("Has {count} live access already", "Has {count} live accesses already")
+CARD_AGREED = "✅ {admin} approves {duration}"
+CARD_NEEDS = Plural("{count} approval is still needed", "{count} approvals are still needed")
+CARD_WAITS = "Waits until {until}"
+CARD_STATES: dict[RequestState, str] = {
+    RequestState.APPROVED: "✅ Approved by {admin} for {duration}, {at}",
+    RequestState.DENIED: "⛔ Denied by {admin}, {at}",
+    RequestState.CANCELLED: "Cancelled by {admin}, {at}",
+    RequestState.EXPIRED: "Nobody decided in time; it ended {at}",
+}
+CARD_OWN = "This is your own request: another admin has to decide on it."
+
+APPROVED_TOAST = "Approved. {name} gets the profile now."
+AGREED_TOAST = Plural(
+    "Your approval is noted. {count} more is needed.",
+    "Your approval is noted. {count} more are needed.",
+)
+DENIED_TOAST = "Denied. {name} is told."
+CANCELLED_TOAST = "Your request is cancelled."
+CHOSEN_TOAST = "Your request is with the admins."
+
+# --- Profiles ----------------------------------------------------------------------------------
+
+CAPTIONS: dict[DeliverNote, str] = {
+    DeliverNote.FIRST: "Your request was approved. This is your profile for <b>{server}</b>.",
+    DeliverNote.RENEWED: (
+        "This is your new profile for <b>{server}</b>. The earlier one is dead: please delete it."
+    ),
+    DeliverNote.REPLACES_LOST: (
+        "This is your profile for <b>{server}</b>. An earlier one may have reached you or not; "
+        "it is dead. Please use this one only."
+    ),
+}
+CAPTION_USE = (
+    "Open it with OpenVPN Connect on a phone, Windows or a Mac, or with OpenVPN 2.5 or newer. "
+    "It works until {until}. It is for you alone: whoever has this file has your access."
+)
+CAPTION_USE_ARCHIVE = (
+    "Unpack it, and open the .ovpn file in it with OpenVPN Connect, or with OpenVPN 2.5 or newer. "
+    "It works until {until}. It is for you alone: whoever has this archive has your access."
+)
+CAPTION_HOW_TO = "Tap your device to read how."
+HOW_TO_GONE = "I do not have these instructions any more. Your admin can help you."
+CAPTION_LATER = "/myvpn shows it, sends a new one, or gives it up."
+
+# --- /myvpn ------------------------------------------------------------------------------------
+
+MY_NOTHING = "You have no VPN access and no open request. /requestvpn asks for it."
+MY_REQUEST = "<b>Request {id}</b> for {server}, {duration}: waits for an admin until {until}"
+MY_REQUEST_CHOOSING = "<b>Request {id}</b>, {duration}: waits for you to choose a server"
+MY_GRANT = "<b>{server}</b> until {until}\n{state}, <code>{common_name}</code>, address {address}"
+MY_GRANT_POOL = "<b>{server}</b> until {until}\n{state}, <code>{common_name}</code>"
+MY_GRANT_IMPORTED = (
+    "A profile from before the takeover, until {until}\n{state}, <code>{common_name}</code>. "
+    "/requestvpn gives you a new one to replace it."
+)
+MY_RENEWING = (
+    "A new profile for <b>{server}</b> is on its way; the earlier one is being ended on every "
+    "server."
+)
+RENEWING_TOAST = "A new profile is on its way. The earlier one ends now."
+CONFIRM_GIVE_UP = "End your access to <b>{server}</b> now? The profile will not work any more."
+CONFIRM_RENEW = "Send a new profile for <b>{server}</b>? The one that you have now stops working."
+KEPT = "Nothing was changed."
+
+# --- Admins ------------------------------------------------------------------------------------
+
+PENDING_NONE = "No request waits for a decision."
+PENDING_COUNT = Plural(
+    "{count} request waits for a decision:", "{count} requests wait for a decision:"
+)
+GRANTS_NONE = "Nobody has access at the moment."
+GRANTS_COUNT = Plural("{count} access:", "{count} accesses:")
+GRANT_LINE = (
+    "<b>{name}</b>, {server}, until {until}\n{state}, <code>{common_name}</code>, <code>{id}</code>"
+)
+OLD_CERTIFICATES = Plural(
+    "<b>{count} name</b> from before the takeover has live certificates and belongs to nobody. "
+    "Tap it to say whose it is.",
+    "<b>{count} names</b> from before the takeover have live certificates and belong to nobody. "
+    "Tap one to say whose it is.",
+)
+OLD_CERTIFICATES_NONE = "Every live certificate from before the takeover belongs to somebody."
+OLD_CERTIFICATE = "<code>{common_name}</code>"
+OLD_CERTIFICATE_LINE = "serial <code>{serial}</code>, until {until}"
+OLD_CERTIFICATE_WHOSE = "Whose is it?"
+OLD_CERTIFICATE_NOBODY = (
+    "Nobody on the allowlist has a name like this. Anybody else: vpnbot user link NAME TELEGRAM_ID"
+)
+LINKED = Plural(
+    "<code>{common_name}</code> now belongs to <b>{name}</b>: {count} certificate.",
+    "<code>{common_name}</code> now belongs to <b>{name}</b>: {count} certificates.",
+)
+GRANT_LINE_IMPORTED = (
+    "<b>{name}</b>, from before the takeover, until {until}\n"
+    "{state}, <code>{common_name}</code>, <code>{id}</code>"
+)
+HOLDER_UNKNOWN = "Not linked to anybody"
+GRANT_UNPROVED = "⚠️ not proved on {servers}: may still get in"
+AND_MORE = Plural(
+    "… and {count} more; <code>vpnbot {listing}</code> shows all.",
+    "… and {count} more; <code>vpnbot {listing}</code> shows all.",
+)
+GRANT_STATES: dict[GrantState, str] = {
+    GrantState.RESERVED: "being prepared",
+    GrantState.ISSUED: "being delivered",
+    GrantState.ACTIVE: "active",
+    GrantState.REVOKING: "being revoked",
+    GrantState.REVOKED: "revoked",
+    GrantState.EXPIRED: "expired",
+}
+USERS_NONE = "The allowlist is empty. /allow ID NAME adds somebody."
+USERS_COUNT = Plural("{count} person on the allowlist:", "{count} people on the allowlist:")
+USER_LINE = "<b>{name}</b>, <code>{id}</code>"
+USER_LINE_USERNAME = "<b>{name}</b>, {username}, <code>{id}</code>"
+ALLOWED = (
+    "{name} is on the allowlist now and can send /requestvpn. If they have not pressed Start in "
+    "this chat yet, ask them to: I may not write to them before."
+)
+RENAMED = "{name} is on the allowlist; the name is up to date."
+REMOVED = "{name} is off the allowlist and had no live access."
+USAGE_ALLOW = "Write the numeric id and the name: <code>/allow 123456789 Anna Petrova</code>"
+USAGE_REMOVE = "Write whom to remove: <code>/remove Anna Petrova</code>, an id, or @username."
+CHOOSE_REVOKE = "Whose access shall end?"
+CHOOSE_AMONG = "This fits more than one. Which one do you mean?"
+CHOOSE_NEAR = "Nobody has exactly this name. Do you mean one of these?"
+NOBODY_TO_REVOKE = "Nobody has live access, so there is nothing to revoke."
+CONFIRM_REVOKE_PERSON = Plural(
+    "End the access of <b>{name}</b> on every server now?",
+    "End all {count} accesses of <b>{name}</b> on every server now?",
+)
+CONFIRM_REVOKE_GRANT = (
+    "End the access <code>{common_name}</code> of <b>{name}</b> on every server now?"
+)
+CONFIRM_REMOVE = (
+    "Take <b>{name}</b> off the allowlist and end all their access on every server now?"
+)
+WORKING = "Cutting the access now. The receipt follows."
+
+SERVERS_NONE = "There is no server yet. On the machine, run: <code>vpnbot server add</code>"
+SERVER_UP = Plural(
+    "<b>{name}</b>, {remote}: reachable, {count} live session",
+    "<b>{name}</b>, {remote}: reachable, {count} live sessions",
+)
+SERVER_DOWN = "⚠️ <b>{name}</b>, {remote}: cannot be asked"
+SERVER_CRL = "CRL {number}, signed {signed}, valid until {until}"
+SERVER_NO_CRL = "⚠️ no CRL that can be read"
+SERVER_CERTIFICATE = "server certificate until {until}"
+SERVER_RESTART = "⚠️ restart pending: its configuration or certificate changed"
+
+# --- Buttons: in English the first word says what happens ----------------------------------------
+
+BUTTON_APPROVE = "Approve {duration}"
+BUTTON_DENY = "Deny"
+BUTTON_CANCEL = "Cancel request"
+BUTTON_NEW_PROFILE = "New profile for {server}"
+BUTTON_OLD_CERTIFICATES = "Old certificates ({count})"
+BUTTON_LINK = "Link to {name}"
+BUTTON_LINK_OTHER = "Link to somebody else"
+BUTTON_GIVE_UP = "Revoke {server}"
+BUTTON_REVOKE_GRANT = "Revoke {common_name}"
+BUTTON_REVOKE_PERSON = "Revoke {name}"
+BUTTON_REMOVE_PERSON = "Remove {name}"
+BUTTON_REVOKE_YES = "Revoke now"
+BUTTON_REMOVE_YES = "Remove now"
+BUTTON_RENEW_YES = "New profile now"
+BUTTON_NO = "Keep it"
+
+# --- What a use case says by itself --------------------------------------------------------------
+
+AUDIT_HEAD = (
+    "The audit trail has {count} rows. Its head is\n<code>{head}</code>\n"
+    "To check that nobody rewrote it since: <code>vpnbot audit verify --head {head}</code>"
+)
+AUDIT_NONE = "The audit trail is empty."
+NOTICES: dict[Notice, Template] = {
+    Notice.REQUEST_DENIED: (
+        "{admin} denied your request for <b>{server}</b>. If you need it, talk to them first."
+    ),
+    Notice.REQUEST_EXPIRED: (
+        "Nobody decided on your request for <b>{server}</b> in time. /requestvpn asks again."
+    ),
+    Notice.REQUEST_WITHDRAWN: (
+        "Your request for <b>{server}</b> was closed: this server is not offered any more. "
+        "/requestvpn asks again."
+    ),
+    Notice.NO_ADMIN_REACHABLE: (
+        "None of the admins can be reached: none of them has started a chat with me. Please tell "
+        "them; your request for <b>{server}</b> is kept, and they find it with /pending."
+    ),
+    Notice.ACCESS_GIVEN: "You are on the list now. /requestvpn asks for VPN access.",
+    Notice.DELIVERY_DELAYED: (
+        "Your request was approved, but the server <b>{server}</b> cannot take you in right now. "
+        "I keep trying and send the profile as soon as it can."
+    ),
+    Notice.DELIVERY_DELAYED_ADMINS: (
+        "⚠️ The server <b>{server}</b> did not take in {name}’s access. I keep trying. On the "
+        "machine, <code>vpnbot doctor</code> says what to mend."
+    ),
+    Notice.UNDELIVERABLE: (
+        "⚠️ Telegram does not let me write to {name}, so the profile for <b>{server}</b> was not "
+        "delivered and its access was ended. Ask them to press Start in my chat and to ask again."
+    ),
+    Notice.NO_ROOM: (
+        "⚠️ The profile of {name} got lost on its way, and there is no room on <b>{server}</b> "
+        "for a fresh one. Revoke somebody’s access there; then let {name} ask again."
+    ),
+    Notice.CRL_UNPUBLISHED: (
+        "⚠️ The revocation list of <b>{server}</b> could not be renewed. It is valid until "
+        "{until}; after that nobody gets in there. On the machine, <code>vpnbot doctor</code> "
+        "says what to mend. I keep trying."
+    ),
+    Notice.CRL_PUBLISHED: "The revocation list of <b>{server}</b> is renewed again.",
+    Notice.CRL_REPLACED: (
+        "⚠️ Something had put another revocation list in the place of mine on <b>{server}</b>. "
+        "Mine is there again. Does a job of easy-rsa still run gen-crl? Stop it: whom I revoked "
+        "is not on its list."
+    ),
+    Notice.CA_ENDS: (
+        "⚠️ The certificate authority ends at {until}. From then on nobody gets in, whatever "
+        "they have. Plan its successor now; no profile can outlive it."
+    ),
+    Notice.SERVER_CERTIFICATE_ENDS: (
+        "⚠️ The certificate of <b>{server}</b> ends at {until}. From then on nobody gets in "
+        "there. Renew it with: vpnbot server deploy {server}, and restart that OpenVPN."
+    ),
+    Notice.CERTIFICATES_END: Plural(
+        "⚠️ A certificate ends within {days} days: {names}. If its owner still needs access, "
+        "they can ask with /requestvpn.",
+        "⚠️ {count} certificates end within {days} days: {names}. If their owners still need "
+        "access, they can ask with /requestvpn.",
+    ),
+    Notice.AUDIT_HEAD: AUDIT_HEAD,
+    Notice.STRANGERS_CUT: (
+        "⚠️ I was restored from a backup. On <b>{server}</b> I shut out whom I do not know: "
+        "{names}. Their access was given after the backup; they can ask again with /requestvpn."
+    ),
+}
+ACCESS_ENDED: dict[EndReason, str] = {
+    EndReason.ENDED: (
+        "Your access to <b>{server}</b> has reached its end. /requestvpn asks for a new one."
+    ),
+    EndReason.REVOKED: (
+        "An admin ended your access to <b>{server}</b>. If you still need it, talk to them."
+    ),
+    EndReason.LOST: (
+        "Your profile for <b>{server}</b> got lost on its way, so its access was ended. "
+        "/requestvpn asks again."
+    ),
+    EndReason.REMOVED: (
+        "An admin took you off the list, and your access to <b>{server}</b> has ended."
+    ),
+}
+# Of a profile from before the takeover, which is for no server by name.
+EARLIER_ACCESS_ENDED: dict[EndReason, str] = {
+    EndReason.ENDED: (
+        "Your earlier VPN profile <code>{common_name}</code> has reached its end. "
+        "/requestvpn asks for a new one."
+    ),
+    EndReason.REVOKED: (
+        "An admin ended your earlier VPN profile <code>{common_name}</code>. If you still need "
+        "access, /requestvpn asks for it."
+    ),
+    EndReason.REMOVED: (
+        "An admin took you off the list, and your earlier VPN profile "
+        "<code>{common_name}</code> has ended."
+    ),
+}
+
+# --- Command menus -----------------------------------------------------------------------------
+
+MENU_HELP = ("help", "What I can do for you")
+MENU_MEMBER = (
+    ("requestvpn", "Ask for VPN access"),
+    ("myvpn", "Your access: new profile, give it up"),
+)
+MENU_ADMIN = (
+    ("pending", "Requests that wait for a decision"),
+    ("grants", "Who has access now"),
+    ("revoke", "End somebody’s access, with proof"),
+    ("users", "The allowlist"),
+    ("allow", "Put somebody on the allowlist"),
+    ("remove", "Take somebody off the allowlist"),
+    ("servers", "What each server answers"),
+    ("audit", "The head of the audit trail"),
+)
+
+# --- Durations ---------------------------------------------------------------------------------
+
+_UNITS: tuple[tuple[int, Template], ...] = (
+    (86_400, Plural("{count} day", "{count} days")),
+    (3600, Plural("{count} hour", "{count} hours")),
+    (60, Plural("{count} minute", "{count} minutes")),
+)
+
+
+def duration_unit(seconds: int) -> tuple[int, Template]:
+    """The number and the unit that show a duration best."""
+    for size, template in _UNITS:
+        if seconds % size == 0:
+            return seconds // size, template
+    return seconds // 60, _UNITS[-1][1]
+
+
+def menu(actor: Actor) -> tuple[tuple[str, str], ...]:
+    """The commands that somebody sees."""
+    member = MENU_MEMBER if actor.is_allowed else ()
+    admin = MENU_ADMIN if actor.is_admin else ()
+    return (*member, *admin, MENU_HELP)

@@ -1,0 +1,72 @@
+"""Puts values into sentences, so that what somebody typed cannot become markup."""
+
+from datetime import UTC, datetime
+from html import escape
+from typing import Any, NamedTuple
+
+# Longer than any name or reason that we store; a forged one is cut here.
+_VALUE_LENGTH = 300
+
+
+class Html(str):
+    """Text that is HTML already, in the subset that Telegram reads."""
+
+    __slots__ = ()
+
+
+class Plural(NamedTuple):
+    """A sentence for `count` = 1, and one for all other numbers."""
+
+    one: str
+    many: str
+
+
+Template = str | Plural
+
+
+def fill(template: Template, **values: Any) -> Html:
+    """The sentence as HTML, every value escaped and cut to length."""
+    return Html(_choose(template, values).format(**{k: _safe(v) for k, v in values.items()}))
+
+
+def plain(template: Template, **values: Any) -> str:
+    """The sentence for a terminal. For templates without markup."""
+    return _choose(template, values).format(**values)
+
+
+def escaped(text: str) -> Html:
+    """A text of ours without markup, whole."""
+    return Html(escape(text))
+
+
+def lines(*parts: str) -> Html:
+    """Sentences below each other; empty ones are left out."""
+    return Html("\n".join(part for part in parts if part))
+
+
+def blocks(*parts: str) -> Html:
+    """Paragraphs with a free line between them; empty ones are left out."""
+    return Html("\n\n".join(part for part in parts if part))
+
+
+def moment(when: datetime) -> Html:
+    """A time that Telegram shows in the reader's own zone; older clients show it in UTC."""
+    return Html(f'<tg-time unix="{int(when.timestamp())}">{utc(when)}</tg-time>')
+
+
+def utc(when: datetime) -> str:
+    """A time for reading, in UTC, to the minute."""
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _choose(template: Template, values: dict[str, Any]) -> str:
+    if isinstance(template, str):
+        return template
+    return template.one if values["count"] == 1 else template.many
+
+
+def _safe(value: Any) -> str:
+    if isinstance(value, Html):
+        return value
+    text = str(value)
+    return escape(text if len(text) <= _VALUE_LENGTH else text[: _VALUE_LENGTH - 1] + "…")

@@ -1,0 +1,260 @@
+"""The words of `vpnbot doctor`: for each finding what is wrong, and how to mend it."""
+
+from typing import NamedTuple
+
+
+class Complaint(NamedTuple):
+    """A line each."""
+
+    wrong: str
+    mend: str
+
+
+# Settings and secrets
+SETTING_WRONG_MEND = "Correct it in .env or in the environment."
+SETTINGS_FINE = "Settings: {admins}; access for {default} by default, {longest} at most."
+ADMIN = "{count} admin"
+ADMINS = "{count} admins"
+TOO_FEW_ADMINS = Complaint(
+    "{setting} asks for more approvals than there are admins: nothing could be approved.",
+    "Name more admins in VPNBOT_ADMIN_IDS, or ask for fewer approvals.",
+)
+NO_ADMINS = Complaint(
+    "VPNBOT_ADMIN_IDS is not set: nobody could approve anything.",
+    "Write the numeric Telegram ids of the admins there, with commas between them.",
+)
+NO_TOKEN = Complaint(
+    "VPNBOT_BOT_TOKEN_FILE is not set: the bot has no token.",
+    "Get a token from @BotFather, put it into a file of mode 600, and name that file there.",
+)
+NO_PASSPHRASE = Complaint(
+    "VPNBOT_CA_PASSPHRASE_FILE is not set: nothing can be signed or revoked.",
+    "Put the CA's passphrase into a file of mode 600, and name that file there.",
+)
+UNREADABLE_MEND = (
+    "{account} must be able to read {path}, with the secret in its first line: "
+    "chown {account} {path}; chmod 600 {path}"
+)
+OPEN_TO_OTHERS = Complaint("Others can read {path}.", "Run: chmod 600 {path}")
+KEPT = "{what}: kept where nobody else reads it."
+ENV_SHUT = Complaint(
+    "{account}, the account that runs the bot, cannot read {path}.",
+    "Run: chown {account} {path}; chmod 600 {path}",
+)
+
+# Telegram and the clock
+UNREACHABLE = Complaint(
+    "Telegram's server {url} cannot be reached ({reason}).",
+    "Check this machine's network, DNS and firewall, and VPNBOT_TELEGRAM_API_URL.",
+)
+TOKEN_REFUSED = Complaint(
+    "Telegram does not know the token.",
+    "Copy it again from @BotFather into the file that VPNBOT_BOT_TOKEN_FILE names.",
+)
+TELEGRAM_SILENT = Complaint(
+    "Telegram gave no proper answer ({reason}).", "Run this again in a minute."
+)
+WEBHOOK = Complaint(
+    "A webhook is set for this token, so messages go elsewhere.",
+    "`vpnbot run` removes it at its start; if it comes back, end the program that sets it.",
+)
+TELEGRAM_FINE = "Telegram: this is @{username}, and no webhook is set."
+CLOCK_WRONG = Complaint(
+    "This machine's clock is {seconds} s off Telegram's.",
+    "Let the clock follow the network: timedatectl set-ntp true",
+)
+CLOCK_FINE = "Clock: it agrees with Telegram's."
+CLOCK_UNKNOWN = "Clock: {url} names no time to compare with."
+
+# The data folder
+FOLDER_MISSING = Complaint(
+    "The data folder {folder} does not exist.",
+    "Run this where .env is, or set VPNBOT_DATA_DIR. A new system begins with: vpnbot init",
+)
+FOLDER_SHUT = Complaint(
+    "The data folder {folder} cannot be looked into ({reason}).",
+    "Run this as the account that runs the bot, or as root.",
+)
+FOLDER_NONE = Complaint("{folder} is no folder.", "Set VPNBOT_DATA_DIR to one.")
+FOLDER_FOREIGN = Complaint(
+    "The data folder {folder} belongs to {owner}, and this runs as {account}.",
+    "Run this as {owner}, or as root.",
+)
+FOLDER_OPEN = Complaint("Others can look into the data folder.", "Run: chmod 700 {folder}")
+FOLDER_STRANGER = Complaint(
+    "{path} belongs to {stranger}, and not to {owner} like the data folder.",
+    "Run as root: chown -R {owner}: {folder}",
+)
+FOLDER_FINE = "Data folder: {folder} belongs to {owner}; {running}."
+RUNNING = "a bot runs on it"
+NOT_RUNNING = "no bot runs on it now"
+
+# The database
+# A restore replaces nothing, so the folder goes first.
+_RESTORE = "stop the bot and run: mv {folder} {folder}.old; vpnbot restore BACKUP"
+DATABASE_MISSING = Complaint(
+    "There is no database {path}.",
+    f"With a backup {_RESTORE}. Only where nobody has a profile yet: vpnbot init",
+)
+DATABASE_SHUT = Complaint(
+    "{account} cannot read and write the database {path}.",
+    "Run as root: chown {account}: {path}; chmod 600 {path}",
+)
+DATABASE_DAMAGED = Complaint(
+    "The database {path} is damaged: {reason}", f"Go back to a backup: {_RESTORE}"
+)
+DATABASE_MEND = f"Go back to a backup: {_RESTORE}"
+DATABASE_FINE = "Database: whole, and of this version."
+FROM_THE_FUTURE = Complaint(
+    "The database has something from {moment}, which is yet to come.",
+    "Check this machine's clock; if it is right now, it was wrong then: look at `vpnbot audit "
+    "show` and wait for that moment.",
+)
+AUDIT_BROKEN = Complaint(
+    "Row {row} of the audit trail does not fit the chain: somebody changed it.",
+    "Find out who can write the data folder, and compare with an earlier `vpnbot audit export`.",
+)
+AUDIT_FINE = "Audit trail: all {rows} rows fit the chain."
+AUDIT_EMPTY = "Audit trail: empty so far."
+
+# The CA
+# Root takes it out, and it has to belong to the account again. Debian has a package 'age'.
+_TAKE_OUT = "age -d BACKUP | tar x -C {folder} {what}; chown -R {owner}: {folder}"
+CA_MEND = "Take it out of a backup, as root: " + _TAKE_OUT.replace("{what}", "ca")
+CA_MISSING = Complaint(
+    "There is no CA in {folder}/ca.",
+    f"{CA_MEND}. Only where nobody has a profile yet: vpnbot ca init",
+)
+CA_ENDS = Complaint(
+    "The CA ends on {moment}, and every certificate with it.",
+    "Set up a new system in a data folder of its own, and move everybody over before that day.",
+)
+CA_FINE = "CA: its key opens, and it is valid until {moment}."
+CA_SEALED = "CA: valid until {moment}; its key was not tried."
+
+# Servers
+NO_SERVER = Complaint(
+    "There is no server yet.",
+    "Run: vpnbot init; or: vpnbot server add NAME --remote HOST:PORT/PROTO --directory DIR",
+)
+SERVER = "Server {server}: {text}"
+SERVER_FINE = "Server {server}: CRL {number}, certificate until {moment}, sessions: {sessions}."
+NOT_DEPLOYED = Complaint(
+    "it has not been deployed: there is no {directory}/server.conf.",
+    "Run: vpnbot server deploy {server}",
+)
+OTHER_ACCOUNT = Complaint(
+    "it was added for the account {wanted}, and the data folder belongs to {owner}.",
+    "Give the data folder to {wanted}: chown -R {wanted}: {folder}; or remove the server and add "
+    "it again.",
+)
+LIVE_FOREIGN = Complaint(
+    "{path} does not belong to {account}, which has to write there.",
+    "Run as root: vpnbot server deploy {server}",
+)
+HOME_FOREIGN = Complaint(
+    "{path} belongs to {owner}, who can so run commands as root.",
+    "Run as root: vpnbot server deploy {server}; then: systemctl restart {unit}",
+)
+FILE_MISSING = Complaint(
+    "there is no {path}.",
+    "Run as root: vpnbot server deploy {server}; then: systemctl restart {unit}",
+)
+FILE_FOREIGN = Complaint(
+    "{path} does not belong to {owner} like the folder: somebody else could change it.",
+    "Find out who changed it; then run as root: vpnbot server deploy {server}; systemctl restart "
+    "{unit}",
+)
+FILE_OPEN = Complaint(
+    "others than {owner} can read or change {path}.",
+    "Run as root: vpnbot server deploy {server}; then: systemctl restart {unit}",
+)
+FILE_OF_ANOTHER_CA = Complaint(
+    "{path} is not the certificate of this CA.",
+    "Find out who changed it; then run as root: vpnbot server deploy {server}; systemctl restart "
+    "{unit}",
+)
+CRL_AHEAD = Complaint(
+    "its CRL has number {found}, and the database has given out {known} at most.",
+    "See that no other bot publishes there; after a restore start the bot, which takes its entries "
+    "over, or run: vpnbot server deploy {server}",
+)
+NOT_LOOKED_THROUGH = Complaint(
+    "the database is from a backup restored at {moment}, and nobody has shut out yet whom it does "
+    "not know.",
+    "Start OpenVPN there, and the bot, which does it by itself; or run: vpnbot server deploy "
+    "{server}",
+)
+CRL_AGED = Complaint(
+    "its CRL is of {moment}; the bot signs a new one every day.",
+    "Start the bot and look at its log; by hand: vpnbot server deploy {server}",
+)
+CERTIFICATE_ENDS = Complaint(
+    "its certificate ends on {moment}.",
+    "Run: vpnbot server deploy {server}; then: systemctl restart {unit}",
+)
+CERTIFICATE_UNREADABLE = Complaint(
+    "its certificate cannot be read.",
+    "Run: vpnbot server deploy {server}; then: systemctl restart {unit}",
+)
+TLS_KEY = Complaint(
+    "{reason}",
+    "Take it out of a backup, as root: " + _TAKE_OUT.replace("{what}", "tls-keys/{server}.sealed"),
+)
+CCD_MISSING = Complaint(
+    "{name} has access, and its address file is missing or differs.",
+    "Run: vpnbot server deploy {server}",
+)
+CCD_STRANGER = Complaint(
+    "{path} belongs to nobody who has access.", "If you did not put it there, run: rm {path}"
+)
+# Of a server with its operator's own configuration.
+ADOPTED_MEND = (
+    "This says what to add, and where: vpnbot server adopt {server} --config {config} "
+    "--remote {remote}"
+)
+# By the code of a finding of the vpn library.
+SERVER_MENDS = {
+    "crl_missing": "Run: vpnbot server deploy {server}",
+    "crl_damaged": "Run: vpnbot server deploy {server}",
+    "crl_foreign": "Run: vpnbot server deploy {server}",
+    "crl_expired": "Run: vpnbot server deploy {server}; then see that the bot runs.",
+    "crl_not_yet_valid": "Set the clock right; then run: vpnbot server deploy {server}",
+    "management_gone": "Start it: systemctl enable {directory}/{unit}; systemctl restart {unit}; "
+    "if it ends again, see why: journalctl -u {unit}",
+    "management_silent": "See that nothing else is connected there, or run: systemctl restart "
+    "{unit}",
+    "management_nonsense": "See that OpenVPN 2.5 or newer listens there; then: systemctl restart "
+    "{unit}",
+    "lock_missing": "Run: vpnbot server deploy {server}; then: systemctl restart {unit}",
+    "restart_pending": "Run: systemctl restart {unit}",
+}
+SERVER_MEND = "Run as root: vpnbot server deploy {server}"
+
+# The operator's own words
+TEMPLATES_MEND = "See docs/templates.md; to go on without it, unset VPNBOT_TEMPLATES."
+TEMPLATES_FINE = "Templates: {profile}; {texts} instructions of your own, {files} files go along."
+OWN_PROFILE = "the profile is yours"
+BUILT_IN_PROFILE = "the profile is the built-in one"
+
+# People
+UNPROVED = Complaint(
+    "The end of {name}'s access ({common_name}) is not proved on {server}. {findings}",
+    "Mend the server; the bot tries again by itself, or run: vpnbot revoke {grant}",
+)
+UNPROVED_UNTRIED = "Nobody has looked yet."
+PROOFS_FINE = "Revocations: every one is proved."
+ADMIN_UNKNOWN = Complaint(
+    "The admin {admin} has not pressed Start, so the bot may not write to them.",
+    "Ask them to open {chat} while the bot runs, and to press Start.",
+)
+ADMIN_SHUT = Complaint(
+    "The admin {admin} has blocked the bot.",
+    "Ask them to open {chat} while the bot runs, and to press Restart.",
+)
+CHAT_UNKNOWN = "the bot's chat"
+ADMINS_FINE = "Admins: the bot can write to each of them."
+
+ALL_WELL = "All is well."
+FOUND_ONE = "1 finding; mend it as said above and run again: vpnbot doctor"
+FOUND = "{count} findings; mend them as said above and run again: vpnbot doctor"

@@ -1,0 +1,79 @@
+"""The words of a receipt: what was proved of the end of somebody's access, server by server.
+
+Without markup: the same words go to a chat and to a terminal.
+"""
+
+from bot.texts.fill import Plural
+
+PROVED = Plural(
+    "Revoked: the access of {name} has ended on every server.",
+    "Revoked: all {count} accesses of {name} have ended on every server.",
+)
+PROVED_OWNER = "Revoked: your earlier profile is dead on every server."
+PROVED_NO_SERVER = "Revoked: there is no server left that could let {name} in."
+UNPROVED = Plural(
+    "Not proved yet: {name} may still get in.",
+    "Not proved yet: {name} may still get in with one of {count} accesses.",
+)
+UNPROVED_OWNER = "Not proved yet: your earlier profile may still work for a while."
+WHY = {
+    "ended": "Its time was over.",
+    "revoked": "An admin said so.",
+    "by_owner": "Its owner gave it up.",
+    "removed": "Its owner was taken off the allowlist.",
+    "replaced": "A new profile takes its place.",
+    "lost": "Nobody knows whether the profile arrived.",
+    "undeliverable": "The profile could not be delivered.",
+    "earlier": "It was over before the CA was taken over.",
+}
+GRANT = "{common_name}, serial {serial}"
+AND_MORE = Plural("… and {count} more", "… and {count} more")
+SERVER_PROVED = "{server}: proved"
+PROVED_CRL = "✓ CRL {number} is in force, and OpenVPN can read it"
+PROVED_CCD = Plural("✓ the address file is gone", "✓ the {count} address files are gone")
+PROVED_LATE = "✓ nobody is left in the middle of connecting"
+PROVED_CUT = Plural("✓ {count} session was cut", "✓ {count} sessions were cut")
+PROVED_LOOK = "✓ a look afterwards found nobody"
+SERVER_UNPROVED = "{server}: not proved"
+FOUND = "✗ {finding}"
+SERVER_NOT_TRIED = "{server}: not looked at yet."
+TOOK = "From the order to the proof it took {seconds}."
+RETRYING = "I keep trying and tell you as soon as it is proved."
+RETRYING_TERMINAL = (
+    "The bot keeps trying while it runs; this command can be repeated. "
+    "`vpnbot grant list` shows what is open."
+)
+MILLISECONDS = "{count} ms"
+SECONDS = "{count} s"
+MINUTES = "{count} min"
+
+FINDINGS: dict[str, str] = {
+    "ccd_present": "The address file is there again.",
+    "ccd_not_removed": "The address file could not be removed.",
+    "crl_missing": "There is no CRL file; OpenVPN goes on with the one that it read last.",
+    "crl_unreadable": "The account that OpenVPN runs as cannot read the CRL.",
+    "crl_damaged": "The CRL on the server is damaged.",
+    "crl_foreign": "The CRL on the server is not of our CA, so OpenVPN ignores it.",
+    "crl_expired": "The CRL on the server has expired.",
+    "crl_not_yet_valid": "The CRL on the server is not valid yet: is a clock wrong?",
+    "crl_old": "The CRL on the server does not list this access.",
+    "crl_newer": "A CRL with a higher number lies on the server: does another bot publish there?",
+    "crl_not_written": "The CRL could not be written.",
+    "session_live": "A session is still connected.",
+    "management_gone": "OpenVPN cannot be asked: nobody answers at its management socket.",
+    "management_silent": "OpenVPN cannot be asked: its management socket is busy or hangs.",
+    "management_nonsense": "OpenVPN cannot be asked: its management socket answers nonsense.",
+    "lock_missing": "The server’s configuration lacks one of the two locks.",
+    "restart_pending": "The server still runs with an older configuration; restart it.",
+    "host_error": "A file on the server could not be read or written.",
+    "no_management": "OpenVPN cannot be asked: its configuration has no management interface.",
+    "management_exposed": "OpenVPN is not asked: other machines could answer at its management "
+    "interface.",
+    "crl_not_used": "The server’s configuration names no CRL, so OpenVPN lets revoked "
+    "certificates in.",
+    "second_look_due": "Somebody may be in the middle of connecting; the bot looks again when "
+    "that is over.",
+    "configuration_changed": "The server’s configuration has changed since it was adopted.",
+    "broken_off": "The attempt broke off; the log has the cause.",
+}
+UNKNOWN_FINDING = "Something unexpected was found ({code})."

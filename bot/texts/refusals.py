@@ -1,0 +1,132 @@
+"""What a person reads when a rule says no: what is wrong, and what to do next."""
+
+from bot.access.refusals import Refusal, Refused
+from bot.texts import chat
+from bot.texts.fill import Html, fill, plain
+
+IN_CHAT: dict[Refusal, str] = {
+    Refusal.NOT_ALLOWED: (
+        "You are not on the list of this bot. /start shows your Telegram id; send it to your admin."
+    ),
+    Refusal.ADMINS_ONLY: "Only admins can do this. /help shows what I can do for you.",
+    Refusal.UNKNOWN_DURATION: (
+        "“{duration}” is no duration that I know. Write a number with m, h, d or w: "
+        "30m, 8h, 7d, 2w."
+    ),
+    Refusal.DURATION_TOO_LONG: (
+        "{duration} is more than the {limit} that this bot may give. Ask for less."
+    ),
+    Refusal.NO_SERVER: "There is no VPN server yet. Please tell your admin.",
+    Refusal.UNKNOWN_SERVER: "There is no server “{server}” any more. Nothing was changed.",
+    Refusal.ALREADY_OPEN: (
+        "You have asked for {server} already, and request {request} waits for an admin. "
+        "/myvpn shows it."
+    ),
+    Refusal.UNKNOWN_REQUEST: "There is no request {request}. /pending shows the open ones.",
+    Refusal.ALREADY_DECIDED: "Too late: this request is already {state}.",
+    Refusal.NOT_YOURS: "This is not yours, so nothing was changed.",
+    Refusal.OWN_REQUEST: "This is your own request: another admin has to decide on it.",
+    Refusal.NOT_OFFERED: "This duration was not offered. Tap one of the buttons on the card.",
+    Refusal.CARD_CHANGED: (
+        "This request has changed since this card was sent. Here is how it looks now; "
+        "please decide on that."
+    ),
+    Refusal.AGREED_ALREADY: ("You have approved this request already. It waits for another admin."),
+    Refusal.SAME_PERSON: (
+        "These two accounts cannot be linked: one of them is linked to another account already, "
+        "or they are the same."
+    ),
+    Refusal.NOT_ALLOWED_YET: (
+        "{name} is not on the allowlist. Put them on it first with /allow, or revoke the old "
+        "certificate."
+    ),
+    Refusal.NOTHING_TO_LINK: (
+        "There is no live certificate “{name}” from before the takeover that could be linked to "
+        "them. Nothing was changed."
+    ),
+    Refusal.REQUESTER_REMOVED: (
+        "This person is not on the allowlist any more, so nothing was approved."
+    ),
+    Refusal.NETWORK_FULL: (
+        "There is no free address on {server}. Revoke somebody’s access there, or give the server "
+        "a larger network; the request still waits."
+    ),
+    Refusal.UNKNOWN_GRANT: "There is no access {grant}. /grants shows what there is.",
+    Refusal.GRANT_OVER: "This access has ended already. Nothing was changed.",
+    Refusal.GRANT_BUSY: "This profile is being sent right now. Try again when you have it.",
+    Refusal.NOTHING_LIVE: "{name} has no live access, so there is nothing to revoke.",
+    Refusal.UNKNOWN_PERSON: "I know nobody called “{who}”. /users shows the allowlist.",
+    Refusal.NO_BUTTON: "This button is none of mine, so nothing was changed.",
+    Refusal.BAD_ID: (
+        "“{id}” is no Telegram id. It is a number; the person sees it when they send me /start."
+    ),
+    Refusal.BAD_NAME: "Please add the person’s name after the id.",
+}
+# Where the terminal has another next step than the chat.
+_IN_TERMINAL: dict[Refusal, str] = IN_CHAT | {
+    Refusal.NOT_ALLOWED: (
+        "This person is not on the allowlist; run: vpnbot user allow ID --name NAME"
+    ),
+    Refusal.NO_SERVER: "There is no server yet; run: vpnbot server add",
+    Refusal.UNKNOWN_SERVER: "There is no server “{server}”; see: vpnbot server list",
+    Refusal.ALREADY_OPEN: (
+        "Request {request} for {server} is open already; approve or deny it first."
+    ),
+    Refusal.UNKNOWN_REQUEST: "There is no request {request}; see: vpnbot request list",
+    Refusal.NOT_OFFERED: "This duration cannot be approved: it is not what was asked for.",
+    Refusal.NETWORK_FULL: (
+        "There is no free address on {server}; revoke somebody's access there, or add a server "
+        "with a larger network."
+    ),
+    Refusal.UNKNOWN_GRANT: "There is no grant {grant}; see: vpnbot grant list",
+    Refusal.UNKNOWN_PERSON: (
+        "Nobody and nothing fits “{who}”; see: vpnbot user list, vpnbot grant list"
+    ),
+    Refusal.NOT_ALLOWED_YET: (
+        "{name} is not on the allowlist; run: vpnbot user allow ID --name NAME"
+    ),
+    Refusal.NOTHING_TO_LINK: (
+        "There is no live imported certificate “{name}” to link to them; see: vpnbot grant list"
+    ),
+    Refusal.BAD_ID: "“{id}” is no Telegram id: it is a number that the person sees after /start.",
+    Refusal.BAD_NAME: "The name is empty; give one with --name.",
+}
+DECIDED = {
+    "approved": "approved by {admin}",
+    "denied": "denied by {admin}",
+    "cancelled": "cancelled by {admin}",
+    "expired": "over: nobody decided in time",
+    "choosing": "waiting for its owner to choose a server",
+    "pending": "pending",
+}
+
+
+def in_chat(refused: Refused) -> Html:
+    return fill(IN_CHAT[refused.code], **_shown(refused))
+
+
+def in_toast(refused: Refused) -> str:
+    """For the answer to a tap, which is plain text."""
+    return plain(IN_CHAT[refused.code], **_shown(refused))
+
+
+def in_terminal(refused: Refused) -> str:
+    return plain(_IN_TERMINAL[refused.code], **_shown(refused))
+
+
+def duration_text(seconds: int) -> str:
+    """For example `7 days`."""
+    count, template = chat.duration_unit(seconds)
+    return plain(template, count=count)
+
+
+def _shown(refused: Refused) -> dict[str, object]:
+    values = dict(refused.values)
+    if refused.code is Refusal.DURATION_TOO_LONG:
+        return {
+            "duration": duration_text(values["seconds"]),
+            "limit": duration_text(values["limit"]),
+        }
+    if refused.code is Refusal.ALREADY_DECIDED:
+        return {"state": plain(DECIDED[values["state"]], admin=values["admin"])}
+    return values
