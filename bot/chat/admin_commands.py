@@ -1,0 +1,149 @@
+"""Commands for admins. Each asks the one place for permission before it looks at anything."""
+
+from bot.access import audit, messages, people, revocation
+from bot.access.matching import Fits
+from bot.access.permission import Act, require
+from bot.access.refusals import Refusal, Refused
+from bot.chat import buttons, views
+from bot.chat.buttons import Button, Style, Tap
+from bot.chat.scene import SILENT, Reply, Scene, say
+from bot.chat.views import View
+from bot.texts import chat as words
+from bot.texts.fill import Html, fill
+from storage.records import Grant, OutboxKind, Person
+
+
+async def pending(scene: Scene, _rest: str) -> Reply:
+    """/pending: a fresh card for each request."""
+    require(scene.actor, Act.LOOK)
+    waiting = await scene.tx.requests.pending()
+    if not waiting:
+        return say(words.PENDING_NONE)
+    await scene.tx.outbox.add(
+        scene.chat,
+        OutboxKind.REPLY,
+        {"text": fill(words.PENDING_COUNT, count=len(waiting)), "keyboard": []},
+        now=scene.ctx.now,
+    )
+    for request in waiting[: views.SHOWN]:
+        await messages.card(scene.tx, scene.ctx, scene.user_id, request.id)
+    return SILENT
+
+
+async def grants(scene: Scene, _rest: str) -> Reply:
+    """/grants: live ones, and ended ones that are not proved."""
+    require(scene.actor, Act.LOOK)
+    found = await scene.tx.grants.not_over()
+    return Reply(
+        views.grants_listing(found, await scene.tx.people.all(), await scene.tx.proofs.unproved())
+    )
+
+
+async def users(scene: Scene, _rest: str) -> Reply:
+    """/users."""
+    require(scene.actor, Act.LOOK)
+    allowed = [person for person in await scene.tx.people.all() if person.allowed]
+    unlinked = {grant.common_name for grant in await scene.tx.grants.unlinked()}
+    return Reply(views.users_listing(allowed, unlinked=len(unlinked)))
+
+
+async def servers(scene: Scene, _rest: str) -> Reply:
+    """/servers: asked when the answer is sent, since a server may take its time."""
+    require(scene.actor, Act.LOOK)
+    await scene.tx.outbox.add(scene.chat, OutboxKind.SERVERS, {}, now=scene.ctx.now)
+    return SILENT
+
+
+async def audit_head(scene: Scene, _rest: str) -> Reply:
+    """/audit: what a later check of the trail is held against."""
+    require(scene.actor, Act.LOOK)
+    last = await scene.tx.audit.last()
+    if last is None:
+        return say(words.AUDIT_NONE)
+    head = audit.head_text(last.seq, last.digest)
+    return say(fill(words.AUDIT_HEAD, count=last.seq, head=head))
+
+
+async def allow(scene: Scene, rest: str) -> Reply:
+    """/allow ID NAME."""
+    require(scene.actor, Act.MANAGE_PEOPLE)
+    parts = rest.split(maxsplit=1)
+    if not parts:
+        return say(words.USAGE_ALLOW)
+    user_id = people.parse_user_id(parts[0])
+    name = parts[1] if len(parts) > 1 else ""
+    done = await people.allow(scene.tx, scene.ctx, scene.actor, user_id, name)
+    return say(fill(words.ALLOWED if done.is_new else words.RENAMED, name=done.person.name))
+
+
+async def remove(scene: Scene, rest: str) -> Reply:
+    """/remove WHO."""
+    require(scene.actor, Act.MANAGE_PEOPLE)
+    if not rest:
+        return say(words.USAGE_REMOVE)
+    fits = await revocation.fits(scene.tx, scene.actor, rest)
+    candidates = [person for person in (*fits.people, *fits.near) if person.allowed]
+    if len(fits.people) == 1 and candidates[:1] == list(fits.people):
+        return await remove_now(scene, fits.people[0])
+    if not candidates:
+        raise Refused(Refusal.UNKNOWN_PERSON, who=rest)
+    return Reply(_whom_to_remove(fits, candidates))
+
+
+async def remove_now(scene: Scene, person: Person) -> Reply:
+    """Takes somebody off the list; the answer is the receipt, if there is anything to prove."""
+    ended = await people.remove(scene.tx, scene.ctx, scene.actor, person.id)
+    if not ended:
+        return say(fill(words.REMOVED, name=person.name))
+    await revocation.ask_receipt(scene.tx, scene.ctx, scene.chat, ended)
+    return SILENT
+
+
+async def revoke(scene: Scene, rest: str) -> Reply:
+    """/revoke [WHO]: at once where exactly one person or grant fits, else a list to tap."""
+    require(scene.actor, Act.REVOKE)
+    if not rest:
+        return await _revoke_whom(scene)
+    fits = await revocation.fits(scene.tx, scene.actor, rest)
+    if fits.exactly_one:
+        return await _revoke_it(scene, fits)
+    if fits.people or fits.grants:
+        return Reply(views.whom(words.CHOOSE_AMONG, fits.people, fits.grants))
+    if fits.near:
+        return Reply(views.whom(words.CHOOSE_NEAR, fits.near, ()))
+    raise Refused(Refusal.UNKNOWN_PERSON, who=rest)
+
+
+async def _revoke_it(scene: Scene, fits: Fits) -> Reply:
+    if fits.people:
+        ended = await revocation.revoke_person(scene.tx, scene.ctx, scene.actor, fits.people[0].id)
+    else:
+        ended = await revocation.revoke_grant(scene.tx, scene.ctx, scene.actor, fits.grants[0].id)
+    await revocation.ask_receipt(scene.tx, scene.ctx, scene.chat, ended)
+    return SILENT
+
+
+async def _revoke_whom(scene: Scene) -> Reply:
+    live: list[Grant] = [
+        grant for grant in await scene.tx.grants.not_over() if grant.revoked_at is None
+    ]
+    if not live:
+        return say(words.NOBODY_TO_REVOKE)
+    holders = {grant.user_id for grant in live}
+    found = [person for person in await scene.tx.people.all() if person.id in holders]
+    nobodys = [grant for grant in live if grant.user_id is None and not grant.for_server]
+    return Reply(views.whom(words.CHOOSE_REVOKE, found, nobodys))
+
+
+def _whom_to_remove(fits: Fits, candidates: list[Person]) -> View:
+    rows = tuple(
+        (
+            Button(
+                words.BUTTON_REMOVE_PERSON.format(name=person.name),
+                buttons.about(Tap.REMOVE, person.id),
+                Style.BAD,
+            ),
+        )
+        for person in candidates[: views.BUTTONS_SHOWN]
+    )
+    return View(Html(words.CHOOSE_AMONG if fits.people else words.CHOOSE_NEAR), rows)

@@ -1,0 +1,144 @@
+"""Buttons and what stands behind them: short codes, with all state in the database.
+
+Telegram allows 64 bytes (Bot API, InlineKeyboardButton.callback_data). The data comes back from
+the client, so it is parsed like anything else that a stranger sends, and it permits nothing.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from storage.records import GrantId, Payload, RequestId, ServerName, UserId
+
+
+class Tap(StrEnum):
+    APPROVE = "ap"
+    DENY = "dn"
+    CANCEL = "cx"
+    SERVER = "sv"
+    RENEW = "np"
+    RENEW_YES = "npy"
+    GIVE_UP = "gu"
+    GIVE_UP_YES = "guy"
+    REVOKE_GRANT = "rg"
+    REVOKE_GRANT_YES = "rgy"
+    REVOKE_PERSON = "rp"
+    REVOKE_PERSON_YES = "rpy"
+    REMOVE = "rm"
+    REMOVE_YES = "rmy"
+    OLD = "oc"
+    OLD_NAME = "on"
+    OLD_PEOPLE = "op"
+    LINK = "lk"
+    HOW_TO = "hw"
+    KEEP = "no"
+
+
+class Style(StrEnum):
+    """Colours of the Bot API; a client that does not know them shows a plain button."""
+
+    GOOD = "success"
+    BAD = "danger"
+    MAIN = "primary"
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    text: str
+    data: str
+    style: Style | None = None
+
+
+Keyboard = tuple[tuple[Button, ...], ...]
+
+_APPROVE = re.compile(r"ap:([0-9]{1,15}):([0-9]{1,9}):([0-9a-f]{8})", re.ASCII)
+_REQUEST = re.compile(r"(dn|cx|sv):([0-9]{1,15})(?::([a-z0-9-]{1,32}))?", re.ASCII)
+_GRANT = re.compile(r"(npy?|guy?|rgy?|on|op):(g-[a-z0-9]{1,30})", re.ASCII)
+_LINK = re.compile(r"lk:(g-[a-z0-9]{1,30}):([0-9]{1,16})", re.ASCII)
+_HOW_TO = re.compile(r"hw:(g-[a-z0-9]{1,30}):([a-z0-9][a-z0-9-]{0,19})", re.ASCII)
+_PERSON = re.compile(r"(rpy?|rmy?):([0-9]{1,16})", re.ASCII)
+
+
+_NO_REQUEST = RequestId(0)
+_NO_GRANT = GrantId("")
+_NOBODY = UserId(0)
+_NO_SERVER = ServerName("")
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """What a tap means, if it means anything."""
+
+    tap: Tap
+    request: RequestId = _NO_REQUEST
+    grant: GrantId = _NO_GRANT
+    person: UserId = _NOBODY
+    duration: int | None = None
+    # Of the card that was tapped, see `bot.access.approvals.card_digest`.
+    digest: str = ""
+    server: ServerName = _NO_SERVER
+    # Of instructions, see `bot.handover.handover`.
+    topic: str = ""
+
+
+def parse(data: str) -> Meant | None:
+    """None for data that no button of ours carries."""
+    if data in (Tap.KEEP, Tap.OLD):
+        return Meant(Tap(data))
+    if found := _APPROVE.fullmatch(data):
+        request, duration, digest = found.groups()
+        return Meant(Tap.APPROVE, RequestId(int(request)), duration=int(duration), digest=digest)
+    if found := _REQUEST.fullmatch(data):
+        return _about_request(Tap(found[1]), RequestId(int(found[2])), found[3])
+    return _about_access(data)
+
+
+def approve(request: RequestId, duration: int, digest: str) -> str:
+    return f"{Tap.APPROVE}:{request}:{duration}:{digest}"
+
+
+def server(request: RequestId, name: ServerName) -> str:
+    return f"{Tap.SERVER}:{request}:{name}"
+
+
+def link(grant: GrantId, person: UserId) -> str:
+    return f"{Tap.LINK}:{grant}:{person}"
+
+
+def how_to(grant: GrantId, topic: str) -> str:
+    return f"{Tap.HOW_TO}:{grant}:{topic}"
+
+
+def about(tap: Tap, subject: RequestId | GrantId | UserId) -> str:
+    """The data of any other button."""
+    return f"{tap}:{subject}"
+
+
+def to_payload(keyboard: Keyboard) -> list[list[Payload]]:
+    """For storing a keyboard with a message that waits to be sent."""
+    return [[{"text": b.text, "data": b.data, "style": b.style} for b in row] for row in keyboard]
+
+
+def from_payload(rows: list[list[Payload]]) -> Keyboard:
+    return tuple(
+        tuple(Button(b["text"], b["data"], Style(b["style"]) if b["style"] else None) for b in row)
+        for row in rows
+    )
+
+
+def _about_access(data: str) -> Meant | None:
+    if found := _GRANT.fullmatch(data):
+        return Meant(Tap(found[1]), grant=GrantId(found[2]))
+    if found := _LINK.fullmatch(data):
+        return Meant(Tap.LINK, grant=GrantId(found[1]), person=UserId(int(found[2])))
+    if found := _HOW_TO.fullmatch(data):
+        return Meant(Tap.HOW_TO, grant=GrantId(found[1]), topic=found[2])
+    if found := _PERSON.fullmatch(data):
+        return Meant(Tap(found[1]), person=UserId(int(found[2])))
+    return None
+
+
+def _about_request(tap: Tap, request: RequestId, argument: str | None) -> Meant | None:
+    if tap is Tap.SERVER:
+        return None if argument is None else Meant(tap, request, server=ServerName(argument))
+    return None if argument is not None else Meant(tap, request)

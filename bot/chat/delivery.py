@@ -1,0 +1,215 @@
+"""Delivers profiles, each exactly once, with a key that exists only here and only now.
+
+(1) The row of the outbox is claimed (by `sender`). (2) `profiles` makes the profile of a reserved
+grant and marks the grant as issued. (3) It is sent: where Telegram says 'later' or cannot be
+reached, the key waits in memory. (4) The grant is active, in one commit with the row.
+
+Whoever is killed between (2) and (4) leaves a row that says 'sending' and a grant that says
+'issued': nobody knows whether the profile arrived, so that serial is revoked and a fresh profile
+goes out. Before (2) nothing has left this process, and the same grant is simply made again.
+
+The operator's extra files follow as rows of their own, written in the commit of (4): the profile
+has arrived then, and whatever becomes of them, it stays. Like texts, one may come twice after a
+kill. In an archive they are part of what is sent at (3).
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from telegram import Bot, InlineKeyboardMarkup
+from telegram.constants import ParseMode
+from telegram.error import TelegramError
+
+from bot.access import grants, messages
+from bot.access.context import Context
+from bot.access.messages import DeliverNote
+from bot.access.permission import THE_BOT
+from bot.chat import views
+from bot.chat.client import markup
+from bot.chat.outcomes import Outcome, failure_of
+from bot.core import Core
+from bot.errors import VpnbotError
+from bot.profiles import Profile, ProfileMaker
+from bot.texts import chat as words
+from bot.texts.fill import Html, blocks, fill, moment
+from pki.errors import PkiError
+from storage.errors import is_passing
+from storage.records import ChatId, Grant, GrantState, OutboxItem
+from storage.transaction import Transaction
+from vpn.errors import VpnError
+
+log = logging.getLogger(__name__)
+
+_FIRST_RETRY_S = 1.0
+_LONGEST_RETRY_S = 30.0
+_STORE_RETRY_S = 2.0
+_SERVER_RETRY_S = 5.0
+_LONGEST_SERVER_RETRY_S = 300.0
+
+
+class Delivery:
+    def __init__(
+        self,
+        bot: Bot,
+        core: Core,
+        maker: ProfileMaker,
+        *,
+        archives: bool,
+    ) -> None:
+        self._bot = bot
+        self._core = core
+        self._database = core.database
+        self._maker = maker
+        self._archives = archives
+        self._clock = core.clock
+
+    async def deliver(self, item: OutboxItem) -> None:
+        """Handles a claimed row."""
+        grant = await self._grant(item)
+        if grant is None or grant.state is not GrantState.RESERVED:
+            await self.settle(item)
+            return
+        try:
+            profile = await self._maker.make(grant, archive=self._archives)  # (2)
+        except (VpnError, PkiError, VpnbotError):
+            log.exception("The profile of %s cannot be made yet", grant.id)
+            await self._delay(item, grant)
+            return
+        if profile is None:
+            await self._close(item)
+            return
+        outcome = await self._hand_over(item, grant, profile)
+        await self._note(item, grant, outcome, profile.extra_files)
+
+    async def settle(self, item: OutboxItem) -> None:
+        """Decides on a profile that somebody was sending who is not there any more."""
+        grant = await self._grant(item)
+        if grant is not None and grant.state is GrantState.ISSUED:
+            await self._settle(item, grant, Outcome.UNKNOWN)
+        elif grant is not None and grant.state is GrantState.RESERVED:
+            async with self._database.writing() as tx:
+                await tx.outbox.requeue(item.id, self._clock(), attempts=item.attempts)
+        else:
+            await self._close(item)
+
+    async def _hand_over(self, item: OutboxItem, grant: Grant, profile: Profile) -> Outcome | None:
+        """Sends until Telegram has said yes or no, or nobody can tell. None: it arrived."""
+        caption = _caption(grant, DeliverNote(item.payload["note"]), profile)
+        keyboard = markup(views.how_to(grant, profile.topics))
+        wait = _FIRST_RETRY_S
+        while True:
+            if not await self._still_issued(grant):
+                return Outcome.REFUSED
+            try:
+                await self._send(item.chat_id, profile, caption, keyboard)  # (3)
+            except TelegramError as error:
+                failure = failure_of(error)
+            except Exception:
+                log.exception("Sending the profile of %s broke off", grant.id)
+                return Outcome.UNKNOWN
+            else:
+                return None
+            log.warning("The profile of %s was not sent: %s", grant.id, failure.reason)
+            if failure.outcome not in (Outcome.FLOOD, Outcome.NOT_DONE):
+                return failure.outcome
+            await asyncio.sleep(failure.wait_s or wait)
+            wait = min(wait * 2, _LONGEST_RETRY_S)
+
+    async def _send(
+        self,
+        chat_id: ChatId,
+        profile: Profile,
+        caption: str,
+        keyboard: InlineKeyboardMarkup | None,
+    ) -> None:
+        # Not protected: a protected file cannot be saved, so no VPN app could import it.
+        await self._bot.send_document(
+            chat_id,
+            document=profile.content,
+            filename=profile.file_name,
+            caption=caption,
+            parse_mode=ParseMode.HTML,
+            reply_markup=keyboard,
+            disable_content_type_detection=True,
+        )
+
+    async def _note(
+        self, item: OutboxItem, grant: Grant, outcome: Outcome | None, extra_files: Sequence[str]
+    ) -> None:
+        """What came of it is known here only, so it is kept until it can be written down."""
+        told = False
+        while True:
+            try:
+                await self._settle(item, grant, outcome, extra_files)
+            except Exception as error:
+                if not is_passing(error):
+                    raise
+                if not told:
+                    log.warning("What came of %s cannot be stored yet", grant.id)
+                told = True
+                await asyncio.sleep(_STORE_RETRY_S)
+            else:
+                return
+
+    async def _settle(
+        self,
+        item: OutboxItem,
+        grant: Grant,
+        outcome: Outcome | None,
+        extra_files: Sequence[str] = (),
+    ) -> None:
+        round_ = int(item.payload["round"])
+        async with self._database.writing() as tx:
+            ctx = self._core.context()
+            match outcome:
+                case None:
+                    if await grants.delivered(tx, ctx, THE_BOT, grant):  # (4)
+                        for name in extra_files:
+                            await messages.extra_file(tx, ctx, grant.owner, name)
+                case Outcome.CLOSED | Outcome.REFUSED:
+                    await _undeliverable(tx, ctx, grant, closed=outcome is Outcome.CLOSED)
+                case _:
+                    wait = min(_SERVER_RETRY_S * 2**round_, _LONGEST_SERVER_RETRY_S)
+                    await grants.replace_lost(
+                        tx, ctx, grant, round_=round_ + 1, wait_s=wait if round_ else 0.0
+                    )
+            await tx.outbox.finish(item.id)
+
+    async def _delay(self, item: OutboxItem, grant: Grant) -> None:
+        """Nothing has left this process: the same grant is tried again later."""
+        wait = min(_SERVER_RETRY_S * 2 ** min(item.attempts, 10), _LONGEST_SERVER_RETRY_S)
+        async with self._database.writing() as tx:
+            ctx = self._core.context()
+            if item.attempts == 0:
+                await grants.delayed(tx, ctx, grant)
+            await tx.outbox.requeue(item.id, ctx.after(wait), attempts=item.attempts + 1)
+
+    async def _grant(self, item: OutboxItem) -> Grant | None:
+        async with self._database.reading() as tx:
+            return await tx.grants.get(item.payload["grant"])
+
+    async def _still_issued(self, grant: Grant) -> bool:
+        async with self._database.reading() as tx:
+            now = await tx.grants.get(grant.id)
+        return now is not None and now.state is GrantState.ISSUED
+
+    async def _close(self, item: OutboxItem) -> None:
+        async with self._database.writing() as tx:
+            await tx.outbox.finish(item.id)
+
+
+async def _undeliverable(tx: Transaction, ctx: Context, grant: Grant, *, closed: bool) -> None:
+    if closed:
+        await tx.people.set_reachable(grant.owner, reachable=False)
+    await grants.undeliverable(tx, ctx, grant)
+
+
+def _caption(grant: Grant, note: DeliverNote, profile: Profile) -> Html:
+    use = words.CAPTION_USE_ARCHIVE if profile.is_archive else words.CAPTION_USE
+    return blocks(
+        fill(words.CAPTIONS[note], server=grant.server),
+        fill(use, until=moment(grant.not_after)),
+        words.CAPTION_HOW_TO if profile.topics else "",
+        words.CAPTION_LATER,
+    )

@@ -1,0 +1,124 @@
+"""Reads an update: who says what, and whether it may count at all."""
+
+from dataclasses import dataclass
+
+from telegram import Chat, Message, Update, User
+
+from bot.access.names import NAME_LENGTH, clean
+from storage.records import UserId
+
+# Messages that act are typed into the private chat by a person, just now.
+ALLOWED_UPDATES = ["message", "callback_query", "my_chat_member"]
+_TEXT_LENGTH = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    user_id: UserId
+    name: str
+    username: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A new message in the private chat; `command` is empty where it is none."""
+
+    sender: Sender
+    command: str
+    rest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """Words of somebody else, passed on: they never act."""
+
+    sender: Sender
+
+
+@dataclass(frozen=True, slots=True)
+class Tapped:
+    """A tap on a button. The data comes from the client: it may be forged."""
+
+    sender: Sender
+    query_id: str
+    data: str
+    message_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class InGroup:
+    """A command in a group, which is answered with a link to the private chat."""
+
+    chat_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """A person started or blocked the bot."""
+
+    user_id: UserId
+    reachable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """An update that changes nothing: edited, anonymous, from a channel, from a bot."""
+
+
+Incoming = Typed | Forwarded | Tapped | InGroup | Blocked | Nothing
+
+
+def read_update(update: Update) -> Incoming:
+    """Only what is new, private, and from a person counts."""
+    if update.message is not None:
+        return _message(update.message)
+    if update.callback_query is not None:
+        return _tap(update)
+    change = update.my_chat_member
+    if change is not None and change.chat.type == Chat.PRIVATE:
+        return Blocked(UserId(change.chat.id), change.new_chat_member.status == "member")
+    return Nothing()
+
+
+def chat_of(update: Update) -> int:
+    """The chat whose order an update belongs to; 0 where it has none."""
+    if update.callback_query is not None:
+        return update.callback_query.from_user.id
+    return update.effective_chat.id if update.effective_chat else 0
+
+
+def _message(message: Message) -> Incoming:
+    text = (message.text or "")[:_TEXT_LENGTH]
+    user = message.from_user
+    if user is None or user.is_bot or message.sender_chat is not None:
+        return Nothing()
+    if message.chat.type != Chat.PRIVATE:
+        return InGroup(message.chat.id) if text.startswith("/") else Nothing()
+    if message.forward_origin is not None or message.via_bot is not None:
+        return Forwarded(_sender(user))
+    return _typed(_sender(user), text)
+
+
+def _typed(sender: Sender, text: str) -> Typed:
+    if not text.lstrip().startswith("/"):
+        return Typed(sender, "", text)
+    # Split at any white space: "/allow\n123 Anna" is a command, too.
+    words = text.split(maxsplit=1)
+    command = words[0][1:].partition("@")[0].lower()
+    return Typed(sender, command or "?", words[1].strip() if len(words) > 1 else "")
+
+
+def _tap(update: Update) -> Incoming:
+    query = update.callback_query
+    assert query is not None
+    message = query.message
+    if query.from_user.is_bot or query.data is None:
+        return Nothing()
+    if message is not None and message.chat.type != Chat.PRIVATE:
+        return Nothing()
+    message_id = message.message_id if message is not None else None
+    return Tapped(_sender(query.from_user), query.id, query.data, message_id)
+
+
+def _sender(user: User) -> Sender:
+    return Sender(UserId(user.id), clean(user.full_name or "", NAME_LENGTH), user.username)

@@ -1,0 +1,252 @@
+"""Sends the messages of the outbox, rendered from what is true at the moment of sending."""
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+
+from telegram import Bot, BotCommand, BotCommandScopeChat, LinkPreviewOptions
+from telegram.constants import ParseMode
+from telegram.error import BadRequest, TelegramError
+
+from bot.access import messages, people, requests
+from bot.access.messages import Notice, private_chat
+from bot.chat import buttons, views
+from bot.chat.client import markup
+from bot.chat.outcomes import Outcome, failure_of
+from bot.chat.views import View
+from bot.core import Core
+from bot.enforcement import Enforcer
+from bot.fleet import Fleet
+from bot.handover.fields import fields_of
+from bot.handover.handover import Handover
+from bot.receipts import Receipt, load_receipt
+from bot.texts import chat as words
+from bot.texts import receipts as receipt_words
+from bot.texts.fill import Html, blocks, escaped, fill, moment
+from storage.records import (
+    ChatId,
+    EndReason,
+    GrantId,
+    OutboxItem,
+    OutboxKind,
+    Payload,
+    PostedMessage,
+    Request,
+    RequestId,
+    UserId,
+)
+
+log = logging.getLogger(__name__)
+
+_NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+# A receipt that is not proved is looked at again when a proof arrives, and at least this often.
+_FOLLOW_UP = timedelta(minutes=5)
+# An upload whose outcome is unknown may have arrived each time.
+_DOUBTS = 2
+_UNCHANGED = "message is not modified"
+
+
+class Posts:
+    def __init__(
+        self,
+        bot: Bot,
+        core: Core,
+        fleet: Fleet,
+        enforcer: Enforcer,
+        handover: Handover,
+    ) -> None:
+        self._bot = bot
+        self._core = core
+        self._database = core.database
+        self._fleet = fleet
+        self._enforcer = enforcer
+        self._handover = handover
+        self._clock = core.clock
+
+    async def reply(self, item: OutboxItem) -> None:
+        """A text that a handler has written."""
+        view = View(Html(item.payload["text"]), buttons.from_payload(item.payload["keyboard"]))
+        message_id = item.payload.get("edit")
+        if message_id is None or not await self._edit(item.chat_id, message_id, view):
+            await self._send(item.chat_id, view)
+        await self._finish(item)
+
+    async def notice(self, item: OutboxItem) -> None:
+        """A text by its name."""
+        await self._send(item.chat_id, View(_notice(item.payload)))
+        await self._finish(item)
+
+    async def card(self, item: OutboxItem) -> None:
+        """A request, for an admin; the message is remembered, to be edited on the decision."""
+        request, view = await self._request(item, OutboxKind.CARD)
+        await self._posted(item, request, await self._send(item.chat_id, view))
+
+    async def asked(self, item: OutboxItem) -> None:
+        """A request, for its requester; remembered, too."""
+        request, view = await self._request(item, OutboxKind.ASKED)
+        message_id = item.payload.get("edit")
+        if message_id is None or not await self._edit(item.chat_id, message_id, view):
+            message_id = await self._send(item.chat_id, view)
+        await self._posted(item, request, message_id)
+
+    async def edit_card(self, item: OutboxItem) -> None:
+        """Brings a posted message up to date; where a card is gone, a new one says it.
+
+        The requester gets the decision by another message anyway.
+        """
+        kind = OutboxKind(item.payload["kind"])
+        _, view = await self._request(item, kind)
+        edited = await self._edit(item.chat_id, item.payload["message"], view)
+        if not edited and kind is OutboxKind.CARD:
+            await self._send(item.chat_id, view)
+        await self._finish(item)
+
+    async def _posted(self, item: OutboxItem, shown: Request, message_id: int) -> None:
+        posted = PostedMessage(item.chat_id, message_id, item.kind, str(shown.id), self._clock())
+        async with self._database.writing() as tx:
+            await tx.posted.remember(posted)
+            now = await tx.requests.get(shown.id)
+            if now is not None and now.state is not shown.state:
+                # Decided while it was on its way: nobody knew of this message yet.
+                ctx = self._core.context()
+                await messages.edit_card(tx, ctx, posted)
+            await tx.outbox.finish(item.id)
+
+    async def _request(self, item: OutboxItem, kind: OutboxKind) -> tuple[Request, View]:
+        """A request as the reader of this chat sees it now."""
+        async with self._database.reading() as tx:
+            request = await tx.requests.get(RequestId(item.payload["request"]))
+            assert request is not None
+            ctx = self._core.context()
+            if kind is OutboxKind.CARD:
+                return request, await views.card(tx, ctx, request, UserId(item.chat_id))
+            reachable = await requests.admin_reachable(tx, ctx)
+            return request, views.asked(request, admin_reachable=reachable)
+
+    async def receipt(self, item: OutboxItem) -> None:
+        """What was proved. While it is not all proved, the row stays and is followed up."""
+        grant_ids = [GrantId(grant_id) for grant_id in item.payload["grants"]]
+        receipt = await self._receipt(item.chat_id, grant_ids)
+        said = "said" in item.payload
+        if not receipt.tried or (item.payload["look"] and not said and not receipt.proved):
+            await self._enforcer.enforce(grant_ids)
+            receipt = await self._receipt(item.chat_id, grant_ids)
+        # 'Not proved yet' is said once.
+        if receipt.proved or not said:
+            await self._send(item.chat_id, View(_receipt_text(receipt)))
+        if receipt.proved:
+            await self._finish(item)
+            return
+        async with self._database.writing() as tx:
+            later = self._clock() + _FOLLOW_UP
+            await tx.outbox.wait(item.id, later, item.payload | {"said": True})
+
+    async def how_to(self, item: OutboxItem) -> None:
+        """Instructions that somebody asked for."""
+        async with self._database.reading() as tx:
+            grant = await tx.grants.get(GrantId(item.payload["grant"]))
+            assert grant is not None
+            server = await tx.servers.get(grant.home)
+            name = await tx.people.name_of(grant.owner)
+        text = None
+        if server is not None:
+            fields = fields_of(grant, server, name)
+            text = await self._handover.instructions(fields, item.payload["topic"])
+        await self._send(item.chat_id, View(text or Html(words.HOW_TO_GONE)))
+        await self._finish(item)
+
+    async def extra_file(self, item: OutboxItem) -> None:
+        """One of the operator's files; it is not worth more than a few tries in doubt."""
+        name = item.payload["file"]
+        content = await self._handover.extra_file(name)
+        if content is None:
+            log.warning("%s is not sent: it is not in the folder any more", name)
+            await self._finish(item)
+            return
+        try:
+            await self._bot.send_document(item.chat_id, document=content, filename=name)
+        except TelegramError as error:
+            failure = failure_of(error)
+            if failure.outcome is not Outcome.UNKNOWN or item.attempts < _DOUBTS:
+                raise
+            log.warning("Nobody knows whether %s arrived: %s", name, failure.reason)
+        await self._finish(item)
+
+    async def servers(self, item: OutboxItem) -> None:
+        """What each server answers."""
+        async with self._database.reading() as tx:
+            servers = await tx.servers.all()
+        states = await asyncio.gather(*(self._fleet.status(server) for server in servers))
+        await self._send(item.chat_id, views.servers_listing(servers, states))
+        await self._finish(item)
+
+    async def menu(self, item: OutboxItem) -> None:
+        """The command menu, by the role that the person has now."""
+        async with self._database.reading() as tx:
+            ctx = self._core.context()
+            actor = await people.identify(tx, ctx, UserId(item.chat_id), "")
+        commands = [BotCommand(name, text) for name, text in words.menu(actor)]
+        await self._bot.set_my_commands(commands, scope=BotCommandScopeChat(item.chat_id))
+        await self._finish(item)
+
+    async def _receipt(self, chat_id: ChatId, grant_ids: list[GrantId]) -> Receipt:
+        async with self._database.reading() as tx:
+            grants = await tx.grants.some(grant_ids)
+            is_replaced = all(grant.end_reason is EndReason.REPLACED for grant in grants)
+            for_owner = is_replaced and all(
+                private_chat(grant.owner) == chat_id for grant in grants
+            )
+            return await load_receipt(tx, grant_ids, for_owner=for_owner)
+
+    async def _send(self, chat_id: ChatId, view: View) -> int:
+        message = await self._bot.send_message(
+            chat_id,
+            view.text,
+            parse_mode=ParseMode.HTML,
+            reply_markup=markup(view.keyboard),
+            link_preview_options=_NO_PREVIEW,
+        )
+        return message.message_id
+
+    async def _edit(self, chat_id: ChatId, message_id: int, view: View) -> bool:
+        """False where the message cannot be edited: deleted, or too old."""
+        try:
+            await self._bot.edit_message_text(
+                view.text,
+                chat_id=chat_id,
+                message_id=message_id,
+                parse_mode=ParseMode.HTML,
+                reply_markup=markup(view.keyboard),
+                link_preview_options=_NO_PREVIEW,
+            )
+        except BadRequest as error:
+            if _UNCHANGED in error.message.lower():
+                return True
+            log.info("A message cannot be edited: %s", error.message)
+            return False
+        return True
+
+    async def _finish(self, item: OutboxItem) -> None:
+        async with self._database.writing() as tx:
+            await tx.outbox.finish(item.id)
+
+
+_ENDED = {
+    Notice.ACCESS_ENDED: words.ACCESS_ENDED,
+    Notice.EARLIER_ACCESS_ENDED: words.EARLIER_ACCESS_ENDED,
+}
+
+
+def _notice(payload: Payload) -> Html:
+    code = Notice(payload["code"])
+    values = dict(payload["values"])
+    if "until" in values:
+        values["until"] = moment(datetime.fromisoformat(values["until"]))
+    if code in _ENDED:
+        return fill(_ENDED[code][EndReason(values.pop("reason"))], **values)
+    return fill(words.NOTICES[code], **values)
+
+
+def _receipt_text(receipt: Receipt) -> Html:
+    end = () if receipt.proved else (receipt_words.RETRYING,)
+    return blocks(*map(escaped, (*receipt.blocks, *end)))

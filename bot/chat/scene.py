@@ -1,0 +1,48 @@
+"""What a handler gets, and what it gives back."""
+
+from dataclasses import dataclass
+
+from bot.access.context import Context
+from bot.access.permission import Actor
+from bot.chat.views import View
+from bot.texts.fill import Html
+from storage.records import ChatId, UserId
+from storage.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One update being handled: everything happens in this one transaction."""
+
+    tx: Transaction
+    ctx: Context
+    actor: Actor
+    user_id: UserId
+    # The message whose button was tapped.
+    message_id: int | None = None
+
+    @property
+    def chat(self) -> ChatId:
+        """The private chat with whoever acts."""
+        return ChatId(self.user_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the person sees: a message, a word beside the tapped button, or both.
+
+    `edit` puts the view in the place of the message whose button was tapped.
+    """
+
+    view: View | None = None
+    toast: Html | None = None
+    edit: bool = False
+    alert: bool = False
+
+
+SILENT = Reply()
+
+
+def say(text: str) -> Reply:
+    """A message without buttons; the text is one of ours, values already filled in."""
+    return Reply(View(Html(text)))

@@ -1,0 +1,139 @@
+"""What the buttons do. The data may be forged, so every tap goes through the use cases' checks."""
+
+from collections.abc import Awaitable, Callable
+
+from bot.access import grants, messages, requests, revocation
+from bot.access.permission import Act, require
+from bot.chat import admin_commands, buttons, old_certificates, views
+from bot.chat.buttons import Button, Meant, Style, Tap
+from bot.chat.scene import Reply, Scene
+from bot.chat.views import View
+from bot.texts import chat as words
+from bot.texts.fill import Html, fill, plain
+from storage.records import Grant
+
+
+async def tapped(scene: Scene, meant: Meant) -> Reply:
+    """Does what the button says, once; a second tap finds it done."""
+    return await _ACTIONS[meant.tap](scene, meant)
+
+
+async def _keep(_scene: Scene, _meant: Meant) -> Reply:
+    return Reply(View(Html(words.KEPT)), edit=True)
+
+
+async def _decide(scene: Scene, meant: Meant) -> Reply:
+    if meant.tap is Tap.DENY:
+        request = await requests.deny(scene.tx, scene.ctx, scene.actor, meant.request)
+        name = await scene.tx.people.name_of(request.user_id)
+        return Reply(toast=Html(plain(words.DENIED_TOAST, name=name)))
+    done = await requests.approve(
+        scene.tx, scene.ctx, scene.actor, meant.request, meant.duration, seen=meant.digest
+    )
+    if isinstance(done, requests.Agreed):
+        return Reply(toast=Html(plain(words.AGREED_TOAST, count=done.missing)))
+    # A toast is plain text: escaped, O'Brien would read O&#x27;Brien.
+    return Reply(toast=Html(plain(words.APPROVED_TOAST, name=done.requester.name)))
+
+
+async def _own_request(scene: Scene, meant: Meant) -> Reply:
+    if meant.tap is Tap.CANCEL:
+        request = await requests.cancel(scene.tx, scene.ctx, scene.actor, meant.request)
+        view = views.asked(request, admin_reachable=True)
+        return Reply(view, Html(words.CANCELLED_TOAST), edit=True)
+    asked = await requests.choose(scene.tx, scene.ctx, scene.actor, meant.request, meant.server)
+    await messages.asked(scene.tx, scene.ctx, asked.request, instead_of=scene.message_id)
+    return Reply(toast=Html(words.CHOSEN_TOAST))
+
+
+async def _own_grant(scene: Scene, meant: Meant) -> Reply:
+    grant = await revocation.own_live_grant(scene.tx, scene.actor, meant.grant)
+    match meant.tap:
+        case Tap.RENEW:
+            yes = Button(words.BUTTON_RENEW_YES, buttons.about(Tap.RENEW_YES, grant.id), Style.MAIN)
+            return Reply(views.confirm(fill(words.CONFIRM_RENEW, server=grant.server), yes))
+        case Tap.RENEW_YES:
+            await grants.renew(scene.tx, scene.ctx, scene.actor, grant.id)
+            view = View(fill(words.MY_RENEWING, server=grant.server))
+            return Reply(view, Html(words.RENEWING_TOAST), edit=True)
+        case Tap.GIVE_UP:
+            yes = Button(
+                words.BUTTON_REVOKE_YES, buttons.about(Tap.GIVE_UP_YES, grant.id), Style.BAD
+            )
+            text = fill(words.CONFIRM_GIVE_UP, server=grant.server or grant.common_name)
+            return Reply(views.confirm(text, yes))
+        case _:
+            ended = await revocation.give_up(scene.tx, scene.ctx, scene.actor, grant.id)
+            return await _cutting(scene, ended)
+
+
+async def _revoke_grant(scene: Scene, meant: Meant) -> Reply:
+    require(scene.actor, Act.REVOKE)
+    if meant.tap is Tap.REVOKE_GRANT_YES:
+        ended = await revocation.revoke_grant(scene.tx, scene.ctx, scene.actor, meant.grant)
+        return await _cutting(scene, ended)
+    grant = await revocation.known_grant(scene.tx, meant.grant)
+    revocation.require_live(grant)
+    yes = Button(words.BUTTON_REVOKE_YES, buttons.about(Tap.REVOKE_GRANT_YES, grant.id), Style.BAD)
+    name = await scene.tx.people.name_of(grant.user_id) if grant.user_id else words.HOLDER_UNKNOWN
+    text = fill(words.CONFIRM_REVOKE_GRANT, common_name=grant.common_name, name=name)
+    return Reply(views.confirm(text, yes), edit=True)
+
+
+async def _revoke_person(scene: Scene, meant: Meant) -> Reply:
+    require(scene.actor, Act.REVOKE)
+    if meant.tap is Tap.REVOKE_PERSON_YES:
+        ended = await revocation.revoke_person(scene.tx, scene.ctx, scene.actor, meant.person)
+        return await _cutting(scene, ended)
+    person = await revocation.known_person(scene.tx, meant.person)
+    live = await scene.tx.grants.live_of_user(person.id)
+    yes = Button(
+        words.BUTTON_REVOKE_YES, buttons.about(Tap.REVOKE_PERSON_YES, person.id), Style.BAD
+    )
+    text = fill(words.CONFIRM_REVOKE_PERSON, count=len(live), name=person.name)
+    return Reply(views.confirm(text, yes), edit=True)
+
+
+async def _remove(scene: Scene, meant: Meant) -> Reply:
+    require(scene.actor, Act.MANAGE_PEOPLE)
+    person = await revocation.known_person(scene.tx, meant.person)
+    if meant.tap is Tap.REMOVE_YES:
+        done = await admin_commands.remove_now(scene, person)
+        view = done.view or View(Html(words.WORKING))
+        return Reply(view, edit=True)
+    yes = Button(words.BUTTON_REMOVE_YES, buttons.about(Tap.REMOVE_YES, person.id), Style.BAD)
+    return Reply(views.confirm(fill(words.CONFIRM_REMOVE, name=person.name), yes), edit=True)
+
+
+async def _how_to(scene: Scene, meant: Meant) -> Reply:
+    await grants.how_to(scene.tx, scene.ctx, scene.actor, meant.grant, meant.topic)
+    return Reply()
+
+
+async def _cutting(scene: Scene, ended: list[Grant]) -> Reply:
+    await revocation.ask_receipt(scene.tx, scene.ctx, scene.chat, ended)
+    return Reply(View(Html(words.WORKING)), edit=True)
+
+
+_ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
+    Tap.APPROVE: _decide,
+    Tap.DENY: _decide,
+    Tap.CANCEL: _own_request,
+    Tap.SERVER: _own_request,
+    Tap.RENEW: _own_grant,
+    Tap.RENEW_YES: _own_grant,
+    Tap.GIVE_UP: _own_grant,
+    Tap.GIVE_UP_YES: _own_grant,
+    Tap.REVOKE_GRANT: _revoke_grant,
+    Tap.REVOKE_GRANT_YES: _revoke_grant,
+    Tap.REVOKE_PERSON: _revoke_person,
+    Tap.REVOKE_PERSON_YES: _revoke_person,
+    Tap.REMOVE: _remove,
+    Tap.REMOVE_YES: _remove,
+    Tap.OLD: old_certificates.old_certificates,
+    Tap.OLD_NAME: old_certificates.one_name,
+    Tap.OLD_PEOPLE: old_certificates.one_name,
+    Tap.LINK: old_certificates.link,
+    Tap.HOW_TO: _how_to,
+    Tap.KEEP: _keep,
+}

@@ -1,0 +1,328 @@
+"""How requests, grants and people look in a chat. Rendered from what is true when it is sent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.access import approvals
+from bot.access.approvals import Approval
+from bot.access.context import Context
+from bot.access.durations import choices
+from bot.chat import buttons
+from bot.chat.buttons import Button, Keyboard, Style, Tap
+from bot.handover.handover import Topic
+from bot.texts import chat as words
+from bot.texts.fill import Html, blocks, fill, lines, moment
+from bot.texts.refusals import duration_text
+from storage.records import (
+    LIVE_STATES,
+    Grant,
+    GrantState,
+    Person,
+    Proof,
+    Request,
+    RequestState,
+    Server,
+    ServerName,
+    UserId,
+)
+from storage.transaction import Transaction
+from vpn.live import ServerStatus
+
+# 4096 characters hold about this many entries (Bot API, sendMessage).
+SHOWN = 15
+BUTTONS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A message as it is to look."""
+
+    text: Html
+    keyboard: Keyboard = ()
+
+
+async def card(tx: Transaction, ctx: Context, request: Request, viewer: UserId) -> View:
+    """A request as an admin sees it: to decide on, or with the decision."""
+    person = await tx.people.get(request.user_id)
+    live = await tx.grants.live_of_user(request.user_id)
+    pending = request.state is RequestState.PENDING
+    own = pending and await _is_own(tx, request, viewer)
+    given = await approvals.given(tx, ctx, request) if pending else ()
+    text = blocks(
+        lines(
+            fill(words.CARD_TITLE, id=request.id, name=person.name if person else request.user_id),
+            _telegram(request, person),
+        ),
+        lines(
+            fill(words.CARD_SERVER, server=request.server),
+            fill(words.CARD_DURATION, duration=duration_text(request.duration)),
+            fill(words.CARD_REASON, reason=request.reason) if request.reason else "",
+            fill(words.CARD_HAS, count=len(live)) if pending and live else "",
+        ),
+        words.CARD_OWN if own else "",
+        _agreed(ctx, request, given),
+        _state(request),
+    )
+    if own or not pending:
+        return View(text)
+    return View(text, _decisions(request, await approvals.card_digest(tx, request)))
+
+
+async def _is_own(tx: Transaction, request: Request, viewer: UserId) -> bool:
+    return await tx.people.person_of(request.user_id) == await tx.people.person_of(viewer)
+
+
+def _agreed(ctx: Context, request: Request, given: Sequence[Approval]) -> Html:
+    """Who has approved so far, where more than one admin has to."""
+    needed = ctx.rules.approvals_for(min([request.duration, *(a.duration for a in given)]))
+    if request.state is not RequestState.PENDING or (needed == 1 and not given):
+        return Html("")
+    said = [
+        fill(words.CARD_AGREED, admin=one.name, duration=duration_text(one.duration))
+        for one in given
+    ]
+    return lines(*said, fill(words.CARD_NEEDS, count=max(needed - len(given), 1)))
+
+
+def _telegram(request: Request, person: Person | None) -> Html:
+    if person is None or person.username is None:
+        return fill(words.CARD_PERSON_NO_USERNAME, id=request.user_id)
+    return fill(words.CARD_PERSON, username=f"@{person.username}", id=request.user_id)
+
+
+def _state(request: Request) -> Html:
+    if request.state is RequestState.PENDING or request.decided_at is None:
+        return fill(words.CARD_WAITS, until=moment(request.expires_at))
+    return fill(
+        words.CARD_STATES[request.state],
+        admin=request.decided_by_name,
+        duration=duration_text(request.duration),
+        at=moment(request.decided_at),
+    )
+
+
+def _decisions(request: Request, digest: str) -> Keyboard:
+    def approve(duration: int, style: Style | None) -> Button:
+        text = words.BUTTON_APPROVE.format(duration=duration_text(duration))
+        return Button(text, buttons.approve(request.id, duration, digest), style)
+
+    full, *shorter = choices(request.duration)
+    rows: list[tuple[Button, ...]] = [(approve(full, Style.GOOD),)]
+    if shorter:
+        rows.append(tuple(approve(duration, None) for duration in shorter))
+    deny = Button(words.BUTTON_DENY, buttons.about(Tap.DENY, request.id), Style.BAD)
+    return (*rows, (deny,))
+
+
+def asked(request: Request, *, admin_reachable: bool) -> View:
+    """A request as its requester sees it."""
+    if request.state is RequestState.PENDING:
+        text = words.ASKED if admin_reachable else words.ASKED_NOBODY
+        return View(_asked_text(text, request), ((_cancel(request),),))
+    if request.state is RequestState.CANCELLED and request.server is None:
+        return View(Html(words.CANCELLED_WITHOUT_SERVER))
+    return View(_asked_text(words.ASKED_STATES[request.state], request))
+
+
+def _asked_text(template: str, request: Request) -> Html:
+    return fill(
+        template,
+        server=request.server,
+        duration=duration_text(request.duration),
+        admin=request.decided_by_name,
+    )
+
+
+def choose_server(request: Request, servers: Sequence[ServerName]) -> View:
+    """The answer to a request that does not name one of several servers."""
+    rows = tuple((Button(name, buttons.server(request.id, name), Style.MAIN),) for name in servers)
+    return View(Html(words.CHOOSE_SERVER), (*rows, (_cancel(request),)))
+
+
+def _cancel(request: Request) -> Button:
+    return Button(words.BUTTON_CANCEL, buttons.about(Tap.CANCEL, request.id))
+
+
+def my_access(requests: Sequence[Request], grants: Sequence[Grant]) -> View:
+    """What somebody has and waits for."""
+    live = [grant for grant in grants if grant.state in LIVE_STATES]
+    if not requests and not live:
+        return View(Html(words.MY_NOTHING))
+    text = blocks(*map(_my_request, requests), *map(_my_grant, live[:SHOWN]))
+    rows = [(_cancel(request),) for request in requests]
+    return View(text, (*rows, *(_my_buttons(grant) for grant in live[:SHOWN])))
+
+
+def _my_request(request: Request) -> Html:
+    if request.server is None:
+        return fill(
+            words.MY_REQUEST_CHOOSING, id=request.id, duration=duration_text(request.duration)
+        )
+    return fill(
+        words.MY_REQUEST,
+        id=request.id,
+        server=request.server,
+        duration=duration_text(request.duration),
+        until=moment(request.expires_at),
+    )
+
+
+def _my_grant(grant: Grant) -> Html:
+    if grant.imported_at is not None:
+        return fill(
+            words.MY_GRANT_IMPORTED,
+            until=moment(grant.not_after),
+            state=words.GRANT_STATES[grant.state],
+            common_name=grant.common_name,
+        )
+    return fill(
+        words.MY_GRANT if grant.address else words.MY_GRANT_POOL,
+        server=grant.server,
+        until=moment(grant.not_after),
+        state=words.GRANT_STATES[grant.state],
+        common_name=grant.common_name,
+        address=grant.address,
+    )
+
+
+def _my_buttons(grant: Grant) -> tuple[Button, ...]:
+    named = grant.server or grant.common_name
+    give_up = Button(
+        words.BUTTON_GIVE_UP.format(server=named),
+        buttons.about(Tap.GIVE_UP, grant.id),
+        Style.BAD,
+    )
+    # For an imported one nobody knows which server its profile is for.
+    if grant.state is not GrantState.ACTIVE or grant.imported_at is not None:
+        return (give_up,)
+    renew = Button(
+        words.BUTTON_NEW_PROFILE.format(server=grant.server),
+        buttons.about(Tap.RENEW, grant.id),
+        Style.MAIN,
+    )
+    return (renew, give_up)
+
+
+def how_to(grant: Grant, topics: Sequence[Topic]) -> Keyboard:
+    """One tap for each device, two beside each other."""
+    row = [Button(topic.label, buttons.how_to(grant.id, topic.id)) for topic in topics]
+    return tuple(tuple(row[at : at + 2]) for at in range(0, len(row), 2))
+
+
+def confirm(text: Html, yes: Button) -> View:
+    """A question with two answers."""
+    return View(text, ((yes, Button(words.BUTTON_NO, Tap.KEEP)),))
+
+
+def grants_listing(
+    grants: Sequence[Grant], people: Sequence[Person], proofs: Sequence[Proof]
+) -> View:
+    """Who has access, and what is not proved yet."""
+    if not grants:
+        return View(Html(words.GRANTS_NONE))
+    names = {person.id: person.name for person in people}
+    shown = [_grant(grant, names, proofs) for grant in grants[:SHOWN]]
+    rest = more(len(grants), "grant list")
+    return View(blocks(fill(words.GRANTS_COUNT, count=len(grants)), *shown, rest))
+
+
+def _holder(grant: Grant, names: dict[UserId, str]) -> str:
+    if grant.user_id is None:
+        return words.HOLDER_UNKNOWN
+    return names.get(grant.user_id, str(grant.user_id))
+
+
+def _grant(grant: Grant, names: dict[UserId, str], proofs: Sequence[Proof]) -> Html:
+    line = fill(
+        words.GRANT_LINE if grant.imported_at is None else words.GRANT_LINE_IMPORTED,
+        name=_holder(grant, names),
+        server=grant.server,
+        until=moment(grant.not_after),
+        state=words.GRANT_STATES[grant.state],
+        common_name=grant.common_name,
+        id=grant.id,
+    )
+    unproved = ", ".join(proof.server for proof in proofs if proof.grant_id == grant.id)
+    return lines(line, fill(words.GRANT_UNPROVED, servers=unproved) if unproved else "")
+
+
+def users_listing(people: Sequence[Person], *, unlinked: int = 0) -> View:
+    """The allowlist, and the way to the names from before the takeover that are nobody's."""
+    old = Button(words.BUTTON_OLD_CERTIFICATES.format(count=unlinked), Tap.OLD)
+    keyboard = ((old,),) if unlinked else ()
+    if not people:
+        return View(Html(words.USERS_NONE), keyboard)
+    shown = [_user(person) for person in people[: 2 * SHOWN]]
+    rest = more(len(people), "user list", shown=2 * SHOWN)
+    text = blocks(fill(words.USERS_COUNT, count=len(people)), lines(*shown), rest)
+    return View(text, keyboard)
+
+
+def _user(person: Person) -> Html:
+    if person.username is None:
+        return fill(words.USER_LINE, name=person.name, id=person.id)
+    return fill(
+        words.USER_LINE_USERNAME, name=person.name, username=f"@{person.username}", id=person.id
+    )
+
+
+def more(total: int, listing: str, *, shown: int = SHOWN) -> str:
+    """How many a list leaves out, and which command shows them all; nothing where it is whole."""
+    return fill(words.AND_MORE, count=total - shown, listing=listing) if total > shown else ""
+
+
+def whom(text: str, people: Sequence[Person], grants: Sequence[Grant]) -> View:
+    """A list to tap: people and single grants."""
+    rows = [
+        Button(
+            words.BUTTON_REVOKE_PERSON.format(name=person.name),
+            buttons.about(Tap.REVOKE_PERSON, person.id),
+        )
+        for person in people
+    ] + [
+        Button(
+            words.BUTTON_REVOKE_GRANT.format(common_name=grant.common_name),
+            buttons.about(Tap.REVOKE_GRANT, grant.id),
+        )
+        for grant in grants
+    ]
+    return View(Html(text), tuple((row,) for row in rows[:BUTTONS_SHOWN]))
+
+
+def servers_listing(servers: Sequence[Server], states: Sequence[ServerStatus]) -> View:
+    """What each server answered."""
+    if not servers:
+        return View(Html(words.SERVERS_NONE))
+    return View(
+        blocks(*(_server(server, state) for server, state in zip(servers, states, strict=True)))
+    )
+
+
+def _server(server: Server, state: ServerStatus) -> Html:
+    remote = f"{server.remote_host}:{server.remote_port}/{server.protocol}"
+    if state.reachable:
+        head = fill(words.SERVER_UP, name=server.name, remote=remote, count=state.sessions or 0)
+    else:
+        head = fill(words.SERVER_DOWN, name=server.name, remote=remote)
+    return lines(head, _crl(state), _certificate(state), _restart(state))
+
+
+def _crl(state: ServerStatus) -> Html:
+    if state.crl_number is None or not (state.crl_this_update and state.crl_next_update):
+        return Html(words.SERVER_NO_CRL)
+    return fill(
+        words.SERVER_CRL,
+        number=state.crl_number,
+        signed=moment(state.crl_this_update),
+        until=moment(state.crl_next_update),
+    )
+
+
+def _certificate(state: ServerStatus) -> str:
+    if state.certificate_end is None:
+        return ""
+    return fill(words.SERVER_CERTIFICATE, until=moment(state.certificate_end))
+
+
+def _restart(state: ServerStatus) -> str:
+    return words.SERVER_RESTART if state.restart_pending else ""

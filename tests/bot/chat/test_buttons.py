@@ -1,0 +1,142 @@
+"""What stands behind a button comes back from the client: it is read like a stranger's words."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from bot.chat import buttons
+from bot.chat.buttons import Button, Meant, Style, Tap
+from storage.records import GrantId, RequestId, ServerName, UserId
+
+LIMIT = 64  # bytes (Bot API, InlineKeyboardButton.callback_data)
+REQUESTS = st.integers(0, 10**15 - 1).map(RequestId)
+GRANTS = st.from_regex(r"g-[a-z0-9]{1,30}", fullmatch=True).map(GrantId)
+DIGESTS = st.text("0123456789abcdef", min_size=8, max_size=8)
+PEOPLE = st.integers(0, 2**52).map(UserId)
+TOPICS = st.from_regex(r"[a-z0-9][a-z0-9-]{0,19}", fullmatch=True)
+SERVERS = st.from_regex(r"[a-z][a-z0-9-]{0,31}", fullmatch=True).map(ServerName)
+ABOUT_REQUEST = (Tap.DENY, Tap.CANCEL)
+ABOUT_GRANT = (
+    *(Tap.RENEW, Tap.RENEW_YES, Tap.GIVE_UP, Tap.GIVE_UP_YES),
+    *(Tap.REVOKE_GRANT, Tap.REVOKE_GRANT_YES, Tap.OLD_NAME, Tap.OLD_PEOPLE),
+)
+ABOUT_NOTHING = (Tap.KEEP, Tap.OLD)
+ABOUT_PERSON = (Tap.REVOKE_PERSON, Tap.REVOKE_PERSON_YES, Tap.REMOVE, Tap.REMOVE_YES)
+
+
+def fits(data: str) -> bool:
+    return 1 <= len(data.encode()) <= LIMIT
+
+
+def test_every_tap_is_read_back_by_one_of_these_tests() -> None:
+    others = {Tap.APPROVE, Tap.SERVER, Tap.LINK, Tap.HOW_TO, *ABOUT_NOTHING}
+    assert {*ABOUT_REQUEST, *ABOUT_GRANT, *ABOUT_PERSON} | others == set(Tap)
+
+
+@given(request=REQUESTS, duration=st.integers(1, 10**9 - 1), digest=DIGESTS)
+def test_an_approval_is_read_back(request: RequestId, duration: int, digest: str) -> None:
+    data = buttons.approve(request, duration, digest)
+    assert fits(data)
+    assert buttons.parse(data) == Meant(
+        Tap.APPROVE, request=request, duration=duration, digest=digest
+    )
+
+
+@given(request=REQUESTS, server=SERVERS)
+def test_a_server_is_read_back(request: RequestId, server: ServerName) -> None:
+    data = buttons.server(request, server)
+    assert fits(data)
+    assert buttons.parse(data) == Meant(Tap.SERVER, request=request, server=server)
+
+
+@given(tap=st.sampled_from(ABOUT_REQUEST), request=REQUESTS)
+def test_what_is_about_a_request_is_read_back(tap: Tap, request: RequestId) -> None:
+    data = buttons.about(tap, request)
+    assert fits(data)
+    assert buttons.parse(data) == Meant(tap, request=request)
+
+
+@given(tap=st.sampled_from(ABOUT_GRANT), grant=GRANTS)
+def test_what_is_about_a_grant_is_read_back(tap: Tap, grant: GrantId) -> None:
+    data = buttons.about(tap, grant)
+    assert fits(data)
+    assert buttons.parse(data) == Meant(tap, grant=grant)
+
+
+@given(tap=st.sampled_from(ABOUT_PERSON), person=PEOPLE)
+def test_what_is_about_a_person_is_read_back(tap: Tap, person: UserId) -> None:
+    data = buttons.about(tap, person)
+    assert fits(data)
+    assert buttons.parse(data) == Meant(tap, person=person)
+
+
+@given(grant=GRANTS, person=PEOPLE)
+def test_a_link_is_read_back(grant: GrantId, person: UserId) -> None:
+    data = buttons.link(grant, person)
+    assert fits(data)
+    assert buttons.parse(data) == Meant(Tap.LINK, grant=grant, person=person)
+
+
+@given(grant=GRANTS, topic=TOPICS)
+def test_what_asks_for_instructions_is_read_back(grant: GrantId, topic: str) -> None:
+    data = buttons.how_to(grant, topic)
+    assert fits(data)
+    assert buttons.parse(data) == Meant(Tap.HOW_TO, grant=grant, topic=topic)
+
+
+@pytest.mark.parametrize("tap", ABOUT_NOTHING)
+def test_some_need_nothing_else(tap: Tap) -> None:
+    assert buttons.parse(tap) == Meant(tap)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *("", "ap", "ap:", "ap:1", "ap:1:60", "ap:1:60:", "ap:1:60:0badcaf", "ap:1:60:0badcafe0"),
+        *("ap:1:60:0BADCAFE", "ap:1::0badcafe", "ap:1:7d:0badcafe", "ap:-1:60:0badcafe"),
+        *("ap:x:60:0badcafe", " ap:1:60:0badcafe", "ap:1:60:0badcafe\n", "AP:1:60:0badcafe"),
+        *("ap:1:６０:0badcafe", "ap:1234567890123456:60:0badcafe", "ap:1:1234567890:0badcafe"),
+        *("dn:1:60", "dn:1:berlin", "cx:1:1", "dn:1234567890123456", "dn:１"),
+        *("sv:1", "sv:1:", "sv:1:Berlin", "sv:1:../x", "sv:1:" + "a" * 33),
+        *("np:1001", "np:g-", "np:g-A", "np:g-" + "a" * 31, "rg:g-x:1", "rgy:anna"),
+        *("rp:g-code0001", "rp:", "rp:-1", "rp:12345678901234567", "rm:anna"),
+        *("hw:g-x", "hw:g-x:", "hw:g-x:Windows", "hw:g-x:../x", "hw:g-x:" + "a" * 21, "hw::macos"),
+        *("no:1", "nope", "xx:1", "approve", "dn;1", "dn:1; DROP TABLE grants"),
+    ],
+)
+def test_what_no_button_of_ours_carries_means_nothing(data: str) -> None:
+    assert buttons.parse(data) is None
+
+
+@given(data=st.text(max_size=70))
+@example(data="ap:" + "9" * 15 + ":" + "9" * 9 + ":0badcafe")
+@example(data="sv:1:" + "9" * 32)
+def test_forged_data_is_read_or_not_and_never_breaks(data: str) -> None:
+    meant = buttons.parse(data)
+    if meant is not None:
+        # Small enough for the database, whatever was sent.
+        assert 0 <= meant.request < 2**63
+        assert 0 <= meant.person < 2**63
+
+
+@given(data=st.from_regex(r"(ap|dn|cx|sv|npy?|guy?|rgy?|rpy?|rmy?|no):?[0-9a-z:-]{0,60}"))
+def test_nearly_right_data_never_breaks(data: str) -> None:
+    buttons.parse(data)
+
+
+def test_a_keyboard_survives_the_outbox() -> None:
+    keyboard = (
+        (Button("Approve 7 days", "ap:1:604800:0badcafe", Style.GOOD),),
+        (Button("Approve 1 day", "ap:1:86400:0badcafe"), Button("Deny", "dn:1", Style.BAD)),
+    )
+    stored = buttons.to_payload(keyboard)
+    assert stored[0] == [
+        {"text": "Approve 7 days", "data": "ap:1:604800:0badcafe", "style": "success"}
+    ]
+    assert stored[1][0]["style"] is None
+    assert buttons.from_payload(stored) == keyboard
+    assert buttons.from_payload([]) == ()
+
+
+def test_colours_are_those_of_the_bot_api() -> None:
+    assert {style.value for style in Style} == {"success", "danger", "primary"}

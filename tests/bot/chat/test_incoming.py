@@ -1,0 +1,249 @@
+"""Which updates count: new, private, and from a person who typed or tapped just now."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from telegram import Update
+
+from bot.chat.incoming import (
+    ALLOWED_UPDATES,
+    Blocked,
+    Forwarded,
+    Incoming,
+    InGroup,
+    Nothing,
+    Sender,
+    Tapped,
+    Typed,
+    chat_of,
+    read_update,
+)
+from storage.records import UserId
+
+ANNA = {"id": 1001, "is_bot": False, "first_name": "Anna", "last_name": "P.", "username": "annap"}
+PRIVATE = {"id": 1001, "type": "private", "first_name": "Anna"}
+GROUP = {"id": -55, "type": "group", "title": "Staff"}
+SUPERGROUP = {"id": -10055, "type": "supergroup", "title": "Staff"}
+CHANNEL = {"id": -10077, "type": "channel", "title": "News"}
+BOT = {"id": 9, "is_bot": True, "first_name": "Bot", "username": "vpn_bot"}
+SENDER = Sender(UserId(1001), "Anna P.", "annap")
+
+
+def update(**parts: Any) -> Update:
+    found = Update.de_json({"update_id": 1, **parts}, None)
+    assert found is not None
+    return found
+
+
+def message(text: str | None = "/start", **changes: Any) -> dict[str, Any]:
+    made = {"message_id": 5, "date": 1_700_000_000, "chat": PRIVATE, "from": ANNA, **changes}
+    return made if text is None else made | {"text": text}
+
+
+def read(text: str | None = "/start", **changes: Any) -> Incoming:
+    return read_update(update(message=message(text, **changes)))
+
+
+@pytest.mark.parametrize(
+    ("text", "command", "rest"),
+    [
+        ("/start", "start", ""),
+        ("/START", "start", ""),
+        ("/start@vpn_bot", "start", ""),
+        (
+            "/requestvpn 2d berlin visiting  a customer",
+            "requestvpn",
+            "2d berlin visiting  a customer",
+        ),
+        ("/requestvpn@vpn_bot 2d", "requestvpn", "2d"),
+        ("/allow\n1001 Anna", "allow", "1001 Anna"),
+        ("/allow\u00a01001 Anna", "allow", "1001 Anna"),
+        ("  /start  ", "start", ""),
+        ("/", "?", ""),
+        ("/@vpn_bot", "?", ""),
+        ("/ start", "?", "start"),
+        ("//start", "/start", ""),
+        ("hello", "", "hello"),
+        ("see /start", "", "see /start"),
+        ("", "", ""),
+    ],
+)
+def test_what_somebody_types_is_a_command_or_not(text: str, command: str, rest: str) -> None:
+    assert read(text) == Typed(SENDER, command, rest)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"photo": [], "caption": "/revoke Anna"},
+        {"sticker": None},
+        {"document": {"file_id": "x", "file_unique_id": "y"}, "caption": "/start"},
+        {},
+    ],
+)
+def test_a_picture_is_no_command_whatever_stands_below_it(content: dict[str, Any]) -> None:
+    assert read(None, **content) == Typed(SENDER, "", "")
+
+
+def test_a_long_text_is_cut() -> None:
+    found = read("/requestvpn " + "x" * 4000)
+    assert isinstance(found, Typed)
+    assert len(found.rest) < 1024
+
+
+def test_a_name_is_cleaned_and_cut() -> None:
+    evil = ANNA | {"first_name": "An\u202ena\n", "last_name": "P" * 200, "username": None}
+    found = read("/start", **{"from": evil})
+    assert isinstance(found, Typed)
+    assert found.sender.name.startswith("Anna PPP")
+    assert len(found.sender.name) == 64
+    assert found.sender.username is None
+
+
+ORIGINS = [
+    {"type": "user", "date": 1, "sender_user": ANNA},
+    {"type": "hidden_user", "date": 1, "sender_user_name": "Somebody"},
+    {"type": "chat", "date": 1, "sender_chat": GROUP},
+    {"type": "channel", "date": 1, "chat": CHANNEL, "message_id": 3},
+]
+
+
+@pytest.mark.parametrize("origin", ORIGINS, ids=lambda origin: str(origin["type"]))
+def test_words_that_are_passed_on_never_act(origin: dict[str, Any]) -> None:
+    assert read("/revoke Anna", forward_origin=origin) == Forwarded(SENDER)
+
+
+def test_words_that_another_bot_wrote_never_act() -> None:
+    assert read("/revoke Anna", via_bot=BOT) == Forwarded(SENDER)
+
+
+@pytest.mark.parametrize("chat", [GROUP, SUPERGROUP])
+def test_a_command_in_a_group_is_pointed_home(chat: dict[str, Any]) -> None:
+    assert read("/requestvpn", chat=chat) == InGroup(chat["id"])
+
+
+@pytest.mark.parametrize("text", ["hello", "what about /start?", None])
+def test_talk_in_a_group_is_none_of_our_business(text: str | None) -> None:
+    assert read(text, chat=GROUP) == Nothing()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"chat": GROUP, "sender_chat": GROUP},  # an admin who posts as the group
+        {"chat": SUPERGROUP, "sender_chat": CHANNEL},
+        {"sender_chat": CHANNEL},
+        {"from": BOT},
+        {"from": None},
+    ],
+)
+def test_who_does_not_show_themselves_is_nobody(changes: dict[str, Any]) -> None:
+    assert read("/revoke Anna", **changes) == Nothing()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["edited_message", "channel_post", "edited_channel_post", "business_message"],
+)
+def test_what_is_edited_or_posted_elsewhere_changes_nothing(kind: str) -> None:
+    content = message("/revoke Anna", chat=CHANNEL if "channel" in kind else PRIVATE)
+    assert read_update(update(**{kind: content})) == Nothing()
+
+
+def test_an_update_that_is_not_known_changes_nothing() -> None:
+    assert read_update(update()) == Nothing()
+    assert read_update(update(brand_new_kind={"x": 1})) == Nothing()
+
+
+def tap(**changes: Any) -> dict[str, Any]:
+    query = {"id": "77", "from": ANNA, "chat_instance": "1", "data": "ap:1:60"}
+    return query | {"message": message("card", **{"from": BOT})} | changes
+
+
+def test_a_tap_names_its_message() -> None:
+    found = read_update(update(callback_query=tap()))
+    assert found == Tapped(SENDER, "77", "ap:1:60", 5)
+
+
+def test_a_tap_on_a_message_that_is_too_old_has_lost_its_text() -> None:
+    gone = {"chat": PRIVATE, "message_id": 5, "date": 0}
+    found = read_update(update(callback_query=tap(message=gone)))
+    assert found == Tapped(SENDER, "77", "ap:1:60", 5)
+
+
+def test_a_tap_without_a_message_still_counts() -> None:
+    found = read_update(update(callback_query=tap(message=None)))
+    assert found == Tapped(SENDER, "77", "ap:1:60", None)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"message": message("card", chat=GROUP)},
+        {"message": message("card", chat=CHANNEL)},
+        {"data": None, "game_short_name": "x"},
+        {"from": BOT},
+    ],
+)
+def test_a_tap_elsewhere_or_by_a_bot_changes_nothing(changes: dict[str, Any]) -> None:
+    assert read_update(update(callback_query=tap(**changes))) == Nothing()
+
+
+@pytest.mark.parametrize(
+    ("status", "reachable"), [("member", True), ("kicked", False), ("left", False)]
+)
+def test_who_blocks_the_bot_cannot_be_reached(status: str, reachable: bool) -> None:
+    change = my_chat_member(PRIVATE, status)
+    assert read_update(change) == Blocked(UserId(1001), reachable)
+
+
+@pytest.mark.parametrize("chat", [GROUP, SUPERGROUP, CHANNEL])
+def test_being_put_into_a_group_changes_nothing(chat: dict[str, Any]) -> None:
+    assert read_update(my_chat_member(chat, "member")) == Nothing()
+
+
+def my_chat_member(chat: dict[str, Any], status: str) -> Update:
+    member: dict[str, Any] = {"user": BOT, "status": status}
+    if status == "kicked":
+        member["until_date"] = 0
+    before = {"user": BOT, "status": "left"}
+    return update(
+        my_chat_member={
+            "chat": chat,
+            "from": ANNA,
+            "date": 1_700_000_000,
+            "old_chat_member": before,
+            "new_chat_member": member,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("parts", "chat"),
+    [
+        ({"message": message()}, 1001),
+        ({"message": message(chat=GROUP)}, -55),
+        ({"edited_message": message()}, 1001),
+        # In order with what the person types, wherever the button was.
+        ({"callback_query": tap()}, 1001),
+        ({"callback_query": tap(message=message("card", chat=GROUP))}, 1001),
+        ({"callback_query": tap(message=None)}, 1001),
+        ({}, 0),
+    ],
+)
+def test_every_update_belongs_to_the_order_of_a_chat(parts: dict[str, Any], chat: int) -> None:
+    assert chat_of(update(**parts)) == chat
+
+
+def test_only_updates_that_are_read_are_asked_for() -> None:
+    assert ALLOWED_UPDATES == ["message", "callback_query", "my_chat_member"]
+
+
+@given(text=st.text(max_size=50), first_name=st.text(max_size=70))
+def test_any_text_of_anybody_is_read(text: str, first_name: str) -> None:
+    found = read(text, **{"from": ANNA | {"first_name": first_name}})
+    assert isinstance(found, Typed)
+    assert found.sender.user_id == 1001
+    assert not found.command or not found.command.isspace()

@@ -1,0 +1,68 @@
+"""How often somebody is answered, and what that costs at most."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.access.permission import Actor
+from bot.chat.throttle import Limits, Throttle
+from storage.records import UserId
+
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
+
+
+def test_so_many_pass_in_a_period_and_no_more() -> None:
+    throttle = Throttle(2, MINUTE)
+    assert [throttle.passes(1, NOW) for _ in range(4)] == [True, True, False, False]
+    assert not throttle.passes(1, NOW + MINUTE - SECOND)
+    assert throttle.passes(1, NOW + MINUTE)
+
+
+def test_one_does_not_use_up_what_another_has() -> None:
+    throttle = Throttle(1, MINUTE)
+    assert throttle.passes(1, NOW)
+    assert throttle.passes(2, NOW)
+
+
+def test_a_clock_that_went_back_shuts_nobody_out() -> None:
+    throttle = Throttle(1, MINUTE)
+    assert throttle.passes(1, NOW)
+    assert throttle.passes(1, NOW - timedelta(days=1))
+
+
+@given(st.lists(st.integers(0, 500), max_size=300))
+def test_memory_is_bounded_whoever_comes(keys: list[int]) -> None:
+    throttle = Throttle(1, MINUTE, keys=10)
+    for key in keys:
+        throttle.passes(key, NOW)
+    assert len(throttle._passed) <= 10
+
+
+@given(st.lists(st.timedeltas(min_value=timedelta(0), max_value=MINUTE), max_size=80))
+def test_no_period_ever_has_more(steps: list[timedelta]) -> None:
+    throttle = Throttle(3, MINUTE)
+    now, passed = NOW, []
+    for step in steps:
+        now += step
+        if throttle.passes(7, now):
+            passed.append(now)
+    for first in passed:
+        assert len([one for one in passed if first <= one < first + MINUTE]) <= 3
+
+
+def test_all_strangers_together_have_a_limit_too() -> None:
+    limits = Limits()
+    answered = [limits.answers_stranger(user_id, NOW) for user_id in range(100)]
+    assert answered.count(True) == 30
+    assert not limits.answers_stranger(0, NOW + SECOND)
+
+
+def test_admins_are_let_do_more_than_others() -> None:
+    limits = Limits()
+    anna = Actor("telegram:1", "Anna", UserId(1), is_allowed=True)
+    boris = Actor("telegram:2", "Boris", UserId(2), is_admin=True)
+    assert [limits.acts_for(anna, NOW) for _ in range(31)].count(True) == 30
+    assert [limits.acts_for(boris, NOW) for _ in range(121)].count(True) == 120
