@@ -1,0 +1,232 @@
+"""Takes in a server that already runs, with a configuration of the operator's own.
+
+1. The configuration is read, as root; nothing is changed by that.
+2. What clients of this server need besides their certificate is sealed: its tls key.
+3. The server is recorded. From here on cuts and proofs go there, too.
+4. If the operator wants it, what is missing for proofs is added, see `vpn.adopting`.
+5. A CRL of ours takes the place of the old one: with every revocation of before, and a number
+   above.
+6. Whoever was revoked before and is connected all the same is cut now. That needs (5).
+
+Again, it reads the configuration anew. What needs a restart of OpenVPN is said, never done.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Network
+from pathlib import Path, PurePosixPath
+
+from bot.access import audit
+from bot.access.permission import Actor
+from bot.errors import NotDone
+from bot.office import Office
+from bot.privileges import as_root
+from bot.servers import readmit
+from pki.static_key import check_static_key, check_tls_crypt_v2_server_key
+from storage.records import Server, ServerName
+from vpn.adopting import Applied, Examined, apply, examine
+from vpn.client_files import fixed_addresses
+from vpn.errors import HostError, VpnError
+from vpn.host import ServerHost
+from vpn.layout import Layout
+from vpn.local_host import LocalHost, host_of
+from vpn.profile import TlsKey
+from vpn.values import Remote, check_server_name
+
+_ROOT = Path("/")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A server as the operator names it; None: the account that owns the data folder."""
+
+    name: str
+    config: PurePosixPath
+    remote: Remote
+    account: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What came of it.
+
+    Attributes:
+        crl_number: of the CRL that lies there now; None where it could not be put in place.
+        crl_problem: why not.
+        cut: names that were revoked before, and connected until now.
+    """
+
+    server: Server
+    examined: Examined
+    applied: Applied | None
+    crl_number: int | None
+    crl_problem: str | None
+    cut: tuple[str, ...]
+
+
+async def adopt_server(
+    office: Office, actor: Actor, wanted: Wanted, *, apply_changes: bool
+) -> Adopted:
+    """Takes a server in, or looks at an adopted one anew.
+
+    Raises:
+        NotDone: the name is another server's, or something that clients need cannot be read.
+        VpnError, PkiError: the configuration cannot be used, or not be changed.
+    """
+    check_server_name(wanted.name)
+    account = wanted.account or office.folder.account()
+    with as_root():
+        examined = await _examine(office, wanted, account)  # (1)
+    await office.keyring.authority()
+    await _keep_tls_key(office, ServerName(wanted.name), examined)  # (2)
+    server = await _record(office, actor, wanted, account, examined)  # (3)
+    applied = None
+    if apply_changes:
+        applied = await _apply(office, server, examined)  # (4)
+        examined = applied.examined
+        server = await _record(office, actor, wanted, account, examined)
+    number, problem = await _publish(office, server)  # (5)
+    cut = await office.fleet.cut_earlier(server.name) if number is not None else ()  # (6)
+    await readmit(office, server.name)
+    return Adopted(server, examined, applied, number, problem, cut)
+
+
+def _host_for(layout: Layout) -> ServerHost:
+    return host_of(layout, _ROOT)
+
+
+async def _examine(office: Office, wanted: Wanted, account: str) -> Examined:
+    host = LocalHost(_ROOT, bot_folders=())
+    problem = await host.account_problem(account)
+    if problem:
+        raise HostError(problem)
+    return await examine(host, wanted.config, account=account, issuer=office.keyring.certificate)
+
+
+async def _keep_tls_key(office: Office, name: ServerName, examined: Examined) -> None:
+    kind = examined.adoption.server.profile.tls_key
+    if kind is None:
+        return
+    text = examined.adoption.tls_key
+    if text is None:
+        earlier = await office.keyring.earlier_tls_key()
+        text = earlier[1] if earlier and earlier[0] == kind else None
+    if text is None:
+        raise NotDone(
+            f"The {kind} key of /{examined.layout.conf} cannot be read, and clients need it; run "
+            f"this as root, or import it first: vpnbot ca import-easyrsa PKI_DIR --{kind} FILE"
+        )
+    is_v2 = kind is TlsKey.CRYPT_V2
+    key = check_tls_crypt_v2_server_key(text) if is_v2 else check_static_key(text)
+    office.keyring.keep_tls_key(name, key)
+
+
+async def _record(
+    office: Office, actor: Actor, wanted: Wanted, account: str, examined: Examined
+) -> Server:
+    server = _server(office, wanted, account, examined, await _taken(office, examined))
+    async with office.database.writing() as tx:
+        known = await tx.servers.all()
+        before = next((one for one in known if one.name == server.name), None)
+        _refuse_another(before, server, known)
+        if before is None:
+            await tx.servers.add(server)
+        else:
+            server = replace(
+                server,
+                added_at=before.added_at,
+                crl_published_at=before.crl_published_at,
+                restored_at=before.restored_at,
+            )
+            await tx.servers.set_adopted(server)
+        if before is None or before.adopted != server.adopted:
+            await audit.record(
+                tx,
+                office.context(),
+                actor,
+                "server.adopt",
+                f"server:{server.name}",
+                remote=str(wanted.remote),
+                config=str(wanted.config),
+            )
+    return server
+
+
+async def _taken(office: Office, examined: Examined) -> list[str]:
+    """Addresses that the operator's files give away, but for those of our own grants."""
+    layout = examined.layout
+    with as_root():
+        found = await fixed_addresses(_host_for(layout), layout)
+    async with office.database.reading() as tx:
+        ours = {grant.address for grant in await tx.grants.not_over()}
+    return sorted({str(address) for address in found} - ours)
+
+
+def _server(
+    office: Office, wanted: Wanted, account: str, examined: Examined, taken: Sequence[str]
+) -> Server:
+    facts = examined.adoption.server
+    if facts.addresses.network is None:
+        raise NotDone(
+            f"/{examined.layout.conf} gives its clients no network of their own (a bridge, or no "
+            "`server` line); such a server cannot be adopted yet."
+        )
+    if wanted.remote.protocol is not facts.protocol:
+        raise NotDone(
+            f"/{examined.layout.conf} says {facts.protocol}, but --remote says "
+            f"{wanted.remote.protocol}; correct --remote."
+        )
+    return Server(
+        name=ServerName(wanted.name),
+        remote_host=wanted.remote.host,
+        remote_port=wanted.remote.port,
+        protocol=facts.protocol,
+        listen_port=facts.port,
+        # Several servers may have their configurations in one folder.
+        directory=str(wanted.config),
+        network=str(facts.addresses.network),
+        routes=(),
+        dns=(),
+        account=account,
+        added_at=office.clock(),
+        adopted=facts.to_json() | {"taken": list(taken)},
+    )
+
+
+def _refuse_another(before: Server | None, server: Server, known: Sequence[Server]) -> None:
+    if before is not None and (before.adopted is None or before.directory != server.directory):
+        raise NotDone(f"There is another server {server.name} already; choose another name.")
+    for other in known:
+        if other.name != server.name and other.directory == server.directory:
+            raise NotDone(f"{server.directory} is adopted already, as {other.name}.")
+        if other.name != server.name and IPv4Network(other.network).overlaps(
+            IPv4Network(server.network)
+        ):
+            raise NotDone(
+                f"Its network {server.network} overlaps {other.network} of {other.name}; take "
+                "that one out first: vpnbot server remove NAME"
+            )
+
+
+async def _apply(office: Office, server: Server, examined: Examined) -> Applied:
+    async with office.database.reading() as tx:
+        names = sorted({grant.common_name for grant in await tx.grants.live_for(server.name)})
+    async with office.fleet.next_crl(server.name) as pem:
+        with as_root():
+            return await apply(
+                _host_for,
+                examined,
+                account=server.account,
+                names=names,
+                crl_pem=pem,
+                issuer=office.keyring.certificate,
+                now=office.clock(),
+            )
+
+
+async def _publish(office: Office, server: Server) -> tuple[int | None, str | None]:
+    """What can be done without a change is done: so nothing is raised here."""
+    try:
+        return await office.fleet.publish(server.name), None
+    except VpnError as error:
+        return None, str(error)

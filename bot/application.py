@@ -1,0 +1,87 @@
+"""The running bot, put together: poller, worker, sender and keeper beside each other."""
+
+import asyncio
+import logging
+
+from bot.access.revocation import close_proved
+from bot.chat.client import Telegram
+from bot.chat.delivery import Delivery
+from bot.chat.poller import Poller
+from bot.chat.posts import Posts
+from bot.chat.sender import Handler, Sender
+from bot.chat.worker import Worker
+from bot.errors import VpnbotError
+from bot.keeper import Keeper
+from bot.office import Office
+from pki.errors import PkiError
+from storage.records import OutboxItem, OutboxKind
+
+log = logging.getLogger(__name__)
+
+
+class Application:
+    """The running bot: poller, worker, sender and keeper beside each other."""
+
+    def __init__(self, office: Office, telegram: Telegram, username: str) -> None:
+        self._office = office
+        bot = telegram.bot
+        delivery = Delivery(bot, office, office.maker, archives=office.handover.archives)
+        posts = Posts(bot, office, office.fleet, office.enforcer, office.handover)
+        self._delivery = delivery
+        self.sender = Sender(office, _handlers(posts, delivery), settle=self._settle)
+        self.worker = Worker(bot, username, office, on_done=self.sender.wake)
+        self.poller = Poller(telegram, office, on_stored=self.worker.wake)
+        self.keeper = Keeper(
+            office, office.folder, office.fleet, office.enforcer, on_written=self.sender.wake
+        )
+
+    async def _settle(self, item: OutboxItem) -> None:
+        # After a restore the servers know which of the profiles on their way were revoked since.
+        if await self._office.fleet.caught_up():
+            await self._delivery.settle(item)
+
+    async def run(self) -> None:
+        """Runs until it is cancelled or one part gives up for good."""
+        # What an ended process left: nothing is lost, nothing goes out twice.
+        await self.sender.reclaim()
+        async with self._office.database.writing() as tx:
+            await close_proved(tx, self._office.context())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for part in (self.poller, self.worker, self.sender, self.keeper):
+                    group.create_task(part.run())
+                group.create_task(self._open_keys())
+        except BaseExceptionGroup as group:
+            told, rest = group.split(VpnbotError)
+            if told is None:
+                raise
+            if rest is not None:
+                log.exception("More went wrong on the way down", exc_info=rest)
+            # One of them gave up for a reason that the operator has to mend: that one is told.
+            raise told.exceptions[0] from None
+
+    async def _open_keys(self) -> None:
+        """So that the first profile does not wait for its server's key."""
+        async with self._office.database.reading() as tx:
+            servers = await tx.servers.all()
+        for server in servers:
+            try:
+                await self._office.keyring.tls_key(server.name)
+            except (VpnbotError, PkiError) as error:
+                log.warning("No profile for %s can be made: %s", server.name, error)
+
+
+def _handlers(posts: Posts, delivery: Delivery) -> dict[OutboxKind, Handler]:
+    return {
+        OutboxKind.REPLY: posts.reply,
+        OutboxKind.NOTICE: posts.notice,
+        OutboxKind.CARD: posts.card,
+        OutboxKind.ASKED: posts.asked,
+        OutboxKind.EDIT_CARD: posts.edit_card,
+        OutboxKind.EXTRA_FILE: posts.extra_file,
+        OutboxKind.HOW_TO: posts.how_to,
+        OutboxKind.RECEIPT: posts.receipt,
+        OutboxKind.SERVERS: posts.servers,
+        OutboxKind.MENU: posts.menu,
+        OutboxKind.DELIVER: delivery.deliver,
+    }

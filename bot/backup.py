@@ -1,0 +1,191 @@
+"""Makes a backup, also while the bot runs."""
+
+import asyncio
+import os
+import secrets
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import URL
+
+from bot.access import audit
+from bot.access.permission import Actor
+from bot.archive import (
+    AUTHORITY,
+    DATABASE,
+    FORMAT,
+    Contents,
+    Manifest,
+    digest,
+    pack,
+    tls_key_name,
+)
+from bot.errors import NotDone
+from bot.office import Office
+from bot.privileges import as_root
+from pki.authority_files import check_folder
+
+_BUSY_S = 15.0
+_INTACT = "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """The database as it was at one moment."""
+
+    content: bytes = field(repr=False)
+    revision: str
+    audit_seq: int
+    audit_digest: str
+    servers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What is in a backup.
+
+    Attributes:
+        without: servers whose keys are lost; better a backup without them than none.
+    """
+
+    manifest: Manifest
+    without: tuple[str, ...]
+
+
+async def make_backup(office: Office, actor: Actor, target: Path, secret: str) -> Made:
+    """Writes a backup to a new file.
+
+    (1) It is recorded first: whoever takes a copy of the CA's key along stands in the trail, and
+    the copy has the row, too. (2) The database is copied as one reader sees it, its write-ahead
+    log included, into memory: no plain copy lies on the disk for a moment. (3) The rest is read;
+    the CA's key and the servers' keys are sealed as they lie there. (4) All of it goes into one
+    file, whole or not at all.
+
+    Raises:
+        PkiError: there is no CA.
+        NotDone: the database is damaged, or the file is there or cannot be written.
+    """
+    check_folder(office.folder.ca)
+    async with office.database.writing() as tx:  # (1)
+        ctx = office.context()
+        await audit.record(tx, ctx, actor, "backup.make", "backup", file=target.name)
+    async with office.database.reading() as tx:
+        fault = await tx.audit.first_fault()
+    snapshot = await asyncio.to_thread(_snapshot, office.settings.url())  # (2)
+    files = {DATABASE: snapshot.content, **_sealed(office.folder.path, snapshot.servers)}  # (3)
+    manifest = Manifest(
+        format=FORMAT,
+        created_at=ctx.now,
+        revision=snapshot.revision,
+        audit_seq=snapshot.audit_seq,
+        audit_digest=snapshot.audit_digest,
+        audit_fault=fault,
+        files={name: digest(content) for name, content in files.items()},
+    )
+    contents = Contents(manifest, files)
+    sealed = await asyncio.to_thread(pack, contents, secret)
+    with as_root():
+        write_new(target, sealed)  # (4)
+    return Made(manifest, tuple(s for s in snapshot.servers if s not in contents.tls_keys))
+
+
+def require_new(target: Path) -> None:
+    """Says early what `write_new` would say in the end, which alone decides.
+
+    Raises:
+        NotDone: the file exists, or its folder does not.
+    """
+    if os.path.lexists(target):
+        raise _exists(target)
+    if not target.parent.is_dir():
+        raise NotDone(f"There is no folder {target.parent}; make it, or name another file.")
+
+
+def write_new(target: Path, content: bytes) -> None:
+    """Writes a new file of mode 0600: under another name first, and then in its place.
+
+    A link, unlike a rename, never replaces what somebody has put there meanwhile. Accepted: who
+    is killed before it leaves a file named .vpnbot-… behind, encrypted like the real one.
+
+    Raises:
+        NotDone: it is there already, or it cannot be written.
+    """
+    draft = target.parent / f".vpnbot-{secrets.token_hex(8)}"
+    try:
+        _write(draft, content)
+        os.link(draft, target)
+        _sync_folder(target.parent)
+    except FileExistsError:
+        raise _exists(target) from None
+    except OSError as error:
+        raise NotDone(
+            f"{target} cannot be written ({error.strerror}); name a file in another folder."
+        ) from error
+    finally:
+        with suppress(OSError):
+            draft.unlink()
+
+
+def _write(path: Path, content: bytes) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        os.fchmod(handle, 0o600)
+        file.write(content)
+        file.flush()
+        os.fsync(handle)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _exists(target: Path) -> NotDone:
+    return NotDone(f"{target} exists already; name a new file.")
+
+
+def _snapshot(url: URL) -> _Snapshot:
+    """All of it from one transaction: whoever writes meanwhile is not in it, or all of it is."""
+    uri = f"{Path(url.database or '').absolute().as_uri()}?mode=rw"
+    try:
+        with closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_S)) as database:
+            database.execute("BEGIN")
+            (revision,) = database.execute("SELECT version_num FROM alembic_version").fetchone()
+            seq, last = database.execute(
+                "SELECT seq, digest FROM audit ORDER BY seq DESC LIMIT 1"
+            ).fetchone()
+            servers = tuple(name for (name,) in database.execute("SELECT name FROM servers"))
+            require_whole(database)
+            return _Snapshot(database.serialize(), revision, seq, last, servers)
+    except sqlite3.Error as error:
+        raise NotDone(
+            f"The database is damaged ({error}), and so would be its backup; run: vpnbot doctor"
+        ) from error
+
+
+def require_whole(database: sqlite3.Connection) -> None:
+    """SQLite's own check of every page.
+
+    Raises:
+        sqlite3.Error: it found something.
+    """
+    (answer,) = database.execute("PRAGMA quick_check(1)").fetchone()
+    if answer != _INTACT:
+        raise sqlite3.DatabaseError(" ".join(str(answer).split()))
+
+
+def _sealed(folder: Path, servers: Sequence[str]) -> dict[str, bytes]:
+    keys = [tls_key_name(server) for server in servers]
+    names = [*AUTHORITY, *(name for name in keys if (folder / name).exists())]
+    try:
+        return {name: (folder / name).read_bytes() for name in names}
+    except OSError as error:
+        raise NotDone(
+            f"{error.filename} cannot be read ({error.strerror}); run: vpnbot doctor"
+        ) from error

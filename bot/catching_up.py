@@ -1,0 +1,128 @@
+"""What lies on the servers may be newer than the database: it came out of a backup.
+
+Before anything is published or admitted on a server, under its lock:
+
+1. Where the CRL in place has our signature and a number above all that the database has given out,
+   its entries and its number are taken over. After a restore that is done with every server's
+   CRL, whatever its number is, before the first one is replaced: each lists all revocations, and
+   the one of a server that was down may be older than that of another.
+2. After a restore the files of names go that no live grant has: access that was given after the
+   backup. Its serial is in no database, so no CRL can list it.
+
+And after a restore, when the CRL is in place:
+
+3. The sessions of such names are ended. Once the server has shown that none is left, it counts as
+   looked through, and (2) and (3) are over.
+
+Accepted: a revocation after the backup is unknown where no server has a CRL that lists it any more.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from bot.access import takeover
+from bot.access.takeover import Listed
+from bot.core import Core
+from bot.keyring import Keyring
+from pki.crl import Revocation, RevocationReason
+from pki.serial import serial_hex
+from storage.records import EndReason, Server
+from vpn.errors import HostError
+from vpn.findings import Finding
+from vpn.live import LiveServer
+
+log = logging.getLogger(__name__)
+
+# The other way round than `fleet` does; an end by the owner may have been one by the time.
+_REASONS = {
+    RevocationReason.UNSPECIFIED: EndReason.REVOKED,
+    RevocationReason.CESSATION_OF_OPERATION: EndReason.BY_OWNER,
+    RevocationReason.AFFILIATION_CHANGED: EndReason.REMOVED,
+    RevocationReason.SUPERSEDED: EndReason.REPLACED,
+    RevocationReason.KEY_COMPROMISE: EndReason.LOST,
+}
+_ANY = -1
+
+
+class CatchingUp:
+    def __init__(self, core: Core, keyring: Keyring, live: Callable[[Server], LiveServer]) -> None:
+        self._core = core
+        self._database = core.database
+        self._keyring = keyring
+        self._live = live
+
+    async def before(self, server: Server) -> None:
+        """(1) and (2), under the server's lock.
+
+        Raises:
+            HostError: the server's CRL cannot be read, so it must not be replaced.
+        """
+        if server.restored_at is None:
+            async with self._database.reading() as tx:
+                last = await tx.crl.last_number()
+            await self._take_over(server, above=last)  # (1)
+            return
+        await self.everywhere()
+        await self._take_over(server, above=_ANY)
+        await self._remove_files(server)  # (2)
+
+    async def after(self, server: Server) -> None:
+        """(3), under the server's lock."""
+        if server.restored_at is None:
+            return
+        findings = await self._remove_files(server)
+        cut = await self._live(server).cut_strangers(await self._known(server))
+        for finding in cut.findings:
+            log.warning("%s is not looked through yet: %s", server.name, finding.detail)
+        if not findings and not cut.findings:
+            async with self._database.writing() as tx:
+                ctx = self._core.context()
+                await takeover.looked_through(tx, ctx, server.name, cut.names)
+
+    async def everywhere(self) -> bool:
+        """(1) for every server that was not looked through since a restore.
+
+        False where a CRL cannot be read, so that nobody knows yet what it says.
+        """
+        async with self._database.reading() as tx:
+            restored = [s for s in await tx.servers.all() if s.restored_at is not None]
+        complete = True
+        for server in restored:
+            try:
+                await self._take_over(server, above=_ANY)
+            except HostError as error:
+                log.warning("The CRL of %s cannot be read: %s", server.name, error)
+                complete = False
+        return complete
+
+    async def _take_over(self, server: Server, *, above: int) -> None:
+        found = await self._live(server).in_place(self._keyring.certificate, above=above)
+        if found is None:
+            return
+        listed = [_listed(revocation) for revocation in found.revocations]
+        async with self._database.writing() as tx:
+            ctx = self._core.context()
+            await takeover.take_over(tx, ctx, server.name, found.number, listed)
+
+    async def _remove_files(self, server: Server) -> Sequence[Finding]:
+        known = await self._known(server)
+        removed, findings = await self._live(server).remove_stranger_files(known)
+        for finding in findings:
+            log.warning("%s is not looked through yet: %s", server.name, finding.detail)
+        if removed:
+            async with self._database.writing() as tx:
+                await takeover.shut_out(tx, self._core.context(), server.name, removed)
+        return findings
+
+    async def _known(self, server: Server) -> frozenset[str]:
+        async with self._database.reading() as tx:
+            return frozenset(grant.common_name for grant in await tx.grants.live_on(server.name))
+
+
+def _listed(revocation: Revocation) -> Listed:
+    return Listed(
+        serial=serial_hex(revocation.serial),
+        revoked_at=revocation.revoked_at,
+        # Other reasons come from a CA that was taken over; a grant has no word for them.
+        reason=_REASONS.get(revocation.reason, EndReason.REVOKED),
+    )

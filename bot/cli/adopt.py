@@ -1,0 +1,108 @@
+"""`vpnbot server adopt`: takes in a server that already runs, as it is."""
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Annotated
+
+import typer
+
+from bot.adoption import Adopted, Wanted, adopt_server
+from bot.cli.shared import operator, say, with_office
+from bot.errors import NotDone
+from bot.office import Office
+from bot.texts import adoption as words
+from bot.texts.fill import plain
+from vpn.advice import Advice, Weight
+from vpn.values import parse_remote
+
+
+def adopt(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name for the server.")],
+    config: Annotated[Path, typer.Option(metavar="PATH", help="Its configuration.")],
+    remote: Annotated[str, typer.Option(metavar="HOST:PORT/PROTO", help="What clients dial.")],
+    account: Annotated[
+        str | None, typer.Option(metavar="USER", help="The account that runs the bot.")
+    ] = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Adds what is missing for cuts that can be proved.")
+    ] = False,
+    ssh: Annotated[str | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """As root: takes in a server that runs with a configuration of its own; again, looks anew."""
+    if ssh is not None:
+        raise NotDone(
+            "`--ssh` is not part of this version yet: the server must be on this machine."
+        )
+    wanted = Wanted(name, PurePosixPath(config.absolute()), parse_remote(remote), account)
+
+    async def work(office: Office) -> None:
+        done = await adopt_server(office, operator(), wanted, apply_changes=apply)
+        say("\n".join(_lines(done)))
+
+    with_office(work)
+
+
+def _lines(done: Adopted) -> Iterator[str]:
+    yield plain(words.ADOPTED, server=done.server.name, config=done.server.directory)
+    yield _addresses(done)
+    yield from _crl(done)
+    yield from (plain(words.CUT, name=name) for name in done.cut)
+    yield from _applied(done)
+    advice = done.examined.advice
+    if not advice:
+        yield words.NOTHING_MISSING
+    for weight in Weight:
+        found = [one for one in advice if one.weight is weight]
+        if found:
+            yield words.WEIGHTS[weight]
+            yield from (line for one in found for line in _advice(one))
+    if done.applied is None and any(one.applied for one in advice):
+        yield words.APPLY
+    yield from _write_access(done)
+
+
+def _addresses(done: Adopted) -> str:
+    plan = done.examined.adoption.server.addresses
+    return words.FIXED_ADDRESSES if plan.has_fixed else words.POOL_ADDRESSES
+
+
+def _crl(done: Adopted) -> Iterator[str]:
+    if done.crl_number is None:
+        yield plain(words.CRL_NOT_IN_PLACE, reason=done.crl_problem)
+    else:
+        yield plain(words.CRL_IN_PLACE, number=done.crl_number, path=f"/{done.examined.layout.crl}")
+
+
+def _applied(done: Adopted) -> Iterator[str]:
+    if done.applied is None:
+        return
+    if not done.applied.changed:
+        yield words.NOTHING_CHANGED
+        return
+    for path in done.applied.changed:
+        yield plain(words.WROTE, path=path)
+    yield plain(words.COPY, path=done.applied.copy)
+    yield words.RESTART
+    yield from (f"  {command}" for command in done.applied.commands)
+
+
+def _advice(one: Advice) -> Iterator[str]:
+    yield f"  - {one.directive}: {one.detail}"
+    yield from (f"      {line}" for line in one.lines)
+    yield from (f"      $ {command}" for command in one.commands)
+
+
+def _write_access(done: Adopted) -> Iterator[str]:
+    """Under systemd the bot may write where its unit says, and nowhere else."""
+    layout = done.examined.layout
+    folders = {path.rpartition("/")[0] for path in (layout.crl,) if path} | (
+        {layout.ccd} if layout.ccd else set()
+    )
+    if not folders:
+        return
+    paths = " ".join(f"/{folder}" for folder in sorted(folders))
+    drop_in = "/etc/systemd/system/vpnbot.service.d"
+    yield words.UNIT
+    yield f"  mkdir -p {drop_in}"
+    yield f"  printf '[Service]\\nReadWritePaths={paths}\\n' > {drop_in}/{done.server.name}.conf"
+    yield "  systemctl daemon-reload && systemctl try-restart vpnbot"

@@ -1,0 +1,245 @@
+"""The answers that `vpnbot init` needs: from flags, from what is set already, or by asking.
+
+Nothing is written here. Each answer is checked at once.
+"""
+
+import asyncio
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import SecretStr
+from telegram.error import TelegramError
+
+from bot.access.people import parse_user_id
+from bot.cli.asking import Asker
+from bot.cli.server_choice import ServerFlags, choose_server
+from bot.cli.shared import say
+from bot.errors import BadSettings
+from bot.health.network import greet
+from bot.servers import Wanted
+from bot.settings import PREFIX, Settings, read_secret
+from bot.setup import Place, edit_env, env_values, read_env
+from pki.authority_files import load_authority
+from pki.errors import AuthorityMissing
+from pki.passphrase import check_new_passphrase
+
+_MADE_UP_BYTES = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What was given on the command line."""
+
+    token_file: Path | None
+    admins: tuple[str, ...]
+    server: str | None
+    remote: str | None
+    directory: Path | None
+    passphrase_file: Path | None
+    routes: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret and the file that keeps it.
+
+    Attributes:
+        path: None where a setting holds the secret itself.
+        is_new: whether the file has yet to be written.
+    """
+
+    value: str = field(repr=False)
+    path: Path | None
+    is_new: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _SecretName:
+    setting: str
+    flag: str
+    file: str
+
+
+_TOKEN = _SecretName("BOT_TOKEN", "--token-file", "bot-token")
+_PASSPHRASE = _SecretName("CA_PASSPHRASE", "--passphrase-file", "ca-passphrase")
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """All that is needed, checked.
+
+    Attributes:
+        username: the bot's; None where Telegram could not be asked.
+        new_server: to be added; None where there is one already.
+        server: the name of one that is there; None where none was named.
+        env: the new text of `.env`; None where it stays as it is.
+    """
+
+    token: Secret
+    username: str | None
+    passphrase: Secret
+    new_server: Wanted | None
+    server: str | None
+    env: str | None
+
+
+def gather(settings: Settings, flags: Flags, place: Place, asker: Asker) -> Answers:
+    """Everything, in the order in which a person is asked."""
+    token, username = _token(settings, flags, place, asker)
+    admins = _admins(settings, flags, asker)
+    passphrase = _passphrase(settings, flags, place, asker)
+    named = ServerFlags(flags.server, flags.remote, flags.directory, flags.routes)
+    new_server, server = choose_server(settings, named, place, asker)
+    wanted = {f"{PREFIX}ADMIN_IDS": admins, f"{PREFIX}DATA_DIR": str(place.folder.path)}
+    for name, secret in ((_TOKEN, token), (_PASSPHRASE, passphrase)):
+        if secret.path is not None:
+            wanted[f"{PREFIX}{name.setting}_FILE"] = str(secret.path)
+    env = _edited_env(place, wanted, asker)
+    return Answers(token, username, passphrase, new_server, server, env)
+
+
+def _token(
+    settings: Settings, flags: Flags, place: Place, asker: Asker
+) -> tuple[Secret, str | None]:
+    found = _kept(_TOKEN, flags.token_file, settings.bot_token, settings.bot_token_file, place)
+    if found is not None:
+        return found, _check_token(settings, found.value)
+
+    def check(text: str) -> tuple[Secret, str | None]:
+        username = _check_token(settings, text)
+        return Secret(text, place.secrets / _TOKEN.file, is_new=True), username
+
+    question = "The bot's token from @BotFather (it is not shown)"
+    secret, username = asker.ask(_TOKEN.flag, question, check, hidden=True)
+    if username:
+        asker.tell(f"  That is @{username}.")
+    return secret, username
+
+
+def _kept(
+    name: _SecretName, flag: Path | None, value: SecretStr | None, path: Path | None, place: Place
+) -> Secret | None:
+    """A secret that need not be asked for; None where there is none."""
+    if value is not None:
+        if flag is not None or path is not None:
+            other = name.flag if flag is not None else f"{PREFIX}{name.setting}_FILE"
+            raise BadSettings(f"{PREFIX}{name.setting} is set as well as {other}; keep one.")
+        return Secret(value.get_secret_value(), None)
+    if flag is not None:
+        return Secret(read_secret(name.flag, flag), flag.absolute())
+    if path is not None:
+        return Secret(read_secret(f"{PREFIX}{name.setting}_FILE", path), path.absolute())
+    earlier = place.secrets / name.file
+    if earlier.exists():  # an earlier run was interrupted before it wrote .env
+        return Secret(read_secret(str(earlier), earlier), earlier)
+    return None
+
+
+def _check_token(settings: Settings, token: str) -> str | None:
+    """The bot's username; None where Telegram cannot be asked now."""
+    probe = settings.model_copy(update={"bot_token": SecretStr(token), "bot_token_file": None})
+    try:
+        probe.token()
+    except BadSettings:
+        raise BadSettings(
+            "This is no bot token: copy it from @BotFather, digits, a colon, and letters."
+        ) from None
+    try:
+        return asyncio.run(greet(token, settings.telegram_api_url)).username
+    except TelegramError:
+        say("Telegram cannot be reached now, so the token is not tried; `vpnbot doctor` does it.")
+        return None
+
+
+def _admins(settings: Settings, flags: Flags, asker: Asker) -> str:
+    if flags.admins:
+        return _check_admins(",".join(flags.admins))
+    if settings.admin_ids:
+        return ",".join(map(str, settings.admin_ids))
+    question = "The admins' numeric Telegram ids, with commas between them"
+    return asker.ask("--admin", question, _check_admins)
+
+
+def _check_admins(text: str) -> str:
+    ids = [parse_user_id(part.strip()) for part in text.split(",") if part.strip()]
+    if not ids:
+        raise BadSettings("At least one admin is needed, or nobody could approve anything.")
+    return ",".join(map(str, dict.fromkeys(ids)))
+
+
+def _passphrase(settings: Settings, flags: Flags, place: Place, asker: Asker) -> Secret:
+    found = _kept(
+        _PASSPHRASE,
+        flags.passphrase_file,
+        settings.ca_passphrase,
+        settings.ca_passphrase_file,
+        place,
+    )
+    if found is not None:
+        _opens(place, found.value)
+        return found
+    has_ca = place.folder.ca.exists()
+
+    def check(text: str) -> Secret:
+        value = _opens(place, text) if has_ca else _chosen(text, asker)
+        return Secret(value, place.secrets / _PASSPHRASE.file, is_new=True)
+
+    question = (
+        "The CA's passphrase (it is not shown)"
+        if has_ca
+        else "A passphrase for the new CA (it is not shown; Enter makes one up)"
+    )
+    return asker.ask(_PASSPHRASE.flag, question, check, hidden=True)
+
+
+def _chosen(text: str, asker: Asker) -> str:
+    if not text:
+        return secrets.token_urlsafe(_MADE_UP_BYTES)
+    check_new_passphrase(text)
+
+    def check(again: str) -> bool:
+        return again == text
+
+    if not asker.ask(_PASSPHRASE.flag, "Once more", check, hidden=True):
+        raise BadSettings("The two differ.")
+    return text
+
+
+def _opens(place: Place, passphrase: str) -> str:
+    """The same passphrase, if it opens the CA that is there, or is good for a new one."""
+    try:
+        load_authority(place.folder.ca, passphrase)
+    except AuthorityMissing:
+        check_new_passphrase(passphrase)
+    return passphrase
+
+
+def _edited_env(place: Place, wanted: Mapping[str, str], asker: Asker) -> str | None:
+    """The new `.env`; None where it says all this already.
+
+    Raises:
+        BadSettings: a setting is another one already, and nobody agreed to change it.
+    """
+    outside = {name.upper(): value for name, value in os.environ.items() if value}
+    text = read_env(place)
+    inside = env_values(text)
+    changes = {}
+    for name, value in wanted.items():
+        if name in outside and not _same(name, outside[name], value):
+            raise BadSettings(f"{name} in the environment is another one; unset it first.")
+        if name not in inside:
+            changes[name] = value
+        elif not _same(name, inside[name], value):
+            if not asker.agrees(f"{name} in .env is another one. Replace it?"):
+                raise BadSettings(f"{name} in .env is another one; change it there. No change yet.")
+            changes[name] = value
+    return edit_env(text, changes) if changes else None
+
+
+def _same(name: str, one: str, other: str) -> bool:
+    if name == f"{PREFIX}ADMIN_IDS":
+        return _check_admins(one) == _check_admins(other)
+    return Path(one).absolute() == Path(other).absolute()

@@ -1,0 +1,65 @@
+"""Questions at the terminal."""
+
+import getpass
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+from bot.access.refusals import Refused
+from bot.cli.shared import say
+from bot.errors import BadSettings, NotDone, VpnbotError
+from bot.texts.refusals import in_terminal
+from pki.errors import PkiError
+from vpn.errors import VpnError
+
+_Answer = TypeVar("_Answer")
+
+
+class Asker:
+    """Asks whoever sits at the terminal, or says which flag is missing where nobody does."""
+
+    def __init__(self, *, unattended: bool) -> None:
+        self.silent = unattended or not sys.stdin.isatty()
+
+    def ask(
+        self,
+        flag: str,
+        question: str,
+        check: Callable[[str], _Answer],
+        *,
+        default: str = "",
+        hidden: bool = False,
+    ) -> _Answer:
+        """Asks until `check` takes the answer, which it does by giving a value.
+
+        Raises:
+            BadSettings: nothing can be asked.
+            NotDone: they left.
+        """
+        if self.silent:
+            raise BadSettings(f"{flag} is missing, and nothing was done; add it.")
+        shown = f"{question} [{default}]: " if default else f"{question}: "
+        while True:
+            answer = _read(shown, hidden=hidden).strip() or default
+            try:
+                return check(answer)
+            except Refused as refused:
+                say(f"  {in_terminal(refused)}")
+            except (VpnbotError, PkiError, VpnError) as error:
+                say(f"  {error}")
+
+    def agrees(self, question: str) -> bool:
+        """Yes or no, and no where nothing can be asked."""
+        return not self.silent and _read(f"{question} [y/N]: ").strip().lower() in ("y", "yes")
+
+    def tell(self, text: str) -> None:
+        """A line for somebody who is being asked."""
+        if not self.silent:
+            say(text)
+
+
+def _read(question: str, *, hidden: bool = False) -> str:
+    try:
+        return getpass.getpass(question) if hidden else input(question)
+    except (EOFError, KeyboardInterrupt):
+        raise NotDone("Nothing was done.") from None

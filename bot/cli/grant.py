@@ -1,0 +1,156 @@
+"""`vpnbot grant`: who has access, and a way to give it on the day Telegram is down."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bot.access import grants, people, requests
+from bot.access.durations import parse_duration
+from bot.access.permission import Actor
+from bot.cli.shared import operator, say, show, stamp, with_office
+from bot.errors import NotDone
+from bot.locks import locked
+from bot.office import Office
+from bot.privileges import as_root
+from bot.profiles import Profile
+from storage.records import Grant, Person, ServerName, UserId
+
+app = typer.Typer(help="Who has access.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(
+    as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
+) -> None:
+    """All grants; `revoking` are those whose end is not proved on every server."""
+
+    async def work(office: Office) -> None:
+        async with office.database.reading() as tx:
+            names = {person.id: person.name for person in await tx.people.all()}
+            rows = [_row(grant, names) for grant in await tx.grants.all()]
+        columns = ("id", "user_name", "common_name", "server", "address", "state", "not_after")
+        show(rows, columns, as_json=as_json)
+
+    with_office(work)
+
+
+@app.command("issue")
+def issue(
+    user_id: Annotated[str, typer.Argument(metavar="ID", help="The numeric Telegram id.")],
+    output: Annotated[Path, typer.Option(metavar="FILE", help="A new file, made with mode 0600.")],
+    server: Annotated[str | None, typer.Option(metavar="NAME", help="Which server.")] = None,
+    duration: Annotated[
+        str | None, typer.Option(metavar="D", help="For how long: 30m, 8h, 7d, 2w.")
+    ] = None,
+    bundle: Annotated[
+        bool,
+        typer.Option(
+            "--bundle", help="A ZIP archive: profile, certificates, keys, instructions, files."
+        ),
+    ] = False,
+) -> None:
+    """Gives access without Telegram: writes the profile to a file. Its key lies on a disk then."""
+    seconds = None if duration is None else parse_duration(duration)
+    target = output.absolute()
+    if os.path.lexists(target):
+        raise NotDone(f"{target} exists already; name a new file.")
+
+    async def work(office: Office) -> None:
+        # Without these there is no profile; better to know before anything is recorded.
+        await office.keyring.authority()
+        await office.maker.try_templates()
+        # Whoever finds the lock free knows that a grant without a profile has been abandoned.
+        async with locked(office.folder.pending_issues):
+            grant = await _reserve(office, people.parse_user_id(user_id), server, seconds)
+            profile = await _make(office, grant, bundle=bundle)
+            try:
+                _write(target, profile)
+            except OSError as error:
+                await _abandon(office, grant)
+                raise NotDone(
+                    f"{target} cannot be written ({error.strerror}); the access was ended again."
+                ) from error
+            async with office.database.writing() as tx:
+                await grants.delivered(tx, office.context(), operator(), grant)
+        say(f"{grant.common_name} on {grant.server} until {stamp(grant.not_after)}: {target}")
+        say("Hand the file over safely and delete it: whoever has it has the access.")
+
+    with_office(work)
+
+
+async def _make(office: Office, grant: Grant, *, bundle: bool) -> Profile:
+    try:
+        profile = await office.maker.make(grant, archive=bundle)
+    except Exception:
+        await _abandon(office, grant)
+        raise
+    if profile is None:
+        raise NotDone("The access was revoked before the profile was made.")
+    return profile
+
+
+async def _reserve(
+    office: Office, user_id: UserId, server: str | None, seconds: int | None
+) -> Grant:
+    """Request, approval and grant in one go, on the operator's word."""
+    async with office.database.writing() as tx:
+        ctx = office.context()
+        asked = await requests.ask(
+            tx,
+            ctx,
+            _on_behalf_of(user_id, await tx.people.get(user_id)),
+            duration=seconds,
+            server=None if server is None else ServerName(server),
+            reason="issued on the command line",
+        )
+        if asked.servers:
+            raise NotDone(f"Name one of the servers with --server: {', '.join(asked.servers)}")
+        return await requests.approve_without_delivery(tx, ctx, operator(), asked.request.id)
+
+
+def _on_behalf_of(user_id: UserId, person: Person | None) -> Actor:
+    """The operator asks for somebody else, who must be on the allowlist like anyone."""
+    word = operator()
+    return Actor(
+        key=word.key,
+        name=word.name,
+        user_id=user_id,
+        is_allowed=person is not None and person.allowed,
+    )
+
+
+async def _abandon(office: Office, grant: Grant) -> None:
+    async with office.database.writing() as tx:
+        await grants.abandon(tx, office.context(), grant.id)
+    await office.enforcer.enforce([grant.id])
+
+
+def _write(path: Path, profile: Profile) -> None:
+    with as_root():
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(profile.content)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+
+def _row(grant: Grant, names: dict[UserId, str]) -> dict[str, Any]:
+    return {
+        "id": grant.id,
+        "user_id": grant.user_id,
+        "user_name": names.get(grant.user_id) if grant.user_id else None,
+        "common_name": grant.common_name,
+        "serial": grant.serial,
+        "server": grant.server,
+        "address": grant.address,
+        "state": grant.state,
+        "not_before": stamp(grant.not_before),
+        "not_after": stamp(grant.not_after),
+        "revoked_at": stamp(grant.revoked_at),
+    }

@@ -1,0 +1,286 @@
+"""`vpnbot ca import-easyrsa`: takes over an easy-rsa CA, and says what is odd about it."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from getpass import getpass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from bot import easyrsa
+from bot.access.importing import Imported
+from bot.cli.asking import Asker
+from bot.cli.ca import new_passphrase
+from bot.cli.revoke import print_receipt
+from bot.cli.shared import operator, say, stamp, with_office
+from bot.easyrsa import Takeover
+from bot.errors import BadSettings
+from bot.office import Office, utc_now
+from bot.privileges import as_root
+from bot.settings import read_secret
+from bot.texts import easyrsa as words
+from bot.texts.fill import plain
+from pki.easyrsa import EasyRsaPki, Finding, purge_client_keys
+from pki.keys import matching_algorithm
+from pki.serial import serial_hex
+from storage.records import Grant, GrantState
+from vpn.profile import TlsKey
+
+_OLD = "--passphrase-file"
+# A line, not a page: --json has all.
+_SHOWN = 12
+
+
+def import_easyrsa(
+    pki_dir: Annotated[
+        Path, typer.Argument(metavar="PKI_DIR", help="Where index.txt is, often named pki.")
+    ],
+    passphrase_file: Annotated[
+        Path | None,
+        typer.Option(_OLD, metavar="F", help="A file with the passphrase of its ca.key."),
+    ] = None,
+    tls_auth: Annotated[
+        Path | None, typer.Option(metavar="F", help="The servers' tls-auth key, for example ta.key")
+    ] = None,
+    tls_crypt: Annotated[
+        Path | None, typer.Option(metavar="F", help="The servers' tls-crypt key.")
+    ] = None,
+    tls_crypt_v2: Annotated[
+        Path | None, typer.Option("--tls-crypt-v2", metavar="F", help="A tls-crypt-v2 server key.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Says what it found, no more.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The report as an object.")] = False,
+    purge: Annotated[
+        bool,
+        typer.Option("--purge-client-keys", help="Afterwards removes clients' keys in clear."),
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Asks nothing before it removes keys.")
+    ] = False,
+) -> None:
+    """Takes over an easy-rsa CA with all that it issued and revoked; the folder is only read."""
+
+    key = easyrsa.read_tls_key(
+        {TlsKey.AUTH: tls_auth, TlsKey.CRYPT: tls_crypt, TlsKey.CRYPT_V2: tls_crypt_v2}
+    )
+    now = utc_now()
+    with _progress(quiet=as_json) as progress:
+        pki = easyrsa.read(pki_dir, now, progress)
+    _show(pki, now, as_json=as_json)
+    if dry_run:
+        _unless(as_json, words.DRY_RUN)
+        return
+
+    async def work(office: Office) -> bool:
+        done = await easyrsa.take_over(
+            office,
+            operator(),
+            pki,
+            old_passphrase=lambda: _old_passphrase(passphrase_file),
+            new_passphrase=lambda: new_passphrase(office),
+            tls_key=key,
+        )
+        return await _tell(office, done, quiet=as_json)
+
+    proved = with_office(work, is_first=True)
+    if purge:
+        _purge(pki, yes=yes, as_json=as_json)
+    if not proved:
+        raise typer.Exit(1)
+
+
+def _old_passphrase(path: Path | None) -> str | None:
+    if path is not None:
+        with as_root():
+            return read_secret(_OLD, path)
+    if sys.stdin.isatty():
+        return getpass("Passphrase of easy-rsa's ca.key: ")
+    raise BadSettings(f"The CA's key has a passphrase: name a file that holds it: {_OLD} F")
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[easyrsa.Progress]:
+    """A bar at a terminal, for those PKIs that take a while."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
+        task = bar.add_task("Reading", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+# --- what was found -------------------------------------------------------------------------------
+
+
+def _show(pki: EasyRsaPki, now: datetime, *, as_json: bool) -> None:
+    if as_json:
+        say(json.dumps(_report(pki, now), ensure_ascii=False, indent=2))
+    else:
+        say("\n".join(_lines(pki, now)))
+
+
+def _unless(as_json: bool, text: str) -> None:
+    """The report as an object is all that is said."""
+    if not as_json:
+        say(text)
+
+
+def _lines(pki: EasyRsaPki, now: datetime) -> list[str]:
+    odd = [finding_text(finding) for finding in pki.findings]
+    return [
+        plain(words.FOLDER, folder=pki.folder, layout=words.LAYOUTS[pki.layout]),
+        plain(
+            words.AUTHORITY,
+            name=pki.certificate.subject.rfc4514_string(),
+            algorithm=matching_algorithm(pki.certificate).value,
+            until=stamp(pki.certificate.not_valid_after_utc),
+        ),
+        plain(words.KEY_ENCRYPTED if pki.key_is_encrypted else words.KEY_CLEAR, path=pki.key_path),
+        plain(words.CERTIFICATES, **_counts(pki, now)),
+        plain(words.SERVERS, servers=sum(bool(entry.for_server) for entry in pki.entries)),
+        *_crl_lines(pki),
+        *([words.ODD, *(f"  - {line}" for line in odd)] if odd else [words.NOTHING_ODD]),
+    ]
+
+
+def _crl_lines(pki: EasyRsaPki) -> Iterator[str]:
+    if pki.crl is None:
+        yield words.CRL_NONE
+        return
+    yield plain(
+        words.CRL,
+        path=pki.crl.path,
+        count=len(pki.crl.revocations),
+        signed=stamp(pki.crl.this_update),
+        until=stamp(pki.crl.next_update) or "–",
+    )
+    if pki.crl.number is not None:
+        yield plain(words.CRL_NUMBER, number=pki.crl.number)
+
+
+def _counts(pki: EasyRsaPki, now: datetime) -> dict[str, int]:
+    """As they are taken over: what is over counts as expired, whatever the index says."""
+    found, _ = easyrsa.books(pki)
+    revoked = sum(one.revoked_at is not None for one in found)
+    expired = sum(one.revoked_at is None and one.not_after <= now for one in found)
+    return {"valid": len(found) - revoked - expired, "revoked": revoked, "expired": expired}
+
+
+def finding_text(finding: Finding) -> str:
+    """A finding as a sentence."""
+    return plain(
+        words.FINDINGS[finding.code],
+        names=_some(finding.names),
+        serials=_some([serial_hex(serial) for serial in finding.serials]),
+        paths=_some([str(path) for path in finding.paths]),
+        until=stamp(finding.ends_at) or "–",
+        detail=finding.detail,
+    )
+
+
+def _some(texts: Sequence[str]) -> str:
+    shown = ", ".join(dict.fromkeys(texts[:_SHOWN]))
+    if len(texts) <= _SHOWN:
+        return shown
+    return plain(words.AND_MORE, shown=shown, count=len(texts) - _SHOWN)
+
+
+def _report(pki: EasyRsaPki, now: datetime) -> dict[str, Any]:
+    certificate, crl = pki.certificate, pki.crl
+    return {
+        "folder": str(pki.folder),
+        "layout": pki.layout.value,
+        "ca": {
+            "name": certificate.subject.rfc4514_string(),
+            "algorithm": matching_algorithm(certificate).value,
+            "not_after": stamp(certificate.not_valid_after_utc),
+            "key_is_encrypted": pki.key_is_encrypted,
+        },
+        "counts": _counts(pki, now),
+        "crl": crl
+        and {
+            "number": crl.number,
+            "this_update": stamp(crl.this_update),
+            "next_update": stamp(crl.next_update),
+            "entries": len(crl.revocations),
+        },
+        "certificates": [
+            {
+                "common_name": entry.common_name,
+                "serial": serial_hex(entry.serial),
+                "status": entry.status.value,
+                "not_after": stamp(entry.not_after),
+                "revoked_at": stamp(entry.revoked_at),
+                "reason": entry.reason.value if entry.reason else None,
+                "for_server": entry.for_server,
+            }
+            for entry in pki.entries
+        ],
+        "findings": [
+            {
+                "code": finding.code.value,
+                "names": list(finding.names),
+                "serials": [serial_hex(serial) for serial in finding.serials],
+                "paths": [str(path) for path in finding.paths],
+                "ends_at": stamp(finding.ends_at),
+                "text": finding_text(finding),
+            }
+            for finding in pki.findings
+        ],
+    }
+
+
+# --- what was done --------------------------------------------------------------------------------
+
+
+async def _tell(office: Office, done: Takeover, *, quiet: bool) -> bool:
+    """True if nothing that ended is left to be proved."""
+    if quiet:
+        await office.enforcer.enforce([grant.id for grant in done.imported.ended])
+        return True
+    say(plain(words.KEPT, folder=office.folder.ca) if done.made_authority else words.KEPT_BEFORE)
+    for line in _imported_lines(done.imported):
+        say(line)
+    say(words.NEXT)
+    return all([await print_receipt(office, grants) for grants in _by_name(done.imported.ended)])
+
+
+def _by_name(grants: Iterable[Grant]) -> Iterable[list[Grant]]:
+    """A receipt is about one person."""
+    named: dict[str, list[Grant]] = {}
+    for grant in grants:
+        named.setdefault(grant.common_name, []).append(grant)
+    return named.values()
+
+
+def _imported_lines(imported: Imported) -> Iterator[str]:
+    yield plain(
+        words.TAKEN_OVER,
+        active=imported.added.get(GrantState.ACTIVE, 0),
+        revoked=imported.added.get(GrantState.REVOKED, 0),
+        expired=imported.added.get(GrantState.EXPIRED, 0),
+    )
+    if imported.listed:
+        yield plain(words.LISTED, count=imported.listed)
+    if imported.ended:
+        yield plain(words.ENDED, names=_some([grant.common_name for grant in imported.ended]))
+
+
+def _purge(pki: EasyRsaPki, *, yes: bool, as_json: bool) -> None:
+    count = len(pki.client_keys)
+    if not count:
+        _unless(as_json, words.PURGE_NOTHING)
+        return
+    question = plain(words.PURGE_ASK, count=count, folder=pki.folder)
+    if not yes and not Asker(unattended=as_json).agrees(question):
+        _unless(as_json, words.PURGE_NOT)
+        return
+    with as_root():
+        purge_client_keys(pki.folder, pki.client_keys)
+    _unless(as_json, plain(words.PURGED, count=count))

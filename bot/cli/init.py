@@ -1,0 +1,153 @@
+"""`vpnbot init`: asks what is needed and sets everything up; again, it goes on where it stopped."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bot.cli.asking import Asker
+from bot.cli.ca import make_authority
+from bot.cli.server import tell_deployed
+from bot.cli.shared import operator, say
+from bot.office import Office, open_office
+from bot.privileges import ROOT, act_as
+from bot.servers import add_server, deploy_server, known_server
+from bot.settings import Settings, load_settings
+from bot.setup import Place, check_place, find_place, make_private_folder, write_private_file
+from pki.authority_files import load_certificate
+from pki.errors import AuthorityMissing
+from storage.records import Server
+
+if TYPE_CHECKING:
+    from bot.cli.answers import Answers, Secret
+
+
+def init(
+    token_file: Annotated[
+        Path | None, typer.Option(metavar="F", help="A file with the token from @BotFather.")
+    ] = None,
+    admin: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="An admin's numeric Telegram id; again for more."),
+    ] = None,
+    server: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A name for the OpenVPN server.")
+    ] = None,
+    remote: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT/PROTO", help="What clients dial.")
+    ] = None,
+    directory: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The server's folder, such as /srv/openvpn/NAME."),
+    ] = None,
+    passphrase_file: Annotated[
+        Path | None, typer.Option(metavar="F", help="A file with the CA's passphrase.")
+    ] = None,
+    route: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CIDR", help="A network that clients reach; again for more."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Asks nothing.")] = False,
+) -> None:
+    """Sets everything up in this folder: settings, data folder, CA, and a server."""
+    # Slow to import, because of the Telegram client.
+    from bot.cli.answers import Flags, gather  # noqa: PLC0415
+
+    settings = load_settings()
+    place = find_place(settings.data_dir)
+    act_as(place.owner)
+    check_place(place)
+    asker = Asker(unattended=yes)
+    asker.tell(f"This sets up VPN Access Bot in {place.home}, for the account {place.account}.")
+    asker.tell("Enter takes what stands in brackets; nothing is written before the last answer.")
+    flags = Flags(
+        token_file,
+        tuple(admin or ()),
+        server,
+        remote,
+        directory,
+        passphrase_file,
+        tuple(route) if route else None,
+    )
+    answers = gather(settings, flags, place, asker)
+    _write_files(place, answers)
+    # From the files, as every command will read them from now on.
+    asyncio.run(_build(load_settings(), answers))
+    _tell_next(place, answers)
+
+
+def _write_files(place: Place, answers: "Answers") -> None:
+    """Each step leaves a state from which the next run goes on."""
+    if make_private_folder(place.folder.path, place.owner):
+        say(f"made   the data folder {place.folder.path}")
+    else:
+        say(f"kept   the data folder {place.folder.path}")
+    _keep_secret(place, answers.token, "the bot's token")
+    _keep_secret(place, answers.passphrase, "the CA's passphrase")
+    if answers.env is None:
+        say(f"kept   the settings in {place.env}")
+    else:
+        write_private_file(place.env, answers.env, place.owner)
+        say(f"wrote  the settings to {place.env}")
+
+
+def _keep_secret(place: Place, secret: "Secret", what: str) -> None:
+    if secret.path is None:
+        say(f"kept   {what} in its setting")
+    elif secret.is_new:
+        make_private_folder(place.secrets, place.owner)
+        write_private_file(secret.path, f"{secret.value}\n", place.owner)
+        say(f"wrote  {what} to {secret.path}")
+    else:
+        say(f"kept   {what} in {secret.path}")
+
+
+async def _build(settings: Settings, answers: "Answers") -> None:
+    async with open_office(settings) as office:
+        await _authority(office, answers.passphrase.value)
+        for server in await _to_deploy(office, answers):
+            tell_deployed(server, await deploy_server(office, operator(), server.name))
+
+
+async def _authority(office: Office, passphrase: str) -> None:
+    try:
+        load_certificate(office.folder.ca)
+    except AuthorityMissing:
+        await make_authority(office, passphrase)
+        say(f"made   the CA in {office.folder.ca}")
+    else:
+        say(f"kept   the CA in {office.folder.ca}")
+
+
+async def _to_deploy(office: Office, answers: "Answers") -> list[Server]:
+    """The server that was named, or those that an earlier run did not get to."""
+    if answers.new_server is not None:
+        server = await add_server(office, operator(), answers.new_server)
+        say(f"added  the server {server.name}, with the network {server.network}")
+        return [server]
+    if answers.server is not None:
+        say(f"kept   the server {answers.server}")
+        return [await known_server(office, answers.server)]
+    async with office.database.reading() as tx:
+        servers = await tx.servers.all()
+    for server in servers:
+        say(f"kept   the server {server.name}")
+    return [server for server in servers if server.crl_published_at is None]
+
+
+def _tell_next(place: Place, answers: "Answers") -> None:
+    if answers.passphrase.path is not None:
+        say(f"Keep a copy of {answers.passphrase.path} somewhere safe: without it nothing can be")
+        say("signed or revoked, and with it and the data folder anybody can let anyone in.")
+    if place.owner == ROOT:
+        say("All of this belongs to root. An account of the bot's own is better: make one, and run")
+        say("this in a folder that belongs to it.")
+    chat = f"https://t.me/{answers.username}" if answers.username else "the bot's chat"
+    say("What to do next:")
+    say("  1. run the commands above as root, where there are some and it is not done yet")
+    say("  2. vpnbot doctor")
+    say(f"  3. vpnbot run   (in {place.home}, as {place.account}; for systemd there is")
+    say("     deploy/vpnbot.service)")
+    say(f"  4. each admin opens {chat} and presses Start")
+    say("  5. vpnbot user allow ID --name NAME   for everybody who may ask for access")

@@ -1,0 +1,73 @@
+"""`vpnbot request`: decides without Telegram."""
+
+from typing import Annotated, Any
+
+import typer
+
+from bot.access import requests
+from bot.access.durations import format_duration
+from bot.cli.shared import operator, say, show, stamp, with_office
+from bot.office import Office
+from storage.records import Request, RequestId
+
+app = typer.Typer(help="Requests, decided without Telegram.", no_args_is_help=True)
+
+Number = Annotated[int, typer.Argument(metavar="N", min=1, help="The request's number.")]
+
+
+@app.command("list")
+def list_(
+    as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
+) -> None:
+    """All requests."""
+
+    async def work(office: Office) -> None:
+        async with office.database.reading() as tx:
+            rows = [_row(request) for request in await tx.requests.all()]
+        columns = ("id", "user_id", "server", "duration", "reason", "state", "decided_by")
+        show(rows, columns, as_json=as_json)
+
+    with_office(work)
+
+
+@app.command("approve")
+def approve(number: Number) -> None:
+    """Approves for the duration that was asked for; the bot sends the profile while it runs."""
+
+    async def work(office: Office) -> None:
+        async with office.database.writing() as tx:
+            done = await requests.approve(tx, office.context(), operator(), RequestId(number), None)
+            # An operator's word is enough.
+            assert isinstance(done, requests.Approved)
+        say(
+            f"Approved: {done.requester.name} gets {done.grant.common_name} on {done.grant.server} "
+            f"until {stamp(done.grant.not_after)}. The bot sends the profile when it runs."
+        )
+
+    with_office(work)
+
+
+@app.command("deny")
+def deny(number: Number) -> None:
+    """Denies; the bot tells the requester."""
+
+    async def work(office: Office) -> None:
+        async with office.database.writing() as tx:
+            await requests.deny(tx, office.context(), operator(), RequestId(number))
+        say(f"Request {number} is denied.")
+
+    with_office(work)
+
+
+def _row(request: Request) -> dict[str, Any]:
+    return {
+        "id": request.id,
+        "user_id": request.user_id,
+        "server": request.server,
+        "duration": format_duration(request.duration),
+        "reason": request.reason,
+        "state": request.state,
+        "asked_at": stamp(request.asked_at),
+        "decided_by": request.decided_by,
+        "decided_at": stamp(request.decided_at),
+    }

@@ -1,0 +1,71 @@
+"""`vpnbot revoke`: ends access, and shows the proof."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from bot.access import revocation
+from bot.access.matching import Fits
+from bot.access.permission import Actor
+from bot.access.refusals import Refusal, Refused
+from bot.cli.shared import operator, say, with_office
+from bot.errors import NotDone
+from bot.office import Office
+from bot.receipts import load_receipt
+from bot.texts import receipts as words
+from storage.records import Grant
+from storage.transaction import Transaction
+
+
+def revoke(
+    who: Annotated[
+        str,
+        typer.Argument(
+            metavar="WHO",
+            help="A Telegram id, a name, @username, a common name, g-…, or serial:HEX.",
+        ),
+    ],
+) -> None:
+    """Ends somebody's access on every server, and prints the receipt."""
+
+    async def work(office: Office) -> bool:
+        # Without the CA's key there is no CRL; better to know before anything is recorded.
+        await office.keyring.authority()
+        async with office.database.writing() as tx:
+            ended = await _end(tx, office, operator(), who)
+        return await print_receipt(office, ended)
+
+    if not with_office(work):
+        raise typer.Exit(1)
+
+
+async def print_receipt(office: Office, ended: Sequence[Grant]) -> bool:
+    """Cuts the grants, looks, and prints what was proved; False while anything is not."""
+    grant_ids = [grant.id for grant in ended]
+    await office.enforcer.enforce(grant_ids)
+    async with office.database.reading() as tx:
+        receipt = await load_receipt(tx, grant_ids)
+    say("\n\n".join(receipt.blocks))
+    if not receipt.proved:
+        say(f"\n{words.RETRYING_TERMINAL}")
+    return receipt.proved
+
+
+async def _end(tx: Transaction, office: Office, actor: Actor, who: str) -> list[Grant]:
+    fits = await revocation.fits(tx, actor, who)
+    if not fits.exactly_one:
+        raise _several(who, fits)
+    if fits.people:
+        return await revocation.revoke_person(tx, office.context(), actor, fits.people[0].id)
+    return await revocation.revoke_grant(tx, office.context(), actor, fits.grants[0].id)
+
+
+def _several(who: str, fits: Fits) -> Exception:
+    people = [f"{person.name} ({person.id})" for person in (*fits.people, *fits.near)]
+    named = [*people, *(f"{grant.common_name} ({grant.id})" for grant in fits.grants)]
+    if not named:
+        return Refused(Refusal.UNKNOWN_PERSON, who=who)
+    return NotDone(
+        f"“{who}” is not enough to tell who; nothing was done. Name one of: {', '.join(named)}"
+    )

@@ -1,0 +1,178 @@
+"""`vpnbot server`: the OpenVPN servers."""
+
+import asyncio
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any
+
+import typer
+
+from bot.cli.adopt import adopt
+from bot.cli.shared import operator, say, show, stamp, with_office
+from bot.errors import NotDone
+from bot.fleet import remote_of
+from bot.office import Office
+from bot.servers import Deployed, Wanted, add_server, deploy_server, known_server, remove_server
+from storage.records import Server, ServerName
+from vpn.findings import ServerStatus
+from vpn.values import parse_remote
+
+app = typer.Typer(help="The OpenVPN servers.", no_args_is_help=True)
+app.command("adopt")(adopt)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The server's name.")]
+AsJson = Annotated[bool, typer.Option("--json", help="A list of objects.")]
+
+
+@app.command("add")
+def add(
+    name: Name,
+    remote: Annotated[str, typer.Option(metavar="HOST:PORT/PROTO", help="What clients dial.")],
+    directory: Annotated[
+        Path, typer.Option(metavar="DIR", help="Its folder, such as /srv/openvpn/NAME.")
+    ],
+    listen: Annotated[
+        int | None, typer.Option(metavar="PORT", help="The port it listens on, if another.")
+    ] = None,
+    network: Annotated[
+        str | None, typer.Option(metavar="CIDR", help="Its clients' network.")
+    ] = None,
+    route: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CIDR", help="Pushed to clients; 0.0.0.0/0 is everything."),
+    ] = None,
+    dns: Annotated[list[str] | None, typer.Option(metavar="IP", help="Pushed to clients.")] = None,
+    account: Annotated[
+        str | None, typer.Option(metavar="USER", help="The account that runs the bot.")
+    ] = None,
+    ssh: Annotated[str | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Names a server on this machine. `server deploy` then writes its folder."""
+    if ssh is not None:
+        raise NotDone(
+            "`--ssh` is not part of this version yet: the server must be on this machine."
+        )
+    wanted = Wanted(
+        name=name,
+        remote=parse_remote(remote),
+        directory=PurePosixPath(directory.absolute()),
+        listen_port=listen,
+        network=parse_network("--network", network) if network else None,
+        routes=tuple(parse_network("--route", text) for text in route or ()),
+        dns=tuple(_address(text) for text in dns or ()),
+        account=account,
+    )
+
+    async def work(office: Office) -> None:
+        server = await add_server(office, operator(), wanted)
+        say(f"{server.name} is added, with the network {server.network}.")
+        say(f"Next: vpnbot server deploy {server.name}")
+
+    with_office(work)
+
+
+@app.command("deploy")
+def deploy(name: Name) -> None:
+    """As root: writes all that OpenVPN needs into the server's folder; again, what differs."""
+
+    async def work(office: Office) -> None:
+        server = await known_server(office, name)
+        tell_deployed(server, await deploy_server(office, operator(), server.name))
+
+    with_office(work)
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """The servers."""
+
+    async def work(office: Office) -> None:
+        async with office.database.reading() as tx:
+            rows = [_row(server) for server in await tx.servers.all()]
+        show(rows, ("name", "remote", "directory", "network"), as_json=as_json)
+
+    with_office(work)
+
+
+@app.command("status")
+def status(as_json: AsJson = False) -> None:
+    """What each server answers now."""
+
+    async def work(office: Office) -> bool:
+        async with office.database.reading() as tx:
+            servers = await tx.servers.all()
+        states = await asyncio.gather(*(office.fleet.status(server) for server in servers))
+        rows = [_status_row(state) for state in states]
+        show(rows, tuple(rows[0]) if rows else ("name",), as_json=as_json)
+        return all(state.reachable for state in states)
+
+    if not with_office(work):
+        raise typer.Exit(1)
+
+
+@app.command("remove")
+def remove(name: Name) -> None:
+    """Takes a server out, its open proofs with it."""
+
+    async def work(office: Office) -> None:
+        server = await remove_server(office, operator(), ServerName(name))
+        say(f"{name} is taken out. Its folder {server.directory} stays; stop OpenVPN there.")
+
+    with_office(work)
+
+
+def tell_deployed(server: Server, deployed: Deployed) -> None:
+    """Says what a deploy changed and what the machine still needs."""
+    report = deployed.folder
+    for path in report.changed:
+        say(f"wrote {PurePosixPath(server.directory) / path}")
+    if not report.changed:
+        say(f"Configuration, certificate and keys in {server.directory} are as they should be.")
+    say(f"A new CRL is in place, with number {deployed.crl_number}.")
+    if deployed.admitted:
+        say(f"Address files in place: {deployed.admitted}, one for each who has access.")
+    say(f"The server's certificate is valid until {stamp(report.certificate_end)}.")
+    if report.restart_needed:
+        say("OpenVPN reads what has changed only when it starts: restart it.")
+    if report.commands:
+        say("Still to be run as root on this machine, where it is not done yet:")
+    for command in report.commands:
+        say(f"  {command}")
+
+
+def _row(server: Server) -> dict[str, Any]:
+    return {
+        "name": server.name,
+        "remote": str(remote_of(server)),
+        "directory": server.directory,
+        "network": server.network,
+    }
+
+
+def _status_row(state: ServerStatus) -> dict[str, Any]:
+    return {
+        "name": state.server,
+        "reachable": state.reachable,
+        "crl_number": state.crl_number,
+        "crl_this_update": stamp(state.crl_this_update),
+        "sessions": state.sessions,
+        "restart_pending": state.restart_pending,
+        "certificate_end": stamp(state.certificate_end),
+    }
+
+
+def parse_network(option: str, text: str) -> IPv4Network:
+    """Raises NotDone where it is none."""
+    try:
+        return IPv4Network(text)
+    except ValueError as error:
+        raise NotDone(
+            f"{option} {text!r} is no IPv4 network; write for example 10.0.0.0/8."
+        ) from error
+
+
+def _address(text: str) -> IPv4Address:
+    try:
+        return IPv4Address(text)
+    except ValueError as error:
+        raise NotDone(f"--dns {text!r} is no IPv4 address; write for example 10.8.0.1.") from error

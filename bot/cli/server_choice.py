@@ -1,0 +1,177 @@
+"""Which server `vpnbot init` sets up: one that is there, or a new one."""
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+from bot.cli.asking import Asker
+from bot.cli.server import parse_network
+from bot.errors import BadSettings, NotDone
+from bot.fleet import remote_of, spec_of
+from bot.office import open_office
+from bot.privileges import ROOT, as_root
+from bot.servers import Wanted, require_safe_place
+from bot.settings import Settings
+from bot.setup import Place
+from storage.records import Server
+from vpn.deploy import check_place, port_in_use
+from vpn.errors import PortInUse
+from vpn.local_host import LocalHost
+from vpn.values import Remote, ServerSpec, make_server_spec, next_free_network, parse_remote
+
+_NAME = "main"
+_NO_ROUTES = "none"
+_HOMES = Path("/srv/openvpn")
+# Stand where a name is checked before the rest is known.
+_ANY_REMOTE = "vpn.example.com"
+_ANY_DIRECTORY = PurePosixPath("/srv/openvpn/any")
+
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFlags:
+    name: str | None
+    remote: str | None
+    directory: Path | None
+    # None: not given, so it is asked where somebody sits; without them only the server is reached.
+    routes: tuple[str, ...] | None = None
+
+
+def choose_server(
+    settings: Settings, flags: ServerFlags, place: Place, asker: Asker
+) -> tuple[Wanted | None, str | None]:
+    """What is to be added, or the name of one that is there; neither where all stays.
+
+    Raises:
+        VpnbotError, VpnError: it cannot be like this.
+    """
+    known = asyncio.run(_known_servers(settings))
+    if flags.name is None and known:
+        if flags.remote or flags.directory:
+            raise BadSettings("--server is missing: which one are --remote and --directory about?")
+        return None, None
+    question = "A name for the VPN server"
+    name = _given(asker, flags.name, "--server", question, _checked_name, default=_NAME)
+    same = next((server for server in known if server.name == name), None)
+    if same is not None:
+        _refuse_another(same, flags)
+        _check(spec_of(same))
+        return None, name
+    return _describe_new(name, flags, place, asker, known), None
+
+
+async def _known_servers(settings: Settings) -> Sequence[Server]:
+    # Opening would make what is not there.
+    path = settings.url().database
+    if not await asyncio.to_thread(Path(path or "").is_file):
+        return ()
+    async with open_office(settings) as office, office.database.reading() as tx:
+        return await tx.servers.all()
+
+
+def _describe_new(
+    name: str, flags: ServerFlags, place: Place, asker: Asker, known: Sequence[Server]
+) -> Wanted:
+    question = "What clients dial, HOST:PORT/PROTO, for example vpn.example.com:1194/udp"
+    remote = _given(asker, flags.remote, "--remote", question, _free_remote)
+
+    def check(text: str) -> PurePosixPath:
+        directory = PurePosixPath(Path(text).expanduser().absolute())
+        _refuse_shared(directory, known)
+        _check(_spec(name, remote, directory, known, place.account))
+        return directory
+
+    default = _HOMES / name if os.getuid() == ROOT else place.home / f"openvpn-{name}"
+    given = None if flags.directory is None else str(flags.directory)
+    question = "Its folder on this machine"
+    directory = _given(asker, given, "--directory", question, check, default=str(default))
+    return Wanted(name=name, remote=remote, directory=directory, routes=_routes(flags, asker))
+
+
+def _routes(flags: ServerFlags, asker: Asker) -> tuple[IPv4Network, ...]:
+    if flags.routes is not None:
+        return tuple(parse_network("--route", text) for text in flags.routes)
+    if asker.silent or flags.remote is not None:
+        return ()  # whoever describes the server by flags has this one, too
+    question = (
+        "Networks behind it that clients may reach, for example 192.168.1.0/24, with commas "
+        "between them; 0.0.0.0/0 is everything"
+    )
+    return asker.ask("--route", question, _parse_routes, default=_NO_ROUTES)
+
+
+def _parse_routes(text: str) -> tuple[IPv4Network, ...]:
+    if text == _NO_ROUTES:
+        return ()
+    return tuple(parse_network("--route", part.strip()) for part in text.split(",") if part.strip())
+
+
+def _given(
+    asker: Asker,
+    given: str | None,
+    flag: str,
+    question: str,
+    check: Callable[[str], _Answer],
+    *,
+    default: str = "",
+) -> _Answer:
+    return asker.ask(flag, question, check, default=default) if given is None else check(given)
+
+
+def _checked_name(name: str) -> str:
+    _spec(name, parse_remote(_ANY_REMOTE), _ANY_DIRECTORY, (), "root")
+    return name
+
+
+def _free_remote(text: str) -> Remote:
+    remote = parse_remote(text)
+    if port_in_use(remote.port, remote.protocol):
+        raise PortInUse(
+            f"Another program listens on port {remote.port}/{remote.protocol} here; end it or "
+            "choose another port."
+        )
+    return remote
+
+
+def _refuse_another(server: Server, flags: ServerFlags) -> None:
+    """Flags for a server that is there must describe it."""
+    remote = flags.remote and str(parse_remote(flags.remote))
+    directory = flags.directory and str(flags.directory.absolute())
+    if remote not in (None, str(remote_of(server))) or directory not in (None, server.directory):
+        raise NotDone(
+            f"There is a server {server.name} already, {remote_of(server)} in {server.directory}; "
+            "leave --remote and --directory out, or choose another name."
+        )
+
+
+def _refuse_shared(directory: PurePosixPath, known: Sequence[Server]) -> None:
+    for other in known:
+        if other.directory == str(directory):
+            raise NotDone(f"{directory} is the folder of {other.name}; choose another one.")
+
+
+def _spec(
+    name: str, remote: Remote, directory: PurePosixPath, known: Sequence[Server], account: str
+) -> ServerSpec:
+    return make_server_spec(
+        name=name,
+        remote=remote,
+        directory=directory,
+        listen_port=remote.port,
+        network=next_free_network([IPv4Network(server.network) for server in known]),
+        routes=(),
+        dns=(),
+        account=account,
+    )
+
+
+def _check(spec: ServerSpec) -> None:
+    """What `deploy` would refuse, as the one who deploys."""
+    require_safe_place(spec.directory)
+    with as_root():
+        asyncio.run(check_place(spec, LocalHost(Path(spec.directory))))

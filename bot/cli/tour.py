@@ -1,0 +1,105 @@
+"""`vpnbot demo --tour`: one request, approval, tunnel and revocation, told in the terminal."""
+
+import sys
+import time
+from collections.abc import Awaitable, Callable
+
+from bot.showcase import ANNA, BORIS, Showcase, open_showcase
+from bot.showcase_devices import gateway_of
+from demo.errors import LabRefused
+from demo.lab import NetLab, Tunnel
+from demo.testing import DemoMessage
+
+_NAME_WIDTH = 14
+_RECEIPT_S = 30.0
+
+
+async def play() -> bool:
+    """Plays the story; False if anything went otherwise than it should."""
+    story = _Story()
+    async with open_showcase() as showcase:
+        _line("", showcase.banner)
+        profile = await story.give_access(showcase)
+        if showcase.lab is None:
+            await story.revoke(showcase)
+        else:
+            await story.use_and_revoke(showcase, showcase.lab, profile)
+    _line("", "Everything went as it should." if story.good else "Something went wrong: see above.")
+    return story.good
+
+
+class _Story:
+    def __init__(self) -> None:
+        self.good = True
+
+    async def give_access(self, showcase: Showcase) -> str:
+        """Anna asks, Boris approves; gives the profile."""
+        anna, boris = showcase.telegram.person(ANNA.id), showcase.telegram.person(BORIS.id)
+        await anna.says("/start")
+        await anna.hears("Hello")
+        await _says(anna.person.first_name, "/requestvpn 8h visiting a customer", anna.says)
+        _bot(ANNA.first_name, await anna.hears("is with the admins"))
+        _bot(BORIS.first_name, await boris.hears("Request 1"))
+        _line(BORIS.first_name, "taps “Approve 8 hours”")
+        began = time.monotonic()
+        await boris.taps("Approve 8 hours")
+        message = await anna.receives_document()
+        took = time.monotonic() - began
+        assert message.document is not None
+        _line(
+            f"bot → {ANNA.first_name}", f"{message.document.file_name}, after {took * 1000:.0f} ms"
+        )
+        return message.document.content.decode()
+
+    async def use_and_revoke(self, showcase: Showcase, lab: NetLab, profile: str) -> None:
+        """A real tunnel, and its end."""
+        tunnel = await lab.connect(profile)
+        gateway = gateway_of(tunnel.address)
+        _line("tunnel", f"is up, Anna’s address is {tunnel.address}")
+        self._expect(await tunnel.ping(gateway), f"ping {gateway} answers")
+        await self.revoke(showcase)
+        self._expect(not await tunnel.ping(gateway), f"ping {gateway} is dead")
+        await tunnel.close()
+        self._expect(await _is_refused(lab, profile), "the same profile is refused from now on")
+
+    async def revoke(self, showcase: Showcase) -> None:
+        """Boris revokes, and gets the receipt."""
+        boris = showcase.telegram.person(BORIS.id)
+        await _says(BORIS.first_name, "/revoke Anna Petrova", boris.says)
+        receipt = await boris.hears("Anna Petrova", timeout=_RECEIPT_S)
+        while receipt.text.startswith("Request"):
+            receipt = await boris.hears("Anna Petrova", timeout=_RECEIPT_S)
+        _bot(BORIS.first_name, receipt)
+        self._expect(receipt.text.startswith("Revoked"), "the receipt says Revoked")
+
+    def _expect(self, is_so: bool, what: str) -> None:
+        self.good = self.good and is_so
+        _line("✓" if is_so else "✗ NOT", what)
+
+
+async def _is_refused(lab: NetLab, profile: str) -> bool:
+    try:
+        tunnel: Tunnel = await lab.connect(profile)
+    except LabRefused:
+        return True
+    await tunnel.close()
+    return False
+
+
+async def _says(name: str, text: str, say: Callable[[str], Awaitable[DemoMessage]]) -> None:
+    _line(name, text)
+    await say(text)
+
+
+def _bot(to: str, message: DemoMessage) -> None:
+    _line(f"bot → {to}", message.text)
+    for row in message.buttons:
+        _line("", "  ".join(f"[{button.text}]" for button in row))
+
+
+def _line(who: str, text: str) -> None:
+    first, *rest = (line for line in text.splitlines() if line)
+    print(f"{who:<{_NAME_WIDTH}}{first}")
+    for line in rest:
+        print(f"{'':<{_NAME_WIDTH}}{line}")
+    sys.stdout.flush()

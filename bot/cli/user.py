@@ -1,0 +1,96 @@
+"""`vpnbot user`: the allowlist."""
+
+from typing import Annotated
+
+import typer
+
+from bot.access import linking, people
+from bot.cli.revoke import print_receipt
+from bot.cli.shared import operator, say, show, with_office
+from bot.office import Office
+
+app = typer.Typer(help="The allowlist.", no_args_is_help=True)
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="The numeric Telegram id.")]
+
+
+@app.command("allow")
+def allow(
+    user_id: Id,
+    name: Annotated[str, typer.Option(metavar="NAME", help="The person's name.")],
+    same_as: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Another account of the same person: one person, one say."),
+    ] = None,
+) -> None:
+    """Puts somebody on the allowlist; again, it changes the name."""
+
+    async def work(office: Office) -> None:
+        async with office.database.writing() as tx:
+            ctx, wanted = office.context(), people.parse_user_id(user_id)
+            done = await people.allow(tx, ctx, operator(), wanted, name)
+            if same_as is not None:
+                other = people.parse_user_id(same_as)
+                await people.link(tx, ctx, operator(), wanted, other)
+        say(f"{done.person.name} ({done.person.id}) is on the allowlist.")
+
+    with_office(work)
+
+
+@app.command("list")
+def list_(
+    as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
+) -> None:
+    """Everybody who is known, on the allowlist or not."""
+
+    async def work(office: Office) -> None:
+        async with office.database.reading() as tx:
+            rows = [
+                {"id": p.id, "name": p.name, "username": p.username, "allowed": p.allowed}
+                for p in await tx.people.all()
+            ]
+        show(rows, ("id", "name", "username", "allowed"), as_json=as_json)
+
+    with_office(work)
+
+
+@app.command("remove")
+def remove(user_id: Id) -> None:
+    """Takes somebody off the allowlist, ends all that they have, and prints the receipt."""
+
+    async def work(office: Office) -> bool:
+        wanted = people.parse_user_id(user_id)
+        async with office.database.reading() as tx:
+            has_access = await tx.grants.live_of_user(wanted)
+        if has_access:
+            # Without the CA's key nothing can be cut; better to know before it is recorded.
+            await office.keyring.authority()
+        async with office.database.writing() as tx:
+            ended = await people.remove(tx, office.context(), operator(), wanted)
+        if not ended:
+            say("Removed. There was no live access.")
+            return True
+        return await print_receipt(office, ended)
+
+    if not with_office(work):
+        raise typer.Exit(1)
+
+
+@app.command("link")
+def link(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A certificate's name, serial or grant id.")
+    ],
+    user_id: Annotated[str, typer.Argument(metavar="TELEGRAM_ID", help="Whose it is.")],
+) -> None:
+    """Says whose the imported certificates of a name are."""
+
+    async def work(office: Office) -> None:
+        wanted = people.parse_user_id(user_id)
+        async with office.database.writing() as tx:
+            linked = await linking.link(tx, office.context(), operator(), name, wanted)
+            owner = await tx.people.name_of(wanted)
+        for grant in linked:
+            say(f"{grant.common_name}, serial {grant.serial}, belongs to {owner} ({wanted}).")
+
+    with_office(work)

@@ -1,0 +1,21 @@
+"""`vpnbot --version`."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+import typer
+
+from bot.cli.shared import say
+
+DISTRIBUTION = "vpn-access-bot"
+
+
+def tell_version(wanted: bool) -> None:
+    """Prints the version, and ends the command."""
+    if not wanted:
+        return
+    try:
+        found = version(DISTRIBUTION)
+    except PackageNotFoundError:
+        found = "(run from its source, not installed)"
+    say(f"vpnbot {found}")
+    raise typer.Exit

@@ -1,0 +1,89 @@
+"""The data folder: database, CA, sealed keys and locks, for one account alone."""
+
+import os
+import pwd
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.errors import BadDataFolder
+
+_PRIVATE = 0o700
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    path: Path
+
+    @property
+    def ca(self) -> Path:
+        return self.path / "ca"
+
+    @property
+    def locks(self) -> Path:
+        return self.path / "locks"
+
+    @property
+    def tls_keys(self) -> Path:
+        return self.path / "tls-keys"
+
+    @property
+    def running(self) -> Path:
+        """Locked while a bot runs on this folder."""
+        return self.locks / "run.lock"
+
+    @property
+    def pending_issues(self) -> Path:
+        return self.locks / "issue.lock"
+
+    def prepare(self) -> None:
+        """Makes the folder where it is missing, and checks that it is private.
+
+        Raises:
+            BadDataFolder: it cannot be made or used.
+        """
+        try:
+            self._make()
+        except OSError as error:
+            raise BadDataFolder(
+                f"The data folder {self.path} cannot be made: {error.strerror}; make it, or set "
+                "VPNBOT_DATA_DIR."
+            ) from error
+        self.check()
+
+    def check(self) -> None:
+        """Raises BadDataFolder where others can look in, or it belongs to somebody else."""
+        found = self.path.stat()
+        if not stat.S_ISDIR(found.st_mode):
+            raise BadDataFolder(f"{self.path} is no folder; set VPNBOT_DATA_DIR to one.")
+        if found.st_uid != os.geteuid():
+            raise BadDataFolder(
+                f"The data folder {self.path} belongs to {account_name(found.st_uid)}; run this "
+                "command as that account, or as root."
+            )
+        if stat.S_IMODE(found.st_mode) & 0o077:
+            raise BadDataFolder(f"Others can look into the data folder; run: chmod 700 {self.path}")
+
+    def account(self) -> str:
+        """The account that owns the folder and so runs the bot."""
+        return account_name(self.owner())
+
+    def owner(self) -> int:
+        """Of the folder, or of the nearest folder above that exists."""
+        place = self.path.absolute()
+        while not place.exists():
+            place = place.parent
+        return place.stat().st_uid
+
+    def _make(self) -> None:
+        self.path.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+        for part in (self.locks, self.tls_keys):
+            part.mkdir(mode=_PRIVATE, exist_ok=True)
+
+
+def account_name(uid: int) -> str:
+    """The account's name, or its number where it has none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

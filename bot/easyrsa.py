@@ -1,0 +1,222 @@
+"""Takes over an easy-rsa CA: its key, and all that it ever issued.
+
+1. The PKI is read and checked as a whole; a damaged one is refused before anything is touched.
+2. The key is opened, and must fit the certificate.
+3. The books become grants, in one transaction: all or nothing.
+4. Only then is the key kept, as we keep one. Whoever is interrupted before (4) has books without
+   a CA, with which nothing can be signed, and runs the same again. The other way round the next
+   CRL would lack every earlier revocation, and so undo them all.
+
+The PKI itself is only read, so easy-rsa still works; but what it issues or revokes from then on is
+known here only after another import.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TypedDict
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from bot.access import importing
+from bot.access.importing import Certificate, Imported, Listed
+from bot.access.permission import Actor
+from bot.errors import NotDone
+from bot.office import Office
+from bot.privileges import as_root
+from pki.authority_files import import_authority, load_certificate
+from pki.crl import Revocation
+from pki.easyrsa import EasyRsaPki, FindingCode, open_key, read_pki
+from pki.errors import AuthorityMissing
+from pki.key_ids import AuthorityKey
+from pki.serial import SerialNumber, serial_hex
+from pki.static_key import check_static_key, check_tls_crypt_v2_server_key
+from vpn.profile import TlsKey
+
+Progress = Callable[[int, int], None]
+
+
+class _Revoked(TypedDict):
+    revoked_at: datetime | None
+    crl_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierKey:
+    """A tls key of the servers from before."""
+
+    kind: TlsKey
+    pem: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """What came of it."""
+
+    imported: Imported
+    made_authority: bool
+
+
+def read(folder: Path, now: datetime, progress: Progress | None = None) -> EasyRsaPki:
+    """(1). An easy-rsa folder belongs to root, who may be asked for it.
+
+    Raises:
+        PkiError: it is damaged, or no PKI of easy-rsa.
+        NotDone: it cannot be read.
+    """
+    try:
+        with as_root():
+            return read_pki(folder.absolute(), now=now, progress=progress)
+    except OSError as error:
+        raise NotDone(
+            f"{error.filename or folder} cannot be read ({error.strerror}); run this as root, or "
+            "as the account that owns it."
+        ) from error
+
+
+def read_tls_key(files: Mapping[TlsKey, Path | None]) -> EarlierKey | None:
+    """The one that was named; it is checked before anything else is done.
+
+    Raises:
+        NotDone: several were named, or the file cannot be read.
+        PkiError: it holds no such key.
+    """
+    named = [(kind, path) for kind, path in files.items() if path is not None]
+    if not named:
+        return None
+    if len(named) > 1:
+        raise NotDone("A server has one tls key: name one of --tls-auth, --tls-crypt, …-v2.")
+    [(kind, path)] = named
+    try:
+        with as_root():
+            text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotDone(f"{path} cannot be read as a key; run this as root.") from error
+    check = check_tls_crypt_v2_server_key if kind is TlsKey.CRYPT_V2 else check_static_key
+    return EarlierKey(kind, check(text))
+
+
+async def take_over(
+    office: Office,
+    actor: Actor,
+    pki: EasyRsaPki,
+    *,
+    old_passphrase: Callable[[], str | None],
+    new_passphrase: Callable[[], str],
+    tls_key: EarlierKey | None = None,
+) -> Takeover:
+    """(2) to (4). Again, it adds only what is new.
+
+    Args:
+        old_passphrase: asked only if the key is encrypted.
+        new_passphrase: what the key is kept under from now on; asked only if it is not kept yet.
+        tls_key: what the servers' clients need besides; for servers whose own cannot be read.
+
+    Raises:
+        NotDone: another CA is here already.
+        PkiError: the key cannot be opened, or does not fit.
+        Refused: the rules say no.
+    """
+    is_kept = _is_kept(office, pki)
+    key = None if is_kept else _open(pki, old_passphrase)  # (2)
+    secret = None if is_kept else new_passphrase()
+    certificates, listed = books(pki)
+    async with office.database.writing() as tx:  # (3)
+        imported = await importing.take_in(
+            tx,
+            office.context(),
+            actor,
+            certificates,
+            listed=listed,
+            crl_number=(pki.crl.number if pki.crl else None) or 0,
+        )
+    if key is not None and secret is not None:
+        import_authority(  # (4)
+            office.folder.ca,
+            certificate=pki.certificate,
+            key=key,
+            passphrase=secret,
+            random_bytes=os.urandom,
+        )
+    if tls_key is not None:
+        office.keyring.keep_earlier_tls_key(tls_key.kind, tls_key.pem)
+    return Takeover(imported, made_authority=not is_kept)
+
+
+def _is_kept(office: Office, pki: EasyRsaPki) -> bool:
+    try:
+        kept = load_certificate(office.folder.ca)
+    except AuthorityMissing:
+        return False
+    if kept != pki.certificate:
+        raise NotDone(
+            f"There is another CA in {office.folder.ca} already; set VPNBOT_DATA_DIR to a data "
+            "folder of its own for this one."
+        )
+    return True
+
+
+def _open(pki: EasyRsaPki, passphrase: Callable[[], str | None]) -> AuthorityKey:
+    secret = passphrase() if pki.key_is_encrypted else None
+    with as_root():
+        return open_key(pki, secret)
+
+
+def books(pki: EasyRsaPki) -> tuple[list[Certificate], list[Listed]]:
+    """What the PKI knows, for the rules: its certificates, and what only its CRL lists.
+
+    What the CRL lists is revoked, whatever the index says. What the index lost is there all the
+    same, if its file is: it would let somebody in.
+    """
+    revoked = {entry.serial: entry for entry in pki.revocations}
+    certificates = [
+        Certificate(
+            serial=serial_hex(entry.serial),
+            common_name=entry.common_name,
+            not_before=entry.not_before,
+            not_after=entry.not_after,
+            for_server=bool(entry.for_server),
+            **_revocation(revoked.get(entry.serial)),
+        )
+        for entry in pki.entries
+    ]
+    certificates += _lost(pki, revoked)
+    known = {found.serial for found in certificates}
+    listed = [
+        Listed(serial_hex(entry.serial), entry.revoked_at, entry.reason.value)
+        for entry in revoked.values()
+        if serial_hex(entry.serial) not in known
+    ]
+    return certificates, listed
+
+
+def _lost(pki: EasyRsaPki, revoked: dict[SerialNumber, Revocation]) -> list[Certificate]:
+    paths = {
+        serial: path
+        for finding in pki.findings
+        if finding.code is FindingCode.NOT_IN_INDEX
+        for serial, path in zip(finding.serials, finding.paths, strict=False)
+    }
+    with as_root():
+        return [_from_file(path, revoked.get(serial)) for serial, path in paths.items()]
+
+
+def _from_file(path: Path, revocation: Revocation | None) -> Certificate:
+    certificate = x509.load_pem_x509_certificate(path.read_bytes())
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return Certificate(
+        serial=serial_hex(SerialNumber(certificate.serial_number)),
+        common_name=str(names[-1].value) if names else "",
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        **_revocation(revocation),
+    )
+
+
+def _revocation(found: Revocation | None) -> "_Revoked":
+    if found is None:
+        return {"revoked_at": None, "crl_reason": None}
+    return {"revoked_at": found.revoked_at, "crl_reason": found.reason.value}

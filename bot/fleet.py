@@ -1,0 +1,306 @@
+"""The servers as the bot uses them: CRLs published, addresses admitted, access cut.
+
+Whatever changes a server happens under its lock, which holds between processes too: two
+publishers without one leave the older CRL in place, which un-revokes people.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path, PurePosixPath
+
+from bot.access.endings import ServerEnd
+from bot.access.revocation import Attempt
+from bot.catching_up import CatchingUp
+from bot.core import Core
+from bot.data_folder import DataFolder
+from bot.errors import NotDone
+from bot.keyring import Keyring
+from bot.locks import locked
+from pki import crl
+from pki.crl import RevocationReason
+from pki.serial import parse_serial
+from storage.records import (
+    EndReason,
+    ForeignRevocation,
+    Grant,
+    GrantState,
+    Revocation,
+    Server,
+    ServerName,
+)
+from vpn.errors import HostError, VpnError
+from vpn.layout import DEPLOYED, Layout
+from vpn.live import LiveServer, ServerProof, ServerStatus, Target
+from vpn.local_host import host_of
+from vpn.names import look_alike
+from vpn.values import CommonName, Protocol, Remote, ServerSpec
+
+log = logging.getLogger(__name__)
+
+_REASONS = {
+    EndReason.ENDED: RevocationReason.CESSATION_OF_OPERATION,
+    EndReason.REVOKED: RevocationReason.UNSPECIFIED,
+    EndReason.BY_OWNER: RevocationReason.CESSATION_OF_OPERATION,
+    EndReason.REMOVED: RevocationReason.AFFILIATION_CHANGED,
+    EndReason.REPLACED: RevocationReason.SUPERSEDED,
+    EndReason.LOST: RevocationReason.KEY_COMPROMISE,
+    EndReason.UNDELIVERABLE: RevocationReason.CESSATION_OF_OPERATION,
+    EndReason.EARLIER: RevocationReason.UNSPECIFIED,
+}
+
+
+class Fleet:
+    def __init__(self, core: Core, keyring: Keyring, folder: DataFolder) -> None:
+        self._database = core.database
+        self._keyring = keyring
+        self._folder = folder
+        self._clock = core.clock
+        self._catching_up = CatchingUp(core, keyring, live_server)
+
+    async def publish(self, name: ServerName) -> int | None:
+        """Signs a CRL for a server and puts it in place; gives its number.
+
+        None where the server was taken out meanwhile.
+
+        Raises:
+            VpnError: it could not be put in place; the old one is still there.
+        """
+        async with self._lock(name):
+            server = await self._server(name)
+            if server is None:
+                return None
+            await self._catching_up.before(server)
+            pem = await self._next_crl(server)
+            number = await live_server(server).publish(pem, issuer=self._keyring.certificate)
+            await self._published(name)
+            await self._catching_up.after(server)
+            return number
+
+    async def admit(
+        self, name: ServerName, grant: Grant, still_wanted: Callable[[], Awaitable[bool]]
+    ) -> bool:
+        """Gives a grant its address on its server, unless it was ended meanwhile.
+
+        The question is asked under the server's lock: a revocation that is recorded later finds
+        the file and removes it, one recorded earlier leaves none behind.
+
+        Raises:
+            VpnError: the file could not be written.
+        """
+        async with self._lock(name):
+            server = await self._server(name)
+            if server is not None and server.restored_at is not None:
+                # The address may be in use by somebody whom the backup does not know.
+                await self._catching_up.before(server)
+            if server is None or not await still_wanted():
+                return False
+            address = IPv4Address(grant.address) if grant.address else None
+            await live_server(server).admit(CommonName(grant.common_name), address)
+            return True
+
+    async def cut(
+        self, name: ServerName, still_open: Callable[[], Awaitable[Sequence[Grant]]]
+    ) -> tuple[Attempt, ...]:
+        """Ends grants on one server and looks whether they are gone.
+
+        The caller says, under the lock, which ones are still to be cut.
+        """
+        async with self._lock(name):
+            server = await self._server(name)
+            grants = await still_open()
+            if server is None or not grants:
+                return ()
+            try:
+                await self._catching_up.before(server)
+            except HostError as error:
+                # The address files and the sessions still go, and the old CRL stays in place.
+                log.warning("The CRL of %s cannot be read: %s", name, error)
+            pem = await self._next_crl(server)
+            targets = await self._targets(name, grants)
+            proofs = await live_server(server).cut(
+                targets, crl_pem=pem, issuer=self._keyring.certificate, now=self._clock
+            )
+            if any(proof.crl_number == crl.crl_number(pem) for proof in proofs):
+                await self._published(name)
+                await self._catching_up.after(server)
+        return tuple(_attempt(grant, proof) for grant, proof in zip(grants, proofs, strict=True))
+
+    async def crl_was_replaced(self, server: Server) -> bool:
+        """Whether another program, such as easy-rsa, put its own CRL in the place of ours."""
+        return await live_server(server).crl_was_replaced(
+            issuer=self._keyring.certificate, now=self._clock()
+        )
+
+    @asynccontextmanager
+    async def next_crl(self, name: ServerName) -> AsyncIterator[bytes]:
+        """A CRL to be put in place by the caller, under the server's lock.
+
+        Raises:
+            NotDone: there is no such server.
+        """
+        async with self._lock(name):
+            server = await self._server(name)
+            if server is None:
+                raise NotDone(f"There is no server {name!r}; see: vpnbot server list")
+            await self._catching_up.before(server)
+            yield await self._next_crl(server)
+
+    async def cut_earlier(self, name: ServerName) -> tuple[str, ...]:
+        """Ends the sessions of who was revoked before the takeover and is connected all the same.
+
+        Their certificates are on the CRL in place, so they do not come back. Gives their names.
+        """
+        async with self._lock(name), self._database.reading() as tx:
+            server = await tx.servers.get(name)
+            over = [g for g in await tx.grants.imported() if g.state is GrantState.REVOKED]
+            staying = {look_alike(other) for other in await tx.grants.imported_names()}
+        names = {
+            CommonName(grant.common_name)
+            for grant in over
+            if look_alike(grant.common_name) not in staying
+        }
+        if server is None or not names:
+            return ()
+        try:
+            return tuple(sorted(await live_server(server).cut_names(names)))
+        except VpnError as error:
+            log.warning("Nobody can tell who is connected to %s: %s", name, error)
+            return ()
+
+    async def _targets(self, name: ServerName, grants: Sequence[Grant]) -> list[Target]:
+        async with self._database.reading() as tx:
+            before = {
+                p.grant_id: p
+                for p in await tx.proofs.of([g.id for g in grants])
+                if p.server == name
+            }
+            is_shared = any(grant.imported_at for grant in grants)
+            names = await tx.grants.imported_names() if is_shared else ()
+        staying = {look_alike(other) for other in names}
+        return [
+            Target(
+                CommonName(grant.common_name),
+                parse_serial(grant.serial),
+                shares_name=look_alike(grant.common_name) in staying,
+                crl_seen_at=before[grant.id].crl_seen_at,
+            )
+            for grant in grants
+        ]
+
+    def authority_end(self) -> datetime:
+        """When the CA's certificate ends."""
+        return self._keyring.certificate.not_valid_after_utc
+
+    async def server_ends(self) -> Sequence[ServerEnd]:
+        """When each server's own certificate ends; one that cannot be seen is left out."""
+        async with self._database.reading() as tx:
+            servers = await tx.servers.all()
+        found = []
+        for server in servers:
+            end = await live_server(server).certificate_end()
+            if end is not None:
+                found.append(ServerEnd(server.name, end))
+        return found
+
+    async def caught_up(self) -> bool:
+        """Whether the database knows what the servers know: after a restore it may not."""
+        return await self._catching_up.everywhere()
+
+    async def status(self, server: Server) -> ServerStatus:
+        """What a server answers; never raises for a server's trouble."""
+        return await live_server(server).status(issuer=self._keyring.certificate, now=self._clock())
+
+    @asynccontextmanager
+    async def _lock(self, name: ServerName) -> AsyncIterator[None]:
+        async with locked(self._folder.locks / f"server-{name}.lock"):
+            yield
+
+    async def _server(self, name: ServerName) -> Server | None:
+        async with self._database.reading() as tx:
+            return await tx.servers.get(name)
+
+    async def _next_crl(self, server: Server) -> bytes:
+        authority = await self._keyring.authority()
+        last = server.crl_published_at and server.crl_published_at - crl.CRL_BACKDATE
+        async with self._database.writing() as tx:
+            number = await tx.crl.next_number()
+            entries = await tx.crl.entries(last)
+            foreign = await tx.crl.foreign()
+            # Without its entry an end could never be proved on a server that was down.
+            unproved = {grant.serial for grant in await tx.grants.revoking()}
+        listed = [
+            _entry(entry)
+            for entry in entries
+            if entry.serial in unproved
+            or crl.must_list(
+                not_after=entry.not_after,
+                revoked_at=entry.revoked_at,
+                last_published=server.crl_published_at,
+            )
+        ]
+        # The end of these certificates is not known, so they are listed for good.
+        listed += [_entry(entry) for entry in foreign]
+        # Tens of thousands of entries take a tenth of a second.
+        return await asyncio.to_thread(
+            authority.sign_crl, number=number, revocations=listed, now=self._clock()
+        )
+
+    async def _published(self, name: ServerName) -> None:
+        async with self._database.writing() as tx:
+            await tx.servers.set_crl_published(name, self._clock())
+
+
+def spec_of(server: Server) -> ServerSpec:
+    """The stored server as the vpn library describes one."""
+    return ServerSpec(
+        name=server.name,
+        remote=remote_of(server),
+        directory=PurePosixPath(server.directory),
+        listen_port=server.listen_port,
+        network=IPv4Network(server.network),
+        routes=tuple(IPv4Network(route) for route in server.routes),
+        dns=tuple(IPv4Address(address) for address in server.dns),
+        account=server.account,
+    )
+
+
+def remote_of(server: Server) -> Remote:
+    """Where its clients dial."""
+    return Remote(server.remote_host, server.remote_port, Protocol(server.protocol))
+
+
+def live_server(server: Server) -> LiveServer:
+    """The server on its machine; so far that is this one."""
+    layout = layout_of(server)
+    host = host_of(layout, Path(server.directory))
+    return LiveServer(spec_of(server), host, layout=layout)
+
+
+def layout_of(server: Server) -> Layout:
+    """Where its files are."""
+    return DEPLOYED if server.adopted is None else Layout.from_json(server.adopted["layout"])
+
+
+def _entry(entry: Revocation | ForeignRevocation) -> crl.Revocation:
+    return crl.Revocation(
+        serial=parse_serial(entry.serial),
+        revoked_at=entry.revoked_at,
+        reason=RevocationReason(entry.crl_reason) if entry.crl_reason else _REASONS[entry.reason],
+    )
+
+
+def _attempt(grant: Grant, proof: ServerProof) -> Attempt:
+    return Attempt(
+        grant_id=grant.id,
+        server=ServerName(proof.server),
+        proved=proof.proved,
+        crl_number=proof.crl_number,
+        sessions_cut=proof.sessions_cut,
+        crl_seen_at=proof.crl_seen_at,
+        second_look_at=proof.second_look_at,
+        findings=tuple((finding.code.value, finding.detail) for finding in proof.findings),
+    )

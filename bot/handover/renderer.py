@@ -1,0 +1,262 @@
+"""Renders the operator's templates: a process of its own, with little time and memory.
+
+Started as `python -m bot.handover.renderer`, it reads jobs as JSON from standard input and writes
+their texts to standard output. A template that loops for ever, or fills the memory, ends this
+process and never the bot. It gets no secret: where certificates and keys go, a template has
+placeholders, see `bot.handover.profile`.
+
+Jinja's sandbox keeps a template from Python's inner life, StrictUndefined from fields that there
+are not, and the loader from files outside of the folder. Nothing compiled is kept anywhere.
+"""
+
+import json
+import math
+import re
+import resource
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NoReturn
+
+from jinja2 import (
+    BaseLoader,
+    Environment,
+    StrictUndefined,
+    TemplateNotFound,
+    TemplateSyntaxError,
+    nodes,
+)
+from jinja2.exceptions import TemplateRuntimeError
+from jinja2.loaders import split_template_path
+from jinja2.meta import find_undeclared_variables
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from vpn.directives import quoted
+
+SOURCE_BYTES = 65_536
+OUTPUT_CHARACTERS = 262_144
+_CPU_S = 2
+_MEMORY_BYTES = 512 * 1024 * 1024
+_PROBLEM_LENGTH = 200
+# Between two of these stands the number of the template's line that the text comes from.
+_MARK = "\0"
+_MARKS = re.compile(f"{_MARK}([0-9]+){_MARK}")
+_LEADING_MARKS = re.compile(f"(?:{_MARK}([0-9]+){_MARK})+")
+
+
+class Problem(Exception):
+    """What is wrong with a template, and where."""
+
+    def __init__(self, text: str, *, file: str | None = None, line: int | None = None) -> None:
+        super().__init__(text)
+        self.text = text
+        self.file = file
+        self.line = line
+
+
+class _TooLong(Exception):
+    """The time is over."""
+
+
+class _Folder(BaseLoader):
+    """Files below one folder; a link out of it is no file of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+
+    def get_source(
+        self,
+        environment: Environment,  # noqa: ARG002 - Jinja's own signature
+        template: str,
+    ) -> tuple[str, str, None]:
+        path = self._folder.joinpath(*split_template_path(template))
+        if not path.is_file() or not path.resolve().is_relative_to(self._folder):
+            raise TemplateNotFound(template)
+        try:
+            with path.open("rb") as file:
+                content = file.read(SOURCE_BYTES + 1)
+            text = content.decode("utf-8-sig")
+        except OSError as error:
+            raise Problem(f"it cannot be read ({error.strerror})", file=template) from None
+        except UnicodeDecodeError:
+            raise Problem("it is not UTF-8 text", file=template) from None
+        if len(content) > SOURCE_BYTES:
+            raise Problem(f"it has more than {SOURCE_BYTES} bytes", file=template)
+        return text, str(path), None
+
+
+class Lines(tuple[str, ...]):
+    """Written as it is, a list of lines is these lines."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "\n".join(self)
+
+
+class Inline(SimpleNamespace):
+    """Written as it is, the blocks are all of them."""
+
+    def __str__(self) -> str:
+        return "\n".join(block for block in vars(self).values() if block)
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    def __init__(self, loader: _Folder) -> None:
+        super().__init__(
+            loader=loader,
+            undefined=StrictUndefined,
+            # What is rendered is no HTML: a profile, or a text that is escaped where it is shown.
+            autoescape=False,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+        self.filters["quoted"] = quoted
+
+
+def render(folder: Path, file: str, fields: Mapping[str, Any]) -> tuple[str, list[int]]:
+    """The text, and for each of its lines the template's line that it comes from.
+
+    Raises:
+        Problem: it cannot be rendered.
+    """
+    loader = _Folder(folder)
+    sandbox = _Sandbox(loader)
+    try:
+        source, _, _ = loader.get_source(sandbox, file)
+        _refuse_unknown_fields(sandbox, source, file, fields)
+        text = _bounded(sandbox.get_template(file).generate(**fields))
+        numbered = _with_line_numbers(sandbox, source)
+        return text, _lines_of(text, "".join(sandbox.from_string(numbered).generate(**fields)))
+    except Problem as problem:
+        raise Problem(problem.text, file=problem.file or file, line=problem.line) from None
+    except TemplateSyntaxError as error:
+        raise Problem(error.message or "?", file=error.name or file, line=error.lineno) from None
+    except Exception as error:  # noqa: BLE001 - whatever the sandbox and its filters can raise
+        raise _located(error, folder, file) from None
+
+
+def _bounded(chunks: Iterator[str]) -> str:
+    kept, length = [], 0
+    for chunk in chunks:
+        length += len(chunk)
+        if length > OUTPUT_CHARACTERS:
+            raise Problem(f"it gives more than {OUTPUT_CHARACTERS} characters")
+        kept.append(chunk)
+    return "".join(kept)
+
+
+def _refuse_unknown_fields(
+    sandbox: Environment, source: str, file: str, fields: Mapping[str, Any]
+) -> None:
+    """Also in a branch that today's values do not take."""
+    tree = sandbox.parse(source, file)
+    unknown = find_undeclared_variables(tree) - fields.keys() - sandbox.globals.keys()
+    for name in tree.find_all(nodes.Name):
+        if name.name in unknown:
+            raise Problem(f"there is no field '{name.name}'", line=name.lineno)
+
+
+def _with_line_numbers(sandbox: Environment, source: str) -> nodes.Template:
+    """The template as before, with a mark wherever a line of its own begins."""
+    tree = sandbox.parse(source)
+    for data in list(tree.find_all(nodes.TemplateData)):
+        first, *rest = data.data.split("\n")
+        more = (f"\n{_mark(data.lineno + at)}{text}" for at, text in enumerate(rest, start=1))
+        data.data = f"{_mark(data.lineno)}{first}{''.join(more)}"
+    for output in tree.find_all(nodes.Output):
+        output.nodes = [
+            part
+            for node in output.nodes
+            for part in (nodes.TemplateData(_mark(node.lineno), lineno=node.lineno), node)
+        ]
+    return tree
+
+
+def _mark(line: int) -> str:
+    return f"{_MARK}{line}{_MARK}"
+
+
+def _lines_of(text: str, numbered: str) -> list[int]:
+    """Empty where the marks have changed the text: then it cannot be told."""
+    if _MARKS.sub("", numbered) != text:
+        return []
+    found, current = [], 1
+    for line in numbered.split("\n"):
+        if leading := _LEADING_MARKS.match(line):
+            current = int(leading[1])
+        found.append(current)
+        if inside := _MARKS.findall(line):
+            current = int(inside[-1])
+    return found
+
+
+def _located(error: Exception, folder: Path, file: str) -> Problem:
+    """The innermost place in a template; the words are short and of one line."""
+    home = str(folder.resolve())
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename.startswith(home):
+            name = str(Path(frame.filename).relative_to(home))
+            return Problem(_words(error), file=name, line=frame.lineno)
+    return Problem(_words(error), file=file)
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, _TooLong):
+        return "it takes too long"
+    if isinstance(error, MemoryError):
+        return "it takes too much memory"
+    if isinstance(error, RecursionError):
+        return "it calls itself without an end"
+    if isinstance(error, TemplateNotFound):
+        return f"there is no file '{error.name}' in the folder"
+    kind = "" if isinstance(error, TemplateRuntimeError) else f"{type(error).__name__}: "
+    return " ".join(f"{kind}{error}".split())[:_PROBLEM_LENGTH]
+
+
+def _values(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields as templates see them."""
+    times = {name: datetime.fromisoformat(value) for name, value in fields["times"].items()}
+    lists = {name: Lines(value) for name, value in fields["lists"].items()}
+    blocks = {name: Inline(**value) for name, value in fields["blocks"].items()}
+    return {**fields["words"], **times, **lists, **blocks}
+
+
+def work_off(folder: Path, jobs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """All texts, or the first problem."""
+    done = []
+    for job in jobs:
+        _allow_time()
+        try:
+            text, lines = render(folder, job["file"], _values(job["fields"]))
+        except Problem as problem:
+            return {"file": problem.file, "line": problem.line, "problem": problem.text}
+        done.append({"text": text, "lines": lines})
+    return {"done": done}
+
+
+def _allow_time() -> None:
+    """For one more. What no signal gets through to, whoever waits for this process ends."""
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time()) + _CPU_S, most))
+
+
+def _time_is_over(_number: int, _frame: object) -> NoReturn:
+    raise _TooLong
+
+
+def main() -> None:
+    signal.signal(signal.SIGXCPU, _time_is_over)
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+    order = json.load(sys.stdin)
+    json.dump(work_off(Path(order["folder"]), order["jobs"]), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

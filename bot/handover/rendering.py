@@ -1,0 +1,88 @@
+"""Has templates rendered by a process of their own, see `bot.handover.renderer`."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.errors import BadTemplate
+
+_MODULE = "bot.handover.renderer"
+# The process has less time than this; the rest is for a machine that is busy.
+_PATIENCE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A template and its fields: `file` is relative to the folder."""
+
+    file: str
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A text, and for each of its lines the template's line that it comes from, where known."""
+
+    text: str
+    lines: tuple[int, ...]
+
+    def source_line(self, line: int | None) -> int | None:
+        """The template's line behind a line of the text; both count from 1."""
+        if line is None or not 1 <= line <= len(self.lines):
+            return None
+        return self.lines[line - 1]
+
+
+async def render_all(folder: Path, jobs: Sequence[Job]) -> list[Rendered]:
+    """Renders all of them.
+
+    Raises:
+        BadTemplate: for the first that cannot be rendered.
+    """
+    if not jobs:
+        return []
+    order = {
+        "folder": str(folder),
+        "jobs": [{"file": job.file, "fields": job.fields} for job in jobs],
+    }
+    answer = await _ask(folder, json.dumps(order).encode())
+    if "problem" in answer:
+        raise refusal(folder, answer["file"], answer["problem"], line=answer["line"])
+    return [Rendered(each["text"], tuple(each["lines"])) for each in answer["done"]]
+
+
+def refusal(folder: Path, file: str, problem: str, *, line: int | None = None) -> BadTemplate:
+    """The error that names the file, the line where it is known, and how to mend it."""
+    place = str(folder / file) if line is None else f"{folder / file}, line {line}"
+    return BadTemplate(f"{place}: {problem.rstrip('.')}; mend it, see docs/templates.md.")
+
+
+async def _ask(folder: Path, order: bytes) -> Any:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        # Nothing is imported from the folder where the command was typed.
+        *("-P", "-m", _MODULE),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        # The settings, which may hold secrets, stay here.
+        env={name: value for name, value in os.environ.items() if not name.startswith("VPNBOT_")},
+    )
+    try:
+        answer, _ = await asyncio.wait_for(process.communicate(order), _PATIENCE_S)
+    except TimeoutError:
+        answer = b""
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode != 0:
+        raise BadTemplate(
+            f"The templates in {folder} take too long or too much memory; see docs/templates.md."
+        )
+    return json.loads(answer)

@@ -1,0 +1,83 @@
+"""Whether what root has put into a server's folder is still root's alone.
+
+OpenVPN's unit starts as root what `server.conf` says, and the keys beside it make a server that
+every client trusts.
+"""
+
+from pathlib import PurePosixPath
+
+from cryptography import x509
+
+from bot.data_folder import account_name
+from bot.health.results import Trouble, trouble
+from bot.privileges import ROOT
+from bot.texts import health as words
+from bot.texts.health import Complaint
+from storage.records import Server
+from vpn.config import (
+    CA_CERTIFICATE,
+    CERTIFICATE,
+    CONF,
+    PRIVATE_KEY,
+    TLS_CRYPT_V2_KEY,
+    unit_name,
+)
+from vpn.host import FileFacts
+from vpn.local_host import LocalHost
+
+_SECRET = (PRIVATE_KEY, TLS_CRYPT_V2_KEY)
+# That they are missing is said by whoever reads them.
+_MISSED_BY_OTHERS = (CONF, CERTIFICATE)
+_FOR_OTHERS_TO_WRITE = 0o022
+_FOR_OTHERS = 0o077
+
+
+async def look_at_files(
+    server: Server, host: LocalHost, issuer: x509.Certificate | None
+) -> list[Trouble]:
+    """All findings about files that `server deploy` writes; it mends each of them.
+
+    Raises:
+        HostError: the folder cannot be looked at.
+    """
+    home = await host.facts("")
+    if home is None:
+        return []  # said by the look at the configuration
+    found = []
+    for path in (unit_name(server.name), CONF, CERTIFICATE, CA_CERTIFICATE, *_SECRET):
+        complaint = _complaint(path, await host.facts(path), home)
+        if complaint is not None:
+            found.append(_of(server, path, complaint, home))
+    if issuer is not None and await _is_another_ca(host, issuer):
+        found.append(_of(server, CA_CERTIFICATE, words.FILE_OF_ANOTHER_CA, home))
+    return found
+
+
+def _complaint(path: str, facts: FileFacts | None, home: FileFacts) -> Complaint | None:
+    if facts is None:
+        return None if path in _MISSED_BY_OTHERS else words.FILE_MISSING
+    if facts.uid not in (ROOT, home.uid):
+        return words.FILE_FOREIGN
+    shut = _FOR_OTHERS if path in _SECRET else _FOR_OTHERS_TO_WRITE
+    return words.FILE_OPEN if facts.mode & shut else None
+
+
+async def _is_another_ca(host: LocalHost, issuer: x509.Certificate) -> bool:
+    content = await host.read(CA_CERTIFICATE)
+    if content is None:
+        return False
+    try:
+        return x509.load_pem_x509_certificate(content) != issuer
+    except ValueError:
+        return True
+
+
+def _of(server: Server, path: str, complaint: Complaint, home: FileFacts) -> Trouble:
+    found = trouble(
+        complaint,
+        path=PurePosixPath(server.directory) / path,
+        owner=account_name(home.uid),
+        server=server.name,
+        unit=unit_name(server.name),
+    )
+    return Trouble(words.SERVER.format(server=server.name, text=found.wrong), found.mend)

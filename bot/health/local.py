@@ -1,0 +1,155 @@
+"""The checks that need nothing but this machine's files: settings, secrets, data folder."""
+
+import fcntl
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.access.durations import format_duration
+from bot.closed import open_to_others
+from bot.data_folder import DataFolder, account_name
+from bot.errors import BadSettings
+from bot.health.results import Fine, Result, Trouble, trouble, trouble_from
+from bot.settings import ENV_FILE, Settings
+from bot.texts import health as words
+
+
+def look_at_settings(settings: Settings) -> Iterator[Result]:
+    """What `load_settings` does not insist on."""
+    count = len(settings.admin_ids)
+    if count == 0:
+        yield trouble(words.NO_ADMINS)
+        return
+    for name, needed in settings.approvals_needed():
+        if needed > count:
+            yield trouble(words.TOO_FEW_ADMINS, setting=name)
+            return
+    yield Fine(
+        words.SETTINGS_FINE.format(
+            admins=(words.ADMIN if count == 1 else words.ADMINS).format(count=count),
+            default=format_duration(settings.grant_duration),
+            longest=format_duration(settings.max_grant_duration),
+        )
+    )
+
+
+def look_at_secrets(settings: Settings) -> Iterator[Result]:
+    """Whether the bot's account can read them, and nobody else can."""
+    yield from _look_at_env(Path(ENV_FILE).absolute())
+    if settings.bot_token is None and settings.bot_token_file is None:
+        yield trouble(words.NO_TOKEN)
+    else:
+        yield _secret(settings.token, settings.bot_token_file, "Token")
+    if settings.ca_passphrase is None and settings.ca_passphrase_file is None:
+        yield trouble(words.NO_PASSPHRASE)
+    else:
+        yield _secret(settings.passphrase, settings.ca_passphrase_file, "Passphrase")
+
+
+def _look_at_env(path: Path) -> Iterator[Result]:
+    try:
+        with path.open("rb"):
+            pass
+    except FileNotFoundError:
+        return
+    except OSError:
+        yield trouble(words.ENV_SHUT, account=account_name(os.geteuid()), path=path)
+
+
+def _secret(read: Callable[[], object], path: Path | None, what: str) -> Result:
+    try:
+        read()
+    except BadSettings as error:
+        account = account_name(os.geteuid())
+        mend = words.UNREADABLE_MEND.format(account=account, path=path and path.absolute())
+        return trouble_from(error, mend)
+    return Fine(words.KEPT.format(what=what))
+
+
+def look_at_database_place(name: str, folder: DataFolder) -> Iterator[Result]:
+    """In the data folder nobody else reaches it, whatever its own mode is."""
+    path = Path(name).absolute()
+    if folder.path not in path.parents and open_to_others(path.stat()):
+        yield trouble(words.OPEN_TO_OTHERS, path=path)
+
+
+@dataclass(frozen=True, slots=True)
+class FolderLook:
+    results: tuple[Result, ...]
+    # Whether a look inside can succeed.
+    usable: bool
+
+
+def look_at_folder(folder: DataFolder) -> FolderLook:
+    """Whether it is there, ours alone, and in use."""
+    unusable = _unusable(folder.path)
+    if unusable is not None:
+        return FolderLook((unusable,), usable=False)
+    found: list[Result] = []
+    if stat.S_IMODE(folder.path.stat().st_mode) & 0o077:
+        found.append(trouble(words.FOLDER_OPEN, folder=folder.path))
+    stranger = _stranger(folder)
+    if stranger is not None:
+        found.append(stranger)
+    if not found:
+        running = words.RUNNING if bot_runs(folder) else words.NOT_RUNNING
+        text = words.FOLDER_FINE.format(folder=folder.path, owner=folder.account(), running=running)
+        found.append(Fine(text))
+    return FolderLook(tuple(found), usable=True)
+
+
+def _unusable(path: Path) -> Trouble | None:
+    try:
+        facts = path.stat()
+    except FileNotFoundError:
+        return trouble(words.FOLDER_MISSING, folder=path)
+    except OSError as error:
+        return trouble(words.FOLDER_SHUT, folder=path, reason=error.strerror)
+    if not stat.S_ISDIR(facts.st_mode):
+        return trouble(words.FOLDER_NONE, folder=path)
+    if facts.st_uid != os.geteuid():
+        return trouble(
+            words.FOLDER_FOREIGN,
+            folder=path,
+            owner=account_name(facts.st_uid),
+            account=account_name(os.geteuid()),
+        )
+    return None
+
+
+def _stranger(folder: DataFolder) -> Trouble | None:
+    """What somebody else, mostly root, has put there: the bot could not change it."""
+    for path in folder.path.rglob("*"):
+        with suppress(FileNotFoundError):  # SQLite's side files come and go
+            owner = path.lstat().st_uid
+            if owner != os.geteuid():
+                return trouble(
+                    words.FOLDER_STRANGER,
+                    path=path,
+                    stranger=account_name(owner),
+                    owner=folder.account(),
+                    folder=folder.path,
+                )
+    return None
+
+
+def bot_runs(folder: DataFolder) -> bool:
+    """Whether a bot holds its lock on the folder.
+
+    Accepted: a bot that starts within the microseconds of this look is told that another one
+    runs; the kernel has no way to ask without taking part.
+    """
+    try:
+        handle = os.open(folder.running, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False

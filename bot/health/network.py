@@ -1,0 +1,107 @@
+"""The checks over the network: Telegram, the token, and the clock."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+import httpx
+from telegram.error import InvalidToken, TelegramError
+
+from bot.chat.client import connect
+from bot.chat.outcomes import failure_of
+from bot.core import Clock
+from bot.errors import BadSettings, TokenRefused
+from bot.health.results import Fine, Result, trouble
+from bot.logs import redact
+from bot.settings import Settings
+from bot.texts import health as words
+
+# Certificates are backdated by five minutes and CRLs by ten: a minute is no danger yet.
+CLOCK_TOLERANCE = timedelta(seconds=60)
+_PATIENCE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """Who the token says that we are."""
+
+    username: str
+    has_webhook: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TelegramLook:
+    results: tuple[Result, ...]
+    username: str | None = None
+
+
+async def look_at_telegram(settings: Settings, clock: Clock) -> TelegramLook:
+    """Whether Telegram can be reached, knows the token, and has the same time."""
+    url = settings.telegram_api_url
+    try:
+        told = await _date_of(url)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        reason = redact(str(error)) or type(error).__name__
+        return TelegramLook((trouble(words.UNREACHABLE, url=url, reason=reason),))
+    clock_result = look_at_clock(url, told, clock())
+    try:
+        token = settings.token()
+    except BadSettings:
+        return TelegramLook((clock_result,))  # said by the look at the secrets
+    try:
+        greeting = await greet(token, url)
+    except TokenRefused:
+        return TelegramLook((clock_result, trouble(words.TOKEN_REFUSED)))
+    except TelegramError as error:
+        reason = redact(failure_of(error).reason)
+        return TelegramLook((clock_result, trouble(words.TELEGRAM_SILENT, reason=reason)))
+    return TelegramLook((clock_result, *_greeted(greeting)), greeting.username)
+
+
+async def greet(token: str, api_url: str) -> Greeting:
+    """Asks Telegram who this is.
+
+    Raises:
+        TokenRefused: nobody, says Telegram.
+        TelegramError: it gave no answer.
+    """
+    bot = connect(token, api_url).bot
+    try:
+        await bot.initialize()
+        webhook = await bot.get_webhook_info()
+    except InvalidToken:
+        raise TokenRefused(
+            "Telegram does not know the token; copy it again from @BotFather."
+        ) from None
+    finally:
+        await bot.shutdown()
+    return Greeting(str(bot.username), bool(webhook.url))
+
+
+def look_at_clock(url: str, told: datetime | None, now: datetime) -> Result:
+    """Compares with the time that a server told, to the second."""
+    if told is None:
+        return Fine(words.CLOCK_UNKNOWN.format(url=url))
+    off = abs(now - told)
+    if off > CLOCK_TOLERANCE:
+        return trouble(words.CLOCK_WRONG, seconds=round(off.total_seconds()))
+    return Fine(words.CLOCK_FINE)
+
+
+async def _date_of(url: str) -> datetime | None:
+    """The Date header (RFC 9110, 6.6.1) of a server's answer, whatever the answer is."""
+    async with httpx.AsyncClient(timeout=_PATIENCE_S) as client:
+        answer = await client.head(url)
+    try:
+        told = parsedate_to_datetime(answer.headers["Date"])
+    except (KeyError, ValueError):
+        return None
+    return told.replace(tzinfo=told.tzinfo or UTC)
+
+
+def _greeted(greeting: Greeting) -> Iterator[Result]:
+    if greeting.has_webhook:
+        yield trouble(words.WEBHOOK)
+    else:
+        yield Fine(words.TELEGRAM_FINE.format(username=greeting.username))

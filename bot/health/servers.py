@@ -1,0 +1,278 @@
+"""The checks of each server: what it answers, and whether its folder is what we wrote."""
+
+import pwd
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from cryptography import x509
+
+from bot.data_folder import DataFolder, account_name
+from bot.errors import VpnbotError
+from bot.fleet import live_server, remote_of, spec_of
+from bot.health.folder import look_at_files
+from bot.health.results import Fine, Result, Trouble, trouble, trouble_from
+from bot.health.state import NOTICE
+from bot.keyring import Keyring
+from bot.privileges import ROOT
+from bot.texts import health as words
+from bot.texts.fill import utc
+from bot.texts.health import Complaint
+from pki.errors import PkiError
+from storage.database import Database
+from storage.records import Grant, GrantState, Server
+from vpn.config import CCD, CONF, LIVE, render_ccd, unit_name
+from vpn.errors import HostError
+from vpn.findings import Finding, FindingCode, ServerStatus
+from vpn.local_host import LocalHost
+from vpn.safe_place import unsafe_above
+
+# The bot signs a new one every day and has seven days' grace: one was missed.
+CRL_AGE = timedelta(days=2)
+# Their details name the very file or folder and the command that opens it.
+_OWN_MEND = (FindingCode.CRL_UNREADABLE, FindingCode.HOST_ERROR)
+# Neither is there for an adopted server.
+_IS_FOR_DEPLOYED = re.compile(r"server deploy|vpnbot-openvpn-")
+_HAS_FILE = (GrantState.ISSUED, GrantState.ACTIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a server is compared with.
+
+    Attributes:
+        issuer: None where there is no CA.
+        has_passphrase: whether sealed keys can be tried.
+    """
+
+    folder: DataFolder
+    database: Database
+    keyring: Keyring
+    issuer: x509.Certificate | None
+    has_passphrase: bool
+    now: datetime
+
+
+async def look_at_server(server: Server, around: Surroundings) -> list[Result]:
+    """All findings about one server, or the one line that it is well."""
+    if server.adopted is not None:
+        return await _look_at_adopted(server, around)
+    host = LocalHost(Path(server.directory))
+    if server.crl_published_at is None and await _is_absent(host):
+        return [_of(server, words.NOT_DEPLOYED, directory=server.directory)]
+    status = await live_server(server).status(issuer=around.issuer, now=around.now)
+    found: list[Trouble] = [
+        *(_from_finding(server, finding) for finding in status.findings),
+        *_look_at_account(server, around.folder),
+        *(_look_at_place(server) if server.adopted is None else ()),
+        *_look_at_restored(server),
+        *await _look_at_crl(server, status, around),
+        *_look_at_certificate(server, status, around.now),
+        *await _look_at_tls_key(server, around),
+        *await _or_host_trouble(server, host, around),
+    ]
+    if found:
+        return list(dict.fromkeys(found))
+    return [_well(server, status)]
+
+
+async def _look_at_adopted(server: Server, around: Surroundings) -> list[Result]:
+    """Nothing of its folder is ours; what is wrong there is for its operator to mend."""
+    status = await live_server(server).status(issuer=around.issuer, now=around.now)
+    found = [
+        *(_from_finding(server, finding) for finding in status.findings),
+        *_look_at_account(server, around.folder),
+        *_look_at_restored(server),
+        *await _look_at_crl(server, status, around),
+        *_look_at_certificate(server, status, around.now),
+        *await _look_at_tls_key(server, around),
+    ]
+    mend = words.ADOPTED_MEND.format(
+        server=server.name, config=server.directory, remote=remote_of(server)
+    )
+    troubles = [
+        Trouble(one.wrong, mend if _IS_FOR_DEPLOYED.search(one.mend) else one.mend) for one in found
+    ]
+    return list(dict.fromkeys(troubles)) or [_well(server, status)]
+
+
+async def _is_absent(host: LocalHost) -> bool:
+    try:
+        return await host.facts(CONF) is None
+    except HostError:
+        return False
+
+
+def _of(server: Server, complaint: Complaint, **values: object) -> Trouble:
+    found = trouble(complaint, server=server.name, unit=unit_name(server.name), **values)
+    return Trouble(words.SERVER.format(server=server.name, text=found.wrong), found.mend)
+
+
+def _from_finding(server: Server, finding: Finding) -> Trouble:
+    values = {
+        "server": server.name,
+        "directory": server.directory,
+        "unit": unit_name(server.name),
+    }
+    mend = words.SERVER_MENDS.get(finding.code, words.SERVER_MEND).format(**values)
+    found = trouble_from(HostError(finding.detail), mend)
+    return Trouble(
+        words.SERVER.format(server=server.name, text=found.wrong),
+        found.mend if finding.code in _OWN_MEND else mend,
+    )
+
+
+def _well(server: Server, status: ServerStatus) -> Fine:
+    end = status.certificate_end
+    return Fine(
+        words.SERVER_FINE.format(
+            server=server.name,
+            number=status.crl_number,
+            moment=utc(end) if end else "",
+            sessions=status.sessions,
+        )
+    )
+
+
+def _look_at_account(server: Server, folder: DataFolder) -> list[Trouble]:
+    """The management socket admits one account: it must be the one that runs the bot."""
+    owner = folder.account()
+    if server.account == owner:
+        return []
+    values = {"wanted": server.account, "owner": owner, "folder": folder.path}
+    return [_of(server, words.OTHER_ACCOUNT, **values)]
+
+
+def _look_at_place(server: Server) -> list[Trouble]:
+    """Whether what root has put there stays there.
+
+    In a folder of another account's own, the server's folder is that account's, too: accepted for
+    a single person's machine. Where root alone could have made it, root has to keep it.
+    """
+    directory = Path(server.directory)
+    try:
+        owner = directory.stat().st_uid
+        problem = unsafe_above(directory)
+    except OSError:
+        return []  # said by the look at the folder
+    if owner != ROOT and problem is None:
+        values = {"path": directory, "owner": account_name(owner)}
+        return [_of(server, words.HOME_FOREIGN, **values)]
+    if owner != ROOT or problem is None:
+        return []
+    found = trouble_from(HostError(problem), words.SERVER_MEND.format(server=server.name))
+    return [Trouble(words.SERVER.format(server=server.name, text=found.wrong), found.mend)]
+
+
+def _look_at_restored(server: Server) -> list[Trouble]:
+    """See `bot.catching_up`."""
+    if server.restored_at is None:
+        return []
+    return [_of(server, words.NOT_LOOKED_THROUGH, moment=utc(server.restored_at))]
+
+
+async def _look_at_crl(server: Server, status: ServerStatus, around: Surroundings) -> list[Trouble]:
+    if status.crl_number is None or status.crl_this_update is None:
+        return []
+    async with around.database.reading() as tx:
+        known = await tx.crl.last_number()
+    found = []
+    if status.crl_number > known:
+        found.append(_of(server, words.CRL_AHEAD, found=status.crl_number, known=known))
+    if around.now - status.crl_this_update > CRL_AGE:
+        found.append(_of(server, words.CRL_AGED, moment=utc(status.crl_this_update)))
+    return found
+
+
+def _look_at_certificate(server: Server, status: ServerStatus, now: datetime) -> list[Trouble]:
+    end = status.certificate_end
+    if end is None:
+        return [_of(server, words.CERTIFICATE_UNREADABLE)]
+    if end - now <= NOTICE:
+        return [_of(server, words.CERTIFICATE_ENDS, moment=utc(end))]
+    return []
+
+
+async def _look_at_tls_key(server: Server, around: Surroundings) -> list[Trouble]:
+    """Without it no profile can be made for this server."""
+    if not around.has_passphrase:
+        return []
+    try:
+        await around.keyring.tls_key(server.name)
+    except (VpnbotError, PkiError) as error:
+        reason = str(error).partition("; ")[0].rstrip(".") + "."
+        folder = around.folder
+        values = {"reason": reason, "folder": folder.path, "owner": folder.account()}
+        return [_of(server, words.TLS_KEY, **values)]
+    return []
+
+
+async def _or_host_trouble(server: Server, host: LocalHost, around: Surroundings) -> list[Trouble]:
+    try:
+        return [
+            *await _look_at_owner(server, host),
+            *(await look_at_files(server, host, around.issuer) if server.adopted is None else ()),
+            *await _look_at_ccd(server, host, around),
+        ]
+    except HostError as error:
+        return [_from_finding(server, Finding(FindingCode.HOST_ERROR, str(error)))]
+
+
+async def _look_at_owner(server: Server, host: LocalHost) -> list[Trouble]:
+    """Whether the bot may write what it has to write."""
+    try:
+        wanted = pwd.getpwnam(server.account).pw_uid
+    except KeyError:
+        return []  # said by the look at the account
+    found = []
+    for path in (LIVE, CCD):
+        facts = await host.facts(path)
+        if facts is not None and facts.uid != wanted:
+            full = f"{server.directory}/{path}"
+            found.append(_of(server, words.LIVE_FOREIGN, path=full, account=server.account))
+    return found
+
+
+async def _look_at_ccd(server: Server, host: LocalHost, around: Surroundings) -> list[Trouble]:
+    """Compares the address files with the grants.
+
+    1. The files, 2. the grants, 3. the files again: a file is a stranger if both looks saw it and
+    no grant that is not over has its name, and is missing if neither saw it. So whatever the
+    bot does in between is no finding. A grant whose end is not proved is a finding of its own.
+    """
+    before = await _names(host)  # (1)
+    async with around.database.reading() as tx:  # (2)
+        here = [grant for grant in await tx.grants.not_over() if grant.server == server.name]
+    after = await _names(host)  # (3)
+    known = {grant.common_name for grant in here}
+    strangers = sorted(before & after - known)
+    wanted = [grant for grant in here if grant.state in _HAS_FILE]
+    missing = [grant for grant in wanted if grant.common_name not in before | after]
+    wrong = await _differing(server, host, (g for g in wanted if g.common_name in before & after))
+    return [
+        *(_of(server, words.CCD_MISSING, name=g.common_name) for g in (*missing, *wrong)),
+        *(
+            _of(server, words.CCD_STRANGER, path=f"{server.directory}/{CCD}/{name}")
+            for name in strangers
+        ),
+    ]
+
+
+async def _differing(server: Server, host: LocalHost, grants: Iterable[Grant]) -> Sequence[Grant]:
+    network = spec_of(server).network
+    found = []
+    for grant in grants:
+        content = await host.read(f"{CCD}/{grant.common_name}")
+        expected = render_ccd(IPv4Address(grant.address), network).encode()
+        if content is not None and content != expected:
+            found.append(grant)
+    return found
+
+
+async def _names(host: LocalHost) -> frozenset[str]:
+    # A dot begins what a write in progress has not put in place yet; no client can have it.
+    names = await host.listdir(CCD) or ()
+    return frozenset(name for name in names if not name.startswith("."))

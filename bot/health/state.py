@@ -1,0 +1,147 @@
+"""The checks of what is kept: database, audit trail, CA, open proofs, and whom we may write to."""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import URL
+
+from bot.access.context import Rules
+from bot.data_folder import DataFolder, account_name
+from bot.health.network import CLOCK_TOLERANCE
+from bot.health.results import Fine, Result, Trouble, trouble, trouble_from
+from bot.keyring import Keyring
+from bot.receipts import finding_text
+from bot.texts import health as words
+from bot.texts.fill import utc
+from pki.errors import AuthorityMissing, DamagedAuthority, PkiError
+from storage.database import Database, open_database
+from storage.errors import StorageError
+from storage.records import Grant, Person, Proof
+from storage.transaction import Transaction
+
+# Time enough to notice, to decide, and to go to every server.
+NOTICE = timedelta(days=60)
+_INTACT = "ok"
+
+
+async def open_checked(url: URL, folder: DataFolder) -> Database | Trouble:
+    """The database, if it is there, whole, and one that this version can use.
+
+    It is not made here: where there should be one, an empty one would hide the loss.
+    """
+    damaged = await asyncio.to_thread(_damage, url.database or "", folder)
+    if damaged is not None:
+        return damaged
+    try:
+        return await open_database(url)
+    except StorageError as error:
+        return trouble_from(error, words.DATABASE_MEND.format(folder=folder.path))
+
+
+def _damage(name: str, folder: DataFolder) -> Trouble | None:
+    """SQLite's own check of every page, without the comparison of indexes with their tables."""
+    path = Path(name).absolute()
+    if not path.is_file():
+        return trouble(words.DATABASE_MISSING, path=path, folder=folder.path)
+    if not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
+        return trouble(words.DATABASE_SHUT, path=path, account=account_name(os.geteuid()))
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as connection:
+            (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.Error as error:
+        answer = f"{error}."
+    if answer == _INTACT:
+        return None
+    reason = " ".join(str(answer).split())
+    return trouble(words.DATABASE_DAMAGED, path=path, reason=reason, folder=folder.path)
+
+
+async def look_at_times(tx: Transaction, now: datetime) -> list[Result]:
+    """Whether something was written by a clock that was ahead of this one."""
+    last = await tx.audit.last()
+    published = [server.crl_published_at for server in await tx.servers.all()]
+    latest = max((now, *filter(None, published), *([last.at] if last else [])))
+    if latest - now > CLOCK_TOLERANCE:
+        return [trouble(words.FROM_THE_FUTURE, moment=utc(latest))]
+    return []
+
+
+async def look_at_audit(tx: Transaction) -> Result:
+    """Whether the chain holds from the first row to the last."""
+    fault = await tx.audit.first_fault()
+    if fault is not None:
+        return trouble(words.AUDIT_BROKEN, row=fault)
+    last = await tx.audit.last()
+    return Fine(words.AUDIT_FINE.format(rows=last.seq) if last else words.AUDIT_EMPTY)
+
+
+async def look_at_authority(
+    keyring: Keyring, folder: DataFolder, now: datetime, *, has_passphrase: bool
+) -> list[Result]:
+    """Whether the CA is there, closed, opens with the passphrase, fits together, and lasts."""
+    try:
+        end = keyring.certificate.not_valid_after_utc
+        if has_passphrase:
+            await keyring.authority()
+    except AuthorityMissing:
+        return [trouble(words.CA_MISSING, folder=folder.path, owner=folder.account())]
+    except PkiError as error:
+        mend = words.CA_MEND.format(folder=folder.path, owner=folder.account())
+        if isinstance(error, DamagedAuthority):
+            # Its own mend leaves open how one takes it out of a backup.
+            return [Trouble(f"{str(error).partition('; ')[0]}.", mend)]
+        return [trouble_from(error, mend)]
+    moment = utc(end)
+    if end - now < NOTICE:
+        return [trouble(words.CA_ENDS, moment=moment)]
+    return [Fine((words.CA_FINE if has_passphrase else words.CA_SEALED).format(moment=moment))]
+
+
+async def look_at_proofs(tx: Transaction) -> list[Result]:
+    """Whether every end of an access was proved."""
+    unproved = await tx.proofs.unproved()
+    grants = {grant.id: grant for grant in await tx.grants.some([p.grant_id for p in unproved])}
+    people = {person.id: person for person in await tx.people.all()}
+    found: list[Result] = []
+    for proof in unproved:
+        grant = grants[proof.grant_id]
+        person = people.get(grant.user_id) if grant.user_id else None
+        found.append(_unproved(proof, grant, person))
+    return found or [Fine(words.PROOFS_FINE)]
+
+
+def _unproved(proof: Proof, grant: Grant, person: Person | None) -> Trouble:
+    findings = " ".join(finding_text(code) for code, _ in proof.findings)
+    return trouble(
+        words.UNPROVED,
+        name=person.name if person else grant.user_id or grant.common_name,
+        common_name=grant.common_name,
+        server=proof.server,
+        findings=findings or words.UNPROVED_UNTRIED,
+        grant=grant.id,
+    )
+
+
+async def look_at_admins(tx: Transaction, rules: Rules, username: str | None) -> list[Result]:
+    """Whether the bot may write to each: Telegram wants a person to press Start first."""
+    chat = f"https://t.me/{username}" if username else words.CHAT_UNKNOWN
+    people = [(admin, await tx.people.get(admin)) for admin in rules.admins]
+    found = [result for admin, person in people for result in _admin(admin, person, chat)]
+    if not found and rules.admins:
+        return [Fine(words.ADMINS_FINE)]
+    return found
+
+
+def _admin(admin: int, person: Person | None, chat: str) -> Iterator[Result]:
+    if person is not None and person.reachable:
+        return
+    # Whoever never said anything is known by their number at most.
+    spoke = person if person is not None and person.name != str(admin) else None
+    name = f"{spoke.name} ({admin})" if spoke else admin
+    blocked = spoke is not None and spoke.reachable is False
+    yield trouble(words.ADMIN_SHUT if blocked else words.ADMIN_UNKNOWN, admin=name, chat=chat)

@@ -1,0 +1,168 @@
+"""The secrets that are kept: the CA's key, and each server's tls key.
+
+Each is opened once per process, which takes a good part of a second. A client's key is not among
+them: it exists only while its profile is being sent.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+
+from cryptography import x509
+
+from bot.data_folder import DataFolder
+from bot.errors import BadSettings, NotDone
+from pki.authority import Authority
+from pki.authority_files import load_authority, load_certificate
+from pki.sealed import seal, unseal
+from pki.tls_crypt_v2 import generate_server_key
+from storage.records import ServerName
+
+
+class Keyring:
+    """Opens what is sealed with the CA's passphrase.
+
+    Args:
+        passphrase: asked when it is needed for the first time; None where nobody knows it.
+    """
+
+    def __init__(self, folder: DataFolder, passphrase: Callable[[], str | None]) -> None:
+        self._folder = folder
+        self._ask = passphrase
+        self._authority: Authority | None = None
+        # With the sealed form that it came out of: another process may put a new server with a
+        # new key in the old one's place.
+        self._tls_keys: dict[ServerName, tuple[bytes, str]] = {}
+        self._opening = asyncio.Lock()
+
+    @cached_property
+    def certificate(self) -> x509.Certificate:
+        """The CA's certificate; needs no passphrase."""
+        return load_certificate(self._folder.ca)
+
+    async def authority(self) -> Authority:
+        """The CA with its key.
+
+        Raises:
+            BadSettings: no passphrase is set.
+            PkiError: the CA is missing, damaged, open to others, or the passphrase is wrong.
+        """
+        if self._authority is not None:
+            return self._authority
+        async with self._opening:
+            if self._authority is None:
+                self._authority = await asyncio.to_thread(
+                    load_authority, self._folder.ca, self._passphrase
+                )
+            return self._authority
+
+    async def tls_key(self, server: ServerName) -> str:
+        """A server's tls-crypt-v2 key, or the one that an adopted server shares with all."""
+        sealed = self._sealed(server)
+        if (key := self._opened(server, sealed)) is not None:
+            return key
+        async with self._opening:
+            key = self._opened(server, sealed)
+            if key is None:
+                key = await asyncio.to_thread(self._unseal, server, sealed)
+                self._tls_keys[server] = (sealed, key)
+            return key
+
+    def make_tls_key(self, server: ServerName) -> None:
+        """Makes and seals the key of a new server; one that is there already stays."""
+        if not self._path(server).exists():
+            self.keep_tls_key(server, generate_server_key(os.urandom))
+
+    def keep_tls_key(self, server: ServerName, key: str) -> None:
+        """Seals a server's key, as PEM, in the place of the one that is there."""
+        self._seal(self._path(server), key, _context(server))
+
+    def keep_earlier_tls_key(self, kind: str, key: str) -> None:
+        """Seals the key that the servers had before the takeover; the last one counts.
+
+        Args:
+            kind: tls-auth, tls-crypt or tls-crypt-v2.
+        """
+        self._seal(self._earlier, f"{kind}\n{key}", _EARLIER)
+
+    async def earlier_tls_key(self) -> tuple[str, str] | None:
+        """Its kind and itself; None where none was taken over."""
+        if not self._earlier.exists():
+            return None
+        opened = await asyncio.to_thread(
+            unseal, self._earlier.read_bytes(), passphrase=self._passphrase, context=_EARLIER
+        )
+        kind, _, key = opened.decode().partition("\n")
+        return kind, key
+
+    def _seal(self, path: Path, text: str, context: str) -> None:
+        sealed = seal(
+            text.encode(), passphrase=self._passphrase, random_bytes=os.urandom, context=context
+        )
+        _write_private(path, sealed)
+
+    @property
+    def _earlier(self) -> Path:
+        # No server has a name like this one.
+        return self._folder.tls_keys / "_earlier.sealed"
+
+    def forget_tls_key(self, server: ServerName) -> None:
+        """Removes the key of a server that was taken out."""
+        self._tls_keys.pop(server, None)
+        with suppress(FileNotFoundError):
+            self._path(server).unlink()
+
+    @cached_property
+    def _passphrase(self) -> str:
+        found = self._ask()
+        if found is None:
+            raise BadSettings(
+                "VPNBOT_CA_PASSPHRASE_FILE is not set: name a file that holds the CA's passphrase."
+            )
+        return found
+
+    def _opened(self, server: ServerName, sealed: bytes) -> str | None:
+        before, key = self._tls_keys.get(server, (None, None))
+        return key if before == sealed else None
+
+    def _sealed(self, server: ServerName) -> bytes:
+        try:
+            return self._path(server).read_bytes()
+        except OSError as error:
+            raise NotDone(
+                f"The tls key of {server} cannot be read ({error.strerror}); "
+                f"run: vpnbot server remove {server}, then add it again."
+            ) from error
+
+    def _unseal(self, server: ServerName, sealed: bytes) -> str:
+        return unseal(sealed, passphrase=self._passphrase, context=_context(server)).decode()
+
+    def _path(self, server: ServerName) -> Path:
+        return self._folder.tls_keys / f"{server}.sealed"
+
+
+_EARLIER = "tls key of before the takeover"
+
+
+def _context(server: ServerName) -> str:
+    return f"tls-crypt-v2 server {server}"
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    """Writes a new file of mode 0600 that is whole on the disk or not there."""
+    draft = path.with_suffix(".new")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,57 @@
+"""A part of the bot that goes on for ever, whatever happens to one round of it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from bot.errors import VpnbotError
+from storage.errors import passing_trouble
+
+log = logging.getLogger(__name__)
+
+# After whatever broke a round off: long enough not to fill the log.
+_PAUSE_S = 2.0
+
+
+async def forever(round_: Callable[[], Awaitable[None]], *, pause_s: float = _PAUSE_S) -> None:
+    """Repeats until it is cancelled.
+
+    What is written is in the database or not at all, so a round that broke off is simply done
+    again. What may pass by itself is said when it begins and when it is over.
+
+    Raises:
+        VpnbotError: what an operator has to mend first.
+    """
+    trouble: str | None = None
+    while True:
+        try:
+            await round_()
+        except VpnbotError:
+            raise
+        except Exception as error:  # noqa: BLE001 - logged, with its cause
+            trouble = _said(error, trouble)
+            await asyncio.sleep(pause_s)
+        else:
+            if trouble is not None:
+                log.info("The database can be written again")
+            trouble = None
+
+
+def _said(error: Exception, before: str | None) -> str | None:
+    """Logs what broke a round off; gives the trouble that may pass, if that is what it was."""
+    trouble = passing_trouble(error)
+    if trouble is None:
+        log.error("A round broke off; the next one follows", exc_info=error)
+    elif trouble != before:
+        log.warning("%s I keep trying", trouble)
+    return trouble
+
+
+async def woken(event: asyncio.Event, seconds: float) -> None:
+    """Waits for the event, but no longer than this."""
+    # Not asyncio.wait_for: before Python 3.12 it loses a cancellation that comes together with the
+    # event, and the bot would not stop.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

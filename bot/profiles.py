@@ -1,0 +1,238 @@
+"""Makes a grant's profile. The private key exists in memory only, from here to its delivery."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import PurePath
+
+from bot.access import grants
+from bot.core import Core
+from bot.errors import NotDone
+from bot.fleet import Fleet, remote_of
+from bot.handover.fields import Fields, fields_of, friendly_name
+from bot.handover.handover import Handover, Sample, Topic
+from bot.keyring import Keyring
+from pki.authority import Authority, IssuedCertificate
+from pki.keys import KeyAlgorithm, matching_algorithm
+from pki.serial import parse_serial
+from pki.tls_crypt_v2 import wrap_client_key
+from storage.records import Grant, GrantId, GrantState, Server, ServerName
+from vpn.adopt import Adopted
+from vpn.connect_rules import check_profile
+from vpn.profile import (
+    DEPLOYED_PROFILE,
+    ProfileMaterial,
+    ProfileSettings,
+    TlsKey,
+    render_profile,
+)
+from vpn.values import DEFAULT_PORT, Protocol, server_common_name
+
+_SLOW = (KeyAlgorithm.RSA2048, KeyAlgorithm.RSA3072)
+
+
+# Nobody's: a template is tried with them.
+_SAMPLE_MATERIAL = ProfileMaterial(
+    ca_pem="-----BEGIN CERTIFICATE-----\nY2E=\n-----END CERTIFICATE-----",
+    certificate_pem="-----BEGIN CERTIFICATE-----\ncGVyc29u\n-----END CERTIFICATE-----",
+    private_key_pem="-----BEGIN PRIVATE KEY-----\ncGVyc29u\n-----END PRIVATE KEY-----",
+    tls_key="-----BEGIN OpenVPN key-----\nc2VydmVy\n-----END OpenVPN key-----",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A file, ready to be handed over.
+
+    Attributes:
+        file_name, content: of the .ovpn, or of an archive with it.
+        is_archive: which of the two.
+        topics: the instructions that can be asked for.
+        extra_files: the names of what goes along after it; an archive has it inside.
+    """
+
+    file_name: str
+    content: bytes = field(repr=False)
+    is_archive: bool = False
+    topics: tuple[Topic, ...] = ()
+    extra_files: tuple[str, ...] = ()
+
+
+class ProfileMaker:
+    def __init__(
+        self,
+        core: Core,
+        keyring: Keyring,
+        fleet: Fleet,
+        handover: Handover,
+        algorithm: KeyAlgorithm | None = None,
+    ) -> None:
+        self._core = core
+        self._database = core.database
+        self._keyring = keyring
+        self._fleet = fleet
+        self._handover = handover
+        self._algorithm = algorithm
+        self._clock = core.clock
+
+    async def make(self, grant: Grant, *, archive: bool = False) -> Profile | None:
+        """Brings a reserved grant to life; None if it was ended meanwhile.
+
+        The serial has been in the database since the approval. (1) The server takes the grant
+        in, asked under its lock, so that a revocation finds whatever is written. (2) Key and
+        certificate are made, and all that goes along is put together: whatever can go wrong with
+        the operator's own words does so here. (3) The grant is marked as issued by compare and
+        set: a revocation that came in between wins, and the key is dropped unseen.
+
+        Raises:
+            VpnError: the server did not take it in.
+            PkiError: the certificate could not be made.
+            BadTemplate: the operator's own words cannot be used.
+            NotDone: the server is gone, or the profile would not import.
+        """
+        server, name = await self._known(grant)
+        if not await self._fleet.admit(server.name, grant, lambda: self._reserved(grant)):  # (1)
+            return None
+        fields = fields_of(grant, server, name)
+        text = await self._render(grant, server, fields)  # (2)
+        profile = await self._packed(fields, text, archive=archive)
+        async with self._database.writing() as tx:
+            ctx = self._core.context()
+            if not await grants.issued(tx, ctx, grant):  # (3)
+                return None
+        return profile
+
+    async def try_templates(self) -> None:
+        """Makes a profile for each server, for nobody, with all that goes along.
+
+        Raises:
+            BadTemplate: the operator's own words cannot be used.
+        """
+        async with self._database.reading() as tx:
+            servers = await tx.servers.all()
+        await self._handover.try_out(samples_of(servers, self._clock()))
+
+    async def _packed(self, fields: Fields, text: str, *, archive: bool) -> Profile:
+        topics = self._handover.topics()
+        if not archive:
+            extra = self._handover.extra_files()
+            return Profile(fields.file_name, text.encode(), topics=topics, extra_files=extra)
+        content = await self._handover.archive(fields, text)
+        name = f"{PurePath(fields.file_name).stem}.zip"
+        return Profile(name, content, is_archive=True, topics=topics)
+
+    async def _render(self, grant: Grant, server: Server, fields: Fields) -> str:
+        authority = await self._keyring.authority()
+        certificate = await self._issue(authority, grant)
+        settings, name = _client_side(server)
+        parts = render_profile(
+            remote=remote_of(server),
+            server_common_name=name,
+            friendly_name=fields.friendly_name,
+            material=ProfileMaterial(
+                ca_pem=authority.certificate_pem,
+                certificate_pem=certificate.certificate_pem,
+                private_key_pem=certificate.private_key_pem,
+                tls_key=await self._tls_key(settings, server, grant),
+            ),
+            settings=settings,
+        )
+        # What such a server forces on its clients, phones cannot have whatever the profile says.
+        problems = () if settings.beyond_connect else check_profile(parts.text)
+        if problems:
+            raise NotDone(f"The profile would not import: {problems[0]}")
+        return await self._handover.profile(fields, parts, settings)
+
+    async def _tls_key(self, settings: ProfileSettings, server: Server, grant: Grant) -> str | None:
+        if settings.tls_key is None:
+            return None
+        key = await self._keyring.tls_key(server.name)
+        if settings.tls_key is not TlsKey.CRYPT_V2:
+            return key
+        # OpenVPN hands this to a tls-crypt-v2-verify script, before any TLS.
+        metadata = grant.serial.encode()
+        return wrap_client_key(key, metadata=metadata, random_bytes=os.urandom)
+
+    async def _issue(self, authority: Authority, grant: Grant) -> IssuedCertificate:
+        algorithm = self._algorithm or matching_algorithm(authority.certificate)
+        issue = partial(
+            authority.issue_client,
+            common_name=grant.common_name,
+            serial=parse_serial(grant.serial),
+            not_before=grant.not_before,
+            not_after=grant.not_after,
+            algorithm=algorithm,
+        )
+        # An RSA key takes tenths of a second, an EC key less than a thread does.
+        return await asyncio.to_thread(issue) if algorithm in _SLOW else issue()
+
+    async def _known(self, grant: Grant) -> tuple[Server, str]:
+        """The grant's server, and its owner's name."""
+        async with self._database.reading() as tx:
+            server = await tx.servers.get(grant.home)
+            name = await tx.people.name_of(grant.owner)
+        if server is None:
+            raise NotDone(f"The server {grant.server} was taken out.")
+        return server, name
+
+    async def _reserved(self, grant: Grant) -> bool:
+        async with self._database.reading() as tx:
+            now = await tx.grants.get(grant.id)
+        return now is not None and now.state is GrantState.RESERVED
+
+
+def _client_side(server: Server) -> tuple[ProfileSettings, str | None]:
+    """What the server's configuration asks of its clients, and its certificate's name."""
+    if server.adopted is None:
+        return DEPLOYED_PROFILE, server_common_name(server.name)
+    adopted = Adopted.from_json(server.adopted)
+    return adopted.profile, adopted.common_name
+
+
+def samples_of(servers: Sequence[Server], now: datetime) -> list[Sample]:
+    """A profile for each server, for nobody: to try the operator's templates with."""
+    return [_sample_of(server, now) for server in servers or (_example_server(now),)]
+
+
+def _example_server(now: datetime) -> Server:
+    """Templates may be there before the first server is."""
+    return Server(
+        name=ServerName("example"),
+        remote_host="vpn.example.com",
+        remote_port=DEFAULT_PORT,
+        protocol=Protocol.UDP,
+        listen_port=DEFAULT_PORT,
+        directory="/",
+        network="10.8.0.0/22",
+        routes=(),
+        dns=(),
+        account="",
+        added_at=now,
+    )
+
+
+def _sample_of(server: Server, now: datetime) -> Sample:
+    settings, name = _client_side(server)
+    grant = Grant(
+        id=GrantId("g-sample"),
+        request_id=None,
+        user_id=None,
+        server=server.name,
+        common_name="sample",
+        serial="0",
+        address=None,
+        state=GrantState.RESERVED,
+        not_before=now,
+        not_after=now + timedelta(days=7),
+    )
+    parts = render_profile(
+        remote=remote_of(server),
+        server_common_name=name,
+        friendly_name=friendly_name(grant),
+        material=_SAMPLE_MATERIAL,
+        settings=settings,
+    )
+    return Sample(fields_of(grant, server, "Sample Person"), parts, settings)

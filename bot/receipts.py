@@ -1,0 +1,155 @@
+"""Puts a receipt together from what is stored: nothing is said that no look has proved."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.texts import receipts as words
+from bot.texts.fill import plain
+from storage.records import Grant, GrantId, GrantState, Proof
+from storage.transaction import Transaction
+
+_OVER = (GrantState.REVOKED, GrantState.EXPIRED)
+# With more, the receipt would not fit into a message (4096 characters).
+_SHOWN = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Plain paragraphs; the first word is Revoked only if `proved`."""
+
+    proved: bool
+    # Whether every server was tried at least once: before that there is nothing to say.
+    tried: bool
+    blocks: tuple[str, ...]
+
+
+async def load_receipt(
+    tx: Transaction, grant_ids: Sequence[GrantId], *, for_owner: bool = False
+) -> Receipt:
+    """The receipt for grants of one person, as things are now."""
+    grants = await tx.grants.some(grant_ids)
+    proofs = await tx.proofs.of(grant_ids)
+    name = await _name(tx, grants[0])
+    without_files = await _without_files(tx, grants, proofs)
+    proved = all(proof.proved for proof in proofs) and all(grant.state in _OVER for grant in grants)
+    return Receipt(
+        proved=proved,
+        tried=all(proof.attempts for proof in proofs),
+        blocks=(
+            _headline(name, grants, proofs, proved=proved, for_owner=for_owner),
+            _whys(grants),
+            *_servers(proofs, without_files),
+            *_closing(grants, proofs, proved=proved),
+        ),
+    )
+
+
+async def _name(tx: Transaction, grant: Grant) -> str:
+    """Of an imported certificate nobody may have said whose it is."""
+    if grant.user_id is None:
+        return grant.common_name
+    return await tx.people.name_of(grant.user_id)
+
+
+async def _without_files(
+    tx: Transaction, grants: Sequence[Grant], proofs: Sequence[Proof]
+) -> frozenset[str]:
+    """The servers on which these had no files of their own that had to go.
+
+    On a server of the operator's own making there may be none; and an imported certificate may
+    have left its file to another one of its name.
+    """
+    if any(grant.imported_at is not None for grant in grants):
+        return frozenset(proof.server for proof in proofs)
+    return frozenset(
+        server.name
+        for server in await tx.servers.all()
+        if server.adopted is not None and not server.adopted["layout"]["exclusive"]
+    )
+
+
+def _headline(
+    name: str, grants: Sequence[Grant], proofs: Sequence[Proof], *, proved: bool, for_owner: bool
+) -> str:
+    if proved and not proofs:
+        return plain(words.PROVED_NO_SERVER, name=name)
+    if proved:
+        return (
+            words.PROVED_OWNER if for_owner else plain(words.PROVED, count=len(grants), name=name)
+        )
+    if for_owner:
+        return words.UNPROVED_OWNER
+    return plain(words.UNPROVED, count=len(grants), name=name)
+
+
+def _whys(grants: Sequence[Grant]) -> str:
+    """One line for each grant; a person with very many of them gets the first."""
+    more = len(grants) - _SHOWN
+    said = [_why(grant) for grant in grants[:_SHOWN]]
+    if more > 0:
+        said.append(plain(words.AND_MORE, count=more))
+    return "\n".join(said)
+
+
+def _why(grant: Grant) -> str:
+    named = plain(words.GRANT, common_name=grant.common_name, serial=grant.serial)
+    reason = words.WHY[grant.end_reason] if grant.end_reason else ""
+    return f"{named}. {reason}".rstrip()
+
+
+def _servers(proofs: Sequence[Proof], without_files: frozenset[str]) -> list[str]:
+    """One line for each server, whatever the number of grants."""
+    by_server: dict[str, list[Proof]] = {}
+    for proof in proofs:
+        by_server.setdefault(proof.server, []).append(proof)
+    return [
+        _server(server, found, has_file=server not in without_files)
+        for server, found in by_server.items()
+    ]
+
+
+def _server(server: str, proofs: Sequence[Proof], *, has_file: bool) -> str:
+    if all(proof.proved for proof in proofs):
+        return _proved(server, proofs, has_file=has_file)
+    if not all(proof.attempts for proof in proofs):
+        return plain(words.SERVER_NOT_TRIED, server=server)
+    codes = dict.fromkeys(code for proof in proofs for code, _ in proof.findings)
+    found = [plain(words.FOUND, finding=finding_text(code)) for code in codes]
+    return "\n".join((plain(words.SERVER_UNPROVED, server=server), *found))
+
+
+def _proved(server: str, proofs: Sequence[Proof], *, has_file: bool) -> str:
+    number = max(proof.crl_number or 0 for proof in proofs)
+    cut = sum(proof.sessions_cut or 0 for proof in proofs)
+    return "\n".join(
+        (
+            plain(words.SERVER_PROVED, server=server),
+            plain(words.PROVED_CRL, number=number),
+            plain(words.PROVED_CCD, count=len(proofs)) if has_file else words.PROVED_LATE,
+            plain(words.PROVED_CUT, count=cut),
+            words.PROVED_LOOK,
+        )
+    )
+
+
+def finding_text(code: str) -> str:
+    """A finding as a sentence."""
+    return words.FINDINGS.get(code) or plain(words.UNKNOWN_FINDING, code=code)
+
+
+def _closing(grants: Sequence[Grant], proofs: Sequence[Proof], *, proved: bool) -> list[str]:
+    began = [grant.revoked_at for grant in grants if grant.revoked_at]
+    ended = [proof.checked_at for proof in proofs if proof.checked_at]
+    if not (proved and began and ended):
+        return []
+    return [plain(words.TOOK, seconds=_span(max(ended) - min(began)))]
+
+
+def _span(span: timedelta) -> str:
+    seconds = span.total_seconds()
+    if seconds < 1:
+        return plain(words.MILLISECONDS, count=round(seconds * 1000))
+    if seconds < 120:  # noqa: PLR2004 - after two minutes nobody counts seconds
+        return plain(words.SECONDS, count=round(seconds, 1))
+    return plain(words.MINUTES, count=round(seconds / 60))

@@ -1,0 +1,115 @@
+"""`vpnbot run`: from the settings to a bot that polls, and back down on a signal."""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+
+from telegram import Bot, BotCommand, BotCommandScopeAllPrivateChats
+from telegram.error import InvalidToken, TelegramError
+
+from bot.application import Application
+from bot.chat.client import Telegram, connect
+from bot.data_folder import DataFolder
+from bot.errors import FolderBusy, TokenRefused
+from bot.locks import try_lock
+from bot.office import Office, open_office
+from bot.settings import Settings
+from bot.texts import chat as words
+from storage.records import ChatId, OutboxKind
+
+log = logging.getLogger(__name__)
+
+_FIRST_WAIT_S = 0.5
+_LONGEST_WAIT_S = 30.0
+
+
+async def run_bot(settings: Settings) -> None:
+    """Runs the bot until SIGTERM or SIGINT.
+
+    Raises:
+        VpnbotError, PkiError, StorageError: it cannot run, or cannot go on.
+    """
+    token = settings.token()
+    settings.require_admins()
+    async with open_office(settings) as office:
+        with single_instance(office.folder):
+            await office.keyring.authority()
+            # What could not be delivered is better known now.
+            await office.maker.try_templates()
+            await _run_until_signal(office, connect(token, settings.telegram_api_url))
+
+
+@contextmanager
+def single_instance(folder: DataFolder) -> Iterator[None]:
+    """Raises FolderBusy where another bot runs on the same data folder."""
+    handle = try_lock(folder.running)
+    if handle is None:
+        raise FolderBusy(
+            f"Another bot runs on the data folder {folder.path}; stop it, or set VPNBOT_DATA_DIR."
+        )
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+async def _run_until_signal(office: Office, telegram: Telegram) -> None:
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(serve(office, telegram))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    with suppress(asyncio.CancelledError):
+        await task
+    log.info("Stopped")
+
+
+async def serve(office: Office, telegram: Telegram) -> None:
+    """Greets Telegram and runs the bot until it is cancelled."""
+    async with _connected(telegram.bot) as username:
+        await _queue_menus(office)
+        log.info("@%s is ready", username)
+        await Application(office, telegram, username).run()
+
+
+@asynccontextmanager
+async def _connected(bot: Bot) -> AsyncIterator[str]:
+    """Waits for the network as long as it takes: a machine may start without."""
+    wait = _FIRST_WAIT_S
+    while True:
+        try:
+            await bot.initialize()
+            # Updates that wait are what people sent during a restart: they are kept.
+            await bot.delete_webhook(drop_pending_updates=False)
+            await _set_default_menu(bot)
+            break
+        except InvalidToken:
+            raise TokenRefused(
+                "Telegram does not know the token; copy it again from @BotFather."
+            ) from None
+        except TelegramError as error:
+            log.warning("Telegram cannot be reached (%s); again in %g s", error, wait)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, _LONGEST_WAIT_S)
+    try:
+        yield str(bot.username)
+    finally:
+        await bot.shutdown()
+
+
+async def _set_default_menu(bot: Bot) -> None:
+    """What somebody sees whom the bot does not know."""
+    await bot.set_my_commands(
+        [BotCommand(*words.MENU_HELP)], scope=BotCommandScopeAllPrivateChats()
+    )
+
+
+async def _queue_menus(office: Office) -> None:
+    """Admins come and go with the settings, so their menus are set at each start."""
+    async with office.database.writing() as tx:
+        for admin in office.rules.admins:
+            person = await tx.people.get(admin)
+            if person is not None and person.reachable:
+                await tx.outbox.add(ChatId(admin), OutboxKind.MENU, {}, now=office.clock())

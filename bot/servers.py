@@ -1,0 +1,285 @@
+"""The use cases around a server: add, deploy, remove. They touch its folder, too."""
+
+import os
+import pwd
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path, PurePosixPath
+
+from bot.access import audit, requests
+from bot.access.permission import Actor
+from bot.access.revocation import close_proved
+from bot.data_folder import account_name
+from bot.errors import NotDone
+from bot.fleet import spec_of
+from bot.office import Office
+from bot.privileges import ROOT, as_root
+from pki.authority import Authority
+from pki.serial import SerialNumber, parse_serial
+from storage.records import GrantState, Server, ServerName
+from vpn.deploy import (
+    SERVER_CERTIFICATE_LIFETIME,
+    DeployReport,
+    ServerIdentity,
+    deploy,
+)
+from vpn.local_host import LocalHost
+from vpn.safe_place import unsafe_above
+from vpn.values import CommonName, Remote, ServerSpec, make_server_spec, next_free_network
+
+_SHOWS_PROFILE = (GrantState.ISSUED, GrantState.ACTIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A server as the operator describes it; None where a default is wanted."""
+
+    name: str
+    remote: Remote
+    directory: PurePosixPath
+    listen_port: int | None = None
+    network: IPv4Network | None = None
+    routes: tuple[IPv4Network, ...] = ()
+    dns: tuple[IPv4Address, ...] = ()
+    account: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What a deployment did.
+
+    Attributes:
+        folder: all but what follows.
+        crl_number: of the CRL that was put in place.
+        admitted: how many people have their address file, because they have access.
+    """
+
+    folder: DeployReport
+    crl_number: int
+    admitted: int
+
+
+async def add_server(office: Office, actor: Actor, wanted: Wanted) -> Server:
+    """Names a server, and makes its tls-crypt-v2 key.
+
+    Raises:
+        InvalidServer, NetworksExhausted: it cannot be like this.
+        NotDone: the name, the folder or the network is taken, there is no such account, or the
+            folder would not be root's alone.
+        PkiError: the CA is missing.
+    """
+    async with office.database.reading() as tx:
+        known = await tx.servers.all()
+    spec = _spec(office, wanted, [IPv4Network(server.network) for server in known])
+    _refuse_collision(spec, known)
+    _require_account(spec.account)
+    require_safe_place(spec.directory)
+    await office.keyring.authority()  # a wrong passphrase must not seal a key
+    office.keyring.make_tls_key(ServerName(spec.name))
+    server = _record(spec, office.clock())
+    async with office.database.writing() as tx:
+        _refuse_collision(spec, await tx.servers.all())
+        await tx.servers.add(server)
+        await audit.record(
+            tx,
+            office.context(),
+            actor,
+            "server.add",
+            f"server:{spec.name}",
+            remote=str(spec.remote),
+            directory=str(spec.directory),
+            network=str(spec.network),
+        )
+    return server
+
+
+async def deploy_server(office: Office, actor: Actor, name: ServerName) -> Deployed:
+    """Writes a server's folder, publishes the CRL, and lets in whoever has a live grant.
+
+    Raises:
+        NotDone: there is no such server (any more), its folder would not be root's alone, or only
+            root may make it.
+        VpnError, PkiError: it could not be written; what was written so far is used next time.
+    """
+    server = await known_server(office, name)
+    if server.adopted is not None:
+        raise NotDone(
+            f"{name} runs with its operator's own configuration, which is not written from here; "
+            f"see: vpnbot server adopt {name} --config {server.directory} --remote … --apply"
+        )
+    require_safe_place(server.directory)
+    _require_right_to_write(Path(server.directory))
+    authority = await office.keyring.authority()
+    tls_key = await office.keyring.tls_key(name)
+    serial = office.chance.serial()
+    # Recorded before anything is signed, like a client's; used if a certificate is due.
+    async with office.database.writing() as tx:
+        await audit.record(
+            tx, office.context(), actor, "server.deploy", f"server:{name}", serial_if_due=serial
+        )
+    with as_root():
+        report = await deploy(
+            spec_of(server),
+            LocalHost(Path(server.directory)),
+            ca_pem=authority.certificate_pem,
+            tls_crypt_v2_pem=tls_key,
+            issue=_Issuer(authority, parse_serial(serial), office.clock()),
+            now=office.clock(),
+        )
+    number = await office.fleet.publish(name)
+    if number is None:
+        raise NotDone(f"The server {name} was taken out meanwhile; see: vpnbot server list")
+    return Deployed(report, number, await readmit(office, name))
+
+
+async def remove_server(office: Office, actor: Actor, name: ServerName) -> Server:
+    """Takes a server out, its open proofs with it. Its folder stays as it is.
+
+    Raises:
+        NotDone: there is no such server, or people have access through it.
+    """
+    server = await known_server(office, name)
+    async with office.database.writing() as tx:
+        ctx = office.context()
+        live = await tx.grants.live_on(name)
+        if live:
+            names = ", ".join(grant.common_name for grant in live[:3])
+            raise NotDone(
+                f"{len(live)} live grants use {name} ({names} …); revoke them first: "
+                "vpnbot revoke WHO"
+            )
+        for request in await tx.requests.open_on(name):
+            await requests.withdraw(tx, ctx, actor, request, tell=True)
+        await tx.proofs.drop_open(name)
+        await tx.servers.remove(name)
+        await close_proved(tx, ctx)
+        await audit.record(tx, ctx, actor, "server.remove", f"server:{name}")
+    office.keyring.forget_tls_key(name)
+    return server
+
+
+async def known_server(office: Office, name: str) -> Server:
+    """Raises NotDone where there is no such server."""
+    async with office.database.reading() as tx:
+        server = await tx.servers.get(ServerName(name))
+    if server is None:
+        raise NotDone(f"There is no server {name!r}; see: vpnbot server list")
+    return server
+
+
+def require_safe_place(directory: str | PurePosixPath) -> None:
+    """Where root acts: what root puts into a server's folder has to stay there.
+
+    For any other account nothing is asked, because what it could lose is its own: accepted for
+    the demo and for a single person's machine.
+
+    Raises:
+        NotDone: somebody else could put another folder in its place.
+    """
+    with as_root():
+        if os.geteuid() != ROOT:
+            return
+        try:
+            problem = unsafe_above(Path(directory))
+        except OSError as error:
+            problem = f"{directory} cannot be looked at ({error.strerror or error})."
+    if problem is not None:
+        raise NotDone(problem)
+
+
+def _require_right_to_write(directory: Path) -> None:
+    with as_root():
+        place = next(path for path in (directory, *directory.parents) if path.exists())
+        if os.access(place, os.W_OK | os.X_OK, effective_ids=True):
+            return
+    raise NotDone(f"{account_name(os.geteuid())} may not write {place}; run this as root.")
+
+
+def _require_account(name: str) -> None:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        raise NotDone(
+            f"There is no account {name}; make it, or name another with --account."
+        ) from None
+
+
+class _Issuer:
+    """Signs a server's certificate, if the deployment asks for one."""
+
+    def __init__(self, authority: Authority, serial: SerialNumber, now: datetime) -> None:
+        self._authority = authority
+        self._serial = serial
+        self._now = now
+
+    def __call__(self, common_name: CommonName) -> ServerIdentity:
+        issued = self._authority.issue_server(
+            common_name=common_name,
+            serial=self._serial,
+            not_before=self._now,
+            # A CA that ends sooner can still have servers until then.
+            not_after=min(
+                self._now + SERVER_CERTIFICATE_LIFETIME,
+                self._authority.certificate.not_valid_after_utc,
+            ),
+        )
+        return ServerIdentity(issued.certificate_pem, issued.private_key_pem)
+
+
+async def readmit(office: Office, name: ServerName) -> int:
+    """Whoever holds a profile gets their address file back, if the folder was lost."""
+    admitted = 0
+    async with office.database.reading() as tx:
+        live = [g for g in await tx.grants.live_on(name) if g.state in _SHOWS_PROFILE]
+    for grant in live:
+
+        async def still_live(grant_id: str = grant.id) -> bool:
+            async with office.database.reading() as tx:
+                return any(g.id == grant_id for g in await tx.grants.live_on(name))
+
+        admitted += await office.fleet.admit(name, grant, still_live)
+    return admitted
+
+
+def _spec(office: Office, wanted: Wanted, taken: list[IPv4Network]) -> ServerSpec:
+    return make_server_spec(
+        name=wanted.name,
+        remote=wanted.remote,
+        directory=wanted.directory,
+        listen_port=wanted.listen_port or wanted.remote.port,
+        network=wanted.network or next_free_network(taken),
+        routes=wanted.routes,
+        dns=wanted.dns,
+        account=wanted.account or office.folder.account(),
+    )
+
+
+def _refuse_collision(spec: ServerSpec, known: Sequence[Server]) -> None:
+    for other in known:
+        if other.name == spec.name:
+            raise NotDone(f"There is a server {spec.name} already; choose another name.")
+        if other.directory == str(spec.directory):
+            raise NotDone(f"{spec.directory} is the folder of {other.name}; choose another one.")
+        if IPv4Network(other.network).overlaps(spec.network):
+            raise NotDone(
+                f"The network {spec.network} overlaps {other.network} of {other.name}; "
+                "choose another one with --network."
+            )
+
+
+def _record(spec: ServerSpec, now: datetime) -> Server:
+    return Server(
+        name=ServerName(spec.name),
+        remote_host=spec.remote.host,
+        remote_port=spec.remote.port,
+        protocol=spec.remote.protocol,
+        listen_port=spec.listen_port,
+        directory=str(spec.directory),
+        network=str(spec.network),
+        routes=tuple(map(str, spec.routes)),
+        dns=tuple(map(str, spec.dns)),
+        account=spec.account,
+        added_at=now,
+    )

@@ -1,0 +1,296 @@
+"""The settings: from the environment or `.env`, prefix VPNBOT_."""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from bot.access.context import Rules
+from bot.access.durations import parse_duration
+from bot.access.refusals import Refused
+from bot.closed import open_to_others
+from bot.data_folder import account_name
+from bot.errors import BadSettings
+from pki.keys import KeyAlgorithm
+from storage.database import sqlite_url
+from storage.records import UserId
+
+PREFIX = "VPNBOT_"
+ENV_FILE = ".env"
+_SECRETS = (f"{PREFIX}BOT_TOKEN", f"{PREFIX}CA_PASSPHRASE")
+_TOKEN = re.compile(r"[0-9]{3,}:[A-Za-z0-9_-]{10,}", re.ASCII)
+_ID = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
+# A secret is a line, not a file of any size.
+_SECRET_LENGTH = 4096
+# Longer than the CA lives; a calendar ends, too, and then every request would fail.
+_LONGEST_DURATION = 3650 * 86_400
+
+
+def _duration(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        seconds = parse_duration(value.strip())
+    except Refused as error:
+        raise ValueError("write a number with m, h, d or w, for example 7d") from error
+    if seconds > _LONGEST_DURATION:
+        raise ValueError("write a duration of at most 3650d")
+    return seconds
+
+
+def _ids(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    parts = [part.strip() for part in value.split(",") if part.strip()]
+    if not all(_ID.fullmatch(part) for part in parts):
+        raise ValueError(
+            "write numeric Telegram ids with commas between them, for example 1001,1002"
+        )
+    return tuple(dict.fromkeys(int(part) for part in parts))
+
+
+def _token(value: Any) -> Any:
+    if isinstance(value, str) and not _TOKEN.fullmatch(value.strip()):
+        raise ValueError("copy the token from @BotFather: digits, a colon, and letters")
+    return value.strip() if isinstance(value, str) else value
+
+
+def _api_url(value: Any) -> Any:
+    words = "write scheme and host, for example https://api.example.com"
+    try:
+        parts = urlsplit(str(value))
+        fits = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        # Its own words would show a part of the value.
+        raise ValueError(words) from None
+    if not fits or parts.query or any(char.isspace() for char in str(value)):
+        raise ValueError(words)
+    return str(value).rstrip("/")
+
+
+def _key_algorithm(value: Any) -> Any:
+    if isinstance(value, str) and value not in set(KeyAlgorithm):
+        raise ValueError(f"write one of {', '.join(KeyAlgorithm)}")
+    return value
+
+
+def _database_url(value: Any) -> Any:
+    if value is None:
+        return None
+    words = "write an SQLAlchemy URL, for example sqlite+aiosqlite:////srv/bot.db"
+    try:
+        url = make_url(str(value))
+    except (ArgumentError, ValueError):
+        # The second is about the port, and its own words would show the value.
+        raise ValueError(words) from None
+    if url.drivername != "sqlite+aiosqlite":
+        raise ValueError("only sqlite+aiosqlite:// can be used so far")
+    if not url.database or url.database == ":memory:":
+        # Memory forgets all at the end of each command.
+        raise ValueError(words)
+    return value
+
+
+def _flag(value: Any) -> Any:
+    known = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    if isinstance(value, str) and value.strip().lower() not in known:
+        raise ValueError("write true or false")
+    return known[value.strip().lower()] if isinstance(value, str) else value
+
+
+_Seconds = Annotated[int, BeforeValidator(_duration)]
+
+
+class Settings(BaseSettings):
+    """Every setting, as it was written; what belongs together is put together by methods."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=ENV_FILE,
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        # Names of other programs in .env are none of our business; ours are checked below.
+        extra="ignore",
+        hide_input_in_errors=True,
+        frozen=True,
+    )
+
+    bot_token: Annotated[SecretStr | None, BeforeValidator(_token)] = None
+    bot_token_file: Path | None = None
+    admin_ids: Annotated[tuple[int, ...], NoDecode, BeforeValidator(_ids)] = ()
+    data_dir: Path = Path("./data")
+    database_url: Annotated[str | None, BeforeValidator(_database_url)] = None
+    ca_passphrase: SecretStr | None = None
+    ca_passphrase_file: Path | None = None
+    telegram_api_url: Annotated[str, BeforeValidator(_api_url)] = "https://api.telegram.org"
+    grant_duration: _Seconds = 7 * 86_400
+    max_grant_duration: _Seconds = 30 * 86_400
+    request_ttl: _Seconds = 86_400
+    approvals: Annotated[int, Field(ge=1, le=10)] = 1
+    long_grant_duration: _Seconds | None = None
+    long_grant_approvals: Annotated[int, Field(ge=1, le=10)] = 2
+    # None: the kind that the CA has.
+    templates: Path | None = None
+    bundle: Annotated[bool, BeforeValidator(_flag)] = False
+    client_key: Annotated[KeyAlgorithm | None, BeforeValidator(_key_algorithm)] = None
+
+    def rules(self) -> Rules:
+        """What the use cases go by."""
+        return Rules(
+            default_duration=self.grant_duration,
+            max_duration=self.max_grant_duration,
+            request_ttl=self.request_ttl,
+            admins=tuple(UserId(admin) for admin in self.admin_ids),
+            approvals=self.approvals,
+            long_duration=self.long_grant_duration,
+            long_approvals=self.long_grant_approvals,
+        )
+
+    def url(self) -> URL:
+        """Where the database is."""
+        if self.database_url is None:
+            return sqlite_url(self.data_dir.absolute() / "vpnbot.db")
+        return make_url(self.database_url)
+
+    def token(self) -> str:
+        """The bot's token.
+
+        Raises:
+            BadSettings: neither given directly nor by a file, or not a token.
+        """
+        token = _one_secret("BOT_TOKEN", self.bot_token, self.bot_token_file)
+        if token is None:
+            raise BadSettings(
+                "VPNBOT_BOT_TOKEN_FILE is not set: name a file with the token from @BotFather."
+            )
+        if not _TOKEN.fullmatch(token):
+            raise BadSettings(
+                "VPNBOT_BOT_TOKEN_FILE names a file without a bot token; copy it from @BotFather."
+            )
+        return token
+
+    def passphrase(self) -> str | None:
+        """What opens the CA's key; None where no setting says it.
+
+        Raises:
+            BadSettings: the file cannot be read.
+        """
+        return _one_secret("CA_PASSPHRASE", self.ca_passphrase, self.ca_passphrase_file)
+
+    def require_admins(self) -> None:
+        """Raises BadSettings where nobody could approve anything."""
+        if not self.admin_ids:
+            raise BadSettings(
+                "VPNBOT_ADMIN_IDS is not set: write the numeric Telegram ids of those who approve."
+            )
+        for name, needed in self.approvals_needed():
+            if needed > len(self.admin_ids):
+                raise BadSettings(
+                    f"{name} asks for more approvals than VPNBOT_ADMIN_IDS has admins; add admins, "
+                    "or ask for fewer."
+                )
+
+    def approvals_needed(self) -> Iterable[tuple[str, int]]:
+        """How many admins have to agree at most, by the settings that say so."""
+        yield f"{PREFIX}APPROVALS", self.approvals
+        if self.long_grant_duration is not None:
+            yield f"{PREFIX}LONG_GRANT_APPROVALS", self.long_grant_approvals
+
+
+def load_settings() -> Settings:
+    """Reads and checks all settings.
+
+    Raises:
+        BadSettings: one that is wrong or unknown; the line names it and never shows a value.
+    """
+    _refuse_unknown(os.environ, "the environment")
+    in_file = _env_file()
+    _refuse_unknown(in_file, ENV_FILE)
+    _refuse_shown(in_file)
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise BadSettings(_first_line(error)) from None
+    if settings.grant_duration > settings.max_grant_duration:
+        raise BadSettings(
+            "VPNBOT_GRANT_DURATION is longer than VPNBOT_MAX_GRANT_DURATION; shorten the first."
+        )
+    return settings
+
+
+def read_secret(setting: str, path: Path) -> str:
+    """The first line of a file that holds a secret.
+
+    A container's /run/secrets gets no exception: what it shows to all there, its root can close.
+
+    Raises:
+        BadSettings: it cannot be read, others can read it, too, or it is empty.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            if open_to_others(os.fstat(file.fileno())):
+                raise BadSettings(
+                    f"{setting} names a file that others can read; run: chmod 600 {path.absolute()}"
+                )
+            text = file.read(_SECRET_LENGTH)
+    except PermissionError:
+        account = account_name(os.geteuid())
+        raise BadSettings(
+            f"{setting} names a file that {account} may not read; run as root: "
+            f"chown {account} {path.absolute()}"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not a text"
+        raise BadSettings(f"{setting} names a file that cannot be read: {reason}.") from None
+    secret = text.split("\n", 1)[0].strip()
+    if not secret:
+        raise BadSettings(f"{setting} names a file whose first line is empty.")
+    return secret
+
+
+def _one_secret(name: str, value: SecretStr | None, path: Path | None) -> str | None:
+    if value is not None and path is not None:
+        raise BadSettings(f"{PREFIX}{name} and {PREFIX}{name}_FILE are both set; keep one.")
+    if path is not None:
+        return read_secret(f"{PREFIX}{name}_FILE", path)
+    return None if value is None else value.get_secret_value()
+
+
+def _env_file() -> Mapping[str, str | None]:
+    try:
+        return dotenv_values(ENV_FILE)
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{ENV_FILE} cannot be read; mend it or remove it.") from error
+
+
+def _refuse_unknown(names: Iterable[str], place: str) -> None:
+    known = {f"{PREFIX}{field}".upper() for field in Settings.model_fields}
+    for name in names:
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            raise BadSettings(f"{name} in {place} is no setting of vpnbot; see .env.example.")
+
+
+def _refuse_shown(in_file: Mapping[str, str | None]) -> None:
+    """A secret in `.env` is as closed as that file is."""
+    for name, value in in_file.items():
+        if value and name.upper() in _SECRETS and open_to_others(Path(ENV_FILE).stat()):
+            raise BadSettings(
+                f"{ENV_FILE} holds {name.upper()}, and others can read it; run: chmod 600 "
+                f"{Path(ENV_FILE).absolute()}"
+            )
+
+
+def _first_line(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    name = f"{PREFIX}{first['loc'][0]}".upper()
+    # Our validators raise ValueError with words of their own.
+    words = first["ctx"]["error"] if first["type"] == "value_error" else first["msg"]
+    return f"{name} cannot be used: {words}."

@@ -1,0 +1,195 @@
+"""The whole product in a temporary folder, on loopback, without Telegram: for `vpnbot demo`.
+
+The bot, the database, the CA and the profiles are the real ones. Telegram is the look-alike of
+`demo/`. OpenVPN is real between two network namespaces where the machine allows it; elsewhere a
+stand-in answers in its place, and the page says so.
+"""
+
+import asyncio
+import logging
+import secrets
+import shutil
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pydantic import SecretStr
+
+from bot.access import people
+from bot.access.permission import Actor
+from bot.chat.client import connect
+from bot.cli.ca import make_authority
+from bot.errors import VpnbotError
+from bot.office import Office, open_office
+from bot.run import serve
+from bot.servers import Wanted, add_server, deploy_server
+from bot.settings import Settings
+from bot.showcase_devices import LabDevices, StandInDevices
+from demo.lab import NetLab, StandIn, lab_missing
+from demo.people import DemoPerson
+from demo.server import DemoServer
+from storage.records import ServerName, UserId
+from vpn.values import Protocol as Transport
+from vpn.values import Remote
+
+log = logging.getLogger(__name__)
+
+ANNA = DemoPerson(1001, "Anna", "anna", "Employee")
+EMIL = DemoPerson(1002, "Emil", "emil", "Not on the allowlist")
+BORIS = DemoPerson(2001, "Boris", "boris", "Admin", started=True)
+CLARA = DemoPerson(2002, "Clara", "clara", "Admin", started=True)
+SERVER = ServerName("office")
+
+_REAL = "Real OpenVPN between two network namespaces of this machine."
+_STAND_IN = "No real OpenVPN here ({reason}): a stand-in answers in the server’s place."
+_OPERATOR = Actor(key="system:demo", name="demo", is_operator=True)
+_READY_S = 20.0
+# As the unit in deploy/ does it, only sooner: somebody watches.
+_AGAIN_S = 2.0
+_ENDED = "The bot ended: {reason} It is started again, as systemd would do it."
+
+
+@dataclass(frozen=True, slots=True)
+class Showcase:
+    """Everything that runs."""
+
+    telegram: DemoServer
+    office: Office
+    # None where a stand-in takes OpenVPN's place.
+    lab: NetLab | None
+    banner: str
+
+
+@asynccontextmanager
+async def open_showcase(port: int = 0) -> AsyncIterator[Showcase]:
+    """Starts everything, and leaves nothing behind.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    missing = lab_missing()
+    banner = _REAL if missing is None else _STAND_IN.format(reason=missing)
+    token = f"{secrets.randbelow(10**9) + 10**8}:{secrets.token_urlsafe(24)}"
+    async with AsyncExitStack() as stack:
+        base = stack.enter_context(_temporary_folder())
+        telegram = DemoServer(token, (ANNA, EMIL, BORIS, CLARA), port=port, banner=banner)
+        await stack.enter_async_context(telegram)
+        settings = _settings(base, token, telegram.api_url)
+        office = await stack.enter_async_context(open_office(settings))
+        lab = await stack.enter_async_context(NetLab("vpnbot-demo")) if missing is None else None
+        await _furnish(office, base, lab)
+        await _start_vpn(stack, telegram, lab, base / SERVER)
+        bot = asyncio.create_task(_keep_serving(office, telegram, token))
+        stack.push_async_callback(_stop, bot)
+        await _until_polling(telegram, bot)
+        yield Showcase(telegram, office, lab, banner)
+
+
+def _settings(base: Path, token: str, url: str) -> Settings:
+    """Complete, so that nothing of the operator's own settings gets in."""
+    values: dict[str, Any] = {
+        "bot_token": SecretStr(token),
+        "bot_token_file": None,
+        "admin_ids": (BORIS.id, CLARA.id),
+        "data_dir": base / "data",
+        "database_url": None,
+        "ca_passphrase": SecretStr(secrets.token_urlsafe(24)),
+        "ca_passphrase_file": None,
+        "telegram_api_url": url,
+        "grant_duration": 7 * 86_400,
+        "max_grant_duration": 30 * 86_400,
+        "request_ttl": 86_400,
+        "approvals": 1,
+        "long_grant_duration": None,
+        "templates": None,
+        "bundle": False,
+    }
+    return Settings(**values)
+
+
+async def _furnish(office: Office, base: Path, lab: NetLab | None) -> None:
+    """What an operator does on the first day."""
+    passphrase = office.settings.passphrase()
+    assert passphrase is not None
+    await make_authority(office, passphrase)
+    wanted = Wanted(
+        name=SERVER,
+        remote=Remote(lab.server_address if lab else "127.0.0.1", _free_port(), Transport.UDP),
+        directory=PurePosixPath(base / SERVER),
+    )
+    await add_server(office, _OPERATOR, wanted)
+    await deploy_server(office, _OPERATOR, SERVER)
+    async with office.database.writing() as tx:
+        await people.allow(tx, office.context(), _OPERATOR, UserId(ANNA.id), "Anna Petrova")
+        # Nobody has pressed Start yet, so there is nobody to greet.
+        for item in await tx.outbox.due(office.clock(), 10):
+            await tx.outbox.claim(item.id)
+            await tx.outbox.finish(item.id)
+
+
+async def _start_vpn(
+    stack: AsyncExitStack, telegram: DemoServer, lab: NetLab | None, directory: Path
+) -> None:
+    if lab is not None:
+        await lab.start_server(directory)
+        devices = LabDevices(lab, telegram.page)
+        telegram.page.connector = devices
+        stack.push_async_callback(devices.close)
+        return
+    stand_ins = StandInDevices(telegram.page)
+    server = StandIn(stand_ins.on_event)
+    stand_ins.server = server
+    await server.start(directory)
+    telegram.page.connector = stand_ins
+    stack.push_async_callback(server.stop)
+
+
+async def _keep_serving(office: Office, telegram: DemoServer, token: str) -> None:
+    """Runs the bot, and runs it again when it gave up: a second poller makes it do so."""
+    banner = telegram.banner
+    while True:
+        try:
+            await serve(office, connect(token, telegram.api_url))
+        except VpnbotError as error:
+            telegram.banner = _ENDED.format(reason=error)
+            log.error("%s", telegram.banner)  # noqa: TRY400 - it says all that there is to say
+        await asyncio.sleep(_AGAIN_S)
+        telegram.banner = banner
+
+
+async def _until_polling(telegram: DemoServer, bot: asyncio.Task[None]) -> None:
+    loop = asyncio.get_running_loop()
+    end = loop.time() + _READY_S
+    while not any(call.method == "getUpdates" for call in telegram.calls):
+        if bot.done():
+            await bot
+        if loop.time() > end:
+            raise TimeoutError("The bot did not start to poll.")
+        await asyncio.sleep(0.02)
+
+
+async def _stop(bot: asyncio.Task[None]) -> None:
+    bot.cancel()
+    await asyncio.gather(bot, return_exceptions=True)
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    """A folder that OpenVPN, as nobody, can pass through, and that is gone afterwards."""
+    path = Path(tempfile.mkdtemp(prefix="vpnbot-demo-"))
+    path.chmod(0o711)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _free_port() -> int:
+    """A UDP port that nobody listens on."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
