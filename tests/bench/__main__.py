@@ -1,0 +1,180 @@
+"""`make bench`: how long the bot takes, beside what it stands in for, in one run.
+
+Only ratios say something about the program: the times are those of the machine at this moment.
+Ends by itself in less than two minutes.
+"""
+
+import asyncio
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from demo.lab import lab_missing
+from demo.testing import PersonChat
+from tests.bench.acts import cut_after_revoke, document_after_approval
+from tests.bench.figures import Figures, table
+from tests.bench.others import EC, RSA, Easyrsa, OpensslCrl, bare_kill, easyrsa_program
+from tests.bench.process import IDLE_S, idle_memory, python_that_runs, start_to_first_poll
+from tests.bench.sessions import Sessions, company_with_sessions
+from tests.bench.takeover import ROWS, import_seconds, write_big_pki
+from tests.company import Company
+
+_ROUNDS = 10
+_STARTS = 5
+_IMPORTS = 3
+# A slow machine gets fewer rounds.
+_BUDGET_S = 60.0
+
+
+class Bench:
+    """All that is measured.
+
+    Args:
+        easyrsa: a CA for each kind of key; empty where easyrsa is missing.
+        openssl: None where openssl is missing.
+    """
+
+    def __init__(self, easyrsa: dict[str, Easyrsa], openssl: OpensslCrl | None) -> None:
+        self._easyrsa = easyrsa
+        self._openssl = openssl
+        self._began = time.monotonic()
+        self.easyrsa = {name: Figures(f"easyrsa, {name}") for name in easyrsa}
+        self.document = Figures(
+            "tap on Approve to the sent document",
+            beside=tuple(self.easyrsa.values()),
+            aim="1/10",
+        )
+        self.crl = Figures("openssl ca -gencrl")
+        self.kill = Figures("bare kill")
+        self.cut = Figures("/revoke to the dead session", beside=(self.crl, self.kill), aim="50 ms")
+        self.proof = Figures("/revoke to the sent proof")
+        self.python = Figures("an interpreter alone")
+        self.imports = Figures("import bot.run", beside=(self.python,))
+        self.start = Figures("process to first poll", beside=(self.imports,), aim="1000 ms")
+        self.rss = Figures(f"RSS after {IDLE_S:g} s idle", "MiB", aim="100 MiB")
+        self.pss = Figures(f"PSS after {IDLE_S:g} s idle", "MiB")
+        self.takeover = Figures(f"import of {ROWS:,} index rows", "s")
+
+    async def run(self, company: Company, sessions: Sessions) -> None:
+        await self._process(company)
+        # The first one of each kind warms up, and does not count.
+        await self._document(company, 0)
+        self.document.values.clear()
+        for number in range(_ROUNDS):
+            if time.monotonic() - self._began > _BUDGET_S:
+                break
+            await self._round(company, sessions, number)
+
+    async def _process(self, company: Company) -> None:
+        for _ in range(_STARTS):
+            self.python.add_seconds(await python_that_runs("pass"))
+            self.imports.add_seconds(await python_that_runs("import bot.run"))
+            await company.stop()
+            self.start.add_seconds(await start_to_first_poll(company))
+        rss, pss = await idle_memory(company)
+        self.rss.values.append(rss)
+        self.pss.values.append(pss)
+
+    async def _round(self, company: Company, sessions: Sessions, number: int) -> None:
+        """Ours and theirs alternate, so that a busy moment of the machine meets both."""
+        profiles = []
+        for name, ca in self._easyrsa.items():
+            profiles.append(await self._document(company, number))
+            self.easyrsa[name].add_seconds(await ca.build_client())
+        while len(profiles) < 2:  # one for the bare kill, one for the bot's
+            profiles.append(await self._document(company, number))
+        bare, ours = [await sessions.connect(profile) for profile in profiles[:2]]
+        if self._openssl is not None:
+            self.crl.add_seconds(await self._openssl.write())
+        self.kill.add_seconds(await self._bare_kill(company, sessions, bare))
+        cut, proof = await cut_after_revoke(company, _admin(company, number), sessions, ours)
+        self.cut.add_seconds(cut)
+        self.proof.add_seconds(proof)
+        await sessions.close(ours)
+
+    async def _document(self, company: Company, number: int) -> str:
+        seconds, profile = await document_after_approval(company, _admin(company, number))
+        self.document.add_seconds(seconds)
+        return profile
+
+    async def _bare_kill(self, company: Company, sessions: Sessions, name: str) -> float:
+        began = time.time()
+        await bare_kill(company.folder / "office", name)
+        ended = await sessions.end_of(name)
+        await sessions.close(name)
+        return ended - began
+
+    async def run_takeover(self, folder: Path) -> None:
+        """Each time into an empty data folder."""
+        write_big_pki(folder / "pki")
+        for number in range(_IMPORTS):
+            seconds = await import_seconds(folder / "pki", folder / f"home-{number}")
+            self.takeover.add_seconds(seconds)
+
+    def table(self) -> str:
+        return table(
+            (
+                ("Approval", (self.document, *self.easyrsa.values())),
+                ("Revocation", (self.cut, self.proof, self.crl, self.kill)),
+                ("Takeover", (self.takeover,)),
+                ("Process", (self.start, self.imports, self.python, self.rss, self.pss)),
+            )
+        )
+
+
+def _admin(company: Company, number: int) -> PersonChat:
+    """In turns: the bot slows down whoever acts thirty times a minute."""
+    return (company.boris, company.clara)[number % 2]
+
+
+async def _easyrsa(folder: Path) -> dict[str, Easyrsa]:
+    program = easyrsa_program()
+    if program is None or shutil.which("openssl") is None:
+        print("Left out: easyrsa or openssl is not installed, so no certificate of theirs.")
+        return {}
+    made = {
+        "EC P-256": Easyrsa(program, folder / "easyrsa-ec", EC),
+        "RSA 2048": Easyrsa(program, folder / "easyrsa-rsa", RSA),
+    }
+    for ca in made.values():
+        await ca.prepare()
+    return made
+
+
+async def _openssl(folder: Path) -> OpensslCrl | None:
+    if shutil.which("openssl") is None:
+        print("Left out: openssl is not installed, so no bare CRL.")
+        return None
+    made = OpensslCrl(folder / "openssl")
+    await made.prepare()
+    return made
+
+
+async def _main() -> None:
+    missing = lab_missing()
+    if missing is not None:
+        print(f"Left out: no real OpenVPN here ({missing}); a stand-in answers in its place.")
+    with _folder() as others, _folder() as home:
+        bench = Bench(await _easyrsa(others), await _openssl(others))
+        async with company_with_sessions(home, real=missing is None) as (company, sessions):
+            await bench.run(company, sessions)
+        await bench.run_takeover(others)
+    server = "a real OpenVPN server and client" if missing is None else "the stand-in"
+    print(f"Sessions: {server}. Database and files: {tempfile.gettempdir()}.\n")
+    print(bench.table())
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="vpnbot-bench-"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(_main())

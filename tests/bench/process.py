@@ -1,0 +1,40 @@
+"""The bot as a process: how soon it polls, how much memory it takes, how long its imports take."""
+
+import asyncio
+import os
+import sys
+import time
+from pathlib import Path
+
+from tests.bench.others import timed
+from tests.company import Company
+
+IDLE_S = 10.0
+_KIB_IN_MIB = 1024
+
+
+async def start_to_first_poll(company: Company) -> float:
+    """From the start of the process to its first getUpdates: the seconds. It runs on."""
+    calls = company.telegram.calls
+    seen = len(calls)
+    began = time.time()
+    await company.start()
+    return next(call.at for call in calls[seen:] if call.method == "getUpdates") - began
+
+
+async def idle_memory(company: Company) -> tuple[float, float]:
+    """RSS and PSS of the running bot after it has had nothing to do for a while: MiB."""
+    await asyncio.sleep(IDLE_S)
+    assert company.bot is not None
+    return _memory(company.bot.pid)
+
+
+async def python_that_runs(statement: str) -> float:
+    """A new interpreter that does this and ends: the seconds."""
+    return await timed((sys.executable, "-c", statement), Path.cwd(), dict(os.environ))
+
+
+def _memory(pid: int) -> tuple[float, float]:
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    kib = {line.split()[0]: int(line.split()[1]) for line in rollup.splitlines()[1:]}
+    return kib["Rss:"] / _KIB_IN_MIB, kib["Pss:"] / _KIB_IN_MIB

@@ -1,0 +1,133 @@
+"""What the servers know that the database does not; the whole of it is in e2e/test_backup."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from bot.access import revocation
+from bot.access.permission import THE_BOT
+from bot.office import Office, open_office
+from bot.settings import Settings
+from pki.crl import Revocation, RevocationReason, read_crl
+from pki.serial import parse_serial
+from storage.records import EndReason, Grant, GrantState, ServerName, UserId
+from tests.bot.folders import open_folder
+from tests.company import ANNA, PASSPHRASE, Company, company_with_stand_in
+from vpn.errors import HostError
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+OFFICE = ServerName("office")
+UNKNOWN = "7" + "f" * 39
+DAY = timedelta(days=1)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def company() -> AsyncIterator[Company]:
+    """Anna has access; nobody runs the bot."""
+    with open_folder() as folder:
+        async with company_with_stand_in(folder) as (made, _):
+            await made.done("grant", "issue", str(ANNA.id), "--output", "anna.ovpn")
+            yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def office(company: Company) -> AsyncIterator[Office]:
+    async with open_office(Settings(data_dir=company.data), passphrase=lambda: PASSPHRASE) as made:
+        yield made
+
+
+async def mark(office: Office) -> None:
+    async with office.database.writing() as tx:
+        await tx.servers.mark_restored(office.clock())
+
+
+async def grant_of_anna(office: Office) -> Grant:
+    async with office.database.reading() as tx:
+        (grant,) = await tx.grants.of_user(UserId(ANNA.id))
+    return grant
+
+
+def crl_path(company: Company) -> Path:
+    return company.folder / "office/live/crl.pem"
+
+
+async def newer_crl(company: Company, office: Office, number: int, *serials: str) -> None:
+    """What another state of this system has published."""
+    authority = await office.keyring.authority()
+    entries = [
+        Revocation(parse_serial(serial), office.clock() - DAY, RevocationReason.KEY_COMPROMISE)
+        for serial in serials
+    ]
+    pem = authority.sign_crl(number=number, revocations=entries, now=office.clock())
+    crl_path(company).write_bytes(pem)
+
+
+def listed(company: Company, office: Office) -> tuple[int, set[str]]:
+    facts = read_crl(crl_path(company).read_bytes(), office.keyring.certificate)
+    return facts.number, {f"{serial:x}" for serial in facts.serials}
+
+
+async def test_a_newer_crl_blocks_nobody_for_ever(company: Company, office: Office) -> None:
+    """Also without a restore: whatever has our signature was said by us."""
+    anna = await grant_of_anna(office)
+    await newer_crl(company, office, 4711, anna.serial, UNKNOWN)
+    assert await office.fleet.publish(OFFICE) == 4712
+    assert listed(company, office) == (4712, {anna.serial, UNKNOWN})
+    ended = await grant_of_anna(office)
+    assert (ended.state, ended.end_reason) == (GrantState.REVOKING, EndReason.LOST)
+    for _ in range(2):
+        await office.fleet.publish(OFFICE)
+    assert listed(company, office) == (4714, {anna.serial, UNKNOWN})
+
+
+async def test_an_older_crl_is_news_after_a_restore_only(company: Company, office: Office) -> None:
+    """Of a server that was down for a while: the counter has gone past it already."""
+    await newer_crl(company, office, 1, UNKNOWN)
+    await office.fleet.publish(OFFICE)
+    assert UNKNOWN not in listed(company, office)[1]
+    await newer_crl(company, office, 1, UNKNOWN)
+    await mark(office)
+    await office.fleet.publish(OFFICE)
+    assert UNKNOWN in listed(company, office)[1]
+    async with office.database.reading() as tx:
+        server = await tx.servers.get(OFFICE)
+    assert server is not None
+    assert server.restored_at is None
+
+
+@pytest.mark.parametrize("restored", [True, False])
+async def test_a_crl_that_cannot_be_read(company: Company, office: Office, restored: bool) -> None:
+    """It is not replaced, since nobody knows what it says; the other lock works all the same."""
+    if restored:
+        await mark(office)
+    crl_path(company).unlink()
+    crl_path(company).mkdir()
+    assert await office.fleet.caught_up() is not restored
+    with pytest.raises(HostError):
+        await office.fleet.publish(OFFICE)
+    anna = await grant_of_anna(office)
+    async with office.database.writing() as tx:
+        ctx = office.context()
+        await revocation.begin(tx, ctx, THE_BOT, [anna], EndReason.REVOKED)
+    await office.enforcer.enforce([anna.id])
+    assert not list((company.folder / "office/live/ccd").iterdir())
+    async with office.database.reading() as tx:
+        (proof,) = await tx.proofs.unproved()
+    assert "crl_not_written" in [code for code, _ in proof.findings]
+    assert crl_path(company).is_dir()
+
+
+async def test_strangers_files_that_stay(company: Company, office: Office) -> None:
+    """Not looked through before all of them are gone."""
+    stuck = company.folder / "office/live/ccd/stranger-1"
+    stuck.mkdir()
+    await mark(office)
+    await office.fleet.publish(OFFICE)
+    assert company.query("SELECT restored_at IS NULL FROM servers") == [(0,)]
+    stuck.rmdir()
+    await office.fleet.publish(OFFICE)
+    assert company.query("SELECT restored_at IS NULL FROM servers") == [(1,)]

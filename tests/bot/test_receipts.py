@@ -1,0 +1,238 @@
+"""A receipt begins with Revoked exactly when every server has proved the end."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bot.receipts import Receipt, finding_text, load_receipt
+from bot.texts import receipts as words
+from storage.database import Database
+from storage.records import EndReason, GrantId, GrantState, Proof, ServerName
+from tests.storage.kit import (
+    ANNA,
+    BERLIN,
+    NOW,
+    PARIS,
+    add_grant,
+    make_template,
+    open_copy,
+)
+
+SERVERS = (BERLIN, PARIS, ServerName("rome"))
+LOOKED = NOW + timedelta(seconds=1.25)
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_template(tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture
+async def database(template: Path, tmp_path: Path) -> AsyncIterator[Database]:
+    opened = await open_copy(template, tmp_path)
+    yield opened
+    await opened.close()
+
+
+def seen(
+    server: ServerName = BERLIN,
+    *,
+    proved: bool = True,
+    attempts: int = 1,
+    crl: int | None = 7,
+    cut: int | None = 0,
+    found: tuple[tuple[str, str], ...] = (),
+    at: datetime | None = LOOKED,
+) -> Proof:
+    """What was seen on a server; the grant is filled in later."""
+    return Proof(GrantId(""), server, proved, attempts, NOW, crl, cut, at, None, found)
+
+
+async def receipt(
+    database: Database,
+    *proofs_of: list[Proof],
+    reason: EndReason = EndReason.REVOKED,
+    for_owner: bool = False,
+    name: str = "Anna Petrova",
+) -> Receipt:
+    """The receipt for as many grants as there are lists; nothing of it stays."""
+    async with database.reading() as tx:
+        await tx.people.allow(ANNA, name, NOW)
+        ids = []
+        for number, proofs in enumerate(proofs_of, start=1):
+            is_over = all(proof.proved for proof in proofs)
+            state = GrantState.REVOKED if is_over else GrantState.REVOKING
+            ended = {"state": state, "revoked_at": NOW, "end_reason": reason}
+            grant = await add_grant(tx, number, **ended)
+            ids.append(grant.id)
+            await tx.proofs.open(grant.id, [proof.server for proof in proofs], NOW)
+            for proof in proofs:
+                await tx.proofs.record(replace(proof, grant_id=grant.id))
+        return await load_receipt(tx, ids, for_owner=for_owner)
+
+
+def whole(found: Receipt) -> str:
+    return "\n\n".join(found.blocks)
+
+
+PROOFS = st.builds(
+    seen,
+    server=st.sampled_from(SERVERS),
+    proved=st.booleans(),
+    attempts=st.integers(0, 3),
+    crl=st.none() | st.integers(1, 9),
+    cut=st.none() | st.integers(0, 3),
+    found=st.lists(
+        st.tuples(st.sampled_from([*words.FINDINGS, "new_code"]), st.just("detail")), max_size=3
+    ).map(tuple),
+    at=st.none() | st.just(LOOKED),
+)
+OF_ONE_GRANT = st.lists(PROOFS, max_size=3, unique_by=lambda proof: proof.server)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    proofs=st.lists(OF_ONE_GRANT, min_size=1, max_size=3),
+    for_owner=st.booleans(),
+    reason=st.sampled_from(EndReason),
+)
+async def test_the_first_word_is_revoked_exactly_when_all_is_proved(
+    database: Database, proofs: list[list[Proof]], for_owner: bool, reason: EndReason
+) -> None:
+    found = await receipt(database, *proofs, for_owner=for_owner, reason=reason)
+    every = [proof for of_one in proofs for proof in of_one]
+    proved = all(proof.proved for proof in every)
+
+    first_word = whole(found).split()[0].strip(":")
+    assert (first_word == "Revoked") == proved
+    assert found.proved == proved
+    assert found.tried == all(proof.attempts for proof in every)
+    if not proved:
+        assert found.blocks[0].startswith("Not proved yet")
+        assert "Revoked" not in whole(found)
+    # Nothing is kept back: each server is named.
+    for server in {proof.server for proof in every}:
+        assert sum(block.startswith(f"{server}: ") for block in found.blocks) == 1
+
+
+def proved(server: str, crl: int, cut: str) -> str:
+    lines = (
+        f"{server}: proved",
+        f"✓ CRL {crl} is in force, and OpenVPN can read it",
+        "✓ the address file is gone",
+        f"✓ {cut}",
+        "✓ a look afterwards found nobody",
+    )
+    return "\n".join(lines)
+
+
+async def test_a_proved_receipt_says_what_was_seen(database: Database) -> None:
+    found = await receipt(database, [seen(crl=12, cut=1), seen(PARIS, crl=13, cut=2)])
+    assert found.proved
+    assert found.blocks == (
+        "Revoked: the access of Anna Petrova has ended on every server.",
+        f"anna-00000001, serial a{1:039x}. An admin said so.",
+        proved("berlin", 12, "1 session was cut"),
+        proved("paris", 13, "2 sessions were cut"),
+        "From the order to the proof it took 1.2 s.",
+    )
+
+
+async def test_several_grants_are_summed_up_by_server(database: Database) -> None:
+    found = await receipt(database, [seen(crl=12, cut=1)], [seen(crl=13, cut=2)])
+    assert found.blocks[0] == "Revoked: all 2 accesses of Anna Petrova have ended on every server."
+    [berlin] = [block for block in found.blocks if block.startswith("berlin")]
+    assert "CRL 13" in berlin
+    assert "the 2 address files are gone" in berlin
+    assert "3 sessions were cut" in berlin
+
+
+async def test_one_server_that_is_not_proved_spoils_it(database: Database) -> None:
+    unproved = seen(PARIS, proved=False, found=(("session_live", "x"), ("crl_old", "")))
+    found = await receipt(database, [seen(), unproved])
+    assert not found.proved
+    assert found.blocks[0] == "Not proved yet: Anna Petrova may still get in."
+    assert found.blocks[2].startswith("berlin: proved")
+    assert found.blocks[3] == (
+        f"paris: not proved\n✗ {words.FINDINGS['session_live']}\n✗ {words.FINDINGS['crl_old']}"
+    )
+    assert "took" not in whole(found)
+
+
+async def test_technical_details_stay_out(database: Database) -> None:
+    found = await receipt(
+        database, [seen(proved=False, found=(("host_error", "/srv/vpn: [Errno 28]"),))]
+    )
+    assert "Errno" not in whole(found)
+
+
+async def test_a_server_nobody_has_looked_at_is_said_so(database: Database) -> None:
+    untried = seen(proved=False, attempts=0, at=None)
+    found = await receipt(database, [untried])
+    assert not found.tried
+    assert "berlin: not looked at yet." in found.blocks
+
+
+async def test_where_no_server_is_left_there_is_nothing_to_prove(database: Database) -> None:
+    found = await receipt(database, [])
+    assert (found.proved, found.tried) == (True, True)
+    assert found.blocks[0] == ("Revoked: there is no server left that could let Anna Petrova in.")
+
+
+@pytest.mark.parametrize(("proved", "first"), [(True, "Revoked: your"), (False, "Not proved yet")])
+async def test_an_owner_reads_about_the_earlier_profile(
+    database: Database, proved: bool, first: str
+) -> None:
+    found = await receipt(
+        database, [seen(proved=proved)], reason=EndReason.REPLACED, for_owner=True
+    )
+    assert found.blocks[0].startswith(first)
+    assert "your earlier profile" in found.blocks[0]
+
+
+@pytest.mark.parametrize("reason", list(EndReason))
+async def test_every_end_has_its_reason(database: Database, reason: EndReason) -> None:
+    found = await receipt(database, [seen()], reason=reason)
+    assert found.blocks[1].endswith(words.WHY[reason])
+
+
+@pytest.mark.parametrize(
+    ("took", "text"),
+    [
+        (timedelta(milliseconds=40), "40 ms"),
+        (timedelta(seconds=1), "1.0 s"),
+        (timedelta(seconds=119.9), "119.9 s"),
+        (timedelta(minutes=5), "5 min"),
+    ],
+)
+async def test_how_long_it_took(database: Database, took: timedelta, text: str) -> None:
+    found = await receipt(database, [seen(at=NOW + took)])
+    assert found.blocks[-1] == f"From the order to the proof it took {text}."
+
+
+def test_a_finding_of_a_newer_version_is_shown_by_its_code() -> None:
+    assert finding_text("session_live") == words.FINDINGS["session_live"]
+    assert finding_text("brand_new") == "Something unexpected was found (brand_new)."
+
+
+async def test_what_is_not_closed_is_not_proved(database: Database) -> None:
+    """Without proofs that were asked for, nothing says that nobody gets in."""
+    async with database.reading() as tx:
+        await tx.people.allow(ANNA, "Anna Petrova", NOW)
+        grant = await add_grant(
+            tx, 1, state=GrantState.REVOKING, revoked_at=NOW, end_reason=EndReason.REVOKED
+        )
+        found = await load_receipt(tx, [grant.id])
+    assert not found.proved
+    assert found.blocks[0].startswith("Not proved yet")
+
+
+async def test_the_receipt_of_very_many_fits_into_a_message(database: Database) -> None:
+    found = await receipt(database, *([seen()] for _ in range(200)))
+    assert len(whole(found)) < 4096
+    assert "… and 185 more" in whole(found)

@@ -1,0 +1,475 @@
+"""Putting a backup back: what is tried before, and that nothing is touched where it fails."""
+
+import asyncio
+import os
+import sqlite3
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from bot.access.permission import Actor
+from bot.archive import DATABASE, Contents, tls_key_name, unpack
+from bot.errors import BadBackup, BadSettings, NotDone
+from bot.restore import Restored, put_back, read_file, require_vacant
+from bot.settings import Settings
+from pki.sealed import seal
+from storage.errors import NewerSchema
+from tests.bot.folders import open_folder
+from tests.bot.newcomer import Newcomer, Terminal
+from tests.company import (
+    PASSPHRASE,
+    VPNBOT,
+    Company,
+    Ran,
+    furnish_by_copy,
+    keep_secret,
+    open_company,
+)
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+OPERATOR = Actor(key="system:olga", name="olga", is_operator=True)
+SECRET = "staple battery horse"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def company() -> AsyncIterator[Company]:
+    """One with a CA and a server, that nobody works on."""
+    with open_folder() as folder:
+        async with open_company(folder) as made:
+            await furnish_by_copy(made)
+            keep_secret(folder / "secret", SECRET)
+            yield made
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def backup(company: Company) -> Path:
+    """Taken once."""
+    path = company.folder / "backup.age"
+    await company.done("backup", str(path), "--passphrase-file", str(company.folder / "secret"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def contents(backup: Path) -> Contents:
+    return unpack(backup.read_bytes(), SECRET, "backup.age")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return made_settings(tmp_path / "new" / "data")
+
+
+def made_settings(data: Path, **changes: Any) -> Settings:
+    return Settings(**{"data_dir": data, "ca_passphrase": PASSPHRASE, **changes})
+
+
+async def fails(settings: Settings, contents: Contents, error: type[Exception]) -> str:
+    """It is refused in one line, and all is as it was."""
+    above = settings.data_dir.parent
+    before = everything(above)
+    with pytest.raises(error) as caught:
+        await put_back(settings, OPERATOR, contents)
+    assert everything(above) == before
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    found = folder.rglob("*") if folder.exists() else []
+    return {str(path): path.read_bytes() if path.is_file() else b"" for path in found}
+
+
+def with_file(contents: Contents, name: str, content: bytes) -> Contents:
+    return Contents(contents.manifest, {**contents.files, name: content})
+
+
+def with_sql(contents: Contents, folder: Path, *statements: str) -> Contents:
+    """The database was changed, and whoever did it knew the passphrase."""
+    path = folder / "changed.db"
+    path.write_bytes(contents.files[DATABASE])
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for statement in statements:
+            assert connection.execute(statement).rowcount
+        connection.execute("PRAGMA journal_mode = DELETE")
+    return with_file(contents, DATABASE, path.read_bytes())
+
+
+# --- what is there afterwards ---------------------------------------------------------------------
+
+
+async def test_the_same_files(company: Company, contents: Contents, settings: Settings) -> None:
+    found = await put_back(settings, OPERATOR, contents)
+    data = settings.data_dir
+    assert found == Restored(folder=data, people=1, servers=("office",), grants=0)
+    files = {str(path.relative_to(data)) for path in data.rglob("*") if path.is_file()}
+    assert files == set(contents.files)
+    for name in files - {DATABASE}:
+        assert (data / name).read_bytes() == (company.data / name).read_bytes()
+    assert [path.name for path in data.parent.iterdir()] == ["data"]
+    for path in (data, *data.rglob("*")):
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600)
+
+
+async def test_into_an_empty_folder_behind_a_link(contents: Contents, tmp_path: Path) -> None:
+    real, link = tmp_path / "disk" / "vpnbot", tmp_path / "data"
+    real.mkdir(parents=True)
+    link.symlink_to(real)
+    settings = made_settings(link)
+    require_vacant(settings)
+    assert (await put_back(settings, OPERATOR, contents)).folder == real
+    assert link.is_symlink()
+    assert (link / DATABASE).exists()
+
+
+async def test_without_the_passphrase_of_the_ca(contents: Contents, tmp_path: Path) -> None:
+    settings = made_settings(tmp_path / "data", ca_passphrase=None)
+    assert (await put_back(settings, OPERATOR, contents)).servers == ("office",)
+
+
+async def test_the_trail_tells_of_both(contents: Contents, settings: Settings) -> None:
+    moment = datetime(2026, 3, 2, 9, 31, 27, tzinfo=UTC)
+    await put_back(settings, OPERATOR, contents, clock=lambda: moment)
+    with closing(sqlite3.connect(settings.data_dir / DATABASE)) as connection:
+        rows = connection.execute("SELECT seq, actor, action, detail FROM audit").fetchall()
+        restored = connection.execute("SELECT restored_at FROM servers").fetchall()
+    assert [row[2] for row in rows[-2:]] == ["backup.make", "backup.restore"]
+    assert rows[-2][0] == contents.manifest.audit_seq
+    assert rows[-1][1] == "system:olga"
+    assert contents.manifest.created_at.isoformat(timespec="seconds") in rows[-1][3]
+    assert restored == [(int(moment.timestamp()) * 1_000_000,)]
+
+
+# --- what is tried before -------------------------------------------------------------------------
+
+
+async def test_a_newer_schema(contents: Contents, settings: Settings) -> None:
+    newer = replace(contents, manifest=contents.manifest.model_copy(update={"revision": "9999"}))
+    assert "newer version" in await fails(settings, newer, NewerSchema)
+
+
+async def test_a_newer_schema_than_it_says(
+    contents: Contents, settings: Settings, tmp_path: Path
+) -> None:
+    changed = with_sql(contents, tmp_path, "UPDATE alembic_version SET version_num = '9999'")
+    assert "schema 9999" in await fails(settings, changed, BadBackup)
+
+
+async def test_another_passphrase_of_the_ca(contents: Contents, tmp_path: Path) -> None:
+    settings = made_settings(tmp_path / "new" / "data", ca_passphrase="another one")
+    text = await fails(settings, contents, BadBackup)
+    assert "VPNBOT_CA_PASSPHRASE_FILE does not open the CA" in text
+
+
+async def test_a_passphrase_file_that_is_not_there(contents: Contents, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    settings = made_settings(tmp_path / "new" / "data", ca_passphrase=None, ca_passphrase_file=gone)
+    assert "cannot be read" in await fails(settings, contents, BadSettings)
+
+
+@pytest.mark.parametrize("name", ["ca/ca.crt", "ca/ca.p12"])
+async def test_a_damaged_ca(contents: Contents, settings: Settings, name: str) -> None:
+    damaged = with_file(contents, name, b"-----BEGIN NOTHING-----")
+    assert "The CA in the backup is damaged" in await fails(settings, damaged, BadBackup)
+
+
+async def test_a_damaged_key_of_a_server(contents: Contents, settings: Settings) -> None:
+    damaged = with_file(contents, tls_key_name("office"), b"x" * 300)
+    assert "The CA in the backup is damaged" in await fails(settings, damaged, BadBackup)
+
+
+async def test_a_key_under_another_passphrase(contents: Contents, settings: Settings) -> None:
+    other = seal(
+        b"key",
+        passphrase="another one",
+        random_bytes=os.urandom,
+        context="tls-crypt-v2 server office",
+    )
+    sealed = with_file(contents, tls_key_name("office"), other)
+    assert "does not open" in await fails(settings, sealed, BadBackup)
+
+
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "nothing": lambda _: b"",
+    "no database": lambda _: b"hello " * 1000,
+    "half of it": lambda content: content[: len(content) // 2],
+    "a page of zeros": lambda content: content[:8192] + bytes(4096) + content[12288:],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+async def test_a_damaged_database(
+    contents: Contents, settings: Settings, damage: Callable[[bytes], bytes]
+) -> None:
+    damaged = with_file(contents, DATABASE, damage(contents.files[DATABASE]))
+    text = await fails(settings, damaged, BadBackup)
+    assert text.startswith(("The database in the backup", "The audit trail in the backup"))
+
+
+async def test_another_programs_database(
+    contents: Contents, settings: Settings, tmp_path: Path
+) -> None:
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE notes (text)")
+    other = with_file(contents, DATABASE, path.read_bytes())
+    assert "not vpnbot's" in await fails(settings, other, BadBackup)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit SET actor = 'somebody' WHERE seq = 2",
+        "DELETE FROM audit WHERE seq = 2",
+        "DELETE FROM audit WHERE seq = (SELECT max(seq) FROM audit)",
+        "DELETE FROM audit",
+    ],
+)
+async def test_a_changed_trail(
+    contents: Contents, settings: Settings, tmp_path: Path, statement: str
+) -> None:
+    changed = with_sql(contents, tmp_path, statement)
+    assert "audit trail" in await fails(settings, changed, BadBackup)
+
+
+async def test_a_trail_that_was_changed_before(
+    contents: Contents, settings: Settings, tmp_path: Path
+) -> None:
+    """Better a backup with a broken trail than none; that it was broken is known."""
+    changed = with_sql(contents, tmp_path, "UPDATE audit SET actor = 'somebody' WHERE seq = 2")
+    known = changed.manifest.model_copy(update={"audit_fault": 2})
+    await put_back(settings, OPERATOR, Contents(known, changed.files))
+    assert (settings.data_dir / DATABASE).exists()
+
+
+# --- the place ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [DATABASE, "ca", "tls-keys", "notes.txt"])
+async def test_a_folder_that_holds_something(
+    contents: Contents, settings: Settings, name: str
+) -> None:
+    """Also something that was put there only after the first look."""
+    data = settings.data_dir
+    (data / name).mkdir(parents=True)
+    with pytest.raises(NotDone, match=f"holds {name} already.*mv {data} {data}.old"):
+        require_vacant(settings)
+    assert "replaces nothing" in await fails(settings, contents, NotDone)
+
+
+async def test_a_file_where_the_folder_would_be(contents: Contents, settings: Settings) -> None:
+    settings.data_dir.parent.mkdir()
+    settings.data_dir.touch()
+    with pytest.raises(NotDone, match=r"cannot be used \(Not a directory"):
+        require_vacant(settings)
+    assert "cannot be made" in await fails(settings, contents, NotDone)
+
+
+async def test_a_file_where_the_folder_above_would_be(
+    contents: Contents, settings: Settings
+) -> None:
+    settings.data_dir.parent.touch()
+    with pytest.raises(NotDone, match="cannot write"):
+        await put_back(settings, OPERATOR, contents)
+
+
+async def test_a_database_elsewhere(tmp_path: Path) -> None:
+    settings = made_settings(
+        tmp_path / "data", database_url=f"sqlite+aiosqlite:///{tmp_path}/elsewhere.db"
+    )
+    with pytest.raises(NotDone, match="VPNBOT_DATABASE_URL"):
+        require_vacant(settings)
+    inside = f"sqlite+aiosqlite:///{tmp_path}/data/{DATABASE}"
+    require_vacant(made_settings(tmp_path / "data", database_url=inside))
+
+
+async def test_two_at_once(contents: Contents, settings: Settings) -> None:
+    """One of them wins, whole; the other one leaves nothing."""
+    done = await asyncio.gather(
+        *(put_back(settings, OPERATOR, contents) for _ in range(3)), return_exceptions=True
+    )
+    assert [type(each) for each in done].count(Restored) == 1
+    assert [type(each) for each in done].count(NotDone) == 2
+    assert [path.name for path in settings.data_dir.parent.iterdir()] == ["data"]
+
+
+# --- the commands ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def empty() -> Iterator[Path]:
+    with open_folder() as folder:
+        yield folder / "data"
+
+
+@pytest.fixture
+def bare(empty: Path) -> Path:
+    """A data folder in which nothing was made yet."""
+    empty.mkdir(mode=0o700)
+    return empty
+
+
+async def refuses(company: Company, *arguments: str, words: str, **extra: str) -> Ran:
+    ran = await company.vpnbot(*arguments, **extra)
+    assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1), ran
+    assert words in ran.err, ran
+    assert SECRET not in ran.err
+    return ran
+
+
+async def test_what_is_no_new_file(company: Company, backup: Path) -> None:
+    flag = ("--passphrase-file", str(company.folder / "secret"))
+    link = company.folder / "link"
+    link.symlink_to(company.folder / "nowhere")
+    rows = len(company.query("SELECT 1 FROM audit"))
+    await refuses(company, "backup", str(backup), *flag, words="exists already")
+    await refuses(company, "backup", str(link), *flag, words="exists already")
+    await refuses(company, "backup", "no/such/folder.age", *flag, words="There is no folder")
+    await refuses(company, "backup", "new.age", words="--passphrase-file is missing")
+    short = ("--passphrase-file", str(keep_secret(company.folder / "short", "12345678901")))
+    await refuses(company, "backup", "new.age", *short, words="at least 12 characters")
+    gone = ("--passphrase-file", "gone")
+    await refuses(company, "backup", "new.age", *gone, words="--passphrase-file names a file")
+    assert len(company.query("SELECT 1 FROM audit")) == rows
+    assert not (company.folder / "new.age").exists()
+    assert not list(company.folder.glob(".vpnbot-*"))
+
+
+async def test_what_cannot_be_restored(company: Company, backup: Path, empty: Path) -> None:
+    flag = ("--passphrase-file", str(company.folder / "secret"))
+    there = {"VPNBOT_DATA_DIR": str(empty)}
+    pipe = company.folder / "pipe"
+    os.mkfifo(pipe)
+    await refuses(company, "restore", str(backup), *flag, words="holds ")
+    await refuses(company, "restore", str(backup), words="--passphrase-file is", **there)
+    await refuses(company, "restore", "gone.age", *flag, words="cannot be read", **there)
+    await refuses(company, "restore", str(pipe), *flag, words="no ordinary file", **there)
+    await refuses(company, "restore", str(empty.parent), *flag, words="cannot be read", **there)
+    token = str(company.folder / "token")
+    await refuses(company, "restore", token, *flag, words="is no backup", **there)
+    half = company.folder / "half.age"
+    half.write_bytes(read_file(backup)[:-5000])
+    await refuses(company, "restore", str(half), *flag, words="does not open", **there)
+    wrong = ("--passphrase-file", str(company.folder / "passphrase"))
+    await refuses(company, "restore", str(backup), *wrong, words="does not open", **there)
+    assert not list(empty.parent.iterdir())
+
+
+async def test_a_backup_that_nobody_could_read() -> None:
+    with pytest.raises(NotDone, match="no ordinary file"):
+        read_file(Path("/dev/null"))
+
+
+# Where no file may grow, the measurement of coverage could not be written either.
+NOT_MEASURED = ("env", "-u", "COVERAGE_PROCESS_CONFIG", "-u", "COVERAGE_PROCESS_START")
+
+
+async def test_where_there_is_no_room(company: Company, backup: Path, empty: Path) -> None:
+    flag = ("--passphrase-file", str(company.folder / "secret"))
+    company.program = (*NOT_MEASURED, "prlimit", "--fsize=4096", VPNBOT)
+    there = {"VPNBOT_DATA_DIR": str(empty)}
+    try:
+        await refuses(company, "restore", str(backup), *flag, words="(File too large)", **there)
+    finally:
+        company.program = (VPNBOT,)
+    assert not list(empty.parent.iterdir())
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """Makes a disk of so many KiB, in the place of the one before."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted: list[int] = []
+
+    def unmount() -> None:
+        while mounted:
+            subprocess.run(["umount", str(place)], check=True)
+            mounted.pop()
+
+    def make(size: int) -> Path:
+        unmount()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}k", "none", str(place)]
+        if subprocess.run(command, check=False, capture_output=True).returncode:
+            pytest.skip("Only root can mount a small disk.")
+        mounted.append(size)
+        return place
+
+    yield make
+    unmount()
+
+
+async def test_wherever_the_disk_is_full(
+    contents: Contents, small_disk: Callable[[int], Path]
+) -> None:
+    """Whole, or nothing at all."""
+    failed = []
+    for size in range(8, 1000, 8):
+        place = small_disk(size)
+        try:
+            await put_back(made_settings(place / "data", ca_passphrase=None), OPERATOR, contents)
+        except (NotDone, BadBackup) as error:
+            failed.append(str(error))
+            assert not list(place.iterdir())
+        else:
+            assert [path.name for path in place.iterdir()] == ["data"]
+            break
+    assert {text.partition("(")[2].partition(")")[0] for text in failed} >= {
+        "No space left on device",
+        "the database could not be written",
+    }
+
+
+async def test_a_backup_where_there_is_no_room(company: Company) -> None:
+    flag = ("--passphrase-file", str(company.folder / "secret"))
+    company.program = (*NOT_MEASURED, "prlimit", "--fsize=150000", VPNBOT)
+    try:
+        await refuses(company, "backup", "full.age", *flag, words="cannot be written (File too")
+    finally:
+        company.program = (VPNBOT,)
+    assert not list(company.folder.glob("full.age"))
+    assert not list(company.folder.glob(".vpnbot-*"))
+
+
+async def test_at_a_terminal(company: Company, empty: Path) -> None:
+    """A new passphrase is asked for twice, a known one once; neither is shown."""
+    file = empty.parent / "typed.age"
+    person = Newcomer(company.folder, company.folder, company.telegram.url)
+    (company.folder / ".env").write_text(
+        f"VPNBOT_DATA_DIR={company.data}\nVPNBOT_CA_PASSPHRASE_FILE={company.folder}/passphrase\n"
+    )
+    wrong = (("", None, "is empty"), ("12345678901", None, "12 char"), (SECRET, "other", "differ"))
+    for first, second, words in wrong:
+        async with Terminal(person, str(file), command="backup") as terminal:
+            await terminal.answers("Passphrase of the backup", f"{first}\n")
+            if second is not None:
+                await terminal.answers("Once more", f"{second}\n")
+            assert await terminal.ends() == 1
+            assert words in terminal.said
+        assert not file.exists()
+    async with Terminal(person, str(file), command="backup") as terminal:
+        await terminal.answers("Passphrase of the backup", f" {SECRET} \n")
+        await terminal.answers("Once more", f"{SECRET}\n")
+        assert await terminal.ends() == 0, terminal.said
+        assert SECRET not in terminal.said
+    (company.folder / ".env").write_text(f"VPNBOT_DATA_DIR={empty}\n")
+    async with Terminal(person, str(file), command="restore") as terminal:
+        await terminal.answers("Passphrase of the backup", f"{SECRET}\n")
+        assert await terminal.ends() == 0, terminal.said
+        assert "vpnbot server deploy office" in terminal.said
+    (company.folder / ".env").unlink()
+    assert (empty / DATABASE).exists()
+
+
+async def test_without_a_ca_there_is_nothing_to_back_up(company: Company, bare: Path) -> None:
+    flag = ("--passphrase-file", str(company.folder / "secret"))
+    there = {"VPNBOT_DATA_DIR": str(bare)}
+    await refuses(company, "backup", "new.age", *flag, words="vpnbot ca init", **there)

@@ -1,0 +1,27 @@
+"""What somebody can do to the demo by its Trouble panel does not end it."""
+
+import pytest
+
+from bot.showcase import ANNA, open_showcase
+from demo.faults import Fault, status
+from tests.company import until
+
+
+async def test_a_bot_that_gave_up_is_started_again(caplog: pytest.LogCaptureFixture) -> None:
+    """A second poller makes it give up, after a while; a refused token at once."""
+    async with open_showcase() as showcase:
+        telegram, anna = showcase.telegram, showcase.telegram.person(ANNA.id)
+        await anna.says("/start")
+        await anna.hears("Hello")
+        banner = telegram.banner
+
+        telegram.faults.append(Fault("getUpdates", 1, status(401, "Unauthorized")))
+        await anna.says("/help")  # ends the poll that is under way
+
+        await until(lambda: telegram.banner.startswith("The bot ended: Telegram refuses"))
+        assert "started again" in caplog.text
+        await until(lambda: telegram.banner == banner)
+        await anna.says("/myvpn")
+        await anna.hears("no VPN access")
+        greetings = [message.text for message in anna.messages if "Hello" in message.text]
+        assert len(greetings) == 2

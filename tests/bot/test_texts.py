@@ -1,0 +1,454 @@
+"""The words: each code has its own, each fits its values, and no value becomes markup."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from string import Formatter
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from bot.access.messages import DeliverNote, Notice
+from bot.access.permission import Actor
+from bot.access.refusals import Refusal, Refused
+from bot.access.revocation import _OWNER_KNOWS
+from bot.chat.posts import _notice
+from bot.enforcement import BROKEN_OFF
+from bot.texts import chat, health, receipts, refusals
+from bot.texts.fill import (
+    Html,
+    Plural,
+    Template,
+    blocks,
+    escaped,
+    fill,
+    lines,
+    moment,
+    plain,
+    utc,
+)
+from demo.markup import FormattedText, parse_html
+from storage.records import EndReason, GrantState, RequestState
+from vpn.findings import FindingCode
+
+NOW = datetime(2026, 3, 2, 9, 31, 27, tzinfo=UTC)
+# What the code passes to each template of bot.texts.chat.
+CHAT = {
+    "STRANGER": "id",
+    "HELLO": "name",
+    "ADMIN_NOT_LISTED": "id",
+    "GROUP": "link",
+    "ASKED": "server duration admin",
+    "ASKED_NOBODY": "server duration admin",
+    "ASKED_STATES": "server duration admin",
+    "CARD_TITLE": "id name",
+    "CARD_PERSON": "username id",
+    "CARD_PERSON_NO_USERNAME": "id",
+    "CARD_SERVER": "server",
+    "CARD_DURATION": "duration",
+    "CARD_REASON": "reason",
+    "CARD_HAS": "count",
+    "CARD_WAITS": "until",
+    "CARD_STATES": "admin duration at",
+    "CARD_AGREED": "admin duration",
+    "CARD_NEEDS": "count",
+    "AGREED_TOAST": "count",
+    "APPROVED_TOAST": "name",
+    "DENIED_TOAST": "name",
+    "AUDIT_HEAD": "count head",
+    "CAPTIONS": "server",
+    "CAPTION_USE": "until",
+    "CAPTION_USE_ARCHIVE": "until",
+    "MY_REQUEST": "id server duration until",
+    "MY_REQUEST_CHOOSING": "id duration",
+    "MY_GRANT": "server until state common_name address",
+    "MY_RENEWING": "server",
+    "CONFIRM_GIVE_UP": "server",
+    "CONFIRM_RENEW": "server",
+    "PENDING_COUNT": "count",
+    "GRANTS_COUNT": "count",
+    "GRANT_LINE": "name server until state common_name id",
+    "GRANT_UNPROVED": "servers",
+    "AND_MORE": "count listing",
+    "USERS_COUNT": "count",
+    "USER_LINE": "name id",
+    "USER_LINE_USERNAME": "name username id",
+    "ALLOWED": "name",
+    "RENAMED": "name",
+    "REMOVED": "name",
+    "CONFIRM_REVOKE_PERSON": "count name",
+    "CONFIRM_REVOKE_GRANT": "common_name name",
+    "CONFIRM_REMOVE": "name",
+    "SERVER_UP": "name remote count",
+    "SERVER_DOWN": "name remote",
+    "SERVER_CRL": "number signed until",
+    "SERVER_CERTIFICATE": "until",
+    "BUTTON_APPROVE": "duration",
+    "BUTTON_NEW_PROFILE": "server",
+    "BUTTON_GIVE_UP": "server",
+    "BUTTON_REVOKE_GRANT": "common_name",
+    "BUTTON_REVOKE_PERSON": "name",
+    "BUTTON_REMOVE_PERSON": "name",
+    "ACCESS_ENDED": "server",
+    "EARLIER_ACCESS_ENDED": "common_name",
+    "MY_GRANT_POOL": "server until state common_name",
+    "MY_GRANT_IMPORTED": "until state common_name",
+    "GRANT_LINE_IMPORTED": "name until state common_name id",
+    "OLD_CERTIFICATES": "count",
+    "OLD_CERTIFICATE": "common_name",
+    "OLD_CERTIFICATE_LINE": "serial until",
+    "LINKED": "count common_name name",
+    "BUTTON_OLD_CERTIFICATES": "count",
+    "BUTTON_LINK": "name",
+}
+RECEIPTS = {
+    "PROVED": "count name",
+    "PROVED_NO_SERVER": "name",
+    "UNPROVED": "count name",
+    "GRANT": "common_name serial",
+    "SERVER_PROVED": "server",
+    "PROVED_CRL": "number",
+    "PROVED_CCD": "count",
+    "PROVED_CUT": "count",
+    "SERVER_UNPROVED": "server",
+    "FOUND": "finding",
+    "SERVER_NOT_TRIED": "server",
+    "TOOK": "seconds",
+    "MILLISECONDS": "count",
+    "SECONDS": "count",
+    "MINUTES": "count",
+    "UNKNOWN_FINDING": "code",
+    "AND_MORE": "count",
+}
+NOTICES: dict[str, dict[str, Any]] = {
+    "request_denied": {"server": "berlin", "admin": "Boris"},
+    "request_expired": {"server": "berlin"},
+    "request_withdrawn": {"server": "berlin"},
+    "no_admin_reachable": {"server": "berlin"},
+    "access_given": {},
+    "access_ended": {"server": "berlin", "reason": "revoked"},
+    "earlier_access_ended": {"common_name": "anna", "reason": "revoked"},
+    "delivery_delayed": {"server": "berlin"},
+    "delivery_delayed_admins": {"name": "Anna", "server": "berlin"},
+    "undeliverable": {"name": "Anna", "server": "berlin"},
+    "no_room": {"name": "Anna", "server": "berlin"},
+    "crl_unpublished": {"server": "berlin", "until": NOW.isoformat()},
+    "crl_published": {"server": "berlin"},
+    "crl_replaced": {"server": "berlin"},
+    "ca_ends": {"until": NOW.isoformat()},
+    "server_certificate_ends": {"server": "berlin", "until": NOW.isoformat()},
+    "certificates_end": {"count": 2, "days": 7, "names": "anna, bob"},
+    "strangers_cut": {"server": "berlin", "names": "anna-k3m9 carl-x2b4"},
+    "audit_head": {"count": 412, "head": "412:" + "9f" * 32},
+}
+REFUSALS: dict[str, dict[str, Any]] = {
+    "not_allowed": {},
+    "admins_only": {},
+    "unknown_duration": {"duration": "7y"},
+    "duration_too_long": {"seconds": 31 * 86_400, "limit": 30 * 86_400},
+    "no_server": {},
+    "unknown_server": {"server": "rome"},
+    "already_open": {"server": "berlin", "request": 7},
+    "unknown_request": {"request": 7},
+    "already_decided": {"state": RequestState.DENIED, "admin": "Boris"},
+    "not_yours": {},
+    "own_request": {"request": 7},
+    "not_offered": {},
+    "no_button": {},
+    "requester_removed": {},
+    "network_full": {"server": "berlin"},
+    "unknown_grant": {"grant": "g-missing"},
+    "grant_over": {"common_name": "anna-1", "state": GrantState.REVOKED},
+    "grant_busy": {},
+    "nothing_live": {"name": "Anna"},
+    "unknown_person": {"who": "eve"},
+    "bad_id": {"id": "abc"},
+    "bad_name": {},
+    "card_changed": {},
+    "agreed_already": {},
+    "same_person": {},
+    "not_allowed_yet": {"name": "Anna"},
+    "nothing_to_link": {"name": "anna"},
+}
+# Plain text: buttons, toasts, menus.
+_PLAIN = re.compile(r"BUTTON_\w+|\w+_TOAST|MENU_\w+")
+# What a value may look like when somebody means harm.
+EVIL = '<b>&"\'</b><a href="https://evil.example">x</a></code>&lt;{0}{name.__class__}'
+
+
+def templates(module: ModuleType) -> Iterator[tuple[str, Template]]:
+    """Every template of a module, by the name of its constant."""
+    for name, value in vars(module).items():
+        if not name.isupper():
+            continue
+        for found in value.values() if isinstance(value, dict) else (value,):
+            if isinstance(found, Plural) or type(found) is str:
+                yield name, found
+
+
+def fields(template: Template) -> set[str]:
+    sentences = (template,) if isinstance(template, str) else template
+    return {name for text in sentences for _, name, _, _ in Formatter().parse(text) if name}
+
+
+def shown(text: str) -> FormattedText:
+    """As the look-alike of Telegram reads it; markup that it does not know raises."""
+    return parse_html(text)
+
+
+def marks(text: str) -> list[str]:
+    """The kinds of our own markup, in order; links and names in a value are found by the client."""
+    found_by_client = {"url", "mention", "bot_command"}
+    return [e["type"] for e in shown(text).entities if e["type"] not in found_by_client]
+
+
+IN_CHAT = [(name, template) for name, template in templates(chat) if not _PLAIN.fullmatch(name)]
+
+
+@pytest.mark.parametrize(("module", "table"), [(chat, CHAT), (receipts, RECEIPTS)])
+def test_no_template_wants_a_value_that_the_code_does_not_pass(
+    module: ModuleType, table: Mapping[str, str]
+) -> None:
+    for name, template in templates(module):
+        if name != "NOTICES":  # those are looked at one by one below
+            assert fields(template) <= set(table.get(name, "").split()), name
+    assert set(table) <= {name for name, _ in templates(module)}
+
+
+def test_a_template_with_one_and_many_counts() -> None:
+    for module in (chat, receipts):
+        for name, template in templates(module):
+            if isinstance(template, Plural) and name != "NOTICES":
+                assert "count" in (CHAT | RECEIPTS)[name].split(), name
+
+
+@pytest.mark.parametrize("count", [1, 2, 1000])
+def test_every_text_is_html_that_telegram_takes(count: int) -> None:
+    for name, template in IN_CHAT:
+        values = dict.fromkeys(fields(template), "value")
+        text = fill(template, **values | {"count": count})
+        assert 0 < len(shown(text).text) <= 4096, name
+        assert "{" not in text, name
+
+
+@pytest.mark.parametrize("value", [EVIL, "</b>", "<", "&amp;", "O'Brien & Sons <x@y.example>"])
+def test_a_value_stays_what_it_is(value: str) -> None:
+    for name, template in IN_CHAT:
+        harmless = dict.fromkeys(fields(template), "x")
+        text = fill(template, **{"count": 2} | dict.fromkeys(fields(template), value))
+        assert marks(text) == marks(fill(template, **{"count": 2} | harmless)), name
+        assert value in shown(text).text or not fields(template), name
+
+
+@given(value=st.text(max_size=400))
+@example(value=EVIL * 20)
+@example(value="\u202e\x00\n")
+def test_no_text_that_somebody_types_becomes_markup(value: str) -> None:
+    text = fill("<b>{name}</b>: <code>{id}</code>", name=f"({value})", id="x")
+    found = shown(text)
+    assert marks(text) == ["bold", "code"]
+    assert found.text.startswith("(" + value[:200])
+    assert len(found.text) <= 300 + len(": x")
+
+
+def test_long_values_are_cut_before_they_are_escaped() -> None:
+    assert fill("{a}", a="<" * 300) == "&lt;" * 300
+    assert fill("{a}", a="<" * 301) == "&lt;" * 299 + "…"
+
+
+def test_html_of_ours_is_taken_as_it_is() -> None:
+    assert fill("{a} {b}", a=Html("<b>x</b>"), b="<b>") == "<b>x</b> &lt;b&gt;"
+    assert escaped("a < b & 'c'") == "a &lt; b &amp; &#x27;c&#x27;"
+    assert shown(escaped(EVIL)).text == EVIL
+
+
+def test_numbers_and_nothing_can_be_values() -> None:
+    assert fill("{a}/{b}/{c}", a=7, b=None, c=RequestState.DENIED) == "7/None/denied"
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 days"), (1, "1 day"), (2, "2 days")])
+def test_one_and_many(count: int, text: str) -> None:
+    template = Plural("{count} day", "{count} days")
+    assert fill(template, count=count) == text
+    assert plain(template, count=count) == text
+
+
+def test_empty_parts_leave_no_gap() -> None:
+    assert lines("a", "", "b") == "a\nb"
+    assert blocks("a", "", "b") == "a\n\nb"
+    assert blocks("", "") == ""
+
+
+def test_a_time_is_shown_in_the_readers_zone() -> None:
+    there = NOW.astimezone(timezone(timedelta(hours=5)))
+    for when in (NOW, there):
+        assert utc(when) == "2026-03-02 09:31 UTC"
+        assert moment(when) == f'<tg-time unix="1772443887">{utc(when)}</tg-time>'
+    [entity] = [e for e in shown(moment(NOW)).entities if e["type"] == "date_time"]
+    assert entity["unix_time"] == int(NOW.timestamp())
+
+
+# --- each code has its words ----------------------------------------------------------------------
+
+
+def test_every_notice_has_its_words_and_its_values() -> None:
+    assert set(NOTICES) == {code.value for code in Notice}
+    assert set(chat.NOTICES) == set(Notice) - {Notice.ACCESS_ENDED, Notice.EARLIER_ACCESS_ENDED}
+
+
+@pytest.mark.parametrize("code", list(Notice))
+def test_every_notice_can_be_shown(code: Notice) -> None:
+    text = _notice({"code": code.value, "values": NOTICES[code]})
+    assert shown(text).text
+    if "server" in NOTICES[code]:
+        assert "berlin" in text
+
+
+@pytest.mark.parametrize("code", list(Notice))
+def test_no_value_of_a_notice_becomes_markup(code: Notice) -> None:
+    values = NOTICES[code] | {k: EVIL for k in ("server", "name", "admin") if k in NOTICES[code]}
+    evil = _notice({"code": code.value, "values": values})
+    assert marks(evil) == marks(_notice({"code": code.value, "values": NOTICES[code]}))
+
+
+def test_every_end_that_is_told_to_its_owner_has_its_words() -> None:
+    # That a profile was lost is told where no fresh one can be made.
+    told = {reason for reason in EndReason if reason not in _OWNER_KNOWS} | {EndReason.LOST}
+    assert set(chat.ACCESS_ENDED) == told
+
+
+@pytest.mark.parametrize(
+    ("table", "codes"),
+    [
+        (chat.CAPTIONS, set(DeliverNote)),
+        (chat.GRANT_STATES, set(GrantState)),
+        (chat.CARD_STATES, set(RequestState) - {RequestState.CHOOSING, RequestState.PENDING}),
+        (chat.ASKED_STATES, set(RequestState) - {RequestState.CHOOSING, RequestState.PENDING}),
+        (refusals.IN_CHAT, set(Refusal)),
+        (refusals._IN_TERMINAL, set(Refusal)),
+        (refusals.DECIDED, {state.value for state in RequestState}),
+        (receipts.WHY, {reason.value for reason in EndReason}),
+        (receipts.FINDINGS, {code.value for code in FindingCode} | {BROKEN_OFF}),
+    ],
+)
+def test_every_code_has_its_words(table: Mapping[str, str], codes: set[str]) -> None:
+    assert set(table) == codes
+    assert all(table.values())
+
+
+def test_the_doctor_mends_findings_that_exist() -> None:
+    assert set(health.SERVER_MENDS) <= {code.value for code in FindingCode}
+
+
+# --- refusals -------------------------------------------------------------------------------------
+
+
+def test_every_refusal_has_its_values() -> None:
+    assert set(REFUSALS) == {code.value for code in Refusal}
+
+
+@pytest.mark.parametrize("code", list(Refusal))
+def test_every_refusal_says_what_to_do(code: Refusal) -> None:
+    refused = Refused(code, **REFUSALS[code])
+    in_chat, terminal = refusals.in_chat(refused), refusals.in_terminal(refused)
+    assert shown(in_chat).text == refusals.in_toast(refused)
+    for text in (in_chat, terminal):
+        assert text.endswith((".", "LIST", "list", "NAME", "add")), text
+        assert "\n" not in text
+        assert "{" not in text
+    assert len(refusals.in_toast(refused)) <= 200  # Bot API, answerCallbackQuery
+
+
+@pytest.mark.parametrize("code", [code for code in Refusal if REFUSALS.get(code)])
+def test_no_value_of_a_refusal_becomes_markup(code: Refusal) -> None:
+    values = {k: EVIL if isinstance(v, str) else v for k, v in REFUSALS[code].items()}
+    values |= {k: REFUSALS[code][k] for k in ("state",) if k in values}
+    refused = Refused(code, **values)
+    assert marks(refusals.in_chat(refused)) == []
+    refusals.in_toast(refused)
+    refusals.in_terminal(refused)
+
+
+@pytest.mark.parametrize("state", list(RequestState))
+def test_who_comes_late_reads_who_was_first(state: RequestState) -> None:
+    text = refusals.in_toast(Refused(Refusal.ALREADY_DECIDED, state=state, admin="Boris"))
+    decided = {RequestState.APPROVED, RequestState.DENIED, RequestState.CANCELLED}
+    assert ("Boris" in text) == (state in decided)
+
+
+def test_a_duration_that_is_too_long_is_said_in_words() -> None:
+    text = refusals.in_toast(Refused(Refusal.DURATION_TOO_LONG, seconds=2592060, limit=2592000))
+    assert text.startswith("43201 minutes is more than the 30 days")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (60, "1 minute"),
+        (90 * 60, "90 minutes"),
+        (3600, "1 hour"),
+        (36 * 3600, "36 hours"),
+        (86_400, "1 day"),
+        (604_800, "7 days"),
+    ],
+)
+def test_a_duration_in_words(seconds: int, text: str) -> None:
+    assert refusals.duration_text(seconds) == text
+
+
+# --- command menus --------------------------------------------------------------------------------
+
+ANYBODY = Actor("telegram:1", "X")
+
+
+@pytest.mark.parametrize(
+    ("actor", "commands"),
+    [
+        (ANYBODY, "help"),
+        (Actor("x", "X", is_allowed=True), "requestvpn myvpn help"),
+        (
+            Actor("x", "X", is_admin=True),
+            "pending grants revoke users allow remove servers audit help",
+        ),
+        (
+            Actor("x", "X", is_admin=True, is_allowed=True),
+            "requestvpn myvpn pending grants revoke users allow remove servers audit help",
+        ),
+    ],
+)
+def test_everybody_sees_the_commands_that_they_may_use(actor: Actor, commands: str) -> None:
+    assert [name for name, _ in chat.menu(actor)] == commands.split()
+
+
+def test_every_command_of_a_menu_is_one_that_telegram_takes() -> None:
+    for name, text in chat.menu(Actor("x", "X", is_admin=True, is_allowed=True)):
+        assert re.fullmatch(r"[a-z0-9_]{1,32}", name)
+        assert 3 <= len(text) <= 256
+
+
+def test_the_first_word_of_a_button_says_what_happens() -> None:
+    first = {name: str(text).split()[0] for name, text in templates(chat) if "BUTTON_" in name}
+    assert first["BUTTON_APPROVE"] == "Approve"
+    assert first["BUTTON_DENY"] == "Deny"
+    revoking = ("GIVE_UP", "REVOKE_GRANT", "REVOKE_PERSON", "REVOKE_YES")
+    assert {first[f"BUTTON_{name}"] for name in revoking} == {"Revoke"}
+
+
+def test_buttons_and_toasts_are_plain_text() -> None:
+    for name, template in templates(chat):
+        if _PLAIN.fullmatch(name):
+            assert not re.search(r"[<>&]", str(template)), name
+
+
+def test_a_caption_fits_beside_a_document() -> None:
+    for caption in chat.CAPTIONS.values():
+        whole = blocks(
+            fill(caption, server="x" * 32),
+            fill(chat.CAPTION_USE_ARCHIVE, until=moment(NOW)),
+            chat.CAPTION_HOW_TO,
+            chat.CAPTION_LATER,
+        )
+        assert len(shown(whole).text) <= 1024  # Bot API, sendDocument

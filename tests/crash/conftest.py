@@ -1,0 +1,57 @@
+"""Folders that OpenVPN's account could reach, and companies in them."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.crash.stage import PLAIN, Stage, open_stage
+
+# Two cores have work for three: each waits now and then.
+_COMPANIES = 3
+
+
+@pytest.fixture(scope="session")
+def exhaustive() -> bool:
+    """Whether every step of every story is wanted: CRASH_TESTS=all, ten minutes or more."""
+    return os.environ.get("CRASH_TESTS") == "all"
+
+
+@pytest.fixture(scope="module")
+def folders() -> Iterator[Iterator[Path]]:
+    """New ones, as many as are asked for."""
+    home = Path(tempfile.mkdtemp(prefix="vpnbot-crash-"))
+    home.chmod(0o755)
+    yield _below(home)
+    shutil.rmtree(home)
+
+
+def _below(home: Path) -> Iterator[Path]:
+    for number in range(1000):
+        folder = home / f"company-{number}"
+        folder.mkdir()
+        yield folder
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stages(folders: Iterator[Path], exhaustive: bool) -> AsyncIterator[list[Stage]]:
+    """Companies that play beside each other."""
+    async with AsyncExitStack() as stack:
+        yield [
+            await stack.enter_async_context(
+                open_stage(next(folders), seams="all" if exhaustive else "")
+            )
+            for _ in range(_COMPANIES)
+        ]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def plain_stage(folders: Iterator[Path]) -> AsyncIterator[Stage]:
+    """A company with the plain program, which is killed from outside."""
+    async with open_stage(next(folders), program=PLAIN) as stage:
+        yield stage

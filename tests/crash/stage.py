@@ -1,0 +1,164 @@
+"""A company whose bot dies on the way, and is started again as systemd would do it."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from demo.lab import StandIn
+from demo.people import DemoPerson
+from demo.testing import DemoMessage, PersonChat
+from tests.company import PEOPLE, VPNBOT, Company, Ran, company_with_stand_in, until
+
+ROOT = Path(__file__).resolve().parents[2]
+# Under coverage every start takes twice as long, and a killed process writes none.
+_UNCOVERED = ("env", "-u", "COVERAGE_PROCESS_START", "-u", "COVERAGE_PROCESS_CONFIG")
+RUNNER = (*_UNCOVERED, sys.executable, "-m", "tests.crash.runner")
+PLAIN = (*_UNCOVERED, VPNBOT)
+PATIENCE_S = 30.0
+# Every round has people of its own, so that what one leaves behind spoils no other.
+GUESTS = tuple(
+    DemoPerson(50_000 + number, f"Guest{number:03}", f"guest{number:03}", "Employee", started=True)
+    for number in range(400)
+)
+_SETTLED = """
+    SELECT (SELECT count(*) FROM inbox WHERE state = 'new')
+         + (SELECT count(*) FROM outbox WHERE state IN ('queued', 'sending'))
+         + (SELECT count(*) FROM grants WHERE state IN ('reserved', 'issued', 'revoking'))
+"""
+
+
+@dataclass
+class Stage:
+    """The company, its stand-in server, and what happened to its bot."""
+
+    company: Company
+    server: StandIn
+    guests: Iterator[DemoPerson] = field(default_factory=lambda: iter(GUESTS))
+
+    @property
+    def steps(self) -> list[str]:
+        """What the runner wrote down: `armed`, the steps from there on, `killed`."""
+        return (self.company.folder / "steps").read_text().splitlines()
+
+    @property
+    def deaths(self) -> int:
+        return self.steps.count("killed")
+
+    async def hire(self) -> PersonChat:
+        """Somebody new on the allowlist. The bot must run."""
+        person = next(self.guests)
+        await self.company.boris.says(f"/allow {person.id} {person.first_name}")
+        chat = self.company.telegram.person(person.id)
+        await chat.hears("You are on the list now", PATIENCE_S)
+        await self.settle()
+        return chat
+
+    async def arm(self, *plan: int) -> None:
+        """The bot dies at this step from now on, the next one at the second number, and so on."""
+        assert self.company.bot is not None
+        (self.company.folder / "plan").write_text(" ".join(map(str, plan)))
+        before = len(self.steps)
+        self.company.bot.send_signal(signal.SIGUSR1)
+        await self._until(lambda: "armed" in "".join(self.steps[before:]))
+
+    async def play(self, story: Coroutine[Any, Any, None], *plan: int) -> list[str]:
+        """Plays a story with a bot that dies as planned; gives its steps.
+
+        The people go on as if nothing had happened: for them the bot was slow.
+        """
+        begin = len(self.steps)
+        await self.arm(*plan)
+        await story
+        await self.settle()
+        steps = self.steps[begin:]
+        await self.arm(0)
+        await self.settle()
+        return steps
+
+    async def settle(self) -> None:
+        """Waits until the bot has nothing left to do."""
+        await self._until(self._is_settled)
+
+    def _is_settled(self) -> bool:
+        # What Telegram has been asked for is in the inbox before the queue is empty.
+        return not self.company.telegram.world.updates and self.company.query(_SETTLED) == [(0,)]
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        bot = self.company.bot
+        await until(
+            lambda: (bot is not None and bot.returncode is not None) or condition(),
+            seconds=PATIENCE_S,
+        )
+        assert bot is None or bot.returncode is None, self.company.log
+
+    async def hears(self, who: PersonChat, words: str) -> DemoMessage:
+        """With patience for a restart in between."""
+        return await who.hears(words, PATIENCE_S)
+
+    async def button(self, who: PersonChat, words: str, button: str) -> DemoMessage:
+        """The next message with these words and this button; an earlier one may have lost it."""
+        while True:
+            message = await self.hears(who, words)
+            if message.button(button):
+                return message
+
+    @asynccontextmanager
+    async def commands(self) -> AsyncIterator["Commands"]:
+        """Somebody at the terminal."""
+        process = await asyncio.create_subprocess_exec(
+            *RUNNER,
+            cwd=self.company.folder,
+            env=self.company.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        try:
+            yield Commands(process, self.company.folder / f"printed-{process.pid}")
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+            await process.wait()
+
+
+@dataclass
+class Commands:
+    """Runs commands, each in a new process, one after the other."""
+
+    process: asyncio.subprocess.Process
+    printed: Path
+
+    async def run(self, *words: str, dies_at: int = 0) -> Ran:
+        """Both outputs are in `out`. The status is 0 where the command has fewer steps."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        order = json.dumps([dies_at, str(self.printed), *words])
+        self.process.stdin.write(f"{order}\n".encode())
+        code = int(await self.process.stdout.readline())
+        return Ran(code, self.printed.read_text(), "")
+
+
+@asynccontextmanager
+async def open_stage(
+    folder: Path, *, program: tuple[str, ...] = RUNNER, seams: str = ""
+) -> AsyncIterator[Stage]:
+    """A furnished company with a running bot, in a folder that is there."""
+    async with company_with_stand_in(folder, people=(*PEOPLE, *GUESTS)) as (company, server):
+        company.program = program
+        company.extra |= {
+            "PYTHONPATH": str(ROOT),
+            "CRASH_PLAN": str(folder / "plan"),
+            "CRASH_STEPS": str(folder / "steps"),
+            "CRASH_SEAMS": seams,
+        }
+        (folder / "steps").touch()
+        await company.start(*program, "run")
+        stage = Stage(company, server)
+        await stage.settle()
+        yield stage

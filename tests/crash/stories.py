@@ -1,0 +1,194 @@
+"""What people do, as they would do it with a bot that is slow now and then."""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from demo.faults import Fault, drop_after
+from demo.testing import PersonChat
+from tests.crash.outcome import check_company, check_ended, check_live, check_request
+from tests.crash.stage import PATIENCE_S, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Something that happens to one person, what comes before it, and how it has to end.
+
+    `check` is told how often the bot died.
+    """
+
+    name: str
+    before: Callable[[Stage, PersonChat], Coroutine[Any, Any, None]]
+    tell: Callable[[Stage, PersonChat], Coroutine[Any, Any, None]]
+    check: Callable[[Stage, PersonChat, int], Coroutine[Any, Any, None]]
+
+    async def round(self, stage: Stage, *plan: int) -> list[str]:
+        """Plays it with somebody new and a bot that dies as planned; gives the bot's steps."""
+        chat = await stage.hire()
+        await self.before(stage, chat)
+        await stage.settle()
+        steps = await stage.play(self.tell(stage, chat), *plan)
+        await self.check(stage, chat, steps.count("killed"))
+        check_company(stage)
+        return steps
+
+
+async def _nothing(_stage: Stage, _chat: PersonChat) -> None:
+    """The story begins with a person on the allowlist."""
+
+
+async def _asks(stage: Stage, chat: PersonChat) -> None:
+    await chat.says("/requestvpn")
+    await stage.hears(chat, "is with the admins")
+    for admin in (stage.company.boris, stage.company.clara):
+        await stage.button(admin, f"{chat.person.first_name} asks", "Approve")
+
+
+async def _decided(stage: Stage, chat: PersonChat, button: str) -> None:
+    await chat.says("/requestvpn")
+    boris = stage.company.boris
+    card = await stage.button(boris, f"{chat.person.first_name} asks", button)
+    await boris.taps(button, message=card)
+
+
+async def _is_approved(stage: Stage, chat: PersonChat) -> None:
+    await _decided(stage, chat, "Approve")
+    await chat.receives_document(PATIENCE_S)
+
+
+async def _is_approved_and_lost(stage: Stage, chat: PersonChat) -> None:
+    """The profile arrives, and the bot cannot know it."""
+    stage.company.telegram.faults.append(Fault("sendDocument", 1, drop_after))
+    await _is_approved(stage, chat)
+
+
+async def _is_denied(stage: Stage, chat: PersonChat) -> None:
+    await _decided(stage, chat, "Deny")
+    await stage.hears(chat, "Boris denied your request")
+
+
+async def _is_connected(stage: Stage, chat: PersonChat) -> None:
+    await _is_approved(stage, chat)
+    await stage.settle()
+    assert await stage.server.connect(_common_name(stage, chat))
+
+
+async def _is_revoked(stage: Stage, chat: PersonChat) -> None:
+    await stage.company.boris.says(f"/revoke {chat.person.first_name}")
+    await stage.hears(stage.company.boris, "Revoked")
+    await stage.hears(chat, "ended your access")
+
+
+async def _gets_a_new_profile(stage: Stage, chat: PersonChat) -> None:
+    await chat.says("/myvpn")
+    listing = await stage.button(chat, "active", "New profile")
+    await chat.taps("New profile", message=listing)
+    question = await stage.button(chat, "stops working", "New profile now")
+    await chat.taps("New profile now", message=question)
+    await chat.receives_document(PATIENCE_S)
+
+
+async def _time_is_over(stage: Stage, chat: PersonChat) -> None:
+    await _ended(stage, chat, timedelta())
+
+
+async def _time_is_long_over(stage: Stage, chat: PersonChat) -> None:
+    """As after a weekend without the bot: the CRL after the next one need not list it."""
+    await _ended(stage, chat, timedelta(hours=1))
+
+
+async def _ended(stage: Stage, chat: PersonChat, ago: timedelta) -> None:
+    end = int((datetime.now(UTC) - ago).timestamp() * 1_000_000)
+    stage.company.tamper("UPDATE grants SET not_after = ? WHERE user_id = ?", end, chat.person.id)
+    await stage.hears(chat, "has reached its end")
+    for admin in (stage.company.boris, stage.company.clara):
+        await stage.hears(admin, "Revoked")
+
+
+async def _check_asked(stage: Stage, chat: PersonChat, deaths: int) -> None:
+    """Asked and not decided; the story ends with a denial, so that the company is at rest."""
+    boris = stage.company.boris
+    await boris.taps("Deny", message=_newest_card(stage, chat))
+    await stage.hears(chat, "Boris denied your request")
+    await stage.settle()
+    await _check_denied(stage, chat, deaths)
+
+
+async def _check_denied(stage: Stage, chat: PersonChat, deaths: int) -> None:
+    await check_request(stage, chat, deaths=deaths, verdict="denied")
+    assert stage.company.grants_of(chat) == []
+
+
+async def _check_approved(stage: Stage, chat: PersonChat, deaths: int) -> None:
+    await check_request(stage, chat, deaths=deaths, verdict="approved")
+    check_live(stage, chat, profiles=1 + deaths)
+    assert await stage.server.connect(_common_name(stage, chat))
+
+
+async def _check_replaced(stage: Stage, chat: PersonChat, deaths: int) -> None:
+    assert stage.company.telegram.faults == []
+    await check_request(stage, chat, deaths=deaths, verdict="approved")
+    check_live(stage, chat, profiles=2 + deaths)
+    first = stage.company.grants_of(chat)[0]
+    assert (first["state"], first["end_reason"]) == ("revoked", "lost")
+
+
+async def _check_revoked(stage: Stage, chat: PersonChat, deaths: int) -> None:
+    await _check_over(stage, chat, deaths, "revoked")
+    receipts = _receipts(stage.company.boris, stage, chat)
+    assert 1 <= len(receipts) <= 1 + deaths
+
+
+async def _check_expired(stage: Stage, chat: PersonChat, deaths: int) -> None:
+    await _check_over(stage, chat, deaths, "expired")
+    for admin in (stage.company.boris, stage.company.clara):
+        assert 1 <= len(_receipts(admin, stage, chat)) <= 1 + deaths
+
+
+async def _check_over(stage: Stage, chat: PersonChat, deaths: int, state: str) -> None:
+    await check_request(stage, chat, deaths=deaths, verdict="approved")
+    check_ended(stage, chat, profiles=1, state=state)
+    name = stage.company.grants_of(chat)[0]["common_name"]
+    assert name not in stage.server.sessions
+    assert not await stage.server.connect(name)
+
+
+async def _check_renewed(stage: Stage, chat: PersonChat, deaths: int) -> None:
+    await check_request(stage, chat, deaths=deaths, verdict="approved")
+    check_live(stage, chat, profiles=2 + deaths)
+    old = stage.company.grants_of(chat)[0]
+    assert (old["state"], old["end_reason"]) == ("revoked", "replaced")
+    assert not await stage.server.connect(old["common_name"])
+
+
+def _common_name(stage: Stage, chat: PersonChat) -> str:
+    (live,) = [grant for grant in stage.company.grants_of(chat) if grant["state"] == "active"]
+    return str(live["common_name"])
+
+
+def _newest_card(stage: Stage, chat: PersonChat) -> Any:
+    words = f"{chat.person.first_name} asks"
+    cards = [message for message in stage.company.boris.messages if words in message.text]
+    return cards[-1]
+
+
+def _receipts(admin: PersonChat, stage: Stage, chat: PersonChat) -> list[str]:
+    """The answers whose first word is Revoked, about this person."""
+    names = [grant["common_name"] for grant in stage.company.grants_of(chat)]
+    return [
+        message.text
+        for message in admin.messages
+        if message.text.split()[0].rstrip(":.,") == "Revoked"
+        and any(name in message.text for name in names)
+    ]
+
+
+REQUEST = Story("request", _nothing, _asks, _check_asked)
+DENY = Story("deny", _nothing, _is_denied, _check_denied)
+APPROVE = Story("approve and deliver", _nothing, _is_approved, _check_approved)
+REVOKE = Story("revoke", _is_connected, _is_revoked, _check_revoked)
+RENEW = Story("new profile", _is_connected, _gets_a_new_profile, _check_renewed)
+EXPIRE = Story("expiry", _is_connected, _time_is_over, _check_expired)
+EXPIRE_LATE = Story("late expiry", _is_connected, _time_is_long_over, _check_expired)
+LOSE = Story("lost answer", _nothing, _is_approved_and_lost, _check_replaced)

@@ -1,0 +1,173 @@
+"""Commands that are killed in the middle: the bot, or the same command again, finishes the job."""
+
+import asyncio
+import signal
+import subprocess
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from demo.testing import PersonChat
+from tests.company import Ran
+from tests.crash.outcome import (
+    ccd_names,
+    check_company,
+    check_ended,
+    crl_serials,
+    documents,
+    serial_of,
+)
+from tests.crash.stage import Commands, Stage
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+_KILLED = -signal.SIGKILL
+# The steps of a start, which are the same for each command: folders, and the schema.
+_STARTED = 4
+# Every third time the command is given again; else the bot alone has to finish.
+_AGAIN = 3
+
+
+async def test_revoke(plain_stage: Stage) -> None:
+    stage, company = plain_stage, plain_stage.company
+    chats = {at: await _with_access(stage) for at in range(_STARTED, _STARTED + 11)}
+    await company.stop()
+
+    async def revoke(commands: Commands, at: int, chat: PersonChat) -> int:
+        name = chat.person.first_name
+        ran = await commands.run("revoke", name, dies_at=at)
+        (grant,) = company.grants_of(chat)
+        if at % _AGAIN == 0 or grant["state"] == "active":
+            again = await commands.run("revoke", name)
+            assert ("no live access" in again.out) if ran.code == 0 else _is_proved(again), again
+        return ran.code
+
+    _each_step_killed(await _all(stage, revoke, chats))
+    await company.start()
+    await stage.settle()
+    for chat in chats.values():
+        check_ended(stage, chat, profiles=1, state="revoked")
+        assert sum("ended your access" in message.text for message in chat.messages) == 1
+    assert len(stage.server.sessions) == 0
+    check_company(stage)
+
+
+async def test_grant_issue(plain_stage: Stage) -> None:
+    """Whoever has a file that the command did not report has a dead one."""
+    stage, company = plain_stage, plain_stage.company
+    chats = {at: await stage.hire() for at in range(_STARTED, _STARTED + 9)}
+    await company.stop()
+    alive: dict[int, list[str]] = {}
+
+    async def issue(commands: Commands, at: int, chat: PersonChat) -> int:
+        first, second = (company.folder / f"{name}-{at}.ovpn" for name in ("first", "second"))
+        words = ("grant", "issue", str(chat.person.id), "--output")
+        ran = await commands.run(*words, str(first), dies_at=at)
+        handed_over = [] if ran.code else [first]
+        if at % _AGAIN == 0 and ran.code:
+            again = await commands.run(*words, str(second))
+            assert again.code == 0, again
+            handed_over.append(second)
+        alive[at] = [serial_of(file.read_text()) for file in handed_over]
+        return ran.code
+
+    _each_step_killed(await _all(stage, issue, chats))
+    await company.start()
+    await stage.settle()
+    for at, chat in chats.items():
+        grants = company.grants_of(chat)
+        assert [g["serial"] for g in grants if g["state"] == "active"] == alive[at]
+        assert documents(chat) == []
+    check_company(stage)
+
+
+async def test_server_deploy(plain_stage: Stage, exhaustive: bool) -> None:
+    """Each time into no folder at all; then the same command again."""
+    stage, company = plain_stage, plain_stage.company
+    await company.add_server("paris", 20_000)
+    chat = await _with_access(stage, "/requestvpn paris")
+    (grant,) = company.grants_of(chat)
+    await company.stop()
+    paris = company.folder / "paris"
+    code, at = _KILLED, _STARTED + 1
+    async with stage.commands() as commands:
+        while code == _KILLED:
+            paris.rename(company.folder / f"paris-before-{at}")
+            code = (await commands.run("server", "deploy", "paris", dies_at=at)).code
+            again = await commands.run("server", "deploy", "paris")
+            assert again.code == 0, again
+            _check_deployed(stage, paris)
+            assert ccd_names(paris) == {grant["common_name"]}
+            assert crl_serials(stage, "paris") == crl_serials(stage)
+            at += 1 if exhaustive else 3
+    assert (at, code) > (_STARTED + 16, 0)
+
+
+async def _all(
+    stage: Stage,
+    do: Callable[[Commands, int, PersonChat], Awaitable[int]],
+    chats: dict[int, PersonChat],
+) -> list[int]:
+    """Does it for each, two at once; gives what the killed commands ended with."""
+    left = iter(chats.items())
+    codes: dict[int, int] = {}
+
+    async def some() -> None:
+        async with stage.commands() as commands:
+            for at, chat in left:
+                codes[at] = await do(commands, at, chat)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(2):
+            group.create_task(some())
+    return [codes[at] for at in chats]
+
+
+def _is_proved(ran: Ran) -> bool:
+    return ran.code == 0 and ran.out.startswith("Revoked")
+
+
+def _each_step_killed(codes: list[int]) -> None:
+    """Up to a last one that the command did not have any more."""
+    killed = codes.index(0)
+    assert killed >= 5
+    assert codes == [_KILLED] * killed + [0] * (len(codes) - killed)
+
+
+async def _with_access(stage: Stage, text: str = "/requestvpn") -> PersonChat:
+    """Somebody with a profile, who uses it where the server can be used."""
+    chat = await stage.hire()
+    await stage.company.approved(text, chat)
+    await stage.settle()
+    (grant,) = stage.company.grants_of(chat)
+    if grant["server"] == "office":
+        assert await stage.server.connect(grant["common_name"])
+    return chat
+
+
+def _check_deployed(stage: Stage, folder: Path) -> None:
+    """A certificate of our CA with its key, and all that OpenVPN reads."""
+    names = {path.name for path in folder.iterdir()}
+    assert names >= {"server.conf", "ca.crt", "tls-crypt-v2.key", "live"}
+    ca = stage.company.data / "ca" / "ca.crt"
+    certificate = folder / "server.crt"
+    _openssl("verify", "-purpose", "sslserver", "-CAfile", str(ca), str(certificate))
+    public = _openssl("x509", "-in", str(certificate), "-noout", "-pubkey")
+    assert public == _openssl("pkey", "-in", str(folder / "server.key"), "-pubout")
+    modes = {path.name: path.stat().st_mode & 0o077 for path in _secrets(folder)}
+    assert {"server.key": 0, "tls-crypt-v2.key": 0}.items() <= modes.items()
+    assert set(modes.values()) == {0}
+
+
+def _secrets(folder: Path) -> Iterator[Path]:
+    """The keys, and what a killed writer has left of one."""
+    for path in (*folder.glob("*.key"), *folder.glob(".vpnbot-*")):
+        if b"PRIVATE KEY" in path.read_bytes() or b"server key" in path.read_bytes():
+            yield path
+
+
+def _openssl(*arguments: str) -> str:
+    return subprocess.run(
+        ["openssl", *arguments], capture_output=True, text=True, check=True
+    ).stdout

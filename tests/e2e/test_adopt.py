@@ -1,0 +1,208 @@
+"""`vpnbot server adopt` and what follows from it, where no OpenVPN has to run."""
+
+import re
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from tests.company import ANNA, Company, Ran, open_company
+from tests.easyrsa import NEEDS_EASYRSA, EasyRsa
+from tests.vpn.operator_kit import static_key
+
+pytestmark = [NEEDS_EASYRSA, pytest.mark.asyncio(loop_scope="module")]
+
+CONF = """\
+port 1194
+proto udp
+dev tun
+topology subnet
+server {network} 255.255.255.0 nopool
+ca {pki}/ca.crt
+cert {pki}/issued/server.crt
+key {pki}/private/server.key
+dh none
+keepalive 10 60
+user nobody
+group nogroup
+"""
+REMOTE = ("--remote", "192.0.2.1:1194/udp")
+
+
+@pytest.fixture(scope="module")
+def easyrsa(module_folder: Path) -> EasyRsa:
+    made = EasyRsa(module_folder / "pki", algorithm="rsa")
+    made.begin()
+    made("build-server-full", "server", "nopass")
+    return made
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def company(module_folder: Path, easyrsa: EasyRsa) -> AsyncIterator[Company]:
+    """An RSA CA, taken over; and Anna."""
+    async with open_company(module_folder) as made:
+        key = module_folder / "ta.key"
+        key.write_text(static_key())
+        await made.done("ca", "import-easyrsa", str(easyrsa.pki), "--tls-auth", str(key))
+        await made.done("user", "allow", str(ANNA.id), "--name", "Anna Petrova")
+        yield made
+
+
+def write_conf(company: Company, name: str, network: str, *lines: str) -> Path:
+    folder = company.folder / name
+    folder.mkdir(exist_ok=True)
+    conf = folder / "server.conf"
+    text = CONF.format(network=network, pki=company.folder / "pki")
+    conf.write_text(text + "".join(f"{line}\n" for line in lines))
+    return conf
+
+
+async def adopt(company: Company, name: str, conf: Path, *more: str) -> Ran:
+    return await company.vpnbot("server", "adopt", name, "--config", str(conf), *(more or REMOTE))
+
+
+async def refused(company: Company, words: str, name: str, conf: Path, *more: str) -> None:
+    before = company.dump()
+    ran = await adopt(company, name, conf, *more)
+    assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1), ran
+    assert words in ran.err, ran
+    assert company.dump() == before
+
+
+async def test_without_a_change_it_says_what_is_missing(company: Company) -> None:
+    conf = write_conf(company, "berlin", "10.81.0.0")
+    before = conf.read_text()
+    ran = await adopt(company, "berlin", conf)
+    assert ran.code == 0, ran
+    for words in (
+        *("No CRL could be put in place", "crl-verify ", "client-config-dir ", "ccd-exclusive"),
+        *("management ", "--apply", "fixed address"),
+    ):
+        assert words in ran.out, ran
+    assert conf.read_text() == before
+    rows = {row["name"]: row for row in (await company.done("server", "list", "--json")).rows}
+    assert rows["berlin"] == {
+        "name": "berlin",
+        "remote": "192.0.2.1:1194/udp",
+        "directory": str(conf),
+        "network": "10.81.0.0/24",
+    }
+
+
+async def test_the_lines_are_added_once(company: Company) -> None:
+    conf = write_conf(company, "berlin", "10.81.0.0")
+    ran = await adopt(company, "berlin", conf, *REMOTE, "--apply")
+    assert ran.code == 0, ran
+    assert "A CRL with every revocation is in place" in ran.out
+    assert f"ReadWritePaths={conf.parent}" in ran.out
+    after = conf.read_text()
+    again = await adopt(company, "berlin", conf, *REMOTE, "--apply")
+    assert "nothing was changed" in again.out
+    assert conf.read_text() == after
+
+
+async def test_what_cannot_be_adopted(company: Company) -> None:
+    conf = write_conf(company, "berlin", "10.81.0.0")
+    paris = write_conf(company, "paris", "10.82.0.0")
+    tcp = ("--remote", "192.0.2.1:1194/tcp")
+    await refused(company, "There is no", "rome", company.folder / "rome.conf")
+    await refused(company, "must begin with a letter", "9", paris)
+    await refused(company, "correct --remote", "paris", paris, *tcp)
+    await refused(company, "is adopted already, as berlin", "paris", conf)
+    await refused(company, "another server berlin", "berlin", paris)
+    overlapping = write_conf(company, "rome", "10.81.0.0")
+    await refused(company, "overlaps", "rome", overlapping)
+    overlapping.write_text("client\n")
+    await refused(company, "is not the configuration of an OpenVPN server", "rome", overlapping)
+    bridge = CONF.replace("server {network} 255.255.255.0 nopool", "server-bridge")
+    overlapping.write_text(bridge.format(network="", pki=company.folder / "pki"))
+    await refused(company, "no network of their own", "rome", overlapping)
+
+
+async def test_its_configuration_is_not_ours_to_deploy(company: Company) -> None:
+    ran = await company.vpnbot("server", "deploy", "berlin")
+    assert ran.code == 1
+    assert "server adopt berlin" in ran.err
+
+
+async def test_a_tls_key_that_cannot_be_read_comes_from_the_import(company: Company) -> None:
+    conf = write_conf(company, "paris", "10.82.0.0", "tls-auth gone.key 0")
+    assert (await adopt(company, "paris", conf)).code == 0
+    other = write_conf(company, "oslo", "10.83.0.0", "tls-crypt gone.key")
+    await refused(company, "--tls-crypt FILE", "oslo", other)
+
+
+async def issue(company: Company, name: str, server: str, **extra: str) -> str:
+    file = company.folder / f"{name}.ovpn"
+    ran = await company.vpnbot(
+        *("grant", "issue", str(ANNA.id), "--output", str(file), "--server", server), **extra
+    )
+    assert ran.code == 0, ran
+    return text_of(file)
+
+
+def text_of(path: Path) -> str:
+    return path.read_text()
+
+
+def public_key(profile: str) -> object:
+    found = re.search(r"<cert>\n(.*)\n</cert>", profile, re.DOTALL)
+    assert found
+    return x509.load_pem_x509_certificate(found[1].encode()).public_key()
+
+
+async def test_profiles_fit_the_server_and_the_ca(company: Company) -> None:
+    plain = await issue(company, "plain", "berlin")
+    assert "tls-crypt" not in plain
+    assert "verify-x509-name server name" in plain
+    key = public_key(plain)
+    assert isinstance(key, rsa.RSAPublicKey)
+    assert key.key_size == 2048
+    marked = await issue(company, "marked", "paris", VPNBOT_CLIENT_KEY="p384")
+    assert "key-direction 1" in marked
+    assert "<tls-auth>" in marked
+    curve = public_key(marked)
+    assert isinstance(curve, ec.EllipticCurvePublicKey)
+    assert curve.curve.name == "secp384r1"
+
+
+async def test_addresses_are_fixed_beside_the_operators_files(company: Company) -> None:
+    rows = {row["server"]: row for row in await company.grants() if row["server"]}
+    assert rows["berlin"]["address"] == "10.81.0.2"
+    files = {path.name: path.read_text() for path in ccd_files(company.folder / "berlin")}
+    assert files[rows["berlin"]["common_name"]] == "ifconfig-push 10.81.0.2 255.255.255.0\n"
+
+
+def ccd_files(folder: Path) -> list[Path]:
+    return [path for path in (folder / "server-live" / "ccd").iterdir() if path.is_file()]
+
+
+@pytest.mark.parametrize("flags", [("--tls-auth", "--tls-crypt"), ("--tls-crypt-v2",)])
+async def test_a_wrong_tls_key_is_refused_first(
+    company: Company, easyrsa: EasyRsa, flags: tuple[str, ...]
+) -> None:
+    named = [part for flag in flags for part in (flag, str(company.folder / "ta.key"))]
+    ran = await company.vpnbot("ca", "import-easyrsa", str(easyrsa.pki), *named)
+    assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
+
+
+async def test_openssl_agrees_with_the_certificate(company: Company, easyrsa: EasyRsa) -> None:
+    profile = text_of(company.folder / "plain.ovpn")
+    assert verified(profile, easyrsa.pki / "ca.crt")
+
+
+def verified(profile: str, authority: Path) -> bool:
+    found = re.search(r"<cert>\n(.*)\n</cert>", profile, re.DOTALL)
+    assert found
+    done = subprocess.run(
+        ["openssl", "verify", "-purpose", "sslclient", "-CAfile", authority],
+        input=found[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode == 0

@@ -1,0 +1,303 @@
+"""Profiles and words on a bad way to Telegram: nothing twice, nothing lost, nothing left alive."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from cryptography import x509
+
+from demo.faults import Fault, FaultKind, drop_after, drop_before, hang, status
+from demo.lab import StandIn
+from demo.params import UploadedFile
+from demo.testing import Call, PersonChat
+from tests.company import CROWD, PEOPLE, TOKEN, Company, company_with_stand_in, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+BLOCKED = status(403, "Forbidden: bot was blocked by the user")
+BAD = status(400, "Bad Request: the file is not to Telegram's taste")
+FLOOD = status(429, "Too Many Requests: retry after 1", retry_after=1)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(module_folder: Path) -> AsyncIterator[tuple[Company, StandIn]]:
+    """One company for the whole module; each test hires its own people."""
+    async with company_with_stand_in(module_folder, people=(*PEOPLE, *CROWD)) as (company, server):
+        await company.start()
+        yield company, server
+
+
+@pytest.fixture
+def company(shared: tuple[Company, StandIn]) -> Company:
+    return shared[0]
+
+
+@pytest.fixture
+def server(shared: tuple[Company, StandIn]) -> StandIn:
+    return shared[1]
+
+
+def uploads(company: Company, who: PersonChat) -> list[tuple[Call, UploadedFile]]:
+    """All documents that the bot tried to send to somebody, oldest first."""
+    calls = [
+        call
+        for call in company.telegram.calls
+        if call.method == "sendDocument" and call.params["chat_id"] == str(who.person.id)
+    ]
+    return [(call, _file(call)) for call in calls]
+
+
+def _file(call: Call) -> UploadedFile:
+    (file,) = (value for value in call.params.values() if isinstance(value, UploadedFile))
+    return file
+
+
+def serial_of(profile: bytes) -> str:
+    """Of the certificate in a profile."""
+    pem = profile.partition(b"<cert>")[2].partition(b"</cert>")[0].strip()
+    return f"{x509.load_pem_x509_certificate(pem).serial_number:x}"
+
+
+async def sent_all(company: Company) -> None:
+    """Waits until nothing is on its way, and every end is proved."""
+    await until(
+        lambda: (
+            company.query("SELECT 1 FROM outbox WHERE state IN ('queued', 'sending')") == []
+            and company.query("SELECT 1 FROM proofs WHERE NOT proved") == []
+        )
+    )
+
+
+async def asks(company: Company, who: PersonChat, fault: FaultKind | None = None) -> None:
+    """Somebody asks and Boris approves; the delivery then meets the fault."""
+    await who.says("/requestvpn")
+    card = await company.card(company.boris, who)
+    if fault is not None:
+        company.telegram.faults.append(Fault("sendDocument", 1, fault))
+    await company.boris.taps("Approve", message=card)
+
+
+async def test_a_flood_limit_is_waited_out_with_the_same_profile(company: Company) -> None:
+    who = await company.hires()
+    await asks(company, who, FLOOD)
+    message = await who.receives_document()
+    await sent_all(company)
+    (refused, first), (taken, second) = uploads(company, who)
+    assert (first.name, first.content) == (second.name, second.content)
+    assert taken.at - refused.at >= 1
+    (grant,) = company.grants_of(who)
+    assert grant["state"] == "active"
+    assert message.document is not None
+    assert serial_of(message.document.content) == grant["serial"]
+    assert [m.document is not None for m in who.messages].count(True) == 1
+
+
+async def test_an_answer_that_got_lost(company: Company, server: StandIn) -> None:
+    """The profile arrived, and the bot cannot know: that one is dead, and another one comes."""
+    who = await company.hires()
+    await asks(company, who, drop_after)
+    first, second = await who.receives_document(), await who.receives_document()
+    await sent_all(company)
+    assert first.document is not None
+    assert second.document is not None
+    assert first.document.file_name != second.document.file_name
+    assert b"FRIENDLY_NAME" in second.document.content
+    assert "it is dead" in second.text
+    assert "it is dead" not in first.text
+    dead, live = company.grants_of(who)
+    assert (dead["state"], dead["end_reason"], live["state"]) == ("revoked", "lost", "active")
+    assert serial_of(first.document.content) == dead["serial"]
+    assert serial_of(second.document.content) == live["serial"]
+    assert not await server.connect(dead["common_name"])
+    assert await server.connect(live["common_name"])
+    assert len([m for m in who.messages if m.document]) == 2
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        status(500, "Internal Server Error"),
+        status(502, "Bad Gateway"),
+        drop_before,
+    ],
+    ids=["500", "502", "dropped"],
+)
+async def test_nobody_knows_whether_it_arrived(
+    company: Company, server: StandIn, fault: FaultKind
+) -> None:
+    who = await company.hires()
+    await asks(company, who, fault)
+    message = await who.receives_document()
+    await sent_all(company)
+    dead, live = company.grants_of(who)
+    assert (dead["state"], live["state"]) == ("revoked", "active")
+    assert message.document is not None
+    assert serial_of(message.document.content) == live["serial"]
+    assert "it is dead" in message.text
+    assert not await server.connect(dead["common_name"])
+    # The same approval, the same end, and no second document.
+    ((count, ends),) = company.query(
+        "SELECT count(DISTINCT request_id), count(DISTINCT not_after) FROM grants "
+        "WHERE user_id = ?",
+        who.person.id,
+    )
+    assert (count, ends) == (1, 1)
+    assert len([m for m in who.messages if m.document]) == 1
+
+
+@pytest.mark.parametrize("fault", [BLOCKED, BAD], ids=["403", "400"])
+async def test_what_telegram_does_not_take(
+    company: Company, server: StandIn, fault: FaultKind
+) -> None:
+    who = await company.hires()
+    await asks(company, who, fault)
+    for admin in (company.boris, company.clara):
+        told = await admin.hears(f"write to {company.name_of(who)}")
+        assert "was not delivered" in told.text
+    await sent_all(company)
+    (grant,) = company.grants_of(who)
+    assert (grant["state"], grant["end_reason"]) == ("revoked", "undeliverable")
+    assert not await server.connect(grant["common_name"])
+    assert not [m for m in who.messages if m.document]
+
+
+async def test_telegram_is_away_for_a_while(company: Company) -> None:
+    who = await company.hires()
+    await who.says("/requestvpn")
+    await company.card(company.boris, who)
+    ((number,),) = company.query("SELECT max(id) FROM requests")
+    await sent_all(company)
+    tries = company.log.count("was not sent")
+    await company.telegram.stop()
+    try:
+        await company.done("request", "approve", str(number))
+        await until(lambda: company.log.count("was not sent") > tries)
+        assert company.grants_of(who)[0]["state"] == "issued"
+    finally:
+        await company.telegram.start()
+    message = await who.receives_document()
+    await sent_all(company)
+    (grant,) = company.grants_of(who)
+    assert message.document is not None
+    assert (grant["state"], grant["serial"]) == ("active", serial_of(message.document.content))
+
+
+async def test_revoked_while_its_profile_waits(company: Company, server: StandIn) -> None:
+    who = await company.hires()
+    await asks(company, who, FLOOD)
+    await until(lambda: uploads(company, who))
+    await company.boris.says(f"/revoke {who.person.id}")
+    receipt = await company.boris.hears(f"access of {company.name_of(who)}")
+    assert receipt.text.startswith("Revoked")
+    await sent_all(company)
+    (grant,) = company.grants_of(who)
+    assert (grant["state"], grant["end_reason"]) == ("revoked", "revoked")
+    assert len(uploads(company, who)) == 1
+    assert not [m for m in who.messages if m.document]
+    assert not await server.connect(grant["common_name"])
+
+
+async def test_a_server_that_cannot_take_anybody_in(company: Company, server: StandIn) -> None:
+    who = await company.hires()
+    ccd = company.folder / "office" / "live" / "ccd"
+    away = ccd.with_name("ccd-away")
+    ccd.rename(away)
+    ccd.touch()
+    try:
+        await asks(company, who)
+        await who.hears("cannot take you in right now")
+        for admin in (company.boris, company.clara):
+            await admin.hears(f"did not take in {company.name_of(who)}")
+        # Let the wait be over, so that it is tried again in vain.
+        await _wait_is_over(company)
+        await until(lambda: _attempts(company) == [(2,)])
+        assert company.grants_of(who)[0]["state"] == "reserved"
+    finally:
+        ccd.unlink()
+        away.rename(ccd)
+    await _wait_is_over(company)
+    await who.receives_document()
+    await sent_all(company)
+    (grant,) = company.grants_of(who)
+    assert grant["state"] == "active"
+    assert await server.connect(grant["common_name"])
+    assert len([m for m in who.messages if "cannot take you in" in m.text]) == 1
+    told = [m for m in company.boris.messages if "did not take in" in m.text]
+    assert len(told) == 1
+
+
+def _attempts(company: Company) -> object:
+    return company.query("SELECT attempts FROM outbox WHERE kind = 'deliver' AND state = 'queued'")
+
+
+async def _wait_is_over(company: Company) -> None:
+    await until(lambda: _attempts(company) != [])
+    company.tamper("UPDATE outbox SET due_at = 0 WHERE kind = 'deliver' AND state = 'queued'")
+
+
+@pytest.mark.parametrize("fault", [FLOOD, status(500, "Internal Server Error")], ids=["429", "500"])
+async def test_words_keep_their_order(company: Company, fault: FaultKind) -> None:
+    who = await company.hires()
+    await sent_all(company)
+    company.telegram.faults.append(Fault("sendMessage", 1, fault))
+    for text in ("/help", "/myvpn", "well?", "/start"):
+        await who.says(text)
+    await until(lambda: len([m for m in who.messages if m.from_bot]) == 5)
+    said = [m.text for m in who.messages if m.from_bot][1:]
+    expected = ("Hello", "no VPN access", "commands only", "Hello")
+    for text, words in zip(said, expected, strict=True):
+        assert words in text, said
+
+
+@pytest.mark.parametrize("arrived", [True, False], ids=["arrived", "not-arrived"])
+async def test_killed_while_a_profile_is_on_its_way(
+    company: Company, server: StandIn, arrived: bool
+) -> None:
+    who = await company.hires()
+    await asks(company, who, hang(30, after=arrived))
+    await until(lambda: uploads(company, who))
+    if arrived:
+        await who.receives_document()
+    await company.kill()
+    (grant,) = company.grants_of(who)
+    assert grant["state"] == "issued"
+    await company.start()
+    message = await who.receives_document()
+    await sent_all(company)
+    dead, live = company.grants_of(who)
+    assert (dead["state"], dead["end_reason"], live["state"]) == ("revoked", "lost", "active")
+    assert message.document is not None
+    assert serial_of(message.document.content) == live["serial"]
+    assert not await server.connect(dead["common_name"])
+    assert len([m for m in who.messages if m.document]) == 1 + arrived
+
+
+async def test_no_key_and_no_token_was_written_anywhere(company: Company) -> None:
+    """After all of the above: what is stored holds no client's key, and the log no secret."""
+    await sent_all(company)
+    profiles = [
+        m.document
+        for chat in company.telegram.world.people
+        for m in company.telegram.person(chat).messages
+        if m.document
+    ]
+    assert profiles
+    keys = {
+        document.content.partition(b"<key>")[2].partition(b"</key>")[0].split(b"\n")[2]
+        for document in profiles
+    }
+    for path in await asyncio.to_thread(_files, company.data):
+        content = path.read_bytes()
+        assert not any(key in content for key in keys), path
+    assert "Traceback" in company.log  # the broken server's cause is there
+    assert TOKEN not in company.log
+    assert "PRIVATE KEY" not in company.log
+    assert (await company.done("audit", "verify")).out.startswith("All ")
+    json.loads((await company.done("audit", "show", "--json")).out)
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]

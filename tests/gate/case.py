@@ -1,0 +1,188 @@
+"""One step to be judged: what somebody did, and how things were before and after it."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tests.gate.snapshot import Grant, Request, Snapshot
+
+SECOND = 1_000_000
+SERVERS = ("berlin", "paris")
+# A /28 less the network, the server and the broadcast.
+ADDRESSES = 13
+REST = 3600 * SECOND
+_UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_DURATION = re.compile(r"([1-9][0-9]{0,8})([mhdw])")
+
+
+class What(StrEnum):
+    TYPED = "typed"
+    TAPPED = "tapped"
+    FORWARDED = "forwarded"
+    IN_GROUP = "in_group"
+    VOID = "void"
+    STOPPED = "stopped"  # somebody blocked the bot, or let it write again
+    TIME = "time"
+    DELIVERY = "delivery"
+    PROOF = "proof"
+    LINK = "link"
+    SETTINGS = "settings"
+
+
+@dataclass(frozen=True, slots=True)
+class Laws:
+    """The settings, and what they mean. Durations in seconds."""
+
+    admins: tuple[int, ...]
+    approvals: int = 1
+    long_duration: int | None = None
+    long_approvals: int = 2
+    default_duration: int = 604_800
+    max_duration: int = 30 * 86_400
+    ttl: int = 86_400
+
+    def needed(self, duration: int) -> int:
+        if self.long_duration is None or duration < self.long_duration:
+            return self.approvals
+        return max(self.approvals, self.long_approvals)
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """`at` in microseconds; `text` is what was typed, or the data of a tap."""
+
+    what: What
+    at: int
+    person: int = 0
+    text: str = ""
+    # A group, where the deed is a message in it.
+    group: int = 0
+    # Telegram sent this update before, and it was handled.
+    again: bool = False
+    # So fast that the limits may apply.
+    hurried: bool = False
+
+
+# What stood on the card that a button was on: request, person, name, server, duration, reason.
+Shown = tuple[int, int, str, str | None, int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    before: Snapshot
+    after: Snapshot
+    deed: Deed
+    laws: Laws
+    # The buttons that were ever on a card, with what it showed.
+    buttons: Mapping[str, frozenset[Shown]]
+
+    @property
+    def is_admin(self) -> bool:
+        return self.deed.person in self.laws.admins
+
+    @property
+    def is_allowed(self) -> bool:
+        return self.before.is_allowed(self.deed.person)
+
+    @property
+    def is_known(self) -> bool:
+        return self.is_admin or self.is_allowed
+
+    @property
+    def key(self) -> str:
+        return f"telegram:{self.deed.person}"
+
+    @property
+    def command(self) -> str:
+        """Empty where the deed is none."""
+        words = self.deed.text.split()
+        if self.deed.what is not What.TYPED or not words or not words[0].startswith("/"):
+            return ""
+        return words[0][1:].partition("@")[0].lower()
+
+    @property
+    def arguments(self) -> list[str]:
+        return self.deed.text.split()[1:]
+
+    @property
+    def tap(self) -> str:
+        return self.tapped[0] if self.deed.what is What.TAPPED else ""
+
+    @property
+    def tapped(self) -> list[str]:
+        return self.deed.text.split(":")
+
+    def commands(self, *names: str) -> bool:
+        return self.command in names
+
+    def taps(self, name: str, *subject: object) -> bool:
+        """Whether the deed is a tap on this button, for example `dn`, 17."""
+        wanted = [name, *map(str, subject)]
+        return bool(self.tap) and self.tapped[: len(wanted)] == wanted
+
+    def changed_requests(self) -> Iterator[tuple[Request, Request]]:
+        for request_id, old in self.before.requests.items():
+            new = self.after.requests.get(request_id)
+            if new is not None and new != old:
+                yield old, new
+
+    def new_requests(self) -> list[Request]:
+        return [
+            request
+            for request_id, request in self.after.requests.items()
+            if request_id not in self.before.requests
+        ]
+
+    def new_grants(self) -> list[Grant]:
+        return [
+            grant
+            for grant_id, grant in self.after.grants.items()
+            if grant_id not in self.before.grants
+        ]
+
+    def same_person(self, one: int, other: int) -> bool:
+        return self.before.person_of(one) == self.before.person_of(other)
+
+    def agreed(self, request: Request, state: Snapshot) -> dict[int, int]:
+        """The shortest duration of each person whose yes counts, by the decisions of `state`."""
+        said: dict[int, int] = {}
+        for decision in state.decisions:
+            if decision.request_id != request.id or decision.verdict != "approve":
+                continue
+            admin = int(decision.actor.removeprefix("telegram:"))
+            if admin not in self.laws.admins or self.same_person(admin, request.user_id):
+                continue
+            person = self.before.person_of(admin)
+            duration = decision.duration or 0
+            said[person] = min(duration, said.get(person, duration))
+        return said
+
+    def shown(self, request: Request) -> Shown:
+        person = self.before.people[request.user_id]
+        return (
+            request.id,
+            request.user_id,
+            person.name,
+            request.server,
+            request.duration,
+            request.reason,
+        )
+
+    def has_room(self, server: str) -> bool:
+        held = [
+            grant
+            for grant in self.before.grants.values()
+            if grant.server == server
+            and (
+                grant.state not in {"revoked", "expired"}
+                or (grant.proved_at or 0) > self.deed.at - REST
+            )
+        ]
+        return len(held) < ADDRESSES
+
+
+def seconds(word: str) -> int | None:
+    """A duration as people write it; None for anything else."""
+    found = _DURATION.fullmatch(word.lower())
+    return int(found[1]) * _UNITS[found[2]] if found else None

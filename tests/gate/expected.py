@@ -1,0 +1,114 @@
+"""What has to happen: a gate that lets nobody through keeps every rule, too."""
+
+from collections.abc import Iterator
+
+from tests.gate.case import SECOND, SERVERS, Case, What, seconds
+from tests.gate.forbidden import may_agree, may_decide
+from tests.gate.snapshot import LIVE, Grant, Request
+
+
+def missing(case: Case) -> Iterator[str]:
+    """Yields a sentence for each thing that should have happened and did not."""
+    if case.deed.hurried or case.deed.again or not case.is_known:
+        return
+    if case.deed.what is What.TYPED:
+        yield from _typed(case)
+    if case.deed.what is What.TAPPED:
+        yield from _on_requests(case)
+        yield from _on_grants(case)
+
+
+def _typed(case: Case) -> Iterator[str]:
+    asks = case.commands("requestvpn") and case.is_allowed and _asks_well(case)
+    if asks and len(case.new_requests()) != 1:
+        yield "a good request was not taken"
+    if case.is_admin and case.commands("allow") and not _is_on_the_list(case):
+        yield "somebody was not put on the list"
+
+
+def _is_on_the_list(case: Case) -> bool:
+    """Or could not be put there: without a number and a name."""
+    named, *name = case.arguments or [""]
+    is_id = named.isascii() and named.isdigit() and 0 < int(named) < 2**52
+    return not is_id or not "".join(name).isalnum() or case.after.is_allowed(int(named))
+
+
+def _asks_well(case: Case) -> bool:
+    duration, server = case.laws.default_duration, ""
+    has_duration = False
+    for word in case.arguments:
+        if not has_duration and word[0].isascii() and word[0].isdigit():
+            found = seconds(word)
+            if found is None or found > case.laws.max_duration:
+                return False
+            duration, has_duration = found, True
+        elif not server and word.lower() in SERVERS:
+            server = word.lower()
+        else:
+            break
+    is_open = any(
+        request.state == "pending"
+        and (request.user_id, request.server) == (case.deed.person, server)
+        for request in case.before.requests.values()
+    )
+    return duration <= case.laws.max_duration and not is_open
+
+
+def _on_requests(case: Case) -> Iterator[str]:
+    for request in case.before.requests.values():
+        after = case.after.requests[request.id].state
+        if may_agree(case, request) and _offers(case, request):
+            yield from _agreement(case, request, after)
+        denies = case.deed.text == f"dn:{request.id}" and may_decide(case, request)
+        if denies and after != "denied":
+            yield f"request {request.id} was not denied"
+        if _cancels(case, request) and after != "cancelled":
+            yield f"request {request.id} was not cancelled"
+
+
+def _cancels(case: Case, request: Request) -> bool:
+    is_own = request.user_id == case.deed.person
+    is_open = request.state in {"pending", "choosing"}
+    return is_own and is_open and case.deed.text == f"cx:{request.id}"
+
+
+def _offers(case: Case, request: Request) -> bool:
+    return int(case.tapped[2]) <= request.duration
+
+
+def _agreement(case: Case, request: Request, after: str) -> Iterator[str]:
+    said = case.agreed(request, case.before)
+    given = min([int(case.tapped[2]), *said.values()])
+    if len(said) + 1 < case.laws.needed(given):
+        if case.before.person_of(case.deed.person) not in case.agreed(request, case.after):
+            yield f"a yes to request {request.id} was not counted"
+    elif case.has_room(request.server or "") and after != "approved":
+        yield f"request {request.id} has enough approvals and is {after}"
+    if after == "approved" and not any(
+        grant.request_id == request.id for grant in case.new_grants()
+    ):
+        yield f"request {request.id} was approved, and there is no grant"
+
+
+def _on_grants(case: Case) -> Iterator[str]:
+    for grant in case.before.grants.values():
+        if grant.state in LIVE and _ends(case, grant):
+            if case.after.grants[grant.id].state in LIVE:
+                yield f"{grant.id} should have ended"
+            renewed = case.taps("npy")
+            if renewed and not any(one.replaces == grant.id for one in case.new_grants()):
+                yield f"{grant.id} has no successor"
+
+
+def _ends(case: Case, grant: Grant) -> bool:
+    data = case.deed.text
+    is_own = grant.user_id == case.deed.person
+    if data == f"npy:{grant.id}":
+        has_time = grant.not_after - case.deed.at >= 60 * SECOND
+        can = case.is_allowed and grant.state == "active" and case.has_room(grant.server)
+        return is_own and can and has_time
+    if data == f"guy:{grant.id}":
+        return is_own
+    if data == f"rmy:{grant.user_id}":
+        return case.is_admin
+    return case.is_admin and data in {f"rgy:{grant.id}", f"rpy:{grant.user_id}"}

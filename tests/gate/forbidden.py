@@ -1,0 +1,363 @@
+"""What must not happen, whatever is typed, tapped, repeated or forged.
+
+Each function yields a sentence for each rule that a step has broken.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from tests.gate.case import SECOND, Case, What
+from tests.gate.snapshot import LIVE, Grant, Person, Request
+
+_BY_ITSELF = frozenset({What.TIME, What.DELIVERY, What.PROOF, What.SETTINGS, What.LINK})
+# All else of a grant stays as it was reserved.
+_CHANGES = ("state", "end_reason", "proved_at")
+_OVER = frozenset({"approved", "denied", "cancelled", "expired"})
+_PATHS = frozenset(
+    {
+        ("reserved", "issued"),
+        ("issued", "active"),
+        *((live, "revoking") for live in LIVE),
+        ("revoking", "revoked"),
+        ("revoking", "expired"),
+        # A look at the servers may follow so fast that both are seen as one.
+        *((live, over) for live in LIVE for over in ("revoked", "expired")),
+    }
+)
+
+
+def broken_rules(case: Case) -> Iterator[str]:
+    yield from _nothing_at_all(case)
+    yield from _people(case)
+    yield from _new_requests(case)
+    yield from _requests(case)
+    yield from _decisions(case)
+    yield from _new_grants(case)
+    yield from _grants(case)
+    yield from _always(case)
+    yield from _trail(case)
+
+
+def _nothing_at_all(case: Case) -> Iterator[str]:
+    """Strangers, groups, anonymous and forwarded words, and repetitions change nothing."""
+    what = case.deed.what
+    acts = what in _BY_ITSELF or (what in {What.TYPED, What.TAPPED} and case.is_known)
+    # Writing makes an admin known who was not.
+    knows = case.is_admin and what in {What.TYPED, What.TAPPED, What.FORWARDED}
+    if (case.deed.again or not acts) and not knows and case.before.core != case.after.core:
+        yield "somebody without any right changed something"
+    if case.deed.again and (
+        case.after.said or case.after.trail or case.before.core != (case.after.core)
+    ):
+        yield "an update that was handled before had an effect"
+    if case.before.failed != case.after.failed:
+        yield "a handler broke off"
+
+
+# --- people
+
+
+def _people(case: Case) -> Iterator[str]:
+    for user_id, new in case.after.people.items():
+        old = case.before.people.get(user_id)
+        if old is None:
+            yield from _new_person(case, new)
+        elif old != new:
+            yield from _changed_person(case, old, new)
+    if not case.before.people.keys() <= case.after.people.keys():
+        yield "somebody is forgotten"
+
+
+def _new_person(case: Case, new: Person) -> Iterator[str]:
+    is_self = new.id == case.deed.person and case.is_admin and not new.allowed
+    if not is_self and not _allows(case, new.id) and case.deed.what is not What.LINK:
+        yield f"{new.id} is known although no admin said so"
+
+
+def _allows(case: Case, user_id: int) -> bool:
+    named = case.arguments[0] if case.arguments else ""
+    return (
+        case.is_admin
+        and case.commands("allow")
+        and named.isascii()
+        and named.isdigit()
+        and int(named) == user_id
+    )
+
+
+def _changed_person(case: Case, old: Person, new: Person) -> Iterator[str]:
+    is_self = old.id == case.deed.person
+    if new.allowed and not old.allowed and not _allows(case, old.id):
+        yield f"{old.id} is on the allowlist, and no admin put them there"
+    if old.allowed and not new.allowed and not _removes(case, old.id):
+        yield f"{old.id} was taken off the list, and no admin did it"
+    becomes_known = is_self and case.is_admin and old.name == str(old.id)
+    if old.name != new.name and not _allows(case, old.id) and not becomes_known:
+        yield f"the name of {old.id} changed"
+    if old.same_as != new.same_as and case.deed.what is not What.LINK:
+        yield f"{old.id} was linked"
+    if old.username != new.username and not is_self:
+        yield f"the username of {old.id} changed"
+    if old.reachable != new.reachable and not is_self and case.deed.what is not What.DELIVERY:
+        yield f"{old.id} became reachable or not by somebody else"
+
+
+def _removes(case: Case, user_id: int) -> bool:
+    return case.is_admin and (case.commands("remove") or case.taps("rmy", user_id))
+
+
+# --- requests
+
+
+def _new_requests(case: Case) -> Iterator[str]:
+    new = case.new_requests()
+    if len(new) > 1:
+        yield "one command made several requests"
+    for request in new:
+        if not (case.is_allowed and case.commands("requestvpn")):
+            yield "a request that nobody with a right to it typed"
+        if request.user_id != case.deed.person:
+            yield "a request in somebody else's name"
+        if not 0 < request.duration <= case.laws.max_duration:
+            yield "a request for longer than anybody may have"
+        if request.state not in {"pending", "choosing"}:
+            yield "a request that was decided as it was made"
+        if request.expires_at != case.deed.at + case.laws.ttl * SECOND:
+            yield "a request with another end than the settings say"
+
+
+def _requests(case: Case) -> Iterator[str]:
+    if not case.before.requests.keys() <= case.after.requests.keys():
+        yield "a request is gone"
+    for old, new in case.changed_requests():
+        yield from _changed_request(case, old, new)
+
+
+def _changed_request(case: Case, old: Request, new: Request) -> Iterator[str]:
+    if old.state in _OVER:
+        yield f"request {old.id} changed after it was over"
+    same = ("user_id", "reason", "expires_at")
+    if any(getattr(old, name) != getattr(new, name) for name in same):
+        yield f"request {old.id} is not what was asked"
+    if new.duration != old.duration and new.state != "approved":
+        yield f"request {old.id} changed its duration"
+    if new.server != old.server and (old.state, new.state) != ("choosing", "pending"):
+        yield f"request {old.id} changed its server"
+    if new.state != old.state and not _MAY_BECOME[new.state](case, old, new):
+        yield f"request {old.id} went from {old.state} to {new.state}"
+
+
+def _may_be_chosen(case: Case, old: Request, new: Request) -> bool:
+    return (
+        old.state == "choosing"
+        and case.is_allowed
+        and old.user_id == case.deed.person
+        and case.taps("sv", old.id, new.server)
+    )
+
+
+def _may_be_cancelled(case: Case, old: Request, _new: Request) -> bool:
+    is_own = old.user_id == case.deed.person
+    makes_another = old.state == "choosing" and case.commands("requestvpn") and case.is_allowed
+    return (is_own and (case.taps("cx", old.id) or makes_another)) or _removes(case, old.user_id)
+
+
+def may_decide(case: Case, request: Request) -> bool:
+    """Whether whoever acts has a say on this request."""
+    return (
+        request.state == "pending"
+        and case.is_admin
+        and not case.same_person(case.deed.person, request.user_id)
+    )
+
+
+def _may_be_denied(case: Case, old: Request, _new: Request) -> bool:
+    return may_decide(case, old) and case.taps("dn", old.id)
+
+
+def may_agree(case: Case, old: Request) -> bool:
+    """Whether this tap is a yes that counts: a fresh one, to what the card showed."""
+    return (
+        case.taps("ap", old.id)
+        and may_decide(case, old)
+        and case.deed.at < old.expires_at
+        and case.before.is_allowed(old.user_id)
+        and case.shown(old) in case.buttons.get(case.deed.text, ())
+        and case.before.person_of(case.deed.person) not in case.agreed(old, case.before)
+    )
+
+
+def _may_be_approved(case: Case, old: Request, new: Request) -> bool:
+    if not may_agree(case, old):
+        return False
+    said = case.agreed(old, case.before)
+    given = min([int(case.tapped[2]), *said.values()])
+    enough = len(said) + 1 >= case.laws.needed(given)
+    return enough and new.duration == given <= old.duration
+
+
+def _may_end(case: Case, old: Request, _new: Request) -> bool:
+    return case.deed.what is What.TIME and old.expires_at <= case.deed.at
+
+
+_MAY_BECOME = {
+    "choosing": lambda *_: False,
+    "pending": _may_be_chosen,
+    "cancelled": _may_be_cancelled,
+    "denied": _may_be_denied,
+    "approved": _may_be_approved,
+    "expired": _may_end,
+}
+
+
+def _decisions(case: Case) -> Iterator[str]:
+    count = len(case.before.decisions)
+    if case.after.decisions[:count] != case.before.decisions:
+        yield "a decision was changed afterwards"
+    for decision in case.after.decisions[count:]:
+        old = case.before.requests.get(decision.request_id)
+        if old is None:
+            yield "a decision on a request that there was not"
+        elif decision.verdict == "approve":
+            if not may_agree(case, old) or decision.actor != case.key:
+                yield f"a yes to request {old.id} from somebody who has no say"
+        elif case.after.requests[old.id].state == old.state:
+            yield f"a {decision.verdict} of request {old.id} that decided nothing"
+
+
+# --- grants
+
+
+def _new_grants(case: Case) -> Iterator[str]:
+    new = case.new_grants()
+    if len(new) > 1 and case.deed.what is not What.DELIVERY:
+        yield "one act made several grants"
+    for grant in new:
+        if not (_is_approved(case, grant) or _is_renewed(case, grant) or _is_replaced(case, grant)):
+            yield f"a grant of {grant.user_id} that nobody approved"
+        if grant.state != "reserved" or grant.not_before != case.deed.at:
+            yield "a grant that does not begin at its beginning"
+        twins = [one for one in case.before.grants.values() if one.serial == grant.serial]
+        if twins or any(one.common_name == grant.common_name for one in twins):
+            yield "a serial or a name was used twice"
+
+
+def _is_approved(case: Case, grant: Grant) -> bool:
+    old = case.before.requests.get(grant.request_id)
+    new = case.after.requests.get(grant.request_id)
+    return (
+        old is not None
+        and new is not None
+        and (old.state, new.state) == ("pending", "approved")
+        and (grant.user_id, grant.server) == (old.user_id, old.server)
+        and grant.not_after == case.deed.at + new.duration * SECOND
+        and grant.replaces is None
+    )
+
+
+def _follows(case: Case, grant: Grant) -> bool:
+    """Whether it is the one before over again, to the same end, and that one is over."""
+    old = case.before.grants.get(grant.replaces or "")
+    return old is not None and (
+        (old.request_id, old.user_id, old.server, old.not_after)
+        == (grant.request_id, grant.user_id, grant.server, grant.not_after)
+        and old.state in LIVE
+        and case.after.grants[old.id].state not in LIVE
+    )
+
+
+def _is_renewed(case: Case, grant: Grant) -> bool:
+    return (
+        _follows(case, grant)
+        and case.taps("npy", grant.replaces)
+        and case.is_allowed
+        and grant.user_id == case.deed.person
+        and case.before.grants[grant.replaces or ""].state == "active"
+    )
+
+
+def _is_replaced(case: Case, grant: Grant) -> bool:
+    return case.deed.what is What.DELIVERY and _follows(case, grant)
+
+
+def _grants(case: Case) -> Iterator[str]:
+    for grant_id, old in case.before.grants.items():
+        new = case.after.grants.get(grant_id)
+        if new is None:
+            yield f"{grant_id} is gone"
+            continue
+        if replace(new, **{name: getattr(old, name) for name in _CHANGES}) != old:
+            yield f"{grant_id} is another one than before"
+        if old.state != new.state:
+            yield from _moved_grant(case, old, new)
+
+
+def _moved_grant(case: Case, old: Grant, new: Grant) -> Iterator[str]:
+    if (old.state, new.state) not in _PATHS:
+        yield f"{old.id} went from {old.state} to {new.state}"
+    if new.state in LIVE and case.deed.what is not What.DELIVERY:
+        yield f"{old.id} was delivered by nobody"
+    if old.state in LIVE and new.state not in LIVE and not _may_lose(case, old, new):
+        yield f"{old.id} was ended ({new.end_reason}) by somebody who must not"
+    if old.state == "revoking" and case.deed.what is not What.PROOF:
+        yield f"the end of {old.id} counts as proved, and nobody looked"
+
+
+def _may_lose(case: Case, old: Grant, new: Grant) -> bool:
+    is_own = old.user_id == case.deed.person
+    match new.end_reason:
+        case "revoked":
+            named = case.taps("rgy", old.id) or case.taps("rpy", old.user_id)
+            return case.is_admin and (case.commands("revoke") or named)
+        case "by_owner":
+            return is_own and case.taps("guy", old.id)
+        case "removed":
+            return _removes(case, old.user_id) and not case.after.is_allowed(old.user_id)
+        case "replaced":
+            return is_own and case.is_allowed and case.taps("npy", old.id)
+        case "ended":
+            return case.deed.what is What.TIME and old.not_after <= case.deed.at
+        case _:
+            return case.deed.what is What.DELIVERY
+
+
+def _always(case: Case) -> Iterator[str]:
+    live = [grant for grant in case.after.grants.values() if grant.state in LIVE]
+    if len({grant.request_id for grant in live}) < len(live):
+        yield "two live grants for one approval"
+    for grant in live:
+        if not case.after.is_allowed(grant.user_id):
+            yield f"{grant.user_id} is not on the list and has access"
+        request = case.after.requests[grant.request_id]
+        if request.state != "approved" or request.user_id != grant.user_id:
+            yield f"{grant.id} lives without an approval"
+    for request in case.after.requests.values():
+        if request.state not in _OVER and not case.after.is_allowed(request.user_id):
+            yield f"{request.user_id} is not on the list, and request {request.id} is open"
+    open_ones = [
+        (r.user_id, r.server) for r in case.after.requests.values() if r.state == "pending"
+    ]
+    if len(set(open_ones)) < len(open_ones):
+        yield "two open requests of one person for one server"
+
+
+# --- the trail
+
+
+def _trail(case: Case) -> Iterator[str]:
+    acts = [entry for entry in case.after.trail if entry.action != "refused"]
+    refusals = len(case.after.trail) - len(acts)
+    if refusals > 1 or (refusals and acts):
+        yield "a refusal that was none, or was noted twice"
+    if case.deed.what in {What.TYPED, What.TAPPED}:
+        if any(entry.actor != case.key for entry in case.after.trail):
+            yield "the trail names somebody else"
+    elif refusals or (acts and case.deed.what not in _BY_ITSELF):
+        yield "the trail tells of something that nobody could do"
+    access = (case.before.requests, case.before.grants, _list_of(case.before.people))
+    if access != (case.after.requests, case.after.grants, _list_of(case.after.people)) and not acts:
+        yield "something changed, and the trail does not know"
+
+
+def _list_of(people: dict[int, Person]) -> dict[int, int]:
+    return {one.id: one.same_as or 0 for one in people.values() if one.allowed}

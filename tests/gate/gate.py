@@ -1,0 +1,207 @@
+"""The real worker on a real database, with a Telegram that takes every answer."""
+
+import asyncio
+import html
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from random import Random
+from typing import Any
+
+from telegram import Bot
+from telegram.request import BaseRequest
+
+from bot.access import grants, people, requests, revocation
+from bot.access.context import Chance, Context, Rules
+from bot.access.permission import Actor
+from bot.access.revocation import Attempt
+from bot.chat import views
+from bot.chat.buttons import Keyboard, from_payload
+from bot.chat.worker import Worker
+from bot.core import Core
+from storage.database import Database
+from storage.records import (
+    ChatId,
+    Grant,
+    GrantState,
+    InboxItem,
+    OutboxKind,
+    Server,
+    ServerName,
+    UserId,
+)
+from storage.transaction import Transaction
+from tests.gate.case import SERVERS, Laws, Shown
+from tests.gate.snapshot import Row, Snapshot
+from tests.gate.updates import Json
+
+MORNING = datetime(2026, 3, 2, 9, 31, 27, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+OPERATOR = Actor(key="system:olga", name="olga", is_operator=True)
+
+
+class Telegram(BaseRequest):
+    """The far end of every call: says yes to all, and keeps the names of the methods."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    async def initialize(self) -> None:
+        """There is no connection."""
+
+    async def shutdown(self) -> None:
+        """There is no connection."""
+
+    @property
+    def read_timeout(self) -> float | None:
+        return None
+
+    async def do_request(self, url: str, *_: Any, **__: Any) -> tuple[int, bytes]:
+        self.calls.append(url.rpartition("/")[2])
+        return 200, b'{"ok":true,"result":true}'
+
+
+@dataclass
+class Gate:
+    """What comes in, the rules in force, and the time."""
+
+    database: Database
+    laws: Laws
+    now: datetime = MORNING
+    telegram: Telegram = field(default_factory=Telegram)
+    _numbers: "count[int]" = field(default_factory=lambda: count(1))
+
+    def __post_init__(self) -> None:
+        self.bot = Bot("123456789:a-token-that-opens-nothing", request=self.telegram)
+        self.settle(self.laws)
+
+    @property
+    def at(self) -> int:
+        return (self.now - _EPOCH) // _MICROSECOND
+
+    def settle(self, laws: Laws) -> None:
+        """The bot starts again, with these settings."""
+        self.laws = laws
+        rules = Rules(
+            default_duration=laws.default_duration,
+            max_duration=laws.max_duration,
+            request_ttl=laws.ttl,
+            admins=tuple(UserId(admin) for admin in laws.admins),
+            approvals=laws.approvals,
+            long_duration=laws.long_duration,
+            long_approvals=laws.long_approvals,
+        )
+        chance = Chance(serial=self._serial, code=lambda: f"code{next(self._numbers):04}")
+        self.core = Core(self.database, rules, chance, lambda: self.now)
+        self.worker = Worker(self.bot, "vpn_bot", self.core, on_done=lambda: None)
+
+    def _serial(self) -> str:
+        return f"c0ffee{next(self._numbers):034x}"
+
+    @property
+    def context(self) -> Context:
+        return self.core.context()
+
+    async def furnish(self) -> None:
+        """Two servers with room for thirteen each."""
+        async with self.database.writing() as tx:
+            for number, name in enumerate(SERVERS):
+                await tx.servers.add(_server(name, f"10.8.{number}.0/28"))
+
+    async def takes(self, *updates: Json) -> None:
+        """Stores updates as the poller does, and lets the worker work them off."""
+        items = [
+            InboxItem(update["update_id"], ChatId(0), json.dumps(update), self.now)
+            for update in updates
+        ]
+        async with self.database.writing() as tx:
+            await tx.inbox.store(items)
+        await self.worker.work_off()
+        # The answers to taps are sent beside the work.
+        await asyncio.sleep(0)
+
+    async def time_passes(self) -> None:
+        """What the keeper does when something is over."""
+        async with self.database.writing() as tx:
+            await requests.expire_due(tx, self.context)
+            await revocation.expire_due(tx, self.context)
+
+    async def deliver(self, chance: Random) -> None:
+        """The profiles on their way go one step further; now and then one is lost."""
+        async with self.database.writing() as tx:
+            for grant in await tx.grants.not_over():
+                if grant.state is GrantState.RESERVED:
+                    await grants.issued(tx, self.context, grant)
+                elif grant.state is GrantState.ISSUED:
+                    await self._arrives(tx, grant, chance.random())
+
+    async def _arrives(self, tx: Transaction, grant: Grant, chance: float) -> None:
+        if chance < 0.15:
+            await grants.replace_lost(tx, self.context, grant, round_=1, wait_s=0)
+        elif chance < 0.2:
+            await grants.undeliverable(tx, self.context, grant)
+        else:
+            await grants.delivered(tx, self.context, OPERATOR, grant)
+
+    async def prove(self) -> None:
+        """Every server is asked, and everything that was to be cut is gone."""
+        async with self.database.writing() as tx:
+            proofs = await tx.proofs.unproved()
+            attempts = [Attempt(one.grant_id, one.server, True, 1, 0, ()) for one in proofs]
+            await revocation.record_attempts(tx, self.context, attempts)
+
+    async def link(self, account: int, same_as: int) -> None:
+        """An operator says that two accounts are one person's; refused where the rules say so."""
+        async with self.database.writing() as tx, tx.attempt():
+            await people.link(tx, self.context, OPERATOR, UserId(account), UserId(same_as))
+
+    async def buttons(self, row: Row, state: Snapshot) -> list[tuple[str, Shown | None]]:
+        """The data of the buttons of a message that would go out now, with what a card shows."""
+        if row.kind == "reply":
+            return [(data, None) for data in _data(from_payload(row.payload["keyboard"]))]
+        if row.kind not in {"card", "asked", "edit_card"}:
+            return []
+        async with self.database.reading() as tx:
+            request = await tx.requests.get(row.payload["request"])
+            assert request is not None
+            if row.payload.get("kind", row.kind) == OutboxKind.ASKED:
+                return [
+                    (data, None)
+                    for data in _data(views.asked(request, admin_reachable=True).keyboard)
+                ]
+            view = await views.card(tx, self.context, request, UserId(row.chat_id))
+        name = state.people[request.user_id].name
+        shown = (
+            request.id,
+            request.user_id,
+            name,
+            request.server,
+            request.duration,
+            request.reason,
+        )
+        # The model believes only what is to be read on the card.
+        read = html.unescape(view.text)
+        assert all(part in read for part in (name, str(request.server), request.reason))
+        return [(data, shown) for data in _data(view.keyboard)]
+
+
+def _data(keyboard: Keyboard) -> list[str]:
+    return [button.data for row in keyboard for button in row]
+
+
+def _server(name: str, network: str) -> Server:
+    return Server(
+        name=ServerName(name),
+        remote_host="vpn.example.com",
+        remote_port=1194,
+        protocol="udp",
+        listen_port=1194,
+        directory=f"/srv/{name}",
+        network=network,
+        routes=(),
+        dns=(),
+        account="vpnbot",
+        added_at=MORNING,
+    )

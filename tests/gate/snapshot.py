@@ -1,0 +1,164 @@
+"""All that decides on anybody's access, read from the database by a connection of our own."""
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+LIVE = frozenset({"reserved", "issued", "active"})
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    id: int
+    name: str
+    username: str | None
+    allowed: int
+    reachable: int | None
+    same_as: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Times are whole microseconds since 1970, here and below."""
+
+    id: int
+    user_id: int
+    server: str | None
+    duration: int
+    reason: str
+    state: str
+    expires_at: int
+    decided_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    id: int
+    request_id: int
+    actor: str
+    verdict: str
+    duration: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    id: str
+    request_id: int
+    user_id: int
+    server: str
+    common_name: str
+    serial: str
+    address: str
+    state: str
+    not_before: int
+    not_after: int
+    end_reason: str | None
+    replaces: str | None
+    proved_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A new row of the outbox."""
+
+    id: int
+    chat_id: int
+    kind: str
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A new row of the trail."""
+
+    seq: int
+    actor: str
+    action: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    people: dict[int, Person]
+    requests: dict[int, Request]
+    decisions: tuple[Decision, ...]
+    grants: dict[str, Grant]
+    # Only what is new since the look before.
+    said: tuple[Row, ...]
+    trail: tuple[Entry, ...]
+    # Updates that a handler broke off at.
+    failed: int
+
+    @property
+    def core(self) -> tuple[object, ...]:
+        """What nobody without a right may change."""
+        people = {one.id: (one.name, one.allowed, one.same_as) for one in self.people.values()}
+        return people, self.requests, self.decisions, self.grants
+
+    def person_of(self, user_id: int) -> int:
+        """The account by which somebody is known."""
+        person = self.people.get(user_id)
+        return user_id if person is None or person.same_as is None else person.same_as
+
+    def is_allowed(self, user_id: int) -> bool:
+        return user_id in self.people and bool(self.people[user_id].allowed)
+
+    def live_of(self, user_id: int) -> list[Grant]:
+        return [
+            grant
+            for grant in self.grants.values()
+            if grant.user_id == user_id and grant.state in LIVE
+        ]
+
+
+class Eye:
+    """Looks at the database between two steps."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = sqlite3.connect(path, isolation_level=None)
+        self._said = self._heard = 0
+
+    def close(self) -> None:
+        self._database.close()
+
+    def look(self) -> Snapshot:
+        self._database.execute("BEGIN")
+        try:
+            return self._look()
+        finally:
+            self._database.execute("COMMIT")
+
+    def _look(self) -> Snapshot:
+        said = tuple(
+            Row(row_id, chat, kind, json.loads(payload))
+            for row_id, chat, kind, payload in self._all("outbox", Row, f"id > {self._said}")
+        )
+        trail = tuple(
+            Entry(*values) for values in self._all("audit", Entry, f"seq > {self._heard}", "seq")
+        )
+        self._said = said[-1].id if said else self._said
+        self._heard = trail[-1].seq if trail else self._heard
+        failed = self._database.execute("SELECT count(*) FROM inbox WHERE error LIKE 'failed%'")
+        return Snapshot(
+            people={row[0]: Person(*row) for row in self._all("people", Person)},
+            requests={row[0]: Request(*row) for row in self._all("requests", Request)},
+            decisions=tuple(Decision(*row) for row in self._all("decisions", Decision)),
+            grants={row[0]: Grant(*row) for row in self._all("grants", Grant)},
+            said=said,
+            trail=trail,
+            failed=failed.fetchone()[0],
+        )
+
+    def inbox(self) -> int:
+        """How many updates are kept."""
+        return int(self._database.execute("SELECT count(*) FROM inbox").fetchone()[0])
+
+    def _all(
+        self, table: str, kind: type[Any], condition: str = "1", order: str = "id"
+    ) -> list[tuple[Any, ...]]:
+        columns = ", ".join(kind.__slots__)
+        return self._database.execute(
+            f"SELECT {columns} FROM {table} WHERE {condition} ORDER BY {order}"
+        ).fetchall()

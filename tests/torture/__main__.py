@@ -1,0 +1,82 @@
+"""`make torture`: the long forms, with figures at the end.
+
+Storms, each in a company of its own: TORTURE_ROUNDS (6) of TORTURE_SECONDS (60) each, and then as
+long as it takes until everything is at rest. Then the gate: VPNBOT_TEST_STEPS (100000). What
+failed names the seed; TORTURE_SEED plays the same chances again, not the same instants.
+"""
+
+import asyncio
+import logging
+import os
+import secrets
+import sys
+import tempfile
+import time
+from itertools import count
+from pathlib import Path
+
+from tests.gate.test_gate import Theatre
+from tests.storage.kit import make_template
+from tests.torture.storm import Figures, Storm, one_storm
+
+
+def storms(rounds: int, seconds: float, seed: int) -> Figures:
+    """Plays them one after the other."""
+    total = Figures()
+    for number in range(rounds):
+        end = time.monotonic() + seconds
+
+        def is_over(_storm: Storm, end: float = end) -> bool:
+            return time.monotonic() >= end
+
+        print(f"Storm {number + 1} of {rounds}, seed {seed + number} …", flush=True)
+        figures = asyncio.run(one_storm(seed + number, is_over, crowd=6))
+        _show(figures)
+        total += figures
+    return total
+
+
+def gate(steps: int, seed: int) -> Theatre:
+    """Takes so many steps through the one gate."""
+    print(f"The gate, {steps} steps, from play {seed} …", flush=True)
+    # Updates that cannot be read are among what is tried.
+    logging.getLogger("bot").setLevel(logging.ERROR)
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as home:
+        folder = Path(home) / "gate"
+        folder.mkdir()
+        theatre = Theatre(make_template(Path(home)), folder)
+        for number in count(seed):
+            if theatre.steps >= steps:
+                break
+            theatre.play(number)
+        return theatre
+
+
+def main() -> int:
+    """Exit status 1 where a secret was found; whatever else is wrong raises."""
+    rounds = int(os.environ.get("TORTURE_ROUNDS", "6"))
+    seconds = float(os.environ.get("TORTURE_SECONDS", "60"))
+    seed = int(os.environ.get("TORTURE_SEED") or secrets.randbits(32))
+    total = storms(rounds, seconds, seed)
+    theatre = gate(int(os.environ.get("VPNBOT_TEST_STEPS", "100000")), seed)
+    print("\nAltogether")
+    _show(total)
+    print(f"  {theatre.steps} steps through the gate, no rule broken")
+    for leak in total.leaks:
+        print(f"  {leak.what} in {leak.where}")
+    return 1 if total.leaks else 0
+
+
+def _show(figures: Figures) -> None:
+    print(
+        f"  {figures.kills} kills and {figures.faults} faulty calls of {figures.calls} survived\n"
+        f"  {figures.requests} requests answered, {figures.profiles} profiles delivered, "
+        f"{figures.ended} proved dead\n"
+        f"  {len(figures.leaks)} leaks found",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
