@@ -2,6 +2,9 @@
 # `make demo` needs requirements.lock; all else needs requirements-dev.lock.
 
 PYTHON ?= python3
+PREFIX ?= /opt/vpnbot
+# Most tests wait for servers and processes rather than compute.
+WORKERS ?= 3
 RUN_VENV := .venv-demo
 DEV_VENV := .venv
 SOURCES := bot pki vpn storage demo
@@ -9,13 +12,17 @@ SOURCES := bot pki vpn storage demo
 INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes -r
 LINK := -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 
-.PHONY: demo tour test lint types imports unit bench lock clean
+.PHONY: demo tour install test lint types imports unit bench torture picture lock clean
 
 demo: $(RUN_VENV)/ready
 	$(RUN_VENV)/bin/vpnbot demo $(ARGS)
 
 tour: $(RUN_VENV)/ready
 	$(RUN_VENV)/bin/vpnbot demo --tour
+
+# For a real machine, as root: the program in /opt/vpnbot, the command in /usr/local/bin.
+install:
+	PYTHON=$(PYTHON) PREFIX=$(PREFIX) sh deploy/install.sh
 
 test: lint types imports unit
 
@@ -31,15 +38,22 @@ imports: $(DEV_VENV)/ready
 
 unit: $(DEV_VENV)/ready
 	rm -f .coverage .coverage.*
-	$(DEV_VENV)/bin/coverage run -m pytest $(ARGS)
+	$(DEV_VENV)/bin/coverage run -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 	$(DEV_VENV)/bin/coverage combine --quiet
 	$(DEV_VENV)/bin/coverage report
+
+picture: $(DEV_VENV)/ready
+	$(DEV_VENV)/bin/python docs/screenshot.py
 
 bench: $(DEV_VENV)/ready
 	$(DEV_VENV)/bin/python -m tests.bench
 
-lock: $(DEV_VENV)/ready
-	sh tests/lock.sh
+# Kills, faulty calls and random people for about a quarter of an hour; see tests/torture.
+torture: $(DEV_VENV)/ready
+	$(DEV_VENV)/bin/python -m tests.torture
+
+lock:
+	sh deploy/lock.sh
 
 clean:
 	rm -rf $(RUN_VENV) $(DEV_VENV) .coverage .coverage.* build *.egg-info
