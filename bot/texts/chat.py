@@ -271,12 +271,12 @@ NOTICES: dict[Notice, Template] = {
     ),
     Notice.ACCESS_GIVEN: "You are on the list now. /requestvpn asks for VPN access.",
     Notice.DELIVERY_DELAYED: (
-        "Your request was approved, but the server <b>{server}</b> cannot take you in right now. "
-        "I keep trying and send the profile as soon as it can."
+        "Your request was approved, but your profile for <b>{server}</b> cannot be made right now. "
+        "I keep trying and send it as soon as I can."
     ),
     Notice.DELIVERY_DELAYED_ADMINS: (
-        "⚠️ The server <b>{server}</b> did not take in {name}’s access. I keep trying. On the "
-        "machine, <code>vpnbot doctor</code> says what to mend."
+        "⚠️ The profile of {name} for <b>{server}</b> cannot be made right now. I keep trying. On "
+        "the machine, <code>vpnbot doctor</code> says what to mend."
     ),
     Notice.UNDELIVERABLE: (
         "⚠️ Telegram does not let me write to {name}, so the profile for <b>{server}</b> was not "

@@ -169,10 +169,10 @@ def test_a_python_that_will_not_do(machine: Machine, tmp_path: Path, python: str
 
 def test_make_passes_on_what_is_asked_for(machine: Machine) -> None:
     ran = subprocess.run(
-        ["make", "-n", "install", "PYTHON=python3.13", "PREFIX=/opt/elsewhere"],
+        ["make", "--no-print-directory", "-n", "install", "PYTHON=python3.13", "PREFIX=/opt/else"],
         cwd=machine.checkout,
         capture_output=True,
         text=True,
         check=True,
     )
-    assert ran.stdout == "PYTHON=python3.13 PREFIX=/opt/elsewhere sh deploy/install.sh\n"
+    assert ran.stdout == "PYTHON=python3.13 PREFIX=/opt/else sh deploy/install.sh\n"

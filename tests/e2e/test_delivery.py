@@ -208,9 +208,9 @@ async def test_a_server_that_cannot_take_anybody_in(company: Company, server: St
     ccd.touch()
     try:
         await asks(company, who)
-        await who.hears("cannot take you in right now")
+        await who.hears("cannot be made right now")
         for admin in (company.boris, company.clara):
-            await admin.hears(f"did not take in {company.name_of(who)}")
+            await admin.hears(f"The profile of {company.name_of(who)}")
         # Let the wait be over, so that it is tried again in vain.
         await _wait_is_over(company)
         await until(lambda: _attempts(company) == [(2,)])
@@ -224,8 +224,8 @@ async def test_a_server_that_cannot_take_anybody_in(company: Company, server: St
     (grant,) = company.grants_of(who)
     assert grant["state"] == "active"
     assert await server.connect(grant["common_name"])
-    assert len([m for m in who.messages if "cannot take you in" in m.text]) == 1
-    told = [m for m in company.boris.messages if "did not take in" in m.text]
+    assert len([m for m in who.messages if "cannot be made right now" in m.text]) == 1
+    told = [m for m in company.boris.messages if "cannot be made right now" in m.text]
     assert len(told) == 1
 
 
