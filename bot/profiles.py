@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import PurePath
 
 from bot.access import grants
 from bot.core import Core
@@ -121,8 +120,7 @@ class ProfileMaker:
             extra = self._handover.extra_files()
             return Profile(fields.file_name, text.encode(), topics=topics, extra_files=extra)
         content = await self._handover.archive(fields, text)
-        name = f"{PurePath(fields.file_name).stem}.zip"
-        return Profile(name, content, is_archive=True, topics=topics)
+        return Profile(fields.archive_name, content, is_archive=True, topics=topics)
 
     async def _render(self, grant: Grant, server: Server, fields: Fields) -> str:
         authority = await self._keyring.authority()

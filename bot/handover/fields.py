@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import PurePath
 from typing import Any
 
 from bot.access.names import NAME_LENGTH, clean
@@ -24,6 +25,11 @@ class Fields:
     file_name: str
     not_before: datetime
     until: datetime
+
+    @property
+    def archive_name(self) -> str:
+        """Where the profile goes out in an archive."""
+        return f"{PurePath(self.file_name).stem}.zip"
 
     def as_json(
         self, *, directives: tuple[str, ...] = (), inline: Mapping[str, str] | None = None

@@ -84,7 +84,12 @@ class Handover:
             return escaped(rendered.text.strip())
         if topic in own or topic not in BUILT_IN:
             return None
-        return instructions.shown(BUILT_IN[topic], file=fields.file_name, server=fields.server)
+        return instructions.shown(
+            BUILT_IN[topic],
+            file=fields.file_name,
+            server=fields.server,
+            archive=fields.archive_name if self.archives else None,
+        )
 
     def extra_files(self) -> tuple[str, ...]:
         """The names of the files that go along. Raises BadTemplate."""
@@ -104,8 +109,8 @@ class Handover:
         ]
         for name, path in self._contents().files.items():
             members.append((f"{FILES}/{name}", await asyncio.to_thread(_read, path)))
-        stem = PurePath(fields.file_name).stem
-        return await asyncio.to_thread(bundle.zipped, stem, members, when=fields.not_before)
+        folder = PurePath(fields.archive_name).stem
+        return await asyncio.to_thread(bundle.zipped, folder, members, when=fields.not_before)
 
     async def try_out(self, samples: Sequence[Sample]) -> Contents:
         """Makes everything once for each of the servers, for nobody; gives what there is.

@@ -1,8 +1,8 @@
 """How a profile gets into somebody's device: a text for each system, HTML as Telegram reads it.
 
 The fields: `file` is the profile's name, `connection` the same without its ending, `server` the
-name of the server. An operator's own text takes the place of one of these, or stands beside them,
-see docs/templates.md.
+name of the server, `fetch` a sentence of its own that says where the profile is. An operator's own
+text takes the place of one of these, or stands beside them, see docs/templates.md.
 """
 
 import html
@@ -16,39 +16,47 @@ _MARKS = re.compile(r"</?(?:b|code)>")
 
 
 class Instructions(NamedTuple):
-    """A text, and the word on the button that asks for it."""
+    """A text, the word on the button that asks for it, and how to get the bare profile."""
 
     label: str
     text: str
+    fetch: str
 
+
+# In place of `fetch`: what the chat has is an archive, or this text is itself in one.
+FROM_ARCHIVE = (
+    "Save <code>{archive}</code> from this chat and unpack it: <code>{file}</code> is in it."
+)
+IN_ARCHIVE = "Find <code>{file}</code>: it is in the same archive as this text."
 
 WINDOWS = Instructions(
     "Windows",
     "<b>{server} on Windows</b>\n\n"
     "1. Install OpenVPN Connect from https://openvpn.net/client/ and start it.\n"
-    "2. Save <code>{file}</code> from this chat to your computer: right-click it, Save As.\n"
+    "2. {fetch}\n"
     "3. Drag the file into the window of OpenVPN Connect, and press Connect.\n\n"
     "You prefer OpenVPN GUI (https://openvpn.net/community/)? Right-click its icon beside the "
     "clock, choose Import, then Import file, pick <code>{file}</code>, and then choose "
     "Connect.\n\n"
     "Once it works, delete the saved file: the program keeps its own copy.",
+    "Save <code>{file}</code> from this chat to your computer: right-click it, Save As.",
 )
 MACOS = Instructions(
     "macOS",
     "<b>{server} on a Mac</b>\n\n"
     "1. Install OpenVPN Connect from https://openvpn.net/client/ and start it.\n"
-    "2. Save <code>{file}</code> from this chat to your Mac: right-click it, Save As.\n"
+    "2. {fetch}\n"
     "3. Drag the file into the window of OpenVPN Connect, and press Connect.\n\n"
     "You prefer Tunnelblick (https://tunnelblick.net/)? Drag the file onto its icon in the menu "
     "bar, click the icon, and choose Connect.\n\n"
     "If macOS asks whether the program may add a VPN configuration, allow it. Once it works, "
     "delete the saved file: the program keeps its own copy.",
+    "Save <code>{file}</code> from this chat to your Mac: right-click it, Save As.",
 )
 LINUX = Instructions(
     "Debian, Ubuntu",
     "<b>{server} on Debian and Ubuntu</b>\n\n"
-    "Save <code>{file}</code> from this chat, open a terminal in the folder where it is, and go "
-    "one of these two ways.\n\n"
+    "{fetch} Open a terminal in the folder where it is, and go one of these two ways.\n\n"
     "<b>With NetworkManager</b>, on a desktop:\n"
     "<code>sudo apt install network-manager-openvpn-gnome</code>\n"
     "<code>nmcli connection import type openvpn file {file}</code>\n"
@@ -59,24 +67,28 @@ LINUX = Instructions(
     "<code>sudo openvpn --config {file}</code>\n"
     "It is up when it says Initialization Sequence Completed; Ctrl-C ends it.\n\n"
     "Once it works, delete the saved file if you imported it.",
+    "Save <code>{file}</code> from this chat.",
 )
 IOS = Instructions(
     "iPhone, iPad",
     "<b>{server} on an iPhone or iPad</b>\n\n"
     "1. Install OpenVPN Connect from the App Store.\n"
-    "2. In this chat, tap <code>{file}</code>, then the Share button, and choose OpenVPN.\n"
-    "3. In OpenVPN Connect, tap Add, then Connect. iOS asks whether it may add a VPN "
+    "2. {fetch}\n"
+    "3. Tap the Share button at <code>{file}</code>, and choose OpenVPN.\n"
+    "4. In OpenVPN Connect, tap Add, then Connect. iOS asks whether it may add a VPN "
     "configuration: allow it.\n\n"
     "The switch in the app turns the VPN on and off. You need not keep the file anywhere else.",
+    "In this chat, tap <code>{file}</code> to open it.",
 )
 ANDROID = Instructions(
     "Android",
     "<b>{server} on Android</b>\n\n"
     "1. Install OpenVPN Connect from Google Play.\n"
-    "2. In this chat, tap ⋮ at <code>{file}</code> and choose Save to downloads.\n"
+    "2. {fetch}\n"
     "3. In OpenVPN Connect, choose Upload File, then Browse, pick <code>{file}</code>, and tap "
     "OK, then Connect. Android asks whether the app may set up a VPN: allow it.\n\n"
     "Once it works, delete the file from your downloads: the app keeps its own copy.",
+    "In this chat, tap ⋮ at <code>{file}</code> and choose Save to downloads.",
 )
 # By their names in buttons, in files, and in an operator's folder.
 BUILT_IN: dict[str, Instructions] = {
@@ -88,14 +100,23 @@ BUILT_IN: dict[str, Instructions] = {
 }
 
 
-def shown(instructions: Instructions, *, file: str, server: str) -> Html:
-    """For the chat."""
-    return fill(instructions.text, file=file, connection=_connection(file), server=server)
+def shown(
+    instructions: Instructions, *, file: str, server: str, archive: str | None = None
+) -> Html:
+    """For the chat; `archive` is what the profile came in, None where it came bare."""
+    fetch = instructions.fetch if archive is None else FROM_ARCHIVE
+    return _filled(instructions, fetch, file=file, server=server, archive=archive or "")
 
 
 def written(instructions: Instructions, *, file: str, server: str) -> str:
-    """For a text file."""
-    return html.unescape(_MARKS.sub("", shown(instructions, file=file, server=server))) + "\n"
+    """For a text file beside the profile, in an archive."""
+    text = _filled(instructions, IN_ARCHIVE, file=file, server=server)
+    return html.unescape(_MARKS.sub("", text)) + "\n"
+
+
+def _filled(instructions: Instructions, fetch: str, **values: str) -> Html:
+    connection = _connection(values["file"])
+    return fill(instructions.text, fetch=fill(fetch, **values), connection=connection, **values)
 
 
 def label_of(topic: str) -> str:
