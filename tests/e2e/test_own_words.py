@@ -180,13 +180,13 @@ async def test_a_template_that_breaks_holds_profiles_back_until_it_is_mended(
         ("profile.ovpn.j2", "client\n", "nothing uses it"),
     ],
 )
-async def test_what_cannot_be_used_stops_the_start(
+async def test_what_cannot_be_used_is_told_before_anything_is_recorded(
     company: Company, tmp_path: Path, file: str, text: str, problem: str
 ) -> None:
     path = tmp_path / file
     path.parent.mkdir(exist_ok=True)
     path.write_text(text)
-    # A data folder of its own: on the other one, a bot runs.
+    before = company.query("SELECT count(*) FROM requests")
     ran = await company.vpnbot(
         "grant", "issue", "1001", "--output", str(tmp_path / "out"), VPNBOT_TEMPLATES=str(tmp_path)
     )
@@ -196,6 +196,19 @@ async def test_what_cannot_be_used_stops_the_start(
     assert problem in ran.err
     assert len(ran.err.splitlines()) == 1
     assert not (tmp_path / "out").exists()
+    assert company.query("SELECT count(*) FROM requests") == before
+
+
+async def test_what_cannot_be_used_stops_the_start(folder: Path) -> None:
+    async with company_with_stand_in(folder) as (company, _):
+        template = own_words(company) / "client.ovpn.j2"
+        template.write_text("{{ directives }}\n{{ inlin }}\n")
+        ran = await company.vpnbot("run")
+
+        assert ran.code == 1
+        assert ran.err == (
+            f"{template}, line 2: there is no field 'inlin'; mend it, see docs/templates.md.\n"
+        )
 
 
 async def test_an_archive_without_telegram(company: Company, tmp_path: Path) -> None:
