@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from pathlib import Path, PurePosixPath
 
+from cryptography import x509
+
 from bot.access import audit
 from bot.access.permission import Actor
 from bot.errors import NotDone
@@ -75,8 +77,10 @@ async def adopt_server(
     """
     check_server_name(wanted.name)
     account = wanted.account or office.folder.account()
+    # What lies in the data folder is for its owner to read, and not for root.
+    issuer = office.keyring.certificate
     with as_root():
-        examined = await _examine(office, wanted, account)  # (1)
+        examined = await _examine(wanted, account, issuer)  # (1)
     await office.keyring.authority()
     await _keep_tls_key(office, ServerName(wanted.name), examined)  # (2)
     server = await _record(office, actor, wanted, account, examined)  # (3)
@@ -95,12 +99,12 @@ def _host_for(layout: Layout) -> ServerHost:
     return host_of(layout, _ROOT)
 
 
-async def _examine(office: Office, wanted: Wanted, account: str) -> Examined:
+async def _examine(wanted: Wanted, account: str, issuer: x509.Certificate) -> Examined:
     host = LocalHost(_ROOT, bot_folders=())
     problem = await host.account_problem(account)
     if problem:
         raise HostError(problem)
-    return await examine(host, wanted.config, account=account, issuer=office.keyring.certificate)
+    return await examine(host, wanted.config, account=account, issuer=issuer)
 
 
 async def _keep_tls_key(office: Office, name: ServerName, examined: Examined) -> None:
@@ -211,6 +215,7 @@ def _refuse_another(before: Server | None, server: Server, known: Sequence[Serve
 async def _apply(office: Office, server: Server, examined: Examined) -> Applied:
     async with office.database.reading() as tx:
         names = sorted({grant.common_name for grant in await tx.grants.live_for(server.name)})
+    issuer = office.keyring.certificate
     async with office.fleet.next_crl(server.name) as pem:
         with as_root():
             return await apply(
@@ -219,7 +224,7 @@ async def _apply(office: Office, server: Server, examined: Examined) -> Applied:
                 account=server.account,
                 names=names,
                 crl_pem=pem,
-                issuer=office.keyring.certificate,
+                issuer=issuer,
                 now=office.clock(),
             )
 
