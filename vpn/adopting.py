@@ -49,6 +49,15 @@ class Examined:
     def layout(self) -> Layout:
         return self.adoption.server.layout
 
+    @property
+    def writable_folders(self) -> tuple[str, ...]:
+        """Those that the bot writes to, as far as its account may: of the CRL and the clients."""
+        crl, ccd = self.layout.crl, self.layout.ccd
+        folders = {_parent(crl)} if crl and self.standing.crl_writable else set()
+        if ccd and self.standing.ccd_writable:
+            folders.add(ccd)
+        return tuple(sorted(folders))
+
 
 @dataclass(frozen=True, slots=True)
 class Applied:

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from pki.crl import CrlFacts, crl_number, read_crl
 from pki.errors import DamagedCrl, ForeignCrl
+from pki.key_ids import authority_public_key
 from vpn.errors import HostError
 from vpn.findings import Finding, FindingCode
 from vpn.host import ServerHost
@@ -16,6 +18,9 @@ CRL_NOT_USED = (
     "The server's configuration names no CRL file (a crl-verify line without 'dir'),"
     " so OpenVPN lets revoked certificates in."
 )
+
+
+_PEM_BEGIN = b"-----BEGIN "
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,9 @@ async def look_at_crl(
        OpenVPN only warns and lets everybody in.
     3. Its dates hold now. If not, OpenVPN refuses everybody.
 
+    A CRL of this CA without a number is not the bot's: easy-rsa writes such. It is in force, but
+    nothing tells which revocations it knows of.
+
     Without an issuer nothing is said about whose it is.
     """
     path = layout.crl
@@ -56,22 +64,41 @@ async def look_at_crl(
     except ForeignCrl as error:
         return CrlLook(None, (*findings, Finding(FindingCode.CRL_FOREIGN, str(error))))
     except DamagedCrl as error:
-        return CrlLook(None, (*findings, Finding(FindingCode.CRL_DAMAGED, str(error))))
-    return CrlLook(facts, (*findings, *_date_findings(facts, now)))  # (3)
+        wrong = _not_ours(pem, issuer, now) or [Finding(FindingCode.CRL_DAMAGED, str(error))]
+        return CrlLook(None, (*findings, *wrong))
+    dates = _date_findings(facts.this_update, facts.next_update, now)
+    return CrlLook(facts, (*findings, *dates))  # (3)
 
 
 def _shown(path: str, layout: Layout) -> str:
     return f"/{path}" if layout.adopted else path
 
 
-def _date_findings(facts: CrlFacts, now: datetime) -> list[Finding]:
-    if now < facts.this_update:
-        detail = f"The CRL begins at {facts.this_update:%Y-%m-%d %H:%M} UTC; check the clocks."
+def _date_findings(begin: datetime, end: datetime | None, now: datetime) -> list[Finding]:
+    if now < begin:
+        detail = f"The CRL begins at {begin:%Y-%m-%d %H:%M} UTC; check the clocks."
         return [Finding(FindingCode.CRL_NOT_YET_VALID, detail)]
-    if now >= facts.next_update:
-        detail = f"The CRL ended at {facts.next_update:%Y-%m-%d %H:%M} UTC; publish it again."
+    if end is not None and now >= end:
+        detail = f"The CRL ended at {end:%Y-%m-%d %H:%M} UTC; publish it again."
         return [Finding(FindingCode.CRL_EXPIRED, detail)]
     return []
+
+
+def _not_ours(pem: bytes, issuer: x509.Certificate | None, now: datetime) -> list[Finding]:
+    """Of a CRL of this CA's that lacks the number which each of ours has; else nothing."""
+    if issuer is None or pem.count(_PEM_BEGIN) != 1:
+        return []
+    try:
+        crl = x509.load_pem_x509_crl(pem)
+        signed = crl.is_signature_valid(authority_public_key(issuer))
+        numbers = [each for each in crl.extensions if isinstance(each.value, x509.CRLNumber)]
+    except (ValueError, x509.InvalidVersion, x509.DuplicateExtension, UnsupportedAlgorithm):
+        return []
+    if numbers or not signed or crl.issuer != issuer.subject:
+        return []
+    detail = "The CRL was written by another program, such as easy-rsa; publish ours."
+    dates = _date_findings(crl.last_update_utc, crl.next_update_utc, now)
+    return [Finding(FindingCode.CRL_NOT_OURS, detail), *dates]
 
 
 def _unchecked(pem: bytes) -> CrlFacts:

@@ -48,6 +48,7 @@ _WINDOW_MARGIN = timedelta(seconds=2)
 _REPLACED = (
     FindingCode.CRL_MISSING,
     FindingCode.CRL_DAMAGED,
+    FindingCode.CRL_NOT_OURS,
     FindingCode.CRL_FOREIGN,
     FindingCode.CRL_EXPIRED,
 )

@@ -94,13 +94,10 @@ def _advice(one: Advice) -> Iterator[str]:
 
 def _write_access(done: Adopted) -> Iterator[str]:
     """Under systemd the bot may write where its unit says, and nowhere else."""
-    layout = done.examined.layout
-    folders = {path.rpartition("/")[0] for path in (layout.crl,) if path} | (
-        {layout.ccd} if layout.ccd else set()
-    )
+    folders = done.examined.writable_folders
     if not folders:
         return
-    paths = " ".join(f"/{folder}" for folder in sorted(folders))
+    paths = " ".join(f"/{folder}" for folder in folders)
     drop_in = "/etc/systemd/system/vpnbot.service.d"
     yield words.UNIT
     yield f"  mkdir -p {drop_in}"

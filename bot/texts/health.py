@@ -217,6 +217,7 @@ ADOPTED_MEND = (
 SERVER_MENDS = {
     "crl_missing": "Run: vpnbot server deploy {server}",
     "crl_damaged": "Run: vpnbot server deploy {server}",
+    "crl_not_ours": "Find out what writes there; then run: vpnbot server deploy {server}",
     "crl_foreign": "Run: vpnbot server deploy {server}",
     "crl_expired": "Run: vpnbot server deploy {server}; then see that the bot runs.",
     "crl_not_yet_valid": "Set the clock right; then run: vpnbot server deploy {server}",
