@@ -1,5 +1,6 @@
 """An operator's server with a bot that is not root's, as the documentation has it."""
 
+import re
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from demo.lab import NetLab, lab_missing
 from tests.accounts import give, program_for_all
 from tests.bot.health_kit import NEEDS_ROOT
 from tests.company import ANNA, Company, Ran, open_company
@@ -15,18 +17,21 @@ from tests.vpn.operator_kit import static_key
 
 pytestmark = [NEEDS_EASYRSA, NEEDS_ROOT, pytest.mark.asyncio(loop_scope="module")]
 
+NEEDS_LAB = pytest.mark.skipif(lab_missing() is not None, reason=lab_missing() or "")
 CONF = """\
 port 1194
 proto udp
 dev tun
 topology subnet
-server {network} 255.255.255.0 nopool
+server {network} 255.255.255.0
 ca ca.crt
 cert server.crt
 key server.key
 dh none
 user nobody
 group nogroup
+persist-key
+persist-tun
 crl-verify crl.pem
 """
 
@@ -89,7 +94,7 @@ class Home:
         self.write(self.conf.read_text() + "".join(f"{line}\n" for line in lines))
 
     async def adopt(self, *more: str) -> Ran:
-        remote = ("--remote", "192.0.2.1:1194/udp")
+        remote = ("--remote", f"{NetLab.server_address}:1194/udp")
         ran = await self.company.vpnbot(
             *("server", "adopt", self.name, "--config", str(self.conf)), *remote, *more
         )
@@ -138,3 +143,35 @@ async def test_the_bots_folder_is_the_accounts(company: Company, berlin: Home) -
     owner = company.data.stat().st_uid
     assert {path.stat().st_uid for path in (live, *live.rglob("*"))} == {owner}
     assert {path.stat().st_uid for path in berlin.folder.iterdir() if path != live} == {0}
+
+
+@NEEDS_LAB
+@pytest.mark.parametrize(
+    ("name", "line", "direction"),
+    [
+        ("bergen", "tls-auth ta.key", []),
+        ("oslo", "tls-auth ta.key 1", ["key-direction 0"]),
+        ("narvik", "fragment 1200", []),
+    ],
+)
+async def test_a_profile_for_whatever_the_server_asks(
+    company: Company, easyrsa: EasyRsa, name: str, line: str, direction: list[str]
+) -> None:
+    home = Home(company, easyrsa, name, "10.83.0.0")
+    home.add(line)
+    await home.adopt()
+    file = company.folder / f"{name}.ovpn"
+    await company.done("grant", "issue", str(ANNA.id), "--output", str(file), "--server", name)
+    profile = text_of(file)
+    assert re.findall("^key-direction .*", profile, re.MULTILINE) == direction
+    async with NetLab("adopted") as lab:
+        await lab.start_server(home.folder)
+        tunnel = await lab.connect(profile)
+        assert await tunnel.ping("10.83.0.1"), tunnel.log
+        await tunnel.close()
+    await company.vpnbot("revoke", str(ANNA.id))
+    await company.done("server", "remove", name)
+
+
+def text_of(path: Path) -> str:
+    return path.read_text()
