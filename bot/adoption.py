@@ -7,6 +7,8 @@
 5. A CRL of ours takes the place of the old one: with every revocation of before, and a number
    above.
 6. Whoever was revoked before and is connected all the same is cut now. That needs (5).
+7. If the operator wants it, the server gets a new certificate: nobody else can renew what easy-rsa
+   has issued, once that is put away.
 
 Again, it reads the configuration anew. What needs a restart of OpenVPN is said, never done.
 """
@@ -24,10 +26,13 @@ from bot.errors import NotDone
 from bot.office import Office
 from bot.privileges import as_root
 from bot.servers import readmit
+from pki.serial import parse_serial
 from pki.static_key import check_static_key, check_tls_crypt_v2_server_key
 from storage.records import Server, ServerName
+from vpn.adopted_identity import Renewed, plan_renewal, put_identity
 from vpn.adopting import Applied, Examined, apply, examine
 from vpn.client_files import fixed_addresses
+from vpn.deploy import SERVER_CERTIFICATE_LIFETIME, ServerIdentity
 from vpn.errors import HostError, VpnError
 from vpn.host import ServerHost
 from vpn.layout import Layout
@@ -56,6 +61,7 @@ class Adopted:
         crl_number: of the CRL that lies there now; None where it could not be put in place.
         crl_problem: why not.
         cut: names that were revoked before, and connected until now.
+        renewed: the server's own certificate.
     """
 
     server: Server
@@ -64,16 +70,22 @@ class Adopted:
     crl_number: int | None
     crl_problem: str | None
     cut: tuple[str, ...]
+    renewed: Renewed | None
 
 
 async def adopt_server(
-    office: Office, actor: Actor, wanted: Wanted, *, apply_changes: bool
+    office: Office, actor: Actor, wanted: Wanted, *, apply_changes: bool, renew: bool = False
 ) -> Adopted:
     """Takes a server in, or looks at an adopted one anew.
 
+    Args:
+        apply_changes: adds to the configuration what is missing.
+        renew: puts a new certificate and key in the place of the server's own.
+
     Raises:
         NotDone: the name is another server's, or something that clients need cannot be read.
-        VpnError, PkiError: the configuration cannot be used, or not be changed.
+        VpnError, PkiError: the configuration cannot be used, or not be changed, or the certificate
+            not be renewed.
     """
     check_server_name(wanted.name)
     account = wanted.account or office.folder.account()
@@ -92,7 +104,13 @@ async def adopt_server(
     number, problem = await _publish(office, server)  # (5)
     cut = await office.fleet.cut_earlier(server.name) if number is not None else ()  # (6)
     await readmit(office, server.name)
-    return Adopted(server, examined, applied, number, problem, cut)
+    renewed = None
+    if renew:
+        renewed = await _renew(office, actor, server, examined)  # (7)
+        with as_root():
+            examined = await _examine(wanted, account, issuer)
+        server = await _record(office, actor, wanted, account, examined)
+    return Adopted(server, examined, applied, number, problem, cut, renewed)
 
 
 def _host_for(layout: Layout) -> ServerHost:
@@ -227,6 +245,33 @@ async def _apply(office: Office, server: Server, examined: Examined) -> Applied:
                 issuer=issuer,
                 now=office.clock(),
             )
+
+
+async def _renew(office: Office, actor: Actor, server: Server, examined: Examined) -> Renewed:
+    authority = await office.keyring.authority()
+    host = LocalHost(_ROOT, bot_folders=())
+    with as_root():
+        plan = await plan_renewal(host, examined, issuer=authority.certificate)
+    serial = office.chance.serial()
+    # Recorded before anything is signed, like a client's.
+    async with office.database.writing() as tx:
+        ctx = office.context()
+        await audit.record(tx, ctx, actor, "server.renew", f"server:{server.name}", serial=serial)
+    now = office.clock()
+
+    def issue(before: x509.Certificate) -> ServerIdentity:
+        issued = authority.renew_server(
+            before,
+            serial=parse_serial(serial),
+            not_before=now,
+            not_after=min(
+                now + SERVER_CERTIFICATE_LIFETIME, authority.certificate.not_valid_after_utc
+            ),
+        )
+        return ServerIdentity(issued.certificate_pem, issued.private_key_pem)
+
+    with as_root():
+        return await put_identity(host, plan, issue, issuer=authority.certificate, now=now)
 
 
 async def _publish(office: Office, server: Server) -> tuple[int | None, str | None]:

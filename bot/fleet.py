@@ -32,6 +32,7 @@ from storage.records import (
     Server,
     ServerName,
 )
+from vpn.adopt import certificate_end_of
 from vpn.errors import HostError, VpnError
 from vpn.layout import DEPLOYED, Layout
 from vpn.live import LiveServer, ServerProof, ServerStatus, Target
@@ -196,14 +197,14 @@ class Fleet:
         return self._keyring.certificate.not_valid_after_utc
 
     async def server_ends(self) -> Sequence[ServerEnd]:
-        """When each server's own certificate ends; one that cannot be seen is left out."""
+        """When each server's own certificate ends; one where that is not known is left out."""
         async with self._database.reading() as tx:
             servers = await tx.servers.all()
         found = []
         for server in servers:
             end = await live_server(server).certificate_end()
             if end is not None:
-                found.append(ServerEnd(server.name, end))
+                found.append(_server_end(server, end))
         return found
 
     async def caught_up(self) -> bool:
@@ -277,12 +278,20 @@ def live_server(server: Server) -> LiveServer:
     """The server on its machine; so far that is this one."""
     layout = layout_of(server)
     host = host_of(layout, Path(server.directory))
-    return LiveServer(spec_of(server), host, layout=layout)
+    end = None if server.adopted is None else certificate_end_of(server.adopted)
+    return LiveServer(spec_of(server), host, layout=layout, known_end=end)
 
 
 def layout_of(server: Server) -> Layout:
     """Where its files are."""
     return DEPLOYED if server.adopted is None else Layout.from_json(server.adopted["layout"])
+
+
+def _server_end(server: Server, ends_at: datetime) -> ServerEnd:
+    if server.adopted is None:
+        return ServerEnd(server.name, ends_at)
+    remote = str(remote_of(server))
+    return ServerEnd(server.name, ends_at, config=server.directory, remote=remote)
 
 
 def _entry(entry: Revocation | ForeignRevocation) -> crl.Revocation:

@@ -139,6 +139,12 @@ NOTICES: dict[str, dict[str, Any]] = {
     "crl_published": {"server": "berlin"},
     "crl_replaced": {"server": "berlin"},
     "ca_ends": {"until": NOW.isoformat()},
+    "adopted_certificate_ends": {
+        "server": "berlin",
+        "until": NOW.isoformat(),
+        "config": "/etc/openvpn/server/server.conf",
+        "remote": "vpn.example.com:1194/udp",
+    },
     "server_certificate_ends": {"server": "berlin", "until": NOW.isoformat()},
     "certificates_end": {"count": 2, "days": 7, "names": "anna, bob"},
     "strangers_cut": {"server": "berlin", "names": "anna-k3m9 carl-x2b4"},

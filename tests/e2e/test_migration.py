@@ -121,7 +121,7 @@ class Machine:
         return "\n".join(
             [
                 f"client\ndev tun\nremote {NetLab.server_address} 1194 udp\nnobind\nverb 3",
-                "remote-cert-tls server\nkey-direction 1",
+                "remote-cert-tls server\nverify-x509-name CN=server\nkey-direction 1",
                 f"<ca>\n{(self.openvpn / 'ca.crt').read_text()}</ca>",
                 f"<cert>\n{(mailed / f'{name}.crt').read_text()}</cert>",
                 f"<key>\n{(mailed / f'{name}.key').read_text()}</key>",
@@ -263,7 +263,27 @@ async def test_the_old_keys_are_put_away(machine: Machine) -> None:
     assert "Removed" in purged.out
     keys = {path.name for path in (machine.easyrsa.pki / "private").iterdir()}
     assert keys == {"ca.key", "server.key"}
+
+
+async def test_the_servers_certificate_is_renewed(machine: Machine) -> None:
+    before = {name: (machine.openvpn / name).read_bytes() for name in ("server.crt", "server.key")}
+    old = profile_of(machine)
+    renewed = await machine.up_to("vpnbot server adopt")
+    assert "systemctl restart" in renewed.out or "restart the OpenVPN" in renewed.out
+    for name, content in before.items():
+        (copy,) = machine.openvpn.glob(f"{name}.*")
+        assert (machine.openvpn / name).read_bytes() != content == copy.read_bytes()
+    status = await machine.types("vpnbot server status --json")
+    assert '"restart_pending": true' in status.out
+    await machine.up_to("systemctl restart")
+    assert await works(machine, machine.old_profile("anna"))
+    assert await works(machine, old)
     assert len(machine.ran) == len(COMMANDS)
+
+
+def profile_of(machine: Machine) -> str:
+    """Made by the bot before the renewal."""
+    return (machine.home / "new.ovpn").read_text()
 
 
 async def test_afterwards_all_is_well(machine: Machine) -> None:

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address
 from pathlib import Path, PurePosixPath
 
 import pytest
+from cryptography import x509
 
 from tests.vpn.kit import CALLER, codes, make_authority, now
 from tests.vpn.operator_kit import USUAL, Operator
@@ -244,7 +245,7 @@ class TestCutsWithoutAServer:
             status = await live.status(issuer=operator.authority.certificate, now=now())
             assert ("crl_unreadable" in [f.code for f in status.findings]) is shut
 
-    async def test_a_certificate_inside_the_configuration_has_no_end_to_be_seen(
+    async def test_the_end_of_a_certificate_that_is_read_at_the_adoption_only(
         self, home: Path
     ) -> None:
         operator = Operator(home)
@@ -253,9 +254,13 @@ class TestCutsWithoutAServer:
         operator.write("server.conf", text)
         examined = await operator.examine()
         assert examined.adoption.server.common_name == "office server"
+        end = examined.adoption.server.certificate_end
+        assert end == x509.load_pem_x509_certificate(pem.encode()).not_valid_after_utc
         live = operator.live_with(examined.layout)
+        assert await live.certificate_end() is None
+        live = operator.live_with(examined.layout, known_end=end)
         status = await live.status(issuer=operator.authority.certificate, now=now())
-        assert status.certificate_end is None
+        assert status.certificate_end == end
 
 
 class TestAdmission:
