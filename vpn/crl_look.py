@@ -66,20 +66,19 @@ async def look_at_crl(
     except DamagedCrl as error:
         wrong = _not_ours(pem, issuer, now) or [Finding(FindingCode.CRL_DAMAGED, str(error))]
         return CrlLook(None, (*findings, *wrong))
-    dates = _date_findings(facts.this_update, facts.next_update, now)
-    return CrlLook(facts, (*findings, *dates))  # (3)
+    return CrlLook(facts, (*findings, *_date_findings(facts, now)))  # (3)
 
 
 def _shown(path: str, layout: Layout) -> str:
     return f"/{path}" if layout.adopted else path
 
 
-def _date_findings(begin: datetime, end: datetime | None, now: datetime) -> list[Finding]:
-    if now < begin:
-        detail = f"The CRL begins at {begin:%Y-%m-%d %H:%M} UTC; check the clocks."
+def _date_findings(facts: CrlFacts, now: datetime) -> list[Finding]:
+    if now < facts.this_update:
+        detail = f"The CRL begins at {facts.this_update:%Y-%m-%d %H:%M} UTC; check the clocks."
         return [Finding(FindingCode.CRL_NOT_YET_VALID, detail)]
-    if end is not None and now >= end:
-        detail = f"The CRL ended at {end:%Y-%m-%d %H:%M} UTC; publish it again."
+    if now >= facts.next_update:
+        detail = f"The CRL ended at {facts.next_update:%Y-%m-%d %H:%M} UTC; publish it again."
         return [Finding(FindingCode.CRL_EXPIRED, detail)]
     return []
 
@@ -94,11 +93,12 @@ def _not_ours(pem: bytes, issuer: x509.Certificate | None, now: datetime) -> lis
         numbers = [each for each in crl.extensions if isinstance(each.value, x509.CRLNumber)]
     except (ValueError, x509.InvalidVersion, x509.DuplicateExtension, UnsupportedAlgorithm):
         return []
-    if numbers or not signed or crl.issuer != issuer.subject:
+    end = crl.next_update_utc
+    if numbers or not signed or crl.issuer != issuer.subject or end is None:
         return []
     detail = "The CRL was written by another program, such as easy-rsa; publish ours."
-    dates = _date_findings(crl.last_update_utc, crl.next_update_utc, now)
-    return [Finding(FindingCode.CRL_NOT_OURS, detail), *dates]
+    facts = CrlFacts(0, crl.last_update_utc, end, frozenset())
+    return [Finding(FindingCode.CRL_NOT_OURS, detail), *_date_findings(facts, now)]
 
 
 def _unchecked(pem: bytes) -> CrlFacts:
