@@ -23,6 +23,7 @@ from cryptography import x509
 from bot.access import audit
 from bot.access.permission import Actor
 from bot.errors import NotDone
+from bot.fixed_addresses import given_by_others
 from bot.office import Office
 from bot.privileges import as_root
 from bot.servers import readmit
@@ -146,7 +147,8 @@ async def _keep_tls_key(office: Office, name: ServerName, examined: Examined) ->
 async def _record(
     office: Office, actor: Actor, wanted: Wanted, account: str, examined: Examined
 ) -> Server:
-    server = _server(office, wanted, account, examined, await _taken(office, examined))
+    taken = await _taken(office, ServerName(wanted.name), examined)
+    server = _server(office, wanted, account, examined, taken)
     async with office.database.writing() as tx:
         known = await tx.servers.all()
         before = next((one for one in known if one.name == server.name), None)
@@ -174,14 +176,13 @@ async def _record(
     return server
 
 
-async def _taken(office: Office, examined: Examined) -> list[str]:
-    """Addresses that the operator's files give away, but for those of our own grants."""
+async def _taken(office: Office, name: ServerName, examined: Examined) -> list[str]:
+    """Addresses that the operator's files give away, as opposed to those of our own grants."""
     layout = examined.layout
     with as_root():
-        found = await fixed_addresses(_host_for(layout), layout)
+        files = await fixed_addresses(_host_for(layout), layout)
     async with office.database.reading() as tx:
-        ours = {grant.address for grant in await tx.grants.not_over()}
-    return sorted({str(address) for address in found} - ours)
+        return sorted(given_by_others(files, name, await tx.grants.not_over()))
 
 
 def _server(

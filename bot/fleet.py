@@ -18,6 +18,7 @@ from bot.catching_up import CatchingUp
 from bot.core import Core
 from bot.data_folder import DataFolder
 from bot.errors import NotDone
+from bot.fixed_addresses import clear_address
 from bot.keyring import Keyring
 from bot.locks import locked
 from pki import crl
@@ -56,6 +57,7 @@ _REASONS = {
 
 class Fleet:
     def __init__(self, core: Core, keyring: Keyring, folder: DataFolder) -> None:
+        self._core = core
         self._database = core.database
         self._keyring = keyring
         self._folder = folder
@@ -89,8 +91,11 @@ class Fleet:
         The question is asked under the server's lock: a revocation that is recorded later finds
         the file and removes it, one recorded earlier leaves none behind.
 
+        On a server of the operator's making it gets another address first, where a file that has
+        come since gives its own to somebody.
+
         Raises:
-            VpnError: the file could not be written.
+            VpnError: the file could not be written, or there is no other address.
         """
         async with self._lock(name):
             server = await self._server(name)
@@ -99,8 +104,14 @@ class Fleet:
                 await self._catching_up.before(server)
             if server is None or not await still_wanted():
                 return False
+            live = live_server(server)
+            if server.adopted is not None and grant.address is not None:
+                clear = await clear_address(self._core, server, grant, await live.fixed_addresses())
+                if clear is None:
+                    return False
+                grant = clear
             address = IPv4Address(grant.address) if grant.address else None
-            await live_server(server).admit(CommonName(grant.common_name), address)
+            await live.admit(CommonName(grant.common_name), address)
             return True
 
     async def cut(

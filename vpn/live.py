@@ -116,11 +116,11 @@ class LiveServer:
         """
         return await client_file(self._host, self.layout, address, self.spec.network)
 
-    async def fixed_addresses(self) -> frozenset[IPv4Address]:
-        """The addresses that files in the client-config-dir give away.
+    async def fixed_addresses(self) -> dict[str, frozenset[IPv4Address]]:
+        """The addresses that files in the client-config-dir give away, by the file's name.
 
         Raises:
-            HostError: one of them cannot be read.
+            HostError: the folder cannot be looked into.
         """
         return await fixed_addresses(self._host, self.layout)
 

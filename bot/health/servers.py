@@ -11,6 +11,7 @@ from cryptography import x509
 
 from bot.data_folder import DataFolder, account_name
 from bot.errors import VpnbotError
+from bot.fixed_addresses import given_by_others
 from bot.fleet import live_server, remote_of, spec_of
 from bot.health.folder import look_at_files
 from bot.health.results import Fine, Result, Trouble, trouble, trouble_from
@@ -88,6 +89,7 @@ async def _look_at_adopted(server: Server, around: Surroundings) -> list[Result]
         *await _look_at_crl(server, status, around),
         *_look_at_certificate(server, status, around.now),
         *await _look_at_tls_key(server, around),
+        *await _look_at_addresses(server, around),
     ]
     return list(dict.fromkeys(found)) or [_well(server, status)]
 
@@ -268,6 +270,32 @@ async def _look_at_ccd(server: Server, host: LocalHost, around: Surroundings) ->
             for name in strangers
         ),
     ]
+
+
+async def _look_at_addresses(server: Server, around: Surroundings) -> list[Trouble]:
+    """Compares the grants with the address files among which the operator has some, too.
+
+    As in `_look_at_ccd` what the bot does in between the two looks is no finding.
+    """
+    live = live_server(server)
+    try:
+        before = await live.fixed_addresses()
+        async with around.database.reading() as tx:
+            grants = await tx.grants.not_over()
+        after = await live.fixed_addresses()
+    except HostError as error:
+        return [_from_finding(server, Finding(FindingCode.HOST_ERROR, str(error)))]
+    others = given_by_others(after, server.name, grants)
+    found = []
+    for grant in grants:
+        if grant.server != server.name or grant.address is None or grant.state not in _HAS_FILE:
+            continue
+        name, address = grant.common_name, IPv4Address(grant.address)
+        if grant.address in others:
+            found.append(_of(server, words.ADDRESS_TAKEN, name=name, address=grant.address))
+        elif not any(address in files.get(name, ()) for files in (before, after)):
+            found.append(_of(server, words.CCD_MISSING, name=name))
+    return found
 
 
 async def _differing(server: Server, host: LocalHost, grants: Iterable[Grant]) -> Sequence[Grant]:

@@ -218,6 +218,11 @@ TLS_KEY = Complaint(
 CCD_MISSING = Complaint(
     "{name} has access, and its address file is missing or differs.",
     "Run: vpnbot server deploy {server}",
+    "Run as root: {adopt}",
+)
+ADDRESS_TAKEN = Complaint(
+    "{name} has the address {address}, which another client's file gives away, too.",
+    "This gives {name} another one; run as root: {adopt}",
 )
 CCD_STRANGER = Complaint(
     "{path} belongs to nobody who has access.", "If you did not put it there, run: rm {path}"

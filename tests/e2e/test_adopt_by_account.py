@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest_asyncio
 
 from demo.lab import NetLab, lab_missing
 from tests.accounts import give, program_for_all
-from tests.bot.health_kit import NEEDS_ROOT
+from tests.bot.health_kit import NEEDS_ROOT, findings
 from tests.company import ANNA, Company, Ran, open_company
 from tests.easyrsa import NEEDS_EASYRSA, EasyRsa
 from tests.vpn.operator_kit import static_key
@@ -175,3 +176,107 @@ async def test_a_profile_for_whatever_the_server_asks(
 
 def text_of(path: Path) -> str:
     return path.read_text()
+
+
+async def test_the_end_of_a_certificate_that_only_root_can_read(
+    company: Company, easyrsa: EasyRsa
+) -> None:
+    """The admins hear of it, with the command that renews it."""
+    easyrsa("build-server-full", "short", "nopass", CERT_EXPIRE="20")
+    for name, network, inline in (("pisa", "10.85.0.0", True), ("siena", "10.86.0.0", False)):
+        home = Home(company, easyrsa, name, network)
+        shutil.copy(easyrsa.pki / "private" / "short.key", home.folder / "server.key")
+        certificate = home.folder / "server.crt"
+        certificate.write_text(easyrsa.pem("short"))
+        if inline:
+            block = f"<cert>\n{easyrsa.pem('short')}</cert>\n"
+            home.write(home.conf.read_text().replace("cert server.crt\n", block))
+        home.folder.chmod(0o700)
+        await home.adopt()
+        ends = {
+            row["name"]: row["certificate_end"]
+            for row in (await company.vpnbot("server", "status", "--json")).rows
+        }
+        assert ends[name] is not None
+    await company.start()
+    for name in ("pisa", "siena"):
+        told = await company.boris.hears(f"The certificate of {name} ends at")
+        conf = company.folder / name / "server.conf"
+        assert f"vpnbot server adopt {name} --config {conf} --remote" in told.text
+        assert "--renew-certificate" in told.text
+    assert await company.stop() == 0
+
+
+async def test_what_the_warning_says_is_done(company: Company, easyrsa: EasyRsa) -> None:
+    adopt = ("--remote", f"{NetLab.server_address}:1194/udp", "--renew-certificate")
+    pisa, siena = (company.folder / name / "server.conf" for name in ("pisa", "siena"))
+    refused = await company.vpnbot("server", "adopt", "pisa", "--config", str(pisa), *adopt)
+    assert (refused.code, refused.out) == (1, "")
+    assert "a file of its own" in refused.err
+    done = await company.done("server", "adopt", "siena", "--config", str(siena), *adopt)
+    assert "a new certificate of the same name" in done.out
+    key = siena.parent / "server.key"
+    assert (key.stat().st_uid, key.stat().st_mode & 0o777) == (0, 0o600)
+    text = (siena.parent / "server.crt").read_text()
+    assert "CN=short" in openssl(text, "-subject", "-nameopt", "RFC2253")
+    assert "rsaEncryption" in openssl(text, "-text")
+    assert company.query("SELECT 1 FROM audit WHERE action = 'server.renew'")
+
+
+def openssl(pem: str, *arguments: str) -> str:
+    command = ["openssl", "x509", "-noout", *arguments]
+    done = subprocess.run(command, input=pem, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def address_of(company: Company, common_name: str) -> str:
+    ((address,),) = company.query("SELECT address FROM grants WHERE common_name = ?", common_name)
+    return str(address)
+
+
+async def test_an_address_that_the_operator_gives_away_later(
+    company: Company, easyrsa: EasyRsa
+) -> None:
+    rome = Home(company, easyrsa, "rome", "10.84.0.0")
+    rome.write(rome.conf.read_text().replace("255.255.255.0", "255.255.255.0 nopool"))
+    await rome.adopt("--apply")
+    # Whoever comes next would have got this one.
+    theirs = "ifconfig-push {} 255.255.255.0\n"
+    (rome.ccd / "printer").write_text(theirs.format("10.84.0.2"))
+    file = company.folder / "rome.ovpn"
+    await company.done("grant", "issue", str(ANNA.id), "--output", str(file), "--server", "rome")
+    (name,) = (row["common_name"] for row in await company.grants() if row["server"] == "rome")
+    assert address_of(company, name) == "10.84.0.3"
+    assert (rome.ccd / name).read_text() == theirs.format("10.84.0.3")
+    assert company.query("SELECT 1 FROM audit WHERE action = 'grant.move'")
+    assert rome_findings(await company.vpnbot("doctor"), "address") == []
+
+    (rome.ccd / "printer").write_text(theirs.format("10.84.0.3"))
+    (said,) = rome_findings(await company.vpnbot("doctor"), "address")
+    assert f"{name} has the address 10.84.0.3, which another client's file" in said
+    await rome.adopt()
+    assert address_of(company, name) == "10.84.0.2"
+    assert (rome.ccd / name).read_text() == theirs.format("10.84.0.2")
+    (rome.ccd / name).unlink()
+    (said,) = rome_findings(await company.vpnbot("doctor"), "address")
+    assert "is missing or differs" in said
+    await rome.adopt()
+    assert rome_findings(await company.vpnbot("doctor"), "address") == []
+
+
+async def test_a_network_that_the_operator_fills_up(company: Company, easyrsa: EasyRsa) -> None:
+    rome = company.folder / "rome" / "server-live" / "ccd"
+    for last in range(2, 255):
+        (rome / f"theirs-{last}").write_text(f"ifconfig-push 10.84.0.{last} 255.255.255.0\n")
+    file = company.folder / "late.ovpn"
+    issue = ("grant", "issue", str(ANNA.id), "--output", str(file), "--server", "rome")
+    ran = await company.vpnbot(*issue)
+    assert ran.code == 1
+    assert "no other address left" in ran.err
+    assert not file.exists()
+    for path in rome.glob("theirs-*"):
+        path.unlink()
+
+
+def rome_findings(ran: Ran, word: str) -> list[str]:
+    return [wrong for wrong, _ in findings(ran) if "Server rome:" in wrong and word in wrong]

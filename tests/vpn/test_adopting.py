@@ -270,7 +270,7 @@ class TestAdmission:
         before = tree(home)
         await live.admit(CommonName("anna-k7f3qz2m"), None)
         assert tree(home) == before
-        assert await live.fixed_addresses() == frozenset()
+        assert await live.fixed_addresses() == {}
 
     @pytest.mark.parametrize(
         ("exclusive", "default", "address", "text"),
@@ -314,8 +314,15 @@ class TestAdmission:
         operator.write("linked", "ifconfig-push 10.78.0.8 255.255.255.0\n")
         (home / "ccd/link").symlink_to("../linked")
         (home / "ccd/folder").mkdir()
+        (home / "ccd/loop").symlink_to("loop")
+        operator.write("ccd/.vpnbot-0123", "ifconfig-push 10.78.0.9 255.255.255.0\n")
         found = await (await operator.live()).fixed_addresses()
-        assert {f"10.78.0.{last}" for last in (5, 6, 7, 8)} <= set(map(str, found))
+        given = {name: sorted(map(str, addresses)) for name, addresses in found.items()}
+        assert given == {
+            "anna office": ["10.78.0.7", "255.255.255.0"],
+            "link": ["10.78.0.8", "255.255.255.0"],
+            "old": ["10.78.0.5", "10.78.0.6"],
+        }
 
 
 @NEEDS_ROOT
