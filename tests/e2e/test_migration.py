@@ -31,6 +31,7 @@ pytestmark = [
 
 PAGE = Path(__file__).parents[2] / "docs" / "migrating-from-easy-rsa.md"
 COMMANDS = [line.strip() for line in re.findall(r"^ {4}(\S.*)$", PAGE.read_text(), re.MULTILINE)]
+INLINE = re.findall(r"`(vpnbot [^`]+)`", PAGE.read_text())
 SERVER_CONF = """\
 port 1194
 proto udp
@@ -284,6 +285,16 @@ async def test_the_servers_certificate_is_renewed(machine: Machine) -> None:
 def profile_of(machine: Machine) -> str:
     """Made by the bot before the renewal."""
     return (machine.home / "new.ovpn").read_text()
+
+
+async def test_the_commands_within_the_text(machine: Machine) -> None:
+    listing, revoke = (command for command in INLINE if "--" not in command)
+    serial = machine.easyrsa.serial("anna")
+    listed = await machine.types(f"COLUMNS=250 {listing}")
+    assert serial in listed.out
+    revoked = await machine.types(revoke.replace("HEX", serial))
+    assert revoked.out.startswith("Revoked"), revoked
+    assert not await works(machine, machine.old_profile("anna"))
 
 
 async def test_afterwards_all_is_well(machine: Machine) -> None:
