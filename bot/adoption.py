@@ -7,6 +7,8 @@
 5. A CRL of ours takes the place of the old one: with every revocation of before, and a number
    above.
 6. Whoever was revoked before and is connected all the same is cut now. That needs (5).
+7. If the operator wants it, the server gets a new certificate: nobody else can renew what easy-rsa
+   has issued, once that is put away.
 
 Again, it reads the configuration anew. What needs a restart of OpenVPN is said, never done.
 """
@@ -16,16 +18,22 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from pathlib import Path, PurePosixPath
 
+from cryptography import x509
+
 from bot.access import audit
 from bot.access.permission import Actor
 from bot.errors import NotDone
+from bot.fixed_addresses import given_by_others
 from bot.office import Office
 from bot.privileges import as_root
 from bot.servers import readmit
+from pki.serial import parse_serial
 from pki.static_key import check_static_key, check_tls_crypt_v2_server_key
 from storage.records import Server, ServerName
+from vpn.adopted_identity import Renewed, plan_renewal, put_identity
 from vpn.adopting import Applied, Examined, apply, examine
 from vpn.client_files import fixed_addresses
+from vpn.deploy import SERVER_CERTIFICATE_LIFETIME, ServerIdentity
 from vpn.errors import HostError, VpnError
 from vpn.host import ServerHost
 from vpn.layout import Layout
@@ -54,6 +62,7 @@ class Adopted:
         crl_number: of the CRL that lies there now; None where it could not be put in place.
         crl_problem: why not.
         cut: names that were revoked before, and connected until now.
+        renewed: the server's own certificate.
     """
 
     server: Server
@@ -62,21 +71,29 @@ class Adopted:
     crl_number: int | None
     crl_problem: str | None
     cut: tuple[str, ...]
+    renewed: Renewed | None
 
 
 async def adopt_server(
-    office: Office, actor: Actor, wanted: Wanted, *, apply_changes: bool
+    office: Office, actor: Actor, wanted: Wanted, *, apply_changes: bool, renew: bool = False
 ) -> Adopted:
     """Takes a server in, or looks at an adopted one anew.
 
+    Args:
+        apply_changes: adds to the configuration what is missing.
+        renew: puts a new certificate and key in the place of the server's own.
+
     Raises:
         NotDone: the name is another server's, or something that clients need cannot be read.
-        VpnError, PkiError: the configuration cannot be used, or not be changed.
+        VpnError, PkiError: the configuration cannot be used, or not be changed, or the certificate
+            not be renewed.
     """
     check_server_name(wanted.name)
     account = wanted.account or office.folder.account()
+    # What lies in the data folder is for its owner to read, and not for root.
+    issuer = office.keyring.certificate
     with as_root():
-        examined = await _examine(office, wanted, account)  # (1)
+        examined = await _examine(wanted, account, issuer)  # (1)
     await office.keyring.authority()
     await _keep_tls_key(office, ServerName(wanted.name), examined)  # (2)
     server = await _record(office, actor, wanted, account, examined)  # (3)
@@ -88,19 +105,25 @@ async def adopt_server(
     number, problem = await _publish(office, server)  # (5)
     cut = await office.fleet.cut_earlier(server.name) if number is not None else ()  # (6)
     await readmit(office, server.name)
-    return Adopted(server, examined, applied, number, problem, cut)
+    renewed = None
+    if renew:
+        renewed = await _renew(office, actor, server, examined)  # (7)
+        with as_root():
+            examined = await _examine(wanted, account, issuer)
+        server = await _record(office, actor, wanted, account, examined)
+    return Adopted(server, examined, applied, number, problem, cut, renewed)
 
 
 def _host_for(layout: Layout) -> ServerHost:
     return host_of(layout, _ROOT)
 
 
-async def _examine(office: Office, wanted: Wanted, account: str) -> Examined:
+async def _examine(wanted: Wanted, account: str, issuer: x509.Certificate) -> Examined:
     host = LocalHost(_ROOT, bot_folders=())
     problem = await host.account_problem(account)
     if problem:
         raise HostError(problem)
-    return await examine(host, wanted.config, account=account, issuer=office.keyring.certificate)
+    return await examine(host, wanted.config, account=account, issuer=issuer)
 
 
 async def _keep_tls_key(office: Office, name: ServerName, examined: Examined) -> None:
@@ -124,7 +147,8 @@ async def _keep_tls_key(office: Office, name: ServerName, examined: Examined) ->
 async def _record(
     office: Office, actor: Actor, wanted: Wanted, account: str, examined: Examined
 ) -> Server:
-    server = _server(office, wanted, account, examined, await _taken(office, examined))
+    taken = await _taken(office, ServerName(wanted.name), examined)
+    server = _server(office, wanted, account, examined, taken)
     async with office.database.writing() as tx:
         known = await tx.servers.all()
         before = next((one for one in known if one.name == server.name), None)
@@ -152,14 +176,13 @@ async def _record(
     return server
 
 
-async def _taken(office: Office, examined: Examined) -> list[str]:
-    """Addresses that the operator's files give away, but for those of our own grants."""
+async def _taken(office: Office, name: ServerName, examined: Examined) -> list[str]:
+    """Addresses that the operator's files give away, as opposed to those of our own grants."""
     layout = examined.layout
     with as_root():
-        found = await fixed_addresses(_host_for(layout), layout)
+        files = await fixed_addresses(_host_for(layout), layout)
     async with office.database.reading() as tx:
-        ours = {grant.address for grant in await tx.grants.not_over()}
-    return sorted({str(address) for address in found} - ours)
+        return sorted(given_by_others(files, name, await tx.grants.not_over()))
 
 
 def _server(
@@ -211,6 +234,7 @@ def _refuse_another(before: Server | None, server: Server, known: Sequence[Serve
 async def _apply(office: Office, server: Server, examined: Examined) -> Applied:
     async with office.database.reading() as tx:
         names = sorted({grant.common_name for grant in await tx.grants.live_for(server.name)})
+    issuer = office.keyring.certificate
     async with office.fleet.next_crl(server.name) as pem:
         with as_root():
             return await apply(
@@ -219,9 +243,36 @@ async def _apply(office: Office, server: Server, examined: Examined) -> Applied:
                 account=server.account,
                 names=names,
                 crl_pem=pem,
-                issuer=office.keyring.certificate,
+                issuer=issuer,
                 now=office.clock(),
             )
+
+
+async def _renew(office: Office, actor: Actor, server: Server, examined: Examined) -> Renewed:
+    authority = await office.keyring.authority()
+    host = LocalHost(_ROOT, bot_folders=())
+    with as_root():
+        plan = await plan_renewal(host, examined, issuer=authority.certificate)
+    serial = office.chance.serial()
+    # Recorded before anything is signed, like a client's.
+    async with office.database.writing() as tx:
+        ctx = office.context()
+        await audit.record(tx, ctx, actor, "server.renew", f"server:{server.name}", serial=serial)
+    now = office.clock()
+
+    def issue(before: x509.Certificate) -> ServerIdentity:
+        issued = authority.renew_server(
+            before,
+            serial=parse_serial(serial),
+            not_before=now,
+            not_after=min(
+                now + SERVER_CERTIFICATE_LIFETIME, authority.certificate.not_valid_after_utc
+            ),
+        )
+        return ServerIdentity(issued.certificate_pem, issued.private_key_pem)
+
+    with as_root():
+        return await put_identity(host, plan, issue, issuer=authority.certificate, now=now)
 
 
 async def _publish(office: Office, server: Server) -> tuple[int | None, str | None]:

@@ -18,6 +18,7 @@ from bot.catching_up import CatchingUp
 from bot.core import Core
 from bot.data_folder import DataFolder
 from bot.errors import NotDone
+from bot.fixed_addresses import clear_address
 from bot.keyring import Keyring
 from bot.locks import locked
 from pki import crl
@@ -32,6 +33,7 @@ from storage.records import (
     Server,
     ServerName,
 )
+from vpn.adopt import certificate_end_of
 from vpn.errors import HostError, VpnError
 from vpn.layout import DEPLOYED, Layout
 from vpn.live import LiveServer, ServerProof, ServerStatus, Target
@@ -55,6 +57,7 @@ _REASONS = {
 
 class Fleet:
     def __init__(self, core: Core, keyring: Keyring, folder: DataFolder) -> None:
+        self._core = core
         self._database = core.database
         self._keyring = keyring
         self._folder = folder
@@ -88,8 +91,11 @@ class Fleet:
         The question is asked under the server's lock: a revocation that is recorded later finds
         the file and removes it, one recorded earlier leaves none behind.
 
+        On a server of the operator's making it gets another address first, where a file that has
+        come since gives its own to somebody.
+
         Raises:
-            VpnError: the file could not be written.
+            VpnError: the file could not be written, or there is no other address.
         """
         async with self._lock(name):
             server = await self._server(name)
@@ -98,8 +104,14 @@ class Fleet:
                 await self._catching_up.before(server)
             if server is None or not await still_wanted():
                 return False
+            live = live_server(server)
+            if server.adopted is not None and grant.address is not None:
+                clear = await clear_address(self._core, server, grant, await live.fixed_addresses())
+                if clear is None:
+                    return False
+                grant = clear
             address = IPv4Address(grant.address) if grant.address else None
-            await live_server(server).admit(CommonName(grant.common_name), address)
+            await live.admit(CommonName(grant.common_name), address)
             return True
 
     async def cut(
@@ -196,14 +208,14 @@ class Fleet:
         return self._keyring.certificate.not_valid_after_utc
 
     async def server_ends(self) -> Sequence[ServerEnd]:
-        """When each server's own certificate ends; one that cannot be seen is left out."""
+        """When each server's own certificate ends; one where that is not known is left out."""
         async with self._database.reading() as tx:
             servers = await tx.servers.all()
         found = []
         for server in servers:
             end = await live_server(server).certificate_end()
             if end is not None:
-                found.append(ServerEnd(server.name, end))
+                found.append(_server_end(server, end))
         return found
 
     async def caught_up(self) -> bool:
@@ -277,12 +289,20 @@ def live_server(server: Server) -> LiveServer:
     """The server on its machine; so far that is this one."""
     layout = layout_of(server)
     host = host_of(layout, Path(server.directory))
-    return LiveServer(spec_of(server), host, layout=layout)
+    end = None if server.adopted is None else certificate_end_of(server.adopted)
+    return LiveServer(spec_of(server), host, layout=layout, known_end=end)
 
 
 def layout_of(server: Server) -> Layout:
     """Where its files are."""
     return DEPLOYED if server.adopted is None else Layout.from_json(server.adopted["layout"])
+
+
+def _server_end(server: Server, ends_at: datetime) -> ServerEnd:
+    if server.adopted is None:
+        return ServerEnd(server.name, ends_at)
+    remote = str(remote_of(server))
+    return ServerEnd(server.name, ends_at, config=server.directory, remote=remote)
 
 
 def _entry(entry: Revocation | ForeignRevocation) -> crl.Revocation:

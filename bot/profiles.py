@@ -138,8 +138,11 @@ class ProfileMaker:
             ),
             settings=settings,
         )
-        # What such a server forces on its clients, phones cannot have whatever the profile says.
-        problems = () if settings.beyond_connect else check_profile(parts.text)
+        problems = check_profile(
+            parts.text,
+            key_direction=settings.key_direction,
+            beyond_connect=settings.beyond_connect,
+        )
         if problems:
             raise NotDone(f"The profile would not import: {problems[0]}")
         return await self._handover.profile(fields, parts, settings)

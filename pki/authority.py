@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
@@ -65,7 +65,7 @@ class Authority:
             ValueError: the times are naive or in the wrong order, or the name does not fit.
         """
         period = (not_before, not_after)
-        return self._issue(lambda _: CLIENT, algorithm, common_name, serial, period)
+        return self._issue(lambda _: CLIENT, algorithm, _named(common_name), serial, period)
 
     def issue_server(
         self,
@@ -78,7 +78,25 @@ class Authority:
     ) -> IssuedCertificate:
         """A certificate that a server shows to its clients. As `issue_client` in all else."""
         period = (not_before, not_after)
-        return self._issue(server_profile, algorithm, common_name, serial, period)
+        return self._issue(server_profile, algorithm, _named(common_name), serial, period)
+
+    def renew_server(
+        self,
+        before: x509.Certificate,
+        *,
+        serial: SerialNumber,
+        not_before: datetime,
+        not_after: datetime,
+    ) -> IssuedCertificate:
+        """A server's certificate in the place of an earlier one: its subject, its kind of key.
+
+        Clients may check the subject as a whole (`verify-x509-name … subject`), and some know one
+        kind of key only. As `issue_server` in all else.
+        """
+        is_known = isinstance(before.public_key(), ec.EllipticCurvePublicKey | rsa.RSAPublicKey)
+        algorithm = matching_algorithm(before) if is_known else None
+        period = (not_before, not_after)
+        return self._issue(server_profile, algorithm, before.subject, serial, period)
 
     def sign_crl(self, *, number: int, revocations: Iterable[Revocation], now: datetime) -> bytes:
         """A CRL in PEM, valid from CRL_BACKDATE before `now` until CRL_LIFETIME after it.
@@ -93,7 +111,7 @@ class Authority:
         self,
         profile_for: Callable[[AuthorityPublicKey], CertificateProfile],
         algorithm: KeyAlgorithm | None,
-        common_name: str,
+        subject: x509.Name,
         serial: SerialNumber,
         period: tuple[datetime, datetime],
     ) -> IssuedCertificate:
@@ -104,7 +122,7 @@ class Authority:
         profile = profile_for(key.public_key())
         builder = _certificate(
             x509.CertificateBuilder(issuer_name=self.certificate.subject),
-            subject=x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)]),
+            subject=subject,
             public_key=key.public_key(),
             serial=serial,
             period=(not_before - CLOCK_LAG, not_after),
@@ -139,7 +157,7 @@ def self_signed(
         ValueError: `now` is naive, or the name is empty or longer than 64 bytes.
     """
     _require_aware(now)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    name = _named(common_name)
     builder = _certificate(
         x509.CertificateBuilder(issuer_name=name),
         subject=name,
@@ -148,6 +166,10 @@ def self_signed(
         period=(now - CLOCK_LAG, now + lifetime),
     )
     return with_profile(builder, CA).sign(key, signing_hash(key))
+
+
+def _named(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
 def _certificate(

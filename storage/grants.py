@@ -125,6 +125,10 @@ class Grants:
             grant_id, LIVE_STATES, state=GrantState.REVOKING, revoked_at=at, end_reason=reason
         )
 
+    async def set_address(self, grant_id: GrantId, address: str | None) -> bool:
+        """Gives a live grant another address; False if it was ended meanwhile."""
+        return await self._set(grant_id, LIVE_STATES, address=address)
+
     async def prove(self, grant_id: GrantId, after: GrantState, at: datetime) -> bool:
         """REVOKING to REVOKED or EXPIRED; False if it was proved before."""
         return await self._set(grant_id, (GrantState.REVOKING,), state=after, proved_at=at)

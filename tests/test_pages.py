@@ -17,7 +17,10 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
 EXAMPLE = (ROOT / ".env.example").read_text()
-PAGES = ("README.md", "ARCHITECTURE.md", "SECURITY.md", "CHANGELOG.md")
+PAGES = (
+    *("README.md", "ARCHITECTURE.md", "SECURITY.md", "CHANGELOG.md"),
+    *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
+)
 ROOMS = ("bot", "pki", "vpn", "storage", "demo")
 LONGEST_FILE = 500
 
@@ -82,8 +85,9 @@ def test_every_make_target_in_the_readme_exists() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_link_in_a_page_leads_somewhere(page: str) -> None:
-    for target in re.findall(r"\]\(([^)]+)\)", (ROOT / page).read_text()):
-        assert target.startswith("https://") or (ROOT / target).exists(), target
+    path = ROOT / page
+    for target in re.findall(r"\]\(([^)]+)\)", path.read_text()):
+        assert target.startswith("https://") or (path.parent / target).exists(), target
 
 
 def test_the_example_has_every_setting_and_no_other() -> None:

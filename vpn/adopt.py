@@ -6,6 +6,7 @@ Options and their defaults as in the manuals of OpenVPN 2.4 to 2.6.
 import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -43,6 +44,8 @@ class Adopted:
 
     Attributes:
         common_name: of the server's certificate, as clients see it; None where it is not known.
+        certificate_end: when that certificate ends; None where it is not known. Root reads it at
+            the adoption; afterwards the bot's account may not be able to.
         port: the one it listens on.
     """
 
@@ -50,6 +53,7 @@ class Adopted:
     profile: ProfileSettings
     addresses: AddressPlan
     common_name: str | None
+    certificate_end: datetime | None
     port: int
     protocol: Protocol
 
@@ -61,6 +65,7 @@ class Adopted:
             "profile": self.profile.to_json(),
             "addresses": self.addresses.to_json(),
             "common_name": self.common_name,
+            "certificate_end": self.certificate_end and self.certificate_end.isoformat(),
             "port": self.port,
             "protocol": self.protocol.value,
         }
@@ -75,9 +80,16 @@ class Adopted:
             profile=ProfileSettings.from_json(values["profile"]),
             addresses=AddressPlan.from_json(values["addresses"]),
             common_name=values["common_name"],
+            certificate_end=certificate_end_of(values),
             port=values["port"],
             protocol=Protocol(values["protocol"]),
         )
+
+
+def certificate_end_of(values: dict[str, Any]) -> datetime | None:
+    """`Adopted.certificate_end` out of what `Adopted.to_json` gave."""
+    text = values["certificate_end"]
+    return None if text is None else datetime.fromisoformat(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +145,7 @@ def inspect(
             profile=profile,
             addresses=address_plan(facts, profile.device),
             common_name=_common_name(certificate),
+            certificate_end=certificate.not_valid_after_utc if certificate else None,
             port=facts.port,
             protocol=facts.protocol,
         ),

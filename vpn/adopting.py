@@ -23,7 +23,7 @@ from vpn.names import ccd_file_name
 from vpn.places import resolved
 from vpn.standing import Standing
 
-__all__ = ["Applied", "Examined", "apply", "examine"]
+__all__ = ["Applied", "Examined", "apply", "dated_name", "examine", "restart_command"]
 
 _ROOT = "root"
 _PUBLIC, _FOLDER = 0o644, 0o755
@@ -48,6 +48,15 @@ class Examined:
     @property
     def layout(self) -> Layout:
         return self.adoption.server.layout
+
+    @property
+    def writable_folders(self) -> tuple[str, ...]:
+        """Those that the bot writes to, as far as its account may: of the CRL and the clients."""
+        crl, ccd = self.layout.crl, self.layout.ccd
+        folders = {_parent(crl)} if crl and self.standing.crl_writable else set()
+        if ccd and self.standing.ccd_writable:
+            folders.add(ccd)
+        return tuple(sorted(folders))
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,15 +365,17 @@ async def _put_conf(writer: _Writer, layout: Layout, text: str, now: datetime) -
     content = await host.read(layout.conf)
     if facts is None or content is None:
         raise NotApplied(f"/{layout.conf} has gone; nothing was changed.")
-    copy = await _free_name(host, f"{layout.conf}.{now:%Y-%m-%dT%H%M%SZ}")
+    copy = await dated_name(host, layout.conf, now)
     await writer.file(copy, content, mode=facts.mode, gid=facts.gid)
     new = text.encode("utf-8", "surrogateescape")
     await writer.file(layout.conf, new, mode=facts.mode, gid=facts.gid)
     return f"/{copy}"
 
 
-async def _free_name(host: ServerHost, wanted: str) -> str:
-    name, number = wanted, 1
+async def dated_name(host: ServerHost, path: str, now: datetime) -> str:
+    """A name beside the file that says when it was put away, and that nothing has yet."""
+    name = wanted = f"{path}.{now:%Y-%m-%dT%H%M%SZ}"
+    number = 1
     while await host.facts(name) is not None:
         number += 1
         name = f"{wanted}-{number}"

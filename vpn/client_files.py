@@ -4,6 +4,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv4Network
 
 from vpn.config import render_ccd
 from vpn.directives import Directive, parse_directives, quoted
+from vpn.errors import HostError
 from vpn.host import ServerHost
 from vpn.layout import Layout
 from vpn.names import DEFAULT_FILE
@@ -51,19 +52,27 @@ def _line(directive: Directive) -> str:
     return " ".join(words) + "\n"
 
 
-async def fixed_addresses(host: ServerHost, layout: Layout) -> frozenset[IPv4Address]:
-    """The addresses that the clients' files give away (`ifconfig-push`).
+async def fixed_addresses(host: ServerHost, layout: Layout) -> dict[str, frozenset[IPv4Address]]:
+    """The addresses that the clients' files give away (`ifconfig-push`), by the file's name.
+
+    A file that cannot be read is left out: the operator may keep it from the bot's account.
 
     Raises:
-        HostError: one of them cannot be read.
+        HostError: the folder cannot be looked into.
     """
     if layout.ccd is None:
-        return frozenset()
-    found: set[IPv4Address] = set()
+        return {}
+    found = {}
     for name in await host.listdir(layout.ccd) or ():
-        content = await read_client_file(host, f"{layout.ccd}/{name}")
-        found |= _pushed((content or b"").decode("utf-8", "surrogateescape"))
-    return frozenset(found)
+        if name.startswith("."):
+            continue  # of a write in progress; no client can have it
+        try:
+            content = await read_client_file(host, f"{layout.ccd}/{name}")
+        except HostError:
+            continue
+        if content is not None:
+            found[name] = _pushed(content.decode("utf-8", "surrogateescape"))
+    return found
 
 
 async def read_client_file(host: ServerHost, path: str) -> bytes | None:
@@ -77,7 +86,7 @@ async def read_client_file(host: ServerHost, path: str) -> bytes | None:
     return None if facts is None or facts.is_folder else await host.read(real)
 
 
-def _pushed(text: str) -> set[IPv4Address]:
+def _pushed(text: str) -> frozenset[IPv4Address]:
     found = set()
     for directive in parse_directives(text):
         # With topology net30 the second one is the server's end of the client's own network.
@@ -86,4 +95,4 @@ def _pushed(text: str) -> set[IPv4Address]:
                 found.add(IPv4Address(word))
             except AddressValueError:
                 continue  # a name, or an alias
-    return found
+    return frozenset(found)

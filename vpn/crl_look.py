@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from pki.crl import CrlFacts, crl_number, read_crl
 from pki.errors import DamagedCrl, ForeignCrl
+from pki.key_ids import authority_public_key
 from vpn.errors import HostError
 from vpn.findings import Finding, FindingCode
 from vpn.host import ServerHost
@@ -16,6 +18,9 @@ CRL_NOT_USED = (
     "The server's configuration names no CRL file (a crl-verify line without 'dir'),"
     " so OpenVPN lets revoked certificates in."
 )
+
+
+_PEM_BEGIN = b"-----BEGIN "
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,9 @@ async def look_at_crl(
        OpenVPN only warns and lets everybody in.
     3. Its dates hold now. If not, OpenVPN refuses everybody.
 
+    A CRL of this CA without a number is not the bot's: easy-rsa writes such. It is in force, but
+    nothing tells which revocations it knows of.
+
     Without an issuer nothing is said about whose it is.
     """
     path = layout.crl
@@ -56,7 +64,8 @@ async def look_at_crl(
     except ForeignCrl as error:
         return CrlLook(None, (*findings, Finding(FindingCode.CRL_FOREIGN, str(error))))
     except DamagedCrl as error:
-        return CrlLook(None, (*findings, Finding(FindingCode.CRL_DAMAGED, str(error))))
+        wrong = _not_ours(pem, issuer, now) or [Finding(FindingCode.CRL_DAMAGED, str(error))]
+        return CrlLook(None, (*findings, *wrong))
     return CrlLook(facts, (*findings, *_date_findings(facts, now)))  # (3)
 
 
@@ -72,6 +81,24 @@ def _date_findings(facts: CrlFacts, now: datetime) -> list[Finding]:
         detail = f"The CRL ended at {facts.next_update:%Y-%m-%d %H:%M} UTC; publish it again."
         return [Finding(FindingCode.CRL_EXPIRED, detail)]
     return []
+
+
+def _not_ours(pem: bytes, issuer: x509.Certificate | None, now: datetime) -> list[Finding]:
+    """Of a CRL of this CA's that lacks the number which each of ours has; else nothing."""
+    if issuer is None or pem.count(_PEM_BEGIN) != 1:
+        return []
+    try:
+        crl = x509.load_pem_x509_crl(pem)
+        signed = crl.is_signature_valid(authority_public_key(issuer))
+        numbers = [each for each in crl.extensions if isinstance(each.value, x509.CRLNumber)]
+    except (ValueError, x509.InvalidVersion, x509.DuplicateExtension, UnsupportedAlgorithm):
+        return []
+    end = crl.next_update_utc
+    if numbers or not signed or crl.issuer != issuer.subject or end is None:
+        return []
+    detail = "The CRL was written by another program, such as easy-rsa; publish ours."
+    facts = CrlFacts(0, crl.last_update_utc, end, frozenset())
+    return [Finding(FindingCode.CRL_NOT_OURS, detail), *_date_findings(facts, now)]
 
 
 def _unchecked(pem: bytes) -> CrlFacts:

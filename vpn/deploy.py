@@ -39,6 +39,8 @@ __all__ = [
     "certificate_end",
     "check_place",
     "deploy",
+    "is_issued_by",
+    "key_fits",
     "port_in_use",
 ]
 
@@ -275,9 +277,9 @@ async def _identity_in_place(
     issuer = x509.load_pem_x509_certificate(ca_pem.encode())
     name = server_common_name(spec.name)
     stays = (
-        _is_issued_by(certificate, issuer)
+        is_issued_by(certificate, issuer)
         and _is_server_certificate(certificate, name)
-        and _fits(certificate, key_pem)
+        and key_fits(certificate, key_pem)
         and certificate.not_valid_before_utc <= now
         and now < certificate.not_valid_after_utc - SERVER_CERTIFICATE_RENEW_BEFORE
     )
@@ -293,7 +295,8 @@ def _parse_certificate(pem: bytes | None) -> x509.Certificate | None:
         return None
 
 
-def _is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether the issuer's key has signed it, in the issuer's name."""
     try:
         certificate.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature):
@@ -310,7 +313,8 @@ def _is_server_certificate(certificate: x509.Certificate, name: CommonName) -> b
     return [n.value for n in names] == [name] and ExtendedKeyUsageOID.SERVER_AUTH in usage
 
 
-def _fits(certificate: x509.Certificate, key_pem: bytes) -> bool:
+def key_fits(certificate: x509.Certificate, key_pem: bytes) -> bool:
+    """Whether this is the certificate's own key, unencrypted."""
     try:
         key = load_pem_private_key(key_pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):

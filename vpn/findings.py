@@ -16,6 +16,7 @@ class FindingCode(StrEnum):
     CRL_MISSING = "crl_missing"
     CRL_UNREADABLE = "crl_unreadable"  # by the account that OpenVPN drops to
     CRL_DAMAGED = "crl_damaged"
+    CRL_NOT_OURS = "crl_not_ours"  # of this CA, but written by another program, such as easy-rsa
     CRL_FOREIGN = "crl_foreign"  # of another CA: OpenVPN would let everybody in
     CRL_EXPIRED = "crl_expired"
     CRL_NOT_YET_VALID = "crl_not_yet_valid"

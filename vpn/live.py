@@ -48,6 +48,7 @@ _WINDOW_MARGIN = timedelta(seconds=2)
 _REPLACED = (
     FindingCode.CRL_MISSING,
     FindingCode.CRL_DAMAGED,
+    FindingCode.CRL_NOT_OURS,
     FindingCode.CRL_FOREIGN,
     FindingCode.CRL_EXPIRED,
 )
@@ -66,6 +67,7 @@ class LiveServer:
 
     Args:
         layout: where its files are; the paths are the host's.
+        known_end: when its certificate ends, for where the bot's account cannot read that.
         management_timeout_s: for a whole conversation with the management interface.
     """
 
@@ -75,11 +77,13 @@ class LiveServer:
         host: ServerHost,
         *,
         layout: Layout = DEPLOYED,
+        known_end: datetime | None = None,
         management_timeout_s: float = TIMEOUT_S,
     ) -> None:
         self.spec = spec
         self.layout = layout
         self._host = host
+        self._known_end = known_end
         self._timeout_s = management_timeout_s
 
     @property
@@ -112,11 +116,11 @@ class LiveServer:
         """
         return await client_file(self._host, self.layout, address, self.spec.network)
 
-    async def fixed_addresses(self) -> frozenset[IPv4Address]:
-        """The addresses that files in the client-config-dir give away.
+    async def fixed_addresses(self) -> dict[str, frozenset[IPv4Address]]:
+        """The addresses that files in the client-config-dir give away, by the file's name.
 
         Raises:
-            HostError: one of them cannot be read.
+            HostError: the folder cannot be looked into.
         """
         return await fixed_addresses(self._host, self.layout)
 
@@ -419,12 +423,14 @@ class LiveServer:
         return [Finding(FindingCode.HOST_ERROR, shut_out)] if shut_out else []
 
     async def certificate_end(self) -> datetime | None:
-        """When the server's own certificate ends; None where that cannot be seen."""
+        """When the server's own certificate ends; None where that is not known."""
         path = self.layout.certificate
+        if path is None:
+            return self._known_end
         try:
-            return None if path is None else await certificate_end(self._host, self.spec, path)
+            return await certificate_end(self._host, self.spec, path)
         except HostError:
-            return None  # the same trouble is among the findings, from server.conf
+            return self._known_end  # the same trouble is among the findings, from server.conf
 
 
 def _to_cut(target: Target, put_at: datetime) -> ToCut:

@@ -21,10 +21,17 @@ _AUTHORITY = "ca"
 
 @dataclass(frozen=True, slots=True)
 class ServerEnd:
-    """When a server's own certificate ends."""
+    """When a server's own certificate ends.
+
+    Attributes:
+        config, remote: of a server with its operator's own configuration, which is renewed by
+            another command; None of any other.
+    """
 
     server: ServerName
     ends_at: datetime
+    config: str | None = None
+    remote: str | None = None
 
 
 def due(now: datetime, ends_at: datetime, last: EndWarning | None) -> int | None:
@@ -50,7 +57,7 @@ async def warn(
         await _tell(tx, ctx, Notice.CA_ENDS, authority_ends_at)
     for end in servers:
         if await _is_due(tx, ctx, f"server:{end.server}", end.ends_at, told) is not None:
-            await _tell(tx, ctx, Notice.SERVER_CERTIFICATE_ENDS, end.ends_at, server=end.server)
+            await _tell_of_server(tx, ctx, end)
     await _warn_of_grants(tx, ctx, told)
 
 
@@ -90,6 +97,14 @@ async def _is_due(
     if days is not None:
         await tx.end_warnings.record(EndWarning(subject, ends_at, days))
     return days
+
+
+async def _tell_of_server(tx: Transaction, ctx: Context, end: ServerEnd) -> None:
+    if end.config is None or end.remote is None:
+        await _tell(tx, ctx, Notice.SERVER_CERTIFICATE_ENDS, end.ends_at, server=end.server)
+        return
+    values = {"server": end.server, "config": end.config, "remote": end.remote}
+    await _tell(tx, ctx, Notice.ADOPTED_CERTIFICATE_ENDS, end.ends_at, **values)
 
 
 async def _tell(

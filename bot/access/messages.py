@@ -41,6 +41,7 @@ class Notice(StrEnum):
     CRL_REPLACED = "crl_replaced"  # by another program; ours is back in its place
     CA_ENDS = "ca_ends"
     SERVER_CERTIFICATE_ENDS = "server_certificate_ends"
+    ADOPTED_CERTIFICATE_ENDS = "adopted_certificate_ends"  # of a server of the operator's making
     CERTIFICATES_END = "certificates_end"  # clients' with a long life, most of them imported
     AUDIT_HEAD = "audit_head"
     STRANGERS_CUT = "strangers_cut"  # after a restore: access that only a later state knew

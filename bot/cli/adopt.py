@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bot.adoption import Adopted, Wanted, adopt_server
-from bot.cli.shared import operator, say, with_office
+from bot.cli.shared import operator, say, stamp, with_office
 from bot.errors import NotDone
 from bot.office import Office
 from bot.texts import adoption as words
@@ -26,6 +26,10 @@ def adopt(
     apply: Annotated[
         bool, typer.Option("--apply", help="Adds what is missing for cuts that can be proved.")
     ] = False,
+    renew_certificate: Annotated[
+        bool,
+        typer.Option("--renew-certificate", help="Gives the server a new certificate and key."),
+    ] = False,
     ssh: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """As root: takes in a server that runs with a configuration of its own; again, looks anew."""
@@ -36,7 +40,9 @@ def adopt(
     wanted = Wanted(name, PurePosixPath(config.absolute()), parse_remote(remote), account)
 
     async def work(office: Office) -> None:
-        done = await adopt_server(office, operator(), wanted, apply_changes=apply)
+        done = await adopt_server(
+            office, operator(), wanted, apply_changes=apply, renew=renew_certificate
+        )
         say("\n".join(_lines(done)))
 
     with_office(work)
@@ -48,6 +54,8 @@ def _lines(done: Adopted) -> Iterator[str]:
     yield from _crl(done)
     yield from (plain(words.CUT, name=name) for name in done.cut)
     yield from _applied(done)
+    yield from _renewed(done)
+    yield from _restart(done)
     advice = done.examined.advice
     if not advice:
         yield words.NOTHING_MISSING
@@ -82,8 +90,23 @@ def _applied(done: Adopted) -> Iterator[str]:
     for path in done.applied.changed:
         yield plain(words.WROTE, path=path)
     yield plain(words.COPY, path=done.applied.copy)
-    yield words.RESTART
-    yield from (f"  {command}" for command in done.applied.commands)
+
+
+def _renewed(done: Adopted) -> Iterator[str]:
+    if done.renewed is None:
+        return
+    for path in done.renewed.changed:
+        yield plain(words.WROTE, path=path)
+    yield plain(words.RENEWED, until=stamp(done.renewed.certificate_end))
+    yield from (plain(words.OLD_IDENTITY, path=path) for path in done.renewed.copies)
+
+
+def _restart(done: Adopted) -> Iterator[str]:
+    parts = (done.applied, done.renewed)
+    commands = dict.fromkeys(command for part in parts if part for command in part.commands)
+    if commands:
+        yield words.RESTART
+        yield from (f"  {command}" for command in commands)
 
 
 def _advice(one: Advice) -> Iterator[str]:
@@ -94,13 +117,10 @@ def _advice(one: Advice) -> Iterator[str]:
 
 def _write_access(done: Adopted) -> Iterator[str]:
     """Under systemd the bot may write where its unit says, and nowhere else."""
-    layout = done.examined.layout
-    folders = {path.rpartition("/")[0] for path in (layout.crl,) if path} | (
-        {layout.ccd} if layout.ccd else set()
-    )
+    folders = done.examined.writable_folders
     if not folders:
         return
-    paths = " ".join(f"/{folder}" for folder in sorted(folders))
+    paths = " ".join(f"/{folder}" for folder in folders)
     drop_in = "/etc/systemd/system/vpnbot.service.d"
     yield words.UNIT
     yield f"  mkdir -p {drop_in}"

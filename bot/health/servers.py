@@ -1,7 +1,6 @@
 """The checks of each server: what it answers, and whether its folder is what we wrote."""
 
 import pwd
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +11,7 @@ from cryptography import x509
 
 from bot.data_folder import DataFolder, account_name
 from bot.errors import VpnbotError
+from bot.fixed_addresses import given_by_others
 from bot.fleet import live_server, remote_of, spec_of
 from bot.health.folder import look_at_files
 from bot.health.results import Fine, Result, Trouble, trouble, trouble_from
@@ -24,6 +24,8 @@ from bot.texts.health import Complaint
 from pki.errors import PkiError
 from storage.database import Database
 from storage.records import Grant, GrantState, Server
+from vpn.adopt import Adopted
+from vpn.adopting import restart_command
 from vpn.config import CCD, CONF, LIVE, render_ccd, unit_name
 from vpn.errors import HostError
 from vpn.findings import Finding, FindingCode, ServerStatus
@@ -34,8 +36,6 @@ from vpn.safe_place import unsafe_above
 CRL_AGE = timedelta(days=2)
 # Their details name the very file or folder and the command that opens it.
 _OWN_MEND = (FindingCode.CRL_UNREADABLE, FindingCode.HOST_ERROR)
-# Neither is there for an adopted server.
-_IS_FOR_DEPLOYED = re.compile(r"server deploy|vpnbot-openvpn-")
 _HAS_FILE = (GrantState.ISSUED, GrantState.ACTIVE)
 
 
@@ -89,14 +89,9 @@ async def _look_at_adopted(server: Server, around: Surroundings) -> list[Result]
         *await _look_at_crl(server, status, around),
         *_look_at_certificate(server, status, around.now),
         *await _look_at_tls_key(server, around),
+        *await _look_at_addresses(server, around),
     ]
-    mend = words.ADOPTED_MEND.format(
-        server=server.name, config=server.directory, remote=remote_of(server)
-    )
-    troubles = [
-        Trouble(one.wrong, mend if _IS_FOR_DEPLOYED.search(one.mend) else one.mend) for one in found
-    ]
-    return list(dict.fromkeys(troubles)) or [_well(server, status)]
+    return list(dict.fromkeys(found)) or [_well(server, status)]
 
 
 async def _is_absent(host: LocalHost) -> bool:
@@ -107,22 +102,34 @@ async def _is_absent(host: LocalHost) -> bool:
 
 
 def _of(server: Server, complaint: Complaint, **values: object) -> Trouble:
-    found = trouble(complaint, server=server.name, unit=unit_name(server.name), **values)
+    if server.adopted is not None and complaint.adopted:
+        complaint = Complaint(complaint.wrong, complaint.adopted)
+    found = trouble(complaint, **_commands(server), **values)
     return Trouble(words.SERVER.format(server=server.name, text=found.wrong), found.mend)
 
 
 def _from_finding(server: Server, finding: Finding) -> Trouble:
-    values = {
-        "server": server.name,
-        "directory": server.directory,
-        "unit": unit_name(server.name),
-    }
-    mend = words.SERVER_MENDS.get(finding.code, words.SERVER_MEND).format(**values)
+    mends, other = words.SERVER_MENDS, words.SERVER_MEND
+    if server.adopted is not None:
+        mends, other = words.ADOPTED_MENDS, words.ADOPTED_MEND
+    mend = mends.get(finding.code, other).format(directory=server.directory, **_commands(server))
     found = trouble_from(HostError(finding.detail), mend)
     return Trouble(
         words.SERVER.format(server=server.name, text=found.wrong),
         found.mend if finding.code in _OWN_MEND else mend,
     )
+
+
+def _commands(server: Server) -> dict[str, str]:
+    """What the mends of a server are made of."""
+    config, remote = server.directory, remote_of(server)
+    return {
+        "server": server.name,
+        "unit": unit_name(server.name),
+        "adopt": words.ADOPT.format(server=server.name, config=config, remote=remote),
+        # Where its unit is not known it says so, as a comment for a shell.
+        "restart": restart_command(config.lstrip("/")).removeprefix("# "),
+    }
 
 
 def _well(server: Server, status: ServerStatus) -> Fine:
@@ -198,7 +205,7 @@ def _look_at_certificate(server: Server, status: ServerStatus, now: datetime) ->
 
 async def _look_at_tls_key(server: Server, around: Surroundings) -> list[Trouble]:
     """Without it no profile can be made for this server."""
-    if not around.has_passphrase:
+    if not around.has_passphrase or not _has_tls_key(server):
         return []
     try:
         await around.keyring.tls_key(server.name)
@@ -208,6 +215,10 @@ async def _look_at_tls_key(server: Server, around: Surroundings) -> list[Trouble
         values = {"reason": reason, "folder": folder.path, "owner": folder.account()}
         return [_of(server, words.TLS_KEY, **values)]
     return []
+
+
+def _has_tls_key(server: Server) -> bool:
+    return server.adopted is None or Adopted.from_json(server.adopted).profile.tls_key is not None
 
 
 async def _or_host_trouble(server: Server, host: LocalHost, around: Surroundings) -> list[Trouble]:
@@ -259,6 +270,32 @@ async def _look_at_ccd(server: Server, host: LocalHost, around: Surroundings) ->
             for name in strangers
         ),
     ]
+
+
+async def _look_at_addresses(server: Server, around: Surroundings) -> list[Trouble]:
+    """Compares the grants with the address files among which the operator has some, too.
+
+    As in `_look_at_ccd` what the bot does in between the two looks is no finding.
+    """
+    live = live_server(server)
+    try:
+        before = await live.fixed_addresses()
+        async with around.database.reading() as tx:
+            grants = await tx.grants.not_over()
+        after = await live.fixed_addresses()
+    except HostError as error:
+        return [_from_finding(server, Finding(FindingCode.HOST_ERROR, str(error)))]
+    others = given_by_others(after, server.name, grants)
+    found = []
+    for grant in grants:
+        if grant.server != server.name or grant.address is None or grant.state not in _HAS_FILE:
+            continue
+        name, address = grant.common_name, IPv4Address(grant.address)
+        if grant.address in others:
+            found.append(_of(server, words.ADDRESS_TAKEN, name=name, address=grant.address))
+        elif not any(address in files.get(name, ()) for files in (before, after)):
+            found.append(_of(server, words.CCD_MISSING, name=name))
+    return found
 
 
 async def _differing(server: Server, host: LocalHost, grants: Iterable[Grant]) -> Sequence[Grant]:

@@ -11,8 +11,10 @@ CUT = "Cut: {name} was revoked before, and was connected until now."
 NOTHING_CHANGED = "The configuration has all that is needed; nothing was changed."
 WROTE = "wrote {path}"
 COPY = "The configuration as it was before is in {path}"
+RENEWED = "The server has a new certificate of the same name, valid until {until}, and a new key."
+OLD_IDENTITY = "What was there before is in {path}"
 RESTART = (
-    "OpenVPN reads its configuration only when it starts. Restart it at a quiet moment; clients "
+    "OpenVPN reads this only when it starts. Restart it at a quiet moment; clients "
     "reconnect by themselves:"
 )
 NOTHING_MISSING = "Nothing is missing: a revocation can be carried out and proved there."

@@ -305,6 +305,11 @@ NOTICES: dict[Notice, Template] = {
         "⚠️ The certificate of <b>{server}</b> ends at {until}. From then on nobody gets in "
         "there. Renew it with: vpnbot server deploy {server}, and restart that OpenVPN."
     ),
+    Notice.ADOPTED_CERTIFICATE_ENDS: (
+        "⚠️ The certificate of <b>{server}</b> ends at {until}. From then on nobody gets in "
+        "there. Renew it on its machine, as root: <code>vpnbot server adopt {server} --config "
+        "{config} --remote {remote} --renew-certificate</code>, and restart that OpenVPN."
+    ),
     Notice.CERTIFICATES_END: Plural(
         "⚠️ A certificate ends within {days} days: {names}. If its owner still needs access, "
         "they can ask with /requestvpn.",

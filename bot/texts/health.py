@@ -4,10 +4,16 @@ from typing import NamedTuple
 
 
 class Complaint(NamedTuple):
-    """A line each."""
+    """A line each.
+
+    Attributes:
+        adopted: the mend where a server runs with its operator's own configuration; '' where it is
+            the same.
+    """
 
     wrong: str
     mend: str
+    adopted: str = ""
 
 
 # Settings and secrets
@@ -147,6 +153,7 @@ OTHER_ACCOUNT = Complaint(
     "it was added for the account {wanted}, and the data folder belongs to {owner}.",
     "Give the data folder to {wanted}: chown -R {wanted}: {folder}; or remove the server and add "
     "it again.",
+    "Run as root: {adopt} --account {owner}",
 )
 LIVE_FOREIGN = Complaint(
     "{path} does not belong to {account}, which has to write there.",
@@ -178,45 +185,72 @@ CRL_AHEAD = Complaint(
     "its CRL has number {found}, and the database has given out {known} at most.",
     "See that no other bot publishes there; after a restore start the bot, which takes its entries "
     "over, or run: vpnbot server deploy {server}",
+    "See that no other bot publishes there; after a restore start the bot, which takes its entries "
+    "over, or run as root: {adopt}",
 )
 NOT_LOOKED_THROUGH = Complaint(
     "the database is from a backup restored at {moment}, and nobody has shut out yet whom it does "
     "not know.",
     "Start OpenVPN there, and the bot, which does it by itself; or run: vpnbot server deploy "
     "{server}",
+    "Start OpenVPN there, and the bot, which does it by itself; or run as root: {adopt}",
 )
 CRL_AGED = Complaint(
     "its CRL is of {moment}; the bot signs a new one every day.",
     "Start the bot and look at its log; by hand: vpnbot server deploy {server}",
+    "Start the bot and look at its log; by hand, as root: {adopt}",
 )
 CERTIFICATE_ENDS = Complaint(
     "its certificate ends on {moment}.",
     "Run: vpnbot server deploy {server}; then: systemctl restart {unit}",
+    "Run as root: {adopt} --renew-certificate; then: {restart}",
 )
 CERTIFICATE_UNREADABLE = Complaint(
     "its certificate cannot be read.",
     "Run: vpnbot server deploy {server}; then: systemctl restart {unit}",
+    "See that its cert line names a whole certificate; then run as root: {adopt}",
 )
 TLS_KEY = Complaint(
     "{reason}",
     "Take it out of a backup, as root: " + _TAKE_OUT.replace("{what}", "tls-keys/{server}.sealed"),
+    "Run as root: {adopt}",
 )
 CCD_MISSING = Complaint(
     "{name} has access, and its address file is missing or differs.",
     "Run: vpnbot server deploy {server}",
+    "Run as root: {adopt}",
+)
+ADDRESS_TAKEN = Complaint(
+    "{name} has the address {address}, which another client's file gives away, too.",
+    "This gives {name} another one; run as root: {adopt}",
 )
 CCD_STRANGER = Complaint(
     "{path} belongs to nobody who has access.", "If you did not put it there, run: rm {path}"
 )
 # Of a server with its operator's own configuration.
-ADOPTED_MEND = (
-    "This says what to add, and where: vpnbot server adopt {server} --config {config} "
-    "--remote {remote}"
-)
+ADOPT = "vpnbot server adopt {server} --config {config} --remote {remote}"
+ADOPTED_MEND = "This says what to add, and where: {adopt}"
+_OURS_AGAIN = "Find out what else writes there; then run as root: {adopt}"
+ADOPTED_MENDS = {
+    "crl_missing": "Run as root: {adopt}",
+    "crl_damaged": _OURS_AGAIN,
+    "crl_not_ours": _OURS_AGAIN,
+    "crl_foreign": _OURS_AGAIN,
+    "crl_expired": "See that the bot runs; by hand, as root: {adopt}",
+    "crl_not_yet_valid": "Set the clock right; then run as root: {adopt}",
+    "crl_not_used": "Run as root: {adopt} --apply; then: {restart}",
+    "no_management": "Run as root: {adopt} --apply; then: {restart}",
+    "management_gone": "Start it: {restart}; if it ends again, its log says why.",
+    "management_silent": "See that nothing else is connected there; else: {restart}",
+    "management_nonsense": "See that OpenVPN 2.5 or newer listens there; then: {restart}",
+    "restart_pending": "At a quiet moment: {restart}",
+    "configuration_changed": "To take in what has changed, run as root: {adopt}",
+}
 # By the code of a finding of the vpn library.
 SERVER_MENDS = {
     "crl_missing": "Run: vpnbot server deploy {server}",
     "crl_damaged": "Run: vpnbot server deploy {server}",
+    "crl_not_ours": "Find out what writes there; then run: vpnbot server deploy {server}",
     "crl_foreign": "Run: vpnbot server deploy {server}",
     "crl_expired": "Run: vpnbot server deploy {server}; then see that the bot runs.",
     "crl_not_yet_valid": "Set the clock right; then run: vpnbot server deploy {server}",

@@ -53,6 +53,8 @@ FINDINGS: dict[str, str] = {
     "crl_missing": "There is no CRL file; OpenVPN goes on with the one that it read last.",
     "crl_unreadable": "The account that OpenVPN runs as cannot read the CRL.",
     "crl_damaged": "The CRL on the server is damaged.",
+    "crl_not_ours": "The CRL on the server is not the bot’s: it was written by another program, "
+    "such as easy-rsa.",
     "crl_foreign": "The CRL on the server is not of our CA, so OpenVPN ignores it.",
     "crl_expired": "The CRL on the server has expired.",
     "crl_not_yet_valid": "The CRL on the server is not valid yet: is a clock wrong?",

@@ -139,6 +139,12 @@ NOTICES: dict[str, dict[str, Any]] = {
     "crl_published": {"server": "berlin"},
     "crl_replaced": {"server": "berlin"},
     "ca_ends": {"until": NOW.isoformat()},
+    "adopted_certificate_ends": {
+        "server": "berlin",
+        "until": NOW.isoformat(),
+        "config": "/etc/openvpn/server/server.conf",
+        "remote": "vpn.example.com:1194/udp",
+    },
     "server_certificate_ends": {"server": "berlin", "until": NOW.isoformat()},
     "certificates_end": {"count": 2, "days": 7, "names": "anna, bob"},
     "strangers_cut": {"server": "berlin", "names": "anna-k3m9 carl-x2b4"},
@@ -340,7 +346,8 @@ def test_every_code_has_its_words(table: Mapping[str, str], codes: set[str]) -> 
 
 
 def test_the_doctor_mends_findings_that_exist() -> None:
-    assert set(health.SERVER_MENDS) <= {code.value for code in FindingCode}
+    for mends in (health.SERVER_MENDS, health.ADOPTED_MENDS):
+        assert set(mends) <= {code.value for code in FindingCode}
 
 
 # --- refusals -------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -16,7 +17,8 @@ from demo.errors import LabRefused
 from demo.lab import NetLab, Tunnel, lab_missing
 from demo.people import DemoPerson
 from demo.server import DemoServer
-from tests.company import TOKEN, VPNBOT, Ran, keep_secret
+from tests.accounts import give, program_for_all
+from tests.company import TOKEN, Ran, keep_secret
 from tests.easyrsa import NEEDS_EASYRSA, EasyRsa
 from vpn.deploy import CLOCK_TICK_S
 
@@ -29,6 +31,7 @@ pytestmark = [
 
 PAGE = Path(__file__).parents[2] / "docs" / "migrating-from-easy-rsa.md"
 COMMANDS = [line.strip() for line in re.findall(r"^ {4}(\S.*)$", PAGE.read_text(), re.MULTILINE)]
+INLINE = re.findall(r"`(vpnbot [^`]+)`", PAGE.read_text())
 SERVER_CONF = """\
 port 1194
 proto udp
@@ -74,7 +77,7 @@ class Machine:
             "/etc/openvpn": str(self.root / "openvpn"),
             "/var/lib/vpnbot": str(self.home),
             "/root/bot-token": str(self.root / "bot-token"),
-            "-o vpnbot -g vpnbot": "-o root -g root",
+            "-o vpnbot -g vpnbot": "-o daemon -g daemon",
             "vpn.example.com:": f"{NetLab.server_address}:",
         }
         for text, there in changes.items():
@@ -91,7 +94,7 @@ class Machine:
             *("bash", "-eo", "pipefail", "-c", self.here(command)),
             cwd=self.home,
             env={
-                "PATH": f"{Path(VPNBOT).parent}:{os.environ['PATH']}",
+                "PATH": f"{self.root / 'bin'}:{os.environ['PATH']}",
                 "HOME": str(self.root),
                 "VPNBOT_TELEGRAM_API_URL": self.url,
                 **{k: v for k, v in os.environ.items() if k.startswith("COVERAGE_")},
@@ -119,7 +122,7 @@ class Machine:
         return "\n".join(
             [
                 f"client\ndev tun\nremote {NetLab.server_address} 1194 udp\nnobind\nverb 3",
-                "remote-cert-tls server\nkey-direction 1",
+                "remote-cert-tls server\nverify-x509-name CN=server\nkey-direction 1",
                 f"<ca>\n{(self.openvpn / 'ca.crt').read_text()}</ca>",
                 f"<cert>\n{(mailed / f'{name}.crt').read_text()}</cert>",
                 f"<key>\n{(mailed / f'{name}.key').read_text()}</key>",
@@ -150,14 +153,24 @@ def furnish(root: Path) -> EasyRsa:
     shutil.copy(pki / "private" / "server.key", server)
     subprocess.run(["openvpn", "--genkey", "secret", server / "ta.key"], check=True)
     (server / "server.conf").write_text(SERVER_CONF)
-    (root / "vpnbot").mkdir(mode=0o755)
     keep_secret(root / "bot-token", TOKEN)
     return easyrsa
+
+
+def install(root: Path) -> None:
+    """What the README does before: the program, and an account that is not root's."""
+    program = root / "bin" / "vpnbot"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(program_for_all())} "$@"\n')
+    program.chmod(0o755)
+    (root / "vpnbot").mkdir(mode=0o755)
+    give(root / "vpnbot")
 
 
 @pytest.fixture(scope="module")
 def easyrsa(module_folder: Path) -> Iterator[EasyRsa]:
     before = os.umask(0o022)
+    install(module_folder)
     yield furnish(module_folder)
     os.umask(before)
 
@@ -197,9 +210,11 @@ async def test_the_import_leaves_the_server_alone(machine: Machine, anna: Tunnel
     assert await anna.ping("10.79.0.1")
 
 
-async def test_the_first_crl_is_in_place_without_a_change(machine: Machine, anna: Tunnel) -> None:
+async def test_a_folder_of_roots_stays_as_it_is(machine: Machine, anna: Tunnel) -> None:
+    before = {path.name: path.read_bytes() for path in machine.openvpn.iterdir()}
     adopted = await machine.up_to("vpnbot server adopt")
-    assert "A CRL with every revocation is in place" in adopted.out
+    assert "No CRL could be put in place" in adopted.out
+    assert before == {path.name: path.read_bytes() for path in machine.openvpn.iterdir()}
     for missing in ("management", "ccd-exclusive", "--apply"):
         assert missing in adopted.out
     assert (machine.openvpn / "server.conf").read_text() == SERVER_CONF
@@ -211,6 +226,7 @@ async def test_the_first_crl_is_in_place_without_a_change(machine: Machine, anna
 async def test_what_is_missing_is_added(machine: Machine, anna: Tunnel) -> None:
     applied = await machine.up_to("vpnbot server adopt")
     assert "server.conf" in applied.out
+    assert "A CRL with every revocation is in place" in applied.out
     copies = [path for path in machine.openvpn.iterdir() if path.name.startswith("server.conf.")]
     assert [path.read_text() for path in copies] == [SERVER_CONF]
     assert await anna.ping("10.79.0.1")  # nothing was restarted
@@ -248,7 +264,37 @@ async def test_the_old_keys_are_put_away(machine: Machine) -> None:
     assert "Removed" in purged.out
     keys = {path.name for path in (machine.easyrsa.pki / "private").iterdir()}
     assert keys == {"ca.key", "server.key"}
+
+
+async def test_the_servers_certificate_is_renewed(machine: Machine) -> None:
+    before = {name: (machine.openvpn / name).read_bytes() for name in ("server.crt", "server.key")}
+    old = profile_of(machine)
+    renewed = await machine.up_to("vpnbot server adopt")
+    assert "systemctl restart" in renewed.out or "restart the OpenVPN" in renewed.out
+    for name, content in before.items():
+        (copy,) = machine.openvpn.glob(f"{name}.*")
+        assert (machine.openvpn / name).read_bytes() != content == copy.read_bytes()
+    status = await machine.types("vpnbot server status --json")
+    assert '"restart_pending": true' in status.out
+    await machine.up_to("systemctl restart")
+    assert await works(machine, machine.old_profile("anna"))
+    assert await works(machine, old)
     assert len(machine.ran) == len(COMMANDS)
+
+
+def profile_of(machine: Machine) -> str:
+    """Made by the bot before the renewal."""
+    return (machine.home / "new.ovpn").read_text()
+
+
+async def test_the_commands_within_the_text(machine: Machine) -> None:
+    listing, revoke = (command for command in INLINE if "--" not in command)
+    serial = machine.easyrsa.serial("anna")
+    listed = await machine.types(f"COLUMNS=250 {listing}")
+    assert serial in listed.out
+    revoked = await machine.types(revoke.replace("HEX", serial))
+    assert revoked.out.startswith("Revoked"), revoked
+    assert not await works(machine, machine.old_profile("anna"))
 
 
 async def test_afterwards_all_is_well(machine: Machine) -> None:

@@ -2,11 +2,8 @@
 
 import asyncio
 import os
-import pwd
 import shutil
 import stat
-import sys
-import sysconfig
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,7 +11,8 @@ import httpx
 import pytest
 
 from demo.lab import StandIn
-from tests.company import TOKEN, VPNBOT, Company, Ran, company_with_stand_in, until
+from tests.accounts import DAEMON, give, program_for_all
+from tests.company import TOKEN, Company, Ran, company_with_stand_in, until
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="Only root can take on another identity.")
 
@@ -158,12 +156,11 @@ async def test_root_acts_as_the_account_that_owns_the_data(
     office: tuple[Company, StandIn],
 ) -> None:
     company, server = office
-    company.program = _program_for_all()
-    daemon = pwd.getpwnam("daemon")
-    _give(company.data, daemon)
-    _give(company.folder / "office" / "live", daemon)
+    company.program = program_for_all()
+    give(company.data)
+    give(company.folder / "office" / "live")
     for name in ("token", "passphrase"):
-        _give(company.folder / name, daemon)
+        give(company.folder / name)
     # The stand-in lets in whoever may open its socket.
     (company.folder / "office" / "management.sock").chmod(0o777)
     output = company.folder / "anna.ovpn"
@@ -171,19 +168,19 @@ async def test_root_acts_as_the_account_that_owns_the_data(
     assert (output.stat().st_uid, stat.S_IMODE(output.stat().st_mode)) == (0, 0o600)
     (grant,) = await company.grants()
     ccd = company.folder / "office" / "live" / "ccd" / grant["common_name"]
-    assert ccd.stat().st_uid == daemon.pw_uid
+    assert ccd.stat().st_uid == DAEMON.pw_uid
     assert await server.connect(grant["common_name"])
     assert (await company.done("revoke", "1001")).out.startswith("Revoked")
     assert server.sessions == ()
     owners = {path.lstat().st_uid for path in (company.data, *company.data.rglob("*"))}
-    assert owners == {daemon.pw_uid}
+    assert owners == {DAEMON.pw_uid}
 
     remote = ("--remote", "127.0.0.1:47112/udp", "--network", "10.97.0.0/24")
     paris = company.folder / "paris"
     await company.done("server", "add", "paris", *remote, "--directory", str(paris))
     await company.done("server", "deploy", "paris")
     assert (paris / "server.conf").stat().st_uid == 0
-    assert (paris / "live" / "crl.pem").stat().st_uid == daemon.pw_uid
+    assert (paris / "live" / "crl.pem").stat().st_uid == DAEMON.pw_uid
     assert "management-client-user daemon" in (paris / "server.conf").read_text()
     assert company.query("SELECT DISTINCT actor FROM audit WHERE action LIKE 'server.%'") == [
         ("system:root",)
@@ -191,7 +188,7 @@ async def test_root_acts_as_the_account_that_owns_the_data(
 
     await company.start()
     assert company.bot is not None
-    assert _effective_uid(company.bot.pid) == daemon.pw_uid
+    assert _effective_uid(company.bot.pid) == DAEMON.pw_uid
     await company.boris.says("/users")
     await company.boris.hears("on the allowlist:")
     assert await company.stop() == 0
@@ -200,11 +197,10 @@ async def test_root_acts_as_the_account_that_owns_the_data(
 @ROOT
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is not installed.")
 async def test_who_is_not_root_is_told_so(company: Company) -> None:
-    daemon = pwd.getpwnam("daemon")
     identity = ("--reuid=daemon", "--regid=daemon", "--clear-groups")
-    company.program = ("setpriv", *identity, *_program_for_all())
+    company.program = ("setpriv", *identity, *program_for_all())
     for path in (company.data, company.folder / "passphrase"):
-        _give(path, daemon)
+        give(path)
     place = ("--directory", str(company.folder / "roots" / "paris"))
     (company.folder / "roots").mkdir()
     add = ("server", "add", "paris", "--remote", "127.0.0.1:47114/udp")
@@ -213,35 +209,14 @@ async def test_who_is_not_root_is_told_so(company: Company) -> None:
     assert denied.code == 1
     assert denied.err == f"daemon may not write {company.folder / 'roots'}; run this as root.\n"
     # What is theirs, they may do with as they like.
-    _give(company.folder / "roots", daemon)
+    give(company.folder / "roots")
     await company.done("server", "deploy", "paris")
-
-
-def _give(path: Path, account: pwd.struct_passwd) -> None:
-    for each in (path, *path.rglob("*")):
-        os.chown(each, account.pw_uid, account.pw_gid, follow_symlinks=False)
 
 
 def _effective_uid(pid: int) -> int:
     status = Path(f"/proc/{pid}/status").read_text()
     uids = next(line for line in status.splitlines() if line.startswith("Uid:"))
     return int(uids.split()[2])
-
-
-def _program_for_all() -> tuple[str, ...]:
-    """The program under a Python that every account can read: ours may lie in somebody's home."""
-    if _is_open(Path(sysconfig.get_path("stdlib"))):
-        return (VPNBOT,)
-    python = Path(f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}")
-    code = (Path(__file__).parents[2], Path(httpx.__file__).parents[1])
-    if not python.exists() or not all(map(_is_open, code)):
-        pytest.skip("The daemon account can read no Python that runs vpnbot.")
-    where = f"PYTHONPATH={os.pathsep.join(map(str, code))}"
-    return ("env", where, str(python), "-c", "from bot.cli.main import main; main()")
-
-
-def _is_open(path: Path) -> bool:
-    return all(each.stat().st_mode & 0o005 == 0o005 for each in (path, *path.parents))
 
 
 async def test_a_bot_waits_for_its_network(company: Company) -> None:

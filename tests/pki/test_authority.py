@@ -4,8 +4,10 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from pki.authority import CLOCK_LAG, Authority, IssuedCertificate
 from pki.crl import CRL_BACKDATE, CRL_LIFETIME, Revocation, RevocationReason
@@ -213,3 +215,42 @@ class TestOpensslAgrees:
             saved(folder, "leaf.crt", issued.certificate_pem),
         )
         return answer.stdout + answer.stderr
+
+
+def signed_by_hand(subject: x509.Name, key: CertificateIssuerPrivateKeyTypes) -> x509.Certificate:
+    """As a server's certificate that another program has issued may be."""
+    return (
+        x509.CertificateBuilder(subject, subject, key.public_key(), serial())
+        .not_valid_before(NOW)
+        .not_valid_after(NOW + WEEK)
+        .sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256())
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"),
+    [
+        (rsa.generate_private_key(65537, 2048), "RSA 2048"),
+        (ec.generate_private_key(ec.SECP384R1()), "secp384r1"),
+        (ed25519.Ed25519PrivateKey.generate(), "secp256r1"),  # the CA's own kind
+    ],
+)
+def test_a_server_keeps_its_subject_and_its_kind_of_key(
+    authority: Authority, key: CertificateIssuerPrivateKeyTypes, kind: str
+) -> None:
+    subject = x509.Name.from_rfc4514_string("CN=office server,O=Corp,C=DE")
+    before = signed_by_hand(subject, key)
+    renewed = parsed(
+        authority.renew_server(before, serial=serial(), not_before=NOW, not_after=NOW + WEEK)
+    )
+    assert renewed.subject == before.subject
+    usage = renewed.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(usage) == [ExtendedKeyUsageOID.SERVER_AUTH]
+    new, old = renewed.public_key(), before.public_key()
+    assert new != old
+    assert (f"RSA {new.key_size}" if isinstance(new, rsa.RSAPublicKey) else curve(new)) == kind
+
+
+def curve(key: object) -> str:
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    return key.curve.name

@@ -175,6 +175,17 @@ async def test_addresses_are_held_until_they_have_rested(database: Database) -> 
     assert held == unproved | {"10.8.0.12", "10.8.0.13"}
 
 
+async def test_an_address_changes_as_long_as_the_grant_lives(database: Database) -> None:
+    async with database.writing() as tx:
+        await add_people(tx)
+        for number, state in enumerate(GrantState, start=1):
+            before = await add_grant(tx, number, state=state)
+            changed = await tx.grants.set_address(before.id, f"10.8.1.{number}")
+            assert changed == (state in LIVE_STATES)
+            after = await tx.grants.get(before.id)
+            assert after == (replace(before, address=f"10.8.1.{number}") if changed else before)
+
+
 async def test_a_common_name_stays_taken_for_ever(database: Database) -> None:
     async with database.writing() as tx:
         await add_people(tx)

@@ -134,6 +134,7 @@ async def _grants(tx: Transaction) -> None:
     await tx.grants.live_on(BERLIN)
     await tx.grants.due(NOW)
     await tx.grants.revoking()
+    await tx.grants.set_address(grant.id, "10.8.0.9")
     await tx.grants.move(grant.id, GrantState.RESERVED, GrantState.ISSUED)
     await tx.grants.end(grant.id, EndReason.REVOKED, NOW)
     await tx.proofs.open(grant.id, [BERLIN], NOW)

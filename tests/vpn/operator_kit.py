@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import IPv4Network
 from pathlib import Path, PurePosixPath
 
@@ -136,7 +136,9 @@ class Operator:
         """The bot's view of the server, as it would come out of the database."""
         return self.live_with(layout or (await self.examine()).layout, timeout_s=timeout_s)
 
-    def live_with(self, layout: Layout, *, timeout_s: float = 3) -> LiveServer:
+    def live_with(
+        self, layout: Layout, *, timeout_s: float = 3, known_end: datetime | None = None
+    ) -> LiveServer:
         spec = make_server_spec(
             name="office",
             remote=Remote("192.0.2.1", 1194, Protocol.UDP),
@@ -148,7 +150,9 @@ class Operator:
             account=CALLER,
         )
         host = host_of(layout, self.directory)
-        return LiveServer(spec, host, layout=layout, management_timeout_s=timeout_s)
+        return LiveServer(
+            spec, host, layout=layout, known_end=known_end, management_timeout_s=timeout_s
+        )
 
     async def apply(self, names: Sequence[str] = (), *, account: str = CALLER) -> Applied:
         return await apply(

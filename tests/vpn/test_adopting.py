@@ -8,6 +8,7 @@ from ipaddress import IPv4Address
 from pathlib import Path, PurePosixPath
 
 import pytest
+from cryptography import x509
 
 from tests.vpn.kit import CALLER, codes, make_authority, now
 from tests.vpn.operator_kit import USUAL, Operator
@@ -244,7 +245,7 @@ class TestCutsWithoutAServer:
             status = await live.status(issuer=operator.authority.certificate, now=now())
             assert ("crl_unreadable" in [f.code for f in status.findings]) is shut
 
-    async def test_a_certificate_inside_the_configuration_has_no_end_to_be_seen(
+    async def test_the_end_of_a_certificate_that_is_read_at_the_adoption_only(
         self, home: Path
     ) -> None:
         operator = Operator(home)
@@ -253,9 +254,13 @@ class TestCutsWithoutAServer:
         operator.write("server.conf", text)
         examined = await operator.examine()
         assert examined.adoption.server.common_name == "office server"
+        end = examined.adoption.server.certificate_end
+        assert end == x509.load_pem_x509_certificate(pem.encode()).not_valid_after_utc
         live = operator.live_with(examined.layout)
+        assert await live.certificate_end() is None
+        live = operator.live_with(examined.layout, known_end=end)
         status = await live.status(issuer=operator.authority.certificate, now=now())
-        assert status.certificate_end is None
+        assert status.certificate_end == end
 
 
 class TestAdmission:
@@ -265,7 +270,7 @@ class TestAdmission:
         before = tree(home)
         await live.admit(CommonName("anna-k7f3qz2m"), None)
         assert tree(home) == before
-        assert await live.fixed_addresses() == frozenset()
+        assert await live.fixed_addresses() == {}
 
     @pytest.mark.parametrize(
         ("exclusive", "default", "address", "text"),
@@ -309,8 +314,15 @@ class TestAdmission:
         operator.write("linked", "ifconfig-push 10.78.0.8 255.255.255.0\n")
         (home / "ccd/link").symlink_to("../linked")
         (home / "ccd/folder").mkdir()
+        (home / "ccd/loop").symlink_to("loop")
+        operator.write("ccd/.vpnbot-0123", "ifconfig-push 10.78.0.9 255.255.255.0\n")
         found = await (await operator.live()).fixed_addresses()
-        assert {f"10.78.0.{last}" for last in (5, 6, 7, 8)} <= set(map(str, found))
+        given = {name: sorted(map(str, addresses)) for name, addresses in found.items()}
+        assert given == {
+            "anna office": ["10.78.0.7", "255.255.255.0"],
+            "link": ["10.78.0.8", "255.255.255.0"],
+            "old": ["10.78.0.5", "10.78.0.6"],
+        }
 
 
 @NEEDS_ROOT

@@ -1,0 +1,68 @@
+"""Keeps grants' addresses clear of those that an operator's own files give away.
+
+Such files come and go while the bot runs, and nobody tells it. What they give away is looked up
+whenever a grant is let in; two clients with one address would cut each other off.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from ipaddress import IPv4Address
+
+from bot.access import audit
+from bot.access.addresses import REST, choose_address
+from bot.access.permission import THE_BOT
+from bot.access.refusals import Refused
+from bot.core import Core
+from storage.records import Grant, Server, ServerName
+from vpn.errors import HostError
+from vpn.names import ccd_file_name
+
+Files = Mapping[str, frozenset[IPv4Address]]
+
+
+def given_by_others(files: Files, server: ServerName, grants: Iterable[Grant]) -> frozenset[str]:
+    """What files that belong to none of these grants give away.
+
+    Args:
+        files: see `vpn.live.LiveServer.fixed_addresses`.
+        grants: all that are not over.
+    """
+    own = {ccd_file_name(g.common_name) for g in grants if g.server == server and g.address}
+    others = (addresses for name, addresses in files.items() if name not in own)
+    return frozenset(str(address) for addresses in others for address in addresses)
+
+
+async def clear_address(core: Core, server: Server, grant: Grant, files: Files) -> Grant | None:
+    """The grant, with another address where a file of the operator's gives its own to somebody.
+
+    None where it was ended meanwhile. What is taken is remembered for the next grants.
+
+    Raises:
+        HostError: there is no other address.
+    """
+    if server.adopted is None or grant.address is None:
+        return grant
+    async with core.database.reading() as tx:
+        given = given_by_others(files, server.name, await tx.grants.not_over())
+    taken = given.union(server.adopted["taken"])
+    if grant.address not in taken:
+        return grant
+    known = replace(server, adopted=server.adopted | {"taken": sorted(taken)})
+    async with core.database.writing() as tx:
+        ctx = core.context()
+        held = await tx.grants.addresses_held(server.name, ctx.now - REST)
+        try:
+            address = choose_address(known, held)
+        except Refused as error:
+            raise HostError(
+                f"A file of another client's gives away {grant.address}, and {server.name} has no"
+                " other address left; remove a file that nobody needs."
+            ) from error
+        await tx.servers.set_adopted(known)
+        if not await tx.grants.set_address(grant.id, address):
+            return None
+        moved = replace(grant, address=address)
+        await audit.grant_event(
+            tx, ctx, THE_BOT, "move", moved, server=server.name, address=address, was=grant.address
+        )
+    return moved

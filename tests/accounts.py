@@ -1,0 +1,37 @@
+"""The program as another account runs it, and what belongs to that account."""
+
+import os
+import pwd
+import sys
+import sysconfig
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.company import VPNBOT
+
+# Not root, and on every machine.
+DAEMON = pwd.getpwnam("daemon")
+
+
+def give(path: Path, account: pwd.struct_passwd = DAEMON) -> None:
+    """A file, or a folder with all that is in it."""
+    for each in (path, *path.rglob("*")):
+        os.chown(each, account.pw_uid, account.pw_gid, follow_symlinks=False)
+
+
+def program_for_all() -> tuple[str, ...]:
+    """The program under a Python that every account can read: ours may lie in somebody's home."""
+    if _is_open(Path(sysconfig.get_path("stdlib"))):
+        return (VPNBOT,)
+    python = Path(f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}")
+    code = (Path(__file__).parents[1], Path(httpx.__file__).parents[1])
+    if not python.exists() or not all(map(_is_open, code)):
+        pytest.skip("The daemon account can read no Python that runs vpnbot.")
+    where = f"PYTHONPATH={os.pathsep.join(map(str, code))}"
+    return ("env", where, str(python), "-c", "from bot.cli.main import main; main()")
+
+
+def _is_open(path: Path) -> bool:
+    return all(each.stat().st_mode & 0o005 == 0o005 for each in (path, *path.parents))
