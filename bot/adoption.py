@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from pathlib import Path, PurePosixPath
 
-from bot.access import audit
+from bot.access import audit, revocation
 from bot.access.permission import Actor
 from bot.errors import NotDone
 from bot.office import Office
@@ -139,6 +139,7 @@ async def _record(
                 restored_at=before.restored_at,
             )
             await tx.servers.set_adopted(server)
+        await revocation.ask_adopted(tx, office.context(), server.name)
         if before is None or before.adopted != server.adopted:
             await audit.record(
                 tx,
