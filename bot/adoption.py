@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 
 from cryptography import x509
 
-from bot.access import audit
+from bot.access import audit, revocation
 from bot.access.permission import Actor
 from bot.errors import NotDone
 from bot.fixed_addresses import given_by_others
@@ -163,6 +163,7 @@ async def _record(
                 restored_at=before.restored_at,
             )
             await tx.servers.set_adopted(server)
+        await revocation.ask_adopted(tx, office.context(), server.name)
         if before is None or before.adopted != server.adopted:
             await audit.record(
                 tx,

@@ -32,7 +32,7 @@ class Enforcer:
         """Cuts these grants wherever that is not proved, on all servers at once, and looks."""
         async with self._database.reading() as tx:
             proofs = await tx.proofs.of(grant_ids)
-        await self._try(proof for proof in proofs if not proof.proved)
+        await self._try(proof for proof in proofs if proof.is_open)
 
     async def enforce_due(self, server: ServerName) -> None:
         """Tries again whatever is due on one server."""
@@ -51,7 +51,7 @@ class Enforcer:
         async def still_open() -> Sequence[Grant]:
             async with self._database.reading() as tx:
                 proofs = await tx.proofs.of(grant_ids)
-                left = [p.grant_id for p in proofs if p.server == server and not p.proved]
+                left = [p.grant_id for p in proofs if p.server == server and p.is_open]
                 return await tx.grants.some(left)
 
         try:
@@ -79,7 +79,7 @@ def _log_news(
     news: dict[tuple[ServerName, str], list[str]] = {}
     for attempt in attempts:
         proof = before.get((attempt.grant_id, attempt.server))
-        if proof is not None and not proof.proved and _is_news(proof, attempt):
+        if proof is not None and proof.is_open and _is_news(proof, attempt):
             news.setdefault((attempt.server, _trouble(attempt)), []).append(names[attempt.grant_id])
     for (server, trouble), ended in news.items():
         if trouble:

@@ -21,6 +21,7 @@ from bot.errors import NotDone
 from bot.fixed_addresses import clear_address
 from bot.keyring import Keyring
 from bot.locks import locked
+from bot.logs import log_failure
 from pki import crl
 from pki.crl import RevocationReason
 from pki.serial import parse_serial
@@ -77,11 +78,20 @@ class Fleet:
             if server is None:
                 return None
             await self._catching_up.before(server)
-            pem = await self._next_crl(server)
-            number = await live_server(server).publish(pem, issuer=self._keyring.certificate)
-            await self._published(name)
+            number = await self._put_next(server)
             await self._catching_up.after(server)
             return number
+
+    async def _put_next(self, server: Server) -> int:
+        """Until its first CRL is in place no end has to be proved on a server of ours.
+
+        So that one lists everybody who has ended when it is noted; else there is another one.
+        """
+        while True:
+            pem = await self._next_crl(server)
+            number = await live_server(server).publish(pem, issuer=self._keyring.certificate)
+            if await self._published(server, pem):
+                return number
 
     async def admit(
         self, name: ServerName, grant: Grant, still_wanted: Callable[[], Awaitable[bool]]
@@ -126,20 +136,28 @@ class Fleet:
             grants = await still_open()
             if server is None or not grants:
                 return ()
-            try:
-                await self._catching_up.before(server)
-            except HostError as error:
-                # The address files and the sessions still go, and the old CRL stays in place.
-                log.warning("The CRL of %s cannot be read: %s", name, error)
-            pem = await self._next_crl(server)
+            pem = await self._crl_for_cut(server)
             targets = await self._targets(name, grants)
             proofs = await live_server(server).cut(
                 targets, crl_pem=pem, issuer=self._keyring.certificate, now=self._clock
             )
-            if any(proof.crl_number == crl.crl_number(pem) for proof in proofs):
-                await self._published(name)
+            if pem and any(proof.crl_number == crl.crl_number(pem) for proof in proofs):
+                await self._published(server, pem)
                 await self._catching_up.after(server)
         return tuple(_attempt(grant, proof) for grant, proof in zip(grants, proofs, strict=True))
+
+    async def _crl_for_cut(self, server: Server) -> bytes | None:
+        """None where none can be signed: the address files and the sessions still go."""
+        try:
+            try:
+                await self._catching_up.before(server)
+            except HostError as error:
+                # Then it cannot be replaced either, and the old one stays in place.
+                log.warning("The CRL of %s cannot be read: %s", server.name, error)
+            return await self._next_crl(server)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the other steps are tried
+            log_failure(log, f"No CRL could be signed for {server.name}", error)
+            return None
 
     async def crl_was_replaced(self, server: Server) -> bool:
         """Whether another program, such as easy-rsa, put its own CRL in the place of ours."""
@@ -261,9 +279,16 @@ class Fleet:
             authority.sign_crl, number=number, revocations=listed, now=self._clock()
         )
 
-    async def _published(self, name: ServerName) -> None:
+    async def _published(self, server: Server, pem: bytes) -> bool:
+        """False where it was the first one there and lacks somebody who has ended since."""
+        is_first = server.crl_published_at is None
+        listed = crl.read_crl(pem, self._keyring.certificate).serials if is_first else ()
         async with self._database.writing() as tx:
-            await tx.servers.set_crl_published(name, self._clock())
+            ended = await tx.crl.entries(None) if is_first else ()
+            if any(parse_serial(entry.serial) not in listed for entry in ended):
+                return False
+            await tx.servers.set_crl_published(server.name, self._clock())
+        return True
 
 
 def spec_of(server: Server) -> ServerSpec:

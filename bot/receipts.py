@@ -4,23 +4,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from bot.access.revocation import waits_for_server
 from bot.texts import receipts as words
-from bot.texts.fill import plain
+from bot.texts.fill import fitting, length, plain
 from storage.records import Grant, GrantId, GrantState, Proof
 from storage.transaction import Transaction
 
 _OVER = (GrantState.REVOKED, GrantState.EXPIRED)
-# With more, the receipt would not fit into a message (4096 characters).
+# A message has 4096 characters (Bot API, sendMessage); some are left for what ends a receipt.
+_ROOM = 3800
+_ROOM_FOR_GRANTS = 1900
 _SHOWN = 15
+_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Plain paragraphs; the first word is Revoked only if `proved`."""
+    """Plain paragraphs; the first word is Revoked only if `proved`.
+
+    Attributes:
+        tried: whether every server was tried at least once: before that there is nothing to say.
+        settled: whether no look can change it any more: all is proved, or what is not was taken
+            out together with its server.
+    """
 
     proved: bool
-    # Whether every server was tried at least once: before that there is nothing to say.
     tried: bool
+    settled: bool
     blocks: tuple[str, ...]
 
 
@@ -30,26 +40,45 @@ async def load_receipt(
     """The receipt for grants of one person, as things are now."""
     grants = await tx.grants.some(grant_ids)
     proofs = await tx.proofs.of(grant_ids)
-    name = await _name(tx, grants[0])
+    name = await _name(tx, grants)
     without_files = await _without_files(tx, grants, proofs)
-    proved = all(proof.proved for proof in proofs) and all(grant.state in _OVER for grant in grants)
+    settled = all(grant.state in _OVER for grant in grants) and not _any_open(proofs)
+    proved = settled and all(proof.proved for proof in proofs)
+    headline = _headline(name, grants, proofs, proved=proved, settled=settled, for_owner=for_owner)
+    whys = _whys(grants)
     return Receipt(
         proved=proved,
-        tried=all(proof.attempts for proof in proofs),
+        tried=all(proof.attempts or proof.dropped_at for proof in proofs),
+        settled=settled,
         blocks=(
-            _headline(name, grants, proofs, proved=proved, for_owner=for_owner),
-            _whys(grants),
-            *_servers(proofs, without_files),
+            headline,
+            whys,
+            *_unknown(grants, proofs),
+            *_servers(proofs, without_files, _ROOM - length(headline) - length(whys)),
             *_closing(grants, proofs, proved=proved),
         ),
     )
 
 
-async def _name(tx: Transaction, grant: Grant) -> str:
+def _any_open(proofs: Sequence[Proof]) -> bool:
+    return any(proof.is_open for proof in proofs)
+
+
+async def _name(tx: Transaction, grants: Sequence[Grant]) -> str:
+    """Each account of a person may have a name of its own."""
+    names = dict.fromkeys([await _holder(tx, grant) for grant in grants])
+    return _some(list(names))
+
+
+async def _holder(tx: Transaction, grant: Grant) -> str:
     """Of an imported certificate nobody may have said whose it is."""
     if grant.user_id is None:
         return grant.common_name
     return await tx.people.name_of(grant.user_id)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join([*names[:_NAMED], "…"] if len(names) > _NAMED else names)
 
 
 async def _without_files(
@@ -70,7 +99,13 @@ async def _without_files(
 
 
 def _headline(
-    name: str, grants: Sequence[Grant], proofs: Sequence[Proof], *, proved: bool, for_owner: bool
+    name: str,
+    grants: Sequence[Grant],
+    proofs: Sequence[Proof],
+    *,
+    proved: bool,
+    settled: bool,
+    for_owner: bool,
 ) -> str:
     if proved and not proofs:
         return plain(words.PROVED_NO_SERVER, name=name)
@@ -78,6 +113,10 @@ def _headline(
         return (
             words.PROVED_OWNER if for_owner else plain(words.PROVED, count=len(grants), name=name)
         )
+    if settled:
+        dropped = list(dict.fromkeys(proof.server for proof in proofs if proof.dropped_at))
+        said = words.DROPPED_OWNER if for_owner else words.DROPPED
+        return plain(said, count=len(dropped), servers=_some(dropped), name=name)
     if for_owner:
         return words.UNPROVED_OWNER
     return plain(words.UNPROVED, count=len(grants), name=name)
@@ -85,8 +124,9 @@ def _headline(
 
 def _whys(grants: Sequence[Grant]) -> str:
     """One line for each grant; a person with very many of them gets the first."""
-    more = len(grants) - _SHOWN
     said = [_why(grant) for grant in grants[:_SHOWN]]
+    said = said[: fitting(said, _ROOM_FOR_GRANTS)]
+    more = len(grants) - len(said)
     if more > 0:
         said.append(plain(words.AND_MORE, count=more))
     return "\n".join(said)
@@ -98,20 +138,41 @@ def _why(grant: Grant) -> str:
     return f"{named}. {reason}".rstrip()
 
 
-def _servers(proofs: Sequence[Proof], without_files: frozenset[str]) -> list[str]:
-    """One line for each server, whatever the number of grants."""
+def _unknown(grants: Sequence[Grant], proofs: Sequence[Proof]) -> list[str]:
+    open_ones = [grant for grant in grants if grant.state not in _OVER]
+    is_waiting = any(waits_for_server(grant, proofs) for grant in open_ones)
+    return [words.NO_SERVER_KNOWN] if is_waiting else []
+
+
+def _servers(proofs: Sequence[Proof], without_files: frozenset[str], room: int) -> list[str]:
+    """One paragraph for each server, whatever the number of grants; first what is not proved."""
     by_server: dict[str, list[Proof]] = {}
-    for proof in proofs:
+    for proof in sorted(proofs, key=lambda proof: proof.server):
         by_server.setdefault(proof.server, []).append(proof)
-    return [
-        _server(server, found, has_file=server not in without_files)
-        for server, found in by_server.items()
-    ]
+    found = sorted(by_server.items(), key=lambda item: _all_proved(item[1]))
+    said = [_server(name, seen, has_file=name not in without_files) for name, seen in found]
+    shown = fitting(said, room)
+    return [*said[:shown], *_more([seen for _, seen in found[shown:]])]
+
+
+def _more(rest: Sequence[Sequence[Proof]]) -> list[str]:
+    unproved = sum(not _all_proved(seen) for seen in rest)
+    if not rest:
+        return []
+    if not unproved:
+        return [plain(words.MORE_SERVERS, count=len(rest))]
+    return [plain(words.MORE_SERVERS_UNPROVED, count=len(rest), unproved=unproved)]
+
+
+def _all_proved(proofs: Sequence[Proof]) -> bool:
+    return all(proof.proved for proof in proofs)
 
 
 def _server(server: str, proofs: Sequence[Proof], *, has_file: bool) -> str:
-    if all(proof.proved for proof in proofs):
+    if _all_proved(proofs):
         return _proved(server, proofs, has_file=has_file)
+    if not _any_open(proofs):
+        return plain(words.SERVER_DROPPED, server=server)
     if not all(proof.attempts for proof in proofs):
         return plain(words.SERVER_NOT_TRIED, server=server)
     codes = dict.fromkeys(code for proof in proofs for code, _ in proof.findings)

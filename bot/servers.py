@@ -135,7 +135,7 @@ async def deploy_server(office: Office, actor: Actor, name: ServerName) -> Deplo
 
 
 async def remove_server(office: Office, actor: Actor, name: ServerName) -> Server:
-    """Takes a server out, its open proofs with it. Its folder stays as it is.
+    """Takes a server out, its open proofs with it: they stay unproved. Its folder stays as it is.
 
     Raises:
         NotDone: there is no such server, or people have access through it.
@@ -152,10 +152,10 @@ async def remove_server(office: Office, actor: Actor, name: ServerName) -> Serve
             )
         for request in await tx.requests.open_on(name):
             await requests.withdraw(tx, ctx, actor, request, tell=True)
-        await tx.proofs.drop_open(name)
+        await tx.proofs.drop_open(name, ctx.now)
         await tx.servers.remove(name)
-        await close_proved(tx, ctx)
         await audit.record(tx, ctx, actor, "server.remove", f"server:{name}")
+        await close_proved(tx, ctx)
     office.keyring.forget_tls_key(name)
     return server
 

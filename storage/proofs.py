@@ -11,6 +11,7 @@ from storage import tables
 from storage.records import GrantId, Proof, ServerName
 
 _proofs = tables.proofs
+_OPEN = (_proofs.c.proved.is_(False), _proofs.c.dropped_at.is_(None))
 
 
 class Proofs:
@@ -18,7 +19,10 @@ class Proofs:
         self._connection = connection
 
     async def open(self, grant_id: GrantId, servers: Iterable[ServerName], now: datetime) -> None:
-        """From now on each of these servers has to prove that it lets the grant in no more."""
+        """From now on each of these servers has to prove that it lets the grant in no more.
+
+        What it had to prove before it was taken out is asked of it anew.
+        """
         rows = [
             {
                 "grant_id": grant_id,
@@ -31,16 +35,24 @@ class Proofs:
             for server in servers
         ]
         if rows:
+            await self._connection.execute(
+                delete(_proofs).where(
+                    _proofs.c.grant_id == grant_id,
+                    _proofs.c.server.in_([row["server"] for row in rows]),
+                    _proofs.c.dropped_at.is_not(None),
+                )
+            )
             await self._connection.execute(insert(_proofs), rows)
 
     async def of(self, grant_ids: Sequence[GrantId]) -> Sequence[Proof]:
         return await self._where(_proofs.c.grant_id.in_(grant_ids))
 
     async def unproved(self) -> Sequence[Proof]:
-        return await self._where(_proofs.c.proved.is_(False))
+        """What servers still have to prove."""
+        return await self._where(*_OPEN)
 
     async def due(self, now: datetime) -> Sequence[Proof]:
-        return await self._where(_proofs.c.proved.is_(False), _proofs.c.next_try_at <= now)
+        return await self._where(*_OPEN, _proofs.c.next_try_at <= now)
 
     async def record(self, proof: Proof) -> None:
         """Stores the outcome of an attempt. What was proved once stays proved."""
@@ -49,7 +61,7 @@ class Proofs:
             .where(
                 _proofs.c.grant_id == proof.grant_id,
                 _proofs.c.server == proof.server,
-                _proofs.c.proved.is_(False),
+                *_OPEN,
             )
             .values(
                 proved=proof.proved,
@@ -63,10 +75,10 @@ class Proofs:
             )
         )
 
-    async def drop_open(self, server: ServerName) -> None:
-        """Forgets what a server that was taken out still had to prove."""
+    async def drop_open(self, server: ServerName, now: datetime) -> None:
+        """What a server that is taken out still had to prove, it never will."""
         await self._connection.execute(
-            delete(_proofs).where(_proofs.c.server == server, _proofs.c.proved.is_(False))
+            update(_proofs).where(_proofs.c.server == server, *_OPEN).values(dropped_at=now)
         )
 
     async def _where(self, *conditions: ColumnElement[bool]) -> list[Proof]:

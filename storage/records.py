@@ -240,6 +240,13 @@ class Proof:
     crl_seen_at: datetime | None = None
     # (finding's code, technical detail) of the last attempt
     findings: tuple[tuple[str, str], ...] = ()
+    # When its server was taken out: nobody asks there any more, so it stays unproved for good.
+    dropped_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its server is still asked."""
+        return not self.proved and self.dropped_at is None
 
 
 @dataclass(frozen=True, slots=True)

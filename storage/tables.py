@@ -207,6 +207,8 @@ proofs = Table(
     # When the CRL with the entry was first seen in place.
     Column("crl_seen_at", UtcTime),
     Column("findings", JSON, nullable=False),
+    # When its server was taken out before it had proved anything.
+    Column("dropped_at", UtcTime),
 )
 Index("ix_proofs_open", proofs.c.proved, proofs.c.next_try_at)
 

@@ -233,7 +233,7 @@ class LiveServer:
         self,
         targets: Sequence[Target],
         *,
-        crl_pem: bytes,
+        crl_pem: bytes | None,
         issuer: x509.Certificate,
         now: Callable[[], datetime],
     ) -> tuple[ServerProof, ...]:
@@ -259,7 +259,8 @@ class LiveServer:
         CRL was seen in place. OpenVPN reads a changed CRL at the beginning of each session, so
         one that began later has passed that CRL, and cannot be of the revoked certificate.
 
-        A step that fails does not keep the later ones from being tried. Trouble with the server
+        A step that fails does not keep the later ones from being tried, and neither does a CRL
+        that could not be signed: `crl_pem` is None then. Trouble with the server
         is never raised: it is among the findings, and with any finding nothing is proved.
         """
         removed = [await self._remove_ccd(target) for target in targets]  # (1)
@@ -313,7 +314,9 @@ class LiveServer:
             return [Finding(FindingCode.CCD_NOT_REMOVED, str(error))]
         return []
 
-    async def _put_crl(self, crl_pem: bytes, issuer: x509.Certificate) -> list[Finding]:
+    async def _put_crl(self, crl_pem: bytes | None, issuer: x509.Certificate) -> list[Finding]:
+        if crl_pem is None:
+            return [Finding(FindingCode.CRL_NOT_WRITTEN, "No CRL could be signed.")]
         try:
             await self.publish(crl_pem, issuer=issuer)
         except NewerCrlInPlace:
@@ -469,9 +472,9 @@ def _entry_findings(target: Target, facts: CrlFacts | None, expected: int | None
     return [Finding(code, detail)]
 
 
-def _number_of(crl_pem: bytes, issuer: x509.Certificate) -> int | None:
+def _number_of(crl_pem: bytes | None, issuer: x509.Certificate) -> int | None:
     try:
-        return read_crl(crl_pem, issuer).number
+        return None if crl_pem is None else read_crl(crl_pem, issuer).number
     except PkiError:
         return None
 

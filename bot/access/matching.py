@@ -67,7 +67,7 @@ def find(who: Who, people: Sequence[Person], grants: Sequence[Grant]) -> Fits:
             return _by_name(who.value, people, grants)
 
 
-def _by_name(name: str, people: Iterable[Person], grants: Iterable[Grant]) -> Fits:
+def _by_name(name: str, people: Sequence[Person], grants: Iterable[Grant]) -> Fits:
     wanted = _folded(name)
     exact = []
     near = []
@@ -76,7 +76,23 @@ def _by_name(name: str, people: Iterable[Person], grants: Iterable[Grant]) -> Fi
             exact.append(person)
         elif wanted and any(wanted in known for known in _names(person)):
             near.append(person)
-    return Fits(tuple(exact), _named(wanted, grants, {person.id for person in exact}), tuple(near))
+    meant = {_person(account) for account in exact}
+    holders = {account.id for account in people if _person(account) in meant}
+    return Fits(_one_account_each(exact), _named(wanted, grants, holders), tuple(near))
+
+
+def _one_account_each(accounts: Iterable[Person]) -> tuple[Person, ...]:
+    """What is done to one account of a person is done to all; so two of a name are one fit."""
+    found: dict[UserId, Person] = {}
+    for account in accounts:
+        before = found.setdefault(_person(account), account)
+        if account.allowed and not before.allowed:
+            found[_person(account)] = account
+    return tuple(found.values())
+
+
+def _person(account: Person) -> UserId:
+    return account.same_as or account.id
 
 
 def _named(wanted: str, grants: Iterable[Grant], holders: set[UserId]) -> tuple[Grant, ...]:

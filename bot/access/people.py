@@ -1,6 +1,7 @@
 """The use cases around the allowlist, and who somebody is at this moment."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.access import audit, messages, requests, revocation
@@ -21,6 +22,18 @@ _ID = re.compile(r"[0-9]{1,16}", re.ASCII)
 class Allowed:
     person: Person
     is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """Who was taken off, by all of their accounts, and what of theirs has ended.
+
+    Attributes:
+        grants: also those that had ended before, as long as that is not proved.
+    """
+
+    accounts: Sequence[Person]
+    grants: Sequence[Grant]
 
 
 async def identify(tx: Transaction, ctx: Context, user_id: UserId, name: str) -> Actor:
@@ -82,6 +95,20 @@ async def link(
     await audit.record(tx, ctx, actor, "user.link", f"user:{user_id}", same_as=other.id)
 
 
+async def unlink(tx: Transaction, ctx: Context, actor: Actor, user_id: UserId) -> None:
+    """Takes a link back: from now on the account is a person of its own.
+
+    Raises:
+        Refused: ADMINS_ONLY, UNKNOWN_PERSON, NOT_LINKED.
+    """
+    require(actor, Act.MANAGE_PEOPLE)
+    person = await revocation.known_person(tx, user_id)
+    if person.same_as is None:
+        raise Refused(Refusal.NOT_LINKED, name=person.name)
+    await tx.people.link(user_id, None)
+    await audit.record(tx, ctx, actor, "user.unlink", f"user:{user_id}", same_as=person.same_as)
+
+
 async def unreachable(tx: Transaction, ctx: Context, user_id: UserId) -> None:
     """Telegram does not let the bot write to somebody; of an admin that is kept in any case."""
     if user_id in ctx.rules.admins:
@@ -96,20 +123,27 @@ async def _known_or_admin(tx: Transaction, ctx: Context, user_id: UserId) -> Per
     return await revocation.known_person(tx, user_id)
 
 
-async def remove(tx: Transaction, ctx: Context, actor: Actor, user_id: UserId) -> list[Grant]:
-    """Takes somebody off the allowlist and ends all that they have; gives the ended grants.
+async def remove(tx: Transaction, ctx: Context, actor: Actor, user_id: UserId) -> Removed:
+    """Takes somebody off the allowlist, by all of their accounts, and ends all that they have.
 
     Raises:
         Refused: ADMINS_ONLY, UNKNOWN_PERSON.
     """
     require(actor, Act.MANAGE_PEOPLE)
-    person = await revocation.known_person(tx, user_id)
-    live = await tx.grants.live_of_user(user_id)
-    if not person.allowed and not live:
-        raise Refused(Refusal.UNKNOWN_PERSON, who=person.name)
-    await tx.people.disallow(user_id)
-    await audit.record(tx, ctx, actor, "user.remove", f"user:{user_id}", user_name=person.name)
-    for request in await tx.requests.open_of(user_id):
+    accounts = await revocation.accounts_of(tx, user_id)
+    listed = [account for account in accounts if account.allowed]
+    grants = await revocation.not_over_of(tx, accounts)
+    if not listed and not grants:
+        raise Refused(Refusal.UNKNOWN_PERSON, who=accounts[0].name)
+    for account in listed or accounts[:1]:
+        await _take_off(tx, ctx, actor, account)
+    ended = await revocation.begin_or_go_on(tx, ctx, actor, grants, EndReason.REMOVED)
+    return Removed(listed or accounts[:1], ended)
+
+
+async def _take_off(tx: Transaction, ctx: Context, actor: Actor, account: Person) -> None:
+    await tx.people.disallow(account.id)
+    await audit.record(tx, ctx, actor, "user.remove", f"user:{account.id}", user_name=account.name)
+    for request in await tx.requests.open_of(account.id):
         await requests.withdraw(tx, ctx, actor, request, tell=False)
-    await messages.menu(tx, ctx, user_id)
-    return await revocation.begin(tx, ctx, actor, live, EndReason.REMOVED)
+    await messages.menu(tx, ctx, account.id)

@@ -20,6 +20,7 @@ class Refusal(StrEnum):
     CARD_CHANGED = "card_changed"
     AGREED_ALREADY = "agreed_already"
     SAME_PERSON = "same_person"
+    NOT_LINKED = "not_linked"
     NOT_ALLOWED_YET = "not_allowed_yet"
     NOTHING_TO_LINK = "nothing_to_link"
     REQUESTER_REMOVED = "requester_removed"

@@ -12,6 +12,7 @@ from bot.access.permission import THE_BOT, Act, Actor, require
 from bot.access.refusals import Refusal, Refused
 from storage.records import (
     LIVE_STATES,
+    UNPROVED_STATES,
     ChatId,
     EndReason,
     Grant,
@@ -20,6 +21,7 @@ from storage.records import (
     OutboxKind,
     Person,
     Proof,
+    Server,
     ServerName,
     UserId,
 )
@@ -73,7 +75,7 @@ async def begin(
     Args:
         at: when they were revoked, if that was before now.
     """
-    servers = [server.name for server in await tx.servers.all()]
+    servers = [server.name for server in await tx.servers.all() if _lets_in(server)]
     ended = []
     for grant in grants:
         if not await tx.grants.end(grant.id, reason, at or ctx.now):
@@ -83,7 +85,7 @@ async def begin(
         await tx.proofs.open(grant.id, servers, ctx.after(_FIRST_LOOK_S))
         await audit.grant_event(tx, ctx, actor, "end", grant, reason=reason)
         if not servers:
-            await _close(tx, ctx, grant.id)
+            await _close(tx, ctx, grant)
     await _tell_owners(tx, ctx, actor, ended, reason)
     return ended
 
@@ -97,19 +99,27 @@ async def fits(tx: Transaction, actor: Actor, text: str) -> Fits:
 async def revoke_person(
     tx: Transaction, ctx: Context, actor: Actor, user_id: UserId
 ) -> list[Grant]:
-    """Ends every live grant of somebody; gives them with those whose end is not proved yet.
+    """Ends every live grant of somebody, by whichever of their accounts they have it.
+
+    Gives them with those whose end is not proved yet.
 
     Raises:
         Refused: ADMINS_ONLY, UNKNOWN_PERSON, NOTHING_LIVE.
     """
     require(actor, Act.REVOKE)
     person = await known_person(tx, user_id)
-    found = await tx.grants.of_user(user_id)
-    live = [grant for grant in found if grant.state in LIVE_STATES]
-    unproved = [grant for grant in found if grant.state is GrantState.REVOKING]
-    if not live and not unproved:
+    found = await not_over_of(tx, await accounts_of(tx, user_id))
+    if not found:
         raise Refused(Refusal.NOTHING_LIVE, name=person.name)
-    return [*await begin(tx, ctx, actor, live, EndReason.REVOKED), *unproved]
+    return await begin_or_go_on(tx, ctx, actor, found, EndReason.REVOKED)
+
+
+async def begin_or_go_on(
+    tx: Transaction, ctx: Context, actor: Actor, grants: Sequence[Grant], reason: EndReason
+) -> list[Grant]:
+    """`begin` for the live ones; those whose end is not proved yet come back with them."""
+    unproved = [grant for grant in grants if grant.state is GrantState.REVOKING]
+    return [*await begin(tx, ctx, actor, grants, reason), *unproved]
 
 
 async def revoke_grant(
@@ -158,10 +168,10 @@ async def record_attempts(
     closed = []
     for attempt in attempts:
         before = known.get((attempt.grant_id, attempt.server))
-        if before is None or before.proved:
+        if before is None or not before.is_open:
             continue
         await tx.proofs.record(_proof(ctx, before, attempt))
-        if attempt.proved and await _close(tx, ctx, attempt.grant_id):
+        if attempt.proved and await _close(tx, ctx, await known_grant(tx, attempt.grant_id)):
             closed.append(attempt.grant_id)
     return closed
 
@@ -169,7 +179,20 @@ async def record_attempts(
 async def close_proved(tx: Transaction, ctx: Context) -> None:
     """Closes what has nothing left to prove, for example after a server was taken out."""
     for grant in await tx.grants.revoking():
-        await _close(tx, ctx, grant.id)
+        await _close(tx, ctx, grant)
+
+
+async def ask_adopted(tx: Transaction, ctx: Context, server: ServerName) -> None:
+    """A server that was adopted just now has to prove what was ended before it was known.
+
+    Only imported certificates can have been used there.
+    """
+    waiting = [grant for grant in await tx.grants.revoking() if grant.imported_at is not None]
+    proofs = await tx.proofs.of([grant.id for grant in waiting])
+    asked = {p.grant_id for p in proofs if p.server == server and p.dropped_at is None}
+    for grant in waiting:
+        if grant.id not in asked:
+            await tx.proofs.open(grant.id, [server], ctx.now)
 
 
 def require_live(grant: Grant) -> None:
@@ -209,6 +232,23 @@ async def known_person(tx: Transaction, user_id: UserId) -> Person:
     return person
 
 
+async def accounts_of(tx: Transaction, user_id: UserId) -> Sequence[Person]:
+    """All accounts of a person who is known, that one first."""
+    of_person = await tx.people.accounts_of(await tx.people.person_of(user_id))
+    others = [account for account in of_person if account != user_id]
+    return [await known_person(tx, account) for account in (user_id, *others)]
+
+
+async def not_over_of(tx: Transaction, accounts: Iterable[Person]) -> list[Grant]:
+    """What these have that is live, or ended and not proved."""
+    return [
+        grant
+        for account in accounts
+        for grant in await tx.grants.of_user(account.id)
+        if grant.state in UNPROVED_STATES
+    ]
+
+
 async def ask_receipt(
     tx: Transaction, ctx: Context, chat_id: ChatId, grants: Sequence[Grant]
 ) -> None:
@@ -216,18 +256,40 @@ async def ask_receipt(
     await messages.receipt(tx, ctx, chat_id, ids, look=True)
 
 
-async def _close(tx: Transaction, ctx: Context, grant_id: GrantId) -> bool:
-    if any(not proof.proved for proof in await tx.proofs.of([grant_id])):
+def _lets_in(server: Server) -> bool:
+    """Before its first CRL a server of ours has let nobody in, and that CRL lists who is out."""
+    return server.crl_published_at is not None or server.adopted is not None
+
+
+async def _close(tx: Transaction, ctx: Context, grant: Grant) -> bool:
+    proofs = await tx.proofs.of([grant.id])
+    if any(proof.is_open for proof in proofs) or waits_for_server(grant, proofs):
         return False
-    grant = await tx.grants.get(grant_id)
-    assert grant is not None
     after = GrantState.EXPIRED if grant.end_reason is EndReason.ENDED else GrantState.REVOKED
-    if not await tx.grants.prove(grant_id, after, ctx.now):
+    if not await tx.grants.prove(grant.id, after, ctx.now):
         return False
-    await audit.grant_event(tx, ctx, THE_BOT, "prove", grant, state=after)
+    await _note_close(tx, ctx, grant, after, [p.server for p in proofs if p.dropped_at])
     # Receipts that said 'not proved' are followed up at once.
     await tx.outbox.hasten(OutboxKind.RECEIPT, ctx.now)
     return True
+
+
+def waits_for_server(grant: Grant, proofs: Sequence[Proof]) -> bool:
+    """Whether no server is known that could prove its end, although there must be one.
+
+    An imported certificate opens a server that may not have been adopted yet.
+    """
+    return grant.imported_at is not None and all(p.grant_id != grant.id for p in proofs)
+
+
+async def _note_close(
+    tx: Transaction, ctx: Context, grant: Grant, after: GrantState, dropped: Sequence[ServerName]
+) -> None:
+    """What was dropped is not proved, and the trail never says that it is."""
+    if dropped:
+        await audit.grant_event(tx, ctx, THE_BOT, "drop", grant, state=after, servers=dropped)
+    else:
+        await audit.grant_event(tx, ctx, THE_BOT, "prove", grant, state=after)
 
 
 def _proof(ctx: Context, before: Proof, attempt: Attempt) -> Proof:

@@ -9,7 +9,7 @@ from bot.chat.buttons import Button, Style, Tap
 from bot.chat.scene import SILENT, Reply, Scene, say
 from bot.chat.views import View
 from bot.texts import chat as words
-from bot.texts.fill import Html, fill
+from bot.texts.fill import fill
 from storage.records import Grant, OutboxKind, Person
 
 
@@ -92,11 +92,16 @@ async def remove(scene: Scene, rest: str) -> Reply:
 
 async def remove_now(scene: Scene, person: Person) -> Reply:
     """Takes somebody off the list; the answer is the receipt, if there is anything to prove."""
-    ended = await people.remove(scene.tx, scene.ctx, scene.actor, person.id)
-    if not ended:
-        return say(fill(words.REMOVED, name=person.name))
-    await revocation.ask_receipt(scene.tx, scene.ctx, scene.chat, ended)
-    return SILENT
+    removed = await people.remove(scene.tx, scene.ctx, scene.actor, person.id)
+    names = ", ".join(f"{account.name} ({account.id})" for account in removed.accounts)
+    if not removed.grants:
+        if len(removed.accounts) == 1:
+            return say(fill(words.REMOVED, name=person.name))
+        return say(fill(words.REMOVED_ACCOUNTS_ONLY, names=names))
+    await revocation.ask_receipt(scene.tx, scene.ctx, scene.chat, removed.grants)
+    if len(removed.accounts) == 1:
+        return SILENT
+    return say(fill(words.REMOVED_ACCOUNTS, names=names))
 
 
 async def revoke(scene: Scene, rest: str) -> Reply:
@@ -136,14 +141,13 @@ async def _revoke_whom(scene: Scene) -> Reply:
 
 
 def _whom_to_remove(fits: Fits, candidates: list[Person]) -> View:
-    rows = tuple(
-        (
-            Button(
-                words.BUTTON_REMOVE_PERSON.format(name=person.name),
-                buttons.about(Tap.REMOVE, person.id),
-                Style.BAD,
-            ),
+    rows = [
+        Button(
+            words.BUTTON_REMOVE_PERSON.format(name=person.name),
+            buttons.about(Tap.REMOVE, person.id),
+            Style.BAD,
         )
-        for person in candidates[: views.BUTTONS_SHOWN]
-    )
-    return View(Html(words.CHOOSE_AMONG if fits.people else words.CHOOSE_NEAR), rows)
+        for person in candidates
+    ]
+    text = words.CHOOSE_AMONG if fits.people else words.CHOOSE_NEAR
+    return views.choice(text, rows, "/remove NAME")

@@ -49,7 +49,7 @@ async def my_vpn(scene: Scene, _rest: str) -> Reply:
     """/myvpn."""
     require(scene.actor, Act.ASK)
     open_ones = await scene.tx.requests.open_of(scene.user_id)
-    grants = await scene.tx.grants.live_of_user(scene.user_id)
+    grants = await scene.tx.grants.of_user(scene.user_id)
     return Reply(views.my_access(open_ones, grants))
 
 

@@ -124,17 +124,17 @@ class Posts:
             return request, views.asked(request, admin_reachable=reachable)
 
     async def receipt(self, item: OutboxItem) -> None:
-        """What was proved. While it is not all proved, the row stays and is followed up."""
+        """What was proved. While a look can still prove more, the row stays and is followed up."""
         grant_ids = [GrantId(grant_id) for grant_id in item.payload["grants"]]
         receipt = await self._receipt(item.chat_id, grant_ids)
         said = "said" in item.payload
-        if not receipt.tried or (item.payload["look"] and not said and not receipt.proved):
+        if not receipt.tried or (item.payload["look"] and not said and not receipt.settled):
             await self._enforcer.enforce(grant_ids)
             receipt = await self._receipt(item.chat_id, grant_ids)
         # 'Not proved yet' is said once.
-        if receipt.proved or not said:
+        if receipt.settled or not said:
             await self._send(item.chat_id, View(_receipt_text(receipt)))
-        if receipt.proved:
+        if receipt.settled:
             await self._finish(item)
             return
         async with self._database.writing() as tx:
@@ -248,5 +248,5 @@ def _notice(payload: Payload) -> Html:
 
 
 def _receipt_text(receipt: Receipt) -> Html:
-    end = () if receipt.proved else (receipt_words.RETRYING,)
+    end = () if receipt.settled else (receipt_words.RETRYING,)
     return blocks(*map(escaped, (*receipt.blocks, *end)))

@@ -86,7 +86,8 @@ async def _revoke_person(scene: Scene, meant: Meant) -> Reply:
         ended = await revocation.revoke_person(scene.tx, scene.ctx, scene.actor, meant.person)
         return await _cutting(scene, ended)
     person = await revocation.known_person(scene.tx, meant.person)
-    live = await scene.tx.grants.live_of_user(person.id)
+    accounts = await revocation.accounts_of(scene.tx, person.id)
+    live = await revocation.not_over_of(scene.tx, accounts)
     yes = Button(
         words.BUTTON_REVOKE_YES, buttons.about(Tap.REVOKE_PERSON_YES, person.id), Style.BAD
     )

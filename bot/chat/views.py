@@ -1,6 +1,6 @@
 """How requests, grants and people look in a chat. Rendered from what is true when it is sent."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.access import approvals
@@ -11,11 +11,12 @@ from bot.chat import buttons
 from bot.chat.buttons import Button, Keyboard, Style, Tap
 from bot.handover.handover import Topic
 from bot.texts import chat as words
-from bot.texts.fill import Html, blocks, fill, lines, moment
+from bot.texts.fill import Html, blocks, fill, fitting, lines, moment
 from bot.texts.refusals import duration_text
 from storage.records import (
     LIVE_STATES,
     Grant,
+    GrantId,
     GrantState,
     Person,
     Proof,
@@ -28,9 +29,12 @@ from storage.records import (
 from storage.transaction import Transaction
 from vpn.live import ServerStatus
 
-# 4096 characters hold about this many entries (Bot API, sendMessage).
+# A message has 4096 characters (Bot API, sendMessage); some are left for its first and last line.
+ROOM = 3800
+# They hold about this many entries.
 SHOWN = 15
 BUTTONS_SHOWN = 20
+_SERVERS_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +148,16 @@ def _cancel(request: Request) -> Button:
 
 
 def my_access(requests: Sequence[Request], grants: Sequence[Grant]) -> View:
-    """What somebody has and waits for."""
-    live = [grant for grant in grants if grant.state in LIVE_STATES]
-    if not requests and not live:
+    """What somebody has and waits for, and what of theirs has ended without a proof."""
+    live = [grant for grant in grants if grant.state in LIVE_STATES][:SHOWN]
+    ending = [grant for grant in grants if grant.state is GrantState.REVOKING][:SHOWN]
+    if not requests and not live and not ending:
         return View(Html(words.MY_NOTHING))
-    text = blocks(*map(_my_request, requests), *map(_my_grant, live[:SHOWN]))
+    text = blocks(
+        *map(_my_request, requests), *map(_my_grant, live), *map(_my_ending_grant, ending)
+    )
     rows = [(_cancel(request),) for request in requests]
-    return View(text, (*rows, *(_my_buttons(grant) for grant in live[:SHOWN])))
+    return View(text, (*rows, *map(_my_buttons, live)))
 
 
 def _my_request(request: Request) -> Html:
@@ -185,6 +192,12 @@ def _my_grant(grant: Grant) -> Html:
     )
 
 
+def _my_ending_grant(grant: Grant) -> Html:
+    if grant.imported_at is not None:
+        return fill(words.MY_GRANT_ENDING_IMPORTED, common_name=grant.common_name)
+    return fill(words.MY_GRANT_ENDING, server=grant.server, common_name=grant.common_name)
+
+
 def _my_buttons(grant: Grant) -> tuple[Button, ...]:
     named = grant.server or grant.common_name
     give_up = Button(
@@ -217,13 +230,30 @@ def confirm(text: Html, yes: Button) -> View:
 def grants_listing(
     grants: Sequence[Grant], people: Sequence[Person], proofs: Sequence[Proof]
 ) -> View:
-    """Who has access, and what is not proved yet."""
+    """Who has access. First what is not proved yet: all of it, as far as a message can hold it."""
     if not grants:
         return View(Html(words.GRANTS_NONE))
     names = {person.id: person.name for person in people}
-    shown = [_grant(grant, names, proofs) for grant in grants[:SHOWN]]
-    rest = more(len(grants), "grant list")
-    return View(blocks(fill(words.GRANTS_COUNT, count=len(grants)), *shown, rest))
+    where = _unproved_on(proofs)
+    unproved = [grant for grant in grants if grant.state is GrantState.REVOKING]
+    live = [grant for grant in grants if grant.state is not GrantState.REVOKING]
+    listed = [_grant(g, names, where) for g in (*unproved, *live[: max(SHOWN - len(unproved), 0)])]
+    shown = fitting(listed, ROOM)
+    rest = _more_grants(len(grants) - shown, max(len(unproved) - shown, 0))
+    return View(blocks(fill(words.GRANTS_COUNT, count=len(grants)), *listed[:shown], rest))
+
+
+def _more_grants(count: int, unproved: int) -> str:
+    if not unproved:
+        return fill(words.AND_MORE, count=count, listing="grant list") if count else ""
+    return fill(words.AND_MORE_UNPROVED, count=count, unproved=unproved, listing="grant list")
+
+
+def _unproved_on(proofs: Sequence[Proof]) -> dict[GrantId, list[str]]:
+    found: dict[GrantId, list[str]] = {}
+    for proof in proofs:
+        found.setdefault(proof.grant_id, []).append(proof.server)
+    return found
 
 
 def _holder(grant: Grant, names: dict[UserId, str]) -> str:
@@ -232,7 +262,9 @@ def _holder(grant: Grant, names: dict[UserId, str]) -> str:
     return names.get(grant.user_id, str(grant.user_id))
 
 
-def _grant(grant: Grant, names: dict[UserId, str], proofs: Sequence[Proof]) -> Html:
+def _grant(
+    grant: Grant, names: dict[UserId, str], unproved_on: Mapping[GrantId, Sequence[str]]
+) -> Html:
     line = fill(
         words.GRANT_LINE if grant.imported_at is None else words.GRANT_LINE_IMPORTED,
         name=_holder(grant, names),
@@ -242,8 +274,16 @@ def _grant(grant: Grant, names: dict[UserId, str], proofs: Sequence[Proof]) -> H
         common_name=grant.common_name,
         id=grant.id,
     )
-    unproved = ", ".join(proof.server for proof in proofs if proof.grant_id == grant.id)
-    return lines(line, fill(words.GRANT_UNPROVED, servers=unproved) if unproved else "")
+    return lines(line, _unproved(grant, unproved_on.get(grant.id, ())))
+
+
+def _unproved(grant: Grant, servers: Sequence[str]) -> str:
+    if grant.state is not GrantState.REVOKING:
+        return ""
+    if not servers:
+        return words.GRANT_UNPROVED_NOWHERE
+    named = [*servers[:_SERVERS_NAMED], "…"] if len(servers) > _SERVERS_NAMED else servers
+    return fill(words.GRANT_UNPROVED, servers=", ".join(named))
 
 
 def users_listing(people: Sequence[Person], *, unlinked: int = 0) -> View:
@@ -286,16 +326,24 @@ def whom(text: str, people: Sequence[Person], grants: Sequence[Grant]) -> View:
         )
         for grant in grants
     ]
-    return View(Html(text), tuple((row,) for row in rows[:BUTTONS_SHOWN]))
+    return choice(text, rows, "/revoke NAME")
+
+
+def choice(text: str, rows: Sequence[Button], command: str) -> View:
+    """A list to tap; where it is cut, the command that reaches the others."""
+    rest = len(rows) - BUTTONS_SHOWN
+    said = fill(words.AND_MORE_TO_CHOOSE, count=rest, command=command) if rest > 0 else ""
+    return View(blocks(text, said), tuple((row,) for row in rows[:BUTTONS_SHOWN]))
 
 
 def servers_listing(servers: Sequence[Server], states: Sequence[ServerStatus]) -> View:
-    """What each server answered."""
+    """What each server answered; first those that cannot be asked."""
     if not servers:
         return View(Html(words.SERVERS_NONE))
-    return View(
-        blocks(*(_server(server, state) for server, state in zip(servers, states, strict=True)))
-    )
+    found = sorted(zip(servers, states, strict=True), key=lambda pair: pair[1].reachable)
+    said = [_server(server, state) for server, state in found]
+    shown = fitting(said, ROOM)
+    return View(blocks(*said[:shown], more(len(said), "server status", shown=shown)))
 
 
 def _server(server: Server, state: ServerStatus) -> Html:

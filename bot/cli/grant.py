@@ -1,12 +1,14 @@
 """`vpnbot grant`: who has access, and a way to give it on the day Telegram is down."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from bot.access import grants, people, requests
+from bot.access.context import Context
 from bot.access.durations import parse_duration
 from bot.access.permission import Actor
 from bot.cli.shared import operator, say, show, stamp, with_office
@@ -15,7 +17,16 @@ from bot.locks import locked
 from bot.office import Office
 from bot.privileges import as_root
 from bot.profiles import Profile
-from storage.records import Grant, Person, ServerName, UserId
+from storage.records import (
+    Grant,
+    Person,
+    Request,
+    RequestId,
+    RequestState,
+    ServerName,
+    UserId,
+)
+from storage.transaction import Transaction
 
 app = typer.Typer(help="Who has access.", no_args_is_help=True)
 
@@ -51,7 +62,10 @@ def issue(
         ),
     ] = False,
 ) -> None:
-    """Gives access without Telegram: writes the profile to a file. Its key lies on a disk then."""
+    """Gives access without Telegram: writes the profile to a file. Its key lies on a disk then.
+
+    Where the person has asked already, that request is approved by it.
+    """
     seconds = None if duration is None else parse_duration(duration)
     target = output.absolute()
     if os.path.lexists(target):
@@ -73,7 +87,13 @@ def issue(
                     f"{target} cannot be written ({error.strerror}); the access was ended again."
                 ) from error
             async with office.database.writing() as tx:
-                await grants.delivered(tx, office.context(), operator(), grant)
+                in_time = await grants.delivered(tx, office.context(), operator(), grant)
+            if not in_time:
+                with as_root():
+                    target.unlink(missing_ok=True)
+                raise NotDone(
+                    f"The access was revoked before {target} was ready; the file is gone again."
+                )
         say(f"{grant.common_name} on {grant.server} until {stamp(grant.not_after)}: {target}")
         say("Hand the file over safely and delete it: whoever has it has the access.")
 
@@ -94,20 +114,51 @@ async def _make(office: Office, grant: Grant, *, bundle: bool) -> Profile:
 async def _reserve(
     office: Office, user_id: UserId, server: str | None, seconds: int | None
 ) -> Grant:
-    """Request, approval and grant in one go, on the operator's word."""
+    """Request, approval and grant in one go, on the operator's word.
+
+    Where the person has asked for just that already, their request is what is approved.
+    """
     async with office.database.writing() as tx:
         ctx = office.context()
-        asked = await requests.ask(
-            tx,
-            ctx,
-            _on_behalf_of(user_id, await tx.people.get(user_id)),
-            duration=seconds,
-            server=None if server is None else ServerName(server),
-            reason="issued on the command line",
-        )
-        if asked.servers:
-            raise NotDone(f"Name one of the servers with --server: {', '.join(asked.servers)}")
-        return await requests.approve_without_delivery(tx, ctx, operator(), asked.request.id)
+        # No bot may run that would have ended what nobody decided in time.
+        await requests.expire_due(tx, ctx)
+        waiting = _waiting(await tx.requests.open_of(user_id), server, seconds)
+        request_id = waiting or await _ask(tx, ctx, user_id, server, seconds)
+        return await requests.approve_without_delivery(tx, ctx, operator(), request_id)
+
+
+def _waiting(found: Sequence[Request], server: str | None, seconds: int | None) -> RequestId | None:
+    """The open request that this answers, if there is one."""
+    fits = {
+        request.server: request.id
+        for request in found
+        if request.state is RequestState.PENDING
+        and server in (None, request.server)
+        and seconds in (None, request.duration)
+    }
+    if len(fits) > 1:
+        raise _name_server([name for name in fits if name is not None])
+    return next(iter(fits.values()), None)
+
+
+async def _ask(
+    tx: Transaction, ctx: Context, user_id: UserId, server: str | None, seconds: int | None
+) -> RequestId:
+    asked = await requests.ask(
+        tx,
+        ctx,
+        _on_behalf_of(user_id, await tx.people.get(user_id)),
+        duration=seconds,
+        server=None if server is None else ServerName(server),
+        reason="issued on the command line",
+    )
+    if asked.servers:
+        raise _name_server(asked.servers)
+    return asked.request.id
+
+
+def _name_server(names: Sequence[str]) -> NotDone:
+    return NotDone(f"Name one of the servers with --server: {', '.join(names)}")
 
 
 def _on_behalf_of(user_id: UserId, person: Person | None) -> Actor:

@@ -47,7 +47,7 @@ async def print_receipt(office: Office, ended: Sequence[Grant]) -> bool:
     async with office.database.reading() as tx:
         receipt = await load_receipt(tx, grant_ids)
     say("\n\n".join(receipt.blocks))
-    if not receipt.proved:
+    if not receipt.settled:
         say(f"\n{words.RETRYING_TERMINAL}")
     return receipt.proved
 

@@ -112,7 +112,7 @@ def status(as_json: AsJson = False) -> None:
 
 @app.command("remove")
 def remove(name: Name) -> None:
-    """Takes a server out, its open proofs with it."""
+    """Takes a server out, its open proofs with it: what it had to prove stays unproved."""
 
     async def work(office: Office) -> None:
         server = await remove_server(office, operator(), ServerName(name))

@@ -4,10 +4,13 @@ from typing import Annotated
 
 import typer
 
-from bot.access import linking, people
+from bot.access import linking, people, revocation
+from bot.access.context import Context
 from bot.cli.revoke import print_receipt
 from bot.cli.shared import operator, say, show, with_office
 from bot.office import Office
+from storage.records import UserId
+from storage.transaction import Transaction
 
 app = typer.Typer(help="The allowlist.", no_args_is_help=True)
 
@@ -20,7 +23,11 @@ def allow(
     name: Annotated[str, typer.Option(metavar="NAME", help="The person's name.")],
     same_as: Annotated[
         str | None,
-        typer.Option(metavar="ID", help="Another account of the same person: one person, one say."),
+        typer.Option(
+            metavar="ID",
+            help="Another account of the same person: one person, one say, revoked and removed "
+            "together. With the ID itself: ends the link.",
+        ),
     ] = None,
 ) -> None:
     """Puts somebody on the allowlist; again, it changes the name."""
@@ -29,12 +36,22 @@ def allow(
         async with office.database.writing() as tx:
             ctx, wanted = office.context(), people.parse_user_id(user_id)
             done = await people.allow(tx, ctx, operator(), wanted, name)
-            if same_as is not None:
-                other = people.parse_user_id(same_as)
-                await people.link(tx, ctx, operator(), wanted, other)
+            said = await _link(tx, ctx, wanted, same_as) if same_as is not None else ""
         say(f"{done.person.name} ({done.person.id}) is on the allowlist.")
+        if said:
+            say(said)
 
     with_office(work)
+
+
+async def _link(tx: Transaction, ctx: Context, user_id: UserId, same_as: str) -> str:
+    other = people.parse_user_id(same_as)
+    if other == user_id:
+        await people.unlink(tx, ctx, operator(), user_id)
+        return "From now on this account is a person of its own."
+    await people.link(tx, ctx, operator(), user_id, other)
+    name = await tx.people.name_of(other)
+    return f"From now on this account and {name} ({other}) are one person."
 
 
 @app.command("list")
@@ -56,21 +73,28 @@ def list_(
 
 @app.command("remove")
 def remove(user_id: Id) -> None:
-    """Takes somebody off the allowlist, ends all that they have, and prints the receipt."""
+    """Takes somebody off the allowlist, ends all that they have, and prints the receipt.
+
+    Accounts that are linked to this one go with it.
+    """
 
     async def work(office: Office) -> bool:
         wanted = people.parse_user_id(user_id)
         async with office.database.reading() as tx:
-            has_access = await tx.grants.live_of_user(wanted)
+            accounts = await revocation.accounts_of(tx, wanted)
+            has_access = await revocation.not_over_of(tx, accounts)
         if has_access:
             # Without the CA's key nothing can be cut; better to know before it is recorded.
             await office.keyring.authority()
         async with office.database.writing() as tx:
-            ended = await people.remove(tx, office.context(), operator(), wanted)
-        if not ended:
-            say("Removed. There was no live access.")
+            removed = await people.remove(tx, office.context(), operator(), wanted)
+        named = ", ".join(f"{account.name} ({account.id})" for account in removed.accounts)
+        if not removed.grants:
+            say(f"Removed: {named}. There was no live access.")
             return True
-        return await print_receipt(office, ended)
+        proved = await print_receipt(office, removed.grants)
+        say(f"\nOff the allowlist: {named}.")
+        return proved
 
     if not with_office(work):
         raise typer.Exit(1)

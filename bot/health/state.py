@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from bot.access.context import Rules
+from bot.access.revocation import waits_for_server
 from bot.data_folder import DataFolder, account_name
 from bot.health.network import CLOCK_TOLERANCE
 from bot.health.results import Fine, Result, Trouble, trouble, trouble_from
@@ -21,7 +22,7 @@ from bot.texts.fill import utc
 from pki.errors import AuthorityMissing, DamagedAuthority, PkiError
 from storage.database import Database, open_database
 from storage.errors import StorageError
-from storage.records import Grant, Person, Proof
+from storage.records import Grant, Person, Proof, UserId
 from storage.transaction import Transaction
 
 # Time enough to notice, to decide, and to go to every server.
@@ -103,23 +104,25 @@ async def look_at_authority(
 
 
 async def look_at_proofs(tx: Transaction) -> list[Result]:
-    """Whether every end of an access was proved."""
+    """Whether an end of an access still waits for its proof."""
     unproved = await tx.proofs.unproved()
-    grants = {grant.id: grant for grant in await tx.grants.some([p.grant_id for p in unproved])}
     people = {person.id: person for person in await tx.people.all()}
     found: list[Result] = []
-    for proof in unproved:
-        grant = grants[proof.grant_id]
+    for grant in await tx.grants.revoking():
         person = people.get(grant.user_id) if grant.user_id else None
-        found.append(_unproved(proof, grant, person))
+        name = person.name if person else grant.user_id or grant.common_name
+        own = [proof for proof in unproved if proof.grant_id == grant.id]
+        found += [_unproved(proof, grant, name) for proof in own]
+        if waits_for_server(grant, own):
+            found.append(trouble(words.UNPROVED_NOWHERE, name=name, common_name=grant.common_name))
     return found or [Fine(words.PROOFS_FINE)]
 
 
-def _unproved(proof: Proof, grant: Grant, person: Person | None) -> Trouble:
+def _unproved(proof: Proof, grant: Grant, name: UserId | str) -> Trouble:
     findings = " ".join(finding_text(code) for code, _ in proof.findings)
     return trouble(
         words.UNPROVED,
-        name=person.name if person else grant.user_id or grant.common_name,
+        name=name,
         common_name=grant.common_name,
         server=proof.server,
         findings=findings or words.UNPROVED_UNTRIED,

@@ -135,6 +135,14 @@ MY_GRANT_IMPORTED = (
     "A profile from before the takeover, until {until}\n{state}, <code>{common_name}</code>. "
     "/requestvpn gives you a new one to replace it."
 )
+MY_GRANT_ENDING = (
+    "<b>{server}</b>: your access has ended, but that is not proved yet, so the profile "
+    "<code>{common_name}</code> may still work for a while. I keep trying."
+)
+MY_GRANT_ENDING_IMPORTED = (
+    "A profile from before the takeover: its access has ended, but that is not proved yet, so "
+    "<code>{common_name}</code> may still work for a while. I keep trying."
+)
 MY_RENEWING = (
     "A new profile for <b>{server}</b> is on its way; the earlier one is being ended on every "
     "server."
@@ -149,6 +157,14 @@ KEPT = "Nothing was changed."
 PENDING_NONE = "No request waits for a decision."
 PENDING_COUNT = Plural(
     "{count} request waits for a decision:", "{count} requests wait for a decision:"
+)
+AND_MORE_UNPROVED = Plural(
+    "… and {count} more, which is not proved; <code>vpnbot {listing}</code> shows all.",
+    "… and {count} more, {unproved} of them not proved; <code>vpnbot {listing}</code> shows all.",
+)
+AND_MORE_TO_CHOOSE = Plural(
+    "… and {count} more: write <code>{command}</code>.",
+    "… and {count} more: write <code>{command}</code>.",
 )
 GRANTS_NONE = "Nobody has access at the moment."
 GRANTS_COUNT = Plural("{count} access:", "{count} accesses:")
@@ -178,6 +194,10 @@ GRANT_LINE_IMPORTED = (
 )
 HOLDER_UNKNOWN = "Not linked to anybody"
 GRANT_UNPROVED = "⚠️ not proved on {servers}: may still get in"
+GRANT_UNPROVED_NOWHERE = (
+    "⚠️ not proved, because no server is known yet: may still get in. On the machine: "
+    "<code>vpnbot server adopt</code>"
+)
 AND_MORE = Plural(
     "… and {count} more; <code>vpnbot {listing}</code> shows all.",
     "… and {count} more; <code>vpnbot {listing}</code> shows all.",
@@ -200,6 +220,10 @@ ALLOWED = (
 )
 RENAMED = "{name} is on the allowlist; the name is up to date."
 REMOVED = "{name} is off the allowlist and had no live access."
+REMOVED_ACCOUNTS = "All accounts of this person are off the allowlist: {names}."
+REMOVED_ACCOUNTS_ONLY = (
+    "All accounts of this person are off the allowlist: {names}. There was no live access."
+)
 USAGE_ALLOW = "Write the numeric id and the name: <code>/allow 123456789 Anna Petrova</code>"
 USAGE_REMOVE = "Write whom to remove: <code>/remove Anna Petrova</code>, an id, or @username."
 CHOOSE_REVOKE = "Whose access shall end?"

@@ -1,9 +1,13 @@
 """Puts values into sentences, so that what somebody typed cannot become markup."""
 
+import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from html import escape
+from html import escape, unescape
 from typing import Any, NamedTuple
 
+_GAP = "\n\n"
+_TAG = re.compile(r"<[^>]*>")
 # Longer than any name or reason that we store; a forged one is cut here.
 _VALUE_LENGTH = 300
 
@@ -46,7 +50,22 @@ def lines(*parts: str) -> Html:
 
 def blocks(*parts: str) -> Html:
     """Paragraphs with a free line between them; empty ones are left out."""
-    return Html("\n\n".join(part for part in parts if part))
+    return Html(_GAP.join(part for part in parts if part))
+
+
+def length(text: str) -> int:
+    """In Telegram's characters: those that are seen, in UTF-16 (Bot API, sendMessage)."""
+    seen = unescape(_TAG.sub("", text)) if isinstance(text, Html) else text
+    return len(seen.encode("utf-16-le")) // 2
+
+
+def fitting(parts: Sequence[str], room: int) -> int:
+    """How many of these, from the first one on, fit below each other into so many characters."""
+    for number, part in enumerate(parts):
+        room -= length(part) + len(_GAP)
+        if room < 0:
+            return number
+    return len(parts)
 
 
 def moment(when: datetime) -> Html:

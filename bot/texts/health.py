@@ -277,7 +277,11 @@ UNPROVED = Complaint(
     "Mend the server; the bot tries again by itself, or run: vpnbot revoke {grant}",
 )
 UNPROVED_UNTRIED = "Nobody has looked yet."
-PROOFS_FINE = "Revocations: every one is proved."
+UNPROVED_NOWHERE = Complaint(
+    "The end of {name}'s access ({common_name}) is not proved: no server is known yet.",
+    "Adopt the server that runs: vpnbot server adopt NAME --config PATH --remote …",
+)
+PROOFS_FINE = "Revocations: none waits for its proof."
 ADMIN_UNKNOWN = Complaint(
     "The admin {admin} has not pressed Start, so the bot may not write to them.",
     "Ask them to open {chat} while the bot runs, and to press Start.",

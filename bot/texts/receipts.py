@@ -10,12 +10,22 @@ PROVED = Plural(
     "Revoked: all {count} accesses of {name} have ended on every server.",
 )
 PROVED_OWNER = "Revoked: your earlier profile is dead on every server."
-PROVED_NO_SERVER = "Revoked: there is no server left that could let {name} in."
+PROVED_NO_SERVER = "Revoked: there is no server that could let {name} in."
 UNPROVED = Plural(
     "Not proved yet: {name} may still get in.",
     "Not proved yet: {name} may still get in with one of {count} accesses.",
 )
 UNPROVED_OWNER = "Not proved yet: your earlier profile may still work for a while."
+DROPPED = Plural(
+    "Not proved on {servers}, which was taken out: {name} may still get in until OpenVPN is "
+    "stopped there.",
+    "Not proved on {servers}, which were taken out: {name} may still get in until OpenVPN is "
+    "stopped there.",
+)
+DROPPED_OWNER = Plural(
+    "Not proved on {servers}, which was taken out: your earlier profile may still work there.",
+    "Not proved on {servers}, which were taken out: your earlier profile may still work there.",
+)
 WHY = {
     "ended": "Its time was over.",
     "revoked": "An admin said so.",
@@ -37,6 +47,16 @@ PROVED_LOOK = "✓ a look afterwards found nobody"
 SERVER_UNPROVED = "{server}: not proved"
 FOUND = "✗ {finding}"
 SERVER_NOT_TRIED = "{server}: not looked at yet."
+SERVER_DROPPED = "{server}: not proved before it was taken out. Stop OpenVPN there."
+NO_SERVER_KNOWN = (
+    "✗ No server is known yet, so nobody was cut off anywhere. Adopt the one that runs: "
+    "vpnbot server adopt"
+)
+MORE_SERVERS = Plural("… and {count} more server", "… and {count} more servers")
+MORE_SERVERS_UNPROVED = Plural(
+    "… and {count} more server, not proved",
+    "… and {count} more servers, {unproved} of them not proved",
+)
 TOOK = "From the order to the proof it took {seconds}."
 RETRYING = "I keep trying and tell you as soon as it is proved."
 RETRYING_TERMINAL = (

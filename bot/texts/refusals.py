@@ -36,6 +36,10 @@ IN_CHAT: dict[Refusal, str] = {
         "These two accounts cannot be linked: one of them is linked to another account already, "
         "or they are the same."
     ),
+    Refusal.NOT_LINKED: (
+        "This account of {name} is not linked to another one. If another one is linked to it, "
+        "name that one."
+    ),
     Refusal.NOT_ALLOWED_YET: (
         "{name} is not on the allowlist. Put them on it first with /allow, or revoke the old "
         "certificate."
@@ -70,7 +74,8 @@ _IN_TERMINAL: dict[Refusal, str] = IN_CHAT | {
     Refusal.NO_SERVER: "There is no server yet; run: vpnbot server add",
     Refusal.UNKNOWN_SERVER: "There is no server “{server}”; see: vpnbot server list",
     Refusal.ALREADY_OPEN: (
-        "Request {request} for {server} is open already; approve or deny it first."
+        "Request {request} for {server} is open already, for another duration. Leave --duration "
+        "out to give what was asked for, or run `vpnbot request deny {request}` first."
     ),
     Refusal.UNKNOWN_REQUEST: "There is no request {request}; see: vpnbot request list",
     Refusal.NOT_OFFERED: "This duration cannot be approved: it is not what was asked for.",

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from bot.receipts import Receipt, finding_text, load_receipt
 from bot.texts import receipts as words
 from storage.database import Database
-from storage.records import EndReason, GrantId, GrantState, Proof, ServerName
+from storage.records import EndReason, GrantId, GrantState, Proof, ServerName, UserId
 from tests.storage.kit import (
     ANNA,
     BERLIN,
     NOW,
     PARIS,
     add_grant,
+    make_grant,
     make_template,
     open_copy,
 )
@@ -110,7 +111,7 @@ async def test_the_first_word_is_revoked_exactly_when_all_is_proved(
 
     first_word = whole(found).split()[0].strip(":")
     assert (first_word == "Revoked") == proved
-    assert found.proved == proved
+    assert found.proved == found.settled == proved
     assert found.tried == all(proof.attempts for proof in every)
     if not proved:
         assert found.blocks[0].startswith("Not proved yet")
@@ -157,8 +158,9 @@ async def test_one_server_that_is_not_proved_spoils_it(database: Database) -> No
     found = await receipt(database, [seen(), unproved])
     assert not found.proved
     assert found.blocks[0] == "Not proved yet: Anna Petrova may still get in."
-    assert found.blocks[2].startswith("berlin: proved")
-    assert found.blocks[3] == (
+    # What is open comes first.
+    assert found.blocks[3].startswith("berlin: proved")
+    assert found.blocks[2] == (
         f"paris: not proved\n✗ {words.FINDINGS['session_live']}\n✗ {words.FINDINGS['crl_old']}"
     )
     assert "took" not in whole(found)
@@ -181,7 +183,7 @@ async def test_a_server_nobody_has_looked_at_is_said_so(database: Database) -> N
 async def test_where_no_server_is_left_there_is_nothing_to_prove(database: Database) -> None:
     found = await receipt(database, [])
     assert (found.proved, found.tried) == (True, True)
-    assert found.blocks[0] == ("Revoked: there is no server left that could let Anna Petrova in.")
+    assert found.blocks[0] == ("Revoked: there is no server that could let Anna Petrova in.")
 
 
 @pytest.mark.parametrize(("proved", "first"), [(True, "Revoked: your"), (False, "Not proved yet")])
@@ -236,3 +238,112 @@ async def test_the_receipt_of_very_many_fits_into_a_message(database: Database) 
     found = await receipt(database, *([seen()] for _ in range(200)))
     assert len(whole(found)) < 4096
     assert "… and 185 more" in whole(found)
+
+
+async def dropped_receipt(
+    database: Database, *others: Proof, servers: tuple[ServerName, ...], for_owner: bool = False
+) -> Receipt:
+    """After these servers were taken out without having proved anything."""
+    async with database.reading() as tx:
+        await tx.people.allow(ANNA, "Anna Petrova", NOW)
+        is_over = all(proof.proved for proof in others)
+        state = GrantState.REVOKED if is_over else GrantState.REVOKING
+        grant = await add_grant(tx, state=state, revoked_at=NOW, end_reason=EndReason.REVOKED)
+        await tx.proofs.open(grant.id, [*servers, *(proof.server for proof in others)], NOW)
+        for proof in others:
+            await tx.proofs.record(replace(proof, grant_id=grant.id))
+        for server in servers:
+            await tx.proofs.drop_open(server, LOOKED)
+        return await load_receipt(tx, [grant.id], for_owner=for_owner)
+
+
+@pytest.mark.parametrize("others", [(), (seen(PARIS),)])
+async def test_a_server_that_was_taken_out_proves_nothing(
+    database: Database, others: tuple[Proof, ...]
+) -> None:
+    found = await dropped_receipt(database, *others, servers=(BERLIN,))
+    # No look can change it any more.
+    assert (found.proved, found.settled, found.tried) == (False, True, True)
+    assert found.blocks[0] == (
+        "Not proved on berlin, which was taken out: Anna Petrova may still get in until OpenVPN "
+        "is stopped there."
+    )
+    assert found.blocks[2] == "berlin: not proved before it was taken out. Stop OpenVPN there."
+    assert [block.partition("\n")[0] for block in found.blocks[3:]] == [
+        f"{proof.server}: proved" for proof in others
+    ]
+    assert "Revoked" not in whole(found)
+
+
+async def test_what_others_can_still_prove_is_said_first(database: Database) -> None:
+    found = await dropped_receipt(database, seen(PARIS, proved=False), servers=(BERLIN,))
+    assert (found.proved, found.settled) == (False, False)
+    assert found.blocks[0].startswith("Not proved yet: Anna Petrova may still get in.")
+
+
+async def test_several_servers_that_were_taken_out(database: Database) -> None:
+    servers = tuple(ServerName(f"s{number}") for number in range(1, 8))
+    found = await dropped_receipt(database, servers=servers)
+    assert found.blocks[0].startswith("Not proved on s1, s2, s3, s4, s5, …, which were taken out:")
+    found = await dropped_receipt(database, servers=servers[:1], for_owner=True)
+    assert found.blocks[0] == (
+        "Not proved on s1, which was taken out: your earlier profile may still work there."
+    )
+
+
+@pytest.mark.parametrize("count", [20, 60])
+async def test_the_receipt_of_very_many_servers_fits_into_a_message(
+    database: Database, count: int
+) -> None:
+    found_there = tuple((code, "") for code in list(words.FINDINGS)[:6])
+    proofs = [
+        seen(ServerName(f"s{number:02}"), proved=number % 2 == 0, found=found_there)
+        for number in range(count)
+    ]
+    found = await receipt(database, *([replace(proof) for proof in proofs] for _ in range(20)))
+    assert len(whole(found)) < 4096
+    heads = [block.partition("\n")[0] for block in found.blocks[2:-1]]
+    assert heads
+    # What is open comes first, and the others are counted.
+    assert all(head.endswith(": not proved") for head in heads)
+    rest = count - len(heads)
+    assert found.blocks[-1] == (
+        f"… and {rest} more servers, {count // 2 - len(heads)} of them not proved"
+    )
+
+
+async def test_proved_servers_that_do_not_fit_are_counted(database: Database) -> None:
+    found = await receipt(database, [seen(ServerName(f"s{number:02}")) for number in range(40)])
+    assert found.proved
+    assert len(whole(found)) < 4096
+    shown = sum(block.partition("\n")[0].endswith(": proved") for block in found.blocks)
+    assert f"… and {40 - shown} more servers" in found.blocks
+
+
+async def test_an_imported_one_waits_for_its_server(database: Database) -> None:
+    """There must be a server that the certificate opens, and nobody has named it yet."""
+    ended: dict[str, object] = {
+        "revoked_at": NOW,
+        "end_reason": EndReason.REVOKED,
+        "imported_at": NOW,
+    }
+    async with database.reading() as tx:
+        ended |= {"user_id": None, "server": None, "address": None, "state": GrantState.REVOKING}
+        grant = make_grant(1, None, **ended)
+        await tx.grants.add(grant)
+        found = await load_receipt(tx, [grant.id])
+    assert (found.proved, found.settled) == (False, False)
+    assert found.blocks[0] == f"Not proved yet: {grant.common_name} may still get in."
+    assert words.NO_SERVER_KNOWN in found.blocks
+
+
+async def test_each_account_of_a_person_is_named(database: Database) -> None:
+    phone = UserId(1009)
+    over = {"state": GrantState.REVOKED, "revoked_at": NOW, "end_reason": EndReason.REVOKED}
+    async with database.reading() as tx:
+        await tx.people.allow(ANNA, "Anna Petrova", NOW)
+        await tx.people.allow(phone, "Anna (phone)", NOW)
+        first, again = await add_grant(tx, 1, **over), await add_grant(tx, 2, **over)
+        other = await add_grant(tx, 3, user_id=phone, **over)
+        found = await load_receipt(tx, [first.id, again.id, other.id])
+    assert "let Anna Petrova, Anna (phone) in" in found.blocks[0]

@@ -38,6 +38,7 @@ def easyrsa(module_folder: Path) -> EasyRsa:
     made = EasyRsa(module_folder / "pki", algorithm="rsa")
     made.begin()
     made("build-server-full", "server", "nopass")
+    made.client("carl")
     return made
 
 
@@ -73,6 +74,18 @@ async def refused(company: Company, words: str, name: str, conf: Path, *more: st
     assert company.dump() == before
 
 
+async def test_before_its_server_is_known_no_end_is_proved(company: Company) -> None:
+    """The company's server lets him in until it is adopted."""
+    for _ in range(2):
+        ran = await company.vpnbot("revoke", "carl")
+        assert ran.code == 1
+        assert ran.out.startswith("Not proved yet: carl may still get in.")
+        assert "No server is known yet" in ran.out
+    doctor = await company.vpnbot("doctor")
+    assert "The end of carl's access (carl) is not proved: no server is known yet." in doctor.out
+    assert company.query("SELECT count(*) FROM proofs") == [(0,)]
+
+
 async def test_without_a_change_it_says_what_is_missing(company: Company) -> None:
     conf = write_conf(company, "berlin", "10.81.0.0")
     before = conf.read_text()
@@ -85,6 +98,10 @@ async def test_without_a_change_it_says_what_is_missing(company: Company) -> Non
         assert words in ran.out, ran
     assert conf.read_text() == before
     rows = {row["name"]: row for row in (await company.done("server", "list", "--json")).rows}
+    # Who was revoked before is now asked for there.
+    revoked = await company.vpnbot("revoke", "carl")
+    assert revoked.code == 1
+    assert "berlin: not proved" in revoked.out
     assert rows["berlin"] == {
         "name": "berlin",
         "remote": "192.0.2.1:1194/udp",

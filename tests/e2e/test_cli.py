@@ -124,6 +124,50 @@ async def test_what_cannot_be_issued(company: Company) -> None:
     assert not output.exists()
 
 
+async def test_a_request_that_waits_is_what_is_answered(company: Company) -> None:
+    """On the day Telegram is down the person has usually asked already."""
+    fiona = await company.hires()
+    await fiona.says("/requestvpn 2h before it went down")
+    card = await company.card(company.boris, fiona)
+    output = company.folder / "fiona.ovpn"
+    command = f"grant issue {fiona.person.id} --output {output}"
+    await refused(company, {f"{command} --duration 3h": "Leave --duration out"})
+    await company.done(*command.split(), "--server", "office")
+    assert check_profile(output.read_text()) == []
+    edited = await company.boris.hears(f"{company.name_of(fiona)} asks")
+    assert edited.message_id == card.message_id
+    assert "Approved by root for 2 hours" in edited.text
+    ((state, reason),) = company.query(
+        "SELECT state, reason FROM requests WHERE user_id = ?", fiona.person.id
+    )
+    assert (state, reason) == ("approved", "before it went down")
+
+    # One that nobody decided in time is over, whether or not a bot has noticed.
+    await fiona.says("/requestvpn 2h again")
+    await company.card(company.boris, fiona)
+    company.tamper("UPDATE requests SET expires_at = 1 WHERE state = 'pending'")
+    output.unlink()
+    await company.done(*command.split(), "--duration", "1h")
+    states = company.query("SELECT state FROM requests WHERE user_id = ?", fiona.person.id)
+    assert states == [("approved",), ("expired",), ("approved",)]
+
+
+async def test_a_profile_that_was_revoked_before_it_was_ready(company: Company) -> None:
+    hans = await company.hires()
+    output = company.folder / "hans.ovpn"
+    company.tamper(
+        "CREATE TRIGGER revoked_at_once AFTER UPDATE ON grants WHEN NEW.state = 'issued' BEGIN "
+        "UPDATE grants SET state = 'revoking', revoked_at = 1, end_reason = 'revoked' "
+        "WHERE id = NEW.id; END"
+    )
+    try:
+        ran = await company.vpnbot("grant", "issue", str(hans.person.id), "--output", str(output))
+    finally:
+        company.tamper("DROP TRIGGER revoked_at_once")
+    one_line(ran, "was revoked before", "gone again")
+    assert not output.exists()
+
+
 async def test_access_ends_again_where_the_file_cannot_be_written(
     company: Company, server: StandIn
 ) -> None:
@@ -200,9 +244,57 @@ async def test_not_proved_is_exit_status_1(company: Company, server: StandIn) ->
     assert status.code == 1
     assert [(row["reachable"], row["sessions"]) for row in status.rows] == [(False, None)]
 
-    await server.start(company.folder / "office")
+    # Removed after that, or once more: it is still not proved.
+    await company.boris.says(f"/remove {carl.person.id}")
+    await company.boris.hears("Not proved yet")
     ran = await company.vpnbot("user", "remove", str(carl.person.id))
+    assert ran.code == 1
+    assert ran.out.startswith("Not proved yet")
+    assert "no live access" not in ran.out
+
+    await server.start(company.folder / "office")
     await until(lambda: company.grants_of(carl)[0]["state"] == "revoked")
+    assert (await company.boris.hears(f"the access of {company.name_of(carl)}")).text.startswith(
+        "Revoked"
+    )
+    one_line(await company.vpnbot("user", "remove", str(carl.person.id)), company.name_of(carl))
+
+
+async def test_all_accounts_of_a_person(company: Company) -> None:
+    """Linked, unlinked again, and removed together."""
+    one, two = await company.hires(), await company.hires()
+    await company.approved(who=two)
+    allow = ("user", "allow", str(two.person.id), "--name", company.name_of(two), "--same-as")
+    said = await company.done(*allow, str(one.person.id))
+    assert f"{company.name_of(one)} ({one.person.id}) are one person" in said.out
+    assert "a person of its own" in (await company.done(*allow, str(two.person.id))).out
+    one_line(await company.vpnbot(*allow, str(two.person.id)), "not linked to another one")
+    await company.done(*allow, str(one.person.id))
+
+    removed = await company.done("user", "remove", str(one.person.id))
+    assert removed.out.startswith(f"Revoked: the access of {company.name_of(two)}")
+    for who in (one, two):
+        assert f"{company.name_of(who)} ({who.person.id})" in removed.out
+    assert company.grants_of(two)[0]["state"] == "revoked"
+    rows = (await company.done("user", "list", "--json")).rows
+    ids = {one.person.id, two.person.id}
+    assert {row["allowed"] for row in rows if row["id"] in ids} == {False}
+    assert "ends the link" in " ".join((await company.done("user", "allow", "--help")).out.split())
+
+
+async def test_a_person_with_two_accounts_in_the_chat(company: Company) -> None:
+    boris, one, two = company.boris, await company.hires(), await company.hires()
+    await company.approved(who=two)
+    allow = ("user", "allow", str(two.person.id), "--name", company.name_of(one), "--same-as")
+    await company.done(*allow, str(one.person.id))
+    await boris.says(f"/revoke {company.name_of(one)}")
+    receipt = await boris.hears(f"the access of {company.name_of(one)}")
+    assert receipt.text.startswith("Revoked")
+    assert company.grants_of(two)[0]["state"] == "revoked"
+    await boris.says(f"/remove {one.person.id}")
+    answer = await boris.hears("All accounts of this person are off the allowlist")
+    assert str(one.person.id) in answer.text
+    assert str(two.person.id) in answer.text
 
 
 # --- requests ------------------------------------------------------------------------------------
@@ -428,6 +520,16 @@ async def test_a_full_network_and_a_server_with_live_access(company: Company) ->
     await company.done("server", "remove", "tiny")
     await ida.hears("was closed")
     assert {grant["state"] for grant in company.grants_of(ida)} == {"revoked"}
+    # That OpenVPN may still run with its old files, so nothing is called proved.
+    receipt = await company.boris.hears("Not proved on tiny, which was taken out")
+    assert "tiny: not proved before it was taken out. Stop OpenVPN there." in receipt.text
+    assert "office: proved" in receipt.text
+    assert "keep trying" not in receipt.text
+    ended = [f"grant:{grant['id']}" for grant in company.grants_of(ida)]
+    rows = [json.loads(line) for line in (await company.done("audit", "export")).out.splitlines()]
+    closed = [row["action"] for row in rows if row["subject"] in ended][-5:]
+    assert closed == ["grant.drop"] * 5
+    assert not any(row["action"] == "grant.prove" and row["subject"] in ended for row in rows)
 
 
 # --- wrong usage, and what is not there yet -------------------------------------------------------

@@ -518,6 +518,23 @@ async def test_several_servers(folder: Path) -> None:
         await anna.taps("Cancel", message=await anna.hears("Which server"))
         await anna.hears("is cancelled")
         assert newest_request(company)["reason"] == "rome"
+        await _two_requests_at_once(company)
+
+
+async def _two_requests_at_once(company: Company) -> None:
+    """Then the machine is told which one is meant."""
+    for server in ("office", "paris"):
+        await company.anna.says(f"/requestvpn {server} 1h")
+        await company.card(company.boris, company.anna)
+    issue = ("grant", "issue", str(ANNA.id), "--output", str(company.folder / "anna.ovpn"))
+    ran = await company.vpnbot(*issue)
+    assert (ran.code, ran.err) == (1, "Name one of the servers with --server: office, paris\n")
+    await company.done(*issue, "--server", "paris")
+    states = company.query("SELECT server, state FROM requests ORDER BY id DESC LIMIT 2")
+    assert states == [("paris", "approved"), ("office", "pending")]
+    ((number,),) = company.query("SELECT id FROM requests WHERE state = 'pending'")
+    await company.done("request", "deny", str(number))
+    await company.anna.hears("denied your request")
 
 
 async def test_no_admin_can_be_reached(folder: Path) -> None:

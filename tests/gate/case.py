@@ -121,6 +121,11 @@ class Case:
         wanted = [name, *map(str, subject)]
         return bool(self.tap) and self.tapped[: len(wanted)] == wanted
 
+    def taps_on(self, name: str, user_id: int) -> bool:
+        """Likewise on a button about somebody, by whichever of their accounts."""
+        named = self.tapped[1] if len(self.tapped) > 1 else ""
+        return self.taps(name) and named.isdigit() and self.same_person(int(named), user_id)
+
     def changed_requests(self) -> Iterator[tuple[Request, Request]]:
         for request_id, old in self.before.requests.items():
             new = self.after.requests.get(request_id)

@@ -109,6 +109,5 @@ def _ends(case: Case, grant: Grant) -> bool:
         return is_own and can and has_time
     if data == f"guy:{grant.id}":
         return is_own
-    if data == f"rmy:{grant.user_id}":
-        return case.is_admin
-    return case.is_admin and data in {f"rgy:{grant.id}", f"rpy:{grant.user_id}"}
+    of_person = any(case.taps_on(name, grant.user_id) for name in ("rmy", "rpy"))
+    return case.is_admin and (of_person or data == f"rgy:{grant.id}")

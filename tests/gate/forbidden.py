@@ -103,7 +103,7 @@ def _changed_person(case: Case, old: Person, new: Person) -> Iterator[str]:
 
 
 def _removes(case: Case, user_id: int) -> bool:
-    return case.is_admin and (case.commands("remove") or case.taps("rmy", user_id))
+    return case.is_admin and (case.commands("remove") or case.taps_on("rmy", user_id))
 
 
 # --- requests
@@ -307,7 +307,7 @@ def _may_lose(case: Case, old: Grant, new: Grant) -> bool:
     is_own = old.user_id == case.deed.person
     match new.end_reason:
         case "revoked":
-            named = case.taps("rgy", old.id) or case.taps("rpy", old.user_id)
+            named = case.taps("rgy", old.id) or case.taps_on("rpy", old.user_id)
             return case.is_admin and (case.commands("revoke") or named)
         case "by_owner":
             return is_own and case.taps("guy", old.id)

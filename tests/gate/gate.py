@@ -204,4 +204,5 @@ def _server(name: str, network: str) -> Server:
         dns=(),
         account="vpnbot",
         added_at=MORNING,
+        crl_published_at=MORNING,
     )

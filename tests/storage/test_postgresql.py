@@ -143,7 +143,7 @@ async def _grants(tx: Transaction) -> None:
     proof = Proof(grant.id, BERLIN, proved=True, attempts=1, next_try_at=NOW)
     await tx.proofs.record(replace(proof, findings=(("crl_old", "it's"),)))
     await tx.proofs.of([grant.id])
-    await tx.proofs.drop_open(BERLIN)
+    await tx.proofs.drop_open(BERLIN, NOW)
     await tx.grants.prove(grant.id, GrantState.REVOKED, NOW)
     await tx.crl.next_number()
     await tx.crl.next_number()

@@ -98,6 +98,23 @@ async def test_a_server_that_was_taken_out_has_nothing_to_prove_any_more(
         await tx.proofs.open(second.id, [BERLIN], NOW)
         proved = replace(opened(second, BERLIN), proved=True, attempts=1)
         await tx.proofs.record(proved)
-        await tx.proofs.drop_open(BERLIN)
-        # What was proved there stays for the receipt.
-        assert await tx.proofs.of([first.id, second.id]) == [opened(first, PARIS), proved]
+        await tx.proofs.drop_open(BERLIN, NOW + HOUR)
+        # What was proved there stays for the receipt, and that the other was not.
+        dropped = replace(opened(first, BERLIN), dropped_at=NOW + HOUR)
+        paris = opened(first, PARIS)
+        assert await tx.proofs.of([first.id, second.id]) == [dropped, paris, proved]
+        assert [proof.is_open for proof in (dropped, paris, proved)] == [False, True, False]
+        assert await tx.proofs.unproved() == await tx.proofs.due(NOW + HOUR) == [paris]
+
+        await tx.proofs.record(replace(opened(first, BERLIN), proved=True, attempts=1))
+        await tx.proofs.drop_open(BERLIN, NOW + 2 * HOUR)
+        assert dropped in await tx.proofs.of([first.id])
+
+
+async def test_a_server_that_comes_back_is_asked_anew(database: Database) -> None:
+    async with database.writing() as tx:
+        first, _ = await two_grants(tx)
+        await tx.proofs.open(first.id, [BERLIN], NOW)
+        await tx.proofs.drop_open(BERLIN, NOW)
+        await tx.proofs.open(first.id, [BERLIN, PARIS], NOW)
+        assert await tx.proofs.of([first.id]) == [opened(first, BERLIN), opened(first, PARIS)]

@@ -262,6 +262,7 @@ def _proofs() -> None:
         sa.Column("sessions_cut", sa.Integer(), nullable=True),
         sa.Column("checked_at", sa.BigInteger(), nullable=True),
         sa.Column("findings", sa.JSON(), nullable=False),
+        sa.Column("dropped_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["grant_id"], ["grants.id"], name=op.f("fk_proofs_grant_id")),
         sa.PrimaryKeyConstraint("grant_id", "server", name=op.f("pk_proofs")),
     )

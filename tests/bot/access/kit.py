@@ -232,6 +232,7 @@ def make_server(name: ServerName, network: str = "10.8.0.0/29") -> Server:
         dns=(),
         account="vpnbot",
         added_at=MORNING,
+        crl_published_at=MORNING,
     )
 
 

@@ -137,8 +137,8 @@ async def test_what_cannot_be_linked(taken_over: Paper) -> None:
 async def test_linked_ones_go_with_their_owner(taken_over: Paper) -> None:
     await taken_over.do(linking.link, OPERATOR, "anna", ANNA)
     await taken_over.forget()
-    ended = await taken_over.do(people.remove, OPERATOR, ANNA)
-    assert sorted(grant.serial for grant in ended) == ["01", "02"]
+    removed = await taken_over.do(people.remove, OPERATOR, ANNA)
+    assert sorted(grant.serial for grant in removed.grants) == ["01", "02"]
     told = [said.payload for said in await taken_over.heard() if said.chat == ANNA]
     ends = [payload for payload in told if payload.get("code") == "earlier_access_ended"]
     assert [payload["values"] for payload in ends] == [

@@ -157,3 +157,16 @@ def test_a_person_who_is_called_like_a_certificate_makes_it_two() -> None:
 def test_nothing_fits_nothing(text: str) -> None:
     assert fits(text) == Fits()
     assert not fits(text).exactly_one
+
+
+def test_two_accounts_of_one_person_are_one_fit() -> None:
+    """What is done to the one is done to the other, and to what either has."""
+    phone = replace(ANNA, id=UserId(1009), username=None, same_as=ANNA.id)
+    off = replace(ANNA, allowed=False)
+    theirs = replace(FIRST, common_name="Anna Petrova", user_id=phone.id)
+    found = find(parse_who("Anna Petrova"), [ANNA, phone], [theirs])
+    assert (found.people, found.grants, found.exactly_one) == ((ANNA,), (), True)
+    # The one that is on the allowlist, if only one is.
+    assert find(parse_who("Anna Petrova"), [off, phone], []).people == (phone,)
+    other = replace(phone, same_as=None)
+    assert find(parse_who("Anna Petrova"), [ANNA, other], []).people == (ANNA, other)

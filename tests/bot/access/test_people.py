@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.access import people
+from bot.access import people, revocation
 from bot.access.permission import Actor
 from bot.access.refusals import Refusal, Refused
 from storage.records import EndReason, GrantState, OutboxKind, RequestState, UserId
@@ -130,7 +130,8 @@ async def test_who_is_removed_loses_all(paper: Paper) -> None:
     await paper.forget()
     paper.now = MORNING + HOUR
 
-    [ended] = await paper.do(people.remove, await paper.actor(BORIS), ANNA)
+    removed = await paper.do(people.remove, await paper.actor(BORIS), ANNA)
+    [ended] = removed.grants
 
     assert ended.id == grant.id
     assert not (await paper.person(ANNA)).allowed
@@ -152,8 +153,61 @@ async def test_who_is_removed_loses_all(paper: Paper) -> None:
 
 
 async def test_who_has_nothing_is_removed_all_the_same(paper: Paper) -> None:
-    assert await paper.do(people.remove, OPERATOR, EMIL) == []
+    assert (await paper.do(people.remove, OPERATOR, EMIL)).grants == []
     assert not (await paper.person(EMIL)).allowed
+
+
+async def test_what_is_not_proved_belongs_to_the_answer(paper: Paper) -> None:
+    """Also where it was ended before: somebody may still get in."""
+    grant = await paper.active()
+    await paper.do(revocation.revoke_person, OPERATOR, ANNA)
+    for _ in range(2):
+        removed = await paper.do(people.remove, OPERATOR, ANNA)
+        assert [found.id for found in removed.grants] == [grant.id]
+    assert (await paper.grant(grant.id)).end_reason is EndReason.REVOKED
+
+
+async def test_who_is_removed_goes_with_all_accounts(paper: Paper) -> None:
+    anna, phone = await paper.active(ANNA), await paper.active(EMIL)
+    await paper.add_server(PARIS, "10.9.0.0/29")
+    pending = await paper.asked(EMIL, server=PARIS)
+    await paper.do(people.link, OPERATOR, EMIL, ANNA)
+    await paper.forget()
+
+    removed = await paper.do(people.remove, await paper.actor(BORIS), EMIL)
+
+    assert [account.id for account in removed.accounts] == [EMIL, ANNA]
+    assert {grant.id for grant in removed.grants} == {anna.id, phone.id}
+    for account in (ANNA, EMIL):
+        assert not (await paper.person(account)).allowed
+    assert (await paper.request(pending.id)).state is RequestState.CANCELLED
+    subjects = [row.subject for row in await paper.noted() if row.action == "user.remove"]
+    assert subjects == ["user:1002", "user:1001"]
+
+
+async def test_an_account_that_is_off_the_list_already_is_not_named(paper: Paper) -> None:
+    await paper.do(people.link, OPERATOR, ANNA, BORIS)
+    removed = await paper.do(people.remove, OPERATOR, BORIS)
+    assert [account.id for account in removed.accounts] == [ANNA]
+    await paper.refused(Refusal.UNKNOWN_PERSON, people.remove, OPERATOR, BORIS)
+
+
+async def test_a_link_can_be_taken_back(paper: Paper) -> None:
+    await paper.do(people.link, OPERATOR, EMIL, ANNA)
+    # The other account has no link of its own that could end.
+    values = await paper.refused(Refusal.NOT_LINKED, people.unlink, OPERATOR, ANNA)
+    assert values == {"name": "Anna Petrova"}
+    await paper.forget()
+    await paper.do(people.unlink, OPERATOR, EMIL)
+    assert (await paper.person(EMIL)).same_as is None
+    assert await paper.noted() == [
+        Noted("system:olga", "user.unlink", "user:1002", {"name": "olga", "same_as": ANNA})
+    ]
+    await paper.do(people.remove, OPERATOR, ANNA)
+    assert (await paper.person(EMIL)).allowed
+    await paper.refused(Refusal.NOT_LINKED, people.unlink, OPERATOR, EMIL)
+    await paper.refused(Refusal.UNKNOWN_PERSON, people.unlink, OPERATOR, UserId(99))
+    await paper.refused(Refusal.ADMINS_ONLY, people.unlink, await paper.actor(EMIL), EMIL)
 
 
 async def test_removing_twice_finds_nobody(paper: Paper) -> None:
@@ -170,7 +224,8 @@ async def test_who_still_has_access_without_being_on_the_list_can_be_removed(
     grant = await paper.active()
     async with paper.database.writing() as tx:
         await tx.people.disallow(ANNA)
-    assert [found.id for found in await paper.do(people.remove, OPERATOR, ANNA)] == [grant.id]
+    removed = await paper.do(people.remove, OPERATOR, ANNA)
+    assert [found.id for found in removed.grants] == [grant.id]
 
 
 @pytest.mark.parametrize(("text", "user_id"), [("1", 1), ("0042", 42), (str(2**52 - 1), 2**52 - 1)])

@@ -1,11 +1,12 @@
 """The end of access: recorded first, then proved on every server, and said as it is."""
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
 import pytest
 
-from bot.access import grants, revocation
+from bot.access import grants, importing, people, revocation
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal
 from bot.access.revocation import Attempt, retry_after
@@ -34,6 +35,7 @@ from tests.bot.access.kit import (
     PARIS,
     Noted,
     Paper,
+    make_server,
     notice,
     to,
 )
@@ -392,18 +394,147 @@ async def test_receipts_that_said_not_proved_are_followed_up_at_once(paper: Pape
     assert other.due_at == MORNING + timedelta(seconds=300)
 
 
+async def take_out(paper: Paper, server: ServerName) -> None:
+    """As `vpnbot server remove` does."""
+    async with paper.database.writing() as tx:
+        await tx.proofs.drop_open(server, paper.now)
+        await tx.servers.remove(server)
+        await revocation.close_proved(tx, paper.context)
+
+
 async def test_what_a_removed_server_had_to_prove_holds_nothing_up(two_servers: Paper) -> None:
     paper = two_servers
     grant = await paper.active(server=PARIS)
     open_ = await paper.active(EMIL)
     await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
     await paper.do(revocation.record_attempts, [attempt(grant, PARIS)])
-    async with paper.database.writing() as tx:
-        await tx.proofs.drop_open(BERLIN)
-        await tx.servers.remove(BERLIN)
-    await paper.do(revocation.close_proved)
+    await paper.forget()
+    await take_out(paper, BERLIN)
     assert (await paper.grant(grant.id)).state is GrantState.REVOKED
     assert (await paper.grant(open_.id)).state is GrantState.ACTIVE
+    # It does not count as proved, neither here nor in the trail.
+    [noted] = await paper.noted()
+    assert (noted.action, noted.detail["servers"]) == ("grant.drop", [BERLIN])
+    assert {name: proof.proved for name, proof in (await proofs(paper, grant)).items()} == {
+        BERLIN: False,
+        PARIS: True,
+    }
+
+
+async def test_what_was_dropped_is_not_proved_by_what_comes_later(two_servers: Paper) -> None:
+    paper = two_servers
+    grant = await paper.active()
+    await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+    await take_out(paper, BERLIN)
+    await paper.forget()
+    assert (await paper.grant(grant.id)).state is GrantState.REVOKING
+    late = [attempt(grant, BERLIN), attempt(grant, PARIS)]
+    assert await paper.do(revocation.record_attempts, late) == [grant.id]
+    assert not (await proofs(paper, grant))[BERLIN].proved
+    assert [noted.action for noted in await paper.noted()] == ["grant.drop"]
+
+
+async def test_a_receipt_about_a_removed_server_is_followed_up_at_once(paper: Paper) -> None:
+    grant = await paper.active()
+    await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+    async with paper.database.writing() as tx:
+        await tx.outbox.add(ChatId(BORIS), OutboxKind.RECEIPT, {}, now=MORNING, wait_s=300)
+    await take_out(paper, BERLIN)
+    async with paper.database.reading() as tx:
+        [receipt] = await tx.outbox.open(OutboxKind.RECEIPT)
+    assert receipt.due_at == MORNING
+
+
+async def test_a_server_that_never_had_a_crl_has_nothing_to_prove(paper: Paper) -> None:
+    async with paper.database.writing() as tx:
+        await tx.servers.add(replace(make_server(PARIS, "10.9.0.0/29"), crl_published_at=None))
+    grant = await paper.active()
+    await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+    assert set(await proofs(paper, grant)) == {BERLIN}
+    await paper.do(revocation.record_attempts, [attempt(grant)])
+    assert (await paper.grant(grant.id)).state is GrantState.REVOKED
+
+
+async def test_an_adopted_server_has_to_prove_before_its_first_crl(paper: Paper) -> None:
+    await adopt(paper, PARIS)
+    grant = await paper.active()
+    await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+    assert set(await proofs(paper, grant)) == {BERLIN, PARIS}
+
+
+async def adopt(paper: Paper, name: ServerName) -> None:
+    """A server of the operator's own, without a CRL of ours so far; as `server adopt` does."""
+    server = make_server(name, "10.10.0.0/29")
+    async with paper.database.writing() as tx:
+        if await tx.servers.get(name) is None:
+            await tx.servers.add(replace(server, crl_published_at=None, adopted={}))
+        await revocation.ask_adopted(tx, paper.context, name)
+
+
+async def imported(paper: Paper, serial: str = "01") -> Grant:
+    """A certificate from before; nobody has said whose it is, or where it opens what."""
+    found = importing.Certificate(serial, "carl", MORNING - DAY, MORNING + DAY)
+    await paper.do(importing.take_in, OPERATOR, [found])
+    async with paper.database.reading() as tx:
+        [grant] = [one for one in await tx.grants.imported() if one.serial == serial]
+    return grant
+
+
+async def test_while_no_server_is_known_the_end_of_an_imported_one_is_not_proved(
+    empty: Paper,
+) -> None:
+    paper = empty
+    await paper.add_server()
+    await take_out(paper, BERLIN)
+    grant = await imported(paper)
+    [ended] = await paper.do(revocation.revoke_grant, OPERATOR, grant.id)
+    await paper.do(revocation.close_proved)
+    assert (await paper.grant(grant.id)).state is GrantState.REVOKING
+    # Said again it is looked at again.
+    again = await paper.do(revocation.revoke_grant, OPERATOR, grant.id)
+    assert [found.id for found in again] == [ended.id]
+
+    paper.now = MORNING + HOUR
+    await adopt(paper, PARIS)
+    assert await proofs(paper, grant) == {
+        PARIS: Proof(grant.id, PARIS, proved=False, attempts=0, next_try_at=paper.now)
+    }
+    await paper.do(revocation.record_attempts, [attempt(grant, PARIS)])
+    assert (await paper.grant(grant.id)).state is GrantState.REVOKED
+
+
+async def test_adopting_again_asks_for_nothing_twice(paper: Paper) -> None:
+    grant, own = await imported(paper), await paper.active()
+    await paper.do(revocation.begin, OPERATOR, [grant, own], EndReason.REVOKED)
+    await adopt(paper, PARIS)
+    await paper.do(revocation.record_attempts, [attempt(grant, PARIS)])
+    before = await proofs(paper, grant)
+    assert set(before) == {BERLIN, PARIS}
+    await adopt(paper, PARIS)
+    assert await proofs(paper, grant) == before
+    # One of ours was never given for a server that was not known.
+    assert set(await proofs(paper, own)) == {BERLIN}
+
+
+async def test_a_server_that_is_adopted_again_is_asked_anew(paper: Paper) -> None:
+    await adopt(paper, PARIS)
+    grant = await imported(paper)
+    await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+    await take_out(paper, PARIS)
+    assert not (await proofs(paper, grant))[PARIS].is_open
+    await adopt(paper, PARIS)
+    assert (await proofs(paper, grant))[PARIS].is_open
+
+
+async def test_revoking_a_person_ends_what_their_other_account_has(paper: Paper) -> None:
+    first, other = await paper.active(ANNA), await paper.active(EMIL)
+    await paper.do(people.link, OPERATOR, EMIL, ANNA)
+    boris = await paper.actor(BORIS)
+    for account in (ANNA, EMIL):
+        found = await paper.do(revocation.revoke_person, boris, account)
+        assert {grant.id for grant in found} == {first.id, other.id}
+    for grant in (first, other):
+        assert (await paper.grant(grant.id)).state is GrantState.REVOKING
 
 
 async def test_closing_leaves_alone_what_is_not_proved(two_servers: Paper) -> None:

@@ -1,0 +1,119 @@
+"""What holds where something happens, or fails, in the middle of a publication or a cut."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+
+import pytest
+import pytest_asyncio
+
+from bot.access import revocation
+from bot.access.permission import THE_BOT
+from bot.office import Office, open_office
+from bot.settings import Settings
+from demo.lab import StandIn
+from pki.crl import read_crl
+from storage.records import EndReason, Grant, GrantState, ServerName, UserId
+from tests.bot.folders import open_folder
+from tests.company import ANNA, PASSPHRASE, Company, company_with_stand_in
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+OFFICE = ServerName("office")
+# As when the disk is full: what reads goes on, and no number can be given out.
+_NO_NUMBERS = (
+    "CREATE TRIGGER no_numbers BEFORE UPDATE ON crl_counter "
+    "BEGIN SELECT RAISE(ABORT, 'no numbers'); END"
+)
+
+
+class Clock:
+    """Shows the true time; a moment before, once, something else may happen."""
+
+    def __init__(self) -> None:
+        self.meanwhile: Callable[[], None] | None = None
+
+    def __call__(self) -> datetime:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+        return datetime.now(UTC)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def furnished() -> AsyncIterator[tuple[Company, StandIn]]:
+    """Anna has access; nobody runs the bot."""
+    with open_folder() as folder:
+        async with company_with_stand_in(folder) as (company, server):
+            await company.done("grant", "issue", str(ANNA.id), "--output", "anna.ovpn")
+            yield company, server
+
+
+@pytest.fixture
+def company(furnished: tuple[Company, StandIn]) -> Company:
+    return furnished[0]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def office(company: Company, clock: Clock) -> AsyncIterator[Office]:
+    settings = Settings(data_dir=company.data)
+    async with open_office(settings, passphrase=lambda: PASSPHRASE, clock=clock) as made:
+        yield made
+
+
+async def grant_of_anna(office: Office) -> Grant:
+    async with office.database.reading() as tx:
+        (grant,) = await tx.grants.of_user(UserId(ANNA.id))
+    return grant
+
+
+async def test_where_no_crl_can_be_signed_the_rest_is_done(
+    furnished: tuple[Company, StandIn], office: Office
+) -> None:
+    company, server = furnished
+    anna = await grant_of_anna(office)
+    assert await server.connect(anna.common_name)
+    address_file = company.folder / "office/live/ccd" / anna.common_name
+    assert address_file.exists()
+    async with office.database.writing() as tx:
+        await revocation.begin(tx, office.context(), THE_BOT, [anna], EndReason.REVOKED)
+    company.tamper(_NO_NUMBERS)
+
+    await office.enforcer.enforce([anna.id])
+
+    assert not address_file.exists()
+    assert not await server.connect(anna.common_name)
+    async with office.database.reading() as tx:
+        (proof,) = await tx.proofs.unproved()
+    assert (proof.sessions_cut, proof.attempts) == (1, 1)
+    assert "crl_not_written" in [code for code, _ in proof.findings]
+
+    company.tamper("DROP TRIGGER no_numbers")
+    await office.enforcer.enforce([anna.id])
+    assert (await grant_of_anna(office)).state is GrantState.REVOKED
+
+
+async def test_who_ends_while_the_first_crl_is_signed_is_on_it(
+    company: Company, office: Office, clock: Clock
+) -> None:
+    """Until it is published nobody has to be proved there, so nobody would ask for them later."""
+    anna = await grant_of_anna(office)
+    company.tamper("UPDATE servers SET crl_published_at = NULL")
+    await office.keyring.authority()
+
+    def meanwhile() -> None:
+        sql = "UPDATE grants SET state = 'revoked', revoked_at = ?, end_reason = 'revoked'"
+        company.tamper(sql, int(datetime.now(UTC).timestamp() * 1e6))
+
+    clock.meanwhile = meanwhile
+    await office.fleet.publish(OFFICE)
+    found = read_crl(
+        (company.folder / "office/live/crl.pem").read_bytes(), office.keyring.certificate
+    )
+    assert clock.meanwhile is None
+    assert {f"{serial:x}" for serial in found.serials} == {anna.serial}
+    assert company.query("SELECT crl_published_at IS NULL FROM servers") == [(0,)]
