@@ -33,6 +33,7 @@ from storage.records import (
     ServerName,
 )
 from vpn.errors import HostError, VpnError
+from vpn.findings import Finding
 from vpn.layout import DEPLOYED, Layout
 from vpn.live import LiveServer, ServerProof, ServerStatus, Target
 from vpn.local_host import host_of
@@ -76,7 +77,7 @@ class Fleet:
             await self._catching_up.before(server)
             pem = await self._next_crl(server)
             number = await live_server(server).publish(pem, issuer=self._keyring.certificate)
-            await self._published(name)
+            await self._published(name, number)
             await self._catching_up.after(server)
             return number
 
@@ -124,15 +125,21 @@ class Fleet:
             proofs = await live_server(server).cut(
                 targets, crl_pem=pem, issuer=self._keyring.certificate, now=self._clock
             )
-            if any(proof.crl_number == crl.crl_number(pem) for proof in proofs):
-                await self._published(name)
+            number = crl.crl_number(pem)
+            if number is not None and any(proof.crl_number == number for proof in proofs):
+                await self._published(name, number)
                 await self._catching_up.after(server)
         return tuple(_attempt(grant, proof) for grant, proof in zip(grants, proofs, strict=True))
 
-    async def crl_was_replaced(self, server: Server) -> bool:
-        """Whether another program, such as easy-rsa, put its own CRL in the place of ours."""
-        return await live_server(server).crl_was_replaced(
-            issuer=self._keyring.certificate, now=self._clock()
+    async def crl_findings(self, server: Server) -> tuple[Finding, ...]:
+        """Why what lies on a server is not the CRL that was published there last, in force.
+
+        Another program, such as easy-rsa, may have put its own there; or an older one of ours
+        came back with a copy of the folder. Whoever publishes at this moment makes no finding: a
+        number is stored after its CRL is in place.
+        """
+        return await live_server(server).crl_findings(
+            issuer=self._keyring.certificate, now=self._clock(), published=server.crl_number
         )
 
     @asynccontextmanager
@@ -212,7 +219,9 @@ class Fleet:
 
     async def status(self, server: Server) -> ServerStatus:
         """What a server answers; never raises for a server's trouble."""
-        return await live_server(server).status(issuer=self._keyring.certificate, now=self._clock())
+        return await live_server(server).status(
+            issuer=self._keyring.certificate, now=self._clock(), published=server.crl_number
+        )
 
     @asynccontextmanager
     async def _lock(self, name: ServerName) -> AsyncIterator[None]:
@@ -249,9 +258,9 @@ class Fleet:
             authority.sign_crl, number=number, revocations=listed, now=self._clock()
         )
 
-    async def _published(self, name: ServerName) -> None:
+    async def _published(self, name: ServerName, number: int) -> None:
         async with self._database.writing() as tx:
-            await tx.servers.set_crl_published(name, self._clock())
+            await tx.servers.set_crl_published(name, self._clock(), number)
 
 
 def spec_of(server: Server) -> ServerSpec:

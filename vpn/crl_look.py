@@ -27,7 +27,12 @@ class CrlLook:
 
 
 async def look_at_crl(
-    host: ServerHost, layout: Layout, *, issuer: x509.Certificate | None, now: datetime
+    host: ServerHost,
+    layout: Layout,
+    *,
+    issuer: x509.Certificate | None,
+    now: datetime,
+    published: int | None = None,
 ) -> CrlLook:
     """Reads the CRL back and checks all that does not depend on a certificate.
 
@@ -36,8 +41,13 @@ async def look_at_crl(
     2. It is whole, and this issuer's by name, signature and key identifier. With any other,
        OpenVPN only warns and lets everybody in.
     3. Its dates hold now. If not, OpenVPN refuses everybody.
+    4. It is no older than the last one that was published there. Whoever was revoked since is not
+       on an older one, so OpenVPN lets them in.
 
     Without an issuer nothing is said about whose it is.
+
+    Args:
+        published: the number of the last one; None where that is not known.
     """
     path = layout.crl
     if path is None:
@@ -57,7 +67,8 @@ async def look_at_crl(
         return CrlLook(None, (*findings, Finding(FindingCode.CRL_FOREIGN, str(error))))
     except DamagedCrl as error:
         return CrlLook(None, (*findings, Finding(FindingCode.CRL_DAMAGED, str(error))))
-    return CrlLook(facts, (*findings, *_date_findings(facts, now)))  # (3)
+    dates = _date_findings(facts, now)  # (3)
+    return CrlLook(facts, (*findings, *dates, *_age_findings(facts, published)))  # (4)
 
 
 def _shown(path: str, layout: Layout) -> str:
@@ -72,6 +83,13 @@ def _date_findings(facts: CrlFacts, now: datetime) -> list[Finding]:
         detail = f"The CRL ended at {facts.next_update:%Y-%m-%d %H:%M} UTC; publish it again."
         return [Finding(FindingCode.CRL_EXPIRED, detail)]
     return []
+
+
+def _age_findings(facts: CrlFacts, published: int | None) -> list[Finding]:
+    if published is None or facts.number >= published:
+        return []
+    detail = f"CRL {facts.number} lies there, and CRL {published} was published; publish it again."
+    return [Finding(FindingCode.CRL_PUT_BACK, detail)]
 
 
 def _unchecked(pem: bytes) -> CrlFacts:

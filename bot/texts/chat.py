@@ -293,9 +293,10 @@ NOTICES: dict[Notice, Template] = {
     ),
     Notice.CRL_PUBLISHED: "The revocation list of <b>{server}</b> is renewed again.",
     Notice.CRL_REPLACED: (
-        "⚠️ Something had put another revocation list in the place of mine on <b>{server}</b>. "
-        "Mine is there again. Does a job of easy-rsa still run gen-crl? Stop it: whom I revoked "
-        "is not on its list."
+        "⚠️ Something had put another revocation list in the place of mine on <b>{server}</b>, or "
+        "had closed mine to OpenVPN. Mine is there again. Does a job of easy-rsa still run "
+        "gen-crl? Stop it: whom I revoked is not on its list. Was the folder put back from a copy? "
+        "Then look at who is connected: /servers."
     ),
     Notice.CA_ENDS: (
         "⚠️ The certificate authority ends at {until}. From then on nobody gets in, whatever "

@@ -220,6 +220,8 @@ SERVER_MENDS = {
     "crl_foreign": "Run: vpnbot server deploy {server}",
     "crl_expired": "Run: vpnbot server deploy {server}; then see that the bot runs.",
     "crl_not_yet_valid": "Set the clock right; then run: vpnbot server deploy {server}",
+    "crl_put_back": "Start the bot, which puts its own there again; by hand: vpnbot server deploy "
+    "{server}",
     "management_gone": "Start it: systemctl enable {directory}/{unit}; systemctl restart {unit}; "
     "if it ends again, see why: journalctl -u {unit}",
     "management_silent": "See that nothing else is connected there, or run: systemctl restart "

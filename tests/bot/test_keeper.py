@@ -1,7 +1,7 @@
 """What happens because of the time, with a clock of the test's own."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from pki.authority import Authority, self_signed
 from pki.crl import read_crl
 from pki.keys import KeyAlgorithm, generate_key
 from pki.serial import SerialNumber
-from storage.records import OutboxKind, ServerName
+from storage.records import OutboxKind, Payload, ServerName
 from tests.bot.folders import open_folder
 from tests.company import BORIS, PASSPHRASE, Company, company_with_stand_in
 
@@ -23,6 +23,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 OFFICE = ServerName("office")
 MINUTE = timedelta(minutes=1)
+
+
+Change = Callable[[Company, Office], Awaitable[None]]
 
 
 class Clock:
@@ -89,6 +92,18 @@ async def notices(office: Office) -> list[str]:
     return [row.payload["code"] for row in rows if row.kind is OutboxKind.NOTICE]
 
 
+async def audited(office: Office, action: str) -> list[Payload]:
+    async with office.database.reading() as tx:
+        return [entry.detail for entry in await tx.audit.all() if entry.action == action]
+
+
+async def crl_findings(office: Office) -> list[str]:
+    async with office.database.reading() as tx:
+        server = await tx.servers.get(OFFICE)
+    assert server is not None
+    return [finding.code.value for finding in await office.fleet.crl_findings(server)]
+
+
 async def test_a_crl_that_another_program_put_there_is_replaced_within_a_minute(
     company: Company, office: Office, clock: Clock, keeper: Keeper
 ) -> None:
@@ -102,13 +117,89 @@ async def test_a_crl_that_another_program_put_there_is_replaced_within_a_minute(
     assert (await notices(office)).count("crl_replaced") == 3
 
 
+async def put_back_an_older_one(company: Company, office: Office) -> None:
+    """As the folder's own backup would."""
+    older = crl_path(company).read_bytes()
+    await office.fleet.publish(OFFICE)
+    crl_path(company).write_bytes(older)
+
+
+async def put_one_of_tomorrow(company: Company, office: Office) -> None:
+    """It shuts everybody out."""
+    authority = await office.keyring.authority()
+    number = read_crl(crl_path(company).read_bytes(), office.keyring.certificate).number
+    tomorrow = office.clock() + timedelta(days=1)
+    crl_path(company).write_bytes(authority.sign_crl(number=number, revocations=(), now=tomorrow))
+
+
+async def close_it_to_openvpn(company: Company, office: Office) -> None:
+    """That goes on with the one that it has read, whoever is revoked."""
+    crl_path(company).chmod(0o600)
+
+
+@pytest.mark.parametrize(
+    ("change", "finding"),
+    [
+        (put_back_an_older_one, "crl_put_back"),
+        (put_one_of_tomorrow, "crl_not_yet_valid"),
+        (close_it_to_openvpn, "crl_unreadable"),
+    ],
+)
+async def test_one_of_ours_that_is_of_no_use_is_replaced_too(
+    company: Company, office: Office, clock: Clock, keeper: Keeper, change: Change, finding: str
+) -> None:
+    await change(company, office)
+    clock.ahead += MINUTE
+    await sweep(keeper)
+    assert await crl_findings(office) == []
+    assert await audited(office, "crl.replace") == [{"name": "vpnbot", "found": [finding]}]
+    assert (await notices(office)).count("crl_replaced") == 1
+    clock.ahead += MINUTE
+    await sweep(keeper)
+    assert (await notices(office)).count("crl_replaced") == 1
+
+
+async def test_a_folder_that_shuts_openvpn_out_is_told_of_once(
+    company: Company, office: Office, clock: Clock, keeper: Keeper
+) -> None:
+    """A new CRL does not help; so nobody hears that all is well."""
+    live = crl_path(company).parent
+    live.chmod(0o700)
+    for _ in range(12):
+        clock.ahead += MINUTE
+        await sweep(keeper)
+    assert [code for code in await notices(office) if "crl" in code] == ["crl_unpublished"]
+    live.chmod(0o755)
+    for _ in range(6):
+        clock.ahead += MINUTE
+        await sweep(keeper)
+    told = [code for code in await notices(office) if "crl" in code]
+    assert told == ["crl_unpublished", "crl_published"]
+
+
 async def test_our_own_crl_is_left_alone(
     company: Company, office: Office, clock: Clock, keeper: Keeper
 ) -> None:
+    """Also where a restored database remembers an older one than lies there."""
+    await office.fleet.publish(OFFICE)
+    company.tamper("UPDATE servers SET crl_number = 1")
     before = crl_path(company).read_bytes()
     clock.ahead += MINUTE
     await sweep(keeper)
     assert crl_path(company).read_bytes() == before
+    assert "crl_replaced" not in await notices(office)
+
+
+async def test_after_a_restore_an_older_crl_is_no_news(
+    company: Company, office: Office, clock: Clock, keeper: Keeper
+) -> None:
+    """What lies there is taken over; the next one has a number above all."""
+    await put_back_an_older_one(company, office)
+    async with office.database.writing() as tx:
+        await tx.servers.mark_restored(clock())
+    clock.ahead += MINUTE
+    await sweep(keeper)
+    assert await crl_findings(office) == []
     assert "crl_replaced" not in await notices(office)
 
 

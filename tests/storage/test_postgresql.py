@@ -83,7 +83,7 @@ async def pass_over_everything(tx: Transaction) -> None:
     await tx.people.all()
     await tx.servers.add(make_server())
     await tx.servers.set_adopted(make_server())
-    await tx.servers.set_crl_published(BERLIN, NOW)
+    await tx.servers.set_crl_published(BERLIN, NOW, 7)
     await tx.servers.mark_restored(NOW)
     await tx.servers.clear_restored(BERLIN)
     await tx.servers.all()
