@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path, PurePosixPath
@@ -52,6 +53,15 @@ _REASONS = {
     EndReason.UNDELIVERABLE: RevocationReason.CESSATION_OF_OPERATION,
     EndReason.EARLIER: RevocationReason.UNSPECIFIED,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Strangers:
+    """Whom no grant knows; `findings` say which files could not be removed."""
+
+    files: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 class Fleet:
@@ -141,6 +151,26 @@ class Fleet:
         return await live_server(server).crl_findings(
             issuer=self._keyring.certificate, now=self._clock(), published=server.crl_number
         )
+
+    async def shut_out_strangers(self, name: ServerName) -> Strangers:
+        """Removes files and sessions of whoever has no grant: added by hand, or put back.
+
+        On a server of the operator's own making that is only whose access through it is over. A
+        grant that is being revoked is left to whoever proves its end; and after a restore see
+        `catching_up`.
+        """
+        async with self._lock(name):
+            server = await self._server(name)
+            if server is None or server.restored_at is not None:
+                return Strangers()
+            async with self._database.reading() as tx:
+                grants = await tx.grants.not_over()
+                over = await tx.grants.names_over_on(name)
+            known = {g.common_name for g in grants if g.server in (None, name)}
+            live = live_server(server)
+            files, findings = await live.remove_stranger_files(known, over=over)
+            cut = await live.cut_strangers(known, over=over)
+            return Strangers(files, cut.names, findings)
 
     @asynccontextmanager
     async def next_crl(self, name: ServerName) -> AsyncIterator[bytes]:

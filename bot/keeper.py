@@ -104,6 +104,9 @@ class Keeper:
                 await self._watch.renew(server)
             elif look:
                 await self._watch.look_at_crl(server)
+            if look and (server.crl_published_at is not None or server.adopted is not None):
+                # After the CRL: whoever comes back now is refused at the beginning.
+                await self._watch.look_for_strangers(server)
         except Exception:  # it is due until it is done, so the next round tries again
             log.exception("Looking after %s broke off", server.name)
 

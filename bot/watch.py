@@ -1,10 +1,14 @@
-"""Watches over the servers' CRLs: renews each in time, and puts it back where it was replaced."""
+"""Watches over the servers: whoever has no access gets none by what somebody did to the files.
+
+Each CRL is renewed in time, and put back where it was replaced. Address files and sessions that no
+grant knows are removed.
+"""
 
 import logging
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
-from bot.access import audit, messages
+from bot.access import audit, messages, takeover
 from bot.access.messages import Notice
 from bot.access.permission import THE_BOT
 from bot.core import Core
@@ -36,6 +40,7 @@ class Watch:
         self._on_written = on_written
         self._retry: dict[ServerName, datetime] = {}
         self._told: set[ServerName] = set()
+        self._strangers: dict[ServerName, set[str]] = {}
 
     def is_due(self, server: Server) -> bool:
         """Whether the server needs a new CRL now."""
@@ -78,6 +83,27 @@ class Watch:
         log.warning("The CRL on %s is not as it was put there: %s", server.name, _said(findings))
         if await self.renew(server):
             await self._tell_replaced(server, findings)
+
+    async def look_for_strangers(self, server: Server) -> None:
+        """Each removed file goes into the trail; of a name the admins hear once.
+
+        A session may be of somebody who only knocks: until it is refused at the end of its
+        handshake it is listed like any other.
+        """
+        found = await self._fleet.shut_out_strangers(server.name)
+        for finding in found.findings:
+            log.warning("A stranger's file stays on %s: %s", server.name, finding.detail)
+        told = self._strangers.setdefault(server.name, set())
+        news = set(found.sessions).union(found.files) - told
+        names = sorted(news.union(found.files))
+        if not names:
+            return
+        told.update(news)
+        log.warning("Nobody on %s has a right to: %s", server.name, ", ".join(map(ascii, names)))
+        notice = Notice.STRANGERS_FOUND if news else None
+        async with self._database.writing() as tx:
+            await takeover.shut_out(tx, self._core.context(), server.name, names, notice)
+        self._on_written()
 
     def _waits(self, server: Server) -> bool:
         now = self._clock()

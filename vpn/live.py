@@ -205,14 +205,22 @@ class LiveServer:
         return look.findings
 
     async def remove_stranger_files(
-        self, known: Collection[str]
+        self, known: Collection[str], *, over: Collection[str] | None = None
     ) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
-        """Removes the files of all other names; gives those names, and what went wrong."""
-        return await remove_stranger_files(self._host, self.layout, known)
+        """Removes the files of all other names; gives those names, and what went wrong.
 
-    async def cut_strangers(self, known: Collection[str]) -> StrangersCut:
-        """Ends the sessions of all other names, once their files are gone."""
-        return await cut_strangers(self._host, self.layout, known, timeout_s=self._timeout_s)
+        Args:
+            over: on an adopted server only these names count.
+        """
+        return await remove_stranger_files(self._host, self.layout, known, over=over)
+
+    async def cut_strangers(
+        self, known: Collection[str], *, over: Collection[str] | None = None
+    ) -> StrangersCut:
+        """Ends the sessions of all other names, once their files are gone; `over` as above."""
+        return await cut_strangers(
+            self._host, self.layout, known, timeout_s=self._timeout_s, over=over
+        )
 
     async def _read_crl(self) -> bytes | None:
         return None if self.layout.crl is None else await self._host.read(self.layout.crl)

@@ -317,6 +317,10 @@ NOTICES: dict[Notice, Template] = {
         "⚠️ I was restored from a backup. On <b>{server}</b> I shut out whom I do not know: "
         "{names}. Their access was given after the backup; they can ask again with /requestvpn."
     ),
+    Notice.STRANGERS_FOUND: (
+        "⚠️ On <b>{server}</b> I found address files or sessions of names that have no access: "
+        "{names}. I removed them. Did somebody put an old copy of the folder back, or write there?"
+    ),
 }
 ACCESS_ENDED: dict[EndReason, str] = {
     EndReason.ENDED: (

@@ -1,7 +1,10 @@
 """What happens because of the time, with a clock of the test's own."""
 
 import asyncio
+import json
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,13 +14,15 @@ import pytest_asyncio
 from bot.keeper import Keeper
 from bot.office import Office, open_office
 from bot.settings import Settings
+from demo.lab import StandIn
 from pki.authority import Authority, self_signed
 from pki.crl import read_crl
 from pki.keys import KeyAlgorithm, generate_key
 from pki.serial import SerialNumber
 from storage.records import OutboxKind, Payload, ServerName
 from tests.bot.folders import open_folder
-from tests.company import BORIS, PASSPHRASE, Company, company_with_stand_in
+from tests.company import ANNA, BORIS, PASSPHRASE, Company, company_with_stand_in
+from vpn.layout import DEPLOYED, UnixSocket
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -39,10 +44,20 @@ class Clock:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def company() -> AsyncIterator[Company]:
+async def staffed() -> AsyncIterator[tuple[Company, StandIn]]:
     with open_folder() as folder:
-        async with company_with_stand_in(folder) as (made, _):
+        async with company_with_stand_in(folder) as made:
             yield made
+
+
+@pytest.fixture
+def company(staffed: tuple[Company, StandIn]) -> Company:
+    return staffed[0]
+
+
+@pytest.fixture
+def openvpn(staffed: tuple[Company, StandIn]) -> StandIn:
+    return staffed[1]
 
 
 @pytest.fixture
@@ -201,6 +216,115 @@ async def test_after_a_restore_an_older_crl_is_no_news(
     await sweep(keeper)
     assert await crl_findings(office) == []
     assert "crl_replaced" not in await notices(office)
+
+
+async def issued(company: Company, name: str) -> Path:
+    """The address file of somebody who has access."""
+    await company.done("grant", "issue", str(ANNA.id), "--output", f"{name}.ovpn")
+    ((common_name,),) = company.query(
+        "SELECT common_name FROM grants ORDER BY not_before DESC LIMIT 1"
+    )
+    return company.folder / "office/live/ccd" / str(common_name)
+
+
+async def minutes_go_by(keeper: Keeper, clock: Clock, count: int = 1) -> None:
+    for _ in range(count):
+        clock.ahead += MINUTE
+        await sweep(keeper)
+
+
+async def test_whoever_has_no_grant_is_put_out(
+    company: Company, openvpn: StandIn, office: Office, clock: Clock, keeper: Keeper
+) -> None:
+    """A file that came back with a copy of the folder, one added by hand, and their sessions."""
+    friend, leaver = await issued(company, "friend"), await issued(company, "leaver")
+    content = leaver.read_text()
+    await company.done("revoke", leaver.name)
+    for path in (leaver, leaver.with_name("mallory-1"), leaver.with_name(".vpnbot-0123")):
+        path.write_text(content)
+    for name in (friend.name, leaver.name, "mallory-1"):
+        assert await openvpn.connect(name)
+    await minutes_go_by(keeper, clock)
+    left = {path.name for path in friend.parent.iterdir()}
+    assert left == {friend.name, ".vpnbot-0123"}
+    assert openvpn.sessions == (friend.name,)
+    names = sorted((leaver.name, "mallory-1"))
+    assert await audited(office, "server.shut_out") == [{"name": "vpnbot", "names": names}]
+    assert (await notices(office)).count("strangers_found") == 1
+
+
+async def test_of_a_file_that_comes_back_again_the_admins_hear_once(
+    company: Company, office: Office, clock: Clock, keeper: Keeper
+) -> None:
+    path = company.folder / "office/live/ccd/mallory-1"
+    for _ in range(3):
+        path.touch()
+        await minutes_go_by(keeper, clock)
+        assert not path.exists()
+    await minutes_go_by(keeper, clock)
+    assert len(await audited(office, "server.shut_out")) == 3
+    assert (await notices(office)).count("strangers_found") == 1
+
+
+async def test_a_file_with_a_name_that_nobody_can_write(
+    company: Company, office: Office, clock: Clock, keeper: Keeper
+) -> None:
+    """It may be called anything; what is said of it can be sent."""
+    ccd = company.folder / "office/live/ccd"
+    (ccd / os.fsdecode(b"\xff\x1b[31m" + b"x" * 200)).touch()
+    await minutes_go_by(keeper, clock)
+    assert list(ccd.iterdir()) == []
+    ((said,),) = [row["names"] for row in await audited(office, "server.shut_out")]
+    assert said.startswith("[31mxxx")
+    assert len(said) == 64
+
+
+async def test_a_revocation_under_way_is_no_stranger(
+    company: Company, openvpn: StandIn, office: Office, clock: Clock, keeper: Keeper
+) -> None:
+    """Its own proof tells of it."""
+    leaver = await issued(company, "leaver")
+    await openvpn.connect(leaver.name)
+    company.tamper("UPDATE grants SET state = 'revoking', revoked_at = 1, end_reason = 'revoked'")
+    await minutes_go_by(keeper, clock)
+    assert leaver.exists()
+    assert openvpn.sessions == (leaver.name,)
+    assert "strangers_found" not in await notices(office)
+
+
+async def test_an_operators_own_files_and_people_stay(
+    company: Company, openvpn: StandIn, office: Office, clock: Clock, keeper: Keeper
+) -> None:
+    """On an adopted server only whose access through the bot is over goes."""
+    leaver = await issued(company, "leaver")
+    content = leaver.read_text()
+    await company.done("revoke", leaver.name)
+    ours = leaver.with_name("theirs-k7f3qz2m")  # a name of our form, of which we know nothing
+    for path in (leaver, ours, leaver.with_name("DEFAULT"), leaver.with_name("printer")):
+        path.write_text(content)
+    for name in (leaver.name, ours.name, "printer"):
+        assert await openvpn.connect(name)
+    adopt(company)
+    await minutes_go_by(keeper, clock)
+    left = {path.name for path in leaver.parent.iterdir()}
+    assert left == {ours.name, "DEFAULT", "printer"}
+    assert openvpn.sessions == (ours.name, "printer")
+    (row,) = await audited(office, "server.shut_out")
+    assert row["names"] == [leaver.name]
+
+
+def adopt(company: Company) -> None:
+    """The same server, as if its operator had written the configuration."""
+    root = str(company.folder / "office").removeprefix("/")
+    layout = replace(
+        DEPLOYED,
+        conf=f"{root}/server.conf",
+        crl=f"{root}/live/crl.pem",
+        ccd=f"{root}/live/ccd",
+        management=UnixSocket(f"{root}/management.sock"),
+        certificate=f"{root}/server.crt",
+    )
+    company.tamper("UPDATE servers SET adopted = ?", json.dumps({"layout": layout.to_json()}))
 
 
 async def test_a_crl_is_signed_again_every_day(
