@@ -264,7 +264,9 @@ class Fleet:
 
     async def _next_crl(self, server: Server) -> bytes:
         authority = await self._keyring.authority()
-        last = server.crl_published_at and server.crl_published_at - crl.CRL_BACKDATE
+        # By a clock that was ahead an end may have come that is still to come.
+        published = server.crl_published_at and min(server.crl_published_at, self._clock())
+        last = published and published - crl.CRL_BACKDATE
         async with self._database.writing() as tx:
             number = await tx.crl.next_number()
             entries = await tx.crl.entries(last)
@@ -278,7 +280,7 @@ class Fleet:
             or crl.must_list(
                 not_after=entry.not_after,
                 revoked_at=entry.revoked_at,
-                last_published=server.crl_published_at,
+                last_published=published,
             )
         ]
         # The end of these certificates is not known, so they are listed for good.

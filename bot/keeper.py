@@ -4,9 +4,10 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from bot.access import audit, endings, grants, requests, revocation
+from bot.access import audit, clock, endings, grants, requests, revocation
+from bot.clock import SetBack
 from bot.core import Core
 from bot.data_folder import DataFolder
 from bot.enforcement import Enforcer
@@ -47,12 +48,16 @@ class Keeper:
         self._clock = core.clock
         self._on_written = on_written
         self._watch = Watch(core, fleet, on_written)
+        self._set_back: SetBack | None = None
+        self._all_due_from(core.clock())
         self._server_look_at = core.clock() + _SERVER_LOOK
-        self._prune_at = core.clock()
-        # Not at the start: a bot that is restarted often would say it as often.
-        self._head_at = core.clock() + _HEAD_LOOK
-        self._ends_at = core.clock()
         self._jobs: dict[ServerName, asyncio.Task[None]] = {}
+
+    def _all_due_from(self, now: datetime) -> None:
+        self._server_look_at = now
+        self._prune_at = now
+        self._head_at = now
+        self._ends_at = now
 
     async def run(self) -> None:
         """Looks at the clock until it is cancelled."""
@@ -69,6 +74,7 @@ class Keeper:
 
     async def sweep(self) -> None:
         """All that is due now. What has to wait for a server goes on beside it."""
+        await self._look_at_clock()
         if await self._end_what_is_over():
             self._on_written()
         await self._settle_orphans()
@@ -76,6 +82,27 @@ class Keeper:
         await self._warn_of_ends()
         await self._look_after_servers()
         await self._prune()
+
+    async def _look_at_clock(self) -> None:
+        """A clock that is set back moves away all that waits for a moment of it."""
+        if self._set_back is None:
+            self._set_back = SetBack(await self._last_seen())
+        back = self._set_back.noticed(self._clock())
+        if back is None:
+            return
+        log.warning("The clock was set back by %s; whatever waits is done now", back)
+        async with self._database.writing() as tx:
+            await clock.went_back(tx, self._core.context(), back)
+        self._all_due_from(self._clock())
+        self._watch.clock_went_back()
+        self._on_written()
+
+    async def _last_seen(self) -> datetime:
+        """The latest time of the run before this one."""
+        async with self._database.reading() as tx:
+            last = await tx.audit.last()
+            published = [server.crl_published_at for server in await tx.servers.all()]
+        return max((self._clock(), *filter(None, published), *([last.at] if last else [])))
 
     async def _look_after_servers(self) -> None:
         """One job for each server, so that one that hangs holds up no other."""

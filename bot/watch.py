@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from bot.access import audit, messages, takeover
 from bot.access.messages import Notice
 from bot.access.permission import THE_BOT
+from bot.clock import CLOCK_TOLERANCE
 from bot.core import Core
 from bot.fleet import Fleet
 from pki.crl import CRL_LIFETIME
@@ -50,7 +51,13 @@ class Watch:
             return False
         if server.restored_at is not None or server.name in self._told:
             return True
-        return server.crl_published_at + _CRL_EVERY <= self._clock()
+        age = self._clock() - server.crl_published_at
+        # One that was signed by a clock that was ahead may not be valid yet.
+        return age >= _CRL_EVERY or age < -CLOCK_TOLERANCE
+
+    def clock_went_back(self) -> None:
+        """Whatever waited for a moment waits no longer."""
+        self._retry.clear()
 
     async def renew(self, server: Server) -> bool:
         """Puts a new CRL in place; False where it is not in force there, which is tried again."""

@@ -63,6 +63,18 @@ class Proofs:
             )
         )
 
+    async def hasten_beyond(self, latest: datetime, now: datetime) -> None:
+        """What waits for a moment after `latest` may be tried now; nothing was seen after now."""
+        still_open = _proofs.c.proved.is_(False)
+        await self._connection.execute(
+            update(_proofs)
+            .where(still_open, _proofs.c.next_try_at > latest)
+            .values(next_try_at=now)
+        )
+        await self._connection.execute(
+            update(_proofs).where(still_open, _proofs.c.crl_seen_at > now).values(crl_seen_at=None)
+        )
+
     async def drop_open(self, server: ServerName) -> None:
         """Forgets what a server that was taken out still had to prove."""
         await self._connection.execute(

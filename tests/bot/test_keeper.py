@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from bot.access import audit, revocation
+from bot.access.permission import THE_BOT
 from bot.keeper import Keeper
 from bot.office import Office, open_office
 from bot.settings import Settings
@@ -18,8 +20,8 @@ from demo.lab import StandIn
 from pki.authority import Authority, self_signed
 from pki.crl import read_crl
 from pki.keys import KeyAlgorithm, generate_key
-from pki.serial import SerialNumber
-from storage.records import OutboxKind, Payload, ServerName
+from pki.serial import SerialNumber, parse_serial
+from storage.records import ChatId, EndReason, OutboxKind, Payload, ServerName
 from tests.bot.folders import open_folder
 from tests.company import ANNA, BORIS, PASSPHRASE, Company, company_with_stand_in
 from vpn.layout import DEPLOYED, UnixSocket
@@ -72,9 +74,13 @@ async def office(company: Company, clock: Clock) -> AsyncIterator[Office]:
         yield made
 
 
+def make_keeper(office: Office) -> Keeper:
+    return Keeper(office, office.folder, office.fleet, office.enforcer, lambda: None)
+
+
 @pytest.fixture
 def keeper(office: Office) -> Keeper:
-    return Keeper(office, office.folder, office.fleet, office.enforcer, lambda: None)
+    return make_keeper(office)
 
 
 def crl_path(company: Company) -> Path:
@@ -325,6 +331,112 @@ def adopt(company: Company) -> None:
         certificate=f"{root}/server.crt",
     )
     company.tamper("UPDATE servers SET adopted = ?", json.dumps({"layout": layout.to_json()}))
+
+
+BACK = [timedelta(hours=1), timedelta(days=1)]
+
+
+@pytest.mark.parametrize("back", BACK, ids=str)
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_clock_that_is_set_back_leaves_nobody_shut_out(
+    company: Company, office: Office, clock: Clock, keeper: Keeper, back: timedelta, restarted: bool
+) -> None:
+    """A CRL that begins in the future is not in force, and OpenVPN refuses everybody."""
+    clock.ahead = back
+    await sweep(keeper)
+    await office.fleet.publish(OFFICE)
+    clock.ahead = timedelta(0)
+    assert await crl_findings(office) == ["crl_not_yet_valid"]
+    if restarted:
+        keeper = make_keeper(office)
+    await sweep(keeper)
+    assert await crl_findings(office) == []
+    (row,) = await audited(office, "clock.back")
+    assert abs(timedelta(seconds=row["seconds"]) - back) < MINUTE
+    await sweep(keeper)
+    assert len(await audited(office, "clock.back")) == 1
+
+
+@pytest.mark.parametrize("back", BACK, ids=str)
+async def test_a_clock_that_is_set_back_holds_up_nothing(
+    company: Company, office: Office, clock: Clock, keeper: Keeper, back: timedelta
+) -> None:
+    """Looks, retries, messages and proofs go on as if it had not been."""
+    clock.ahead = back
+    path = await issued(company, "anna")
+    await minutes_go_by(keeper, clock, 2)
+    crl_path(company).rename(crl_path(company).with_suffix(".away"))
+    crl_path(company).mkdir()
+    await minutes_go_by(keeper, clock)  # the CRL is to be tried again in five minutes
+    later = clock() + 2 * MINUTE
+    async with office.database.writing() as tx:
+        (grant,) = await tx.grants.not_over()
+        await revocation.begin(tx, office.context(), THE_BOT, [grant], EndReason.REVOKED)
+        await tx.outbox.hold_chat(ChatId(BORIS.id), later)
+    company.tamper("UPDATE proofs SET next_try_at = next_try_at + 120000000")
+    crl_path(company).rmdir()
+    clock.ahead = timedelta(0)
+    await sweep(keeper)
+    assert not path.exists()
+    async with office.database.reading() as tx:
+        assert await tx.proofs.unproved() == []
+        queued = await tx.outbox.open(OutboxKind.NOTICE)
+    assert all(item.due_at <= clock() for item in queued)
+    (path.parent / "mallory-1").touch()
+    await minutes_go_by(keeper, clock)
+    assert not (path.parent / "mallory-1").exists()
+
+
+@pytest.mark.parametrize("ahead", BACK, ids=str)
+async def test_a_clock_that_jumps_ahead_is_no_trouble(
+    company: Company, office: Office, clock: Clock, keeper: Keeper, ahead: timedelta
+) -> None:
+    await sweep(keeper)
+    clock.ahead = ahead
+    await sweep(keeper)
+    assert await crl_findings(office) == []
+    assert await audited(office, "clock.back") == []
+
+
+async def test_who_ended_by_a_clock_that_was_ahead_stays_on_the_crl(
+    company: Company, office: Office, clock: Clock, keeper: Keeper
+) -> None:
+    """An expired certificate need not be listed; but this one is not expired."""
+    await issued(company, "anna")
+    async with office.database.reading() as tx:
+        (grant,) = await tx.grants.not_over()
+
+    def is_listed() -> bool:
+        facts = read_crl(crl_path(company).read_bytes(), office.keyring.certificate)
+        return parse_serial(grant.serial) in facts.serials
+
+    clock.ahead = timedelta(days=8)
+    for _ in range(3):
+        await minutes_go_by(keeper, clock)
+        clock.ahead += timedelta(days=1)
+    async with office.database.reading() as tx:
+        assert await tx.grants.not_over() == []
+    assert not is_listed()
+    clock.ahead = timedelta(0)
+    await sweep(keeper)
+    assert is_listed()
+
+
+async def test_the_admins_get_the_head_of_the_trail_every_day(office: Office, clock: Clock) -> None:
+    """However often the bot is restarted."""
+    told = []
+    for _ in range(8):
+        clock.ahead += timedelta(hours=6)
+        await record_something(office)
+        await sweep(make_keeper(office))
+        told.append((await notices(office)).count("audit_head"))
+    # The clock goes on meanwhile, so the day is over at the fifth time at the latest.
+    assert told in ([0, 0, 0, 1, 1, 1, 1, 2], [0, 0, 0, 0, 1, 1, 1, 1])
+
+
+async def record_something(office: Office) -> None:
+    async with office.database.writing() as tx:
+        await audit.record(tx, office.context(), THE_BOT, "test", "test")
 
 
 async def test_a_crl_is_signed_again_every_day(

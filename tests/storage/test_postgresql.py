@@ -94,6 +94,7 @@ async def pass_over_everything(tx: Transaction) -> None:
     await tx.audit.append(at=NOW, actor="a", action="b", subject="c", detail={})
     await tx.audit.newest(3)
     await tx.audit.all()
+    await tx.audit.first()
     await tx.audit.head()
     await tx.audit.last_of("b")
     await tx.audit.digest_of(1)
@@ -140,6 +141,7 @@ async def _grants(tx: Transaction) -> None:
     await tx.proofs.open(grant.id, [BERLIN], NOW)
     await tx.proofs.unproved()
     await tx.proofs.due(NOW)
+    await tx.proofs.hasten_beyond(NOW, NOW)
     proof = Proof(grant.id, BERLIN, proved=True, attempts=1, next_try_at=NOW)
     await tx.proofs.record(replace(proof, findings=(("crl_old", "it's"),)))
     await tx.proofs.of([grant.id])
@@ -171,6 +173,7 @@ async def _queues(tx: Transaction) -> None:
         await tx.outbox.add(ChatId(7), kind, {"text": "it's <b>Zoë</b>"}, now=NOW)
     await tx.outbox.hold_chat(ChatId(7), NOW + HOUR)
     await tx.outbox.hasten(OutboxKind.RECEIPT, NOW)
+    await tx.outbox.hasten_beyond(NOW, NOW)
     await tx.outbox.open(OutboxKind.DELIVER)
     reply, receipt, deliver, card = await tx.outbox.due(NOW + DAY, 9)
     for item in (reply, receipt, deliver, card):
