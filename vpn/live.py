@@ -311,7 +311,8 @@ class LiveServer:
     async def _remove_ccd(self, target: Target) -> list[Finding]:
         path = self._file_to_remove(target)
         try:
-            if path is not None:
+            # A look first: it ends where the folder hangs, which a removal does not.
+            if path is not None and await self._host.facts(path) is not None:
                 await self._host.remove(path)
         except HostError as error:
             return [Finding(FindingCode.CCD_NOT_REMOVED, str(error))]
