@@ -160,6 +160,7 @@ async def _record(
                 server,
                 added_at=before.added_at,
                 crl_published_at=before.crl_published_at,
+                crl_number=before.crl_number,
                 restored_at=before.restored_at,
             )
             await tx.servers.set_adopted(server)

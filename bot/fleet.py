@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path, PurePosixPath
@@ -36,6 +37,7 @@ from storage.records import (
 )
 from vpn.adopt import certificate_end_of
 from vpn.errors import HostError, VpnError
+from vpn.findings import Finding
 from vpn.layout import DEPLOYED, Layout
 from vpn.live import LiveServer, ServerProof, ServerStatus, Target
 from vpn.local_host import host_of
@@ -54,6 +56,15 @@ _REASONS = {
     EndReason.UNDELIVERABLE: RevocationReason.CESSATION_OF_OPERATION,
     EndReason.EARLIER: RevocationReason.UNSPECIFIED,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Strangers:
+    """Whom no grant knows; `findings` say which files could not be removed."""
+
+    files: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 class Fleet:
@@ -90,7 +101,7 @@ class Fleet:
         while True:
             pem = await self._next_crl(server)
             number = await live_server(server).publish(pem, issuer=self._keyring.certificate)
-            if await self._published(server, pem):
+            if await self._published(server, pem, number):
                 return number
 
     async def admit(
@@ -141,8 +152,9 @@ class Fleet:
             proofs = await live_server(server).cut(
                 targets, crl_pem=pem, issuer=self._keyring.certificate, now=self._clock
             )
-            if pem and any(proof.crl_number == crl.crl_number(pem) for proof in proofs):
-                await self._published(server, pem)
+            number = pem and crl.crl_number(pem)
+            if pem and number and any(proof.crl_number == number for proof in proofs):
+                await self._published(server, pem, number)
                 await self._catching_up.after(server)
         return tuple(_attempt(grant, proof) for grant, proof in zip(grants, proofs, strict=True))
 
@@ -159,11 +171,36 @@ class Fleet:
             log_failure(log, f"No CRL could be signed for {server.name}", error)
             return None
 
-    async def crl_was_replaced(self, server: Server) -> bool:
-        """Whether another program, such as easy-rsa, put its own CRL in the place of ours."""
-        return await live_server(server).crl_was_replaced(
-            issuer=self._keyring.certificate, now=self._clock()
+    async def crl_findings(self, server: Server) -> tuple[Finding, ...]:
+        """Why what lies on a server is not the CRL that was published there last, in force.
+
+        Another program, such as easy-rsa, may have put its own there; or an older one of ours
+        came back with a copy of the folder. Whoever publishes at this moment makes no finding: a
+        number is stored after its CRL is in place.
+        """
+        return await live_server(server).crl_findings(
+            issuer=self._keyring.certificate, now=self._clock(), published=server.crl_number
         )
+
+    async def shut_out_strangers(self, name: ServerName) -> Strangers:
+        """Removes files and sessions of whoever has no grant: added by hand, or put back.
+
+        On a server of the operator's own making that is only whose access through it is over. A
+        grant that is being revoked is left to whoever proves its end; and after a restore see
+        `catching_up`.
+        """
+        async with self._lock(name):
+            server = await self._server(name)
+            if server is None or server.restored_at is not None:
+                return Strangers()
+            async with self._database.reading() as tx:
+                grants = await tx.grants.not_over()
+                over = await tx.grants.names_over_on(name)
+            known = {g.common_name for g in grants if g.server in (None, name)}
+            live = live_server(server)
+            files, findings = await live.remove_stranger_files(known, over=over)
+            cut = await live.cut_strangers(known, over=over)
+            return Strangers(files, cut.names, findings)
 
     @asynccontextmanager
     async def next_crl(self, name: ServerName) -> AsyncIterator[bytes]:
@@ -242,7 +279,9 @@ class Fleet:
 
     async def status(self, server: Server) -> ServerStatus:
         """What a server answers; never raises for a server's trouble."""
-        return await live_server(server).status(issuer=self._keyring.certificate, now=self._clock())
+        return await live_server(server).status(
+            issuer=self._keyring.certificate, now=self._clock(), published=server.crl_number
+        )
 
     @asynccontextmanager
     async def _lock(self, name: ServerName) -> AsyncIterator[None]:
@@ -255,7 +294,9 @@ class Fleet:
 
     async def _next_crl(self, server: Server) -> bytes:
         authority = await self._keyring.authority()
-        last = server.crl_published_at and server.crl_published_at - crl.CRL_BACKDATE
+        # By a clock that was ahead an end may have come that is still to come.
+        published = server.crl_published_at and min(server.crl_published_at, self._clock())
+        last = published and published - crl.CRL_BACKDATE
         async with self._database.writing() as tx:
             number = await tx.crl.next_number()
             entries = await tx.crl.entries(last)
@@ -269,7 +310,7 @@ class Fleet:
             or crl.must_list(
                 not_after=entry.not_after,
                 revoked_at=entry.revoked_at,
-                last_published=server.crl_published_at,
+                last_published=published,
             )
         ]
         # The end of these certificates is not known, so they are listed for good.
@@ -279,7 +320,7 @@ class Fleet:
             authority.sign_crl, number=number, revocations=listed, now=self._clock()
         )
 
-    async def _published(self, server: Server, pem: bytes) -> bool:
+    async def _published(self, server: Server, pem: bytes, number: int) -> bool:
         """False where it was the first one there and lacks somebody who has ended since."""
         is_first = server.crl_published_at is None
         listed = crl.read_crl(pem, self._keyring.certificate).serials if is_first else ()
@@ -287,7 +328,7 @@ class Fleet:
             ended = await tx.crl.entries(None) if is_first else ()
             if any(parse_serial(entry.serial) not in listed for entry in ended):
                 return False
-            await tx.servers.set_crl_published(server.name, self._clock())
+            await tx.servers.set_crl_published(server.name, self._clock(), number)
         return True
 
 

@@ -6,30 +6,23 @@ import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from bot.access import audit, endings, grants, messages, requests, revocation
-from bot.access.messages import Notice
-from bot.access.permission import THE_BOT
+from bot.access import audit, clock, endings, grants, requests, revocation
+from bot.clock import SetBack
 from bot.core import Core
 from bot.data_folder import DataFolder
 from bot.enforcement import Enforcer
 from bot.fleet import Fleet
 from bot.locks import try_lock
 from bot.loops import forever
-from pki.crl import CRL_LIFETIME
-from pki.errors import PkiError
+from bot.watch import Watch
 from storage.records import GrantId, GrantState, OutboxKind, Server, ServerName
 from storage.transaction import Transaction
-from vpn.errors import VpnError
 
 log = logging.getLogger(__name__)
 
 _LOOK_S = 1.0
-# Seven days of life and a new one every day: a week of trouble goes by before anybody is
-# locked out.
-_CRL_EVERY = timedelta(days=1)
-_CRL_RETRY = timedelta(minutes=5)
 # Another program may put a CRL in the place of ours, and so let in whom we revoked since.
-_CRL_LOOK = timedelta(minutes=1)
+_SERVER_LOOK = timedelta(minutes=1)
 _PRUNE_EVERY = timedelta(hours=1)
 _HEAD_LOOK = timedelta(minutes=10)
 _ENDS_LOOK = timedelta(hours=1)
@@ -54,14 +47,17 @@ class Keeper:
         self._enforcer = enforcer
         self._clock = core.clock
         self._on_written = on_written
-        self._crl_retry: dict[ServerName, datetime] = {}
-        self._crl_told: set[ServerName] = set()
-        self._crl_look_at = core.clock() + _CRL_LOOK
-        self._prune_at = core.clock()
-        # Not at the start: a bot that is restarted often would say it as often.
-        self._head_at = core.clock() + _HEAD_LOOK
-        self._ends_at = core.clock()
+        self._watch = Watch(core, fleet, on_written)
+        self._set_back: SetBack | None = None
+        self._all_due_from(core.clock())
+        self._server_look_at = core.clock() + _SERVER_LOOK
         self._jobs: dict[ServerName, asyncio.Task[None]] = {}
+
+    def _all_due_from(self, now: datetime) -> None:
+        self._server_look_at = now
+        self._prune_at = now
+        self._head_at = now
+        self._ends_at = now
 
     async def run(self) -> None:
         """Looks at the clock until it is cancelled."""
@@ -78,6 +74,7 @@ class Keeper:
 
     async def sweep(self) -> None:
         """All that is due now. What has to wait for a server goes on beside it."""
+        await self._look_at_clock()
         if await self._end_what_is_over():
             self._on_written()
         await self._settle_orphans()
@@ -86,36 +83,57 @@ class Keeper:
         await self._look_after_servers()
         await self._prune()
 
+    async def _look_at_clock(self) -> None:
+        """A clock that is set back moves away all that waits for a moment of it."""
+        if self._set_back is None:
+            self._set_back = SetBack(await self._last_seen())
+        back = self._set_back.noticed(self._clock())
+        if back is None:
+            return
+        log.warning("The clock was set back by %s; whatever waits is done now", back)
+        async with self._database.writing() as tx:
+            await clock.went_back(tx, self._core.context(), back)
+        self._all_due_from(self._clock())
+        self._watch.clock_went_back()
+        self._on_written()
+
+    async def _last_seen(self) -> datetime:
+        """The latest time of the run before this one."""
+        async with self._database.reading() as tx:
+            last = await tx.audit.last()
+            published = [server.crl_published_at for server in await tx.servers.all()]
+        return max((self._clock(), *filter(None, published), *([last.at] if last else [])))
+
     async def _look_after_servers(self) -> None:
         """One job for each server, so that one that hangs holds up no other."""
         async with self._database.reading() as tx:
             servers = await tx.servers.all()
             due = {proof.server for proof in await tx.proofs.due(self._clock())}
-        is_look = self._is_time_for_crls()
+        is_look = self._is_time_for_a_look()
         for server in servers:
             job = self._jobs.get(server.name)
-            is_old = self._is_old(server)
-            looks = is_look and server.crl_published_at is not None
-            if (server.name in due or is_old or looks) and (job is None or job.done()):
-                work = self._look_after(server, renew=is_old, look=looks)
+            is_old = self._watch.is_due(server)
+            if (server.name in due or is_old or is_look) and (job is None or job.done()):
+                work = self._look_after(server, renew=is_old, look=is_look)
                 self._jobs[server.name] = asyncio.create_task(work)
 
-    def _is_time_for_crls(self) -> bool:
+    def _is_time_for_a_look(self) -> bool:
         now = self._clock()
-        if now < self._crl_look_at:
+        if now < self._server_look_at:
             return False
-        self._crl_look_at = now + _CRL_LOOK
+        self._server_look_at = now + _SERVER_LOOK
         return True
 
     async def _look_after(self, server: Server, *, renew: bool, look: bool) -> None:
         try:
             await self._enforcer.enforce_due(server.name)
             if renew:
-                await self._renew(server)
-            elif look and await self._fleet.crl_was_replaced(server):
-                log.warning("The CRL on %s was not ours any more", server.name)
-                if await self._renew(server):
-                    await self._tell_replaced(server)
+                await self._watch.renew(server)
+            elif look:
+                await self._watch.look_at_crl(server)
+            if look and (server.crl_published_at is not None or server.adopted is not None):
+                # After the CRL: whoever comes back now is refused at the beginning.
+                await self._watch.look_for_strangers(server)
         except Exception:  # it is due until it is done, so the next round tries again
             log.exception("Looking after %s broke off", server.name)
 
@@ -162,61 +180,6 @@ class Keeper:
                     await grants.abandon(tx, ctx, grant_id)
         finally:
             os.close(handle)
-
-    def _is_old(self, server: Server) -> bool:
-        now = self._clock()
-        if now < self._crl_retry.get(server.name, now):
-            return False
-        # Before its first deploy a server has no folder to publish into. After a restore each is
-        # looked through soon, see `catching_up`.
-        if server.crl_published_at is None:
-            return False
-        return server.restored_at is not None or server.crl_published_at + _CRL_EVERY <= now
-
-    async def _tell_replaced(self, server: Server) -> None:
-        async with self._database.writing() as tx:
-            ctx = self._core.context()
-            await audit.record(tx, ctx, THE_BOT, "crl.replace", f"server:{server.name}")
-            await messages.tell_admins(tx, ctx, Notice.CRL_REPLACED, server=server.name)
-        self._on_written()
-
-    async def _renew(self, server: Server) -> bool:
-        """False where it could not be put in place."""
-        try:
-            number = await self._fleet.publish(server.name)
-        except (VpnError, PkiError):
-            log.exception("The CRL of %s could not be renewed", server.name)
-            self._crl_retry[server.name] = self._clock() + _CRL_RETRY
-            await self._tell_crl(server, published=False)
-            return False
-        else:
-            log.info("CRL %s is in place on %s", number, server.name)
-            if server.restored_at is not None:
-                # If it was looked through now, there is nothing to try again.
-                self._crl_retry[server.name] = self._clock() + _CRL_RETRY
-            await self._tell_crl(server, published=True)
-            return True
-
-    async def _tell_crl(self, server: Server, *, published: bool) -> None:
-        """Admins hear of trouble once, and once that it is over."""
-        if published != (server.name in self._crl_told):
-            return
-        async with self._database.writing() as tx:
-            if published:
-                self._crl_told.discard(server.name)
-                await messages.tell_admins(
-                    tx, self._core.context(), Notice.CRL_PUBLISHED, server=server.name
-                )
-                return
-            self._crl_told.add(server.name)
-            last = server.crl_published_at or self._clock()
-            await messages.tell_admins(
-                tx,
-                self._core.context(),
-                Notice.CRL_UNPUBLISHED,
-                server=server.name,
-                until=(last + CRL_LIFETIME).isoformat(),
-            )
 
     async def _prune(self) -> None:
         now = self._clock()

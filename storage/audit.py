@@ -53,6 +53,11 @@ class Audit:
         row = found.first()
         return None if row is None else _entry(row)
 
+    async def first(self) -> AuditEntry | None:
+        found = await self._connection.execute(select(_audit).order_by(_audit.c.seq).limit(1))
+        row = found.first()
+        return None if row is None else _entry(row)
+
     async def newest(self, limit: int) -> Sequence[AuditEntry]:
         """The last rows, oldest of them first."""
         rows = await self._connection.execute(

@@ -97,6 +97,17 @@ class Grants:
         )
         return list(rows.scalars())
 
+    async def names_over_on(self, server: ServerName) -> frozenset[str]:
+        """The common names of those that were given for this server and are proved to be over."""
+        rows = await self._connection.execute(
+            select(_grants.c.common_name).where(
+                _grants.c.server == server,
+                _grants.c.imported_at.is_(None),
+                _grants.c.state.in_((GrantState.REVOKED, GrantState.EXPIRED)),
+            )
+        )
+        return frozenset(rows.scalars())
+
     async def due(self, now: datetime) -> Sequence[Grant]:
         """The live grants whose time is over."""
         return await self._where(_grants.c.state.in_(LIVE_STATES), _grants.c.not_after <= now)

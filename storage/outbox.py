@@ -116,6 +116,14 @@ class Outbox:
             .values(due_at=now)
         )
 
+    async def hasten_beyond(self, latest: datetime, now: datetime) -> None:
+        """What waits for a moment after `latest` may go now."""
+        await self._connection.execute(
+            update(_outbox)
+            .where(_outbox.c.state == OutboxState.QUEUED, _outbox.c.due_at > latest)
+            .values(due_at=now)
+        )
+
     async def open(self, kind: OutboxKind) -> Sequence[OutboxItem]:
         """What is queued or being sent."""
         rows = await self._connection.execute(

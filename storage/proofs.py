@@ -75,6 +75,15 @@ class Proofs:
             )
         )
 
+    async def hasten_beyond(self, latest: datetime, now: datetime) -> None:
+        """What waits for a moment after `latest` may be tried now; nothing was seen after now."""
+        await self._connection.execute(
+            update(_proofs).where(*_OPEN, _proofs.c.next_try_at > latest).values(next_try_at=now)
+        )
+        await self._connection.execute(
+            update(_proofs).where(*_OPEN, _proofs.c.crl_seen_at > now).values(crl_seen_at=None)
+        )
+
     async def drop_open(self, server: ServerName, now: datetime) -> None:
         """What a server that is taken out still had to prove, it never will."""
         await self._connection.execute(

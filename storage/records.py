@@ -114,6 +114,8 @@ class Server:
     added_at: datetime
     # When a CRL was last published there; None before the first time.
     crl_published_at: datetime | None = None
+    # Of that CRL: with a lower one an older CRL was put back.
+    crl_number: int | None = None
     # When the database came out of a backup, as long as this server was not looked through since.
     restored_at: datetime | None = None
     # What was read from the operator's own configuration, as `vpn.adopt` writes it down; None

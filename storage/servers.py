@@ -52,9 +52,11 @@ class Servers:
     async def remove(self, name: ServerName) -> None:
         await self._connection.execute(delete(_servers).where(_servers.c.name == name))
 
-    async def set_crl_published(self, name: ServerName, at: datetime) -> None:
+    async def set_crl_published(self, name: ServerName, at: datetime, number: int) -> None:
         await self._connection.execute(
-            update(_servers).where(_servers.c.name == name).values(crl_published_at=at)
+            update(_servers)
+            .where(_servers.c.name == name)
+            .values(crl_published_at=at, crl_number=number)
         )
 
     async def mark_restored(self, at: datetime) -> None:

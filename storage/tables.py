@@ -84,6 +84,7 @@ servers = Table(
     Column("account", String(64), nullable=False),
     Column("added_at", UtcTime, nullable=False),
     Column("crl_published_at", UtcTime),
+    Column("crl_number", BigInteger),
     Column("restored_at", UtcTime),
     # What was read from the operator's own configuration; None where we wrote it.
     Column("adopted", JSON(none_as_null=True)),

@@ -32,7 +32,12 @@ class CrlLook:
 
 
 async def look_at_crl(
-    host: ServerHost, layout: Layout, *, issuer: x509.Certificate | None, now: datetime
+    host: ServerHost,
+    layout: Layout,
+    *,
+    issuer: x509.Certificate | None,
+    now: datetime,
+    published: int | None = None,
 ) -> CrlLook:
     """Reads the CRL back and checks all that does not depend on a certificate.
 
@@ -41,11 +46,16 @@ async def look_at_crl(
     2. It is whole, and this issuer's by name, signature and key identifier. With any other,
        OpenVPN only warns and lets everybody in.
     3. Its dates hold now. If not, OpenVPN refuses everybody.
+    4. It is no older than the last one that was published there. Whoever was revoked since is not
+       on an older one, so OpenVPN lets them in.
 
     A CRL of this CA without a number is not the bot's: easy-rsa writes such. It is in force, but
     nothing tells which revocations it knows of.
 
     Without an issuer nothing is said about whose it is.
+
+    Args:
+        published: the number of the last one; None where that is not known.
     """
     path = layout.crl
     if path is None:
@@ -66,7 +76,8 @@ async def look_at_crl(
     except DamagedCrl as error:
         wrong = _not_ours(pem, issuer, now) or [Finding(FindingCode.CRL_DAMAGED, str(error))]
         return CrlLook(None, (*findings, *wrong))
-    return CrlLook(facts, (*findings, *_date_findings(facts, now)))  # (3)
+    dates = _date_findings(facts, now)  # (3)
+    return CrlLook(facts, (*findings, *dates, *_age_findings(facts, published)))  # (4)
 
 
 def _shown(path: str, layout: Layout) -> str:
@@ -99,6 +110,13 @@ def _not_ours(pem: bytes, issuer: x509.Certificate | None, now: datetime) -> lis
     detail = "The CRL was written by another program, such as easy-rsa; publish ours."
     facts = CrlFacts(0, crl.last_update_utc, end, frozenset())
     return [Finding(FindingCode.CRL_NOT_OURS, detail), *_date_findings(facts, now)]
+
+
+def _age_findings(facts: CrlFacts, published: int | None) -> list[Finding]:
+    if published is None or facts.number >= published:
+        return []
+    detail = f"CRL {facts.number} lies there, and CRL {published} was published; publish it again."
+    return [Finding(FindingCode.CRL_PUT_BACK, detail)]
 
 
 def _unchecked(pem: bytes) -> CrlFacts:

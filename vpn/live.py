@@ -45,15 +45,6 @@ _FOR_ALL_TO_READ = 0o644
 _WINDOW_MARGIN = timedelta(seconds=2)
 
 
-_REPLACED = (
-    FindingCode.CRL_MISSING,
-    FindingCode.CRL_DAMAGED,
-    FindingCode.CRL_NOT_OURS,
-    FindingCode.CRL_FOREIGN,
-    FindingCode.CRL_EXPIRED,
-)
-
-
 @dataclass(frozen=True, slots=True)
 class CrlInPlace:
     """A CRL of ours as it lies on a server."""
@@ -203,20 +194,36 @@ class LiveServer:
             return None
         return CrlInPlace(number, entries)
 
-    async def crl_was_replaced(self, *, issuer: x509.Certificate, now: datetime) -> bool:
-        """Whether something else lies where our CRL was put, or nothing that is in force."""
-        look = await look_at_crl(self._host, self.layout, issuer=issuer, now=now)
-        return any(finding.code in _REPLACED for finding in look.findings)
+    async def crl_findings(
+        self, *, issuer: x509.Certificate, now: datetime, published: int | None
+    ) -> tuple[Finding, ...]:
+        """Why what lies where our CRL was put is not that CRL, in force; nothing where it is.
+
+        Args:
+            published: the number of the last one that was put there.
+        """
+        look = await look_at_crl(
+            self._host, self.layout, issuer=issuer, now=now, published=published
+        )
+        return look.findings
 
     async def remove_stranger_files(
-        self, known: Collection[str]
+        self, known: Collection[str], *, over: Collection[str] | None = None
     ) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
-        """Removes the files of all other names; gives those names, and what went wrong."""
-        return await remove_stranger_files(self._host, self.layout, known)
+        """Removes the files of all other names; gives those names, and what went wrong.
 
-    async def cut_strangers(self, known: Collection[str]) -> StrangersCut:
-        """Ends the sessions of all other names, once their files are gone."""
-        return await cut_strangers(self._host, self.layout, known, timeout_s=self._timeout_s)
+        Args:
+            over: on an adopted server only these names count.
+        """
+        return await remove_stranger_files(self._host, self.layout, known, over=over)
+
+    async def cut_strangers(
+        self, known: Collection[str], *, over: Collection[str] | None = None
+    ) -> StrangersCut:
+        """Ends the sessions of all other names, once their files are gone; `over` as above."""
+        return await cut_strangers(
+            self._host, self.layout, known, timeout_s=self._timeout_s, over=over
+        )
 
     async def _read_crl(self) -> bytes | None:
         return None if self.layout.crl is None else await self._host.read(self.layout.crl)
@@ -308,7 +315,8 @@ class LiveServer:
     async def _remove_ccd(self, target: Target) -> list[Finding]:
         path = self._file_to_remove(target)
         try:
-            if path is not None:
+            # A look first: it ends where the folder hangs, which a removal does not.
+            if path is not None and await self._host.facts(path) is not None:
                 await self._host.remove(path)
         except HostError as error:
             return [Finding(FindingCode.CCD_NOT_REMOVED, str(error))]
@@ -378,12 +386,19 @@ class LiveServer:
         due = seen_at + timedelta(seconds=self.layout.hand_window_s) + _WINDOW_MARGIN
         return due if at < due else None
 
-    async def status(self, *, issuer: x509.Certificate | None, now: datetime) -> ServerStatus:
+    async def status(
+        self, *, issuer: x509.Certificate | None, now: datetime, published: int | None = None
+    ) -> ServerStatus:
         """What the server answers now; never raises for trouble with it.
 
         Without an issuer the CRL's origin is not looked at.
+
+        Args:
+            published: the number of the last CRL that was put there, if it is known.
         """
-        crl = await look_at_crl(self._host, self.layout, issuer=issuer, now=now)
+        crl = await look_at_crl(
+            self._host, self.layout, issuer=issuer, now=now, published=published
+        )
         findings = list(crl.findings)
         answer = await ask_sessions(
             self._host, timeout_s=self._timeout_s, place=self.layout.management

@@ -10,10 +10,13 @@ import struct
 import subprocess
 import time
 from asyncio import StreamReader, StreamWriter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import TypeVar
 
 from vpn.config import MANAGEMENT_SOCKET
 from vpn.errors import HostError, ManagementExposed, ManagementGone
@@ -40,6 +43,9 @@ _START_TIME = 19
 _SOCKET = UnixSocket(MANAGEMENT_SOCKET)
 _WRITE_AND_PASS = stat.S_IWOTH | stat.S_IXOTH
 _SYNTAX_CHECK_S = 10
+_ANSWER_S = 10.0
+_T = TypeVar("_T")
+_THREADS = 4
 
 
 class LocalHost:
@@ -48,15 +54,37 @@ class LocalHost:
     Args:
         directory: what paths are relative to: a deployed server's folder, or / for an adopted one.
         bot_folders: what root writes there belongs to the folder's owner.
+        answer_s: how long a look may take; it is longer only where a disk or a mount hangs.
     """
 
     def __init__(
-        self, directory: Path, *, bot_folders: tuple[str, ...] = DEPLOYED.bot_folders
+        self,
+        directory: Path,
+        *,
+        bot_folders: tuple[str, ...] = DEPLOYED.bot_folders,
+        answer_s: float = _ANSWER_S,
     ) -> None:
         self._folder = Folder(directory, bot_folders=bot_folders)
+        self._answer_s = answer_s
+
+    async def _beside(self, look: Callable[[], _T]) -> _T:
+        """Looks at the folder without holding up the loop, and all other servers with it."""
+        threads = _threads(self._folder.directory)
+        return await asyncio.get_running_loop().run_in_executor(threads, look)
+
+    async def _look(self, look: Callable[[], _T]) -> _T:
+        """Likewise, and not for ever: a look does no harm if it comes about later."""
+        try:
+            async with asyncio.timeout(self._answer_s):
+                return await self._beside(look)
+        except TimeoutError:
+            raise HostError(
+                f"{self._folder.directory} gives no answer within {self._answer_s:g} s;"
+                " see whether its disk or its mount hangs."
+            ) from None
 
     async def read(self, path: str) -> bytes | None:
-        return self._folder.read(path)
+        return await self._look(partial(self._folder.read, path))
 
     async def replace(
         self, path: str, content: bytes, *, mode: int, gid: int | None = None
@@ -68,10 +96,10 @@ class LocalHost:
         return await asyncio.to_thread(self._folder.remove, path)
 
     async def listdir(self, path: str) -> tuple[str, ...] | None:
-        return self._folder.listdir(path)
+        return await self._look(partial(self._folder.listdir, path))
 
     async def facts(self, path: str) -> FileFacts | None:
-        return self._folder.facts(path)
+        return await self._look(partial(self._folder.facts, path))
 
     async def make_folder(self, path: str, *, mode: int, account: str | None = None) -> bool:
         return self._folder.make_folder(path, mode=mode, account=account)
@@ -84,7 +112,8 @@ class LocalHost:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             # A full queue has no event to wait for; the caller has a time-out.
-            while not self._connected(connection, place.path):  # noqa: ASYNC110
+            connected = partial(self._connected, connection, place.path)
+            while not await self._beside(connected):  # noqa: ASYNC110
                 await asyncio.sleep(_RETRY_S)
             return await asyncio.open_unix_connection(sock=connection)
         except BaseException:
@@ -113,9 +142,7 @@ class LocalHost:
         found = ids_of_reader(reader)
         if isinstance(found, str):
             return found
-        with _plainly():
-            directory = self._folder.directory
-            return shut_out_above(directory, path, found) or shut_out_at(directory / path, found)
+        return await self._look(partial(_shut_out, self._folder.directory, path, found))
 
     async def may_write(self, path: str, account: str) -> bool:
         with _plainly():
@@ -211,6 +238,17 @@ def host_of(layout: Layout, directory: Path) -> LocalHost:
     if not layout.adopted:
         return LocalHost(directory)
     return LocalHost(Path("/"), bot_folders=layout.bot_folders)
+
+
+@lru_cache(maxsize=64)
+def _threads(_directory: Path) -> ThreadPoolExecutor:
+    """A folder's own, so that one that hangs takes none from the others."""
+    return ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="server-folder")
+
+
+def _shut_out(directory: Path, path: str, ids: Ids) -> str | None:
+    with _plainly():
+        return shut_out_above(directory, path, ids) or shut_out_at(directory / path, ids)
 
 
 def _resolve(directory: Path, path: str) -> str:

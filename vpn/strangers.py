@@ -4,11 +4,11 @@ A certificate that the bot does not know cannot be put on the CRL, since its ser
 either. What shuts it out is the second lock: without a file of its own nobody gets in.
 
 On an adopted server the operator has files and certificates that the bot never heard of. There
-only names of the form that we make count as strangers, and without ccd-exclusive a stranger can
-come back: that is said.
+only names of the form that we make count as strangers, or those that the caller knows to be over;
+and without ccd-exclusive a stranger can come back: that is said.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from vpn.errors import HostError
@@ -16,7 +16,7 @@ from vpn.findings import Finding, FindingCode
 from vpn.host import ServerHost
 from vpn.layout import Layout
 from vpn.management import UNDEFINED
-from vpn.names import is_ours, name_in_sessions
+from vpn.names import is_ours, look_alike, name_in_sessions
 from vpn.sessions import ToCut, ask_sessions, cut_sessions
 from vpn.values import CommonName, valid_common_name
 
@@ -30,9 +30,17 @@ class StrangersCut:
 
 
 async def remove_stranger_files(
-    host: ServerHost, layout: Layout, known: Collection[str]
+    host: ServerHost,
+    layout: Layout,
+    known: Collection[str],
+    *,
+    over: Collection[str] | None = None,
 ) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
-    """Removes the client files of all other names; gives those names, and what went wrong."""
+    """Removes the client files of all other names; gives those names, and what went wrong.
+
+    Args:
+        over: on an adopted server only these count.
+    """
     removed: list[str] = []
     findings: list[Finding] = []
     if layout.ccd is None:
@@ -41,7 +49,11 @@ async def remove_stranger_files(
         names = await host.listdir(layout.ccd) or ()
     except HostError as error:
         return (), (Finding(FindingCode.HOST_ERROR, str(error)),)
-    for name in sorted(name for name in names if _is_strange_file(name, layout, known)):
+    friends = {*known, *map(look_alike, known)}
+    may_be_strange = _suspects(layout, over)
+    # A dot begins what a write in progress has not put in place yet; no client can have it.
+    strange = {name for name in names if name[0] != "." and may_be_strange(name)} - friends
+    for name in sorted(strange):
         try:
             await host.remove(f"{layout.ccd}/{name}")
         except HostError as error:
@@ -51,19 +63,27 @@ async def remove_stranger_files(
     return tuple(removed), tuple(findings)
 
 
-def _is_strange_file(name: str, layout: Layout, known: Collection[str]) -> bool:
-    # A dot begins what a write in progress has not put in place yet; no client can have it.
-    if name in known or name[0] == ".":
-        return False
-    return not layout.adopted or is_ours(name)
+def _suspects(layout: Layout, over: Collection[str] | None) -> Callable[[str], bool]:
+    """Which of the names that are not known may be a stranger's."""
+    if not layout.adopted:
+        return lambda _: True
+    return is_ours if over is None else over.__contains__
 
 
 async def cut_strangers(
-    host: ServerHost, layout: Layout, known: Collection[str], *, timeout_s: float
+    host: ServerHost,
+    layout: Layout,
+    known: Collection[str],
+    *,
+    timeout_s: float,
+    over: Collection[str] | None = None,
 ) -> StrangersCut:
     """Ends the sessions of all other names, and looks that they are gone.
 
     Their files have to be gone before: who is in mid-handshake now is refused at its end then.
+
+    Args:
+        over: on an adopted server only these count.
     """
     answer = await ask_sessions(host, timeout_s=timeout_s, place=layout.management)
     if isinstance(answer, Finding):
@@ -71,8 +91,7 @@ async def cut_strangers(
     _, sessions = answer
     friends = {UNDEFINED, *map(name_in_sessions, known)}
     names = {session.common_name for session in sessions} - friends
-    if layout.adopted:
-        names = {name for name in names if is_ours(name)}
+    names = set(filter(_suspects(layout, over), names))
     ours = sorted(CommonName(name) for name in names if valid_common_name(name))
     findings = [_left(name) for name in sorted(names.difference(ours))]
     if ours:

@@ -33,13 +33,15 @@ def head_text(seq: int, digest: str) -> str:
 async def announce_head(tx: Transaction, ctx: Context) -> bool:
     """Once a day, if anything happened, the admins get the head of the trail.
 
-    Whoever rewrites the trail afterwards cannot rewrite what lies in the admins' chats.
+    Whoever rewrites the trail afterwards cannot rewrite what lies in the admins' chats. The first
+    comes a day after the trail began. A row of a moment that is yet to come, forged or of a clock
+    that was wrong, keeps nothing from being told.
     """
     last = await tx.audit.last()
-    if last is None or last.action == _HEAD:
+    since = await tx.audit.last_of(_HEAD) or await tx.audit.first()
+    if last is None or since is None:
         return False
-    told = await tx.audit.last_of(_HEAD)
-    if told is not None and told.at + _HEAD_EVERY > ctx.now:
+    if since.at <= ctx.now and (last.action == _HEAD or since.at + _HEAD_EVERY > ctx.now):
         return False
     head = head_text(last.seq, last.digest)
     await record(tx, ctx, THE_BOT, _HEAD, "audit", head=head)

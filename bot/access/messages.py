@@ -45,6 +45,7 @@ class Notice(StrEnum):
     CERTIFICATES_END = "certificates_end"  # clients' with a long life, most of them imported
     AUDIT_HEAD = "audit_head"
     STRANGERS_CUT = "strangers_cut"  # after a restore: access that only a later state knew
+    STRANGERS_FOUND = "strangers_found"  # files or sessions of names that have no access
 
 
 class DeliverNote(StrEnum):

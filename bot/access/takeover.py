@@ -11,6 +11,7 @@ from datetime import datetime
 from bot.access import audit, messages, revocation
 from bot.access.context import Context
 from bot.access.messages import Notice
+from bot.access.names import NAME_LENGTH, clean
 from bot.access.permission import THE_BOT
 from storage.records import (
     LIVE_STATES,
@@ -71,11 +72,24 @@ async def take_over(
         )
 
 
-async def shut_out(tx: Transaction, ctx: Context, server: ServerName, names: Sequence[str]) -> None:
-    """Records who was in without being known; the admins are told."""
-    await audit.record(tx, ctx, THE_BOT, "server.shut_out", f"server:{server}", names=list(names))
-    shown = ", ".join((*names[:_SHOWN], "…") if len(names) > _SHOWN else names)
-    await messages.tell_admins(tx, ctx, Notice.STRANGERS_CUT, server=server, names=shown)
+async def shut_out(
+    tx: Transaction,
+    ctx: Context,
+    server: ServerName,
+    names: Sequence[str],
+    notice: Notice | None = Notice.STRANGERS_CUT,
+) -> None:
+    """Records who was in without being known.
+
+    Args:
+        names: as they were found, so anything that a file can be called.
+        notice: what the admins are told; None where they know it already.
+    """
+    plain = [clean(name, NAME_LENGTH) for name in names]
+    await audit.record(tx, ctx, THE_BOT, "server.shut_out", f"server:{server}", names=plain)
+    if notice is not None:
+        shown = ", ".join((*plain[:_SHOWN], "…") if len(plain) > _SHOWN else plain)
+        await messages.tell_admins(tx, ctx, notice, server=server, names=shown)
 
 
 async def looked_through(

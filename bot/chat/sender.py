@@ -14,6 +14,7 @@ from telegram.error import TelegramError
 
 from bot.access import people, requests
 from bot.chat.outcomes import Failure, Outcome, failure_of
+from bot.clock import SetBack
 from bot.core import Core
 from bot.logs import log_failure
 from bot.loops import forever, woken
@@ -59,6 +60,7 @@ class Sender:
         self._wake = asyncio.Event()
         self._claimed: set[int] = set()
         self._reclaim_at = core.clock()
+        self._set_back = SetBack(core.clock())
         self._busy: set[Lane] = set()
         self._held: dict[ChatId, datetime] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -93,6 +95,9 @@ class Sender:
     async def _round(self) -> None:
         self._wake.clear()
         now = self._clock()
+        if self._set_back.noticed(now):
+            self._held.clear()
+            self._reclaim_at = now
         if now >= self._reclaim_at:
             self._reclaim_at = now + _RECLAIM_EVERY
             await self.reclaim()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import httpx
@@ -10,6 +10,7 @@ from telegram.error import InvalidToken, TelegramError
 
 from bot.chat.client import connect
 from bot.chat.outcomes import failure_of
+from bot.clock import CLOCK_TOLERANCE
 from bot.core import Clock
 from bot.errors import BadSettings, TokenRefused
 from bot.health.results import Fine, Result, trouble
@@ -18,7 +19,6 @@ from bot.settings import Settings
 from bot.texts import health as words
 
 # Certificates are backdated by five minutes and CRLs by ten: a minute is no danger yet.
-CLOCK_TOLERANCE = timedelta(seconds=60)
 _PATIENCE_S = 10.0
 
 

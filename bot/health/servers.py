@@ -63,7 +63,7 @@ async def look_at_server(server: Server, around: Surroundings) -> list[Result]:
     host = LocalHost(Path(server.directory))
     if server.crl_published_at is None and await _is_absent(host):
         return [_of(server, words.NOT_DEPLOYED, directory=server.directory)]
-    status = await live_server(server).status(issuer=around.issuer, now=around.now)
+    status = await _status(server, around)
     found: list[Trouble] = [
         *(_from_finding(server, finding) for finding in status.findings),
         *_look_at_account(server, around.folder),
@@ -79,9 +79,15 @@ async def look_at_server(server: Server, around: Surroundings) -> list[Result]:
     return [_well(server, status)]
 
 
+async def _status(server: Server, around: Surroundings) -> ServerStatus:
+    return await live_server(server).status(
+        issuer=around.issuer, now=around.now, published=server.crl_number
+    )
+
+
 async def _look_at_adopted(server: Server, around: Surroundings) -> list[Result]:
     """Nothing of its folder is ours; what is wrong there is for its operator to mend."""
-    status = await live_server(server).status(issuer=around.issuer, now=around.now)
+    status = await _status(server, around)
     found = [
         *(_from_finding(server, finding) for finding in status.findings),
         *_look_at_account(server, around.folder),

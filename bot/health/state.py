@@ -12,8 +12,8 @@ from sqlalchemy import URL
 
 from bot.access.context import Rules
 from bot.access.revocation import waits_for_server
+from bot.clock import CLOCK_TOLERANCE
 from bot.data_folder import DataFolder, account_name
-from bot.health.network import CLOCK_TOLERANCE
 from bot.health.results import Fine, Result, Trouble, trouble, trouble_from
 from bot.keyring import Keyring
 from bot.receipts import finding_text

@@ -317,9 +317,10 @@ NOTICES: dict[Notice, Template] = {
     ),
     Notice.CRL_PUBLISHED: "The revocation list of <b>{server}</b> is renewed again.",
     Notice.CRL_REPLACED: (
-        "⚠️ Something had put another revocation list in the place of mine on <b>{server}</b>. "
-        "Mine is there again. Does a job of easy-rsa still run gen-crl? Stop it: whom I revoked "
-        "is not on its list."
+        "⚠️ Something had put another revocation list in the place of mine on <b>{server}</b>, or "
+        "had closed mine to OpenVPN. Mine is there again. Does a job of easy-rsa still run "
+        "gen-crl? Stop it: whom I revoked is not on its list. Was the folder put back from a copy? "
+        "Then look at who is connected: /servers."
     ),
     Notice.CA_ENDS: (
         "⚠️ The certificate authority ends at {until}. From then on nobody gets in, whatever "
@@ -344,6 +345,10 @@ NOTICES: dict[Notice, Template] = {
     Notice.STRANGERS_CUT: (
         "⚠️ I was restored from a backup. On <b>{server}</b> I shut out whom I do not know: "
         "{names}. Their access was given after the backup; they can ask again with /requestvpn."
+    ),
+    Notice.STRANGERS_FOUND: (
+        "⚠️ On <b>{server}</b> I found address files or sessions of names that have no access: "
+        "{names}. I removed them. Did somebody put an old copy of the folder back, or write there?"
     ),
 }
 ACCESS_ENDED: dict[EndReason, str] = {

@@ -236,6 +236,7 @@ ADOPTED_MENDS = {
     "crl_damaged": _OURS_AGAIN,
     "crl_not_ours": _OURS_AGAIN,
     "crl_foreign": _OURS_AGAIN,
+    "crl_put_back": _OURS_AGAIN,
     "crl_expired": "See that the bot runs; by hand, as root: {adopt}",
     "crl_not_yet_valid": "Set the clock right; then run as root: {adopt}",
     "crl_not_used": "Run as root: {adopt} --apply; then: {restart}",
@@ -254,6 +255,8 @@ SERVER_MENDS = {
     "crl_foreign": "Run: vpnbot server deploy {server}",
     "crl_expired": "Run: vpnbot server deploy {server}; then see that the bot runs.",
     "crl_not_yet_valid": "Set the clock right; then run: vpnbot server deploy {server}",
+    "crl_put_back": "Start the bot, which puts its own there again; by hand: vpnbot server deploy "
+    "{server}",
     "management_gone": "Start it: systemctl enable {directory}/{unit}; systemctl restart {unit}; "
     "if it ends again, see why: journalctl -u {unit}",
     "management_silent": "See that nothing else is connected there, or run: systemctl restart "

@@ -122,6 +122,12 @@ async def test_a_crl_with_a_number_that_nobody_gave_out(around: Surroundings) ->
     complains(found, "its CRL is of", "Start the bot")
 
 
+async def test_a_crl_that_was_put_back(around: Surroundings) -> None:
+    server = replace(await office(around), crl_number=3)
+    (finding,) = await look_at_server(server, around)
+    complains([finding], "CRL 1 lies there, and CRL 3 was published", "Start the bot")
+
+
 @pytest.mark.parametrize(
     ("text", "wrong"), [(None, "There is no live/crl.pem"), ("x", "does not hold exactly one CRL")]
 )

@@ -1,28 +1,38 @@
 """What happens because of the time, with a clock of the test's own."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from bot.access import audit, revocation
+from bot.access.permission import THE_BOT
 from bot.keeper import Keeper
 from bot.office import Office, open_office
 from bot.settings import Settings
+from demo.lab import StandIn
 from pki.authority import Authority, self_signed
 from pki.crl import read_crl
 from pki.keys import KeyAlgorithm, generate_key
-from pki.serial import SerialNumber
-from storage.records import OutboxKind, ServerName
+from pki.serial import SerialNumber, parse_serial
+from storage.records import ChatId, EndReason, OutboxKind, Payload, ServerName
 from tests.bot.folders import open_folder
-from tests.company import BORIS, PASSPHRASE, Company, company_with_stand_in
+from tests.company import ANNA, BORIS, PASSPHRASE, Company, company_with_stand_in
+from vpn.layout import DEPLOYED, UnixSocket
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 OFFICE = ServerName("office")
 MINUTE = timedelta(minutes=1)
+
+
+Change = Callable[[Company, Office], Awaitable[None]]
 
 
 class Clock:
@@ -36,10 +46,20 @@ class Clock:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def company() -> AsyncIterator[Company]:
+async def staffed() -> AsyncIterator[tuple[Company, StandIn]]:
     with open_folder() as folder:
-        async with company_with_stand_in(folder) as (made, _):
+        async with company_with_stand_in(folder) as made:
             yield made
+
+
+@pytest.fixture
+def company(staffed: tuple[Company, StandIn]) -> Company:
+    return staffed[0]
+
+
+@pytest.fixture
+def openvpn(staffed: tuple[Company, StandIn]) -> StandIn:
+    return staffed[1]
 
 
 @pytest.fixture
@@ -54,9 +74,13 @@ async def office(company: Company, clock: Clock) -> AsyncIterator[Office]:
         yield made
 
 
+def make_keeper(office: Office) -> Keeper:
+    return Keeper(office, office.folder, office.fleet, office.enforcer, lambda: None)
+
+
 @pytest.fixture
 def keeper(office: Office) -> Keeper:
-    return Keeper(office, office.folder, office.fleet, office.enforcer, lambda: None)
+    return make_keeper(office)
 
 
 def crl_path(company: Company) -> Path:
@@ -89,6 +113,18 @@ async def notices(office: Office) -> list[str]:
     return [row.payload["code"] for row in rows if row.kind is OutboxKind.NOTICE]
 
 
+async def audited(office: Office, action: str) -> list[Payload]:
+    async with office.database.reading() as tx:
+        return [entry.detail for entry in await tx.audit.all() if entry.action == action]
+
+
+async def crl_findings(office: Office) -> list[str]:
+    async with office.database.reading() as tx:
+        server = await tx.servers.get(OFFICE)
+    assert server is not None
+    return [finding.code.value for finding in await office.fleet.crl_findings(server)]
+
+
 async def test_a_crl_that_another_program_put_there_is_replaced_within_a_minute(
     company: Company, office: Office, clock: Clock, keeper: Keeper
 ) -> None:
@@ -102,14 +138,306 @@ async def test_a_crl_that_another_program_put_there_is_replaced_within_a_minute(
     assert (await notices(office)).count("crl_replaced") == 3
 
 
+async def put_back_an_older_one(company: Company, office: Office) -> None:
+    """As the folder's own backup would."""
+    older = crl_path(company).read_bytes()
+    await office.fleet.publish(OFFICE)
+    crl_path(company).write_bytes(older)
+
+
+async def put_one_of_tomorrow(company: Company, office: Office) -> None:
+    """It shuts everybody out."""
+    authority = await office.keyring.authority()
+    number = read_crl(crl_path(company).read_bytes(), office.keyring.certificate).number
+    tomorrow = office.clock() + timedelta(days=1)
+    crl_path(company).write_bytes(authority.sign_crl(number=number, revocations=(), now=tomorrow))
+
+
+async def close_it_to_openvpn(company: Company, office: Office) -> None:
+    """That goes on with the one that it has read, whoever is revoked."""
+    crl_path(company).chmod(0o600)
+
+
+@pytest.mark.parametrize(
+    ("change", "finding"),
+    [
+        (put_back_an_older_one, "crl_put_back"),
+        (put_one_of_tomorrow, "crl_not_yet_valid"),
+        (close_it_to_openvpn, "crl_unreadable"),
+    ],
+)
+async def test_one_of_ours_that_is_of_no_use_is_replaced_too(
+    company: Company, office: Office, clock: Clock, keeper: Keeper, change: Change, finding: str
+) -> None:
+    await change(company, office)
+    clock.ahead += MINUTE
+    await sweep(keeper)
+    assert await crl_findings(office) == []
+    assert await audited(office, "crl.replace") == [{"name": "vpnbot", "found": [finding]}]
+    assert (await notices(office)).count("crl_replaced") == 1
+    clock.ahead += MINUTE
+    await sweep(keeper)
+    assert (await notices(office)).count("crl_replaced") == 1
+
+
+async def test_a_folder_that_shuts_openvpn_out_is_told_of_once(
+    company: Company, office: Office, clock: Clock, keeper: Keeper
+) -> None:
+    """A new CRL does not help; so nobody hears that all is well."""
+    live = crl_path(company).parent
+    live.chmod(0o700)
+    for _ in range(12):
+        clock.ahead += MINUTE
+        await sweep(keeper)
+    assert [code for code in await notices(office) if "crl" in code] == ["crl_unpublished"]
+    live.chmod(0o755)
+    for _ in range(6):
+        clock.ahead += MINUTE
+        await sweep(keeper)
+    told = [code for code in await notices(office) if "crl" in code]
+    assert told == ["crl_unpublished", "crl_published"]
+
+
 async def test_our_own_crl_is_left_alone(
     company: Company, office: Office, clock: Clock, keeper: Keeper
 ) -> None:
+    """Also where a restored database remembers an older one than lies there."""
+    await office.fleet.publish(OFFICE)
+    company.tamper("UPDATE servers SET crl_number = 1")
     before = crl_path(company).read_bytes()
     clock.ahead += MINUTE
     await sweep(keeper)
     assert crl_path(company).read_bytes() == before
     assert "crl_replaced" not in await notices(office)
+
+
+async def test_after_a_restore_an_older_crl_is_no_news(
+    company: Company, office: Office, clock: Clock, keeper: Keeper
+) -> None:
+    """What lies there is taken over; the next one has a number above all."""
+    await put_back_an_older_one(company, office)
+    async with office.database.writing() as tx:
+        await tx.servers.mark_restored(clock())
+    clock.ahead += MINUTE
+    await sweep(keeper)
+    assert await crl_findings(office) == []
+    assert "crl_replaced" not in await notices(office)
+
+
+async def issued(company: Company, name: str) -> Path:
+    """The address file of somebody who has access."""
+    await company.done("grant", "issue", str(ANNA.id), "--output", f"{name}.ovpn")
+    ((common_name,),) = company.query(
+        "SELECT common_name FROM grants ORDER BY not_before DESC LIMIT 1"
+    )
+    return company.folder / "office/live/ccd" / str(common_name)
+
+
+async def minutes_go_by(keeper: Keeper, clock: Clock, count: int = 1) -> None:
+    for _ in range(count):
+        clock.ahead += MINUTE
+        await sweep(keeper)
+
+
+async def test_whoever_has_no_grant_is_put_out(
+    company: Company, openvpn: StandIn, office: Office, clock: Clock, keeper: Keeper
+) -> None:
+    """A file that came back with a copy of the folder, one added by hand, and their sessions."""
+    friend, leaver = await issued(company, "friend"), await issued(company, "leaver")
+    content = leaver.read_text()
+    await company.done("revoke", leaver.name)
+    for path in (leaver, leaver.with_name("mallory-1"), leaver.with_name(".vpnbot-0123")):
+        path.write_text(content)
+    for name in (friend.name, leaver.name, "mallory-1"):
+        assert await openvpn.connect(name)
+    await minutes_go_by(keeper, clock)
+    left = {path.name for path in friend.parent.iterdir()}
+    assert left == {friend.name, ".vpnbot-0123"}
+    assert openvpn.sessions == (friend.name,)
+    names = sorted((leaver.name, "mallory-1"))
+    assert await audited(office, "server.shut_out") == [{"name": "vpnbot", "names": names}]
+    assert (await notices(office)).count("strangers_found") == 1
+
+
+async def test_of_a_file_that_comes_back_again_the_admins_hear_once(
+    company: Company, office: Office, clock: Clock, keeper: Keeper
+) -> None:
+    path = company.folder / "office/live/ccd/mallory-1"
+    for _ in range(3):
+        path.touch()
+        await minutes_go_by(keeper, clock)
+        assert not path.exists()
+    await minutes_go_by(keeper, clock)
+    assert len(await audited(office, "server.shut_out")) == 3
+    assert (await notices(office)).count("strangers_found") == 1
+
+
+async def test_a_file_with_a_name_that_nobody_can_write(
+    company: Company, office: Office, clock: Clock, keeper: Keeper
+) -> None:
+    """It may be called anything; what is said of it can be sent."""
+    ccd = company.folder / "office/live/ccd"
+    (ccd / os.fsdecode(b"\xff\x1b[31m" + b"x" * 200)).touch()
+    await minutes_go_by(keeper, clock)
+    assert list(ccd.iterdir()) == []
+    ((said,),) = [row["names"] for row in await audited(office, "server.shut_out")]
+    assert said.startswith("[31mxxx")
+    assert len(said) == 64
+
+
+async def test_a_revocation_under_way_is_no_stranger(
+    company: Company, openvpn: StandIn, office: Office, clock: Clock, keeper: Keeper
+) -> None:
+    """Its own proof tells of it."""
+    leaver = await issued(company, "leaver")
+    await openvpn.connect(leaver.name)
+    company.tamper("UPDATE grants SET state = 'revoking', revoked_at = 1, end_reason = 'revoked'")
+    await minutes_go_by(keeper, clock)
+    assert leaver.exists()
+    assert openvpn.sessions == (leaver.name,)
+    assert "strangers_found" not in await notices(office)
+
+
+async def test_an_operators_own_files_and_people_stay(
+    company: Company, openvpn: StandIn, office: Office, clock: Clock, keeper: Keeper
+) -> None:
+    """On an adopted server only whose access through the bot is over goes."""
+    leaver = await issued(company, "leaver")
+    content = leaver.read_text()
+    await company.done("revoke", leaver.name)
+    ours = leaver.with_name("theirs-k7f3qz2m")  # a name of our form, of which we know nothing
+    for path in (leaver, ours, leaver.with_name("DEFAULT"), leaver.with_name("printer")):
+        path.write_text(content)
+    for name in (leaver.name, ours.name, "printer"):
+        assert await openvpn.connect(name)
+    adopt(company)
+    await minutes_go_by(keeper, clock)
+    left = {path.name for path in leaver.parent.iterdir()}
+    assert left == {ours.name, "DEFAULT", "printer"}
+    assert openvpn.sessions == (ours.name, "printer")
+    (row,) = await audited(office, "server.shut_out")
+    assert row["names"] == [leaver.name]
+
+
+def adopt(company: Company) -> None:
+    """The same server, as if its operator had written the configuration."""
+    root = str(company.folder / "office").removeprefix("/")
+    layout = replace(
+        DEPLOYED,
+        conf=f"{root}/server.conf",
+        crl=f"{root}/live/crl.pem",
+        ccd=f"{root}/live/ccd",
+        management=UnixSocket(f"{root}/management.sock"),
+        certificate=f"{root}/server.crt",
+    )
+    adopted = {"layout": layout.to_json(), "certificate_end": None}
+    company.tamper("UPDATE servers SET adopted = ?", json.dumps(adopted))
+
+
+BACK = [timedelta(hours=1), timedelta(days=1)]
+
+
+@pytest.mark.parametrize("back", BACK, ids=str)
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_clock_that_is_set_back_leaves_nobody_shut_out(
+    company: Company, office: Office, clock: Clock, keeper: Keeper, back: timedelta, restarted: bool
+) -> None:
+    """A CRL that begins in the future is not in force, and OpenVPN refuses everybody."""
+    clock.ahead = back
+    await sweep(keeper)
+    await office.fleet.publish(OFFICE)
+    clock.ahead = timedelta(0)
+    assert await crl_findings(office) == ["crl_not_yet_valid"]
+    if restarted:
+        keeper = make_keeper(office)
+    await sweep(keeper)
+    assert await crl_findings(office) == []
+    (row,) = await audited(office, "clock.back")
+    assert abs(timedelta(seconds=row["seconds"]) - back) < MINUTE
+    await sweep(keeper)
+    assert len(await audited(office, "clock.back")) == 1
+
+
+@pytest.mark.parametrize("back", BACK, ids=str)
+async def test_a_clock_that_is_set_back_holds_up_nothing(
+    company: Company, office: Office, clock: Clock, keeper: Keeper, back: timedelta
+) -> None:
+    """Looks, retries, messages and proofs go on as if it had not been."""
+    clock.ahead = back
+    path = await issued(company, "anna")
+    await minutes_go_by(keeper, clock, 2)
+    crl_path(company).rename(crl_path(company).with_suffix(".away"))
+    crl_path(company).mkdir()
+    await minutes_go_by(keeper, clock)  # the CRL is to be tried again in five minutes
+    later = clock() + 2 * MINUTE
+    async with office.database.writing() as tx:
+        (grant,) = await tx.grants.not_over()
+        await revocation.begin(tx, office.context(), THE_BOT, [grant], EndReason.REVOKED)
+        await tx.outbox.hold_chat(ChatId(BORIS.id), later)
+    company.tamper("UPDATE proofs SET next_try_at = next_try_at + 120000000")
+    crl_path(company).rmdir()
+    clock.ahead = timedelta(0)
+    await sweep(keeper)
+    assert not path.exists()
+    async with office.database.reading() as tx:
+        assert await tx.proofs.unproved() == []
+        queued = await tx.outbox.open(OutboxKind.NOTICE)
+    assert all(item.due_at <= clock() for item in queued)
+    (path.parent / "mallory-1").touch()
+    await minutes_go_by(keeper, clock)
+    assert not (path.parent / "mallory-1").exists()
+
+
+@pytest.mark.parametrize("ahead", BACK, ids=str)
+async def test_a_clock_that_jumps_ahead_is_no_trouble(
+    company: Company, office: Office, clock: Clock, keeper: Keeper, ahead: timedelta
+) -> None:
+    await sweep(keeper)
+    clock.ahead = ahead
+    await sweep(keeper)
+    assert await crl_findings(office) == []
+    assert await audited(office, "clock.back") == []
+
+
+async def test_who_ended_by_a_clock_that_was_ahead_stays_on_the_crl(
+    company: Company, office: Office, clock: Clock, keeper: Keeper
+) -> None:
+    """An expired certificate need not be listed; but this one is not expired."""
+    await issued(company, "anna")
+    async with office.database.reading() as tx:
+        (grant,) = await tx.grants.not_over()
+
+    def is_listed() -> bool:
+        facts = read_crl(crl_path(company).read_bytes(), office.keyring.certificate)
+        return parse_serial(grant.serial) in facts.serials
+
+    clock.ahead = timedelta(days=8)
+    for _ in range(3):
+        await minutes_go_by(keeper, clock)
+        clock.ahead += timedelta(days=1)
+    async with office.database.reading() as tx:
+        assert await tx.grants.not_over() == []
+    assert not is_listed()
+    clock.ahead = timedelta(0)
+    await sweep(keeper)
+    assert is_listed()
+
+
+async def test_the_admins_get_the_head_of_the_trail_every_day(office: Office, clock: Clock) -> None:
+    """However often the bot is restarted."""
+    told = []
+    for _ in range(8):
+        clock.ahead += timedelta(hours=6)
+        await record_something(office)
+        await sweep(make_keeper(office))
+        told.append((await notices(office)).count("audit_head"))
+    # The clock goes on meanwhile, so the day is over at the fifth time at the latest.
+    assert told in ([0, 0, 0, 1, 1, 1, 1, 2], [0, 0, 0, 0, 1, 1, 1, 1])
+
+
+async def record_something(office: Office) -> None:
+    async with office.database.writing() as tx:
+        await audit.record(tx, office.context(), THE_BOT, "test", "test")
 
 
 async def test_a_crl_is_signed_again_every_day(

@@ -158,6 +158,7 @@ NOTICES: dict[str, dict[str, Any]] = {
     },
     "server_certificate_ends": {"server": "berlin", "until": NOW.isoformat()},
     "certificates_end": {"count": 2, "days": 7, "names": "anna, bob"},
+    "strangers_found": {"server": "berlin", "names": "anna-k3m9 carl-x2b4"},
     "strangers_cut": {"server": "berlin", "names": "anna-k3m9 carl-x2b4"},
     "audit_head": {"count": 412, "head": "412:" + "9f" * 32},
 }

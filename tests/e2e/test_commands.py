@@ -1,5 +1,6 @@
 """Every command of the chat, with good and bad input, as people type and tap them."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
@@ -463,6 +464,18 @@ async def test_listings(company: Company) -> None:
     servers = await boris.hears("office, 127.0.0.1:")
     for words in ("reachable", "CRL ", "server certificate until"):
         assert words in servers.text
+
+
+async def test_the_head_of_the_trail(company: Company) -> None:
+    await company.boris.says("/audit")
+    answer = await company.boris.hears("The audit trail has")
+    (head,) = set(re.findall(r"\d+:[0-9a-f]{64}", answer.text))
+    ran = await company.done("audit", "verify", "--head", head)
+    assert head.partition(":")[0] in ran.out
+    forged = head[:-1] + ("0" if head[-1] != "0" else "1")
+    assert (await company.vpnbot("audit", "verify", "--head", forged)).code == 1
+    await company.anna.says("/audit")
+    await company.anna.hears("admins")
 
 
 async def test_members_are_no_admins(company: Company) -> None:

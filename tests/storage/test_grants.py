@@ -186,6 +186,17 @@ async def test_an_address_changes_as_long_as_the_grant_lives(database: Database)
             assert after == (replace(before, address=f"10.8.1.{number}") if changed else before)
 
 
+async def test_the_names_of_those_that_are_over(database: Database) -> None:
+    async with database.writing() as tx:
+        await add_people(tx)
+        for number, state in enumerate(GrantState, start=1):
+            await add_grant(tx, number, state=state)
+        await add_grant(tx, 7, state=GrantState.REVOKED, imported_at=NOW)
+        await add_grant(tx, 8, state=GrantState.REVOKED, server=PARIS)
+        found = await tx.grants.names_over_on(BERLIN)
+    assert found == {"anna-00000005", "anna-00000006"}
+
+
 async def test_a_common_name_stays_taken_for_ever(database: Database) -> None:
     async with database.writing() as tx:
         await add_people(tx)

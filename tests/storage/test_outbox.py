@@ -206,3 +206,11 @@ async def test_numbers_of_rows_never_come_again(database: Database) -> None:
 async def test_what_is_to_be_said_is_in_no_repr(database: Database) -> None:
     async with database.writing() as tx:
         assert "secret" not in repr(await add(tx, payload={"text": "secret"}))
+
+
+async def test_what_waits_for_a_moment_too_far_ahead_may_go_now(database: Database) -> None:
+    async with database.writing() as tx:
+        soon, late = await add(tx, wait_s=60), await add(tx, wait_s=61)
+        await tx.outbox.hasten_beyond(NOW + MINUTE, NOW)
+        assert await due(tx) == [late.id]
+        assert await due(tx, MINUTE) == [soon.id, late.id]

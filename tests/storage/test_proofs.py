@@ -89,6 +89,24 @@ async def test_an_attempt_is_due_at_its_time(database: Database) -> None:
         assert len(await tx.proofs.due(NOW + HOUR)) == 2
 
 
+async def test_what_waits_for_a_moment_too_far_ahead_is_due_now(database: Database) -> None:
+    """And what was seen by a clock that was ahead was not seen yet."""
+    async with database.writing() as tx:
+        first, second = await two_grants(tx)
+        await tx.proofs.open(first.id, [BERLIN, PARIS], NOW)
+        await tx.proofs.open(second.id, [BERLIN], NOW + HOUR)
+        soon = replace(opened(first, BERLIN), crl_seen_at=NOW)
+        late = replace(opened(first, PARIS), next_try_at=NOW + 2 * HOUR, crl_seen_at=NOW + HOUR)
+        for proof in (soon, late):
+            await tx.proofs.record(proof)
+        await tx.proofs.hasten_beyond(NOW + HOUR, NOW)
+        assert await tx.proofs.of([first.id]) == [
+            soon,
+            replace(late, next_try_at=NOW, crl_seen_at=None),
+        ]
+        assert [proof.grant_id for proof in await tx.proofs.due(NOW)] == [first.id] * 2
+
+
 async def test_a_server_that_was_taken_out_has_nothing_to_prove_any_more(
     database: Database,
 ) -> None:

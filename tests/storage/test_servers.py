@@ -44,10 +44,10 @@ async def test_a_server_that_is_taken_out_leaves_the_others(database: Database) 
         assert [server.name for server in await tx.servers.all()] == [PARIS]
 
 
-async def test_when_a_crl_was_published_is_kept_per_server(database: Database) -> None:
+async def test_the_last_crl_that_was_published_is_kept_per_server(database: Database) -> None:
     async with database.writing() as tx:
         await tx.servers.add(make_server())
         await tx.servers.add(make_server(PARIS))
-        await tx.servers.set_crl_published(BERLIN, NOW + HOUR)
-        found = {server.name: server.crl_published_at for server in await tx.servers.all()}
-        assert found == {BERLIN: NOW + HOUR, PARIS: None}
+        await tx.servers.set_crl_published(BERLIN, NOW + HOUR, 7)
+        found = {s.name: (s.crl_published_at, s.crl_number) for s in await tx.servers.all()}
+        assert found == {BERLIN: (NOW + HOUR, 7), PARIS: (None, None)}

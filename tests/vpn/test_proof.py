@@ -390,6 +390,16 @@ async def test_the_status_names_a_foreign_crl(alone: Company) -> None:
     assert unchecked.crl_number == 7
 
 
+@pytest.mark.parametrize(
+    ("published", "found"), [(2, ["crl_put_back"]), (1, []), (0, []), (None, [])]
+)
+async def test_the_status_names_a_crl_that_was_put_back(
+    alone: Company, published: int | None, found: list[str]
+) -> None:
+    status = await alone.live.status(issuer=alone.issuer, now=now(), published=published)
+    assert [finding.code for finding in status.findings] == [*found, "management_gone"]
+
+
 async def test_the_status_names_a_crl_that_nobody_can_read(alone: Company) -> None:
     (alone.directory / "live/crl.pem").chmod(0o600)
     (alone.directory / "live/ccd").chmod(0o700)

@@ -143,6 +143,7 @@ def _servers() -> None:
         sa.Column("account", sa.String(length=64), nullable=False),
         sa.Column("added_at", sa.BigInteger(), nullable=False),
         sa.Column("crl_published_at", sa.BigInteger(), nullable=True),
+        sa.Column("crl_number", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_servers")),
         sa.UniqueConstraint("directory", name=op.f("uq_servers_directory")),
     )

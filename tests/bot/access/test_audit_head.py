@@ -22,6 +22,9 @@ async def test_the_admins_get_the_head_once_a_day(paper: Paper) -> None:
         last = await tx.audit.last()
     assert last is not None
 
+    paper.now += DAY - timedelta(seconds=1)
+    assert not await paper.do(audit.announce_head)
+    paper.now += timedelta(seconds=1)
     assert await paper.do(audit.announce_head)
     assert await heads(paper) == [f"{last.seq}:{last.digest}"] * 2
     await paper.asked(user_id=EMIL)
@@ -31,6 +34,27 @@ async def test_the_admins_get_the_head_once_a_day(paper: Paper) -> None:
 
 async def test_a_day_on_which_nothing_happened_needs_no_head(paper: Paper) -> None:
     await paper.asked()
-    await paper.do(audit.announce_head)
+    paper.now += DAY
+    assert await paper.do(audit.announce_head)
     paper.now += 2 * DAY
     assert not await paper.do(audit.announce_head)
+
+
+async def test_a_head_of_tomorrow_silences_nobody(paper: Paper) -> None:
+    """Whoever can write the database could forge one."""
+    await paper.asked()
+    await paper.forget()
+    async with paper.database.writing() as tx:
+        forged = await tx.audit.append(
+            at=paper.now + 3650 * DAY,
+            actor="vpnbot",
+            action="audit.head",
+            subject="audit",
+            detail={},
+        )
+    assert await paper.do(audit.announce_head)
+    assert await heads(paper) == [f"{forged.seq}:{forged.digest}"] * 2
+    await paper.asked(user_id=EMIL)
+    assert not await paper.do(audit.announce_head)
+    paper.now += DAY
+    assert await paper.do(audit.announce_head)
