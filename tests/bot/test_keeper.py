@@ -352,6 +352,7 @@ async def test_a_clock_that_is_set_back_leaves_nobody_shut_out(
         keeper = make_keeper(office)
     await sweep(keeper)
     assert await crl_findings(office) == []
+    assert "crl_replaced" not in await notices(office)  # nobody did it
     (row,) = await audited(office, "clock.back")
     assert abs(timedelta(seconds=row["seconds"]) - back) < MINUTE
     await sweep(keeper)

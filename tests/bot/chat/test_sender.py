@@ -20,7 +20,7 @@ from storage.records import ChatId, OutboxItem, OutboxKind
 from tests.company import until
 
 ALICE, BOB = ChatId(7), ChatId(8)
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
 class Telegram:
@@ -53,7 +53,10 @@ def clock() -> Clock:
 
 
 @pytest_asyncio.fixture
-async def core(tmp_path: Path, clock: Clock) -> AsyncIterator[Core]:
+async def core(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Core]:
+    monkeypatch.setenv("PTB_TIMEDELTA", "1")  # as `connect` does it
     database = await open_database(sqlite_url(tmp_path / "vpnbot.db"))
     yield Core(database, Rules(60, 60, 60), real_chance(), clock)
     await database.close()
@@ -79,7 +82,8 @@ async def say(core: Core, sender: Sender, text: str, chat: ChatId = ALICE) -> No
 
 async def is_held(core: Core) -> bool:
     async with core.database.reading() as tx:
-        return any(item.attempts for item in await tx.outbox.open(OutboxKind.NOTICE))
+        waiting = await tx.outbox.open(OutboxKind.NOTICE)
+    return any(item.due_at > core.clock() + 5 * MINUTE for item in waiting)
 
 
 async def wait_until_held(core: Core) -> None:
@@ -96,6 +100,7 @@ async def test_a_chat_that_had_to_wait(core: Core, clock: Clock, jump: timedelta
         await say(core, sender, "second")
         await say(core, sender, "to Bob", BOB)
         await until(lambda: telegram.sent == ["to Bob"])
+        assert await is_held(core)
         telegram.angry = False
         clock.ahead = jump
         if jump < timedelta(0):  # which the keeper does
