@@ -29,7 +29,7 @@ from bot.office import Office
 from bot.privileges import as_root
 from pki.authority_files import import_authority, load_certificate
 from pki.crl import Revocation
-from pki.easyrsa import EasyRsaPki, FindingCode, open_key, read_pki
+from pki.easyrsa import EasyRsaPki, FindingCode, Purpose, open_key, purpose_of, read_pki
 from pki.errors import AuthorityMissing
 from pki.key_ids import AuthorityKey
 from pki.serial import SerialNumber, serial_hex
@@ -178,7 +178,7 @@ def books(pki: EasyRsaPki) -> tuple[list[Certificate], list[Listed]]:
             common_name=entry.common_name,
             not_before=entry.not_before,
             not_after=entry.not_after,
-            for_server=bool(entry.for_server),
+            for_server=entry.purpose is Purpose.SERVER,
             **_revocation(revoked.get(entry.serial)),
         )
         for entry in pki.entries
@@ -212,6 +212,7 @@ def _from_file(path: Path, revocation: Revocation | None) -> Certificate:
         common_name=str(names[-1].value) if names else "",
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
+        for_server=purpose_of(certificate) is Purpose.SERVER,
         **_revocation(revocation),
     )
 

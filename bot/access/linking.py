@@ -73,7 +73,7 @@ async def link(
         name: a common name, a grant's id or a serial.
 
     Raises:
-        Refused: ADMINS_ONLY, UNKNOWN_PERSON, NOT_ALLOWED_YET, NOTHING_TO_LINK.
+        Refused: ADMINS_ONLY, UNKNOWN_PERSON, NOT_ALLOWED_YET, NOTHING_TO_LINK, FOR_SERVERS.
     """
     require(actor, Act.MANAGE_PEOPLE)
     imported = await tx.grants.imported()
@@ -110,11 +110,15 @@ async def _link(
         # Whoever is taken off the allowlist loses all; nothing may be given to them after that.
         raise Refused(Refusal.NOT_ALLOWED_YET, name=person.name)
     open_ones = [g for g in grants if g.state in UNPROVED_STATES and g.user_id != user_id]
-    if not open_ones:
+    theirs = [grant for grant in open_ones if not grant.for_server]
+    if open_ones and not theirs:
+        # It would be revoked with its owner.
+        raise Refused(Refusal.FOR_SERVERS, name=name)
+    if not theirs:
         raise Refused(Refusal.NOTHING_TO_LINK, name=name)
-    for grant in open_ones:
+    for grant in theirs:
         await tx.grants.link(grant.id, user_id)
         await audit.grant_event(
             tx, ctx, actor, "link", grant, linked_to=user_id, user_name=person.name
         )
-    return open_ones
+    return theirs

@@ -22,6 +22,7 @@ class Refusal(StrEnum):
     SAME_PERSON = "same_person"
     NOT_ALLOWED_YET = "not_allowed_yet"
     NOTHING_TO_LINK = "nothing_to_link"
+    FOR_SERVERS = "for_servers"
     REQUESTER_REMOVED = "requester_removed"
     NETWORK_FULL = "network_full"
     UNKNOWN_GRANT = "unknown_grant"

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from bot import easyrsa
-from bot.access.importing import Imported
+from bot.access.importing import Certificate, Imported
 from bot.cli.asking import Asker
 from bot.cli.ca import new_passphrase
 from bot.cli.revoke import print_receipt
@@ -133,6 +133,7 @@ def _unless(as_json: bool, text: str) -> None:
 
 def _lines(pki: EasyRsaPki, now: datetime) -> list[str]:
     odd = [finding_text(finding) for finding in pki.findings]
+    found, _ = easyrsa.books(pki)
     return [
         plain(words.FOLDER, folder=pki.folder, layout=words.LAYOUTS[pki.layout]),
         plain(
@@ -142,8 +143,8 @@ def _lines(pki: EasyRsaPki, now: datetime) -> list[str]:
             until=stamp(pki.certificate.not_valid_after_utc),
         ),
         plain(words.KEY_ENCRYPTED if pki.key_is_encrypted else words.KEY_CLEAR, path=pki.key_path),
-        plain(words.CERTIFICATES, **_counts(pki, now)),
-        plain(words.SERVERS, servers=sum(bool(entry.for_server) for entry in pki.entries)),
+        plain(words.CERTIFICATES, **_counts(found, now)),
+        plain(words.SERVERS, servers=sum(one.for_server for one in found)),
         *_crl_lines(pki),
         *([words.ODD, *(f"  - {line}" for line in odd)] if odd else [words.NOTHING_ODD]),
     ]
@@ -164,9 +165,8 @@ def _crl_lines(pki: EasyRsaPki) -> Iterator[str]:
         yield plain(words.CRL_NUMBER, number=pki.crl.number)
 
 
-def _counts(pki: EasyRsaPki, now: datetime) -> dict[str, int]:
+def _counts(found: Sequence[Certificate], now: datetime) -> dict[str, int]:
     """As they are taken over: what is over counts as expired, whatever the index says."""
-    found, _ = easyrsa.books(pki)
     revoked = sum(one.revoked_at is not None for one in found)
     expired = sum(one.revoked_at is None and one.not_after <= now for one in found)
     return {"valid": len(found) - revoked - expired, "revoked": revoked, "expired": expired}
@@ -202,7 +202,7 @@ def _report(pki: EasyRsaPki, now: datetime) -> dict[str, Any]:
             "not_after": stamp(certificate.not_valid_after_utc),
             "key_is_encrypted": pki.key_is_encrypted,
         },
-        "counts": _counts(pki, now),
+        "counts": _counts(easyrsa.books(pki)[0], now),
         "crl": crl
         and {
             "number": crl.number,
@@ -218,7 +218,7 @@ def _report(pki: EasyRsaPki, now: datetime) -> dict[str, Any]:
                 "not_after": stamp(entry.not_after),
                 "revoked_at": stamp(entry.revoked_at),
                 "reason": entry.reason.value if entry.reason else None,
-                "for_server": entry.for_server,
+                "purpose": entry.purpose.value if entry.purpose else None,
             }
             for entry in pki.entries
         ],

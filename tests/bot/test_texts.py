@@ -172,6 +172,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "same_person": {},
     "not_allowed_yet": {"name": "Anna"},
     "nothing_to_link": {"name": "anna"},
+    "for_servers": {"name": "server"},
 }
 # Plain text: buttons, toasts, menus.
 _PLAIN = re.compile(r"BUTTON_\w+|\w+_TOAST|MENU_\w+")

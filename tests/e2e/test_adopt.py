@@ -38,6 +38,8 @@ def easyrsa(module_folder: Path) -> EasyRsa:
     made = EasyRsa(module_folder / "pki", algorithm="rsa")
     made.begin()
     made("build-server-full", "server", "nopass")
+    made("build-client-full", "carl", "nopass")
+    made("build-serverClient-full", "both", "nopass")
     return made
 
 
@@ -103,6 +105,11 @@ async def test_the_lines_are_added_once(company: Company) -> None:
     again = await adopt(company, "berlin", conf, *REMOTE, "--apply")
     assert "nothing was changed" in again.out
     assert conf.read_text() == after
+
+
+async def test_files_are_made_for_those_that_clients_show(company: Company) -> None:
+    """Whoever has a server's key is none of them."""
+    assert {path.name for path in ccd_files(company.folder / "berlin")} == {"both", "carl"}
 
 
 async def test_what_cannot_be_adopted(company: Company) -> None:

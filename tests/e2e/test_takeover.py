@@ -18,10 +18,13 @@ pytestmark = [NEEDS_EASYRSA, pytest.mark.asyncio(loop_scope="module")]
 
 @pytest.fixture(scope="module")
 def easyrsa(module_folder: Path) -> EasyRsa:
-    """Anna has two certificates, Bob's was revoked, Carl's ends soon."""
+    """Bob's was revoked, Carl's ends soon, and the index has lost a server's."""
     made = EasyRsa(module_folder / "pki")
     made.begin()
-    made("build-server-full", "server", "nopass")
+    for name in ("server", "lost"):
+        made("build-server-full", name, "nopass")
+    made("build-serverClient-full", "gateway", "nopass")
+    made.forget("lost")
     for name, days in (("anna", 825), ("bob", 825), ("carl", 20), ("dora", 825)):
         made.client(name, days=days)
     made("revoke", "bob", "superseded")
@@ -82,7 +85,7 @@ def names_in(folder: Path) -> list[str]:
 async def test_everything_in_the_index_is_a_grant(company: Company, easyrsa: EasyRsa) -> None:
     rows = {row["common_name"]: row for row in await company.grants()}
     assert {name: row["state"] for name, row in rows.items()} == {
-        **dict.fromkeys(("anna", "carl", "dora", "server"), "active"),
+        **dict.fromkeys(("anna", "carl", "dora", "gateway", "lost", "server"), "active"),
         "bob": "revoked",
     }
     assert rows["bob"]["serial"] == easyrsa.serial("bob")
@@ -113,6 +116,7 @@ async def test_an_old_certificate_is_linked_and_goes_with_its_owner(company: Com
     listing = await boris.hears("Anna Petrova")
     await boris.taps("Old certificates", message=listing)
     names = await boris.hears("belong to nobody")
+    assert [row[0].text for row in names.buttons] == ["anna", "carl", "dora", "gateway"]
     await boris.taps("anna", message=names)
     card = await boris.hears("Whose is it?")
     assert card.button("Link to somebody else")
@@ -143,6 +147,14 @@ async def test_people_are_linked_at_the_terminal_too(company: Company) -> None:
     refused = await company.vpnbot("user", "link", "nobody", str(ANNA.id))
     assert (refused.code, refused.out) == (1, "")
     assert "nobody" in refused.err
+
+
+@pytest.mark.parametrize("name", ["server", "lost"])
+async def test_a_servers_certificate_is_nobodys(company: Company, name: str) -> None:
+    """Else it would be revoked with its owner."""
+    ran = await company.vpnbot("user", "link", name, str(ANNA.id))
+    assert (ran.code, ran.out) == (1, "")
+    assert f"“{name}” is a server’s own certificate" in ran.err
 
 
 async def test_again_it_brings_what_easyrsa_did_since(company: Company, easyrsa: EasyRsa) -> None:
