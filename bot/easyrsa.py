@@ -63,18 +63,25 @@ class Takeover:
 def read(folder: Path, now: datetime, progress: Progress | None = None) -> EasyRsaPki:
     """(1). An easy-rsa folder belongs to root, who may be asked for it.
 
+    Its path is made plain first: what removes keys below it goes no way up.
+
     Raises:
         PkiError: it is damaged, or no PKI of easy-rsa.
         NotDone: it cannot be read.
     """
     try:
         with as_root():
-            return read_pki(folder.absolute(), now=now, progress=progress)
+            return read_pki(_plain(folder), now=now, progress=progress)
     except OSError as error:
         raise NotDone(
             f"{error.filename or folder} cannot be read ({error.strerror}); run this as root, or "
             "as the account that owns it."
         ) from error
+
+
+def _plain(folder: Path) -> Path:
+    """Absolute and without `..`; what stands behind a link's `..` only the system knows."""
+    return Path(os.path.realpath(folder)) if ".." in folder.parts else folder.absolute()
 
 
 def read_tls_key(files: Mapping[TlsKey, Path | None]) -> EarlierKey | None:
@@ -142,6 +149,7 @@ async def take_over(
             random_bytes=os.urandom,
         )
     if tls_key is not None:
+        await office.keyring.authority()  # a wrong passphrase must not seal a key
         office.keyring.keep_earlier_tls_key(tls_key.kind, tls_key.pem)
     return Takeover(imported, made_authority=not is_kept)
 
