@@ -12,7 +12,7 @@ known here only after another import.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -127,10 +127,12 @@ async def take_over(
         PkiError: the key cannot be opened, or does not fit.
         Refused: the rules say no.
     """
+    certificates, listed = books(pki)
     is_kept = _is_kept(office, pki)
+    if not is_kept:
+        await _refuse_other_books(office, certificates)
     key = None if is_kept else _open(pki, old_passphrase)  # (2)
     secret = None if is_kept else new_passphrase()
-    certificates, listed = books(pki)
     async with office.database.writing() as tx:  # (3)
         imported = await importing.take_in(
             tx,
@@ -165,6 +167,17 @@ def _is_kept(office: Office, pki: EasyRsaPki) -> bool:
             "folder of its own for this one."
         )
     return True
+
+
+async def _refuse_other_books(office: Office, certificates: Sequence[Certificate]) -> None:
+    """What an interrupted import has left must be of this CA: another cannot revoke it."""
+    async with office.database.reading() as tx:
+        left = {(grant.serial, grant.common_name) for grant in await tx.grants.imported()}
+    if left and left.isdisjoint((found.serial, found.common_name) for found in certificates):
+        raise NotDone(
+            "The import of another easy-rsa CA was interrupted here; run that one again, or set "
+            "VPNBOT_DATA_DIR to a data folder of its own for this one."
+        )
 
 
 def _open(pki: EasyRsaPki, passphrase: Callable[[], str | None]) -> AuthorityKey:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import pty
+import re
 import termios
 from asyncio.subprocess import Process
 from dataclasses import dataclass
@@ -10,11 +11,12 @@ from dataclasses import dataclass
 from tests.company import Company
 
 _PATIENCE_S = 30.0
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 @dataclass(frozen=True)
 class Screen:
-    """What was to be seen, with all that a terminal is told to do with it."""
+    """What was to be seen, without colours and movements."""
 
     code: int
     text: str
@@ -65,7 +67,7 @@ async def _watch(process: Process, ours: int, answers: tuple[tuple[str, str], ..
             asked_at = len(text)
             os.write(ours, f"{left.pop(0)[1]}\n".encode())
     assert not left, (text, left)
-    return Screen(await process.wait(), text)
+    return Screen(await process.wait(), _CONTROL.sub("", text))
 
 
 def _read(ours: int) -> str:

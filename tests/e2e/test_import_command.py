@@ -266,3 +266,38 @@ async def test_a_bar_is_shown_while_it_reads(home: Home, easyrsa: EasyRsa) -> No
     assert f"Reading {easyrsa.pki}" in seen.text
     assert "100%" in seen.text
     assert "Reading" not in (await home.imports(easyrsa.pki, "--dry-run")).err
+
+
+async def test_the_list_of_grants_has_serials(home: Home, copy: Path) -> None:
+    """Whole, for `revoke serial:HEX`; at a narrow terminal they go over several lines."""
+    pki = EasyRsa(copy)
+    await home.done("ca", "import-easyrsa", str(copy))
+    rows = {
+        row.split()[2]: row.split() for row in (await home.done("grant", "list")).out.splitlines()
+    }
+    assert rows["anna"][-1] == pki.serial("anna")
+    seen = await at_terminal(home.company, "grant", "list", columns=80, **home.environment)
+    lines = seen.text.splitlines()
+    assert max(map(len, lines)) <= 80
+    for name in ("anna", "bob"):
+        [first] = [line.split() for line in lines if name in line.split()]
+        assert first[0] in {row[0] for row in rows.values()}
+        assert "active" in first
+        assert pki.serial(name) in "".join(line.split()[-1] for line in lines if line.strip())
+
+
+async def test_an_interrupted_import_is_finished_with_the_same_ca(home: Home, copy: Path) -> None:
+    """As a kill between the books and the key leaves it."""
+    await home.done("ca", "import-easyrsa", str(copy))
+    shutil.rmtree(home.folder / "data" / "ca")
+    other = EasyRsa(home.folder / "other")
+    other.begin()
+    ran = await home.imports(other.pki)
+    assert (ran.code, ran.err.count("\n")) == (1, 1)
+    assert "another easy-rsa CA was interrupted" in ran.err
+    ran = await home.vpnbot("ca", "init")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
+    assert "Run it again" in ran.err
+    assert not home.has_authority
+    await home.done("ca", "import-easyrsa", str(copy))
+    assert home.has_authority
