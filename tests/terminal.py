@@ -6,6 +6,7 @@ import pty
 import re
 import termios
 from asyncio.subprocess import Process
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tests.company import Company
@@ -27,7 +28,7 @@ async def at_terminal(
     *arguments: str,
     answers: tuple[tuple[str, str], ...] = (),
     columns: int = 80,
-    **extra: str,
+    settings: Mapping[str, str] | None = None,
 ) -> Screen:
     """Runs a command at a terminal of this width.
 
@@ -41,7 +42,7 @@ async def at_terminal(
             # A session of its own: passphrases are asked for at its terminal, not at the tester's.
             *("setsid", "--ctty", "--wait", *company.program, *arguments),
             cwd=company.folder,
-            env=company.environment | {"TERM": "xterm"} | extra,
+            env={**company.environment, "TERM": "xterm", **(settings or {})},
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from anyascii import anyascii
 
@@ -16,7 +17,7 @@ from storage.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class Unlinked:
-    """A name that nobody is linked to, its live certificates, and who it may be."""
+    """A name that nobody is linked to, its live certificates by their end, and who it may be."""
 
     common_name: str
     grants: tuple[Grant, ...]
@@ -35,9 +36,13 @@ async def unlinked(tx: Transaction, actor: Actor) -> Sequence[Unlinked]:
     for grant in await tx.grants.unlinked():
         by_name.setdefault(grant.common_name, []).append(grant)
     return [
-        Unlinked(name, tuple(grants), propose(name, people))
+        Unlinked(name, tuple(sorted(grants, key=_by_end)), propose(name, people))
         for name, grants in sorted(by_name.items(), key=lambda item: item[0].casefold())
     ]
+
+
+def _by_end(grant: Grant) -> tuple[datetime, str]:
+    return grant.not_after, grant.serial
 
 
 def propose(common_name: str, people: Sequence[Person]) -> tuple[Person, ...]:

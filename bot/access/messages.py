@@ -42,6 +42,7 @@ class Notice(StrEnum):
     CA_ENDS = "ca_ends"
     SERVER_CERTIFICATE_ENDS = "server_certificate_ends"
     CERTIFICATES_END = "certificates_end"  # clients' with a long life, most of them imported
+    SERVERS_CERTIFICATES_END = "servers_certificates_end"  # imported ones
     AUDIT_HEAD = "audit_head"
     STRANGERS_CUT = "strangers_cut"  # after a restore: access that only a later state knew
 

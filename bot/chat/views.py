@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from bot.access import approvals
 from bot.access.approvals import Approval
@@ -31,6 +32,8 @@ from vpn.live import ServerStatus
 # 4096 characters hold about this many entries (Bot API, sendMessage).
 SHOWN = 15
 BUTTONS_SHOWN = 20
+
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +274,38 @@ def more(total: int, listing: str, *, shown: int = SHOWN) -> str:
     return fill(words.AND_MORE, count=total - shown, listing=listing) if total > shown else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Page(Generic[_Item]):
+    """A part of a list that is too long for one message."""
+
+    items: Sequence[_Item]
+    number: int
+    count: int
+
+    @property
+    def text(self) -> Html:
+        """Which page it is; nothing where there is one only."""
+        if self.count == 1:
+            return Html("")
+        return fill(words.PAGE, number=self.number + 1, pages=self.count)
+
+    def turning(self, listing: str) -> Keyboard:
+        """The row that leads to the next page and back."""
+        row = []
+        if self.number > 0:
+            row.append(Button(words.BUTTON_BACK, buttons.page(listing, self.number - 1)))
+        if self.number + 1 < self.count:
+            row.append(Button(words.BUTTON_NEXT, buttons.page(listing, self.number + 1)))
+        return (tuple(row),) if row else ()
+
+
+def page_of(items: Sequence[_Item], number: int | None) -> Page[_Item]:
+    """A page of at most BUTTONS_SHOWN; the last one where the list has become shorter."""
+    count = max(-(-len(items) // BUTTONS_SHOWN), 1)
+    at = min(number or 0, count - 1)
+    return Page(items[at * BUTTONS_SHOWN :][:BUTTONS_SHOWN], at, count)
+
+
 def whom(text: str, people: Sequence[Person], grants: Sequence[Grant]) -> View:
     """A list to tap: people and single grants."""
     rows = [
@@ -280,13 +315,18 @@ def whom(text: str, people: Sequence[Person], grants: Sequence[Grant]) -> View:
         )
         for person in people
     ] + [
-        Button(
-            words.BUTTON_REVOKE_GRANT.format(common_name=grant.common_name),
-            buttons.about(Tap.REVOKE_GRANT, grant.id),
-        )
-        for grant in grants
+        Button(_named(grant, grants), buttons.about(Tap.REVOKE_GRANT, grant.id)) for grant in grants
     ]
     return View(Html(text), tuple((row,) for row in rows[:BUTTONS_SHOWN]))
+
+
+def _named(grant: Grant, among: Sequence[Grant]) -> str:
+    """By its end, too, where several imported ones have one name."""
+    if [other.common_name for other in among].count(grant.common_name) == 1:
+        return words.BUTTON_REVOKE_GRANT.format(common_name=grant.common_name)
+    return words.BUTTON_REVOKE_ONE_OF.format(
+        common_name=grant.common_name, until=moment(grant.not_after)
+    )
 
 
 def servers_listing(servers: Sequence[Server], states: Sequence[ServerStatus]) -> View:
