@@ -4,6 +4,7 @@
     vpnbot.db             the database, as SQLite has it
     ca/ca.crt, ca/ca.p12
     tls-keys/NAME.sealed  one for each server
+    tls-keys/_earlier.sealed  the servers' one from before a takeover, if there was one
 
 Sources: age-encryption.org/v1 with a passphrase (its 'scrypt' recipient stanza), so that
 `age -d FILE | tar x` opens it without this program; ustar of POSIX.1-1988. age's own tags tell a
@@ -28,6 +29,9 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 DATABASE = "vpnbot.db"
 AUTHORITY = ("ca/ca.crt", "ca/ca.p12")
+TLS_KEYS = "tls-keys"
+# No server has a name like this one.
+EARLIER_TLS_KEY = f"{TLS_KEYS}/_earlier.sealed"
 # All of it is held in memory, more than once.
 LONGEST_FILE = 1 << 30
 
@@ -82,6 +86,16 @@ class Contents:
         """By the name of their server."""
         found = {_TLS_KEY.fullmatch(name): content for name, content in self.files.items()}
         return {match[1]: content for match, content in found.items() if match}
+
+    @property
+    def sealed_keys(self) -> dict[str, bytes]:
+        """All that lies in `tls-keys/`, by the names there."""
+        folder = f"{TLS_KEYS}/"
+        return {
+            name.removeprefix(folder): content
+            for name, content in self.files.items()
+            if name.startswith(folder)
+        }
 
 
 def tls_key_name(server: str) -> str:
@@ -182,7 +196,8 @@ def _members(plain: bytes, name: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _is_ours(name: str) -> bool:
-    return name == MANIFEST or name in _NEEDED or _TLS_KEY.fullmatch(name) is not None
+    known = {MANIFEST, EARLIER_TLS_KEY, *_NEEDED}
+    return name in known or _TLS_KEY.fullmatch(name) is not None
 
 
 def _manifest(text: bytes, name: str) -> Manifest:

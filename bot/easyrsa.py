@@ -12,7 +12,7 @@ known here only after another import.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -29,7 +29,7 @@ from bot.office import Office
 from bot.privileges import as_root
 from pki.authority_files import import_authority, load_certificate
 from pki.crl import Revocation
-from pki.easyrsa import EasyRsaPki, FindingCode, open_key, read_pki
+from pki.easyrsa import EasyRsaPki, FindingCode, Purpose, open_key, purpose_of, read_pki
 from pki.errors import AuthorityMissing
 from pki.key_ids import AuthorityKey
 from pki.serial import SerialNumber, serial_hex
@@ -63,18 +63,25 @@ class Takeover:
 def read(folder: Path, now: datetime, progress: Progress | None = None) -> EasyRsaPki:
     """(1). An easy-rsa folder belongs to root, who may be asked for it.
 
+    Its path is made plain first: what removes keys below it goes no way up.
+
     Raises:
         PkiError: it is damaged, or no PKI of easy-rsa.
         NotDone: it cannot be read.
     """
     try:
         with as_root():
-            return read_pki(folder.absolute(), now=now, progress=progress)
+            return read_pki(_plain(folder), now=now, progress=progress)
     except OSError as error:
         raise NotDone(
             f"{error.filename or folder} cannot be read ({error.strerror}); run this as root, or "
             "as the account that owns it."
         ) from error
+
+
+def _plain(folder: Path) -> Path:
+    """Absolute and without `..`; what stands behind a link's `..` only the system knows."""
+    return Path(os.path.realpath(folder)) if ".." in folder.parts else folder.absolute()
 
 
 def read_tls_key(files: Mapping[TlsKey, Path | None]) -> EarlierKey | None:
@@ -120,10 +127,12 @@ async def take_over(
         PkiError: the key cannot be opened, or does not fit.
         Refused: the rules say no.
     """
+    certificates, listed = books(pki)
     is_kept = _is_kept(office, pki)
+    if not is_kept:
+        await _refuse_other_books(office, certificates)
     key = None if is_kept else _open(pki, old_passphrase)  # (2)
     secret = None if is_kept else new_passphrase()
-    certificates, listed = books(pki)
     async with office.database.writing() as tx:  # (3)
         imported = await importing.take_in(
             tx,
@@ -142,6 +151,7 @@ async def take_over(
             random_bytes=os.urandom,
         )
     if tls_key is not None:
+        await office.keyring.authority()  # a wrong passphrase must not seal a key
         office.keyring.keep_earlier_tls_key(tls_key.kind, tls_key.pem)
     return Takeover(imported, made_authority=not is_kept)
 
@@ -157,6 +167,17 @@ def _is_kept(office: Office, pki: EasyRsaPki) -> bool:
             "folder of its own for this one."
         )
     return True
+
+
+async def _refuse_other_books(office: Office, certificates: Sequence[Certificate]) -> None:
+    """What an interrupted import has left must be of this CA: another cannot revoke it."""
+    async with office.database.reading() as tx:
+        left = {(grant.serial, grant.common_name) for grant in await tx.grants.imported()}
+    if left and left.isdisjoint((found.serial, found.common_name) for found in certificates):
+        raise NotDone(
+            "The import of another easy-rsa CA was interrupted here; run that one again, or set "
+            "VPNBOT_DATA_DIR to a data folder of its own for this one."
+        )
 
 
 def _open(pki: EasyRsaPki, passphrase: Callable[[], str | None]) -> AuthorityKey:
@@ -178,7 +199,7 @@ def books(pki: EasyRsaPki) -> tuple[list[Certificate], list[Listed]]:
             common_name=entry.common_name,
             not_before=entry.not_before,
             not_after=entry.not_after,
-            for_server=bool(entry.for_server),
+            for_server=entry.purpose is Purpose.SERVER,
             **_revocation(revoked.get(entry.serial)),
         )
         for entry in pki.entries
@@ -212,6 +233,7 @@ def _from_file(path: Path, revocation: Revocation | None) -> Certificate:
         common_name=str(names[-1].value) if names else "",
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
+        for_server=purpose_of(certificate) is Purpose.SERVER,
         **_revocation(revocation),
     )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bot.access.permission import Actor
 from bot.access.restored import begin_again
-from bot.archive import AUTHORITY, DATABASE, LONGEST_FILE, Contents, Manifest
+from bot.archive import AUTHORITY, DATABASE, LONGEST_FILE, TLS_KEYS, Contents, Manifest
 from bot.backup import require_whole
 from bot.core import Clock, Core
 from bot.data_folder import DataFolder, account_name
@@ -147,8 +147,7 @@ def _lay_out(draft: Path, contents: Contents) -> None:
         write_folder(
             draft / "ca", {name.removeprefix("ca/"): contents.files[name] for name in AUTHORITY}
         )
-        keys = {f"{server}.sealed": key for server, key in contents.tls_keys.items()}
-        write_folder(draft / "tls-keys", keys)
+        write_folder(draft / TLS_KEYS, contents.sealed_keys)
         (draft / "locks").mkdir(mode=_PRIVATE)
     except OSError as error:
         raise _unwritable(draft.parent, error.strerror) from error
@@ -164,6 +163,7 @@ async def _try_authority(settings: Settings, draft: Path, contents: Contents) ->
         await keyring.authority()
         for server in contents.tls_keys:
             await keyring.tls_key(ServerName(server))
+        await keyring.earlier_tls_key()
     except WrongPassphrase as error:
         raise BadBackup(
             "VPNBOT_CA_PASSPHRASE_FILE does not open the CA in the backup; name a file with the "

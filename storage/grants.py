@@ -61,9 +61,10 @@ class Grants:
         return await self._where(_grants.c.server == server, _grants.c.state.in_(LIVE_STATES))
 
     async def live_for(self, server: ServerName) -> Sequence[Grant]:
-        """Those of `live_on`, and the imported ones, which may be used on any server."""
+        """Those of `live_on`, and imported clients' ones, which may be used on any server."""
         return await self._where(
             or_(_grants.c.server == server, _grants.c.server.is_(None)),
+            _grants.c.for_server.is_(False),
             _grants.c.state.in_(LIVE_STATES),
         )
 
@@ -89,10 +90,15 @@ class Grants:
         return done.rowcount == 1
 
     async def imported_names(self) -> Sequence[str]:
-        """The common name of each live imported one: a name may come several times."""
+        """The common name of each live imported one that lets somebody in.
+
+        A name may come several times.
+        """
         rows = await self._connection.execute(
             select(_grants.c.common_name).where(
-                _grants.c.imported_at.is_not(None), _grants.c.state.in_(LIVE_STATES)
+                _grants.c.imported_at.is_not(None),
+                _grants.c.for_server.is_(False),
+                _grants.c.state.in_(LIVE_STATES),
             )
         )
         return list(rows.scalars())

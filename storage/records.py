@@ -170,7 +170,7 @@ class Grant:
         imported_at: when it was taken over from another CA software; None for our own.
         crl_reason: the reason on the CRL, in the words of `pki.crl`, where `end_reason` does
             not say it.
-        for_server: a server's own certificate, which nobody gets access by.
+        for_server: a certificate that only a server may show, so nobody gets access by it.
     """
 
     id: GrantId

@@ -51,6 +51,17 @@ class EasyRsa:
     def client(self, name: str, *, days: int = 825) -> None:
         self("build-client-full", name, "nopass", CERT_EXPIRE=str(days))
 
+    def forget(self, name: str) -> None:
+        """The index loses a row, as it does in a restore of an older one."""
+        index = self.pki / "index.txt"
+        rows = index.read_text().splitlines(keepends=True)
+        index.write_text("".join(row for row in rows if not row.endswith(f"/CN={name}\n")))
+
+    def lists(self, name: str, serial: int, ends: str = "361121143933Z") -> None:
+        """The index gets a row of a valid certificate, whose file is nowhere."""
+        with (self.pki / "index.txt").open("a") as index:
+            index.write(f"V\t{ends}\t\t{serial:02X}\tunknown\t/CN={name}\n")
+
     def serial(self, name: str) -> str:
         """Of the certificate that was issued last under this name, as the bot writes serials."""
         text = (self.pki / "index.txt").read_text()

@@ -62,17 +62,21 @@ async def warn(
 
 
 async def _warn_of_grants(tx: Transaction, ctx: Context, told: dict[str, EndWarning]) -> None:
-    """One message for all that reach the same day, however many they are."""
-    by_days: dict[int, list[Grant]] = {}
+    """One message for all that reach the same day, however many they are.
+
+    A server's certificate has no owner who could ask for another.
+    """
+    due_now: dict[tuple[int, Notice], list[Grant]] = {}
     for grant in await tx.grants.not_over():
         if grant.state not in LIVE_STATES or _is_short(grant):
             continue
         days = await _is_due(tx, ctx, f"grant:{grant.id}", grant.not_after, told)
         if days:  # at the end itself comes the receipt
-            by_days.setdefault(days, []).append(grant)
-    for days, grants in sorted(by_days.items()):
+            code = Notice.SERVERS_CERTIFICATES_END if grant.for_server else Notice.CERTIFICATES_END
+            due_now.setdefault((days, code), []).append(grant)
+    for (days, code), grants in sorted(due_now.items()):
         await messages.tell_admins(
-            tx, ctx, Notice.CERTIFICATES_END, count=len(grants), days=days, names=_names(grants)
+            tx, ctx, code, count=len(grants), days=days, names=_names(grants)
         )
 
 

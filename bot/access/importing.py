@@ -30,7 +30,7 @@ class Certificate:
         serial: lower-case hex.
         not_before: None where only its end is known.
         crl_reason: in the words of `pki.crl`.
-        for_server: a server's own certificate.
+        for_server: one that only a server may show, and no client.
     """
 
     serial: str

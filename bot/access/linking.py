@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from anyascii import anyascii
 
@@ -16,7 +17,7 @@ from storage.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class Unlinked:
-    """A name that nobody is linked to, its live certificates, and who it may be."""
+    """A name that nobody is linked to, its live certificates by their end, and who it may be."""
 
     common_name: str
     grants: tuple[Grant, ...]
@@ -35,9 +36,13 @@ async def unlinked(tx: Transaction, actor: Actor) -> Sequence[Unlinked]:
     for grant in await tx.grants.unlinked():
         by_name.setdefault(grant.common_name, []).append(grant)
     return [
-        Unlinked(name, tuple(grants), propose(name, people))
+        Unlinked(name, tuple(sorted(grants, key=_by_end)), propose(name, people))
         for name, grants in sorted(by_name.items(), key=lambda item: item[0].casefold())
     ]
+
+
+def _by_end(grant: Grant) -> tuple[datetime, str]:
+    return grant.not_after, grant.serial
 
 
 def propose(common_name: str, people: Sequence[Person]) -> tuple[Person, ...]:
@@ -73,7 +78,7 @@ async def link(
         name: a common name, a grant's id or a serial.
 
     Raises:
-        Refused: ADMINS_ONLY, UNKNOWN_PERSON, NOT_ALLOWED_YET, NOTHING_TO_LINK.
+        Refused: ADMINS_ONLY, UNKNOWN_PERSON, NOT_ALLOWED_YET, NOTHING_TO_LINK, FOR_SERVERS.
     """
     require(actor, Act.MANAGE_PEOPLE)
     imported = await tx.grants.imported()
@@ -110,11 +115,15 @@ async def _link(
         # Whoever is taken off the allowlist loses all; nothing may be given to them after that.
         raise Refused(Refusal.NOT_ALLOWED_YET, name=person.name)
     open_ones = [g for g in grants if g.state in UNPROVED_STATES and g.user_id != user_id]
-    if not open_ones:
+    theirs = [grant for grant in open_ones if not grant.for_server]
+    if open_ones and not theirs:
+        # It would be revoked with its owner.
+        raise Refused(Refusal.FOR_SERVERS, name=name)
+    if not theirs:
         raise Refused(Refusal.NOTHING_TO_LINK, name=name)
-    for grant in open_ones:
+    for grant in theirs:
         await tx.grants.link(grant.id, user_id)
         await audit.grant_event(
             tx, ctx, actor, "link", grant, linked_to=user_id, user_name=person.name
         )
-    return open_ones
+    return theirs

@@ -43,6 +43,7 @@ class Notice(StrEnum):
     SERVER_CERTIFICATE_ENDS = "server_certificate_ends"
     ADOPTED_CERTIFICATE_ENDS = "adopted_certificate_ends"  # of a server of the operator's making
     CERTIFICATES_END = "certificates_end"  # clients' with a long life, most of them imported
+    SERVERS_CERTIFICATES_END = "servers_certificates_end"  # imported ones
     AUDIT_HEAD = "audit_head"
     STRANGERS_CUT = "strangers_cut"  # after a restore: access that only a later state knew
     STRANGERS_FOUND = "strangers_found"  # files or sessions of names that have no access

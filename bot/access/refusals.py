@@ -23,6 +23,7 @@ class Refusal(StrEnum):
     NOT_LINKED = "not_linked"
     NOT_ALLOWED_YET = "not_allowed_yet"
     NOTHING_TO_LINK = "nothing_to_link"
+    FOR_SERVERS = "for_servers"
     REQUESTER_REMOVED = "requester_removed"
     NETWORK_FULL = "network_full"
     UNKNOWN_GRANT = "unknown_grant"

@@ -5,7 +5,7 @@ the client, so it is parsed like anything else that a stranger sends, and it per
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from storage.records import GrantId, Payload, RequestId, ServerName, UserId
@@ -54,6 +54,7 @@ Keyboard = tuple[tuple[Button, ...], ...]
 _APPROVE = re.compile(r"ap:([0-9]{1,15}):([0-9]{1,9}):([0-9a-f]{8})", re.ASCII)
 _REQUEST = re.compile(r"(dn|cx|sv):([0-9]{1,15})(?::([a-z0-9-]{1,32}))?", re.ASCII)
 _GRANT = re.compile(r"(npy?|guy?|rgy?|on|op):(g-[a-z0-9]{1,30})", re.ASCII)
+_PAGE = re.compile(r"(oc|op:g-[a-z0-9]{1,30}):([0-9]{1,6})", re.ASCII)
 _LINK = re.compile(r"lk:(g-[a-z0-9]{1,30}):([0-9]{1,16})", re.ASCII)
 _HOW_TO = re.compile(r"hw:(g-[a-z0-9]{1,30}):([a-z0-9][a-z0-9-]{0,19})", re.ASCII)
 _PERSON = re.compile(r"(rpy?|rmy?):([0-9]{1,16})", re.ASCII)
@@ -79,10 +80,15 @@ class Meant:
     server: ServerName = _NO_SERVER
     # Of instructions, see `bot.handover.handover`.
     topic: str = ""
+    # Of a list, counted from 0; None where none was turned to.
+    page: int | None = None
 
 
 def parse(data: str) -> Meant | None:
     """None for data that no button of ours carries."""
+    if found := _PAGE.fullmatch(data):
+        listing = parse(found[1])
+        return listing and replace(listing, page=int(found[2]))
     if data in (Tap.KEEP, Tap.OLD):
         return Meant(Tap(data))
     if found := _APPROVE.fullmatch(data):
@@ -107,6 +113,11 @@ def link(grant: GrantId, person: UserId) -> str:
 
 def how_to(grant: GrantId, topic: str) -> str:
     return f"{Tap.HOW_TO}:{grant}:{topic}"
+
+
+def page(listing: str, number: int) -> str:
+    """One page of the list that a button without a number begins."""
+    return f"{listing}:{number}"
 
 
 def about(tap: Tap, subject: RequestId | GrantId | UserId) -> str:

@@ -7,34 +7,40 @@ from bot.access.linking import Unlinked
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.chat import buttons, views
-from bot.chat.buttons import Button, Meant, Style, Tap
+from bot.chat.buttons import Button, Keyboard, Meant, Style, Tap
 from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
 from bot.texts import chat as words
 from bot.texts.fill import Html, blocks, fill, lines, moment
-from storage.records import Person
+from storage.records import Grant, Person
+
+_NUMBERS_IN_A_ROW = 5
 
 
-async def old_certificates(scene: Scene, _meant: Meant) -> Reply:
-    """The list of names."""
+async def old_certificates(scene: Scene, meant: Meant) -> Reply:
+    """The list of names, page by page."""
+    is_turned = meant.page is not None
     names = await linking.unlinked(scene.tx, scene.actor)
     if not names:
-        return Reply(View(Html(words.OLD_CERTIFICATES_NONE)))
-    rows = [
+        return Reply(View(Html(words.OLD_CERTIFICATES_NONE)), edit=is_turned)
+    shown = views.page_of(names, meant.page)
+    rows = tuple(
         (Button(one.common_name, buttons.about(Tap.OLD_NAME, one.grants[0].id)),)
-        for one in names[: views.BUTTONS_SHOWN]
-    ]
-    more = views.more(len(names), "grant list", shown=views.BUTTONS_SHOWN)
-    text = blocks(fill(words.OLD_CERTIFICATES, count=len(names)), more)
-    return Reply(View(text, tuple(rows)))
+        for one in shown.items
+    )
+    text = blocks(fill(words.OLD_CERTIFICATES, count=len(names)), shown.text)
+    return Reply(View(text, (*rows, *shown.turning(Tap.OLD))), edit=is_turned)
 
 
 async def one_name(scene: Scene, meant: Meant) -> Reply:
     """One name, with those whose name says the same first."""
     one = await _named(scene, meant)
-    if meant.tap is Tap.OLD_PEOPLE:
-        return Reply(_card(one, await _allowed(scene), has_more=False), edit=True)
-    return Reply(_card(one, one.proposed, has_more=True), edit=True)
+    if meant.tap is Tap.OLD_NAME:
+        other = Button(words.BUTTON_LINK_OTHER, buttons.about(Tap.OLD_PEOPLE, one.grants[0].id))
+        return Reply(_card(one, (*_people(one, one.proposed), (other,))), edit=True)
+    shown = views.page_of(await _allowed(scene), meant.page)
+    turning = shown.turning(buttons.about(Tap.OLD_PEOPLE, one.grants[0].id))
+    return Reply(_card(one, (*_people(one, shown.items), *turning), shown.text), edit=True)
 
 
 async def link(scene: Scene, meant: Meant) -> Reply:
@@ -42,7 +48,10 @@ async def link(scene: Scene, meant: Meant) -> Reply:
     linked = await linking.link_name_of(scene.tx, scene.ctx, scene.actor, meant.grant, meant.person)
     name = await scene.tx.people.name_of(meant.person)
     text = fill(words.LINKED, common_name=linked[0].common_name, name=name, count=len(linked))
-    return Reply(View(text), edit=True)
+    return Reply(View(text, (_BACK,)), edit=True)
+
+
+_BACK = (Button(words.BUTTON_OLD_NAMES, buttons.page(Tap.OLD, 0)),)
 
 
 async def _named(scene: Scene, meant: Meant) -> Unlinked:
@@ -58,19 +67,30 @@ async def _allowed(scene: Scene) -> Sequence[Person]:
     return [person for person in await scene.tx.people.all() if person.allowed]
 
 
-def _card(one: Unlinked, people: Sequence[Person], *, has_more: bool) -> View:
-    certificates = [
-        fill(words.OLD_CERTIFICATE_LINE, serial=grant.serial, until=moment(grant.not_after))
-        for grant in one.grants[: views.SHOWN]
-    ]
+def _card(one: Unlinked, people: Keyboard, page: Html | str = "") -> View:
     text = blocks(
-        lines(fill(words.OLD_CERTIFICATE, common_name=one.common_name), *certificates),
-        words.OLD_CERTIFICATE_WHOSE if people or has_more else words.OLD_CERTIFICATE_NOBODY,
+        lines(fill(words.OLD_CERTIFICATE, common_name=one.common_name), *_certificates(one)),
+        views.more(len(one.grants), "grant list"),
+        words.OLD_CERTIFICATE_WHOSE if people else words.OLD_CERTIFICATE_NOBODY,
+        page,
     )
-    return View(text, (*_people(one, people), *_others(one, has_more=has_more)))
+    return View(text, (*people, *_revoking(one), _BACK))
 
 
-def _people(one: Unlinked, people: Sequence[Person]) -> buttons.Keyboard:
+def _certificates(one: Unlinked) -> Sequence[Html]:
+    """Numbered, where there are several: each has a button."""
+    return [
+        fill(
+            words.OLD_CERTIFICATE_LINE if len(one.grants) == 1 else words.OLD_CERTIFICATE_NUMBERED,
+            number=number,
+            serial=grant.serial,
+            until=moment(grant.not_after),
+        )
+        for number, grant in enumerate(one.grants[: views.SHOWN], 1)
+    ]
+
+
+def _people(one: Unlinked, people: Sequence[Person]) -> Keyboard:
     return tuple(
         (
             Button(
@@ -83,13 +103,19 @@ def _people(one: Unlinked, people: Sequence[Person]) -> buttons.Keyboard:
     )
 
 
-def _others(one: Unlinked, *, has_more: bool) -> buttons.Keyboard:
-    first = one.grants[0].id
-    revoke = Button(
-        words.BUTTON_REVOKE_GRANT.format(common_name=one.common_name),
-        buttons.about(Tap.REVOKE_GRANT, first),
-        Style.BAD,
+def _revoking(one: Unlinked) -> Keyboard:
+    """A button for each certificate: the one that nobody uses must not stand for the other."""
+    if len(one.grants) == 1:
+        text = words.BUTTON_REVOKE_GRANT.format(common_name=one.common_name)
+        return ((_revoke(one.grants[0], text),),)
+    row = [
+        _revoke(grant, words.BUTTON_REVOKE_NUMBERED.format(number=number))
+        for number, grant in enumerate(one.grants[: views.SHOWN], 1)
+    ]
+    return tuple(
+        tuple(row[at : at + _NUMBERS_IN_A_ROW]) for at in range(0, len(row), _NUMBERS_IN_A_ROW)
     )
-    if not has_more:
-        return ((revoke,),)
-    return ((Button(words.BUTTON_LINK_OTHER, buttons.about(Tap.OLD_PEOPLE, first)),), (revoke,))
+
+
+def _revoke(grant: Grant, text: str) -> Button:
+    return Button(text, buttons.about(Tap.REVOKE_GRANT, grant.id), Style.BAD)

@@ -9,7 +9,7 @@ from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
 from bot.texts import chat as words
-from bot.texts.fill import Html, fill, plain
+from bot.texts.fill import Html, fill, moment, plain
 from storage.records import Grant
 
 
@@ -76,7 +76,13 @@ async def _revoke_grant(scene: Scene, meant: Meant) -> Reply:
     revocation.require_live(grant)
     yes = Button(words.BUTTON_REVOKE_YES, buttons.about(Tap.REVOKE_GRANT_YES, grant.id), Style.BAD)
     name = await scene.tx.people.name_of(grant.user_id) if grant.user_id else words.HOLDER_UNKNOWN
-    text = fill(words.CONFIRM_REVOKE_GRANT, common_name=grant.common_name, name=name)
+    text = fill(
+        words.CONFIRM_REVOKE_GRANT if grant.imported_at is None else words.CONFIRM_REVOKE_IMPORTED,
+        common_name=grant.common_name,
+        name=name,
+        serial=grant.serial,
+        until=moment(grant.not_after),
+    )
     return Reply(views.confirm(text, yes), edit=True)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from bot.access import approvals
 from bot.access.approvals import Approval
@@ -35,6 +36,8 @@ ROOM = 3800
 SHOWN = 15
 BUTTONS_SHOWN = 20
 _SERVERS_NAMED = 5
+
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +314,38 @@ def more(total: int, listing: str, *, shown: int = SHOWN) -> str:
     return fill(words.AND_MORE, count=total - shown, listing=listing) if total > shown else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Page(Generic[_Item]):
+    """A part of a list that is too long for one message."""
+
+    items: Sequence[_Item]
+    number: int
+    count: int
+
+    @property
+    def text(self) -> Html:
+        """Which page it is; nothing where there is one only."""
+        if self.count == 1:
+            return Html("")
+        return fill(words.PAGE, number=self.number + 1, pages=self.count)
+
+    def turning(self, listing: str) -> Keyboard:
+        """The row that leads to the next page and back."""
+        row = []
+        if self.number > 0:
+            row.append(Button(words.BUTTON_BACK, buttons.page(listing, self.number - 1)))
+        if self.number + 1 < self.count:
+            row.append(Button(words.BUTTON_NEXT, buttons.page(listing, self.number + 1)))
+        return (tuple(row),) if row else ()
+
+
+def page_of(items: Sequence[_Item], number: int | None) -> Page[_Item]:
+    """A page of at most BUTTONS_SHOWN; the last one where the list has become shorter."""
+    count = max(-(-len(items) // BUTTONS_SHOWN), 1)
+    at = min(number or 0, count - 1)
+    return Page(items[at * BUTTONS_SHOWN :][:BUTTONS_SHOWN], at, count)
+
+
 def whom(text: str, people: Sequence[Person], grants: Sequence[Grant]) -> View:
     """A list to tap: people and single grants."""
     rows = [
@@ -320,11 +355,7 @@ def whom(text: str, people: Sequence[Person], grants: Sequence[Grant]) -> View:
         )
         for person in people
     ] + [
-        Button(
-            words.BUTTON_REVOKE_GRANT.format(common_name=grant.common_name),
-            buttons.about(Tap.REVOKE_GRANT, grant.id),
-        )
-        for grant in grants
+        Button(_named(grant, grants), buttons.about(Tap.REVOKE_GRANT, grant.id)) for grant in grants
     ]
     return choice(text, rows, "/revoke NAME")
 
@@ -334,6 +365,15 @@ def choice(text: str, rows: Sequence[Button], command: str) -> View:
     rest = len(rows) - BUTTONS_SHOWN
     said = fill(words.AND_MORE_TO_CHOOSE, count=rest, command=command) if rest > 0 else ""
     return View(blocks(text, said), tuple((row,) for row in rows[:BUTTONS_SHOWN]))
+
+
+def _named(grant: Grant, among: Sequence[Grant]) -> str:
+    """By its end, too, where several imported ones have one name."""
+    if [other.common_name for other in among].count(grant.common_name) == 1:
+        return words.BUTTON_REVOKE_GRANT.format(common_name=grant.common_name)
+    return words.BUTTON_REVOKE_ONE_OF.format(
+        common_name=grant.common_name, until=moment(grant.not_after)
+    )
 
 
 def servers_listing(servers: Sequence[Server], states: Sequence[ServerStatus]) -> View:

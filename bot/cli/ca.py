@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from bot.access import audit
 from bot.cli.shared import operator, say, stamp, with_office
-from bot.errors import BadSettings
+from bot.errors import BadSettings, NotDone
 from bot.office import Office
 from pki.authority_files import create_authority, load_certificate
 from pki.passphrase import check_new_passphrase
@@ -28,6 +28,7 @@ def init() -> None:
 
     async def work(office: Office) -> None:
         require_vacant(office.folder.ca)  # whoever has a CA is asked for no other passphrase
+        await _require_no_books(office)
         await make_authority(office, new_passphrase(office))
         say(f"The CA is in {office.folder.ca}. Keep its passphrase, and a copy, somewhere safe.")
 
@@ -47,7 +48,12 @@ def show() -> None:
 
 
 async def make_authority(office: Office, passphrase: str) -> None:
-    """Makes the CA and records it."""
+    """Makes the CA and records it.
+
+    Raises:
+        NotDone: the books of another one are here.
+    """
+    await _require_no_books(office)
     authority = create_authority(
         office.folder.ca,
         common_name=COMMON_NAME,
@@ -63,6 +69,17 @@ async def make_authority(office: Office, passphrase: str) -> None:
             "ca.init",
             "ca",
             serial=serial_hex(SerialNumber(authority.certificate.serial_number)),
+        )
+
+
+async def _require_no_books(office: Office) -> None:
+    """An import that was interrupted has left the books of its CA: another cannot revoke those."""
+    async with office.database.reading() as tx:
+        imported = await tx.grants.imported()
+    if imported:
+        raise NotDone(
+            f"{len(imported)} certificates of an easy-rsa CA are here, and its key is not: their "
+            "import was interrupted. Run it again: vpnbot ca import-easyrsa PKI_DIR"
         )
 
 

@@ -30,6 +30,12 @@ from storage.transaction import Transaction
 
 app = typer.Typer(help="Who has access.", no_args_is_help=True)
 
+# The serial comes last: at a narrow terminal it takes several lines.
+_COLUMNS = (
+    *("id", "user_name", "common_name", "server", "address", "state", "not_after"),
+    "serial",
+)
+
 
 @app.command("list")
 def list_(
@@ -41,8 +47,7 @@ def list_(
         async with office.database.reading() as tx:
             names = {person.id: person.name for person in await tx.people.all()}
             rows = [_row(grant, names) for grant in await tx.grants.all()]
-        columns = ("id", "user_name", "common_name", "server", "address", "state", "not_after")
-        show(rows, columns, as_json=as_json)
+        show(rows, _COLUMNS, as_json=as_json)
 
     with_office(work)
 

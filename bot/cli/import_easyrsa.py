@@ -6,15 +6,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from getpass import getpass
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 
 from bot import easyrsa
-from bot.access.importing import Imported
+from bot.access.importing import Certificate, Imported
 from bot.cli.asking import Asker
 from bot.cli.ca import new_passphrase
 from bot.cli.revoke import print_receipt
@@ -72,11 +74,13 @@ def import_easyrsa(
         {TlsKey.AUTH: tls_auth, TlsKey.CRYPT: tls_crypt, TlsKey.CRYPT_V2: tls_crypt_v2}
     )
     now = utc_now()
-    with _progress(quiet=as_json) as progress:
+    with _progress(pki_dir, quiet=as_json) as progress:
         pki = easyrsa.read(pki_dir, now, progress)
-    _show(pki, now, as_json=as_json)
+    report = _report(pki, now) if as_json else {}
+    if not as_json:
+        say("\n".join(_lines(pki, now)))
     if dry_run:
-        _unless(as_json, words.DRY_RUN)
+        say(_json(report) if as_json else words.DRY_RUN)
         return
 
     async def work(office: Office) -> bool:
@@ -88,11 +92,19 @@ def import_easyrsa(
             new_passphrase=lambda: new_passphrase(office),
             tls_key=key,
         )
-        return await _tell(office, done, quiet=as_json)
+        if not as_json:
+            return await _tell(office, done)
+        report["imported"] = imported = await _imported(office, done)
+        return all(one["proved"] for one in imported["ended"])
 
-    proved = with_office(work, is_first=True)
-    if purge:
-        _purge(pki, yes=yes, as_json=as_json)
+    try:
+        proved = with_office(work, is_first=True)
+        if purge:
+            report["client_keys_removed"] = _purge(pki, yes=yes, as_json=as_json)
+    finally:
+        # Whatever stopped it, the report has what was done up to there.
+        if as_json:
+            say(_json(report))
     if not proved:
         raise typer.Exit(1)
 
@@ -107,22 +119,19 @@ def _old_passphrase(path: Path | None) -> str | None:
 
 
 @contextmanager
-def _progress(*, quiet: bool) -> Iterator[easyrsa.Progress]:
+def _progress(folder: Path, *, quiet: bool) -> Iterator[easyrsa.Progress]:
     """A bar at a terminal, for those PKIs that take a while."""
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
-        task = bar.add_task("Reading", total=None)
+        task = bar.add_task(escape(plain(words.READING, folder=folder)), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 # --- what was found -------------------------------------------------------------------------------
 
 
-def _show(pki: EasyRsaPki, now: datetime, *, as_json: bool) -> None:
-    if as_json:
-        say(json.dumps(_report(pki, now), ensure_ascii=False, indent=2))
-    else:
-        say("\n".join(_lines(pki, now)))
+def _json(report: dict[str, Any]) -> str:
+    return json.dumps(report, ensure_ascii=False, indent=2)
 
 
 def _unless(as_json: bool, text: str) -> None:
@@ -132,7 +141,8 @@ def _unless(as_json: bool, text: str) -> None:
 
 
 def _lines(pki: EasyRsaPki, now: datetime) -> list[str]:
-    odd = [finding_text(finding) for finding in pki.findings]
+    odd = list(_odd(pki.findings))
+    found, _ = easyrsa.books(pki)
     return [
         plain(words.FOLDER, folder=pki.folder, layout=words.LAYOUTS[pki.layout]),
         plain(
@@ -142,8 +152,8 @@ def _lines(pki: EasyRsaPki, now: datetime) -> list[str]:
             until=stamp(pki.certificate.not_valid_after_utc),
         ),
         plain(words.KEY_ENCRYPTED if pki.key_is_encrypted else words.KEY_CLEAR, path=pki.key_path),
-        plain(words.CERTIFICATES, **_counts(pki, now)),
-        plain(words.SERVERS, servers=sum(bool(entry.for_server) for entry in pki.entries)),
+        plain(words.CERTIFICATES, **_counts(found, now)),
+        plain(words.SERVERS, servers=sum(one.for_server for one in found)),
         *_crl_lines(pki),
         *([words.ODD, *(f"  - {line}" for line in odd)] if odd else [words.NOTHING_ODD]),
     ]
@@ -164,12 +174,20 @@ def _crl_lines(pki: EasyRsaPki) -> Iterator[str]:
         yield plain(words.CRL_NUMBER, number=pki.crl.number)
 
 
-def _counts(pki: EasyRsaPki, now: datetime) -> dict[str, int]:
+def _counts(found: Sequence[Certificate], now: datetime) -> dict[str, int]:
     """As they are taken over: what is over counts as expired, whatever the index says."""
-    found, _ = easyrsa.books(pki)
     revoked = sum(one.revoked_at is not None for one in found)
     expired = sum(one.revoked_at is None and one.not_after <= now for one in found)
     return {"valid": len(found) - revoked - expired, "revoked": revoked, "expired": expired}
+
+
+def _odd(findings: Sequence[Finding]) -> Iterator[str]:
+    """A dozen of each kind: of a big PKI there may be tens of thousands."""
+    for _, group in groupby(findings, key=lambda finding: finding.code):
+        same = list(group)
+        yield from (finding_text(finding) for finding in same[:_SHOWN])
+        if len(same) > _SHOWN:
+            yield plain(words.MORE_ALIKE, count=len(same) - _SHOWN)
 
 
 def finding_text(finding: Finding) -> str:
@@ -202,7 +220,7 @@ def _report(pki: EasyRsaPki, now: datetime) -> dict[str, Any]:
             "not_after": stamp(certificate.not_valid_after_utc),
             "key_is_encrypted": pki.key_is_encrypted,
         },
-        "counts": _counts(pki, now),
+        "counts": _counts(easyrsa.books(pki)[0], now),
         "crl": crl
         and {
             "number": crl.number,
@@ -218,7 +236,7 @@ def _report(pki: EasyRsaPki, now: datetime) -> dict[str, Any]:
                 "not_after": stamp(entry.not_after),
                 "revoked_at": stamp(entry.revoked_at),
                 "reason": entry.reason.value if entry.reason else None,
-                "for_server": entry.for_server,
+                "purpose": entry.purpose.value if entry.purpose else None,
             }
             for entry in pki.entries
         ],
@@ -239,11 +257,32 @@ def _report(pki: EasyRsaPki, now: datetime) -> dict[str, Any]:
 # --- what was done --------------------------------------------------------------------------------
 
 
-async def _tell(office: Office, done: Takeover, *, quiet: bool) -> bool:
+async def _imported(office: Office, done: Takeover) -> dict[str, Any]:
+    """What was taken over, for the report; what ended is cut first."""
+    ids = [grant.id for grant in done.imported.ended]
+    await office.enforcer.enforce(ids)
+    async with office.database.reading() as tx:
+        ended = await tx.grants.some(ids)
+    added = done.imported.added
+    return {
+        "made_ca": done.made_authority,
+        "valid": added.get(GrantState.ACTIVE, 0),
+        "revoked": added.get(GrantState.REVOKED, 0),
+        "expired": added.get(GrantState.EXPIRED, 0),
+        "listed": done.imported.listed,
+        "ended": [
+            {
+                "common_name": grant.common_name,
+                "serial": grant.serial,
+                "proved": grant.state is not GrantState.REVOKING,
+            }
+            for grant in ended
+        ],
+    }
+
+
+async def _tell(office: Office, done: Takeover) -> bool:
     """True if nothing that ended is left to be proved."""
-    if quiet:
-        await office.enforcer.enforce([grant.id for grant in done.imported.ended])
-        return True
     say(plain(words.KEPT, folder=office.folder.ca) if done.made_authority else words.KEPT_BEFORE)
     for line in _imported_lines(done.imported):
         say(line)
@@ -272,15 +311,17 @@ def _imported_lines(imported: Imported) -> Iterator[str]:
         yield plain(words.ENDED, names=_some([grant.common_name for grant in imported.ended]))
 
 
-def _purge(pki: EasyRsaPki, *, yes: bool, as_json: bool) -> None:
+def _purge(pki: EasyRsaPki, *, yes: bool, as_json: bool) -> int:
+    """Gives how many files were removed."""
     count = len(pki.client_keys)
     if not count:
         _unless(as_json, words.PURGE_NOTHING)
-        return
+        return 0
     question = plain(words.PURGE_ASK, count=count, folder=pki.folder)
     if not yes and not Asker(unattended=as_json).agrees(question):
         _unless(as_json, words.PURGE_NOT)
-        return
+        return 0
     with as_root():
         purge_client_keys(pki.folder, pki.client_keys)
     _unless(as_json, plain(words.PURGED, count=count))
+    return count

@@ -180,6 +180,7 @@ OLD_CERTIFICATES = Plural(
 OLD_CERTIFICATES_NONE = "Every live certificate from before the takeover belongs to somebody."
 OLD_CERTIFICATE = "<code>{common_name}</code>"
 OLD_CERTIFICATE_LINE = "serial <code>{serial}</code>, until {until}"
+OLD_CERTIFICATE_NUMBERED = "{number}. serial <code>{serial}</code>, until {until}"
 OLD_CERTIFICATE_WHOSE = "Whose is it?"
 OLD_CERTIFICATE_NOBODY = (
     "Nobody on the allowlist has a name like this. Anybody else: vpnbot user link NAME TELEGRAM_ID"
@@ -202,6 +203,7 @@ AND_MORE = Plural(
     "… and {count} more; <code>vpnbot {listing}</code> shows all.",
     "… and {count} more; <code>vpnbot {listing}</code> shows all.",
 )
+PAGE = "Page {number} of {pages}"
 GRANT_STATES: dict[GrantState, str] = {
     GrantState.RESERVED: "being prepared",
     GrantState.ISSUED: "being delivered",
@@ -237,6 +239,11 @@ CONFIRM_REVOKE_PERSON = Plural(
 CONFIRM_REVOKE_GRANT = (
     "End the access <code>{common_name}</code> of <b>{name}</b> on every server now?"
 )
+# Several of them may have one name.
+CONFIRM_REVOKE_IMPORTED = (
+    "End the access <code>{common_name}</code> on every server now?\n"
+    "<b>{name}</b>, serial <code>{serial}</code>, until {until}"
+)
 CONFIRM_REMOVE = (
     "Take <b>{name}</b> off the allowlist and end all their access on every server now?"
 )
@@ -262,8 +269,13 @@ BUTTON_NEW_PROFILE = "New profile for {server}"
 BUTTON_OLD_CERTIFICATES = "Old certificates ({count})"
 BUTTON_LINK = "Link to {name}"
 BUTTON_LINK_OTHER = "Link to somebody else"
+BUTTON_OLD_NAMES = "All names"
+BUTTON_NEXT = "Next ›"
+BUTTON_BACK = "‹ Back"
 BUTTON_GIVE_UP = "Revoke {server}"
 BUTTON_REVOKE_GRANT = "Revoke {common_name}"
+BUTTON_REVOKE_ONE_OF = "Revoke {common_name}, until {until}"
+BUTTON_REVOKE_NUMBERED = "Revoke {number}"
 BUTTON_REVOKE_PERSON = "Revoke {name}"
 BUTTON_REMOVE_PERSON = "Remove {name}"
 BUTTON_REVOKE_YES = "Revoke now"
@@ -334,6 +346,12 @@ NOTICES: dict[Notice, Template] = {
         "⚠️ The certificate of <b>{server}</b> ends at {until}. From then on nobody gets in "
         "there. Renew it on its machine, as root: <code>vpnbot server adopt {server} --config "
         "{config} --remote {remote} --renew-certificate</code>, and restart that OpenVPN."
+    ),
+    Notice.SERVERS_CERTIFICATES_END: Plural(
+        "⚠️ A server’s certificate from before the takeover ends within {days} days: {names}. From "
+        "then on nobody gets in where it is shown. Give that server a new one in time.",
+        "⚠️ {count} servers’ certificates from before the takeover end within {days} days: {names}. "
+        "From then on nobody gets in where they are shown. Give those servers new ones in time.",
     ),
     Notice.CERTIFICATES_END: Plural(
         "⚠️ A certificate ends within {days} days: {names}. If its owner still needs access, "

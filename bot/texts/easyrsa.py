@@ -77,6 +77,7 @@ FINDINGS: dict[FindingCode, Template] = {
     FindingCode.WEAK_AUTHORITY: "The CA is weak: {detail}. Plan a new one.",
 }
 AND_MORE = "{shown} and {count} more"
+MORE_ALIKE = "… and {count} more of this kind; --json has all."
 
 DRY_RUN = "Nothing was changed. Without --dry-run all this is taken over."
 KEPT = "The CA is in {folder} now. Keep its passphrase, and a copy, somewhere safe."

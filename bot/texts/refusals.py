@@ -48,6 +48,9 @@ IN_CHAT: dict[Refusal, str] = {
         "There is no live certificate “{name}” from before the takeover that could be linked to "
         "them. Nothing was changed."
     ),
+    Refusal.FOR_SERVERS: (
+        "“{name}” is a server’s own certificate, so it belongs to nobody. Nothing was changed."
+    ),
     Refusal.REQUESTER_REMOVED: (
         "This person is not on the allowlist any more, so nothing was approved."
     ),

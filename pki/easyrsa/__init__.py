@@ -1,6 +1,7 @@
 """Takes over what easy-rsa left: reads its PKI, opens its CA's key, clears its clients' keys."""
 
 from pki.easyrsa.purge import purge_client_keys
+from pki.easyrsa.purpose import purpose_of
 from pki.easyrsa.reader import Progress, open_key, read_pki
 from pki.easyrsa.values import (
     EasyRsaPki,
@@ -10,6 +11,7 @@ from pki.easyrsa.values import (
     FindingCode,
     Layout,
     OldCrl,
+    Purpose,
 )
 
 __all__ = [
@@ -21,7 +23,9 @@ __all__ = [
     "Layout",
     "OldCrl",
     "Progress",
+    "Purpose",
     "open_key",
     "purge_client_keys",
+    "purpose_of",
     "read_pki",
 ]

@@ -9,9 +9,11 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import NameOID
 
 from pki.easyrsa.places import Shelf
+from pki.easyrsa.purpose import purpose_of
+from pki.easyrsa.values import Purpose
 from pki.key_ids import authority_key_id
 from pki.serial import SerialNumber
 
@@ -27,7 +29,7 @@ class Found:
     Attributes:
         names_issuer: whether the issuer that it names is the CA.
         is_self_issued: whether it names itself as its issuer, as a CA's own certificate does.
-        for_server: None where it has no extended key usage.
+        purpose: None where it does not say.
         issuer_key_id: of the key that signed it, as far as it says.
         public_key: its SubjectPublicKeyInfo in DER.
     """
@@ -41,7 +43,7 @@ class Found:
     not_after: datetime
     names_issuer: bool
     is_self_issued: bool
-    for_server: bool | None
+    purpose: Purpose | None
     is_authority: bool
     issuer_key_id: bytes | None = field(repr=False)
     public_key: bytes = field(repr=False)
@@ -113,21 +115,13 @@ def _facts(path: Path, shelf: Shelf, certificate: x509.Certificate, own: x509.Ce
         not_after=certificate.not_valid_after_utc,
         names_issuer=issuer == own.subject,
         is_self_issued=issuer == subject,
-        for_server=_for_server(extensions),
+        purpose=purpose_of(certificate),
         is_authority=_is_authority(extensions),
         issuer_key_id=_issuer_key_id(extensions),
         public_key=certificate.public_key().public_bytes(
             Encoding.DER, PublicFormat.SubjectPublicKeyInfo
         ),
     )
-
-
-def _for_server(extensions: x509.Extensions) -> bool | None:
-    try:
-        usage = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except x509.ExtensionNotFound:
-        return None
-    return ExtendedKeyUsageOID.SERVER_AUTH in usage
 
 
 def _is_authority(extensions: x509.Extensions) -> bool:

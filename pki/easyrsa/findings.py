@@ -16,7 +16,7 @@ from pki.easyrsa.certificates import Found, issued_by, names_key_of
 from pki.easyrsa.index import Row
 from pki.easyrsa.places import Shelf
 from pki.easyrsa.private_keys import ClearKeys
-from pki.easyrsa.values import Entry, EntryStatus, Finding, FindingCode, OldCrl
+from pki.easyrsa.values import Entry, EntryStatus, Finding, FindingCode, OldCrl, Purpose
 from pki.key_ids import authority_public_key
 from pki.serial import SerialNumber
 
@@ -29,6 +29,7 @@ SERVER_NOTICE = timedelta(days=60)
 _LEAST_RSA_BITS = 2048
 _LEAST_EC_BITS = 224
 _WEAK_HASHES = (hashes.MD5, hashes.SHA1)
+_SERVERS = (Purpose.SERVER, Purpose.BOTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,7 @@ def _client_keys(certificates: Iterable[Found]) -> dict[bytes, str]:
     others: set[bytes] = set()
     for found in certificates:
         names.setdefault(found.public_key, found.common_name)
-        if found.for_server is not False or found.is_authority:
+        if found.purpose is not Purpose.CLIENT or found.is_authority:
             others.add(found.public_key)
     return {key: name for key, name in names.items() if key not in others}
 
@@ -221,7 +222,7 @@ def _authority_ends(material: Material) -> Iterator[Finding]:
 
 
 def _servers_end(material: Material) -> Iterator[Finding]:
-    servers = [entry for entry in material.live() if entry.for_server]
+    servers = [entry for entry in material.live() if entry.purpose in _SERVERS]
     for name, entries in _by_name(servers).items():
         last = max(entries, key=lambda entry: entry.not_after)
         if last.not_after <= material.now + SERVER_NOTICE:

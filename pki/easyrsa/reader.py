@@ -209,7 +209,7 @@ def _entry(row: Row, found: Found | None) -> Entry:
         entry,
         common_name=found.common_name or entry.common_name,
         not_before=found.not_before,
-        for_server=found.for_server,
+        purpose=found.purpose,
     )
 
 

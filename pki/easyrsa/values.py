@@ -26,6 +26,14 @@ class EntryStatus(StrEnum):
     EXPIRED = "expired"
 
 
+class Purpose(StrEnum):
+    """Who may show a certificate. Only what is SERVER lets nobody in."""
+
+    CLIENT = "client"
+    SERVER = "server"
+    BOTH = "both"
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A certificate in the index. Times are aware, in UTC.
@@ -35,8 +43,7 @@ class Entry:
             lets nobody in then), the whole subject in openssl's one-line form.
         not_before: from the certificate's file; None where there is none, or it differs.
         revoked_at: for a REVOKED one; `reason` with it, which is UNSPECIFIED where none was given.
-        for_server: whether it may be shown by a server, by the file's extended key usage; None
-            where there is no file, or it does not say.
+        purpose: by the certificate's file; None where there is none, or it does not say.
         line: in the index, counted from 1.
     """
 
@@ -48,7 +55,7 @@ class Entry:
     not_before: datetime | None = None
     revoked_at: datetime | None = None
     reason: RevocationReason | None = None
-    for_server: bool | None = None
+    purpose: Purpose | None = None
 
     def is_live(self, now: datetime) -> bool:
         """Whether OpenVPN lets it in, as far as the index knows."""

@@ -14,6 +14,7 @@ import pytest
 from bot.archive import (
     AUTHORITY,
     DATABASE,
+    EARLIER_TLS_KEY,
     FORMAT,
     MANIFEST,
     Contents,
@@ -34,6 +35,7 @@ FILES = {
     **{name: f"content of {name}".encode() for name in AUTHORITY},
     tls_key_name("office"): b"a sealed key",
     tls_key_name("paris-2"): b"",
+    EARLIER_TLS_KEY: b"of before",
 }
 
 
@@ -112,6 +114,11 @@ def sealed() -> bytes:
 def test_what_went_in_comes_out(sealed: bytes) -> None:
     assert unpack(sealed, SECRET, NAME) == CONTENTS
     assert CONTENTS.tls_keys == {"office": b"a sealed key", "paris-2": b""}
+    assert CONTENTS.sealed_keys == {
+        "office.sealed": b"a sealed key",
+        "paris-2.sealed": b"",
+        "_earlier.sealed": b"of before",
+    }
 
 
 def test_nothing_of_it_is_readable(sealed: bytes) -> None:

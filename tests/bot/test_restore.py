@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from bot.access.permission import Actor
-from bot.archive import DATABASE, Contents, tls_key_name, unpack
+from bot.archive import DATABASE, EARLIER_TLS_KEY, Contents, tls_key_name, unpack
 from bot.errors import BadBackup, BadSettings, NotDone
 from bot.restore import Restored, put_back, read_file, require_vacant
 from bot.settings import Settings
@@ -181,8 +181,9 @@ async def test_a_damaged_ca(contents: Contents, settings: Settings, name: str) -
     assert "The CA in the backup is damaged" in await fails(settings, damaged, BadBackup)
 
 
-async def test_a_damaged_key_of_a_server(contents: Contents, settings: Settings) -> None:
-    damaged = with_file(contents, tls_key_name("office"), b"x" * 300)
+@pytest.mark.parametrize("name", [tls_key_name("office"), EARLIER_TLS_KEY])
+async def test_a_damaged_tls_key(contents: Contents, settings: Settings, name: str) -> None:
+    damaged = with_file(contents, name, b"x" * 300)
     assert "The CA in the backup is damaged" in await fails(settings, damaged, BadBackup)
 
 

@@ -106,6 +106,11 @@ CHAT = {
     "OLD_CERTIFICATES": "count",
     "OLD_CERTIFICATE": "common_name",
     "OLD_CERTIFICATE_LINE": "serial until",
+    "OLD_CERTIFICATE_NUMBERED": "number serial until",
+    "CONFIRM_REVOKE_IMPORTED": "common_name name serial until",
+    "PAGE": "number pages",
+    "BUTTON_REVOKE_ONE_OF": "common_name until",
+    "BUTTON_REVOKE_NUMBERED": "number",
     "LINKED": "count common_name name",
     "BUTTON_OLD_CERTIFICATES": "count",
     "BUTTON_LINK": "name",
@@ -159,6 +164,7 @@ NOTICES: dict[str, dict[str, Any]] = {
     "server_certificate_ends": {"server": "berlin", "until": NOW.isoformat()},
     "certificates_end": {"count": 2, "days": 7, "names": "anna, bob"},
     "strangers_found": {"server": "berlin", "names": "anna-k3m9 carl-x2b4"},
+    "servers_certificates_end": {"count": 2, "days": 7, "names": "server, gate"},
     "strangers_cut": {"server": "berlin", "names": "anna-k3m9 carl-x2b4"},
     "audit_head": {"count": 412, "head": "412:" + "9f" * 32},
 }
@@ -191,6 +197,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "not_linked": {"name": "Anna"},
     "not_allowed_yet": {"name": "Anna"},
     "nothing_to_link": {"name": "anna"},
+    "for_servers": {"name": "server"},
 }
 # Plain text: buttons, toasts, menus.
 _PLAIN = re.compile(r"BUTTON_\w+|\w+_TOAST|MENU_\w+")

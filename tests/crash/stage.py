@@ -110,12 +110,12 @@ class Stage:
                 return message
 
     @asynccontextmanager
-    async def commands(self) -> AsyncIterator["Commands"]:
-        """Somebody at the terminal."""
+    async def commands(self, **extra: str) -> AsyncIterator["Commands"]:
+        """Somebody at the terminal, with settings of their own besides."""
         process = await asyncio.create_subprocess_exec(
             *RUNNER,
             cwd=self.company.folder,
-            env=self.company.environment,
+            env=self.company.environment | extra,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

@@ -2,9 +2,12 @@
 
 import asyncio
 import signal
+import sqlite3
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +22,8 @@ from tests.crash.outcome import (
     serial_of,
 )
 from tests.crash.stage import Commands, Stage
+from tests.easyrsa import NEEDS_EASYRSA, EasyRsa
+from tests.vpn.operator_kit import static_key
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -104,6 +109,35 @@ async def test_server_deploy(plain_stage: Stage, exhaustive: bool) -> None:
     assert (at, code) > (_STARTED + 16, 0)
 
 
+@NEEDS_EASYRSA
+async def test_import_easyrsa(plain_stage: Stage) -> None:
+    """Each time into no folder at all, then the same command again: all is there, nothing twice.
+
+    What is killed between the books and the key is no place for another CA.
+    """
+    home = plain_stage.company.folder
+    pki = _old_pki(home / "pki")
+    (home / "ta.key").write_text(static_key())
+    words = ("ca", "import-easyrsa", str(pki.pki), "--tls-auth", str(home / "ta.key"))
+    moved = home / "moved"
+    codes: list[int] = []
+    refused = 0
+    async with plain_stage.commands(VPNBOT_DATA_DIR=str(moved)) as commands:
+        while _KILLED in codes[-1:] or not codes:
+            ran = await commands.run(*words, dies_at=_STARTED + len(codes))
+            codes.append(ran.code)
+            if _has_books_alone(moved):
+                refused += 1
+                init = await commands.run("ca", "init")
+                assert (init.code, "Run it again" in init.out) == (1, True), init
+            again = await commands.run(*words)
+            assert again.code == 0, again
+            _check_imported(moved, pki)
+            moved.rename(home / f"moved-{len(codes)}")
+    _each_step_killed(codes)
+    assert refused > 0
+
+
 async def _all(
     stage: Stage,
     do: Callable[[Commands, int, PersonChat], Awaitable[int]],
@@ -122,6 +156,44 @@ async def _all(
         for _ in range(2):
             group.create_task(some())
     return [codes[at] for at in chats]
+
+
+def _old_pki(folder: Path) -> EasyRsa:
+    """Anna's certificate is valid, Bob's was revoked."""
+    made = EasyRsa(folder)
+    made.begin()
+    for name in ("anna", "bob"):
+        made.client(name)
+    made("revoke", "bob")
+    made("gen-crl")
+    return made
+
+
+def _has_books_alone(data: Path) -> bool:
+    """Whether there are grants, but no CA."""
+    return not (data / "ca" / "ca.crt").exists() and _rows(data, "SELECT 1 FROM grants") != []
+
+
+def _check_imported(data: Path, pki: EasyRsa) -> None:
+    grants = _rows(data, "SELECT common_name, serial, state FROM grants ORDER BY 1")
+    assert grants == [
+        ("anna", pki.serial("anna"), "active"),
+        ("bob", pki.serial("bob"), "revoked"),
+    ]
+    assert _rows(data, "SELECT count(*) FROM audit WHERE action = 'ca.import'") == [(1,)]
+    assert (data / "ca" / "ca.crt").read_text() == (pki.pki / "ca.crt").read_text()
+    names = {path.name for path in (data / "tls-keys").iterdir()}
+    assert "_earlier.sealed" in names
+
+
+def _rows(data: Path, sql: str) -> list[tuple[Any, ...]]:
+    """Nothing where there is no such table yet."""
+    try:
+        where = f"file:{data / 'vpnbot.db'}?mode=ro"
+        with closing(sqlite3.connect(where, uri=True)) as connection:
+            return connection.execute(sql).fetchall()
+    except sqlite3.OperationalError:
+        return []
 
 
 def _is_proved(ran: Ran) -> bool:

@@ -1,6 +1,8 @@
 """`vpnbot server adopt` and what follows from it, where no OpenVPN has to run."""
 
+import os
 import re
+import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,7 +12,8 @@ import pytest_asyncio
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from tests.company import ANNA, Company, Ran, open_company
+from pki.tls_crypt_v2 import generate_server_key, unwrap_client_key
+from tests.company import ANNA, Company, Ran, keep_secret, open_company
 from tests.easyrsa import NEEDS_EASYRSA, EasyRsa
 from tests.vpn.operator_kit import static_key
 
@@ -39,6 +42,7 @@ def easyrsa(module_folder: Path) -> EasyRsa:
     made.begin()
     made("build-server-full", "server", "nopass")
     made.client("carl")
+    made("build-serverClient-full", "both", "nopass")
     return made
 
 
@@ -120,6 +124,11 @@ async def test_the_lines_are_added_once(company: Company) -> None:
     again = await adopt(company, "berlin", conf, *REMOTE, "--apply")
     assert "nothing was changed" in again.out
     assert conf.read_text() == after
+
+
+async def test_files_are_made_for_those_that_clients_show(company: Company) -> None:
+    """Whoever has a server's key is none of them."""
+    assert {path.name for path in ccd_files(company.folder / "berlin")} == {"both", "carl"}
 
 
 async def test_what_cannot_be_adopted(company: Company) -> None:
@@ -223,3 +232,82 @@ def verified(profile: str, authority: Path) -> bool:
         check=False,
     )
     return done.returncode == 0
+
+
+# --- the tls key that the import brought ----------------------------------------------------------
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def newcomer(folder: Path) -> AsyncIterator[Company]:
+    """Somebody who has nothing yet."""
+    async with open_company(folder) as made:
+        yield made
+
+
+async def moves_in(newcomer: Company, easyrsa: EasyRsa, kind: str, key: str) -> None:
+    """With a server whose own tls key cannot be read."""
+    named = newcomer.folder / "tls.key"
+    named.write_text(key)
+    shutil.copytree(easyrsa.pki, newcomer.folder / "pki")
+    await newcomer.done("ca", "import-easyrsa", str(easyrsa.pki), f"--{kind}", str(named))
+    named.unlink()
+
+
+async def adopted_profile(newcomer: Company, kind: str) -> str:
+    line = {"tls-auth": "tls-auth gone.key 0"}.get(kind, f"{kind} gone.key")
+    ran = await adopt(newcomer, "berlin", write_conf(newcomer, "berlin", "10.81.0.0", line))
+    assert ran.code == 0, ran
+    await newcomer.done("user", "allow", str(ANNA.id), "--name", "Anna Petrova")
+    return await issue(newcomer, "anna", "berlin")
+
+
+def block(profile: str, name: str) -> str:
+    found = re.search(rf"<{name}>\n(.*)</{name}>", profile, re.DOTALL)
+    assert found, profile
+    return found[1]
+
+
+def bare(key: str) -> str:
+    """Without the comments that openvpn writes above it."""
+    return key[key.index("-----BEGIN") :].strip()
+
+
+async def test_profiles_have_its_tls_crypt_key(newcomer: Company, easyrsa: EasyRsa) -> None:
+    key = static_key()
+    await moves_in(newcomer, easyrsa, "tls-crypt", key)
+    assert bare(block(await adopted_profile(newcomer, "tls-crypt"), "tls-crypt")) == bare(key)
+
+
+async def test_profiles_have_a_key_that_its_tls_crypt_v2_key_wrapped(
+    newcomer: Company, easyrsa: EasyRsa
+) -> None:
+    key = generate_server_key(os.urandom)
+    await moves_in(newcomer, easyrsa, "tls-crypt-v2", key)
+    profile = await adopted_profile(newcomer, "tls-crypt-v2")
+    assert unwrap_client_key(key, block(profile, "tls-crypt-v2"))
+
+
+async def test_a_backup_has_it_too(newcomer: Company, easyrsa: EasyRsa) -> None:
+    key = static_key()
+    await moves_in(newcomer, easyrsa, "tls-auth", key)
+    secret = str(keep_secret(newcomer.folder / "secret", "staple battery horse"))
+    backup = str(newcomer.folder / "backup.age")
+    await newcomer.done("backup", backup, "--passphrase-file", secret)
+    shutil.rmtree(newcomer.data)
+    await newcomer.done("restore", backup, "--passphrase-file", secret)
+    assert bare(block(await adopted_profile(newcomer, "tls-auth"), "tls-auth")) == bare(key)
+
+
+async def test_a_wrong_passphrase_seals_none(newcomer: Company, easyrsa: EasyRsa) -> None:
+    await moves_in(newcomer, easyrsa, "tls-auth", static_key())
+    named = newcomer.folder / "tls.key"
+    named.write_text(static_key())
+    wrong = str(keep_secret(newcomer.folder / "wrong", "a wrong passphrase"))
+    sealed = (newcomer.data / "tls-keys" / "_earlier.sealed").read_bytes()
+    ran = await newcomer.vpnbot(
+        *("ca", "import-easyrsa", str(easyrsa.pki), "--tls-auth", str(named)),
+        VPNBOT_CA_PASSPHRASE_FILE=wrong,
+    )
+    assert ran.code == 1
+    assert "passphrase" in ran.err
+    assert (newcomer.data / "tls-keys" / "_earlier.sealed").read_bytes() == sealed

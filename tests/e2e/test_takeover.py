@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from demo.lab import StandIn
+from demo.testing import DemoMessage
 from tests.company import ANNA, Company, Ran, _free_port, open_company, until
 from tests.easyrsa import NEEDS_EASYRSA, EasyRsa
 
@@ -18,10 +19,13 @@ pytestmark = [NEEDS_EASYRSA, pytest.mark.asyncio(loop_scope="module")]
 
 @pytest.fixture(scope="module")
 def easyrsa(module_folder: Path) -> EasyRsa:
-    """Anna has two certificates, Bob's was revoked, Carl's ends soon."""
+    """Bob's was revoked, Carl's ends soon, and the index has lost a server's."""
     made = EasyRsa(module_folder / "pki")
     made.begin()
-    made("build-server-full", "server", "nopass")
+    for name in ("server", "lost"):
+        made("build-server-full", name, "nopass")
+    made("build-serverClient-full", "gateway", "nopass")
+    made.forget("lost")
     for name, days in (("anna", 825), ("bob", 825), ("carl", 20), ("dora", 825)):
         made.client(name, days=days)
     made("revoke", "bob", "superseded")
@@ -82,7 +86,7 @@ def names_in(folder: Path) -> list[str]:
 async def test_everything_in_the_index_is_a_grant(company: Company, easyrsa: EasyRsa) -> None:
     rows = {row["common_name"]: row for row in await company.grants()}
     assert {name: row["state"] for name, row in rows.items()} == {
-        **dict.fromkeys(("anna", "carl", "dora", "server"), "active"),
+        **dict.fromkeys(("anna", "carl", "dora", "gateway", "lost", "server"), "active"),
         "bob": "revoked",
     }
     assert rows["bob"]["serial"] == easyrsa.serial("bob")
@@ -113,6 +117,7 @@ async def test_an_old_certificate_is_linked_and_goes_with_its_owner(company: Com
     listing = await boris.hears("Anna Petrova")
     await boris.taps("Old certificates", message=listing)
     names = await boris.hears("belong to nobody")
+    assert [row[0].text for row in names.buttons] == ["anna", "carl", "dora", "gateway"]
     await boris.taps("anna", message=names)
     card = await boris.hears("Whose is it?")
     assert card.button("Link to somebody else")
@@ -145,6 +150,14 @@ async def test_people_are_linked_at_the_terminal_too(company: Company) -> None:
     assert "nobody" in refused.err
 
 
+@pytest.mark.parametrize("name", ["server", "lost"])
+async def test_a_servers_certificate_is_nobodys(company: Company, name: str) -> None:
+    """Else it would be revoked with its owner."""
+    ran = await company.vpnbot("user", "link", name, str(ANNA.id))
+    assert (ran.code, ran.out) == (1, "")
+    assert f"“{name}” is a server’s own certificate" in ran.err
+
+
 async def test_again_it_brings_what_easyrsa_did_since(company: Company, easyrsa: EasyRsa) -> None:
     easyrsa.client("edna")
     easyrsa("revoke", "carl")
@@ -162,6 +175,84 @@ async def test_the_trail_tells_of_the_takeover(company: Company) -> None:
     await company.done("audit", "verify")
     rows = (await company.done("audit", "show", "--json")).rows
     assert [row["action"] for row in rows].count("ca.import") == 2
+
+
+# --- with very many names -------------------------------------------------------------------------
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def crowded(company: Company, easyrsa: EasyRsa) -> Company:
+    """Fifty names that are nobody's, one of them twice, and as many people."""
+    for number in range(50):
+        easyrsa.lists(f"old-{number:02}", number + 1)
+    easyrsa.lists("zed", 101)
+    easyrsa.lists("zed", 102)
+    await company.done("ca", "import-easyrsa", str(easyrsa.pki))
+    people = ", ".join(f"({9000 + number}, 'Person {number:02}', 1, 0)" for number in range(50))
+    company.tamper(f"INSERT INTO people (id, name, allowed, added_at) VALUES {people}")
+    return company
+
+
+async def opens_names(company: Company) -> DemoMessage:
+    await company.boris.says("/users")
+    await company.boris.taps("Old certificates", message=await company.boris.hears("allowlist:"))
+    return await company.boris.hears("belong to nobody")
+
+
+def labels(message: DemoMessage) -> list[str]:
+    return [button.text for row in message.buttons for button in row]
+
+
+async def test_the_lists_are_turned_page_by_page(crowded: Company) -> None:
+    boris = crowded.boris
+    names = await opens_names(crowded)
+    assert "Page 1 of 3" in names.text
+    assert labels(names)[-1] == "Next ›"
+    assert len(labels(names)) == 21
+    await boris.taps("Next ›", message=names)
+    names = await boris.hears("Page 2 of 3")
+    assert labels(names)[-2:] == ["‹ Back", "Next ›"]
+    await boris.taps("old-30", message=names)
+    await boris.taps("Link to somebody else", message=await boris.hears("Whose is it?"))
+    await boris.taps("Next ›", message=await boris.hears("Page 1 of 3"))
+    await boris.taps("Link to Person 25", message=await boris.hears("Page 2 of 3"))
+    linked = await boris.hears("now belongs to Person 25")
+    await boris.taps("All names", message=linked)
+    assert "Page 1 of 3" in (await boris.hears("belong to nobody")).text
+
+
+async def test_of_one_name_each_certificate_has_a_button(
+    crowded: Company, easyrsa: EasyRsa
+) -> None:
+    """The one that nobody uses goes, and the other one stays."""
+    boris = crowded.boris
+    names = await opens_names(crowded)
+    for _ in range(2):
+        await boris.taps("Next ›", message=names)
+        names = await boris.hears("belong to nobody")
+    await boris.taps("zed", message=names)
+    card = await boris.hears("Whose is it?")
+    first, second = ("serial 65", "serial 66")
+    assert card.text.index(f"1. {first}") < card.text.index(f"2. {second}")
+    await boris.taps("Revoke 2", message=card)
+    question = await boris.hears("End the access zed")
+    assert second in question.text
+    await boris.taps("Revoke now", message=question)
+    await boris.hears("zed, serial 66")
+    found = dict(crowded.query("SELECT serial, state FROM grants WHERE common_name = 'zed'"))
+    assert found["65"] == "active"
+    assert found["66"] in ("revoking", "revoked")
+
+
+async def test_several_of_one_name_are_told_apart_in_a_list(
+    crowded: Company, easyrsa: EasyRsa
+) -> None:
+    easyrsa.lists("zed", 103, "380101000000Z")
+    await crowded.done("ca", "import-easyrsa", str(easyrsa.pki))
+    await crowded.boris.says("/revoke zed")
+    choice = await crowded.boris.hears("fits more than one")
+    assert len(set(labels(choice))) == 2
+    assert any("2038-01-01" in label for label in labels(choice))
 
 
 # --- before anything is taken over ----------------------------------------------------------------

@@ -10,7 +10,7 @@ from cryptography import x509
 
 from pki.authority import Authority
 from pki.crl import RevocationReason
-from pki.easyrsa import EasyRsaPki, Finding, FindingCode, read_pki
+from pki.easyrsa import EasyRsaPki, Finding, FindingCode, Purpose, read_pki
 from tests.easyrsa import NEEDS_EASYRSA, EasyRsa
 from tests.pki.easyrsa_pkis import OLD_PASSPHRASE, EasyRsa2, copied
 from tests.pki.tools import openssl
@@ -198,7 +198,7 @@ class TestFiles:
         assert found.detail == "it ends on 2061-01-01 00:00:00"
         eternal = read(keys.folder).entries[4]
         assert eternal.not_after == datetime(2062, 1, 1, tzinfo=UTC)
-        assert (eternal.not_before, eternal.for_server) == (None, None)
+        assert (eternal.not_before, eternal.purpose) == (None, None)
 
     def test_one_of_another_name(self, keys: EasyRsa2) -> None:
         index = keys.folder / "index.txt"
@@ -261,7 +261,7 @@ class TestFiles:
         keys.issue("anybody")
         pki = read(keys.folder)
         assert pki.entries[-1].common_name == "anybody"
-        assert pki.entries[-1].for_server is None
+        assert pki.entries[-1].purpose is None
         assert keys.folder / "anybody.key" not in pki.client_keys
 
     def test_a_certificate_of_version_1(self, keys: EasyRsa2) -> None:
@@ -272,13 +272,13 @@ class TestFiles:
         keys.issue("first")
         text = openssl("x509", "-in", keys.folder / "first.crt", "-noout", "-text").stdout
         assert "Version: 1 (0x0)" in text
-        assert read(keys.folder).entries[-1].for_server is None
+        assert read(keys.folder).entries[-1].purpose is None
         assert codes(read(keys.folder)) == []
 
     def test_keys_of_easyrsa2(self, easyrsa2: EasyRsa2) -> None:
         pki = read(easyrsa2.folder)
         assert names(pki.client_keys) == {
-            f"{entry.common_name}.key" for entry in pki.entries if not entry.for_server
+            f"{entry.common_name}.key" for entry in pki.entries if entry.purpose is Purpose.CLIENT
         }
         others = only(pki, FindingCode.OTHER_KEYS_IN_CLEAR)
         assert others.paths == (easyrsa2.folder / "server.key",)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pki.crl import RevocationReason
-from pki.easyrsa import EasyRsaPki, EntryStatus, Layout, OldCrl, open_key, read_pki
+from pki.easyrsa import EasyRsaPki, EntryStatus, Layout, OldCrl, Purpose, open_key, read_pki
 from pki.errors import DamagedPki, PassphraseNeeded, UnfitAuthority, WrongPassphrase
 from tests.easyrsa import NEEDS_EASYRSA, EasyRsa
 from tests.pki.easyrsa_pkis import OLD_PASSPHRASE, EasyRsa2, copied
@@ -59,16 +59,16 @@ class TestRsa:
         assert rsa.key_is_encrypted
 
     def test_everybody_is_there(self, rsa: EasyRsaPki) -> None:
-        assert [(entry.common_name, entry.status, entry.for_server) for entry in rsa.entries] == [
-            ("server", EntryStatus.VALID, True),
-            ("anna", EntryStatus.VALID, False),
-            ("bob", EntryStatus.REVOKED, False),
-            ("carl", EntryStatus.VALID, False),
-            ("dora", EntryStatus.REVOKED, False),
-            ("erik", EntryStatus.REVOKED, False),
-            ("emil", EntryStatus.VALID, False),
-            ("otto", EntryStatus.VALID, False),
-            ("carl", EntryStatus.VALID, False),
+        assert [(entry.common_name, entry.status, entry.purpose) for entry in rsa.entries] == [
+            ("server", EntryStatus.VALID, Purpose.SERVER),
+            ("anna", EntryStatus.VALID, Purpose.CLIENT),
+            ("bob", EntryStatus.REVOKED, Purpose.CLIENT),
+            ("carl", EntryStatus.VALID, Purpose.CLIENT),
+            ("dora", EntryStatus.REVOKED, Purpose.CLIENT),
+            ("erik", EntryStatus.REVOKED, Purpose.CLIENT),
+            ("emil", EntryStatus.VALID, Purpose.CLIENT),
+            ("otto", EntryStatus.VALID, Purpose.CLIENT),
+            ("carl", EntryStatus.VALID, Purpose.CLIENT),
         ]
         assert [entry.line for entry in rsa.entries] == list(range(1, 10))
 
@@ -156,10 +156,10 @@ def test_a_large_one_tells_now_and_then_how_far_it_is(easyrsa2: EasyRsa2, tmp_pa
 @NEEDS_EASYRSA
 class TestEc:
     def test_names_of_many_parts(self, ec: EasyRsaPki) -> None:
-        assert [(entry.common_name, entry.for_server) for entry in ec.entries] == [
-            ("jürgen", False),
-            ("two words", False),
-            ("both", True),
+        assert [(entry.common_name, entry.purpose) for entry in ec.entries] == [
+            ("jürgen", Purpose.CLIENT),
+            ("two words", Purpose.CLIENT),
+            ("both", Purpose.BOTH),
         ]
 
     def test_without_the_files_the_index_will_do(self, ec_pki: EasyRsa, tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ class TestEc:
         shutil.rmtree(copy / "certs_by_serial")
         found = read(copy)
         assert [entry.common_name for entry in found.entries] == ["jürgen", "two words", "both"]
-        assert {(entry.not_before, entry.for_server) for entry in found.entries} == {(None, None)}
+        assert {(entry.not_before, entry.purpose) for entry in found.entries} == {(None, None)}
 
     def test_a_clear_key_opens_whatever_is_said(self, ec: EasyRsaPki) -> None:
         assert not ec.key_is_encrypted
@@ -206,7 +206,7 @@ class TestEasyRsa2:
             (9, "broken", EntryStatus.REVOKED),
             (10, "gone", EntryStatus.REVOKED),
         ]
-        assert [entry.for_server for entry in two.entries] == [True] + [False] * 9
+        assert [entry.purpose for entry in two.entries] == [Purpose.SERVER] + [Purpose.CLIENT] * 9
 
     def test_dates_of_two_centuries(self, two: EasyRsaPki) -> None:
         ends = {entry.common_name: entry.not_after for entry in two.entries}

@@ -44,6 +44,7 @@ async def test_several_may_have_one_name(database: Database) -> None:
         await add_people(tx)
         await add_imported(tx, 1, 2, common_name="John Smith", state=GrantState.ACTIVE)
         await add_imported(tx, 3, common_name="John Smith", state=GrantState.EXPIRED)
+        await add_imported(tx, 5, state=GrantState.ACTIVE, for_server=True)
         await add_grant(tx, 4)
         assert await tx.grants.imported_names() == ["John Smith"] * 2
 
@@ -76,6 +77,8 @@ async def test_they_are_live_for_every_server_and_on_none(database: Database) ->
         [imported] = await tx.grants.imported()
         assert await tx.grants.live_on(BERLIN) == [ours]
         assert await tx.grants.live_for(BERLIN) == [ours, imported]
+        assert await tx.grants.live_for(PARIS) == [imported]
+        await add_imported(tx, 3, state=GrantState.ACTIVE, for_server=True)
         assert await tx.grants.live_for(PARIS) == [imported]
         assert await tx.grants.addresses_held(BERLIN, NOW) == frozenset({ours.address})
 

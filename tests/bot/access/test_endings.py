@@ -105,6 +105,21 @@ async def test_clients_certificates_are_told_together(paper: Paper) -> None:
     assert await paper.heard() == []  # two are over, and for that there is a receipt
 
 
+async def test_of_a_servers_certificate_nobody_is_to_ask_for_another(paper: Paper) -> None:
+    books = [
+        Certificate(serial, name, None, MORNING + 2 * DAY, for_server=name == "server")
+        for serial, name in (("01", "anna"), ("02", "server"))
+    ]
+    await paper.do(importing.take_in, OPERATOR, books)
+    await paper.forget()
+    await paper.do(endings.warn, FAR, ())
+    told = [said.payload for said in await paper.heard() if said.chat == BORIS]
+    assert [(payload["code"], payload["values"]["names"]) for payload in told] == [
+        ("certificates_end", "anna"),
+        ("servers_certificates_end", "server"),
+    ]
+
+
 async def test_a_long_list_is_cut(paper: Paper) -> None:
     books = [
         Certificate(f"{number:04}", f"old-{number:02}", None, MORNING + DAY) for number in range(40)

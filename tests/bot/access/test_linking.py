@@ -117,6 +117,7 @@ async def test_what_cannot_be_linked(taken_over: Paper) -> None:
     expected = (
         (Refusal.NOTHING_TO_LINK, "nobody", ANNA),
         (Refusal.NOTHING_TO_LINK, "serial:03", ANNA),
+        (Refusal.FOR_SERVERS, "server", ANNA),
         (Refusal.UNKNOWN_PERSON, "anna", UserId(7)),
         (Refusal.NOT_ALLOWED_YET, "anna", EMIL),
     )
@@ -132,6 +133,14 @@ async def test_what_cannot_be_linked(taken_over: Paper) -> None:
         GrantId("g-none"),
         ANNA,
     )
+
+
+async def test_of_a_name_that_a_server_has_too_only_the_persons_is_linked(
+    taken_over: Paper,
+) -> None:
+    await taken_over.do(importing.take_in, OPERATOR, [made("07", "anna", for_server=True)])
+    linked = await taken_over.do(linking.link, OPERATOR, "anna", ANNA)
+    assert sorted(grant.serial for grant in linked) == ["01", "02"]
 
 
 async def test_linked_ones_go_with_their_owner(taken_over: Paper) -> None:

@@ -49,6 +49,15 @@ def test_a_server_is_read_back(request: RequestId, server: ServerName) -> None:
     assert buttons.parse(data) == Meant(Tap.SERVER, request=request, server=server)
 
 
+@given(grant=GRANTS, number=st.integers(0, 10**6 - 1))
+def test_a_page_is_read_back(grant: GrantId, number: int) -> None:
+    names = buttons.page(Tap.OLD, number)
+    assert buttons.parse(names) == Meant(Tap.OLD, page=number)
+    people = buttons.page(buttons.about(Tap.OLD_PEOPLE, grant), number)
+    assert fits(people)
+    assert buttons.parse(people) == Meant(Tap.OLD_PEOPLE, grant=grant, page=number)
+
+
 @given(tap=st.sampled_from(ABOUT_REQUEST), request=REQUESTS)
 def test_what_is_about_a_request_is_read_back(tap: Tap, request: RequestId) -> None:
     data = buttons.about(tap, request)
