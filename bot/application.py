@@ -25,7 +25,9 @@ class Application:
     def __init__(self, office: Office, telegram: Telegram, username: str) -> None:
         self._office = office
         bot = telegram.bot
-        delivery = Delivery(bot, office, office.maker, archives=office.handover.archives)
+        delivery = Delivery(
+            bot, office, office.maker, office.enforcer, archives=office.handover.archives
+        )
         posts = Posts(bot, office, office.fleet, office.enforcer, office.handover)
         self._delivery = delivery
         self.sender = Sender(office, _handlers(posts, delivery), settle=self._settle)

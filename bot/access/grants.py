@@ -126,11 +126,13 @@ async def abandon(tx: Transaction, ctx: Context, grant_id: GrantId) -> None:
 
 
 async def undeliverable(tx: Transaction, ctx: Context, grant: Grant) -> None:
-    """Ends a grant whose owner does not let the bot write; the admins are told."""
+    """Ends a grant whose owner does not let the bot write; every admin gets the receipt, too."""
     if not await revocation.begin(tx, ctx, THE_BOT, [grant], EndReason.UNDELIVERABLE):
         return
     name = await tx.people.name_of(grant.owner)
     await messages.tell_admins(tx, ctx, Notice.UNDELIVERABLE, name=name, server=grant.server)
+    for admin in ctx.rules.admins:
+        await messages.receipt(tx, ctx, messages.private_chat(admin), [grant.id])
 
 
 async def delayed(tx: Transaction, ctx: Context, grant: Grant) -> None:

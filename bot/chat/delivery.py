@@ -1,8 +1,9 @@
 """Delivers profiles, each exactly once, with a key that exists only here and only now.
 
-(1) The row of the outbox is claimed (by `sender`). (2) `profiles` makes the profile of a reserved
-grant and marks the grant as issued. (3) It is sent: where Telegram says 'later' or cannot be
-reached, the key waits in memory. (4) The grant is active, in one commit with the row.
+(1) The row of the outbox is claimed (by `sender`). What this profile takes the place of is cut
+first, and the words beside it say 'dead' only where that was seen. (2) `profiles` makes the profile
+of a reserved grant and marks the grant as issued. (3) It is sent: where Telegram says 'later' or
+cannot be reached, the key waits in memory. (4) The grant is active, in one commit with the row.
 
 Whoever is killed between (2) and (4) leaves a row that says 'sending' and a grant that says
 'issued': nobody knows whether the profile arrived, so that serial is revoked and a fresh profile
@@ -29,13 +30,14 @@ from bot.chat import views
 from bot.chat.client import markup
 from bot.chat.outcomes import Outcome, failure_of
 from bot.core import Core
+from bot.enforcement import Enforcer
 from bot.errors import VpnbotError
 from bot.profiles import Profile, ProfileMaker
 from bot.texts import chat as words
 from bot.texts.fill import Html, blocks, fill, moment
 from pki.errors import PkiError
 from storage.errors import is_passing
-from storage.records import ChatId, Grant, GrantState, OutboxItem
+from storage.records import ChatId, Grant, GrantId, GrantState, OutboxItem
 from storage.transaction import Transaction
 from vpn.errors import VpnError
 
@@ -46,6 +48,8 @@ _LONGEST_RETRY_S = 30.0
 _STORE_RETRY_S = 2.0
 _SERVER_RETRY_S = 5.0
 _LONGEST_SERVER_RETRY_S = 300.0
+# A profile waits no longer for the end of the one before: a server may hang, or many may queue.
+_CUT_S = 10.0
 
 
 class Delivery:
@@ -54,6 +58,7 @@ class Delivery:
         bot: Bot,
         core: Core,
         maker: ProfileMaker,
+        enforcer: Enforcer,
         *,
         archives: bool,
     ) -> None:
@@ -61,6 +66,8 @@ class Delivery:
         self._core = core
         self._database = core.database
         self._maker = maker
+        self._enforcer = enforcer
+        self._cuts: set[asyncio.Task[None]] = set()
         self._archives = archives
         self._clock = core.clock
 
@@ -70,6 +77,7 @@ class Delivery:
         if grant is None or grant.state is not GrantState.RESERVED:
             await self.settle(item)
             return
+        await self._cut_earlier(grant)
         try:
             profile = await self._maker.make(grant, archive=self._archives)  # (2)
         except (VpnError, PkiError, VpnbotError):
@@ -95,12 +103,13 @@ class Delivery:
 
     async def _hand_over(self, item: OutboxItem, grant: Grant, profile: Profile) -> Outcome | None:
         """Sends until Telegram has said yes or no, or nobody can tell. None: it arrived."""
-        caption = _caption(grant, DeliverNote(item.payload["note"]), profile)
+        note = DeliverNote(item.payload["note"])
         keyboard = markup(views.how_to(grant, profile.topics))
         wait = _FIRST_RETRY_S
         while True:
             if not await self._still_issued(grant):
                 return Outcome.REFUSED
+            caption = _caption(grant, note, profile, dead=not await self._earlier(grant))
             try:
                 await self._send(item.chat_id, profile, caption, keyboard)  # (3)
             except TelegramError as error:
@@ -185,6 +194,27 @@ class Delivery:
                 await grants.delayed(tx, ctx, grant)
             await tx.outbox.requeue(item.id, ctx.after(wait), attempts=item.attempts + 1)
 
+    async def _cut_earlier(self, grant: Grant) -> None:
+        """Ends what this one takes the place of, before it gets its address."""
+        earlier = await self._earlier(grant)
+        if not earlier:
+            return
+        # Not cancelled half way: what it writes on a server, it writes under the server's lock.
+        cut = asyncio.create_task(self._enforcer.enforce(earlier))
+        self._cuts.add(cut)
+        cut.add_done_callback(self._cuts.discard)
+        await asyncio.wait({cut}, timeout=_CUT_S)
+
+    async def _earlier(self, grant: Grant) -> list[GrantId]:
+        """What the same approval gave before, as far as its end is not proved."""
+        async with self._database.reading() as tx:
+            found = await tx.grants.of_user(grant.owner)
+        return [
+            one.id
+            for one in found
+            if one.request_id == grant.request_id and one.state is GrantState.REVOKING
+        ]
+
     async def _grant(self, item: OutboxItem) -> Grant | None:
         async with self._database.reading() as tx:
             return await tx.grants.get(item.payload["grant"])
@@ -205,10 +235,11 @@ async def _undeliverable(tx: Transaction, ctx: Context, grant: Grant, *, closed:
     await grants.undeliverable(tx, ctx, grant)
 
 
-def _caption(grant: Grant, note: DeliverNote, profile: Profile) -> Html:
+def _caption(grant: Grant, note: DeliverNote, profile: Profile, *, dead: bool) -> Html:
+    template = words.CAPTIONS[note] if dead else words.CAPTIONS_UNPROVED[note]
     use = words.CAPTION_USE_ARCHIVE if profile.is_archive else words.CAPTION_USE
     return blocks(
-        fill(words.CAPTIONS[note], server=grant.server),
+        fill(template, server=grant.server),
         fill(use, until=moment(grant.not_after)),
         words.CAPTION_HOW_TO if profile.topics else "",
         words.CAPTION_LATER,

@@ -60,6 +60,7 @@ CHAT = {
     "DENIED_TOAST": "name",
     "AUDIT_HEAD": "count head",
     "CAPTIONS": "server",
+    "CAPTIONS_UNPROVED": "server",
     "CAPTION_USE": "until",
     "CAPTION_USE_ARCHIVE": "until",
     "MY_REQUEST": "id server duration until",
@@ -324,6 +325,7 @@ def test_every_end_that_is_told_to_its_owner_has_its_words() -> None:
     ("table", "codes"),
     [
         (chat.CAPTIONS, set(DeliverNote)),
+        (chat.CAPTIONS_UNPROVED, set(DeliverNote)),
         (chat.GRANT_STATES, set(GrantState)),
         (chat.CARD_STATES, set(RequestState) - {RequestState.CHOOSING, RequestState.PENDING}),
         (chat.ASKED_STATES, set(RequestState) - {RequestState.CHOOSING, RequestState.PENDING}),
@@ -444,7 +446,7 @@ def test_buttons_and_toasts_are_plain_text() -> None:
 
 
 def test_a_caption_fits_beside_a_document() -> None:
-    for caption in chat.CAPTIONS.values():
+    for caption in (*chat.CAPTIONS.values(), *chat.CAPTIONS_UNPROVED.values()):
         whole = blocks(
             fill(caption, server="x" * 32),
             fill(chat.CAPTION_USE_ARCHIVE, until=moment(NOW)),

@@ -14,6 +14,7 @@ from demo.lab import StandIn
 from demo.params import UploadedFile
 from demo.testing import Call, PersonChat
 from tests.company import CROWD, PEOPLE, TOKEN, Company, company_with_stand_in, until
+from vpn.deploy import CLOCK_TICK_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -148,6 +149,28 @@ async def test_nobody_knows_whether_it_arrived(
     assert len([m for m in who.messages if m.document]) == 1
 
 
+async def test_nobody_is_told_that_it_is_dead_before_that_was_seen(
+    company: Company, server: StandIn
+) -> None:
+    """The server is away: a profile that may have arrived still opens it when it is back."""
+    who = await company.hires()
+    await server.stop()
+    try:
+        await asks(company, who, drop_after)
+        await who.receives_document()
+        fresh = await who.receives_document()
+        assert "it is being ended on every server" in fresh.text
+        assert "dead" not in fresh.text
+        lost, live = company.grants_of(who)
+        assert lost["state"] == "revoking"
+    finally:
+        await asyncio.sleep(CLOCK_TICK_S)
+        await server.start(company.folder / "office")
+    await sent_all(company)
+    assert not await server.connect(lost["common_name"])
+    assert await server.connect(live["common_name"])
+
+
 @pytest.mark.parametrize("fault", [BLOCKED, BAD], ids=["403", "400"])
 async def test_what_telegram_does_not_take(
     company: Company, server: StandIn, fault: FaultKind
@@ -157,6 +180,9 @@ async def test_what_telegram_does_not_take(
     for admin in (company.boris, company.clara):
         told = await admin.hears(f"write to {company.name_of(who)}")
         assert "was not delivered" in told.text
+        assert "ended" not in told.text  # that is for the receipt to say
+        receipt = await admin.hears("could not be delivered")
+        assert receipt.text.startswith("Revoked")
     await sent_all(company)
     (grant,) = company.grants_of(who)
     assert (grant["state"], grant["end_reason"]) == ("revoked", "undeliverable")

@@ -271,6 +271,8 @@ async def test_who_does_not_let_the_bot_write_loses_the_access(paper: Paper) -> 
     assert await paper.heard() == [
         notice(BORIS, "undeliverable", name="Anna Petrova", server=BERLIN),
         notice(CLARA, "undeliverable", name="Anna Petrova", server=BERLIN),
+        to(BORIS, OutboxKind.RECEIPT, {"grants": [grant.id], "look": False}),
+        to(CLARA, OutboxKind.RECEIPT, {"grants": [grant.id], "look": False}),
     ]
 
 
