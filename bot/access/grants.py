@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from bot.access import audit, messages, revocation
+from bot.access import audit, messages, pace, revocation
 from bot.access.addresses import REST, choose_address
 from bot.access.context import Context
 from bot.access.messages import DeliverNote, Notice
@@ -70,8 +70,8 @@ async def renew(tx: Transaction, ctx: Context, actor: Actor, grant_id: GrantId) 
     """A new profile with the same end; the old one is revoked.
 
     Raises:
-        Refused: NOT_ALLOWED, UNKNOWN_GRANT, NOT_YOURS, GRANT_OVER, GRANT_BUSY, NETWORK_FULL,
-            UNKNOWN_SERVER.
+        Refused: NOT_ALLOWED, UNKNOWN_GRANT, NOT_YOURS, GRANT_OVER, GRANT_BUSY,
+            RENEWED_TOO_OFTEN, NETWORK_FULL, UNKNOWN_SERVER.
     """
     require(actor, Act.ASK)
     old = await revocation.own_live_grant(tx, actor, grant_id)
@@ -79,6 +79,7 @@ async def renew(tx: Transaction, ctx: Context, actor: Actor, grant_id: GrantId) 
         raise Refused(Refusal.GRANT_BUSY)
     if old.not_after - ctx.now < _SHORTEST_RENEWAL:
         raise Refused(Refusal.GRANT_OVER)
+    await pace.may_renew(tx, ctx, actor, old.owner)
     await revocation.begin(tx, ctx, actor, [old], EndReason.REPLACED)
     fresh = await _successor(tx, ctx, actor, old)
     await messages.deliver(tx, ctx, old.owner, fresh.id, DeliverNote.RENEWED)

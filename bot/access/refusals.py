@@ -12,6 +12,8 @@ class Refusal(StrEnum):
     NO_SERVER = "no_server"
     UNKNOWN_SERVER = "unknown_server"
     ALREADY_OPEN = "already_open"
+    ASKED_TOO_OFTEN = "asked_too_often"
+    RENEWED_TOO_OFTEN = "renewed_too_often"
     UNKNOWN_REQUEST = "unknown_request"
     ALREADY_DECIDED = "already_decided"
     NOT_YOURS = "not_yours"

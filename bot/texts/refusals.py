@@ -22,6 +22,14 @@ IN_CHAT: dict[Refusal, str] = {
         "You have asked for {server} already, and request {request} waits for an admin. "
         "/myvpn shows it."
     ),
+    Refusal.ASKED_TOO_OFTEN: (
+        "You have asked {count} times within an hour. Please ask again in {wait}; if it cannot "
+        "wait, talk to your admin."
+    ),
+    Refusal.RENEWED_TOO_OFTEN: (
+        "You have had {count} new profiles within an hour. The one that you have stays as it is; "
+        "the next new one can be had in {wait}. If none of them works, talk to your admin."
+    ),
     Refusal.UNKNOWN_REQUEST: "There is no request {request}. /pending shows the open ones.",
     Refusal.ALREADY_DECIDED: "Too late: this request is already {state}.",
     Refusal.NOT_YOURS: "This is not yours, so nothing was changed.",
@@ -127,6 +135,8 @@ def _shown(refused: Refused) -> dict[str, object]:
             "duration": duration_text(values["seconds"]),
             "limit": duration_text(values["limit"]),
         }
+    if "wait" in values:
+        return values | {"wait": duration_text(values["wait"])}
     if refused.code is Refusal.ALREADY_DECIDED:
         return {"state": plain(DECIDED[values["state"]], admin=values["admin"])}
     return values

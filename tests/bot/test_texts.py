@@ -153,6 +153,8 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "no_server": {},
     "unknown_server": {"server": "rome"},
     "already_open": {"server": "berlin", "request": 7},
+    "asked_too_often": {"count": 10, "wait": 1380},
+    "renewed_too_often": {"count": 5, "wait": 1380},
     "unknown_request": {"request": 7},
     "already_decided": {"state": RequestState.DENIED, "admin": "Boris"},
     "not_yours": {},

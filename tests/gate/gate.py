@@ -3,7 +3,7 @@
 import asyncio
 import html
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from random import Random
@@ -121,6 +121,19 @@ class Gate:
         await self.worker.work_off()
         # The answers to taps are sent beside the work.
         await asyncio.sleep(0)
+
+    async def gives(self, user_id: int, server: str) -> None:
+        """Access on an operator's word, delivered."""
+        async with self.database.writing() as tx:
+            word = replace(OPERATOR, user_id=UserId(user_id), is_allowed=True)
+            asked = await requests.ask(
+                tx, self.context, word, duration=None, server=ServerName(server), reason=""
+            )
+            grant = await requests.approve_without_delivery(
+                tx, self.context, OPERATOR, asked.request.id
+            )
+            await grants.issued(tx, self.context, grant)
+            await grants.delivered(tx, self.context, OPERATOR, grant)
 
     async def time_passes(self) -> None:
         """What the keeper does when something is over."""

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -19,12 +20,19 @@ from tests.gate.gate import Gate
 from tests.gate.updates import Json
 from tests.storage.kit import open_copy
 
-BORIS, ANNA, STRANGER = 2001, 1001, 3001
-SECOND = timedelta(seconds=1)
+BORIS, ANNA, EMIL, STRANGER = 2001, 1001, 1002, 3001
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 # What comes within this time is taken at once.
 _TOGETHER = 5 * SECOND
 _TEXTS = ("/start", "/requestvpn 7d", "/pending", "/revoke 1001", "hello", "/allow 3001 Eve", "/")
 _DATA = ("ap:1:3600:00000000", "dn:1", "rpy:1001", "npy:g-code0001", "nonsense", "no")
+
+
+class Lucky(Random):
+    """No profile gets lost."""
+
+    def random(self) -> float:
+        return 1.0
 
 
 class Flood:
@@ -168,6 +176,29 @@ async def test_a_member_is_told_once_a_minute_to_slow_down(flood: Flood) -> None
     warnings = texts.pop("That was a lot at once")
     assert 1 <= warnings <= 2
     assert texts.total() <= 60
+
+
+async def test_a_member_leaves_room_for_the_others(flood: Flood) -> None:
+    """Somebody asks and cancels, and has new profiles made, for most of an hour."""
+    for person in (ANNA, EMIL):
+        await flood.send([{"message": updates.message(BORIS, f"/allow {person} P{person}")}])
+    for _ in range(40):
+        await flood.send([{"message": updates.message(ANNA, "/requestvpn berlin")}])
+        [(request,)] = flood.query("SELECT max(id) FROM requests")
+        await flood.send([{"callback_query": updates.tap(ANNA, f"cx:{request}")}], each=MINUTE)
+    assert flood.rows("requests") == 10
+    assert flood.query("SELECT count(*) FROM outbox WHERE kind = 'card'") == [(10,)]
+    assert flood.query("SELECT count(*) FROM audit WHERE action LIKE 'request%'") == [(20,)]
+
+    await flood.gate.gives(ANNA, "berlin")
+    for _ in range(40):
+        [(grant,)] = flood.query("SELECT id FROM grants WHERE state = 'active'")
+        await flood.send([{"callback_query": updates.tap(ANNA, f"npy:{grant}")}], each=MINUTE / 2)
+        await flood.gate.deliver(Lucky())
+        await flood.gate.deliver(Lucky())
+        await flood.gate.prove()
+    assert flood.query("SELECT count(*) FROM grants WHERE end_reason = 'replaced'") == [(5,)]
+    await flood.gate.gives(EMIL, "berlin")
 
 
 async def test_refusals_of_a_member_fill_no_trail(flood: Flood) -> None:

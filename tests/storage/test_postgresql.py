@@ -112,6 +112,7 @@ async def _requests(tx: Transaction) -> None:
     await tx.requests.pending()
     await tx.requests.open_of(ANNA)
     await tx.requests.open_on(BERLIN)
+    await tx.requests.asked_at(ANNA, NOW)
     await tx.requests.due(NOW)
 
 
@@ -132,6 +133,7 @@ async def _grants(tx: Transaction) -> None:
     await tx.grants.of_user(ANNA)
     await tx.grants.live_of_user(ANNA)
     await tx.grants.live_on(BERLIN)
+    await tx.grants.replaced_at(ANNA, NOW)
     await tx.grants.due(NOW)
     await tx.grants.revoking()
     await tx.grants.move(grant.id, GrantState.RESERVED, GrantState.ISSUED)
