@@ -17,6 +17,7 @@ kill. In an archive they are part of what is sent at (3).
 import asyncio
 import logging
 from collections.abc import Sequence
+from typing import Protocol
 
 from telegram import Bot, InlineKeyboardMarkup
 from telegram.constants import ParseMode
@@ -52,6 +53,16 @@ _LONGEST_SERVER_RETRY_S = 300.0
 _CUT_S = 10.0
 
 
+class Halts(Protocol):
+    """The chats that Telegram wants to be left alone for a while, as `sender` keeps them."""
+
+    async def hold(self, chat_id: ChatId, seconds: float) -> None:
+        """Nothing goes to this chat for so long."""
+
+    async def released(self, chat_id: ChatId) -> None:
+        """Waits until something may be sent to this chat again."""
+
+
 class Delivery:
     def __init__(
         self,
@@ -60,6 +71,7 @@ class Delivery:
         maker: ProfileMaker,
         enforcer: Enforcer,
         *,
+        halts: Halts,
         archives: bool,
     ) -> None:
         self._bot = bot
@@ -67,6 +79,7 @@ class Delivery:
         self._database = core.database
         self._maker = maker
         self._enforcer = enforcer
+        self._halts = halts
         self._cuts: set[asyncio.Task[None]] = set()
         self._archives = archives
         self._clock = core.clock
@@ -107,6 +120,7 @@ class Delivery:
         keyboard = markup(views.how_to(grant, profile.topics))
         wait = _FIRST_RETRY_S
         while True:
+            await self._halts.released(item.chat_id)
             if not await self._still_issued(grant):
                 return Outcome.REFUSED
             caption = _caption(grant, note, profile, dead=not await self._earlier(grant))
@@ -120,10 +134,14 @@ class Delivery:
             else:
                 return None
             log.warning("The profile of %s was not sent: %s", grant.id, failure.reason)
-            if failure.outcome not in (Outcome.FLOOD, Outcome.NOT_DONE):
-                return failure.outcome
-            await asyncio.sleep(failure.wait_s or wait)
-            wait = min(wait * 2, _LONGEST_RETRY_S)
+            match failure.outcome:
+                case Outcome.FLOOD:
+                    await self._halts.hold(item.chat_id, failure.wait_s or wait)
+                case Outcome.NOT_DONE:
+                    await asyncio.sleep(wait)
+                    wait = min(wait * 2, _LONGEST_RETRY_S)
+                case _:
+                    return failure.outcome
 
     async def _send(
         self,

@@ -96,6 +96,43 @@ async def test_a_flood_limit_is_waited_out_with_the_same_profile(company: Compan
     assert [m.document is not None for m in who.messages].count(True) == 1
 
 
+def sent_to(company: Company, who: PersonChat, *methods: str) -> list[Call]:
+    """The calls that were to put something into somebody's chat, oldest first."""
+    return [
+        call
+        for call in company.telegram.calls
+        if call.method in methods and call.params.get("chat_id") == str(who.person.id)
+    ]
+
+
+async def test_nothing_else_goes_out_while_a_profile_waits_for_telegram(company: Company) -> None:
+    who = await company.hires()
+    flood = status(429, "Too Many Requests: retry after 3", retry_after=3)
+    await asks(company, who, flood)
+    await until(lambda: uploads(company, who))
+    await who.says("/help")
+    await who.receives_document()
+    await who.hears("I give you VPN access")
+    refused, *later = sent_to(company, who, "sendDocument", "sendMessage")[-3:]
+    assert refused.method == "sendDocument"
+    assert all(call.at - refused.at >= 3 for call in later)
+
+
+async def test_a_profile_keeps_the_halt_that_a_text_met(company: Company) -> None:
+    """Its first try reaches nobody, so that it is on its way already when the text is refused."""
+    who = await company.hires()
+    await asks(company, who, status(401, "Unauthorized"))
+    await until(lambda: uploads(company, who))
+    flood = status(429, "Too Many Requests: retry after 4", retry_after=4)
+    company.telegram.faults.append(Fault("sendMessage", 1, flood))
+    await who.says("/help")
+    await who.receives_document()
+    await who.hears("I give you VPN access")
+    refused = sent_to(company, who, "sendMessage")[-2]
+    _, taken = uploads(company, who)
+    assert taken[0].at - refused.at >= 4
+
+
 async def test_an_answer_that_got_lost(company: Company, server: StandIn) -> None:
     """The profile arrived, and the bot cannot know: that one is dead, and another one comes."""
     who = await company.hires()

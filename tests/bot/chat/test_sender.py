@@ -1,0 +1,150 @@
+"""What goes out when: no chat waits for what another one waits for."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from telegram.error import RetryAfter
+
+from bot.access.context import Chance, Rules
+from bot.chat.sender import Handler, Sender
+from bot.core import Core
+from bot.office import utc_now
+from storage.database import Database
+from storage.records import ChatId, OutboxItem, OutboxKind
+from tests.company import until
+from tests.storage.kit import make_template, open_copy
+
+RULES = Rules(default_duration=3600, max_duration=3600, request_ttl=3600)
+CHANCE = Chance(serial=lambda: "0", code=lambda: "0")
+ANNA = ChatId(1001)
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_template(tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture
+async def core(template: Path, tmp_path: Path) -> AsyncIterator[Core]:
+    database = await open_copy(template, tmp_path)
+    yield Core(database, RULES, CHANCE, utc_now)
+    await database.close()
+
+
+class Wire:
+    """The far end: a server that never answers, and a Telegram that takes all texts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.begun: list[OutboxItem] = []
+        self.sent: list[OutboxItem] = []
+        self.halts = 0
+        self.server_answers = asyncio.Event()
+
+    async def receipt(self, item: OutboxItem) -> None:
+        self.begun.append(item)
+        await self.server_answers.wait()
+        await self._finish(item)
+
+    async def notice(self, item: OutboxItem) -> None:
+        if self.halts:
+            self.halts -= 1
+            raise RetryAfter(timedelta(seconds=2))
+        await self._finish(item)
+
+    async def _finish(self, item: OutboxItem) -> None:
+        async with self._database.writing() as tx:
+            await tx.outbox.finish(item.id)
+        self.sent.append(item)
+
+
+async def put(core: Core, kind: OutboxKind, chats: Iterable[int]) -> None:
+    async with core.database.writing() as tx:
+        for chat in chats:
+            await tx.outbox.add(ChatId(chat), kind, {}, now=core.clock())
+
+
+@asynccontextmanager
+async def sending(core: Core, wire: Wire) -> AsyncIterator[Sender]:
+    async def settle(_item: OutboxItem) -> None:
+        """No profile is on its way."""
+
+    handlers: dict[OutboxKind, Handler] = {
+        OutboxKind.RECEIPT: wire.receipt,
+        OutboxKind.NOTICE: wire.notice,
+    }
+    sender = Sender(core, handlers, settle)
+    running = asyncio.create_task(sender.run())
+    try:
+        yield sender
+    finally:
+        wire.server_answers.set()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.mark.parametrize("chats", [range(1, 41), [1] * 400], ids=["many-chats", "one-chat"])
+async def test_a_server_that_hangs_holds_up_no_text(core: Core, chats: Iterable[int]) -> None:
+    """Not even where more waits for it than is looked at in one go."""
+    wire = Wire(core.database)
+    await put(core, OutboxKind.RECEIPT, chats)
+    async with sending(core, wire):
+        await until(lambda: len(wire.begun) >= min(16, len(set(chats))))
+        await put(core, OutboxKind.NOTICE, [ANNA])
+        await until(lambda: len(wire.sent) >= 1)
+        assert [item.kind for item in wire.sent] == [OutboxKind.NOTICE]
+
+
+async def test_not_everything_goes_at_once(core: Core) -> None:
+    wire = Wire(core.database)
+    await put(core, OutboxKind.RECEIPT, range(1, 41))
+    async with sending(core, wire):
+        await until(lambda: len(wire.begun) >= 16)
+        await asyncio.sleep(1)
+        assert len(wire.begun) == 16
+        wire.server_answers.set()
+        await until(lambda: len(wire.sent) >= 40)
+
+
+async def test_a_halt_that_a_text_met_holds_for_profiles_too(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PTB_TIMEDELTA", "1")  # as `connect` does it
+    wire = Wire(core.database)
+    wire.halts = 1
+    await put(core, OutboxKind.NOTICE, [ANNA])
+    async with sending(core, wire) as sender:
+        await until(lambda: not wire.halts)
+        await asyncio.sleep(0.5)  # the refusal has come by now
+        began = core.clock()
+        await sender.released(ANNA)
+        assert core.clock() - began > timedelta(seconds=1)
+        await until(lambda: len(wire.sent) >= 1)
+
+
+async def test_a_halt_that_a_profile_met_holds_for_texts_too(core: Core) -> None:
+    """Also for those that are written meanwhile; and a shorter one does not end it."""
+    wire = Wire(core.database)
+    async with sending(core, wire) as sender:
+        began = core.clock()
+        await sender.hold(ANNA, 1)
+        await sender.hold(ANNA, 0)
+        await put(core, OutboxKind.NOTICE, [ANNA, 1002])
+        await until(lambda: len(wire.sent) >= 2)
+        assert [item.chat_id for item in wire.sent] == [1002, ANNA]
+        assert core.clock() - began > timedelta(seconds=1)
+
+
+async def test_profiles_that_wait_out_a_halt_keep_no_other_from_going(core: Core) -> None:
+    wire = Wire(core.database)
+    await put(core, OutboxKind.RECEIPT, range(1, 17))
+    async with sending(core, wire) as sender:
+        await until(lambda: len(wire.begun) >= 16)
+        for chat in range(1, 17):
+            await sender.hold(ChatId(chat), 60)
+        await put(core, OutboxKind.RECEIPT, [ANNA])
+        await until(lambda: len(wire.begun) >= 17)
