@@ -67,8 +67,9 @@ class Deed:
     hurried: bool = False
 
 
-# What stood on the card that a button was on: request, person, name, server, duration, reason.
-Shown = tuple[int, int, str, str | None, int, str]
+# What stood on the card that a button was on: request, person, name, username, server, duration,
+# reason.
+Shown = tuple[int, int, str, str | None, str | None, int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,7 @@ class Case:
             request.id,
             request.user_id,
             person.name,
+            person.username,
             request.server,
             request.duration,
             request.reason,

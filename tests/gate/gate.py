@@ -185,18 +185,20 @@ class Gate:
                     for data in _data(views.asked(request, admin_reachable=True).keyboard)
                 ]
             view = await views.card(tx, self.context, request, UserId(row.chat_id))
-        name = state.people[request.user_id].name
+        person = state.people[request.user_id]
         shown = (
             request.id,
             request.user_id,
-            name,
+            person.name,
+            person.username,
             request.server,
             request.duration,
             request.reason,
         )
         # The model believes only what is to be read on the card.
         read = html.unescape(view.text)
-        assert all(part in read for part in (name, str(request.server), request.reason))
+        parts = (person.name, f"@{person.username}", str(request.server), request.reason)
+        assert all(part in read for part in parts)
         return [(data, shown) for data in _data(view.keyboard)]
 
 
