@@ -37,8 +37,9 @@ async def reserve(
     """Stores serial, common name and address, before any certificate exists.
 
     Raises:
-        Refused: UNKNOWN_SERVER, NETWORK_FULL.
+        Refused: OUTLIVES_AUTHORITY, UNKNOWN_SERVER, NETWORK_FULL.
     """
+    require_outlived(ctx, not_after)
     server = ServerName(request.server or "")
     known = await tx.servers.get(server)
     if known is None:
@@ -64,6 +65,12 @@ async def reserve(
         tx, ctx, actor, "reserve", grant, server=server, address=address, until=_iso(not_after)
     )
     return grant
+
+
+def require_outlived(ctx: Context, not_after: datetime) -> None:
+    """Raises Refused: OUTLIVES_AUTHORITY. Such a certificate could never be made."""
+    if ctx.authority_ends_at is not None and not_after > ctx.authority_ends_at:
+        raise Refused(Refusal.OUTLIVES_AUTHORITY, until=ctx.authority_ends_at)
 
 
 async def renew(tx: Transaction, ctx: Context, actor: Actor, grant_id: GrantId) -> Grant:

@@ -9,6 +9,7 @@ class Refusal(StrEnum):
     ADMINS_ONLY = "admins_only"
     UNKNOWN_DURATION = "unknown_duration"
     DURATION_TOO_LONG = "duration_too_long"
+    OUTLIVES_AUTHORITY = "outlives_authority"
     NO_SERVER = "no_server"
     UNKNOWN_SERVER = "unknown_server"
     ALREADY_OPEN = "already_open"

@@ -2,7 +2,7 @@
 
 from bot.access.refusals import Refusal, Refused
 from bot.texts import chat
-from bot.texts.fill import Html, fill, plain
+from bot.texts.fill import Html, fill, plain, utc
 
 IN_CHAT: dict[Refusal, str] = {
     Refusal.NOT_ALLOWED: (
@@ -15,6 +15,10 @@ IN_CHAT: dict[Refusal, str] = {
     ),
     Refusal.DURATION_TOO_LONG: (
         "{duration} is more than the {limit} that this bot may give. Ask for less."
+    ),
+    Refusal.OUTLIVES_AUTHORITY: (
+        "The certificate authority of this VPN ends at {until}, and no profile can outlive it. "
+        "A shorter duration works; for more, it needs a successor."
     ),
     Refusal.NO_SERVER: "There is no VPN server yet. Please tell your admin.",
     Refusal.UNKNOWN_SERVER: "There is no server “{server}” any more. Nothing was changed.",
@@ -135,6 +139,8 @@ def _shown(refused: Refused) -> dict[str, object]:
             "duration": duration_text(values["seconds"]),
             "limit": duration_text(values["limit"]),
         }
+    if "until" in values:
+        return values | {"until": utc(values["until"])}
     if "wait" in values:
         return values | {"wait": duration_text(values["wait"])}
     if refused.code is Refusal.ALREADY_DECIDED:

@@ -395,3 +395,11 @@ async def test_a_clock_that_went_back_shuts_nobody_out(paper: Paper) -> None:
         await ask_and_cancel(paper)
     paper.now -= DAY
     await ask_and_cancel(paper)
+
+
+async def test_nobody_asks_for_what_would_outlive_the_ca(paper: Paper) -> None:
+    paper.authority_ends_at = MORNING + 2 * DAY
+    anna = await paper.actor(ANNA)
+    values = await paper.refused(Refusal.OUTLIVES_AUTHORITY, requests.ask, anna, **ASK)
+    assert values == {"until": paper.authority_ends_at}
+    await paper.asked(duration=2 * DAY_S)
