@@ -176,6 +176,8 @@ async def test_a_member_is_told_once_a_minute_to_slow_down(flood: Flood) -> None
     warnings = texts.pop("That was a lot at once")
     assert 1 <= warnings <= 2
     assert texts.total() <= 60
+    # That they came is kept, so that none acts twice; what they said is not.
+    assert flood.query("SELECT sum(length(payload)) FROM inbox") == [(0,)]
 
 
 async def test_a_member_leaves_room_for_the_others(flood: Flood) -> None:
