@@ -33,6 +33,7 @@ class Refusal(StrEnum):
     NOTHING_LIVE = "nothing_live"
     UNKNOWN_PERSON = "unknown_person"
     NO_BUTTON = "no_button"
+    FORWARDED = "forwarded"
     BAD_ID = "bad_id"
     BAD_NAME = "bad_name"
 

@@ -69,6 +69,7 @@ IN_CHAT: dict[Refusal, str] = {
     Refusal.NOTHING_LIVE: "{name} has no live access, so there is nothing to revoke.",
     Refusal.UNKNOWN_PERSON: "I know nobody called “{who}”. /users shows the allowlist.",
     Refusal.NO_BUTTON: "This button is none of mine, so nothing was changed.",
+    Refusal.FORWARDED: chat.ONLY_NEW_MESSAGES,
     Refusal.BAD_ID: (
         "“{id}” is no Telegram id. It is a number; the person sees it when they send me /start."
     ),

@@ -162,6 +162,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "own_request": {"request": 7},
     "not_offered": {},
     "no_button": {},
+    "forwarded": {},
     "requester_removed": {},
     "network_full": {"server": "berlin"},
     "unknown_grant": {"grant": "g-missing"},

@@ -350,9 +350,11 @@ def _trail(case: Case) -> Iterator[str]:
     refusals = len(case.after.trail) - len(acts)
     if refusals > 1 or (refusals and acts):
         yield "a refusal that was none, or was noted twice"
-    if case.deed.what in {What.TYPED, What.TAPPED}:
+    if case.deed.what in {What.TYPED, What.TAPPED, What.FORWARDED}:
         if any(entry.actor != case.key for entry in case.after.trail):
             yield "the trail names somebody else"
+        if acts and case.deed.what is What.FORWARDED:
+            yield "somebody else's words did something"
     elif refusals or (acts and case.deed.what not in _BY_ITSELF):
         yield "the trail tells of something that nobody could do"
     access = (case.before.requests, case.before.grants, _list_of(case.before.people))

@@ -211,6 +211,22 @@ async def test_refusals_of_a_member_fill_no_trail(flood: Flood) -> None:
     assert flood.rows("audit") - before == 5 * 20
 
 
+async def test_a_forwarded_command_is_noted_whoever_sends_it(flood: Flood) -> None:
+    """But not what anybody may say, nor each of many."""
+    for who in (STRANGER, BORIS):
+        for kind, text in enumerate(("/revoke 1001", " /ALLOW@vpn_bot 3001 Eve", "/help", "hello")):
+            await flood.send([updates.forwarded(who, text, kind)])
+    noted = flood.query("SELECT actor, action, subject FROM audit")
+    assert noted == [
+        (f"telegram:{who}", "refused", f"forwarded {command}")
+        for who in (STRANGER, BORIS)
+        for command in ("/revoke", "/allow")
+    ]
+    await flood.send(updates.forwarded(STRANGER, "/revoke 1001", 0) for _ in range(100))
+    assert flood.rows("audit") == 18 + len(noted)
+    assert flood.rows("people") == 1  # an admin who writes is known
+
+
 async def test_the_quarantine_keeps_the_newest(flood: Flood) -> None:
     """The keeper trims it every hour, to a thousand."""
     broken = updates.void(STRANGER, "x", "x", 17)
