@@ -25,10 +25,20 @@ class Application:
     def __init__(self, office: Office, telegram: Telegram, username: str) -> None:
         self._office = office
         bot = telegram.bot
-        delivery = Delivery(bot, office, office.maker, archives=office.handover.archives)
+        handlers: dict[OutboxKind, Handler] = {}
+        self.sender = Sender(office, handlers, settle=self._settle)
+        delivery = Delivery(
+            bot,
+            office,
+            office.maker,
+            office.enforcer,
+            halts=self.sender,
+            archives=office.handover.archives,
+        )
         posts = Posts(bot, office, office.fleet, office.enforcer, office.handover)
         self._delivery = delivery
-        self.sender = Sender(office, _handlers(posts, delivery), settle=self._settle)
+        # A profile goes out by the sender, and has to keep its halts.
+        handlers |= _handlers(posts, delivery)
         self.worker = Worker(bot, username, office, on_done=self.sender.wake)
         self.poller = Poller(telegram, office, on_stored=self.worker.wake)
         self.keeper = Keeper(

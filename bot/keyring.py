@@ -8,6 +8,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from bot.data_folder import DataFolder
 from bot.errors import BadSettings, NotDone
 from pki.authority import Authority
 from pki.authority_files import load_authority, load_certificate
+from pki.errors import PkiError
 from pki.sealed import seal, unseal
 from pki.tls_crypt_v2 import generate_server_key
 from storage.records import ServerName
@@ -42,6 +44,13 @@ class Keyring:
     def certificate(self) -> x509.Certificate:
         """The CA's certificate; needs no passphrase."""
         return load_certificate(self._folder.ca)
+
+    def authority_end(self) -> datetime | None:
+        """When the CA's certificate ends; None where there is none that can be read."""
+        try:
+            return self.certificate.not_valid_after_utc
+        except PkiError:
+            return None
 
     async def authority(self) -> Authority:
         """The CA with its key.

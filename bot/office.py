@@ -4,10 +4,10 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from bot.access.context import Chance
+from bot.access.context import Chance, Context
 from bot.core import Clock, Core
 from bot.data_folder import DataFolder
 from bot.enforcement import Enforcer
@@ -47,6 +47,9 @@ class Office(Core):
     enforcer: Enforcer
     handover: Handover
     maker: ProfileMaker
+
+    def context(self) -> Context:
+        return replace(Core.context(self), authority_ends_at=self.keyring.authority_end())
 
 
 @asynccontextmanager

@@ -114,6 +114,19 @@ class Grants:
         )
         return frozenset(rows.scalars())
 
+    async def replaced_at(self, user_id: UserId, since: datetime) -> Sequence[datetime]:
+        """When this person had a new profile for an old one after `since`, newest first."""
+        rows = await self._connection.execute(
+            select(_grants.c.revoked_at)
+            .where(
+                _grants.c.user_id == user_id,
+                _grants.c.end_reason == EndReason.REPLACED,
+                _grants.c.revoked_at > since,
+            )
+            .order_by(_grants.c.revoked_at.desc())
+        )
+        return list(rows.scalars())
+
     async def due(self, now: datetime) -> Sequence[Grant]:
         """The live grants whose time is over."""
         return await self._where(_grants.c.state.in_(LIVE_STATES), _grants.c.not_after <= now)

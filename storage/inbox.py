@@ -53,8 +53,11 @@ class Inbox:
         ]
 
     async def finish(self, update_id: int) -> bool:
-        """NEW to DONE; False if it was handled before."""
-        return await self._close(update_id, InboxState.DONE, error=None)
+        """NEW to DONE; False if it was handled before.
+
+        That it was is all that is kept: what somebody wrote is not needed any more.
+        """
+        return await self._close(update_id, InboxState.DONE, error=None, payload="")
 
     async def quarantine(self, update_id: int, error: str) -> bool:
         """Sets an update aside that cannot be handled; it stays readable for a human."""
@@ -99,11 +102,13 @@ class Inbox:
             )
         )
 
-    async def _close(self, update_id: int, state: InboxState, error: str | None) -> bool:
+    async def _close(
+        self, update_id: int, state: InboxState, error: str | None, **values: str
+    ) -> bool:
         done = await self._connection.execute(
             update(_inbox)
             .where(_inbox.c.update_id == update_id, _inbox.c.state == InboxState.NEW)
-            .values(state=state, error=error)
+            .values(state=state, error=error, **values)
         )
         return done.rowcount == 1
 

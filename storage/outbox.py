@@ -1,6 +1,6 @@
 """What is to be sent: written with the act that causes it, in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,11 +38,17 @@ class Outbox:
             )
         )
 
-    async def due(self, now: datetime, limit: int) -> Sequence[OutboxItem]:
-        """What may be sent now, oldest first."""
+    async def due(
+        self, now: datetime, limit: int, *, kinds: Collection[OutboxKind] = frozenset(OutboxKind)
+    ) -> Sequence[OutboxItem]:
+        """What may be sent now, oldest first; of these kinds only."""
         rows = await self._connection.execute(
             select(_outbox)
-            .where(_outbox.c.state == OutboxState.QUEUED, _outbox.c.due_at <= now)
+            .where(
+                _outbox.c.state == OutboxState.QUEUED,
+                _outbox.c.due_at <= now,
+                _outbox.c.kind.in_(kinds),
+            )
             .order_by(_outbox.c.id)
             .limit(limit)
         )

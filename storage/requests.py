@@ -78,6 +78,15 @@ class Requests:
     async def open_on(self, server: ServerName) -> Sequence[Request]:
         return await self._where(_requests.c.server == server, _requests.c.state.in_(_OPEN))
 
+    async def asked_at(self, user_id: UserId, since: datetime) -> Sequence[datetime]:
+        """When this person asked after `since`, newest first; whatever became of it."""
+        rows = await self._connection.execute(
+            select(_requests.c.asked_at)
+            .where(_requests.c.user_id == user_id, _requests.c.asked_at > since)
+            .order_by(_requests.c.asked_at.desc())
+        )
+        return list(rows.scalars())
+
     async def due(self, now: datetime) -> Sequence[Request]:
         """The undecided requests whose time is over."""
         return await self._where(_requests.c.state.in_(_OPEN), _requests.c.expires_at <= now)

@@ -53,15 +53,17 @@ async def has_agreed(tx: Transaction, actor: Actor, approvals: Sequence[Approval
 
 
 async def card_digest(tx: Transaction, request: Request) -> str:
-    """Stands for everything that a card shows of a request.
+    """Stands for everything that a card shows of a request and of who asks.
 
     It is in the Approve buttons: what is approved is what was on the card, and a request that
     changed since needs a new look. Not a secret, and no signature: the tap's sender is checked.
     """
+    person = await tx.people.get(request.user_id)
     shown = [
         request.id,
         request.user_id,
         await tx.people.name_of(request.user_id),
+        person.username if person else None,
         request.server,
         request.duration,
         request.reason,

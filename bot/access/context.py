@@ -40,6 +40,8 @@ class Context:
     now: datetime
     rules: Rules
     chance: Chance
+    # No profile can outlive the CA; None where there is none yet.
+    authority_ends_at: datetime | None = None
 
     def after(self, seconds: float) -> datetime:
         """The moment that many seconds from now."""

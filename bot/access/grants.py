@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from bot.access import audit, messages, revocation
+from bot.access import audit, messages, pace, revocation
 from bot.access.addresses import REST, choose_address
 from bot.access.context import Context
 from bot.access.messages import DeliverNote, Notice
@@ -37,8 +37,9 @@ async def reserve(
     """Stores serial, common name and address, before any certificate exists.
 
     Raises:
-        Refused: UNKNOWN_SERVER, NETWORK_FULL.
+        Refused: OUTLIVES_AUTHORITY, UNKNOWN_SERVER, NETWORK_FULL.
     """
+    require_outlived(ctx, not_after)
     server = ServerName(request.server or "")
     known = await tx.servers.get(server)
     if known is None:
@@ -66,12 +67,18 @@ async def reserve(
     return grant
 
 
+def require_outlived(ctx: Context, not_after: datetime) -> None:
+    """Raises Refused: OUTLIVES_AUTHORITY. Such a certificate could never be made."""
+    if ctx.authority_ends_at is not None and not_after > ctx.authority_ends_at:
+        raise Refused(Refusal.OUTLIVES_AUTHORITY, until=ctx.authority_ends_at)
+
+
 async def renew(tx: Transaction, ctx: Context, actor: Actor, grant_id: GrantId) -> Grant:
     """A new profile with the same end; the old one is revoked.
 
     Raises:
-        Refused: NOT_ALLOWED, UNKNOWN_GRANT, NOT_YOURS, GRANT_OVER, GRANT_BUSY, NETWORK_FULL,
-            UNKNOWN_SERVER.
+        Refused: NOT_ALLOWED, UNKNOWN_GRANT, NOT_YOURS, GRANT_OVER, GRANT_BUSY,
+            RENEWED_TOO_OFTEN, NETWORK_FULL, UNKNOWN_SERVER.
     """
     require(actor, Act.ASK)
     old = await revocation.own_live_grant(tx, actor, grant_id)
@@ -79,6 +86,7 @@ async def renew(tx: Transaction, ctx: Context, actor: Actor, grant_id: GrantId) 
         raise Refused(Refusal.GRANT_BUSY)
     if old.not_after - ctx.now < _SHORTEST_RENEWAL:
         raise Refused(Refusal.GRANT_OVER)
+    await pace.may_renew(tx, ctx, actor, old.owner)
     await revocation.begin(tx, ctx, actor, [old], EndReason.REPLACED)
     fresh = await _successor(tx, ctx, actor, old)
     await messages.deliver(tx, ctx, old.owner, fresh.id, DeliverNote.RENEWED)
@@ -126,11 +134,13 @@ async def abandon(tx: Transaction, ctx: Context, grant_id: GrantId) -> None:
 
 
 async def undeliverable(tx: Transaction, ctx: Context, grant: Grant) -> None:
-    """Ends a grant whose owner does not let the bot write; the admins are told."""
+    """Ends a grant whose owner does not let the bot write; every admin gets the receipt, too."""
     if not await revocation.begin(tx, ctx, THE_BOT, [grant], EndReason.UNDELIVERABLE):
         return
     name = await tx.people.name_of(grant.owner)
     await messages.tell_admins(tx, ctx, Notice.UNDELIVERABLE, name=name, server=grant.server)
+    for admin in ctx.rules.admins:
+        await messages.receipt(tx, ctx, messages.private_chat(admin), [grant.id])
 
 
 async def delayed(tx: Transaction, ctx: Context, grant: Grant) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.access import approvals, audit, durations, grants, messages
+from bot.access import approvals, audit, durations, grants, messages, pace
 from bot.access.context import Context
 from bot.access.messages import DeliverNote, Notice
 from bot.access.names import REASON_LENGTH, clean
@@ -59,14 +59,17 @@ async def ask(
     """Asks for access.
 
     Raises:
-        Refused: NOT_ALLOWED, DURATION_TOO_LONG, NO_SERVER, UNKNOWN_SERVER, ALREADY_OPEN.
+        Refused: NOT_ALLOWED, DURATION_TOO_LONG, OUTLIVES_AUTHORITY, NO_SERVER, UNKNOWN_SERVER,
+            ALREADY_OPEN, ASKED_TOO_OFTEN.
     """
     require(actor, Act.ASK)
     user_id = _telegram_id(actor)
     seconds = durations.within_limit(duration or ctx.rules.default_duration, ctx.rules.max_duration)
+    grants.require_outlived(ctx, ctx.now + timedelta(seconds=seconds))
     names = [known.name for known in await tx.servers.all()]
     chosen = _pick(names, server)
     await _refuse_second(tx, user_id, chosen)
+    await pace.may_ask(tx, ctx, actor, user_id)
     await _drop_choosing(tx, ctx, actor, user_id)
     request = await tx.requests.add(
         user_id=user_id,
@@ -133,7 +136,8 @@ async def approve(
 
     Raises:
         Refused: ADMINS_ONLY, UNKNOWN_REQUEST, OWN_REQUEST, ALREADY_DECIDED, NOT_OFFERED,
-            CARD_CHANGED, AGREED_ALREADY, REQUESTER_REMOVED, UNKNOWN_SERVER, NETWORK_FULL.
+            CARD_CHANGED, AGREED_ALREADY, REQUESTER_REMOVED, OUTLIVES_AUTHORITY, UNKNOWN_SERVER,
+            NETWORK_FULL.
     """
     request = await _decidable(tx, actor, request_id)
     if request.expires_at <= ctx.now:

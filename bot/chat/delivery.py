@@ -1,8 +1,9 @@
 """Delivers profiles, each exactly once, with a key that exists only here and only now.
 
-(1) The row of the outbox is claimed (by `sender`). (2) `profiles` makes the profile of a reserved
-grant and marks the grant as issued. (3) It is sent: where Telegram says 'later' or cannot be
-reached, the key waits in memory. (4) The grant is active, in one commit with the row.
+(1) The row of the outbox is claimed (by `sender`). What this profile takes the place of is cut
+first, and the words beside it say 'dead' only where that was seen. (2) `profiles` makes the profile
+of a reserved grant and marks the grant as issued. (3) It is sent: where Telegram says 'later' or
+cannot be reached, the key waits in memory. (4) The grant is active, in one commit with the row.
 
 Whoever is killed between (2) and (4) leaves a row that says 'sending' and a grant that says
 'issued': nobody knows whether the profile arrived, so that serial is revoked and a fresh profile
@@ -16,6 +17,7 @@ kill. In an archive they are part of what is sent at (3).
 import asyncio
 import logging
 from collections.abc import Sequence
+from typing import Protocol
 
 from telegram import Bot, InlineKeyboardMarkup
 from telegram.constants import ParseMode
@@ -29,13 +31,14 @@ from bot.chat import views
 from bot.chat.client import markup
 from bot.chat.outcomes import Outcome, failure_of
 from bot.core import Core
+from bot.enforcement import Enforcer
 from bot.errors import VpnbotError
 from bot.profiles import Profile, ProfileMaker
 from bot.texts import chat as words
 from bot.texts.fill import Html, blocks, fill, moment
 from pki.errors import PkiError
 from storage.errors import is_passing
-from storage.records import ChatId, Grant, GrantState, OutboxItem
+from storage.records import ChatId, Grant, GrantId, GrantState, OutboxItem
 from storage.transaction import Transaction
 from vpn.errors import VpnError
 
@@ -46,6 +49,18 @@ _LONGEST_RETRY_S = 30.0
 _STORE_RETRY_S = 2.0
 _SERVER_RETRY_S = 5.0
 _LONGEST_SERVER_RETRY_S = 300.0
+# A profile waits no longer for the end of the one before: a server may hang, or many may queue.
+_CUT_S = 10.0
+
+
+class Halts(Protocol):
+    """The chats that Telegram wants to be left alone for a while, as `sender` keeps them."""
+
+    async def hold(self, chat_id: ChatId, seconds: float) -> None:
+        """Nothing goes to this chat for so long."""
+
+    async def released(self, chat_id: ChatId) -> None:
+        """Waits until something may be sent to this chat again."""
 
 
 class Delivery:
@@ -54,13 +69,18 @@ class Delivery:
         bot: Bot,
         core: Core,
         maker: ProfileMaker,
+        enforcer: Enforcer,
         *,
+        halts: Halts,
         archives: bool,
     ) -> None:
         self._bot = bot
         self._core = core
         self._database = core.database
         self._maker = maker
+        self._enforcer = enforcer
+        self._halts = halts
+        self._cuts: set[asyncio.Task[None]] = set()
         self._archives = archives
         self._clock = core.clock
 
@@ -70,6 +90,7 @@ class Delivery:
         if grant is None or grant.state is not GrantState.RESERVED:
             await self.settle(item)
             return
+        await self._cut_earlier(grant)
         try:
             profile = await self._maker.make(grant, archive=self._archives)  # (2)
         except (VpnError, PkiError, VpnbotError):
@@ -95,12 +116,14 @@ class Delivery:
 
     async def _hand_over(self, item: OutboxItem, grant: Grant, profile: Profile) -> Outcome | None:
         """Sends until Telegram has said yes or no, or nobody can tell. None: it arrived."""
-        caption = _caption(grant, DeliverNote(item.payload["note"]), profile)
+        note = DeliverNote(item.payload["note"])
         keyboard = markup(views.how_to(grant, profile.topics))
         wait = _FIRST_RETRY_S
         while True:
+            await self._halts.released(item.chat_id)
             if not await self._still_issued(grant):
                 return Outcome.REFUSED
+            caption = _caption(grant, note, profile, dead=not await self._earlier(grant))
             try:
                 await self._send(item.chat_id, profile, caption, keyboard)  # (3)
             except TelegramError as error:
@@ -111,10 +134,14 @@ class Delivery:
             else:
                 return None
             log.warning("The profile of %s was not sent: %s", grant.id, failure.reason)
-            if failure.outcome not in (Outcome.FLOOD, Outcome.NOT_DONE):
-                return failure.outcome
-            await asyncio.sleep(failure.wait_s or wait)
-            wait = min(wait * 2, _LONGEST_RETRY_S)
+            match failure.outcome:
+                case Outcome.FLOOD:
+                    await self._halts.hold(item.chat_id, failure.wait_s or wait)
+                case Outcome.NOT_DONE:
+                    await asyncio.sleep(wait)
+                    wait = min(wait * 2, _LONGEST_RETRY_S)
+                case _:
+                    return failure.outcome
 
     async def _send(
         self,
@@ -185,6 +212,27 @@ class Delivery:
                 await grants.delayed(tx, ctx, grant)
             await tx.outbox.requeue(item.id, ctx.after(wait), attempts=item.attempts + 1)
 
+    async def _cut_earlier(self, grant: Grant) -> None:
+        """Ends what this one takes the place of, before it gets its address."""
+        earlier = await self._earlier(grant)
+        if not earlier:
+            return
+        # Not cancelled half way: what it writes on a server, it writes under the server's lock.
+        cut = asyncio.create_task(self._enforcer.enforce(earlier))
+        self._cuts.add(cut)
+        cut.add_done_callback(self._cuts.discard)
+        await asyncio.wait({cut}, timeout=_CUT_S)
+
+    async def _earlier(self, grant: Grant) -> list[GrantId]:
+        """What the same approval gave before, as far as its end is not proved."""
+        async with self._database.reading() as tx:
+            found = await tx.grants.of_user(grant.owner)
+        return [
+            one.id
+            for one in found
+            if one.request_id == grant.request_id and one.state is GrantState.REVOKING
+        ]
+
     async def _grant(self, item: OutboxItem) -> Grant | None:
         async with self._database.reading() as tx:
             return await tx.grants.get(item.payload["grant"])
@@ -205,10 +253,11 @@ async def _undeliverable(tx: Transaction, ctx: Context, grant: Grant, *, closed:
     await grants.undeliverable(tx, ctx, grant)
 
 
-def _caption(grant: Grant, note: DeliverNote, profile: Profile) -> Html:
+def _caption(grant: Grant, note: DeliverNote, profile: Profile, *, dead: bool) -> Html:
+    template = words.CAPTIONS[note] if dead else words.CAPTIONS_UNPROVED[note]
     use = words.CAPTION_USE_ARCHIVE if profile.is_archive else words.CAPTION_USE
     return blocks(
-        fill(words.CAPTIONS[note], server=grant.server),
+        fill(template, server=grant.server),
         fill(use, until=moment(grant.not_after)),
         words.CAPTION_HOW_TO if profile.topics else "",
         words.CAPTION_LATER,

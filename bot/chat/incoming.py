@@ -30,9 +30,10 @@ class Typed:
 
 @dataclass(frozen=True, slots=True)
 class Forwarded:
-    """Words of somebody else, passed on: they never act."""
+    """Words of somebody else, passed on: they never act, whatever command they are."""
 
     sender: Sender
+    command: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def _message(message: Message) -> Incoming:
     if message.chat.type != Chat.PRIVATE:
         return InGroup(message.chat.id) if text.startswith("/") else Nothing()
     if message.forward_origin is not None or message.via_bot is not None:
-        return Forwarded(_sender(user))
+        return Forwarded(_sender(user), _typed(_sender(user), text).command)
     return _typed(_sender(user), text)
 
 

@@ -21,7 +21,8 @@ from telegram.error import (
 _NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 # BadRequest texts that mean: there is no such chat for the bot (Bot API, by trial).
 _NO_CHAT = ("chat not found", "user not found", "peer_id_invalid")
-_LONGEST_FLOOD_S = 3600.0
+# However long Telegram says; beyond a year it is no time that a clock could hold.
+_LONGEST_FLOOD_S = 365 * 86_400.0
 
 
 class Outcome(StrEnum):

@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -29,6 +30,9 @@ _LONGEST_WAIT_S = 30.0
 # A flood is left with Telegram, not on our disk.
 _FULL = 2000
 _FULL_WAIT_S = 1.0
+# In bytes. The longest message that answers another such one takes three quarters of it; what is
+# longer, nobody typed for us.
+_LONGEST = 64 * 1024
 # A deployment that replaces one process by another overlaps for a moment.
 _CONFLICTS_BEFORE_GIVING_UP = 5
 
@@ -80,8 +84,14 @@ class Poller:
         updates = await self._get_updates()
         if not updates:
             return
+        items = [self._item(update) for update in updates]
+        too_long = [item for item in items if len(item.payload) > _LONGEST]
         async with self._database.writing() as tx:
-            await tx.inbox.store([self._item(update) for update in updates])
+            await tx.inbox.store([_stub(item) if item in too_long else item for item in items])
+            for item in too_long:
+                size = f"too long: {len(item.payload)} bytes"
+                log.warning("Update %d is not read, %s", item.update_id, size)
+                await tx.inbox.quarantine(item.update_id, size)
             self._is_full = await tx.inbox.waiting() > _FULL
         # (1) stored and committed; (2) the next poll confirms it.
         self._offset = max(update["update_id"] for update in updates) + 1
@@ -123,6 +133,11 @@ class Poller:
                 "Another program fetches this bot's updates; stop it, or renew the token with "
                 "@BotFather."
             ) from None
+
+
+def _stub(item: InboxItem) -> InboxItem:
+    """What is kept of an update that is too long: that it came."""
+    return replace(item, payload=json.dumps({"update_id": item.update_id}))
 
 
 def _chat(update: dict[str, Any]) -> int:

@@ -16,8 +16,9 @@ from bot.chat.outcomes import Outcome, failure_of
 from bot.chat.views import View
 from bot.core import Core
 from bot.enforcement import Enforcer
+from bot.errors import BadTemplate
 from bot.fleet import Fleet
-from bot.handover.fields import fields_of
+from bot.handover.fields import Fields, fields_of
 from bot.handover.handover import Handover
 from bot.receipts import Receipt, load_receipt
 from bot.texts import chat as words
@@ -43,6 +44,9 @@ _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 _FOLLOW_UP = timedelta(minutes=5)
 # An upload whose outcome is unknown may have arrived each time.
 _DOUBTS = 2
+# A folder that somebody is working on may be whole again by then.
+_FOLDER_RETRY = timedelta(minutes=1)
+_FOLDER_TRIES = 3
 _UNCHANGED = "message is not modified"
 
 
@@ -148,17 +152,27 @@ class Posts:
             assert grant is not None
             server = await tx.servers.get(grant.home)
             name = await tx.people.name_of(grant.owner)
-        text = None
+        text = Html(words.HOW_TO_GONE)
         if server is not None:
-            fields = fields_of(grant, server, name)
-            text = await self._handover.instructions(fields, item.payload["topic"])
-        await self._send(item.chat_id, View(text or Html(words.HOW_TO_GONE)))
+            text = await self._instructions(fields_of(grant, server, name), item.payload["topic"])
+        await self._send(item.chat_id, View(text))
         await self._finish(item)
+
+    async def _instructions(self, fields: Fields, topic: str) -> Html:
+        try:
+            return await self._handover.instructions(fields, topic) or Html(words.HOW_TO_GONE)
+        except BadTemplate as error:
+            log.warning("No instructions can be shown: %s", error)
+            return Html(words.HOW_TO_BROKEN)
 
     async def extra_file(self, item: OutboxItem) -> None:
         """One of the operator's files; it is not worth more than a few tries in doubt."""
         name = item.payload["file"]
-        content = await self._handover.extra_file(name)
+        try:
+            content = await self._handover.extra_file(name)
+        except BadTemplate as error:
+            await self._later_or_never(item, error)
+            return
         if content is None:
             log.warning("%s is not sent: it is not in the folder any more", name)
             await self._finish(item)
@@ -171,6 +185,15 @@ class Posts:
                 raise
             log.warning("Nobody knows whether %s arrived: %s", name, failure.reason)
         await self._finish(item)
+
+    async def _later_or_never(self, item: OutboxItem, error: BadTemplate) -> None:
+        attempts = item.attempts + 1
+        if attempts >= _FOLDER_TRIES:
+            log.warning("%s is not sent: %s", item.payload["file"], error)
+            await self._finish(item)
+            return
+        async with self._database.writing() as tx:
+            await tx.outbox.requeue(item.id, self._clock() + _FOLDER_RETRY, attempts=attempts)
 
     async def servers(self, item: OutboxItem) -> None:
         """What each server answers."""

@@ -6,7 +6,7 @@ arrived; a person reads a sentence twice. Profiles are different, see `delivery`
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -20,6 +20,7 @@ from bot.logs import log_failure
 from bot.loops import forever, woken
 from storage.errors import is_passing
 from storage.records import ChatId, OutboxItem, OutboxKind, UserId
+from storage.transaction import Transaction
 
 log = logging.getLogger(__name__)
 
@@ -29,11 +30,13 @@ Lane = tuple[ChatId, bool]
 
 # The command line writes into the outbox, too.
 _LOOK_S = 0.5
-# More at once is slower: Telegram and SQLite both take one thing after the other.
+# More at once is slower: Telegram and SQLite both take one thing after the other. As many texts,
+# and as much of what is slow: a server that hangs holds up no text.
 _AT_ONCE = 16
 _BATCH = 200
 _RECLAIM_EVERY = timedelta(seconds=30)
 _GRACE_S = 5.0
+_HELD_LOOK_S = 0.1
 _FIRST_RETRY_S = 1.0
 _LONGEST_RETRY_S = 60.0
 # These wait for servers, or take their time to upload, so they do not hold up the texts of the
@@ -41,6 +44,7 @@ _LONGEST_RETRY_S = 60.0
 _SLOW = frozenset(
     {OutboxKind.DELIVER, OutboxKind.EXTRA_FILE, OutboxKind.RECEIPT, OutboxKind.SERVERS}
 )
+_TEXTS = frozenset(OutboxKind) - _SLOW
 # Access is given and ended before it is talked about; the texts wait no longer than this.
 _HEAD_START_S = 0.05
 
@@ -105,10 +109,8 @@ class Sender:
         await woken(self._wake, _LOOK_S)
 
     async def _start_due(self) -> None:
-        if len(self._tasks) >= _AT_ONCE:
-            return
         async with self._database.reading() as tx:
-            items = self._may_go(await tx.outbox.due(self._clock(), _BATCH))
+            items = [*await self._next(tx, _SLOW), *await self._next(tx, _TEXTS)]
         if not items:
             return
         # One commit for all: each costs a write to the disk, and the next one waits for it.
@@ -121,14 +123,23 @@ class Sender:
             if item.kind not in _SLOW:
                 self._start(item)
 
-    def _may_go(self, items: Sequence[OutboxItem]) -> list[OutboxItem]:
+    async def _next(self, tx: Transaction, kinds: frozenset[OutboxKind]) -> list[OutboxItem]:
         """As many as there is room for, the first one of each lane."""
+        room = _AT_ONCE - self._at_work(slow=kinds is _SLOW)
+        if room <= 0:
+            return []
         chosen: dict[Lane, OutboxItem] = {}
-        for item in items:
+        for item in await tx.outbox.due(self._clock(), _BATCH, kinds=kinds):
             lane = _lane(item)
             if lane not in self._busy and not self._is_held(item.chat_id):
                 chosen.setdefault(lane, item)
-        return list(chosen.values())[: _AT_ONCE - len(self._tasks)]
+        return list(chosen.values())[:room]
+
+    def _at_work(self, *, slow: bool) -> int:
+        """What only waits for Telegram to take a profile again keeps nobody else from going."""
+        return sum(
+            is_slow is slow and not self._is_held(chat_id) for chat_id, is_slow in self._busy
+        )
 
     def _start(self, item: OutboxItem) -> asyncio.Task[None]:
         lane = _lane(item)
@@ -147,6 +158,28 @@ class Sender:
             return True
         del self._held[chat_id]
         return False
+
+    async def released(self, chat_id: ChatId) -> None:
+        """Waits until something may be sent to this chat again."""
+        while self._is_held(chat_id):  # noqa: ASYNC110 - a clock tells it, no event
+            await asyncio.sleep(_HELD_LOOK_S)
+
+    async def hold(self, chat_id: ChatId, seconds: float) -> None:
+        """Nothing goes to this chat for so long: Telegram said so to whoever calls this."""
+        until = self._hold_until(chat_id, seconds)
+        try:
+            async with self._database.writing() as tx:
+                await tx.outbox.hold_chat(chat_id, until)
+        except Exception as error:
+            # It is known here; only the next process would not know.
+            if not is_passing(error):
+                raise
+
+    def _hold_until(self, chat_id: ChatId, seconds: float) -> datetime:
+        until = self._clock() + timedelta(seconds=seconds)
+        # What was on its way may be told a shorter time.
+        self._held[chat_id] = until = max(until, self._held.get(chat_id, until))
+        return until
 
     def _done(self, lane: Lane, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -196,8 +229,7 @@ class Sender:
 
         What is written from now on waits, too: it would be due at once.
         """
-        until = self._clock() + timedelta(seconds=seconds)
-        self._held[item.chat_id] = until
+        until = self._hold_until(item.chat_id, seconds)
         async with self._database.writing() as tx:
             await tx.outbox.requeue(item.id, until, attempts=item.attempts + 1)
             await tx.outbox.hold_chat(item.chat_id, until)

@@ -49,17 +49,15 @@ _TOAST_LENGTH = 200
 _AUDITED = frozenset(
     {
         Refusal.ADMINS_ONLY,
+        Refusal.FORWARDED,
         Refusal.OWN_REQUEST,
         Refusal.NOT_YOURS,
         Refusal.NOT_OFFERED,
         Refusal.NO_BUTTON,
     }
 )
-_COMMANDS: dict[str, Callable[[Scene, str], Awaitable[Reply]]] = {
-    "start": member_commands.start,
-    "help": member_commands.help_,
-    "requestvpn": member_commands.request_vpn,
-    "myvpn": member_commands.my_vpn,
+_Command = Callable[[Scene, str], Awaitable[Reply]]
+_ADMIN_COMMANDS: dict[str, _Command] = {
     "pending": admin_commands.pending,
     "grants": admin_commands.grants,
     "users": admin_commands.users,
@@ -69,6 +67,12 @@ _COMMANDS: dict[str, Callable[[Scene, str], Awaitable[Reply]]] = {
     "remove": admin_commands.remove,
     "revoke": admin_commands.revoke,
 }
+_COMMANDS: dict[str, _Command] = {
+    "start": member_commands.start,
+    "help": member_commands.help_,
+    "requestvpn": member_commands.request_vpn,
+    "myvpn": member_commands.my_vpn,
+} | _ADMIN_COMMANDS
 
 
 class Worker:
@@ -231,6 +235,8 @@ async def _reply_to(scene: Scene, incoming: Typed | Forwarded | Tapped) -> Reply
             raise Refused(Refusal.NO_BUTTON)
         return await taps.tapped(scene, meant)
     if isinstance(incoming, Forwarded):
+        if incoming.command in _ADMIN_COMMANDS:
+            raise Refused(Refusal.FORWARDED)
         return await _not_a_command(scene, words.ONLY_NEW_MESSAGES)
     if not incoming.command:
         return await _not_a_command(scene, words.NOT_A_COMMAND)
@@ -263,7 +269,8 @@ async def _refuse(scene: Scene, incoming: Typed | Forwarded | Tapped, refused: R
 
 
 def _command(incoming: Typed | Forwarded) -> str:
-    return f"/{incoming.command}" if isinstance(incoming, Typed) else "forwarded"
+    typed = f"/{incoming.command}"
+    return typed if isinstance(incoming, Typed) else f"forwarded {typed}"
 
 
 async def _audit_attempt(scene: Scene, what: str, why: str) -> None:

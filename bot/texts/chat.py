@@ -112,6 +112,17 @@ CAPTIONS: dict[DeliverNote, str] = {
         "it is dead. Please use this one only."
     ),
 }
+# Where nobody has seen yet that the earlier one is dead.
+CAPTIONS_UNPROVED: dict[DeliverNote, str] = CAPTIONS | {
+    DeliverNote.RENEWED: (
+        "This is your new profile for <b>{server}</b>. The earlier one is being ended on every "
+        "server: please use this one only, and delete the other."
+    ),
+    DeliverNote.REPLACES_LOST: (
+        "This is your profile for <b>{server}</b>. An earlier one may have reached you or not; "
+        "it is being ended on every server. Please use this one only."
+    ),
+}
 CAPTION_USE = (
     "Open it with OpenVPN Connect on a phone, Windows or a Mac, or with OpenVPN 2.5 or newer. "
     "It works until {until}. It is for you alone: whoever has this file has your access."
@@ -122,6 +133,7 @@ CAPTION_USE_ARCHIVE = (
 )
 CAPTION_HOW_TO = "Tap your device to read how."
 HOW_TO_GONE = "I do not have these instructions any more. Your admin can help you."
+HOW_TO_BROKEN = "I cannot show these instructions right now. Your admin can help you."
 CAPTION_LATER = "/myvpn shows it, sends a new one, or gives it up."
 
 # --- /myvpn ------------------------------------------------------------------------------------
@@ -316,7 +328,8 @@ NOTICES: dict[Notice, Template] = {
     ),
     Notice.UNDELIVERABLE: (
         "⚠️ Telegram does not let me write to {name}, so the profile for <b>{server}</b> was not "
-        "delivered and its access was ended. Ask them to press Start in my chat and to ask again."
+        "delivered, and I am ending its access; the receipt follows. Ask them to press Start in my "
+        "chat and to ask again."
     ),
     Notice.NO_ROOM: (
         "⚠️ The profile of {name} got lost on its way, and there is no room on <b>{server}</b> "
@@ -374,14 +387,14 @@ ACCESS_ENDED: dict[EndReason, str] = {
         "Your access to <b>{server}</b> has reached its end. /requestvpn asks for a new one."
     ),
     EndReason.REVOKED: (
-        "An admin ended your access to <b>{server}</b>. If you still need it, talk to them."
+        "An admin took back your access to <b>{server}</b>. If you still need it, talk to them."
     ),
     EndReason.LOST: (
-        "Your profile for <b>{server}</b> got lost on its way, so its access was ended. "
+        "Your profile for <b>{server}</b> got lost on its way, so I am ending its access. "
         "/requestvpn asks again."
     ),
     EndReason.REMOVED: (
-        "An admin took you off the list, and your access to <b>{server}</b> has ended."
+        "An admin took you off the list, and your access to <b>{server}</b> ends now."
     ),
 }
 # Of a profile from before the takeover, which is for no server by name.
@@ -391,12 +404,12 @@ EARLIER_ACCESS_ENDED: dict[EndReason, str] = {
         "/requestvpn asks for a new one."
     ),
     EndReason.REVOKED: (
-        "An admin ended your earlier VPN profile <code>{common_name}</code>. If you still need "
+        "An admin took back your earlier VPN profile <code>{common_name}</code>. If you still need "
         "access, /requestvpn asks for it."
     ),
     EndReason.REMOVED: (
         "An admin took you off the list, and your earlier VPN profile "
-        "<code>{common_name}</code> has ended."
+        "<code>{common_name}</code> ends now."
     ),
 }
 

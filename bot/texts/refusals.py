@@ -2,7 +2,7 @@
 
 from bot.access.refusals import Refusal, Refused
 from bot.texts import chat
-from bot.texts.fill import Html, fill, plain
+from bot.texts.fill import Html, fill, plain, utc
 
 IN_CHAT: dict[Refusal, str] = {
     Refusal.NOT_ALLOWED: (
@@ -16,11 +16,23 @@ IN_CHAT: dict[Refusal, str] = {
     Refusal.DURATION_TOO_LONG: (
         "{duration} is more than the {limit} that this bot may give. Ask for less."
     ),
+    Refusal.OUTLIVES_AUTHORITY: (
+        "The certificate authority of this VPN ends at {until}, and no profile can outlive it. "
+        "A shorter duration works; for more, it needs a successor."
+    ),
     Refusal.NO_SERVER: "There is no VPN server yet. Please tell your admin.",
     Refusal.UNKNOWN_SERVER: "There is no server “{server}” any more. Nothing was changed.",
     Refusal.ALREADY_OPEN: (
         "You have asked for {server} already, and request {request} waits for an admin. "
         "/myvpn shows it."
+    ),
+    Refusal.ASKED_TOO_OFTEN: (
+        "You have asked {count} times within an hour. Please ask again in {wait}; if it cannot "
+        "wait, talk to your admin."
+    ),
+    Refusal.RENEWED_TOO_OFTEN: (
+        "You have had {count} new profiles within an hour. The one that you have stays as it is; "
+        "the next new one can be had in {wait}. If none of them works, talk to your admin."
     ),
     Refusal.UNKNOWN_REQUEST: "There is no request {request}. /pending shows the open ones.",
     Refusal.ALREADY_DECIDED: "Too late: this request is already {state}.",
@@ -64,6 +76,7 @@ IN_CHAT: dict[Refusal, str] = {
     Refusal.NOTHING_LIVE: "{name} has no live access, so there is nothing to revoke.",
     Refusal.UNKNOWN_PERSON: "I know nobody called “{who}”. /users shows the allowlist.",
     Refusal.NO_BUTTON: "This button is none of mine, so nothing was changed.",
+    Refusal.FORWARDED: chat.ONLY_NEW_MESSAGES,
     Refusal.BAD_ID: (
         "“{id}” is no Telegram id. It is a number; the person sees it when they send me /start."
     ),
@@ -135,6 +148,10 @@ def _shown(refused: Refused) -> dict[str, object]:
             "duration": duration_text(values["seconds"]),
             "limit": duration_text(values["limit"]),
         }
+    if "until" in values:
+        return values | {"until": utc(values["until"])}
+    if "wait" in values:
+        return values | {"wait": duration_text(values["wait"])}
     if refused.code is Refusal.ALREADY_DECIDED:
         return {"state": plain(DECIDED[values["state"]], admin=values["admin"])}
     return values

@@ -12,6 +12,8 @@ import pytest
 from bot.data_folder import DataFolder
 from bot.errors import BadSettings, NotDone
 from bot.keyring import Keyring
+from bot.office import open_office
+from bot.settings import Settings
 from pki.authority_files import create_authority
 from pki.errors import AuthorityMissing, DamagedKey, PkiError, UnsafePermissions, WrongPassphrase
 from pki.tls_crypt_v2 import unwrap_client_key, wrap_client_key
@@ -194,3 +196,14 @@ async def test_a_new_server_in_the_old_ones_place_has_a_key_of_its_own(folder: D
 
 def test_no_secret_is_in_the_repr_of_a_keyring(made: DataFolder) -> None:
     assert PASSPHRASE not in repr(Keyring(made, Asked()))
+
+
+async def test_the_end_of_the_ca_is_known_without_a_passphrase(
+    made: DataFolder, tmp_path: Path
+) -> None:
+    settings = Settings(data_dir=made.path)
+    async with open_office(settings) as office:
+        end = office.keyring.certificate.not_valid_after_utc
+        assert office.context().authority_ends_at == end
+    async with open_office(Settings(data_dir=tmp_path / "data")) as office:
+        assert office.context().authority_ends_at is None  # there is no CA yet

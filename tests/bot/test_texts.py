@@ -60,6 +60,7 @@ CHAT = {
     "DENIED_TOAST": "name",
     "AUDIT_HEAD": "count head",
     "CAPTIONS": "server",
+    "CAPTIONS_UNPROVED": "server",
     "CAPTION_USE": "until",
     "CAPTION_USE_ARCHIVE": "until",
     "MY_REQUEST": "id server duration until",
@@ -173,15 +174,19 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "admins_only": {},
     "unknown_duration": {"duration": "7y"},
     "duration_too_long": {"seconds": 31 * 86_400, "limit": 30 * 86_400},
+    "outlives_authority": {"until": NOW},
     "no_server": {},
     "unknown_server": {"server": "rome"},
     "already_open": {"server": "berlin", "request": 7},
+    "asked_too_often": {"count": 10, "wait": 1380},
+    "renewed_too_often": {"count": 5, "wait": 1380},
     "unknown_request": {"request": 7},
     "already_decided": {"state": RequestState.DENIED, "admin": "Boris"},
     "not_yours": {},
     "own_request": {"request": 7},
     "not_offered": {},
     "no_button": {},
+    "forwarded": {},
     "requester_removed": {},
     "network_full": {"server": "berlin"},
     "unknown_grant": {"grant": "g-missing"},
@@ -350,6 +355,7 @@ def test_every_end_that_is_told_to_its_owner_has_its_words() -> None:
     ("table", "codes"),
     [
         (chat.CAPTIONS, set(DeliverNote)),
+        (chat.CAPTIONS_UNPROVED, set(DeliverNote)),
         (chat.GRANT_STATES, set(GrantState)),
         (chat.CARD_STATES, set(RequestState) - {RequestState.CHOOSING, RequestState.PENDING}),
         (chat.ASKED_STATES, set(RequestState) - {RequestState.CHOOSING, RequestState.PENDING}),
@@ -471,7 +477,7 @@ def test_buttons_and_toasts_are_plain_text() -> None:
 
 
 def test_a_caption_fits_beside_a_document() -> None:
-    for caption in chat.CAPTIONS.values():
+    for caption in (*chat.CAPTIONS.values(), *chat.CAPTIONS_UNPROVED.values()):
         whole = blocks(
             fill(caption, server="x" * 32),
             fill(chat.CAPTION_USE_ARCHIVE, until=moment(NOW)),

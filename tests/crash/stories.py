@@ -77,7 +77,7 @@ async def _is_connected(stage: Stage, chat: PersonChat) -> None:
 async def _is_revoked(stage: Stage, chat: PersonChat) -> None:
     await stage.company.boris.says(f"/revoke {chat.person.first_name}")
     await stage.hears(stage.company.boris, "Revoked")
-    await stage.hears(chat, "ended your access")
+    await stage.hears(chat, "took back your access")
 
 
 async def _gets_a_new_profile(stage: Stage, chat: PersonChat) -> None:

@@ -53,7 +53,7 @@ async def test_revoke(plain_stage: Stage) -> None:
     await stage.settle()
     for chat in chats.values():
         check_ended(stage, chat, profiles=1, state="revoked")
-        assert sum("ended your access" in message.text for message in chat.messages) == 1
+        assert sum("took back your access" in message.text for message in chat.messages) == 1
     assert len(stage.server.sessions) == 0
     check_company(stage)
 

@@ -97,7 +97,7 @@ async def test_a_profile_in_a_file_and_its_end(company: Company, server: StandIn
     assert grant["common_name"] in ran.out
     assert grant["common_name"] not in server.sessions
     assert not await server.connect(grant["common_name"])
-    await bella.hears("ended your access")
+    await bella.hears("took back your access")
     grant = next(row for row in await company.grants() if row["user_id"] == user_id)
     assert grant["state"] == "revoked"
     assert grant["revoked_at"] is not None

@@ -352,7 +352,7 @@ async def test_revoke_finds_whom_it_means(company: Company) -> None:
         await boris.says(f"/revoke {form.format(**told)}")
         receipt = await boris.hears(grant["common_name"])
         assert receipt.text.startswith("Revoked"), form
-        await who.hears("ended your access")
+        await who.hears("took back your access")
     await boris.says(f"/revoke {name}")
     await boris.hears(f"{name} has no live access")
     await boris.says(f"/revoke {grant['id']}")

@@ -14,6 +14,7 @@ from demo.lab import StandIn
 from demo.params import UploadedFile
 from demo.testing import Call, PersonChat
 from tests.company import CROWD, PEOPLE, TOKEN, Company, company_with_stand_in, until
+from vpn.deploy import CLOCK_TICK_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -95,6 +96,43 @@ async def test_a_flood_limit_is_waited_out_with_the_same_profile(company: Compan
     assert [m.document is not None for m in who.messages].count(True) == 1
 
 
+def sent_to(company: Company, who: PersonChat, *methods: str) -> list[Call]:
+    """The calls that were to put something into somebody's chat, oldest first."""
+    return [
+        call
+        for call in company.telegram.calls
+        if call.method in methods and call.params.get("chat_id") == str(who.person.id)
+    ]
+
+
+async def test_nothing_else_goes_out_while_a_profile_waits_for_telegram(company: Company) -> None:
+    who = await company.hires()
+    flood = status(429, "Too Many Requests: retry after 3", retry_after=3)
+    await asks(company, who, flood)
+    await until(lambda: uploads(company, who))
+    await who.says("/help")
+    await who.receives_document()
+    await who.hears("I give you VPN access")
+    refused, *later = sent_to(company, who, "sendDocument", "sendMessage")[-3:]
+    assert refused.method == "sendDocument"
+    assert all(call.at - refused.at >= 3 for call in later)
+
+
+async def test_a_profile_keeps_the_halt_that_a_text_met(company: Company) -> None:
+    """Its first try reaches nobody, so that it is on its way already when the text is refused."""
+    who = await company.hires()
+    await asks(company, who, status(401, "Unauthorized"))
+    await until(lambda: uploads(company, who))
+    flood = status(429, "Too Many Requests: retry after 4", retry_after=4)
+    company.telegram.faults.append(Fault("sendMessage", 1, flood))
+    await who.says("/help")
+    await who.receives_document()
+    await who.hears("I give you VPN access")
+    refused = sent_to(company, who, "sendMessage")[-2]
+    _, taken = uploads(company, who)
+    assert taken[0].at - refused.at >= 4
+
+
 async def test_an_answer_that_got_lost(company: Company, server: StandIn) -> None:
     """The profile arrived, and the bot cannot know: that one is dead, and another one comes."""
     who = await company.hires()
@@ -148,6 +186,28 @@ async def test_nobody_knows_whether_it_arrived(
     assert len([m for m in who.messages if m.document]) == 1
 
 
+async def test_nobody_is_told_that_it_is_dead_before_that_was_seen(
+    company: Company, server: StandIn
+) -> None:
+    """The server is away: a profile that may have arrived still opens it when it is back."""
+    who = await company.hires()
+    await server.stop()
+    try:
+        await asks(company, who, drop_after)
+        await who.receives_document()
+        fresh = await who.receives_document()
+        assert "it is being ended on every server" in fresh.text
+        assert "dead" not in fresh.text
+        lost, live = company.grants_of(who)
+        assert lost["state"] == "revoking"
+    finally:
+        await asyncio.sleep(CLOCK_TICK_S)
+        await server.start(company.folder / "office")
+    await sent_all(company)
+    assert not await server.connect(lost["common_name"])
+    assert await server.connect(live["common_name"])
+
+
 @pytest.mark.parametrize("fault", [BLOCKED, BAD], ids=["403", "400"])
 async def test_what_telegram_does_not_take(
     company: Company, server: StandIn, fault: FaultKind
@@ -157,6 +217,9 @@ async def test_what_telegram_does_not_take(
     for admin in (company.boris, company.clara):
         told = await admin.hears(f"write to {company.name_of(who)}")
         assert "was not delivered" in told.text
+        assert "ended" not in told.text  # that is for the receipt to say
+        receipt = await admin.hears("could not be delivered")
+        assert receipt.text.startswith("Revoked")
     await sent_all(company)
     (grant,) = company.grants_of(who)
     assert (grant["state"], grant["end_reason"]) == ("revoked", "undeliverable")

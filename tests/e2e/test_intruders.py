@@ -1,6 +1,5 @@
 """What nobody may do: strangers, forged and repeated taps, edited and forwarded words, groups."""
 
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from tests.company import (
     company_with_stand_in,
     until,
 )
+from tests.gate import updates
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -139,15 +139,15 @@ async def test_repeated_taps_and_updates(company: Company) -> None:
     await who.receives_document()
     await until(lambda: company.grants_of(who)[-1]["state"] == "active")
 
-    # The very same updates once more, as after a connection that broke before the answer.
-    rows = company.query(
-        "SELECT payload FROM inbox WHERE payload LIKE ? ORDER BY seq", f"%{who.person.id}%"
-    )
+    # The very same updates once more, as after a connection that broke before the answer. The
+    # number tells: each would be another request.
+    rows = company.query("SELECT update_id FROM inbox WHERE chat_id = ?", who.person.id)
     assert rows
     before = company.dump()
     heard = len(who.messages)
-    for (payload,) in rows:
-        company.telegram.inject(json.loads(payload))
+    for (update_id,) in rows:
+        again = updates.message(who.person.id, "/requestvpn 1h")
+        company.telegram.inject({"update_id": update_id, "message": again})
     await handled(company)
     assert company.dump() == before
     assert len(who.messages) == heard

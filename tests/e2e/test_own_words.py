@@ -3,7 +3,9 @@
 import io
 import re
 import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,8 @@ _BLOCKS = re.findall(r"^```jinja (\S+)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTIL
 SHORT, LONG = (text for name, text in _BLOCKS if name == "client.ovpn.j2")
 TEXTS = {name: text for name, text in _BLOCKS if name != "client.ovpn.j2"}
 MANUAL = b"%PDF-1.4 what to do on the first day"
+_OPEN = "kind IN ('how_to', 'extra_file') AND state IN ('queued', 'sending')"
+_WAITS = "SELECT 1 FROM outbox WHERE kind = 'extra_file' AND state = 'queued' AND attempts = ?"
 _NEEDS_LAB = pytest.mark.skipif(lab_missing() is not None, reason=str(lab_missing()))
 
 
@@ -168,6 +172,57 @@ async def test_a_template_that_breaks_holds_profiles_back_until_it_is_mended(
         serial_of(profile_in(await who.receives_document()))
         == (company.grants_of(who)[0]["serial"])
     )
+
+
+@contextmanager
+def broken(words: Path) -> Iterator[None]:
+    """A file in the folder that nothing can be done with."""
+    stray = words / "profile.ovpn.j2"
+    stray.write_text("client\n")
+    try:
+        yield
+    finally:
+        stray.unlink()
+
+
+async def test_a_folder_that_breaks_leaves_no_tap_without_an_answer(
+    company: Company, words: Path
+) -> None:
+    who, message = await delivered(company)
+    await who.receives_document()
+    seen = len(company.log)
+    with broken(words):
+        await who.taps("Windows", message=message)
+        await who.hears("cannot show these instructions right now")
+        await until(lambda: company.query(f"SELECT 1 FROM outbox WHERE {_OPEN}") == [])
+    said = company.log[seen:]
+    assert said.count("No instructions can be shown") == 1
+    assert "nothing uses it" in said
+    assert "Traceback" not in said
+    await who.taps("Windows", message=message)
+    await who.hears("your VPN")
+
+
+async def test_a_file_is_given_up_where_the_folder_stays_broken(
+    company: Company, words: Path
+) -> None:
+    """After three tries; the profile is there already."""
+    seen = len(company.log)
+    with broken(words):
+        company.tamper(
+            "INSERT INTO outbox (chat_id, kind, payload, state, attempts, due_at, created_at) "
+            "VALUES (?, 'extra_file', ?, 'queued', 0, 0, 0)",
+            company.anna.person.id,
+            '{"file": "VPN manual.pdf"}',
+        )
+        for attempts in (1, 2):
+            await until(partial(company.query, _WAITS, attempts))
+            company.tamper("UPDATE outbox SET due_at = 0 WHERE kind = 'extra_file'")
+        await until(lambda: company.query(f"SELECT 1 FROM outbox WHERE {_OPEN}") == [])
+    said = company.log[seen:]
+    assert said.count("VPN manual.pdf is not sent") == 1
+    assert "Traceback" not in said
+    assert not [m for m in company.anna.messages if m.document]
 
 
 @pytest.mark.parametrize(

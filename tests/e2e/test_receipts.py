@@ -70,7 +70,7 @@ async def test_not_proved_until_it_is_mended(room: Room, broken: object, words: 
         assert "office: not proved" in first.text
         assert "keep trying" in first.text
         assert state_of(company, name) == "revoking"
-        await who.hears("An admin ended your access")
+        await who.hears("An admin took back your access")
     room.look_again()
     second = await receipt(boris, name)
     assert second.text.startswith("Revoked")
@@ -204,6 +204,8 @@ async def test_every_end_has_the_same_receipt(room: Room) -> None:
             assert why in said.text
             assert "nobody answers" in said.text
         fresh = await renewed[0].receives_document()
+        assert "The earlier one is being ended on every server" in fresh.text
+        assert "dead" not in fresh.text
         ran = await company.vpnbot("revoke", str(by_shell[0].person.id))
         assert (ran.code, ran.out.partition(":")[0]) == (1, "Not proved yet")
         names = [each[2] for each in (tapped, removed, renewed, gave_up, ended, by_shell)]

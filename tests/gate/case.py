@@ -12,6 +12,9 @@ SERVERS = ("berlin", "paris")
 # A /28 less the network, the server and the broadcast.
 ADDRESSES = 13
 REST = 3600 * SECOND
+# How often one person may ask, and have a new profile, within an hour.
+REQUESTS, RENEWALS = 10, 5
+_HOUR = 3600 * SECOND
 _UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"([1-9][0-9]{0,8})([mhdw])")
 
@@ -64,8 +67,9 @@ class Deed:
     hurried: bool = False
 
 
-# What stood on the card that a button was on: request, person, name, server, duration, reason.
-Shown = tuple[int, int, str, str | None, int, str]
+# What stood on the card that a button was on: request, person, name, username, server, duration,
+# reason.
+Shown = tuple[int, int, str, str | None, str | None, int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +173,28 @@ class Case:
             request.id,
             request.user_id,
             person.name,
+            person.username,
             request.server,
             request.duration,
             request.reason,
         )
+
+    def may_ask(self) -> bool:
+        """Whether whoever acts has not asked too often."""
+        asked = [one.asked_at for one in self.before.requests.values() if self._is_theirs(one)]
+        return self._within_an_hour(asked) < REQUESTS
+
+    def may_renew(self) -> bool:
+        """Whether whoever acts has not had too many new profiles."""
+        grants = [one for one in self.before.grants.values() if self._is_theirs(one)]
+        replaced = [one.revoked_at or 0 for one in grants if one.end_reason == "replaced"]
+        return self._within_an_hour(replaced) < RENEWALS
+
+    def _is_theirs(self, one: Request | Grant) -> bool:
+        return one.user_id == self.deed.person
+
+    def _within_an_hour(self, times: list[int]) -> int:
+        return sum(at > self.deed.at - _HOUR for at in times)
 
     def has_room(self, server: str) -> bool:
         held = [

@@ -51,7 +51,7 @@ def _asks_well(case: Case) -> bool:
         and (request.user_id, request.server) == (case.deed.person, server)
         for request in case.before.requests.values()
     )
-    return duration <= case.laws.max_duration and not is_open
+    return duration <= case.laws.max_duration and not is_open and case.may_ask()
 
 
 def _on_requests(case: Case) -> Iterator[str]:
@@ -106,7 +106,7 @@ def _ends(case: Case, grant: Grant) -> bool:
     if data == f"npy:{grant.id}":
         has_time = grant.not_after - case.deed.at >= 60 * SECOND
         can = case.is_allowed and grant.state == "active" and case.has_room(grant.server)
-        return is_own and can and has_time
+        return is_own and can and has_time and case.may_renew()
     if data == f"guy:{grant.id}":
         return is_own
     of_person = any(case.taps_on(name, grant.user_id) for name in ("rmy", "rpy"))

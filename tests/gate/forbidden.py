@@ -11,7 +11,7 @@ from tests.gate.snapshot import LIVE, Grant, Person, Request
 
 _BY_ITSELF = frozenset({What.TIME, What.DELIVERY, What.PROOF, What.SETTINGS, What.LINK})
 # All else of a grant stays as it was reserved.
-_CHANGES = ("state", "end_reason", "proved_at")
+_CHANGES = ("state", "revoked_at", "end_reason", "proved_at")
 _OVER = frozenset({"approved", "denied", "cancelled", "expired"})
 _PATHS = frozenset(
     {
@@ -114,7 +114,7 @@ def _new_requests(case: Case) -> Iterator[str]:
     if len(new) > 1:
         yield "one command made several requests"
     for request in new:
-        if not (case.is_allowed and case.commands("requestvpn")):
+        if not (case.is_allowed and case.may_ask() and case.commands("requestvpn")):
             yield "a request that nobody with a right to it typed"
         if request.user_id != case.deed.person:
             yield "a request in somebody else's name"
@@ -136,7 +136,7 @@ def _requests(case: Case) -> Iterator[str]:
 def _changed_request(case: Case, old: Request, new: Request) -> Iterator[str]:
     if old.state in _OVER:
         yield f"request {old.id} changed after it was over"
-    same = ("user_id", "reason", "expires_at")
+    same = ("user_id", "reason", "asked_at", "expires_at")
     if any(getattr(old, name) != getattr(new, name) for name in same):
         yield f"request {old.id} is not what was asked"
     if new.duration != old.duration and new.state != "approved":
@@ -271,6 +271,7 @@ def _is_renewed(case: Case, grant: Grant) -> bool:
         _follows(case, grant)
         and case.taps("npy", grant.replaces)
         and case.is_allowed
+        and case.may_renew()
         and grant.user_id == case.deed.person
         and case.before.grants[grant.replaces or ""].state == "active"
     )
@@ -349,9 +350,11 @@ def _trail(case: Case) -> Iterator[str]:
     refusals = len(case.after.trail) - len(acts)
     if refusals > 1 or (refusals and acts):
         yield "a refusal that was none, or was noted twice"
-    if case.deed.what in {What.TYPED, What.TAPPED}:
+    if case.deed.what in {What.TYPED, What.TAPPED, What.FORWARDED}:
         if any(entry.actor != case.key for entry in case.after.trail):
             yield "the trail names somebody else"
+        if acts and case.deed.what is What.FORWARDED:
+            yield "somebody else's words did something"
     elif refusals or (acts and case.deed.what not in _BY_ITSELF):
         yield "the trail tells of something that nobody could do"
     access = (case.before.requests, case.before.grants, _list_of(case.before.people))

@@ -3,7 +3,7 @@
 import asyncio
 import html
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from random import Random
@@ -122,6 +122,19 @@ class Gate:
         # The answers to taps are sent beside the work.
         await asyncio.sleep(0)
 
+    async def gives(self, user_id: int, server: str) -> None:
+        """Access on an operator's word, delivered."""
+        async with self.database.writing() as tx:
+            word = replace(OPERATOR, user_id=UserId(user_id), is_allowed=True)
+            asked = await requests.ask(
+                tx, self.context, word, duration=None, server=ServerName(server), reason=""
+            )
+            grant = await requests.approve_without_delivery(
+                tx, self.context, OPERATOR, asked.request.id
+            )
+            await grants.issued(tx, self.context, grant)
+            await grants.delivered(tx, self.context, OPERATOR, grant)
+
     async def time_passes(self) -> None:
         """What the keeper does when something is over."""
         async with self.database.writing() as tx:
@@ -172,18 +185,20 @@ class Gate:
                     for data in _data(views.asked(request, admin_reachable=True).keyboard)
                 ]
             view = await views.card(tx, self.context, request, UserId(row.chat_id))
-        name = state.people[request.user_id].name
+        person = state.people[request.user_id]
         shown = (
             request.id,
             request.user_id,
-            name,
+            person.name,
+            person.username,
             request.server,
             request.duration,
             request.reason,
         )
         # The model believes only what is to be read on the card.
         read = html.unescape(view.text)
-        assert all(part in read for part in (name, str(request.server), request.reason))
+        parts = (person.name, f"@{person.username}", str(request.server), request.reason)
+        assert all(part in read for part in parts)
         return [(data, shown) for data in _data(view.keyboard)]
 
 

@@ -29,6 +29,7 @@ class Request:
     duration: int
     reason: str
     state: str
+    asked_at: int
     expires_at: int
     decided_by: str | None
 
@@ -54,6 +55,7 @@ class Grant:
     state: str
     not_before: int
     not_after: int
+    revoked_at: int | None
     end_reason: str | None
     replaces: str | None
     proved_at: int | None

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -19,12 +20,19 @@ from tests.gate.gate import Gate
 from tests.gate.updates import Json
 from tests.storage.kit import open_copy
 
-BORIS, ANNA, STRANGER = 2001, 1001, 3001
-SECOND = timedelta(seconds=1)
+BORIS, ANNA, EMIL, STRANGER = 2001, 1001, 1002, 3001
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 # What comes within this time is taken at once.
 _TOGETHER = 5 * SECOND
 _TEXTS = ("/start", "/requestvpn 7d", "/pending", "/revoke 1001", "hello", "/allow 3001 Eve", "/")
 _DATA = ("ap:1:3600:00000000", "dn:1", "rpy:1001", "npy:g-code0001", "nonsense", "no")
+
+
+class Lucky(Random):
+    """No profile gets lost."""
+
+    def random(self) -> float:
+        return 1.0
 
 
 class Flood:
@@ -168,6 +176,31 @@ async def test_a_member_is_told_once_a_minute_to_slow_down(flood: Flood) -> None
     warnings = texts.pop("That was a lot at once")
     assert 1 <= warnings <= 2
     assert texts.total() <= 60
+    # That they came is kept, so that none acts twice; what they said is not.
+    assert flood.query("SELECT sum(length(payload)) FROM inbox") == [(0,)]
+
+
+async def test_a_member_leaves_room_for_the_others(flood: Flood) -> None:
+    """Somebody asks and cancels, and has new profiles made, for most of an hour."""
+    for person in (ANNA, EMIL):
+        await flood.send([{"message": updates.message(BORIS, f"/allow {person} P{person}")}])
+    for _ in range(40):
+        await flood.send([{"message": updates.message(ANNA, "/requestvpn berlin")}])
+        [(request,)] = flood.query("SELECT max(id) FROM requests")
+        await flood.send([{"callback_query": updates.tap(ANNA, f"cx:{request}")}], each=MINUTE)
+    assert flood.rows("requests") == 10
+    assert flood.query("SELECT count(*) FROM outbox WHERE kind = 'card'") == [(10,)]
+    assert flood.query("SELECT count(*) FROM audit WHERE action LIKE 'request%'") == [(20,)]
+
+    await flood.gate.gives(ANNA, "berlin")
+    for _ in range(40):
+        [(grant,)] = flood.query("SELECT id FROM grants WHERE state = 'active'")
+        await flood.send([{"callback_query": updates.tap(ANNA, f"npy:{grant}")}], each=MINUTE / 2)
+        await flood.gate.deliver(Lucky())
+        await flood.gate.deliver(Lucky())
+        await flood.gate.prove()
+    assert flood.query("SELECT count(*) FROM grants WHERE end_reason = 'replaced'") == [(5,)]
+    await flood.gate.gives(EMIL, "berlin")
 
 
 async def test_refusals_of_a_member_fill_no_trail(flood: Flood) -> None:
@@ -176,6 +209,22 @@ async def test_refusals_of_a_member_fill_no_trail(flood: Flood) -> None:
     before = flood.rows("audit")
     await flood.send(taps(5 * 120, ANNA), each=30 * SECOND)
     assert flood.rows("audit") - before == 5 * 20
+
+
+async def test_a_forwarded_command_is_noted_whoever_sends_it(flood: Flood) -> None:
+    """But not what anybody may say, nor each of many."""
+    for who in (STRANGER, BORIS):
+        for kind, text in enumerate(("/revoke 1001", " /ALLOW@vpn_bot 3001 Eve", "/help", "hello")):
+            await flood.send([updates.forwarded(who, text, kind)])
+    noted = flood.query("SELECT actor, action, subject FROM audit")
+    assert noted == [
+        (f"telegram:{who}", "refused", f"forwarded {command}")
+        for who in (STRANGER, BORIS)
+        for command in ("/revoke", "/allow")
+    ]
+    await flood.send(updates.forwarded(STRANGER, "/revoke 1001", 0) for _ in range(100))
+    assert flood.rows("audit") == 18 + len(noted)
+    assert flood.rows("people") == 1  # an admin who writes is known
 
 
 async def test_the_quarantine_keeps_the_newest(flood: Flood) -> None:

@@ -202,6 +202,14 @@ class Town:
         update = updates.in_group(who, r.choice((*_WORST, "hello")), r.randrange(2))
         await self._put(update, What.IN_GROUP, who, group=update["message"]["chat"]["id"])
 
+    async def has_another_username(self, r: Random) -> None:
+        """For one message: with the next one it is as it was."""
+        who = self.anybody(r)
+        self._waits(r)
+        sender = updates.user(who) | {"username": f"not_{who}"}
+        update = {"message": updates.message(who, "/help", **{"from": sender})}
+        await self._put(update, What.TYPED, who, text="/help")
+
     async def blocks_the_bot(self, r: Random) -> None:
         who = self.anybody(r)
         update = updates.membership(updates.chat(who), who, r.choice(("kicked", "member")))
@@ -355,6 +363,7 @@ HABITS: dict[Callable[[Town, Random], object], int] = {
     Town.sends_what_does_not_count: 6,
     Town.forwards: 3,
     Town.speaks_in_a_group: 2,
+    Town.has_another_username: 2,
     Town.blocks_the_bot: 2,
     Town.profiles_go_out: 12,
     Town.servers_are_looked_at: 4,

@@ -72,6 +72,15 @@ async def test_numbers_may_start_again_anywhere(database: Database) -> None:
         ]
 
 
+async def test_of_what_was_handled_only_its_number_is_kept(database: Database) -> None:
+    async with database.writing() as tx:
+        await tx.inbox.store([update(5, '{"text": "secret"}'), update(6, "broken")])
+        await tx.inbox.finish(5)
+        await tx.inbox.quarantine(6, "unreadable")
+        found = await tx._connection.execute(text("SELECT update_id, payload FROM inbox"))
+        assert sorted(map(tuple, found)) == [(5, ""), (6, "broken")]
+
+
 async def test_the_second_who_finishes_an_update_is_told(database: Database) -> None:
     async with database.writing() as tx:
         await tx.inbox.store([update(5), update(6)])

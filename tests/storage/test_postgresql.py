@@ -113,6 +113,7 @@ async def _requests(tx: Transaction) -> None:
     await tx.requests.pending()
     await tx.requests.open_of(ANNA)
     await tx.requests.open_on(BERLIN)
+    await tx.requests.asked_at(ANNA, NOW)
     await tx.requests.due(NOW)
 
 
@@ -134,6 +135,7 @@ async def _grants(tx: Transaction) -> None:
     await tx.grants.of_user(ANNA)
     await tx.grants.live_of_user(ANNA)
     await tx.grants.live_on(BERLIN)
+    await tx.grants.replaced_at(ANNA, NOW)
     await tx.grants.due(NOW)
     await tx.grants.revoking()
     await tx.grants.set_address(grant.id, "10.8.0.9")

@@ -225,7 +225,7 @@ class Storm:
             case "revoked":
                 await self.company.boris.says(f"/revoke {chat.person.first_name}")
                 await until(lambda: self._states(chat)[-1] == "revoked", seconds=PATIENCE_S)
-                await _hears(chat, "ended your access")
+                await _hears(chat, "took back your access")
             case _:
                 now = int(datetime.now(UTC).timestamp() * 1_000_000)
                 self.company.tamper(

@@ -75,6 +75,7 @@ class Paper:
     max_duration: int = 30 * DAY_S
     approvals: int = 1
     long_duration: int | None = None
+    authority_ends_at: datetime | None = None
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
     _heard: int = 0
     _read: int = 0
@@ -89,7 +90,8 @@ class Paper:
             approvals=self.approvals,
             long_duration=self.long_duration,
         )
-        return Context(self.now, rules, Chance(serial=self._serial, code=self._code))
+        chance = Chance(serial=self._serial, code=self._code)
+        return Context(self.now, rules, chance, self.authority_ends_at)
 
     def _serial(self) -> str:
         return f"c0ffee{next(self._numbers):034x}"

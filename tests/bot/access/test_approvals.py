@@ -1,5 +1,9 @@
 """How many have to agree, who counts, and that what is approved is what the card showed."""
 
+from collections.abc import Awaitable, Callable
+
+import pytest
+
 from bot.access import approvals, people, requests
 from bot.access.refusals import Refusal
 from bot.access.requests import Agreed, Approved
@@ -135,11 +139,23 @@ async def test_accounts_that_cannot_be_linked(paper: Paper) -> None:
     await paper.refused(Refusal.ADMINS_ONLY, people.link, anna, EMIL, BORIS)
 
 
-async def test_what_changed_since_the_card_needs_a_new_look(paper: Paper) -> None:
+async def renamed(paper: Paper) -> None:
+    await paper.do(people.allow, OPERATOR, ANNA, "Somebody Else")
+
+
+async def with_another_username(paper: Paper) -> None:
+    async with paper.database.writing() as tx:
+        await tx.people.set_username(ANNA, "ceo")
+
+
+@pytest.mark.parametrize("changed", [renamed, with_another_username])
+async def test_what_changed_since_the_card_needs_a_new_look(
+    paper: Paper, changed: Callable[[Paper], Awaitable[None]]
+) -> None:
     request = await paper.asked()
     async with paper.database.reading() as tx:
         seen = await approvals.card_digest(tx, request)
-    await paper.do(people.allow, OPERATOR, ANNA, "Somebody Else")
+    await changed(paper)
     boris = await paper.actor(BORIS)
     values = await paper.refused(
         Refusal.CARD_CHANGED, requests.approve, boris, request.id, None, seen=seen

@@ -1,5 +1,6 @@
 """Ask, choose a server, cancel: what is stored, who is told, what is refused."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,8 +17,11 @@ from tests.bot.access.kit import (
     DAY,
     DAY_S,
     EMIL,
+    HOUR,
     HOUR_S,
+    MINUTE,
     MORNING,
+    OPERATOR,
     PARIS,
     WEEK_S,
     Noted,
@@ -355,3 +359,47 @@ async def test_the_servers_are_offered_in_the_order_they_were_added(empty: Paper
         await tx.servers.add(make_server(BERLIN))
     done = await empty.do(requests.ask, await empty.actor(ANNA), **ASK)
     assert done.servers == (BERLIN, PARIS)  # added at the same moment: by name
+
+
+async def ask_and_cancel(paper: Paper) -> None:
+    anna = await paper.actor(ANNA)
+    done = await paper.do(requests.ask, anna, **ASK)
+    await paper.do(requests.cancel, anna, done.request.id)
+
+
+async def test_who_asks_too_often_is_told_when_to_come_again(paper: Paper) -> None:
+    """Also after a restart: what counts is what is stored."""
+    for _ in range(10):
+        await ask_and_cancel(paper)
+        paper.now += 2 * MINUTE
+    anna = await paper.actor(ANNA)
+    values = await paper.refused(Refusal.ASKED_TOO_OFTEN, requests.ask, anna, **ASK)
+    assert values == {"count": 10, "wait": 40 * 60}  # the first one was twenty minutes ago
+    await paper.do(requests.ask, await paper.actor(EMIL), **ASK)
+    paper.now = MORNING + HOUR - timedelta(seconds=1)
+    values = await paper.refused(Refusal.ASKED_TOO_OFTEN, requests.ask, anna, **ASK)
+    assert values["wait"] == 60
+    paper.now = MORNING + HOUR
+    await ask_and_cancel(paper)
+
+
+async def test_an_operator_is_held_back_by_no_pace(paper: Paper) -> None:
+    for _ in range(10):
+        await ask_and_cancel(paper)
+    word = replace(OPERATOR, user_id=ANNA, is_allowed=True)
+    await paper.do(requests.ask, word, **ASK)
+
+
+async def test_a_clock_that_went_back_shuts_nobody_out(paper: Paper) -> None:
+    for _ in range(10):
+        await ask_and_cancel(paper)
+    paper.now -= DAY
+    await ask_and_cancel(paper)
+
+
+async def test_nobody_asks_for_what_would_outlive_the_ca(paper: Paper) -> None:
+    paper.authority_ends_at = MORNING + 2 * DAY
+    anna = await paper.actor(ANNA)
+    values = await paper.refused(Refusal.OUTLIVES_AUTHORITY, requests.ask, anna, **ASK)
+    assert values == {"until": paper.authority_ends_at}
+    await paper.asked(duration=2 * DAY_S)

@@ -22,9 +22,11 @@ from tests.bot.access.kit import (
     BERLIN,
     BORIS,
     CLARA,
+    DAY,
     DAY_S,
     EMIL,
     HOUR_S,
+    MINUTE,
     MORNING,
     OPERATOR,
     PARIS,
@@ -316,3 +318,18 @@ async def test_every_posted_message_about_a_request_is_brought_up_to_date(paper:
         (CLARA, {"request": request.id, "message": 60, "kind": "card"}),
         (ANNA, {"request": request.id, "message": 70, "kind": "asked"}),
     ]
+
+
+async def test_what_would_outlive_the_ca_is_not_approved_and_still_waits(paper: Paper) -> None:
+    """It could when it was asked for; a shorter time is approved."""
+    paper.authority_ends_at = MORNING + 2 * DAY
+    request = await paper.asked(duration=2 * DAY_S)
+    paper.now += MINUTE
+    boris = await paper.actor(BORIS)
+    values = await paper.refused(
+        Refusal.OUTLIVES_AUTHORITY, requests.approve, boris, request.id, None
+    )
+    assert values == {"until": paper.authority_ends_at}
+    assert (await paper.request(request.id)).state is RequestState.PENDING
+    done = await paper.yes(BORIS, request.id, DAY_S)
+    assert done.grant.not_after == paper.now + DAY

@@ -25,9 +25,11 @@ from tests.bot.access.kit import (
     CLARA,
     DAY,
     EMIL,
+    HOUR,
     MINUTE,
     MORNING,
     OPERATOR,
+    PARIS,
     Paper,
     notice,
     to,
@@ -271,7 +273,26 @@ async def test_who_does_not_let_the_bot_write_loses_the_access(paper: Paper) -> 
     assert await paper.heard() == [
         notice(BORIS, "undeliverable", name="Anna Petrova", server=BERLIN),
         notice(CLARA, "undeliverable", name="Anna Petrova", server=BERLIN),
+        to(BORIS, OutboxKind.RECEIPT, {"grants": [grant.id], "look": False}),
+        to(CLARA, OutboxKind.RECEIPT, {"grants": [grant.id], "look": False}),
     ]
+
+
+async def test_one_person_does_not_use_up_a_network(paper: Paper) -> None:
+    """An address rests after its profile is gone: five an hour, and the sixth waits."""
+    await paper.add_server(PARIS, "10.9.0.0/28")
+    grant = await paper.active(server=PARIS)
+    anna = await paper.actor(ANNA)
+    for _ in range(5):
+        grant = await paper.do(grants.renew, anna, grant.id)
+        await paper.do(grants.issued, grant)
+        await paper.do(grants.delivered, THE_BOT, grant)
+        paper.now += MINUTE
+    values = await paper.refused(Refusal.RENEWED_TOO_OFTEN, grants.renew, anna, grant.id)
+    assert values == {"count": 5, "wait": 55 * 60}
+    await paper.approved(EMIL, PARIS)
+    paper.now = MORNING + HOUR
+    await paper.do(grants.renew, anna, grant.id)
 
 
 async def test_what_somebody_ended_meanwhile_is_not_reported_as_undeliverable(

@@ -112,11 +112,11 @@ ORIGINS = [
 
 @pytest.mark.parametrize("origin", ORIGINS, ids=lambda origin: str(origin["type"]))
 def test_words_that_are_passed_on_never_act(origin: dict[str, Any]) -> None:
-    assert read("/revoke Anna", forward_origin=origin) == Forwarded(SENDER)
+    assert read("/revoke Anna", forward_origin=origin) == Forwarded(SENDER, "revoke")
 
 
 def test_words_that_another_bot_wrote_never_act() -> None:
-    assert read("/revoke Anna", via_bot=BOT) == Forwarded(SENDER)
+    assert read("/revoke Anna", via_bot=BOT) == Forwarded(SENDER, "revoke")
 
 
 @pytest.mark.parametrize("chat", [GROUP, SUPERGROUP])

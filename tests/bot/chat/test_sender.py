@@ -1,110 +1,150 @@
-"""What is sent when, on a clock that jumps."""
+"""What goes out when: no chat waits for what another one waits for."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from telegram.error import RetryAfter
 
-from bot.access import clock as clock_rules
-from bot.access.context import Rules
-from bot.chat.sender import Sender
+from bot.access.context import Chance, Rules
+from bot.chat.sender import Handler, Sender
 from bot.core import Core
-from bot.office import real_chance
-from storage.database import open_database, sqlite_url
+from bot.office import utc_now
+from storage.database import Database
 from storage.records import ChatId, OutboxItem, OutboxKind
 from tests.company import until
+from tests.storage.kit import make_template, open_copy
 
-ALICE, BOB = ChatId(7), ChatId(8)
-MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-
-
-class Telegram:
-    """Sends nothing to a chat while it is angry with it."""
-
-    def __init__(self, core: Core) -> None:
-        self._core = core
-        self.angry = True
-        self.sent: list[str] = []
-
-    async def send(self, item: OutboxItem) -> None:
-        if self.angry and item.chat_id == ALICE:
-            raise RetryAfter(600)
-        self.sent.append(item.payload["text"])
-        async with self._core.database.writing() as tx:
-            await tx.outbox.finish(item.id)
+RULES = Rules(default_duration=3600, max_duration=3600, request_ttl=3600)
+CHANCE = Chance(serial=lambda: "0", code=lambda: "0")
+ANNA = ChatId(1001)
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.ahead = timedelta(0)
-
-    def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_template(tmp_path_factory.mktemp("template"))
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest_asyncio.fixture
-async def core(
-    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Core]:
-    monkeypatch.setenv("PTB_TIMEDELTA", "1")  # as `connect` does it
-    database = await open_database(sqlite_url(tmp_path / "vpnbot.db"))
-    yield Core(database, Rules(60, 60, 60), real_chance(), clock)
+async def core(template: Path, tmp_path: Path) -> AsyncIterator[Core]:
+    database = await open_copy(template, tmp_path)
+    yield Core(database, RULES, CHANCE, utc_now)
     await database.close()
 
 
-@asynccontextmanager
-async def sending(core: Core) -> AsyncIterator[tuple[Sender, Telegram]]:
-    telegram = Telegram(core)
-    sender = Sender(core, {OutboxKind.NOTICE: telegram.send}, settle=telegram.send)
-    task = asyncio.create_task(sender.run())
-    try:
-        yield sender, telegram
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+class Wire:
+    """The far end: a server that never answers, and a Telegram that takes all texts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.begun: list[OutboxItem] = []
+        self.sent: list[OutboxItem] = []
+        self.halts = 0
+        self.server_answers = asyncio.Event()
+
+    async def receipt(self, item: OutboxItem) -> None:
+        self.begun.append(item)
+        await self.server_answers.wait()
+        await self._finish(item)
+
+    async def notice(self, item: OutboxItem) -> None:
+        if self.halts:
+            self.halts -= 1
+            raise RetryAfter(timedelta(seconds=2))
+        await self._finish(item)
+
+    async def _finish(self, item: OutboxItem) -> None:
+        async with self._database.writing() as tx:
+            await tx.outbox.finish(item.id)
+        self.sent.append(item)
 
 
-async def say(core: Core, sender: Sender, text: str, chat: ChatId = ALICE) -> None:
+async def put(core: Core, kind: OutboxKind, chats: Iterable[int]) -> None:
     async with core.database.writing() as tx:
-        await tx.outbox.add(chat, OutboxKind.NOTICE, {"text": text}, now=core.clock())
-    sender.wake()
+        for chat in chats:
+            await tx.outbox.add(ChatId(chat), kind, {}, now=core.clock())
 
 
-async def is_held(core: Core) -> bool:
-    async with core.database.reading() as tx:
-        waiting = await tx.outbox.open(OutboxKind.NOTICE)
-    return any(item.due_at > core.clock() + 5 * MINUTE for item in waiting)
+@asynccontextmanager
+async def sending(core: Core, wire: Wire) -> AsyncIterator[Sender]:
+    async def settle(_item: OutboxItem) -> None:
+        """No profile is on its way."""
+
+    handlers: dict[OutboxKind, Handler] = {
+        OutboxKind.RECEIPT: wire.receipt,
+        OutboxKind.NOTICE: wire.notice,
+    }
+    sender = Sender(core, handlers, settle)
+    running = asyncio.create_task(sender.run())
+    try:
+        yield sender
+    finally:
+        wire.server_answers.set()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
-async def wait_until_held(core: Core) -> None:
-    while not await is_held(core):  # noqa: ASYNC110 - the database sends no event
-        await asyncio.sleep(0.01)
+@pytest.mark.parametrize("chats", [range(1, 41), [1] * 400], ids=["many-chats", "one-chat"])
+async def test_a_server_that_hangs_holds_up_no_text(core: Core, chats: Iterable[int]) -> None:
+    """Not even where more waits for it than is looked at in one go."""
+    wire = Wire(core.database)
+    await put(core, OutboxKind.RECEIPT, chats)
+    async with sending(core, wire):
+        await until(lambda: len(wire.begun) >= min(16, len(set(chats))))
+        await put(core, OutboxKind.NOTICE, [ANNA])
+        await until(lambda: len(wire.sent) >= 1)
+        assert [item.kind for item in wire.sent] == [OutboxKind.NOTICE]
 
 
-@pytest.mark.parametrize("jump", [-HOUR, -DAY, HOUR, DAY], ids=str)
-async def test_a_chat_that_had_to_wait(core: Core, clock: Clock, jump: timedelta) -> None:
-    """Ten minutes, by a clock that jumps meanwhile."""
-    async with sending(core) as (sender, telegram):
-        await say(core, sender, "first")
-        await asyncio.wait_for(wait_until_held(core), 10)
-        await say(core, sender, "second")
-        await say(core, sender, "to Bob", BOB)
-        await until(lambda: telegram.sent == ["to Bob"])
-        assert await is_held(core)
-        telegram.angry = False
-        clock.ahead = jump
-        if jump < timedelta(0):  # which the keeper does
-            async with core.database.writing() as tx:
-                await clock_rules.went_back(tx, core.context(), -jump)
-        sender.wake()
-        await until(lambda: telegram.sent == ["to Bob", "first", "second"])
+async def test_not_everything_goes_at_once(core: Core) -> None:
+    wire = Wire(core.database)
+    await put(core, OutboxKind.RECEIPT, range(1, 41))
+    async with sending(core, wire):
+        await until(lambda: len(wire.begun) >= 16)
+        await asyncio.sleep(1)
+        assert len(wire.begun) == 16
+        wire.server_answers.set()
+        await until(lambda: len(wire.sent) >= 40)
+
+
+async def test_a_halt_that_a_text_met_holds_for_profiles_too(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PTB_TIMEDELTA", "1")  # as `connect` does it
+    wire = Wire(core.database)
+    wire.halts = 1
+    await put(core, OutboxKind.NOTICE, [ANNA])
+    async with sending(core, wire) as sender:
+        await until(lambda: not wire.halts)
+        await asyncio.sleep(0.5)  # the refusal has come by now
+        began = core.clock()
+        await sender.released(ANNA)
+        assert core.clock() - began > timedelta(seconds=1)
+        await until(lambda: len(wire.sent) >= 1)
+
+
+async def test_a_halt_that_a_profile_met_holds_for_texts_too(core: Core) -> None:
+    """Also for those that are written meanwhile; and a shorter one does not end it."""
+    wire = Wire(core.database)
+    async with sending(core, wire) as sender:
+        began = core.clock()
+        await sender.hold(ANNA, 1)
+        await sender.hold(ANNA, 0)
+        await put(core, OutboxKind.NOTICE, [ANNA, 1002])
+        await until(lambda: len(wire.sent) >= 2)
+        assert [item.chat_id for item in wire.sent] == [1002, ANNA]
+        assert core.clock() - began > timedelta(seconds=1)
+
+
+async def test_profiles_that_wait_out_a_halt_keep_no_other_from_going(core: Core) -> None:
+    wire = Wire(core.database)
+    await put(core, OutboxKind.RECEIPT, range(1, 17))
+    async with sending(core, wire) as sender:
+        await until(lambda: len(wire.begun) >= 16)
+        for chat in range(1, 17):
+            await sender.hold(ChatId(chat), 60)
+        await put(core, OutboxKind.RECEIPT, [ANNA])
+        await until(lambda: len(wire.begun) >= 17)

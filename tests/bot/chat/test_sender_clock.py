@@ -1,0 +1,110 @@
+"""What is sent when, on a clock that jumps."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from telegram.error import RetryAfter
+
+from bot.access import clock as clock_rules
+from bot.access.context import Rules
+from bot.chat.sender import Sender
+from bot.core import Core
+from bot.office import real_chance
+from storage.database import open_database, sqlite_url
+from storage.records import ChatId, OutboxItem, OutboxKind
+from tests.company import until
+
+ALICE, BOB = ChatId(7), ChatId(8)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+
+class Telegram:
+    """Sends nothing to a chat while it is angry with it."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self.angry = True
+        self.sent: list[str] = []
+
+    async def send(self, item: OutboxItem) -> None:
+        if self.angry and item.chat_id == ALICE:
+            raise RetryAfter(600)
+        self.sent.append(item.payload["text"])
+        async with self._core.database.writing() as tx:
+            await tx.outbox.finish(item.id)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.ahead = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest_asyncio.fixture
+async def core(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Core]:
+    monkeypatch.setenv("PTB_TIMEDELTA", "1")  # as `connect` does it
+    database = await open_database(sqlite_url(tmp_path / "vpnbot.db"))
+    yield Core(database, Rules(60, 60, 60), real_chance(), clock)
+    await database.close()
+
+
+@asynccontextmanager
+async def sending(core: Core) -> AsyncIterator[tuple[Sender, Telegram]]:
+    telegram = Telegram(core)
+    sender = Sender(core, {OutboxKind.NOTICE: telegram.send}, settle=telegram.send)
+    task = asyncio.create_task(sender.run())
+    try:
+        yield sender, telegram
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def say(core: Core, sender: Sender, text: str, chat: ChatId = ALICE) -> None:
+    async with core.database.writing() as tx:
+        await tx.outbox.add(chat, OutboxKind.NOTICE, {"text": text}, now=core.clock())
+    sender.wake()
+
+
+async def is_held(core: Core) -> bool:
+    async with core.database.reading() as tx:
+        waiting = await tx.outbox.open(OutboxKind.NOTICE)
+    return any(item.due_at > core.clock() + 5 * MINUTE for item in waiting)
+
+
+async def wait_until_held(core: Core) -> None:
+    while not await is_held(core):  # noqa: ASYNC110 - the database sends no event
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("jump", [-HOUR, -DAY, HOUR, DAY], ids=str)
+async def test_a_chat_that_had_to_wait(core: Core, clock: Clock, jump: timedelta) -> None:
+    """Ten minutes, by a clock that jumps meanwhile."""
+    async with sending(core) as (sender, telegram):
+        await say(core, sender, "first")
+        await asyncio.wait_for(wait_until_held(core), 10)
+        await say(core, sender, "second")
+        await say(core, sender, "to Bob", BOB)
+        await until(lambda: telegram.sent == ["to Bob"])
+        assert await is_held(core)
+        telegram.angry = False
+        clock.ahead = jump
+        if jump < timedelta(0):  # which the keeper does
+            async with core.database.writing() as tx:
+                await clock_rules.went_back(tx, core.context(), -jump)
+        sender.wake()
+        await until(lambda: telegram.sent == ["to Bob", "first", "second"])
