@@ -36,10 +36,10 @@ async def announce_head(tx: Transaction, ctx: Context) -> bool:
     Whoever rewrites the trail afterwards cannot rewrite what lies in the admins' chats.
     """
     last = await tx.audit.last()
-    if last is None or last.action == _HEAD:
+    if last is None:
         return False
     told = await tx.audit.last_of(_HEAD)
-    if told is not None and told.at + _HEAD_EVERY > ctx.now:
+    if told is not None and (told.seq == last.seq or told.at + _HEAD_EVERY > ctx.now):
         return False
     head = head_text(last.seq, last.digest)
     await record(tx, ctx, THE_BOT, _HEAD, "audit", head=head)

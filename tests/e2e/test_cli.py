@@ -1,16 +1,12 @@
 """The commands of `vpnbot`, each as somebody types it while the bot runs."""
 
 import asyncio
-import csv
 import fcntl
-import json
 import os
 import signal
 import socket
 import stat
 from collections.abc import AsyncIterator
-from io import StringIO
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -290,38 +286,6 @@ async def test_the_allowlist(company: Company) -> None:
             "user remove 4711": "4711",
         },
     )
-
-
-# --- the audit trail -----------------------------------------------------------------------------
-
-
-async def test_the_audit_trail(company: Company) -> None:
-    verified, exported, table, newest = await asyncio.gather(
-        company.done("audit", "verify"),
-        company.done("audit", "export"),
-        company.done("audit", "export", "--format", "csv"),
-        company.done("audit", "show", "--json", "--last", "3"),
-    )
-    rows = [json.loads(line) for line in exported.out.splitlines()]
-    assert verified.out.startswith(f"All {len(rows)} rows fit the chain")
-    assert rows[-1]["digest"] in verified.out
-    assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
-    for before, after in pairwise(rows):
-        assert after["previous"] == before["digest"]
-    assert newest.rows == rows[-3:]
-    cells = list(csv.reader(StringIO(table.out)))
-    assert len(cells) == len(rows) + 1
-    assert not any(cell.startswith(("=", "+", "-", "@")) for line in cells for cell in line)
-
-
-async def test_a_changed_audit_row_is_found(company: Company) -> None:
-    (before,) = company.query("SELECT detail FROM audit WHERE seq = 2")
-    company.tamper("UPDATE audit SET detail = replace(detail, 'office', 'paris') WHERE seq = 2")
-    try:
-        one_line(await company.vpnbot("audit", "verify"), "Row 2")
-    finally:
-        company.tamper("UPDATE audit SET detail = ? WHERE seq = 2", *before)
-    await company.done("audit", "verify")
 
 
 # --- servers -------------------------------------------------------------------------------------
