@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 from rich.console import Console
 from rich.table import Table
 
-from bot import logs
 from bot.access.names import shows
 from bot.access.permission import Actor
 from bot.data_folder import DataFolder, account_name
@@ -33,7 +32,6 @@ def with_office(work: Callable[[Office], Awaitable[_Result]], *, is_first: bool 
     Args:
         is_first: whether the command may be the first one ever, and make the folder.
     """
-    logs.set_up_terminal()
     settings = load_settings()
     if not is_first:
         require_data_folder(settings)
@@ -60,9 +58,9 @@ def require_data_folder(settings: Settings) -> None:
         )
 
 
-def take_on_owner(settings: Settings) -> None:
+def take_on_owner(settings: Settings, *, for_good: bool = False) -> None:
     """Root acts as the data folder's owner, see `bot.privileges`."""
-    act_as(DataFolder(settings.data_dir.absolute()).owner())
+    act_as(DataFolder(settings.data_dir.absolute()).owner(), for_good=for_good)
 
 
 def ask_passphrase(settings: Settings) -> str | None:
