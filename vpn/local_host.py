@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from vpn.children import child_environment
 from vpn.config import MANAGEMENT_SOCKET
 from vpn.errors import HostError, ManagementExposed, ManagementGone
 from vpn.files import Folder
@@ -260,6 +261,7 @@ def _syntax_problem(folder: Path, text: str) -> str | None:
         done = subprocess.run(
             command,
             input=text.encode("utf-8", "surrogateescape"),
+            env=child_environment(),
             capture_output=True,
             timeout=_SYNTAX_CHECK_S,
             check=False,
