@@ -294,11 +294,18 @@ async def test_the_allowlist(company: Company) -> None:
 async def test_servers_that_cannot_be(company: Company) -> None:
     office, there = company.folder / "office", company.folder / "there"
     paris = f"server add paris --remote vpn.example.com:1194/udp --directory {there}"
+    beside = f"server add paris --directory {there}"
+    inside = "server add paris --remote vpn.example.com:1194/udp --directory"
+    ((port,),) = company.query("SELECT listen_port FROM servers WHERE name = 'office'")
     await refused(
         company,
         {
             f"server add office --remote a.example.com:1 --directory {there}": "office already",
             f"server add paris --remote a.example.com:1 --directory {office}": "folder of office",
+            f"{inside} {office}/paris": "is inside the other",
+            f"{inside} {company.folder}": "is inside the other",
+            f"{beside} --remote a.example.com:{port}/udp": f"office listens on port {port}/udp",
+            f"{beside} --remote a.example.com:1 --listen {port}": "another one with --listen",
             f"{paris} --network 10.8.2.0/24": "overlaps",
             f"{paris} --network 10.8.0.0/33": "no IPv4 network",
             f"{paris} --ssh a@b": "not part of this version",
