@@ -16,6 +16,7 @@ from bot.settings import PREFIX, Settings
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
+SECURITY = (ROOT / "SECURITY.md").read_text()
 EXAMPLE = (ROOT / ".env.example").read_text()
 PAGES = ("README.md", "ARCHITECTURE.md", "SECURITY.md", "CHANGELOG.md")
 ROOMS = ("bot", "pki", "vpn", "storage", "demo")
@@ -84,6 +85,16 @@ def test_every_make_target_in_the_readme_exists() -> None:
 def test_every_link_in_a_page_leads_somewhere(page: str) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", (ROOT / page).read_text()):
         assert target.startswith("https://") or (ROOT / target).exists(), target
+
+
+def test_every_test_that_security_cites_exists() -> None:
+    table = SECURITY.partition("| shown by |")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| .* \| ([^|]+) \|$", table, re.MULTILINE)
+    cited = {name for row in rows for name in re.findall(r"`([\w/]+(?:\.py|/))`", row)}
+
+    assert len(cited) > len(ROOMS)
+    for name in cited:
+        assert (ROOT / "tests" / name).exists(), name
 
 
 def test_the_example_has_every_setting_and_no_other() -> None:
