@@ -15,7 +15,7 @@ from bot.fleet import Fleet
 from bot.locks import try_lock
 from bot.loops import forever
 from bot.watch import Watch
-from storage.records import GrantId, GrantState, OutboxKind, Server, ServerName
+from storage.records import AuditEntry, GrantId, GrantState, OutboxKind, Server, ServerName
 from storage.transaction import Transaction
 
 log = logging.getLogger(__name__)
@@ -100,9 +100,10 @@ class Keeper:
     async def _last_seen(self) -> datetime:
         """The latest time of the run before this one."""
         async with self._database.reading() as tx:
-            last = await tx.audit.last()
+            newest = await tx.audit.newest(1)
             published = [server.crl_published_at for server in await tx.servers.all()]
-        return max((self._clock(), *filter(None, published), *([last.at] if last else [])))
+        written = [row.at for row in newest if isinstance(row, AuditEntry)]
+        return max((self._clock(), *filter(None, published), *written))
 
     async def _look_after_servers(self) -> None:
         """One job for each server, so that one that hangs holds up no other."""

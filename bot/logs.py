@@ -3,6 +3,9 @@
 import logging
 import re
 import sys
+import threading
+import traceback
+from types import TracebackType
 
 from storage.errors import passing_trouble
 
@@ -51,6 +54,29 @@ def set_up(*, level: int = logging.INFO) -> None:
 def set_up_terminal() -> None:
     """What went wrong, one line each, for a command."""
     _send(logging.ERROR, OneLineFormatter())
+
+
+def guard_crashes() -> None:
+    """What nobody expected is told without secrets, too: in the program, a thread, a destructor.
+
+    Python itself would print exceptions and warnings past the logs, as they are.
+    """
+    sys.excepthook = _tell_crash
+    threading.excepthook = lambda crash: _tell_crash(
+        crash.exc_type, crash.exc_value, crash.exc_traceback
+    )
+    sys.unraisablehook = lambda crash: _tell_crash(
+        crash.exc_type, crash.exc_value, crash.exc_traceback
+    )
+    logging.captureWarnings(capture=True)
+
+
+def _tell_crash(
+    kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
+) -> None:
+    if not issubclass(kind, SystemExit):  # a thread may end so
+        lines = traceback.format_exception(kind, error, trace)
+        sys.stderr.write(redact("".join(lines)))
 
 
 def _send(level: int, formatter: logging.Formatter) -> None:

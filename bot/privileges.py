@@ -2,22 +2,42 @@
 
 OpenVPN's management socket admits one account, not even root, and whatever root wrote into the
 data folder would be closed to the bot. So a command that root starts takes on the owner's
-identity. `as_root` gives it back for the one thing that needs it: writing a server's folder.
+identity. `as_root` gives it back for the one thing that needs it: writing a server's folder. The
+bot writes none, so it gives root up for good: whoever takes it over cannot have it back.
 """
 
+import ctypes
 import os
 import pwd
+import resource
 import sysconfig
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from bot.errors import BadDataFolder
 
 ROOT = 0
+_PR_SET_DUMPABLE = 4  # prctl(2), linux/prctl.h
+_NOT_DUMPABLE = 0
 
 
-def act_as(uid: int) -> None:
+def keep_memory_private() -> None:
+    """A crash leaves no copy of the memory, where the CA's key is.
+
+    (1) No core file, which a handler that cores are piped to does not heed. (2) No core at all,
+    and no other process of this account may look into this one. Linux forgets (2) whenever the
+    identity changes, see PR_SET_DUMPABLE in prctl(2).
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # (1)
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, _NOT_DUMPABLE, 0, 0, 0)  # (2)
+
+
+def act_as(uid: int, *, for_good: bool = False) -> None:
     """Takes on an account's identity, where root runs the command for a folder of its own.
+
+    Args:
+        for_good: whether nothing can make this process root again, `as_root` included.
 
     Raises:
         BadDataFolder: the account has no name, so nobody knows its groups; or it cannot read
@@ -33,8 +53,13 @@ def act_as(uid: int) -> None:
             "to the account that runs the bot: chown -R ACCOUNT: FOLDER"
         ) from error
     os.initgroups(account.pw_name, account.pw_gid)
-    os.setegid(account.pw_gid)
-    os.seteuid(uid)
+    if for_good:
+        os.setresgid(account.pw_gid, account.pw_gid, account.pw_gid)
+        os.setresuid(uid, uid, uid)
+    else:
+        os.setegid(account.pw_gid)
+        os.seteuid(uid)
+    keep_memory_private()
     _require_program(account.pw_name)
 
 
@@ -57,8 +82,10 @@ def as_root() -> Iterator[None]:
         return
     os.seteuid(ROOT)
     os.setegid(ROOT)
+    keep_memory_private()
     try:
         yield
     finally:
         os.setegid(gid)
         os.seteuid(uid)
+        keep_memory_private()

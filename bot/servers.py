@@ -262,11 +262,25 @@ def _refuse_collision(spec: ServerSpec, known: Sequence[Server]) -> None:
             raise NotDone(f"There is a server {spec.name} already; choose another name.")
         if other.directory == str(spec.directory):
             raise NotDone(f"{spec.directory} is the folder of {other.name}; choose another one.")
+        if _one_in_the_other(spec.directory, PurePosixPath(other.directory)):
+            raise NotDone(
+                f"One of {spec.directory} and {other.directory} of {other.name} is inside the "
+                "other; choose a folder beside it."
+            )
+        if (other.listen_port, other.protocol) == (spec.listen_port, spec.remote.protocol):
+            raise NotDone(
+                f"{other.name} listens on port {other.listen_port}/{other.protocol} already; "
+                "choose another one with --listen."
+            )
         if IPv4Network(other.network).overlaps(spec.network):
             raise NotDone(
                 f"The network {spec.network} overlaps {other.network} of {other.name}; "
                 "choose another one with --network."
             )
+
+
+def _one_in_the_other(one: PurePosixPath, other: PurePosixPath) -> bool:
+    return one.is_relative_to(other) or other.is_relative_to(one)
 
 
 def _record(spec: ServerSpec, now: datetime) -> Server:

@@ -69,7 +69,8 @@ async def open_showcase(port: int = 0) -> AsyncIterator[Showcase]:
     """Starts everything, and leaves nothing behind.
 
     Raises:
-        OSError: the port is taken.
+        OSError: the port is taken, the disk is full, or the bot does not begin in time.
+        LabError: OpenVPN does not start.
     """
     missing = lab_missing()
     banner = _REAL if missing is None else _STAND_IN.format(reason=missing)
@@ -105,8 +106,10 @@ def _settings(base: Path, token: str, url: str) -> Settings:
         "request_ttl": 86_400,
         "approvals": 1,
         "long_grant_duration": None,
+        "long_grant_approvals": 2,
         "templates": None,
         "bundle": False,
+        "client_key": None,
     }
     return Settings(**values)
 

@@ -60,9 +60,16 @@ def lab_missing() -> str | None:
     for program in ("openvpn", "ip", "ping"):
         if shutil.which(program, path=_PATH) is None:
             return f"The program {program} is not installed."
-    if not _TUN.is_char_device():
-        return f"There is no {_TUN}."
-    return _namespaces_missing()
+    return _tun_missing() or _namespaces_missing()
+
+
+def _tun_missing() -> str | None:
+    """By opening it: in a container it may be there and be forbidden."""
+    try:
+        os.close(os.open(_TUN, os.O_RDWR | os.O_CLOEXEC))
+    except OSError as error:
+        return f"{_TUN} cannot be opened ({error.strerror})."
+    return None
 
 
 def _namespaces_missing() -> str | None:

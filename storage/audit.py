@@ -6,14 +6,24 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import BigInteger, Row, Select, insert, select, type_coerce, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
-from storage.records import AuditEntry, Payload
+from storage.errors import is_passing
+from storage.records import AuditEntry, AuditHead, BrokenEntry, Payload
 
 _audit = tables.audit
 _head = tables.audit_head
+_NUMBERS = select(_audit.c.seq).order_by(_audit.c.seq)
+# The time as a number: a row that somebody edited may hold one that is no time, or a text.
+_AS_STORED = select(
+    *(column for column in _audit.c if column.name != "at"),
+    type_coerce(_audit.c.at, BigInteger).label("at"),
+).order_by(_audit.c.seq)
+# What reading such a row can raise: no number, no time, no JSON, bytes, JSON without an end.
+_UNREADABLE = (TypeError, ValueError, OverflowError, RecursionError)
 # What stands before the first row.
 GENESIS = "0" * 64
 
@@ -46,42 +56,45 @@ class Audit:
         await self._set_head(seq, digest)
         return AuditEntry(seq, at, actor, action, subject, detail, previous, digest)
 
-    async def last(self) -> AuditEntry | None:
+    async def last(self) -> AuditHead | None:
+        """Of the last row only what the next one needs: whatever else was done to it, work goes on.
+
+        An edited row is for `first_fault` to find.
+        """
         found = await self._connection.execute(
-            select(_audit).order_by(_audit.c.seq.desc()).limit(1)
+            select(_audit.c.seq, _audit.c.digest).order_by(_audit.c.seq.desc()).limit(1)
         )
         row = found.first()
-        return None if row is None else _entry(row)
+        return None if row is None else AuditHead(row.seq, row.digest)
 
     async def first(self) -> AuditEntry | None:
-        found = await self._connection.execute(select(_audit).order_by(_audit.c.seq).limit(1))
-        row = found.first()
-        return None if row is None else _entry(row)
+        """None, too, where it cannot be read any more."""
+        for entry in await self._entries(_NUMBERS.limit(1)):
+            if isinstance(entry, AuditEntry):
+                return entry
+        return None
 
-    async def newest(self, limit: int) -> Sequence[AuditEntry]:
+    async def newest(self, limit: int) -> Sequence[AuditEntry | BrokenEntry]:
         """The last rows, oldest of them first."""
-        rows = await self._connection.execute(
-            select(_audit).order_by(_audit.c.seq.desc()).limit(limit)
-        )
-        return [_entry(row) for row in rows][::-1]
+        newest = select(_audit.c.seq).order_by(_audit.c.seq.desc()).limit(limit)
+        return await self._entries(newest)
 
-    async def all(self) -> Sequence[AuditEntry]:
-        rows = await self._connection.execute(select(_audit).order_by(_audit.c.seq))
-        return [_entry(row) for row in rows]
+    async def all(self) -> Sequence[AuditEntry | BrokenEntry]:
+        return await self._entries(_NUMBERS)
 
     async def last_of(self, action: str) -> AuditEntry | None:
-        """The newest row about this action."""
-        found = await self._connection.execute(
-            select(_audit).where(_audit.c.action == action).order_by(_audit.c.seq.desc()).limit(1)
-        )
-        row = found.first()
-        return None if row is None else _entry(row)
+        """The newest row about this action; None, too, where it cannot be read any more."""
+        about = select(_audit.c.seq).where(_audit.c.action == action)
+        for entry in await self._entries(about.order_by(_audit.c.seq.desc()).limit(1)):
+            if isinstance(entry, AuditEntry):
+                return entry
+        return None
 
     async def digest_of(self, seq: int) -> str | None:
-        """The digest of a row; None where there is no such row."""
-        found = await self._connection.execute(select(_audit.c.digest).where(_audit.c.seq == seq))
-        digest: str | None = found.scalar()
-        return digest
+        """The digest of a row; None where there is no such row, or none that can be read."""
+        for row in await self._rows([seq]):
+            return None if isinstance(row, BrokenEntry) else str(row.digest)
+        return None
 
     async def head(self) -> tuple[int, str]:
         """Number and digest of the last row, as kept beside the rows."""
@@ -104,22 +117,53 @@ class Audit:
         """
         previous = GENESIS
         expected = 1
-        rows = await self._connection.execute(select(_audit).order_by(_audit.c.seq))
-        for row in rows:
-            if row.seq != expected:
+        for row in await self._rows(await self._numbers(_NUMBERS)):
+            if isinstance(row, BrokenEntry) or row.seq != expected:
                 return expected
-            digest = entry_digest(
-                previous, row.seq, row.at, row.actor, row.action, row.subject, row.detail
-            )
-            if row.previous != previous or row.digest != digest:
-                return int(row.seq)
-            previous = digest
+            if row.previous != previous or row.digest != _digest_of(row):
+                return expected
+            previous = row.digest
             expected += 1
-        seq, digest = await self.head()
-        if (seq, digest) == (expected - 1, previous):
+        return await self._fault_at_the_end(AuditHead(expected - 1, previous))
+
+    async def _fault_at_the_end(self, last: AuditHead) -> int | None:
+        """Whether rows were cut off, or were added past the head."""
+        try:
+            seq, digest = await self.head()
+        except DBAPIError as error:
+            if is_passing(error):
+                raise
+            return last.seq + 1
+        if (seq, digest) == (last.seq, last.digest):
             return None
-        # Rows were cut off, or were added past the head.
-        return min(expected, seq + 1)
+        return min(last.seq, seq) + 1 if isinstance(seq, int) else last.seq + 1
+
+    async def _entries(self, numbers: Select[tuple[int]]) -> list[AuditEntry | BrokenEntry]:
+        """The rows of these numbers, by their numbers."""
+        found = sorted(await self._numbers(numbers))
+        return [_entry(row) for row in await self._rows(found)]
+
+    async def _numbers(self, statement: Select[tuple[int]]) -> Sequence[int]:
+        return [row.seq for row in await self._connection.execute(statement)]
+
+    async def _rows(self, numbers: Sequence[int]) -> list[Row[Any] | BrokenEntry]:
+        """From the first to the last number, all rows as they lie there.
+
+        One that the driver cannot read, for example because it is not UTF-8, fails the whole
+        statement; so halves are read, and halves of these, until it stands alone.
+        """
+        if not numbers:
+            return []
+        within = _audit.c.seq.between(numbers[0], numbers[-1])
+        try:
+            return list(await self._connection.execute(_AS_STORED.where(within)))
+        except DBAPIError as error:
+            if is_passing(error):
+                raise
+        if len(numbers) == 1:
+            return [BrokenEntry(numbers[0])]
+        middle = len(numbers) // 2
+        return [*await self._rows(numbers[:middle]), *await self._rows(numbers[middle:])]
 
 
 def entry_digest(
@@ -132,6 +176,34 @@ def entry_digest(
     ).hexdigest()
 
 
-def _entry(row: Row[Any]) -> AuditEntry:
+def _digest_of(row: Row[Any]) -> str | None:
+    """What belongs beside the row; None where it holds what nobody of ours writes."""
+    try:
+        at = _moment(row.at)
+        return entry_digest(
+            row.previous, row.seq, at, row.actor, row.action, row.subject, row.detail
+        )
+    except _UNREADABLE:
+        return None
+
+
+def _entry(row: Row[Any] | BrokenEntry) -> AuditEntry | BrokenEntry:
+    if isinstance(row, BrokenEntry):
+        return row
     values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
-    return AuditEntry(**values | {"detail": json.loads(values["detail"])})
+    try:
+        detail = json.loads(row.detail)
+        at = _moment(row.at)
+    except _UNREADABLE:
+        return BrokenEntry(row.seq)
+    texts = (row.actor, row.action, row.subject, row.detail, row.previous, row.digest)
+    if not isinstance(detail, dict) or not all(isinstance(text, str) for text in texts):
+        return BrokenEntry(row.seq)
+    return AuditEntry(**values | {"at": at, "detail": detail})
+
+
+def _moment(stored: Any) -> datetime:
+    """Raises TypeError where SQLite keeps what is no whole number, and OverflowError."""
+    if type(stored) is not int:
+        raise TypeError(stored)
+    return tables.moment(stored)

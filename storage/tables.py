@@ -40,7 +40,12 @@ class UtcTime(TypeDecorator[datetime]):
         return None if value is None else (value - _EPOCH) // _MICROSECOND
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        return None if value is None else _EPOCH + int(value) * _MICROSECOND
+        return None if value is None else moment(int(value))
+
+
+def moment(microseconds: int) -> datetime:
+    """Raises OverflowError where no calendar goes that far."""
+    return _EPOCH + microseconds * _MICROSECOND
 
 
 metadata = MetaData(

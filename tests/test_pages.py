@@ -16,6 +16,7 @@ from bot.settings import PREFIX, Settings
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
+SECURITY = (ROOT / "SECURITY.md").read_text()
 EXAMPLE = (ROOT / ".env.example").read_text()
 PAGES = (
     *("README.md", "ARCHITECTURE.md", "SECURITY.md", "CHANGELOG.md"),
@@ -88,6 +89,16 @@ def test_every_link_in_a_page_leads_somewhere(page: str) -> None:
     path = ROOT / page
     for target in re.findall(r"\]\(([^)]+)\)", path.read_text()):
         assert target.startswith("https://") or (path.parent / target).exists(), target
+
+
+def test_every_test_that_security_cites_exists() -> None:
+    table = SECURITY.partition("| shown by |")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| .* \| ([^|]+) \|$", table, re.MULTILINE)
+    cited = {name for row in rows for name in re.findall(r"`([\w/]+(?:\.py|/))`", row)}
+
+    assert len(cited) > len(ROOMS)
+    for name in cited:
+        assert (ROOT / "tests" / name).exists(), name
 
 
 def test_the_example_has_every_setting_and_no_other() -> None:

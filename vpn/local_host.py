@@ -18,6 +18,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TypeVar
 
+from vpn.children import child_environment
 from vpn.config import MANAGEMENT_SOCKET
 from vpn.errors import HostError, ManagementExposed, ManagementGone
 from vpn.files import Folder
@@ -298,6 +299,7 @@ def _syntax_problem(folder: Path, text: str) -> str | None:
         done = subprocess.run(
             command,
             input=text.encode("utf-8", "surrogateescape"),
+            env=child_environment(),
             capture_output=True,
             timeout=_SYNTAX_CHECK_S,
             check=False,

@@ -38,10 +38,12 @@ async def announce_head(tx: Transaction, ctx: Context) -> bool:
     that was wrong, keeps nothing from being told.
     """
     last = await tx.audit.last()
-    since = await tx.audit.last_of(_HEAD) or await tx.audit.first()
-    if last is None or since is None:
+    if last is None:
         return False
-    if since.at <= ctx.now and (last.action == _HEAD or since.at + _HEAD_EVERY > ctx.now):
+    told = await tx.audit.last_of(_HEAD)
+    since = told or await tx.audit.first()
+    is_known = told is not None and told.seq == last.seq
+    if since is not None and since.at <= ctx.now and (is_known or since.at + _HEAD_EVERY > ctx.now):
         return False
     head = head_text(last.seq, last.digest)
     await record(tx, ctx, THE_BOT, _HEAD, "audit", head=head)

@@ -7,17 +7,18 @@ from enum import StrEnum
 
 from storage.records import UNPROVED_STATES, Grant, Person, UserId
 
-_HEX = frozenset("0123456789abcdef")
+_DECIMAL = frozenset("0123456789")
+_HEX = _DECIMAL | frozenset("abcdef")
 _GRANT_PREFIX = "g-"
 _SERIAL_PREFIX = "serial:"
-# Shorter ones are more likely somebody's name: "abe", "dea".
-_SERIAL_LENGTH = 8
 
 
 class WhoKind(StrEnum):
     USER_ID = "user_id"
     GRANT_ID = "grant_id"
     SERIAL = "serial"
+    # A serial of a CA that counts may read like somebody's name: "0a", "abe".
+    SERIAL_OR_NAME = "serial_or_name"
     NAME = "name"
 
 
@@ -49,8 +50,8 @@ def parse_who(text: str) -> Who:
         return Who(WhoKind.GRANT_ID, word)
     if word.startswith(_SERIAL_PREFIX):
         return Who(WhoKind.SERIAL, _serial(word.removeprefix(_SERIAL_PREFIX)))
-    if _looks_like_serial(_serial(word)):
-        return Who(WhoKind.SERIAL, _serial(word))
+    if _looks_like_serial(word):
+        return Who(WhoKind.SERIAL_OR_NAME, text.strip())
     return Who(WhoKind.NAME, text.strip())
 
 
@@ -62,9 +63,18 @@ def find(who: Who, people: Sequence[Person], grants: Sequence[Grant]) -> Fits:
         case WhoKind.GRANT_ID:
             return Fits(grants=tuple(g for g in grants if g.id == who.value))
         case WhoKind.SERIAL:
-            return Fits(grants=tuple(g for g in grants if g.serial.lstrip("0") == who.value))
+            return Fits(grants=_by_serial(who.value, grants))
+        case WhoKind.SERIAL_OR_NAME:
+            named = _by_name(who.value, people, grants)
+            serial = _by_serial(_serial(who.value.lower()), grants)
+            other = tuple(grant for grant in named.grants if grant not in serial)
+            return Fits(named.people, serial + other, named.near)
         case WhoKind.NAME:
             return _by_name(who.value, people, grants)
+
+
+def _by_serial(serial: str, grants: Iterable[Grant]) -> tuple[Grant, ...]:
+    return tuple(grant for grant in grants if grant.serial.lstrip("0") == serial)
 
 
 def _by_name(name: str, people: Sequence[Person], grants: Iterable[Grant]) -> Fits:
@@ -120,5 +130,6 @@ def _serial(text: str) -> str:
 
 
 def _looks_like_serial(text: str) -> bool:
-    # Digits alone are a Telegram id.
-    return len(text) >= _SERIAL_LENGTH and set(text) <= _HEX and not text.isdigit()
+    digits = _serial(text)
+    # Decimal ones alone are a Telegram id.
+    return set(digits) <= _HEX and not set(digits) <= _DECIMAL

@@ -12,7 +12,7 @@ _SLUG_LENGTH = 40
 
 def clean(text: str, length: int) -> str:
     """One line without control or invisible direction characters, cut to length."""
-    kept = "".join(" " if char.isspace() else char for char in text if _shows(char))
+    kept = "".join(" " if char.isspace() else char for char in text if shows(char))
     line = " ".join(kept.split())
     return line if len(line) <= length else line[: length - 1].rstrip() + "…"
 
@@ -28,6 +28,7 @@ def common_name(name: str, code: str) -> str:
     return f"{slug or 'user'}-{code}"
 
 
-def _shows(char: str) -> bool:
+def shows(char: str) -> bool:
+    """Whether it is a part of the text, rather than an order to whatever shows the text."""
     # Cc and Cf hold line breaks, bells, and marks that turn the reading direction around.
     return char.isspace() or unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn")

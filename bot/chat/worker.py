@@ -15,6 +15,7 @@ from telegram.error import TelegramError
 
 from bot.access import audit, messages, people
 from bot.access.context import Context
+from bot.access.names import clean
 from bot.access.permission import Actor
 from bot.access.refusals import Refusal, Refused
 from bot.chat import admin_commands, buttons, member_commands, taps
@@ -274,9 +275,9 @@ def _command(incoming: Typed | Forwarded) -> str:
 
 
 async def _audit_attempt(scene: Scene, what: str, why: str) -> None:
-    await audit.record(
-        scene.tx, scene.ctx, scene.actor, "refused", what[: audit.SUBJECT_LENGTH], why=why
-    )
+    # What a forged tap holds goes to the operator's terminal and into spreadsheets.
+    subject = clean(what, audit.SUBJECT_LENGTH)
+    await audit.record(scene.tx, scene.ctx, scene.actor, "refused", subject, why=why)
 
 
 async def _note_sender(tx: Transaction, ctx: Context, sender: Sender) -> None:

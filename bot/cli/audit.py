@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import sys
 from enum import StrEnum
 from typing import Annotated, Any
@@ -9,16 +10,18 @@ from typing import Annotated, Any
 import typer
 
 from bot.access.audit import head_text
-from bot.cli.shared import say, show, stamp, with_office
+from bot.cli.shared import in_json, on_one_line, say, show, stamp, with_office
 from bot.errors import NotDone
 from bot.office import Office
-from storage.records import AuditEntry
+from storage.records import AuditEntry, BrokenEntry
 
 app = typer.Typer(help="The audit trail.", no_args_is_help=True)
 
-# A spreadsheet takes a cell that begins like this for a formula (OWASP, CSV injection).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet takes a cell that begins like this for a formula (OWASP, CSV injection). Where
+# lists are separated by semicolons, one of these begins a cell, too, whatever the quotes say.
+_FORMULA = re.compile(r"(^|;)(?=\s*[=+@-]|[\t\r\n])")
 _COLUMNS = ("seq", "at", "actor", "action", "subject", "detail", "previous", "digest")
+_UNREADABLE = "unreadable"
 
 
 class Format(StrEnum):
@@ -37,7 +40,7 @@ def show_(
         async with office.database.reading() as tx:
             rows = [_row(entry) for entry in await tx.audit.newest(last)]
         if not as_json:
-            rows = [row | {"detail": _short(row["detail"])} for row in rows]
+            rows = [row | {"detail": _short(row["detail"] or {})} for row in rows]
         show(rows, ("seq", "at", "actor", "action", "subject", "detail"), as_json=as_json)
 
     with_office(work)
@@ -56,7 +59,7 @@ def verify(
     async def work(office: Office) -> None:
         async with office.database.reading() as tx:
             fault = await tx.audit.first_fault()
-            last = await tx.audit.last()
+            last = None if fault else await tx.audit.last()
             found = None if noted is None else await tx.audit.digest_of(noted[0])
         if noted is not None and found != noted[1]:
             raise NotDone(
@@ -84,7 +87,7 @@ def export(
             rows = [_row(entry) for entry in await tx.audit.all()]
         if format_ is Format.JSONL:
             for row in rows:
-                say(json.dumps(row, ensure_ascii=False))
+                print(in_json(row))
         else:
             _write_csv(rows)
 
@@ -99,18 +102,25 @@ def _parse_head(text: str) -> tuple[int, str]:
 
 
 def _write_csv(rows: list[dict[str, Any]]) -> None:
-    writer = csv.writer(sys.stdout)
+    writer = csv.writer(sys.stdout, quoting=csv.QUOTE_ALL)
     writer.writerow(_COLUMNS)
     for row in rows:
-        flat = row | {"detail": json.dumps(row["detail"], ensure_ascii=False)}
-        writer.writerow([_defused(str(flat[column])) for column in _COLUMNS])
+        writer.writerow([_cell(row[column]) for column in _COLUMNS])
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, dict):
+        value = json.dumps(value, ensure_ascii=False)
+    return "" if value is None else _defused(str(value))
 
 
 def _defused(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    return on_one_line(_FORMULA.sub(r"\1'", cell))
 
 
-def _row(entry: AuditEntry) -> dict[str, Any]:
+def _row(entry: AuditEntry | BrokenEntry) -> dict[str, Any]:
+    if isinstance(entry, BrokenEntry):
+        return dict.fromkeys(_COLUMNS) | {"seq": entry.seq, "action": _UNREADABLE}
     return {
         "seq": entry.seq,
         "at": stamp(entry.at),

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from bot import logs
 from bot.cli.shared import operator, say, stamp, take_on_owner, with_office
 from bot.errors import BadSettings
 from bot.office import Office
@@ -57,7 +56,6 @@ def restore(
     from bot.archive import unpack  # noqa: PLC0415
     from bot.restore import put_back, read_file, require_vacant  # noqa: PLC0415
 
-    logs.set_up_terminal()
     settings = load_settings()
     require_vacant(settings)
     sealed = read_file(file)

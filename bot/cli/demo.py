@@ -1,9 +1,13 @@
 """`vpnbot demo`: the whole product without Telegram."""
 
 import asyncio
+import errno
 import logging
+import os
 import signal
 import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Annotated
 
@@ -11,6 +15,11 @@ import typer
 
 from bot import logs
 from bot.errors import NotDone
+from bot.settings import PREFIX
+from demo.errors import DemoError
+
+# What a port answers that somebody else has, or that only root may have.
+_PORT = frozenset({errno.EADDRINUSE, errno.EACCES})
 
 
 def demo(
@@ -24,13 +33,40 @@ def demo(
     if find_spec("aiohttp") is None:
         raise NotDone("The demo needs its extra; run: pip install 'vpn-access-bot[demo]'")
     logs.set_up(level=logging.ERROR)
-    if tour:
-        from bot.cli.tour import play  # noqa: PLC0415
+    _forget_settings()
+    with told_in_one_line(port):
+        if tour:
+            _tour()
+        else:
+            asyncio.run(_serve(port, open_browser=not no_browser))
 
-        if not asyncio.run(play()):
-            raise typer.Exit(1)
-        return
-    asyncio.run(_serve(port, open_browser=not no_browser))
+
+def _forget_settings() -> None:
+    """Neither the demo's OpenVPN nor a browser gets the operator's secrets."""
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        del os.environ[name]
+
+
+@contextmanager
+def told_in_one_line(port: int) -> Iterator[None]:
+    """Raises NotDone for what keeps a machine from showing the demo."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if error.errno in _PORT and error.filename is None:
+            raise NotDone(f"Port {port} cannot be used ({reason}); try --port 0.") from error
+        place = "" if error.filename is None else f" ({error.filename})"
+        raise NotDone(f"The demo broke off: {reason.rstrip('.')}{place}.") from error
+    except DemoError as error:
+        raise NotDone(f"The demo broke off: {error}") from error
+
+
+def _tour() -> None:
+    from bot.cli.tour import play  # noqa: PLC0415
+
+    if not asyncio.run(play()):
+        raise typer.Exit(1)
 
 
 async def _serve(port: int, *, open_browser: bool) -> None:
@@ -40,14 +76,11 @@ async def _serve(port: int, *, open_browser: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    try:
-        async with open_showcase(port) as showcase:
-            # Scripts read the first line.
-            print(showcase.telegram.url, flush=True)
-            print(showcase.banner)
-            print("Press Ctrl-C to end it; nothing is left behind.", flush=True)
-            if open_browser:
-                await asyncio.to_thread(webbrowser.open, showcase.telegram.url)
-            await stop.wait()
-    except OSError as error:
-        raise NotDone(f"Port {port} cannot be used ({error.strerror}); try --port 0.") from error
+    async with open_showcase(port) as showcase:
+        # Scripts read the first line.
+        print(showcase.telegram.url, flush=True)
+        print(showcase.banner)
+        print("Press Ctrl-C to end it; nothing is left behind.", flush=True)
+        if open_browser:
+            await asyncio.to_thread(webbrowser.open, showcase.telegram.url)
+        await stop.wait()

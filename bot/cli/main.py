@@ -1,12 +1,13 @@
 """The command line: `vpnbot`. Here is what every command has in common; each does one thing."""
 
 import os
-import resource
 import sys
 from typing import Annotated
 
 import typer
+from typer.main import get_command
 
+from bot import logs
 from bot.access.refusals import Refused
 from bot.cli import (
     audit,
@@ -25,6 +26,7 @@ from bot.cli import (
 )
 from bot.cli.version import tell_version
 from bot.errors import VpnbotError
+from bot.privileges import keep_memory_private
 from bot.texts.refusals import in_terminal
 from pki.errors import PkiError
 from storage.errors import StorageError, passing_trouble
@@ -69,12 +71,14 @@ app.command("restore")(backup.restore)
 
 def main() -> None:
     """Exit status: 0 done, 1 it could not be done, 2 wrong usage."""
-    # What this process writes is for its own account, unless a file's mode says otherwise, and a
-    # crash leaves no copy of its memory, where the CA's key is.
+    # What this process writes is for its own account, unless a file's mode says otherwise.
     os.umask(0o077)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    keep_memory_private()
+    logs.set_up_terminal()
+    logs.guard_crashes()
     try:
-        app()
+        # Called as `app()`, Typer would put its own hook for crashes in the place of ours.
+        get_command(app)()
     except Refused as refused:
         fail(in_terminal(refused))
     except (VpnbotError, PkiError, VpnError, StorageError) as error:
@@ -94,5 +98,5 @@ def main() -> None:
 
 def fail(line: str) -> None:
     """One line on standard error, and exit status 1."""
-    print(" ".join(line.split()), file=sys.stderr)
+    print(logs.redact(" ".join(line.split())), file=sys.stderr)
     sys.exit(1)

@@ -18,5 +18,6 @@ def run() -> None:
     logs.set_up()
     settings = load_settings()
     require_data_folder(settings)
-    take_on_owner(settings)
+    # The bot needs root for nothing; what does is a command of its own.
+    take_on_owner(settings, for_good=True)
     asyncio.run(run_bot(settings))

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from rich.console import Console
 from rich.table import Table
 
-from bot import logs
+from bot.access.names import shows
 from bot.access.permission import Actor
 from bot.data_folder import DataFolder, account_name
 from bot.errors import BadDataFolder
@@ -21,6 +21,8 @@ from bot.privileges import act_as
 from bot.settings import Settings, load_settings
 
 _WIDE = 1000
+# In place of a character that would speak to the terminal instead of the reader.
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _Result = TypeVar("_Result")
 
 
@@ -30,7 +32,6 @@ def with_office(work: Callable[[Office], Awaitable[_Result]], *, is_first: bool 
     Args:
         is_first: whether the command may be the first one ever, and make the folder.
     """
-    logs.set_up_terminal()
     settings = load_settings()
     if not is_first:
         require_data_folder(settings)
@@ -57,9 +58,9 @@ def require_data_folder(settings: Settings) -> None:
         )
 
 
-def take_on_owner(settings: Settings) -> None:
+def take_on_owner(settings: Settings, *, for_good: bool = False) -> None:
     """Root acts as the data folder's owner, see `bot.privileges`."""
-    act_as(DataFolder(settings.data_dir.absolute()).owner())
+    act_as(DataFolder(settings.data_dir.absolute()).owner(), for_good=for_good)
 
 
 def ask_passphrase(settings: Settings) -> str | None:
@@ -84,7 +85,7 @@ def say(text: str) -> None:
 def show(rows: Sequence[dict[str, Any]], columns: Iterable[str], *, as_json: bool) -> None:
     """Prints a listing: all of it as JSON, or some columns as a table."""
     if as_json:
-        print(json.dumps(rows, ensure_ascii=False, indent=2))
+        print(in_json(rows, indent=2))
         return
     table = Table(box=None, pad_edge=False)
     for column in columns:
@@ -95,6 +96,23 @@ def show(rows: Sequence[dict[str, Any]], columns: Iterable[str], *, as_json: boo
     # Where nobody looks on, nothing is folded: grep and cut get one line for each row.
     width = None if sys.stdout.isatty() else _WIDE
     Console(highlight=False, markup=False, width=width).print(table)
+
+
+def in_json(value: Any, *, indent: int | None = None) -> str:
+    """JSON that a person can read and a terminal can show: what does not show is escaped."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return "".join(char if _is_plain(char) else json.dumps(char)[1:-1] for char in text)
+
+
+def on_one_line(text: str) -> str:
+    """The text with a blank for each line break, and a mark for what a terminal would obey."""
+    return "".join(
+        " " if char.isspace() else char if shows(char) else _REPLACEMENT for char in text
+    )
+
+
+def _is_plain(char: str) -> bool:
+    return char in " \n" or (shows(char) and not char.isspace())
 
 
 def stamp(moment: datetime | None) -> str | None:
@@ -109,4 +127,4 @@ def _cell(value: Any) -> str:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return str(value)
+    return on_one_line(str(value))

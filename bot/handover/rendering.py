@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from bot.errors import BadTemplate
+from vpn.children import child_environment
 
 _MODULE = "bot.handover.renderer"
+# Where its modules are; and what measures the tests wants to measure it, too.
+_OF_PYTHON = ("PYTHON", "COVERAGE_")
 # The process has less time than this; the rest is for a machine that is busy.
 _PATIENCE_S = 30.0
 
@@ -71,7 +73,7 @@ async def _ask(folder: Path, order: bytes) -> Any:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         # The settings, which may hold secrets, stay here.
-        env={name: value for name, value in os.environ.items() if not name.startswith("VPNBOT_")},
+        env=child_environment(keep=_OF_PYTHON),
     )
     try:
         answer, _ = await asyncio.wait_for(process.communicate(order), _PATIENCE_S)

@@ -22,7 +22,7 @@ from bot.texts.fill import utc
 from pki.errors import AuthorityMissing, DamagedAuthority, PkiError
 from storage.database import Database, open_database
 from storage.errors import StorageError
-from storage.records import Grant, Person, Proof, UserId
+from storage.records import AuditEntry, Grant, Person, Proof, UserId
 from storage.transaction import Transaction
 
 # Time enough to notice, to decide, and to go to every server.
@@ -64,9 +64,9 @@ def _damage(name: str, folder: DataFolder) -> Trouble | None:
 
 async def look_at_times(tx: Transaction, now: datetime) -> list[Result]:
     """Whether something was written by a clock that was ahead of this one."""
-    last = await tx.audit.last()
+    noted = [row.at for row in await tx.audit.newest(1) if isinstance(row, AuditEntry)]
     published = [server.crl_published_at for server in await tx.servers.all()]
-    latest = max((now, *filter(None, published), *([last.at] if last else [])))
+    latest = max((now, *filter(None, published), *noted))
     if latest - now > CLOCK_TOLERANCE:
         return [trouble(words.FROM_THE_FUTURE, moment=utc(latest))]
     return []

@@ -3,6 +3,9 @@
 import os
 import pwd
 import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,6 @@ from bot.errors import BadDataFolder
 
 NOBODY = 65534
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
-as_other = pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 
 
 @pytest.fixture
@@ -80,11 +82,26 @@ def test_a_place_below_a_file_cannot_be_made(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-@as_other
-def test_a_place_that_may_not_be_written_is_said_so(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    with pytest.raises(BadDataFolder, match="cannot be made: Permission denied"):
-        DataFolder(tmp_path / "data").prepare()
+def test_a_place_that_may_not_be_written_is_said_so() -> None:
+    # Not below pytest's own folder, which another account could not even enter.
+    with tempfile.TemporaryDirectory(prefix="vpnbot-test-") as name:
+        place = Path(name)
+        place.chmod(0o555)
+        with not_as_root(), pytest.raises(BadDataFolder, match="cannot be made: Permission denied"):
+            DataFolder(place / "data").prepare()
+        assert list(place.iterdir()) == []
+
+
+@contextmanager
+def not_as_root() -> Iterator[None]:
+    """Root may write anywhere."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
 
 
 @as_root

@@ -21,7 +21,7 @@ from pki.authority import Authority, self_signed
 from pki.crl import read_crl
 from pki.keys import KeyAlgorithm, generate_key
 from pki.serial import SerialNumber, parse_serial
-from storage.records import ChatId, EndReason, OutboxKind, Payload, ServerName
+from storage.records import AuditEntry, ChatId, EndReason, OutboxKind, Payload, ServerName
 from tests.bot.folders import open_folder
 from tests.company import ANNA, BORIS, PASSPHRASE, Company, company_with_stand_in
 from vpn.layout import DEPLOYED, UnixSocket
@@ -115,7 +115,8 @@ async def notices(office: Office) -> list[str]:
 
 async def audited(office: Office, action: str) -> list[Payload]:
     async with office.database.reading() as tx:
-        return [entry.detail for entry in await tx.audit.all() if entry.action == action]
+        rows = [entry for entry in await tx.audit.all() if isinstance(entry, AuditEntry)]
+    return [entry.detail for entry in rows if entry.action == action]
 
 
 async def crl_findings(office: Office) -> list[str]:

@@ -155,3 +155,62 @@ def test_a_command_says_what_went_wrong_in_one_line() -> None:
         [sys.executable, "-c", AT_A_TERMINAL], capture_output=True, text=True, check=True
     )
     assert (ran.stdout, ran.stderr) == ("", "Cutting broke off for [hidden]\n")
+
+
+# A command that does what ours do not: it breaks off with secrets in its words.
+CRASHES = """
+import sys, threading, warnings
+from bot import logs
+from bot.cli import main
+
+SECRET = sys.argv.pop()
+
+class Odd:
+    def __del__(self):
+        raise RuntimeError(SECRET)
+
+def break_off():
+    raise RuntimeError(SECRET)
+
+@main.app.command("crash")
+def crash(how: str) -> None:
+    if how == "program":
+        break_off()
+    elif how == "known":
+        raise main.VpnbotError(SECRET)
+    elif how == "thread":
+        thread = threading.Thread(target=break_off)
+        thread.start()
+        thread.join()
+    elif how == "destructor":
+        Odd()
+    elif how == "warning":
+        logs.set_up()
+        warnings.warn(SECRET)
+
+main.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "told"),
+    [
+        ("program", 1, "RuntimeError: about [hidden]"),
+        ("known", 1, "about [hidden]"),
+        ("thread", 0, "RuntimeError: about [hidden]"),
+        ("destructor", 0, "RuntimeError: about [hidden]"),
+        ("warning", 0, "UserWarning: about [hidden]"),
+    ],
+)
+def test_a_crash_shows_no_secret(how: str, code: int, told: str) -> None:
+    secret = f"about {pem('PRIVATE KEY')} https://api.telegram.org/bot{TOKEN}/getMe"
+    ran = subprocess.run(
+        [sys.executable, "-c", CRASHES, "crash", how, secret],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == code
+    assert told in ran.stderr
+    assert TOKEN not in ran.stderr
+    assert "c2VjcmV0" not in ran.stderr

@@ -1,10 +1,19 @@
 """What somebody can do to the demo by its Trouble panel does not end it."""
 
+from pathlib import Path
+
 import pytest
 
-from bot.showcase import ANNA, open_showcase
+from bot.settings import Settings
+from bot.showcase import ANNA, _settings, open_showcase
 from demo.faults import Fault, status
 from tests.company import until
+
+
+def test_nothing_of_the_operators_settings_gets_into_the_demo(tmp_path: Path) -> None:
+    """What is not given is read from the environment and from `.env`."""
+    made = _settings(tmp_path, "123456789:a-token-of-the-demo", "http://127.0.0.1:1")
+    assert made.model_fields_set == set(Settings.model_fields)
 
 
 async def test_a_bot_that_gave_up_is_started_again(caplog: pytest.LogCaptureFixture) -> None:

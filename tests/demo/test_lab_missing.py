@@ -28,6 +28,23 @@ def test_without_root() -> None:
 
 
 @root_only
+@pytest.mark.parametrize(
+    ("device", "reason"),
+    [
+        ("true", "No such file or directory"),
+        ("mknod -m 666 /dev/net/tun c 10 200", "Permission denied"),
+    ],
+)
+def test_a_container_without_a_tun_device_that_may_be_used(device: str, reason: str) -> None:
+    """`nodev` forbids what a container's list of devices forbids."""
+    shadow = f'mount -t tmpfs -o nodev none /dev/net && {device} && exec "$@"'
+
+    answer = asked("unshare", "--mount", "sh", "-ec", shadow, "sh")
+
+    assert answer == f"/dev/net/tun cannot be opened ({reason})."
+
+
+@root_only
 @pytest.mark.skipif(lab_missing() is not None, reason=lab_missing() or "")
 def test_root_that_may_not_make_namespaces() -> None:
     answer = asked("setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-all")

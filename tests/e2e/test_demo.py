@@ -15,7 +15,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, ViewportSize, async_playwright, expect
 
 from demo.lab import lab_missing
-from tests.company import VPNBOT, until
+from tests.company import PASSPHRASE, VPNBOT, until
 from vpn.connect_rules import check_profile
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -33,16 +33,17 @@ REAL = lab_missing() is None
 
 
 def environment() -> dict[str, str]:
-    """Nothing of ours: the demo needs no setting."""
+    """No setting that the demo could use, and one that it must not."""
     kept = {name: os.environ[name] for name in os.environ if name.startswith("COVERAGE_")}
-    return {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LANG": "C.UTF-8", **kept}
+    home = {"HOME": "/nonexistent", "LANG": "C.UTF-8", "VPNBOT_CA_PASSPHRASE": PASSPHRASE}
+    return {"PATH": os.environ["PATH"], **home, **kept}
 
 
-async def start(folder: Path, *options: str) -> Process:
+async def start(folder: Path, *options: str, **extra: str) -> Process:
     return await asyncio.create_subprocess_exec(
         *(VPNBOT, "demo", *options),
         cwd=folder,
-        env=environment(),
+        env=environment() | extra,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -194,6 +195,7 @@ async def test_nothing_is_left_behind(demo: Demo, module_folder: Path) -> None:
     """Last: it ends the demo, as Ctrl-C and a shutdown do."""
     children = descendants(demo.process.pid)
     assert children
+    assert not any(PASSPHRASE in _environment_of(child) for child in children)
     places = {_home_of(child) for child in children}
     homes = {place.parent for place in places if place.parent.name.startswith("vpnbot-demo-")}
     assert homes
@@ -223,6 +225,22 @@ async def test_a_port_that_is_taken(module_folder: Path) -> None:
     assert err.count(b"\n") == 1
 
 
+@pytest.mark.skipif(not REAL, reason=lab_missing() or "")
+@pytest.mark.parametrize("options", [("--no-browser",), ("--tour",)])
+async def test_an_openvpn_that_does_not_start(module_folder: Path, options: tuple[str]) -> None:
+    fake = module_folder / "openvpn"
+    fake.write_text("#!/bin/sh\necho Options error: no\nexit 1\n")
+    fake.chmod(0o755)
+    path = f"{module_folder}{os.pathsep}{os.environ['PATH']}"
+    process = await start(module_folder, *options, PATH=path)
+    out, err = await process.communicate()
+    fake.unlink()
+    assert (process.returncode, out) == (1, b"")
+    assert err.decode() == (
+        "The demo broke off: The OpenVPN server did not start: Options error: no\n"
+    )
+
+
 def descendants(pid: int) -> set[int]:
     """The processes that this one has started, and theirs."""
     listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
@@ -236,6 +254,10 @@ def _home_of(pid: int) -> Path:
 
 def _content_of(folder: Path) -> list[Path]:
     return list(folder.iterdir())
+
+
+def _environment_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/environ").read_text()
 
 
 def _is_there(path: Path) -> bool:

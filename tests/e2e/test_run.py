@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 import stat
 from collections.abc import AsyncIterator
@@ -188,7 +189,10 @@ async def test_root_acts_as_the_account_that_owns_the_data(
 
     await company.start()
     assert company.bot is not None
-    assert _effective_uid(company.bot.pid) == DAEMON.pw_uid
+    # Given up for good: real, effective, saved and of the file system.
+    assert _status(company.bot.pid, "Uid") == [str(DAEMON.pw_uid)] * 4
+    assert _status(company.bot.pid, "Gid") == [str(DAEMON.pw_gid)] * 4
+    assert "0" not in _status(company.bot.pid, "Groups")
     await company.boris.says("/users")
     await company.boris.hears("on the allowlist:")
     assert await company.stop() == 0
@@ -213,10 +217,42 @@ async def test_who_is_not_root_is_told_so(company: Company) -> None:
     await company.done("server", "deploy", "paris")
 
 
-def _effective_uid(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text()
-    uids = next(line for line in status.splitlines() if line.startswith("Uid:"))
-    return int(uids.split()[2])
+@ROOT
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is not installed.")
+async def test_the_memory_of_a_bot_is_its_own(company: Company) -> None:
+    """No core file, no core at all, and what it writes is for its account."""
+    identity = ("--reuid=daemon", "--regid=daemon", "--clear-groups")
+    company.program = ("setpriv", *identity, *program_for_all())
+    for name in ("data", "token", "passphrase"):
+        give(company.folder / name)
+    before = os.umask(0)
+    try:
+        await company.start()
+    finally:
+        os.umask(before)
+    assert company.bot is not None
+    limits = _proc(company.bot.pid, "limits")
+    assert re.search(r"^Max core file size +0 +0 ", limits, re.MULTILINE)
+    assert _status(company.bot.pid, "Umask") == ["0077"]
+    # Of a process that must not be dumped these belong to root, see proc(5).
+    assert _owner(company.bot.pid, "") == DAEMON.pw_uid
+    assert _owner(company.bot.pid, "environ") == 0
+    assert await company.stop() == 0
+
+
+def _proc(pid: int, file: str) -> str:
+    return Path(f"/proc/{pid}/{file}").read_text()
+
+
+def _owner(pid: int, file: str) -> int:
+    return Path(f"/proc/{pid}/{file}").stat().st_uid
+
+
+def _status(pid: int, field: str) -> list[str]:
+    """What the kernel says of a process, see /proc/pid/status in proc(5)."""
+    lines = _proc(pid, "status").splitlines()
+    line = next(line for line in lines if line.startswith(f"{field}:"))
+    return line.split()[1:]
 
 
 async def test_a_bot_waits_for_its_network(company: Company) -> None:

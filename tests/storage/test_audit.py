@@ -13,12 +13,25 @@ from sqlalchemy.exc import IntegrityError
 
 from storage.audit import GENESIS, entry_digest
 from storage.database import Database
-from storage.records import AuditEntry, RequestId
+from storage.records import AuditEntry, AuditHead, BrokenEntry, RequestId
 from storage.transaction import Transaction
 from tests.storage.kit import HOUR, NOW, make_grant
 
 # Made with sha256sum.
 DIGEST = "48ca4419878994984de693e00fe48bd3b8937679fa1786ffb0e0c2f6c1ebfebb"
+# What somebody with a database editor can put where a time, a text or JSON belongs.
+UNREADABLE = [
+    ("detail", "'{broken'"),
+    ("detail", "'[1]'"),
+    ("detail", f"'{'[' * 100_000}'"),
+    ("detail", "CAST(detail AS BLOB)"),
+    ("at", "'x'"),
+    ("at", "at + 0.5"),
+    ("at", str(2**63 - 1)),
+    ("actor", "CAST(x'ff' AS TEXT)"),
+    ("actor", "x'ff'"),
+    ("previous", "x'ff'"),
+]
 
 
 async def append(tx: Transaction, number: int = 1, **changes: Any) -> AuditEntry:
@@ -68,7 +81,7 @@ async def test_each_row_is_chained_to_the_one_before(database: Database) -> None
         assert (first.seq, first.previous) == (1, GENESIS)
         assert (second.seq, second.previous) == (2, first.digest)
         assert await tx.audit.all() == [first, second]
-        assert await tx.audit.last() == second
+        assert await tx.audit.last() == AuditHead(2, second.digest)
         assert await tx.audit.first_fault() is None
 
 
@@ -115,6 +128,7 @@ async def test_an_untouched_trail_is_sound(database: Database, trail: Path) -> N
         ("detail", "detail || ' '"),
         ("previous", f"'{GENESIS}'"),
         ("digest", f"'{GENESIS}'"),
+        *UNREADABLE,
     ],
 )
 async def test_an_edited_row_is_found(
@@ -122,6 +136,53 @@ async def test_an_edited_row_is_found(
 ) -> None:
     tamper(trail, f"UPDATE audit SET {column} = {value} WHERE seq = 3")
     assert await first_fault(database) == 3
+
+
+@pytest.mark.parametrize(("column", "value"), UNREADABLE)
+@pytest.mark.parametrize("seq", [1, 3, 5])
+async def test_a_row_that_cannot_be_read_hides_no_other_and_stops_nothing(
+    database: Database, trail: Path, column: str, value: str, seq: int
+) -> None:
+    tamper(trail, f"UPDATE audit SET {column} = {value} WHERE seq = {seq}")
+    async with database.reading() as tx:
+        rows = await tx.audit.all()
+        assert [row.seq for row in rows] == [1, 2, 3, 4, 5]
+        assert [row for row in rows if isinstance(row, BrokenEntry)] == [BrokenEntry(seq)]
+        assert await tx.audit.newest(9) == rows
+        assert await tx.audit.first_fault() == seq
+    async with database.writing() as tx:
+        assert (await append(tx, 6)).seq == 6
+
+
+async def test_several_rows_that_cannot_be_read(database: Database, trail: Path) -> None:
+    tamper(trail, "UPDATE audit SET actor = CAST(x'ff' AS TEXT) WHERE seq IN (1, 2, 5)")
+    async with database.reading() as tx:
+        rows = await tx.audit.all()
+    assert [row.seq for row in rows] == [1, 2, 3, 4, 5]
+    assert [row.seq for row in rows if isinstance(row, BrokenEntry)] == [1, 2, 5]
+
+
+async def test_of_an_action_whose_last_row_cannot_be_read_there_is_none(
+    database: Database, trail: Path
+) -> None:
+    tamper(trail, "UPDATE audit SET at = 'x' WHERE seq = 5")
+    async with database.reading() as tx:
+        assert await tx.audit.last_of("grant.end") is None
+
+
+async def test_a_digest_that_cannot_be_read_is_none(database: Database, trail: Path) -> None:
+    tamper(trail, "UPDATE audit SET digest = CAST(x'ff' AS TEXT) WHERE seq = 2")
+    assert await first_fault(database) == 2
+    async with database.reading() as tx:
+        assert await tx.audit.digest_of(2) is None
+
+
+@pytest.mark.parametrize(
+    "change", ["seq = 'x'", "digest = CAST(x'ff' AS TEXT)", "digest = x'ff'", "seq = 9"]
+)
+async def test_an_edited_head_is_found(database: Database, trail: Path, change: str) -> None:
+    tamper(trail, f"UPDATE audit_head SET {change}")
+    assert await first_fault(database) == 6
 
 
 @pytest.mark.parametrize("seq", [1, 2, 4])

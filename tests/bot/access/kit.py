@@ -19,6 +19,7 @@ from bot.access.refusals import Refusal, Refused
 from bot.access.requests import Approved
 from storage.database import Database
 from storage.records import (
+    AuditEntry,
     Grant,
     GrantId,
     OutboxKind,
@@ -156,7 +157,8 @@ class Paper:
         """What has been written into the audit trail since the last call."""
         async with self.database.reading() as tx:
             assert await tx.audit.first_fault() is None
-            new = [entry for entry in await tx.audit.all() if entry.seq > self._read]
+            rows = [row for row in await tx.audit.all() if isinstance(row, AuditEntry)]
+        new = [entry for entry in rows if entry.seq > self._read]
         assert all(entry.at <= self.now for entry in new)
         self._read += len(new)
         return [Noted(entry.actor, entry.action, entry.subject, entry.detail) for entry in new]

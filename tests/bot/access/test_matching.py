@@ -1,4 +1,4 @@
-"""Who is meant: read from the text alone; what only nearly fits is never acted on."""
+"""Who is meant: what only nearly fits is never acted on."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -58,11 +58,14 @@ def fits(text: str) -> Fits:
         ("G-CODE0001", WhoKind.GRANT_ID, "g-code0001"),
         ("serial:1234", WhoKind.SERIAL, "1234"),
         ("SERIAL:00:0A:BC", WhoKind.SERIAL, "abc"),
-        ("c0ffee00", WhoKind.SERIAL, "c0ffee00"),
-        ("C0:FF:EE:00", WhoKind.SERIAL, "c0ffee00"),
-        ("0abcdefab", WhoKind.SERIAL, "abcdefab"),
-        ("abe", WhoKind.NAME, "abe"),  # too short for a serial
-        ("deadbee", WhoKind.NAME, "deadbee"),
+        ("c0ffee00", WhoKind.SERIAL_OR_NAME, "c0ffee00"),
+        (" C0:FF:EE:00", WhoKind.SERIAL_OR_NAME, "C0:FF:EE:00"),
+        ("0A", WhoKind.SERIAL_OR_NAME, "0A"),
+        ("Abe", WhoKind.SERIAL_OR_NAME, "Abe"),
+        ("abel", WhoKind.NAME, "abel"),
+        ("@abe", WhoKind.NAME, "@abe"),
+        ("00:10", WhoKind.NAME, "00:10"),
+        (":", WhoKind.NAME, ":"),
         ("Anna Petrova", WhoKind.NAME, "Anna Petrova"),
         ("@annap", WhoKind.NAME, "@annap"),
         ("anna-petrova-code0001", WhoKind.NAME, "anna-petrova-code0001"),
@@ -99,6 +102,34 @@ def test_a_serial_with_or_without_leading_zeros_and_colons(prefix: str) -> None:
     text = "abc" + "d" * 36
     assert fits(prefix + text) == Fits(grants=(SECOND,))
     assert fits(prefix + ":".join(text)) == Fits(grants=(SECOND,))
+
+
+@pytest.mark.parametrize("text", ["abe", "ABE", "0abe", "0a:be", "serial:abe"])
+def test_a_short_serial_is_one_where_a_grant_has_it(text: str) -> None:
+    """easy-rsa may count: 01, 02, … 0A."""
+    third = grant(3, "carl", "0abe")
+    assert find(parse_who(text), PEOPLE, [*GRANTS, third]) == Fits(grants=(third,))
+
+
+@pytest.mark.parametrize("text", ["abe", "Abe", "@abe"])
+def test_somebody_whose_name_reads_like_a_serial_is_found_by_it(text: str) -> None:
+    abe = person(9, "Abe", "abe")
+    assert find(parse_who(text), [*PEOPLE, abe], GRANTS) == Fits(people=(abe,))
+
+
+def test_a_serial_that_is_somebodys_name_too_makes_it_two() -> None:
+    abe, third = person(9, "Abe"), grant(3, "carl", "abe")
+    found = find(parse_who("abe"), [abe], [third])
+    assert (found.people, found.grants) == ((abe,), (third,))
+    assert not found.exactly_one
+    # Either of them can be named in another way.
+    assert find(parse_who("serial:abe"), [abe], [third]) == Fits(grants=(third,))
+    assert find(parse_who("9"), [abe], [third]) == Fits(people=(abe,))
+
+
+def test_a_certificate_whose_name_is_its_serial_is_one() -> None:
+    third = grant(3, "abe", "abe")
+    assert find(parse_who("abe"), [], [third]) == Fits(grants=(third,))
 
 
 @pytest.mark.parametrize("text", [SERIAL[:-1], SERIAL + "0", "c0ffee00", "serial:", "g-code000"])
