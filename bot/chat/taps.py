@@ -50,6 +50,7 @@ async def _own_grant(scene: Scene, meant: Meant) -> Reply:
     grant = await revocation.own_live_grant(scene.tx, scene.actor, meant.grant)
     match meant.tap:
         case Tap.RENEW:
+            grants.require_ours(grant)
             yes = Button(words.BUTTON_RENEW_YES, buttons.about(Tap.RENEW_YES, grant.id), Style.MAIN)
             return Reply(views.confirm(fill(words.CONFIRM_RENEW, server=grant.server), yes))
         case Tap.RENEW_YES:
