@@ -106,6 +106,11 @@ class Case:
         return self.deed.text.split()[1:]
 
     @property
+    def rest(self) -> str:
+        """All that follows the command."""
+        return self.deed.text.split(maxsplit=1)[1] if self.arguments else ""
+
+    @property
     def tap(self) -> str:
         return self.tapped[0] if self.deed.what is What.TAPPED else ""
 

@@ -15,7 +15,7 @@ import time
 from itertools import count
 from pathlib import Path
 
-from tests.gate.test_gate import Theatre
+from tests.gate.test_gate import Theatre, theatre
 from tests.storage.kit import make_template
 from tests.torture.storm import Figures, Storm, one_storm
 
@@ -45,12 +45,12 @@ def gate(steps: int, seed: int) -> Theatre:
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as home:
         folder = Path(home) / "gate"
         folder.mkdir()
-        theatre = Theatre(make_template(Path(home)), folder)
-        for number in count(seed):
-            if theatre.steps >= steps:
-                break
-            theatre.play(number)
-        return theatre
+        with theatre(make_template(Path(home)), folder) as stage:
+            for number in count(seed):
+                if stage.steps >= steps:
+                    break
+                stage.play(number)
+        return stage
 
 
 def main() -> int:
@@ -59,10 +59,10 @@ def main() -> int:
     seconds = float(os.environ.get("TORTURE_SECONDS", "60"))
     seed = int(os.environ.get("TORTURE_SEED") or secrets.randbits(32))
     total = storms(rounds, seconds, seed)
-    theatre = gate(int(os.environ.get("VPNBOT_TEST_STEPS", "100000")), seed)
+    stage = gate(int(os.environ.get("VPNBOT_TEST_STEPS", "100000")), seed)
     print("\nAltogether")
     _show(total)
-    print(f"  {theatre.steps} steps through the gate, no rule broken")
+    print(f"  {stage.steps} steps through the gate in {stage.towns} towns, no rule broken")
     for leak in total.leaks:
         print(f"  {leak.what} in {leak.where}")
     return 1 if total.leaks else 0
