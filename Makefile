@@ -48,7 +48,8 @@ picture: $(DEV_VENV)/ready
 bench: $(DEV_VENV)/ready
 	$(DEV_VENV)/bin/python -m tests.bench
 
-# Kills, faulty calls and random people for about a quarter of an hour; see tests/torture.
+# Kills at random and at each step, faulty calls, random people, a search for secrets: the better
+# part of an hour; see tests/torture.
 torture: $(DEV_VENV)/ready
 	$(DEV_VENV)/bin/python -m tests.torture
 

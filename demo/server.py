@@ -133,6 +133,12 @@ class DemoServer:
     def person(self, person_id: int) -> PersonChat:
         return self._chats[person_id]
 
+    def joins(self, person: DemoPerson) -> PersonChat:
+        """Somebody new, beside those who were there from the start; gives their chat."""
+        self.world.joins(person)
+        self._chats[person.id] = PersonChat(self.world, person)
+        return self._chats[person.id]
+
     def add_group(self, title: str, member_ids: Iterable[int]) -> GroupChat:
         """A group chat with the bot and these people in it."""
         return GroupChat(self.world, self.world.add_group(title, member_ids).id)

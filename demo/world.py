@@ -120,6 +120,10 @@ class World:
         self._message_ids = count(1)
         self._numbers = count(1)
 
+    def joins(self, person: DemoPerson) -> None:
+        """Somebody new is on Telegram."""
+        self._change(PersonState(person, person.started))
+
     def tell(self, kind: EventKind, chat_id: int, content: Message | Answer | None = None) -> None:
         event = Event(kind, chat_id, content)
         for listener in tuple(self.listeners):

@@ -78,10 +78,11 @@ async def renew(tx: Transaction, ctx: Context, actor: Actor, grant_id: GrantId) 
 
     Raises:
         Refused: NOT_ALLOWED, UNKNOWN_GRANT, NOT_YOURS, GRANT_OVER, GRANT_BUSY,
-            RENEWED_TOO_OFTEN, NETWORK_FULL, UNKNOWN_SERVER.
+            RENEWED_TOO_OFTEN, NETWORK_FULL, UNKNOWN_SERVER, NO_BUTTON.
     """
     require(actor, Act.ASK)
     old = await revocation.own_live_grant(tx, actor, grant_id)
+    require_ours(old)
     if old.state is not GrantState.ACTIVE:
         raise Refused(Refusal.GRANT_BUSY)
     if old.not_after - ctx.now < _SHORTEST_RENEWAL:
@@ -168,10 +169,18 @@ async def how_to(
     """
     require(actor, Act.ASK)
     grant = await revocation.own_grant(tx, actor, grant_id)
-    if grant.server is None:
-        # What was imported was never delivered here.
-        raise Refused(Refusal.NO_BUTTON)
+    require_ours(grant)
     await messages.how_to(tx, ctx, grant.owner, grant.id, topic)
+
+
+def require_ours(grant: Grant) -> None:
+    """What was imported was never delivered here, and nobody knows for which server it is.
+
+    Raises:
+        Refused: NO_BUTTON.
+    """
+    if grant.imported_at is not None:
+        raise Refused(Refusal.NO_BUTTON)
 
 
 async def issued(tx: Transaction, ctx: Context, grant: Grant) -> bool:

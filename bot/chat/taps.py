@@ -10,12 +10,36 @@ from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
 from bot.texts import chat as words
 from bot.texts.fill import Html, fill, moment, plain
-from storage.records import Grant
+from storage.records import Grant, OutboxKind, PostedMessage
+
+# Buttons on messages that are kept up to date until their request is decided.
+_REMEMBERED = {
+    Tap.APPROVE: OutboxKind.CARD,
+    Tap.DENY: OutboxKind.CARD,
+    Tap.CANCEL: OutboxKind.ASKED,
+}
 
 
 async def tapped(scene: Scene, meant: Meant) -> Reply:
     """Does what the button says, once; a second tap finds it done."""
     return await _ACTIONS[meant.tap](scene, meant)
+
+
+async def mend(scene: Scene, meant: Meant) -> None:
+    """Takes the buttons from a message whose request is decided, if nothing else will.
+
+    A message whose sender was killed before it could note it was sent a second time, and only that
+    one is edited on the decision: of the first one nobody knows until it is tapped. Where it cannot
+    be edited, being gone or inaccessible, a card that shows the decision comes in its place.
+    """
+    kind = _REMEMBERED.get(meant.tap)
+    request = await scene.tx.requests.get(meant.request)
+    if kind is None or scene.message_id is None or request is None or request.decided_at is None:
+        return
+    tapped = PostedMessage(scene.chat, scene.message_id, kind, str(request.id), scene.ctx.now)
+    known = await scene.tx.posted.about(kind, tapped.subject)
+    if all((one.chat_id, one.message_id) != (scene.chat, scene.message_id) for one in known):
+        await messages.edit_card(scene.tx, scene.ctx, tapped)
 
 
 async def _keep(_scene: Scene, _meant: Meant) -> Reply:
@@ -25,11 +49,13 @@ async def _keep(_scene: Scene, _meant: Meant) -> Reply:
 async def _decide(scene: Scene, meant: Meant) -> Reply:
     if meant.tap is Tap.DENY:
         request = await requests.deny(scene.tx, scene.ctx, scene.actor, meant.request)
+        await mend(scene, meant)
         name = await scene.tx.people.name_of(request.user_id)
         return Reply(toast=Html(plain(words.DENIED_TOAST, name=name)))
     done = await requests.approve(
         scene.tx, scene.ctx, scene.actor, meant.request, meant.duration, seen=meant.digest
     )
+    await mend(scene, meant)
     if isinstance(done, requests.Agreed):
         return Reply(toast=Html(plain(words.AGREED_TOAST, count=done.missing)))
     # A toast is plain text: escaped, O'Brien would read O&#x27;Brien.
@@ -50,6 +76,7 @@ async def _own_grant(scene: Scene, meant: Meant) -> Reply:
     grant = await revocation.own_live_grant(scene.tx, scene.actor, meant.grant)
     match meant.tap:
         case Tap.RENEW:
+            grants.require_ours(grant)
             yes = Button(words.BUTTON_RENEW_YES, buttons.about(Tap.RENEW_YES, grant.id), Style.MAIN)
             return Reply(views.confirm(fill(words.CONFIRM_RENEW, server=grant.server), yes))
         case Tap.RENEW_YES:

@@ -262,6 +262,9 @@ async def _refuse(scene: Scene, incoming: Typed | Forwarded | Tapped, refused: R
         request_id = refused.values["request"]
         await messages.card(scene.tx, scene.ctx, scene.user_id, request_id)
     if isinstance(incoming, Tapped):
+        meant = buttons.parse(incoming.data)
+        if meant is not None and refused.code is Refusal.ALREADY_DECIDED:
+            await taps.mend(scene, meant)
         # A toast is plain text: what was escaped for a message is not shown as entities.
         return Reply(toast=Html(refusals.in_toast(refused)), alert=True)
     if not _is_known(scene.actor):

@@ -2,19 +2,21 @@
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from demo.lab import StandIn
 from demo.people import DemoPerson
 from demo.testing import DemoMessage, PersonChat
-from tests.company import PEOPLE, VPNBOT, Company, Ran, company_with_stand_in, until
+from tests.company import VPNBOT, Company, Ran, company_with_stand_in, until
 
 ROOT = Path(__file__).resolve().parents[2]
 # Under coverage every start takes twice as long, and a killed process writes none.
@@ -22,11 +24,7 @@ _UNCOVERED = ("env", "-u", "COVERAGE_PROCESS_START", "-u", "COVERAGE_PROCESS_CON
 RUNNER = (*_UNCOVERED, sys.executable, "-m", "tests.crash.runner")
 PLAIN = (*_UNCOVERED, VPNBOT)
 PATIENCE_S = 30.0
-# Every round has people of its own, so that what one leaves behind spoils no other.
-GUESTS = tuple(
-    DemoPerson(50_000 + number, f"Guest{number:03}", f"guest{number:03}", "Employee", started=True)
-    for number in range(400)
-)
+_FIRST_GUEST = 50_000
 _SETTLED = """
     SELECT (SELECT count(*) FROM inbox WHERE state = 'new')
          + (SELECT count(*) FROM outbox WHERE state IN ('queued', 'sending'))
@@ -40,7 +38,7 @@ class Stage:
 
     company: Company
     server: StandIn
-    guests: Iterator[DemoPerson] = field(default_factory=lambda: iter(GUESTS))
+    _guests: "count[int]" = field(default_factory=count)
 
     @property
     def steps(self) -> list[str]:
@@ -51,11 +49,32 @@ class Stage:
     def deaths(self) -> int:
         return self.steps.count("killed")
 
+    def new_guest(self) -> PersonChat:
+        """Every round has people of its own, so that what one leaves behind spoils no other."""
+        number = next(self._guests)
+        name = f"Guest{number:03}"
+        person = DemoPerson(_FIRST_GUEST + number, name, name.lower(), "Employee", started=True)
+        return self.company.telegram.joins(person)
+
+    @property
+    def is_forked(self) -> bool:
+        """Whether the bot is a child of the runner, which starts it again by itself."""
+        return self.company.program == RUNNER
+
+    async def kill_forked(self) -> None:
+        """At this instant, wherever the bot is."""
+        assert self.company.bot is not None
+        runner, before = self.company.bot.pid, self.deaths
+        # Just after a death there is none for a moment.
+        await self._until(lambda: _children(runner))
+        for child in _children(runner):
+            os.kill(child, signal.SIGKILL)
+        await self._until(lambda: self.deaths > before)
+
     async def hire(self) -> PersonChat:
         """Somebody new on the allowlist. The bot must run."""
-        person = next(self.guests)
-        await self.company.boris.says(f"/allow {person.id} {person.first_name}")
-        chat = self.company.telegram.person(person.id)
+        chat = self.new_guest()
+        await self.company.boris.says(f"/allow {chat.person.id} {chat.person.first_name}")
         await chat.hears("You are on the list now", PATIENCE_S)
         await self.settle()
         return chat
@@ -90,7 +109,7 @@ class Stage:
         # What Telegram has been asked for is in the inbox before the queue is empty.
         return not self.company.telegram.world.updates and self.company.query(_SETTLED) == [(0,)]
 
-    async def _until(self, condition: Callable[[], bool]) -> None:
+    async def _until(self, condition: Callable[[], object]) -> None:
         bot = self.company.bot
         await until(
             lambda: (bot is not None and bot.returncode is not None) or condition(),
@@ -127,6 +146,11 @@ class Stage:
             await process.wait()
 
 
+def _children(process: int) -> list[int]:
+    """By /proc/[pid]/task/[tid]/children, see proc(5)."""
+    return list(map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split()))
+
+
 @dataclass
 class Commands:
     """Runs commands, each in a new process, one after the other."""
@@ -149,15 +173,19 @@ async def open_stage(
     folder: Path, *, program: tuple[str, ...] = RUNNER, seams: str = ""
 ) -> AsyncIterator[Stage]:
     """A furnished company with a running bot, in a folder that is there."""
-    async with company_with_stand_in(folder, people=(*PEOPLE, *GUESTS)) as (company, server):
+    async with company_with_stand_in(folder) as (company, server):
         company.program = program
         company.extra |= {
             "PYTHONPATH": str(ROOT),
             "CRASH_PLAN": str(folder / "plan"),
             "CRASH_STEPS": str(folder / "steps"),
             "CRASH_SEAMS": seams,
+            # Whatever is left there is looked at, too.
+            "TMPDIR": str(folder / "tmp"),
         }
-        (folder / "steps").touch()
+        (folder / "tmp").mkdir(mode=0o700)
+        for name in ("plan", "steps"):
+            (folder / name).touch()
         await company.start(*program, "run")
         stage = Stage(company, server)
         await stage.settle()

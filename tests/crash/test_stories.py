@@ -1,12 +1,15 @@
 """The bot is killed at each step of what people do with it.
 
 By default every step of approval and revocation, and a choice of the other stories' steps.
-`CRASH_TESTS=all` takes every step of every story, and every second death during the restart.
+`CRASH_TESTS=all` takes every step of every story, and every second death during the restart;
+`make torture` includes it.
 """
 
 import asyncio
+import os
 from collections.abc import Iterable, Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 
@@ -76,7 +79,16 @@ async def play(
     except BaseException:
         stages.clear()
         raise
-    return sum(task.result() for task in playing)
+    deaths = sum(task.result() for task in playing)
+    _tally(deaths)
+    return deaths
+
+
+def _tally(deaths: int) -> None:
+    """For `make torture`, which adds them up."""
+    if name := os.environ.get("CRASH_TALLY"):
+        with Path(name).open("a") as tally:
+            tally.write(f"{deaths}\n")
 
 
 async def _play_some(

@@ -2,9 +2,10 @@
 
 import pytest
 
-from demo.faults import Fault, hang
+from demo.faults import Fault, drop_after, hang
 from demo.testing import PersonChat
-from tests.crash.outcome import check_company, check_live, check_request, documents
+from tests.company import until
+from tests.crash.outcome import check_company, check_live, check_request, documents, undecided
 from tests.crash.stage import PATIENCE_S, Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -100,3 +101,29 @@ async def test_while_it_shows_the_decision(plain_stage: Stage, method: str, done
         name = chat.person.first_name
         cards = [message for message in admin.messages if f"{name} asks" in message.text]
         assert "Approved by Boris" in cards[-1].text
+
+
+async def test_a_card_that_came_twice_loses_its_buttons(plain_stage: Stage) -> None:
+    """Of the first one nobody knows; it shows the decision as soon as somebody taps it."""
+    boris, clara = plain_stage.company.boris, plain_stage.company.clara
+    chat = await plain_stage.hire()
+    # The words for whoever asks, and two cards: all arrive, and their answers do not.
+    plain_stage.company.telegram.faults.append(Fault("sendMessage", 3, drop_after))
+    await chat.says("/requestvpn")
+    await until(lambda: [len(undecided(admin, chat)) for admin in (boris, clara)] == [2, 2])
+    await plain_stage.settle()
+    await boris.taps("Approve", message=undecided(boris, chat)[0])
+    await chat.receives_document(PATIENCE_S)
+    await plain_stage.settle()
+    assert undecided(boris, chat) == []
+    (forgotten,) = undecided(clara, chat)
+    late = await clara.is_answered(await clara.taps("Deny", message=forgotten))
+    assert late.text == "Too late: this request is already approved by Boris."
+    await chat.is_answered(await chat.taps("Cancel request"))
+    await plain_stage.settle()
+    assert undecided(clara, chat) == []
+    assert [message for message in chat.messages if message.button("Cancel")] == []
+    # Nothing was said once more instead.
+    cards = [one for one in clara.messages if f"{chat.person.first_name} asks" in one.text]
+    assert len(cards) == 2
+    await _ends_well(plain_stage, chat, profiles=1, deaths=1)

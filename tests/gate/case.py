@@ -110,6 +110,11 @@ class Case:
         return self.deed.text.split()[1:]
 
     @property
+    def rest(self) -> str:
+        """All that follows the command."""
+        return self.deed.text.split(maxsplit=1)[1] if self.arguments else ""
+
+    @property
     def tap(self) -> str:
         return self.tapped[0] if self.deed.what is What.TAPPED else ""
 
@@ -125,10 +130,12 @@ class Case:
         wanted = [name, *map(str, subject)]
         return bool(self.tap) and self.tapped[: len(wanted)] == wanted
 
-    def taps_on(self, name: str, user_id: int) -> bool:
+    def taps_on(self, name: str, user_id: int | None) -> bool:
         """Likewise on a button about somebody, by whichever of their accounts."""
         named = self.tapped[1] if len(self.tapped) > 1 else ""
-        return self.taps(name) and named.isdigit() and self.same_person(int(named), user_id)
+        if user_id is None or not (self.taps(name) and named.isdigit()):
+            return False
+        return self.same_person(int(named), user_id)
 
     def changed_requests(self) -> Iterator[tuple[Request, Request]]:
         for request_id, old in self.before.requests.items():

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from tests.gate.case import SECOND, SERVERS, Case, What, seconds
 from tests.gate.forbidden import may_agree, may_decide
+from tests.gate.meaning import linked_by_tap, removed_by_word, revoked_by_word
 from tests.gate.snapshot import LIVE, Grant, Request
 
 
@@ -16,6 +17,8 @@ def missing(case: Case) -> Iterator[str]:
     if case.deed.what is What.TAPPED:
         yield from _on_requests(case)
         yield from _on_grants(case)
+        yield from _links(case)
+        yield from _how_to(case)
 
 
 def _typed(case: Case) -> Iterator[str]:
@@ -24,6 +27,18 @@ def _typed(case: Case) -> Iterator[str]:
         yield "a good request was not taken"
     if case.is_admin and case.commands("allow") and not _is_on_the_list(case):
         yield "somebody was not put on the list"
+    yield from _ended_by_word(case)
+
+
+def _ended_by_word(case: Case) -> Iterator[str]:
+    leavers = removed_by_word(case)
+    for leaver in leavers:
+        if case.after.is_allowed(leaver):
+            yield f"{leaver} was not taken off the list"
+    theirs = [grant for leaver in leavers for grant in case.before.live_of(leaver)]
+    for grant in (*revoked_by_word(case), *theirs):
+        if case.after.grants[grant.id].state in LIVE:
+            yield f"{grant.id} should have ended, by an admin's word"
 
 
 def _is_on_the_list(case: Case) -> bool:
@@ -105,9 +120,30 @@ def _ends(case: Case, grant: Grant) -> bool:
     is_own = grant.user_id == case.deed.person
     if data == f"npy:{grant.id}":
         has_time = grant.not_after - case.deed.at >= 60 * SECOND
-        can = case.is_allowed and grant.state == "active" and case.has_room(grant.server)
-        return is_own and can and has_time and case.may_renew()
+        can = case.is_allowed and grant.state == "active" and case.has_room(grant.server or "")
+        return is_own and can and has_time and case.may_renew() and grant.imported_at is None
     if data == f"guy:{grant.id}":
         return is_own
     of_person = any(case.taps_on(name, grant.user_id) for name in ("rmy", "rpy"))
     return case.is_admin and (of_person or data == f"rgy:{grant.id}")
+
+
+def _links(case: Case) -> Iterator[str]:
+    for grant in case.before.grants.values():
+        whose = linked_by_tap(case, grant)
+        if whose is not None and case.after.grants[grant.id].user_id != whose:
+            yield f"{grant.id} was not linked to {whose}"
+
+
+def _how_to(case: Case) -> Iterator[str]:
+    grant = case.before.grants.get(case.tapped[1]) if case.taps("hw") else None
+    if grant is None or not case.is_allowed or not _is_topic(case.tapped[2:]):
+        return
+    asked = [row.payload for row in case.after.said if row.kind == "how_to"]
+    is_own = grant.user_id == case.deed.person and grant.imported_at is None
+    if is_own and asked != [{"grant": grant.id, "topic": case.tapped[2]}]:
+        yield f"the instructions for {grant.id} did not come"
+
+
+def _is_topic(words: list[str]) -> bool:
+    return len(words) == 1 and words[0][:1].isalnum()

@@ -3,17 +3,19 @@
 import asyncio
 import html
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
 from itertools import count
-from random import Random
 from typing import Any
 
 from telegram import Bot
 from telegram.request import BaseRequest
 
-from bot.access import grants, people, requests, revocation
+from bot.access import grants, importing, people, requests, revocation
 from bot.access.context import Chance, Context, Rules
+from bot.access.importing import Certificate
 from bot.access.permission import Actor
 from bot.access.revocation import Attempt
 from bot.chat import views
@@ -39,7 +41,31 @@ from tests.gate.updates import Json
 MORNING = datetime(2026, 3, 2, 9, 31, 27, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+# Two certificates of one name, one called like a member, one that ends soon, and a server's.
+_OLD = tuple(
+    Certificate(
+        f"deed{number:036x}", name, MORNING, MORNING + days * timedelta(days=1), for_server=own
+    )
+    for number, (name, days, own) in enumerate(
+        (
+            ("anna", 300, False),
+            ("anna", 200, False),
+            ("P1001", 300, False),
+            ("old-laptop", 5, False),
+            ("vpn.example.com", 300, True),
+        ),
+        start=1,
+    )
+)
 OPERATOR = Actor(key="system:olga", name="olga", is_operator=True)
+
+
+class Fate(Enum):
+    """What becomes of a profile on its way."""
+
+    ARRIVES = auto()
+    LOST = auto()
+    UNDELIVERABLE = auto()
 
 
 class Telegram(BaseRequest):
@@ -110,6 +136,11 @@ class Gate:
             for number, name in enumerate(SERVERS):
                 await tx.servers.add(_server(name, f"10.8.{number}.0/28"))
 
+    async def take_over(self) -> None:
+        """What another CA software had in its books."""
+        async with self.database.writing() as tx:
+            await importing.take_in(tx, self.context, OPERATOR, _OLD)
+
     async def takes(self, *updates: Json) -> None:
         """Stores updates as the poller does, and lets the worker work them off."""
         items = [
@@ -141,22 +172,23 @@ class Gate:
             await requests.expire_due(tx, self.context)
             await revocation.expire_due(tx, self.context)
 
-    async def deliver(self, chance: Random) -> None:
-        """The profiles on their way go one step further; now and then one is lost."""
+    async def deliver(self, fate: Callable[[], Fate]) -> None:
+        """The profiles on their way go one step further; `fate` says what becomes of the next."""
         async with self.database.writing() as tx:
             for grant in await tx.grants.not_over():
                 if grant.state is GrantState.RESERVED:
                     await grants.issued(tx, self.context, grant)
                 elif grant.state is GrantState.ISSUED:
-                    await self._arrives(tx, grant, chance.random())
+                    await self._arrives(tx, grant, fate())
 
-    async def _arrives(self, tx: Transaction, grant: Grant, chance: float) -> None:
-        if chance < 0.15:
-            await grants.replace_lost(tx, self.context, grant, round_=1, wait_s=0)
-        elif chance < 0.2:
-            await grants.undeliverable(tx, self.context, grant)
-        else:
-            await grants.delivered(tx, self.context, OPERATOR, grant)
+    async def _arrives(self, tx: Transaction, grant: Grant, fate: Fate) -> None:
+        match fate:
+            case Fate.ARRIVES:
+                await grants.delivered(tx, self.context, OPERATOR, grant)
+            case Fate.LOST:
+                await grants.replace_lost(tx, self.context, grant, round_=1, wait_s=0)
+            case Fate.UNDELIVERABLE:
+                await grants.undeliverable(tx, self.context, grant)
 
     async def prove(self) -> None:
         """Every server is asked, and everything that was to be cut is gone."""

@@ -46,12 +46,12 @@ class Decision:
 @dataclass(frozen=True, slots=True)
 class Grant:
     id: str
-    request_id: int
-    user_id: int
-    server: str
+    request_id: int | None
+    user_id: int | None
+    server: str | None
     common_name: str
     serial: str
-    address: str
+    address: str | None
     state: str
     not_before: int
     not_after: int
@@ -59,6 +59,9 @@ class Grant:
     end_reason: str | None
     replaces: str | None
     proved_at: int | None
+    # When it was taken over from another CA software; None for our own.
+    imported_at: int | None
+    for_server: int
 
 
 @dataclass(frozen=True, slots=True)

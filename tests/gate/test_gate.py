@@ -1,122 +1,133 @@
 """One gate for every message and tap: whatever people send, only what the rules allow happens.
 
 A model that knows nothing of the program judges each step by what was in the database before and
-after it. VPNBOT_TEST_STEPS=100000 takes as many steps, each time others; -s shows what happened.
-What fails is played again with fewer and fewer steps, until none can be left out.
+after it; hypothesis draws the steps, and reduces what fails to the fewest and simplest ones.
+VPNBOT_TEST_STEPS=100000 takes as many steps, each time others; -s shows what happened.
 """
 
 import asyncio
 import os
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from random import Random
+from typing import Any, cast
+
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
 
 from tests.gate.gate import Gate
+from tests.gate.rig import Rig
 from tests.gate.snapshot import Eye
-from tests.gate.town import HABITS, MEMBERS, SETTINGS, Town
+from tests.gate.town import MEMBERS, SETTINGS, Town
 from tests.storage.kit import open_copy
 
 _LENGTH = 100
+# How many towns are played from one seed: after so many hypothesis begins to vary those that it
+# has played, and most of the variations are the same town again.
+_TOWNS = 10
 _DEFAULT = 2500
 # Rare things get so much more time to happen.
 _LONGEST = 4
-_NAMES = [habit.__name__ for habit in HABITS]
+# Nothing is kept from one run to the next, and a slow machine is no failure.
+_SETTINGS = settings(
+    max_examples=_TOWNS,
+    stateful_step_count=_LENGTH,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    phases=(Phase.generate, Phase.shrink),
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
 # Each of these has to have happened, or not much was tried.
 _HAPPENS = (
     *("request pending", "request choosing", "request approved", "request denied"),
     *("request cancelled", "request expired", "grant reserved", "grant issued", "grant active"),
     *("grant revoking revoked", "grant revoking by_owner", "grant revoking removed"),
     *("grant revoking replaced", "grant revoking lost", "grant revoking ended", "agreed"),
-    *("grant revoked revoked", "grant expired ended", "refused"),
+    *("grant revoked revoked", "grant expired ended", "refused", "linked", "told how"),
 )
-
-# A habit, and the chance that it goes by.
-Step = tuple[str, int]
 
 
 @dataclass
 class Theatre:
-    """A town for each play, and what happened in all of them."""
+    """A new town for each run, and what happened in all of them."""
 
     template: Path
     folder: Path
+    runner: asyncio.Runner
     steps: int = 0
+    towns: int = 0
     happened: Counter[str] = field(default_factory=Counter)
 
     def play(self, number: int) -> None:
-        """Raises what the judge says, with the fewest steps that lead there."""
-        r = Random(number)
-        laws = r.randrange(len(SETTINGS))
-        names = r.choices(_NAMES, weights=list(HABITS.values()), k=_LENGTH)
-        steps = [(name, r.getrandbits(32)) for name in names]
-        if asyncio.run(self._fails(laws, steps)) is not None:
-            shortest = self._shortest(laws, steps)
-            error = asyncio.run(self._fails(laws, shortest))
-            assert error is not None
-            error.add_note(f"Play {number}, settings {laws}")
-            raise error
+        """Plays many towns; the same ones for the same number. Raises what the judge says."""
 
-    def _shortest(self, laws: int, steps: list[Step]) -> list[Step]:
-        """Leaves out half, a quarter, and so on, down to single steps."""
-        size = len(steps) // 2
-        while size:
-            for begin in range(len(steps) - size, -1, -size):
-                fewer = steps[:begin] + steps[begin + size :]
-                if asyncio.run(self._fails(laws, fewer)) is not None:
-                    steps = fewer
-            size //= 2
-        return steps
+        @seed(number)
+        def new_town() -> Town:
+            return Town(self)
 
-    async def _fails(self, laws: int, steps: Sequence[Step]) -> AssertionError | None:
+        try:
+            # It takes anything that makes a machine, whatever its annotation says.
+            run_state_machine_as_test(cast("type[Town]", new_town), settings=_SETTINGS)
+        except BaseException as error:
+            error.add_note(f"Play {number}")
+            raise
+
+    @property
+    def missing(self) -> list[str]:
+        return [what for what in _HAPPENS if not self.happened[what]]
+
+    def run(self, act: Coroutine[Any, Any, None]) -> None:
+        self.runner.run(act)
+
+    def opened(self) -> Rig:
+        return self.runner.run(self._opened())
+
+    async def _opened(self) -> Rig:
         for old in self.folder.iterdir():
             old.unlink()
         database = await open_copy(self.template, self.folder)
-        eye = Eye(self.folder / "vpnbot.db")
-        gate = Gate(database, SETTINGS[laws])
+        gate = Gate(database, SETTINGS[0])
+        await gate.furnish()
+        await gate.take_over()
+        return Rig(gate, Eye(self.folder / "vpnbot.db"), self.happened)
+
+    def closed(self, rig: Rig) -> None:
+        # How a town begins is the same in each.
+        self.steps += rig.steps - len(MEMBERS)
+        self.towns += 1
+        self.runner.run(self._closed(rig))
+
+    async def _closed(self, rig: Rig) -> None:
+        database = rig.gate.database
         try:
-            await gate.furnish()
-            town = Town(gate, eye, self.happened)
-            await self._plays(town, steps)
             async with database.reading() as tx:
                 assert await tx.audit.first_fault() is None
-        except AssertionError as error:
-            return error
         finally:
-            eye.close()
+            rig.eye.close()
             await database.close()
-        return None
 
-    async def _plays(self, town: Town, steps: Sequence[Step]) -> None:
-        admin = town.gate.laws.admins[0]
-        done = []
-        try:
-            for user_id in MEMBERS:
-                await town.types(admin, f"/allow {user_id} P{user_id}", Random(user_id))
-            for name, chance in steps:
-                done.append(name)
-                await getattr(town, name)(Random(chance))
-        except AssertionError as error:
-            for _, deed, _ in town.sent:
-                error.add_note(f"{deed.what} by {deed.person}: {deed.text!r}")
-            error.add_note(f"Steps: {done}")
-            raise
-        finally:
-            self.steps += town.steps
+
+@contextmanager
+def theatre(template: Path, folder: Path) -> Iterator[Theatre]:
+    """With an event loop for all of its towns."""
+    with asyncio.Runner() as runner:
+        yield Theatre(template, folder, runner)
 
 
 def test_only_what_the_rules_allow_happens(template: Path, in_memory: Path) -> None:
-    theatre = Theatre(template, in_memory)
     wanted = int(os.environ.get("VPNBOT_TEST_STEPS", _DEFAULT))
     # The same steps in each run of the checks, others in each long run.
     first = secrets.randbits(32) if "VPNBOT_TEST_STEPS" in os.environ else 1
-    for number in count(first):
-        missing = [what for what in _HAPPENS if not theatre.happened[what]]
-        if theatre.steps >= (_LONGEST if missing else 1) * wanted:
-            break
-        theatre.play(number)
-    print(f"\n{theatre.steps} steps; {dict(sorted(theatre.happened.items()))}")
-    assert missing == []
+    with theatre(template, in_memory) as stage:
+        for number in count(first):
+            if stage.steps >= (_LONGEST if stage.missing else 1) * wanted:
+                break
+            stage.play(number)
+    print(f"\n{stage.steps} steps in {stage.towns} towns; {dict(sorted(stage.happened.items()))}")
+    assert stage.missing == []

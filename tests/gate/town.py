@@ -1,25 +1,28 @@
-"""People who do what comes to their minds, a worker, and a judge who looks at each step."""
+"""People who do what comes to their minds, as a state machine of hypothesis.
+
+Each rule is a habit. What somebody does next, and with what, is drawn by hypothesis, so a failure
+is played again with fewer and simpler steps, until none can be left out.
+"""
 
 import string
-from collections import Counter, deque
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from random import Random
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import timedelta
+from typing import Any, Protocol, TypeVar
+
+from hypothesis import note
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from bot.access.refusals import Refused
 from tests.gate import updates
-from tests.gate.case import Case, Deed, Laws, Shown, What
-from tests.gate.expected import missing
-from tests.gate.forbidden import broken_rules
-from tests.gate.gate import Gate
-from tests.gate.snapshot import LIVE, Eye, Request, Snapshot
-from tests.gate.updates import Json
-from tests.gate.words import misdirected
+from tests.gate.case import SERVERS, Laws, What
+from tests.gate.gate import Fate
+from tests.gate.rig import Rig
+from tests.gate.snapshot import LIVE, Grant, Request
+
+T = TypeVar("T")
 
 _REMEMBERED = 60
-_PACE = 30
-_MINUTE = timedelta(minutes=1)
 ADMINS = (2001, 2002, 2003)
 MEMBERS = (1001, 1002, 1003)
 STRANGERS = (3001, 3002)
@@ -37,337 +40,377 @@ SETTINGS = (
     Laws((2003,), max_duration=86_400, default_duration=3600),
 )
 # Most of the time somebody types at a person's pace, now and then as a script would.
-_PAUSES = (0, 0, 2, 3, 3, 5, 9, 30)
+_PAUSES = (3, 0, 0, 2, 3, 5, 9, 30)
 _DURATIONS = ("", "", "30m", "8h", "7d", "2w", "30d", "31d", "0d", "9x", "99999w", "7d 8h")
-_PLACES = ("", "", "berlin", "paris", "Berlin", "rome")
+_PLACES = ("berlin", "", "", "paris", "Berlin", "rome")
 _NAMES = ("Anna", "Boris", "Ann Na", "<b>x</b>", "\u202e", "2001", "@u2001", "")
 _REASONS = ("", "customer visit", "/approve", "<i>", "berlin 30d", "\u202eabc")
 _PLAIN = ("/start", "/help", "/myvpn", "/pending", "/grants", "/users", "/servers", "/audit")
 _WORST = ("/revoke 1001", "/requestvpn 1h berlin", "/allow 3001 Eve", "/remove 1002", "/start")
 _LETTERS = string.ascii_letters + string.digits + " :/-_@\u00e9\u202e\u0000\n"
-_SECOND_TAPS = frozenset({"sv", "npy", "guy", "rgy", "rpy", "rmy", "np", "gu", "rg", "rp", "rm"})
+_SECOND_TAPS = frozenset(
+    {"sv", "npy", "guy", "rgy", "rpy", "rmy", "np", "gu", "rg", "rp", "rm", "oc", "on", "op", "lk"}
+)
+_INVENTED = (
+    *("rpy", "rmy", "rp", "rm", "dn", "cx", "guy", "npy", "rgy", "gu", "np", "rg", "on", "op"),
+    *("oc", "no", "zz"),
+)
+_TOPICS = ("iphone", "windows", "no-such-device", "-")
+_HOUR = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Button:
-    """A button that was on a message once, and may be there still."""
+class Place(Protocol):
+    """Where a town is: it is new for each run, and gone afterwards."""
 
-    data: str
-    chat: int
+    def opened(self) -> Rig: ...
 
-    @property
-    def tap(self) -> str:
-        return self.data.partition(":")[0]
+    def closed(self, rig: Rig) -> None: ...
+
+    def run(self, act: Coroutine[Any, Any, None]) -> None: ...
 
 
-@dataclass
-class Town:
-    gate: Gate
-    eye: Eye
-    happened: Counter[str]
-    steps: int = 0
-    pool: list[Button] = field(default_factory=list)
-    shown: dict[str, frozenset[Shown]] = field(default_factory=dict)
-    # What was sent: the update, what it was, and whether it was kept so that it acts only once.
-    sent: list[tuple[Json, Deed, bool]] = field(default_factory=list)
-    paces: dict[int, deque[datetime]] = field(default_factory=dict)
+def somebody_waits(town: "Town") -> bool:
+    return bool(town.pending)
 
-    def __post_init__(self) -> None:
-        self.state = self.eye.look()
 
-    # --- what people do
+def somebody_has_access(town: "Town") -> bool:
+    return bool(town.live)
 
-    async def asks(self, r: Random) -> None:
-        duration, where = r.choice(_DURATIONS), r.choice(_PLACES)
-        words = (where, duration) if r.random() < 0.3 else (duration, where)
-        await self.types(self.anybody(r), " ".join(("/requestvpn", *words, r.choice(_REASONS))), r)
 
-    async def asks_well(self, r: Random) -> None:
-        where = r.choice(("berlin", "paris", ""))
-        await self.types(r.choice(MEMBERS), f"/requestvpn {r.choice(('7d', '8h', ''))} {where}", r)
+def something_is_old(town: "Town") -> bool:
+    return bool(town.old)
 
-    async def allows(self, r: Random) -> None:
-        text = f"/allow {r.choice((*ALL, 'x', 0, 2**60))} {r.choice(_NAMES)}"
-        await self.types(self.anybody(r), text, r)
 
-    async def allows_well(self, r: Random) -> None:
-        whom = r.choice((*MEMBERS, *self.gate.laws.admins, SECOND_ACCOUNT))
-        await self.types(r.choice(self.gate.laws.admins), f"/allow {whom} P{whom}", r)
+def there_are_buttons(town: "Town") -> bool:
+    return bool(town.rig.pool)
 
-    async def ends(self, r: Random) -> None:
-        command = r.choice(("/remove", "/revoke", "/REVOKE@vpn_bot", "/revoke"))
-        await self.types(self.anybody(r), f"{command} {r.choice(self._somebody())}", r)
 
-    async def says(self, r: Random) -> None:
-        free = "".join(r.choices(_LETTERS, k=r.randrange(12)))
-        await self.types(self.anybody(r), r.choice((*_PLAIN, free, f"/{free}", "/revoke")), r)
+def _in_state(*states: str) -> Callable[["Town"], bool]:
+    return lambda town: any(one.state in states for one in town.rig.state.grants.values())
 
-    async def taps_anything(self, r: Random) -> None:
-        """Any button that was ever sent: fresh, old, tapped before, or on somebody else's card."""
-        if self.pool:
-            button = r.choice(self.pool)
-            await self.taps(r.choice((button.chat, self.anybody(r))), button.data, r)
 
-    async def decides(self, r: Random) -> None:
-        """One of the newest cards; mostly by one of those who have a say."""
-        cards = [button for button in self.pool if button.tap in {"ap", "dn"}][-12:]
-        yes = [button for button in cards if button.tap == "ap"]
-        if cards:
-            who = r.choice((*self.gate.laws.admins, *self.gate.laws.admins, self.anybody(r)))
-            await self.taps(who, r.choice((yes or cards) if r.random() < 0.7 else cards).data, r)
+class Town(RuleBasedStateMachine):
+    def __init__(self, place: Place) -> None:
+        super().__init__()
+        self._place = place
+        self.rig = place.opened()
 
-    async def looks_at_own(self, r: Random) -> None:
+    def teardown(self) -> None:
+        self._place.closed(self.rig)
+
+    @initialize(laws=st.sampled_from(SETTINGS))
+    def begins(self, laws: Laws) -> None:
+        """The members are on the list."""
+        self.rig.gate.settle(laws)
+        for user_id in MEMBERS:
+            self._types(laws.admins[0], f"/allow {user_id} P{user_id}")
+
+    # --- what people type
+
+    @rule(data=st.data(), duration=st.sampled_from(("7d", "8h", "")))
+    def asks_well(self, data: st.DataObject, duration: str) -> None:
+        where = _one(data, ("berlin", "paris", ""))
+        self._waits(data)
+        self._types(_one(data, MEMBERS), f"/requestvpn {duration} {where}")
+
+    @rule(data=st.data(), duration=st.sampled_from(_DURATIONS), where=st.sampled_from(_PLACES))
+    def asks_anyhow(self, data: st.DataObject, duration: str, where: str) -> None:
+        words = [duration, where] if _is_so(data) else [where, duration]
+        self._waits(data)
+        self._types(self._anybody(data), " ".join(("/requestvpn", *words, _one(data, _REASONS))))
+
+    @rule(data=st.data(), duration=st.sampled_from(("7d", "8h")))
+    def gets_access(self, data: st.DataObject, duration: str) -> None:
+        """The whole way, if nothing is in it: all admins say yes, and the profile arrives."""
+        who, where = _one(data, MEMBERS), _one(data, SERVERS)
+        self._types(who, f"/requestvpn {duration} {where}")
+        asked = [one.id for one in self.pending if one.user_id == who][-1:]
+        yes = [one for one in self.rig.pool for id_ in asked if one.data.startswith(f"ap:{id_}:")]
+        for admin in self._admins if yes else ():
+            self._taps(data, admin, yes[-1].data)
+        for _ in range(2):
+            self.profiles_go_out(data)
+
+    @rule(data=st.data(), is_well=st.booleans())
+    def allows(self, data: st.DataObject, is_well: bool) -> None:
+        if is_well:
+            whom = _one(data, (*MEMBERS, *self._admins, SECOND_ACCOUNT))
+            who, text = _one(data, self._admins), f"/allow {whom} P{whom}"
+        else:
+            named = _one(data, (*ALL, "x", 0, 2**60))
+            who, text = self._anybody(data), f"/allow {named} {_one(data, _NAMES)}"
+        self._waits(data)
+        self._types(who, text)
+
+    @rule(data=st.data(), command=st.sampled_from(("/revoke", "/remove", "/REVOKE@vpn_bot")))
+    def ends(self, data: st.DataObject, command: str) -> None:
+        who = _one(data, (*self._admins, self._anybody(data)))
+        self._waits(data)
+        self._types(who, f"{command} {_one(data, self._somebody())}")
+
+    @rule(data=st.data(), text=st.one_of(st.sampled_from(_PLAIN), st.text(_LETTERS, max_size=12)))
+    def says(self, data: st.DataObject, text: str) -> None:
+        slash = "/" if not text.startswith("/") and _is_so(data) else ""
+        self._waits(data)
+        self._types(self._anybody(data), slash + text)
+
+    @rule(data=st.data())
+    def looks_at_own(self, data: st.DataObject) -> None:
         """The buttons to go on with come from here."""
-        text = r.choice(("/myvpn", "/myvpn", "/revoke", f"/revoke {r.choice(self._somebody())}"))
-        holders = [grant.user_id for grant in self.state.grants.values()] or list(MEMBERS)
-        who = r.choice(self.gate.laws.admins if text.startswith("/r") else holders)
-        await self.types(who, text, r)
+        whom = _one(data, self._somebody())
+        text = _one(data, ("/myvpn", "/myvpn", "/revoke", f"/revoke {whom}", "/users"))
+        holders = [grant.user_id for grant in self.live if grant.user_id] or list(MEMBERS)
+        who = _one(data, holders if text == "/myvpn" else self._admins)
+        self._waits(data)
+        self._types(who, text)
 
-    async def goes_on(self, r: Random) -> None:
-        """The second tap of two, mostly by whom it was meant for."""
-        buttons = [button for button in self.pool if button.tap in _SECOND_TAPS][-8:]
-        if buttons:
-            button = r.choice(buttons)
-            await self.taps(r.choice((button.chat,) * 4 + (self.anybody(r),)), button.data, r)
+    # --- what people tap
 
-    async def has_enough(self, r: Random) -> None:
-        """Of an access that is there; mostly its owner, now and then an admin."""
-        live = [grant for grant in self.state.grants.values() if grant.state in LIVE]
-        if not live:
-            return
-        grant = r.choice(live[-4:])
-        admin = r.choice(self.gate.laws.admins)
-        who, tap, subject = r.choice(
-            (
-                (grant.user_id, "npy", grant.id),
-                (grant.user_id, "npy", grant.id),
-                (grant.user_id, "guy", grant.id),
-                (self.anybody(r), r.choice(("npy", "guy", "rgy")), grant.id),
-                (admin, "rgy", grant.id),
-                (admin, r.choice(("rpy", "rmy")), grant.user_id),
-            )
-        )
-        await self.taps(who, f"{tap}:{subject}", r)
+    @precondition(there_are_buttons)
+    @rule(data=st.data())
+    def taps_anything(self, data: st.DataObject) -> None:
+        """Any button that was ever sent: fresh, old, tapped before, or on somebody else's card."""
+        button = _one(data, self.rig.pool)
+        self._taps(data, _one(data, (button.chat, self._anybody(data))), button.data)
 
-    async def forges(self, r: Random) -> None:
-        """Data with another letter in it, in a client that sends what it likes."""
-        data = r.choice(self.pool[-30:]).data if self.pool else "ap:1:3600:00000000"
-        at = r.randrange(len(data))
-        new = r.choice("0123456789abcdef:gy")
-        await self.taps(self.anybody(r), data[:at] + new + data[at + 1 :], r)
+    @precondition(there_are_buttons)
+    @rule(data=st.data())
+    def decides(self, data: st.DataObject) -> None:
+        """One of the newest cards; mostly by one of those who have a say."""
+        cards = [button.data for button in self.rig.pool if button.tap in {"ap", "dn"}][-12:]
+        if cards:
+            who = _one(data, (*self._admins, *self._admins, self._anybody(data)))
+            self._taps(data, who, _one(data, cards))
 
-    async def wants_more(self, r: Random) -> None:
-        """An admin with a client of their own: the card is real, the duration is not."""
-        yes = [button for button in self.pool if button.tap == "ap"][-8:]
+    @precondition(somebody_waits)
+    @rule(data=st.data())
+    def approves(self, data: st.DataObject) -> None:
+        """One of those that wait, by the newest card of it."""
+        asked = _one(data, self.pending)
+        yes = [one.data for one in self.rig.pool if one.data.startswith(f"ap:{asked.id}:")][-3:]
         if yes:
-            tap, request, duration, digest = r.choice(yes).data.split(":")
-            wished = r.choice((int(duration) * 2, int(duration) + 60, 30 * 86_400, 60, 0))
-            data = f"{tap}:{request}:{wished}:{digest}"
-            await self.taps(r.choice(self.gate.laws.admins), data, r)
+            self._taps(data, _one(data, self._admins), _one(data, yes))
 
-    async def invents(self, r: Random) -> None:
-        tap = r.choice(("rpy", "rmy", "rp", "rm", "dn", "cx", "guy", "npy", "rgy", "zz"))
-        grants = list(self.state.grants) or ["g-none"]
-        subject = r.choice((r.choice(ALL), r.randrange(20), r.choice(grants)))
-        await self.taps(self.anybody(r), f"{tap}:{subject}", r)
+    @precondition(there_are_buttons)
+    @rule(data=st.data())
+    def goes_on(self, data: st.DataObject) -> None:
+        """The second tap of two, mostly by whom it was meant for."""
+        buttons = [button for button in self.rig.pool if button.tap in _SECOND_TAPS][-8:]
+        if buttons:
+            button = _one(data, buttons)
+            self._taps(data, _one(data, (*(button.chat,) * 4, self._anybody(data))), button.data)
 
-    async def repeats(self, r: Random) -> None:
-        """Telegram says something again, or a client sends the same once more."""
-        if not self.sent:
+    @precondition(somebody_has_access)
+    @rule(data=st.data())
+    def has_enough(self, data: st.DataObject) -> None:
+        """Of an access that is there; mostly its owner, now and then an admin."""
+        grant = _one(data, self.live[-4:])
+        owner = grant.user_id or self._anybody(data)
+        admin = _one(data, self._admins)
+        who, tap, subject = _one(
+            data,
+            (
+                (owner, "npy", grant.id),
+                (owner, "npy", grant.id),
+                (owner, "guy", grant.id),
+                (self._anybody(data), _one(data, ("npy", "guy", "rgy")), grant.id),
+                (admin, "rgy", grant.id),
+                (admin, _one(data, ("rpy", "rmy")), owner),
+            ),
+        )
+        self._taps(data, who, f"{tap}:{subject}")
+
+    @precondition(something_is_old)
+    @rule(data=st.data())
+    def links(self, data: st.DataObject) -> None:
+        """Says whose a certificate from before the takeover is; anybody may try."""
+        grant = _one(data, self.old)
+        whose = _one(data, (*MEMBERS, *ALL))
+        who = _one(data, (*self._admins, *self._admins, self._anybody(data)))
+        taps = (f"lk:{grant.id}:{whose}", f"on:{grant.id}", f"op:{grant.id}", "oc")
+        self._taps(data, who, _one(data, (taps[0], *taps)))
+
+    @precondition(lambda town: town.rig.state.grants)
+    @rule(data=st.data(), topic=st.sampled_from(_TOPICS))
+    def wants_to_know_how(self, data: st.DataObject, topic: str) -> None:
+        """The owner of a profile, a colleague, or anybody."""
+        ours = [one for one in self.rig.state.grants.values() if one.imported_at is None]
+        grant = _one(data, (ours or self.old)[-4:])
+        who = _one(data, (grant.user_id or MEMBERS[0], _one(data, MEMBERS), self._anybody(data)))
+        self._taps(data, who, f"hw:{grant.id}:{topic}")
+
+    @precondition(there_are_buttons)
+    @rule(data=st.data(), new=st.sampled_from("0123456789abcdef:gy"))
+    def forges(self, data: st.DataObject, new: str) -> None:
+        """Data with another letter in it, in a client that sends what it likes."""
+        real = _one(data, self.rig.pool[-30:]).data
+        at = data.draw(st.integers(0, len(real) - 1))
+        self._taps(data, self._anybody(data), real[:at] + new + real[at + 1 :])
+
+    @rule(data=st.data(), tap=st.sampled_from(_INVENTED))
+    def invents(self, data: st.DataObject, tap: str) -> None:
+        """Or an admin with such a client: the card is real, the duration is not."""
+        yes = [button.data for button in self.rig.pool if button.tap == "ap"][-8:]
+        if yes and _is_so(data):
+            _, request, duration, digest = _one(data, yes).split(":")
+            wished = _one(data, (int(duration) * 2, int(duration) + 60, 30 * 86_400, 60, 0))
+            self._taps(data, _one(data, self._admins), f"ap:{request}:{wished}:{digest}")
             return
-        update, deed, was_kept = r.choice(self.sent[-_REMEMBERED:])
-        is_copy = r.random() < 0.5
-        if is_copy:
-            update = update | {"update_id": self._next_id()}
-        self._waits(r)
-        await self._take(update, replace(deed, again=was_kept and not is_copy))
+        grants = list(self.rig.state.grants)
+        subject = _one(data, (_one(data, ALL), data.draw(st.integers(0, 19)), _one(data, grants)))
+        made = tap if tap in {"oc", "no"} else f"{tap}:{subject}"
+        self._taps(data, self._anybody(data), made)
+
+    @rule(data=st.data(), is_copy=st.booleans())
+    def repeats(self, data: st.DataObject, is_copy: bool) -> None:
+        """Telegram says something again, or a client sends the same once more."""
+        sent = len(self.rig.sent)
+        which = data.draw(st.integers(max(0, sent - _REMEMBERED), sent - 1))
+        self._waits(data)
+        self._place.run(self.rig.repeat(which, is_copy=is_copy))
 
     # --- what nobody can do anything with
 
-    async def sends_what_does_not_count(self, r: Random) -> None:
-        data = r.choice(self.pool[-30:]).data if self.pool else "no"
-        who = self.anybody(r)
-        update = updates.void(who, r.choice(_WORST), data, r.randrange(1000))
-        await self._put(update, What.VOID, who)
+    @rule(data=st.data(), kind=st.integers(0, updates.VOID_KINDS - 1), text=st.sampled_from(_WORST))
+    def sends_what_does_not_count(self, data: st.DataObject, kind: int, text: str) -> None:
+        real = [button.data for button in self.rig.pool[-30:]]
+        who = self._anybody(data)
+        self._puts(updates.void(who, text, _one(data, real or ["no"]), kind), What.VOID, who)
 
-    async def forwards(self, r: Random) -> None:
-        who = self.anybody(r)
-        self._waits(r)
-        update = updates.forwarded(who, r.choice(_WORST), r.randrange(1000))
-        await self._put(update, What.FORWARDED, who)
+    @rule(data=st.data(), kind=st.integers(0, 6), text=st.sampled_from((*_WORST, "hello")))
+    def speaks_elsewhere(self, data: st.DataObject, kind: int, text: str) -> None:
+        """In somebody else's words, or in a group."""
+        who = self._anybody(data)
+        self._waits(data)
+        if kind < 5:
+            self._puts(updates.forwarded(who, text, kind), What.FORWARDED, who)
+            return
+        update = updates.in_group(who, text, kind)
+        self._puts(update, What.IN_GROUP, who, group=update["message"]["chat"]["id"])
 
-    async def speaks_in_a_group(self, r: Random) -> None:
-        who = self.anybody(r)
-        self._waits(r)
-        update = updates.in_group(who, r.choice((*_WORST, "hello")), r.randrange(2))
-        await self._put(update, What.IN_GROUP, who, group=update["message"]["chat"]["id"])
-
-    async def has_another_username(self, r: Random) -> None:
+    @rule(data=st.data())
+    def has_another_username(self, data: st.DataObject) -> None:
         """For one message: with the next one it is as it was."""
-        who = self.anybody(r)
-        self._waits(r)
+        who = self._anybody(data)
+        self._waits(data)
         sender = updates.user(who) | {"username": f"not_{who}"}
         update = {"message": updates.message(who, "/help", **{"from": sender})}
-        await self._put(update, What.TYPED, who, text="/help")
+        self._puts(update, What.TYPED, who, text="/help")
 
-    async def blocks_the_bot(self, r: Random) -> None:
-        who = self.anybody(r)
-        update = updates.membership(updates.chat(who), who, r.choice(("kicked", "member")))
-        await self._put(update, What.STOPPED, who)
+    @rule(data=st.data(), status=st.sampled_from(("kicked", "member")))
+    def blocks_the_bot(self, data: st.DataObject, status: str) -> None:
+        who = self._anybody(data)
+        self._puts(updates.membership(updates.chat(who), who, status), What.STOPPED, who)
 
     # --- what happens by itself
 
-    async def profiles_go_out(self, r: Random) -> None:
-        await self.gate.deliver(r)
-        await self._judge(Deed(What.DELIVERY, self.gate.at))
+    @precondition(_in_state("reserved", "issued"))
+    @rule(data=st.data())
+    def profiles_go_out(self, data: st.DataObject) -> None:
+        self._place.run(self.rig.gate.deliver(lambda: _one(data, _FATES)))
+        self._happens(What.DELIVERY)
 
-    async def servers_are_looked_at(self, _r: Random) -> None:
-        await self.gate.prove()
-        await self._judge(Deed(What.PROOF, self.gate.at))
+    @precondition(_in_state("revoking"))
+    @rule()
+    def servers_are_looked_at(self) -> None:
+        self._place.run(self.rig.gate.prove())
+        self._happens(What.PROOF)
 
-    async def time_passes(self, r: Random) -> None:
+    @rule(data=st.data(), hours=st.sampled_from((1, 1, 1, 2, 6, 25, 24 * 8)), sweeps=st.booleans())
+    def time_passes(self, data: st.DataObject, hours: int, sweeps: bool) -> None:
         """Without a sweep the bot was down, and taps come before it has looked at the clock."""
-        ends = [one.expires_at for one in self._pending()]
-        if ends and r.random() < 0.5:
-            self.gate.now += timedelta(microseconds=max(min(ends) - self.gate.at, 0))
+        gate = self.rig.gate
+        ends = [one.expires_at for one in self.pending]
+        if ends and _is_so(data):
+            gate.now += timedelta(microseconds=max(min(ends) - gate.at, 0))
         else:
-            self.gate.now += timedelta(hours=r.choice((1, 1, 1, 2, 6, 25, 24 * 8)))
-        if r.random() < 0.6:
-            await self.gate.time_passes()
-        await self._judge(Deed(What.TIME, self.gate.at))
+            gate.now += hours * _HOUR
+        if sweeps:
+            self._place.run(gate.time_passes())
+        self._happens(What.TIME)
 
-    async def settings_change(self, r: Random) -> None:
-        self.gate.settle(r.choice(SETTINGS))
-        self.paces.clear()
-        await self._judge(Deed(What.SETTINGS, self.gate.at))
+    @rule(laws=st.sampled_from(SETTINGS))
+    def settings_change(self, laws: Laws) -> None:
+        self.rig.gate.settle(laws)
+        self.rig.paces.clear()
+        self._happens(What.SETTINGS)
 
-    async def accounts_are_linked(self, r: Random) -> None:
+    @rule(data=st.data())
+    def accounts_are_linked(self, data: st.DataObject) -> None:
         """Sometimes it comes out late: when they have said yes already."""
         said = [
             int(one.actor.rpartition(":")[2])
-            for one in self.state.decisions[-3:]
+            for one in self.rig.state.decisions[-3:]
             if one.actor.startswith("telegram:")
         ]
-        asked = [one.user_id for one in self._pending()]
-        account = r.choice((SECOND_ACCOUNT, *MEMBERS, *asked, *said))
+        asked = [one.user_id for one in self.pending]
+        account = _one(data, (SECOND_ACCOUNT, *MEMBERS, *asked, *said))
         try:
-            await self.gate.link(account, r.choice((*ALL, *said * 3)))
+            self._place.run(self.rig.gate.link(account, _one(data, (*ALL, *said * 3))))
         except Refused:
             return
-        await self._judge(Deed(What.LINK, self.gate.at))
-
-    def _pending(self) -> list[Request]:
-        return [one for one in self.state.requests.values() if one.state == "pending"]
+        self._happens(What.LINK)
 
     # --- how
 
-    def anybody(self, r: Random) -> int:
-        return r.choice((r.choice(ALL), r.choice(self.gate.laws.admins)))
+    @property
+    def pending(self) -> list[Request]:
+        return [one for one in self.rig.state.requests.values() if one.state == "pending"]
+
+    @property
+    def live(self) -> list[Grant]:
+        return [grant for grant in self.rig.state.grants.values() if grant.state in LIVE]
+
+    @property
+    def old(self) -> list[Grant]:
+        """What was there before the takeover."""
+        return [grant for grant in self.rig.state.grants.values() if grant.imported_at]
+
+    @property
+    def _admins(self) -> tuple[int, ...]:
+        return self.rig.gate.laws.admins
+
+    def _anybody(self, data: st.DataObject) -> int:
+        return _one(data, ALL + self._admins * 3)
 
     def _somebody(self) -> list[str]:
         """Whom people may mean."""
         known: list[str] = [*map(str, ALL), *(f"@u{user_id}" for user_id in ADMINS), "Nobody"]
-        for grant in self.state.grants.values():
-            known += [grant.id, f"serial:{grant.serial}", grant.common_name]
-        return known + [person.name for person in self.state.people.values()]
+        for grant in self.rig.state.grants.values():
+            known += [grant.id, grant.serial, f"serial:{grant.serial}", grant.common_name]
+        return known + [person.name for person in self.rig.state.people.values()]
 
-    def _waits(self, r: Random) -> None:
-        self.gate.now += timedelta(seconds=r.choice(_PAUSES), microseconds=1)
+    def _waits(self, data: st.DataObject) -> None:
+        self.rig.wait(_one(data, _PAUSES))
 
-    async def types(self, who: int, text: str, r: Random) -> None:
-        self._waits(r)
-        await self._put({"message": updates.message(who, text)}, What.TYPED, who, text=text)
+    def _types(self, who: int, text: str) -> None:
+        note(f"{who} types {text!r}")
+        self._place.run(self.rig.types(who, text))
 
-    async def taps(self, who: int, data: str, r: Random) -> None:
-        self._waits(r)
-        await self._put({"callback_query": updates.tap(who, data)}, What.TAPPED, who, text=data)
+    def _taps(self, data: st.DataObject, who: int, tapped: str) -> None:
+        self._waits(data)
+        note(f"{who} taps {tapped!r}")
+        self._place.run(self.rig.taps(who, tapped))
 
-    def _next_id(self) -> int:
-        return len(self.sent) + self.steps + 1
-
-    async def _put(
-        self, update: Json, what: What, who: int, *, text: str = "", group: int = 0
+    def _puts(
+        self, update: updates.Json, what: What, who: int, *, text: str = "", group: int = 0
     ) -> None:
-        deed = Deed(what, self.gate.at, who, text, group)
-        await self._take(update | {"update_id": self._next_id()}, deed)
+        note(f"{who}: {what} {text}")
+        self._place.run(self.rig.put(update, what, who, text=text, group=group))
 
-    async def _take(self, update: Json, deed: Deed) -> None:
-        is_known = deed.person in self.gate.laws.admins or self.state.is_allowed(deed.person)
-        acts = deed.what in {What.TYPED, What.TAPPED, What.FORWARDED}
-        deed = replace(deed, at=self.gate.at, hurried=self._is_hurried(deed.person))
-        if not deed.again:
-            self.sent.append((update, deed, is_known and acts))
-        await self.gate.takes(update)
-        await self._judge(deed)
-
-    def _is_hurried(self, who: int) -> bool:
-        """Whether the limits may hold this one back; whether they must is for other tests."""
-        pace = self.paces.setdefault(who, deque())
-        pace.append(self.gate.now)
-        while self.gate.now - pace[0] >= _MINUTE:
-            pace.popleft()
-        return len(pace) > _PACE
-
-    async def _judge(self, deed: Deed) -> None:
-        self.steps += 1
-        before, after = self.state, self.eye.look()
-        case = Case(before, after, deed, self.gate.laws, self.shown)
-        found = [*broken_rules(case), *misdirected(case), *missing(case)]
-        assert not found, (found, deed, self.gate.laws)
-        self.state = after
-        self.happened.update(_changes(before, after))
-        for row in after.said:
-            for data, shown in await self.gate.buttons(row, after):
-                self.pool.append(Button(data, row.chat_id))
-                if shown is not None:
-                    self.shown[data] = self.shown.get(data, frozenset()) | {shown}
+    def _happens(self, what: What) -> None:
+        self._place.run(self.rig.happens(what))
 
 
-def _changes(before: Snapshot, after: Snapshot) -> Counter[str]:
-    """What happened in a step, in words."""
-    found: Counter[str] = Counter()
-    for request_id, request in after.requests.items():
-        old = before.requests.get(request_id)
-        if old is None or old.state != request.state:
-            found[f"request {request.state}"] += 1
-    for grant_id, grant in after.grants.items():
-        known = before.grants.get(grant_id)
-        if known is None or known.state != grant.state:
-            found[f"grant {grant.state} {grant.end_reason or ''}".strip()] += 1
-    new = after.decisions[len(before.decisions) :]
-    found["agreed"] += sum(
-        one.verdict == "approve" and after.requests[one.request_id].state == "pending"
-        for one in new
-    )
-    found["refused"] += sum(entry.action == "refused" for entry in after.trail)
-    return found
+# The first is what a failure is reduced to.
+_FATES = (*(Fate.ARRIVES,) * 16, *(Fate.LOST,) * 3, Fate.UNDELIVERABLE)
 
 
-# How often each is done, beside the others.
-HABITS: dict[Callable[[Town, Random], object], int] = {
-    Town.asks: 3,
-    Town.asks_well: 5,
-    Town.allows: 2,
-    Town.allows_well: 4,
-    Town.ends: 2,
-    Town.says: 3,
-    Town.taps_anything: 6,
-    Town.decides: 14,
-    Town.looks_at_own: 5,
-    Town.goes_on: 6,
-    Town.has_enough: 4,
-    Town.forges: 4,
-    Town.wants_more: 2,
-    Town.invents: 3,
-    Town.repeats: 6,
-    Town.sends_what_does_not_count: 6,
-    Town.forwards: 3,
-    Town.speaks_in_a_group: 2,
-    Town.has_another_username: 2,
-    Town.blocks_the_bot: 2,
-    Town.profiles_go_out: 12,
-    Town.servers_are_looked_at: 4,
-    Town.time_passes: 3,
-    Town.settings_change: 2,
-    Town.accounts_are_linked: 2,
-}
+def _one(data: st.DataObject, among: Sequence[T]) -> T:
+    chosen: T = data.draw(st.sampled_from(among))
+    return chosen
+
+
+def _is_so(data: st.DataObject) -> bool:
+    chosen: bool = data.draw(st.booleans())
+    return chosen

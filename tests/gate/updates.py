@@ -175,3 +175,4 @@ _VOID = (
     _unknown,
     _broken,
 )
+VOID_KINDS = len(_VOID)

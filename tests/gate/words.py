@@ -4,8 +4,13 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 
 from tests.gate.case import Case, What
-from tests.gate.snapshot import Row
+from tests.gate.snapshot import LIVE, Grant, Row
 
+# Word by word: a stranger learns nothing else.
+STRANGER = (
+    "Hello! I give VPN access to the people on my list, and you are not on it yet.\n\n"
+    "Your Telegram id is <code>{id}</code>. Send it to your admin and ask to be added."
+)
 KEPT = "Nothing was changed."
 HOME = "VPN access is a private matter. Write to me here: https://t.me/vpn_bot"
 
@@ -15,6 +20,8 @@ def misdirected(case: Case) -> Iterator[str]:
     for row in case.after.said:
         if not _may_hear(case, row):
             yield f"a {row.kind} for {row.chat_id}: {json.dumps(row.payload)}"
+        elif row.kind == "reply" and not case.is_admin:
+            yield from _betrayed(case, row)
     answers = [row for row in case.after.said if row.kind == "reply"]
     if len(answers) > 1 and not case.is_admin:
         yield "one message was answered more than once"
@@ -26,6 +33,19 @@ def _may_hear(case: Case, row: Row) -> bool:
     if not case.is_known and case.deed.what in {What.TYPED, What.TAPPED, What.FORWARDED}:
         return _is_for_a_stranger(case, row)
     return row.chat_id in _AUDIENCE[row.kind](case, row)
+
+
+def _betrayed(case: Case, row: Row) -> Iterator[str]:
+    """Who is no admin reads of nobody else's access, nor of what is nobody's."""
+    said = json.dumps(row.payload)
+    for grant in case.after.grants.values():
+        if grant.user_id != row.chat_id and any(mark in said for mark in _marks(grant)):
+            yield f"{row.chat_id} was told of {grant.id}"
+
+
+def _marks(grant: Grant) -> Iterable[str]:
+    """What tells of it. A name of old may be anybody's name, so it proves nothing by itself."""
+    return (grant.id, grant.serial) if grant.imported_at else (grant.id, grant.common_name)
 
 
 def _whoever_acts(case: Case, _row: Row) -> Iterable[int]:
@@ -47,12 +67,24 @@ def _posted(case: Case, row: Row) -> Iterable[int]:
 
 def _owner(case: Case, row: Row) -> Iterable[int]:
     grant = case.after.grants[row.payload["grant"]]
-    return (grant.user_id,) if grant.state == "reserved" else ()
+    return (grant.user_id or 0,) if grant.state == "reserved" else ()
 
 
 def _admins_or_owner(case: Case, row: Row) -> Iterable[int]:
-    owners = {case.after.grants[one].user_id for one in row.payload["grants"]}
+    owners = {case.after.grants[one].user_id or 0 for one in row.payload["grants"]}
     return (*case.laws.admins, *(owners if len(owners) == 1 else ()))
+
+
+def _asking_owner(case: Case, row: Row) -> Iterable[int]:
+    """Instructions name a server: they are for whoever has a profile for it."""
+    grant = case.after.grants[row.payload["grant"]]
+    is_own = grant.user_id == case.deed.person and grant.imported_at is None
+    return (case.deed.person,) if is_own and case.is_allowed else ()
+
+
+def _holders(case: Case, _row: Row) -> Iterable[int]:
+    """The operator's files go out with a profile."""
+    return {one.user_id or 0 for one in case.after.grants.values() if one.state in LIVE}
 
 
 def _known(case: Case, _row: Row) -> Iterable[int]:
@@ -67,6 +99,8 @@ _AUDIENCE: dict[str, Callable[[Case, Row], Iterable[int]]] = {
     "edit_card": _posted,
     "deliver": _owner,
     "receipt": _admins_or_owner,
+    "how_to": _asking_owner,
+    "extra_file": _holders,
     "notice": _known,
     "menu": _known,
 }
@@ -82,8 +116,9 @@ def _is_pointed_home(case: Case, row: Row) -> bool:
 
 
 def _is_for_a_stranger(case: Case, row: Row) -> bool:
-    """Their own id and nothing else; or that a button of old did nothing."""
+    """Who they are to the bot and their own id; or that a button of old did nothing."""
     if row.chat_id != case.deed.person or row.kind != "reply" or row.payload["keyboard"]:
         return False
-    text = str(row.payload["text"])
-    return text.count(str(row.chat_id)) == 1 or (case.taps("no") and text == KEPT)
+    if case.deed.what is What.TAPPED:
+        return case.taps("no") and row.payload["text"] == KEPT
+    return bool(row.payload["text"] == STRANGER.format(id=row.chat_id))

@@ -1,12 +1,14 @@
 """Looks for secrets where none may be: in files, in what was written, in a process's environment.
 
 A client's private key may be nowhere but in the profile that its owner got; the token and the
-passphrase may be nowhere but in the files that hold them.
+passphrase may be nowhere but in the files that hold them. Backups are opened and looked through.
 """
 
 import re
+import tarfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -16,9 +18,11 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+from pyrage import passphrase
 
 from demo.testing import PersonChat
-from tests.company import PASSPHRASE, TOKEN, Company
+from tests.company import PASSPHRASE, TOKEN, Company, keep_secret
+from tests.crash.stage import PLAIN
 
 # How every unencrypted P-256 key begins, in DER: PKCS#8 (RFC 5958), and SEC1 (RFC 5915) within it.
 _DER = (
@@ -30,6 +34,9 @@ _INLINE = re.compile(r"<(key|tls-crypt-v2)>\n(.*?)</\1>", re.DOTALL)
 _SHORTEST_LINE = 24
 # These hold what they are for.
 _HOMES = {"token": "token", "passphrase": "passphrase", "server.key": "any private key"}
+# A backup has a passphrase of its own.
+BACKUP_SECRET = "another horse for another battery"
+_BACKUPS = "backup-*.age"
 
 Secrets = Mapping[str, Collection[bytes]]
 
@@ -106,6 +113,37 @@ def leaks_of_process(pid: int, secrets: Secrets) -> list[Leak]:
     ]
 
 
+async def back_up(company: Company) -> Path:
+    """Takes a backup by the command, whatever becomes of the bot meanwhile."""
+    secret = keep_secret(company.folder / "backup-passphrase", BACKUP_SECRET)
+    target = company.folder / f"backup-{len(backups(company.folder)) + 1}.age"
+    terminal = replace(company, program=PLAIN, bot=None)
+    await terminal.done("backup", str(target), "--passphrase-file", str(secret))
+    return target
+
+
+def backups(folder: Path) -> list[Path]:
+    return sorted(folder.glob(_BACKUPS))
+
+
+def leaks_in_backup(path: Path, secrets: Secrets) -> Iterator[Leak]:
+    """As `age -d FILE | tar x` opens it: whoever has the backup's passphrase has no more than it.
+
+    The CA's key and the servers' keys are sealed in there, so nothing is allowed.
+    """
+    plain = passphrase.decrypt(path.read_bytes(), BACKUP_SECRET)
+    with tarfile.open(fileobj=BytesIO(plain), mode="r:") as tar:
+        members = {member.name: tar.extractfile(member) for member in tar}
+        assert "vpnbot.db" in members
+        for name, file in members.items():
+            assert file is not None
+            yield from leaks_in(f"{name} in {path.name}", file.read(), secrets)
+
+
 def company_leaks(company: Company, chats: Iterable[PersonChat]) -> list[Leak]:
-    """Everything that a company's bot could have written."""
-    return leaks_below(company.folder, secrets_of(profiles(chats)))
+    """Everything that a company's bot could have written, and every backup of it."""
+    secrets = secrets_of(profiles(chats))
+    found = leaks_below(company.folder, secrets)
+    for path in backups(company.folder):
+        found += leaks_in_backup(path, secrets)
+    return found

@@ -11,8 +11,8 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from storage.database import open_database, sqlite_url
 from tests.company import until
 from tests.crash.outcome import check_company, check_ended, check_live, check_request, documents
 from tests.crash.stage import PLAIN, Stage, open_stage
-from tests.torture.leaks import Leak, company_leaks
+from tests.torture.leaks import Leak, back_up, backups, company_leaks, profiles
 
 KINDS: tuple[FaultKind, ...] = (
     status(429, "Too Many Requests: retry after 1", retry_after=1),
@@ -42,7 +42,28 @@ _SHARE = 0.2
 _EACH = 1 - (1 - _SHARE) ** (1 / len(KINDS))
 # What is lost is tried again after a while, and after a longer one if it is lost again.
 PATIENCE_S = 120.0
-_FATES = ("kept", "kept", "denied", "disputed", "renewed", "revoked", "expired")
+# A start in this weather; `Company.start` has a little more patience.
+_START_S = 15.0
+FATES = ("kept", "kept", "denied", "disputed", "renewed", "revoked", "expired")
+
+
+@dataclass(frozen=True, slots=True)
+class Weather:
+    """How bad it is.
+
+    Attributes:
+        crowd: how many people are at it at the same time.
+        pauses: between two kills, in seconds, at least and at most.
+        backups: so many seconds between two backups; 0: none.
+    """
+
+    crowd: int = 4
+    pauses: tuple[float, float] = (0.5, 4.0)
+    backups: float = 0
+    fates: Sequence[str] = FATES
+
+    def pause(self, chance: Random) -> float:
+        return chance.uniform(*self.pauses)
 
 
 class Dice(Random):
@@ -64,6 +85,7 @@ class Figures:
     requests: int = 0
     profiles: int = 0
     ended: int = 0
+    backups: int = 0
     leaks: tuple[Leak, ...] = ()
 
     def __add__(self, other: "Figures") -> "Figures":
@@ -74,6 +96,7 @@ class Figures:
             self.requests + other.requests,
             self.profiles + other.profiles,
             self.ended + other.ended,
+            self.backups + other.backups,
             self.leaks + other.leaks,
         )
 
@@ -88,12 +111,15 @@ class Life:
 
 @dataclass
 class Storm:
+    """Weather, a bot and people.
+
+    Where the stage's program is the one that forks its bot, a restart takes a fraction of the
+    time, since everything is imported already.
+    """
+
     stage: Stage
     seed: int
-    # How many people are at it at the same time.
-    crowd: int = 4
-    # Between two kills, in seconds.
-    pauses: tuple[float, float] = (0.5, 4.0)
+    weather: Weather
     is_over: asyncio.Event = field(default_factory=asyncio.Event)
     lives: list[Life] = field(default_factory=list)
     kills: int = 0
@@ -103,14 +129,20 @@ class Storm:
         self.dice = Dice(self.seed)
         self.company = self.stage.company
 
+    @property
+    def profiles(self) -> int:
+        """How many were delivered by now."""
+        return len(profiles(life.chat for life in self.lives))
+
     async def rage(self, over: Callable[["Storm"], bool]) -> Figures:
         """Goes on until `over` says so, lets all come to rest, and looks at what is there."""
         calls = len(self.company.telegram.calls)
         rules = [FaultRate("*", _EACH, kind, self.dice) for kind in KINDS]
         self.company.telegram.faults.extend(rules)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._kills())
-            people = [group.create_task(self._people(over)) for _ in range(self.crowd)]
+            group.create_task(self._kills(over))
+            group.create_task(self._backs_up())
+            people = [group.create_task(self._people(over)) for _ in range(self.weather.crowd)]
             await asyncio.wait(people)
             self.is_over.set()
         self.company.telegram.faults.clear()
@@ -120,28 +152,55 @@ class Storm:
 
     # --- the bot
 
-    async def _kills(self) -> None:
-        while not self.is_over.is_set():
-            try:
-                await asyncio.wait_for(self.is_over.wait(), self.chance.uniform(*self.pauses))
-            except TimeoutError:
-                await self._kill()
+    async def _kills(self, over: Callable[["Storm"], bool]) -> None:
+        """Then the people come to an end with whom they are at, in bad weather still."""
+        while not over(self) and not await self._is_over_in(self.weather.pause(self.chance)):
+            await self._kill()
+
+    async def _is_over_in(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self.is_over.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
 
     async def _kill(self) -> None:
         bot = self.company.bot
         assert bot is not None
         assert bot.returncode is None, f"It ended by itself: {self.company.log[-3000:]}"
-        await self.company.kill()
+        polls = self._polls()
+        await (self.stage.kill_forked if self.stage.is_forked else self.company.kill)()
         self.kills += 1
         self._check_at_any_time()
-        await self._start()
+        if self.stage.is_forked:
+            await self._has_started(lambda: self._polls() > polls)
+        else:
+            await self._start()
+
+    def _polls(self) -> int:
+        return sum(call.method == "getUpdates" for call in self.company.telegram.calls)
+
+    async def _has_started(self, condition: Callable[[], bool]) -> None:
+        """Waits for it, but not every time until it comes: then it is killed as it starts."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(until(condition, seconds=PATIENCE_S), self._time_to_start())
+
+    def _time_to_start(self) -> float:
+        """A busy machine takes its time, and a bot that never gets to work proves nothing."""
+        is_early = self.chance.random() < 0.25
+        return self.chance.uniform(0.2, 3.0) if is_early else _START_S
+
+    async def _backs_up(self) -> None:
+        """In the middle of it all, by the command."""
+        while self.weather.backups and not await self._is_over_in(self.weather.backups):
+            await back_up(self.company)
 
     async def _start(self) -> None:
         """In this weather the first poll may take its time; the next kill may come before it."""
         starting = asyncio.create_task(self.company.start())
         try:
             await until(lambda: self.company.bot is not None or starting.done())
-            await asyncio.wait({starting}, timeout=self.chance.uniform(0.5, 5.0))
+            await asyncio.wait({starting}, timeout=self._time_to_start())
             if starting.done():
                 starting.result()
         finally:
@@ -150,18 +209,16 @@ class Storm:
 
     async def _comes_to_rest(self) -> None:
         """The bot is started once more, as after a power cut."""
-        await self.company.kill()
-        self.kills += 1
-        await self.company.start()
+        await self._kill()
         await until(self.stage._is_settled, seconds=PATIENCE_S)
 
     # --- the people
 
     async def _people(self, over: Callable[["Storm"], bool]) -> None:
         while not over(self):
-            person = next(self.stage.guests)
-            chat = self.company.telegram.person(person.id)
-            life = Life(chat, self.chance.choice(_FATES))
+            chat = self.stage.new_guest()
+            person = chat.person
+            life = Life(chat, self.chance.choice(self.weather.fates))
             await self.company.boris.says(f"/allow {person.id} {person.first_name}")
             await _hears(chat, "You are on the list now")
             self.lives.append(life)
@@ -319,6 +376,7 @@ class Storm:
             calls=calls,
             requests=len(self.lives),
             profiles=sum(len(documents(chat)) for chat in chats),
+            backups=len(backups(self.company.folder)),
             ended=states["revoked"] + states["expired"],
             leaks=tuple(company_leaks(self.company, chats)),
         )
@@ -350,13 +408,11 @@ def folder_for_nobody() -> Iterator[Path]:
 async def one_storm(
     seed: int,
     over: Callable[[Storm], bool],
+    weather: Weather,
     *,
-    crowd: int = 4,
-    pauses: tuple[float, float] = (0.5, 4.0),
+    program: tuple[str, ...] = PLAIN,
 ) -> Figures:
     """A company of its own, from its first day to its last."""
     with folder_for_nobody() as folder:
-        async with open_stage(folder, program=PLAIN) as stage:
-            (folder / "tmp").mkdir(mode=0o700)
-            stage.company.extra["TMPDIR"] = str(folder / "tmp")
-            return await Storm(stage, seed, crowd, pauses).rage(over)
+        async with open_stage(folder, program=program) as stage:
+            return await Storm(stage, seed, weather).rage(over)

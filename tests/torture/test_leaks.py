@@ -1,18 +1,27 @@
 """No secret lies about: not in files, not in what was ever written, not in what others can read."""
 
+import asyncio
 import base64
+import tarfile
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from pyrage import passphrase
 
 from demo.faults import Fault, drop_after, status
+from demo.testing import PersonChat
 from tests.company import PASSPHRASE, TOKEN
 from tests.crash.stage import PATIENCE_S, PLAIN, Stage, open_stage
 from tests.torture.leaks import (
+    BACKUP_SECRET,
     Leak,
+    back_up,
+    backups,
     company_leaks,
     leaks_below,
+    leaks_in_backup,
     leaks_of_process,
     profiles,
     secrets_of,
@@ -44,22 +53,26 @@ async def _three_grants(stage: Stage) -> None:
         await stage.settle()
 
 
+def _chats(stage: Stage) -> list[PersonChat]:
+    return [stage.company.telegram.person(one) for one in stage.company.telegram.world.people]
+
+
 def _delivered(stage: Stage) -> list[str]:
-    return profiles(
-        stage.company.telegram.person(one) for one in stage.company.telegram.world.people
-    )
+    return profiles(_chats(stage))
 
 
 async def test_nothing_is_left_in_files_or_shown_to_others(folder: Path) -> None:
+    """Nor in what a backup holds that was made in the middle of it."""
     async with open_stage(folder, program=PLAIN) as stage:
         await _three_grants(stage)
         await stage.company.kill()
         await stage.company.start()
-        await _three_grants(stage)
+        _, backup = await asyncio.gather(_three_grants(stage), back_up(stage.company))
         delivered = _delivered(stage)
         # A lost answer: the first profile arrived, too.
         assert len(delivered) == 8
-        assert leaks_below(folder, secrets_of(delivered)) == []
+        assert backups(folder) == [backup]
+        assert company_leaks(stage.company, _chats(stage)) == []
         assert stage.company.bot is not None
         assert leaks_of_process(stage.company.bot.pid, secrets_of(delivered)) == []
 
@@ -130,6 +143,20 @@ async def test_whatever_was_planted_is_found(folder: Path) -> None:
         assert {leak.what for leak in found} == expected
         assert {leak.where for leak in found} == {"data/somewhere"}
         place.unlink()
+    planted = b"".join(content for content, _ in plants.values())
+    backup = _backup_with(folder.parent / "planted.age", planted)
+    assert {leak.what for leak in leaks_in_backup(backup, secrets)} == set(secrets)
     assert company_leaks(stage.company, []) == []
     # What must be there is there, and no more than that is left out.
     assert TOKEN.encode() in (folder / "token").read_bytes()
+
+
+def _backup_with(path: Path, content: bytes) -> Path:
+    """Opened by the same passphrase as those that the tests take."""
+    plain = BytesIO()
+    with tarfile.open(fileobj=plain, mode="w") as tar:
+        info = tarfile.TarInfo("vpnbot.db")
+        info.size = len(content)
+        tar.addfile(info, BytesIO(content))
+    path.write_bytes(passphrase.encrypt(plain.getvalue(), BACKUP_SECRET))
+    return path

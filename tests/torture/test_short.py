@@ -1,14 +1,18 @@
-"""The short form of `make torture`: a few kills and a good many faulty calls."""
+"""The short form of `make torture`: tens of kills and a good many faulty calls."""
 
-from tests.torture.storm import Storm, one_storm
+from tests.crash.stage import RUNNER
+from tests.torture.storm import Storm, Weather, one_storm
+
+_KILLS = 25
+_FAULTS = 35
 
 
 async def test_a_short_storm() -> None:
     def over(storm: Storm) -> bool:
-        return storm.kills >= 3 and storm.dice.hits >= 35
+        return storm.kills >= _KILLS and storm.dice.hits >= _FAULTS
 
-    figures = await one_storm(7, over, crowd=8, pauses=(2.0, 5.0))
+    figures = await one_storm(7, over, Weather(crowd=6, pauses=(0.2, 2.0)), program=RUNNER)
     print(f"\n{figures}")
-    assert figures.kills >= 4
-    assert figures.faults >= 35
+    assert figures.kills > _KILLS
+    assert figures.faults >= _FAULTS
     assert figures.leaks == ()

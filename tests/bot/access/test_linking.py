@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.access import importing, linking, people, revocation
+from bot.access import grants, importing, linking, people, revocation
 from bot.access.importing import Certificate
 from bot.access.matching import find, parse_who
 from bot.access.refusals import Refusal
@@ -111,6 +111,15 @@ async def test_a_mistake_is_mended(taken_over: Paper) -> None:
     await taken_over.do(linking.link, OPERATOR, "anna", EMIL)
     await taken_over.do(linking.link, OPERATOR, "anna", ANNA)
     assert (await of(taken_over, EMIL), await of(taken_over, ANNA)) == ([], ["01", "02"])
+
+
+async def test_an_imported_profile_has_no_new_one(taken_over: Paper) -> None:
+    """Such a button is never shown, but its data can be made up by the owner."""
+    await taken_over.do(linking.link, OPERATOR, "anna", ANNA)
+    own = (await imported(taken_over))["01"]
+    anna = await taken_over.actor(ANNA)
+    await taken_over.refused(Refusal.NO_BUTTON, grants.renew, anna, own.id)
+    assert (await imported(taken_over))["01"].state is GrantState.ACTIVE
 
 
 async def test_what_cannot_be_linked(taken_over: Paper) -> None:

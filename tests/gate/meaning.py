@@ -1,0 +1,93 @@
+"""Whom the words of an admin mean, and whose end or farewell they are."""
+
+from dataclasses import dataclass
+
+from tests.gate.case import Case
+from tests.gate.snapshot import LIVE, Grant, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """`people` are persons: each by one account, which stands for all of theirs."""
+
+    people: frozenset[int] = frozenset()
+    grants: frozenset[str] = frozenset()
+
+
+def meant(state: Snapshot, text: str) -> Meant:
+    """All that fits exactly: an id, a grant, a serial, or else a name."""
+    word = text.strip().lower()
+    if word.isascii() and word.isdigit():
+        return Meant(people=frozenset(map(state.person_of, {int(word)} & state.people.keys())))
+    if word.startswith("g-"):
+        return Meant(grants=frozenset({word} & state.grants.keys()))
+    serial = word.removeprefix("serial:")
+    numbered = frozenset(g.id for g in state.grants.values() if g.serial == serial)
+    if serial != word:
+        return Meant(grants=numbered)
+    named = _named(state, _same(text))
+    return Meant(named.people, named.grants | numbered)
+
+
+def _named(state: Snapshot, name: str) -> Meant:
+    """A certificate that is called like its owner is not a second meaning; nor is one in use."""
+    people = frozenset(
+        state.person_of(one.id)
+        for one in state.people.values()
+        if name in {_same(one.name), _same(one.username)}
+    )
+    called = [
+        grant
+        for grant in state.grants.values()
+        if _same(grant.common_name) == name and _holder(state, grant) not in people
+    ]
+    unproved = [grant for grant in called if grant.state not in {"revoked", "expired"}]
+    return Meant(people, frozenset(grant.id for grant in unproved or called))
+
+
+def _holder(state: Snapshot, grant: Grant) -> int | None:
+    return None if grant.user_id is None else state.person_of(grant.user_id)
+
+
+def _same(name: str | None) -> str:
+    return " ".join((name or "").removeprefix("@").casefold().split())
+
+
+def revoked_by_word(case: Case) -> list[Grant]:
+    """The live grants that a typed /revoke ends: where it means one person, or one grant."""
+    if not (case.is_admin and case.commands("revoke") and case.arguments):
+        return []
+    whom = meant(case.before, case.rest)
+    if len(whom.people) + len(whom.grants) != 1:
+        return []
+    return [
+        grant
+        for grant in case.before.grants.values()
+        if grant.state in LIVE
+        and (grant.id in whom.grants or _holder(case.before, grant) in whom.people)
+    ]
+
+
+def removed_by_word(case: Case) -> frozenset[int]:
+    """Whom a typed /remove takes off the list: where it means one person, all their accounts."""
+    if not (case.is_admin and case.commands("remove") and case.arguments):
+        return frozenset()
+    whom = meant(case.before, case.rest).people
+    if len(whom) != 1:
+        return frozenset()
+    return frozenset(
+        one
+        for one in case.before.people
+        if case.before.person_of(one) in whom and case.before.is_allowed(one)
+    )
+
+
+def linked_by_tap(case: Case, grant: Grant) -> int | None:
+    """Whose a grant is from this tap on: all that is nobody's yet and has the name of one."""
+    if not (case.is_admin and case.taps("lk")) or len(case.tapped) != 3:
+        return None
+    named = case.before.grants.get(case.tapped[1])
+    whose = int(case.tapped[2]) if case.tapped[2].isdigit() else 0
+    is_meant = named is not None and named.common_name == grant.common_name
+    is_nobodys = grant.user_id is None and grant.state in LIVE and not grant.for_server
+    return whose if is_meant and is_nobodys and case.before.is_allowed(whose) else None

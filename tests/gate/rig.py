@@ -1,0 +1,130 @@
+"""The people's hands and the judge's eyes: sends what somebody does, and looks at each step."""
+
+from collections import Counter, deque
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from tests.gate import updates
+from tests.gate.case import Case, Deed, Shown, What
+from tests.gate.expected import missing
+from tests.gate.forbidden import broken_rules
+from tests.gate.gate import Gate
+from tests.gate.snapshot import Eye, Snapshot
+from tests.gate.updates import Json
+from tests.gate.words import misdirected
+
+_PACE = 30
+_MINUTE = timedelta(minutes=1)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A button that was on a message once, and may be there still."""
+
+    data: str
+    chat: int
+
+    @property
+    def tap(self) -> str:
+        return self.data.partition(":")[0]
+
+
+@dataclass
+class Rig:
+    gate: Gate
+    eye: Eye
+    happened: Counter[str]
+    steps: int = 0
+    pool: list[Button] = field(default_factory=list)
+    shown: dict[str, frozenset[Shown]] = field(default_factory=dict)
+    # What was sent: the update, what it was, and whether it was kept so that it acts only once.
+    sent: list[tuple[Json, Deed, bool]] = field(default_factory=list)
+    paces: dict[int, deque[datetime]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.state = self.eye.look()
+
+    def wait(self, seconds: int) -> None:
+        """No two things happen at the same instant."""
+        self.gate.now += timedelta(seconds=seconds) + _MICROSECOND
+
+    async def types(self, who: int, text: str) -> None:
+        await self.put({"message": updates.message(who, text)}, What.TYPED, who, text=text)
+
+    async def taps(self, who: int, data: str) -> None:
+        await self.put({"callback_query": updates.tap(who, data)}, What.TAPPED, who, text=data)
+
+    async def put(
+        self, update: Json, what: What, who: int, *, text: str = "", group: int = 0
+    ) -> None:
+        """Something new."""
+        deed = Deed(what, self.gate.at, who, text, group)
+        await self._take(update | {"update_id": self._next_id()}, deed)
+
+    async def repeat(self, which: int, *, is_copy: bool) -> None:
+        """Telegram says something once more; a copy is what a client has sent again."""
+        update, deed, was_kept = self.sent[which]
+        if is_copy:
+            update = update | {"update_id": self._next_id()}
+        await self._take(update, replace(deed, again=was_kept and not is_copy))
+
+    async def happens(self, what: What) -> None:
+        """Something that nobody sent has been done."""
+        await self._judge(Deed(what, self.gate.at))
+
+    def _next_id(self) -> int:
+        return len(self.sent) + self.steps + 1
+
+    async def _take(self, update: Json, deed: Deed) -> None:
+        is_known = deed.person in self.gate.laws.admins or self.state.is_allowed(deed.person)
+        acts = deed.what in {What.TYPED, What.TAPPED, What.FORWARDED}
+        deed = replace(deed, at=self.gate.at, hurried=self._is_hurried(deed.person))
+        if not deed.again:
+            self.sent.append((update, deed, is_known and acts))
+        await self.gate.takes(update)
+        await self._judge(deed)
+
+    def _is_hurried(self, who: int) -> bool:
+        """Whether the limits may hold this one back; whether they must is for other tests."""
+        pace = self.paces.setdefault(who, deque())
+        pace.append(self.gate.now)
+        while self.gate.now - pace[0] >= _MINUTE:
+            pace.popleft()
+        return len(pace) > _PACE
+
+    async def _judge(self, deed: Deed) -> None:
+        self.steps += 1
+        before, after = self.state, self.eye.look()
+        case = Case(before, after, deed, self.gate.laws, self.shown)
+        found = [*broken_rules(case), *misdirected(case), *missing(case)]
+        assert not found, (found, deed, self.gate.laws)
+        self.state = after
+        self.happened.update(_changes(before, after))
+        for row in after.said:
+            for data, shown in await self.gate.buttons(row, after):
+                self.pool.append(Button(data, row.chat_id))
+                if shown is not None:
+                    self.shown[data] = self.shown.get(data, frozenset()) | {shown}
+
+
+def _changes(before: Snapshot, after: Snapshot) -> Counter[str]:
+    """What happened in a step, in words."""
+    found: Counter[str] = Counter()
+    for request_id, request in after.requests.items():
+        old = before.requests.get(request_id)
+        if old is None or old.state != request.state:
+            found[f"request {request.state}"] += 1
+    for grant_id, grant in after.grants.items():
+        known = before.grants.get(grant_id)
+        if known is None or known.state != grant.state:
+            found[f"grant {grant.state} {grant.end_reason or ''}".strip()] += 1
+        found["linked"] += known is not None and known.user_id != grant.user_id
+    new = after.decisions[len(before.decisions) :]
+    found["agreed"] += sum(
+        one.verdict == "approve" and after.requests[one.request_id].state == "pending"
+        for one in new
+    )
+    found["told how"] += sum(row.kind == "how_to" for row in after.said)
+    found["refused"] += sum(entry.action == "refused" for entry in after.trail)
+    return found
