@@ -7,7 +7,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from pki.crl import CrlFacts, crl_number, read_crl
-from pki.errors import DamagedCrl, ForeignCrl
+from pki.errors import DamagedCrl, ForeignCrl, PkiError
 from pki.key_ids import authority_public_key
 from vpn.errors import HostError
 from vpn.findings import Finding, FindingCode
@@ -128,3 +128,11 @@ def _unchecked(pem: bytes) -> CrlFacts:
     if crl.next_update_utc is None:
         raise DamagedCrl("The CRL has no end; publish it again.")
     return CrlFacts(number, crl.last_update_utc, crl.next_update_utc, frozenset())
+
+
+def number_of(pem: bytes | None, issuer: x509.Certificate) -> int | None:
+    """Of a CRL of this issuer's; None where there is none, or it is of no use."""
+    try:
+        return None if pem is None else read_crl(pem, issuer).number
+    except PkiError:
+        return None

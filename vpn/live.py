@@ -12,7 +12,7 @@ from pki.crl import CrlFacts, Revocation, crl_number, read_crl, read_revocations
 from pki.errors import PkiError
 from pki.serial import serial_hex
 from vpn.client_files import client_file, fixed_addresses
-from vpn.crl_look import CRL_NOT_USED, CrlLook, look_at_crl
+from vpn.crl_look import CRL_NOT_USED, CrlLook, look_at_crl, number_of
 from vpn.deploy import certificate_end
 from vpn.errors import CrlNotUsed, HostError, NewerCrlInPlace
 from vpn.findings import Finding, FindingCode, ServerProof, ServerStatus, Target
@@ -281,7 +281,7 @@ class LiveServer:
         )
         crl = await look_at_crl(self._host, self.layout, issuer=issuer, now=now())  # (4)
         locks = await self._look_at_locks(talk.pid)
-        expected = _number_of(crl_pem, issuer)
+        expected = number_of(crl_pem, issuer)
         proofs = []
         for target, not_removed in zip(targets, removed, strict=True):
             entry = _entry_findings(target, crl.facts, expected)
@@ -485,13 +485,6 @@ def _entry_findings(target: Target, facts: CrlFacts | None, expected: int | None
     code = FindingCode.CRL_NEWER if is_newer else FindingCode.CRL_OLD
     detail = f"CRL {facts.number} does not list {serial_hex(target.serial)}; publish a new one."
     return [Finding(code, detail)]
-
-
-def _number_of(crl_pem: bytes | None, issuer: x509.Certificate) -> int | None:
-    try:
-        return None if crl_pem is None else read_crl(crl_pem, issuer).number
-    except PkiError:
-        return None
 
 
 async def _or_host_error(look: Awaitable[list[Finding]]) -> list[Finding]:
