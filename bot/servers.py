@@ -257,25 +257,37 @@ def _spec(office: Office, wanted: Wanted, taken: list[IPv4Network]) -> ServerSpe
 
 
 def _refuse_collision(spec: ServerSpec, known: Sequence[Server]) -> None:
+    if any(other.name == spec.name for other in known):
+        raise NotDone(f"There is a server {spec.name} already; choose another name.")
+    refuse_taken_folder(spec.directory, known)
+    refuse_taken_port(spec.listen_port, spec.remote.protocol, known)
     for other in known:
-        if other.name == spec.name:
-            raise NotDone(f"There is a server {spec.name} already; choose another name.")
-        if other.directory == str(spec.directory):
-            raise NotDone(f"{spec.directory} is the folder of {other.name}; choose another one.")
-        if _one_in_the_other(spec.directory, PurePosixPath(other.directory)):
-            raise NotDone(
-                f"One of {spec.directory} and {other.directory} of {other.name} is inside the "
-                "other; choose a folder beside it."
-            )
-        if (other.listen_port, other.protocol) == (spec.listen_port, spec.remote.protocol):
-            raise NotDone(
-                f"{other.name} listens on port {other.listen_port}/{other.protocol} already; "
-                "choose another one with --listen."
-            )
         if IPv4Network(other.network).overlaps(spec.network):
             raise NotDone(
                 f"The network {spec.network} overlaps {other.network} of {other.name}; "
                 "choose another one with --network."
+            )
+
+
+def refuse_taken_folder(directory: PurePosixPath, known: Sequence[Server]) -> None:
+    """Raises NotDone where another server lives there, or one would live inside the other."""
+    for other in known:
+        if other.directory == str(directory):
+            raise NotDone(f"{directory} is the folder of {other.name}; choose another one.")
+        if _one_in_the_other(directory, PurePosixPath(other.directory)):
+            raise NotDone(
+                f"One of {directory} and {other.directory} of {other.name} is inside the "
+                "other; choose a folder beside it."
+            )
+
+
+def refuse_taken_port(port: int, protocol: str, known: Sequence[Server]) -> None:
+    """Raises NotDone where another server listens there."""
+    for other in known:
+        if (other.listen_port, other.protocol) == (port, protocol):
+            raise NotDone(
+                f"{other.name} listens on port {other.listen_port}/{other.protocol} already; "
+                "choose another one with --listen."
             )
 
 

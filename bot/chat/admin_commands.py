@@ -10,7 +10,7 @@ from bot.chat.scene import SILENT, Reply, Scene, say
 from bot.chat.views import View
 from bot.texts import chat as words
 from bot.texts.fill import fill
-from storage.records import Grant, OutboxKind, Person
+from storage.records import Grant, GrantState, OutboxKind, Person
 
 
 async def pending(scene: Scene, _rest: str) -> Reply:
@@ -34,6 +34,8 @@ async def grants(scene: Scene, _rest: str) -> Reply:
     """/grants: live ones, and ended ones that are not proved."""
     require(scene.actor, Act.LOOK)
     found = await scene.tx.grants.not_over()
+    # Nobody has access by a server's own certificate; that it is being ended is shown all the same.
+    found = [one for one in found if not one.for_server or one.state is GrantState.REVOKING]
     return Reply(
         views.grants_listing(found, await scene.tx.people.all(), await scene.tx.proofs.unproved())
     )

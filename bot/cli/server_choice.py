@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Network
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
@@ -14,7 +15,7 @@ from bot.errors import BadSettings, NotDone
 from bot.fleet import remote_of, spec_of
 from bot.office import open_office
 from bot.privileges import ROOT, as_root
-from bot.servers import Wanted, require_safe_place
+from bot.servers import Wanted, refuse_taken_folder, refuse_taken_port, require_safe_place
 from bot.settings import Settings
 from bot.setup import Place
 from storage.records import Server
@@ -78,11 +79,11 @@ def _describe_new(
     name: str, flags: ServerFlags, place: Place, asker: Asker, known: Sequence[Server]
 ) -> Wanted:
     question = "What clients dial, HOST:PORT/PROTO, for example vpn.example.com:1194/udp"
-    remote = _given(asker, flags.remote, "--remote", question, _free_remote)
+    remote = _given(asker, flags.remote, "--remote", question, partial(_free_remote, known))
 
     def check(text: str) -> PurePosixPath:
         directory = PurePosixPath(Path(text).expanduser().absolute())
-        _refuse_shared(directory, known)
+        refuse_taken_folder(directory, known)
         _check(_spec(name, remote, directory, known, place.account))
         return directory
 
@@ -128,8 +129,9 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def _free_remote(text: str) -> Remote:
+def _free_remote(known: Sequence[Server], text: str) -> Remote:
     remote = parse_remote(text)
+    refuse_taken_port(remote.port, remote.protocol, known)
     if port_in_use(remote.port, remote.protocol):
         raise PortInUse(
             f"Another program listens on port {remote.port}/{remote.protocol} here; end it or "
@@ -147,12 +149,6 @@ def _refuse_another(server: Server, flags: ServerFlags) -> None:
             f"There is a server {server.name} already, {remote_of(server)} in {server.directory}; "
             "leave --remote and --directory out, or choose another name."
         )
-
-
-def _refuse_shared(directory: PurePosixPath, known: Sequence[Server]) -> None:
-    for other in known:
-        if other.directory == str(directory):
-            raise NotDone(f"{directory} is the folder of {other.name}; choose another one.")
 
 
 def _spec(

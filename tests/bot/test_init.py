@@ -211,6 +211,7 @@ async def test_what_is_there_and_differs(newcomer: Newcomer) -> None:
         ({"remote": "127.0.0.1:1/udp"}, "There is a server office already"),
         ({"directory": elsewhere}, "There is a server office already"),
         ({"server": "second", "remote": f"127.0.0.1:{_free_port()}"}, "is the folder of office"),
+        ({"server": "second", "directory": elsewhere}, "office listens on port"),
     )
     every = await asyncio.gather(*(newcomer.init(**changed) for changed, _ in differing))
     for ran, (_, words) in zip(every, differing, strict=True):

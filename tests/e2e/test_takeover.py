@@ -158,6 +158,13 @@ async def test_a_servers_certificate_is_nobodys(company: Company, name: str) -> 
     assert f"“{name}” is a server’s own certificate" in ran.err
 
 
+async def test_a_servers_certificate_is_no_access(company: Company) -> None:
+    await company.boris.says("/grants")
+    listing = (await company.boris.hears("access")).text
+    assert "Not linked to anybody" in listing
+    assert "gateway" not in listing
+
+
 async def test_again_it_brings_what_easyrsa_did_since(company: Company, easyrsa: EasyRsa) -> None:
     easyrsa.client("edna")
     easyrsa("revoke", "carl")
