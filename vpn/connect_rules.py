@@ -138,6 +138,8 @@ def _directive_problems(directive: Directive, tolerated: Collection[str]) -> lis
     is_tap = directive.name in {"dev", "dev-type"} and "tap" in "".join(directive.arguments)
     if is_tap and "tap" not in tolerated:
         return [Objection("Connect has tun only.", line)]
+    if directive.name == "remote" and not directive.arguments:
+        return [Objection("'remote' names no host.", line)]
     if directive.name in _INLINE and directive.inline is None:
         return [Objection(f"'{directive.name}' names a file; it must be inline.", line)]
     return []

@@ -16,7 +16,7 @@ _UNSAFE_IN_QUOTES = re.compile(r"[^ !#-\[\]-~]")
 
 
 # Every version since 2.4, and Connect, takes these.
-_ALWAYS_OFFERED = ("AES-256-GCM", "AES-128-GCM")
+ALWAYS_OFFERED = ("AES-256-GCM", "AES-128-GCM")
 
 
 class TlsKey(StrEnum):
@@ -174,7 +174,7 @@ def _cipher_lines(settings: ProfileSettings) -> list[str]:
     """2.4 knows `cipher` only; since 2.5 it is `data-ciphers` that counts; Connect reads both."""
     if not settings.ciphers:
         return []
-    offered = ":".join(dict.fromkeys((*_ALWAYS_OFFERED, *settings.ciphers)))
+    offered = ":".join(dict.fromkeys((*ALWAYS_OFFERED, *settings.ciphers)))
     first = settings.ciphers[0]
     fallback = [] if settings.negotiates else [f"data-ciphers-fallback {first}"]
     return [

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bot.errors import BadTemplate
 from bot.handover.rendering import refusal
+from bot.handover.trust import changeable, changeable_by_others
 
 PROFILE = "client.ovpn.j2"
 INSTRUCTIONS = "instructions"
@@ -59,9 +60,9 @@ def look(folder: Path) -> Contents:
         elif path.name == FILES:
             files = _files(folder, path)
         elif path.name.endswith(_TEMPLATE):
-            raise _refused(
-                folder, path, f"nothing uses it; call it {PROFILE}, or begin its name with _"
-            )
+            raise _unused(folder, path, PROFILE)
+        elif stat.S_ISDIR(facts.st_mode):
+            raise _unused(folder, path, f"{INSTRUCTIONS} or {FILES}")
     return Contents(has_profile, instructions, files)
 
 
@@ -84,8 +85,6 @@ def _files(folder: Path, place: Path) -> dict[str, Path]:
     size = 0
     for path, facts in _entries(folder, place):
         _require_file(folder, path, facts)
-        if not path.name.isprintable() or len(path.name) > _LONGEST_NAME:
-            raise _refused(folder, place, "a name is too long or cannot be printed")
         if facts.st_size == 0:
             raise _refused(folder, path, "it is empty, and Telegram takes no empty file")
         found[path.name] = path
@@ -102,29 +101,30 @@ def _files(folder: Path, place: Path) -> dict[str, Path]:
 def _entries(folder: Path, place: Path) -> Iterator[tuple[Path, os.stat_result]]:
     """In the order of their names; hidden ones, and what is for including only, are left out."""
     try:
-        _require_ours(folder, place, place.stat())
+        _require_ours(folder, place)
         names = sorted(os.listdir(place))  # noqa: PTH208 - names are all that is needed
     except OSError as error:
         raise _refused(folder, place, f"it cannot be looked into ({error.strerror})") from None
     for name in names:
         if name.startswith("."):
             continue
+        if not name.isprintable() or len(name) > _LONGEST_NAME:
+            raise _refused(folder, place, "a name is too long or cannot be printed")
         path = place / name
         try:
             facts = path.stat()
+            _require_ours(folder, path)
         except OSError as error:
             raise _refused(folder, path, f"it cannot be read ({error.strerror})") from None
-        _require_ours(folder, path, facts)
         if not name.startswith("_"):
             yield path, facts
 
 
-def _require_ours(folder: Path, path: Path, facts: os.stat_result) -> None:
-    """Whoever can change these files says what people import, and where it connects."""
+def _require_ours(folder: Path, path: Path) -> None:
     if not path.resolve().is_relative_to(folder.resolve()):
         raise _refused(folder, path, "it is a link that leads out of the folder")
-    if facts.st_mode & stat.S_IWOTH:
-        raise BadTemplate(f"Others can change {path}; run: chmod o-w {path}")
+    if place := changeable(folder, path):
+        raise changeable_by_others(place)
 
 
 def _require_file(folder: Path, path: Path, facts: os.stat_result) -> None:
@@ -132,6 +132,10 @@ def _require_file(folder: Path, path: Path, facts: os.stat_result) -> None:
         raise _refused(folder, path, "it is no file")
     if not os.access(path, os.R_OK, effective_ids=True):
         raise _refused(folder, path, "it cannot be read (Permission denied)")
+
+
+def _unused(folder: Path, path: Path, name: str) -> BadTemplate:
+    return _refused(folder, path, f"nothing uses it; call it {name}, or begin its name with _")
 
 
 def _refused(folder: Path, path: Path, problem: str) -> BadTemplate:

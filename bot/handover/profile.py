@@ -14,10 +14,11 @@ from pathlib import Path
 
 from bot.handover.fields import Fields
 from bot.handover.folder import PROFILE
+from bot.handover.packets import fits
 from bot.handover.rendering import Job, Rendered, refusal
 from vpn.connect_rules import Objection, objections
 from vpn.directives import Directive, parse_directives
-from vpn.profile import ProfileParts, ProfileSettings
+from vpn.profile import ProfileParts, ProfileSettings, TlsKey
 from vpn.values import DEFAULT_PORT, Protocol
 
 # The blocks as templates name them; the last one is whatever wraps the handshake.
@@ -116,15 +117,16 @@ def _wrong(own: OwnProfile, text: str) -> Iterator[Objection]:
         key_direction=own.settings.key_direction,
         beyond_connect=own.settings.beyond_connect,
     )
-    yield from _wrong_blocks(directives, needed)
+    yield from _wrong_blocks(directives, needed, own.server)
     if text.count(_KEY) != own.built_in.text.count(_KEY):
         yield Objection("There is another private key in it.")
     yield from _wrong_lines(directives, needed, own.server)
+    yield from _wrong_packets(directives, needed, own)
     yield from _wrong_remote(directives, needed)
 
 
 def _wrong_blocks(
-    directives: Collection[Directive], needed: Collection[Directive]
+    directives: Collection[Directive], needed: Collection[Directive], server: str
 ) -> Iterator[Objection]:
     ours = Counter((d.name, d.inline) for d in needed if d.inline is not None)
     found = Counter((d.name, d.inline) for d in directives if d.inline is not None)
@@ -135,6 +137,9 @@ def _wrong_blocks(
         is_named = directive.name in {name for name, _ in ours}
         if is_named and (directive.name, directive.inline) not in ours:
             yield Objection(f"There is another '{directive.name}'.", directive.line_number)
+        # A handshake is wrapped once, or OpenVPN refuses the profile.
+        if directive.name in set(TlsKey) and not is_named:
+            yield Objection(f"'{directive.name}' does not fit {server}.", directive.line_number)
 
 
 def _wrong_lines(
@@ -157,6 +162,16 @@ def _wrong_lines(
             yield Objection(f"'{line}' does not fit {server}.", directive.line_number)
 
 
+def _wrong_packets(
+    directives: Collection[Directive], needed: Collection[Directive], own: OwnProfile
+) -> Iterator[Objection]:
+    names = {directive.name for directive in needed}
+    for directive in directives:
+        if not fits(directive, names, own.settings):
+            line = _line(directive.name, directive.arguments)
+            yield Objection(f"'{line}' does not fit {own.server}.", directive.line_number)
+
+
 def _line(name: str, arguments: tuple[str, ...]) -> str:
     return " ".join((name, *arguments))
 
@@ -171,9 +186,14 @@ def _wrong_remote(
 
 
 def _remotes(directives: Collection[Directive]) -> Iterator[tuple[str, str, str]]:
-    """Host, port and protocol of each; `port` and `proto` stand for what a remote leaves out."""
-    port = _last(directives, "port", str(DEFAULT_PORT))
-    protocol = _last(directives, "proto", Protocol.UDP)
+    """Host, port and protocol of each; `port` and `proto` stand for what a remote leaves out.
+
+    OpenVPN goes by `rport` as well, and Connect does not: no port where they disagree.
+    """
+    port = _last(directives, {"port"}, str(DEFAULT_PORT))
+    if port != _last(directives, {"port", "rport"}, str(DEFAULT_PORT)):
+        port = ""
+    protocol = _last(directives, {"proto"}, Protocol.UDP)
     for directive in directives:
         if directive.name == "remote" and directive.arguments:
             host, *rest = directive.arguments
@@ -184,6 +204,6 @@ def _remotes(directives: Collection[Directive]) -> Iterator[tuple[str, str, str]
             )
 
 
-def _last(directives: Collection[Directive], name: str, default: str) -> str:
-    values = [d.arguments[0] for d in directives if d.name == name and d.arguments]
+def _last(directives: Collection[Directive], names: Collection[str], default: str) -> str:
+    values = [d.arguments[0] for d in directives if d.name in names and d.arguments]
     return values[-1] if values else default

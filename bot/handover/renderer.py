@@ -31,11 +31,14 @@ from jinja2 import (
     TemplateSyntaxError,
     nodes,
 )
+from jinja2.compiler import Frame
 from jinja2.exceptions import TemplateRuntimeError
+from jinja2.idtracking import VAR_LOAD_RESOLVE
 from jinja2.loaders import split_template_path
-from jinja2.meta import find_undeclared_variables
+from jinja2.meta import TrackingCodeGenerator
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from bot.handover.trust import changeable
 from vpn.directives import quoted
 
 SOURCE_BYTES = 65_536
@@ -46,6 +49,8 @@ _PROBLEM_LENGTH = 200
 # Between two of these stands the number of the template's line that the text comes from.
 _MARK = "\0"
 _MARKS = re.compile(f"{_MARK}([0-9]+){_MARK}")
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+_SETTING = (nodes.Assign, nodes.AssignBlock, nodes.Macro, nodes.Import, nodes.FromImport)
 _LEADING_MARKS = re.compile(f"(?:{_MARK}([0-9]+){_MARK})+")
 
 
@@ -54,9 +59,17 @@ class Problem(Exception):
 
     def __init__(self, text: str, *, file: str | None = None, line: int | None = None) -> None:
         super().__init__(text)
-        self.text = text
+        self.text = " ".join(text.split())[:_PROBLEM_LENGTH]
         self.file = file
         self.line = line
+
+
+class Changeable(Exception):
+    """Others could change what was to be rendered."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
 
 
 class _TooLong(Exception):
@@ -64,7 +77,7 @@ class _TooLong(Exception):
 
 
 class _Folder(BaseLoader):
-    """Files below one folder; a link out of it is no file of it."""
+    """Files below one folder, hidden ones as well; a link out of it is no file of it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
@@ -75,19 +88,27 @@ class _Folder(BaseLoader):
         template: str,
     ) -> tuple[str, str, None]:
         path = self._folder.joinpath(*split_template_path(template))
-        if not path.is_file() or not path.resolve().is_relative_to(self._folder):
+        if not self._is_file(path):
             raise TemplateNotFound(template)
         try:
+            if place := changeable(self._folder, path):
+                raise Changeable(place)
             with path.open("rb") as file:
                 content = file.read(SOURCE_BYTES + 1)
+            if len(content) > SOURCE_BYTES:
+                raise Problem(f"it has more than {SOURCE_BYTES} bytes", file=template)
             text = content.decode("utf-8-sig")
         except OSError as error:
             raise Problem(f"it cannot be read ({error.strerror})", file=template) from None
         except UnicodeDecodeError:
             raise Problem("it is not UTF-8 text", file=template) from None
-        if len(content) > SOURCE_BYTES:
-            raise Problem(f"it has more than {SOURCE_BYTES} bytes", file=template)
         return text, str(path), None
+
+    def _is_file(self, path: Path) -> bool:
+        try:
+            return path.is_file() and path.resolve().is_relative_to(self._folder)
+        except OSError:  # such as a name that is too long
+            return False
 
 
 class Lines(tuple[str, ...]):
@@ -106,18 +127,28 @@ class Inline(SimpleNamespace):
         return "\n".join(block for block in vars(self).values() if block)
 
 
+class _Unknown(StrictUndefined):
+    __slots__ = ()
+
+    @property
+    def _undefined_message(self) -> str:
+        if isinstance(self._undefined_obj, Inline):
+            return _no_field(f"inline.{self._undefined_name}")
+        return super()._undefined_message
+
+
 class _Sandbox(ImmutableSandboxedEnvironment):
     def __init__(self, loader: _Folder) -> None:
         super().__init__(
             loader=loader,
-            undefined=StrictUndefined,
+            undefined=_Unknown,
             # What is rendered is no HTML: a profile, or a text that is escaped where it is shown.
             autoescape=False,
             trim_blocks=True,
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
-        self.filters["quoted"] = quoted
+        self.filters["quoted"] = lambda value: quoted(str(value))
 
 
 def render(folder: Path, file: str, fields: Mapping[str, Any]) -> tuple[str, list[int]]:
@@ -125,21 +156,25 @@ def render(folder: Path, file: str, fields: Mapping[str, Any]) -> tuple[str, lis
 
     Raises:
         Problem: it cannot be rendered.
+        Changeable: others could change it, or what it includes.
     """
     loader = _Folder(folder)
     sandbox = _Sandbox(loader)
     try:
         source, _, _ = loader.get_source(sandbox, file)
+        template = sandbox.get_template(file)
         _refuse_unknown_fields(sandbox, source, file, fields)
-        text = _bounded(sandbox.get_template(file).generate(**fields))
-        numbered = _with_line_numbers(sandbox, source)
-        return text, _lines_of(text, "".join(sandbox.from_string(numbered).generate(**fields)))
+        text = _bounded(template.generate(**fields))
+        _require_text(text)
+    except Changeable:
+        raise
     except Problem as problem:
         raise Problem(problem.text, file=problem.file or file, line=problem.line) from None
     except TemplateSyntaxError as error:
         raise Problem(error.message or "?", file=error.name or file, line=error.lineno) from None
     except Exception as error:  # noqa: BLE001 - whatever the sandbox and its filters can raise
         raise _located(error, folder, file) from None
+    return text, _line_numbers(sandbox, source, text, fields)
 
 
 def _bounded(chunks: Iterator[str]) -> str:
@@ -152,15 +187,76 @@ def _bounded(chunks: Iterator[str]) -> str:
     return "".join(kept)
 
 
+def _require_text(text: str) -> None:
+    """An escape such as "\\ud800" makes what no file can hold; OpenVPN ends a line at a zero."""
+    if _NO_TEXT.search(text):
+        raise Problem("it gives a character that no text can have")
+
+
+class _Names(TrackingCodeGenerator):
+    """Finds the names that nothing around them defines."""
+
+    def __init__(self, sandbox: Environment) -> None:
+        super().__init__(sandbox)
+        self.unbound: list[nodes.Name] = []
+
+    def visit_Name(self, node: nodes.Name, frame: Frame) -> None:  # noqa: N802 - Jinja's own
+        load = frame.symbols.find_load(frame.symbols.ref(node.name))
+        if node.ctx == "load" and load == (VAR_LOAD_RESOLVE, node.name):
+            self.unbound.append(node)
+        super().visit_Name(node, frame)
+
+
 def _refuse_unknown_fields(
     sandbox: Environment, source: str, file: str, fields: Mapping[str, Any]
 ) -> None:
     """Also in a branch that today's values do not take."""
     tree = sandbox.parse(source, file)
-    unknown = find_undeclared_variables(tree) - fields.keys() - sandbox.globals.keys()
-    for name in tree.find_all(nodes.Name):
+    names = _Names(sandbox)
+    names.visit(tree)
+    known = fields.keys() | sandbox.globals.keys() | _set_names(tree)
+    unknown = names.undeclared_identifiers - known
+    # What Jinja works out beforehand, such as `1 if true else nam`, it does not visit.
+    for name in (*names.unbound, *tree.find_all(nodes.Name)):
         if name.name in unknown:
-            raise Problem(f"there is no field '{name.name}'", line=name.lineno)
+            raise Problem(_no_field(name.name), line=name.lineno)
+
+
+def _set_names(tree: nodes.Template) -> set[str]:
+    """What the template itself sets; whether it does so in time, in each branch, shows later."""
+    return {name for node in tree.find_all(_SETTING) for name in _names_set_by(node)}
+
+
+def _names_set_by(node: nodes.Node) -> Iterator[str]:
+    if isinstance(node, nodes.Assign | nodes.AssignBlock):
+        yield from (name.name for name in node.target.find_all(nodes.Name))
+        if isinstance(node.target, nodes.Name):
+            yield node.target.name
+    elif isinstance(node, nodes.Macro):
+        yield node.name
+    elif isinstance(node, nodes.Import):
+        yield node.target
+    elif isinstance(node, nodes.FromImport):
+        yield from (name if isinstance(name, str) else name[1] for name in node.names)
+
+
+def _no_field(name: str) -> str:
+    return f"there is no field '{name}'"
+
+
+def _line_numbers(
+    sandbox: Environment, source: str, text: str, fields: Mapping[str, Any]
+) -> list[int]:
+    """For each line of the text the template's; empty where it cannot be told.
+
+    The text is right without them. A template may do anything with a text that has marks in it,
+    such as divide by its length.
+    """
+    try:
+        numbered = sandbox.from_string(_with_line_numbers(sandbox, source)).generate(**fields)
+        return _lines_of(text, "".join(numbered))
+    except Exception:  # noqa: BLE001 - whatever the sandbox and its filters can raise
+        return []
 
 
 def _with_line_numbers(sandbox: Environment, source: str) -> nodes.Template:
@@ -198,7 +294,7 @@ def _lines_of(text: str, numbered: str) -> list[int]:
 
 
 def _located(error: Exception, folder: Path, file: str) -> Problem:
-    """The innermost place in a template; the words are short and of one line."""
+    """The innermost place in a template."""
     home = str(folder.resolve())
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if frame.filename.startswith(home):
@@ -217,7 +313,7 @@ def _words(error: Exception) -> str:
     if isinstance(error, TemplateNotFound):
         return f"there is no file '{error.name}' in the folder"
     kind = "" if isinstance(error, TemplateRuntimeError) else f"{type(error).__name__}: "
-    return " ".join(f"{kind}{error}".split())[:_PROBLEM_LENGTH]
+    return f"{kind}{error}"
 
 
 def _values(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -237,6 +333,8 @@ def work_off(folder: Path, jobs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             text, lines = render(folder, job["file"], _values(job["fields"]))
         except Problem as problem:
             return {"file": problem.file, "line": problem.line, "problem": problem.text}
+        except Changeable as found:
+            return {"changeable": str(found.path)}
         done.append({"text": text, "lines": lines})
     return {"done": done}
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from bot.errors import BadTemplate
+from bot.handover.clean import one_line
+from bot.handover.trust import changeable_by_others
 from vpn.children import child_environment
 
 _MODULE = "bot.handover.renderer"
@@ -53,6 +55,8 @@ async def render_all(folder: Path, jobs: Sequence[Job]) -> list[Rendered]:
         "jobs": [{"file": job.file, "fields": job.fields} for job in jobs],
     }
     answer = await _ask(folder, json.dumps(order).encode())
+    if "changeable" in answer:
+        raise changeable_by_others(Path(answer["changeable"]))
     if "problem" in answer:
         raise refusal(folder, answer["file"], answer["problem"], line=answer["line"])
     return [Rendered(each["text"], tuple(each["lines"])) for each in answer["done"]]
@@ -61,7 +65,8 @@ async def render_all(folder: Path, jobs: Sequence[Job]) -> list[Rendered]:
 def refusal(folder: Path, file: str, problem: str, *, line: int | None = None) -> BadTemplate:
     """The error that names the file, the line where it is known, and how to mend it."""
     place = str(folder / file) if line is None else f"{folder / file}, line {line}"
-    return BadTemplate(f"{place}: {problem.rstrip('.')}; mend it, see docs/templates.md.")
+    words = f"{place}: {problem.rstrip('.')}; mend it, see docs/templates.md."
+    return BadTemplate(one_line(words))
 
 
 async def _ask(folder: Path, order: bytes) -> Any:

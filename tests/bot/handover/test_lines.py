@@ -114,6 +114,10 @@ async def test_a_goodbye_over_tcp(tmp_path: Path, line: str) -> None:
         "remote {{ host }}\nport {{ port }}\nport 443",
         "remote {{ host }} {{ port }}\nproto tcp-client",
         "# remote {{ host }}\nremote other.example.com",
+        # OpenVPN goes by the last of the two, and Connect by `port` alone.
+        "remote {{ host }}\nrport 443",
+        "remote {{ host }}\nport 443\nrport {{ port }}",
+        "remote {{ host }}\nrport 443\nport 443",
     ],
 )
 async def test_another_remote(tmp_path: Path, remote: str) -> None:
@@ -135,6 +139,7 @@ async def test_another_remote(tmp_path: Path, remote: str) -> None:
         ("pkcs12 me.p12", "Connect refuses 'pkcs12'"),
         ("fragment 1300", "Connect refuses 'fragment'"),
         ("<connection>\n</connection>", "Connect refuses 'connection'"),
+        ("remote", "'remote' names no host"),
         ("ca ca.crt", "'ca' names a file; it must be inline"),
         ("tls-auth ta.key 1", "'tls-auth' names a file; it must be inline"),
         ("dev tap", "Connect has tun only"),

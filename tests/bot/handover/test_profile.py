@@ -115,6 +115,8 @@ async def test_what_is_the_operators_own_matter(tmp_path: Path, lines: str) -> N
         "port 1\nproto tcp\nremote {{ host }} {{ port }} udp",
         "port 1\nremote {{ host }}\nport {{ port }}",
         "remote other.example.com 1194 udp\nremote {{ host }} {{ port }}",
+        "rport 443\nremote {{ host }} {{ port }}",
+        "rport 443\nremote {{ host }}\nport {{ port }}",
     ],
 )
 async def test_the_remote_in_other_words(tmp_path: Path, remote: str) -> None:

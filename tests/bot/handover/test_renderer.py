@@ -1,4 +1,4 @@
-"""What a template can say, and what is said where it cannot be rendered: by the real process."""
+"""What a template can say, and which of its lines a line comes from: by the real process."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.handover.rendering import Job, Rendered, render_all
-from tests.bot.handover.kit import FIELDS, put, refused
+from tests.bot.handover.kit import FIELDS, put
 from vpn.directives import split_words
 
 FILE = "words.j2"
@@ -134,6 +134,33 @@ async def test_parts_for_several_templates(tmp_path: Path) -> None:
     assert await says(tmp_path, source) == "ab"
 
 
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("{% if port %}{% set word = 'fast' %}{{ word }}{% endif %}", "fast"),
+        (
+            "{% if false %}{% set a = 1 %}{% else %}{% set a = 2 %}{% endif %}{{ a }}",
+            "2",
+        ),
+        ("{% if port %}{% set a, b = 1, 2 %}{{ a }}{{ b }}{% endif %}", "12"),
+        ("{% if port %}{% set a %}x{% endset %}{{ a }}{% endif %}", "x"),
+        ("{% if port %}{% macro m() %}x{% endmacro %}{{ m() }}{% endif %}", "x"),
+        ("{% if port %}{% import '_m' as n %}{{ n.m() }}{% endif %}", "y"),
+        ("{% if port %}{% from '_m' import m as k, n %}{{ k() }}{{ n() }}{% endif %}", "yz"),
+        ("{% set a = 1 %}{% block b %}{{ a }}{% endblock %}", "1"),
+    ],
+)
+async def test_what_a_template_sets_itself(tmp_path: Path, source: str, text: str) -> None:
+    macros = "{% macro m() %}y{% endmacro %}{% macro n() %}z{% endmacro %}"
+    assert await says(tmp_path, source, _m=macros) == text
+
+
+async def test_a_number_is_quoted_like_a_word(tmp_path: Path) -> None:
+    assert await says(tmp_path, "{{ port | quoted }} {{ until | quoted }}") == (
+        '1194 "2026-03-09 09:31:27+00:00"'
+    )
+
+
 async def test_several_texts_come_in_their_order(tmp_path: Path) -> None:
     put(tmp_path, "a", "{{ name }}")
     put(tmp_path, "b", "{{ port }}")
@@ -183,101 +210,15 @@ async def test_where_it_cannot_be_told_nothing_is(tmp_path: Path, source: str) -
     assert found.source_line(1) is None
 
 
-# --- what cannot be rendered ----------------------------------------------------------------------
-
-
-UNKNOWN = "there is no field 'nam'"
-NO_FILE = "there is no file '_none' in the folder"
-
-
 @pytest.mark.parametrize(
-    ("source", "line", "problem"),
+    "source",
     [
-        ("a\n{{ nam }}", 2, UNKNOWN),
-        ("a\n{% if false %}\n{{ nam }}\n{% endif %}", 3, UNKNOWN),
-        ("{{ name }}\n{% if nam is defined %}{% endif %}", 2, UNKNOWN),
-        ("{% set a = 1 %}\n{% for x in nam %}\n{% endfor %}", 2, UNKNOWN),
-        ("a\n{{ inline.pkcs12 }}", 2, "'__main__.Inline object' has no attribute 'pkcs12'"),
-        ("a\n{{ {'a': 1}.b }}", 2, "'dict object' has no attribute 'b'"),
-        ("a\n{% if %}", 2, "Expected an expression, got 'end of statement block'"),
-        ("a\n{% nope %}", 2, "Encountered unknown tag 'nope'"),
-        (
-            "a\n\n{{ name",
-            3,
-            "unexpected end of template, expected 'end of print statement'",
-        ),
-        ("a\n{% include '_none' %}", 2, NO_FILE),
-        ("a\n{% extends '_none' %}", 2, NO_FILE),
-        ("a\n{% import '_none' as x %}", 2, NO_FILE),
-        ("a\n{{ 1 / 0 }}", 2, "ZeroDivisionError: division by zero"),
-        (
-            "a\n{{ until.strftime(\n9) }}",
-            2,
-            "TypeError: strftime() argument 1 must be str, not int",
-        ),
-        ("a\n{{ caller() }}", 2, "there is no field 'caller'"),
+        "{% set part %}_{{ protocol }}{% endset %}{% include part %}",
+        "{% macro pick() %}udp{% endmacro %}{{ {'udp': 'fine'}[pick()] }}",
+        "{% set n %}2{% endset %}{% if 4 // (n | int) == 2 %}fine{% endif %}",
+        "{% set n %}1{% endset %}{% if n != '1' %}{{ 'x' * 10 ** 9 }}{% endif %}fine",
     ],
 )
-async def test_a_problem_is_said_with_its_line(
-    tmp_path: Path, source: str, line: int, problem: str
-) -> None:
-    with refused(tmp_path, FILE, problem, line=line):
-        await says(tmp_path, source)
-
-
-@pytest.mark.parametrize("name", ["directives", "inline"])
-async def test_a_profiles_own_fields_are_in_no_other_text(tmp_path: Path, name: str) -> None:
-    put(tmp_path, FILE, f"\n{{{{ {name} }}}}")
-    with refused(tmp_path, FILE, f"there is no field '{name}'", line=2):
-        await render_all(tmp_path, [Job(FILE, FIELDS.as_json())])
-
-
-@pytest.mark.parametrize(
-    ("part", "line", "problem"),
-    [
-        ("a\n\n{{ nam }}", 3, "'nam' is undefined"),
-        ("a\n{% if %}", 2, "Expected an expression, got 'end of statement block'"),
-        ("a\n{{ 1 / 0 }}", 2, "ZeroDivisionError: division by zero"),
-        ("a\n{% include '_none' %}", 2, NO_FILE),
-        (b"a\n\xff", None, "it is not UTF-8 text"),
-        ("a" * 65_537, None, "it has more than 65536 bytes"),
-    ],
-)
-@pytest.mark.parametrize("way", ["{% include '_part' %}", "{% import '_part' as part %}"])
-async def test_a_problem_of_a_part_is_the_parts(
-    tmp_path: Path, way: str, part: str | bytes, line: int | None, problem: str
-) -> None:
-    with refused(tmp_path, "_part", problem, line=line):
-        await render(tmp_path, f"a\n\n\n{way}", parts={"_part": part})
-
-
-async def test_the_first_problem_of_several_texts(tmp_path: Path) -> None:
-    for name, source in {"a": "fine", "b": "{{ one }}", "c": "{{ two }}"}.items():
-        put(tmp_path, name, source)
-    with refused(tmp_path, "b", "there is no field 'one'", line=1):
-        await render_all(tmp_path, [Job(name, FIELDS.as_json()) for name in "abc"])
-
-
-async def test_a_long_problem_is_cut_and_of_one_line(tmp_path: Path) -> None:
-    """What a terminal shows of it stays readable."""
-    start = "LookupError: unknown encoding: a b "
-    with refused(tmp_path, FILE, f"{start}{'x' * (200 - len(start))}", line=1):
-        await says(tmp_path, r"{{ name.encode('a\n\n b ' ~ 'x' * 300) }}")
-
-
-@pytest.mark.parametrize(
-    ("source", "problem"),
-    [
-        (b"a\n\xff", "it is not UTF-8 text"),
-        (b"\xff\xfea\0", "it is not UTF-8 text"),
-        (b"a" * 65_537, "it has more than 65536 bytes"),
-    ],
-)
-async def test_a_file_that_is_no_template(tmp_path: Path, source: bytes, problem: str) -> None:
-    with refused(tmp_path, FILE, problem):
-        await says(tmp_path, source)
-
-
-async def test_a_template_that_is_not_there_any_more(tmp_path: Path) -> None:
-    with refused(tmp_path, FILE, f"there is no file '{FILE}' in the folder"):
-        await render_all(tmp_path, [Job(FILE, FIELDS.as_json())])
+async def test_finding_the_line_never_refuses(tmp_path: Path, source: str) -> None:
+    found = await render(tmp_path, source, parts={"_udp": "fine"})
+    assert (found.text, found.lines) == ("fine", ())
