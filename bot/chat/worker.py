@@ -263,7 +263,8 @@ async def _refuse(scene: Scene, incoming: Typed | Forwarded | Tapped, refused: R
         await messages.card(scene.tx, scene.ctx, scene.user_id, request_id)
     if isinstance(incoming, Tapped):
         meant = buttons.parse(incoming.data)
-        if meant is not None and refused.code is Refusal.ALREADY_DECIDED:
+        is_late = refused.code is Refusal.ALREADY_DECIDED and _is_known(scene.actor)
+        if meant is not None and is_late:
             await taps.mend(scene, meant)
         # A toast is plain text: what was escaped for a message is not shown as entities.
         return Reply(toast=Html(refusals.in_toast(refused)), alert=True)

@@ -9,10 +9,10 @@ from bot.chat.buttons import Button, Meant, Style, Tap
 from storage.records import GrantId, RequestId, ServerName, UserId
 
 LIMIT = 64  # bytes (Bot API, InlineKeyboardButton.callback_data)
-REQUESTS = st.integers(0, 10**15 - 1).map(RequestId)
+REQUESTS = st.integers(1, 10**15 - 1).map(RequestId)
 GRANTS = st.from_regex(r"g-[a-z0-9]{1,30}", fullmatch=True).map(GrantId)
 DIGESTS = st.text("0123456789abcdef", min_size=8, max_size=8)
-PEOPLE = st.integers(0, 2**52).map(UserId)
+PEOPLE = st.integers(1, 2**52).map(UserId)
 TOPICS = st.from_regex(r"[a-z0-9][a-z0-9-]{0,19}", fullmatch=True)
 SERVERS = st.from_regex(r"[a-z][a-z0-9-]{0,31}", fullmatch=True).map(ServerName)
 ABOUT_REQUEST = (Tap.DENY, Tap.CANCEL)
@@ -110,6 +110,7 @@ def test_some_need_nothing_else(tap: Tap) -> None:
         *("np:1001", "np:g-", "np:g-A", "np:g-" + "a" * 31, "rg:g-x:1", "rgy:anna"),
         *("rp:g-code0001", "rp:", "rp:-1", "rp:12345678901234567", "rm:anna"),
         *("hw:g-x", "hw:g-x:", "hw:g-x:Windows", "hw:g-x:../x", "hw:g-x:" + "a" * 21, "hw::macos"),
+        *("dn:05", "ap:01:60:0badcafe", "ap:1:060:0badcafe", "rp:01001", "lk:g-x:01", "dn:0"),
         *("no:1", "nope", "xx:1", "approve", "dn;1", "dn:1; DROP TABLE grants"),
     ],
 )
