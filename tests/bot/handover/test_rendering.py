@@ -115,11 +115,12 @@ def test_a_part_that_may_not_be_read(open_folder: Path) -> None:
 async def test_no_setting_reaches_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VPNBOT_BOT_TOKEN", SECRET)
     monkeypatch.setenv("VPNBOT_CA_PASSPHRASE", SECRET)
-    monkeypatch.setenv("OTHER_THAN_OURS", "kept")
+    monkeypatch.setenv("OTHER_THAN_OURS", "whatever")
     child = Child(tmp_path / "child", monkeypatch, "")
     assert await says(tmp_path, "{{ name }}") == FIELDS.name
     notes = child.notes()
-    assert notes["env"]["OTHER_THAN_OURS"] == "kept"
+    assert notes["env"]["PATH"] == os.environ["PATH"]
+    assert "OTHER_THAN_OURS" not in notes["env"]
     assert [name for name in notes["env"] if name.startswith("VPNBOT_")] == []
     assert SECRET not in json.dumps(notes)
 
