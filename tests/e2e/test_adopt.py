@@ -42,6 +42,7 @@ def easyrsa(module_folder: Path) -> EasyRsa:
     made.begin()
     made("build-server-full", "server", "nopass")
     made.client("carl")
+    made.client("dora")
     made("build-serverClient-full", "both", "nopass")
     return made
 
@@ -127,8 +128,8 @@ async def test_the_lines_are_added_once(company: Company) -> None:
 
 
 async def test_files_are_made_for_those_that_clients_show(company: Company) -> None:
-    """Whoever has a server's key is none of them."""
-    assert {path.name for path in ccd_files(company.folder / "berlin")} == {"both", "carl"}
+    """Whoever has a server's key is none of them, nor is Carl, whose access has ended."""
+    assert {path.name for path in ccd_files(company.folder / "berlin")} == {"both", "dora"}
 
 
 async def test_what_cannot_be_adopted(company: Company) -> None:
