@@ -162,7 +162,9 @@ async def test_a_servers_certificate_is_no_access(company: Company) -> None:
     await company.boris.says("/grants")
     listing = (await company.boris.hears("access")).text
     assert "Not linked to anybody" in listing
-    assert "gateway" not in listing
+    assert "active, gateway," in listing
+    for name in ("server", "lost"):
+        assert f"active, {name}," not in listing
 
 
 async def test_again_it_brings_what_easyrsa_did_since(company: Company, easyrsa: EasyRsa) -> None:
