@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bot.setup import env_values
 from demo.people import DemoPerson
-from tests.company import VPNBOT, Ran, _free_port, until
+from tests.company import VPNBOT, Ran, _free_port, measured, until
 
 ADMIN = DemoPerson(2001, "Boris", "boris", "Admin", started=True)
 _PATIENCE_S = 20.0
@@ -30,7 +30,6 @@ class Newcomer:
             "HOME": str(self.keep),
             "LANG": "C.UTF-8",
             "VPNBOT_TELEGRAM_API_URL": self.url,
-            **{k: v for k, v in os.environ.items() if k.startswith("COVERAGE_")},
         }
 
     @property
@@ -45,7 +44,9 @@ class Newcomer:
         }
 
     async def vpnbot(self, *arguments: str, **extra: str) -> Ran:
-        return await run([VPNBOT, *arguments], self.home, self.environment | extra)
+        return await run(
+            [VPNBOT, *arguments], self.home, self.environment | measured(*arguments) | extra
+        )
 
     async def init(self, *without: str, **changed: str) -> Ran:
         """Unattended; a flag is changed by its name with underscores."""

@@ -251,10 +251,8 @@ async def test_root_sets_up_for_the_folders_owner(newcomer: Newcomer, data: str)
     root, site = Path(__file__).parents[2], Path(pytest.__file__).parents[1]
     code = "from bot.cli.main import main; main()"
     where = newcomer.keep / data if data else newcomer.home / "data"
-    environment = {k: v for k, v in newcomer.environment.items() if "COVERAGE" not in k}
-    environment |= {"PYTHONPATH": f"{root}:{site}"} | (
-        {"VPNBOT_DATA_DIR": str(where)} if data else {}
-    )
+    environment = newcomer.environment | {"PYTHONPATH": f"{root}:{site}"}
+    environment |= {"VPNBOT_DATA_DIR": str(where)} if data else {}
     flags = [part for flag in newcomer.flags.items() for part in flag]
     ran = await run([python, "-c", code, "init", *flags, "--yes"], newcomer.home, environment)
     assert ran.code == 0, ran

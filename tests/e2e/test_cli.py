@@ -410,6 +410,7 @@ async def test_servers_that_cannot_be(company: Company) -> None:
 
 async def test_a_deploy_says_what_it_put_back(company: Company) -> None:
     office = company.folder / "office"
+    await company.done("server", "deploy", "office")
     person = await company.hires()
     await company.done("grant", "issue", str(person.person.id), "--output", "back.ovpn")
     (grant,) = company.grants_of(person)
