@@ -11,12 +11,15 @@ from demo.testing import PersonChat
 from tests.bench.sessions import Sessions
 from tests.company import Company
 
+_LONG_AGO = "UPDATE requests SET asked_at = asked_at - 3600000000"
 _OPEN = "SELECT 1 FROM outbox WHERE state IN ('queued', 'sending')"
 
 
 async def document_after_approval(company: Company, admin: PersonChat) -> tuple[float, str]:
     """From the tap on Approve to the complete upload: the seconds, and the profile."""
     asker = company.anna
+    # So that it is not the eleventh time within an hour.
+    company.tamper(_LONG_AGO, maybe=True)
     await asker.says("/requestvpn")
     await asker.hears("is with the admins")
     await _quiet(company)
