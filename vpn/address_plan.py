@@ -23,8 +23,8 @@ class AddressPlan:
         network: None where the clients get addresses from elsewhere, as on a bridge.
         own: the server's address.
         pool: the first and the last address that the server gives; None without a pool.
-        one_each: a client has one address of the network (topology subnet, or tap). Otherwise
-            it has a small network of its own, and no fixed address is given out.
+        one_each: a client has one address of the network (topology subnet, or tap), and a file of
+            its own that OpenVPN finds. Otherwise no fixed address is given out.
     """
 
     network: IPv4Network | None

@@ -5,7 +5,7 @@ Options and their defaults as in the manuals of OpenVPN 2.4 to 2.6.
 
 import posixpath
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from vpn.address_plan import AddressPlan, address_plan
-from vpn.config import ConfFacts, inspect_conf
+from vpn.config import ConfFacts
 from vpn.errors import NotAdoptable
 from vpn.layout import Layout
 from vpn.names import name_in_sessions
@@ -111,7 +111,7 @@ class Adoption:
 
 
 def inspect(
-    text: str,
+    facts: ConfFacts,
     conf_path: PurePosixPath,
     read_file: ReadFile,
     *,
@@ -120,6 +120,7 @@ def inspect(
     """What a server.conf says, with the files beside it that clients have to fit.
 
     Args:
+        facts: with what its `config` lines include.
         conf_path: absolute.
         read_file: the content of a file at an absolute path; None where it cannot be had.
         start_folder: where OpenVPN is started; the configuration's own folder as a rule.
@@ -127,7 +128,6 @@ def inspect(
     Raises:
         NotAdoptable: it is not the configuration of a server with certificates.
     """
-    facts = inspect_conf(text)
     _require_server(facts, conf_path)
     folder = _below_root(start_folder or conf_path.parent)
     layout = named_layout(facts, _below_root(conf_path), folder)
@@ -143,7 +143,7 @@ def inspect(
         server=Adopted(
             layout=layout,
             profile=profile,
-            addresses=address_plan(facts, profile.device),
+            addresses=_addresses(facts, profile, layout),
             common_name=_common_name(certificate),
             certificate_end=certificate.not_valid_after_utc if certificate else None,
             port=facts.port,
@@ -154,6 +154,12 @@ def inspect(
         certificate_pem=certificate_pem,
         tls_key=content(kind) if kind else None,
     )
+
+
+def _addresses(facts: ConfFacts, profile: ProfileSettings, layout: Layout) -> AddressPlan:
+    plan = address_plan(facts, profile.device)
+    # A fixed address stands in a file that OpenVPN would not find.
+    return plan if layout.knows_names else replace(plan, one_each=False)
 
 
 def _require_server(facts: ConfFacts, conf_path: PurePosixPath) -> None:

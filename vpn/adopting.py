@@ -18,9 +18,8 @@ from vpn.directives import Directive, parse_directives
 from vpn.errors import HostError, NotAdoptable, NotApplied
 from vpn.host import ServerHost
 from vpn.layout import Layout
-from vpn.locks import conf_text
 from vpn.names import ccd_file_name
-from vpn.places import resolved
+from vpn.places import conf_text, read_facts, resolved
 from vpn.standing import Standing
 
 __all__ = ["Applied", "Examined", "apply", "dated_name", "examine", "restart_command"]
@@ -97,18 +96,18 @@ async def examine(
         HostError: the configuration cannot be read.
         NotAdoptable: there is none, or it is no server's.
     """
-    content = await host.read(await host.resolve(_relative(conf_path)))
-    if content is None:
+    folder = start_folder or conf_path.parent
+    facts = await read_facts(host, _relative(conf_path), _relative(folder))
+    if facts is None:
         raise NotAdoptable(f"There is no {conf_path}; name the server's configuration.")
-    text = conf_text(content)
     wanted: list[PurePosixPath] = []
 
     def note(path: PurePosixPath) -> None:
         wanted.append(path)
 
-    inspect(text, conf_path, note, start_folder=start_folder)
+    inspect(facts, conf_path, note, start_folder=start_folder)
     files = {path: await _content(host, path) for path in wanted}
-    adoption = inspect(text, conf_path, files.get, start_folder=start_folder)
+    adoption = inspect(facts, conf_path, files.get, start_folder=start_folder)
     layout = _with_bot_folders(await resolved(host, adoption.server.layout))
     adoption = replace(adoption, server=replace(adoption.server, layout=layout))
     standing = await _standing(host, layout, account)

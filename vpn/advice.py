@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
 from vpn.adopt import Adoption
-from vpn.amend import amendments
+from vpn.amend import amendments, no_second_lock
 from vpn.config import ConfFacts, openings
 from vpn.layout import TcpPort, UnixSocket
 from vpn.standing import Standing
@@ -24,6 +24,13 @@ _NOTES = {
     "client-connect": "a script may refuse clients",
     "chroot": "the CRL and the clients' files are looked for below it",
 }
+
+_NAMING = ("username-as-common-name", "x509-username-field")
+_NAMELESS = (
+    " So the bot can tell nobody's session by their certificate: a revocation keeps them from"
+    " coming back, but whoever is connected then stays until OpenVPN is restarted, and nothing is"
+    " proved. Nor does it give fixed addresses."
+)
 
 
 class Weight(StrEnum):
@@ -76,6 +83,14 @@ def advise(
 
 
 def _missing(adoption: Adoption, standing: Standing, account: str) -> Iterator[Advice]:
+    unnamed = no_second_lock(adoption.facts)
+    if unnamed is not None and not adoption.server.layout.exclusive:
+        yield Advice(
+            "ccd-exclusive",
+            Weight.UNPROVED,
+            f"{unnamed}. With ccd-exclusive it would let nobody in by the bot's files, so --apply"
+            " adds no second lock here.",
+        )
     for amendment in amendments(adoption, standing, account):
         yield Advice(
             amendment.directive,
@@ -219,7 +234,8 @@ def _dangers(adoption: Adoption) -> Iterator[Advice]:
     facts, profile = adoption.facts, adoption.server.profile
     for problem in openings(facts):
         if problem.directive != "remote-cert-tls":
-            yield Advice(problem.directive, Weight.DANGER, f"{problem.detail}.")
+            more = _NAMELESS if problem.directive in _NAMING else ""
+            yield Advice(problem.directive, Weight.DANGER, f"{problem.detail}.{more}")
     if not profile.is_marked:
         yield Advice(
             "cert",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from vpn.adopt import Adoption
+from vpn.config import COMMON_NAME, ConfFacts
 from vpn.directives import parse_directives, quoted, split_words
 from vpn.standing import Standing
 
@@ -57,7 +58,11 @@ def own_places(conf: str) -> OwnPlaces:
 
 
 def amendments(adoption: Adoption, standing: Standing, account: str) -> tuple[Amendment, ...]:
-    """What is missing for cuts that can be proved; nothing that works is changed."""
+    """What is missing for cuts that can be proved; nothing that works is changed.
+
+    Where a client can have no file that OpenVPN finds, `ccd-exclusive` would shut everybody out:
+    there no second lock is added, see `no_second_lock`.
+    """
     layout = adoption.server.layout
     places = own_places(layout.conf)
     found = []
@@ -70,7 +75,9 @@ def amendments(adoption: Adoption, standing: Standing, account: str) -> tuple[Am
                 _why_crl(adoption, account),
             )
         )
-    if layout.ccd is None or not standing.ccd_writable:
+    if no_second_lock(adoption.facts) is not None:
+        pass
+    elif layout.ccd is None or not standing.ccd_writable:
         found.append(
             Amendment(
                 "client-config-dir",
@@ -102,6 +109,24 @@ def amendments(adoption: Adoption, standing: Standing, account: str) -> tuple[Am
             )
         )
     return tuple(found)
+
+
+def no_second_lock(facts: ConfFacts) -> str | None:
+    """Why a file with a certificate's name says nothing about its holder; None where it does."""
+    if facts.has("username-as-common-name"):
+        return (
+            "username-as-common-name: OpenVPN calls a client by the user name that is typed in, and"
+            " not by its certificate"
+        )
+    if facts.name_fields != (COMMON_NAME,):
+        fields = " and ".join(facts.name_fields)
+        return (
+            f"x509-username-field: OpenVPN calls a client by {fields} of its certificate, and not"
+            " by its common name"
+        )
+    if not facts.needs_certificate:
+        return "verify-client-cert: a client without a certificate has no name at all"
+    return None
 
 
 def _why_crl(adoption: Adoption, account: str) -> str:

@@ -142,7 +142,7 @@ class LiveServer:
         Raises:
             ManagementError: the server cannot be asked, so nothing is known.
         """
-        connected = await self.sessions_of(names)
+        connected = await self.sessions_of(names if self.layout.knows_names else ())
         talk = await cut_sessions(
             self._host,
             [ToCut(name) for name in connected],
@@ -275,7 +275,7 @@ class LiveServer:
         put_at = now()
         talk = await cut_sessions(  # (3)
             self._host,
-            [_to_cut(target, put_at) for target in targets],
+            self._sessions_to_cut(targets, put_at),
             timeout_s=self._timeout_s,
             place=self.layout.management,
         )
@@ -298,12 +298,17 @@ class LiveServer:
             proofs.append(self._proof(target, talk, crl, [*own, *shared], seen_at, put_at))
         return tuple(proofs)
 
+    def _sessions_to_cut(self, targets: Sequence[Target], put_at: datetime) -> list[ToCut]:
+        """None where a session's name is not a certificate's: it would be somebody else's."""
+        return [_to_cut(target, put_at) for target in targets if self.layout.knows_names]
+
     def _has_second_lock(self, target: Target) -> bool:
-        return self.layout.exclusive and not target.shares_name
+        names = self.layout.knows_names and not target.shares_name
+        return self.layout.exclusive and names
 
     def _ccd_path(self, common_name: CommonName) -> str | None:
-        """The name's own file; None where it has none, or OpenVPN looks for none."""
-        name = ccd_file_name(common_name)
+        """The name's own file; None where it has none, or OpenVPN looks for none of that name."""
+        name = ccd_file_name(common_name) if self.layout.knows_names else None
         return f"{self.layout.ccd}/{name}" if self.layout.ccd and name else None
 
     def _file_to_remove(self, target: Target) -> str | None:

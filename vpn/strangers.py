@@ -5,7 +5,8 @@ either. What shuts it out is the second lock: without a file of its own nobody g
 
 On an adopted server the operator has files and certificates that the bot never heard of. There
 only names of the form that we make count as strangers, or those that the caller knows to be over;
-and without ccd-exclusive a stranger can come back: that is said.
+and without ccd-exclusive a stranger can come back: that is said. Where OpenVPN's names are no
+certificates' (`Layout.named_by`), nobody can be told to be a stranger.
 """
 
 from collections.abc import Callable, Collection
@@ -43,7 +44,7 @@ async def remove_stranger_files(
     """
     removed: list[str] = []
     findings: list[Finding] = []
-    if layout.ccd is None:
+    if layout.ccd is None or not layout.knows_names:
         return (), ()
     try:
         names = await host.listdir(layout.ccd) or ()
@@ -85,6 +86,8 @@ async def cut_strangers(
     Args:
         over: on an adopted server only these count.
     """
+    if not layout.knows_names:
+        return StrangersCut((), ())
     answer = await ask_sessions(host, timeout_s=timeout_s, place=layout.management)
     if isinstance(answer, Finding):
         return StrangersCut((), (answer,))
