@@ -194,7 +194,7 @@ class Fleet:
             if server is None or server.restored_at is not None:
                 return Strangers()
             async with self._database.reading() as tx:
-                known = await tx.grants.known_on(name)
+                known = {grant.common_name for grant in await tx.grants.known_on(name)}
                 over = await tx.grants.names_over_on(name)
             live = live_server(server)
             files, findings = await live.remove_stranger_files(known, over=over)

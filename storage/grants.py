@@ -68,20 +68,18 @@ class Grants:
             _grants.c.state.in_(LIVE_STATES),
         )
 
-    async def known_on(self, server: ServerName) -> frozenset[str]:
-        """The common names that may be on this server, or are on their way out of it.
+    async def known_on(self, server: ServerName) -> Sequence[Grant]:
+        """Whose file or session on this server is no stranger's.
 
-        They are those of the grants that were given for it, and of imported clients, which are
-        for whatever server trusts the CA. One whose end is not proved is left to its proof.
+        The live ones of `live_on`, imported clients' ones, which may be used on any server, and
+        those of both that are being revoked: whoever proves their end deals with them. By a
+        certificate that only a server may show nobody is known, whoever else has its name.
         """
-        rows = await self._connection.execute(
-            select(_grants.c.common_name).where(
-                or_(_grants.c.server == server, _grants.c.server.is_(None)),
-                _grants.c.for_server.is_(False),
-                _grants.c.state.in_(UNPROVED_STATES),
-            )
+        return await self._where(
+            or_(_grants.c.server == server, _grants.c.server.is_(None)),
+            _grants.c.for_server.is_(False),
+            _grants.c.state.in_(UNPROVED_STATES),
         )
-        return frozenset(rows.scalars())
 
     async def imported(self) -> Sequence[Grant]:
         """All that was taken over, whatever became of it."""

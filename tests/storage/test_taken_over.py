@@ -12,7 +12,6 @@ from sqlalchemy.exc import IntegrityError
 import storage.schema
 from storage.database import Database, open_database, sqlite_url
 from storage.records import (
-    UNPROVED_STATES,
     EndReason,
     EndWarning,
     ForeignRevocation,
@@ -81,21 +80,12 @@ async def test_they_are_live_for_every_server_and_on_none(database: Database) ->
         assert await tx.grants.live_for(PARIS) == [imported]
         await add_imported(tx, 3, state=GrantState.ACTIVE, for_server=True)
         assert await tx.grants.live_for(PARIS) == [imported]
+        assert [g.id for g in await tx.grants.known_on(PARIS)] == ["g-00000002"]
+        await add_imported(tx, 4, state=GrantState.REVOKED)
+        await add_imported(tx, 5, state=GrantState.REVOKING)
+        known = [g.id for g in await tx.grants.known_on(BERLIN)]
+        assert known == [ours.id, "g-00000002", "g-00000005"]
         assert await tx.grants.addresses_held(BERLIN, NOW) == frozenset({ours.address})
-
-
-async def test_who_is_known_on_a_server(database: Database) -> None:
-    async with database.writing() as tx:
-        await add_people(tx)
-        ours = [await add_grant(tx, number, state=s) for number, s in enumerate(GrantState, 1)]
-        elsewhere = await add_grant(tx, 7, server=PARIS)
-        for number, state in enumerate(GrantState, 11):
-            await add_imported(tx, number, state=state, common_name=f"old {state}")
-        await add_imported(tx, 20, state=GrantState.ACTIVE, for_server=True, common_name="gateway")
-        imported = {f"old {state}" for state in UNPROVED_STATES}
-        open_here = {grant.common_name for grant in ours if grant.state in UNPROVED_STATES}
-        assert await tx.grants.known_on(BERLIN) == open_here | imported
-        assert await tx.grants.known_on(PARIS) == {elsewhere.common_name} | imported
 
 
 async def test_an_earlier_reason_stays_on_the_crl(database: Database) -> None:
