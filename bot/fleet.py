@@ -13,6 +13,7 @@ from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path, PurePosixPath
 
+from bot.access.addresses import fits
 from bot.access.endings import ServerEnd
 from bot.access.revocation import Attempt
 from bot.catching_up import CatchingUp
@@ -126,7 +127,7 @@ class Fleet:
             if server is None or not await still_wanted():
                 return False
             live = live_server(server)
-            if server.adopted is not None and grant.address is not None:
+            if server.adopted is not None and not (grant.address is None and fits(server, None)):
                 clear = await clear_address(self._core, server, grant, await live.fixed_addresses())
                 if clear is None:
                     return False

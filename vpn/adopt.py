@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from vpn.address_plan import AddressPlan, address_plan
-from vpn.config import ConfFacts
+from vpn.config import COMMON_NAME, ConfFacts
 from vpn.errors import NotAdoptable
 from vpn.layout import Layout
 from vpn.names import name_in_sessions
@@ -22,7 +22,7 @@ from vpn.places import file_argument, inline_text, named_layout, named_path
 from vpn.profile import ProfileSettings, TlsKey
 from vpn.values import Protocol
 
-__all__ = ["Adopted", "Adoption", "inspect"]
+__all__ = ["Adopted", "Adoption", "inspect", "with_files"]
 
 ReadFile = Callable[[PurePosixPath], bytes | None]
 
@@ -35,6 +35,8 @@ _OLDEST_TLS_TODAY = "1.2"
 # Both sides must have these alike, and no server pushes them.
 _ALIKE = ("tun-mtu", "fragment")
 _DEFAULT_MTU = ("tun-mtu", "1500")
+# Fields that each certificate of the bot's has; the second is the certificate's own number.
+_HAD_BY_ALL = frozenset({COMMON_NAME, "serialNumber"})
 _ASKING_PLUGINS = ("auth-pam", "ldap", "radius", "auth-")
 
 
@@ -47,6 +49,7 @@ class Adopted:
         certificate_end: when that certificate ends; None where it is not known. Root reads it at
             the adoption; afterwards the bot's account may not be able to.
         port: the one it listens on.
+        closed: why no new profile of the bot's can work there; None where it may, see `with_files`.
     """
 
     layout: Layout
@@ -56,6 +59,7 @@ class Adopted:
     certificate_end: datetime | None
     port: int
     protocol: Protocol
+    closed: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values; `from_json` reads it again."""
@@ -68,6 +72,7 @@ class Adopted:
             "certificate_end": self.certificate_end and self.certificate_end.isoformat(),
             "port": self.port,
             "protocol": self.protocol.value,
+            "closed": self.closed,
         }
 
     @classmethod
@@ -83,6 +88,7 @@ class Adopted:
             certificate_end=certificate_end_of(values),
             port=values["port"],
             protocol=Protocol(values["protocol"]),
+            closed=values.get("closed"),
         )
 
 
@@ -143,7 +149,7 @@ def inspect(
         server=Adopted(
             layout=layout,
             profile=profile,
-            addresses=_addresses(facts, profile, layout),
+            addresses=address_plan(facts, profile.device),
             common_name=_common_name(certificate),
             certificate_end=certificate.not_valid_after_utc if certificate else None,
             port=facts.port,
@@ -156,10 +162,41 @@ def inspect(
     )
 
 
-def _addresses(facts: ConfFacts, profile: ProfileSettings, layout: Layout) -> AddressPlan:
-    plan = address_plan(facts, profile.device)
-    # A fixed address stands in a file that OpenVPN would not find.
-    return plan if layout.knows_names else replace(plan, one_each=False)
+def with_files(server: Adopted, facts: ConfFacts, *, writable: bool) -> Adopted:
+    """The same server, with what follows from whether the bot may write clients' files there.
+
+    Without a file that OpenVPN finds no client has a fixed address, and with `ccd-exclusive` none
+    gets in.
+    """
+    layout = server.layout
+    finds = writable and layout.ccd is not None and layout.knows_names
+    addresses = server.addresses if finds else replace(server.addresses, one_each=False)
+    server = replace(server, addresses=addresses)
+    return replace(server, closed=_closed(facts, server, finds=finds))
+
+
+def _closed(facts: ConfFacts, server: Adopted, *, finds: bool) -> str | None:
+    """Why no new profile of the bot's can work there; None where it may."""
+    layout, plan = server.layout, server.addresses
+    lacking = [field for field in facts.name_fields if field not in _HAD_BY_ALL]
+    if lacking:
+        return (
+            f"x509-username-field: OpenVPN refuses a certificate without {' and '.join(lacking)},"
+            " and the bot's have none."
+        )
+    if layout.exclusive and layout.knows_names and not finds:
+        return (
+            f"ccd-exclusive: OpenVPN refuses whoever has no file in /{layout.ccd}, and the bot may"
+            " not write there."
+        )
+    is_theirs = layout.ccd is not None and not layout.knows_names
+    by_others = is_theirs or facts.has("client-connect") or facts.has("plugin")
+    if plan.pool is None and not plan.has_fixed and not by_others:
+        return (
+            "The server has no pool, and no file of the bot's gives an address there, so a client"
+            " would get none."
+        )
+    return None
 
 
 def _require_server(facts: ConfFacts, conf_path: PurePosixPath) -> None:

@@ -145,13 +145,13 @@ def _tcp(place: TcpPort, standing: Standing, account: str) -> Iterator[Advice]:
             f"Every account of this machine may use the management interface at {place}; a unix"
             f" socket with '{_CLIENT_LOCK} {account}' is for the bot alone.",
         )
-    elif not standing.password_readable:
-        path = f"/{place.password_file}"
+    elif standing.open_password:
         yield Advice(
             "management",
             Weight.UNPROVED,
-            f"The bot's account {account} cannot read the management password in {path}.",
-            commands=(f"chgrp {account} {path}", f"chmod g+r {path}"),
+            f"The bot's account {account} cannot read the management password in"
+            f" /{place.password_file}.",
+            commands=standing.open_password,
         )
 
 
@@ -176,13 +176,13 @@ def _unix(facts: ConfFacts, account: str) -> Iterator[Advice]:
 
 def _unreadable(adoption: Adoption, standing: Standing, account: str) -> Iterator[Advice]:
     conf = f"/{adoption.server.layout.conf}"
-    if not standing.conf_readable:
+    if standing.open_conf:
         yield Advice(
             "config",
             Weight.UNPROVED,
             f"The bot's account {account} cannot read {conf}, so it cannot see whether the locks"
             " are still there.",
-            commands=(f"chgrp {account} {conf}", f"chmod g+r {conf}"),
+            commands=standing.open_conf,
         )
     if standing.folder_writable:
         folder = conf.rpartition("/")[0]

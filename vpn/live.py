@@ -95,8 +95,12 @@ class LiveServer:
             raise ValueError(f"{common_name!r} is no common name of ours")
         content = await self.client_file(address)
         path = self._ccd_path(common_name)
-        if content is not None and path is not None:
+        if path is None:
+            return
+        if content is not None:
             await self._host.replace(path, content, mode=_FOR_ALL_TO_READ)
+        elif await self._host.facts(path) is not None:
+            await self._host.remove(path)  # of an address that it had before
 
     async def client_file(self, address: IPv4Address | None) -> bytes | None:
         """What `admit` writes; None where this server needs no file for that.

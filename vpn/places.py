@@ -173,9 +173,7 @@ async def _with_included(
         included = await host.read(await host.resolve(path)) if depth else None
         if included is None:
             raise HostError(f"/{path} cannot be read, and a `config` line includes it.")
-        found += await _with_included(
-            host, included, so_far.directives, start_folder, depth - 1
-        )
+        found += await _with_included(host, included, so_far.directives, start_folder, depth - 1)
     return found
 
 

@@ -1,19 +1,22 @@
 """`vpnbot server adopt`: takes in a server that already runs, as it is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 import typer
 
-from bot.adoption import Adopted, Wanted, adopt_server
+from bot.adoption import Adopted, Strangers, Wanted, adopt_server
 from bot.cli.shared import operator, say, stamp, with_office
 from bot.errors import NotDone
 from bot.office import Office
 from bot.texts import adoption as words
 from bot.texts.fill import plain
 from vpn.advice import Advice, Weight
+from vpn.outlook import Outlook
 from vpn.values import parse_remote
+
+_SHOWN = 10
 
 
 def adopt(
@@ -30,6 +33,10 @@ def adopt(
         bool,
         typer.Option("--renew-certificate", help="Gives the server a new certificate and key."),
     ] = False,
+    strangers: Annotated[
+        Strangers | None,
+        typer.Option(help="With --apply: what becomes of connected clients that nobody knows."),
+    ] = None,
     ssh: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """As root: takes in a server that runs with a configuration of its own; again, looks anew."""
@@ -41,11 +48,51 @@ def adopt(
 
     async def work(office: Office) -> None:
         done = await adopt_server(
-            office, operator(), wanted, apply_changes=apply, renew=renew_certificate
+            office,
+            operator(),
+            wanted,
+            apply_changes=apply,
+            tell=lambda look: say("\n".join(_outlook(look, applies=apply))),
+            strangers=strangers,
+            renew=renew_certificate,
         )
         say("\n".join(_lines(done)))
 
     with_office(work)
+
+
+def _outlook(look: Outlook, *, applies: bool) -> Iterator[str]:
+    """Said before anything is changed."""
+    if look.changes:
+        yield words.WILL_BE if applies else words.WOULD_BE
+        connected = look.connected
+        if connected is None:
+            yield f"  {words.CONNECTED_UNKNOWN}"
+            yield f"  {words.LOCK_UNKNOWN if look.adds_lock else words.NO_LOCK_UNKNOWN}"
+        elif connected.status_file is None:
+            yield plain(f"  {words.CONNECTED}", count=len(connected.names))
+        else:
+            yield plain(
+                f"  {words.CONNECTED_THEN}",
+                count=len(connected.names),
+                path=connected.status_file,
+                moment=stamp(connected.at),
+            )
+        for text, names in (
+            (words.STAY, look.stay),
+            (words.REFUSED, look.revoked),
+            (words.STRANGERS, look.strangers),
+        ):
+            if names:
+                yield plain(f"  {text}", names=_named(names))
+    yield words.NEW_PROFILE if look.new_profile else words.NEW_PROFILE_WORKS
+    for hurdle in sorted(look.new_profile, key=lambda each: not each.refuses):
+        yield f"  {words.DOES_NOT_WORK if hurdle.refuses else words.NOT_KNOWN} {hurdle.detail}"
+
+
+def _named(names: Sequence[str]) -> str:
+    shown = ", ".join(map(ascii, names[:_SHOWN]))
+    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
 
 
 def _lines(done: Adopted) -> Iterator[str]:

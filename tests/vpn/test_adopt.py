@@ -117,7 +117,7 @@ def test_another_folder_to_start_in() -> None:
         inspect_conf(USUAL + "crl-verify crl.pem"),
         CONF,
         no_file,
-        start_folder=PurePosixPath("/etc/openvpn")
+        start_folder=PurePosixPath("/etc/openvpn"),
     )
     assert adoption.server.layout.crl == "etc/openvpn/crl.pem"
 
