@@ -119,6 +119,8 @@ async def adopt_server(
     issuer = office.keyring.certificate
     with as_root():
         examined = await _examine(wanted, account, issuer)  # (1)
+    await _require_place(office, wanted, account, examined)
+    with as_root():
         plan = await plan_changes(
             _host_for(examined.layout), examined, account=account, now=office.clock()
         )
@@ -128,7 +130,6 @@ async def adopt_server(
         if look.strangers and strangers is None:
             raise NotDone(_undecided(look))
         names.update(look.strangers if strangers is Strangers.KEEP else ())
-        await _require_place(office, wanted, account, examined)
         with as_root():
             await prepare(_host_for, plan, names)
     await office.keyring.authority()

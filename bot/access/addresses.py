@@ -32,6 +32,11 @@ def choose_address(server: Server, held: frozenset[str]) -> str | None:
     return _first_free(server.name, free_addresses(plan, taken), held)
 
 
+def is_closed(server: Server) -> bool:
+    """Whether no new profile would work there, by its operator's own configuration."""
+    return server.adopted is not None and bool(server.adopted.get("closed"))
+
+
 def fits(server: Server, address: str | None) -> bool:
     """Whether a grant can keep its address on an adopted server as that is now.
 

@@ -117,7 +117,10 @@ def _lines(done: Adopted) -> Iterator[str]:
 
 
 def _addresses(done: Adopted) -> str:
-    plan = done.examined.adoption.server.addresses
+    server = done.examined.adoption.server
+    if server.closed is not None:
+        return plain(words.CLOSED, reason=server.closed)
+    plan = server.addresses
     return words.FIXED_ADDRESSES if plan.has_fixed else words.POOL_ADDRESSES
 
 

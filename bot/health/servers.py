@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cryptography import x509
 
+from bot.access.addresses import is_closed
 from bot.data_folder import DataFolder, account_name
 from bot.errors import VpnbotError
 from bot.fixed_addresses import given_by_others
@@ -95,6 +96,7 @@ async def _look_at_adopted(server: Server, around: Surroundings) -> list[Result]
         *await _look_at_crl(server, status, around),
         *_look_at_certificate(server, status, around.now),
         *await _look_at_tls_key(server, around),
+        *_look_at_closed(server),
         *await _look_at_addresses(server, around),
     ]
     return list(dict.fromkeys(found)) or [_well(server, status)]
@@ -178,6 +180,13 @@ def _look_at_place(server: Server) -> list[Trouble]:
         return []
     found = trouble_from(HostError(problem), words.SERVER_MEND.format(server=server.name))
     return [Trouble(words.SERVER.format(server=server.name, text=found.wrong), found.mend)]
+
+
+def _look_at_closed(server: Server) -> list[Trouble]:
+    if not is_closed(server):
+        return []
+    reason = Adopted.from_json(server.adopted or {}).closed
+    return [_of(server, words.CLOSED_TO_NEW, reason=reason)]
 
 
 def _look_at_restored(server: Server) -> list[Trouble]:

@@ -22,6 +22,7 @@ NEW_PROFILE_WORKS = "Nothing that can be seen here stands in the way of a new pr
 NEW_PROFILE = "A new profile:"
 DOES_NOT_WORK = "doesn't get in."
 NOT_KNOWN = "can't be foreseen."
+CLOSED = "As it is now, no new profile would work there, so none is given out: {reason}"
 FIXED_ADDRESSES = "Who gets access from now on gets a fixed address beside the server's pool."
 POOL_ADDRESSES = "Addresses come from the server's own pool, as before."
 CRL_IN_PLACE = "A CRL with every revocation is in place: {path}, number {number}."

@@ -70,6 +70,10 @@ IN_CHAT: dict[Refusal, str] = {
         "There is no free address on {server}. Revoke somebody’s access there, or give the server "
         "a larger network; the request still waits."
     ),
+    Refusal.SERVER_CLOSED: (
+        "A new profile for {server} wouldn't work as that server is set up. Your admin can see why "
+        "with `vpnbot doctor` on the bot's machine."
+    ),
     Refusal.UNKNOWN_GRANT: "There is no access {grant}. /grants shows what there is.",
     Refusal.GRANT_OVER: "This access has ended already. Nothing was changed.",
     Refusal.GRANT_BUSY: "This profile is being sent right now. Try again when you have it.",
@@ -98,6 +102,10 @@ _IN_TERMINAL: dict[Refusal, str] = IN_CHAT | {
     Refusal.NETWORK_FULL: (
         "There is no free address on {server}; revoke somebody's access there, or add a server "
         "with a larger network."
+    ),
+    Refusal.SERVER_CLOSED: (
+        "No new profile would work on {server} as it is set up; to see why, adopt it again or run: "
+        "vpnbot doctor"
     ),
     Refusal.UNKNOWN_GRANT: "There is no grant {grant}; see: vpnbot grant list",
     Refusal.UNKNOWN_PERSON: (
