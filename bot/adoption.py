@@ -124,6 +124,7 @@ async def adopt_server(
         plan = await plan_changes(
             _host_for(examined.layout), examined, account=account, now=office.clock()
         )
+    tls_key = await _tls_key(office, examined)
     look, names = await _outlook(office, ServerName(wanted.name), plan)
     tell(look)
     if apply_changes:
@@ -133,7 +134,8 @@ async def adopt_server(
         with as_root():
             await prepare(_host_for, plan, names)
     await office.keyring.authority()
-    await _keep_tls_key(office, ServerName(wanted.name), examined)  # (2)
+    if tls_key is not None:
+        office.keyring.keep_tls_key(ServerName(wanted.name), tls_key)  # (2)
     server = await _record(office, actor, wanted, account, examined)  # (3)
     applied = None
     if apply_changes:
@@ -200,10 +202,10 @@ async def _require_place(office: Office, wanted: Wanted, account: str, examined:
     _refuse_another(before, server, known)
 
 
-async def _keep_tls_key(office: Office, name: ServerName, examined: Examined) -> None:
+async def _tls_key(office: Office, examined: Examined) -> str | None:
     kind = examined.adoption.server.profile.tls_key
     if kind is None:
-        return
+        return None
     text = examined.adoption.tls_key
     if text is None:
         earlier = await office.keyring.earlier_tls_key()
@@ -213,9 +215,9 @@ async def _keep_tls_key(office: Office, name: ServerName, examined: Examined) ->
             f"The {kind} key of /{examined.layout.conf} cannot be read, and clients need it; run "
             f"this as root, or import it first: vpnbot ca import-easyrsa PKI_DIR --{kind} FILE"
         )
-    is_v2 = kind is TlsKey.CRYPT_V2
-    key = check_tls_crypt_v2_server_key(text) if is_v2 else check_static_key(text)
-    office.keyring.keep_tls_key(name, key)
+    return (
+        check_tls_crypt_v2_server_key(text) if kind is TlsKey.CRYPT_V2 else check_static_key(text)
+    )
 
 
 async def _record(
