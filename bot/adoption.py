@@ -124,6 +124,7 @@ async def adopt_server(
         plan = await plan_changes(
             _host_for(examined.layout), examined, account=account, now=office.clock()
         )
+    await office.keyring.authority()
     tls_key = await _tls_key(office, examined)
     look, names = await _outlook(office, ServerName(wanted.name), plan)
     tell(look)
@@ -133,7 +134,6 @@ async def adopt_server(
         names.update(look.strangers if strangers is Strangers.KEEP else ())
         with as_root():
             await prepare(_host_for, plan, names)
-    await office.keyring.authority()
     if tls_key is not None:
         office.keyring.keep_tls_key(ServerName(wanted.name), tls_key)  # (2)
     server = await _record(office, actor, wanted, account, examined)  # (3)
