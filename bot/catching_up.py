@@ -9,8 +9,8 @@ Before anything is published or admitted on a server, under its lock:
    revocations, and the one of a server that was down may be older than that of another. On an
    adopted server the lists of other CAs stay in the file; and until a CRL of ours has been put
    there, what cannot be understood is not replaced.
-2. After a restore the files of names go that no live grant has: access that was given after the
-   backup. Its serial is in no database, so no CRL can list it.
+2. After a restore the files of names go that nobody knows (`storage.grants.known_on`): access that
+   was given after the backup. Its serial is in no database, so no CRL can list it.
 
 And after a restore, when the CRL is in place:
 
@@ -143,7 +143,7 @@ class CatchingUp:
 
     async def _known(self, server: Server) -> frozenset[str]:
         async with self._database.reading() as tx:
-            return frozenset(grant.common_name for grant in await tx.grants.live_on(server.name))
+            return frozenset(grant.common_name for grant in await tx.grants.known_on(server.name))
 
 
 def _listed(revocation: Revocation) -> Listed:
