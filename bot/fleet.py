@@ -294,7 +294,10 @@ class Fleet:
     async def status(self, server: Server) -> ServerStatus:
         """What a server answers; never raises for a server's trouble."""
         return await live_server(server).status(
-            issuer=self._keyring.certificate, now=self._clock(), published=server.crl_number
+            issuer=self._keyring.certificate,
+            now=self._clock(),
+            published=server.crl_number,
+            digest=server.crl_digest,
         )
 
     @asynccontextmanager

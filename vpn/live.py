@@ -389,17 +389,22 @@ class LiveServer:
         return due if at < due else None
 
     async def status(
-        self, *, issuer: x509.Certificate | None, now: datetime, published: int | None = None
+        self,
+        *,
+        issuer: x509.Certificate | None,
+        now: datetime,
+        published: int | None = None,
+        digest: str | None = None,
     ) -> ServerStatus:
         """What the server answers now; never raises for trouble with it.
 
         Without an issuer the CRL's origin is not looked at.
 
         Args:
-            published: the number of the last CRL that was put there, if it is known.
+            published, digest: of the last CRL that was put there, as in `crl_findings`.
         """
         crl = await look_at_crl(
-            self._host, self.layout, issuer=issuer, now=now, published=published
+            self._host, self.layout, issuer=issuer, now=now, published=published, digest=digest
         )
         findings = list(crl.findings)
         answer = await ask_sessions(
