@@ -25,13 +25,13 @@ from tests.bot.folders import open_folder
 from tests.bot.newcomer import Newcomer, Terminal
 from tests.company import (
     PASSPHRASE,
-    VPNBOT,
     Company,
     Ran,
     furnish_by_copy,
     keep_secret,
     open_company,
 )
+from tests.forks import VPNBOT
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
