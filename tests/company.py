@@ -263,8 +263,11 @@ class Company:
 
     def dump(self) -> dict[str, Sequence[tuple[Any, ...]]]:
         """All that decides on anybody's access."""
-        tables = ("people", "servers", "requests", "decisions", "grants", "proofs")
-        return {table: self.query(f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables}
+        tables = ("servers", "requests", "decisions", "grants", "proofs")
+        rows = {table: self.query(f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables}
+        # Whether a person can be written to shows itself while messages go out.
+        known = "SELECT id, name, username, allowed, same_as FROM people ORDER BY 1"
+        return rows | {"people": self.query(known)}
 
     def _database(self) -> sqlite3.Connection:
         return sqlite3.connect(self.data / "vpnbot.db", timeout=15)

@@ -148,6 +148,9 @@ def _serve(orders: socket.socket) -> bool:
         if orders in ready:
             text, files, _, _ = socket.recv_fds(orders, _ORDER_BYTES, 4)
             if not text:
+                # The tests are over, or were killed: nothing of theirs stays behind.
+                for pid in running:
+                    os.kill(pid, signal.SIGKILL)
                 return False
             pid = os.fork()
             if not pid:
