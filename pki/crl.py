@@ -202,7 +202,9 @@ def crl_number(pem: bytes) -> int | None:
 
 def _parse(pem: bytes) -> list[x509.CertificateRevocationList]:
     blocks = _PEM_BLOCK.findall(pem)
-    if not blocks or len(blocks) != pem.count(_PEM_BEGIN):
+    if not blocks and _PEM_BEGIN not in pem:
+        raise DamagedCrl("The file does not hold exactly one CRL; publish it again.")
+    if len(blocks) != pem.count(_PEM_BEGIN):
         raise DamagedCrl("The file is not a whole CRL; publish it again.")
     try:
         return [x509.load_pem_x509_crl(block) for block in blocks]
