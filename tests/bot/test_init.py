@@ -16,8 +16,8 @@ from bot.env_file import env_values
 from bot.setup import edit_env
 from demo.server import DemoServer
 from tests.bot.folders import open_folder
-from tests.bot.newcomer import ADMIN, Newcomer, Terminal, run
-from tests.company import PASSPHRASE, TOKEN, _free_port, keep_secret
+from tests.bot.newcomer import ADMIN, Newcomer, Terminal
+from tests.company import PASSPHRASE, TOKEN, _free_port, keep_secret, run
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
