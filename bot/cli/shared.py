@@ -82,7 +82,7 @@ def settings_of_owner(*, for_good: bool = False) -> Settings:
     require_own_place(folder.path, owner, "VPNBOT_DATA_DIR")
     database = Path(settings.url().database or "").absolute()
     # What lies in a folder of mode 0700 is out of everybody else's reach.
-    is_outside = not database.is_relative_to(folder.path)
+    is_outside = ".." in database.parts or not database.is_relative_to(folder.path)
     if not act_as(owner, folder.path, for_good=for_good) and is_outside:
         require_own_place(database, ROOT, "VPNBOT_DATABASE_URL")
     return settings
