@@ -22,13 +22,13 @@ def test_every_kind_of_change(tmp_path: Path) -> None:
     (tmp_path / "door.py").write_text(_SOURCE)
     found = {point.what: point for point in points(tmp_path, "door.py")}
     changed = {
-        what: [
+        what: next(
             new.strip()
             for new, old in zip(
                 point.applied(_SOURCE).splitlines(), _SOURCE.splitlines(), strict=False
             )
             if new != old
-        ][0]
+        )
         for what, point in found.items()
     }
 
