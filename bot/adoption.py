@@ -1,15 +1,18 @@
 """Takes in a server that already runs, with a configuration of the operator's own.
 
-1. The configuration is read, as root; nothing is changed by that. What would become of each client
-   that is connected, and of a new profile, is worked out. If the operator wants a change, all that
-   it needs is tried before anything else happens, see `vpn.applying`.
+1. The configuration is read, as root, and whom the server refuses today; nothing is changed by
+   that. What would become of each client that is connected, and of a new profile, is worked out. If
+   the operator wants a change, all that it needs is tried before anything else happens, see
+   `vpn.applying`.
 2. What clients of this server need besides their certificate is sealed: its tls key.
 3. The server is recorded. From here on cuts and proofs go there, too.
-4. If the operator wants it, what is missing for proofs is added.
-5. A CRL of ours takes the place of the old one: with every revocation of before, and a number
-   above.
-6. Whoever was revoked before and is connected all the same is cut now. That needs (5).
-7. If the operator wants it, the server gets a new certificate: nobody else can renew what easy-rsa
+4. Whom it refuses today is taken over, whatever the books say: each later CRL lists them. Where
+   that cannot be known, nothing is replaced.
+5. If the operator wants it, what is missing for proofs is added.
+6. A CRL of ours takes the place of the old one: with every revocation of before, a number above,
+   and the lists of other CAs behind it.
+7. Whoever was revoked before and is connected all the same is cut now. That needs (6).
+8. If the operator wants it, the server gets a new certificate: nobody else can renew what easy-rsa
    has issued, once that is put away.
 
 Again, it reads the configuration anew. What needs a restart of OpenVPN is said, never done.
@@ -27,12 +30,14 @@ from bot.access import audit, revocation
 from bot.access.addresses import REST, choose_address, fits
 from bot.access.permission import Actor
 from bot.access.refusals import Refused
+from bot.access.takeover import TakenOver
 from bot.errors import NotDone
 from bot.fixed_addresses import given_by_others
+from bot.fleet import layout_of
 from bot.office import Office
 from bot.privileges import as_root
 from bot.servers import readmit
-from pki.serial import parse_serial
+from pki.serial import parse_serial, serial_hex
 from pki.static_key import check_static_key, check_tls_crypt_v2_server_key
 from storage.records import Server, ServerName
 from storage.transaction import Transaction
@@ -44,6 +49,7 @@ from vpn.deploy import SERVER_CERTIFICATE_LIFETIME, ServerIdentity
 from vpn.errors import HostError, VpnError
 from vpn.host import ServerHost
 from vpn.layout import Layout
+from vpn.list_in_force import ListInForce, read_list_in_force
 from vpn.local_host import LocalHost, host_of
 from vpn.outlook import Outlook, outlook, sessions_now, status_now
 from vpn.profile import TlsKey
@@ -75,6 +81,8 @@ class Adopted:
     """What came of it.
 
     Attributes:
+        in_force: whom the server refused until now; None where it refused nobody.
+        taken_over: what of that was not known here.
         crl_number: of the CRL that lies there now; None where it could not be put in place.
         crl_problem: why not.
         cut: names that were revoked before, and connected until now.
@@ -84,6 +92,8 @@ class Adopted:
     server: Server
     examined: Examined
     applied: Applied | None
+    in_force: ListInForce | None
+    taken_over: TakenOver
     crl_number: int | None
     crl_problem: str | None
     cut: tuple[str, ...]
@@ -109,7 +119,8 @@ async def adopt_server(
         renew: puts a new certificate and key in the place of the server's own.
 
     Raises:
-        NotDone: the name is another server's, or something that clients need cannot be read.
+        NotDone: the name is another server's, something that clients need cannot be read, or
+            nobody knows whom the server refuses, so that nothing may be added.
         VpnError, PkiError: the configuration cannot be used, or not be changed, or the certificate
             not be renewed.
     """
@@ -119,39 +130,49 @@ async def adopt_server(
     issuer = office.keyring.certificate
     with as_root():
         examined = await _examine(wanted, account, issuer)  # (1)
-    await _require_place(office, wanted, account, examined)
-    with as_root():
+        in_force = await read_list_in_force(
+            LocalHost(_ROOT, bot_folders=()), examined.adoption, issuer, office.clock()
+        )
         plan = await plan_changes(
             _host_for(examined.layout), examined, account=account, now=office.clock()
         )
+    await _require_place(office, wanted, account, examined)
+    if apply_changes and in_force is not None and in_force.problem is not None:
+        raise NotDone(in_force.problem)
     await office.keyring.authority()
     tls_key = await _tls_key(office, examined)
-    look, names = await _outlook(office, ServerName(wanted.name), plan)
+    look = await _outlook(office, ServerName(wanted.name), plan, in_force)
     tell(look)
+    kept = look.strangers if strangers is Strangers.KEEP else ()
     if apply_changes:
         if look.strangers and strangers is None:
             raise NotDone(_undecided(look))
-        names.update(look.strangers if strangers is Strangers.KEEP else ())
+        names = await _live_names(office, ServerName(wanted.name))
         with as_root():
             await prepare(_host_for, plan, names)
     if tls_key is not None:
         office.keyring.keep_tls_key(ServerName(wanted.name), tls_key)  # (2)
     server = await _record(office, actor, wanted, account, examined)  # (3)
+    taken_over = TakenOver()
+    if in_force is not None:
+        taken_over = await office.fleet.take_over(server.name, in_force, actor)  # (4)
     applied = None
     if apply_changes:
-        applied = await _apply(office, server, plan, names)  # (4)
+        applied = await _apply(office, server, plan, kept)  # (5)
         examined = applied.examined
         server = await _record(office, actor, wanted, account, examined)
-    number, problem = await _publish(office, server)  # (5)
-    cut = await office.fleet.cut_earlier(server.name) if number is not None else ()  # (6)
+    number, problem = None, in_force.problem if in_force else None
+    if problem is None:
+        number, problem = await _publish(office, server)  # (6)
+    cut = await office.fleet.cut_earlier(server.name) if number is not None else ()  # (7)
     await readmit(office, server.name)
     renewed = None
     if renew:
-        renewed = await _renew(office, actor, server, examined)  # (7)
+        renewed = await _renew(office, actor, server, examined)  # (8)
         with as_root():
             examined = await _examine(wanted, account, issuer)
         server = await _record(office, actor, wanted, account, examined)
-    return Adopted(server, examined, applied, number, problem, cut, renewed)
+    return Adopted(server, examined, applied, in_force, taken_over, number, problem, cut, renewed)
 
 
 def _host_for(layout: Layout) -> ServerHost:
@@ -166,8 +187,9 @@ async def _examine(wanted: Wanted, account: str, issuer: x509.Certificate) -> Ex
     return await examine(host, wanted.config, account=account, issuer=issuer)
 
 
-async def _outlook(office: Office, name: ServerName, plan: Plan) -> tuple[Outlook, set[str]]:
-    """With the names that have to get in afterwards as well."""
+async def _outlook(
+    office: Office, name: ServerName, plan: Plan, in_force: ListInForce | None
+) -> Outlook:
     layout, now = plan.examined.layout, office.clock()
     host = _host_for(layout)
     # OpenVPN answers the account that its configuration names, and root where it names none.
@@ -177,11 +199,17 @@ async def _outlook(office: Office, name: ServerName, plan: Plan) -> tuple[Outloo
             connected = await sessions_now(host, layout, now)
         if connected is None:
             connected = await status_now(host, layout, plan.examined.adoption.facts)
+    refused = {serial_hex(each.serial) for each in in_force.revocations} if in_force else set()
     async with office.database.reading() as tx:
-        live = {grant.common_name for grant in await tx.grants.live_for(name)}
+        live = {g.common_name for g in await tx.grants.live_for(name) if g.serial not in refused}
         over = {grant.common_name for grant in await tx.grants.imported()}
         over |= await tx.grants.names_over_on(name)
-    return outlook(connected, plan, live=live, over=over), live
+    return outlook(connected, plan, live=live, over=over)
+
+
+async def _live_names(office: Office, name: ServerName) -> set[str]:
+    async with office.database.reading() as tx:
+        return {grant.common_name for grant in await tx.grants.live_for(name)}
 
 
 def _undecided(look: Outlook) -> str:
@@ -232,13 +260,14 @@ async def _record(
         if before is None:
             await tx.servers.add(server)
         else:
-            server = replace(
-                server,
-                added_at=before.added_at,
-                crl_published_at=before.crl_published_at,
-                crl_number=before.crl_number,
-                restored_at=before.restored_at,
-            )
+            server = replace(server, added_at=before.added_at, restored_at=before.restored_at)
+            if layout_of(before).crl == layout_of(server).crl:
+                server = replace(
+                    server,
+                    crl_published_at=before.crl_published_at,
+                    crl_number=before.crl_number,
+                    crl_digest=before.crl_digest,
+                )
             await tx.servers.set_adopted(server)
             await _move(office, tx, actor, server)
         await revocation.ask_adopted(tx, office.context(), server.name)
@@ -335,7 +364,8 @@ def _refuse_another(before: Server | None, server: Server, known: Sequence[Serve
             )
 
 
-async def _apply(office: Office, server: Server, plan: Plan, names: Collection[str]) -> Applied:
+async def _apply(office: Office, server: Server, plan: Plan, kept: Collection[str]) -> Applied:
+    names = await _live_names(office, server.name) | set(kept)
     issuer = office.keyring.certificate
     async with office.fleet.next_crl(server.name) as pem:
         with as_root():
