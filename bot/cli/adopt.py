@@ -47,22 +47,30 @@ def adopt(
     wanted = Wanted(name, PurePosixPath(config.absolute()), parse_remote(remote), account)
 
     async def work(office: Office) -> None:
+        foreseen: list[str] = []
+
+        def tell(look: Outlook) -> None:
+            lines = _outlook(look, applies=apply)
+            if apply:
+                say("\n".join(lines))  # before anything is changed
+            else:
+                foreseen.extend(lines)
+
         done = await adopt_server(
             office,
             operator(),
             wanted,
             apply_changes=apply,
-            tell=lambda look: say("\n".join(_outlook(look, applies=apply))),
+            tell=tell,
             strangers=strangers,
             renew=renew_certificate,
         )
-        say("\n".join(_lines(done)))
+        say("\n".join([*_lines(done), *foreseen]))
 
     with_office(work)
 
 
 def _outlook(look: Outlook, *, applies: bool) -> Iterator[str]:
-    """Said before anything is changed."""
     if look.changes:
         yield words.WILL_BE if applies else words.WOULD_BE
         connected = look.connected

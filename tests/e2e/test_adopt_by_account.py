@@ -337,7 +337,8 @@ async def test_where_nothing_is_open_to_the_bot(company: Company, easyrsa: EasyR
     turin.folder.chmod(0o700)
     dump, files = company.dump(), sorted(company.folder.rglob("*"))
     ran = await turin.tries("--apply")
-    assert ran.code == 1
+    assert (ran.code, ran.err.count("\n")) == (1, 1), ran
+    assert "Nothing was changed" in ran.err, ran
     assert company.dump() == dump
     assert sorted(path for path in company.folder.rglob("*") if "data" not in path.parts) == [
         path for path in files if "data" not in path.parts
