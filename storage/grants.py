@@ -72,6 +72,14 @@ class Grants:
         """All that was taken over, whatever became of it."""
         return await self._where(_grants.c.imported_at.is_not(None))
 
+    async def imported_as(self, common_names: Sequence[str]) -> Sequence[Grant]:
+        """Those of `imported` that have one of these names."""
+        if not common_names:
+            return []
+        return await self._where(
+            _grants.c.imported_at.is_not(None), _grants.c.common_name.in_(common_names)
+        )
+
     async def unlinked(self) -> Sequence[Grant]:
         """The live ones of which nobody has said yet whose they are."""
         return await self._where(

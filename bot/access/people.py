@@ -132,7 +132,7 @@ async def remove(tx: Transaction, ctx: Context, actor: Actor, user_id: UserId) -
     require(actor, Act.MANAGE_PEOPLE)
     accounts = await revocation.accounts_of(tx, user_id)
     listed = [account for account in accounts if account.allowed]
-    grants = await revocation.not_over_of(tx, accounts)
+    grants = await revocation.not_over_of(tx, ctx, accounts)
     if not listed and not grants:
         raise Refused(Refusal.UNKNOWN_PERSON, who=accounts[0].name)
     for account in listed or accounts[:1]:

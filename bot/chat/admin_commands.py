@@ -10,7 +10,7 @@ from bot.chat.scene import SILENT, Reply, Scene, say
 from bot.chat.views import View
 from bot.texts import chat as words
 from bot.texts.fill import fill
-from storage.records import Grant, GrantState, OutboxKind, Person
+from storage.records import GrantState, OutboxKind, Person
 
 
 async def pending(scene: Scene, _rest: str) -> Reply:
@@ -131,14 +131,13 @@ async def _revoke_it(scene: Scene, fits: Fits) -> Reply:
 
 
 async def _revoke_whom(scene: Scene) -> Reply:
-    live: list[Grant] = [
-        grant for grant in await scene.tx.grants.not_over() if grant.revoked_at is None
-    ]
-    if not live:
+    # What has ended without a proof may still let somebody in, and can be looked at again.
+    open_ones = [grant for grant in await scene.tx.grants.not_over() if not grant.for_server]
+    if not open_ones:
         return say(words.NOBODY_TO_REVOKE)
-    holders = {grant.user_id for grant in live}
+    holders = {grant.user_id for grant in open_ones}
     found = [person for person in await scene.tx.people.all() if person.id in holders]
-    nobodys = [grant for grant in live if grant.user_id is None and not grant.for_server]
+    nobodys = [grant for grant in open_ones if grant.user_id is None]
     return Reply(views.whom(words.CHOOSE_REVOKE, found, nobodys))
 
 

@@ -82,7 +82,7 @@ def remove(user_id: Id) -> None:
         wanted = people.parse_user_id(user_id)
         async with office.database.reading() as tx:
             accounts = await revocation.accounts_of(tx, wanted)
-            has_access = await revocation.not_over_of(tx, accounts)
+            has_access = await revocation.not_over_of(tx, office.context(), accounts)
         if has_access:
             # Without the CA's key nothing can be cut; better to know before it is recorded.
             await office.keyring.authority()

@@ -2,7 +2,8 @@
 
 from bot.access.refusals import Refusal, Refused
 from bot.texts import chat
-from bot.texts.fill import Html, fill, plain, utc
+from bot.texts.fill import Html, Plural, fill, plain, utc
+from storage.records import GrantState
 
 IN_CHAT: dict[Refusal, str] = {
     Refusal.NOT_ALLOWED: (
@@ -71,7 +72,11 @@ IN_CHAT: dict[Refusal, str] = {
         "a larger network; the request still waits."
     ),
     Refusal.UNKNOWN_GRANT: "There is no access {grant}. /grants shows what there is.",
-    Refusal.GRANT_OVER: "This access has ended already. Nothing was changed.",
+    Refusal.GRANT_OVER: "{how} Nothing was changed.{more}",
+    Refusal.GRANT_ENDS_SOON: (
+        "This profile ends within a minute, so a new one isn’t worth it. /requestvpn asks for more "
+        "time."
+    ),
     Refusal.GRANT_BUSY: "This profile is being sent right now. Try again when you have it.",
     Refusal.NOTHING_LIVE: "{name} has no live access, so there is nothing to revoke.",
     Refusal.UNKNOWN_PERSON: "I know nobody called “{who}”. /users shows the allowlist.",
@@ -112,6 +117,16 @@ _IN_TERMINAL: dict[Refusal, str] = IN_CHAT | {
     Refusal.BAD_ID: "“{id}” is no Telegram id: it is a number that the person sees after /start.",
     Refusal.BAD_NAME: "The name is empty; give one with --name.",
 }
+_OVER = "This profile has ended already."
+_ENDING = (
+    "This profile is being ended already, but that isn’t proved everywhere yet: it may still work "
+    "for a while."
+)
+# Of a profile that is over: what else its holder has.
+_LEFT = Plural(
+    " {count} other profile of the same person may still let them in.",
+    " {count} other profiles of the same person may still let them in.",
+)
 DECIDED = {
     "approved": "approved by {admin}",
     "denied": "denied by {admin}",
@@ -148,6 +163,9 @@ def _shown(refused: Refused) -> dict[str, object]:
             "duration": duration_text(values["seconds"]),
             "limit": duration_text(values["limit"]),
         }
+    if refused.code is Refusal.GRANT_OVER:
+        more = plain(_LEFT, count=values["count"]) if values["count"] else ""
+        return {"how": _ENDING if values["state"] is GrantState.REVOKING else _OVER, "more": more}
     if "until" in values:
         return values | {"until": utc(values["until"])}
     if "wait" in values:

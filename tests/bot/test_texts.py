@@ -51,6 +51,7 @@ CHAT = {
     "CARD_DURATION": "duration",
     "CARD_REASON": "reason",
     "CARD_HAS": "count",
+    "CARD_HAS_UNPROVED": "count",
     "CARD_WAITS": "until",
     "CARD_STATES": "admin duration at",
     "CARD_AGREED": "admin duration",
@@ -67,6 +68,11 @@ CHAT = {
     "MY_REQUEST_CHOOSING": "id duration",
     "MY_GRANT": "server until state common_name address",
     "MY_RENEWING": "server",
+    "MY_GRANT_DROPPED": "common_name",
+    "MY_OTHER_ACCOUNT": "name",
+    "ONE_PROFILE_ENDED": "server",
+    "STILL_YOURS_LINE": "server until common_name",
+    "STILL_YOURS_IMPORTED": "common_name until",
     "CONFIRM_GIVE_UP": "server",
     "CONFIRM_RENEW": "server",
     "PENDING_COUNT": "count",
@@ -96,6 +102,7 @@ CHAT = {
     "BUTTON_GIVE_UP": "server",
     "BUTTON_REVOKE_GRANT": "common_name",
     "BUTTON_REVOKE_PERSON": "name",
+    "BUTTON_REVOKE_REST": "name",
     "BUTTON_REMOVE_PERSON": "name",
     "ACCESS_ENDED": "server",
     "EARLIER_ACCESS_ENDED": "common_name",
@@ -119,7 +126,16 @@ CHAT = {
 RECEIPTS = {
     "PROVED": "count name",
     "PROVED_NO_SERVER": "name",
-    "UNPROVED": "count name",
+    "PROVED_SOME": "count name",
+    "UNPROVED": "name",
+    "UNPROVED_OF": "count open name",
+    "LEFT_LIVE": "name",
+    "LEFT_UNPROVED": "name",
+    "LEFT": "common_name server until",
+    "LEFT_IMPORTED": "common_name until",
+    "LEFT_ENDING": "common_name servers",
+    "LEFT_ENDING_NOWHERE": "common_name",
+    "LEFT_TERMINAL": "who",
     "DROPPED": "count servers name",
     "DROPPED_OWNER": "count servers name",
     "SERVER_DROPPED": "server",
@@ -190,7 +206,8 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "requester_removed": {},
     "network_full": {"server": "berlin"},
     "unknown_grant": {"grant": "g-missing"},
-    "grant_over": {"common_name": "anna-1", "state": GrantState.REVOKED},
+    "grant_over": {"common_name": "anna-1", "state": GrantState.REVOKING, "count": 2},
+    "grant_ends_soon": {},
     "grant_busy": {},
     "nothing_live": {"name": "Anna"},
     "unknown_person": {"who": "eve"},
@@ -410,6 +427,20 @@ def test_who_comes_late_reads_who_was_first(state: RequestState) -> None:
     text = refusals.in_toast(Refused(Refusal.ALREADY_DECIDED, state=state, admin="Boris"))
     decided = {RequestState.APPROVED, RequestState.DENIED, RequestState.CANCELLED}
     assert ("Boris" in text) == (state in decided)
+
+
+@pytest.mark.parametrize(
+    ("state", "count", "said"),
+    [
+        (GrantState.REVOKED, 0, "This profile has ended already. Nothing was changed."),
+        (GrantState.EXPIRED, 1, "1 other profile of the same person may still let them in."),
+        (GrantState.REVOKING, 0, "being ended already, but that isn’t proved everywhere yet"),
+    ],
+)
+def test_what_is_over_is_not_called_all(state: GrantState, count: int, said: str) -> None:
+    over = Refused(Refusal.GRANT_OVER, common_name="anna-1", state=state, count=count)
+    assert said in refusals.in_toast(over)
+    assert ("has ended already" in refusals.in_toast(over)) == (state is not GrantState.REVOKING)
 
 
 def test_a_duration_that_is_too_long_is_said_in_words() -> None:
