@@ -469,7 +469,7 @@ async def test_the_allowlist(company: Company) -> None:
     await boris.taps("Approve", message=await boris.hears("Ulla Berg asks"))
     await who.receives_document()
     await who.says("/requestvpn 1h more")
-    card = await boris.hears("Has 1 live access already")
+    card = await boris.hears("Has 1 active profile already")
     await boris.says("/remove ulla")
     await boris.taps("Remove Ulla Berg", message=await boris.hears("Nobody has exactly this name"))
     await boris.taps("Remove now", message=await boris.hears("Take Ulla Berg off"))
