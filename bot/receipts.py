@@ -29,6 +29,7 @@ class Receipt:
         settled: whether no look can change it any more: all is proved, or what is not was taken
             out together with its server.
         left: what the holder has besides; empty where it is a new profile that takes the place.
+        maybe: certificates that nobody is linked to, and that may be the holder's.
     """
 
     proved: bool
@@ -36,10 +37,16 @@ class Receipt:
     settled: bool
     blocks: tuple[str, ...]
     left: tuple[Holding, ...] = ()
+    maybe: tuple[Grant, ...] = ()
 
 
 async def load_receipt(
-    tx: Transaction, grant_ids: Sequence[GrantId], now: datetime, *, for_owner: bool = False
+    tx: Transaction,
+    grant_ids: Sequence[GrantId],
+    now: datetime,
+    *,
+    for_owner: bool = False,
+    for_admin: bool = True,
 ) -> Receipt:
     """The receipt for grants of one person, as things are now.
 
@@ -47,18 +54,20 @@ async def load_receipt(
 
     Args:
         for_owner: they were replaced, and their owner reads it, who knows of the new one.
+        for_admin: certificates that are nobody's are named, too.
     """
     grants = await tx.grants.some(grant_ids)
     proofs = await tx.proofs.of(grant_ids)
     name = await _name(tx, grants)
     without_files = await _without_files(tx, grants, proofs)
     left = () if for_owner else tuple(await holdings.beside(tx, now, grants))
+    maybe = tuple(await _maybe(tx, grants)) if for_admin else ()
     settled = all(grant.state in _OVER for grant in grants) and not _any_open(proofs)
     proved = settled and all(proof.proved for proof in proofs)
     headline = _headline(
         name, grants, proofs, left, proved=proved, settled=settled, for_owner=for_owner
     )
-    first = [headline, *_left(name, left), _whys(grants)]
+    first = [headline, *_left(name, left), *maybe_text(name, maybe), _whys(grants)]
     return Receipt(
         proved=proved,
         tried=all(proof.attempts or proof.dropped_at for proof in proofs),
@@ -70,6 +79,7 @@ async def load_receipt(
             *_closing(grants, proofs, proved=proved),
         ),
         left=left,
+        maybe=maybe,
     )
 
 
@@ -149,6 +159,18 @@ def _left(name: str, left: Sequence[Holding]) -> list[str]:
     if len(left) > _NAMED:
         said.append(plain(words.AND_MORE, count=len(left) - _NAMED))
     return ["\n".join((plain(head, name=name), *said))]
+
+
+async def _maybe(tx: Transaction, grants: Sequence[Grant]) -> Sequence[Grant]:
+    owners = {grant.user_id for grant in grants if grant.user_id is not None}
+    accounts = {one for owner in owners for one in await holdings.accounts_of(tx, owner)}
+    return await holdings.maybe_theirs(tx, sorted(accounts))
+
+
+def maybe_text(name: str, maybe: Sequence[Grant]) -> list[str]:
+    """One paragraph about certificates that may be this person's, if there are any."""
+    names = list(dict.fromkeys(grant.common_name for grant in maybe))
+    return [plain(words.MAYBE, count=len(names), names=_some(names), name=name)] if names else []
 
 
 def _left_one(one: Holding) -> str:

@@ -88,6 +88,17 @@ class Grants:
             _grants.c.state.in_(LIVE_STATES),
         )
 
+    async def unlinked_like(self, words: Sequence[str]) -> Sequence[Grant]:
+        """Those of `unlinked` that have one of these words somewhere in their name."""
+        if not words:
+            return []
+        return await self._where(
+            _grants.c.user_id.is_(None),
+            _grants.c.for_server.is_(False),
+            _grants.c.state.in_(LIVE_STATES),
+            or_(*(_grants.c.common_name.icontains(word, autoescape=True) for word in words)),
+        )
+
     async def link(self, grant_id: GrantId, user_id: UserId) -> bool:
         """Says whose an imported one is; False where there is no such."""
         done = await self._connection.execute(

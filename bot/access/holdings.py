@@ -4,10 +4,11 @@ A person may have several accounts, profiles on several servers, certificates fr
 takeover, and ends that are not proved. Whoever is told that somebody is out is told of all that.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.access.matching import propose, words_of
 from storage.records import LIVE_STATES, UNPROVED_STATES, Grant, Proof, ServerName, UserId
 from storage.transaction import Transaction
 
@@ -69,9 +70,43 @@ async def beside(tx: Transaction, now: datetime, grants: Sequence[Grant]) -> Seq
     return sorted(found.values(), key=_live_first)
 
 
+async def unproved_for_good(tx: Transaction, now: datetime) -> Sequence[Holding]:
+    """What has ended, and may open a server that was taken out before it had proved that."""
+    return await _open(
+        tx,
+        now,
+        [
+            grant
+            for grant in await tx.grants.some(
+                [proof.grant_id for proof in await tx.proofs.dropped()]
+            )
+            if grant.state not in UNPROVED_STATES
+        ],
+    )
+
+
 async def may_let_in(tx: Transaction, now: datetime, grant: Grant) -> bool:
     """Whether it is live, or may still open something although it has ended."""
     return grant.state in UNPROVED_STATES or bool(await _open(tx, now, [grant]))
+
+
+async def maybe_theirs(tx: Transaction, accounts: Iterable[UserId]) -> Sequence[Grant]:
+    """Live certificates that are nobody's, and whose name says the same as one of these accounts'.
+
+    Whoever hears that somebody is out has to hear of them: they may be theirs.
+    """
+    known = [await tx.people.get(account) for account in accounts]
+    people = [person for person in known if person is not None]
+    parts: set[str] = set()
+    for person in people:
+        said = words_of(person.name)
+        parts |= {*said, *words_of(person.username or ""), *person.name.split()}
+        parts |= {said[0][0] + said[-1]} if len(said) > 1 else set()
+    return [
+        grant
+        for grant in await tx.grants.unlinked_like(sorted(parts))
+        if propose(grant.common_name, people)
+    ]
 
 
 async def _open(tx: Transaction, now: datetime, grants: Sequence[Grant]) -> Sequence[Holding]:

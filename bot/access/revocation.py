@@ -107,9 +107,12 @@ async def revoke_person(
     """
     require(actor, Act.REVOKE)
     person = await known_person(tx, user_id)
-    found = await not_over_of(tx, ctx, await accounts_of(tx, user_id))
+    accounts = await accounts_of(tx, user_id)
+    found = await not_over_of(tx, ctx, accounts)
     if not found:
-        raise Refused(Refusal.NOTHING_LIVE, name=person.name)
+        maybe = await holdings.maybe_theirs(tx, [account.id for account in accounts])
+        names = sorted({grant.common_name for grant in maybe})
+        raise Refused(Refusal.NOTHING_LIVE, name=person.name, names=names)
     return await begin_or_go_on(tx, ctx, actor, found, EndReason.REVOKED)
 
 

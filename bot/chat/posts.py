@@ -230,24 +230,26 @@ class Posts:
             for_owner = is_replaced and all(
                 private_chat(grant.owner) == chat_id for grant in grants
             )
-            return await load_receipt(tx, grant_ids, self._clock(), for_owner=for_owner)
+            reader = await people.identify(tx, self._core.context(), UserId(chat_id), "")
+            return await load_receipt(
+                tx,
+                grant_ids,
+                self._clock(),
+                for_owner=for_owner,
+                for_admin=may(reader, Act.REVOKE),
+            )
 
     async def _ending_the_rest(self, reader: UserId, receipt: Receipt) -> Keyboard:
         """What a receipt names besides can be ended from it, by whoever may."""
         live = [one.grant for one in receipt.left if one.is_live]
-        if not live:
-            return ()
         async with self._database.reading() as tx:
             actor = await people.identify(tx, self._core.context(), reader, "")
             accounts = await holdings.accounts_of(tx, reader)
-            names = [
-                grant.common_name
-                if grant.user_id is None
-                else await tx.people.name_of(grant.user_id)
-                for grant in live
-            ]
+            names = {
+                one.user_id: await tx.people.name_of(one.user_id) for one in live if one.user_id
+            }
         if may(actor, Act.REVOKE):
-            return views.revoke_rest(live, names)
+            return views.revoke_rest([*live, *receipt.maybe], names)
         return views.give_up_rest([grant for grant in live if grant.user_id in accounts])
 
     async def _send(self, chat_id: ChatId, view: View) -> int:

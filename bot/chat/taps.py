@@ -146,7 +146,7 @@ async def _revoke_rest(scene: Scene, meant: Meant) -> Reply:
     same = await scene.tx.grants.imported_as([grant.common_name])
     nobodys = [one for one in same if one.user_id is None and one.state in UNPROVED_STATES]
     if not nobodys:
-        raise Refused(Refusal.NOTHING_LIVE, name=grant.common_name)
+        raise Refused(Refusal.NOTHING_LIVE, name=grant.common_name, names=())
     return Reply(views.whom(words.CHOOSE_REVOKE, (), nobodys))
 
 

@@ -16,6 +16,7 @@ from bot.texts import chat as words
 from bot.texts.fill import Html, blocks, fill, fitting, lines, moment
 from bot.texts.refusals import duration_text
 from storage.records import (
+    LIVE_STATES,
     Grant,
     GrantId,
     GrantState,
@@ -259,12 +260,15 @@ def still_yours(grants: Sequence[Grant]) -> Html:
     return lines(words.STILL_YOURS, *said, rest)
 
 
-def revoke_rest(grants: Sequence[Grant], names: Sequence[str]) -> Keyboard:
+def revoke_rest(grants: Sequence[Grant], names: Mapping[UserId, str]) -> Keyboard:
     """For an admin: one button for all that a receipt says its person has left, by whichever
     account, and one for each name that is nobody's."""
     rows: dict[str, Button] = {}
-    for grant, name in zip(grants, names, strict=True):
-        text = words.BUTTON_REVOKE_REST.format(name=name)
+    for grant in grants:
+        if grant.user_id is not None:
+            text = words.BUTTON_REVOKE_REST.format(name=names[grant.user_id])
+        else:
+            text = words.BUTTON_REVOKE_GRANT.format(common_name=grant.common_name)
         button = Button(text, buttons.about(Tap.REVOKE_REST, grant.id), Style.BAD)
         rows.setdefault("" if grant.user_id else grant.common_name, button)
     return tuple((button,) for button in list(rows.values())[:BUTTONS_SHOWN])
@@ -303,8 +307,8 @@ def grants_listing(
         return View(Html(words.GRANTS_NONE))
     names = {person.id: person.name for person in people}
     where = _unproved_on(proofs)
-    unproved = [grant for grant in grants if grant.state is GrantState.REVOKING]
-    live = [grant for grant in grants if grant.state is not GrantState.REVOKING]
+    unproved = [grant for grant in grants if grant.state not in LIVE_STATES]
+    live = [grant for grant in grants if grant.state in LIVE_STATES]
     listed = [_grant(g, names, where) for g in (*unproved, *live[: max(SHOWN - len(unproved), 0)])]
     shown = fitting(listed, ROOM)
     rest = _more_grants(len(grants) - shown, max(len(unproved) - shown, 0))
@@ -346,7 +350,7 @@ def _grant(
 
 
 def _unproved(grant: Grant, servers: Sequence[str]) -> str:
-    if grant.state is not GrantState.REVOKING:
+    if grant.state in LIVE_STATES:
         return ""
     if not servers:
         return words.GRANT_UNPROVED_NOWHERE

@@ -50,7 +50,7 @@ async def print_receipt(office: Office, ended: Sequence[Grant]) -> bool:
     say("\n\n".join(receipt.blocks))
     if not receipt.settled:
         say(f"\n{words.RETRYING_TERMINAL}")
-    live = [one.grant for one in receipt.left if one.is_live]
+    live = [*(one.grant for one in receipt.left if one.is_live), *receipt.maybe]
     for who in dict.fromkeys(grant.user_id or grant.id for grant in live):
         say(f"\n{plain(words.LEFT_TERMINAL, who=who)}")
     return receipt.proved

@@ -252,7 +252,7 @@ USAGE_REMOVE = "Write whom to remove: <code>/remove Anna Petrova</code>, an id, 
 CHOOSE_REVOKE = "Whose access shall end?"
 CHOOSE_AMONG = "This fits more than one. Which one do you mean?"
 CHOOSE_NEAR = "Nobody has exactly this name. Do you mean one of these?"
-NOBODY_TO_REVOKE = "Nobody has access, and every end is proved: there is nothing to revoke."
+NOBODY_TO_REVOKE = "Nobody has live access, so there is nothing to revoke."
 CONFIRM_REVOKE_PERSON = Plural(
     "End the access of <b>{name}</b> on every server now?",
     "End all {count} accesses of <b>{name}</b> on every server now?",

@@ -35,6 +35,13 @@ LEFT = "• {common_name}, for {server}, until {until}"
 LEFT_IMPORTED = "• {common_name}, from before the takeover, until {until}"
 LEFT_ENDING = "• {common_name} has ended, but not provably on {servers}"
 LEFT_ENDING_NOWHERE = "• {common_name} has ended, but no server is known that could prove it"
+# Nobody has said whose these are.
+MAYBE = Plural(
+    "From before the takeover there is {names}, which belongs to nobody. Is it {name}’s? It still "
+    "lets them in.",
+    "From before the takeover there are {names}, which belong to nobody. Are they {name}’s? They "
+    "still let them in.",
+)
 LEFT_TERMINAL = "To end that, too: vpnbot revoke {who}"
 WHY = {
     "ended": "Its time was over.",

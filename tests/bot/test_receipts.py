@@ -476,3 +476,23 @@ async def test_whoever_has_a_new_profile_reads_of_the_earlier_one_only(database:
         found = await load_receipt(tx, [old.id], NOW, for_owner=True)
     assert found.blocks[0] == "Revoked: your earlier profile is dead on every server."
     assert found.left == ()
+
+
+async def test_old_certificates_of_nobody_are_asked_after(database: Database) -> None:
+    """They have the holder's name; an employee does not read of them."""
+    nobodys = ACTIVE | IMPORTED | {"user_id": None}
+    named = [nobodys | {"common_name": name} for name in ("anna.petrova", "emil", "APetrova")]
+    found = await beside(database, *named)
+    assert [grant.common_name for grant in found.maybe] == ["anna.petrova", "APetrova"]
+    assert found.left == ()
+    assert found.blocks[1] == (
+        "From before the takeover there are anna.petrova, APetrova, which belong to nobody. Are "
+        "they Anna Petrova’s? They still let them in."
+    )
+    async with database.reading() as tx:
+        await tx.people.allow(ANNA, "Anna Petrova", NOW)
+        await tx.grants.add(make_grant(1, None, **named[0]))
+        ended = await add_grant(tx, 2, **OVER)
+        quiet = await load_receipt(tx, [ended.id], NOW, for_admin=False)
+    assert quiet.maybe == ()
+    assert "takeover" not in whole(quiet)

@@ -32,6 +32,7 @@ from bot.texts.fill import (
 )
 from demo.markup import FormattedText, parse_html
 from storage.records import EndReason, GrantState, RequestState
+from tests.storage.kit import make_grant
 from vpn.findings import FindingCode
 
 NOW = datetime(2026, 3, 2, 9, 31, 27, tzinfo=UTC)
@@ -136,6 +137,7 @@ RECEIPTS = {
     "LEFT_ENDING": "common_name servers",
     "LEFT_ENDING_NOWHERE": "common_name",
     "LEFT_TERMINAL": "who",
+    "MAYBE": "count names name",
     "DROPPED": "count servers name",
     "DROPPED_OWNER": "count servers name",
     "SERVER_DROPPED": "server",
@@ -209,7 +211,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "grant_over": {"common_name": "anna-1", "state": GrantState.REVOKING, "count": 2},
     "grant_ends_soon": {},
     "grant_busy": {},
-    "nothing_live": {"name": "Anna"},
+    "nothing_live": {"name": "Anna", "names": ["anna.petrova"]},
     "unknown_person": {"who": "eve"},
     "bad_id": {"id": "abc"},
     "bad_name": {},
@@ -360,6 +362,19 @@ def test_no_value_of_a_notice_becomes_markup(code: Notice) -> None:
     values = NOTICES[code] | {k: EVIL for k in ("server", "name", "admin") if k in NOTICES[code]}
     evil = _notice({"code": code.value, "values": values})
     assert marks(evil) == marks(_notice({"code": code.value, "values": NOTICES[code]}))
+
+
+def test_what_still_works_is_said_with_the_end() -> None:
+    at_berlin, imported = make_grant(1, None), make_grant(2, None, server=None, imported_at=NOW)
+    ended = {"code": "access_ended", "values": {"server": "berlin", "reason": "ended"}}
+    assert shown(_notice(ended)).text.startswith("Your access to berlin has reached its end.")
+    text = shown(_notice(ended, [imported])).text
+    assert text.startswith("Your access to berlin has reached its end.")
+    assert f"You still have:\n• {imported.common_name}, from before the takeover" in text
+    text = shown(_notice(ended, [at_berlin])).text
+    assert text.startswith(
+        "One of your profiles for berlin has reached its end.\n\nYou still have:"
+    )
 
 
 def test_every_end_that_is_told_to_its_owner_has_its_words() -> None:

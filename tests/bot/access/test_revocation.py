@@ -182,7 +182,7 @@ async def test_revoking_again_looks_again_while_something_is_not_proved(paper: P
 
     await paper.do(revocation.record_attempts, [attempt(grant)])
     values = await paper.refused(Refusal.NOTHING_LIVE, revocation.revoke_person, boris, ANNA)
-    assert values == {"name": "Anna Petrova"}
+    assert values == {"name": "Anna Petrova", "names": []}
     values = await paper.refused(Refusal.GRANT_OVER, revocation.revoke_grant, boris, grant.id)
     assert values == {"common_name": grant.common_name, "state": GrantState.REVOKED, "count": 0}
 

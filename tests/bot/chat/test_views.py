@@ -155,10 +155,10 @@ def test_what_still_works_is_named_and_cut_in_the_open() -> None:
 def test_the_rest_of_a_person_takes_one_tap_and_each_name_that_is_nobodys_another() -> None:
     nobodys = {"user_id": None, "server": None, "imported_at": NOW, "common_name": "bob"}
     left = [grant(1), grant(2, user_id=PHONE), grant(3, **nobodys), grant(4, **nobodys)]
-    rows = views.revoke_rest(left, ["Anna Petrova", "Anna (phone)", "bob", "bob"])
+    rows = views.revoke_rest(left, {ANNA.id: "Anna Petrova", PHONE: "Anna (phone)"})
     assert [[(button.text, button.data) for button in row] for row in rows] == [
         [("Revoke the rest of Anna Petrova", f"rr:{left[0].id}")],
-        [("Revoke the rest of bob", f"rr:{left[2].id}")],
+        [("Revoke bob", f"rr:{left[2].id}")],
     ]
     [[only]] = views.give_up_rest(left[:1])
     assert (only.text, only.data) == (f"Revoke {left[0].common_name}", f"gu:{left[0].id}")
