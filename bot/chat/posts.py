@@ -291,16 +291,19 @@ _ENDED = {
 }
 
 
+_MOMENTS = frozenset({"until", "made_at"})
+
+
 def _notice(payload: Payload, still: Sequence[Grant] = ()) -> Html:
     """A notice as it reads now; `still` is what works of theirs whose access has ended."""
     code = Notice(payload["code"])
     values = dict(payload["values"])
-    if "until" in values:
-        values["until"] = moment(datetime.fromisoformat(values["until"]))
+    for name in _MOMENTS & values.keys():
+        values[name] = moment(datetime.fromisoformat(values[name]))
     if code not in _ENDED:
         return fill(words.NOTICES[code], **values)
     table = _ENDED[code]
-    if any(grant.server == values.get("server") for grant in still):
+    if code is Notice.ACCESS_ENDED and any(grant.server == values["server"] for grant in still):
         table = words.ONE_PROFILE_ENDED
     said = fill(table[EndReason(values.pop("reason"))], **values)
     return blocks(said, views.still_yours(still))

@@ -188,15 +188,15 @@ def _look_at_restored(server: Server) -> list[Trouble]:
 
 
 async def _look_at_crl(server: Server, status: ServerStatus, around: Surroundings) -> list[Trouble]:
-    if status.crl_number is None or status.crl_this_update is None:
+    if status.crl_number is None or status.crl_signed_at is None:
         return []
     async with around.database.reading() as tx:
         known = await tx.crl.last_number()
     found = []
     if status.crl_number > known:
         found.append(_of(server, words.CRL_AHEAD, found=status.crl_number, known=known))
-    if around.now - status.crl_this_update > CRL_AGE:
-        found.append(_of(server, words.CRL_AGED, moment=utc(status.crl_this_update)))
+    if around.now - status.crl_signed_at > CRL_AGE:
+        found.append(_of(server, words.CRL_AGED, moment=utc(status.crl_signed_at)))
     return found
 
 
@@ -262,11 +262,11 @@ async def _look_at_ccd(server: Server, host: LocalHost, around: Surroundings) ->
     """
     before = await _names(host)  # (1)
     async with around.database.reading() as tx:  # (2)
-        here = [grant for grant in await tx.grants.not_over() if grant.server == server.name]
+        here = await tx.grants.known_on(server.name)
     after = await _names(host)  # (3)
     known = {grant.common_name for grant in here}
     strangers = sorted(before & after - known)
-    wanted = [grant for grant in here if grant.state in _HAS_FILE]
+    wanted = [g for g in here if g.server == server.name and g.state in _HAS_FILE]
     missing = [grant for grant in wanted if grant.common_name not in before | after]
     wrong = await _differing(server, host, (g for g in wanted if g.common_name in before & after))
     return [
