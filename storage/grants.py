@@ -21,6 +21,7 @@ from storage.records import (
 )
 
 _grants = tables.grants
+_AT_ONCE = 500  # SQLite of Debian 11 takes 32,766 parameters, PostgreSQL's driver 32,767
 
 
 class Grants:
@@ -42,6 +43,13 @@ class Grants:
 
     async def some(self, grant_ids: Sequence[GrantId]) -> Sequence[Grant]:
         return await self._where(_grants.c.id.in_(grant_ids))
+
+    async def with_serials(self, serials: Sequence[str]) -> Sequence[Grant]:
+        found: list[Grant] = []
+        for start in range(0, len(serials), _AT_ONCE):
+            part = serials[start : start + _AT_ONCE]
+            found += await self._where(_grants.c.serial.in_(part))
+        return found
 
     async def all(self) -> Sequence[Grant]:
         return await self._where()
