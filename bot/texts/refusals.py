@@ -111,8 +111,8 @@ _IN_TERMINAL: dict[Refusal, str] = IN_CHAT | {
         "with a larger network."
     ),
     Refusal.SERVER_CLOSED: (
-        "No new profile would work on {server} as it is set up; to see why, adopt it again or run: "
-        "vpnbot doctor"
+        "No new profile would work on {server} as it is set up, so none is given out; `vpnbot "
+        "doctor` says why."
     ),
     Refusal.UNKNOWN_GRANT: "There is no grant {grant}; see: vpnbot grant list",
     Refusal.UNKNOWN_PERSON: (
