@@ -41,6 +41,9 @@ CLOCK_TOLERANCE = timedelta(minutes=1)
 DOUBT = timedelta(minutes=10)
 # How long a bot that starts waits for Telegram's word before it believes the clock.
 PATIENCE = timedelta(minutes=5)
+# What lies outside is no time that anybody means; and it leaves room to count from.
+_EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 Clock = Callable[[], datetime]
@@ -80,13 +83,15 @@ class ClockLook:
     Attributes:
         now: the time to go by.
         ahead: by how much the machine's clock is ahead of that.
-        doubted_for: since when it is in doubt; zero where it is not.
+        doubted_for: how long it has been in doubt; zero where it is not.
+        since_boot: how long the machine has been up.
     """
 
     now: datetime
     standing: Standing
-    ahead: timedelta
-    doubted_for: timedelta
+    since_boot: timedelta
+    ahead: timedelta = timedelta(0)
+    doubted_for: timedelta = timedelta(0)
 
     @property
     def in_doubt(self) -> bool:
@@ -139,11 +144,11 @@ class TrustedClock:
         standing, other = self._judge(machine, boot)
         if standing is not Standing.DOUBTED:
             self._doubted_at = None
-            return ClockLook(machine, standing, timedelta(0), timedelta(0))
+            return ClockLook(machine, standing, boot)
         if self._doubted_at is None:
             self._doubted_at = boot
         now = other if self._agreed is None else self._carried_on(boot)
-        return ClockLook(now, standing, machine - now, boot - self._doubted_at)
+        return ClockLook(now, standing, boot, machine - now, boot - self._doubted_at)
 
     def _judge(self, machine: datetime, boot: timedelta) -> tuple[Standing, datetime]:
         """What speaks for the machine's clock or against it; and the time by the witness."""
@@ -170,6 +175,8 @@ class TrustedClock:
         Args:
             age: how long the call took at most, so how old the answer can be.
         """
+        if not _EARLIEST < told < _LATEST:
+            return
         boot, machine = self._boot(), self._machine()
         self._telegram = _Word(told, age, boot)
         if self._telegram.agrees(machine, boot):
@@ -177,6 +184,8 @@ class TrustedClock:
 
     def server_said(self, name: str, told: datetime) -> None:
         """Takes the time that a server gave just now."""
+        if not _EARLIEST < told < _LATEST:
+            return
         self._servers[name] = _Word(told, timedelta(0), self._boot())
 
     def anchor(self) -> ClockAnchor | None:

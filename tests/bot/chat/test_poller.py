@@ -9,8 +9,8 @@ import pytest
 from bot.access.context import Chance, Rules
 from bot.chat.client import connect
 from bot.chat.poller import Poller
+from bot.clock import utc_now
 from bot.core import Core
-from bot.office import utc_now
 from demo.people import DemoPerson
 from demo.server import DemoServer
 from storage.database import Database
