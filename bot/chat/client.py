@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup
-from telegram.request import HTTPXRequest
 
 from bot.chat.buttons import Keyboard
+from bot.chat.wire import BotApi, UpdatesApi
 from bot.clock import TrustedClock, since_boot
 
 CONNECT_TIMEOUT_S = 10.0
@@ -31,7 +31,7 @@ class Telegram:
     """
 
     bot: Bot
-    polling: HTTPXRequest
+    polling: UpdatesApi
 
 
 def connect(token: str, api_url: str, clock: TrustedClock | None = None) -> Telegram:
@@ -45,12 +45,12 @@ def connect(token: str, api_url: str, clock: TrustedClock | None = None) -> Tele
     timeouts: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S}
     if clock is not None:
         timeouts["httpx_kwargs"] = {"event_hooks": _listeners(clock)}
-    polling = HTTPXRequest(connection_pool_size=1, read_timeout=POLL_S + READ_TIMEOUT_S, **timeouts)
+    polling = UpdatesApi(connection_pool_size=1, read_timeout=POLL_S + READ_TIMEOUT_S, **timeouts)
     bot = Bot(
         token,
         base_url=f"{api_url}/bot",
         base_file_url=f"{api_url}/file/bot",
-        request=HTTPXRequest(
+        request=BotApi(
             connection_pool_size=_CONNECTIONS,
             read_timeout=READ_TIMEOUT_S,
             media_write_timeout=UPLOAD_TIMEOUT_S,
