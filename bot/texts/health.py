@@ -261,8 +261,8 @@ SERVER_MENDS = {
     "crl_not_yet_valid": "Set the clock right; then run: vpnbot server deploy {server}",
     "crl_put_back": "Start the bot, which puts its own there again; by hand: vpnbot server deploy "
     "{server}",
-    "management_gone": "Start it: systemctl restart {unit}; if systemd does not know it, this says "
-    "how: vpnbot server deploy {server}; if it ends again, see why: journalctl -u {unit}",
+    "management_gone": "Start it; how systemd gets to know it, this says: vpnbot server deploy "
+    "{server}; systemctl restart {unit}; if it ends again, see why: journalctl -u {unit}",
     "management_silent": "See that nothing else is connected there, or run: systemctl restart "
     "{unit}",
     "management_nonsense": "See that OpenVPN 2.5 or newer listens there; then: systemctl restart "
