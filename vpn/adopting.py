@@ -172,9 +172,9 @@ async def _openers(host: ServerHost, path: str, account: str) -> tuple[str, ...]
             continue
         shown = shlex.quote(f"/{step}")
         if facts.gid == 0:
-            commands += [f"chgrp {account} {shown}", f"chmod g+{right} {shown}"]
+            commands += [f"chgrp {shlex.quote(account)} {shown}", f"chmod g+{right} {shown}"]
         else:
-            commands.append(f"setfacl -m u:{account}:{right} {shown}")
+            commands.append(f"setfacl -m {shlex.quote(f'u:{account}:{right}')} {shown}")
     return tuple(commands)
 
 
@@ -198,5 +198,7 @@ def restart_command(conf: str) -> str:
     path = PurePosixPath("/") / conf
     unit = _UNITS.get(str(path.parent))
     if unit is None or path.suffix != ".conf" or not _PLAIN_UNIT.fullmatch(path.stem):
-        return f"# restart the OpenVPN that runs with {path}"
+        # A line break would end the comment.
+        shown = shlex.quote(str(path)) if str(path).isprintable() else repr(str(path))
+        return f"# restart the OpenVPN that runs with {shown}"
     return f"systemctl restart {unit}{path.stem}"

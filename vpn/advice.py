@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from shlex import quote
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -191,7 +192,7 @@ def _unreadable(adoption: Adoption, standing: Standing, account: str) -> Iterato
             Weight.DANGER,
             f"The bot's account {account} may write {folder}, and so replace the configuration:"
             " whoever may do that may run commands as root.",
-            commands=(f"chown root {folder}", f"chmod go-w {folder}"),
+            commands=(f"chown root {quote(folder)}", f"chmod go-w {quote(folder)}"),
         )
     if standing.shut_out is not None:
         yield Advice("user", Weight.DANGER, f"{standing.shut_out}.")

@@ -1,6 +1,7 @@
 """Adds to an operator's configuration what it lacks, once it is known to work."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -23,7 +24,7 @@ from vpn.amend import Amendment, amended, amendments, without
 from vpn.client_files import COMMENT, client_file, default_lines, read_client_file
 from vpn.config import ConfFacts
 from vpn.directives import Directive, parse_directives
-from vpn.errors import NotApplied
+from vpn.errors import HostError, NotApplied
 from vpn.host import ServerHost
 from vpn.layout import Layout, UnixSocket
 from vpn.names import ccd_file_name
@@ -118,8 +119,13 @@ async def plan_changes(
 
 async def _client_files(host: ServerHost, folder: str) -> list[str]:
     """Of a folder, and of a link that leads nowhere, OpenVPN makes nothing."""
-    names = await host.listdir(folder) or ()
-    return [n for n in names if await read_client_file(host, f"{folder}/{n}") is not None]
+    found = []
+    for name in await host.listdir(folder) or ():
+        with suppress(HostError):  # where root may not look, OpenVPN may
+            if await read_client_file(host, f"{folder}/{name}") is None:
+                continue
+        found.append(name)
+    return found
 
 
 async def prepare(host_for: HostFor, plan: Plan, names: Collection[str]) -> tuple[str, ...]:
@@ -158,6 +164,7 @@ async def prepare(host_for: HostFor, plan: Plan, names: Collection[str]) -> tupl
 
 async def _trial(host: ServerHost, plan: Plan, names: Collection[str]) -> str | None:
     """What would not work once the lines are in force."""
+    await _copies(host, plan.examined.layout, plan.planned)
     planned, standing, account = plan.planned, plan.examined.standing, plan.account
     commands = (*standing.open_conf, *standing.open_password)
     if commands:
@@ -221,9 +228,11 @@ async def apply(
     if not plan.changes:
         return Applied((), None, plan.examined, ())
     read_crl(crl_pem, issuer)
+    host = host_for(layout)
+    copies = await _copies(host, layout, planned)
     writer = _Writer(host_for(planned))
     await _put_crl(writer, layout, planned, crl_pem, issuer)  # (2)
-    await _put_client_files(writer, host_for(layout), plan, names)
+    await _put_client_files(writer, host, plan, names, copies)
     copy = await _put_conf(writer, layout, plan.text, now)  # (3) (4)
     after = await examine(
         writer.host,
@@ -320,36 +329,46 @@ async def _put_crl(
         await writer.file(planned.crl, pem)
 
 
+async def _copies(host: ServerHost, before: Layout, planned: Layout) -> dict[str, bytes]:
+    """The operator's client files that are missing in the folder to be, as they are.
+
+    Raises:
+        HostError: one cannot be read, or is a link that root does not follow.
+    """
+    source, target = before.ccd, planned.ccd
+    if source is None or target is None or source == target:
+        return {}
+    there = set(await host.listdir(target) or ())
+    found = {}
+    for name in await host.listdir(source) or ():
+        if name not in there and name[0] != ".":
+            content = await read_client_file(host, f"{source}/{name}")
+            if content is not None:
+                found[name] = content
+    return found
+
+
 async def _put_client_files(
-    writer: _Writer, host: ServerHost, plan: Plan, names: Collection[str]
+    writer: _Writer,
+    host: ServerHost,
+    plan: Plan,
+    names: Collection[str],
+    copies: Mapping[str, bytes],
 ) -> None:
-    before, folder = plan.examined.layout, plan.planned.ccd
+    folder = plan.planned.ccd
     if folder is None:
         return
-    there = set(await _client_files(host, folder))
-    if before.ccd is not None and folder != before.ccd:
-        there |= await _copied(writer, host, before.ccd, folder, there)
+    for name, content in copies.items():
+        await writer.file(f"{folder}/{name}", content)
     if not plan.adds_lock:
         return
-    shared = await _for_all(host, before)
+    shared = await _for_all(host, plan.examined.layout)
     if shared is None:
         return
+    there = set(await _client_files(host, folder))
     wanted = {file for name in names if (file := ccd_file_name(name)) is not None}
     for file in sorted(wanted - there):
         await writer.file(f"{folder}/{file}", shared)
-
-
-async def _copied(
-    writer: _Writer, host: ServerHost, source: str, target: str, there: Collection[str]
-) -> set[str]:
-    """The operator's files, as they are."""
-    copied = set()
-    for name in await host.listdir(source) or ():
-        content = await read_client_file(host, f"{source}/{name}")
-        if name not in there and name[0] != "." and content is not None:
-            await writer.file(f"{target}/{name}", content)
-            copied.add(name)
-    return copied
 
 
 async def _for_all(host: ServerHost, before: Layout) -> bytes | None:

@@ -102,6 +102,7 @@ async def status_now(host: ServerHost, layout: Layout, facts: ConfFacts) -> Conn
     usual = _STATUS_FILES.get(str(conf.parent), "").format(conf.stem)
     path = named_path(facts, layout.start_folder, named) if named else usual
     try:
+        path = path and await host.resolve(path)
         found = await host.facts(path) if path else None
         content = await host.read(path) if found else None
     except HostError:

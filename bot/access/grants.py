@@ -69,6 +69,12 @@ async def reserve(
     return grant
 
 
+def require_giving(ctx: Context) -> None:
+    """Raises Refused: CLOCK_IN_DOUBT. What is given now could last for longer than it should."""
+    if not ctx.may_give:
+        raise Refused(Refusal.CLOCK_IN_DOUBT)
+
+
 def require_outlived(ctx: Context, not_after: datetime) -> None:
     """Raises Refused: OUTLIVES_AUTHORITY. Such a certificate could never be made."""
     if ctx.authority_ends_at is not None and not_after > ctx.authority_ends_at:
@@ -81,9 +87,10 @@ async def renew(tx: Transaction, ctx: Context, actor: Actor, grant_id: GrantId) 
     Raises:
         Refused: NOT_ALLOWED, UNKNOWN_GRANT, NOT_YOURS, GRANT_OVER, GRANT_BUSY,
             GRANT_ENDS_SOON, RENEWED_TOO_OFTEN, NETWORK_FULL, UNKNOWN_SERVER, SERVER_CLOSED,
-            NO_BUTTON.
+            NO_BUTTON, CLOCK_IN_DOUBT.
     """
     require(actor, Act.ASK)
+    require_giving(ctx)
     old = await revocation.own_live_grant(tx, ctx, actor, grant_id)
     require_ours(old)
     if old.state is not GrantState.ACTIVE:

@@ -32,6 +32,7 @@ class Refusal(StrEnum):
     SERVER_CLOSED = "server_closed"
     UNKNOWN_GRANT = "unknown_grant"
     GRANT_OVER = "grant_over"
+    CLOCK_IN_DOUBT = "clock_in_doubt"  # of this machine
     GRANT_ENDS_SOON = "grant_ends_soon"
     GRANT_BUSY = "grant_busy"
     NOTHING_LIVE = "nothing_live"
