@@ -80,6 +80,10 @@ class OutboxState(StrEnum):
     FAILED = "failed"
 
 
+# What was tried so often steps aside: later messages go before it.
+PATIENCE = 3
+
+
 class InboxState(StrEnum):
     NEW = "new"
     DONE = "done"
@@ -289,6 +293,8 @@ class OutboxItem:
     attempts: int
     due_at: datetime
     created_at: datetime
+    # Why it was not sent, in Telegram's words or ours; for the operator.
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

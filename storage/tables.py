@@ -281,6 +281,8 @@ outbox = Table(
     Column("attempts", Integer, nullable=False),
     Column("due_at", UtcTime, nullable=False),
     Column("created_at", UtcTime, nullable=False),
+    # Why it was not sent, the last time or for good.
+    Column("error", String(256)),
     Index("ix_outbox_due", "state", "due_at"),
     sqlite_autoincrement=True,
 )

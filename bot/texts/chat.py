@@ -321,6 +321,10 @@ NOTICES: dict[Notice, Template] = {
         "None of the admins can be reached: none of them has started a chat with me. Please tell "
         "them; your request for <b>{server}</b> is kept, and they find it with /pending."
     ),
+    Notice.NO_CARD: (
+        "I couldn’t show your request for <b>{server}</b> to any admin: Telegram doesn’t take my "
+        "message. Please tell them yourself; the request is kept, and they find it with /pending."
+    ),
     Notice.ACCESS_GIVEN: "You are on the list now. /requestvpn asks for VPN access.",
     Notice.DELIVERY_DELAYED: (
         "Your request was approved, but your profile for <b>{server}</b> cannot be made right now. "
@@ -334,6 +338,16 @@ NOTICES: dict[Notice, Template] = {
         "⚠️ Telegram does not let me write to {name}, so the profile for <b>{server}</b> was not "
         "delivered, and I am ending its access; the receipt follows. Ask them to press Start in my "
         "chat and to ask again."
+    ),
+    Notice.NOT_TAKEN: (
+        "I couldn’t send you your profile for <b>{server}</b>: Telegram doesn’t take it. If you "
+        "got one all the same, delete it; it won’t work. The admins know; ask one of them to hand "
+        "you a profile, or try again with /requestvpn."
+    ),
+    Notice.NOT_TAKEN_ADMINS: (
+        "⚠️ Telegram doesn’t take the profile of {name} for <b>{server}</b>, so I’m ending it; the "
+        "receipt follows. On the machine, <code>vpnbot doctor</code> says why, and <code>vpnbot "
+        "grant issue {id} --server {server} --output FILE</code> gives a profile without Telegram."
     ),
     Notice.NO_ROOM: (
         "⚠️ The profile of {name} got lost on its way, and there is no room on <b>{server}</b> "
