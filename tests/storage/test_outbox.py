@@ -224,7 +224,7 @@ async def fail_often(tx: Transaction, item: OutboxItem, attempts: int, error: st
 async def test_each_chat_has_its_turn_however_much_waits_before_it(database: Database) -> None:
     async with database.writing() as tx:
         for _ in range(250):
-            await add(tx)
+            await tx.outbox.add(ALICE, OutboxKind.NOTICE, {}, now=NOW)
         await add(tx, BOB, wait_s=60)
         bobs = await add(tx, BOB)
         carols = await add(tx, ChatId(9), OutboxKind.DELIVER)
