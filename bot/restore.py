@@ -9,6 +9,7 @@ import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from bot.access.permission import Actor
 from bot.access.restored import begin_again
@@ -252,5 +253,5 @@ def _unwritable(folder: Path, reason: str | None) -> NotDone:
 def _occupied(folder: Path, name: str) -> NotDone:
     return NotDone(
         f"{folder} holds {name} already, and a restore replaces nothing; move it away first: "
-        f"mv {folder} {folder}.old"
+        f"mv {quote(str(folder))} {quote(f'{folder}.old')}"
     )
