@@ -9,8 +9,9 @@ import pytest
 from bot.access.context import Rules
 from bot.access.messages import DeliverNote
 from bot.chat.delivery import Delivery
+from bot.clock import utc_now
 from bot.core import Core
-from bot.office import real_chance, utc_now
+from bot.office import real_chance
 from storage.records import ChatId, EndReason, GrantState, OutboxKind
 from tests.storage.kit import (
     ANNA,
