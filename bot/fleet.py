@@ -6,15 +6,17 @@ publishers without one leave the older CRL in place, which un-revokes people.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path, PurePosixPath
 
+from bot.access import reopening
 from bot.access.endings import ServerEnd
 from bot.access.revocation import Attempt
+from bot.access.sightings import stranger_name
 from bot.catching_up import CatchingUp
 from bot.core import Core
 from bot.data_folder import DataFolder
@@ -23,6 +25,7 @@ from bot.fixed_addresses import clear_address
 from bot.keyring import Keyring
 from bot.locks import locked
 from bot.logs import log_failure
+from bot.presence import compare
 from pki import crl
 from pki.crl import RevocationReason
 from pki.serial import parse_serial
@@ -36,12 +39,14 @@ from storage.records import (
     ServerName,
 )
 from vpn.adopt import certificate_end_of
-from vpn.errors import HostError, VpnError
-from vpn.findings import Finding
+from vpn.errors import HostError, ManagementError, VpnError
+from vpn.findings import Finding, FindingCode
 from vpn.layout import DEPLOYED, Layout
 from vpn.live import LiveServer, ServerProof, ServerStatus, Target
 from vpn.local_host import host_of
-from vpn.names import look_alike
+from vpn.names import ccd_file_name, is_ours, look_alike, name_in_sessions
+from vpn.sessions import management_finding
+from vpn.strangers import StrangersCut
 from vpn.values import CommonName, Protocol, Remote, ServerSpec
 
 log = logging.getLogger(__name__)
@@ -58,12 +63,34 @@ _REASONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Strangers:
-    """Whom no grant knows; `findings` say which files could not be removed."""
+# With these lists in its place OpenVPN may have let in whom ours would have refused.
+_LETS_IN = (
+    FindingCode.CRL_MISSING,
+    FindingCode.CRL_DAMAGED,  # among others several lists in one file
+    FindingCode.CRL_NOT_OURS,
+    FindingCode.CRL_FOREIGN,
+    FindingCode.CRL_PUT_BACK,
+)
 
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one look at a server found, and what became of it.
+
+    Attributes:
+        over: names of grants that were over, and whose end is in doubt from now on.
+        files: names whose files were set aside.
+        cut: names whose sessions were ended, and not found again.
+        left: names whose files or sessions are still there.
+        unknown: names that are connected and left alone.
+        findings: what could not be looked at.
+    """
+
+    over: frozenset[str] = frozenset()
     files: tuple[str, ...] = ()
-    sessions: tuple[str, ...] = ()
+    cut: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
 
 
@@ -88,10 +115,36 @@ class Fleet:
             server = await self._server(name)
             if server is None:
                 return None
-            await self._catching_up.before(server)
+            await self._before(server)
             number = await self._put_next(server)
             await self._catching_up.after(server)
             return number
+
+    async def _before(self, server: Server) -> None:
+        """What has to be known and recorded before the CRL in place is replaced.
+
+        Where it is not ours, everybody who is out may have come in by it. A session that has
+        begun goes on with any list, so putting ours back is not enough. The doubt is recorded
+        before the only sign of it is gone.
+
+        Accepted: another list that came and went between two looks leaves no sign.
+
+        Raises:
+            HostError: the server's CRL cannot be read, so it must not be replaced.
+        """
+        await self._catching_up.before(server)
+        if server.crl_published_at is None:
+            return  # it never was ours
+        found = {finding.code for finding in await self.crl_findings(server)}
+        if found.intersection(_LETS_IN):
+            async with self._database.writing() as tx:
+                await reopening.doubt_all(
+                    tx,
+                    self._core.context(),
+                    server.name,
+                    since=server.crl_published_at,
+                    found=found,
+                )
 
     async def _put_next(self, server: Server) -> int:
         """Until its first CRL is in place no end has to be proved on a server of ours.
@@ -162,7 +215,7 @@ class Fleet:
         """None where none can be signed: the address files and the sessions still go."""
         try:
             try:
-                await self._catching_up.before(server)
+                await self._before(server)
             except HostError as error:
                 # Then it cannot be replaced either, and the old one stays in place.
                 log.warning("The CRL of %s cannot be read: %s", server.name, error)
@@ -182,24 +235,82 @@ class Fleet:
             issuer=self._keyring.certificate, now=self._clock(), published=server.crl_number
         )
 
-    async def shut_out_strangers(self, name: ServerName) -> Strangers:
-        """Removes files and sessions of whoever has no grant: added by hand, or put back.
+    async def look(self, name: ServerName) -> Seen:
+        """Compares who is on a server, and whose files lie there, with who may be.
 
-        On a server of the operator's own making that is only whose access through it is over. A
-        grant that is being revoked is left to whoever proves its end; and after a restore see
-        `catching_up`.
+        1. Files and sessions are listed: of both only names are known.
+        2. Where somebody is there whose access is over, its end is not proved any more: recorded
+           first, and tried at once by whoever has called this (`enforcement`).
+        3. Files of names that have no business there are set aside: whoever is in mid-handshake is
+           refused at its end.
+        4. The sessions of all others that have none are ended, and looked for again.
+
+        On a server of ours nobody but us lets anybody in, so a name that is not in the books goes,
+        whatever it is. On one of the operator's own making there are routers, and clients of
+        another CA: whoever is not in the books is shown to the admins, and cut only where an admin
+        chose so. After a restore see `catching_up`.
         """
         async with self._lock(name):
             server = await self._server(name)
             if server is None or server.restored_at is not None:
-                return Strangers()
-            async with self._database.reading() as tx:
-                known = {grant.common_name for grant in await tx.grants.known_on(name)}
-                over = await tx.grants.names_over_on(name)
+                return Seen()
             live = live_server(server)
-            files, findings = await live.remove_stranger_files(known, over=over)
-            cut = await live.cut_strangers(known, over=over)
-            return Strangers(files, cut.names, findings)
+            trouble: list[Finding] = []
+            files: Collection[str] = ()
+            on: Collection[str] = ()
+            try:
+                files = await live.client_files()  # (1)
+                on = {session.common_name for session in await live.sessions()}
+            except HostError as error:
+                trouble.append(Finding(FindingCode.HOST_ERROR, str(error)))
+            except ManagementError as error:
+                trouble.append(management_finding(error))
+            async with self._database.reading() as tx:
+                filed = await compare(tx, name, files, ccd_file_name)
+                connected = await compare(tx, name, on, name_in_sessions)
+            to_move, to_cut = filed.all, connected.elsewhere | connected.unknown
+            if server.adopted is not None:
+                # Where it is no lock, a file that we did not write is none of our business.
+                locks = live.layout.exclusive
+                to_move = frozenset(name for name in filed.over if locks or is_ours(name))
+                to_cut = to_cut if server.cuts_unknown else connected.elsewhere
+            over = {**connected.over, **{n: filed.over[n] for n in to_move & filed.over.keys()}}
+            if over:
+                async with self._database.writing() as tx:  # (2)
+                    grants = [grant for namesakes in over.values() for grant in namesakes]
+                    await reopening.reopen(tx, self._core.context(), name, grants)
+            moved, stuck = await live.set_files_aside(to_move)  # (3)
+            cut = await live.cut_strangers(to_cut)  # (4)
+            return Seen(
+                over=frozenset(over),
+                files=moved,
+                cut=cut.names,
+                left=tuple(sorted({*cut.left, *to_move.difference(moved)})),
+                unknown=tuple(sorted(connected.unknown - to_cut)),
+                findings=(*trouble, *stuck, *cut.findings),
+            )
+
+    async def cut_unknown(self, name: ServerName, stranger: str) -> StrangersCut | None:
+        """Ends the sessions of a name that an admin was shown.
+
+        None where the server was taken out, or somebody of that name may be there by now.
+
+        Args:
+            stranger: as far as `storage.records.Stranger` keeps it.
+
+        Raises:
+            ManagementError: the server cannot be asked.
+        """
+        async with self._lock(name):
+            server = await self._server(name)
+            if server is None:
+                return None
+            live = live_server(server)
+            on = {session.common_name for session in await live.sessions()}
+            meant = {each for each in on if stranger_name(each) == stranger}
+            async with self._database.reading() as tx:
+                allowed = meant - (await compare(tx, name, meant, name_in_sessions)).all
+            return None if allowed else await live.cut_strangers(meant)
 
     @asynccontextmanager
     async def next_crl(self, name: ServerName) -> AsyncIterator[bytes]:
@@ -212,7 +323,7 @@ class Fleet:
             server = await self._server(name)
             if server is None:
                 raise NotDone(f"There is no server {name!r}; see: vpnbot server list")
-            await self._catching_up.before(server)
+            await self._before(server)
             yield await self._next_crl(server)
 
     async def cut_earlier(self, name: ServerName) -> tuple[str, ...]:

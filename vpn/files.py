@@ -70,7 +70,8 @@ class Folder:
         because nothing reads it and to remove it could take a parallel writer's file away.
         """
         with self._plainly("write", path), self._opened_parent(path) as (parent, name):
-            temporary = f".vpnbot-{secrets.token_hex(8)}"
+            # Longer than any client's name, so that OpenVPN never takes it for somebody's file.
+            temporary = f".vpnbot-{secrets.token_hex(32)}"
             handle = os.open(temporary, _CREATE, 0o600, dir_fd=parent)
             try:
                 with os.fdopen(handle, "wb") as file:
@@ -100,6 +101,17 @@ class Folder:
             try:
                 with self._opened_parent(path) as (parent, name):
                     os.unlink(name, dir_fd=parent)
+                    os.fsync(parent)
+            except FileNotFoundError:
+                return False
+        return True
+
+    def rename(self, path: str, name: str) -> bool:
+        """See `ServerHost.rename`."""
+        with self._plainly("rename", path):
+            try:
+                with self._opened_parent(path) as (parent, before):
+                    os.rename(before, name, src_dir_fd=parent, dst_dir_fd=parent)
                     os.fsync(parent)
             except FileNotFoundError:
                 return False

@@ -63,6 +63,13 @@ class ServerHost(Protocol):
         """Removes a file, and says whether there was one."""
         ...
 
+    async def rename(self, path: str, name: str) -> bool:
+        """Gives what lies there another name in its folder; False where nothing does.
+
+        What has that name already is replaced.
+        """
+        ...
+
     async def listdir(self, path: str) -> tuple[str, ...] | None:
         """The names in a folder, in order; None where there is no such folder."""
         ...

@@ -24,10 +24,10 @@ from vpn.locks import (
     look_at_locks_in_force,
     look_at_restart,
 )
-from vpn.management import TIMEOUT_S, UNDEFINED, Session, open_management
-from vpn.names import ccd_file_name, is_ours, name_in_sessions
+from vpn.management import MOST_SESSIONS, TIMEOUT_S, Session, open_management
+from vpn.names import ccd_file_name, is_ours, name_in_sessions, set_aside
 from vpn.sessions import SessionsCut, ToCut, ask_sessions, cut_sessions
-from vpn.strangers import StrangersCut, cut_strangers, remove_stranger_files
+from vpn.strangers import StrangersCut, client_files, cut_strangers, set_files_aside
 from vpn.values import CommonName, ServerSpec, valid_common_name
 
 __all__ = [
@@ -76,6 +76,8 @@ class LiveServer:
         self._host = host
         self._known_end = known_end
         self._timeout_s = management_timeout_s
+        # Each client has an address, and one that has just left may be listed beside its new self.
+        self._most_sessions = min(2 * spec.network.num_addresses, MOST_SESSIONS)
 
     @property
     def name(self) -> str:
@@ -123,7 +125,7 @@ class LiveServer:
         """
         place = self.layout.management
         async with open_management(self._host, self._timeout_s, place=place) as management:
-            return await management.status()
+            return await management.status(most=self._most_sessions)
 
     async def sessions_of(self, names: Iterable[CommonName]) -> frozenset[CommonName]:
         """Those of the certificates' names that are connected now.
@@ -148,6 +150,7 @@ class LiveServer:
             [ToCut(name) for name in connected],
             timeout_s=self._timeout_s,
             place=self.layout.management,
+            most=self._most_sessions,
         )
         return frozenset(name for name in connected if talk.cut[name])
 
@@ -207,22 +210,24 @@ class LiveServer:
         )
         return look.findings
 
-    async def remove_stranger_files(
-        self, known: Collection[str], *, over: Collection[str] | None = None
+    async def client_files(self) -> tuple[str, ...]:
+        """See `vpn.strangers.client_files`. Raises HostError."""
+        return await client_files(self._host, self.layout)
+
+    async def set_files_aside(
+        self, names: Collection[str]
     ) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
-        """Removes the files of all other names; gives those names, and what went wrong.
+        """See `vpn.strangers.set_files_aside`."""
+        return await set_files_aside(self._host, self.layout, names)
 
-        Args:
-            over: on an adopted server only these names count.
-        """
-        return await remove_stranger_files(self._host, self.layout, known, over=over)
-
-    async def cut_strangers(
-        self, known: Collection[str], *, over: Collection[str] | None = None
-    ) -> StrangersCut:
-        """Ends the sessions of all other names, once their files are gone; `over` as above."""
+    async def cut_strangers(self, names: Collection[str]) -> StrangersCut:
+        """Ends the sessions of these names, once their files are gone, and looks again."""
         return await cut_strangers(
-            self._host, self.layout, known, timeout_s=self._timeout_s, over=over
+            self._host,
+            self.layout,
+            names,
+            timeout_s=self._timeout_s,
+            most=self._most_sessions,
         )
 
     async def _read_crl(self) -> bytes | None:
@@ -246,10 +251,11 @@ class LiveServer:
     ) -> tuple[ServerProof, ...]:
         """Shuts certificates out and looks whether they are; one proof for each, in order.
 
-        1. Their own files go: whoever is in mid-handshake is refused at its end, and a session
-           that lives is refused at its next renegotiation.
+        1. Their own files go: whoever is in mid-handshake is refused at its end.
         2. The CRL is put in place: a new handshake is refused at its beginning. Without (1) and
-           (2) before it, (3) would miss a session whose name is not known yet.
+           (2) before it, (3) would miss a session whose name is not known yet. A session that
+           lives is ended by neither: its renegotiation fails ('certificate revoked'), and it goes
+           on with the key that it has.
         3. All sessions of their names are killed. The management interface's own list must then
            have none of these names; where it has one, it is killed again.
         4. What lies on the server is read back: the files are gone; the CRL is whole, of this
@@ -278,6 +284,7 @@ class LiveServer:
             [_to_cut(target, put_at) for target in targets],
             timeout_s=self._timeout_s,
             place=self.layout.management,
+            most=self._most_sessions,
         )
         crl = await look_at_crl(self._host, self.layout, issuer=issuer, now=now())  # (4)
         locks = await self._look_at_locks(talk.pid)
@@ -316,8 +323,12 @@ class LiveServer:
         path = self._file_to_remove(target)
         try:
             # A look first: it ends where the folder hangs, which a removal does not.
-            if path is not None and await self._host.facts(path) is not None:
+            if path is None or await self._host.facts(path) is None:
+                return []
+            if is_ours(target.common_name):
                 await self._host.remove(path)
+            else:  # what an operator wrote into it is theirs
+                await self._host.rename(path, set_aside(path.rpartition("/")[2]))
         except HostError as error:
             return [Finding(FindingCode.CCD_NOT_REMOVED, str(error))]
         return []
@@ -401,14 +412,17 @@ class LiveServer:
         )
         findings = list(crl.findings)
         answer = await ask_sessions(
-            self._host, timeout_s=self._timeout_s, place=self.layout.management
+            self._host,
+            timeout_s=self._timeout_s,
+            place=self.layout.management,
+            most=self._most_sessions,
         )
         pid = sessions = None
         if isinstance(answer, Finding):
             findings.append(answer)
         else:
             pid, connected = answer
-            sessions = sum(session.common_name != UNDEFINED for session in connected)
+            sessions = len(connected)
         pending = await self._pending(pid, findings)
         findings += await _or_host_error(look_at_configuration(self.spec, self._host, self.layout))
         findings += await _or_host_error(self._look_at_ccd_folder())
