@@ -32,6 +32,7 @@ from vpn.errors import HostError, ManagementError
 from vpn.findings import Finding, FindingCode
 from vpn.live import LiveServer
 from vpn.names import ccd_file_name, is_ours, name_in_sessions
+from vpn.strangers import client_files, set_files_aside
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +118,7 @@ class CatchingUp:
     async def _remove_files(self, server: Server) -> Sequence[Finding]:
         live = self._live(server)
         try:
-            names = await live.client_files()
+            names = await client_files(live.host, live.layout)
         except HostError as error:
             removed: Sequence[str] = ()
             findings: Sequence[Finding] = (Finding(FindingCode.HOST_ERROR, str(error)),)
@@ -125,7 +126,7 @@ class CatchingUp:
             strange = await self._strange(server, names, ccd_file_name)
             if not live.layout.exclusive:  # then what an operator wrote there is no lock
                 strange = frozenset(filter(is_ours, strange))
-            removed, findings = await live.set_files_aside(strange)
+            removed, findings = await set_files_aside(live.host, live.layout, strange)
         for finding in findings:
             log.warning("%s is not looked through yet: %s", server.name, finding.detail)
         if removed:

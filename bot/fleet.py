@@ -6,9 +6,8 @@ publishers without one leave the older CRL in place, which un-revokes people.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path, PurePosixPath
@@ -25,7 +24,7 @@ from bot.fixed_addresses import clear_address
 from bot.keyring import Keyring
 from bot.locks import locked
 from bot.logs import log_failure
-from bot.presence import compare
+from bot.presence import Seen, compare, look
 from pki import crl
 from pki.crl import RevocationReason
 from pki.serial import parse_serial
@@ -39,13 +38,12 @@ from storage.records import (
     ServerName,
 )
 from vpn.adopt import certificate_end_of
-from vpn.errors import HostError, ManagementError, VpnError
+from vpn.errors import HostError, VpnError
 from vpn.findings import Finding, FindingCode
 from vpn.layout import DEPLOYED, Layout
 from vpn.live import LiveServer, ServerProof, ServerStatus, Target
 from vpn.local_host import host_of
-from vpn.names import ccd_file_name, is_ours, look_alike, name_in_sessions
-from vpn.sessions import management_finding
+from vpn.names import look_alike, name_in_sessions
 from vpn.strangers import StrangersCut
 from vpn.values import CommonName, Protocol, Remote, ServerSpec
 
@@ -71,27 +69,6 @@ _LETS_IN = (
     FindingCode.CRL_FOREIGN,
     FindingCode.CRL_PUT_BACK,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What one look at a server found, and what became of it.
-
-    Attributes:
-        over: names of grants that were over, and whose end is in doubt from now on.
-        files: names whose files were set aside.
-        cut: names whose sessions were ended, and not found again.
-        left: names whose files or sessions are still there.
-        unknown: names that are connected and left alone.
-        findings: what could not be looked at.
-    """
-
-    over: frozenset[str] = frozenset()
-    files: tuple[str, ...] = ()
-    cut: tuple[str, ...] = ()
-    left: tuple[str, ...] = ()
-    unknown: tuple[str, ...] = ()
-    findings: tuple[Finding, ...] = ()
 
 
 class Fleet:
@@ -236,59 +213,12 @@ class Fleet:
         )
 
     async def look(self, name: ServerName) -> Seen:
-        """Compares who is on a server, and whose files lie there, with who may be.
-
-        1. Files and sessions are listed: of both only names are known.
-        2. Where somebody is there whose access is over, its end is not proved any more: recorded
-           first, and tried at once by whoever has called this (`enforcement`).
-        3. Files of names that have no business there are set aside: whoever is in mid-handshake is
-           refused at its end.
-        4. The sessions of all others that have none are ended, and looked for again.
-
-        On a server of ours nobody but us lets anybody in, so a name that is not in the books goes,
-        whatever it is. On one of the operator's own making there are routers, and clients of
-        another CA: whoever is not in the books is shown to the admins, and cut only where an admin
-        chose so. After a restore see `catching_up`.
-        """
+        """See `presence.look`; after a restore see `catching_up`."""
         async with self._lock(name):
             server = await self._server(name)
             if server is None or server.restored_at is not None:
                 return Seen()
-            live = live_server(server)
-            trouble: list[Finding] = []
-            files: Collection[str] = ()
-            on: Collection[str] = ()
-            try:
-                files = await live.client_files()  # (1)
-                on = {session.common_name for session in await live.sessions()}
-            except HostError as error:
-                trouble.append(Finding(FindingCode.HOST_ERROR, str(error)))
-            except ManagementError as error:
-                trouble.append(management_finding(error))
-            async with self._database.reading() as tx:
-                filed = await compare(tx, name, files, ccd_file_name)
-                connected = await compare(tx, name, on, name_in_sessions)
-            to_move, to_cut = filed.all, connected.elsewhere | connected.unknown
-            if server.adopted is not None:
-                # Where it is no lock, a file that we did not write is none of our business.
-                locks = live.layout.exclusive
-                to_move = frozenset(name for name in filed.over if locks or is_ours(name))
-                to_cut = to_cut if server.cuts_unknown else connected.elsewhere
-            over = {**connected.over, **{n: filed.over[n] for n in to_move & filed.over.keys()}}
-            if over:
-                async with self._database.writing() as tx:  # (2)
-                    grants = [grant for namesakes in over.values() for grant in namesakes]
-                    await reopening.reopen(tx, self._core.context(), name, grants)
-            moved, stuck = await live.set_files_aside(to_move)  # (3)
-            cut = await live.cut_strangers(to_cut)  # (4)
-            return Seen(
-                over=frozenset(over),
-                files=moved,
-                cut=cut.names,
-                left=tuple(sorted({*cut.left, *to_move.difference(moved)})),
-                unknown=tuple(sorted(connected.unknown - to_cut)),
-                findings=(*trouble, *stuck, *cut.findings),
-            )
+            return await look(self._core, server, live_server(server))
 
     async def cut_unknown(self, name: ServerName, stranger: str) -> StrangersCut | None:
         """Ends the sessions of a name that an admin was shown.

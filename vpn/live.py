@@ -27,7 +27,7 @@ from vpn.locks import (
 from vpn.management import MOST_SESSIONS, TIMEOUT_S, Session, open_management
 from vpn.names import ccd_file_name, is_ours, name_in_sessions, set_aside
 from vpn.sessions import SessionsCut, ToCut, ask_sessions, cut_sessions
-from vpn.strangers import StrangersCut, client_files, cut_strangers, set_files_aside
+from vpn.strangers import StrangersCut, cut_strangers
 from vpn.values import CommonName, ServerSpec, valid_common_name
 
 __all__ = [
@@ -73,7 +73,7 @@ class LiveServer:
     ) -> None:
         self.spec = spec
         self.layout = layout
-        self._host = host
+        self.host = host
         self._known_end = known_end
         self._timeout_s = management_timeout_s
         # Each client has an address, and one that has just left may be listed beside its new self.
@@ -98,7 +98,7 @@ class LiveServer:
         content = await self.client_file(address)
         path = self._ccd_path(common_name)
         if content is not None and path is not None:
-            await self._host.replace(path, content, mode=_FOR_ALL_TO_READ)
+            await self.host.replace(path, content, mode=_FOR_ALL_TO_READ)
 
     async def client_file(self, address: IPv4Address | None) -> bytes | None:
         """What `admit` writes; None where this server needs no file for that.
@@ -107,7 +107,7 @@ class LiveServer:
             HostError: the server's default file cannot be read.
             ValueError: the address is not one of the server's network.
         """
-        return await client_file(self._host, self.layout, address, self.spec.network)
+        return await client_file(self.host, self.layout, address, self.spec.network)
 
     async def fixed_addresses(self) -> dict[str, frozenset[IPv4Address]]:
         """The addresses that files in the client-config-dir give away, by the file's name.
@@ -115,7 +115,7 @@ class LiveServer:
         Raises:
             HostError: the folder cannot be looked into.
         """
-        return await fixed_addresses(self._host, self.layout)
+        return await fixed_addresses(self.host, self.layout)
 
     async def sessions(self) -> tuple[Session, ...]:
         """Whoever is connected now; a name is as `vpn.names.name_in_sessions` gives it.
@@ -124,7 +124,7 @@ class LiveServer:
             ManagementError: the server cannot be asked, so nothing is known.
         """
         place = self.layout.management
-        async with open_management(self._host, self._timeout_s, place=place) as management:
+        async with open_management(self.host, self._timeout_s, place=place) as management:
             return await management.status(most=self._most_sessions)
 
     async def sessions_of(self, names: Iterable[CommonName]) -> frozenset[CommonName]:
@@ -146,7 +146,7 @@ class LiveServer:
         """
         connected = await self.sessions_of(names)
         talk = await cut_sessions(
-            self._host,
+            self.host,
             [ToCut(name) for name in connected],
             timeout_s=self._timeout_s,
             place=self.layout.management,
@@ -175,7 +175,7 @@ class LiveServer:
                 f"The CRL on {self.name} has number {in_place.number}, ours has {number};"
                 " publish one with a higher number."
             )
-        await self._host.replace(self.layout.crl, crl_pem, mode=_FOR_ALL_TO_READ)
+        await self.host.replace(self.layout.crl, crl_pem, mode=_FOR_ALL_TO_READ)
         return number
 
     async def in_place(self, issuer: x509.Certificate, *, above: int) -> CrlInPlace | None:
@@ -206,32 +206,18 @@ class LiveServer:
             published: the number of the last one that was put there.
         """
         look = await look_at_crl(
-            self._host, self.layout, issuer=issuer, now=now, published=published
+            self.host, self.layout, issuer=issuer, now=now, published=published
         )
         return look.findings
-
-    async def client_files(self) -> tuple[str, ...]:
-        """See `vpn.strangers.client_files`. Raises HostError."""
-        return await client_files(self._host, self.layout)
-
-    async def set_files_aside(
-        self, names: Collection[str]
-    ) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
-        """See `vpn.strangers.set_files_aside`."""
-        return await set_files_aside(self._host, self.layout, names)
 
     async def cut_strangers(self, names: Collection[str]) -> StrangersCut:
         """Ends the sessions of these names, once their files are gone, and looks again."""
         return await cut_strangers(
-            self._host,
-            self.layout,
-            names,
-            timeout_s=self._timeout_s,
-            most=self._most_sessions,
+            self.host, self.layout, names, timeout_s=self._timeout_s, most=self._most_sessions
         )
 
     async def _read_crl(self) -> bytes | None:
-        return None if self.layout.crl is None else await self._host.read(self.layout.crl)
+        return None if self.layout.crl is None else await self.host.read(self.layout.crl)
 
     async def _crl_in_place(self, issuer: x509.Certificate) -> CrlFacts | None:
         """What lies there, if it is ours. What is damaged or foreign is there to be replaced."""
@@ -280,13 +266,13 @@ class LiveServer:
         written = await self._put_crl(crl_pem, issuer)  # (2)
         put_at = now()
         talk = await cut_sessions(  # (3)
-            self._host,
+            self.host,
             [_to_cut(target, put_at) for target in targets],
             timeout_s=self._timeout_s,
             place=self.layout.management,
             most=self._most_sessions,
         )
-        crl = await look_at_crl(self._host, self.layout, issuer=issuer, now=now())  # (4)
+        crl = await look_at_crl(self.host, self.layout, issuer=issuer, now=now())  # (4)
         locks = await self._look_at_locks(talk.pid)
         expected = number_of(crl_pem, issuer)
         proofs = []
@@ -323,12 +309,12 @@ class LiveServer:
         path = self._file_to_remove(target)
         try:
             # A look first: it ends where the folder hangs, which a removal does not.
-            if path is None or await self._host.facts(path) is None:
+            if path is None or await self.host.facts(path) is None:
                 return []
             if is_ours(target.common_name):
-                await self._host.remove(path)
+                await self.host.remove(path)
             else:  # what an operator wrote into it is theirs
-                await self._host.rename(path, set_aside(path.rpartition("/")[2]))
+                await self.host.rename(path, set_aside(path.rpartition("/")[2]))
         except HostError as error:
             return [Finding(FindingCode.CCD_NOT_REMOVED, str(error))]
         return []
@@ -349,7 +335,7 @@ class LiveServer:
     async def _look_at_ccd(self, target: Target) -> list[Finding]:
         path = self._file_to_remove(target)
         try:
-            if path is None or await self._host.facts(path) is None:
+            if path is None or await self.host.facts(path) is None:
                 return []
         except HostError as error:
             return [Finding(FindingCode.HOST_ERROR, str(error))]
@@ -358,10 +344,10 @@ class LiveServer:
 
     async def _look_at_locks(self, pid: int | None) -> list[Finding]:
         try:
-            found = await look_at_locks(self.spec, self._host, self.layout)
+            found = await look_at_locks(self.spec, self.host, self.layout)
             # Without a pid the management interface gave no answer, which is a finding already.
             if pid is not None:
-                found += await look_at_locks_in_force(self._host, self.layout, pid)
+                found += await look_at_locks_in_force(self.host, self.layout, pid)
         except HostError as error:
             return [Finding(FindingCode.HOST_ERROR, str(error))]
         return found
@@ -407,12 +393,10 @@ class LiveServer:
         Args:
             published: the number of the last CRL that was put there, if it is known.
         """
-        crl = await look_at_crl(
-            self._host, self.layout, issuer=issuer, now=now, published=published
-        )
+        crl = await look_at_crl(self.host, self.layout, issuer=issuer, now=now, published=published)
         findings = list(crl.findings)
         answer = await ask_sessions(
-            self._host,
+            self.host,
             timeout_s=self._timeout_s,
             place=self.layout.management,
             most=self._most_sessions,
@@ -424,7 +408,7 @@ class LiveServer:
             pid, connected = answer
             sessions = len(connected)
         pending = await self._pending(pid, findings)
-        findings += await _or_host_error(look_at_configuration(self.spec, self._host, self.layout))
+        findings += await _or_host_error(look_at_configuration(self.spec, self.host, self.layout))
         findings += await _or_host_error(self._look_at_ccd_folder())
         return ServerStatus(
             server=self.name,
@@ -441,7 +425,7 @@ class LiveServer:
     async def _pending(self, pid: int | None, findings: list[Finding]) -> bool | None:
         if pid is None:
             return None
-        found = await _or_host_error(look_at_restart(self._host, self.layout, pid))
+        found = await _or_host_error(look_at_restart(self.host, self.layout, pid))
         findings += found
         if any(finding.code is FindingCode.HOST_ERROR for finding in found):
             return None
@@ -451,7 +435,7 @@ class LiveServer:
         """With this folder shut OpenVPN refuses everybody: not unsafe, but an outage."""
         if self.layout.ccd is None:
             return []
-        shut_out = await self._host.shut_out(self.layout.ccd, self.layout.reader)
+        shut_out = await self.host.shut_out(self.layout.ccd, self.layout.reader)
         return [Finding(FindingCode.HOST_ERROR, shut_out)] if shut_out else []
 
     async def certificate_end(self) -> datetime | None:
@@ -460,7 +444,7 @@ class LiveServer:
         if path is None:
             return self._known_end
         try:
-            return await certificate_end(self._host, self.spec, path)
+            return await certificate_end(self.host, self.spec, path)
         except HostError:
             return self._known_end  # the same trouble is among the findings, from server.conf
 

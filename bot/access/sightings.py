@@ -21,6 +21,7 @@ from storage.transaction import Transaction
 REMEMBERED = 200
 # In one message, and in one row of the trail.
 NAMED = 20
+_SAID = 250
 # Who comes back is told of again after this. Who is left alone was let in by somebody.
 _AGAIN = timedelta(days=1)
 _OVER = (SeenAs.OVER, SeenAs.OVER_LEFT)
@@ -168,4 +169,10 @@ def _shown(sighting: Sighting) -> str:
 
 
 def _listed(shown: Sequence[str], count: int) -> str:
-    return ", ".join(shown) + (f" (+{count - len(shown)})" if count > len(shown) else "")
+    """As many as fit into a sentence."""
+    said = shown[0]
+    for number, name in enumerate(shown[1:], start=1):
+        if len(said) + len(name) > _SAID:
+            return f"{said} (+{count - number})"
+        said += f", {name}"
+    return said if count == len(shown) else f"{said} (+{count - len(shown)})"

@@ -42,7 +42,13 @@ _LONGEST_RETRY_S = 60.0
 # These wait for servers, or take their time to upload, so they do not hold up the texts of the
 # same chat.
 _SLOW = frozenset(
-    {OutboxKind.DELIVER, OutboxKind.EXTRA_FILE, OutboxKind.RECEIPT, OutboxKind.SERVERS}
+    {
+        OutboxKind.DELIVER,
+        OutboxKind.EXTRA_FILE,
+        OutboxKind.RECEIPT,
+        OutboxKind.SERVERS,
+        OutboxKind.CUT,
+    }
 )
 _TEXTS = frozenset(OutboxKind) - _SLOW
 # Access is given and ended before it is talked about; the texts wait no longer than this.
