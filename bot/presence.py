@@ -52,7 +52,9 @@ async def compare(
     """
     known = {as_found(grant.common_name) for grant in await tx.grants.known_on(server)}
     strange = frozenset(names) - known
-    grants = [*await tx.grants.named(strange)]
+    # A file may be called by bytes that are no text, which no certificate in the books can be.
+    texts = {name.encode("utf-8", "replace").decode() for name in strange}
+    grants = [*await tx.grants.named(texts)]
     if any("_" in name for name in strange):
         # It may stand for a character that OpenVPN does not show, which only theirs have.
         grants += [g for g in await tx.grants.imported() if as_found(g.common_name) in strange]

@@ -106,15 +106,16 @@ class Folder:
                 return False
         return True
 
-    def rename(self, path: str, name: str) -> bool:
+    def rename(self, path: str, to: str) -> bool:
         """See `ServerHost.rename`."""
-        with self._plainly("rename", path):
+        with self._plainly("move", path), self._opened_parent(to) as (new_parent, name):
             try:
                 with self._opened_parent(path) as (parent, before):
-                    os.rename(before, name, src_dir_fd=parent, dst_dir_fd=parent)
+                    os.rename(before, name, src_dir_fd=parent, dst_dir_fd=new_parent)
                     os.fsync(parent)
             except FileNotFoundError:
                 return False
+            os.fsync(new_parent)
         return True
 
     def listdir(self, path: str) -> tuple[str, ...] | None:

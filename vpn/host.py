@@ -63,10 +63,10 @@ class ServerHost(Protocol):
         """Removes a file, and says whether there was one."""
         ...
 
-    async def rename(self, path: str, name: str) -> bool:
-        """Gives what lies there another name in its folder; False where nothing does.
+    async def rename(self, path: str, to: str) -> bool:
+        """Moves what lies there to another path; False where nothing does.
 
-        What has that name already is replaced.
+        A file that lies there already is replaced.
         """
         ...
 

@@ -25,9 +25,9 @@ from vpn.locks import (
     look_at_restart,
 )
 from vpn.management import MOST_SESSIONS, TIMEOUT_S, Session, open_management
-from vpn.names import ccd_file_name, is_ours, name_in_sessions, set_aside
+from vpn.names import ccd_file_name, is_ours, name_in_sessions
 from vpn.sessions import SessionsCut, ToCut, ask_sessions, cut_sessions
-from vpn.strangers import StrangersCut, cut_strangers
+from vpn.strangers import StrangersCut, cut_strangers, set_aside
 from vpn.values import CommonName, ServerSpec, valid_common_name
 
 __all__ = [
@@ -314,7 +314,7 @@ class LiveServer:
             if is_ours(target.common_name):
                 await self.host.remove(path)
             else:  # what an operator wrote into it is theirs
-                await self.host.rename(path, set_aside(path.rpartition("/")[2]))
+                await set_aside(self.host, self.layout, path.rpartition("/")[2])
         except HostError as error:
             return [Finding(FindingCode.CCD_NOT_REMOVED, str(error))]
         return []

@@ -19,7 +19,7 @@ UNDEFINED = "UNDEF"
 _NO_TEXT = "\ufffd"
 
 # Longer than LONGEST, and it tells the operator what it is.
-_SET_ASIDE = ".set-aside-by-vpnbot--nobody-of-this-name-may-connect-to-this-server--"
+_OUT_OF_USE = ".set-aside-by-vpnbot--nobody-of-this-name-may-connect-to-this-server--"
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _QUOTED = re.compile(r'(["\\])')
@@ -46,9 +46,9 @@ def may_be_a_clients(file_name: str) -> bool:
     return 0 < _bytes(file_name) <= LONGEST
 
 
-def set_aside(file_name: str) -> str:
-    """What a client's file is called once it is set aside: no client can have so long a name."""
-    return _SET_ASIDE + file_name
+def out_of_use(file_name: str) -> str:
+    """A name for a client's file by which no client can use it: none can have so long a name."""
+    return _OUT_OF_USE + file_name
 
 
 def look_alike(common_name: str) -> str:

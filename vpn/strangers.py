@@ -12,9 +12,12 @@ from vpn.errors import HostError
 from vpn.findings import Finding, FindingCode
 from vpn.host import ServerHost
 from vpn.layout import Layout
-from vpn.names import may_be_a_clients, set_aside
+from vpn.names import may_be_a_clients, out_of_use
 from vpn.sessions import ToCut, cut_sessions
 from vpn.values import CommonName
+
+# Beside the client-config-dir.
+SET_ASIDE = "set-aside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +49,7 @@ async def client_files(host: ServerHost, layout: Layout) -> tuple[str, ...]:
 async def set_files_aside(
     host: ServerHost, layout: Layout, names: Collection[str]
 ) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
-    """Gives files another name, beside where they were, by which no client can use them.
-
-    What an operator wrote into them is not lost, and of the same name only the last one is kept.
+    """Puts files of the client-config-dir where no client can use them, see `set_aside`.
 
     Returns:
         The names whose files went, and what went wrong with the others.
@@ -57,11 +58,31 @@ async def set_files_aside(
     findings: list[Finding] = []
     for name in sorted(names):
         try:
-            if await host.rename(f"{layout.ccd}/{name}", set_aside(name)):
-                moved.append(name)
+            await set_aside(host, layout, name)
         except HostError as error:
             findings.append(Finding(FindingCode.CCD_NOT_REMOVED, ascii(str(error))))
+        else:
+            moved.append(name)
     return tuple(moved), tuple(findings)
+
+
+async def set_aside(host: ServerHost, layout: Layout, name: str) -> None:
+    """Puts one file into a folder beside the client-config-dir: what is in it is not lost.
+
+    Where the bot may make no folder there, it stays where it is, under a name that no client can
+    have. Of one name only the last file is kept.
+
+    Raises:
+        HostError: it stays as it is.
+    """
+    path = f"{layout.ccd}/{name}"
+    aside = f"{str(layout.ccd).rpartition('/')[0]}/{SET_ASIDE}"
+    try:
+        if await host.facts(aside) is None:
+            await host.make_folder(aside, mode=0o700)
+        await host.rename(path, f"{aside}/{name}")
+    except HostError:
+        await host.rename(path, f"{layout.ccd}/{out_of_use(name)}")
 
 
 async def cut_strangers(

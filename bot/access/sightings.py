@@ -46,7 +46,7 @@ class Sighting:
 
 def stranger_name(name: str) -> str:
     """As much of a name as is kept of it; OpenVPN itself takes no more."""
-    return name[:NAME_LENGTH]
+    return name[:NAME_LENGTH].encode("utf-8", "replace").decode()
 
 
 async def report(
