@@ -14,7 +14,7 @@ from storage.records import EndReason, Grant, Person, UserId
 from storage.transaction import Transaction
 
 # Telegram's ids have at most 52 significant bits (Bot API, type User).
-_LARGEST_ID = 2**52
+LARGEST_ID = 2**52
 _ID = re.compile(r"[0-9]{1,16}", re.ASCII)
 
 
@@ -50,7 +50,7 @@ async def identify(tx: Transaction, ctx: Context, user_id: UserId, name: str) ->
 
 def parse_user_id(text: str) -> UserId:
     """Raises Refused: BAD_ID."""
-    if not _ID.fullmatch(text) or not 0 < int(text) < _LARGEST_ID:
+    if not _ID.fullmatch(text) or not 0 < int(text) < LARGEST_ID:
         raise Refused(Refusal.BAD_ID, id=text)
     return UserId(int(text))
 
