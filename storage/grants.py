@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
@@ -146,7 +146,8 @@ class Grants:
                 update(_grants)
                 .where(_grants.c.id.in_(some), _grants.c.state.in_(PROVED_STATES))
                 .values(
-                    state=GrantState.REVOKING, proved_at=func.coalesce(_grants.c.proved_at, now)
+                    state=GrantState.REVOKING,
+                    proved_at=func.coalesce(_grants.c.proved_at, literal(now, tables.UtcTime)),
                 )
             )
 

@@ -241,7 +241,7 @@ async def a_list_comes_back(guard: Guard, lab: NetLab, operator: Operator) -> No
         await tunnel.close()
 
 
-UNKNOWN = ["Bob Smith", "a:b", "UNDEF", "J\u00fcrgen \"Quote\", & more"]
+UNKNOWN = ["Bob Smith", "a:b", "UNDEF", 'J\u00fcrgen "Quote", & more']
 
 
 async def test_on_a_server_of_ours(folder: Path) -> None:
