@@ -14,8 +14,10 @@ from pathlib import Path, PurePosixPath
 
 from bot.access import reopening
 from bot.access.endings import ServerEnd
+from bot.access.permission import Actor
 from bot.access.revocation import Attempt
 from bot.access.sightings import stranger_name
+from bot.access.takeover import TakenOver
 from bot.catching_up import CatchingUp
 from bot.core import Core
 from bot.data_folder import DataFolder
@@ -38,9 +40,11 @@ from storage.records import (
     ServerName,
 )
 from vpn.adopt import certificate_end_of
-from vpn.errors import HostError, VpnError
+from vpn.crl_look import digest_of
+from vpn.errors import VpnError
 from vpn.findings import Finding, FindingCode
 from vpn.layout import DEPLOYED, Layout
+from vpn.list_in_force import ListInForce
 from vpn.live import LiveServer, ServerProof, ServerStatus, Target
 from vpn.local_host import host_of
 from vpn.names import look_alike, name_in_sessions
@@ -59,6 +63,7 @@ _REASONS = {
     EndReason.UNDELIVERABLE: RevocationReason.CESSATION_OF_OPERATION,
     EndReason.EARLIER: RevocationReason.UNSPECIFIED,
 }
+_REVOKED = (GrantState.REVOKING, GrantState.REVOKED)
 
 
 # With these lists in its place OpenVPN may have let in whom ours would have refused.
@@ -100,16 +105,20 @@ class Fleet:
     async def _before(self, server: Server) -> None:
         """What has to be known and recorded before the CRL in place is replaced.
 
-        Where it is not ours, everybody who is out may have come in by it. A session that has
-        begun goes on with any list, so putting ours back is not enough. The doubt is recorded
-        before the only sign of it is gone.
-
-        Accepted: another list that came and went between two looks leaves no sign.
-
         Raises:
-            HostError: the server's CRL cannot be read, so it must not be replaced.
+            VpnError: the server's CRL cannot be read, so it must not be replaced.
         """
         await self._catching_up.before(server)
+        await self._doubt(server)
+
+    async def _doubt(self, server: Server) -> None:
+        """Where another list is in the place of ours, everybody who is out may have come in by it.
+
+        A session that has begun goes on with any list, so putting ours back is not enough. The
+        doubt is recorded before the only sign of it is gone.
+
+        Accepted: another list that came and went between two looks leaves no sign.
+        """
         if server.crl_published_at is None:
             return  # it never was ours
         found = {finding.code for finding in await self.crl_findings(server)}
@@ -177,29 +186,26 @@ class Fleet:
             grants = await still_open()
             if server is None or not grants:
                 return ()
-            pem = await self._crl_for_cut(server)
+            pem = problem = None
+            try:
+                await self._before(server)
+                pem = await self._next_crl(server)
+            except Exception as error:  # noqa: BLE001 - whatever it was, the other steps are tried
+                log_failure(log, f"There is no CRL for {server.name}", error)
+                problem = str(error) if isinstance(error, VpnError) else "No CRL could be signed."
             targets = await self._targets(name, grants)
             proofs = await live_server(server).cut(
-                targets, crl_pem=pem, issuer=self._keyring.certificate, now=self._clock
+                targets,
+                crl_pem=pem,
+                no_crl=problem,
+                issuer=self._keyring.certificate,
+                now=self._clock,
             )
             number = pem and crl.crl_number(pem)
             if pem and number and any(proof.crl_number == number for proof in proofs):
                 await self._published(server, pem, number)
                 await self._catching_up.after(server)
         return tuple(_attempt(grant, proof) for grant, proof in zip(grants, proofs, strict=True))
-
-    async def _crl_for_cut(self, server: Server) -> bytes | None:
-        """None where none can be signed: the address files and the sessions still go."""
-        try:
-            try:
-                await self._before(server)
-            except HostError as error:
-                # Then it cannot be replaced either, and the old one stays in place.
-                log.warning("The CRL of %s cannot be read: %s", server.name, error)
-            return await self._next_crl(server)
-        except Exception as error:  # noqa: BLE001 - whatever it was, the other steps are tried
-            log_failure(log, f"No CRL could be signed for {server.name}", error)
-            return None
 
     async def crl_findings(self, server: Server) -> tuple[Finding, ...]:
         """Why what lies on a server is not the CRL that was published there last, in force.
@@ -209,7 +215,10 @@ class Fleet:
         number is stored after its CRL is in place.
         """
         return await live_server(server).crl_findings(
-            issuer=self._keyring.certificate, now=self._clock(), published=server.crl_number
+            issuer=self._keyring.certificate,
+            now=self._clock(),
+            published=server.crl_number,
+            digest=server.crl_digest,
         )
 
     async def look(self, name: ServerName) -> Seen:
@@ -242,18 +251,29 @@ class Fleet:
                 allowed = meant - (await compare(tx, name, meant, name_in_sessions)).all
             return None if allowed else await live.cut_strangers(meant)
 
-    @asynccontextmanager
-    async def next_crl(self, name: ServerName) -> AsyncIterator[bytes]:
-        """A CRL to be put in place by the caller, under the server's lock.
+    async def take_over(self, name: ServerName, found: ListInForce, actor: Actor) -> TakenOver:
+        """Whom a server of the operator's own refuses, so that every later CRL refuses them, too.
 
         Raises:
             NotDone: there is no such server.
         """
         async with self._lock(name):
-            server = await self._server(name)
-            if server is None:
-                raise NotDone(f"There is no server {name!r}; see: vpnbot server list")
-            await self._before(server)
+            return await self._catching_up.take_over(await self._known(name), found, actor)
+
+    @asynccontextmanager
+    async def next_crl(self, name: ServerName) -> AsyncIterator[bytes]:
+        """A CRL to be put in place by the caller, under the server's lock.
+
+        What it takes the place of has been taken over: `take_over`.
+
+        Raises:
+            NotDone: there is no such server.
+        """
+        async with self._lock(name):
+            server = await self._known(name)
+            if server.restored_at is not None:
+                await self._catching_up.before(server)
+            await self._doubt(server)
             yield await self._next_crl(server)
 
     async def cut_earlier(self, name: ServerName) -> tuple[str, ...]:
@@ -263,7 +283,7 @@ class Fleet:
         """
         async with self._lock(name), self._database.reading() as tx:
             server = await tx.servers.get(name)
-            over = [g for g in await tx.grants.imported() if g.state is GrantState.REVOKED]
+            over = [g for g in await tx.grants.imported() if g.state in _REVOKED]
             staying = {look_alike(other) for other in await tx.grants.imported_names()}
         names = {
             CommonName(grant.common_name)
@@ -320,7 +340,10 @@ class Fleet:
     async def status(self, server: Server) -> ServerStatus:
         """What a server answers; never raises for a server's trouble."""
         return await live_server(server).status(
-            issuer=self._keyring.certificate, now=self._clock(), published=server.crl_number
+            issuer=self._keyring.certificate,
+            now=self._clock(),
+            published=server.crl_number,
+            digest=server.crl_digest,
         )
 
     @asynccontextmanager
@@ -332,6 +355,12 @@ class Fleet:
         async with self._database.reading() as tx:
             return await tx.servers.get(name)
 
+    async def _known(self, name: ServerName) -> Server:
+        server = await self._server(name)
+        if server is None:
+            raise NotDone(f"There is no server {name!r}; see: vpnbot server list")
+        return server
+
     async def _next_crl(self, server: Server) -> bytes:
         authority = await self._keyring.authority()
         # By a clock that was ahead an end may have come that is still to come.
@@ -341,6 +370,7 @@ class Fleet:
             number = await tx.crl.next_number()
             entries = await tx.crl.entries(last)
             foreign = await tx.crl.foreign()
+            others = await tx.crl.kept(server.name)
             # Without its entry an end could never be proved on a server that was down.
             unproved = {grant.serial for grant in await tx.grants.revoking()}
         listed = [
@@ -356,9 +386,10 @@ class Fleet:
         # The end of these certificates is not known, so they are listed for good.
         listed += [_entry(entry) for entry in foreign]
         # Tens of thousands of entries take a tenth of a second.
-        return await asyncio.to_thread(
+        ours = await asyncio.to_thread(
             authority.sign_crl, number=number, revocations=listed, now=self._clock()
         )
+        return b"".join([ours, *(other.encode() for other in others)])
 
     async def _published(self, server: Server, pem: bytes, number: int) -> bool:
         """False where it was the first one there and lacks somebody who has ended since."""
@@ -368,7 +399,8 @@ class Fleet:
             ended = await tx.crl.entries(None) if is_first else ()
             if any(parse_serial(entry.serial) not in listed for entry in ended):
                 return False
-            await tx.servers.set_crl_published(server.name, self._clock(), number)
+            digest = digest_of(pem)
+            await tx.servers.set_crl_published(server.name, self._clock(), number, digest)
         return True
 
 
