@@ -312,7 +312,7 @@ class LiveServer:
             # A look first: it ends where the folder hangs, which a removal does not.
             if path is None or await self.host.facts(path) is None:
                 return []
-            if is_ours(target.common_name):
+            if not self.layout.adopted or is_ours(target.common_name):
                 await self.host.remove(path)
             else:  # what an operator wrote into it is theirs
                 await set_aside(self.host, self.layout, path.rpartition("/")[2])

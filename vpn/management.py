@@ -263,7 +263,7 @@ def _session(columns: list[str] | None, cells: list[str]) -> Session | None:
         raise ManagementNonsense("A client's row does not fit its header.")
     row = dict(zip(columns, cells, strict=True))
     try:
-        addresses = row["Virtual Address"] + row["Virtual IPv6 Address"]
+        addresses = row["Virtual Address"] + row.get("Virtual IPv6 Address", "")
         if row["Common Name"] == UNDEFINED and not addresses:
             return None
         return Session(
