@@ -78,7 +78,7 @@ class Guard:
     def __init__(self, office: Office, clock: Clock) -> None:
         self.office = office
         self._clock = clock
-        self._keeper = Keeper(office, office.folder, office.fleet, office.enforcer, lambda: None)
+        self._keeper = Keeper(office, lambda: None)
 
     async def looks(self) -> None:
         self._clock.ahead += MINUTE
