@@ -55,7 +55,14 @@ class Notice(StrEnum):
     CLOCK_BELIEVED = "clock_believed"  # no witness can be had
     RESTORED = "restored"  # from a backup, with what that means for open requests
     STRANGERS_CUT = "strangers_cut"  # after a restore: access that only a later state knew
-    STRANGERS_FOUND = "strangers_found"  # files or sessions of names that have no access
+    # Of a look at a server, see `bot.access.sightings`:
+    STRANGERS_CUT_OFF = "strangers_cut_off"
+    STRANGERS_LEFT = "strangers_left"
+    STRANGERS_FILES = "strangers_files"
+    STRANGERS_UNKNOWN = "strangers_unknown"
+    OVER_CUT_OFF = "over_cut_off"
+    OVER_LEFT = "over_left"
+    NOBODY_OVER_SEEN = "nobody_over_seen"
 
 
 class DeliverNote(StrEnum):

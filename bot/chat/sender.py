@@ -52,7 +52,13 @@ _STORM = 3
 # These wait for servers, or take their time to upload, so they do not hold up the texts of the
 # same chat.
 _SLOW = frozenset(
-    {OutboxKind.DELIVER, OutboxKind.EXTRA_FILE, OutboxKind.RECEIPT, OutboxKind.SERVERS}
+    {
+        OutboxKind.DELIVER,
+        OutboxKind.EXTRA_FILE,
+        OutboxKind.RECEIPT,
+        OutboxKind.SERVERS,
+        OutboxKind.CUT,
+    }
 )
 _TEXTS = frozenset(OutboxKind) - _SLOW
 # Access is given and ended before it is talked about; the texts wait no longer than this.

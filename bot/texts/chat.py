@@ -5,7 +5,7 @@ Whole sentences with named placeholders, ready to be translated. HTML as Telegra
 
 from bot.access.messages import DeliverNote, Notice
 from bot.access.permission import Actor
-from bot.texts import clock
+from bot.texts import clock, strangers
 from bot.texts.fill import Plural, Template
 from storage.records import EndReason, GrantState, RequestState
 
@@ -373,9 +373,9 @@ NOTICES: dict[Notice, Template] = {
     Notice.CRL_PUBLISHED: "The revocation list of <b>{server}</b> is renewed again.",
     Notice.CRL_REPLACED: (
         "⚠️ Something had put another revocation list in the place of mine on <b>{server}</b>, or "
-        "had closed mine to OpenVPN. Mine is there again. Does a job of easy-rsa still run "
-        "gen-crl? Stop it: whom I revoked is not on its list. Was the folder put back from a copy? "
-        "Then look at who is connected: /servers."
+        "had closed mine to OpenVPN. Mine is there again, and I'm looking who is connected: the "
+        "answer follows. Does a job of easy-rsa still run gen-crl? Stop it: whoever I revoked is "
+        "not on its list."
     ),
     Notice.CA_ENDS: (
         "⚠️ The certificate authority ends at {until}. From then on nobody gets in, whatever "
@@ -413,10 +413,7 @@ NOTICES: dict[Notice, Template] = {
         "⚠️ I was restored from a backup. On <b>{server}</b> I shut out whom I do not know: "
         "{names}. Their access was given after the backup; they can ask again with /requestvpn."
     ),
-    Notice.STRANGERS_FOUND: (
-        "⚠️ On <b>{server}</b> I found address files or sessions of names that have no access: "
-        "{names}. I removed them. Did somebody put an old copy of the folder back, or write there?"
-    ),
+    **strangers.NOTICES,
 }
 ACCESS_ENDED: dict[EndReason, str] = {
     EndReason.ENDED: (

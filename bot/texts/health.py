@@ -231,6 +231,10 @@ ADDRESS_TAKEN = Complaint(
 CCD_STRANGER = Complaint(
     "{path} belongs to nobody who has access.", "If you did not put it there, run: rm {path}"
 )
+ON_WITHOUT_ACCESS = Complaint(
+    "Connected without having access there, {count}: {names}.",
+    "The bot cuts them within a minute: see that it runs. If they stay, stop that OpenVPN.",
+)
 # Of a server with its operator's own configuration.
 ADOPT = "vpnbot server adopt {server} --config {config} --remote {remote}"
 ADOPTED_MEND = "This says what to add, and where: {adopt}"

@@ -159,6 +159,7 @@ RECEIPTS = {
     "UNKNOWN_FINDING": "code",
     "AND_MORE": "count",
 }
+SEEN = {"server": "berlin", "names": "anna-k3m9, carl-x2b4", "count": 2}
 NOTICES: dict[str, dict[str, Any]] = {
     "request_denied": {"server": "berlin", "admin": "Boris"},
     "request_expired": {"server": "berlin"},
@@ -187,7 +188,13 @@ NOTICES: dict[str, dict[str, Any]] = {
     },
     "server_certificate_ends": {"server": "berlin", "until": NOW.isoformat()},
     "certificates_end": {"count": 2, "days": 7, "names": "anna, bob"},
-    "strangers_found": {"server": "berlin", "names": "anna-k3m9 carl-x2b4"},
+    "strangers_cut_off": SEEN,
+    "strangers_left": SEEN,
+    "strangers_files": SEEN,
+    "strangers_unknown": SEEN | {"choices": [[1, "anna"], [2, "carl"]]},
+    "over_cut_off": SEEN,
+    "over_left": SEEN,
+    "nobody_over_seen": {"server": "berlin"},
     "servers_certificates_end": {"count": 2, "days": 7, "names": "server, gate"},
     "restored": {"made_at": NOW.isoformat(), "count": 2},
     "strangers_cut": {"server": "berlin", "names": "anna-k3m9 carl-x2b4"},
@@ -211,6 +218,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "unknown_request": {"request": 7},
     "already_decided": {"state": RequestState.DENIED, "admin": "Boris"},
     "not_yours": {},
+    "stranger_gone": {},
     "own_request": {"request": 7},
     "not_offered": {},
     "no_button": {},
