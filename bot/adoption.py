@@ -202,9 +202,11 @@ async def _outlook(
     refused = {serial_hex(each.serial) for each in in_force.revocations} if in_force else set()
     async with office.database.reading() as tx:
         live = {g.common_name for g in await tx.grants.live_for(name) if g.serial not in refused}
-        over = {grant.common_name for grant in await tx.grants.imported()}
-        over |= await tx.grants.names_over_on(name)
-    return outlook(connected, plan, live=live, over=over)
+        known = [
+            *await tx.grants.imported(),
+            *await tx.grants.named(connected.names if connected else ()),
+        ]
+    return outlook(connected, plan, live=live, over={grant.common_name for grant in known})
 
 
 async def _live_names(office: Office, name: ServerName) -> set[str]:

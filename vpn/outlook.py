@@ -16,8 +16,8 @@ from vpn.config import ConfFacts
 from vpn.errors import HostError, ManagementError
 from vpn.host import ServerHost
 from vpn.layout import Layout
-from vpn.management import UNDEFINED, open_management
-from vpn.names import ccd_file_name, name_in_sessions
+from vpn.management import open_management
+from vpn.names import UNDEFINED, ccd_file_name, name_in_sessions
 from vpn.places import named_path
 
 __all__ = ["Connected", "Hurdle", "Outlook", "outlook", "sessions_now", "status_now"]
