@@ -95,11 +95,9 @@ class LiveServer:
             raise ValueError(f"{common_name!r} is no common name of ours")
         content = await self.client_file(address)
         path = self._ccd_path(common_name)
-        if path is None:
-            return
-        if content is not None:
+        if path is not None and content is not None:
             await self.host.replace(path, content, mode=_FOR_ALL_TO_READ)
-        elif await self.host.facts(path) is not None:
+        elif path is not None and await self.host.facts(path) is not None:
             await self.host.remove(path)  # of an address that it had before
 
     async def client_file(self, address: IPv4Address | None) -> bytes | None:
@@ -313,8 +311,7 @@ class LiveServer:
         return tuple(proofs)
 
     def _has_second_lock(self, target: Target) -> bool:
-        names = self.layout.knows_names and not target.shares_name
-        return self.layout.exclusive and names
+        return self.layout.exclusive and self.layout.knows_names and not target.shares_name
 
     def _ccd_path(self, common_name: CommonName) -> str | None:
         """The name's own file; None where it has none, or OpenVPN looks for none of that name."""
