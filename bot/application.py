@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+from bot.access import admins, requests
 from bot.access.revocation import close_proved
 from bot.chat.client import Telegram
 from bot.chat.delivery import Delivery
@@ -56,6 +57,8 @@ class Application:
         await self.sender.reclaim()
         async with self._office.database.writing() as tx:
             await close_proved(tx, self._office.context())
+            await admins.observe_at_start(tx, self._office.context())
+            await requests.refit(tx, self._office.context())
         try:
             async with asyncio.TaskGroup() as group:
                 for part in (self.poller, self.worker, self.sender, self.keeper):

@@ -141,7 +141,9 @@ class Keeper:
     async def _end_what_is_over(self) -> bool:
         async with self._database.reading() as tx:
             now = self._clock()
-            if not await tx.grants.due(now) and not await tx.requests.due(now):
+            asked_by = self._core.context().after(-self._core.rules.request_ttl)
+            waiting = await tx.requests.due(now, asked_by=asked_by)
+            if not waiting and not await tx.grants.due(now):
                 return False
         async with self._database.writing() as tx:
             ctx = self._core.context()

@@ -151,8 +151,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Somebody's word on a request; `actor` as in the audit trail."""
+    """Somebody's word on a request; `actor` as in the audit trail. A later one has a higher id."""
 
+    id: int
     request_id: RequestId
     actor: str
     verdict: Verdict

@@ -5,6 +5,7 @@ from functools import cached_property
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.admins import Admins
 from storage.audit import Audit
 from storage.crl import CrlSource
 from storage.ends import EndWarnings
@@ -31,6 +32,10 @@ class Transaction:
     @cached_property
     def people(self) -> People:
         return People(self._connection)
+
+    @cached_property
+    def admins(self) -> Admins:
+        return Admins(self._connection)
 
     @cached_property
     def servers(self) -> Servers:

@@ -9,16 +9,18 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from telegram import Bot, Update
 from telegram.error import TelegramError
 
-from bot.access import audit, messages, people
+from bot.access import audit, people
 from bot.access.context import Context
 from bot.access.names import clean
 from bot.access.permission import Actor
 from bot.access.refusals import Refusal, Refused
 from bot.chat import admin_commands, buttons, member_commands, taps
+from bot.chat.buttons import Tap
 from bot.chat.incoming import (
     Blocked,
     Forwarded,
@@ -57,6 +59,8 @@ _AUDITED = frozenset(
         Refusal.NO_BUTTON,
     }
 )
+# A card whose buttons do not fit any more gets others.
+_OTHER_BUTTONS = frozenset({Refusal.CARD_CHANGED, Refusal.DURATION_TOO_LONG})
 _Command = Callable[[Scene, str], Awaitable[Reply]]
 _ADMIN_COMMANDS: dict[str, _Command] = {
     "pending": admin_commands.pending,
@@ -259,16 +263,19 @@ async def _not_a_command(scene: Scene, text: str) -> Reply:
 
 
 async def _refuse(scene: Scene, incoming: Typed | Forwarded | Tapped, refused: Refused) -> Reply:
-    if refused.code is Refusal.CARD_CHANGED:
-        request_id = refused.values["request"]
-        await messages.card(scene.tx, scene.ctx, scene.user_id, request_id)
     if isinstance(incoming, Tapped):
         meant = buttons.parse(incoming.data)
-        is_late = refused.code is Refusal.ALREADY_DECIDED and _is_known(scene.actor)
-        if meant is not None and is_late:
-            await taps.mend(scene, meant)
         # A toast is plain text: what was escaped for a message is not shown as entities.
-        return Reply(toast=Html(refusals.in_toast(refused)), alert=True)
+        said = Reply(toast=Html(refusals.in_toast(refused)), alert=True)
+        if meant is None or not _is_known(scene.actor):
+            return said
+        if refused.code is Refusal.ALREADY_DECIDED:
+            await taps.mend(scene, meant)
+        if meant.tap is Tap.APPROVE and refused.code in _OTHER_BUTTONS:
+            await taps.refit(scene, meant)
+        if meant.tap is Tap.SERVER and refused.code is Refusal.UNKNOWN_SERVER:
+            return replace(said, view=await taps.servers_now(scene, meant), edit=True)
+        return said
     if not _is_known(scene.actor):
         return await member_commands.help_(scene, "")
     return say(refusals.in_chat(refused))

@@ -78,6 +78,8 @@ CARD_PERSON = "Telegram: {username}, id <code>{id}</code>"
 CARD_PERSON_NO_USERNAME = "Telegram id <code>{id}</code>"
 CARD_SERVER = "Server: <b>{server}</b>"
 CARD_DURATION = "For: <b>{duration}</b> from the approval"
+CARD_LIMIT = "⚠️ By the settings in force no more than <b>{duration}</b> can be given"
+CARD_ENDED = "⚠️ An admin ended access of this person after they asked, {at}"
 CARD_REASON = "Reason: {reason}"
 CARD_HAS = Plural("Has {count} active profile already", "Has {count} active profiles already")
 CARD_HAS_UNPROVED = Plural(
@@ -255,7 +257,7 @@ CHOOSE_NEAR = "Nobody has exactly this name. Do you mean one of these?"
 NOBODY_TO_REVOKE = "Nobody has live access, so there is nothing to revoke."
 CONFIRM_REVOKE_PERSON = Plural(
     "End the access of <b>{name}</b> on every server now?",
-    "End all {count} accesses of <b>{name}</b> on every server now?",
+    "End all {count} profiles of <b>{name}</b> on every server now?",
 )
 CONFIRM_REVOKE_GRANT = (
     "End the access <code>{common_name}</code> of <b>{name}</b> on every server now?"
@@ -268,6 +270,8 @@ CONFIRM_REVOKE_IMPORTED = (
 CONFIRM_REMOVE = (
     "Take <b>{name}</b> off the allowlist and end all their access on every server now?"
 )
+QUESTION_CHANGED = "Things have changed since I asked, so nothing was done. As it is now:"
+QUESTION_CHANGED_TOAST = "Things have changed since I asked. Please look again."
 WORKING = "Cutting the access now. The receipt follows."
 
 SERVERS_NONE = "There is no server yet. On the machine, run: <code>vpnbot server add</code>"

@@ -52,6 +52,8 @@ CHAT = {
     "CARD_DURATION": "duration",
     "CARD_REASON": "reason",
     "CARD_HAS": "count",
+    "CARD_LIMIT": "duration",
+    "CARD_ENDED": "at",
     "CARD_HAS_UNPROVED": "count",
     "CARD_WAITS": "until",
     "CARD_STATES": "admin duration at",

@@ -81,6 +81,10 @@ async def pass_over_everything(tx: Transaction) -> None:
     await tx.people.person_of(BORIS)
     await tx.people.accounts_of(ANNA)
     await tx.people.all()
+    await tx.people.revision(ANNA)
+    await tx.admins.add(ANNA, after_decision=0)
+    await tx.admins.all()
+    await tx.admins.remove(ANNA)
     await tx.servers.add(make_server())
     await tx.servers.set_adopted(make_server())
     await tx.servers.set_crl_published(BERLIN, NOW, 7, "a1")
@@ -116,7 +120,8 @@ async def _requests(tx: Transaction) -> None:
     await tx.requests.open_of(ANNA)
     await tx.requests.open_on(BERLIN)
     await tx.requests.asked_at(ANNA, NOW)
-    await tx.requests.due(NOW)
+    await tx.requests.due(NOW, asked_by=NOW)
+    await tx.requests.last_decision()
 
 
 async def _grants(tx: Transaction) -> None:
@@ -127,6 +132,8 @@ async def _grants(tx: Transaction) -> None:
     await tx.end_warnings.record(EndWarning("ca", NOW, 30))
     await tx.end_warnings.all()
     await tx.grants.unlinked()
+    await tx.grants.unlinked_like(["anna", "100%"])
+    await tx.grants.imported_as(["anna"])
     await tx.grants.imported_names()
     await tx.grants.live_for(BERLIN)
     await tx.grants.known_on(BERLIN)
@@ -147,6 +154,7 @@ async def _grants(tx: Transaction) -> None:
     await tx.grants.end(grant.id, EndReason.REVOKED, NOW)
     await tx.proofs.open(grant.id, [BERLIN], NOW)
     await tx.proofs.unproved()
+    await tx.proofs.dropped()
     await tx.proofs.due(NOW)
     await tx.proofs.hasten_beyond(NOW, NOW)
     proof = Proof(grant.id, BERLIN, proved=True, attempts=1, next_try_at=NOW)
