@@ -82,6 +82,7 @@ class OutboxState(StrEnum):
 
 class InboxState(StrEnum):
     NEW = "new"
+    HELD = "held"  # until whoever wrote it says that they still want it
     DONE = "done"
     QUARANTINED = "quarantined"
 

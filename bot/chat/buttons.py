@@ -33,6 +33,8 @@ class Tap(StrEnum):
     OLD_PEOPLE = "op"
     LINK = "lk"
     HOW_TO = "hw"
+    LATE_YES = "ly"
+    LATE_NO = "ln"
     KEEP = "no"
 
 
@@ -66,6 +68,8 @@ _PAGE = re.compile(r"(oc|op:g-[a-z0-9]{1,30}):(0|[1-9][0-9]{0,5})", re.ASCII)
 _LINK = re.compile(rf"lk:(g-[a-z0-9]{{1,30}}):([1-9][0-9]{{0,15}}){_DIGEST}", re.ASCII)
 _HOW_TO = re.compile(r"hw:(g-[a-z0-9]{1,30}):([a-z0-9][a-z0-9-]{0,19})", re.ASCII)
 _PERSON = re.compile(rf"((?:rp|rm){_ALONE}|rpy|rmy):([1-9][0-9]{{0,15}}){_DIGEST}", re.ASCII)
+# Of an update that is held, see `bot.chat.late`.
+_LATE = re.compile(r"(ly|ln):(0|[1-9][0-9]{0,17})", re.ASCII)
 
 
 _NO_REQUEST = RequestId(0)
@@ -88,6 +92,8 @@ class Meant:
     server: ServerName = _NO_SERVER
     # Of instructions, see `bot.handover.handover`.
     topic: str = ""
+    # The number of one that is held.
+    update: int = 0
     # Of a list, counted from 0; None where none was turned to.
     page: int | None = None
 
@@ -99,6 +105,8 @@ def parse(data: str) -> Meant | None:
         return listing and replace(listing, page=int(found[2]))
     if data in (Tap.KEEP, Tap.OLD):
         return Meant(Tap(data))
+    if found := _LATE.fullmatch(data):
+        return Meant(Tap(found[1]), update=int(found[2]))
     if found := _APPROVE.fullmatch(data):
         request, duration, digest = found.groups()
         return Meant(Tap.APPROVE, RequestId(int(request)), duration=int(duration), digest=digest)
@@ -122,6 +130,10 @@ def link(grant: GrantId, person: UserId, digest: str) -> str:
 def answer(tap: Tap, subject: GrantId | UserId, digest: str) -> str:
     """The yes to a question; the digest stands for what was asked."""
     return f"{tap}:{subject}:{digest}"
+
+
+def late(tap: Tap, update_id: int) -> str:
+    return f"{tap}:{update_id}"
 
 
 def how_to(grant: GrantId, topic: str) -> str:

@@ -41,6 +41,13 @@ NOT_A_COMMAND = "I understand commands only. /help shows what I can do for you."
 ONLY_NEW_MESSAGES = (
     "I act on commands that you type yourself, not on forwarded ones. Please type it."
 )
+# What waited with Telegram while the bot was down.
+LATE = (
+    "You wrote this {age} ago, and it reached me only now:\n<code>{command}</code>\n"
+    "Do you still want it?"
+)
+LATE_GOING_ON = "You still want this:\n<code>{command}</code>"
+LATE_GONE = "This was answered already, or is too old by now. Please write it anew."
 TOO_FAST = "That was a lot at once. I listen again in a minute."
 SOMETHING_BROKE = (
     "Something went wrong on my side, and nothing was changed. Please try again in a minute; "
@@ -308,6 +315,8 @@ BUTTON_REVOKE_YES = "Revoke now"
 BUTTON_REMOVE_YES = "Remove now"
 BUTTON_RENEW_YES = "New profile now"
 BUTTON_NO = "Keep it"
+BUTTON_LATE_YES = "Do it now"
+BUTTON_LATE_NO = "Forget it"
 
 # --- What a use case says by itself --------------------------------------------------------------
 

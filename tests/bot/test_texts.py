@@ -71,6 +71,8 @@ CHAT = {
     "MY_REQUEST_CHOOSING": "id duration",
     "MY_GRANT": "server until state common_name address",
     "MY_RENEWING": "server",
+    "LATE": "age command",
+    "LATE_GOING_ON": "command",
     "MY_GRANT_DROPPED": "common_name",
     "MY_OTHER_ACCOUNT": "name",
     "ONE_PROFILE_ENDED": "server",

@@ -122,6 +122,7 @@ async def _requests(tx: Transaction) -> None:
     await tx.requests.asked_at(ANNA, NOW)
     await tx.requests.due(NOW, asked_by=NOW)
     await tx.requests.last_decision()
+    await tx.requests.open()
 
 
 async def _grants(tx: Transaction) -> None:
@@ -177,6 +178,9 @@ async def _queues(tx: Transaction) -> None:
     await tx.posted.about(OutboxKind.CARD, "1")
     await tx.inbox.store([InboxItem(n, ChatId(7), "{}", NOW) for n in (5, 6)])
     await tx.inbox.new()
+    await tx.inbox.hold(5, "x")
+    await tx.inbox.held(5)
+    await tx.inbox.release(5)
     await tx.inbox.finish(5)
     await tx.inbox.quarantine(6, "odd")
     await tx.inbox.waiting()

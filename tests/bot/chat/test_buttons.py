@@ -29,8 +29,16 @@ def fits(data: str) -> bool:
 
 
 def test_every_tap_is_read_back_by_one_of_these_tests() -> None:
-    others = {Tap.APPROVE, Tap.SERVER, Tap.LINK, Tap.HOW_TO, *ABOUT_NOTHING}
-    assert {*ABOUT_REQUEST, *ABOUT_GRANT, *ABOUT_PERSON} | others == set(Tap)
+    others = {
+        Tap.LATE_YES,
+        Tap.LATE_NO,
+        Tap.APPROVE,
+        Tap.SERVER,
+        Tap.LINK,
+        Tap.HOW_TO,
+        *ABOUT_NOTHING,
+    }
+    assert {*ABOUT_REQUEST, *ABOUT_GRANT, *ABOUT_PERSON} | others | set(ABOUT_NOTHING) == set(Tap)
 
 
 @given(request=REQUESTS, duration=st.integers(1, 10**9 - 1), digest=DIGESTS)
@@ -99,6 +107,13 @@ def test_the_yes_to_a_question_carries_what_was_asked(
     assert buttons.parse(data) == Meant(Tap.REVOKE_GRANT_YES, grant=grant, digest=digest)
 
 
+@given(tap=st.sampled_from((Tap.LATE_YES, Tap.LATE_NO)), update=st.integers(0, 10**18 - 1))
+def test_what_is_held_is_read_back(tap: Tap, update: int) -> None:
+    data = buttons.late(tap, update)
+    assert fits(data)
+    assert buttons.parse(data) == Meant(tap, update=update)
+
+
 @given(grant=GRANTS, topic=TOPICS)
 def test_what_asks_for_instructions_is_read_back(grant: GrantId, topic: str) -> None:
     data = buttons.how_to(grant, topic)
@@ -142,6 +157,7 @@ def test_forged_data_is_read_or_not_and_never_breaks(data: str) -> None:
         # Small enough for the database, whatever was sent.
         assert 0 <= meant.request < 2**63
         assert 0 <= meant.person < 2**63
+        assert 0 <= meant.update < 2**63
 
 
 @given(data=st.from_regex(r"(ap|dn|cx|sv|npy?|guy?|rgy?|rpy?|rmy?|no):?[0-9a-z:-]{0,60}"))
