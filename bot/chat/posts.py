@@ -26,6 +26,7 @@ from bot.handover.handover import Handover
 from bot.receipts import Receipt, load_receipt
 from bot.texts import chat as words
 from bot.texts import receipts as receipt_words
+from bot.texts import refusals
 from bot.texts.fill import Html, blocks, escaped, fill, moment
 from storage.records import (
     ChatId,
@@ -300,6 +301,8 @@ def _notice(payload: Payload, still: Sequence[Grant] = ()) -> Html:
     values = dict(payload["values"])
     for name in _MOMENTS & values.keys():
         values[name] = moment(datetime.fromisoformat(values[name]))
+    if "seconds" in values:
+        values["by"] = refusals.span_text(values.pop("seconds"))
     if code not in _ENDED:
         return fill(words.NOTICES[code], **values)
     table = _ENDED[code]

@@ -191,6 +191,10 @@ NOTICES: dict[str, dict[str, Any]] = {
     "servers_certificates_end": {"count": 2, "days": 7, "names": "server, gate"},
     "restored": {"made_at": NOW.isoformat(), "count": 2},
     "strangers_cut": {"server": "berlin", "names": "anna-k3m9 carl-x2b4"},
+    "clock_ahead": {"seconds": 40 * 86_400},
+    "clock_behind": {"seconds": 1800},
+    "clock_agreed": {},
+    "clock_believed": {"minutes": 5},
     "audit_head": {"count": 412, "head": "412:" + "9f" * 32},
 }
 REFUSALS: dict[str, dict[str, Any]] = {
@@ -216,6 +220,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "unknown_grant": {"grant": "g-missing"},
     "grant_over": {"common_name": "anna-1", "state": GrantState.REVOKING, "count": 2},
     "grant_ends_soon": {},
+    "clock_in_doubt": {},
     "grant_busy": {},
     "nothing_live": {"name": "Anna", "names": ["anna.petrova"]},
     "unknown_person": {"who": "eve"},
