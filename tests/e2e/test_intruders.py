@@ -125,7 +125,7 @@ async def test_data_that_no_button_carries(company: Company) -> None:
         query = await company.boris.taps_data(card.message_id, data)
         assert (await company.boris.is_answered(query)).text, data
     assert company.dump() == before
-    await company.boris.taps("Deny", message=await company.card(company.boris, who))
+    await company.boris.taps("Deny", message=card)
 
 
 async def test_repeated_taps_and_updates(company: Company) -> None:
