@@ -35,6 +35,10 @@ class Tap(StrEnum):
     HOW_TO = "hw"
     LATE_YES = "ly"
     LATE_NO = "ln"
+    CUT = "ct"
+    CUT_ALWAYS = "ca"
+    CUT_ALWAYS_YES = "cay"
+    CUT_ASK = "cq"
     KEEP = "no"
 
 
@@ -72,6 +76,9 @@ _PERSON = re.compile(rf"((?:rp|rm){_ALONE}|rpy|rmy):([1-9][0-9]{{0,15}}){_DIGEST
 _LATE = re.compile(r"(ly|ln):(0|[1-9][0-9]{0,17})", re.ASCII)
 
 
+_STRANGER = re.compile(r"ct:([1-9][0-9]{0,14})", re.ASCII)
+_ON_SERVER = re.compile(r"(cay?|cq):([a-z0-9-]{1,32})", re.ASCII)
+
 _NO_REQUEST = RequestId(0)
 _NO_GRANT = GrantId("")
 _NOBODY = UserId(0)
@@ -94,6 +101,8 @@ class Meant:
     topic: str = ""
     # The number of one that is held.
     update: int = 0
+    # See `storage.records.Stranger`.
+    stranger: int = 0
     # Of a list, counted from 0; None where none was turned to.
     page: int | None = None
 
@@ -140,6 +149,15 @@ def how_to(grant: GrantId, topic: str) -> str:
     return f"{Tap.HOW_TO}:{grant}:{topic}"
 
 
+def stranger(number: int) -> str:
+    return f"{Tap.CUT}:{number}"
+
+
+def on_server(tap: Tap, name: ServerName) -> str:
+    """About whoever is not known on that server."""
+    return f"{tap}:{name}"
+
+
 def page(listing: str, number: int) -> str:
     """One page of the list that a button without a number begins."""
     return f"{listing}:{number}"
@@ -172,6 +190,14 @@ def _about_access(data: str) -> Meant | None:
         return Meant(Tap.HOW_TO, grant=GrantId(found[1]), topic=found[2])
     if found := _PERSON.fullmatch(data):
         return Meant(Tap(found[1]), person=UserId(int(found[2])), digest=found[3] or "")
+    return _about_strangers(data)
+
+
+def _about_strangers(data: str) -> Meant | None:
+    if found := _STRANGER.fullmatch(data):
+        return Meant(Tap.CUT, stranger=int(found[1]))
+    if found := _ON_SERVER.fullmatch(data):
+        return Meant(Tap(found[1]), server=ServerName(found[2]))
     return None
 
 

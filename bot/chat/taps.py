@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from bot.access import grants, messages, requests, revocation
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
-from bot.chat import admin_commands, buttons, late, old_certificates, questions, views
+from bot.chat import admin_commands, buttons, late, old_certificates, questions, strangers, views
 from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
@@ -200,5 +200,9 @@ _ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.HOW_TO: _how_to,
     Tap.LATE_YES: late.answered,
     Tap.LATE_NO: late.answered,
+    Tap.CUT: strangers.cut,
+    Tap.CUT_ALWAYS: strangers.choose,
+    Tap.CUT_ALWAYS_YES: strangers.choose,
+    Tap.CUT_ASK: strangers.choose,
     Tap.KEEP: _keep,
 }

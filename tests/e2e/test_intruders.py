@@ -100,7 +100,7 @@ async def test_forged_taps_of_strangers_and_members(company: Company) -> None:
 
 
 async def test_data_that_no_button_carries(company: Company) -> None:
-    who, card, grant = await at_work(company)
+    _, card, grant = await at_work(company)
     approve = str(card.buttons[0][0].callback_data)
     head, _, digest = approve.rpartition(":")
     number = head.split(":")[1]
