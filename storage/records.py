@@ -4,7 +4,7 @@ All times are aware datetimes in UTC; durations are whole seconds.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NewType
 
@@ -322,3 +322,19 @@ class AuditHead:
 
     seq: int
     digest: str  # hex
+
+
+@dataclass(frozen=True, slots=True)
+class ClockAnchor:
+    """The last moment at which the machine's clock was known to be right.
+
+    Attributes:
+        boot_id: of the start of the machine that the durations count from.
+        since_boot: at `agreed_at`.
+        doubted_since_boot: since when the clock is in doubt; None where it is not.
+    """
+
+    boot_id: str
+    agreed_at: datetime
+    since_boot: timedelta
+    doubted_since_boot: timedelta | None = None

@@ -44,6 +44,19 @@ class UtcTime(TypeDecorator[datetime]):
         return None if value is None else moment(int(value))
 
 
+class Microseconds(TypeDecorator[timedelta]):
+    """A duration, kept as whole microseconds."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: timedelta | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        return None if value is None else value // _MICROSECOND
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> timedelta | None:  # noqa: ARG002
+        return None if value is None else int(value) * _MICROSECOND
+
+
 def moment(microseconds: int) -> datetime:
     """Raises OverflowError where no calendar goes that far."""
     return _EPOCH + microseconds * _MICROSECOND
@@ -255,6 +268,17 @@ end_warnings = Table(
     Column("subject", String(128), primary_key=True),
     Column("ends_at", UtcTime, nullable=False),
     Column("days", Integer, nullable=False),
+)
+
+# One row: what a process has to know of the machine's clock that starts later.
+clock_anchor = Table(
+    "clock_anchor",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("boot_id", String(64), nullable=False),
+    Column("agreed_at", UtcTime, nullable=False),
+    Column("since_boot", Microseconds, nullable=False),
+    Column("doubted_since_boot", Microseconds),
 )
 
 posted_messages = Table(

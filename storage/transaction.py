@@ -6,6 +6,7 @@ from functools import cached_property
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.audit import Audit
+from storage.clock import ClockAnchors
 from storage.crl import CrlSource
 from storage.ends import EndWarnings
 from storage.grants import Grants
@@ -55,6 +56,10 @@ class Transaction:
     @cached_property
     def end_warnings(self) -> EndWarnings:
         return EndWarnings(self._connection)
+
+    @cached_property
+    def clock(self) -> ClockAnchors:
+        return ClockAnchors(self._connection)
 
     @cached_property
     def posted(self) -> PostedMessages:

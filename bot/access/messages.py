@@ -46,6 +46,10 @@ class Notice(StrEnum):
     CERTIFICATES_END = "certificates_end"  # clients' with a long life, most of them imported
     SERVERS_CERTIFICATES_END = "servers_certificates_end"  # imported ones
     AUDIT_HEAD = "audit_head"
+    CLOCK_AHEAD = "clock_ahead"  # of this machine: the witnesses say another time
+    CLOCK_BEHIND = "clock_behind"
+    CLOCK_AGREED = "clock_agreed"  # again
+    CLOCK_BELIEVED = "clock_believed"  # no witness can be had
     RESTORED = "restored"  # from a backup, with what that means for open requests
     STRANGERS_CUT = "strangers_cut"  # after a restore: access that only a later state knew
     STRANGERS_FOUND = "strangers_found"  # files or sessions of names that have no access

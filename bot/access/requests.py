@@ -137,7 +137,7 @@ async def approve(
     Raises:
         Refused: ADMINS_ONLY, UNKNOWN_REQUEST, OWN_REQUEST, ALREADY_DECIDED, NOT_OFFERED,
             CARD_CHANGED, AGREED_ALREADY, REQUESTER_REMOVED, OUTLIVES_AUTHORITY, UNKNOWN_SERVER,
-            NETWORK_FULL.
+            NETWORK_FULL, CLOCK_IN_DOUBT.
     """
     request = await _decidable(tx, actor, request_id)
     if request.expires_at <= ctx.now:
@@ -196,6 +196,8 @@ async def card_undelivered(tx: Transaction, ctx: Context, request_id: RequestId)
 
 async def expire_due(tx: Transaction, ctx: Context) -> int:
     """Ends the requests that nobody decided in time; gives their number."""
+    if not ctx.may_expire:
+        return 0
     due = await tx.requests.due(ctx.now)
     for request in due:
         await _decide(tx, ctx, THE_BOT, request.id, Verdict.EXPIRE)
@@ -243,6 +245,7 @@ async def _agree(
 async def _give(
     tx: Transaction, ctx: Context, actor: Actor, request: Request, requester: Person, seconds: int
 ) -> Grant:
+    grants.require_giving(ctx)
     decided = await _decide(tx, ctx, actor, request.id, Verdict.APPROVE, duration=seconds)
     # The time runs from the approval, not from the request.
     end = ctx.now + timedelta(seconds=seconds)

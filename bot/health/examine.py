@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 from cryptography import x509
 
-from bot.core import Clock
+from bot.clock import Clock
 from bot.data_folder import DataFolder
 from bot.errors import BadSettings
 from bot.handover.handover import Handover

@@ -14,7 +14,7 @@ from bot.errors import VpnbotError
 from bot.fixed_addresses import given_by_others
 from bot.fleet import live_server, remote_of, spec_of
 from bot.health.folder import look_at_files
-from bot.health.results import Fine, Result, Trouble, trouble, trouble_from
+from bot.health.results import Command, Fine, Result, Trouble, mend_with, trouble, trouble_from
 from bot.health.state import NOTICE
 from bot.keyring import Keyring
 from bot.privileges import ROOT
@@ -118,7 +118,7 @@ def _from_finding(server: Server, finding: Finding) -> Trouble:
     mends, other = words.SERVER_MENDS, words.SERVER_MEND
     if server.adopted is not None:
         mends, other = words.ADOPTED_MENDS, words.ADOPTED_MEND
-    mend = mends.get(finding.code, other).format(directory=server.directory, **_commands(server))
+    mend = mend_with(mends.get(finding.code, other), **_commands(server))
     found = trouble_from(HostError(finding.detail), mend)
     return Trouble(
         words.SERVER.format(server=server.name, text=found.wrong),
@@ -132,9 +132,9 @@ def _commands(server: Server) -> dict[str, str]:
     return {
         "server": server.name,
         "unit": unit_name(server.name),
-        "adopt": words.ADOPT.format(server=server.name, config=config, remote=remote),
+        "adopt": Command(mend_with(words.ADOPT, server=server.name, config=config, remote=remote)),
         # Where its unit is not known it says so, as a comment for a shell.
-        "restart": restart_command(config.lstrip("/")).removeprefix("# "),
+        "restart": Command(restart_command(config.lstrip("/")).removeprefix("# ")),
     }
 
 
@@ -176,7 +176,7 @@ def _look_at_place(server: Server) -> list[Trouble]:
         return [_of(server, words.HOME_FOREIGN, **values)]
     if owner != ROOT or problem is None:
         return []
-    found = trouble_from(HostError(problem), words.SERVER_MEND.format(server=server.name))
+    found = trouble_from(HostError(problem), mend_with(words.SERVER_MEND, server=server.name))
     return [Trouble(words.SERVER.format(server=server.name, text=found.wrong), found.mend)]
 
 

@@ -14,7 +14,7 @@ from bot.access.context import Rules
 from bot.access.revocation import waits_for_server
 from bot.clock import CLOCK_TOLERANCE
 from bot.data_folder import DataFolder, account_name
-from bot.health.results import Fine, Result, Trouble, trouble, trouble_from
+from bot.health.results import Fine, Result, Trouble, mend_with, trouble, trouble_from
 from bot.keyring import Keyring
 from bot.receipts import finding_text
 from bot.texts import health as words
@@ -41,7 +41,7 @@ async def open_checked(url: URL, folder: DataFolder) -> Database | Trouble:
     try:
         return await open_database(url)
     except StorageError as error:
-        return trouble_from(error, words.DATABASE_MEND.format(folder=folder.path))
+        return trouble_from(error, mend_with(words.DATABASE_MEND, folder=folder.path))
 
 
 def _damage(name: str, folder: DataFolder) -> Trouble | None:
@@ -50,7 +50,9 @@ def _damage(name: str, folder: DataFolder) -> Trouble | None:
     if not path.is_file():
         return trouble(words.DATABASE_MISSING, path=path, folder=folder.path)
     if not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
-        return trouble(words.DATABASE_SHUT, path=path, account=account_name(os.geteuid()))
+        is_inside = Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder.path))
+        complaint = words.DATABASE_SHUT if is_inside else words.DATABASE_ELSEWHERE
+        return trouble(complaint, path=path, account=account_name(os.geteuid()))
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as connection:
             (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
@@ -92,7 +94,7 @@ async def look_at_authority(
     except AuthorityMissing:
         return [trouble(words.CA_MISSING, folder=folder.path, owner=folder.account())]
     except PkiError as error:
-        mend = words.CA_MEND.format(folder=folder.path, owner=folder.account())
+        mend = mend_with(words.CA_MEND, folder=folder.path, owner=folder.account())
         if isinstance(error, DamagedAuthority):
             # Its own mend leaves open how one takes it out of a backup.
             return [Trouble(f"{str(error).partition('; ')[0]}.", mend)]

@@ -106,6 +106,10 @@ DATABASE_SHUT = Complaint(
     "{account} cannot read and write the database {path}.",
     "Run as root: chown {account}: {path}; chmod 600 {path}",
 )
+# Whoever took over the account may name any file of root's, which is not to be given away.
+DATABASE_ELSEWHERE = Complaint(
+    DATABASE_SHUT.wrong, "Set VPNBOT_DATABASE_URL to a file of that account's own."
+)
 DATABASE_DAMAGED = Complaint(
     "The database {path} is damaged: {reason}", f"Go back to a backup: {_RESTORE}"
 )
@@ -257,8 +261,8 @@ SERVER_MENDS = {
     "crl_not_yet_valid": "Set the clock right; then run: vpnbot server deploy {server}",
     "crl_put_back": "Start the bot, which puts its own there again; by hand: vpnbot server deploy "
     "{server}",
-    "management_gone": "Start it: systemctl enable {directory}/{unit}; systemctl restart {unit}; "
-    "if it ends again, see why: journalctl -u {unit}",
+    "management_gone": "Start it; how systemd gets to know it, this says: vpnbot server deploy "
+    "{server}; systemctl restart {unit}; if it ends again, see why: journalctl -u {unit}",
     "management_silent": "See that nothing else is connected there, or run: systemctl restart "
     "{unit}",
     "management_nonsense": "See that OpenVPN 2.5 or newer listens there; then: systemctl restart "

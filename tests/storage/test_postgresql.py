@@ -28,6 +28,7 @@ from sqlalchemy.sql.dml import UpdateBase
 from storage.database import Database
 from storage.records import (
     ChatId,
+    ClockAnchor,
     EndReason,
     EndWarning,
     ForeignRevocation,
@@ -126,6 +127,8 @@ async def _grants(tx: Transaction) -> None:
     await tx.grants.imported()
     await tx.end_warnings.record(EndWarning("ca", NOW, 30))
     await tx.end_warnings.all()
+    await tx.clock.record(ClockAnchor("b", NOW, HOUR))
+    await tx.clock.last()
     await tx.grants.unlinked()
     await tx.grants.imported_names()
     await tx.grants.live_for(BERLIN)

@@ -327,6 +327,32 @@ class TestAdmission:
 
 @NEEDS_ROOT
 class TestApply:
+    @pytest.mark.parametrize("hard", [False, True])
+    async def test_publishes_no_file_that_another_account_has_linked(
+        self, home: Path, *, hard: bool
+    ) -> None:
+        """What root reads there goes into a folder that everybody may look into."""
+        operator = Operator(home, f"{USUAL}client-config-dir ccd\n")
+        operator.write("ccd/anna", ROUTE)
+        secret, link = home / "secret", home / "ccd" / "bob"
+        secret.write_text("root's alone")
+        secret.chmod(0o600)
+        os.chown(home / "ccd", 12345, -1)
+        if hard:
+            link.hardlink_to(secret)
+        else:
+            link.symlink_to(secret)
+            os.chown(link, 12345, -1, follow_symlinks=False)
+        with pytest.raises(HostError, match=r"does not follow it|is no ordinary file"):
+            await operator.apply(["anna", "bob"], account=ACCOUNT)
+        assert not (home / "server-live").exists()
+        link.unlink()
+        operator.write("real", ROUTE)
+        os.chown(home / "ccd", 0, 0)
+        link.symlink_to("../real")  # root's own, where nobody else could have put it
+        await operator.apply(["anna", "bob"], account=ACCOUNT)
+        assert (home / "server-live" / "ccd" / "bob").read_text() == ROUTE
+
     async def test_makes_what_is_missing(self, home: Path) -> None:
         operator = Operator(home)
         operator.conf.chmod(0o640)

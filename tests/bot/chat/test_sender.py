@@ -11,8 +11,8 @@ from telegram.error import RetryAfter
 
 from bot.access.context import Chance, Rules
 from bot.chat.sender import Handler, Sender
+from bot.clock import utc_now
 from bot.core import Core
-from bot.office import utc_now
 from storage.database import Database
 from storage.records import ChatId, OutboxItem, OutboxKind
 from tests.company import until
