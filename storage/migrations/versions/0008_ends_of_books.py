@@ -6,8 +6,8 @@ Of those that are here already nobody knows: so all of them are listed for good 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0008"
+down_revision = "0007"
 
 
 def upgrade() -> None:
