@@ -432,7 +432,12 @@ class LiveServer:
             findings.append(answer)
         pid, connected = (None, None) if isinstance(answer, Finding) else answer
         sessions = None if connected is None else len(connected)
-        pending = await self._pending(pid, findings)
+        pending = None
+        if pid is not None:
+            changed = await _or_host_error(look_at_restart(self.host, self.layout, pid))
+            findings += changed
+            if all(finding.code is not FindingCode.HOST_ERROR for finding in changed):
+                pending = bool(changed)
         findings += await _or_host_error(look_at_configuration(self.spec, self.host, self.layout))
         findings += await _or_host_error(self._look_at_ccd_folder())
         return ServerStatus(
@@ -446,15 +451,6 @@ class LiveServer:
             certificate_end=await self.certificate_end(),
             findings=tuple(dict.fromkeys(findings)),
         )
-
-    async def _pending(self, pid: int | None, findings: list[Finding]) -> bool | None:
-        if pid is None:
-            return None
-        found = await _or_host_error(look_at_restart(self.host, self.layout, pid))
-        findings += found
-        if any(finding.code is FindingCode.HOST_ERROR for finding in found):
-            return None
-        return bool(found)
 
     async def _look_at_ccd_folder(self) -> list[Finding]:
         """With this folder shut OpenVPN refuses everybody: not unsafe, but an outage."""
