@@ -59,12 +59,12 @@ async def compare(
     strange = frozenset(names) - known
     # A file may be called by bytes that are no text, which no certificate in the books can be.
     texts = {name.encode("utf-8", "replace").decode() for name in strange}
-    grants = [*await tx.grants.named(texts)]
+    grants = {grant.id: grant for grant in await tx.grants.named(texts)}
     if any("_" in name for name in strange):
         # It may stand for a character that OpenVPN does not show, which only theirs have.
-        grants += [g for g in await tx.grants.imported() if as_found(g.common_name) in strange]
+        grants |= {grant.id: grant for grant in await tx.grants.imported()}
     found: dict[str, list[Grant]] = {}
-    for grant in grants:
+    for grant in grants.values():
         name = as_found(grant.common_name)
         if name in strange and not grant.for_server:
             found.setdefault(name, []).append(grant)

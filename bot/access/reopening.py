@@ -14,7 +14,7 @@ async def reopen(
     tx: Transaction, ctx: Context, server: ServerName, grants: Sequence[Grant]
 ) -> None:
     """From this commit on nobody says that they are out, before this server has proved it anew."""
-    ids = [grant.id for grant in grants]
+    ids = list(dict.fromkeys(grant.id for grant in grants))
     await tx.grants.reopen(ids, ctx.now)
     await tx.proofs.reopen(ids, server, ctx.now)
 
