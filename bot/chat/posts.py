@@ -4,9 +4,9 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from telegram import Bot, BotCommand, BotCommandScopeChat, LinkPreviewOptions
-from telegram.constants import ParseMode
 from telegram.error import BadRequest, TelegramError
 
 from bot.access import holdings, messages, people, requests
@@ -15,7 +15,7 @@ from bot.access.names import NAME_LENGTH, clean
 from bot.access.permission import Act, may
 from bot.chat import buttons, strangers, views
 from bot.chat.buttons import Keyboard
-from bot.chat.client import markup
+from bot.chat.client import TEXT_LENGTH, say
 from bot.chat.outcomes import Outcome, failure_of
 from bot.chat.views import View
 from bot.core import Core
@@ -279,26 +279,19 @@ class Posts:
         return views.give_up_rest([grant for grant in live if grant.user_id in accounts])
 
     async def _send(self, chat_id: ChatId, view: View) -> int:
-        message = await self._bot.send_message(
-            chat_id,
-            view.text,
-            parse_mode=ParseMode.HTML,
-            reply_markup=markup(view.keyboard),
-            link_preview_options=_NO_PREVIEW,
-        )
-        return message.message_id
+        call = partial(self._bot.send_message, chat_id, link_preview_options=_NO_PREVIEW)
+        return (await say(call, view.text, view.keyboard, room=TEXT_LENGTH)).message_id
 
     async def _edit(self, chat_id: ChatId, message_id: int, view: View) -> bool:
         """False where the message cannot be edited: deleted, or too old."""
+        call = partial(
+            self._bot.edit_message_text,
+            chat_id=chat_id,
+            message_id=message_id,
+            link_preview_options=_NO_PREVIEW,
+        )
         try:
-            await self._bot.edit_message_text(
-                view.text,
-                chat_id=chat_id,
-                message_id=message_id,
-                parse_mode=ParseMode.HTML,
-                reply_markup=markup(view.keyboard),
-                link_preview_options=_NO_PREVIEW,
-            )
+            await say(call, view.text, view.keyboard, room=TEXT_LENGTH)
         except BadRequest as error:
             if _UNCHANGED in error.message.lower():
                 return True

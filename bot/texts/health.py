@@ -293,6 +293,17 @@ UNPROVED_NOWHERE = Complaint(
     "Adopt the server that runs: vpnbot server adopt NAME --config PATH --remote …",
 )
 PROOFS_FINE = "Revocations: none waits for its proof."
+OUTBOX_FINE = "Messages: none is held up."
+SET_ASIDE = Complaint(
+    "Messages that could not be sent and never will be: {count}. The reason: {reason}",
+    "Nobody read them: look at vpnbot request list and vpnbot grant list. They are shown for three "
+    "days.",
+)
+WAITS = Complaint(
+    "Messages that were tried again and again and still wait: {count}. The reason: {reason}",
+    "The bot goes on trying. Where it is Telegram's fault, wait; grant issue and request approve "
+    "work without it.",
+)
 ADMIN_UNKNOWN = Complaint(
     "The admin {admin} has not pressed Start, so the bot may not write to them.",
     "Ask them to open {chat} while the bot runs, and to press Start.",

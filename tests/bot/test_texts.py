@@ -29,6 +29,7 @@ from bot.texts.fill import (
     moment,
     plain,
     utc,
+    without_markup,
 )
 from demo.markup import FormattedText, parse_html
 from storage.records import EndReason, GrantState, RequestState
@@ -52,6 +53,8 @@ CHAT = {
     "CARD_DURATION": "duration",
     "CARD_REASON": "reason",
     "CARD_HAS": "count",
+    "CARD_LIMIT": "duration",
+    "CARD_ENDED": "at",
     "CARD_HAS_UNPROVED": "count",
     "CARD_WAITS": "until",
     "CARD_STATES": "admin duration at",
@@ -69,6 +72,8 @@ CHAT = {
     "MY_REQUEST_CHOOSING": "id duration",
     "MY_GRANT": "server until state common_name address",
     "MY_RENEWING": "server",
+    "LATE": "age command",
+    "LATE_GOING_ON": "command",
     "MY_GRANT_DROPPED": "common_name",
     "MY_OTHER_ACCOUNT": "name",
     "ONE_PROFILE_ENDED": "server",
@@ -171,6 +176,9 @@ NOTICES: dict[str, dict[str, Any]] = {
     "delivery_delayed": {"server": "berlin"},
     "delivery_delayed_admins": {"name": "Anna", "server": "berlin"},
     "undeliverable": {"name": "Anna", "server": "berlin"},
+    "not_taken": {"server": "berlin"},
+    "not_taken_admins": {"name": "Anna", "server": "berlin", "id": 1001},
+    "no_card": {"server": "berlin"},
     "no_room": {"name": "Anna", "server": "berlin"},
     "crl_unpublished": {"server": "berlin", "until": NOW.isoformat()},
     "crl_published": {"server": "berlin"},
@@ -546,3 +554,11 @@ def test_a_caption_fits_beside_a_document() -> None:
             chat.CAPTION_LATER,
         )
         assert len(shown(whole).text) <= 1024  # Bot API, sendDocument
+
+
+def test_what_is_left_without_markup() -> None:
+    moved = Html('<b>O&#x27;Brien</b> asks <tg-time unix="5">soon</tg-time> &lt;3')
+    assert without_markup(moved, 100) == "O'Brien asks soon <3"
+    assert without_markup(Html("🚀" * 10), 20) == "🚀" * 10
+    # Half a character is none.
+    assert without_markup(Html("🚀" * 10), 18) == "🚀" * 8 + "…"
