@@ -15,11 +15,12 @@ from bot.access.permission import Actor
 from bot.access.restored import begin_again
 from bot.archive import AUTHORITY, DATABASE, LONGEST_FILE, TLS_KEYS, Contents, Manifest
 from bot.backup import require_whole
-from bot.core import Clock, Core
+from bot.clock import Clock, utc_now
+from bot.core import Core
 from bot.data_folder import DataFolder, account_name
 from bot.errors import BadBackup, NotDone, VpnbotError
 from bot.keyring import Keyring
-from bot.office import real_chance, utc_now
+from bot.office import real_chance
 from bot.settings import Settings
 from pki.errors import PkiError, WrongPassphrase
 from pki.private_files import write_folder

@@ -10,7 +10,9 @@ from bot.access.names import REASON_LENGTH, clean
 from bot.access.permission import THE_BOT, Act, Actor, may_decide_on, require
 from bot.access.refusals import Refusal, Refused
 from storage.records import (
+    PATIENCE,
     Grant,
+    OutboxKind,
     Person,
     Request,
     RequestId,
@@ -137,7 +139,7 @@ async def approve(
     Raises:
         Refused: ADMINS_ONLY, UNKNOWN_REQUEST, OWN_REQUEST, ALREADY_DECIDED, NOT_OFFERED,
             CARD_CHANGED, AGREED_ALREADY, REQUESTER_REMOVED, OUTLIVES_AUTHORITY, UNKNOWN_SERVER,
-            NETWORK_FULL.
+            NETWORK_FULL, CLOCK_IN_DOUBT.
     """
     request = await _decidable(tx, actor, request_id)
     if request.expires_at <= ctx.now:
@@ -184,18 +186,29 @@ async def deny(tx: Transaction, ctx: Context, actor: Actor, request_id: RequestI
 
 
 async def card_undelivered(tx: Transaction, ctx: Context, request_id: RequestId) -> None:
-    """A card did not reach its admin. If that was the last one, the requester is told."""
+    """A card does not reach its admin. Where none reaches any, the requester is told.
+
+    To be called once for each card, when its row of the outbox says so.
+    """
     request = await tx.requests.get(request_id)
     if request is None or request.state is not RequestState.PENDING:
         return
-    if not await admin_reachable(tx, ctx):
-        await messages.notice(
-            tx, ctx, request.user_id, Notice.NO_ADMIN_REACHABLE, server=request.server
-        )
+    if await tx.posted.about(OutboxKind.CARD, str(request_id)):
+        return
+    on_the_way = [
+        item for item in await tx.outbox.open(OutboxKind.CARD) if item.attempts < PATIENCE
+    ]
+    if any(item.payload["request"] == request_id for item in on_the_way):
+        return
+    reachable = await admin_reachable(tx, ctx)
+    code = Notice.NO_CARD if reachable else Notice.NO_ADMIN_REACHABLE
+    await messages.notice(tx, ctx, request.user_id, code, server=request.server)
 
 
 async def expire_due(tx: Transaction, ctx: Context) -> int:
     """Ends the requests that nobody decided in time; gives their number."""
+    if not ctx.may_expire:
+        return 0
     due = await tx.requests.due(ctx.now)
     for request in due:
         await _decide(tx, ctx, THE_BOT, request.id, Verdict.EXPIRE)
@@ -243,6 +256,7 @@ async def _agree(
 async def _give(
     tx: Transaction, ctx: Context, actor: Actor, request: Request, requester: Person, seconds: int
 ) -> Grant:
+    grants.require_giving(ctx)
     decided = await _decide(tx, ctx, actor, request.id, Verdict.APPROVE, duration=seconds)
     # The time runs from the approval, not from the request.
     end = ctx.now + timedelta(seconds=seconds)
