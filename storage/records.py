@@ -182,6 +182,8 @@ class Grant:
         crl_reason: the reason on the CRL, in the words of `pki.crl`, where `end_reason` does
             not say it.
         for_server: a certificate that only a server may show, so nobody gets access by it.
+        end_known: whether the certificate itself said `not_after`. Else it may live longer, and
+            every CRL lists it for good once it is revoked or over.
     """
 
     id: GrantId
@@ -201,6 +203,7 @@ class Grant:
     imported_at: datetime | None = None
     crl_reason: str | None = None
     for_server: bool = False
+    end_known: bool = True
 
     @property
     def owner(self) -> UserId:
@@ -217,13 +220,14 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """An entry of the CRL; `crl_reason` as in `Grant`."""
+    """An entry of the CRL; `crl_reason` and `end_known` as in `Grant`."""
 
     serial: str
     revoked_at: datetime
     not_after: datetime
     reason: EndReason
     crl_reason: str | None = None
+    end_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from sqlalchemy import (
     TypeDecorator,
     false,
     text,
+    true,
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -180,6 +181,7 @@ grants = Table(
     Column("imported_at", UtcTime),
     Column("crl_reason", String(32)),
     Column("for_server", Boolean, nullable=False, server_default=false()),
+    Column("end_known", Boolean, nullable=False, server_default=true()),
     CheckConstraint(
         "imported_at IS NOT NULL OR (request_id IS NOT NULL AND user_id IS NOT NULL "
         "AND server IS NOT NULL)",
