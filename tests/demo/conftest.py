@@ -23,6 +23,9 @@ from playwright.async_api import (
 from demo.people import DemoPerson
 from demo.server import DemoServer
 
+# Only a page that hangs takes as long.
+BROWSER_PATIENCE_MS = 60_000
+expect.set_options(timeout=BROWSER_PATIENCE_MS)
 Model = TypeVar("Model", bound=TelegramObject)
 
 TOKEN = "4242:test-token"
@@ -160,6 +163,7 @@ async def opened(
     browser: Browser, server: DemoServer, size: ViewportSize, problems: list[str]
 ) -> Page:
     context = await browser.new_context(viewport=size)
+    context.set_default_timeout(BROWSER_PATIENCE_MS)
     page = await context.new_page()
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda line: complained(line, problems))
