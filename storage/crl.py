@@ -4,15 +4,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
-from storage.records import EndReason, ForeignRevocation, GrantState, Revocation
+from storage.records import EndReason, ForeignRevocation, GrantState, Revocation, ServerName
 
 _counter = tables.crl_counter
 _foreign = tables.foreign_revocations
 _grants = tables.grants
+_kept = tables.kept_crls
 
 
 class CrlSource:
@@ -66,6 +67,20 @@ class CrlSource:
         rows = [asdict(revocation) for revocation in found]
         if rows:
             await self._connection.execute(insert(_foreign), rows)
+
+    async def kept(self, server: ServerName) -> Sequence[str]:
+        """The lists of other CAs that its file has to hold, in PEM."""
+        rows = await self._connection.execute(
+            select(_kept.c.pem).where(_kept.c.server == server).order_by(_kept.c.position)
+        )
+        return list(rows.scalars())
+
+    async def keep(self, server: ServerName, lists: Sequence[str]) -> None:
+        """Replaces what `kept` gives."""
+        await self._connection.execute(delete(_kept).where(_kept.c.server == server))
+        rows = [{"server": server, "position": n, "pem": pem} for n, pem in enumerate(lists)]
+        if rows:
+            await self._connection.execute(insert(_kept), rows)
 
     async def entries(self, last_published: datetime | None) -> Sequence[Revocation]:
         """The revoked certificates that a CRL may have to list.

@@ -2,7 +2,8 @@
 
 import pytest
 
-from bot.access import grants, takeover
+from bot.access import grants, importing, takeover
+from bot.access.importing import Certificate
 from bot.access.restored import begin_again
 from bot.access.takeover import Listed
 from storage.records import (
@@ -87,6 +88,17 @@ async def test_what_is_known_already_changes_nothing(paper: Paper) -> None:
     assert await paper.noted() == []
     async with paper.database.writing() as tx:
         assert await tx.crl.next_number() == 8
+
+
+async def test_who_counts_as_expired_is_listed_too(paper: Paper) -> None:
+    """The books may be wrong about the end; the list that refuses the certificate is in force."""
+    books = [Certificate("5", "anna", None, paper.now - DAY)]
+    await paper.do(importing.take_in, OPERATOR, books)
+    await take_over(paper, 7, Listed("5", paper.now - HOUR, EndReason.REVOKED, "superseded"))
+    [entry] = await foreign(paper)
+    assert (entry.serial, entry.crl_reason) == ("5", "superseded")
+    await take_over(paper, 8, Listed("5", paper.now - HOUR, EndReason.REVOKED))
+    assert await foreign(paper) == [entry]
 
 
 async def test_it_is_in_the_trail(paper: Paper) -> None:
