@@ -39,7 +39,8 @@ async def run_bot(settings: Settings) -> None:
             await office.keyring.authority()
             # What could not be delivered is better known now.
             await office.maker.try_templates()
-            await _run_until_signal(office, connect(token, settings.telegram_api_url))
+            telegram = connect(token, settings.telegram_api_url, office.time)
+            await _run_until_signal(office, telegram)
 
 
 @contextmanager
@@ -67,11 +68,16 @@ async def _run_until_signal(office: Office, telegram: Telegram) -> None:
 
 
 async def serve(office: Office, telegram: Telegram) -> None:
-    """Greets Telegram and runs the bot until it is cancelled."""
-    async with _connected(telegram.bot) as username:
+    """Runs the bot until it is cancelled; talks with Telegram as soon as that answers."""
+    await Application(office, telegram).run(_greeted(office, telegram.bot))
+
+
+@asynccontextmanager
+async def _greeted(office: Office, bot: Bot) -> AsyncIterator[str]:
+    async with _connected(bot) as username:
         await _queue_menus(office)
         log.info("@%s is ready", username)
-        await Application(office, telegram, username).run()
+        yield username
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from shlex import quote
 
 from bot.errors import BadTemplate
 from bot.handover import bundle, profile
@@ -160,7 +161,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise BadTemplate(f"{path} cannot be read ({error.strerror}).") from None
+        raise BadTemplate(f"{quote(str(path))} cannot be read ({error.strerror}).") from None
 
 
 def _require_message(folder: Path, file: str, rendered: Rendered) -> None:
