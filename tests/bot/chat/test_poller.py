@@ -19,10 +19,12 @@ from bot.reserve import Reserve
 from demo.faults import Body, Fault, FaultKind, page, status
 from demo.people import DemoPerson
 from demo.server import DemoServer
+from storage.records import UserId
 from tests.gate import updates
 from tests.storage.kit import make_template, open_copy
 
 TOKEN = "123456789:a-token-that-opens-nothing-at-all"
+BORIS = UserId(2001)
 RESERVE = Reserve(Path("/nowhere/reserve"))
 ANNA = DemoPerson(1001, "Anna", "anna", "Employee", started=True)
 
@@ -192,3 +194,50 @@ async def test_a_token_that_telegram_refuses_ends_the_bot(core: Core) -> None:
             server.faults.append(Fault("getUpdates", 1, status(401, "Unauthorized")))
             with pytest.raises(TokenRefused):
                 await Poller(telegram, core, on_stored=lambda: None, reserve=RESERVE).run()
+
+
+async def test_on_a_full_disk_an_admins_word_is_found_behind_any_number_of_others(
+    template: Path, tmp_path: Path
+) -> None:
+    """Telegram shows the first hundred that wait; revocations alone are taken, where they show."""
+    database = await open_copy(template, tmp_path)
+    rules = Rules(default_duration=3600, max_duration=3600, request_ttl=3600, admins=(BORIS,))
+    core = Core(database, rules, Chance(serial=str, code=str), utc_now)
+    async with database.writing() as tx:
+        await tx.people.allow(BORIS, "Boris", utc_now())
+        await tx.people.allow(UserId(ANNA.id), "Anna", utc_now())
+    reserve = Reserve(tmp_path / "reserve")
+    reserve.note_full()
+    async with DemoServer(
+        TOKEN, (ANNA, DemoPerson(BORIS, "Boris", None, "Admin", started=True))
+    ) as server:
+        server.inject({"message": updates.message(ANNA.id, "/requestvpn")})
+        for number in range(120):
+            server.inject({"message": updates.message(5000 + number, "/start")})
+        server.inject({"message": updates.message(BORIS, "/grants")})
+        revoke = server.inject({"message": updates.message(BORIS, "/revoke anna")})
+        telegram = connect(TOKEN, server.url)
+        stored = asyncio.Event()
+        async with telegram.bot:
+            poller = Poller(telegram, core, on_stored=stored.set, reserve=reserve)
+            while not stored.is_set() or not await is_stored(core, revoke):
+                await poller.poll_once()
+            reserve.is_scarce = False
+            await poller.poll_once()
+    async with database.reading() as tx:
+        texts = [json.loads(item.payload)["message"]["text"] for item in await tx.inbox.new()]
+    await database.close()
+    # Strangers' words of the first hundred are gone, all else is there, and nothing twice.
+    assert [text for text in texts if text != "/start"] == [
+        "/requestvpn",
+        "/revoke anna",
+        "/grants",
+    ]
+    assert texts.count("/start") == 21
+    assert sum("disk" in m.text for m in server.person(ANNA.id).messages) == 0
+    assert sum("disk" in m.text for m in server.person(BORIS).messages) == 1
+
+
+async def is_stored(core: Core, update_id: int) -> bool:
+    async with core.database.reading() as tx:
+        return update_id in {item.update_id for item in await tx.inbox.new()}
