@@ -110,6 +110,7 @@ def _handlers(posts: Posts, delivery: Delivery) -> dict[OutboxKind, Handler]:
         OutboxKind.HOW_TO: posts.how_to,
         OutboxKind.RECEIPT: posts.receipt,
         OutboxKind.SERVERS: posts.servers,
+        OutboxKind.CUT: posts.cut,
         OutboxKind.MENU: posts.menu,
         OutboxKind.DELIVER: delivery.deliver,
     }

@@ -36,11 +36,10 @@ class Keeper:
         self._folder = office.folder
         self._reserve = office.reserve
         self._fleet = office.fleet
-        self._enforcer = office.enforcer
         self._clock = office.clock
         self._clock_watch = ClockWatch(office, on_written)
         self._on_written = on_written
-        self._watch = Watch(office, office.fleet, on_written)
+        self._watch = Watch(office, office.fleet, office.enforcer, on_written)
         self._set_back: SetBack | None = None
         self._all_due_from(office.clock())
         self._server_look_at = office.clock() + _SERVER_LOOK
@@ -123,14 +122,15 @@ class Keeper:
 
     async def _look_after(self, server: Server, *, renew: bool, look: bool) -> None:
         try:
-            await self._enforcer.enforce_due(server.name)
+            await self._watch.prove_due(server)
+            put_back = False
             if renew:
                 await self._watch.renew(server)
             elif look:
-                await self._watch.look_at_crl(server)
+                put_back = await self._watch.look_at_crl(server)
             if look and (server.crl_published_at is not None or server.adopted is not None):
                 # After the CRL: whoever comes back now is refused at the beginning.
-                await self._watch.look_for_strangers(server)
+                await self._watch.look(server, put_back=put_back)
         except Exception:  # it is due until it is done, so the next round tries again
             log.exception("Looking after %s broke off", server.name)
 

@@ -165,6 +165,7 @@ async def remove_server(office: Office, actor: Actor, name: ServerName) -> Serve
         for request in await tx.requests.open_on(name):
             await requests.withdraw(tx, ctx, actor, request, tell=True)
         await tx.proofs.drop_open(name, ctx.now)
+        await tx.strangers.forget_on(name)
         await tx.servers.remove(name)
         await audit.record(tx, ctx, actor, "server.remove", f"server:{name}")
         await close_proved(tx, ctx)

@@ -20,6 +20,7 @@ from sqlalchemy import (
     TypeDecorator,
     false,
     text,
+    true,
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -107,6 +108,7 @@ servers = Table(
     Column("restored_at", UtcTime),
     # What was read from the operator's own configuration; None where we wrote it.
     Column("adopted", JSON(none_as_null=True)),
+    Column("cuts_unknown", Boolean, nullable=False, server_default=false()),
 )
 
 requests = Table(
@@ -179,6 +181,7 @@ grants = Table(
     Column("imported_at", UtcTime),
     Column("crl_reason", String(32)),
     Column("for_server", Boolean, nullable=False, server_default=false()),
+    Column("end_known", Boolean, nullable=False, server_default=true()),
     CheckConstraint(
         "imported_at IS NOT NULL OR (request_id IS NOT NULL AND user_id IS NOT NULL "
         "AND server IS NOT NULL)",
@@ -187,7 +190,8 @@ grants = Table(
 )
 _OURS = text("imported_at IS NULL")
 _LIVE = text("state IN ('reserved', 'issued', 'active')")
-_HOLDS_ADDRESS = text("state IN ('reserved', 'issued', 'active', 'revoking')")
+# One whose end is proved anew may find that its address was given to somebody else meanwhile.
+_HOLDS_ADDRESS = text("state IN ('reserved', 'issued', 'active', 'revoking') AND proved_at IS NULL")
 # The database, not the code, keeps one approval from giving two live certificates.
 Index(
     "ix_grants_live",
@@ -248,6 +252,19 @@ foreign_revocations = Table(
     Column("reason", String(16), nullable=False),
     Column("first_seen_at", UtcTime, nullable=False),
     Column("crl_reason", String(32)),
+)
+
+# Who was found on a server without having access there, as far as admins were told.
+strangers = Table(
+    "strangers",
+    metadata,
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("server", String(32), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("seen_as", String(16), nullable=False),
+    Column("seen_at", UtcTime, nullable=False),
+    Index("ix_strangers_name", "server", "name", unique=True),
+    sqlite_autoincrement=True,
 )
 
 # The lists of other CAs that a server's CRL file has to hold behind ours, in their order.
@@ -315,6 +332,8 @@ outbox = Table(
     Column("attempts", Integer, nullable=False),
     Column("due_at", UtcTime, nullable=False),
     Column("created_at", UtcTime, nullable=False),
+    # Why it was not sent, the last time or for good.
+    Column("error", String(256)),
     Index("ix_outbox_due", "state", "due_at"),
     sqlite_autoincrement=True,
 )

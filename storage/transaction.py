@@ -17,6 +17,7 @@ from storage.posted import PostedMessages
 from storage.proofs import Proofs
 from storage.requests import Requests
 from storage.servers import Servers
+from storage.strangers import Strangers
 
 
 class Transaction:
@@ -52,6 +53,10 @@ class Transaction:
     @cached_property
     def proofs(self) -> Proofs:
         return Proofs(self._connection)
+
+    @cached_property
+    def strangers(self) -> Strangers:
+        return Strangers(self._connection)
 
     @cached_property
     def end_warnings(self) -> EndWarnings:

@@ -76,7 +76,8 @@ class Folder:
         because nothing reads it and to remove it could take a parallel writer's file away.
         """
         with self._plainly("write", path), self._opened_parent(path) as (parent, name):
-            temporary = f".vpnbot-{secrets.token_hex(8)}"
+            # Longer than any client's name, so that OpenVPN never takes it for somebody's file.
+            temporary = f".vpnbot-{secrets.token_hex(32)}"
             handle = os.open(temporary, _CREATE, 0o600, dir_fd=parent)
             try:
                 with os.fdopen(handle, "wb") as file:
@@ -109,6 +110,18 @@ class Folder:
                     os.fsync(parent)
             except FileNotFoundError:
                 return False
+        return True
+
+    def rename(self, path: str, to: str) -> bool:
+        """See `ServerHost.rename`."""
+        with self._plainly("move", path), self._opened_parent(to) as (new_parent, name):
+            try:
+                with self._opened_parent(path) as (parent, before):
+                    os.rename(before, name, src_dir_fd=parent, dst_dir_fd=new_parent)
+                    os.fsync(parent)
+            except FileNotFoundError:
+                return False
+            os.fsync(new_parent)
         return True
 
     def listdir(self, path: str) -> tuple[str, ...] | None:

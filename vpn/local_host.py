@@ -98,6 +98,9 @@ class LocalHost:
     async def remove(self, path: str) -> bool:
         return await asyncio.to_thread(self._folder.remove, path)
 
+    async def rename(self, path: str, to: str) -> bool:
+        return await asyncio.to_thread(self._folder.rename, path, to)
+
     async def listdir(self, path: str) -> tuple[str, ...] | None:
         return await self._look(partial(self._folder.listdir, path))
 

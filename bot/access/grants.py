@@ -142,14 +142,29 @@ async def abandon(tx: Transaction, ctx: Context, grant_id: GrantId) -> None:
         await revocation.begin(tx, ctx, THE_BOT, [grant], EndReason.LOST)
 
 
-async def undeliverable(tx: Transaction, ctx: Context, grant: Grant) -> None:
-    """Ends a grant whose owner does not let the bot write; every admin gets the receipt, too."""
+async def undeliverable(tx: Transaction, ctx: Context, grant: Grant, *, closed: bool) -> bool:
+    """Ends a grant whose profile cannot be delivered; every admin gets the receipt, too.
+
+    Args:
+        closed: its owner does not let the bot write; else Telegram does not take the profile,
+            and the owner is told.
+
+    Returns:
+        False where somebody else ended it first.
+    """
     if not await revocation.begin(tx, ctx, THE_BOT, [grant], EndReason.UNDELIVERABLE):
-        return
+        return False
     name = await tx.people.name_of(grant.owner)
-    await messages.tell_admins(tx, ctx, Notice.UNDELIVERABLE, name=name, server=grant.server)
+    if closed:
+        await messages.tell_admins(tx, ctx, Notice.UNDELIVERABLE, name=name, server=grant.server)
+    else:
+        await messages.notice(tx, ctx, grant.owner, Notice.NOT_TAKEN, server=grant.server)
+        await messages.tell_admins(
+            tx, ctx, Notice.NOT_TAKEN_ADMINS, name=name, server=grant.server, id=grant.owner
+        )
     for admin in ctx.rules.admins:
         await messages.receipt(tx, ctx, messages.private_chat(admin), [grant.id])
+    return True
 
 
 async def delayed(tx: Transaction, ctx: Context, grant: Grant) -> None:

@@ -36,6 +36,7 @@ class Refusal(StrEnum):
     GRANT_BUSY = "grant_busy"
     NOTHING_LIVE = "nothing_live"
     UNKNOWN_PERSON = "unknown_person"
+    STRANGER_GONE = "stranger_gone"
     NO_BUTTON = "no_button"
     FORWARDED = "forwarded"
     BAD_ID = "bad_id"

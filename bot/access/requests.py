@@ -10,7 +10,9 @@ from bot.access.names import REASON_LENGTH, clean
 from bot.access.permission import THE_BOT, Act, Actor, may_decide_on, require
 from bot.access.refusals import Refusal, Refused
 from storage.records import (
+    PATIENCE,
     Grant,
+    OutboxKind,
     Person,
     Request,
     RequestId,
@@ -184,14 +186,23 @@ async def deny(tx: Transaction, ctx: Context, actor: Actor, request_id: RequestI
 
 
 async def card_undelivered(tx: Transaction, ctx: Context, request_id: RequestId) -> None:
-    """A card did not reach its admin. If that was the last one, the requester is told."""
+    """A card does not reach its admin. Where none reaches any, the requester is told.
+
+    To be called once for each card, when its row of the outbox says so.
+    """
     request = await tx.requests.get(request_id)
     if request is None or request.state is not RequestState.PENDING:
         return
-    if not await admin_reachable(tx, ctx):
-        await messages.notice(
-            tx, ctx, request.user_id, Notice.NO_ADMIN_REACHABLE, server=request.server
-        )
+    if await tx.posted.about(OutboxKind.CARD, str(request_id)):
+        return
+    on_the_way = [
+        item for item in await tx.outbox.open(OutboxKind.CARD) if item.attempts < PATIENCE
+    ]
+    if any(item.payload["request"] == request_id for item in on_the_way):
+        return
+    reachable = await admin_reachable(tx, ctx)
+    code = Notice.NO_CARD if reachable else Notice.NO_ADMIN_REACHABLE
+    await messages.notice(tx, ctx, request.user_id, code, server=request.server)
 
 
 async def expire_due(tx: Transaction, ctx: Context) -> int:

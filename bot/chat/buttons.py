@@ -33,6 +33,10 @@ class Tap(StrEnum):
     OLD_PEOPLE = "op"
     LINK = "lk"
     HOW_TO = "hw"
+    CUT = "ct"
+    CUT_ALWAYS = "ca"
+    CUT_ALWAYS_YES = "cay"
+    CUT_ASK = "cq"
     KEEP = "no"
 
 
@@ -63,6 +67,9 @@ _HOW_TO = re.compile(r"hw:(g-[a-z0-9]{1,30}):([a-z0-9][a-z0-9-]{0,19})", re.ASCI
 _PERSON = re.compile(r"(rpy?|rmy?):([1-9][0-9]{0,15})", re.ASCII)
 
 
+_STRANGER = re.compile(r"ct:([1-9][0-9]{0,14})", re.ASCII)
+_ON_SERVER = re.compile(r"(cay?|cq):([a-z0-9-]{1,32})", re.ASCII)
+
 _NO_REQUEST = RequestId(0)
 _NO_GRANT = GrantId("")
 _NOBODY = UserId(0)
@@ -83,6 +90,8 @@ class Meant:
     server: ServerName = _NO_SERVER
     # Of instructions, see `bot.handover.handover`.
     topic: str = ""
+    # See `storage.records.Stranger`.
+    stranger: int = 0
     # Of a list, counted from 0; None where none was turned to.
     page: int | None = None
 
@@ -116,6 +125,15 @@ def link(grant: GrantId, person: UserId) -> str:
 
 def how_to(grant: GrantId, topic: str) -> str:
     return f"{Tap.HOW_TO}:{grant}:{topic}"
+
+
+def stranger(number: int) -> str:
+    return f"{Tap.CUT}:{number}"
+
+
+def on_server(tap: Tap, name: ServerName) -> str:
+    """About whoever is not known on that server."""
+    return f"{tap}:{name}"
 
 
 def page(listing: str, number: int) -> str:
@@ -162,6 +180,14 @@ def _about_access(data: str) -> Meant | None:
         return Meant(Tap.HOW_TO, grant=GrantId(found[1]), topic=found[2])
     if found := _PERSON.fullmatch(data):
         return Meant(Tap(found[1]), person=UserId(int(found[2])))
+    return _about_strangers(data)
+
+
+def _about_strangers(data: str) -> Meant | None:
+    if found := _STRANGER.fullmatch(data):
+        return Meant(Tap.CUT, stranger=int(found[1]))
+    if found := _ON_SERVER.fullmatch(data):
+        return Meant(Tap(found[1]), server=ServerName(found[2]))
     return None
 
 

@@ -1,17 +1,29 @@
 """The connection to Telegram: python-telegram-bot for HTTP and types, nothing more."""
 
+import logging
 import os
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup
+from telegram.constants import ParseMode
+from telegram.error import BadRequest
 
 from bot.chat.buttons import Keyboard
+from bot.chat.outcomes import Outcome, failure_of
 from bot.chat.wire import BotApi, UpdatesApi
 from bot.clock import TrustedClock, since_boot
+from bot.texts.fill import Html, without_markup
+
+log = logging.getLogger(__name__)
+
+# Bot API: sendMessage, sendDocument.
+TEXT_LENGTH = 4096
+CAPTION_LENGTH = 1024
 
 CONNECT_TIMEOUT_S = 10.0
 # Telegram answers sends within a second or two; after this the outcome counts as unknown.
@@ -20,6 +32,7 @@ UPLOAD_TIMEOUT_S = 30.0
 # The longest that Telegram holds a long poll (telegram-bot-api's source: 50 s).
 POLL_S = 50
 _CONNECTIONS = 32
+_Sent = TypeVar("_Sent")
 _SENT = "vpnbot_sent_at"
 
 
@@ -59,6 +72,33 @@ def connect(token: str, api_url: str, clock: TrustedClock | None = None) -> Tele
         get_updates_request=polling,
     )
     return Telegram(bot, polling)
+
+
+async def say(
+    call: Callable[..., Awaitable[_Sent]], text: Html, keyboard: Keyboard, *, room: int
+) -> _Sent:
+    """Says it in HTML, and once more without markup and colours where those are refused.
+
+    A Bot API server of an older version knows fewer tags, and a text that somebody reads without
+    its markup is worth more than none.
+
+    Args:
+        call: takes the text, and `parse_mode` and `reply_markup` by their names.
+        room: how many of Telegram's characters the text may have.
+
+    Raises:
+        TelegramError: it was not said, or nobody knows.
+    """
+    try:
+        return await call(text, parse_mode=ParseMode.HTML, reply_markup=markup(keyboard))
+    except BadRequest as error:
+        failure = failure_of(error)
+        if failure.outcome is not Outcome.WORDS:
+            raise
+        log.warning("Telegram refuses the markup of a text (%s); it goes without", failure.reason)
+    bare = tuple(tuple(replace(button, style=None) for button in row) for row in keyboard)
+    plain = without_markup(text, room)
+    return await call(plain, parse_mode=None, reply_markup=markup(bare))
 
 
 def _listeners(clock: TrustedClock) -> dict[str, list[Any]]:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from bot.access import grants, messages, requests, revocation
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
-from bot.chat import admin_commands, buttons, old_certificates, views
+from bot.chat import admin_commands, buttons, old_certificates, strangers, views
 from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
@@ -192,5 +192,9 @@ _ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.OLD_PEOPLE: old_certificates.one_name,
     Tap.LINK: old_certificates.link,
     Tap.HOW_TO: _how_to,
+    Tap.CUT: strangers.cut,
+    Tap.CUT_ALWAYS: strangers.choose,
+    Tap.CUT_ALWAYS_YES: strangers.choose,
+    Tap.CUT_ASK: strangers.choose,
     Tap.KEEP: _keep,
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cryptography import x509
 
+from bot.access.names import NAME_LENGTH, clean
 from bot.data_folder import DataFolder, account_name
 from bot.errors import VpnbotError
 from bot.fixed_addresses import given_by_others
@@ -17,6 +18,7 @@ from bot.health.folder import look_at_files
 from bot.health.results import Command, Fine, Result, Trouble, mend_with, trouble, trouble_from
 from bot.health.state import NOTICE
 from bot.keyring import Keyring
+from bot.presence import compare
 from bot.privileges import ROOT
 from bot.texts import health as words
 from bot.texts.fill import utc
@@ -27,15 +29,17 @@ from storage.records import Grant, GrantState, Server
 from vpn.adopt import Adopted
 from vpn.adopting import restart_command
 from vpn.config import CCD, CONF, LIVE, render_ccd, unit_name
-from vpn.errors import HostError
+from vpn.errors import HostError, VpnError
 from vpn.findings import Finding, FindingCode, ServerStatus
 from vpn.local_host import LocalHost
+from vpn.names import may_be_a_clients, name_in_sessions
 from vpn.safe_place import unsafe_above
 
 # The bot signs a new one every day and has seven days' grace: one was missed.
 CRL_AGE = timedelta(days=2)
 # Their details name the very file or folder and the command that opens it.
 _OWN_MEND = (FindingCode.CRL_UNREADABLE, FindingCode.HOST_ERROR)
+_NAMED = 3
 _HAS_FILE = (GrantState.ISSUED, GrantState.ACTIVE)
 
 
@@ -73,6 +77,7 @@ async def look_at_server(server: Server, around: Surroundings) -> list[Result]:
         *_look_at_certificate(server, status, around.now),
         *await _look_at_tls_key(server, around),
         *await _or_host_trouble(server, host, around),
+        *await _look_at_sessions(server, around),
     ]
     if found:
         return list(dict.fromkeys(found))
@@ -96,6 +101,7 @@ async def _look_at_adopted(server: Server, around: Surroundings) -> list[Result]
         *_look_at_certificate(server, status, around.now),
         *await _look_at_tls_key(server, around),
         *await _look_at_addresses(server, around),
+        *await _look_at_sessions(server, around),
     ]
     return list(dict.fromkeys(found)) or [_well(server, status)]
 
@@ -253,6 +259,22 @@ async def _look_at_owner(server: Server, host: LocalHost) -> list[Trouble]:
     return found
 
 
+async def _look_at_sessions(server: Server, around: Surroundings) -> list[Trouble]:
+    """Who is on and may not be; on an operator's own server whoever is in no books may be."""
+    try:
+        on = {session.common_name for session in await live_server(server).sessions()}
+    except VpnError:
+        return []  # said by the look at the status
+    async with around.database.reading() as tx:
+        compared = await compare(tx, server.name, on, name_in_sessions)
+    wrong = sorted(compared.all if server.adopted is None else compared.ours)
+    if not wrong:
+        return []
+    shown = [clean(name, NAME_LENGTH) for name in wrong[:_NAMED]]
+    names = ", ".join([*shown, "…"] if len(wrong) > _NAMED else shown)
+    return [_of(server, words.ON_WITHOUT_ACCESS, count=len(wrong), names=names)]
+
+
 async def _look_at_ccd(server: Server, host: LocalHost, around: Surroundings) -> list[Trouble]:
     """Compares the address files with the grants.
 
@@ -316,6 +338,5 @@ async def _differing(server: Server, host: LocalHost, grants: Iterable[Grant]) -
 
 
 async def _names(host: LocalHost) -> frozenset[str]:
-    # A dot begins what a write in progress has not put in place yet; no client can have it.
-    names = await host.listdir(CCD) or ()
-    return frozenset(name for name in names if not name.startswith("."))
+    # What a write in progress has not put in place yet has a longer name than any client.
+    return frozenset(filter(may_be_a_clients, await host.listdir(CCD) or ()))

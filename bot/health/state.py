@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from bot.access.context import Rules
+from bot.access.names import clean
 from bot.access.revocation import waits_for_server
 from bot.clock import CLOCK_TOLERANCE
 from bot.data_folder import DataFolder, account_name
@@ -22,12 +24,13 @@ from bot.texts.fill import utc
 from pki.errors import AuthorityMissing, DamagedAuthority, PkiError
 from storage.database import Database, open_database
 from storage.errors import StorageError
-from storage.records import AuditEntry, Grant, Person, Proof, UserId
+from storage.records import AuditEntry, Grant, OutboxState, Person, Proof, UserId
 from storage.transaction import Transaction
 
 # Time enough to notice, to decide, and to go to every server.
 NOTICE = timedelta(days=60)
 _INTACT = "ok"
+_MOST_STUCK = 1000
 
 
 async def open_checked(url: URL, folder: DataFolder) -> Database | Trouble:
@@ -130,6 +133,18 @@ def _unproved(proof: Proof, grant: Grant, name: UserId | str) -> Trouble:
         findings=findings or words.UNPROVED_UNTRIED,
         grant=grant.id,
     )
+
+
+async def look_at_outbox(tx: Transaction) -> list[Result]:
+    """Whether messages were set aside, or wait although they were tried again and again."""
+    stuck = await tx.outbox.stuck(_MOST_STUCK)
+    reasons = Counter((item.state is OutboxState.FAILED, item.error or "") for item in stuck)
+    if not reasons:
+        return [Fine(words.OUTBOX_FINE)]
+    return [
+        trouble(words.SET_ASIDE if is_over else words.WAITS, count=count, reason=clean(reason, 200))
+        for (is_over, reason), count in reasons.most_common()
+    ]
 
 
 async def look_at_admins(tx: Transaction, rules: Rules, username: str | None) -> list[Result]:

@@ -5,7 +5,7 @@ Whole sentences with named placeholders, ready to be translated. HTML as Telegra
 
 from bot.access.messages import DeliverNote, Notice
 from bot.access.permission import Actor
-from bot.texts import machine
+from bot.texts import machine, strangers
 from bot.texts.fill import Plural, Template
 from storage.records import EndReason, GrantState, RequestState
 
@@ -333,6 +333,10 @@ NOTICES: dict[Notice, Template] = {
         "None of the admins can be reached: none of them has started a chat with me. Please tell "
         "them; your request for <b>{server}</b> is kept, and they find it with /pending."
     ),
+    Notice.NO_CARD: (
+        "I couldn’t show your request for <b>{server}</b> to any admin: Telegram doesn’t take my "
+        "message. Please tell them yourself; the request is kept, and they find it with /pending."
+    ),
     Notice.ACCESS_GIVEN: "You are on the list now. /requestvpn asks for VPN access.",
     Notice.DELIVERY_DELAYED: (
         "Your request was approved, but your profile for <b>{server}</b> cannot be made right now. "
@@ -347,6 +351,16 @@ NOTICES: dict[Notice, Template] = {
         "delivered, and I am ending its access; the receipt follows. Ask them to press Start in my "
         "chat and to ask again."
     ),
+    Notice.NOT_TAKEN: (
+        "I couldn’t send you your profile for <b>{server}</b>: Telegram doesn’t take it. If you "
+        "got one all the same, delete it; it won’t work. The admins know; ask one of them to hand "
+        "you a profile, or try again with /requestvpn."
+    ),
+    Notice.NOT_TAKEN_ADMINS: (
+        "⚠️ Telegram doesn’t take the profile of {name} for <b>{server}</b>, so I’m ending it; the "
+        "receipt follows. On the machine, <code>vpnbot doctor</code> says why, and <code>vpnbot "
+        "grant issue {id} --server {server} --output FILE</code> gives a profile without Telegram."
+    ),
     Notice.NO_ROOM: (
         "⚠️ The profile of {name} got lost on its way, and there is no room on <b>{server}</b> "
         "for a fresh one. Revoke somebody’s access there; then let {name} ask again."
@@ -359,9 +373,9 @@ NOTICES: dict[Notice, Template] = {
     Notice.CRL_PUBLISHED: "The revocation list of <b>{server}</b> is renewed again.",
     Notice.CRL_REPLACED: (
         "⚠️ Something had put another revocation list in the place of mine on <b>{server}</b>, or "
-        "had closed mine to OpenVPN. Mine is there again. Does a job of easy-rsa still run "
-        "gen-crl? Stop it: whom I revoked is not on its list. Was the folder put back from a copy? "
-        "Then look at who is connected: /servers."
+        "had closed mine to OpenVPN. Mine is there again, and I'm looking who is connected: the "
+        "answer follows. Does a job of easy-rsa still run gen-crl? Stop it: whoever I revoked is "
+        "not on its list."
     ),
     Notice.CA_ENDS: (
         "⚠️ The certificate authority ends at {until}. From then on nobody gets in, whatever "
@@ -399,10 +413,7 @@ NOTICES: dict[Notice, Template] = {
         "⚠️ I was restored from a backup. On <b>{server}</b> I shut out whom I do not know: "
         "{names}. Their access was given after the backup; they can ask again with /requestvpn."
     ),
-    Notice.STRANGERS_FOUND: (
-        "⚠️ On <b>{server}</b> I found address files or sessions of names that have no access: "
-        "{names}. I removed them. Did somebody put an old copy of the folder back, or write there?"
-    ),
+    **strangers.NOTICES,
 }
 ACCESS_ENDED: dict[EndReason, str] = {
     EndReason.ENDED: (

@@ -231,6 +231,10 @@ ADDRESS_TAKEN = Complaint(
 CCD_STRANGER = Complaint(
     "{path} belongs to nobody who has access.", "If you did not put it there, run: rm {path}"
 )
+ON_WITHOUT_ACCESS = Complaint(
+    "Connected without having access there, {count}: {names}.",
+    "The bot cuts them within a minute: see that it runs. If they stay, stop that OpenVPN.",
+)
 # Of a server with its operator's own configuration.
 ADOPT = "vpnbot server adopt {server} --config {config} --remote {remote}"
 ADOPTED_MEND = "This says what to add, and where: {adopt}"
@@ -289,6 +293,17 @@ UNPROVED_NOWHERE = Complaint(
     "Adopt the server that runs: vpnbot server adopt NAME --config PATH --remote …",
 )
 PROOFS_FINE = "Revocations: none waits for its proof."
+OUTBOX_FINE = "Messages: none is held up."
+SET_ASIDE = Complaint(
+    "Messages that could not be sent and never will be: {count}. The reason: {reason}",
+    "Nobody read them: look at vpnbot request list and vpnbot grant list. They are shown for three "
+    "days.",
+)
+WAITS = Complaint(
+    "Messages that were tried again and again and still wait: {count}. The reason: {reason}",
+    "The bot goes on trying. Where it is Telegram's fault, wait; grant issue and request approve "
+    "work without it.",
+)
 ADMIN_UNKNOWN = Complaint(
     "The admin {admin} has not pressed Start, so the bot may not write to them.",
     "Ask them to open {chat} while the bot runs, and to press Start.",

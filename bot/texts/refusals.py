@@ -25,6 +25,7 @@ IN_CHAT: dict[Refusal, str] = {
     ),
     Refusal.NO_SERVER: "There is no VPN server yet. Please tell your admin.",
     Refusal.UNKNOWN_SERVER: "There is no server “{server}” any more. Nothing was changed.",
+    Refusal.STRANGER_GONE: "That list is too old to act on. If it's still so, a new one comes.",
     Refusal.ALREADY_OPEN: (
         "You have asked for {server} already, and request {request} waits for an admin. "
         "/myvpn shows it."

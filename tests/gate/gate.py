@@ -191,7 +191,7 @@ class Gate:
             case Fate.LOST:
                 await grants.replace_lost(tx, self.context, grant, round_=1, wait_s=0)
             case Fate.UNDELIVERABLE:
-                await grants.undeliverable(tx, self.context, grant)
+                await grants.undeliverable(tx, self.context, grant, closed=True)
 
     async def prove(self) -> None:
         """Every server is asked, and everything that was to be cut is gone."""

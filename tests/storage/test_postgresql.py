@@ -38,6 +38,7 @@ from storage.records import (
     OutboxKind,
     PostedMessage,
     Proof,
+    SeenAs,
     Verdict,
 )
 from storage.tables import metadata
@@ -84,9 +85,16 @@ async def pass_over_everything(tx: Transaction) -> None:
     await tx.people.all()
     await tx.servers.add(make_server())
     await tx.servers.set_adopted(make_server())
+    await tx.servers.set_cuts_unknown(BERLIN, cuts=True)
     await tx.servers.set_crl_published(BERLIN, NOW, 7, "a1")
     await tx.crl.keep(BERLIN, ["a list"])
     await tx.crl.kept(BERLIN)
+    number = await tx.strangers.note(BERLIN, "eve", SeenAs.CUT, NOW)
+    await tx.strangers.note(BERLIN, "eve", SeenAs.LEFT, NOW)
+    await tx.strangers.get(number)
+    await tx.strangers.on(BERLIN)
+    await tx.strangers.forget([number])
+    await tx.strangers.forget_on(BERLIN)
     await tx.servers.mark_restored(NOW)
     await tx.servers.clear_restored(BERLIN)
     await tx.servers.all()
@@ -114,6 +122,7 @@ async def _requests(tx: Transaction) -> None:
     await tx.requests.decide(request.id, Verdict.APPROVE, by="a", by_name="b", at=NOW, duration=60)
     await tx.requests.all()
     await tx.requests.pending()
+    await tx.requests.open()
     await tx.requests.open_of(ANNA)
     await tx.requests.open_on(BERLIN)
     await tx.requests.asked_at(ANNA, NOW)
@@ -133,7 +142,9 @@ async def _grants(tx: Transaction) -> None:
     await tx.grants.imported_names()
     await tx.grants.live_for(BERLIN)
     await tx.grants.known_on(BERLIN)
-    await tx.grants.names_over_on(BERLIN)
+    await tx.grants.named(["anna"])
+    await tx.grants.out_since(NOW)
+    await tx.grants.reopen([grant.id], NOW)
     await tx.grants.addresses_held(BERLIN, NOW)
     await tx.grants.some([grant.id])
     await tx.grants.all()
@@ -149,6 +160,7 @@ async def _grants(tx: Transaction) -> None:
     await tx.grants.move(grant.id, GrantState.RESERVED, GrantState.ISSUED)
     await tx.grants.end(grant.id, EndReason.REVOKED, NOW)
     await tx.proofs.open(grant.id, [BERLIN], NOW)
+    await tx.proofs.reopen([grant.id], BERLIN, NOW)
     await tx.proofs.unproved()
     await tx.proofs.due(NOW)
     await tx.proofs.hasten_beyond(NOW, NOW)
@@ -186,6 +198,8 @@ async def _queues(tx: Transaction) -> None:
     await tx.outbox.hasten_beyond(NOW, NOW)
     await tx.outbox.open(OutboxKind.DELIVER)
     reply, receipt, deliver, card = await tx.outbox.due(NOW + DAY, 9)
+    await tx.outbox.first_due(NOW + DAY, 9, kinds=frozenset(OutboxKind), without={ChatId(8)})
+    await tx.outbox.stuck(9)
     for item in (reply, receipt, deliver, card):
         await tx.outbox.claim(item.id)
     await tx.outbox.sending()
@@ -255,7 +269,10 @@ def test_every_table_and_index_can_be_made() -> None:
     ("index", "condition"),
     [
         ("ix_grants_live", "WHERE state IN ('reserved', 'issued', 'active')"),
-        ("ix_grants_address", "WHERE state IN ('reserved', 'issued', 'active', 'revoking')"),
+        (
+            "ix_grants_address",
+            "WHERE state IN ('reserved', 'issued', 'active', 'revoking') AND proved_at IS NULL",
+        ),
         ("ix_requests_open", "WHERE state = 'pending'"),
         ("ix_requests_choosing", "WHERE state = 'choosing'"),
     ],

@@ -315,7 +315,7 @@ class TestAdmission:
         (home / "ccd/link").symlink_to("../linked")
         (home / "ccd/folder").mkdir()
         (home / "ccd/loop").symlink_to("loop")
-        operator.write("ccd/.vpnbot-0123", "ifconfig-push 10.78.0.9 255.255.255.0\n")
+        operator.write("ccd/.vpnbot-" + "0" * 64, "ifconfig-push 10.78.0.9 255.255.255.0\n")
         found = await (await operator.live()).fixed_addresses()
         given = {name: sorted(map(str, addresses)) for name, addresses in found.items()}
         assert given == {

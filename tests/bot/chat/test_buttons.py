@@ -21,6 +21,7 @@ ABOUT_GRANT = (
     *(Tap.REVOKE_GRANT, Tap.REVOKE_GRANT_YES, Tap.REVOKE_REST, Tap.OLD_NAME, Tap.OLD_PEOPLE),
 )
 ABOUT_NOTHING = (Tap.KEEP, Tap.OLD)
+UNKNOWN = (Tap.CUT_ALWAYS, Tap.CUT_ALWAYS_YES, Tap.CUT_ASK)
 ABOUT_PERSON = (Tap.REVOKE_PERSON, Tap.REVOKE_PERSON_YES, Tap.REMOVE, Tap.REMOVE_YES)
 
 
@@ -29,7 +30,7 @@ def fits(data: str) -> bool:
 
 
 def test_every_tap_is_read_back_by_one_of_these_tests() -> None:
-    others = {Tap.APPROVE, Tap.SERVER, Tap.LINK, Tap.HOW_TO, *ABOUT_NOTHING}
+    others = {Tap.APPROVE, Tap.SERVER, Tap.LINK, Tap.HOW_TO, Tap.CUT, *ABOUT_NOTHING, *UNKNOWN}
     assert {*ABOUT_REQUEST, *ABOUT_GRANT, *ABOUT_PERSON} | others == set(Tap)
 
 
@@ -47,6 +48,14 @@ def test_a_server_is_read_back(request: RequestId, server: ServerName) -> None:
     data = buttons.server(request, server)
     assert fits(data)
     assert buttons.parse(data) == Meant(Tap.SERVER, request=request, server=server)
+
+
+@given(number=st.integers(1, 10**15 - 1), server=SERVERS, tap=st.sampled_from(UNKNOWN))
+def test_what_is_about_strangers_is_read_back(number: int, server: ServerName, tap: Tap) -> None:
+    assert buttons.parse(buttons.stranger(number)) == Meant(Tap.CUT, stranger=number)
+    data = buttons.on_server(tap, server)
+    assert fits(data)
+    assert buttons.parse(data) == Meant(tap, server=server)
 
 
 @given(grant=GRANTS, number=st.integers(0, 10**6 - 1))
@@ -111,6 +120,7 @@ def test_some_need_nothing_else(tap: Tap) -> None:
         *("rp:g-code0001", "rp:", "rp:-1", "rp:12345678901234567", "rm:anna"),
         *("hw:g-x", "hw:g-x:", "hw:g-x:Windows", "hw:g-x:../x", "hw:g-x:" + "a" * 21, "hw::macos"),
         *("dn:05", "ap:01:60:0badcafe", "ap:1:060:0badcafe", "rp:01001", "lk:g-x:01", "dn:0"),
+        *("ct:0", "ct:", "ct:x", "ct:1234567890123456", "ca:", "cay:Berlin", "cq:" + "a" * 33),
         *("no:1", "nope", "xx:1", "approve", "dn;1", "dn:1; DROP TABLE grants"),
     ],
 )
