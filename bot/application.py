@@ -4,6 +4,7 @@ import asyncio
 import logging
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
+from bot.access import admins, requests
 from bot.access.revocation import close_proved
 from bot.chat.client import Telegram
 from bot.chat.delivery import Delivery
@@ -57,7 +58,8 @@ class Application:
         Args:
             greeted: waits for Telegram, and gives the bot's username.
         """
-        await self._office.reserve.for_revocation(self._close_proved)
+        # A start on a full disk goes on: a revocation may be waiting.
+        await self._office.reserve.for_revocation(self._begin)
         try:
             async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
                 group.create_task(self.keeper.run())
@@ -84,9 +86,11 @@ class Application:
             # One of them gave up for a reason that the operator has to mend: that one is told.
             raise told.exceptions[0] from None
 
-    async def _close_proved(self) -> None:
+    async def _begin(self) -> None:
         async with self._office.database.writing() as tx:
             await close_proved(tx, self._office.context())
+            await admins.observe_at_start(tx, self._office.context())
+            await requests.refit(tx, self._office.context())
 
     async def _open_keys(self) -> None:
         """So that the first profile does not wait for its server's key."""
