@@ -4,6 +4,7 @@ import asyncio
 import logging
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
+from bot.access import admins, requests
 from bot.access.revocation import close_proved
 from bot.chat.client import Telegram
 from bot.chat.delivery import Delivery
@@ -58,6 +59,8 @@ class Application:
         """
         async with self._office.database.writing() as tx:
             await close_proved(tx, self._office.context())
+            await admins.observe_at_start(tx, self._office.context())
+            await requests.refit(tx, self._office.context())
         try:
             async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
                 group.create_task(self.keeper.run())

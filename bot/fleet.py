@@ -31,10 +31,10 @@ from pki import crl
 from pki.crl import RevocationReason
 from pki.serial import parse_serial
 from storage.records import (
+    LIVE_STATES,
     EndReason,
     ForeignRevocation,
     Grant,
-    GrantState,
     Revocation,
     Server,
     ServerName,
@@ -63,7 +63,6 @@ _REASONS = {
     EndReason.UNDELIVERABLE: RevocationReason.CESSATION_OF_OPERATION,
     EndReason.EARLIER: RevocationReason.UNSPECIFIED,
 }
-_REVOKED = (GrantState.REVOKING, GrantState.REVOKED)
 
 
 # With these lists in its place OpenVPN may have let in whom ours would have refused.
@@ -283,7 +282,11 @@ class Fleet:
         """
         async with self._lock(name), self._database.reading() as tx:
             server = await tx.servers.get(name)
-            over = [g for g in await tx.grants.imported() if g.state in _REVOKED]
+            over = [
+                grant
+                for grant in await tx.grants.imported()
+                if grant.revoked_at is not None and grant.state not in LIVE_STATES
+            ]
             staying = {look_alike(other) for other in await tx.grants.imported_names()}
         names = {
             CommonName(grant.common_name)
@@ -377,6 +380,7 @@ class Fleet:
             _entry(entry)
             for entry in entries
             if entry.serial in unproved
+            or not entry.end_known
             or crl.must_list(
                 not_after=entry.not_after,
                 revoked_at=entry.revoked_at,

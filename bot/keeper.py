@@ -137,7 +137,9 @@ class Keeper:
         if not ctx.may_expire:
             return False
         async with self._database.reading() as tx:
-            if not await tx.grants.due(ctx.now) and not await tx.requests.due(ctx.now):
+            asked_by = ctx.after(-ctx.rules.request_ttl)
+            waiting = await tx.requests.due(ctx.now, asked_by=asked_by)
+            if not waiting and not await tx.grants.due(ctx.now):
                 return False
         async with self._database.writing() as tx:
             ctx = self._core.context()

@@ -88,6 +88,7 @@ PATIENCE = 3
 
 class InboxState(StrEnum):
     NEW = "new"
+    HELD = "held"  # until whoever wrote it says that they still want it
     DONE = "done"
     QUARANTINED = "quarantined"
 
@@ -159,8 +160,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Somebody's word on a request; `actor` as in the audit trail."""
+    """Somebody's word on a request; `actor` as in the audit trail. A later one has a higher id."""
 
+    id: int
     request_id: RequestId
     actor: str
     verdict: Verdict
@@ -182,6 +184,8 @@ class Grant:
         crl_reason: the reason on the CRL, in the words of `pki.crl`, where `end_reason` does
             not say it.
         for_server: a certificate that only a server may show, so nobody gets access by it.
+        end_known: whether the certificate itself said `not_after`. Else it may live longer, and
+            every CRL lists it for good once it is revoked or over.
     """
 
     id: GrantId
@@ -201,6 +205,7 @@ class Grant:
     imported_at: datetime | None = None
     crl_reason: str | None = None
     for_server: bool = False
+    end_known: bool = True
 
     @property
     def owner(self) -> UserId:
@@ -217,13 +222,14 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """An entry of the CRL; `crl_reason` as in `Grant`."""
+    """An entry of the CRL; `crl_reason` and `end_known` as in `Grant`."""
 
     serial: str
     revoked_at: datetime
     not_after: datetime
     reason: EndReason
     crl_reason: str | None = None
+    end_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)

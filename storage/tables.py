@@ -20,6 +20,7 @@ from sqlalchemy import (
     TypeDecorator,
     false,
     text,
+    true,
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -85,6 +86,17 @@ people = Table(
     # Another account of a person who is known by this one.
     Column("same_as", ForeignKey("people.id")),
     Column("added_at", UtcTime, nullable=False),
+    # How often an admin has decided about them.
+    Column("revision", Integer, nullable=False, server_default="0"),
+)
+
+# As the settings named them when they were last looked at.
+admins = Table(
+    "admins",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    # The last decision that was there when they became one: theirs before that do not count.
+    Column("after_decision", BigInteger, nullable=False),
 )
 
 servers = Table(
@@ -180,6 +192,7 @@ grants = Table(
     Column("imported_at", UtcTime),
     Column("crl_reason", String(32)),
     Column("for_server", Boolean, nullable=False, server_default=false()),
+    Column("end_known", Boolean, nullable=False, server_default=true()),
     CheckConstraint(
         "imported_at IS NOT NULL OR (request_id IS NOT NULL AND user_id IS NOT NULL "
         "AND server IS NOT NULL)",
