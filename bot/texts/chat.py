@@ -374,6 +374,10 @@ NOTICES: dict[Notice, Template] = {
         "receipt follows. On the machine, <code>vpnbot doctor</code> says why, and <code>vpnbot "
         "grant issue {id} --server {server} --output FILE</code> gives a profile without Telegram."
     ),
+    Notice.TEMPLATES_BROKEN: (
+        "⚠️ One of your templates can’t be used as it is, so somebody may get no instructions, or "
+        "no profile. On the machine, <code>vpnbot doctor</code> names it. All else goes on."
+    ),
     Notice.NO_ROOM: (
         "⚠️ The profile of {name} got lost on its way, and there is no room on <b>{server}</b> "
         "for a fresh one. Revoke somebody’s access there; then let {name} ask again."
