@@ -41,6 +41,11 @@ class DataFolder:
     def pending_issues(self) -> Path:
         return self.locks / "issue.lock"
 
+    @property
+    def reserve(self) -> Path:
+        """See `bot.reserve`."""
+        return self.path / "reserve"
+
     def is_there(self) -> bool:
         """Whether there is one.
 

@@ -33,8 +33,12 @@ def revoke(
     async def work(office: Office) -> bool:
         # Without the CA's key there is no CRL; better to know before anything is recorded.
         await office.keyring.authority()
-        async with office.database.writing() as tx:
-            ended = await _end(tx, office, operator(), who)
+
+        async def record() -> list[Grant]:
+            async with office.database.writing() as tx:
+                return await _end(tx, office, operator(), who)
+
+        ended = await office.reserve.for_revocation(record)
         return await print_receipt(office, ended)
 
     if not with_office(work):
