@@ -51,11 +51,11 @@ def adopt(
         foreseen: list[str] = []
 
         def tell(look: Outlook) -> None:
-            lines = _outlook(look, applies=apply)
-            if apply:
-                say("\n".join(lines))  # before anything is changed
-            else:
-                foreseen.extend(lines)
+            for line in _outlook(look, applies=apply):
+                if apply:
+                    say(line)  # before anything is changed
+                else:
+                    foreseen.append(line)
 
         done = await adopt_server(
             office,
@@ -66,7 +66,8 @@ def adopt(
             strangers=strangers,
             renew=renew_certificate,
         )
-        say("\n".join([*_lines(done), *foreseen]))
+        for line in (*_lines(done), *foreseen):
+            say(line)
 
     with_office(work)
 
