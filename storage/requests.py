@@ -83,10 +83,21 @@ class Requests:
         return await self._where(_requests.c.server == server, _requests.c.state.in_(_OPEN))
 
     async def asked_at(self, user_id: UserId, since: datetime) -> Sequence[datetime]:
-        """When this person asked after `since`, newest first; whatever became of it."""
+        """When this person asked after `since`, newest first; whatever became of it.
+
+        What an operator asked for them does not count: it is decided in the same instant.
+        """
         rows = await self._connection.execute(
             select(_requests.c.asked_at)
-            .where(_requests.c.user_id == user_id, _requests.c.asked_at > since)
+            .where(
+                _requests.c.user_id == user_id,
+                _requests.c.asked_at > since,
+                or_(
+                    _requests.c.decided_by.is_(None),
+                    _requests.c.decided_by.not_like("system:%"),
+                    _requests.c.decided_at != _requests.c.asked_at,
+                ),
+            )
             .order_by(_requests.c.asked_at.desc())
         )
         return list(rows.scalars())

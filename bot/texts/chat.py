@@ -5,7 +5,7 @@ Whole sentences with named placeholders, ready to be translated. HTML as Telegra
 
 from bot.access.messages import DeliverNote, Notice
 from bot.access.permission import Actor
-from bot.texts import clock, strangers
+from bot.texts import machine, strangers
 from bot.texts.fill import Plural, Template
 from storage.records import EndReason, GrantState, RequestState
 
@@ -327,7 +327,7 @@ AUDIT_HEAD = (
 )
 AUDIT_NONE = "The audit trail is empty."
 NOTICES: dict[Notice, Template] = {
-    **clock.NOTICES,
+    **machine.NOTICES,
     Notice.REQUEST_DENIED: (
         "{admin} denied your request for <b>{server}</b>. If you need it, talk to them first."
     ),
@@ -373,6 +373,10 @@ NOTICES: dict[Notice, Template] = {
         "⚠️ Telegram doesn’t take the profile of {name} for <b>{server}</b>, so I’m ending it; the "
         "receipt follows. On the machine, <code>vpnbot doctor</code> says why, and <code>vpnbot "
         "grant issue {id} --server {server} --output FILE</code> gives a profile without Telegram."
+    ),
+    Notice.TEMPLATES_BROKEN: (
+        "⚠️ One of your templates can’t be used as it is, so somebody may get no instructions, or "
+        "no profile. On the machine, <code>vpnbot doctor</code> names it. All else goes on."
     ),
     Notice.NO_ROOM: (
         "⚠️ The profile of {name} got lost on its way, and there is no room on <b>{server}</b> "

@@ -179,6 +179,7 @@ NOTICES: dict[str, dict[str, Any]] = {
     "not_taken": {"server": "berlin"},
     "not_taken_admins": {"name": "Anna", "server": "berlin", "id": 1001},
     "no_card": {"server": "berlin"},
+    "templates_broken": {},
     "no_room": {"name": "Anna", "server": "berlin"},
     "crl_unpublished": {"server": "berlin", "until": NOW.isoformat()},
     "crl_published": {"server": "berlin"},
