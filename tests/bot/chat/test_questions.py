@@ -74,7 +74,7 @@ async def test_an_answer_in_time_is_enough(desk: Desk) -> None:
     # What has ended without a proof is asked about, too.
     [asked] = await desk.taps(BORIS, f"rp:{ANNA}")
     assert "p1001-code" in asked
-    [working, receipt] = await desk.taps(BORIS, (await desk.buttons())["Revoke now"])
+    [receipt, working] = await desk.taps(BORIS, (await desk.buttons())["Revoke now"])
     assert (working.startswith("Cutting"), receipt) == (True, "receipt")
 
 
