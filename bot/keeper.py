@@ -34,6 +34,7 @@ class Keeper:
         self._core = office
         self._database = office.database
         self._folder = office.folder
+        self._reserve = office.reserve
         self._fleet = office.fleet
         self._clock = office.clock
         self._clock_watch = ClockWatch(office, on_written)
@@ -66,6 +67,7 @@ class Keeper:
 
     async def sweep(self) -> None:
         """All that is due now. What has to wait for a server goes on beside it."""
+        await asyncio.to_thread(self._reserve.tend)
         await self._clock_watch.look()
         await self._look_at_clock()
         if await self._end_what_is_over():
@@ -137,7 +139,9 @@ class Keeper:
         if not ctx.may_expire:
             return False
         async with self._database.reading() as tx:
-            if not await tx.grants.due(ctx.now) and not await tx.requests.due(ctx.now):
+            asked_by = ctx.after(-ctx.rules.request_ttl)
+            waiting = await tx.requests.due(ctx.now, asked_by=asked_by)
+            if not waiting and not await tx.grants.due(ctx.now):
                 return False
         async with self._database.writing() as tx:
             ctx = self._core.context()

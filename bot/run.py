@@ -7,17 +7,21 @@ import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 
+from sqlalchemy.exc import OperationalError
 from telegram import Bot, BotCommand, BotCommandScopeAllPrivateChats
 from telegram.error import InvalidToken, TelegramError
 
+from bot.access import messages
+from bot.access.messages import Notice
 from bot.application import Application
 from bot.chat.client import Telegram, connect
 from bot.data_folder import DataFolder
-from bot.errors import FolderBusy, TokenRefused
+from bot.errors import BadTemplate, FolderBusy, TokenRefused
 from bot.locks import try_lock
 from bot.office import Office, open_office
 from bot.settings import Settings
 from bot.texts import chat as words
+from storage.errors import is_passing, passing_trouble
 from storage.records import ChatId, OutboxKind
 
 log = logging.getLogger(__name__)
@@ -37,10 +41,19 @@ async def run_bot(settings: Settings) -> None:
     async with open_office(settings) as office:
         with single_instance(office.folder):
             await office.keyring.authority()
-            # What could not be delivered is better known now.
-            await office.maker.try_templates()
+            await _try_templates(office)
             telegram = connect(token, settings.telegram_api_url, office.time)
             await _run_until_signal(office, telegram)
+
+
+async def _try_templates(office: Office) -> None:
+    """What could not be delivered is better known now; but it keeps no access from ending."""
+    try:
+        await office.maker.try_templates()
+    except BadTemplate as error:
+        log.warning("The templates cannot be used as they are: %s", error)
+        async with office.database.writing() as tx:
+            await messages.tell_admins(tx, office.context(), Notice.TEMPLATES_BROKEN)
 
 
 @contextmanager
@@ -75,7 +88,13 @@ async def serve(office: Office, telegram: Telegram) -> None:
 @asynccontextmanager
 async def _greeted(office: Office, bot: Bot) -> AsyncIterator[str]:
     async with _connected(bot) as username:
-        await _queue_menus(office)
+        try:
+            await _queue_menus(office)
+        except OperationalError as error:
+            # On a full disk a start goes on: a revocation may be waiting.
+            if not is_passing(error):
+                raise
+            log.warning("The admins' menus stay as they are. %s", passing_trouble(error))
         log.info("@%s is ready", username)
         yield username
 

@@ -88,6 +88,7 @@ PATIENCE = 3
 
 class InboxState(StrEnum):
     NEW = "new"
+    HELD = "held"  # until whoever wrote it says that they still want it
     DONE = "done"
     QUARANTINED = "quarantined"
 
@@ -159,8 +160,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Somebody's word on a request; `actor` as in the audit trail."""
+    """Somebody's word on a request; `actor` as in the audit trail. A later one has a higher id."""
 
+    id: int
     request_id: RequestId
     actor: str
     verdict: Verdict

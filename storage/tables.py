@@ -86,6 +86,17 @@ people = Table(
     # Another account of a person who is known by this one.
     Column("same_as", ForeignKey("people.id")),
     Column("added_at", UtcTime, nullable=False),
+    # How often an admin has decided about them.
+    Column("revision", Integer, nullable=False, server_default="0"),
+)
+
+# As the settings named them when they were last looked at.
+admins = Table(
+    "admins",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    # The last decision that was there when they became one: theirs before that do not count.
+    Column("after_decision", BigInteger, nullable=False),
 )
 
 servers = Table(

@@ -5,6 +5,7 @@ from functools import cached_property
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.admins import Admins
 from storage.audit import Audit
 from storage.clock import ClockAnchors
 from storage.crl import CrlSource
@@ -33,6 +34,10 @@ class Transaction:
     @cached_property
     def people(self) -> People:
         return People(self._connection)
+
+    @cached_property
+    def admins(self) -> Admins:
+        return Admins(self._connection)
 
     @cached_property
     def servers(self) -> Servers:

@@ -39,6 +39,7 @@ class Notice(StrEnum):
     UNDELIVERABLE = "undeliverable"  # its owner does not let the bot write
     NOT_TAKEN = "not_taken"  # Telegram does not take the profile
     NOT_TAKEN_ADMINS = "not_taken_admins"
+    TEMPLATES_BROKEN = "templates_broken"  # the operator's own words cannot be used as they are
     NO_ROOM = "no_room"
     CRL_UNPUBLISHED = "crl_unpublished"
     CRL_PUBLISHED = "crl_published"

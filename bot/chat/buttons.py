@@ -33,6 +33,8 @@ class Tap(StrEnum):
     OLD_PEOPLE = "op"
     LINK = "lk"
     HOW_TO = "hw"
+    LATE_YES = "ly"
+    LATE_NO = "ln"
     CUT = "ct"
     CUT_ALWAYS = "ca"
     CUT_ALWAYS_YES = "cay"
@@ -60,11 +62,18 @@ Keyboard = tuple[tuple[Button, ...], ...]
 # A number is written in one way only: no button of ours carries one with a zero before it.
 _APPROVE = re.compile(r"ap:([1-9][0-9]{0,14}):([1-9][0-9]{0,8}):([0-9a-f]{8})", re.ASCII)
 _REQUEST = re.compile(r"(dn|cx|sv):([1-9][0-9]{0,14})(?::([a-z0-9-]{1,32}))?", re.ASCII)
-_GRANT = re.compile(r"(npy?|guy?|rgy?|rr|on|op):(g-[a-z0-9]{1,30})", re.ASCII)
+# The yes to a question carries what it stood for. Earlier versions sent it without.
+_DIGEST = r"(?::([0-9a-f]{8}))?"
+_ALONE = r"(?=:[^:]+\Z)"
+_GRANT = re.compile(
+    rf"((?:npy?|guy?|rg|rr|on|op){_ALONE}|rgy):(g-[a-z0-9]{{1,30}}){_DIGEST}", re.ASCII
+)
 _PAGE = re.compile(r"(oc|op:g-[a-z0-9]{1,30}):(0|[1-9][0-9]{0,5})", re.ASCII)
-_LINK = re.compile(r"lk:(g-[a-z0-9]{1,30}):([1-9][0-9]{0,15})", re.ASCII)
+_LINK = re.compile(rf"lk:(g-[a-z0-9]{{1,30}}):([1-9][0-9]{{0,15}}){_DIGEST}", re.ASCII)
 _HOW_TO = re.compile(r"hw:(g-[a-z0-9]{1,30}):([a-z0-9][a-z0-9-]{0,19})", re.ASCII)
-_PERSON = re.compile(r"(rpy?|rmy?):([1-9][0-9]{0,15})", re.ASCII)
+_PERSON = re.compile(rf"((?:rp|rm){_ALONE}|rpy|rmy):([1-9][0-9]{{0,15}}){_DIGEST}", re.ASCII)
+# Of an update that is held, see `bot.chat.late`.
+_LATE = re.compile(r"(ly|ln):(0|[1-9][0-9]{0,17})", re.ASCII)
 
 
 _STRANGER = re.compile(r"ct:([1-9][0-9]{0,14})", re.ASCII)
@@ -85,11 +94,13 @@ class Meant:
     grant: GrantId = _NO_GRANT
     person: UserId = _NOBODY
     duration: int | None = None
-    # Of the card that was tapped, see `bot.access.approvals.card_digest`.
+    # Of the card that was tapped, see `bot.access.approvals.card_digest`, or of the question.
     digest: str = ""
     server: ServerName = _NO_SERVER
     # Of instructions, see `bot.handover.handover`.
     topic: str = ""
+    # The number of one that is held.
+    update: int = 0
     # See `storage.records.Stranger`.
     stranger: int = 0
     # Of a list, counted from 0; None where none was turned to.
@@ -103,6 +114,8 @@ def parse(data: str) -> Meant | None:
         return listing and replace(listing, page=int(found[2]))
     if data in (Tap.KEEP, Tap.OLD):
         return Meant(Tap(data))
+    if found := _LATE.fullmatch(data):
+        return Meant(Tap(found[1]), update=int(found[2]))
     if found := _APPROVE.fullmatch(data):
         request, duration, digest = found.groups()
         return Meant(Tap.APPROVE, RequestId(int(request)), duration=int(duration), digest=digest)
@@ -119,8 +132,17 @@ def server(request: RequestId, name: ServerName) -> str:
     return f"{Tap.SERVER}:{request}:{name}"
 
 
-def link(grant: GrantId, person: UserId) -> str:
-    return f"{Tap.LINK}:{grant}:{person}"
+def link(grant: GrantId, person: UserId, digest: str) -> str:
+    return f"{Tap.LINK}:{grant}:{person}:{digest}"
+
+
+def answer(tap: Tap, subject: GrantId | UserId, digest: str) -> str:
+    """The yes to a question; the digest stands for what was asked."""
+    return f"{tap}:{subject}:{digest}"
+
+
+def late(tap: Tap, update_id: int) -> str:
+    return f"{tap}:{update_id}"
 
 
 def how_to(grant: GrantId, topic: str) -> str:
@@ -139,6 +161,19 @@ def on_server(tap: Tap, name: ServerName) -> str:
 def page(listing: str, number: int) -> str:
     """One page of the list that a button without a number begins."""
     return f"{listing}:{number}"
+
+
+_REVOKING = frozenset(
+    {
+        *(Tap.REVOKE_GRANT, Tap.REVOKE_GRANT_YES, Tap.REVOKE_REST, Tap.REVOKE_PERSON),
+        *(Tap.REVOKE_PERSON_YES, Tap.REMOVE, Tap.REMOVE_YES),
+    }
+)
+
+
+def revokes(data: str) -> bool:
+    """Whether the button leads to the end of an access."""
+    return data.partition(":")[0] in _REVOKING
 
 
 def about(tap: Tap, subject: RequestId | GrantId | UserId) -> str:
@@ -160,13 +195,14 @@ def from_payload(rows: list[list[Payload]]) -> Keyboard:
 
 def _about_access(data: str) -> Meant | None:
     if found := _GRANT.fullmatch(data):
-        return Meant(Tap(found[1]), grant=GrantId(found[2]))
+        return Meant(Tap(found[1]), grant=GrantId(found[2]), digest=found[3] or "")
     if found := _LINK.fullmatch(data):
-        return Meant(Tap.LINK, grant=GrantId(found[1]), person=UserId(int(found[2])))
+        person = UserId(int(found[2]))
+        return Meant(Tap.LINK, grant=GrantId(found[1]), person=person, digest=found[3] or "")
     if found := _HOW_TO.fullmatch(data):
         return Meant(Tap.HOW_TO, grant=GrantId(found[1]), topic=found[2])
     if found := _PERSON.fullmatch(data):
-        return Meant(Tap(found[1]), person=UserId(int(found[2])))
+        return Meant(Tap(found[1]), person=UserId(int(found[2])), digest=found[3] or "")
     return _about_strangers(data)
 
 

@@ -1,12 +1,15 @@
 """Reads an update: who says what, and whether it may count at all."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from telegram import Chat, Message, Update, User
 
 from bot.access.names import NAME_LENGTH, clean
 from bot.access.people import LARGEST_ID
+from bot.chat import buttons
 from storage.records import UserId
 
 # Messages that act are typed into the private chat by a person, just now.
@@ -30,6 +33,8 @@ class Typed:
     sender: Sender
     command: str
     rest: str
+    # By Telegram's clock; it may have waited there while nobody fetched it.
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,26 @@ def sender_of(update: Any) -> int:
     return 0
 
 
+# What takes access away.
+_REVOKING = frozenset({"revoke", "remove"})
+
+
+def revokes(update: Any, admins: Collection[UserId]) -> bool:
+    """Whether a raw update is an admin's word, or tap, that takes access away.
+
+    As with `sender_of`, nothing makes it fail.
+    """
+    if sender_of(update) not in admins:
+        return False
+    try:
+        incoming = read_update(Update.de_json(update, None))
+    except Exception:  # noqa: BLE001 - what cannot be read revokes nothing
+        return False
+    if isinstance(incoming, Typed):
+        return incoming.command in _REVOKING
+    return isinstance(incoming, Tapped) and buttons.revokes(incoming.data)
+
+
 def _message(message: Message) -> Incoming:
     # Half a character, which JSON can hold, is none that a database would take.
     text = (message.text or "")[:_TEXT_LENGTH].encode("utf-8", "replace").decode()
@@ -110,17 +135,17 @@ def _message(message: Message) -> Incoming:
     if message.chat.type != Chat.PRIVATE:
         return InGroup(message.chat.id) if text.startswith("/") else Nothing()
     if message.forward_origin is not None or message.via_bot is not None:
-        return Forwarded(_sender(user), _typed(_sender(user), text).command)
-    return _typed(_sender(user), text)
+        return Forwarded(_sender(user), _typed(_sender(user), text, message.date).command)
+    return _typed(_sender(user), text, message.date)
 
 
-def _typed(sender: Sender, text: str) -> Typed:
+def _typed(sender: Sender, text: str, at: datetime) -> Typed:
     if not text.lstrip().startswith("/"):
-        return Typed(sender, "", text)
+        return Typed(sender, "", text, at)
     # Split at any white space: "/allow\n123 Anna" is a command, too.
     words = text.split(maxsplit=1)
     command = words[0][1:].partition("@")[0].lower()
-    return Typed(sender, command or "?", words[1].strip() if len(words) > 1 else "")
+    return Typed(sender, command or "?", words[1].strip() if len(words) > 1 else "", at)
 
 
 def _tap(update: Update) -> Incoming:

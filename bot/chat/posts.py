@@ -75,6 +75,8 @@ class Posts:
         self._enforcer = enforcer
         self._handover = handover
         self._clock = core.clock
+        # Admins read of a broken template once, not with each tap.
+        self._told: set[str] = set()
 
     async def reply(self, item: OutboxItem) -> None:
         """A text that a handler has written."""
@@ -181,6 +183,11 @@ class Posts:
             return await self._handover.instructions(fields, topic) or Html(words.HOW_TO_GONE)
         except BadTemplate as error:
             log.warning("No instructions can be shown: %s", error)
+            if str(error) not in self._told:
+                self._told.add(str(error))
+                async with self._database.writing() as tx:
+                    ctx = self._core.context()
+                    await messages.tell_admins(tx, ctx, Notice.TEMPLATES_BROKEN)
             return Html(words.HOW_TO_BROKEN)
 
     async def extra_file(self, item: OutboxItem) -> None:

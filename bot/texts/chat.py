@@ -5,7 +5,7 @@ Whole sentences with named placeholders, ready to be translated. HTML as Telegra
 
 from bot.access.messages import DeliverNote, Notice
 from bot.access.permission import Actor
-from bot.texts import clock, strangers
+from bot.texts import machine, strangers
 from bot.texts.fill import Plural, Template
 from storage.records import EndReason, GrantState, RequestState
 
@@ -42,6 +42,13 @@ NOT_A_COMMAND = "I understand commands only. /help shows what I can do for you."
 ONLY_NEW_MESSAGES = (
     "I act on commands that you type yourself, not on forwarded ones. Please type it."
 )
+# What waited with Telegram while the bot was down.
+LATE = (
+    "You wrote this {age} ago, and it reached me only now:\n<code>{command}</code>\n"
+    "Do you still want it?"
+)
+LATE_GOING_ON = "You still want this:\n<code>{command}</code>"
+LATE_GONE = "This was answered already, or is too old by now. Please write it anew."
 TOO_FAST = "That was a lot at once. I listen again in a minute."
 SOMETHING_BROKE = (
     "Something went wrong on my side, and nothing was changed. Please try again in a minute; "
@@ -79,6 +86,8 @@ CARD_PERSON = "Telegram: {username}, id <code>{id}</code>"
 CARD_PERSON_NO_USERNAME = "Telegram id <code>{id}</code>"
 CARD_SERVER = "Server: <b>{server}</b>"
 CARD_DURATION = "For: <b>{duration}</b> from the approval"
+CARD_LIMIT = "⚠️ By the settings in force no more than <b>{duration}</b> can be given"
+CARD_ENDED = "⚠️ An admin ended access of this person after they asked, {at}"
 CARD_REASON = "Reason: {reason}"
 CARD_HAS = Plural("Has {count} active profile already", "Has {count} active profiles already")
 CARD_HAS_UNPROVED = Plural(
@@ -256,7 +265,7 @@ CHOOSE_NEAR = "Nobody has exactly this name. Do you mean one of these?"
 NOBODY_TO_REVOKE = "Nobody has live access, so there is nothing to revoke."
 CONFIRM_REVOKE_PERSON = Plural(
     "End the access of <b>{name}</b> on every server now?",
-    "End all {count} accesses of <b>{name}</b> on every server now?",
+    "End all {count} profiles of <b>{name}</b> on every server now?",
 )
 CONFIRM_REVOKE_GRANT = (
     "End the access <code>{common_name}</code> of <b>{name}</b> on every server now?"
@@ -269,6 +278,8 @@ CONFIRM_REVOKE_IMPORTED = (
 CONFIRM_REMOVE = (
     "Take <b>{name}</b> off the allowlist and end all their access on every server now?"
 )
+QUESTION_CHANGED = "Things have changed since I asked, so nothing was done. As it is now:"
+QUESTION_CHANGED_TOAST = "Things have changed since I asked. Please look again."
 WORKING = "Cutting the access now. The receipt follows."
 
 SERVERS_NONE = "There is no server yet. On the machine, run: <code>vpnbot server add</code>"
@@ -305,6 +316,8 @@ BUTTON_REVOKE_YES = "Revoke now"
 BUTTON_REMOVE_YES = "Remove now"
 BUTTON_RENEW_YES = "New profile now"
 BUTTON_NO = "Keep it"
+BUTTON_LATE_YES = "Do it now"
+BUTTON_LATE_NO = "Forget it"
 
 # --- What a use case says by itself --------------------------------------------------------------
 
@@ -314,7 +327,7 @@ AUDIT_HEAD = (
 )
 AUDIT_NONE = "The audit trail is empty."
 NOTICES: dict[Notice, Template] = {
-    **clock.NOTICES,
+    **machine.NOTICES,
     Notice.REQUEST_DENIED: (
         "{admin} denied your request for <b>{server}</b>. If you need it, talk to them first."
     ),
@@ -360,6 +373,10 @@ NOTICES: dict[Notice, Template] = {
         "⚠️ Telegram doesn’t take the profile of {name} for <b>{server}</b>, so I’m ending it; the "
         "receipt follows. On the machine, <code>vpnbot doctor</code> says why, and <code>vpnbot "
         "grant issue {id} --server {server} --output FILE</code> gives a profile without Telegram."
+    ),
+    Notice.TEMPLATES_BROKEN: (
+        "⚠️ One of your templates can’t be used as it is, so somebody may get no instructions, or "
+        "no profile. On the machine, <code>vpnbot doctor</code> names it. All else goes on."
     ),
     Notice.NO_ROOM: (
         "⚠️ The profile of {name} got lost on its way, and there is no room on <b>{server}</b> "

@@ -3,17 +3,18 @@
 import asyncio
 import html
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from telegram import Bot
 from telegram.request import BaseRequest
 
-from bot.access import grants, importing, people, requests, revocation
+from bot.access import admins, grants, importing, people, requests, revocation
 from bot.access.context import Chance, Context, Rules
 from bot.access.importing import Certificate
 from bot.access.permission import Actor
@@ -22,6 +23,7 @@ from bot.chat import views
 from bot.chat.buttons import Keyboard, from_payload
 from bot.chat.worker import Worker
 from bot.core import Core
+from bot.reserve import Reserve
 from storage.database import Database
 from storage.records import (
     ChatId,
@@ -34,7 +36,7 @@ from storage.records import (
     UserId,
 )
 from storage.transaction import Transaction
-from tests.gate.case import SERVERS, Laws, Shown
+from tests.gate.case import SERVERS, Laws, Shown, card_shows, question_shows
 from tests.gate.snapshot import Row, Snapshot
 from tests.gate.updates import Json
 
@@ -121,7 +123,8 @@ class Gate:
         )
         chance = Chance(serial=self._serial, code=lambda: f"code{next(self._numbers):04}")
         self.core = Core(self.database, rules, chance, lambda: self.now)
-        self.worker = Worker(self.bot, "vpn_bot", self.core, on_done=lambda: None)
+        reserve = Reserve(Path("/nowhere/reserve"))
+        self.worker = Worker(self.bot, "vpn_bot", self.core, on_done=lambda: None, reserve=reserve)
 
     def _serial(self) -> str:
         return f"c0ffee{next(self._numbers):034x}"
@@ -129,6 +132,11 @@ class Gate:
     @property
     def context(self) -> Context:
         return self.core.context()
+
+    async def starts(self) -> None:
+        """What the application does before anything else."""
+        async with self.database.writing() as tx:
+            await admins.observe_at_start(tx, self.context)
 
     async def furnish(self) -> None:
         """Two servers with room for thirteen each."""
@@ -202,10 +210,13 @@ class Gate:
         async with self.database.writing() as tx, tx.attempt():
             await people.link(tx, self.context, OPERATOR, UserId(account), UserId(same_as))
 
-    async def buttons(self, row: Row, state: Snapshot) -> list[tuple[str, Shown | None]]:
-        """The data of the buttons of a message that would go out now, with what a card shows."""
+    async def buttons(
+        self, row: Row, state: Snapshot, since: Mapping[int, int]
+    ) -> list[tuple[str, Shown | None]]:
+        """The data of the buttons of a message that would go out now, with what it stands for."""
         if row.kind == "reply":
-            return [(data, None) for data in _data(from_payload(row.payload["keyboard"]))]
+            found = _data(from_payload(row.payload["keyboard"]))
+            return [(data, question_shows(state, data)) for data in found]
         if row.kind not in {"card", "asked", "edit_card"}:
             return []
         async with self.database.reading() as tx:
@@ -218,15 +229,7 @@ class Gate:
                 ]
             view = await views.card(tx, self.context, request, UserId(row.chat_id))
         person = state.people[request.user_id]
-        shown = (
-            request.id,
-            request.user_id,
-            person.name,
-            person.username,
-            request.server,
-            request.duration,
-            request.reason,
-        )
+        shown = card_shows(state, self.laws, since.get(row.chat_id, 0), state.requests[request.id])
         # The model believes only what is to be read on the card.
         read = html.unescape(view.text)
         parts = (person.name, f"@{person.username}", str(request.server), request.reason)

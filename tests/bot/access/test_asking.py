@@ -407,6 +407,26 @@ async def ask_and_cancel(paper: Paper) -> None:
     await paper.do(requests.cancel, anna, done.request.id)
 
 
+async def test_what_an_operator_asks_for_somebody_is_not_counted_against_them(paper: Paper) -> None:
+    """Nor do the limits bind the operator; the person's own requests count as before."""
+    for _ in range(2):
+        for number in range(12):
+            word = replace(OPERATOR, user_id=ANNA, is_allowed=True)
+            ask = ASK | {"duration": 60 * DAY_S}
+            asked = await paper.do(requests.ask, word, **ask)
+            await paper.do(requests.deny, OPERATOR, asked.request.id)
+            paper.now += timedelta(seconds=number)
+        for _ in range(5):
+            await ask_and_cancel(paper)
+    await paper.refused(Refusal.ASKED_TOO_OFTEN, requests.ask, await paper.actor(ANNA), **ASK)
+    request = await paper.asked(EMIL)
+    paper.now += MINUTE
+    await paper.do(requests.approve_without_delivery, OPERATOR, request.id)
+    async with paper.database.reading() as tx:
+        # What somebody asked for themselves counts, whoever decided on it.
+        assert await tx.requests.asked_at(EMIL, MORNING - HOUR) == [request.asked_at]
+
+
 async def test_who_asks_too_often_is_told_when_to_come_again(paper: Paper) -> None:
     """Also after a restart: what counts is what is stored."""
     for _ in range(10):
