@@ -155,7 +155,11 @@ def outlook(
     for name in connected.names if connected else ():
         if plan.planned.knows_names and name in ended:
             revoked.append(name)
-        elif not plan.adds_lock or name in admitted or ccd_file_name(name) in plan.files:
+        elif (
+            not plan.adds_lock
+            or (file := ccd_file_name(name)) in plan.files
+            or (name in admitted and file is not None)
+        ):
             stay.append(name)
         else:
             strangers.append(name)

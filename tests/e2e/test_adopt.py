@@ -135,6 +135,43 @@ async def test_files_are_made_for_those_that_clients_show(company: Company) -> N
     assert {path.name for path in ccd_files(company.folder / "berlin")} == {"both", "dora"}
 
 
+STATUS = """\
+TITLE,OpenVPN 2.6.14
+HEADER,CLIENT_LIST,Common Name,Real Address
+CLIENT_LIST,dora,192.0.2.2:1194
+CLIENT_LIST,carl,192.0.2.2:1195
+{strangers}END
+"""
+
+
+async def test_what_becomes_of_each_client_is_said_before_anything_is_changed(
+    company: Company,
+) -> None:
+    conf = write_conf(company, "genoa", "10.86.0.0", POOL, "status status.log")
+    strangers = [f"router {number}" for number in range(12)]
+    rows = "".join(f"CLIENT_LIST,{name},192.0.2.3:1194\n" for name in strangers)
+    (conf.parent / "status.log").write_text(STATUS.format(strangers=rows))
+    before, text = company.dump(), conf.read_text()
+    ran = await adopt(company, "genoa", conf, *REMOTE, "--apply")
+    assert (ran.code, ran.err.count("\n")) == (1, 1), ran
+    assert "'router 0', 'router 1', 'router 10'" in ran.err
+    assert "and 2 more would not get in any more" in ran.err
+    for words in (
+        f"14 clients are connected, as {conf.parent}/status.log said at ",
+        "They come back as before: 'dora'",
+        "revoked or is over: 'carl'",
+        "They are in none of the bot's books, and don't get in any more: 'router 0', ",
+    ):
+        assert words in ran.out, ran
+    assert (company.dump(), conf.read_text()) == (before, text)
+    assert not (conf.parent / "server-live").exists()
+
+    ran = await adopt(company, "genoa", conf, *REMOTE, "--apply", "--strangers", "keep")
+    assert ran.code == 0, ran
+    assert {path.name for path in ccd_files(conf.parent)} == {"both", "dora", *strangers}
+    await company.done("server", "remove", "genoa")
+
+
 async def test_what_cannot_be_adopted(company: Company) -> None:
     conf = write_conf(company, "berlin", "10.81.0.0")
     paris = write_conf(company, "paris", "10.82.0.0")

@@ -166,6 +166,11 @@ async def test_where_a_file_is_there_already_its_name_is_let_in(home: Path) -> N
     assert look.revoked == ("bob",)
     assert look.strangers == ("folder", "nowhere")
 
+    # Of this name OpenVPN takes no file for a client's own.
+    seen = pooled("DEFAULT", "anna")
+    look = outlook(seen, await operator.plan(), live={"DEFAULT", "anna"}, over=())
+    assert (look.stay, look.strangers) == (("anna",), ("DEFAULT",))
+
 
 async def test_no_line_that_is_added_shuts_anybody_out_where_the_lock_is_there(
     home: Path,
