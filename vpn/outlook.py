@@ -153,13 +153,11 @@ def outlook(
     revoked: list[str] = []
     strangers: list[str] = []
     for name in connected.names if connected else ():
+        file = ccd_file_name(name)
+        has_file = file is not None and (file in plan.files or name in admitted)
         if plan.planned.knows_names and name in ended:
             revoked.append(name)
-        elif (
-            not plan.adds_lock
-            or (file := ccd_file_name(name)) in plan.files
-            or (name in admitted and file is not None)
-        ):
+        elif has_file or not plan.adds_lock:
             stay.append(name)
         else:
             strangers.append(name)
