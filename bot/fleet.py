@@ -6,7 +6,7 @@ publishers without one leave the older CRL in place, which un-revokes people.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,7 +25,7 @@ from bot.locks import locked
 from bot.logs import log_failure
 from pki import crl
 from pki.crl import RevocationReason
-from pki.serial import parse_serial
+from pki.serial import SerialNumber, parse_serial
 from storage.records import (
     EndReason,
     ForeignRevocation,
@@ -35,6 +35,7 @@ from storage.records import (
     Server,
     ServerName,
 )
+from storage.transaction import Transaction
 from vpn.adopt import certificate_end_of
 from vpn.errors import HostError, VpnError
 from vpn.findings import Finding
@@ -171,15 +172,23 @@ class Fleet:
             log_failure(log, f"No CRL could be signed for {server.name}", error)
             return None
 
-    async def crl_findings(self, server: Server) -> tuple[Finding, ...]:
+    async def crl_findings(
+        self, server: Server, *, others: Collection[SerialNumber] = ()
+    ) -> tuple[Finding, ...]:
         """Why what lies on a server is not the CRL that was published there last, in force.
 
         Another program, such as easy-rsa, may have put its own there; or an older one of ours
         came back with a copy of the folder. Whoever publishes at this moment makes no finding: a
         number is stored after its CRL is in place.
+
+        Args:
+            others: certificates that are for other servers, which it has to list, too.
         """
         return await live_server(server).crl_findings(
-            issuer=self._keyring.certificate, now=self._clock(), published=server.crl_number
+            issuer=self._keyring.certificate,
+            now=self._clock(),
+            published=server.crl_number,
+            others=others,
         )
 
     async def shut_out_strangers(self, name: ServerName) -> Strangers:
@@ -279,8 +288,13 @@ class Fleet:
 
     async def status(self, server: Server) -> ServerStatus:
         """What a server answers; never raises for a server's trouble."""
+        async with self._database.reading() as tx:
+            others = await for_others(tx, server)
         return await live_server(server).status(
-            issuer=self._keyring.certificate, now=self._clock(), published=server.crl_number
+            issuer=self._keyring.certificate,
+            now=self._clock(),
+            published=server.crl_number,
+            others=others,
         )
 
     @asynccontextmanager
@@ -303,6 +317,7 @@ class Fleet:
             foreign = await tx.crl.foreign()
             # Without its entry an end could never be proved on a server that was down.
             unproved = {grant.serial for grant in await tx.grants.revoking()}
+            others = await tx.grants.for_others(server.name)
         listed = [
             _entry(entry)
             for entry in entries
@@ -315,6 +330,11 @@ class Fleet:
         ]
         # The end of these certificates is not known, so they are listed for good.
         listed += [_entry(entry) for entry in foreign]
+        # See `others`.
+        listed += [
+            crl.Revocation(parse_serial(grant.serial), grant.not_before, crl.ON_HOLD)
+            for grant in others
+        ]
         # Tens of thousands of entries take a tenth of a second.
         return await asyncio.to_thread(
             authority.sign_crl, number=number, revocations=listed, now=self._clock()
@@ -330,6 +350,18 @@ class Fleet:
                 return False
             await tx.servers.set_crl_published(server.name, self._clock(), number)
         return True
+
+
+async def for_others(tx: Transaction, server: Server) -> frozenset[SerialNumber] | None:
+    """The live certificates that are for other servers; None where it has nothing to keep out."""
+    if trusts_another_authority(server) or len(await tx.servers.all()) < 2:
+        return None
+    return frozenset(parse_serial(g.serial) for g in await tx.grants.for_others(server.name))
+
+
+def trusts_another_authority(server: Server) -> bool:
+    """Whether an adopted server lets in none of the bot's certificates, as was seen then."""
+    return server.adopted is not None and server.adopted.get("trusts_us") is False
 
 
 def spec_of(server: Server) -> ServerSpec:

@@ -60,6 +60,14 @@ class Grants:
         """Those that were given for this server."""
         return await self._where(_grants.c.server == server, _grants.c.state.in_(LIVE_STATES))
 
+    async def for_others(self, server: ServerName) -> Sequence[Grant]:
+        """The live ones that were given for another server, so they open nothing here."""
+        return await self._where(
+            _grants.c.server != server,
+            _grants.c.imported_at.is_(None),
+            _grants.c.state.in_(LIVE_STATES),
+        )
+
     async def live_for(self, server: ServerName) -> Sequence[Grant]:
         """Those of `live_on`, and imported clients' ones, which may be used on any server."""
         return await self._where(
@@ -104,12 +112,17 @@ class Grants:
         return list(rows.scalars())
 
     async def names_over_on(self, server: ServerName) -> frozenset[str]:
-        """The common names of those that were given for this server and are proved to be over."""
+        """The common names of ours that have no business here.
+
+        They were given for this server and are proved to be over, or for another one.
+        """
         rows = await self._connection.execute(
             select(_grants.c.common_name).where(
-                _grants.c.server == server,
                 _grants.c.imported_at.is_(None),
-                _grants.c.state.in_((GrantState.REVOKED, GrantState.EXPIRED)),
+                or_(
+                    _grants.c.server != server,
+                    _grants.c.state.in_((GrantState.REVOKED, GrantState.EXPIRED)),
+                ),
             )
         )
         return frozenset(rows.scalars())

@@ -118,6 +118,8 @@ class Server:
     crl_number: int | None = None
     # When the database came out of a backup, as long as this server was not looked through since.
     restored_at: datetime | None = None
+    # Since when nobody has seen that it keeps out profiles for other servers; None where it does.
+    open_since: datetime | None = None
     # What was read from the operator's own configuration, as `vpn.adopt` writes it down; None
     # where the configuration is ours.
     adopted: Payload | None = None

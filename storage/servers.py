@@ -59,6 +59,19 @@ class Servers:
             .values(crl_published_at=at, crl_number=number)
         )
 
+    async def set_open(self, name: ServerName, since: datetime | None) -> bool:
+        """Notes whether it keeps out profiles for others; False where that was known before.
+
+        The moment at which it was first seen stays as it is.
+        """
+        is_open = _servers.c.open_since.is_not(None)
+        done = await self._connection.execute(
+            update(_servers)
+            .where(_servers.c.name == name, is_open if since is None else ~is_open)
+            .values(open_since=since)
+        )
+        return done.rowcount == 1
+
     async def mark_restored(self, at: datetime) -> None:
         """What lies on the servers may be newer than this database."""
         await self._connection.execute(update(_servers).values(restored_at=at))

@@ -91,6 +91,7 @@ servers = Table(
     Column("crl_published_at", UtcTime),
     Column("crl_number", BigInteger),
     Column("restored_at", UtcTime),
+    Column("open_since", UtcTime),
     # What was read from the operator's own configuration; None where we wrote it.
     Column("adopted", JSON(none_as_null=True)),
 )

@@ -10,7 +10,7 @@ from cryptography import x509
 
 from pki.crl import CrlFacts, Revocation, crl_number, read_crl, read_revocations
 from pki.errors import PkiError
-from pki.serial import serial_hex
+from pki.serial import SerialNumber, serial_hex
 from vpn.client_files import client_file, fixed_addresses
 from vpn.crl_look import CRL_NOT_USED, CrlLook, look_at_crl, number_of
 from vpn.deploy import certificate_end
@@ -26,6 +26,7 @@ from vpn.locks import (
 )
 from vpn.management import TIMEOUT_S, UNDEFINED, Session, open_management
 from vpn.names import ccd_file_name, is_ours, name_in_sessions
+from vpn.others import not_listed, open_to_others
 from vpn.sessions import SessionsCut, ToCut, ask_sessions, cut_sessions
 from vpn.strangers import StrangersCut, cut_strangers, remove_stranger_files
 from vpn.values import CommonName, ServerSpec, valid_common_name
@@ -195,17 +196,23 @@ class LiveServer:
         return CrlInPlace(number, entries)
 
     async def crl_findings(
-        self, *, issuer: x509.Certificate, now: datetime, published: int | None
+        self,
+        *,
+        issuer: x509.Certificate,
+        now: datetime,
+        published: int | None,
+        others: Collection[SerialNumber] = (),
     ) -> tuple[Finding, ...]:
         """Why what lies where our CRL was put is not that CRL, in force; nothing where it is.
 
         Args:
             published: the number of the last one that was put there.
+            others: it has to list these, too, see `vpn.others`.
         """
         look = await look_at_crl(
             self._host, self.layout, issuer=issuer, now=now, published=published
         )
-        return look.findings
+        return not_listed(look, others)
 
     async def remove_stranger_files(
         self, known: Collection[str], *, over: Collection[str] | None = None
@@ -387,7 +394,12 @@ class LiveServer:
         return due if at < due else None
 
     async def status(
-        self, *, issuer: x509.Certificate | None, now: datetime, published: int | None = None
+        self,
+        *,
+        issuer: x509.Certificate | None,
+        now: datetime,
+        published: int | None = None,
+        others: Collection[SerialNumber] | None = None,
     ) -> ServerStatus:
         """What the server answers now; never raises for trouble with it.
 
@@ -395,6 +407,7 @@ class LiveServer:
 
         Args:
             published: the number of the last CRL that was put there, if it is known.
+            others: live certificates that are for other servers; None where there is no other.
         """
         crl = await look_at_crl(
             self._host, self.layout, issuer=issuer, now=now, published=published
@@ -422,6 +435,11 @@ class LiveServer:
             restart_pending=pending,
             certificate_end=await self.certificate_end(),
             findings=tuple(dict.fromkeys(findings)),
+            open_to_others=()
+            if others is None
+            else await open_to_others(
+                self.spec, self._host, self.layout, crl=crl, pid=pid, others=others
+            ),
         )
 
     async def _pending(self, pid: int | None, findings: list[Finding]) -> bool | None:

@@ -30,11 +30,17 @@ _SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An entry of a CRL."""
+    """An entry of a CRL.
+
+    Attributes:
+        on_hold: said of a certificate that is for another server, see `bot.others`; or, of a CA
+            that was taken over, by somebody who meant to revoke it.
+    """
 
     serial: str
     revoked_at: datetime
     reason: EndReason
+    on_hold: bool = False
 
 
 async def take_over(
@@ -42,8 +48,9 @@ async def take_over(
 ) -> None:
     """Takes over a CRL's entries, and gives out higher numbers only.
 
-    A grant that is live here ends, as it did there. A serial that no grant has is kept for every
-    later CRL.
+    A grant that is live here ends, as it did there, unless it is one of ours that the list keeps
+    on hold only. A serial that no grant has is kept for every later CRL: also one on hold, which
+    was given after the backup.
     """
     is_ahead = number > await tx.crl.last_number()
     await tx.crl.raise_to(number)
@@ -53,6 +60,8 @@ async def take_over(
     unknown: list[Listed] = []
     for entry in listed:
         grant = grants.get(entry.serial)
+        if entry.on_hold and grant is not None and grant.imported_at is None:
+            continue
         if grant is not None and grant.state in LIVE_STATES:
             await _end(tx, ctx, grant, entry)
             ended.append(grant.common_name)
