@@ -6,8 +6,8 @@ Before anything is published or admitted on a server, under its lock:
    its entries and its number are taken over. After a restore that is done with every server's
    CRL, whatever its number is, before the first one is replaced: each lists all revocations, and
    the one of a server that was down may be older than that of another.
-2. After a restore the files of names go that no live grant has: access that was given after the
-   backup. Its serial is in no database, so no CRL can list it.
+2. After a restore the files of names go that nobody knows (`storage.grants.known_on`): access that
+   was given after the backup. Its serial is in no database, so no CRL can list it.
 
 And after a restore, when the CRL is in place:
 
@@ -116,7 +116,7 @@ class CatchingUp:
 
     async def _known(self, server: Server) -> frozenset[str]:
         async with self._database.reading() as tx:
-            return frozenset(grant.common_name for grant in await tx.grants.live_on(server.name))
+            return frozenset(grant.common_name for grant in await tx.grants.known_on(server.name))
 
 
 def _listed(revocation: Revocation) -> Listed:

@@ -203,9 +203,8 @@ class Fleet:
             if server is None or server.restored_at is not None:
                 return Strangers()
             async with self._database.reading() as tx:
-                grants = await tx.grants.not_over()
+                known = {grant.common_name for grant in await tx.grants.known_on(name)}
                 over = await tx.grants.names_over_on(name)
-            known = {g.common_name for g in grants if g.server in (None, name)}
             live = live_server(server)
             files, findings = await live.remove_stranger_files(known, over=over)
             cut = await live.cut_strangers(known, over=over)

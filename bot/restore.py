@@ -22,6 +22,7 @@ from bot.office import real_chance, utc_now
 from bot.settings import Settings
 from pki.errors import PkiError, WrongPassphrase
 from pki.private_files import write_folder
+from storage import tables
 from storage.database import Database, open_database, sqlite_url
 from storage.errors import StorageError, is_passing
 from storage.records import LIVE_STATES, ServerName
@@ -29,6 +30,8 @@ from storage.schema import require_known
 from storage.transaction import Transaction
 
 _PRIVATE = 0o700
+# More requests than are made between two backups.
+_NUMBERS_SKIPPED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +97,10 @@ async def put_back(
     (1) Everything goes into a folder beside it, as closed as the real one. (2) There it is tried:
     the CA's files belong together and open, where the passphrase is set; the database is whole,
     and its audit trail is as it was. (3) The database is told that time has gone by, see
-    `begin_again`. (4) One rename puts all of it in place: the system replaces an empty folder,
-    never a full one. Accepted: who is killed before it leaves the folder beside it behind.
+    `begin_again`. (4) Requests get numbers that none had after the backup: a card of then, whose
+    Deny button names a number, must not mean another request. (5) One rename puts all of it in
+    place: the system replaces an empty folder, never a full one. Accepted: who is killed before
+    it leaves the folder beside it behind.
 
     Raises:
         NewerSchema: a newer version made it.
@@ -119,10 +124,11 @@ async def put_back(
                 restored = await _summary(tx, target)
         finally:
             await database.close()
-        _put_in_place(draft, target)  # (4)
+        _skip_numbers(draft / DATABASE)  # (4)
+        _put_in_place(draft, target)  # (5)
     except BaseException as error:
         shutil.rmtree(draft, ignore_errors=True)
-        if is_passing(error):
+        if is_passing(error) or isinstance(error, sqlite3.OperationalError):
             raise _unwritable(target.parent, "the database could not be written") from error
         raise
     return restored
@@ -198,6 +204,19 @@ async def _summary(tx: Transaction, target: Path) -> Restored:
         servers=tuple(server.name for server in await tx.servers.all()),
         grants=sum(grant.state in LIVE_STATES for grant in await tx.grants.not_over()),
     )
+
+
+def _skip_numbers(path: Path) -> None:
+    """SQLite keeps the last number of a table in a row, which is there once a number was given."""
+    name = tables.requests.name
+    with closing(sqlite3.connect(path)) as connection, connection:
+        done = connection.execute(
+            "UPDATE sqlite_sequence SET seq = seq + ? WHERE name = ?", (_NUMBERS_SKIPPED, name)
+        )
+        if not done.rowcount:
+            connection.execute(
+                "INSERT INTO sqlite_sequence VALUES (?, ?)", (name, _NUMBERS_SKIPPED)
+            )
 
 
 def _put_in_place(draft: Path, target: Path) -> None:

@@ -76,6 +76,17 @@ class Grants:
             _grants.c.state.in_(LIVE_STATES),
         )
 
+    async def known_on(self, server: ServerName) -> Sequence[Grant]:
+        """Whose file or session on this server is no stranger's.
+
+        The live ones of `live_on`, imported clients' ones, which may be used on any server, and
+        those of both that are being revoked: whoever proves their end deals with them.
+        """
+        return await self._where(
+            or_(_grants.c.server == server, _grants.c.server.is_(None)),
+            _grants.c.state.in_(UNPROVED_STATES),
+        )
+
     async def imported(self) -> Sequence[Grant]:
         """All that was taken over, whatever became of it."""
         return await self._where(_grants.c.imported_at.is_not(None))

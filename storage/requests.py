@@ -71,6 +71,10 @@ class Requests:
     async def pending(self) -> Sequence[Request]:
         return await self._where(_requests.c.state == RequestState.PENDING)
 
+    async def open(self) -> Sequence[Request]:
+        """The requests that nobody has decided, also those whose server is not chosen yet."""
+        return await self._where(_requests.c.state.in_(_OPEN))
+
     async def open_of(self, user_id: UserId) -> Sequence[Request]:
         """The requests of one person that nobody has decided."""
         return await self._where(_requests.c.user_id == user_id, _requests.c.state.in_(_OPEN))

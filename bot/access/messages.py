@@ -27,6 +27,7 @@ class Notice(StrEnum):
 
     REQUEST_DENIED = "request_denied"
     REQUEST_EXPIRED = "request_expired"
+    REQUEST_OUTDATED = "request_outdated"  # a restore closed it: it may have been decided since
     REQUEST_WITHDRAWN = "request_withdrawn"  # the requester left, or the server did
     NO_ADMIN_REACHABLE = "no_admin_reachable"
     ACCESS_GIVEN = "access_given"  # somebody was put on the allowlist
@@ -45,6 +46,7 @@ class Notice(StrEnum):
     CERTIFICATES_END = "certificates_end"  # clients' with a long life, most of them imported
     SERVERS_CERTIFICATES_END = "servers_certificates_end"  # imported ones
     AUDIT_HEAD = "audit_head"
+    RESTORED = "restored"  # from a backup, with what that means for open requests
     STRANGERS_CUT = "strangers_cut"  # after a restore: access that only a later state knew
     STRANGERS_FOUND = "strangers_found"  # files or sessions of names that have no access
 

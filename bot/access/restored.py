@@ -1,7 +1,8 @@
 """The first thing that is said to a database that came out of a backup: time has gone by."""
 
-from bot.access import audit
+from bot.access import audit, messages, requests
 from bot.access.context import Context
+from bot.access.messages import Notice
 from bot.access.permission import Actor
 from storage.records import GrantState, OutboxKind
 from storage.transaction import Transaction
@@ -16,7 +17,8 @@ async def begin_again(tx: Transaction, ctx: Context, actor: Actor, *, made_at: s
     was on its way may have arrived since; nobody knows. So it counts as issued, whether or not it
     was, and its delivery as begun: what was lost is revoked and replaced, and never made again
     with the same serial. (3) What people had written and nobody had handled was handled since, by
-    a database that is gone; they have moved on.
+    a database that is gone; they have moved on. (4) So were requests that were open, and nobody
+    knows how: they are closed, on every card, and whoever still needs access asks again.
 
     Args:
         made_at: when the backup was made, in RFC 3339.
@@ -28,3 +30,10 @@ async def begin_again(tx: Transaction, ctx: Context, actor: Actor, *, made_at: s
     await tx.outbox.doubt(OutboxKind.DELIVER)
     await tx.inbox.quarantine_new(_SET_ASIDE)  # (3)
     await audit.record(tx, ctx, actor, "backup.restore", "backup", made_at=made_at)
+    undecided = await tx.requests.open()
+    for request in undecided:  # (4)
+        await requests.withdraw(tx, ctx, actor, request, tell=False)
+    for requester in {request.user_id: None for request in undecided}:
+        await messages.notice(tx, ctx, requester, Notice.REQUEST_OUTDATED)
+    if undecided:
+        await messages.tell_admins(tx, ctx, Notice.RESTORED, made_at=made_at, count=len(undecided))

@@ -260,11 +260,14 @@ _ENDED = {
 }
 
 
+_MOMENTS = frozenset({"until", "made_at"})
+
+
 def _notice(payload: Payload) -> Html:
     code = Notice(payload["code"])
     values = dict(payload["values"])
-    if "until" in values:
-        values["until"] = moment(datetime.fromisoformat(values["until"]))
+    for name in _MOMENTS & values.keys():
+        values[name] = moment(datetime.fromisoformat(values[name]))
     if code in _ENDED:
         return fill(_ENDED[code][EndReason(values.pop("reason"))], **values)
     return fill(words.NOTICES[code], **values)

@@ -262,11 +262,11 @@ async def _look_at_ccd(server: Server, host: LocalHost, around: Surroundings) ->
     """
     before = await _names(host)  # (1)
     async with around.database.reading() as tx:  # (2)
-        here = [grant for grant in await tx.grants.not_over() if grant.server == server.name]
+        here = await tx.grants.known_on(server.name)
     after = await _names(host)  # (3)
     known = {grant.common_name for grant in here}
     strangers = sorted(before & after - known)
-    wanted = [grant for grant in here if grant.state in _HAS_FILE]
+    wanted = [g for g in here if g.server == server.name and g.state in _HAS_FILE]
     missing = [grant for grant in wanted if grant.common_name not in before | after]
     wrong = await _differing(server, host, (g for g in wanted if g.common_name in before & after))
     return [

@@ -309,6 +309,10 @@ NOTICES: dict[Notice, Template] = {
     Notice.REQUEST_EXPIRED: (
         "Nobody decided on your request for <b>{server}</b> in time. /requestvpn asks again."
     ),
+    Notice.REQUEST_OUTDATED: (
+        "I was restored from a backup, so your open request is closed: it may have been decided "
+        "since. If you got a profile for it, that stops working. /requestvpn asks again."
+    ),
     Notice.REQUEST_WITHDRAWN: (
         "Your request for <b>{server}</b> was closed: this server is not offered any more. "
         "/requestvpn asks again."
@@ -373,6 +377,12 @@ NOTICES: dict[Notice, Template] = {
         "access, they can ask with /requestvpn.",
     ),
     Notice.AUDIT_HEAD: AUDIT_HEAD,
+    Notice.RESTORED: Plural(
+        "I was restored from a backup of {made_at}; what was decided after it is lost. One request "
+        "was open in it: I closed that, and told who had asked to ask again.",
+        "I was restored from a backup of {made_at}; what was decided after it is lost. {count} "
+        "requests were open in it: I closed them, and told those people to ask again.",
+    ),
     Notice.STRANGERS_CUT: (
         "⚠️ I was restored from a backup. On <b>{server}</b> I shut out whom I do not know: "
         "{names}. Their access was given after the backup; they can ask again with /requestvpn."

@@ -11,11 +11,13 @@ from bot.access import revocation
 from bot.access.permission import THE_BOT
 from bot.office import Office, open_office
 from bot.settings import Settings
+from demo.lab import StandIn
 from pki.crl import Revocation, RevocationReason, read_crl
 from pki.serial import parse_serial
 from storage.records import EndReason, Grant, GrantState, ServerName, UserId
-from tests.bot.folders import open_folder
+from tests.bot.folders import adopt, open_folder
 from tests.company import ANNA, PASSPHRASE, Company, company_with_stand_in
+from tests.storage.kit import make_grant
 from vpn.errors import HostError
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -26,12 +28,22 @@ DAY = timedelta(days=1)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def company() -> AsyncIterator[Company]:
+async def staffed() -> AsyncIterator[tuple[Company, StandIn]]:
     """Anna has access; nobody runs the bot."""
     with open_folder() as folder:
-        async with company_with_stand_in(folder) as (made, _):
-            await made.done("grant", "issue", str(ANNA.id), "--output", "anna.ovpn")
+        async with company_with_stand_in(folder) as made:
+            await made[0].done("grant", "issue", str(ANNA.id), "--output", "anna.ovpn")
             yield made
+
+
+@pytest.fixture
+def company(staffed: tuple[Company, StandIn]) -> Company:
+    return staffed[0]
+
+
+@pytest.fixture
+def openvpn(staffed: tuple[Company, StandIn]) -> StandIn:
+    return staffed[1]
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -131,3 +143,42 @@ async def test_strangers_files_that_stay(company: Company, office: Office) -> No
     stuck.rmdir()
     await office.fleet.publish(OFFICE)
     assert company.query("SELECT restored_at IS NULL FROM servers") == [(1,)]
+
+
+async def test_clients_that_were_taken_over_stay(
+    company: Company, openvpn: StandIn, office: Office
+) -> None:
+    """Also one whose name has the form of ours; who is being revoked is left to their proof."""
+    anna = await grant_of_anna(office)
+    staying, leaving, strange = "john-thinkpad", "jane-thinkpad", "jack-thinkpad"
+    now = office.clock()
+    imported = {"user_id": None, "server": None, "address": None, "imported_at": now}
+    ended = {"revoked_at": now, "end_reason": EndReason.REVOKED}
+    async with office.database.writing() as tx:
+        await tx.grants.add_many(
+            [
+                make_grant(
+                    1, None, common_name=staying, serial="a1", state=GrantState.ACTIVE, **imported
+                ),
+                make_grant(
+                    2,
+                    None,
+                    common_name=leaving,
+                    serial="a2",
+                    state=GrantState.REVOKING,
+                    **ended,
+                    **imported,
+                ),
+            ]
+        )
+    ccd = company.folder / "office/live/ccd"
+    for name in (staying, leaving, strange):
+        (ccd / name).touch()
+        assert await openvpn.connect(name)
+    assert await openvpn.connect(anna.common_name)
+    adopt(company)
+    await mark(office)
+    await office.fleet.publish(OFFICE)
+    known = {anna.common_name, staying, leaving}
+    assert {path.name for path in ccd.iterdir()} == known
+    assert set(openvpn.sessions) == known

@@ -1,10 +1,8 @@
 """What happens because of the time, with a clock of the test's own."""
 
 import asyncio
-import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,9 +20,8 @@ from pki.crl import read_crl
 from pki.keys import KeyAlgorithm, generate_key
 from pki.serial import SerialNumber, parse_serial
 from storage.records import AuditEntry, ChatId, EndReason, OutboxKind, Payload, ServerName
-from tests.bot.folders import open_folder
+from tests.bot.folders import adopt, open_folder
 from tests.company import ANNA, BORIS, PASSPHRASE, Company, company_with_stand_in
-from vpn.layout import DEPLOYED, UnixSocket
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -318,21 +315,6 @@ async def test_an_operators_own_files_and_people_stay(
     assert openvpn.sessions == (ours.name, "printer")
     (row,) = await audited(office, "server.shut_out")
     assert row["names"] == [leaver.name]
-
-
-def adopt(company: Company) -> None:
-    """The same server, as if its operator had written the configuration."""
-    root = str(company.folder / "office").removeprefix("/")
-    layout = replace(
-        DEPLOYED,
-        conf=f"{root}/server.conf",
-        crl=f"{root}/live/crl.pem",
-        ccd=f"{root}/live/ccd",
-        management=UnixSocket(f"{root}/management.sock"),
-        certificate=f"{root}/server.crt",
-    )
-    adopted = {"layout": layout.to_json(), "certificate_end": None}
-    company.tamper("UPDATE servers SET adopted = ?", json.dumps(adopted))
 
 
 BACK = [timedelta(hours=1), timedelta(days=1)]

@@ -17,13 +17,16 @@ import pytest_asyncio
 from bot.access.permission import Actor
 from bot.archive import DATABASE, EARLIER_TLS_KEY, Contents, tls_key_name, unpack
 from bot.errors import BadBackup, BadSettings, NotDone
+from bot.office import open_office
 from bot.restore import Restored, put_back, read_file, require_vacant
 from bot.settings import Settings
 from pki.sealed import seal
 from storage.errors import NewerSchema
+from storage.records import ServerName, UserId
 from tests.bot.folders import open_folder
 from tests.bot.newcomer import Newcomer, Terminal
 from tests.company import (
+    ANNA,
     PASSPHRASE,
     VPNBOT,
     Company,
@@ -146,6 +149,30 @@ async def test_the_trail_tells_of_both(contents: Contents, settings: Settings) -
     assert rows[-1][1] == "system:olga"
     assert contents.manifest.created_at.isoformat(timespec="seconds") in rows[-1][3]
     assert restored == [(int(moment.timestamp()) * 1_000_000,)]
+
+
+@pytest.mark.parametrize("made", [0, 3])
+async def test_no_number_of_a_request_comes_again(
+    contents: Contents, settings: Settings, tmp_path: Path, made: int
+) -> None:
+    """A Deny button in a chat names one that was given after the backup."""
+    row = (
+        "INSERT INTO requests (user_id, server, duration, reason, state, asked_at, expires_at)"
+        f" VALUES ({ANNA.id}, 'office', 3600, '', 'denied', 1, 1)"
+    )
+    changed = with_sql(contents, tmp_path, *[row] * made)
+    await put_back(settings, OPERATOR, changed)
+    async with open_office(settings) as office, office.database.writing() as tx:
+        now = datetime(2026, 3, 2, tzinfo=UTC)
+        request = await tx.requests.add(
+            user_id=UserId(ANNA.id),
+            server=ServerName("office"),
+            duration=1,
+            reason="",
+            asked_at=now,
+            expires_at=now,
+        )
+    assert request.id == 10_001 + made
 
 
 # --- what is tried before -------------------------------------------------------------------------

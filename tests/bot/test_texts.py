@@ -143,6 +143,7 @@ RECEIPTS = {
 NOTICES: dict[str, dict[str, Any]] = {
     "request_denied": {"server": "berlin", "admin": "Boris"},
     "request_expired": {"server": "berlin"},
+    "request_outdated": {},
     "request_withdrawn": {"server": "berlin"},
     "no_admin_reachable": {"server": "berlin"},
     "access_given": {},
@@ -166,6 +167,7 @@ NOTICES: dict[str, dict[str, Any]] = {
     "certificates_end": {"count": 2, "days": 7, "names": "anna, bob"},
     "strangers_found": {"server": "berlin", "names": "anna-k3m9 carl-x2b4"},
     "servers_certificates_end": {"count": 2, "days": 7, "names": "server, gate"},
+    "restored": {"made_at": NOW.isoformat(), "count": 2},
     "strangers_cut": {"server": "berlin", "names": "anna-k3m9 carl-x2b4"},
     "audit_head": {"count": 412, "head": "412:" + "9f" * 32},
 }

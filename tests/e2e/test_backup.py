@@ -230,12 +230,21 @@ async def test_the_first_command_after_a_restore_may_be_a_revocation(folder: Pat
         await until(lambda: company.grants_of(bella)[0]["state"] == "revoked")
 
 
+def shown(who: PersonChat, message_id: int) -> str:
+    (text,) = [m.text for m in who.messages if m.message_id == message_id]
+    return text
+
+
 async def test_an_address_is_not_given_out_under_a_stranger(folder: Path) -> None:
     """The backup does not know that the first address is taken."""
     async with company_with_stand_in(folder, people=EVERYBODY) as (company, server):
         await company.start()
+        await company.anna.says("/requestvpn")
+        card = await company.card(company.boris, company.anna)
         backup = await backed_up(company)
-        annas = await gets_access(company, company.anna)
+        await company.boris.taps("Approve", message=card)
+        await company.anna.receives_document()
+        annas = await is_active(company, company.anna)
         assert await server.connect(annas["common_name"])
         await restored(company, backup)
         file = company.folder / "anna.ovpn"
@@ -245,6 +254,15 @@ async def test_an_address_is_not_given_out_under_a_stranger(folder: Path) -> Non
         assert ccd(company) == {fresh["common_name"]}
         assert fresh["common_name"] != annas["common_name"]
         assert not looked_through(company)  # the session is ended when something is published
+
+        # Her request was open in the backup, and was decided since.
+        await company.start()
+        await company.anna.hears("your open request is closed")
+        await company.boris.hears("One request was open in it")
+        await until(lambda: "Cancelled" in shown(company.boris, card.message_id))
+        await company.anna.says("/requestvpn")
+        again = await company.card(company.boris, company.anna)
+        assert "Request 10003" in again.text
 
 
 async def test_a_server_that_does_not_answer_is_not_looked_through(folder: Path) -> None:

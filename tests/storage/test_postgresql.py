@@ -127,6 +127,7 @@ async def _grants(tx: Transaction) -> None:
     await tx.grants.unlinked()
     await tx.grants.imported_names()
     await tx.grants.live_for(BERLIN)
+    await tx.grants.known_on(BERLIN)
     await tx.grants.names_over_on(BERLIN)
     await tx.grants.addresses_held(BERLIN, NOW)
     await tx.grants.some([grant.id])

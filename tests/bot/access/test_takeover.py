@@ -6,11 +6,14 @@ from bot.access import grants, takeover
 from bot.access.restored import begin_again
 from bot.access.takeover import Listed
 from storage.records import (
+    ChatId,
     EndReason,
     ForeignRevocation,
     GrantState,
     OutboxKind,
     OutboxState,
+    PostedMessage,
+    RequestState,
     Revocation,
 )
 from tests.bot.access.kit import (
@@ -22,6 +25,7 @@ from tests.bot.access.kit import (
     EMIL,
     HOUR,
     OPERATOR,
+    PARIS,
     Paper,
     notice,
 )
@@ -183,3 +187,32 @@ async def test_who_has_access_keeps_it(paper: Paper) -> None:
     grant = await paper.active()
     await paper.do(begin_again, OPERATOR, made_at="")
     assert await paper.grant(grant.id) == grant
+
+
+async def test_open_requests_are_closed_and_their_people_told(paper: Paper) -> None:
+    """They were decided since, or not; one that has no server yet may have got one."""
+    await paper.add_server(PARIS, "10.9.0.0/29")
+    first = await paper.asked(ANNA, server=BERLIN)
+    second = await paper.asked(ANNA, server=PARIS)
+    decided = await paper.approved(EMIL)
+    choosing = await paper.asked(EMIL, server=None)
+    async with paper.database.writing() as tx:
+        card = PostedMessage(ChatId(BORIS), 7, OutboxKind.CARD, str(first.id), paper.now)
+        await tx.posted.remember(card)
+    await paper.forget()
+    await paper.do(begin_again, OPERATOR, made_at="2026-03-02T09:31:27+00:00")
+    states = [(await paper.request(r.id)).state for r in (first, second, choosing)]
+    assert states == [RequestState.CANCELLED] * 3
+    assert (await paper.request(decided.request.id)).state is RequestState.APPROVED
+    said = await paper.heard()
+    assert [(s.chat, s.payload["message"]) for s in said if s.kind is OutboxKind.EDIT_CARD] == [
+        (BORIS, 7)
+    ]
+    assert [s for s in said if s.kind is OutboxKind.NOTICE] == [
+        *(notice(user, "request_outdated") for user in (ANNA, EMIL)),
+        *(
+            notice(admin, "restored", made_at="2026-03-02T09:31:27+00:00", count=3)
+            for admin in (BORIS, CLARA)
+        ),
+    ]
+    assert (await paper.asked(ANNA, server=BERLIN)).state is RequestState.PENDING
