@@ -6,7 +6,8 @@
 4. If the operator wants it, what is missing for proofs is added, see `vpn.adopting`.
 5. A CRL of ours takes the place of the old one: with every revocation of before, and a number
    above.
-6. Whoever was revoked before and is connected all the same is cut now. That needs (5).
+6. Whoever was revoked before, or has access to another server only, and is connected all the same
+   is cut now. That needs (5).
 7. If the operator wants it, the server gets a new certificate: nobody else can renew what easy-rsa
    has issued, once that is put away.
 
@@ -32,9 +33,11 @@ from pki.static_key import check_static_key, check_tls_crypt_v2_server_key
 from storage.records import Server, ServerName
 from vpn.adopted_identity import Renewed, plan_renewal, put_identity
 from vpn.adopting import Applied, Examined, apply, examine
+from vpn.advice import trusts
 from vpn.client_files import fixed_addresses
 from vpn.deploy import SERVER_CERTIFICATE_LIFETIME, ServerIdentity
 from vpn.errors import HostError, VpnError
+from vpn.findings import Finding
 from vpn.host import ServerHost
 from vpn.layout import Layout
 from vpn.local_host import LocalHost, host_of
@@ -61,7 +64,8 @@ class Adopted:
     Attributes:
         crl_number: of the CRL that lies there now; None where it could not be put in place.
         crl_problem: why not.
-        cut: names that were revoked before, and connected until now.
+        open_to_others: why it may let in who has a profile for another server.
+        cut: names that had no business here, and were connected until now.
         renewed: the server's own certificate.
     """
 
@@ -70,6 +74,7 @@ class Adopted:
     applied: Applied | None
     crl_number: int | None
     crl_problem: str | None
+    open_to_others: tuple[Finding, ...]
     cut: tuple[str, ...]
     renewed: Renewed | None
 
@@ -111,7 +116,8 @@ async def adopt_server(
         with as_root():
             examined = await _examine(wanted, account, issuer)
         server = await _record(office, actor, wanted, account, examined)
-    return Adopted(server, examined, applied, number, problem, cut, renewed)
+    opens = await office.others.look(server)
+    return Adopted(server, examined, applied, number, problem, opens, cut, renewed)
 
 
 def _host_for(layout: Layout) -> ServerHost:
@@ -214,7 +220,11 @@ def _server(
         dns=(),
         account=account,
         added_at=office.clock(),
-        adopted=facts.to_json() | {"taken": list(taken)},
+        adopted=facts.to_json()
+        | {
+            "taken": list(taken),
+            "trusts_us": trusts(examined.adoption, office.keyring.certificate),
+        },
     )
 
 

@@ -42,7 +42,12 @@ class Application:
         self.worker = Worker(bot, username, office, on_done=self.sender.wake)
         self.poller = Poller(telegram, office, on_stored=self.worker.wake)
         self.keeper = Keeper(
-            office, office.folder, office.fleet, office.enforcer, on_written=self.sender.wake
+            office,
+            office.folder,
+            office.fleet,
+            office.others,
+            office.enforcer,
+            on_written=self.sender.wake,
         )
 
     async def _settle(self, item: OutboxItem) -> None:

@@ -225,13 +225,15 @@ class Fleet:
             yield await self._next_crl(server)
 
     async def cut_earlier(self, name: ServerName) -> tuple[str, ...]:
-        """Ends the sessions of who was revoked before the takeover and is connected all the same.
+        """Ends the sessions of who was in before the adoption and has no business there.
 
-        Their certificates are on the CRL in place, so they do not come back. Gives their names.
+        That is whoever was revoked before the takeover, or has a profile for another server. Their
+        certificates are on the CRL in place, so they do not come back. Gives their names.
         """
         async with self._lock(name), self._database.reading() as tx:
             server = await tx.servers.get(name)
             over = [g for g in await tx.grants.imported() if g.state is GrantState.REVOKED]
+            over += await tx.grants.for_others(name)
             staying = {look_alike(other) for other in await tx.grants.imported_names()}
         names = {
             CommonName(grant.common_name)
@@ -353,7 +355,9 @@ class Fleet:
 
 async def for_others(tx: Transaction, server: Server) -> frozenset[SerialNumber] | None:
     """The live certificates that are for other servers; None where it has nothing to keep out."""
-    if trusts_another_authority(server) or len(await tx.servers.all()) < 2:
+    if trusts_another_authority(server):
+        return None
+    if all(other.name == server.name for other in await tx.servers.all()):
         return None
     return frozenset(parse_serial(g.serial) for g in await tx.grants.for_others(server.name))
 

@@ -14,6 +14,7 @@ from bot.enforcement import Enforcer
 from bot.fleet import Fleet
 from bot.locks import try_lock
 from bot.loops import forever
+from bot.others import Others
 from bot.watch import Watch
 from storage.records import AuditEntry, GrantId, GrantState, OutboxKind, Server, ServerName
 from storage.transaction import Transaction
@@ -37,6 +38,7 @@ class Keeper:
         core: Core,
         folder: DataFolder,
         fleet: Fleet,
+        others: Others,
         enforcer: Enforcer,
         on_written: Callable[[], None],
     ) -> None:
@@ -44,6 +46,7 @@ class Keeper:
         self._database = core.database
         self._folder = folder
         self._fleet = fleet
+        self._others = others
         self._enforcer = enforcer
         self._clock = core.clock
         self._on_written = on_written
@@ -132,7 +135,8 @@ class Keeper:
                 await self._watch.renew(server)
             elif look:
                 await self._watch.look_at_crl(server)
-            if look and (server.crl_published_at is not None or server.adopted is not None):
+            if look and revocation.lets_in(server):
+                await self._others.look(server)
                 # After the CRL: whoever comes back now is refused at the beginning.
                 await self._watch.look_for_strangers(server)
         except Exception:  # it is due until it is done, so the next round tries again

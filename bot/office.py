@@ -14,6 +14,7 @@ from bot.enforcement import Enforcer
 from bot.fleet import Fleet
 from bot.handover.handover import Handover
 from bot.keyring import Keyring
+from bot.others import Others
 from bot.profiles import ProfileMaker
 from bot.settings import Settings
 from pki.serial import new_serial, serial_hex
@@ -44,6 +45,7 @@ class Office(Core):
     folder: DataFolder
     keyring: Keyring
     fleet: Fleet
+    others: Others
     enforcer: Enforcer
     handover: Handover
     maker: ProfileMaker
@@ -69,6 +71,7 @@ async def open_office(
     core = Core(await open_database(settings.url()), settings.rules(), real_chance(), clock)
     keyring = Keyring(folder, passphrase or settings.passphrase)
     fleet = Fleet(core, keyring, folder)
+    others = Others(core, fleet)
     handover = Handover(settings.templates, archives=settings.bundle)
     try:
         yield Office(
@@ -80,9 +83,10 @@ async def open_office(
             folder=folder,
             keyring=keyring,
             fleet=fleet,
+            others=others,
             enforcer=Enforcer(core, fleet),
             handover=handover,
-            maker=ProfileMaker(core, keyring, fleet, handover, settings.client_key),
+            maker=ProfileMaker(core, keyring, fleet, others, handover, settings.client_key),
         )
     finally:
         await core.database.close()

@@ -10,7 +10,7 @@ it, and a restore passes it over (`bot.access.takeover`).
 2. A server that does not answer holds up nothing: the profile leaves, what remains open is shown
    (on the request's card, by /servers, `server status`, `server adopt` and `doctor`), and each
    look of `bot.watch` tries again (`look`).
-3. Where the list comes late, sessions that began meanwhile are ended with it.
+3. Sessions that began before the list was there are ended by the look for strangers after it.
 
 Accepted: in the time between, and where OpenVPN reads neither a CRL nor a client-config-dir that
 the bot may write, whoever has a profile for another server gets in if they know what clients of
@@ -24,19 +24,19 @@ import time
 from bot.access import messages
 from bot.access.revocation import lets_in
 from bot.core import Core
-from bot.fleet import Fleet, live_server
+from bot.fleet import Fleet, for_others, live_server
 from bot.logs import log_failure
 from pki.errors import PkiError
-from pki.serial import parse_serial
-from storage.records import Grant, GrantState, Server, ServerName
+from storage.records import Grant, Server, ServerName
 from vpn.errors import VpnError
 from vpn.findings import Finding
-from vpn.values import CommonName
 
 log = logging.getLogger(__name__)
 
 # How long a profile waits for a server that it is not for, unless that one was slow before.
 _WAIT_S = 3.0
+# For one that was slow the last time, and when that is.
+_GLANCE_S = 0.3
 _SLOW_S = 1.0
 
 
@@ -50,39 +50,41 @@ class Others:
         self._jobs: set[asyncio.Task[None]] = set()
 
     async def close(self, grant: Grant) -> None:
-        """Sees to it that no other server lets this one in, as far as they answer in time."""
+        """Has every other server's CRL list this one, as far as they answer in time."""
         async with self._database.reading() as tx:
-            servers = await tx.servers.all()
-        others = [server for server in servers if server.name != grant.server and lets_in(server)]
-        jobs = {server.name: asyncio.create_task(self._timed(server)) for server in others}
+            servers = [server for server in await tx.servers.all() if server.name != grant.server]
+        jobs = {
+            server.name: asyncio.create_task(self._timed(server))
+            for server in servers
+            if lets_in(server)
+        }
         self._jobs.update(jobs.values())  # what has begun on a server is not broken off
         for job in jobs.values():
             job.add_done_callback(self._jobs.discard)
         prompt = [job for name, job in jobs.items() if name not in self._slow]
-        if prompt:
-            await asyncio.wait(prompt, timeout=_WAIT_S)
+        for awaited, seconds in ((prompt, _WAIT_S), (list(jobs.values()), _GLANCE_S)):
+            if any(not job.done() for job in awaited):
+                await asyncio.wait(awaited, timeout=seconds)
         late = [name for name, job in jobs.items() if not job.done()]
         self._slow.update(late)
-        async with self._database.writing() as tx:
-            ctx = self._core.context()
-            for name in late:
-                log.warning("%s does not answer, so it may let in %s", name, grant.common_name)
-                await tx.servers.set_open(name, ctx.now)
-            now = [server for server in await tx.servers.all() if server.name in jobs]
-            # The card that was approved did not say so.
-            if grant.request_id is not None and any(
-                server.open_since and server.open_since >= grant.not_before for server in now
-            ):
-                await messages.edit_cards(tx, ctx, grant.request_id)
+        for name in late:
+            await self._store(name, is_open=True)
+        async with self._database.reading() as tx:
+            opened = [s for s in await tx.servers.all() if s.name in jobs and s.open_since]
+        # The card that was approved did not say so.
+        if any(s.open_since and s.open_since >= grant.not_before for s in opened):
+            async with self._database.writing() as tx:
+                assert grant.request_id is not None
+                await messages.edit_cards(tx, self._core.context(), grant.request_id)
 
     async def _timed(self, server: Server) -> None:
         began = time.monotonic()
         try:
             if await self._list(server):
                 await self._note(server)
-        except Exception as error:  # noqa: BLE001 - the profile goes out, and the look tries again
-            log_failure(log, f"Keeping out of {server.name} who has no access broke off", error)
-            await self._store(server, is_open=True)
+        except Exception as error:  # noqa: BLE001 - the profile leaves, and the next look tries again
+            log_failure(log, f"Keeping out of {server.name} who is for others broke off", error)
+            await self._store(server.name, is_open=True)
         if time.monotonic() - began < _SLOW_S:
             self._slow.discard(server.name)
         else:
@@ -94,37 +96,33 @@ class Others:
         return await self._note(server)
 
     async def _list(self, server: Server) -> tuple[Finding, ...]:
-        """Why those who have access to other servers only are not on the CRL in force here."""
+        """Why the CRL in force there does not list all who are for others; () where it does."""
         async with self._turns.setdefault(server.name, asyncio.Lock()):
             async with self._database.reading() as tx:
-                grants = await tx.grants.for_others(server.name)
-            serials = [parse_serial(grant.serial) for grant in grants]
-            findings = await self._fleet.crl_findings(server, others=serials)
-            if not findings:
+                others = await for_others(tx, server)
+            if not others:
                 return ()
+            findings = await self._fleet.crl_findings(server, others=others)
+            if not findings or live_server(server).layout.crl is None:
+                return findings
             try:
-                if await self._fleet.publish(server.name) is None:
-                    return ()  # it was taken out meanwhile
+                await self._fleet.publish(server.name)
             except (VpnError, PkiError) as error:
                 log.warning("The CRL of %s cannot list who is for others: %s", server.name, error)
                 return findings
-            names = [
-                CommonName(g.common_name) for g in grants if g.state is not GrantState.RESERVED
-            ]
-            try:
-                cut = await live_server(server).cut_names(names)  # (3)
-            except VpnError as error:
-                log.warning("Nobody can tell who is connected to %s: %s", server.name, error)
-            else:
-                for name in cut:
-                    log.warning("%s was connected to %s without access to it", name, server.name)
-            return await self._fleet.crl_findings(server, others=serials)
+            return await self._fleet.crl_findings(server, others=others)
 
     async def _note(self, server: Server) -> tuple[Finding, ...]:
         findings = (await self._fleet.status(server)).open_to_others
-        await self._store(server, is_open=bool(findings))
+        await self._store(server.name, is_open=bool(findings))
         return findings
 
-    async def _store(self, server: Server, *, is_open: bool) -> None:
+    async def _store(self, name: ServerName, *, is_open: bool) -> None:
         async with self._database.writing() as tx:
-            await tx.servers.set_open(server.name, self._core.clock() if is_open else None)
+            ctx = self._core.context()
+            if not await tx.servers.set_open(name, ctx.now if is_open else None):
+                return
+        if is_open:
+            log.warning("%s may let in who has a profile for another server", name)
+        else:
+            log.info("%s keeps out who has a profile for another server", name)

@@ -10,9 +10,9 @@ from cryptography import x509
 
 from pki.crl import CrlFacts, Revocation, crl_number, read_crl, read_revocations
 from pki.errors import PkiError
-from pki.serial import SerialNumber, serial_hex
+from pki.serial import SerialNumber
 from vpn.client_files import client_file, fixed_addresses
-from vpn.crl_look import CRL_NOT_USED, CrlLook, look_at_crl, number_of
+from vpn.crl_look import CRL_NOT_USED, CrlLook, entry_findings, look_at_crl, number_of
 from vpn.deploy import certificate_end
 from vpn.errors import CrlNotUsed, HostError, NewerCrlInPlace
 from vpn.findings import Finding, FindingCode, ServerProof, ServerStatus, Target
@@ -291,7 +291,7 @@ class LiveServer:
         expected = number_of(crl_pem, issuer)
         proofs = []
         for target, not_removed in zip(targets, removed, strict=True):
-            entry = _entry_findings(target, crl.facts, expected)
+            entry = entry_findings(target, crl.facts, expected)
             seen_at = None
             if not (entry or crl.findings or locks):
                 seen_at = target.crl_seen_at or (put_at if talk.pid is not None else None)
@@ -488,21 +488,6 @@ def _too_early(target: Target, due: datetime) -> list[Finding]:
         f" that can be seen from {due:%Y-%m-%d %H:%M:%S} UTC on."
     )
     return [Finding(FindingCode.SECOND_LOOK_DUE, detail)]
-
-
-def _entry_findings(target: Target, facts: CrlFacts | None, expected: int | None) -> list[Finding]:
-    """Whether the CRL that lies there is at least ours, and lists the certificate."""
-    if facts is None:
-        return []
-    if expected is not None and facts.number < expected:
-        detail = f"The CRL has number {facts.number}, ours has {expected}; publish it."
-        return [Finding(FindingCode.CRL_OLD, detail)]
-    if target.serial in facts.serials:
-        return []
-    is_newer = expected is not None and facts.number > expected
-    code = FindingCode.CRL_NEWER if is_newer else FindingCode.CRL_OLD
-    detail = f"CRL {facts.number} does not list {serial_hex(target.serial)}; publish a new one."
-    return [Finding(code, detail)]
 
 
 async def _or_host_error(look: Awaitable[list[Finding]]) -> list[Finding]:

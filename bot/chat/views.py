@@ -55,6 +55,10 @@ async def card(tx: Transaction, ctx: Context, request: Request, viewer: UserId) 
     pending = request.state is RequestState.PENDING
     own = pending and await _is_own(tx, request, viewer)
     given = await approvals.given(tx, ctx, request) if pending else ()
+    opens: list[str] = []
+    if pending or any(grant.request_id == request.id for grant in live):
+        others = [server for server in await tx.servers.all() if server.name != request.server]
+        opens = [server.name for server in others if server.open_since is not None]
     text = blocks(
         lines(
             fill(words.CARD_TITLE, id=request.id, name=person.name if person else request.user_id),
@@ -66,6 +70,7 @@ async def card(tx: Transaction, ctx: Context, request: Request, viewer: UserId) 
             fill(words.CARD_REASON, reason=request.reason) if request.reason else "",
             fill(words.CARD_HAS, count=len(live)) if pending and live else "",
         ),
+        fill(words.CARD_OPENS, servers=_some(opens)) if opens else "",
         words.CARD_OWN if own else "",
         _agreed(ctx, request, given),
         _state(request),
@@ -285,8 +290,11 @@ def _unproved(grant: Grant, servers: Sequence[str]) -> str:
         return ""
     if not servers:
         return words.GRANT_UNPROVED_NOWHERE
-    named = [*servers[:_SERVERS_NAMED], "…"] if len(servers) > _SERVERS_NAMED else servers
-    return fill(words.GRANT_UNPROVED, servers=", ".join(named))
+    return fill(words.GRANT_UNPROVED, servers=_some(servers))
+
+
+def _some(servers: Sequence[str]) -> str:
+    return ", ".join([*servers[:_SERVERS_NAMED], "…"] if servers[_SERVERS_NAMED:] else servers)
 
 
 def users_listing(people: Sequence[Person], *, unlinked: int = 0) -> View:
@@ -392,7 +400,8 @@ def _server(server: Server, state: ServerStatus) -> Html:
         head = fill(words.SERVER_UP, name=server.name, remote=remote, count=state.sessions or 0)
     else:
         head = fill(words.SERVER_DOWN, name=server.name, remote=remote)
-    return lines(head, _crl(state), _certificate(state), _restart(state))
+    opens = words.SERVER_OPEN if state.open_to_others else ""
+    return lines(head, _crl(state), _certificate(state), _restart(state), opens)
 
 
 def _crl(state: ServerStatus) -> Html:

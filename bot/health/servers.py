@@ -9,10 +9,11 @@ from pathlib import Path
 
 from cryptography import x509
 
+from bot.access.revocation import lets_in
 from bot.data_folder import DataFolder, account_name
 from bot.errors import VpnbotError
 from bot.fixed_addresses import given_by_others
-from bot.fleet import live_server, remote_of, spec_of
+from bot.fleet import for_others, live_server, remote_of, spec_of
 from bot.health.folder import look_at_files
 from bot.health.results import Fine, Result, Trouble, trouble, trouble_from
 from bot.health.state import NOTICE
@@ -70,6 +71,7 @@ async def look_at_server(server: Server, around: Surroundings) -> list[Result]:
         *(_look_at_place(server) if server.adopted is None else ()),
         *_look_at_restored(server),
         *await _look_at_crl(server, status, around),
+        *_look_at_others(server, status),
         *_look_at_certificate(server, status, around.now),
         *await _look_at_tls_key(server, around),
         *await _or_host_trouble(server, host, around),
@@ -80,9 +82,20 @@ async def look_at_server(server: Server, around: Surroundings) -> list[Result]:
 
 
 async def _status(server: Server, around: Surroundings) -> ServerStatus:
+    others = None
+    if around.issuer is not None and lets_in(server):
+        async with around.database.reading() as tx:
+            others = await for_others(tx, server)
     return await live_server(server).status(
-        issuer=around.issuer, now=around.now, published=server.crl_number
+        issuer=around.issuer, now=around.now, published=server.crl_number, others=others
     )
+
+
+def _look_at_others(server: Server, status: ServerStatus) -> list[Trouble]:
+    if not status.open_to_others:
+        return []
+    reasons = " ".join(finding.detail for finding in status.open_to_others)
+    return [_of(server, words.OPEN_TO_OTHER_PROFILES, reasons=reasons)]
 
 
 async def _look_at_adopted(server: Server, around: Surroundings) -> list[Result]:
@@ -93,6 +106,7 @@ async def _look_at_adopted(server: Server, around: Surroundings) -> list[Result]
         *_look_at_account(server, around.folder),
         *_look_at_restored(server),
         *await _look_at_crl(server, status, around),
+        *_look_at_others(server, status),
         *_look_at_certificate(server, status, around.now),
         *await _look_at_tls_key(server, around),
         *await _look_at_addresses(server, around),

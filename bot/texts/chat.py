@@ -80,6 +80,10 @@ CARD_SERVER = "Server: <b>{server}</b>"
 CARD_DURATION = "For: <b>{duration}</b> from the approval"
 CARD_REASON = "Reason: {reason}"
 CARD_HAS = Plural("Has {count} live access already", "Has {count} live accesses already")
+CARD_OPENS = (
+    "⚠️ This profile may open <b>{servers}</b> as well. On the machine, <code>vpnbot doctor</code> "
+    "says how to close that."
+)
 CARD_AGREED = "✅ {admin} approves {duration}"
 CARD_NEEDS = Plural("{count} approval is still needed", "{count} approvals are still needed")
 CARD_WAITS = "Waits until {until}"
@@ -270,6 +274,10 @@ SERVER_DOWN = "⚠️ <b>{name}</b>, {remote}: cannot be asked"
 SERVER_CRL = "CRL {number}, signed {signed}, valid until {until}"
 SERVER_NO_CRL = "⚠️ no CRL that can be read"
 SERVER_CERTIFICATE = "server certificate until {until}"
+SERVER_OPEN = (
+    "⚠️ profiles for other servers may open it, too; on the machine, <code>vpnbot doctor</code> "
+    "says how to close that"
+)
 SERVER_RESTART = "⚠️ restart pending: its configuration or certificate changed"
 
 # --- Buttons: in English the first word says what happens ----------------------------------------

@@ -72,7 +72,7 @@ async def office(company: Company, clock: Clock) -> AsyncIterator[Office]:
 
 
 def make_keeper(office: Office) -> Keeper:
-    return Keeper(office, office.folder, office.fleet, office.enforcer, lambda: None)
+    return Keeper(office, office.folder, office.fleet, office.others, office.enforcer, lambda: None)
 
 
 @pytest.fixture
