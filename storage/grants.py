@@ -80,10 +80,12 @@ class Grants:
         """Whose file or session on this server is no stranger's.
 
         The live ones of `live_on`, imported clients' ones, which may be used on any server, and
-        those of both that are being revoked: whoever proves their end deals with them.
+        those of both that are being revoked: whoever proves their end deals with them. By a
+        certificate that only a server may show nobody is known, whoever else has its name.
         """
         return await self._where(
             or_(_grants.c.server == server, _grants.c.server.is_(None)),
+            _grants.c.for_server.is_(False),
             _grants.c.state.in_(UNPROVED_STATES),
         )
 
