@@ -186,15 +186,20 @@ async def test_an_address_changes_as_long_as_the_grant_lives(database: Database)
             assert after == (replace(before, address=f"10.8.1.{number}") if changed else before)
 
 
-async def test_the_names_of_those_that_are_over(database: Database) -> None:
+async def test_whose_session_on_a_server_is_to_end(database: Database) -> None:
+    """Of ours only: whoever is over, and whoever was given another server."""
     async with database.writing() as tx:
         await add_people(tx)
         for number, state in enumerate(GrantState, start=1):
             await add_grant(tx, number, state=state)
         await add_grant(tx, 7, state=GrantState.REVOKED, imported_at=NOW)
         await add_grant(tx, 8, state=GrantState.REVOKED, server=PARIS)
+        await add_grant(tx, 9, state=GrantState.ACTIVE, server=PARIS)
+        await add_grant(tx, 10, state=GrantState.ACTIVE, server=PARIS, imported_at=NOW)
         found = await tx.grants.names_over_on(BERLIN)
-    assert found == {"anna-00000005", "anna-00000006"}
+        others = await tx.grants.for_others(BERLIN)
+    assert found == {f"anna-{number:08}" for number in (5, 6, 8, 9)}
+    assert [grant.common_name for grant in others] == ["anna-00000009"]
 
 
 async def test_a_common_name_stays_taken_for_ever(database: Database) -> None:
