@@ -24,7 +24,7 @@ from bot.access import takeover
 from bot.access.takeover import Listed
 from bot.core import Core
 from bot.keyring import Keyring
-from pki.crl import ON_HOLD, Revocation, RevocationReason
+from pki.crl import Revocation, RevocationReason
 from pki.serial import serial_hex
 from storage.records import EndReason, Server
 from vpn.errors import HostError
@@ -125,5 +125,5 @@ def _listed(revocation: Revocation) -> Listed:
         revoked_at=revocation.revoked_at,
         # Other reasons come from a CA that was taken over; a grant has no word for them.
         reason=_REASONS.get(revocation.reason, EndReason.REVOKED),
-        on_hold=revocation.reason is ON_HOLD,
+        on_hold=revocation.reason is RevocationReason.CERTIFICATE_HOLD,
     )

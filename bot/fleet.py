@@ -27,6 +27,7 @@ from pki import crl
 from pki.crl import RevocationReason
 from pki.serial import SerialNumber, parse_serial
 from storage.records import (
+    ON_HOLD,
     EndReason,
     ForeignRevocation,
     Grant,
@@ -34,6 +35,7 @@ from storage.records import (
     Revocation,
     Server,
     ServerName,
+    SpareSerial,
 )
 from storage.transaction import Transaction
 from vpn.adopt import certificate_end_of
@@ -46,6 +48,10 @@ from vpn.names import look_alike
 from vpn.values import CommonName, Protocol, Remote, ServerSpec
 
 log = logging.getLogger(__name__)
+
+# How many certificates can be given out while a server that they are not for gets no new CRL.
+_SPARES = 32
+_ANY_NUMBER = -1
 
 _REASONS = {
     EndReason.ENDED: RevocationReason.CESSATION_OF_OPERATION,
@@ -89,10 +95,13 @@ class Fleet:
             server = await self._server(name)
             if server is None:
                 return None
-            await self._catching_up.before(server)
-            number = await self._put_next(server)
-            await self._catching_up.after(server)
-            return number
+            return await self._publish(server)
+
+    async def _publish(self, server: Server) -> int:
+        await self._catching_up.before(server)
+        number = await self._put_next(server)
+        await self._catching_up.after(server)
+        return number
 
     async def _put_next(self, server: Server) -> int:
         """Until its first CRL is in place no end has to be proved on a server of ours.
@@ -114,10 +123,11 @@ class Fleet:
         the file and removes it, one recorded earlier leaves none behind.
 
         On a server of the operator's making it gets another address first, where a file that has
-        come since gives its own to somebody.
+        come since gives its own to somebody. The CRL in place may list its serial as one that is
+        for nobody yet: then there is a new one.
 
         Raises:
-            VpnError: the file could not be written, or there is no other address.
+            VpnError: the file or the CRL could not be written, or there is no other address.
         """
         async with self._lock(name):
             server = await self._server(name)
@@ -134,7 +144,18 @@ class Fleet:
                 grant = clear
             address = IPv4Address(grant.address) if grant.address else None
             await live.admit(CommonName(grant.common_name), address)
+            if await self._is_listed(live, grant):
+                await self._publish(server)
             return True
+
+    async def _is_listed(self, live: LiveServer, grant: Grant) -> bool:
+        try:
+            found = await live.in_place(self._keyring.certificate, above=_ANY_NUMBER)
+        except HostError as error:
+            log.warning("The CRL of %s cannot be read: %s", live.name, error)
+            return False
+        serial = parse_serial(grant.serial)
+        return found is not None and any(entry.serial == serial for entry in found.revocations)
 
     async def cut(
         self, name: ServerName, still_open: Callable[[], Awaitable[Sequence[Grant]]]
@@ -318,7 +339,7 @@ class Fleet:
             foreign = await tx.crl.foreign()
             # Without its entry an end could never be proved on a server that was down.
             unproved = {grant.serial for grant in await tx.grants.revoking()}
-            others = await tx.grants.for_others(server.name)
+            on_hold = await self._on_hold(tx, server)
         listed = [
             _entry(entry)
             for entry in entries
@@ -331,15 +352,30 @@ class Fleet:
         ]
         # The end of these certificates is not known, so they are listed for good.
         listed += [_entry(entry) for entry in foreign]
-        # See `others`.
         listed += [
-            crl.Revocation(parse_serial(grant.serial), grant.not_before, crl.ON_HOLD)
-            for grant in others
+            crl.Revocation(parse_serial(serial), since, RevocationReason(ON_HOLD))
+            for serial, since in on_hold
         ]
         # Tens of thousands of entries take a tenth of a second.
         return await asyncio.to_thread(
             authority.sign_crl, number=number, revocations=listed, now=self._clock()
         )
+
+    async def _on_hold(self, tx: Transaction, server: Server) -> list[tuple[str, datetime]]:
+        """What is for another server, or for nobody yet; see `others`. With their dates."""
+        if await for_others(tx, server) is None:
+            return []
+        spares = list(await tx.crl.spares())
+        fresh = [
+            SpareSerial(self._core.chance.serial(), self._clock())
+            for _ in range(_SPARES - len(spares))
+        ]
+        await tx.crl.add_spares(fresh)
+        others = await tx.grants.for_others(server.name)
+        return [
+            *((grant.serial, grant.not_before) for grant in others),
+            *((spare.serial, spare.made_at) for spare in (*spares, *fresh)),
+        ]
 
     async def _published(self, server: Server, pem: bytes, number: int) -> bool:
         """False where it was the first one there and lacks somebody who has ended since."""

@@ -37,10 +37,6 @@ class RevocationReason(StrEnum):
     AA_COMPROMISE = "aa_compromise"
 
 
-# Of a certificate that is for another server: refused by this list, and not revoked. Nothing of
-# ours is revoked with this reason.
-ON_HOLD = RevocationReason.CERTIFICATE_HOLD
-
 _FLAGS = {
     RevocationReason.KEY_COMPROMISE: x509.ReasonFlags.key_compromise,
     RevocationReason.SUPERSEDED: x509.ReasonFlags.superseded,

@@ -4,15 +4,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
-from storage.records import EndReason, ForeignRevocation, GrantState, Revocation
+from storage.records import (
+    ON_HOLD,
+    EndReason,
+    ForeignRevocation,
+    GrantState,
+    Revocation,
+    SpareSerial,
+)
 
 _counter = tables.crl_counter
 _foreign = tables.foreign_revocations
 _grants = tables.grants
+_spares = tables.spare_serials
 
 
 class CrlSource:
@@ -66,6 +74,35 @@ class CrlSource:
         rows = [asdict(revocation) for revocation in found]
         if rows:
             await self._connection.execute(insert(_foreign), rows)
+
+    async def spares(self) -> Sequence[SpareSerial]:
+        """The serials that certificates to come will have, the next one first."""
+        rows = await self._connection.execute(
+            select(_spares).order_by(_spares.c.made_at, _spares.c.serial)
+        )
+        return [SpareSerial(row.serial, row.made_at) for row in rows]
+
+    async def add_spares(self, found: Sequence[SpareSerial]) -> None:
+        if found:
+            await self._connection.execute(insert(_spares), [asdict(spare) for spare in found])
+
+    async def take_spare(self) -> str | None:
+        """The next one, which nobody gets again; None where there is none."""
+        oldest = select(_spares.c.serial).order_by(_spares.c.made_at, _spares.c.serial).limit(1)
+        done = await self._connection.execute(
+            delete(_spares)
+            .where(_spares.c.serial == oldest.scalar_subquery())
+            .returning(_spares.c.serial)
+        )
+        return done.scalar()
+
+    async def give_up_spares(self, at: datetime) -> None:
+        """Lists all of them for good: this database may not know who has got one since."""
+        await self.add_foreign(
+            ForeignRevocation(spare.serial, spare.made_at, EndReason.LOST, at, ON_HOLD)
+            for spare in await self.spares()
+        )
+        await self._connection.execute(delete(_spares))
 
     async def entries(self, last_published: datetime | None) -> Sequence[Revocation]:
         """The revoked certificates that a CRL may have to list.

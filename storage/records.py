@@ -228,6 +228,19 @@ class ForeignRevocation:
     crl_reason: str | None = None
 
 
+# The reason in the words of `pki.crl` where a certificate is kept out by a list without being
+# revoked, because it is for another server or for nobody yet.
+ON_HOLD = "certificate_hold"
+
+
+@dataclass(frozen=True, slots=True)
+class SpareSerial:
+    """A serial for a certificate to come."""
+
+    serial: str
+    made_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
     """What is known of one ended grant on one server."""

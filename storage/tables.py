@@ -237,6 +237,15 @@ foreign_revocations = Table(
     Column("crl_reason", String(32)),
 )
 
+# Of certificates to come: each CRL lists them, so that a server that cannot be reached when one of
+# them is given out for another server has it on its list already.
+spare_serials = Table(
+    "spare_serials",
+    metadata,
+    Column("serial", String(40), primary_key=True),
+    Column("made_at", UtcTime, nullable=False),
+)
+
 # The last warning that went out about the end of a certificate.
 end_warnings = Table(
     "end_warnings",

@@ -15,6 +15,7 @@ from bot.access.names import NAME_LENGTH, clean
 from bot.access.permission import THE_BOT
 from storage.records import (
     LIVE_STATES,
+    ON_HOLD,
     EndReason,
     ForeignRevocation,
     Grant,
@@ -50,17 +51,20 @@ async def take_over(
 
     A grant that is live here ends, as it did there, unless it is one of ours that the list keeps
     on hold only. A serial that no grant has is kept for every later CRL: also one on hold, which
-    was given after the backup.
+    may have been given out after the backup.
     """
     is_ahead = number > await tx.crl.last_number()
     await tx.crl.raise_to(number)
     grants = {grant.serial: grant for grant in await tx.grants.all()}
+    spares = {spare.serial for spare in await tx.crl.spares()}
     kept = {revocation.serial for revocation in await tx.crl.foreign()}
     ended: list[str] = []
     unknown: list[Listed] = []
     for entry in listed:
         grant = grants.get(entry.serial)
-        if entry.on_hold and grant is not None and grant.imported_at is None:
+        if entry.on_hold and (
+            entry.serial in spares or (grant is not None and grant.imported_at is None)
+        ):
             continue
         if grant is not None and grant.state in LIVE_STATES:
             await _end(tx, ctx, grant, entry)
@@ -77,7 +81,8 @@ async def take_over(
             f"server:{server}",
             number=number,
             ended=ended,
-            unknown=[entry.serial for entry in unknown],
+            unknown=[entry.serial for entry in unknown if not entry.on_hold],
+            on_hold=[entry.serial for entry in unknown if entry.on_hold],
         )
 
 
@@ -126,4 +131,5 @@ async def _end(tx: Transaction, ctx: Context, grant: Grant, entry: Listed) -> No
 
 
 def _foreign(ctx: Context, entry: Listed) -> ForeignRevocation:
-    return ForeignRevocation(entry.serial, entry.revoked_at, entry.reason, ctx.now)
+    crl_reason = ON_HOLD if entry.on_hold else None
+    return ForeignRevocation(entry.serial, entry.revoked_at, entry.reason, ctx.now, crl_reason)

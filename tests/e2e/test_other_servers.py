@@ -1,6 +1,7 @@
 """A profile opens the server that it was given for, and no other of the same CA: real clients."""
 
 import asyncio
+import os
 import re
 import shutil
 from collections.abc import AsyncIterator
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from bot.locks import try_lock
 from demo.lab import NetLab, lab_missing
 from tests.bot.folders import open_folder
 from tests.company import ANNA, Company, furnish_by_copy, open_company
@@ -69,9 +71,7 @@ async def company(lab: NetLab) -> AsyncIterator[Company]:
 
 async def issue(company: Company, name: str, server: str) -> str:
     file = company.folder / f"{name}.ovpn"
-    await company.done(
-        *("grant", "issue", str(ANNA.id), "--output", str(file), "--server", server)
-    )
+    await company.done(*("grant", "issue", str(ANNA.id), "--output", str(file), "--server", server))
     return text_of(file)
 
 
@@ -93,10 +93,11 @@ def shown_at(server: str, holder: str) -> str:
     return server
 
 
-async def adopt(company: Company) -> str:
+async def adopt(company: Company, *more: str) -> str:
     conf = company.folder / "rome" / "server.conf"
     remote = ("--remote", f"{company.host}:1195/udp")
-    return (await company.done("server", "adopt", "rome", "--config", str(conf), *remote)).out
+    named = ("server", "adopt", "rome", "--config", str(conf), *remote)
+    return (await company.done(*named, *more)).out
 
 
 async def open_servers(company: Company) -> list[str]:
@@ -119,3 +120,76 @@ async def test_an_operators_server_keeps_out_who_has_another_one(
     async with connected(lab, rome) as tunnel:
         assert await tunnel.ping("10.81.0.1")
     assert await open_servers(company) == []
+
+
+async def test_whose_access_was_revoked_does_not_come_back_by_another_profile(
+    company: Company, lab: NetLab
+) -> None:
+    rome = text_of(company.folder / "rome.ovpn")
+    (name,) = [row["common_name"] for row in await company.grants() if row["server"] == "rome"]
+    await company.vpnbot("revoke", name)
+    for profile in (rome, shown_at(rome, text_of(company.folder / "after.ovpn"))):
+        assert await is_refused(lab, profile, REVOKED)
+
+
+async def test_what_is_not_answered_for_holds_up_nobody_and_is_closed_later(
+    company: Company, lab: NetLab
+) -> None:
+    rome = text_of(company.folder / "rome.ovpn")
+    # As where somebody else's work on that server hangs.
+    lock = try_lock(company.data / "locks" / "server-rome.lock")
+    assert lock is not None
+    # Its serial was on the list before it was anybody's.
+    spare = await issue(company, "spare", "office")
+    assert await is_refused(lab, shown_at(rome, spare), REVOKED)
+    assert await open_servers(company) == []
+    company.tamper("DELETE FROM spare_serials")
+    late = shown_at(rome, await issue(company, "late", "office"))
+    assert await open_servers(company) == ["rome"]
+    doctor = await company.vpnbot("doctor")
+    assert "Server rome: whoever has a profile for another server may get in" in doctor.out
+    async with connected(lab, late) as tunnel:
+        os.close(lock)
+        assert "Cut: anna-petrova-" in await adopt(company)
+        assert not await tunnel.ping("10.81.0.1")
+    assert await is_refused(lab, late, REVOKED)
+    assert await open_servers(company) == []
+
+
+async def test_without_a_list_it_is_said_until_there_is_a_lock(
+    company: Company, lab: NetLab
+) -> None:
+    home = company.folder / "rome"
+    rome = text_of(company.folder / "rome.ovpn")
+    (home / "server.conf").write_text(ROME.replace("crl-verify crl.pem\n", ""))
+    await restart(lab, home)
+    assert "Not seen that rome keeps out profiles for your other servers" in await adopt(company)
+    office = shown_at(rome, text_of(company.folder / "before.ovpn"))
+    async with connected(lab, office):
+        assert await open_servers(company) == ["rome"]
+    assert "restart" in await adopt(company, "--apply")
+    assert await open_servers(company) == ["rome"]
+    await restart(lab, home)
+    assert await open_servers(company) == []
+    assert await is_refused(lab, office, REVOKED)
+
+
+async def test_a_server_of_ours_that_lost_its_lock_keeps_them_out_all_the_same(
+    company: Company, lab: NetLab
+) -> None:
+    """Also by its CRL, which has them whether it needs them or not."""
+    home = company.folder / "office"
+    rome = await issue(company, "again", "rome")
+    conf = home / "server.conf"
+    conf.write_text(conf.read_text().replace("ccd-exclusive\n", ""))
+    await restart(lab, home)
+    office = text_of(company.folder / "before.ovpn")
+    assert await is_refused(lab, shown_at(office, rome), REVOKED)
+    async with connected(lab, office) as tunnel:
+        assert await tunnel.ping("10.8.0.1")
+    assert "office" not in await open_servers(company)
+
+
+async def restart(lab: NetLab, home: Path) -> None:
+    await asyncio.sleep(CLOCK_TICK_S)
+    await lab.restart_server(home)

@@ -1,4 +1,6 @@
-"""Since when nobody has seen that a server keeps out profiles for other servers."""
+"""What keeps a profile from opening other servers: since when nobody has seen that a server does,
+and the serials of certificates to come, which each CRL lists beforehand.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,3 +11,9 @@ down_revision = "0003"
 
 def upgrade() -> None:
     op.add_column("servers", sa.Column("open_since", sa.BigInteger(), nullable=True))
+    op.create_table(
+        "spare_serials",
+        sa.Column("serial", sa.String(length=40), nullable=False),
+        sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("serial", name=op.f("pk_spare_serials")),
+    )
