@@ -16,8 +16,8 @@ from pki.keys import KeyAlgorithm, LeafKey, generate_key, matching_algorithm, si
 from pki.profiles import CA, CLIENT, CertificateProfile, server_profile, with_profile
 from pki.serial import SerialNumber
 
-# Phones and laptops whose clock lags by this much can use their profile at once.
-CLOCK_LAG = timedelta(minutes=5)
+# Clients and servers whose clock lags by this much take a new certificate at once.
+CLOCK_LAG = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)

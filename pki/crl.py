@@ -15,7 +15,7 @@ from pki.serial import SerialNumber
 # An expired CRL shuts everybody out, so it lives for a week and is signed again every day.
 CRL_LIFETIME = timedelta(days=7)
 # A CRL from the future shuts everybody out too: this is how far a server's clock may lag.
-CRL_BACKDATE = timedelta(minutes=10)
+CRL_BACKDATE = timedelta(days=1)
 
 _PEM_BEGIN = b"-----BEGIN "
 
@@ -69,6 +69,13 @@ class CrlFacts:
     next_update: datetime
     serials: frozenset[SerialNumber]
 
+    @property
+    def signed_at(self) -> datetime:
+        """One of ours is backdated, and its lifetime tells it; any other begins when it is made."""
+        if self.next_update - self.this_update == CRL_BACKDATE + CRL_LIFETIME:
+            return self.this_update + CRL_BACKDATE
+        return self.this_update
+
 
 def must_list(
     *, not_after: datetime, revoked_at: datetime, last_published: datetime | None
@@ -94,29 +101,27 @@ def crl_builder(
 ) -> x509.CertificateRevocationListBuilder:
     """A complete CRL of version 2, but for the signature (RFC 5280, 5).
 
-    Where a serial comes more than once, its earliest revocation counts.
+    Where a serial comes more than once, its earliest revocation counts. Its date is the true one,
+    although the list is backdated and seems to be from before it: OpenVPN looks at the list's dates
+    only, and whoever reads the list after a restore has to know what was when.
     """
-    this_update = now - CRL_BACKDATE
     latest_first = sorted(revocations, key=lambda entry: entry.revoked_at, reverse=True)
     earliest = {entry.serial: entry for entry in latest_first}
     # All entries at once: the builder's add_revoked_certificate copies its list on each call.
-    entries = [_entry(entry, this_update) for entry in earliest.values()]
+    entries = [_entry(entry) for entry in earliest.values()]
     return (
         x509.CertificateRevocationListBuilder(revoked_certificates=entries)
         .issuer_name(issuer.subject)
-        .last_update(this_update)
+        .last_update(now - CRL_BACKDATE)
         .next_update(now + CRL_LIFETIME)
         .add_extension(authority_key_id(issuer), critical=False)
         .add_extension(x509.CRLNumber(number), critical=False)
     )
 
 
-def _entry(revocation: Revocation, this_update: datetime) -> x509.RevokedCertificate:
-    # The list is backdated, and must not speak of revocations that come after it. The next
-    # day's list has the true date.
-    date = min(revocation.revoked_at, this_update)
+def _entry(revocation: Revocation) -> x509.RevokedCertificate:
     builder = x509.RevokedCertificateBuilder().serial_number(revocation.serial)
-    builder = builder.revocation_date(date)
+    builder = builder.revocation_date(revocation.revoked_at)
     flag = _FLAGS.get(revocation.reason)
     if flag is not None:  # RFC 5280, 5.3.1: 'unspecified' is said by leaving the reason out
         builder = builder.add_extension(x509.CRLReason(flag), critical=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.company import VPNBOT
+from tests.forks import VPNBOT
 
 # Not root, and on every machine.
 DAEMON = pwd.getpwnam("daemon")

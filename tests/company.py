@@ -13,11 +13,10 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,9 +26,9 @@ from demo.lab import NetLab, StandIn
 from demo.people import DemoPerson
 from demo.server import DemoServer
 from demo.testing import DemoMessage, PersonChat
+from tests.forks import VPNBOT, Files, Forked, fork
 from vpn.deploy import CLOCK_TICK_S
 
-VPNBOT = str(Path(sys.executable).parent / "vpnbot")
 TOKEN = "123456789:a-token-that-opens-nothing-at-all"
 PASSPHRASE = "correct horse battery staple"
 ANNA = DemoPerson(1001, "Anna", "anna", "Employee", started=True)
@@ -87,7 +86,7 @@ class Company:
     folder: Path
     telegram: DemoServer
     extra: dict[str, str] = field(default_factory=dict)
-    bot: asyncio.subprocess.Process | None = None
+    bot: asyncio.subprocess.Process | Forked | None = None
     # Where the VPN server of the company listens: an address that its clients can dial.
     host: str = "127.0.0.1"
     crowd: Iterator[DemoPerson] = field(default_factory=lambda: iter(CROWD))
@@ -140,17 +139,8 @@ class Company:
 
     async def vpnbot(self, *arguments: str, **extra: str) -> Ran:
         """Runs a command to its end."""
-        process = await asyncio.create_subprocess_exec(
-            *self.program,
-            *arguments,
-            cwd=self.folder,
-            env=self.environment | measured(*arguments) | extra,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        out, err = await process.communicate()
-        return Ran(process.returncode or 0, out.decode(), err.decode())
+        environment = self.environment | measured(*arguments) | extra
+        return await run((*self.program, *arguments), self.folder, environment)
 
     async def done(self, *arguments: str) -> Ran:
         """Runs a command that must succeed."""
@@ -166,12 +156,11 @@ class Company:
         assert self.bot is None
         polls = sum(call.method == "getUpdates" for call in self.telegram.calls)
         with (self.folder / "bot.log").open("ab") as log:
-            self.bot = await asyncio.create_subprocess_exec(
-                *(command or (*self.program, "run")),
-                cwd=self.folder,
-                env=self.environment | measured("run"),
-                stdin=subprocess.DEVNULL,
-                stderr=log,
+            self.bot = await launch(
+                command or (*self.program, "run"),
+                self.folder,
+                self.environment | measured("run"),
+                (subprocess.DEVNULL, log, log),
             )
         end = time.monotonic() + _PATIENCE_S
         while sum(call.method == "getUpdates" for call in self.telegram.calls) <= polls:
@@ -274,11 +263,41 @@ class Company:
 
     def dump(self) -> dict[str, Sequence[tuple[Any, ...]]]:
         """All that decides on anybody's access."""
-        tables = ("people", "servers", "requests", "decisions", "grants", "proofs")
-        return {table: self.query(f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables}
+        tables = ("servers", "requests", "decisions", "grants", "proofs")
+        rows = {table: self.query(f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables}
+        # Whether a person can be written to shows itself while messages go out.
+        known = "SELECT id, name, username, allowed, same_as FROM people ORDER BY 1"
+        return rows | {"people": self.query(known)}
 
     def _database(self) -> sqlite3.Connection:
         return sqlite3.connect(self.data / "vpnbot.db", timeout=15)
+
+
+async def launch(
+    command: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    files: Files,
+    *,
+    at_terminal: bool = False,
+) -> asyncio.subprocess.Process | Forked:
+    """Starts a command, see `tests.forks`: `vpnbot` is forked unless its coverage is measured."""
+    if command[0] == VPNBOT and not any(name.startswith("COVERAGE_") for name in environment):
+        return fork(*command[1:], cwd=folder, env=environment, files=files, at_terminal=at_terminal)
+    words = ("setsid", "--ctty", "--wait", *command) if at_terminal else command
+    return await asyncio.create_subprocess_exec(
+        *words, cwd=folder, env=environment, stdin=files[0], stdout=files[1], stderr=files[2]
+    )
+
+
+async def run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Ran:
+    """Runs a command to its end."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = await launch(command, folder, environment, (subprocess.DEVNULL, out, err))
+        code = await process.wait()
+        out.seek(0)
+        err.seek(0)
+        return Ran(code, out.read().decode(), err.read().decode())
 
 
 async def until(condition: Callable[[], object], *, seconds: float = _PATIENCE_S) -> None:

@@ -9,7 +9,8 @@ from asyncio.subprocess import Process
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tests.company import Company
+from tests.company import Company, launch
+from tests.forks import Forked
 
 _PATIENCE_S = 30.0
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -38,14 +39,13 @@ async def at_terminal(
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (50, columns))
     try:
-        process = await asyncio.create_subprocess_exec(
+        process = await launch(
+            (*company.program, *arguments),
+            company.folder,
+            {**company.environment, "TERM": "xterm", **(settings or {})},
+            (theirs, theirs, theirs),
             # A session of its own: passphrases are asked for at its terminal, not at the tester's.
-            *("setsid", "--ctty", "--wait", *company.program, *arguments),
-            cwd=company.folder,
-            env={**company.environment, "TERM": "xterm", **(settings or {})},
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
+            at_terminal=True,
         )
     finally:
         os.close(theirs)
@@ -59,7 +59,9 @@ async def at_terminal(
             await process.wait()
 
 
-async def _watch(process: Process, ours: int, answers: tuple[tuple[str, str], ...]) -> Screen:
+async def _watch(
+    process: Process | Forked, ours: int, answers: tuple[tuple[str, str], ...]
+) -> Screen:
     text, asked_at = "", 0
     left = list(answers)
     while chunk := await asyncio.to_thread(_read, ours):

@@ -98,7 +98,7 @@ class ServerStatus:
     server: str
     reachable: bool
     crl_number: int | None
-    crl_this_update: datetime | None
+    crl_signed_at: datetime | None
     crl_next_update: datetime | None
     sessions: int | None
     restart_pending: bool | None

@@ -429,7 +429,7 @@ class LiveServer:
             server=self.name,
             reachable=pid is not None,
             crl_number=crl.facts.number if crl.facts else None,
-            crl_this_update=crl.facts.this_update if crl.facts else None,
+            crl_signed_at=crl.facts.signed_at if crl.facts else None,
             crl_next_update=crl.facts.next_update if crl.facts else None,
             sessions=sessions,
             restart_pending=pending,

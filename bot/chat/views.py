@@ -405,12 +405,12 @@ def _server(server: Server, state: ServerStatus) -> Html:
 
 
 def _crl(state: ServerStatus) -> Html:
-    if state.crl_number is None or not (state.crl_this_update and state.crl_next_update):
+    if state.crl_number is None or not (state.crl_signed_at and state.crl_next_update):
         return Html(words.SERVER_NO_CRL)
     return fill(
         words.SERVER_CRL,
         number=state.crl_number,
-        signed=moment(state.crl_this_update),
+        signed=moment(state.crl_signed_at),
         until=moment(state.crl_next_update),
     )
 

@@ -154,7 +154,7 @@ def _status_row(state: ServerStatus) -> dict[str, Any]:
         "name": state.server,
         "reachable": state.reachable,
         "crl_number": state.crl_number,
-        "crl_this_update": stamp(state.crl_this_update),
+        "crl_this_update": stamp(state.crl_signed_at),
         "sessions": state.sessions,
         "restart_pending": state.restart_pending,
         "open_to_others": bool(state.open_to_others),

@@ -18,7 +18,7 @@ from bot.logs import redact
 from bot.settings import Settings
 from bot.texts import health as words
 
-# Certificates are backdated by five minutes and CRLs by ten: a minute is no danger yet.
+# Certificates and CRLs are backdated by a day: a minute is no danger yet.
 _PATIENCE_S = 10.0
 
 

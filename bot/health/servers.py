@@ -202,15 +202,15 @@ def _look_at_restored(server: Server) -> list[Trouble]:
 
 
 async def _look_at_crl(server: Server, status: ServerStatus, around: Surroundings) -> list[Trouble]:
-    if status.crl_number is None or status.crl_this_update is None:
+    if status.crl_number is None or status.crl_signed_at is None:
         return []
     async with around.database.reading() as tx:
         known = await tx.crl.last_number()
     found = []
     if status.crl_number > known:
         found.append(_of(server, words.CRL_AHEAD, found=status.crl_number, known=known))
-    if around.now - status.crl_this_update > CRL_AGE:
-        found.append(_of(server, words.CRL_AGED, moment=utc(status.crl_this_update)))
+    if around.now - status.crl_signed_at > CRL_AGE:
+        found.append(_of(server, words.CRL_AGED, moment=utc(status.crl_signed_at)))
     return found
 
 

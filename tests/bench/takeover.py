@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from pki.authority import self_signed
 from pki.serial import new_serial
 from tests.bench.others import timed
-from tests.company import PASSPHRASE, VPNBOT, keep_secret
+from tests.company import PASSPHRASE, keep_secret
+from tests.forks import VPNBOT
 
 ROWS = 50_000
 # Each tenth certificate was revoked.

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from bot.setup import env_values
 from demo.people import DemoPerson
-from tests.company import VPNBOT, Ran, _free_port, measured, until
+from tests.company import Ran, _free_port, launch, measured, run, until
+from tests.forks import VPNBOT
 
 ADMIN = DemoPerson(2001, "Boris", "boris", "Admin", started=True)
 _PATIENCE_S = 20.0
@@ -72,19 +73,6 @@ class Newcomer:
         return env_values((self.home / ".env").read_text())
 
 
-async def run(command: list[str], folder: Path, environment: dict[str, str]) -> Ran:
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        cwd=folder,
-        env=environment,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    return Ran(process.returncode or 0, out.decode(), err.decode())
-
-
 class Terminal:
     """Somebody who reads what is asked, and types."""
 
@@ -97,14 +85,13 @@ class Terminal:
 
     async def __aenter__(self) -> "Terminal":
         self._master, slave = pty.openpty()
-        # `setsid --ctty` makes it the terminal that a hidden question is asked at.
-        self._process = await asyncio.create_subprocess_exec(
-            *("setsid", "--ctty", VPNBOT, *self._arguments),
-            cwd=self._newcomer.home,
-            env=self._newcomer.environment,
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
+        # A hidden question is asked at the terminal of the session.
+        self._process = await launch(
+            (VPNBOT, *self._arguments),
+            self._newcomer.home,
+            self._newcomer.environment,
+            (slave, slave, slave),
+            at_terminal=True,
         )
         os.close(slave)
         asyncio.get_running_loop().add_reader(self._master, self._read)

@@ -15,8 +15,8 @@ import pytest_asyncio
 from bot.setup import edit_env, env_values
 from demo.server import DemoServer
 from tests.bot.folders import open_folder
-from tests.bot.newcomer import ADMIN, Newcomer, Terminal, run
-from tests.company import PASSPHRASE, TOKEN, _free_port, keep_secret
+from tests.bot.newcomer import ADMIN, Newcomer, Terminal
+from tests.company import PASSPHRASE, TOKEN, _free_port, keep_secret, run
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -18,7 +18,8 @@ import pytest
 from demo.lab import StandIn
 from tests.bot.folders import open_folder
 from tests.bot.health_kit import everybody_pressed_start, findings
-from tests.company import ANNA, VPNBOT, Company, company_with_stand_in, keep_secret
+from tests.company import ANNA, Company, company_with_stand_in, keep_secret
+from tests.forks import VPNBOT
 
 SECRET = "staple battery horse"
 _COMMAND = re.compile(

@@ -28,13 +28,13 @@ from tests.bot.newcomer import Newcomer, Terminal
 from tests.company import (
     ANNA,
     PASSPHRASE,
-    VPNBOT,
     Company,
     Ran,
     furnish_by_copy,
     keep_secret,
     open_company,
 )
+from tests.forks import VPNBOT
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

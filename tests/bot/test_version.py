@@ -4,7 +4,7 @@ import subprocess
 import tomllib
 from pathlib import Path
 
-from tests.company import VPNBOT
+from tests.forks import VPNBOT
 
 ROOT = Path(__file__).parents[2]
 

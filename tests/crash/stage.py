@@ -16,7 +16,8 @@ from typing import Any
 from demo.lab import StandIn
 from demo.people import DemoPerson
 from demo.testing import DemoMessage, PersonChat
-from tests.company import VPNBOT, Company, Ran, company_with_stand_in, until
+from tests.company import Company, Ran, company_with_stand_in, until
+from tests.forks import VPNBOT
 
 ROOT = Path(__file__).resolve().parents[2]
 # Under coverage every start takes twice as long, and a killed process writes none.

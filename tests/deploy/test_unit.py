@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.company import VPNBOT, company_with_stand_in
+from tests.company import company_with_stand_in
+from tests.forks import VPNBOT
 
 UNIT = Path(__file__).parent.parent.parent / "deploy" / "vpnbot.service"
 ANALYZE = shutil.which("systemd-analyze")

@@ -14,7 +14,8 @@ import pytest
 import pytest_asyncio
 
 from demo.lab import StandIn
-from tests.company import BORIS, CROWD, PEOPLE, VPNBOT, Company, Ran, company_with_stand_in, until
+from tests.company import BORIS, CROWD, PEOPLE, Company, Ran, company_with_stand_in, until
+from tests.forks import VPNBOT
 from vpn.connect_rules import check_profile
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

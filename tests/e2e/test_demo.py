@@ -15,7 +15,8 @@ import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, ViewportSize, async_playwright, expect
 
 from demo.lab import lab_missing
-from tests.company import PASSPHRASE, VPNBOT, until
+from tests.company import PASSPHRASE, until
+from tests.forks import VPNBOT
 from vpn.connect_rules import check_profile
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -182,7 +182,7 @@ class TestOpensslAgrees:
             "Version 2 (0x1)",
             "Signature Algorithm: ecdsa-with-SHA256",
             f"Issuer: CN = {CA_NAME}",
-            "Last Update: Mar  2 09:21:27 2026 GMT",
+            "Last Update: Mar  1 09:31:27 2026 GMT",
             "Next Update: Mar  9 09:31:27 2026 GMT",
             f"Serial Number: {serial_hex(revoked.serial).upper()}",
             "Superseded",

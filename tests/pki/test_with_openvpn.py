@@ -3,6 +3,7 @@
 They need no root, because `dev null` makes no interface.
 """
 
+import os
 import secrets
 import shutil
 import socket
@@ -10,16 +11,18 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
-from pki.authority import Authority, IssuedCertificate
+from pki.authority import Authority, IssuedCertificate, self_signed
 from pki.crl import Revocation, RevocationReason, read_crl
 from pki.errors import ForeignCrl
 from pki.tls_crypt_v2 import generate_server_key, wrap_client_key
+from tests.faketime import needs_faketime, shifted
 from tests.pki.tools import saved, serial
 
 pytestmark = pytest.mark.skipif(
@@ -47,6 +50,8 @@ class Pair:
     server_key: str
     client: IssuedCertificate
     metadata: bytes = b"g-7"
+    # What the server's process gets beside the test's own environment.
+    server_environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         server = self.authority.issue_server(
@@ -112,6 +117,7 @@ class Pair:
                     *("--tls-crypt-v2", f"{name}-v2.key", *options),
                 ],
                 cwd=self.folder,
+                env=os.environ | (self.server_environment if name == "server" else {}),
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
@@ -138,10 +144,34 @@ def free_port() -> int:
 
 @pytest.fixture
 def pair(authority: Authority, tmp_path: Path) -> Pair:
+    return make_pair(authority, tmp_path)
+
+
+def make_pair(authority: Authority, tmp_path: Path) -> Pair:
     client = authority.issue_client(
         common_name="anna-1", serial=serial(), not_before=START, not_after=END
     )
     return Pair(tmp_path, authority, generate_server_key(secrets.token_bytes), client)
+
+
+@needs_faketime
+@pytest.mark.parametrize(
+    ("ahead", "expected"),
+    [
+        (-timedelta(hours=23), ACCEPTED),
+        (timedelta(hours=23), ACCEPTED),
+        (-timedelta(hours=25), "CRL is not yet valid"),
+    ],
+    ids=["behind", "ahead", "far-behind"],
+)
+def test_a_server_whose_clock_differs(tmp_path: Path, ahead: timedelta, expected: str) -> None:
+    """The CA, the certificates and the CRL were all made just now."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    year = timedelta(days=365)
+    made = self_signed(key, common_name="CA", serial=serial(), now=START, lifetime=year)
+    pair = make_pair(Authority(made, key), tmp_path)
+    pair.server_environment = shifted(ahead)
+    assert expected in pair.server_says(expected)
 
 
 def test_a_client_of_ours_comes_in(pair: Pair) -> None:

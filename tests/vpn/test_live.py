@@ -134,9 +134,9 @@ async def test_the_status_of_a_server_that_is_well(running: Running) -> None:
     assert status.sessions >= 1
     assert status.restart_pending is False
     assert status.crl_number == number
-    assert status.crl_this_update is not None
+    assert status.crl_signed_at is not None
     assert status.crl_next_update is not None
-    assert status.crl_this_update < now() < status.crl_next_update
+    assert status.crl_signed_at < now() < status.crl_next_update
     assert status.certificate_end is not None
     assert status.findings == ()
 

@@ -151,7 +151,7 @@ def status(name: str, *, reachable: bool) -> ServerStatus:
         server=name,
         reachable=reachable,
         crl_number=7,
-        crl_this_update=NOW,
+        crl_signed_at=NOW,
         crl_next_update=NOW,
         sessions=2 if reachable else None,
         restart_pending=reachable,
