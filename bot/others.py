@@ -68,7 +68,7 @@ class Others:
         late = [name for name, job in jobs.items() if not job.done()]
         self._slow.update(late)
         for name in late:
-            await self._store(name, is_open=True)
+            await self._store(name, "It does not answer.")
         async with self._database.reading() as tx:
             opened = [s for s in await tx.servers.all() if s.name in jobs and s.open_since]
         # The card that was approved did not say so.
@@ -84,7 +84,7 @@ class Others:
                 await self._note(server)
         except Exception as error:  # noqa: BLE001 - the profile leaves, and the next look tries again
             log_failure(log, f"Keeping out of {server.name} who is for others broke off", error)
-            await self._store(server.name, is_open=True)
+            await self._store(server.name, "It could not be seen.")
         if time.monotonic() - began < _SLOW_S:
             self._slow.discard(server.name)
         else:
@@ -108,21 +108,21 @@ class Others:
             try:
                 await self._fleet.publish(server.name)
             except (VpnError, PkiError) as error:
-                log.warning("The CRL of %s cannot list who is for others: %s", server.name, error)
+                log.debug("The CRL of %s cannot be replaced: %s", server.name, error)
                 return findings
             return await self._fleet.crl_findings(server, others=others)
 
     async def _note(self, server: Server) -> tuple[Finding, ...]:
         findings = (await self._fleet.status(server)).open_to_others
-        await self._store(server.name, is_open=bool(findings))
+        await self._store(server.name, " ".join(finding.detail for finding in findings))
         return findings
 
-    async def _store(self, name: ServerName, *, is_open: bool) -> None:
+    async def _store(self, name: ServerName, why: str) -> None:
+        """Why it is open to others; '' where it is not."""
         async with self._database.writing() as tx:
-            ctx = self._core.context()
-            if not await tx.servers.set_open(name, ctx.now if is_open else None):
+            if not await tx.servers.set_open(name, self._core.clock() if why else None):
                 return
-        if is_open:
-            log.warning("%s may let in who has a profile for another server", name)
+        if why:
+            log.warning("%s may let in who has a profile for another server: %s", name, why)
         else:
             log.info("%s keeps out who has a profile for another server", name)

@@ -422,6 +422,12 @@ class LiveServer:
         else:
             pid, connected = answer
             sessions = sum(session.common_name != UNDEFINED for session in connected)
+        opens: tuple[Finding, ...] = ()
+        if others is not None:
+            asked = answer if isinstance(answer, Finding) else answer[0]
+            opens = await open_to_others(
+                self.spec, self._host, self.layout, crl=crl, asked=asked, others=others
+            )
         pending = await self._pending(pid, findings)
         findings += await _or_host_error(look_at_configuration(self.spec, self._host, self.layout))
         findings += await _or_host_error(self._look_at_ccd_folder())
@@ -435,11 +441,7 @@ class LiveServer:
             restart_pending=pending,
             certificate_end=await self.certificate_end(),
             findings=tuple(dict.fromkeys(findings)),
-            open_to_others=()
-            if others is None
-            else await open_to_others(
-                self.spec, self._host, self.layout, crl=crl, pid=pid, others=others
-            ),
+            open_to_others=opens,
         )
 
     async def _pending(self, pid: int | None, findings: list[Finding]) -> bool | None:

@@ -35,7 +35,7 @@ async def open_to_others(
     layout: Layout,
     *,
     crl: CrlLook,
-    pid: int | None,
+    asked: int | Finding,
     others: Collection[SerialNumber],
 ) -> tuple[Finding, ...]:
     """Why these may get in, although their profiles are for another server.
@@ -46,16 +46,15 @@ async def open_to_others(
     2. The second lock in its place is enough, 3. and so is the first with each of them on the CRL.
 
     Args:
-        pid: of the server; None where its management interface gives no answer.
+        asked: the server's process id, or why it cannot be asked.
     """
     try:
-        if pid is not None:  # (1)
-            pending = await look_at_locks_in_force(host, layout, pid)
+        if not isinstance(asked, Finding):  # (1)
+            pending = await look_at_locks_in_force(host, layout, asked)
             if pending:
                 return tuple(pending)
         elif layout.adopted and layout.management is not None:
-            detail = "OpenVPN cannot be asked, so nobody knows with which configuration it runs."
-            return (Finding(FindingCode.MANAGEMENT_GONE, detail),)
+            return (asked,)
         if layout.exclusive and not await look_at_locks(spec, host, layout):  # (2)
             return ()
         lock = await look_at_crl_lock(spec, host, layout)

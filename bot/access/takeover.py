@@ -72,6 +72,7 @@ async def take_over(
         elif grant is None and entry.serial not in kept:
             unknown.append(entry)
     await tx.crl.add_foreign(_foreign(ctx, entry) for entry in unknown)
+    on_hold = [entry.serial for entry in unknown if entry.on_hold]
     if is_ahead or ended or unknown:
         await audit.record(
             tx,
@@ -82,7 +83,7 @@ async def take_over(
             number=number,
             ended=ended,
             unknown=[entry.serial for entry in unknown if not entry.on_hold],
-            on_hold=[entry.serial for entry in unknown if entry.on_hold],
+            **({"on_hold": on_hold} if on_hold else {}),
         )
 
 

@@ -94,6 +94,9 @@ async def _status(server: Server, around: Surroundings) -> ServerStatus:
 def _look_at_others(server: Server, status: ServerStatus) -> list[Trouble]:
     if not status.open_to_others:
         return []
+    said = {finding.code for finding in status.findings}
+    if all(finding.code in said for finding in status.open_to_others):
+        return [_of(server, words.OPEN_UNTIL_MENDED)]
     reasons = " ".join(finding.detail for finding in status.open_to_others)
     return [_of(server, words.OPEN_TO_OTHER_PROFILES, reasons=reasons)]
 

@@ -205,6 +205,10 @@ OPEN_TO_OTHER_PROFILES = Complaint(
     "Run: vpnbot server deploy {server}; then: systemctl restart {unit}",
     "Run as root: {adopt} --apply; then: {restart}",
 )
+OPEN_UNTIL_MENDED = Complaint(
+    "because of that, whoever has a profile for another server may get in.",
+    "Mend what else is said of {server} here.",
+)
 CERTIFICATE_ENDS = Complaint(
     "its certificate ends on {moment}.",
     "Run: vpnbot server deploy {server}; then: systemctl restart {unit}",

@@ -37,6 +37,7 @@ from storage.records import (
     OutboxKind,
     PostedMessage,
     Proof,
+    SpareSerial,
     Verdict,
 )
 from storage.tables import metadata
@@ -84,6 +85,7 @@ async def pass_over_everything(tx: Transaction) -> None:
     await tx.servers.add(make_server())
     await tx.servers.set_adopted(make_server())
     await tx.servers.set_crl_published(BERLIN, NOW, 7)
+    await tx.servers.set_open(BERLIN, NOW)
     await tx.servers.mark_restored(NOW)
     await tx.servers.clear_restored(BERLIN)
     await tx.servers.all()
@@ -129,6 +131,7 @@ async def _grants(tx: Transaction) -> None:
     await tx.grants.live_for(BERLIN)
     await tx.grants.known_on(BERLIN)
     await tx.grants.names_over_on(BERLIN)
+    await tx.grants.for_others(BERLIN)
     await tx.grants.addresses_held(BERLIN, NOW)
     await tx.grants.some([grant.id])
     await tx.grants.all()
@@ -157,6 +160,10 @@ async def _grants(tx: Transaction) -> None:
     await tx.crl.raise_to(9)
     await tx.crl.add_foreign([ForeignRevocation("c0ffee", NOW, EndReason.LOST, NOW)])
     await tx.crl.foreign()
+    await tx.crl.add_spares([SpareSerial("5ba4e", NOW)])
+    await tx.crl.spares()
+    await tx.crl.take_spare()
+    await tx.crl.give_up_spares(NOW)
     await tx.crl.entries(None)
     await tx.crl.entries(NOW)
 

@@ -51,3 +51,14 @@ async def test_the_last_crl_that_was_published_is_kept_per_server(database: Data
         await tx.servers.set_crl_published(BERLIN, NOW + HOUR, 7)
         found = {s.name: (s.crl_published_at, s.crl_number) for s in await tx.servers.all()}
         assert found == {BERLIN: (NOW + HOUR, 7), PARIS: (None, None)}
+
+
+async def test_since_when_a_server_is_open_to_others(database: Database) -> None:
+    async with database.writing() as tx:
+        await tx.servers.add(make_server(BERLIN))
+        changes = [await tx.servers.set_open(BERLIN, at) for at in (None, NOW, NOW + HOUR)]
+        found = await tx.servers.get(BERLIN)
+        assert found is not None
+        assert (changes, found.open_since) == ([False, True, False], NOW)
+        assert await tx.servers.set_open(BERLIN, None)
+        assert (await tx.servers.all())[0].open_since is None
