@@ -5,6 +5,7 @@ import pwd
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from bot.errors import BadDataFolder
 
@@ -36,12 +37,35 @@ class DataFolder:
     def pending_issues(self) -> Path:
         return self.locks / "issue.lock"
 
+    def is_there(self) -> bool:
+        """Whether there is one.
+
+        Raises:
+            BadDataFolder: a folder above is closed to this account; whose it is, is said.
+        """
+        try:
+            self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            above = [*reversed(self.path.parents), self.path]
+            shut = [each for each in above if not os.access(each, os.X_OK, effective_ids=True)]
+            place = shut[0] if shut else self.path.parent
+            raise BadDataFolder(
+                f"The data folder {self.path} cannot be looked at ({error.strerror}): {place} "
+                f"belongs to {account_name(place.stat().st_uid)}; run this command as that "
+                "account, or as root."
+            ) from error
+        return True
+
     def prepare(self) -> None:
         """Makes the folder where it is missing, and checks that it is private.
 
         Raises:
             BadDataFolder: it cannot be made or used.
         """
+        if self.is_there():
+            self.check()  # first: in somebody else's there is nothing to be made
         try:
             self._make()
         except OSError as error:
@@ -62,7 +86,9 @@ class DataFolder:
                 "command as that account, or as root."
             )
         if stat.S_IMODE(found.st_mode) & 0o077:
-            raise BadDataFolder(f"Others can look into the data folder; run: chmod 700 {self.path}")
+            raise BadDataFolder(
+                f"Others can look into the data folder; run: chmod 700 {quote(str(self.path))}"
+            )
 
     def account(self) -> str:
         """The account that owns the folder and so runs the bot."""

@@ -1,9 +1,11 @@
-"""Root acts as the account that owns the data folder, and as root only where it must.
+"""Root acts as the account that the settings and the data folder belong to.
 
-OpenVPN's management socket admits one account, not even root, and whatever root wrote into the
-data folder would be closed to the bot. So a command that root starts takes on the owner's
-identity. `as_root` gives it back for the one thing that needs it: writing a server's folder. The
-bot writes none, so it gives root up for good: whoever takes it over cannot have it back.
+Whoever took over the bot's account may have written both, so root reads neither. OpenVPN's
+management socket admits one account, not even root, and whatever root wrote into the data folder
+would be closed to the bot. So a command that root starts takes on the owner's identity; `as_root`
+gives it back for what only root can do: read and write at places that root has named, on the
+command line or by a file of its own there. The bot does none of this, so it gives root up for
+good: whoever takes it over cannot have it back.
 """
 
 import ctypes
@@ -13,6 +15,8 @@ import resource
 import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
+from shlex import quote
 
 from bot.errors import BadDataFolder
 
@@ -33,10 +37,11 @@ def keep_memory_private() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, _NOT_DUMPABLE, 0, 0, 0)  # (2)
 
 
-def act_as(uid: int, *, for_good: bool = False) -> None:
-    """Takes on an account's identity, where root runs the command for a folder of its own.
+def act_as(uid: int, place: Path, *, for_good: bool = False) -> bool:
+    """Takes on an account's identity, where root runs the command for it; says whether it did.
 
     Args:
+        place: what belongs to the account, for the message.
         for_good: whether nothing can make this process root again, `as_root` included.
 
     Raises:
@@ -44,13 +49,13 @@ def act_as(uid: int, *, for_good: bool = False) -> None:
             the program that it is to run.
     """
     if os.geteuid() != ROOT or uid == ROOT:
-        return
+        return False
     try:
         account = pwd.getpwuid(uid)
     except KeyError as error:
         raise BadDataFolder(
-            f"The data folder belongs to account number {uid}, which has no name here; give it "
-            "to the account that runs the bot: chown -R ACCOUNT: FOLDER"
+            f"{place} belongs to account number {uid}, which has no name here; give it to the "
+            f"account that runs the bot: chown -R ACCOUNT: {quote(str(place))}"
         ) from error
     os.initgroups(account.pw_name, account.pw_gid)
     if for_good:
@@ -60,15 +65,16 @@ def act_as(uid: int, *, for_good: bool = False) -> None:
         os.setegid(account.pw_gid)
         os.seteuid(uid)
     keep_memory_private()
-    _require_program(account.pw_name)
+    _require_program(account.pw_name, place)
+    return True
 
 
-def _require_program(account: str) -> None:
+def _require_program(account: str, place: Path) -> None:
     """Parts of the program are loaded when they are needed, then by this account."""
-    for place in (sysconfig.get_path("stdlib"), __file__):
-        if not os.access(place, os.R_OK, effective_ids=True):
+    for part in (sysconfig.get_path("stdlib"), __file__):
+        if not os.access(part, os.R_OK, effective_ids=True):
             raise BadDataFolder(
-                f"The data folder belongs to {account}, which cannot read {place}; install "
+                f"{place} belongs to {account}, which cannot read {part}; install "
                 "vpnbot and its Python where every account can read them, for example in /opt."
             )
 

@@ -3,13 +3,20 @@
 import os
 import re
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
+from unicodedata import category
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -18,13 +25,13 @@ from bot.access.durations import parse_duration
 from bot.access.refusals import Refused
 from bot.closed import open_to_others
 from bot.data_folder import account_name
+from bot.env_file import ENV_FILE, env_values, parse_env, read_env
 from bot.errors import BadSettings
 from pki.keys import KeyAlgorithm
 from storage.database import sqlite_url
 from storage.records import UserId
 
 PREFIX = "VPNBOT_"
-ENV_FILE = ".env"
 _SECRETS = (f"{PREFIX}BOT_TOKEN", f"{PREFIX}CA_PASSPHRASE")
 _TOKEN = re.compile(r"[0-9]{3,}:[A-Za-z0-9_-]{10,}", re.ASCII)
 _ID = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
@@ -71,7 +78,7 @@ def _api_url(value: Any) -> Any:
     except ValueError:
         # Its own words would show a part of the value.
         raise ValueError(words) from None
-    if not fits or parts.query or any(char.isspace() for char in str(value)):
+    if not fits or parts.query or any(char.isspace() or char == "\\" for char in str(value)):
         raise ValueError(words)
     return str(value).rstrip("/")
 
@@ -114,11 +121,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
-        env_file=ENV_FILE,
-        env_file_encoding="utf-8",
         env_ignore_empty=True,
-        # Names of other programs in .env are none of our business; ours are checked below.
-        extra="ignore",
         hide_input_in_errors=True,
         frozen=True,
     )
@@ -131,6 +134,7 @@ class Settings(BaseSettings):
     ca_passphrase: SecretStr | None = None
     ca_passphrase_file: Path | None = None
     telegram_api_url: Annotated[str, BeforeValidator(_api_url)] = "https://api.telegram.org"
+    telegram_api_cleartext: Annotated[bool, BeforeValidator(_flag)] = False
     grant_duration: _Seconds = 7 * 86_400
     max_grant_duration: _Seconds = 30 * 86_400
     request_ttl: _Seconds = 86_400
@@ -141,6 +145,18 @@ class Settings(BaseSettings):
     templates: Path | None = None
     bundle: Annotated[bool, BeforeValidator(_flag)] = False
     client_key: Annotated[KeyAlgorithm | None, BeforeValidator(_key_algorithm)] = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment comes before `.env`, which `load_settings` reads and passes on."""
+        return env_settings, init_settings
 
     def rules(self) -> Rules:
         """What the use cases go by."""
@@ -211,17 +227,29 @@ def load_settings() -> Settings:
     Raises:
         BadSettings: one that is wrong or unknown; the line names it and never shows a value.
     """
+    text = read_env(Path(ENV_FILE).absolute())
     _refuse_unknown(os.environ, "the environment")
-    in_file = _env_file()
-    _refuse_unknown(in_file, ENV_FILE)
+    _refuse_unknown((line.name for line in parse_env(text) if line.name), ENV_FILE)
+    _refuse_unclear(os.environ)
+    in_file = env_values(text)
     _refuse_shown(in_file)
+    ours = {name: value for name, value in in_file.items() if name.startswith(PREFIX)}
+    values: dict[str, Any] = {
+        name.removeprefix(PREFIX).lower(): value for name, value in ours.items()
+    }
     try:
-        settings = Settings()
+        settings = Settings(**values)
     except ValidationError as error:
         raise BadSettings(_first_line(error)) from None
     if settings.grant_duration > settings.max_grant_duration:
         raise BadSettings(
             "VPNBOT_GRANT_DURATION is longer than VPNBOT_MAX_GRANT_DURATION; shorten the first."
+        )
+    if not settings.telegram_api_cleartext and _is_cleartext(settings.telegram_api_url):
+        raise BadSettings(
+            "VPNBOT_TELEGRAM_API_URL is http:// to another machine, so everybody on the way can "
+            "read the token and the profiles; write https://, or set "
+            "VPNBOT_TELEGRAM_API_CLEARTEXT=true."
         )
     return settings
 
@@ -234,19 +262,20 @@ def read_secret(setting: str, path: Path) -> str:
     Raises:
         BadSettings: it cannot be read, others can read it, too, or it is empty.
     """
+    shown = quote(str(path.absolute()))
     try:
         with path.open(encoding="utf-8") as file:
             if open_to_others(os.fstat(file.fileno())):
                 raise BadSettings(
-                    f"{setting} names a file that others can read; run: chmod 600 {path.absolute()}"
+                    f"{setting} names a file that others can read; run: chmod 600 {shown}"
                 )
             text = file.read(_SECRET_LENGTH)
     except PermissionError:
         account = account_name(os.geteuid())
-        raise BadSettings(
-            f"{setting} names a file that {account} may not read; run as root: "
-            f"chown {account} {path.absolute()}"
-        ) from None
+        # Whoever took over the account may name a file of root's: that is not to be given away.
+        is_at_home = path.absolute().is_relative_to(Path.cwd()) and ".." not in path.parts
+        mend = f"run as root: chown {account} {shown}" if is_at_home else "name one of its own."
+        raise BadSettings(f"{setting} names a file that {account} may not read; {mend}") from None
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not a text"
         raise BadSettings(f"{setting} names a file that cannot be read: {reason}.") from None
@@ -264,18 +293,39 @@ def _one_secret(name: str, value: SecretStr | None, path: Path | None) -> str | 
     return None if value is None else value.get_secret_value()
 
 
-def _env_file() -> Mapping[str, str | None]:
-    try:
-        return dotenv_values(ENV_FILE)
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadSettings(f"{ENV_FILE} cannot be read; mend it or remove it.") from error
-
-
 def _refuse_unknown(names: Iterable[str], place: str) -> None:
     known = {f"{PREFIX}{field}".upper() for field in Settings.model_fields}
     for name in names:
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             raise BadSettings(f"{name} in {place} is no setting of vpnbot; see .env.example.")
+
+
+def _refuse_unclear(environment: Mapping[str, str]) -> None:
+    """Names are read in any case, so that one may be there twice; and a value is a text."""
+    seen: dict[str, str] = {}
+    for name, value in environment.items():
+        if not name.upper().startswith(PREFIX):
+            continue
+        if seen.setdefault(name.upper(), value) != value:
+            raise BadSettings(
+                f"{name.upper()} is in the environment twice, with two values; keep one."
+            )
+        if not value.isprintable() and any(category(char) in ("Cc", "Cs") for char in value):
+            raise BadSettings(
+                f"{name} in the environment has a line break, a control character, or bytes that "
+                "are no text in UTF-8; write it anew."
+            )
+
+
+def _is_cleartext(url: str) -> bool:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme != "http" or host == "localhost":
+        return False
+    try:
+        return not ip_address(host).is_loopback
+    except ValueError:
+        return True
 
 
 def _refuse_shown(in_file: Mapping[str, str | None]) -> None:
@@ -284,7 +334,7 @@ def _refuse_shown(in_file: Mapping[str, str | None]) -> None:
         if value and name.upper() in _SECRETS and open_to_others(Path(ENV_FILE).stat()):
             raise BadSettings(
                 f"{ENV_FILE} holds {name.upper()}, and others can read it; run: chmod 600 "
-                f"{Path(ENV_FILE).absolute()}"
+                f"{quote(str(Path(ENV_FILE).absolute()))}"
             )
 
 

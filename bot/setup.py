@@ -1,22 +1,19 @@
 """Setting up a system: where it lives, what goes into `.env`, and files for one account alone."""
 
-import io
 import os
 import pwd
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from dotenv import dotenv_values
-from dotenv.parser import parse_stream
-
 from bot.data_folder import DataFolder, account_name
+from bot.env_file import ENV_FILE, env_values, parse_env
 from bot.errors import BadSettings, NotDone
 from bot.privileges import ROOT, as_root
-from bot.settings import ENV_FILE
+from vpn.safe_place import weak_step
 
 _PLAIN_VALUE = re.compile(r"[A-Za-z0-9_./:@,+-]+", re.ASCII)
 
@@ -26,11 +23,15 @@ class Place:
     """Where a system lives: `.env` and `secrets/` in the current folder, and the data folder.
 
     The secrets lie beside the data folder, not in it: a copy of it alone does not open the CA.
+
+    Attributes:
+        is_theirs: the account itself has named the data folder, so root makes nothing there.
     """
 
     home: Path
     folder: DataFolder
     owner: int
+    is_theirs: bool = False
 
     @property
     def account(self) -> str:
@@ -45,15 +46,15 @@ class Place:
         return self.home / ENV_FILE
 
 
-def find_place(data_dir: Path) -> Place:
+def find_place(data_dir: Path, *, is_theirs: bool) -> Place:
     """The data folder's owner runs the bot; before there is one, the current folder's owner.
 
-    For anybody but root both are whoever started the command.
+    For anybody but root both are whoever this runs as.
     """
     home, folder = Path.cwd(), DataFolder(data_dir.absolute())
     if os.geteuid() != ROOT:
-        return Place(home, folder, os.geteuid())
-    base = folder.path if folder.path.exists() else home
+        return Place(home, folder, os.geteuid(), is_theirs)
+    base = folder.path if folder.is_there() else home
     return Place(home, folder, base.stat().st_uid)
 
 
@@ -63,14 +64,17 @@ def check_place(place: Place) -> None:
     Raises:
         BadDataFolder, NotDone
     """
-    if place.folder.path.exists():
+    if place.folder.is_there():
         place.folder.check()
     if os.getuid() != ROOT and not os.access(place.home, os.W_OK):
         raise NotDone(f"You may not write into {place.home}; run this in a folder of your own.")
 
 
-def make_private_folder(path: Path, owner: int) -> bool:
+def make_private_folder(path: Path, owner: int, *, is_roots_word: bool = True) -> bool:
     """Makes a folder of mode 0700 for an account; False where there is one already.
+
+    Args:
+        is_roots_word: whether root has named it; the account could name any place.
 
     Raises:
         NotDone: it cannot be made.
@@ -78,7 +82,7 @@ def make_private_folder(path: Path, owner: int) -> bool:
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     try:
         for folder in reversed(missing):
-            with _able_to_write(folder.parent):
+            with _able_to_write(folder.parent) if is_roots_word else nullcontext():
                 folder.mkdir(mode=0o700 if folder == path else 0o755)
                 if os.geteuid() != owner:
                     os.chown(folder, owner, pwd.getpwuid(owner).pw_gid, follow_symlinks=False)
@@ -109,12 +113,12 @@ def write_private_file(path: Path, content: str, owner: int) -> None:
 
 @contextmanager
 def _able_to_write(folder: Path) -> Iterator[None]:
-    """As the account in its own folders, where its links could lead root astray; else as root."""
-    if folder.stat().st_uid == os.geteuid():
-        yield
-    else:
-        with as_root():
+    """As root in root's own folders; in any other a link could lead root astray."""
+    with as_root():
+        if os.geteuid() == ROOT and weak_step(folder / "a file", ROOT) is None:
             yield
+            return
+    yield
 
 
 def _write(path: Path, content: str, owner: int) -> None:
@@ -137,30 +141,6 @@ def _sync(folder: Path) -> None:
         os.close(handle)
 
 
-def read_env(place: Place) -> str:
-    """The text of `.env`; empty where there is none.
-
-    Raises:
-        BadSettings: it cannot be read.
-    """
-    try:
-        # Never as root in the account's folder: what a link there leads to would be copied.
-        with _able_to_write(place.home):
-            return place.env.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        raise BadSettings(
-            f"{place.env} cannot be read ({error.strerror}); run: chown {place.account} {place.env}"
-        ) from error
-
-
-def env_values(text: str) -> dict[str, str]:
-    """What a `.env` sets, by upper-case names; empty values count as unset."""
-    found = dotenv_values(stream=io.StringIO(text))
-    return {name.upper(): value for name, value in found.items() if value}
-
-
 def edit_env(text: str, values: Mapping[str, str]) -> str:
     """The text of a `.env` with these values in it; all other lines stay as they are.
 
@@ -169,13 +149,11 @@ def edit_env(text: str, values: Mapping[str, str]) -> str:
     """
     left = dict(values)
     lines = []
-    for binding in parse_stream(io.StringIO(text)):
-        name = (binding.key or "").upper()
-        if name in values:
-            # A second line of the same name would win over the first: it goes.
-            lines += [_line(name, left.pop(name))] if name in left else []
-        else:
-            lines.append(binding.original.string)
+    for line in parse_env(text):
+        if line.name is None or line.name not in values:
+            lines.append(line.text)
+        elif line.name in left:  # else it is the same line once more
+            lines.append(_line(line.name, left.pop(line.name)))
     kept = "".join(lines)
     if kept and not kept.endswith("\n"):
         kept += "\n"

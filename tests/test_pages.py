@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import typer
-from dotenv import dotenv_values
 from typer.main import get_command
 
 from bot.access.durations import parse_duration
 from bot.cli.main import app
+from bot.env_file import env_values, read_env
 from bot.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parent.parent
@@ -110,10 +110,10 @@ def test_the_example_has_every_setting_and_no_other() -> None:
 def test_the_example_is_a_file_that_settings_read(tmp_path: Path) -> None:
     every_line = re.sub(rf"^# ({PREFIX})", r"\1", EXAMPLE, flags=re.MULTILINE)
     (tmp_path / ".env").write_text(every_line)
-    values = dotenv_values(tmp_path / ".env")
+    values = env_values(read_env(tmp_path / ".env"))
 
     assert values["VPNBOT_TELEGRAM_API_URL"] == Settings.model_fields["telegram_api_url"].default
-    assert Path(values["VPNBOT_DATA_DIR"] or "") == Settings.model_fields["data_dir"].default
+    assert Path(values["VPNBOT_DATA_DIR"]) == Settings.model_fields["data_dir"].default
 
 
 @pytest.mark.parametrize("field", ["grant_duration", "max_grant_duration", "request_ttl"])

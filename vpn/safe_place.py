@@ -9,7 +9,9 @@ the things of others left alone.
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 _ROOT = 0
 _WRITABLE = stat.S_IWGRP | stat.S_IWOTH
@@ -17,12 +19,38 @@ _WRITABLE = stat.S_IWGRP | stat.S_IWOTH
 _LONGEST_CHAIN = 40
 
 
+@dataclass(frozen=True, slots=True)
+class WeakStep:
+    """Where somebody could put another folder in the place of one.
+
+    Attributes:
+        why: who could, as a sentence without its end.
+        command: a shell line for root that ends it.
+    """
+
+    why: str
+    command: str
+
+
 def unsafe_above(directory: Path) -> str | None:
-    """What lets somebody else than root replace a folder, with what to do; None where nothing does.
+    """What lets somebody else than root replace a server's folder, with what to do; or None.
+
+    Raises:
+        OSError: it cannot be looked at, or its links lead in a circle.
+    """
+    weak = weak_step(directory, _ROOT)
+    if weak is None:
+        return None
+    return f"{weak.why}; choose a folder such as /srv/openvpn/NAME, or run: {weak.command}"
+
+
+def weak_step(directory: Path, owner: int) -> WeakStep | None:
+    """What lets others than root and an account replace a folder; None where nothing does.
 
     Looks at every folder and link that is passed on the way to it, as far as they exist. The
-    folder itself counts only where others can make one beside it: elsewhere root alone has made
-    it what it is, and `deploy` takes it over. An access list shows in the group's bits, acl(5).
+    folder itself counts only where others can make one beside it: elsewhere those two alone have
+    made it what it is, and `deploy` takes it over. An access list shows in the group's bits,
+    acl(5).
 
     Args:
         directory: absolute.
@@ -31,21 +59,37 @@ def unsafe_above(directory: Path) -> str | None:
         OSError: it cannot be looked at, or its links lead in a circle.
     """
     for folder, step, is_last in _passed(directory):
-        found = folder.lstat()
-        shared = bool(found.st_mode & _WRITABLE)
-        if shared and not found.st_mode & stat.S_ISVTX:
-            return (
+        mode = folder.lstat().st_mode
+        if _is_shared(mode):
+            return WeakStep(
                 f"Others than root may write {folder}, and so put another folder in the place of "
-                f"{directory}; choose a folder such as /srv/openvpn/NAME, or run: "
-                f"chmod go-w {folder}"
+                f"{directory}",
+                f"chmod go-w {quote(str(folder))}",
             )
-        if os.path.lexists(step) and step.lstat().st_uid != _ROOT and (shared or not is_last):
-            return (
+        counts = bool(mode & _WRITABLE) or not is_last
+        if counts and os.path.lexists(step) and step.lstat().st_uid not in (_ROOT, owner):
+            return WeakStep(
                 f"{step} does not belong to root, and its owner could put another folder in the "
-                f"place of {directory}; choose a folder such as /srv/openvpn/NAME, or run: "
-                f"chown -h root: {step}"
+                f"place of {directory}",
+                f"chown -h root: {quote(str(step))}",
             )
     return None
+
+
+def shared_above(path: Path) -> Path | None:
+    """The first folder on the way in which others than its owner may replace what they like.
+
+    Raises:
+        OSError: it cannot be looked at, or its links lead in a circle.
+    """
+    for folder, _, _ in _passed(path):
+        if _is_shared(folder.lstat().st_mode):
+            return folder
+    return None
+
+
+def _is_shared(mode: int) -> bool:
+    return bool(mode & _WRITABLE) and not mode & stat.S_ISVTX
 
 
 def _passed(directory: Path) -> Iterator[tuple[Path, Path, bool]]:

@@ -17,11 +17,12 @@ from bot.access.people import parse_user_id
 from bot.cli.asking import Asker
 from bot.cli.server_choice import ServerFlags, choose_server
 from bot.cli.shared import say
+from bot.env_file import env_values, read_env
 from bot.errors import BadSettings
 from bot.health.network import greet
 from bot.servers import Wanted
 from bot.settings import PREFIX, Settings, read_secret
-from bot.setup import Place, edit_env, env_values, read_env
+from bot.setup import Place, edit_env
 from pki.authority_files import load_authority
 from pki.errors import AuthorityMissing
 from pki.passphrase import check_new_passphrase
@@ -224,7 +225,7 @@ def _edited_env(place: Place, wanted: Mapping[str, str], asker: Asker) -> str | 
         BadSettings: a setting is another one already, and nobody agreed to change it.
     """
     outside = {name.upper(): value for name, value in os.environ.items() if value}
-    text = read_env(place)
+    text = read_env(place.env)
     inside = env_values(text)
     changes = {}
     for name, value in wanted.items():

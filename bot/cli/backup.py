@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.shared import operator, say, stamp, take_on_owner, with_office
+from bot.cli.shared import operator, say, settings_of_owner, stamp, with_office
 from bot.errors import BadSettings
 from bot.office import Office
-from bot.settings import load_settings, read_secret
+from bot.privileges import as_root
+from bot.settings import read_secret
 from pki.passphrase import check_new_passphrase
 
 _FLAG = "--passphrase-file"
@@ -56,12 +57,12 @@ def restore(
     from bot.archive import unpack  # noqa: PLC0415
     from bot.restore import put_back, read_file, require_vacant  # noqa: PLC0415
 
-    settings = load_settings()
+    # What is written belongs to the account that runs the bot; the backup is root's to read.
+    settings = settings_of_owner()
     require_vacant(settings)
-    sealed = read_file(file)
-    secret = _secret(passphrase_file, new=False)
-    # What follows is written for the account that runs the bot.
-    take_on_owner(settings)
+    with as_root():
+        sealed = read_file(file)
+        secret = _secret(passphrase_file, new=False)
     contents = unpack(sealed, secret, str(file))
     restored = asyncio.run(put_back(settings, operator(), contents))
     say(

@@ -2,23 +2,21 @@
 
 import asyncio
 
-from bot.cli.shared import say, take_on_owner
+from bot.cli.shared import say, settings_of_owner
 from bot.errors import BadDataFolder, BadSettings, NotDone
 from bot.health.results import Fine, Result, trouble_from
 from bot.office import utc_now
-from bot.settings import Settings, load_settings
+from bot.settings import Settings
 from bot.texts import health as words
 
 
 def doctor() -> None:
     """Checks everything; exit status 0 only if all is well."""
     try:
-        settings = load_settings()
+        settings = settings_of_owner()
     except BadSettings as error:
         tell(trouble_from(error, words.SETTING_WRONG_MEND))
         raise NotDone(words.FOUND_ONE) from error
-    try:
-        take_on_owner(settings)
     except BadDataFolder as error:
         tell(trouble_from(error, words.FOLDER_SHUT.mend))
         raise NotDone(words.FOUND_ONE) from error

