@@ -23,11 +23,11 @@ from bot.fixed_addresses import clear_address
 from bot.keyring import Keyring
 from bot.locks import locked
 from bot.logs import log_failure
+from bot.on_hold import layout_of, neighbours, on_hold
 from pki import crl
 from pki.crl import RevocationReason
 from pki.serial import SerialNumber, parse_serial
 from storage.records import (
-    ON_HOLD,
     EndReason,
     ForeignRevocation,
     Grant,
@@ -35,23 +35,16 @@ from storage.records import (
     Revocation,
     Server,
     ServerName,
-    SpareSerial,
 )
-from storage.transaction import Transaction
 from vpn.adopt import certificate_end_of
 from vpn.errors import HostError, VpnError
 from vpn.findings import Finding
-from vpn.layout import DEPLOYED, Layout
 from vpn.live import LiveServer, ServerProof, ServerStatus, Target
 from vpn.local_host import host_of
 from vpn.names import look_alike
 from vpn.values import CommonName, Protocol, Remote, ServerSpec
 
 log = logging.getLogger(__name__)
-
-# How many certificates can be given out while a server that they are not for gets no new CRL.
-_SPARES = 32
-_ANY_NUMBER = -1
 
 _REASONS = {
     EndReason.ENDED: RevocationReason.CESSATION_OF_OPERATION,
@@ -150,12 +143,11 @@ class Fleet:
 
     async def _is_listed(self, live: LiveServer, grant: Grant) -> bool:
         try:
-            found = await live.in_place(self._keyring.certificate, above=_ANY_NUMBER)
+            found = await live.crl_in_place(self._keyring.certificate)
         except HostError as error:
             log.warning("The CRL of %s cannot be read: %s", live.name, error)
             return False
-        serial = parse_serial(grant.serial)
-        return found is not None and any(entry.serial == serial for entry in found.revocations)
+        return found is not None and parse_serial(grant.serial) in found.serials
 
     async def cut(
         self, name: ServerName, still_open: Callable[[], Awaitable[Sequence[Grant]]]
@@ -311,7 +303,7 @@ class Fleet:
     async def status(self, server: Server) -> ServerStatus:
         """What a server answers; never raises for a server's trouble."""
         async with self._database.reading() as tx:
-            others = await for_others(tx, server)
+            others = await neighbours(tx, server)
         return await live_server(server).status(
             issuer=self._keyring.certificate,
             now=self._clock(),
@@ -339,7 +331,7 @@ class Fleet:
             foreign = await tx.crl.foreign()
             # Without its entry an end could never be proved on a server that was down.
             unproved = {grant.serial for grant in await tx.grants.revoking()}
-            on_hold = await self._on_hold(tx, server)
+            held = await on_hold(tx, server, self._core.chance, self._clock())
         listed = [
             _entry(entry)
             for entry in entries
@@ -352,30 +344,11 @@ class Fleet:
         ]
         # The end of these certificates is not known, so they are listed for good.
         listed += [_entry(entry) for entry in foreign]
-        listed += [
-            crl.Revocation(parse_serial(serial), since, RevocationReason(ON_HOLD))
-            for serial, since in on_hold
-        ]
+        listed += held
         # Tens of thousands of entries take a tenth of a second.
         return await asyncio.to_thread(
             authority.sign_crl, number=number, revocations=listed, now=self._clock()
         )
-
-    async def _on_hold(self, tx: Transaction, server: Server) -> list[tuple[str, datetime]]:
-        """What is for another server, or for nobody yet; see `others`. With their dates."""
-        if await for_others(tx, server) is None:
-            return []
-        spares = list(await tx.crl.spares())
-        fresh = [
-            SpareSerial(self._core.chance.serial(), self._clock())
-            for _ in range(_SPARES - len(spares))
-        ]
-        await tx.crl.add_spares(fresh)
-        others = await tx.grants.for_others(server.name)
-        return [
-            *((grant.serial, grant.not_before) for grant in others),
-            *((spare.serial, spare.made_at) for spare in (*spares, *fresh)),
-        ]
 
     async def _published(self, server: Server, pem: bytes, number: int) -> bool:
         """False where it was the first one there and lacks somebody who has ended since."""
@@ -387,20 +360,6 @@ class Fleet:
                 return False
             await tx.servers.set_crl_published(server.name, self._clock(), number)
         return True
-
-
-async def for_others(tx: Transaction, server: Server) -> frozenset[SerialNumber] | None:
-    """The live certificates that are for other servers; None where it has nothing to keep out."""
-    if trusts_another_authority(server):
-        return None
-    if all(other.name == server.name for other in await tx.servers.all()):
-        return None
-    return frozenset(parse_serial(g.serial) for g in await tx.grants.for_others(server.name))
-
-
-def trusts_another_authority(server: Server) -> bool:
-    """Whether an adopted server lets in none of the bot's certificates, as was seen then."""
-    return server.adopted is not None and server.adopted.get("trusts_us") is False
 
 
 def spec_of(server: Server) -> ServerSpec:
@@ -428,11 +387,6 @@ def live_server(server: Server) -> LiveServer:
     host = host_of(layout, Path(server.directory))
     end = None if server.adopted is None else certificate_end_of(server.adopted)
     return LiveServer(spec_of(server), host, layout=layout, known_end=end)
-
-
-def layout_of(server: Server) -> Layout:
-    """Where its files are."""
-    return DEPLOYED if server.adopted is None else Layout.from_json(server.adopted["layout"])
 
 
 def _server_end(server: Server, ends_at: datetime) -> ServerEnd:

@@ -24,8 +24,9 @@ import time
 from bot.access import messages
 from bot.access.revocation import lets_in
 from bot.core import Core
-from bot.fleet import Fleet, for_others, live_server
+from bot.fleet import Fleet, live_server
 from bot.logs import log_failure
+from bot.on_hold import neighbours
 from pki.errors import PkiError
 from storage.records import Grant, Server, ServerName
 from vpn.errors import VpnError
@@ -99,10 +100,10 @@ class Others:
         """Why the CRL in force there does not list all who are for others; () where it does."""
         async with self._turns.setdefault(server.name, asyncio.Lock()):
             async with self._database.reading() as tx:
-                others = await for_others(tx, server)
-            if not others:
+                around = await neighbours(tx, server)
+            if around is None or not around.serials:
                 return ()
-            findings = await self._fleet.crl_findings(server, others=others)
+            findings = await self._fleet.crl_findings(server, others=around.serials)
             if not findings or live_server(server).layout.crl is None:
                 return findings
             try:
@@ -110,7 +111,7 @@ class Others:
             except (VpnError, PkiError) as error:
                 log.debug("The CRL of %s cannot be replaced: %s", server.name, error)
                 return findings
-            return await self._fleet.crl_findings(server, others=others)
+            return await self._fleet.crl_findings(server, others=around.serials)
 
     async def _note(self, server: Server) -> tuple[Finding, ...]:
         findings = (await self._fleet.status(server)).open_to_others

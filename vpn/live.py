@@ -26,7 +26,7 @@ from vpn.locks import (
 )
 from vpn.management import TIMEOUT_S, UNDEFINED, Session, open_management
 from vpn.names import ccd_file_name, is_ours, name_in_sessions
-from vpn.others import not_listed, open_to_others
+from vpn.others import Neighbours, not_listed, open_to_others
 from vpn.sessions import SessionsCut, ToCut, ask_sessions, cut_sessions
 from vpn.strangers import StrangersCut, cut_strangers, remove_stranger_files
 from vpn.values import CommonName, ServerSpec, valid_common_name
@@ -167,7 +167,7 @@ class LiveServer:
         if self.layout.crl is None:
             raise CrlNotUsed(CRL_NOT_USED)
         number = read_crl(crl_pem, issuer).number
-        in_place = await self._crl_in_place(issuer)
+        in_place = await self.crl_in_place(issuer)
         if in_place is not None and in_place.number > number:
             raise NewerCrlInPlace(
                 f"The CRL on {self.name} has number {in_place.number}, ours has {number};"
@@ -235,8 +235,8 @@ class LiveServer:
     async def _read_crl(self) -> bytes | None:
         return None if self.layout.crl is None else await self._host.read(self.layout.crl)
 
-    async def _crl_in_place(self, issuer: x509.Certificate) -> CrlFacts | None:
-        """What lies there, if it is ours. What is damaged or foreign is there to be replaced."""
+    async def crl_in_place(self, issuer: x509.Certificate) -> CrlFacts | None:
+        """What lies there, if it is ours; raises HostError where it cannot be read."""
         pem = await self._read_crl()
         try:
             return None if pem is None else read_crl(pem, issuer)
@@ -399,7 +399,7 @@ class LiveServer:
         issuer: x509.Certificate | None,
         now: datetime,
         published: int | None = None,
-        others: Collection[SerialNumber] | None = None,
+        others: Neighbours | None = None,
     ) -> ServerStatus:
         """What the server answers now; never raises for trouble with it.
 
@@ -407,7 +407,7 @@ class LiveServer:
 
         Args:
             published: the number of the last CRL that was put there, if it is known.
-            others: live certificates that are for other servers; None where there is no other.
+            others: whom it has to keep out; None where there is nobody.
         """
         crl = await look_at_crl(
             self._host, self.layout, issuer=issuer, now=now, published=published

@@ -7,6 +7,7 @@ second lock, whatever tls key the person still has. One of the two is enough.
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from pki.serial import SerialNumber
 from vpn.crl_look import CrlLook
@@ -16,6 +17,20 @@ from vpn.host import ServerHost
 from vpn.layout import Layout
 from vpn.locks import look_at_crl_lock, look_at_locks, look_at_locks_in_force
 from vpn.values import ServerSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The other servers of the same CA, as far as a server has to keep out who is theirs.
+
+    Attributes:
+        serials: their live certificates that its CRL can list.
+        same_crl, same_ccd: those that read the same CRL, or the same clients' files.
+    """
+
+    serials: frozenset[SerialNumber]
+    same_crl: tuple[str, ...] = ()
+    same_ccd: tuple[str, ...] = ()
 
 
 def not_listed(crl: CrlLook, others: Collection[SerialNumber]) -> tuple[Finding, ...]:
@@ -36,14 +51,15 @@ async def open_to_others(
     *,
     crl: CrlLook,
     asked: int | Finding,
-    others: Collection[SerialNumber],
+    others: Neighbours,
 ) -> tuple[Finding, ...]:
     """Why these may get in, although their profiles are for another server.
 
     1. What the configuration says counts where the process runs with it. Where that cannot be
        asked, the file is believed of a server of ours, which had both locks from the beginning;
        not of an adopted one that was to have a management interface, and may wait for its restart.
-    2. The second lock in its place is enough, 3. and so is the first with each of them on the CRL.
+    2. The second lock in its place is enough, if the clients' files are this server's alone; 3. and
+       so is the first with each of them on the CRL, if that is.
 
     Args:
         asked: the server's process id, or why it cannot be asked.
@@ -55,9 +71,14 @@ async def open_to_others(
                 return tuple(pending)
         elif layout.adopted and layout.management is not None:
             return (asked,)
-        if layout.exclusive and not await look_at_locks(spec, host, layout):  # (2)
+        is_exclusive = layout.exclusive and not others.same_ccd
+        if is_exclusive and not await look_at_locks(spec, host, layout):  # (2)
             return ()
         lock = await look_at_crl_lock(spec, host, layout)
     except HostError as error:
         return (Finding(FindingCode.HOST_ERROR, str(error)),)
-    return (*lock, *not_listed(crl, others))  # (3)
+    if others.same_crl:
+        names = ", ".join(others.same_crl)
+        detail = f"Its CRL is that of {names}, too, so it cannot tell whom to keep out."
+        lock.append(Finding(FindingCode.OTHERS_NOT_LISTED, detail))
+    return (*lock, *not_listed(crl, others.serials))  # (3)

@@ -13,11 +13,12 @@ from bot.access.revocation import lets_in
 from bot.data_folder import DataFolder, account_name
 from bot.errors import VpnbotError
 from bot.fixed_addresses import given_by_others
-from bot.fleet import for_others, live_server, remote_of, spec_of
+from bot.fleet import live_server, remote_of, spec_of
 from bot.health.folder import look_at_files
 from bot.health.results import Fine, Result, Trouble, trouble, trouble_from
 from bot.health.state import NOTICE
 from bot.keyring import Keyring
+from bot.on_hold import neighbours
 from bot.privileges import ROOT
 from bot.texts import health as words
 from bot.texts.fill import utc
@@ -85,7 +86,7 @@ async def _status(server: Server, around: Surroundings) -> ServerStatus:
     others = None
     if around.issuer is not None and lets_in(server):
         async with around.database.reading() as tx:
-            others = await for_others(tx, server)
+            others = await neighbours(tx, server)
     return await live_server(server).status(
         issuer=around.issuer, now=around.now, published=server.crl_number, others=others
     )

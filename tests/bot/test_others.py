@@ -9,12 +9,13 @@ import pytest
 import pytest_asyncio
 
 from bot.chat import views
-from bot.fleet import for_others
 from bot.locks import try_lock
 from bot.office import Office, open_office
+from bot.on_hold import neighbours
 from bot.settings import Settings
 from demo.lab import StandIn
 from pki.crl import RevocationReason, read_revocations
+from pki.serial import parse_serial
 from storage.records import (
     ChatId,
     Grant,
@@ -27,6 +28,8 @@ from storage.records import (
 )
 from tests.bot.folders import open_folder
 from tests.company import ANNA, BORIS, PASSPHRASE, Company, company_with_stand_in
+from vpn.layout import DEPLOYED
+from vpn.others import Neighbours
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -173,5 +176,25 @@ async def test_a_server_that_trusts_another_ca_has_nobody_to_keep_out(
     sql = "UPDATE servers SET adopted = ? WHERE name = ?"
     company.tamper(sql, json.dumps({"trusts_us": False}), ROME)
     async with office.database.reading() as tx:
-        assert await for_others(tx, await server_of(office, ROME)) is None
-        assert await for_others(tx, await server_of(office, OFFICE)) == frozenset()
+        assert await neighbours(tx, await server_of(office, ROME)) is None
+        assert await neighbours(tx, await server_of(office, OFFICE)) == Neighbours(frozenset())
+
+
+async def test_servers_that_read_one_list_shut_out_nobody_of_each_other(
+    company: Company, office: Office
+) -> None:
+    """As where one machine listens by UDP and by TCP: two configurations with one CRL."""
+    anna, _ = await annas(office)
+    await company.add_server(ROME, 1196)
+    await company.add_server("oslo", 1197)
+    root = str(company.folder / OFFICE).removeprefix("/")
+    layout = replace(DEPLOYED, crl=f"{root}/live/crl.pem", ccd=f"{root}/live/ccd")
+    adopted = {"layout": layout.to_json(), "certificate_end": None}
+    company.tamper("UPDATE servers SET adopted = ? WHERE name = ?", json.dumps(adopted), ROME)
+    async with office.database.reading() as tx:
+        found = await neighbours(tx, await server_of(office, ROME))
+        assert found == Neighbours(frozenset(), same_crl=(OFFICE,), same_ccd=(OFFICE,))
+        found = await neighbours(tx, await server_of(office, ServerName("oslo")))
+        assert found == Neighbours(frozenset([parse_serial(anna.serial)]))
+    await office.fleet.publish(ROME)
+    assert anna.serial not in on_hold(company, office, OFFICE)
