@@ -169,17 +169,6 @@ async def is_wanted() -> bool:
     return True
 
 
-async def test_a_server_that_trusts_another_ca_has_nobody_to_keep_out(
-    company: Company, office: Office
-) -> None:
-    await company.add_server(ROME, 1196)
-    sql = "UPDATE servers SET adopted = ? WHERE name = ?"
-    company.tamper(sql, json.dumps({"trusts_us": False}), ROME)
-    async with office.database.reading() as tx:
-        assert await neighbours(tx, await server_of(office, ROME)) is None
-        assert await neighbours(tx, await server_of(office, OFFICE)) == Neighbours(frozenset())
-
-
 async def test_servers_that_read_one_list_shut_out_nobody_of_each_other(
     company: Company, office: Office
 ) -> None:
@@ -189,7 +178,7 @@ async def test_servers_that_read_one_list_shut_out_nobody_of_each_other(
     await company.add_server("oslo", 1197)
     root = str(company.folder / OFFICE).removeprefix("/")
     layout = replace(DEPLOYED, crl=f"{root}/live/crl.pem", ccd=f"{root}/live/ccd")
-    adopted = {"layout": layout.to_json(), "certificate_end": None}
+    adopted: dict[str, object] = {"layout": layout.to_json(), "certificate_end": None}
     company.tamper("UPDATE servers SET adopted = ? WHERE name = ?", json.dumps(adopted), ROME)
     async with office.database.reading() as tx:
         found = await neighbours(tx, await server_of(office, ROME))
@@ -198,3 +187,7 @@ async def test_servers_that_read_one_list_shut_out_nobody_of_each_other(
         assert found == Neighbours(frozenset([parse_serial(anna.serial)]))
     await office.fleet.publish(ROME)
     assert anna.serial not in on_hold(company, office, OFFICE)
+    adopted["trusts_us"] = False
+    company.tamper("UPDATE servers SET adopted = ? WHERE name = ?", json.dumps(adopted), ROME)
+    async with office.database.reading() as tx:
+        assert await neighbours(tx, await server_of(office, ROME)) is None
