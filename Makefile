@@ -13,7 +13,12 @@ SOURCES := bot pki vpn storage demo
 INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes -r
 LINK := -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 
-.PHONY: demo tour install test lint types imports unit bench torture picture lock clean
+PYTEST := -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+# These start processes to kill them; what is measured there is known from elsewhere.
+STORMS := tests/crash tests/gate tests/torture
+
+.PHONY: demo tour install test test-all checks lint types imports unit unit-all storms mutants bench \
+	torture picture lock clean
 
 demo: $(RUN_VENV)/ready
 	$(RUN_VENV)/bin/vpnbot demo $(ARGS)
@@ -25,7 +30,14 @@ tour: $(RUN_VENV)/ready
 install:
 	PYTHON=$(PYTHON) PREFIX=$(PREFIX) sh deploy/install.sh
 
-test: lint types imports unit
+# The checks compute while many tests wait. Five minutes on two cores.
+test: $(DEV_VENV)/ready
+	$(MAKE) --no-print-directory --jobs=2 checks unit
+
+# Whatever is long, too: kills at every step, storms, all widths, PostgreSQL, branch coverage.
+test-all: checks unit-all storms
+
+checks: lint types imports
 
 lint: $(DEV_VENV)/ready
 	$(DEV_VENV)/bin/ruff check .
@@ -38,10 +50,20 @@ imports: $(DEV_VENV)/ready
 	$(DEV_VENV)/bin/lint-imports --no-cache
 
 unit: $(DEV_VENV)/ready
+	$(DEV_VENV)/bin/python $(PYTEST) $(ARGS)
+
+unit-all: $(DEV_VENV)/ready
 	rm -f .coverage .coverage.*
-	$(DEV_VENV)/bin/coverage run -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(DEV_VENV)/bin/coverage run $(PYTEST) --long $(STORMS:%=--ignore=%)
 	$(DEV_VENV)/bin/coverage combine --quiet
 	$(DEV_VENV)/bin/coverage report
+
+storms: $(DEV_VENV)/ready
+	$(DEV_VENV)/bin/python $(PYTEST) --long $(STORMS)
+
+# Makes 200 things wrong, one after the other, and asks the tests; see tests/mutants.
+mutants: $(DEV_VENV)/ready
+	$(DEV_VENV)/bin/python -m tests.mutants
 
 picture: $(DEV_VENV)/ready
 	$(DEV_VENV)/bin/python docs/screenshot.py

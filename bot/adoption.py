@@ -1,14 +1,17 @@
 """Takes in a server that already runs, with a configuration of the operator's own.
 
-1. The configuration is read, as root; nothing is changed by that.
+1. The configuration is read, as root, and whom the server refuses today; nothing is changed by
+   that.
 2. What clients of this server need besides their certificate is sealed: its tls key.
 3. The server is recorded. From here on cuts and proofs go there, too.
-4. If the operator wants it, what is missing for proofs is added, see `vpn.adopting`.
-5. A CRL of ours takes the place of the old one: with every revocation of before, and a number
-   above.
-6. Whoever was revoked before, or has access to another server only, and is connected all the same
-   is cut now. That needs (5).
-7. If the operator wants it, the server gets a new certificate: nobody else can renew what easy-rsa
+4. Whom it refuses today is taken over, whatever the books say: each later CRL lists them. Where
+   that cannot be known, nothing is replaced.
+5. If the operator wants it, what is missing for proofs is added, see `vpn.adopting`.
+6. A CRL of ours takes the place of the old one: with every revocation of before, a number above,
+   and the lists of other CAs behind it.
+7. Whoever was revoked before, or has access to another server only, and is connected all the same
+   is cut now. That needs (6).
+8. If the operator wants it, the server gets a new certificate: nobody else can renew what easy-rsa
    has issued, once that is put away.
 
 Again, it reads the configuration anew. What needs a restart of OpenVPN is said, never done.
@@ -23,9 +26,11 @@ from cryptography import x509
 
 from bot.access import audit, revocation
 from bot.access.permission import Actor
+from bot.access.takeover import TakenOver
 from bot.errors import NotDone
 from bot.fixed_addresses import given_by_others
 from bot.office import Office
+from bot.on_hold import layout_of
 from bot.privileges import as_root
 from bot.servers import readmit
 from pki.serial import parse_serial
@@ -40,6 +45,7 @@ from vpn.errors import HostError, VpnError
 from vpn.findings import Finding
 from vpn.host import ServerHost
 from vpn.layout import Layout
+from vpn.list_in_force import ListInForce, read_list_in_force
 from vpn.local_host import LocalHost, host_of
 from vpn.profile import TlsKey
 from vpn.values import Remote, check_server_name
@@ -62,6 +68,8 @@ class Adopted:
     """What came of it.
 
     Attributes:
+        in_force: whom the server refused until now; None where it refused nobody.
+        taken_over: what of that was not known here.
         crl_number: of the CRL that lies there now; None where it could not be put in place.
         crl_problem: why not.
         open_to_others: why it may let in who has a profile for another server.
@@ -72,6 +80,8 @@ class Adopted:
     server: Server
     examined: Examined
     applied: Applied | None
+    in_force: ListInForce | None
+    taken_over: TakenOver
     crl_number: int | None
     crl_problem: str | None
     open_to_others: tuple[Finding, ...]
@@ -89,7 +99,8 @@ async def adopt_server(
         renew: puts a new certificate and key in the place of the server's own.
 
     Raises:
-        NotDone: the name is another server's, or something that clients need cannot be read.
+        NotDone: the name is another server's, something that clients need cannot be read, or
+            nobody knows whom the server refuses, so that nothing may be added.
         VpnError, PkiError: the configuration cannot be used, or not be changed, or the certificate
             not be renewed.
     """
@@ -99,25 +110,37 @@ async def adopt_server(
     issuer = office.keyring.certificate
     with as_root():
         examined = await _examine(wanted, account, issuer)  # (1)
+        in_force = await read_list_in_force(
+            LocalHost(_ROOT, bot_folders=()), examined.adoption, issuer, office.clock()
+        )
+    if apply_changes and in_force is not None and in_force.problem is not None:
+        raise NotDone(in_force.problem)
     await office.keyring.authority()
     await _keep_tls_key(office, ServerName(wanted.name), examined)  # (2)
     server = await _record(office, actor, wanted, account, examined)  # (3)
+    taken_over = TakenOver()
+    if in_force is not None:
+        taken_over = await office.fleet.take_over(server.name, in_force, actor)  # (4)
     applied = None
     if apply_changes:
-        applied = await _apply(office, server, examined)  # (4)
+        applied = await _apply(office, server, examined)  # (5)
         examined = applied.examined
         server = await _record(office, actor, wanted, account, examined)
-    number, problem = await _publish(office, server)  # (5)
-    cut = await office.fleet.cut_earlier(server.name) if number is not None else ()  # (6)
+    number, problem = None, in_force.problem if in_force else None
+    if problem is None:
+        number, problem = await _publish(office, server)  # (6)
+    cut = await office.fleet.cut_earlier(server.name) if number is not None else ()  # (7)
     await readmit(office, server.name)
     renewed = None
     if renew:
-        renewed = await _renew(office, actor, server, examined)  # (7)
+        renewed = await _renew(office, actor, server, examined)  # (8)
         with as_root():
             examined = await _examine(wanted, account, issuer)
         server = await _record(office, actor, wanted, account, examined)
     opens = await office.others.look(server)
-    return Adopted(server, examined, applied, number, problem, opens, cut, renewed)
+    return Adopted(
+        server, examined, applied, in_force, taken_over, number, problem, opens, cut, renewed
+    )
 
 
 def _host_for(layout: Layout) -> ServerHost:
@@ -162,13 +185,14 @@ async def _record(
         if before is None:
             await tx.servers.add(server)
         else:
-            server = replace(
-                server,
-                added_at=before.added_at,
-                crl_published_at=before.crl_published_at,
-                crl_number=before.crl_number,
-                restored_at=before.restored_at,
-            )
+            server = replace(server, added_at=before.added_at, restored_at=before.restored_at)
+            if layout_of(before).crl == layout_of(server).crl:
+                server = replace(
+                    server,
+                    crl_published_at=before.crl_published_at,
+                    crl_number=before.crl_number,
+                    crl_digest=before.crl_digest,
+                )
             await tx.servers.set_adopted(server)
         await revocation.ask_adopted(tx, office.context(), server.name)
         if before is None or before.adopted != server.adopted:

@@ -1,11 +1,14 @@
-"""What lies on the servers may be newer than the database: it came out of a backup.
+"""What lies on the servers may know more than the database.
 
 Before anything is published or admitted on a server, under its lock:
 
-1. Where the CRL in place has our signature and a number above all that the database has given out,
-   its entries and its number are taken over. After a restore that is done with every server's
-   CRL, whatever its number is, before the first one is replaced: each lists all revocations, and
-   the one of a server that was down may be older than that of another.
+1. Where the file in place is another one than the bot put there, the entries of our CA's lists in
+   it are taken over, and their number. It came from a later state of this database, or from another
+   program with our CA's key, such as easy-rsa; either way nobody comes back whom it refuses. After
+   a restore that is done with every server's file before the first one is replaced: each lists all
+   revocations, and the one of a server that was down may be older than that of another. On an
+   adopted server the lists of other CAs stay in the file; and until a CRL of ours has been put
+   there, what cannot be understood is not replaced.
 2. After a restore the files of names go that nobody knows (`storage.grants.known_on`): access that
    was given after the backup. Its serial is in no database, so no CRL can list it.
 
@@ -15,20 +18,26 @@ And after a restore, when the CRL is in place:
    looked through, and (2) and (3) are over.
 
 Accepted: a revocation after the backup is unknown where no server has a CRL that lists it any more.
+Whoever can write the file can also put a forged list of another CA there, which shuts out that CA's
+people; its signature is not looked at here, because whom else a server trusts may change.
 """
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from bot.access import takeover
-from bot.access.takeover import Listed
+from bot.access.permission import THE_BOT, Actor
+from bot.access.takeover import Listed, TakenOver
 from bot.core import Core
 from bot.keyring import Keyring
 from pki.crl import Revocation, RevocationReason
+from pki.found_crls import kept_lists, read_crls
 from pki.serial import serial_hex
 from storage.records import EndReason, Server
-from vpn.errors import HostError
+from vpn.errors import CrlNotRead, HostError
 from vpn.findings import Finding
+from vpn.list_in_force import ListInForce
 from vpn.live import LiveServer
 
 log = logging.getLogger(__name__)
@@ -41,7 +50,6 @@ _REASONS = {
     RevocationReason.SUPERSEDED: EndReason.REPLACED,
     RevocationReason.KEY_COMPROMISE: EndReason.LOST,
 }
-_ANY = -1
 
 
 class CatchingUp:
@@ -57,14 +65,11 @@ class CatchingUp:
         Raises:
             HostError: the server's CRL cannot be read, so it must not be replaced.
         """
-        if server.restored_at is None:
-            async with self._database.reading() as tx:
-                last = await tx.crl.last_number()
-            await self._take_over(server, above=last)  # (1)
-            return
-        await self.everywhere()
-        await self._take_over(server, above=_ANY)
-        await self._remove_files(server)  # (2)
+        if server.restored_at is not None:
+            await self.everywhere()
+        await self._take_over(server)  # (1)
+        if server.restored_at is not None:
+            await self._remove_files(server)  # (2)
 
     async def after(self, server: Server) -> None:
         """(3), under the server's lock."""
@@ -89,20 +94,42 @@ class CatchingUp:
         complete = True
         for server in restored:
             try:
-                await self._take_over(server, above=_ANY)
+                await self._take_over(server)
             except HostError as error:
                 log.warning("The CRL of %s cannot be read: %s", server.name, error)
                 complete = False
         return complete
 
-    async def _take_over(self, server: Server, *, above: int) -> None:
-        found = await self._live(server).in_place(self._keyring.certificate, above=above)
+    async def _take_over(self, server: Server) -> None:
+        put_there = server.crl_digest if server.restored_at is None else None
+        live = self._live(server)
+        found = await live.list_in_place(self._keyring.certificate, unless=put_there)
         if found is None:
             return
-        listed = [_listed(revocation) for revocation in found.revocations]
+        if found.problem and server.adopted is not None and server.crl_published_at is None:
+            raise CrlNotRead(found.problem)
+        await self.take_over(server, found)
+
+    async def take_over(
+        self, server: Server, found: ListInForce, actor: Actor = THE_BOT
+    ) -> TakenOver:
+        """What a list says that is not the bot's own: nobody comes back by what replaces it."""
         async with self._database.writing() as tx:
             ctx = self._core.context()
-            await takeover.take_over(tx, ctx, server.name, found.number, listed)
+            before = await tx.crl.kept(server.name)
+            kept = self._kept(before, found, ctx.now) if server.adopted is not None else ()
+            if kept != tuple(before):
+                await tx.crl.keep(server.name, kept)
+            listed = [_listed(revocation) for revocation in found.revocations]
+            others = sorted({each.issuer for each in found.others}) if kept else []
+            return await takeover.take_over(
+                tx, ctx, server.name, found.number, listed, actor=actor, others=others
+            )
+
+    def _kept(self, before: Sequence[str], found: ListInForce, now: datetime) -> tuple[str, ...]:
+        issuer = self._keyring.certificate
+        earlier = [each for pem in before for each in read_crls(pem.encode(), issuer)]
+        return tuple(each.pem.decode() for each in kept_lists(earlier, found.others, now))
 
     async def _remove_files(self, server: Server) -> Sequence[Finding]:
         known = await self._known(server)
@@ -125,5 +152,5 @@ def _listed(revocation: Revocation) -> Listed:
         revoked_at=revocation.revoked_at,
         # Other reasons come from a CA that was taken over; a grant has no word for them.
         reason=_REASONS.get(revocation.reason, EndReason.REVOKED),
-        on_hold=revocation.reason is RevocationReason.CERTIFICATE_HOLD,
+        crl_reason=revocation.reason.value,
     )

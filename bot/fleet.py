@@ -14,7 +14,9 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path, PurePosixPath
 
 from bot.access.endings import ServerEnd
+from bot.access.permission import Actor
 from bot.access.revocation import Attempt
+from bot.access.takeover import TakenOver
 from bot.catching_up import CatchingUp
 from bot.core import Core
 from bot.data_folder import DataFolder
@@ -37,8 +39,10 @@ from storage.records import (
     ServerName,
 )
 from vpn.adopt import certificate_end_of
+from vpn.crl_look import digest_of
 from vpn.errors import HostError, VpnError
 from vpn.findings import Finding
+from vpn.list_in_force import ListInForce
 from vpn.live import LiveServer, ServerProof, ServerStatus, Target
 from vpn.local_host import host_of
 from vpn.names import look_alike
@@ -56,6 +60,7 @@ _REASONS = {
     EndReason.UNDELIVERABLE: RevocationReason.CESSATION_OF_OPERATION,
     EndReason.EARLIER: RevocationReason.UNSPECIFIED,
 }
+_REVOKED = (GrantState.REVOKING, GrantState.REVOKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,29 +166,26 @@ class Fleet:
             grants = await still_open()
             if server is None or not grants:
                 return ()
-            pem = await self._crl_for_cut(server)
+            pem = problem = None
+            try:
+                await self._catching_up.before(server)
+                pem = await self._next_crl(server)
+            except Exception as error:  # noqa: BLE001 - whatever it was, the other steps are tried
+                log_failure(log, f"There is no CRL for {server.name}", error)
+                problem = str(error) if isinstance(error, VpnError) else "No CRL could be signed."
             targets = await self._targets(name, grants)
             proofs = await live_server(server).cut(
-                targets, crl_pem=pem, issuer=self._keyring.certificate, now=self._clock
+                targets,
+                crl_pem=pem,
+                no_crl=problem,
+                issuer=self._keyring.certificate,
+                now=self._clock,
             )
             number = pem and crl.crl_number(pem)
             if pem and number and any(proof.crl_number == number for proof in proofs):
                 await self._published(server, pem, number)
                 await self._catching_up.after(server)
         return tuple(_attempt(grant, proof) for grant, proof in zip(grants, proofs, strict=True))
-
-    async def _crl_for_cut(self, server: Server) -> bytes | None:
-        """None where none can be signed: the address files and the sessions still go."""
-        try:
-            try:
-                await self._catching_up.before(server)
-            except HostError as error:
-                # Then it cannot be replaced either, and the old one stays in place.
-                log.warning("The CRL of %s cannot be read: %s", server.name, error)
-            return await self._next_crl(server)
-        except Exception as error:  # noqa: BLE001 - whatever it was, the other steps are tried
-            log_failure(log, f"No CRL could be signed for {server.name}", error)
-            return None
 
     async def crl_findings(
         self, server: Server, *, others: Collection[SerialNumber] = ()
@@ -201,6 +203,7 @@ class Fleet:
             issuer=self._keyring.certificate,
             now=self._clock(),
             published=server.crl_number,
+            digest=server.crl_digest,
             others=others,
         )
 
@@ -223,18 +226,28 @@ class Fleet:
             cut = await live.cut_strangers(known, over=over)
             return Strangers(files, cut.names, findings)
 
-    @asynccontextmanager
-    async def next_crl(self, name: ServerName) -> AsyncIterator[bytes]:
-        """A CRL to be put in place by the caller, under the server's lock.
+    async def take_over(self, name: ServerName, found: ListInForce, actor: Actor) -> TakenOver:
+        """Whom a server of the operator's own refuses, so that every later CRL refuses them, too.
 
         Raises:
             NotDone: there is no such server.
         """
         async with self._lock(name):
-            server = await self._server(name)
-            if server is None:
-                raise NotDone(f"There is no server {name!r}; see: vpnbot server list")
-            await self._catching_up.before(server)
+            return await self._catching_up.take_over(await self._known(name), found, actor)
+
+    @asynccontextmanager
+    async def next_crl(self, name: ServerName) -> AsyncIterator[bytes]:
+        """A CRL to be put in place by the caller, under the server's lock.
+
+        What it takes the place of has been taken over: `take_over`.
+
+        Raises:
+            NotDone: there is no such server.
+        """
+        async with self._lock(name):
+            server = await self._known(name)
+            if server.restored_at is not None:
+                await self._catching_up.before(server)
             yield await self._next_crl(server)
 
     async def cut_earlier(self, name: ServerName) -> tuple[str, ...]:
@@ -245,7 +258,7 @@ class Fleet:
         """
         async with self._lock(name), self._database.reading() as tx:
             server = await tx.servers.get(name)
-            over = [g for g in await tx.grants.imported() if g.state is GrantState.REVOKED]
+            over = [g for g in await tx.grants.imported() if g.state in _REVOKED]
             over += await tx.grants.for_others(name)
             staying = {look_alike(other) for other in await tx.grants.imported_names()}
         names = {
@@ -308,6 +321,7 @@ class Fleet:
             issuer=self._keyring.certificate,
             now=self._clock(),
             published=server.crl_number,
+            digest=server.crl_digest,
             others=others,
         )
 
@@ -320,6 +334,12 @@ class Fleet:
         async with self._database.reading() as tx:
             return await tx.servers.get(name)
 
+    async def _known(self, name: ServerName) -> Server:
+        server = await self._server(name)
+        if server is None:
+            raise NotDone(f"There is no server {name!r}; see: vpnbot server list")
+        return server
+
     async def _next_crl(self, server: Server) -> bytes:
         authority = await self._keyring.authority()
         # By a clock that was ahead an end may have come that is still to come.
@@ -329,6 +349,7 @@ class Fleet:
             number = await tx.crl.next_number()
             entries = await tx.crl.entries(last)
             foreign = await tx.crl.foreign()
+            others = await tx.crl.kept(server.name)
             # Without its entry an end could never be proved on a server that was down.
             unproved = {grant.serial for grant in await tx.grants.revoking()}
             held = await on_hold(tx, server, self._core.chance, self._clock())
@@ -346,9 +367,10 @@ class Fleet:
         listed += [_entry(entry) for entry in foreign]
         listed += held
         # Tens of thousands of entries take a tenth of a second.
-        return await asyncio.to_thread(
+        ours = await asyncio.to_thread(
             authority.sign_crl, number=number, revocations=listed, now=self._clock()
         )
+        return b"".join([ours, *(other.encode() for other in others)])
 
     async def _published(self, server: Server, pem: bytes, number: int) -> bool:
         """False where it was the first one there and lacks somebody who has ended since."""
@@ -358,7 +380,8 @@ class Fleet:
             ended = await tx.crl.entries(None) if is_first else ()
             if any(parse_serial(entry.serial) not in listed for entry in ended):
                 return False
-            await tx.servers.set_crl_published(server.name, self._clock(), number)
+            digest = digest_of(pem)
+            await tx.servers.set_crl_published(server.name, self._clock(), number, digest)
         return True
 
 

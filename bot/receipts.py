@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from bot.access import holdings
+from bot.access.holdings import Holding
 from bot.access.revocation import waits_for_server
 from bot.texts import receipts as words
-from bot.texts.fill import fitting, length, plain
+from bot.texts.fill import fitting, length, plain, utc
 from storage.records import Grant, GrantId, GrantState, Proof
 from storage.transaction import Transaction
 
@@ -26,37 +28,58 @@ class Receipt:
         tried: whether every server was tried at least once: before that there is nothing to say.
         settled: whether no look can change it any more: all is proved, or what is not was taken
             out together with its server.
+        left: what the holder has besides; empty where it is a new profile that takes the place.
+        maybe: certificates that nobody is linked to, and that may be the holder's.
     """
 
     proved: bool
     tried: bool
     settled: bool
     blocks: tuple[str, ...]
+    left: tuple[Holding, ...] = ()
+    maybe: tuple[Grant, ...] = ()
 
 
 async def load_receipt(
-    tx: Transaction, grant_ids: Sequence[GrantId], *, for_owner: bool = False
+    tx: Transaction,
+    grant_ids: Sequence[GrantId],
+    now: datetime,
+    *,
+    for_owner: bool = False,
+    for_admin: bool = True,
 ) -> Receipt:
-    """The receipt for grants of one person, as things are now."""
+    """The receipt for grants of one person, as things are now.
+
+    Whoever reads that somebody is out reads what else lets them in.
+
+    Args:
+        for_owner: they were replaced, and their owner reads it, who knows of the new one.
+        for_admin: certificates that are nobody's are named, too.
+    """
     grants = await tx.grants.some(grant_ids)
     proofs = await tx.proofs.of(grant_ids)
     name = await _name(tx, grants)
     without_files = await _without_files(tx, grants, proofs)
+    left = () if for_owner else tuple(await holdings.beside(tx, now, grants))
+    maybe = tuple(await _maybe(tx, grants)) if for_admin else ()
     settled = all(grant.state in _OVER for grant in grants) and not _any_open(proofs)
     proved = settled and all(proof.proved for proof in proofs)
-    headline = _headline(name, grants, proofs, proved=proved, settled=settled, for_owner=for_owner)
-    whys = _whys(grants)
+    headline = _headline(
+        name, grants, proofs, left, proved=proved, settled=settled, for_owner=for_owner
+    )
+    first = [headline, *_left(name, left), *maybe_text(name, maybe), _whys(grants)]
     return Receipt(
         proved=proved,
         tried=all(proof.attempts or proof.dropped_at for proof in proofs),
         settled=settled,
         blocks=(
-            headline,
-            whys,
+            *first,
             *_unknown(grants, proofs),
-            *_servers(proofs, without_files, _ROOM - length(headline) - length(whys)),
+            *_servers(proofs, without_files, _ROOM - sum(map(length, first))),
             *_closing(grants, proofs, proved=proved),
         ),
+        left=left,
+        maybe=maybe,
     )
 
 
@@ -102,24 +125,66 @@ def _headline(
     name: str,
     grants: Sequence[Grant],
     proofs: Sequence[Proof],
+    left: Sequence[Holding],
     *,
     proved: bool,
     settled: bool,
     for_owner: bool,
 ) -> str:
-    if proved and not proofs:
-        return plain(words.PROVED_NO_SERVER, name=name)
     if proved:
-        return (
-            words.PROVED_OWNER if for_owner else plain(words.PROVED, count=len(grants), name=name)
-        )
+        if for_owner and proofs:
+            return words.PROVED_OWNER
+        all_of_it = words.PROVED if proofs else words.PROVED_NO_SERVER
+        return plain(words.PROVED_SOME if left else all_of_it, count=len(grants), name=name)
     if settled:
         dropped = list(dict.fromkeys(proof.server for proof in proofs if proof.dropped_at))
         said = words.DROPPED_OWNER if for_owner else words.DROPPED
         return plain(said, count=len(dropped), servers=_some(dropped), name=name)
     if for_owner:
         return words.UNPROVED_OWNER
-    return plain(words.UNPROVED, count=len(grants), name=name)
+    if len(grants) == 1:
+        return plain(words.UNPROVED, name=name)
+    proved_ids = {grant.id for grant in grants if grant.state in _OVER}
+    unproved = {proof.grant_id for proof in proofs if not proof.proved}
+    still_open = sum(grant.id not in proved_ids or grant.id in unproved for grant in grants)
+    return plain(words.UNPROVED_OF, count=len(grants), open=still_open, name=name)
+
+
+def _left(name: str, left: Sequence[Holding]) -> list[str]:
+    """One paragraph about what the holder has besides, if there is anything."""
+    if not left:
+        return []
+    head = words.LEFT_LIVE if any(one.is_live for one in left) else words.LEFT_UNPROVED
+    said = [_left_one(one) for one in left[:_NAMED]]
+    if len(left) > _NAMED:
+        said.append(plain(words.AND_MORE, count=len(left) - _NAMED))
+    return ["\n".join((plain(head, name=name), *said))]
+
+
+async def _maybe(tx: Transaction, grants: Sequence[Grant]) -> Sequence[Grant]:
+    owners = {grant.user_id for grant in grants if grant.user_id is not None}
+    accounts = {one for owner in owners for one in await holdings.accounts_of(tx, owner)}
+    return await holdings.maybe_theirs(tx, sorted(accounts))
+
+
+def maybe_text(name: str, maybe: Sequence[Grant]) -> list[str]:
+    """One paragraph about certificates that may be this person's, if there are any."""
+    names = list(dict.fromkeys(grant.common_name for grant in maybe))
+    return [plain(words.MAYBE, count=len(names), names=_some(names), name=name)] if names else []
+
+
+def _left_one(one: Holding) -> str:
+    grant = one.grant
+    if not one.is_live:
+        servers = _some(one.unproved_on)
+        template = words.LEFT_ENDING if servers else words.LEFT_ENDING_NOWHERE
+        return plain(template, common_name=grant.common_name, servers=servers)
+    return plain(
+        words.LEFT if grant.server else words.LEFT_IMPORTED,
+        common_name=grant.common_name,
+        server=grant.server,
+        until=utc(grant.not_after),
+    )
 
 
 def _whys(grants: Sequence[Grant]) -> str:

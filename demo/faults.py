@@ -3,6 +3,7 @@
 server.faults.append(Fault("sendDocument", 1, status(429, "Too Many Requests: retry after 2",
                                                      retry_after=2)))
 server.faults.append(Fault("*", 2, drop_after))
+server.faults.append(Fault("*", 2, page(403, "<h1>Not from this network</h1>")))
 server.faults.append(FaultRate("*", 0.2, drop_before, Random(7)))
 """
 
@@ -42,7 +43,16 @@ class Refuse:
     """The connection is reset before the call is read: it is not even in the list of calls."""
 
 
-FaultKind = Status | Hang | Drop | Refuse
+@dataclass(frozen=True, slots=True)
+class Body:
+    """These bytes come as the answer, without any effect: a provider's page, or a broken body."""
+
+    code: int
+    body: bytes
+    content_type: str
+
+
+FaultKind = Status | Hang | Drop | Refuse | Body
 
 
 def status(code: int, description: str, retry_after: int | None = None) -> Status:
@@ -51,6 +61,10 @@ def status(code: int, description: str, retry_after: int | None = None) -> Statu
 
 def hang(seconds: float, *, after: bool = False) -> Hang:
     return Hang(seconds, after)
+
+
+def page(code: int, body: str | bytes, content_type: str = "text/html") -> Body:
+    return Body(code, body if isinstance(body, bytes) else body.encode(), content_type)
 
 
 drop_before = Drop(after=False)

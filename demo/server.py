@@ -18,6 +18,7 @@ from demo.changes import Signal
 from demo.door import LOOPBACK, Door
 from demo.errors import ApiError, NotHeard
 from demo.faults import (
+    Body,
     Drop,
     Fault,
     FaultKind,
@@ -220,6 +221,8 @@ class DemoServer:
         self._called.notify()
         if isinstance(kind, Drop) and not kind.after:
             return _drop(request)
+        if isinstance(kind, Body):
+            return web.Response(status=kind.code, body=kind.body, content_type=kind.content_type)
         await _before(kind)
         answer = await self._result(method, params)
         if isinstance(kind, Drop):

@@ -34,7 +34,7 @@ KEY_FILE = "ca.p12"
 # OWASP's password storage cheat sheet, for PBKDF2 with HMAC-SHA256.
 KDF_ROUNDS = 600_000
 # A round of the MAC's derivation is one hash, where one of PBKDF2 is two: equal cost for a guess.
-MAC_ROUNDS = 2 * KDF_ROUNDS
+_MAC_PER_KDF = 2
 
 _UNREADABLE = (
     ValueError,
@@ -45,9 +45,18 @@ _UNREADABLE = (
 
 
 def create_authority(
-    folder: Path, *, common_name: str, passphrase: str, now: datetime, random_bytes: RandomBytes
+    folder: Path,
+    *,
+    common_name: str,
+    passphrase: str,
+    now: datetime,
+    random_bytes: RandomBytes,
+    rounds: int = KDF_ROUNDS,
 ) -> Authority:
     """Makes a CA (EC P-256, AUTHORITY_LIFETIME) and its folder, which may be there if empty.
+
+    Args:
+        rounds: what each guess of the passphrase costs; fewer only where nothing is secret.
 
     Raises:
         AuthorityExists: the folder is not empty, or another process was first.
@@ -64,7 +73,7 @@ def create_authority(
         now=now,
         lifetime=AUTHORITY_LIFETIME,
     )
-    _write(folder, certificate, key, secret, random_bytes)
+    _write(folder, certificate, key, secret, random_bytes, rounds)
     return Authority(certificate, key)
 
 
@@ -75,11 +84,13 @@ def import_authority(
     key: PrivateKeyTypes,
     passphrase: str,
     random_bytes: RandomBytes,
+    rounds: int = KDF_ROUNDS,
 ) -> Authority:
     """Keeps a CA that another program made as `create_authority` keeps its own.
 
     Args:
         key: already open; the passphrase is the one to keep it under from now on.
+        rounds: what each guess of the passphrase costs; fewer only where nothing is secret.
 
     Raises:
         UnfitAuthority: no CA, no root, a kind of key that signs nothing here, or not its key.
@@ -90,7 +101,7 @@ def import_authority(
     fitting = fitting_key(certificate, key)
     secret = passphrase_bytes(passphrase)
     require_vacant(folder)
-    _write(folder, certificate, fitting, secret, random_bytes)
+    _write(folder, certificate, fitting, secret, random_bytes, rounds)
     return Authority(certificate, fitting)
 
 
@@ -167,25 +178,28 @@ def _write(
     key: AuthorityKey,
     secret: bytes,
     random_bytes: RandomBytes,
+    rounds: int,
 ) -> None:
-    p12 = _p12(certificate, key, secret)
+    p12 = _p12(certificate, key, secret, rounds)
     salt = random_bytes(SALT_BYTES)
     write_folder(
         folder,
         {
             CERTIFICATE_FILE: certificate.public_bytes(Encoding.PEM),
-            KEY_FILE: with_mac(p12, passphrase=secret.decode(), salt=salt, rounds=MAC_ROUNDS),
+            KEY_FILE: with_mac(
+                p12, passphrase=secret.decode(), salt=salt, rounds=_MAC_PER_KDF * rounds
+            ),
         },
     )
 
 
-def _p12(certificate: x509.Certificate, key: AuthorityKey, secret: bytes) -> bytes:
+def _p12(certificate: x509.Certificate, key: AuthorityKey, secret: bytes, rounds: int) -> bytes:
     encryption = (
         PrivateFormat.PKCS12.encryption_builder()
         .key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC)
         .hmac_hash(hashes.SHA256())
         # PKCS#12, because cryptography's PKCS#8 writer has its 2,048 rounds fixed.
-        .kdf_rounds(KDF_ROUNDS)
+        .kdf_rounds(rounds)
         .build(secret)
     )
     return pkcs12.serialize_key_and_certificates(b"vpnbot CA", key, certificate, None, encryption)

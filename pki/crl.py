@@ -1,5 +1,6 @@
 """Certificate revocation lists: what goes in, and what is read back from a server."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ CRL_LIFETIME = timedelta(days=7)
 CRL_BACKDATE = timedelta(days=1)
 
 _PEM_BEGIN = b"-----BEGIN "
+_PEM_BLOCK = re.compile(_PEM_BEGIN + rb".*?-----END [^\n]*", re.DOTALL)
 
 
 class RevocationReason(StrEnum):
@@ -131,7 +133,8 @@ def _entry(revocation: Revocation) -> x509.RevokedCertificate:
 def read_crl(pem: bytes, issuer: x509.Certificate) -> CrlFacts:
     """Reads a CRL and checks that OpenVPN will heed it for this CA's certificates.
 
-    (1) The file is one whole CRL: OpenVPN would load several, and judge by any of them.
+    (1) The file is one whole CRL; or, where a server trusts other CAs, too, several of which one
+    is of this CA. OpenVPN loads them all, and of several of one CA it judges by any.
     (2) It has a number, an end, and no critical extension, which would narrow what it speaks of.
     (3) It names this CA as its issuer, and this CA's key has signed it.
     (4) It names the key by nothing but its identifier; see `authority_key_id`.
@@ -141,7 +144,7 @@ def read_crl(pem: bytes, issuer: x509.Certificate) -> CrlFacts:
         ForeignCrl: (3) or (4) fails.
         DamagedAuthority: `issuer` has a kind of key that signs nothing here.
     """
-    crl = _parse(pem)  # (1)
+    crl = _of(issuer, pem)  # (1)
     try:
         facts = _facts(crl)  # (2)
         _check_signer(crl, issuer)  # (3)
@@ -161,7 +164,7 @@ def read_revocations(pem: bytes, issuer: x509.Certificate) -> tuple[Revocation, 
     """
     read_crl(pem, issuer)
     try:
-        return tuple(revocation_of(entry) for entry in _parse(pem))
+        return tuple(revocation_of(entry) for entry in _of(issuer, pem))
     except (ValueError, x509.DuplicateExtension) as error:
         raise DamagedCrl("An entry of the CRL cannot be read; publish it again.") from error
 
@@ -188,20 +191,50 @@ def reason_flag(entry: x509.RevokedCertificate) -> x509.ReasonFlags:
 
 
 def crl_number(pem: bytes) -> int | None:
-    """The number that a file claims to have, or None. Nothing is checked: only to be told."""
+    """The number that a file's first CRL claims to have, or None. Nothing is checked: only to be
+    told.
+    """
     try:
-        return _number(_parse(pem).extensions)
+        return _number(_parse(pem)[0].extensions)
     except (DamagedCrl, ValueError, x509.DuplicateExtension):
         return None
 
 
-def _parse(pem: bytes) -> x509.CertificateRevocationList:
-    if pem.count(_PEM_BEGIN) != 1:
+def _parse(pem: bytes) -> list[x509.CertificateRevocationList]:
+    blocks = _PEM_BLOCK.findall(pem)
+    if not blocks and _PEM_BEGIN not in pem:
         raise DamagedCrl("The file does not hold exactly one CRL; publish it again.")
+    if len(blocks) != pem.count(_PEM_BEGIN):
+        raise DamagedCrl("The file is not a whole CRL; publish it again.")
     try:
-        return x509.load_pem_x509_crl(pem)
+        return [x509.load_pem_x509_crl(block) for block in blocks]
     except (ValueError, x509.InvalidVersion) as error:
         raise DamagedCrl("The file is not a whole CRL; publish it again.") from error
+
+
+def _of(issuer: x509.Certificate, pem: bytes) -> x509.CertificateRevocationList:
+    """The only one that OpenSSL may take for this CA's: by its name, and by the key it names."""
+    found = _parse(pem)
+    if len(found) == 1:
+        return found[0]
+    fitting = [crl for crl in found if _may_be_of(issuer, crl)]
+    if not fitting:
+        raise ForeignCrl("The CRLs were issued by other CAs; publish ours.")
+    if len(fitting) > 1:
+        raise DamagedCrl("The file does not hold exactly one CRL of this CA; publish it again.")
+    return fitting[0]
+
+
+def _may_be_of(issuer: x509.Certificate, crl: x509.CertificateRevocationList) -> bool:
+    if crl.issuer != issuer.subject:
+        return False
+    try:
+        named = crl.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        return True
+    except (ValueError, x509.DuplicateExtension) as error:
+        raise DamagedCrl("The file is not a whole CRL; publish it again.") from error
+    return named.key_identifier in (None, authority_key_id(issuer).key_identifier)
 
 
 def _facts(crl: x509.CertificateRevocationList) -> CrlFacts:

@@ -1,12 +1,16 @@
 """Small secrets in files, under a passphrase: the servers' tls-crypt-v2 keys, backups.
 
-The format, version 1:
+The format, version 2:
 
     magic     12 bytes, with the version; it stands for every choice below
+    rounds    4 bytes, big-endian: 1 to _MOST_ROUNDS
     salt      16 bytes
     nonce     12 bytes
-    content   AES-256-GCM under PBKDF2-HMAC-SHA256(passphrase, salt, KDF_ROUNDS); with its tag
+    content   AES-256-GCM under PBKDF2-HMAC-SHA256(passphrase, salt, rounds); with its tag
     checksum  SHA-256 of all before it and the context
+
+Version 1, which is still read, has no rounds: they were KDF_ROUNDS. Whoever alters the rounds makes
+a file that no passphrase opens, at a cost that ends at _MOST_ROUNDS.
 
 AES-GCM's tag is what protects. The checksum needs no passphrase and protects from nothing; it
 tells a file that was damaged or mixed up from a wrong passphrase, which call for different mends.
@@ -21,30 +25,42 @@ from pki.errors import DamagedKey, WrongPassphrase
 from pki.passphrase import passphrase_bytes
 from pki.serial import RandomBytes
 
-# OWASP's password storage cheat sheet, for PBKDF2 with HMAC-SHA256. Not in the header, where an
-# altered file could ask for any cost; another number means another version.
+# OWASP's password storage cheat sheet, for PBKDF2 with HMAC-SHA256.
 KDF_ROUNDS = 600_000
+_MOST_ROUNDS = 10 * KDF_ROUNDS
 
-_MAGIC = b"VPNBOTSEAL\x00\x01"
+_MAGIC_1 = b"VPNBOTSEAL\x00\x01"
+_MAGIC = b"VPNBOTSEAL\x00\x02"
+_ROUNDS_BYTES = 4
 _SALT_BYTES = 16
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
-_HEADER_BYTES = len(_MAGIC) + _SALT_BYTES + _NONCE_BYTES
 _CHECKSUM_BYTES = hashlib.sha256().digest_size
 
 
-def seal(plain: bytes, *, passphrase: str, random_bytes: RandomBytes, context: str) -> bytes:
+def seal(
+    plain: bytes,
+    *,
+    passphrase: str,
+    random_bytes: RandomBytes,
+    context: str,
+    rounds: int = KDF_ROUNDS,
+) -> bytes:
     """Encrypts for `unseal` with the same passphrase and context.
 
     Args:
         context: what this is, such as "tls-crypt-v2 server berlin". Not secret; it keeps one
             sealed file from being put in the place of another.
+        rounds: what each guess of the passphrase costs; fewer only where nothing is secret.
 
     Raises:
         WrongPassphrase: it is empty, or no text.
     """
-    header = _MAGIC + random_bytes(_SALT_BYTES) + random_bytes(_NONCE_BYTES)
-    content = _cipher(passphrase, header).encrypt(_nonce(header), plain, _bound(header, context))
+    salt, nonce = random_bytes(_SALT_BYTES), random_bytes(_NONCE_BYTES)
+    header = _MAGIC + rounds.to_bytes(_ROUNDS_BYTES) + salt + nonce
+    # A fresh salt makes a fresh key for each file, so a nonce can never meet its key twice.
+    cipher = _cipher(passphrase, salt, rounds)
+    content = cipher.encrypt(nonce, plain, header + context.encode())
     return header + content + _checksum(header + content, context)
 
 
@@ -55,38 +71,38 @@ def unseal(sealed: bytes, *, passphrase: str, context: str) -> bytes:
         DamagedKey: truncated, altered, of a newer version, or sealed for another context.
         WrongPassphrase: sealed with another one, or it is empty.
     """
-    if not sealed.startswith(_MAGIC):
+    salt_at = {_MAGIC_1: len(_MAGIC_1), _MAGIC: len(_MAGIC) + _ROUNDS_BYTES}.get(
+        sealed[: len(_MAGIC)]
+    )
+    if salt_at is None:
         raise DamagedKey(
             f"The file of '{context}' was not sealed by this version; restore it from a backup."
         )
     body, checksum = sealed[:-_CHECKSUM_BYTES], sealed[-_CHECKSUM_BYTES:]
-    if len(body) < _HEADER_BYTES + _TAG_BYTES or checksum != _checksum(body, context):
+    nonce_at = salt_at + _SALT_BYTES
+    content_at = nonce_at + _NONCE_BYTES
+    # Version 1 has nothing between its magic and its salt.
+    rounds = int.from_bytes(body[len(_MAGIC) : salt_at]) if salt_at > len(_MAGIC) else KDF_ROUNDS
+    if (
+        len(body) < content_at + _TAG_BYTES
+        or checksum != _checksum(body, context)
+        or not 1 <= rounds <= _MOST_ROUNDS
+    ):
         raise DamagedKey(
             f"The file of '{context}' is damaged, or is another one; restore it from a backup."
         )
-    header, content = body[:_HEADER_BYTES], body[_HEADER_BYTES:]
+    header, content = body[:content_at], body[content_at:]
     try:
-        cipher = _cipher(passphrase, header)
-        return cipher.decrypt(_nonce(header), content, _bound(header, context))
+        cipher = _cipher(passphrase, body[salt_at:nonce_at], rounds)
+        return cipher.decrypt(body[nonce_at:content_at], content, header + context.encode())
     except InvalidTag as error:
         raise WrongPassphrase(
             f"The passphrase does not open the file of '{context}'; use the one it was made with."
         ) from error
 
 
-def _cipher(passphrase: str, header: bytes) -> AESGCM:
-    salt = header[len(_MAGIC) : len(_MAGIC) + _SALT_BYTES]
-    # A fresh salt makes a fresh key for each file, so a nonce can never meet its key twice.
-    secret = passphrase_bytes(passphrase)
-    return AESGCM(hashlib.pbkdf2_hmac("sha256", secret, salt, KDF_ROUNDS))
-
-
-def _nonce(header: bytes) -> bytes:
-    return header[-_NONCE_BYTES:]
-
-
-def _bound(header: bytes, context: str) -> bytes:
-    return header + context.encode()
+def _cipher(passphrase: str, salt: bytes, rounds: int) -> AESGCM:
+    return AESGCM(hashlib.pbkdf2_hmac("sha256", passphrase_bytes(passphrase), salt, rounds))
 
 
 def _checksum(body: bytes, context: str) -> bytes:

@@ -14,6 +14,7 @@ from storage.records import (
     ForeignRevocation,
     GrantState,
     Revocation,
+    ServerName,
     SpareSerial,
 )
 
@@ -21,6 +22,7 @@ _counter = tables.crl_counter
 _foreign = tables.foreign_revocations
 _grants = tables.grants
 _spares = tables.spare_serials
+_kept = tables.kept_crls
 
 
 class CrlSource:
@@ -103,6 +105,20 @@ class CrlSource:
             for spare in await self.spares()
         )
         await self._connection.execute(delete(_spares))
+
+    async def kept(self, server: ServerName) -> Sequence[str]:
+        """The lists of other CAs that its file has to hold, in PEM."""
+        rows = await self._connection.execute(
+            select(_kept.c.pem).where(_kept.c.server == server).order_by(_kept.c.position)
+        )
+        return list(rows.scalars())
+
+    async def keep(self, server: ServerName, lists: Sequence[str]) -> None:
+        """Replaces what `kept` gives."""
+        await self._connection.execute(delete(_kept).where(_kept.c.server == server))
+        rows = [{"server": server, "position": n, "pem": pem} for n, pem in enumerate(lists)]
+        if rows:
+            await self._connection.execute(insert(_kept), rows)
 
     async def entries(self, last_published: datetime | None) -> Sequence[Revocation]:
         """The revoked certificates that a CRL may have to list.

@@ -21,6 +21,7 @@ from storage.records import (
 )
 
 _grants = tables.grants
+_AT_ONCE = 500  # SQLite of Debian 11 takes 32,766 parameters, PostgreSQL's driver 32,767
 
 
 class Grants:
@@ -42,6 +43,13 @@ class Grants:
 
     async def some(self, grant_ids: Sequence[GrantId]) -> Sequence[Grant]:
         return await self._where(_grants.c.id.in_(grant_ids))
+
+    async def with_serials(self, serials: Sequence[str]) -> Sequence[Grant]:
+        found: list[Grant] = []
+        for start in range(0, len(serials), _AT_ONCE):
+            part = serials[start : start + _AT_ONCE]
+            found += await self._where(_grants.c.serial.in_(part))
+        return found
 
     async def all(self) -> Sequence[Grant]:
         return await self._where()
@@ -93,12 +101,31 @@ class Grants:
         """All that was taken over, whatever became of it."""
         return await self._where(_grants.c.imported_at.is_not(None))
 
+    async def imported_as(self, common_names: Sequence[str]) -> Sequence[Grant]:
+        """Those of `imported` that have one of these names."""
+        if not common_names:
+            return []
+        return await self._where(
+            _grants.c.imported_at.is_not(None), _grants.c.common_name.in_(common_names)
+        )
+
     async def unlinked(self) -> Sequence[Grant]:
         """The live ones of which nobody has said yet whose they are."""
         return await self._where(
             _grants.c.user_id.is_(None),
             _grants.c.for_server.is_(False),
             _grants.c.state.in_(LIVE_STATES),
+        )
+
+    async def unlinked_like(self, words: Sequence[str]) -> Sequence[Grant]:
+        """Those of `unlinked` that have one of these words somewhere in their name."""
+        if not words:
+            return []
+        return await self._where(
+            _grants.c.user_id.is_(None),
+            _grants.c.for_server.is_(False),
+            _grants.c.state.in_(LIVE_STATES),
+            or_(*(_grants.c.common_name.icontains(word, autoescape=True) for word in words)),
         )
 
     async def link(self, grant_id: GrantId, user_id: UserId) -> bool:

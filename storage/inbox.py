@@ -11,6 +11,8 @@ from storage.records import ChatId, InboxItem, InboxState
 
 _inbox = tables.inbox
 _ERROR_LENGTH = 256
+# SQLite takes so many values in one statement; Telegram gives 100 updates at a time.
+_AT_ONCE = 500
 
 
 class Inbox:
@@ -24,10 +26,13 @@ class Inbox:
         random number.
         """
         ids = [item.update_id for item in items]
-        known = await self._connection.execute(
-            select(_inbox.c.update_id).where(_inbox.c.update_id.in_(ids))
-        )
-        seen = set(known.scalars())
+        seen: set[int] = set()
+        for start in range(0, len(ids), _AT_ONCE):
+            some = ids[start : start + _AT_ONCE]
+            known = await self._connection.execute(
+                select(_inbox.c.update_id).where(_inbox.c.update_id.in_(some))
+            )
+            seen.update(known.scalars())
         rows = []
         for item in items:
             if item.update_id not in seen:

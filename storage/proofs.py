@@ -51,6 +51,10 @@ class Proofs:
         """What servers still have to prove."""
         return await self._where(*_OPEN)
 
+    async def dropped(self) -> Sequence[Proof]:
+        """What servers were to prove that were taken out before they had."""
+        return await self._where(_proofs.c.proved.is_(False), _proofs.c.dropped_at.is_not(None))
+
     async def due(self, now: datetime) -> Sequence[Proof]:
         return await self._where(*_OPEN, _proofs.c.next_try_at <= now)
 

@@ -116,6 +116,8 @@ class Server:
     crl_published_at: datetime | None = None
     # Of that CRL: with a lower one an older CRL was put back.
     crl_number: int | None = None
+    # SHA-256 of the file that was put there, in hex: with another one somebody has changed it.
+    crl_digest: str | None = None
     # When the database came out of a backup, as long as this server was not looked through since.
     restored_at: datetime | None = None
     # Since when nobody has seen that it keeps out profiles for other servers; None where it does.

@@ -34,7 +34,7 @@ class Servers:
         await self._connection.execute(insert(_servers).values(**values))
 
     async def set_adopted(self, server: Server) -> None:
-        """What was read anew of an adopted server, and where clients dial."""
+        """What was read anew of an adopted server, where clients dial, and which CRL lies there."""
         await self._connection.execute(
             update(_servers)
             .where(_servers.c.name == server.name)
@@ -46,17 +46,22 @@ class Servers:
                 network=server.network,
                 account=server.account,
                 adopted=server.adopted,
+                crl_published_at=server.crl_published_at,
+                crl_number=server.crl_number,
+                crl_digest=server.crl_digest,
             )
         )
 
     async def remove(self, name: ServerName) -> None:
         await self._connection.execute(delete(_servers).where(_servers.c.name == name))
 
-    async def set_crl_published(self, name: ServerName, at: datetime, number: int) -> None:
+    async def set_crl_published(
+        self, name: ServerName, at: datetime, number: int, digest: str
+    ) -> None:
         await self._connection.execute(
             update(_servers)
             .where(_servers.c.name == name)
-            .values(crl_published_at=at, crl_number=number)
+            .values(crl_published_at=at, crl_number=number, crl_digest=digest)
         )
 
     async def set_open(self, name: ServerName, since: datetime | None) -> bool:

@@ -90,6 +90,7 @@ servers = Table(
     Column("added_at", UtcTime, nullable=False),
     Column("crl_published_at", UtcTime),
     Column("crl_number", BigInteger),
+    Column("crl_digest", String(64)),
     Column("restored_at", UtcTime),
     Column("open_since", UtcTime),
     # What was read from the operator's own configuration; None where we wrote it.
@@ -244,6 +245,15 @@ spare_serials = Table(
     metadata,
     Column("serial", String(40), primary_key=True),
     Column("made_at", UtcTime, nullable=False),
+)
+
+# The lists of other CAs that a server's CRL file has to hold behind ours, in their order.
+kept_crls = Table(
+    "kept_crls",
+    metadata,
+    Column("server", ForeignKey("servers.name", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("pem", Text, nullable=False),
 )
 
 # The last warning that went out about the end of a certificate.

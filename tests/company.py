@@ -22,10 +22,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.serialization import pkcs12
+
 from demo.lab import NetLab, StandIn
 from demo.people import DemoPerson
 from demo.server import DemoServer
 from demo.testing import DemoMessage, PersonChat
+from pki.authority_files import import_authority
+from pki.sealed import seal, unseal
 from tests.forks import VPNBOT, Files, Forked, fork
 from vpn.deploy import CLOCK_TICK_S
 
@@ -46,6 +50,7 @@ CROWD = tuple(
     DemoPerson(3001 + number, name, name.lower(), "Employee", started=True)
     for number, name in enumerate(_NAMES)
 )
+_CHEAP = 10
 # On a busy machine, too; nobody waits this long for what comes.
 _PATIENCE_S = 60.0
 
@@ -366,6 +371,7 @@ async def furnish_by_copy(company: Company) -> None:
         await company.furnish(port=_free_port())
         kept = Path(tempfile.mkdtemp(prefix="vpnbot-test-"))
         atexit.register(shutil.rmtree, kept, ignore_errors=True)
+        _make_cheap(company.data)
         for part in _PARTS:
             shutil.copytree(company.folder / part, kept / part)
         _kept.append(kept)
@@ -377,6 +383,32 @@ async def furnish_by_copy(company: Company) -> None:
     # Linux rounds the start of a process down to hundredths of a second: one that starts right
     # now would seem older than its files.
     await asyncio.sleep(CLOCK_TICK_S)
+
+
+def _make_cheap(data: Path) -> None:
+    """Keeps the CA's key and the tls keys anew so that a guess, and each opening, costs nothing.
+
+    Nothing of the program can ask for that: it is an argument that only tests give.
+    """
+    content = pkcs12.load_pkcs12((data / "ca" / "ca.p12").read_bytes(), PASSPHRASE.encode())
+    assert content.key is not None
+    assert content.cert is not None
+    shutil.rmtree(data / "ca")
+    import_authority(
+        data / "ca",
+        certificate=content.cert.certificate,
+        key=content.key,
+        passphrase=PASSPHRASE,
+        random_bytes=os.urandom,
+        rounds=_CHEAP,
+    )
+    for path in (data / "tls-keys").iterdir():
+        context = f"tls-crypt-v2 server {path.stem}"
+        key = unseal(path.read_bytes(), passphrase=PASSPHRASE, context=context)
+        sealed = seal(
+            key, passphrase=PASSPHRASE, random_bytes=os.urandom, context=context, rounds=_CHEAP
+        )
+        path.write_bytes(sealed)
 
 
 def keep_secret(path: Path, secret: str) -> Path:

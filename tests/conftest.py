@@ -4,8 +4,13 @@ A shell that starts the tests in the background has Ctrl-C ignored, and every ch
 """
 
 import signal
+from pathlib import Path
 
 import pytest
+
+_HERE = Path(__file__).parent
+# Rooms where every test is long.
+_LONG_ROOMS = {"crash", "torture"}
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -18,7 +23,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--long"):
         return
-    long = [item for item in items if item.get_closest_marker("long")]
-    if long:
-        config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if not item.get_closest_marker("long")]
+    long = [item for item in items if _is_long(item)]
+    config.hook.pytest_deselected(items=long)
+    items[:] = [item for item in items if not _is_long(item)]
+
+
+def _is_long(item: pytest.Item) -> bool:
+    room = item.path.relative_to(_HERE).parts[0]
+    return room in _LONG_ROOMS or item.get_closest_marker("long") is not None

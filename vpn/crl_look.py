@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -39,6 +40,7 @@ async def look_at_crl(
     issuer: x509.Certificate | None,
     now: datetime,
     published: int | None = None,
+    digest: str | None = None,
 ) -> CrlLook:
     """Reads the CRL back and checks all that does not depend on a certificate.
 
@@ -48,7 +50,8 @@ async def look_at_crl(
        OpenVPN only warns and lets everybody in.
     3. Its dates hold now. If not, OpenVPN refuses everybody.
     4. It is no older than the last one that was published there. Whoever was revoked since is not
-       on an older one, so OpenVPN lets them in.
+       on an older one, so OpenVPN lets them in. And if it is the last one, the file is as it was
+       put there: lists of other CAs may lie in it, too.
 
     A CRL of this CA without a number is not the bot's: easy-rsa writes such. It is in force, but
     nothing tells which revocations it knows of.
@@ -57,6 +60,7 @@ async def look_at_crl(
 
     Args:
         published: the number of the last one; None where that is not known.
+        digest: of the whole file with that one, see `digest_of`; likewise.
     """
     path = layout.crl
     if path is None:
@@ -78,7 +82,16 @@ async def look_at_crl(
         wrong = _not_ours(pem, issuer, now) or [Finding(FindingCode.CRL_DAMAGED, str(error))]
         return CrlLook(None, (*findings, *wrong))
     dates = _date_findings(facts, now)  # (3)
-    return CrlLook(facts, (*findings, *dates, *_age_findings(facts, published)))  # (4)
+    findings += [*dates, *_age_findings(facts, published)]  # (4)
+    if facts.number == published and digest not in (None, digest_of(pem)):
+        detail = f"{_shown(path, layout)} is not as it was put there; publish the CRL again."
+        findings.append(Finding(FindingCode.CRL_PUT_BACK, detail))
+    return CrlLook(facts, tuple(findings))
+
+
+def digest_of(content: bytes) -> str:
+    """What tells a file that was put in place from every other one."""
+    return sha256(content).hexdigest()
 
 
 def _shown(path: str, layout: Layout) -> str:
@@ -144,6 +157,15 @@ def entry_findings(target: Target, facts: CrlFacts | None, expected: int | None)
     code = FindingCode.CRL_NEWER if is_newer else FindingCode.CRL_OLD
     detail = f"CRL {facts.number} does not list {serial_hex(target.serial)}; publish a new one."
     return [Finding(code, detail)]
+
+
+def too_early(target: Target, due: datetime) -> Finding:
+    """Why nothing is proved before that moment where the CRL is the only lock."""
+    detail = (
+        f"Whoever was in the middle of a handshake as {target.common_name} may still get in;"
+        f" that can be seen from {due:%Y-%m-%d %H:%M:%S} UTC on."
+    )
+    return Finding(FindingCode.SECOND_LOOK_DUE, detail)
 
 
 def number_of(pem: bytes | None, issuer: x509.Certificate) -> int | None:

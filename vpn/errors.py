@@ -7,6 +7,7 @@ VpnError
 ├── PortInUse            another program listens there
 ├── DirectoryInUse       the folder holds another program's files
 ├── HostError            a file or folder could not be read, written or made
+│   └── CrlNotRead           what lies there is not known, so nothing may take its place
 ├── CrlNotUsed           the server reads no CRL that we could put in place
 ├── NotAdoptable         the configuration is no OpenVPN server's
 ├── NotApplied           the operator's configuration could not be changed
@@ -46,6 +47,10 @@ class DirectoryInUse(VpnError):
 
 class HostError(VpnError):
     """Something about the server's files or folders stands in the way."""
+
+
+class CrlNotRead(HostError):
+    """Whom the server refuses is not known: another list could let somebody in again."""
 
 
 class NewerCrlInPlace(VpnError):

@@ -22,7 +22,7 @@ class FindingCode(StrEnum):
     CRL_NOT_YET_VALID = "crl_not_yet_valid"
     CRL_OLD = "crl_old"  # its number is lower than ours, or it lacks the serial
     CRL_NEWER = "crl_newer"  # a higher number lies there, and it lacks the serial
-    CRL_PUT_BACK = "crl_put_back"  # one of ours, but not the last that we put there
+    CRL_PUT_BACK = "crl_put_back"  # one of ours, but not the file that we put there last
     CRL_NOT_WRITTEN = "crl_not_written"
     SESSION_LIVE = "session_live"
     MANAGEMENT_GONE = "management_gone"

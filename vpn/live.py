@@ -2,22 +2,30 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address
 
 from cryptography import x509
 
-from pki.crl import CrlFacts, Revocation, crl_number, read_crl, read_revocations
+from pki.crl import CrlFacts, read_crl
 from pki.errors import PkiError
 from pki.serial import SerialNumber
 from vpn.client_files import client_file, fixed_addresses
-from vpn.crl_look import CRL_NOT_USED, CrlLook, entry_findings, look_at_crl, number_of
+from vpn.crl_look import (
+    CRL_NOT_USED,
+    CrlLook,
+    digest_of,
+    entry_findings,
+    look_at_crl,
+    number_of,
+    too_early,
+)
 from vpn.deploy import certificate_end
 from vpn.errors import CrlNotUsed, HostError, NewerCrlInPlace
 from vpn.findings import Finding, FindingCode, ServerProof, ServerStatus, Target
 from vpn.host import ServerHost
 from vpn.layout import DEPLOYED, Layout
+from vpn.list_in_force import ListInForce, understood
 from vpn.locks import (
     look_at_configuration,
     look_at_locks,
@@ -44,14 +52,6 @@ __all__ = [
 _FOR_ALL_TO_READ = 0o644
 # OpenVPN counts the handshake's window in whole seconds, and a busy server is a little late.
 _WINDOW_MARGIN = timedelta(seconds=2)
-
-
-@dataclass(frozen=True, slots=True)
-class CrlInPlace:
-    """A CRL of ours as it lies on a server."""
-
-    number: int
-    revocations: tuple[Revocation, ...]
 
 
 class LiveServer:
@@ -176,24 +176,23 @@ class LiveServer:
         await self._host.replace(self.layout.crl, crl_pem, mode=_FOR_ALL_TO_READ)
         return number
 
-    async def in_place(self, issuer: x509.Certificate, *, above: int) -> CrlInPlace | None:
-        """The CRL that lies there, with all its entries.
+    async def list_in_place(
+        self, issuer: x509.Certificate, *, unless: str | None
+    ) -> ListInForce | None:
+        """What the file says that lies there.
 
-        None where there is none of this issuer with a number above that one.
+        None where it is the file with that digest, or the server reads no CRL file.
 
         Raises:
             HostError: it cannot be read.
         """
-        pem = await self._read_crl()
-        number = crl_number(pem or b"")
-        if pem is None or number is None or number <= above:
+        if self.layout.crl is None:
             return None
-        try:
-            # Tens of thousands of entries take a part of a second.
-            entries = await asyncio.to_thread(read_revocations, pem, issuer)
-        except PkiError:
+        content = await self._host.read(self.layout.crl)
+        if content is not None and digest_of(content) == unless:
             return None
-        return CrlInPlace(number, entries)
+        # Tens of thousands of entries take a part of a second.
+        return await asyncio.to_thread(understood, self._shown(self.layout.crl), content, issuer)
 
     async def crl_findings(
         self,
@@ -201,16 +200,18 @@ class LiveServer:
         issuer: x509.Certificate,
         now: datetime,
         published: int | None,
+        digest: str | None = None,
         others: Collection[SerialNumber] = (),
     ) -> tuple[Finding, ...]:
         """Why what lies where our CRL was put is not that CRL, in force; nothing where it is.
 
         Args:
             published: the number of the last one that was put there.
+            digest: of that file, see `vpn.crl_look.digest_of`.
             others: it has to list these, too, see `vpn.others`.
         """
         look = await look_at_crl(
-            self._host, self.layout, issuer=issuer, now=now, published=published
+            self._host, self.layout, issuer=issuer, now=now, published=published, digest=digest
         )
         return not_listed(look, others)
 
@@ -232,12 +233,9 @@ class LiveServer:
             self._host, self.layout, known, timeout_s=self._timeout_s, over=over
         )
 
-    async def _read_crl(self) -> bytes | None:
-        return None if self.layout.crl is None else await self._host.read(self.layout.crl)
-
     async def crl_in_place(self, issuer: x509.Certificate) -> CrlFacts | None:
         """What lies there, if it is ours; raises HostError where it cannot be read."""
-        pem = await self._read_crl()
+        pem = None if self.layout.crl is None else await self._host.read(self.layout.crl)
         try:
             return None if pem is None else read_crl(pem, issuer)
         except PkiError:
@@ -250,6 +248,7 @@ class LiveServer:
         crl_pem: bytes | None,
         issuer: x509.Certificate,
         now: Callable[[], datetime],
+        no_crl: str | None = None,
     ) -> tuple[ServerProof, ...]:
         """Shuts certificates out and looks whether they are; one proof for each, in order.
 
@@ -276,9 +275,15 @@ class LiveServer:
         A step that fails does not keep the later ones from being tried, and neither does a CRL
         that could not be signed: `crl_pem` is None then. Trouble with the server
         is never raised: it is among the findings, and with any finding nothing is proved.
+
+        Args:
+            no_crl: why `crl_pem` is None, where it is.
         """
         removed = [await self._remove_ccd(target) for target in targets]  # (1)
-        written = await self._put_crl(crl_pem, issuer)  # (2)
+        if crl_pem is None:  # (2)
+            written = [Finding(FindingCode.CRL_NOT_WRITTEN, no_crl or "There is no CRL.")]
+        else:
+            written = await self._put_crl(crl_pem, issuer)
         put_at = now()
         talk = await cut_sessions(  # (3)
             self._host,
@@ -329,9 +334,7 @@ class LiveServer:
             return [Finding(FindingCode.CCD_NOT_REMOVED, str(error))]
         return []
 
-    async def _put_crl(self, crl_pem: bytes | None, issuer: x509.Certificate) -> list[Finding]:
-        if crl_pem is None:
-            return [Finding(FindingCode.CRL_NOT_WRITTEN, "No CRL could be signed.")]
+    async def _put_crl(self, crl_pem: bytes, issuer: x509.Certificate) -> list[Finding]:
         try:
             await self.publish(crl_pem, issuer=issuer)
         except NewerCrlInPlace:
@@ -349,8 +352,11 @@ class LiveServer:
                 return []
         except HostError as error:
             return [Finding(FindingCode.HOST_ERROR, str(error))]
-        shown = f"/{path}" if self.layout.adopted else path
-        return [Finding(FindingCode.CCD_PRESENT, f"{shown} is still there; remove it.")]
+        detail = f"{self._shown(path)} is still there; remove it."
+        return [Finding(FindingCode.CCD_PRESENT, detail)]
+
+    def _shown(self, path: str) -> str:
+        return f"/{path}" if self.layout.adopted else path
 
     async def _look_at_locks(self, pid: int | None) -> list[Finding]:
         try:
@@ -372,7 +378,7 @@ class LiveServer:
         at: datetime,
     ) -> ServerProof:
         due = self._second_look(target, seen_at, at)
-        all_findings = [*findings, *(_too_early(target, due) if due else ())]
+        all_findings = [*findings, *([too_early(target, due)] if due else [])]
         return ServerProof(
             server=self.name,
             common_name=target.common_name,
@@ -399,6 +405,7 @@ class LiveServer:
         issuer: x509.Certificate | None,
         now: datetime,
         published: int | None = None,
+        digest: str | None = None,
         others: Neighbours | None = None,
     ) -> ServerStatus:
         """What the server answers now; never raises for trouble with it.
@@ -406,11 +413,11 @@ class LiveServer:
         Without an issuer the CRL's origin is not looked at.
 
         Args:
-            published: the number of the last CRL that was put there, if it is known.
+            published, digest: of the last CRL that was put there, as in `crl_findings`.
             others: whom it has to keep out; None where there is nobody.
         """
         crl = await look_at_crl(
-            self._host, self.layout, issuer=issuer, now=now, published=published
+            self._host, self.layout, issuer=issuer, now=now, published=published, digest=digest
         )
         findings = list(crl.findings)
         answer = await ask_sessions(
@@ -482,14 +489,6 @@ def _session_findings(target: Target, talk: SessionsCut, put_at: datetime) -> li
         return []
     detail = f"{target.common_name} is connected again after each kill."
     return [Finding(FindingCode.SESSION_LIVE, detail)]
-
-
-def _too_early(target: Target, due: datetime) -> list[Finding]:
-    detail = (
-        f"Whoever was in the middle of a handshake as {target.common_name} may still get in;"
-        f" that can be seen from {due:%Y-%m-%d %H:%M:%S} UTC on."
-    )
-    return [Finding(FindingCode.SECOND_LOOK_DUE, detail)]
 
 
 async def _or_host_error(look: Awaitable[list[Finding]]) -> list[Finding]:

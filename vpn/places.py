@@ -30,18 +30,14 @@ def named_layout(facts: ConfFacts, conf: str, start_folder: str) -> Layout:
         conf, start_folder: relative to /, as in `Layout`.
     """
     walk = _Paths(facts, start_folder)
-    crl = facts.last("crl-verify")
-    uses_folder = any(
-        directive.arguments[1:] == ("dir",)
-        for directive in facts.directives
-        if directive.name == "crl-verify"
-    )
+    crl = facts.first_argument("crl-verify")
+    names_file = crl is not None and crl != _INLINE and not _names_folder(facts)
     ccd = facts.first_argument("client-config-dir")
     certificate = file_argument(facts, "cert")
     at_start = (file_argument(facts, name) for name in _READ_AT_START)
     return Layout(
         conf=conf,
-        crl=walk.below_root(crl[0]) if crl and crl[0] != _INLINE and not uses_folder else None,
+        crl=walk.below_root(crl) if crl is not None and names_file else None,
         ccd=walk.below_root(ccd) if ccd else None,
         exclusive=ccd is not None and facts.has("ccd-exclusive"),
         management=_management(facts, walk),
@@ -51,6 +47,25 @@ def named_layout(facts: ConfFacts, conf: str, start_folder: str) -> Layout:
         hand_window_s=_seconds(facts.first_argument("hand-window")),
         start_folder=start_folder,
         named_conf=conf,
+    )
+
+
+def revoked_folder(facts: ConfFacts, start_folder: str) -> str | None:
+    """The folder in which each file is named by a serial that is refused; None where none is used.
+
+    OpenVPN takes the last `crl-verify`, and `dir` from any of them.
+    """
+    name = facts.first_argument("crl-verify")
+    if name is None or not _names_folder(facts):
+        return None
+    return _Paths(facts, start_folder).below_root(name)
+
+
+def _names_folder(facts: ConfFacts) -> bool:
+    return any(
+        directive.arguments[1:] == ("dir",)
+        for directive in facts.directives
+        if directive.name == "crl-verify"
     )
 
 

@@ -78,15 +78,15 @@ async def renew(tx: Transaction, ctx: Context, actor: Actor, grant_id: GrantId) 
 
     Raises:
         Refused: NOT_ALLOWED, UNKNOWN_GRANT, NOT_YOURS, GRANT_OVER, GRANT_BUSY,
-            RENEWED_TOO_OFTEN, NETWORK_FULL, UNKNOWN_SERVER, NO_BUTTON.
+            GRANT_ENDS_SOON, RENEWED_TOO_OFTEN, NETWORK_FULL, UNKNOWN_SERVER, NO_BUTTON.
     """
     require(actor, Act.ASK)
-    old = await revocation.own_live_grant(tx, actor, grant_id)
+    old = await revocation.own_live_grant(tx, ctx, actor, grant_id)
     require_ours(old)
     if old.state is not GrantState.ACTIVE:
         raise Refused(Refusal.GRANT_BUSY)
     if old.not_after - ctx.now < _SHORTEST_RENEWAL:
-        raise Refused(Refusal.GRANT_OVER)
+        raise Refused(Refusal.GRANT_ENDS_SOON)
     await pace.may_renew(tx, ctx, actor, old.owner)
     await revocation.begin(tx, ctx, actor, [old], EndReason.REPLACED)
     fresh = await _successor(tx, ctx, actor, old)

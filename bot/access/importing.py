@@ -4,8 +4,8 @@ Nobody is let in or shut out by that. What was revoked there stays revoked: it i
 from now on, with its date and its reason, and the number goes on above the last one.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.access import audit, revocation
@@ -79,7 +79,9 @@ async def take_in(
 
     (1) A serial that is known stays as it is, so that an import can be repeated. (2) One that is
     live here and was revoked there since then is revoked here too. (3) What only the CRL lists is
-    kept for every later one. (4) No CRL of ours gets a number that the other software has used.
+    kept for every later one; a certificate whose serial was kept so before, because a server
+    refused it, is none that is live. (4) No CRL of ours gets a number that the other software has
+    used.
 
     Args:
         crl_number: of the other software's last CRL; 0 where it had none.
@@ -89,15 +91,24 @@ async def take_in(
     """
     require(actor, Act.MANAGE_PEOPLE)
     known = {grant.serial: grant for grant in await tx.grants.all()}
-    new = [found for found in certificates if found.serial not in known]  # (1)
+    kept = {entry.serial: entry for entry in await tx.crl.foreign()}
+    new = [_refused(found, kept) for found in certificates if found.serial not in known]  # (1)
     grants = _grants(ctx, new, {grant.id for grant in known.values()})
     await tx.grants.add_many(grants)
     ended = await _end(tx, ctx, actor, certificates, known)  # (2)
-    added = await _keep_listed(tx, ctx, listed, {found.serial for found in certificates} | {*known})
+    has = {found.serial for found in certificates} | {*known} | {*kept}
+    added = await _keep_listed(tx, ctx, listed, has)
     await tx.crl.raise_to(crl_number)  # (4)
     result = Imported(_count(grants), ended, added)
     await _record(tx, ctx, actor, result, crl_number)
     return result
+
+
+def _refused(found: Certificate, kept: Mapping[str, ForeignRevocation]) -> Certificate:
+    entry = kept.get(found.serial)
+    if entry is None or found.revoked_at is not None:
+        return found
+    return replace(found, revoked_at=entry.revoked_at, crl_reason=entry.crl_reason)
 
 
 def _grants(
@@ -163,7 +174,6 @@ async def _end(
 async def _keep_listed(
     tx: Transaction, ctx: Context, listed: Iterable[Listed], known: set[str]
 ) -> int:
-    known |= {revocation.serial for revocation in await tx.crl.foreign()}
     new = [entry for entry in listed if entry.serial not in known]
     await tx.crl.add_foreign(  # (3)
         ForeignRevocation(

@@ -1,14 +1,12 @@
 """Whose an imported certificate is: proposed by its name, said by an admin."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from anyascii import anyascii
-
 from bot.access import audit, matching, revocation
 from bot.access.context import Context
+from bot.access.matching import propose
 from bot.access.permission import Act, Actor, require
 from bot.access.refusals import Refusal, Refused
 from storage.records import UNPROVED_STATES, Grant, GrantId, Person, UserId
@@ -43,28 +41,6 @@ async def unlinked(tx: Transaction, actor: Actor) -> Sequence[Unlinked]:
 
 def _by_end(grant: Grant) -> tuple[datetime, str]:
     return grant.not_after, grant.serial
-
-
-def propose(common_name: str, people: Sequence[Person]) -> tuple[Person, ...]:
-    """Those whose name or username says the same, in any order and in plain letters.
-
-    `anna`, `anna.petrova`, `Petrova Anna`, `apetrova`, and `anna.petrova@example.com` propose
-    Anna Petrova. A proposal is shown, never acted on: two people may have one name.
-    """
-    wanted = _words(common_name.partition("@")[0])
-    return tuple(person for person in people if wanted and _fits(wanted, person))
-
-
-def _fits(wanted: tuple[str, ...], person: Person) -> bool:
-    said = _words(person.name)
-    if set(wanted) <= set(said) or wanted == _words(person.username or ""):
-        return True
-    # The first letter of the one name, and the whole other one.
-    return len(said) > 1 and wanted == (said[0][0] + said[-1],)
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(re.findall(r"[a-z0-9]+", anyascii(text).lower()))
 
 
 async def link(

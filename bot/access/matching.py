@@ -1,9 +1,12 @@
 """Who is meant: a Telegram id, a grant, a serial, or a name."""
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+from anyascii import anyascii
 
 from storage.records import UNPROVED_STATES, Grant, Person, UserId
 
@@ -133,3 +136,26 @@ def _looks_like_serial(text: str) -> bool:
     digits = _serial(text)
     # Decimal ones alone are a Telegram id.
     return set(digits) <= _HEX and not set(digits) <= _DECIMAL
+
+
+def propose(common_name: str, people: Sequence[Person]) -> tuple[Person, ...]:
+    """Those whose name or username says the same, in any order and in plain letters.
+
+    `anna`, `anna.petrova`, `Petrova Anna`, `apetrova`, and `anna.petrova@example.com` propose
+    Anna Petrova. A proposal is shown, never acted on: two people may have one name.
+    """
+    wanted = words_of(common_name.partition("@")[0])
+    return tuple(person for person in people if wanted and _fits(wanted, person))
+
+
+def _fits(wanted: tuple[str, ...], person: Person) -> bool:
+    said = words_of(person.name)
+    if set(wanted) <= set(said) or wanted == words_of(person.username or ""):
+        return True
+    # The first letter of the one name, and the whole other one.
+    return len(said) > 1 and wanted == (said[0][0] + said[-1],)
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """Its words in plain small letters."""
+    return tuple(re.findall(r"[a-z0-9]+", anyascii(text).lower()))

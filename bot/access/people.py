@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.access import audit, messages, requests, revocation
+from bot.access import audit, holdings, messages, requests, revocation
 from bot.access.context import Context
 from bot.access.messages import Notice
 from bot.access.names import NAME_LENGTH, clean
@@ -14,7 +14,7 @@ from storage.records import EndReason, Grant, Person, UserId
 from storage.transaction import Transaction
 
 # Telegram's ids have at most 52 significant bits (Bot API, type User).
-_LARGEST_ID = 2**52
+LARGEST_ID = 2**52
 _ID = re.compile(r"[0-9]{1,16}", re.ASCII)
 
 
@@ -30,10 +30,12 @@ class Removed:
 
     Attributes:
         grants: also those that had ended before, as long as that is not proved.
+        maybe: certificates that are nobody's, and that may be this person's.
     """
 
     accounts: Sequence[Person]
     grants: Sequence[Grant]
+    maybe: Sequence[Grant]
 
 
 async def identify(tx: Transaction, ctx: Context, user_id: UserId, name: str) -> Actor:
@@ -50,7 +52,7 @@ async def identify(tx: Transaction, ctx: Context, user_id: UserId, name: str) ->
 
 def parse_user_id(text: str) -> UserId:
     """Raises Refused: BAD_ID."""
-    if not _ID.fullmatch(text) or not 0 < int(text) < _LARGEST_ID:
+    if not _ID.fullmatch(text) or not 0 < int(text) < LARGEST_ID:
         raise Refused(Refusal.BAD_ID, id=text)
     return UserId(int(text))
 
@@ -132,13 +134,14 @@ async def remove(tx: Transaction, ctx: Context, actor: Actor, user_id: UserId) -
     require(actor, Act.MANAGE_PEOPLE)
     accounts = await revocation.accounts_of(tx, user_id)
     listed = [account for account in accounts if account.allowed]
-    grants = await revocation.not_over_of(tx, accounts)
+    grants = await revocation.not_over_of(tx, ctx, accounts)
     if not listed and not grants:
         raise Refused(Refusal.UNKNOWN_PERSON, who=accounts[0].name)
     for account in listed or accounts[:1]:
         await _take_off(tx, ctx, actor, account)
     ended = await revocation.begin_or_go_on(tx, ctx, actor, grants, EndReason.REMOVED)
-    return Removed(listed or accounts[:1], ended)
+    maybe = await holdings.maybe_theirs(tx, [account.id for account in accounts])
+    return Removed(listed or accounts[:1], ended, maybe)
 
 
 async def _take_off(tx: Transaction, ctx: Context, actor: Actor, account: Person) -> None:

@@ -31,6 +31,7 @@ class Refusal(StrEnum):
     NETWORK_FULL = "network_full"
     UNKNOWN_GRANT = "unknown_grant"
     GRANT_OVER = "grant_over"
+    GRANT_ENDS_SOON = "grant_ends_soon"
     GRANT_BUSY = "grant_busy"
     NOTHING_LIVE = "nothing_live"
     UNKNOWN_PERSON = "unknown_person"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.access import audit, matching, messages
+from bot.access import audit, holdings, matching, messages
 from bot.access.context import Context
 from bot.access.matching import Fits
 from bot.access.messages import Notice
@@ -12,7 +12,6 @@ from bot.access.permission import THE_BOT, Act, Actor, require
 from bot.access.refusals import Refusal, Refused
 from storage.records import (
     LIVE_STATES,
-    UNPROVED_STATES,
     ChatId,
     EndReason,
     Grant,
@@ -108,17 +107,20 @@ async def revoke_person(
     """
     require(actor, Act.REVOKE)
     person = await known_person(tx, user_id)
-    found = await not_over_of(tx, await accounts_of(tx, user_id))
+    accounts = await accounts_of(tx, user_id)
+    found = await not_over_of(tx, ctx, accounts)
     if not found:
-        raise Refused(Refusal.NOTHING_LIVE, name=person.name)
+        maybe = await holdings.maybe_theirs(tx, [account.id for account in accounts])
+        names = sorted({grant.common_name for grant in maybe})
+        raise Refused(Refusal.NOTHING_LIVE, name=person.name, names=names)
     return await begin_or_go_on(tx, ctx, actor, found, EndReason.REVOKED)
 
 
 async def begin_or_go_on(
     tx: Transaction, ctx: Context, actor: Actor, grants: Sequence[Grant], reason: EndReason
 ) -> list[Grant]:
-    """`begin` for the live ones; those whose end is not proved yet come back with them."""
-    unproved = [grant for grant in grants if grant.state is GrantState.REVOKING]
+    """`begin` for the live ones; those whose end is not proved come back with them."""
+    unproved = [grant for grant in grants if grant.state not in LIVE_STATES]
     return [*await begin(tx, ctx, actor, grants, reason), *unproved]
 
 
@@ -132,10 +134,11 @@ async def revoke_grant(
     """
     require(actor, Act.REVOKE)
     grant = await known_grant(tx, grant_id)
-    if grant.state is GrantState.REVOKING:
-        return [grant]
-    require_live(grant)
-    return await begin(tx, ctx, actor, [grant], EndReason.REVOKED)
+    if grant.state in LIVE_STATES:
+        return await begin(tx, ctx, actor, [grant], EndReason.REVOKED)
+    if not await holdings.may_let_in(tx, ctx.now, grant):
+        await require_live(tx, ctx, grant)
+    return [grant]
 
 
 async def give_up(tx: Transaction, ctx: Context, actor: Actor, grant_id: GrantId) -> list[Grant]:
@@ -144,7 +147,7 @@ async def give_up(tx: Transaction, ctx: Context, actor: Actor, grant_id: GrantId
     Raises:
         Refused: UNKNOWN_GRANT, NOT_YOURS, GRANT_OVER.
     """
-    grant = await own_live_grant(tx, actor, grant_id)
+    grant = await persons_live_grant(tx, ctx, actor, grant_id)
     return await begin(tx, ctx, actor, [grant], EndReason.BY_OWNER)
 
 
@@ -195,10 +198,12 @@ async def ask_adopted(tx: Transaction, ctx: Context, server: ServerName) -> None
             await tx.proofs.open(grant.id, [server], ctx.now)
 
 
-def require_live(grant: Grant) -> None:
-    """Raises Refused: GRANT_OVER."""
+async def require_live(tx: Transaction, ctx: Context, grant: Grant) -> None:
+    """Raises Refused: GRANT_OVER, with the number of profiles that its holder has besides."""
     if grant.state not in LIVE_STATES:
-        raise Refused(Refusal.GRANT_OVER, common_name=grant.common_name, state=grant.state)
+        left = await holdings.beside(tx, ctx.now, [grant])
+        named = {"common_name": grant.common_name, "state": grant.state}
+        raise Refused(Refusal.GRANT_OVER, **named, count=len(left))
 
 
 async def known_grant(tx: Transaction, grant_id: GrantId) -> Grant:
@@ -217,10 +222,26 @@ async def own_grant(tx: Transaction, actor: Actor, grant_id: GrantId) -> Grant:
     return grant
 
 
-async def own_live_grant(tx: Transaction, actor: Actor, grant_id: GrantId) -> Grant:
+async def own_live_grant(tx: Transaction, ctx: Context, actor: Actor, grant_id: GrantId) -> Grant:
     """Raises Refused: UNKNOWN_GRANT, NOT_YOURS, GRANT_OVER."""
     grant = await own_grant(tx, actor, grant_id)
-    require_live(grant)
+    await require_live(tx, ctx, grant)
+    return grant
+
+
+async def persons_live_grant(
+    tx: Transaction, ctx: Context, actor: Actor, grant_id: GrantId
+) -> Grant:
+    """Like `own_live_grant`, by whichever account of the person it is.
+
+    Raises:
+        Refused: UNKNOWN_GRANT, NOT_YOURS, GRANT_OVER.
+    """
+    grant = await known_grant(tx, grant_id)
+    accounts = () if actor.user_id is None else await holdings.accounts_of(tx, actor.user_id)
+    if grant.user_id not in accounts:
+        raise Refused(Refusal.NOT_YOURS)
+    await require_live(tx, ctx, grant)
     return grant
 
 
@@ -234,19 +255,15 @@ async def known_person(tx: Transaction, user_id: UserId) -> Person:
 
 async def accounts_of(tx: Transaction, user_id: UserId) -> Sequence[Person]:
     """All accounts of a person who is known, that one first."""
-    of_person = await tx.people.accounts_of(await tx.people.person_of(user_id))
-    others = [account for account in of_person if account != user_id]
+    found = await holdings.accounts_of(tx, user_id)
+    others = [account for account in found if account != user_id]
     return [await known_person(tx, account) for account in (user_id, *others)]
 
 
-async def not_over_of(tx: Transaction, accounts: Iterable[Person]) -> list[Grant]:
+async def not_over_of(tx: Transaction, ctx: Context, accounts: Iterable[Person]) -> Sequence[Grant]:
     """What these have that is live, or ended and not proved."""
-    return [
-        grant
-        for account in accounts
-        for grant in await tx.grants.of_user(account.id)
-        if grant.state in UNPROVED_STATES
-    ]
+    found = await holdings.of_accounts(tx, ctx.now, [account.id for account in accounts])
+    return [one.grant for one in found]
 
 
 async def ask_receipt(

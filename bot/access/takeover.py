@@ -1,10 +1,11 @@
-"""What a CRL of ours knows that the database does not: the database came out of a backup.
+"""What a server's CRL knows that the database does not.
 
-Nobody who was revoked may come back to life by a restore. What a server's CRL says is the word of
-a later state of this very system, signed with its key.
+The database came out of a backup, and the CRL is the word of a later state of this very system; or
+the server was its operator's own, and knows of revocations that no books have. Nobody whom a server
+refuses may come back to life by what takes the list's place.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +13,7 @@ from bot.access import audit, messages, revocation
 from bot.access.context import Context
 from bot.access.messages import Notice
 from bot.access.names import NAME_LENGTH, clean
-from bot.access.permission import THE_BOT
+from bot.access.permission import THE_BOT, Actor
 from storage.records import (
     LIVE_STATES,
     ON_HOLD,
@@ -31,60 +32,89 @@ _SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An entry of a CRL.
+    """An entry of a CRL; `crl_reason` as `pki.crl` has it, which knows more than a grant does.
 
-    Attributes:
-        on_hold: said of a certificate that is for another server, see `bot.others`; or, of a CA
-            that was taken over, by somebody who meant to revoke it.
+    ON_HOLD is said of a certificate that is for another server, see `bot.others`; or, of a CA that
+    was taken over, by somebody who meant to revoke it.
     """
 
     serial: str
     revoked_at: datetime
     reason: EndReason
-    on_hold: bool = False
+    crl_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """What a CRL knew that the database did not.
+
+    Attributes:
+        ended: grants that counted as live, or that no CRL of ours would have listed.
+        unknown: serials that no grant has.
+    """
+
+    ended: Sequence[Grant] = ()
+    unknown: Sequence[str] = ()
 
 
 async def take_over(
-    tx: Transaction, ctx: Context, server: ServerName, number: int, listed: Iterable[Listed]
-) -> None:
+    tx: Transaction,
+    ctx: Context,
+    server: ServerName,
+    number: int,
+    listed: Sequence[Listed],
+    *,
+    actor: Actor = THE_BOT,
+    others: Sequence[str] = (),
+) -> TakenOver:
     """Takes over a CRL's entries, and gives out higher numbers only.
 
     A grant that is live here ends, as it did there, unless it is one of ours that the list keeps
-    on hold only. A serial that no grant has is kept for every later CRL: also one on hold, which
-    may have been given out after the backup.
+    on hold only. What no CRL of ours would list, because no grant has the serial or the grant was
+    never revoked, is kept for every later one: also a serial on hold, which may have been given out
+    after the backup.
+
+    Args:
+        others: the CAs whose lists stay beside ours in the server's file, for the audit trail.
     """
     is_ahead = number > await tx.crl.last_number()
     await tx.crl.raise_to(number)
-    grants = {grant.serial: grant for grant in await tx.grants.all()}
+    serials = [entry.serial for entry in listed]
+    grants = {grant.serial: grant for grant in await tx.grants.with_serials(serials)}
     spares = {spare.serial for spare in await tx.crl.spares()}
     kept = {revocation.serial for revocation in await tx.crl.foreign()}
-    ended: list[str] = []
-    unknown: list[Listed] = []
+    ended: list[Grant] = []
+    unlisted: list[Listed] = []
     for entry in listed:
         grant = grants.get(entry.serial)
-        if entry.on_hold and (
+        if entry.crl_reason == ON_HOLD and (
             entry.serial in spares or (grant is not None and grant.imported_at is None)
         ):
             continue
         if grant is not None and grant.state in LIVE_STATES:
-            await _end(tx, ctx, grant, entry)
-            ended.append(grant.common_name)
-        elif grant is None and entry.serial not in kept:
-            unknown.append(entry)
-    await tx.crl.add_foreign(_foreign(ctx, entry) for entry in unknown)
-    on_hold = [entry.serial for entry in unknown if entry.on_hold]
-    if is_ahead or ended or unknown:
+            await _end(tx, ctx, actor, grant, entry)
+            ended.append(grant)
+        elif entry.serial not in kept and (grant is None or grant.revoked_at is None):
+            unlisted.append(entry)
+            ended += [grant] if grant else []
+    await tx.crl.add_foreign(_foreign(ctx, entry) for entry in unlisted)
+    no_grants = [entry for entry in unlisted if entry.serial not in grants]
+    unknown = [entry.serial for entry in no_grants if entry.crl_reason != ON_HOLD]
+    held = [entry.serial for entry in no_grants if entry.crl_reason == ON_HOLD]
+    if is_ahead or ended or no_grants or others:
         await audit.record(
             tx,
             ctx,
-            THE_BOT,
+            actor,
             "crl.take_over",
             f"server:{server}",
             number=number,
-            ended=ended,
-            unknown=[entry.serial for entry in unknown if not entry.on_hold],
-            **({"on_hold": on_hold} if on_hold else {}),
+            ended=[grant.common_name for grant in ended],
+            unknown=unknown,
+            **({"on_hold": held} if held else {}),
+            **({"others": list(others)} if others else {}),
         )
+    return TakenOver(ended, [*unknown, *held])
 
 
 async def shut_out(
@@ -121,10 +151,10 @@ async def looked_through(
     )
 
 
-async def _end(tx: Transaction, ctx: Context, grant: Grant, entry: Listed) -> None:
+async def _end(tx: Transaction, ctx: Context, actor: Actor, grant: Grant, entry: Listed) -> None:
     is_over = entry.reason is EndReason.BY_OWNER and grant.not_after <= ctx.now
     reason = EndReason.ENDED if is_over else entry.reason
-    await revocation.begin(tx, ctx, THE_BOT, [grant], reason, at=entry.revoked_at)
+    await revocation.begin(tx, ctx, actor, [grant], reason, at=entry.revoked_at)
     if reason in _ASK_AGAIN and grant.imported_at is None:
         await messages.notice(
             tx, ctx, grant.owner, Notice.ACCESS_ENDED, server=grant.server, reason=EndReason.LOST
@@ -132,5 +162,6 @@ async def _end(tx: Transaction, ctx: Context, grant: Grant, entry: Listed) -> No
 
 
 def _foreign(ctx: Context, entry: Listed) -> ForeignRevocation:
-    crl_reason = ON_HOLD if entry.on_hold else None
-    return ForeignRevocation(entry.serial, entry.revoked_at, entry.reason, ctx.now, crl_reason)
+    return ForeignRevocation(
+        entry.serial, entry.revoked_at, entry.reason, ctx.now, entry.crl_reason
+    )

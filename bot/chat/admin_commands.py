@@ -1,6 +1,6 @@
 """Commands for admins. Each asks the one place for permission before it looks at anything."""
 
-from bot.access import audit, messages, people, revocation
+from bot.access import audit, holdings, messages, people, revocation
 from bot.access.matching import Fits
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
@@ -8,9 +8,10 @@ from bot.chat import buttons, views
 from bot.chat.buttons import Button, Style, Tap
 from bot.chat.scene import SILENT, Reply, Scene, say
 from bot.chat.views import View
+from bot.receipts import maybe_text
 from bot.texts import chat as words
-from bot.texts.fill import fill
-from storage.records import Grant, GrantState, OutboxKind, Person
+from bot.texts.fill import blocks, escaped, fill
+from storage.records import GrantState, OutboxKind, Person
 
 
 async def pending(scene: Scene, _rest: str) -> Reply:
@@ -33,12 +34,12 @@ async def pending(scene: Scene, _rest: str) -> Reply:
 async def grants(scene: Scene, _rest: str) -> Reply:
     """/grants: live ones, and ended ones that are not proved."""
     require(scene.actor, Act.LOOK)
-    found = await scene.tx.grants.not_over()
+    dropped = [one.grant for one in await holdings.unproved_for_good(scene.tx, scene.ctx.now)]
+    found = [*dropped, *await scene.tx.grants.not_over()]
     # Nobody has access by a server's own certificate; that it is being ended is shown all the same.
     found = [one for one in found if not one.for_server or one.state is GrantState.REVOKING]
-    return Reply(
-        views.grants_listing(found, await scene.tx.people.all(), await scene.tx.proofs.unproved())
-    )
+    proofs = [*await scene.tx.proofs.dropped(), *await scene.tx.proofs.unproved()]
+    return Reply(views.grants_listing(found, await scene.tx.people.all(), proofs))
 
 
 async def users(scene: Scene, _rest: str) -> Reply:
@@ -97,9 +98,11 @@ async def remove_now(scene: Scene, person: Person) -> Reply:
     removed = await people.remove(scene.tx, scene.ctx, scene.actor, person.id)
     names = ", ".join(f"{account.name} ({account.id})" for account in removed.accounts)
     if not removed.grants:
-        if len(removed.accounts) == 1:
-            return say(fill(words.REMOVED, name=person.name))
-        return say(fill(words.REMOVED_ACCOUNTS_ONLY, names=names))
+        said = fill(words.REMOVED, name=person.name)
+        if len(removed.accounts) > 1:
+            said = fill(words.REMOVED_ACCOUNTS_ONLY, names=names)
+        maybe = map(escaped, maybe_text(person.name, removed.maybe))
+        return Reply(View(blocks(said, *maybe), views.revoke_rest(removed.maybe, {})))
     await revocation.ask_receipt(scene.tx, scene.ctx, scene.chat, removed.grants)
     if len(removed.accounts) == 1:
         return SILENT
@@ -131,14 +134,13 @@ async def _revoke_it(scene: Scene, fits: Fits) -> Reply:
 
 
 async def _revoke_whom(scene: Scene) -> Reply:
-    live: list[Grant] = [
-        grant for grant in await scene.tx.grants.not_over() if grant.revoked_at is None
-    ]
-    if not live:
+    # What has ended without a proof may still let somebody in, and can be looked at again.
+    open_ones = [grant for grant in await scene.tx.grants.not_over() if not grant.for_server]
+    if not open_ones:
         return say(words.NOBODY_TO_REVOKE)
-    holders = {grant.user_id for grant in live}
+    holders = {grant.user_id for grant in open_ones}
     found = [person for person in await scene.tx.people.all() if person.id in holders]
-    nobodys = [grant for grant in live if grant.user_id is None and not grant.for_server]
+    nobodys = [grant for grant in open_ones if grant.user_id is None]
     return Reply(views.whom(words.CHOOSE_REVOKE, found, nobodys))
 
 

@@ -22,6 +22,8 @@ class Tap(StrEnum):
     GIVE_UP_YES = "guy"
     REVOKE_GRANT = "rg"
     REVOKE_GRANT_YES = "rgy"
+    # What a receipt says is left: of the holder of this grant.
+    REVOKE_REST = "rr"
     REVOKE_PERSON = "rp"
     REVOKE_PERSON_YES = "rpy"
     REMOVE = "rm"
@@ -54,7 +56,7 @@ Keyboard = tuple[tuple[Button, ...], ...]
 # A number is written in one way only: no button of ours carries one with a zero before it.
 _APPROVE = re.compile(r"ap:([1-9][0-9]{0,14}):([1-9][0-9]{0,8}):([0-9a-f]{8})", re.ASCII)
 _REQUEST = re.compile(r"(dn|cx|sv):([1-9][0-9]{0,14})(?::([a-z0-9-]{1,32}))?", re.ASCII)
-_GRANT = re.compile(r"(npy?|guy?|rgy?|on|op):(g-[a-z0-9]{1,30})", re.ASCII)
+_GRANT = re.compile(r"(npy?|guy?|rgy?|rr|on|op):(g-[a-z0-9]{1,30})", re.ASCII)
 _PAGE = re.compile(r"(oc|op:g-[a-z0-9]{1,30}):(0|[1-9][0-9]{0,5})", re.ASCII)
 _LINK = re.compile(r"lk:(g-[a-z0-9]{1,30}):([1-9][0-9]{0,15})", re.ASCII)
 _HOW_TO = re.compile(r"hw:(g-[a-z0-9]{1,30}):([a-z0-9][a-z0-9-]{0,19})", re.ASCII)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup
-from telegram.request import HTTPXRequest
 
 from bot.chat.buttons import Keyboard
+from bot.chat.wire import BotApi, UpdatesApi
 
 CONNECT_TIMEOUT_S = 10.0
 # Telegram answers sends within a second or two; after this the outcome counts as unknown.
@@ -26,7 +26,7 @@ class Telegram:
     """
 
     bot: Bot
-    polling: HTTPXRequest
+    polling: UpdatesApi
 
 
 def connect(token: str, api_url: str) -> Telegram:
@@ -34,12 +34,12 @@ def connect(token: str, api_url: str) -> Telegram:
     # Without it every 429 raises a deprecation warning; with it, retry_after is a timedelta.
     os.environ["PTB_TIMEDELTA"] = "1"
     timeouts: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S}
-    polling = HTTPXRequest(connection_pool_size=1, read_timeout=POLL_S + READ_TIMEOUT_S, **timeouts)
+    polling = UpdatesApi(connection_pool_size=1, read_timeout=POLL_S + READ_TIMEOUT_S, **timeouts)
     bot = Bot(
         token,
         base_url=f"{api_url}/bot",
         base_file_url=f"{api_url}/file/bot",
-        request=HTTPXRequest(
+        request=BotApi(
             connection_pool_size=_CONNECTIONS,
             read_timeout=READ_TIMEOUT_S,
             media_write_timeout=UPLOAD_TIMEOUT_S,

@@ -1,15 +1,19 @@
 """Reads an update: who says what, and whether it may count at all."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from telegram import Chat, Message, Update, User
 
 from bot.access.names import NAME_LENGTH, clean
+from bot.access.people import LARGEST_ID
 from storage.records import UserId
 
 # Messages that act are typed into the private chat by a person, just now.
 ALLOWED_UPDATES = ["message", "callback_query", "my_chat_member"]
 _TEXT_LENGTH = 1024
+# Telegram gives at most 32.
+_USERNAME_LENGTH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +81,29 @@ def read_update(update: Update) -> Incoming:
         return _tap(update)
     change = update.my_chat_member
     if change is not None and change.chat.type == Chat.PRIVATE:
-        return Blocked(UserId(change.chat.id), change.new_chat_member.status == "member")
+        return Blocked(_user_id(change.chat.id), change.new_chat_member.status == "member")
     return Nothing()
 
 
-def chat_of(update: Update) -> int:
-    """The chat whose order an update belongs to; 0 where it has none."""
-    if update.callback_query is not None:
-        return update.callback_query.from_user.id
-    return update.effective_chat.id if update.effective_chat else 0
+def sender_of(update: Any) -> int:
+    """Whose private chat, or which group, a raw update belongs to; 0 where that cannot be told.
+
+    Nothing that an update could hold makes it fail: what cannot be read counts as a stranger's.
+    """
+    if not isinstance(update, dict):
+        return 0
+    for kind, whom in (("message", "chat"), ("callback_query", "from"), ("my_chat_member", "chat")):
+        found = update.get(kind)
+        place = found.get(whom) if isinstance(found, dict) else None
+        number = place.get("id") if isinstance(place, dict) else None
+        if type(number) is int and abs(number) < LARGEST_ID:
+            return number
+    return 0
 
 
 def _message(message: Message) -> Incoming:
-    text = (message.text or "")[:_TEXT_LENGTH]
+    # Half a character, which JSON can hold, is none that a database would take.
+    text = (message.text or "")[:_TEXT_LENGTH].encode("utf-8", "replace").decode()
     user = message.from_user
     if user is None or user.is_bot or message.sender_chat is not None:
         return Nothing()
@@ -122,4 +136,12 @@ def _tap(update: Update) -> Incoming:
 
 
 def _sender(user: User) -> Sender:
-    return Sender(UserId(user.id), clean(user.full_name or "", NAME_LENGTH), user.username)
+    username = clean(user.username or "", _USERNAME_LENGTH) or None
+    return Sender(_user_id(user.id), clean(user.full_name or "", NAME_LENGTH), username)
+
+
+def _user_id(number: object) -> UserId:
+    """Raises ValueError where it is no number of a person: python-telegram-bot takes anything."""
+    if type(number) is not int or not 0 < number < LARGEST_ID:
+        raise ValueError("no number of a person")
+    return UserId(number)

@@ -1,6 +1,6 @@
 """Commands for everybody who is on the list: ask, look, and what help says."""
 
-from bot.access import messages, requests
+from bot.access import holdings, messages, requests
 from bot.access.durations import parse_duration
 from bot.access.permission import Act, require
 from bot.chat import views
@@ -49,8 +49,10 @@ async def my_vpn(scene: Scene, _rest: str) -> Reply:
     """/myvpn."""
     require(scene.actor, Act.ASK)
     open_ones = await scene.tx.requests.open_of(scene.user_id)
-    grants = await scene.tx.grants.of_user(scene.user_id)
-    return Reply(views.my_access(open_ones, grants))
+    has = await holdings.of_person(scene.tx, scene.ctx.now, scene.user_id)
+    accounts = {one.grant.user_id for one in has if one.grant.user_id is not None}
+    names = {account: await scene.tx.people.name_of(account) for account in accounts}
+    return Reply(views.my_access(scene.user_id, open_ones, has, names))
 
 
 async def _parse(scene: Scene, rest: str) -> tuple[int | None, ServerName | None, str]:

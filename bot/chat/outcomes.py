@@ -1,16 +1,20 @@
 """What a failed call to Telegram means: was it done, may it be done again, and when.
 
 python-telegram-bot raises NetworkError or TimedOut for whatever happens below HTTP, with httpx's
-error as its cause. Only where no connection came about is it certain that nothing was done.
+error as its cause. It is certain that nothing was done where no connection came about, where
+Telegram says so, and where somebody on the way refuses to pass the call on; it is not where a
+proxy reports what became of it behind itself.
 """
 
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from http import HTTPStatus
 
 import httpx
 from telegram.error import (
     BadRequest,
+    ChatMigrated,
     Conflict,
     Forbidden,
     InvalidToken,
@@ -18,7 +22,11 @@ from telegram.error import (
     TelegramError,
 )
 
+from bot.chat.wire import NotTelegram
+
 _NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+# Whoever answers with one of these has not passed the call on.
+_NOT_PASSED_ON = frozenset(range(300, 500)) - {HTTPStatus.REQUEST_TIMEOUT}
 # BadRequest texts that mean: there is no such chat for the bot (Bot API, by trial).
 _NO_CHAT = ("chat not found", "user not found", "peer_id_invalid")
 # However long Telegram says; beyond a year it is no time that a clock could hold.
@@ -27,7 +35,7 @@ _LONGEST_FLOOD_S = 365 * 86_400.0
 
 class Outcome(StrEnum):
     FLOOD = "flood"  # not done; Telegram says when to come again
-    NOT_DONE = "not_done"  # nothing reached Telegram
+    NOT_DONE = "not_done"  # nothing reached Telegram, or not under this token
     UNKNOWN = "unknown"  # it may have been done
     CLOSED = "closed"  # the person does not let the bot write
     REFUSED = "refused"  # it will never be done like this
@@ -44,16 +52,25 @@ class Failure:
 def failure_of(error: TelegramError) -> Failure:
     """Sorts an error of python-telegram-bot."""
     reason = error.message.lower()
-    if isinstance(error, RetryAfter):
-        return Failure(Outcome.FLOOD, reason, _seconds(error))
-    if isinstance(error, Forbidden):
-        return Failure(Outcome.CLOSED, reason)
-    if isinstance(error, BadRequest):
-        closed = any(text in reason for text in _NO_CHAT)
-        return Failure(Outcome.CLOSED if closed else Outcome.REFUSED, reason)
-    if isinstance(error, (InvalidToken, Conflict)) or isinstance(error.__cause__, _NO_CONNECTION):
-        return Failure(Outcome.NOT_DONE, reason)
-    return Failure(Outcome.UNKNOWN, reason)
+    match error:
+        case RetryAfter():
+            return Failure(Outcome.FLOOD, reason, _seconds(error))
+        case NotTelegram():
+            is_known = error.status in _NOT_PASSED_ON
+            outcome = Outcome.NOT_DONE if is_known else Outcome.UNKNOWN
+        case Forbidden():
+            outcome = Outcome.CLOSED
+        case BadRequest():
+            is_closed = any(text in reason for text in _NO_CHAT)
+            outcome = Outcome.CLOSED if is_closed else Outcome.REFUSED
+        case ChatMigrated():
+            outcome = Outcome.REFUSED
+        case InvalidToken() | Conflict():
+            outcome = Outcome.NOT_DONE
+        case _:
+            is_known = isinstance(error.__cause__, _NO_CONNECTION)
+            outcome = Outcome.NOT_DONE if is_known else Outcome.UNKNOWN
+    return Failure(outcome, reason)
 
 
 def _seconds(error: RetryAfter) -> float:

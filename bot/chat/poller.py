@@ -5,19 +5,20 @@ and only then ask for the next ones; a process that ends in between gets them ag
 """
 
 import asyncio
+import hashlib
 import json
 import logging
+import re
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 from urllib.parse import urlencode
 
-from telegram import Update
 from telegram.error import Conflict, InvalidToken, TelegramError
 
 from bot.chat.client import POLL_S, Telegram
-from bot.chat.incoming import ALLOWED_UPDATES, chat_of
+from bot.chat.incoming import ALLOWED_UPDATES, sender_of
 from bot.chat.outcomes import Outcome, failure_of
+from bot.chat.wire import read_json
 from bot.core import Core
 from bot.errors import SecondPoller, TokenRefused
 from bot.loops import forever
@@ -33,6 +34,12 @@ _FULL_WAIT_S = 1.0
 # In bytes. The longest message that answers another such one takes three quarters of it; what is
 # longer, nobody typed for us.
 _LONGEST = 64 * 1024
+# Where there is nothing that could be confirmed, the same updates come again at once.
+_SAME_AGAIN_S = 1.0
+# 'It is safe to use 32-bit signed integers' (Bot API, Making requests). A larger one, confirmed,
+# would confirm all that is still to come.
+_LARGEST_UPDATE_ID = 2**31 - 1
+_UPDATE_ID = re.compile(r'"update_id"\s*:\s*([0-9]{1,10})\s*[,}]')
 # A deployment that replaces one process by another overlaps for a moment.
 _CONFLICTS_BEFORE_GIVING_UP = 5
 
@@ -52,6 +59,7 @@ class Poller:
         self._conflicts = 0
         self._is_full = False
         self._wait_s = _FIRST_WAIT_S
+        self._trouble: str | None = None
 
     async def run(self) -> None:
         """Polls until it is cancelled.
@@ -68,11 +76,18 @@ class Poller:
         except TelegramError as error:
             self._give_up_if_pointless(error)
             failure = failure_of(error)
-            pause = failure.wait_s if failure.outcome is Outcome.FLOOD else self._wait_s
-            log.warning("Fetching updates failed (%s); again in %.1f s", failure.reason, pause)
+            pause = self._wait_s
+            if failure.outcome is Outcome.FLOOD:
+                pause = max(pause, failure.wait_s)
+            if failure.reason != self._trouble:
+                log.warning("Fetching updates fails (%s); I keep trying", failure.reason)
+            self._trouble = failure.reason
             await asyncio.sleep(pause)
             self._wait_s = min(self._wait_s * 2, _LONGEST_WAIT_S)
         else:
+            if self._trouble is not None:
+                log.info("Updates can be fetched again")
+            self._trouble = None
             self._wait_s = _FIRST_WAIT_S
             self._conflicts = 0
 
@@ -84,22 +99,40 @@ class Poller:
         updates = await self._get_updates()
         if not updates:
             return
-        items = [self._item(update) for update in updates]
-        too_long = [item for item in items if len(item.payload) > _LONGEST]
+        items: list[InboxItem] = []
+        unusable: dict[int, str] = {}
+        confirmed = self._offset
+        for text in updates:
+            update = read_json(text)
+            update_id = _update_id(update, text)
+            if update_id is None:
+                # It is kept under a number of its own making, the same one whenever it comes.
+                digest = hashlib.sha256(text.encode("utf-8", "replace")).digest()
+                update_id = -1 - int.from_bytes(digest[:7])
+                unusable[update_id] = "without a number that can be confirmed"
+            else:
+                confirmed = max(confirmed, update_id + 1)
+            payload, size = text, len(text.encode("utf-8", "replace"))
+            if size > _LONGEST:
+                payload = json.dumps({"update_id": update_id})
+                unusable[update_id] = f"too long: {size} bytes"
+            items.append(InboxItem(update_id, ChatId(sender_of(update)), payload, self._clock()))
         async with self._database.writing() as tx:
-            await tx.inbox.store([_stub(item) if item in too_long else item for item in items])
-            for item in too_long:
-                size = f"too long: {len(item.payload)} bytes"
-                log.warning("Update %d is not read, %s", item.update_id, size)
-                await tx.inbox.quarantine(item.update_id, size)
+            new = await tx.inbox.store(items)
+            for update_id, why in unusable.items():
+                if await tx.inbox.quarantine(update_id, why):
+                    log.warning("Update %d is set aside: %s", update_id, why)
             self._is_full = await tx.inbox.waiting() > _FULL
         # (1) stored and committed; (2) the next poll confirms it.
-        self._offset = max(update["update_id"] for update in updates) + 1
-        self._on_stored()
+        if confirmed == self._offset:
+            await asyncio.sleep(_SAME_AGAIN_S)
+        self._offset = confirmed
+        if new:
+            self._on_stored()
 
-    async def _get_updates(self) -> list[dict[str, Any]]:
+    async def _get_updates(self) -> list[str]:
         # Bot.get_updates parses all at once: one update that does not parse would block the rest
-        # for ever. Its request class gives the raw answer, with errors mapped as elsewhere.
+        # for ever. Its request class gives each as it came, with errors mapped as elsewhere.
         query = urlencode(
             {
                 "offset": self._offset,
@@ -110,15 +143,7 @@ class Poller:
         answer = await self._telegram.polling.post(
             f"{self._telegram.bot.base_url}/getUpdates?{query}"
         )
-        return [u for u in cast("list[Any]", answer) if isinstance(u.get("update_id"), int)]
-
-    def _item(self, update: dict[str, Any]) -> InboxItem:
-        return InboxItem(
-            update_id=update["update_id"],
-            chat_id=ChatId(_chat(update)),
-            payload=json.dumps(update),
-            received_at=self._clock(),
-        )
+        return cast("list[str]", answer)
 
     def _give_up_if_pointless(self, error: TelegramError) -> None:
         if isinstance(error, InvalidToken):
@@ -135,15 +160,12 @@ class Poller:
             ) from None
 
 
-def _stub(item: InboxItem) -> InboxItem:
-    """What is kept of an update that is too long: that it came."""
-    return replace(item, payload=json.dumps({"update_id": item.update_id}))
-
-
-def _chat(update: dict[str, Any]) -> int:
-    """The chat that an update belongs to, if it can be told; the handler looks more closely."""
-    try:
-        parsed = Update.de_json(update, None)
-    except Exception:  # noqa: BLE001 - whatever it is, it is stored and set aside by the worker
-        return 0
-    return chat_of(parsed)
+def _update_id(update: object, text: str) -> int | None:
+    """The number by which an update is confirmed; None where it has none that can be used."""
+    if isinstance(update, dict):
+        found = update.get("update_id")
+    else:
+        # No JSON, or nested too deeply to be read. In a string the quotes would be escaped.
+        match = _UPDATE_ID.search(text)
+        found = int(match[1]) if match else None
+    return found if type(found) is int and 0 < found <= _LARGEST_UPDATE_ID else None

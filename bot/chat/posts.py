@@ -2,15 +2,18 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from telegram import Bot, BotCommand, BotCommandScopeChat, LinkPreviewOptions
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, TelegramError
 
-from bot.access import messages, people, requests
+from bot.access import holdings, messages, people, requests
 from bot.access.messages import Notice, private_chat
+from bot.access.permission import Act, may
 from bot.chat import buttons, views
+from bot.chat.buttons import Keyboard
 from bot.chat.client import markup
 from bot.chat.outcomes import Outcome, failure_of
 from bot.chat.views import View
@@ -27,6 +30,7 @@ from bot.texts.fill import Html, blocks, escaped, fill, moment
 from storage.records import (
     ChatId,
     EndReason,
+    Grant,
     GrantId,
     OutboxItem,
     OutboxKind,
@@ -77,7 +81,13 @@ class Posts:
 
     async def notice(self, item: OutboxItem) -> None:
         """A text by its name."""
-        await self._send(item.chat_id, View(_notice(item.payload)))
+        code = Notice(item.payload["code"])
+        still: list[Grant] = []
+        if code in _ENDED:
+            async with self._database.reading() as tx:
+                found = await holdings.of_person(tx, self._clock(), UserId(item.chat_id))
+            still = [one.grant for one in found if one.is_live]
+        await self._send(item.chat_id, View(_notice(item.payload, still)))
         await self._finish(item)
 
     async def card(self, item: OutboxItem) -> None:
@@ -137,7 +147,8 @@ class Posts:
             receipt = await self._receipt(item.chat_id, grant_ids)
         # 'Not proved yet' is said once.
         if receipt.settled or not said:
-            await self._send(item.chat_id, View(_receipt_text(receipt)))
+            keyboard = await self._ending_the_rest(UserId(item.chat_id), receipt)
+            await self._send(item.chat_id, View(_receipt_text(receipt), keyboard))
         if receipt.settled:
             await self._finish(item)
             return
@@ -219,7 +230,27 @@ class Posts:
             for_owner = is_replaced and all(
                 private_chat(grant.owner) == chat_id for grant in grants
             )
-            return await load_receipt(tx, grant_ids, for_owner=for_owner)
+            reader = await people.identify(tx, self._core.context(), UserId(chat_id), "")
+            return await load_receipt(
+                tx,
+                grant_ids,
+                self._clock(),
+                for_owner=for_owner,
+                for_admin=may(reader, Act.REVOKE),
+            )
+
+    async def _ending_the_rest(self, reader: UserId, receipt: Receipt) -> Keyboard:
+        """What a receipt names besides can be ended from it, by whoever may."""
+        live = [one.grant for one in receipt.left if one.is_live]
+        async with self._database.reading() as tx:
+            actor = await people.identify(tx, self._core.context(), reader, "")
+            accounts = await holdings.accounts_of(tx, reader)
+            names = {
+                one.user_id: await tx.people.name_of(one.user_id) for one in live if one.user_id
+            }
+        if may(actor, Act.REVOKE):
+            return views.revoke_rest([*live, *receipt.maybe], names)
+        return views.give_up_rest([grant for grant in live if grant.user_id in accounts])
 
     async def _send(self, chat_id: ChatId, view: View) -> int:
         message = await self._bot.send_message(
@@ -263,14 +294,19 @@ _ENDED = {
 _MOMENTS = frozenset({"until", "made_at"})
 
 
-def _notice(payload: Payload) -> Html:
+def _notice(payload: Payload, still: Sequence[Grant] = ()) -> Html:
+    """A notice as it reads now; `still` is what works of theirs whose access has ended."""
     code = Notice(payload["code"])
     values = dict(payload["values"])
     for name in _MOMENTS & values.keys():
         values[name] = moment(datetime.fromisoformat(values[name]))
-    if code in _ENDED:
-        return fill(_ENDED[code][EndReason(values.pop("reason"))], **values)
-    return fill(words.NOTICES[code], **values)
+    if code not in _ENDED:
+        return fill(words.NOTICES[code], **values)
+    table = _ENDED[code]
+    if code is Notice.ACCESS_ENDED and any(grant.server == values["server"] for grant in still):
+        table = words.ONE_PROFILE_ENDED
+    said = fill(table[EndReason(values.pop("reason"))], **values)
+    return blocks(said, views.still_yours(still))
 
 
 def _receipt_text(receipt: Receipt) -> Html:

@@ -4,13 +4,14 @@ from collections.abc import Awaitable, Callable
 
 from bot.access import grants, messages, requests, revocation
 from bot.access.permission import Act, require
+from bot.access.refusals import Refusal, Refused
 from bot.chat import admin_commands, buttons, old_certificates, views
 from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
 from bot.texts import chat as words
 from bot.texts.fill import Html, fill, moment, plain
-from storage.records import Grant, OutboxKind, PostedMessage
+from storage.records import UNPROVED_STATES, Grant, OutboxKind, PostedMessage, UserId
 
 # Buttons on messages that are kept up to date until their request is decided.
 _REMEMBERED = {
@@ -73,7 +74,11 @@ async def _own_request(scene: Scene, meant: Meant) -> Reply:
 
 
 async def _own_grant(scene: Scene, meant: Meant) -> Reply:
-    grant = await revocation.own_live_grant(scene.tx, scene.actor, meant.grant)
+    if meant.tap in (Tap.RENEW, Tap.RENEW_YES):
+        find = revocation.own_live_grant
+    else:
+        find = revocation.persons_live_grant
+    grant = await find(scene.tx, scene.ctx, scene.actor, meant.grant)
     match meant.tap:
         case Tap.RENEW:
             grants.require_ours(grant)
@@ -100,7 +105,7 @@ async def _revoke_grant(scene: Scene, meant: Meant) -> Reply:
         ended = await revocation.revoke_grant(scene.tx, scene.ctx, scene.actor, meant.grant)
         return await _cutting(scene, ended)
     grant = await revocation.known_grant(scene.tx, meant.grant)
-    revocation.require_live(grant)
+    await revocation.require_live(scene.tx, scene.ctx, grant)
     yes = Button(words.BUTTON_REVOKE_YES, buttons.about(Tap.REVOKE_GRANT_YES, grant.id), Style.BAD)
     name = await scene.tx.people.name_of(grant.user_id) if grant.user_id else words.HOLDER_UNKNOWN
     text = fill(
@@ -118,14 +123,31 @@ async def _revoke_person(scene: Scene, meant: Meant) -> Reply:
     if meant.tap is Tap.REVOKE_PERSON_YES:
         ended = await revocation.revoke_person(scene.tx, scene.ctx, scene.actor, meant.person)
         return await _cutting(scene, ended)
-    person = await revocation.known_person(scene.tx, meant.person)
+    return Reply(await _about_person(scene, meant.person), edit=True)
+
+
+async def _about_person(scene: Scene, user_id: UserId) -> View:
+    person = await revocation.known_person(scene.tx, user_id)
     accounts = await revocation.accounts_of(scene.tx, person.id)
-    live = await revocation.not_over_of(scene.tx, accounts)
+    live = await revocation.not_over_of(scene.tx, scene.ctx, accounts)
     yes = Button(
         words.BUTTON_REVOKE_YES, buttons.about(Tap.REVOKE_PERSON_YES, person.id), Style.BAD
     )
     text = fill(words.CONFIRM_REVOKE_PERSON, count=len(live), name=person.name)
-    return Reply(views.confirm(text, yes), edit=True)
+    return views.confirm(text, yes)
+
+
+async def _revoke_rest(scene: Scene, meant: Meant) -> Reply:
+    """Asks below the receipt, which stays as it is."""
+    require(scene.actor, Act.REVOKE)
+    grant = await revocation.known_grant(scene.tx, meant.grant)
+    if grant.user_id is not None:
+        return Reply(await _about_person(scene, grant.user_id))
+    same = await scene.tx.grants.imported_as([grant.common_name])
+    nobodys = [one for one in same if one.user_id is None and one.state in UNPROVED_STATES]
+    if not nobodys:
+        raise Refused(Refusal.NOTHING_LIVE, name=grant.common_name, names=())
+    return Reply(views.whom(words.CHOOSE_REVOKE, (), nobodys))
 
 
 async def _remove(scene: Scene, meant: Meant) -> Reply:
@@ -160,6 +182,7 @@ _ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.GIVE_UP_YES: _own_grant,
     Tap.REVOKE_GRANT: _revoke_grant,
     Tap.REVOKE_GRANT_YES: _revoke_grant,
+    Tap.REVOKE_REST: _revoke_rest,
     Tap.REVOKE_PERSON: _revoke_person,
     Tap.REVOKE_PERSON_YES: _revoke_person,
     Tap.REMOVE: _remove,

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from bot.access import approvals
+from bot.access import approvals, holdings
 from bot.access.approvals import Approval
 from bot.access.context import Context
 from bot.access.durations import choices
+from bot.access.holdings import Holding
 from bot.chat import buttons
 from bot.chat.buttons import Button, Keyboard, Style, Tap
 from bot.handover.handover import Topic
@@ -51,12 +52,15 @@ class View:
 async def card(tx: Transaction, ctx: Context, request: Request, viewer: UserId) -> View:
     """A request as an admin sees it: to decide on, or with the decision."""
     person = await tx.people.get(request.user_id)
-    live = await tx.grants.live_of_user(request.user_id)
     pending = request.state is RequestState.PENDING
+    has = await holdings.of_person(tx, ctx.now, request.user_id) if pending else ()
+    live = sum(one.is_live for one in has)
+    unproved = len(has) - live
     own = pending and await _is_own(tx, request, viewer)
     given = await approvals.given(tx, ctx, request) if pending else ()
     opens: list[str] = []
-    if pending or any(grant.request_id == request.id for grant in live):
+    grants = await tx.grants.live_of_user(request.user_id)
+    if pending or any(grant.request_id == request.id for grant in grants):
         others = [server for server in await tx.servers.all() if server.name != request.server]
         opens = [server.name for server in others if server.open_since is not None]
     text = blocks(
@@ -68,7 +72,8 @@ async def card(tx: Transaction, ctx: Context, request: Request, viewer: UserId) 
             fill(words.CARD_SERVER, server=request.server),
             fill(words.CARD_DURATION, duration=duration_text(request.duration)),
             fill(words.CARD_REASON, reason=request.reason) if request.reason else "",
-            fill(words.CARD_HAS, count=len(live)) if pending and live else "",
+            fill(words.CARD_HAS, count=live) if live else "",
+            fill(words.CARD_HAS_UNPROVED, count=unproved) if unproved else "",
         ),
         fill(words.CARD_OPENS, servers=_some(opens)) if opens else "",
         words.CARD_OWN if own else "",
@@ -155,17 +160,34 @@ def _cancel(request: Request) -> Button:
     return Button(words.BUTTON_CANCEL, buttons.about(Tap.CANCEL, request.id))
 
 
-def my_access(requests: Sequence[Request], grants: Sequence[Grant]) -> View:
-    """What somebody has and waits for, and what of theirs has ended without a proof."""
-    live = [grant for grant in grants if grant.state in LIVE_STATES][:SHOWN]
-    ending = [grant for grant in grants if grant.state is GrantState.REVOKING][:SHOWN]
-    if not requests and not live and not ending:
+def my_access(
+    viewer: UserId,
+    requests: Sequence[Request],
+    has: Sequence[Holding],
+    names: Mapping[UserId, str],
+) -> View:
+    """What somebody has and waits for, and what of theirs has ended without a proof.
+
+    Args:
+        names: of the viewer's accounts, by which what they have may have been given.
+    """
+    if not requests and not has:
         return View(Html(words.MY_NOTHING))
-    text = blocks(
-        *map(_my_request, requests), *map(_my_grant, live), *map(_my_ending_grant, ending)
-    )
+    live = [one.grant for one in has if one.is_live][:SHOWN]
+    ending = [one.grant for one in has if not one.is_live][:SHOWN]
+    said = [
+        *((grant, _my_grant(grant)) for grant in live),
+        *((grant, _my_ending_grant(grant)) for grant in ending),
+    ]
+    others = [
+        lines(fill(words.MY_OTHER_ACCOUNT, name=names[grant.user_id]), text)
+        if grant.user_id is not None and grant.user_id != viewer
+        else text
+        for grant, text in said
+    ]
     rows = [(_cancel(request),) for request in requests]
-    return View(text, (*rows, *map(_my_buttons, live)))
+    buttons_of = [_my_buttons(grant, own=grant.user_id == viewer) for grant in live]
+    return View(blocks(*map(_my_request, requests), *others), (*rows, *buttons_of))
 
 
 def _my_request(request: Request) -> Html:
@@ -201,20 +223,23 @@ def _my_grant(grant: Grant) -> Html:
 
 
 def _my_ending_grant(grant: Grant) -> Html:
+    if grant.state is not GrantState.REVOKING:
+        return fill(words.MY_GRANT_DROPPED, common_name=grant.common_name)
     if grant.imported_at is not None:
         return fill(words.MY_GRANT_ENDING_IMPORTED, common_name=grant.common_name)
     return fill(words.MY_GRANT_ENDING, server=grant.server, common_name=grant.common_name)
 
 
-def _my_buttons(grant: Grant) -> tuple[Button, ...]:
+def _my_buttons(grant: Grant, *, own: bool) -> tuple[Button, ...]:
     named = grant.server or grant.common_name
     give_up = Button(
         words.BUTTON_GIVE_UP.format(server=named),
         buttons.about(Tap.GIVE_UP, grant.id),
         Style.BAD,
     )
-    # For an imported one nobody knows which server its profile is for.
-    if grant.state is not GrantState.ACTIVE or grant.imported_at is not None:
+    # For an imported one nobody knows which server its profile is for, and a new one goes to the
+    # account that asked.
+    if grant.state is not GrantState.ACTIVE or grant.imported_at is not None or not own:
         return (give_up,)
     renew = Button(
         words.BUTTON_NEW_PROFILE.format(server=grant.server),
@@ -222,6 +247,51 @@ def _my_buttons(grant: Grant) -> tuple[Button, ...]:
         Style.MAIN,
     )
     return (renew, give_up)
+
+
+def still_yours(grants: Sequence[Grant]) -> Html:
+    """What works on when something has ended; nothing where that is all."""
+    if not grants:
+        return Html("")
+    said = [
+        fill(
+            words.STILL_YOURS_LINE if grant.server else words.STILL_YOURS_IMPORTED,
+            server=grant.server,
+            until=moment(grant.not_after),
+            common_name=grant.common_name,
+        )
+        for grant in grants[:_SERVERS_NAMED]
+    ]
+    rest = words.STILL_YOURS_MORE if len(grants) > len(said) else ""
+    return lines(words.STILL_YOURS, *said, rest)
+
+
+def revoke_rest(grants: Sequence[Grant], names: Mapping[UserId, str]) -> Keyboard:
+    """For an admin: one button for all that a receipt says its person has left, by whichever
+    account, and one for each name that is nobody's."""
+    rows: dict[str, Button] = {}
+    for grant in grants:
+        if grant.user_id is not None:
+            text = words.BUTTON_REVOKE_REST.format(name=names[grant.user_id])
+        else:
+            text = words.BUTTON_REVOKE_GRANT.format(common_name=grant.common_name)
+        button = Button(text, buttons.about(Tap.REVOKE_REST, grant.id), Style.BAD)
+        rows.setdefault("" if grant.user_id else grant.common_name, button)
+    return tuple((button,) for button in list(rows.values())[:BUTTONS_SHOWN])
+
+
+def give_up_rest(grants: Sequence[Grant]) -> Keyboard:
+    """For the holder of what a receipt says is left."""
+    return tuple(
+        (
+            Button(
+                words.BUTTON_REVOKE_GRANT.format(common_name=grant.common_name),
+                buttons.about(Tap.GIVE_UP, grant.id),
+                Style.BAD,
+            ),
+        )
+        for grant in grants[:BUTTONS_SHOWN]
+    )
 
 
 def how_to(grant: Grant, topics: Sequence[Topic]) -> Keyboard:
@@ -243,8 +313,8 @@ def grants_listing(
         return View(Html(words.GRANTS_NONE))
     names = {person.id: person.name for person in people}
     where = _unproved_on(proofs)
-    unproved = [grant for grant in grants if grant.state is GrantState.REVOKING]
-    live = [grant for grant in grants if grant.state is not GrantState.REVOKING]
+    unproved = [grant for grant in grants if grant.state not in LIVE_STATES]
+    live = [grant for grant in grants if grant.state in LIVE_STATES]
     listed = [_grant(g, names, where) for g in (*unproved, *live[: max(SHOWN - len(unproved), 0)])]
     shown = fitting(listed, ROOM)
     rest = _more_grants(len(grants) - shown, max(len(unproved) - shown, 0))
@@ -286,7 +356,7 @@ def _grant(
 
 
 def _unproved(grant: Grant, servers: Sequence[str]) -> str:
-    if grant.state is not GrantState.REVOKING:
+    if grant.state in LIVE_STATES:
         return ""
     if not servers:
         return words.GRANT_UNPROVED_NOWHERE

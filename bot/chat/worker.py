@@ -225,8 +225,9 @@ class Worker:
         text = (reply.toast or "")[:_TOAST_LENGTH]
         try:
             await self._bot.answer_callback_query(query_id, text or None, show_alert=reply.alert)
-        except TelegramError as error:
-            log.info("A tap was not answered: %s", error.message)
+        except Exception as error:  # noqa: BLE001 - the query's id is whatever came
+            why = error.message if isinstance(error, TelegramError) else type(error).__name__
+            log.info("A tap was not answered: %s", why)
 
 
 async def _reply_to(scene: Scene, incoming: Typed | Forwarded | Tapped) -> Reply:

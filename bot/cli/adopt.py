@@ -51,6 +51,7 @@ def adopt(
 def _lines(done: Adopted) -> Iterator[str]:
     yield plain(words.ADOPTED, server=done.server.name, config=done.server.directory)
     yield _addresses(done)
+    yield from _refused_until_now(done)
     yield from _crl(done)
     yield from (plain(words.CUT, name=name) for name in done.cut)
     if done.open_to_others:
@@ -75,6 +76,22 @@ def _lines(done: Adopted) -> Iterator[str]:
 def _addresses(done: Adopted) -> str:
     plan = done.examined.adoption.server.addresses
     return words.FIXED_ADDRESSES if plan.has_fixed else words.POOL_ADDRESSES
+
+
+def _refused_until_now(done: Adopted) -> Iterator[str]:
+    found = done.in_force
+    if found is None:
+        return
+    for grant in done.taken_over.ended:
+        name, serial = grant.common_name, grant.serial
+        yield plain(words.REFUSED_THERE, place=found.place, name=name, serial=serial)
+    for serial in done.taken_over.unknown:
+        yield plain(words.REFUSED_UNKNOWN, place=found.place, serial=serial)
+    for other in found.others:
+        until = stamp(other.next_update) or "–"
+        yield plain(words.OTHER_LIST, place=found.place, name=other.issuer, until=until)
+    for name in found.no_serials:
+        yield plain(words.NO_SERIAL, place=found.place, name=name)
 
 
 def _crl(done: Adopted) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.access import grants, people, requests
+from bot.access import grants, holdings, people, requests, revocation
 from bot.access.context import Context
 from bot.access.durations import parse_duration
 from bot.access.permission import Actor
@@ -19,6 +19,7 @@ from bot.privileges import as_root
 from bot.profiles import Profile
 from storage.records import (
     Grant,
+    GrantState,
     Person,
     Request,
     RequestId,
@@ -46,7 +47,12 @@ def list_(
     async def work(office: Office) -> None:
         async with office.database.reading() as tx:
             names = {person.id: person.name for person in await tx.people.all()}
-            rows = [_row(grant, names) for grant in await tx.grants.all()]
+            dropped = await holdings.unproved_for_good(tx, office.clock())
+            unproved = {one.grant.id for one in dropped}
+            rows = [
+                _row(grant, names, GrantState.REVOKING if grant.id in unproved else grant.state)
+                for grant in await tx.grants.all()
+            ]
         show(rows, _COLUMNS, as_json=as_json)
 
     with_office(work)
@@ -87,10 +93,13 @@ def issue(
             try:
                 _write(target, profile)
             except OSError as error:
-                await _abandon(office, grant)
-                raise NotDone(
-                    f"{target} cannot be written ({error.strerror}); the access was ended again."
-                ) from error
+                is_proved = await _abandon(office, grant)
+                end = (
+                    "the access was ended again"
+                    if is_proved
+                    else "nobody has the profile, and its end is not proved yet: vpnbot grant list"
+                )
+                raise NotDone(f"{target} cannot be written ({error.strerror}); {end}.") from error
             async with office.database.writing() as tx:
                 in_time = await grants.delivered(tx, office.context(), operator(), grant)
             if not in_time:
@@ -100,6 +109,10 @@ def issue(
                     f"The access was revoked before {target} was ready; the file is gone again."
                 )
         say(f"{grant.common_name} on {grant.server} until {stamp(grant.not_after)}: {target}")
+        async with office.database.reading() as tx:
+            opens = [s.name for s in await tx.servers.all() if s.open_since is not None]
+        if others := [name for name in opens if name != grant.server]:
+            say(f"It may open {', '.join(others)} as well; how to close that says: vpnbot doctor")
         say("Hand the file over safely and delete it: whoever has it has the access.")
 
     with_office(work)
@@ -177,10 +190,14 @@ def _on_behalf_of(user_id: UserId, person: Person | None) -> Actor:
     )
 
 
-async def _abandon(office: Office, grant: Grant) -> None:
+async def _abandon(office: Office, grant: Grant) -> bool:
+    """Ends it again; whether that is proved."""
     async with office.database.writing() as tx:
         await grants.abandon(tx, office.context(), grant.id)
     await office.enforcer.enforce([grant.id])
+    async with office.database.reading() as tx:
+        now = await revocation.known_grant(tx, grant.id)
+        return not await holdings.may_let_in(tx, office.clock(), now)
 
 
 def _write(path: Path, profile: Profile) -> None:
@@ -196,7 +213,8 @@ def _write(path: Path, profile: Profile) -> None:
             raise
 
 
-def _row(grant: Grant, names: dict[UserId, str]) -> dict[str, Any]:
+def _row(grant: Grant, names: dict[UserId, str], state: GrantState) -> dict[str, Any]:
+    """What a server that was taken out never proved is not called revoked."""
     return {
         "id": grant.id,
         "user_id": grant.user_id,
@@ -205,7 +223,7 @@ def _row(grant: Grant, names: dict[UserId, str]) -> dict[str, Any]:
         "serial": grant.serial,
         "server": grant.server,
         "address": grant.address,
-        "state": grant.state,
+        "state": state,
         "not_before": stamp(grant.not_before),
         "not_after": stamp(grant.not_after),
         "revoked_at": stamp(grant.revoked_at),

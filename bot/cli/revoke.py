@@ -14,6 +14,7 @@ from bot.errors import NotDone
 from bot.office import Office
 from bot.receipts import load_receipt
 from bot.texts import receipts as words
+from bot.texts.fill import plain
 from storage.records import Grant
 from storage.transaction import Transaction
 
@@ -45,10 +46,13 @@ async def print_receipt(office: Office, ended: Sequence[Grant]) -> bool:
     grant_ids = [grant.id for grant in ended]
     await office.enforcer.enforce(grant_ids)
     async with office.database.reading() as tx:
-        receipt = await load_receipt(tx, grant_ids)
+        receipt = await load_receipt(tx, grant_ids, office.clock())
     say("\n\n".join(receipt.blocks))
     if not receipt.settled:
         say(f"\n{words.RETRYING_TERMINAL}")
+    live = [*(one.grant for one in receipt.left if one.is_live), *receipt.maybe]
+    for who in dict.fromkeys(grant.user_id or grant.id for grant in live):
+        say(f"\n{plain(words.LEFT_TERMINAL, who=who)}")
     return receipt.proved
 
 

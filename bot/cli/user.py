@@ -9,6 +9,7 @@ from bot.access.context import Context
 from bot.cli.revoke import print_receipt
 from bot.cli.shared import operator, say, show, with_office
 from bot.office import Office
+from bot.receipts import maybe_text
 from storage.records import UserId
 from storage.transaction import Transaction
 
@@ -82,7 +83,7 @@ def remove(user_id: Id) -> None:
         wanted = people.parse_user_id(user_id)
         async with office.database.reading() as tx:
             accounts = await revocation.accounts_of(tx, wanted)
-            has_access = await revocation.not_over_of(tx, accounts)
+            has_access = await revocation.not_over_of(tx, office.context(), accounts)
         if has_access:
             # Without the CA's key nothing can be cut; better to know before it is recorded.
             await office.keyring.authority()
@@ -91,6 +92,8 @@ def remove(user_id: Id) -> None:
         named = ", ".join(f"{account.name} ({account.id})" for account in removed.accounts)
         if not removed.grants:
             say(f"Removed: {named}. There was no live access.")
+            for text in maybe_text(removed.accounts[0].name, removed.maybe):
+                say(text)
             return True
         proved = await print_receipt(office, removed.grants)
         say(f"\nOff the allowlist: {named}.")

@@ -5,6 +5,13 @@ from vpn.advice import Weight
 ADOPTED = "{server} is adopted, with its own configuration {config}."
 FIXED_ADDRESSES = "Who gets access from now on gets a fixed address beside the server's pool."
 POOL_ADDRESSES = "Addresses come from the server's own pool, as before."
+REFUSED_THERE = "{place} refuses {name}, serial {serial}, whom the books let in: stays out."
+REFUSED_UNKNOWN = "{place} refuses serial {serial}, of which no certificate is known: stays out."
+OTHER_LIST = (
+    "{place} holds a list of another CA, {name}, until {until}: it stays in force, behind the "
+    "bot's own. Put its next one into the same file; the bot keeps the newest."
+)
+NO_SERIAL = "{place}/{name} is named by no serial number, and refuses nobody."
 CRL_IN_PLACE = "A CRL with every revocation is in place: {path}, number {number}."
 CRL_NOT_IN_PLACE = "No CRL could be put in place: {reason}"
 CUT = "Cut: {name} has no access to this server, and was connected until now."

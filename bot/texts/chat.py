@@ -79,10 +79,14 @@ CARD_PERSON_NO_USERNAME = "Telegram id <code>{id}</code>"
 CARD_SERVER = "Server: <b>{server}</b>"
 CARD_DURATION = "For: <b>{duration}</b> from the approval"
 CARD_REASON = "Reason: {reason}"
-CARD_HAS = Plural("Has {count} live access already", "Has {count} live accesses already")
 CARD_OPENS = (
     "⚠️ This profile may open <b>{servers}</b> as well. On the machine, <code>vpnbot doctor</code> "
     "says how to close that."
+)
+CARD_HAS = Plural("Has {count} active profile already", "Has {count} active profiles already")
+CARD_HAS_UNPROVED = Plural(
+    "⚠️ {count} profile has ended without proof: it may still work",
+    "⚠️ {count} profiles have ended without proof: they may still work",
 )
 CARD_AGREED = "✅ {admin} approves {duration}"
 CARD_NEEDS = Plural("{count} approval is still needed", "{count} approvals are still needed")
@@ -159,6 +163,11 @@ MY_GRANT_ENDING_IMPORTED = (
     "A profile from before the takeover: its access has ended, but that is not proved yet, so "
     "<code>{common_name}</code> may still work for a while. I keep trying."
 )
+MY_GRANT_DROPPED = (
+    "Your profile <code>{common_name}</code> has ended, but a server was taken out before it had "
+    "proved that. Please delete the file."
+)
+MY_OTHER_ACCOUNT = "By your account {name}:"
 MY_RENEWING = (
     "A new profile for <b>{server}</b> is on its way; the earlier one is being ended on every "
     "server."
@@ -298,6 +307,7 @@ BUTTON_REVOKE_ONE_OF = "Revoke {common_name}, until {until}"
 BUTTON_REVOKE_NUMBERED = "Revoke {number}"
 BUTTON_REVOKE_PERSON = "Revoke {name}"
 BUTTON_REMOVE_PERSON = "Remove {name}"
+BUTTON_REVOKE_REST = "Revoke the rest of {name}"
 BUTTON_REVOKE_YES = "Revoke now"
 BUTTON_REMOVE_YES = "Remove now"
 BUTTON_RENEW_YES = "New profile now"
@@ -415,6 +425,17 @@ ACCESS_ENDED: dict[EndReason, str] = {
         "An admin took you off the list, and your access to <b>{server}</b> ends now."
     ),
 }
+# Where another profile of theirs for the same server works on.
+ONE_PROFILE_ENDED: dict[EndReason, str] = ACCESS_ENDED | {
+    EndReason.ENDED: "One of your profiles for <b>{server}</b> has reached its end.",
+    EndReason.REVOKED: (
+        "An admin took back one of your profiles for <b>{server}</b>. Questions? Talk to them."
+    ),
+}
+STILL_YOURS = "You still have:"
+STILL_YOURS_MORE = "… and more: /myvpn"
+STILL_YOURS_LINE = "• <b>{server}</b> until {until}, <code>{common_name}</code>"
+STILL_YOURS_IMPORTED = "• <code>{common_name}</code>, from before the takeover, until {until}"
 # Of a profile from before the takeover, which is for no server by name.
 EARLIER_ACCESS_ENDED: dict[EndReason, str] = {
     EndReason.ENDED: (

@@ -7,14 +7,17 @@ from bot.texts.fill import Plural
 
 PROVED = Plural(
     "Revoked: the access of {name} has ended on every server.",
-    "Revoked: all {count} accesses of {name} have ended on every server.",
+    "Revoked: all {count} profiles of {name} are dead on every server.",
+)
+# Where the holder has more than these.
+PROVED_SOME = Plural(
+    "Revoked: this profile of {name} is dead on every server, but it is not the only one.",
+    "Revoked: these {count} profiles of {name} are dead on every server, but there are more.",
 )
 PROVED_OWNER = "Revoked: your earlier profile is dead on every server."
 PROVED_NO_SERVER = "Revoked: there is no server that could let {name} in."
-UNPROVED = Plural(
-    "Not proved yet: {name} may still get in.",
-    "Not proved yet: {name} may still get in with one of {count} accesses.",
-)
+UNPROVED = "Not proved yet: {name} may still get in."
+UNPROVED_OF = "Not proved yet: {name} may still get in with {open} of {count} profiles."
 UNPROVED_OWNER = "Not proved yet: your earlier profile may still work for a while."
 DROPPED = Plural(
     "Not proved on {servers}, which was taken out: {name} may still get in until OpenVPN is "
@@ -26,6 +29,20 @@ DROPPED_OWNER = Plural(
     "Not proved on {servers}, which was taken out: your earlier profile may still work there.",
     "Not proved on {servers}, which were taken out: your earlier profile may still work there.",
 )
+LEFT_LIVE = "{name} can still get in:"
+LEFT_UNPROVED = "{name} may still get in:"
+LEFT = "• {common_name}, for {server}, until {until}"
+LEFT_IMPORTED = "• {common_name}, from before the takeover, until {until}"
+LEFT_ENDING = "• {common_name} has ended, but not provably on {servers}"
+LEFT_ENDING_NOWHERE = "• {common_name} has ended, but no server is known that could prove it"
+# Nobody has said whose these are.
+MAYBE = Plural(
+    "From before the takeover there is {names}, which belongs to nobody. Is it {name}’s? It still "
+    "lets them in.",
+    "From before the takeover there are {names}, which belong to nobody. Are they {name}’s? They "
+    "still let them in.",
+)
+LEFT_TERMINAL = "To end that, too: vpnbot revoke {who}"
 WHY = {
     "ended": "Its time was over.",
     "revoked": "An admin said so.",

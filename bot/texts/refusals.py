@@ -1,8 +1,11 @@
 """What a person reads when a rule says no: what is wrong, and what to do next."""
 
+from typing import Any
+
 from bot.access.refusals import Refusal, Refused
 from bot.texts import chat
-from bot.texts.fill import Html, fill, plain, utc
+from bot.texts.fill import Html, Plural, fill, plain, utc
+from storage.records import GrantState
 
 IN_CHAT: dict[Refusal, str] = {
     Refusal.NOT_ALLOWED: (
@@ -71,9 +74,13 @@ IN_CHAT: dict[Refusal, str] = {
         "a larger network; the request still waits."
     ),
     Refusal.UNKNOWN_GRANT: "There is no access {grant}. /grants shows what there is.",
-    Refusal.GRANT_OVER: "This access has ended already. Nothing was changed.",
+    Refusal.GRANT_OVER: "{how} Nothing was changed.{more}",
+    Refusal.GRANT_ENDS_SOON: (
+        "This profile ends within a minute, so a new one isn’t worth it. /requestvpn asks for more "
+        "time."
+    ),
     Refusal.GRANT_BUSY: "This profile is being sent right now. Try again when you have it.",
-    Refusal.NOTHING_LIVE: "{name} has no live access, so there is nothing to revoke.",
+    Refusal.NOTHING_LIVE: "{name} has no live access, so there is nothing to revoke.{more}",
     Refusal.UNKNOWN_PERSON: "I know nobody called “{who}”. /users shows the allowlist.",
     Refusal.NO_BUTTON: "This button is none of mine, so nothing was changed.",
     Refusal.FORWARDED: chat.ONLY_NEW_MESSAGES,
@@ -112,6 +119,19 @@ _IN_TERMINAL: dict[Refusal, str] = IN_CHAT | {
     Refusal.BAD_ID: "“{id}” is no Telegram id: it is a number that the person sees after /start.",
     Refusal.BAD_NAME: "The name is empty; give one with --name.",
 }
+_OVER = "This profile has ended already."
+_ENDING = (
+    "This profile is being ended already, but that isn’t proved everywhere yet: it may still work "
+    "for a while."
+)
+# Of a profile that is over: what else its holder has.
+_LEFT = Plural(
+    " {count} other profile of the same person may still let them in.",
+    " {count} other profiles of the same person may still let them in.",
+)
+# Of somebody who has nothing: certificates that are nobody's, and called as they are.
+_MAYBE = " But {names} from before the takeover is nobody’s; if it is theirs, revoke that."
+_NAMES_LENGTH = 60
 DECIDED = {
     "approved": "approved by {admin}",
     "denied": "denied by {admin}",
@@ -142,16 +162,22 @@ def duration_text(seconds: int) -> str:
 
 
 def _shown(refused: Refused) -> dict[str, object]:
-    values = dict(refused.values)
-    if refused.code is Refusal.DURATION_TOO_LONG:
-        return {
-            "duration": duration_text(values["seconds"]),
-            "limit": duration_text(values["limit"]),
-        }
-    if "until" in values:
-        return values | {"until": utc(values["until"])}
-    if "wait" in values:
-        return values | {"wait": duration_text(values["wait"])}
-    if refused.code is Refusal.ALREADY_DECIDED:
-        return {"state": plain(DECIDED[values["state"]], admin=values["admin"])}
+    values: dict[str, Any] = dict(refused.values)
+    match refused.code:
+        case Refusal.DURATION_TOO_LONG:
+            values["duration"] = duration_text(values["seconds"])
+            values["limit"] = duration_text(values["limit"])
+        case Refusal.GRANT_OVER:
+            values["how"] = _ENDING if values["state"] is GrantState.REVOKING else _OVER
+            values["more"] = plain(_LEFT, count=values["count"]) if values["count"] else ""
+        case Refusal.NOTHING_LIVE:
+            names = ", ".join(values["names"])[:_NAMES_LENGTH]
+            values["more"] = plain(_MAYBE, names=names) if names else ""
+        case Refusal.ALREADY_DECIDED:
+            values["state"] = plain(DECIDED[values["state"]], admin=values["admin"])
+        case _:
+            if "until" in values:
+                values["until"] = utc(values["until"])
+            if "wait" in values:
+                values["wait"] = duration_text(values["wait"])
     return values

@@ -1,67 +1,38 @@
-"""The CRL that easy-rsa made, read with more patience than ours.
+"""The CRL that easy-rsa made: what it lists must stay revoked.
 
-`pki.crl.read_crl` asks whether OpenVPN will heed a CRL of ours from now on. Here it is enough that
-this CA signed it: what it lists must stay revoked, whether or not it has a number, and however it
-names its key.
+A file may hold several lists. Those of other CAs are not easy-rsa's, and stand for nobody here.
 """
 
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 
-from pki.crl import reason_flag, revocation_of
 from pki.easyrsa.values import OldCrl
-from pki.errors import DamagedPki
-from pki.key_ids import authority_public_key
+from pki.errors import DamagedCrl, DamagedPki
+from pki.found_crls import read_crls, revocations_of
 
 _MEND = "run `easyrsa gen-crl` to make it anew, or move it away"
 
 
 def read_old_crl(path: Path, issuer: x509.Certificate) -> OldCrl | None:
-    """The CRL, or None where there is none.
+    """What the CA's own lists in it say together, or None where there is no such file.
 
     Raises:
-        DamagedPki: it cannot be read, or this CA did not sign it.
+        DamagedPki: it cannot be read, or this CA signed none of it.
     """
     if not path.is_file():
         return None
     try:
-        crl = x509.load_pem_x509_crl(path.read_bytes())
-        genuine = crl.issuer == issuer.subject and _is_signed_by(crl, issuer)
-        facts = _facts(path, crl)
-    except (ValueError, x509.InvalidVersion, x509.DuplicateExtension) as error:
+        found = [each for each in read_crls(path.read_bytes(), issuer) if each.is_ours]
+    except DamagedCrl as error:
         raise DamagedPki(f"{path} is not a whole CRL; {_MEND}.") from error
-    if not genuine:
+    if not found:
         raise DamagedPki(f"{path} was not signed by the CA beside it; {_MEND}.")
-    return facts
-
-
-def _is_signed_by(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
-    # cryptography calls every MD5 signature invalid, so that for those the name has to do. What
-    # is taken from the list shuts people out, and lets nobody in.
-    if isinstance(crl.signature_hash_algorithm, hashes.MD5):
-        return True
-    return crl.is_signature_valid(authority_public_key(issuer))
-
-
-def _facts(path: Path, crl: x509.CertificateRevocationList) -> OldCrl:
+    newest = max(found, key=lambda each: each.this_update)
     return OldCrl(
         path=path,
-        number=_number(crl.extensions),
-        this_update=crl.last_update_utc,
-        next_update=crl.next_update_utc,
-        revocations=tuple(
-            revocation_of(entry)
-            for entry in crl
-            # Whom this reason stands at, OpenSSL lets in.
-            if reason_flag(entry) is not x509.ReasonFlags.remove_from_crl
-        ),
+        number=max((each.number for each in found if each.number is not None), default=None),
+        this_update=newest.this_update,
+        next_update=newest.next_update,
+        revocations=revocations_of(found),
     )
-
-
-def _number(extensions: x509.Extensions) -> int | None:
-    try:
-        return extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
-    except x509.ExtensionNotFound:
-        return None

@@ -415,6 +415,7 @@ async def test_a_ca_that_ends_soon(tmp_path: Path) -> None:
         passphrase=PASSPHRASE,
         now=now() - timedelta(days=3600),
         random_bytes=os.urandom,
+        rounds=10,
     )
     keyring = Keyring(folder, lambda: PASSPHRASE)
     found = await look_at_authority(keyring, folder, now(), has_passphrase=True)

@@ -34,6 +34,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> DataFolder:
         passphrase=PASSPHRASE,
         now=datetime.now(UTC),
         random_bytes=os.urandom,
+        rounds=10,
     )
     Keyring(folder, lambda: PASSPHRASE).make_tls_key(BERLIN)
     return folder

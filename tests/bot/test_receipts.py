@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +13,17 @@ from hypothesis import strategies as st
 from bot.receipts import Receipt, finding_text, load_receipt
 from bot.texts import receipts as words
 from storage.database import Database
-from storage.records import EndReason, GrantId, GrantState, Proof, ServerName, UserId
+from storage.records import (
+    LIVE_STATES,
+    EndReason,
+    Grant,
+    GrantId,
+    GrantState,
+    Proof,
+    ServerName,
+    UserId,
+)
+from storage.transaction import Transaction
 from tests.storage.kit import (
     ANNA,
     BERLIN,
@@ -25,6 +36,7 @@ from tests.storage.kit import (
 )
 
 SERVERS = (BERLIN, PARIS, ServerName("rome"))
+PHONE = UserId(1009)
 LOOKED = NOW + timedelta(seconds=1.25)
 
 
@@ -74,7 +86,7 @@ async def receipt(
             await tx.proofs.open(grant.id, [proof.server for proof in proofs], NOW)
             for proof in proofs:
                 await tx.proofs.record(replace(proof, grant_id=grant.id))
-        return await load_receipt(tx, ids, for_owner=for_owner)
+        return await load_receipt(tx, ids, NOW, for_owner=for_owner)
 
 
 def whole(found: Receipt) -> str:
@@ -146,7 +158,7 @@ async def test_a_proved_receipt_says_what_was_seen(database: Database) -> None:
 
 async def test_several_grants_are_summed_up_by_server(database: Database) -> None:
     found = await receipt(database, [seen(crl=12, cut=1)], [seen(crl=13, cut=2)])
-    assert found.blocks[0] == "Revoked: all 2 accesses of Anna Petrova have ended on every server."
+    assert found.blocks[0] == "Revoked: all 2 profiles of Anna Petrova are dead on every server."
     [berlin] = [block for block in found.blocks if block.startswith("berlin")]
     assert "CRL 13" in berlin
     assert "the 2 address files are gone" in berlin
@@ -229,7 +241,7 @@ async def test_what_is_not_closed_is_not_proved(database: Database) -> None:
         grant = await add_grant(
             tx, 1, state=GrantState.REVOKING, revoked_at=NOW, end_reason=EndReason.REVOKED
         )
-        found = await load_receipt(tx, [grant.id])
+        found = await load_receipt(tx, [grant.id], NOW)
     assert not found.proved
     assert found.blocks[0].startswith("Not proved yet")
 
@@ -254,7 +266,7 @@ async def dropped_receipt(
             await tx.proofs.record(replace(proof, grant_id=grant.id))
         for server in servers:
             await tx.proofs.drop_open(server, LOOKED)
-        return await load_receipt(tx, [grant.id], for_owner=for_owner)
+        return await load_receipt(tx, [grant.id], NOW, for_owner=for_owner)
 
 
 @pytest.mark.parametrize("others", [(), (seen(PARIS),)])
@@ -331,19 +343,156 @@ async def test_an_imported_one_waits_for_its_server(database: Database) -> None:
         ended |= {"user_id": None, "server": None, "address": None, "state": GrantState.REVOKING}
         grant = make_grant(1, None, **ended)
         await tx.grants.add(grant)
-        found = await load_receipt(tx, [grant.id])
+        found = await load_receipt(tx, [grant.id], NOW)
     assert (found.proved, found.settled) == (False, False)
     assert found.blocks[0] == f"Not proved yet: {grant.common_name} may still get in."
     assert words.NO_SERVER_KNOWN in found.blocks
 
 
 async def test_each_account_of_a_person_is_named(database: Database) -> None:
-    phone = UserId(1009)
     over = {"state": GrantState.REVOKED, "revoked_at": NOW, "end_reason": EndReason.REVOKED}
     async with database.reading() as tx:
         await tx.people.allow(ANNA, "Anna Petrova", NOW)
-        await tx.people.allow(phone, "Anna (phone)", NOW)
+        await tx.people.allow(PHONE, "Anna (phone)", NOW)
         first, again = await add_grant(tx, 1, **over), await add_grant(tx, 2, **over)
-        other = await add_grant(tx, 3, user_id=phone, **over)
-        found = await load_receipt(tx, [first.id, again.id, other.id])
+        other = await add_grant(tx, 3, user_id=PHONE, **over)
+        found = await load_receipt(tx, [first.id, again.id, other.id], NOW)
     assert "let Anna Petrova, Anna (phone) in" in found.blocks[0]
+
+
+# --- what else lets them in -----------------------------------------------------------------------
+
+OVER: dict[str, Any] = {
+    "state": GrantState.REVOKED,
+    "revoked_at": NOW,
+    "end_reason": EndReason.REVOKED,
+    "address": None,
+}
+ENDING = OVER | {"state": GrantState.REVOKING}
+ACTIVE: dict[str, Any] = {"state": GrantState.ACTIVE}
+IMPORTED = {"server": None, "address": None, "imported_at": NOW}
+
+
+async def add(tx: Transaction, number: int, changes: dict[str, Any]) -> Grant:
+    """Nobody asked for what was imported."""
+    if "imported_at" not in changes:
+        return await add_grant(tx, number, **changes)
+    grant = make_grant(number, None, **changes)
+    await tx.grants.add(grant)
+    return grant
+
+
+async def beside(
+    database: Database, *others: dict[str, Any], ended: dict[str, Any] | None = None
+) -> Receipt:
+    """The receipt for one proved end, of somebody who has the others, too."""
+    async with database.reading() as tx:
+        await tx.people.allow(ANNA, "Anna Petrova", NOW)
+        await tx.people.allow(PHONE, "Anna (phone)", NOW)
+        await tx.people.link(PHONE, ANNA)
+        await tx.people.allow(UserId(1002), "Emil", NOW)
+        grant = await add(tx, 1, OVER | (ended or {}))
+        await tx.proofs.open(grant.id, [BERLIN], NOW)
+        await tx.proofs.record(replace(seen(), grant_id=grant.id))
+        for number, changes in enumerate(others, start=2):
+            other = await add(tx, number, changes)
+            if other.state not in LIVE_STATES:
+                await tx.proofs.open(other.id, [PARIS], NOW)
+            if other.state is GrantState.REVOKED:
+                await tx.proofs.drop_open(PARIS, NOW)
+        return await load_receipt(tx, [grant.id], NOW)
+
+
+@pytest.mark.parametrize(
+    ("other", "head", "line"),
+    [
+        (ACTIVE, "can still", "• anna-00000002, for berlin, until 2026-03-09 09:31 UTC"),
+        ({}, "can still", "• anna-00000002, for berlin, until 2026-03-09 09:31 UTC"),
+        (ACTIVE | {"user_id": PHONE}, "can still", "• anna-00000002, for berlin"),
+        (ACTIVE | IMPORTED, "can still", "• anna-00000002, from before the takeover, until"),
+        (ENDING, "may still", "• anna-00000002 has ended, but not provably on paris"),
+        (OVER, "may still", "• anna-00000002 has ended, but not provably on paris"),
+    ],
+    ids=["active", "reserved", "other account", "imported", "unproved", "server taken out"],
+)
+async def test_nobody_is_called_out_who_has_something_left(
+    database: Database, other: dict[str, Any], head: str, line: str
+) -> None:
+    found = await beside(database, other)
+    assert found.proved
+    assert found.blocks[0] == (
+        "Revoked: this profile of Anna Petrova is dead on every server, but it is not the only one."
+    )
+    first, second = found.blocks[1].splitlines()
+    assert first == f"Anna Petrova {head} get in:"
+    assert second.startswith(line)
+    assert len(found.left) == 1
+
+
+async def test_what_is_over_for_good_is_not_left(database: Database) -> None:
+    ended = OVER | {"not_after": NOW}
+    servers = ACTIVE | IMPORTED | {"user_id": None, "for_server": True}
+    others = ACTIVE | {"user_id": UserId(1002)}
+    found = await beside(database, ended, servers, others)
+    assert found.left == ()
+    assert found.blocks[0] == "Revoked: the access of Anna Petrova has ended on every server."
+
+
+async def test_a_name_that_is_nobodys_is_looked_for(database: Database) -> None:
+    """Of certificates from before the takeover the name is all that is known."""
+    bob = IMPORTED | {"common_name": "bob"}
+    nobodys = bob | {"user_id": None}
+    for ended, other in ((nobodys, nobodys), (nobodys, bob), (bob, nobodys)):
+        found = await beside(database, ACTIVE | other, ended=ended)
+        assert [one.grant.common_name for one in found.left] == ["bob"], (ended, other)
+    # Somebody else's of that name is not theirs.
+    found = await beside(database, ACTIVE | bob | {"user_id": UserId(1002)}, ended=bob)
+    assert found.left == ()
+
+
+async def test_very_much_that_is_left_is_counted(database: Database) -> None:
+    found = await beside(database, *([ACTIVE | {"address": None}] * 8))
+    assert found.blocks[1].splitlines()[-1] == "… and 3 more"
+    assert len(found.left) == 8
+
+
+@pytest.mark.parametrize(("still_open", "said"), [(2, "2 of 2"), (1, "1 of 2")])
+async def test_how_many_may_still_let_them_in(
+    database: Database, still_open: int, said: str
+) -> None:
+    found = await receipt(database, *([seen(proved=n >= still_open)] for n in range(2)))
+    assert found.blocks[0] == (
+        f"Not proved yet: Anna Petrova may still get in with {said} profiles."
+    )
+
+
+async def test_whoever_has_a_new_profile_reads_of_the_earlier_one_only(database: Database) -> None:
+    async with database.reading() as tx:
+        await tx.people.allow(ANNA, "Anna Petrova", NOW)
+        old = await add_grant(tx, 1, **(OVER | {"end_reason": EndReason.REPLACED}))
+        await tx.proofs.open(old.id, [BERLIN], NOW)
+        await tx.proofs.record(replace(seen(), grant_id=old.id))
+        await add_grant(tx, 2, **ACTIVE)
+        found = await load_receipt(tx, [old.id], NOW, for_owner=True)
+    assert found.blocks[0] == "Revoked: your earlier profile is dead on every server."
+    assert found.left == ()
+
+
+async def test_old_certificates_of_nobody_are_asked_after(database: Database) -> None:
+    """They have the holder's name; an employee does not read of them."""
+    nobodys = ACTIVE | IMPORTED | {"user_id": None}
+    named = [nobodys | {"common_name": name} for name in ("anna.petrova", "emil", "APetrova")]
+    found = await beside(database, *named)
+    assert [grant.common_name for grant in found.maybe] == ["anna.petrova", "APetrova"]
+    assert found.left == ()
+    assert found.blocks[1] == (
+        "From before the takeover there are anna.petrova, APetrova, which belong to nobody. Are "
+        "they Anna Petrova’s? They still let them in."
+    )
+    async with database.reading() as tx:
+        await tx.people.allow(ANNA, "Anna Petrova", NOW)
+        await tx.grants.add(make_grant(1, None, **named[0]))
+        ended = await add_grant(tx, 2, **OVER)
+        quiet = await load_receipt(tx, [ended.id], NOW, for_admin=False)
+    assert quiet.maybe == ()
+    assert "takeover" not in whole(quiet)

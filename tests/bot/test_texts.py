@@ -32,6 +32,7 @@ from bot.texts.fill import (
 )
 from demo.markup import FormattedText, parse_html
 from storage.records import EndReason, GrantState, RequestState
+from tests.storage.kit import make_grant
 from vpn.findings import FindingCode
 
 NOW = datetime(2026, 3, 2, 9, 31, 27, tzinfo=UTC)
@@ -51,6 +52,7 @@ CHAT = {
     "CARD_DURATION": "duration",
     "CARD_REASON": "reason",
     "CARD_HAS": "count",
+    "CARD_HAS_UNPROVED": "count",
     "CARD_WAITS": "until",
     "CARD_STATES": "admin duration at",
     "CARD_AGREED": "admin duration",
@@ -67,6 +69,11 @@ CHAT = {
     "MY_REQUEST_CHOOSING": "id duration",
     "MY_GRANT": "server until state common_name address",
     "MY_RENEWING": "server",
+    "MY_GRANT_DROPPED": "common_name",
+    "MY_OTHER_ACCOUNT": "name",
+    "ONE_PROFILE_ENDED": "server",
+    "STILL_YOURS_LINE": "server until common_name",
+    "STILL_YOURS_IMPORTED": "common_name until",
     "CONFIRM_GIVE_UP": "server",
     "CONFIRM_RENEW": "server",
     "PENDING_COUNT": "count",
@@ -96,6 +103,7 @@ CHAT = {
     "BUTTON_GIVE_UP": "server",
     "BUTTON_REVOKE_GRANT": "common_name",
     "BUTTON_REVOKE_PERSON": "name",
+    "BUTTON_REVOKE_REST": "name",
     "BUTTON_REMOVE_PERSON": "name",
     "ACCESS_ENDED": "server",
     "EARLIER_ACCESS_ENDED": "common_name",
@@ -119,7 +127,17 @@ CHAT = {
 RECEIPTS = {
     "PROVED": "count name",
     "PROVED_NO_SERVER": "name",
-    "UNPROVED": "count name",
+    "PROVED_SOME": "count name",
+    "UNPROVED": "name",
+    "UNPROVED_OF": "count open name",
+    "LEFT_LIVE": "name",
+    "LEFT_UNPROVED": "name",
+    "LEFT": "common_name server until",
+    "LEFT_IMPORTED": "common_name until",
+    "LEFT_ENDING": "common_name servers",
+    "LEFT_ENDING_NOWHERE": "common_name",
+    "LEFT_TERMINAL": "who",
+    "MAYBE": "count names name",
     "DROPPED": "count servers name",
     "DROPPED_OWNER": "count servers name",
     "SERVER_DROPPED": "server",
@@ -192,9 +210,10 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "requester_removed": {},
     "network_full": {"server": "berlin"},
     "unknown_grant": {"grant": "g-missing"},
-    "grant_over": {"common_name": "anna-1", "state": GrantState.REVOKED},
+    "grant_over": {"common_name": "anna-1", "state": GrantState.REVOKING, "count": 2},
+    "grant_ends_soon": {},
     "grant_busy": {},
-    "nothing_live": {"name": "Anna"},
+    "nothing_live": {"name": "Anna", "names": ["anna.petrova"]},
     "unknown_person": {"who": "eve"},
     "bad_id": {"id": "abc"},
     "bad_name": {},
@@ -347,6 +366,19 @@ def test_no_value_of_a_notice_becomes_markup(code: Notice) -> None:
     assert marks(evil) == marks(_notice({"code": code.value, "values": NOTICES[code]}))
 
 
+def test_what_still_works_is_said_with_the_end() -> None:
+    at_berlin, imported = make_grant(1, None), make_grant(2, None, server=None, imported_at=NOW)
+    ended = {"code": "access_ended", "values": {"server": "berlin", "reason": "ended"}}
+    assert shown(_notice(ended)).text.startswith("Your access to berlin has reached its end.")
+    text = shown(_notice(ended, [imported])).text
+    assert text.startswith("Your access to berlin has reached its end.")
+    assert f"You still have:\n• {imported.common_name}, from before the takeover" in text
+    text = shown(_notice(ended, [at_berlin])).text
+    assert text.startswith(
+        "One of your profiles for berlin has reached its end.\n\nYou still have:"
+    )
+
+
 def test_every_end_that_is_told_to_its_owner_has_its_words() -> None:
     # That a profile was lost is told where no fresh one can be made.
     told = {reason for reason in EndReason if reason not in _OWNER_KNOWS} | {EndReason.LOST}
@@ -412,6 +444,20 @@ def test_who_comes_late_reads_who_was_first(state: RequestState) -> None:
     text = refusals.in_toast(Refused(Refusal.ALREADY_DECIDED, state=state, admin="Boris"))
     decided = {RequestState.APPROVED, RequestState.DENIED, RequestState.CANCELLED}
     assert ("Boris" in text) == (state in decided)
+
+
+@pytest.mark.parametrize(
+    ("state", "count", "said"),
+    [
+        (GrantState.REVOKED, 0, "This profile has ended already. Nothing was changed."),
+        (GrantState.EXPIRED, 1, "1 other profile of the same person may still let them in."),
+        (GrantState.REVOKING, 0, "being ended already, but that isn’t proved everywhere yet"),
+    ],
+)
+def test_what_is_over_is_not_called_all(state: GrantState, count: int, said: str) -> None:
+    over = Refused(Refusal.GRANT_OVER, common_name="anna-1", state=state, count=count)
+    assert said in refusals.in_toast(over)
+    assert ("has ended already" in refusals.in_toast(over)) == (state is not GrantState.REVOKING)
 
 
 def test_a_duration_that_is_too_long_is_said_in_words() -> None:

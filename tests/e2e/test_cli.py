@@ -489,7 +489,7 @@ async def test_a_full_network_and_a_server_with_live_access(company: Company) ->
     # Nobody listens on tiny, so nothing is proved there; and what is not proved keeps its address.
     await company.boris.says(f"/revoke {ida.person.id}")
     receipt = await company.boris.hears("Not proved")
-    assert "5 accesses" in receipt.text
+    assert "5 of 5 profiles" in receipt.text
     one_line(await company.vpnbot("request", "approve", str(number)), "no free address on tiny")
     await company.done("server", "remove", "tiny")
     await ida.hears("was closed")
@@ -499,6 +499,13 @@ async def test_a_full_network_and_a_server_with_live_access(company: Company) ->
     assert "tiny: not proved before it was taken out. Stop OpenVPN there." in receipt.text
     assert "office: proved" in receipt.text
     assert "keep trying" not in receipt.text
+    mine = [row for row in await company.grants() if row["user_id"] == ida.person.id]
+    assert {row["state"] for row in mine} == {"revoking"}
+    await company.boris.says("/grants")
+    assert "not proved on tiny" in (await company.boris.hears("not proved on")).text
+    again = await company.vpnbot("revoke", str(ida.person.id))
+    assert again.code == 1
+    assert again.out.startswith("Not proved on tiny, which was taken out")
     ended = [f"grant:{grant['id']}" for grant in company.grants_of(ida)]
     rows = [json.loads(line) for line in (await company.done("audit", "export")).out.splitlines()]
     closed = [row["action"] for row in rows if row["subject"] in ended][-5:]

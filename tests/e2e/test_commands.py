@@ -332,6 +332,41 @@ async def test_my_vpn(company: Company) -> None:
     assert [grant["end_reason"] for grant in company.grants_of(who)] == ["replaced", "by_owner"]
 
 
+async def test_what_is_left_is_said_and_can_be_ended(company: Company) -> None:
+    """By the holder's own button, by an admin, and by the time."""
+    boris, who = company.boris, await company.hires()
+    name = company.name_of(who)
+    for _ in range(4):
+        await company.approved(who=who)
+    first, second, third, fourth = [grant["common_name"] for grant in company.grants_of(who)]
+
+    await who.says("/myvpn")
+    mine = await who.hears(first)
+    await who.taps("Revoke office", message=mine)
+    await who.taps("Revoke now", message=await who.hears("End your access"))
+    receipt = await who.hears(f"Revoked: this profile of {name}")
+    assert f"{name} can still get in:\n• {second}, for office, until" in receipt.text
+    await who.taps(f"Revoke {second}", message=receipt)
+    await who.taps("Revoke now", message=await who.hears("End your access"))
+    receipt = await who.hears(f"Revoked: this profile of {name}")
+    left = receipt.text.split("\n\n")[1]
+    assert second not in left
+    assert third in left
+
+    company.tamper("UPDATE grants SET not_after = 1 WHERE common_name = ?", third)
+    receipt = await boris.hears(third)
+    assert receipt.text.startswith(f"Revoked: this profile of {name}")
+    assert fourth in receipt.text
+    told = await who.hears("One of your profiles for office has reached its end")
+    assert "You still have:\n• office until" in told.text
+
+    await boris.taps(f"Revoke the rest of {name}", message=receipt)
+    await boris.taps("Revoke now", message=await boris.hears("on every server now?"))
+    receipt = await boris.hears(f"Revoked: the access of {name} has ended on every server.")
+    assert fourth in receipt.text
+    assert {grant["state"] for grant in company.grants_of(who)} == {"revoked", "expired"}
+
+
 # --- admins --------------------------------------------------------------------------------------
 
 
@@ -434,7 +469,7 @@ async def test_the_allowlist(company: Company) -> None:
     await boris.taps("Approve", message=await boris.hears("Ulla Berg asks"))
     await who.receives_document()
     await who.says("/requestvpn 1h more")
-    card = await boris.hears("Has 1 live access already")
+    card = await boris.hears("Has 1 active profile already")
     await boris.says("/remove ulla")
     await boris.taps("Remove Ulla Berg", message=await boris.hears("Nobody has exactly this name"))
     await boris.taps("Remove now", message=await boris.hears("Take Ulla Berg off"))

@@ -12,7 +12,7 @@ from pki.authority_files import AUTHORITY_LIFETIME, create_authority
 from pki.serial import new_serial
 from tests.easyrsa import EasyRsa
 from tests.pki.easyrsa_pkis import EasyRsa2, make_easyrsa2, make_ec_pki, make_rsa_pki
-from tests.pki.tools import CA_NAME, NOW, PASSPHRASE, WEEK
+from tests.pki.tools import CA_NAME, CHEAP, NOW, PASSPHRASE, WEEK
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +36,7 @@ def made_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         passphrase=PASSPHRASE,
         now=NOW,
         random_bytes=secrets.token_bytes,
+        rounds=CHEAP,
     )
     return folder
 

@@ -24,6 +24,7 @@ from tests.easyrsa import NEEDS_EASYRSA, EasyRsa
 from tests.pki.easyrsa_pkis import OLD_PASSPHRASE, EasyRsa2
 from tests.pki.tools import (
     CA_NAME,
+    CHEAP,
     NOW,
     PASSPHRASE,
     WEEK,
@@ -45,6 +46,7 @@ def imported(folder: Path, certificate: x509.Certificate, key: PrivateKeyTypes) 
         key=key,
         passphrase=PASSPHRASE,
         random_bytes=secrets.token_bytes,
+        rounds=CHEAP,
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from pki.authority_files import create_authority, load_authority
 from pki.errors import WrongPassphrase
 from pki.passphrase import SHORTEST_NEW, check_new_passphrase
+from tests.pki.tools import CHEAP
 
 
 @pytest.mark.parametrize("length", [1, SHORTEST_NEW - 1])
@@ -34,5 +35,6 @@ def test_what_was_sealed_with_a_short_one_opens(tmp_path: Path) -> None:
         passphrase="short",
         now=datetime.now(UTC),
         random_bytes=lambda count: b"\x07" * count,
+        rounds=CHEAP,
     )
     assert load_authority(tmp_path / "ca", "short").certificate == made.certificate

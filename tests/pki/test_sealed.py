@@ -10,16 +10,22 @@ from hypothesis import strategies as st
 
 from pki.errors import DamagedKey, WrongPassphrase
 from pki.sealed import seal, unseal
-from tests.pki.tools import PASSPHRASE
+from tests.pki.tools import CHEAP, PASSPHRASE
 
 CONTEXT = "tls-crypt-v2 server berlin"
 PLAIN = b"-----BEGIN OpenVPN tls-crypt-v2 server key-----"
-HEADER = 40
+HEADER = 44
 CHECKSUM = 32
 
 
-def sealed_again(plain: bytes = PLAIN) -> bytes:
-    return seal(plain, passphrase=PASSPHRASE, random_bytes=secrets.token_bytes, context=CONTEXT)
+def sealed_again(plain: bytes = PLAIN, rounds: int = CHEAP) -> bytes:
+    return seal(
+        plain,
+        passphrase=PASSPHRASE,
+        random_bytes=secrets.token_bytes,
+        context=CONTEXT,
+        rounds=rounds,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -37,19 +43,42 @@ def test_what_is_sealed_can_be_unsealed(plain: bytes) -> None:
     assert unseal(sealed_again(plain), passphrase=PASSPHRASE, context=CONTEXT) == plain
 
 
-def test_the_format(sealed: bytes) -> None:
+def test_the_format() -> None:
     """Read here by its description alone."""
+    sealed = seal(PLAIN, passphrase=PASSPHRASE, random_bytes=secrets.token_bytes, context=CONTEXT)
     header, content = sealed[:HEADER], sealed[HEADER:-CHECKSUM]
-    assert header[:12] == b"VPNBOTSEAL\x00\x01"
-    key = PBKDF2HMAC(hashes.SHA256(), 32, header[12:28], 600_000).derive(PASSPHRASE.encode())
+    assert header[:12] == b"VPNBOTSEAL\x00\x02"
+    assert int.from_bytes(header[12:16]) == 600_000
+    key = PBKDF2HMAC(hashes.SHA256(), 32, header[16:32], 600_000).derive(PASSPHRASE.encode())
     associated = header + CONTEXT.encode()
-    assert AESGCM(key).decrypt(header[28:], content, associated) == PLAIN
+    assert AESGCM(key).decrypt(header[32:], content, associated) == PLAIN
+
+
+def test_the_first_version_is_still_read() -> None:
+    header = b"VPNBOTSEAL\x00\x01" + bytes(range(16)) + bytes(range(12))
+    key = PBKDF2HMAC(hashes.SHA256(), 32, header[12:28], 600_000).derive(PASSPHRASE.encode())
+    content = AESGCM(key).encrypt(header[28:], PLAIN, header + CONTEXT.encode())
+    old = with_checksum(header + content)
+    assert unseal(old, passphrase=PASSPHRASE, context=CONTEXT) == PLAIN
+
+
+@pytest.mark.parametrize("rounds", [0, 6_000_001, 2**32 - 1])
+def test_a_cost_that_nobody_would_pay(sealed: bytes, rounds: int) -> None:
+    altered = with_checksum(sealed[:12] + rounds.to_bytes(4) + sealed[16:-CHECKSUM])
+    with pytest.raises(DamagedKey, match="is damaged"):
+        unseal(altered, passphrase=PASSPHRASE, context=CONTEXT)
+
+
+def test_fewer_rounds_in_the_header_open_nothing(sealed: bytes) -> None:
+    altered = with_checksum(sealed[:12] + (1).to_bytes(4) + sealed[16:-CHECKSUM])
+    with pytest.raises(WrongPassphrase):
+        unseal(altered, passphrase=PASSPHRASE, context=CONTEXT)
 
 
 def test_nothing_is_sealed_alike(sealed: bytes) -> None:
     other = sealed_again()
-    assert other[12:28] != sealed[12:28]
-    assert other[28:HEADER] != sealed[28:HEADER]
+    assert other[16:32] != sealed[16:32]
+    assert other[32:HEADER] != sealed[32:HEADER]
     assert other[HEADER : HEADER + 16] != sealed[HEADER : HEADER + 16]
     assert PLAIN not in sealed
 
@@ -93,7 +122,7 @@ def test_any_flipped_bit(sealed: bytes, position: int, bit: int) -> None:
         unseal(bytes(changed), passphrase=PASSPHRASE, context=CONTEXT)
 
 
-@pytest.mark.parametrize("position", [12, 28, HEADER, -1])
+@pytest.mark.parametrize("position", [16, 32, HEADER, -1])
 def test_a_right_checksum_opens_nothing(sealed: bytes, position: int) -> None:
     """A bit of the salt, the nonce, the content and the tag."""
     body = bytearray(sealed[:-CHECKSUM])
@@ -110,6 +139,6 @@ def test_moved_under_another_name_with_a_right_checksum(sealed: bytes) -> None:
 
 
 def test_a_newer_version(sealed: bytes) -> None:
-    newer = with_checksum(sealed[:11] + b"\x02" + sealed[12:-CHECKSUM])
+    newer = with_checksum(sealed[:11] + b"\x03" + sealed[12:-CHECKSUM])
     with pytest.raises(DamagedKey, match="not sealed by this version"):
         unseal(newer, passphrase=PASSPHRASE, context=CONTEXT)

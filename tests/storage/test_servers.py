@@ -48,9 +48,23 @@ async def test_the_last_crl_that_was_published_is_kept_per_server(database: Data
     async with database.writing() as tx:
         await tx.servers.add(make_server())
         await tx.servers.add(make_server(PARIS))
-        await tx.servers.set_crl_published(BERLIN, NOW + HOUR, 7)
-        found = {s.name: (s.crl_published_at, s.crl_number) for s in await tx.servers.all()}
-        assert found == {BERLIN: (NOW + HOUR, 7), PARIS: (None, None)}
+        await tx.servers.set_crl_published(BERLIN, NOW + HOUR, 7, "a1")
+        found = {
+            s.name: (s.crl_published_at, s.crl_number, s.crl_digest) for s in await tx.servers.all()
+        }
+        assert found == {BERLIN: (NOW + HOUR, 7, "a1"), PARIS: (None, None, None)}
+
+
+async def test_lists_of_others_are_kept_per_server(database: Database) -> None:
+    async with database.writing() as tx:
+        await tx.servers.add(make_server())
+        await tx.servers.add(make_server(PARIS))
+        await tx.crl.keep(BERLIN, ["b", "a"])
+        await tx.crl.keep(PARIS, ["c"])
+        await tx.crl.keep(PARIS, [])
+        assert (await tx.crl.kept(BERLIN), await tx.crl.kept(PARIS)) == (["b", "a"], [])
+        await tx.servers.remove(BERLIN)
+        assert await tx.crl.kept(BERLIN) == []
 
 
 async def test_since_when_a_server_is_open_to_others(database: Database) -> None:

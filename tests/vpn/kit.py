@@ -43,12 +43,12 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def make_authority() -> Authority:
+def make_authority(common_name: str = "Test CA") -> Authority:
     """All have one name, like those of somebody who ran `ca init` twice."""
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = self_signed(
         key,
-        common_name="Test CA",
+        common_name=common_name,
         serial=new_serial(secrets.token_bytes),
         now=now() - DAY,
         lifetime=timedelta(days=3650),

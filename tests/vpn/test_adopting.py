@@ -202,7 +202,7 @@ class TestCutsWithoutAServer:
             await operator.publish(live)
         (proof,) = await operator.cut(live, operator.certificate("x")[0])
         assert codes(proof) == ["no_management", "crl_not_used"]
-        assert await live.in_place(operator.authority.certificate, above=0) is None
+        assert await live.list_in_place(operator.authority.certificate, unless=None) is None
 
     async def test_another_configuration_than_the_adopted_one(self, home: Path) -> None:
         operator = Operator(home, USUAL + LOCKS)

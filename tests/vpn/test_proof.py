@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from tests.vpn.kit import DAY, Company, closing, codes, make_authority, make_spec, now
 from tests.vpn.running import IN_THE_LAB, Running
+from vpn.crl_look import digest_of
 from vpn.live import LiveServer
 from vpn.sessions import KILL_ROUNDS
 from vpn.values import CommonName
@@ -398,6 +399,18 @@ async def test_the_status_names_a_crl_that_was_put_back(
 ) -> None:
     status = await alone.live.status(issuer=alone.issuer, now=now(), published=published)
     assert [finding.code for finding in status.findings] == [*found, "management_gone"]
+
+
+async def test_the_status_names_a_file_that_was_changed(alone: Company) -> None:
+    """The list of another CA may have gone from it."""
+    path = alone.directory / "live/crl.pem"
+    digest = digest_of(path.read_bytes())
+    path.write_bytes(path.read_bytes() + b"\n")
+    for published, found in ((1, ["crl_put_back"]), (0, [])):
+        status = await alone.live.status(
+            issuer=alone.issuer, now=now(), published=published, digest=digest
+        )
+        assert [finding.code for finding in status.findings] == [*found, "management_gone"]
 
 
 async def test_the_status_names_a_crl_that_nobody_can_read(alone: Company) -> None:

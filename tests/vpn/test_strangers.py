@@ -10,6 +10,7 @@ import pytest
 from tests.vpn.kit import SERVER_INSIDE, Company, closing, make_spec, now
 from tests.vpn.running import IN_THE_LAB, Running
 from tests.vpn.test_management import GREETING, HEADER, ROW
+from vpn.crl_look import digest_of
 from vpn.findings import FindingCode
 from vpn.live import LiveServer
 
@@ -135,16 +136,20 @@ class TestCrlInPlace:
         issued = company.issue()
         company.revoke(issued)
         await company.publish()
-        assert await company.live.in_place(company.issuer, above=1) is None
-        found = await company.live.in_place(company.issuer, above=0)
+        digest = digest_of((company.directory / "live/crl.pem").read_bytes())
+        assert await company.live.list_in_place(company.issuer, unless=digest) is None
+        found = await company.live.list_in_place(company.issuer, unless=None)
         assert found is not None
-        assert found.number == 1
+        assert (found.number, found.problem) == (1, None)
         assert [entry.serial for entry in found.revocations] == [issued.target.serial]
 
     async def test_none_or_not_ours(self, company: Company) -> None:
-        assert await company.live.in_place(company.issuer, above=-1) is None
         path = company.directory / "live/crl.pem"
         other = Company(company.spec)
-        for content in (b"", b"hello", other.crl(), company.crl()[:-90]):
-            path.write_bytes(content)
-            assert await company.live.in_place(company.issuer, above=-1) is None
+        for content in (None, b"", b"hello", company.crl()[:-90], other.crl()):
+            if content is not None:
+                path.write_bytes(content)
+            found = await company.live.list_in_place(company.issuer, unless=None)
+            assert found is not None
+            assert (found.number, found.revocations) == (0, ())
+            assert (found.problem is None) is bool(found.others)

@@ -157,7 +157,7 @@ async def test_the_last_minute_is_not_worth_a_new_profile(paper: Paper) -> None:
     grant = await paper.active()
     anna = await paper.actor(ANNA)
     paper.now = grant.not_after - MINUTE + timedelta(seconds=1)
-    await paper.refused(Refusal.GRANT_OVER, grants.renew, anna, grant.id)
+    await paper.refused(Refusal.GRANT_ENDS_SOON, grants.renew, anna, grant.id)
     paper.now = grant.not_after - MINUTE
     assert (await paper.do(grants.renew, anna, grant.id)).not_after == grant.not_after
 

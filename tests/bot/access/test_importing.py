@@ -77,6 +77,19 @@ async def test_again_only_what_is_new_comes_in(paper: Paper) -> None:
     assert (proof.server, proof.proved) == (BERLIN, False)
 
 
+async def test_what_a_server_refused_is_not_live(paper: Paper) -> None:
+    """Its serial was kept before its certificate was known."""
+    kept = ForeignRevocation("01", MORNING - DAY, EndReason.REVOKED, MORNING, "superseded")
+    async with paper.database.writing() as tx:
+        await tx.crl.add_foreign([kept, replace(kept, serial="03")])
+    await paper.do(importing.take_in, OPERATOR, BOOKS)
+    async with paper.database.reading() as tx:
+        grants = {grant.serial: grant for grant in await tx.grants.all()}
+    assert (grants["01"].state, grants["01"].revoked_at) == (GrantState.REVOKED, MORNING - DAY)
+    assert grants["01"].crl_reason == "superseded"
+    assert grants["03"].revoked_at == REVOKED.revoked_at
+
+
 async def test_two_codes_may_be_the_same(paper: Paper) -> None:
     codes = iter(("same0001", "same0001", "other002"))
     chance = replace(paper.context.chance, code=lambda: next(codes))

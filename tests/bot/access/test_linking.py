@@ -7,7 +7,7 @@ import pytest
 
 from bot.access import grants, importing, linking, people, revocation
 from bot.access.importing import Certificate
-from bot.access.matching import find, parse_who
+from bot.access.matching import find, parse_who, propose
 from bot.access.refusals import Refusal
 from storage.records import EndReason, Grant, GrantId, GrantState, Person, UserId
 from tests.bot.access.kit import ANNA, BORIS, DAY, EMIL, MORNING, OPERATOR, Paper
@@ -78,7 +78,7 @@ async def test_names_are_listed_with_a_proposal(taken_over: Paper) -> None:
 )
 def test_who_is_proposed(common_name: str, name: str, username: str | None, fits: bool) -> None:
     person = Person(ANNA, name, username, allowed=True, reachable=None, added_at=MORNING)
-    assert linking.propose(common_name, [person]) == ((person,) if fits else ())
+    assert propose(common_name, [person]) == ((person,) if fits else ())
 
 
 @pytest.mark.parametrize("name", ["anna", " anna "])
@@ -189,3 +189,27 @@ async def test_a_name_means_its_owner_once_it_is_linked(taken_over: Paper) -> No
     assert await meant() == ([ANNA], ["09"])
     await taken_over.do(linking.link, OPERATOR, "ANNA PETROVA", ANNA)
     assert await meant() == ([ANNA], [])
+
+
+async def test_whoever_is_taken_off_may_have_more(taken_over: Paper) -> None:
+    """A certificate that is nobody's, called as they are: an admin has to hear of it."""
+    paper = taken_over
+    boris = await paper.actor(BORIS)
+    values = await paper.refused(Refusal.NOTHING_LIVE, revocation.revoke_person, boris, ANNA)
+    assert values["names"] == ["anna"]
+    removed = await paper.do(people.remove, boris, ANNA)
+    assert [grant.serial for grant in removed.maybe] == ["01", "02"]
+    assert (await paper.do(people.remove, boris, EMIL)).maybe == []
+
+
+@pytest.mark.parametrize(
+    ("name", "common_name"),
+    [("Анна Петрова", "anna-petrova"), ("Анна", "Анна"), ("100% _x_", "100%"), ("Zoë Li", "zli")],
+)
+async def test_a_likeness_is_found_in_any_letters(
+    paper: Paper, name: str, common_name: str
+) -> None:
+    await paper.do(people.allow, OPERATOR, ANNA, name)
+    await paper.do(importing.take_in, OPERATOR, [made("01", common_name), made("02", "other")])
+    removed = await paper.do(people.remove, OPERATOR, ANNA)
+    assert [grant.common_name for grant in removed.maybe] == [common_name]

@@ -182,9 +182,9 @@ async def test_revoking_again_looks_again_while_something_is_not_proved(paper: P
 
     await paper.do(revocation.record_attempts, [attempt(grant)])
     values = await paper.refused(Refusal.NOTHING_LIVE, revocation.revoke_person, boris, ANNA)
-    assert values == {"name": "Anna Petrova"}
+    assert values == {"name": "Anna Petrova", "names": []}
     values = await paper.refused(Refusal.GRANT_OVER, revocation.revoke_grant, boris, grant.id)
-    assert values == {"common_name": grant.common_name, "state": GrantState.REVOKED}
+    assert values == {"common_name": grant.common_name, "state": GrantState.REVOKED, "count": 0}
 
 
 @pytest.mark.parametrize("who", [ANNA, EMIL, UserId(9)])
@@ -241,6 +241,50 @@ async def test_nobody_gives_up_what_is_not_theirs(paper: Paper) -> None:
     await paper.refused(Refusal.UNKNOWN_GRANT, revocation.give_up, anna, GrantId("g-missing"))
     await paper.do(revocation.give_up, anna, grant.id)
     await paper.refused(Refusal.GRANT_OVER, revocation.give_up, anna, grant.id)
+
+
+async def test_a_person_ends_what_they_have_by_any_account(paper: Paper) -> None:
+    grant = await paper.active(EMIL)
+    anna = await paper.actor(ANNA)
+    await paper.refused(Refusal.NOT_YOURS, revocation.give_up, anna, grant.id)
+    await paper.do(people.link, OPERATOR, EMIL, ANNA)
+    # A new profile goes to the account that asked, so only that one asks for it.
+    await paper.refused(Refusal.NOT_YOURS, grants.renew, anna, grant.id)
+    [ended] = await paper.do(revocation.give_up, anna, grant.id)
+    assert ended.id == grant.id
+    await paper.refused(Refusal.NOT_YOURS, revocation.give_up, OPERATOR, grant.id)
+
+
+async def test_whoever_comes_late_learns_what_else_lets_them_in(paper: Paper) -> None:
+    over, _ = await paper.active(), await paper.active()
+    boris = await paper.actor(BORIS)
+    await paper.do(revocation.revoke_grant, boris, over.id)
+    await paper.do(revocation.record_attempts, [attempt(over)])
+    values = await paper.refused(Refusal.GRANT_OVER, revocation.revoke_grant, boris, over.id)
+    assert values["count"] == 1
+
+
+async def test_a_server_that_was_taken_out_may_still_let_them_in(two_servers: Paper) -> None:
+    """As long as the certificate lasts; so nobody says that there is nothing to revoke."""
+    paper = two_servers
+    grant = await paper.active()
+    boris = await paper.actor(BORIS)
+    await paper.do(revocation.revoke_person, boris, ANNA)
+    await paper.do(revocation.record_attempts, [attempt(grant, BERLIN)])
+    async with paper.database.writing() as tx:
+        await tx.proofs.drop_open(PARIS, paper.now)
+        await revocation.close_proved(tx, paper.context)
+    assert (await paper.grant(grant.id)).state is GrantState.REVOKED
+    for asked in (
+        await paper.do(revocation.revoke_person, boris, ANNA),
+        await paper.do(revocation.revoke_grant, boris, grant.id),
+        (await paper.do(people.remove, boris, ANNA)).grants,
+    ):
+        assert [found.id for found in asked] == [grant.id]
+    paper.now = grant.not_after
+    await paper.refused(Refusal.NOTHING_LIVE, revocation.revoke_person, boris, ANNA)
+    await paper.refused(Refusal.GRANT_OVER, revocation.revoke_grant, boris, grant.id)
+    await paper.refused(Refusal.UNKNOWN_PERSON, people.remove, boris, ANNA)
 
 
 async def test_access_ends_with_its_time_and_every_admin_gets_the_receipt(paper: Paper) -> None:

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.access import grants, takeover
+from bot.access import grants, importing, takeover
+from bot.access.importing import Certificate
 from bot.access.restored import begin_again
 from bot.access.takeover import Listed
 from storage.records import (
@@ -94,6 +95,17 @@ async def test_what_is_known_already_changes_nothing(paper: Paper) -> None:
         assert await tx.crl.next_number() == 8
 
 
+async def test_who_counts_as_expired_is_listed_too(paper: Paper) -> None:
+    """The books may be wrong about the end; the list that refuses the certificate is in force."""
+    books = [Certificate("5", "anna", None, paper.now - DAY)]
+    await paper.do(importing.take_in, OPERATOR, books)
+    await take_over(paper, 7, Listed("5", paper.now - HOUR, EndReason.REVOKED, "superseded"))
+    [entry] = await foreign(paper)
+    assert (entry.serial, entry.crl_reason) == ("5", "superseded")
+    await take_over(paper, 8, Listed("5", paper.now - HOUR, EndReason.REVOKED))
+    assert await foreign(paper) == [entry]
+
+
 async def test_it_is_in_the_trail(paper: Paper) -> None:
     grant = await paper.active()
     await paper.forget()
@@ -125,7 +137,7 @@ async def test_who_is_on_hold_is_not_revoked(paper: Paper) -> None:
         await tx.crl.add_spares([SpareSerial(UNKNOWN, paper.now)])
     await paper.forget()
     on_hold = [
-        Listed(serial, paper.now - DAY, EndReason.REVOKED, on_hold=True)
+        Listed(serial, paper.now - DAY, EndReason.REVOKED, crl_reason=ON_HOLD)
         for serial in (grant.serial, UNKNOWN)
     ]
     await take_over(paper, 0, *on_hold)
@@ -136,7 +148,7 @@ async def test_who_is_on_hold_is_not_revoked(paper: Paper) -> None:
 async def test_an_unknown_one_on_hold_stays_so(paper: Paper) -> None:
     """It may have been given out after the backup; nobody is told that it was revoked."""
     await paper.forget()
-    await take_over(paper, 7, Listed(UNKNOWN, paper.now, EndReason.REVOKED, on_hold=True))
+    await take_over(paper, 7, Listed(UNKNOWN, paper.now, EndReason.REVOKED, crl_reason=ON_HOLD))
     (kept,) = await foreign(paper)
     assert (kept.serial, kept.crl_reason) == (UNKNOWN, ON_HOLD)
     (row,) = await paper.noted()
@@ -158,7 +170,7 @@ async def test_an_imported_one_on_hold_was_revoked_by_somebody(paper: Paper) -> 
     )
     async with paper.database.writing() as tx:
         await tx.grants.add(imported)
-    await take_over(paper, 7, Listed("beef", paper.now, EndReason.REVOKED, on_hold=True))
+    await take_over(paper, 7, Listed("beef", paper.now, EndReason.REVOKED, crl_reason=ON_HOLD))
     assert (await paper.grant(imported.id)).state is GrantState.REVOKING
 
 

@@ -17,8 +17,8 @@ from bot.chat.incoming import (
     Sender,
     Tapped,
     Typed,
-    chat_of,
     read_update,
+    sender_of,
 )
 from storage.records import UserId
 
@@ -221,20 +221,45 @@ def my_chat_member(chat: dict[str, Any], status: str) -> Update:
 
 
 @pytest.mark.parametrize(
-    ("parts", "chat"),
+    ("update", "sender"),
     [
         ({"message": message()}, 1001),
         ({"message": message(chat=GROUP)}, -55),
-        ({"edited_message": message()}, 1001),
         # In order with what the person types, wherever the button was.
         ({"callback_query": tap()}, 1001),
         ({"callback_query": tap(message=message("card", chat=GROUP))}, 1001),
         ({"callback_query": tap(message=None)}, 1001),
+        ({"my_chat_member": {"chat": {"id": 1001}}}, 1001),
+        ({"message": None, "callback_query": tap()}, 1001),
+        # What cannot be read is a stranger's.
         ({}, 0),
+        ([], 0),
+        (None, 0),
+        ("message", 0),
+        ({"message": []}, 0),
+        ({"message": {"chat": 1001}}, 0),
+        ({"callback_query": {"id": "1", "data": "x"}}, 0),
+        ({"callback_query": {"from": None}}, 0),
+        *(
+            ({"message": {"chat": {"id": odd}}}, 0)
+            for odd in (2**64, -(2**64), 2**52, "1001", 1001.0, True, None, [1001], float("nan"))
+        ),
     ],
 )
-def test_every_update_belongs_to_the_order_of_a_chat(parts: dict[str, Any], chat: int) -> None:
-    assert chat_of(update(**parts)) == chat
+def test_whose_update_it_is(update: Any, sender: int) -> None:
+    assert sender_of(update) == sender
+
+
+@pytest.mark.parametrize("odd", [2**64, 2**52, 0, -5, "1001", 1001.0, True, None, [1001]])
+def test_nobody_acts_under_a_number_that_is_no_persons(odd: Any) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        read("/myvpn", **{"from": ANNA | {"id": odd}})
+
+
+def test_half_a_character_is_read_as_a_question_mark() -> None:
+    found = read("/allow 5 \ud83d\0", **{"from": ANNA | {"username": "an\ud83d\0na"}})
+    assert isinstance(found, Typed)
+    assert (found.rest, found.sender.username) == ("5 ?\0", "anna")
 
 
 def test_only_updates_that_are_read_are_asked_for() -> None:

@@ -24,7 +24,7 @@ from telegram.error import (
 
 from bot.chat.client import connect
 from bot.chat.outcomes import Failure, Outcome, failure_of
-from demo.faults import Fault, FaultKind, drop_after, drop_before, hang, status
+from demo.faults import Fault, FaultKind, drop_after, drop_before, hang, page, status
 from demo.people import DemoPerson
 from demo.server import DemoServer
 
@@ -64,6 +64,31 @@ async def fail(bot: Bot, chat_id: int, text: str, read_timeout: float = 20) -> F
         (status(401, "Unauthorized"), Outcome.NOT_DONE),
         (status(404, "Not Found"), Outcome.NOT_DONE),
         (status(409, "Conflict: terminated by other getUpdates request"), Outcome.NOT_DONE),
+        (status(413, "Request Entity Too Large"), Outcome.REFUSED),
+        (status(405, "Method Not Allowed"), Outcome.REFUSED),
+        (status(503, "Service Unavailable"), Outcome.UNKNOWN),
+        (status(504, "Gateway Timeout"), Outcome.UNKNOWN),
+        # The same from somebody on the way.
+        (page(302, ""), Outcome.NOT_DONE),
+        (page(400, "<h1>Bad Request</h1>"), Outcome.NOT_DONE),
+        (page(401, "<h1>Log in</h1>"), Outcome.NOT_DONE),
+        (page(403, "<h1>Forbidden</h1>"), Outcome.NOT_DONE),
+        (page(403, '{"error": "chat not found"}', "application/json"), Outcome.NOT_DONE),
+        (page(404, "<h1>Not Found</h1>"), Outcome.NOT_DONE),
+        (page(407, ""), Outcome.NOT_DONE),
+        (page(408, ""), Outcome.UNKNOWN),
+        (page(409, "conflict"), Outcome.NOT_DONE),
+        (page(413, "<h1>Too large</h1>"), Outcome.NOT_DONE),
+        (page(429, "slow down"), Outcome.NOT_DONE),
+        (page(499, ""), Outcome.NOT_DONE),
+        (page(200, "<h1>Welcome</h1>"), Outcome.UNKNOWN),
+        (page(200, '{"ok": true, "res', "application/json"), Outcome.UNKNOWN),
+        (page(500, ""), Outcome.UNKNOWN),
+        (page(502, "<h1>Bad Gateway</h1>"), Outcome.UNKNOWN),
+        (page(504, "<h1>Gateway Time-out</h1>"), Outcome.UNKNOWN),
+        # Telegram's own words count, whatever is around them.
+        (page(200, '{"ok": false, "error_code": 403, "description": "x"}'), Outcome.CLOSED),
+        (page(502, '{"ok": false, "error_code": 400, "description": "x"}'), Outcome.REFUSED),
         (drop_before, Outcome.UNKNOWN),
         (drop_after, Outcome.UNKNOWN),
     ],
@@ -172,7 +197,7 @@ def test_only_where_no_connection_came_about_is_it_certain(
         (InvalidToken(), Outcome.NOT_DONE),
         (EndPointNotFound("x"), Outcome.UNKNOWN),
         (Conflict("x"), Outcome.NOT_DONE),
-        (ChatMigrated(-5), Outcome.UNKNOWN),
+        (ChatMigrated(-5), Outcome.REFUSED),
         (TelegramError("x"), Outcome.UNKNOWN),
     ],
 )

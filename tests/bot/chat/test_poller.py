@@ -1,5 +1,6 @@
 """What Telegram gives is stored before it is confirmed, and no more of it than has to be."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,11 +10,14 @@ import pytest
 from bot.access.context import Chance, Rules
 from bot.chat.client import connect
 from bot.chat.poller import Poller
+from bot.chat.wire import NotTelegram
+from bot.chat.worker import Worker
 from bot.core import Core
+from bot.errors import TokenRefused
 from bot.office import utc_now
+from demo.faults import Body, Fault, FaultKind, page, status
 from demo.people import DemoPerson
 from demo.server import DemoServer
-from storage.database import Database
 from tests.gate import updates
 from tests.storage.kit import make_template, open_copy
 
@@ -27,15 +31,14 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def database(template: Path, tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await open_copy(template, tmp_path)
-    yield opened
-    await opened.close()
-
-
-async def test_an_update_that_nobody_can_have_typed_is_not_kept(database: Database) -> None:
+async def core(template: Path, tmp_path: Path) -> AsyncIterator[Core]:
+    database = await open_copy(template, tmp_path)
     rules = Rules(default_duration=3600, max_duration=3600, request_ttl=3600)
-    core = Core(database, rules, Chance(serial=str, code=str), utc_now)
+    yield Core(database, rules, Chance(serial=str, code=str), utc_now)
+    await database.close()
+
+
+async def test_an_update_that_nobody_can_have_typed_is_not_kept(core: Core) -> None:
     async with DemoServer(TOKEN, (ANNA,)) as server:
         huge = server.inject({"message": updates.message(ANNA.id, "x" * 200_000)})
         # As long as Telegram lets a message be, in letters that take most room, as an answer to
@@ -47,14 +50,139 @@ async def test_an_update_that_nobody_can_have_typed_is_not_kept(database: Databa
         async with telegram.bot:
             poller = Poller(telegram, core, on_stored=lambda: None)
             await poller.poll_once()
-    async with database.reading() as tx:
+    async with core.database.reading() as tx:
         [kept] = await tx.inbox.new()
         assert kept.update_id == whole
         assert json.loads(kept.payload)["message"] == answer
         assert await tx.inbox.waiting() == 1
-    async with database.writing() as tx:
+    async with core.database.writing() as tx:
         assert not await tx.inbox.finish(huge)
         found = await tx._connection.exec_driver_sql(
             "SELECT update_id, error, length(payload) < 99 FROM inbox WHERE state = 'quarantined'"
         )
         assert tuple(found.one()) == (huge, "too long: 200234 bytes", True)
+
+
+def batch(*updates: str) -> Body:
+    return page(200, f'{{"ok": true, "result": [{", ".join(updates)}]}}', "application/json")
+
+
+GOOD = json.dumps({"update_id": 7, "message": updates.message(ANNA.id, "/start")})
+# Each of them once more than the last, as nobody expects it.
+NO_NUMBER = (
+    *("{}", "[]", "null", '"x"', "5", "NaN", "nonsense", '{"message": {"chat": {"id": 1}}}'),
+    *(
+        f'{{"update_id": {odd}}}'
+        for odd in (2**64, 2**31, 0, -7, 7.5, "true", "null", "NaN", '"7"')
+    ),
+    *(f'{{"update_id": {odd}}}' for odd in ("9" * 5000, "[7]", '{"update_id": 7}')),
+)
+# They have one, whatever else is wrong with them.
+NUMBERED = (
+    '{"update_id": 8}',
+    '{"update_id": 9, "callback_query": {"id": "1", "data": "x"}}',
+    '{"update_id": 10, "message": {"chat": {"id": 18446744073709551616}}}',
+    f'{{"update_id": 11, "message": {"[" * 3000 + "]" * 3000}}}',
+    '{"update_id": 12, "message": {"text": "\\ud800 \\u0000", "chat": {"id": NaN}}}',
+    '{"update_id" : 13, nonsense}',
+    f'{{"update_id": 14, "message": {{"chat": {{"id": {"9" * 5000}}}}}}}',
+)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+async def test_odd_updates_cost_only_themselves(core: Core, order: int) -> None:
+    """All are stored as they came, at once with the good one; the next poll goes on after them."""
+    async with DemoServer(TOKEN, (ANNA,)) as server:
+        telegram = connect(TOKEN, server.url)
+        both = (GOOD, GOOD, *NO_NUMBER, *NUMBERED, '{"update_id": 8}')[::order]
+        server.faults.append(Fault("getUpdates", 2, batch(*both)))
+        async with telegram.bot:
+            poller = Poller(telegram, core, on_stored=lambda: None)
+            await poller.poll_once()
+            await poller.poll_once()
+            later = {"update_id": 15, "message": updates.message(ANNA.id, "/help")}
+            server.faults.append(Fault("getUpdates", 1, batch(json.dumps(later))))
+            await poller.poll_once()
+            worker = Worker(telegram.bot, "vpn_bot", core, on_done=lambda: None)
+            await worker.work_off()
+    assert [call.params["offset"] for call in server.calls if call.method == "getUpdates"] == [
+        *("0", "15", "15")
+    ]
+    async with core.database.reading() as tx:
+        assert await tx.inbox.waiting() == 0
+        rows = await tx._connection.exec_driver_sql(
+            "SELECT update_id, payload FROM inbox WHERE state = 'quarantined'"
+        )
+        kept = {row.payload: row.update_id for row in rows}
+        answers = await tx._connection.exec_driver_sql("SELECT payload FROM outbox")
+        assert len(answers.all()) == 1  # a stranger's /start and /help within a minute
+    assert set(NO_NUMBER) | set(NUMBERED) - {'{"update_id": 8}'} == set(kept)
+    assert all((kept[text] < 0) == (text in NO_NUMBER) for text in kept)
+
+
+async def test_where_nothing_can_be_confirmed_it_does_not_run_hot(core: Core) -> None:
+    async with DemoServer(TOKEN, (ANNA,)) as server:
+        telegram = connect(TOKEN, server.url)
+        server.faults.append(Fault("getUpdates", 1000, batch("{}")))
+        async with telegram.bot:
+            running = asyncio.create_task(Poller(telegram, core, on_stored=lambda: None).run())
+            await server.called("getUpdates", times=2)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+    assert sum(call.method == "getUpdates" for call in server.calls) == 2
+    async with core.database.reading() as tx:
+        rows = await tx._connection.exec_driver_sql("SELECT error FROM inbox")
+        assert [row.error for row in rows] == ["without a number that can be confirmed"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        page(404, "<h1>Not here</h1>"),
+        page(401, "<h1>Log in to this network</h1>"),
+        page(409, "conflict"),
+        page(200, "<h1>Welcome to our hotel</h1>"),
+        page(200, '{"ok": true, "result": {"update_id": 1}}', "application/json"),
+        page(200, b"\xff\xfe\x00", "application/json"),
+        page(302, ""),
+    ],
+)
+async def test_what_is_no_batch_is_not_telegrams(core: Core, odd: FaultKind) -> None:
+    async with DemoServer(TOKEN, (ANNA,)) as server:
+        telegram = connect(TOKEN, server.url)
+        server.faults.append(Fault("getUpdates", 1, odd))
+        async with telegram.bot:
+            poller = Poller(telegram, core, on_stored=lambda: None)
+            with pytest.raises(NotTelegram):
+                await poller.poll_once()
+
+
+async def test_a_poll_that_fails_is_repeated(core: Core, caplog: pytest.LogCaptureFixture) -> None:
+    """Told when it begins and when it is over, not in between; and it is no reason to end."""
+    caplog.set_level("INFO")
+    async with DemoServer(TOKEN, (ANNA,)) as server:
+        telegram = connect(TOKEN, server.url)
+        server.faults.append(Fault("getUpdates", 2, page(404, "<h1>Not here</h1>")))
+        stored = asyncio.Event()
+        async with telegram.bot:
+            running = asyncio.create_task(Poller(telegram, core, on_stored=stored.set).run())
+            server.inject({"message": updates.message(ANNA.id, "/help")})
+            async with asyncio.timeout(60):
+                await stored.wait()
+                await server.called("getUpdates", times=4)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+    said = [record.message for record in caplog.records if record.name == "bot.chat.poller"]
+    assert said == [
+        "Fetching updates fails (http 404, and not an answer of the bot api); I keep trying",
+        "Updates can be fetched again",
+    ]
+
+
+async def test_a_token_that_telegram_refuses_ends_the_bot(core: Core) -> None:
+    async with DemoServer(TOKEN, (ANNA,)) as server:
+        telegram = connect(TOKEN, server.url)
+        async with telegram.bot:
+            server.faults.append(Fault("getUpdates", 1, status(401, "Unauthorized")))
+            with pytest.raises(TokenRefused):
+                await Poller(telegram, core, on_stored=lambda: None).run()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bot.access.holdings import Holding
 from bot.chat import views
 from bot.chat.views import View
 from bot.texts import chat as words
@@ -25,6 +26,7 @@ from vpn.findings import Finding, FindingCode, ServerStatus
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 BERLIN = ServerName("berlin")
+PHONE = UserId(1009)
 ANNA = Person(UserId(1001), "Anna Petrova", None, allowed=True, reachable=True, added_at=NOW)
 
 
@@ -100,20 +102,66 @@ def test_what_waits_for_a_server_is_said_so() -> None:
 # --- /myvpn --------------------------------------------------------------------------------------
 
 
+def mine(*has: Holding) -> View:
+    return views.my_access(ANNA.id, [], has, {ANNA.id: ANNA.name, PHONE: "Anna (phone)"})
+
+
 @pytest.mark.parametrize("changes", [{}, {"server": None, "imported_at": NOW}])
 def test_what_may_still_work_is_shown_to_its_owner(changes: dict[str, Any]) -> None:
     ending = revoking(1, **changes)
-    view = views.my_access([], [ending])
+    view = mine(Holding(ending, (BERLIN,)))
     assert f"{ending.common_name} may still work for a while" in seen(view)
     # There is nothing left to end or to renew.
     assert view.keyboard == ()
 
 
-def test_what_is_over_is_not_shown() -> None:
-    over = [grant(1, state=GrantState.REVOKED), grant(2, state=GrantState.EXPIRED)]
-    assert seen(views.my_access([], over)) == words.MY_NOTHING
-    text = seen(views.my_access([], [*over, grant(3), revoking(4)]))
+def test_what_works_comes_first() -> None:
+    assert seen(mine()) == words.MY_NOTHING
+    text = seen(mine(Holding(grant(3)), Holding(revoking(4), (BERLIN,))))
     assert text.index("active") < text.index("may still work")
+
+
+def test_a_server_that_was_taken_out_proves_nothing_to_the_owner_either() -> None:
+    text = seen(mine(Holding(grant(1, state=GrantState.REVOKED), (BERLIN,))))
+    assert "taken out before it had proved that" in text
+    assert "keep trying" not in text
+
+
+def test_what_another_account_has_is_shown_and_can_be_ended_only() -> None:
+    own, other = grant(1), grant(2, user_id=PHONE)
+    view = mine(Holding(own), Holding(other))
+    assert f"By your account Anna (phone):\n{BERLIN}" in seen(view)
+    assert [[button.data for button in row] for row in view.keyboard] == [
+        [f"np:{own.id}", f"gu:{own.id}"],
+        [f"gu:{other.id}"],
+    ]
+
+
+# --- what is left --------------------------------------------------------------------------------
+
+
+def test_what_still_works_is_named_and_cut_in_the_open() -> None:
+    assert views.still_yours([]) == ""
+    text = seen(View(views.still_yours([grant(1), grant(2, server=None, imported_at=NOW)])))
+    assert text.splitlines() == [
+        "You still have:",
+        "• berlin until 2026-03-09 00:00 UTC, anna-petrova-00000001",
+        "• anna-petrova-00000002, from before the takeover, until 2026-03-09 00:00 UTC",
+    ]
+    text = seen(View(views.still_yours([grant(number) for number in range(9)])))
+    assert text.endswith("and more: /myvpn")
+
+
+def test_the_rest_of_a_person_takes_one_tap_and_each_name_that_is_nobodys_another() -> None:
+    nobodys = {"user_id": None, "server": None, "imported_at": NOW, "common_name": "bob"}
+    left = [grant(1), grant(2, user_id=PHONE), grant(3, **nobodys), grant(4, **nobodys)]
+    rows = views.revoke_rest(left, {ANNA.id: "Anna Petrova", PHONE: "Anna (phone)"})
+    assert [[(button.text, button.data) for button in row] for row in rows] == [
+        [("Revoke the rest of Anna Petrova", f"rr:{left[0].id}")],
+        [("Revoke bob", f"rr:{left[2].id}")],
+    ]
+    [[only]] = views.give_up_rest(left[:1])
+    assert (only.text, only.data) == (f"Revoke {left[0].common_name}", f"gu:{left[0].id}")
 
 
 # --- lists to tap --------------------------------------------------------------------------------

@@ -1,0 +1,146 @@
+"""What counts as an answer of the Bot API, and the updates in it, one by one."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from telegram.error import BadRequest, RetryAfter
+
+from bot.chat.wire import BotApi, NotTelegram, UpdatesApi, read_json, updates_in
+
+DEEP = "[" * 5000 + "]" * 5000
+
+
+def refusal(code: object, **more: object) -> str:
+    return json.dumps({"ok": False, "error_code": code, "description": "no", **more})
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "judged"),
+    [
+        (200, '{"ok": true, "result": null}', 200),
+        # The body decides: a proxy may put another status around it, or another content type.
+        (503, '{"result": 1, "ok": true}', 200),
+        (200, refusal(403), 403),
+        (502, refusal(400), 400),
+        (404, refusal(None), 404),
+        (403, refusal("403"), 403),
+        (403, refusal(10**30), 403),
+        (200, refusal(200), 500),
+        (404, '{"ok": false, "description": "Not Found"}', 404),
+        (500, refusal(500, parameters="none"), 500),
+        (400, refusal(400, parameters={"migrate_to_chat_id": "x"}), 400),
+    ],
+)
+def test_answers_of_the_bot_api(status: int, body: str, judged: int) -> None:
+    code, kept = BotApi().judge(status, body)
+    assert code == judged
+    if code != 200:
+        assert json.loads(kept) == {"ok": False, "description": json.loads(body)["description"]}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *("", " ", "<h1>Forbidden</h1>", "null", "[]", "5", '"ok"', "{", "\0", DEEP, "NaN"),
+        *('{"error": "blocked"}', '{"ok": false}', '{"ok": true}', '{"ok": 1, "result": 1}'),
+        *('{"ok": "true", "result": 1}', '{"ok": null, "description": "no"}'),
+        *('{"ok": false, "description": 5}', '{"ok": true, "result": 1}}'),
+    ],
+)
+@pytest.mark.parametrize("api", [BotApi(), UpdatesApi()])
+def test_what_somebody_on_the_way_wrote(api: BotApi, body: str) -> None:
+    with pytest.raises(NotTelegram) as caught:
+        api.judge(403, body)
+    assert caught.value.status == 403
+
+
+@pytest.mark.parametrize(
+    ("parameters", "seconds"),
+    [
+        ({"retry_after": 7}, 7),
+        ({"retry_after": 0.5}, 0.5),
+        ({"retry_after": -3}, 0),
+        ({"retry_after": 10**19}, 365 * 86_400),
+        ({"retry_after": 10**40}, 0),
+        ({"retry_after": float("nan")}, 0),
+        ({"retry_after": float("inf")}, 0),
+        ({"retry_after": "soon"}, 0),
+        ({"retry_after": None}, 0),
+        ({"retry_after": True}, 0),
+        ({}, 0),
+        (None, 0),
+        ([7], 0),
+        ("7", 0),
+    ],
+)
+def test_too_many(parameters: object, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PTB_TIMEDELTA", "1")  # as `connect` does it
+    for api in (BotApi(), UpdatesApi()):
+        with pytest.raises(RetryAfter) as caught:
+            api.judge(200, refusal(429, parameters=parameters))
+        assert caught.value._retry_after.total_seconds() == seconds
+
+
+@pytest.mark.parametrize("code", [402, 405, 406, 408, 411, 413, 414, 415, 418, 420, 422, 431, 499])
+def test_other_refusals_are_of_what_was_asked_for(code: int) -> None:
+    with pytest.raises(BadRequest):
+        BotApi().judge(code, refusal(code))
+
+
+@pytest.mark.parametrize(
+    ("result", "found"),
+    [
+        ("[]", []),
+        ("[ ]", []),
+        ("[1]", ["1"]),
+        ('[{"a": [1, {}]} ,\n {"b": "]},\\"{"}]', ['{"a": [1, {}]}', '{"b": "]},\\"{"}']),
+        ('["x", nonsense, {1}, NaN,]', ['"x"', "nonsense", "{1}", "NaN"]),
+        (f'[{DEEP}, {{"update_id": 1}}]', [DEEP, '{"update_id": 1}']),
+        # What broke off is no update; what came before it is.
+        ('[{"a": 1}, {"b"', ['{"a": 1}']),
+        ('[{"a": 1}, "b', ['{"a": 1}']),
+        ('["\0"]', ['"\ufffd"']),
+    ],
+)
+def test_updates_as_they_came(result: str, found: list[str]) -> None:
+    for body in (f'{{"ok":true,"result":{result}}}', f' {{ "ok" : true, "result" : {result}'):
+        assert updates_in(body) == found
+    whole = f'{{"x": {{"result": [2]}}, "result": {result}, "ok": true}}'
+    if result.endswith("]"):
+        assert updates_in(whole) == found
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *('{"ok":true,"result":{}}', '{"ok":true,"result":null}', '{"ok":true,"result":"[1]"}'),
+        *('{"ok":true,"x":["result",[1]]}', '{"ok":false,"result":[1]}', '{"result":[1]}'),
+        *('{"ok":true,"result":[', '{"ok":true,"result":[{"update_id":1', "[[1]]"),
+    ],
+)
+def test_a_result_that_is_no_list(body: str) -> None:
+    assert updates_in(body) is None
+    with pytest.raises(NotTelegram):
+        UpdatesApi().judge(200, body)
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=40)
+@given(st.lists(_JSON), st.booleans())
+def test_any_list_is_taken_apart(result: list[object], ascii_only: bool) -> None:
+    body = json.dumps({"ok": True, "result": result}, ensure_ascii=ascii_only)
+    found = updates_in(body)
+    assert found is not None
+    assert [json.dumps(json.loads(one)) for one in found] == [json.dumps(one) for one in result]
+
+
+def test_numbers_that_are_too_long_are_none() -> None:
+    assert read_json(f"[1, {'9' * 21}, {'9' * 5000}]") == [1, None, None]

@@ -1,0 +1,46 @@
+"""What is made wrong, and that nothing else is."""
+
+from pathlib import Path
+
+from tests.mutants.points import points
+
+_SOURCE = """\
+class Door:
+    def opens(self, key: str, é: bool) -> None:
+        if not (key in self.keys or é):
+            log.info("shut")
+            raise Shut
+        await self.open(
+            key,
+        )
+        self.count = 1 if key is None else 2
+        return a < b
+"""
+
+
+def test_every_kind_of_change(tmp_path: Path) -> None:
+    (tmp_path / "door.py").write_text(_SOURCE)
+    found = {point.what: point for point in points(tmp_path, "door.py")}
+    changed = {
+        what: next(
+            new.strip()
+            for new, old in zip(
+                point.applied(_SOURCE).splitlines(), _SOURCE.splitlines(), strict=False
+            )
+            if new != old
+        )
+        for what, point in found.items()
+    }
+
+    assert changed == {
+        "never taken: not (key in self.keys or é)": "if False:",
+        "turned: not (key in self.keys or é)": "if  (key in self.keys or é):",
+        "turned: key in self.keys or é": "if not (key in self.keys and é):",
+        "turned: key in self.keys": "if not (key not in self.keys or é):",
+        "dropped: await self.open(key)": "pass",
+        "turned: key is None": "self.count = 1 if key is not None else 2",
+        "turned: a < b": "return a <= b",
+    }
+    assert {point.within for point in found.values()} == {"Door.opens"}
+    assert found["turned: a < b"].key == "door.py Door.opens: turned: a < b"
+    assert found["turned: a < b"].line == 10
