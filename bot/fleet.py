@@ -352,7 +352,7 @@ class Fleet:
             others = await tx.crl.kept(server.name)
             # Without its entry an end could never be proved on a server that was down.
             unproved = {grant.serial for grant in await tx.grants.revoking()}
-            held = await on_hold(tx, server, self._core.chance, self._clock())
+            held = await on_hold(tx, server, self._core.chance)
         listed = [
             _entry(entry)
             for entry in entries
@@ -365,10 +365,12 @@ class Fleet:
         ]
         # The end of these certificates is not known, so they are listed for good.
         listed += [_entry(entry) for entry in foreign]
-        listed += held
+        now = self._clock()
+        on_hold_for = RevocationReason.CERTIFICATE_HOLD
+        listed += [crl.Revocation(serial, now, on_hold_for) for serial in held]
         # Tens of thousands of entries take a tenth of a second.
         ours = await asyncio.to_thread(
-            authority.sign_crl, number=number, revocations=listed, now=self._clock()
+            authority.sign_crl, number=number, revocations=listed, now=now
         )
         return b"".join([ours, *(other.encode() for other in others)])
 

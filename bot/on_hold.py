@@ -1,19 +1,16 @@
 """Which certificates a server's CRL keeps out because they are not for it. See `others`."""
 
-from datetime import datetime
 from pathlib import PurePosixPath
 
 from bot.access.context import Chance
-from pki.crl import Revocation, RevocationReason
-from pki.serial import parse_serial
-from storage.records import ON_HOLD, Server, SpareSerial
+from pki.serial import SerialNumber, parse_serial
+from storage.records import Server
 from storage.transaction import Transaction
 from vpn.layout import DEPLOYED, Layout
 from vpn.others import Neighbours
 
 # How many certificates can be given out while a server that they are not for gets no new CRL.
 _SPARES = 32
-_REASON = RevocationReason(ON_HOLD)
 
 
 def layout_of(server: Server) -> Layout:
@@ -41,20 +38,15 @@ async def neighbours(tx: Transaction, server: Server) -> Neighbours | None:
     )
 
 
-async def on_hold(
-    tx: Transaction, server: Server, chance: Chance, now: datetime
-) -> list[Revocation]:
-    """The entries for the next CRL, with the serials of certificates to come."""
+async def on_hold(tx: Transaction, server: Server, chance: Chance) -> list[SerialNumber]:
+    """What the next CRL lists, with the serials of certificates to come."""
     around = await neighbours(tx, server)
     if around is None:
         return []
     spares = list(await tx.crl.spares())
-    fresh = [SpareSerial(chance.serial(), now) for _ in range(_SPARES - len(spares))]
+    fresh = [chance.serial() for _ in range(_SPARES - len(spares))]
     await tx.crl.add_spares(fresh)
-    return [
-        *(Revocation(serial, now, _REASON) for serial in around.serials),
-        *(Revocation(parse_serial(s.serial), s.made_at, _REASON) for s in (*spares, *fresh)),
-    ]
+    return [*around.serials, *map(parse_serial, (*spares, *fresh))]
 
 
 def _places(server: Server) -> tuple[PurePosixPath | None, PurePosixPath | None]:

@@ -15,7 +15,6 @@ from storage.records import (
     GrantState,
     Revocation,
     ServerName,
-    SpareSerial,
 )
 
 _counter = tables.crl_counter
@@ -77,23 +76,22 @@ class CrlSource:
         if rows:
             await self._connection.execute(insert(_foreign), rows)
 
-    async def spares(self) -> Sequence[SpareSerial]:
+    async def spares(self) -> Sequence[str]:
         """The serials that certificates to come will have, the next one first."""
-        rows = await self._connection.execute(
-            select(_spares).order_by(_spares.c.made_at, _spares.c.serial)
-        )
-        return [SpareSerial(row.serial, row.made_at) for row in rows]
+        rows = await self._connection.execute(select(_spares.c.serial).order_by(_spares.c.id))
+        return list(rows.scalars())
 
-    async def add_spares(self, found: Sequence[SpareSerial]) -> None:
-        if found:
-            await self._connection.execute(insert(_spares), [asdict(spare) for spare in found])
+    async def add_spares(self, serials: Sequence[str]) -> None:
+        if serials:
+            rows = [{"serial": serial} for serial in serials]
+            await self._connection.execute(insert(_spares), rows)
 
     async def take_spare(self) -> str | None:
         """The next one, which nobody gets again; None where there is none."""
-        oldest = select(_spares.c.serial).order_by(_spares.c.made_at, _spares.c.serial).limit(1)
+        oldest = select(_spares.c.id).order_by(_spares.c.id).limit(1)
         done = await self._connection.execute(
             delete(_spares)
-            .where(_spares.c.serial == oldest.scalar_subquery())
+            .where(_spares.c.id == oldest.scalar_subquery())
             .returning(_spares.c.serial)
         )
         return done.scalar()
@@ -101,8 +99,8 @@ class CrlSource:
     async def give_up_spares(self, at: datetime) -> None:
         """Lists all of them for good: this database may not know who has got one since."""
         await self.add_foreign(
-            ForeignRevocation(spare.serial, spare.made_at, EndReason.LOST, at, ON_HOLD)
-            for spare in await self.spares()
+            ForeignRevocation(serial, at, EndReason.LOST, at, ON_HOLD)
+            for serial in await self.spares()
         )
         await self._connection.execute(delete(_spares))
 

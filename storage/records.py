@@ -236,14 +236,6 @@ ON_HOLD = "certificate_hold"
 
 
 @dataclass(frozen=True, slots=True)
-class SpareSerial:
-    """A serial for a certificate to come."""
-
-    serial: str
-    made_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Proof:
     """What is known of one ended grant on one server."""
 

@@ -243,8 +243,9 @@ foreign_revocations = Table(
 spare_serials = Table(
     "spare_serials",
     metadata,
-    Column("serial", String(40), primary_key=True),
-    Column("made_at", UtcTime, nullable=False),
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("serial", String(40), nullable=False, unique=True),
+    sqlite_autoincrement=True,
 )
 
 # The lists of other CAs that a server's CRL file has to hold behind ours, in their order.

@@ -81,7 +81,7 @@ async def take_over(
     await tx.crl.raise_to(number)
     serials = [entry.serial for entry in listed]
     grants = {grant.serial: grant for grant in await tx.grants.with_serials(serials)}
-    spares = {spare.serial for spare in await tx.crl.spares()}
+    spares = set(await tx.crl.spares())
     kept = {revocation.serial for revocation in await tx.crl.foreign()}
     ended: list[Grant] = []
     unlisted: list[Listed] = []

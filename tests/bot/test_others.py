@@ -87,7 +87,7 @@ def on_hold(company: Company, office: Office, server: ServerName) -> set[str]:
 
 async def spares(office: Office) -> set[str]:
     async with office.database.reading() as tx:
-        return {spare.serial for spare in await tx.crl.spares()}
+        return set(await tx.crl.spares())
 
 
 async def card(office: Office, request: Request) -> str:

@@ -69,9 +69,11 @@ async def company(lab: NetLab) -> AsyncIterator[Company]:
             yield made
 
 
-async def issue(company: Company, name: str, server: str) -> str:
+async def issue(company: Company, name: str, server: str, says: str = "") -> str:
     file = company.folder / f"{name}.ovpn"
-    await company.done(*("grant", "issue", str(ANNA.id), "--output", str(file), "--server", server))
+    named = ("grant", "issue", str(ANNA.id), "--output", str(file), "--server", server)
+    ran = await company.done(*named)
+    assert ("as well" in ran.out, says in ran.out) == (bool(says), True)
     return text_of(file)
 
 

@@ -37,7 +37,6 @@ from storage.records import (
     OutboxKind,
     PostedMessage,
     Proof,
-    SpareSerial,
     Verdict,
 )
 from storage.tables import metadata
@@ -163,7 +162,7 @@ async def _grants(tx: Transaction) -> None:
     await tx.crl.raise_to(9)
     await tx.crl.add_foreign([ForeignRevocation("c0ffee", NOW, EndReason.LOST, NOW)])
     await tx.crl.foreign()
-    await tx.crl.add_spares([SpareSerial("5ba4e", NOW)])
+    await tx.crl.add_spares(["5ba4e"])
     await tx.crl.spares()
     await tx.crl.take_spare()
     await tx.crl.give_up_spares(NOW)

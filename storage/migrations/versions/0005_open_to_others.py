@@ -13,7 +13,9 @@ def upgrade() -> None:
     op.add_column("servers", sa.Column("open_since", sa.BigInteger(), nullable=True))
     op.create_table(
         "spare_serials",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("serial", sa.String(length=40), nullable=False),
-        sa.Column("made_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("serial", name=op.f("pk_spare_serials")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_spare_serials")),
+        sa.UniqueConstraint("serial", name=op.f("uq_spare_serials_serial")),
+        sqlite_autoincrement=True,
     )

@@ -20,7 +20,6 @@ from storage.records import (
     PostedMessage,
     RequestState,
     Revocation,
-    SpareSerial,
 )
 from tests.bot.access.kit import (
     ANNA,
@@ -134,7 +133,7 @@ async def test_who_is_on_hold_is_not_revoked(paper: Paper) -> None:
     """Nor is a serial that nobody has yet."""
     grant = await paper.active()
     async with paper.database.writing() as tx:
-        await tx.crl.add_spares([SpareSerial(UNKNOWN, paper.now)])
+        await tx.crl.add_spares([UNKNOWN])
     await paper.forget()
     on_hold = [
         Listed(serial, paper.now - DAY, EndReason.REVOKED, crl_reason=ON_HOLD)
@@ -177,7 +176,7 @@ async def test_an_imported_one_on_hold_was_revoked_by_somebody(paper: Paper) -> 
 async def test_serials_to_come_are_given_up_with_the_database(paper: Paper) -> None:
     """Another state of it may have given them to somebody."""
     async with paper.database.writing() as tx:
-        await tx.crl.add_spares([SpareSerial(UNKNOWN, paper.now)])
+        await tx.crl.add_spares([UNKNOWN])
     await paper.do(begin_again, OPERATOR, made_at="")
     assert [one.serial for one in await foreign(paper)] == [UNKNOWN]
     assert (await paper.approved(EMIL)).grant.serial != UNKNOWN
