@@ -52,6 +52,7 @@ CHAT = {
     "CARD_DURATION": "duration",
     "CARD_REASON": "reason",
     "CARD_HAS": "count",
+    "CARD_OPENS": "servers",
     "CARD_HAS_UNPROVED": "count",
     "CARD_WAITS": "until",
     "CARD_STATES": "admin duration at",
