@@ -35,7 +35,7 @@ from vpn.findings import Finding
 log = logging.getLogger(__name__)
 
 # How long a profile waits for a server that it is not for, unless that one was slow before.
-_WAIT_S = 3.0
+_WAIT_S = 5.0
 # For one that was slow the last time, and when that is.
 _GLANCE_S = 0.3
 _SLOW_S = 1.0

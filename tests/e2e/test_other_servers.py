@@ -141,19 +141,22 @@ async def test_what_is_not_answered_for_holds_up_nobody_and_is_closed_later(
     # As where somebody else's work on that server hangs.
     lock = try_lock(company.data / "locks" / "server-rome.lock")
     assert lock is not None
-    # Its serial was on the list before it was anybody's.
-    spare = await issue(company, "spare", "office")
-    assert await is_refused(lab, shown_at(rome, spare), REVOKED)
-    assert await open_servers(company) == []
-    company.tamper("DELETE FROM spare_serials")
-    late = shown_at(rome, await issue(company, "late", "office"))
-    assert await open_servers(company) == ["rome"]
-    doctor = await company.vpnbot("doctor")
-    assert "Server rome: whoever has a profile for another server may get in" in doctor.out
-    async with connected(lab, late) as tunnel:
+    try:
+        # Its serial was on the list before it was anybody's.
+        spare = await issue(company, "spare", "office")
+        assert await is_refused(lab, shown_at(rome, spare), REVOKED)
+        assert await open_servers(company) == []
+        company.tamper("DELETE FROM spare_serials")
+        late = shown_at(rome, await issue(company, "late", "office", "It may open rome as well"))
+        assert await open_servers(company) == ["rome"]
+        doctor = await company.vpnbot("doctor")
+        assert "Server rome: whoever has a profile for another server may get in" in doctor.out
+        tunnel = await lab.connect(late)
+    finally:
         os.close(lock)
-        assert "Cut: anna-petrova-" in await adopt(company)
-        assert not await tunnel.ping("10.81.0.1")
+    assert "Cut: anna-petrova-" in await adopt(company)
+    assert not await tunnel.ping("10.81.0.1")
+    await tunnel.close()
     assert await is_refused(lab, late, REVOKED)
     assert await open_servers(company) == []
 
