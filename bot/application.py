@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
+from bot.access import admins, requests
 from bot.access.revocation import close_proved
 from bot.chat.client import Telegram
 from bot.chat.delivery import Delivery
@@ -22,8 +24,9 @@ log = logging.getLogger(__name__)
 class Application:
     """The running bot: poller, worker, sender and keeper beside each other."""
 
-    def __init__(self, office: Office, telegram: Telegram, username: str) -> None:
+    def __init__(self, office: Office, telegram: Telegram) -> None:
         self._office = office
+        self._telegram = telegram
         bot = telegram.bot
         handlers: dict[OutboxKind, Handler] = {}
         self.sender = Sender(office, handlers, settle=self._settle)
@@ -39,33 +42,37 @@ class Application:
         self._delivery = delivery
         # A profile goes out by the sender, and has to keep its halts.
         handlers |= _handlers(posts, delivery)
-        self.worker = Worker(bot, username, office, on_done=self.sender.wake)
-        self.poller = Poller(telegram, office, on_stored=self.worker.wake)
-        self.keeper = Keeper(
-            office,
-            office.folder,
-            office.fleet,
-            office.others,
-            office.enforcer,
-            on_written=self.sender.wake,
-        )
+        self.keeper = Keeper(office, on_written=self.sender.wake)
 
     async def _settle(self, item: OutboxItem) -> None:
         # After a restore the servers know which of the profiles on their way were revoked since.
         if await self._office.fleet.caught_up():
             await self._delivery.settle(item)
 
-    async def run(self) -> None:
-        """Runs until it is cancelled or one part gives up for good."""
-        # What an ended process left: nothing is lost, nothing goes out twice.
-        await self.sender.reclaim()
+    async def run(self, greeted: AbstractAsyncContextManager[str]) -> None:
+        """Runs until it is cancelled or one part gives up for good.
+
+        What is over ends also while Telegram cannot be reached.
+
+        Args:
+            greeted: waits for Telegram, and gives the bot's username.
+        """
         async with self._office.database.writing() as tx:
             await close_proved(tx, self._office.context())
+            await admins.observe_at_start(tx, self._office.context())
+            await requests.refit(tx, self._office.context())
         try:
-            async with asyncio.TaskGroup() as group:
-                for part in (self.poller, self.worker, self.sender, self.keeper):
-                    group.create_task(part.run())
+            async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+                group.create_task(self.keeper.run())
                 group.create_task(self._open_keys())
+                username = await stack.enter_async_context(greeted)
+                # What an ended process left: nothing is lost, nothing goes out twice.
+                await self.sender.reclaim()
+                bot = self._telegram.bot
+                worker = Worker(bot, username, self._office, on_done=self.sender.wake)
+                poller = Poller(self._telegram, self._office, on_stored=worker.wake)
+                for part in (poller, worker, self.sender):
+                    group.create_task(part.run())
         except BaseExceptionGroup as group:
             told, rest = group.split(VpnbotError)
             if told is None:
@@ -97,6 +104,7 @@ def _handlers(posts: Posts, delivery: Delivery) -> dict[OutboxKind, Handler]:
         OutboxKind.HOW_TO: posts.how_to,
         OutboxKind.RECEIPT: posts.receipt,
         OutboxKind.SERVERS: posts.servers,
+        OutboxKind.CUT: posts.cut,
         OutboxKind.MENU: posts.menu,
         OutboxKind.DELIVER: delivery.deliver,
     }

@@ -9,8 +9,8 @@ Before anything is published or admitted on a server, under its lock:
    revocations, and the one of a server that was down may be older than that of another. On an
    adopted server the lists of other CAs stay in the file; and until a CRL of ours has been put
    there, what cannot be understood is not replaced.
-2. After a restore the files of names go that nobody knows (`storage.grants.known_on`): access that
-   was given after the backup. Its serial is in no database, so no CRL can list it.
+2. After a restore the files of names are set aside that nobody knows (`bot.presence`): access
+   that was given after the backup. Its serial is in no database, so no CRL can list it.
 
 And after a restore, when the CRL is in place:
 
@@ -23,7 +23,7 @@ people; its signature is not looked at here, because whom else a server trusts m
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from bot.access import takeover
@@ -31,14 +31,17 @@ from bot.access.permission import THE_BOT, Actor
 from bot.access.takeover import Listed, TakenOver
 from bot.core import Core
 from bot.keyring import Keyring
+from bot.presence import compare
 from pki.crl import Revocation, RevocationReason
 from pki.found_crls import kept_lists, read_crls
 from pki.serial import serial_hex
 from storage.records import EndReason, Server
-from vpn.errors import CrlNotRead, HostError
-from vpn.findings import Finding
+from vpn.errors import CrlNotRead, HostError, ManagementError
+from vpn.findings import Finding, FindingCode
 from vpn.list_in_force import ListInForce
 from vpn.live import LiveServer
+from vpn.names import ccd_file_name, is_ours, name_in_sessions
+from vpn.strangers import client_files, set_files_aside
 
 log = logging.getLogger(__name__)
 
@@ -75,11 +78,19 @@ class CatchingUp:
         """(3), under the server's lock."""
         if server.restored_at is None:
             return
+        live = self._live(server)
         findings = await self._remove_files(server)
-        cut = await self._live(server).cut_strangers(await self._known(server))
+        try:
+            on = {session.common_name for session in await live.sessions()}
+        except ManagementError as error:
+            log.warning("%s is not looked through yet: %s", server.name, error)
+            return
+        cut = await live.cut_strangers(await self._strange(server, on, name_in_sessions))
         for finding in cut.findings:
             log.warning("%s is not looked through yet: %s", server.name, finding.detail)
-        if not findings and not cut.findings:
+        # Without the second lock whoever was cut can come back.
+        may_return = cut.names and not live.layout.exclusive
+        if not findings and not cut.findings and not may_return:
             async with self._database.writing() as tx:
                 ctx = self._core.context()
                 await takeover.looked_through(tx, ctx, server.name, cut.names)
@@ -132,8 +143,17 @@ class CatchingUp:
         return tuple(each.pem.decode() for each in kept_lists(earlier, found.others, now))
 
     async def _remove_files(self, server: Server) -> Sequence[Finding]:
-        known = await self._known(server)
-        removed, findings = await self._live(server).remove_stranger_files(known)
+        live = self._live(server)
+        try:
+            names = await client_files(live.host, live.layout)
+        except HostError as error:
+            removed: Sequence[str] = ()
+            findings: Sequence[Finding] = (Finding(FindingCode.HOST_ERROR, str(error)),)
+        else:
+            strange = await self._strange(server, names, ccd_file_name)
+            if not live.layout.exclusive:  # then what an operator wrote there is no lock
+                strange = frozenset(filter(is_ours, strange))
+            removed, findings = await set_files_aside(live.host, live.layout, strange)
         for finding in findings:
             log.warning("%s is not looked through yet: %s", server.name, finding.detail)
         if removed:
@@ -141,9 +161,19 @@ class CatchingUp:
                 await takeover.shut_out(tx, self._core.context(), server.name, removed)
         return findings
 
-    async def _known(self, server: Server) -> frozenset[str]:
+    async def _strange(
+        self, server: Server, names: Collection[str], as_found: Callable[[str], str | None]
+    ) -> frozenset[str]:
+        """Names that may be of access which was given after the backup, or is over.
+
+        On an operator's own server, of those that are in no books, only names of the form that
+        the bot gives.
+        """
         async with self._database.reading() as tx:
-            return frozenset(grant.common_name for grant in await tx.grants.known_on(server.name))
+            compared = await compare(tx, server.name, names, as_found)
+        if server.adopted is None:
+            return compared.all
+        return compared.ours.union(filter(is_ours, compared.unknown))
 
 
 def _listed(revocation: Revocation) -> Listed:

@@ -1,13 +1,10 @@
 """What every part of the bot works with: the database, the rules, chance, and the time."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 from bot.access.context import Chance, Context, Rules
+from bot.clock import Clock
 from storage.database import Database
-
-Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)

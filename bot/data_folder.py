@@ -16,6 +16,10 @@ _PRIVATE = 0o700
 class DataFolder:
     path: Path
 
+    def __str__(self) -> str:
+        """For messages and shell lines."""
+        return quote(str(self.path))
+
     @property
     def ca(self) -> Path:
         return self.path / "ca"
@@ -52,9 +56,9 @@ class DataFolder:
             shut = [each for each in above if not os.access(each, os.X_OK, effective_ids=True)]
             place = shut[0] if shut else self.path.parent
             raise BadDataFolder(
-                f"The data folder {self.path} cannot be looked at ({error.strerror}): {place} "
-                f"belongs to {account_name(place.stat().st_uid)}; run this command as that "
-                "account, or as root."
+                f"The data folder {self} cannot be looked at ({error.strerror}): "
+                f"{quote(str(place))} belongs to {account_name(place.stat().st_uid)}; run this "
+                "command as that account, or as root."
             ) from error
         return True
 
@@ -70,7 +74,7 @@ class DataFolder:
             self._make()
         except OSError as error:
             raise BadDataFolder(
-                f"The data folder {self.path} cannot be made: {error.strerror}; make it, or set "
+                f"The data folder {self} cannot be made: {error.strerror}; make it, or set "
                 "VPNBOT_DATA_DIR."
             ) from error
         self.check()
@@ -79,16 +83,14 @@ class DataFolder:
         """Raises BadDataFolder where others can look in, or it belongs to somebody else."""
         found = self.path.stat()
         if not stat.S_ISDIR(found.st_mode):
-            raise BadDataFolder(f"{self.path} is no folder; set VPNBOT_DATA_DIR to one.")
+            raise BadDataFolder(f"{self} is no folder; set VPNBOT_DATA_DIR to one.")
         if found.st_uid != os.geteuid():
             raise BadDataFolder(
-                f"The data folder {self.path} belongs to {account_name(found.st_uid)}; run this "
+                f"The data folder {self} belongs to {account_name(found.st_uid)}; run this "
                 "command as that account, or as root."
             )
         if stat.S_IMODE(found.st_mode) & 0o077:
-            raise BadDataFolder(
-                f"Others can look into the data folder; run: chmod 700 {quote(str(self.path))}"
-            )
+            raise BadDataFolder(f"Others can look into the data folder; run: chmod 700 {self}")
 
     def account(self) -> str:
         """The account that owns the folder and so runs the bot."""

@@ -16,10 +16,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TypedDict
-
-from cryptography import x509
-from cryptography.x509.oid import NameOID
 
 from bot.access import importing
 from bot.access.importing import Certificate, Imported, Listed
@@ -28,20 +24,14 @@ from bot.errors import NotDone
 from bot.office import Office
 from bot.privileges import as_root
 from pki.authority_files import import_authority, load_certificate
-from pki.crl import Revocation
-from pki.easyrsa import EasyRsaPki, FindingCode, Purpose, open_key, purpose_of, read_pki
+from pki.easyrsa import EasyRsaPki, Purpose, open_key, read_pki
 from pki.errors import AuthorityMissing
 from pki.key_ids import AuthorityKey
-from pki.serial import SerialNumber, serial_hex
+from pki.serial import serial_hex
 from pki.static_key import check_static_key, check_tls_crypt_v2_server_key
 from vpn.profile import TlsKey
 
 Progress = Callable[[int, int], None]
-
-
-class _Revoked(TypedDict):
-    revoked_at: datetime | None
-    crl_reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,10 +177,10 @@ def _open(pki: EasyRsaPki, passphrase: Callable[[], str | None]) -> AuthorityKey
 
 
 def books(pki: EasyRsaPki) -> tuple[list[Certificate], list[Listed]]:
-    """What the PKI knows, for the rules: its certificates, and what only its CRL lists.
+    """What the PKI knows, for the rules: its certificates, and serials of which it knows no more.
 
-    What the CRL lists is revoked, whatever the index says. What the index lost is there all the
-    same, if its file is: it would let somebody in.
+    What the CRL lists, or a folder of the revoked holds, is revoked, whatever the index says. What
+    the index lost is there all the same, if its file is: it would let somebody in.
     """
     revoked = {entry.serial: entry for entry in pki.revocations}
     certificates = [
@@ -199,46 +189,16 @@ def books(pki: EasyRsaPki) -> tuple[list[Certificate], list[Listed]]:
             common_name=entry.common_name,
             not_before=entry.not_before,
             not_after=entry.not_after,
+            end_known=entry.end_known,
+            revoked_at=revocation.revoked_at if revocation else None,
+            crl_reason=revocation.reason.value if revocation else None,
             for_server=entry.purpose is Purpose.SERVER,
-            **_revocation(revoked.get(entry.serial)),
         )
-        for entry in pki.entries
+        for entry in (*pki.entries, *pki.lost)
+        for revocation in (revoked.pop(entry.serial, None),)
     ]
-    certificates += _lost(pki, revoked)
-    known = {found.serial for found in certificates}
     listed = [
         Listed(serial_hex(entry.serial), entry.revoked_at, entry.reason.value)
         for entry in revoked.values()
-        if serial_hex(entry.serial) not in known
     ]
     return certificates, listed
-
-
-def _lost(pki: EasyRsaPki, revoked: dict[SerialNumber, Revocation]) -> list[Certificate]:
-    paths = {
-        serial: path
-        for finding in pki.findings
-        if finding.code is FindingCode.NOT_IN_INDEX
-        for serial, path in zip(finding.serials, finding.paths, strict=False)
-    }
-    with as_root():
-        return [_from_file(path, revoked.get(serial)) for serial, path in paths.items()]
-
-
-def _from_file(path: Path, revocation: Revocation | None) -> Certificate:
-    certificate = x509.load_pem_x509_certificate(path.read_bytes())
-    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return Certificate(
-        serial=serial_hex(SerialNumber(certificate.serial_number)),
-        common_name=str(names[-1].value) if names else "",
-        not_before=certificate.not_valid_before_utc,
-        not_after=certificate.not_valid_after_utc,
-        for_server=purpose_of(certificate) is Purpose.SERVER,
-        **_revocation(revocation),
-    )
-
-
-def _revocation(found: Revocation | None) -> "_Revoked":
-    if found is None:
-        return {"revoked_at": None, "crl_reason": None}
-    return {"revoked_at": found.revoked_at, "crl_reason": found.reason.value}

@@ -10,6 +10,7 @@ from bot.core import Core
 from bot.fleet import Fleet
 from bot.logs import log_failure
 from bot.receipts import finding_text
+from storage.batches import batches
 from storage.records import Grant, GrantId, Proof, ServerName
 
 log = logging.getLogger(__name__)
@@ -34,11 +35,12 @@ class Enforcer:
             proofs = await tx.proofs.of(grant_ids)
         await self._try(proof for proof in proofs if proof.is_open)
 
-    async def enforce_due(self, server: ServerName) -> None:
-        """Tries again whatever is due on one server."""
+    async def enforce_due(self, server: ServerName) -> Sequence[tuple[Grant, Attempt]]:
+        """Tries again whatever is due on one server; gives each with the grant as it was before."""
         async with self._database.reading() as tx:
             proofs = await tx.proofs.due(self._core.clock())
-        await self._try(proof for proof in proofs if proof.server == server)
+        due = [proof.grant_id for proof in proofs if proof.server == server]
+        return await self._on(server, due)
 
     async def _try(self, proofs: Iterable[Proof]) -> None:
         wanted: dict[ServerName, list[GrantId]] = {}
@@ -47,7 +49,18 @@ class Enforcer:
         # A server that hangs holds up no other.
         await asyncio.gather(*(self._on(server, ids) for server, ids in wanted.items()))
 
-    async def _on(self, server: ServerName, grant_ids: Sequence[GrantId]) -> None:
+    async def _on(
+        self, server: ServerName, grant_ids: Sequence[GrantId]
+    ) -> Sequence[tuple[Grant, Attempt]]:
+        """A whole company's at once would hold up all other writers while it is recorded."""
+        done: list[tuple[Grant, Attempt]] = []
+        for some in batches(grant_ids):
+            done += await self._cut(server, some)
+        return done
+
+    async def _cut(
+        self, server: ServerName, grant_ids: Sequence[GrantId]
+    ) -> Sequence[tuple[Grant, Attempt]]:
         async def still_open() -> Sequence[Grant]:
             async with self._database.reading() as tx:
                 proofs = await tx.proofs.of(grant_ids)
@@ -59,17 +72,19 @@ class Enforcer:
         except Exception as error:  # noqa: BLE001 - whatever it was, it is tried again
             log_failure(log, f"Cutting access on {server} broke off", error)
             attempts = tuple(_broken_off(grant_id, server) for grant_id in grant_ids)
-        await self._record(attempts)
+        return await self._record(attempts)
 
-    async def _record(self, attempts: Sequence[Attempt]) -> None:
+    async def _record(self, attempts: Sequence[Attempt]) -> Sequence[tuple[Grant, Attempt]]:
         if not attempts:
-            return
+            return ()
         ids = [attempt.grant_id for attempt in attempts]
         async with self._database.writing() as tx:
             before = {(proof.grant_id, proof.server): proof for proof in await tx.proofs.of(ids)}
-            names = {grant.id: grant.common_name for grant in await tx.grants.some(ids)}
+            grants = {grant.id: grant for grant in await tx.grants.some(ids)}
             await revocation.record_attempts(tx, self._core.context(), attempts)
+        names = {grant.id: grant.common_name for grant in grants.values()}
         _log_news(before, names, attempts)
+        return [(grants[attempt.grant_id], attempt) for attempt in attempts]
 
 
 def _log_news(

@@ -8,14 +8,15 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path, PurePosixPath
 
+from bot.access import reopening
 from bot.access.endings import ServerEnd
 from bot.access.permission import Actor
 from bot.access.revocation import Attempt
+from bot.access.sightings import stranger_name
 from bot.access.takeover import TakenOver
 from bot.catching_up import CatchingUp
 from bot.core import Core
@@ -26,14 +27,15 @@ from bot.keyring import Keyring
 from bot.locks import locked
 from bot.logs import log_failure
 from bot.on_hold import layout_of, neighbours, on_hold
+from bot.presence import Seen, compare, look
 from pki import crl
 from pki.crl import RevocationReason
 from pki.serial import SerialNumber, parse_serial
 from storage.records import (
+    LIVE_STATES,
     EndReason,
     ForeignRevocation,
     Grant,
-    GrantState,
     Revocation,
     Server,
     ServerName,
@@ -41,11 +43,12 @@ from storage.records import (
 from vpn.adopt import certificate_end_of
 from vpn.crl_look import digest_of
 from vpn.errors import HostError, VpnError
-from vpn.findings import Finding
+from vpn.findings import Finding, FindingCode
 from vpn.list_in_force import ListInForce
 from vpn.live import LiveServer, ServerProof, ServerStatus, Target
 from vpn.local_host import host_of
-from vpn.names import look_alike
+from vpn.names import look_alike, name_in_sessions
+from vpn.strangers import StrangersCut
 from vpn.values import CommonName, Protocol, Remote, ServerSpec
 
 log = logging.getLogger(__name__)
@@ -60,16 +63,16 @@ _REASONS = {
     EndReason.UNDELIVERABLE: RevocationReason.CESSATION_OF_OPERATION,
     EndReason.EARLIER: RevocationReason.UNSPECIFIED,
 }
-_REVOKED = (GrantState.REVOKING, GrantState.REVOKED)
 
 
-@dataclass(frozen=True, slots=True)
-class Strangers:
-    """Whom no grant knows; `findings` say which files could not be removed."""
-
-    files: tuple[str, ...] = ()
-    sessions: tuple[str, ...] = ()
-    findings: tuple[Finding, ...] = ()
+# With these lists in its place OpenVPN may have let in whom ours would have refused.
+_LETS_IN = (
+    FindingCode.CRL_MISSING,
+    FindingCode.CRL_DAMAGED,  # among others several lists in one file
+    FindingCode.CRL_NOT_OURS,
+    FindingCode.CRL_FOREIGN,
+    FindingCode.CRL_PUT_BACK,
+)
 
 
 class Fleet:
@@ -96,10 +99,40 @@ class Fleet:
             return await self._publish(server)
 
     async def _publish(self, server: Server) -> int:
-        await self._catching_up.before(server)
+        await self._before(server)
         number = await self._put_next(server)
         await self._catching_up.after(server)
         return number
+
+    async def _before(self, server: Server) -> None:
+        """What has to be known and recorded before the CRL in place is replaced.
+
+        Raises:
+            VpnError: the server's CRL cannot be read, so it must not be replaced.
+        """
+        await self._catching_up.before(server)
+        await self._doubt(server)
+
+    async def _doubt(self, server: Server) -> None:
+        """Where another list is in the place of ours, everybody who is out may have come in by it.
+
+        A session that has begun goes on with any list, so putting ours back is not enough. The
+        doubt is recorded before the only sign of it is gone.
+
+        Accepted: another list that came and went between two looks leaves no sign.
+        """
+        if server.crl_published_at is None:
+            return  # it never was ours
+        found = {finding.code for finding in await self.crl_findings(server)}
+        if found.intersection(_LETS_IN):
+            async with self._database.writing() as tx:
+                await reopening.doubt_all(
+                    tx,
+                    self._core.context(),
+                    server.name,
+                    since=server.crl_published_at,
+                    found=found,
+                )
 
     async def _put_next(self, server: Server) -> int:
         """Until its first CRL is in place no end has to be proved on a server of ours.
@@ -168,7 +201,7 @@ class Fleet:
                 return ()
             pem = problem = None
             try:
-                await self._catching_up.before(server)
+                await self._before(server)
                 pem = await self._next_crl(server)
             except Exception as error:  # noqa: BLE001 - whatever it was, the other steps are tried
                 log_failure(log, f"There is no CRL for {server.name}", error)
@@ -207,24 +240,35 @@ class Fleet:
             others=others,
         )
 
-    async def shut_out_strangers(self, name: ServerName) -> Strangers:
-        """Removes files and sessions of whoever has no grant: added by hand, or put back.
-
-        On a server of the operator's own making that is only whose access through it is over. A
-        grant that is being revoked is left to whoever proves its end; and after a restore see
-        `catching_up`.
-        """
+    async def look(self, name: ServerName) -> Seen:
+        """See `presence.look`; after a restore see `catching_up`."""
         async with self._lock(name):
             server = await self._server(name)
             if server is None or server.restored_at is not None:
-                return Strangers()
-            async with self._database.reading() as tx:
-                known = {grant.common_name for grant in await tx.grants.known_on(name)}
-                over = await tx.grants.names_over_on(name)
+                return Seen()
+            return await look(self._core, server, live_server(server))
+
+    async def cut_unknown(self, name: ServerName, stranger: str) -> StrangersCut | None:
+        """Ends the sessions of a name that an admin was shown.
+
+        None where the server was taken out, or somebody of that name may be there by now.
+
+        Args:
+            stranger: as far as `storage.records.Stranger` keeps it.
+
+        Raises:
+            ManagementError: the server cannot be asked.
+        """
+        async with self._lock(name):
+            server = await self._server(name)
+            if server is None:
+                return None
             live = live_server(server)
-            files, findings = await live.remove_stranger_files(known, over=over)
-            cut = await live.cut_strangers(known, over=over)
-            return Strangers(files, cut.names, findings)
+            on = {session.common_name for session in await live.sessions()}
+            meant = {each for each in on if stranger_name(each) == stranger}
+            async with self._database.reading() as tx:
+                allowed = meant - (await compare(tx, name, meant, name_in_sessions)).all
+            return None if allowed else await live.cut_strangers(meant)
 
     async def take_over(self, name: ServerName, found: ListInForce, actor: Actor) -> TakenOver:
         """Whom a server of the operator's own refuses, so that every later CRL refuses them, too.
@@ -248,6 +292,7 @@ class Fleet:
             server = await self._known(name)
             if server.restored_at is not None:
                 await self._catching_up.before(server)
+            await self._doubt(server)
             yield await self._next_crl(server)
 
     async def cut_earlier(self, name: ServerName) -> tuple[str, ...]:
@@ -258,7 +303,11 @@ class Fleet:
         """
         async with self._lock(name), self._database.reading() as tx:
             server = await tx.servers.get(name)
-            over = [g for g in await tx.grants.imported() if g.state in _REVOKED]
+            over = [
+                grant
+                for grant in await tx.grants.imported()
+                if grant.revoked_at is not None and grant.state not in LIVE_STATES
+            ]
             over += await tx.grants.for_others(name)
             staying = {look_alike(other) for other in await tx.grants.imported_names()}
         names = {
@@ -357,6 +406,7 @@ class Fleet:
             _entry(entry)
             for entry in entries
             if entry.serial in unproved
+            or not entry.end_known
             or crl.must_list(
                 not_after=entry.not_after,
                 revoked_at=entry.revoked_at,

@@ -8,13 +8,10 @@ from datetime import datetime, timedelta
 
 from bot.access import audit, clock, endings, grants, requests, revocation
 from bot.clock import SetBack
-from bot.core import Core
-from bot.data_folder import DataFolder
-from bot.enforcement import Enforcer
-from bot.fleet import Fleet
+from bot.clock_watch import ClockWatch
 from bot.locks import try_lock
 from bot.loops import forever
-from bot.others import Others
+from bot.office import Office
 from bot.watch import Watch
 from storage.records import AuditEntry, GrantId, GrantState, OutboxKind, Server, ServerName
 from storage.transaction import Transaction
@@ -33,27 +30,19 @@ _QUARANTINE = 1000
 
 
 class Keeper:
-    def __init__(
-        self,
-        core: Core,
-        folder: DataFolder,
-        fleet: Fleet,
-        others: Others,
-        enforcer: Enforcer,
-        on_written: Callable[[], None],
-    ) -> None:
-        self._core = core
-        self._database = core.database
-        self._folder = folder
-        self._fleet = fleet
-        self._others = others
-        self._enforcer = enforcer
-        self._clock = core.clock
+    def __init__(self, office: Office, on_written: Callable[[], None]) -> None:
+        self._core = office
+        self._database = office.database
+        self._folder = office.folder
+        self._fleet = office.fleet
+        self._others = office.others
+        self._clock = office.clock
+        self._clock_watch = ClockWatch(office, on_written)
         self._on_written = on_written
-        self._watch = Watch(core, fleet, on_written)
+        self._watch = Watch(office, office.fleet, office.enforcer, on_written)
         self._set_back: SetBack | None = None
-        self._all_due_from(core.clock())
-        self._server_look_at = core.clock() + _SERVER_LOOK
+        self._all_due_from(office.clock())
+        self._server_look_at = office.clock() + _SERVER_LOOK
         self._jobs: dict[ServerName, asyncio.Task[None]] = {}
 
     def _all_due_from(self, now: datetime) -> None:
@@ -63,8 +52,9 @@ class Keeper:
         self._ends_at = now
 
     async def run(self) -> None:
-        """Looks at the clock until it is cancelled."""
+        """Looks at the clock until it is cancelled, as soon as anything vouches for it."""
         try:
+            await self._clock_watch.heard()
             await forever(self._round)
         finally:
             for job in self._jobs.values():
@@ -77,6 +67,7 @@ class Keeper:
 
     async def sweep(self) -> None:
         """All that is due now. What has to wait for a server goes on beside it."""
+        await self._clock_watch.look()
         await self._look_at_clock()
         if await self._end_what_is_over():
             self._on_written()
@@ -130,22 +121,27 @@ class Keeper:
 
     async def _look_after(self, server: Server, *, renew: bool, look: bool) -> None:
         try:
-            await self._enforcer.enforce_due(server.name)
+            await self._watch.prove_due(server)
+            put_back = False
             if renew:
                 await self._watch.renew(server)
             elif look:
-                await self._watch.look_at_crl(server)
+                put_back = await self._watch.look_at_crl(server)
             if look and revocation.lets_in(server):
                 await self._others.look(server)
                 # After the CRL: whoever comes back now is refused at the beginning.
-                await self._watch.look_for_strangers(server)
+                await self._watch.look(server, put_back=put_back)
         except Exception:  # it is due until it is done, so the next round tries again
             log.exception("Looking after %s broke off", server.name)
 
     async def _end_what_is_over(self) -> bool:
+        ctx = self._core.context()
+        if not ctx.may_expire:
+            return False
         async with self._database.reading() as tx:
-            now = self._clock()
-            if not await tx.grants.due(now) and not await tx.requests.due(now):
+            asked_by = ctx.after(-ctx.rules.request_ttl)
+            waiting = await tx.requests.due(ctx.now, asked_by=asked_by)
+            if not waiting and not await tx.grants.due(ctx.now):
                 return False
         async with self._database.writing() as tx:
             ctx = self._core.context()

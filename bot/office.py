@@ -4,11 +4,12 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import timedelta
 
 from bot.access.context import Chance, Context
-from bot.core import Clock, Core
+from bot.clock import Clock, SinceBoot, TrustedClock, boot_id, since_boot, utc_now
+from bot.core import Core
 from bot.data_folder import DataFolder
 from bot.enforcement import Enforcer
 from bot.fleet import Fleet
@@ -23,10 +24,8 @@ from storage.database import open_database
 # Without letters and digits that are mixed up when they are read out.
 _CODE_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 _CODE_LENGTH = 8
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
+# So long an access may last beyond its end because the machine's clock is in doubt.
+LONGEST_DOUBT = timedelta(hours=1)
 
 
 def real_chance() -> Chance:
@@ -41,6 +40,7 @@ def real_chance() -> Chance:
 class Office(Core):
     """What every command works with."""
 
+    time: TrustedClock
     settings: Settings
     folder: DataFolder
     keyring: Keyring
@@ -51,7 +51,15 @@ class Office(Core):
     maker: ProfileMaker
 
     def context(self) -> Context:
-        return replace(Core.context(self), authority_ends_at=self.keyring.authority_end())
+        look = self.time.look()
+        return Context(
+            look.now,
+            self.rules,
+            self.chance,
+            authority_ends_at=self.keyring.authority_end(),
+            may_give=not look.in_doubt,
+            may_expire=not look.in_doubt or look.doubted_for >= LONGEST_DOUBT,
+        )
 
 
 @asynccontextmanager
@@ -60,15 +68,24 @@ async def open_office(
     *,
     passphrase: Callable[[], str | None] | None = None,
     clock: Clock = utc_now,
+    boot: SinceBoot = since_boot,
 ) -> AsyncIterator[Office]:
     """Opens the data folder and the database; secrets are read when they are needed.
+
+    Args:
+        clock: the machine's.
+        boot: the time since the machine was started.
 
     Raises:
         BadDataFolder, StorageError: the folder or the database cannot be used.
     """
     folder = DataFolder(settings.data_dir.absolute())
     folder.prepare()
-    core = Core(await open_database(settings.url()), settings.rules(), real_chance(), clock)
+    database = await open_database(settings.url())
+    time = TrustedClock(clock, boot=boot, boot_id=boot_id())
+    async with database.reading() as tx:
+        time.resume(await tx.clock.last())
+    core = Core(database, settings.rules(), real_chance(), time)
     keyring = Keyring(folder, passphrase or settings.passphrase)
     fleet = Fleet(core, keyring, folder)
     others = Others(core, fleet)
@@ -79,6 +96,7 @@ async def open_office(
             rules=core.rules,
             chance=core.chance,
             clock=core.clock,
+            time=time,
             settings=settings,
             folder=folder,
             keyring=keyring,

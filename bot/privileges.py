@@ -79,11 +79,16 @@ def _require_program(account: str, place: Path) -> None:
             )
 
 
+def acts_for_another() -> bool:
+    """Whether root started this, and it acts as another account now."""
+    return os.getuid() == ROOT != os.geteuid()
+
+
 @contextmanager
 def as_root() -> Iterator[None]:
     """Back to root for a while, if root started this process; else nothing changes."""
     uid, gid = os.geteuid(), os.getegid()
-    if os.getuid() != ROOT or uid == ROOT:
+    if not acts_for_another():
         yield
         return
     os.seteuid(ROOT)

@@ -109,15 +109,18 @@ class ProfileMaker:
                 return None
         return profile
 
-    async def try_templates(self) -> None:
+    async def try_templates(self, *, texts: bool = True) -> None:
         """Makes a profile for each server, for nobody, with all that goes along.
+
+        Args:
+            texts: whether the instructions are tried, too.
 
         Raises:
             BadTemplate: the operator's own words cannot be used.
         """
         async with self._database.reading() as tx:
             servers = await tx.servers.all()
-        await self._handover.try_out(samples_of(servers, self._clock()))
+        await self._handover.try_out(samples_of(servers, self._clock()), texts=texts)
 
     async def _packed(self, fields: Fields, text: str, *, archive: bool) -> Profile:
         topics = self._handover.topics()

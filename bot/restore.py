@@ -9,16 +9,18 @@ import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from bot.access.permission import Actor
 from bot.access.restored import begin_again
 from bot.archive import AUTHORITY, DATABASE, LONGEST_FILE, TLS_KEYS, Contents, Manifest
 from bot.backup import require_whole
-from bot.core import Clock, Core
+from bot.clock import Clock, utc_now
+from bot.core import Core
 from bot.data_folder import DataFolder, account_name
 from bot.errors import BadBackup, NotDone, VpnbotError
 from bot.keyring import Keyring
-from bot.office import real_chance, utc_now
+from bot.office import real_chance
 from bot.settings import Settings
 from pki.errors import PkiError, WrongPassphrase
 from pki.private_files import write_folder
@@ -252,5 +254,5 @@ def _unwritable(folder: Path, reason: str | None) -> NotDone:
 def _occupied(folder: Path, name: str) -> NotDone:
     return NotDone(
         f"{folder} holds {name} already, and a restore replaces nothing; move it away first: "
-        f"mv {folder} {folder}.old"
+        f"mv {quote(str(folder))} {quote(f'{folder}.old')}"
     )

@@ -10,10 +10,12 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from telegram import Bot, BotCommand, BotCommandScopeAllPrivateChats
 from telegram.error import InvalidToken, TelegramError
 
+from bot.access import messages
+from bot.access.messages import Notice
 from bot.application import Application
 from bot.chat.client import Telegram, connect
 from bot.data_folder import DataFolder
-from bot.errors import FolderBusy, TokenRefused
+from bot.errors import BadTemplate, FolderBusy, TokenRefused
 from bot.locks import try_lock
 from bot.office import Office, open_office
 from bot.settings import Settings
@@ -37,9 +39,19 @@ async def run_bot(settings: Settings) -> None:
     async with open_office(settings) as office:
         with single_instance(office.folder):
             await office.keyring.authority()
-            # What could not be delivered is better known now.
-            await office.maker.try_templates()
-            await _run_until_signal(office, connect(token, settings.telegram_api_url))
+            await _try_templates(office)
+            telegram = connect(token, settings.telegram_api_url, office.time)
+            await _run_until_signal(office, telegram)
+
+
+async def _try_templates(office: Office) -> None:
+    """What could not be delivered is better known now; but it keeps no access from ending."""
+    try:
+        await office.maker.try_templates()
+    except BadTemplate as error:
+        log.warning("The templates cannot be used as they are: %s", error)
+        async with office.database.writing() as tx:
+            await messages.tell_admins(tx, office.context(), Notice.TEMPLATES_BROKEN)
 
 
 @contextmanager
@@ -67,11 +79,16 @@ async def _run_until_signal(office: Office, telegram: Telegram) -> None:
 
 
 async def serve(office: Office, telegram: Telegram) -> None:
-    """Greets Telegram and runs the bot until it is cancelled."""
-    async with _connected(telegram.bot) as username:
+    """Runs the bot until it is cancelled; talks with Telegram as soon as that answers."""
+    await Application(office, telegram).run(_greeted(office, telegram.bot))
+
+
+@asynccontextmanager
+async def _greeted(office: Office, bot: Bot) -> AsyncIterator[str]:
+    async with _connected(bot) as username:
         await _queue_menus(office)
         log.info("@%s is ready", username)
-        await Application(office, telegram, username).run()
+        yield username
 
 
 @asynccontextmanager

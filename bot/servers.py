@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path, PurePosixPath
+from shlex import quote
+
+from cryptography import x509
 
 from bot.access import audit, requests
 from bot.access.permission import Actor
@@ -15,7 +18,7 @@ from bot.data_folder import account_name
 from bot.errors import NotDone
 from bot.fleet import spec_of
 from bot.office import Office
-from bot.privileges import ROOT, as_root
+from bot.privileges import ROOT, acts_for_another, as_root
 from pki.authority import Authority
 from pki.serial import SerialNumber, parse_serial
 from storage.records import GrantState, Server, ServerName
@@ -24,6 +27,7 @@ from vpn.deploy import (
     DeployReport,
     ServerIdentity,
     deploy,
+    is_home_of,
 )
 from vpn.local_host import LocalHost
 from vpn.safe_place import unsafe_above
@@ -95,20 +99,28 @@ async def add_server(office: Office, actor: Actor, wanted: Wanted) -> Server:
     return server
 
 
-async def deploy_server(office: Office, actor: Actor, name: ServerName) -> Deployed:
+async def deploy_server(
+    office: Office, actor: Actor, name: ServerName, *, directory: PurePosixPath | None = None
+) -> Deployed:
     """Writes a server's folder, publishes the CRL, and lets in whoever has a live grant.
 
+    Args:
+        directory: its folder, in the words of whoever types the command; the first time root
+            needs them, since what the database says the bot's account may have written.
+
     Raises:
-        NotDone: there is no such server (any more), its folder would not be root's alone, or only
-            root may make it.
+        NotDone: there is no such server (any more), its folder would not be root's alone, only
+            root may make it, or root does not know the folder.
         VpnError, PkiError: it could not be written; what was written so far is used next time.
     """
     server = await known_server(office, name)
     if server.adopted is not None:
         raise NotDone(
             f"{name} runs with its operator's own configuration, which is not written from here; "
-            f"see: vpnbot server adopt {name} --config {server.directory} --remote … --apply"
+            f"see: vpnbot server adopt {name} --config "
+            f"{quote(server.directory)} --remote … --apply"
         )
+    await _require_named_by_root(server, directory, office.keyring.certificate)
     require_safe_place(server.directory)
     _require_right_to_write(Path(server.directory))
     authority = await office.keyring.authority()
@@ -153,6 +165,7 @@ async def remove_server(office: Office, actor: Actor, name: ServerName) -> Serve
         for request in await tx.requests.open_on(name):
             await requests.withdraw(tx, ctx, actor, request, tell=True)
         await tx.proofs.drop_open(name, ctx.now)
+        await tx.strangers.forget_on(name)
         await tx.servers.remove(name)
         await audit.record(tx, ctx, actor, "server.remove", f"server:{name}")
         await close_proved(tx, ctx)
@@ -167,6 +180,34 @@ async def known_server(office: Office, name: str) -> Server:
     if server is None:
         raise NotDone(f"There is no server {name!r}; see: vpnbot server list")
     return server
+
+
+async def _require_named_by_root(
+    server: Server, directory: PurePosixPath | None, authority: x509.Certificate
+) -> None:
+    """Root writes a server's files where root has been told to, or has written them before.
+
+    Raises:
+        NotDone
+    """
+    if directory is not None and str(directory) != server.directory:
+        raise NotDone(
+            f"The folder of {server.name} is {server.directory}, and not {directory}; name that "
+            "one, or remove the server and add it anew."
+        )
+    if directory is not None or not acts_for_another():
+        return
+    with as_root():
+        host = LocalHost(Path(server.directory))
+        if await is_home_of(host, server.name, authority) and not unsafe_above(
+            Path(server.directory)
+        ):
+            return
+    raise NotDone(
+        f"Root has not deployed {server.name} in {server.directory}, with this CA, so it would "
+        f"write where {account_name(os.geteuid())} wants it to; where that is the folder that you "
+        f"chose, say so: vpnbot server deploy {server.name} --directory DIR"
+    )
 
 
 def require_safe_place(directory: str | PurePosixPath) -> None:

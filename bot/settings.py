@@ -272,8 +272,8 @@ def read_secret(setting: str, path: Path) -> str:
             text = file.read(_SECRET_LENGTH)
     except PermissionError:
         account = account_name(os.geteuid())
-        # Whoever took over the account may name a file of root's: that is not to be given away.
-        is_at_home = path.absolute().is_relative_to(Path.cwd()) and ".." not in path.parts
+        # Whoever took over the account may name a file of root's, which is not to be given away.
+        is_at_home = Path(os.path.realpath(path)).is_relative_to(Path.cwd())
         mend = f"run as root: chown {account} {shown}" if is_at_home else "name one of its own."
         raise BadSettings(f"{setting} names a file that {account} may not read; {mend}") from None
     except (OSError, UnicodeDecodeError) as error:

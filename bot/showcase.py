@@ -156,7 +156,7 @@ async def _keep_serving(office: Office, telegram: DemoServer, token: str) -> Non
     banner = telegram.banner
     while True:
         try:
-            await serve(office, connect(token, telegram.api_url))
+            await serve(office, connect(token, telegram.api_url, office.time))
         except VpnbotError as error:
             telegram.banner = _ENDED.format(reason=error)
             log.error("%s", telegram.banner)  # noqa: TRY400 - it says all that there is to say

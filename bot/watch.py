@@ -1,24 +1,28 @@
 """Watches over the servers: whoever has no access gets none by what somebody did to the files.
 
-Each CRL is renewed in time, and put back where it was replaced. Address files and sessions that no
-grant knows are removed.
+Each CRL is renewed in time, and put back where it was replaced. Who is on a server, or has an
+address file there, is compared with who may be.
 """
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
-from bot.access import audit, messages, takeover
+from bot.access import audit, messages, sightings
 from bot.access.messages import Notice
 from bot.access.permission import THE_BOT
+from bot.access.sightings import Sighting
+from bot.chat.throttle import Throttle
 from bot.clock import CLOCK_TOLERANCE
 from bot.core import Core
+from bot.enforcement import Enforcer
 from bot.fleet import Fleet
 from pki.crl import CRL_LIFETIME
 from pki.errors import PkiError
-from storage.records import Server, ServerName
+from storage.records import SeenAs, Server, ServerName
 from vpn.errors import VpnError
-from vpn.findings import Finding
+from vpn.findings import Finding, FindingCode
+from vpn.names import ccd_file_name, name_in_sessions
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +30,11 @@ log = logging.getLogger(__name__)
 # locked out.
 _CRL_EVERY = timedelta(days=1)
 _CRL_RETRY = timedelta(minutes=5)
+# Of one server admins hear so often a day of what somebody does to it, and then once an hour: who
+# has taken it over could go on for ever.
+_PROMPTLY = 20
+# In a line of the log.
+_NAMED, _NAME = 10, 64
 
 
 class Watch:
@@ -33,15 +42,20 @@ class Watch:
     a restart.
     """
 
-    def __init__(self, core: Core, fleet: Fleet, on_written: Callable[[], None]) -> None:
+    def __init__(
+        self, core: Core, fleet: Fleet, enforcer: Enforcer, on_written: Callable[[], None]
+    ) -> None:
         self._core = core
         self._database = core.database
         self._fleet = fleet
+        self._enforcer = enforcer
         self._clock = core.clock
         self._on_written = on_written
         self._retry: dict[ServerName, datetime] = {}
         self._told: set[ServerName] = set()
-        self._strangers: dict[ServerName, set[str]] = {}
+        self._trouble: dict[ServerName, set[FindingCode]] = {}
+        self._prompt = Throttle(_PROMPTLY, timedelta(days=1))
+        self._hourly = Throttle(1, timedelta(hours=1))
 
     def is_due(self, server: Server) -> bool:
         """Whether the server needs a new CRL now."""
@@ -80,37 +94,94 @@ class Watch:
         await self._tell(server, published=True)
         return True
 
-    async def look_at_crl(self, server: Server) -> None:
-        """Whoever changed what lies there has let in people who were revoked, or nobody at all."""
+    async def look_at_crl(self, server: Server) -> bool:
+        """Puts ours back where something else lies; True where it did.
+
+        Whoever changed what lies there has let in people who were revoked, or nobody at all.
+        """
         if server.crl_published_at is None or self._waits(server):
-            return
+            return False
         findings = await self._fleet.crl_findings(server)
         if not findings:
-            return
+            return False
         log.warning("The CRL on %s is not as it was put there: %s", server.name, _said(findings))
-        if await self.renew(server):
+        if not await self.renew(server):
+            return False
+        if self._may_tell(server.name):
             await self._tell_replaced(server, findings)
+        return True
 
-    async def look_for_strangers(self, server: Server) -> None:
-        """Each removed file goes into the trail; of a name the admins hear once.
+    async def look(self, server: Server, *, put_back: bool) -> None:
+        """Compares who is on the server with who may be, and says by name what was seen.
 
         A session may be of somebody who only knocks: until it is refused at the end of its
         handshake it is listed like any other.
+
+        Args:
+            put_back: whether our list was put in its place just now, so that all who are out are
+                proved anew and the admins wait for the answer.
         """
-        found = await self._fleet.shut_out_strangers(server.name)
-        for finding in found.findings:
-            log.warning("A stranger's file stays on %s: %s", server.name, finding.detail)
-        told = self._strangers.setdefault(server.name, set())
-        news = set(found.sessions).union(found.files) - told
-        names = sorted(news.union(found.files))
-        if not names:
+        seen = await self._fleet.look(server.name)
+        trouble = {finding.code for finding in seen.findings}
+        if trouble - self._trouble.get(server.name, set()):
+            log.warning("Not all is well on %s: %s", server.name, _said(seen.findings))
+        self._trouble[server.name] = trouble
+        found = {name: Sighting(name, SeenAs.UNKNOWN) for name in seen.unknown}
+        found |= {name: Sighting(name, SeenAs.FILE) for name in seen.files}
+        found |= {name: Sighting(name, SeenAs.CUT) for name in seen.cut}
+        found |= {name: Sighting(name, SeenAs.LEFT) for name in seen.left}
+        # Of those that are over is told what could be proved.
+        strangers = [found[name] for name in sorted(found) if name not in seen.over]
+        over = await self._prove(server, seen.over)
+        await self._tell_seen(server, [*over, *strangers], put_back=put_back)
+
+    async def prove_due(self, server: Server) -> None:
+        """Tries again what is not proved yet."""
+        found = await self._prove(server)
+        if found:
+            await self._tell_seen(server, found, put_back=False)
+
+    async def _prove(self, server: Server, names: Collection[str] = ()) -> Sequence[Sighting]:
+        """Proves what is due; gives those who were there although they had been proved out.
+
+        Args:
+            names: whom a look has found there, by a session or a file.
+        """
+        found: dict[str, Sighting] = {}
+        for grant, attempt in await self._enforcer.enforce_due(server.name):
+            name = name_in_sessions(grant.common_name)
+            was_there = attempt.sessions_cut or name in names or ccd_file_name(name) in names
+            if grant.proved_at is None or not was_there:
+                continue
+            waits = attempt.second_look_at is not None and len(attempt.findings) == 1
+            seen_as = SeenAs.OVER if attempt.proved or waits else SeenAs.OVER_LEFT
+            async with self._database.reading() as tx:
+                person = await tx.people.name_of(grant.user_id) if grant.user_id else None
+            found[name] = Sighting(name, seen_as, person)
+        return [*found.values()]
+
+    async def _tell_seen(
+        self, server: Server, found: Sequence[Sighting], *, put_back: bool
+    ) -> None:
+        if not found and not put_back:
             return
-        told.update(news)
-        log.warning("Nobody on %s has a right to: %s", server.name, ", ".join(map(ascii, names)))
-        notice = Notice.STRANGERS_FOUND if news else None
         async with self._database.writing() as tx:
-            await takeover.shut_out(tx, self._core.context(), server.name, names, notice)
-        self._on_written()
+            told = await sightings.report(
+                tx,
+                self._core.context(),
+                server.name,
+                found,
+                lambda: self._may_tell(server.name),
+                put_back=put_back,
+            )
+        if told:
+            named = ", ".join(ascii(each.name[:_NAME]) for each in found[:_NAMED])
+            log.warning("Found on %s (%s): %s", server.name, len(found), named or "nobody")
+            self._on_written()
+
+    def _may_tell(self, server: ServerName) -> bool:
+        now = self._clock()
+        return self._prompt.passes(server, now) or self._hourly.passes(server, now)
 
     def _waits(self, server: Server) -> bool:
         now = self._clock()

@@ -52,7 +52,14 @@ class Body:
     content_type: str
 
 
-FaultKind = Status | Hang | Drop | Refuse | Body
+@dataclass(frozen=True, slots=True)
+class OldTags:
+    """A Bot API that does not know this tag refuses a text that has it."""
+
+    tag: str
+
+
+FaultKind = Status | Hang | Drop | Refuse | Body | OldTags
 
 
 def status(code: int, description: str, retry_after: int | None = None) -> Status:

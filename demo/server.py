@@ -24,6 +24,7 @@ from demo.faults import (
     FaultKind,
     FaultRate,
     Hang,
+    OldTags,
     Refuse,
     Rule,
     Status,
@@ -223,6 +224,8 @@ class DemoServer:
             return _drop(request)
         if isinstance(kind, Body):
             return web.Response(status=kind.code, body=kind.body, content_type=kind.content_type)
+        if isinstance(kind, OldTags):
+            _refuse_tag(kind.tag, params)
         await _before(kind)
         answer = await self._result(method, params)
         if isinstance(kind, Drop):
@@ -250,6 +253,14 @@ class DemoServer:
             if stored.path == request.match_info["path"]:
                 return web.Response(body=stored.content, content_type="application/octet-stream")
         return web.json_response(ApiError(404, "Not Found").as_json(), status=404)
+
+
+def _refuse_tag(tag: str, params: Params) -> None:
+    text = str(params.values.get("text", params.values.get("caption", "")))
+    place = text.find(f"<{tag}")
+    if place >= 0 and "parse_mode" in params.values:
+        why = f'can\'t parse entities: Unsupported start tag "{tag}" at byte offset {place}'
+        raise ApiError(400, f"Bad Request: {why}")
 
 
 async def _before(kind: FaultKind | None) -> None:

@@ -6,6 +6,7 @@ process. Accepted: while it is open, whoever can read this process's memory has 
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from shlex import quote
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -120,7 +121,7 @@ def load_authority(folder: Path, passphrase: str) -> Authority:
     key, copy = _open(folder / KEY_FILE, secret)  # (2)
     if copy != certificate or key.public_key() != authority_public_key(certificate):  # (3)
         raise DamagedAuthority(
-            f"{CERTIFICATE_FILE} and {KEY_FILE} in {folder} do not belong together;"
+            f"{CERTIFICATE_FILE} and {KEY_FILE} in {quote(str(folder))} do not belong together;"
             " restore both from one backup."
         )
     return Authority(certificate, key)
@@ -139,10 +140,12 @@ def load_certificate(folder: Path) -> x509.Certificate:
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
     except _UNREADABLE as error:
         raise DamagedAuthority(
-            f"{path} is not a CA's certificate; restore it from a backup."
+            f"{quote(str(path))} is not a CA's certificate; restore it from a backup."
         ) from error
     if not constraints.value.ca:
-        raise DamagedAuthority(f"{path} is not a CA's certificate; restore it from a backup.")
+        raise DamagedAuthority(
+            f"{quote(str(path))} is not a CA's certificate; restore it from a backup."
+        )
     return certificate
 
 
@@ -169,7 +172,9 @@ def check_folder(folder: Path) -> None:
 
 
 def _missing(folder: Path) -> AuthorityMissing:
-    return AuthorityMissing(f"There is no CA in {folder}; run `vpnbot ca init` to make one.")
+    return AuthorityMissing(
+        f"There is no CA in {quote(str(folder))}; run `vpnbot ca init` to make one."
+    )
 
 
 def _write(
@@ -206,7 +211,7 @@ def _p12(certificate: x509.Certificate, key: AuthorityKey, secret: bytes, rounds
 
 
 def _open(path: Path, secret: bytes) -> tuple[AuthorityKey, x509.Certificate]:
-    damaged = DamagedAuthority(f"{path} holds no CA's key; restore it from a backup.")
+    damaged = DamagedAuthority(f"{quote(str(path))} holds no CA's key; restore it from a backup.")
     try:
         content = pkcs12.load_pkcs12(path.read_bytes(), secret)
     except ValueError as error:
@@ -214,7 +219,7 @@ def _open(path: Path, secret: bytes) -> tuple[AuthorityKey, x509.Certificate]:
         if "password" not in str(error):
             raise damaged from error
         raise WrongPassphrase(
-            f"The passphrase does not open {path}; if it is certainly the right one,"
+            f"The passphrase does not open {quote(str(path))}; if it is certainly the right one,"
             " the file is damaged: restore it from a backup."
         ) from error
     if content.cert is None or not isinstance(

@@ -7,6 +7,7 @@ import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 
 from pki.errors import AuthorityExists, UnsafePermissions
 
@@ -63,7 +64,9 @@ def check_private_folder(folder: Path) -> None:
     """
     facts = folder.lstat()
     if not stat.S_ISDIR(facts.st_mode):
-        raise UnsafePermissions(f"{folder} is not a folder; put a real folder there, no link.")
+        raise UnsafePermissions(
+            f"{quote(str(folder))} is not a folder; put a real folder there, no link."
+        )
     _check(folder, facts, FOLDER_MODE)
 
 
@@ -74,18 +77,21 @@ def check_private_file(path: Path) -> None:
     """
     facts = path.lstat()
     if not stat.S_ISREG(facts.st_mode):
-        raise UnsafePermissions(f"{path} is not a file; put a real file there, no link.")
+        raise UnsafePermissions(
+            f"{quote(str(path))} is not a file; put a real file there, no link."
+        )
     _check(path, facts, FILE_MODE)
 
 
 def _check(path: Path, facts: os.stat_result, wanted: int) -> None:
+    shown = quote(str(path))
     if facts.st_uid != os.geteuid():
         raise UnsafePermissions(
-            f"{path} belongs to account number {facts.st_uid}, and this runs as {os.geteuid()};"
+            f"{shown} belongs to account number {facts.st_uid}, and this runs as {os.geteuid()};"
             " run it as the owner, or change the owner with chown."
         )
     if facts.st_mode & _OTHERS:
-        raise UnsafePermissions(f"{path} is open to other accounts; run: chmod {wanted:o} {path}")
+        raise UnsafePermissions(f"{shown} is open to other accounts; run: chmod {wanted:o} {shown}")
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -108,7 +114,7 @@ def _put_in_place(draft: Path, folder: Path) -> None:
 
 def _exists(folder: Path) -> AuthorityExists:
     return AuthorityExists(
-        f"{folder} holds something already, and a CA is never overwritten;"
+        f"{quote(str(folder))} holds something already, and a CA is never overwritten;"
         " move it away first if you mean to start anew."
     )
 

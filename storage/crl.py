@@ -125,7 +125,8 @@ class CrlSource:
             last_published: when the server that the CRL is for last got one, or a little
                 earlier. A certificate that had expired and was revoked by then has been on a CRL
                 after its end and is left out from now on (RFC 5280, 3.3), unless its end is not
-                proved on every server: the look that proves it wants to see the entry.
+                proved on every server: the look that proves it wants to see the entry. One whose
+                end nobody knows stays for good.
         """
         listed = select(
             _grants.c.serial,
@@ -133,6 +134,7 @@ class CrlSource:
             _grants.c.not_after,
             _grants.c.end_reason,
             _grants.c.crl_reason,
+            _grants.c.end_known,
         ).where(_grants.c.revoked_at.is_not(None))
         if last_published is not None:
             listed = listed.where(
@@ -140,6 +142,7 @@ class CrlSource:
                     _grants.c.not_after >= last_published,
                     _grants.c.revoked_at >= last_published,
                     _grants.c.state == GrantState.REVOKING,
+                    _grants.c.end_known.is_(False),
                 )
             )
         rows = await self._connection.execute(listed.order_by(_grants.c.revoked_at))
@@ -150,6 +153,7 @@ class CrlSource:
                 not_after=row.not_after,
                 reason=EndReason(row.end_reason),
                 crl_reason=row.crl_reason,
+                end_known=row.end_known,
             )
             for row in rows
         ]

@@ -1,16 +1,18 @@
 """Grants: each one serial, one common name, one address, from approval to proved end."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
+from storage.batches import batches
 from storage.records import (
     LIVE_STATES,
+    PROVED_STATES,
     UNPROVED_STATES,
     EndReason,
     Grant,
@@ -42,7 +44,10 @@ class Grants:
         return found[0] if found else None
 
     async def some(self, grant_ids: Sequence[GrantId]) -> Sequence[Grant]:
-        return await self._where(_grants.c.id.in_(grant_ids))
+        found: list[Grant] = []
+        for some in batches(grant_ids):
+            found += await self._where(_grants.c.id.in_(some))
+        return found
 
     async def with_serials(self, serials: Sequence[str]) -> Sequence[Grant]:
         found: list[Grant] = []
@@ -151,21 +156,35 @@ class Grants:
         )
         return list(rows.scalars())
 
-    async def names_over_on(self, server: ServerName) -> frozenset[str]:
-        """The common names of ours that have no business here.
+    async def named(self, names: Iterable[str]) -> Sequence[Grant]:
+        """Those with one of these common names, whatever became of them."""
+        found: list[Grant] = []
+        for some in batches(names):
+            found += await self._where(_grants.c.common_name.in_(some))
+        return found
 
-        They were given for this server and are proved to be over, or for another one.
-        """
-        rows = await self._connection.execute(
-            select(_grants.c.common_name).where(
-                _grants.c.imported_at.is_(None),
-                or_(
-                    _grants.c.server != server,
-                    _grants.c.state.in_((GrantState.REVOKED, GrantState.EXPIRED)),
-                ),
-            )
+    async def out_since(self, moment: datetime) -> Sequence[Grant]:
+        """Those that were ended, proved or not, and whose certificate was valid after `moment`."""
+        return await self._where(
+            _grants.c.state.in_((GrantState.REVOKING, *PROVED_STATES)),
+            _grants.c.for_server.is_(False),
+            _grants.c.not_after > moment,
         )
-        return frozenset(rows.scalars())
+
+    async def reopen(self, grant_ids: Iterable[GrantId], now: datetime) -> None:
+        """Back to REVOKING: that they are over has to be proved once more.
+
+        One that has been proved keeps the moment, by which it is told from one that never was.
+        """
+        for some in batches(grant_ids):
+            await self._connection.execute(
+                update(_grants)
+                .where(_grants.c.id.in_(some), _grants.c.state.in_(PROVED_STATES))
+                .values(
+                    state=GrantState.REVOKING,
+                    proved_at=func.coalesce(_grants.c.proved_at, literal(now, tables.UtcTime)),
+                )
+            )
 
     async def replaced_at(self, user_id: UserId, since: datetime) -> Sequence[datetime]:
         """When this person had a new profile for an old one after `since`, newest first."""

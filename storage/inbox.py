@@ -64,15 +64,41 @@ class Inbox:
         """
         return await self._close(update_id, InboxState.DONE, error=None, payload="")
 
+    async def hold(self, update_id: int, payload: str) -> None:
+        """DONE to HELD: it was met, and does nothing until its writer says so."""
+        await self._connection.execute(
+            update(_inbox)
+            .where(_inbox.c.update_id == update_id, _inbox.c.state == InboxState.DONE)
+            .values(state=InboxState.HELD, payload=payload)
+        )
+
+    async def held(self, update_id: int) -> str | None:
+        """The payload of what is held; None where it is not, or not any more."""
+        found = await self._connection.execute(
+            select(_inbox.c.payload).where(
+                _inbox.c.update_id == update_id, _inbox.c.state == InboxState.HELD
+            )
+        )
+        return found.scalar()
+
+    async def release(self, update_id: int) -> bool:
+        """HELD to DONE; False if it was answered before."""
+        done = await self._connection.execute(
+            update(_inbox)
+            .where(_inbox.c.update_id == update_id, _inbox.c.state == InboxState.HELD)
+            .values(state=InboxState.DONE, payload="")
+        )
+        return done.rowcount == 1
+
     async def quarantine(self, update_id: int, error: str) -> bool:
         """Sets an update aside that cannot be handled; it stays readable for a human."""
         return await self._close(update_id, InboxState.QUARANTINED, error=error[:_ERROR_LENGTH])
 
     async def quarantine_new(self, error: str) -> None:
-        """Sets aside all that waits."""
+        """Sets aside all that waits, for a handler or for its writer."""
         await self._connection.execute(
             update(_inbox)
-            .where(_inbox.c.state == InboxState.NEW)
+            .where(_inbox.c.state.in_((InboxState.NEW, InboxState.HELD)))
             .values(state=InboxState.QUARANTINED, error=error[:_ERROR_LENGTH])
         )
 
@@ -88,9 +114,15 @@ class Inbox:
         return int(found.scalar_one())
 
     async def prune(self, before: datetime) -> None:
-        """Telegram sends an update again for a day at most; older ones that are done may go."""
+        """Telegram sends an update again for a day at most; older ones that are done may go.
+
+        So may what nobody has said for as long that they still want.
+        """
         await self._connection.execute(
-            delete(_inbox).where(_inbox.c.state == InboxState.DONE, _inbox.c.received_at < before)
+            delete(_inbox).where(
+                _inbox.c.state.in_((InboxState.DONE, InboxState.HELD)),
+                _inbox.c.received_at < before,
+            )
         )
 
     async def trim_quarantine(self, keep: int) -> None:

@@ -4,13 +4,14 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, insert, select, update
+from sqlalchemy import Row, and_, case, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
-from storage.records import ChatId, OutboxItem, OutboxKind, OutboxState, Payload
+from storage.records import PATIENCE, ChatId, OutboxItem, OutboxKind, OutboxState, Payload
 
 _outbox = tables.outbox
+_ERROR_LENGTH = 256
 
 
 class Outbox:
@@ -38,18 +39,62 @@ class Outbox:
             )
         )
 
-    async def due(
-        self, now: datetime, limit: int, *, kinds: Collection[OutboxKind] = frozenset(OutboxKind)
-    ) -> Sequence[OutboxItem]:
-        """What may be sent now, oldest first; of these kinds only."""
+    async def due(self, now: datetime, limit: int) -> Sequence[OutboxItem]:
+        """What may be sent now, oldest first."""
         rows = await self._connection.execute(
             select(_outbox)
+            .where(_outbox.c.state == OutboxState.QUEUED, _outbox.c.due_at <= now)
+            .order_by(_outbox.c.id)
+            .limit(limit)
+        )
+        return [_item(row) for row in rows]
+
+    async def first_due(
+        self,
+        now: datetime,
+        limit: int,
+        *,
+        kinds: Collection[OutboxKind],
+        without: Collection[ChatId] = (),
+    ) -> Sequence[OutboxItem]:
+        """Of each chat the first that may be sent now, so that none waits behind another's.
+
+        What has failed often comes last.
+
+        Args:
+            kinds: of these only.
+            without: chats that are passed over.
+        """
+        first = (
+            select(func.min(_outbox.c.id))
             .where(
                 _outbox.c.state == OutboxState.QUEUED,
                 _outbox.c.due_at <= now,
                 _outbox.c.kind.in_(kinds),
+                _outbox.c.chat_id.not_in(without),
             )
-            .order_by(_outbox.c.id)
+            .group_by(_outbox.c.chat_id)
+        )
+        rows = await self._connection.execute(
+            select(_outbox)
+            .where(_outbox.c.id.in_(first))
+            .order_by(case((_outbox.c.attempts < PATIENCE, 0), else_=1), _outbox.c.id)
+            .limit(limit)
+        )
+        return [_item(row) for row in rows]
+
+    async def stuck(self, limit: int) -> Sequence[OutboxItem]:
+        """The newest of what was set aside with a reason, or has failed often and still waits."""
+        rows = await self._connection.execute(
+            select(_outbox)
+            .where(
+                _outbox.c.error.is_not(None),
+                or_(
+                    _outbox.c.state == OutboxState.FAILED,
+                    and_(_outbox.c.state == OutboxState.QUEUED, _outbox.c.attempts >= PATIENCE),
+                ),
+            )
+            .order_by(_outbox.c.id.desc())
             .limit(limit)
         )
         return [_item(row) for row in rows]
@@ -68,8 +113,9 @@ class Outbox:
     async def finish(self, item_id: int) -> bool:
         return await self._move(item_id, OutboxState.SENDING, OutboxState.DONE)
 
-    async def fail(self, item_id: int) -> bool:
-        return await self._move(item_id, OutboxState.SENDING, OutboxState.FAILED)
+    async def fail(self, item_id: int, error: str | None = None) -> bool:
+        """Sets it aside for good; `error` where somebody has to know why."""
+        return await self._move(item_id, OutboxState.SENDING, OutboxState.FAILED, error=_cut(error))
 
     async def doubt(self, kind: OutboxKind) -> None:
         """QUEUED to SENDING for all of a kind: from now on nobody knows whether it was sent."""
@@ -79,11 +125,14 @@ class Outbox:
             .values(state=OutboxState.SENDING)
         )
 
-    async def requeue(self, item_id: int, due_at: datetime, *, attempts: int) -> bool:
+    async def requeue(
+        self, item_id: int, due_at: datetime, *, attempts: int, error: str | None = None
+    ) -> bool:
+        """SENDING to QUEUED; `error` is why it was not sent."""
         done = await self._connection.execute(
             update(_outbox)
             .where(_outbox.c.id == item_id, _outbox.c.state == OutboxState.SENDING)
-            .values(state=OutboxState.QUEUED, due_at=due_at, attempts=attempts)
+            .values(state=OutboxState.QUEUED, due_at=due_at, attempts=attempts, error=_cut(error))
         )
         return done.rowcount == 1
 
@@ -150,13 +199,19 @@ class Outbox:
             )
         )
 
-    async def _move(self, item_id: int, before: OutboxState, after: OutboxState) -> bool:
+    async def _move(
+        self, item_id: int, before: OutboxState, after: OutboxState, **values: str | None
+    ) -> bool:
         done = await self._connection.execute(
             update(_outbox)
             .where(_outbox.c.id == item_id, _outbox.c.state == before)
-            .values(state=after)
+            .values(state=after, **values)
         )
         return done.rowcount == 1
+
+
+def _cut(error: str | None) -> str | None:
+    return None if error is None else error[:_ERROR_LENGTH]
 
 
 def _item(row: Row[Any]) -> OutboxItem:

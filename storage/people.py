@@ -11,6 +11,8 @@ from storage import tables
 from storage.records import Person, UserId
 
 _people = tables.people
+_COLUMNS = [column for column in _people.c if column is not _people.c.revision]
+_NEXT = _people.c.revision + 1
 
 
 class People:
@@ -19,7 +21,7 @@ class People:
 
     async def get(self, user_id: UserId) -> Person | None:
         row = (
-            await self._connection.execute(select(_people).where(_people.c.id == user_id))
+            await self._connection.execute(select(*_COLUMNS).where(_people.c.id == user_id))
         ).first()
         return None if row is None else _person(row)
 
@@ -29,7 +31,7 @@ class People:
         return str(user_id) if person is None else person.name
 
     async def all(self) -> Sequence[Person]:
-        rows = await self._connection.execute(select(_people).order_by(_people.c.added_at))
+        rows = await self._connection.execute(select(*_COLUMNS).order_by(_people.c.added_at))
         return [_person(row) for row in rows]
 
     async def allow(self, user_id: UserId, name: str, now: datetime) -> None:
@@ -37,7 +39,7 @@ class People:
         if await self.get(user_id) is None:
             await self._add(user_id, name, allowed=True, now=now)
         else:
-            await self._set(user_id, name=name, allowed=True)
+            await self._set(user_id, name=name, allowed=True, revision=_NEXT)
 
     async def know(self, user_id: UserId, name: str, now: datetime) -> None:
         """Remembers an admin who is not on the allowlist.
@@ -52,7 +54,7 @@ class People:
 
     async def link(self, user_id: UserId, same_as: UserId | None) -> None:
         """Says that an account belongs to a person who is known by another one."""
-        await self._set(user_id, same_as=same_as)
+        await self._set(user_id, same_as=same_as, revision=_NEXT)
 
     async def person_of(self, user_id: UserId) -> UserId:
         """The account by which a person is known, whichever of theirs is given."""
@@ -67,7 +69,14 @@ class People:
         return [person, *(UserId(user_id) for user_id in rows.scalars())]
 
     async def disallow(self, user_id: UserId) -> None:
-        await self._set(user_id, allowed=False)
+        await self._set(user_id, allowed=False, revision=_NEXT)
+
+    async def revision(self, user_id: UserId) -> int:
+        """How often an admin has decided about somebody: to allow, to remove, or to link them."""
+        found = await self._connection.execute(
+            select(_people.c.revision).where(_people.c.id == user_id)
+        )
+        return int(found.scalar() or 0)
 
     async def set_username(self, user_id: UserId, username: str | None) -> None:
         await self._set(user_id, username=username)

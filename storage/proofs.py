@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
+from storage.batches import batches
 from storage.records import GrantId, Proof, ServerName
 
 _proofs = tables.proofs
@@ -23,17 +24,7 @@ class Proofs:
 
         What it had to prove before it was taken out is asked of it anew.
         """
-        rows = [
-            {
-                "grant_id": grant_id,
-                "server": server,
-                "proved": False,
-                "attempts": 0,
-                "next_try_at": now,
-                "findings": [],
-            }
-            for server in servers
-        ]
+        rows = [_open(grant_id, server, now) for server in servers]
         if rows:
             await self._connection.execute(
                 delete(_proofs).where(
@@ -44,8 +35,20 @@ class Proofs:
             )
             await self._connection.execute(insert(_proofs), rows)
 
+    async def reopen(self, grant_ids: Sequence[GrantId], server: ServerName, now: datetime) -> None:
+        """This server has to prove them anew, or for the first time; nothing of before counts."""
+        for some in batches(grant_ids):
+            await self._connection.execute(
+                delete(_proofs).where(_proofs.c.server == server, _proofs.c.grant_id.in_(some))
+            )
+            rows = [_open(grant_id, server, now) for grant_id in some]
+            await self._connection.execute(insert(_proofs), rows)
+
     async def of(self, grant_ids: Sequence[GrantId]) -> Sequence[Proof]:
-        return await self._where(_proofs.c.grant_id.in_(grant_ids))
+        found: list[Proof] = []
+        for some in batches(grant_ids):
+            found += await self._where(_proofs.c.grant_id.in_(some))
+        return found
 
     async def unproved(self) -> Sequence[Proof]:
         """What servers still have to prove."""
@@ -99,6 +102,17 @@ class Proofs:
             select(_proofs).where(*conditions).order_by(_proofs.c.grant_id, _proofs.c.server)
         )
         return [_proof(row) for row in rows]
+
+
+def _open(grant_id: GrantId, server: ServerName, now: datetime) -> dict[str, Any]:
+    return {
+        "grant_id": grant_id,
+        "server": server,
+        "proved": False,
+        "attempts": 0,
+        "next_try_at": now,
+        "findings": [],
+    }
 
 
 def _proof(row: Row[Any]) -> Proof:

@@ -4,7 +4,7 @@ All times are aware datetimes in UTC; durations are whole seconds.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NewType
 
@@ -42,6 +42,7 @@ class GrantState(StrEnum):
 LIVE_STATES = (GrantState.RESERVED, GrantState.ISSUED, GrantState.ACTIVE)
 # A grant that is being revoked may still be open on some server, so it keeps its address.
 UNPROVED_STATES = (*LIVE_STATES, GrantState.REVOKING)
+PROVED_STATES = (GrantState.REVOKED, GrantState.EXPIRED)
 
 
 class EndReason(StrEnum):
@@ -70,6 +71,7 @@ class OutboxKind(StrEnum):
     HOW_TO = "how_to"  # instructions that somebody asked for
     RECEIPT = "receipt"  # what was proved of a revocation
     SERVERS = "servers"  # what each server answers
+    CUT = "cut"  # ends a stranger's session, and says what became of it
     MENU = "menu"  # no message: the command menu of a private chat
 
 
@@ -80,8 +82,13 @@ class OutboxState(StrEnum):
     FAILED = "failed"
 
 
+# What was tried so often steps aside: later messages go before it.
+PATIENCE = 3
+
+
 class InboxState(StrEnum):
     NEW = "new"
+    HELD = "held"  # until whoever wrote it says that they still want it
     DONE = "done"
     QUARANTINED = "quarantined"
 
@@ -125,6 +132,8 @@ class Server:
     # What was read from the operator's own configuration, as `vpn.adopt` writes it down; None
     # where the configuration is ours.
     adopted: Payload | None = None
+    # On an adopted server: an admin chose that whoever is not known there is cut.
+    cuts_unknown: bool = False
 
 
 class Verdict(StrEnum):
@@ -153,8 +162,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Somebody's word on a request; `actor` as in the audit trail."""
+    """Somebody's word on a request; `actor` as in the audit trail. A later one has a higher id."""
 
+    id: int
     request_id: RequestId
     actor: str
     verdict: Verdict
@@ -167,6 +177,7 @@ class Grant:
     """A certificate and what it opens.
 
     Attributes:
+        proved_at: when its end was last proved; still there where that has to be proved anew.
         request_id, user_id, server: None only for what was imported: nobody asked for it here,
             nobody may have said yet whose it is, and it is for whatever server trusts the CA.
         serial: lower-case hex.
@@ -175,6 +186,8 @@ class Grant:
         crl_reason: the reason on the CRL, in the words of `pki.crl`, where `end_reason` does
             not say it.
         for_server: a certificate that only a server may show, so nobody gets access by it.
+        end_known: whether the certificate itself said `not_after`. Else it may live longer, and
+            every CRL lists it for good once it is revoked or over.
     """
 
     id: GrantId
@@ -194,6 +207,7 @@ class Grant:
     imported_at: datetime | None = None
     crl_reason: str | None = None
     for_server: bool = False
+    end_known: bool = True
 
     @property
     def owner(self) -> UserId:
@@ -210,13 +224,14 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """An entry of the CRL; `crl_reason` as in `Grant`."""
+    """An entry of the CRL; `crl_reason` and `end_known` as in `Grant`."""
 
     serial: str
     revoked_at: datetime
     not_after: datetime
     reason: EndReason
     crl_reason: str | None = None
+    end_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +275,28 @@ class Proof:
         return not self.proved and self.dropped_at is None
 
 
+class SeenAs(StrEnum):
+    """What became of somebody who was found on a server without having access there."""
+
+    CUT = "cut"  # the session was ended, and a look found none
+    LEFT = "left"  # whatever was tried, they may still be on
+    FILE = "file"  # there was no session, and the address file is set aside
+    UNKNOWN = "unknown"  # of no certificate of ours, on an operator's own server: left alone
+    OVER = "over"  # their access is over; cut, and proved anew
+    OVER_LEFT = "over_left"  # likewise, and not proved
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A name that admins were told of; `name` as `vpn.names.name_in_sessions` gives it."""
+
+    id: int
+    server: ServerName
+    name: str
+    seen_as: SeenAs
+    seen_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class EndWarning:
     """The last warning that went out about an end that comes; `days` before it."""
@@ -298,6 +335,8 @@ class OutboxItem:
     attempts: int
     due_at: datetime
     created_at: datetime
+    # Why it was not sent, in Telegram's words or ours; for the operator.
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,3 +364,19 @@ class AuditHead:
 
     seq: int
     digest: str  # hex
+
+
+@dataclass(frozen=True, slots=True)
+class ClockAnchor:
+    """The last moment at which the machine's clock was known to be right.
+
+    Attributes:
+        boot_id: of the start of the machine that the durations count from.
+        since_boot: at `agreed_at`.
+        doubted_since_boot: since when the clock is in doubt; None where it is not.
+    """
+
+    boot_id: str
+    agreed_at: datetime
+    since_boot: timedelta
+    doubted_since_boot: timedelta | None = None

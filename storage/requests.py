@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, insert, select, update
+from sqlalchemy import ColumnElement, Row, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
@@ -83,17 +83,31 @@ class Requests:
         return await self._where(_requests.c.server == server, _requests.c.state.in_(_OPEN))
 
     async def asked_at(self, user_id: UserId, since: datetime) -> Sequence[datetime]:
-        """When this person asked after `since`, newest first; whatever became of it."""
+        """When this person asked after `since`, newest first; whatever became of it.
+
+        What an operator asked for them does not count: it is decided in the same instant.
+        """
         rows = await self._connection.execute(
             select(_requests.c.asked_at)
-            .where(_requests.c.user_id == user_id, _requests.c.asked_at > since)
+            .where(
+                _requests.c.user_id == user_id,
+                _requests.c.asked_at > since,
+                or_(
+                    _requests.c.decided_by.is_(None),
+                    _requests.c.decided_by.not_like("system:%"),
+                    _requests.c.decided_at != _requests.c.asked_at,
+                ),
+            )
             .order_by(_requests.c.asked_at.desc())
         )
         return list(rows.scalars())
 
-    async def due(self, now: datetime) -> Sequence[Request]:
-        """The undecided requests whose time is over."""
-        return await self._where(_requests.c.state.in_(_OPEN), _requests.c.expires_at <= now)
+    async def due(self, now: datetime, *, asked_by: datetime | None = None) -> Sequence[Request]:
+        """The undecided requests whose time is over, or that are as old as `asked_by`."""
+        is_over = _requests.c.expires_at <= now
+        if asked_by is not None:
+            is_over = or_(is_over, _requests.c.asked_at <= asked_by)
+        return await self._where(_requests.c.state.in_(_OPEN), is_over)
 
     async def choose(self, request_id: RequestId, server: ServerName) -> bool:
         """CHOOSING to PENDING; False if it was not choosing any more."""
@@ -151,14 +165,17 @@ class Requests:
         """Who said what on a request, in order."""
         table = tables.decisions
         rows = await self._connection.execute(
-            select(table.c.request_id, table.c.actor, table.c.verdict, table.c.duration, table.c.at)
-            .where(table.c.request_id == request_id)
-            .order_by(table.c.id)
+            select(table).where(table.c.request_id == request_id).order_by(table.c.id)
         )
         return [
             Decision(**dict(row._mapping) | {"verdict": Verdict(row.verdict)})  # noqa: SLF001
             for row in rows
         ]
+
+    async def last_decision(self) -> int:
+        """The id of the last decision on any request; 0 before the first."""
+        found = await self._connection.execute(select(func.max(tables.decisions.c.id)))
+        return int(found.scalar() or 0)
 
     async def _where(self, *conditions: ColumnElement[bool]) -> list[Request]:
         rows = await self._connection.execute(

@@ -77,6 +77,12 @@ class Servers:
         )
         return done.rowcount == 1
 
+    async def set_cuts_unknown(self, name: ServerName, *, cuts: bool) -> None:
+        """Whether whoever is not known there is cut."""
+        await self._connection.execute(
+            update(_servers).where(_servers.c.name == name).values(cuts_unknown=cuts)
+        )
+
     async def mark_restored(self, at: datetime) -> None:
         """What lies on the servers may be newer than this database."""
         await self._connection.execute(update(_servers).values(restored_at=at))

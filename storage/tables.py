@@ -20,6 +20,7 @@ from sqlalchemy import (
     TypeDecorator,
     false,
     text,
+    true,
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -41,6 +42,19 @@ class UtcTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         return None if value is None else moment(int(value))
+
+
+class Microseconds(TypeDecorator[timedelta]):
+    """A duration, kept as whole microseconds."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: timedelta | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        return None if value is None else value // _MICROSECOND
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> timedelta | None:  # noqa: ARG002
+        return None if value is None else int(value) * _MICROSECOND
 
 
 def moment(microseconds: int) -> datetime:
@@ -72,6 +86,17 @@ people = Table(
     # Another account of a person who is known by this one.
     Column("same_as", ForeignKey("people.id")),
     Column("added_at", UtcTime, nullable=False),
+    # How often an admin has decided about them.
+    Column("revision", Integer, nullable=False, server_default="0"),
+)
+
+# As the settings named them when they were last looked at.
+admins = Table(
+    "admins",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    # The last decision that was there when they became one: theirs before that do not count.
+    Column("after_decision", BigInteger, nullable=False),
 )
 
 servers = Table(
@@ -95,6 +120,7 @@ servers = Table(
     Column("open_since", UtcTime),
     # What was read from the operator's own configuration; None where we wrote it.
     Column("adopted", JSON(none_as_null=True)),
+    Column("cuts_unknown", Boolean, nullable=False, server_default=false()),
 )
 
 requests = Table(
@@ -167,6 +193,7 @@ grants = Table(
     Column("imported_at", UtcTime),
     Column("crl_reason", String(32)),
     Column("for_server", Boolean, nullable=False, server_default=false()),
+    Column("end_known", Boolean, nullable=False, server_default=true()),
     CheckConstraint(
         "imported_at IS NOT NULL OR (request_id IS NOT NULL AND user_id IS NOT NULL "
         "AND server IS NOT NULL)",
@@ -175,7 +202,8 @@ grants = Table(
 )
 _OURS = text("imported_at IS NULL")
 _LIVE = text("state IN ('reserved', 'issued', 'active')")
-_HOLDS_ADDRESS = text("state IN ('reserved', 'issued', 'active', 'revoking')")
+# One whose end is proved anew may find that its address was given to somebody else meanwhile.
+_HOLDS_ADDRESS = text("state IN ('reserved', 'issued', 'active', 'revoking') AND proved_at IS NULL")
 # The database, not the code, keeps one approval from giving two live certificates.
 Index(
     "ix_grants_live",
@@ -248,6 +276,19 @@ spare_serials = Table(
     sqlite_autoincrement=True,
 )
 
+# Who was found on a server without having access there, as far as admins were told.
+strangers = Table(
+    "strangers",
+    metadata,
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("server", String(32), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("seen_as", String(16), nullable=False),
+    Column("seen_at", UtcTime, nullable=False),
+    Index("ix_strangers_name", "server", "name", unique=True),
+    sqlite_autoincrement=True,
+)
+
 # The lists of other CAs that a server's CRL file has to hold behind ours, in their order.
 kept_crls = Table(
     "kept_crls",
@@ -264,6 +305,17 @@ end_warnings = Table(
     Column("subject", String(128), primary_key=True),
     Column("ends_at", UtcTime, nullable=False),
     Column("days", Integer, nullable=False),
+)
+
+# One row: what a process has to know of the machine's clock that starts later.
+clock_anchor = Table(
+    "clock_anchor",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("boot_id", String(64), nullable=False),
+    Column("agreed_at", UtcTime, nullable=False),
+    Column("since_boot", Microseconds, nullable=False),
+    Column("doubted_since_boot", Microseconds),
 )
 
 posted_messages = Table(
@@ -302,6 +354,8 @@ outbox = Table(
     Column("attempts", Integer, nullable=False),
     Column("due_at", UtcTime, nullable=False),
     Column("created_at", UtcTime, nullable=False),
+    # Why it was not sent, the last time or for good.
+    Column("error", String(256)),
     Index("ix_outbox_due", "state", "due_at"),
     sqlite_autoincrement=True,
 )

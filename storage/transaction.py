@@ -5,7 +5,9 @@ from functools import cached_property
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.admins import Admins
 from storage.audit import Audit
+from storage.clock import ClockAnchors
 from storage.crl import CrlSource
 from storage.ends import EndWarnings
 from storage.grants import Grants
@@ -16,6 +18,7 @@ from storage.posted import PostedMessages
 from storage.proofs import Proofs
 from storage.requests import Requests
 from storage.servers import Servers
+from storage.strangers import Strangers
 
 
 class Transaction:
@@ -31,6 +34,10 @@ class Transaction:
     @cached_property
     def people(self) -> People:
         return People(self._connection)
+
+    @cached_property
+    def admins(self) -> Admins:
+        return Admins(self._connection)
 
     @cached_property
     def servers(self) -> Servers:
@@ -53,8 +60,16 @@ class Transaction:
         return Proofs(self._connection)
 
     @cached_property
+    def strangers(self) -> Strangers:
+        return Strangers(self._connection)
+
+    @cached_property
     def end_warnings(self) -> EndWarnings:
         return EndWarnings(self._connection)
+
+    @cached_property
+    def clock(self) -> ClockAnchors:
+        return ClockAnchors(self._connection)
 
     @cached_property
     def posted(self) -> PostedMessages:

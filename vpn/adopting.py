@@ -1,10 +1,11 @@
 """Looks at a server of an operator's own, and adds to its configuration what it lacks."""
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import PurePosixPath
+from shlex import quote
 
 from cryptography import x509
 
@@ -198,10 +199,11 @@ async def apply(
     text = amended(conf_text(content), changes, f"{now:%Y-%m-%d}")
     await _check(host, examined, changes, text=text, account=account)  # (1)
     planned = await _planned(host, examined, text)
+    copies = await _copies(host, layout, planned)
     writer = _Writer(host_for(planned))
     await _make_places(writer, layout, planned, account)  # (2)
     await _put_crl(writer, layout, planned, crl_pem, issuer)
-    await _put_client_files(writer, host, layout, planned, names)
+    await _put_client_files(writer, host, layout, planned, names, copies)
     copy = await _put_conf(writer, layout, text, now)  # (3) (4)
     after = await examine(
         host,
@@ -317,15 +319,39 @@ async def _put_crl(
         await writer.file(planned.crl, pem)
 
 
+async def _copies(host: ServerHost, before: Layout, planned: Layout) -> dict[str, bytes]:
+    """The operator's client files that are missing in the folder to be, as they are.
+
+    Raises:
+        HostError: one cannot be read, or is a link that root does not follow.
+    """
+    source, target = before.ccd, planned.ccd
+    if source is None or target is None or source == target:
+        return {}
+    there = set(await host.listdir(target) or ())
+    found = {}
+    for name in await host.listdir(source) or ():
+        if name not in there and name[0] != ".":
+            content = await read_client_file(host, f"{source}/{name}")
+            if content is not None:
+                found[name] = content
+    return found
+
+
 async def _put_client_files(
-    writer: _Writer, host: ServerHost, before: Layout, planned: Layout, names: Collection[str]
+    writer: _Writer,
+    host: ServerHost,
+    before: Layout,
+    planned: Layout,
+    names: Collection[str],
+    copies: Mapping[str, bytes],
 ) -> None:
     folder = planned.ccd
     if folder is None:
         return
+    for name, content in copies.items():
+        await writer.file(f"{folder}/{name}", content)
     there = set(await host.listdir(folder) or ())
-    if before.ccd is not None and folder != before.ccd:
-        there |= await _copied(writer, host, before.ccd, folder, there)
     if before.exclusive or not planned.exclusive:
         return
     shared = await _for_all(host, before)
@@ -334,19 +360,6 @@ async def _put_client_files(
     wanted = {file for name in names if (file := ccd_file_name(name)) is not None}
     for file in sorted(wanted - there):
         await writer.file(f"{folder}/{file}", shared)
-
-
-async def _copied(
-    writer: _Writer, host: ServerHost, source: str, target: str, there: Collection[str]
-) -> set[str]:
-    """The operator's files, as they are."""
-    copied = set()
-    for name in await host.listdir(source) or ():
-        content = await read_client_file(host, f"{source}/{name}")
-        if name not in there and name[0] != "." and content is not None:
-            await writer.file(f"{target}/{name}", content)
-            copied.add(name)
-    return copied
 
 
 async def _for_all(host: ServerHost, before: Layout) -> bytes | None:
@@ -387,5 +400,7 @@ def restart_command(conf: str) -> str:
     path = PurePosixPath("/") / conf
     unit = _UNITS.get(str(path.parent))
     if unit is None or path.suffix != ".conf" or not _PLAIN_UNIT.fullmatch(path.stem):
-        return f"# restart the OpenVPN that runs with {path}"
+        # A line break would end the comment.
+        shown = quote(str(path)) if str(path).isprintable() else repr(str(path))
+        return f"# restart the OpenVPN that runs with {shown}"
     return f"systemctl restart {unit}{path.stem}"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from shlex import quote
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -136,7 +137,7 @@ def _tcp(place: TcpPort, standing: Standing, account: str) -> Iterator[Advice]:
             "management",
             Weight.UNPROVED,
             f"The bot's account {account} cannot read the management password in {path}.",
-            commands=(f"chgrp {account} {path}", f"chmod g+r {path}"),
+            commands=(f"chgrp {account} {quote(path)}", f"chmod g+r {quote(path)}"),
         )
 
 
@@ -167,7 +168,7 @@ def _unreadable(adoption: Adoption, standing: Standing, account: str) -> Iterato
             Weight.UNPROVED,
             f"The bot's account {account} cannot read {conf}, so it cannot see whether the locks"
             " are still there.",
-            commands=(f"chgrp {account} {conf}", f"chmod g+r {conf}"),
+            commands=(f"chgrp {account} {quote(conf)}", f"chmod g+r {quote(conf)}"),
         )
     if standing.folder_writable:
         folder = conf.rpartition("/")[0]
@@ -176,7 +177,7 @@ def _unreadable(adoption: Adoption, standing: Standing, account: str) -> Iterato
             Weight.DANGER,
             f"The bot's account {account} may write {folder}, and so replace the configuration:"
             " whoever may do that may run commands as root.",
-            commands=(f"chown root {folder}", f"chmod go-w {folder}"),
+            commands=(f"chown root {quote(folder)}", f"chmod go-w {quote(folder)}"),
         )
     if standing.shut_out is not None:
         yield Advice("user", Weight.DANGER, f"{standing.shut_out}.")

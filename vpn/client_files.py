@@ -7,7 +7,7 @@ from vpn.directives import Directive, parse_directives, quoted
 from vpn.errors import HostError
 from vpn.host import ServerHost
 from vpn.layout import Layout
-from vpn.names import DEFAULT_FILE
+from vpn.names import DEFAULT_FILE, may_be_a_clients
 
 # Beside an address of its own a client gets what all others get, unless that shuts it out.
 _NOT_FROM_DEFAULT = ("ifconfig-push", "disable")
@@ -64,8 +64,8 @@ async def fixed_addresses(host: ServerHost, layout: Layout) -> dict[str, frozens
         return {}
     found = {}
     for name in await host.listdir(layout.ccd) or ():
-        if name.startswith("."):
-            continue  # of a write in progress; no client can have it
+        if not may_be_a_clients(name):
+            continue  # of a write in progress, or set aside
         try:
             content = await read_client_file(host, f"{layout.ccd}/{name}")
         except HostError:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -39,6 +40,7 @@ __all__ = [
     "certificate_end",
     "check_place",
     "deploy",
+    "is_home_of",
     "is_issued_by",
     "key_fits",
     "port_in_use",
@@ -52,7 +54,9 @@ SERVER_CERTIFICATE_RENEW_BEFORE = timedelta(days=60)
 # started right after a deploy must not seem older than its files.
 CLOCK_TICK_S = 0.02
 
+_ROOT = 0
 _PUBLIC, _SECRET = 0o644, 0o600
+_FOR_OTHERS_TO_WRITE = 0o022
 _UNIT_PREFIX, _UNIT_SUFFIX = "vpnbot-openvpn-", ".service"
 _LEFTOVER_PREFIX = ".vpnbot-"
 
@@ -152,6 +156,24 @@ async def certificate_end(
     """
     certificate = _parse_certificate(await host.read(path))
     return certificate.not_valid_after_utc if certificate else None
+
+
+async def is_home_of(host: ServerHost, name: str, authority: x509.Certificate) -> bool:
+    """Whether root has deployed this server here before, for this CA.
+
+    The unit's file has the server's name, and the CA's certificate is told by its fingerprint.
+    Both count only where nobody but root could have written them.
+
+    Raises:
+        HostError: the folder could not be looked at.
+    """
+    for path in ("", unit_name(name), CA_CERTIFICATE):
+        facts = await host.facts(path)
+        if facts is None or facts.uid != _ROOT or facts.mode & _FOR_OTHERS_TO_WRITE:
+            return False
+    found = _parse_certificate(await host.read(CA_CERTIFICATE))
+    algorithm = hashes.SHA256()
+    return found is not None and found.fingerprint(algorithm) == authority.fingerprint(algorithm)
 
 
 async def check_place(spec: ServerSpec, host: ServerHost) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 
 from vpn.errors import HostError
 from vpn.host import FileFacts
@@ -25,6 +26,7 @@ _PASS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: opening a pipe that somebody put there would otherwise wait for ever.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_ROOT = 0
 _SECOND_NS = 1_000_000_000
 
 
@@ -41,6 +43,7 @@ class Folder:
             try:
                 with self._opened_parent(path) as (parent, name):
                     handle = os.open(name, _READ, dir_fd=parent)
+                    is_roots = os.fstat(parent).st_uid == _ROOT
             except FileNotFoundError:
                 return None
             except OSError as error:
@@ -48,7 +51,10 @@ class Folder:
                     raise
                 raise self._no_file(path) from None
             # No file object can be made of a folder, and then nobody would close what was opened.
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
+            found = os.fstat(handle)
+            # Root reads no file of two names in another's folder: the other one may be a secret.
+            is_link = os.geteuid() == _ROOT and not is_roots and found.st_nlink > 1
+            if is_link or not stat.S_ISREG(found.st_mode):
                 os.close(handle)
                 raise self._no_file(path)
             with os.fdopen(handle, "rb") as file:
@@ -70,7 +76,8 @@ class Folder:
         because nothing reads it and to remove it could take a parallel writer's file away.
         """
         with self._plainly("write", path), self._opened_parent(path) as (parent, name):
-            temporary = f".vpnbot-{secrets.token_hex(8)}"
+            # Longer than any client's name, so that OpenVPN never takes it for somebody's file.
+            temporary = f".vpnbot-{secrets.token_hex(32)}"
             handle = os.open(temporary, _CREATE, 0o600, dir_fd=parent)
             try:
                 with os.fdopen(handle, "wb") as file:
@@ -103,6 +110,18 @@ class Folder:
                     os.fsync(parent)
             except FileNotFoundError:
                 return False
+        return True
+
+    def rename(self, path: str, to: str) -> bool:
+        """See `ServerHost.rename`."""
+        with self._plainly("move", path), self._opened_parent(to) as (new_parent, name):
+            try:
+                with self._opened_parent(path) as (parent, before):
+                    os.rename(before, name, src_dir_fd=parent, dst_dir_fd=new_parent)
+                    os.fsync(parent)
+            except FileNotFoundError:
+                return False
+            os.fsync(new_parent)
         return True
 
     def listdir(self, path: str) -> tuple[str, ...] | None:
@@ -195,7 +214,7 @@ class Folder:
         return HostError(f"{self._full(path)} is no ordinary file; remove it.")
 
     def _full(self, path: str) -> str:
-        return str(self.directory / path)
+        return quote(str(self.directory / path))
 
 
 def _components(path: str) -> list[str]:

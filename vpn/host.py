@@ -63,6 +63,13 @@ class ServerHost(Protocol):
         """Removes a file, and says whether there was one."""
         ...
 
+    async def rename(self, path: str, to: str) -> bool:
+        """Moves what lies there to another path; False where nothing does.
+
+        A file that lies there already is replaced.
+        """
+        ...
+
     async def listdir(self, path: str) -> tuple[str, ...] | None:
         """The names in a folder, in order; None where there is no such folder."""
         ...

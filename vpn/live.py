@@ -32,11 +32,11 @@ from vpn.locks import (
     look_at_locks_in_force,
     look_at_restart,
 )
-from vpn.management import TIMEOUT_S, UNDEFINED, Session, open_management
+from vpn.management import MOST_SESSIONS, TIMEOUT_S, Session, open_management
 from vpn.names import ccd_file_name, is_ours, name_in_sessions
 from vpn.others import Neighbours, not_listed, open_to_others
 from vpn.sessions import SessionsCut, ToCut, ask_sessions, cut_sessions
-from vpn.strangers import StrangersCut, cut_strangers, remove_stranger_files
+from vpn.strangers import StrangersCut, cut_strangers, set_aside
 from vpn.values import CommonName, ServerSpec, valid_common_name
 
 __all__ = [
@@ -74,9 +74,11 @@ class LiveServer:
     ) -> None:
         self.spec = spec
         self.layout = layout
-        self._host = host
+        self.host = host
         self._known_end = known_end
         self._timeout_s = management_timeout_s
+        # Each client has an address, and one that has just left may be listed beside its new self.
+        self._most_sessions = min(2 * spec.network.num_addresses, MOST_SESSIONS)
 
     @property
     def name(self) -> str:
@@ -97,7 +99,7 @@ class LiveServer:
         content = await self.client_file(address)
         path = self._ccd_path(common_name)
         if content is not None and path is not None:
-            await self._host.replace(path, content, mode=_FOR_ALL_TO_READ)
+            await self.host.replace(path, content, mode=_FOR_ALL_TO_READ)
 
     async def client_file(self, address: IPv4Address | None) -> bytes | None:
         """What `admit` writes; None where this server needs no file for that.
@@ -106,7 +108,7 @@ class LiveServer:
             HostError: the server's default file cannot be read.
             ValueError: the address is not one of the server's network.
         """
-        return await client_file(self._host, self.layout, address, self.spec.network)
+        return await client_file(self.host, self.layout, address, self.spec.network)
 
     async def fixed_addresses(self) -> dict[str, frozenset[IPv4Address]]:
         """The addresses that files in the client-config-dir give away, by the file's name.
@@ -114,7 +116,7 @@ class LiveServer:
         Raises:
             HostError: the folder cannot be looked into.
         """
-        return await fixed_addresses(self._host, self.layout)
+        return await fixed_addresses(self.host, self.layout)
 
     async def sessions(self) -> tuple[Session, ...]:
         """Whoever is connected now; a name is as `vpn.names.name_in_sessions` gives it.
@@ -123,8 +125,8 @@ class LiveServer:
             ManagementError: the server cannot be asked, so nothing is known.
         """
         place = self.layout.management
-        async with open_management(self._host, self._timeout_s, place=place) as management:
-            return await management.status()
+        async with open_management(self.host, self._timeout_s, place=place) as management:
+            return await management.status(most=self._most_sessions)
 
     async def sessions_of(self, names: Iterable[CommonName]) -> frozenset[CommonName]:
         """Those of the certificates' names that are connected now.
@@ -145,10 +147,11 @@ class LiveServer:
         """
         connected = await self.sessions_of(names)
         talk = await cut_sessions(
-            self._host,
+            self.host,
             [ToCut(name) for name in connected],
             timeout_s=self._timeout_s,
             place=self.layout.management,
+            most=self._most_sessions,
         )
         return frozenset(name for name in connected if talk.cut[name])
 
@@ -173,7 +176,7 @@ class LiveServer:
                 f"The CRL on {self.name} has number {in_place.number}, ours has {number};"
                 " publish one with a higher number."
             )
-        await self._host.replace(self.layout.crl, crl_pem, mode=_FOR_ALL_TO_READ)
+        await self.host.replace(self.layout.crl, crl_pem, mode=_FOR_ALL_TO_READ)
         return number
 
     async def list_in_place(
@@ -188,7 +191,7 @@ class LiveServer:
         """
         if self.layout.crl is None:
             return None
-        content = await self._host.read(self.layout.crl)
+        content = await self.host.read(self.layout.crl)
         if content is not None and digest_of(content) == unless:
             return None
         # Tens of thousands of entries take a part of a second.
@@ -211,31 +214,19 @@ class LiveServer:
             others: it has to list these, too, see `vpn.others`.
         """
         look = await look_at_crl(
-            self._host, self.layout, issuer=issuer, now=now, published=published, digest=digest
+            self.host, self.layout, issuer=issuer, now=now, published=published, digest=digest
         )
         return not_listed(look, others)
 
-    async def remove_stranger_files(
-        self, known: Collection[str], *, over: Collection[str] | None = None
-    ) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
-        """Removes the files of all other names; gives those names, and what went wrong.
-
-        Args:
-            over: on an adopted server only these names count.
-        """
-        return await remove_stranger_files(self._host, self.layout, known, over=over)
-
-    async def cut_strangers(
-        self, known: Collection[str], *, over: Collection[str] | None = None
-    ) -> StrangersCut:
-        """Ends the sessions of all other names, once their files are gone; `over` as above."""
+    async def cut_strangers(self, names: Collection[str]) -> StrangersCut:
+        """Ends the sessions of these names, once their files are gone, and looks again."""
         return await cut_strangers(
-            self._host, self.layout, known, timeout_s=self._timeout_s, over=over
+            self.host, self.layout, names, timeout_s=self._timeout_s, most=self._most_sessions
         )
 
     async def crl_in_place(self, issuer: x509.Certificate) -> CrlFacts | None:
         """What lies there, if it is ours; raises HostError where it cannot be read."""
-        pem = None if self.layout.crl is None else await self._host.read(self.layout.crl)
+        pem = None if self.layout.crl is None else await self.host.read(self.layout.crl)
         try:
             return None if pem is None else read_crl(pem, issuer)
         except PkiError:
@@ -252,10 +243,11 @@ class LiveServer:
     ) -> tuple[ServerProof, ...]:
         """Shuts certificates out and looks whether they are; one proof for each, in order.
 
-        1. Their own files go: whoever is in mid-handshake is refused at its end, and a session
-           that lives is refused at its next renegotiation.
+        1. Their own files go: whoever is in mid-handshake is refused at its end.
         2. The CRL is put in place: a new handshake is refused at its beginning. Without (1) and
-           (2) before it, (3) would miss a session whose name is not known yet.
+           (2) before it, (3) would miss a session whose name is not known yet. A session that
+           lives is ended by neither: its renegotiation fails ('certificate revoked'), and it goes
+           on with the key that it has.
         3. All sessions of their names are killed. The management interface's own list must then
            have none of these names; where it has one, it is killed again.
         4. What lies on the server is read back: the files are gone; the CRL is whole, of this
@@ -286,12 +278,13 @@ class LiveServer:
             written = await self._put_crl(crl_pem, issuer)
         put_at = now()
         talk = await cut_sessions(  # (3)
-            self._host,
+            self.host,
             [_to_cut(target, put_at) for target in targets],
             timeout_s=self._timeout_s,
             place=self.layout.management,
+            most=self._most_sessions,
         )
-        crl = await look_at_crl(self._host, self.layout, issuer=issuer, now=now())  # (4)
+        crl = await look_at_crl(self.host, self.layout, issuer=issuer, now=now())  # (4)
         locks = await self._look_at_locks(talk.pid)
         expected = number_of(crl_pem, issuer)
         proofs = []
@@ -328,8 +321,12 @@ class LiveServer:
         path = self._file_to_remove(target)
         try:
             # A look first: it ends where the folder hangs, which a removal does not.
-            if path is not None and await self._host.facts(path) is not None:
-                await self._host.remove(path)
+            if path is None or await self.host.facts(path) is None:
+                return []
+            if not self.layout.adopted or is_ours(target.common_name):
+                await self.host.remove(path)
+            else:  # what an operator wrote into it is theirs
+                await set_aside(self.host, self.layout, path.rpartition("/")[2])
         except HostError as error:
             return [Finding(FindingCode.CCD_NOT_REMOVED, str(error))]
         return []
@@ -348,7 +345,7 @@ class LiveServer:
     async def _look_at_ccd(self, target: Target) -> list[Finding]:
         path = self._file_to_remove(target)
         try:
-            if path is None or await self._host.facts(path) is None:
+            if path is None or await self.host.facts(path) is None:
                 return []
         except HostError as error:
             return [Finding(FindingCode.HOST_ERROR, str(error))]
@@ -360,10 +357,10 @@ class LiveServer:
 
     async def _look_at_locks(self, pid: int | None) -> list[Finding]:
         try:
-            found = await look_at_locks(self.spec, self._host, self.layout)
+            found = await look_at_locks(self.spec, self.host, self.layout)
             # Without a pid the management interface gave no answer, which is a finding already.
             if pid is not None:
-                found += await look_at_locks_in_force(self._host, self.layout, pid)
+                found += await look_at_locks_in_force(self.host, self.layout, pid)
         except HostError as error:
             return [Finding(FindingCode.HOST_ERROR, str(error))]
         return found
@@ -417,26 +414,27 @@ class LiveServer:
             others: whom it has to keep out; None where there is nobody.
         """
         crl = await look_at_crl(
-            self._host, self.layout, issuer=issuer, now=now, published=published, digest=digest
+            self.host, self.layout, issuer=issuer, now=now, published=published, digest=digest
         )
         findings = list(crl.findings)
         answer = await ask_sessions(
-            self._host, timeout_s=self._timeout_s, place=self.layout.management
+            self.host,
+            timeout_s=self._timeout_s,
+            place=self.layout.management,
+            most=self._most_sessions,
         )
-        pid = sessions = None
         if isinstance(answer, Finding):
             findings.append(answer)
-        else:
-            pid, connected = answer
-            sessions = sum(session.common_name != UNDEFINED for session in connected)
         opens: tuple[Finding, ...] = ()
         if others is not None:
             asked = answer if isinstance(answer, Finding) else answer[0]
             opens = await open_to_others(
-                self.spec, self._host, self.layout, crl=crl, asked=asked, others=others
+                self.spec, self.host, self.layout, crl=crl, asked=asked, others=others
             )
+        pid, connected = (None, None) if isinstance(answer, Finding) else answer
+        sessions = None if connected is None else len(connected)
         pending = await self._pending(pid, findings)
-        findings += await _or_host_error(look_at_configuration(self.spec, self._host, self.layout))
+        findings += await _or_host_error(look_at_configuration(self.spec, self.host, self.layout))
         findings += await _or_host_error(self._look_at_ccd_folder())
         return ServerStatus(
             server=self.name,
@@ -454,7 +452,7 @@ class LiveServer:
     async def _pending(self, pid: int | None, findings: list[Finding]) -> bool | None:
         if pid is None:
             return None
-        found = await _or_host_error(look_at_restart(self._host, self.layout, pid))
+        found = await _or_host_error(look_at_restart(self.host, self.layout, pid))
         findings += found
         if any(finding.code is FindingCode.HOST_ERROR for finding in found):
             return None
@@ -464,7 +462,7 @@ class LiveServer:
         """With this folder shut OpenVPN refuses everybody: not unsafe, but an outage."""
         if self.layout.ccd is None:
             return []
-        shut_out = await self._host.shut_out(self.layout.ccd, self.layout.reader)
+        shut_out = await self.host.shut_out(self.layout.ccd, self.layout.reader)
         return [Finding(FindingCode.HOST_ERROR, shut_out)] if shut_out else []
 
     async def certificate_end(self) -> datetime | None:
@@ -473,7 +471,7 @@ class LiveServer:
         if path is None:
             return self._known_end
         try:
-            return await certificate_end(self._host, self.spec, path)
+            return await certificate_end(self.host, self.spec, path)
         except HostError:
             return self._known_end  # the same trouble is among the findings, from server.conf
 

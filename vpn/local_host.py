@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from pathlib import Path
+from shlex import quote
 from typing import TypeVar
 
 from vpn.children import child_environment
@@ -34,6 +35,7 @@ from vpn.layout import (
 )
 from vpn.permissions import Ids, ids_of_account, ids_of_reader, may, shut_out_above, shut_out_at
 from vpn.ports import port_in_use, tcp_listener_uid
+from vpn.safe_place import foreign_link
 from vpn.values import Protocol
 
 _RETRY_S = 0.05
@@ -80,7 +82,7 @@ class LocalHost:
                 return await self._beside(look)
         except TimeoutError:
             raise HostError(
-                f"{self._folder.directory} gives no answer within {self._answer_s:g} s;"
+                f"{quote(str(self._folder.directory))} gives no answer within {self._answer_s:g} s;"
                 " see whether its disk or its mount hangs."
             ) from None
 
@@ -95,6 +97,9 @@ class LocalHost:
 
     async def remove(self, path: str) -> bool:
         return await asyncio.to_thread(self._folder.remove, path)
+
+    async def rename(self, path: str, to: str) -> bool:
+        return await asyncio.to_thread(self._folder.rename, path, to)
 
     async def listdir(self, path: str) -> tuple[str, ...] | None:
         return await self._look(partial(self._folder.listdir, path))
@@ -211,19 +216,19 @@ class LocalHost:
             folder = os.open(full.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise ManagementGone(
-                f"The folder {full.parent} cannot be opened: {error.strerror}."
+                f"The folder {quote(str(full.parent))} cannot be opened: {error.strerror}."
             ) from error
         try:
             status = os.stat(full.name, dir_fd=folder, follow_symlinks=False)
             if not stat.S_ISSOCK(status.st_mode):
-                raise ManagementGone(f"{full} is no socket; remove it.")
+                raise ManagementGone(f"{quote(str(full))} is no socket; remove it.")
             # A unix socket's path has 107 bytes at most (unix(7)); this one is short.
             connection.connect(f"/proc/self/fd/{folder}/{full.name}")
         except BlockingIOError:
             return False
         except OSError as error:
             raise ManagementGone(
-                f"Nobody listens on {full} ({error.strerror}); start the server."
+                f"Nobody listens on {quote(str(full))} ({error.strerror}); start the server."
             ) from error
         finally:
             os.close(folder)
@@ -253,6 +258,18 @@ def _shut_out(directory: Path, path: str, ids: Ids) -> str | None:
 
 
 def _resolve(directory: Path, path: str) -> str:
+    """Root follows its own links only: any other could lead to what only root may read."""
+    if os.geteuid() == 0:
+        try:
+            link = foreign_link(directory / path)
+        except OSError as error:
+            place = quote(str(directory / path))
+            raise HostError(f"Cannot look at {place}: {error.strerror or error}.") from error
+        if link is not None:
+            raise HostError(
+                f"{quote(str(link))} is a link that another account could have put there, so root "
+                "does not follow it; put there what it leads to."
+            )
     return os.path.relpath(os.path.realpath(directory / path), directory)
 
 
@@ -324,4 +341,6 @@ def _plainly() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise HostError(f"Cannot look at {error.filename}: {error.strerror}.") from error
+        raise HostError(
+            f"Cannot look at {quote(str(error.filename))}: {error.strerror}."
+        ) from error

@@ -20,16 +20,18 @@ from vpn.errors import (
 )
 from vpn.host import ServerHost
 from vpn.layout import DEPLOYED, ManagementPlace
-from vpn.names import kill_command
+from vpn.names import UNDEFINED, kill_command, name_in_sessions
 from vpn.values import CommonName
 
 TIMEOUT_S = 5.0
-# OpenVPN's own lines end below 1 kB; a /8 of clients would be listed in fewer lines than this.
-LINE_BYTES = 8192
+# What is read is not believed to end by itself: whoever took a server over may say anything. Lines
+# are read one by one and not kept. OpenVPN's own are shorter; notifications may be longer, and
+# are passed over.
+LINE_BYTES = 1024
+# Of one answer, with the routing table, which may hold more than there are clients.
 LINES = 100_000
-
-# What `status 3` shows for a client whose certificate has not arrived yet.
-UNDEFINED = "UNDEF"
+# One process of OpenVPN serves fewer clients, whatever its network has room for.
+MOST_SESSIONS = 32_768
 
 _GREETING = ">INFO:OpenVPN Management Interface"
 # It asks without a line's end, and waits.
@@ -37,6 +39,7 @@ _PASSWORD_PROMPT = b"ENTER PASSWORD:"
 _PASSWORD_BYTES = 4096  # USER_PASS_LEN in OpenVPN 2.6's misc.h
 _SUCCESS = "SUCCESS: "
 _END = "END"
+_NOTIFICATION = b">"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +112,10 @@ class Management:
             return 0
         found = f"{_SUCCESS}common name '{common_name}' found, "
         number = line.removeprefix(found).partition(" ")[0]
-        if not line.startswith(found) or not number.isdecimal():
+        killed = int(number) if line.startswith(found) and number.isdecimal() else None
+        if killed is None or killed > MOST_SESSIONS:
             raise ManagementNonsense(f"The answer to kill is unknown: {_excerpt(line)}")
-        return int(number)
+        return killed
 
     async def halt(self, client_id: int) -> bool:
         """Ends one session, and says whether there was one.
@@ -126,8 +130,15 @@ class Management:
             raise ManagementNonsense(f"The answer to client-kill is unknown: {_excerpt(line)}")
         return True
 
-    async def status(self) -> tuple[Session, ...]:
-        """All sessions, also those in mid-handshake, whose name is UNDEF."""
+    async def status(self, *, most: int = MOST_SESSIONS) -> tuple[Session, ...]:
+        """All sessions whose certificate is known.
+
+        A client in mid-handshake is listed by OpenVPN as UNDEF and has no address. It is left
+        out; so is none that has come through, whatever its certificate calls it.
+
+        Args:
+            most: how many there can be; a server that lists more is not believed.
+        """
         line = await self._ask("status 3")
         columns: list[str] | None = None
         sessions: list[Session] = []
@@ -138,7 +149,12 @@ class Management:
             if cells[:2] == ["HEADER", "CLIENT_LIST"]:
                 columns = cells[2:]
             elif cells[0] == "CLIENT_LIST":
-                sessions.append(_session(columns, cells[1:]))
+                session = _session(columns, cells[1:])
+                if session is not None and len(sessions) == most:
+                    raise ManagementNonsense(
+                        f"The status lists more than {most} clients; is this an OpenVPN server?"
+                    )
+                sessions += [session] if session else []
             line = await self._reply()
         else:
             raise ManagementNonsense(f"The status has more than {LINES} lines.")
@@ -159,7 +175,7 @@ class Management:
         """The next line that is no notification; those may come at any moment."""
         for _ in range(LINES):
             line = await self._line()
-            if not line.startswith(">"):
+            if not line.startswith(_NOTIFICATION.decode()):
                 return line
         raise ManagementNonsense(f"More than {LINES} notifications came instead of an answer.")
 
@@ -173,7 +189,7 @@ class Management:
                 "The management interface closed the connection;"
                 " see that management-client-user names the account that asks."
             ) from error
-        if len(line) > LINE_BYTES:
+        if len(line) > LINE_BYTES and not line.startswith(_NOTIFICATION):
             raise ManagementNonsense(f"A line of the answer has more than {LINE_BYTES} bytes.")
         return line.decode("utf-8", "replace").rstrip("\r\n")
 
@@ -241,13 +257,17 @@ async def _password(host: ServerHost, place: ManagementPlace) -> bytes | None:
     return lines[0]
 
 
-def _session(columns: list[str] | None, cells: list[str]) -> Session:
+def _session(columns: list[str] | None, cells: list[str]) -> Session | None:
+    """None for a client in mid-handshake."""
     if columns is None or len(columns) != len(cells):
         raise ManagementNonsense("A client's row does not fit its header.")
     row = dict(zip(columns, cells, strict=True))
     try:
+        addresses = row["Virtual Address"] + row.get("Virtual IPv6 Address", "")
+        if row["Common Name"] == UNDEFINED and not addresses:
+            return None
         return Session(
-            common_name=row["Common Name"],
+            common_name=name_in_sessions(row["Common Name"]),
             real_address=row["Real Address"],
             virtual_address=row["Virtual Address"],
             connected_since=datetime.fromtimestamp(int(row["Connected Since (time_t)"]), UTC),

@@ -12,7 +12,14 @@ from vpn.values import CommonName, valid_common_name
 
 # What OpenVPN gives to whoever has no file of their own; nobody gets in by it with ccd-exclusive.
 DEFAULT_FILE = "DEFAULT"
-_LONGEST = 64  # TLS_USERNAME_LEN in OpenVPN's ssl_verify.c, in bytes
+LONGEST = 64  # TLS_USERNAME_LEN in OpenVPN's ssl_verify.c, in bytes
+# What `status` shows for a client whose certificate has not arrived yet; `kill` means all of them.
+UNDEFINED = "UNDEF"
+# A byte that is no text, as `vpn.management` reads it: the name itself is not known then.
+_NO_TEXT = "\ufffd"
+
+# Longer than LONGEST, and it tells the operator what it is.
+_OUT_OF_USE = ".set-aside-by-vpnbot--nobody-of-this-name-may-connect-to-this-server--"
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _QUOTED = re.compile(r'(["\\])')
@@ -34,6 +41,16 @@ def ccd_file_name(common_name: str) -> str | None:
     return None if name in {"", ".", "..", DEFAULT_FILE} else name
 
 
+def may_be_a_clients(file_name: str) -> bool:
+    """Whether OpenVPN could look for this file: no name that it takes is longer."""
+    return 0 < _bytes(file_name) <= LONGEST
+
+
+def out_of_use(file_name: str) -> str:
+    """A name for a client's file by which no client can use it: none can have so long a name."""
+    return _OUT_OF_USE + file_name
+
+
 def look_alike(common_name: str) -> str:
     """Equal for names that OpenVPN does not tell apart, in the session list or as files.
 
@@ -52,7 +69,7 @@ def can_be_killed(name: str) -> bool:
 
     A longer name than OpenVPN takes is never connected.
     """
-    if not 0 < len(name.encode("utf-8", "surrogateescape")) <= _LONGEST:
+    if not 0 < _bytes(name) <= LONGEST or name == UNDEFINED or _NO_TEXT in name:
         return False
     return ":" not in name and _CONTROL.search(name) is None
 
@@ -68,3 +85,7 @@ def kill_command(name: CommonName) -> str:
     if valid_common_name(name):
         return f"kill {name}"
     return 'kill "' + _QUOTED.sub(r"\\\1", name) + '"'
+
+
+def _bytes(name: str) -> int:
+    return len(name.encode("utf-8", "surrogateescape"))

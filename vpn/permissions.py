@@ -9,6 +9,7 @@ import pwd
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from vpn.layout import Reader
 
@@ -70,7 +71,7 @@ def shut_out_above(directory: Path, path: str, ids: Ids) -> str | None:
     above = {*(directory / path).parents, *real.parents}
     for folder in sorted(above, key=lambda each: len(each.parts)):
         if folder.exists() and not may(folder, stat.S_IXOTH, ids):
-            return f"{folder} shuts out OpenVPN's account; run: chmod o+x {folder}"
+            return _shut(folder, "x")
     return None
 
 
@@ -81,7 +82,12 @@ def shut_out_at(target: Path, ids: Ids) -> str | None:
     wanted, letter = (stat.S_IXOTH, "x") if target.is_dir() else (stat.S_IROTH, "r")
     if may(target, wanted, ids):
         return None
-    return f"{target} shuts out OpenVPN's account; run: chmod o+{letter} {target}"
+    return _shut(target, letter)
+
+
+def _shut(path: Path, letter: str) -> str:
+    shown = quote(str(path))
+    return f"{shown} shuts out OpenVPN's account; run: chmod o+{letter} {shown}"
 
 
 def may(path: Path, bits_for_others: int, ids: Ids) -> bool:

@@ -62,15 +62,15 @@ def weak_step(directory: Path, owner: int) -> WeakStep | None:
         mode = folder.lstat().st_mode
         if _is_shared(mode):
             return WeakStep(
-                f"Others than root may write {folder}, and so put another folder in the place of "
-                f"{directory}",
+                f"Others than root may write {quote(str(folder))}, and so put another folder in "
+                f"the place of {quote(str(directory))}",
                 f"chmod go-w {quote(str(folder))}",
             )
         counts = bool(mode & _WRITABLE) or not is_last
         if counts and os.path.lexists(step) and step.lstat().st_uid not in (_ROOT, owner):
             return WeakStep(
-                f"{step} does not belong to root, and its owner could put another folder in the "
-                f"place of {directory}",
+                f"{quote(str(step))} does not belong to root, and its owner could put another "
+                f"folder in the place of {quote(str(directory))}",
                 f"chown -h root: {quote(str(step))}",
             )
     return None
@@ -85,6 +85,21 @@ def shared_above(path: Path) -> Path | None:
     for folder, _, _ in _passed(path):
         if _is_shared(folder.lstat().st_mode):
             return folder
+    return None
+
+
+def foreign_link(path: Path) -> Path | None:
+    """The first link on the way that somebody else than root made, or could have put there.
+
+    Raises:
+        OSError: it cannot be looked at, or its links lead in a circle.
+    """
+    theirs = False
+    for folder, step, _ in _passed(path):
+        found = folder.lstat()
+        theirs = theirs or found.st_uid != _ROOT or _is_shared(found.st_mode)
+        if step.is_symlink() and (theirs or step.lstat().st_uid != _ROOT):
+            return step
     return None
 
 
@@ -111,7 +126,7 @@ def _passed(directory: Path) -> Iterator[tuple[Path, Path, bool]]:
             continue
         links += 1
         if links > _LONGEST_CHAIN:
-            raise OSError(f"the links of {directory} lead in a circle")
+            raise OSError(f"the links of {quote(str(directory))} lead in a circle")
         target = step.readlink()
         here = Path("/") if target.is_absolute() else here
         left = [*target.parts[target.is_absolute() :], *left]

@@ -16,7 +16,7 @@ from vpn.errors import (
 from vpn.findings import Finding, FindingCode
 from vpn.host import ServerHost
 from vpn.layout import DEPLOYED, ManagementPlace
-from vpn.management import Management, Session, open_management
+from vpn.management import MOST_SESSIONS, Management, Session, open_management
 from vpn.names import can_be_killed, name_in_sessions
 from vpn.values import CommonName
 
@@ -71,6 +71,7 @@ async def cut_sessions(
     *,
     timeout_s: float,
     place: ManagementPlace | None = DEPLOYED.management,
+    most: int = MOST_SESSIONS,
 ) -> SessionsCut:
     """Ends all these sessions; what goes wrong is among the findings.
 
@@ -83,11 +84,11 @@ async def cut_sessions(
     try:
         async with open_management(host, timeout_s, place=place) as management:
             result.pid = await management.pid()
-            halted = await _cut_until_gone(management, targets, result)
+            halted = await _cut_until_gone(management, targets, result, most)
         if halted:
             await asyncio.sleep(HALT_S)
             async with open_management(host, timeout_s, place=place) as management:
-                result.left = _connected(targets, await management.status())
+                result.left = _connected(targets, await management.status(most=most))
     except ManagementError as error:
         result.left = None
         result.findings.append(management_finding(error))
@@ -95,7 +96,7 @@ async def cut_sessions(
 
 
 async def _cut_until_gone(
-    management: Management, targets: frozenset[ToCut], result: SessionsCut
+    management: Management, targets: frozenset[ToCut], result: SessionsCut, most: int
 ) -> bool:
     """Whether anything was halted, so that the end is still to come."""
     to_kill = {target for target in targets if _ends_at_once(target)}
@@ -104,7 +105,7 @@ async def _cut_until_gone(
     for _ in range(KILL_ROUNDS):
         for name in sorted({target.common_name for target in to_kill}):
             result.cut[name] += await management.kill(CommonName(name_in_sessions(name)))
-        sessions = await management.status()
+        sessions = await management.status(most=most)
         if others and not halted:
             halted = await _halt(management, others, sessions, result)
         result.left = _connected(targets, sessions)
@@ -153,11 +154,16 @@ async def ask_sessions(
     *,
     timeout_s: float,
     place: ManagementPlace | None = DEPLOYED.management,
+    most: int = MOST_SESSIONS,
 ) -> tuple[int, tuple[Session, ...]] | Finding:
-    """The server's process id and its sessions, or why they are not known."""
+    """The server's process id and its sessions, or why they are not known.
+
+    Args:
+        most: see `Management.status`.
+    """
     try:
         async with open_management(host, timeout_s, place=place) as management:
-            return await management.pid(), await management.status()
+            return await management.pid(), await management.status(most=most)
     except ManagementError as error:
         return management_finding(error)
 

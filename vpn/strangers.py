@@ -1,114 +1,110 @@
-"""Whoever is let in on a server although nobody knows them, for example after a restore.
+"""Whoever is on a server, or has a file there, without being let in by anybody.
 
 A certificate that the bot does not know cannot be put on the CRL, since its serial is not known
-either. What shuts it out is the second lock: without a file of its own nobody gets in.
-
-On an adopted server the operator has files and certificates that the bot never heard of. There
-only names of the form that we make count as strangers, or those that the caller knows to be over;
-and without ccd-exclusive a stranger can come back: that is said.
+either. What shuts it out is the second lock: without a file of its own nobody gets in. So the files
+go first, and the sessions after them. Who is a stranger is for the caller to say.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from vpn.errors import HostError
 from vpn.findings import Finding, FindingCode
 from vpn.host import ServerHost
 from vpn.layout import Layout
-from vpn.management import UNDEFINED
-from vpn.names import is_ours, look_alike, name_in_sessions
-from vpn.sessions import ToCut, ask_sessions, cut_sessions
-from vpn.values import CommonName, valid_common_name
+from vpn.names import may_be_a_clients, out_of_use
+from vpn.sessions import ToCut, cut_sessions
+from vpn.values import CommonName
+
+# Beside the client-config-dir.
+SET_ASIDE = "set-aside"
 
 
 @dataclass(frozen=True, slots=True)
 class StrangersCut:
-    """Names whose sessions were ended; with any finding, somebody may be left."""
+    """What became of names that were to go.
+
+    Attributes:
+        names: their sessions were ended, and a look afterwards found none.
+        left: they are connected after each kill.
+        findings: with any of them somebody may be left.
+    """
 
     names: tuple[str, ...]
+    left: tuple[str, ...]
     findings: tuple[Finding, ...]
 
 
-async def remove_stranger_files(
-    host: ServerHost,
-    layout: Layout,
-    known: Collection[str],
-    *,
-    over: Collection[str] | None = None,
-) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
-    """Removes the client files of all other names; gives those names, and what went wrong.
+async def client_files(host: ServerHost, layout: Layout) -> tuple[str, ...]:
+    """The names in the client-config-dir by which OpenVPN could let a client in.
 
-    Args:
-        over: on an adopted server only these count.
+    Raises:
+        HostError: it cannot be looked into.
     """
-    removed: list[str] = []
-    findings: list[Finding] = []
     if layout.ccd is None:
-        return (), ()
-    try:
-        names = await host.listdir(layout.ccd) or ()
-    except HostError as error:
-        return (), (Finding(FindingCode.HOST_ERROR, str(error)),)
-    friends = {*known, *map(look_alike, known)}
-    may_be_strange = _suspects(layout, over)
-    # A dot begins what a write in progress has not put in place yet; no client can have it.
-    strange = {name for name in names if name[0] != "." and may_be_strange(name)} - friends
-    for name in sorted(strange):
+        return ()
+    return tuple(filter(may_be_a_clients, await host.listdir(layout.ccd) or ()))
+
+
+async def set_files_aside(
+    host: ServerHost, layout: Layout, names: Collection[str]
+) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
+    """Puts files of the client-config-dir where no client can use them, see `set_aside`.
+
+    Returns:
+        The names whose files went, and what went wrong with the others.
+    """
+    moved: list[str] = []
+    findings: list[Finding] = []
+    for name in sorted(names):
         try:
-            await host.remove(f"{layout.ccd}/{name}")
+            await set_aside(host, layout, name)
         except HostError as error:
-            findings.append(Finding(FindingCode.CCD_NOT_REMOVED, str(error)))
+            findings.append(Finding(FindingCode.CCD_NOT_REMOVED, ascii(str(error))))
         else:
-            removed.append(name)
-    return tuple(removed), tuple(findings)
+            moved.append(name)
+    return tuple(moved), tuple(findings)
 
 
-def _suspects(layout: Layout, over: Collection[str] | None) -> Callable[[str], bool]:
-    """Which of the names that are not known may be a stranger's."""
-    if not layout.adopted:
-        return lambda _: True
-    return is_ours if over is None else over.__contains__
+async def set_aside(host: ServerHost, layout: Layout, name: str) -> None:
+    """Puts one file into a folder beside the client-config-dir: what is in it is not lost.
+
+    Where the bot may make no folder there, it stays where it is, under a name that no client can
+    have. Of one name only the last file is kept.
+
+    Raises:
+        HostError: it stays as it is.
+    """
+    path = f"{layout.ccd}/{name}"
+    aside = f"{str(layout.ccd).rpartition('/')[0]}/{SET_ASIDE}"
+    try:
+        if await host.facts(aside) is None:
+            await host.make_folder(aside, mode=0o700)
+        await host.rename(path, f"{aside}/{name}")
+    except HostError:
+        await host.rename(path, f"{layout.ccd}/{out_of_use(name)}")
 
 
 async def cut_strangers(
-    host: ServerHost,
-    layout: Layout,
-    known: Collection[str],
-    *,
-    timeout_s: float,
-    over: Collection[str] | None = None,
+    host: ServerHost, layout: Layout, names: Collection[str], *, timeout_s: float, most: int
 ) -> StrangersCut:
-    """Ends the sessions of all other names, and looks that they are gone.
+    """Ends the sessions of these names, as `status` shows them, and looks that they are gone.
 
     Their files have to be gone before: who is in mid-handshake now is refused at its end then.
-
-    Args:
-        over: on an adopted server only these count.
     """
-    answer = await ask_sessions(host, timeout_s=timeout_s, place=layout.management)
-    if isinstance(answer, Finding):
-        return StrangersCut((), (answer,))
-    _, sessions = answer
-    friends = {UNDEFINED, *map(name_in_sessions, known)}
-    names = {session.common_name for session in sessions} - friends
-    names = set(filter(_suspects(layout, over), names))
-    ours = sorted(CommonName(name) for name in names if valid_common_name(name))
-    findings = [_left(name) for name in sorted(names.difference(ours))]
-    if ours:
-        talk = await cut_sessions(
-            host, [ToCut(name) for name in ours], timeout_s=timeout_s, place=layout.management
-        )
-        left = sorted(target.common_name for target in talk.left or ())
-        findings += [*talk.findings, *(_left(name) for name in left)]
-        if not layout.exclusive:
-            findings += [_may_return(name) for name in ours]
-    return StrangersCut(tuple(ours), tuple(findings))
-
-
-def _left(name: str) -> Finding:
-    return Finding(FindingCode.SESSION_LIVE, f"{name!r} is connected, and nobody knows it.")
-
-
-def _may_return(name: str) -> Finding:
-    detail = f"Without ccd-exclusive {name!r}, whom nobody knows, can connect again."
-    return Finding(FindingCode.LOCK_MISSING, detail)
+    if not names:
+        return StrangersCut((), (), ())
+    talk = await cut_sessions(
+        host,
+        [ToCut(CommonName(name)) for name in names],
+        timeout_s=timeout_s,
+        place=layout.management,
+        most=most,
+    )
+    left = set(names) if talk.left is None else {str(target.common_name) for target in talk.left}
+    findings = [
+        *talk.findings,
+        *(Finding(FindingCode.SESSION_LIVE, f"{name!a} is connected.") for name in sorted(left)),
+    ]
+    gone = (name for name in names if name not in left and talk.cut[name])
+    return StrangersCut(tuple(sorted(gone)), tuple(sorted(left)), tuple(findings))

@@ -4,10 +4,12 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+from bot.access import durations, holdings
 from bot.access.context import Context
-from bot.access.permission import Actor, telegram_key
-from storage.records import Request, UserId, Verdict
+from bot.access.permission import telegram_key
+from storage.records import EndReason, Request, UserId, Verdict
 from storage.transaction import Transaction
 
 _DIGEST_LENGTH = 8
@@ -25,18 +27,23 @@ class Approval:
 async def given(tx: Transaction, ctx: Context, request: Request) -> Sequence[Approval]:
     """The approvals that count now, oldest first.
 
-    Only those of people who are admins at this moment: whoever was taken off has no say any more.
-    Two accounts of one person are one person, and the requester is none.
+    Only those of people who are admins at this moment: whoever was taken off has no say any more,
+    and whoever was put back has to say it anew. Two accounts of one person are one person, and the
+    requester is none.
     """
     requester = await tx.people.person_of(request.user_id)
-    said = {
-        decision.actor: decision.duration
-        for decision in await tx.requests.decisions(request.id)
-        if decision.verdict is Verdict.APPROVE
-    }
+    since = await tx.admins.all()
+    decisions = await tx.requests.decisions(request.id)
     found: dict[UserId, Approval] = {}
     for admin in ctx.rules.admins:
-        duration = said.get(telegram_key(admin))
+        said = [
+            decision.duration
+            for decision in decisions
+            if decision.verdict is Verdict.APPROVE
+            and decision.actor == telegram_key(admin)
+            and decision.id > since.get(admin, 0)
+        ]
+        duration = said[-1] if said else None
         person = await tx.people.person_of(admin)
         if duration is not None and person != requester:
             name = await tx.people.name_of(admin)
@@ -44,20 +51,43 @@ async def given(tx: Transaction, ctx: Context, request: Request) -> Sequence[App
     return tuple(found.values())
 
 
-async def has_agreed(tx: Transaction, actor: Actor, approvals: Sequence[Approval]) -> bool:
-    """Whether this person has said yes already, by whichever account."""
-    if actor.user_id is None:
-        return False
-    person = await tx.people.person_of(actor.user_id)
-    return any(approval.person == person for approval in approvals)
+def limit(ctx: Context, request: Request) -> int:
+    """The longest duration that may be approved now, in seconds."""
+    return min(request.duration, ctx.rules.max_duration)
 
 
-async def card_digest(tx: Transaction, request: Request) -> str:
-    """Stands for everything that a card shows of a request and of who asks.
+def deadline(ctx: Context, request: Request) -> datetime:
+    """Until when it may be decided on, by the shorter of the times then and now."""
+    return min(request.expires_at, request.asked_at + timedelta(seconds=ctx.rules.request_ttl))
+
+
+async def ended_since(tx: Transaction, request: Request) -> datetime | None:
+    """When an admin last ended access of the person who asks, after they asked."""
+    accounts = await holdings.accounts_of(tx, request.user_id)
+    ends = [
+        grant.revoked_at
+        for account in accounts
+        for grant in await tx.grants.of_user(account)
+        if grant.end_reason in (EndReason.REVOKED, EndReason.REMOVED)
+        and grant.revoked_at is not None
+        and grant.revoked_at > request.asked_at
+    ]
+    return max(ends, default=None)
+
+
+async def card_digest(
+    tx: Transaction, ctx: Context, request: Request, viewer: UserId | None
+) -> str:
+    """Stands for what a card shows of a request and of who asks, and for what was decided before.
 
     It is in the Approve buttons: what is approved is what was on the card, and a request that
-    changed since needs a new look. Not a secret, and no signature: the tap's sender is checked.
+    changed since needs a new look. So do other settings, an end of the person's access, and a new
+    beginning of the viewer as an admin: nobody knows when a tap was made that waited with Telegram,
+    so it counts only if nothing was decided after its card. Not a secret, and no signature: the
+    tap's sender is checked.
     """
+    since = await tx.admins.all()
+    ended = await ended_since(tx, request)
     person = await tx.people.get(request.user_id)
     shown = [
         request.id,
@@ -67,6 +97,9 @@ async def card_digest(tx: Transaction, request: Request) -> str:
         request.server,
         request.duration,
         request.reason,
+        [(one, ctx.rules.approvals_for(one)) for one in durations.choices(limit(ctx, request))],
+        since.get(viewer, 0) if viewer is not None else 0,
+        ended.isoformat() if ended else None,
     ]
     text = json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]

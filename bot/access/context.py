@@ -42,6 +42,10 @@ class Context:
     chance: Chance
     # No profile can outlive the CA; None where there is none yet.
     authority_ends_at: datetime | None = None
+    # While the machine's clock is in doubt nothing is given out, and nothing ends by itself; after
+    # an hour of that it ends all the same, by the last moment that was agreed and the time since.
+    may_give: bool = True
+    may_expire: bool = True
 
     def after(self, seconds: float) -> datetime:
         """The moment that many seconds from now."""

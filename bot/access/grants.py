@@ -67,6 +67,12 @@ async def reserve(
     return grant
 
 
+def require_giving(ctx: Context) -> None:
+    """Raises Refused: CLOCK_IN_DOUBT. What is given now could last for longer than it should."""
+    if not ctx.may_give:
+        raise Refused(Refusal.CLOCK_IN_DOUBT)
+
+
 def require_outlived(ctx: Context, not_after: datetime) -> None:
     """Raises Refused: OUTLIVES_AUTHORITY. Such a certificate could never be made."""
     if ctx.authority_ends_at is not None and not_after > ctx.authority_ends_at:
@@ -78,9 +84,11 @@ async def renew(tx: Transaction, ctx: Context, actor: Actor, grant_id: GrantId) 
 
     Raises:
         Refused: NOT_ALLOWED, UNKNOWN_GRANT, NOT_YOURS, GRANT_OVER, GRANT_BUSY,
-            GRANT_ENDS_SOON, RENEWED_TOO_OFTEN, NETWORK_FULL, UNKNOWN_SERVER, NO_BUTTON.
+            GRANT_ENDS_SOON, RENEWED_TOO_OFTEN, NETWORK_FULL, UNKNOWN_SERVER, NO_BUTTON,
+            CLOCK_IN_DOUBT.
     """
     require(actor, Act.ASK)
+    require_giving(ctx)
     old = await revocation.own_live_grant(tx, ctx, actor, grant_id)
     require_ours(old)
     if old.state is not GrantState.ACTIVE:
@@ -134,14 +142,29 @@ async def abandon(tx: Transaction, ctx: Context, grant_id: GrantId) -> None:
         await revocation.begin(tx, ctx, THE_BOT, [grant], EndReason.LOST)
 
 
-async def undeliverable(tx: Transaction, ctx: Context, grant: Grant) -> None:
-    """Ends a grant whose owner does not let the bot write; every admin gets the receipt, too."""
+async def undeliverable(tx: Transaction, ctx: Context, grant: Grant, *, closed: bool) -> bool:
+    """Ends a grant whose profile cannot be delivered; every admin gets the receipt, too.
+
+    Args:
+        closed: its owner does not let the bot write; else Telegram does not take the profile,
+            and the owner is told.
+
+    Returns:
+        False where somebody else ended it first.
+    """
     if not await revocation.begin(tx, ctx, THE_BOT, [grant], EndReason.UNDELIVERABLE):
-        return
+        return False
     name = await tx.people.name_of(grant.owner)
-    await messages.tell_admins(tx, ctx, Notice.UNDELIVERABLE, name=name, server=grant.server)
+    if closed:
+        await messages.tell_admins(tx, ctx, Notice.UNDELIVERABLE, name=name, server=grant.server)
+    else:
+        await messages.notice(tx, ctx, grant.owner, Notice.NOT_TAKEN, server=grant.server)
+        await messages.tell_admins(
+            tx, ctx, Notice.NOT_TAKEN_ADMINS, name=name, server=grant.server, id=grant.owner
+        )
     for admin in ctx.rules.admins:
         await messages.receipt(tx, ctx, messages.private_chat(admin), [grant.id])
+    return True
 
 
 async def delayed(tx: Transaction, ctx: Context, grant: Grant) -> None:

@@ -31,6 +31,8 @@ class Certificate:
         not_before: None where only its end is known.
         crl_reason: in the words of `pki.crl`.
         for_server: one that only a server may show, and no client.
+        end_known: the certificate itself says when it ends. Else the books may be wrong: once it is
+            revoked or over, each CRL lists it for good.
     """
 
     serial: str
@@ -40,6 +42,7 @@ class Certificate:
     revoked_at: datetime | None = None
     crl_reason: str | None = None
     for_server: bool = False
+    end_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ async def take_in(
     new = [_refused(found, kept) for found in certificates if found.serial not in known]  # (1)
     grants = _grants(ctx, new, {grant.id for grant in known.values()})
     await tx.grants.add_many(grants)
-    ended = await _end(tx, ctx, actor, certificates, known)  # (2)
+    ended = await _end(tx, ctx, actor, [*certificates, *listed], known)  # (2)
     has = {found.serial for found in certificates} | {*known} | {*kept}
     added = await _keep_listed(tx, ctx, listed, has)
     await tx.crl.raise_to(crl_number)  # (4)
@@ -127,6 +130,7 @@ def _new_id(ctx: Context, taken: set[GrantId]) -> GrantId:
 
 def _grant(ctx: Context, found: Certificate, grant_id: GrantId) -> Grant:
     state = _state(ctx, found)
+    is_doubtful = state is GrantState.EXPIRED and not found.end_known
     return Grant(
         id=grant_id,
         request_id=None,
@@ -139,11 +143,12 @@ def _grant(ctx: Context, found: Certificate, grant_id: GrantId) -> Grant:
         # Where nothing tells when it began, it is known from now on.
         not_before=found.not_before or min(ctx.now, found.not_after),
         not_after=found.not_after,
-        revoked_at=found.revoked_at,
+        revoked_at=found.not_after if is_doubtful else found.revoked_at,
         end_reason=None if state is GrantState.ACTIVE else EndReason.EARLIER,
         imported_at=ctx.now,
         crl_reason=found.crl_reason,
         for_server=found.for_server,
+        end_known=found.end_known,
     )
 
 
@@ -157,11 +162,11 @@ async def _end(
     tx: Transaction,
     ctx: Context,
     actor: Actor,
-    certificates: Iterable[Certificate],
+    revoked: Iterable[Certificate | Listed],
     known: dict[str, Grant],
 ) -> Sequence[Grant]:
     ended: list[Grant] = []
-    for found in certificates:
+    for found in revoked:
         grant = known.get(found.serial)
         if grant is None or found.revoked_at is None or grant.state not in LIVE_STATES:
             continue

@@ -30,12 +30,16 @@ class Notice(StrEnum):
     REQUEST_OUTDATED = "request_outdated"  # a restore closed it: it may have been decided since
     REQUEST_WITHDRAWN = "request_withdrawn"  # the requester left, or the server did
     NO_ADMIN_REACHABLE = "no_admin_reachable"
+    NO_CARD = "no_card"  # Telegram takes the card of a request for none of the admins
     ACCESS_GIVEN = "access_given"  # somebody was put on the allowlist
     ACCESS_ENDED = "access_ended"
     EARLIER_ACCESS_ENDED = "earlier_access_ended"  # of a certificate from before the takeover
     DELIVERY_DELAYED = "delivery_delayed"
     DELIVERY_DELAYED_ADMINS = "delivery_delayed_admins"
-    UNDELIVERABLE = "undeliverable"
+    UNDELIVERABLE = "undeliverable"  # its owner does not let the bot write
+    NOT_TAKEN = "not_taken"  # Telegram does not take the profile
+    NOT_TAKEN_ADMINS = "not_taken_admins"
+    TEMPLATES_BROKEN = "templates_broken"  # the operator's own words cannot be used as they are
     NO_ROOM = "no_room"
     CRL_UNPUBLISHED = "crl_unpublished"
     CRL_PUBLISHED = "crl_published"
@@ -46,9 +50,20 @@ class Notice(StrEnum):
     CERTIFICATES_END = "certificates_end"  # clients' with a long life, most of them imported
     SERVERS_CERTIFICATES_END = "servers_certificates_end"  # imported ones
     AUDIT_HEAD = "audit_head"
+    CLOCK_AHEAD = "clock_ahead"  # of this machine: the witnesses say another time
+    CLOCK_BEHIND = "clock_behind"
+    CLOCK_AGREED = "clock_agreed"  # again
+    CLOCK_BELIEVED = "clock_believed"  # no witness can be had
     RESTORED = "restored"  # from a backup, with what that means for open requests
     STRANGERS_CUT = "strangers_cut"  # after a restore: access that only a later state knew
-    STRANGERS_FOUND = "strangers_found"  # files or sessions of names that have no access
+    # Of a look at a server, see `bot.access.sightings`:
+    STRANGERS_CUT_OFF = "strangers_cut_off"
+    STRANGERS_LEFT = "strangers_left"
+    STRANGERS_FILES = "strangers_files"
+    STRANGERS_UNKNOWN = "strangers_unknown"
+    OVER_CUT_OFF = "over_cut_off"
+    OVER_LEFT = "over_left"
+    NOBODY_OVER_SEEN = "nobody_over_seen"
 
 
 class DeliverNote(StrEnum):

@@ -31,10 +31,12 @@ class Refusal(StrEnum):
     NETWORK_FULL = "network_full"
     UNKNOWN_GRANT = "unknown_grant"
     GRANT_OVER = "grant_over"
+    CLOCK_IN_DOUBT = "clock_in_doubt"  # of this machine
     GRANT_ENDS_SOON = "grant_ends_soon"
     GRANT_BUSY = "grant_busy"
     NOTHING_LIVE = "nothing_live"
     UNKNOWN_PERSON = "unknown_person"
+    STRANGER_GONE = "stranger_gone"
     NO_BUTTON = "no_button"
     FORWARDED = "forwarded"
     BAD_ID = "bad_id"

@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.access import approvals, audit, durations, grants, messages, pace
+from bot.access import admins, approvals, audit, durations, grants, messages, pace
 from bot.access.context import Context
 from bot.access.messages import DeliverNote, Notice
 from bot.access.names import REASON_LENGTH, clean
 from bot.access.permission import THE_BOT, Act, Actor, may_decide_on, require
 from bot.access.refusals import Refusal, Refused
 from storage.records import (
+    PATIENCE,
     Grant,
+    OutboxKind,
     Person,
     Request,
     RequestId,
@@ -64,7 +66,10 @@ async def ask(
     """
     require(actor, Act.ASK)
     user_id = _telegram_id(actor)
-    seconds = durations.within_limit(duration or ctx.rules.default_duration, ctx.rules.max_duration)
+    seconds = duration or ctx.rules.default_duration
+    # Limits for people do not bind whoever acts on the machine.
+    if not actor.is_operator:
+        durations.within_limit(seconds, ctx.rules.max_duration)
     grants.require_outlived(ctx, ctx.now + timedelta(seconds=seconds))
     names = [known.name for known in await tx.servers.all()]
     chosen = _pick(names, server)
@@ -92,11 +97,13 @@ async def choose(
     """Names the server of a request that was made without one.
 
     Raises:
-        Refused: NOT_ALLOWED, UNKNOWN_REQUEST, NOT_YOURS, ALREADY_DECIDED, UNKNOWN_SERVER,
-            ALREADY_OPEN.
+        Refused: NOT_ALLOWED, UNKNOWN_REQUEST, NOT_YOURS, ALREADY_DECIDED, DURATION_TOO_LONG,
+            UNKNOWN_SERVER, ALREADY_OPEN.
     """
     require(actor, Act.ASK)
     request = await _own(tx, actor, request_id)
+    _require_open(ctx, request)
+    durations.within_limit(request.duration, ctx.rules.max_duration)
     if await tx.servers.get(server) is None:
         raise Refused(Refusal.UNKNOWN_SERVER, server=server)
     await _refuse_second(tx, request.user_id, server)
@@ -129,32 +136,43 @@ async def approve(
 ) -> Approved | Agreed:
     """Gives what was asked for, or less; the profile goes out by the outbox.
 
-    Where several admins have to agree, the shortest duration among theirs counts.
+    Whatever the request was made with, and whenever its card was sent, the settings in force now
+    bind: the longest duration, how long a request waits, and how many have to agree. Where several
+    admins have to, the shortest duration among theirs counts. Who says yes again, to another
+    duration, has changed their mind; to the same, it decides if enough have agreed by now. An
+    operator is bound by no limit, and needs nobody else's yes.
 
     Args:
         seen: the digest of the card that was tapped; None where there is no card.
 
     Raises:
         Refused: ADMINS_ONLY, UNKNOWN_REQUEST, OWN_REQUEST, ALREADY_DECIDED, NOT_OFFERED,
-            CARD_CHANGED, AGREED_ALREADY, REQUESTER_REMOVED, OUTLIVES_AUTHORITY, UNKNOWN_SERVER,
-            NETWORK_FULL.
+            DURATION_TOO_LONG, CARD_CHANGED, AGREED_ALREADY, REQUESTER_REMOVED,
+            OUTLIVES_AUTHORITY, UNKNOWN_SERVER, NETWORK_FULL, CLOCK_IN_DOUBT.
     """
     request = await _decidable(tx, actor, request_id)
-    if request.expires_at <= ctx.now:
-        # The sweep has not come by yet, or no bot runs that would do it.
-        raise Refused(Refusal.ALREADY_DECIDED, state=RequestState.EXPIRED, admin="")
-    seconds = _offered(request, duration)
-    if seen is not None and seen != await approvals.card_digest(tx, request):
+    _require_open(ctx, request)
+    if not actor.is_operator:
+        await admins.observe(tx, ctx)
+    if seen is not None and seen != await approvals.card_digest(tx, ctx, request, actor.user_id):
         raise Refused(Refusal.CARD_CHANGED, request=request_id)
+    seconds = request.duration if duration is None else duration
+    may_be = (request.duration, approvals.limit(ctx, request))
+    if seconds not in {choice for longest in may_be for choice in durations.choices(longest)}:
+        raise Refused(Refusal.NOT_OFFERED)
     requester = await _allowed_requester(tx, request)
     if not actor.is_operator:
+        durations.within_limit(seconds, ctx.rules.max_duration)
+        person = None if actor.user_id is None else await tx.people.person_of(actor.user_id)
         given = await approvals.given(tx, ctx, request)
-        if await approvals.has_agreed(tx, actor, given):
+        said = [approval.duration for approval in given if approval.person == person]
+        others = [approval.duration for approval in given if approval.person != person]
+        missing = ctx.rules.approvals_for(min([seconds, *others])) - len(others) - 1
+        if missing > 0 and said == [seconds]:
             raise Refused(Refusal.AGREED_ALREADY)
-        seconds = min([seconds, *(approval.duration for approval in given)])
-        missing = ctx.rules.approvals_for(seconds) - len(given) - 1
         if missing > 0:
             return await _agree(tx, ctx, actor, request, seconds, missing)
+        seconds = min([seconds, *others])
     grant = await _give(tx, ctx, actor, request, requester, seconds)
     await messages.deliver(tx, ctx, requester.id, grant.id, DeliverNote.FIRST)
     return Approved(await _existing(tx, request_id), requester, grant)
@@ -184,19 +202,30 @@ async def deny(tx: Transaction, ctx: Context, actor: Actor, request_id: RequestI
 
 
 async def card_undelivered(tx: Transaction, ctx: Context, request_id: RequestId) -> None:
-    """A card did not reach its admin. If that was the last one, the requester is told."""
+    """A card does not reach its admin. Where none reaches any, the requester is told.
+
+    To be called once for each card, when its row of the outbox says so.
+    """
     request = await tx.requests.get(request_id)
     if request is None or request.state is not RequestState.PENDING:
         return
-    if not await admin_reachable(tx, ctx):
-        await messages.notice(
-            tx, ctx, request.user_id, Notice.NO_ADMIN_REACHABLE, server=request.server
-        )
+    if await tx.posted.about(OutboxKind.CARD, str(request_id)):
+        return
+    on_the_way = [
+        item for item in await tx.outbox.open(OutboxKind.CARD) if item.attempts < PATIENCE
+    ]
+    if any(item.payload["request"] == request_id for item in on_the_way):
+        return
+    reachable = await admin_reachable(tx, ctx)
+    code = Notice.NO_CARD if reachable else Notice.NO_ADMIN_REACHABLE
+    await messages.notice(tx, ctx, request.user_id, code, server=request.server)
 
 
 async def expire_due(tx: Transaction, ctx: Context) -> int:
     """Ends the requests that nobody decided in time; gives their number."""
-    due = await tx.requests.due(ctx.now)
+    if not ctx.may_expire:
+        return 0
+    due = await tx.requests.due(ctx.now, asked_by=ctx.after(-ctx.rules.request_ttl))
     for request in due:
         await _decide(tx, ctx, THE_BOT, request.id, Verdict.EXPIRE)
         if request.state is RequestState.PENDING:
@@ -204,6 +233,14 @@ async def expire_due(tx: Transaction, ctx: Context) -> int:
                 tx, ctx, request.user_id, Notice.REQUEST_EXPIRED, server=request.server
             )
     return len(due)
+
+
+async def refit(tx: Transaction, ctx: Context) -> None:
+    """Brings the cards up to date on which other settings offer something else now."""
+    for request in await tx.requests.pending():
+        is_shorter = approvals.limit(ctx, request) < request.duration
+        if is_shorter or approvals.deadline(ctx, request) < request.expires_at:
+            await messages.edit_cards(tx, ctx, request.id)
 
 
 async def withdraw(
@@ -217,11 +254,10 @@ async def withdraw(
         )
 
 
-def _offered(request: Request, duration: int | None) -> int:
-    seconds = request.duration if duration is None else duration
-    if seconds not in durations.choices(request.duration):
-        raise Refused(Refusal.NOT_OFFERED)
-    return seconds
+def _require_open(ctx: Context, request: Request) -> None:
+    """The sweep may not have come by yet, or no bot runs that would do it."""
+    if approvals.deadline(ctx, request) <= ctx.now:
+        raise Refused(Refusal.ALREADY_DECIDED, state=RequestState.EXPIRED, admin="")
 
 
 async def _allowed_requester(tx: Transaction, request: Request) -> Person:
@@ -243,6 +279,7 @@ async def _agree(
 async def _give(
     tx: Transaction, ctx: Context, actor: Actor, request: Request, requester: Person, seconds: int
 ) -> Grant:
+    grants.require_giving(ctx)
     decided = await _decide(tx, ctx, actor, request.id, Verdict.APPROVE, duration=seconds)
     # The time runs from the approval, not from the request.
     end = ctx.now + timedelta(seconds=seconds)

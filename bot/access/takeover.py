@@ -26,7 +26,8 @@ from storage.transaction import Transaction
 
 # Their owners were sent another profile, which the database does not know.
 _ASK_AGAIN = (EndReason.REPLACED, EndReason.LOST)
-# A message has 4096 characters; the audit trail has all names.
+# In a message, which has 4096 characters, and in the trail, which must not grow by what somebody
+# makes up; beside them is their count.
 _SHOWN = 20
 
 
@@ -122,19 +123,18 @@ async def shut_out(
     ctx: Context,
     server: ServerName,
     names: Sequence[str],
-    notice: Notice | None = Notice.STRANGERS_CUT,
 ) -> None:
     """Records who was in without being known.
 
     Args:
-        names: as they were found, so anything that a file can be called.
-        notice: what the admins are told; None where they know it already.
+        names: as they were found, so anything that a file can be called, and as many as somebody
+            cared to make.
     """
-    plain = [clean(name, NAME_LENGTH) for name in names]
-    await audit.record(tx, ctx, THE_BOT, "server.shut_out", f"server:{server}", names=plain)
-    if notice is not None:
-        shown = ", ".join((*plain[:_SHOWN], "…") if len(plain) > _SHOWN else plain)
-        await messages.tell_admins(tx, ctx, notice, server=server, names=shown)
+    plain = [clean(name, NAME_LENGTH) for name in names[:_SHOWN]]
+    subject = f"server:{server}"
+    await audit.record(tx, ctx, THE_BOT, "server.shut_out", subject, names=plain, count=len(names))
+    shown = ", ".join((*plain, "…") if len(names) > _SHOWN else plain)
+    await messages.tell_admins(tx, ctx, Notice.STRANGERS_CUT, server=server, names=shown)
 
 
 async def looked_through(
@@ -146,8 +146,10 @@ async def looked_through(
         cut: whose sessions were ended; about their files the admins have been told.
     """
     await tx.servers.clear_restored(server)
+    plain = [clean(name, NAME_LENGTH) for name in cut[:_SHOWN]]
+    subject = f"server:{server}"
     await audit.record(
-        tx, ctx, THE_BOT, "server.look_through", f"server:{server}", sessions=list(cut)
+        tx, ctx, THE_BOT, "server.look_through", subject, sessions=plain, count=len(cut)
     )
 
 

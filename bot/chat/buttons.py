@@ -33,6 +33,12 @@ class Tap(StrEnum):
     OLD_PEOPLE = "op"
     LINK = "lk"
     HOW_TO = "hw"
+    LATE_YES = "ly"
+    LATE_NO = "ln"
+    CUT = "ct"
+    CUT_ALWAYS = "ca"
+    CUT_ALWAYS_YES = "cay"
+    CUT_ASK = "cq"
     KEEP = "no"
 
 
@@ -56,12 +62,22 @@ Keyboard = tuple[tuple[Button, ...], ...]
 # A number is written in one way only: no button of ours carries one with a zero before it.
 _APPROVE = re.compile(r"ap:([1-9][0-9]{0,14}):([1-9][0-9]{0,8}):([0-9a-f]{8})", re.ASCII)
 _REQUEST = re.compile(r"(dn|cx|sv):([1-9][0-9]{0,14})(?::([a-z0-9-]{1,32}))?", re.ASCII)
-_GRANT = re.compile(r"(npy?|guy?|rgy?|rr|on|op):(g-[a-z0-9]{1,30})", re.ASCII)
+# The yes to a question carries what it stood for. Earlier versions sent it without.
+_DIGEST = r"(?::([0-9a-f]{8}))?"
+_ALONE = r"(?=:[^:]+\Z)"
+_GRANT = re.compile(
+    rf"((?:npy?|guy?|rg|rr|on|op){_ALONE}|rgy):(g-[a-z0-9]{{1,30}}){_DIGEST}", re.ASCII
+)
 _PAGE = re.compile(r"(oc|op:g-[a-z0-9]{1,30}):(0|[1-9][0-9]{0,5})", re.ASCII)
-_LINK = re.compile(r"lk:(g-[a-z0-9]{1,30}):([1-9][0-9]{0,15})", re.ASCII)
+_LINK = re.compile(rf"lk:(g-[a-z0-9]{{1,30}}):([1-9][0-9]{{0,15}}){_DIGEST}", re.ASCII)
 _HOW_TO = re.compile(r"hw:(g-[a-z0-9]{1,30}):([a-z0-9][a-z0-9-]{0,19})", re.ASCII)
-_PERSON = re.compile(r"(rpy?|rmy?):([1-9][0-9]{0,15})", re.ASCII)
+_PERSON = re.compile(rf"((?:rp|rm){_ALONE}|rpy|rmy):([1-9][0-9]{{0,15}}){_DIGEST}", re.ASCII)
+# Of an update that is held, see `bot.chat.late`.
+_LATE = re.compile(r"(ly|ln):(0|[1-9][0-9]{0,17})", re.ASCII)
 
+
+_STRANGER = re.compile(r"ct:([1-9][0-9]{0,14})", re.ASCII)
+_ON_SERVER = re.compile(r"(cay?|cq):([a-z0-9-]{1,32})", re.ASCII)
 
 _NO_REQUEST = RequestId(0)
 _NO_GRANT = GrantId("")
@@ -78,11 +94,15 @@ class Meant:
     grant: GrantId = _NO_GRANT
     person: UserId = _NOBODY
     duration: int | None = None
-    # Of the card that was tapped, see `bot.access.approvals.card_digest`.
+    # Of the card that was tapped, see `bot.access.approvals.card_digest`, or of the question.
     digest: str = ""
     server: ServerName = _NO_SERVER
     # Of instructions, see `bot.handover.handover`.
     topic: str = ""
+    # The number of one that is held.
+    update: int = 0
+    # See `storage.records.Stranger`.
+    stranger: int = 0
     # Of a list, counted from 0; None where none was turned to.
     page: int | None = None
 
@@ -94,6 +114,8 @@ def parse(data: str) -> Meant | None:
         return listing and replace(listing, page=int(found[2]))
     if data in (Tap.KEEP, Tap.OLD):
         return Meant(Tap(data))
+    if found := _LATE.fullmatch(data):
+        return Meant(Tap(found[1]), update=int(found[2]))
     if found := _APPROVE.fullmatch(data):
         request, duration, digest = found.groups()
         return Meant(Tap.APPROVE, RequestId(int(request)), duration=int(duration), digest=digest)
@@ -110,12 +132,30 @@ def server(request: RequestId, name: ServerName) -> str:
     return f"{Tap.SERVER}:{request}:{name}"
 
 
-def link(grant: GrantId, person: UserId) -> str:
-    return f"{Tap.LINK}:{grant}:{person}"
+def link(grant: GrantId, person: UserId, digest: str) -> str:
+    return f"{Tap.LINK}:{grant}:{person}:{digest}"
+
+
+def answer(tap: Tap, subject: GrantId | UserId, digest: str) -> str:
+    """The yes to a question; the digest stands for what was asked."""
+    return f"{tap}:{subject}:{digest}"
+
+
+def late(tap: Tap, update_id: int) -> str:
+    return f"{tap}:{update_id}"
 
 
 def how_to(grant: GrantId, topic: str) -> str:
     return f"{Tap.HOW_TO}:{grant}:{topic}"
+
+
+def stranger(number: int) -> str:
+    return f"{Tap.CUT}:{number}"
+
+
+def on_server(tap: Tap, name: ServerName) -> str:
+    """About whoever is not known on that server."""
+    return f"{tap}:{name}"
 
 
 def page(listing: str, number: int) -> str:
@@ -142,13 +182,22 @@ def from_payload(rows: list[list[Payload]]) -> Keyboard:
 
 def _about_access(data: str) -> Meant | None:
     if found := _GRANT.fullmatch(data):
-        return Meant(Tap(found[1]), grant=GrantId(found[2]))
+        return Meant(Tap(found[1]), grant=GrantId(found[2]), digest=found[3] or "")
     if found := _LINK.fullmatch(data):
-        return Meant(Tap.LINK, grant=GrantId(found[1]), person=UserId(int(found[2])))
+        person = UserId(int(found[2]))
+        return Meant(Tap.LINK, grant=GrantId(found[1]), person=person, digest=found[3] or "")
     if found := _HOW_TO.fullmatch(data):
         return Meant(Tap.HOW_TO, grant=GrantId(found[1]), topic=found[2])
     if found := _PERSON.fullmatch(data):
-        return Meant(Tap(found[1]), person=UserId(int(found[2])))
+        return Meant(Tap(found[1]), person=UserId(int(found[2])), digest=found[3] or "")
+    return _about_strangers(data)
+
+
+def _about_strangers(data: str) -> Meant | None:
+    if found := _STRANGER.fullmatch(data):
+        return Meant(Tap.CUT, stranger=int(found[1]))
+    if found := _ON_SERVER.fullmatch(data):
+        return Meant(Tap(found[1]), server=ServerName(found[2]))
     return None
 
 

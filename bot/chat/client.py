@@ -1,13 +1,29 @@
 """The connection to Telegram: python-telegram-bot for HTTP and types, nothing more."""
 
+import logging
 import os
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
 
+import httpx
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup
+from telegram.constants import ParseMode
+from telegram.error import BadRequest
 
 from bot.chat.buttons import Keyboard
+from bot.chat.outcomes import Outcome, failure_of
 from bot.chat.wire import BotApi, UpdatesApi
+from bot.clock import TrustedClock, since_boot
+from bot.texts.fill import Html, without_markup
+
+log = logging.getLogger(__name__)
+
+# Bot API: sendMessage, sendDocument.
+TEXT_LENGTH = 4096
+CAPTION_LENGTH = 1024
 
 CONNECT_TIMEOUT_S = 10.0
 # Telegram answers sends within a second or two; after this the outcome counts as unknown.
@@ -16,6 +32,8 @@ UPLOAD_TIMEOUT_S = 30.0
 # The longest that Telegram holds a long poll (telegram-bot-api's source: 50 s).
 POLL_S = 50
 _CONNECTIONS = 32
+_Sent = TypeVar("_Sent")
+_SENT = "vpnbot_sent_at"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -29,11 +47,17 @@ class Telegram:
     polling: UpdatesApi
 
 
-def connect(token: str, api_url: str) -> Telegram:
-    """Nothing is sent yet."""
+def connect(token: str, api_url: str, clock: TrustedClock | None = None) -> Telegram:
+    """Nothing is sent yet.
+
+    Args:
+        clock: what takes the Date of each answer.
+    """
     # Without it every 429 raises a deprecation warning; with it, retry_after is a timedelta.
     os.environ["PTB_TIMEDELTA"] = "1"
     timeouts: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S}
+    if clock is not None:
+        timeouts["httpx_kwargs"] = {"event_hooks": _listeners(clock)}
     polling = UpdatesApi(connection_pool_size=1, read_timeout=POLL_S + READ_TIMEOUT_S, **timeouts)
     bot = Bot(
         token,
@@ -48,6 +72,56 @@ def connect(token: str, api_url: str) -> Telegram:
         get_updates_request=polling,
     )
     return Telegram(bot, polling)
+
+
+async def say(
+    call: Callable[..., Awaitable[_Sent]], text: Html, keyboard: Keyboard, *, room: int
+) -> _Sent:
+    """Says it in HTML, and once more without markup and colours where those are refused.
+
+    A Bot API server of an older version knows fewer tags, and a text that somebody reads without
+    its markup is worth more than none.
+
+    Args:
+        call: takes the text, and `parse_mode` and `reply_markup` by their names.
+        room: how many of Telegram's characters the text may have.
+
+    Raises:
+        TelegramError: it was not said, or nobody knows.
+    """
+    try:
+        return await call(text, parse_mode=ParseMode.HTML, reply_markup=markup(keyboard))
+    except BadRequest as error:
+        failure = failure_of(error)
+        if failure.outcome is not Outcome.WORDS:
+            raise
+        log.warning("Telegram refuses the markup of a text (%s); it goes without", failure.reason)
+    bare = tuple(tuple(replace(button, style=None) for button in row) for row in keyboard)
+    plain = without_markup(text, room)
+    return await call(plain, parse_mode=None, reply_markup=markup(bare))
+
+
+def _listeners(clock: TrustedClock) -> dict[str, list[Any]]:
+    async def sent(request: httpx.Request) -> None:
+        request.extensions[_SENT] = since_boot()
+
+    async def answered(response: httpx.Response) -> None:
+        # Whatever is no JSON comes from a provider's or a proxy's page, not from Telegram.
+        is_telegrams = response.headers.get("Content-Type", "").startswith("application/json")
+        told = date_of(response)
+        if is_telegrams and told is not None:
+            clock.telegram_said(told, age=since_boot() - response.request.extensions[_SENT])
+
+    return {"request": [sent], "response": [answered]}
+
+
+def date_of(response: httpx.Response) -> datetime | None:
+    """The Date header (RFC 9110, 6.6.1); None where there is none that can be read."""
+    try:
+        told = parsedate_to_datetime(response.headers["Date"])
+        return told.replace(tzinfo=told.tzinfo or UTC).astimezone(UTC)
+    except (KeyError, ValueError, OverflowError):
+        return None
 
 
 def markup(keyboard: Keyboard) -> InlineKeyboardMarkup | None:

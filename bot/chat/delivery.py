@@ -5,6 +5,10 @@ first, and the words beside it say 'dead' only where that was seen. (2) `profile
 of a reserved grant and marks the grant as issued. (3) It is sent: where Telegram says 'later' or
 cannot be reached, the key waits in memory. (4) The grant is active, in one commit with the row.
 
+What Telegram refuses, and what it may or may not have taken a few times, is not tried for ever: its
+grant ends, its owner and the admins are told, and the row is set aside with the reason. While
+Telegram does not even say who the bot is, nothing is tried that could get lost.
+
 Whoever is killed between (2) and (4) leaves a row that says 'sending' and a grant that says
 'issued': nobody knows whether the profile arrived, so that serial is revoked and a fresh profile
 goes out. Before (2) nothing has left this process, and the same grant is simply made again.
@@ -17,19 +21,18 @@ kill. In an archive they are part of what is sent at (3).
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
-from telegram import Bot, InlineKeyboardMarkup
-from telegram.constants import ParseMode
+from telegram import Bot, Message
 from telegram.error import TelegramError
 
 from bot.access import grants, messages
-from bot.access.context import Context
 from bot.access.messages import DeliverNote
 from bot.access.permission import THE_BOT
 from bot.chat import views
-from bot.chat.client import markup
-from bot.chat.outcomes import Outcome, failure_of
+from bot.chat.buttons import Keyboard
+from bot.chat.client import CAPTION_LENGTH, say
+from bot.chat.outcomes import Failure, Outcome, failure_of
 from bot.core import Core
 from bot.enforcement import Enforcer
 from bot.errors import VpnbotError
@@ -39,7 +42,6 @@ from bot.texts.fill import Html, blocks, fill, moment
 from pki.errors import PkiError
 from storage.errors import is_passing
 from storage.records import ChatId, Grant, GrantId, GrantState, OutboxItem
-from storage.transaction import Transaction
 from vpn.errors import VpnError
 
 log = logging.getLogger(__name__)
@@ -49,8 +51,19 @@ _LONGEST_RETRY_S = 30.0
 _STORE_RETRY_S = 2.0
 _SERVER_RETRY_S = 5.0
 _LONGEST_SERVER_RETRY_S = 300.0
+_CLOCK_RETRY_S = 10.0
+# How many profiles of one approval may get lost, and how often one is tried that Telegram cannot be
+# asked to take although it answers otherwise: half a minute either way.
+_ROUNDS = 5
+_REFUSALS = 5
+# Errors whose own words an operator may read.
+_SAID = (VpnError, PkiError, VpnbotError)
 # A profile waits no longer for the end of the one before: a server may hang, or many may queue.
 _CUT_S = 10.0
+
+
+_CUT_OFF = Failure(Outcome.UNKNOWN, "the bot was stopped while it was sending")
+_ENDED = Failure(Outcome.REFUSED, "the access was ended meanwhile")
 
 
 class Halts(Protocol):
@@ -90,47 +103,56 @@ class Delivery:
         if grant is None or grant.state is not GrantState.RESERVED:
             await self.settle(item)
             return
+        if not self._core.context().may_give:
+            # Approved before the machine's clock was in doubt; the admins know of that.
+            await self._requeue(item, _CLOCK_RETRY_S)
+            return
+        if item.payload["round"] and not await self._answers():
+            await self._requeue(item, _SERVER_RETRY_S)
+            return
         await self._cut_earlier(grant)
         try:
             profile = await self._maker.make(grant, archive=self._archives)  # (2)
-        except (VpnError, PkiError, VpnbotError):
+        except Exception as error:
+            if is_passing(error):
+                raise
             log.exception("The profile of %s cannot be made yet", grant.id)
-            await self._delay(item, grant)
+            await self._delay(item, grant, error)
             return
         if profile is None:
             await self._close(item)
             return
-        outcome = await self._hand_over(item, grant, profile)
-        await self._note(item, grant, outcome, profile.extra_files)
+        failure = await self._hand_over(item, grant, profile)
+        await self._note(item, grant, failure, profile.extra_files)
 
     async def settle(self, item: OutboxItem) -> None:
         """Decides on a profile that somebody was sending who is not there any more."""
         grant = await self._grant(item)
         if grant is not None and grant.state is GrantState.ISSUED:
-            await self._settle(item, grant, Outcome.UNKNOWN)
+            await self._settle(item, grant, _CUT_OFF)
         elif grant is not None and grant.state is GrantState.RESERVED:
-            async with self._database.writing() as tx:
-                await tx.outbox.requeue(item.id, self._clock(), attempts=item.attempts)
+            await self._requeue(item, 0.0)
         else:
             await self._close(item)
 
-    async def _hand_over(self, item: OutboxItem, grant: Grant, profile: Profile) -> Outcome | None:
+    async def _hand_over(self, item: OutboxItem, grant: Grant, profile: Profile) -> Failure | None:
         """Sends until Telegram has said yes or no, or nobody can tell. None: it arrived."""
         note = DeliverNote(item.payload["note"])
-        keyboard = markup(views.how_to(grant, profile.topics))
+        keyboard = views.how_to(grant, profile.topics)
         wait = _FIRST_RETRY_S
+        refusals = 0
         while True:
             await self._halts.released(item.chat_id)
             if not await self._still_issued(grant):
-                return Outcome.REFUSED
+                return _ENDED
             caption = _caption(grant, note, profile, dead=not await self._earlier(grant))
             try:
                 await self._send(item.chat_id, profile, caption, keyboard)  # (3)
             except TelegramError as error:
                 failure = failure_of(error)
-            except Exception:
+            except Exception as error:
                 log.exception("Sending the profile of %s broke off", grant.id)
-                return Outcome.UNKNOWN
+                return Failure(Outcome.UNKNOWN, type(error).__name__)
             else:
                 return None
             log.warning("The profile of %s was not sent: %s", grant.id, failure.reason)
@@ -140,35 +162,44 @@ class Delivery:
                 case Outcome.NOT_DONE:
                     await asyncio.sleep(wait)
                     wait = min(wait * 2, _LONGEST_RETRY_S)
+                    refusals += await self._answers()
+                    if refusals >= _REFUSALS:
+                        return Failure(Outcome.REFUSED, failure.reason)
                 case _:
-                    return failure.outcome
+                    return failure
+
+    async def _answers(self) -> bool:
+        """Whether Telegram can be reached at all, so that it is not the line."""
+        try:
+            await self._bot.get_me()
+        except TelegramError:
+            return False
+        return True
 
     async def _send(
-        self,
-        chat_id: ChatId,
-        profile: Profile,
-        caption: str,
-        keyboard: InlineKeyboardMarkup | None,
+        self, chat_id: ChatId, profile: Profile, caption: Html, keyboard: Keyboard
     ) -> None:
-        # Not protected: a protected file cannot be saved, so no VPN app could import it.
-        await self._bot.send_document(
-            chat_id,
-            document=profile.content,
-            filename=profile.file_name,
-            caption=caption,
-            parse_mode=ParseMode.HTML,
-            reply_markup=keyboard,
-            disable_content_type_detection=True,
-        )
+        async def send(text: str, **markup: Any) -> Message:
+            # Not protected: a protected file cannot be saved, so no VPN app could import it.
+            return await self._bot.send_document(
+                chat_id,
+                document=profile.content,
+                filename=profile.file_name,
+                caption=text,
+                disable_content_type_detection=True,
+                **markup,
+            )
+
+        await say(send, caption, keyboard, room=CAPTION_LENGTH)
 
     async def _note(
-        self, item: OutboxItem, grant: Grant, outcome: Outcome | None, extra_files: Sequence[str]
+        self, item: OutboxItem, grant: Grant, failure: Failure | None, extra_files: Sequence[str]
     ) -> None:
         """What came of it is known here only, so it is kept until it can be written down."""
         told = False
         while True:
             try:
-                await self._settle(item, grant, outcome, extra_files)
+                await self._settle(item, grant, failure, extra_files)
             except Exception as error:
                 if not is_passing(error):
                     raise
@@ -183,40 +214,50 @@ class Delivery:
         self,
         item: OutboxItem,
         grant: Grant,
-        outcome: Outcome | None,
+        failure: Failure | None,
         extra_files: Sequence[str] = (),
     ) -> None:
-        round_ = int(item.payload["round"])
+        # A process that ended says nothing about the next try.
+        round_ = int(item.payload["round"]) + (failure is not _CUT_OFF)
         async with self._database.writing() as tx:
             ctx = self._core.context()
-            match outcome:
-                case None:
-                    if await grants.delivered(tx, ctx, THE_BOT, grant):  # (4)
-                        for name in extra_files:
-                            await messages.extra_file(tx, ctx, grant.owner, name)
-                case Outcome.CLOSED | Outcome.REFUSED:
-                    await _undeliverable(tx, ctx, grant, closed=outcome is Outcome.CLOSED)
-                case _:
-                    wait = min(_SERVER_RETRY_S * 2**round_, _LONGEST_SERVER_RETRY_S)
-                    await grants.replace_lost(
-                        tx, ctx, grant, round_=round_ + 1, wait_s=wait if round_ else 0.0
-                    )
+            if failure is None:
+                if await grants.delivered(tx, ctx, THE_BOT, grant):  # (4)
+                    for name in extra_files:
+                        await messages.extra_file(tx, ctx, grant.owner, name)
+            elif failure.outcome is Outcome.CLOSED:
+                await tx.people.set_reachable(grant.owner, reachable=False)
+                await grants.undeliverable(tx, ctx, grant, closed=True)
+            elif failure.outcome is Outcome.UNKNOWN and round_ < _ROUNDS:
+                wait = _SERVER_RETRY_S * 2 ** (round_ - 2) if round_ > 1 else 0.0
+                await grants.replace_lost(tx, ctx, grant, round_=round_, wait_s=wait)
+            elif await grants.undeliverable(tx, ctx, grant, closed=False):
+                await tx.outbox.fail(item.id, failure.reason)
+            # Does nothing where it was set aside.
             await tx.outbox.finish(item.id)
 
-    async def _delay(self, item: OutboxItem, grant: Grant) -> None:
+    async def _delay(self, item: OutboxItem, grant: Grant, error: Exception) -> None:
         """Nothing has left this process: the same grant is tried again later."""
         wait = min(_SERVER_RETRY_S * 2 ** min(item.attempts, 10), _LONGEST_SERVER_RETRY_S)
         async with self._database.writing() as tx:
             ctx = self._core.context()
             if item.attempts == 0:
                 await grants.delayed(tx, ctx, grant)
-            await tx.outbox.requeue(item.id, ctx.after(wait), attempts=item.attempts + 1)
+            await tx.outbox.requeue(
+                item.id,
+                ctx.after(wait),
+                attempts=item.attempts + 1,
+                error=str(error) if isinstance(error, _SAID) else type(error).__name__,
+            )
+
+    async def _requeue(self, item: OutboxItem, wait_s: float) -> None:
+        async with self._database.writing() as tx:
+            due_at = self._core.context().after(wait_s)
+            await tx.outbox.requeue(item.id, due_at, attempts=item.attempts)
 
     async def _cut_earlier(self, grant: Grant) -> None:
         """Ends what this one takes the place of, before it gets its address."""
         earlier = await self._earlier(grant)
-        if not earlier:
-            return
         # Not cancelled half way: what it writes on a server, it writes under the server's lock.
         cut = asyncio.create_task(self._enforcer.enforce(earlier))
         self._cuts.add(cut)
@@ -245,12 +286,6 @@ class Delivery:
     async def _close(self, item: OutboxItem) -> None:
         async with self._database.writing() as tx:
             await tx.outbox.finish(item.id)
-
-
-async def _undeliverable(tx: Transaction, ctx: Context, grant: Grant, *, closed: bool) -> None:
-    if closed:
-        await tx.people.set_reachable(grant.owner, reachable=False)
-    await grants.undeliverable(tx, ctx, grant)
 
 
 def _caption(grant: Grant, note: DeliverNote, profile: Profile, *, dead: bool) -> Html:

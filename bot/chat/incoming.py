@@ -1,6 +1,7 @@
 """Reads an update: who says what, and whether it may count at all."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from telegram import Chat, Message, Update, User
@@ -30,6 +31,8 @@ class Typed:
     sender: Sender
     command: str
     rest: str
+    # By Telegram's clock; it may have waited there while nobody fetched it.
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +113,17 @@ def _message(message: Message) -> Incoming:
     if message.chat.type != Chat.PRIVATE:
         return InGroup(message.chat.id) if text.startswith("/") else Nothing()
     if message.forward_origin is not None or message.via_bot is not None:
-        return Forwarded(_sender(user), _typed(_sender(user), text).command)
-    return _typed(_sender(user), text)
+        return Forwarded(_sender(user), _typed(_sender(user), text, message.date).command)
+    return _typed(_sender(user), text, message.date)
 
 
-def _typed(sender: Sender, text: str) -> Typed:
+def _typed(sender: Sender, text: str, at: datetime) -> Typed:
     if not text.lstrip().startswith("/"):
-        return Typed(sender, "", text)
+        return Typed(sender, "", text, at)
     # Split at any white space: "/allow\n123 Anna" is a command, too.
     words = text.split(maxsplit=1)
     command = words[0][1:].partition("@")[0].lower()
-    return Typed(sender, command or "?", words[1].strip() if len(words) > 1 else "")
+    return Typed(sender, command or "?", words[1].strip() if len(words) > 1 else "", at)
 
 
 def _tap(update: Update) -> Incoming:

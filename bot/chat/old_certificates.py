@@ -6,7 +6,7 @@ from bot.access import linking, revocation
 from bot.access.linking import Unlinked
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
-from bot.chat import buttons, views
+from bot.chat import buttons, questions, views
 from bot.chat.buttons import Button, Keyboard, Meant, Style, Tap
 from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
@@ -37,14 +37,22 @@ async def one_name(scene: Scene, meant: Meant) -> Reply:
     one = await _named(scene, meant)
     if meant.tap is Tap.OLD_NAME:
         other = Button(words.BUTTON_LINK_OTHER, buttons.about(Tap.OLD_PEOPLE, one.grants[0].id))
-        return Reply(_card(one, (*_people(one, one.proposed), (other,))), edit=True)
+        people = await _people(scene, one, one.proposed)
+        return Reply(_card(one, (*people, (other,))), edit=True)
     shown = views.page_of(await _allowed(scene), meant.page)
     turning = shown.turning(buttons.about(Tap.OLD_PEOPLE, one.grants[0].id))
-    return Reply(_card(one, (*_people(one, shown.items), *turning), shown.text), edit=True)
+    people = await _people(scene, one, shown.items)
+    return Reply(_card(one, (*people, *turning), shown.text), edit=True)
 
 
 async def link(scene: Scene, meant: Meant) -> Reply:
-    """Says whose all certificates of that name are."""
+    """Says whose all certificates of that name are, if they are those that were shown."""
+    one = await _named(scene, meant)
+    person = await revocation.known_person(scene.tx, meant.person)
+    if meant.digest != await questions.link_digest(scene, one, person):
+        view = _card(one, await _people(scene, one, [person]))
+        text = blocks(words.QUESTION_CHANGED, view.text)
+        return Reply(View(text, view.keyboard), Html(words.QUESTION_CHANGED_TOAST), edit=True)
     linked = await linking.link_name_of(scene.tx, scene.ctx, scene.actor, meant.grant, meant.person)
     name = await scene.tx.people.name_of(meant.person)
     text = fill(words.LINKED, common_name=linked[0].common_name, name=name, count=len(linked))
@@ -90,16 +98,20 @@ def _certificates(one: Unlinked) -> Sequence[Html]:
     ]
 
 
-def _people(one: Unlinked, people: Sequence[Person]) -> Keyboard:
+async def _people(scene: Scene, one: Unlinked, people: Sequence[Person]) -> Keyboard:
     return tuple(
-        (
-            Button(
-                words.BUTTON_LINK.format(name=person.name),
-                buttons.link(one.grants[0].id, person.id),
-                Style.MAIN,
-            ),
-        )
-        for person in people[: views.BUTTONS_SHOWN]
+        [
+            (
+                Button(
+                    words.BUTTON_LINK.format(name=person.name),
+                    buttons.link(
+                        one.grants[0].id, person.id, await questions.link_digest(scene, one, person)
+                    ),
+                    Style.MAIN,
+                ),
+            )
+            for person in people[: views.BUTTONS_SHOWN]
+        ]
     )
 
 

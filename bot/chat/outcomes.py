@@ -6,6 +6,7 @@ Telegram says so, and where somebody on the way refuses to pass the call on; it 
 proxy reports what became of it behind itself.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -29,6 +30,10 @@ _NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _NOT_PASSED_ON = frozenset(range(300, 500)) - {HTTPStatus.REQUEST_TIMEOUT}
 # BadRequest texts that mean: there is no such chat for the bot (Bot API, by trial).
 _NO_CHAT = ("chat not found", "user not found", "peer_id_invalid")
+# BadRequest texts about what a message says and how (telegram-bot-api and Telegram's own errors).
+_ABOUT_WORDS = re.compile(
+    r"can't (parse|find end)|too[ _]long|entities|entity_|button|markup|parse_mode|style"
+)
 # However long Telegram says; beyond a year it is no time that a clock could hold.
 _LONGEST_FLOOD_S = 365 * 86_400.0
 
@@ -38,6 +43,7 @@ class Outcome(StrEnum):
     NOT_DONE = "not_done"  # nothing reached Telegram, or not under this token
     UNKNOWN = "unknown"  # it may have been done
     CLOSED = "closed"  # the person does not let the bot write
+    WORDS = "words"  # refused for its text, markup or buttons: plainer ones may pass
     REFUSED = "refused"  # it will never be done like this
 
 
@@ -62,7 +68,8 @@ def failure_of(error: TelegramError) -> Failure:
             outcome = Outcome.CLOSED
         case BadRequest():
             is_closed = any(text in reason for text in _NO_CHAT)
-            outcome = Outcome.CLOSED if is_closed else Outcome.REFUSED
+            words = Outcome.WORDS if _ABOUT_WORDS.search(reason) else Outcome.REFUSED
+            outcome = Outcome.CLOSED if is_closed else words
         case ChatMigrated():
             outcome = Outcome.REFUSED
         case InvalidToken() | Conflict():

@@ -4,17 +4,18 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from telegram import Bot, BotCommand, BotCommandScopeChat, LinkPreviewOptions
-from telegram.constants import ParseMode
 from telegram.error import BadRequest, TelegramError
 
 from bot.access import holdings, messages, people, requests
 from bot.access.messages import Notice, private_chat
+from bot.access.names import NAME_LENGTH, clean
 from bot.access.permission import Act, may
-from bot.chat import buttons, views
+from bot.chat import buttons, strangers, views
 from bot.chat.buttons import Keyboard
-from bot.chat.client import markup
+from bot.chat.client import TEXT_LENGTH, say
 from bot.chat.outcomes import Outcome, failure_of
 from bot.chat.views import View
 from bot.core import Core
@@ -26,6 +27,8 @@ from bot.handover.handover import Handover
 from bot.receipts import Receipt, load_receipt
 from bot.texts import chat as words
 from bot.texts import receipts as receipt_words
+from bot.texts import refusals
+from bot.texts import strangers as stranger_words
 from bot.texts.fill import Html, blocks, escaped, fill, moment
 from storage.records import (
     ChatId,
@@ -38,8 +41,10 @@ from storage.records import (
     PostedMessage,
     Request,
     RequestId,
+    ServerName,
     UserId,
 )
+from vpn.errors import VpnError
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +75,8 @@ class Posts:
         self._enforcer = enforcer
         self._handover = handover
         self._clock = core.clock
+        # Admins read of a broken template once, not with each tap.
+        self._told: set[str] = set()
 
     async def reply(self, item: OutboxItem) -> None:
         """A text that a handler has written."""
@@ -87,7 +94,9 @@ class Posts:
             async with self._database.reading() as tx:
                 found = await holdings.of_person(tx, self._clock(), UserId(item.chat_id))
             still = [one.grant for one in found if one.is_live]
-        await self._send(item.chat_id, View(_notice(item.payload, still)))
+        is_choice = code is Notice.STRANGERS_UNKNOWN
+        keyboard = strangers.keyboard(item.payload["values"]) if is_choice else ()
+        await self._send(item.chat_id, View(_notice(item.payload, still), keyboard))
         await self._finish(item)
 
     async def card(self, item: OutboxItem) -> None:
@@ -174,6 +183,11 @@ class Posts:
             return await self._handover.instructions(fields, topic) or Html(words.HOW_TO_GONE)
         except BadTemplate as error:
             log.warning("No instructions can be shown: %s", error)
+            if str(error) not in self._told:
+                self._told.add(str(error))
+                async with self._database.writing() as tx:
+                    ctx = self._core.context()
+                    await messages.tell_admins(tx, ctx, Notice.TEMPLATES_BROKEN)
             return Html(words.HOW_TO_BROKEN)
 
     async def extra_file(self, item: OutboxItem) -> None:
@@ -212,6 +226,25 @@ class Posts:
             servers = await tx.servers.all()
         states = await asyncio.gather(*(self._fleet.status(server) for server in servers))
         await self._send(item.chat_id, views.servers_listing(servers, states))
+        await self._finish(item)
+
+    async def cut(self, item: OutboxItem) -> None:
+        """Ends the sessions of a name that an admin was shown, and says what was seen then."""
+        server, name = ServerName(item.payload["server"]), item.payload["name"]
+        try:
+            done = await self._fleet.cut_unknown(server, name)
+        except VpnError as error:
+            log.warning("Nobody can tell who is connected to %s: %s", server, error)
+            text = stranger_words.CUT_SILENT
+        else:
+            if done is None:
+                text = stranger_words.CUT_KNOWN
+            elif done.findings:
+                text = stranger_words.CUT_LEFT
+            else:
+                text = stranger_words.CUT if done.names else stranger_words.CUT_NOT_THERE
+        shown = clean(name, NAME_LENGTH)
+        await self._send(item.chat_id, View(fill(text, server=server, name=shown)))
         await self._finish(item)
 
     async def menu(self, item: OutboxItem) -> None:
@@ -253,26 +286,19 @@ class Posts:
         return views.give_up_rest([grant for grant in live if grant.user_id in accounts])
 
     async def _send(self, chat_id: ChatId, view: View) -> int:
-        message = await self._bot.send_message(
-            chat_id,
-            view.text,
-            parse_mode=ParseMode.HTML,
-            reply_markup=markup(view.keyboard),
-            link_preview_options=_NO_PREVIEW,
-        )
-        return message.message_id
+        call = partial(self._bot.send_message, chat_id, link_preview_options=_NO_PREVIEW)
+        return (await say(call, view.text, view.keyboard, room=TEXT_LENGTH)).message_id
 
     async def _edit(self, chat_id: ChatId, message_id: int, view: View) -> bool:
         """False where the message cannot be edited: deleted, or too old."""
+        call = partial(
+            self._bot.edit_message_text,
+            chat_id=chat_id,
+            message_id=message_id,
+            link_preview_options=_NO_PREVIEW,
+        )
         try:
-            await self._bot.edit_message_text(
-                view.text,
-                chat_id=chat_id,
-                message_id=message_id,
-                parse_mode=ParseMode.HTML,
-                reply_markup=markup(view.keyboard),
-                link_preview_options=_NO_PREVIEW,
-            )
+            await say(call, view.text, view.keyboard, room=TEXT_LENGTH)
         except BadRequest as error:
             if _UNCHANGED in error.message.lower():
                 return True
@@ -300,6 +326,8 @@ def _notice(payload: Payload, still: Sequence[Grant] = ()) -> Html:
     values = dict(payload["values"])
     for name in _MOMENTS & values.keys():
         values[name] = moment(datetime.fromisoformat(values[name]))
+    if "seconds" in values:
+        values["by"] = refusals.span_text(values.pop("seconds"))
     if code not in _ENDED:
         return fill(words.NOTICES[code], **values)
     table = _ENDED[code]

@@ -2,6 +2,10 @@
 
 Accepted: a text whose sending was cut off may be sent twice, since nobody can tell whether it
 arrived; a person reads a sentence twice. Profiles are different, see `delivery`.
+
+What fails holds up its chat a few times, so that the order stays; then it steps aside. It is set
+aside for good once it has failed often while something else got through, or is a day old: so
+trouble of Telegram's costs no message, and a message that Telegram will never take costs itself.
 """
 
 import asyncio
@@ -19,7 +23,7 @@ from bot.core import Core
 from bot.logs import log_failure
 from bot.loops import forever, woken
 from storage.errors import is_passing
-from storage.records import ChatId, OutboxItem, OutboxKind, UserId
+from storage.records import PATIENCE, ChatId, OutboxItem, OutboxKind, UserId
 from storage.transaction import Transaction
 
 log = logging.getLogger(__name__)
@@ -33,16 +37,28 @@ _LOOK_S = 0.5
 # More at once is slower: Telegram and SQLite both take one thing after the other. As many texts,
 # and as much of what is slow: a server that hangs holds up no text.
 _AT_ONCE = 16
-_BATCH = 200
 _RECLAIM_EVERY = timedelta(seconds=30)
 _GRACE_S = 5.0
 _HELD_LOOK_S = 0.1
 _FIRST_RETRY_S = 1.0
 _LONGEST_RETRY_S = 60.0
+# The last of these waits two minutes after the first; what got through within the last two says
+# that it is not Telegram.
+_TRIES = 8
+_FRESH = timedelta(minutes=2)
+_TOO_OLD = timedelta(days=1)
+# So many failures without a success between them are worth a line.
+_STORM = 3
 # These wait for servers, or take their time to upload, so they do not hold up the texts of the
 # same chat.
 _SLOW = frozenset(
-    {OutboxKind.DELIVER, OutboxKind.EXTRA_FILE, OutboxKind.RECEIPT, OutboxKind.SERVERS}
+    {
+        OutboxKind.DELIVER,
+        OutboxKind.EXTRA_FILE,
+        OutboxKind.RECEIPT,
+        OutboxKind.SERVERS,
+        OutboxKind.CUT,
+    }
 )
 _TEXTS = frozenset(OutboxKind) - _SLOW
 # Access is given and ended before it is talked about; the texts wait no longer than this.
@@ -68,6 +84,8 @@ class Sender:
         self._busy: set[Lane] = set()
         self._held: dict[ChatId, datetime] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._got_through_at: datetime | None = None
+        self._failures = 0
 
     def wake(self) -> None:
         """Something new is in the outbox."""
@@ -125,15 +143,14 @@ class Sender:
 
     async def _next(self, tx: Transaction, kinds: frozenset[OutboxKind]) -> list[OutboxItem]:
         """As many as there is room for, the first one of each lane."""
-        room = _AT_ONCE - self._at_work(slow=kinds is _SLOW)
-        if room <= 0:
-            return []
-        chosen: dict[Lane, OutboxItem] = {}
-        for item in await tx.outbox.due(self._clock(), _BATCH, kinds=kinds):
-            lane = _lane(item)
-            if lane not in self._busy and not self._is_held(item.chat_id):
-                chosen.setdefault(lane, item)
-        return list(chosen.values())[:room]
+        is_slow = kinds is _SLOW
+        # More than that are at work where a halt is over that some of them waited out.
+        room = max(_AT_ONCE - self._at_work(slow=is_slow), 0)
+        busy = {chat_id for chat_id, slow in self._busy if slow is is_slow}
+        held = {chat_id for chat_id in tuple(self._held) if self._is_held(chat_id)}
+        return list(
+            await tx.outbox.first_due(self._clock(), room, kinds=kinds, without=busy | held)
+        )
 
     def _at_work(self, *, slow: bool) -> int:
         """What only waits for Telegram to take a profile again keeps nobody else from going."""
@@ -202,42 +219,73 @@ class Sender:
         except Exception as error:  # one message that cannot be made must not stop the others
             if item.kind is OutboxKind.DELIVER or is_passing(error):
                 raise
-            log.exception("Sending a %s failed", item.kind)
-            await self._again(item, self._backoff(item))
+            if item.attempts == 0:
+                log.exception("Sending a %s failed", item.kind)
+            await self._again(item, type(error).__name__)
+        else:
+            if item.kind is not OutboxKind.DELIVER:  # a delivery tells nobody how it went
+                if self._failures >= _STORM:
+                    log.info("Telegram takes messages again")
+                self._failures = 0
+                self._got_through_at = self._clock()
 
     async def _after(self, item: OutboxItem, failure: Failure) -> None:
         match failure.outcome:
             case Outcome.FLOOD:
-                await self._hold(item, failure.wait_s)
+                # Telegram says how long; where it does not, we do. It is no fault of the message.
+                wait_s = failure.wait_s or self._backoff(item)
+                await self._hold(item, wait_s, failure.reason, attempts=item.attempts)
             case Outcome.NOT_DONE | Outcome.UNKNOWN:
-                await self._hold(item, self._backoff(item))
-            case Outcome.CLOSED | Outcome.REFUSED:
+                self._failures += 1
+                if self._failures == _STORM:
+                    log.warning("Telegram takes no messages (%s); I keep trying", failure.reason)
+                if item.attempts + 1 < PATIENCE:
+                    wait_s = self._backoff(item)
+                    await self._hold(item, wait_s, failure.reason, attempts=item.attempts + 1)
+                else:
+                    await self._again(item, failure.reason)
+            case Outcome.CLOSED:
                 log.warning("A %s was refused: %s", item.kind, failure.reason)
-                await self._give_up(item, closed=failure.outcome is Outcome.CLOSED)
+                await self._give_up(item, None)
+            case Outcome.WORDS | Outcome.REFUSED:
+                await self._give_up(item, failure.reason)
 
-    async def _give_up(self, item: OutboxItem, *, closed: bool) -> None:
+    async def _give_up(self, item: OutboxItem, error: str | None) -> None:
+        """Sets a row aside for good; without an error the person does not let the bot write."""
+        if error is not None:
+            log.warning("A %s was not sent, and never will be: %s", item.kind, error)
         async with self._database.writing() as tx:
             ctx = self._core.context()
-            await tx.outbox.fail(item.id)
-            if closed:
+            await tx.outbox.fail(item.id, error)
+            if error is None:
                 await people.unreachable(tx, ctx, UserId(item.chat_id))
-            if item.kind is OutboxKind.CARD:
+            if item.kind is OutboxKind.CARD and item.attempts < PATIENCE:
                 await requests.card_undelivered(tx, ctx, item.payload["request"])
 
-    async def _hold(self, item: OutboxItem, seconds: float) -> None:
+    async def _hold(self, item: OutboxItem, seconds: float, error: str, *, attempts: int) -> None:
         """Nothing overtakes in this chat: all that waits for it waits as long.
 
         What is written from now on waits, too: it would be due at once.
         """
         until = self._hold_until(item.chat_id, seconds)
         async with self._database.writing() as tx:
-            await tx.outbox.requeue(item.id, until, attempts=item.attempts + 1)
+            await tx.outbox.requeue(item.id, until, attempts=attempts, error=error)
             await tx.outbox.hold_chat(item.chat_id, until)
 
-    async def _again(self, item: OutboxItem, seconds: float) -> None:
-        due_at = self._clock() + timedelta(seconds=seconds)
+    async def _again(self, item: OutboxItem, error: str) -> None:
+        """It steps aside until it is due again, or for good."""
+        now = self._clock()
+        tries = item.attempts + 1
+        gets_through = self._got_through_at is not None and now - self._got_through_at < _FRESH
+        if (tries >= _TRIES and gets_through) or now - item.created_at > _TOO_OLD:
+            await self._give_up(item, error)
+            return
+        due_at = now + timedelta(seconds=self._backoff(item))
         async with self._database.writing() as tx:
-            await tx.outbox.requeue(item.id, due_at, attempts=item.attempts + 1)
+            await tx.outbox.requeue(item.id, due_at, attempts=tries, error=error)
+            if item.kind is OutboxKind.CARD and tries == PATIENCE:
+                ctx = self._core.context()
+                await requests.card_undelivered(tx, ctx, item.payload["request"])
 
     def _backoff(self, item: OutboxItem) -> float:
         return float(min(_FIRST_RETRY_S * 2 ** min(item.attempts, 10), _LONGEST_RETRY_S))

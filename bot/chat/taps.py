@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable
 from bot.access import grants, messages, requests, revocation
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
-from bot.chat import admin_commands, buttons, old_certificates, views
+from bot.chat import admin_commands, buttons, late, old_certificates, questions, strangers, views
 from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
 from bot.texts import chat as words
-from bot.texts.fill import Html, fill, moment, plain
-from storage.records import UNPROVED_STATES, Grant, OutboxKind, PostedMessage, UserId
+from bot.texts.fill import Html, fill, plain
+from storage.records import UNPROVED_STATES, Grant, OutboxKind, PostedMessage, RequestState
 
 # Buttons on messages that are kept up to date until their request is decided.
 _REMEMBERED = {
@@ -33,14 +33,34 @@ async def mend(scene: Scene, meant: Meant) -> None:
     one is edited on the decision: of the first one nobody knows until it is tapped. Where it cannot
     be edited, being gone or inaccessible, a card that shows the decision comes in its place.
     """
-    kind = _REMEMBERED.get(meant.tap)
     request = await scene.tx.requests.get(meant.request)
-    if kind is None or scene.message_id is None or request is None or request.decided_at is None:
+    if request is not None and request.decided_at is not None:
+        await _edit_if_unknown(scene, meant)
+
+
+async def refit(scene: Scene, meant: Meant) -> None:
+    """Puts buttons that fit in the place of those that do not any more, on every admin's card."""
+    await messages.edit_cards(scene.tx, scene.ctx, meant.request)
+    await _edit_if_unknown(scene, meant)
+
+
+async def _edit_if_unknown(scene: Scene, meant: Meant) -> None:
+    kind = _REMEMBERED.get(meant.tap)
+    if kind is None or scene.message_id is None:
         return
-    tapped = PostedMessage(scene.chat, scene.message_id, kind, str(request.id), scene.ctx.now)
-    known = await scene.tx.posted.about(kind, tapped.subject)
+    subject = str(meant.request)
+    tapped = PostedMessage(scene.chat, scene.message_id, kind, subject, scene.ctx.now)
+    known = await scene.tx.posted.about(kind, subject)
     if all((one.chat_id, one.message_id) != (scene.chat, scene.message_id) for one in known):
         await messages.edit_card(scene.tx, scene.ctx, tapped)
+
+
+async def servers_now(scene: Scene, meant: Meant) -> View | None:
+    """The question for a server as it reads now; None where it is answered already."""
+    request = await scene.tx.requests.get(meant.request)
+    if request is None or request.state is not RequestState.CHOOSING:
+        return None
+    return views.choose_server(request, [one.name for one in await scene.tx.servers.all()])
 
 
 async def _keep(_scene: Scene, _meant: Meant) -> Reply:
@@ -101,40 +121,25 @@ async def _own_grant(scene: Scene, meant: Meant) -> Reply:
 
 async def _revoke_grant(scene: Scene, meant: Meant) -> Reply:
     require(scene.actor, Act.REVOKE)
-    if meant.tap is Tap.REVOKE_GRANT_YES:
-        ended = await revocation.revoke_grant(scene.tx, scene.ctx, scene.actor, meant.grant)
-        return await _cutting(scene, ended)
     grant = await revocation.known_grant(scene.tx, meant.grant)
-    await revocation.require_live(scene.tx, scene.ctx, grant)
-    yes = Button(words.BUTTON_REVOKE_YES, buttons.about(Tap.REVOKE_GRANT_YES, grant.id), Style.BAD)
-    name = await scene.tx.people.name_of(grant.user_id) if grant.user_id else words.HOLDER_UNKNOWN
-    text = fill(
-        words.CONFIRM_REVOKE_GRANT if grant.imported_at is None else words.CONFIRM_REVOKE_IMPORTED,
-        common_name=grant.common_name,
-        name=name,
-        serial=grant.serial,
-        until=moment(grant.not_after),
-    )
-    return Reply(views.confirm(text, yes), edit=True)
+    question = await questions.revoke_grant(scene, grant)
+    if meant.tap is not Tap.REVOKE_GRANT_YES:
+        return Reply(question.view, edit=True)
+    if not question.is_answered_by(meant):
+        return question.again()
+    ended = await revocation.revoke_grant(scene.tx, scene.ctx, scene.actor, grant.id)
+    return await _cutting(scene, ended)
 
 
 async def _revoke_person(scene: Scene, meant: Meant) -> Reply:
     require(scene.actor, Act.REVOKE)
-    if meant.tap is Tap.REVOKE_PERSON_YES:
-        ended = await revocation.revoke_person(scene.tx, scene.ctx, scene.actor, meant.person)
-        return await _cutting(scene, ended)
-    return Reply(await _about_person(scene, meant.person), edit=True)
-
-
-async def _about_person(scene: Scene, user_id: UserId) -> View:
-    person = await revocation.known_person(scene.tx, user_id)
-    accounts = await revocation.accounts_of(scene.tx, person.id)
-    live = await revocation.not_over_of(scene.tx, scene.ctx, accounts)
-    yes = Button(
-        words.BUTTON_REVOKE_YES, buttons.about(Tap.REVOKE_PERSON_YES, person.id), Style.BAD
-    )
-    text = fill(words.CONFIRM_REVOKE_PERSON, count=len(live), name=person.name)
-    return views.confirm(text, yes)
+    question = await questions.revoke_person(scene, meant.person)
+    if meant.tap is not Tap.REVOKE_PERSON_YES:
+        return Reply(question.view, edit=True)
+    if not question.is_answered_by(meant):
+        return question.again()
+    ended = await revocation.revoke_person(scene.tx, scene.ctx, scene.actor, meant.person)
+    return await _cutting(scene, ended)
 
 
 async def _revoke_rest(scene: Scene, meant: Meant) -> Reply:
@@ -142,7 +147,7 @@ async def _revoke_rest(scene: Scene, meant: Meant) -> Reply:
     require(scene.actor, Act.REVOKE)
     grant = await revocation.known_grant(scene.tx, meant.grant)
     if grant.user_id is not None:
-        return Reply(await _about_person(scene, grant.user_id))
+        return Reply((await questions.revoke_person(scene, grant.user_id)).view)
     same = await scene.tx.grants.imported_as([grant.common_name])
     nobodys = [one for one in same if one.user_id is None and one.state in UNPROVED_STATES]
     if not nobodys:
@@ -153,12 +158,13 @@ async def _revoke_rest(scene: Scene, meant: Meant) -> Reply:
 async def _remove(scene: Scene, meant: Meant) -> Reply:
     require(scene.actor, Act.MANAGE_PEOPLE)
     person = await revocation.known_person(scene.tx, meant.person)
-    if meant.tap is Tap.REMOVE_YES:
-        done = await admin_commands.remove_now(scene, person)
-        view = done.view or View(Html(words.WORKING))
-        return Reply(view, edit=True)
-    yes = Button(words.BUTTON_REMOVE_YES, buttons.about(Tap.REMOVE_YES, person.id), Style.BAD)
-    return Reply(views.confirm(fill(words.CONFIRM_REMOVE, name=person.name), yes), edit=True)
+    question = await questions.remove(scene, person)
+    if meant.tap is not Tap.REMOVE_YES:
+        return Reply(question.view, edit=True)
+    if not question.is_answered_by(meant):
+        return question.again()
+    done = await admin_commands.remove_now(scene, person)
+    return Reply(done.view or View(Html(words.WORKING)), edit=True)
 
 
 async def _how_to(scene: Scene, meant: Meant) -> Reply:
@@ -192,5 +198,11 @@ _ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.OLD_PEOPLE: old_certificates.one_name,
     Tap.LINK: old_certificates.link,
     Tap.HOW_TO: _how_to,
+    Tap.LATE_YES: late.answered,
+    Tap.LATE_NO: late.answered,
+    Tap.CUT: strangers.cut,
+    Tap.CUT_ALWAYS: strangers.choose,
+    Tap.CUT_ALWAYS_YES: strangers.choose,
+    Tap.CUT_ASK: strangers.choose,
     Tap.KEEP: _keep,
 }

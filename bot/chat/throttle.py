@@ -1,6 +1,7 @@
 """How often somebody is answered. Kept in memory, within bounds: a flood costs little."""
 
 from collections import OrderedDict, deque
+from collections.abc import Hashable
 from datetime import datetime, timedelta
 
 from bot.access.permission import Actor
@@ -19,9 +20,9 @@ class Throttle:
         self._times = times
         self._period = period
         self._keys = keys
-        self._passed: OrderedDict[int, deque[datetime]] = OrderedDict()
+        self._passed: OrderedDict[Hashable, deque[datetime]] = OrderedDict()
 
-    def passes(self, key: int, now: datetime) -> bool:
+    def passes(self, key: Hashable, now: datetime) -> bool:
         """Whether it may pass now; counted if it may."""
         passed = self._passed.setdefault(key, deque())
         self._passed.move_to_end(key)

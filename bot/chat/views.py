@@ -63,6 +63,9 @@ async def card(tx: Transaction, ctx: Context, request: Request, viewer: UserId) 
     if pending or any(grant.request_id == request.id for grant in grants):
         others = [server for server in await tx.servers.all() if server.name != request.server]
         opens = [server.name for server in others if server.open_since is not None]
+    ended = await approvals.ended_since(tx, request) if pending else None
+    limit = approvals.limit(ctx, request)
+    too_long = pending and limit < request.duration
     text = blocks(
         lines(
             fill(words.CARD_TITLE, id=request.id, name=person.name if person else request.user_id),
@@ -71,18 +74,21 @@ async def card(tx: Transaction, ctx: Context, request: Request, viewer: UserId) 
         lines(
             fill(words.CARD_SERVER, server=request.server),
             fill(words.CARD_DURATION, duration=duration_text(request.duration)),
+            fill(words.CARD_LIMIT, duration=duration_text(limit)) if too_long else "",
             fill(words.CARD_REASON, reason=request.reason) if request.reason else "",
             fill(words.CARD_HAS, count=live) if live else "",
             fill(words.CARD_HAS_UNPROVED, count=unproved) if unproved else "",
+            fill(words.CARD_ENDED, at=moment(ended)) if ended else "",
         ),
         fill(words.CARD_OPENS, servers=_some(opens)) if opens else "",
         words.CARD_OWN if own else "",
         _agreed(ctx, request, given),
-        _state(request),
+        _state(ctx, request),
     )
     if own or not pending:
         return View(text)
-    return View(text, _decisions(request, await approvals.card_digest(tx, request)))
+    digest = await approvals.card_digest(tx, ctx, request, viewer)
+    return View(text, _decisions(request, limit, digest))
 
 
 async def _is_own(tx: Transaction, request: Request, viewer: UserId) -> bool:
@@ -91,7 +97,8 @@ async def _is_own(tx: Transaction, request: Request, viewer: UserId) -> bool:
 
 def _agreed(ctx: Context, request: Request, given: Sequence[Approval]) -> Html:
     """Who has approved so far, where more than one admin has to."""
-    needed = ctx.rules.approvals_for(min([request.duration, *(a.duration for a in given)]))
+    longest = approvals.limit(ctx, request)
+    needed = ctx.rules.approvals_for(min([longest, *(a.duration for a in given)]))
     if request.state is not RequestState.PENDING or (needed == 1 and not given):
         return Html("")
     said = [
@@ -107,9 +114,9 @@ def _telegram(request: Request, person: Person | None) -> Html:
     return fill(words.CARD_PERSON, username=f"@{person.username}", id=request.user_id)
 
 
-def _state(request: Request) -> Html:
+def _state(ctx: Context, request: Request) -> Html:
     if request.state is RequestState.PENDING or request.decided_at is None:
-        return fill(words.CARD_WAITS, until=moment(request.expires_at))
+        return fill(words.CARD_WAITS, until=moment(approvals.deadline(ctx, request)))
     return fill(
         words.CARD_STATES[request.state],
         admin=request.decided_by_name,
@@ -118,12 +125,12 @@ def _state(request: Request) -> Html:
     )
 
 
-def _decisions(request: Request, digest: str) -> Keyboard:
+def _decisions(request: Request, limit: int, digest: str) -> Keyboard:
     def approve(duration: int, style: Style | None) -> Button:
         text = words.BUTTON_APPROVE.format(duration=duration_text(duration))
         return Button(text, buttons.approve(request.id, duration, digest), style)
 
-    full, *shorter = choices(request.duration)
+    full, *shorter = choices(limit)
     rows: list[tuple[Button, ...]] = [(approve(full, Style.GOOD),)]
     if shorter:
         rows.append(tuple(approve(duration, None) for duration in shorter))

@@ -8,17 +8,20 @@ all. Handlers only touch the database; whatever takes time is done by the outbox
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from dataclasses import replace
 
 from telegram import Bot, Update
 from telegram.error import TelegramError
 
-from bot.access import audit, messages, people
+from bot.access import audit, people
 from bot.access.context import Context
 from bot.access.names import clean
 from bot.access.permission import Actor
 from bot.access.refusals import Refusal, Refused
-from bot.chat import admin_commands, buttons, member_commands, taps
+from bot.chat import buttons, late, member_commands, taps
+from bot.chat.buttons import Tap
+from bot.chat.commands import ADMIN_COMMANDS, COMMANDS
 from bot.chat.incoming import (
     Blocked,
     Forwarded,
@@ -57,23 +60,8 @@ _AUDITED = frozenset(
         Refusal.NO_BUTTON,
     }
 )
-_Command = Callable[[Scene, str], Awaitable[Reply]]
-_ADMIN_COMMANDS: dict[str, _Command] = {
-    "pending": admin_commands.pending,
-    "grants": admin_commands.grants,
-    "users": admin_commands.users,
-    "servers": admin_commands.servers,
-    "audit": admin_commands.audit_head,
-    "allow": admin_commands.allow,
-    "remove": admin_commands.remove,
-    "revoke": admin_commands.revoke,
-}
-_COMMANDS: dict[str, _Command] = {
-    "start": member_commands.start,
-    "help": member_commands.help_,
-    "requestvpn": member_commands.request_vpn,
-    "myvpn": member_commands.my_vpn,
-} | _ADMIN_COMMANDS
+# A card whose buttons do not fit any more gets others.
+_OTHER_BUTTONS = frozenset({Refusal.CARD_CHANGED, Refusal.DURATION_TOO_LONG})
 
 
 class Worker:
@@ -142,7 +130,7 @@ class Worker:
             ctx = self._core.context()
             match incoming:
                 case Typed() | Forwarded() | Tapped():
-                    return await self._person(tx, ctx, item.update_id, incoming)
+                    return await self._person(tx, ctx, item, incoming)
                 case InGroup():
                     await self._point_home(tx, ctx, incoming)
                 case Blocked():
@@ -157,7 +145,7 @@ class Worker:
         self,
         tx: Transaction,
         ctx: Context,
-        update_id: int,
+        item: InboxItem,
         incoming: Typed | Forwarded | Tapped,
     ) -> Reply:
         sender = incoming.sender
@@ -167,10 +155,10 @@ class Worker:
         scene = Scene(tx, ctx, actor, sender.user_id, message_id)
         if _is_known(actor) and not self._limits.acts_for(actor, ctx.now):
             return await self._too_fast(scene)
-        reply = await self._reply(scene, incoming)
+        reply = await self._reply(scene, item, incoming)
         if not _is_known(actor):
             # A stranger's flood costs one answer a minute, and leaves nothing behind.
-            await tx.inbox.forget(update_id)
+            await tx.inbox.forget(item.update_id)
             if not self._limits.answers_stranger(sender.user_id, ctx.now):
                 return SILENT
         await _say(scene, reply)
@@ -182,11 +170,13 @@ class Worker:
         await _say(scene, say(words.TOO_FAST))
         return SILENT
 
-    async def _reply(self, scene: Scene, incoming: Typed | Forwarded | Tapped) -> Reply:
+    async def _reply(
+        self, scene: Scene, item: InboxItem, incoming: Typed | Forwarded | Tapped
+    ) -> Reply:
         try:
             # A refusal undoes what its use case had begun; the audit row about it stays.
             async with scene.tx.attempt():
-                return await _reply_to(scene, incoming)
+                return await _reply_to(scene, item, incoming)
         except Refused as refused:
             if refused.code in _AUDITED and self._limits.audits(scene.actor, scene.ctx.now):
                 what = incoming.data if isinstance(incoming, Tapped) else _command(incoming)
@@ -230,22 +220,23 @@ class Worker:
             log.info("A tap was not answered: %s", why)
 
 
-async def _reply_to(scene: Scene, incoming: Typed | Forwarded | Tapped) -> Reply:
+async def _reply_to(scene: Scene, item: InboxItem, incoming: Typed | Forwarded | Tapped) -> Reply:
     if isinstance(incoming, Tapped):
         meant = buttons.parse(incoming.data)
         if meant is None:
             raise Refused(Refusal.NO_BUTTON)
         return await taps.tapped(scene, meant)
     if isinstance(incoming, Forwarded):
-        if incoming.command in _ADMIN_COMMANDS:
+        if incoming.command in ADMIN_COMMANDS:
             raise Refused(Refusal.FORWARDED)
         return await _not_a_command(scene, words.ONLY_NEW_MESSAGES)
     if not incoming.command:
         return await _not_a_command(scene, words.NOT_A_COMMAND)
-    handler = _COMMANDS.get(incoming.command)
-    if handler is None:
+    command = COMMANDS.get(incoming.command)
+    if command is None:
         return await _not_a_command(scene, words.UNKNOWN_COMMAND)
-    return await handler(scene, incoming.rest)
+    question = await late.asked_back(scene, incoming, item)
+    return question or await command.handle(scene, incoming.rest)
 
 
 def _is_known(actor: Actor) -> bool:
@@ -259,16 +250,19 @@ async def _not_a_command(scene: Scene, text: str) -> Reply:
 
 
 async def _refuse(scene: Scene, incoming: Typed | Forwarded | Tapped, refused: Refused) -> Reply:
-    if refused.code is Refusal.CARD_CHANGED:
-        request_id = refused.values["request"]
-        await messages.card(scene.tx, scene.ctx, scene.user_id, request_id)
     if isinstance(incoming, Tapped):
         meant = buttons.parse(incoming.data)
-        is_late = refused.code is Refusal.ALREADY_DECIDED and _is_known(scene.actor)
-        if meant is not None and is_late:
-            await taps.mend(scene, meant)
         # A toast is plain text: what was escaped for a message is not shown as entities.
-        return Reply(toast=Html(refusals.in_toast(refused)), alert=True)
+        said = Reply(toast=Html(refusals.in_toast(refused)), alert=True)
+        if meant is None or not _is_known(scene.actor):
+            return said
+        if refused.code is Refusal.ALREADY_DECIDED:
+            await taps.mend(scene, meant)
+        if meant.tap is Tap.APPROVE and refused.code in _OTHER_BUTTONS:
+            await taps.refit(scene, meant)
+        if meant.tap is Tap.SERVER and refused.code is Refusal.UNKNOWN_SERVER:
+            return replace(said, view=await taps.servers_now(scene, meant), edit=True)
+        return said
     if not _is_known(scene.actor):
         return await member_commands.help_(scene, "")
     return say(refusals.in_chat(refused))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -140,9 +141,20 @@ def _write_access(done: Adopted) -> Iterator[str]:
     folders = done.examined.writable_folders
     if not folders:
         return
-    paths = " ".join(f"/{folder}" for folder in folders)
+    paths = " ".join(_in_unit(f"/{folder}") for folder in folders)
+    # printf takes a backslash and a percent sign for its own.
+    text = paths.replace("\\", "\\\\").replace("%", "%%")
     drop_in = "/etc/systemd/system/vpnbot.service.d"
+    content = quote(f"[Service]\\nReadWritePaths={text}\\n")
     yield words.UNIT
     yield f"  mkdir -p {drop_in}"
-    yield f"  printf '[Service]\\nReadWritePaths={paths}\\n' > {drop_in}/{done.server.name}.conf"
+    yield f"  printf {content} > {drop_in}/{done.server.name}.conf"
     yield "  systemctl daemon-reload && systemctl try-restart vpnbot"
+
+
+def _in_unit(path: str) -> str:
+    """As a unit's setting reads it, see systemd.syntax(7) and systemd.unit(5), SPECIFIERS."""
+    if quote(path) == path:
+        return path.replace("%", "%%")
+    inner = path.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'"{inner}"'

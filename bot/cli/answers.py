@@ -8,7 +8,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pydantic import SecretStr
 from telegram.error import TelegramError
@@ -76,6 +76,7 @@ class Answers:
         username: the bot's; None where Telegram could not be asked.
         new_server: to be added; None where there is one already.
         server: the name of one that is there; None where none was named.
+        directory: the server's folder as it was typed, now or as a flag; None where it was not.
         env: the new text of `.env`; None where it stays as it is.
     """
 
@@ -84,6 +85,7 @@ class Answers:
     passphrase: Secret
     new_server: Wanted | None
     server: str | None
+    directory: PurePosixPath | None
     env: str | None
 
 
@@ -99,7 +101,9 @@ def gather(settings: Settings, flags: Flags, place: Place, asker: Asker) -> Answ
         if secret.path is not None:
             wanted[f"{PREFIX}{name.setting}_FILE"] = str(secret.path)
     env = _edited_env(place, wanted, asker)
-    return Answers(token, username, passphrase, new_server, server, env)
+    given = None if flags.directory is None else PurePosixPath(flags.directory.absolute())
+    directory = given if new_server is None else new_server.directory
+    return Answers(token, username, passphrase, new_server, server, directory, env)
 
 
 def _token(

@@ -4,6 +4,7 @@ import asyncio
 import sys
 from getpass import getpass
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -74,7 +75,7 @@ def restore(
     say("Look through: vpnbot user list, vpnbot grant list; then run: vpnbot doctor")
     say("On a new machine: vpnbot init, which asks for the token and the passphrase again")
     for server in restored.servers:
-        say(f"On a new machine: vpnbot server deploy {server}")
+        say(f"On a new machine: vpnbot server deploy {quote(server)} --directory DIR")
 
 
 def _secret(path: Path | None, *, new: bool) -> str:

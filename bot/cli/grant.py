@@ -9,7 +9,7 @@ import typer
 
 from bot.access import grants, holdings, people, requests, revocation
 from bot.access.context import Context
-from bot.access.durations import parse_duration
+from bot.access.durations import format_duration, parse_duration
 from bot.access.permission import Actor
 from bot.cli.shared import operator, say, show, stamp, with_office
 from bot.errors import NotDone
@@ -72,10 +72,14 @@ def issue(
             "--bundle", help="A ZIP archive: profile, certificates, keys, instructions, files."
         ),
     ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Also for longer than people may have access.")
+    ] = False,
 ) -> None:
     """Gives access without Telegram: writes the profile to a file. Its key lies on a disk then.
 
-    Where the person has asked already, that request is approved by it.
+    Where the person has asked already, that request is approved by it. How often and for how long
+    people may ask does not bind whoever is at the machine.
     """
     seconds = None if duration is None else parse_duration(duration)
     target = output.absolute()
@@ -85,10 +89,10 @@ def issue(
     async def work(office: Office) -> None:
         # Without these there is no profile; better to know before anything is recorded.
         await office.keyring.authority()
-        await office.maker.try_templates()
+        await office.maker.try_templates(texts=False)
         # Whoever finds the lock free knows that a grant without a profile has been abandoned.
         async with locked(office.folder.pending_issues):
-            grant = await _reserve(office, people.parse_user_id(user_id), server, seconds)
+            grant = await _reserve(office, people.parse_user_id(user_id), server, seconds, yes=yes)
             profile = await _make(office, grant, bundle=bundle)
             try:
                 _write(target, profile)
@@ -130,7 +134,7 @@ async def _make(office: Office, grant: Grant, *, bundle: bool) -> Profile:
 
 
 async def _reserve(
-    office: Office, user_id: UserId, server: str | None, seconds: int | None
+    office: Office, user_id: UserId, server: str | None, seconds: int | None, *, yes: bool
 ) -> Grant:
     """Request, approval and grant in one go, on the operator's word.
 
@@ -142,6 +146,13 @@ async def _reserve(
         await requests.expire_due(tx, ctx)
         waiting = _waiting(await tx.requests.open_of(user_id), server, seconds)
         request_id = waiting or await _ask(tx, ctx, user_id, server, seconds)
+        asked = await tx.requests.get(request_id)
+        if asked is not None and asked.duration > ctx.rules.max_duration and not yes:
+            raise NotDone(
+                f"{format_duration(asked.duration)} is more than the "
+                f"{format_duration(ctx.rules.max_duration)} of VPNBOT_MAX_GRANT_DURATION; to give "
+                "it all the same, add --yes."
+            )
         return await requests.approve_without_delivery(tx, ctx, operator(), request_id)
 
 
@@ -187,6 +198,7 @@ def _on_behalf_of(user_id: UserId, person: Person | None) -> Actor:
         name=word.name,
         user_id=user_id,
         is_allowed=person is not None and person.allowed,
+        is_operator=True,
     )
 
 

@@ -21,9 +21,10 @@ from bot.cli.asking import Asker
 from bot.cli.ca import new_passphrase
 from bot.cli.revoke import print_receipt
 from bot.cli.shared import operator, say, stamp, with_office
+from bot.clock import utc_now
 from bot.easyrsa import Takeover
 from bot.errors import BadSettings
-from bot.office import Office, utc_now
+from bot.office import Office
 from bot.privileges import as_root
 from bot.settings import read_secret
 from bot.texts import easyrsa as words

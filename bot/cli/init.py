@@ -108,7 +108,10 @@ async def _build(settings: Settings, answers: "Answers") -> None:
     async with open_office(settings) as office:
         await _authority(office, answers.passphrase.value)
         for server in await _to_deploy(office, answers):
-            tell_deployed(server, await deploy_server(office, operator(), server.name))
+            deployed = await deploy_server(
+                office, operator(), server.name, directory=answers.directory
+            )
+            tell_deployed(server, deployed)
 
 
 async def _authority(office: Office, passphrase: str) -> None:

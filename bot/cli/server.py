@@ -3,6 +3,7 @@
 import asyncio
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path, PurePosixPath
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -66,18 +67,29 @@ def add(
     async def work(office: Office) -> None:
         server = await add_server(office, operator(), wanted)
         say(f"{server.name} is added, with the network {server.network}.")
-        say(f"Next: vpnbot server deploy {server.name}")
+        place = quote(str(wanted.directory))
+        say(f"Next: vpnbot server deploy {server.name} --directory {place}")
 
     with_office(work)
 
 
 @app.command("deploy")
-def deploy(name: Name) -> None:
+def deploy(
+    name: Name,
+    directory: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Its folder, as root has to say the first time it writes there."
+        ),
+    ] = None,
+) -> None:
     """As root: writes all that OpenVPN needs into the server's folder; again, what differs."""
+    named = None if directory is None else PurePosixPath(directory.absolute())
 
     async def work(office: Office) -> None:
         server = await known_server(office, name)
-        tell_deployed(server, await deploy_server(office, operator(), server.name))
+        deployed = await deploy_server(office, operator(), server.name, directory=named)
+        tell_deployed(server, deployed)
 
     with_office(work)
 

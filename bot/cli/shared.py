@@ -8,6 +8,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any, TypeVar
 
 from rich.console import Console
@@ -117,14 +118,14 @@ def require_own_place(path: Path, owner: int, setting: str) -> None:
     except OSError as error:
         reason = error.strerror or error
         raise BadDataFolder(
-            f"{path} cannot be looked at ({reason}); set {setting} to another place."
+            f"{quote(str(path))} cannot be looked at ({reason}); set {setting} to another place."
         ) from error
     if weak is not None:
         raise BadDataFolder(f"{weak.why}; set {setting} to another one, or run: {weak.command}")
     if others:
         raise BadDataFolder(
-            f"{path} does not belong to {account_name(owner)} like the rest; set {setting} to a "
-            "place that does."
+            f"{quote(str(path))} does not belong to {account_name(owner)} like the rest; set "
+            f"{setting} to a place that does."
         )
 
 

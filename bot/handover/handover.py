@@ -1,9 +1,11 @@
 """What a person gets beside the key: the profile's wording, instructions, files, or one archive."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from shlex import quote
 
 from bot.errors import BadTemplate
 from bot.handover import bundle, profile
@@ -15,7 +17,11 @@ from bot.texts.fill import Html, escaped
 from bot.texts.instructions import BUILT_IN, label_of
 from vpn.profile import ProfileParts, ProfileSettings
 
-# A message holds 4096 (Bot API, sendMessage), counted in UTF-16 units; names differ in length.
+log = logging.getLogger(__name__)
+
+# A message holds 4096 (Bot API, sendMessage), counted in UTF-16 units; names differ in length, so
+# a text that is tried for nobody has to leave room.
+_MESSAGE_LENGTH = 4096
 _LONGEST_TEXT = 3500
 
 
@@ -75,12 +81,13 @@ class Handover:
         """One text for the chat; None where there is none of this name (any more).
 
         Raises:
-            BadTemplate: the operator's own cannot be rendered.
+            BadTemplate: the operator's own cannot be rendered, or is no message.
         """
         own = self._contents().instructions
         file = own.get(topic)
         if self.folder is not None and file is not None:
             (rendered,) = await render_all(self.folder, [Job(file, fields.as_json())])
+            _require_message(self.folder, file, rendered, _MESSAGE_LENGTH)
             return escaped(rendered.text.strip())
         if topic in own or topic not in BUILT_IN:
             return None
@@ -112,8 +119,11 @@ class Handover:
         folder = PurePath(fields.archive_name).stem
         return await asyncio.to_thread(bundle.zipped, folder, members, when=fields.not_before)
 
-    async def try_out(self, samples: Sequence[Sample]) -> Contents:
+    async def try_out(self, samples: Sequence[Sample], *, texts: bool = True) -> Contents:
         """Makes everything once for each of the servers, for nobody; gives what there is.
+
+        Args:
+            texts: whether the instructions are tried, too; no profile depends on them.
 
         Raises:
             BadTemplate: the first that cannot be used.
@@ -126,30 +136,37 @@ class Handover:
             for sample in samples
             if contents.has_profile
         ]
-        texts = [
+        jobs = [
             Job(file, sample.fields.as_json())
             for sample in samples
             for file in contents.instructions.values()
-            if file is not None
+            if file is not None and texts
         ]
-        rendered = await render_all(self.folder, [*(each.job for each in own), *texts])
+        rendered = await render_all(self.folder, [*(each.job for each in own), *jobs])
         for each, text in zip(own, rendered, strict=False):
             profile.finish(self.folder, each, text)
-        for job, text in zip(texts, rendered[len(own) :], strict=True):
-            _require_message(self.folder, job.file, text)
+        for job, text in zip(jobs, rendered[len(own) :], strict=True):
+            _require_message(self.folder, job.file, text, _LONGEST_TEXT)
         return contents
 
     async def _written(self, fields: Fields) -> list[bundle.Member]:
-        """All instructions as text files."""
+        """All instructions as text files; one that cannot be made keeps no profile from going."""
         own = self._contents().instructions
-        files = {topic: file for topic, file in own.items() if file is not None}
-        jobs = [Job(file, fields.as_json()) for file in files.values()]
-        rendered = await render_all(self.folder, jobs) if self.folder is not None else []
+        made: dict[str, str] = {}
+        for topic, file in own.items():
+            if self.folder is None or file is None:
+                continue
+            try:
+                (rendered,) = await render_all(self.folder, [Job(file, fields.as_json())])
+            except BadTemplate as error:
+                log.warning("An archive goes without one of its instructions: %s", error)
+            else:
+                made[topic] = rendered.text
         texts = {
             topic: instructions.written(text, file=fields.file_name, server=fields.server)
             for topic, text in BUILT_IN.items()
             if topic not in own
-        } | {topic: each.text for topic, each in zip(files, rendered, strict=True)}
+        } | made
         return [(f"{INSTRUCTIONS}/{topic}.txt", text.encode()) for topic, text in texts.items()]
 
     def _contents(self) -> Contents:
@@ -160,13 +177,13 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise BadTemplate(f"{path} cannot be read ({error.strerror}).") from None
+        raise BadTemplate(f"{quote(str(path))} cannot be read ({error.strerror}).") from None
 
 
-def _require_message(folder: Path, file: str, rendered: Rendered) -> None:
+def _require_message(folder: Path, file: str, rendered: Rendered, room: int) -> None:
     """Raises BadTemplate where Telegram would not take it."""
     text = rendered.text.strip()
     if not text:
         raise refusal(folder, file, "it gives no text")
-    if len(text.encode("utf-16-le")) // 2 > _LONGEST_TEXT:
-        raise refusal(folder, file, f"it gives more than {_LONGEST_TEXT} characters")
+    if len(text.encode("utf-16-le")) // 2 > room:
+        raise refusal(folder, file, f"it gives more than {room} characters")

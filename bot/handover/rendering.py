@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from bot.errors import BadTemplate
@@ -64,7 +65,8 @@ async def render_all(folder: Path, jobs: Sequence[Job]) -> list[Rendered]:
 
 def refusal(folder: Path, file: str, problem: str, *, line: int | None = None) -> BadTemplate:
     """The error that names the file, the line where it is known, and how to mend it."""
-    place = str(folder / file) if line is None else f"{folder / file}, line {line}"
+    place = quote(str(folder / file))
+    place = place if line is None else f"{place}, line {line}"
     words = f"{place}: {problem.rstrip('.')}; mend it, see docs/templates.md."
     return BadTemplate(one_line(words))
 
@@ -90,6 +92,7 @@ async def _ask(folder: Path, order: bytes) -> Any:
             await process.wait()
     if process.returncode != 0:
         raise BadTemplate(
-            f"The templates in {folder} take too long or too much memory; see docs/templates.md."
+            f"The templates in {quote(str(folder))} take too long or too much memory; see "
+            "docs/templates.md."
         )
     return json.loads(answer)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 from cryptography import x509
 
-from bot.core import Clock
+from bot.clock import Clock
 from bot.data_folder import DataFolder
 from bot.errors import BadSettings
 from bot.handover.handover import Handover
@@ -22,6 +22,7 @@ from bot.health.state import (
     look_at_admins,
     look_at_audit,
     look_at_authority,
+    look_at_outbox,
     look_at_proofs,
     look_at_times,
     open_checked,
@@ -89,7 +90,7 @@ async def _known(
     async with database.reading() as tx:
         rows = [*await look_at_times(tx, around.now), await look_at_audit(tx)]
         servers = await tx.servers.all()
-        proofs = await look_at_proofs(tx)
+        proofs = [*await look_at_proofs(tx), *await look_at_outbox(tx)]
         admins = await look_at_admins(tx, settings.rules(), username)
     # A server that hangs holds up no other.
     looks = await asyncio.gather(*(look_at_server(server, around) for server in servers))

@@ -13,7 +13,7 @@ from bot.closed import open_to_others
 from bot.data_folder import DataFolder, account_name
 from bot.env_file import ENV_FILE
 from bot.errors import BadSettings
-from bot.health.results import Fine, Result, Trouble, trouble, trouble_from
+from bot.health.results import Fine, Result, Trouble, mend_with, trouble, trouble_from
 from bot.settings import Settings
 from bot.texts import health as words
 
@@ -65,7 +65,7 @@ def _secret(read: Callable[[], object], path: Path | None, what: str) -> Result:
         read()
     except BadSettings as error:
         account = account_name(os.geteuid())
-        mend = words.UNREADABLE_MEND.format(account=account, path=path and path.absolute())
+        mend = mend_with(words.UNREADABLE_MEND, account=account, path=path and path.absolute())
         return trouble_from(error, mend)
     return Fine(words.KEPT.format(what=what))
 

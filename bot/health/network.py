@@ -2,16 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 
 import httpx
 from telegram.error import InvalidToken, TelegramError
 
-from bot.chat.client import connect
+from bot.chat.client import connect, date_of
 from bot.chat.outcomes import failure_of
-from bot.clock import CLOCK_TOLERANCE
-from bot.core import Clock
+from bot.clock import CLOCK_TOLERANCE, Clock
 from bot.errors import BadSettings, TokenRefused
 from bot.health.results import Fine, Result, trouble
 from bot.logs import redact
@@ -93,11 +91,7 @@ async def _date_of(url: str) -> datetime | None:
     """The Date header (RFC 9110, 6.6.1) of a server's answer, whatever the answer is."""
     async with httpx.AsyncClient(timeout=_PATIENCE_S) as client:
         answer = await client.head(url)
-    try:
-        told = parsedate_to_datetime(answer.headers["Date"])
-    except (KeyError, ValueError):
-        return None
-    return told.replace(tzinfo=told.tzinfo or UTC)
+    return date_of(answer)
 
 
 def _greeted(greeting: Greeting) -> Iterator[Result]:

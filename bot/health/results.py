@@ -1,6 +1,8 @@
 """What a check says."""
 
+import re
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any
 
 from bot.texts.health import Complaint
@@ -23,15 +25,39 @@ class Trouble:
 
 Result = Fine | Trouble
 
+# At the first semicolon that is not inside a path: those with odd characters are quoted as shlex
+# does it, where an apostrophe of a word of ours follows a letter.
+_OWN_MEND = re.compile(r"""((?>(?<!\w)'[^']*'|"'"|.)*?); (.+)""", re.DOTALL)
+
+
+class Command(str):
+    """A shell line that is quoted already."""
+
+    __slots__ = ()
+
 
 def trouble(complaint: Complaint, **values: Any) -> Trouble:
     """The complaint with its values."""
-    return Trouble(complaint.wrong.format(**values), complaint.mend.format(**values))
+    return Trouble(complaint.wrong.format(**values), mend_with(complaint.mend, **values))
+
+
+def mend_with(mend: str, **values: Any) -> str:
+    """The mend with its values, each of them one word of a shell's, whatever is in it.
+
+    What is a `Command` stands there as it is.
+    """
+    return mend.format(
+        **{
+            name: value if isinstance(value, Command) else quote(str(value))
+            for name, value in values.items()
+        }
+    )
 
 
 def trouble_from(error: Exception, mend: str) -> Trouble:
     """An error of ours; its line says how to mend it after a semicolon, else `mend` does."""
-    wrong, _, own = str(error).partition("; ")
-    if not own:
-        return Trouble(wrong, mend)
+    found = _OWN_MEND.fullmatch(str(error))
+    if found is None:
+        return Trouble(str(error), mend)
+    wrong, own = found.groups()
     return Trouble(f"{wrong}.", own[0].upper() + own[1:])

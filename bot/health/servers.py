@@ -9,16 +9,18 @@ from pathlib import Path
 
 from cryptography import x509
 
+from bot.access.names import NAME_LENGTH, clean
 from bot.access.revocation import lets_in
 from bot.data_folder import DataFolder, account_name
 from bot.errors import VpnbotError
 from bot.fixed_addresses import given_by_others
 from bot.fleet import live_server, remote_of, spec_of
 from bot.health.folder import look_at_files
-from bot.health.results import Fine, Result, Trouble, trouble, trouble_from
+from bot.health.results import Command, Fine, Result, Trouble, mend_with, trouble, trouble_from
 from bot.health.state import NOTICE
 from bot.keyring import Keyring
 from bot.on_hold import neighbours
+from bot.presence import compare
 from bot.privileges import ROOT
 from bot.texts import health as words
 from bot.texts.fill import utc
@@ -29,15 +31,17 @@ from storage.records import Grant, GrantState, Server
 from vpn.adopt import Adopted
 from vpn.adopting import restart_command
 from vpn.config import CCD, CONF, LIVE, render_ccd, unit_name
-from vpn.errors import HostError
+from vpn.errors import HostError, VpnError
 from vpn.findings import Finding, FindingCode, ServerStatus
 from vpn.local_host import LocalHost
+from vpn.names import may_be_a_clients, name_in_sessions
 from vpn.safe_place import unsafe_above
 
 # The bot signs a new one every day and has seven days' grace: one was missed.
 CRL_AGE = timedelta(days=2)
 # Their details name the very file or folder and the command that opens it.
 _OWN_MEND = (FindingCode.CRL_UNREADABLE, FindingCode.HOST_ERROR)
+_NAMED = 3
 _HAS_FILE = (GrantState.ISSUED, GrantState.ACTIVE)
 
 
@@ -76,6 +80,7 @@ async def look_at_server(server: Server, around: Surroundings) -> list[Result]:
         *_look_at_certificate(server, status, around.now),
         *await _look_at_tls_key(server, around),
         *await _or_host_trouble(server, host, around),
+        *await _look_at_sessions(server, around),
     ]
     if found:
         return list(dict.fromkeys(found))
@@ -114,6 +119,7 @@ async def _look_at_adopted(server: Server, around: Surroundings) -> list[Result]
         *_look_at_certificate(server, status, around.now),
         *await _look_at_tls_key(server, around),
         *await _look_at_addresses(server, around),
+        *await _look_at_sessions(server, around),
     ]
     return list(dict.fromkeys(found)) or [_well(server, status)]
 
@@ -136,7 +142,7 @@ def _from_finding(server: Server, finding: Finding) -> Trouble:
     mends, other = words.SERVER_MENDS, words.SERVER_MEND
     if server.adopted is not None:
         mends, other = words.ADOPTED_MENDS, words.ADOPTED_MEND
-    mend = mends.get(finding.code, other).format(directory=server.directory, **_commands(server))
+    mend = mend_with(mends.get(finding.code, other), **_commands(server))
     found = trouble_from(HostError(finding.detail), mend)
     return Trouble(
         words.SERVER.format(server=server.name, text=found.wrong),
@@ -150,9 +156,9 @@ def _commands(server: Server) -> dict[str, str]:
     return {
         "server": server.name,
         "unit": unit_name(server.name),
-        "adopt": words.ADOPT.format(server=server.name, config=config, remote=remote),
+        "adopt": Command(mend_with(words.ADOPT, server=server.name, config=config, remote=remote)),
         # Where its unit is not known it says so, as a comment for a shell.
-        "restart": restart_command(config.lstrip("/")).removeprefix("# "),
+        "restart": Command(restart_command(config.lstrip("/")).removeprefix("# ")),
     }
 
 
@@ -194,7 +200,7 @@ def _look_at_place(server: Server) -> list[Trouble]:
         return [_of(server, words.HOME_FOREIGN, **values)]
     if owner != ROOT or problem is None:
         return []
-    found = trouble_from(HostError(problem), words.SERVER_MEND.format(server=server.name))
+    found = trouble_from(HostError(problem), mend_with(words.SERVER_MEND, server=server.name))
     return [Trouble(words.SERVER.format(server=server.name, text=found.wrong), found.mend)]
 
 
@@ -271,6 +277,22 @@ async def _look_at_owner(server: Server, host: LocalHost) -> list[Trouble]:
     return found
 
 
+async def _look_at_sessions(server: Server, around: Surroundings) -> list[Trouble]:
+    """Who is on and may not be; on an operator's own server whoever is in no books may be."""
+    try:
+        on = {session.common_name for session in await live_server(server).sessions()}
+    except VpnError:
+        return []  # said by the look at the status
+    async with around.database.reading() as tx:
+        compared = await compare(tx, server.name, on, name_in_sessions)
+    wrong = sorted(compared.all if server.adopted is None else compared.ours)
+    if not wrong:
+        return []
+    shown = [clean(name, NAME_LENGTH) for name in wrong[:_NAMED]]
+    names = ", ".join([*shown, "…"] if len(wrong) > _NAMED else shown)
+    return [_of(server, words.ON_WITHOUT_ACCESS, count=len(wrong), names=names)]
+
+
 async def _look_at_ccd(server: Server, host: LocalHost, around: Surroundings) -> list[Trouble]:
     """Compares the address files with the grants.
 
@@ -334,6 +356,5 @@ async def _differing(server: Server, host: LocalHost, grants: Iterable[Grant]) -
 
 
 async def _names(host: LocalHost) -> frozenset[str]:
-    # A dot begins what a write in progress has not put in place yet; no client can have it.
-    names = await host.listdir(CCD) or ()
-    return frozenset(name for name in names if not name.startswith("."))
+    # What a write in progress has not put in place yet has a longer name than any client.
+    return frozenset(filter(may_be_a_clients, await host.listdir(CCD) or ()))

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -11,10 +12,11 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from bot.access.context import Rules
+from bot.access.names import clean
 from bot.access.revocation import waits_for_server
 from bot.clock import CLOCK_TOLERANCE
 from bot.data_folder import DataFolder, account_name
-from bot.health.results import Fine, Result, Trouble, trouble, trouble_from
+from bot.health.results import Fine, Result, Trouble, mend_with, trouble, trouble_from
 from bot.keyring import Keyring
 from bot.receipts import finding_text
 from bot.texts import health as words
@@ -22,12 +24,13 @@ from bot.texts.fill import utc
 from pki.errors import AuthorityMissing, DamagedAuthority, PkiError
 from storage.database import Database, open_database
 from storage.errors import StorageError
-from storage.records import AuditEntry, Grant, Person, Proof, UserId
+from storage.records import AuditEntry, Grant, OutboxState, Person, Proof, UserId
 from storage.transaction import Transaction
 
 # Time enough to notice, to decide, and to go to every server.
 NOTICE = timedelta(days=60)
 _INTACT = "ok"
+_MOST_STUCK = 1000
 
 
 async def open_checked(url: URL, folder: DataFolder) -> Database | Trouble:
@@ -41,7 +44,7 @@ async def open_checked(url: URL, folder: DataFolder) -> Database | Trouble:
     try:
         return await open_database(url)
     except StorageError as error:
-        return trouble_from(error, words.DATABASE_MEND.format(folder=folder.path))
+        return trouble_from(error, mend_with(words.DATABASE_MEND, folder=folder.path))
 
 
 def _damage(name: str, folder: DataFolder) -> Trouble | None:
@@ -50,7 +53,9 @@ def _damage(name: str, folder: DataFolder) -> Trouble | None:
     if not path.is_file():
         return trouble(words.DATABASE_MISSING, path=path, folder=folder.path)
     if not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
-        return trouble(words.DATABASE_SHUT, path=path, account=account_name(os.geteuid()))
+        is_inside = Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder.path))
+        complaint = words.DATABASE_SHUT if is_inside else words.DATABASE_ELSEWHERE
+        return trouble(complaint, path=path, account=account_name(os.geteuid()))
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as connection:
             (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
@@ -92,7 +97,7 @@ async def look_at_authority(
     except AuthorityMissing:
         return [trouble(words.CA_MISSING, folder=folder.path, owner=folder.account())]
     except PkiError as error:
-        mend = words.CA_MEND.format(folder=folder.path, owner=folder.account())
+        mend = mend_with(words.CA_MEND, folder=folder.path, owner=folder.account())
         if isinstance(error, DamagedAuthority):
             # Its own mend leaves open how one takes it out of a backup.
             return [Trouble(f"{str(error).partition('; ')[0]}.", mend)]
@@ -128,6 +133,18 @@ def _unproved(proof: Proof, grant: Grant, name: UserId | str) -> Trouble:
         findings=findings or words.UNPROVED_UNTRIED,
         grant=grant.id,
     )
+
+
+async def look_at_outbox(tx: Transaction) -> list[Result]:
+    """Whether messages were set aside, or wait although they were tried again and again."""
+    stuck = await tx.outbox.stuck(_MOST_STUCK)
+    reasons = Counter((item.state is OutboxState.FAILED, item.error or "") for item in stuck)
+    if not reasons:
+        return [Fine(words.OUTBOX_FINE)]
+    return [
+        trouble(words.SET_ASIDE if is_over else words.WAITS, count=count, reason=clean(reason, 200))
+        for (is_over, reason), count in reasons.most_common()
+    ]
 
 
 async def look_at_admins(tx: Transaction, rules: Rules, username: str | None) -> list[Result]:

@@ -5,6 +5,7 @@ Whole sentences with named placeholders, ready to be translated. HTML as Telegra
 
 from bot.access.messages import DeliverNote, Notice
 from bot.access.permission import Actor
+from bot.texts import clock, strangers
 from bot.texts.fill import Plural, Template
 from storage.records import EndReason, GrantState, RequestState
 
@@ -41,6 +42,13 @@ NOT_A_COMMAND = "I understand commands only. /help shows what I can do for you."
 ONLY_NEW_MESSAGES = (
     "I act on commands that you type yourself, not on forwarded ones. Please type it."
 )
+# What waited with Telegram while the bot was down.
+LATE = (
+    "You wrote this {age} ago, and it reached me only now:\n<code>{command}</code>\n"
+    "Do you still want it?"
+)
+LATE_GOING_ON = "You still want this:\n<code>{command}</code>"
+LATE_GONE = "This was answered already, or is too old by now. Please write it anew."
 TOO_FAST = "That was a lot at once. I listen again in a minute."
 SOMETHING_BROKE = (
     "Something went wrong on my side, and nothing was changed. Please try again in a minute; "
@@ -78,6 +86,8 @@ CARD_PERSON = "Telegram: {username}, id <code>{id}</code>"
 CARD_PERSON_NO_USERNAME = "Telegram id <code>{id}</code>"
 CARD_SERVER = "Server: <b>{server}</b>"
 CARD_DURATION = "For: <b>{duration}</b> from the approval"
+CARD_LIMIT = "⚠️ By the settings in force no more than <b>{duration}</b> can be given"
+CARD_ENDED = "⚠️ An admin ended access of this person after they asked, {at}"
 CARD_REASON = "Reason: {reason}"
 CARD_OPENS = (
     "⚠️ This profile may open <b>{servers}</b> as well. On the machine, <code>vpnbot doctor</code> "
@@ -259,7 +269,7 @@ CHOOSE_NEAR = "Nobody has exactly this name. Do you mean one of these?"
 NOBODY_TO_REVOKE = "Nobody has live access, so there is nothing to revoke."
 CONFIRM_REVOKE_PERSON = Plural(
     "End the access of <b>{name}</b> on every server now?",
-    "End all {count} accesses of <b>{name}</b> on every server now?",
+    "End all {count} profiles of <b>{name}</b> on every server now?",
 )
 CONFIRM_REVOKE_GRANT = (
     "End the access <code>{common_name}</code> of <b>{name}</b> on every server now?"
@@ -272,6 +282,8 @@ CONFIRM_REVOKE_IMPORTED = (
 CONFIRM_REMOVE = (
     "Take <b>{name}</b> off the allowlist and end all their access on every server now?"
 )
+QUESTION_CHANGED = "Things have changed since I asked, so nothing was done. As it is now:"
+QUESTION_CHANGED_TOAST = "Things have changed since I asked. Please look again."
 WORKING = "Cutting the access now. The receipt follows."
 
 SERVERS_NONE = "There is no server yet. On the machine, run: <code>vpnbot server add</code>"
@@ -312,6 +324,8 @@ BUTTON_REVOKE_YES = "Revoke now"
 BUTTON_REMOVE_YES = "Remove now"
 BUTTON_RENEW_YES = "New profile now"
 BUTTON_NO = "Keep it"
+BUTTON_LATE_YES = "Do it now"
+BUTTON_LATE_NO = "Forget it"
 
 # --- What a use case says by itself --------------------------------------------------------------
 
@@ -321,6 +335,7 @@ AUDIT_HEAD = (
 )
 AUDIT_NONE = "The audit trail is empty."
 NOTICES: dict[Notice, Template] = {
+    **clock.NOTICES,
     Notice.REQUEST_DENIED: (
         "{admin} denied your request for <b>{server}</b>. If you need it, talk to them first."
     ),
@@ -339,6 +354,10 @@ NOTICES: dict[Notice, Template] = {
         "None of the admins can be reached: none of them has started a chat with me. Please tell "
         "them; your request for <b>{server}</b> is kept, and they find it with /pending."
     ),
+    Notice.NO_CARD: (
+        "I couldn’t show your request for <b>{server}</b> to any admin: Telegram doesn’t take my "
+        "message. Please tell them yourself; the request is kept, and they find it with /pending."
+    ),
     Notice.ACCESS_GIVEN: "You are on the list now. /requestvpn asks for VPN access.",
     Notice.DELIVERY_DELAYED: (
         "Your request was approved, but your profile for <b>{server}</b> cannot be made right now. "
@@ -353,6 +372,20 @@ NOTICES: dict[Notice, Template] = {
         "delivered, and I am ending its access; the receipt follows. Ask them to press Start in my "
         "chat and to ask again."
     ),
+    Notice.NOT_TAKEN: (
+        "I couldn’t send you your profile for <b>{server}</b>: Telegram doesn’t take it. If you "
+        "got one all the same, delete it; it won’t work. The admins know; ask one of them to hand "
+        "you a profile, or try again with /requestvpn."
+    ),
+    Notice.NOT_TAKEN_ADMINS: (
+        "⚠️ Telegram doesn’t take the profile of {name} for <b>{server}</b>, so I’m ending it; the "
+        "receipt follows. On the machine, <code>vpnbot doctor</code> says why, and <code>vpnbot "
+        "grant issue {id} --server {server} --output FILE</code> gives a profile without Telegram."
+    ),
+    Notice.TEMPLATES_BROKEN: (
+        "⚠️ One of your templates can’t be used as it is, so somebody may get no instructions, or "
+        "no profile. On the machine, <code>vpnbot doctor</code> names it. All else goes on."
+    ),
     Notice.NO_ROOM: (
         "⚠️ The profile of {name} got lost on its way, and there is no room on <b>{server}</b> "
         "for a fresh one. Revoke somebody’s access there; then let {name} ask again."
@@ -365,9 +398,9 @@ NOTICES: dict[Notice, Template] = {
     Notice.CRL_PUBLISHED: "The revocation list of <b>{server}</b> is renewed again.",
     Notice.CRL_REPLACED: (
         "⚠️ Something had put another revocation list in the place of mine on <b>{server}</b>, or "
-        "had closed mine to OpenVPN. Mine is there again. Does a job of easy-rsa still run "
-        "gen-crl? Stop it: whom I revoked is not on its list. Was the folder put back from a copy? "
-        "Then look at who is connected: /servers."
+        "had closed mine to OpenVPN. Mine is there again, and I'm looking who is connected: the "
+        "answer follows. Does a job of easy-rsa still run gen-crl? Stop it: whoever I revoked is "
+        "not on its list."
     ),
     Notice.CA_ENDS: (
         "⚠️ The certificate authority ends at {until}. From then on nobody gets in, whatever "
@@ -405,10 +438,7 @@ NOTICES: dict[Notice, Template] = {
         "⚠️ I was restored from a backup. On <b>{server}</b> I shut out whom I do not know: "
         "{names}. Their access was given after the backup; they can ask again with /requestvpn."
     ),
-    Notice.STRANGERS_FOUND: (
-        "⚠️ On <b>{server}</b> I found address files or sessions of names that have no access: "
-        "{names}. I removed them. Did somebody put an old copy of the folder back, or write there?"
-    ),
+    **strangers.NOTICES,
 }
 ACCESS_ENDED: dict[EndReason, str] = {
     EndReason.ENDED: (

@@ -33,12 +33,16 @@ FINDINGS: dict[FindingCode, Template] = {
     ),
     FindingCode.DIFFERING_CERTIFICATE: (
         "{names}: the file {paths} says something else than the index, serial {serials}: "
-        "{detail}. The index is what is taken over."
+        "{detail}. What a certificate of this CA says is what is taken over."
     ),
     FindingCode.UNREADABLE_CERTIFICATE: "{paths} holds no certificate that can be read.",
+    FindingCode.OVER_ONLY_BY_INDEX: (
+        "{names}: over by the index, but no certificate is there to show it, serials {serials}. "
+        "They stay on every list of the revoked, in case the index is wrong."
+    ),
     FindingCode.REVOKED_ONLY_BY_FOLDER: (
-        "{names}: filed as revoked in {paths}, but valid by the index, serial {serials}: it gets "
-        "in to this day. Revoke it by its serial."
+        "{names}: filed as revoked in {paths}, but not revoked by the index, serial {serials}: it "
+        "gets in to this day unless the server's list has it. It is taken over as revoked."
     ),
     FindingCode.SUBORDINATE_AUTHORITY: (
         "{names}: a CA of its own, serial {serials}, in {paths}. Whatever it issues gets in and is "

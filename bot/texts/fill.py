@@ -59,6 +59,14 @@ def length(text: str) -> int:
     return len(seen.encode("utf-16-le")) // 2
 
 
+def without_markup(text: Html, room: int) -> str:
+    """What is seen of it, cut to so many of Telegram's characters."""
+    seen = unescape(_TAG.sub("", text)).encode("utf-16-le")
+    if len(seen) <= room * 2:
+        return seen.decode("utf-16-le")
+    return seen[: room * 2 - 2].decode("utf-16-le", "ignore") + "…"
+
+
 def fitting(parts: Sequence[str], room: int) -> int:
     """How many of these, from the first one on, fit below each other into so many characters."""
     for number, part in enumerate(parts):

@@ -106,6 +106,10 @@ DATABASE_SHUT = Complaint(
     "{account} cannot read and write the database {path}.",
     "Run as root: chown {account}: {path}; chmod 600 {path}",
 )
+# Whoever took over the account may name any file of root's, which is not to be given away.
+DATABASE_ELSEWHERE = Complaint(
+    DATABASE_SHUT.wrong, "Set VPNBOT_DATABASE_URL to a file of that account's own."
+)
 DATABASE_DAMAGED = Complaint(
     "The database {path} is damaged: {reason}", f"Go back to a backup: {_RESTORE}"
 )
@@ -236,6 +240,10 @@ ADDRESS_TAKEN = Complaint(
 CCD_STRANGER = Complaint(
     "{path} belongs to nobody who has access.", "If you did not put it there, run: rm {path}"
 )
+ON_WITHOUT_ACCESS = Complaint(
+    "Connected without having access there, {count}: {names}.",
+    "The bot cuts them within a minute: see that it runs. If they stay, stop that OpenVPN.",
+)
 # Of a server with its operator's own configuration.
 ADOPT = "vpnbot server adopt {server} --config {config} --remote {remote}"
 ADOPTED_MEND = "This says what to add, and where: {adopt}"
@@ -266,8 +274,8 @@ SERVER_MENDS = {
     "crl_not_yet_valid": "Set the clock right; then run: vpnbot server deploy {server}",
     "crl_put_back": "Start the bot, which puts its own there again; by hand: vpnbot server deploy "
     "{server}",
-    "management_gone": "Start it: systemctl enable {directory}/{unit}; systemctl restart {unit}; "
-    "if it ends again, see why: journalctl -u {unit}",
+    "management_gone": "Start it; how systemd gets to know it, this says: vpnbot server deploy "
+    "{server}; systemctl restart {unit}; if it ends again, see why: journalctl -u {unit}",
     "management_silent": "See that nothing else is connected there, or run: systemctl restart "
     "{unit}",
     "management_nonsense": "See that OpenVPN 2.5 or newer listens there; then: systemctl restart "
@@ -294,6 +302,17 @@ UNPROVED_NOWHERE = Complaint(
     "Adopt the server that runs: vpnbot server adopt NAME --config PATH --remote …",
 )
 PROOFS_FINE = "Revocations: none waits for its proof."
+OUTBOX_FINE = "Messages: none is held up."
+SET_ASIDE = Complaint(
+    "Messages that could not be sent and never will be: {count}. The reason: {reason}",
+    "Nobody read them: look at vpnbot request list and vpnbot grant list. They are shown for three "
+    "days.",
+)
+WAITS = Complaint(
+    "Messages that were tried again and again and still wait: {count}. The reason: {reason}",
+    "The bot goes on trying. Where it is Telegram's fault, wait; grant issue and request approve "
+    "work without it.",
+)
 ADMIN_UNKNOWN = Complaint(
     "The admin {admin} has not pressed Start, so the bot may not write to them.",
     "Ask them to open {chat} while the bot runs, and to press Start.",

@@ -25,6 +25,7 @@ IN_CHAT: dict[Refusal, str] = {
     ),
     Refusal.NO_SERVER: "There is no VPN server yet. Please tell your admin.",
     Refusal.UNKNOWN_SERVER: "There is no server “{server}” any more. Nothing was changed.",
+    Refusal.STRANGER_GONE: "That list is too old to act on. If it's still so, a new one comes.",
     Refusal.ALREADY_OPEN: (
         "You have asked for {server} already, and request {request} waits for an admin. "
         "/myvpn shows it."
@@ -75,6 +76,10 @@ IN_CHAT: dict[Refusal, str] = {
     ),
     Refusal.UNKNOWN_GRANT: "There is no access {grant}. /grants shows what there is.",
     Refusal.GRANT_OVER: "{how} Nothing was changed.{more}",
+    Refusal.CLOCK_IN_DOUBT: (
+        "My machine’s clock is wrong at the moment, and a profile made now could last too long. "
+        "The admins know; try again when the clock is right."
+    ),
     Refusal.GRANT_ENDS_SOON: (
         "This profile ends within a minute, so a new one isn’t worth it. /requestvpn asks for more "
         "time."
@@ -159,6 +164,14 @@ def duration_text(seconds: int) -> str:
     """For example `7 days`."""
     count, template = chat.duration_unit(seconds)
     return plain(template, count=count)
+
+
+def span_text(seconds: int) -> str:
+    """About how long that is, for example `40 days`."""
+    for unit in (86_400, 3600):
+        if seconds >= 2 * unit:
+            return duration_text(round(seconds / unit) * unit)
+    return duration_text(max(1, round(seconds / 60)) * 60)
 
 
 def _shown(refused: Refused) -> dict[str, object]:

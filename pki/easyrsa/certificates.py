@@ -1,6 +1,7 @@
 """The certificates' files: each is read once, and asked for what the index does not know."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +18,8 @@ from pki.easyrsa.values import Purpose
 from pki.key_ids import authority_key_id
 from pki.serial import SerialNumber
 
+_BEGIN = b"-----BEGIN CERTIFICATE-----"
+_BLOCK = re.compile(_BEGIN + rb".*?-----END CERTIFICATE-----", re.DOTALL)
 _UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension)
 
 
@@ -49,23 +52,40 @@ class Found:
     public_key: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A file with the same content as one before, where its place or its name says more."""
+
+    path: Path
+    shelf: Shelf
+    of: tuple[Found, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A file in which something that should be a certificate cannot be read."""
+
+    path: Path
+    found: tuple[Found, ...]
+
+
 def read_certificates(
     files: Iterable[tuple[Path, Shelf]], own: x509.Certificate
-) -> Iterator[Found | Path | None]:
-    """For each file its certificate; its path where none can be read; None where it is known.
+) -> Iterator[tuple[Found, ...] | Copy | Unreadable]:
+    """For each file the certificates in it, but for the CA's own.
 
-    The same certificate lies in two places as a rule, and the first one speaks for it. The CA's
-    own is passed over.
+    The same certificate lies in two places as a rule, and is read once.
     """
-    seen: set[bytes] = set()
+    seen: dict[bytes, tuple[Found, ...]] = {}
     for path, shelf in files:
         content = path.read_bytes()
         digest = hashlib.sha256(content).digest()  # cheaper than reading a certificate twice
         if digest in seen:
-            yield None
+            yield Copy(path, shelf, seen[digest])
             continue
-        seen.add(digest)
-        yield _found(path, shelf, content, own)
+        found, is_whole = _found(path, shelf, content, own)
+        seen[digest] = found
+        yield found if is_whole else Unreadable(path, found)
 
 
 def names_key_of(found: Found, issuer: x509.Certificate) -> bool:
@@ -80,25 +100,39 @@ def names_key_of(found: Found, issuer: x509.Certificate) -> bool:
 
 
 def issued_by(found: Found, issuer: x509.Certificate) -> bool:
-    """Whether this CA's key has signed it.
+    """Whether this CA's key has signed it; where that cannot be checked, the name has to do."""
+    is_signed = signed_by(found, issuer)
+    return found.names_issuer if is_signed is None else is_signed
 
-    An MD5 signature cannot be checked here and counts as genuine: the name has to do.
-    """
+
+def signed_by(found: Found, issuer: x509.Certificate) -> bool | None:
+    """Whether this CA's key has signed it; None where that cannot be checked, as with MD5."""
     try:
         x509.load_der_x509_certificate(found.der).verify_directly_issued_by(issuer)
     except InvalidSignature:
         return False
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return found.names_issuer
+    except (ValueError, TypeError):
+        return None if found.names_issuer else False
+    except UnsupportedAlgorithm:
+        return None
     return True
 
 
-def _found(path: Path, shelf: Shelf, content: bytes, own: x509.Certificate) -> Found | Path | None:
-    try:
-        certificate = x509.load_pem_x509_certificate(content)
-        return None if certificate == own else _facts(path, shelf, certificate, own)
-    except _UNREADABLE:
-        return path
+def _found(
+    path: Path, shelf: Shelf, content: bytes, own: x509.Certificate
+) -> tuple[tuple[Found, ...], bool]:
+    """The certificates, and whether everything in the file that looks like one is."""
+    blocks = _BLOCK.findall(content)
+    found = []
+    is_whole = 0 < content.count(_BEGIN) == len(blocks)
+    for block in blocks:
+        try:
+            certificate = x509.load_pem_x509_certificate(block)
+            if certificate != own:
+                found.append(_facts(path, shelf, certificate, own))
+        except _UNREADABLE:
+            is_whole = False
+    return tuple(found), is_whole
 
 
 def _facts(path: Path, shelf: Shelf, certificate: x509.Certificate, own: x509.Certificate) -> Found:

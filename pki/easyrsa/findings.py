@@ -11,10 +11,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from pki.easyrsa import subject
-from pki.easyrsa.certificates import Found, issued_by, names_key_of
-from pki.easyrsa.index import Row
-from pki.easyrsa.places import Shelf
+from pki.easyrsa.certificates import Found
+from pki.easyrsa.compared import Compared
 from pki.easyrsa.private_keys import ClearKeys
 from pki.easyrsa.values import Entry, EntryStatus, Finding, FindingCode, OldCrl, Purpose
 from pki.key_ids import authority_public_key
@@ -37,34 +35,38 @@ class Material:
     """Everything that was read, at one moment.
 
     Attributes:
-        fitting: by serial, the file that says what the index says.
-        found: every certificate, fitting or not.
+        found: every certificate, of this CA or not.
+        filed: by serial, a file that lies where easy-rsa puts what it revokes.
     """
 
     now: datetime
     authority: x509.Certificate
-    entries: Sequence[Entry]
+    compared: Compared
     found: Sequence[Found]
-    fitting: Mapping[SerialNumber, Found]
-    differing: Sequence[tuple[Found, str]]
+    filed: Mapping[SerialNumber, Path]
     unreadable: Sequence[Path]
     crl: OldCrl | None
     keys: Sequence[ClearKeys]
 
+    @property
+    def known(self) -> list[Entry]:
+        return [*self.compared.entries, *self.compared.lost]
+
     def live(self) -> list[Entry]:
-        return [entry for entry in self.entries if entry.is_live(self.now)]
+        return [e for e in self.known if e.is_live(self.now) and e.serial not in self.filed]
 
-
-def difference(row: Row, found: Found, authority: x509.Certificate) -> str:
-    """What a certificate says otherwise than its row; empty where they agree."""
-    if not found.names_issuer:
-        return "it was issued by another CA"
-    if found.not_after != row.not_after:
-        return f"it ends on {found.not_after:%Y-%m-%d %H:%M:%S}"
-    if found.common_name and not subject.names(row.subject, found.common_name):
-        return f"it names {found.common_name}"
-    # A CA made anew under the same name leaves such certificates behind.
-    return "" if names_key_of(found, authority) else "another key has signed it"
+    def filed_only(self) -> list[SerialNumber]:
+        """What the index does not call revoked, and what may not be over."""
+        entries = {entry.serial: entry for entry in self.known}
+        return [
+            serial
+            for serial in self.filed
+            if (entry := entries.get(serial)) is None
+            or (
+                entry.status is not EntryStatus.REVOKED
+                and (entry.not_after > self.now or not entry.end_known)
+            )
+        ]
 
 
 def findings(material: Material) -> tuple[Finding, ...]:
@@ -77,6 +79,7 @@ def findings(material: Material) -> tuple[Finding, ...]:
             _not_in_index,
             _differing,
             _unreadable,
+            _over_only_by_index,
             _revoked_only_by_folder,
             _subordinate,
             _keys_in_clear,
@@ -104,23 +107,20 @@ def _duplicate_names(material: Material) -> Iterator[Finding]:
 
 
 def _missing(material: Material) -> Iterator[Finding]:
-    have = {found.serial for found in material.found}
     for entry in material.live():
-        if entry.serial not in have:
+        if not entry.end_known:
             yield _about(FindingCode.MISSING_CERTIFICATE, entry)
 
 
 def _not_in_index(material: Material) -> Iterator[Finding]:
-    listed = {entry.serial for entry in material.entries}
-    for found in material.found:
-        strange = found.serial not in listed and found.not_after > material.now
-        # What issued itself is another certificate of the CA.
-        if strange and not found.is_self_issued and issued_by(found, material.authority):
-            yield _at(FindingCode.NOT_IN_INDEX, found)
+    lost = {entry.serial for entry in material.compared.lost}
+    for entry in material.live():
+        if entry.serial in lost:
+            yield _at(FindingCode.NOT_IN_INDEX, material.compared.files[entry.serial])
 
 
 def _differing(material: Material) -> Iterator[Finding]:
-    for found, detail in material.differing:
+    for found, detail in material.compared.differing:
         yield _at(FindingCode.DIFFERING_CERTIFICATE, found, detail)
 
 
@@ -129,10 +129,29 @@ def _unreadable(material: Material) -> Iterator[Finding]:
         yield Finding(FindingCode.UNREADABLE_CERTIFICATE, paths=(path,))
 
 
+def _over_only_by_index(material: Material) -> Iterator[Finding]:
+    over = [
+        entry
+        for entry in material.compared.entries
+        if not entry.end_known
+        and entry.status is not EntryStatus.REVOKED
+        and not entry.is_live(material.now)
+    ]
+    if over:
+        names = tuple(entry.common_name for entry in over)
+        yield Finding(FindingCode.OVER_ONLY_BY_INDEX, names=names, serials=_serials(over))
+
+
 def _revoked_only_by_folder(material: Material) -> Iterator[Finding]:
-    for found in _files_of(material.live(), material):
-        if found.shelf is Shelf.REVOKED:
-            yield _at(FindingCode.REVOKED_ONLY_BY_FOLDER, found)
+    entries = {entry.serial: entry for entry in material.known}
+    for serial in material.filed_only():
+        entry = entries.get(serial)
+        yield Finding(
+            FindingCode.REVOKED_ONLY_BY_FOLDER,
+            names=(entry.common_name,) if entry and entry.common_name else (),
+            serials=(serial,),
+            paths=(material.filed[serial],),
+        )
 
 
 def _subordinate(material: Material) -> Iterator[Finding]:
@@ -193,7 +212,7 @@ def _crl_lacks(material: Material) -> Iterator[Finding]:
 
 
 def _crl_only(material: Material) -> Iterator[Finding]:
-    entries = {entry.serial: entry for entry in material.entries}
+    entries = {entry.serial: entry for entry in material.known}
     for revocation in material.crl.revocations if material.crl else ():
         entry = entries.get(revocation.serial)
         if entry is None or entry.status is not EntryStatus.REVOKED:
@@ -208,7 +227,7 @@ def _crl_only(material: Material) -> Iterator[Finding]:
 def _revoked_and_not_over(material: Material) -> list[Entry]:
     return [
         entry
-        for entry in material.entries
+        for entry in material.known
         if entry.status is EntryStatus.REVOKED and entry.not_after > material.now
     ]
 
@@ -264,7 +283,7 @@ def _by_name(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
 
 def _files_of(entries: Iterable[Entry], material: Material) -> Iterator[Found]:
     for entry in entries:
-        found = material.fitting.get(entry.serial)
+        found = material.compared.files.get(entry.serial)
         if found is not None:
             yield found
 

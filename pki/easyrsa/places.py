@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pki.easyrsa.values import Layout
 from pki.errors import DamagedPki
+from pki.serial import SerialNumber, parse_serial
 
 _INDEX = "index.txt"
 _AUTHORITY = "ca.crt"
@@ -23,15 +24,23 @@ class Shelf(StrEnum):
     REVOKED = "revoked"
 
 
+_BUNDLES = frozenset({".creds", ".inline", ".ovpn"})
 # Of all versions from 3.0 to 3.2: the folder, what it means, and how the names end.
 _CERTIFICATES3 = (
-    ("issued", Shelf.ISSUED, ".crt"),
-    ("certs_by_serial", Shelf.ISSUED, ".pem"),
-    ("renewed/issued", Shelf.RENEWED, ".crt"),
-    ("renewed/certs_by_serial", Shelf.RENEWED, ".crt"),
-    ("expired", Shelf.RENEWED, ".crt"),
-    ("revoked/certs_by_serial", Shelf.REVOKED, ".crt"),
+    ("issued", Shelf.ISSUED, {".crt"}),
+    ("certs_by_serial", Shelf.ISSUED, {".pem"}),
+    ("renewed/issued", Shelf.RENEWED, {".crt"}),
+    ("renewed/certs_by_serial", Shelf.RENEWED, {".crt"}),
+    ("expired", Shelf.RENEWED, {".crt"}),
+    ("revoked/certs_by_serial", Shelf.REVOKED, {".crt", ".pem"}),
+    # A key and its certificate in one file, with the CA's.
+    (".", Shelf.ISSUED, _BUNDLES),
+    ("inline", Shelf.ISSUED, _BUNDLES),
+    ("inline/private", Shelf.ISSUED, _BUNDLES),
 )
+# What is moved here was revoked, and is named by its serial: certificates, requests, keys.
+_REVOKED3 = "revoked"
+_BY_SERIAL = "_by_serial"
 _KEYS3 = (
     ".",
     "private",
@@ -41,7 +50,7 @@ _KEYS3 = (
     "renewed/private_by_serial",
     "revoked/private_by_serial",
 )
-_KEY_ENDINGS = frozenset({".key", ".p8", ".p1", ".creds", ".inline", ".ovpn"})
+_KEY_ENDINGS = frozenset({".key", ".p8", ".p1"}) | _BUNDLES
 _HEX = frozenset("0123456789abcdefABCDEF")
 
 
@@ -76,9 +85,35 @@ class Places:
             return [(path, Shelf.ISSUED) for path in _files(self.folder) if _is_issued2(path)]
         return [
             (path, shelf)
-            for name, shelf, ending in _CERTIFICATES3
+            for name, shelf, endings in _CERTIFICATES3
             for path in _files(self.folder / name)
-            if path.suffix == ending
+            if path.suffix in endings
+        ]
+
+    def is_bundle(self, path: Path) -> bool:
+        """Whether a file may well hold no certificate at all."""
+        return path.suffix in _BUNDLES
+
+    def serial_of(self, path: Path) -> SerialNumber | None:
+        """Of a file that is named by a serial, the serial; what is inside may say otherwise."""
+        by_serial = path.parent.name.endswith(_BY_SERIAL)
+        if self.layout is Layout.EASYRSA2:
+            by_serial = path.suffix == ".pem"
+        try:
+            return parse_serial(path.stem) if by_serial else None
+        except ValueError:
+            return None
+
+    def revoked_by_name(self) -> list[tuple[Path, SerialNumber]]:
+        """The files whose very place and name say that a serial was revoked."""
+        folder = self.folder / _REVOKED3
+        if self.layout is Layout.EASYRSA2 or not folder.is_dir():
+            return []
+        return [
+            (path, serial)
+            for shelf in sorted(each for each in folder.iterdir() if each.is_dir())
+            for path in _files(shelf)
+            if (serial := self.serial_of(path)) is not None
         ]
 
     def keys(self) -> list[Path]:

@@ -1,8 +1,8 @@
 """Reads a PKI of easy-rsa. Writes nothing, and needs no passphrase."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -12,14 +12,15 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from pki.easyrsa import subject
-from pki.easyrsa.certificates import Found, read_certificates
-from pki.easyrsa.findings import Material, difference, findings
-from pki.easyrsa.index import Row, parse_index
+from pki.crl import Revocation, RevocationReason
+from pki.easyrsa.certificates import Copy, Found, Unreadable, names_key_of, read_certificates
+from pki.easyrsa.compared import Files, compare
+from pki.easyrsa.findings import Material, findings
+from pki.easyrsa.index import parse_index
 from pki.easyrsa.old_crl import read_old_crl
-from pki.easyrsa.places import find
+from pki.easyrsa.places import Places, Shelf, find
 from pki.easyrsa.private_keys import clear_blocks, key_block, read_clear_keys
-from pki.easyrsa.values import EasyRsaPki, Entry
+from pki.easyrsa.values import EasyRsaPki
 from pki.errors import DamagedPki, PassphraseNeeded, UnfitAuthority, WrongPassphrase
 from pki.fitness import check_certificate, fitting_key
 from pki.key_ids import AuthorityKey
@@ -38,10 +39,10 @@ T = TypeVar("T")
 def read_pki(folder: Path, *, now: datetime, progress: Progress | None = None) -> EasyRsaPki:
     """Reads all of it: some seconds for tens of thousands of certificates, so in a thread.
 
-    (1) The CA's certificate, which must be one that can be taken over. (2) The index, which
-    decides who is valid and who is revoked. (3) The certificates' files, for what the index does
-    not say; where one says otherwise, the index stands, and there is a finding. (4) The old CRL,
-    whose signature must be the CA's. (5) The private keys' files, only to see which lie in clear.
+    (1) The CA's certificate, which must be one that can be taken over. (2) The index. (3) The
+    certificates' files, and where they lie; see `pki.easyrsa.compared` for who is believed. (4) The
+    old CRL, whose signature must be the CA's. (5) The private keys' files, only to see which lie in
+    clear.
 
     Args:
         folder: easy-rsa 3's `pki`, or easy-rsa 2's `keys`.
@@ -99,17 +100,16 @@ def _read(folder: Path, now: datetime, progress: Progress) -> EasyRsaPki:
     certificate_files, key_files = places.certificates(), places.keys()
     counted = _Counted(progress, index.count(b"\n") + len(certificate_files) + len(key_files))
     rows = list(counted.each(parse_index(index, places.index)))  # (2)
-    read = list(counted.each(read_certificates(certificate_files, authority)))  # (3)
-    found = [each for each in read if isinstance(each, Found)]
-    fitting, differing = _compared(rows, found, authority)
+    read = counted.each(read_certificates(certificate_files, authority))  # (3)
+    files, unreadable = _files(places, zip(certificate_files, read, strict=True), authority)
+    compared = compare(rows, files, authority)
     material = Material(
         now=now,
         authority=authority,
-        entries=[_entry(row, fitting.get(row.serial)) for row in rows],
-        found=found,
-        fitting=fitting,
-        differing=differing,
-        unreadable=[each for each in read if isinstance(each, Path)],
+        compared=compared,
+        found=files.found,
+        filed=files.filed,
+        unreadable=unreadable,
         crl=read_old_crl(places.crl, authority),  # (4)
         keys=[held for held in counted.each(read_clear_keys(key_files)) if held],  # (5)
     )
@@ -120,7 +120,12 @@ def _read(folder: Path, now: datetime, progress: Progress) -> EasyRsaPki:
         certificate=authority,
         key_path=places.key,
         key_is_encrypted=not clear_blocks(key),
-        entries=tuple(material.entries),
+        entries=tuple(compared.entries),
+        lost=tuple(compared.lost),
+        filed=tuple(
+            Revocation(serial, now, RevocationReason.UNSPECIFIED)
+            for serial in material.filed_only()
+        ),
         crl=material.crl,
         findings=findings(material),
     )
@@ -174,43 +179,41 @@ def _authority_key(path: Path) -> bytes:
     return block
 
 
-def _compared(
-    rows: Sequence[Row], found: Sequence[Found], authority: x509.Certificate
-) -> tuple[Mapping[SerialNumber, Found], Sequence[tuple[Found, str]]]:
-    """The files that agree with the index, by serial, and the others with what they say."""
-    by_serial = {row.serial: row for row in rows}
-    fitting: dict[SerialNumber, Found] = {}
-    differing: list[tuple[Found, str]] = []
-    for each in found:
-        row = by_serial.get(each.serial)
-        if row is None:
-            continue
-        detail = difference(row, each, authority)
-        if detail:
-            differing.append((each, detail))
+def _files(
+    places: Places,
+    read: Iterable[tuple[tuple[Path, Shelf], tuple[Found, ...] | Copy | Unreadable]],
+    authority: x509.Certificate,
+) -> tuple[Files, Sequence[Path]]:
+    """All certificates, with what their places and names say; and what cannot be read."""
+    found: list[Found] = []
+    unreadable: list[Path] = []
+    filed = dict[SerialNumber, Path]()
+    strange: set[Path] = set()
+    named: dict[SerialNumber, set[SerialNumber]] = defaultdict(set)
+    for (path, shelf), each in read:
+        if isinstance(each, Copy):
+            inside = each.of
         else:
-            fitting.setdefault(each.serial, each)
-    return fitting, differing
-
-
-def _entry(row: Row, found: Found | None) -> Entry:
-    entry = Entry(
-        serial=row.serial,
-        common_name=subject.common_name(row.subject) or row.subject,
-        status=row.status,
-        not_after=row.not_after,
-        line=row.line,
-        revoked_at=row.revoked_at,
-        reason=row.reason,
-    )
-    if found is None:
-        return entry
-    return replace(
-        entry,
-        common_name=found.common_name or entry.common_name,
-        not_before=found.not_before,
-        purpose=found.purpose,
-    )
+            inside = each.found if isinstance(each, Unreadable) else each
+            found += inside
+        if isinstance(each, Unreadable) and not places.is_bundle(path):
+            unreadable.append(path)
+        name = places.serial_of(path)
+        for one in inside:
+            if shelf is not Shelf.REVOKED and name in (None, one.serial):
+                continue
+            is_ours = not one.is_self_issued and names_key_of(one, authority)
+            if not is_ours:
+                strange.add(path)
+            elif shelf is Shelf.REVOKED:
+                filed.setdefault(one.serial, path)
+            if is_ours and name is not None:
+                named[one.serial].add(name)
+    for path, serial in places.revoked_by_name():
+        # A certificate of another CA, which lies there, has a serial of that CA's.
+        if path not in strange:
+            filed.setdefault(serial, path)
+    return Files(found, filed, {key: frozenset(names) for key, names in named.items()}), unreadable
 
 
 def _clear_key(block: bytes, path: Path) -> PrivateKeyTypes:

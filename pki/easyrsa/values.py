@@ -36,15 +36,18 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A certificate in the index. Times are aware, in UTC.
+    """A certificate. Times are aware, in UTC.
 
     Attributes:
         common_name: as OpenVPN reads it: the last one of the subject. Where there is none (OpenVPN
             lets nobody in then), the whole subject in openssl's one-line form.
-        not_before: from the certificate's file; None where there is none, or it differs.
+        status: as the index says; where it knows nothing of it, VALID.
+        not_after: as the certificate says; where there is none, as the index does.
+        not_before: from the certificate's file; None where there is none.
+        end_known: whether `not_after` comes from the certificate.
         revoked_at: for a REVOKED one; `reason` with it, which is UNSPECIFIED where none was given.
         purpose: by the certificate's file; None where there is none, or it does not say.
-        line: in the index, counted from 1.
+        line: in the index, counted from 1; 0 where it is not there.
     """
 
     serial: SerialNumber
@@ -53,13 +56,17 @@ class Entry:
     not_after: datetime
     line: int
     not_before: datetime | None = None
+    end_known: bool = True
     revoked_at: datetime | None = None
     reason: RevocationReason | None = None
     purpose: Purpose | None = None
 
     def is_live(self, now: datetime) -> bool:
-        """Whether OpenVPN lets it in, as far as the index knows."""
-        return self.status is EntryStatus.VALID and self.not_after > now
+        """Whether OpenVPN lets it in, as far as index and certificate know.
+
+        What the index calls expired is so by its date, which the certificate may contradict.
+        """
+        return self.status is not EntryStatus.REVOKED and self.not_after > now
 
     @property
     def revocation(self) -> Revocation | None:
@@ -88,11 +95,14 @@ class FindingCode(StrEnum):
     MISSING_CERTIFICATE = "missing_certificate"
     # a file with a live certificate of this CA that the index does not know: names, serials, paths
     NOT_IN_INDEX = "not_in_index"
-    # a file that says something else than the index: names, serials, paths, detail
+    # a file that says something else than the index, and why it counts or not: names, serials,
+    # paths, detail
     DIFFERING_CERTIFICATE = "differing_certificate"
     # no certificate can be read from this file: paths
     UNREADABLE_CERTIFICATE = "unreadable_certificate"
-    # filed as revoked, but live by the index: names, serials, paths
+    # over by the index, and no certificate shows it: names, serials
+    OVER_ONLY_BY_INDEX = "over_only_by_index"
+    # filed as revoked, and perhaps not over, but not revoked by the index: names, serials, paths
     REVOKED_ONLY_BY_FOLDER = "revoked_only_by_folder"
     # live, and a CA itself: what it issues is let in, and in no index here: names, serials, paths
     SUBORDINATE_AUTHORITY = "subordinate_authority"
@@ -138,6 +148,8 @@ class EasyRsaPki:
         folder: as it was given.
         certificate: the CA's.
         entries: in the order of the index; no serial comes twice.
+        lost: certificates of this CA that the index does not know.
+        filed: what lies where easy-rsa puts what it revokes, and is not revoked by the index.
         findings: in the order of FindingCode, then of the index.
     """
 
@@ -147,16 +159,20 @@ class EasyRsaPki:
     key_path: Path
     key_is_encrypted: bool
     entries: tuple[Entry, ...]
+    lost: tuple[Entry, ...]
+    filed: tuple[Revocation, ...]
     crl: OldCrl | None
     findings: tuple[Finding, ...]
 
     @property
     def revocations(self) -> tuple[Revocation, ...]:
-        """All that the next CRL must list: those of the index, and what only the old CRL has."""
-        listed = [entry.revocation for entry in self.entries if entry.revocation]
-        known = {revocation.serial for revocation in listed}
+        """All that the next CRL must list: whatever index, old CRL or folder call revoked."""
+        listed = [e.revocation for e in (*self.entries, *self.lost) if e.revocation]
         old = self.crl.revocations if self.crl else ()
-        return (*listed, *(entry for entry in old if entry.serial not in known))
+        unique = {entry.serial: entry for entry in (*self.filed, *old, *listed)}
+        return tuple(
+            {entry.serial: unique[entry.serial] for entry in (*listed, *old, *self.filed)}.values()
+        )
 
     @property
     def client_keys(self) -> tuple[Path, ...]:

@@ -19,6 +19,7 @@ from tests.bot.folders import adopt, open_folder
 from tests.company import ANNA, PASSPHRASE, Company, company_with_stand_in
 from tests.storage.kit import make_grant
 from vpn.errors import HostError
+from vpn.names import out_of_use
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -136,12 +137,16 @@ async def test_a_crl_that_cannot_be_read(company: Company, office: Office, resto
 
 async def test_strangers_files_that_stay(company: Company, office: Office) -> None:
     """Not looked through before all of them are gone."""
-    stuck = company.folder / "office/live/ccd/stranger-1"
+    live = company.folder / "office/live"
+    stuck = live / "ccd/stranger-1"
     stuck.mkdir()
+    in_the_way = [live / "set-aside/stranger-1/x", live / "ccd" / out_of_use("stranger-1") / "x"]
+    for path in in_the_way:
+        path.mkdir(parents=True)
     await mark(office)
     await office.fleet.publish(OFFICE)
     assert company.query("SELECT restored_at IS NULL FROM servers") == [(0,)]
-    stuck.rmdir()
+    in_the_way[0].rmdir()
     await office.fleet.publish(OFFICE)
     assert company.query("SELECT restored_at IS NULL FROM servers") == [(1,)]
 

@@ -109,7 +109,9 @@ async def _server(home: Path, around: Surroundings) -> Server:
 
 
 async def test_one_that_is_well(rome: Adopted) -> None:
-    """It has no tls key, and needs none."""
+    """It has no tls key, and needs none; and whoever is in no books may be a router."""
+    (rome.folder / "live/ccd/router").touch()
+    assert await rome.stand_in.connect("router")
     (result,) = await rome.looks()
     assert isinstance(result, Fine), result
 

@@ -13,6 +13,7 @@ from bot.data_folder import DataFolder
 from bot.health.results import Fine, Trouble
 from bot.health.servers import Surroundings, look_at_server
 from bot.keyring import Keyring
+from demo.lab import StandIn
 from storage.database import open_database, sqlite_url
 from storage.records import Server, ServerName
 from tests.bot.folders import open_folder
@@ -44,12 +45,22 @@ def folder() -> Iterator[Path]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def company() -> AsyncIterator[Company]:
+async def staffed() -> AsyncIterator[tuple[Company, StandIn]]:
     """One that is well; each test leaves it so."""
     with open_folder() as folder:
-        async with company_with_stand_in(folder) as (made, _):
-            everybody_pressed_start(made)
+        async with company_with_stand_in(folder) as made:
+            everybody_pressed_start(made[0])
             yield made
+
+
+@pytest.fixture(scope="module")
+def company(staffed: tuple[Company, StandIn]) -> Company:
+    return staffed[0]
+
+
+@pytest.fixture
+def openvpn(staffed: tuple[Company, StandIn]) -> StandIn:
+    return staffed[1]
 
 
 @asynccontextmanager
@@ -94,7 +105,7 @@ async def test_address_files(around: Surroundings) -> None:
     server = await office(around)
     ccd = Path(server.directory) / "live" / "ccd"
     (own,) = ccd.iterdir()
-    (ccd / ".vpnbot-0123").touch()  # a write in progress
+    (ccd / f".vpnbot-{'0' * 64}").touch()  # a write in progress
     (ccd / "mallory").touch()
     text = own.read_text()
     own.write_text("ifconfig-push 10.8.0.99 255.255.252.0\n")
@@ -108,6 +119,23 @@ async def test_address_files(around: Surroundings) -> None:
     assert len(found) == 1
     complains(found, f"{own.name} has access, and its", "vpnbot server deploy office")
     own.write_text(text)
+    assert troubles(await look_at_server(server, around)) == []
+
+
+async def test_who_is_connected_without_access(around: Surroundings, openvpn: StandIn) -> None:
+    server = await office(around)
+    ccd = Path(server.directory) / "live" / "ccd"
+    own = next(path for path in ccd.iterdir() if not path.name.startswith("."))
+    names = [f"mallory-{number}" for number in range(5)]
+    for name in names:
+        (ccd / name).write_text(own.read_text())
+        assert await openvpn.connect(name)
+        (ccd / name).unlink()
+    found = await look_at_server(server, around)
+    assert len(found) == 1
+    complains(found, "5: mallory-0, mallory-1, mallory-2, …", "see that it runs")
+    for name in names:
+        await openvpn.disconnect(name)
     assert troubles(await look_at_server(server, around)) == []
 
 

@@ -29,6 +29,7 @@ from bot.texts.fill import (
     moment,
     plain,
     utc,
+    without_markup,
 )
 from demo.markup import FormattedText, parse_html
 from storage.records import EndReason, GrantState, RequestState
@@ -53,6 +54,8 @@ CHAT = {
     "CARD_REASON": "reason",
     "CARD_HAS": "count",
     "CARD_OPENS": "servers",
+    "CARD_LIMIT": "duration",
+    "CARD_ENDED": "at",
     "CARD_HAS_UNPROVED": "count",
     "CARD_WAITS": "until",
     "CARD_STATES": "admin duration at",
@@ -70,6 +73,8 @@ CHAT = {
     "MY_REQUEST_CHOOSING": "id duration",
     "MY_GRANT": "server until state common_name address",
     "MY_RENEWING": "server",
+    "LATE": "age command",
+    "LATE_GOING_ON": "command",
     "MY_GRANT_DROPPED": "common_name",
     "MY_OTHER_ACCOUNT": "name",
     "ONE_PROFILE_ENDED": "server",
@@ -159,6 +164,7 @@ RECEIPTS = {
     "UNKNOWN_FINDING": "code",
     "AND_MORE": "count",
 }
+SEEN = {"server": "berlin", "names": "anna-k3m9, carl-x2b4", "count": 2}
 NOTICES: dict[str, dict[str, Any]] = {
     "request_denied": {"server": "berlin", "admin": "Boris"},
     "request_expired": {"server": "berlin"},
@@ -171,6 +177,10 @@ NOTICES: dict[str, dict[str, Any]] = {
     "delivery_delayed": {"server": "berlin"},
     "delivery_delayed_admins": {"name": "Anna", "server": "berlin"},
     "undeliverable": {"name": "Anna", "server": "berlin"},
+    "not_taken": {"server": "berlin"},
+    "not_taken_admins": {"name": "Anna", "server": "berlin", "id": 1001},
+    "no_card": {"server": "berlin"},
+    "templates_broken": {},
     "no_room": {"name": "Anna", "server": "berlin"},
     "crl_unpublished": {"server": "berlin", "until": NOW.isoformat()},
     "crl_published": {"server": "berlin"},
@@ -184,10 +194,20 @@ NOTICES: dict[str, dict[str, Any]] = {
     },
     "server_certificate_ends": {"server": "berlin", "until": NOW.isoformat()},
     "certificates_end": {"count": 2, "days": 7, "names": "anna, bob"},
-    "strangers_found": {"server": "berlin", "names": "anna-k3m9 carl-x2b4"},
+    "strangers_cut_off": SEEN,
+    "strangers_left": SEEN,
+    "strangers_files": SEEN,
+    "strangers_unknown": SEEN | {"choices": [[1, "anna"], [2, "carl"]]},
+    "over_cut_off": SEEN,
+    "over_left": SEEN,
+    "nobody_over_seen": {"server": "berlin"},
     "servers_certificates_end": {"count": 2, "days": 7, "names": "server, gate"},
     "restored": {"made_at": NOW.isoformat(), "count": 2},
     "strangers_cut": {"server": "berlin", "names": "anna-k3m9 carl-x2b4"},
+    "clock_ahead": {"seconds": 40 * 86_400},
+    "clock_behind": {"seconds": 1800},
+    "clock_agreed": {},
+    "clock_believed": {"minutes": 5},
     "audit_head": {"count": 412, "head": "412:" + "9f" * 32},
 }
 REFUSALS: dict[str, dict[str, Any]] = {
@@ -204,6 +224,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "unknown_request": {"request": 7},
     "already_decided": {"state": RequestState.DENIED, "admin": "Boris"},
     "not_yours": {},
+    "stranger_gone": {},
     "own_request": {"request": 7},
     "not_offered": {},
     "no_button": {},
@@ -213,6 +234,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "unknown_grant": {"grant": "g-missing"},
     "grant_over": {"common_name": "anna-1", "state": GrantState.REVOKING, "count": 2},
     "grant_ends_soon": {},
+    "clock_in_doubt": {},
     "grant_busy": {},
     "nothing_live": {"name": "Anna", "names": ["anna.petrova"]},
     "unknown_person": {"who": "eve"},
@@ -534,3 +556,11 @@ def test_a_caption_fits_beside_a_document() -> None:
             chat.CAPTION_LATER,
         )
         assert len(shown(whole).text) <= 1024  # Bot API, sendDocument
+
+
+def test_what_is_left_without_markup() -> None:
+    moved = Html('<b>O&#x27;Brien</b> asks <tg-time unix="5">soon</tg-time> &lt;3')
+    assert without_markup(moved, 100) == "O'Brien asks soon <3"
+    assert without_markup(Html("🚀" * 10), 20) == "🚀" * 10
+    # Half a character is none.
+    assert without_markup(Html("🚀" * 10), 18) == "🚀" * 8 + "…"

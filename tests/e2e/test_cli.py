@@ -114,12 +114,28 @@ async def test_what_cannot_be_issued(company: Company) -> None:
             f"grant issue 1001 --output {link}": "exists already",
             f"grant issue 4711 --output {output}": "allowlist",
             f"grant issue 1001 --output {output} --server paris": "no server",
-            f"grant issue 1001 --output {output} --duration 31d": "more than",
+            f"grant issue 1001 --output {output} --duration 31d": "31d is more than the 30d",
         },
     )
     assert file.read_text() == "mine"
     assert not link.exists()
     assert not output.exists()
+
+
+async def test_limits_for_people_do_not_bind_whoever_is_at_the_machine(company: Company) -> None:
+    """However often the person has asked within the hour, and for longer if that is meant."""
+    ida = await company.hires()
+    for _ in range(10):
+        await ida.says("/requestvpn 1h")
+        await ida.taps("Cancel", message=await ida.hears("is with the admins"))
+        await ida.hears("is cancelled")
+    await ida.says("/requestvpn 1h")
+    await ida.hears("10 times")
+    output = company.folder / "ida.ovpn"
+    command = f"grant issue {ida.person.id} --output {output} --duration 60d"
+    await refused(company, {command: "add --yes"})
+    await company.done(*command.split(), "--yes")
+    assert check_profile(output.read_text()) == []
 
 
 async def test_a_request_that_waits_is_what_is_answered(company: Company) -> None:

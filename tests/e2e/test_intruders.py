@@ -100,7 +100,7 @@ async def test_forged_taps_of_strangers_and_members(company: Company) -> None:
 
 
 async def test_data_that_no_button_carries(company: Company) -> None:
-    who, card, grant = await at_work(company)
+    _, card, grant = await at_work(company)
     approve = str(card.buttons[0][0].callback_data)
     head, _, digest = approve.rpartition(":")
     number = head.split(":")[1]
@@ -125,7 +125,7 @@ async def test_data_that_no_button_carries(company: Company) -> None:
         query = await company.boris.taps_data(card.message_id, data)
         assert (await company.boris.is_answered(query)).text, data
     assert company.dump() == before
-    await company.boris.taps("Deny", message=await company.card(company.boris, who))
+    await company.boris.taps("Deny", message=card)
 
 
 async def test_repeated_taps_and_updates(company: Company) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 import zipfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -231,7 +232,6 @@ async def test_a_file_is_given_up_where_the_folder_stays_broken(
         ("client.ovpn.j2", "{{ directives }}\n", "'{{ inline.ca }}' is missing"),
         ("client.ovpn.j2", "{% if %}\n", "line 1: "),
         ("client.ovpn.j2", "{{ directives }}\naskpass\n{{ inline }}\n", "line 2: Connect refuses"),
-        ("instructions/windows.txt.j2", "Hi\n{{ nme }}\n", "line 2: there is no field 'nme'"),
         ("profile.ovpn.j2", "client\n", "nothing uses it"),
     ],
 )
@@ -254,16 +254,30 @@ async def test_what_cannot_be_used_is_told_before_anything_is_recorded(
     assert company.query("SELECT count(*) FROM requests") == before
 
 
-async def test_what_cannot_be_used_stops_the_start(folder: Path) -> None:
-    async with company_with_stand_in(folder) as (company, _):
-        template = own_words(company) / "client.ovpn.j2"
-        template.write_text("{{ directives }}\n{{ inlin }}\n")
-        ran = await company.vpnbot("run")
+async def test_what_cannot_be_used_keeps_nothing_else_from_going_on(folder: Path) -> None:
+    """Said by the bot when it starts, to the admins, and at a tap; above all, access ends."""
+    async with company_with_stand_in(folder) as (company, server):
+        text = own_words(company) / "instructions" / "windows.txt.j2"
+        await company.start()
+        await company.approved()
+        (grant,) = company.grants_of(company.anna)
+        message = next(m for m in company.anna.messages if m.document)
+        await company.stop()
+        text.write_text("x" * 4500)
+        company.tamper("UPDATE grants SET not_after = ?", int(time.time() + 2) * 10**6)
+        await company.start()
 
-        assert ran.code == 1
-        assert ran.err == (
-            f"{template}, line 2: there is no field 'inlin'; mend it, see docs/templates.md.\n"
-        )
+        assert f"as they are: {text}: it gives more than 3500 characters" in company.log
+        for admin in (company.boris, company.clara):
+            await admin.hears("One of your templates can’t be used")
+        await company.anna.taps("Windows", message=message)
+        await company.anna.hears("cannot show these instructions right now")
+        await until(lambda: company.grants_of(company.anna)[0]["state"] == "expired")
+        assert not await server.connect(grant["common_name"])
+        ran = await company.vpnbot("doctor")
+        assert f"{text}: it gives more than 3500 characters" in ran.out
+        output = company.folder / "anna.ovpn"
+        await company.done("grant", "issue", "1001", "--output", str(output))
 
 
 async def test_an_archive_without_telegram(company: Company, tmp_path: Path) -> None:

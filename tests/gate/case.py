@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tests.gate.snapshot import Grant, Request, Snapshot
+from tests.gate.snapshot import LIVE, Grant, Request, Snapshot
 
 SECOND = 1_000_000
 SERVERS = ("berlin", "paris")
@@ -67,9 +67,69 @@ class Deed:
     hurried: bool = False
 
 
-# What stood on the card that a button was on: request, person, name, username, server, duration,
-# reason.
-Shown = tuple[int, int, str, str | None, str | None, int, str]
+# What a button stood for when it was sent: what was to be read, and what had been decided.
+Shown = tuple[object, ...]
+_LADDER = (3600, 8 * 3600, 86_400, 7 * 86_400, 30 * 86_400)
+
+
+def offers(laws: Laws, request: Request) -> dict[int, int]:
+    """The durations on a card, each with the number of admins who have to agree."""
+    longest = min(request.duration, laws.max_duration)
+    shorter = [step for step in _LADDER if step < longest][-2:]
+    return {duration: laws.needed(duration) for duration in (longest, *shorter)}
+
+
+def card_shows(state: Snapshot, laws: Laws, since: int, request: Request) -> Shown:
+    """On the card of an admin who has been one since that decision."""
+    person = state.people[request.user_id]
+    accounts = state.accounts_of(request.user_id)
+    ends = [
+        grant.revoked_at or 0
+        for grant in state.grants.values()
+        if grant.user_id in accounts and grant.end_reason in {"revoked", "removed"}
+    ]
+    ended = max((at for at in ends if at > request.asked_at), default=0)
+    return (
+        *(request.id, request.user_id, person.name, person.username, request.server),
+        *(request.duration, request.reason, tuple(offers(laws, request).items()), since, ended),
+    )
+
+
+def question_shows(state: Snapshot, data: str) -> Shown | None:
+    """For the yes to a question; None for any other button."""
+    tap, *subject = data.split(":")
+    if tap in {"rpy", "rmy"}:
+        return tap, *_person_shows(state, int(subject[0]))
+    if tap == "rgy" and subject[0] in state.grants:
+        grant = state.grants[subject[0]]
+        holder = state.people.get(grant.user_id or 0)
+        return tap, grant.id, grant.user_id, holder and holder.name
+    if tap == "lk" and subject[0] in state.grants:
+        name = state.grants[subject[0]].common_name
+        nobodys = [
+            grant.id
+            for grant in state.grants.values()
+            if grant.common_name == name
+            and grant.user_id is None
+            and grant.state in LIVE
+            and not grant.for_server
+        ]
+        return tap, *nobodys, *_decided(state, int(subject[1]))
+    return None
+
+
+def _person_shows(state: Snapshot, user_id: int) -> Shown:
+    accounts = state.accounts_of(user_id)
+    theirs = [one for one in state.grants.values() if one.user_id in accounts]
+    live = sorted(one.id for one in theirs if one.state in LIVE)
+    ending = sorted(one.id for one in theirs if one.state == "revoking")
+    return *(live or ending), bool(live), *_decided(state, user_id)
+
+
+def _decided(state: Snapshot, user_id: int) -> Shown:
+    people = [state.people[one] for one in state.accounts_of(user_id) if one in state.people]
+    name = state.people[user_id].name if user_id in state.people else None
+    return user_id, name, *((one.id, one.revision) for one in people)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +138,10 @@ class Case:
     after: Snapshot
     deed: Deed
     laws: Laws
-    # The buttons that were ever on a card, with what it showed.
+    # The buttons of cards and questions that were ever sent, with what they stood for.
     buttons: Mapping[str, frozenset[Shown]]
+    # The last decision that was there when each admin became one.
+    since: Mapping[int, int]
 
     @property
     def is_admin(self) -> bool:
@@ -161,30 +223,39 @@ class Case:
         return self.before.person_of(one) == self.before.person_of(other)
 
     def agreed(self, request: Request, state: Snapshot) -> dict[int, int]:
-        """The shortest duration of each person whose yes counts, by the decisions of `state`."""
-        said: dict[int, int] = {}
+        """The duration of each person whose yes counts, the last one said, by `state`."""
+        by_account: dict[int, int] = {}
         for decision in state.decisions:
             if decision.request_id != request.id or decision.verdict != "approve":
                 continue
             admin = int(decision.actor.removeprefix("telegram:"))
             if admin not in self.laws.admins or self.same_person(admin, request.user_id):
                 continue
-            person = self.before.person_of(admin)
-            duration = decision.duration or 0
-            said[person] = min(duration, said.get(person, duration))
+            if decision.id > self.since[admin]:
+                by_account[admin] = decision.duration or 0
+        # Of two accounts of a person the one that the settings name first speaks for both.
+        said: dict[int, int] = {}
+        for admin in self.laws.admins:
+            if admin in by_account:
+                said.setdefault(self.before.person_of(admin), by_account[admin])
         return said
 
-    def shown(self, request: Request) -> Shown:
-        person = self.before.people[request.user_id]
-        return (
-            request.id,
-            request.user_id,
-            person.name,
-            person.username,
-            request.server,
-            request.duration,
-            request.reason,
-        )
+    def others(self, request: Request) -> list[int]:
+        """The durations of those besides whoever acts."""
+        own = self.before.person_of(self.deed.person)
+        said = self.agreed(request, self.before)
+        return [duration for person, duration in said.items() if person != own]
+
+    def shows(self, request: Request) -> Shown:
+        """What a card of whoever acts would stand for now."""
+        since = self.since.get(self.deed.person, 0)
+        return card_shows(self.before, self.laws, since, request)
+
+    @property
+    def answers(self) -> bool:
+        """Whether the tapped yes is to a question that would be asked in the same way now."""
+        shown = question_shows(self.before, self.deed.text) if self.tap else None
+        return shown is not None and shown in self.buttons.get(self.deed.text, ())
 
     def may_ask(self) -> bool:
         """Whether whoever acts has not asked too often."""

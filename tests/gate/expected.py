@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tests.gate.case import SECOND, SERVERS, Case, What, seconds
-from tests.gate.forbidden import may_agree, may_decide
+from tests.gate.forbidden import is_enough, may_agree, may_decide
 from tests.gate.meaning import linked_by_tap, removed_by_word, revoked_by_word
 from tests.gate.snapshot import LIVE, Grant, Request
 
@@ -72,7 +72,7 @@ def _asks_well(case: Case) -> bool:
 def _on_requests(case: Case) -> Iterator[str]:
     for request in case.before.requests.values():
         after = case.after.requests[request.id].state
-        if may_agree(case, request) and _offers(case, request):
+        if may_agree(case, request):
             yield from _agreement(case, request, after)
         denies = case.deed.text == f"dn:{request.id}" and may_decide(case, request)
         if denies and after != "denied":
@@ -87,15 +87,10 @@ def _cancels(case: Case, request: Request) -> bool:
     return is_own and is_open and case.deed.text == f"cx:{request.id}"
 
 
-def _offers(case: Case, request: Request) -> bool:
-    return int(case.tapped[2]) <= request.duration
-
-
 def _agreement(case: Case, request: Request, after: str) -> Iterator[str]:
-    said = case.agreed(request, case.before)
-    given = min([int(case.tapped[2]), *said.values()])
-    if len(said) + 1 < case.laws.needed(given):
-        if case.before.person_of(case.deed.person) not in case.agreed(request, case.after):
+    own = case.before.person_of(case.deed.person)
+    if not is_enough(case, request):
+        if own not in case.agreed(request, case.after):
             yield f"a yes to request {request.id} was not counted"
     elif case.has_room(request.server or "") and after != "approved":
         yield f"request {request.id} has enough approvals and is {after}"
@@ -125,7 +120,7 @@ def _ends(case: Case, grant: Grant) -> bool:
     if data == f"guy:{grant.id}":
         return is_own
     of_person = any(case.taps_on(name, grant.user_id) for name in ("rmy", "rpy"))
-    return case.is_admin and (of_person or data == f"rgy:{grant.id}")
+    return case.is_admin and case.answers and (of_person or case.taps("rgy", grant.id))
 
 
 def _links(case: Case) -> Iterator[str]:

@@ -104,7 +104,7 @@ def _changed_person(case: Case, old: Person, new: Person) -> Iterator[str]:
 
 
 def _removes(case: Case, user_id: int) -> bool:
-    by_tap = case.is_admin and case.taps_on("rmy", user_id)
+    by_tap = case.is_admin and case.taps_on("rmy", user_id) and case.answers
     return by_tap or user_id in removed_by_word(case)
 
 
@@ -184,18 +184,28 @@ def may_agree(case: Case, old: Request) -> bool:
         and may_decide(case, old)
         and case.deed.at < old.expires_at
         and case.before.is_allowed(old.user_id)
-        and case.shown(old) in case.buttons.get(case.deed.text, ())
-        and case.before.person_of(case.deed.person) not in case.agreed(old, case.before)
+        and case.shows(old) in case.buttons.get(case.deed.text, ())
+        and (is_enough(case, old) or _says_something_new(case, old))
     )
+
+
+def is_enough(case: Case, request: Request) -> bool:
+    """Whether this yes decides."""
+    others = case.others(request)
+    return len(others) + 1 >= case.laws.needed(min([int(case.tapped[2]), *others]))
+
+
+def _says_something_new(case: Case, request: Request) -> bool:
+    own = case.agreed(request, case.before).get(case.before.person_of(case.deed.person))
+    return own != int(case.tapped[2])
 
 
 def _may_be_approved(case: Case, old: Request, new: Request) -> bool:
     if not may_agree(case, old):
         return False
-    said = case.agreed(old, case.before)
-    given = min([int(case.tapped[2]), *said.values()])
-    enough = len(said) + 1 >= case.laws.needed(given)
-    return enough and new.duration == given <= old.duration
+    given = min([int(case.tapped[2]), *case.others(old)])
+    longest = min(old.duration, case.laws.max_duration)
+    return is_enough(case, old) and new.duration == given <= longest
 
 
 def _may_end(case: Case, old: Request, _new: Request) -> bool:
@@ -316,7 +326,7 @@ def _may_lose(case: Case, old: Grant, new: Grant) -> bool:
     match new.end_reason:
         case "revoked":
             taps = case.taps("rgy", old.id) or case.taps_on("rpy", old.user_id)
-            return (case.is_admin and taps) or old in revoked_by_word(case)
+            return (case.is_admin and taps and case.answers) or old in revoked_by_word(case)
         case "by_owner":
             return is_own and case.taps("guy", old.id)
         case "removed":

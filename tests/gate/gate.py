@@ -3,7 +3,7 @@
 import asyncio
 import html
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
@@ -13,7 +13,7 @@ from typing import Any
 from telegram import Bot
 from telegram.request import BaseRequest
 
-from bot.access import grants, importing, people, requests, revocation
+from bot.access import admins, grants, importing, people, requests, revocation
 from bot.access.context import Chance, Context, Rules
 from bot.access.importing import Certificate
 from bot.access.permission import Actor
@@ -34,7 +34,7 @@ from storage.records import (
     UserId,
 )
 from storage.transaction import Transaction
-from tests.gate.case import SERVERS, Laws, Shown
+from tests.gate.case import SERVERS, Laws, Shown, card_shows, question_shows
 from tests.gate.snapshot import Row, Snapshot
 from tests.gate.updates import Json
 
@@ -130,6 +130,11 @@ class Gate:
     def context(self) -> Context:
         return self.core.context()
 
+    async def starts(self) -> None:
+        """What the application does before anything else."""
+        async with self.database.writing() as tx:
+            await admins.observe_at_start(tx, self.context)
+
     async def furnish(self) -> None:
         """Two servers with room for thirteen each."""
         async with self.database.writing() as tx:
@@ -188,7 +193,7 @@ class Gate:
             case Fate.LOST:
                 await grants.replace_lost(tx, self.context, grant, round_=1, wait_s=0)
             case Fate.UNDELIVERABLE:
-                await grants.undeliverable(tx, self.context, grant)
+                await grants.undeliverable(tx, self.context, grant, closed=True)
 
     async def prove(self) -> None:
         """Every server is asked, and everything that was to be cut is gone."""
@@ -202,10 +207,13 @@ class Gate:
         async with self.database.writing() as tx, tx.attempt():
             await people.link(tx, self.context, OPERATOR, UserId(account), UserId(same_as))
 
-    async def buttons(self, row: Row, state: Snapshot) -> list[tuple[str, Shown | None]]:
-        """The data of the buttons of a message that would go out now, with what a card shows."""
+    async def buttons(
+        self, row: Row, state: Snapshot, since: Mapping[int, int]
+    ) -> list[tuple[str, Shown | None]]:
+        """The data of the buttons of a message that would go out now, with what it stands for."""
         if row.kind == "reply":
-            return [(data, None) for data in _data(from_payload(row.payload["keyboard"]))]
+            found = _data(from_payload(row.payload["keyboard"]))
+            return [(data, question_shows(state, data)) for data in found]
         if row.kind not in {"card", "asked", "edit_card"}:
             return []
         async with self.database.reading() as tx:
@@ -218,15 +226,7 @@ class Gate:
                 ]
             view = await views.card(tx, self.context, request, UserId(row.chat_id))
         person = state.people[request.user_id]
-        shown = (
-            request.id,
-            request.user_id,
-            person.name,
-            person.username,
-            request.server,
-            request.duration,
-            request.reason,
-        )
+        shown = card_shows(state, self.laws, since.get(row.chat_id, 0), state.requests[request.id])
         # The model believes only what is to be read on the card.
         read = html.unescape(view.text)
         parts = (person.name, f"@{person.username}", str(request.server), request.reason)

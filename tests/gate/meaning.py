@@ -84,7 +84,7 @@ def removed_by_word(case: Case) -> frozenset[int]:
 
 def linked_by_tap(case: Case, grant: Grant) -> int | None:
     """Whose a grant is from this tap on: all that is nobody's yet and has the name of one."""
-    if not (case.is_admin and case.taps("lk")) or len(case.tapped) != 3:
+    if not (case.is_admin and case.taps("lk") and case.answers):
         return None
     named = case.before.grants.get(case.tapped[1])
     whose = int(case.tapped[2]) if case.tapped[2].isdigit() else 0

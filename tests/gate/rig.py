@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from tests.gate import updates
-from tests.gate.case import Case, Deed, Shown, What
+from tests.gate.case import Case, Deed, Laws, Shown, What
 from tests.gate.expected import missing
 from tests.gate.forbidden import broken_rules
 from tests.gate.gate import Gate
@@ -41,9 +41,20 @@ class Rig:
     # What was sent: the update, what it was, and whether it was kept so that it acts only once.
     sent: list[tuple[Json, Deed, bool]] = field(default_factory=list)
     paces: dict[int, deque[datetime]] = field(default_factory=dict)
+    # The last decision that was there when each admin became one.
+    since: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.state = self.eye.look()
+
+    async def settle(self, laws: Laws) -> None:
+        """The bot starts again, with these settings."""
+        last = max((one.id for one in self.state.decisions), default=0) if self.since else 0
+        self.since = {admin: self.since.get(admin, last) for admin in laws.admins}
+        self.gate.settle(laws)
+        await self.gate.starts()
+        self.paces.clear()
+        await self.happens(What.SETTINGS)
 
     def wait(self, seconds: int) -> None:
         """No two things happen at the same instant."""
@@ -58,16 +69,26 @@ class Rig:
     async def put(
         self, update: Json, what: What, who: int, *, text: str = "", group: int = 0
     ) -> None:
-        """Something new."""
+        """Something new, at this moment."""
+        if "message" in update:
+            update = update | {
+                "message": update["message"] | {"date": int(self.gate.now.timestamp())}
+            }
         deed = Deed(what, self.gate.at, who, text, group)
-        await self._take(update | {"update_id": self._next_id()}, deed)
+        await self._take(self._new(update), deed)
 
     async def repeat(self, which: int, *, is_copy: bool) -> None:
         """Telegram says something once more; a copy is what a client has sent again."""
         update, deed, was_kept = self.sent[which]
         if is_copy:
-            update = update | {"update_id": self._next_id()}
+            update = self._new(update)
         await self._take(update, replace(deed, again=was_kept and not is_copy))
+
+    def _new(self, update: Json) -> Json:
+        """As Telegram would send it now."""
+        now = {"date": int(self.gate.now.timestamp())}
+        dated = {"message": update["message"] | now} if "message" in update else {}
+        return update | dated | {"update_id": self._next_id()}
 
     async def happens(self, what: What) -> None:
         """Something that nobody sent has been done."""
@@ -96,13 +117,13 @@ class Rig:
     async def _judge(self, deed: Deed) -> None:
         self.steps += 1
         before, after = self.state, self.eye.look()
-        case = Case(before, after, deed, self.gate.laws, self.shown)
+        case = Case(before, after, deed, self.gate.laws, self.shown, self.since)
         found = [*broken_rules(case), *misdirected(case), *missing(case)]
         assert not found, (found, deed, self.gate.laws)
         self.state = after
         self.happened.update(_changes(before, after))
         for row in after.said:
-            for data, shown in await self.gate.buttons(row, after):
+            for data, shown in await self.gate.buttons(row, after, self.since):
                 self.pool.append(Button(data, row.chat_id))
                 if shown is not None:
                     self.shown[data] = self.shown.get(data, frozenset()) | {shown}

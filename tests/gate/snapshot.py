@@ -17,6 +17,8 @@ class Person:
     allowed: int
     reachable: int | None
     same_as: int | None
+    # How often an admin has decided about them.
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,11 @@ class Snapshot:
         """The account by which somebody is known."""
         person = self.people.get(user_id)
         return user_id if person is None or person.same_as is None else person.same_as
+
+    def accounts_of(self, user_id: int) -> list[int]:
+        """All accounts of a person, by whichever of them."""
+        person = self.person_of(user_id)
+        return sorted({person, *(one for one in self.people if self.person_of(one) == person)})
 
     def is_allowed(self, user_id: int) -> bool:
         return user_id in self.people and bool(self.people[user_id].allowed)

@@ -39,7 +39,9 @@ class Flood:
         waiting: list[Json] = []
         for content in contents:
             self.gate.now += each
-            waiting.append(content | {"update_id": next(self._ids)})
+            now = {"date": int(self.gate.now.timestamp())}
+            dated = {"message": content["message"] | now} if "message" in content else {}
+            waiting.append(content | dated | {"update_id": next(self._ids)})
             if len(waiting) * each >= _TOGETHER:
                 await self.gate.takes(*waiting)
                 waiting = []

@@ -101,7 +101,7 @@ class Town(RuleBasedStateMachine):
     @initialize(laws=st.sampled_from(SETTINGS))
     def begins(self, laws: Laws) -> None:
         """The members are on the list."""
-        self.rig.gate.settle(laws)
+        self._place.run(self.rig.settle(laws))
         for user_id in MEMBERS:
             self._types(laws.admins[0], f"/allow {user_id} P{user_id}")
 
@@ -331,9 +331,7 @@ class Town(RuleBasedStateMachine):
 
     @rule(laws=st.sampled_from(SETTINGS))
     def settings_change(self, laws: Laws) -> None:
-        self.rig.gate.settle(laws)
-        self.rig.paces.clear()
-        self._happens(What.SETTINGS)
+        self._place.run(self.rig.settle(laws))
 
     @rule(data=st.data())
     def accounts_are_linked(self, data: st.DataObject) -> None:

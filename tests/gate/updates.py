@@ -11,7 +11,8 @@ CHANNEL_BOT: Json = {"id": 136817688, "is_bot": True, "first_name": "Channel"}
 GROUP: Json = {"id": -55, "type": "group", "title": "Staff"}
 SUPERGROUP: Json = {"id": -10055, "type": "supergroup", "title": "Staff"}
 CHANNEL: Json = {"id": -10077, "type": "channel", "title": "News"}
-_DATE = 1_772_000_000
+# The morning of the gate.
+_DATE = 1_772_443_887
 
 
 def user(user_id: int) -> Json:

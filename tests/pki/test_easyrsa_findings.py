@@ -123,6 +123,7 @@ class TestOfEasyRsa3:
     def test_a_lost_file(self, copy: Path) -> None:
         anna = read(copy).entries[1]
         (copy / "issued" / "anna.crt").unlink()
+        (copy / "anna.creds").unlink()
         assert told(read(copy), FindingCode.MISSING_CERTIFICATE) == []
         (copy / "certs_by_serial" / f"{anna.serial:032X}.pem").unlink()
         found = only(read(copy), FindingCode.MISSING_CERTIFICATE)
@@ -181,6 +182,7 @@ class TestOfEasyRsa3:
     def test_a_key_whose_certificate_is_gone_is_left_alone(self, copy: Path) -> None:
         shutil.rmtree(copy / "issued")
         shutil.rmtree(copy / "certs_by_serial")
+        (copy / "anna.creds").unlink()
         others = names(only(read(copy), FindingCode.OTHER_KEYS_IN_CLEAR).paths)
         assert {"anna.key", "server.key", "carl.key"} <= others
 
@@ -197,8 +199,8 @@ class TestFiles:
         assert found.paths == (keys.folder / "05.pem",)
         assert found.detail == "it ends on 2061-01-01 00:00:00"
         eternal = read(keys.folder).entries[4]
-        assert eternal.not_after == datetime(2062, 1, 1, tzinfo=UTC)
-        assert (eternal.not_before, eternal.purpose) == (None, None)
+        assert eternal.not_after == datetime(2061, 1, 1, tzinfo=UTC)
+        assert (eternal.end_known, eternal.purpose) == (True, Purpose.CLIENT)
 
     def test_one_of_another_name(self, keys: EasyRsa2) -> None:
         index = keys.folder / "index.txt"
@@ -206,7 +208,7 @@ class TestFiles:
         found = only(read(keys.folder), FindingCode.DIFFERING_CERTIFICATE)
         assert (found.names, found.serials) == (("anna",), (2,))
         assert found.detail == "it names anna"
-        assert read(keys.folder).entries[1].common_name == "annette"
+        assert read(keys.folder).entries[1].common_name == "anna"
 
     def test_one_of_another_ca(self, keys: EasyRsa2, tmp_path: Path) -> None:
         other = EasyRsa2(tmp_path / "other", subject="/CN=Other")
@@ -214,7 +216,7 @@ class TestFiles:
         shutil.copy(other.folder / "x.crt", keys.folder / "server.crt")
         (keys.folder / "01.pem").unlink()
         found = only(read(keys.folder), FindingCode.DIFFERING_CERTIFICATE)
-        assert found.detail == "it was issued by another CA"
+        assert found.detail == "it was issued by another CA, and counts for nothing"
         assert found.paths == (keys.folder / "server.crt",)
 
     @pytest.mark.parametrize("has_key_ids", [True, False])
@@ -229,7 +231,7 @@ class TestFiles:
         for name in ("ca.crt", "ca.key"):
             shutil.copy(new.folder / name, old.folder)
         found = only(read(old.folder), FindingCode.DIFFERING_CERTIFICATE)
-        assert found.detail == "another key has signed it"
+        assert found.detail == "another key has signed it, and it counts for nothing"
         assert (found.names, found.serials) == (("anna",), (1,))
 
     @pytest.mark.parametrize("content", [b"", b"hello", b"-----BEGIN CERTIFICATE-----\n"])

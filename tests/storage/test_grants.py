@@ -19,6 +19,7 @@ from tests.storage.kit import (
     ANNA,
     BERLIN,
     BORIS,
+    DAY,
     HOUR,
     NOW,
     PARIS,
@@ -186,20 +187,47 @@ async def test_an_address_changes_as_long_as_the_grant_lives(database: Database)
             assert after == (replace(before, address=f"10.8.1.{number}") if changed else before)
 
 
-async def test_whose_session_on_a_server_is_to_end(database: Database) -> None:
-    """Of ours only: whoever is over, and whoever was given another server."""
+async def test_those_that_were_given_for_another_server(database: Database) -> None:
+    """Of ours, and live; an imported one is for every server."""
     async with database.writing() as tx:
         await add_people(tx)
         for number, state in enumerate(GrantState, start=1):
-            await add_grant(tx, number, state=state)
-        await add_grant(tx, 7, state=GrantState.REVOKED, imported_at=NOW)
-        await add_grant(tx, 8, state=GrantState.REVOKED, server=PARIS)
-        await add_grant(tx, 9, state=GrantState.ACTIVE, server=PARIS)
-        await add_grant(tx, 10, state=GrantState.ACTIVE, server=PARIS, imported_at=NOW)
-        found = await tx.grants.names_over_on(BERLIN)
+            await add_grant(tx, number, state=state, server=PARIS)
+        await add_grant(tx, 7, state=GrantState.ACTIVE)
+        await add_grant(tx, 8, state=GrantState.ACTIVE, server=PARIS, imported_at=NOW)
         others = await tx.grants.for_others(BERLIN)
-    assert found == {f"anna-{number:08}" for number in (5, 6, 8, 9)}
-    assert [grant.common_name for grant in others] == ["anna-00000009"]
+    assert [grant.state for grant in others] == list(LIVE_STATES)
+
+
+async def test_those_of_a_name(database: Database) -> None:
+    """More names than one question can hold."""
+    async with database.writing() as tx:
+        await add_people(tx)
+        grants = [await add_grant(tx, number) for number in (1, 2)]
+        names = [*(f"nobody-{number}" for number in range(1200)), grants[1].common_name]
+        assert await tx.grants.named(names) == [grants[1]]
+
+
+async def test_an_end_is_proved_anew(database: Database) -> None:
+    """Also where its address went to somebody else meanwhile."""
+    async with database.writing() as tx:
+        await add_people(tx)
+        old = await add_grant(tx, 1, state=GrantState.REVOKED, proved_at=NOW)
+        earlier = await add_grant(tx, 2, state=GrantState.EXPIRED)
+        now = await add_grant(tx, 3, address=old.address)
+        await add_grant(tx, 4, state=GrantState.EXPIRED, not_after=NOW)
+        gate = await add_grant(tx, 5, state=GrantState.REVOKED, imported_at=NOW, for_server=True)
+        assert await tx.grants.out_since(NOW) == [old, earlier]
+        await tx.grants.reopen([old.id, earlier.id, now.id], NOW + DAY)
+        assert await tx.grants.get(now.id) == now
+        assert await tx.grants.get(gate.id) == gate
+        reopened = [
+            replace(old, state=GrantState.REVOKING),
+            replace(earlier, state=GrantState.REVOKING, proved_at=NOW + DAY),
+        ]
+        assert await tx.grants.some([old.id, earlier.id]) == reopened
+        assert await tx.grants.out_since(NOW) == reopened
+        assert old.address in await tx.grants.addresses_held(BERLIN, NOW + WEEK)
 
 
 async def test_a_common_name_stays_taken_for_ever(database: Database) -> None:

@@ -114,6 +114,30 @@ async def test_only_old_updates_that_are_done_go(database: Database) -> None:
         assert set(await rows(tx)) == {2, 3, 4}
 
 
+async def test_what_is_held_waits_for_its_writer(database: Database) -> None:
+    async with database.writing() as tx:
+        await tx.inbox.store([update(1, "old words"), update(2), update(3, "older")])
+        for number in (1, 3):
+            await tx.inbox.finish(number)
+            await tx.inbox.hold(number, "old words")
+        await tx.inbox.hold(2, "not met yet")
+        assert [item.update_id for item in await tx.inbox.new()] == [2]
+        assert await tx.inbox.waiting() == 1
+        assert await tx.inbox.held(1) == "old words"
+        assert await tx.inbox.held(2) is None
+        assert await tx.inbox.release(1)
+        assert not await tx.inbox.release(1)
+        assert await tx.inbox.held(1) is None
+        # After a restore nobody waits for that answer; in the end nobody does in any case.
+        await tx.inbox.quarantine_new("restored")
+        assert await tx.inbox.held(3) is None
+        await tx.inbox.store([update(4)])
+        await tx.inbox.finish(4)
+        await tx.inbox.hold(4, "old words")
+        await tx.inbox.prune(NOW + HOUR)
+        assert set(await rows(tx)) == {2, 3}
+
+
 def test_what_people_wrote_is_in_no_repr() -> None:
     assert "secret" not in repr(update(5, "secret"))
 

@@ -214,3 +214,52 @@ async def test_what_waits_for_a_moment_too_far_ahead_may_go_now(database: Databa
         await tx.outbox.hasten_beyond(NOW + MINUTE, NOW)
         assert await due(tx) == [late.id]
         assert await due(tx, MINUTE) == [soon.id, late.id]
+
+
+async def fail_often(tx: Transaction, item: OutboxItem, attempts: int, error: str) -> None:
+    await tx.outbox.claim(item.id)
+    await tx.outbox.requeue(item.id, NOW, attempts=attempts, error=error)
+
+
+async def test_each_chat_has_its_turn_however_much_waits_before_it(database: Database) -> None:
+    async with database.writing() as tx:
+        for _ in range(250):
+            await tx.outbox.add(ALICE, OutboxKind.NOTICE, {}, now=NOW)
+        await add(tx, BOB, wait_s=60)
+        bobs = await add(tx, BOB)
+        carols = await add(tx, ChatId(9), OutboxKind.DELIVER)
+        kinds = (OutboxKind.NOTICE,)
+        found = await tx.outbox.first_due(NOW, 10, kinds=kinds)
+        assert [item.id for item in found] == [1, bobs.id]
+        found = await tx.outbox.first_due(NOW, 10, kinds=(*kinds, OutboxKind.DELIVER))
+        assert [item.id for item in found] == [1, bobs.id, carols.id]
+        assert [item.id for item in await tx.outbox.first_due(NOW, 1, kinds=kinds)] == [1]
+        assert await tx.outbox.first_due(NOW, 0, kinds=kinds) == []
+        found = await tx.outbox.first_due(NOW, 10, kinds=kinds, without={ALICE})
+        assert [item.id for item in found] == [bobs.id]
+
+
+async def test_what_failed_often_comes_after_the_others(database: Database) -> None:
+    async with database.writing() as tx:
+        often, once, bobs = await add(tx), await add(tx, BOB), await add(tx, ChatId(9))
+        await fail_often(tx, often, 3, "x")
+        await fail_often(tx, once, 2, "x")
+        found = await tx.outbox.first_due(NOW, 10, kinds=(OutboxKind.NOTICE,))
+        assert [item.id for item in found] == [once.id, bobs.id, often.id]
+
+
+async def test_what_is_stuck_is_known_with_its_reason(database: Database) -> None:
+    async with database.writing() as tx:
+        aside, waits, young, closed, done = [await add(tx) for _ in range(5)]
+        await tx.outbox.claim(aside.id)
+        await tx.outbox.fail(aside.id, "x" * 1000)
+        await fail_often(tx, waits, 3, "again")
+        await fail_often(tx, young, 2, "again")
+        await tx.outbox.claim(closed.id)
+        await tx.outbox.fail(closed.id)
+        await fail_often(tx, done, 5, "again")
+        await tx.outbox.claim(done.id)
+        await tx.outbox.finish(done.id)
+        stuck = await tx.outbox.stuck(10)
+        assert [(item.id, item.error) for item in stuck] == [(waits.id, "again"), (1, "x" * 256)]
+        assert [item.id for item in await tx.outbox.stuck(1)] == [waits.id]

@@ -28,6 +28,7 @@ from sqlalchemy.sql.dml import UpdateBase
 from storage.database import Database
 from storage.records import (
     ChatId,
+    ClockAnchor,
     EndReason,
     EndWarning,
     ForeignRevocation,
@@ -37,6 +38,7 @@ from storage.records import (
     OutboxKind,
     PostedMessage,
     Proof,
+    SeenAs,
     Verdict,
 )
 from storage.tables import metadata
@@ -81,12 +83,23 @@ async def pass_over_everything(tx: Transaction) -> None:
     await tx.people.person_of(BORIS)
     await tx.people.accounts_of(ANNA)
     await tx.people.all()
+    await tx.people.revision(ANNA)
+    await tx.admins.add(ANNA, after_decision=0)
+    await tx.admins.all()
+    await tx.admins.remove(ANNA)
     await tx.servers.add(make_server())
     await tx.servers.set_adopted(make_server())
+    await tx.servers.set_cuts_unknown(BERLIN, cuts=True)
     await tx.servers.set_crl_published(BERLIN, NOW, 7, "a1")
     await tx.servers.set_open(BERLIN, NOW)
     await tx.crl.keep(BERLIN, ["a list"])
     await tx.crl.kept(BERLIN)
+    number = await tx.strangers.note(BERLIN, "eve", SeenAs.CUT, NOW)
+    await tx.strangers.note(BERLIN, "eve", SeenAs.LEFT, NOW)
+    await tx.strangers.get(number)
+    await tx.strangers.on(BERLIN)
+    await tx.strangers.forget([number])
+    await tx.strangers.forget_on(BERLIN)
     await tx.servers.mark_restored(NOW)
     await tx.servers.clear_restored(BERLIN)
     await tx.servers.all()
@@ -114,10 +127,13 @@ async def _requests(tx: Transaction) -> None:
     await tx.requests.decide(request.id, Verdict.APPROVE, by="a", by_name="b", at=NOW, duration=60)
     await tx.requests.all()
     await tx.requests.pending()
+    await tx.requests.open()
     await tx.requests.open_of(ANNA)
     await tx.requests.open_on(BERLIN)
     await tx.requests.asked_at(ANNA, NOW)
-    await tx.requests.due(NOW)
+    await tx.requests.due(NOW, asked_by=NOW)
+    await tx.requests.last_decision()
+    await tx.requests.open()
 
 
 async def _grants(tx: Transaction) -> None:
@@ -127,12 +143,18 @@ async def _grants(tx: Transaction) -> None:
     await tx.grants.imported()
     await tx.end_warnings.record(EndWarning("ca", NOW, 30))
     await tx.end_warnings.all()
+    await tx.clock.record(ClockAnchor("b", NOW, HOUR))
+    await tx.clock.last()
     await tx.grants.unlinked()
+    await tx.grants.unlinked_like(["anna", "100%"])
+    await tx.grants.imported_as(["anna"])
     await tx.grants.imported_names()
     await tx.grants.live_for(BERLIN)
     await tx.grants.known_on(BERLIN)
-    await tx.grants.names_over_on(BERLIN)
     await tx.grants.for_others(BERLIN)
+    await tx.grants.named(["anna"])
+    await tx.grants.out_since(NOW)
+    await tx.grants.reopen([grant.id], NOW)
     await tx.grants.addresses_held(BERLIN, NOW)
     await tx.grants.some([grant.id])
     await tx.grants.all()
@@ -148,7 +170,9 @@ async def _grants(tx: Transaction) -> None:
     await tx.grants.move(grant.id, GrantState.RESERVED, GrantState.ISSUED)
     await tx.grants.end(grant.id, EndReason.REVOKED, NOW)
     await tx.proofs.open(grant.id, [BERLIN], NOW)
+    await tx.proofs.reopen([grant.id], BERLIN, NOW)
     await tx.proofs.unproved()
+    await tx.proofs.dropped()
     await tx.proofs.due(NOW)
     await tx.proofs.hasten_beyond(NOW, NOW)
     proof = Proof(grant.id, BERLIN, proved=True, attempts=1, next_try_at=NOW)
@@ -162,19 +186,22 @@ async def _grants(tx: Transaction) -> None:
     await tx.crl.raise_to(9)
     await tx.crl.add_foreign([ForeignRevocation("c0ffee", NOW, EndReason.LOST, NOW)])
     await tx.crl.foreign()
-    await tx.crl.add_spares(["5ba4e"])
-    await tx.crl.spares()
-    await tx.crl.take_spare()
-    await tx.crl.give_up_spares(NOW)
     await tx.crl.entries(None)
     await tx.crl.entries(NOW)
 
 
 async def _queues(tx: Transaction) -> None:
+    await tx.crl.add_spares(["5ba4e"])
+    await tx.crl.spares()
+    await tx.crl.take_spare()
+    await tx.crl.give_up_spares(NOW)
     await tx.posted.remember(PostedMessage(ChatId(7), 1, OutboxKind.CARD, "1", NOW))
     await tx.posted.about(OutboxKind.CARD, "1")
     await tx.inbox.store([InboxItem(n, ChatId(7), "{}", NOW) for n in (5, 6)])
     await tx.inbox.new()
+    await tx.inbox.hold(5, "x")
+    await tx.inbox.held(5)
+    await tx.inbox.release(5)
     await tx.inbox.finish(5)
     await tx.inbox.quarantine(6, "odd")
     await tx.inbox.waiting()
@@ -189,6 +216,8 @@ async def _queues(tx: Transaction) -> None:
     await tx.outbox.hasten_beyond(NOW, NOW)
     await tx.outbox.open(OutboxKind.DELIVER)
     reply, receipt, deliver, card = await tx.outbox.due(NOW + DAY, 9)
+    await tx.outbox.first_due(NOW + DAY, 9, kinds=frozenset(OutboxKind), without={ChatId(8)})
+    await tx.outbox.stuck(9)
     for item in (reply, receipt, deliver, card):
         await tx.outbox.claim(item.id)
     await tx.outbox.sending()
@@ -258,7 +287,10 @@ def test_every_table_and_index_can_be_made() -> None:
     ("index", "condition"),
     [
         ("ix_grants_live", "WHERE state IN ('reserved', 'issued', 'active')"),
-        ("ix_grants_address", "WHERE state IN ('reserved', 'issued', 'active', 'revoking')"),
+        (
+            "ix_grants_address",
+            "WHERE state IN ('reserved', 'issued', 'active', 'revoking') AND proved_at IS NULL",
+        ),
         ("ix_requests_open", "WHERE state = 'pending'"),
         ("ix_requests_choosing", "WHERE state = 'choosing'"),
     ],

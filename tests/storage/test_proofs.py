@@ -31,6 +31,19 @@ async def test_each_server_has_to_prove_by_itself(database: Database) -> None:
         assert len(await tx.proofs.unproved()) == 3
 
 
+async def test_one_server_has_to_prove_anew(database: Database) -> None:
+    """Whatever it has proved; and what it was never asked for."""
+    async with database.writing() as tx:
+        first, second = await two_grants(tx)
+        await tx.proofs.open(first.id, [BERLIN, PARIS], NOW)
+        for server in (BERLIN, PARIS):
+            done = replace(opened(first, server), proved=True, attempts=3, crl_seen_at=NOW)
+            await tx.proofs.record(done)
+        await tx.proofs.reopen([first.id, second.id], BERLIN, NOW)
+        assert await tx.proofs.unproved() == [opened(first, BERLIN), opened(second, BERLIN)]
+        assert len(await tx.proofs.of([first.id, second.id])) == 3
+
+
 async def test_without_servers_there_is_nothing_to_prove(database: Database) -> None:
     async with database.writing() as tx:
         first, _ = await two_grants(tx)

@@ -96,8 +96,9 @@ async def test_without_one_nobody_is_asked(open_folder: Path, lines: str) -> Non
     live = await an_office(open_folder, lines).live()
     with pytest.raises(ManagementMissing, match="no management interface"):
         await live.sessions_of([])
-    cut = await live.cut_strangers(())
-    assert [finding.code for finding in cut.findings] == ["no_management"]
+    cut = await live.cut_strangers({"anna"})
+    assert cut.left == ("anna",)
+    assert [finding.code for finding in cut.findings] == ["no_management", "session_live"]
 
 
 async def test_nobody_listens(open_folder: Path) -> None:

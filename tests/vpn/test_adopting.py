@@ -315,7 +315,7 @@ class TestAdmission:
         (home / "ccd/link").symlink_to("../linked")
         (home / "ccd/folder").mkdir()
         (home / "ccd/loop").symlink_to("loop")
-        operator.write("ccd/.vpnbot-0123", "ifconfig-push 10.78.0.9 255.255.255.0\n")
+        operator.write("ccd/.vpnbot-" + "0" * 64, "ifconfig-push 10.78.0.9 255.255.255.0\n")
         found = await (await operator.live()).fixed_addresses()
         given = {name: sorted(map(str, addresses)) for name, addresses in found.items()}
         assert given == {
@@ -327,6 +327,32 @@ class TestAdmission:
 
 @NEEDS_ROOT
 class TestApply:
+    @pytest.mark.parametrize("hard", [False, True])
+    async def test_publishes_no_file_that_another_account_has_linked(
+        self, home: Path, *, hard: bool
+    ) -> None:
+        """What root reads there goes into a folder that everybody may look into."""
+        operator = Operator(home, f"{USUAL}client-config-dir ccd\n")
+        operator.write("ccd/anna", ROUTE)
+        secret, link = home / "secret", home / "ccd" / "bob"
+        secret.write_text("root's alone")
+        secret.chmod(0o600)
+        os.chown(home / "ccd", 12345, -1)
+        if hard:
+            link.hardlink_to(secret)
+        else:
+            link.symlink_to(secret)
+            os.chown(link, 12345, -1, follow_symlinks=False)
+        with pytest.raises(HostError, match=r"does not follow it|is no ordinary file"):
+            await operator.apply(["anna", "bob"], account=ACCOUNT)
+        assert not (home / "server-live").exists()
+        link.unlink()
+        operator.write("real", ROUTE)
+        os.chown(home / "ccd", 0, 0)
+        link.symlink_to("../real")  # root's own, where nobody else could have put it
+        await operator.apply(["anna", "bob"], account=ACCOUNT)
+        assert (home / "server-live" / "ccd" / "bob").read_text() == ROUTE
+
     async def test_makes_what_is_missing(self, home: Path) -> None:
         operator = Operator(home)
         operator.conf.chmod(0o640)

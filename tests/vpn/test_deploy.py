@@ -15,6 +15,7 @@ from vpn.deploy import (
     SERVER_CERTIFICATE_LIFETIME,
     SERVER_CERTIFICATE_RENEW_BEFORE,
     certificate_end,
+    is_home_of,
 )
 from vpn.errors import DirectoryInUse, HostError, InvalidServer, PortInUse
 from vpn.values import Protocol
@@ -290,3 +291,31 @@ async def test_the_key_is_not_shown(company: Company) -> None:
     await company.deploy()
     report = await company.deploy()
     assert "PRIVATE" not in repr(report)
+
+
+@NEEDS_ROOT
+async def test_a_folder_is_known_by_what_root_alone_could_have_left_there(
+    company: Company,
+) -> None:
+    async def known(name: str = "main", issuer: x509.Certificate = company.issuer) -> bool:
+        return await is_home_of(company.host, name, issuer)
+
+    home = company.directory
+    assert not await known()
+    await company.deploy()
+    assert await known()
+    assert not await known("other")
+    assert not await known(issuer=make_authority().certificate)
+    for path in (home, home / UNIT, home / "ca.crt"):
+        os.chown(path, 1, -1)
+        assert not await known()
+        os.chown(path, 0, -1)
+        mode = stat.S_IMODE(path.stat().st_mode)
+        for shared in (mode | 0o002, mode | 0o020):
+            path.chmod(shared)
+            assert not await known()
+        path.chmod(mode)
+        assert await known()
+    (home / UNIT).rename(home / "real")
+    (home / UNIT).symlink_to("real")
+    assert not await known()

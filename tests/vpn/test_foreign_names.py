@@ -80,6 +80,7 @@ async def test_any_name_is_cut(office: Office, name: str) -> None:
         (proof,) = await office.operator.cut(office.live, target)
     assert (proof.proved, proof.sessions_cut) == (True, 1), proof.findings
     assert not file.exists()
+    assert office.operator.directory.joinpath("set-aside", file.name).exists()
     assert office.operator.conf.exists()
 
 
@@ -186,29 +187,11 @@ class TestWithoutTheSecondLock:
         )
         assert proof.crl_seen_at is None
 
-    async def test_a_stranger_may_come_back(self, open_office: Office) -> None:
-        _, strangers = open_office.operator.old_client("eve-k7f3qz2m")
-        async with connected(open_office.lab, strangers):
-            cut = await open_office.live.cut_strangers(())
-        assert cut.names == ("eve-k7f3qz2m",)
-        assert [finding.code for finding in cut.findings] == ["lock_missing"]
-
     async def test_our_own_file_goes(self, open_office: Office) -> None:
         target, _ = open_office.operator.old_client("anna-k7f3qz2m")
         file = open_office.let_in("anna-k7f3qz2m")
         await open_office.operator.cut(open_office.live, target)
         assert not file.exists()
-
-
-async def test_strangers_are_only_names_of_our_form(office: Office) -> None:
-    _, friends = office.operator.old_client("laptop of bob")
-    _, strangers = office.operator.old_client("eve-k7f3qz2m")
-    files = [office.let_in(name) for name in ("laptop of bob", "eve-k7f3qz2m")]
-    async with connected(office.lab, friends), connected(office.lab, strangers):
-        assert (await office.live.remove_stranger_files(()))[0] == ("eve-k7f3qz2m",)
-        cut = await office.live.cut_strangers(())
-        assert (cut.names, cut.findings) == (("eve-k7f3qz2m",), ())
-    assert [file.exists() for file in files] == [True, False]
 
 
 async def test_a_restarted_server_needs_no_new_look(office: Office) -> None:

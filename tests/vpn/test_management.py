@@ -1,8 +1,8 @@
 """The protocol by its words: a socket that answers from a script. For OpenVPN, see test_live."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -54,6 +54,27 @@ async def answering(
         yield opened
 
 
+@asynccontextmanager
+async def saying(
+    folder: Path, talk: Callable[[asyncio.StreamWriter], Awaitable[None]]
+) -> AsyncIterator[None]:
+    """A socket that greets, and then says this to whoever connects, until they leave."""
+    left = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(GREETING.encode())
+        with suppress(ConnectionError):
+            await talk(writer)
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        left.set()
+
+    async with await asyncio.start_unix_server(serve, folder / "management.sock"):
+        yield
+        await left.wait()
+
+
 async def test_the_process_id(open_folder: Path) -> None:
     async with answering(open_folder, {"pid": "SUCCESS: pid=4711\r\n"}) as opened:
         assert await opened.pid() == 4711
@@ -95,7 +116,10 @@ async def test_kill_says_how_many(open_folder: Path, answer: str, killed: int) -
         assert await opened.kill(CommonName("ann-1")) == killed
 
 
-@pytest.mark.parametrize("name", ["ann:1", "ann\nsignal SIGTERM", "ann\x00", "", "é" * 33])
+@pytest.mark.parametrize(
+    "name",
+    ["ann:1", "ann\nsignal SIGTERM", "ann\x00", "", "é" * 33, "UNDEF", "caf\ufffd"],
+)
 async def test_a_name_that_could_mean_more_is_never_sent(open_folder: Path, name: str) -> None:
     async with answering(open_folder, {}) as opened:
         with pytest.raises(ValueError, match="cannot be said"):
@@ -147,6 +171,10 @@ async def test_a_session_is_halted_by_its_number(
         ("status 3", f"{HEADER}{ROW.replace('1767225600', '9' * 30)}END\r\n"),
         ("status 3", "HEADER\tCLIENT_LIST\tCommon Name\r\nCLIENT_LIST\tann-1\r\nEND\r\n"),
         ("status 3", "x" * (management.LINE_BYTES + 1) + "\r\n"),
+        ("status 3", f"{HEADER}{ROW.replace('ann-1', 'a' * 1000)}END\r\n"),
+        ("status 3", f"{HEADER}{ROW.strip()}\tx\r\nEND\r\n"),
+        ("status 3", HEADER + ROW * (management.MOST_SESSIONS + 1)),
+        ("kill ann-1", f"SUCCESS: common name 'ann-1' found, {'9' * 30} client(s) killed\r\n"),
         ("status 3", "x" * 200_000),
         ("status 3", HEADER + "x\r\n" * (management.LINES + 1)),
         ("status 3", ">x\r\n" * (management.LINES + 1)),
@@ -173,6 +201,64 @@ async def test_a_closed_connection_is_no_answer(open_folder: Path, question: str
     with pytest.raises(ManagementGone, match="closed"):
         async with answering(open_folder, {}) as opened:
             await ask(opened, question)
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "listed"),
+    [
+        ("UNDEF", "", ()),
+        # Somebody's certificate says so; they have come through.
+        ("UNDEF", "10.8.0.2", ("UNDEF",)),
+        ("x\x01\x00y", "", ("x__y",)),
+        ("caf\u00e9 ; kill all", "", ("caf\u00e9 ; kill all",)),
+    ],
+)
+async def test_who_is_in_mid_handshake_is_not_on(
+    open_folder: Path, name: str, address: str, listed: tuple[str, ...]
+) -> None:
+    row = ROW.replace("ann-1", name).replace("10.8.0.2", address)
+    async with answering(open_folder, {"status 3": f"{HEADER}{row}END\r\n"}) as opened:
+        assert tuple(session.common_name for session in await opened.status()) == listed
+
+
+async def test_a_long_notification_is_passed_over(open_folder: Path) -> None:
+    long = ">CLIENT:ENV," + "x" * 20_000
+    answers = {"status 3": f"{long}\r\n{HEADER}{long}\r\n{ROW}END\r\n"}
+    async with answering(open_folder, answers) as opened:
+        assert await opened.status() == (ANN,)
+
+
+@pytest.mark.parametrize("row", [ROW.replace("ann-1", "n" * 900), ROW.replace("ann-1", "n" * 7800)])
+async def test_a_server_that_never_stops_is_not_listened_to(open_folder: Path, row: str) -> None:
+    """A hundred thousand rows: what goes out before the door is shut is a part of them."""
+    said = 0
+
+    async def talk(writer: asyncio.StreamWriter) -> None:
+        nonlocal said
+        writer.write(HEADER.encode())
+        for _ in range(102_400):
+            writer.write(row.encode())
+            await writer.drain()
+            said += len(row)
+
+    async with saying(open_folder, talk):
+        with pytest.raises(ManagementNonsense):
+            async with open_management(LocalHost(open_folder)) as opened:
+                await opened.status(most=512)
+    assert said < 2_000_000
+
+
+async def test_a_server_that_drips_is_left(open_folder: Path) -> None:
+    async def talk(writer: asyncio.StreamWriter) -> None:
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    async with saying(open_folder, talk):
+        with pytest.raises(ManagementSilent):
+            async with open_management(LocalHost(open_folder), 0.3) as opened:
+                await opened.status()
 
 
 async def test_half_a_status_is_no_answer(open_folder: Path) -> None:

@@ -28,7 +28,7 @@ async def test_nothing_found_is_a_proof(breakable: Running) -> None:
 
 
 @pytest.mark.parametrize(
-    ("days", "code"), [(-8, "crl_expired"), (1, "crl_not_yet_valid")], ids=["past", "future"]
+    ("days", "code"), [(-8, "crl_expired"), (2, "crl_not_yet_valid")], ids=["past", "future"]
 )
 async def test_a_crl_out_of_its_dates(breakable: Running, days: int, code: str) -> None:
     company = breakable.company

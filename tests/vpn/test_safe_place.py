@@ -1,13 +1,14 @@
 """A folder of root's is where only root can put another one in its place."""
 
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.bot.folders import open_folder
-from vpn.safe_place import unsafe_above
+from vpn.safe_place import foreign_link, shared_above, unsafe_above, weak_step
 
 DAEMON = 1
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="Only root can give folders away.")
@@ -110,3 +111,45 @@ def test_links_that_lead_in_a_circle(home: Path) -> None:
     _link(home / "two", "one")
     with pytest.raises(OSError, match="in a circle"):
         unsafe_above(home / "one" / "office")
+
+
+def test_whose_links_root_follows(home: Path) -> None:
+    file = home / "file"
+    file.touch()
+    ours = _link(_made(home / "ours") / "link", file)
+    assert foreign_link(ours) is None
+    assert foreign_link(_link(home / "chain", ours)) is None
+    assert foreign_link(home / "missing" / "file") is None
+    assert foreign_link(_link(home / "theirs", file, owner=DAEMON)) == home / "theirs"
+    assert foreign_link(_link(home / "by", "theirs")) == home / "theirs"
+    # A link of root's, which the folder's owner has brought here.
+    for folder in (_made(home / "anna", owner=DAEMON), _made(home / "open", mode=0o777)):
+        brought = _link(folder / "link", file)
+        assert foreign_link(brought) == brought
+        below = _link(_made(folder / "below") / "link", file)
+        assert foreign_link(below) == below
+        (folder / "plain").touch()
+        assert foreign_link(folder / "plain") is None
+
+
+def test_an_account_may_own_the_way_to_its_own(home: Path) -> None:
+    theirs = _made(home / "anna", owner=DAEMON)
+    data = _made(theirs / "data", owner=DAEMON)
+    assert weak_step(data, DAEMON) is None
+    assert weak_step(data, DAEMON + 1) is not None
+    weak = weak_step(data, 0)
+    assert weak is not None
+    assert weak.command == f"chown -h root: {theirs}"
+
+
+def test_commands_are_quoted(home: Path) -> None:
+    odd = _made(home / "it's; rm -rf $HOME", owner=DAEMON)
+    weak = weak_step(odd / "office", 0)
+    assert weak is not None
+    assert shlex.split(weak.command) == ["chown", "-h", "root:", str(odd)]
+    os.chown(odd, 0, 0)
+    odd.chmod(0o777)
+    weak = weak_step(odd / "office", 0)
+    assert weak is not None
+    assert shlex.split(weak.command) == ["chmod", "go-w", str(odd)]
+    assert shared_above(odd / "file") == odd

@@ -74,6 +74,7 @@ class Paper:
     now: datetime = MORNING
     admins: tuple[UserId, ...] = (BORIS, CLARA)
     max_duration: int = 30 * DAY_S
+    request_ttl: int = DAY_S
     approvals: int = 1
     long_duration: int | None = None
     authority_ends_at: datetime | None = None
@@ -86,7 +87,7 @@ class Paper:
         rules = Rules(
             default_duration=WEEK_S,
             max_duration=self.max_duration,
-            request_ttl=DAY_S,
+            request_ttl=self.request_ttl,
             admins=self.admins,
             approvals=self.approvals,
             long_duration=self.long_duration,

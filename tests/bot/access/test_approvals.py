@@ -4,16 +4,27 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from bot.access import approvals, people, requests
+from bot.access import admins, approvals, people, requests, revocation
+from bot.access.admins import Change
 from bot.access.refusals import Refusal
 from bot.access.requests import Agreed, Approved
-from storage.records import GrantState, OutboxKind, RequestId, RequestState, UserId, Verdict
+from storage.records import (
+    ChatId,
+    GrantState,
+    OutboxKind,
+    PostedMessage,
+    RequestId,
+    RequestState,
+    UserId,
+    Verdict,
+)
 from tests.bot.access.kit import (
     ANNA,
     BORIS,
     CLARA,
     DAY_S,
     EMIL,
+    HOUR,
     HOUR_S,
     OPERATOR,
     WEEK_S,
@@ -154,7 +165,7 @@ async def test_what_changed_since_the_card_needs_a_new_look(
 ) -> None:
     request = await paper.asked()
     async with paper.database.reading() as tx:
-        seen = await approvals.card_digest(tx, request)
+        seen = await approvals.card_digest(tx, paper.context, request, BORIS)
     await changed(paper)
     boris = await paper.actor(BORIS)
     values = await paper.refused(
@@ -162,6 +173,170 @@ async def test_what_changed_since_the_card_needs_a_new_look(
     )
     assert values == {"request": request.id}
     async with paper.database.reading() as tx:
-        seen = await approvals.card_digest(tx, request)
+        seen = await approvals.card_digest(tx, paper.context, request, BORIS)
     done = await paper.do(requests.approve, boris, request.id, None, seen=seen)
     assert isinstance(done, Approved)
+
+
+# --- the settings in force bind ------------------------------------------------------------------
+
+
+async def digest(paper: Paper, request_id: RequestId, admin: UserId = BORIS) -> str:
+    """As it is in the buttons of the admin's card now."""
+    async with paper.database.reading() as tx:
+        request = await tx.requests.get(request_id)
+        assert request is not None
+        return await approvals.card_digest(tx, paper.context, request, admin)
+
+
+async def test_no_more_is_given_than_may_be_given_now(paper: Paper) -> None:
+    request = await paper.asked(duration=30 * DAY_S)
+    boris, seen = await paper.actor(BORIS), await digest(paper, request.id)
+    paper.max_duration = DAY_S
+    await paper.refused(
+        Refusal.CARD_CHANGED, requests.approve, boris, request.id, 30 * DAY_S, seen=seen
+    )
+    seen = await digest(paper, request.id)
+    for seconds in (None, 30 * DAY_S, 7 * DAY_S):
+        values = await paper.refused(
+            Refusal.DURATION_TOO_LONG, requests.approve, boris, request.id, seconds, seen=seen
+        )
+        assert values["limit"] == DAY_S
+    done = await paper.do(requests.approve, boris, request.id, DAY_S, seen=seen)
+    assert isinstance(done, Approved)
+    assert done.request.duration == DAY_S
+
+
+@pytest.mark.parametrize("limit", [HOUR_S // 2, 8 * HOUR_S, 3 * DAY_S])
+async def test_the_longest_that_may_be_given_is_offered(paper: Paper, limit: int) -> None:
+    request = await paper.asked(duration=WEEK_S)
+    paper.max_duration = limit
+    assert (await paper.yes(BORIS, request.id, limit)).request.duration == limit
+
+
+async def test_limits_do_not_bind_the_operator(paper: Paper) -> None:
+    request = await paper.asked(duration=WEEK_S)
+    paper.max_duration = HOUR_S
+    assert (await paper.yes(OPERATOR, request.id)).request.duration == WEEK_S
+
+
+async def test_an_earlier_yes_to_more_gives_no_more(paper: Paper) -> None:
+    paper.approvals = 2
+    request = await paper.asked(duration=30 * DAY_S)
+    await agrees(paper, BORIS, request.id, 30 * DAY_S)
+    paper.max_duration = DAY_S
+    assert (await paper.yes(CLARA, request.id, DAY_S)).request.duration == DAY_S
+
+
+async def test_a_request_waits_no_longer_than_requests_wait_now(paper: Paper) -> None:
+    request = await paper.asked()
+    paper.request_ttl, paper.now = HOUR_S, paper.now + HOUR
+    values = await paper.refused(
+        Refusal.ALREADY_DECIDED, requests.approve, await paper.actor(BORIS), request.id, None
+    )
+    assert values["state"] is RequestState.EXPIRED
+    assert await paper.do(requests.expire_due) == 1
+    # Nor longer than was said when it was made.
+    late = await paper.asked()
+    paper.request_ttl, paper.now = WEEK_S, late.expires_at
+    assert await paper.do(requests.expire_due) == 1
+
+
+async def test_more_have_to_agree_if_the_settings_say_so_now(paper: Paper) -> None:
+    request = await paper.asked()
+    seen = await digest(paper, request.id)
+    paper.approvals = 2
+    boris = await paper.actor(BORIS)
+    # The card said that one is enough.
+    await paper.refused(Refusal.CARD_CHANGED, requests.approve, boris, request.id, None, seen=seen)
+    assert (await agrees(paper, BORIS, request.id, None)).missing == 1
+
+
+async def test_where_fewer_have_to_agree_now_a_yes_said_again_decides(paper: Paper) -> None:
+    paper.approvals = 2
+    request = await paper.asked()
+    await agrees(paper, BORIS, request.id, None)
+    paper.approvals = 1
+    assert isinstance(await paper.yes(BORIS, request.id), Approved)
+
+
+async def test_an_admin_may_say_yes_to_less(paper: Paper) -> None:
+    paper.long_duration = WEEK_S
+    request = await paper.asked(duration=30 * DAY_S)
+    await agrees(paper, BORIS, request.id, 30 * DAY_S)
+    await agrees(paper, BORIS, request.id, WEEK_S)
+    boris = await paper.actor(BORIS)
+    await paper.refused(Refusal.AGREED_ALREADY, requests.approve, boris, request.id, WEEK_S)
+    done = await paper.yes(CLARA, request.id, 30 * DAY_S)
+    assert done.request.duration == WEEK_S
+
+    # For a day one yes is enough, and theirs is one.
+    other = await paper.asked(duration=30 * DAY_S)
+    await agrees(paper, BORIS, other.id, 30 * DAY_S)
+    assert (await paper.yes(BORIS, other.id, DAY_S)).request.duration == DAY_S
+
+
+async def test_whoever_is_put_back_begins_anew(paper: Paper) -> None:
+    paper.approvals = 2
+    await paper.do(admins.observe)
+    request = await paper.asked()
+    await agrees(paper, BORIS, request.id, None)
+    old = await digest(paper, request.id)
+    paper.admins = (CLARA, DORA)
+    assert await paper.do(admins.observe) == Change(joined=(DORA,), left=(BORIS,))
+    paper.admins = (BORIS, CLARA, DORA)
+    assert await paper.do(admins.observe) == Change(joined=(BORIS,), left=())
+    assert await paper.do(admins.observe) == Change((), ())
+
+    assert (await agrees(paper, CLARA, request.id, None)).missing == 1
+    # A tap from before that waited with Telegram does not count, either.
+    boris = await paper.actor(BORIS)
+    await paper.refused(Refusal.CARD_CHANGED, requests.approve, boris, request.id, None, seen=old)
+    seen = await digest(paper, request.id)
+    done = await paper.do(requests.approve, boris, request.id, None, seen=seen)
+    assert isinstance(done, Approved)
+
+
+async def test_the_trail_tells_who_became_an_admin(paper: Paper) -> None:
+    await paper.do(admins.observe_at_start)
+    await paper.forget()
+    await paper.do(admins.observe_at_start)
+    assert await paper.noted() == []
+    paper.admins = (CLARA, DORA)
+    await paper.do(admins.observe_at_start)
+    [noted] = await paper.noted()
+    assert (noted.actor, noted.action) == ("vpnbot", "admins.change")
+    assert (noted.detail["joined"], noted.detail["left"]) == ([DORA], [BORIS])
+
+
+@pytest.mark.parametrize("end", [revocation.revoke_person, people.remove])
+async def test_a_yes_from_before_an_end_of_their_access_needs_a_new_look(
+    paper: Paper, end: Callable[..., Awaitable[object]]
+) -> None:
+    await paper.active()
+    paper.now += HOUR
+    request = await paper.asked()
+    seen = await digest(paper, request.id)
+    paper.now += HOUR
+    await paper.do(end, OPERATOR, ANNA)
+    boris = await paper.actor(BORIS)
+    is_closed = (await paper.request(request.id)).state is RequestState.CANCELLED
+    expected = Refusal.ALREADY_DECIDED if is_closed else Refusal.CARD_CHANGED
+    await paper.refused(expected, requests.approve, boris, request.id, None, seen=seen)
+
+
+async def test_cards_that_offer_too_much_are_brought_up_to_date(paper: Paper) -> None:
+    long, short = await paper.asked(duration=WEEK_S), await paper.asked(EMIL, duration=HOUR_S)
+    async with paper.database.writing() as tx:
+        for number, request in enumerate((long, short)):
+            card = PostedMessage(ChatId(BORIS), number, OutboxKind.CARD, str(request.id), paper.now)
+            await tx.posted.remember(card)
+    await paper.forget()
+    await paper.do(requests.refit)
+    assert await paper.heard() == []
+    paper.max_duration = DAY_S
+    await paper.do(requests.refit)
+    assert [said.payload["request"] for said in await paper.heard()] == [long.id]
+    paper.request_ttl = HOUR_S
+    await paper.do(requests.refit)
+    assert [said.payload["request"] for said in await paper.heard()] == [long.id, short.id]

@@ -8,7 +8,15 @@ import pytest
 
 from bot.access import requests
 from bot.access.refusals import Refusal
-from storage.records import OutboxKind, RequestId, RequestState, ServerName, UserId
+from storage.records import (
+    ChatId,
+    OutboxKind,
+    PostedMessage,
+    RequestId,
+    RequestState,
+    ServerName,
+    UserId,
+)
 from tests.bot.access.kit import (
     ANNA,
     BERLIN,
@@ -330,16 +338,48 @@ async def test_admins_can_be_reached_until_all_of_them_cannot(
     assert await paper.do(requests.admin_reachable) is reachable
 
 
-async def test_the_requester_is_told_when_the_last_admin_cannot_be_reached(paper: Paper) -> None:
+async def give_up_cards(paper: Paper, *, tries: int = 0) -> None:
+    """One card after the other does not reach its admin: for good, or it was tried so often."""
+    async with paper.database.reading() as tx:
+        cards = await tx.outbox.open(OutboxKind.CARD)
+    for card in cards:
+        async with paper.database.writing() as tx:
+            await tx.outbox.claim(card.id)
+            if tries:
+                await tx.outbox.requeue(card.id, paper.now, attempts=tries)
+            else:
+                await tx.outbox.fail(card.id)
+            await requests.card_undelivered(tx, paper.context, card.payload["request"])
+
+
+@pytest.mark.parametrize("tries", [0, 3])
+async def test_the_requester_is_told_once_when_no_card_reaches_an_admin(
+    paper: Paper, tries: int
+) -> None:
+    await paper.asked()
+    await paper.asked(EMIL)
+    await paper.forget()
+    await give_up_cards(paper, tries=tries)
+    said = [notice(ANNA, "no_card", server=BERLIN), notice(EMIL, "no_card", server=BERLIN)]
+    assert await paper.heard() == said
+
+
+async def test_who_cannot_reach_any_admin_is_told_why(paper: Paper) -> None:
+    await paper.asked()
+    await set_reachable(paper, boris=False, clara=False)
+    await paper.forget()
+    await give_up_cards(paper)
+    assert await paper.heard() == [notice(ANNA, "no_admin_reachable", server=BERLIN)]
+
+
+async def test_one_card_that_arrived_is_enough(paper: Paper) -> None:
     request = await paper.asked()
     await paper.forget()
-    await set_reachable(paper, boris=False)
-    await paper.do(requests.card_undelivered, request.id)
+    async with paper.database.writing() as tx:
+        place = PostedMessage(ChatId(CLARA), 5, OutboxKind.CARD, str(request.id), paper.now)
+        await tx.posted.remember(place)
+    await give_up_cards(paper)
     assert await paper.heard() == []
-
-    await set_reachable(paper, clara=False)
-    await paper.do(requests.card_undelivered, request.id)
-    assert await paper.heard() == [notice(ANNA, "no_admin_reachable", server=BERLIN)]
 
 
 async def test_nobody_is_told_about_a_request_that_is_over(paper: Paper) -> None:
@@ -365,6 +405,26 @@ async def ask_and_cancel(paper: Paper) -> None:
     anna = await paper.actor(ANNA)
     done = await paper.do(requests.ask, anna, **ASK)
     await paper.do(requests.cancel, anna, done.request.id)
+
+
+async def test_what_an_operator_asks_for_somebody_is_not_counted_against_them(paper: Paper) -> None:
+    """Nor do the limits bind the operator; the person's own requests count as before."""
+    for _ in range(2):
+        for number in range(12):
+            word = replace(OPERATOR, user_id=ANNA, is_allowed=True)
+            ask = ASK | {"duration": 60 * DAY_S}
+            asked = await paper.do(requests.ask, word, **ask)
+            await paper.do(requests.deny, OPERATOR, asked.request.id)
+            paper.now += timedelta(seconds=number)
+        for _ in range(5):
+            await ask_and_cancel(paper)
+    await paper.refused(Refusal.ASKED_TOO_OFTEN, requests.ask, await paper.actor(ANNA), **ASK)
+    request = await paper.asked(EMIL)
+    paper.now += MINUTE
+    await paper.do(requests.approve_without_delivery, OPERATOR, request.id)
+    async with paper.database.reading() as tx:
+        # What somebody asked for themselves counts, whoever decided on it.
+        assert await tx.requests.asked_at(EMIL, MORNING - HOUR) == [request.asked_at]
 
 
 async def test_who_asks_too_often_is_told_when_to_come_again(paper: Paper) -> None:

@@ -35,6 +35,8 @@ from tests.bot.access.kit import (
     to,
 )
 
+ADMINS = (BORIS, CLARA)
+
 
 async def test_a_grant_becomes_active_step_by_step(paper: Paper) -> None:
     grant = (await paper.approved()).grant
@@ -266,16 +268,35 @@ async def test_who_does_not_let_the_bot_write_loses_the_access(paper: Paper) -> 
     await paper.do(grants.issued, grant)
     await paper.forget()
 
-    await paper.do(grants.undeliverable, grant)
+    await paper.do(grants.undeliverable, grant, closed=True)
 
     ended = await paper.grant(grant.id)
     assert (ended.state, ended.end_reason) == (GrantState.REVOKING, EndReason.UNDELIVERABLE)
     assert await paper.heard() == [
         notice(BORIS, "undeliverable", name="Anna Petrova", server=BERLIN),
         notice(CLARA, "undeliverable", name="Anna Petrova", server=BERLIN),
-        to(BORIS, OutboxKind.RECEIPT, {"grants": [grant.id], "look": False}),
-        to(CLARA, OutboxKind.RECEIPT, {"grants": [grant.id], "look": False}),
+        *(to(admin, OutboxKind.RECEIPT, {"grants": [grant.id], "look": False}) for admin in ADMINS),
     ]
+
+
+async def test_where_telegram_does_not_take_a_profile_its_owner_is_told_too(paper: Paper) -> None:
+    grant = (await paper.approved()).grant
+    await paper.do(grants.issued, grant)
+    await paper.forget()
+
+    assert await paper.do(grants.undeliverable, grant, closed=False)
+
+    ended = await paper.grant(grant.id)
+    assert (ended.state, ended.end_reason) == (GrantState.REVOKING, EndReason.UNDELIVERABLE)
+    assert await paper.heard() == [
+        notice(ANNA, "not_taken", server=BERLIN),
+        *(
+            notice(admin, "not_taken_admins", name="Anna Petrova", server=BERLIN, id=ANNA)
+            for admin in ADMINS
+        ),
+        *(to(admin, OutboxKind.RECEIPT, {"grants": [grant.id], "look": False}) for admin in ADMINS),
+    ]
+    assert not await paper.do(grants.undeliverable, grant, closed=False)
 
 
 async def test_one_person_does_not_use_up_a_network(paper: Paper) -> None:
@@ -301,7 +322,8 @@ async def test_what_somebody_ended_meanwhile_is_not_reported_as_undeliverable(
     grant = (await paper.approved()).grant
     await paper.do(revocation.revoke_grant, OPERATOR, grant.id)
     before = await paper.everything()
-    await paper.do(grants.undeliverable, grant)
+    await paper.do(grants.undeliverable, grant, closed=True)
+    await paper.do(grants.undeliverable, grant, closed=False)
     assert await paper.everything() == before
 
 

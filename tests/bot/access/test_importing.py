@@ -77,6 +77,28 @@ async def test_again_only_what_is_new_comes_in(paper: Paper) -> None:
     assert (proof.server, proof.proved) == (BERLIN, False)
 
 
+async def test_a_row_that_was_lost_since_ends_all_the_same(paper: Paper) -> None:
+    """Only the old CRL, or a folder of the revoked, still knows of it."""
+    await paper.do(importing.take_in, OPERATOR, BOOKS)
+    listed = [Listed(VALID.serial, MORNING - DAY)]
+    done = await paper.do(importing.take_in, OPERATOR, BOOKS[1:], listed=listed)
+    assert ([grant.serial for grant in done.ended], done.listed) == ([VALID.serial], 0)
+
+
+async def test_an_end_that_only_the_books_know(paper: Paper) -> None:
+    """Whatever they call revoked or over is on each CRL for good; who is live ends in time."""
+    doubtful = [replace(found, end_known=False) for found in (VALID, EXPIRED, REVOKED)]
+    await paper.do(importing.take_in, OPERATOR, doubtful)
+    later = paper.now + 999 * DAY
+    async with paper.database.reading() as tx:
+        grants = {grant.serial: grant for grant in await tx.grants.all()}
+        entries = {entry.serial: entry for entry in await tx.crl.entries(later)}
+    assert grants["02"].state is GrantState.EXPIRED
+    assert set(entries) == {"02", "03"}
+    assert entries["02"].revoked_at == EXPIRED.not_after
+    assert not any(entry.end_known for entry in entries.values())
+
+
 async def test_what_a_server_refused_is_not_live(paper: Paper) -> None:
     """Its serial was kept before its certificate was known."""
     kept = ForeignRevocation("01", MORNING - DAY, EndReason.REVOKED, MORNING, "superseded")

@@ -21,6 +21,7 @@ ABOUT_GRANT = (
     *(Tap.REVOKE_GRANT, Tap.REVOKE_GRANT_YES, Tap.REVOKE_REST, Tap.OLD_NAME, Tap.OLD_PEOPLE),
 )
 ABOUT_NOTHING = (Tap.KEEP, Tap.OLD)
+UNKNOWN = (Tap.CUT_ALWAYS, Tap.CUT_ALWAYS_YES, Tap.CUT_ASK)
 ABOUT_PERSON = (Tap.REVOKE_PERSON, Tap.REVOKE_PERSON_YES, Tap.REMOVE, Tap.REMOVE_YES)
 
 
@@ -29,7 +30,8 @@ def fits(data: str) -> bool:
 
 
 def test_every_tap_is_read_back_by_one_of_these_tests() -> None:
-    others = {Tap.APPROVE, Tap.SERVER, Tap.LINK, Tap.HOW_TO, *ABOUT_NOTHING}
+    others = {Tap.APPROVE, Tap.SERVER, Tap.LINK, Tap.HOW_TO, Tap.CUT, *ABOUT_NOTHING, *UNKNOWN}
+    others |= {Tap.LATE_YES, Tap.LATE_NO}
     assert {*ABOUT_REQUEST, *ABOUT_GRANT, *ABOUT_PERSON} | others == set(Tap)
 
 
@@ -47,6 +49,14 @@ def test_a_server_is_read_back(request: RequestId, server: ServerName) -> None:
     data = buttons.server(request, server)
     assert fits(data)
     assert buttons.parse(data) == Meant(Tap.SERVER, request=request, server=server)
+
+
+@given(number=st.integers(1, 10**15 - 1), server=SERVERS, tap=st.sampled_from(UNKNOWN))
+def test_what_is_about_strangers_is_read_back(number: int, server: ServerName, tap: Tap) -> None:
+    assert buttons.parse(buttons.stranger(number)) == Meant(Tap.CUT, stranger=number)
+    data = buttons.on_server(tap, server)
+    assert fits(data)
+    assert buttons.parse(data) == Meant(tap, server=server)
 
 
 @given(grant=GRANTS, number=st.integers(0, 10**6 - 1))
@@ -79,11 +89,31 @@ def test_what_is_about_a_person_is_read_back(tap: Tap, person: UserId) -> None:
     assert buttons.parse(data) == Meant(tap, person=person)
 
 
-@given(grant=GRANTS, person=PEOPLE)
-def test_a_link_is_read_back(grant: GrantId, person: UserId) -> None:
-    data = buttons.link(grant, person)
+@given(grant=GRANTS, person=PEOPLE, digest=DIGESTS)
+def test_a_link_is_read_back(grant: GrantId, person: UserId, digest: str) -> None:
+    data = buttons.link(grant, person, digest)
     assert fits(data)
-    assert buttons.parse(data) == Meant(Tap.LINK, grant=grant, person=person)
+    assert buttons.parse(data) == Meant(Tap.LINK, grant=grant, person=person, digest=digest)
+
+
+@given(grant=GRANTS, person=PEOPLE, digest=DIGESTS)
+def test_the_yes_to_a_question_carries_what_was_asked(
+    grant: GrantId, person: UserId, digest: str
+) -> None:
+    for tap in (Tap.REVOKE_PERSON_YES, Tap.REMOVE_YES):
+        data = buttons.answer(tap, person, digest)
+        assert fits(data)
+        assert buttons.parse(data) == Meant(tap, person=person, digest=digest)
+    data = buttons.answer(Tap.REVOKE_GRANT_YES, grant, digest)
+    assert fits(data)
+    assert buttons.parse(data) == Meant(Tap.REVOKE_GRANT_YES, grant=grant, digest=digest)
+
+
+@given(tap=st.sampled_from((Tap.LATE_YES, Tap.LATE_NO)), update=st.integers(0, 10**18 - 1))
+def test_what_is_held_is_read_back(tap: Tap, update: int) -> None:
+    data = buttons.late(tap, update)
+    assert fits(data)
+    assert buttons.parse(data) == Meant(tap, update=update)
 
 
 @given(grant=GRANTS, topic=TOPICS)
@@ -108,9 +138,12 @@ def test_some_need_nothing_else(tap: Tap) -> None:
         *("dn:1:60", "dn:1:berlin", "cx:1:1", "dn:1234567890123456", "dn:１"),
         *("sv:1", "sv:1:", "sv:1:Berlin", "sv:1:../x", "sv:1:" + "a" * 33),
         *("np:1001", "np:g-", "np:g-A", "np:g-" + "a" * 31, "rg:g-x:1", "rgy:anna"),
+        *("rp:1:0badcafe", "rm:1:0badcafe", "rg:g-x:0badcafe", "rpy:1:", "rgy:g-x:0BADCAFE"),
+        *("rmy:1:0badcaf", "lk:g-x:1:", "gu:g-x:0badcafe", "npy:g-x:0badcafe"),
         *("rp:g-code0001", "rp:", "rp:-1", "rp:12345678901234567", "rm:anna"),
         *("hw:g-x", "hw:g-x:", "hw:g-x:Windows", "hw:g-x:../x", "hw:g-x:" + "a" * 21, "hw::macos"),
         *("dn:05", "ap:01:60:0badcafe", "ap:1:060:0badcafe", "rp:01001", "lk:g-x:01", "dn:0"),
+        *("ct:0", "ct:", "ct:x", "ct:1234567890123456", "ca:", "cay:Berlin", "cq:" + "a" * 33),
         *("no:1", "nope", "xx:1", "approve", "dn;1", "dn:1; DROP TABLE grants"),
     ],
 )
@@ -127,6 +160,7 @@ def test_forged_data_is_read_or_not_and_never_breaks(data: str) -> None:
         # Small enough for the database, whatever was sent.
         assert 0 <= meant.request < 2**63
         assert 0 <= meant.person < 2**63
+        assert 0 <= meant.update < 2**63
 
 
 @given(data=st.from_regex(r"(ap|dn|cx|sv|npy?|guy?|rgy?|rpy?|rmy?|no):?[0-9a-z:-]{0,60}"))

@@ -1,5 +1,6 @@
 """Which updates count: new, private, and from a person who typed or tapped just now."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ GROUP = {"id": -55, "type": "group", "title": "Staff"}
 SUPERGROUP = {"id": -10055, "type": "supergroup", "title": "Staff"}
 CHANNEL = {"id": -10077, "type": "channel", "title": "News"}
 BOT = {"id": 9, "is_bot": True, "first_name": "Bot", "username": "vpn_bot"}
+AT = datetime.fromtimestamp(1_700_000_000, UTC)
 SENDER = Sender(UserId(1001), "Anna P.", "annap")
 
 
@@ -71,7 +73,7 @@ def read(text: str | None = "/start", **changes: Any) -> Incoming:
     ],
 )
 def test_what_somebody_types_is_a_command_or_not(text: str, command: str, rest: str) -> None:
-    assert read(text) == Typed(SENDER, command, rest)
+    assert read(text) == Typed(SENDER, command, rest, AT)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +86,7 @@ def test_what_somebody_types_is_a_command_or_not(text: str, command: str, rest: 
     ],
 )
 def test_a_picture_is_no_command_whatever_stands_below_it(content: dict[str, Any]) -> None:
-    assert read(None, **content) == Typed(SENDER, "", "")
+    assert read(None, **content) == Typed(SENDER, "", "", AT)
 
 
 def test_a_long_text_is_cut() -> None:

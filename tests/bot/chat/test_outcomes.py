@@ -56,7 +56,15 @@ async def fail(bot: Bot, chat_id: int, text: str, read_timeout: float = 20) -> F
     [
         (status(500, "Internal Server Error"), Outcome.UNKNOWN),
         (status(502, "Bad Gateway"), Outcome.UNKNOWN),
-        (status(400, "Bad Request: message is too long"), Outcome.REFUSED),
+        (status(400, "Bad Request: wrong file identifier"), Outcome.REFUSED),
+        (status(400, "Bad Request: message is too long"), Outcome.WORDS),
+        (status(400, "Bad Request: MEDIA_CAPTION_TOO_LONG"), Outcome.WORDS),
+        (status(400, "Bad Request: BUTTON_DATA_INVALID"), Outcome.WORDS),
+        (status(400, "Bad Request: ENTITY_BOUNDS_INVALID"), Outcome.WORDS),
+        (
+            status(400, 'Bad Request: can\'t parse entities: Unsupported start tag "tg-time"'),
+            Outcome.WORDS,
+        ),
         (status(400, "Bad Request: chat not found"), Outcome.CLOSED),
         (status(400, "Bad Request: PEER_ID_INVALID"), Outcome.CLOSED),
         (status(403, "Forbidden: bot was blocked by the user"), Outcome.CLOSED),

@@ -12,9 +12,9 @@ from bot.chat.client import connect
 from bot.chat.poller import Poller
 from bot.chat.wire import NotTelegram
 from bot.chat.worker import Worker
+from bot.clock import utc_now
 from bot.core import Core
 from bot.errors import TokenRefused
-from bot.office import utc_now
 from demo.faults import Body, Fault, FaultKind, page, status
 from demo.people import DemoPerson
 from demo.server import DemoServer

@@ -11,8 +11,8 @@ from telegram.error import RetryAfter
 
 from bot.access.context import Chance, Rules
 from bot.chat.sender import Handler, Sender
+from bot.clock import utc_now
 from bot.core import Core
-from bot.office import utc_now
 from storage.database import Database
 from storage.records import ChatId, OutboxItem, OutboxKind
 from tests.company import until
@@ -148,3 +148,29 @@ async def test_profiles_that_wait_out_a_halt_keep_no_other_from_going(core: Core
             await sender.hold(ChatId(chat), 60)
         await put(core, OutboxKind.RECEIPT, [ANNA])
         await until(lambda: len(wire.begun) >= 17)
+
+
+async def test_after_a_halt_no_more_is_begun_until_there_is_room(core: Core) -> None:
+    """What waited it out is at work again, and what had gone ahead of it, too."""
+    wire = Wire(core.database)
+    await put(core, OutboxKind.RECEIPT, range(1, 17))
+    async with sending(core, wire) as sender:
+        await until(lambda: len(wire.begun) >= 16)
+        for chat in range(1, 17):
+            await sender.hold(ChatId(chat), 1)
+        await put(core, OutboxKind.RECEIPT, [ANNA])
+        await until(lambda: len(wire.begun) >= 17)
+        await asyncio.gather(*(sender.released(ChatId(chat)) for chat in range(1, 17)))
+        await put(core, OutboxKind.RECEIPT, range(20, 25))
+        sender.wake()
+        await put(core, OutboxKind.NOTICE, [ANNA])
+        await until(lambda: wire.sent)
+        assert len(wire.begun) == 17
+
+
+async def test_a_pile_for_one_chat_starves_no_other(core: Core) -> None:
+    wire = Wire(core.database)
+    await put(core, OutboxKind.RECEIPT, [ANNA] * 250)
+    await put(core, OutboxKind.RECEIPT, [1002])
+    async with sending(core, wire):
+        await until(lambda: [item.chat_id for item in wire.begun] == [ANNA, 1002])

@@ -187,8 +187,35 @@ async def test_a_change_needs_no_restart(own: Handover) -> None:
     put(own.folder, TEXT, "{{ nam }}")
     with refused(own.folder, TEXT, "there is no field 'nam'", line=1):
         await own.instructions(FIELDS, "windows")
-    with refused(own.folder, TEXT, "there is no field 'nam'", line=1):
-        await own.archive(FIELDS, OURS.text)
+
+
+async def test_a_text_that_cannot_be_used_keeps_no_archive_from_going(
+    own: Handover, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The others are in it."""
+    assert own.folder is not None
+    before = opened(await own.archive(FIELDS, OURS.text))
+    put(own.folder, TEXT, "{{ nam }}")
+    left = opened(await own.archive(FIELDS, OURS.text))
+    (gone,) = before.keys() - left.keys()
+    assert gone.endswith("instructions/windows.txt")
+    (said,) = (record.message for record in caplog.records)
+    assert f"without one of its instructions: {own.folder / TEXT}, line 1: there is no" in said
+
+
+@pytest.mark.parametrize(("text", "problem"), [("x" * 4097, "more than 4096"), (" \n", "no text")])
+async def test_a_text_that_is_no_message_is_not_sent(
+    own: Handover, text: str, problem: str
+) -> None:
+    assert own.folder is not None
+    put(own.folder, TEXT, "x" * 4096)
+    assert await own.instructions(FIELDS, "windows") == "x" * 4096
+    put(own.folder, TEXT, text)
+    with pytest.raises(BadTemplate, match=problem):
+        await own.instructions(FIELDS, "windows")
+    with pytest.raises(BadTemplate, match="it gives"):
+        await own.try_out(SAMPLES)
+    assert await own.try_out(SAMPLES, texts=False)
 
 
 async def test_a_folder_that_cannot_be_used_stops_everything(own: Handover) -> None:

@@ -5,8 +5,8 @@ and the serials of certificates to come, which each CRL lists beforehand.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0010"
+down_revision = "0009"
 
 
 def upgrade() -> None:

@@ -1,0 +1,178 @@
+"""Who was found on a server without having access there: what admins are told, and how often.
+
+The names are those of a server, and whoever took that over invents as many as it likes. So few are
+remembered, fewer are shown, each is cut to what OpenVPN takes, and of the rest there is a count.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.access import audit, messages
+from bot.access.context import Context
+from bot.access.messages import Notice
+from bot.access.names import NAME_LENGTH, clean
+from bot.access.permission import THE_BOT, Act, Actor, require
+from bot.access.refusals import Refusal, Refused
+from storage.records import OutboxKind, SeenAs, ServerName, Stranger
+from storage.transaction import Transaction
+
+# Of one server: one more, and whoever was seen longest ago is forgotten.
+REMEMBERED = 200
+# In one message, and in one row of the trail.
+NAMED = 20
+_SAID = 250
+# Who comes back is told of again after this. Who is left alone was let in by somebody.
+_AGAIN = timedelta(days=1)
+_OVER = (SeenAs.OVER, SeenAs.OVER_LEFT)
+_NOTICES = {
+    SeenAs.CUT: Notice.STRANGERS_CUT_OFF,
+    SeenAs.LEFT: Notice.STRANGERS_LEFT,
+    SeenAs.FILE: Notice.STRANGERS_FILES,
+    SeenAs.UNKNOWN: Notice.STRANGERS_UNKNOWN,
+    SeenAs.OVER: Notice.OVER_CUT_OFF,
+    SeenAs.OVER_LEFT: Notice.OVER_LEFT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A name on a server; `person` is whose it is, where somebody's."""
+
+    name: str
+    seen_as: SeenAs
+    person: str | None = None
+
+
+def stranger_name(name: str) -> str:
+    """As much of a name as is kept of it; OpenVPN itself takes no more."""
+    return name[:NAME_LENGTH].encode("utf-8", "replace").decode()
+
+
+async def report(
+    tx: Transaction,
+    ctx: Context,
+    server: ServerName,
+    sightings: Sequence[Sighting],
+    may_tell: Callable[[], bool],
+    *,
+    put_back: bool = False,
+) -> bool:
+    """Tells the admins of what they have not been told, and notes it in the trail.
+
+    Args:
+        may_tell: asked only if there is anything; where it says no, all of it is still news at
+            the next look.
+        put_back: our list was put in its place just now: then they hear in any case who was
+            there although their access is over, or that nobody was.
+    """
+    told = {stranger.name: stranger for stranger in await tx.strangers.on(server)}
+    news = [
+        each
+        for each in sightings
+        if (put_back and each.seen_as in _OVER)
+        or _is_news(ctx, told.get(stranger_name(each.name)), each)
+    ]
+    nobody = put_back and not any(each.seen_as in _OVER for each in sightings)
+    if not (news or nobody) or not may_tell():
+        return False
+    if nobody:
+        await messages.tell_admins(tx, ctx, Notice.NOBODY_OVER_SEEN, server=server)
+    here = {stranger_name(sighting.name) for sighting in sightings}
+    kept = dict.fromkeys(stranger_name(sighting.name) for sighting in news)
+    crowd = len(told) + sum(name not in told for name in kept) - REMEMBERED
+    gone = [stranger.id for name, stranger in told.items() if name not in here]
+    forgotten = gone[: max(crowd, 0)]
+    await tx.strangers.forget(forgotten)
+    room = REMEMBERED - len(told) + len(forgotten)
+    by_kind: dict[SeenAs, list[Sighting]] = {}
+    numbers: dict[str, int] = {}
+    for sighting in news:
+        by_kind.setdefault(sighting.seen_as, []).append(sighting)
+        name = stranger_name(sighting.name)
+        if name not in told and name not in numbers:
+            if room == 0:
+                continue
+            room -= 1
+        numbers[name] = await tx.strangers.note(server, name, sighting.seen_as, ctx.now)
+    for seen_as, found in by_kind.items():
+        shown = [_shown(sighting) for sighting in found[:NAMED]]
+        await audit.record(
+            tx,
+            ctx,
+            THE_BOT,
+            "server.sight" if seen_as is SeenAs.UNKNOWN else "server.shut_out",
+            f"server:{server}",
+            seen_as=seen_as,
+            names=shown,
+            count=len(found),
+        )
+        values = {"server": server, "names": _listed(shown, len(found)), "count": len(found)}
+        if seen_as is SeenAs.UNKNOWN:
+            names = [stranger_name(sighting.name) for sighting in found[:NAMED]]
+            values["choices"] = [
+                [numbers[name], clean(name, NAME_LENGTH)] for name in names if name in numbers
+            ]
+        await messages.tell_admins(tx, ctx, _NOTICES[seen_as], **values)
+    return True
+
+
+async def cut(tx: Transaction, ctx: Context, actor: Actor, stranger_id: int) -> Stranger:
+    """An admin ends the sessions of somebody who was shown; what became of it is told them.
+
+    Raises:
+        Refused: ADMINS_ONLY, STRANGER_GONE.
+    """
+    require(actor, Act.REVOKE)
+    stranger = await tx.strangers.get(stranger_id)
+    if stranger is None or actor.user_id is None:
+        raise Refused(Refusal.STRANGER_GONE)
+    subject = f"server:{stranger.server}"
+    await audit.record(
+        tx, ctx, actor, "server.cut", subject, names=[clean(stranger.name, NAME_LENGTH)]
+    )
+    await tx.outbox.add(
+        messages.private_chat(actor.user_id),
+        OutboxKind.CUT,
+        {"server": stranger.server, "name": stranger.name},
+        now=ctx.now,
+    )
+    return stranger
+
+
+async def choose(
+    tx: Transaction, ctx: Context, actor: Actor, server: ServerName, *, cuts: bool
+) -> None:
+    """Whether whoever is not known on an operator's own server is cut at each look.
+
+    Raises:
+        Refused: ADMINS_ONLY, UNKNOWN_SERVER.
+    """
+    require(actor, Act.REVOKE)
+    known = await tx.servers.get(server)
+    if known is None:
+        raise Refused(Refusal.UNKNOWN_SERVER, server=server)
+    if known.cuts_unknown is not cuts:
+        await tx.servers.set_cuts_unknown(server, cuts=cuts)
+        await audit.record(tx, ctx, actor, "server.cut_unknown", f"server:{server}", cuts=cuts)
+
+
+def _is_news(ctx: Context, told: Stranger | None, sighting: Sighting) -> bool:
+    if told is None or told.seen_as is not sighting.seen_as:
+        return True
+    return sighting.seen_as is not SeenAs.UNKNOWN and ctx.now - told.seen_at >= _AGAIN
+
+
+def _shown(sighting: Sighting) -> str:
+    name = clean(stranger_name(sighting.name), NAME_LENGTH)
+    return f"{name} ({sighting.person})" if sighting.person else name
+
+
+def _listed(shown: Sequence[str], count: int) -> str:
+    """As many as fit into a sentence."""
+    said = shown[0]
+    for number, name in enumerate(shown[1:], start=1):
+        if len(said) + len(name) > _SAID:
+            return f"{said} (+{count - number})"
+        said += f", {name}"
+    return said if count == len(shown) else f"{said} (+{count - len(shown)})"

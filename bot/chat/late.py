@@ -1,0 +1,84 @@
+"""Old words: what waited with Telegram, and would change something now.
+
+While the bot was down, much may have been decided: a newer decision must not be undone by a command
+of yesterday. So what is older than some minutes is asked back, with its age, and does nothing until
+whoever wrote it says that they still want it. It stays in the inbox meanwhile, as it came.
+
+A tap has no date. What its button carries is compared with how things are now instead: see
+`bot.access.approvals.card_digest` and `bot.chat.questions`.
+"""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+from telegram import Update
+
+from bot.access.permission import may, require
+from bot.access.refusals import Refusal, Refused
+from bot.chat import buttons
+from bot.chat.buttons import Button, Meant, Style, Tap
+from bot.chat.commands import COMMANDS
+from bot.chat.incoming import Typed, read_update
+from bot.chat.scene import Reply, Scene, say
+from bot.chat.views import View
+from bot.texts import chat as words
+from bot.texts import refusals
+from bot.texts.fill import Html, fill
+from storage.records import InboxItem, OutboxKind
+
+# Somebody waits so long for an answer, and may still mean what they wrote.
+_FRESH = timedelta(minutes=5)
+# From twice a unit on, an age is told in it.
+_UNITS_S = (86_400, 3600, 60)
+
+
+async def asked_back(scene: Scene, typed: Typed, item: InboxItem) -> Reply | None:
+    """The question whether they still want it; None where it may be done at once."""
+    command = COMMANDS[typed.command]
+    age = scene.ctx.now - typed.at
+    if age <= _FRESH or not command.acts(typed.rest):
+        return None
+    if command.changes is None or not may(scene.actor, command.changes):
+        return None  # it is refused
+    await scene.tx.inbox.hold(item.update_id, item.payload)
+    unit = next((unit for unit in _UNITS_S if age >= timedelta(seconds=2 * unit)), _UNITS_S[-1])
+    seconds = int(age.total_seconds()) // unit * unit
+    text = fill(words.LATE, age=refusals.duration_text(seconds), command=_as_typed(typed))
+    yes = Button(words.BUTTON_LATE_YES, buttons.late(Tap.LATE_YES, item.update_id), Style.MAIN)
+    no = Button(words.BUTTON_LATE_NO, buttons.late(Tap.LATE_NO, item.update_id))
+    return Reply(View(text, ((yes, no),)))
+
+
+async def answered(scene: Scene, meant: Meant) -> Reply:
+    """Does what was held, once, as if it had been written now; or drops it.
+
+    Raises:
+        Refused: NOT_YOURS, and where its writer may not do it any more.
+    """
+    payload = await scene.tx.inbox.held(meant.update)
+    if payload is None:
+        return Reply(View(Html(words.LATE_GONE)), edit=True)
+    typed = read_update(Update.de_json(json.loads(payload), None))
+    if not isinstance(typed, Typed) or typed.sender.user_id != scene.user_id:
+        raise Refused(Refusal.NOT_YOURS)
+    command = COMMANDS[typed.command]
+    if meant.tap is Tap.LATE_YES and command.changes is not None:
+        require(scene.actor, command.changes)
+    await scene.tx.inbox.release(meant.update)
+    if meant.tap is Tap.LATE_NO:
+        return Reply(View(Html(words.KEPT)), edit=True)
+    if scene.message_id is not None:
+        text = fill(words.LATE_GOING_ON, command=_as_typed(typed))
+        question = {"text": text, "keyboard": [], "edit": scene.message_id}
+        await scene.tx.outbox.add(scene.chat, OutboxKind.REPLY, question, now=scene.ctx.now)
+    try:
+        # The answer is given in any case: a refusal undoes what the command had begun only.
+        async with scene.tx.attempt():
+            return await command.handle(replace(scene, message_id=None), typed.rest)
+    except Refused as refused:
+        return say(refusals.in_chat(refused))
+
+
+def _as_typed(typed: Typed) -> str:
+    return f"/{typed.command} {typed.rest}".strip()

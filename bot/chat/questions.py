@@ -1,0 +1,114 @@
+"""Questions before something is done: the yes acts on what was asked, or asks anew.
+
+Nobody knows when a tap was made that waited with Telegram, so the button of a yes carries a digest
+of all that the question stands for: what it showed, and the newest decision about whom it is about.
+Where that is another one by now, nothing is done, and the question stands there as it reads now.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.access import holdings, revocation
+from bot.access.linking import Unlinked
+from bot.access.refusals import Refusal, Refused
+from bot.chat import buttons, views
+from bot.chat.buttons import Button, Meant, Style, Tap
+from bot.chat.scene import Reply, Scene
+from bot.chat.views import View
+from bot.texts import chat as words
+from bot.texts.fill import Html, blocks, escaped, fill, lines, moment
+from storage.records import Grant, GrantId, Person, UserId
+
+_DIGEST_LENGTH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    view: View
+    digest: str
+
+    def is_answered_by(self, meant: Meant) -> bool:
+        """Whether this is what was asked when the button was made."""
+        return meant.digest == self.digest
+
+    def again(self) -> Reply:
+        """Says that things have changed, and asks as they are now."""
+        text = blocks(words.QUESTION_CHANGED, self.view.text)
+        view = View(text, self.view.keyboard)
+        return Reply(view, Html(words.QUESTION_CHANGED_TOAST), edit=True, alert=True)
+
+
+async def revoke_person(scene: Scene, user_id: UserId) -> Question:
+    """Raises Refused: UNKNOWN_PERSON, NOTHING_LIVE."""
+    person = await revocation.known_person(scene.tx, user_id)
+    found = await holdings.of_person(scene.tx, scene.ctx.now, user_id)
+    if not found:
+        raise Refused(Refusal.NOTHING_LIVE, name=person.name, names=())
+    # What has ended already is looked at again with it, and stands for itself where it is all.
+    shown = [one.grant for one in found if one.is_live] or [one.grant for one in found]
+    text = blocks(
+        fill(words.CONFIRM_REVOKE_PERSON, count=len(shown), name=person.name), _named(shown)
+    )
+    decided = await _decided(scene, user_id)
+    return _question(
+        text, words.BUTTON_REVOKE_YES, Tap.REVOKE_PERSON_YES, person.id, [_ids(shown), decided]
+    )
+
+
+async def remove(scene: Scene, person: Person) -> Question:
+    found = await holdings.of_person(scene.tx, scene.ctx.now, person.id)
+    live = [one.grant for one in found if one.is_live]
+    text = blocks(fill(words.CONFIRM_REMOVE, name=person.name), _named(live))
+    decided = await _decided(scene, person.id)
+    return _question(
+        text, words.BUTTON_REMOVE_YES, Tap.REMOVE_YES, person.id, [_ids(live), decided]
+    )
+
+
+async def revoke_grant(scene: Scene, grant: Grant) -> Question:
+    """Raises Refused: GRANT_OVER."""
+    await revocation.require_live(scene.tx, scene.ctx, grant)
+    name = await scene.tx.people.name_of(grant.user_id) if grant.user_id else words.HOLDER_UNKNOWN
+    text = fill(
+        words.CONFIRM_REVOKE_GRANT if grant.imported_at is None else words.CONFIRM_REVOKE_IMPORTED,
+        common_name=grant.common_name,
+        name=name,
+        serial=grant.serial,
+        until=moment(grant.not_after),
+    )
+    return _question(text, words.BUTTON_REVOKE_YES, Tap.REVOKE_GRANT_YES, grant.id, [grant.user_id])
+
+
+async def link_digest(scene: Scene, one: Unlinked, person: Person) -> str:
+    """Of a button that gives all certificates of a name to somebody."""
+    return _digest([_ids(one.grants), person.name, await _decided(scene, person.id)])
+
+
+def _question(
+    text: Html, label: str, yes: Tap, subject: GrantId | UserId, basis: list[object]
+) -> Question:
+    digest = _digest([text, *basis])
+    button = Button(label, buttons.answer(yes, subject, digest), Style.BAD)
+    return Question(views.confirm(text, button), digest)
+
+
+def _named(grants: Sequence[Grant]) -> Html:
+    more = views.more(len(grants), "grant list")
+    return lines(*(escaped(grant.common_name) for grant in grants[: views.SHOWN]), more)
+
+
+def _ids(grants: Sequence[Grant]) -> list[str]:
+    return sorted(grant.id for grant in grants)
+
+
+async def _decided(scene: Scene, user_id: UserId) -> list[tuple[UserId, int]]:
+    """How often an admin has decided about each account of this person."""
+    accounts = await holdings.accounts_of(scene.tx, user_id)
+    return [(account, await scene.tx.people.revision(account)) for account in accounts]
+
+
+def _digest(basis: list[object]) -> str:
+    text = json.dumps(basis, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]

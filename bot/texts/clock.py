@@ -1,0 +1,25 @@
+"""What the admins read about the clocks of the bot's machine and of the servers."""
+
+from bot.access.messages import Notice
+from bot.texts.fill import Template
+
+NOTICES: dict[Notice, Template] = {
+    Notice.CLOCK_AHEAD: (
+        "⚠️ The clock of my machine is {by} ahead. Until it’s right again nobody gets a new "
+        "profile, and no access ends by itself for an hour at most; /revoke works. On the machine, "
+        "<code>timedatectl</code> shows the clock and turns on the network’s time."
+    ),
+    Notice.CLOCK_BEHIND: (
+        "⚠️ The clock of my machine is {by} behind. Until it’s right again nobody gets a new "
+        "profile, and no access ends by itself for an hour at most; /revoke works. On the machine, "
+        "<code>timedatectl</code> shows the clock and turns on the network’s time."
+    ),
+    Notice.CLOCK_AGREED: (
+        "The clock of my machine is right again. New profiles go out, and access ends in time."
+    ),
+    Notice.CLOCK_BELIEVED: (
+        "⚠️ Nothing vouched for the clock of my machine: Telegram could not be reached for the "
+        "first {minutes} minutes after my start. I went by that clock; if it was wrong, some "
+        "access ended too early or too late. /grants shows what there is."
+    ),
+}

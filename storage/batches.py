@@ -1,0 +1,15 @@
+"""Many values in one question, but not too many: SQLite before 3.32 takes 999 parameters."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TypeVar
+
+_AT_ONCE = 500
+_Value = TypeVar("_Value")
+
+
+def batches(values: Iterable[_Value]) -> Iterator[list[_Value]]:
+    """The values in order, some hundreds at a time."""
+    left = iter(values)
+    while batch := list(islice(left, _AT_ONCE)):
+        yield batch

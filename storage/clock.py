@@ -1,0 +1,33 @@
+"""When the machine's clock was last known to be right."""
+
+from dataclasses import asdict
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage import tables
+from storage.records import ClockAnchor
+
+_anchor = tables.clock_anchor
+
+
+class ClockAnchors:
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def last(self) -> ClockAnchor | None:
+        found = await self._connection.execute(
+            select(
+                _anchor.c.boot_id,
+                _anchor.c.agreed_at,
+                _anchor.c.since_boot,
+                _anchor.c.doubted_since_boot,
+            )
+        )
+        row = found.first()
+        return None if row is None else ClockAnchor(*row)
+
+    async def record(self, anchor: ClockAnchor) -> None:
+        """Puts it in the place of the earlier one."""
+        await self._connection.execute(delete(_anchor))
+        await self._connection.execute(insert(_anchor).values(id=1, **asdict(anchor)))

@@ -1,0 +1,81 @@
+"""What becomes of a profile that somebody was sending who is not there any more."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.access.context import Rules
+from bot.access.messages import DeliverNote
+from bot.chat.delivery import Delivery
+from bot.clock import utc_now
+from bot.core import Core
+from bot.office import real_chance
+from storage.records import ChatId, EndReason, GrantState, OutboxKind
+from tests.storage.kit import (
+    ANNA,
+    BERLIN,
+    add_people,
+    add_request,
+    make_grant,
+    make_server,
+    make_template,
+    open_copy,
+)
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_template(tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture
+async def core(template: Path, tmp_path: Path) -> AsyncIterator[Core]:
+    database = await open_copy(template, tmp_path)
+    yield Core(database, Rules(3600, 3600, 3600), real_chance(), utc_now)
+    await database.close()
+
+
+@pytest.mark.parametrize(
+    ("state", "left", "becomes", "next_round"),
+    [
+        # Nothing has left the process that ended: the same one goes out.
+        (GrantState.RESERVED, "queued", GrantState.RESERVED, None),
+        # It may have arrived; that the process ended is no failure of Telegram's. No server has
+        # anything yet, so there is nothing to be proved.
+        (GrantState.ISSUED, "done", GrantState.REVOKED, 3),
+        (GrantState.ACTIVE, "done", GrantState.ACTIVE, None),
+        (GrantState.REVOKED, "done", GrantState.REVOKED, None),
+    ],
+)
+async def test_settling(
+    core: Core, state: GrantState, left: str, becomes: GrantState, next_round: int | None
+) -> None:
+    nobody: Any = None  # nothing is sent, and nothing is made
+    delivery = Delivery(nobody, core, nobody, nobody, halts=nobody, archives=False)
+    async with core.database.writing() as tx:
+        await add_people(tx)
+        await tx.servers.add(make_server())
+        request = await add_request(tx, ANNA, BERLIN)
+        now = core.clock()
+        grant = make_grant(
+            1, request.id, state=state, not_before=now, not_after=core.context().after(9999)
+        )
+        await tx.grants.add(grant)
+        payload = {"grant": grant.id, "note": DeliverNote.FIRST, "round": 3}
+        await tx.outbox.add(ChatId(ANNA), OutboxKind.DELIVER, payload, now=now)
+        [item] = await tx.outbox.due(now, 9)
+        await tx.outbox.claim(item.id)
+
+    await delivery.settle(item)
+
+    async with core.database.reading() as tx:
+        now_is = await tx.grants.get(grant.id)
+        assert now_is is not None
+        assert now_is.state is becomes
+        assert (now_is.end_reason is EndReason.LOST) == (next_round is not None)
+        row = await tx._connection.exec_driver_sql("SELECT state FROM outbox WHERE id = 1")
+        assert row.scalar() == left
+        fresh = [one.payload for one in await tx.outbox.open(OutboxKind.DELIVER) if one.id != 1]
+    assert [one["round"] for one in fresh] == ([] if next_round is None else [next_round])

@@ -1,0 +1,195 @@
+"""Words that waited with Telegram are asked back before they undo what was decided since."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.access import people
+from storage.records import UserId
+from tests.gate import updates
+from tests.gate.case import Laws
+from tests.gate.gate import OPERATOR, Gate
+from tests.storage.kit import make_template, open_copy
+
+BORIS, CLARA, ANNA, EVE = 2001, 2002, 1001, 3001
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_template(tmp_path_factory.mktemp("template"))
+
+
+class Desk:
+    """What is typed and tapped at some age, and what is answered."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.gate = gate
+        self._number = self._read = 0
+
+    async def says(self, who: int, text: str, *, ago: timedelta = timedelta()) -> list[str]:
+        date = int((self.gate.now - ago).timestamp())
+        return await self._takes({"message": updates.message(who, text, date=date)})
+
+    async def taps(self, who: int, data: str) -> list[str]:
+        return await self._takes({"callback_query": updates.tap(who, data)})
+
+    async def _takes(self, update: updates.Json) -> list[str]:
+        self._number += 1
+        await self.gate.takes(update | {"update_id": self._number})
+        return [str(payload.get("text", kind)) for kind, payload in await self.new()]
+
+    async def new(self) -> list[tuple[str, updates.Json]]:
+        async with self.gate.database.reading() as tx:
+            rows = await tx.outbox.due(self.gate.now + 10 * DAY, 1000)
+        found = [(row.kind.value, row.payload) for row in rows if row.id > self._read]
+        self._read = max([self._read, *(row.id for row in rows)])
+        return found
+
+    async def buttons(self) -> dict[str, str]:
+        """Of the newest message: label to data."""
+        async with self.gate.database.reading() as tx:
+            rows = await tx.outbox.due(self.gate.now + 10 * DAY, 1000)
+        keyboard = rows[-1].payload["keyboard"]
+        return {button["text"]: button["data"] for row in keyboard for button in row}
+
+    async def is_allowed(self, user_id: int) -> bool:
+        async with self.gate.database.reading() as tx:
+            person = await tx.people.get(UserId(user_id))
+        return person is not None and person.allowed
+
+    async def allow(self, user_id: int) -> None:
+        async with self.gate.database.writing() as tx:
+            await people.allow(tx, self.gate.context, OPERATOR, UserId(user_id), f"P{user_id}")
+
+    async def counts(self) -> tuple[int, int]:
+        """Requests, and live grants."""
+        async with self.gate.database.reading() as tx:
+            live = [one for one in await tx.grants.all() if one.state.value != "revoking"]
+            return len(await tx.requests.all()), len(live)
+
+
+@pytest.fixture
+async def desk(template: Path, tmp_path: Path) -> AsyncIterator[Desk]:
+    database = await open_copy(template, tmp_path)
+    gate = Gate(database, Laws((BORIS, CLARA)))
+    await gate.furnish()
+    made = Desk(gate)
+    await made.allow(ANNA)
+    await made.new()
+    yield made
+    await database.close()
+
+
+async def test_a_removal_is_not_undone_by_an_allow_from_before_it(desk: Desk) -> None:
+    """The bot was down; meanwhile the same person was removed on the machine."""
+    async with desk.gate.database.writing() as tx:
+        await people.remove(tx, desk.gate.context, OPERATOR, UserId(ANNA))
+    await desk.new()
+    [question] = await desk.says(BORIS, f"/allow {ANNA} Anna Petrova", ago=timedelta(hours=20))
+    assert question.startswith("You wrote this 20 hours ago")
+    assert f"/allow {ANNA} Anna Petrova" in question
+    assert not await desk.is_allowed(ANNA)
+    yes = (await desk.buttons())["Do it now"]
+
+    # By nobody else, and by nobody who may not any more.
+    assert await desk.taps(CLARA, yes) == []
+    desk.gate.settle(Laws((CLARA,)))
+    assert await desk.taps(BORIS, yes) == []
+    assert not await desk.is_allowed(ANNA)
+    desk.gate.settle(Laws((BORIS, CLARA)))
+
+    said = await desk.taps(BORIS, yes)
+    assert said[0].startswith("You still want this")
+    assert await desk.is_allowed(ANNA)
+    # Once.
+    async with desk.gate.database.writing() as tx:
+        await people.remove(tx, desk.gate.context, OPERATOR, UserId(ANNA))
+    await desk.new()
+    [gone] = await desk.taps(BORIS, yes)
+    assert "answered already" in gone
+    assert not await desk.is_allowed(ANNA)
+
+
+@pytest.mark.parametrize(
+    ("who", "text"),
+    [
+        (BORIS, f"/allow {EVE} Eve"),
+        (BORIS, f"/ALLOW@vpn_bot\n{EVE} Eve"),
+        (BORIS, f"/remove {ANNA}"),
+        (BORIS, f"/revoke {ANNA}"),
+        (ANNA, "/requestvpn"),
+        (ANNA, "/requestvpn 2h paris urgent"),
+    ],
+)
+async def test_what_changes_anything_does_nothing_until_it_is_still_wanted(
+    desk: Desk, who: int, text: str
+) -> None:
+    await desk.gate.gives(ANNA, "berlin")
+    await desk.new()
+    before = await desk.counts(), await desk.is_allowed(ANNA), await desk.is_allowed(EVE)
+    for answer in ("Forget it", "Do it now"):
+        [question] = await desk.says(who, text, ago=timedelta(minutes=6))
+        assert question.startswith("You wrote this 6 minutes ago")
+        data = (await desk.buttons())[answer]
+        now = await desk.counts(), await desk.is_allowed(ANNA), await desk.is_allowed(EVE)
+        assert now == before
+        said = await desk.taps(who, data)
+        assert (said == ["Nothing was changed."]) == (answer == "Forget it")
+    now = await desk.counts(), await desk.is_allowed(ANNA), await desk.is_allowed(EVE)
+    assert now != before
+
+
+@pytest.mark.parametrize(
+    ("who", "text", "ago"),
+    [
+        (BORIS, f"/allow {EVE} Eve", timedelta(minutes=5)),
+        (BORIS, f"/allow {EVE} Eve", timedelta(minutes=-30)),
+        (BORIS, "/allow", DAY),
+        (BORIS, "/remove", DAY),
+        (BORIS, "/revoke", DAY),
+        (BORIS, "/grants", DAY),
+        (BORIS, "/start", DAY),
+        (BORIS, "hello", DAY),
+        (ANNA, "/myvpn", DAY),
+        (ANNA, f"/allow {EVE} Eve", DAY),
+        (EVE, "/requestvpn", DAY),
+    ],
+)
+async def test_what_is_fresh_or_shows_only_or_is_refused_is_not_asked_back(
+    desk: Desk, who: int, text: str, ago: timedelta
+) -> None:
+    said = await desk.says(who, text, ago=ago)
+    assert not any(text.startswith("You wrote this") for text in said)
+    assert await desk.is_allowed(EVE) == (ago < DAY)
+
+
+async def test_a_refusal_is_an_answer_too(desk: Desk) -> None:
+    await desk.says(BORIS, "/revoke Nobody", ago=DAY)
+    said = await desk.taps(BORIS, (await desk.buttons())["Do it now"])
+    assert said[1].startswith("I know nobody called “Nobody”")
+    # The question is answered by it.
+    assert "answered already" in (await desk.taps(BORIS, "ly:1"))[0]
+
+
+@pytest.mark.parametrize(
+    ("ago", "text"),
+    [
+        (timedelta(seconds=301), "5 minutes ago"),
+        (timedelta(minutes=90), "90 minutes ago"),
+        (timedelta(hours=20, minutes=40), "20 hours ago"),
+        (timedelta(hours=47), "47 hours ago"),
+        (timedelta(days=2, hours=5), "2 days ago"),
+    ],
+)
+async def test_the_age_is_told(desk: Desk, ago: timedelta, text: str) -> None:
+    [question] = await desk.says(ANNA, "/requestvpn", ago=ago)
+    assert f"You wrote this {text}" in question
+
+
+async def test_what_nobody_held_is_nothing(desk: Desk) -> None:
+    for data in ("ly:0", "ln:77", f"ly:{10**17}"):
+        [said] = await desk.taps(BORIS, data)
+        assert "answered already" in said

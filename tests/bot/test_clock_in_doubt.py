@@ -1,0 +1,290 @@
+"""What a bot does whose machine's clock is in doubt, and afterwards."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import pytest_asyncio
+from telegram import Bot
+
+from bot.access import grants, people, requests, revocation
+from bot.access.permission import Actor
+from bot.access.refusals import Refusal, Refused
+from bot.chat.delivery import Delivery
+from bot.chat.sender import Sender
+from bot.clock import DOUBT, PATIENCE, Standing, since_boot
+from bot.clock_watch import ClockWatch
+from bot.keeper import Keeper
+from bot.office import LONGEST_DOUBT, Office, open_office
+from bot.settings import Settings
+from demo.lab import StandIn
+from pki.crl import read_crl
+from pki.serial import parse_serial
+from storage.records import (
+    AuditEntry,
+    Grant,
+    GrantState,
+    OutboxItem,
+    OutboxKind,
+    OutboxState,
+    RequestState,
+    UserId,
+)
+from tests.bot.folders import open_folder
+from tests.company import ANNA, BORIS, PASSPHRASE, TOKEN, Company, company_with_stand_in
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+ADMIN = Actor(key="telegram:2001", name="Boris", user_id=UserId(BORIS.id), is_admin=True)
+
+
+class Machine:
+    """Time goes by at the test's word; its clock may be wrong."""
+
+    def __init__(self) -> None:
+        self.gone_by = timedelta(0)
+        self.wrong_by = timedelta(0)
+
+    @property
+    def truth(self) -> datetime:
+        return datetime.now(UTC) + self.gone_by
+
+    def clock(self) -> datetime:
+        return self.truth + self.wrong_by
+
+    def boot(self) -> timedelta:
+        return since_boot() + self.gone_by
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def staffed() -> AsyncIterator[tuple[Company, StandIn]]:
+    with open_folder() as folder:
+        async with company_with_stand_in(folder) as made:
+            await made[0].done("grant", "issue", str(ANNA.id), "--output", "anna.ovpn")
+            yield made
+
+
+@pytest.fixture
+def company(staffed: tuple[Company, StandIn]) -> Company:
+    return staffed[0]
+
+
+@pytest.fixture
+def openvpn(staffed: tuple[Company, StandIn]) -> StandIn:
+    return staffed[1]
+
+
+@pytest.fixture
+def machine() -> Machine:
+    return Machine()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def office(company: Company, machine: Machine) -> AsyncIterator[Office]:
+    async with reopened(company, machine) as made:
+        made.time.telegram_said(machine.truth, age=timedelta(0))
+        yield made
+
+
+def reopened(company: Company, machine: Machine) -> AbstractAsyncContextManager[Office]:
+    settings = Settings(data_dir=company.data, admin_ids=(BORIS.id,))
+    return open_office(
+        settings, passphrase=lambda: PASSPHRASE, clock=machine.clock, boot=machine.boot
+    )
+
+
+async def sweep(keeper: Keeper) -> None:
+    await keeper.sweep()
+    await asyncio.gather(*keeper._jobs.values())
+
+
+async def notices(office: Office) -> list[str]:
+    async with office.database.reading() as tx:
+        items = await tx.outbox.open(OutboxKind.NOTICE)
+    return [item.payload["code"] for item in items if item.payload["code"].startswith("clock")]
+
+
+async def the_grant(office: Office) -> Grant:
+    async with office.database.reading() as tx:
+        (grant,) = await tx.grants.of_user(UserId(ANNA.id))
+    return grant
+
+
+async def told(office: Office, machine: Machine) -> Keeper:
+    """The clock has just jumped by 40 days, and the admins know it."""
+    keeper = Keeper(office, lambda: None)
+    await sweep(keeper)
+    machine.wrong_by = 40 * DAY
+    await sweep(keeper)
+    assert await notices(office) == ["clock_ahead"]
+    return keeper
+
+
+async def test_nothing_ends_and_nothing_is_given(
+    company: Company, openvpn: StandIn, office: Office, machine: Machine
+) -> None:
+    """What is ended by somebody's word is ended, with a list that is in force."""
+    async with office.database.writing() as tx:
+        anna = await people.identify(tx, office.context(), UserId(ANNA.id), "Anna")
+        asked = await requests.ask(
+            tx, office.context(), anna, duration=None, server=None, reason=""
+        )
+    grant = await the_grant(office)
+    assert await openvpn.connect(grant.common_name)
+    keeper = await told(office, machine)
+    await sweep(keeper)
+    assert await the_grant(office) == grant
+    assert set(openvpn.sessions) == {grant.common_name}
+    async with office.database.writing() as tx:
+        ctx = office.context()
+        request = await tx.requests.get(asked.request.id)
+        assert request is not None
+        assert request.state is RequestState.PENDING
+        with pytest.raises(Refused) as refused:
+            await requests.approve(tx, ctx, ADMIN, request.id, None)
+        assert refused.value.code is Refusal.CLOCK_IN_DOUBT
+        with pytest.raises(Refused) as refused:
+            await grants.renew(tx, ctx, anna, grant.id)
+        assert refused.value.code is Refusal.CLOCK_IN_DOUBT
+        await revocation.revoke_grant(tx, ctx, ADMIN, grant.id)
+    await office.enforcer.enforce([grant.id])
+    assert (await the_grant(office)).state is GrantState.REVOKED
+    assert not openvpn.sessions
+    pem = (company.folder / "office/live/crl.pem").read_bytes()
+    facts = read_crl(pem, office.keyring.certificate)
+    assert abs(facts.signed_at - machine.truth) < MINUTE
+    assert parse_serial(grant.serial) in facts.serials
+
+
+async def test_the_admins_hear_of_it_once_and_when_it_is_over(
+    office: Office, machine: Machine
+) -> None:
+    """A clock, or a witness, that is right and wrong by turns is one story."""
+    keeper = await told(office, machine)
+    for wrong_by in (timedelta(0), -40 * DAY, timedelta(0)):
+        machine.wrong_by = wrong_by
+        machine.gone_by += MINUTE / 2
+        await sweep(keeper)
+    assert await notices(office) == ["clock_ahead"]
+    machine.gone_by += MINUTE
+    await sweep(keeper)
+    await sweep(keeper)
+    assert await notices(office) == ["clock_ahead", "clock_agreed"]
+    machine.wrong_by = -DOUBT - MINUTE
+    await sweep(keeper)
+    assert await notices(office) == ["clock_ahead", "clock_agreed", "clock_behind"]
+    actions = [action for action in await clock_actions(office) if action != "clock.back"]
+    assert actions == ["clock.doubt", "clock.agree", "clock.doubt"]
+
+
+async def clock_actions(office: Office) -> list[str]:
+    async with office.database.reading() as tx:
+        rows = [entry for entry in await tx.audit.all() if isinstance(entry, AuditEntry)]
+    return [row.action for row in rows if row.action.startswith("clock.")]
+
+
+def ends_in(company: Company, machine: Machine, minutes: int) -> None:
+    end = machine.truth + minutes * MINUTE
+    company.tamper("UPDATE grants SET not_after = ?", int(end.timestamp() * 1_000_000))
+
+
+async def is_live(office: Office) -> bool:
+    return (await the_grant(office)).state is GrantState.ACTIVE
+
+
+@pytest.mark.parametrize("wrong_by", [40 * DAY, -40 * DAY], ids=str)
+async def test_what_is_over_ends_after_an_hour_at_the_latest(
+    company: Company, office: Office, machine: Machine, wrong_by: timedelta
+) -> None:
+    """By the time that was agreed last; what is not over by that goes on."""
+    keeper = await told(office, machine)
+    machine.wrong_by = wrong_by
+    ends_in(company, machine, 30)
+    machine.gone_by += LONGEST_DOUBT - MINUTE
+    await sweep(keeper)
+    assert await is_live(office)
+    ends_in(company, machine, 10)
+    machine.gone_by += 2 * MINUTE
+    await sweep(keeper)
+    assert await is_live(office)
+    machine.gone_by += 10 * MINUTE
+    await sweep(keeper)
+    assert not await is_live(office)
+
+
+async def test_what_is_over_ends_when_the_clock_is_agreed_again(
+    company: Company, office: Office, machine: Machine
+) -> None:
+    keeper = await told(office, machine)
+    ends_in(company, machine, 10)
+    machine.gone_by += 11 * MINUTE
+    await sweep(keeper)
+    assert await is_live(office)
+    machine.wrong_by = timedelta(0)
+    await sweep(keeper)
+    assert not await is_live(office)
+
+
+async def test_the_next_run_knows_of_it_before_telegram_is_heard(
+    company: Company, office: Office, machine: Machine
+) -> None:
+    await told(office, machine)
+    machine.gone_by += MINUTE
+    async with reopened(company, machine) as again:
+        look = again.time.look()
+        assert look.in_doubt
+        assert abs(look.ahead - 40 * DAY) < MINUTE
+        assert look.doubted_for >= MINUTE
+        keeper = Keeper(again, lambda: None)
+        await sweep(keeper)
+        assert await is_live(again)
+        assert (await notices(again)).count("clock_ahead") == 2
+
+
+async def test_a_start_waits_for_a_witness_and_not_for_ever(
+    company: Company, machine: Machine
+) -> None:
+    async with reopened(company, machine) as office:
+        waits = asyncio.create_task(ClockWatch(office, lambda: None).heard())
+        await asyncio.sleep(0)
+        assert not waits.done()
+        office.time.telegram_said(machine.truth, age=timedelta(0))
+        await waits
+    async with reopened(company, machine) as office:
+        ends_in(company, machine, -1)
+        assert office.time.look().standing is Standing.UNHEARD
+        keeper = Keeper(office, lambda: None)
+        machine.gone_by += PATIENCE
+        for _ in range(2):
+            await sweep(keeper)
+        assert await notices(office) == ["clock_believed"]
+        assert not await is_live(office)
+
+
+async def unused(item: OutboxItem) -> None:
+    raise AssertionError(item)
+
+
+async def test_a_profile_waits_for_the_clock(office: Office, machine: Machine) -> None:
+    """It was approved before."""
+    async with office.database.writing() as tx:
+        ctx = office.context()
+        anna = await people.identify(tx, ctx, UserId(ANNA.id), "Anna")
+        fresh = await grants.renew(tx, ctx, anna, (await the_grant(office)).id)
+        (item,) = await tx.outbox.open(OutboxKind.DELIVER)
+        await tx.outbox.claim(item.id)
+    await told(office, machine)
+    bot = Bot(TOKEN)
+    sender = Sender(office, {}, settle=unused)
+    delivery = Delivery(bot, office, office.maker, office.enforcer, halts=sender, archives=False)
+    await delivery.deliver(item)
+    async with office.database.reading() as tx:
+        (waiting,) = await tx.outbox.open(OutboxKind.DELIVER)
+        grant = await tx.grants.get(fresh.id)
+    assert (waiting.state, waiting.attempts) == (OutboxState.QUEUED, 0)
+    assert waiting.due_at > office.clock()
+    assert grant is not None
+    assert grant.state is GrantState.RESERVED
