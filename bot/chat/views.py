@@ -478,7 +478,8 @@ def _server(server: Server, state: ServerStatus) -> Html:
     else:
         head = fill(words.SERVER_DOWN, name=server.name, remote=remote)
     opens = words.SERVER_OPEN if state.open_to_others else ""
-    return lines(head, _crl(state), _certificate(state), _restart(state), opens)
+    restart = words.SERVER_RESTART if state.restart_pending else ""
+    return lines(head, _crl(state), _certificate(state), restart, opens)
 
 
 def _crl(state: ServerStatus) -> Html:
@@ -496,7 +497,3 @@ def _certificate(state: ServerStatus) -> str:
     if state.certificate_end is None:
         return ""
     return fill(words.SERVER_CERTIFICATE, until=moment(state.certificate_end))
-
-
-def _restart(state: ServerStatus) -> str:
-    return words.SERVER_RESTART if state.restart_pending else ""

@@ -151,7 +151,6 @@ async def _grants(tx: Transaction) -> None:
     await tx.grants.imported_names()
     await tx.grants.live_for(BERLIN)
     await tx.grants.known_on(BERLIN)
-    await tx.grants.for_others(BERLIN)
     await tx.grants.named(["anna"])
     await tx.grants.out_since(NOW)
     await tx.grants.reopen([grant.id], NOW)
@@ -191,6 +190,7 @@ async def _grants(tx: Transaction) -> None:
 
 
 async def _queues(tx: Transaction) -> None:
+    await tx.grants.for_others(BERLIN)
     await tx.crl.add_spares(["5ba4e"])
     await tx.crl.spares()
     await tx.crl.take_spare()
