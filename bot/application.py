@@ -16,6 +16,7 @@ from bot.errors import VpnbotError
 from bot.keeper import Keeper
 from bot.office import Office
 from pki.errors import PkiError
+from storage.errors import is_passing
 from storage.records import OutboxItem, OutboxKind
 
 log = logging.getLogger(__name__)
@@ -57,30 +58,39 @@ class Application:
         Args:
             greeted: waits for Telegram, and gives the bot's username.
         """
-        async with self._office.database.writing() as tx:
-            await close_proved(tx, self._office.context())
-            await admins.observe_at_start(tx, self._office.context())
-            await requests.refit(tx, self._office.context())
+        # A start on a full disk goes on: a revocation may be waiting.
+        await self._office.reserve.for_revocation(self._begin)
         try:
             async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
                 group.create_task(self.keeper.run())
                 group.create_task(self._open_keys())
                 username = await stack.enter_async_context(greeted)
-                # What an ended process left: nothing is lost, nothing goes out twice.
-                await self.sender.reclaim()
                 bot = self._telegram.bot
-                worker = Worker(bot, username, self._office, on_done=self.sender.wake)
-                poller = Poller(self._telegram, self._office, on_stored=worker.wake)
+                reserve = self._office.reserve
+                worker = Worker(
+                    bot, username, self._office, on_done=self.sender.wake, reserve=reserve
+                )
+                poller = Poller(
+                    self._telegram, self._office, on_stored=worker.wake, reserve=reserve
+                )
                 for part in (poller, worker, self.sender):
                     group.create_task(part.run())
         except BaseExceptionGroup as group:
-            told, rest = group.split(VpnbotError)
+            told, rest = group.split(
+                lambda error: isinstance(error, VpnbotError) or is_passing(error)
+            )
             if told is None:
                 raise
             if rest is not None:
                 log.exception("More went wrong on the way down", exc_info=rest)
             # One of them gave up for a reason that the operator has to mend: that one is told.
             raise told.exceptions[0] from None
+
+    async def _begin(self) -> None:
+        async with self._office.database.writing() as tx:
+            await close_proved(tx, self._office.context())
+            await admins.observe_at_start(tx, self._office.context())
+            await requests.refit(tx, self._office.context())
 
     async def _open_keys(self) -> None:
         """So that the first profile does not wait for its server's key."""

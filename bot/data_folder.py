@@ -41,6 +41,11 @@ class DataFolder:
     def pending_issues(self) -> Path:
         return self.locks / "issue.lock"
 
+    @property
+    def reserve(self) -> Path:
+        """See `bot.reserve`."""
+        return self.path / "reserve"
+
     def is_there(self) -> bool:
         """Whether there is one.
 
@@ -68,7 +73,7 @@ class DataFolder:
         Raises:
             BadDataFolder: it cannot be made or used.
         """
-        if self.is_there():
+        if self.is_there() and self.path.is_dir():
             self.check()  # first: in somebody else's there is nothing to be made
         try:
             self._make()

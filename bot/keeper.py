@@ -34,6 +34,7 @@ class Keeper:
         self._core = office
         self._database = office.database
         self._folder = office.folder
+        self._reserve = office.reserve
         self._fleet = office.fleet
         self._others = office.others
         self._clock = office.clock
@@ -67,6 +68,7 @@ class Keeper:
 
     async def sweep(self) -> None:
         """All that is due now. What has to wait for a server goes on beside it."""
+        await asyncio.to_thread(self._reserve.tend)
         await self._clock_watch.look()
         await self._look_at_clock()
         if await self._end_what_is_over():

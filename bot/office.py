@@ -12,14 +12,17 @@ from bot.clock import Clock, SinceBoot, TrustedClock, boot_id, since_boot, utc_n
 from bot.core import Core
 from bot.data_folder import DataFolder
 from bot.enforcement import Enforcer
+from bot.errors import NotDone
 from bot.fleet import Fleet
 from bot.handover.handover import Handover
 from bot.keyring import Keyring
 from bot.others import Others
 from bot.profiles import ProfileMaker
+from bot.reserve import Reserve
 from bot.settings import Settings
 from pki.serial import new_serial, serial_hex
 from storage.database import open_database
+from storage.errors import StorageError, is_full
 
 # Without letters and digits that are mixed up when they are read out.
 _CODE_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
@@ -43,6 +46,7 @@ class Office(Core):
     time: TrustedClock
     settings: Settings
     folder: DataFolder
+    reserve: Reserve
     keyring: Keyring
     fleet: Fleet
     others: Others
@@ -81,7 +85,19 @@ async def open_office(
     """
     folder = DataFolder(settings.data_dir.absolute())
     folder.prepare()
-    database = await open_database(settings.url())
+    reserve = Reserve(folder.reserve)
+    try:
+        database = await open_database(settings.url())
+    except StorageError as error:
+        # Without room for its side files SQLite does not even open.
+        if not is_full(error.__cause__ or error):
+            raise
+        if not reserve.give_up():
+            if reserve.is_disk_full():
+                raise NotDone(f"The disk of {folder} is full; make room there.") from error
+            raise
+        reserve.note_full()
+        database = await open_database(settings.url())
     time = TrustedClock(clock, boot=boot, boot_id=boot_id())
     async with database.reading() as tx:
         time.resume(await tx.clock.last())
@@ -99,6 +115,7 @@ async def open_office(
             time=time,
             settings=settings,
             folder=folder,
+            reserve=reserve,
             keyring=keyring,
             fleet=fleet,
             others=others,

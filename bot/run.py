@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 
+from sqlalchemy.exc import OperationalError
 from telegram import Bot, BotCommand, BotCommandScopeAllPrivateChats
 from telegram.error import InvalidToken, TelegramError
 
@@ -20,6 +21,7 @@ from bot.locks import try_lock
 from bot.office import Office, open_office
 from bot.settings import Settings
 from bot.texts import chat as words
+from storage.errors import is_passing, passing_trouble
 from storage.records import ChatId, OutboxKind
 
 log = logging.getLogger(__name__)
@@ -86,7 +88,13 @@ async def serve(office: Office, telegram: Telegram) -> None:
 @asynccontextmanager
 async def _greeted(office: Office, bot: Bot) -> AsyncIterator[str]:
     async with _connected(bot) as username:
-        await _queue_menus(office)
+        try:
+            await _queue_menus(office)
+        except OperationalError as error:
+            # On a full disk a start goes on: a revocation may be waiting.
+            if not is_passing(error):
+                raise
+            log.warning("The admins' menus stay as they are. %s", passing_trouble(error))
         log.info("@%s is ready", username)
         yield username
 

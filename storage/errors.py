@@ -20,12 +20,22 @@ _PASSING = {
 }
 
 
+# A quota is an error of writing to SQLite, and its side files have errors of their own.
+_NO_ROOM = ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHM", "SQLITE_CANTOPEN")
+
+
 def is_passing(error: BaseException) -> bool:
     """Whether it may go well another time: a full disk, a locked database.
 
     Nothing was committed then, so what was begun is simply done again.
     """
     return passing_trouble(error) is not None
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether it may be that the disk, or an account's share of it, has no room."""
+    name = getattr(getattr(error, "orig", None), "sqlite_errorname", "")
+    return isinstance(error, OperationalError) and name.startswith(_NO_ROOM)
 
 
 def passing_trouble(error: BaseException) -> str | None:

@@ -163,6 +163,19 @@ def page(listing: str, number: int) -> str:
     return f"{listing}:{number}"
 
 
+_REVOKING = frozenset(
+    {
+        *(Tap.REVOKE_GRANT, Tap.REVOKE_GRANT_YES, Tap.REVOKE_REST, Tap.REVOKE_PERSON),
+        *(Tap.REVOKE_PERSON_YES, Tap.REMOVE, Tap.REMOVE_YES),
+    }
+)
+
+
+def revokes(data: str) -> bool:
+    """Whether the button leads to the end of an access."""
+    return data.partition(":")[0] in _REVOKING
+
+
 def about(tap: Tap, subject: RequestId | GrantId | UserId) -> str:
     """The data of any other button."""
     return f"{tap}:{subject}"

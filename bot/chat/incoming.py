@@ -1,5 +1,6 @@
 """Reads an update: who says what, and whether it may count at all."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,6 +9,7 @@ from telegram import Chat, Message, Update, User
 
 from bot.access.names import NAME_LENGTH, clean
 from bot.access.people import LARGEST_ID
+from bot.chat import buttons
 from storage.records import UserId
 
 # Messages that act are typed into the private chat by a person, just now.
@@ -102,6 +104,26 @@ def sender_of(update: Any) -> int:
         if type(number) is int and abs(number) < LARGEST_ID:
             return number
     return 0
+
+
+# What takes access away.
+_REVOKING = frozenset({"revoke", "remove"})
+
+
+def revokes(update: Any, admins: Collection[UserId]) -> bool:
+    """Whether a raw update is an admin's word, or tap, that takes access away.
+
+    As with `sender_of`, nothing makes it fail.
+    """
+    if sender_of(update) not in admins:
+        return False
+    try:
+        incoming = read_update(Update.de_json(update, None))
+    except Exception:  # noqa: BLE001 - what cannot be read revokes nothing
+        return False
+    if isinstance(incoming, Typed):
+        return incoming.command in _REVOKING
+    return isinstance(incoming, Tapped) and buttons.revokes(incoming.data)
 
 
 def _message(message: Message) -> Incoming:

@@ -9,20 +9,24 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 from urllib.parse import urlencode
 
+from sqlalchemy.exc import OperationalError
 from telegram.error import Conflict, InvalidToken, TelegramError
 
 from bot.chat.client import POLL_S, Telegram
-from bot.chat.incoming import ALLOWED_UPDATES, sender_of
+from bot.chat.incoming import ALLOWED_UPDATES, revokes, sender_of
+from bot.chat.no_room import NoRoom
 from bot.chat.outcomes import Outcome, failure_of
 from bot.chat.wire import read_json
 from bot.core import Core
 from bot.errors import SecondPoller, TokenRefused
 from bot.loops import forever
-from storage.records import ChatId, InboxItem
+from bot.reserve import Reserve
+from storage.errors import is_full
+from storage.records import ChatId, InboxItem, UserId
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +35,8 @@ _LONGEST_WAIT_S = 30.0
 # A flood is left with Telegram, not on our disk.
 _FULL = 2000
 _FULL_WAIT_S = 1.0
+# As many updates Telegram gives at most (Bot API, getUpdates).
+_AT_A_TIME = 100
 # In bytes. The longest message that answers another such one takes three quarters of it; what is
 # longer, nobody typed for us.
 _LONGEST = 64 * 1024
@@ -50,7 +56,12 @@ class Poller:
         telegram: Telegram,
         core: Core,
         on_stored: Callable[[], None],
+        *,
+        reserve: Reserve,
     ) -> None:
+        self._reserve = reserve
+        self._admins = core.rules.admins
+        self._no_room = NoRoom(telegram.bot, core.rules.admins, reserve)
         self._telegram = telegram
         self._database = core.database
         self._clock = core.clock
@@ -117,18 +128,56 @@ class Poller:
                 payload = json.dumps({"update_id": update_id})
                 unusable[update_id] = f"too long: {size} bytes"
             items.append(InboxItem(update_id, ChatId(sender_of(update)), payload, self._clock()))
-        async with self._database.writing() as tx:
-            new = await tx.inbox.store(items)
-            for update_id, why in unusable.items():
-                if await tx.inbox.quarantine(update_id, why):
-                    log.warning("Update %d is set aside: %s", update_id, why)
-            self._is_full = await tx.inbox.waiting() > _FULL
+        if self._reserve.is_scarce:
+            await self._store_what_revokes(items, confirmed)
+            return
+        try:
+            new = await self._store(items, unusable)
+        except OperationalError as error:
+            if not is_full(error):
+                raise
+            self._reserve.note_full()
+            await self._store_what_revokes(items, confirmed)
+            return
+        await self._no_room.tell(())
         # (1) stored and committed; (2) the next poll confirms it.
         if confirmed == self._offset:
             await asyncio.sleep(_SAME_AGAIN_S)
         self._offset = confirmed
         if new:
             self._on_stored()
+
+    async def _store(self, items: Sequence[InboxItem], unusable: Mapping[int, str]) -> int:
+        async with self._database.writing() as tx:
+            new = await tx.inbox.store(items)
+            for update_id, why in unusable.items():
+                if await tx.inbox.quarantine(update_id, why):
+                    log.warning("Update %d is set aside: %s", update_id, why)
+            self._is_full = await tx.inbox.waiting() > _FULL
+        return new
+
+    async def _store_what_revokes(self, items: Sequence[InboxItem], confirmed: int) -> None:
+        """On a full disk: admins' revocations are taken on, and all else stays with Telegram.
+
+        Nothing is confirmed, so what was stored comes again, and is known by its number. But
+        Telegram gives the first 100 only: where so many wait, an admin's word may be behind them.
+        Then those of known people are stored, too, and the worker leaves them; what strangers sent
+        is given up.
+        """
+        wanted = [i for i in items if revokes(read_json(i.payload), self._admins)]
+        is_all_seen = len(items) < _AT_A_TIME
+        if not is_all_seen:
+            async with self._database.reading() as tx:
+                chats = {item.chat_id for item in items}
+                known = {chat for chat in chats if await tx.people.get(UserId(chat)) is not None}
+            wanted = [item for item in items if item.chat_id in known]
+        await self._no_room.tell([item for item in items if item not in wanted])
+        if wanted:
+            await self._reserve.for_revocation(lambda: self._store(wanted, {}))
+            self._on_stored()
+        if not is_all_seen:
+            self._offset = confirmed
+        await asyncio.sleep(_SAME_AGAIN_S)
 
     async def _get_updates(self) -> list[str]:
         # Bot.get_updates parses all at once: one update that does not parse would block the rest

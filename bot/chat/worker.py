@@ -32,15 +32,18 @@ from bot.chat.incoming import (
     Tapped,
     Typed,
     read_update,
+    revokes,
 )
 from bot.chat.scene import SILENT, Reply, Scene, say
 from bot.chat.throttle import Limits
+from bot.chat.wire import read_json
 from bot.core import Core
 from bot.loops import forever, woken
+from bot.reserve import Reserve
 from bot.texts import chat as words
 from bot.texts import refusals
 from bot.texts.fill import Html, fill
-from storage.errors import is_passing
+from storage.errors import is_full, is_passing
 from storage.records import ChatId, InboxItem, OutboxKind, Payload
 from storage.transaction import Transaction
 
@@ -71,7 +74,10 @@ class Worker:
         bot_username: str,
         core: Core,
         on_done: Callable[[], None],
+        *,
+        reserve: Reserve,
     ) -> None:
+        self._reserve = reserve
         self._bot = bot
         self._username = bot_username
         self._core = core
@@ -100,8 +106,13 @@ class Worker:
         async with self._database.reading() as tx:
             items = await tx.inbox.new()
         for item in items:
+            if self._reserve.is_scarce and not self._revokes(item):
+                continue  # it waits until there is room
             await self._handle(item)
             self._on_done()
+
+    def _revokes(self, item: InboxItem) -> bool:
+        return revokes(read_json(item.payload), self._core.rules.admins)
 
     async def _handle(self, item: InboxItem) -> None:
         try:
@@ -111,9 +122,14 @@ class Worker:
             await self._set_aside(item, f"unreadable: {type(error).__name__}")
             return
         try:
-            reply = await self._act(item, incoming)
+            if self._revokes(item):
+                reply = await self._reserve.for_revocation(lambda: self._act(item, incoming))
+            else:
+                reply = await self._act(item, incoming)
         except Exception as error:  # rolled back; the person is told, the log has the cause
             if is_passing(error):
+                if is_full(error):
+                    self._reserve.note_full()
                 raise
             log.exception("Handling update %d failed", item.update_id)
             await self._set_aside(item, f"failed: {type(error).__name__}", apologise=True)

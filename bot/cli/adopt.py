@@ -44,7 +44,8 @@ def adopt(
         done = await adopt_server(
             office, operator(), wanted, apply_changes=apply, renew=renew_certificate
         )
-        say("\n".join(_lines(done)))
+        for line in _lines(done):
+            say(line)
 
     with_office(work)
 

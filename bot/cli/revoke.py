@@ -9,7 +9,7 @@ from bot.access import revocation
 from bot.access.matching import Fits
 from bot.access.permission import Actor
 from bot.access.refusals import Refusal, Refused
-from bot.cli.shared import operator, say, with_office
+from bot.cli.shared import operator, say, say_blocks, with_office
 from bot.errors import NotDone
 from bot.office import Office
 from bot.receipts import load_receipt
@@ -33,8 +33,12 @@ def revoke(
     async def work(office: Office) -> bool:
         # Without the CA's key there is no CRL; better to know before anything is recorded.
         await office.keyring.authority()
-        async with office.database.writing() as tx:
-            ended = await _end(tx, office, operator(), who)
+
+        async def record() -> list[Grant]:
+            async with office.database.writing() as tx:
+                return await _end(tx, office, operator(), who)
+
+        ended = await office.reserve.for_revocation(record)
         return await print_receipt(office, ended)
 
     if not with_office(work):
@@ -47,12 +51,12 @@ async def print_receipt(office: Office, ended: Sequence[Grant]) -> bool:
     await office.enforcer.enforce(grant_ids)
     async with office.database.reading() as tx:
         receipt = await load_receipt(tx, grant_ids, office.clock())
-    say("\n\n".join(receipt.blocks))
-    if not receipt.settled:
-        say(f"\n{words.RETRYING_TERMINAL}")
+    blocks = [*receipt.blocks, *([] if receipt.settled else [words.RETRYING_TERMINAL])]
+    say_blocks(blocks)
     live = [*(one.grant for one in receipt.left if one.is_live), *receipt.maybe]
     for who in dict.fromkeys(grant.user_id or grant.id for grant in live):
-        say(f"\n{plain(words.LEFT_TERMINAL, who=who)}")
+        say("")
+        say(plain(words.LEFT_TERMINAL, who=who))
     return receipt.proved
 
 

@@ -87,8 +87,12 @@ def remove(user_id: Id) -> None:
         if has_access:
             # Without the CA's key nothing can be cut; better to know before it is recorded.
             await office.keyring.authority()
-        async with office.database.writing() as tx:
-            removed = await people.remove(tx, office.context(), operator(), wanted)
+
+        async def record() -> people.Removed:
+            async with office.database.writing() as tx:
+                return await people.remove(tx, office.context(), operator(), wanted)
+
+        removed = await office.reserve.for_revocation(record)
         named = ", ".join(f"{account.name} ({account.id})" for account in removed.accounts)
         if not removed.grants:
             say(f"Removed: {named}. There was no live access.")
@@ -96,7 +100,8 @@ def remove(user_id: Id) -> None:
                 say(text)
             return True
         proved = await print_receipt(office, removed.grants)
-        say(f"\nOff the allowlist: {named}.")
+        say("")
+        say(f"Off the allowlist: {named}.")
         return proved
 
     if not with_office(work):

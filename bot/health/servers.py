@@ -14,7 +14,7 @@ from bot.access.revocation import lets_in
 from bot.data_folder import DataFolder, account_name
 from bot.errors import VpnbotError
 from bot.fixed_addresses import given_by_others
-from bot.fleet import live_server, remote_of, spec_of
+from bot.fleet import layout_of, live_server, remote_of, spec_of
 from bot.health.folder import look_at_files
 from bot.health.results import Command, Fine, Result, Trouble, mend_with, trouble, trouble_from
 from bot.health.state import NOTICE
@@ -26,6 +26,7 @@ from bot.texts import health as words
 from bot.texts.fill import utc
 from bot.texts.health import Complaint
 from pki.errors import PkiError
+from pki.found_crls import read_crls
 from storage.database import Database
 from storage.records import Grant, GrantState, Server
 from vpn.adopt import Adopted
@@ -39,6 +40,8 @@ from vpn.safe_place import unsafe_above
 
 # The bot signs a new one every day and has seven days' grace: one was missed.
 CRL_AGE = timedelta(days=2)
+# Another CA's list, which easy-rsa signs for half a year, and openssl for a month.
+_LIST_NOTICE = timedelta(days=14)
 # Their details name the very file or folder and the command that opens it.
 _OWN_MEND = (FindingCode.CRL_UNREADABLE, FindingCode.HOST_ERROR)
 _NAMED = 3
@@ -93,7 +96,11 @@ async def _status(server: Server, around: Surroundings) -> ServerStatus:
         async with around.database.reading() as tx:
             others = await neighbours(tx, server)
     return await live_server(server).status(
-        issuer=around.issuer, now=around.now, published=server.crl_number, others=others
+        issuer=around.issuer,
+        now=around.now,
+        published=server.crl_number,
+        digest=server.crl_digest,
+        others=others,
     )
 
 
@@ -116,6 +123,7 @@ async def _look_at_adopted(server: Server, around: Surroundings) -> list[Result]
         *_look_at_restored(server),
         *await _look_at_crl(server, status, around),
         *_look_at_others(server, status),
+        *await _look_at_others_lists(server, around),
         *_look_at_certificate(server, status, around.now),
         *await _look_at_tls_key(server, around),
         *await _look_at_addresses(server, around),
@@ -222,6 +230,21 @@ async def _look_at_crl(server: Server, status: ServerStatus, around: Surrounding
     if around.now - status.crl_signed_at > CRL_AGE:
         found.append(_of(server, words.CRL_AGED, moment=utc(status.crl_signed_at)))
     return found
+
+
+async def _look_at_others_lists(server: Server, around: Surroundings) -> list[Trouble]:
+    """Nobody here can sign them, and once one has lapsed OpenVPN refuses all of its CA."""
+    path = layout_of(server).crl
+    if around.issuer is None or path is None:
+        return []
+    async with around.database.reading() as tx:
+        kept = await tx.crl.kept(server.name)
+    return [
+        _of(server, words.OTHERS_LIST_ENDS, name=each.issuer, path=f"/{path}", moment=utc(end))
+        for pem in kept
+        for each in read_crls(pem.encode(), around.issuer)
+        if (end := each.next_update) is not None and end - around.now <= _LIST_NOTICE
+    ]
 
 
 def _look_at_certificate(server: Server, status: ServerStatus, now: datetime) -> list[Trouble]:

@@ -240,6 +240,10 @@ ADDRESS_TAKEN = Complaint(
 CCD_STRANGER = Complaint(
     "{path} belongs to nobody who has access.", "If you did not put it there, run: rm {path}"
 )
+OTHERS_LIST_ENDS = Complaint(
+    "The list of another CA, {name}, ends at {moment}; from then on nobody of that CA gets in.",
+    "Let that CA sign its next one, and put it into {path}; the bot keeps it, behind its own.",
+)
 ON_WITHOUT_ACCESS = Complaint(
     "Connected without having access there, {count}: {names}.",
     "The bot cuts them within a minute: see that it runs. If they stay, stop that OpenVPN.",

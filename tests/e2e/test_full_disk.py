@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from bot.reserve import SIZE
 from demo.faults import Fault, hang
 from demo.lab import StandIn
 from tests.company import CROWD, PEOPLE, Company, Ran, company_with_stand_in, until
@@ -20,7 +21,7 @@ from vpn.deploy import CLOCK_TICK_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-_SIZE = "4m"
+_SIZE = "12m"
 _LINE = "The database cannot be written: the disk is full"
 _LATE_S = 60.0
 
@@ -44,9 +45,9 @@ def small_disk(place: Path) -> Iterator[None]:
 
 
 @contextmanager
-def full(place: Path) -> Iterator[None]:
+def full(place: Path, name: str = "filler") -> Iterator[None]:
     """Not another page fits on the disk of this folder."""
-    filler = place / "filler"
+    filler = place / name
     handle = os.open(filler, os.O_CREAT | os.O_WRONLY, 0o600)
     try:
         while room_left(handle):
@@ -108,19 +109,58 @@ async def test_what_was_typed_is_kept_until_there_is_room(company: Company) -> N
     before = company.log.count("\n")
     with full(company.data):
         await who.says("/requestvpn")
-        await until(lambda: _LINE in company.log)
+        await who.hears("my machine's disk is full")
+        for admin in (company.boris, company.clara):
+            await admin.hears("The disk of my machine is full")
+        await who.says("/myvpn")
         polls = sum(call.method == "getUpdates" for call in company.telegram.calls)
         # It asks Telegram for the same again and again, and says the reason once.
         await company.telegram.called("getUpdates", times=polls + 2)
         assert company.query("SELECT 1 FROM requests") == []
+        assert (company.data / "reserve").stat().st_size == SIZE
         assert company.bot is not None
         assert company.bot.returncode is None
     await who.hears("is with the admins", timeout=_LATE_S)
+    assert sum("disk is full" in message.text for message in who.messages) == 1
     assert company.query("SELECT count(*) FROM requests") == [(1,)]
     assert "Traceback" not in company.log
     assert company.log.count("\n") - before < 10
     await company.boris.taps("Deny", message=await company.card(company.boris, who))
     await who.hears("denied")
+
+
+async def test_a_revocation_goes_through(company: Company, server: StandIn) -> None:
+    """On what was kept back for it; everything else stays with Telegram, in order."""
+    leaver, asker = await company.hires(), await company.hires()
+    await company.approved(who=leaver)
+    (grant,) = company.grants_of(leaver)
+    assert await server.connect(grant["common_name"])
+    await at_rest(company)
+    with full(company.data):
+        await asker.says("/requestvpn")
+        await asker.hears("my machine's disk is full")
+        await company.boris.says(f"/revoke {leaver.person.id}")
+        assert (await company.boris.hears(grant["common_name"])).text.startswith("Revoked")
+        assert grant["common_name"] not in server.sessions
+        assert not (company.data / "reserve").exists()
+        assert company.query("SELECT 1 FROM requests WHERE user_id = ?", asker.person.id) == []
+    await asker.hears("is with the admins", timeout=_LATE_S)
+    await until((company.data / "reserve").exists, seconds=_LATE_S)
+    await company.boris.taps("Deny", message=await company.card(company.boris, asker))
+    assert (await company.done("audit", "verify")).out.startswith("All ")
+
+
+async def test_an_order_on_the_command_line_goes_through(company: Company, server: StandIn) -> None:
+    who = await company.hires()
+    await company.approved(who=who)
+    (grant,) = company.grants_of(who)
+    await at_rest(company)
+    await until((company.data / "reserve").exists, seconds=_LATE_S)
+    with full(company.data):
+        ran = await company.done("revoke", grant["id"])
+        assert ran.out.startswith("Revoked")
+        assert not await server.connect(grant["common_name"])
+    await until((company.data / "reserve").exists, seconds=_LATE_S)
 
 
 def one_line(ran: Ran) -> None:
@@ -191,25 +231,47 @@ async def test_a_revocation_where_no_crl_can_be_written(company: Company, server
     assert said.text.startswith("Revoked")
 
 
-async def test_killed_on_a_full_disk(company: Company, server: StandIn) -> None:
-    """A start without room is a line, and the one after it goes on."""
-    who = await company.hires()
+async def test_killed_and_started_on_a_full_disk(company: Company, server: StandIn) -> None:
+    """A start without room goes on as far as it can: a revocation may be waiting."""
+    who, leaver = await company.hires(), await company.hires()
+    await company.approved(who=leaver)
+    (left,) = company.grants_of(leaver)
     await who.says("/requestvpn")
     card = await company.card(company.boris, who)
     await at_rest(company)
+    await until((company.data / "reserve").exists, seconds=_LATE_S)
     with full(company.data):
         await company.boris.taps("Approve", message=card)
-        polls = sum(call.method == "getUpdates" for call in company.telegram.calls)
-        await company.telegram.called("getUpdates", times=polls + 1)
+        await company.boris.says(f"/revoke {left['id']}")
         await company.kill()
-        ran = await company.vpnbot("run")
-        assert ran.code == 1
-        assert "Traceback" not in ran.err
-        assert "full" in ran.err.splitlines()[-1]
+        await company.start()
+        said = await company.boris.hears(left["common_name"])
+        assert said.text.startswith("Revoked")
+        assert not await server.connect(left["common_name"])
+        assert company.grants_of(who) == []
     assert company.query("PRAGMA integrity_check") == [("ok",)]
-    await company.start()
     await who.receives_document(_LATE_S)
     await at_rest(company)
     (grant,) = company.grants_of(who)
     assert (grant["state"], documents(who)) == ("active", [grant["serial"]])
     assert (await company.done("audit", "verify")).out.startswith("All ")
+    assert "Traceback" not in company.log
+
+
+async def test_a_start_where_nothing_can_be_opened(company: Company) -> None:
+    """SQLite needs room for files beside the database; with none kept back it is a line."""
+    await at_rest(company)
+    await company.stop()
+    (company.data / "reserve").unlink(missing_ok=True)
+    with full(company.data):
+        ran = await company.vpnbot("run")
+        assert ran.code == 1
+        assert "Traceback" not in ran.err
+        assert "full" in ran.err.splitlines()[-1]
+    await company.start()
+    await until((company.data / "reserve").exists, seconds=_LATE_S)
+    await company.stop()
+    with full(company.data):
+        await company.start()
+        await company.boris.says("/revoke nobody-at-all")
+        await company.boris.hears("nobody-at-all")

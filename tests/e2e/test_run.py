@@ -74,7 +74,7 @@ async def test_what_ends_a_bot(company: Company) -> None:
 
 async def _poll_until_it_gives_up(company: Company) -> int:
     """Another program with the same token; gives the bot's exit status."""
-    ended = asyncio.create_task(company.ended(30))
+    ended = asyncio.create_task(company.ended())
     url = f"{company.telegram.url}/bot{TOKEN}/getUpdates"
     async with httpx.AsyncClient() as client:
         while not ended.done():

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from telegram import Bot
@@ -22,6 +23,7 @@ from bot.chat import views
 from bot.chat.buttons import Keyboard, from_payload
 from bot.chat.worker import Worker
 from bot.core import Core
+from bot.reserve import Reserve
 from storage.database import Database
 from storage.records import (
     ChatId,
@@ -121,7 +123,8 @@ class Gate:
         )
         chance = Chance(serial=self._serial, code=lambda: f"code{next(self._numbers):04}")
         self.core = Core(self.database, rules, chance, lambda: self.now)
-        self.worker = Worker(self.bot, "vpn_bot", self.core, on_done=lambda: None)
+        reserve = Reserve(Path("/nowhere/reserve"))
+        self.worker = Worker(self.bot, "vpn_bot", self.core, on_done=lambda: None, reserve=reserve)
 
     def _serial(self) -> str:
         return f"c0ffee{next(self._numbers):034x}"

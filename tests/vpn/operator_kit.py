@@ -29,7 +29,7 @@ from vpn.values import CommonName, Protocol, Remote, make_server_spec
 
 NETWORK = IPv4Network("10.78.0.0/24")
 _CLONE_NEWNET = 0x40000000
-_PATIENCE_S = 15
+_PATIENCE_S = 60
 _LOOK_AGAIN_S = 0.05
 
 # A server.conf like those in the tutorials of ten years.

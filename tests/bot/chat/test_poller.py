@@ -15,13 +15,17 @@ from bot.chat.worker import Worker
 from bot.clock import utc_now
 from bot.core import Core
 from bot.errors import TokenRefused
+from bot.reserve import Reserve
 from demo.faults import Body, Fault, FaultKind, page, status
 from demo.people import DemoPerson
 from demo.server import DemoServer
+from storage.records import UserId
 from tests.gate import updates
 from tests.storage.kit import make_template, open_copy
 
 TOKEN = "123456789:a-token-that-opens-nothing-at-all"
+BORIS = UserId(2001)
+RESERVE = Reserve(Path("/nowhere/reserve"))
 ANNA = DemoPerson(1001, "Anna", "anna", "Employee", started=True)
 
 
@@ -48,7 +52,7 @@ async def test_an_update_that_nobody_can_have_typed_is_not_kept(core: Core) -> N
         whole = server.inject({"message": answer})
         telegram = connect(TOKEN, server.url)
         async with telegram.bot:
-            poller = Poller(telegram, core, on_stored=lambda: None)
+            poller = Poller(telegram, core, on_stored=lambda: None, reserve=RESERVE)
             await poller.poll_once()
     async with core.database.reading() as tx:
         [kept] = await tx.inbox.new()
@@ -97,13 +101,13 @@ async def test_odd_updates_cost_only_themselves(core: Core, order: int) -> None:
         both = (GOOD, GOOD, *NO_NUMBER, *NUMBERED, '{"update_id": 8}')[::order]
         server.faults.append(Fault("getUpdates", 2, batch(*both)))
         async with telegram.bot:
-            poller = Poller(telegram, core, on_stored=lambda: None)
+            poller = Poller(telegram, core, on_stored=lambda: None, reserve=RESERVE)
             await poller.poll_once()
             await poller.poll_once()
             later = {"update_id": 15, "message": updates.message(ANNA.id, "/help")}
             server.faults.append(Fault("getUpdates", 1, batch(json.dumps(later))))
             await poller.poll_once()
-            worker = Worker(telegram.bot, "vpn_bot", core, on_done=lambda: None)
+            worker = Worker(telegram.bot, "vpn_bot", core, on_done=lambda: None, reserve=RESERVE)
             await worker.work_off()
     assert [call.params["offset"] for call in server.calls if call.method == "getUpdates"] == [
         *("0", "15", "15")
@@ -125,7 +129,9 @@ async def test_where_nothing_can_be_confirmed_it_does_not_run_hot(core: Core) ->
         telegram = connect(TOKEN, server.url)
         server.faults.append(Fault("getUpdates", 1000, batch("{}")))
         async with telegram.bot:
-            running = asyncio.create_task(Poller(telegram, core, on_stored=lambda: None).run())
+            running = asyncio.create_task(
+                Poller(telegram, core, on_stored=lambda: None, reserve=RESERVE).run()
+            )
             await server.called("getUpdates", times=2)
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
@@ -152,7 +158,7 @@ async def test_what_is_no_batch_is_not_telegrams(core: Core, odd: FaultKind) -> 
         telegram = connect(TOKEN, server.url)
         server.faults.append(Fault("getUpdates", 1, odd))
         async with telegram.bot:
-            poller = Poller(telegram, core, on_stored=lambda: None)
+            poller = Poller(telegram, core, on_stored=lambda: None, reserve=RESERVE)
             with pytest.raises(NotTelegram):
                 await poller.poll_once()
 
@@ -165,7 +171,9 @@ async def test_a_poll_that_fails_is_repeated(core: Core, caplog: pytest.LogCaptu
         server.faults.append(Fault("getUpdates", 2, page(404, "<h1>Not here</h1>")))
         stored = asyncio.Event()
         async with telegram.bot:
-            running = asyncio.create_task(Poller(telegram, core, on_stored=stored.set).run())
+            running = asyncio.create_task(
+                Poller(telegram, core, on_stored=stored.set, reserve=RESERVE).run()
+            )
             server.inject({"message": updates.message(ANNA.id, "/help")})
             async with asyncio.timeout(60):
                 await stored.wait()
@@ -185,4 +193,51 @@ async def test_a_token_that_telegram_refuses_ends_the_bot(core: Core) -> None:
         async with telegram.bot:
             server.faults.append(Fault("getUpdates", 1, status(401, "Unauthorized")))
             with pytest.raises(TokenRefused):
-                await Poller(telegram, core, on_stored=lambda: None).run()
+                await Poller(telegram, core, on_stored=lambda: None, reserve=RESERVE).run()
+
+
+async def test_on_a_full_disk_an_admins_word_is_found_behind_any_number_of_others(
+    template: Path, tmp_path: Path
+) -> None:
+    """Telegram shows the first hundred that wait; revocations alone are taken, where they show."""
+    database = await open_copy(template, tmp_path)
+    rules = Rules(default_duration=3600, max_duration=3600, request_ttl=3600, admins=(BORIS,))
+    core = Core(database, rules, Chance(serial=str, code=str), utc_now)
+    async with database.writing() as tx:
+        await tx.people.allow(BORIS, "Boris", utc_now())
+        await tx.people.allow(UserId(ANNA.id), "Anna", utc_now())
+    reserve = Reserve(tmp_path / "reserve")
+    reserve.note_full()
+    async with DemoServer(
+        TOKEN, (ANNA, DemoPerson(BORIS, "Boris", None, "Admin", started=True))
+    ) as server:
+        server.inject({"message": updates.message(ANNA.id, "/requestvpn")})
+        for number in range(120):
+            server.inject({"message": updates.message(5000 + number, "/start")})
+        server.inject({"message": updates.message(BORIS, "/grants")})
+        revoke = server.inject({"message": updates.message(BORIS, "/revoke anna")})
+        telegram = connect(TOKEN, server.url)
+        stored = asyncio.Event()
+        async with telegram.bot:
+            poller = Poller(telegram, core, on_stored=stored.set, reserve=reserve)
+            while not stored.is_set() or not await is_stored(core, revoke):
+                await poller.poll_once()
+            reserve.is_scarce = False
+            await poller.poll_once()
+    async with database.reading() as tx:
+        texts = [json.loads(item.payload)["message"]["text"] for item in await tx.inbox.new()]
+    await database.close()
+    # Strangers' words of the first hundred are gone, all else is there, and nothing twice.
+    assert [text for text in texts if text != "/start"] == [
+        "/requestvpn",
+        "/revoke anna",
+        "/grants",
+    ]
+    assert texts.count("/start") == 21
+    assert sum("disk" in m.text for m in server.person(ANNA.id).messages) == 0
+    assert sum("disk" in m.text for m in server.person(BORIS).messages) == 1
+
+
+async def is_stored(core: Core, update_id: int) -> bool:
+    async with core.database.reading() as tx:
+        return update_id in {item.update_id for item in await tx.inbox.new()}

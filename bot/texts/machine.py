@@ -1,4 +1,4 @@
-"""What the admins read about the clocks of the bot's machine and of the servers."""
+"""What people read about the bot's machine and the servers: their clocks, and a full disk."""
 
 from bot.access.messages import Notice
 from bot.texts.fill import Template
@@ -23,3 +23,14 @@ NOTICES: dict[Notice, Template] = {
         "access ended too early or too late. /grants shows what there is."
     ),
 }
+
+# Said without the database: the disk has no room for it.
+NO_ROOM = (
+    "I can't take anything on right now: my machine's disk is full. The admins know. What you "
+    "wrote waits, and I answer it as soon as there's room."
+)
+NO_ROOM_ADMIN = (
+    "⚠️ The disk of my machine is full. I still take /revoke and /remove from admins; all else "
+    "waits with Telegram, and people are told so. Make room there; <code>vpnbot doctor</code> says "
+    "where."
+)
