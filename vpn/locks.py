@@ -8,7 +8,7 @@ from vpn.errors import HostError
 from vpn.findings import Finding, FindingCode
 from vpn.host import ServerHost
 from vpn.layout import DECIDE_WHO_ENTERS, Layout
-from vpn.places import named_layout, resolved
+from vpn.places import conf_text, named_layout, resolved
 from vpn.restart import changed_since_start
 from vpn.values import ServerSpec
 
@@ -132,11 +132,6 @@ async def _adopted_problems(content: bytes, host: ServerHost, layout: Layout) ->
         found.append(_Problem("a symlink", _changed("a symlink", layout)))
     found += map(_from_conf, openings(facts))
     return list(dict.fromkeys(found))
-
-
-def conf_text(content: bytes) -> str:
-    """The text of a configuration; every byte is kept, and a byte order mark is passed over."""
-    return content.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
 
 
 def _changed(word: str, layout: Layout) -> Finding:

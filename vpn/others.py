@@ -50,7 +50,7 @@ async def open_to_others(
     layout: Layout,
     *,
     crl: CrlLook,
-    asked: int | Finding,
+    pid: int | None,
     others: Neighbours,
 ) -> tuple[Finding, ...]:
     """Why these may get in, although their profiles are for another server.
@@ -62,15 +62,16 @@ async def open_to_others(
        so is the first with each of them on the CRL, if that is.
 
     Args:
-        asked: the server's process id, or why it cannot be asked.
+        pid: of the server; None where it cannot be asked.
     """
     try:
-        if not isinstance(asked, Finding):  # (1)
-            pending = await look_at_locks_in_force(host, layout, asked)
+        if pid is not None:  # (1)
+            pending = await look_at_locks_in_force(host, layout, pid)
             if pending:
                 return tuple(pending)
         elif layout.adopted and layout.management is not None:
-            return (asked,)
+            detail = "Nobody can ask with which configuration OpenVPN runs there."
+            return (Finding(FindingCode.MANAGEMENT_GONE, detail),)
         is_exclusive = layout.exclusive and not others.same_ccd
         if is_exclusive and not await look_at_locks(spec, host, layout):  # (2)
             return ()

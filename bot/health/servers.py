@@ -9,17 +9,18 @@ from pathlib import Path
 
 from cryptography import x509
 
+from bot.access.addresses import is_closed
 from bot.access.names import NAME_LENGTH, clean
 from bot.access.revocation import lets_in
 from bot.data_folder import DataFolder, account_name
 from bot.errors import VpnbotError
 from bot.fixed_addresses import given_by_others
-from bot.fleet import layout_of, live_server, remote_of, spec_of
+from bot.fleet import live_server, remote_of, spec_of
 from bot.health.folder import look_at_files
 from bot.health.results import Command, Fine, Result, Trouble, mend_with, trouble, trouble_from
 from bot.health.state import NOTICE
 from bot.keyring import Keyring
-from bot.on_hold import neighbours
+from bot.on_hold import layout_of, neighbours
 from bot.presence import compare
 from bot.privileges import ROOT
 from bot.texts import health as words
@@ -108,6 +109,8 @@ def _look_at_others(server: Server, status: ServerStatus) -> list[Trouble]:
     if not status.open_to_others:
         return []
     said = {finding.code for finding in status.findings}
+    if not status.reachable:
+        said.add(FindingCode.MANAGEMENT_GONE)  # by whatever trouble that comes
     if all(finding.code in said for finding in status.open_to_others):
         return [_of(server, words.OPEN_UNTIL_MENDED)]
     reasons = " ".join(finding.detail for finding in status.open_to_others)
@@ -126,6 +129,7 @@ async def _look_at_adopted(server: Server, around: Surroundings) -> list[Result]
         *await _look_at_others_lists(server, around),
         *_look_at_certificate(server, status, around.now),
         *await _look_at_tls_key(server, around),
+        *_look_at_closed(server),
         *await _look_at_addresses(server, around),
         *await _look_at_sessions(server, around),
     ]
@@ -210,6 +214,13 @@ def _look_at_place(server: Server) -> list[Trouble]:
         return []
     found = trouble_from(HostError(problem), mend_with(words.SERVER_MEND, server=server.name))
     return [Trouble(words.SERVER.format(server=server.name, text=found.wrong), found.mend)]
+
+
+def _look_at_closed(server: Server) -> list[Trouble]:
+    if not is_closed(server):
+        return []
+    reason = Adopted.from_json(server.adopted or {}).closed
+    return [_of(server, words.CLOSED_TO_NEW, reason=reason)]
 
 
 def _look_at_restored(server: Server) -> list[Trouble]:
@@ -303,7 +314,7 @@ async def _look_at_owner(server: Server, host: LocalHost) -> list[Trouble]:
 async def _look_at_sessions(server: Server, around: Surroundings) -> list[Trouble]:
     """Who is on and may not be; on an operator's own server whoever is in no books may be."""
     try:
-        on = {session.common_name for session in await live_server(server).sessions()}
+        on = await live_server(server).connected()
     except VpnError:
         return []  # said by the look at the status
     async with around.database.reading() as tx:
