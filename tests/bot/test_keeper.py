@@ -22,6 +22,7 @@ from pki.serial import SerialNumber, parse_serial
 from storage.records import AuditEntry, ChatId, EndReason, OutboxKind, Payload, ServerName
 from tests.bot.folders import adopt, open_folder
 from tests.company import ANNA, BORIS, PASSPHRASE, Company, company_with_stand_in
+from vpn.deploy import CLOCK_TICK_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -271,6 +272,29 @@ async def test_whoever_has_no_grant_is_put_out(
     assert await audited(office, "server.prove_again") == [again]
     await minutes_go_by(keeper, clock)
     assert await audited(office, "server.shut_out") == rows
+
+
+async def test_of_a_server_that_does_not_answer_nobody_says_that_nobody_is_on(
+    company: Company, openvpn: StandIn, office: Office, clock: Clock, keeper: Keeper
+) -> None:
+    """After a list was put back, those who are out are not proved until it answers again."""
+    leaver = await issued(company, "leaver")
+    await company.done("revoke", leaver.name)
+    await put_back_an_older_one(company, office)
+    await openvpn.stop()
+    await minutes_go_by(keeper, clock)
+    said = [code for code in await notices(office) if code.startswith("nobody")]
+    assert said == ["nobody_can_see"]
+    find = "SELECT state FROM grants WHERE common_name = ?"
+    assert company.query(find, leaver.name) == [("revoking",)]
+    await asyncio.sleep(CLOCK_TICK_S)
+    again = StandIn()
+    await again.start(company.folder / "office")
+    try:
+        await minutes_go_by(keeper, clock)
+        assert company.query(find, leaver.name) == [("revoked",)]
+    finally:
+        await again.stop()
 
 
 async def test_of_a_file_that_comes_back_again_the_admins_hear_once(
