@@ -1,6 +1,7 @@
 """What happens because of the time, with a clock of the test's own."""
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -295,6 +296,28 @@ async def test_of_a_server_that_does_not_answer_nobody_says_that_nobody_is_on(
         assert company.query(find, leaver.name) == [("revoked",)]
     finally:
         await again.stop()
+
+
+async def test_names_that_are_no_certificates_say_nothing(
+    company: Company, openvpn: StandIn, office: Office, clock: Clock, keeper: Keeper
+) -> None:
+    """With `username-as-common-name` anybody may be called like somebody whose access is over."""
+    leaver = await issued(company, "leaver")
+    content = leaver.read_text()
+    await company.done("revoke", leaver.name)
+    for name in (leaver.name, "bob"):
+        leaver.with_name(name).write_text(content)
+        assert await openvpn.connect(name)
+    adopt(company)
+    ((adopted,),) = company.query("SELECT adopted FROM servers")
+    values = json.loads(adopted)
+    values["layout"]["named_by"] = "user_name"
+    company.tamper("UPDATE servers SET adopted = ?, cuts_unknown = 1", json.dumps(values))
+    await minutes_go_by(keeper, clock)
+    assert openvpn.sessions == (leaver.name, "bob")
+    assert not [code for code in await notices(office) if "over" in code or "strangers" in code]
+    find = "SELECT state FROM grants WHERE common_name = ?"
+    assert company.query(find, leaver.name) == [("revoked",)]
 
 
 async def test_of_a_file_that_comes_back_again_the_admins_hear_once(
