@@ -86,7 +86,7 @@ class Seen:
         cut: names whose sessions were ended, and not found again.
         left: names whose files or sessions are still there.
         unknown: names that are connected and left alone.
-        asked: whether the server has said who is on it.
+        asked: whether the server has said, by names of certificates, who is on it.
         findings: what could not be looked at.
     """
 
@@ -147,6 +147,6 @@ async def look(core: Core, server: Server, live: LiveServer) -> Seen:
         cut=cut.names,
         left=tuple(sorted({*cut.left, *to_move.difference(moved)})),
         unknown=tuple(sorted(connected.unknown - to_cut)),
-        asked=on is not None,
+        asked=on is not None and live.layout.knows_names,
         findings=(*trouble, *stuck, *cut.findings),
     )
