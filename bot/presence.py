@@ -14,6 +14,9 @@ from vpn.names import ccd_file_name, is_ours, name_in_sessions
 from vpn.sessions import management_finding
 from vpn.strangers import client_files, set_files_aside
 
+# In one look: whoever makes them by the thousand must not hold up those who are let in meanwhile.
+_FILES = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Compared:
@@ -50,16 +53,18 @@ async def compare(
     Args:
         as_found: what a common name is called there, see `vpn.names`.
     """
+    if not names:
+        return Compared({}, frozenset(), frozenset())
     known = {as_found(grant.common_name) for grant in await tx.grants.known_on(server)}
     strange = frozenset(names) - known
     # A file may be called by bytes that are no text, which no certificate in the books can be.
     texts = {name.encode("utf-8", "replace").decode() for name in strange}
-    grants = [*await tx.grants.named(texts)]
+    grants = {grant.id: grant for grant in await tx.grants.named(texts)}
     if any("_" in name for name in strange):
         # It may stand for a character that OpenVPN does not show, which only theirs have.
-        grants += [g for g in await tx.grants.imported() if as_found(g.common_name) in strange]
+        grants |= {grant.id: grant for grant in await tx.grants.imported()}
     found: dict[str, list[Grant]] = {}
-    for grant in grants:
+    for grant in grants.values():
         name = as_found(grant.common_name)
         if name in strange and not grant.for_server:
             found.setdefault(name, []).append(grant)
@@ -81,6 +86,7 @@ class Seen:
         cut: names whose sessions were ended, and not found again.
         left: names whose files or sessions are still there.
         unknown: names that are connected and left alone.
+        asked: whether the server has said, by names of certificates, who is on it.
         findings: what could not be looked at.
     """
 
@@ -89,6 +95,7 @@ class Seen:
     cut: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    asked: bool = False
     findings: tuple[Finding, ...] = ()
 
 
@@ -108,24 +115,25 @@ async def look(core: Core, server: Server, live: LiveServer) -> Seen:
     """
     trouble: list[Finding] = []
     files: Collection[str] = ()
-    on: Collection[str] = ()
+    on: Collection[str] | None = None
     try:
         files = await client_files(live.host, live.layout)  # (1)
     except HostError as error:
         trouble.append(Finding(FindingCode.HOST_ERROR, str(error)))
     try:
-        on = {session.common_name for session in await live.sessions()}
+        on = await live.connected()
     except ManagementError as error:
         trouble.append(management_finding(error))
     async with core.database.reading() as tx:
         filed = await compare(tx, server.name, files, ccd_file_name)
-        connected = await compare(tx, server.name, on, name_in_sessions)
+        connected = await compare(tx, server.name, on or (), name_in_sessions)
     to_move, to_cut = filed.all, connected.elsewhere | connected.unknown
     if server.adopted is not None:
         # Where it is no lock, a file that we did not write is none of our business.
         locks = live.layout.exclusive
         to_move = frozenset(name for name in filed.over if locks or is_ours(name))
         to_cut = to_cut if server.cuts_unknown else connected.elsewhere
+    to_move = frozenset(sorted(to_move)[:_FILES])
     over = {**connected.over, **{n: filed.over[n] for n in to_move & filed.over.keys()}}
     if over:
         async with core.database.writing() as tx:  # (2)
@@ -139,5 +147,6 @@ async def look(core: Core, server: Server, live: LiveServer) -> Seen:
         cut=cut.names,
         left=tuple(sorted({*cut.left, *to_move.difference(moved)})),
         unknown=tuple(sorted(connected.unknown - to_cut)),
+        asked=on is not None and live.layout.knows_names,
         findings=(*trouble, *stuck, *cut.findings),
     )

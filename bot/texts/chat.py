@@ -42,13 +42,6 @@ NOT_A_COMMAND = "I understand commands only. /help shows what I can do for you."
 ONLY_NEW_MESSAGES = (
     "I act on commands that you type yourself, not on forwarded ones. Please type it."
 )
-# What waited with Telegram while the bot was down.
-LATE = (
-    "You wrote this {age} ago, and it reached me only now:\n<code>{command}</code>\n"
-    "Do you still want it?"
-)
-LATE_GOING_ON = "You still want this:\n<code>{command}</code>"
-LATE_GONE = "This was answered already, or is too old by now. Please write it anew."
 TOO_FAST = "That was a lot at once. I listen again in a minute."
 SOMETHING_BROKE = (
     "Something went wrong on my side, and nothing was changed. Please try again in a minute; "
@@ -263,23 +256,6 @@ CHOOSE_REVOKE = "Whose access shall end?"
 CHOOSE_AMONG = "This fits more than one. Which one do you mean?"
 CHOOSE_NEAR = "Nobody has exactly this name. Do you mean one of these?"
 NOBODY_TO_REVOKE = "Nobody has live access, so there is nothing to revoke."
-CONFIRM_REVOKE_PERSON = Plural(
-    "End the access of <b>{name}</b> on every server now?",
-    "End all {count} profiles of <b>{name}</b> on every server now?",
-)
-CONFIRM_REVOKE_GRANT = (
-    "End the access <code>{common_name}</code> of <b>{name}</b> on every server now?"
-)
-# Several of them may have one name.
-CONFIRM_REVOKE_IMPORTED = (
-    "End the access <code>{common_name}</code> on every server now?\n"
-    "<b>{name}</b>, serial <code>{serial}</code>, until {until}"
-)
-CONFIRM_REMOVE = (
-    "Take <b>{name}</b> off the allowlist and end all their access on every server now?"
-)
-QUESTION_CHANGED = "Things have changed since I asked, so nothing was done. As it is now:"
-QUESTION_CHANGED_TOAST = "Things have changed since I asked. Please look again."
 WORKING = "Cutting the access now. The receipt follows."
 
 SERVERS_NONE = "There is no server yet. On the machine, run: <code>vpnbot server add</code>"
@@ -316,8 +292,6 @@ BUTTON_REVOKE_YES = "Revoke now"
 BUTTON_REMOVE_YES = "Remove now"
 BUTTON_RENEW_YES = "New profile now"
 BUTTON_NO = "Keep it"
-BUTTON_LATE_YES = "Do it now"
-BUTTON_LATE_NO = "Forget it"
 
 # --- What a use case says by itself --------------------------------------------------------------
 
