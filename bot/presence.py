@@ -119,7 +119,7 @@ async def look(core: Core, server: Server, live: LiveServer) -> Seen:
     except HostError as error:
         trouble.append(Finding(FindingCode.HOST_ERROR, str(error)))
     try:
-        on = {session.common_name for session in await live.sessions()}
+        on = await live.connected()
     except ManagementError as error:
         trouble.append(management_finding(error))
     async with core.database.reading() as tx:

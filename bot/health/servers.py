@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cryptography import x509
 
+from bot.access.addresses import is_closed
 from bot.access.names import NAME_LENGTH, clean
 from bot.data_folder import DataFolder, account_name
 from bot.errors import VpnbotError
@@ -107,6 +108,7 @@ async def _look_at_adopted(server: Server, around: Surroundings) -> list[Result]
         *await _look_at_others_lists(server, around),
         *_look_at_certificate(server, status, around.now),
         *await _look_at_tls_key(server, around),
+        *_look_at_closed(server),
         *await _look_at_addresses(server, around),
         *await _look_at_sessions(server, around),
     ]
@@ -191,6 +193,13 @@ def _look_at_place(server: Server) -> list[Trouble]:
         return []
     found = trouble_from(HostError(problem), mend_with(words.SERVER_MEND, server=server.name))
     return [Trouble(words.SERVER.format(server=server.name, text=found.wrong), found.mend)]
+
+
+def _look_at_closed(server: Server) -> list[Trouble]:
+    if not is_closed(server):
+        return []
+    reason = Adopted.from_json(server.adopted or {}).closed
+    return [_of(server, words.CLOSED_TO_NEW, reason=reason)]
 
 
 def _look_at_restored(server: Server) -> list[Trouble]:
@@ -284,7 +293,7 @@ async def _look_at_owner(server: Server, host: LocalHost) -> list[Trouble]:
 async def _look_at_sessions(server: Server, around: Surroundings) -> list[Trouble]:
     """Who is on and may not be; on an operator's own server whoever is in no books may be."""
     try:
-        on = {session.common_name for session in await live_server(server).sessions()}
+        on = await live_server(server).connected()
     except VpnError:
         return []  # said by the look at the status
     async with around.database.reading() as tx:

@@ -228,6 +228,10 @@ ADDRESS_TAKEN = Complaint(
     "{name} has the address {address}, which another client's file gives away, too.",
     "This gives {name} another one; run as root: {adopt}",
 )
+CLOSED_TO_NEW = Complaint(
+    "No new profile would work there, so none is given out: {reason}",
+    "Put that right, restart OpenVPN, and run as root: {adopt}",
+)
 CCD_STRANGER = Complaint(
     "{path} belongs to nobody who has access.", "If you did not put it there, run: rm {path}"
 )

@@ -232,6 +232,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "forwarded": {},
     "requester_removed": {},
     "network_full": {"server": "berlin"},
+    "server_closed": {"server": "berlin"},
     "unknown_grant": {"grant": "g-missing"},
     "grant_over": {"common_name": "anna-1", "state": GrantState.REVOKING, "count": 2},
     "grant_ends_soon": {},
