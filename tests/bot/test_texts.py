@@ -203,6 +203,7 @@ NOTICES: dict[str, dict[str, Any]] = {
     "over_cut_off": SEEN,
     "over_left": SEEN,
     "nobody_over_seen": {"server": "berlin"},
+    "nobody_can_see": {"server": "berlin"},
     "servers_certificates_end": {"count": 2, "days": 7, "names": "server, gate"},
     "restored": {"made_at": NOW.isoformat(), "count": 2},
     "strangers_cut": {"server": "berlin", "names": "anna-k3m9 carl-x2b4"},
