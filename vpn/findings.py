@@ -36,6 +36,7 @@ class FindingCode(StrEnum):
     MANAGEMENT_EXPOSED = "management_exposed"  # other machines reach it, so we do not talk to it
     CRL_NOT_USED = "crl_not_used"  # OpenVPN reads no CRL file there
     SECOND_LOOK_DUE = "second_look_due"  # who is in mid-handshake may still slip in
+    OTHERS_NOT_LISTED = "others_not_listed"  # the CRL lacks profiles for other servers
     CONFIGURATION_CHANGED = "configuration_changed"  # other places than at the adoption
 
 
@@ -103,3 +104,5 @@ class ServerStatus:
     restart_pending: bool | None
     certificate_end: datetime | None
     findings: tuple[Finding, ...]
+    # Why it may let in who has a profile for another server, see `vpn.others`.
+    open_to_others: tuple[Finding, ...] = ()

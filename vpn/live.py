@@ -9,6 +9,7 @@ from cryptography import x509
 
 from pki.crl import CrlFacts, read_crl
 from pki.errors import PkiError
+from pki.serial import SerialNumber
 from vpn.client_files import client_file, fixed_addresses
 from vpn.crl_look import (
     CRL_NOT_USED,
@@ -17,6 +18,7 @@ from vpn.crl_look import (
     entry_findings,
     look_at_crl,
     number_of,
+    too_early,
 )
 from vpn.deploy import certificate_end
 from vpn.errors import CrlNotUsed, HostError, NewerCrlInPlace
@@ -32,6 +34,7 @@ from vpn.locks import (
 )
 from vpn.management import MOST_SESSIONS, TIMEOUT_S, Session, open_management
 from vpn.names import ccd_file_name, is_ours, name_in_sessions
+from vpn.others import Neighbours, not_listed, open_to_others
 from vpn.sessions import SessionsCut, ToCut, ask_sessions, cut_sessions
 from vpn.strangers import StrangersCut, cut_strangers, set_aside
 from vpn.values import CommonName, ServerSpec, valid_common_name
@@ -178,7 +181,7 @@ class LiveServer:
         if self.layout.crl is None:
             raise CrlNotUsed(CRL_NOT_USED)
         number = read_crl(crl_pem, issuer).number
-        in_place = await self._crl_in_place(issuer)
+        in_place = await self.crl_in_place(issuer)
         if in_place is not None and in_place.number > number:
             raise NewerCrlInPlace(
                 f"The CRL on {self.name} has number {in_place.number}, ours has {number};"
@@ -212,17 +215,19 @@ class LiveServer:
         now: datetime,
         published: int | None,
         digest: str | None = None,
+        others: Collection[SerialNumber] = (),
     ) -> tuple[Finding, ...]:
         """Why what lies where our CRL was put is not that CRL, in force; nothing where it is.
 
         Args:
             published: the number of the last one that was put there.
             digest: of that file, see `vpn.crl_look.digest_of`.
+            others: it has to list these, too, see `vpn.others`.
         """
         look = await look_at_crl(
             self.host, self.layout, issuer=issuer, now=now, published=published, digest=digest
         )
-        return look.findings
+        return not_listed(look, others)
 
     async def cut_strangers(self, names: Collection[str]) -> StrangersCut:
         """Ends the sessions of these names, once their files are gone, and looks again."""
@@ -230,8 +235,8 @@ class LiveServer:
             self.host, self.layout, names, timeout_s=self._timeout_s, most=self._most_sessions
         )
 
-    async def _crl_in_place(self, issuer: x509.Certificate) -> CrlFacts | None:
-        """What lies there, if it is ours. What is damaged or foreign is there to be replaced."""
+    async def crl_in_place(self, issuer: x509.Certificate) -> CrlFacts | None:
+        """What lies there, if it is ours; raises HostError where it cannot be read."""
         pem = None if self.layout.crl is None else await self.host.read(self.layout.crl)
         try:
             return None if pem is None else read_crl(pem, issuer)
@@ -382,7 +387,7 @@ class LiveServer:
         at: datetime,
     ) -> ServerProof:
         due = self._second_look(target, seen_at, at)
-        all_findings = [*findings, *(_too_early(target, due) if due else ())]
+        all_findings = [*findings, *([too_early(target, due)] if due else [])]
         return ServerProof(
             server=self.name,
             common_name=target.common_name,
@@ -410,6 +415,7 @@ class LiveServer:
         now: datetime,
         published: int | None = None,
         digest: str | None = None,
+        others: Neighbours | None = None,
     ) -> ServerStatus:
         """What the server answers now; never raises for trouble with it.
 
@@ -417,6 +423,7 @@ class LiveServer:
 
         Args:
             published, digest: of the last CRL that was put there, as in `crl_findings`.
+            others: whom it has to keep out; None where there is nobody.
         """
         crl = await look_at_crl(
             self.host, self.layout, issuer=issuer, now=now, published=published, digest=digest
@@ -428,9 +435,11 @@ class LiveServer:
             place=self.layout.management,
             most=self._most_sessions,
         )
-        if isinstance(answer, Finding):
-            findings.append(answer)
+        findings += [answer] if isinstance(answer, Finding) else []
         pid, connected = (None, None) if isinstance(answer, Finding) else answer
+        opens = others and await open_to_others(
+            self.spec, self.host, self.layout, crl=crl, pid=pid, others=others
+        )
         sessions = None if connected is None else len(connected)
         pending = None
         if pid is not None:
@@ -450,6 +459,7 @@ class LiveServer:
             restart_pending=pending,
             certificate_end=await self.certificate_end(),
             findings=tuple(dict.fromkeys(findings)),
+            open_to_others=opens or (),
         )
 
     async def _look_at_ccd_folder(self) -> list[Finding]:
@@ -481,14 +491,6 @@ def _session_findings(target: Target, talk: SessionsCut, put_at: datetime) -> li
         return []
     detail = f"{target.common_name} is connected again after each kill."
     return [Finding(FindingCode.SESSION_LIVE, detail)]
-
-
-def _too_early(target: Target, due: datetime) -> list[Finding]:
-    detail = (
-        f"Whoever was in the middle of a handshake as {target.common_name} may still get in;"
-        f" that can be seen from {due:%Y-%m-%d %H:%M:%S} UTC on."
-    )
-    return [Finding(FindingCode.SECOND_LOOK_DUE, detail)]
 
 
 async def _or_host_error(look: Awaitable[list[Finding]]) -> list[Finding]:
