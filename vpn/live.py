@@ -24,9 +24,10 @@ from vpn.locks import (
     look_at_locks_in_force,
     look_at_restart,
 )
+from vpn.machine import clock_findings, room_findings
 from vpn.management import MOST_SESSIONS, TIMEOUT_S, Session, open_management
 from vpn.names import ccd_file_name, is_ours, name_in_sessions
-from vpn.sessions import SessionsCut, ToCut, ask_sessions, cut_sessions
+from vpn.sessions import Answer, SessionsCut, ToCut, ask_sessions, cut_sessions
 from vpn.strangers import StrangersCut, cut_strangers, set_aside
 from vpn.values import CommonName, ServerSpec, valid_common_name
 
@@ -39,7 +40,7 @@ __all__ = [
     "Target",
 ]
 
-# OpenVPN reads both after it has become another account.
+# Read by OpenVPN as another account.
 _FOR_ALL_TO_READ = 0o644
 # OpenVPN counts the handshake's window in whole seconds, and a busy server is a little late.
 _WINDOW_MARGIN = timedelta(seconds=2)
@@ -119,14 +120,14 @@ class LiveServer:
         async with open_management(self.host, self._timeout_s, place=place) as management:
             return await management.status(most=self._most_sessions)
 
-    async def sessions_of(self, names: Iterable[CommonName]) -> frozenset[CommonName]:
-        """Those of the certificates' names that are connected now.
-
-        Raises:
-            ManagementError: the server cannot be asked, so nothing is known.
-        """
-        connected = {session.common_name for session in await self.sessions()}
-        return frozenset(name for name in names if name_in_sessions(name) in connected)
+    async def ask(self) -> Answer | Finding:
+        """Likewise with what else it says of itself, or why nothing is known."""
+        return await ask_sessions(
+            self.host,
+            timeout_s=self._timeout_s,
+            place=self.layout.management,
+            most=self._most_sessions,
+        )
 
     async def cut_names(self, names: Iterable[CommonName]) -> frozenset[CommonName]:
         """Ends the sessions of names whose certificates are on the CRL in place.
@@ -136,7 +137,8 @@ class LiveServer:
         Raises:
             ManagementError: the server cannot be asked, so nothing is known.
         """
-        connected = await self.sessions_of(names)
+        on = {session.common_name for session in await self.sessions()}
+        connected = frozenset(name for name in names if name_in_sessions(name) in on)
         talk = await cut_sessions(
             self.host,
             [ToCut(name) for name in connected],
@@ -404,19 +406,18 @@ class LiveServer:
             self.host, self.layout, issuer=issuer, now=now, published=published, digest=digest
         )
         findings = list(crl.findings)
-        answer = await ask_sessions(
-            self.host,
-            timeout_s=self._timeout_s,
-            place=self.layout.management,
-            most=self._most_sessions,
-        )
+        answer = await self.ask()
+        pid = sessions = ahead = None
         if isinstance(answer, Finding):
             findings.append(answer)
-        pid, connected = (None, None) if isinstance(answer, Finding) else answer
-        sessions = None if connected is None else len(connected)
+        else:
+            pid, sessions = answer.pid, len(answer.sessions)
+            ahead = None if answer.time is None else answer.time - now
+            findings += clock_findings(answer.time, now)
         pending = await self._pending(pid, findings)
         findings += await _or_host_error(look_at_configuration(self.spec, self.host, self.layout))
         findings += await _or_host_error(self._look_at_ccd_folder())
+        findings += await _or_host_error(room_findings(self.host, self.layout))
         return ServerStatus(
             server=self.name,
             reachable=pid is not None,
@@ -426,6 +427,7 @@ class LiveServer:
             sessions=sessions,
             restart_pending=pending,
             certificate_end=await self.certificate_end(),
+            clock_ahead=ahead,
             findings=tuple(dict.fromkeys(findings)),
         )
 

@@ -38,7 +38,12 @@ from vpn.safe_place import unsafe_above
 # The bot signs a new one every day and has seven days' grace: one was missed.
 CRL_AGE = timedelta(days=2)
 # Their details name the very file or folder and the command that opens it.
-_OWN_MEND = (FindingCode.CRL_UNREADABLE, FindingCode.HOST_ERROR)
+_OWN_MEND = (
+    FindingCode.CRL_UNREADABLE,
+    FindingCode.HOST_ERROR,
+    FindingCode.CLOCK_DIFFERS,
+    FindingCode.DISK_NEARLY_FULL,
+)
 _NAMED = 3
 _HAS_FILE = (GrantState.ISSUED, GrantState.ACTIVE)
 

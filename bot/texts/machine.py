@@ -17,6 +17,15 @@ NOTICES: dict[Notice, Template] = {
     Notice.CLOCK_AGREED: (
         "The clock of my machine is right again. New profiles go out, and access ends in time."
     ),
+    Notice.SERVER_CLOCK_AHEAD: (
+        "⚠️ The clock of <b>{server}</b> is {by} ahead. From six days on it lets nobody in. On that "
+        "machine, <code>timedatectl set-ntp true</code> turns on the network’s time."
+    ),
+    Notice.SERVER_CLOCK_BEHIND: (
+        "⚠️ The clock of <b>{server}</b> is {by} behind. From a day on it lets nobody in. On that "
+        "machine, <code>timedatectl set-ntp true</code> turns on the network’s time."
+    ),
+    Notice.SERVER_CLOCK_AGREED: "The clock of <b>{server}</b> is right again.",
     Notice.CLOCK_BELIEVED: (
         "⚠️ Nothing vouched for the clock of my machine: Telegram could not be reached for the "
         "first {minutes} minutes after my start. I went by that clock; if it was wrong, some "
