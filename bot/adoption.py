@@ -1,12 +1,14 @@
 """Takes in a server that already runs, with a configuration of the operator's own.
 
 1. The configuration is read, as root, and whom the server refuses today; nothing is changed by
-   that.
+   that. What would become of each client that is connected, and of a new profile, is worked out. If
+   the operator wants a change, all that it needs is tried before anything else happens, see
+   `vpn.applying`.
 2. What clients of this server need besides their certificate is sealed: its tls key.
 3. The server is recorded. From here on cuts and proofs go there, too.
 4. Whom it refuses today is taken over, whatever the books say: each later CRL lists them. Where
    that cannot be known, nothing is replaced.
-5. If the operator wants it, what is missing for proofs is added, see `vpn.adopting`.
+5. If the operator wants it, what is missing for proofs is added.
 6. A CRL of ours takes the place of the old one: with every revocation of before, a number above,
    and the lists of other CAs behind it.
 7. Whoever was revoked before and is connected all the same is cut now. That needs (6).
@@ -16,15 +18,18 @@
 Again, it reads the configuration anew. What needs a restart of OpenVPN is said, never done.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from ipaddress import IPv4Network
 from pathlib import Path, PurePosixPath
 
 from cryptography import x509
 
 from bot.access import audit, revocation
+from bot.access.addresses import REST, choose_address, fits
 from bot.access.permission import Actor
+from bot.access.refusals import Refused
 from bot.access.takeover import TakenOver
 from bot.errors import NotDone
 from bot.fixed_addresses import given_by_others
@@ -32,11 +37,13 @@ from bot.fleet import layout_of
 from bot.office import Office
 from bot.privileges import as_root
 from bot.servers import readmit
-from pki.serial import parse_serial
+from pki.serial import parse_serial, serial_hex
 from pki.static_key import check_static_key, check_tls_crypt_v2_server_key
 from storage.records import Server, ServerName
+from storage.transaction import Transaction
 from vpn.adopted_identity import Renewed, plan_renewal, put_identity
-from vpn.adopting import Applied, Examined, apply, examine
+from vpn.adopting import Examined, examine
+from vpn.applying import Applied, Plan, apply, plan_changes, prepare
 from vpn.client_files import fixed_addresses
 from vpn.deploy import SERVER_CERTIFICATE_LIFETIME, ServerIdentity
 from vpn.errors import HostError, VpnError
@@ -44,10 +51,12 @@ from vpn.host import ServerHost
 from vpn.layout import Layout
 from vpn.list_in_force import ListInForce, read_list_in_force
 from vpn.local_host import LocalHost, host_of
+from vpn.outlook import Outlook, outlook, sessions_now, status_now
 from vpn.profile import TlsKey
 from vpn.values import Remote, check_server_name
 
 _ROOT = Path("/")
+_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,13 @@ class Wanted:
     config: PurePosixPath
     remote: Remote
     account: str | None = None
+
+
+class Strangers(StrEnum):
+    """What becomes of a client that is connected, and that nobody here knows, by a new lock."""
+
+    KEEP = "keep"  # a file of its own lets it in
+    SHUT_OUT = "shut-out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +101,21 @@ class Adopted:
 
 
 async def adopt_server(
-    office: Office, actor: Actor, wanted: Wanted, *, apply_changes: bool, renew: bool = False
+    office: Office,
+    actor: Actor,
+    wanted: Wanted,
+    *,
+    apply_changes: bool,
+    tell: Callable[[Outlook], None],
+    strangers: Strangers | None = None,
+    renew: bool = False,
 ) -> Adopted:
     """Takes a server in, or looks at an adopted one anew.
 
     Args:
         apply_changes: adds to the configuration what is missing.
+        tell: says what becomes of clients by that, before anything is changed.
+        strangers: what becomes of them; where there are any, nothing is changed without it.
         renew: puts a new certificate and key in the place of the server's own.
 
     Raises:
@@ -108,17 +133,32 @@ async def adopt_server(
         in_force = await read_list_in_force(
             LocalHost(_ROOT, bot_folders=()), examined.adoption, issuer, office.clock()
         )
+        plan = await plan_changes(
+            _host_for(examined.layout), examined, account=account, now=office.clock()
+        )
+    await _require_place(office, wanted, account, examined)
     if apply_changes and in_force is not None and in_force.problem is not None:
         raise NotDone(in_force.problem)
     await office.keyring.authority()
-    await _keep_tls_key(office, ServerName(wanted.name), examined)  # (2)
+    tls_key = await _tls_key(office, examined)
+    look = await _outlook(office, ServerName(wanted.name), plan, in_force)
+    tell(look)
+    kept = look.strangers if strangers is Strangers.KEEP else ()
+    if apply_changes:
+        if look.strangers and strangers is None:
+            raise NotDone(_undecided(look))
+        names = await _live_names(office, ServerName(wanted.name))
+        with as_root():
+            await prepare(_host_for, plan, names)
+    if tls_key is not None:
+        office.keyring.keep_tls_key(ServerName(wanted.name), tls_key)  # (2)
     server = await _record(office, actor, wanted, account, examined)  # (3)
     taken_over = TakenOver()
     if in_force is not None:
         taken_over = await office.fleet.take_over(server.name, in_force, actor)  # (4)
     applied = None
     if apply_changes:
-        applied = await _apply(office, server, examined)  # (5)
+        applied = await _apply(office, server, plan, kept)  # (5)
         examined = applied.examined
         server = await _record(office, actor, wanted, account, examined)
     number, problem = None, in_force.problem if in_force else None
@@ -147,10 +187,55 @@ async def _examine(wanted: Wanted, account: str, issuer: x509.Certificate) -> Ex
     return await examine(host, wanted.config, account=account, issuer=issuer)
 
 
-async def _keep_tls_key(office: Office, name: ServerName, examined: Examined) -> None:
+async def _outlook(
+    office: Office, name: ServerName, plan: Plan, in_force: ListInForce | None
+) -> Outlook:
+    layout, now = plan.examined.layout, office.clock()
+    host = _host_for(layout)
+    # OpenVPN answers the account that its configuration names, and root where it names none.
+    connected = await sessions_now(host, layout, now)
+    with as_root():
+        if connected is None:
+            connected = await sessions_now(host, layout, now)
+        if connected is None:
+            connected = await status_now(host, layout, plan.examined.adoption.facts)
+    refused = {serial_hex(each.serial) for each in in_force.revocations} if in_force else set()
+    async with office.database.reading() as tx:
+        live = {g.common_name for g in await tx.grants.live_for(name) if g.serial not in refused}
+        known = [
+            *await tx.grants.imported(),
+            *await tx.grants.named(connected.names if connected else ()),
+        ]
+    return outlook(connected, plan, live=live, over={grant.common_name for grant in known})
+
+
+async def _live_names(office: Office, name: ServerName) -> set[str]:
+    async with office.database.reading() as tx:
+        return {grant.common_name for grant in await tx.grants.live_for(name)}
+
+
+def _undecided(look: Outlook) -> str:
+    names = ", ".join(map(ascii, look.strangers[:_SHOWN]))
+    more = f" and {len(look.strangers) - _SHOWN} more" if len(look.strangers) > _SHOWN else ""
+    return (
+        f"{names}{more} would not get in any more: connected now, and in none of the bot's books."
+        " Run this again with --strangers keep, or --strangers shut-out. Nothing was changed."
+    )
+
+
+async def _require_place(office: Office, wanted: Wanted, account: str, examined: Examined) -> None:
+    """Raises NotDone for what `_record` would, before anything is made."""
+    server = _server(office, wanted, account, examined, ())
+    async with office.database.reading() as tx:
+        known = await tx.servers.all()
+    before = next((one for one in known if one.name == server.name), None)
+    _refuse_another(before, server, known)
+
+
+async def _tls_key(office: Office, examined: Examined) -> str | None:
     kind = examined.adoption.server.profile.tls_key
     if kind is None:
-        return
+        return None
     text = examined.adoption.tls_key
     if text is None:
         earlier = await office.keyring.earlier_tls_key()
@@ -160,9 +245,9 @@ async def _keep_tls_key(office: Office, name: ServerName, examined: Examined) ->
             f"The {kind} key of /{examined.layout.conf} cannot be read, and clients need it; run "
             f"this as root, or import it first: vpnbot ca import-easyrsa PKI_DIR --{kind} FILE"
         )
-    is_v2 = kind is TlsKey.CRYPT_V2
-    key = check_tls_crypt_v2_server_key(text) if is_v2 else check_static_key(text)
-    office.keyring.keep_tls_key(name, key)
+    return (
+        check_tls_crypt_v2_server_key(text) if kind is TlsKey.CRYPT_V2 else check_static_key(text)
+    )
 
 
 async def _record(
@@ -186,6 +271,7 @@ async def _record(
                     crl_digest=before.crl_digest,
                 )
             await tx.servers.set_adopted(server)
+            await _move(office, tx, actor, server)
         await revocation.ask_adopted(tx, office.context(), server.name)
         if before is None or before.adopted != server.adopted:
             await audit.record(
@@ -198,6 +284,31 @@ async def _record(
                 config=str(wanted.config),
             )
     return server
+
+
+async def _move(office: Office, tx: Transaction, actor: Actor, server: Server) -> None:
+    """Gives each grant an address of the network that the server has now; all of them, or none.
+
+    Raises:
+        NotDone: there is no room for all.
+    """
+    ctx = office.context()
+    live = await tx.grants.live_on(server.name)
+    for grant in live:
+        if fits(server, grant.address):
+            continue
+        held = await tx.grants.addresses_held(server.name, ctx.now - REST)
+        try:
+            address = choose_address(server, held)
+        except Refused as error:
+            raise NotDone(
+                f"{server.network} of {server.name} has too few addresses beside its pool for the"
+                f" {len(live)} profiles there; revoke some first: vpnbot grant list"
+            ) from error
+        await tx.grants.set_address(grant.id, address)
+        moved = replace(grant, address=address)
+        values = {"server": server.name, "address": address, "was": grant.address}
+        await audit.grant_event(tx, ctx, actor, "move", moved, **values)
 
 
 async def _taken(office: Office, name: ServerName, examined: Examined) -> list[str]:
@@ -255,16 +366,14 @@ def _refuse_another(before: Server | None, server: Server, known: Sequence[Serve
             )
 
 
-async def _apply(office: Office, server: Server, examined: Examined) -> Applied:
-    async with office.database.reading() as tx:
-        names = sorted({grant.common_name for grant in await tx.grants.live_for(server.name)})
+async def _apply(office: Office, server: Server, plan: Plan, kept: Collection[str]) -> Applied:
+    names = await _live_names(office, server.name) | set(kept)
     issuer = office.keyring.certificate
     async with office.fleet.next_crl(server.name) as pem:
         with as_root():
             return await apply(
                 _host_for,
-                examined,
-                account=server.account,
+                plan,
                 names=names,
                 crl_pem=pem,
                 issuer=issuer,

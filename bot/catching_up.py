@@ -81,7 +81,7 @@ class CatchingUp:
         live = self._live(server)
         findings = await self._remove_files(server)
         try:
-            on = {session.common_name for session in await live.sessions()}
+            on = await live.connected()
         except ManagementError as error:
             log.warning("%s is not looked through yet: %s", server.name, error)
             return

@@ -73,7 +73,7 @@ class DataFolder:
         Raises:
             BadDataFolder: it cannot be made or used.
         """
-        if self.is_there():
+        if self.is_there() and self.path.is_dir():
             self.check()  # first: in somebody else's there is nothing to be made
         try:
             self._make()

@@ -9,7 +9,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 
 from bot.access import audit
-from bot.access.addresses import REST, choose_address
+from bot.access.addresses import REST, choose_address, fits
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refused
 from bot.core import Core
@@ -33,19 +33,20 @@ def given_by_others(files: Files, server: ServerName, grants: Iterable[Grant]) -
 
 
 async def clear_address(core: Core, server: Server, grant: Grant, files: Files) -> Grant | None:
-    """The grant, with another address where a file of the operator's gives its own to somebody.
+    """The grant, with another address where its own cannot be used any more.
 
+    A file of the operator's gives it to somebody, or the server's network is another one now.
     None where it was ended meanwhile. What is taken is remembered for the next grants.
 
     Raises:
         HostError: there is no other address.
     """
-    if server.adopted is None or grant.address is None:
+    if server.adopted is None:
         return grant
     async with core.database.reading() as tx:
         given = given_by_others(files, server.name, await tx.grants.not_over())
     taken = given.union(server.adopted["taken"])
-    if grant.address not in taken:
+    if grant.address not in taken and fits(server, grant.address):
         return grant
     known = replace(server, adopted=server.adopted | {"taken": sorted(taken)})
     async with core.database.writing() as tx:
@@ -55,8 +56,8 @@ async def clear_address(core: Core, server: Server, grant: Grant, files: Files) 
             address = choose_address(known, held)
         except Refused as error:
             raise HostError(
-                f"A file of another client's gives away {grant.address}, and {server.name} has no"
-                " other address left; remove a file that nobody needs."
+                f"{grant.address} cannot be used any more, and {server.name} has no other address"
+                " left; remove a client's file that nobody needs."
             ) from error
         await tx.servers.set_adopted(known)
         if not await tx.grants.set_address(grant.id, address):

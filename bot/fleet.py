@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path, PurePosixPath
 
 from bot.access import reopening
+from bot.access.addresses import fits
 from bot.access.endings import ServerEnd
 from bot.access.permission import Actor
 from bot.access.revocation import Attempt
@@ -164,7 +165,7 @@ class Fleet:
             if server is None or not await still_wanted():
                 return False
             live = live_server(server)
-            if server.adopted is not None and grant.address is not None:
+            if server.adopted is not None and not (grant.address is None and fits(server, None)):
                 clear = await clear_address(self._core, server, grant, await live.fixed_addresses())
                 if clear is None:
                     return False
@@ -244,7 +245,7 @@ class Fleet:
             if server is None:
                 return None
             live = live_server(server)
-            on = {session.common_name for session in await live.sessions()}
+            on = await live.connected()
             meant = {each for each in on if stranger_name(each) == stranger}
             async with self._database.reading() as tx:
                 allowed = meant - (await compare(tx, name, meant, name_in_sessions)).all

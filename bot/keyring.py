@@ -68,6 +68,10 @@ class Keyring:
                 )
             return self._authority
 
+    def keep(self, authority: Authority) -> None:
+        """Takes over a CA that was made just now, so that its key is not derived once more."""
+        self._authority = authority
+
     async def tls_key(self, server: ServerName) -> str:
         """A server's tls-crypt-v2 key, or the one that an adopted server shares with all."""
         sealed = self._sealed(server)
@@ -87,7 +91,8 @@ class Keyring:
 
     def keep_tls_key(self, server: ServerName, key: str) -> None:
         """Seals a server's key, as PEM, in the place of the one that is there."""
-        self._seal(self._path(server), key, _context(server))
+        sealed = self._seal(self._path(server), key, _context(server))
+        self._tls_keys[server] = (sealed, key)
 
     def keep_earlier_tls_key(self, kind: str, key: str) -> None:
         """Seals the key that the servers had before the takeover; the last one counts.
@@ -107,11 +112,12 @@ class Keyring:
         kind, _, key = opened.decode().partition("\n")
         return kind, key
 
-    def _seal(self, path: Path, text: str, context: str) -> None:
+    def _seal(self, path: Path, text: str, context: str) -> bytes:
         sealed = seal(
             text.encode(), passphrase=self._passphrase, random_bytes=os.urandom, context=context
         )
         _write_private(path, sealed)
+        return sealed
 
     @property
     def _earlier(self) -> Path:

@@ -1,12 +1,15 @@
 """Logging to standard error, with secrets kept out."""
 
+import io
 import logging
 import re
 import sys
 import threading
 import traceback
 from types import TracebackType
+from typing import Any
 
+from bot.shown import one_line
 from storage.errors import passing_trouble
 
 # A bot token, wherever it stands: in URLs of httpx, in errors of python-telegram-bot. No word
@@ -22,17 +25,33 @@ _HIDDEN = "[hidden]"
 
 
 class RedactingFormatter(logging.Formatter):
-    """Works on the finished line, so tracebacks and causes are covered, too."""
+    """Strikes secrets out, of tracebacks and causes, too; nothing foreign begins a line."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        return redact(super().format(record))
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own
+        record.message = one_line(redact(record.message))
+        return redact(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's own
+        return _trace(*ei)
 
 
 class OneLineFormatter(logging.Formatter):
     """For whoever typed a command: what happened, without a traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return redact(record.getMessage())
+        return one_line(redact(record.getMessage()))
+
+
+def _trace(
+    kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+) -> str:
+    """A traceback as Python prints it, but what an exception says begins no line of its own."""
+    lines = []
+    for entry in traceback.format_exception(kind, error, trace):
+        first, *rest = redact(entry).removesuffix("\n").split("\n")
+        is_text = bool(first) and not first.startswith(" ")
+        lines += [first, *(f"  {line}" if is_text else line for line in rest)]
+    return "\n".join(map(one_line, lines))
 
 
 def redact(text: str) -> str:
@@ -52,7 +71,13 @@ def set_up(*, level: int = logging.INFO) -> None:
 
 
 def set_up_terminal() -> None:
-    """What went wrong, one line each, for a command."""
+    """What went wrong, one line each, for a command.
+
+    What a name has that the terminal's encoding lacks is shown as an escape, there and elsewhere.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     _send(logging.ERROR, OneLineFormatter())
 
 
@@ -75,8 +100,7 @@ def _tell_crash(
     kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
 ) -> None:
     if not issubclass(kind, SystemExit):  # a thread may end so
-        lines = traceback.format_exception(kind, error, trace)
-        sys.stderr.write(redact("".join(lines)))
+        sys.stderr.write(f"{_trace(kind, error, trace)}\n")
 
 
 def _send(level: int, formatter: logging.Formatter) -> None:

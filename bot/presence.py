@@ -14,6 +14,9 @@ from vpn.live import LiveServer
 from vpn.names import ccd_file_name, is_ours, name_in_sessions
 from vpn.strangers import client_files, set_files_aside
 
+# In one look: whoever makes them by the thousand must not hold up those who are let in meanwhile.
+_FILES = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Compared:
@@ -50,16 +53,18 @@ async def compare(
     Args:
         as_found: what a common name is called there, see `vpn.names`.
     """
+    if not names:
+        return Compared({}, frozenset(), frozenset())
     known = {as_found(grant.common_name) for grant in await tx.grants.known_on(server)}
     strange = frozenset(names) - known
     # A file may be called by bytes that are no text, which no certificate in the books can be.
     texts = {name.encode("utf-8", "replace").decode() for name in strange}
-    grants = [*await tx.grants.named(texts)]
+    grants = {grant.id: grant for grant in await tx.grants.named(texts)}
     if any("_" in name for name in strange):
         # It may stand for a character that OpenVPN does not show, which only theirs have.
-        grants += [g for g in await tx.grants.imported() if as_found(g.common_name) in strange]
+        grants |= {grant.id: grant for grant in await tx.grants.imported()}
     found: dict[str, list[Grant]] = {}
-    for grant in grants:
+    for grant in grants.values():
         name = as_found(grant.common_name)
         if name in strange and not grant.for_server:
             found.setdefault(name, []).append(grant)
@@ -118,7 +123,7 @@ async def look(core: Core, server: Server, live: LiveServer) -> Seen:
     answer = await live.ask()
     if isinstance(answer, Finding):
         trouble.append(answer)
-    else:
+    elif live.layout.knows_names:
         on = {session.common_name for session in answer.sessions}
     async with core.database.reading() as tx:
         filed = await compare(tx, server.name, files, ccd_file_name)
@@ -129,6 +134,7 @@ async def look(core: Core, server: Server, live: LiveServer) -> Seen:
         locks = live.layout.exclusive
         to_move = frozenset(name for name in filed.over if locks or is_ours(name))
         to_cut = to_cut if server.cuts_unknown else connected.elsewhere
+    to_move = frozenset(sorted(to_move)[:_FILES])
     over = {**connected.over, **{n: filed.over[n] for n in to_move & filed.over.keys()}}
     if over:
         async with core.database.writing() as tx:  # (2)

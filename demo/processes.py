@@ -6,7 +6,7 @@ from pathlib import Path
 
 from demo.changes import Signal
 
-_PATIENCE_S = 5
+_PATIENCE_S = 30
 
 
 class Child:

@@ -134,7 +134,7 @@ class PersonChat:
         """A tap with any data, such as a forged client can send; gives the query's id."""
         return self._world.taps(self.person.id, message_id, data)
 
-    async def hears(self, substring: str, timeout: float = 30) -> DemoMessage:  # noqa: ASYNC109
+    async def hears(self, substring: str, timeout: float = 60) -> DemoMessage:  # noqa: ASYNC109
         """The oldest words of the bot that contain it and were not heard before.
 
         An edit counts as new words. Waits `timeout` seconds; raises NotHeard.
@@ -143,7 +143,7 @@ class PersonChat:
             lambda message: substring in message.text, f"hear {substring!r}", timeout
         )
 
-    async def receives_document(self, timeout: float = 30) -> DemoMessage:  # noqa: ASYNC109
+    async def receives_document(self, timeout: float = 60) -> DemoMessage:  # noqa: ASYNC109
         """The oldest document that was not received before; raises NotHeard."""
         return await self._waits(
             lambda message: message.document is not None, "receive a document", timeout
@@ -165,7 +165,7 @@ class PersonChat:
                     f"far: {[message.text for message in self._unheard]}"
                 )
 
-    async def is_answered(self, query_id: str, timeout: float = 30) -> Answer:  # noqa: ASYNC109
+    async def is_answered(self, query_id: str, timeout: float = 60) -> Answer:  # noqa: ASYNC109
         """The answer to one tap; raises NotHeard."""
         end = time.monotonic() + timeout
         while True:

@@ -26,6 +26,7 @@ from pki.serial import SERIAL_BITS
 _BEGIN = b"-----BEGIN X509 CRL-----"
 _BLOCK = re.compile(_BEGIN + rb"(.*?)-----END X509 CRL-----", re.DOTALL)
 _SEQUENCE = b"\x30"
+_NUMBER_BITS = 62  # a database counts to 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +168,12 @@ def _revocations(crl: x509.CertificateRevocationList) -> tuple[Revocation, ...]:
 
 
 def _number(extensions: x509.Extensions) -> int | None:
+    """One that no counter reaches counts as none: ours could not go on above it."""
     try:
-        return extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+        number = extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
     except x509.ExtensionNotFound:
         return None
+    return number if number.bit_length() <= _NUMBER_BITS else None
 
 
 def _key_id(extensions: x509.Extensions) -> bytes | None:

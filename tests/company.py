@@ -181,7 +181,7 @@ class Company:
         """Ends the bot as a power cut would."""
         await self._end(signal.SIGKILL)
 
-    async def ended(self, timeout: float = 20) -> int:  # noqa: ASYNC109
+    async def ended(self, timeout: float = _PATIENCE_S) -> int:  # noqa: ASYNC109
         """Waits for the bot to end by itself."""
         assert self.bot is not None
         code = await asyncio.wait_for(self.bot.wait(), timeout)
@@ -275,7 +275,7 @@ class Company:
         return rows | {"people": self.query(known)}
 
     def _database(self) -> sqlite3.Connection:
-        return sqlite3.connect(self.data / "vpnbot.db", timeout=15)
+        return sqlite3.connect(self.data / "vpnbot.db", timeout=_PATIENCE_S)
 
 
 async def launch(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tests.company import Company, launch
 from tests.forks import Forked
 
-_PATIENCE_S = 30.0
+_PATIENCE_S = 60.0
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 

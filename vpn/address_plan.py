@@ -23,8 +23,8 @@ class AddressPlan:
         network: None where the clients get addresses from elsewhere, as on a bridge.
         own: the server's address.
         pool: the first and the last address that the server gives; None without a pool.
-        one_each: a client has one address of the network (topology subnet, or tap). Otherwise
-            it has a small network of its own, and no fixed address is given out.
+        one_each: a client has one address of the network (topology subnet, or tap), and a file of
+            its own that OpenVPN finds. Otherwise no fixed address is given out.
     """
 
     network: IPv4Network | None
@@ -36,6 +36,14 @@ class AddressPlan:
     def has_fixed(self) -> bool:
         """Whether there is room for fixed addresses beside the pool."""
         return next(free_addresses(self, ()), None) is not None
+
+    def leaves(self, address: IPv4Address) -> bool:
+        """Whether it is one that a client can have for good: nobody else gets it by itself."""
+        if self.network is None or not self.one_each or address not in self.network:
+            return False
+        in_pool = self.pool is not None and self.pool[0] <= address <= self.pool[1]
+        edges = (self.network.network_address, self.network.broadcast_address, self.own)
+        return not in_pool and address not in edges
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values; `from_json` reads it again."""
@@ -67,8 +75,7 @@ def free_addresses(plan: AddressPlan, taken: Collection[IPv4Address]) -> Iterato
     if plan.network is None or not plan.one_each or _takes_all(plan.network, plan.pool):
         return
     for address in plan.network.hosts():
-        in_pool = plan.pool is not None and plan.pool[0] <= address <= plan.pool[1]
-        if not in_pool and address != plan.own and address not in taken:
+        if plan.leaves(address) and address not in taken:
             yield address
 
 

@@ -5,7 +5,7 @@ Options and their defaults as in the manuals of OpenVPN 2.4 to 2.6.
 
 import posixpath
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from vpn.address_plan import AddressPlan, address_plan
-from vpn.config import ConfFacts, inspect_conf
+from vpn.config import COMMON_NAME, ConfFacts
 from vpn.errors import NotAdoptable
 from vpn.layout import Layout
 from vpn.names import name_in_sessions
@@ -22,7 +22,7 @@ from vpn.places import file_argument, inline_text, named_layout, named_path
 from vpn.profile import ProfileSettings, TlsKey
 from vpn.values import Protocol
 
-__all__ = ["Adopted", "Adoption", "inspect"]
+__all__ = ["Adopted", "Adoption", "inspect", "with_files"]
 
 ReadFile = Callable[[PurePosixPath], bytes | None]
 
@@ -35,6 +35,8 @@ _OLDEST_TLS_TODAY = "1.2"
 # Both sides must have these alike, and no server pushes them.
 _ALIKE = ("tun-mtu", "fragment")
 _DEFAULT_MTU = ("tun-mtu", "1500")
+# Fields that each certificate of the bot's has; the second is the certificate's own number.
+_HAD_BY_ALL = frozenset({COMMON_NAME, "serialNumber"})
 _ASKING_PLUGINS = ("auth-pam", "ldap", "radius", "auth-")
 
 
@@ -47,6 +49,7 @@ class Adopted:
         certificate_end: when that certificate ends; None where it is not known. Root reads it at
             the adoption; afterwards the bot's account may not be able to.
         port: the one it listens on.
+        closed: why no new profile of the bot's can work there; None where it may, see `with_files`.
     """
 
     layout: Layout
@@ -56,6 +59,7 @@ class Adopted:
     certificate_end: datetime | None
     port: int
     protocol: Protocol
+    closed: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values; `from_json` reads it again."""
@@ -68,6 +72,7 @@ class Adopted:
             "certificate_end": self.certificate_end and self.certificate_end.isoformat(),
             "port": self.port,
             "protocol": self.protocol.value,
+            "closed": self.closed,
         }
 
     @classmethod
@@ -83,6 +88,7 @@ class Adopted:
             certificate_end=certificate_end_of(values),
             port=values["port"],
             protocol=Protocol(values["protocol"]),
+            closed=values.get("closed"),
         )
 
 
@@ -111,7 +117,7 @@ class Adoption:
 
 
 def inspect(
-    text: str,
+    facts: ConfFacts,
     conf_path: PurePosixPath,
     read_file: ReadFile,
     *,
@@ -120,6 +126,7 @@ def inspect(
     """What a server.conf says, with the files beside it that clients have to fit.
 
     Args:
+        facts: with what its `config` lines include.
         conf_path: absolute.
         read_file: the content of a file at an absolute path; None where it cannot be had.
         start_folder: where OpenVPN is started; the configuration's own folder as a rule.
@@ -127,7 +134,6 @@ def inspect(
     Raises:
         NotAdoptable: it is not the configuration of a server with certificates.
     """
-    facts = inspect_conf(text)
     _require_server(facts, conf_path)
     folder = _below_root(start_folder or conf_path.parent)
     layout = named_layout(facts, _below_root(conf_path), folder)
@@ -154,6 +160,43 @@ def inspect(
         certificate_pem=certificate_pem,
         tls_key=content(kind) if kind else None,
     )
+
+
+def with_files(server: Adopted, facts: ConfFacts, *, writable: bool) -> Adopted:
+    """The same server, with what follows from whether the bot may write clients' files there.
+
+    Without a file that OpenVPN finds no client has a fixed address, and with `ccd-exclusive` none
+    gets in.
+    """
+    layout = server.layout
+    finds = writable and layout.ccd is not None and layout.knows_names
+    addresses = server.addresses if finds else replace(server.addresses, one_each=False)
+    server = replace(server, addresses=addresses)
+    return replace(server, closed=_closed(facts, server, finds=finds))
+
+
+def _closed(facts: ConfFacts, server: Adopted, *, finds: bool) -> str | None:
+    """Why no new profile of the bot's can work there; None where it may."""
+    layout, plan = server.layout, server.addresses
+    lacking = [field for field in facts.name_fields if field not in _HAD_BY_ALL]
+    if lacking:
+        return (
+            f"x509-username-field: OpenVPN refuses a certificate without {' and '.join(lacking)},"
+            " and the bot's have none."
+        )
+    if layout.exclusive and layout.knows_names and not finds:
+        return (
+            f"ccd-exclusive: OpenVPN refuses whoever has no file in /{layout.ccd}, and the bot may"
+            " not write there."
+        )
+    is_theirs = layout.ccd is not None and not layout.knows_names
+    by_others = is_theirs or facts.has("client-connect") or facts.has("plugin")
+    if plan.pool is None and not plan.has_fixed and not by_others:
+        return (
+            "The server has no pool, and no file of the bot's gives an address there, so a client"
+            " would get none."
+        )
+    return None
 
 
 def _require_server(facts: ConfFacts, conf_path: PurePosixPath) -> None:

@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
 from vpn.adopt import Adoption
-from vpn.amend import amendments
+from vpn.amend import amendments, no_second_lock
 from vpn.config import ConfFacts, openings
 from vpn.layout import TcpPort, UnixSocket
 from vpn.standing import Standing
@@ -25,6 +25,13 @@ _NOTES = {
     "client-connect": "a script may refuse clients",
     "chroot": "the CRL and the clients' files are looked for below it",
 }
+
+_NAMING = ("username-as-common-name", "x509-username-field")
+_NAMELESS = (
+    " So the bot can tell nobody's session by their certificate: a revocation keeps them from"
+    " coming back, but whoever is connected then stays until OpenVPN is restarted, and nothing is"
+    " proved. Nor does it give fixed addresses."
+)
 
 
 class Weight(StrEnum):
@@ -77,6 +84,14 @@ def advise(
 
 
 def _missing(adoption: Adoption, standing: Standing, account: str) -> Iterator[Advice]:
+    unnamed = no_second_lock(adoption.facts)
+    if unnamed is not None and not adoption.server.layout.exclusive:
+        yield Advice(
+            "ccd-exclusive",
+            Weight.UNPROVED,
+            f"{unnamed}. With ccd-exclusive it would let nobody in by the bot's files, so --apply"
+            " adds no second lock here.",
+        )
     for amendment in amendments(adoption, standing, account):
         yield Advice(
             amendment.directive,
@@ -131,13 +146,13 @@ def _tcp(place: TcpPort, standing: Standing, account: str) -> Iterator[Advice]:
             f"Every account of this machine may use the management interface at {place}; a unix"
             f" socket with '{_CLIENT_LOCK} {account}' is for the bot alone.",
         )
-    elif not standing.password_readable:
-        path = f"/{place.password_file}"
+    elif standing.open_password:
         yield Advice(
             "management",
             Weight.UNPROVED,
-            f"The bot's account {account} cannot read the management password in {path}.",
-            commands=(f"chgrp {account} {quote(path)}", f"chmod g+r {quote(path)}"),
+            f"The bot's account {account} cannot read the management password in"
+            f" /{place.password_file}.",
+            commands=standing.open_password,
         )
 
 
@@ -162,13 +177,13 @@ def _unix(facts: ConfFacts, account: str) -> Iterator[Advice]:
 
 def _unreadable(adoption: Adoption, standing: Standing, account: str) -> Iterator[Advice]:
     conf = f"/{adoption.server.layout.conf}"
-    if not standing.conf_readable:
+    if standing.open_conf:
         yield Advice(
             "config",
             Weight.UNPROVED,
             f"The bot's account {account} cannot read {conf}, so it cannot see whether the locks"
             " are still there.",
-            commands=(f"chgrp {account} {quote(conf)}", f"chmod g+r {quote(conf)}"),
+            commands=standing.open_conf,
         )
     if standing.folder_writable:
         folder = conf.rpartition("/")[0]
@@ -220,7 +235,8 @@ def _dangers(adoption: Adoption) -> Iterator[Advice]:
     facts, profile = adoption.facts, adoption.server.profile
     for problem in openings(facts):
         if problem.directive != "remote-cert-tls":
-            yield Advice(problem.directive, Weight.DANGER, f"{problem.detail}.")
+            more = _NAMELESS if problem.directive in _NAMING else ""
+            yield Advice(problem.directive, Weight.DANGER, f"{problem.detail}.{more}")
     if not profile.is_marked:
         yield Advice(
             "cert",

@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from vpn.adopt import Adoption
+from vpn.config import COMMON_NAME, ConfFacts
 from vpn.directives import parse_directives, quoted, split_words
+from vpn.layout import Layout, UnixSocket
 from vpn.standing import Standing
 
 _MARK = "# vpnbot:"
@@ -27,39 +28,14 @@ class Amendment:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class OwnPlaces:
-    """What `apply` makes beside a configuration, absolute.
-
-    Named after it, because several servers may have theirs in one folder.
-
-    Attributes:
-        live: the bot's own folder, with `crl` and `ccd` in it.
-        socket: not in `live`: OpenVPN makes it as root.
-    """
-
-    live: PurePosixPath
-    socket: PurePosixPath
-
-    @property
-    def crl(self) -> PurePosixPath:
-        return self.live / "crl.pem"
-
-    @property
-    def ccd(self) -> PurePosixPath:
-        return self.live / "ccd"
-
-
-def own_places(conf: str) -> OwnPlaces:
-    """Args: conf: relative to /, as in `Layout`."""
-    path = PurePosixPath("/") / conf
-    return OwnPlaces(path.with_name(f"{path.stem}-live"), path.with_name(f"{path.stem}.sock"))
-
-
 def amendments(adoption: Adoption, standing: Standing, account: str) -> tuple[Amendment, ...]:
-    """What is missing for cuts that can be proved; nothing that works is changed."""
+    """What is missing for cuts that can be proved; nothing that works is changed.
+
+    Where a client can have no file that OpenVPN finds, `ccd-exclusive` would shut everybody out:
+    there no second lock is added, see `no_second_lock`.
+    """
     layout = adoption.server.layout
-    places = own_places(layout.conf)
+    places = standing.places
     found = []
     if layout.crl is None or not standing.crl_writable:
         found.append(
@@ -70,7 +46,9 @@ def amendments(adoption: Adoption, standing: Standing, account: str) -> tuple[Am
                 _why_crl(adoption, account),
             )
         )
-    if layout.ccd is None or not standing.ccd_writable:
+    if no_second_lock(adoption.facts) is not None:
+        pass
+    elif layout.ccd is None or not standing.ccd_writable:
         found.append(
             Amendment(
                 "client-config-dir",
@@ -89,19 +67,47 @@ def amendments(adoption: Adoption, standing: Standing, account: str) -> tuple[Am
                 " client needs a file of its own then.",
             )
         )
-    if not adoption.facts.has("management"):
+    if not adoption.facts.has("management") or not standing.management_passable:
         found.append(
             Amendment(
                 "management",
-                ("management-client-user",),
+                ("management", "management-client-user", "management-client-group"),
                 (
                     f"management {quoted(str(places.socket))} unix",
                     f"management-client-user {account}",
                 ),
-                "Without a management interface sessions are neither seen nor ended.",
+                _why_management(layout, account),
             )
         )
     return tuple(found)
+
+
+def _why_management(layout: Layout, account: str) -> str:
+    if isinstance(layout.management, UnixSocket):
+        return (
+            f"The bot's account {account} may not pass the folder of the management socket"
+            f" /{layout.management.path}, so sessions are neither seen nor ended. A program of"
+            " yours that uses it has to use the new one, as that account."
+        )
+    return "Without a management interface sessions are neither seen nor ended."
+
+
+def no_second_lock(facts: ConfFacts) -> str | None:
+    """Why a file with a certificate's name says nothing about its holder; None where it does."""
+    if facts.has("username-as-common-name"):
+        return (
+            "username-as-common-name: OpenVPN calls a client by the user name that is typed in, and"
+            " not by its certificate"
+        )
+    if facts.name_fields != (COMMON_NAME,):
+        fields = " and ".join(facts.name_fields)
+        return (
+            f"x509-username-field: OpenVPN calls a client by {fields} of its certificate, and not"
+            " by its common name"
+        )
+    if not facts.needs_certificate:
+        return "verify-client-cert: a client without a certificate has no name at all"
+    return None
 
 
 def _why_crl(adoption: Adoption, account: str) -> str:

@@ -22,6 +22,9 @@ MANAGEMENT_SOCKET = "management.sock"
 # OpenVPN reads these when it starts and never again.
 READ_AT_START = (CONF, CA_CERTIFICATE, CERTIFICATE, PRIVATE_KEY, TLS_CRYPT_V2_KEY)
 
+COMMON_NAME = "CN"
+# What OpenSSL's OBJ_txt2nid() takes for it.
+_CN_TOO = {"commonName", "2.5.4.3"}
 _EVERYTHING = IPv4Network("0.0.0.0/0")
 _HOMES = (PurePosixPath("/home"), PurePosixPath("/root"), PurePosixPath("/run/user"))
 # What PrivateTmp= hides from a unit.
@@ -60,6 +63,27 @@ class ConfFacts:
     def first_argument(self, name: str) -> str | None:
         arguments = self.last(name)
         return arguments[0] if arguments else None
+
+    @property
+    def needs_certificate(self) -> bool:
+        """Whether nobody is let in without one."""
+        wanted = self.first_argument("verify-client-cert") in {None, "require"}
+        return wanted and not self.has("client-cert-not-required")
+
+    @property
+    def name_fields(self) -> tuple[str, ...]:
+        """The fields of a certificate that make a client's name (`x509-username-field`).
+
+        As in add_option() of OpenVPN's options.c: each word takes the place of the word that
+        stood there, a later line's too, and an attribute in small letters counts as in capitals.
+        """
+        fields = [COMMON_NAME]
+        for directive in self.directives:
+            words = directive.arguments if directive.name == "x509-username-field" else ()
+            for place, word in enumerate(words):
+                plain = word.upper() if word.islower() and not word.startswith("ext:") else word
+                fields[place : place + 1] = [COMMON_NAME if plain in _CN_TOO else plain]
+        return tuple(fields)
 
     @property
     def port(self) -> int:
@@ -242,6 +266,7 @@ _OPENINGS = {
     "capath": "certificates of other CAs, without a CRL of ours, would be let in",
     "client-cert-not-required": "clients without a certificate would be let in",
 }
+_PLAIN_NAME = (COMMON_NAME,)
 _MOVED_ROOT = {"chroot": "it moves the paths of both locks"}
 
 
@@ -277,7 +302,7 @@ def _openings(facts: ConfFacts, reasons: dict[str, str]) -> list[ConfProblem]:
     return [
         ConfProblem(name, f"{name}: {why}", is_lock=True)
         for name, why in reasons.items()
-        if facts.has(name)
+        if facts.has(name) and (name != "x509-username-field" or facts.name_fields != _PLAIN_NAME)
     ]
 
 
@@ -296,7 +321,7 @@ def _moved_paths(facts: ConfFacts, directory: PurePosixPath | None) -> list[Conf
 
 def _certificate_problems(facts: ConfFacts) -> list[ConfProblem]:
     problems = []
-    if facts.first_argument("verify-client-cert") not in {None, "require"}:
+    if not facts.needs_certificate and not facts.has("client-cert-not-required"):
         problems.append(
             ConfProblem(
                 "verify-client-cert",

@@ -10,8 +10,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from pki.crl import CrlFacts, crl_number, read_crl
 from pki.errors import DamagedCrl, ForeignCrl, PkiError
 from pki.key_ids import authority_public_key
+from pki.serial import serial_hex
 from vpn.errors import HostError
-from vpn.findings import Finding, FindingCode
+from vpn.findings import Finding, FindingCode, Target
 from vpn.host import ServerHost
 from vpn.layout import Layout
 
@@ -149,3 +150,18 @@ def number_of(pem: bytes | None, issuer: x509.Certificate) -> int | None:
         return None if pem is None else read_crl(pem, issuer).number
     except PkiError:
         return None
+
+
+def entry_findings(target: Target, facts: CrlFacts | None, expected: int | None) -> list[Finding]:
+    """Whether the CRL that lies there is at least ours, and lists the certificate."""
+    if facts is None:
+        return []
+    if expected is not None and facts.number < expected:
+        detail = f"The CRL has number {facts.number}, ours has {expected}; publish it."
+        return [Finding(FindingCode.CRL_OLD, detail)]
+    if target.serial in facts.serials:
+        return []
+    is_newer = expected is not None and facts.number > expected
+    code = FindingCode.CRL_NEWER if is_newer else FindingCode.CRL_OLD
+    detail = f"CRL {facts.number} does not list {serial_hex(target.serial)}; publish a new one."
+    return [Finding(code, detail)]

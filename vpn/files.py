@@ -126,6 +126,19 @@ class Folder:
                 return False
         return True
 
+    def remove_folder(self, path: str) -> None:
+        """See `ServerHost.remove_folder`."""
+        with (
+            self._plainly("remove", path),
+            suppress(FileNotFoundError),
+            self._opened_parent(path) as (parent, name),
+        ):
+            try:
+                os.rmdir(name, dir_fd=parent)
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY:
+                    raise
+
     def rename(self, path: str, to: str) -> bool:
         """See `ServerHost.rename`."""
         with self._plainly("move", path), self._opened_parent(to) as (new_parent, name):

@@ -100,6 +100,10 @@ class ServerHost(Protocol):
         """
         ...
 
+    async def remove_folder(self, path: str) -> None:
+        """Removes a folder that has nothing in it; nothing happens where it has, or is not."""
+        ...
+
     async def connect_management(
         self, place: ManagementPlace = ...
     ) -> tuple[StreamReader, StreamWriter]:
@@ -135,11 +139,22 @@ class ServerHost(Protocol):
         ...
 
     async def may_write(self, path: str, account: str) -> bool:
-        """Whether the account may put files into this folder, by the permission bits."""
+        """Whether the account may put files into this folder; tried as that account."""
         ...
 
     async def may_read(self, path: str, account: str) -> bool:
-        """Whether the account may read this file, by the permission bits."""
+        """Whether the account may read this file; tried as that account."""
+        ...
+
+    async def may_pass(self, path: str, account: str) -> bool:
+        """Whether the account may reach what lies in this folder; tried as that account."""
+        ...
+
+    async def write_problem(self, path: str, account: str) -> str | None:
+        """Why the account can put no file into this folder and replace it; None where it can.
+
+        It is done, with a file of another name that is gone afterwards.
+        """
         ...
 
     async def resolve(self, path: str) -> str:

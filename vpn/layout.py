@@ -5,6 +5,7 @@ has them wherever its operator's configuration says: its paths are relative to `
 """
 
 from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
 from ipaddress import ip_address
 from typing import Any
 
@@ -63,6 +64,14 @@ class Reader:
 NOBODY = Reader("nobody", "nogroup")
 
 
+class NamedBy(StrEnum):
+    """Where OpenVPN has a client's name from: for its file, in the list of sessions, in `kill`."""
+
+    COMMON_NAME = "common_name"  # of its certificate, as everywhere unless the operator says else
+    USER_NAME = "user_name"  # what is typed in: `username-as-common-name`
+    OTHER_FIELDS = "other_fields"  # of its certificate: `x509-username-field`
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Paths are relative to the folder of the server's host, written with '/', without symlinks.
@@ -79,6 +88,8 @@ class Layout:
         named_conf: the configuration's path as the operator named it, perhaps a symlink.
         bot_folders: what root writes there belongs to the folder's owner.
         adopted: the configuration is the operator's own.
+        named_by: where this is not the common name, a file of ours would not be found, and no
+            session can be told to be a certificate's.
     """
 
     conf: str
@@ -94,6 +105,12 @@ class Layout:
     start_folder: str = ""
     named_conf: str = CONF
     adopted: bool = True
+    named_by: NamedBy = NamedBy.COMMON_NAME
+
+    @property
+    def knows_names(self) -> bool:
+        """Whether a name in OpenVPN's mouth is that of a certificate."""
+        return self.named_by is NamedBy.COMMON_NAME
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values; `from_json` reads it again. There are no secrets inside."""
@@ -111,6 +128,8 @@ class Layout:
                     "reader": Reader(**values["reader"]),
                     "read_at_start": tuple(values["read_at_start"]),
                     "bot_folders": tuple(values["bot_folders"]),
+                    # Not in what was stored before there was more than one.
+                    "named_by": NamedBy(values.get("named_by", NamedBy.COMMON_NAME)),
                 }
             )
         )

@@ -9,9 +9,15 @@ from cryptography import x509
 
 from pki.crl import CrlFacts, read_crl
 from pki.errors import PkiError
-from pki.serial import serial_hex
 from vpn.client_files import client_file, fixed_addresses
-from vpn.crl_look import CRL_NOT_USED, CrlLook, digest_of, look_at_crl, number_of
+from vpn.crl_look import (
+    CRL_NOT_USED,
+    CrlLook,
+    digest_of,
+    entry_findings,
+    look_at_crl,
+    number_of,
+)
 from vpn.deploy import certificate_end
 from vpn.errors import CrlNotUsed, HostError, NewerCrlInPlace
 from vpn.findings import Finding, FindingCode, ServerProof, ServerStatus, Target
@@ -90,8 +96,10 @@ class LiveServer:
             raise ValueError(f"{common_name!r} is no common name of ours")
         content = await self.client_file(address)
         path = self._ccd_path(common_name)
-        if content is not None and path is not None:
+        if path is not None and content is not None:
             await self.host.replace(path, content, mode=_FOR_ALL_TO_READ)
+        elif path is not None and await self.host.facts(path) is not None:
+            await self.host.remove(path)  # of an address that it had before
 
     async def client_file(self, address: IPv4Address | None) -> bytes | None:
         """What `admit` writes; None where this server needs no file for that.
@@ -128,6 +136,24 @@ class LiveServer:
             place=self.layout.management,
             most=self._most_sessions,
         )
+
+    async def connected(self) -> frozenset[str]:
+        """The names of certificates that are connected; none where no name says a certificate.
+
+        Raises:
+            ManagementError: the server cannot be asked, so nothing is known.
+        """
+        sessions = await self.sessions()
+        return frozenset(s.common_name for s in sessions if self.layout.knows_names)
+
+    async def sessions_of(self, names: Iterable[CommonName]) -> frozenset[CommonName]:
+        """Those of the certificates' names that are connected now.
+
+        Raises:
+            ManagementError: the server cannot be asked, so nothing is known.
+        """
+        connected = await self.connected()
+        return frozenset(name for name in names if name_in_sessions(name) in connected)
 
     async def cut_names(self, names: Iterable[CommonName]) -> frozenset[CommonName]:
         """Ends the sessions of names whose certificates are on the CRL in place.
@@ -270,7 +296,8 @@ class LiveServer:
         put_at = now()
         talk = await cut_sessions(  # (3)
             self.host,
-            [_to_cut(target, put_at) for target in targets],
+            # Where no name says a certificate, a session of it would be somebody else's.
+            [_to_cut(target, put_at) for target in targets if self.layout.knows_names],
             timeout_s=self._timeout_s,
             place=self.layout.management,
             most=self._most_sessions,
@@ -280,7 +307,7 @@ class LiveServer:
         expected = number_of(crl_pem, issuer)
         proofs = []
         for target, not_removed in zip(targets, removed, strict=True):
-            entry = _entry_findings(target, crl.facts, expected)
+            entry = entry_findings(target, crl.facts, expected)
             seen_at = None
             if not (entry or crl.findings or locks):
                 seen_at = target.crl_seen_at or (put_at if talk.pid is not None else None)
@@ -295,11 +322,11 @@ class LiveServer:
         return tuple(proofs)
 
     def _has_second_lock(self, target: Target) -> bool:
-        return self.layout.exclusive and not target.shares_name
+        return self.layout.exclusive and self.layout.knows_names and not target.shares_name
 
     def _ccd_path(self, common_name: CommonName) -> str | None:
-        """The name's own file; None where it has none, or OpenVPN looks for none."""
-        name = ccd_file_name(common_name)
+        """The name's own file; None where it has none, or OpenVPN looks for none of that name."""
+        name = ccd_file_name(common_name) if self.layout.knows_names else None
         return f"{self.layout.ccd}/{name}" if self.layout.ccd and name else None
 
     def _file_to_remove(self, target: Target) -> str | None:
@@ -414,7 +441,12 @@ class LiveServer:
             pid, sessions = answer.pid, len(answer.sessions)
             ahead = None if answer.time is None else answer.time - now
             findings += clock_findings(answer.time, now)
-        pending = await self._pending(pid, findings)
+        pending = None
+        if pid is not None:
+            changed = await _or_host_error(look_at_restart(self.host, self.layout, pid))
+            findings += changed
+            if all(finding.code is not FindingCode.HOST_ERROR for finding in changed):
+                pending = bool(changed)
         findings += await _or_host_error(look_at_configuration(self.spec, self.host, self.layout))
         findings += await _or_host_error(self._look_at_ccd_folder())
         findings += await _or_host_error(room_findings(self.host, self.layout))
@@ -430,15 +462,6 @@ class LiveServer:
             clock_ahead=ahead,
             findings=tuple(dict.fromkeys(findings)),
         )
-
-    async def _pending(self, pid: int | None, findings: list[Finding]) -> bool | None:
-        if pid is None:
-            return None
-        found = await _or_host_error(look_at_restart(self.host, self.layout, pid))
-        findings += found
-        if any(finding.code is FindingCode.HOST_ERROR for finding in found):
-            return None
-        return bool(found)
 
     async def _look_at_ccd_folder(self) -> list[Finding]:
         """With this folder shut OpenVPN refuses everybody: not unsafe, but an outage."""
@@ -477,21 +500,6 @@ def _too_early(target: Target, due: datetime) -> list[Finding]:
         f" that can be seen from {due:%Y-%m-%d %H:%M:%S} UTC on."
     )
     return [Finding(FindingCode.SECOND_LOOK_DUE, detail)]
-
-
-def _entry_findings(target: Target, facts: CrlFacts | None, expected: int | None) -> list[Finding]:
-    """Whether the CRL that lies there is at least ours, and lists the certificate."""
-    if facts is None:
-        return []
-    if expected is not None and facts.number < expected:
-        detail = f"The CRL has number {facts.number}, ours has {expected}; publish it."
-        return [Finding(FindingCode.CRL_OLD, detail)]
-    if target.serial in facts.serials:
-        return []
-    is_newer = expected is not None and facts.number > expected
-    code = FindingCode.CRL_NEWER if is_newer else FindingCode.CRL_OLD
-    detail = f"CRL {facts.number} does not list {serial_hex(target.serial)}; publish a new one."
-    return [Finding(code, detail)]
 
 
 async def _or_host_error(look: Awaitable[list[Finding]]) -> list[Finding]:

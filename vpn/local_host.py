@@ -33,7 +33,7 @@ from vpn.layout import (
     TcpPort,
     UnixSocket,
 )
-from vpn.permissions import Ids, ids_of_account, ids_of_reader, may, shut_out_above, shut_out_at
+from vpn.permissions import Ids, ids_of_reader, shut_out_above, shut_out_at
 from vpn.ports import port_in_use, tcp_listener_uid
 from vpn.safe_place import foreign_link
 from vpn.values import Protocol
@@ -44,7 +44,14 @@ _PROC = Path("/proc")
 # proc(5), /proc/pid/stat: the name in parentheses may hold spaces, so count after it.
 _START_TIME = 19
 _SOCKET = UnixSocket(MANAGEMENT_SOCKET)
-_WRITE_AND_PASS = stat.S_IWOTH | stat.S_IXOTH
+# What the replacement of a CRL takes.
+_WRITE_AND_REPLACE = """\
+set -e
+umask 077
+printf x >"$1/.vpnbot-try-$$"
+mv -f -- "$1/.vpnbot-try-$$" "$1/.vpnbot-tried-$$"
+rm -- "$1/.vpnbot-tried-$$"
+"""
 _SYNTAX_CHECK_S = 10
 _ANSWER_S = 10.0
 _T = TypeVar("_T")
@@ -113,6 +120,9 @@ class LocalHost:
     async def make_folder(self, path: str, *, mode: int, account: str | None = None) -> bool:
         return self._folder.make_folder(path, mode=mode, account=account)
 
+    async def remove_folder(self, path: str) -> None:
+        await asyncio.to_thread(self._folder.remove_folder, path)
+
     async def connect_management(
         self, place: ManagementPlace = _SOCKET
     ) -> tuple[StreamReader, StreamWriter]:
@@ -154,26 +164,20 @@ class LocalHost:
         return await self._look(partial(_shut_out, self._folder.directory, path, found))
 
     async def may_write(self, path: str, account: str) -> bool:
-        with _plainly():
-            try:
-                ids = ids_of_account(account)
-                folder = self._folder.directory / path
-                return may(folder, _WRITE_AND_PASS, ids) and all(
-                    may(above, stat.S_IXOTH, ids) for above in folder.parents
-                )
-            except (KeyError, FileNotFoundError):
-                return False
+        return await self._tried(account, 'test -d "$1" -a -w "$1" -a -x "$1"', path) is None
 
     async def may_read(self, path: str, account: str) -> bool:
-        with _plainly():
-            try:
-                ids = ids_of_account(account)
-                target = self._folder.directory / path
-                return may(target, stat.S_IROTH, ids) and all(
-                    may(above, stat.S_IXOTH, ids) for above in target.parents
-                )
-            except (KeyError, FileNotFoundError):
-                return False
+        return await self._tried(account, 'test -f "$1" -a -r "$1"', path) is None
+
+    async def may_pass(self, path: str, account: str) -> bool:
+        return await self._tried(account, 'test -d "$1" -a -x "$1"', path) is None
+
+    async def write_problem(self, path: str, account: str) -> str | None:
+        return await self._tried(account, _WRITE_AND_REPLACE, path)
+
+    async def _tried(self, account: str, script: str, path: str) -> str | None:
+        full = self._folder.directory / path
+        return await self._look(partial(_tried_as, account, script, full))
 
     async def resolve(self, path: str) -> str:
         return await asyncio.to_thread(_resolve, self._folder.directory, path)
@@ -330,6 +334,39 @@ def _syntax_problem(folder: Path, text: str) -> str | None:
         return None
     lines = done.stdout.decode("utf-8", "replace").splitlines()
     return next((line for line in lines if "rror" in line), lines[-1] if lines else "no reason")
+
+
+def _tried_as(account: str, script: str, path: Path) -> str | None:
+    """Runs a few lines of sh as the account, with the path as $1; says what went wrong.
+
+    Permission bits alone would not say it: there are access lists and mounts.
+    """
+    try:
+        entry = pwd.getpwnam(account)
+    except KeyError:
+        return f"There is no account {account}."
+    is_root = os.geteuid() == 0
+    if not is_root and entry.pw_uid != os.geteuid():
+        return f"Only root can try what {account} may do."
+    try:
+        done = subprocess.run(
+            ["/bin/sh", "-c", script, "sh", str(path)],
+            # The real ids, too: a shell may give up the effective ones where they differ.
+            user=entry.pw_uid,
+            group=entry.pw_gid,
+            extra_groups=os.getgrouplist(account, entry.pw_gid) if is_root else None,
+            env=child_environment(),
+            cwd="/",
+            capture_output=True,
+            timeout=_SYNTAX_CHECK_S,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise HostError(f"Nobody can tell what {account} may do with {path}: {error}.") from error
+    if done.returncode == 0:
+        return None
+    lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else f"{account} may not use {path}."
 
 
 def _ids(reader: Reader) -> Ids:

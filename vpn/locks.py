@@ -7,7 +7,7 @@ from vpn.errors import HostError
 from vpn.findings import Finding, FindingCode
 from vpn.host import ServerHost
 from vpn.layout import DECIDE_WHO_ENTERS, Layout
-from vpn.places import named_layout, resolved
+from vpn.places import conf_text, named_layout, resolved
 from vpn.restart import changed_since_start
 from vpn.values import ServerSpec
 
@@ -105,11 +105,6 @@ async def _adopted_problems(
         found.append((_changed("a symlink", layout), True))
     found += [(Finding(FindingCode.LOCK_MISSING, p.detail), p.is_lock) for p in openings(facts)]
     return list(dict.fromkeys(found))
-
-
-def conf_text(content: bytes) -> str:
-    """The text of a configuration; every byte is kept, and a byte order mark is passed over."""
-    return content.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
 
 
 def _changed(word: str, layout: Layout) -> Finding:

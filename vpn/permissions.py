@@ -40,12 +40,6 @@ def ids_of_reader(reader: Reader) -> Ids | str:
     return Ids(uid, frozenset({gid}))
 
 
-def ids_of_account(name: str) -> Ids:
-    """Raises KeyError where there is no such account."""
-    entry = pwd.getpwnam(name)
-    return Ids(entry.pw_uid, frozenset(os.getgrouplist(name, entry.pw_gid)))
-
-
 def _uid(user: str) -> int:
     try:
         return pwd.getpwnam(user).pw_uid

@@ -5,13 +5,23 @@ OpenVPN takes a relative path from the folder it was started in, or from its las
 """
 
 import posixpath
+from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import ip_address
 
-from vpn.config import ConfFacts
-from vpn.directives import Directive
+from vpn.config import COMMON_NAME, ConfFacts
+from vpn.directives import Directive, parse_directives
+from vpn.errors import HostError
 from vpn.host import ServerHost
-from vpn.layout import HAND_WINDOW_S, Layout, ManagementPlace, Reader, TcpPort, UnixSocket
+from vpn.layout import (
+    HAND_WINDOW_S,
+    Layout,
+    ManagementPlace,
+    NamedBy,
+    Reader,
+    TcpPort,
+    UnixSocket,
+)
 
 _READ_AT_START = (
     *("ca", "cert", "key", "extra-certs", "pkcs12"),
@@ -20,6 +30,8 @@ _READ_AT_START = (
 # In the place of a file name OpenVPN takes this for the block of that name further down.
 _INLINE = "[inline]"
 _SOCKET_KIND = "unix"
+# How deep files may include each other: read_config_file() in OpenVPN's options_parse.c.
+_INCLUDES = 10
 _WITH_PASSWORD = 3
 
 
@@ -47,7 +59,14 @@ def named_layout(facts: ConfFacts, conf: str, start_folder: str) -> Layout:
         hand_window_s=_seconds(facts.first_argument("hand-window")),
         start_folder=start_folder,
         named_conf=conf,
+        named_by=_named_by(facts),
     )
+
+
+def _named_by(facts: ConfFacts) -> NamedBy:
+    if facts.has("username-as-common-name"):
+        return NamedBy.USER_NAME
+    return NamedBy.COMMON_NAME if facts.name_fields == (COMMON_NAME,) else NamedBy.OTHER_FIELDS
 
 
 def revoked_folder(facts: ConfFacts, start_folder: str) -> str | None:
@@ -136,6 +155,46 @@ def inline_text(facts: ConfFacts, name: str) -> str | None:
 def _last(facts: ConfFacts, name: str) -> Directive | None:
     found = [directive for directive in facts.directives if directive.name == name]
     return found[-1] if found else None
+
+
+async def read_facts(host: ServerHost, conf: str, start_folder: str) -> ConfFacts | None:
+    """What a configuration says, with the files that it includes; None where there is none.
+
+    As OpenVPN does, a file that a `config` line names is read where the line stands, from the
+    folder of the `cd` before it.
+
+    Args:
+        conf, start_folder: relative to /, as in `Layout`.
+
+    Raises:
+        HostError: it, or what it includes, cannot be read.
+    """
+    content = await host.read(await host.resolve(conf))
+    if content is None:
+        return None
+    return ConfFacts(tuple(await _with_included(host, content, [], start_folder, _INCLUDES)))
+
+
+async def _with_included(
+    host: ServerHost, content: bytes, before: Sequence[Directive], start_folder: str, depth: int
+) -> list[Directive]:
+    found: list[Directive] = []
+    for directive in parse_directives(conf_text(content)):
+        found.append(directive)
+        if directive.name != "config" or not directive.arguments:
+            continue
+        so_far = ConfFacts((*before, *found))
+        path = named_path(so_far, start_folder, directive.arguments[0])
+        included = await host.read(await host.resolve(path)) if depth else None
+        if included is None:
+            raise HostError(f"/{path} cannot be read, and a `config` line includes it.")
+        found += await _with_included(host, included, so_far.directives, start_folder, depth - 1)
+    return found
+
+
+def conf_text(content: bytes) -> str:
+    """The text of a configuration; every byte is kept, and a byte order mark is passed over."""
+    return content.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
 
 
 async def resolved(host: ServerHost, layout: Layout) -> Layout:

@@ -2,7 +2,8 @@
 
 A certificate that the bot does not know cannot be put on the CRL, since its serial is not known
 either. What shuts it out is the second lock: without a file of its own nobody gets in. So the files
-go first, and the sessions after them. Who is a stranger is for the caller to say.
+go first, and the sessions after them. Who is a stranger is for the caller to say. Where OpenVPN's
+names are no certificates' (`Layout.named_by`), nobody is.
 """
 
 from collections.abc import Collection
@@ -41,7 +42,7 @@ async def client_files(host: ServerHost, layout: Layout) -> tuple[str, ...]:
     Raises:
         HostError: it cannot be looked into.
     """
-    if layout.ccd is None:
+    if layout.ccd is None or not layout.knows_names:
         return ()
     return tuple(filter(may_be_a_clients, await host.listdir(layout.ccd) or ()))
 
@@ -92,7 +93,7 @@ async def cut_strangers(
 
     Their files have to be gone before: who is in mid-handshake now is refused at its end then.
     """
-    if not names:
+    if not names or not layout.knows_names:
         return StrangersCut((), (), ())
     talk = await cut_sessions(
         host,

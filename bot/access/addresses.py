@@ -32,6 +32,24 @@ def choose_address(server: Server, held: frozenset[str]) -> str | None:
     return _first_free(server.name, free_addresses(plan, taken), held)
 
 
+def is_closed(server: Server) -> bool:
+    """Whether no new profile would work there, by its operator's own configuration."""
+    return server.adopted is not None and bool(server.adopted.get("closed"))
+
+
+def fits(server: Server, address: str | None) -> bool:
+    """Whether a grant can keep its address on an adopted server as that is now.
+
+    Its operator may have given it another network, topology or pool since.
+    """
+    if server.adopted is None:
+        return True
+    plan = AddressPlan.from_json(server.adopted["addresses"])
+    if address is None:
+        return plan.pool is not None or not plan.has_fixed
+    return plan.leaves(IPv4Address(address))
+
+
 def _first_free(server: ServerName, addresses: Iterator[IPv4Address], held: frozenset[str]) -> str:
     for address in addresses:
         if str(address) not in held:

@@ -16,9 +16,21 @@ SUBJECT_LENGTH = 100
 async def record(
     tx: Transaction, ctx: Context, actor: Actor, action: str, subject: str, **detail: Any
 ) -> None:
-    """Adds a row: who did what to what."""
-    named: Payload = {"name": actor.name, **detail}
+    """Adds a row: who did what to what.
+
+    Names of files need be no text in any encoding: what is none is escaped, or nothing could be
+    recorded of them.
+    """
+    named: Payload = {
+        key: _storable(value) for key, value in {"name": actor.name, **detail}.items()
+    }
     await tx.audit.append(at=ctx.now, actor=actor.key, action=action, subject=subject, detail=named)
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    return [_storable(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 _HEAD = "audit.head"

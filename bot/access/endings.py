@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from shlex import quote
 
 from bot.access import messages
 from bot.access.context import Context
@@ -107,7 +108,8 @@ async def _tell_of_server(tx: Transaction, ctx: Context, end: ServerEnd) -> None
     if end.config is None or end.remote is None:
         await _tell(tx, ctx, Notice.SERVER_CERTIFICATE_ENDS, end.ends_at, server=end.server)
         return
-    values = {"server": end.server, "config": end.config, "remote": end.remote}
+    # A path of the operator's, in a command that somebody copies.
+    values = {"server": end.server, "config": quote(end.config), "remote": end.remote}
     await _tell(tx, ctx, Notice.ADOPTED_CERTIFICATE_ENDS, end.ends_at, **values)
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from bot.access import audit, messages, pace, revocation
-from bot.access.addresses import REST, choose_address
+from bot.access.addresses import REST, choose_address, is_closed
 from bot.access.context import Context
 from bot.access.messages import DeliverNote, Notice
 from bot.access.names import common_name
@@ -37,13 +37,15 @@ async def reserve(
     """Stores serial, common name and address, before any certificate exists.
 
     Raises:
-        Refused: OUTLIVES_AUTHORITY, UNKNOWN_SERVER, NETWORK_FULL.
+        Refused: OUTLIVES_AUTHORITY, UNKNOWN_SERVER, SERVER_CLOSED, NETWORK_FULL.
     """
     require_outlived(ctx, not_after)
     server = ServerName(request.server or "")
     known = await tx.servers.get(server)
     if known is None:
         raise Refused(Refusal.UNKNOWN_SERVER, server=server)
+    if is_closed(known):
+        raise Refused(Refusal.SERVER_CLOSED, server=server)
     held = await tx.grants.addresses_held(server, ctx.now - REST)
     address = choose_address(known, held)
     code = ctx.chance.code()
@@ -84,8 +86,8 @@ async def renew(tx: Transaction, ctx: Context, actor: Actor, grant_id: GrantId) 
 
     Raises:
         Refused: NOT_ALLOWED, UNKNOWN_GRANT, NOT_YOURS, GRANT_OVER, GRANT_BUSY,
-            GRANT_ENDS_SOON, RENEWED_TOO_OFTEN, NETWORK_FULL, UNKNOWN_SERVER, NO_BUTTON,
-            CLOCK_IN_DOUBT.
+            GRANT_ENDS_SOON, RENEWED_TOO_OFTEN, NETWORK_FULL, UNKNOWN_SERVER, SERVER_CLOSED,
+            NO_BUTTON, CLOCK_IN_DOUBT.
     """
     require(actor, Act.ASK)
     require_giving(ctx)

@@ -29,6 +29,7 @@ class Refusal(StrEnum):
     FOR_SERVERS = "for_servers"
     REQUESTER_REMOVED = "requester_removed"
     NETWORK_FULL = "network_full"
+    SERVER_CLOSED = "server_closed"
     UNKNOWN_GRANT = "unknown_grant"
     GRANT_OVER = "grant_over"
     CLOCK_IN_DOUBT = "clock_in_doubt"  # of this machine

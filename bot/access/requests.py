@@ -1,9 +1,11 @@
 """The use cases around a request: ask, choose a server, cancel, approve, deny, expire."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.access import admins, approvals, audit, durations, grants, messages, pace
+from bot.access.addresses import is_closed
 from bot.access.context import Context
 from bot.access.messages import DeliverNote, Notice
 from bot.access.names import REASON_LENGTH, clean
@@ -17,6 +19,7 @@ from storage.records import (
     Request,
     RequestId,
     RequestState,
+    Server,
     ServerName,
     UserId,
     Verdict,
@@ -62,7 +65,7 @@ async def ask(
 
     Raises:
         Refused: NOT_ALLOWED, DURATION_TOO_LONG, OUTLIVES_AUTHORITY, NO_SERVER, UNKNOWN_SERVER,
-            ALREADY_OPEN, ASKED_TOO_OFTEN.
+            SERVER_CLOSED, ALREADY_OPEN, ASKED_TOO_OFTEN.
     """
     require(actor, Act.ASK)
     user_id = _telegram_id(actor)
@@ -71,8 +74,8 @@ async def ask(
     if not actor.is_operator:
         durations.within_limit(seconds, ctx.rules.max_duration)
     grants.require_outlived(ctx, ctx.now + timedelta(seconds=seconds))
-    names = [known.name for known in await tx.servers.all()]
-    chosen = _pick(names, server)
+    names = _pick(await tx.servers.all(), server)
+    chosen = names[0] if len(names) == 1 else None
     await _refuse_second(tx, user_id, chosen)
     await pace.may_ask(tx, ctx, actor, user_id)
     await _drop_choosing(tx, ctx, actor, user_id)
@@ -87,8 +90,7 @@ async def ask(
     await audit.request_asked(tx, ctx, actor, request)
     if chosen is not None:
         await _announce(tx, ctx, request)
-    servers = () if chosen else tuple(names)
-    return Asked(request, servers)
+    return Asked(request, () if chosen else names)
 
 
 async def choose(
@@ -98,14 +100,17 @@ async def choose(
 
     Raises:
         Refused: NOT_ALLOWED, UNKNOWN_REQUEST, NOT_YOURS, ALREADY_DECIDED, DURATION_TOO_LONG,
-            UNKNOWN_SERVER, ALREADY_OPEN.
+            UNKNOWN_SERVER, SERVER_CLOSED, ALREADY_OPEN.
     """
     require(actor, Act.ASK)
     request = await _own(tx, actor, request_id)
     _require_open(ctx, request)
     durations.within_limit(request.duration, ctx.rules.max_duration)
-    if await tx.servers.get(server) is None:
+    known = await tx.servers.get(server)
+    if known is None:
         raise Refused(Refusal.UNKNOWN_SERVER, server=server)
+    if is_closed(known):
+        raise Refused(Refusal.SERVER_CLOSED, server=server)
     await _refuse_second(tx, request.user_id, server)
     if not await tx.requests.choose(request_id, server):
         raise await _decided(tx, request_id)
@@ -148,7 +153,7 @@ async def approve(
     Raises:
         Refused: ADMINS_ONLY, UNKNOWN_REQUEST, OWN_REQUEST, ALREADY_DECIDED, NOT_OFFERED,
             DURATION_TOO_LONG, CARD_CHANGED, AGREED_ALREADY, REQUESTER_REMOVED,
-            OUTLIVES_AUTHORITY, UNKNOWN_SERVER, NETWORK_FULL, CLOCK_IN_DOUBT.
+            OUTLIVES_AUTHORITY, UNKNOWN_SERVER, SERVER_CLOSED, NETWORK_FULL, CLOCK_IN_DOUBT.
     """
     request = await _decidable(tx, actor, request_id)
     _require_open(ctx, request)
@@ -286,14 +291,18 @@ async def _give(
     return await grants.reserve(tx, ctx, actor, decided, requester, not_after=end)
 
 
-def _pick(names: list[ServerName], wanted: ServerName | None) -> ServerName | None:
-    if not names:
+def _pick(servers: Sequence[Server], wanted: ServerName | None) -> tuple[ServerName, ...]:
+    """The server that is wanted, or those among which there is a choice."""
+    if not servers:
         raise Refused(Refusal.NO_SERVER)
-    if wanted is None:
-        return names[0] if len(names) == 1 else None
-    if wanted not in names:
+    named = [server for server in servers if wanted in {None, server.name}]
+    if not named:
         raise Refused(Refusal.UNKNOWN_SERVER, server=wanted)
-    return wanted
+    # Where no new profile would work none is asked for.
+    names = tuple(server.name for server in named if not is_closed(server))
+    if not names:
+        raise Refused(Refusal.SERVER_CLOSED, server=named[0].name)
+    return names
 
 
 async def _refuse_second(tx: Transaction, user_id: UserId, server: ServerName | None) -> None:

@@ -110,9 +110,7 @@ async def report(
         values = {"server": server, "names": _listed(shown, len(found)), "count": len(found)}
         if seen_as is SeenAs.UNKNOWN:
             names = [stranger_name(sighting.name) for sighting in found[:NAMED]]
-            values["choices"] = [
-                [numbers[name], clean(name, NAME_LENGTH)] for name in names if name in numbers
-            ]
+            values["choices"] = [[numbers[name], _named(name)] for name in names if name in numbers]
         await messages.tell_admins(tx, ctx, _NOTICES[seen_as], **values)
     return True
 
@@ -128,9 +126,7 @@ async def cut(tx: Transaction, ctx: Context, actor: Actor, stranger_id: int) -> 
     if stranger is None or actor.user_id is None:
         raise Refused(Refusal.STRANGER_GONE)
     subject = f"server:{stranger.server}"
-    await audit.record(
-        tx, ctx, actor, "server.cut", subject, names=[clean(stranger.name, NAME_LENGTH)]
-    )
+    await audit.record(tx, ctx, actor, "server.cut", subject, names=[_named(stranger.name)])
     await tx.outbox.add(
         messages.private_chat(actor.user_id),
         OutboxKind.CUT,
@@ -163,8 +159,13 @@ def _is_news(ctx: Context, told: Stranger | None, sighting: Sighting) -> bool:
     return sighting.seen_as is not SeenAs.UNKNOWN and ctx.now - told.seen_at >= _AGAIN
 
 
+def _named(name: str) -> str:
+    """As it can be read; some have nothing that can."""
+    return clean(stranger_name(name), NAME_LENGTH) or "?"
+
+
 def _shown(sighting: Sighting) -> str:
-    name = clean(stranger_name(sighting.name), NAME_LENGTH)
+    name = _named(sighting.name)
     return f"{name} ({sighting.person})" if sighting.person else name
 
 

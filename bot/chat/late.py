@@ -23,6 +23,7 @@ from bot.chat.incoming import Typed, read_update
 from bot.chat.scene import Reply, Scene, say
 from bot.chat.views import View
 from bot.texts import chat as words
+from bot.texts import questions as asking
 from bot.texts import refusals
 from bot.texts.fill import Html, fill
 from storage.records import InboxItem, OutboxKind
@@ -44,9 +45,9 @@ async def asked_back(scene: Scene, typed: Typed, item: InboxItem) -> Reply | Non
     await scene.tx.inbox.hold(item.update_id, item.payload)
     unit = next((unit for unit in _UNITS_S if age >= timedelta(seconds=2 * unit)), _UNITS_S[-1])
     seconds = int(age.total_seconds()) // unit * unit
-    text = fill(words.LATE, age=refusals.duration_text(seconds), command=_as_typed(typed))
-    yes = Button(words.BUTTON_LATE_YES, buttons.late(Tap.LATE_YES, item.update_id), Style.MAIN)
-    no = Button(words.BUTTON_LATE_NO, buttons.late(Tap.LATE_NO, item.update_id))
+    text = fill(asking.LATE, age=refusals.duration_text(seconds), command=_as_typed(typed))
+    yes = Button(asking.BUTTON_LATE_YES, buttons.late(Tap.LATE_YES, item.update_id), Style.MAIN)
+    no = Button(asking.BUTTON_LATE_NO, buttons.late(Tap.LATE_NO, item.update_id))
     return Reply(View(text, ((yes, no),)))
 
 
@@ -58,7 +59,7 @@ async def answered(scene: Scene, meant: Meant) -> Reply:
     """
     payload = await scene.tx.inbox.held(meant.update)
     if payload is None:
-        return Reply(View(Html(words.LATE_GONE)), edit=True)
+        return Reply(View(Html(asking.LATE_GONE)), edit=True)
     typed = read_update(Update.de_json(json.loads(payload), None))
     if not isinstance(typed, Typed) or typed.sender.user_id != scene.user_id:
         raise Refused(Refusal.NOT_YOURS)
@@ -69,7 +70,7 @@ async def answered(scene: Scene, meant: Meant) -> Reply:
     if meant.tap is Tap.LATE_NO:
         return Reply(View(Html(words.KEPT)), edit=True)
     if scene.message_id is not None:
-        text = fill(words.LATE_GOING_ON, command=_as_typed(typed))
+        text = fill(asking.LATE_GOING_ON, command=_as_typed(typed))
         question = {"text": text, "keyboard": [], "edit": scene.message_id}
         await scene.tx.outbox.add(scene.chat, OutboxKind.REPLY, question, now=scene.ctx.now)
     try:

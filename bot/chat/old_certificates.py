@@ -11,6 +11,7 @@ from bot.chat.buttons import Button, Keyboard, Meant, Style, Tap
 from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
 from bot.texts import chat as words
+from bot.texts import questions as asking
 from bot.texts.fill import Html, blocks, fill, lines, moment
 from storage.records import Grant, Person
 
@@ -51,8 +52,8 @@ async def link(scene: Scene, meant: Meant) -> Reply:
     person = await revocation.known_person(scene.tx, meant.person)
     if meant.digest != await questions.link_digest(scene, one, person):
         view = _card(one, await _people(scene, one, [person]))
-        text = blocks(words.QUESTION_CHANGED, view.text)
-        return Reply(View(text, view.keyboard), Html(words.QUESTION_CHANGED_TOAST), edit=True)
+        text = blocks(asking.QUESTION_CHANGED, view.text)
+        return Reply(View(text, view.keyboard), Html(asking.QUESTION_CHANGED_TOAST), edit=True)
     linked = await linking.link_name_of(scene.tx, scene.ctx, scene.actor, meant.grant, meant.person)
     name = await scene.tx.people.name_of(meant.person)
     text = fill(words.LINKED, common_name=linked[0].common_name, name=name, count=len(linked))

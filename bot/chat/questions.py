@@ -18,6 +18,7 @@ from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
 from bot.texts import chat as words
+from bot.texts import questions as asking
 from bot.texts.fill import Html, blocks, escaped, fill, lines, moment
 from storage.records import Grant, GrantId, Person, UserId
 
@@ -35,9 +36,9 @@ class Question:
 
     def again(self) -> Reply:
         """Says that things have changed, and asks as they are now."""
-        text = blocks(words.QUESTION_CHANGED, self.view.text)
+        text = blocks(asking.QUESTION_CHANGED, self.view.text)
         view = View(text, self.view.keyboard)
-        return Reply(view, Html(words.QUESTION_CHANGED_TOAST), edit=True, alert=True)
+        return Reply(view, Html(asking.QUESTION_CHANGED_TOAST), edit=True, alert=True)
 
 
 async def revoke_person(scene: Scene, user_id: UserId) -> Question:
@@ -49,7 +50,7 @@ async def revoke_person(scene: Scene, user_id: UserId) -> Question:
     # What has ended already is looked at again with it, and stands for itself where it is all.
     shown = [one.grant for one in found if one.is_live] or [one.grant for one in found]
     text = blocks(
-        fill(words.CONFIRM_REVOKE_PERSON, count=len(shown), name=person.name), _named(shown)
+        fill(asking.CONFIRM_REVOKE_PERSON, count=len(shown), name=person.name), _named(shown)
     )
     decided = await _decided(scene, user_id)
     return _question(
@@ -60,7 +61,7 @@ async def revoke_person(scene: Scene, user_id: UserId) -> Question:
 async def remove(scene: Scene, person: Person) -> Question:
     found = await holdings.of_person(scene.tx, scene.ctx.now, person.id)
     live = [one.grant for one in found if one.is_live]
-    text = blocks(fill(words.CONFIRM_REMOVE, name=person.name), _named(live))
+    text = blocks(fill(asking.CONFIRM_REMOVE, name=person.name), _named(live))
     decided = await _decided(scene, person.id)
     return _question(
         text, words.BUTTON_REMOVE_YES, Tap.REMOVE_YES, person.id, [_ids(live), decided]
@@ -72,7 +73,9 @@ async def revoke_grant(scene: Scene, grant: Grant) -> Question:
     await revocation.require_live(scene.tx, scene.ctx, grant)
     name = await scene.tx.people.name_of(grant.user_id) if grant.user_id else words.HOLDER_UNKNOWN
     text = fill(
-        words.CONFIRM_REVOKE_GRANT if grant.imported_at is None else words.CONFIRM_REVOKE_IMPORTED,
+        asking.CONFIRM_REVOKE_GRANT
+        if grant.imported_at is None
+        else asking.CONFIRM_REVOKE_IMPORTED,
         common_name=grant.common_name,
         name=name,
         serial=grant.serial,

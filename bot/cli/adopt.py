@@ -1,20 +1,23 @@
 """`vpnbot server adopt`: takes in a server that already runs, as it is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from shlex import quote
 from typing import Annotated
 
 import typer
 
-from bot.adoption import Adopted, Wanted, adopt_server
+from bot.adoption import Adopted, Strangers, Wanted, adopt_server
 from bot.cli.shared import operator, say, stamp, with_office
 from bot.errors import NotDone
 from bot.office import Office
 from bot.texts import adoption as words
 from bot.texts.fill import plain
 from vpn.advice import Advice, Weight
+from vpn.outlook import Outlook
 from vpn.values import parse_remote
+
+_SHOWN = 10
 
 
 def adopt(
@@ -31,6 +34,10 @@ def adopt(
         bool,
         typer.Option("--renew-certificate", help="Gives the server a new certificate and key."),
     ] = False,
+    strangers: Annotated[
+        Strangers | None,
+        typer.Option(help="With --apply: what becomes of connected clients that nobody knows."),
+    ] = None,
     ssh: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """As root: takes in a server that runs with a configuration of its own; again, looks anew."""
@@ -41,12 +48,61 @@ def adopt(
     wanted = Wanted(name, PurePosixPath(config.absolute()), parse_remote(remote), account)
 
     async def work(office: Office) -> None:
+        foreseen: list[str] = []
+
+        def tell(look: Outlook) -> None:
+            for line in _outlook(look, applies=apply):
+                if apply:
+                    say(line)  # before anything is changed
+                else:
+                    foreseen.append(line)
+
         done = await adopt_server(
-            office, operator(), wanted, apply_changes=apply, renew=renew_certificate
+            office,
+            operator(),
+            wanted,
+            apply_changes=apply,
+            tell=tell,
+            strangers=strangers,
+            renew=renew_certificate,
         )
-        say("\n".join(_lines(done)))
+        for line in (*_lines(done), *foreseen):
+            say(line)
 
     with_office(work)
+
+
+def _outlook(look: Outlook, *, applies: bool) -> Iterator[str]:
+    if look.changes:
+        yield words.WILL_BE if applies else words.WOULD_BE
+        connected = look.connected
+        if connected is None:
+            yield f"  {words.CONNECTED_UNKNOWN}"
+            yield f"  {words.LOCK_UNKNOWN if look.adds_lock else words.NO_LOCK_UNKNOWN}"
+        elif connected.status_file is None:
+            yield plain(f"  {words.CONNECTED}", count=len(connected.names))
+        else:
+            yield plain(
+                f"  {words.CONNECTED_THEN}",
+                count=len(connected.names),
+                path=connected.status_file,
+                moment=stamp(connected.at),
+            )
+        for text, names in (
+            (words.STAY, look.stay),
+            (words.REFUSED, look.revoked),
+            (words.STRANGERS, look.strangers),
+        ):
+            if names:
+                yield plain(f"  {text}", names=_named(names))
+    yield words.NEW_PROFILE if look.new_profile else words.NEW_PROFILE_WORKS
+    for hurdle in sorted(look.new_profile, key=lambda each: not each.refuses):
+        yield f"  {words.DOES_NOT_WORK if hurdle.refuses else words.NOT_KNOWN} {hurdle.detail}"
+
+
+def _named(names: Sequence[str]) -> str:
+    shown = ", ".join(map(ascii, names[:_SHOWN]))
+    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
 
 
 def _lines(done: Adopted) -> Iterator[str]:
@@ -72,7 +128,10 @@ def _lines(done: Adopted) -> Iterator[str]:
 
 
 def _addresses(done: Adopted) -> str:
-    plan = done.examined.adoption.server.addresses
+    server = done.examined.adoption.server
+    if server.closed is not None:
+        return plain(words.CLOSED, reason=server.closed)
+    plan = server.addresses
     return words.FIXED_ADDRESSES if plan.has_fixed else words.POOL_ADDRESSES
 
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 from bot.access.refusals import Refused
 from bot.cli.shared import say
 from bot.errors import BadSettings, NotDone, VpnbotError
+from bot.shown import one_line
 from bot.texts.refusals import in_terminal
 from pki.errors import PkiError
 from vpn.errors import VpnError
@@ -59,7 +60,8 @@ class Asker:
 
 
 def _read(question: str, *, hidden: bool = False) -> str:
+    shown = one_line(question)
     try:
-        return getpass.getpass(question) if hidden else input(question)
+        return getpass.getpass(shown) if hidden else input(shown)
     except (EOFError, KeyboardInterrupt):
         raise NotDone("Nothing was done.") from None

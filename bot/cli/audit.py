@@ -10,9 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from bot.access.audit import head_text
-from bot.cli.shared import in_json, on_one_line, say, show, stamp, with_office
+from bot.cli.shared import in_json, say, show, stamp, with_office
 from bot.errors import NotDone
 from bot.office import Office
+from bot.shown import one_line
 from storage.records import AuditEntry, BrokenEntry
 
 app = typer.Typer(help="The audit trail.", no_args_is_help=True)
@@ -115,7 +116,7 @@ def _cell(value: Any) -> str:
 
 
 def _defused(cell: str) -> str:
-    return on_one_line(_FORMULA.sub(r"\1'", cell))
+    return one_line(_FORMULA.sub(r"\1'", cell))
 
 
 def _row(entry: AuditEntry | BrokenEntry) -> dict[str, Any]:

@@ -61,6 +61,7 @@ async def make_authority(office: Office, passphrase: str) -> None:
         now=office.clock(),
         random_bytes=os.urandom,
     )
+    office.keyring.keep(authority)
     async with office.database.writing() as tx:
         await audit.record(
             tx,

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from bot import logs
+from bot.cli.shared import say, say_blocks
 from bot.errors import NotDone
 from bot.settings import PREFIX
 from demo.errors import DemoError
@@ -78,9 +79,9 @@ async def _serve(port: int, *, open_browser: bool) -> None:
         loop.add_signal_handler(number, stop.set)
     async with open_showcase(port) as showcase:
         # Scripts read the first line.
-        print(showcase.telegram.url, flush=True)
-        print(showcase.banner)
-        print("Press Ctrl-C to end it; nothing is left behind.", flush=True)
+        say(showcase.telegram.url)
+        say_blocks([showcase.banner])
+        say("Press Ctrl-C to end it; nothing is left behind.")
         if open_browser:
             await asyncio.to_thread(webbrowser.open, showcase.telegram.url)
         await stop.wait()

@@ -1,6 +1,5 @@
 """`vpnbot ca import-easyrsa`: takes over an easy-rsa CA, and says what is odd about it."""
 
-import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from bot.access.importing import Certificate, Imported
 from bot.cli.asking import Asker
 from bot.cli.ca import new_passphrase
 from bot.cli.revoke import print_receipt
-from bot.cli.shared import operator, say, stamp, with_office
+from bot.cli.shared import in_json, operator, say, stamp, with_office
 from bot.clock import utc_now
 from bot.easyrsa import Takeover
 from bot.errors import BadSettings
@@ -79,9 +78,10 @@ def import_easyrsa(
         pki = easyrsa.read(pki_dir, now, progress)
     report = _report(pki, now) if as_json else {}
     if not as_json:
-        say("\n".join(_lines(pki, now)))
+        for line in _lines(pki, now):
+            say(line)
     if dry_run:
-        say(_json(report) if as_json else words.DRY_RUN)
+        _say_json(report) if as_json else say(words.DRY_RUN)
         return
 
     async def work(office: Office) -> bool:
@@ -105,7 +105,7 @@ def import_easyrsa(
     finally:
         # Whatever stopped it, the report has what was done up to there.
         if as_json:
-            say(_json(report))
+            _say_json(report)
     if not proved:
         raise typer.Exit(1)
 
@@ -131,8 +131,8 @@ def _progress(folder: Path, *, quiet: bool) -> Iterator[easyrsa.Progress]:
 # --- what was found -------------------------------------------------------------------------------
 
 
-def _json(report: dict[str, Any]) -> str:
-    return json.dumps(report, ensure_ascii=False, indent=2)
+def _say_json(report: dict[str, Any]) -> None:
+    print(in_json(report, indent=2))
 
 
 def _unless(as_json: bool, text: str) -> None:

@@ -1,8 +1,9 @@
 """The command line: `vpnbot`. Here is what every command has in common; each does one thing."""
 
+import io
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.main import get_command
@@ -27,10 +28,14 @@ from bot.cli import (
 from bot.cli.version import tell_version
 from bot.errors import VpnbotError
 from bot.privileges import keep_memory_private
+from bot.shown import one_line
 from bot.texts.refusals import in_terminal
 from pki.errors import PkiError
 from storage.errors import StorageError, passing_trouble
 from vpn.errors import VpnError
+
+# Of all that Typer's parser raises about what was typed; it has no public name.
+_USAGE: type[Exception] = typer.BadParameter.__bases__[0]
 
 app = typer.Typer(
     name="vpnbot",
@@ -77,8 +82,13 @@ def main() -> None:
     logs.set_up_terminal()
     logs.guard_crashes()
     try:
-        # Called as `app()`, Typer would put its own hook for crashes in the place of ours.
-        get_command(app)()
+        # Called as `app()`, Typer would put its own hook for crashes in the place of ours; and in
+        # its standalone mode it would print what was typed as it is.
+        sys.exit(get_command(app)(standalone_mode=False))
+    except _USAGE as error:
+        tell_usage(error)
+    except typer.Abort:
+        fail("Aborted.")
     except Refused as refused:
         fail(in_terminal(refused))
     except (VpnbotError, PkiError, VpnError, StorageError) as error:
@@ -89,6 +99,12 @@ def main() -> None:
         # The reader of our output has gone, for example `head`.
         sys.stderr.close()
         sys.exit(1)
+    except UnicodeEncodeError as error:
+        # The system hands over what is no text as lone surrogates, see PEP 383. What it was may be
+        # a secret.
+        if error.reason != "surrogates not allowed":
+            raise
+        fail("What was typed, or a file's name, is no text in UTF-8; use another one.")
     except Exception as error:
         trouble = passing_trouble(error)
         if trouble is None:
@@ -96,7 +112,16 @@ def main() -> None:
         fail(trouble)
 
 
-def fail(line: str) -> None:
+def tell_usage(error: Any) -> NoReturn:
+    """What was typed wrong, with the exit status for that."""
+    text = io.StringIO()
+    error.show(file=text)
+    for line in text.getvalue().splitlines():
+        print(one_line(line), file=sys.stderr)
+    sys.exit(error.exit_code)
+
+
+def fail(line: str) -> NoReturn:
     """One line on standard error, and exit status 1."""
-    print(logs.redact(" ".join(line.split())), file=sys.stderr)
+    print(one_line(" ".join(logs.redact(line).split())), file=sys.stderr)
     sys.exit(1)

@@ -9,7 +9,7 @@ from bot.access import revocation
 from bot.access.matching import Fits
 from bot.access.permission import Actor
 from bot.access.refusals import Refusal, Refused
-from bot.cli.shared import operator, say, with_office
+from bot.cli.shared import operator, say, say_blocks, with_office
 from bot.errors import NotDone
 from bot.office import Office
 from bot.receipts import load_receipt
@@ -51,12 +51,12 @@ async def print_receipt(office: Office, ended: Sequence[Grant]) -> bool:
     await office.enforcer.enforce(grant_ids)
     async with office.database.reading() as tx:
         receipt = await load_receipt(tx, grant_ids, office.clock())
-    say("\n\n".join(receipt.blocks))
-    if not receipt.settled:
-        say(f"\n{words.RETRYING_TERMINAL}")
+    blocks = [*receipt.blocks, *([] if receipt.settled else [words.RETRYING_TERMINAL])]
+    say_blocks(blocks)
     live = [*(one.grant for one in receipt.left if one.is_live), *receipt.maybe]
     for who in dict.fromkeys(grant.user_id or grant.id for grant in live):
-        say(f"\n{plain(words.LEFT_TERMINAL, who=who)}")
+        say("")
+        say(plain(words.LEFT_TERMINAL, who=who))
     return receipt.proved
 
 

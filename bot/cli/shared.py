@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 from rich.console import Console
 from rich.table import Table
 
-from bot.access.names import shows
 from bot.access.permission import Actor
 from bot.data_folder import DataFolder, account_name
 from bot.env_file import ENV_FILE, env_owner
@@ -22,11 +21,10 @@ from bot.errors import BadDataFolder, BadSettings
 from bot.office import Office, open_office
 from bot.privileges import ROOT, act_as
 from bot.settings import PREFIX, Settings, load_settings
+from bot.shown import is_plain, one_line
 from vpn.safe_place import weak_step
 
 _WIDE = 1000
-# In place of a character that would speak to the terminal instead of the reader.
-_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _Result = TypeVar("_Result")
 
 
@@ -145,7 +143,16 @@ def operator() -> Actor:
 
 def say(text: str) -> None:
     """A line for whoever typed the command; never wrapped, so that scripts can read it."""
-    print(text)
+    print(one_line(text), flush=True)
+
+
+def say_blocks(blocks: Iterable[str]) -> None:
+    """Paragraphs of ours, whose values are a line each, see `fill.plain`; a free line between."""
+    for number, block in enumerate(blocks):
+        if number:
+            say("")
+        for line in block.split("\n"):
+            say(line)
 
 
 def show(rows: Sequence[dict[str, Any]], columns: Iterable[str], *, as_json: bool) -> None:
@@ -167,18 +174,9 @@ def show(rows: Sequence[dict[str, Any]], columns: Iterable[str], *, as_json: boo
 def in_json(value: Any, *, indent: int | None = None) -> str:
     """JSON that a person can read and a terminal can show: what does not show is escaped."""
     text = json.dumps(value, ensure_ascii=False, indent=indent)
-    return "".join(char if _is_plain(char) else json.dumps(char)[1:-1] for char in text)
-
-
-def on_one_line(text: str) -> str:
-    """The text with a blank for each line break, and a mark for what a terminal would obey."""
     return "".join(
-        " " if char.isspace() else char if shows(char) else _REPLACEMENT for char in text
+        char if char == "\n" or is_plain(char) else json.dumps(char)[1:-1] for char in text
     )
-
-
-def _is_plain(char: str) -> bool:
-    return char in " \n" or (shows(char) and not char.isspace())
 
 
 def stamp(moment: datetime | None) -> str | None:
@@ -193,4 +191,4 @@ def _cell(value: Any) -> str:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return on_one_line(str(value))
+    return one_line(str(value))

@@ -1,9 +1,9 @@
 """`vpnbot demo --tour`: one request, approval, tunnel and revocation, told in the terminal."""
 
-import sys
 import time
 from collections.abc import Awaitable, Callable
 
+from bot.cli.shared import say
 from bot.showcase import ANNA, BORIS, Showcase, open_showcase
 from bot.showcase_devices import gateway_of
 from demo.errors import LabRefused
@@ -99,7 +99,6 @@ def _bot(to: str, message: DemoMessage) -> None:
 
 def _line(who: str, text: str) -> None:
     first, *rest = (line for line in text.splitlines() if line)
-    print(f"{who:<{_NAME_WIDTH}}{first}")
+    say(f"{who:<{_NAME_WIDTH}}{first}")
     for line in rest:
-        print(f"{'':<{_NAME_WIDTH}}{line}")
-    sys.stdout.flush()
+        say(f"{'':<{_NAME_WIDTH}}{line}")

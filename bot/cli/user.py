@@ -100,7 +100,8 @@ def remove(user_id: Id) -> None:
                 say(text)
             return True
         proved = await print_receipt(office, removed.grants)
-        say(f"\nOff the allowlist: {named}.")
+        say("")
+        say(f"Off the allowlist: {named}.")
         return proved
 
     if not with_office(work):

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from cryptography import x509
 
+from bot.access.addresses import is_closed
 from bot.access.names import NAME_LENGTH, clean
 from bot.data_folder import DataFolder, account_name
 from bot.errors import VpnbotError
 from bot.fixed_addresses import given_by_others
-from bot.fleet import live_server, remote_of, spec_of
+from bot.fleet import layout_of, live_server, remote_of, spec_of
 from bot.health.folder import look_at_files
 from bot.health.results import Command, Fine, Result, Trouble, mend_with, trouble, trouble_from
 from bot.health.state import NOTICE
@@ -24,6 +25,7 @@ from bot.texts import health as words
 from bot.texts.fill import utc
 from bot.texts.health import Complaint
 from pki.errors import PkiError
+from pki.found_crls import read_crls
 from storage.database import Database
 from storage.records import Grant, GrantState, Server
 from vpn.adopt import Adopted
@@ -37,6 +39,8 @@ from vpn.safe_place import unsafe_above
 
 # The bot signs a new one every day and has seven days' grace: one was missed.
 CRL_AGE = timedelta(days=2)
+# Another CA's list, which easy-rsa signs for half a year, and openssl for a month.
+_LIST_NOTICE = timedelta(days=14)
 # Their details name the very file or folder and the command that opens it.
 _OWN_MEND = (
     FindingCode.CRL_UNREADABLE,
@@ -91,7 +95,10 @@ async def look_at_server(server: Server, around: Surroundings) -> list[Result]:
 
 async def _status(server: Server, around: Surroundings) -> ServerStatus:
     return await live_server(server).status(
-        issuer=around.issuer, now=around.now, published=server.crl_number
+        issuer=around.issuer,
+        now=around.now,
+        published=server.crl_number,
+        digest=server.crl_digest,
     )
 
 
@@ -103,8 +110,10 @@ async def _look_at_adopted(server: Server, around: Surroundings) -> list[Result]
         *_look_at_account(server, around.folder),
         *_look_at_restored(server),
         *await _look_at_crl(server, status, around),
+        *await _look_at_others_lists(server, around),
         *_look_at_certificate(server, status, around.now),
         *await _look_at_tls_key(server, around),
+        *_look_at_closed(server),
         *await _look_at_addresses(server, around),
         *await _look_at_sessions(server, around),
     ]
@@ -191,6 +200,13 @@ def _look_at_place(server: Server) -> list[Trouble]:
     return [Trouble(words.SERVER.format(server=server.name, text=found.wrong), found.mend)]
 
 
+def _look_at_closed(server: Server) -> list[Trouble]:
+    if not is_closed(server):
+        return []
+    reason = Adopted.from_json(server.adopted or {}).closed
+    return [_of(server, words.CLOSED_TO_NEW, reason=reason)]
+
+
 def _look_at_restored(server: Server) -> list[Trouble]:
     """See `bot.catching_up`."""
     if server.restored_at is None:
@@ -209,6 +225,21 @@ async def _look_at_crl(server: Server, status: ServerStatus, around: Surrounding
     if around.now - status.crl_signed_at > CRL_AGE:
         found.append(_of(server, words.CRL_AGED, moment=utc(status.crl_signed_at)))
     return found
+
+
+async def _look_at_others_lists(server: Server, around: Surroundings) -> list[Trouble]:
+    """Nobody here can sign them, and once one has lapsed OpenVPN refuses all of its CA."""
+    path = layout_of(server).crl
+    if around.issuer is None or path is None:
+        return []
+    async with around.database.reading() as tx:
+        kept = await tx.crl.kept(server.name)
+    return [
+        _of(server, words.OTHERS_LIST_ENDS, name=each.issuer, path=f"/{path}", moment=utc(end))
+        for pem in kept
+        for each in read_crls(pem.encode(), around.issuer)
+        if (end := each.next_update) is not None and end - around.now <= _LIST_NOTICE
+    ]
 
 
 def _look_at_certificate(server: Server, status: ServerStatus, now: datetime) -> list[Trouble]:
@@ -267,7 +298,7 @@ async def _look_at_owner(server: Server, host: LocalHost) -> list[Trouble]:
 async def _look_at_sessions(server: Server, around: Surroundings) -> list[Trouble]:
     """Who is on and may not be; on an operator's own server whoever is in no books may be."""
     try:
-        on = {session.common_name for session in await live_server(server).sessions()}
+        on = await live_server(server).connected()
     except VpnError:
         return []  # said by the look at the status
     async with around.database.reading() as tx:

@@ -3,6 +3,26 @@
 from vpn.advice import Weight
 
 ADOPTED = "{server} is adopted, with its own configuration {config}."
+WOULD_BE = "With the lines that are missing, once OpenVPN has been restarted:"
+WILL_BE = "With the new lines, once OpenVPN has been restarted:"
+CONNECTED = "{count} clients are connected now."
+CONNECTED_THEN = "{count} clients are connected, as {path} said at {moment}."
+CONNECTED_UNKNOWN = (
+    "Who is connected now can't be known: OpenVPN can't be asked, and there is no status file."
+)
+LOCK_UNKNOWN = (
+    "Whoever has a live certificate in the bot's books, or a file of their own, gets in as before. "
+    "Anybody else doesn't."
+)
+NO_LOCK_UNKNOWN = "Whoever gets in today gets in as before, unless they were revoked."
+STAY = "They come back as before: {names}"
+REFUSED = "They are refused, because their access was revoked or is over: {names}"
+STRANGERS = "They are in none of the bot's books, and don't get in any more: {names}"
+NEW_PROFILE_WORKS = "Nothing that can be seen here stands in the way of a new profile."
+NEW_PROFILE = "A new profile:"
+DOES_NOT_WORK = "doesn't get in."
+NOT_KNOWN = "can't be foreseen."
+CLOSED = "As it is now, no new profile would work there, so none is given out: {reason}"
 FIXED_ADDRESSES = "Who gets access from now on gets a fixed address beside the server's pool."
 POOL_ADDRESSES = "Addresses come from the server's own pool, as before."
 REFUSED_THERE = "{place} refuses {name}, serial {serial}, whom the books let in: stays out."

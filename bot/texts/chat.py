@@ -42,13 +42,6 @@ NOT_A_COMMAND = "I understand commands only. /help shows what I can do for you."
 ONLY_NEW_MESSAGES = (
     "I act on commands that you type yourself, not on forwarded ones. Please type it."
 )
-# What waited with Telegram while the bot was down.
-LATE = (
-    "You wrote this {age} ago, and it reached me only now:\n<code>{command}</code>\n"
-    "Do you still want it?"
-)
-LATE_GOING_ON = "You still want this:\n<code>{command}</code>"
-LATE_GONE = "This was answered already, or is too old by now. Please write it anew."
 TOO_FAST = "That was a lot at once. I listen again in a minute."
 SOMETHING_BROKE = (
     "Something went wrong on my side, and nothing was changed. Please try again in a minute; "
@@ -263,23 +256,6 @@ CHOOSE_REVOKE = "Whose access shall end?"
 CHOOSE_AMONG = "This fits more than one. Which one do you mean?"
 CHOOSE_NEAR = "Nobody has exactly this name. Do you mean one of these?"
 NOBODY_TO_REVOKE = "Nobody has live access, so there is nothing to revoke."
-CONFIRM_REVOKE_PERSON = Plural(
-    "End the access of <b>{name}</b> on every server now?",
-    "End all {count} profiles of <b>{name}</b> on every server now?",
-)
-CONFIRM_REVOKE_GRANT = (
-    "End the access <code>{common_name}</code> of <b>{name}</b> on every server now?"
-)
-# Several of them may have one name.
-CONFIRM_REVOKE_IMPORTED = (
-    "End the access <code>{common_name}</code> on every server now?\n"
-    "<b>{name}</b>, serial <code>{serial}</code>, until {until}"
-)
-CONFIRM_REMOVE = (
-    "Take <b>{name}</b> off the allowlist and end all their access on every server now?"
-)
-QUESTION_CHANGED = "Things have changed since I asked, so nothing was done. As it is now:"
-QUESTION_CHANGED_TOAST = "Things have changed since I asked. Please look again."
 WORKING = "Cutting the access now. The receipt follows."
 
 SERVERS_NONE = "There is no server yet. On the machine, run: <code>vpnbot server add</code>"
@@ -316,8 +292,6 @@ BUTTON_REVOKE_YES = "Revoke now"
 BUTTON_REMOVE_YES = "Remove now"
 BUTTON_RENEW_YES = "New profile now"
 BUTTON_NO = "Keep it"
-BUTTON_LATE_YES = "Do it now"
-BUTTON_LATE_NO = "Forget it"
 
 # --- What a use case says by itself --------------------------------------------------------------
 
@@ -382,18 +356,6 @@ NOTICES: dict[Notice, Template] = {
         "⚠️ The profile of {name} got lost on its way, and there is no room on <b>{server}</b> "
         "for a fresh one. Revoke somebody’s access there; then let {name} ask again."
     ),
-    Notice.CRL_UNPUBLISHED: (
-        "⚠️ The revocation list of <b>{server}</b> could not be renewed. It is valid until "
-        "{until}; after that nobody gets in there. On the machine, <code>vpnbot doctor</code> "
-        "says what to mend. I keep trying."
-    ),
-    Notice.CRL_PUBLISHED: "The revocation list of <b>{server}</b> is renewed again.",
-    Notice.CRL_REPLACED: (
-        "⚠️ Something had put another revocation list in the place of mine on <b>{server}</b>, or "
-        "had closed mine to OpenVPN. Mine is there again, and I'm looking who is connected: the "
-        "answer follows. Does a job of easy-rsa still run gen-crl? Stop it: whoever I revoked is "
-        "not on its list."
-    ),
     Notice.CA_ENDS: (
         "⚠️ The certificate authority ends at {until}. From then on nobody gets in, whatever "
         "they have. Plan its successor now; no profile can outlive it."
@@ -420,12 +382,6 @@ NOTICES: dict[Notice, Template] = {
         "access, they can ask with /requestvpn.",
     ),
     Notice.AUDIT_HEAD: AUDIT_HEAD,
-    Notice.RESTORED: Plural(
-        "I was restored from a backup of {made_at}; what was decided after it is lost. One request "
-        "was open in it: I closed that, and told who had asked to ask again.",
-        "I was restored from a backup of {made_at}; what was decided after it is lost. {count} "
-        "requests were open in it: I closed them, and told those people to ask again.",
-    ),
     Notice.STRANGERS_CUT: (
         "⚠️ I was restored from a backup. On <b>{server}</b> I shut out whom I do not know: "
         "{names}. Their access was given after the backup; they can ask again with /requestvpn."

@@ -6,7 +6,11 @@ from datetime import UTC, datetime
 from html import escape, unescape
 from typing import Any, NamedTuple
 
+from bot.shown import one_line
+
 _GAP = "\n\n"
+# What the system hands over for bytes of a file's name that are no text, see PEP 383.
+_LONE = re.compile("[\ud800-\udfff]")
 _TAG = re.compile(r"<[^>]*>")
 # Longer than any name or reason that we store; a forged one is cut here.
 _VALUE_LENGTH = 300
@@ -33,9 +37,15 @@ def fill(template: Template, **values: Any) -> Html:
     return Html(_choose(template, values).format(**{k: _safe(v) for k, v in values.items()}))
 
 
-def plain(template: Template, **values: Any) -> str:
+class Plain(str):
+    """A sentence for a terminal, whose values are a line each."""
+
+    __slots__ = ()
+
+
+def plain(template: Template, **values: Any) -> Plain:
     """The sentence for a terminal. For templates without markup."""
-    return _choose(template, values).format(**values)
+    return Plain(_choose(template, values).format(**{k: _line(v) for k, v in values.items()}))
 
 
 def escaped(text: str) -> Html:
@@ -92,8 +102,13 @@ def _choose(template: Template, values: dict[str, Any]) -> str:
     return template.one if values["count"] == 1 else template.many
 
 
+def _line(value: Any) -> Any:
+    """What is no number could break the line, and forge the next one."""
+    return value if isinstance(value, (Plain, int, float)) else one_line(str(value))
+
+
 def _safe(value: Any) -> str:
     if isinstance(value, Html):
         return value
-    text = str(value)
+    text = _LONE.sub("\N{REPLACEMENT CHARACTER}", str(value))
     return escape(text if len(text) <= _VALUE_LENGTH else text[: _VALUE_LENGTH - 1] + "…")

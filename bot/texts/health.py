@@ -242,8 +242,16 @@ ADDRESS_TAKEN = Complaint(
     "{name} has the address {address}, which another client's file gives away, too.",
     "This gives {name} another one; run as root: {adopt}",
 )
+CLOSED_TO_NEW = Complaint(
+    "No new profile would work there, so none is given out: {reason}",
+    "Put that right, restart OpenVPN, and run as root: {adopt}",
+)
 CCD_STRANGER = Complaint(
     "{path} belongs to nobody who has access.", "If you did not put it there, run: rm {path}"
+)
+OTHERS_LIST_ENDS = Complaint(
+    "The list of another CA, {name}, ends at {moment}; from then on nobody of that CA gets in.",
+    "Let that CA sign its next one, and put it into {path}; the bot keeps it, behind its own.",
 )
 ON_WITHOUT_ACCESS = Complaint(
     "Connected without having access there, {count}: {names}.",

@@ -74,6 +74,10 @@ IN_CHAT: dict[Refusal, str] = {
         "There is no free address on {server}. Revoke somebody’s access there, or give the server "
         "a larger network; the request still waits."
     ),
+    Refusal.SERVER_CLOSED: (
+        "A new profile for {server} wouldn't work as that server is set up. Your admin can see why "
+        "with `vpnbot doctor` on the bot's machine."
+    ),
     Refusal.UNKNOWN_GRANT: "There is no access {grant}. /grants shows what there is.",
     Refusal.GRANT_OVER: "{how} Nothing was changed.{more}",
     Refusal.CLOCK_IN_DOUBT: (
@@ -110,6 +114,10 @@ _IN_TERMINAL: dict[Refusal, str] = IN_CHAT | {
     Refusal.NETWORK_FULL: (
         "There is no free address on {server}; revoke somebody's access there, or add a server "
         "with a larger network."
+    ),
+    Refusal.SERVER_CLOSED: (
+        "No new profile would work on {server} as it is set up, so none is given out; `vpnbot "
+        "doctor` says why."
     ),
     Refusal.UNKNOWN_GRANT: "There is no grant {grant}; see: vpnbot grant list",
     Refusal.UNKNOWN_PERSON: (

@@ -12,7 +12,7 @@ from tests.company import Ran, _free_port, launch, measured, run, until
 from tests.forks import VPNBOT
 
 ADMIN = DemoPerson(2001, "Boris", "boris", "Admin", started=True)
-_PATIENCE_S = 20.0
+_PATIENCE_S = 60.0
 
 
 @dataclass

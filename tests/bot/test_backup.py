@@ -62,6 +62,7 @@ async def test_it_tells_of_itself(company: Company, office: Office) -> None:
     assert list(contents.tls_keys) == ["office"]
 
 
+@pytest.mark.long
 async def test_what_is_in_the_log_only_is_in_it(company: Company, office: Office) -> None:
     """Rows that SQLite has not moved into the file itself yet, and none that is not committed."""
     with closing(sqlite3.connect(company.data / DATABASE)) as other:
@@ -88,6 +89,7 @@ async def test_its_file_is_closed_whatever_the_mask(company: Company, office: Of
     assert not list(company.folder.glob(".vpnbot-*"))
 
 
+@pytest.mark.long
 async def test_a_lost_key_of_a_server(company: Company, office: Office) -> None:
     """Better a backup without it than none."""
     (company.data / "tls-keys/office.sealed").unlink()
@@ -96,6 +98,7 @@ async def test_a_lost_key_of_a_server(company: Company, office: Office) -> None:
     assert contents.tls_keys == {}
 
 
+@pytest.mark.long
 async def test_a_key_that_cannot_be_read(company: Company, office: Office) -> None:
     key = company.data / "tls-keys/office.sealed"
     key.unlink()
@@ -105,12 +108,14 @@ async def test_a_key_that_cannot_be_read(company: Company, office: Office) -> No
     assert not (company.folder / "a.age").exists()
 
 
+@pytest.mark.long
 async def test_a_broken_trail_is_no_obstacle(company: Company, office: Office) -> None:
     company.tamper("UPDATE audit SET actor = 'somebody' WHERE seq = 2")
     made, _ = await backed_up(office, company.folder / "a.age")
     assert made.manifest.audit_fault == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("statement", "word"),
     [
@@ -169,6 +174,7 @@ async def test_a_folder_that_went_meanwhile(tmp_path: Path) -> None:
         write_new(tmp_path / "gone" / "a.age", b"backup")
 
 
+@pytest.mark.long
 async def test_a_disk_that_is_full() -> None:
     """/dev/full's neighbour: a folder where no file can be made."""
     with pytest.raises(NotDone, match="cannot be written"):

@@ -69,7 +69,7 @@ def test_a_folder_that_others_can_look_into_is_refused(folder: DataFolder, open_
 def test_a_file_in_its_place_is_no_folder(folder: DataFolder) -> None:
     folder.path.parent.mkdir()
     folder.path.write_text("x")
-    with pytest.raises(BadDataFolder, match="is no folder"):
+    with pytest.raises(BadDataFolder, match="cannot be made: File exists"):
         folder.prepare()
     with pytest.raises(BadDataFolder, match="is no folder; set VPNBOT_DATA_DIR"):
         folder.check()

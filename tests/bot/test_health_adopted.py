@@ -18,6 +18,7 @@ from tests.bot.folders import open_folder
 from tests.bot.health_kit import DAY, complains, content, now, troubles
 from tests.bot.test_health_servers import surroundings
 from tests.company import company_with_stand_in
+from tests.vpn.kit import make_authority
 from vpn.adopting import examine
 from vpn.deploy import CLOCK_TICK_S
 from vpn.local_host import LocalHost
@@ -114,6 +115,20 @@ async def test_one_that_is_well(rome: Adopted) -> None:
     assert await rome.stand_in.connect("router")
     (result,) = await rome.looks()
     assert isinstance(result, Fine), result
+
+
+async def test_another_cas_list_that_ends_soon(rome: Adopted) -> None:
+    """Its people would be shut out, and nobody here can sign another one."""
+    other = make_authority("Bought CA")
+    async with rome.around.database.writing() as tx:
+        await tx.servers.add(rome.server)
+        signed = other.sign_crl(number=1, revocations=[], now=now())
+        await tx.crl.keep(rome.server.name, [signed.decode()])
+    complains(
+        await rome.looks(),
+        "The list of another CA, CN=Bought CA, ends at",
+        f"put it into {rome.folder}/live/crl.pem",
+    )
 
 
 async def test_one_that_does_not_run(rome: Adopted) -> None:

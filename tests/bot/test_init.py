@@ -107,6 +107,7 @@ async def test_again_it_keeps_what_is_there(newcomer: Newcomer) -> None:
     assert [row["action"] for row in rows].count("ca.init") == 1
 
 
+@pytest.mark.long
 async def test_it_goes_on_where_it_stopped(newcomer: Newcomer) -> None:
     """Killed before `.env` was written, then before the server was deployed."""
     home = newcomer.home
@@ -188,6 +189,7 @@ async def test_a_token_in_the_environment_as_well(newcomer: Newcomer) -> None:
     newcomer.refuses(ran, "VPNBOT_ADMIN_IDS in the environment is another one")
 
 
+@pytest.mark.long
 async def test_secrets_in_the_environment(newcomer: Newcomer) -> None:
     flags = [p for f in newcomer.flags.items() if not f[0].endswith("-file") for p in f]
     secrets = {"VPNBOT_BOT_TOKEN": TOKEN, "VPNBOT_CA_PASSPHRASE": PASSPHRASE}
@@ -197,6 +199,7 @@ async def test_secrets_in_the_environment(newcomer: Newcomer) -> None:
     assert "kept   the bot's token in its setting" in ran.out
 
 
+@pytest.mark.long
 async def test_what_is_there_and_differs(newcomer: Newcomer) -> None:
     """Each is refused before anything is changed."""
     (newcomer.home / ".env").write_text("# mine\nOTHER=1\nVPNBOT_GRANT_DURATION=1d")
@@ -243,6 +246,7 @@ async def test_a_folder_that_is_not_roots_alone(newcomer: Newcomer) -> None:
 # --- for another account --------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @NEEDS_ROOT
 @pytest.mark.parametrize("data", ["", "var/lib/data"])
 async def test_root_sets_up_for_the_folders_owner(newcomer: Newcomer, data: str) -> None:
@@ -325,6 +329,7 @@ async def test_a_conversation(newcomer: Newcomer) -> None:
     assert 'push "route 10.1.0.0 255.255.0.0"' in conf
 
 
+@pytest.mark.long
 async def test_a_made_up_passphrase(newcomer: Newcomer) -> None:
     flags = [p for f in newcomer.flags.items() if f[0] != "--passphrase-file" for p in f]
     async with Terminal(newcomer, *flags) as terminal:
@@ -335,6 +340,7 @@ async def test_a_made_up_passphrase(newcomer: Newcomer) -> None:
     assert made_up not in terminal.said
 
 
+@pytest.mark.long
 async def test_the_passphrase_of_a_ca_that_is_there(newcomer: Newcomer) -> None:
     await newcomer.init()
     env = newcomer.home / ".env"
@@ -348,6 +354,7 @@ async def test_the_passphrase_of_a_ca_that_is_there(newcomer: Newcomer) -> None:
     assert (newcomer.home / "secrets" / "ca-passphrase").read_text() == f"{PASSPHRASE}\n"
 
 
+@pytest.mark.long
 async def test_a_setting_is_replaced_only_if_one_says_so(newcomer: Newcomer) -> None:
     await newcomer.init()
     question = "VPNBOT_ADMIN_IDS in .env is another one. Replace it?"
@@ -358,6 +365,7 @@ async def test_a_setting_is_replaced_only_if_one_says_so(newcomer: Newcomer) -> 
         assert newcomer.env["VPNBOT_ADMIN_IDS"] == ids
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["interrupt", "end"])
 async def test_they_leave(newcomer: Newcomer, key: str) -> None:
     async with Terminal(newcomer, "--token-file", str(newcomer.keep / "token")) as terminal:

@@ -144,10 +144,9 @@ def test_a_new_key_is_private_whatever_the_umask(folder: DataFolder, umask: int)
 
 async def test_what_a_crash_left_half_written_is_written_again(folder: DataFolder) -> None:
     (folder.tls_keys / "paris.new").write_bytes(b"half")
-    keyring = Keyring(folder, Asked())
-    keyring.make_tls_key(PARIS)
+    Keyring(folder, Asked()).make_tls_key(PARIS)
     assert not (folder.tls_keys / "paris.new").exists()
-    assert "tls-crypt-v2 server key" in await keyring.tls_key(PARIS)
+    assert "tls-crypt-v2 server key" in await Keyring(folder, Asked()).tls_key(PARIS)
 
 
 async def test_one_servers_key_does_not_pass_for_anothers(folder: DataFolder) -> None:

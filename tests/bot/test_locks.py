@@ -126,13 +126,13 @@ async def test_a_waiting_task_holds_up_no_other_and_goes_on_when_it_is_free(path
             await asyncio.sleep(0)
         assert not waiting.done()
         process.kill()
-        await asyncio.wait_for(waiting, 20)
+        await asyncio.wait_for(waiting, 60)
 
 
 async def test_an_error_inside_gives_the_lock_back(path: Path) -> None:
     with pytest.raises(LookupError):
         await _enter(path, LookupError())
-    await asyncio.wait_for(_enter(path), 20)
+    await asyncio.wait_for(_enter(path), 60)
 
 
 async def test_somebody_who_gives_up_waiting_leaves_the_lock_alone(path: Path) -> None:
@@ -145,7 +145,7 @@ async def test_somebody_who_gives_up_waiting_leaves_the_lock_alone(path: Path) -
         await waiting
     assert try_lock(path) is None
     os.close(handle)
-    await asyncio.wait_for(_enter(path), 20)
+    await asyncio.wait_for(_enter(path), 60)
 
 
 async def _enter(path: Path, error: Exception | None = None) -> None:

@@ -139,6 +139,7 @@ async def test_modes_and_what_is_lost_on_the_server() -> None:
         )
 
 
+@pytest.mark.long
 async def test_what_is_in_the_way() -> None:
     async with _operator() as operator:
         live = operator.office / "live"
@@ -159,6 +160,7 @@ async def test_what_is_in_the_way() -> None:
         assert_said(await operator.mends(), f"{live} is no folder, or a link to one.")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0, reason="Only root can give files away.")
 async def test_what_belongs_to_somebody_else() -> None:
     async with _operator() as operator:
@@ -172,6 +174,7 @@ async def test_what_belongs_to_somebody_else() -> None:
         )
 
 
+@pytest.mark.long
 async def test_what_only_a_backup_has() -> None:
     async with _operator() as operator:
         data = operator.company.data

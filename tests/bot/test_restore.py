@@ -353,6 +353,7 @@ async def refuses(company: Company, *arguments: str, words: str, **extra: str) -
     return ran
 
 
+@pytest.mark.long
 async def test_what_is_no_new_file(company: Company, backup: Path) -> None:
     flag = ("--passphrase-file", str(company.folder / "secret"))
     link = company.folder / "link"
@@ -371,6 +372,7 @@ async def test_what_is_no_new_file(company: Company, backup: Path) -> None:
     assert not list(company.folder.glob(".vpnbot-*"))
 
 
+@pytest.mark.long
 async def test_what_cannot_be_restored(company: Company, backup: Path, empty: Path) -> None:
     flag = ("--passphrase-file", str(company.folder / "secret"))
     there = {"VPNBOT_DATA_DIR": str(empty)}
@@ -391,6 +393,7 @@ async def test_what_cannot_be_restored(company: Company, backup: Path, empty: Pa
     assert not list(empty.parent.iterdir())
 
 
+@pytest.mark.long
 async def test_a_backup_that_nobody_could_read() -> None:
     with pytest.raises(NotDone, match="no ordinary file"):
         read_file(Path("/dev/null"))
@@ -400,6 +403,7 @@ async def test_a_backup_that_nobody_could_read() -> None:
 NOT_MEASURED = ("env", "-u", "COVERAGE_PROCESS_CONFIG", "-u", "COVERAGE_PROCESS_START")
 
 
+@pytest.mark.long
 async def test_where_there_is_no_room(company: Company, backup: Path, empty: Path) -> None:
     flag = ("--passphrase-file", str(company.folder / "secret"))
     company.program = (*NOT_MEASURED, "prlimit", "--fsize=4096", VPNBOT)
@@ -435,6 +439,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
     unmount()
 
 
+@pytest.mark.long
 async def test_wherever_the_disk_is_full(
     contents: Contents, small_disk: Callable[[int], Path]
 ) -> None:
@@ -456,6 +461,7 @@ async def test_wherever_the_disk_is_full(
     }
 
 
+@pytest.mark.long
 async def test_a_backup_where_there_is_no_room(company: Company) -> None:
     flag = ("--passphrase-file", str(company.folder / "secret"))
     company.program = (*NOT_MEASURED, "prlimit", "--fsize=150000", VPNBOT)
@@ -467,6 +473,7 @@ async def test_a_backup_where_there_is_no_room(company: Company) -> None:
     assert not list(company.folder.glob(".vpnbot-*"))
 
 
+@pytest.mark.long
 async def test_at_a_terminal(company: Company, empty: Path) -> None:
     """A new passphrase is asked for twice, a known one once; neither is shown."""
     file = empty.parent / "typed.age"
@@ -497,6 +504,7 @@ async def test_at_a_terminal(company: Company, empty: Path) -> None:
     assert (empty / DATABASE).exists()
 
 
+@pytest.mark.long
 async def test_without_a_ca_there_is_nothing_to_back_up(company: Company, bare: Path) -> None:
     flag = ("--passphrase-file", str(company.folder / "secret"))
     there = {"VPNBOT_DATA_DIR": str(bare)}

@@ -17,7 +17,7 @@ from bot.access.refusals import Refusal, Refused
 from bot.access.revocation import _OWNER_KNOWS
 from bot.chat.posts import _notice
 from bot.enforcement import BROKEN_OFF
-from bot.texts import chat, health, receipts, refusals
+from bot.texts import chat, health, questions, receipts, refusals
 from bot.texts.fill import (
     Html,
     Plural,
@@ -72,8 +72,6 @@ CHAT = {
     "MY_REQUEST_CHOOSING": "id duration",
     "MY_GRANT": "server until state common_name address",
     "MY_RENEWING": "server",
-    "LATE": "age command",
-    "LATE_GOING_ON": "command",
     "MY_GRANT_DROPPED": "common_name",
     "MY_OTHER_ACCOUNT": "name",
     "ONE_PROFILE_ENDED": "server",
@@ -96,9 +94,6 @@ CHAT = {
     "REMOVED": "name",
     "REMOVED_ACCOUNTS": "names",
     "REMOVED_ACCOUNTS_ONLY": "names",
-    "CONFIRM_REVOKE_PERSON": "count name",
-    "CONFIRM_REVOKE_GRANT": "common_name name",
-    "CONFIRM_REMOVE": "name",
     "SERVER_UP": "name remote count",
     "SERVER_DOWN": "name remote",
     "SERVER_CRL": "number signed until",
@@ -121,13 +116,20 @@ CHAT = {
     "OLD_CERTIFICATE": "common_name",
     "OLD_CERTIFICATE_LINE": "serial until",
     "OLD_CERTIFICATE_NUMBERED": "number serial until",
-    "CONFIRM_REVOKE_IMPORTED": "common_name name serial until",
     "PAGE": "number pages",
     "BUTTON_REVOKE_ONE_OF": "common_name until",
     "BUTTON_REVOKE_NUMBERED": "number",
     "LINKED": "count common_name name",
     "BUTTON_OLD_CERTIFICATES": "count",
     "BUTTON_LINK": "name",
+}
+QUESTIONS = {
+    "CONFIRM_REVOKE_PERSON": "count name",
+    "CONFIRM_REVOKE_GRANT": "common_name name",
+    "CONFIRM_REMOVE": "name",
+    "CONFIRM_REVOKE_IMPORTED": "common_name name serial until",
+    "LATE": "age command",
+    "LATE_GOING_ON": "command",
 }
 RECEIPTS = {
     "PROVED": "count name",
@@ -233,6 +235,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "forwarded": {},
     "requester_removed": {},
     "network_full": {"server": "berlin"},
+    "server_closed": {"server": "berlin"},
     "unknown_grant": {"grant": "g-missing"},
     "grant_over": {"common_name": "anna-1", "state": GrantState.REVOKING, "count": 2},
     "grant_ends_soon": {},
@@ -282,10 +285,17 @@ def marks(text: str) -> list[str]:
     return [e["type"] for e in shown(text).entities if e["type"] not in found_by_client]
 
 
-IN_CHAT = [(name, template) for name, template in templates(chat) if not _PLAIN.fullmatch(name)]
+IN_CHAT = [
+    (name, template)
+    for module in (chat, questions)
+    for name, template in templates(module)
+    if not _PLAIN.fullmatch(name)
+]
 
 
-@pytest.mark.parametrize(("module", "table"), [(chat, CHAT), (receipts, RECEIPTS)])
+@pytest.mark.parametrize(
+    ("module", "table"), [(chat, CHAT), (questions, QUESTIONS), (receipts, RECEIPTS)]
+)
 def test_no_template_wants_a_value_that_the_code_does_not_pass(
     module: ModuleType, table: Mapping[str, str]
 ) -> None:
@@ -299,7 +309,7 @@ def test_a_template_with_one_and_many_counts() -> None:
     for module in (chat, receipts):
         for name, template in templates(module):
             if isinstance(template, Plural) and name != "NOTICES":
-                assert "count" in (CHAT | RECEIPTS)[name].split(), name
+                assert "count" in (CHAT | QUESTIONS | RECEIPTS)[name].split(), name
 
 
 @pytest.mark.parametrize("count", [1, 2, 1000])

@@ -3,13 +3,12 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import aiohttp
 import pytest
 import pytest_asyncio
 import telegram
-from aiogram.types import TelegramObject
 from playwright.async_api import (
     Browser,
     ConsoleMessage,
@@ -23,7 +22,9 @@ from playwright.async_api import (
 from demo.people import DemoPerson
 from demo.server import DemoServer
 
-Model = TypeVar("Model", bound=TelegramObject)
+# Only a page that hangs takes as long.
+BROWSER_PATIENCE_MS = 60_000
+expect.set_options(timeout=BROWSER_PATIENCE_MS)
 
 TOKEN = "4242:test-token"
 ALICE, BOB, CAROL = 11, 12, 13
@@ -70,15 +71,20 @@ class Api:
         return f"{answer['error_code']} {answer['description']}"
 
 
-def assert_known(model: type[Model], content: Any) -> Model:
-    """Parsed by aiogram's model, with no field in it that aiogram does not know."""
-    parsed = model.model_validate(content)
+def assert_known(model: str, content: Any) -> Any:
+    """Parsed by aiogram's model of this name, with no field in it that aiogram does not know."""
+    # Slow to import: whoever runs no such test does not wait for it.
+    import aiogram.types
+
+    parsed = getattr(aiogram.types, model).model_validate(content)
     assert_no_extra(parsed)
     return parsed
 
 
 def assert_no_extra(value: Any) -> None:
     """However deep: no field that aiogram's models do not have."""
+    from aiogram.types import TelegramObject
+
     if isinstance(value, TelegramObject):
         assert not value.model_extra, (type(value), value.model_extra)
         for name in type(value).model_fields:
@@ -86,6 +92,11 @@ def assert_no_extra(value: Any) -> None:
     elif isinstance(value, list):
         for item in value:
             assert_no_extra(item)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A short run spares every worker the import of aiogram."""
+    return True if collection_path.name == "test_aiogram.py" and not config.option.long else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -160,6 +171,7 @@ async def opened(
     browser: Browser, server: DemoServer, size: ViewportSize, problems: list[str]
 ) -> Page:
     context = await browser.new_context(viewport=size)
+    context.set_default_timeout(BROWSER_PATIENCE_MS)
     page = await context.new_page()
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda line: complained(line, problems))

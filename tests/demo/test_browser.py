@@ -60,7 +60,7 @@ async def test_a_tap_its_answer_and_the_edit(
 
     await approve.click()
     await expect(approve).to_have_attribute("aria-busy", "true")
-    (update,) = await api.get("getUpdates", timeout=10)
+    (update,) = await api.get("getUpdates", timeout=50)
     query = update["callback_query"]
     assert (query["from"]["id"], query["data"]) == (CAROL, "yes")
     await bot.answer_callback_query(query["id"], "Noted")
@@ -208,7 +208,7 @@ async def test_the_page_comes_back_after_a_restart_of_the_server(
     await server.person(ALICE).says("meanwhile")
     await server.start()
 
-    await expect(wide.locator(".offline")).to_be_hidden(timeout=15_000)
+    await expect(wide.locator(".offline")).to_be_hidden()
     await expect(chat(wide, ALICE).locator(".message")).to_have_count(1)
     problems.clear()  # the browser logs each failed attempt
 

@@ -32,7 +32,7 @@ async def test_control_c_ends_it_in_peace() -> None:
     )
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await process.stdout.readline()
             process.send_signal(signal.SIGINT)
             rest = await process.stdout.read()

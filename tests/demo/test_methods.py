@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 import telegram
-from aiogram.types import ChatFullInfo, File, Message, User, WebhookInfo
 
 from demo.server import DemoServer
 
@@ -19,7 +18,7 @@ NOT_MODIFIED = (
 
 
 async def test_get_me(api: Api) -> None:
-    me = assert_known(User, await api.get("getMe"))
+    me = assert_known("User", await api.get("getMe"))
 
     assert (me.id, me.is_bot, me.can_read_all_group_messages) == (4242, True, False)
 
@@ -52,7 +51,7 @@ async def test_a_sent_message_is_what_aiogram_knows(server: DemoServer, api: Api
         link_preview_options={"is_disabled": True},
     )
 
-    message = assert_known(Message, sent)
+    message = assert_known("Message", sent)
     assert message.text == "Hi & 😀 you"
     assert [(e.type, e.offset, e.length) for e in message.entities or []] == [
         ("bold", 0, 2),
@@ -130,7 +129,7 @@ async def test_a_reply_shows_one_level(server: DemoServer, api: Api) -> None:
     assert first["reply_to_message"]["text"] == "question"
     assert second["reply_to_message"]["text"] == "a"
     assert "reply_to_message" not in second["reply_to_message"]
-    assert_known(Message, second)
+    assert_known("Message", second)
 
 
 async def test_a_reply_to_nothing_may_be_allowed(api: Api) -> None:
@@ -173,7 +172,7 @@ async def test_an_edit_changes_text_and_takes_the_keyboard_away(
 
     edited = await api.get("editMessageText", **place, text="two")
 
-    assert assert_known(Message, edited).edit_date == 1_700_000_005
+    assert assert_known("Message", edited).edit_date == 1_700_000_005
     assert "reply_markup" not in edited
     (shown,) = server.person(ALICE).messages
     assert (shown.text, shown.buttons, shown.edited) == ("two", [], True)
@@ -317,7 +316,7 @@ async def test_a_document_arrives_and_can_be_fetched_again(
     assert shown.text == "Yours"
     assert sent.document is not None
     assert sent.document.file_size == len(content)
-    described = assert_known(File, await api.get("getFile", file_id=sent.document.file_id))
+    described = assert_known("File", await api.get("getFile", file_id=sent.document.file_id))
     assert described.file_size == len(content)
     fetched = await (await bot.get_file(sent.document.file_id)).download_as_bytearray()
     assert bytes(fetched) == content
@@ -331,7 +330,7 @@ async def test_what_aiogram_says_of_a_document(bot: telegram.Bot, api: Api) -> N
 
     again = await api.get("sendDocument", chat_id=ALICE, document=sent.document.file_id)
 
-    assert_known(Message, again)
+    assert_known("Message", again)
 
 
 @pytest.mark.parametrize(
@@ -363,8 +362,8 @@ async def test_files_that_cannot_be_fetched(server: DemoServer, api: Api) -> Non
 async def test_get_chat(server: DemoServer, api: Api) -> None:
     group = server.add_group("Staff", [ALICE])
 
-    assert assert_known(ChatFullInfo, await api.get("getChat", chat_id=ALICE)).type == "private"
-    assert assert_known(ChatFullInfo, await api.get("getChat", chat_id=group.id)).title == "Staff"
+    assert assert_known("ChatFullInfo", await api.get("getChat", chat_id=ALICE)).type == "private"
+    assert assert_known("ChatFullInfo", await api.get("getChat", chat_id=group.id)).title == "Staff"
     for unknown in (BOB, NOBODY):
         assert await api.refused("getChat", chat_id=unknown) == "400 Bad Request: chat not found"
 
@@ -378,4 +377,4 @@ async def test_chat_actions(bot: telegram.Bot, api: Api) -> None:
 
 
 async def test_webhook_info(api: Api) -> None:
-    assert assert_known(WebhookInfo, await api.get("getWebhookInfo")).pending_update_count == 0
+    assert assert_known("WebhookInfo", await api.get("getWebhookInfo")).pending_update_count == 0

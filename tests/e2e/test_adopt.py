@@ -33,6 +33,7 @@ keepalive 10 60
 user nobody
 group nogroup
 """
+POOL = "# the server gives addresses by itself"
 REMOTE = ("--remote", "192.0.2.1:1194/udp")
 
 
@@ -63,6 +64,8 @@ def write_conf(company: Company, name: str, network: str, *lines: str) -> Path:
     folder.mkdir(exist_ok=True)
     conf = folder / "server.conf"
     text = CONF.format(network=network, pki=company.folder / "pki")
+    if POOL in lines:
+        text = text.replace(" nopool", "")
     conf.write_text(text + "".join(f"{line}\n" for line in lines))
     return conf
 
@@ -98,7 +101,7 @@ async def test_without_a_change_it_says_what_is_missing(company: Company) -> Non
     assert ran.code == 0, ran
     for words in (
         *("No CRL could be put in place", "crl-verify ", "client-config-dir ", "ccd-exclusive"),
-        *("management ", "--apply", "fixed address"),
+        *("management ", "--apply", "no new profile"),
     ):
         assert words in ran.out, ran
     assert conf.read_text() == before
@@ -157,7 +160,7 @@ async def test_its_configuration_is_not_ours_to_deploy(company: Company) -> None
 
 
 async def test_a_tls_key_that_cannot_be_read_comes_from_the_import(company: Company) -> None:
-    conf = write_conf(company, "paris", "10.82.0.0", "tls-auth gone.key 0")
+    conf = write_conf(company, "paris", "10.82.0.0", POOL, "tls-auth gone.key 0")
     assert (await adopt(company, "paris", conf)).code == 0
     other = write_conf(company, "oslo", "10.83.0.0", "tls-crypt gone.key")
     await refused(company, "--tls-crypt FILE", "oslo", other)
@@ -256,7 +259,7 @@ async def moves_in(newcomer: Company, easyrsa: EasyRsa, kind: str, key: str) -> 
 
 async def adopted_profile(newcomer: Company, kind: str) -> str:
     line = {"tls-auth": "tls-auth gone.key 0"}.get(kind, f"{kind} gone.key")
-    ran = await adopt(newcomer, "berlin", write_conf(newcomer, "berlin", "10.81.0.0", line))
+    ran = await adopt(newcomer, "berlin", write_conf(newcomer, "berlin", "10.81.0.0", POOL, line))
     assert ran.code == 0, ran
     await newcomer.done("user", "allow", str(ANNA.id), "--name", "Anna Petrova")
     return await issue(newcomer, "anna", "berlin")

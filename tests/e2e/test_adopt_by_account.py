@@ -63,12 +63,18 @@ async def company(module_folder: Path, easyrsa: EasyRsa) -> AsyncIterator[Compan
 
 
 class Home:
-    """The folder of a server of the operator's, as Debian has it: root's, and open to read."""
+    """The folder of a server of the operator's, as Debian has it: root's, and open to read.
 
-    def __init__(self, company: Company, easyrsa: EasyRsa, name: str, network: str) -> None:
+    Args:
+        network: None where the folder is there already.
+    """
+
+    def __init__(self, company: Company, easyrsa: EasyRsa, name: str, network: str | None) -> None:
         self.company = company
         self.name = name
         self.folder = company.folder / name
+        if network is None:
+            return
         self.folder.mkdir(mode=0o755)
         pki = easyrsa.pki
         for path in (pki / "ca.crt", pki / "crl.pem", pki / "issued" / "server.crt"):
@@ -94,11 +100,14 @@ class Home:
     def add(self, *lines: str) -> None:
         self.write(self.conf.read_text() + "".join(f"{line}\n" for line in lines))
 
-    async def adopt(self, *more: str) -> Ran:
+    async def tries(self, *more: str) -> Ran:
         remote = ("--remote", f"{NetLab.server_address}:1194/udp")
-        ran = await self.company.vpnbot(
+        return await self.company.vpnbot(
             *("server", "adopt", self.name, "--config", str(self.conf)), *remote, *more
         )
+
+    async def adopt(self, *more: str) -> Ran:
+        ran = await self.tries(*more)
         assert ran.code == 0, ran
         return ran
 
@@ -229,9 +238,9 @@ def openssl(pem: str, *arguments: str) -> str:
     return done.stdout
 
 
-def address_of(company: Company, common_name: str) -> str:
+def address_of(company: Company, common_name: str) -> str | None:
     ((address,),) = company.query("SELECT address FROM grants WHERE common_name = ?", common_name)
-    return str(address)
+    return None if address is None else str(address)
 
 
 async def test_an_address_that_the_operator_gives_away_later(
@@ -280,3 +289,82 @@ async def test_a_network_that_the_operator_fills_up(company: Company, easyrsa: E
 
 def rome_findings(ran: Ran, word: str) -> list[str]:
     return [wrong for wrong, _ in findings(ran) if "Server rome:" in wrong and word in wrong]
+
+
+async def test_a_network_that_the_operator_changes(company: Company, easyrsa: EasyRsa) -> None:
+    """Nobody keeps an address of the old one; and where there is no room nothing is changed."""
+    conf = company.folder / "rome" / "server.conf"
+    rome = Home(company, easyrsa, "rome", None)
+    (name,) = (
+        row["common_name"]
+        for row in await company.grants()
+        if (row["server"], row["state"]) == ("rome", "active")
+    )
+    text = conf.read_text()
+    conf.write_text(text.replace("10.84.0.0 255.255.255.0", "10.87.0.0 255.255.0.0"))
+    await rome.adopt()
+    assert address_of(company, name) == "10.87.0.2"
+    assert (rome.ccd / name).read_text() == "ifconfig-push 10.87.0.2 255.255.0.0\n"
+
+    conf.write_text(text.replace("10.84.0.0 255.255.255.0", "10.88.0.0 255.255.255.252"))
+    (rome.ccd / "printer").write_text("ifconfig-push 10.88.0.2 255.255.255.252\n")
+    before = company.dump()
+    ran = await rome.tries()
+    assert (ran.code, ran.err.count("\n")) == (1, 1)
+    assert "10.88.0.0/30 of rome has too few addresses" in ran.err
+    assert company.dump() == before
+
+    # A client has a small network of its own then, which the server's pool gives.
+    changed = text.replace("topology subnet\n", "").replace(" nopool", "")
+    conf.write_text(changed)
+    assert "Addresses come from the server's own pool" in (await rome.adopt()).out
+    assert address_of(company, name) is None
+    assert (rome.ccd / name).read_text() == "# Let in by vpnbot.\n"
+    # And without ccd-exclusive it needs no file at all.
+    conf.write_text(changed.replace("ccd-exclusive\n", ""))
+    await rome.adopt()
+    assert not (rome.ccd / name).exists()
+    conf.write_text(text)
+    await rome.adopt()
+    assert address_of(company, name) == "10.84.0.2"
+
+
+async def test_where_nothing_is_open_to_the_bot(company: Company, easyrsa: EasyRsa) -> None:
+    """Nothing is changed before what is missing has been done; then all of it works."""
+    turin = Home(company, easyrsa, "turin", "10.89.0.0")
+    crl = turin.folder / "pki" / "crl.pem"
+    crl.parent.mkdir(mode=0o700)
+    (turin.folder / "crl.pem").rename(crl)
+    crl.chmod(0o600)
+    turin.write(turin.conf.read_text().replace("crl-verify crl.pem", "crl-verify pki/crl.pem"))
+    turin.conf.chmod(0o600)
+    turin.folder.chmod(0o700)
+    dump, files = company.dump(), sorted(company.folder.rglob("*"))
+    ran = await turin.tries("--apply")
+    assert (ran.code, ran.err.count("\n")) == (1, 1), ran
+    assert "Nothing was changed" in ran.err, ran
+    assert company.dump() == dump
+    assert sorted(path for path in company.folder.rglob("*") if "data" not in path.parts) == [
+        path for path in files if "data" not in path.parts
+    ]
+    commands = ran.err.partition("run this first: ")[2].partition(". Nothing was changed.")[0]
+    subprocess.run(["sh", "-ec", commands], check=True)  # noqa: ASYNC221
+    assert (turin.folder.stat().st_mode & 0o777, turin.conf.stat().st_mode & 0o777) == (
+        0o710,
+        0o640,
+    )
+
+    ran = await turin.adopt("--apply")
+    live = company.folder / "turin-server-live"
+    assert f"A CRL with every revocation is in place: {live}/crl.pem" in ran.out
+    owner = company.data.stat().st_uid
+    assert {path.stat().st_uid for path in (live, *live.rglob("*"))} == {owner}
+    file = company.folder / "turin.ovpn"
+    await company.done("grant", "issue", str(ANNA.id), "--output", str(file), "--server", "turin")
+    (name,) = (row["common_name"] for row in await company.grants() if row["server"] == "turin")
+    assert (live / "ccd" / name).exists()
+    before = (live / "crl.pem").read_bytes()
+    await company.vpnbot("revoke", name)
+    assert (live / "crl.pem").read_bytes() != before
+    assert not (live / "ccd" / name).exists()
+    assert "nothing was changed" in (await turin.adopt("--apply")).out

@@ -203,6 +203,7 @@ async def all_goes_on(company: Company, story: Story) -> None:
         assert actions.count(action) == 1
 
 
+@pytest.mark.long
 async def test_the_first_command_after_a_restore_may_be_a_revocation(folder: Path) -> None:
     """Without the bot: each command that publishes takes over what the CRL in place says."""
     async with company_with_stand_in(folder, people=EVERYBODY) as (company, server):
@@ -235,6 +236,7 @@ def shown(who: PersonChat, message_id: int) -> str:
     return text
 
 
+@pytest.mark.long
 async def test_an_address_is_not_given_out_under_a_stranger(folder: Path) -> None:
     """The backup does not know that the first address is taken."""
     async with company_with_stand_in(folder, people=EVERYBODY) as (company, server):
@@ -265,6 +267,7 @@ async def test_an_address_is_not_given_out_under_a_stranger(folder: Path) -> Non
         assert "Request 10003" in again.text
 
 
+@pytest.mark.long
 async def test_a_server_that_does_not_answer_is_not_looked_through(folder: Path) -> None:
     async with company_with_stand_in(folder, people=EVERYBODY) as (company, server):
         backup = await backed_up(company)
@@ -281,6 +284,7 @@ async def test_a_server_that_does_not_answer_is_not_looked_through(folder: Path)
         assert "nobody has shut out yet" not in ran.out
 
 
+@pytest.mark.long
 async def test_onto_a_new_machine(folder: Path) -> None:
     """Neither the data folder nor the server's folder is left."""
     async with company_with_stand_in(folder, people=EVERYBODY) as (company, server):
@@ -300,6 +304,7 @@ async def test_onto_a_new_machine(folder: Path) -> None:
         assert looked_through(company)
 
 
+@pytest.mark.long
 async def test_while_the_bot_writes(folder: Path) -> None:
     """Every backup that is taken in the middle of the work is whole."""
     async with company_with_stand_in(folder, people=EVERYBODY) as (company, _):
@@ -320,6 +325,7 @@ async def test_while_the_bot_writes(folder: Path) -> None:
         assert len(sizes) == 2
 
 
+@pytest.mark.long
 async def test_an_age_program_opens_it(folder: Path) -> None:
     """Without vpnbot: one passphrase, and a tar that lays the data folder out."""
     async with open_company(folder) as company:
@@ -345,6 +351,7 @@ async def test_an_age_program_opens_it(folder: Path) -> None:
         assert "VPN Access Bot CA" in ran.out
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0, reason="Only root can act as another account.")
 async def test_root_restores_for_the_owner_of_the_folder_above(folder: Path) -> None:
     python = _python_for_all()

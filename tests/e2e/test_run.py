@@ -74,7 +74,7 @@ async def test_what_ends_a_bot(company: Company) -> None:
 
 async def _poll_until_it_gives_up(company: Company) -> int:
     """Another program with the same token; gives the bot's exit status."""
-    ended = asyncio.create_task(company.ended(30))
+    ended = asyncio.create_task(company.ended())
     url = f"{company.telegram.url}/bot{TOKEN}/getUpdates"
     async with httpx.AsyncClient() as client:
         while not ended.done():
@@ -179,7 +179,7 @@ async def test_root_acts_as_the_account_that_owns_the_data(
     remote = ("--remote", "127.0.0.1:47112/udp", "--network", "10.97.0.0/24")
     paris = company.folder / "paris"
     await company.done("server", "add", "paris", *remote, "--directory", str(paris))
-    await company.done("server", "deploy", "paris")
+    await company.done("server", "deploy", "paris", "--directory", str(paris))
     assert (paris / "server.conf").stat().st_uid == 0
     assert (paris / "live" / "crl.pem").stat().st_uid == DAEMON.pw_uid
     assert "management-client-user daemon" in (paris / "server.conf").read_text()

@@ -118,7 +118,7 @@ class TestCreate:
         start = Barrier(2)
 
         def attempt(_: int) -> x509.Certificate | None:
-            start.wait(timeout=30)
+            start.wait(timeout=60)
             try:
                 return create(tmp_path / "ca").certificate
             except AuthorityExists:
@@ -141,7 +141,7 @@ class TestCreate:
             capture_output=True,
             text=True,
             check=False,
-            timeout=30,
+            timeout=60,
         )
         assert "File too large" in answer.stderr
         assert left_in(data) == []

@@ -158,7 +158,7 @@ def test_what_the_system_refuses(keys: Path, open_folder: Path, mode: int, said:
         text=True,
         check=False,
         cwd=Path(__file__).parents[2],
-        timeout=30,
+        timeout=60,
     )
     assert said in answer.stdout, answer
     assert (copy / "anna.key").exists()

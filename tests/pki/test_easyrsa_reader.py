@@ -471,7 +471,7 @@ class TestDamaged:
                 text=True,
                 check=False,
                 cwd=Path(__file__).parents[2],
-                timeout=30,
+                timeout=60,
             )
         assert "may not be read by this account; run it as root." in answer.stdout, answer
 

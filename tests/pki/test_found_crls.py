@@ -56,6 +56,12 @@ def test_without_a_number_it_counts_too(authority: Authority) -> None:
     assert [each.serial for each in found.revocations] == [5]
 
 
+def test_a_number_that_no_counter_reaches_counts_as_none(authority: Authority) -> None:
+    for number, found in ((2**62 - 1, 2**62 - 1), (2**62, None), (2**159, None)):
+        pem = authority.sign_crl(number=number, revocations=[entry(5)], now=NOW)
+        assert read(authority, pem).number == found
+
+
 def test_whom_openssl_lets_in_is_left_out(authority: Authority) -> None:
     pem = signed(authority, odd(5, x509.ReasonFlags.remove_from_crl), odd(6))
     assert [each.serial for each in read(authority, pem).revocations] == [6]

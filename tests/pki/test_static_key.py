@@ -97,7 +97,7 @@ class TestServerKey:
 def test_what_openvpn_makes(tmp_path: Path, kind: str, check: object) -> None:
     assert callable(check)
     path = tmp_path / "made.key"
-    subprocess.run(["openvpn", "--genkey", kind, path], check=True, timeout=30)
+    subprocess.run(["openvpn", "--genkey", kind, path], check=True, timeout=60)
     made = path.read_text()
     assert check(made) == "".join(
         line for line in made.splitlines(keepends=True) if not line.startswith("#")

@@ -89,7 +89,7 @@ class TestThisOpenvpn:
             cwd=folder,
             check=True,
             capture_output=True,
-            timeout=20,
+            timeout=60,
         )
         return (folder / "client.pem").read_text()
 

@@ -46,7 +46,7 @@ def openssl(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Runs the system's openssl. It shares no code with cryptography's own copy of the library."""
     try:
         return subprocess.run(
-            ["openssl", *arguments], capture_output=True, text=True, check=False, timeout=30
+            ["openssl", *arguments], capture_output=True, text=True, check=False, timeout=60
         )
     except FileNotFoundError:
         pytest.skip("the openssl command is not installed")

@@ -17,7 +17,8 @@ from pki.crl import Revocation, RevocationReason
 from pki.serial import new_serial
 from pki.tls_crypt_v2 import generate_server_key, wrap_client_key
 from tests.vpn.kit import CALLER, DAY, make_authority, now
-from vpn.adopting import Applied, Examined, apply, examine
+from vpn.adopting import Examined, examine
+from vpn.applying import Applied, Plan, apply, plan_changes, prepare
 from vpn.connect_rules import check_profile
 from vpn.deploy import CLOCK_TICK_S
 from vpn.findings import ServerProof, Target
@@ -29,7 +30,7 @@ from vpn.values import CommonName, Protocol, Remote, make_server_spec
 
 NETWORK = IPv4Network("10.78.0.0/24")
 _CLONE_NEWNET = 0x40000000
-_PATIENCE_S = 15
+_PATIENCE_S = 60
 _LOOK_AGAIN_S = 0.05
 
 # A server.conf like those in the tutorials of ten years.
@@ -154,11 +155,19 @@ class Operator:
             spec, host, layout=layout, known_end=known_end, management_timeout_s=timeout_s
         )
 
+    async def plan(self, *, account: str = CALLER) -> Plan:
+        examined = await self.examine(account=account)
+        return await plan_changes(LocalHost(Path("/")), examined, account=account, now=now())
+
     async def apply(self, names: Sequence[str] = (), *, account: str = CALLER) -> Applied:
+        def host_for(layout: Layout) -> LocalHost:
+            return host_of(layout, self.directory)
+
+        plan = await self.plan(account=account)
+        await prepare(host_for, plan, names)
         return await apply(
-            lambda layout: host_of(layout, self.directory),
-            await self.examine(account=account),
-            account=account,
+            host_for,
+            plan,
             names=names,
             crl_pem=self.crl(),
             issuer=self.authority.certificate,

@@ -10,6 +10,7 @@ import pytest
 from tests.vpn.operator_kit import USUAL, static_key
 from vpn.address_plan import free_addresses
 from vpn.adopt import Adopted, Adoption, inspect
+from vpn.config import inspect_conf
 from vpn.errors import NotAdoptable
 from vpn.layout import Reader, TcpPort, UnixSocket
 from vpn.profile import TlsKey
@@ -24,7 +25,7 @@ def no_file(_path: PurePosixPath) -> None:
 
 
 def reading(text: str, read_file: Callable[[PurePosixPath], bytes | None] = no_file) -> Adoption:
-    return inspect(text, CONF, read_file)
+    return inspect(inspect_conf(text), CONF, read_file)
 
 
 def test_a_usual_server() -> None:
@@ -113,7 +114,10 @@ def test_the_handshakes_window() -> None:
 
 def test_another_folder_to_start_in() -> None:
     adoption = inspect(
-        USUAL + "crl-verify crl.pem", CONF, no_file, start_folder=PurePosixPath("/etc/openvpn")
+        inspect_conf(USUAL + "crl-verify crl.pem"),
+        CONF,
+        no_file,
+        start_folder=PurePosixPath("/etc/openvpn"),
     )
     assert adoption.server.layout.crl == "etc/openvpn/crl.pem"
 

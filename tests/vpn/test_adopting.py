@@ -22,6 +22,7 @@ ACCOUNT = "daemon"  # not root, and on every machine
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="Only root can apply.")
 LOCKS = "crl-verify crl.pem\nclient-config-dir ccd\nccd-exclusive\n"
 COMPLETE = f"{LOCKS}remote-cert-tls client\nmanagement m.sock unix\n"
+TLS_SECRET = "<key>\nsecret\n</key>\n"
 ROUTE = 'push "route 10.99.0.0 255.255.0.0"\n'
 
 
@@ -104,6 +105,7 @@ class TestExamine:
             text = text.replace("ca ca.crt\n", "")
         operator = Operator(home, text)
         operator.write("ccd/anna", "")
+        operator.write("more.conf", "")
         found = [a for a in (await operator.examine()).advice if a.directive == directive]
         assert [advice.weight for advice in found] == [weight]
 
@@ -356,7 +358,8 @@ class TestApply:
     async def test_makes_what_is_missing(self, home: Path) -> None:
         operator = Operator(home)
         operator.conf.chmod(0o640)
-        os.chown(operator.conf, 0, 2)
+        group = pwd.getpwnam(ACCOUNT).pw_gid
+        os.chown(operator.conf, 0, group)
         applied = await operator.apply(["Anna Office", "a/b", "."], account=ACCOUNT)
         uid = pwd.getpwnam(ACCOUNT).pw_uid
         live = home / "server-live"
@@ -368,7 +371,7 @@ class TestApply:
         }
         assert {path.stat().st_uid for path in (live, *live.rglob("*"))} == {uid}
         status = operator.conf.stat()
-        assert (status.st_mode & 0o777, status.st_uid, status.st_gid) == (0o640, 0, 2)
+        assert (status.st_mode & 0o777, status.st_uid, status.st_gid) == (0o640, 0, group)
         assert operator.conf.read_text().startswith(USUAL)
         assert applied.copy is not None
         copy = home / applied.copy
@@ -478,19 +481,99 @@ class TestApply:
         self, home: Path, lines: str, reason: str
     ) -> None:
         operator = Operator(home, USUAL + lines)
+        operator.write("more.conf", "")
         before = tree(home)
         with pytest.raises(NotApplied, match=reason):
             await operator.apply()
         assert tree(home) == before
 
-    async def test_not_where_openvpn_could_not_read_it(self, home: Path) -> None:
+    async def test_not_for_an_account_that_is_not_there(self, home: Path) -> None:
         operator = Operator(home)
-        set_mode(home, 0o700)
-        with pytest.raises(NotApplied, match="chmod"):
-            await operator.apply()
-        set_mode(home, 0o755)
         with pytest.raises(NotApplied, match="no account"):
             await operator.apply(account="nobody-here")
+
+    async def test_beside_a_folder_that_openvpn_may_not_pass(self, home: Path) -> None:
+        """The bot's own account may: so its folder goes to the next one that both can pass."""
+        operator = Operator(home)
+        set_mode(home, 0o710)
+        os.chown(home, 0, pwd.getpwnam(ACCOUNT).pw_gid)
+        applied = await operator.apply(["anna"], account=ACCOUNT)
+        live = home.with_name("office-server-live")
+        assert applied.examined.layout.crl == f"{live}/crl.pem".lstrip("/")
+        assert {path.name for path in (live / "ccd").iterdir()} == {"anna"}
+        assert await LocalHost(Path("/")).shut_out(f"{live}/ccd".lstrip("/")) is None
+        assert f"management {home.parent}/office-server.sock unix" in operator.conf.read_text()
+        again = await operator.apply(["anna"], account=ACCOUNT)
+        assert again.changed == ()
+        assert again.examined.layout.bot_folders == applied.examined.layout.bot_folders
+
+    @pytest.mark.parametrize("group", ["root", "mail"])
+    async def test_a_configuration_that_the_bot_may_not_read_is_left_alone(
+        self, home: Path, group: str
+    ) -> None:
+        """With the lines that open it; they let in the bot's account and nobody else."""
+        operator = Operator(home, USUAL + TLS_SECRET)
+        set_mode(home, 0o700)
+        operator.conf.chmod(0o600)
+        for path in (home, operator.conf):
+            shutil.chown(path, group=group)
+        before = tree(home.parent)
+        with pytest.raises(NotApplied, match="Nothing was changed") as refused:
+            await operator.apply(account=ACCOUNT)
+        assert tree(home.parent) == before
+        commands = (await operator.examine(account=ACCOUNT)).standing.open_conf
+        assert " && ".join(commands) in str(refused.value)
+        if group != "root":
+            assert commands == (
+                f"setfacl -m u:{ACCOUNT}:x {home}",
+                f"setfacl -m u:{ACCOUNT}:r {operator.conf}",
+            )
+            return
+        for command in commands:
+            as_the_operator(command)
+        assert operator.conf.stat().st_mode & 0o007 == 0
+        assert (await operator.apply(account=ACCOUNT)).copy is not None
+
+    async def test_a_management_socket_that_the_bot_cannot_reach_is_moved(self, home: Path) -> None:
+        text = f"{USUAL}{LOCKS}management closed/m.sock unix pw\nmanagement-client-group mail\n"
+        operator = Operator(home, text)
+        operator.write("pw", "secret\n", mode=0o600)
+        operator.write("closed/x", "")
+        set_mode(home / "closed", 0o710)
+        said = [a for a in (await operator.examine(account=ACCOUNT)).advice if a.applied]
+        (advice,) = [a for a in said if a.directive == "management"]
+        assert f"the folder of the management socket {home}/closed/m.sock" in advice.detail
+        (home / "pw").chmod(0o644)
+        facts = (await operator.apply(account=ACCOUNT)).examined.adoption.facts
+        assert facts.last("management") == (f"{home}/server.sock", "unix")
+        assert facts.last("management-client-user") == (ACCOUNT,)
+        assert not facts.has("management-client-group")
+        assert [d.name for d in facts.directives].count("management") == 1
+
+    async def test_what_fails_when_it_is_tried_leaves_nothing_behind(self, home: Path) -> None:
+        """With ccd-exclusive a file that OpenVPN cannot read would shut its client out."""
+        operator = Operator(home, USUAL + "client-config-dir ccd\ncrl-verify crl.pem\n")
+        operator.write("ccd/bob", ROUTE, mode=0o600)
+        before = tree(home)
+        with pytest.raises(NotApplied, match=f"chmod o.r {home}/ccd/bob") as refused:
+            await operator.apply(["anna", "bob"])
+        assert tree(home) == before
+        command = str(refused.value).partition("run: ")[2].partition(". Nothing")[0]
+        as_the_operator(command)
+        await operator.apply(["anna", "bob"])
+        assert (home / "ccd/bob").read_text() == ROUTE
+
+    async def test_no_folder_stays_where_the_account_cannot_use_it(self, home: Path) -> None:
+        operator = Operator(home, USUAL + LOCKS)
+        uid = pwd.getpwnam(ACCOUNT).pw_uid
+        os.chown(home / "crl.pem", uid, -1)
+        operator.write("ccd/anna", "")
+        os.chown(home / "ccd", uid, -1)
+        set_mode(home / "ccd", 0o700)  # the bot's, and shut to OpenVPN
+        before = tree(home)
+        with pytest.raises(NotApplied, match="shuts out OpenVPN"):
+            await operator.apply(["anna"], account=ACCOUNT)
+        assert tree(home) == before
 
     async def test_not_with_a_path_that_no_socket_can_have(self, open_folder: Path) -> None:
         operator = Operator(open_folder / ("x" * 100))

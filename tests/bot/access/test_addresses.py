@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.access import revocation
-from bot.access.addresses import REST, choose_address
+from bot.access.addresses import REST, choose_address, fits
 from bot.access.refusals import Refusal, Refused
 from bot.access.revocation import Attempt
 from storage.records import Grant, UserId
@@ -98,3 +98,37 @@ async def _give(paper: Paper, number: int) -> Grant:
     async with paper.database.writing() as tx:
         await tx.people.allow(user_id, f"Person {number}", MORNING)
     return await paper.active(user_id)
+
+
+def adopted(pool: list[str] | None, *, one_each: bool = True) -> dict[str, object]:
+    plan = {"network": "10.8.0.0/29", "own": "10.8.0.1", "pool": pool, "one_each": one_each}
+    return {"addresses": plan, "taken": []}
+
+
+@pytest.mark.parametrize(
+    ("pool", "one_each", "address", "kept"),
+    [
+        (None, True, "10.8.0.3", True),
+        (None, True, "10.8.0.1", False),  # the server's own
+        (None, True, "10.8.0.0", False),
+        (None, True, "10.8.0.7", False),
+        (None, True, "10.9.0.3", False),  # of the network that it had before
+        (["10.8.0.3", "10.8.0.5"], True, "10.8.0.3", False),
+        (["10.8.0.3", "10.8.0.5"], True, "10.8.0.6", True),
+        (["10.8.0.3", "10.8.0.5"], True, None, True),
+        (None, True, None, False),  # nothing gives it one any more
+        (None, False, "10.8.0.3", False),
+        (["10.8.0.4", "10.8.0.7"], False, None, True),
+        (None, False, None, True),
+    ],
+)
+def test_an_address_on_a_server_that_its_operator_has_changed(
+    pool: list[str] | None, one_each: bool, address: str | None, kept: bool
+) -> None:
+    values = adopted(pool, one_each=one_each)
+    server = replace(make_server(BERLIN, "10.8.0.0/29"), adopted=values)
+    assert fits(server, address) is kept
+
+
+def test_on_a_server_of_ours_no_address_goes_out_of_date() -> None:
+    assert fits(make_server(BERLIN, "10.8.0.0/29"), "10.8.0.2")

@@ -463,3 +463,31 @@ async def test_nobody_asks_for_what_would_outlive_the_ca(paper: Paper) -> None:
     values = await paper.refused(Refusal.OUTLIVES_AUTHORITY, requests.ask, anna, **ASK)
     assert values == {"until": paper.authority_ends_at}
     await paper.asked(duration=2 * DAY_S)
+
+
+async def close(paper: Paper, name: ServerName) -> None:
+    """By its operator's own configuration no new profile would work there."""
+    async with paper.database.writing() as tx:
+        server = await tx.servers.get(name)
+        assert server is not None
+        await tx.servers.set_adopted(replace(server, adopted={"closed": "It has no pool."}))
+
+
+async def test_a_server_on_which_no_profile_would_work_is_not_offered(two_servers: Paper) -> None:
+    paper = two_servers
+    anna, boris = await paper.actor(ANNA), await paper.actor(BORIS)
+    waiting = await paper.asked(server=None)
+    asked = await paper.asked(server=PARIS)
+    await close(paper, PARIS)
+    values = await paper.refused(
+        Refusal.SERVER_CLOSED, requests.ask, anna, **ASK | {"server": PARIS}
+    )
+    assert values == {"server": PARIS}
+    await paper.refused(Refusal.SERVER_CLOSED, requests.approve, boris, asked.id, None)
+    await paper.refused(Refusal.SERVER_CLOSED, requests.choose, anna, waiting.id, PARIS)
+    done = await paper.do(requests.ask, anna, **ASK)
+    assert (done.servers, done.request.server) == ((), BERLIN)
+    await close(paper, BERLIN)
+    emil = await paper.actor(EMIL)
+    values = await paper.refused(Refusal.SERVER_CLOSED, requests.ask, emil, **ASK)
+    assert values == {"server": BERLIN}

@@ -78,12 +78,12 @@ async def test_every_admin_is_warned_of_the_ca_and_of_servers(paper: Paper) -> N
 
 
 async def test_a_server_of_the_operators_making_is_renewed_by_another_command(paper: Paper) -> None:
-    conf, remote = "/etc/openvpn/server.conf", "vpn.example.com:1194/udp"
+    conf, remote = "/etc/openvpn/my office.conf", "vpn.example.com:1194/udp"
     await paper.do(endings.warn, FAR, [ServerEnd(BERLIN, MORNING + DAY, conf, remote)])
     heard = await paper.heard()
     assert [said.payload["code"] for said in heard] == ["adopted_certificate_ends"] * 2
     values = heard[0].payload["values"]
-    assert (values["config"], values["remote"]) == (conf, remote)
+    assert (values["config"], values["remote"]) == (f"'{conf}'", remote)  # one word of a shell's
 
 
 async def test_clients_certificates_are_told_together(paper: Paper) -> None:

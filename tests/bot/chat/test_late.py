@@ -1,93 +1,16 @@
 """Words that waited with Telegram are asked back before they undo what was decided since."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
-from bot.access import people
-from storage.records import UserId
-from tests.gate import updates
+from tests.bot.chat.desk import ANNA, BORIS, CLARA, DAY, EVE, Desk
 from tests.gate.case import Laws
-from tests.gate.gate import OPERATOR, Gate
-from tests.storage.kit import make_template, open_copy
-
-BORIS, CLARA, ANNA, EVE = 2001, 2002, 1001, 3001
-DAY = timedelta(days=1)
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_template(tmp_path_factory.mktemp("template"))
-
-
-class Desk:
-    """What is typed and tapped at some age, and what is answered."""
-
-    def __init__(self, gate: Gate) -> None:
-        self.gate = gate
-        self._number = self._read = 0
-
-    async def says(self, who: int, text: str, *, ago: timedelta = timedelta()) -> list[str]:
-        date = int((self.gate.now - ago).timestamp())
-        return await self._takes({"message": updates.message(who, text, date=date)})
-
-    async def taps(self, who: int, data: str) -> list[str]:
-        return await self._takes({"callback_query": updates.tap(who, data)})
-
-    async def _takes(self, update: updates.Json) -> list[str]:
-        self._number += 1
-        await self.gate.takes(update | {"update_id": self._number})
-        return [str(payload.get("text", kind)) for kind, payload in await self.new()]
-
-    async def new(self) -> list[tuple[str, updates.Json]]:
-        async with self.gate.database.reading() as tx:
-            rows = await tx.outbox.due(self.gate.now + 10 * DAY, 1000)
-        found = [(row.kind.value, row.payload) for row in rows if row.id > self._read]
-        self._read = max([self._read, *(row.id for row in rows)])
-        return found
-
-    async def buttons(self) -> dict[str, str]:
-        """Of the newest message: label to data."""
-        async with self.gate.database.reading() as tx:
-            rows = await tx.outbox.due(self.gate.now + 10 * DAY, 1000)
-        keyboard = rows[-1].payload["keyboard"]
-        return {button["text"]: button["data"] for row in keyboard for button in row}
-
-    async def is_allowed(self, user_id: int) -> bool:
-        async with self.gate.database.reading() as tx:
-            person = await tx.people.get(UserId(user_id))
-        return person is not None and person.allowed
-
-    async def allow(self, user_id: int) -> None:
-        async with self.gate.database.writing() as tx:
-            await people.allow(tx, self.gate.context, OPERATOR, UserId(user_id), f"P{user_id}")
-
-    async def counts(self) -> tuple[int, int]:
-        """Requests, and live grants."""
-        async with self.gate.database.reading() as tx:
-            live = [one for one in await tx.grants.all() if one.state.value != "revoking"]
-            return len(await tx.requests.all()), len(live)
-
-
-@pytest.fixture
-async def desk(template: Path, tmp_path: Path) -> AsyncIterator[Desk]:
-    database = await open_copy(template, tmp_path)
-    gate = Gate(database, Laws((BORIS, CLARA)))
-    await gate.furnish()
-    made = Desk(gate)
-    await made.allow(ANNA)
-    await made.new()
-    yield made
-    await database.close()
 
 
 async def test_a_removal_is_not_undone_by_an_allow_from_before_it(desk: Desk) -> None:
     """The bot was down; meanwhile the same person was removed on the machine."""
-    async with desk.gate.database.writing() as tx:
-        await people.remove(tx, desk.gate.context, OPERATOR, UserId(ANNA))
-    await desk.new()
+    await desk.remove(ANNA)
     [question] = await desk.says(BORIS, f"/allow {ANNA} Anna Petrova", ago=timedelta(hours=20))
     assert question.startswith("You wrote this 20 hours ago")
     assert f"/allow {ANNA} Anna Petrova" in question
@@ -105,9 +28,7 @@ async def test_a_removal_is_not_undone_by_an_allow_from_before_it(desk: Desk) ->
     assert said[0].startswith("You still want this")
     assert await desk.is_allowed(ANNA)
     # Once.
-    async with desk.gate.database.writing() as tx:
-        await people.remove(tx, desk.gate.context, OPERATOR, UserId(ANNA))
-    await desk.new()
+    await desk.remove(ANNA)
     [gone] = await desk.taps(BORIS, yes)
     assert "answered already" in gone
     assert not await desk.is_allowed(ANNA)

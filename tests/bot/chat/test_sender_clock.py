@@ -96,7 +96,7 @@ async def test_a_chat_that_had_to_wait(core: Core, clock: Clock, jump: timedelta
     """Ten minutes, by a clock that jumps meanwhile."""
     async with sending(core) as (sender, telegram):
         await say(core, sender, "first")
-        await asyncio.wait_for(wait_until_held(core), 10)
+        await asyncio.wait_for(wait_until_held(core), 60)
         await say(core, sender, "second")
         await say(core, sender, "to Bob", BOB)
         await until(lambda: telegram.sent == ["to Bob"])

@@ -133,7 +133,7 @@ def test_it_is_packed() -> None:
 @pytest.mark.skipif(shutil.which("unzip") is None, reason="the unzip command is not installed")
 def test_unzip_opens_it(tmp_path: Path) -> None:
     (tmp_path / "x.zip").write_bytes(made())
-    subprocess.run(["unzip", "-q", "x.zip"], cwd=tmp_path, check=True, timeout=30)
+    subprocess.run(["unzip", "-q", "x.zip"], cwd=tmp_path, check=True, timeout=60)
     found = {
         str(path.relative_to(tmp_path / "berlin-anna")): path
         for path in tmp_path.glob("berlin-anna/**/*")

@@ -213,12 +213,13 @@ async def test_a_process_that_no_limit_stops(
 ) -> None:
     """It sleeps, so it uses no time of the processor; the loop's clock goes on instead of ours."""
     child = Child(tmp_path / "child", monkeypatch, "time.sleep(600)")
+    loop = asyncio.get_running_loop()
+    right, begun = loop.time, loop.time()
     asking = asyncio.create_task(says(tmp_path, "{{ name }}"))
     await until(lambda: child.has_started)
-    loop = asyncio.get_running_loop()
-    right = loop.time
-    monkeypatch.setattr(loop, "time", lambda: right() + 29)
-    await asyncio.sleep(0.2)
+    monkeypatch.setattr(loop, "time", lambda: begun + 29)
+    for _ in range(100):
+        await asyncio.sleep(0)
     assert (asking.done(), child.is_there()) == (False, True)
     monkeypatch.setattr(loop, "time", lambda: right() + 31)
     with stopped(tmp_path):

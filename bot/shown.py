@@ -1,0 +1,24 @@
+"""What goes to a terminal or into a log: a line is a line, and nothing in it is an order.
+
+Names come from certificates, from Telegram and from other machines. Whoever chooses one could move
+the cursor, end a line and forge the next one, or turn the reading direction around.
+"""
+
+from bot.access.names import shows
+
+# In place of a character that would speak to the terminal instead of the reader.
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+def one_line(text: str) -> str:
+    """The text with a blank for each line break, and a mark for what a terminal would obey."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        " " if char.isspace() else char if shows(char) else _REPLACEMENT for char in text
+    )
+
+
+def is_plain(char: str) -> bool:
+    """Whether it shows as it is, a blank included, and keeps to its line."""
+    return char == " " or (shows(char) and not char.isspace())

@@ -1,0 +1,30 @@
+"""What is asked before something is done, and of words that waited."""
+
+from bot.texts.fill import Plural
+
+CONFIRM_REVOKE_PERSON = Plural(
+    "End the access of <b>{name}</b> on every server now?",
+    "End all {count} profiles of <b>{name}</b> on every server now?",
+)
+CONFIRM_REVOKE_GRANT = (
+    "End the access <code>{common_name}</code> of <b>{name}</b> on every server now?"
+)
+# Several of them may have one name.
+CONFIRM_REVOKE_IMPORTED = (
+    "End the access <code>{common_name}</code> on every server now?\n"
+    "<b>{name}</b>, serial <code>{serial}</code>, until {until}"
+)
+CONFIRM_REMOVE = (
+    "Take <b>{name}</b> off the allowlist and end all their access on every server now?"
+)
+QUESTION_CHANGED = "Things have changed since I asked, so nothing was done. As it is now:"
+QUESTION_CHANGED_TOAST = "Things have changed since I asked. Please look again."
+# What waited with Telegram while the bot was down.
+LATE = (
+    "You wrote this {age} ago, and it reached me only now:\n<code>{command}</code>\n"
+    "Do you still want it?"
+)
+LATE_GOING_ON = "You still want this:\n<code>{command}</code>"
+LATE_GONE = "This was answered already, or is too old by now. Please write it anew."
+BUTTON_LATE_YES = "Do it now"
+BUTTON_LATE_NO = "Forget it"

@@ -1,0 +1,28 @@
+"""A desk to speak to: two admins, two servers, and Anna on the allowlist."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.bot.chat.desk import ANNA, BORIS, CLARA, Desk
+from tests.gate.case import Laws
+from tests.gate.gate import Gate
+from tests.storage.kit import make_template, open_copy
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_template(tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture
+async def desk(template: Path, tmp_path: Path) -> AsyncIterator[Desk]:
+    database = await open_copy(template, tmp_path)
+    gate = Gate(database, Laws((BORIS, CLARA)))
+    await gate.furnish()
+    made = Desk(gate)
+    await made.allow(ANNA)
+    await made.new()
+    yield made
+    await database.close()

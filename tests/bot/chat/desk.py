@@ -1,0 +1,65 @@
+"""What is typed and tapped, as the real worker answers it on a real database."""
+
+from datetime import timedelta
+
+from bot.access import people
+from storage.records import UserId
+from tests.gate import updates
+from tests.gate.gate import OPERATOR, Gate
+
+BORIS, CLARA, ANNA, EVE = 2001, 2002, 1001, 3001
+DAY = timedelta(days=1)
+
+
+class Desk:
+    """What is typed and tapped at some age, and what is answered."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.gate = gate
+        self._number = self._read = 0
+
+    async def says(self, who: int, text: str, *, ago: timedelta = timedelta()) -> list[str]:
+        date = int((self.gate.now - ago).timestamp())
+        return await self._takes({"message": updates.message(who, text, date=date)})
+
+    async def taps(self, who: int, data: str) -> list[str]:
+        return await self._takes({"callback_query": updates.tap(who, data)})
+
+    async def _takes(self, update: updates.Json) -> list[str]:
+        self._number += 1
+        await self.gate.takes(update | {"update_id": self._number})
+        return [str(payload.get("text", kind)) for kind, payload in await self.new()]
+
+    async def new(self) -> list[tuple[str, updates.Json]]:
+        async with self.gate.database.reading() as tx:
+            rows = await tx.outbox.due(self.gate.now + 10 * DAY, 1000)
+        found = [(row.kind.value, row.payload) for row in rows if row.id > self._read]
+        self._read = max([self._read, *(row.id for row in rows)])
+        return found
+
+    async def buttons(self) -> dict[str, str]:
+        """Of the newest message: label to data."""
+        async with self.gate.database.reading() as tx:
+            rows = await tx.outbox.due(self.gate.now + 10 * DAY, 1000)
+        keyboard = rows[-1].payload["keyboard"]
+        return {button["text"]: button["data"] for row in keyboard for button in row}
+
+    async def is_allowed(self, user_id: int) -> bool:
+        async with self.gate.database.reading() as tx:
+            person = await tx.people.get(UserId(user_id))
+        return person is not None and person.allowed
+
+    async def allow(self, user_id: int) -> None:
+        async with self.gate.database.writing() as tx:
+            await people.allow(tx, self.gate.context, OPERATOR, UserId(user_id), f"P{user_id}")
+
+    async def counts(self) -> tuple[int, int]:
+        """Requests, and live grants."""
+        async with self.gate.database.reading() as tx:
+            live = [one for one in await tx.grants.all() if one.state.value != "revoking"]
+            return len(await tx.requests.all()), len(live)
+
+    async def remove(self, user_id: int) -> None:
+        async with self.gate.database.writing() as tx:
+            await people.remove(tx, self.gate.context, OPERATOR, UserId(user_id))
+        await self.new()

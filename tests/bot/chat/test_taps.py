@@ -1,0 +1,95 @@
+"""A message that nobody knew of, until its button was tapped."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.access import approvals, people, requests
+from bot.chat.buttons import Meant, Tap
+from bot.chat.scene import Scene
+from bot.chat.taps import mend, tapped
+from storage.records import ChatId, OutboxKind, PostedMessage, RequestId
+from tests.bot.access.kit import ANNA, BORIS, CLARA, MORNING, Paper, to
+from tests.storage.kit import make_template, open_copy
+
+TAPPED = 5
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_template(tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture
+async def paper(template: Path, tmp_path: Path) -> AsyncIterator[Paper]:
+    database = await open_copy(template, tmp_path)
+    async with database.writing() as tx:
+        await tx.people.allow(ANNA, "Anna Petrova", MORNING)
+    made = Paper(database)
+    await made.add_server()
+    yield made
+    await database.close()
+
+
+async def tap(paper: Paper, meant: Meant, message_id: int | None = TAPPED) -> None:
+    async with paper.database.writing() as tx:
+        actor = await people.identify(tx, paper.context, BORIS, "Boris")
+        await mend(Scene(tx, paper.context, actor, BORIS, message_id), meant)
+
+
+@pytest.mark.parametrize(
+    ("known", "button", "edited"),
+    [
+        # Only the other of two that were sent is known, or somebody else's of the same number.
+        ([], Tap.APPROVE, OutboxKind.CARD),
+        ([(BORIS, TAPPED + 1)], Tap.DENY, OutboxKind.CARD),
+        ([(CLARA, TAPPED)], Tap.DENY, OutboxKind.CARD),
+        ([], Tap.CANCEL, OutboxKind.ASKED),
+        # The decision edits it by itself.
+        ([(CLARA, TAPPED), (BORIS, TAPPED)], Tap.APPROVE, None),
+        # Not one that is kept up to date.
+        ([], Tap.SERVER, None),
+    ],
+)
+async def test_a_decided_message_loses_its_buttons(
+    paper: Paper, known: list[tuple[int, int]], button: Tap, edited: OutboxKind | None
+) -> None:
+    request = await paper.asked()
+    await paper.do(requests.cancel, await paper.actor(ANNA), request.id)
+    async with paper.database.writing() as tx:
+        for chat, message_id in known:
+            kind = OutboxKind.CARD
+            place = PostedMessage(ChatId(chat), message_id, kind, str(request.id), paper.now)
+            await tx.posted.remember(place)
+    await paper.forget()
+    await tap(paper, Meant(button, request=request.id))
+    payload = {"request": request.id, "message": TAPPED, "kind": edited}
+    assert await paper.heard() == (
+        [] if edited is None else [to(BORIS, OutboxKind.EDIT_CARD, payload)]
+    )
+
+
+async def test_what_is_open_unknown_or_without_a_message_stays(paper: Paper) -> None:
+    request = await paper.asked()
+    await paper.forget()
+    await tap(paper, Meant(Tap.APPROVE, request=request.id))
+    await tap(paper, Meant(Tap.APPROVE, request=RequestId(99)))
+    await paper.do(requests.cancel, await paper.actor(ANNA), request.id)
+    await paper.forget()
+    await tap(paper, Meant(Tap.APPROVE, request=request.id), message_id=None)
+    assert await paper.heard() == []
+
+
+@pytest.mark.parametrize("button", [Tap.APPROVE, Tap.DENY])
+async def test_the_message_that_decides_loses_its_own(paper: Paper, button: Tap) -> None:
+    request = await paper.asked()
+    async with paper.database.reading() as tx:
+        digest = await approvals.card_digest(tx, paper.context, request, BORIS)
+    await paper.forget()
+    meant = Meant(button, request=request.id, duration=request.duration, digest=digest)
+    async with paper.database.writing() as tx:
+        actor = await people.identify(tx, paper.context, BORIS, "Boris")
+        await tapped(Scene(tx, paper.context, actor, BORIS, TAPPED), meant)
+    payload = {"request": request.id, "message": TAPPED, "kind": OutboxKind.CARD}
+    assert to(BORIS, OutboxKind.EDIT_CARD, payload) in await paper.heard()

@@ -1,0 +1,394 @@
+"""Adds to an operator's configuration what it lacks, once it is known to work."""
+
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import PurePosixPath
+
+from cryptography import x509
+
+from pki.crl import read_crl
+from pki.errors import PkiError
+from vpn.address_plan import address_plan
+from vpn.adopt import Adopted, inspect, with_files
+from vpn.adopting import (
+    Examined,
+    dated_name,
+    examine,
+    parent_of,
+    restart_command,
+    with_bot_folders,
+)
+from vpn.amend import Amendment, amended, amendments, without
+from vpn.client_files import COMMENT, client_file, default_lines, read_client_file
+from vpn.config import ConfFacts
+from vpn.directives import Directive, parse_directives
+from vpn.errors import HostError, NotApplied
+from vpn.host import ServerHost
+from vpn.layout import Layout, UnixSocket
+from vpn.names import ccd_file_name
+from vpn.places import conf_text, resolved
+
+__all__ = ["Applied", "Plan", "apply", "plan_changes", "prepare"]
+
+_PUBLIC, _FOLDER = 0o644, 0o755
+_SOCKET_BYTES = 107  # unix(7)
+# Read at once, before OpenVPN gets to showing something and ending.
+_LOGGING = {"log", "log-append", "syslog", "daemon"}
+
+HostFor = Callable[[Layout], ServerHost]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What `apply` did.
+
+    Attributes:
+        changed: absolute paths, in the order of the change; the configuration comes last.
+        copy: the configuration as it was before; None where it did not change.
+        examined: the server with its new configuration, which is in force once it is restarted.
+        commands: shell lines for root; until they are run, the old configuration is in force.
+    """
+
+    changed: tuple[str, ...]
+    copy: str | None
+    examined: Examined
+    commands: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `apply` would do; made by `plan_changes`, which only looks.
+
+    Attributes:
+        text: the whole new configuration.
+        server: what will have to be remembered of the server then.
+        files: the clients' files that OpenVPN will find there without ours.
+    """
+
+    examined: Examined
+    account: str
+    changes: tuple[Amendment, ...]
+    text: str
+    server: Adopted
+    files: frozenset[str]
+
+    @property
+    def planned(self) -> Layout:
+        """The layout that the new configuration names."""
+        return self.server.layout
+
+    @property
+    def adds_lock(self) -> bool:
+        """Whether a client without a file of its own is refused from then on."""
+        return self.planned.exclusive and not self.examined.layout.exclusive
+
+
+async def plan_changes(
+    host: ServerHost, examined: Examined, *, account: str, now: datetime
+) -> Plan:
+    """What is missing for cuts that can be proved, and what it comes to.
+
+    Raises:
+        HostError: the machine cannot be looked at.
+    """
+    layout = examined.layout
+    changes = amendments(examined.adoption, examined.standing, account)
+    text = amended(conf_text(await host.read(layout.conf) or b""), changes, f"{now:%Y-%m-%d}")
+    server = examined.adoption.server
+    if changes:
+        replaced = {name for change in changes for name in change.replaces}
+        kept = [d for d in examined.adoption.facts.directives if d.name not in replaced]
+        facts = ConfFacts((*kept, *_added(changes)))
+        named = inspect(
+            facts,
+            PurePosixPath("/") / layout.named_conf,
+            lambda _path: None,
+            start_folder=PurePosixPath("/") / layout.start_folder,
+        ).server.layout
+        planned = with_bot_folders(await resolved(host, named))
+        raw = replace(server, layout=planned, addresses=address_plan(facts, server.profile.device))
+        writable = planned.ccd in planned.bot_folders or examined.standing.ccd_writable
+        server = with_files(raw, facts, writable=writable)
+    planned = server.layout
+    there = {planned.ccd, layout.ccd} - {None}
+    files = {name for folder in there for name in await _client_files(host, str(folder))}
+    return Plan(examined, account, changes, text, server, frozenset(files))
+
+
+async def _client_files(host: ServerHost, folder: str) -> list[str]:
+    """Of a folder, and of a link that leads nowhere, OpenVPN makes nothing."""
+    found = []
+    for name in await host.listdir(folder) or ():
+        with suppress(HostError):  # where root may not look, OpenVPN may
+            if await read_client_file(host, f"{folder}/{name}") is None:
+                continue
+        found.append(name)
+    return found
+
+
+async def prepare(host_for: HostFor, plan: Plan, names: Collection[str]) -> tuple[str, ...]:
+    """Makes the bot's folder, and tries all that will be needed, as whoever will need it.
+
+    Whatever would not work is found here, before a line is changed; then the folder goes again.
+
+    Args:
+        names: as in `apply`.
+
+    Returns:
+        The folders that were made, absolute.
+
+    Raises:
+        NotApplied: something stands in the way; nothing was changed.
+        HostError: the machine refused.
+    """
+    if not plan.changes:
+        return ()
+    host = host_for(plan.examined.layout)
+    await _check(host, plan)
+    writer = _Writer(host_for(plan.planned))
+    try:
+        if plan.planned.bot_folders:
+            for folder in plan.planned.bot_folders:
+                await writer.folder(folder, plan.account)
+        problem = await _trial(writer.host, plan, names)
+    except BaseException:
+        await writer.take_back()
+        raise
+    if problem:
+        await writer.take_back()
+        raise NotApplied(f"{problem} Nothing was changed.")
+    return tuple(writer.changed)
+
+
+async def _trial(host: ServerHost, plan: Plan, names: Collection[str]) -> str | None:
+    """What would not work once the lines are in force."""
+    await _copies(host, plan.examined.layout, plan.planned)
+    planned, standing, account = plan.planned, plan.examined.standing, plan.account
+    commands = (*standing.open_conf, *standing.open_password)
+    if commands:
+        return (
+            f"The bot's account {account} cannot read what it has to look at in"
+            f" /{planned.conf}; run this first: {' && '.join(commands)}."
+        )
+    for folder in filter(None, (planned.crl and parent_of(planned.crl), planned.ccd)):
+        # One of the operator's that the bot may not write is left alone, and said to be so.
+        if folder in planned.bot_folders or await host.may_write(folder, account):
+            problem = await host.write_problem(folder, account)
+            if problem:
+                return f"The bot's account {account} can replace nothing in /{folder}: {problem}."
+        shut = await host.shut_out(folder, planned.reader)
+        if shut:
+            return f"{shut}."
+    place = planned.management
+    if isinstance(place, UnixSocket) and not await host.may_pass(parent_of(place.path), account):
+        return f"The bot's account {account} cannot reach the management socket /{place.path}."
+    if plan.adds_lock and planned.ccd == plan.examined.layout.ccd:
+        for name in sorted({*filter(None, map(ccd_file_name, names))} & plan.files):
+            shut = await host.shut_out(f"{planned.ccd}/{name}", planned.reader)
+            if shut:  # today it is passed over, with ccd-exclusive it would keep its client out
+                return f"{shut}."
+    return None
+
+
+async def apply(
+    host_for: HostFor,
+    plan: Plan,
+    *,
+    names: Collection[str],
+    crl_pem: bytes,
+    issuer: x509.Certificate,
+    now: datetime,
+) -> Applied:
+    """Adds what is missing for cuts that can be proved; run again, it changes nothing.
+
+    1. `prepare` came before: the new text says what the old one says, and the new lines; OpenVPN
+       itself has nothing against it; the bot's account can do there what it will have to.
+    2. The first CRL and the clients' files come before the configuration names them. OpenVPN
+       does not start without the CRL, and with `ccd-exclusive` it refuses whoever has no file: so
+       every name that is to keep working gets one, and files of the operator's keep what they say.
+    3. The old configuration stays beside the new one under a dated name.
+    4. The new one is put in place by a rename. OpenVPN goes on with the old one until it is
+       restarted, which is the operator's to do.
+
+    Args:
+        host_for: the server's machine for a layout; its paths begin at /.
+        names: the common names of all live certificates. Any other name is shut out where
+            `ccd-exclusive` is new; where it is not, no file is added: who has none today was
+            shut out by the operator.
+        crl_pem: a CRL of the issuer's with every revocation there was.
+
+    Raises:
+        NotApplied: the configuration has gone.
+        HostError: the machine refused a write; applying again goes on.
+        PkiError: the CRL is damaged or not the issuer's.
+    """
+    layout, planned = plan.examined.layout, plan.planned
+    if not plan.changes:
+        return Applied((), None, plan.examined, ())
+    read_crl(crl_pem, issuer)
+    host = host_for(layout)
+    copies = await _copies(host, layout, planned)
+    writer = _Writer(host_for(planned))
+    await _put_crl(writer, layout, planned, crl_pem, issuer)  # (2)
+    await _put_client_files(writer, host, plan, names, copies)
+    copy = await _put_conf(writer, layout, plan.text, now)  # (3) (4)
+    after = await examine(
+        writer.host,
+        PurePosixPath("/") / layout.named_conf,
+        account=plan.account,
+        issuer=issuer,
+        start_folder=PurePosixPath("/") / layout.start_folder,
+    )
+    return Applied(tuple(writer.changed), copy, after, (restart_command(layout.named_conf),))
+
+
+class _Writer:
+    """Writes what differs, and remembers it."""
+
+    def __init__(self, host: ServerHost) -> None:
+        self.host = host
+        self.changed: list[str] = []
+
+    async def folder(self, path: str, account: str) -> None:
+        if await self.host.make_folder(path, mode=_FOLDER, account=account):
+            self.changed.append(f"/{path}/")
+
+    async def take_back(self) -> None:
+        """Removes the folders that were made; none has anything in it yet."""
+        for path in reversed(self.changed):
+            await self.host.remove_folder(path.strip("/"))
+        self.changed.clear()
+
+    async def file(
+        self, path: str, content: bytes, *, mode: int = _PUBLIC, gid: int | None = None
+    ) -> None:
+        await self.host.replace(path, content, mode=mode, gid=gid)
+        self.changed.append(f"/{path}")
+
+
+async def _check(host: ServerHost, plan: Plan) -> None:
+    layout, facts = plan.examined.layout, plan.examined.adoption.facts
+    problem = await host.account_problem(plan.account)
+    if not await host.is_caller(0):
+        problem = f"Only root may change /{layout.conf}; run this as root."
+    elif facts.has("chroot") or facts.has("config"):
+        name = "chroot" if facts.has("chroot") else "config"
+        problem = (
+            f"/{layout.conf} has a {name} line, with which the bot does not know where to add"
+            " what is missing; add the lines by hand."
+        )
+    elif len(str(plan.examined.standing.places.socket).encode()) > _SOCKET_BYTES:
+        problem = f"The path of /{layout.conf} is too long for a socket beside it."
+    problem = problem or _lost(facts.directives, plan.changes, plan.text)
+    problem = problem or await _syntax_problem(host, plan)
+    if problem:
+        raise NotApplied(problem)
+
+
+def _lost(before: Collection[Directive], changes: Collection[Amendment], text: str) -> str | None:
+    """Whether the new text reads as the old one, less what is replaced, and the new lines."""
+    replaced = {name for change in changes for name in change.replaces}
+    old = [each for each in _words(before) if each[0] not in replaced]
+    if _words(parse_directives(text)) == [*old, *_words(_added(changes))]:
+        return None
+    return "The configuration cannot be changed safely; add the lines by hand."
+
+
+def _added(changes: Collection[Amendment]) -> list[Directive]:
+    return parse_directives("\n".join(line for change in changes for line in change.lines))
+
+
+def _words(directives: Collection[Directive]) -> list[tuple[str, tuple[str, ...], str | None]]:
+    return [(d.name, d.arguments, d.inline) for d in directives]
+
+
+async def _syntax_problem(host: ServerHost, plan: Plan) -> str | None:
+    """What is wrong with the old text too is not the new lines' fault."""
+    layout, text = plan.examined.layout, plan.text
+    old = conf_text(await host.read(layout.conf) or b"")
+    if await host.syntax_problem(layout.start_folder, without(old, _LOGGING)) is not None:
+        return None
+    found = await host.syntax_problem(layout.start_folder, without(text, _LOGGING))
+    return found and f"OpenVPN would not take the new configuration: {found}"
+
+
+async def _put_crl(
+    writer: _Writer, before: Layout, planned: Layout, pem: bytes, issuer: x509.Certificate
+) -> None:
+    if planned.crl is None or planned.crl == before.crl:
+        return
+    there = await writer.host.read(planned.crl)
+    try:
+        # An earlier `apply` that was interrupted may have left one.
+        keeps = there is not None and read_crl(there, issuer).number >= read_crl(pem, issuer).number
+    except PkiError:
+        keeps = False
+    if not keeps:
+        await writer.file(planned.crl, pem)
+
+
+async def _copies(host: ServerHost, before: Layout, planned: Layout) -> dict[str, bytes]:
+    """The operator's client files that are missing in the folder to be, as they are.
+
+    Raises:
+        HostError: one cannot be read, or is a link that root does not follow.
+    """
+    source, target = before.ccd, planned.ccd
+    if source is None or target is None or source == target:
+        return {}
+    there = set(await host.listdir(target) or ())
+    found = {}
+    for name in await host.listdir(source) or ():
+        if name not in there and name[0] != ".":
+            content = await read_client_file(host, f"{source}/{name}")
+            if content is not None:
+                found[name] = content
+    return found
+
+
+async def _put_client_files(
+    writer: _Writer,
+    host: ServerHost,
+    plan: Plan,
+    names: Collection[str],
+    copies: Mapping[str, bytes],
+) -> None:
+    folder = plan.planned.ccd
+    if folder is None:
+        return
+    for name, content in copies.items():
+        await writer.file(f"{folder}/{name}", content)
+    if not plan.adds_lock:
+        return
+    shared = await _for_all(host, plan.examined.layout)
+    if shared is None:
+        return
+    there = set(await _client_files(host, folder))
+    wanted = {file for name in names if (file := ccd_file_name(name)) is not None}
+    for file in sorted(wanted - there):
+        await writer.file(f"{folder}/{file}", shared)
+
+
+async def _for_all(host: ServerHost, before: Layout) -> bytes | None:
+    """What a client without a file of its own gets today; None where that shuts it out."""
+    if before.ccd is None:
+        return COMMENT.encode()
+    lines = await default_lines(host, before)
+    if any(line.name == "disable" for line in lines):
+        return None
+    return await client_file(host, replace(before, exclusive=True), None, None)
+
+
+async def _put_conf(writer: _Writer, layout: Layout, text: str, now: datetime) -> str:
+    host = writer.host
+    facts = await host.facts(layout.conf)
+    content = await host.read(layout.conf)
+    if facts is None or content is None:
+        raise NotApplied(f"/{layout.conf} has gone; nothing was changed.")
+    copy = await dated_name(host, layout.conf, now)
+    await writer.file(copy, content, mode=facts.mode, gid=facts.gid)
+    new = text.encode("utf-8", "surrogateescape")
+    await writer.file(layout.conf, new, mode=facts.mode, gid=facts.gid)
+    return f"/{copy}"
