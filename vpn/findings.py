@@ -107,3 +107,12 @@ class ServerStatus:
     certificate_end: datetime | None
     findings: tuple[Finding, ...]
     clock_ahead: timedelta | None = None
+
+
+def too_early(target: Target, due: datetime) -> list[Finding]:
+    """Of a look before `due`: what it could not see yet."""
+    detail = (
+        f"Whoever was in the middle of a handshake as {target.common_name} may still get in;"
+        f" that can be seen from {due:%Y-%m-%d %H:%M:%S} UTC on."
+    )
+    return [Finding(FindingCode.SECOND_LOOK_DUE, detail)]

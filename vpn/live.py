@@ -20,7 +20,7 @@ from vpn.crl_look import (
 )
 from vpn.deploy import certificate_end
 from vpn.errors import CrlNotUsed, HostError, NewerCrlInPlace
-from vpn.findings import Finding, FindingCode, ServerProof, ServerStatus, Target
+from vpn.findings import Finding, FindingCode, ServerProof, ServerStatus, Target, too_early
 from vpn.host import ServerHost
 from vpn.layout import DEPLOYED, Layout
 from vpn.list_in_force import ListInForce, understood
@@ -46,7 +46,7 @@ __all__ = [
     "Target",
 ]
 
-# Read by OpenVPN as another account.
+# By OpenVPN as another account.
 _FOR_ALL_TO_READ = 0o644
 # OpenVPN counts the handshake's window in whole seconds, and a busy server is a little late.
 _WINDOW_MARGIN = timedelta(seconds=2)
@@ -393,7 +393,7 @@ class LiveServer:
         at: datetime,
     ) -> ServerProof:
         due = self._second_look(target, seen_at, at)
-        all_findings = [*findings, *(_too_early(target, due) if due else ())]
+        all_findings = [*findings, *(too_early(target, due) if due else ())]
         return ServerProof(
             server=self.name,
             common_name=target.common_name,
@@ -434,14 +434,13 @@ class LiveServer:
         )
         findings = list(crl.findings)
         answer = await self.ask()
-        pid = sessions = ahead = None
+        pid = sessions = ahead = pending = None
         if isinstance(answer, Finding):
             findings.append(answer)
         else:
             pid, sessions = answer.pid, len(answer.sessions)
             ahead = None if answer.time is None else answer.time - now
             findings += clock_findings(answer.time, now)
-        pending = None
         if pid is not None:
             changed = await _or_host_error(look_at_restart(self.host, self.layout, pid))
             findings += changed
@@ -492,14 +491,6 @@ def _session_findings(target: Target, talk: SessionsCut, put_at: datetime) -> li
         return []
     detail = f"{target.common_name} is connected again after each kill."
     return [Finding(FindingCode.SESSION_LIVE, detail)]
-
-
-def _too_early(target: Target, due: datetime) -> list[Finding]:
-    detail = (
-        f"Whoever was in the middle of a handshake as {target.common_name} may still get in;"
-        f" that can be seen from {due:%Y-%m-%d %H:%M:%S} UTC on."
-    )
-    return [Finding(FindingCode.SECOND_LOOK_DUE, detail)]
 
 
 async def _or_host_error(look: Awaitable[list[Finding]]) -> list[Finding]:
