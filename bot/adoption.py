@@ -11,7 +11,8 @@
 5. If the operator wants it, what is missing for proofs is added.
 6. A CRL of ours takes the place of the old one: with every revocation of before, a number above,
    and the lists of other CAs behind it.
-7. Whoever was revoked before and is connected all the same is cut now. That needs (6).
+7. Whoever was revoked before, or has access to another server only, and is connected all the same
+   is cut now. That needs (6).
 8. If the operator wants it, the server gets a new certificate: nobody else can renew what easy-rsa
    has issued, once that is put away.
 
@@ -33,8 +34,8 @@ from bot.access.refusals import Refused
 from bot.access.takeover import TakenOver
 from bot.errors import NotDone
 from bot.fixed_addresses import given_by_others
-from bot.fleet import layout_of
 from bot.office import Office
+from bot.on_hold import layout_of
 from bot.privileges import as_root
 from bot.servers import readmit
 from pki.serial import parse_serial, serial_hex
@@ -43,10 +44,12 @@ from storage.records import Server, ServerName
 from storage.transaction import Transaction
 from vpn.adopted_identity import Renewed, plan_renewal, put_identity
 from vpn.adopting import Examined, examine
+from vpn.advice import trusts
 from vpn.applying import Applied, Plan, apply, plan_changes, prepare
 from vpn.client_files import fixed_addresses
 from vpn.deploy import SERVER_CERTIFICATE_LIFETIME, ServerIdentity
 from vpn.errors import HostError, VpnError
+from vpn.findings import Finding
 from vpn.host import ServerHost
 from vpn.layout import Layout
 from vpn.list_in_force import ListInForce, read_list_in_force
@@ -85,7 +88,8 @@ class Adopted:
         taken_over: what of that was not known here.
         crl_number: of the CRL that lies there now; None where it could not be put in place.
         crl_problem: why not.
-        cut: names that were revoked before, and connected until now.
+        open_to_others: why it may let in who has a profile for another server.
+        cut: names that had no business here, and were connected until now.
         renewed: the server's own certificate.
     """
 
@@ -96,6 +100,7 @@ class Adopted:
     taken_over: TakenOver
     crl_number: int | None
     crl_problem: str | None
+    open_to_others: tuple[Finding, ...]
     cut: tuple[str, ...]
     renewed: Renewed | None
 
@@ -172,7 +177,10 @@ async def adopt_server(
         with as_root():
             examined = await _examine(wanted, account, issuer)
         server = await _record(office, actor, wanted, account, examined)
-    return Adopted(server, examined, applied, in_force, taken_over, number, problem, cut, renewed)
+    opens = await office.others.look(server)
+    return Adopted(
+        server, examined, applied, in_force, taken_over, number, problem, opens, cut, renewed
+    )
 
 
 def _host_for(layout: Layout) -> ServerHost:
@@ -347,7 +355,11 @@ def _server(
         dns=(),
         account=account,
         added_at=office.clock(),
-        adopted=facts.to_json() | {"taken": list(taken)},
+        adopted=facts.to_json()
+        | {
+            "taken": list(taken),
+            "trusts_us": trusts(examined.adoption, office.keyring.certificate),
+        },
     )
 
 

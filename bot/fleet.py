@@ -6,7 +6,7 @@ publishers without one leave the older CRL in place, which un-revokes people.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network
@@ -27,10 +27,11 @@ from bot.fixed_addresses import clear_address
 from bot.keyring import Keyring
 from bot.locks import locked
 from bot.logs import log_failure
+from bot.on_hold import layout_of, neighbours, on_hold
 from bot.presence import Seen, compare, look
 from pki import crl
 from pki.crl import RevocationReason
-from pki.serial import parse_serial
+from pki.serial import SerialNumber, parse_serial
 from storage.records import (
     LIVE_STATES,
     EndReason,
@@ -42,9 +43,8 @@ from storage.records import (
 )
 from vpn.adopt import certificate_end_of
 from vpn.crl_look import digest_of
-from vpn.errors import VpnError
+from vpn.errors import HostError, VpnError
 from vpn.findings import Finding, FindingCode
-from vpn.layout import DEPLOYED, Layout
 from vpn.list_in_force import ListInForce
 from vpn.live import LiveServer, ServerProof, ServerStatus, Target
 from vpn.local_host import host_of
@@ -97,10 +97,13 @@ class Fleet:
             server = await self._server(name)
             if server is None:
                 return None
-            await self._before(server)
-            number = await self._put_next(server)
-            await self._catching_up.after(server)
-            return number
+            return await self._publish(server)
+
+    async def _publish(self, server: Server) -> int:
+        await self._before(server)
+        number = await self._put_next(server)
+        await self._catching_up.after(server)
+        return number
 
     async def _before(self, server: Server) -> None:
         """What has to be known and recorded before the CRL in place is replaced.
@@ -152,10 +155,11 @@ class Fleet:
         the file and removes it, one recorded earlier leaves none behind.
 
         On a server of the operator's making it gets another address first, where a file that has
-        come since gives its own to somebody.
+        come since gives its own to somebody. The CRL in place may list its serial as one that is
+        for nobody yet: then there is a new one.
 
         Raises:
-            VpnError: the file could not be written, or there is no other address.
+            VpnError: the file or the CRL could not be written, or there is no other address.
         """
         async with self._lock(name):
             server = await self._server(name)
@@ -172,7 +176,17 @@ class Fleet:
                 grant = clear
             address = IPv4Address(grant.address) if grant.address else None
             await live.admit(CommonName(grant.common_name), address)
+            if await self._is_listed(live, grant):
+                await self._publish(server)
             return True
+
+    async def _is_listed(self, live: LiveServer, grant: Grant) -> bool:
+        try:
+            found = await live.crl_in_place(self._keyring.certificate)
+        except HostError as error:
+            log.warning("The CRL of %s cannot be read: %s", live.name, error)
+            return False
+        return found is not None and parse_serial(grant.serial) in found.serials
 
     async def cut(
         self, name: ServerName, still_open: Callable[[], Awaitable[Sequence[Grant]]]
@@ -207,18 +221,24 @@ class Fleet:
                 await self._catching_up.after(server)
         return tuple(_attempt(grant, proof) for grant, proof in zip(grants, proofs, strict=True))
 
-    async def crl_findings(self, server: Server) -> tuple[Finding, ...]:
+    async def crl_findings(
+        self, server: Server, *, others: Collection[SerialNumber] = ()
+    ) -> tuple[Finding, ...]:
         """Why what lies on a server is not the CRL that was published there last, in force.
 
         Another program, such as easy-rsa, may have put its own there; or an older one of ours
         came back with a copy of the folder. Whoever publishes at this moment makes no finding: a
         number is stored after its CRL is in place.
+
+        Args:
+            others: certificates that are for other servers, which it has to list, too.
         """
         return await live_server(server).crl_findings(
             issuer=self._keyring.certificate,
             now=self._clock(),
             published=server.crl_number,
             digest=server.crl_digest,
+            others=others,
         )
 
     async def look(self, name: ServerName) -> Seen:
@@ -277,9 +297,10 @@ class Fleet:
             yield await self._next_crl(server)
 
     async def cut_earlier(self, name: ServerName) -> tuple[str, ...]:
-        """Ends the sessions of who was revoked before the takeover and is connected all the same.
+        """Ends the sessions of who was in before the adoption and has no business there.
 
-        Their certificates are on the CRL in place, so they do not come back. Gives their names.
+        That is whoever was revoked before the takeover, or has a profile for another server. Their
+        certificates are on the CRL in place, so they do not come back. Gives their names.
         """
         async with self._lock(name), self._database.reading() as tx:
             server = await tx.servers.get(name)
@@ -288,6 +309,7 @@ class Fleet:
                 for grant in await tx.grants.imported()
                 if grant.revoked_at is not None and grant.state not in LIVE_STATES
             ]
+            over += await tx.grants.for_others(name)
             staying = {look_alike(other) for other in await tx.grants.imported_names()}
         names = {
             CommonName(grant.common_name)
@@ -343,11 +365,14 @@ class Fleet:
 
     async def status(self, server: Server) -> ServerStatus:
         """What a server answers; never raises for a server's trouble."""
+        async with self._database.reading() as tx:
+            others = await neighbours(tx, server)
         return await live_server(server).status(
             issuer=self._keyring.certificate,
             now=self._clock(),
             published=server.crl_number,
             digest=server.crl_digest,
+            others=others,
         )
 
     @asynccontextmanager
@@ -377,6 +402,7 @@ class Fleet:
             others = await tx.crl.kept(server.name)
             # Without its entry an end could never be proved on a server that was down.
             unproved = {grant.serial for grant in await tx.grants.revoking()}
+            held = await on_hold(tx, server, self._core.chance)
         listed = [
             _entry(entry)
             for entry in entries
@@ -390,9 +416,12 @@ class Fleet:
         ]
         # The end of these certificates is not known, so they are listed for good.
         listed += [_entry(entry) for entry in foreign]
+        now = self._clock()
+        on_hold_for = RevocationReason.CERTIFICATE_HOLD
+        listed += [crl.Revocation(serial, now, on_hold_for) for serial in held]
         # Tens of thousands of entries take a tenth of a second.
         ours = await asyncio.to_thread(
-            authority.sign_crl, number=number, revocations=listed, now=self._clock()
+            authority.sign_crl, number=number, revocations=listed, now=now
         )
         return b"".join([ours, *(other.encode() for other in others)])
 
@@ -434,11 +463,6 @@ def live_server(server: Server) -> LiveServer:
     host = host_of(layout, Path(server.directory))
     end = None if server.adopted is None else certificate_end_of(server.adopted)
     return LiveServer(spec_of(server), host, layout=layout, known_end=end)
-
-
-def layout_of(server: Server) -> Layout:
-    """Where its files are."""
-    return DEPLOYED if server.adopted is None else Layout.from_json(server.adopted["layout"])
 
 
 def _server_end(server: Server, ends_at: datetime) -> ServerEnd:

@@ -36,6 +36,7 @@ class Keeper:
         self._folder = office.folder
         self._reserve = office.reserve
         self._fleet = office.fleet
+        self._others = office.others
         self._clock = office.clock
         self._clock_watch = ClockWatch(office, on_written)
         self._on_written = on_written
@@ -128,7 +129,8 @@ class Keeper:
                 await self._watch.renew(server)
             elif look:
                 put_back = await self._watch.look_at_crl(server)
-            if look and (server.crl_published_at is not None or server.adopted is not None):
+            if look and revocation.lets_in(server):
+                await self._others.look(server)
                 # After the CRL: whoever comes back now is refused at the beginning.
                 await self._watch.look(server, put_back=put_back)
         except Exception:  # it is due until it is done, so the next round tries again

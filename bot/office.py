@@ -16,6 +16,7 @@ from bot.errors import NotDone
 from bot.fleet import Fleet
 from bot.handover.handover import Handover
 from bot.keyring import Keyring
+from bot.others import Others
 from bot.profiles import ProfileMaker
 from bot.reserve import Reserve
 from bot.settings import Settings
@@ -48,6 +49,7 @@ class Office(Core):
     reserve: Reserve
     keyring: Keyring
     fleet: Fleet
+    others: Others
     enforcer: Enforcer
     handover: Handover
     maker: ProfileMaker
@@ -102,6 +104,7 @@ async def open_office(
     core = Core(database, settings.rules(), real_chance(), time)
     keyring = Keyring(folder, passphrase or settings.passphrase)
     fleet = Fleet(core, keyring, folder)
+    others = Others(core, fleet)
     handover = Handover(settings.templates, archives=settings.bundle)
     try:
         yield Office(
@@ -115,9 +118,10 @@ async def open_office(
             reserve=reserve,
             keyring=keyring,
             fleet=fleet,
+            others=others,
             enforcer=Enforcer(core, fleet),
             handover=handover,
-            maker=ProfileMaker(core, keyring, fleet, handover, settings.client_key),
+            maker=ProfileMaker(core, keyring, fleet, others, handover, settings.client_key),
         )
     finally:
         await core.database.close()

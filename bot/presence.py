@@ -86,6 +86,7 @@ class Seen:
         cut: names whose sessions were ended, and not found again.
         left: names whose files or sessions are still there.
         unknown: names that are connected and left alone.
+        asked: whether the server has said, by names of certificates, who is on it.
         findings: what could not be looked at.
         time: what the server's clock showed.
     """
@@ -95,6 +96,7 @@ class Seen:
     cut: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    asked: bool = False
     findings: tuple[Finding, ...] = ()
     time: datetime | None = None
 
@@ -115,7 +117,7 @@ async def look(core: Core, server: Server, live: LiveServer) -> Seen:
     """
     trouble: list[Finding] = []
     files: Collection[str] = ()
-    on: Collection[str] = ()
+    on: Collection[str] | None = None
     try:
         files = await client_files(live.host, live.layout)  # (1)
     except HostError as error:
@@ -127,7 +129,7 @@ async def look(core: Core, server: Server, live: LiveServer) -> Seen:
         on = {session.common_name for session in answer.sessions}
     async with core.database.reading() as tx:
         filed = await compare(tx, server.name, files, ccd_file_name)
-        connected = await compare(tx, server.name, on, name_in_sessions)
+        connected = await compare(tx, server.name, on or (), name_in_sessions)
     to_move, to_cut = filed.all, connected.elsewhere | connected.unknown
     if server.adopted is not None:
         # Where it is no lock, a file that we did not write is none of our business.
@@ -148,6 +150,7 @@ async def look(core: Core, server: Server, live: LiveServer) -> Seen:
         cut=cut.names,
         left=tuple(sorted({*cut.left, *to_move.difference(moved)})),
         unknown=tuple(sorted(connected.unknown - to_cut)),
+        asked=on is not None and live.layout.knows_names,
         findings=(*trouble, *stuck, *cut.findings),
         time=None if isinstance(answer, Finding) else answer.time,
     )

@@ -14,6 +14,7 @@ from bot.fleet import Fleet, remote_of
 from bot.handover.fields import Fields, fields_of, friendly_name
 from bot.handover.handover import Handover, Sample, Topic
 from bot.keyring import Keyring
+from bot.others import Others
 from pki.authority import Authority, IssuedCertificate
 from pki.keys import KeyAlgorithm, matching_algorithm
 from pki.serial import parse_serial
@@ -66,6 +67,7 @@ class ProfileMaker:
         core: Core,
         keyring: Keyring,
         fleet: Fleet,
+        others: Others,
         handover: Handover,
         algorithm: KeyAlgorithm | None = None,
     ) -> None:
@@ -73,6 +75,7 @@ class ProfileMaker:
         self._database = core.database
         self._keyring = keyring
         self._fleet = fleet
+        self._others = others
         self._handover = handover
         self._algorithm = algorithm
         self._clock = core.clock
@@ -81,10 +84,11 @@ class ProfileMaker:
         """Brings a reserved grant to life; None if it was ended meanwhile.
 
         The serial has been in the database since the approval. (1) The server takes the grant
-        in, asked under its lock, so that a revocation finds whatever is written. (2) Key and
-        certificate are made, and all that goes along is put together: whatever can go wrong with
-        the operator's own words does so here. (3) The grant is marked as issued by compare and
-        set: a revocation that came in between wins, and the key is dropped unseen.
+        in, asked under its lock, so that a revocation finds whatever is written. (2) All other
+        servers are told to keep it out, see `others`. (3) Key and certificate are made, and all
+        that goes along is put together: whatever can go wrong with the operator's own words does
+        so here. (4) The grant is marked as issued by compare and set: a revocation that came in
+        between wins, and the key is dropped unseen.
 
         Raises:
             VpnError: the server did not take it in.
@@ -95,12 +99,13 @@ class ProfileMaker:
         server, name = await self._known(grant)
         if not await self._fleet.admit(server.name, grant, lambda: self._reserved(grant)):  # (1)
             return None
+        await self._others.close(grant)  # (2)
         fields = fields_of(grant, server, name)
-        text = await self._render(grant, server, fields)  # (2)
+        text = await self._render(grant, server, fields)  # (3)
         profile = await self._packed(fields, text, archive=archive)
         async with self._database.writing() as tx:
             ctx = self._core.context()
-            if not await grants.issued(tx, ctx, grant):  # (3)
+            if not await grants.issued(tx, ctx, grant):  # (4)
                 return None
         return profile
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from bot.access import audit, messages, sightings
 from bot.access.messages import Notice
 from bot.access.permission import THE_BOT
-from bot.access.sightings import Sighting
+from bot.access.sightings import PutBack, Sighting
 from bot.chat.throttle import Throttle
 from bot.clock import CLOCK_TOLERANCE
 from bot.enforcement import Enforcer
@@ -34,7 +34,7 @@ _CRL_RETRY = timedelta(minutes=5)
 # has taken it over could go on for ever.
 _PROMPTLY = 20
 # In a line of the log.
-_NAMED, _NAME = 10, 64
+_NAMED, _NAME, _SAID = 10, 64, 1000
 
 
 class Watch:
@@ -137,15 +137,18 @@ class Watch:
         # Of those that are over is told what could be proved.
         strangers = [found[name] for name in sorted(found) if name not in seen.over]
         over = await self._prove(server, seen.over)
-        await self._tell_seen(server, [*over, *strangers], put_back=put_back)
+        after = (PutBack.LOOKED if seen.asked else PutBack.BLIND) if put_back else None
+        await self._tell_seen(server, [*over, *strangers], after)
 
     async def prove_due(self, server: Server) -> None:
         """Tries again what is not proved yet."""
         found = await self._prove(server)
         if found:
-            await self._tell_seen(server, found, put_back=False)
+            await self._tell_seen(server, found)
 
-    async def _prove(self, server: Server, names: Collection[str] = ()) -> Sequence[Sighting]:
+    async def _prove(
+        self, server: Server, names: frozenset[str] = frozenset()
+    ) -> Sequence[Sighting]:
         """Proves what is due; gives those who were there although they had been proved out.
 
         Args:
@@ -154,20 +157,25 @@ class Watch:
         found: dict[str, Sighting] = {}
         for grant, attempt in await self._enforcer.enforce_due(server.name):
             name = name_in_sessions(grant.common_name)
-            was_there = attempt.sessions_cut or name in names or ccd_file_name(name) in names
+            codes = {code for code, _ in attempt.findings}
+            was_there = (
+                attempt.sessions_cut
+                or FindingCode.SESSION_LIVE in codes
+                or not names.isdisjoint({name, ccd_file_name(name)})
+            )
             if grant.proved_at is None or not was_there:
                 continue
-            waits = attempt.second_look_at is not None and len(attempt.findings) == 1
-            seen_as = SeenAs.OVER if attempt.proved or waits else SeenAs.OVER_LEFT
+            is_out = attempt.proved or codes == {FindingCode.SECOND_LOOK_DUE}
+            seen_as = SeenAs.OVER if is_out else SeenAs.OVER_LEFT
             async with self._database.reading() as tx:
                 person = await tx.people.name_of(grant.user_id) if grant.user_id else None
             found[name] = Sighting(name, seen_as, person)
         return [*found.values()]
 
     async def _tell_seen(
-        self, server: Server, found: Sequence[Sighting], *, put_back: bool
+        self, server: Server, found: Sequence[Sighting], put_back: PutBack | None = None
     ) -> None:
-        if not found and not put_back:
+        if not found and put_back is None:
             return
         async with self._database.writing() as tx:
             told = await sightings.report(
@@ -252,4 +260,5 @@ class Watch:
 
 
 def _said(findings: Collection[Finding]) -> str:
-    return " ".join(finding.detail for finding in findings)
+    """For one line of the log, however many there are."""
+    return " ".join(finding.detail for finding in findings)[:_SAID]

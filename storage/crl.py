@@ -8,11 +8,19 @@ from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
-from storage.records import EndReason, ForeignRevocation, GrantState, Revocation, ServerName
+from storage.records import (
+    ON_HOLD,
+    EndReason,
+    ForeignRevocation,
+    GrantState,
+    Revocation,
+    ServerName,
+)
 
 _counter = tables.crl_counter
 _foreign = tables.foreign_revocations
 _grants = tables.grants
+_spares = tables.spare_serials
 _kept = tables.kept_crls
 
 
@@ -67,6 +75,34 @@ class CrlSource:
         rows = [asdict(revocation) for revocation in found]
         if rows:
             await self._connection.execute(insert(_foreign), rows)
+
+    async def spares(self) -> Sequence[str]:
+        """The serials that certificates to come will have, the next one first."""
+        rows = await self._connection.execute(select(_spares.c.serial).order_by(_spares.c.id))
+        return list(rows.scalars())
+
+    async def add_spares(self, serials: Sequence[str]) -> None:
+        if serials:
+            rows = [{"serial": serial} for serial in serials]
+            await self._connection.execute(insert(_spares), rows)
+
+    async def take_spare(self) -> str | None:
+        """The next one, which nobody gets again; None where there is none."""
+        oldest = select(_spares.c.id).order_by(_spares.c.id).limit(1)
+        done = await self._connection.execute(
+            delete(_spares)
+            .where(_spares.c.id == oldest.scalar_subquery())
+            .returning(_spares.c.serial)
+        )
+        return done.scalar()
+
+    async def give_up_spares(self, at: datetime) -> None:
+        """Lists all of them for good: this database may not know who has got one since."""
+        await self.add_foreign(
+            ForeignRevocation(serial, at, EndReason.LOST, at, ON_HOLD)
+            for serial in await self.spares()
+        )
+        await self._connection.execute(delete(_spares))
 
     async def kept(self, server: ServerName) -> Sequence[str]:
         """The lists of other CAs that its file has to hold, in PEM."""

@@ -73,6 +73,14 @@ class Grants:
         """Those that were given for this server."""
         return await self._where(_grants.c.server == server, _grants.c.state.in_(LIVE_STATES))
 
+    async def for_others(self, server: ServerName) -> Sequence[Grant]:
+        """The live ones that were given for another server, so they open nothing here."""
+        return await self._where(
+            _grants.c.server != server,
+            _grants.c.imported_at.is_(None),
+            _grants.c.state.in_(LIVE_STATES),
+        )
+
     async def live_for(self, server: ServerName) -> Sequence[Grant]:
         """Those of `live_on`, and imported clients' ones, which may be used on any server."""
         return await self._where(

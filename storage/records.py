@@ -127,6 +127,8 @@ class Server:
     crl_digest: str | None = None
     # When the database came out of a backup, as long as this server was not looked through since.
     restored_at: datetime | None = None
+    # Since when nobody has seen that it keeps out profiles for other servers; None where it does.
+    open_since: datetime | None = None
     # What was read from the operator's own configuration, as `vpn.adopt` writes it down; None
     # where the configuration is ours.
     adopted: Payload | None = None
@@ -241,6 +243,11 @@ class ForeignRevocation:
     reason: EndReason
     first_seen_at: datetime
     crl_reason: str | None = None
+
+
+# The reason in the words of `pki.crl` where a certificate is kept out by a list without being
+# revoked, because it is for another server or for nobody yet.
+ON_HOLD = "certificate_hold"
 
 
 @dataclass(frozen=True, slots=True)

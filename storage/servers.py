@@ -64,6 +64,19 @@ class Servers:
             .values(crl_published_at=at, crl_number=number, crl_digest=digest)
         )
 
+    async def set_open(self, name: ServerName, since: datetime | None) -> bool:
+        """Notes whether it keeps out profiles for others; False where that was known before.
+
+        The moment at which it was first seen stays as it is.
+        """
+        is_open = _servers.c.open_since.is_not(None)
+        done = await self._connection.execute(
+            update(_servers)
+            .where(_servers.c.name == name, is_open if since is None else ~is_open)
+            .values(open_since=since)
+        )
+        return done.rowcount == 1
+
     async def set_cuts_unknown(self, name: ServerName, *, cuts: bool) -> None:
         """Whether whoever is not known there is cut."""
         await self._connection.execute(

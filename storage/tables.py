@@ -117,6 +117,7 @@ servers = Table(
     Column("crl_number", BigInteger),
     Column("crl_digest", String(64)),
     Column("restored_at", UtcTime),
+    Column("open_since", UtcTime),
     # What was read from the operator's own configuration; None where we wrote it.
     Column("adopted", JSON(none_as_null=True)),
     Column("cuts_unknown", Boolean, nullable=False, server_default=false()),
@@ -263,6 +264,16 @@ foreign_revocations = Table(
     Column("reason", String(16), nullable=False),
     Column("first_seen_at", UtcTime, nullable=False),
     Column("crl_reason", String(32)),
+)
+
+# Of certificates to come: each CRL lists them, so that a server that cannot be reached when one of
+# them is given out for another server has it on its list already.
+spare_serials = Table(
+    "spare_serials",
+    metadata,
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("serial", String(40), nullable=False, unique=True),
+    sqlite_autoincrement=True,
 )
 
 # Who was found on a server without having access there, as far as admins were told.

@@ -220,6 +220,17 @@ def _trust(adoption: Adoption, issuer: x509.Certificate | None) -> Iterator[Advi
         )
 
 
+def trusts(adoption: Adoption, issuer: x509.Certificate) -> bool | None:
+    """Whether the server lets in certificates of this CA; None where that cannot be seen."""
+    if adoption.ca_pem is None or adoption.facts.has("capath"):
+        return None
+    try:
+        trusted = x509.load_pem_x509_certificates(adoption.ca_pem.encode())
+    except ValueError:
+        return None
+    return any(_is_same_authority(each, issuer) for each in trusted)
+
+
 def _is_same_authority(trusted: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Also where the CA's certificate was renewed with the same key."""
     if trusted.public_key() == issuer.public_key():

@@ -144,14 +144,6 @@ def _unchecked(pem: bytes) -> CrlFacts:
     return CrlFacts(number, crl.last_update_utc, crl.next_update_utc, frozenset())
 
 
-def number_of(pem: bytes | None, issuer: x509.Certificate) -> int | None:
-    """Of a CRL of this issuer's; None where there is none, or it is of no use."""
-    try:
-        return None if pem is None else read_crl(pem, issuer).number
-    except PkiError:
-        return None
-
-
 def entry_findings(target: Target, facts: CrlFacts | None, expected: int | None) -> list[Finding]:
     """Whether the CRL that lies there is at least ours, and lists the certificate."""
     if facts is None:
@@ -165,3 +157,20 @@ def entry_findings(target: Target, facts: CrlFacts | None, expected: int | None)
     code = FindingCode.CRL_NEWER if is_newer else FindingCode.CRL_OLD
     detail = f"CRL {facts.number} does not list {serial_hex(target.serial)}; publish a new one."
     return [Finding(code, detail)]
+
+
+def too_early(target: Target, due: datetime) -> Finding:
+    """Why nothing is proved before that moment where the CRL is the only lock."""
+    detail = (
+        f"Whoever was in the middle of a handshake as {target.common_name} may still get in;"
+        f" that can be seen from {due:%Y-%m-%d %H:%M:%S} UTC on."
+    )
+    return Finding(FindingCode.SECOND_LOOK_DUE, detail)
+
+
+def number_of(pem: bytes | None, issuer: x509.Certificate) -> int | None:
+    """Of a CRL of this issuer's; None where there is none, or it is of no use."""
+    try:
+        return None if pem is None else read_crl(pem, issuer).number
+    except PkiError:
+        return None

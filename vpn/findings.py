@@ -38,6 +38,7 @@ class FindingCode(StrEnum):
     MANAGEMENT_EXPOSED = "management_exposed"  # other machines reach it, so we do not talk to it
     CRL_NOT_USED = "crl_not_used"  # OpenVPN reads no CRL file there
     SECOND_LOOK_DUE = "second_look_due"  # who is in mid-handshake may still slip in
+    OTHERS_NOT_LISTED = "others_not_listed"  # the CRL lacks profiles for other servers
     CONFIGURATION_CHANGED = "configuration_changed"  # other places than at the adoption
 
 
@@ -106,13 +107,6 @@ class ServerStatus:
     restart_pending: bool | None
     certificate_end: datetime | None
     findings: tuple[Finding, ...]
+    # Why it may let in who has a profile for another server, see `vpn.others`.
+    open_to_others: tuple[Finding, ...] = ()
     clock_ahead: timedelta | None = None
-
-
-def too_early(target: Target, due: datetime) -> list[Finding]:
-    """Of a look before `due`: what it could not see yet."""
-    detail = (
-        f"Whoever was in the middle of a handshake as {target.common_name} may still get in;"
-        f" that can be seen from {due:%Y-%m-%d %H:%M:%S} UTC on."
-    )
-    return [Finding(FindingCode.SECOND_LOOK_DUE, detail)]

@@ -1,7 +1,7 @@
 """A server that runs: lets people in, shuts them out, and proves it by looking."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address
 
@@ -9,6 +9,7 @@ from cryptography import x509
 
 from pki.crl import CrlFacts, read_crl
 from pki.errors import PkiError
+from pki.serial import SerialNumber
 from vpn.client_files import client_file, fixed_addresses
 from vpn.crl_look import (
     CRL_NOT_USED,
@@ -17,10 +18,11 @@ from vpn.crl_look import (
     entry_findings,
     look_at_crl,
     number_of,
+    too_early,
 )
 from vpn.deploy import certificate_end
 from vpn.errors import CrlNotUsed, HostError, NewerCrlInPlace
-from vpn.findings import Finding, FindingCode, ServerProof, ServerStatus, Target, too_early
+from vpn.findings import Finding, FindingCode, ServerProof, ServerStatus, Target
 from vpn.host import ServerHost
 from vpn.layout import DEPLOYED, Layout
 from vpn.list_in_force import ListInForce, understood
@@ -30,9 +32,10 @@ from vpn.locks import (
     look_at_locks_in_force,
     look_at_restart,
 )
-from vpn.machine import clock_findings, room_findings
+from vpn.machine import ccd_findings, clock_findings, or_host_error, room_findings
 from vpn.management import MOST_SESSIONS, TIMEOUT_S, Session, open_management
 from vpn.names import ccd_file_name, is_ours, name_in_sessions
+from vpn.others import Neighbours, not_listed, open_to_others
 from vpn.sessions import Answer, SessionsCut, ToCut, ask_sessions, cut_sessions
 from vpn.strangers import StrangersCut, cut_strangers, set_aside
 from vpn.values import CommonName, ServerSpec, valid_common_name
@@ -189,7 +192,7 @@ class LiveServer:
         if self.layout.crl is None:
             raise CrlNotUsed(CRL_NOT_USED)
         number = read_crl(crl_pem, issuer).number
-        in_place = await self._crl_in_place(issuer)
+        in_place = await self.crl_in_place(issuer)
         if in_place is not None and in_place.number > number:
             raise NewerCrlInPlace(
                 f"The CRL on {self.name} has number {in_place.number}, ours has {number};"
@@ -223,17 +226,19 @@ class LiveServer:
         now: datetime,
         published: int | None,
         digest: str | None = None,
+        others: Collection[SerialNumber] = (),
     ) -> tuple[Finding, ...]:
         """Why what lies where our CRL was put is not that CRL, in force; nothing where it is.
 
         Args:
             published: the number of the last one that was put there.
             digest: of that file, see `vpn.crl_look.digest_of`.
+            others: it has to list these, too, see `vpn.others`.
         """
         look = await look_at_crl(
             self.host, self.layout, issuer=issuer, now=now, published=published, digest=digest
         )
-        return look.findings
+        return not_listed(look, others)
 
     async def cut_strangers(self, names: Collection[str]) -> StrangersCut:
         """Ends the sessions of these names, once their files are gone, and looks again."""
@@ -241,8 +246,8 @@ class LiveServer:
             self.host, self.layout, names, timeout_s=self._timeout_s, most=self._most_sessions
         )
 
-    async def _crl_in_place(self, issuer: x509.Certificate) -> CrlFacts | None:
-        """What lies there, if it is ours. What is damaged or foreign is there to be replaced."""
+    async def crl_in_place(self, issuer: x509.Certificate) -> CrlFacts | None:
+        """What lies there, if it is ours; raises HostError where it cannot be read."""
         pem = None if self.layout.crl is None else await self.host.read(self.layout.crl)
         try:
             return None if pem is None else read_crl(pem, issuer)
@@ -393,7 +398,7 @@ class LiveServer:
         at: datetime,
     ) -> ServerProof:
         due = self._second_look(target, seen_at, at)
-        all_findings = [*findings, *(too_early(target, due) if due else ())]
+        all_findings = [*findings, *([too_early(target, due)] if due else [])]
         return ServerProof(
             server=self.name,
             common_name=target.common_name,
@@ -421,6 +426,7 @@ class LiveServer:
         now: datetime,
         published: int | None = None,
         digest: str | None = None,
+        others: Neighbours | None = None,
     ) -> ServerStatus:
         """What the server answers now; never raises for trouble with it.
 
@@ -428,6 +434,7 @@ class LiveServer:
 
         Args:
             published, digest: of the last CRL that was put there, as in `crl_findings`.
+            others: whom it has to keep out; None where there is nobody.
         """
         crl = await look_at_crl(
             self.host, self.layout, issuer=issuer, now=now, published=published, digest=digest
@@ -441,14 +448,17 @@ class LiveServer:
             pid, sessions = answer.pid, len(answer.sessions)
             ahead = None if answer.time is None else answer.time - now
             findings += clock_findings(answer.time, now)
+        opens = others and await open_to_others(
+            self.spec, self.host, self.layout, crl=crl, pid=pid, others=others
+        )
         if pid is not None:
-            changed = await _or_host_error(look_at_restart(self.host, self.layout, pid))
+            changed = await or_host_error(look_at_restart(self.host, self.layout, pid))
             findings += changed
             if all(finding.code is not FindingCode.HOST_ERROR for finding in changed):
                 pending = bool(changed)
-        findings += await _or_host_error(look_at_configuration(self.spec, self.host, self.layout))
-        findings += await _or_host_error(self._look_at_ccd_folder())
-        findings += await _or_host_error(room_findings(self.host, self.layout))
+        findings += await or_host_error(look_at_configuration(self.spec, self.host, self.layout))
+        findings += await or_host_error(ccd_findings(self.host, self.layout))
+        findings += await or_host_error(room_findings(self.host, self.layout))
         return ServerStatus(
             server=self.name,
             reachable=pid is not None,
@@ -460,14 +470,8 @@ class LiveServer:
             certificate_end=await self.certificate_end(),
             clock_ahead=ahead,
             findings=tuple(dict.fromkeys(findings)),
+            open_to_others=opens or (),
         )
-
-    async def _look_at_ccd_folder(self) -> list[Finding]:
-        """With this folder shut OpenVPN refuses everybody: not unsafe, but an outage."""
-        if self.layout.ccd is None:
-            return []
-        shut_out = await self.host.shut_out(self.layout.ccd, self.layout.reader)
-        return [Finding(FindingCode.HOST_ERROR, shut_out)] if shut_out else []
 
     async def certificate_end(self) -> datetime | None:
         """When the server's own certificate ends; None where that is not known."""
@@ -491,10 +495,3 @@ def _session_findings(target: Target, talk: SessionsCut, put_at: datetime) -> li
         return []
     detail = f"{target.common_name} is connected again after each kill."
     return [Finding(FindingCode.SESSION_LIVE, detail)]
-
-
-async def _or_host_error(look: Awaitable[list[Finding]]) -> list[Finding]:
-    try:
-        return await look
-    except HostError as error:
-        return [Finding(FindingCode.HOST_ERROR, str(error))]

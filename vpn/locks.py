@@ -1,8 +1,9 @@
 """Whether a server's configuration keeps revoked clients out, and whether it is in force."""
 
 import posixpath
+from dataclasses import dataclass
 
-from vpn.config import conf_problems, inspect_conf, openings
+from vpn.config import ConfProblem, conf_problems, inspect_conf, openings
 from vpn.errors import HostError
 from vpn.findings import Finding, FindingCode
 from vpn.host import ServerHost
@@ -20,6 +21,19 @@ _PLACES = {
     "reader": "user or group",
     "hand_window_s": "hand-window",
 }
+_SECOND_LOCK = (
+    *("client-config-dir", "ccd-exclusive", "hand-window"),
+    *("username-as-common-name", "x509-username-field"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """`is_lock`: somebody who is revoked could get in by it."""
+
+    directive: str
+    finding: Finding
+    is_lock: bool = True
 
 
 async def look_at_locks(spec: ServerSpec, host: ServerHost, layout: Layout) -> list[Finding]:
@@ -28,7 +42,19 @@ async def look_at_locks(spec: ServerSpec, host: ServerHost, layout: Layout) -> l
     Raises:
         HostError: it could not be read.
     """
-    return [finding for finding, is_lock in await _problems(spec, host, layout) if is_lock]
+    return [p.finding for p in await _problems(spec, host, layout) if p.is_lock]
+
+
+async def look_at_crl_lock(spec: ServerSpec, host: ServerHost, layout: Layout) -> list[Finding]:
+    """What `look_at_locks` finds, but for what the second lock alone is about.
+
+    A CRL goes by serials: it shuts out whatever name OpenVPN looks for a file under.
+
+    Raises:
+        HostError: it could not be read.
+    """
+    problems = await _problems(spec, host, layout)
+    return [p.finding for p in problems if p.is_lock and p.directive not in _SECOND_LOCK]
 
 
 async def look_at_configuration(
@@ -39,7 +65,7 @@ async def look_at_configuration(
     Raises:
         HostError: it could not be read.
     """
-    return [finding for finding, _ in await _problems(spec, host, layout)]
+    return [p.finding for p in await _problems(spec, host, layout)]
 
 
 async def look_at_locks_in_force(host: ServerHost, layout: Layout, pid: int) -> list[Finding]:
@@ -74,36 +100,37 @@ async def _is_visible(host: ServerHost, path: str) -> bool:
         return False
 
 
-async def _problems(
-    spec: ServerSpec, host: ServerHost, layout: Layout
-) -> list[tuple[Finding, bool]]:
+async def _problems(spec: ServerSpec, host: ServerHost, layout: Layout) -> list[_Problem]:
     content = await host.read(layout.conf)
     if content is None:
         detail = f"There is no {_shown(layout.conf, layout)}; {_mend(layout)} the server."
-        return [(Finding(FindingCode.LOCK_MISSING, detail), True)]
+        return [_Problem("config", Finding(FindingCode.LOCK_MISSING, detail))]
     if layout.adopted:
         return await _adopted_problems(content, host, layout)
     # Latin-1 keeps every byte: a character that is no UTF-8 must not hide the rest of its line.
     text = content.decode("latin-1")
     found = conf_problems(text, directory=spec.directory, account=spec.account)
-    return [(Finding(FindingCode.LOCK_MISSING, p.detail), p.is_lock) for p in found]
+    return [_from_conf(problem) for problem in found]
 
 
-async def _adopted_problems(
-    content: bytes, host: ServerHost, layout: Layout
-) -> list[tuple[Finding, bool]]:
+def _from_conf(problem: ConfProblem) -> _Problem:
+    finding = Finding(FindingCode.LOCK_MISSING, problem.detail)
+    return _Problem(problem.directive, finding, is_lock=problem.is_lock)
+
+
+async def _adopted_problems(content: bytes, host: ServerHost, layout: Layout) -> list[_Problem]:
     """The configuration as it is now against what was read at the adoption."""
     facts = inspect_conf(conf_text(content))
     now = await resolved(host, named_layout(facts, layout.named_conf, layout.start_folder))
     wanted = await resolved(host, layout)
     found = [
-        (_changed(word, layout), True)
+        _Problem(word, _changed(word, layout))
         for field, word in _PLACES.items()
         if getattr(now, field) != getattr(layout, field)
     ]
     if now.conf != layout.conf or wanted != layout:
-        found.append((_changed("a symlink", layout), True))
-    found += [(Finding(FindingCode.LOCK_MISSING, p.detail), p.is_lock) for p in openings(facts)]
+        found.append(_Problem("a symlink", _changed("a symlink", layout)))
+    found += map(_from_conf, openings(facts))
     return list(dict.fromkeys(found))
 
 

@@ -3,9 +3,11 @@
 OpenVPN judges lists and certificates by its machine's clock.
 """
 
+from collections.abc import Awaitable
 from datetime import datetime, timedelta
 
 from pki.crl import CRL_BACKDATE, CRL_LIFETIME
+from vpn.errors import HostError
 from vpn.findings import Finding, FindingCode
 from vpn.host import LITTLE_ROOM, ServerHost
 from vpn.layout import Layout
@@ -45,6 +47,26 @@ async def room_findings(host: ServerHost, layout: Layout) -> list[Finding]:
     shown = f"/{folder}" if layout.adopted else folder
     detail = f"Only {left // 1_000_000} MB are left on the disk of {shown}; make room there."
     return [Finding(FindingCode.DISK_NEARLY_FULL, detail)]
+
+
+async def ccd_findings(host: ServerHost, layout: Layout) -> list[Finding]:
+    """With this folder shut OpenVPN refuses everybody: not unsafe, but an outage.
+
+    Raises:
+        HostError: that cannot be told.
+    """
+    if layout.ccd is None:
+        return []
+    shut_out = await host.shut_out(layout.ccd, layout.reader)
+    return [Finding(FindingCode.HOST_ERROR, shut_out)] if shut_out else []
+
+
+async def or_host_error(look: Awaitable[list[Finding]]) -> list[Finding]:
+    """What a look finds, or why it cannot be taken."""
+    try:
+        return await look
+    except HostError as error:
+        return [Finding(FindingCode.HOST_ERROR, str(error))]
 
 
 def _span(span: timedelta) -> str:

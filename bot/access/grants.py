@@ -55,7 +55,7 @@ async def reserve(
         user_id=requester.id,
         server=server,
         common_name=common_name(requester.name, code),
-        serial=ctx.chance.serial(),
+        serial=await tx.crl.take_spare() or ctx.chance.serial(),
         address=address,
         state=GrantState.RESERVED,
         not_before=ctx.now,

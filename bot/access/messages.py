@@ -67,6 +67,7 @@ class Notice(StrEnum):
     OVER_CUT_OFF = "over_cut_off"
     OVER_LEFT = "over_left"
     NOBODY_OVER_SEEN = "nobody_over_seen"
+    NOBODY_CAN_SEE = "nobody_can_see"
 
 
 class DeliverNote(StrEnum):

@@ -24,6 +24,7 @@ async def begin_again(tx: Transaction, ctx: Context, actor: Actor, *, made_at: s
         made_at: when the backup was made, in RFC 3339.
     """
     await tx.servers.mark_restored(ctx.now)  # (1)
+    await tx.crl.give_up_spares(ctx.now)
     for grant in await tx.grants.not_over():
         if await tx.grants.move(grant.id, GrantState.RESERVED, GrantState.ISSUED):  # (2)
             await audit.grant_event(tx, ctx, actor, "doubt", grant)

@@ -75,7 +75,7 @@ async def begin(
     Args:
         at: when they were revoked, if that was before now.
     """
-    servers = [server.name for server in await tx.servers.all() if _lets_in(server)]
+    servers = [server.name for server in await tx.servers.all() if lets_in(server)]
     ended = []
     for grant in grants:
         if not await tx.grants.end(grant.id, reason, at or ctx.now):
@@ -287,7 +287,7 @@ async def ask_receipt(
     await messages.receipt(tx, ctx, chat_id, ids, look=True)
 
 
-def _lets_in(server: Server) -> bool:
+def lets_in(server: Server) -> bool:
     """Before its first CRL a server of ours has let nobody in, and that CRL lists who is out."""
     return server.crl_published_at is not None or server.adopted is not None
 

@@ -7,6 +7,7 @@ remembered, fewer are shown, each is cut to what OpenVPN takes, and of the rest 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 
 from bot.access import audit, messages
 from bot.access.context import Context
@@ -35,6 +36,13 @@ _NOTICES = {
 }
 
 
+class PutBack(StrEnum):
+    """What the look found that came after our list was put in its place."""
+
+    LOOKED = "looked"
+    BLIND = "blind"  # the server did not say who is on it
+
+
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """A name on a server; `person` is whose it is, where somebody's."""
@@ -56,7 +64,7 @@ async def report(
     sightings: Sequence[Sighting],
     may_tell: Callable[[], bool],
     *,
-    put_back: bool = False,
+    put_back: PutBack | None = None,
 ) -> bool:
     """Tells the admins of what they have not been told, and notes it in the trail.
 
@@ -64,20 +72,22 @@ async def report(
         may_tell: asked only if there is anything; where it says no, all of it is still news at
             the next look.
         put_back: our list was put in its place just now: then they hear in any case who was
-            there although their access is over, or that nobody was.
+            there although their access is over, or that nobody was, or that nobody can tell.
     """
     told = {stranger.name: stranger for stranger in await tx.strangers.on(server)}
     news = [
         each
         for each in sightings
-        if (put_back and each.seen_as in _OVER)
+        if (put_back is not None and each.seen_as in _OVER)
         or _is_news(ctx, told.get(stranger_name(each.name)), each)
     ]
-    nobody = put_back and not any(each.seen_as in _OVER for each in sightings)
+    nobody = put_back is not None and not any(each.seen_as in _OVER for each in sightings)
     if not (news or nobody) or not may_tell():
         return False
     if nobody:
-        await messages.tell_admins(tx, ctx, Notice.NOBODY_OVER_SEEN, server=server)
+        blind = put_back is PutBack.BLIND
+        code = Notice.NOBODY_CAN_SEE if blind else Notice.NOBODY_OVER_SEEN
+        await messages.tell_admins(tx, ctx, code, server=server)
     here = {stranger_name(sighting.name) for sighting in sightings}
     kept = dict.fromkeys(stranger_name(sighting.name) for sighting in news)
     crowd = len(told) + sum(name not in told for name in kept) - REMEMBERED

@@ -16,6 +16,7 @@ from bot.access.names import NAME_LENGTH, clean
 from bot.access.permission import THE_BOT, Actor
 from storage.records import (
     LIVE_STATES,
+    ON_HOLD,
     EndReason,
     ForeignRevocation,
     Grant,
@@ -32,7 +33,11 @@ _SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An entry of a CRL; `crl_reason` as `pki.crl` has it, which knows more than a grant does."""
+    """An entry of a CRL; `crl_reason` as `pki.crl` has it, which knows more than a grant does.
+
+    ON_HOLD is said of a certificate that is for another server, see `bot.others`; or, of a CA that
+    was taken over, by somebody who meant to revoke it.
+    """
 
     serial: str
     revoked_at: datetime
@@ -65,8 +70,10 @@ async def take_over(
 ) -> TakenOver:
     """Takes over a CRL's entries, and gives out higher numbers only.
 
-    A grant that is live here ends, as it did there. What no CRL of ours would list, because no
-    grant has the serial or the grant was never revoked, is kept for every later one.
+    A grant that is live here ends, as it did there, unless it is one of ours that the list keeps
+    on hold only. What no CRL of ours would list, because no grant has the serial or the grant was
+    never revoked, is kept for every later one: also a serial on hold, which may have been given out
+    after the backup.
 
     Args:
         others: the CAs whose lists stay beside ours in the server's file, for the audit trail.
@@ -75,11 +82,16 @@ async def take_over(
     await tx.crl.raise_to(number)
     serials = [entry.serial for entry in listed]
     grants = {grant.serial: grant for grant in await tx.grants.with_serials(serials)}
+    spares = set(await tx.crl.spares())
     kept = {revocation.serial for revocation in await tx.crl.foreign()}
     ended: list[Grant] = []
     unlisted: list[Listed] = []
     for entry in listed:
         grant = grants.get(entry.serial)
+        if entry.crl_reason == ON_HOLD and (
+            entry.serial in spares or (grant is not None and grant.imported_at is None)
+        ):
+            continue
         if grant is not None and grant.state in LIVE_STATES:
             await _end(tx, ctx, actor, grant, entry)
             ended.append(grant)
@@ -87,8 +99,10 @@ async def take_over(
             unlisted.append(entry)
             ended += [grant] if grant else []
     await tx.crl.add_foreign(_foreign(ctx, entry) for entry in unlisted)
-    unknown = [entry.serial for entry in unlisted if entry.serial not in grants]
-    if is_ahead or ended or unknown or others:
+    no_grants = [entry for entry in unlisted if entry.serial not in grants]
+    unknown = [entry.serial for entry in no_grants if entry.crl_reason != ON_HOLD]
+    held = [entry.serial for entry in no_grants if entry.crl_reason == ON_HOLD]
+    if is_ahead or ended or no_grants or others:
         await audit.record(
             tx,
             ctx,
@@ -98,9 +112,10 @@ async def take_over(
             number=number,
             ended=[grant.common_name for grant in ended],
             unknown=unknown,
+            **({"on_hold": held} if held else {}),
             **({"others": list(others)} if others else {}),
         )
-    return TakenOver(ended, unknown)
+    return TakenOver(ended, [*unknown, *held])
 
 
 async def shut_out(

@@ -39,11 +39,11 @@ from storage.records import (
     OutboxKind,
     Payload,
     PostedMessage,
-    Request,
     RequestId,
     ServerName,
     UserId,
 )
+from storage.transaction import Transaction
 from vpn.errors import VpnError
 
 log = logging.getLogger(__name__)
@@ -101,50 +101,57 @@ class Posts:
 
     async def card(self, item: OutboxItem) -> None:
         """A request, for an admin; the message is remembered, to be edited on the decision."""
-        request, view = await self._request(item, OutboxKind.CARD)
-        await self._posted(item, request, await self._send(item.chat_id, view))
+        view = await self._request(item, OutboxKind.CARD)
+        await self._posted(item, OutboxKind.CARD, view, await self._send(item.chat_id, view))
 
     async def asked(self, item: OutboxItem) -> None:
         """A request, for its requester; remembered, too."""
-        request, view = await self._request(item, OutboxKind.ASKED)
+        view = await self._request(item, OutboxKind.ASKED)
         message_id = item.payload.get("edit")
         if message_id is None or not await self._edit(item.chat_id, message_id, view):
             message_id = await self._send(item.chat_id, view)
-        await self._posted(item, request, message_id)
+        await self._posted(item, OutboxKind.ASKED, view, message_id)
 
     async def edit_card(self, item: OutboxItem) -> None:
-        """Brings a posted message up to date; where a card is gone, a new one says it.
+        """Brings a posted message up to date; where a card is gone, a new one takes its place.
 
         The requester gets the decision by another message anyway.
         """
         kind = OutboxKind(item.payload["kind"])
-        _, view = await self._request(item, kind)
+        view = await self._request(item, kind)
         edited = await self._edit(item.chat_id, item.payload["message"], view)
-        if not edited and kind is OutboxKind.CARD:
-            await self._send(item.chat_id, view)
-        await self._finish(item)
+        if edited or kind is not OutboxKind.CARD:
+            await self._finish(item)
+            return
+        message_id = await self._send(item.chat_id, view)
+        await self._posted(item, kind, view, message_id)
 
-    async def _posted(self, item: OutboxItem, shown: Request, message_id: int) -> None:
-        posted = PostedMessage(item.chat_id, message_id, item.kind, str(shown.id), self._clock())
+    async def _posted(
+        self, item: OutboxItem, kind: OutboxKind, view: View, message_id: int
+    ) -> None:
+        subject = str(item.payload["request"])
+        posted = PostedMessage(item.chat_id, message_id, kind, subject, self._clock())
         async with self._database.writing() as tx:
+            if "message" in item.payload:
+                await tx.posted.forget(item.chat_id, item.payload["message"])
             await tx.posted.remember(posted)
-            now = await tx.requests.get(shown.id)
-            if now is not None and now.state is not shown.state:
-                # Decided while it was on its way: nobody knew of this message yet.
-                ctx = self._core.context()
-                await messages.edit_card(tx, ctx, posted)
+            if await self._view(tx, item, kind) != view:
+                # Something happened while it was on its way: nobody knew of this message yet.
+                await messages.edit_card(tx, self._core.context(), posted)
             await tx.outbox.finish(item.id)
 
-    async def _request(self, item: OutboxItem, kind: OutboxKind) -> tuple[Request, View]:
-        """A request as the reader of this chat sees it now."""
+    async def _request(self, item: OutboxItem, kind: OutboxKind) -> View:
         async with self._database.reading() as tx:
-            request = await tx.requests.get(RequestId(item.payload["request"]))
-            assert request is not None
-            ctx = self._core.context()
-            if kind is OutboxKind.CARD:
-                return request, await views.card(tx, ctx, request, UserId(item.chat_id))
-            reachable = await requests.admin_reachable(tx, ctx)
-            return request, views.asked(request, admin_reachable=reachable)
+            return await self._view(tx, item, kind)
+
+    async def _view(self, tx: Transaction, item: OutboxItem, kind: OutboxKind) -> View:
+        """A request as the reader of this chat sees it now."""
+        request = await tx.requests.get(RequestId(item.payload["request"]))
+        assert request is not None
+        ctx = self._core.context()
+        if kind is OutboxKind.CARD:
+            return await views.card(tx, ctx, request, UserId(item.chat_id))
+        return views.asked(request, admin_reachable=await requests.admin_reachable(tx, ctx))
 
     async def receipt(self, item: OutboxItem) -> None:
         """What was proved. While a look can still prove more, the row stays and is followed up."""

@@ -58,6 +58,11 @@ async def card(tx: Transaction, ctx: Context, request: Request, viewer: UserId) 
     unproved = len(has) - live
     own = pending and await _is_own(tx, request, viewer)
     given = await approvals.given(tx, ctx, request) if pending else ()
+    opens: list[str] = []
+    grants = await tx.grants.live_of_user(request.user_id)
+    if pending or any(grant.request_id == request.id for grant in grants):
+        others = [server for server in await tx.servers.all() if server.name != request.server]
+        opens = [server.name for server in others if server.open_since is not None]
     ended = await approvals.ended_since(tx, request) if pending else None
     limit = approvals.limit(ctx, request)
     too_long = pending and limit < request.duration
@@ -75,6 +80,7 @@ async def card(tx: Transaction, ctx: Context, request: Request, viewer: UserId) 
             fill(words.CARD_HAS_UNPROVED, count=unproved) if unproved else "",
             fill(words.CARD_ENDED, at=moment(ended)) if ended else "",
         ),
+        fill(words.CARD_OPENS, servers=_some(opens)) if opens else "",
         words.CARD_OWN if own else "",
         _agreed(ctx, request, given),
         _state(ctx, request),
@@ -361,8 +367,11 @@ def _unproved(grant: Grant, servers: Sequence[str]) -> str:
         return ""
     if not servers:
         return words.GRANT_UNPROVED_NOWHERE
-    named = [*servers[:_SERVERS_NAMED], "…"] if len(servers) > _SERVERS_NAMED else servers
-    return fill(words.GRANT_UNPROVED, servers=", ".join(named))
+    return fill(words.GRANT_UNPROVED, servers=_some(servers))
+
+
+def _some(servers: Sequence[str]) -> str:
+    return ", ".join([*servers[:_SERVERS_NAMED], "…"] if servers[_SERVERS_NAMED:] else servers)
 
 
 def users_listing(people: Sequence[Person], *, unlinked: int = 0) -> View:
@@ -468,7 +477,9 @@ def _server(server: Server, state: ServerStatus) -> Html:
         head = fill(words.SERVER_UP, name=server.name, remote=remote, count=state.sessions or 0)
     else:
         head = fill(words.SERVER_DOWN, name=server.name, remote=remote)
-    return lines(head, _crl(state), _certificate(state), _restart(state))
+    opens = words.SERVER_OPEN if state.open_to_others else ""
+    restart = words.SERVER_RESTART if state.restart_pending else ""
+    return lines(head, _crl(state), _certificate(state), restart, opens)
 
 
 def _crl(state: ServerStatus) -> Html:
@@ -486,7 +497,3 @@ def _certificate(state: ServerStatus) -> str:
     if state.certificate_end is None:
         return ""
     return fill(words.SERVER_CERTIFICATE, until=moment(state.certificate_end))
-
-
-def _restart(state: ServerStatus) -> str:
-    return words.SERVER_RESTART if state.restart_pending else ""

@@ -111,6 +111,9 @@ def _lines(done: Adopted) -> Iterator[str]:
     yield from _refused_until_now(done)
     yield from _crl(done)
     yield from (plain(words.CUT, name=name) for name in done.cut)
+    if done.open_to_others:
+        reasons = " ".join(finding.detail for finding in done.open_to_others)
+        yield plain(words.OPEN_TO_OTHERS, server=done.server.name, reasons=reasons)
     yield from _applied(done)
     yield from _renewed(done)
     yield from _restart(done)

@@ -113,6 +113,10 @@ def issue(
                     f"The access was revoked before {target} was ready; the file is gone again."
                 )
         say(f"{grant.common_name} on {grant.server} until {stamp(grant.not_after)}: {target}")
+        async with office.database.reading() as tx:
+            opens = [s.name for s in await tx.servers.all() if s.open_since is not None]
+        if others := [name for name in opens if name != grant.server]:
+            say(f"It may open {', '.join(others)} as well; how to close that says: vpnbot doctor")
         say("Hand the file over safely and delete it: whoever has it has the access.")
 
     with_office(work)

@@ -173,6 +173,7 @@ def _status_row(state: ServerStatus) -> dict[str, Any]:
         "crl_this_update": stamp(state.crl_signed_at),
         "sessions": state.sessions,
         "restart_pending": state.restart_pending,
+        "open_to_others": bool(state.open_to_others),
         "certificate_end": stamp(state.certificate_end),
         "clock_ahead_s": state.clock_ahead and round(state.clock_ahead.total_seconds()),
     }

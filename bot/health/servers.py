@@ -11,14 +11,16 @@ from cryptography import x509
 
 from bot.access.addresses import is_closed
 from bot.access.names import NAME_LENGTH, clean
+from bot.access.revocation import lets_in
 from bot.data_folder import DataFolder, account_name
 from bot.errors import VpnbotError
 from bot.fixed_addresses import given_by_others
-from bot.fleet import layout_of, live_server, remote_of, spec_of
+from bot.fleet import live_server, remote_of, spec_of
 from bot.health.folder import look_at_files
 from bot.health.results import Command, Fine, Result, Trouble, mend_with, trouble, trouble_from
 from bot.health.state import NOTICE
 from bot.keyring import Keyring
+from bot.on_hold import layout_of, neighbours
 from bot.presence import compare
 from bot.privileges import ROOT
 from bot.texts import health as words
@@ -83,6 +85,7 @@ async def look_at_server(server: Server, around: Surroundings) -> list[Result]:
         *(_look_at_place(server) if server.adopted is None else ()),
         *_look_at_restored(server),
         *await _look_at_crl(server, status, around),
+        *_look_at_others(server, status),
         *_look_at_certificate(server, status, around.now),
         *await _look_at_tls_key(server, around),
         *await _or_host_trouble(server, host, around),
@@ -94,12 +97,29 @@ async def look_at_server(server: Server, around: Surroundings) -> list[Result]:
 
 
 async def _status(server: Server, around: Surroundings) -> ServerStatus:
+    others = None
+    if around.issuer is not None and lets_in(server):
+        async with around.database.reading() as tx:
+            others = await neighbours(tx, server)
     return await live_server(server).status(
         issuer=around.issuer,
         now=around.now,
         published=server.crl_number,
         digest=server.crl_digest,
+        others=others,
     )
+
+
+def _look_at_others(server: Server, status: ServerStatus) -> list[Trouble]:
+    if not status.open_to_others:
+        return []
+    said = {finding.code for finding in status.findings}
+    if not status.reachable:
+        said.add(FindingCode.MANAGEMENT_GONE)  # by whatever trouble that comes
+    if all(finding.code in said for finding in status.open_to_others):
+        return [_of(server, words.OPEN_UNTIL_MENDED)]
+    reasons = " ".join(finding.detail for finding in status.open_to_others)
+    return [_of(server, words.OPEN_TO_OTHER_PROFILES, reasons=reasons)]
 
 
 async def _look_at_adopted(server: Server, around: Surroundings) -> list[Result]:
@@ -110,6 +130,7 @@ async def _look_at_adopted(server: Server, around: Surroundings) -> list[Result]
         *_look_at_account(server, around.folder),
         *_look_at_restored(server),
         *await _look_at_crl(server, status, around),
+        *_look_at_others(server, status),
         *await _look_at_others_lists(server, around),
         *_look_at_certificate(server, status, around.now),
         *await _look_at_tls_key(server, around),

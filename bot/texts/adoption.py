@@ -34,7 +34,11 @@ OTHER_LIST = (
 NO_SERIAL = "{place}/{name} is named by no serial number, and refuses nobody."
 CRL_IN_PLACE = "A CRL with every revocation is in place: {path}, number {number}."
 CRL_NOT_IN_PLACE = "No CRL could be put in place: {reason}"
-CUT = "Cut: {name} was revoked before, and was connected until now."
+CUT = "Cut: {name} has no access to this server, and was connected until now."
+OPEN_TO_OTHERS = (
+    "Not seen that {server} keeps out profiles for your other servers: {reasons} Whoever has one, "
+    "and knows what clients of {server} know besides, may get in."
+)
 NOTHING_CHANGED = "The configuration has all that is needed; nothing was changed."
 WROTE = "wrote {path}"
 COPY = "The configuration as it was before is in {path}"

@@ -82,6 +82,10 @@ CARD_DURATION = "For: <b>{duration}</b> from the approval"
 CARD_LIMIT = "⚠️ By the settings in force no more than <b>{duration}</b> can be given"
 CARD_ENDED = "⚠️ An admin ended access of this person after they asked, {at}"
 CARD_REASON = "Reason: {reason}"
+CARD_OPENS = (
+    "⚠️ This profile may open <b>{servers}</b> as well. On the machine, <code>vpnbot doctor</code> "
+    "says how to close that."
+)
 CARD_HAS = Plural("Has {count} active profile already", "Has {count} active profiles already")
 CARD_HAS_UNPROVED = Plural(
     "⚠️ {count} profile has ended without proof: it may still work",
@@ -267,6 +271,10 @@ SERVER_DOWN = "⚠️ <b>{name}</b>, {remote}: cannot be asked"
 SERVER_CRL = "CRL {number}, signed {signed}, valid until {until}"
 SERVER_NO_CRL = "⚠️ no CRL that can be read"
 SERVER_CERTIFICATE = "server certificate until {until}"
+SERVER_OPEN = (
+    "⚠️ profiles for other servers may open it, too; on the machine, <code>vpnbot doctor</code> "
+    "says how to close that"
+)
 SERVER_RESTART = "⚠️ restart pending: its configuration or certificate changed"
 
 # --- Buttons: in English the first word says what happens ----------------------------------------

@@ -218,6 +218,15 @@ CRL_AGED = Complaint(
     "Start the bot and look at its log; by hand: vpnbot server deploy {server}",
     "Start the bot and look at its log; by hand, as root: {adopt}",
 )
+OPEN_TO_OTHER_PROFILES = Complaint(
+    "whoever has a profile for another server may get in: {reasons}",
+    "Run: vpnbot server deploy {server}; then: systemctl restart {unit}",
+    "Run as root: {adopt} --apply; then: {restart}",
+)
+OPEN_UNTIL_MENDED = Complaint(
+    "because of that, whoever has a profile for another server may get in.",
+    "Mend what else is said of {server} here.",
+)
 CERTIFICATE_ENDS = Complaint(
     "its certificate ends on {moment}.",
     "Run: vpnbot server deploy {server}; then: systemctl restart {unit}",

@@ -97,6 +97,7 @@ FINDINGS: dict[str, str] = {
     "crl_not_yet_valid": "The CRL on the server is not valid yet: is a clock wrong?",
     "crl_old": "The CRL on the server does not list this access.",
     "crl_newer": "A CRL with a higher number lies on the server: does another bot publish there?",
+    "others_not_listed": "The CRL on the server does not list who has access to other servers.",
     "crl_put_back": "An older CRL was put back on the server.",
     "crl_not_written": "The CRL could not be written.",
     "session_live": "A session is still connected.",

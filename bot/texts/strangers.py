@@ -51,6 +51,11 @@ NOTICES: dict[Notice, Template] = {
     Notice.NOBODY_OVER_SEEN: (
         "I looked at <b>{server}</b> again: nobody whose access is over was connected."
     ),
+    Notice.NOBODY_CAN_SEE: (
+        "⚠️ <b>{server}</b> doesn't tell me who is connected, so people whose access is over may "
+        "still be on it. I try every minute; /grants shows who is not proved out. If it's urgent, "
+        "stop OpenVPN on that machine."
+    ),
 }
 
 BUTTON_CUT = "Cut {name}"

@@ -148,8 +148,9 @@ async def test_one_that_does_not_run(rome: Adopted) -> None:
 async def test_one_that_waits_for_its_restart(rome: Adopted) -> None:
     conf = rome.folder / "server.conf"
     conf.write_text(CONF)
-    (found,) = troubles(await rome.looks())
+    found, opens = troubles(await rome.looks())
     assert found.mend == f"At a quiet moment: restart the OpenVPN that runs with {conf}"
+    assert "whoever has a profile for another server may get in" in opens.wrong
 
 
 async def test_one_whose_crl_is_not_the_bots(rome: Adopted) -> None:
@@ -174,6 +175,15 @@ async def test_one_that_lacks_a_lock(rome: Adopted) -> None:
     )
     conf.write_text(CONF.replace("ccd-exclusive\n", ""))
     complains(await rome.looks(), "leads elsewhere", f"has changed, run as root: {rome.adopt}")
+    crl = "crl-verify live/crl.pem\n"
+    conf.write_text(CONF.replace("ccd-exclusive\n", "").replace(crl, ""))
+    await asyncio.sleep(CLOCK_TICK_S)
+    await rome.stand_in.stop()
+    await rome.stand_in.start(rome.folder)
+    await rome.read_anew()
+    found = await rome.looks()
+    complains(found, "names no CRL file", f"{rome.adopt} --apply")
+    complains(found, "because of that, whoever has a profile for another", "Mend what else is")
     conf.write_text(CONF.replace("management management.sock unix\n", ""))
     await rome.read_anew()
     complains(await rome.looks(), "management", f"Run as root: {rome.adopt} --apply; then: restart")

@@ -1,6 +1,7 @@
 """What happens because of the time, with a clock of the test's own."""
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from pki.serial import SerialNumber, parse_serial
 from storage.records import AuditEntry, ChatId, EndReason, OutboxKind, Payload, ServerName
 from tests.bot.folders import adopt, open_folder
 from tests.company import ANNA, BORIS, PASSPHRASE, Company, company_with_stand_in
+from vpn.deploy import CLOCK_TICK_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -271,6 +273,51 @@ async def test_whoever_has_no_grant_is_put_out(
     assert await audited(office, "server.prove_again") == [again]
     await minutes_go_by(keeper, clock)
     assert await audited(office, "server.shut_out") == rows
+
+
+async def test_of_a_server_that_does_not_answer_nobody_says_that_nobody_is_on(
+    company: Company, openvpn: StandIn, office: Office, clock: Clock, keeper: Keeper
+) -> None:
+    """After a list was put back, those who are out are not proved until it answers again."""
+    leaver = await issued(company, "leaver")
+    await company.done("revoke", leaver.name)
+    await put_back_an_older_one(company, office)
+    await openvpn.stop()
+    await minutes_go_by(keeper, clock)
+    said = [code for code in await notices(office) if code.startswith("nobody")]
+    assert said == ["nobody_can_see"]
+    find = "SELECT state FROM grants WHERE common_name = ?"
+    assert company.query(find, leaver.name) == [("revoking",)]
+    await asyncio.sleep(CLOCK_TICK_S)
+    again = StandIn()
+    await again.start(company.folder / "office")
+    try:
+        await minutes_go_by(keeper, clock)
+        assert company.query(find, leaver.name) == [("revoked",)]
+    finally:
+        await again.stop()
+
+
+async def test_names_that_are_no_certificates_say_nothing(
+    company: Company, openvpn: StandIn, office: Office, clock: Clock, keeper: Keeper
+) -> None:
+    """With `username-as-common-name` anybody may be called like somebody whose access is over."""
+    leaver = await issued(company, "leaver")
+    content = leaver.read_text()
+    await company.done("revoke", leaver.name)
+    for name in (leaver.name, "bob"):
+        leaver.with_name(name).write_text(content)
+        assert await openvpn.connect(name)
+    adopt(company)
+    ((adopted,),) = company.query("SELECT adopted FROM servers")
+    values = json.loads(adopted)
+    values["layout"]["named_by"] = "user_name"
+    company.tamper("UPDATE servers SET adopted = ?, cuts_unknown = 1", json.dumps(values))
+    await minutes_go_by(keeper, clock)
+    assert openvpn.sessions == (leaver.name, "bob")
+    assert not [code for code in await notices(office) if "over" in code or "strangers" in code]
+    find = "SELECT state FROM grants WHERE common_name = ?"
+    assert company.query(find, leaver.name) == [("revoked",)]
 
 
 async def test_of_a_file_that_comes_back_again_the_admins_hear_once(

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+# Each makes an environment of its own.
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 # What a checkout has that is installed, or that installs it.
 PARTS = ("bot", "pki", "vpn", "storage", "demo", "deploy", "Makefile", "pyproject.toml")

@@ -6,7 +6,13 @@ import pytest
 from sqlalchemy import text
 
 from storage.database import Database
-from storage.records import EndReason, GrantState, Revocation
+from storage.records import (
+    ON_HOLD,
+    EndReason,
+    ForeignRevocation,
+    GrantState,
+    Revocation,
+)
 from tests.storage.kit import HOUR, NOW, WEEK, add_grant, add_people
 
 
@@ -92,3 +98,22 @@ async def test_an_entry_stays_until_its_end_is_proved(database: Database) -> Non
             end_reason=EndReason.ENDED,
         )
         assert len(await tx.crl.entries(NOW)) == 1
+
+
+async def test_a_serial_to_come_is_taken_once_the_oldest_first(database: Database) -> None:
+    spares = ["b2", "c3", "a1"]
+    async with database.writing() as tx:
+        assert await tx.crl.take_spare() is None
+        await tx.crl.add_spares(spares)
+        await tx.crl.add_spares([])
+        assert await tx.crl.spares() == ["b2", "c3", "a1"]
+        assert [await tx.crl.take_spare() for _ in range(4)] == ["b2", "c3", "a1", None]
+
+
+async def test_serials_that_are_given_up_stay_on_every_list(database: Database) -> None:
+    async with database.writing() as tx:
+        await tx.crl.add_spares(["a1"])
+        await tx.crl.give_up_spares(NOW)
+        assert await tx.crl.take_spare() is None
+        (kept,) = await tx.crl.foreign()
+    assert kept == ForeignRevocation("a1", NOW, EndReason.LOST, NOW, ON_HOLD)

@@ -187,6 +187,18 @@ async def test_an_address_changes_as_long_as_the_grant_lives(database: Database)
             assert after == (replace(before, address=f"10.8.1.{number}") if changed else before)
 
 
+async def test_those_that_were_given_for_another_server(database: Database) -> None:
+    """Of ours, and live; an imported one is for every server."""
+    async with database.writing() as tx:
+        await add_people(tx)
+        for number, state in enumerate(GrantState, start=1):
+            await add_grant(tx, number, state=state, server=PARIS)
+        await add_grant(tx, 7, state=GrantState.ACTIVE)
+        await add_grant(tx, 8, state=GrantState.ACTIVE, server=PARIS, imported_at=NOW)
+        others = await tx.grants.for_others(BERLIN)
+    assert [grant.state for grant in others] == list(LIVE_STATES)
+
+
 async def test_those_of_a_name(database: Database) -> None:
     """More names than one question can hold."""
     async with database.writing() as tx:

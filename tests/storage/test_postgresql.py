@@ -91,6 +91,7 @@ async def pass_over_everything(tx: Transaction) -> None:
     await tx.servers.set_adopted(make_server())
     await tx.servers.set_cuts_unknown(BERLIN, cuts=True)
     await tx.servers.set_crl_published(BERLIN, NOW, 7, "a1")
+    await tx.servers.set_open(BERLIN, NOW)
     await tx.crl.keep(BERLIN, ["a list"])
     await tx.crl.kept(BERLIN)
     number = await tx.strangers.note(BERLIN, "eve", SeenAs.CUT, NOW)
@@ -189,6 +190,11 @@ async def _grants(tx: Transaction) -> None:
 
 
 async def _queues(tx: Transaction) -> None:
+    await tx.grants.for_others(BERLIN)
+    await tx.crl.add_spares(["5ba4e"])
+    await tx.crl.spares()
+    await tx.crl.take_spare()
+    await tx.crl.give_up_spares(NOW)
     await tx.posted.remember(PostedMessage(ChatId(7), 1, OutboxKind.CARD, "1", NOW))
     await tx.posted.about(OutboxKind.CARD, "1")
     await tx.inbox.store([InboxItem(n, ChatId(7), "{}", NOW) for n in (5, 6)])

@@ -65,3 +65,14 @@ async def test_lists_of_others_are_kept_per_server(database: Database) -> None:
         assert (await tx.crl.kept(BERLIN), await tx.crl.kept(PARIS)) == (["b", "a"], [])
         await tx.servers.remove(BERLIN)
         assert await tx.crl.kept(BERLIN) == []
+
+
+async def test_since_when_a_server_is_open_to_others(database: Database) -> None:
+    async with database.writing() as tx:
+        await tx.servers.add(make_server(BERLIN))
+        changes = [await tx.servers.set_open(BERLIN, at) for at in (None, NOW, NOW + HOUR)]
+        found = await tx.servers.get(BERLIN)
+        assert found is not None
+        assert (changes, found.open_since) == ([False, True, False], NOW)
+        assert await tx.servers.set_open(BERLIN, None)
+        assert (await tx.servers.all())[0].open_since is None

@@ -385,3 +385,12 @@ async def test_a_request_for_no_server_is_never_reserved(paper: Paper) -> None:
         not_after=MORNING + DAY,
     )
     assert values == {"server": ServerName("")}
+
+
+async def test_a_serial_that_is_on_every_list_beforehand_is_used_first(paper: Paper) -> None:
+    async with paper.database.writing() as tx:
+        await tx.crl.add_spares(["5ba4e"])
+    first = (await paper.approved(ANNA)).grant
+    second = (await paper.approved(EMIL)).grant
+    assert first.serial == "5ba4e"
+    assert second.serial.startswith("c0ffee")

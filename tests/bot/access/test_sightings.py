@@ -7,7 +7,7 @@ import pytest
 from bot.access import sightings
 from bot.access.messages import Notice
 from bot.access.refusals import Refusal
-from bot.access.sightings import NAMED, REMEMBERED, Sighting
+from bot.access.sightings import NAMED, REMEMBERED, PutBack, Sighting
 from storage.records import OutboxKind, SeenAs, ServerName, Stranger
 from tests.bot.access.kit import (
     ANNA,
@@ -23,7 +23,9 @@ from tests.bot.access.kit import (
 )
 
 
-async def report(paper: Paper, *found: Sighting, told: bool = True, put_back: bool = False) -> None:
+async def report(
+    paper: Paper, *found: Sighting, told: bool = True, put_back: PutBack | None = None
+) -> None:
     done = await paper.do(sightings.report, BERLIN, found, lambda: True, put_back=put_back)
     assert done is told
 
@@ -97,16 +99,18 @@ async def test_after_a_list_was_put_back_they_always_hear(paper: Paper) -> None:
     anna = Sighting("anna-1", SeenAs.OVER, "Anna")
     for _ in range(2):
         await paper.forget()
-        await report(paper, anna, put_back=True)
+        await report(paper, anna, put_back=PutBack.LOOKED)
         (said, _) = await paper.heard()
         assert said == notice(BORIS, "over_cut_off", server=BERLIN, names="anna-1 (Anna)", count=1)
-    await report(paper, eve(SeenAs.CUT), put_back=True)
+    await report(paper, eve(SeenAs.CUT), put_back=PutBack.LOOKED)
     assert [said.payload["code"] for said in await paper.heard()] == [
         *("nobody_over_seen", "nobody_over_seen"),
         *("strangers_cut_off", "strangers_cut_off"),
     ]
-    await report(paper, put_back=True)
+    await report(paper, put_back=PutBack.LOOKED)
     assert [said.payload["code"] for said in await paper.heard()] == ["nobody_over_seen"] * 2
+    await report(paper, put_back=PutBack.BLIND)
+    assert [said.payload["code"] for said in await paper.heard()] == ["nobody_can_see"] * 2
     await report(paper, told=False)
 
 

@@ -1,5 +1,7 @@
 """What a CRL in place knows that the database does not."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.access import grants, importing, takeover
@@ -7,9 +9,11 @@ from bot.access.importing import Certificate
 from bot.access.restored import begin_again
 from bot.access.takeover import Listed
 from storage.records import (
+    ON_HOLD,
     ChatId,
     EndReason,
     ForeignRevocation,
+    GrantId,
     GrantState,
     OutboxKind,
     OutboxState,
@@ -120,6 +124,62 @@ async def test_it_is_in_the_trail(paper: Paper) -> None:
     }
     await take_over(paper, 8)  # a number alone is worth a row, too
     assert [row.action for row in await paper.noted()] == ["crl.take_over"]
+
+
+# --- what a list keeps out because it is for another server -------------------------------------
+
+
+async def test_who_is_on_hold_is_not_revoked(paper: Paper) -> None:
+    """Nor is a serial that nobody has yet."""
+    grant = await paper.active()
+    async with paper.database.writing() as tx:
+        await tx.crl.add_spares([UNKNOWN])
+    await paper.forget()
+    on_hold = [
+        Listed(serial, paper.now - DAY, EndReason.REVOKED, crl_reason=ON_HOLD)
+        for serial in (grant.serial, UNKNOWN)
+    ]
+    await take_over(paper, 0, *on_hold)
+    assert await paper.grant(grant.id) == grant
+    assert (await foreign(paper), await paper.noted(), await paper.heard()) == ([], [], [])
+
+
+async def test_an_unknown_one_on_hold_stays_so(paper: Paper) -> None:
+    """It may have been given out after the backup; nobody is told that it was revoked."""
+    await paper.forget()
+    await take_over(paper, 7, Listed(UNKNOWN, paper.now, EndReason.REVOKED, crl_reason=ON_HOLD))
+    (kept,) = await foreign(paper)
+    assert (kept.serial, kept.crl_reason) == (UNKNOWN, ON_HOLD)
+    (row,) = await paper.noted()
+    assert (row.detail["unknown"], row.detail["on_hold"]) == ([], [UNKNOWN])
+
+
+async def test_an_imported_one_on_hold_was_revoked_by_somebody(paper: Paper) -> None:
+    grant = await paper.active()
+    imported = replace(
+        grant,
+        id=GrantId("g-imported"),
+        serial="beef",
+        common_name="old",
+        address=None,
+        request_id=None,
+        user_id=None,
+        server=None,
+        imported_at=paper.now,
+    )
+    async with paper.database.writing() as tx:
+        await tx.grants.add(imported)
+    await take_over(paper, 7, Listed("beef", paper.now, EndReason.REVOKED, crl_reason=ON_HOLD))
+    assert (await paper.grant(imported.id)).state is GrantState.REVOKING
+
+
+async def test_serials_to_come_are_given_up_with_the_database(paper: Paper) -> None:
+    """Another state of it may have given them to somebody."""
+    async with paper.database.writing() as tx:
+        await tx.crl.add_spares([UNKNOWN])
+    await paper.do(begin_again, OPERATOR, made_at="")
+    assert [one.serial for one in await foreign(paper)] == [UNKNOWN]
+    assert (await paper.approved(EMIL)).grant.serial != UNKNOWN
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from storage.records import (
     ServerName,
     UserId,
 )
-from vpn.findings import ServerStatus
+from vpn.findings import Finding, FindingCode, ServerStatus
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 BERLIN = ServerName("berlin")
@@ -216,3 +216,10 @@ def test_servers_that_do_not_answer_come_first_and_the_rest_is_counted() -> None
     shown = text.count(".vpn.example.com")
     assert 10 < shown < 60
     assert f"… and {60 - shown} more; vpnbot server status shows all." in text
+
+
+def test_a_server_that_lets_others_in_is_named() -> None:
+    opens = replace(status("rome", reachable=True), open_to_others=(Finding(FindingCode.CRL_OLD),))
+    states = [status("berlin", reachable=True), opens]
+    text = seen(views.servers_listing([server("berlin"), server("rome")], states))
+    assert text.count("profiles for other servers may open it, too") == 1
