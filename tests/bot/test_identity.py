@@ -11,7 +11,9 @@ import pytest
 from bot.cli.shared import settings_of_env_owner, settings_of_owner
 from bot.data_folder import DataFolder
 from bot.errors import BadDataFolder, BadSettings
+from bot.health.state import _damage
 from bot.privileges import as_root
+from bot.settings import read_secret
 from bot.setup import find_place, make_private_folder, write_private_file
 from tests.accounts import DAEMON, give
 from tests.bot.folders import open_folder
@@ -193,3 +195,32 @@ def test_whose_a_closed_folder_is(home: Path) -> None:
             act()
     with pytest.raises(BadDataFolder, match="belongs to root; run this command as that account"):
         DataFolder(Path("/root")).prepare()
+
+
+def test_root_is_told_to_give_away_what_is_the_accounts_and_nothing_else(home: Path) -> None:
+    """Whoever took over the account may name, or link to, any file of root's."""
+    aim = roots_folder(home)
+    aim.parent.chmod(0o755)
+    aim.chmod(0o755)
+    for name in ("shadow", "vpnbot.db"):
+        (aim / name).touch(mode=0o600)
+    own, link = home / "token", home / "link"
+    own.touch(mode=0o600)
+    link.symlink_to(aim / "shadow")
+    env(home, "")
+    settings_of_env_owner()
+
+    with pytest.raises(BadSettings, match=f"run as root: chown daemon {own}$"):
+        read_secret("--token-file", own)
+    for path in (link, aim / "shadow", home / ".." / "roots" / "shadow"):
+        with pytest.raises(BadSettings, match="daemon may not read; name one of its own"):
+            read_secret("--token-file", path)
+    folder = DataFolder(home)
+    with as_root():
+        (home / "vpnbot.db").touch(mode=0o600)
+    found = _damage(str(home / "vpnbot.db"), folder)
+    assert found is not None
+    assert found.mend == f"Run as root: chown daemon: {home}/vpnbot.db; chmod 600 {home}/vpnbot.db"
+    found = _damage(str(aim / "vpnbot.db"), folder)
+    assert found is not None
+    assert "chown" not in found.mend
