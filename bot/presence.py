@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from bot.access import reopening
 from bot.core import Core
 from storage.records import PROVED_STATES, Grant, Server, ServerName
 from storage.transaction import Transaction
-from vpn.errors import HostError, ManagementError
+from vpn.errors import HostError
 from vpn.findings import Finding, FindingCode
 from vpn.live import LiveServer
 from vpn.names import ccd_file_name, is_ours, name_in_sessions
-from vpn.sessions import management_finding
 from vpn.strangers import client_files, set_files_aside
 
 # In one look: whoever makes them by the thousand must not hold up those who are let in meanwhile.
@@ -88,6 +88,7 @@ class Seen:
         unknown: names that are connected and left alone.
         asked: whether the server has said, by names of certificates, who is on it.
         findings: what could not be looked at.
+        time: what the server's clock showed.
     """
 
     over: frozenset[str] = frozenset()
@@ -97,6 +98,7 @@ class Seen:
     unknown: tuple[str, ...] = ()
     asked: bool = False
     findings: tuple[Finding, ...] = ()
+    time: datetime | None = None
 
 
 async def look(core: Core, server: Server, live: LiveServer) -> Seen:
@@ -120,10 +122,11 @@ async def look(core: Core, server: Server, live: LiveServer) -> Seen:
         files = await client_files(live.host, live.layout)  # (1)
     except HostError as error:
         trouble.append(Finding(FindingCode.HOST_ERROR, str(error)))
-    try:
-        on = await live.connected()
-    except ManagementError as error:
-        trouble.append(management_finding(error))
+    answer = await live.ask()
+    if isinstance(answer, Finding):
+        trouble.append(answer)
+    elif live.layout.knows_names:
+        on = {session.common_name for session in answer.sessions}
     async with core.database.reading() as tx:
         filed = await compare(tx, server.name, files, ccd_file_name)
         connected = await compare(tx, server.name, on or (), name_in_sessions)
@@ -149,4 +152,5 @@ async def look(core: Core, server: Server, live: LiveServer) -> Seen:
         unknown=tuple(sorted(connected.unknown - to_cut)),
         asked=on is not None and live.layout.knows_names,
         findings=(*trouble, *stuck, *cut.findings),
+        time=None if isinstance(answer, Finding) else answer.time,
     )

@@ -14,9 +14,9 @@ from bot.access.permission import THE_BOT
 from bot.access.sightings import PutBack, Sighting
 from bot.chat.throttle import Throttle
 from bot.clock import CLOCK_TOLERANCE
-from bot.core import Core
 from bot.enforcement import Enforcer
 from bot.fleet import Fleet
+from bot.office import Office
 from pki.crl import CRL_LIFETIME
 from pki.errors import PkiError
 from storage.records import SeenAs, Server, ServerName
@@ -43,9 +43,11 @@ class Watch:
     """
 
     def __init__(
-        self, core: Core, fleet: Fleet, enforcer: Enforcer, on_written: Callable[[], None]
+        self, core: Office, fleet: Fleet, enforcer: Enforcer, on_written: Callable[[], None]
     ) -> None:
         self._core = core
+        self._time = core.time
+        self._clocks_told: set[ServerName] = set()
         self._database = core.database
         self._fleet = fleet
         self._enforcer = enforcer
@@ -122,6 +124,8 @@ class Watch:
                 proved anew and the admins wait for the answer.
         """
         seen = await self._fleet.look(server.name)
+        if seen.time is not None:
+            await self._compare_clock(server, seen.time)
         trouble = {finding.code for finding in seen.findings}
         if trouble - self._trouble.get(server.name, set()):
             log.warning("Not all is well on %s: %s", server.name, _said(seen.findings))
@@ -186,6 +190,30 @@ class Watch:
             named = ", ".join(ascii(each.name[:_NAME]) for each in found[:_NAMED])
             log.warning("Found on %s (%s): %s", server.name, len(found), named or "nobody")
             self._on_written()
+
+    async def _compare_clock(self, server: Server, shown: datetime) -> None:
+        """Admins hear of a clock that differs once, and once that it does not any more.
+
+        By less than half of what is told it does not differ: so one at the brink is told once.
+        """
+        self._time.server_said(server.name, shown)
+        ahead = shown - self._clock()
+        is_told = server.name in self._clocks_told
+        differs = abs(ahead) > (CLOCK_TOLERANCE / 2 if is_told else CLOCK_TOLERANCE)
+        if differs == is_told or not self._may_tell(server.name):
+            return
+        seconds = abs(round(ahead.total_seconds()))
+        code = Notice.SERVER_CLOCK_AHEAD if ahead > timedelta(0) else Notice.SERVER_CLOCK_BEHIND
+        code = code if differs else Notice.SERVER_CLOCK_AGREED
+        log.warning("The clock of %s is %+.0f s off", server.name, ahead.total_seconds())
+        async with self._database.writing() as tx:
+            ctx = self._core.context()
+            subject = f"server:{server.name}"
+            await audit.record(tx, ctx, THE_BOT, "server.clock", subject, code=code, off=seconds)
+            values = {"seconds": seconds} if differs else {}
+            await messages.tell_admins(tx, ctx, code, server=server.name, **values)
+        self._clocks_told ^= {server.name}
+        self._on_written()
 
     def _may_tell(self, server: ServerName) -> bool:
         now = self._clock()

@@ -317,6 +317,15 @@ class StandIn:
         await child.waits_for(lambda: bool(outcome()), _START_S)
         return outcome() == "connected"
 
+    async def set_clock(self, seconds: int) -> None:
+        """Sets the server's clock so much ahead of this machine's."""
+        child = self._child
+        if child is None:
+            raise LabError("The stand-in server is not running; start it first.")
+        seen = len(self._events)
+        await child.write(f"clock {seconds}\n")
+        await child.waits_for(lambda: len(self._events) > seen, _START_S)
+
     async def disconnect(self, common_name: str) -> None:
         child = self._child
         if child is not None:

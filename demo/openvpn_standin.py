@@ -4,7 +4,8 @@
 management protocol as OpenVPN 2.6 does (doc/management-notes.txt): one client at a time, lines
 that end in CR LF, `status 3` with tabs and header rows. Clients come and go by lines on standard
 input, `connect NAME` and `disconnect NAME`; a name without a file in live/ccd/ is refused, as
-`ccd-exclusive` would. Each event is a JSON line on standard output. Ends with its standard input.
+`ccd-exclusive` would. `clock SECONDS` sets its clock so much ahead of the machine's.
+Each event is a JSON line on standard output. Ends with its standard input.
 """
 
 import asyncio
@@ -73,6 +74,11 @@ class StandInServer:
         self._directory = directory
         self._sessions: dict[str, Session] = {}
         self._next_client_id = 0
+        self._ahead = 0
+
+    def set_clock(self, seconds: str) -> None:
+        self._ahead = int(seconds)
+        _tell("clock")
 
     def connect(self, name: str) -> None:
         ccd_file = self._directory / "live" / "ccd" / name
@@ -106,7 +112,7 @@ class StandInServer:
                 return [f"ERROR: unknown command [{command}], enter 'help' for more options"]
 
     def _status(self) -> list[str]:
-        now = int(time.time())
+        now = int(time.time()) + self._ahead
         sessions = self._sessions.values()
         return [
             f"TITLE\t{_VERSION}",
@@ -183,7 +189,7 @@ async def _obey(server: StandInServer) -> None:
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    orders = {"connect": server.connect, "disconnect": server.disconnect}
+    orders = {"connect": server.connect, "disconnect": server.disconnect, "clock": server.set_clock}
     while line := (await reader.readline()).decode():
         word, _, name = line.strip().partition(" ")
         if word in orders:

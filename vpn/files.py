@@ -30,6 +30,20 @@ _ROOT = 0
 _SECOND_NS = 1_000_000_000
 
 
+def room_left(path: Path) -> int | None:
+    """See `ServerHost.room`."""
+    try:
+        facts = os.statvfs(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise HostError(
+            f"Nobody can tell how much room is left at {quote(str(path))}: {error.strerror}."
+        ) from error
+    # Some file systems have no count of files.
+    return 0 if facts.f_files and not facts.f_favail else facts.f_bavail * facts.f_frsize
+
+
 class Folder:
     """The files below a folder. All methods may block on the disk, and raise HostError."""
 

@@ -1,7 +1,7 @@
 """What is found on a server, and what is proved of a revocation."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pki.serial import SerialNumber
@@ -29,6 +29,8 @@ class FindingCode(StrEnum):
     MANAGEMENT_SILENT = "management_silent"
     MANAGEMENT_NONSENSE = "management_nonsense"
     LOCK_MISSING = "lock_missing"  # server.conf lacks what keeps revoked clients out
+    CLOCK_DIFFERS = "clock_differs"  # of the server, from ours
+    DISK_NEARLY_FULL = "disk_nearly_full"
     RESTART_PENDING = "restart_pending"  # what runs is not what we read
     HOST_ERROR = "host_error"
     # Of adopted servers only:
@@ -92,6 +94,7 @@ class ServerStatus:
 
     Attributes:
         reachable: the management interface answered.
+        clock_ahead: by how much its clock is ahead of ours.
         sessions: those whose certificate is known; a handshake in progress is none yet.
     """
 
@@ -106,3 +109,4 @@ class ServerStatus:
     findings: tuple[Finding, ...]
     # Why it may let in who has a profile for another server, see `vpn.others`.
     open_to_others: tuple[Finding, ...] = ()
+    clock_ahead: timedelta | None = None

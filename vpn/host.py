@@ -32,6 +32,10 @@ class FileFacts:
     changed_at: datetime
 
 
+# In bytes: less than this is gone within hours where something fills a disk.
+LITTLE_ROOM = 64 * 1024 * 1024
+
+
 class ServerHost(Protocol):
     """A server's folder, its socket, and a little of the machine around.
 
@@ -72,6 +76,13 @@ class ServerHost(Protocol):
 
     async def listdir(self, path: str) -> tuple[str, ...] | None:
         """The names in a folder, in order; None where there is no such folder."""
+        ...
+
+    async def room(self, path: str) -> int | None:
+        """How many bytes can still be written on the disk there; None where nothing is there.
+
+        0 where no file can be made any more, whatever room there is.
+        """
         ...
 
     async def facts(self, path: str) -> FileFacts | None:

@@ -1,7 +1,7 @@
 """A server that runs: lets people in, shuts them out, and proves it by looking."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address
 
@@ -32,10 +32,11 @@ from vpn.locks import (
     look_at_locks_in_force,
     look_at_restart,
 )
+from vpn.machine import ccd_findings, clock_findings, or_host_error, room_findings
 from vpn.management import MOST_SESSIONS, TIMEOUT_S, Session, open_management
 from vpn.names import ccd_file_name, is_ours, name_in_sessions
 from vpn.others import Neighbours, not_listed, open_to_others
-from vpn.sessions import SessionsCut, ToCut, ask_sessions, cut_sessions
+from vpn.sessions import Answer, SessionsCut, ToCut, ask_sessions, cut_sessions
 from vpn.strangers import StrangersCut, cut_strangers, set_aside
 from vpn.values import CommonName, ServerSpec, valid_common_name
 
@@ -48,7 +49,7 @@ __all__ = [
     "Target",
 ]
 
-# OpenVPN reads both after it has become another account.
+# By OpenVPN as another account.
 _FOR_ALL_TO_READ = 0o644
 # OpenVPN counts the handshake's window in whole seconds, and a busy server is a little late.
 _WINDOW_MARGIN = timedelta(seconds=2)
@@ -130,6 +131,15 @@ class LiveServer:
         async with open_management(self.host, self._timeout_s, place=place) as management:
             return await management.status(most=self._most_sessions)
 
+    async def ask(self) -> Answer | Finding:
+        """Likewise with what else it says of itself, or why nothing is known."""
+        return await ask_sessions(
+            self.host,
+            timeout_s=self._timeout_s,
+            place=self.layout.management,
+            most=self._most_sessions,
+        )
+
     async def connected(self) -> frozenset[str]:
         """The names of certificates that are connected; none where no name says a certificate.
 
@@ -156,7 +166,8 @@ class LiveServer:
         Raises:
             ManagementError: the server cannot be asked, so nothing is known.
         """
-        connected = await self.sessions_of(names)
+        on = {session.common_name for session in await self.sessions()}
+        connected = frozenset(name for name in names if name_in_sessions(name) in on)
         talk = await cut_sessions(
             self.host,
             [ToCut(name) for name in connected],
@@ -429,26 +440,25 @@ class LiveServer:
             self.host, self.layout, issuer=issuer, now=now, published=published, digest=digest
         )
         findings = list(crl.findings)
-        answer = await ask_sessions(
-            self.host,
-            timeout_s=self._timeout_s,
-            place=self.layout.management,
-            most=self._most_sessions,
-        )
-        findings += [answer] if isinstance(answer, Finding) else []
-        pid, connected = (None, None) if isinstance(answer, Finding) else answer
+        answer = await self.ask()
+        pid = sessions = ahead = pending = None
+        if isinstance(answer, Finding):
+            findings.append(answer)
+        else:
+            pid, sessions = answer.pid, len(answer.sessions)
+            ahead = None if answer.time is None else answer.time - now
+            findings += clock_findings(answer.time, now)
         opens = others and await open_to_others(
             self.spec, self.host, self.layout, crl=crl, pid=pid, others=others
         )
-        sessions = None if connected is None else len(connected)
-        pending = None
         if pid is not None:
-            changed = await _or_host_error(look_at_restart(self.host, self.layout, pid))
+            changed = await or_host_error(look_at_restart(self.host, self.layout, pid))
             findings += changed
             if all(finding.code is not FindingCode.HOST_ERROR for finding in changed):
                 pending = bool(changed)
-        findings += await _or_host_error(look_at_configuration(self.spec, self.host, self.layout))
-        findings += await _or_host_error(self._look_at_ccd_folder())
+        findings += await or_host_error(look_at_configuration(self.spec, self.host, self.layout))
+        findings += await or_host_error(ccd_findings(self.host, self.layout))
+        findings += await or_host_error(room_findings(self.host, self.layout))
         return ServerStatus(
             server=self.name,
             reachable=pid is not None,
@@ -458,16 +468,10 @@ class LiveServer:
             sessions=sessions,
             restart_pending=pending,
             certificate_end=await self.certificate_end(),
+            clock_ahead=ahead,
             findings=tuple(dict.fromkeys(findings)),
             open_to_others=opens or (),
         )
-
-    async def _look_at_ccd_folder(self) -> list[Finding]:
-        """With this folder shut OpenVPN refuses everybody: not unsafe, but an outage."""
-        if self.layout.ccd is None:
-            return []
-        shut_out = await self.host.shut_out(self.layout.ccd, self.layout.reader)
-        return [Finding(FindingCode.HOST_ERROR, shut_out)] if shut_out else []
 
     async def certificate_end(self) -> datetime | None:
         """When the server's own certificate ends; None where that is not known."""
@@ -491,10 +495,3 @@ def _session_findings(target: Target, talk: SessionsCut, put_at: datetime) -> li
         return []
     detail = f"{target.common_name} is connected again after each kill."
     return [Finding(FindingCode.SESSION_LIVE, detail)]
-
-
-async def _or_host_error(look: Awaitable[list[Finding]]) -> list[Finding]:
-    try:
-        return await look
-    except HostError as error:
-        return [Finding(FindingCode.HOST_ERROR, str(error))]

@@ -22,7 +22,7 @@ from typing import TypeVar
 from vpn.children import child_environment
 from vpn.config import MANAGEMENT_SOCKET
 from vpn.errors import HostError, ManagementExposed, ManagementGone
-from vpn.files import Folder
+from vpn.files import Folder, room_left
 from vpn.host import FileFacts
 from vpn.layout import (
     DEPLOYED,
@@ -110,6 +110,9 @@ class LocalHost:
 
     async def listdir(self, path: str) -> tuple[str, ...] | None:
         return await self._look(partial(self._folder.listdir, path))
+
+    async def room(self, path: str) -> int | None:
+        return await self._look(partial(room_left, self._folder.directory / path))
 
     async def facts(self, path: str) -> FileFacts | None:
         return await self._look(partial(self._folder.facts, path))

@@ -61,6 +61,8 @@ class Management:
     def __init__(self, reader: StreamReader, writer: StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        # What the server's clock showed at the last `status`; None where it said no time.
+        self.server_time: datetime | None = None
 
     async def log_in(self, password: bytes) -> None:
         """Answers the question that comes before the greeting.
@@ -146,7 +148,9 @@ class Management:
             cells = line.split("\t")
             if cells == [_END]:
                 break
-            if cells[:2] == ["HEADER", "CLIENT_LIST"]:
+            if cells[0] == "TIME":
+                self.server_time = _time(cells)
+            elif cells[:2] == ["HEADER", "CLIENT_LIST"]:
                 columns = cells[2:]
             elif cells[0] == "CLIENT_LIST":
                 session = _session(columns, cells[1:])
@@ -255,6 +259,13 @@ async def _password(host: ServerHost, place: ManagementPlace) -> bytes | None:
     if not lines or len(lines[0]) >= _PASSWORD_BYTES:
         raise ManagementGone(f"There is no password in the management interface's file /{path}.")
     return lines[0]
+
+
+def _time(cells: list[str]) -> datetime | None:
+    """The row TIME: for reading, and in seconds since 1970."""
+    with suppress(IndexError, ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(int(cells[2]), UTC)
+    return None
 
 
 def _session(columns: list[str] | None, cells: list[str]) -> Session | None:

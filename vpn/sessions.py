@@ -149,21 +149,31 @@ def _connected(targets: Iterable[ToCut], sessions: Iterable[Session]) -> frozens
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server says of itself: its process id, who is connected, and its time if it says."""
+
+    pid: int
+    sessions: tuple[Session, ...]
+    time: datetime | None
+
+
 async def ask_sessions(
     host: ServerHost,
     *,
     timeout_s: float,
     place: ManagementPlace | None = DEPLOYED.management,
     most: int = MOST_SESSIONS,
-) -> tuple[int, tuple[Session, ...]] | Finding:
-    """The server's process id and its sessions, or why they are not known.
+) -> Answer | Finding:
+    """What the server says of itself, or why that is not known.
 
     Args:
         most: see `Management.status`.
     """
     try:
         async with open_management(host, timeout_s, place=place) as management:
-            return await management.pid(), await management.status(most=most)
+            pid, sessions = await management.pid(), await management.status(most=most)
+            return Answer(pid, sessions, management.server_time)
     except ManagementError as error:
         return management_finding(error)
 

@@ -53,6 +53,9 @@ class Notice(StrEnum):
     CLOCK_AHEAD = "clock_ahead"  # of this machine: the witnesses say another time
     CLOCK_BEHIND = "clock_behind"
     CLOCK_AGREED = "clock_agreed"  # again
+    SERVER_CLOCK_AHEAD = "server_clock_ahead"
+    SERVER_CLOCK_BEHIND = "server_clock_behind"
+    SERVER_CLOCK_AGREED = "server_clock_agreed"  # again
     CLOCK_BELIEVED = "clock_believed"  # no witness can be had
     RESTORED = "restored"  # from a backup, with what that means for open requests
     STRANGERS_CUT = "strangers_cut"  # after a restore: access that only a later state knew

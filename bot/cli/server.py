@@ -116,6 +116,10 @@ def status(as_json: AsJson = False) -> None:
         states = await asyncio.gather(*(office.fleet.status(server) for server in servers))
         rows = [_status_row(state) for state in states]
         show(rows, tuple(rows[0]) if rows else ("name",), as_json=as_json)
+        if not as_json:
+            for state in states:
+                for finding in state.findings:
+                    say(f"{state.server}: {finding.detail}")
         return all(state.reachable for state in states)
 
     if not with_office(work):
@@ -171,6 +175,7 @@ def _status_row(state: ServerStatus) -> dict[str, Any]:
         "restart_pending": state.restart_pending,
         "open_to_others": bool(state.open_to_others),
         "certificate_end": stamp(state.certificate_end),
+        "clock_ahead_s": state.clock_ahead and round(state.clock_ahead.total_seconds()),
     }
 
 

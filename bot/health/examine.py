@@ -12,6 +12,7 @@ from bot.handover.handover import Handover
 from bot.health.local import (
     look_at_database_place,
     look_at_folder,
+    look_at_room,
     look_at_secrets,
     look_at_settings,
 )
@@ -47,6 +48,8 @@ async def examine(settings: Settings, clock: Clock) -> AsyncIterator[Result]:
     for result in look.results:
         yield result
     if look.usable:
+        for result in look_at_room(folder):
+            yield result
         async for result in _inside(settings, folder, clock, telegram.username):
             yield result
 

@@ -14,8 +14,12 @@ from bot.data_folder import DataFolder, account_name
 from bot.env_file import ENV_FILE
 from bot.errors import BadSettings
 from bot.health.results import Fine, Result, Trouble, mend_with, trouble, trouble_from
+from bot.reserve import Reserve
 from bot.settings import Settings
 from bot.texts import health as words
+from vpn.errors import HostError
+from vpn.files import room_left
+from vpn.host import LITTLE_ROOM
 
 
 def look_at_settings(settings: Settings) -> Iterator[Result]:
@@ -100,6 +104,21 @@ def look_at_folder(folder: DataFolder) -> FolderLook:
         text = words.FOLDER_FINE.format(folder=folder.path, owner=folder.account(), running=running)
         found.append(Fine(text))
     return FolderLook(tuple(found), usable=True)
+
+
+# Where systemd keeps what a bot says.
+_LOGS = Path("/var/log")
+
+
+def look_at_room(folder: DataFolder) -> Iterator[Result]:
+    """Whether a disk will soon be full, and whether room is kept back for that day."""
+    for place in (folder.path, _LOGS):
+        with suppress(HostError):
+            left = room_left(place)
+            if left is not None and left < LITTLE_ROOM:
+                yield trouble(words.LITTLE_ROOM, path=place, left=left // 1_000_000)
+    if not Reserve(folder.reserve).is_whole() and bot_runs(folder):
+        yield trouble(words.NO_RESERVE, path=folder.path)
 
 
 def _unusable(path: Path) -> Trouble | None:

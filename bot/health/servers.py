@@ -44,7 +44,12 @@ CRL_AGE = timedelta(days=2)
 # Another CA's list, which easy-rsa signs for half a year, and openssl for a month.
 _LIST_NOTICE = timedelta(days=14)
 # Their details name the very file or folder and the command that opens it.
-_OWN_MEND = (FindingCode.CRL_UNREADABLE, FindingCode.HOST_ERROR)
+_OWN_MEND = (
+    FindingCode.CRL_UNREADABLE,
+    FindingCode.HOST_ERROR,
+    FindingCode.CLOCK_DIFFERS,
+    FindingCode.DISK_NEARLY_FULL,
+)
 _NAMED = 3
 _HAS_FILE = (GrantState.ISSUED, GrantState.ACTIVE)
 

@@ -14,7 +14,7 @@ from sqlalchemy import URL
 from bot.access.context import Rules
 from bot.access.names import clean
 from bot.access.revocation import waits_for_server
-from bot.clock import CLOCK_TOLERANCE
+from bot.clock import CLOCK_TOLERANCE, TrustedClock, boot_id
 from bot.data_folder import DataFolder, account_name
 from bot.health.results import Fine, Result, Trouble, mend_with, trouble, trouble_from
 from bot.keyring import Keyring
@@ -71,6 +71,12 @@ async def look_at_times(tx: Transaction, now: datetime) -> list[Result]:
     """Whether something was written by a clock that was ahead of this one."""
     noted = [row.at for row in await tx.audit.newest(1) if isinstance(row, AuditEntry)]
     published = [server.crl_published_at for server in await tx.servers.all()]
+    time = TrustedClock(lambda: now, boot_id=boot_id())
+    time.resume(await tx.clock.last())
+    look = time.look()
+    if look.in_doubt:
+        seconds = round(look.ahead.total_seconds())
+        return [trouble(words.CLOCK_JUMPED, seconds=f"{seconds:+d}")]
     latest = max((now, *filter(None, published), *noted))
     if latest - now > CLOCK_TOLERANCE:
         return [trouble(words.FROM_THE_FUTURE, moment=utc(latest))]

@@ -364,18 +364,6 @@ NOTICES: dict[Notice, Template] = {
         "⚠️ The profile of {name} got lost on its way, and there is no room on <b>{server}</b> "
         "for a fresh one. Revoke somebody’s access there; then let {name} ask again."
     ),
-    Notice.CRL_UNPUBLISHED: (
-        "⚠️ The revocation list of <b>{server}</b> could not be renewed. It is valid until "
-        "{until}; after that nobody gets in there. On the machine, <code>vpnbot doctor</code> "
-        "says what to mend. I keep trying."
-    ),
-    Notice.CRL_PUBLISHED: "The revocation list of <b>{server}</b> is renewed again.",
-    Notice.CRL_REPLACED: (
-        "⚠️ Something had put another revocation list in the place of mine on <b>{server}</b>, or "
-        "had closed mine to OpenVPN. Mine is there again, and I'm looking who is connected: the "
-        "answer follows. Does a job of easy-rsa still run gen-crl? Stop it: whoever I revoked is "
-        "not on its list."
-    ),
     Notice.CA_ENDS: (
         "⚠️ The certificate authority ends at {until}. From then on nobody gets in, whatever "
         "they have. Plan its successor now; no profile can outlive it."
@@ -402,12 +390,6 @@ NOTICES: dict[Notice, Template] = {
         "access, they can ask with /requestvpn.",
     ),
     Notice.AUDIT_HEAD: AUDIT_HEAD,
-    Notice.RESTORED: Plural(
-        "I was restored from a backup of {made_at}; what was decided after it is lost. One request "
-        "was open in it: I closed that, and told who had asked to ask again.",
-        "I was restored from a backup of {made_at}; what was decided after it is lost. {count} "
-        "requests were open in it: I closed them, and told those people to ask again.",
-    ),
     Notice.STRANGERS_CUT: (
         "⚠️ I was restored from a backup. On <b>{server}</b> I shut out whom I do not know: "
         "{names}. Their access was given after the backup; they can ask again with /requestvpn."

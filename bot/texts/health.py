@@ -50,7 +50,8 @@ ENV_SHUT = Complaint(
 
 # Telegram and the clock
 UNREACHABLE = Complaint(
-    "Telegram's server {url} cannot be reached ({reason}).",
+    "Telegram's server {url} cannot be reached ({reason}), so nothing vouches for this machine's "
+    "clock.",
     "Check this machine's network, DNS and firewall, and VPNBOT_TELEGRAM_API_URL.",
 )
 TOKEN_REFUSED = Complaint(
@@ -115,6 +116,19 @@ DATABASE_DAMAGED = Complaint(
 )
 DATABASE_MEND = f"Go back to a backup: {_RESTORE}"
 DATABASE_FINE = "Database: whole, and of this version."
+LITTLE_ROOM = Complaint(
+    "Only {left} MB are left on the disk of {path}; on a full one nothing but revocations goes on.",
+    "Make room there: df -h {path} shows the disk, du -xh {path} what takes it.",
+)
+NO_RESERVE = Complaint(
+    "No room is kept back in {path} for a revocation on a full disk.",
+    "Make room there; the bot keeps some back as soon as there is enough.",
+)
+CLOCK_JUMPED = Complaint(
+    "This machine's clock is {seconds} s away from what it was when Telegram last agreed with it, "
+    "and the time since.",
+    "Set it right: timedatectl set-ntp true",
+)
 FROM_THE_FUTURE = Complaint(
     "The database has something from {moment}, which is yet to come.",
     "Check this machine's clock; if it is right now, it was wrong then: look at `vpnbot audit "

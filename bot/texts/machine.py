@@ -1,9 +1,27 @@
-"""What people read about the bot's machine and the servers: their clocks, and a full disk."""
+"""What people read about the bot's machine and the servers: lists, clocks, a full disk."""
 
 from bot.access.messages import Notice
-from bot.texts.fill import Template
+from bot.texts.fill import Plural, Template
 
 NOTICES: dict[Notice, Template] = {
+    Notice.CRL_UNPUBLISHED: (
+        "⚠️ The revocation list of <b>{server}</b> could not be renewed. It is valid until "
+        "{until}; after that nobody gets in there. On the machine, <code>vpnbot doctor</code> "
+        "says what to mend. I keep trying."
+    ),
+    Notice.CRL_PUBLISHED: "The revocation list of <b>{server}</b> is renewed again.",
+    Notice.RESTORED: Plural(
+        "I was restored from a backup of {made_at}; what was decided after it is lost. One request "
+        "was open in it: I closed that, and told who had asked to ask again.",
+        "I was restored from a backup of {made_at}; what was decided after it is lost. {count} "
+        "requests were open in it: I closed them, and told those people to ask again.",
+    ),
+    Notice.CRL_REPLACED: (
+        "⚠️ Something had put another revocation list in the place of mine on <b>{server}</b>, or "
+        "had closed mine to OpenVPN. Mine is there again, and I'm looking who is connected: the "
+        "answer follows. Does a job of easy-rsa still run gen-crl? Stop it: whoever I revoked is "
+        "not on its list."
+    ),
     Notice.CLOCK_AHEAD: (
         "⚠️ The clock of my machine is {by} ahead. Until it’s right again nobody gets a new "
         "profile, and no access ends by itself for an hour at most; /revoke works. On the machine, "
@@ -17,6 +35,15 @@ NOTICES: dict[Notice, Template] = {
     Notice.CLOCK_AGREED: (
         "The clock of my machine is right again. New profiles go out, and access ends in time."
     ),
+    Notice.SERVER_CLOCK_AHEAD: (
+        "⚠️ The clock of <b>{server}</b> is {by} ahead. From six days on it lets nobody in. On that "
+        "machine, <code>timedatectl set-ntp true</code> turns on the network’s time."
+    ),
+    Notice.SERVER_CLOCK_BEHIND: (
+        "⚠️ The clock of <b>{server}</b> is {by} behind. From a day on it lets nobody in. On that "
+        "machine, <code>timedatectl set-ntp true</code> turns on the network’s time."
+    ),
+    Notice.SERVER_CLOCK_AGREED: "The clock of <b>{server}</b> is right again.",
     Notice.CLOCK_BELIEVED: (
         "⚠️ Nothing vouched for the clock of my machine: Telegram could not be reached for the "
         "first {minutes} minutes after my start. I went by that clock; if it was wrong, some "

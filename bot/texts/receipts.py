@@ -112,6 +112,8 @@ FINDINGS: dict[str, str] = {
     "interface.",
     "crl_not_used": "The server’s configuration names no CRL, so OpenVPN lets revoked "
     "certificates in.",
+    "clock_differs": "The server’s clock differs from the bot’s.",
+    "disk_nearly_full": "The disk of the revocation list has hardly any room left.",
     "second_look_due": "Somebody may be in the middle of connecting; the bot looks again when "
     "that is over.",
     "configuration_changed": "The server’s configuration has changed since it was adopted.",

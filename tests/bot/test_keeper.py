@@ -505,3 +505,52 @@ async def test_a_crl_is_signed_again_every_day(
     clock.ahead += timedelta(hours=2)
     await sweep(keeper)
     assert crl_path(company).read_bytes() != before
+
+
+@pytest.mark.parametrize(
+    ("ahead", "code", "effect"),
+    [
+        (timedelta(minutes=-30), "server_clock_behind", "30 minutes behind the bot's; set"),
+        (timedelta(hours=5), "server_clock_ahead", "5 hours ahead of the bot's; set"),
+        (timedelta(days=-2), "server_clock_behind", "2 days behind the bot's, so far that it lets"),
+        (timedelta(days=8), "server_clock_ahead", "8 days ahead of the bot's, so far that it lets"),
+    ],
+    ids=["minutes", "hours", "days-behind", "days-ahead"],
+)
+async def test_a_server_whose_clock_differs_is_told_of(
+    openvpn: StandIn,
+    office: Office,
+    clock: Clock,
+    keeper: Keeper,
+    ahead: timedelta,
+    code: str,
+    effect: str,
+) -> None:
+    """Once, and once that it is right again; nothing that ends or goes out waits for that."""
+    await openvpn.set_clock(round(ahead.total_seconds()))
+    await minutes_go_by(keeper, clock, 2)
+    # The test's own clock is two minutes ahead of the server's machine by now.
+    clock.ahead = timedelta(0)
+    assert [c for c in await clock_notices(office) if c != "clock.back"] == [code]
+    async with office.database.reading() as tx:
+        server = await tx.servers.get(OFFICE)
+    assert server is not None
+    status = await office.fleet.status(server)
+    assert status.clock_ahead is not None
+    assert abs(status.clock_ahead - ahead) < MINUTE
+    (finding,) = [f for f in status.findings if f.code.value == "clock_differs"]
+    assert effect in finding.detail
+    assert office.context().may_give
+    assert office.context().may_expire
+    await openvpn.set_clock(0)
+    clock.ahead = timedelta(0)
+    await sweep(keeper)
+    keeper._server_look_at = clock()
+    await sweep(keeper)
+    assert await clock_notices(office) == [code, "server_clock_agreed"]
+
+
+async def clock_notices(office: Office) -> list[str]:
+    async with office.database.reading() as tx:
+        items = await tx.outbox.open(OutboxKind.NOTICE)
+    return [code for item in items if "clock" in (code := item.payload["code"])]

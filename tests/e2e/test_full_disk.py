@@ -144,6 +144,9 @@ async def test_a_revocation_goes_through(company: Company, server: StandIn) -> N
         assert grant["common_name"] not in server.sessions
         assert not (company.data / "reserve").exists()
         assert company.query("SELECT 1 FROM requests WHERE user_id = ?", asker.person.id) == []
+        said = (await company.vpnbot("doctor")).out
+        assert f"MB are left on the disk of {company.data}" in said
+        assert "No room is kept back" in said
     await asker.hears("is with the admins", timeout=_LATE_S)
     await until((company.data / "reserve").exists, seconds=_LATE_S)
     await company.boris.taps("Deny", message=await company.card(company.boris, asker))
@@ -223,6 +226,8 @@ async def test_a_revocation_where_no_crl_can_be_written(company: Company, server
         said = await company.boris.hears(grant["common_name"])
         assert said.text.startswith("Not proved")
         assert "The CRL could not be written" in said.text
+        status = await company.vpnbot("server", "status")
+        assert "office: Only 0 MB are left on the disk of live" in status.out
         # What could be done was done.
         assert grant["common_name"] not in server.sessions
         assert not await server.connect(grant["common_name"])

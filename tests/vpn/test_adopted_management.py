@@ -50,7 +50,7 @@ class TestInTheLab:
         async with running(operator) as lab, connected(lab, profile):
             live = await operator.live()
             with on_the_server(lab):
-                assert await live.sessions_of([anna.common_name]) == {anna.common_name}
+                assert [s.common_name for s in await live.sessions()] == [anna.common_name]
                 (proof,) = await operator.cut(live, anna)
                 status = await live.status(issuer=operator.authority.certificate, now=now())
         assert (proof.proved, proof.sessions_cut) == (True, 1), proof.findings
@@ -95,7 +95,7 @@ async def test_what_others_can_reach_is_not_asked(open_folder: Path, host: str) 
 async def test_without_one_nobody_is_asked(open_folder: Path, lines: str) -> None:
     live = await an_office(open_folder, lines).live()
     with pytest.raises(ManagementMissing, match="no management interface"):
-        await live.sessions_of([])
+        await live.sessions()
     cut = await live.cut_strangers({"anna"})
     assert cut.left == ("anna",)
     assert [finding.code for finding in cut.findings] == ["no_management", "session_live"]
