@@ -49,6 +49,9 @@ class Point:
         """Stays the same when lines move."""
         return f"{self.path} {self.within}: {self.what}"
 
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line} {self.within}: {self.what}"
+
     def applied(self, source: str) -> str:
         begin, end = self.span
         return source[:begin] + self.by + source[end:]
