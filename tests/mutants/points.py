@@ -66,6 +66,8 @@ def points(root: Path, path: str) -> Iterator[Point]:
             if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 yield from walk(child, f"{within}.{child.name}".lstrip("."))
                 continue
+            if isinstance(child, ast.If) and _only_logs(child):
+                continue
             if isinstance(child, ast.expr | ast.stmt):
                 shown = child.test if isinstance(child, ast.If) else child
                 for kind, span, by in _changes(_Text(source), child):
@@ -74,6 +76,10 @@ def points(root: Path, path: str) -> Iterator[Point]:
             yield from walk(child, within)
 
     yield from walk(ast.parse(source), "")
+
+
+def _only_logs(choice: ast.If) -> bool:
+    return not choice.orelse and all(_LOGGED.match(ast.unparse(line)) for line in choice.body)
 
 
 class _Text:
