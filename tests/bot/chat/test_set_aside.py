@@ -11,7 +11,7 @@ import pytest_asyncio
 from telegram.error import BadRequest, Forbidden, NetworkError
 
 from bot.access.context import Rules
-from bot.chat.sender import Sender
+from bot.chat.sender import Handler, Sender
 from bot.core import Core
 from bot.office import real_chance
 from storage.records import ChatId, OutboxItem, OutboxKind, UserId
@@ -36,7 +36,10 @@ class Office:
         self.sent: list[str] = []
         self.tries: list[str] = []
         self.error: Callable[[str], Exception | None] = lambda _text: None
-        handlers = {OutboxKind.NOTICE: self._send, OutboxKind.CARD: self._send}
+        handlers: dict[OutboxKind, Handler] = {
+            OutboxKind.NOTICE: self._send,
+            OutboxKind.CARD: self._send,
+        }
         self.sender = Sender(core, handlers, settle=self._send)
 
     async def _send(self, item: OutboxItem) -> None:
