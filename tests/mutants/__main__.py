@@ -26,6 +26,8 @@ from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
 
+import pytest
+
 from tests.mutants.points import Point, points
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +38,8 @@ _TEST_HANGS_S = 180
 _HANGS_S = 1800
 _NOTICED_AT_LEAST = 0.95
 _HARMLESS_AT_MOST = 0.10
+# A file may hold nothing but long tests.
+_PASSES = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 # The CRL is read by a parser of cryptography's; what is proved is `vpn`'s.
 _PROOF = (
     *("live", "sessions", "management", "strangers", "crl_look", "locks", "findings", "standing"),
@@ -50,7 +54,7 @@ class Room:
     sources: Sequence[str]
     tests: Sequence[str]
 
-    def by_likelihood(self, source: str) -> tuple[Sequence[str], Sequence[str]]:
+    def by_likelihood(self, root: Path, source: str) -> tuple[Sequence[str], Sequence[str]]:
         """The tests that name a module, the one that is named after it first; and all others."""
         package, _, name = source.removesuffix(".py").replace("/", ".").rpartition(".")
         imports = re.compile(
@@ -60,19 +64,19 @@ class Room:
         )
         named: list[str] = []
         others: list[str] = []
-        for test in self.files():
+        for test in self.files(root):
             if Path(test).stem in {f"test_{name}", f"test_{package.split('.')[-1]}_{name}"}:
                 named.insert(0, test)
-            elif imports.search((ROOT / test).read_text()):
+            elif imports.search((root / test).read_text()):
                 named.append(test)
             else:
                 others.append(test)
         return named, others
 
-    def files(self) -> Iterator[str]:
+    def files(self, root: Path) -> Iterator[str]:
         for test in self.tests:
-            files = sorted((ROOT / test).rglob("test_*.py")) or [ROOT / test]
-            yield from (str(file.relative_to(ROOT)) for file in files)
+            files = sorted((root / test).rglob("test_*.py")) or [root / test]
+            yield from (str(file.relative_to(root)) for file in files)
 
 
 ROOMS = (
@@ -176,7 +180,7 @@ def main() -> int:
 
         def unchanged(share: int) -> str:
             with _taken(copies) as copy:
-                tests = list(dict.fromkeys(file for room in ROOMS for file in room.files()))
+                tests = list(dict.fromkeys(file for room in ROOMS for file in room.files(copy)))
                 status, said = _pytest(copy, tests[share::workers])
                 return said if status else ""
 
@@ -237,11 +241,12 @@ def _noticed_by(copy: Path, point: Point, room: Room) -> str | None:
     try:
         path.write_text(point.applied(source))
         _date_anew(path)
-        for files in room.by_likelihood(point.path):
+        for files in room.by_likelihood(copy, point.path):
             tests, failed_before = list(files), ""
             while tests:
                 status, said = _pytest(copy, tests)
-                if not status:
+                assert status != pytest.ExitCode.USAGE_ERROR, said
+                if status in _PASSES:
                     break
                 lines = said.splitlines()
                 named = (line for line in lines if line.startswith(("FAILED", "ERROR")))
