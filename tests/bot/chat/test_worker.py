@@ -141,3 +141,21 @@ async def test_while_there_is_no_room_only_revocations_are_handled(desk: Desk) -
     assert [state for _, state, _ in await kept(desk)] == ["new", "done"]
     reserve.is_scarce = False
     assert len(await desk._takes(GROUP)) == 2, "with the one that had to wait"
+
+
+async def test_a_tap_changes_its_message_where_that_is_the_answer(desk: Desk) -> None:
+    """And what is typed never does."""
+    await desk.gate.gives(ANNA, "berlin")
+    await desk.new()
+    places = []
+    for answered in (
+        desk.taps(BORIS, f"rp:{ANNA}"),
+        desk.says(BORIS, "/users"),
+        desk.taps(BORIS, "oc"),
+        desk.taps(BORIS, "oc:0"),
+    ):
+        await answered
+        async with desk.gate.database.reading() as tx:
+            rows = await tx.outbox.due(desk.gate.now, 1000)
+        places.append(rows[-1].payload.get("edit"))
+    assert places == [5, None, None, 5]
