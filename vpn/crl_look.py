@@ -67,7 +67,7 @@ async def look_at_crl(
         return CrlLook(None, (Finding(FindingCode.CRL_NOT_USED, CRL_NOT_USED),))
     try:
         shut_out = await host.shut_out(path, layout.reader)  # (1)
-        pem = await host.read(path)
+        pem = await host.read_linked(path)
     except HostError as error:
         return CrlLook(None, (Finding(FindingCode.HOST_ERROR, str(error)),))
     if pem is None:

@@ -213,7 +213,7 @@ class LiveServer:
         """
         if self.layout.crl is None:
             return None
-        content = await self.host.read(self.layout.crl)
+        content = await self.host.read_linked(self.layout.crl)
         if content is not None and digest_of(content) == unless:
             return None
         # Tens of thousands of entries take a part of a second.
@@ -248,7 +248,7 @@ class LiveServer:
 
     async def crl_in_place(self, issuer: x509.Certificate) -> CrlFacts | None:
         """What lies there, if it is ours; raises HostError where it cannot be read."""
-        pem = None if self.layout.crl is None else await self.host.read(self.layout.crl)
+        pem = None if self.layout.crl is None else await self.host.read_linked(self.layout.crl)
         try:
             return None if pem is None else read_crl(pem, issuer)
         except PkiError:
