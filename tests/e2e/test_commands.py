@@ -574,7 +574,7 @@ async def _two_requests_at_once(company: Company) -> None:
     """Then the machine is told which one is meant."""
     for server in ("office", "paris"):
         await company.anna.says(f"/requestvpn {server} 1h")
-        await company.card(company.boris, company.anna)
+        await company.anna.hears(f"Your request for {server}, 1 hour")
     issue = ("grant", "issue", str(ANNA.id), "--output", str(company.folder / "anna.ovpn"))
     ran = await company.vpnbot(*issue)
     assert (ran.code, ran.err) == (1, "Name one of the servers with --server: office, paris\n")
