@@ -279,6 +279,7 @@ class StandIn:
         command = (sys.executable, "-m", "demo.openvpn_standin", str(directory))
         path = os.pathsep.join(filter(None, (_CODE_ROOT, os.environ.get("PYTHONPATH"))))
         child = await Child.start(*command, env=_ENVIRONMENT | {"PYTHONPATH": path})
+        self._events.clear()  # of a server before this one
         child.on_line = self._take
         self._child = child
         if not await child.waits_for(lambda: bool(self._events), _START_S):
