@@ -25,6 +25,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="runs the tests marked as long, too")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """How many examples hypothesis tries where a test does not say; no machine is too slow."""
+    settings.register_profile(
+        "ours",
+        deadline=None,
+        max_examples=100 if config.getoption("--long") else 25,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    settings.load_profile("ours")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--long"):
         return

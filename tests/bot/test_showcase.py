@@ -20,6 +20,7 @@ def test_nothing_of_the_operators_settings_gets_into_the_demo(
     assert (made.approvals, made.data_dir) == (1, tmp_path / "data")
 
 
+@pytest.mark.long
 async def test_a_bot_that_gave_up_is_started_again(caplog: pytest.LogCaptureFixture) -> None:
     """A second poller makes it give up, after a while; a refused token at once."""
     async with open_showcase() as showcase:

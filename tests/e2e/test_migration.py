@@ -25,6 +25,7 @@ from vpn.deploy import CLOCK_TICK_S
 _MISSING = lab_missing()
 pytestmark = [
     NEEDS_EASYRSA,
+    pytest.mark.long,
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.skipif(_MISSING is not None, reason=_MISSING or ""),
 ]

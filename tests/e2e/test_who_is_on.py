@@ -162,6 +162,7 @@ class Operator:
         return "\n".join(lines), serial
 
 
+@pytest.mark.long
 async def test_on_an_operators_own_server(module_folder: Path) -> None:
     """One story, since each chapter needs what the one before has left."""
     easyrsa = EasyRsa(module_folder / "pki")
