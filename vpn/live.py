@@ -149,15 +149,6 @@ class LiveServer:
         sessions = await self.sessions()
         return frozenset(s.common_name for s in sessions if self.layout.knows_names)
 
-    async def sessions_of(self, names: Iterable[CommonName]) -> frozenset[CommonName]:
-        """Those of the certificates' names that are connected now.
-
-        Raises:
-            ManagementError: the server cannot be asked, so nothing is known.
-        """
-        connected = await self.connected()
-        return frozenset(name for name in names if name_in_sessions(name) in connected)
-
     async def cut_names(self, names: Iterable[CommonName]) -> frozenset[CommonName]:
         """Ends the sessions of names whose certificates are on the CRL in place.
 
@@ -166,7 +157,7 @@ class LiveServer:
         Raises:
             ManagementError: the server cannot be asked, so nothing is known.
         """
-        on = {session.common_name for session in await self.sessions()}
+        on = await self.connected()
         connected = frozenset(name for name in names if name_in_sessions(name) in on)
         talk = await cut_sessions(
             self.host,

@@ -157,7 +157,7 @@ async def test_what_is_not_answered_for_holds_up_nobody_and_is_closed_later(
     finally:
         os.close(lock)
     assert "Cut: anna-petrova-" in await adopt(company)
-    assert not await tunnel.ping("10.81.0.1")
+    assert not await tunnel.ping("10.81.0.1", timeout=1)
     await tunnel.close()
     assert await is_refused(lab, late, REVOKED)
     assert await open_servers(company) == []
