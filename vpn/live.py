@@ -217,6 +217,7 @@ class LiveServer:
         now: datetime,
         published: int | None,
         digest: str | None = None,
+        alone: bool = False,
         others: Collection[SerialNumber] = (),
     ) -> tuple[Finding, ...]:
         """Why what lies where our CRL was put is not that CRL, in force; nothing where it is.
@@ -224,10 +225,16 @@ class LiveServer:
         Args:
             published: the number of the last one that was put there.
             digest: of that file, see `vpn.crl_look.digest_of`.
+            alone: nobody else publishes there at this moment.
             others: it has to list these, too, see `vpn.others`.
         """
         look = await look_at_crl(
-            self.host, self.layout, issuer=issuer, now=now, published=published, digest=digest
+            *(self.host, self.layout),
+            issuer=issuer,
+            now=now,
+            published=published,
+            digest=digest,
+            alone=alone,
         )
         return not_listed(look, others)
 
