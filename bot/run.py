@@ -108,7 +108,6 @@ async def _connected(bot: Bot) -> AsyncIterator[str]:
             await bot.initialize()
             # Updates that wait are what people sent during a restart: they are kept.
             await bot.delete_webhook(drop_pending_updates=False)
-            await _set_default_menu(bot)
             break
         except InvalidToken:
             raise TokenRefused(
@@ -118,6 +117,7 @@ async def _connected(bot: Bot) -> AsyncIterator[str]:
             log.warning("Telegram cannot be reached (%s); again in %g s", error, wait)
             await asyncio.sleep(wait)
             wait = min(wait * 2, _LONGEST_WAIT_S)
+    await _set_default_menu(bot)
     try:
         yield str(bot.username)
     finally:
@@ -125,10 +125,13 @@ async def _connected(bot: Bot) -> AsyncIterator[str]:
 
 
 async def _set_default_menu(bot: Bot) -> None:
-    """What somebody sees whom the bot does not know."""
-    await bot.set_my_commands(
-        [BotCommand(*words.MENU_HELP)], scope=BotCommandScopeAllPrivateChats()
-    )
+    """What somebody sees whom the bot does not know. Nothing else waits for it."""
+    try:
+        await bot.set_my_commands(
+            [BotCommand(*words.MENU_HELP)], scope=BotCommandScopeAllPrivateChats()
+        )
+    except TelegramError as error:
+        log.warning("The menu of whoever is not known stays as it is (%s)", error.message)
 
 
 async def _queue_menus(office: Office) -> None:

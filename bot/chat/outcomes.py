@@ -23,7 +23,7 @@ from telegram.error import (
     TelegramError,
 )
 
-from bot.chat.wire import NotTelegram
+from bot.chat.wire import NotTelegram, OddResult
 
 _NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 # Whoever answers with one of these has not passed the call on.
@@ -53,6 +53,8 @@ class Failure:
     # Telegram's words in lower case, for telling refusals apart; never shown to anybody.
     reason: str
     wait_s: float = 0.0
+    # Telegram says that it was done, and not what: another try would be one too many soon.
+    says_done: bool = False
 
 
 def failure_of(error: TelegramError) -> Failure:
@@ -64,6 +66,8 @@ def failure_of(error: TelegramError) -> Failure:
         case NotTelegram():
             is_known = error.status in _NOT_PASSED_ON
             outcome = Outcome.NOT_DONE if is_known else Outcome.UNKNOWN
+        case OddResult():
+            return Failure(Outcome.UNKNOWN, reason, says_done=True)
         case Forbidden():
             outcome = Outcome.CLOSED
         case BadRequest():

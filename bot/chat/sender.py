@@ -235,6 +235,8 @@ class Sender:
                 # Telegram says how long; where it does not, we do. It is no fault of the message.
                 wait_s = failure.wait_s or self._backoff(item)
                 await self._hold(item, wait_s, failure.reason, attempts=item.attempts)
+            case Outcome.UNKNOWN if failure.says_done and item.attempts > 0:
+                await self._give_up(item, failure.reason)
             case Outcome.NOT_DONE | Outcome.UNKNOWN:
                 self._failures += 1
                 if self._failures == _STORM:

@@ -5,14 +5,17 @@ and either `result` or `description` (https://core.telegram.org/bots/api#making-
 else comes was written by somebody on the way, a provider or a proxy, whatever its status says.
 """
 
+import asyncio
 import json
 import re
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from http import HTTPStatus
 from math import isfinite
 from typing import Any
 
-from telegram.error import BadRequest, NetworkError, RetryAfter
+import httpx
+from telegram.error import BadRequest, NetworkError, RetryAfter, TimedOut
 from telegram.request import HTTPXRequest
 
 # These python-telegram-bot tells apart by itself; any other 4xx refuses what was asked for.
@@ -29,10 +32,24 @@ _LONGEST_WAIT_S = 365 * 86_400
 _ERRORS = range(400, 600)
 # Within the answer and its list `result`.
 _AMONG_MEMBERS = 2
-# Strings whole, so that what is in them is not taken for structure.
-_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[\]{},]', re.DOTALL)
+# Strings whole, so that what is in them is not taken for structure; one that breaks off goes to the
+# end, or each quote in it would be tried as the beginning of another.
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
+# As Telegram lets them be (https://core.telegram.org/bots/features#creating-a-new-bot).
+_USERNAME = re.compile(r"[A-Za-z0-9_]{1,64}")
 _IS_TRUE = re.compile(r"\s*:\s*true\b")
 _IS_LIST = re.compile(r"\s*:\s*\[")
+# In bytes. A hundred of the longest messages that people can type take less than two thirds of it.
+_LONGEST_BATCH = 8 * 1024 * 1024
+_LONGEST_ANSWER = 1024 * 1024
+# More updates at once Telegram never gives (Bot API, getUpdates: 100); the rest comes again.
+_MOST = 1000
+# A body that comes drop by drop is ended by no other limit; a file may take minutes to go up.
+_LONGEST_CALL_S = 600.0
+# Of a refusal's words, which are kept and shown.
+_WORDS = 300
+# Numbers of Telegram's (Bot API: at most 52 significant bits).
+_NUMBERS = range(2**52)
 
 
 class NotTelegram(NetworkError):
@@ -47,24 +64,59 @@ class NotTelegram(NetworkError):
         self.status = status
 
 
+class OddResult(NetworkError):
+    """Telegram says that it was done, and then something else than it ever says of that."""
+
+    def __init__(self, method: str) -> None:
+        super().__init__(f"The answer to {method} says that it was done, but not what was done")
+
+
 class BotApi(HTTPXRequest):
-    """Lets the Bot API's own answers through, and raises NotTelegram for all others."""
+    """Lets the Bot API's own answers through, and raises NotTelegram for all others.
 
-    async def do_request(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
+    No answer is longer than a megabyte, or longer on its way than ten minutes.
+    """
+
+    longest = _LONGEST_ANSWER
+    longest_call_s = _LONGEST_CALL_S
+
+    def __init__(self, *, httpx_kwargs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        options = dict(httpx_kwargs or {})
+        hooks = dict(options.pop("event_hooks", {}))
+        hooks["response"] = [*hooks.get("response", ()), self._bound]
+        # A few bytes of a packed answer could become any number of them.
+        options["headers"] = {"Accept-Encoding": "identity"}
+        super().__init__(httpx_kwargs={**options, "event_hooks": hooks}, **kwargs)
+
+    async def do_request(self, url: str, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
         """The status that the body tells, and the body."""
-        status, body = await super().do_request(*args, **kwargs)
-        return self.judge(status, body.decode("utf-8", "replace"))
+        try:
+            async with asyncio.timeout(self.longest_call_s):
+                status, body = await super().do_request(url, *args, **kwargs)
+        except TimeoutError as error:
+            raise TimedOut from error
+        method = url.partition("?")[0].rpartition("/")[2]
+        return self.judge(status, body.decode("utf-8", "replace"), method)
 
-    def judge(self, status: int, body: str) -> tuple[int, bytes]:
-        """Raises NotTelegram, RetryAfter, BadRequest."""
+    async def _bound(self, response: httpx.Response) -> None:
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            raise NotTelegram(response.status_code)
+        response.stream = _Bounded(response, self.longest)
+
+    def judge(self, status: int, body: str, method: str) -> tuple[int, bytes]:
+        """Raises NotTelegram, OddResult, RetryAfter, BadRequest."""
         answer = read_json(body)
         if not isinstance(answer, dict):
             raise NotTelegram(status)
         if answer.get("ok") is True and "result" in answer:
-            return HTTPStatus.OK, body.encode()
+            result = _used_of(method, answer["result"])
+            if result is None:
+                raise OddResult(method)
+            return HTTPStatus.OK, json.dumps({"ok": True, "result": result}).encode()
         description = answer.get("description")
         if answer.get("ok") is not False or not isinstance(description, str):
             raise NotTelegram(status)
+        description = description[:_WORDS].encode("utf-8", "replace").decode()
         code = answer.get("error_code")
         if type(code) is not int or code not in _ERRORS:
             code = status if status in _ERRORS else HTTPStatus.INTERNAL_SERVER_ERROR
@@ -77,24 +129,78 @@ class BotApi(HTTPXRequest):
 
 
 class UpdatesApi(BotApi):
-    """Gives the updates as a list of texts, so that an odd one costs only itself."""
+    """Gives the updates as a list of texts, so that an odd one costs only itself.
 
-    def judge(self, status: int, body: str) -> tuple[int, bytes]:
+    Of a batch that is too long the first part is read; the rest comes with the next one.
+    """
+
+    longest = _LONGEST_BATCH
+
+    def judge(self, status: int, body: str, method: str) -> tuple[int, bytes]:
         """Raises NotTelegram, RetryAfter, BadRequest."""
-        updates = updates_in(body)
+        updates = updates_in(body, is_cut=len(body.encode()) >= self.longest)
         if updates is not None:
             return HTTPStatus.OK, json.dumps({"ok": True, "result": updates}).encode()
-        judged = super().judge(status, body)
-        if judged[0] == HTTPStatus.OK:
-            raise NotTelegram(status)  # an answer, but no list
-        return judged
+        return super().judge(status, body, method)
 
 
-def updates_in(body: str) -> list[str] | None:
+class _Bounded(httpx.AsyncByteStream):
+    """The body of an answer as far as it is read at all."""
+
+    def __init__(self, response: httpx.Response, longest: int) -> None:
+        self._stream = response.stream
+        self._longest = longest
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        assert isinstance(self._stream, httpx.AsyncByteStream)
+        left = self._longest
+        async for chunk in self._stream:
+            yield chunk[:left]
+            left -= len(chunk)
+            if left <= 0:
+                break
+
+    async def aclose(self) -> None:
+        assert isinstance(self._stream, httpx.AsyncByteStream)
+        await self._stream.aclose()
+
+
+def _used_of(method: str, result: Any) -> object | None:
+    """What we use of a result, as python-telegram-bot reads it; None where it is not there.
+
+    All else is left out, and nobody stumbles over it.
+    """
+    said = result if isinstance(result, dict) else {}
+    match method:
+        case "sendMessage" | "sendDocument":
+            number = said.get("message_id")
+            chat = {"id": 0, "type": "private"}
+            is_there = type(number) is int and number in _NUMBERS
+            return {"message_id": number, "date": 0, "chat": chat} if is_there else None
+        case "getMe":
+            name = said.get("username")
+            is_there = isinstance(name, str) and _USERNAME.fullmatch(name) is not None
+            bot = {"id": 0, "is_bot": True, "first_name": "", "username": name}
+            return bot if is_there else None
+        case "getWebhookInfo":
+            url = said.get("url")
+            info = {"has_custom_certificate": False, "pending_update_count": 0, "url": url}
+            return info if isinstance(url, str) else None
+        case "getUpdates":
+            return None  # an answer, but no list
+        case _:
+            return True
+
+
+def updates_in(body: str, *, is_cut: bool = False) -> list[str] | None:
     """The members of the list `result`, each as it came; None where there is no such list.
 
     Only the brackets are counted. So it does not matter what a member holds, how deep it goes, or
     whether it is JSON at all. Of a body that breaks off, what came before that is given.
+
+    Args:
+        is_cut: the body goes on, and was not read to its end: a member that no body has room for
+            is given as far as it was read, since it would come again and again.
     """
     members: list[str] = []
     depth = 0
@@ -110,7 +216,8 @@ def updates_in(body: str) -> list[str] | None:
             if depth == _AMONG_MEMBERS and begins_at >= 0 and not is_whole:
                 if mark == "}":
                     break  # what closes here was never opened
-                members.append(body[begins_at : token.start()].strip())
+                if len(members) < _MOST:
+                    members.append(body[begins_at : token.start()].strip())
                 begins_at = token.end()
                 is_whole = mark != ","
             depth -= mark != ","
@@ -119,6 +226,8 @@ def updates_in(body: str) -> list[str] | None:
         elif depth == 1 and mark == '"result"':
             found = _IS_LIST.match(body, token.end())
             opens_at = found.end() if found else -1
+    if is_cut and is_ok and not members and begins_at >= 0:
+        members.append(body[begins_at:])
     found_any = [member.replace("\0", "\ufffd") for member in members if member]
     return found_any if is_ok and (is_whole or found_any) else None
 

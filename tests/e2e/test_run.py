@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from demo.faults import Fault, page, status
 from demo.lab import StandIn
 from tests.accounts import DAEMON, give, program_for_all
 from tests.company import TOKEN, Company, Ran, company_with_stand_in, until
@@ -265,3 +266,21 @@ async def test_a_bot_waits_for_its_network(company: Company) -> None:
     await company.anna.says("/help")
     await company.anna.hears("Hello")
     assert await company.stop() == 0
+
+
+async def test_a_start_on_odd_answers(company: Company) -> None:
+    """It waits for a name that can be one; and a menu that nobody sets keeps nobody out."""
+    for body in ('{"ok": true, "result": {"username": 5}}', "<h1>Welcome</h1>"):
+        company.telegram.faults.append(Fault("getMe", 1, page(200, body)))
+    company.telegram.faults.append(Fault("setMyCommands", 99, status(400, "Bad Request: no")))
+    await company.start()
+    await company.anna.says("/start")
+    await company.anna.hears("Anna")
+    assert "Traceback" not in company.log
+    company.telegram.faults.append(
+        Fault("getWebhookInfo", 1, page(200, '{"ok": true, "result": []}'))
+    )
+    doctor = await company.vpnbot("doctor")
+    assert doctor.code == 1
+    assert "says that it was done, but not what" in doctor.out + doctor.err
+    assert "Traceback" not in doctor.err

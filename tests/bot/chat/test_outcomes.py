@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 
 import httpx
@@ -24,6 +25,7 @@ from telegram.error import (
 
 from bot.chat.client import connect
 from bot.chat.outcomes import Failure, Outcome, failure_of
+from bot.chat.wire import BotApi
 from demo.faults import Fault, FaultKind, drop_after, drop_before, hang, page, status
 from demo.people import DemoPerson
 from demo.server import DemoServer
@@ -91,6 +93,9 @@ async def fail(bot: Bot, chat_id: int, text: str, read_timeout: float = 20) -> F
         (page(499, ""), Outcome.NOT_DONE),
         (page(200, "<h1>Welcome</h1>"), Outcome.UNKNOWN),
         (page(200, '{"ok": true, "res', "application/json"), Outcome.UNKNOWN),
+        (page(200, b'{"ok": true, "result": "' + b"x" * 2**21 + b'"}'), Outcome.UNKNOWN),
+        (page(400, b"x" * 2**21), Outcome.NOT_DONE),
+        (page(200, '{"ok": true, "result": "sent"}'), Outcome.UNKNOWN),
         (page(500, ""), Outcome.UNKNOWN),
         (page(502, "<h1>Bad Gateway</h1>"), Outcome.UNKNOWN),
         (page(504, "<h1>Gateway Time-out</h1>"), Outcome.UNKNOWN),
@@ -164,6 +169,45 @@ async def test_an_answer_that_is_none_may_have_been_done() -> None:
     bot = connect(TOKEN, f"http://127.0.0.1:{port}").bot
     assert (await fail(bot, ANNA.id, "Hi")).outcome is Outcome.UNKNOWN
     await bot.shutdown()
+    server.close()
+    await server.wait_closed()
+
+
+class Hurried(BotApi):
+    longest_call_s = 0.2
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        # For ever, a drop at a time: no read takes long.
+        ("200 OK\r\n\r\n", "timed out"),
+        ("200 OK\r\nX-Drop: ", "timed out"),
+        # Packed, although nobody asked for that.
+        ("200 OK\r\nContent-Encoding: gzip\r\n\r\n", "not an answer of the bot api"),
+    ],
+)
+async def test_an_answer_without_end(answer: str, said: str) -> None:
+    gone = asyncio.Event()
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 " + answer.encode())
+        with suppress(OSError):
+            while not reader.at_eof():
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.01)
+        writer.close()
+        gone.set()
+
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/bot"
+    bot = Bot(TOKEN, base_url=url, request=Hurried())
+    found = await fail(bot, ANNA.id, "Hi")
+    assert (found.outcome, said in found.reason) == (Outcome.UNKNOWN, True), found
+    await bot.shutdown()
+    await gone.wait()
     server.close()
     await server.wait_closed()
 

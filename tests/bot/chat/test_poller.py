@@ -10,7 +10,7 @@ import pytest
 from bot.access.context import Chance, Rules
 from bot.chat.client import connect
 from bot.chat.poller import Poller
-from bot.chat.wire import NotTelegram
+from bot.chat.wire import NotTelegram, OddResult
 from bot.chat.worker import Worker
 from bot.clock import utc_now
 from bot.core import Core
@@ -65,6 +65,25 @@ async def test_an_update_that_nobody_can_have_typed_is_not_kept(core: Core) -> N
             "SELECT update_id, error, length(payload) < 99 FROM inbox WHERE state = 'quarantined'"
         )
         assert tuple(found.one()) == (huge, "too long: 200234 bytes", True)
+
+
+async def test_what_no_body_has_room_for_is_passed_by(core: Core) -> None:
+    """What comes after it is fetched as if it had not been there."""
+    async with DemoServer(TOKEN, (ANNA,)) as server:
+        endless = server.inject({"message": updates.message(ANNA.id, '"' * 5_000_000)})
+        good = server.inject({"message": updates.message(ANNA.id, "/help")})
+        telegram = connect(TOKEN, server.url)
+        async with telegram.bot:
+            poller = Poller(telegram, core, on_stored=lambda: None, reserve=RESERVE)
+            await poller.poll_once()
+            async with core.database.reading() as tx:
+                assert await tx.inbox.new() == []
+            await poller.poll_once()
+    async with core.database.reading() as tx:
+        [kept] = await tx.inbox.new()
+        assert kept.update_id == good
+    async with core.database.writing() as tx:
+        assert not await tx.inbox.finish(endless)
 
 
 def batch(*updates: str) -> Body:
@@ -159,7 +178,7 @@ async def test_what_is_no_batch_is_not_telegrams(core: Core, odd: FaultKind) -> 
         server.faults.append(Fault("getUpdates", 1, odd))
         async with telegram.bot:
             poller = Poller(telegram, core, on_stored=lambda: None, reserve=RESERVE)
-            with pytest.raises(NotTelegram):
+            with pytest.raises((NotTelegram, OddResult)):
                 await poller.poll_once()
 
 

@@ -12,6 +12,7 @@ from telegram.error import BadRequest, Forbidden, NetworkError
 
 from bot.access.context import Rules
 from bot.chat.sender import Handler, Sender
+from bot.chat.wire import OddResult
 from bot.core import Core
 from bot.office import real_chance
 from storage.records import ChatId, OutboxItem, OutboxKind, UserId
@@ -133,6 +134,18 @@ async def test_a_message_that_always_fails_silences_nobody(
         await until(lambda: "later" in office.sent)
     assert office.tries.count(POISON) == 8
     assert f"A notice was not sent, and never will be: {reason}" in lines(caplog)
+
+
+async def test_what_may_well_have_been_said_is_said_twice_at_most(office: Office) -> None:
+    """Telegram says that it was done, and then nonsense."""
+    office.error = lambda text: OddResult("sendMessage") if text == POISON else None
+    async with running(office):
+        await office.say(POISON, "after it")
+        await office.tried(POISON, 2, minutes=1)
+        await until(lambda: office.sent == ["after it"])
+        [(_, attempts, reason)] = await office.rows("failed")
+    assert (office.tries.count(POISON), attempts) == (2, 1)
+    assert reason == "the answer to sendmessage says that it was done, but not what was done"
 
 
 async def test_a_storm_costs_no_message_and_not_their_order(

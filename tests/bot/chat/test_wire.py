@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from telegram.error import BadRequest, RetryAfter
 
-from bot.chat.wire import BotApi, NotTelegram, UpdatesApi, read_json, updates_in
+from bot.chat.wire import BotApi, NotTelegram, OddResult, UpdatesApi, read_json, updates_in
 
 DEEP = "[" * 5000 + "]" * 5000
 
@@ -34,7 +34,7 @@ def refusal(code: object, **more: object) -> str:
     ],
 )
 def test_answers_of_the_bot_api(status: int, body: str, judged: int) -> None:
-    code, kept = BotApi().judge(status, body)
+    code, kept = BotApi().judge(status, body, "deleteWebhook")
     assert code == judged
     if code != 200:
         assert json.loads(kept) == {"ok": False, "description": json.loads(body)["description"]}
@@ -52,8 +52,55 @@ def test_answers_of_the_bot_api(status: int, body: str, judged: int) -> None:
 @pytest.mark.parametrize("api", [BotApi(), UpdatesApi()])
 def test_what_somebody_on_the_way_wrote(api: BotApi, body: str) -> None:
     with pytest.raises(NotTelegram) as caught:
-        api.judge(403, body)
+        api.judge(403, body, "getUpdates")
     assert caught.value.status == 403
+
+
+MESSAGE = {"message_id": 7, "date": "x", "chat": [], "entities": 5}
+NO_MESSAGES: list[object] = [None, True, "x", [], [MESSAGE], {}]
+NO_BOTS: list[object] = [None, True, "vpn_bot", [], {}, {"username": None}]
+NO_WEBHOOKS: list[object] = [None, [], {"url": None}, {}]
+
+
+@pytest.mark.parametrize(
+    ("method", "result", "used"),
+    [
+        # Whatever else they say, it is never read.
+        ("sendMessage", MESSAGE, 7),
+        ("sendDocument", MESSAGE | {"document": "x"}, 7),
+        ("sendMessage", {"message_id": 0}, 0),
+        *(("sendMessage", odd, None) for odd in NO_MESSAGES),
+        *(("sendDocument", {"message_id": odd}, None) for odd in (True, "7", 7.0, -1, 2**64)),
+        ("getMe", {"username": "vpn_bot", "id": []}, "vpn_bot"),
+        *(("getMe", odd, None) for odd in NO_BOTS),
+        *(("getMe", {"username": odd}, None) for odd in (5, "", "a b", "\x1b[2J", "x" * 999)),
+        ("getWebhookInfo", {"url": "https://x"}, "https://x"),
+        *(("getWebhookInfo", odd, None) for odd in NO_WEBHOOKS),
+    ],
+)
+def test_only_what_is_used_of_a_result_has_to_be_there(
+    method: str, result: object, used: object
+) -> None:
+    body = json.dumps({"ok": True, "result": result})
+    if used is None:
+        with pytest.raises(OddResult):
+            BotApi().judge(200, body, method)
+        return
+    kept = json.loads(BotApi().judge(200, body, method)[1])["result"]
+    assert used in kept.values()
+
+
+@pytest.mark.parametrize("method", ["editMessageText", "answerCallbackQuery", "setMyCommands"])
+@pytest.mark.parametrize("result", [None, False, "x", [], {"message_id": "x"}])
+def test_of_these_nothing_is_used(method: str, result: object) -> None:
+    body = json.dumps({"ok": True, "result": result})
+    assert json.loads(BotApi().judge(200, body, method)[1])["result"] is True
+
+
+def test_the_words_of_a_refusal_are_short_and_can_be_kept() -> None:
+    body = refusal(400).replace("no", "\\ud800" + "x" * 9000)
+    kept = json.loads(BotApi().judge(400, body, "sendMessage")[1])
+    assert kept["description"] == "?" + "x" * 299
 
 
 @pytest.mark.parametrize(
@@ -79,14 +126,14 @@ def test_too_many(parameters: object, seconds: float, monkeypatch: pytest.Monkey
     monkeypatch.setenv("PTB_TIMEDELTA", "1")  # as `connect` does it
     for api in (BotApi(), UpdatesApi()):
         with pytest.raises(RetryAfter) as caught:
-            api.judge(200, refusal(429, parameters=parameters))
+            api.judge(200, refusal(429, parameters=parameters), "getUpdates")
         assert caught.value._retry_after.total_seconds() == seconds
 
 
 @pytest.mark.parametrize("code", [402, 405, 406, 408, 411, 413, 414, 415, 418, 420, 422, 431, 499])
 def test_other_refusals_are_of_what_was_asked_for(code: int) -> None:
     with pytest.raises(BadRequest):
-        BotApi().judge(code, refusal(code))
+        BotApi().judge(code, refusal(code), "sendDocument")
 
 
 @pytest.mark.parametrize(
@@ -122,8 +169,27 @@ def test_updates_as_they_came(result: str, found: list[str]) -> None:
 )
 def test_a_result_that_is_no_list(body: str) -> None:
     assert updates_in(body) is None
-    with pytest.raises(NotTelegram):
-        UpdatesApi().judge(200, body)
+    with pytest.raises((NotTelegram, OddResult)):
+        UpdatesApi().judge(200, body, "getUpdates")
+
+
+def test_what_no_body_has_room_for_is_given_as_far_as_it_was_read() -> None:
+    """It can be set aside by its number then, and the next ones follow."""
+    begun = '{"update_id": 7, "x": "' + "y" * 100
+    body = '{"ok":true,"result":[' + begun
+    assert updates_in(body, is_cut=True) == [begun]
+    assert updates_in(body) is None
+    # What was read whole goes first; the rest comes with the next batch.
+    assert updates_in('{"ok":true,"result":[1,' + begun, is_cut=True) == ["1"]
+    assert updates_in('{"ok":true,"result":[', is_cut=True) is None
+    many = ",".join(map(str, range(5000)))
+    assert updates_in(f'{{"result":[{many}],"ok":true}}') == [str(n) for n in range(1000)]
+
+
+def test_a_string_that_breaks_off_is_read_once() -> None:
+    """Not once for each quote in it, which would take hours."""
+    assert updates_in('{"ok":true,"result":[1,"' + '\\"' * 500_000) == ["1"]
+    assert updates_in('{"ok":true,"result":[1,"' + '\\"' * 9 + "\\") == ["1"]
 
 
 _JSON = st.recursive(
