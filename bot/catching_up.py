@@ -32,7 +32,8 @@ from bot.access.takeover import Listed, TakenOver
 from bot.core import Core
 from bot.keyring import Keyring
 from bot.presence import compare
-from pki.crl import Revocation, RevocationReason
+from bot.reasons import END_REASONS
+from pki.crl import Revocation
 from pki.found_crls import kept_lists, read_crls
 from pki.serial import serial_hex
 from storage.records import EndReason, Server
@@ -44,15 +45,6 @@ from vpn.names import ccd_file_name, is_ours, name_in_sessions
 from vpn.strangers import client_files, set_files_aside
 
 log = logging.getLogger(__name__)
-
-# The other way round than `fleet` does; an end by the owner may have been one by the time.
-_REASONS = {
-    RevocationReason.UNSPECIFIED: EndReason.REVOKED,
-    RevocationReason.CESSATION_OF_OPERATION: EndReason.BY_OWNER,
-    RevocationReason.AFFILIATION_CHANGED: EndReason.REMOVED,
-    RevocationReason.SUPERSEDED: EndReason.REPLACED,
-    RevocationReason.KEY_COMPROMISE: EndReason.LOST,
-}
 
 
 class CatchingUp:
@@ -181,6 +173,6 @@ def _listed(revocation: Revocation) -> Listed:
         serial=serial_hex(revocation.serial),
         revoked_at=revocation.revoked_at,
         # Other reasons come from a CA that was taken over; a grant has no word for them.
-        reason=_REASONS.get(revocation.reason, EndReason.REVOKED),
+        reason=END_REASONS.get(revocation.reason, EndReason.REVOKED),
         crl_reason=revocation.reason.value,
     )

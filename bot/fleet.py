@@ -27,14 +27,14 @@ from bot.fixed_addresses import clear_address
 from bot.keyring import Keyring
 from bot.locks import locked
 from bot.logs import log_failure
-from bot.on_hold import layout_of, neighbours, on_hold
+from bot.on_hold import layout_of, neighbours, on_hold, same_list
 from bot.presence import Seen, compare, look
+from bot.reasons import CRL_REASONS
 from pki import crl
 from pki.crl import RevocationReason
 from pki.serial import SerialNumber, parse_serial
 from storage.records import (
     LIVE_STATES,
-    EndReason,
     ForeignRevocation,
     Grant,
     Revocation,
@@ -53,18 +53,6 @@ from vpn.strangers import StrangersCut
 from vpn.values import CommonName, Protocol, Remote, ServerSpec
 
 log = logging.getLogger(__name__)
-
-_REASONS = {
-    EndReason.ENDED: RevocationReason.CESSATION_OF_OPERATION,
-    EndReason.REVOKED: RevocationReason.UNSPECIFIED,
-    EndReason.BY_OWNER: RevocationReason.CESSATION_OF_OPERATION,
-    EndReason.REMOVED: RevocationReason.AFFILIATION_CHANGED,
-    EndReason.REPLACED: RevocationReason.SUPERSEDED,
-    EndReason.LOST: RevocationReason.KEY_COMPROMISE,
-    EndReason.UNDELIVERABLE: RevocationReason.CESSATION_OF_OPERATION,
-    EndReason.EARLIER: RevocationReason.UNSPECIFIED,
-}
-
 
 # With these lists in its place OpenVPN may have let in whom ours would have refused.
 _LETS_IN = (
@@ -124,7 +112,7 @@ class Fleet:
         """
         if server.crl_published_at is None:
             return  # it never was ours
-        found = {finding.code for finding in await self.crl_findings(server)}
+        found = {finding.code for finding in await self._crl_findings(server)}
         if found.intersection(_LETS_IN):
             async with self._database.writing() as tx:
                 await reopening.doubt_all(
@@ -228,16 +216,32 @@ class Fleet:
 
         Another program, such as easy-rsa, may have put its own there; or an older one of ours
         came back with a copy of the folder. Whoever publishes at this moment makes no finding: a
-        number is stored after its CRL is in place.
+        number is stored after its CRL is in place, so a finding counts where nobody does.
 
         Args:
             others: certificates that are for other servers, which it has to list, too.
         """
+        if not await self._crl_findings(server, others):
+            return ()
+        async with self._lock(server.name):
+            return await self._crl_findings(await self._server(server.name) or server, others)
+
+    async def _crl_findings(
+        self, server: Server, others: Collection[SerialNumber] = ()
+    ) -> tuple[Finding, ...]:
+        """Likewise; under the server's lock.
+
+        Accepted: a list with a higher number than ours is not told from our own where several
+        servers read one file, since the lock is for one of them.
+        """
+        async with self._database.reading() as tx:
+            shared = same_list(server, await tx.servers.all())
         return await live_server(server).crl_findings(
             issuer=self._keyring.certificate,
             now=self._clock(),
             published=server.crl_number,
             digest=server.crl_digest,
+            alone=not shared,
             others=others,
         )
 
@@ -476,7 +480,9 @@ def _entry(entry: Revocation | ForeignRevocation) -> crl.Revocation:
     return crl.Revocation(
         serial=parse_serial(entry.serial),
         revoked_at=entry.revoked_at,
-        reason=RevocationReason(entry.crl_reason) if entry.crl_reason else _REASONS[entry.reason],
+        reason=RevocationReason(entry.crl_reason)
+        if entry.crl_reason
+        else CRL_REASONS[entry.reason],
     )
 
 

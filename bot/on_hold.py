@@ -1,10 +1,11 @@
 """Which certificates a server's CRL keeps out because they are not for it. See `others`."""
 
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from bot.access.context import Chance
 from pki.serial import SerialNumber, parse_serial
-from storage.records import Server
+from storage.records import Server, ServerName
 from storage.transaction import Transaction
 from vpn.layout import DEPLOYED, Layout
 from vpn.others import Neighbours
@@ -28,14 +29,21 @@ async def neighbours(tx: Transaction, server: Server) -> Neighbours | None:
     # As it was seen at the adoption.
     if not others or (server.adopted is not None and server.adopted.get("trusts_us") is False):
         return None
-    crl, ccd = _places(server)
-    same_crl = tuple(other.name for other in others if crl and _places(other)[0] == crl)
+    same_crl = same_list(server, others)
+    _, ccd = _places(server)
     grants = await tx.grants.for_others(server.name)
     return Neighbours(
         frozenset(parse_serial(grant.serial) for grant in grants if grant.server not in same_crl),
         same_crl=same_crl,
         same_ccd=tuple(other.name for other in others if ccd and _places(other)[1] == ccd),
     )
+
+
+def same_list(server: Server, servers: Iterable[Server]) -> tuple[ServerName, ...]:
+    """The other ones that read the same CRL file."""
+    crl, _ = _places(server)
+    others = (other for other in servers if other.name != server.name)
+    return tuple(other.name for other in others if crl and _places(other)[0] == crl)
 
 
 async def on_hold(tx: Transaction, server: Server, chance: Chance) -> list[SerialNumber]:

@@ -101,6 +101,7 @@ def _settings(base: Path, token: str, url: str) -> Settings:
         "ca_passphrase": SecretStr(secrets.token_urlsafe(24)),
         "ca_passphrase_file": None,
         "telegram_api_url": url,
+        "telegram_api_cleartext": False,
         "grant_duration": 7 * 86_400,
         "max_grant_duration": 30 * 86_400,
         "request_ttl": 86_400,
@@ -111,7 +112,7 @@ def _settings(base: Path, token: str, url: str) -> Settings:
         "bundle": False,
         "client_key": None,
     }
-    return Settings(**values)
+    return Settings.model_construct(**values)  # asks no environment
 
 
 async def _furnish(office: Office, base: Path, lab: NetLab | None) -> None:

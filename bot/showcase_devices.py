@@ -13,6 +13,7 @@ from demo.page import Page
 from demo.world import DeviceState
 
 _PING_EVERY_S = 1.0
+_REPLY_S = 2.0
 _UP = "{address}: the server answers a ping"
 _DEAD = "The server answers no ping any more"
 _UP_STAND_IN = "{address}: the stand-in let this profile in"
@@ -52,7 +53,7 @@ class LabDevices:
 
     async def _watch(self, person_id: int, tunnel: Tunnel) -> None:
         gateway = gateway_of(tunnel.address)
-        while await tunnel.ping(gateway):
+        while await tunnel.ping(gateway, timeout=_REPLY_S):
             self._page.show_device(
                 person_id, DeviceState.CONNECTED, _UP.format(address=tunnel.address)
             )

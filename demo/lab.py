@@ -29,6 +29,7 @@ _UP = "Initialization Sequence Completed"
 # Longer than it takes on any machine: a program that cannot do it ends by itself, and sooner.
 _START_S = 60
 _CONNECT_S = 60
+_REPLY_S = 60
 _STOP_S = 30
 _TUN = Path("/dev/net/tun")
 # Debian keeps these programs out of an ordinary account's PATH.
@@ -110,7 +111,7 @@ class Tunnel:
     def log(self) -> str:
         return self._child.log
 
-    async def ping(self, target: str, *, timeout: float = 2) -> bool:  # noqa: ASYNC109
+    async def ping(self, target: str, *, timeout: float = _REPLY_S) -> bool:  # noqa: ASYNC109
         """Whether any reply comes within `timeout` (whole seconds, at least one)."""
         seconds = str(max(1, ceil(timeout)))
         command = ("ping", "-n", "-q", "-c", "1", "-i", "0.2", "-w", seconds, target)
@@ -279,6 +280,7 @@ class StandIn:
         command = (sys.executable, "-m", "demo.openvpn_standin", str(directory))
         path = os.pathsep.join(filter(None, (_CODE_ROOT, os.environ.get("PYTHONPATH"))))
         child = await Child.start(*command, env=_ENVIRONMENT | {"PYTHONPATH": path})
+        self._events.clear()  # of a server before this one
         child.on_line = self._take
         self._child = child
         if not await child.waits_for(lambda: bool(self._events), _START_S):

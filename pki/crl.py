@@ -18,6 +18,9 @@ CRL_LIFETIME = timedelta(days=7)
 # A CRL from the future shuts everybody out too: this is how far a server's clock may lag.
 CRL_BACKDATE = timedelta(days=1)
 
+# A database counts to 63; a list with a higher number is none of ours.
+NUMBER_BITS = 62
+
 _PEM_BEGIN = b"-----BEGIN "
 _PEM_BLOCK = re.compile(_PEM_BEGIN + rb".*?-----END [^\n]*", re.DOTALL)
 
@@ -135,7 +138,8 @@ def read_crl(pem: bytes, issuer: x509.Certificate) -> CrlFacts:
 
     (1) The file is one whole CRL; or, where a server trusts other CAs, too, several of which one
     is of this CA. OpenVPN loads them all, and of several of one CA it judges by any.
-    (2) It has a number, an end, and no critical extension, which would narrow what it speaks of.
+    (2) It has a number that ours can have, an end, and no critical extension, which would narrow
+    what it speaks of.
     (3) It names this CA as its issuer, and this CA's key has signed it.
     (4) It names the key by nothing but its identifier; see `authority_key_id`.
 
@@ -252,9 +256,12 @@ def _facts(crl: x509.CertificateRevocationList) -> CrlFacts:
 
 def _number(extensions: x509.Extensions) -> int:
     try:
-        return extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+        number = extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
     except x509.ExtensionNotFound as error:
         raise DamagedCrl("The CRL has no number; publish it again.") from error
+    if number.bit_length() > NUMBER_BITS:
+        raise DamagedCrl("The CRL has a number that is too high; publish it again.")
+    return number
 
 
 def _check_signer(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> None:

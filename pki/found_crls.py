@@ -17,7 +17,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pki.crl import Revocation, reason_flag, revocation_of
+from pki.crl import NUMBER_BITS, Revocation, reason_flag, revocation_of
 from pki.errors import DamagedCrl
 from pki.key_ids import authority_key_id, authority_public_key
 from pki.serial import SERIAL_BITS
@@ -26,7 +26,6 @@ from pki.serial import SERIAL_BITS
 _BEGIN = b"-----BEGIN X509 CRL-----"
 _BLOCK = re.compile(_BEGIN + rb"(.*?)-----END X509 CRL-----", re.DOTALL)
 _SEQUENCE = b"\x30"
-_NUMBER_BITS = 62  # a database counts to 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +172,7 @@ def _number(extensions: x509.Extensions) -> int | None:
         number = extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
     except x509.ExtensionNotFound:
         return None
-    return number if number.bit_length() <= _NUMBER_BITS else None
+    return number if number.bit_length() <= NUMBER_BITS else None
 
 
 def _key_id(extensions: x509.Extensions) -> bytes | None:

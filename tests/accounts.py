@@ -23,14 +23,24 @@ def give(path: Path, account: pwd.struct_passwd = DAEMON) -> None:
 
 def program_for_all() -> tuple[str, ...]:
     """The program under a Python that every account can read: ours may lie in somebody's home."""
-    if _is_open(Path(sysconfig.get_path("stdlib"))):
+    python = python_for_all()
+    if python == sys.executable:
         return (VPNBOT,)
-    python = Path(f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}")
     code = (Path(__file__).parents[1], Path(httpx.__file__).parents[1])
-    if not python.exists() or not all(map(_is_open, code)):
-        pytest.skip("The daemon account can read no Python that runs vpnbot.")
+    if not all(map(_is_open, code)):
+        pytest.skip("The daemon account cannot read vpnbot.")
     where = f"PYTHONPATH={os.pathsep.join(map(str, code))}"
-    return ("env", where, str(python), "-c", "from bot.cli.main import main; main()")
+    return ("env", where, python, "-c", "from bot.cli.main import main; main()")
+
+
+def python_for_all() -> str:
+    """A Python of our version that every account can run."""
+    if _is_open(Path(sysconfig.get_path("stdlib"))):
+        return sys.executable
+    python = Path(f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}")
+    if not python.exists():
+        pytest.skip("The daemon account can read no Python that runs vpnbot.")
+    return str(python)
 
 
 def _is_open(path: Path) -> bool:

@@ -267,12 +267,23 @@ class Company:
             assert done.rowcount or maybe, "The statement changed nothing."
 
     def dump(self) -> dict[str, Sequence[tuple[Any, ...]]]:
-        """All that decides on anybody's access."""
-        tables = ("servers", "requests", "decisions", "grants", "proofs")
-        rows = {table: self.query(f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables}
-        # Whether a person can be written to shows itself while messages go out.
-        known = "SELECT id, name, username, allowed, same_as FROM people ORDER BY 1"
-        return rows | {"people": self.query(known)}
+        """All that was decided on anybody's access."""
+        # What the bot notes by itself while it looks at servers and writes to people is left out.
+        columns = {
+            "people": "id, name, username, allowed, same_as",
+            "servers": (
+                "name, remote_host, remote_port, protocol, listen_port, directory, network, routes,"
+                " dns, account, added_at, adopted, cuts_unknown"
+            ),
+            "requests": "*",
+            "decisions": "*",
+            "grants": "*",
+            "proofs": "grant_id, server, proved, dropped_at",
+        }
+        return {
+            table: self.query(f"SELECT {names} FROM {table} ORDER BY 1, 2")
+            for table, names in columns.items()
+        }
 
     def _database(self) -> sqlite3.Connection:
         return sqlite3.connect(self.data / "vpnbot.db", timeout=_PATIENCE_S)

@@ -7,10 +7,15 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 _HERE = Path(__file__).parent
 # Rooms where every test is long.
 _LONG_ROOMS = {"crash", "torture"}
+
+# How fast a machine is says nothing of the program.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -18,6 +23,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="runs the tests marked as long, too")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """How many examples hypothesis tries where a test does not say; no machine is too slow."""
+    settings.register_profile(
+        "ours",
+        deadline=None,
+        max_examples=100 if config.getoption("--long") else 25,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    settings.load_profile("ours")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

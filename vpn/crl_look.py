@@ -41,6 +41,7 @@ async def look_at_crl(
     now: datetime,
     published: int | None = None,
     digest: str | None = None,
+    alone: bool = False,
 ) -> CrlLook:
     """Reads the CRL back and checks all that does not depend on a certificate.
 
@@ -51,7 +52,8 @@ async def look_at_crl(
     3. Its dates hold now. If not, OpenVPN refuses everybody.
     4. It is no older than the last one that was published there. Whoever was revoked since is not
        on an older one, so OpenVPN lets them in. And if it is the last one, the file is as it was
-       put there: lists of other CAs may lie in it, too.
+       put there: lists of other CAs may lie in it, too. One with a higher number may have been put
+       there just now; where that cannot be, another program counts by itself.
 
     A CRL of this CA without a number is not the bot's: easy-rsa writes such. It is in force, but
     nothing tells which revocations it knows of.
@@ -61,13 +63,14 @@ async def look_at_crl(
     Args:
         published: the number of the last one; None where that is not known.
         digest: of the whole file with that one, see `digest_of`; likewise.
+        alone: nobody else publishes there at this moment.
     """
     path = layout.crl
     if path is None:
         return CrlLook(None, (Finding(FindingCode.CRL_NOT_USED, CRL_NOT_USED),))
     try:
         shut_out = await host.shut_out(path, layout.reader)  # (1)
-        pem = await host.read(path)
+        pem = await host.read_linked(path)
     except HostError as error:
         return CrlLook(None, (Finding(FindingCode.HOST_ERROR, str(error)),))
     if pem is None:
@@ -83,7 +86,10 @@ async def look_at_crl(
         return CrlLook(None, (*findings, *wrong))
     dates = _date_findings(facts, now)  # (3)
     findings += [*dates, *_age_findings(facts, published)]  # (4)
-    if facts.number == published and digest not in (None, digest_of(pem)):
+    is_last = facts.number == published or (
+        alone and published is not None and facts.number > published
+    )
+    if is_last and digest not in (None, digest_of(pem)):
         detail = f"{_shown(path, layout)} is not as it was put there; publish the CRL again."
         findings.append(Finding(FindingCode.CRL_PUT_BACK, detail))
     return CrlLook(facts, tuple(findings))

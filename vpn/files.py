@@ -27,6 +27,7 @@ _PASS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _ROOT = 0
+_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 _SECOND_NS = 1_000_000_000
 
 
@@ -57,7 +58,7 @@ class Folder:
             try:
                 with self._opened_parent(path) as (parent, name):
                     handle = os.open(name, _READ, dir_fd=parent)
-                    is_roots = os.fstat(parent).st_uid == _ROOT
+                    folder = os.fstat(parent)
             except FileNotFoundError:
                 return None
             except OSError as error:
@@ -66,8 +67,9 @@ class Folder:
                 raise self._no_file(path) from None
             # No file object can be made of a folder, and then nobody would close what was opened.
             found = os.fstat(handle)
-            # Root reads no file of two names in another's folder: the other one may be a secret.
-            is_link = os.geteuid() == _ROOT and not is_roots and found.st_nlink > 1
+            # Where others may put one, root reads no file of two names: the other may be a secret.
+            by_others = folder.st_uid != _ROOT or bool(folder.st_mode & _BY_OTHERS)
+            is_link = os.geteuid() == _ROOT and by_others and found.st_nlink > 1
             if is_link or not stat.S_ISREG(found.st_mode):
                 os.close(handle)
                 raise self._no_file(path)

@@ -49,6 +49,10 @@ class ServerHost(Protocol):
         """The whole content; None where there is no such file."""
         ...
 
+    async def read_linked(self, path: str) -> bytes | None:
+        """Likewise, through symlinks, as OpenVPN reads it; for root see `resolve`."""
+        ...
+
     async def replace(
         self, path: str, content: bytes, *, mode: int, gid: int | None = None
     ) -> None:

@@ -149,15 +149,6 @@ class LiveServer:
         sessions = await self.sessions()
         return frozenset(s.common_name for s in sessions if self.layout.knows_names)
 
-    async def sessions_of(self, names: Iterable[CommonName]) -> frozenset[CommonName]:
-        """Those of the certificates' names that are connected now.
-
-        Raises:
-            ManagementError: the server cannot be asked, so nothing is known.
-        """
-        connected = await self.connected()
-        return frozenset(name for name in names if name_in_sessions(name) in connected)
-
     async def cut_names(self, names: Iterable[CommonName]) -> frozenset[CommonName]:
         """Ends the sessions of names whose certificates are on the CRL in place.
 
@@ -166,7 +157,7 @@ class LiveServer:
         Raises:
             ManagementError: the server cannot be asked, so nothing is known.
         """
-        on = {session.common_name for session in await self.sessions()}
+        on = await self.connected()
         connected = frozenset(name for name in names if name_in_sessions(name) in on)
         talk = await cut_sessions(
             self.host,
@@ -213,7 +204,7 @@ class LiveServer:
         """
         if self.layout.crl is None:
             return None
-        content = await self.host.read(self.layout.crl)
+        content = await self.host.read_linked(self.layout.crl)
         if content is not None and digest_of(content) == unless:
             return None
         # Tens of thousands of entries take a part of a second.
@@ -226,6 +217,7 @@ class LiveServer:
         now: datetime,
         published: int | None,
         digest: str | None = None,
+        alone: bool = False,
         others: Collection[SerialNumber] = (),
     ) -> tuple[Finding, ...]:
         """Why what lies where our CRL was put is not that CRL, in force; nothing where it is.
@@ -233,10 +225,16 @@ class LiveServer:
         Args:
             published: the number of the last one that was put there.
             digest: of that file, see `vpn.crl_look.digest_of`.
+            alone: nobody else publishes there at this moment.
             others: it has to list these, too, see `vpn.others`.
         """
         look = await look_at_crl(
-            self.host, self.layout, issuer=issuer, now=now, published=published, digest=digest
+            *(self.host, self.layout),
+            issuer=issuer,
+            now=now,
+            published=published,
+            digest=digest,
+            alone=alone,
         )
         return not_listed(look, others)
 
@@ -248,7 +246,7 @@ class LiveServer:
 
     async def crl_in_place(self, issuer: x509.Certificate) -> CrlFacts | None:
         """What lies there, if it is ours; raises HostError where it cannot be read."""
-        pem = None if self.layout.crl is None else await self.host.read(self.layout.crl)
+        pem = None if self.layout.crl is None else await self.host.read_linked(self.layout.crl)
         try:
             return None if pem is None else read_crl(pem, issuer)
         except PkiError:

@@ -41,6 +41,7 @@ from vpn.values import Protocol
 _RETRY_S = 0.05
 _UCRED = struct.Struct("3i")  # unix(7): pid, uid, gid
 _PROC = Path("/proc")
+_MACHINE = Path("/")
 # proc(5), /proc/pid/stat: the name in parentheses may hold spaces, so count after it.
 _START_TIME = 19
 _SOCKET = UnixSocket(MANAGEMENT_SOCKET)
@@ -95,6 +96,14 @@ class LocalHost:
 
     async def read(self, path: str) -> bytes | None:
         return await self._look(partial(self._folder.read, path))
+
+    async def read_linked(self, path: str) -> bytes | None:
+        def look() -> bytes | None:
+            real = os.path.realpath(directory / _resolve(directory, path))
+            return Folder(_MACHINE, bot_folders=()).read(real.lstrip("/"))
+
+        directory = self._folder.directory
+        return await self._look(look)
 
     async def replace(
         self, path: str, content: bytes, *, mode: int, gid: int | None = None

@@ -44,7 +44,7 @@ def demo(
 
 def _forget_settings() -> None:
     """Neither the demo's OpenVPN nor a browser gets the operator's secrets."""
-    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+    for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
         del os.environ[name]
 
 

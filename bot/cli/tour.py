@@ -58,7 +58,7 @@ class _Story:
         _line("tunnel", f"is up, Anna’s address is {tunnel.address}")
         self._expect(await tunnel.ping(gateway), f"ping {gateway} answers")
         await self.revoke(showcase)
-        self._expect(not await tunnel.ping(gateway), f"ping {gateway} is dead")
+        self._expect(not await tunnel.ping(gateway, timeout=2), f"ping {gateway} is dead")
         await tunnel.close()
         self._expect(await _is_refused(lab, profile), "the same profile is refused from now on")
 

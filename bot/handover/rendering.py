@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -81,6 +82,9 @@ async def _ask(folder: Path, order: bytes) -> Any:
         stderr=asyncio.subprocess.DEVNULL,
         # The settings, which may hold secrets, stay here.
         env=child_environment(keep=_OF_PYTHON),
+        # The real ids, too: where root started this, they would let the process become root.
+        user=os.geteuid(),
+        group=os.getegid(),
     )
     try:
         answer, _ = await asyncio.wait_for(process.communicate(order), _PATIENCE_S)

@@ -2,11 +2,17 @@
 
 import json
 import os
+import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
 
+from bot.errors import BadTemplate
 from bot.handover.rendering import Job, render_all
+from bot.privileges import act_as
+from tests.accounts import DAEMON, give, python_for_all
+from tests.bot.folders import open_folder
 from vpn.local_host import LocalHost
 
 SECRETS = {
@@ -54,3 +60,32 @@ async def test_whatever_renders_the_operators_templates(
     told = json.loads(seen.read_text())
     assert told["PATH"] == os.environ["PATH"]
     assert [secret for secret in SECRETS.values() if secret in told.values()] == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="Only root can act as another account.")
+async def test_a_template_that_breaks_out_cannot_become_root(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Root may have started the command; the templates are the account's."""
+    monkeypatch.setattr(sys, "executable", python_for_all())
+    # The tests' own Python may lie in root's home; all of it that is needed is loaded by now.
+    monkeypatch.setattr(sysconfig, "get_path", lambda _name: "/")
+    groups = os.getgroups()
+    with open_folder() as folder:
+        seen = folder / "seen"
+        tell = f"open({str(seen)!r}, 'w').write(f'{{os.getresuid()}} {{os.getresgid()}}')"
+        (folder / "sitecustomize.py").write_text(f"import os; {tell}; os._exit(1)")
+        (folder / "hello.j2").touch()
+        give(folder)
+        monkeypatch.setenv("PYTHONPATH", str(folder))
+        monkeypatch.setattr("bot.privileges._require_program", lambda *_: None)
+        try:
+            act_as(DAEMON.pw_uid, folder)
+            with pytest.raises(BadTemplate):
+                await render_all(folder, [Job("hello.j2", {})])
+        finally:
+            os.seteuid(0)
+            os.setegid(0)
+            os.setgroups(groups)
+        uids, gids = (DAEMON.pw_uid,) * 3, (DAEMON.pw_gid,) * 3
+        assert seen.read_text() == f"{uids} {gids}"

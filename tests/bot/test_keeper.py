@@ -145,6 +145,19 @@ async def put_back_an_older_one(company: Company, office: Office) -> None:
     crl_path(company).write_bytes(older)
 
 
+async def put_a_higher_one(company: Company, office: Office, above: int = 900) -> None:
+    """As another program that has the CA's key, and counts by itself."""
+    authority = await office.keyring.authority()
+    number = read_crl(crl_path(company).read_bytes(), office.keyring.certificate).number + above
+    pem = authority.sign_crl(number=number, revocations=(), now=office.clock())
+    crl_path(company).write_bytes(pem)
+
+
+async def put_the_highest_one(company: Company, office: Office) -> None:
+    """No database counts so far, so ours could not go on above it."""
+    await put_a_higher_one(company, office, 1 << 100)
+
+
 async def put_one_of_the_future(company: Company, office: Office) -> None:
     """It shuts everybody out."""
     authority = await office.keyring.authority()
@@ -162,6 +175,8 @@ async def close_it_to_openvpn(company: Company, office: Office) -> None:
     ("change", "found"),
     [
         (put_back_an_older_one, ["crl_put_back"]),
+        (put_a_higher_one, ["crl_put_back"]),
+        (put_the_highest_one, ["crl_damaged"]),
         (put_one_of_the_future, ["crl_not_yet_valid", "crl_put_back"]),
         (close_it_to_openvpn, ["crl_unreadable"]),
     ],

@@ -108,7 +108,7 @@ PROOFS = st.builds(
 OF_ONE_GRANT = st.lists(PROOFS, max_size=3, unique_by=lambda proof: proof.server)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     proofs=st.lists(OF_ONE_GRANT, min_size=1, max_size=3),
     for_owner=st.booleans(),

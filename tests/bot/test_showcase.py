@@ -10,12 +10,17 @@ from demo.faults import Fault, status
 from tests.company import until
 
 
-def test_nothing_of_the_operators_settings_gets_into_the_demo(tmp_path: Path) -> None:
-    """What is not given is read from the environment and from `.env`."""
+def test_nothing_of_the_operators_settings_gets_into_the_demo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VPNBOT_APPROVALS", "2")
+    monkeypatch.setenv("vpnbot_data_dir", str(tmp_path / "of-the-operator"))
     made = _settings(tmp_path, "123456789:a-token-of-the-demo", "http://127.0.0.1:1")
     assert made.model_fields_set == set(Settings.model_fields)
+    assert (made.approvals, made.data_dir) == (1, tmp_path / "data")
 
 
+@pytest.mark.long
 async def test_a_bot_that_gave_up_is_started_again(caplog: pytest.LogCaptureFixture) -> None:
     """A second poller makes it give up, after a while; a refused token at once."""
     async with open_showcase() as showcase:

@@ -17,6 +17,7 @@ NOT_MODIFIED = (
 )
 
 
+@pytest.mark.long
 async def test_get_me(api: Api) -> None:
     me = assert_known("User", await api.get("getMe"))
 
@@ -40,6 +41,7 @@ async def test_harmless_methods(bot: telegram.Bot) -> None:
 # --- sendMessage
 
 
+@pytest.mark.long
 async def test_a_sent_message_is_what_aiogram_knows(server: DemoServer, api: Api) -> None:
     sent = await api.get(
         "sendMessage",
@@ -118,6 +120,7 @@ async def test_given_entities_are_taken(api: Api) -> None:
     assert sent["entities"] == entities
 
 
+@pytest.mark.long
 async def test_a_reply_shows_one_level(server: DemoServer, api: Api) -> None:
     said = await server.person(ALICE).says("question")
     reply = {"message_id": said.message_id}
@@ -163,6 +166,7 @@ async def test_a_person_who_blocks_the_bot(server: DemoServer, bot: telegram.Bot
 # --- editing and deleting
 
 
+@pytest.mark.long
 async def test_an_edit_changes_text_and_takes_the_keyboard_away(
     server: DemoServer, api: Api, clock: ManualClock
 ) -> None:
@@ -297,6 +301,7 @@ async def test_a_long_answer_is_refused(server: DemoServer, api: Api) -> None:
 # --- documents and chats
 
 
+@pytest.mark.long
 async def test_a_document_arrives_and_can_be_fetched_again(
     server: DemoServer, bot: telegram.Bot, api: Api
 ) -> None:
@@ -324,6 +329,7 @@ async def test_a_document_arrives_and_can_be_fetched_again(
     assert again.document == sent.document
 
 
+@pytest.mark.long
 async def test_what_aiogram_says_of_a_document(bot: telegram.Bot, api: Api) -> None:
     sent = await bot.send_document(ALICE, b"x", filename="x.txt", caption="/help")
     assert sent.document is not None
@@ -359,6 +365,7 @@ async def test_files_that_cannot_be_fetched(server: DemoServer, api: Api) -> Non
     assert await api.refused("getFile", file_id=big.file_id) == "400 Bad Request: file is too big"
 
 
+@pytest.mark.long
 async def test_get_chat(server: DemoServer, api: Api) -> None:
     group = server.add_group("Staff", [ALICE])
 
@@ -376,5 +383,6 @@ async def test_chat_actions(bot: telegram.Bot, api: Api) -> None:
     assert (await api.refused("sendChatAction", chat_id=BOB, action="typing")).startswith("403")
 
 
+@pytest.mark.long
 async def test_webhook_info(api: Api) -> None:
     assert assert_known("WebhookInfo", await api.get("getWebhookInfo")).pending_update_count == 0

@@ -166,6 +166,8 @@ async def test_it_ends_with_its_input_and_starts_again(standin: StandIn, directo
 
     await standin.start(directory)
 
+    _, writer = await asyncio.open_unix_connection(str(directory / "management.sock"))
+    writer.close()
     assert await standin.connect("alice-1")
 
 

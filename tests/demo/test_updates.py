@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 import telegram
 
 from demo.server import DemoServer
@@ -179,6 +180,7 @@ async def test_raw_updates_are_delivered_as_they_are(server: DemoServer, api: Ap
     ]
 
 
+@pytest.mark.long
 async def test_aiogram_knows_every_field_of_every_update(server: DemoServer, api: Api) -> None:
     alice = server.person(ALICE)
     said = await alice.says("/start now")

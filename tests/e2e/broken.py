@@ -17,6 +17,7 @@ from bot.data_folder import DataFolder
 from bot.keyring import Keyring
 from demo.errors import LabRefused
 from demo.lab import NetLab
+from pki.crl import CRL_BACKDATE
 from tests.company import PASSPHRASE, Company, until
 from tests.vpn.kit import DAY, now
 from vpn.deploy import CLOCK_TICK_S
@@ -172,7 +173,7 @@ async def crl_has_expired(room: Room) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def crl_is_of_tomorrow(room: Room) -> AsyncIterator[None]:
-    async with stuck_crl(room, await crl_of(room, now() + DAY)):
+    async with stuck_crl(room, await crl_of(room, now() + CRL_BACKDATE + DAY)):
         yield
 
 

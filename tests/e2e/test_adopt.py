@@ -313,12 +313,14 @@ def bare(key: str) -> str:
     return key[key.index("-----BEGIN") :].strip()
 
 
+@pytest.mark.long
 async def test_profiles_have_its_tls_crypt_key(newcomer: Company, easyrsa: EasyRsa) -> None:
     key = static_key()
     await moves_in(newcomer, easyrsa, "tls-crypt", key)
     assert bare(block(await adopted_profile(newcomer, "tls-crypt"), "tls-crypt")) == bare(key)
 
 
+@pytest.mark.long
 async def test_profiles_have_a_key_that_its_tls_crypt_v2_key_wrapped(
     newcomer: Company, easyrsa: EasyRsa
 ) -> None:
@@ -328,6 +330,7 @@ async def test_profiles_have_a_key_that_its_tls_crypt_v2_key_wrapped(
     assert unwrap_client_key(key, block(profile, "tls-crypt-v2"))
 
 
+@pytest.mark.long
 async def test_a_backup_has_it_too(newcomer: Company, easyrsa: EasyRsa) -> None:
     key = static_key()
     await moves_in(newcomer, easyrsa, "tls-auth", key)
@@ -339,6 +342,7 @@ async def test_a_backup_has_it_too(newcomer: Company, easyrsa: EasyRsa) -> None:
     assert bare(block(await adopted_profile(newcomer, "tls-auth"), "tls-auth")) == bare(key)
 
 
+@pytest.mark.long
 async def test_a_wrong_passphrase_seals_none(newcomer: Company, easyrsa: EasyRsa) -> None:
     await moves_in(newcomer, easyrsa, "tls-auth", static_key())
     named = newcomer.folder / "tls.key"

@@ -155,6 +155,7 @@ async def test_the_bots_folder_is_the_accounts(company: Company, berlin: Home) -
     assert {path.stat().st_uid for path in berlin.folder.iterdir() if path != live} == {0}
 
 
+@pytest.mark.long
 @NEEDS_LAB
 @pytest.mark.parametrize(
     ("name", "line", "direction"),
@@ -187,6 +188,7 @@ def text_of(path: Path) -> str:
     return path.read_text()
 
 
+@pytest.mark.long
 async def test_the_end_of_a_certificate_that_only_root_can_read(
     company: Company, easyrsa: EasyRsa
 ) -> None:
@@ -216,6 +218,7 @@ async def test_the_end_of_a_certificate_that_only_root_can_read(
     assert await company.stop() == 0
 
 
+@pytest.mark.long
 async def test_what_the_warning_says_is_done(company: Company, easyrsa: EasyRsa) -> None:
     adopt = ("--remote", f"{NetLab.server_address}:1194/udp", "--renew-certificate")
     pisa, siena = (company.folder / name / "server.conf" for name in ("pisa", "siena"))
@@ -243,6 +246,7 @@ def address_of(company: Company, common_name: str) -> str | None:
     return None if address is None else str(address)
 
 
+@pytest.mark.long
 async def test_an_address_that_the_operator_gives_away_later(
     company: Company, easyrsa: EasyRsa
 ) -> None:
@@ -273,6 +277,7 @@ async def test_an_address_that_the_operator_gives_away_later(
     assert rome_findings(await company.vpnbot("doctor"), "address") == []
 
 
+@pytest.mark.long
 async def test_a_network_that_the_operator_fills_up(company: Company, easyrsa: EasyRsa) -> None:
     rome = company.folder / "rome" / "server-live" / "ccd"
     for last in range(2, 255):
@@ -329,6 +334,7 @@ async def test_a_network_that_the_operator_changes(company: Company, easyrsa: Ea
     assert address_of(company, name) == "10.84.0.2"
 
 
+@pytest.mark.long
 async def test_where_nothing_is_open_to_the_bot(company: Company, easyrsa: EasyRsa) -> None:
     """Nothing is changed before what is missing has been done; then all of it works."""
     turin = Home(company, easyrsa, "turin", "10.89.0.0")

@@ -137,6 +137,7 @@ async def told(company: Company, server: StandIn) -> Story:
     return story
 
 
+@pytest.mark.long
 async def test_nothing_comes_back_to_life(folder: Path) -> None:
     async with company_with_stand_in(folder, people=EVERYBODY) as (company, server):
         await company.start()

@@ -143,6 +143,7 @@ async def test_nothing_gets_through_for_a_while(company: Company, server: StandI
     assert len(company.grants_of(who)) == 1
 
 
+@pytest.mark.long
 async def test_calls_that_hang_until_the_time_out(company: Company, server: StandIn) -> None:
     """They hold up their own chats only; in the end everything is there, in its order."""
     (who, card), (other, _) = [await asked(company) for _ in range(2)]
@@ -256,6 +257,7 @@ async def test_a_second_poller_that_goes_again(company: Company) -> None:
     assert "conflict" in company.log
 
 
+@pytest.mark.long
 async def test_a_second_poller_that_stays(company: Company) -> None:
     """The bot says so and ends; what was typed meanwhile is there for the next start."""
     company.telegram.trouble.second_poller_s = _LATE_S

@@ -137,7 +137,10 @@ class Chat:
 
 
 @BROWSER
-@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize(
+    "size",
+    [pytest.param(WIDE, id="wide"), pytest.param(NARROW, id="narrow", marks=pytest.mark.long)],
+)
 async def test_the_story_on_the_page(demo: Demo, browser: Browser, size: ViewportSize) -> None:
     problems: list[str] = []
     page = await opened(browser, demo, size, problems)

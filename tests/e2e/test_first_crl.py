@@ -12,7 +12,7 @@ import pytest_asyncio
 from tests.company import Company, _free_port, open_company
 from tests.easyrsa import NEEDS_EASYRSA, EasyRsa
 
-pytestmark = [NEEDS_EASYRSA, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [NEEDS_EASYRSA, pytest.mark.long, pytest.mark.asyncio(loop_scope="module")]
 
 REASONS = (
     *("unspecified", "keyCompromise", "CACompromise", "affiliationChanged", "superseded"),

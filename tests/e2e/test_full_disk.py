@@ -263,6 +263,7 @@ async def test_killed_and_started_on_a_full_disk(company: Company, server: Stand
     assert "Traceback" not in company.log
 
 
+@pytest.mark.long
 async def test_a_start_where_nothing_can_be_opened(company: Company) -> None:
     """SQLite needs room for files beside the database; with none kept back it is a line."""
     await at_rest(company)

@@ -139,6 +139,7 @@ async def test_without_one_and_nobody_to_ask(home: Home, locked: EasyRsa) -> Non
     assert not home.has_authority
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("typed", [OLD, "something else"])
 async def test_the_old_passphrase_typed(home: Home, locked: EasyRsa, typed: str) -> None:
     seen = await home.types(locked.pki, answers={ASKED_OLD: typed})
@@ -148,6 +149,7 @@ async def test_the_old_passphrase_typed(home: Home, locked: EasyRsa, typed: str)
     assert typed not in seen.text
 
 
+@pytest.mark.long
 async def test_the_new_passphrase_typed_twice(home: Home, easyrsa: EasyRsa) -> None:
     home.settings["VPNBOT_CA_PASSPHRASE_FILE"] = ""
     answers = {"A new passphrase for the CA": PASSPHRASE, "Once more": PASSPHRASE}
@@ -161,6 +163,7 @@ async def test_the_new_passphrase_typed_twice(home: Home, easyrsa: EasyRsa) -> N
 # --- easy-rsa 2 -----------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 async def test_easyrsa2(home: Home) -> None:
     keys = make_easyrsa2(home.folder).folder
     ran = await home.imports(keys)
@@ -181,6 +184,7 @@ def clear_keys(pki: Path) -> set[str]:
     return {path.name for path in (pki / "private").glob("*.key")}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", ["pki/../pki", "link/../../pki"])
 async def test_they_are_removed_by_a_path_that_goes_up(home: Home, copy: Path, path: str) -> None:
     (home.folder / "link").symlink_to(copy / "private")
@@ -190,6 +194,7 @@ async def test_they_are_removed_by_a_path_that_goes_up(home: Home, copy: Path, p
     assert clear_keys(copy) == {"ca.key", "server.key"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("answer", ["yes", "no"])
 async def test_they_are_removed_if_the_answer_is_yes(home: Home, copy: Path, answer: str) -> None:
     question = f"Remove 2 files with clients' keys from {copy}?"
@@ -233,6 +238,7 @@ async def test_the_report_says_what_was_taken_over(home: Home, copy: Path) -> No
     assert "imported" not in report(await home.imports(copy, "--json", "--dry-run"))
 
 
+@pytest.mark.long
 async def test_an_end_that_is_not_proved_is_no_success(home: Home, copy: Path) -> None:
     """Before its server is known nothing can be proved, nor where nobody answers for it."""
     pki = EasyRsa(copy)
@@ -257,6 +263,7 @@ async def add_server(home: Home) -> None:
     await home.done("server", "deploy", "office")
 
 
+@pytest.mark.long
 async def test_a_bar_is_shown_while_it_reads(home: Home, easyrsa: EasyRsa) -> None:
     seen = await home.types(easyrsa.pki, "--dry-run", answers={})
     assert seen.code == 0, seen
@@ -283,6 +290,7 @@ async def test_the_list_of_grants_has_serials(home: Home, copy: Path) -> None:
         assert pki.serial(name) in "".join(line.split()[-1] for line in lines if line.strip())
 
 
+@pytest.mark.long
 async def test_an_interrupted_import_is_finished_with_the_same_ca(home: Home, copy: Path) -> None:
     """As a kill between the books and the key leaves it."""
     await home.done("ca", "import-easyrsa", str(copy))

@@ -19,9 +19,9 @@ async def test_from_the_request_to_the_proved_revocation(folder: Path) -> None:
         assert await tunnel.ping("10.8.0.1")
 
         await company.boris.says("/revoke Anna Petrova")
-        receipt = await company.boris.hears("Anna Petrova", timeout=20)
+        receipt = await company.boris.hears("Anna Petrova")
         while "Request" in receipt.text:
-            receipt = await company.boris.hears("Anna Petrova", timeout=20)
+            receipt = await company.boris.hears("Anna Petrova")
 
         assert receipt.text.startswith("Revoked")
         assert "1 session was cut" in receipt.text

@@ -124,6 +124,7 @@ async def test_an_operators_server_keeps_out_who_has_another_one(
     assert await open_servers(company) == []
 
 
+@pytest.mark.long
 async def test_whose_access_was_revoked_does_not_come_back_by_another_profile(
     company: Company, lab: NetLab
 ) -> None:
@@ -134,6 +135,7 @@ async def test_whose_access_was_revoked_does_not_come_back_by_another_profile(
         assert await is_refused(lab, profile, REVOKED)
 
 
+@pytest.mark.long
 async def test_what_is_not_answered_for_holds_up_nobody_and_is_closed_later(
     company: Company, lab: NetLab
 ) -> None:
@@ -155,12 +157,13 @@ async def test_what_is_not_answered_for_holds_up_nobody_and_is_closed_later(
     finally:
         os.close(lock)
     assert "Cut: anna-petrova-" in await adopt(company)
-    assert not await tunnel.ping("10.81.0.1")
+    assert not await tunnel.ping("10.81.0.1", timeout=1)
     await tunnel.close()
     assert await is_refused(lab, late, REVOKED)
     assert await open_servers(company) == []
 
 
+@pytest.mark.long
 async def test_without_a_list_it_is_said_until_there_is_a_lock(
     company: Company, lab: NetLab
 ) -> None:

@@ -39,7 +39,7 @@ async def room(module_folder: Path) -> AsyncIterator[Room]:
 async def receipt(chat: PersonChat, common_name: str) -> DemoMessage:
     """The next receipt about a grant."""
     while True:
-        message = await chat.hears(common_name, timeout=20)
+        message = await chat.hears(common_name)
         if message.text.startswith(("Revoked", "Not proved")):
             return message
 

@@ -15,6 +15,7 @@ from tests.bot.newcomer import ADMIN, Newcomer
 from tests.company import PASSPHRASE, TOKEN, Ran, keep_secret, run
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.skipif(os.geteuid() != 0, reason="Only root can act as another account."),
 ]

@@ -162,6 +162,7 @@ class Operator:
         return "\n".join(lines), serial
 
 
+@pytest.mark.long
 async def test_on_an_operators_own_server(module_folder: Path) -> None:
     """One story, since each chapter needs what the one before has left."""
     easyrsa = EasyRsa(module_folder / "pki")
@@ -283,17 +284,22 @@ async def whoever_comes(company: Company, guard: Guard, lab: NetLab) -> None:
     aside = company.folder / "office/live/set-aside"
     assert {path.name for path in aside.iterdir()} == set(UNKNOWN)
 
-    # 2. Somebody leaves, and comes back with an older list and their file.
+    # 2. Somebody leaves, and comes back with a link to an older list, and their file.
     await company.done("revoke", file.name)
-    crl.write_bytes(list_of_before)
+    older = company.folder / "older.pem"
+    older.write_bytes(list_of_before)
+    crl.unlink()
+    crl.symlink_to(older)
     file.write_text(content)
     file.chmod(0o644)
     tunnels.append(await lab.connect(profile))
     assert file.name in await guard.on()
     await guard.looks()
-    assert not file.exists()
+    assert (file.exists(), crl.is_symlink()) == (False, False)
+    assert older.read_bytes() == list_of_before
     assert len(await guard.on()) == 1
     assert await guard.state(file.name) == ["revoked"]
+    assert await guard.said("crl_replaced") == [""]
     assert await guard.said("over_cut_off") == [f"{file.name} (Anna Petrova)"]
     assert await kept.ping("10.8.0.1")
     for tunnel in tunnels:

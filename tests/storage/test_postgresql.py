@@ -393,6 +393,7 @@ def _has_account(name: str) -> bool:
     return any(entry.pw_name == name for entry in pwd.getpwall())
 
 
+@pytest.mark.long
 def test_the_whole_pass_runs_on_a_real_postgresql(psql: list[str], sent: Sent) -> None:
     done = _speak(psql, [*ddl(), *as_sql(sent)])
     assert done.returncode == 0, done.stderr

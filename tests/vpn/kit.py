@@ -94,7 +94,7 @@ class Company:
         self.spec = spec
         self.directory = Path(spec.directory)
         self.host = LocalHost(self.directory)
-        self.live = LiveServer(spec, self.host, management_timeout_s=2)
+        self.live = LiveServer(spec, self.host)
         self.authority = make_authority()
         self.server_key = generate_server_key(secrets.token_bytes)
         self.revocations: list[Revocation] = []

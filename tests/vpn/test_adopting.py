@@ -329,9 +329,12 @@ class TestAdmission:
 
 @NEEDS_ROOT
 class TestApply:
-    @pytest.mark.parametrize("hard", [False, True])
+    @pytest.mark.parametrize(
+        ("hard", "owner", "mode"),
+        [(False, 12345, 0o755), (True, 12345, 0o755), (True, 0, 0o775)],
+    )
     async def test_publishes_no_file_that_another_account_has_linked(
-        self, home: Path, *, hard: bool
+        self, home: Path, *, hard: bool, owner: int, mode: int
     ) -> None:
         """What root reads there goes into a folder that everybody may look into."""
         operator = Operator(home, f"{USUAL}client-config-dir ccd\n")
@@ -339,7 +342,8 @@ class TestApply:
         secret, link = home / "secret", home / "ccd" / "bob"
         secret.write_text("root's alone")
         secret.chmod(0o600)
-        os.chown(home / "ccd", 12345, -1)
+        os.chown(home / "ccd", owner, -1)
+        (home / "ccd").chmod(mode)
         if hard:
             link.hardlink_to(secret)
         else:
@@ -351,6 +355,7 @@ class TestApply:
         link.unlink()
         operator.write("real", ROUTE)
         os.chown(home / "ccd", 0, 0)
+        (home / "ccd").chmod(0o755)
         link.symlink_to("../real")  # root's own, where nobody else could have put it
         await operator.apply(["anna", "bob"], account=ACCOUNT)
         assert (home / "server-live" / "ccd" / "bob").read_text() == ROUTE

@@ -71,4 +71,4 @@ async def test_a_folder_that_hangs_holds_up_nobody_else(open_folder: Path) -> No
         )
         assert not proof.proved
         assert {"ccd_not_removed", "crl_not_written"} <= set(codes(proof))
-    assert (await host.facts("live/ccd")) is not None
+    assert (await stuck.host.facts("live/ccd")) is not None

@@ -120,6 +120,30 @@ async def test_no_link_inside_is_followed(host: LocalHost, open_folder: Path) ->
     assert not (open_folder / "live/crl.pem").is_symlink()
 
 
+async def test_a_list_is_read_as_openvpn_reads_it(
+    host: LocalHost, open_folder: Path, tmp_path: Path
+) -> None:
+    crl, other = open_folder / "live/crl.pem", tmp_path / "other.pem"
+    assert await host.read_linked("live/crl.pem") is None
+    crl.symlink_to(other)
+    assert await host.read_linked("live/crl.pem") is None
+    other.write_bytes(b"list")
+    assert await host.read_linked("live/crl.pem") == b"list"
+    other.unlink()
+    other.mkdir()
+    with pytest.raises(HostError, match="is no ordinary file"):
+        await host.read_linked("live/crl.pem")
+
+
+@NEEDS_ROOT
+async def test_root_reads_through_no_link_of_anothers(host: LocalHost, open_folder: Path) -> None:
+    crl = open_folder / "live/crl.pem"
+    crl.symlink_to("/etc/hostname")
+    os.chown(crl, 12345, -1, follow_symlinks=False)
+    with pytest.raises(HostError, match="root does not follow it"):
+        await host.read_linked("live/crl.pem")
+
+
 def _open_files() -> int:
     return len([*Path("/proc/self/fd").iterdir()])
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pytest
@@ -86,7 +87,8 @@ async def made(
 @contextmanager
 def refused(folder: Path, file: str, problem: str, *, line: int | None = None) -> Iterator[None]:
     """Exactly this is said, and nothing comes out."""
-    place = str(folder / file) if line is None else f"{folder / file}, line {line}"
+    path = quote(str(folder / file))
+    place = path if line is None else f"{path}, line {line}"
     with pytest.raises(BadTemplate) as caught:
         yield
     assert str(caught.value) == f"{place}: {problem}; mend it, see docs/templates.md."

@@ -147,6 +147,7 @@ DOUBLING = (
 )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("source", "line", "problem"),
     [
@@ -170,6 +171,7 @@ async def test_a_template_without_an_end(
         await says(tmp_path, source)
 
 
+@pytest.mark.long
 def test_each_text_has_its_own_time(tmp_path: Path) -> None:
     """Many servers and topics are tried in one go, here in more time than one may take.
 
