@@ -158,6 +158,11 @@ async def put_the_highest_one(company: Company, office: Office) -> None:
     await put_a_higher_one(company, office, 1 << 100)
 
 
+async def put_what_is_no_file(company: Company, office: Office) -> None:
+    crl_path(company).unlink()
+    os.mkfifo(crl_path(company), 0o644)
+
+
 async def put_one_of_the_future(company: Company, office: Office) -> None:
     """It shuts everybody out."""
     authority = await office.keyring.authority()
@@ -177,6 +182,7 @@ async def close_it_to_openvpn(company: Company, office: Office) -> None:
         (put_back_an_older_one, ["crl_put_back"]),
         (put_a_higher_one, ["crl_put_back"]),
         (put_the_highest_one, ["crl_damaged"]),
+        (put_what_is_no_file, ["crl_damaged"]),
         (put_one_of_the_future, ["crl_not_yet_valid", "crl_put_back"]),
         (close_it_to_openvpn, ["crl_unreadable"]),
     ],
