@@ -319,6 +319,28 @@ async def test_of_a_server_that_does_not_answer_nobody_says_that_nobody_is_on(
         await again.stop()
 
 
+async def test_who_is_found_on_is_not_left_until_the_next_try_is_due(
+    company: Company, openvpn: StandIn, clock: Clock, keeper: Keeper
+) -> None:
+    """The server was down for so long that the bot tried every five minutes only."""
+    leaver = await issued(company, "leaver")
+    content = leaver.read_text()
+    await openvpn.stop()
+    await company.vpnbot("revoke", leaver.name)
+    while company.query("SELECT 1 FROM proofs WHERE attempts > 8") == []:
+        await minutes_go_by(keeper, clock)
+    await asyncio.sleep(CLOCK_TICK_S)
+    again = StandIn()
+    await again.start(company.folder / "office")
+    try:
+        leaver.write_text(content)
+        assert await again.connect(leaver.name)
+        await minutes_go_by(keeper, clock)
+        assert (again.sessions, leaver.exists()) == ((), False)
+    finally:
+        await again.stop()
+
+
 async def test_names_that_are_no_certificates_say_nothing(
     company: Company, openvpn: StandIn, office: Office, clock: Clock, keeper: Keeper
 ) -> None:
