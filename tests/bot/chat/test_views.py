@@ -17,7 +17,9 @@ from storage.records import (
     GrantState,
     Person,
     Proof,
+    Request,
     RequestId,
+    RequestState,
     Server,
     ServerName,
     UserId,
@@ -223,3 +225,100 @@ def test_a_server_that_lets_others_in_is_named() -> None:
     states = [status("berlin", reachable=True), opens]
     text = seen(views.servers_listing([server("berlin"), server("rome")], states))
     assert text.count("profiles for other servers may open it, too") == 1
+
+
+# --- pages ---------------------------------------------------------------------------------------
+
+
+def test_pages_lead_to_each_other_and_nowhere_else() -> None:
+    items = list(range(2 * views.BUTTONS_SHOWN + 1))
+
+    def turning(number: int | None) -> list[str]:
+        return [button.data for row in views.page_of(items, number).turning("oc") for button in row]
+
+    assert [turning(number) for number in (None, 0, 1, 2, 9)] == [
+        *(["oc:1"], ["oc:1"], ["oc:0", "oc:2"], ["oc:1"], ["oc:1"])
+    ]
+    pages = [views.page_of(items, number) for number in range(3)]
+    assert [one for page in pages for one in page.items] == items
+    assert [page.text for page in pages] == [f"Page {number} of 3" for number in (1, 2, 3)]
+    alone = views.page_of(items[: views.BUTTONS_SHOWN], None)
+    assert (alone.text, alone.turning("oc")) == ("", ())
+    assert list(views.page_of([], None).items) == []
+
+
+# --- /users --------------------------------------------------------------------------------------
+
+
+def test_the_allowlist_is_cut_in_the_open() -> None:
+    people = [replace(ANNA, id=UserId(number), username=f"u{number}") for number in range(1, 32)]
+    text = seen(views.users_listing(people))
+    assert text.count("Anna Petrova") == 30
+    assert "@u30" in text
+    assert "… and 1 more; vpnbot user list shows all." in text
+    assert "more" not in seen(views.users_listing(people[:30]))
+    assert "@" not in seen(views.users_listing([ANNA]))
+
+
+def test_without_anybody_the_old_names_can_be_reached_all_the_same() -> None:
+    empty = views.users_listing([], unlinked=3)
+    assert (empty.text, len(empty.keyboard)) == (words.USERS_NONE, 1)
+    assert views.users_listing([]).keyboard == ()
+
+
+def test_what_a_server_answers() -> None:
+    well = replace(status("berlin", reachable=True), restart_pending=False)
+    text = seen(views.servers_listing([server("berlin")], [well]))
+    for template in (words.SERVER_RESTART, words.SERVER_OPEN, words.SERVER_NO_CRL):
+        assert parse_html(template).text not in text
+    restart = replace(well, restart_pending=True)
+    text = seen(views.servers_listing([server("berlin")], [restart]))
+    assert parse_html(words.SERVER_RESTART).text in text
+    missing: list[dict[str, Any]] = [
+        *({"crl_number": None}, {"crl_signed_at": None}, {"crl_next_update": None})
+    ]
+    for changes in missing:
+        without = replace(well, certificate_end=None, **changes)
+        text = seen(views.servers_listing([server("berlin")], [without]))
+        assert parse_html(words.SERVER_NO_CRL).text in text
+    assert views.servers_listing([], []).text == words.SERVERS_NONE
+
+
+def test_a_profile_with_its_address_and_one_without() -> None:
+    assert "10.8.0.2" in seen(mine(Holding(grant(1))))
+    pool = seen(mine(Holding(grant(1, address=None))))
+    assert "10.8.0.2" not in pool
+    assert "None" not in pool
+    imported = seen(mine(Holding(grant(1, server=None, imported_at=NOW))))
+    assert "None" not in imported
+
+
+@pytest.mark.parametrize(
+    ("changes", "renewable"),
+    [
+        ({}, True),
+        ({"state": GrantState.ISSUED}, False),
+        ({"imported_at": NOW, "server": None}, False),
+    ],
+)
+def test_a_new_profile_is_offered_where_there_can_be_one(
+    changes: dict[str, Any], renewable: bool
+) -> None:
+    [row] = mine(Holding(grant(1, **changes))).keyboard
+    assert (len(row) == 2) is renewable
+
+
+def test_a_request_whose_server_is_not_chosen() -> None:
+    request = Request(
+        id=RequestId(3),
+        user_id=ANNA.id,
+        server=None,
+        duration=3600,
+        reason="",
+        state=RequestState.CHOOSING,
+        asked_at=NOW,
+        expires_at=NOW,
+    )
+    view = views.my_access(ANNA.id, [request], [], {ANNA.id: ANNA.name})
+    assert "None" not in seen(view)
+    assert len(view.keyboard) == 1
