@@ -37,7 +37,7 @@ from pki.crl import Revocation
 from pki.found_crls import kept_lists, read_crls
 from pki.serial import serial_hex
 from storage.records import EndReason, Server
-from vpn.errors import CrlNotRead, HostError, ManagementError
+from vpn.errors import CrlNotRead, HostError, ManagementError, NotReadable
 from vpn.findings import Finding, FindingCode
 from vpn.list_in_force import ListInForce
 from vpn.live import LiveServer
@@ -106,7 +106,14 @@ class CatchingUp:
     async def _take_over(self, server: Server) -> None:
         put_there = server.crl_digest if server.restored_at is None else None
         live = self._live(server)
-        found = await live.list_in_place(self._keyring.certificate, unless=put_there)
+        try:
+            found = await live.list_in_place(self._keyring.certificate, unless=put_there)
+        except NotReadable as error:
+            # On a server of ours nobody else knows of revocations, unless time has gone by.
+            if server.adopted is not None or server.restored_at is not None:
+                raise
+            log.warning("What lies in the place of our list on %s: %s", server.name, error)
+            return
         if found is None:
             return
         if found.problem and server.adopted is not None and server.crl_published_at is None:

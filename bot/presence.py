@@ -6,7 +6,7 @@ from datetime import datetime
 
 from bot.access import reopening
 from bot.core import Core
-from storage.records import PROVED_STATES, Grant, Server, ServerName
+from storage.records import PROVED_STATES, Grant, GrantState, Server, ServerName
 from storage.transaction import Transaction
 from vpn.errors import HostError
 from vpn.findings import Finding, FindingCode
@@ -26,11 +26,13 @@ class Compared:
         over: of grants that are over, none of whose namesakes may be there.
         elsewhere: of grants that open other servers only.
         unknown: of no client's certificate in the books.
+        ending: grants with one of the names, whose end is recorded and not proved yet.
     """
 
     over: Mapping[str, Sequence[Grant]]
     elsewhere: frozenset[str]
     unknown: frozenset[str]
+    ending: Sequence[Grant] = ()
 
     @property
     def ours(self) -> frozenset[str]:
@@ -55,8 +57,11 @@ async def compare(
     """
     if not names:
         return Compared({}, frozenset(), frozenset())
-    known = {as_found(grant.common_name) for grant in await tx.grants.known_on(server)}
-    strange = frozenset(names) - known
+    known = [(as_found(grant.common_name), grant) for grant in await tx.grants.known_on(server)]
+    there = frozenset(names)
+    revoking = [(name, grant) for name, grant in known if grant.state is GrantState.REVOKING]
+    ending = [grant for name, grant in revoking if name in there]
+    strange = there.difference(name for name, _ in known if name is not None)
     # A file may be called by bytes that are no text, which no certificate in the books can be.
     texts = {name.encode("utf-8", "replace").decode() for name in strange}
     grants = {grant.id: grant for grant in await tx.grants.named(texts)}
@@ -73,7 +78,7 @@ async def compare(
         for name, namesakes in found.items()
         if any(grant.state in PROVED_STATES for grant in namesakes)
     }
-    return Compared(over, frozenset(found).difference(over), strange.difference(found))
+    return Compared(over, frozenset(found).difference(over), strange.difference(found), ending)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,8 @@ async def look(core: Core, server: Server, live: LiveServer) -> Seen:
 
     1. Files and sessions are listed: of both only names are known.
     2. Where somebody is there whose access is over, its end is not proved any more: recorded
-       first, and tried at once by whoever has asked for this look (`enforcement`).
+       first, and tried at once by whoever has asked for this look (`enforcement`). So is an end
+       that waits for its next try.
     3. Files of names that have no business there are set aside: whoever is in mid-handshake is
        refused at its end.
     4. The sessions of all others that have none are ended, and looked for again.
@@ -138,10 +144,12 @@ async def look(core: Core, server: Server, live: LiveServer) -> Seen:
         to_cut = to_cut if server.cuts_unknown else connected.elsewhere
     to_move = frozenset(sorted(to_move)[:_FILES])
     over = {**connected.over, **{n: filed.over[n] for n in to_move & filed.over.keys()}}
-    if over:
+    if over or connected.ending:
         async with core.database.writing() as tx:  # (2)
+            ctx = core.context()
             grants = [grant for namesakes in over.values() for grant in namesakes]
-            await reopening.reopen(tx, core.context(), server.name, grants)
+            await reopening.reopen(tx, ctx, server.name, grants)
+            await tx.proofs.hasten([each.id for each in connected.ending], server.name, ctx.now)
     moved, stuck = await set_files_aside(live.host, live.layout, to_move)  # (3)
     cut = await live.cut_strangers(to_cut)  # (4)
     return Seen(

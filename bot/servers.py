@@ -11,9 +11,8 @@ from shlex import quote
 
 from cryptography import x509
 
-from bot.access import audit, requests
+from bot.access import audit, requests, revocation
 from bot.access.permission import Actor
-from bot.access.revocation import close_proved
 from bot.data_folder import account_name
 from bot.errors import NotDone
 from bot.fleet import spec_of
@@ -164,11 +163,9 @@ async def remove_server(office: Office, actor: Actor, name: ServerName) -> Serve
             )
         for request in await tx.requests.open_on(name):
             await requests.withdraw(tx, ctx, actor, request, tell=True)
-        await tx.proofs.drop_open(name, ctx.now)
         await tx.strangers.forget_on(name)
-        await tx.servers.remove(name)
         await audit.record(tx, ctx, actor, "server.remove", f"server:{name}")
-        await close_proved(tx, ctx)
+        await revocation.take_out(tx, ctx, server)
     office.keyring.forget_tls_key(name)
     return server
 

@@ -82,6 +82,20 @@ class Proofs:
             )
         )
 
+    async def hasten(self, grant_ids: Sequence[GrantId], server: ServerName, now: datetime) -> None:
+        """What waits for its next try there may be tried now."""
+        for some in batches(grant_ids):
+            await self._connection.execute(
+                update(_proofs)
+                .where(
+                    _proofs.c.grant_id.in_(some),
+                    _proofs.c.server == server,
+                    _proofs.c.next_try_at > now,
+                    *_OPEN,
+                )
+                .values(next_try_at=now)
+            )
+
     async def hasten_beyond(self, latest: datetime, now: datetime) -> None:
         """What waits for a moment after `latest` may be tried now; nothing was seen after now."""
         await self._connection.execute(

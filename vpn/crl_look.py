@@ -11,7 +11,7 @@ from pki.crl import CrlFacts, crl_number, read_crl
 from pki.errors import DamagedCrl, ForeignCrl, PkiError
 from pki.key_ids import authority_public_key
 from pki.serial import serial_hex
-from vpn.errors import HostError
+from vpn.errors import HostError, NotReadable
 from vpn.findings import Finding, FindingCode, Target
 from vpn.host import ServerHost
 from vpn.layout import Layout
@@ -68,15 +68,20 @@ async def look_at_crl(
     path = layout.crl
     if path is None:
         return CrlLook(None, (Finding(FindingCode.CRL_NOT_USED, CRL_NOT_USED),))
+    findings: list[Finding] = []
     try:
         shut_out = await host.shut_out(path, layout.reader)  # (1)
+        if shut_out:
+            findings.append(Finding(FindingCode.CRL_UNREADABLE, shut_out))
         pem = await host.read_linked(path)
     except HostError as error:
-        return CrlLook(None, (Finding(FindingCode.HOST_ERROR, str(error)),))
+        wrong = [Finding(FindingCode.HOST_ERROR, str(error))]
+        if isinstance(error, NotReadable):
+            wrong = [*findings, Finding(FindingCode.CRL_DAMAGED, str(error))]
+        return CrlLook(None, tuple(wrong))
     if pem is None:
         detail = f"There is no {_shown(path, layout)}; publish the CRL."
         return CrlLook(None, (Finding(FindingCode.CRL_MISSING, detail),))
-    findings = [Finding(FindingCode.CRL_UNREADABLE, shut_out)] if shut_out else []
     try:
         facts = read_crl(pem, issuer) if issuer else _unchecked(pem)  # (2)
     except ForeignCrl as error:

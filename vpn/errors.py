@@ -49,6 +49,10 @@ class HostError(VpnError):
     """Something about the server's files or folders stands in the way."""
 
 
+class NotReadable(HostError):
+    """What lies there is closed to the caller, or no file."""
+
+
 class CrlNotRead(HostError):
     """Whom the server refuses is not known: another list could let somebody in again."""
 

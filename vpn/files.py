@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
 
-from vpn.errors import HostError
+from vpn.errors import HostError, NotReadable
 from vpn.host import FileFacts
 
 # A CRL of 100,000 entries has 6 MB. More than this is a mistake, or an attack on our memory.
@@ -235,12 +235,11 @@ class Folder:
         try:
             yield
         except OSError as error:
-            raise HostError(
-                f"Cannot {verb} {self._full(path)}: {error.strerror or error}."
-            ) from error
+            kind = NotReadable if isinstance(error, PermissionError) else HostError
+            raise kind(f"Cannot {verb} {self._full(path)}: {error.strerror or error}.") from error
 
     def _no_file(self, path: str) -> HostError:
-        return HostError(f"{self._full(path)} is no ordinary file; remove it.")
+        return NotReadable(f"{self._full(path)} is no ordinary file; remove it.")
 
     def _full(self, path: str) -> str:
         return quote(str(self.directory / path))

@@ -24,7 +24,7 @@ from vpn.places import inline_text, revoked_folder
 _FOLDER_LIMIT = 100_000
 _DIGITS = 48  # of the highest serial, in decimal
 _NOT_KNOWN = (
-    "So nobody knows whom the server refuses, and nothing takes the list's place. Put a whole one"
+    "So nobody knows who the server refuses, and nothing takes the list's place. Put a whole one"
     " there, for example with `easyrsa gen-crl`, then run this again."
 )
 

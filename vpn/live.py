@@ -21,7 +21,7 @@ from vpn.crl_look import (
     too_early,
 )
 from vpn.deploy import certificate_end
-from vpn.errors import CrlNotUsed, HostError, NewerCrlInPlace
+from vpn.errors import CrlNotUsed, HostError, NewerCrlInPlace, NotReadable
 from vpn.findings import Finding, FindingCode, ServerProof, ServerStatus, Target
 from vpn.host import ServerHost
 from vpn.layout import DEPLOYED, Layout
@@ -245,11 +245,11 @@ class LiveServer:
         )
 
     async def crl_in_place(self, issuer: x509.Certificate) -> CrlFacts | None:
-        """What lies there, if it is ours; raises HostError where it cannot be read."""
-        pem = None if self.layout.crl is None else await self.host.read_linked(self.layout.crl)
+        """What lies there, if it is ours; raises HostError where nobody can tell."""
         try:
+            pem = None if self.layout.crl is None else await self.host.read_linked(self.layout.crl)
             return None if pem is None else read_crl(pem, issuer)
-        except PkiError:
+        except (NotReadable, PkiError):
             return None
 
     async def cut(

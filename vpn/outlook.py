@@ -187,7 +187,7 @@ def _hurdles(facts: ConfFacts, server: Adopted, connected: Connected | None) -> 
         )
     for name in _DECIDING:
         if facts.has(name):
-            yield Hurdle(False, f"{name}: it may refuse a client; the bot cannot see whom.")
+            yield Hurdle(False, f"{name}: it may refuse a client; the bot can’t see which one.")
     room = _room(facts, server.addresses)
     if connected is not None and room is not None and len(connected.names) >= room:
         yield Hurdle(

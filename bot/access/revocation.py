@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from bot.access import audit, holdings, matching, messages
 from bot.access.context import Context
+from bot.access.holdings import Holding
 from bot.access.matching import Fits
 from bot.access.messages import Notice
 from bot.access.permission import THE_BOT, Act, Actor, require
@@ -107,14 +108,25 @@ async def revoke_person(
         Refused: ADMINS_ONLY, UNKNOWN_PERSON, NOTHING_LIVE.
     """
     require(actor, Act.REVOKE)
+    found = await require_holding(tx, ctx, user_id)
+    grants = [one.grant for one in found]
+    return await begin_or_go_on(tx, ctx, actor, grants, EndReason.REVOKED)
+
+
+async def require_holding(tx: Transaction, ctx: Context, user_id: UserId) -> Sequence[Holding]:
+    """What somebody has, by whichever of their accounts.
+
+    Raises:
+        Refused: UNKNOWN_PERSON, NOTHING_LIVE, with the certificates that may be theirs.
+    """
     person = await known_person(tx, user_id)
-    accounts = await accounts_of(tx, user_id)
-    found = await not_over_of(tx, ctx, accounts)
+    accounts = await holdings.accounts_of(tx, user_id)
+    found = await holdings.of_accounts(tx, ctx.now, accounts)
     if not found:
-        maybe = await holdings.maybe_theirs(tx, [account.id for account in accounts])
+        maybe = await holdings.maybe_theirs(tx, accounts)
         names = sorted({grant.common_name for grant in maybe})
         raise Refused(Refusal.NOTHING_LIVE, name=person.name, names=names)
-    return await begin_or_go_on(tx, ctx, actor, found, EndReason.REVOKED)
+    return found
 
 
 async def begin_or_go_on(
@@ -212,12 +224,27 @@ async def ask_adopted(tx: Transaction, ctx: Context, server: ServerName) -> None
             await tx.proofs.open(grant.id, [server], ctx.now)
 
 
+async def take_out(tx: Transaction, ctx: Context, server: Server) -> None:
+    """A server that is not asked any more proves no end: of those that are open, nor of later ones.
+
+    It may still run. So of whatever is live and opens it is noted that it will never be proved
+    there; whoever is told that such a one is dead is told of that, too.
+    """
+    opens = [*await tx.grants.live_for(server.name)] if server.adopted is not None else []
+    if server.open_since is not None:
+        opens += await tx.grants.for_others(server.name)
+    await tx.proofs.reopen([grant.id for grant in opens], server.name, ctx.now)
+    await tx.proofs.drop_open(server.name, ctx.now)
+    await tx.servers.remove(server.name)
+    await close_proved(tx, ctx)
+
+
 async def require_live(tx: Transaction, ctx: Context, grant: Grant) -> None:
-    """Raises Refused: GRANT_OVER, with the number of profiles that its holder has besides."""
+    """Raises Refused: GRANT_OVER, with what may still let its holder in: itself, and others."""
     if grant.state not in LIVE_STATES:
         left = await holdings.beside(tx, ctx.now, [grant])
-        named = {"common_name": grant.common_name, "state": grant.state}
-        raise Refused(Refusal.GRANT_OVER, **named, count=len(left))
+        may_work = await holdings.may_let_in(tx, ctx.now, grant)
+        raise Refused(Refusal.GRANT_OVER, may_work=may_work, count=len(left))
 
 
 async def known_grant(tx: Transaction, grant_id: GrantId) -> Grant:

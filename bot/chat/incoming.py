@@ -134,7 +134,9 @@ def _message(message: Message) -> Incoming:
         return Nothing()
     if message.chat.type != Chat.PRIVATE:
         return InGroup(message.chat.id) if text.startswith("/") else Nothing()
-    if message.forward_origin is not None or message.via_bot is not None:
+    # A Bot API before 7.0 says of a forwarded message when it was first written, and no origin.
+    is_forwarded = message.forward_origin is not None or "forward_date" in message.api_kwargs
+    if is_forwarded or message.via_bot is not None:
         return Forwarded(_sender(user), _typed(_sender(user), text, message.date).command)
     return _typed(_sender(user), text, message.date)
 

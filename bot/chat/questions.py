@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from bot.access import holdings, revocation
 from bot.access.linking import Unlinked
-from bot.access.refusals import Refusal, Refused
 from bot.chat import buttons, views
 from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.scene import Reply, Scene
@@ -43,10 +42,8 @@ class Question:
 
 async def revoke_person(scene: Scene, user_id: UserId) -> Question:
     """Raises Refused: UNKNOWN_PERSON, NOTHING_LIVE."""
+    found = await revocation.require_holding(scene.tx, scene.ctx, user_id)
     person = await revocation.known_person(scene.tx, user_id)
-    found = await holdings.of_person(scene.tx, scene.ctx.now, user_id)
-    if not found:
-        raise Refused(Refusal.NOTHING_LIVE, name=person.name, names=())
     # What has ended already is looked at again with it, and stands for itself where it is all.
     shown = [one.grant for one in found if one.is_live] or [one.grant for one in found]
     text = blocks(

@@ -13,7 +13,7 @@ from bot.chat import buttons
 from bot.chat.buttons import Button, Keyboard, Style, Tap
 from bot.handover.handover import Topic
 from bot.texts import chat as words
-from bot.texts.fill import Html, blocks, fill, fitting, lines, moment
+from bot.texts.fill import Html, blocks, fill, fitting, lines, moment, utc
 from bot.texts.refusals import duration_text
 from storage.records import (
     LIVE_STATES,
@@ -457,7 +457,7 @@ def _named(grant: Grant, among: Sequence[Grant]) -> str:
     if [other.common_name for other in among].count(grant.common_name) == 1:
         return words.BUTTON_REVOKE_GRANT.format(common_name=grant.common_name)
     return words.BUTTON_REVOKE_ONE_OF.format(
-        common_name=grant.common_name, until=moment(grant.not_after)
+        common_name=grant.common_name, until=utc(grant.not_after)
     )
 
 

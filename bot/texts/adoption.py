@@ -25,7 +25,7 @@ NOT_KNOWN = "can't be foreseen."
 CLOSED = "As it is now, no new profile would work there, so none is given out: {reason}"
 FIXED_ADDRESSES = "Who gets access from now on gets a fixed address beside the server's pool."
 POOL_ADDRESSES = "Addresses come from the server's own pool, as before."
-REFUSED_THERE = "{place} refuses {name}, serial {serial}, whom the books let in: stays out."
+REFUSED_THERE = "{place} refuses {name}, serial {serial}, though the books let them in: stays out."
 REFUSED_UNKNOWN = "{place} refuses serial {serial}, of which no certificate is known: stays out."
 OTHER_LIST = (
     "{place} holds a list of another CA, {name}, until {until}: it stays in force, behind the "

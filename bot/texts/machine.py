@@ -6,8 +6,8 @@ from bot.texts.fill import Plural, Template
 NOTICES: dict[Notice, Template] = {
     Notice.CRL_UNPUBLISHED: (
         "⚠️ The revocation list of <b>{server}</b> could not be renewed. It is valid until "
-        "{until}; after that nobody gets in there. On the machine, <code>vpnbot doctor</code> "
-        "says what to mend. I keep trying."
+        "{until}; after that, or where OpenVPN cannot read it, nobody gets in there. On the "
+        "machine, <code>vpnbot doctor</code> says what to mend. I keep trying."
     ),
     Notice.CRL_PUBLISHED: "The revocation list of <b>{server}</b> is renewed again.",
     Notice.RESTORED: Plural(

@@ -5,7 +5,6 @@ from typing import Any
 from bot.access.refusals import Refusal, Refused
 from bot.texts import chat
 from bot.texts.fill import Html, Plural, fill, plain, utc
-from storage.records import GrantState
 
 IN_CHAT: dict[Refusal, str] = {
     Refusal.NOT_ALLOWED: (
@@ -134,8 +133,7 @@ _IN_TERMINAL: dict[Refusal, str] = IN_CHAT | {
 }
 _OVER = "This profile has ended already."
 _ENDING = (
-    "This profile is being ended already, but that isn’t proved everywhere yet: it may still work "
-    "for a while."
+    "This profile has been ended already, but that isn’t proved everywhere: it may still work."
 )
 # Of a profile that is over: what else its holder has.
 _LEFT = Plural(
@@ -189,7 +187,7 @@ def _shown(refused: Refused) -> dict[str, object]:
             values["duration"] = duration_text(values["seconds"])
             values["limit"] = duration_text(values["limit"])
         case Refusal.GRANT_OVER:
-            values["how"] = _ENDING if values["state"] is GrantState.REVOKING else _OVER
+            values["how"] = _ENDING if values["may_work"] else _OVER
             values["more"] = plain(_LEFT, count=values["count"]) if values["count"] else ""
         case Refusal.NOTHING_LIVE:
             names = ", ".join(values["names"])[:_NAMES_LENGTH]

@@ -29,7 +29,7 @@ NOTICES: dict[Notice, Template] = {
         "<code>vpnbot doctor</code> says what's wrong.",
     ),
     Notice.STRANGERS_UNKNOWN: Plural(
-        "On <b>{server}</b> somebody is connected whom I don't know: <b>{names}</b>. A router, or "
+        "On <b>{server}</b> somebody is connected who I don't know: <b>{names}</b>. A router, or "
         "a client of another CA? Then leave it. If not, cut it.",
         "On <b>{server}</b> {count} names are connected that I don't know: {names}. Routers, or "
         "clients of another CA? Then leave them. If not, cut them.",
@@ -82,8 +82,8 @@ CUT_KNOWN = (
     "somebody's access."
 )
 CONFIRM_ALWAYS = (
-    "From now on I'd cut everybody on <b>{server}</b> whom I don't know, every minute: routers and "
+    "From now on I'd cut everybody on <b>{server}</b> who I don't know, every minute: routers and "
     "clients of another CA, too. Do you want that?"
 )
-ALWAYS = "From now on I cut everybody on <b>{server}</b> whom I don't know, every minute."
+ALWAYS = "From now on I cut everybody on <b>{server}</b> who I don't know, every minute."
 ASK = "From now on I leave whoever I don't know on <b>{server}</b> alone, and show them to you."

@@ -158,6 +158,11 @@ async def put_the_highest_one(company: Company, office: Office) -> None:
     await put_a_higher_one(company, office, 1 << 100)
 
 
+async def put_what_is_no_file(company: Company, office: Office) -> None:
+    crl_path(company).unlink()
+    os.mkfifo(crl_path(company), 0o644)
+
+
 async def put_one_of_the_future(company: Company, office: Office) -> None:
     """It shuts everybody out."""
     authority = await office.keyring.authority()
@@ -177,6 +182,7 @@ async def close_it_to_openvpn(company: Company, office: Office) -> None:
         (put_back_an_older_one, ["crl_put_back"]),
         (put_a_higher_one, ["crl_put_back"]),
         (put_the_highest_one, ["crl_damaged"]),
+        (put_what_is_no_file, ["crl_damaged"]),
         (put_one_of_the_future, ["crl_not_yet_valid", "crl_put_back"]),
         (close_it_to_openvpn, ["crl_unreadable"]),
     ],
@@ -309,6 +315,28 @@ async def test_of_a_server_that_does_not_answer_nobody_says_that_nobody_is_on(
     try:
         await minutes_go_by(keeper, clock)
         assert company.query(find, leaver.name) == [("revoked",)]
+    finally:
+        await again.stop()
+
+
+async def test_who_is_found_on_is_not_left_until_the_next_try_is_due(
+    company: Company, openvpn: StandIn, clock: Clock, keeper: Keeper
+) -> None:
+    """The server was down for so long that the bot tried every five minutes only."""
+    leaver = await issued(company, "leaver")
+    content = leaver.read_text()
+    await openvpn.stop()
+    await company.vpnbot("revoke", leaver.name)
+    while company.query("SELECT 1 FROM proofs WHERE attempts > 8") == []:
+        await minutes_go_by(keeper, clock)
+    await asyncio.sleep(CLOCK_TICK_S)
+    again = StandIn()
+    await again.start(company.folder / "office")
+    try:
+        leaver.write_text(content)
+        assert await again.connect(leaver.name)
+        await minutes_go_by(keeper, clock)
+        assert (again.sessions, leaver.exists()) == ((), False)
     finally:
         await again.stop()
 

@@ -239,7 +239,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "network_full": {"server": "berlin"},
     "server_closed": {"server": "berlin"},
     "unknown_grant": {"grant": "g-missing"},
-    "grant_over": {"common_name": "anna-1", "state": GrantState.REVOKING, "count": 2},
+    "grant_over": {"may_work": True, "count": 2},
     "grant_ends_soon": {},
     "clock_in_doubt": {},
     "grant_busy": {},
@@ -484,17 +484,17 @@ def test_who_comes_late_reads_who_was_first(state: RequestState) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "count", "said"),
+    ("may_work", "count", "said"),
     [
-        (GrantState.REVOKED, 0, "This profile has ended already. Nothing was changed."),
-        (GrantState.EXPIRED, 1, "1 other profile of the same person may still let them in."),
-        (GrantState.REVOKING, 0, "being ended already, but that isn’t proved everywhere yet"),
+        (False, 0, "This profile has ended already. Nothing was changed."),
+        (False, 1, "1 other profile of the same person may still let them in."),
+        (True, 0, "been ended already, but that isn’t proved everywhere: it may still work."),
     ],
 )
-def test_what_is_over_is_not_called_all(state: GrantState, count: int, said: str) -> None:
-    over = Refused(Refusal.GRANT_OVER, common_name="anna-1", state=state, count=count)
+def test_what_is_over_is_not_called_all(may_work: bool, count: int, said: str) -> None:
+    over = Refused(Refusal.GRANT_OVER, may_work=may_work, count=count)
     assert said in refusals.in_toast(over)
-    assert ("has ended already" in refusals.in_toast(over)) == (state is not GrantState.REVOKING)
+    assert ("has ended already" in refusals.in_toast(over)) is not may_work
 
 
 def test_a_duration_that_is_too_long_is_said_in_words() -> None:

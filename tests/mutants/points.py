@@ -49,6 +49,9 @@ class Point:
         """Stays the same when lines move."""
         return f"{self.path} {self.within}: {self.what}"
 
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line} {self.within}: {self.what}"
+
     def applied(self, source: str) -> str:
         begin, end = self.span
         return source[:begin] + self.by + source[end:]
@@ -63,6 +66,8 @@ def points(root: Path, path: str) -> Iterator[Point]:
             if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 yield from walk(child, f"{within}.{child.name}".lstrip("."))
                 continue
+            if isinstance(child, ast.If) and _only_logs(child):
+                continue
             if isinstance(child, ast.expr | ast.stmt):
                 shown = child.test if isinstance(child, ast.If) else child
                 for kind, span, by in _changes(_Text(source), child):
@@ -71,6 +76,10 @@ def points(root: Path, path: str) -> Iterator[Point]:
             yield from walk(child, within)
 
     yield from walk(ast.parse(source), "")
+
+
+def _only_logs(choice: ast.If) -> bool:
+    return not choice.orelse and all(_LOGGED.match(ast.unparse(line)) for line in choice.body)
 
 
 class _Text:

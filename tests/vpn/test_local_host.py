@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.vpn.kit import CALLER, now
-from vpn.errors import HostError, ManagementGone
+from vpn.errors import HostError, ManagementGone, NotReadable
 from vpn.files import READ_LIMIT
 from vpn.local_host import LocalHost
 from vpn.values import Protocol
@@ -142,6 +142,19 @@ async def test_root_reads_through_no_link_of_anothers(host: LocalHost, open_fold
     os.chown(crl, 12345, -1, follow_symlinks=False)
     with pytest.raises(HostError, match="root does not follow it"):
         await host.read_linked("live/crl.pem")
+
+
+@NEEDS_ROOT
+async def test_what_is_closed_is_told_from_what_hangs(host: LocalHost, open_folder: Path) -> None:
+    crl = open_folder / "live/crl.pem"
+    crl.write_bytes(b"root's alone")
+    crl.chmod(0o600)
+    os.seteuid(NOBODY)
+    try:
+        with pytest.raises(NotReadable, match="Permission denied"):
+            await host.read_linked("live/crl.pem")
+    finally:
+        os.seteuid(0)
 
 
 def _open_files() -> int:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from bot.access import grants, importing, people, revocation
+from bot.access import grants, holdings, importing, people, revocation
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal
 from bot.access.revocation import Attempt, retry_after
@@ -184,7 +184,7 @@ async def test_revoking_again_looks_again_while_something_is_not_proved(paper: P
     values = await paper.refused(Refusal.NOTHING_LIVE, revocation.revoke_person, boris, ANNA)
     assert values == {"name": "Anna Petrova", "names": []}
     values = await paper.refused(Refusal.GRANT_OVER, revocation.revoke_grant, boris, grant.id)
-    assert values == {"common_name": grant.common_name, "state": GrantState.REVOKED, "count": 0}
+    assert values == {"may_work": False, "count": 0}
 
 
 @pytest.mark.parametrize("who", [ANNA, EMIL, UserId(9)])
@@ -441,9 +441,9 @@ async def test_receipts_that_said_not_proved_are_followed_up_at_once(paper: Pape
 async def take_out(paper: Paper, server: ServerName) -> None:
     """As `vpnbot server remove` does."""
     async with paper.database.writing() as tx:
-        await tx.proofs.drop_open(server, paper.now)
-        await tx.servers.remove(server)
-        await revocation.close_proved(tx, paper.context)
+        found = await tx.servers.get(server)
+        assert found is not None
+        await revocation.take_out(tx, paper.context, found)
 
 
 async def test_what_a_removed_server_had_to_prove_holds_nothing_up(two_servers: Paper) -> None:
@@ -568,6 +568,31 @@ async def test_a_server_that_is_adopted_again_is_asked_anew(paper: Paper) -> Non
     assert not (await proofs(paper, grant))[PARIS].is_open
     await adopt(paper, PARIS)
     assert (await proofs(paper, grant))[PARIS].is_open
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+async def test_what_opens_a_server_that_was_taken_out_is_never_proved_there(
+    paper: Paper, is_open: bool
+) -> None:
+    """It may still run, with whatever list it read last."""
+    await adopt(paper, PARIS)
+    old, own = await imported(paper), await paper.active()
+    if is_open:
+        async with paper.database.writing() as tx:
+            await tx.servers.set_open(PARIS, paper.now)
+    await take_out(paper, PARIS)
+    assert {(await paper.grant(one.id)).state for one in (old, own)} == {GrantState.ACTIVE}
+    for grant, is_proved in ((old, False), (own, not is_open)):
+        await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+        await paper.do(revocation.record_attempts, [attempt(grant)])
+        assert (await paper.grant(grant.id)).state is GrantState.REVOKED
+        assert all(proof.proved for proof in (await proofs(paper, grant)).values()) is is_proved
+        async with paper.database.reading() as tx:
+            over = await paper.grant(grant.id)
+            assert await holdings.may_let_in(tx, paper.now, over) is not is_proved
+        # Whoever taps a button about it later does not read that it is simply over.
+        values = await paper.refused(Refusal.GRANT_OVER, revocation.require_live, over)
+        assert values["may_work"] is not is_proved
 
 
 async def test_revoking_a_person_ends_what_their_other_account_has(paper: Paper) -> None:

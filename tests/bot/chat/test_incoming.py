@@ -115,6 +115,8 @@ ORIGINS = [
 @pytest.mark.parametrize("origin", ORIGINS, ids=lambda origin: str(origin["type"]))
 def test_words_that_are_passed_on_never_act(origin: dict[str, Any]) -> None:
     assert read("/revoke Anna", forward_origin=origin) == Forwarded(SENDER, "revoke")
+    # As an older Bot API server tells it.
+    assert read("/revoke Anna", forward_date=1_700_000_000) == Forwarded(SENDER, "revoke")
 
 
 def test_words_that_another_bot_wrote_never_act() -> None:

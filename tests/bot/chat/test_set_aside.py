@@ -11,13 +11,13 @@ import pytest_asyncio
 from telegram.error import BadRequest, Forbidden, NetworkError
 
 from bot.access.context import Rules
-from bot.chat.sender import Sender
+from bot.chat.sender import Handler, Sender
 from bot.chat.wire import OddResult
 from bot.core import Core
 from bot.office import real_chance
-from storage.records import ChatId, OutboxItem, OutboxKind
+from storage.records import ChatId, OutboxItem, OutboxKind, UserId
 from tests.company import until
-from tests.storage.kit import make_template, open_copy
+from tests.storage.kit import add_request, make_template, open_copy
 
 ALICE, BOB = ChatId(7), ChatId(8)
 POISON = "poison"
@@ -37,10 +37,14 @@ class Office:
         self.sent: list[str] = []
         self.tries: list[str] = []
         self.error: Callable[[str], Exception | None] = lambda _text: None
-        self.sender = Sender(core, {OutboxKind.NOTICE: self._send}, settle=self._send)
+        handlers: dict[OutboxKind, Handler] = {
+            OutboxKind.NOTICE: self._send,
+            OutboxKind.CARD: self._send,
+        }
+        self.sender = Sender(core, handlers, settle=self._send)
 
     async def _send(self, item: OutboxItem) -> None:
-        text = item.payload["text"]
+        text = item.payload.get("text") or item.payload["code"]
         self.tries.append(text)
         error = self.error(text)
         if error is not None:
@@ -53,6 +57,16 @@ class Office:
         async with self._core.database.writing() as tx:
             for text in texts:
                 await tx.outbox.add(chat, OutboxKind.NOTICE, {"text": text}, now=self._core.clock())
+        self.sender.wake()
+
+    async def ask(self) -> None:
+        """Alice asks for access, and Bob gets a card that says POISON."""
+        now = self._core.clock()
+        async with self._core.database.writing() as tx:
+            await tx.people.allow(UserId(ALICE), "Alice", now)
+            request = await add_request(tx, UserId(ALICE))
+            card = {"text": POISON, "request": request.id}
+            await tx.outbox.add(BOB, OutboxKind.CARD, card, now=now)
         self.sender.wake()
 
     async def pass_time(self, **period: float) -> None:
@@ -179,3 +193,28 @@ async def test_what_is_refused_is_set_aside_at_once(office: Office) -> None:
             ("words", 0, "can't parse entities"),
             ("closed", 0, None),
         ]
+
+
+async def test_who_asked_hears_once_that_a_card_arrives_nowhere(office: Office) -> None:
+    """Once it steps aside; not before, and not again when it is given up."""
+    office.error = lambda text: NetworkError("Internal Server Error") if text == POISON else None
+    async with running(office):
+        await office.ask()
+        await office.tried(POISON, 2, minutes=1)
+        assert office.tries == [POISON, POISON]
+        await office.tried(POISON, 3, minutes=1)
+        await until(lambda: office.sent == ["no_admin_reachable"])
+        await office.tried(POISON, 4, days=2)
+        assert [text for text, _, _ in await office.rows("failed")] == [POISON]
+        await office.say("last")
+        await until(lambda: office.sent == ["no_admin_reachable", "last"])
+
+
+@pytest.mark.parametrize("kind", [BadRequest, Forbidden])
+async def test_who_asked_hears_at_once_of_a_card_that_is_refused(
+    office: Office, kind: type[Exception]
+) -> None:
+    office.error = lambda text: kind("no") if text == POISON else None
+    async with running(office):
+        await office.ask()
+        await until(lambda: office.sent == ["no_admin_reachable"])

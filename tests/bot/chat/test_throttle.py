@@ -66,3 +66,37 @@ def test_admins_are_let_do_more_than_others() -> None:
     boris = Actor("telegram:2", "Boris", UserId(2), is_admin=True)
     assert [limits.acts_for(anna, NOW) for _ in range(31)].count(True) == 30
     assert [limits.acts_for(boris, NOW) for _ in range(121)].count(True) == 120
+
+
+def person(number: int, *, is_allowed: bool = False, is_admin: bool = False) -> Actor:
+    user_id = UserId(number)
+    return Actor(f"telegram:{number}", "", user_id, is_allowed=is_allowed, is_admin=is_admin)
+
+
+def test_who_is_too_fast_slows_down_nobody_else() -> None:
+    limits = Limits()
+    for _ in range(200):
+        limits.acts_for(person(1, is_allowed=True), NOW)
+        limits.acts_for(person(2, is_admin=True), NOW)
+        limits.warns(1, NOW)
+        limits.answers_group(-1, NOW)
+        limits.answers_stranger(1, NOW)
+    assert limits.acts_for(person(3, is_allowed=True), NOW)
+    assert limits.acts_for(person(4, is_admin=True), NOW)
+    assert limits.warns(3, NOW)
+    assert limits.answers_group(-3, NOW)
+    assert limits.answers_stranger(3, NOW)
+
+
+def test_all_groups_together_have_a_limit_too() -> None:
+    limits = Limits()
+    assert [limits.answers_group(-one, NOW) for one in range(1, 101)].count(True) == 30
+
+
+def test_of_everybody_a_few_refusals_are_written_down_and_of_all_strangers_not_many() -> None:
+    limits = Limits()
+    refused = [limits.audits(person(one), NOW) for one in range(1, 101) for _ in range(30)]
+    assert refused[:30].count(True) == 20
+    assert refused.count(True) == 300
+    for known in (person(201, is_allowed=True), person(202, is_admin=True)):
+        assert [limits.audits(known, NOW) for _ in range(30)].count(True) == 20

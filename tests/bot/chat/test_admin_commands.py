@@ -1,0 +1,196 @@
+"""What admins type: what each command shows, changes, and asks back."""
+
+from collections.abc import Sequence
+
+from bot.access import revocation
+from bot.texts import chat as words
+from bot.texts.fill import fill
+from storage.records import ServerName, UserId
+from tests.bot.chat.desk import ANNA, BORIS, EVE, Desk
+
+KARL = 1003
+WHOSE = "Whose access shall end?"
+NEAR = "Nobody has exactly this name. Do you mean one of these?"
+SEVERAL = "This fits more than one. Which one do you mean?"
+
+
+async def hire(desk: Desk, user_id: int, name: str) -> None:
+    await desk.says(BORIS, f"/allow {user_id} {name}")
+
+
+async def test_nobody_else_may(desk: Desk) -> None:
+    for typed in ("pending", "grants", "users", "servers", "audit", "allow 7 Eve", "remove P1001"):
+        [said] = await desk.says(ANNA, f"/{typed}")
+        assert "admins" in said
+    assert not await desk.is_allowed(7)
+    assert await desk.is_allowed(ANNA)
+
+
+async def test_what_waits_comes_as_cards(desk: Desk) -> None:
+    assert await desk.says(BORIS, "/pending") == [words.PENDING_NONE]
+    await desk.says(ANNA, "/requestvpn berlin")
+    assert await desk.says(BORIS, "/pending") == ["1 request waits for a decision:", "card"]
+    await desk.says(ANNA, "/requestvpn paris")
+    assert await desk.says(BORIS, "/pending") == [
+        *("2 requests wait for a decision:", "card", "card")
+    ]
+
+
+async def test_more_cards_than_anybody_reads_are_counted_only(desk: Desk) -> None:
+    for number in range(5000, 5018):
+        await desk.allow(number)
+        await desk.says(number, "/requestvpn berlin")
+    said = await desk.says(BORIS, "/pending")
+    assert said == ["18 requests wait for a decision:", *["card"] * 15]
+
+
+async def test_the_listing_shows_who_may_get_in(desk: Desk) -> None:
+    assert await desk.says(BORIS, "/grants") == [words.GRANTS_NONE]
+    await desk.gate.gives(ANNA, "paris")
+    await desk.gate.take_over()
+    await desk.new()
+    [said] = await desk.says(BORIS, "/grants")
+    assert said.startswith("5 accesses:")
+    assert said.count("Not linked to anybody") == 4
+    # A server's own lets nobody in, until its end is to be proved.
+    assert "vpn.example.com" not in said
+    assert await desk.says(BORIS, "/revoke vpn.example.com") == ["receipt"]
+    [said] = await desk.says(BORIS, "/grants")
+    assert said.index("vpn.example.com") < said.index("P1001")
+    assert "not proved on berlin, paris" in said
+
+
+async def test_an_end_that_a_removed_server_has_not_proved_stays_in_the_listing(desk: Desk) -> None:
+    await desk.gate.gives(ANNA, "paris")
+    await desk.says(BORIS, "/revoke P1001")
+    async with desk.gate.database.writing() as tx:
+        for server in ("paris", "berlin"):
+            await tx.proofs.drop_open(ServerName(server), desk.gate.now)
+        await revocation.close_proved(tx, desk.gate.context)
+    [said] = await desk.says(BORIS, "/grants")
+    assert "p1001-code0001" in said
+
+
+async def test_the_allowlist(desk: Desk) -> None:
+    [said] = await desk.says(BORIS, "/users")
+    assert said.startswith("1 person")
+    await hire(desk, KARL, "Karl")
+    await desk.says(BORIS, "/remove Karl")
+    [said] = await desk.says(BORIS, "/users")
+    assert "Karl" not in said
+    await desk.gate.take_over()
+    await desk.new()
+    await desk.says(BORIS, "/users")
+    # Three names; the two certificates of one name count once.
+    assert "Old certificates (3)" in await desk.buttons()
+
+
+async def test_servers_are_asked_when_the_answer_goes_out(desk: Desk) -> None:
+    assert await desk.says(BORIS, "/servers") == ["servers"]
+
+
+async def test_what_a_later_check_of_the_trail_is_held_against(desk: Desk) -> None:
+    async with desk.gate.database.reading() as tx:
+        last = await tx.audit.last()
+    assert last is not None
+    [said] = await desk.says(BORIS, "/audit")
+    assert f"{last.seq}:{last.digest}" in said
+
+
+async def test_who_is_put_on_the_list(desk: Desk) -> None:
+    assert await desk.says(BORIS, "/allow") == [words.USAGE_ALLOW]
+    [said] = await desk.says(BORIS, f"/allow {KARL}")
+    assert "add the person’s name" in said
+    assert not await desk.is_allowed(KARL)
+    *_, said = await desk.says(BORIS, f"/allow {KARL} Karl Carlson")
+    assert said == fill(words.ALLOWED, name="Karl Carlson")
+    assert await desk.is_allowed(KARL)
+    *_, said = await desk.says(BORIS, f"/allow {KARL} Karl")
+    assert said == fill(words.RENAMED, name="Karl")
+
+
+async def test_who_is_taken_off(desk: Desk) -> None:
+    assert await desk.says(BORIS, "/remove") == [words.USAGE_REMOVE]
+    [said] = await desk.says(BORIS, "/remove nobody")
+    assert "I know nobody called “nobody”" in said
+    await hire(desk, KARL, "Karl")
+    *_, said = await desk.says(BORIS, "/remove karl")
+    assert said == fill(words.REMOVED, name="Karl")
+    assert not await desk.is_allowed(KARL)
+    # Who is known, but on no list any more.
+    [said] = await desk.says(BORIS, "/remove Karl")
+    assert "I know nobody called" in said
+
+
+async def test_who_had_access_is_taken_off_with_a_receipt(desk: Desk) -> None:
+    await desk.gate.gives(ANNA, "paris")
+    await desk.new()
+    said = await desk.says(BORIS, "/remove P1001")
+    assert said[-1] == "receipt"
+    assert fill(words.REMOVED, name="P1001") not in said
+
+
+async def test_all_accounts_of_a_person_go_together(desk: Desk) -> None:
+    await hire(desk, KARL, "Karl")
+    await desk.gate.link(KARL, ANNA)
+    *_, said = await desk.says(BORIS, "/remove P1001")
+    names = f"P1001 ({ANNA}), Karl ({KARL})"
+    assert said == fill(words.REMOVED_ACCOUNTS_ONLY, names=names)
+    assert not await desk.is_allowed(KARL)
+    await desk.allow(ANNA)
+    await desk.allow(KARL)
+    await desk.gate.gives(KARL, "berlin")
+    await desk.new()
+    said_all = await desk.says(BORIS, "/remove P1001")
+    assert "receipt" in said_all
+    assert "All accounts of this person" in said_all[-1]
+
+
+async def test_a_removal_that_is_not_clear_is_asked_back(desk: Desk) -> None:
+    await hire(desk, KARL, "Karl")
+    assert await desk.says(BORIS, "/remove Kar") == [NEAR]
+    assert await desk.buttons() == {"Remove Karl": f"rm:{KARL}"}
+    await hire(desk, EVE, "Karl")
+    assert await desk.says(BORIS, "/remove Karl") == [SEVERAL]
+    assert len(await rows(desk)) == 2
+
+
+async def rows(desk: Desk) -> Sequence[str]:
+    async with desk.gate.database.reading() as tx:
+        found = await tx.outbox.due(desk.gate.now, 1000)
+    return [button["data"] for row in found[-1].payload["keyboard"] for button in row]
+
+
+async def test_who_or_what_is_revoked(desk: Desk) -> None:
+    assert await desk.says(BORIS, "/revoke") == [words.NOBODY_TO_REVOKE]
+    [said] = await desk.says(BORIS, "/revoke nobody")
+    assert "I know nobody called “nobody”" in said
+    await hire(desk, KARL, "Karl")
+    await desk.gate.gives(ANNA, "paris")
+    await desk.gate.gives(KARL, "berlin")
+    await desk.new()
+    assert await desk.says(BORIS, "/revoke") == [WHOSE]
+    assert await desk.buttons() == {"Revoke P1001": f"rp:{ANNA}", "Revoke Karl": f"rp:{KARL}"}
+    assert await desk.says(BORIS, "/revoke P100") == [NEAR]
+    assert await desk.buttons() == {"Revoke P1001": f"rp:{ANNA}"}
+    assert (await desk.says(BORIS, "/revoke Karl"))[-1] == "receipt"
+    assert await desk.counts() == (2, 1)
+    # What has ended and is not proved can be looked at again.
+    assert await desk.says(BORIS, "/revoke") == [WHOSE]
+    assert f"rp:{KARL}" in await rows(desk)
+    async with desk.gate.database.reading() as tx:
+        anna = await tx.grants.live_of_user(UserId(ANNA))
+    assert (await desk.says(BORIS, f"/revoke {anna[0].id}"))[-1] == "receipt"
+    assert await desk.counts() == (2, 0)
+
+
+async def test_certificates_of_one_name_are_told_apart_by_their_end(desk: Desk) -> None:
+    await desk.gate.take_over()
+    await desk.new()
+    assert await desk.says(BORIS, "/revoke anna") == [SEVERAL]
+    assert list(await desk.buttons()) == [
+        "Revoke anna, until 2026-12-27 09:31 UTC",
+        "Revoke anna, until 2026-09-18 09:31 UTC",
+    ]
+    assert await desk.says(BORIS, "/revoke") == [WHOSE]
+    assert not any("vpn.example.com" in label for label in await desk.buttons())

@@ -1,0 +1,90 @@
+"""What everybody on the list types: who they are to the bot, what they ask for, what they have."""
+
+import pytest
+
+from bot.texts import chat as words
+from bot.texts.fill import fill
+from storage.records import ChatId, OutboxKind, PostedMessage
+from tests.bot.chat.desk import ANNA, BORIS, CLARA, DAY, EVE, Desk
+
+HOUR_S = 3600
+WEEK_S = 7 * 24 * HOUR_S
+
+
+async def asked_for(desk: Desk) -> list[tuple[str | None, int, str]]:
+    async with desk.gate.database.reading() as tx:
+        return [(one.server, one.duration, one.reason) for one in await tx.requests.all()]
+
+
+async def test_a_stranger_learns_their_number_and_nothing_else(desk: Desk) -> None:
+    assert await desk.says(EVE, "/start") == [fill(words.STRANGER, id=EVE)]
+    desk.gate.now += DAY
+    assert await desk.says(EVE, "/requestvpn") == [fill(words.STRANGER, id=EVE)]
+
+
+async def test_help_is_for_whoever_asks(desk: Desk) -> None:
+    [to_anna] = await desk.says(ANNA, "/help")
+    [to_boris] = await desk.says(BORIS, "/help")
+    not_listed = fill(words.ADMIN_NOT_LISTED, id=BORIS)
+    assert (words.HELP_MEMBER in to_anna, words.HELP_ADMIN in to_anna) == (True, False)
+    assert (words.HELP_MEMBER in to_boris, words.HELP_ADMIN in to_boris) == (False, True)
+    assert not_listed in to_boris
+    await desk.allow(BORIS)
+    await desk.new()
+    [to_boris] = await desk.says(BORIS, "/help")
+    assert (words.HELP_MEMBER in to_boris, words.HELP_ADMIN in to_boris) == (True, True)
+    assert not_listed not in to_boris
+
+
+async def test_start_shows_the_menu_and_an_admin_what_was_missed(desk: Desk) -> None:
+    await desk.says(ANNA, "/requestvpn berlin")
+    [menu, _hello] = await desk.says(ANNA, "/start")
+    assert menu == "menu"
+    [menu, card, _hello] = await desk.says(BORIS, "/start")
+    assert (menu, card) == ("menu", "card")
+    async with desk.gate.database.writing() as tx:
+        place = PostedMessage(ChatId(BORIS), 5, OutboxKind.CARD, "1", desk.gate.now)
+        await tx.posted.remember(place)
+    assert len(await desk.says(BORIS, "/start")) == 2
+    assert "card" in await desk.says(CLARA, "/start")
+    # Which server is not chosen yet, so there is nothing to decide on.
+    await desk.says(ANNA, "/requestvpn")
+    assert len(await desk.says(BORIS, "/start")) == 2
+
+
+@pytest.mark.parametrize(
+    ("typed", "server", "duration", "reason"),
+    [
+        ("8h berlin for a while", "berlin", 8 * HOUR_S, "for a while"),
+        ("PARIS 2d", "paris", 48 * HOUR_S, ""),
+        ("berlin", "berlin", WEEK_S, ""),
+        ("berlin paris", "berlin", WEEK_S, "paris"),
+        ("because of Berlin", None, WEEK_S, "because of Berlin"),
+        ("1h 2h berlin", None, HOUR_S, "2h berlin"),
+        ("２h", None, WEEK_S, "２h"),
+        ("", None, WEEK_S, ""),
+    ],
+)
+async def test_the_forms_of_a_request(
+    desk: Desk, typed: str, server: str | None, duration: int, reason: str
+) -> None:
+    said = await desk.says(ANNA, f"/requestvpn {typed}")
+    assert said == (["card", "card", "asked"] if server else ["Which server do you need?"])
+    assert await asked_for(desk) == [(server, duration, reason)]
+
+
+async def test_a_time_that_is_none_is_asked_back(desk: Desk) -> None:
+    [said] = await desk.says(ANNA, "/requestvpn 8 berlin")
+    assert "card" not in said
+    assert await asked_for(desk) == []
+
+
+async def test_what_somebody_has_and_has_asked_for(desk: Desk) -> None:
+    assert await desk.says(ANNA, "/myvpn") == [words.MY_NOTHING]
+    await desk.gate.gives(ANNA, "paris")
+    await desk.says(ANNA, "/requestvpn berlin")
+    [said] = await desk.says(ANNA, "/myvpn")
+    assert "for berlin, 7 days: waits for an admin" in said
+    assert "p1001-code0001" in said
+    [said] = await desk.says(BORIS, "/myvpn")
+    assert "p1001" not in said

@@ -1,0 +1,161 @@
+"""What becomes of one update: its answer, what stays of it, and what a flood of them costs."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from bot.texts import chat as words
+from storage.records import ChatId, InboxItem, UserId
+from tests.bot.chat.desk import ANNA, BORIS, CLARA, EVE, Desk
+from tests.gate import updates
+
+GROUP = updates.in_group(EVE, "/start", 0)
+
+
+async def kept(desk: Desk) -> list[tuple[int, str, str | None]]:
+    """What the inbox still holds: number, state, and why it is set aside."""
+    async with desk.gate.database.reading() as tx:
+        rows = await tx._connection.exec_driver_sql(
+            "SELECT update_id, state, error FROM inbox ORDER BY update_id"
+        )
+        return [tuple(row) for row in rows]
+
+
+async def refusals(desk: Desk) -> list[tuple[str, str]]:
+    async with desk.gate.database.reading() as tx:
+        rows = await tx._connection.exec_driver_sql(
+            "SELECT actor, subject FROM audit WHERE action = 'refused' ORDER BY seq"
+        )
+        return [tuple(row) for row in rows]
+
+
+def calls(desk: Desk) -> int:
+    return desk.gate.telegram.calls.count("answerCallbackQuery")
+
+
+async def test_who_is_too_fast_is_told_once_and_slows_down_nobody_else(desk: Desk) -> None:
+    said = [await desk.says(ANNA, "/help") for _ in range(33)]
+    assert all(len(one) == 1 for one in said[:31])
+    assert said[30] == [words.TOO_FAST]
+    assert said[31:] == [[], []]
+    before = calls(desk)
+    assert await desk.taps(ANNA, "keep") == []
+    assert calls(desk) == before, "a flood of taps does not become a flood of calls"
+    assert await desk.says(BORIS, "/help") != [words.TOO_FAST]
+
+
+async def test_a_strangers_flood_leaves_nothing_behind(desk: Desk) -> None:
+    assert [len(await desk.says(EVE, "/help")) for _ in range(3)] == [1, 0, 0]
+    assert await kept(desk) == []
+    await desk.says(ANNA, "/help")
+    assert [state for _, state, _ in await kept(desk)] == ["done"]
+
+
+async def test_a_group_is_shown_the_way_home_and_no_more(desk: Desk) -> None:
+    assert await desk._takes(GROUP) == [words.GROUP.replace("{link}", "https://t.me/vpn_bot")]
+    assert await desk._takes(GROUP) == []
+    assert await kept(desk) == []
+
+
+async def test_what_cannot_be_read_stays_readable_and_is_answered_by_nobody(desk: Desk) -> None:
+    broken = {"message": {"from": updates.user(ANNA), "text": "/help"}}
+    assert await desk._takes(broken) == []
+    assert [(state, why[:12]) for _, state, why in await kept(desk) if why] == [
+        ("quarantined", "unreadable: ")
+    ]
+
+
+@pytest.mark.parametrize(("chat", "apologises"), [(ANNA, True), (-55, False), (0, False)])
+async def test_what_fails_is_set_aside_with_an_apology(
+    desk: Desk, chat: int, *, apologises: bool
+) -> None:
+    """What it had begun is undone, and it holds up nobody."""
+    async with desk.gate.database.writing() as tx:
+        await tx._connection.exec_driver_sql("UPDATE servers SET routes = '['")
+        for number in (1, 2):
+            update = {
+                "update_id": number,
+                "message": updates.message(ANNA, "/requestvpn" if number == 1 else "/help"),
+            }
+            await tx.inbox.store(
+                [InboxItem(number, ChatId(chat), json.dumps(update), desk.gate.now)]
+            )
+    await desk.gate.worker.work_off()
+    assert await kept(desk) == [(1, "quarantined", "failed: JSONDecodeError"), (2, "done", None)]
+    said = [payload.get("text", kind) for kind, payload in await desk.new()]
+    assert said[:-1] == [words.SOMETHING_BROKE] * apologises
+    assert await desk.counts() == (0, 0)
+
+
+async def test_whoever_tapped_reads_at_the_button_that_it_failed(desk: Desk) -> None:
+    await desk.says(ANNA, "/requestvpn")
+    async with desk.gate.database.writing() as tx:
+        await tx._connection.exec_driver_sql("UPDATE servers SET routes = '['")
+    assert await desk.taps(ANNA, "sv:1:berlin") == []
+    assert calls(desk) == 1
+    assert [state for _, state, _ in await kept(desk)] == ["done", "quarantined"]
+
+
+@pytest.mark.parametrize("status", ["kicked", "member"])
+async def test_who_blocks_the_bot_is_known_not_to_be_reached(desk: Desk, status: str) -> None:
+    await desk.says(ANNA, "/help")
+    await desk._takes(updates.membership(updates.chat(ANNA), ANNA, status))
+    async with desk.gate.database.reading() as tx:
+        anna = await tx.people.get(UserId(ANNA))
+    assert anna is not None
+    assert anna.reachable is (status == "member")
+    await desk.says(ANNA, "/help")
+    async with desk.gate.database.reading() as tx:
+        anna = await tx.people.get(UserId(ANNA))
+    assert anna is not None
+    assert (anna.reachable, anna.username) == (True, f"u{ANNA}")
+
+
+async def test_what_is_not_theirs_is_in_the_trail_as_often_as_it_may_be(desk: Desk) -> None:
+    for number in range(25):
+        if number % 20 == 0:
+            desk.gate.now += timedelta(minutes=2)
+        await desk.says(ANNA, "/revoke")
+    assert len(await refusals(desk)) == 20
+    await desk._takes(updates.forwarded(BORIS, "/revoke anna", 0))
+    await desk.taps(CLARA, "no such\nbutton")
+    assert (await refusals(desk))[20:] == [
+        (f"telegram:{BORIS}", "forwarded /revoke"),
+        (f"telegram:{CLARA}", "no such button"),
+    ]
+
+
+async def test_what_does_not_act_says_so(desk: Desk) -> None:
+    assert await desk._takes(updates.forwarded(ANNA, "/help", 0)) == [words.ONLY_NEW_MESSAGES]
+    assert await desk.says(ANNA, "hello") == [words.NOT_A_COMMAND]
+    assert await desk.says(ANNA, "/nonsense") == [words.UNKNOWN_COMMAND]
+    assert await refusals(desk) == []
+
+
+async def test_while_there_is_no_room_only_revocations_are_handled(desk: Desk) -> None:
+    reserve = desk.gate.worker._reserve
+    reserve.is_scarce = True
+    assert await desk.says(ANNA, "/help") == []
+    assert await desk.says(BORIS, "/revoke nobody") != []
+    assert [state for _, state, _ in await kept(desk)] == ["new", "done"]
+    reserve.is_scarce = False
+    assert len(await desk._takes(GROUP)) == 2, "with the one that had to wait"
+
+
+async def test_a_tap_changes_its_message_where_that_is_the_answer(desk: Desk) -> None:
+    """And what is typed never does."""
+    await desk.gate.gives(ANNA, "berlin")
+    await desk.new()
+    places = []
+    for answered in (
+        desk.taps(BORIS, f"rp:{ANNA}"),
+        desk.says(BORIS, "/users"),
+        desk.taps(BORIS, "oc"),
+        desk.taps(BORIS, "oc:0"),
+    ):
+        await answered
+        async with desk.gate.database.reading() as tx:
+            rows = await tx.outbox.due(desk.gate.now, 1000)
+        places.append(rows[-1].payload.get("edit"))
+    assert places == [5, None, None, 5]
