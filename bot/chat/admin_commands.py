@@ -135,7 +135,9 @@ async def _revoke_it(scene: Scene, fits: Fits) -> Reply:
 
 async def _revoke_whom(scene: Scene) -> Reply:
     # What has ended without a proof may still let somebody in, and can be looked at again.
-    open_ones = [grant for grant in await scene.tx.grants.not_over() if not grant.for_server]
+    dropped = [one.grant for one in await holdings.unproved_for_good(scene.tx, scene.ctx.now)]
+    found_open = [*dropped, *await scene.tx.grants.not_over()]
+    open_ones = [grant for grant in found_open if not grant.for_server]
     if not open_ones:
         return say(words.NOBODY_TO_REVOKE)
     holders = {grant.user_id for grant in open_ones}

@@ -26,7 +26,7 @@ from typing import Any, Protocol
 from telegram import Bot, Message
 from telegram.error import TelegramError
 
-from bot.access import grants, messages
+from bot.access import grants, holdings, messages
 from bot.access.messages import DeliverNote
 from bot.access.permission import THE_BOT
 from bot.chat import views
@@ -145,7 +145,7 @@ class Delivery:
             await self._halts.released(item.chat_id)
             if not await self._still_issued(grant):
                 return _ENDED
-            caption = _caption(grant, note, profile, dead=not await self._earlier(grant))
+            caption = _caption(grant, note, profile, dead=await self._is_earlier_dead(grant))
             try:
                 await self._send(item.chat_id, profile, caption, keyboard)  # (3)
             except TelegramError as error:
@@ -273,6 +273,20 @@ class Delivery:
             for one in found
             if one.request_id == grant.request_id and one.state is GrantState.REVOKING
         ]
+
+    async def _is_earlier_dead(self, grant: Grant) -> bool:
+        """Whether all that the same approval gave before is seen to be dead everywhere.
+
+        Not, where a server was taken out before it had proved that.
+        """
+        async with self._database.reading() as tx:
+            earlier = [
+                one
+                for one in await tx.grants.of_user(grant.owner)
+                if one.request_id == grant.request_id and one.id != grant.id
+            ]
+            now = self._clock()
+            return not any([await holdings.may_let_in(tx, now, one) for one in earlier])
 
     async def _grant(self, item: OutboxItem) -> Grant | None:
         async with self._database.reading() as tx:

@@ -34,6 +34,8 @@ _NO_CHAT = ("chat not found", "user not found", "peer_id_invalid")
 _ABOUT_WORDS = re.compile(
     r"can't (parse|find end)|too[ _]long|entities|entity_|button|markup|parse_mode|style"
 )
+# So does the message already look; the rest of the sentence speaks of its markup, too.
+UNCHANGED = "message is not modified"
 # However long Telegram says; beyond a year it is no time that a clock could hold.
 _LONGEST_FLOOD_S = 365 * 86_400.0
 
@@ -72,7 +74,8 @@ def failure_of(error: TelegramError) -> Failure:
             outcome = Outcome.CLOSED
         case BadRequest():
             is_closed = any(text in reason for text in _NO_CHAT)
-            words = Outcome.WORDS if _ABOUT_WORDS.search(reason) else Outcome.REFUSED
+            is_about_words = _ABOUT_WORDS.search(reason) and UNCHANGED not in reason
+            words = Outcome.WORDS if is_about_words else Outcome.REFUSED
             outcome = Outcome.CLOSED if is_closed else words
         case ChatMigrated():
             outcome = Outcome.REFUSED

@@ -16,7 +16,7 @@ from bot.access.permission import Act, may
 from bot.chat import buttons, strangers, views
 from bot.chat.buttons import Keyboard
 from bot.chat.client import TEXT_LENGTH, say
-from bot.chat.outcomes import Outcome, failure_of
+from bot.chat.outcomes import UNCHANGED, Outcome, failure_of
 from bot.chat.views import View
 from bot.core import Core
 from bot.enforcement import Enforcer
@@ -56,7 +56,6 @@ _DOUBTS = 2
 # A folder that somebody is working on may be whole again by then.
 _FOLDER_RETRY = timedelta(minutes=1)
 _FOLDER_TRIES = 3
-_UNCHANGED = "message is not modified"
 
 
 class Posts:
@@ -307,7 +306,7 @@ class Posts:
         try:
             await say(call, view.text, view.keyboard, room=TEXT_LENGTH)
         except BadRequest as error:
-            if _UNCHANGED in error.message.lower():
+            if UNCHANGED in error.message.lower():
                 return True
             log.info("A message cannot be edited: %s", error.message)
             return False

@@ -50,6 +50,12 @@ def crl_serials(stage: Stage, server: str = "office") -> set[str]:
     return {serial.lower().lstrip("0") for serial in _SERIAL.findall(ran.stdout)}
 
 
+def live_on(stage: Stage, server: str) -> set[str]:
+    """The serials of the profiles for this server that are live."""
+    found = "SELECT serial FROM grants WHERE server = ? AND state = 'active'"
+    return {serial for (serial,) in stage.company.query(found, server)}
+
+
 def ccd_names(folder: Path) -> set[str]:
     """Whom the server lets in; what a killed writer left is nobody's name."""
     names = {path.name for path in (folder / "live" / "ccd").iterdir()}

@@ -5,10 +5,12 @@ import re
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.bot.folders import open_folder
 from tests.company import company_with_stand_in
 from tests.forks import VPNBOT
 
@@ -23,6 +25,12 @@ _HARMLESS = (
 )
 
 needs_systemd = pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze is not installed")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with open_folder() as path:
+        yield path
 
 
 @needs_systemd
@@ -62,9 +70,9 @@ def test_the_unit_takes_the_secrets_as_credentials() -> None:
 
 @needs_systemd
 @pytest.mark.skipif(STRACE is None, reason="strace is not installed")
-async def test_the_real_program_needs_no_system_call_that_the_unit_forbids(tmp_path: Path) -> None:
-    trace = tmp_path / "trace"
-    async with company_with_stand_in(tmp_path) as (company, _):
+async def test_the_real_program_needs_no_system_call_that_the_unit_forbids(folder: Path) -> None:
+    trace = folder / "trace"
+    async with company_with_stand_in(folder) as (company, _):
         hot = f"trace=!{','.join(_HARMLESS)}"
         await company.start(
             *(str(STRACE), "-f", "-qq", "--seccomp-bpf", "-e", hot, "-o", str(trace)),

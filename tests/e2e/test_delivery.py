@@ -208,6 +208,28 @@ async def test_nobody_is_told_that_it_is_dead_before_that_was_seen(
     assert await server.connect(live["common_name"])
 
 
+async def test_what_a_server_never_proved_is_not_called_dead(company: Company) -> None:
+    """It opened one that was taken out since, and that may still run."""
+    who = await company.hires()
+    await asks(company, who)
+    await who.receives_document()
+    await sent_all(company)
+    [earlier] = company.grants_of(who)
+    company.tamper(
+        "INSERT INTO proofs (grant_id, server, proved, attempts, next_try_at, findings, dropped_at)"
+        " VALUES (?, 'oslo', 0, 0, 0, '[]', 1)",
+        earlier["id"],
+    )
+    await who.says("/myvpn")
+    await who.taps("New profile", message=await who.hears("active"))
+    await who.taps("New profile now", message=await who.hears("Send a new profile"))
+    fresh = await who.receives_document()
+    assert "The earlier one is being ended" in fresh.text
+    assert "dead" not in fresh.text
+    company.tamper("DELETE FROM proofs WHERE server = 'oslo'")
+    await sent_all(company)
+
+
 @pytest.mark.parametrize(
     ("fault", "words"),
     [

@@ -97,15 +97,16 @@ def card_shows(state: Snapshot, laws: Laws, since: int, request: Request) -> Sho
 
 def question_shows(state: Snapshot, data: str) -> Shown | None:
     """For the yes to a question; None for any other button."""
-    tap, *subject = data.split(":")
-    if tap in {"rpy", "rmy"}:
-        return tap, *_person_shows(state, int(subject[0]))
-    if tap == "rgy" and subject[0] in state.grants:
-        grant = state.grants[subject[0]]
+    # Anything may stand where a subject belongs: a client sends what it likes.
+    tap, subject, whose, *_ = (*data.split(":"), "", "")
+    if tap in {"rpy", "rmy"} and subject.isdecimal():
+        return tap, *_person_shows(state, int(subject))
+    if tap == "rgy" and subject in state.grants:
+        grant = state.grants[subject]
         holder = state.people.get(grant.user_id or 0)
         return tap, grant.id, grant.user_id, holder and holder.name
-    if tap == "lk" and subject[0] in state.grants:
-        name = state.grants[subject[0]].common_name
+    if tap == "lk" and subject in state.grants and whose.isdecimal():
+        name = state.grants[subject].common_name
         nobodys = [
             grant.id
             for grant in state.grants.values()
@@ -114,7 +115,7 @@ def question_shows(state: Snapshot, data: str) -> Shown | None:
             and grant.state in LIVE
             and not grant.for_server
         ]
-        return tap, *nobodys, *_decided(state, int(subject[1]))
+        return tap, *nobodys, *_decided(state, int(whose))
     return None
 
 

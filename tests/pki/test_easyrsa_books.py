@@ -236,6 +236,13 @@ class TestFolders:
         assert is_out(pki, "anna")
         assert told(pki, FindingCode.UNREADABLE_CERTIFICATE)
 
+    def test_what_is_in_it_counts_whatever_it_is_called(self, copy: Path) -> None:
+        certificate = copy / "issued" / "anna.crt"
+        certificate.rename(copy / "revoked/certs_by_serial" / "anna-from-a-backup.crt")
+        pki = read(copy)
+        assert is_out(pki, "anna")
+        assert [entry.serial for entry in pki.filed] == [serial_of(copy, "anna")]
+
     def test_a_certificate_of_another_ca_says_nothing(self, copy: Path, easyrsa2: EasyRsa2) -> None:
         serial = serial_of(copy, "anna")
         for folder, suffix in (("revoked/certs_by_serial", "crt"), ("certs_by_serial", "pem")):

@@ -69,6 +69,10 @@ async def test_an_end_that_a_removed_server_has_not_proved_stays_in_the_listing(
         await revocation.close_proved(tx, desk.gate.context)
     [said] = await desk.says(BORIS, "/grants")
     assert "p1001-code0001" in said
+    # Nor does anybody read that there is nothing to revoke.
+    await desk.new()
+    await desk.says(BORIS, "/revoke")
+    assert "Revoke P1001" in await desk.buttons()
 
 
 async def test_the_allowlist(desk: Desk) -> None:

@@ -246,6 +246,13 @@ def test_only_where_no_connection_came_about_is_it_certain(
         (BadRequest("Chat not found"), Outcome.CLOSED),
         (BadRequest("User not found"), Outcome.CLOSED),
         (BadRequest("Message is not modified"), Outcome.REFUSED),
+        (
+            BadRequest(
+                "Message is not modified: specified new message content and reply markup are "
+                "exactly the same as a current content and reply markup of the message"
+            ),
+            Outcome.REFUSED,
+        ),
         (InvalidToken(), Outcome.NOT_DONE),
         (EndPointNotFound("x"), Outcome.UNKNOWN),
         (Conflict("x"), Outcome.NOT_DONE),

@@ -1,0 +1,190 @@
+"""A request as it looks: to the admins who decide on it, and to whoever asked."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.access import requests, revocation
+from bot.chat import views
+from bot.chat.views import View
+from bot.texts import chat as words
+from bot.texts.fill import Template, fill, moment
+from demo.markup import parse_html
+from storage.records import Request, RequestState, UserId
+from tests.bot.access.kit import (
+    ANNA,
+    BERLIN,
+    BORIS,
+    CLARA,
+    DAY_S,
+    EMIL,
+    HOUR,
+    HOUR_S,
+    MORNING,
+    PARIS,
+    WEEK_S,
+    Paper,
+)
+from tests.storage.kit import open_copy
+
+
+@pytest.fixture
+async def paper(template: Path, tmp_path: Path) -> AsyncIterator[Paper]:
+    made = Paper(await open_copy(template, tmp_path))
+    async with made.database.writing() as tx:
+        await tx.people.allow(ANNA, "Anna Petrova", MORNING)
+        await tx.people.allow(EMIL, "Emil", MORNING)
+    await made.add_server()
+    await made.add_server(PARIS, "10.9.0.0/29")
+    yield made
+    await made.database.close()
+
+
+async def card(paper: Paper, request: Request, viewer: UserId = BORIS) -> tuple[str, list[str]]:
+    """What is to be read, and the labels of the buttons."""
+    async with paper.database.reading() as tx:
+        now = await tx.requests.get(request.id)
+        assert now is not None
+        view = await views.card(tx, paper.context, now, viewer)
+    return parse_html(view.text).text, labels(view)
+
+
+def said(template: Template, **values: object) -> str:
+    return parse_html(fill(template, **values)).text
+
+
+def labels(view: View) -> list[str]:
+    return [button.text for row in view.keyboard for button in row]
+
+
+async def test_what_is_to_be_decided_on(paper: Paper) -> None:
+    text, choices = await card(paper, await paper.asked())
+    assert "Anna Petrova" in text
+    assert "work" in text
+    assert choices[0] == "Approve 7 days"
+    assert choices[-1].startswith("Deny")
+    assert "@" not in text
+    assert words.CARD_OWN not in text
+    assert "profile" not in text
+    async with paper.database.writing() as tx:
+        await tx.people.set_username(ANNA, "anna")
+    assert "@anna" in (await card(paper, await paper.asked(server=PARIS)))[0]
+
+
+async def test_the_longest_that_may_be_approved_now(paper: Paper) -> None:
+    request = await paper.asked(duration=WEEK_S)
+    paper.max_duration = WEEK_S
+    text, choices = await card(paper, request)
+    limit = said(words.CARD_LIMIT, duration="1 day")
+    assert (limit in text, choices[0]) == (False, "Approve 7 days")
+    paper.max_duration = DAY_S
+    text, choices = await card(paper, request)
+    assert (limit in text, choices[0]) == (True, "Approve 1 day")
+    await paper.do(requests.deny, await paper.actor(BORIS), request.id)
+    assert limit not in (await card(paper, request))[0]
+
+
+async def test_nobody_gets_buttons_for_their_own(paper: Paper) -> None:
+    async with paper.database.writing() as tx:
+        await tx.people.allow(BORIS, "Boris", MORNING)
+    request = await paper.asked(BORIS)
+    text, choices = await card(paper, request)
+    assert (words.CARD_OWN in text, choices) == (True, [])
+    text, choices = await card(paper, request, CLARA)
+    assert (words.CARD_OWN in text, len(choices) > 1) == (False, True)
+    await paper.do(requests.cancel, await paper.actor(BORIS), request.id)
+    assert words.CARD_OWN not in (await card(paper, request))[0]
+
+
+async def test_what_the_person_has_already(paper: Paper) -> None:
+    grant = await paper.active(ANNA, PARIS)
+    request = await paper.asked()
+    text, _ = await card(paper, request)
+    has, unproved = said(words.CARD_HAS, count=1), said(words.CARD_HAS_UNPROVED, count=1)
+    ended = said(words.CARD_ENDED, at=moment(MORNING + HOUR))
+    assert has in text
+    assert ended not in text
+    paper.now += HOUR
+    await paper.do(revocation.revoke_grant, await paper.actor(CLARA), grant.id)
+    text, _ = await card(paper, request)
+    assert has not in text
+    assert ended in text
+    assert unproved in text
+    await paper.do(requests.deny, await paper.actor(BORIS), request.id)
+    text, _ = await card(paper, request)
+    assert ended not in text
+    assert unproved not in text
+
+
+async def test_which_other_servers_it_would_open(paper: Paper) -> None:
+    request = await paper.asked()
+    opens = said(words.CARD_OPENS, servers="paris")
+    assert opens not in (await card(paper, request))[0]
+    async with paper.database.writing() as tx:
+        await tx.servers.set_open(BERLIN, MORNING)
+    assert opens not in (await card(paper, request))[0]
+    async with paper.database.writing() as tx:
+        await tx.servers.set_open(PARIS, MORNING)
+    assert opens in (await card(paper, request))[0]
+    await paper.yes(BORIS, request.id)
+    assert opens in (await card(paper, request))[0], "as long as it does"
+    denied = await paper.asked(EMIL)
+    await paper.do(requests.deny, await paper.actor(BORIS), denied.id)
+    assert opens not in (await card(paper, denied))[0]
+
+
+async def test_who_has_agreed_where_two_have_to(paper: Paper) -> None:
+    paper.approvals = 2
+    request = await paper.asked()
+    text, _ = await card(paper, request)
+    needs_two, needs_one = said(words.CARD_NEEDS, count=2), said(words.CARD_NEEDS, count=1)
+    assert needs_two in text
+    await paper.do(requests.approve, await paper.actor(BORIS), request.id, None)
+    text, _ = await card(paper, request, CLARA)
+    assert needs_one in text
+    assert needs_two not in text
+    # One who has agreed is one too many no more; their yes is still to be read.
+    paper.approvals = 1
+    text, _ = await card(paper, request, CLARA)
+    assert needs_one in text
+    assert said(words.CARD_AGREED, admin=BORIS, duration="7 days") in text
+    await paper.do(requests.deny, await paper.actor(CLARA), request.id)
+    assert needs_one not in (await card(paper, request))[0]
+
+
+async def test_what_was_decided(paper: Paper) -> None:
+    request = await paper.asked()
+    waits = said(words.CARD_WAITS, until=moment(request.expires_at))
+    assert waits in (await card(paper, request))[0]
+    await paper.yes(BORIS, request.id)
+    text, choices = await card(paper, request)
+    assert choices == []
+    assert waits not in text
+    assert "Boris" in text
+
+
+async def test_it_waits_no_longer_than_the_settings_let_it(paper: Paper) -> None:
+    request = await paper.asked()
+    paper.request_ttl = HOUR_S
+    text, _ = await card(paper, request)
+    assert f"{MORNING + timedelta(hours=1):%Y-%m-%d %H:%M} UTC" in text
+
+
+async def test_what_the_requester_sees(paper: Paper) -> None:
+    request = await paper.asked()
+    for reachable, template in ((True, words.ASKED), (False, words.ASKED_NOBODY)):
+        view = views.asked(request, admin_reachable=reachable)
+        assert view.text == fill(template, server=BERLIN, duration="7 days")
+        assert labels(view) == [words.BUTTON_CANCEL]
+    anna = await paper.actor(ANNA)
+    await paper.do(requests.cancel, anna, request.id)
+    view = views.asked(await paper.request(request.id), admin_reachable=True)
+    assert "berlin" in view.text
+    assert labels(view) == []
+    choosing = await paper.asked(server=None)
+    assert choosing.state is RequestState.CHOOSING
+    await paper.do(requests.cancel, anna, choosing.id)
+    view = views.asked(await paper.request(choosing.id), admin_reachable=True)
+    assert view.text == words.CANCELLED_WITHOUT_SERVER

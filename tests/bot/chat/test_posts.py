@@ -1,0 +1,201 @@
+"""What is sent, edited and remembered for each kind of row, at a look-alike of Telegram."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from telegram.error import TelegramError
+
+from bot.access import requests
+from bot.chat.client import connect
+from bot.chat.posts import Posts
+from bot.core import Core
+from bot.handover.handover import Handover
+from bot.texts import chat as words
+from demo.faults import Fault, status
+from demo.people import DemoPerson
+from demo.server import DemoServer
+from storage.records import ChatId, OutboxItem, OutboxKind, Payload
+from tests.bot.access.kit import ANNA, BORIS, CLARA, MORNING, Paper
+from tests.storage.kit import open_copy
+
+TOKEN = "123456789:a-token-that-opens-nothing-at-all"
+PEOPLE = [
+    DemoPerson(number, "P", None, "Employee", started=True) for number in (ANNA, BORIS, CLARA)
+]
+GONE = status(400, "Bad Request: message to edit not found")
+SAME = status(
+    400,
+    "Bad Request: message is not modified: specified new message content and reply markup are "
+    "exactly the same as a current content and reply markup of the message",
+)
+
+
+class Desk:
+    """Sends rows of the outbox, and keeps what went out."""
+
+    def __init__(self, paper: Paper, server: DemoServer, posts: Posts) -> None:
+        self.paper = paper
+        self.server = server
+        self.posts = posts
+        self._seen = 0
+
+    async def row(self, kind: OutboxKind, payload: Payload, chat: int = BORIS) -> OutboxItem:
+        """A claimed row."""
+        async with self.paper.database.writing() as tx:
+            await tx.outbox.add(ChatId(chat), kind, payload, now=self.paper.now)
+            item = (await tx.outbox.due(self.paper.now, 1000))[-1]
+            await tx.outbox.claim(item.id)
+        return item
+
+    def calls(self) -> list[str]:
+        """The methods that were called since the last look."""
+        new = self.server.calls[self._seen :]
+        self._seen += len(new)
+        return [call.method for call in new]
+
+    async def states(self) -> dict[str, int]:
+        async with self.paper.database.reading() as tx:
+            rows = await tx._connection.exec_driver_sql(
+                "SELECT state FROM outbox WHERE kind <> 'notice'"
+            )
+            return Counter(rows.scalars())
+
+    async def posted(self, kind: OutboxKind, request: int) -> list[tuple[int, int]]:
+        async with self.paper.database.reading() as tx:
+            found = await tx.posted.about(kind, str(request))
+        return [(int(one.chat_id), one.message_id) for one in found]
+
+
+@pytest.fixture
+async def desk(template: Path, tmp_path: Path) -> AsyncIterator[Desk]:
+    paper = Paper(await open_copy(template, tmp_path))
+    async with paper.database.writing() as tx:
+        await tx.people.allow(ANNA, "Anna Petrova", MORNING)
+    await paper.add_server()
+    ctx = paper.context
+    core = Core(paper.database, ctx.rules, ctx.chance, lambda: paper.now)
+    nobody: Any = None  # no server is asked
+    async with DemoServer(TOKEN, PEOPLE) as server, connect(TOKEN, server.url).bot as bot:
+        made = Desk(paper, server, Posts(bot, core, nobody, nobody, Handover(None)))
+        made.calls()
+        yield made
+    await paper.database.close()
+
+
+async def empty_outbox(desk: Desk) -> None:
+    async with desk.paper.database.writing() as tx:
+        await tx._connection.exec_driver_sql("DELETE FROM outbox")
+
+
+async def test_a_reply_changes_its_message_or_is_a_new_one(desk: Desk) -> None:
+    first: Payload = {"text": "one", "keyboard": []}
+    await desk.posts.reply(await desk.row(OutboxKind.REPLY, first))
+    assert desk.calls() == ["sendMessage"]
+    number = desk.server.person(BORIS).messages[-1].message_id
+    await desk.posts.reply(await desk.row(OutboxKind.REPLY, {**first, "text": "2", "edit": number}))
+    assert desk.calls() == ["editMessageText"]
+    desk.server.faults.append(Fault("editMessageText", 1, SAME))
+    await desk.posts.reply(await desk.row(OutboxKind.REPLY, {**first, "edit": number}))
+    assert desk.calls() == ["editMessageText"]
+    desk.server.faults.append(Fault("editMessageText", 1, GONE))
+    await desk.posts.reply(await desk.row(OutboxKind.REPLY, {**first, "edit": number}))
+    assert desk.calls() == ["editMessageText", "sendMessage"]
+    assert await desk.states() == {"done": 4}
+
+
+async def test_a_card_is_remembered_and_brought_up_to_date(desk: Desk) -> None:
+    request = await desk.paper.asked()
+    await empty_outbox(desk)
+    about: Payload = {"request": request.id}
+    await desk.posts.card(await desk.row(OutboxKind.CARD, about))
+    [(chat, number)] = await desk.posted(OutboxKind.CARD, request.id)
+    assert chat == BORIS
+    assert desk.calls() == ["sendMessage"]
+    # Nothing happened meanwhile, so there is nothing to edit.
+    assert await desk.states() == {"done": 1}
+    edit = {**about, "kind": OutboxKind.CARD, "message": number}
+    await desk.posts.edit_card(await desk.row(OutboxKind.EDIT_CARD, edit))
+    desk.server.faults.append(Fault("editMessageText", 1, SAME))
+    await desk.posts.edit_card(await desk.row(OutboxKind.EDIT_CARD, edit))
+    assert await desk.posted(OutboxKind.CARD, request.id) == [(BORIS, number)]
+    desk.calls()
+    # Where it is gone a new one takes its place.
+    desk.server.faults.append(Fault("editMessageText", 1, GONE))
+    await desk.posts.edit_card(await desk.row(OutboxKind.EDIT_CARD, edit))
+    assert desk.calls() == ["editMessageText", "sendMessage"]
+    [(_, other)] = await desk.posted(OutboxKind.CARD, request.id)
+    assert other != number
+    assert await desk.states() == {"done": 4}
+
+
+async def test_what_happened_while_a_card_was_on_its_way_is_shown(desk: Desk) -> None:
+    request = await desk.paper.asked()
+    await empty_outbox(desk)
+    item = await desk.row(OutboxKind.CARD, {"request": request.id})
+    desk.server.faults.append(Fault("sendMessage", 1, status(500, "Internal Server Error")))
+    with pytest.raises(TelegramError):
+        await desk.posts.card(item)
+    assert await desk.states() == {"sending": 1}
+    boris = await desk.paper.actor(BORIS)
+
+    async def decided() -> None:
+        while not desk.server.person(BORIS).messages:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        await desk.paper.do(requests.deny, boris, request.id)
+
+    await asyncio.gather(desk.posts.card(item), decided())
+    async with desk.paper.database.reading() as tx:
+        edits = await tx.outbox.open(OutboxKind.EDIT_CARD)
+    assert [int(one.chat_id) for one in edits] == [int(BORIS)]
+
+
+async def test_what_the_requester_was_told_is_not_said_again(desk: Desk) -> None:
+    request = await desk.paper.asked()
+    await empty_outbox(desk)
+    about: Payload = {"request": request.id}
+    await desk.posts.asked(await desk.row(OutboxKind.ASKED, about, ANNA))
+    [(_, number)] = await desk.posted(OutboxKind.ASKED, request.id)
+    desk.calls()
+    await desk.posts.asked(await desk.row(OutboxKind.ASKED, {**about, "edit": number}, ANNA))
+    assert desk.calls() == ["editMessageText"]
+    desk.server.faults.append(Fault("editMessageText", 2, GONE))
+    edit = {**about, "kind": OutboxKind.ASKED, "message": number}
+    await desk.posts.edit_card(await desk.row(OutboxKind.EDIT_CARD, edit, ANNA))
+    assert desk.calls() == ["editMessageText"], "the decision comes by another message"
+    await desk.posts.asked(await desk.row(OutboxKind.ASKED, {**about, "edit": number}, ANNA))
+    assert desk.calls() == ["editMessageText", "sendMessage"]
+    assert await desk.states() == {"done": 4}
+
+
+async def test_instructions_of_a_server_that_is_gone(desk: Desk) -> None:
+    grant = await desk.paper.active()
+    await empty_outbox(desk)
+    topics = desk.posts._handover.topics()
+    for topic, is_known in ((topics[0].id, True), ("nonsense", False)):
+        payload = {"grant": grant.id, "topic": topic}
+        await desk.posts.how_to(await desk.row(OutboxKind.HOW_TO, payload, ANNA))
+        text = desk.server.person(ANNA).messages[-1].text
+        assert (words.HOW_TO_GONE not in text) == is_known
+    async with desk.paper.database.writing() as tx:
+        await tx._connection.exec_driver_sql("DELETE FROM servers")
+    payload = {"grant": grant.id, "topic": topics[0].id}
+    await desk.posts.how_to(await desk.row(OutboxKind.HOW_TO, payload, ANNA))
+    assert desk.server.person(ANNA).messages[-1].text == words.HOW_TO_GONE
+    assert await desk.states() == {"done": 3}
+
+
+async def test_a_file_is_sent_until_nobody_knows_too_often(desk: Desk, tmp_path: Path) -> None:
+    folder = tmp_path / "templates"
+    (folder / "files").mkdir(parents=True)
+    (folder / "files" / "notes.txt").write_text("Ask Boris.\n")
+    desk.posts._handover = Handover(folder)
+    named: Payload = {"file": "notes.txt"}
+    await desk.posts.extra_file(await desk.row(OutboxKind.EXTRA_FILE, named, ANNA))
+    assert desk.calls() == ["sendDocument"]
+    await desk.posts.extra_file(await desk.row(OutboxKind.EXTRA_FILE, {"file": "gone.txt"}, ANNA))
+    assert desk.calls() == []
+    assert await desk.states() == {"done": 2}
