@@ -296,6 +296,7 @@ def rome_findings(ran: Ran, word: str) -> list[str]:
     return [wrong for wrong, _ in findings(ran) if "Server rome:" in wrong and word in wrong]
 
 
+@pytest.mark.long
 async def test_a_network_that_the_operator_changes(company: Company, easyrsa: EasyRsa) -> None:
     """Nobody keeps an address of the old one; and where there is no room nothing is changed."""
     conf = company.folder / "rome" / "server.conf"
