@@ -1,0 +1,81 @@
+"""Names from before the takeover, as an admin turns to them and says whose they are."""
+
+from bot.access import importing
+from bot.access.importing import Certificate
+from bot.chat import views
+from bot.texts import chat as words
+from tests.bot.chat.desk import ANNA, BORIS, DAY, Desk
+from tests.gate.gate import OPERATOR
+
+ALL = "Old certificates"
+
+
+async def place(desk: Desk) -> tuple[str, int | None]:
+    """The newest text, and which message it changes."""
+    async with desk.gate.database.reading() as tx:
+        rows = await tx.outbox.due(desk.gate.now, 1000)
+    return rows[-1].payload["text"], rows[-1].payload.get("edit")
+
+
+async def test_there_may_be_none(desk: Desk) -> None:
+    await desk.taps(BORIS, "oc")
+    assert await place(desk) == (words.OLD_CERTIFICATES_NONE, None)
+    await desk.taps(BORIS, "oc:0")
+    assert await place(desk) == (words.OLD_CERTIFICATES_NONE, 5)
+
+
+async def test_from_the_list_to_a_name_and_its_person(desk: Desk) -> None:
+    await desk.gate.take_over()
+    await desk.new()
+    await desk.taps(BORIS, "oc")
+    text, edit = await place(desk)
+    assert edit is None
+    assert "vpn.example.com" not in text
+    names = await desk.buttons()
+    assert list(names) == ["anna", "old-laptop", "P1001"]
+    await desk.taps(BORIS, "oc:0")
+    assert (await place(desk))[1] == 5
+    # Two of one name: each has a button, and both are to be read.
+    await desk.taps(BORIS, names["anna"])
+    text, edit = await place(desk)
+    assert (text.count("deed"), edit) == (2, 5)
+    labels = await desk.buttons()
+    assert [label for label in labels if label.startswith("Revoke")] != []
+    # Nobody is called so; the others are one tap away.
+    assert words.OLD_CERTIFICATE_NOBODY not in text
+    await desk.taps(BORIS, labels[words.BUTTON_LINK_OTHER])
+    labels = await desk.buttons()
+    assert words.BUTTON_LINK_OTHER not in labels
+    await desk.taps(BORIS, labels["Link to P1001"])
+    async with desk.gate.database.reading() as tx:
+        linked = [one.common_name for one in await tx.grants.of_user(ANNA)]  # type: ignore[arg-type]
+    assert linked == ["anna", "anna"]
+    await desk.taps(BORIS, "oc")
+    assert list(await desk.buttons()) == ["old-laptop", "P1001"]
+
+
+async def test_who_is_called_like_it_comes_first(desk: Desk) -> None:
+    await desk.gate.take_over()
+    await desk.new()
+    await desk.taps(BORIS, "oc")
+    await desk.taps(BORIS, (await desk.buttons())["P1001"])
+    assert next(iter(await desk.buttons())) == "Link to P1001"
+    [said] = [one for one in await desk.taps(ANNA, "oc") if one != "notice"] or [""]
+    assert "Old" not in said
+
+
+async def test_many_names_come_in_pages(desk: Desk) -> None:
+    count = views.BUTTONS_SHOWN + 1
+    books = [
+        Certificate(f"deed{number:036x}", f"name-{number:02}", desk.gate.now, desk.gate.now + DAY)
+        for number in range(count)
+    ]
+    async with desk.gate.database.writing() as tx:
+        await importing.take_in(tx, desk.gate.context, OPERATOR, books)
+    await desk.new()
+    await desk.taps(BORIS, "oc")
+    labels = await desk.buttons()
+    assert "Page 1 of 2" in (await place(desk))[0]
+    await desk.taps(BORIS, labels[words.BUTTON_NEXT])
+    assert f"name-{count - 1:02}" in await desk.buttons()
+    assert "name-00" not in await desk.buttons()
