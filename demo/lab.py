@@ -36,9 +36,8 @@ _TUN = Path("/dev/net/tun")
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 _ENVIRONMENT = dict(os.environ) | {"PATH": _PATH}
 # OpenVPN's own patience is minutes: here it tries once, and says soon why that failed.
-_GIVE_UP_SOON = (
-    *("--connect-retry-max", "1", "--connect-retry", "1", "--resolv-retry", "0"),
-    *("--connect-timeout", "5", "--hand-window", "6", "--tls-exit"),
+_TRY_ONCE = (
+    *("--connect-retry-max", "1", "--connect-retry", "1", "--resolv-retry", "0", "--tls-exit"),
     *("--auth-nocache", "--suppress-timestamps", "--verb", "3"),
 )
 _CODE_ROOT = str(Path(__file__).resolve().parent.parent)
@@ -131,11 +130,15 @@ class NetLab:
 
     Names are random in part, so that several labs run beside each other. On exit all that was
     started here is ended and both namespaces are gone. Raises LabError.
+
+    `handshake_s` is how long a client waits for a server that refuses it without a word, in whole
+    seconds; a machine that is slower than that lets nobody in.
     """
 
     server_address = SERVER_ADDRESS
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, handshake_s: int = 6) -> None:
+        self._patience = ("--connect-timeout", str(handshake_s), "--hand-window", str(handshake_s))
         token = secrets.token_hex(4)
         self._server_space = f"{name}-{token}-server"
         self._client_space = f"{name}-{token}-client"
@@ -212,8 +215,8 @@ class NetLab:
         return self._server.log if self._server is not None else self._last_log
 
     async def connect(self, profile: str) -> Tunnel:
-        """Starts a client; raises LabRefused with OpenVPN's reason, after about 10 s at most."""
-        command = ("openvpn", "--config", "/dev/stdin", *_GIVE_UP_SOON)
+        """Starts a client; raises LabRefused with OpenVPN's reason."""
+        command = ("openvpn", "--config", "/dev/stdin", *_TRY_ONCE, *self._patience)
         child = await self._start(self._client_space, *command)
         tunnel = Tunnel(child, self._client_space)
         self._tunnels.append(tunnel)

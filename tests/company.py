@@ -362,7 +362,7 @@ async def company_with_openvpn(
 ) -> AsyncIterator[tuple[Company, NetLab]]:
     """A furnished company with a real server, between two network namespaces."""
     async with (
-        NetLab("vpnbot-test") as lab,
+        NetLab("vpnbot-test", handshake_s=15) as lab,
         open_company(folder, host=lab.server_address, people=people) as company,
     ):
         await furnish_by_copy(company)

@@ -61,7 +61,7 @@ def profile(directory: Path) -> str:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def lab() -> AsyncIterator[NetLab]:
-    async with NetLab("labtest") as built:
+    async with NetLab("labtest", handshake_s=15) as built:
         yield built
 
 

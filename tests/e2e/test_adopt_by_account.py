@@ -175,7 +175,7 @@ async def test_a_profile_for_whatever_the_server_asks(
     await company.done("grant", "issue", str(ANNA.id), "--output", str(file), "--server", name)
     profile = text_of(file)
     assert re.findall("^key-direction .*", profile, re.MULTILINE) == direction
-    async with NetLab("adopted") as lab:
+    async with NetLab("adopted", handshake_s=15) as lab:
         await lab.start_server(home.folder)
         tunnel = await lab.connect(profile)
         assert await tunnel.ping("10.83.0.1"), tunnel.log

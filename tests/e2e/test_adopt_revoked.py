@@ -148,7 +148,7 @@ class TestWithOpenVpn:
         (office.folder / "ccd/emil").touch()  # else --apply shuts out whom the bot does not know
         shutil.copy(office.company.folder / "in-force.pem", office.crl)
         out = [(office.easyrsa, "bob"), (office.other, "dora")]
-        async with NetLab("adopt-crl") as lab:
+        async with NetLab("adopt-crl", handshake_s=15) as lab:
             await lab.start_server(office.folder)
             await refuses(office, lab, *out)
             plain = await office.adopt()

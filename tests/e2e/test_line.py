@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from demo.errors import LabRefused
 from demo.lab import lab_missing
 from tests.company import company_with_openvpn
+from tests.vpn.operator_kit import is_refused
 
 pytestmark = pytest.mark.skipif(lab_missing() is not None, reason=str(lab_missing()))
 
@@ -27,7 +27,6 @@ async def test_from_the_request_to_the_proved_revocation(folder: Path) -> None:
         assert "1 session was cut" in receipt.text
         assert not await tunnel.ping("10.8.0.1", timeout=2)
         await tunnel.close()
-        with pytest.raises(LabRefused):
-            await lab.connect(profile)
+        assert await is_refused(lab, profile, "certificate revoked")
         (grant,) = await company.grants()
         assert grant["state"] == "revoked"

@@ -46,7 +46,7 @@ REVOKED = "certificate revoked"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def lab() -> AsyncIterator[NetLab]:
-    async with NetLab("others") as made:
+    async with NetLab("others", handshake_s=15) as made:
         yield made
 
 

@@ -175,7 +175,7 @@ async def test_on_an_operators_own_server(module_folder: Path) -> None:
         shutil.copy(easyrsa.pki / path, home)
     (home / "crl.pem").chmod(0o644)
     (home / "server.conf").write_text(CONF)
-    async with NetLab("vpnbot-who") as lab, open_company(module_folder) as company:
+    async with NetLab("vpnbot-who", handshake_s=15) as lab, open_company(module_folder) as company:
         await company.done("ca", "import-easyrsa", str(easyrsa.pki))
         await lab.start_server(home)
         remote = f"{lab.server_address}:1194/udp"

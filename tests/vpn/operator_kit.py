@@ -233,7 +233,7 @@ def again(target: Target, proof: ServerProof) -> Target:
 @asynccontextmanager
 async def running(operator: Operator) -> AsyncIterator[NetLab]:
     """The operator's server, started as its unit would."""
-    async with NetLab("adopt") as lab:
+    async with NetLab("adopt", handshake_s=15) as lab:
         await lab.start_server(operator.directory)
         yield lab
 

@@ -55,7 +55,7 @@ class Running:
 async def run_server(company: Company) -> AsyncIterator[Running]:
     """Deploys, publishes and starts."""
     await company.ready()
-    async with NetLab("vpntest") as lab:
+    async with NetLab("vpntest", handshake_s=15) as lab:
         made = Running(company, lab)
         await made.start()
         try:

@@ -51,7 +51,7 @@ VARIANTS = {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def lab() -> AsyncIterator[NetLab]:
-    async with NetLab("profiles") as made:
+    async with NetLab("profiles", handshake_s=15) as made:
         yield made
 
 
