@@ -13,10 +13,6 @@ _HERE = Path(__file__).parent
 # Rooms where every test is long.
 _LONG_ROOMS = {"crash", "torture"}
 
-# How fast a machine is says nothing of the program.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
-
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

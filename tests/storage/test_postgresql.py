@@ -105,6 +105,7 @@ async def pass_over_everything(tx: Transaction) -> None:
     await tx.servers.all()
     await _requests(tx)
     await _grants(tx)
+    await _watch(tx)
     await _queues(tx)
     await tx.audit.append(at=NOW, actor="a", action="b", subject="c", detail={"name": "Zoë"})
     await tx.audit.append(at=NOW, actor="a", action="b", subject="c", detail={})
@@ -141,10 +142,6 @@ async def _grants(tx: Transaction) -> None:
     await tx.grants.add_many([make_grant(7, None, user_id=None, server=None, imported_at=NOW)])
     await tx.grants.link(GrantId("g-00000007"), ANNA)
     await tx.grants.imported()
-    await tx.end_warnings.record(EndWarning("ca", NOW, 30))
-    await tx.end_warnings.all()
-    await tx.clock.record(ClockAnchor("b", NOW, HOUR))
-    await tx.clock.last()
     await tx.grants.unlinked()
     await tx.grants.unlinked_like(["anna", "100%"])
     await tx.grants.imported_as(["anna"])
@@ -173,12 +170,20 @@ async def _grants(tx: Transaction) -> None:
     await tx.proofs.unproved()
     await tx.proofs.dropped()
     await tx.proofs.due(NOW)
+    await tx.proofs.hasten([grant.id], BERLIN, NOW)
     await tx.proofs.hasten_beyond(NOW, NOW)
     proof = Proof(grant.id, BERLIN, proved=True, attempts=1, next_try_at=NOW)
     await tx.proofs.record(replace(proof, findings=(("crl_old", "it's"),)))
     await tx.proofs.of([grant.id])
     await tx.proofs.drop_open(BERLIN, NOW)
     await tx.grants.prove(grant.id, GrantState.REVOKED, NOW)
+
+
+async def _watch(tx: Transaction) -> None:
+    await tx.end_warnings.record(EndWarning("ca", NOW, 30))
+    await tx.end_warnings.all()
+    await tx.clock.record(ClockAnchor("b", NOW, HOUR))
+    await tx.clock.last()
     await tx.crl.next_number()
     await tx.crl.next_number()
     await tx.crl.last_number()
@@ -187,14 +192,14 @@ async def _grants(tx: Transaction) -> None:
     await tx.crl.foreign()
     await tx.crl.entries(None)
     await tx.crl.entries(NOW)
-
-
-async def _queues(tx: Transaction) -> None:
-    await tx.grants.for_others(BERLIN)
     await tx.crl.add_spares(["5ba4e"])
     await tx.crl.spares()
     await tx.crl.take_spare()
     await tx.crl.give_up_spares(NOW)
+
+
+async def _queues(tx: Transaction) -> None:
+    await tx.grants.for_others(BERLIN)
     await tx.posted.remember(PostedMessage(ChatId(7), 1, OutboxKind.CARD, "1", NOW))
     await tx.posted.about(OutboxKind.CARD, "1")
     await tx.inbox.store([InboxItem(n, ChatId(7), "{}", NOW) for n in (5, 6)])
