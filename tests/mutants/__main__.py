@@ -253,8 +253,8 @@ def _noticed_by(copy: Path, point: Point, room: Room) -> str | None:
                 lines = said.splitlines()
                 named = (line for line in lines if line.startswith(_SAYS_WHY))
                 line = next(named, lines[-1] if lines else f"status {status}")
-                failed = re.search(r"tests/e2e/\w+\.py", line)
-                # Where a whole company runs, something else may have been too slow for once.
+                failed = re.search(r"tests/(?:e2e|vpn)/\w+\.py", line)
+                # Where a whole company or an OpenVPN runs, it may have been too slow for once.
                 if not failed or failed[0] == failed_before:
                     return line[:150]
                 failed_before = failed[0]
