@@ -40,6 +40,8 @@ _NOTICED_AT_LEAST = 0.95
 _HARMLESS_AT_MOST = 0.10
 # A file may hold nothing but long tests.
 _PASSES = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+# The last one comes from a test that waits for ever.
+_SAYS_WHY = ("FAILED", "ERROR", "Timeout (")
 # The CRL is read by a parser of cryptography's; what is proved is `vpn`'s.
 _PROOF = (
     *("live", "sessions", "management", "strangers", "crl_look", "locks", "findings", "standing"),
@@ -249,10 +251,10 @@ def _noticed_by(copy: Path, point: Point, room: Room) -> str | None:
                 if status in _PASSES:
                     break
                 lines = said.splitlines()
-                named = (line for line in lines if line.startswith(("FAILED", "ERROR")))
+                named = (line for line in lines if line.startswith(_SAYS_WHY))
                 line = next(named, lines[-1] if lines else f"status {status}")
-                failed = re.search(r"tests/e2e/\w+\.py", line)
-                # Where a whole company runs, something else may have been too slow for once.
+                failed = re.search(r"tests/(?:e2e|vpn)/\w+\.py", line)
+                # Where a whole company or an OpenVPN runs, it may have been too slow for once.
                 if not failed or failed[0] == failed_before:
                     return line[:150]
                 failed_before = failed[0]

@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from telegram.error import Conflict, NetworkError
 
 from bot.access.context import Chance, Rules
 from bot.chat.client import connect
@@ -14,12 +16,12 @@ from bot.chat.wire import NotTelegram, OddResult
 from bot.chat.worker import Worker
 from bot.clock import utc_now
 from bot.core import Core
-from bot.errors import TokenRefused
+from bot.errors import SecondPoller, TokenRefused
 from bot.reserve import Reserve
 from demo.faults import Body, Fault, FaultKind, page, status
 from demo.people import DemoPerson
 from demo.server import DemoServer
-from storage.records import UserId
+from storage.records import ChatId, InboxItem, UserId
 from tests.gate import updates
 from tests.storage.kit import make_template, open_copy
 
@@ -213,6 +215,39 @@ async def test_a_token_that_telegram_refuses_ends_the_bot(core: Core) -> None:
             server.faults.append(Fault("getUpdates", 1, status(401, "Unauthorized")))
             with pytest.raises(TokenRefused):
                 await Poller(telegram, core, on_stored=lambda: None, reserve=RESERVE).run()
+
+
+async def test_a_flood_is_left_with_telegram(core: Core) -> None:
+    """While the worker has that much to do, one batch is fetched in a second, and no more."""
+    async with core.database.writing() as tx:
+        await tx.inbox.store(
+            [InboxItem(number, ChatId(5000), "{}", utc_now()) for number in range(1, 2002)]
+        )
+    async with DemoServer(TOKEN, (ANNA,)) as server:
+        telegram = connect(TOKEN, server.url)
+        async with telegram.bot:
+            poller = Poller(telegram, core, on_stored=lambda: None, reserve=RESERVE)
+            for number in (3001, 3002):
+                update = {"update_id": number, "message": updates.message(ANNA.id, "/start")}
+                server.faults.append(Fault("getUpdates", 1, batch(json.dumps(update))))
+            await poller.poll_once()
+            began = time.monotonic()
+            await poller.poll_once()
+            assert time.monotonic() - began >= 1
+
+
+async def test_another_program_that_goes_on_polling_ends_the_bot(core: Core) -> None:
+    """Not one that only takes its time to stop."""
+    async with DemoServer(TOKEN, (ANNA,)) as server:
+        telegram = connect(TOKEN, server.url)
+        async with telegram.bot:
+            poller = Poller(telegram, core, on_stored=lambda: None, reserve=RESERVE)
+            conflict = Conflict("terminated by other getUpdates request")
+            for _ in range(4):
+                poller._give_up_if_pointless(conflict)
+            with pytest.raises(SecondPoller):
+                poller._give_up_if_pointless(conflict)
+            poller._give_up_if_pointless(NetworkError("Bad Gateway"))
 
 
 async def test_on_a_full_disk_an_admins_word_is_found_behind_any_number_of_others(
