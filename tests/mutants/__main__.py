@@ -135,7 +135,6 @@ ROOMS = (
             "tests/e2e/test_takeover.py",
             "tests/e2e/test_receipts.py",
             "tests/e2e/test_who_is_on.py",
-            "tests/e2e/test_full_disk.py",
             "tests/e2e/test_run.py",
             "tests/gate",
         ),
