@@ -78,6 +78,7 @@ class Paper:
     approvals: int = 1
     long_duration: int | None = None
     authority_ends_at: datetime | None = None
+    may_expire: bool = True
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
     _heard: int = 0
     _read: int = 0
@@ -93,7 +94,8 @@ class Paper:
             long_duration=self.long_duration,
         )
         chance = Chance(serial=self._serial, code=self._code)
-        return Context(self.now, rules, chance, self.authority_ends_at)
+        ends_at, expires = self.authority_ends_at, self.may_expire
+        return Context(self.now, rules, chance, ends_at, may_expire=expires)
 
     def _serial(self) -> str:
         return f"c0ffee{next(self._numbers):034x}"
