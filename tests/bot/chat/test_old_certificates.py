@@ -39,8 +39,10 @@ async def test_from_the_list_to_a_name_and_its_person(desk: Desk) -> None:
     await desk.taps(BORIS, names["anna"])
     text, edit = await place(desk)
     assert (text.count("deed"), edit) == (2, 5)
+    assert "\n2. serial <code>deed" in text
     labels = await desk.buttons()
-    assert [label for label in labels if label.startswith("Revoke")] != []
+    numbered = [words.BUTTON_REVOKE_NUMBERED.format(number=number) for number in (1, 2)]
+    assert [label for label in labels if label.startswith("Revoke")] == numbered
     # Nobody is called so; the others are one tap away.
     assert words.OLD_CERTIFICATE_NOBODY not in text
     await desk.taps(BORIS, labels[words.BUTTON_LINK_OTHER])
@@ -59,7 +61,9 @@ async def test_who_is_called_like_it_comes_first(desk: Desk) -> None:
     await desk.new()
     await desk.taps(BORIS, "oc")
     await desk.taps(BORIS, (await desk.buttons())["P1001"])
-    assert next(iter(await desk.buttons())) == "Link to P1001"
+    labels = list(await desk.buttons())
+    assert labels[0] == "Link to P1001"
+    assert words.BUTTON_REVOKE_GRANT.format(common_name="P1001") in labels
     [said] = [one for one in await desk.taps(ANNA, "oc") if one != "notice"] or [""]
     assert "Old" not in said
 
