@@ -135,6 +135,18 @@ async def test_a_halt_that_a_text_met_holds_for_profiles_too(
         await until(lambda: len(wire.sent) >= 1)
 
 
+async def test_a_halt_outlives_the_process(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is started next finds in the database how long a chat is to be left alone."""
+    monkeypatch.setenv("PTB_TIMEDELTA", "1")  # as `connect` does it
+    wire = Wire(core.database)
+    wire.halts = 1
+    await put(core, OutboxKind.NOTICE, [ANNA, ANNA])
+    async with sending(core, wire) as sender:
+        await until(lambda: sender._is_held(ANNA) and not sender._claimed)  # it is noted by now
+        async with core.database.reading() as tx:
+            assert await tx.outbox.due(core.clock(), 9) == []
+
+
 async def test_a_halt_that_a_profile_met_holds_for_texts_too(core: Core) -> None:
     """Also for those that are written meanwhile; and a shorter one does not end it."""
     wire = Wire(core.database)

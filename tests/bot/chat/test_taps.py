@@ -9,7 +9,7 @@ from bot.access import approvals, people, requests
 from bot.chat.buttons import Meant, Tap
 from bot.chat.scene import Scene
 from bot.chat.taps import mend, tapped
-from storage.records import ChatId, OutboxKind, PostedMessage, RequestId
+from storage.records import ChatId, OutboxKind, PostedMessage, RequestId, RequestState
 from tests.bot.access.kit import ANNA, BORIS, CLARA, MORNING, Paper, to
 from tests.storage.kit import make_template, open_copy
 
@@ -93,3 +93,12 @@ async def test_the_message_that_decides_loses_its_own(paper: Paper, button: Tap)
         await tapped(Scene(tx, paper.context, actor, BORIS, TAPPED), meant)
     payload = {"request": request.id, "message": TAPPED, "kind": OutboxKind.CARD}
     assert to(BORIS, OutboxKind.EDIT_CARD, payload) in await paper.heard()
+
+
+async def test_a_tap_denies_at_once(paper: Paper) -> None:
+    request = await paper.asked()
+    actor = await paper.actor(BORIS)
+    async with paper.database.writing() as tx:
+        scene = Scene(tx, paper.context, actor, BORIS, TAPPED)
+        await tapped(scene, Meant(Tap.DENY, request.id))
+    assert (await paper.request(request.id)).state is RequestState.DENIED
