@@ -149,7 +149,7 @@ class DemoServer:
         """Queues a raw update, whatever it says; gives its id."""
         return self.world.updates.put_raw(update)
 
-    async def called(self, method: str, *, times: int = 1, timeout: float = 30) -> None:  # noqa: ASYNC109
+    async def called(self, method: str, *, times: int = 1, timeout: float = 60) -> None:  # noqa: ASYNC109
         """Waits until the bot has called `method` so often in all; raises NotHeard."""
         end = time.monotonic() + timeout
         while sum(call.method.lower() == method.lower() for call in self.calls) < times:

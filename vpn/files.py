@@ -64,7 +64,7 @@ class Folder:
             except OSError as error:
                 if error.errno != errno.ELOOP:  # a link
                     raise
-                raise self._no_file(path) from None
+                raise NotReadable(self._no_file(path)) from None
             # No file object can be made of a folder, and then nobody would close what was opened.
             found = os.fstat(handle)
             # Where others may put one, root reads no file of two names: the other may be a secret.
@@ -72,7 +72,9 @@ class Folder:
             is_link = os.geteuid() == _ROOT and by_others and found.st_nlink > 1
             if is_link or not stat.S_ISREG(found.st_mode):
                 os.close(handle)
-                raise self._no_file(path)
+                # No file can be put over a folder: somebody has to remove it first.
+                kind = HostError if stat.S_ISDIR(found.st_mode) else NotReadable
+                raise kind(self._no_file(path))
             with os.fdopen(handle, "rb") as file:
                 content = file.read(READ_LIMIT + 1)
         if len(content) > READ_LIMIT:
@@ -238,8 +240,8 @@ class Folder:
             kind = NotReadable if isinstance(error, PermissionError) else HostError
             raise kind(f"Cannot {verb} {self._full(path)}: {error.strerror or error}.") from error
 
-    def _no_file(self, path: str) -> HostError:
-        return NotReadable(f"{self._full(path)} is no ordinary file; remove it.")
+    def _no_file(self, path: str) -> str:
+        return f"{self._full(path)} is no ordinary file; remove it."
 
     def _full(self, path: str) -> str:
         return quote(str(self.directory / path))

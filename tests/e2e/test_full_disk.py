@@ -101,6 +101,8 @@ async def at_rest(company: Company) -> None:
         "SELECT 1 FROM proofs WHERE NOT proved",
     )
     await until(lambda: all(company.query(sql) == [] for sql in open_rows), seconds=_LATE_S)
+    # The room that is kept back is made at a look of its own.
+    await until((company.data / "reserve").exists, seconds=_LATE_S)
 
 
 async def test_what_was_typed_is_kept_until_there_is_room(company: Company) -> None:
