@@ -3,9 +3,10 @@
 
 PYTHON ?= python3
 PREFIX ?= /opt/vpnbot
-# Most tests wait for servers and processes rather than compute. Files go out in their own order: the
+# Most tests wait for servers and processes rather than compute, so there are more workers than
+# cores. Files go out in their own order: the
 # longest have few tests, and would come last.
-WORKERS ?= 3
+WORKERS ?= 4
 RUN_VENV := .venv-demo
 DEV_VENV := .venv
 SOURCES := bot pki vpn storage demo
