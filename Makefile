@@ -4,8 +4,7 @@
 PYTHON ?= python3
 PREFIX ?= /opt/vpnbot
 # Most tests wait for servers and processes rather than compute, so there are more workers than
-# cores. Files go out in their own order: the
-# longest have few tests, and would come last.
+# cores. Files go out in their own order: the longest have few tests, and would come last.
 WORKERS ?= 4
 RUN_VENV := .venv-demo
 DEV_VENV := .venv
