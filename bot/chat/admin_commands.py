@@ -86,8 +86,11 @@ async def remove(scene: Scene, rest: str) -> Reply:
         return say(words.USAGE_REMOVE)
     fits = await revocation.fits(scene.tx, scene.actor, rest)
     candidates = [person for person in (*fits.people, *fits.near) if person.allowed]
-    if len(fits.people) == 1 and candidates[:1] == list(fits.people):
-        return await remove_now(scene, fits.people[0])
+    if len(fits.people) == 1:
+        # Whoever is on the list by another account of theirs is taken off, too.
+        accounts = await revocation.accounts_of(scene.tx, fits.people[0].id)
+        if any(account.allowed for account in accounts):
+            return await remove_now(scene, fits.people[0])
     if not candidates:
         raise Refused(Refusal.UNKNOWN_PERSON, who=rest)
     return Reply(_whom_to_remove(fits, candidates))
