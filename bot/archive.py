@@ -159,13 +159,15 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes, contents: Contents) ->
 def _decrypted(sealed: bytes, secret: str, name: str) -> bytes:
     if not sealed.startswith(_AGE):
         raise BadBackup(f"{name} {_FOREIGN}; name one.")
-    for left in reversed(range(_MEASURED_AGAIN)):
+    tries = 1
+    while True:
         try:
             return passphrase.decrypt(sealed, secret)
         except DecryptError as error:
             # age measures this machine for a millisecond before it says that the work is too much
             # for it: one that is busy with something else right then is taken for a slow one.
-            if left and "Excessive work" in str(error):
+            if tries < _MEASURED_AGAIN and "Excessive work" in str(error):
+                tries += 1
                 continue
             # Its words, two lines of them, have no secret. That it cannot tell a wrong passphrase
             # from a damaged header is the nature of the format.
@@ -174,7 +176,6 @@ def _decrypted(sealed: bytes, secret: str, name: str) -> bytes:
                 f"The passphrase does not open {name} ({reason}); if it is certainly the right "
                 "one, the file is damaged: take another backup."
             ) from None
-    raise AssertionError
 
 
 def _members(plain: bytes, name: str) -> Iterator[tuple[str, bytes]]:

@@ -150,6 +150,15 @@ async def test_all_accounts_of_a_person_go_together(desk: Desk) -> None:
     assert "All accounts of this person" in said_all[-1]
 
 
+async def test_one_account_is_named_and_another_is_on_the_list(desk: Desk) -> None:
+    await hire(desk, KARL, "Karl")
+    await desk.says(BORIS, f"/remove {KARL}")
+    await desk.gate.link(KARL, ANNA)
+    assert (await desk.is_allowed(KARL), await desk.is_allowed(ANNA)) == (False, True)
+    await desk.says(BORIS, f"/remove {KARL}")
+    assert not await desk.is_allowed(ANNA)
+
+
 async def test_a_removal_that_is_not_clear_is_asked_back(desk: Desk) -> None:
     await hire(desk, KARL, "Karl")
     assert await desk.says(BORIS, "/remove Kar") == [NEAR]
