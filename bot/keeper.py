@@ -2,19 +2,17 @@
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from bot.access import audit, clock, endings, grants, requests, revocation
+from bot.access import audit, clock, endings, requests, revocation
 from bot.clock import SetBack
 from bot.clock_watch import ClockWatch
-from bot.locks import try_lock
+from bot.handover.delivery import end_orphans
 from bot.loops import forever
 from bot.office import Office
 from bot.watch import Watch
-from storage.records import AuditEntry, GrantId, GrantState, OutboxKind, Server, ServerName
-from storage.transaction import Transaction
+from storage.records import AuditEntry, Server, ServerName
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +71,7 @@ class Keeper:
         await self._look_at_clock()
         if await self._end_what_is_over():
             self._on_written()
-        await self._settle_orphans()
+        await end_orphans(self._core, self._folder.pending_issues)
         await self._announce_head()
         await self._warn_of_ends()
         await self._look_after_servers()
@@ -168,22 +166,6 @@ class Keeper:
         async with self._database.writing() as tx:
             await endings.warn(tx, self._core.context(), authority, servers)
 
-    async def _settle_orphans(self) -> None:
-        """Revokes what `grant issue` left behind when it was killed before the file was there."""
-        async with self._database.reading() as tx:
-            if not await _orphans(tx):
-                return
-        handle = try_lock(self._folder.pending_issues)
-        if handle is None:
-            return  # it is still at work
-        try:
-            async with self._database.writing() as tx:
-                ctx = self._core.context()
-                for grant_id in await _orphans(tx):
-                    await grants.abandon(tx, ctx, grant_id)
-        finally:
-            os.close(handle)
-
     async def _prune(self) -> None:
         now = self._clock()
         if now < self._prune_at:
@@ -193,13 +175,3 @@ class Keeper:
             await tx.inbox.prune(now - _KEEP)
             await tx.inbox.trim_quarantine(_QUARANTINE)
             await tx.outbox.prune(now - _KEEP)
-
-
-async def _orphans(tx: Transaction) -> list[GrantId]:
-    """Grants on their way to nobody: not delivered, and no row of the outbox would do it."""
-    on_the_way = {item.payload["grant"] for item in await tx.outbox.open(OutboxKind.DELIVER)}
-    return [
-        grant.id
-        for grant in await tx.grants.not_over()
-        if grant.state in (GrantState.RESERVED, GrantState.ISSUED) and grant.id not in on_the_way
-    ]

@@ -17,6 +17,7 @@ from bot.chat import buttons, strangers, views
 from bot.chat.buttons import Keyboard
 from bot.chat.client import TEXT_LENGTH, say
 from bot.chat.outcomes import UNCHANGED, Outcome, failure_of
+from bot.chat.sender import Decision
 from bot.chat.views import View
 from bot.core import Core
 from bot.enforcement import Enforcer
@@ -30,6 +31,7 @@ from bot.texts import receipts as receipt_words
 from bot.texts import refusals
 from bot.texts import strangers as stranger_words
 from bot.texts.fill import Html, blocks, escaped, fill, moment
+from storage.outbox import Done, Later, Next
 from storage.records import (
     ChatId,
     EndReason,
@@ -77,15 +79,15 @@ class Posts:
         # Admins read of a broken template once, not with each tap.
         self._told: set[str] = set()
 
-    async def reply(self, item: OutboxItem) -> None:
+    async def reply(self, item: OutboxItem) -> Next:
         """A text that a handler has written."""
         view = View(Html(item.payload["text"]), buttons.from_payload(item.payload["keyboard"]))
         message_id = item.payload.get("edit")
         if message_id is None or not await self._edit(item.chat_id, message_id, view):
             await self._send(item.chat_id, view)
-        await self._finish(item)
+        return Done()
 
-    async def notice(self, item: OutboxItem) -> None:
+    async def notice(self, item: OutboxItem) -> Next:
         """A text by its name."""
         code = Notice(item.payload["code"])
         still: list[Grant] = []
@@ -96,22 +98,22 @@ class Posts:
         is_choice = code is Notice.STRANGERS_UNKNOWN
         keyboard = strangers.keyboard(item.payload["values"]) if is_choice else ()
         await self._send(item.chat_id, View(_notice(item.payload, still), keyboard))
-        await self._finish(item)
+        return Done()
 
-    async def card(self, item: OutboxItem) -> None:
+    async def card(self, item: OutboxItem) -> Next | Decision:
         """A request, for an admin; the message is remembered, to be edited on the decision."""
         view = await self._request(item, OutboxKind.CARD)
-        await self._posted(item, OutboxKind.CARD, view, await self._send(item.chat_id, view))
+        return self._posted(item, OutboxKind.CARD, view, await self._send(item.chat_id, view))
 
-    async def asked(self, item: OutboxItem) -> None:
+    async def asked(self, item: OutboxItem) -> Next | Decision:
         """A request, for its requester; remembered, too."""
         view = await self._request(item, OutboxKind.ASKED)
         message_id = item.payload.get("edit")
         if message_id is None or not await self._edit(item.chat_id, message_id, view):
             message_id = await self._send(item.chat_id, view)
-        await self._posted(item, OutboxKind.ASKED, view, message_id)
+        return self._posted(item, OutboxKind.ASKED, view, message_id)
 
-    async def edit_card(self, item: OutboxItem) -> None:
+    async def edit_card(self, item: OutboxItem) -> Next | Decision:
         """Brings a posted message up to date; where a card is gone, a new one takes its place.
 
         The requester gets the decision by another message anyway.
@@ -120,24 +122,23 @@ class Posts:
         view = await self._request(item, kind)
         edited = await self._edit(item.chat_id, item.payload["message"], view)
         if edited or kind is not OutboxKind.CARD:
-            await self._finish(item)
-            return
-        message_id = await self._send(item.chat_id, view)
-        await self._posted(item, kind, view, message_id)
+            return Done()
+        return self._posted(item, kind, view, await self._send(item.chat_id, view))
 
-    async def _posted(
-        self, item: OutboxItem, kind: OutboxKind, view: View, message_id: int
-    ) -> None:
+    def _posted(self, item: OutboxItem, kind: OutboxKind, view: View, message_id: int) -> Decision:
         subject = str(item.payload["request"])
         posted = PostedMessage(item.chat_id, message_id, kind, subject, self._clock())
-        async with self._database.writing() as tx:
+
+        async def remember(tx: Transaction) -> Next:
             if "message" in item.payload:
                 await tx.posted.forget(item.chat_id, item.payload["message"])
             await tx.posted.remember(posted)
             if await self._view(tx, item, kind) != view:
                 # Something happened while it was on its way: nobody knew of this message yet.
                 await messages.edit_card(tx, self._core.context(), posted)
-            await tx.outbox.finish(item.id)
+            return Done()
+
+        return remember
 
     async def _request(self, item: OutboxItem, kind: OutboxKind) -> View:
         async with self._database.reading() as tx:
@@ -152,7 +153,7 @@ class Posts:
             return await views.card(tx, ctx, request, UserId(item.chat_id))
         return views.asked(request, admin_reachable=await requests.admin_reachable(tx, ctx))
 
-    async def receipt(self, item: OutboxItem) -> None:
+    async def receipt(self, item: OutboxItem) -> Next:
         """What was proved. While a look can still prove more, the row stays and is followed up."""
         grant_ids = [GrantId(grant_id) for grant_id in item.payload["grants"]]
         receipt = await self._receipt(item.chat_id, grant_ids)
@@ -165,13 +166,11 @@ class Posts:
             keyboard = await self._ending_the_rest(UserId(item.chat_id), receipt)
             await self._send(item.chat_id, View(_receipt_text(receipt), keyboard))
         if receipt.settled:
-            await self._finish(item)
-            return
-        async with self._database.writing() as tx:
-            later = self._clock() + _FOLLOW_UP
-            await tx.outbox.wait(item.id, later, item.payload | {"said": True})
+            return Done()
+        said_so = item.payload | {"said": True}
+        return Later(self._clock() + _FOLLOW_UP, item.attempts, payload=said_so)
 
-    async def how_to(self, item: OutboxItem) -> None:
+    async def how_to(self, item: OutboxItem) -> Next:
         """Instructions that somebody asked for."""
         async with self._database.reading() as tx:
             grant = await tx.grants.get(GrantId(item.payload["grant"]))
@@ -182,7 +181,7 @@ class Posts:
         if server is not None:
             text = await self._instructions(fields_of(grant, server, name), item.payload["topic"])
         await self._send(item.chat_id, View(text))
-        await self._finish(item)
+        return Done()
 
     async def _instructions(self, fields: Fields, topic: str) -> Html:
         try:
@@ -196,18 +195,20 @@ class Posts:
                     await messages.tell_admins(tx, ctx, Notice.TEMPLATES_BROKEN)
             return Html(words.HOW_TO_BROKEN)
 
-    async def extra_file(self, item: OutboxItem) -> None:
+    async def extra_file(self, item: OutboxItem) -> Next:
         """One of the operator's files; it is not worth more than a few tries in doubt."""
         name = item.payload["file"]
         try:
             content = await self._handover.extra_file(name)
         except BadTemplate as error:
-            await self._later_or_never(item, error)
-            return
+            attempts = item.attempts + 1
+            if attempts < _FOLDER_TRIES:
+                return Later(self._clock() + _FOLDER_RETRY, attempts)
+            log.warning("%s is not sent: %s", name, error)
+            return Done()
         if content is None:
             log.warning("%s is not sent: it is not in the folder any more", name)
-            await self._finish(item)
-            return
+            return Done()
         try:
             await self._bot.send_document(item.chat_id, document=content, filename=name)
         except TelegramError as error:
@@ -215,26 +216,17 @@ class Posts:
             if failure.outcome is not Outcome.UNKNOWN or item.attempts < _DOUBTS:
                 raise
             log.warning("Nobody knows whether %s arrived: %s", name, failure.reason)
-        await self._finish(item)
+        return Done()
 
-    async def _later_or_never(self, item: OutboxItem, error: BadTemplate) -> None:
-        attempts = item.attempts + 1
-        if attempts >= _FOLDER_TRIES:
-            log.warning("%s is not sent: %s", item.payload["file"], error)
-            await self._finish(item)
-            return
-        async with self._database.writing() as tx:
-            await tx.outbox.requeue(item.id, self._clock() + _FOLDER_RETRY, attempts=attempts)
-
-    async def servers(self, item: OutboxItem) -> None:
+    async def servers(self, item: OutboxItem) -> Next:
         """What each server answers."""
         async with self._database.reading() as tx:
             servers = await tx.servers.all()
         states = await asyncio.gather(*(self._fleet.status(server) for server in servers))
         await self._send(item.chat_id, views.servers_listing(servers, states))
-        await self._finish(item)
+        return Done()
 
-    async def cut(self, item: OutboxItem) -> None:
+    async def cut(self, item: OutboxItem) -> Next:
         """Ends the sessions of a name that an admin was shown, and says what was seen then."""
         server, name = ServerName(item.payload["server"]), item.payload["name"]
         try:
@@ -251,16 +243,16 @@ class Posts:
                 text = stranger_words.CUT if done.names else stranger_words.CUT_NOT_THERE
         shown = clean(name, NAME_LENGTH)
         await self._send(item.chat_id, View(fill(text, server=server, name=shown)))
-        await self._finish(item)
+        return Done()
 
-    async def menu(self, item: OutboxItem) -> None:
+    async def menu(self, item: OutboxItem) -> Next:
         """The command menu, by the role that the person has now."""
         async with self._database.reading() as tx:
             ctx = self._core.context()
             actor = await people.identify(tx, ctx, UserId(item.chat_id), "")
         commands = [BotCommand(name, text) for name, text in words.menu(actor)]
         await self._bot.set_my_commands(commands, scope=BotCommandScopeChat(item.chat_id))
-        await self._finish(item)
+        return Done()
 
     async def _receipt(self, chat_id: ChatId, grant_ids: list[GrantId]) -> Receipt:
         async with self._database.reading() as tx:
@@ -311,10 +303,6 @@ class Posts:
             log.info("A message cannot be edited: %s", error.message)
             return False
         return True
-
-    async def _finish(self, item: OutboxItem) -> None:
-        async with self._database.writing() as tx:
-            await tx.outbox.finish(item.id)
 
 
 _ENDED = {

@@ -12,10 +12,11 @@ from telegram import Bot
 from bot.access import grants, people, requests, revocation
 from bot.access.permission import Actor
 from bot.access.refusals import Refusal, Refused
-from bot.chat.delivery import Delivery
+from bot.chat.delivery import ChatDelivery
 from bot.chat.sender import Sender
 from bot.clock import DOUBT, PATIENCE, Standing, since_boot
 from bot.clock_watch import ClockWatch
+from bot.handover.delivery import Delivery
 from bot.keeper import Keeper
 from bot.office import LONGEST_DOUBT, Office, open_office
 from bot.settings import Settings
@@ -26,12 +27,12 @@ from storage.records import (
     AuditEntry,
     Grant,
     GrantState,
-    OutboxItem,
     OutboxKind,
     OutboxState,
     RequestState,
     UserId,
 )
+from tests.bot.chat.rows import conclude
 from tests.bot.folders import open_folder
 from tests.company import ANNA, BORIS, PASSPHRASE, TOKEN, Company, company_with_stand_in
 
@@ -264,8 +265,8 @@ async def test_a_start_waits_for_a_witness_and_not_for_ever(
         assert not await is_live(office)
 
 
-async def unused(item: OutboxItem) -> None:
-    raise AssertionError(item)
+def unused(error: Exception) -> None:
+    raise AssertionError(error)
 
 
 async def test_a_profile_waits_for_the_clock(office: Office, machine: Machine) -> None:
@@ -278,9 +279,10 @@ async def test_a_profile_waits_for_the_clock(office: Office, machine: Machine) -
         await tx.outbox.claim(item.id)
     await told(office, machine)
     bot = Bot(TOKEN)
-    sender = Sender(office, {}, settle=unused)
-    delivery = Delivery(bot, office, office.maker, office.enforcer, halts=sender, archives=False)
-    await delivery.deliver(item)
+    sender = Sender(office, {}, settle={}, failure_of=unused)
+    delivery = Delivery(office, office.maker, office.enforcer)
+    chats = ChatDelivery(bot, office, delivery, halts=sender, archives=False)
+    await conclude(office.database, item, await chats.deliver(item))
     async with office.database.reading() as tx:
         (waiting,) = await tx.outbox.open(OutboxKind.DELIVER)
         grant = await tx.grants.get(fresh.id)
