@@ -17,6 +17,7 @@ from telegram import Bot, Message
 from telegram.error import TelegramError
 
 from bot.access import grants
+from bot.access.case import Case
 from bot.access.messages import DeliverNote
 from bot.access.permission import THE_BOT
 from bot.chat import views
@@ -33,8 +34,7 @@ from bot.texts.fill import blocks, fill, moment
 from pki.errors import PkiError
 from storage.errors import is_passing
 from storage.outbox import Done, Later, Next
-from storage.records import ChatId, Grant, GrantState, OutboxItem
-from storage.transaction import Transaction
+from storage.records import ChatId, Grant, GrantId, GrantState, OutboxItem
 from vpn.errors import VpnError
 
 log = logging.getLogger(__name__)
@@ -140,15 +140,16 @@ class ChatDelivery:
 
     async def deliver(self, item: OutboxItem) -> Next | Decision:
         """Handles a claimed row."""
-        grant = await self._grant(item)
+        async with self._core.database.reading() as tx:
+            grant = await tx.grants.get(GrantId(item.payload["grant"]))
+            case = self._core.case(tx, THE_BOT)
         if grant is None or grant.state is not GrantState.RESERVED:
             return await self.settle(item)
-        ctx = self._core.context()
-        if not ctx.may_give:
+        if not case.may_give:
             # Approved before the machine's clock was in doubt; the admins know of that.
-            return Later(ctx.after(_CLOCK_RETRY_S), item.attempts)
+            return Later(case.after(_CLOCK_RETRY_S), item.attempts)
         if item.payload["round"] and not await answers(self._bot):
-            return Later(ctx.after(_SERVER_RETRY_S), item.attempts)
+            return Later(case.after(_SERVER_RETRY_S), item.attempts)
         try:
             profile = await self._delivery.make(grant, archive=self._archives)  # (1), (2)
         except Exception as error:
@@ -165,7 +166,8 @@ class ChatDelivery:
 
     async def settle(self, item: OutboxItem) -> Next | Decision:
         """Decides on a profile that somebody was sending who is not there any more."""
-        grant = await self._grant(item)
+        async with self._core.database.reading() as tx:
+            grant = await tx.grants.get(GrantId(item.payload["grant"]))
         if grant is not None and grant.state is GrantState.ISSUED:
             # A process that ended says nothing about the next try.
             return self._noted(grant, CUT_OFF, lost=int(item.payload["round"]))
@@ -174,8 +176,8 @@ class ChatDelivery:
         return Done()
 
     def _noted(self, grant: Grant, outcome: Outcome, *, lost: int) -> Decision:
-        async def note(tx: Transaction) -> Next:  # (4)
-            return await self._delivery.note(tx, THE_BOT, grant, outcome, lost=lost)
+        async def note(case: Case) -> Next:  # (4)
+            return await self._delivery.note(case, grant, outcome, lost=lost)
 
         return note
 
@@ -184,17 +186,12 @@ class ChatDelivery:
         wait = min(_SERVER_RETRY_S * 2 ** min(item.attempts, 10), _LONGEST_SERVER_RETRY_S)
         said = str(error) if isinstance(error, _SAID) else type(error).__name__
 
-        async def wait_for_server(tx: Transaction) -> Next:
-            ctx = self._core.context()
+        async def wait_for_server(case: Case) -> Next:
             if item.attempts == 0:
-                await grants.delayed(tx, ctx, grant)
-            return Later(ctx.after(wait), item.attempts + 1, said)
+                await grants.delayed(case, grant)
+            return Later(case.after(wait), item.attempts + 1, said)
 
         return wait_for_server
-
-    async def _grant(self, item: OutboxItem) -> Grant | None:
-        async with self._core.database.reading() as tx:
-            return await tx.grants.get(item.payload["grant"])
 
 
 async def answers(bot: Bot) -> bool:

@@ -10,9 +10,10 @@ from telegram import Bot, BotCommand, BotCommandScopeChat, LinkPreviewOptions
 from telegram.error import BadRequest, TelegramError
 
 from bot.access import holdings, messages, people, requests
+from bot.access.case import Case
 from bot.access.messages import Notice, private_chat
 from bot.access.names import NAME_LENGTH, clean
-from bot.access.permission import Act, may
+from bot.access.permission import THE_BOT, Act, may
 from bot.chat import buttons, strangers, views
 from bot.chat.buttons import Keyboard
 from bot.chat.client import TEXT_LENGTH, say
@@ -45,7 +46,6 @@ from storage.records import (
     ServerName,
     UserId,
 )
-from storage.transaction import Transaction
 from vpn.errors import VpnError
 
 log = logging.getLogger(__name__)
@@ -129,29 +129,20 @@ class Posts:
         subject = str(item.payload["request"])
         posted = PostedMessage(item.chat_id, message_id, kind, subject, self._clock())
 
-        async def remember(tx: Transaction) -> Next:
+        async def remember(case: Case) -> Next:
             if "message" in item.payload:
-                await tx.posted.forget(item.chat_id, item.payload["message"])
-            await tx.posted.remember(posted)
-            if await self._view(tx, item, kind) != view:
+                await case.tx.posted.forget(item.chat_id, item.payload["message"])
+            await case.tx.posted.remember(posted)
+            if await _request(case, item, kind) != view:
                 # Something happened while it was on its way: nobody knew of this message yet.
-                await messages.edit_card(tx, self._core.context(), posted)
+                await messages.edit_card(case, posted)
             return Done()
 
         return remember
 
     async def _request(self, item: OutboxItem, kind: OutboxKind) -> View:
         async with self._database.reading() as tx:
-            return await self._view(tx, item, kind)
-
-    async def _view(self, tx: Transaction, item: OutboxItem, kind: OutboxKind) -> View:
-        """A request as the reader of this chat sees it now."""
-        request = await tx.requests.get(RequestId(item.payload["request"]))
-        assert request is not None
-        ctx = self._core.context()
-        if kind is OutboxKind.CARD:
-            return await views.card(tx, ctx, request, UserId(item.chat_id))
-        return views.asked(request, admin_reachable=await requests.admin_reachable(tx, ctx))
+            return await _request(self._core.case(tx, THE_BOT), item, kind)
 
     async def receipt(self, item: OutboxItem) -> Next:
         """What was proved. While a look can still prove more, the row stays and is followed up."""
@@ -191,8 +182,8 @@ class Posts:
             if str(error) not in self._told:
                 self._told.add(str(error))
                 async with self._database.writing() as tx:
-                    ctx = self._core.context()
-                    await messages.tell_admins(tx, ctx, Notice.TEMPLATES_BROKEN)
+                    case = self._core.case(tx, THE_BOT)
+                    await messages.tell_admins(case, Notice.TEMPLATES_BROKEN)
             return Html(words.HOW_TO_BROKEN)
 
     async def extra_file(self, item: OutboxItem) -> Next:
@@ -248,8 +239,7 @@ class Posts:
     async def menu(self, item: OutboxItem) -> Next:
         """The command menu, by the role that the person has now."""
         async with self._database.reading() as tx:
-            ctx = self._core.context()
-            actor = await people.identify(tx, ctx, UserId(item.chat_id), "")
+            actor = await people.identify(tx, self._core.rules, UserId(item.chat_id), "")
         commands = [BotCommand(name, text) for name, text in words.menu(actor)]
         await self._bot.set_my_commands(commands, scope=BotCommandScopeChat(item.chat_id))
         return Done()
@@ -261,7 +251,7 @@ class Posts:
             for_owner = is_replaced and all(
                 private_chat(grant.owner) == chat_id for grant in grants
             )
-            reader = await people.identify(tx, self._core.context(), UserId(chat_id), "")
+            reader = await people.identify(tx, self._core.rules, UserId(chat_id), "")
             return await load_receipt(
                 tx,
                 grant_ids,
@@ -274,7 +264,7 @@ class Posts:
         """What a receipt names besides can be ended from it, by whoever may."""
         live = [one.grant for one in receipt.left if one.is_live]
         async with self._database.reading() as tx:
-            actor = await people.identify(tx, self._core.context(), reader, "")
+            actor = await people.identify(tx, self._core.rules, reader, "")
             accounts = await holdings.accounts_of(tx, reader)
             names = {
                 one.user_id: await tx.people.name_of(one.user_id) for one in live if one.user_id
@@ -303,6 +293,15 @@ class Posts:
             log.info("A message cannot be edited: %s", error.message)
             return False
         return True
+
+
+async def _request(case: Case, item: OutboxItem, kind: OutboxKind) -> View:
+    """A request as the reader of this chat sees it now."""
+    request = await case.tx.requests.get(RequestId(item.payload["request"]))
+    assert request is not None
+    if kind is OutboxKind.CARD:
+        return await views.card(case, request, UserId(item.chat_id))
+    return views.asked(request, admin_reachable=await requests.admin_reachable(case))
 
 
 _ENDED = {

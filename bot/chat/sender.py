@@ -19,6 +19,8 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from bot.access import people, requests
+from bot.access.case import Case
+from bot.access.permission import THE_BOT
 from bot.chat.outcomes import Failure, Outcome
 from bot.clock import SetBack
 from bot.core import Core
@@ -31,7 +33,7 @@ from storage.transaction import Transaction
 
 log = logging.getLogger(__name__)
 
-Decision = Callable[[Transaction], Awaitable[Next]]
+Decision = Callable[[Case], Awaitable[Next]]
 Handler = Callable[[OutboxItem], Awaitable[Next | Decision]]
 # One thing after the other: a chat's texts, and beside them what waits for servers.
 Lane = tuple[ChatId, bool]
@@ -260,17 +262,17 @@ class Sender:
 
     async def _conclude(self, item: OutboxItem, came: Next | Decision) -> None:
         async with self._database.writing() as tx:
-            what = await came(tx) if callable(came) else came
+            case = self._core.case(tx, THE_BOT)
+            what = await came(case) if callable(came) else came
             await tx.outbox.conclude(item, what)
-            ctx = self._core.context()
             if isinstance(what, SetAside) and what.why is None:
-                await people.unreachable(tx, ctx, UserId(item.chat_id))
+                await people.unreachable(case, UserId(item.chat_id))
             # Whoever asked hears once of a card that arrives nowhere: when it steps aside, or is
             # set aside before.
             steps_aside = isinstance(what, Later) and what.attempts >= PATIENCE
             is_first = item.attempts < PATIENCE and (steps_aside or isinstance(what, SetAside))
             if item.kind is OutboxKind.CARD and is_first:
-                await requests.card_undelivered(tx, ctx, item.payload["request"])
+                await requests.card_undelivered(case, item.payload["request"])
 
     def _after(self, item: OutboxItem, failure: Failure) -> Next:
         """What comes after a failure at the far end."""

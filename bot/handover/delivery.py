@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.access import grants, holdings, messages
-from bot.access.permission import Actor
+from bot.access.case import Case
+from bot.access.permission import THE_BOT
 from bot.core import Core
 from bot.enforcement import Enforcer
 from bot.locks import try_lock
@@ -116,31 +117,28 @@ class Delivery:
             if outcome.came is not Came.NOT_YET:
                 return outcome
 
-    async def note(
-        self, tx: Transaction, actor: Actor, grant: Grant, outcome: Outcome, *, lost: int = 0
-    ) -> Next:
+    async def note(self, case: Case, grant: Grant, outcome: Outcome, *, lost: int = 0) -> Next:
         """Writes down what came of a profile; gives what becomes of the row that was to deliver it.
 
         Args:
             lost: how many profiles of this approval have got lost, this one included.
         """
-        ctx = self._core.context()
         match outcome.came:
             case Came.ARRIVED:
-                if await grants.delivered(tx, ctx, actor, grant):  # (4)
+                if await grants.delivered(case, grant):  # (4)
                     for name in outcome.extra_files:
-                        await messages.extra_file(tx, ctx, grant.owner, name)
+                        await messages.extra_file(case, grant.owner, name)
             case Came.CLOSED:
-                await tx.people.set_reachable(grant.owner, reachable=False)
-                await grants.undeliverable(tx, ctx, grant, closed=True)
+                await case.tx.people.set_reachable(grant.owner, reachable=False)
+                await grants.undeliverable(case, grant, closed=True)
             case Came.UNKNOWN if lost < _ROUNDS:
                 wait = _LOST_WAIT_S * 2 ** (lost - 2) if lost > 1 else 0.0
-                await grants.replace_lost(tx, ctx, grant, round_=lost, wait_s=wait)
+                await grants.replace_lost(case, grant, round_=lost, wait_s=wait)
             case Came.UNKNOWN | Came.REFUSED:
-                if await grants.undeliverable(tx, ctx, grant, closed=False):
+                if await grants.undeliverable(case, grant, closed=False):
                     return SetAside(outcome.why)
             case Came.KEPT:
-                await grants.abandon(tx, ctx, grant.id)
+                await grants.abandon(case, grant.id)
             case Came.OVER | Came.NOT_YET:
                 pass
         return Done()
@@ -185,9 +183,9 @@ async def end_orphans(core: Core, lock: Path) -> None:
         return  # it is still at work
     try:
         async with core.database.writing() as tx:
-            ctx = core.context()
+            case = core.case(tx, THE_BOT)
             for grant_id in await _orphans(tx):
-                await grants.abandon(tx, ctx, grant_id)
+                await grants.abandon(case, grant_id)
     finally:
         os.close(handle)
 

@@ -1,12 +1,13 @@
 """What becomes of a profile that somebody was sending who is not there any more."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.access.context import Rules
+from bot.access.case import Rules
 from bot.access.messages import DeliverNote
 from bot.chat.delivery import ChatDelivery
 from bot.clock import utc_now
@@ -64,7 +65,7 @@ async def test_settling(
         request = await add_request(tx, ANNA, BERLIN)
         now = core.clock()
         grant = make_grant(
-            1, request.id, state=state, not_before=now, not_after=core.context().after(9999)
+            1, request.id, state=state, not_before=now, not_after=now + timedelta(seconds=9999)
         )
         await tx.grants.add(grant)
         payload = {"grant": grant.id, "note": DeliverNote.FIRST, "round": 3}
@@ -72,7 +73,7 @@ async def test_settling(
         [item] = await tx.outbox.due(now, 9)
         await tx.outbox.claim(item.id)
 
-    await conclude(core.database, item, await delivery.settle(item))
+    await conclude(core, item, await delivery.settle(item))
 
     async with core.database.reading() as tx:
         now_is = await tx.grants.get(grant.id)

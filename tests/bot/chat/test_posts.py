@@ -54,7 +54,7 @@ class Desk:
         return item
 
     async def does(self, handler: Handler, item: OutboxItem) -> None:
-        await conclude(self.paper.database, item, await handler(item))
+        await conclude(self.posts._core, item, await handler(item))
 
     def calls(self) -> list[str]:
         """The methods that were called since the last look."""
@@ -81,8 +81,7 @@ async def desk(template: Path, tmp_path: Path) -> AsyncIterator[Desk]:
     async with paper.database.writing() as tx:
         await tx.people.allow(ANNA, "Anna Petrova", MORNING)
     await paper.add_server()
-    ctx = paper.context
-    core = Core(paper.database, ctx.rules, ctx.chance, lambda: paper.now)
+    core = Core(paper.database, paper.rules, paper.chance, lambda: paper.now)
     nobody: Any = None  # no server is asked
     async with DemoServer(TOKEN, PEOPLE) as server, connect(TOKEN, server.url).bot as bot:
         made = Desk(paper, server, Posts(bot, core, nobody, nobody, Handover(None)))
@@ -152,7 +151,7 @@ async def test_what_happened_while_a_card_was_on_its_way_is_shown(desk: Desk) ->
     async def decided() -> None:
         while not desk.server.person(BORIS).messages:  # noqa: ASYNC110
             await asyncio.sleep(0)
-        await desk.paper.do(requests.deny, boris, request.id)
+        await desk.paper.by(boris, requests.deny, request.id)
 
     await asyncio.gather(desk.does(desk.posts.card, item), decided())
     async with desk.paper.database.reading() as tx:
