@@ -44,7 +44,7 @@ class Application:
             bot,
             office,
             Delivery(office, office.maker, office.enforcer),
-            halts=self.sender,
+            self.sender,
             archives=office.handover.archives,
         )
         posts = Posts(bot, office, office.fleet, office.enforcer, office.handover)

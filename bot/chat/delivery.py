@@ -11,7 +11,7 @@ Telegram does not even say who the bot is, nothing is tried that could get lost.
 
 import asyncio
 import logging
-from typing import Any, Protocol
+from typing import Any
 
 from telegram import Bot, Message
 from telegram.error import TelegramError
@@ -24,7 +24,7 @@ from bot.chat import views
 from bot.chat.client import CAPTION_LENGTH, say
 from bot.chat.outcomes import Outcome as Said
 from bot.chat.outcomes import failure_of
-from bot.chat.sender import Decision
+from bot.chat.sender import Decision, Sender
 from bot.core import Core
 from bot.errors import VpnbotError
 from bot.handover.delivery import CUT_OFF, Came, Delivery, Outcome
@@ -51,30 +51,16 @@ _REFUSALS = 5
 _SAID = (VpnError, PkiError, VpnbotError)
 
 
-class Halts(Protocol):
-    """The chats that Telegram wants to be left alone for a while, as `sender` keeps them."""
-
-    async def hold(self, chat_id: ChatId, seconds: float) -> None:
-        """Nothing goes to this chat for so long."""
-
-    async def released(self, chat_id: ChatId) -> None:
-        """Waits until something may be sent to this chat again."""
-
-
 class TelegramCourier:
-    """Brings one profile into a private chat."""
+    """Brings one profile into a private chat; the sender knows which are to be left alone."""
 
-    def __init__(self, bot: Bot, halts: Halts, chat_id: ChatId, note: DeliverNote) -> None:
+    def __init__(self, bot: Bot, sender: Sender, chat_id: ChatId, note: DeliverNote) -> None:
         self._bot = bot
-        self._halts = halts
+        self._sender = sender
         self._chat_id = chat_id
         self._note = note
         self._wait_s = _FIRST_RETRY_S
         self._refusals = 0
-
-    async def ready(self) -> None:
-        """Waits until Telegram takes something for this chat again."""
-        await self._halts.released(self._chat_id)
 
     async def hand_over(self, grant: Grant, profile: Profile, *, earlier_dead: bool) -> Outcome:
         """Sends it; what reached nobody waits, and may be sent again."""
@@ -110,7 +96,7 @@ class TelegramCourier:
         log.warning("The profile of %s was not sent: %s", grant.id, failure.reason)
         match failure.outcome:
             case Said.FLOOD:
-                await self._halts.hold(self._chat_id, failure.wait_s or self._wait_s)
+                await self._sender.hold(self._chat_id, failure.wait_s or self._wait_s)
                 came = Came.NOT_YET
             case Said.NOT_DONE:
                 await asyncio.sleep(self._wait_s)
@@ -123,6 +109,8 @@ class TelegramCourier:
                 came = Came.UNKNOWN
             case Said.WORDS | Said.REFUSED:
                 came = Came.REFUSED
+        if came is Came.NOT_YET:
+            await self._sender.released(self._chat_id)
         return Outcome(came, failure.reason)
 
 
@@ -130,12 +118,12 @@ class ChatDelivery:
     """Handles the outbox's rows about profiles."""
 
     def __init__(
-        self, bot: Bot, core: Core, delivery: Delivery, *, halts: Halts, archives: bool
+        self, bot: Bot, core: Core, delivery: Delivery, sender: Sender, *, archives: bool
     ) -> None:
         self._bot = bot
         self._core = core
         self._delivery = delivery
-        self._halts = halts
+        self._sender = sender
         self._archives = archives
 
     async def deliver(self, item: OutboxItem) -> Next | Decision:
@@ -160,7 +148,8 @@ class ChatDelivery:
         if profile is None:
             return Done()
         note = DeliverNote(item.payload["note"])
-        courier = TelegramCourier(self._bot, self._halts, item.chat_id, note)
+        courier = TelegramCourier(self._bot, self._sender, item.chat_id, note)
+        await self._sender.released(item.chat_id)
         outcome = await self._delivery.hand_over(grant, profile, courier)  # (3)
         return self._noted(grant, outcome, lost=int(item.payload["round"]) + 1)
 

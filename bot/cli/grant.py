@@ -110,9 +110,6 @@ class FileCourier:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    async def ready(self) -> None:
-        """A file may be written at any time."""
-
     async def hand_over(self, grant: Grant, profile: Profile, *, earlier_dead: bool) -> Outcome:
         """Writes it; what cannot be written whole is not there."""
         del grant, earlier_dead  # for words, which a file has none of

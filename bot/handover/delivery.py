@@ -42,24 +42,18 @@ _LOST_WAIT_S = 5.0
 
 
 class Came(StrEnum):
-    """What came of a profile."""
-
     ARRIVED = "arrived"
     CLOSED = "closed"  # its owner does not let the courier come
     REFUSED = "refused"  # it will never be taken like this
     UNKNOWN = "unknown"  # it may have arrived
     KEPT = "kept"  # it reached nobody, and whoever asked for it is told on the spot
     OVER = "over"  # somebody has ended it meanwhile
-    NOT_YET = "not_yet"  # nothing was done; the courier may be sent again at once
+    NOT_YET = "not_yet"  # nothing was done, and now it may be tried again
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a profile, and why.
-
-    Attributes:
-        extra_files: what goes along after it.
-    """
+    """What came of a profile, and why; `extra_files` go along after it."""
 
     came: Came
     why: str = ""
@@ -73,11 +67,8 @@ CUT_OFF = Outcome(Came.UNKNOWN, "the bot was stopped while it was sending")
 class Courier(Protocol):
     """Hands one profile over, by whatever way."""
 
-    async def ready(self) -> None:
-        """Waits until something may be handed over."""
-
     async def hand_over(self, grant: Grant, profile: Profile, *, earlier_dead: bool) -> Outcome:
-        """Tries it once.
+        """Tries it once, and waits where it has to be tried again.
 
         Args:
             earlier_dead: whether all that this one takes the place of is seen to be dead.
@@ -103,7 +94,6 @@ class Delivery:
     async def hand_over(self, grant: Grant, profile: Profile, courier: Courier) -> Outcome:
         """Sends the courier until there is an outcome, which `note` writes down."""
         while True:
-            await courier.ready()
             async with self._database.reading() as tx:
                 now = await tx.grants.get(grant.id)
                 if now is None or now.state is not GrantState.ISSUED:

@@ -277,7 +277,7 @@ async def test_a_profile_waits_for_the_clock(office: Office, machine: Machine) -
     bot = Bot(TOKEN)
     sender = Sender(office, {}, settle={}, failure_of=unused)
     delivery = Delivery(office, office.maker, office.enforcer)
-    chats = ChatDelivery(bot, office, delivery, halts=sender, archives=False)
+    chats = ChatDelivery(bot, office, delivery, sender, archives=False)
     await conclude(office, item, await chats.deliver(item))
     async with office.database.reading() as tx:
         (waiting,) = await tx.outbox.open(OutboxKind.DELIVER)

@@ -56,9 +56,7 @@ async def test_settling(
     core: Core, state: GrantState, left: str, becomes: GrantState, next_round: int | None
 ) -> None:
     nobody: Any = None  # nothing is sent, and nothing is made
-    delivery = ChatDelivery(
-        nobody, core, Delivery(core, nobody, nobody), halts=nobody, archives=False
-    )
+    delivery = ChatDelivery(nobody, core, Delivery(core, nobody, nobody), nobody, archives=False)
     async with core.database.writing() as tx:
         await add_people(tx)
         await tx.servers.add(make_server())
