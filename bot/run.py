@@ -129,7 +129,7 @@ async def _set_default_menu(bot: Bot) -> None:
     """What somebody sees whom the bot does not know. Nothing else waits for it."""
     try:
         await bot.set_my_commands(
-            [BotCommand(*words.MENU_HELP)], scope=BotCommandScopeAllPrivateChats()
+            [BotCommand("help", words.MENU["help"])], scope=BotCommandScopeAllPrivateChats()
         )
     except TelegramError as error:
         log.warning("The menu of whoever is not known stays as it is (%s)", error.message)

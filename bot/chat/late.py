@@ -40,7 +40,7 @@ async def asked_back(scene: Scene, typed: Typed, item: InboxItem) -> Reply | Non
     age = scene.case.now - typed.at
     if age <= _FRESH or not command.acts(typed.rest):
         return None
-    if command.changes is None or not may(scene.actor, command.changes):
+    if command.act is None or not may(scene.actor, command.act):
         return None  # it is refused
     await scene.tx.inbox.hold(item.update_id, item.payload)
     unit = next((unit for unit in _UNITS_S if age >= timedelta(seconds=2 * unit)), _UNITS_S[-1])
@@ -64,8 +64,8 @@ async def answered(scene: Scene, meant: Meant) -> Reply:
     if not isinstance(typed, Typed) or typed.sender.user_id != scene.user_id:
         raise Refused(Refusal.NOT_YOURS)
     command = COMMANDS[typed.command]
-    if meant.tap is Tap.LATE_YES and command.changes is not None:
-        require(scene.actor, command.changes)
+    if meant.tap is Tap.LATE_YES and command.act is not None:
+        require(scene.actor, command.act)
     await scene.tx.inbox.release(meant.update)
     if meant.tap is Tap.LATE_NO:
         return Reply(View(Html(words.KEPT)), edit=True)

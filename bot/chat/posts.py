@@ -17,6 +17,7 @@ from bot.access.permission import THE_BOT, Act, may
 from bot.chat import buttons, strangers, views
 from bot.chat.buttons import Keyboard
 from bot.chat.client import TEXT_LENGTH, say
+from bot.chat.commands import menu
 from bot.chat.outcomes import UNCHANGED, Outcome, failure_of
 from bot.chat.sender import Decision
 from bot.chat.views import View
@@ -240,7 +241,7 @@ class Posts:
         """The command menu, by the role that the person has now."""
         async with self._database.reading() as tx:
             actor = await people.identify(tx, self._core.rules, UserId(item.chat_id), "")
-        commands = [BotCommand(name, text) for name, text in words.menu(actor)]
+        commands = [BotCommand(name, text) for name, text in menu(actor)]
         await self._bot.set_my_commands(commands, scope=BotCommandScopeChat(item.chat_id))
         return Done()
 

@@ -17,11 +17,10 @@ from telegram.error import TelegramError
 
 from bot.access import audit, people
 from bot.access.names import clean
-from bot.access.permission import Actor
 from bot.access.refusals import Refusal, Refused
-from bot.chat import buttons, late, member_commands, taps
+from bot.chat import buttons, late, taps
 from bot.chat.buttons import Tap
-from bot.chat.commands import ADMIN_COMMANDS, COMMANDS
+from bot.chat.commands import COMMANDS, help_
 from bot.chat.incoming import (
     Blocked,
     Forwarded,
@@ -168,12 +167,12 @@ class Worker:
         scene = Scene(case, sender.user_id)
         if isinstance(incoming, Tapped):
             scene = replace(scene, message_id=incoming.message_id)
-        if _is_known(actor) and not self._limits.acts_for(actor, case.now):
+        if actor.is_known and not self._limits.acts_for(actor, case.now):
             if self._limits.warns(scene.user_id, case.now):
                 await post(tx, scene.chat, View(Html(words.TOO_FAST)), case.now)
             return SILENT
         reply = await self._reply(scene, item, incoming)
-        if not _is_known(actor):
+        if not actor.is_known:
             # A stranger's flood costs one answer a minute, and leaves nothing behind.
             await tx.inbox.forget(item.update_id)
             if not self._limits.answers_stranger(sender.user_id, case.now):
@@ -238,27 +237,23 @@ async def _reply_to(scene: Scene, item: InboxItem, incoming: Typed | Forwarded |
         if meant is None:
             raise Refused(Refusal.NO_BUTTON)
         return await taps.tapped(scene, meant)
+    command = COMMANDS.get(incoming.command)
     if isinstance(incoming, Forwarded):
-        if incoming.command in ADMIN_COMMANDS:
+        if command is not None and command.is_for_admins:
             raise Refused(Refusal.FORWARDED)
         return await _not_a_command(scene, words.ONLY_NEW_MESSAGES)
     if not incoming.command:
         return await _not_a_command(scene, words.NOT_A_COMMAND)
-    command = COMMANDS.get(incoming.command)
     if command is None:
         return await _not_a_command(scene, words.UNKNOWN_COMMAND)
     question = await late.asked_back(scene, incoming, item)
     return question or await command.handle(scene, incoming.rest)
 
 
-def _is_known(actor: Actor) -> bool:
-    return actor.is_allowed or actor.is_admin
-
-
 async def _not_a_command(scene: Scene, text: str) -> Reply:
-    if _is_known(scene.actor):
+    if scene.actor.is_known:
         return say(text)
-    return await member_commands.help_(scene, "")
+    return await help_(scene, "")
 
 
 async def _refuse(scene: Scene, incoming: Typed | Forwarded | Tapped, refused: Refused) -> Reply:
@@ -266,7 +261,7 @@ async def _refuse(scene: Scene, incoming: Typed | Forwarded | Tapped, refused: R
         meant = buttons.parse(incoming.data)
         # A toast is plain text: what was escaped for a message is not shown as entities.
         said = Reply(toast=Html(refusals.in_toast(refused)), alert=True)
-        if meant is None or not _is_known(scene.actor):
+        if meant is None or not scene.actor.is_known:
             return said
         if refused.code is Refusal.ALREADY_DECIDED:
             await taps.mend(scene, meant)
@@ -275,8 +270,8 @@ async def _refuse(scene: Scene, incoming: Typed | Forwarded | Tapped, refused: R
         if meant.tap is Tap.SERVER and refused.code is Refusal.UNKNOWN_SERVER:
             return replace(said, view=await taps.servers_now(scene, meant), edit=True)
         return said
-    if not _is_known(scene.actor):
-        return await member_commands.help_(scene, "")
+    if not scene.actor.is_known:
+        return await help_(scene, "")
     return say(refusals.in_chat(refused))
 
 
