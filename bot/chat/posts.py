@@ -59,6 +59,13 @@ _DOUBTS = 2
 # A folder that somebody is working on may be whole again by then.
 _FOLDER_RETRY = timedelta(minutes=1)
 _FOLDER_TRIES = 3
+# Notices whose words hang on the reason; what works on is said with them.
+_ENDED = {
+    Notice.ACCESS_ENDED: words.ACCESS_ENDED,
+    Notice.EARLIER_ACCESS_ENDED: words.EARLIER_ACCESS_ENDED,
+}
+# Values of notices that are times.
+_MOMENTS = frozenset({"until", "made_at"})
 
 
 class Posts:
@@ -156,7 +163,9 @@ class Posts:
         # 'Not proved yet' is said once.
         if receipt.settled or not said:
             keyboard = await self._ending_the_rest(UserId(item.chat_id), receipt)
-            await self._send(item.chat_id, View(_receipt_text(receipt), keyboard))
+            end = () if receipt.settled else (receipt_words.RETRYING,)
+            text = blocks(*map(escaped, (*receipt.blocks, *end)))
+            await self._send(item.chat_id, View(text, keyboard))
         if receipt.settled:
             return Done()
         said_so = item.payload | {"said": True}
@@ -305,15 +314,6 @@ async def _request(case: Case, item: OutboxItem, kind: OutboxKind) -> View:
     return views.asked(request, admin_reachable=await requests.admin_reachable(case))
 
 
-_ENDED = {
-    Notice.ACCESS_ENDED: words.ACCESS_ENDED,
-    Notice.EARLIER_ACCESS_ENDED: words.EARLIER_ACCESS_ENDED,
-}
-
-
-_MOMENTS = frozenset({"until", "made_at"})
-
-
 def _notice(payload: Payload, still: Sequence[Grant] = ()) -> Html:
     """A notice as it reads now; `still` is what works of theirs whose access has ended."""
     code = Notice(payload["code"])
@@ -329,8 +329,3 @@ def _notice(payload: Payload, still: Sequence[Grant] = ()) -> Html:
         table = words.ONE_PROFILE_ENDED
     said = fill(table[EndReason(values.pop("reason"))], **values)
     return blocks(said, views.still_yours(still))
-
-
-def _receipt_text(receipt: Receipt) -> Html:
-    end = () if receipt.settled else (receipt_words.RETRYING,)
-    return blocks(*map(escaped, (*receipt.blocks, *end)))

@@ -40,7 +40,7 @@ def fits(directive: Directive, needed: Collection[str], settings: ProfileSetting
             return False
     first = directive.arguments[0].upper() if directive.arguments else ""
     if directive.name in _CIPHERS:
-        return not ALWAYS_OFFERED.isdisjoint(first.split(":"))
+        return any(cipher in ALWAYS_OFFERED for cipher in first.split(":"))
     if directive.name == "auth":
         # With tls-crypt and a cipher of today's, nothing goes by it.
         counts = settings.tls_key is TlsKey.AUTH or bool(settings.ciphers)
