@@ -49,7 +49,20 @@ class Application:
         )
         posts = Posts(bot, office, office.fleet, office.enforcer, office.handover)
         # A profile goes out by the sender, and has to keep its halts.
-        handlers |= _handlers(posts, self._delivery)
+        handlers |= {
+            OutboxKind.REPLY: posts.reply,
+            OutboxKind.NOTICE: posts.notice,
+            OutboxKind.CARD: posts.card,
+            OutboxKind.ASKED: posts.asked,
+            OutboxKind.EDIT_CARD: posts.edit_card,
+            OutboxKind.EXTRA_FILE: posts.extra_file,
+            OutboxKind.HOW_TO: posts.how_to,
+            OutboxKind.RECEIPT: posts.receipt,
+            OutboxKind.SERVERS: posts.servers,
+            OutboxKind.CUT: posts.cut,
+            OutboxKind.MENU: posts.menu,
+            OutboxKind.DELIVER: self._delivery.deliver,
+        }
         self.keeper = Keeper(office, on_written=self.sender.wake)
 
     async def _settle(self, item: OutboxItem) -> Next | Decision | None:
@@ -110,20 +123,3 @@ class Application:
                 await self._office.keyring.tls_key(server.name)
             except (VpnbotError, PkiError) as error:
                 log.warning("No profile for %s can be made: %s", server.name, error)
-
-
-def _handlers(posts: Posts, delivery: ChatDelivery) -> dict[OutboxKind, Handler]:
-    return {
-        OutboxKind.REPLY: posts.reply,
-        OutboxKind.NOTICE: posts.notice,
-        OutboxKind.CARD: posts.card,
-        OutboxKind.ASKED: posts.asked,
-        OutboxKind.EDIT_CARD: posts.edit_card,
-        OutboxKind.EXTRA_FILE: posts.extra_file,
-        OutboxKind.HOW_TO: posts.how_to,
-        OutboxKind.RECEIPT: posts.receipt,
-        OutboxKind.SERVERS: posts.servers,
-        OutboxKind.CUT: posts.cut,
-        OutboxKind.MENU: posts.menu,
-        OutboxKind.DELIVER: delivery.deliver,
-    }

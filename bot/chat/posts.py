@@ -141,7 +141,7 @@ class Posts:
             if "message" in item.payload:
                 await case.tx.posted.forget(item.chat_id, item.payload["message"])
             await case.tx.posted.remember(posted)
-            if await _request(case, item, kind) != view:
+            if await _request_now(case, item, kind) != view:
                 # Something happened while it was on its way: nobody knew of this message yet.
                 await messages.edit_card(case, posted)
             return Done()
@@ -150,7 +150,7 @@ class Posts:
 
     async def _request(self, item: OutboxItem, kind: OutboxKind) -> View:
         async with self._database.reading() as tx:
-            return await _request(self._core.case(tx, THE_BOT), item, kind)
+            return await _request_now(self._core.case(tx, THE_BOT), item, kind)
 
     async def receipt(self, item: OutboxItem) -> Next:
         """What was proved. While a look can still prove more, the row stays and is followed up."""
@@ -305,7 +305,7 @@ class Posts:
         return True
 
 
-async def _request(case: Case, item: OutboxItem, kind: OutboxKind) -> View:
+async def _request_now(case: Case, item: OutboxItem, kind: OutboxKind) -> View:
     """A request as the reader of this chat sees it now."""
     request = await case.tx.requests.get(RequestId(item.payload["request"]))
     assert request is not None
