@@ -82,6 +82,8 @@ def _callers(frame: FrameType | None) -> list[CodeType]:
 
 
 if __name__ == "__main__":
+    # The program that lies beside this file, whichever is installed.
+    sys.path.insert(0, str(_ROOT))
     stretch = Stretch(Path(sys.argv.pop(1)))
     HTTPXRequest.do_request = stretch.around(HTTPXRequest.do_request)  # type: ignore[method-assign]
     threading.setprofile(stretch.note)
