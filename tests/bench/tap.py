@@ -30,7 +30,7 @@ class Walk:
     """One tap.
 
     Attributes:
-        depth: the most of our functions that stood above each other.
+        depth: the most of our functions that stood above each other when a new one was entered.
         functions: file, name and number of calls of each.
     """
 

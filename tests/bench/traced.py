@@ -25,20 +25,25 @@ class Stretch:
     def __init__(self, report: Path) -> None:
         self._report = report
         self._is_on = False
+        self._is_ours: dict[CodeType, bool] = {}
         self._calls: dict[CodeType, int] = {}
         self._depth = 0
         # A coroutine is entered anew whenever it goes on; it was called once. Kept, so that no
         # other frame gets the same place in memory.
         self._frames: dict[int, FrameType] = {}
 
-    def note(self, frame: FrameType, event: str, _argument: object) -> None:
-        """What `sys.setprofile` calls."""
-        if not self._is_on or event != "call" or not _is_ours(frame.f_code):
+    def note(self, frame: FrameType, _event: str, _argument: object) -> None:
+        """What `sys.settrace` calls for each function; the less it does, the less it disturbs."""
+        code = frame.f_code
+        is_ours = self._is_ours.get(code)
+        if is_ours is None:
+            is_ours = self._is_ours[code] = _is_ours(code)
+        if not is_ours or not self._is_on or id(frame) in self._frames:
             return
-        self._depth = max(self._depth, sum(_is_ours(one) for one in _callers(frame)))
-        if id(frame) not in self._frames:
-            self._frames[id(frame)] = frame
-            self._calls[frame.f_code] = self._calls.get(frame.f_code, 0) + 1
+        self._frames[id(frame)] = frame
+        if code not in self._calls:
+            self._depth = max(self._depth, _depth(frame))
+        self._calls[code] = self._calls.get(code, 0) + 1
 
     def around(self, request: _Request) -> _Request:
         """The library's HTTP request, which begins a stretch with its answer, or ends one."""
@@ -73,12 +78,13 @@ def _is_ours(code: CodeType) -> bool:
     )
 
 
-def _callers(frame: FrameType | None) -> list[CodeType]:
-    codes = []
+def _depth(frame: FrameType | None) -> int:
+    """How many of our functions stand above each other, this one included."""
+    depth = 0
     while frame is not None:
-        codes.append(frame.f_code)
+        depth += _is_ours(frame.f_code)
         frame = frame.f_back
-    return codes
+    return depth
 
 
 if __name__ == "__main__":
@@ -86,8 +92,8 @@ if __name__ == "__main__":
     sys.path.insert(0, str(_ROOT))
     stretch = Stretch(Path(sys.argv.pop(1)))
     HTTPXRequest.do_request = stretch.around(HTTPXRequest.do_request)  # type: ignore[method-assign]
-    threading.setprofile(stretch.note)
-    sys.setprofile(stretch.note)
+    threading.settrace(stretch.note)
+    sys.settrace(stretch.note)
 
     from bot.cli.main import main
 
