@@ -13,7 +13,7 @@ from bot.access.durations import format_duration, parse_duration
 from bot.access.permission import Actor
 from bot.cli.shared import operator, say, show, stamp, with_office
 from bot.errors import NotDone
-from bot.handover.delivery import OVER, Came, Delivery, Outcome
+from bot.handover.delivery import Came, Delivery, Outcome
 from bot.locks import locked
 from bot.office import Office
 from bot.privileges import as_root
@@ -145,14 +145,12 @@ async def _deliver(office: Office, grant: Grant, courier: FileCourier, *, archiv
             await delivery.note(office.case(tx, operator()), grant, Outcome(Came.KEPT))
         await office.enforcer.enforce([grant.id])
         raise
-    outcome = OVER
-    if profile is not None:
-        outcome = await delivery.hand_over(grant, profile, courier)
+    if profile is None:
+        raise NotDone("The access was revoked before the profile was made.")
+    outcome = await delivery.hand_over(grant, profile, courier)
     async with office.database.writing() as tx:
         await delivery.note(office.case(tx, operator()), grant, outcome)
         now = await revocation.known_grant(tx, grant.id)
-    if outcome.came is Came.OVER:
-        raise NotDone("The access was revoked before the profile was made.")
     if outcome.came is Came.KEPT:
         await office.enforcer.enforce([grant.id])
         async with office.database.reading() as tx:
@@ -165,7 +163,8 @@ async def _deliver(office: Office, grant: Grant, courier: FileCourier, *, archiv
         )
         raise NotDone(f"{courier.path} cannot be written ({outcome.why}); {end}.")
     if now.state is not GrantState.ACTIVE:
-        courier.take_back()
+        if outcome.came is Came.ARRIVED:
+            courier.take_back()
         raise NotDone(
             f"The access was revoked before {courier.path} was ready; the file is gone again."
         )
