@@ -1,7 +1,7 @@
 """The use cases around the end of a grant: revoke, expire, and what was proved of it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.access import holdings, matching, messages
@@ -26,6 +26,7 @@ from storage.records import (
     UserId,
 )
 from storage.transaction import Transaction
+from vpn.findings import ServerProof
 
 _FIRST_LOOK_S = 2.0
 _FIRST_RETRY_S = 2.0
@@ -39,25 +40,6 @@ _OWNER_KNOWS = (
     EndReason.UNDELIVERABLE,
     EndReason.EARLIER,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """What one look at one server found of one grant; `findings` is empty if all is proved.
-
-    Attributes:
-        crl_seen_at: since when the CRL is known to be in force there with its serial.
-        second_look_at: when a look can prove it, where this one came too early.
-    """
-
-    grant_id: GrantId
-    server: ServerName
-    proved: bool
-    crl_number: int | None
-    sessions_cut: int
-    findings: tuple[tuple[str, str], ...]
-    crl_seen_at: datetime | None = None
-    second_look_at: datetime | None = None
 
 
 async def begin(
@@ -165,30 +147,46 @@ async def expire_due(case: Case) -> list[Grant]:
     return ended
 
 
-async def record_attempts(case: Case, attempts: Sequence[Attempt]) -> list[GrantId]:
-    """Stores what was seen; gives the grants whose end is proved on every server now."""
-    known = {
-        (proof.grant_id, proof.server): proof
-        for proof in await case.tx.proofs.of([attempt.grant_id for attempt in attempts])
-    }
+async def record_proofs(case: Case, seen: Sequence[tuple[GrantId, ServerProof]]) -> list[GrantId]:
+    """Stores what was seen; gives the grants whose end is proved on every server now.
+
+    What nobody waits for any more, or was proved by somebody else meanwhile, stays as it is.
+    """
+    stored = await case.tx.proofs.of([grant_id for grant_id, _ in seen])
+    known = {(proof.grant_id, proof.server): proof for proof in stored}
     closed: list[GrantId] = []
-    again: dict[ServerName, list[Attempt]] = {}
-    for attempt in attempts:
-        before = known.get((attempt.grant_id, attempt.server))
+    again: dict[ServerName, list[ServerProof]] = {}
+    for grant_id, now_seen in seen:
+        server = ServerName(now_seen.server)
+        before = known.get((grant_id, server))
         if before is None or not before.is_open:
             continue
-        await case.tx.proofs.record(_proof(case, before, attempt))
-        grant = await known_grant(case.tx, attempt.grant_id)
-        if attempt.proved and await _close(case, grant):
-            closed.append(attempt.grant_id)
+        await case.tx.proofs.record(
+            replace(
+                before,
+                proved=now_seen.proved,
+                attempts=before.attempts + 1,
+                next_try_at=_next_try(case, before, now_seen),
+                crl_number=now_seen.crl_number,
+                # A session that an earlier attempt cut stays cut. A server may claim any number.
+                sessions_cut=min(
+                    now_seen.sessions_cut + (before.sessions_cut or 0), _MOST_SESSIONS
+                ),
+                checked_at=case.now,
+                crl_seen_at=now_seen.crl_seen_at,
+                findings=tuple((one.code.value, one.detail) for one in now_seen.findings),
+            )
+        )
+        grant = await known_grant(case.tx, grant_id)
+        if now_seen.proved and await _close(case, grant):
+            closed.append(grant_id)
             if grant.proved_at is not None:
-                again.setdefault(attempt.server, []).append(attempt)
-    for server, proved in again.items():
+                again.setdefault(server, []).append(now_seen)
+    for server, proofs in again.items():
         # One row for all: whoever changes a server's list each minute must not fill the trail.
-        sessions = sum(attempt.sessions_cut for attempt in proved)
-        subject = f"server:{server}"
+        sessions = sum(proof.sessions_cut for proof in proofs)
         await case.by(THE_BOT).record(
-            "server.prove_again", subject, grants=len(proved), sessions=sessions
+            "server.prove_again", f"server:{server}", grants=len(proofs), sessions=sessions
         )
     return closed
 
@@ -327,7 +325,7 @@ async def _note_close(
 ) -> None:
     """What was dropped is not proved, and the trail never says that it is.
 
-    What is proved once more is noted for all of a server at once (`record_attempts`).
+    What is proved once more is noted for all of a server at once (`record_proofs`).
     """
     if dropped:
         await case.by(THE_BOT).record("grant.drop", grant, state=after, servers=dropped)
@@ -335,26 +333,10 @@ async def _note_close(
         await case.by(THE_BOT).record("grant.prove", grant, state=after)
 
 
-def _proof(case: Case, before: Proof, attempt: Attempt) -> Proof:
-    return Proof(
-        grant_id=attempt.grant_id,
-        server=attempt.server,
-        proved=attempt.proved,
-        attempts=before.attempts + 1,
-        next_try_at=_next_try(case, before, attempt),
-        crl_number=attempt.crl_number,
-        # A session that an earlier attempt cut stays cut. A server may claim any number.
-        sessions_cut=min(attempt.sessions_cut + (before.sessions_cut or 0), _MOST_SESSIONS),
-        checked_at=case.now,
-        crl_seen_at=attempt.crl_seen_at,
-        findings=attempt.findings,
-    )
-
-
-def _next_try(case: Case, before: Proof, attempt: Attempt) -> datetime:
+def _next_try(case: Case, before: Proof, seen: ServerProof) -> datetime:
     """Where only the time is missing, no earlier look can prove anything."""
-    if attempt.second_look_at is not None:
-        return max(case.now, attempt.second_look_at)
+    if seen.second_look_at is not None:
+        return max(case.now, seen.second_look_at)
     return case.now + retry_after(before.attempts)
 
 
