@@ -63,7 +63,15 @@ async def begin(
         await case.record("grant.end", grant, reason=reason)
         if not servers:
             await _close(case, grant)
-    await _tell_owners(case, ended, reason)
+    for grant in ended if reason not in _OWNER_KNOWS else ():
+        # Who revokes their own access by /revoke gets the receipt already.
+        if grant.user_id is None or grant.user_id == case.actor.user_id:
+            continue
+        if grant.imported_at is None:
+            code, what = Notice.ACCESS_ENDED, {"server": str(grant.home)}
+        else:
+            code, what = Notice.EARLIER_ACCESS_ENDED, {"common_name": grant.common_name}
+        await messages.notice(case, grant.user_id, code, reason=reason, **what)
     return ended
 
 
@@ -161,12 +169,16 @@ async def record_proofs(case: Case, seen: Sequence[tuple[GrantId, ServerProof]])
         before = known.get((grant_id, server))
         if before is None or not before.is_open:
             continue
+        next_try_at = case.now + retry_after(before.attempts)
+        if now_seen.second_look_at is not None:
+            # Only the time is missing: no earlier look can prove anything.
+            next_try_at = max(case.now, now_seen.second_look_at)
         await case.tx.proofs.record(
             replace(
                 before,
                 proved=now_seen.proved,
                 attempts=before.attempts + 1,
-                next_try_at=_next_try(case, before, now_seen),
+                next_try_at=next_try_at,
                 crl_number=now_seen.crl_number,
                 # A session that an earlier attempt cut stays cut. A server may claim any number.
                 sessions_cut=min(
@@ -263,12 +275,8 @@ async def persons_live_grant(case: Case, grant_id: GrantId) -> Grant:
         Refused: UNKNOWN_GRANT, NOT_YOURS, GRANT_OVER.
     """
     grant = await known_grant(case.tx, grant_id)
-    accounts = (
-        ()
-        if case.actor.user_id is None
-        else await holdings.accounts_of(case.tx, case.actor.user_id)
-    )
-    if grant.user_id not in accounts:
+    me = case.actor.user_id
+    if me is None or grant.user_id not in await holdings.accounts_of(case.tx, me):
         raise Refused(Refusal.NOT_YOURS)
     await require_live(case, grant)
     return grant
@@ -300,13 +308,22 @@ def lets_in(server: Server) -> bool:
 
 
 async def _close(case: Case, grant: Grant) -> bool:
+    """REVOKING to REVOKED or EXPIRED, once nothing is left to prove; whether this call did it.
+
+    What was dropped is not proved, and the trail never says that it is. What is proved once more
+    is noted for all of a server at once, see `record_proofs`.
+    """
     proofs = await case.tx.proofs.of([grant.id])
     if any(proof.is_open for proof in proofs) or waits_for_server(grant, proofs):
         return False
     after = GrantState.EXPIRED if grant.end_reason is EndReason.ENDED else GrantState.REVOKED
     if not await case.tx.grants.prove(grant.id, after, case.now):
         return False
-    await _note_close(case, grant, after, [p.server for p in proofs if p.dropped_at])
+    dropped = [proof.server for proof in proofs if proof.dropped_at]
+    if dropped:
+        await case.by(THE_BOT).record("grant.drop", grant, state=after, servers=dropped)
+    elif grant.proved_at is None:
+        await case.by(THE_BOT).record("grant.prove", grant, state=after)
     # Receipts that said 'not proved' are followed up at once.
     await case.tx.outbox.hasten(OutboxKind.RECEIPT, case.now)
     return True
@@ -320,43 +337,6 @@ def waits_for_server(grant: Grant, proofs: Sequence[Proof]) -> bool:
     return grant.imported_at is not None and all(p.grant_id != grant.id for p in proofs)
 
 
-async def _note_close(
-    case: Case, grant: Grant, after: GrantState, dropped: Sequence[ServerName]
-) -> None:
-    """What was dropped is not proved, and the trail never says that it is.
-
-    What is proved once more is noted for all of a server at once (`record_proofs`).
-    """
-    if dropped:
-        await case.by(THE_BOT).record("grant.drop", grant, state=after, servers=dropped)
-    elif grant.proved_at is None:
-        await case.by(THE_BOT).record("grant.prove", grant, state=after)
-
-
-def _next_try(case: Case, before: Proof, seen: ServerProof) -> datetime:
-    """Where only the time is missing, no earlier look can prove anything."""
-    if seen.second_look_at is not None:
-        return max(case.now, seen.second_look_at)
-    return case.now + retry_after(before.attempts)
-
-
 def retry_after(attempts: int) -> timedelta:
     """How long to wait after this many failed attempts: doubling, up to five minutes."""
     return timedelta(seconds=min(_FIRST_RETRY_S * 2 ** min(attempts, 10), _LONGEST_RETRY_S))
-
-
-async def _tell_owners(case: Case, ended: Sequence[Grant], reason: EndReason) -> None:
-    if reason in _OWNER_KNOWS:
-        return
-    for grant in ended:
-        # Who revokes their own access by /revoke gets the receipt already.
-        if grant.user_id is not None and grant.user_id != case.actor.user_id:
-            await _tell_owner(case, grant.user_id, grant, reason)
-
-
-async def _tell_owner(case: Case, owner: UserId, grant: Grant, reason: EndReason) -> None:
-    if grant.imported_at is None:
-        code, what = Notice.ACCESS_ENDED, {"server": str(grant.home)}
-    else:
-        code, what = Notice.EARLIER_ACCESS_ENDED, {"common_name": grant.common_name}
-    await messages.notice(case, owner, code, reason=reason, **what)
