@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Row, Select, insert, select, type_coerce, update
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
 from storage.errors import is_passing
 from storage.records import AuditEntry, AuditHead, BrokenEntry, Payload
+from storage.repository import Repository, values_of
 
 _audit = tables.audit
 _head = tables.audit_head
@@ -28,10 +28,7 @@ _UNREADABLE = (TypeError, ValueError, OverflowError, RecursionError)
 GENESIS = "0" * 64
 
 
-class Audit:
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-
+class Audit(Repository):
     async def append(
         self, *, at: datetime, actor: str, action: str, subject: str, detail: Payload
     ) -> AuditEntry:
@@ -190,7 +187,7 @@ def _digest_of(row: Row[Any]) -> str | None:
 def _entry(row: Row[Any] | BrokenEntry) -> AuditEntry | BrokenEntry:
     if isinstance(row, BrokenEntry):
         return row
-    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
+    values = values_of(row)
     try:
         detail = json.loads(row.detail)
         at = _moment(row.at)

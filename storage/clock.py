@@ -3,18 +3,15 @@
 from dataclasses import asdict
 
 from sqlalchemy import delete, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
 from storage.records import ClockAnchor
+from storage.repository import Repository
 
 _anchor = tables.clock_anchor
 
 
-class ClockAnchors:
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-
+class ClockAnchors(Repository):
     async def last(self) -> ClockAnchor | None:
         found = await self._connection.execute(
             select(

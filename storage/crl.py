@@ -5,7 +5,6 @@ from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import delete, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
 from storage.records import (
@@ -16,6 +15,7 @@ from storage.records import (
     Revocation,
     ServerName,
 )
+from storage.repository import Repository
 
 _counter = tables.crl_counter
 _foreign = tables.foreign_revocations
@@ -24,10 +24,7 @@ _spares = tables.spare_serials
 _kept = tables.kept_crls
 
 
-class CrlSource:
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-
+class CrlSource(Repository):
     async def next_number(self) -> int:
         """A number that no CRL had before (RFC 5280, 5.2.3). One counter serves all servers."""
         done = await self._connection.execute(

@@ -5,20 +5,17 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
 from storage.batches import batches
 from storage.records import GrantId, Proof, ServerName
+from storage.repository import Repository, values_of
 
 _proofs = tables.proofs
 _OPEN = (_proofs.c.proved.is_(False), _proofs.c.dropped_at.is_(None))
 
 
-class Proofs:
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-
+class Proofs(Repository):
     async def open(self, grant_id: GrantId, servers: Iterable[ServerName], now: datetime) -> None:
         """From now on each of these servers has to prove that it lets the grant in no more.
 
@@ -130,6 +127,6 @@ def _open(grant_id: GrantId, server: ServerName, now: datetime) -> dict[str, Any
 
 
 def _proof(row: Row[Any]) -> Proof:
-    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
+    values = values_of(row)
     values["findings"] = tuple((code, detail) for code, detail in values["findings"])
     return Proof(**values)

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, func, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
 from storage.records import (
@@ -17,15 +16,13 @@ from storage.records import (
     UserId,
     Verdict,
 )
+from storage.repository import Repository, values_of
 
 _requests = tables.requests
 _OPEN = (RequestState.CHOOSING, RequestState.PENDING)
 
 
-class Requests:
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-
+class Requests(Repository):
     async def add(
         self,
         *,
@@ -37,29 +34,19 @@ class Requests:
         expires_at: datetime,
     ) -> Request:
         """A request that waits for its server, if none is named, and else for an admin."""
-        state = RequestState.PENDING if server else RequestState.CHOOSING
-        values = {
+        values: dict[str, Any] = {
             "user_id": user_id,
             "server": server,
             "duration": duration,
             "reason": reason,
-            "state": state,
+            "state": RequestState.PENDING if server else RequestState.CHOOSING,
             "asked_at": asked_at,
             "expires_at": expires_at,
         }
         done = await self._connection.execute(insert(_requests).values(**values))
         key = done.inserted_primary_key
         assert key is not None
-        return Request(
-            id=RequestId(key[0]),
-            user_id=user_id,
-            server=server,
-            duration=duration,
-            reason=reason,
-            state=state,
-            asked_at=asked_at,
-            expires_at=expires_at,
-        )
+        return Request(id=RequestId(key[0]), **values)
 
     async def get(self, request_id: RequestId) -> Request | None:
         found = await self._where(_requests.c.id == request_id)
@@ -167,10 +154,7 @@ class Requests:
         rows = await self._connection.execute(
             select(table).where(table.c.request_id == request_id).order_by(table.c.id)
         )
-        return [
-            Decision(**dict(row._mapping) | {"verdict": Verdict(row.verdict)})  # noqa: SLF001
-            for row in rows
-        ]
+        return [Decision(**values_of(row) | {"verdict": Verdict(row.verdict)}) for row in rows]
 
     async def last_decision(self) -> int:
         """The id of the last decision on any request; 0 before the first."""
@@ -194,5 +178,5 @@ _STATE_AFTER = {
 
 
 def _request(row: Row[Any]) -> Request:
-    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
+    values = values_of(row)
     return Request(**values | {"state": RequestState(values["state"])})
