@@ -1,7 +1,6 @@
 """Grants: each one serial, one common name, one address, from approval to proved end."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -33,7 +32,7 @@ _NOBODYS = (_grants.c.user_id.is_(None), _FOR_CLIENTS, _LIVE)
 class Grants(Repository):
     async def add(self, grant: Grant) -> None:
         """Stores a reserved grant. The indexes refuse a second live one for the same approval."""
-        await self._connection.execute(insert(_grants).values(**asdict(grant)))
+        await self._connection.execute(insert(_grants).values(**_values(grant)))
 
     async def add_many(self, grants: Sequence[Grant]) -> None:
         """Stores what is taken over: tens of thousands at a time."""
@@ -45,16 +44,10 @@ class Grants(Repository):
         return found[0] if found else None
 
     async def some(self, grant_ids: Sequence[GrantId]) -> Sequence[Grant]:
-        found: list[Grant] = []
-        for some in batches(grant_ids):
-            found += await self._where(_grants.c.id.in_(some))
-        return found
+        return await self._with(_grants.c.id, grant_ids)
 
     async def with_serials(self, serials: Sequence[str]) -> Sequence[Grant]:
-        found: list[Grant] = []
-        for some in batches(serials):
-            found += await self._where(_grants.c.serial.in_(some))
-        return found
+        return await self._with(_grants.c.serial, serials)
 
     async def all(self) -> Sequence[Grant]:
         return await self._where()
@@ -142,10 +135,7 @@ class Grants(Repository):
 
     async def named(self, names: Iterable[str]) -> Sequence[Grant]:
         """Those with one of these common names, whatever became of them."""
-        found: list[Grant] = []
-        for some in batches(names):
-            found += await self._where(_grants.c.common_name.in_(some))
-        return found
+        return await self._with(_grants.c.common_name, names)
 
     async def out_since(self, moment: datetime) -> Sequence[Grant]:
         """Those that were ended, proved or not, and whose certificate was valid after `moment`."""
@@ -226,6 +216,10 @@ class Grants(Repository):
             .values(**values)
         )
         return done.rowcount == 1
+
+    async def _with(self, column: ColumnElement[Any], values: Iterable[str]) -> list[Grant]:
+        """Those with one of these values, however many they are."""
+        return [grant for some in batches(values) for grant in await self._where(column.in_(some))]
 
     async def _where(self, *conditions: ColumnElement[bool]) -> list[Grant]:
         rows = await self._connection.execute(
