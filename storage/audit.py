@@ -58,10 +58,10 @@ class Audit(Repository):
 
         An edited row is for `first_fault` to find.
         """
-        found = await self._connection.execute(
+        rows = await self._connection.execute(
             select(_audit.c.seq, _audit.c.digest).order_by(_audit.c.seq.desc()).limit(1)
         )
-        row = found.first()
+        row = rows.first()
         return None if row is None else AuditHead(row.seq, row.digest)
 
     async def first(self) -> AuditEntry | None:
@@ -95,8 +95,8 @@ class Audit(Repository):
 
     async def head(self) -> tuple[int, str]:
         """Number and digest of the last row, as kept beside the rows."""
-        found = await self._connection.execute(select(_head.c.seq, _head.c.digest))
-        row = found.first()
+        rows = await self._connection.execute(select(_head.c.seq, _head.c.digest))
+        row = rows.first()
         return (0, GENESIS) if row is None else (row.seq, row.digest)
 
     async def _set_head(self, seq: int, digest: str) -> None:
@@ -137,8 +137,8 @@ class Audit(Repository):
 
     async def _entries(self, numbers: Select[tuple[int]]) -> list[AuditEntry | BrokenEntry]:
         """The rows of these numbers, by their numbers."""
-        found = sorted(await self._numbers(numbers))
-        return [_entry(row) for row in await self._rows(found)]
+        rows = await self._rows(sorted(await self._numbers(numbers)))
+        return [_entry(row) for row in rows]
 
     async def _numbers(self, statement: Select[tuple[int]]) -> Sequence[int]:
         return [row.seq for row in await self._connection.execute(statement)]

@@ -13,7 +13,7 @@ _anchor = tables.clock_anchor
 
 class ClockAnchors(Repository):
     async def last(self) -> ClockAnchor | None:
-        found = await self._connection.execute(
+        rows = await self._connection.execute(
             select(
                 _anchor.c.boot_id,
                 _anchor.c.agreed_at,
@@ -21,7 +21,7 @@ class ClockAnchors(Repository):
                 _anchor.c.doubted_since_boot,
             )
         )
-        row = found.first()
+        row = rows.first()
         return None if row is None else ClockAnchor(*row)
 
     async def record(self, anchor: ClockAnchor) -> None:

@@ -41,8 +41,8 @@ class CrlSource(Repository):
 
     async def last_number(self) -> int:
         """The highest number given out; 0 before the first."""
-        found = await self._connection.execute(select(_counter.c.number).where(_counter.c.id == 1))
-        return int(found.scalar() or 0)
+        last = await self._connection.scalar(select(_counter.c.number).where(_counter.c.id == 1))
+        return int(last or 0)
 
     async def raise_to(self, number: int) -> None:
         """Gives out only numbers above this one from now on."""
@@ -68,8 +68,8 @@ class CrlSource(Repository):
             for row in rows
         ]
 
-    async def add_foreign(self, found: Iterable[ForeignRevocation]) -> None:
-        rows = [asdict(revocation) for revocation in found]
+    async def add_foreign(self, revocations: Iterable[ForeignRevocation]) -> None:
+        rows = [asdict(revocation) for revocation in revocations]
         if rows:
             await self._connection.execute(insert(_foreign), rows)
 

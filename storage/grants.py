@@ -40,8 +40,8 @@ class Grants(Repository):
             await self._connection.execute(insert(_grants), [_values(grant) for grant in grants])
 
     async def get(self, grant_id: GrantId) -> Grant | None:
-        found = await self._where(_grants.c.id == grant_id)
-        return found[0] if found else None
+        rows = await self._where(_grants.c.id == grant_id)
+        return rows[0] if rows else None
 
     async def some(self, grant_ids: Sequence[GrantId]) -> Sequence[Grant]:
         return await self._with(_grants.c.id, grant_ids)

@@ -64,12 +64,11 @@ class Inbox(Repository):
 
     async def held(self, update_id: int) -> str | None:
         """The payload of what is held; None where it is not, or not any more."""
-        found = await self._connection.execute(
+        return await self._connection.scalar(
             select(_inbox.c.payload).where(
                 _inbox.c.update_id == update_id, _inbox.c.state == InboxState.HELD
             )
         )
-        return found.scalar()
 
     async def release(self, update_id: int) -> bool:
         """HELD to DONE; False if it was answered before."""
@@ -98,10 +97,10 @@ class Inbox(Repository):
 
     async def waiting(self) -> int:
         """How many updates wait for a handler."""
-        found = await self._connection.execute(
+        count = await self._connection.scalar(
             select(func.count()).where(_inbox.c.state == InboxState.NEW)
         )
-        return int(found.scalar_one())
+        return int(count or 0)
 
     async def prune(self, before: datetime) -> None:
         """Telegram sends an update again for a day at most; older ones that are done may go.

@@ -70,10 +70,10 @@ class People(Repository):
 
     async def revision(self, user_id: UserId) -> int:
         """How often an admin has decided about somebody: to allow, to remove, or to link them."""
-        found = await self._connection.execute(
+        revision = await self._connection.scalar(
             select(_people.c.revision).where(_people.c.id == user_id)
         )
-        return int(found.scalar() or 0)
+        return int(revision or 0)
 
     async def set_username(self, user_id: UserId, username: str | None) -> None:
         await self._set(user_id, username=username)

@@ -21,7 +21,7 @@ class Proofs(Repository):
 
         What it had to prove before it was taken out is asked of it anew.
         """
-        rows = [_open(grant_id, server, now) for server in servers]
+        rows = [_unproved(grant_id, server, now) for server in servers]
         if rows:
             await self._connection.execute(
                 delete(_proofs).where(
@@ -38,14 +38,15 @@ class Proofs(Repository):
             await self._connection.execute(
                 delete(_proofs).where(_proofs.c.server == server, _proofs.c.grant_id.in_(some))
             )
-            rows = [_open(grant_id, server, now) for grant_id in some]
+            rows = [_unproved(grant_id, server, now) for grant_id in some]
             await self._connection.execute(insert(_proofs), rows)
 
     async def of(self, grant_ids: Sequence[GrantId]) -> Sequence[Proof]:
-        found: list[Proof] = []
-        for some in batches(grant_ids):
-            found += await self._where(_proofs.c.grant_id.in_(some))
-        return found
+        return [
+            proof
+            for some in batches(grant_ids)
+            for proof in await self._where(_proofs.c.grant_id.in_(some))
+        ]
 
     async def unproved(self) -> Sequence[Proof]:
         """What servers still have to prove."""
@@ -115,7 +116,7 @@ class Proofs(Repository):
         return [_proof(row) for row in rows]
 
 
-def _open(grant_id: GrantId, server: ServerName, now: datetime) -> dict[str, Any]:
+def _unproved(grant_id: GrantId, server: ServerName, now: datetime) -> dict[str, Any]:
     return {
         "grant_id": grant_id,
         "server": server,

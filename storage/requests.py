@@ -49,8 +49,8 @@ class Requests(Repository):
         return Request(id=RequestId(key[0]), **values)
 
     async def get(self, request_id: RequestId) -> Request | None:
-        found = await self._where(_requests.c.id == request_id)
-        return found[0] if found else None
+        rows = await self._where(_requests.c.id == request_id)
+        return rows[0] if rows else None
 
     async def all(self) -> Sequence[Request]:
         return await self._where()
@@ -158,8 +158,7 @@ class Requests(Repository):
 
     async def last_decision(self) -> int:
         """The id of the last decision on any request; 0 before the first."""
-        found = await self._connection.execute(select(func.max(tables.decisions.c.id)))
-        return int(found.scalar() or 0)
+        return int(await self._connection.scalar(select(func.max(tables.decisions.c.id))) or 0)
 
     async def _where(self, *conditions: ColumnElement[bool]) -> list[Request]:
         rows = await self._connection.execute(

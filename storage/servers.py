@@ -16,8 +16,8 @@ _servers = tables.servers
 
 class Servers(Repository):
     async def get(self, name: ServerName) -> Server | None:
-        found = await self._connection.execute(select(_servers).where(_servers.c.name == name))
-        row = found.first()
+        rows = await self._connection.execute(select(_servers).where(_servers.c.name == name))
+        row = rows.first()
         return None if row is None else _server(row)
 
     async def all(self) -> Sequence[Server]:

@@ -121,31 +121,33 @@ def _new_id(case: Case, taken: set[GrantId]) -> GrantId:
 
 
 def _grant(
-    case: Case, found: Certificate, refused: ForeignRevocation | None, grant_id: GrantId
+    case: Case, certificate: Certificate, refused: ForeignRevocation | None, grant_id: GrantId
 ) -> Grant:
-    if refused is not None and found.revoked_at is None:  # (3)
-        found = replace(found, revoked_at=refused.revoked_at, crl_reason=refused.crl_reason)
-    if found.revoked_at is not None:
+    if refused is not None and certificate.revoked_at is None:  # (3)
+        certificate = replace(
+            certificate, revoked_at=refused.revoked_at, crl_reason=refused.crl_reason
+        )
+    if certificate.revoked_at is not None:
         state = GrantState.REVOKED
     else:
-        state = GrantState.EXPIRED if found.not_after <= case.now else GrantState.ACTIVE
-    is_doubtful = state is GrantState.EXPIRED and not found.end_known
+        state = GrantState.EXPIRED if certificate.not_after <= case.now else GrantState.ACTIVE
+    is_doubtful = state is GrantState.EXPIRED and not certificate.end_known
     return Grant(
         id=grant_id,
         request_id=None,
         user_id=None,
         server=None,
-        common_name=found.common_name,
-        serial=found.serial,
+        common_name=certificate.common_name,
+        serial=certificate.serial,
         address=None,
         state=state,
         # Where nothing tells when it began, it is known from now on.
-        not_before=found.not_before or min(case.now, found.not_after),
-        not_after=found.not_after,
-        revoked_at=found.not_after if is_doubtful else found.revoked_at,
+        not_before=certificate.not_before or min(case.now, certificate.not_after),
+        not_after=certificate.not_after,
+        revoked_at=certificate.not_after if is_doubtful else certificate.revoked_at,
         end_reason=None if state is GrantState.ACTIVE else EndReason.EARLIER,
         imported_at=case.now,
-        crl_reason=found.crl_reason,
-        for_server=found.for_server,
-        end_known=found.end_known,
+        crl_reason=certificate.crl_reason,
+        for_server=certificate.for_server,
+        end_known=certificate.end_known,
     )

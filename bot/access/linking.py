@@ -56,8 +56,8 @@ async def link(case: Case, name: str, user_id: UserId) -> Sequence[Grant]:
     imported = await case.tx.grants.imported()
     # A name may look like a number, or like a grant's id.
     exact = [grant for grant in imported if grant.common_name == name.strip()]
-    found = exact or matching.find(matching.parse_who(name), (), imported).grants
-    return await _link(case, found, user_id, name)
+    named = exact or matching.find(matching.parse_who(name), (), imported).grants
+    return await _link(case, named, user_id, name)
 
 
 async def link_name_of(case: Case, grant_id: GrantId, user_id: UserId) -> Sequence[Grant]:

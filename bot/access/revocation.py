@@ -92,8 +92,7 @@ async def revoke_person(case: Case, user_id: UserId) -> list[Grant]:
         Refused: ADMINS_ONLY, UNKNOWN_PERSON, NOTHING_LIVE.
     """
     require(case.actor, Act.REVOKE)
-    found = await require_holding(case, user_id)
-    grants = [one.grant for one in found]
+    grants = [one.grant for one in await require_holding(case, user_id)]
     return await begin_or_go_on(case, grants, EndReason.REVOKED)
 
 
@@ -105,12 +104,12 @@ async def require_holding(case: Case, user_id: UserId) -> Sequence[Holding]:
     """
     person = await known_person(case.tx, user_id)
     accounts = await holdings.accounts_of(case.tx, user_id)
-    found = await holdings.of_accounts(case.tx, case.now, accounts)
-    if not found:
+    has = await holdings.of_accounts(case.tx, case.now, accounts)
+    if not has:
         maybe = await holdings.maybe_theirs(case.tx, accounts)
         names = sorted({grant.common_name for grant in maybe})
         raise Refused(Refusal.NOTHING_LIVE, name=person.name, names=names)
-    return found
+    return has
 
 
 async def begin_or_go_on(case: Case, grants: Sequence[Grant], reason: EndReason) -> list[Grant]:
@@ -292,8 +291,8 @@ async def known_person(tx: Transaction, user_id: UserId) -> Person:
 
 async def accounts_of(tx: Transaction, user_id: UserId) -> Sequence[Person]:
     """All accounts of a person who is known, that one first."""
-    found = await holdings.accounts_of(tx, user_id)
-    others = [account for account in found if account != user_id]
+    accounts = await holdings.accounts_of(tx, user_id)
+    others = [account for account in accounts if account != user_id]
     return [await known_person(tx, account) for account in (user_id, *others)]
 
 

@@ -103,18 +103,18 @@ async def report(
                 continue
             room -= 1
         numbers[name] = await case.tx.strangers.note(server, name, sighting.seen_as, case.now)
-    for seen_as, found in by_kind.items():
-        shown = [_with_owner(sighting) for sighting in found[:NAMED]]
+    for seen_as, those in by_kind.items():
+        shown = [_with_owner(sighting) for sighting in those[:NAMED]]
         await case.by(THE_BOT).record(
             "server.sight" if seen_as is SeenAs.UNKNOWN else "server.shut_out",
             f"server:{server}",
             seen_as=seen_as,
             names=shown,
-            count=len(found),
+            count=len(those),
         )
-        values = {"server": server, "names": _enumerated(shown, len(found)), "count": len(found)}
+        values = {"server": server, "names": _enumerated(shown, len(those)), "count": len(those)}
         if seen_as is SeenAs.UNKNOWN:
-            names = [stranger_name(sighting.name) for sighting in found[:NAMED]]
+            names = [stranger_name(sighting.name) for sighting in those[:NAMED]]
             values["choices"] = [
                 [numbers[name], _readable(name)] for name in names if name in numbers
             ]
