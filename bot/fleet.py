@@ -36,7 +36,7 @@ from storage.records import (
     LIVE_STATES,
     ForeignRevocation,
     Grant,
-    Revocation,
+    GrantRevocation,
     Server,
     ServerName,
 )
@@ -474,7 +474,7 @@ def _server_end(server: Server, ends_at: datetime) -> ServerEnd:
     return ServerEnd(server.name, ends_at, config=server.directory, remote=remote)
 
 
-def _entry(entry: Revocation | ForeignRevocation) -> crl.Revocation:
+def _entry(entry: GrantRevocation | ForeignRevocation) -> crl.Revocation:
     return crl.Revocation(
         serial=parse_serial(entry.serial),
         revoked_at=entry.revoked_at,

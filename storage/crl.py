@@ -11,8 +11,8 @@ from storage.records import (
     ON_HOLD,
     EndReason,
     ForeignRevocation,
+    GrantRevocation,
     GrantState,
-    Revocation,
     ServerName,
 )
 from storage.repository import Repository
@@ -115,7 +115,7 @@ class CrlSource(Repository):
         if rows:
             await self._connection.execute(insert(_kept), rows)
 
-    async def entries(self, last_published: datetime | None) -> Sequence[Revocation]:
+    async def entries(self, last_published: datetime | None) -> Sequence[GrantRevocation]:
         """The revoked certificates that a CRL may have to list.
 
         Args:
@@ -144,7 +144,7 @@ class CrlSource(Repository):
             )
         rows = await self._connection.execute(listed.order_by(_grants.c.revoked_at))
         return [
-            Revocation(
+            GrantRevocation(
                 serial=row.serial,
                 revoked_at=row.revoked_at,
                 not_after=row.not_after,
