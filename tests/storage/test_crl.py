@@ -10,8 +10,8 @@ from storage.records import (
     ON_HOLD,
     EndReason,
     ForeignRevocation,
-    GrantState,
     GrantRevocation,
+    GrantState,
 )
 from tests.storage.kit import HOUR, NOW, WEEK, add_grant, add_people
 
