@@ -71,65 +71,37 @@ class Material:
 
 def findings(material: Material) -> tuple[Finding, ...]:
     """In the order of FindingCode, then of the index or of the files."""
-    return tuple(
-        finding
-        for look in (
-            _duplicate_names,
-            _missing,
-            _not_in_index,
-            _differing,
-            _unreadable,
-            _over_only_by_index,
-            _revoked_only_by_folder,
-            _subordinate,
-            _keys_in_clear,
-            _crl_missing,
-            _crl_lapsed,
-            _crl_lacks,
-            _crl_only,
-            _authority_ends,
-            _servers_end,
-            _weak_authority,
-        )
-        for finding in look(material)
+    return (
+        *_certificates(material),
+        *_ends_in_doubt(material),
+        *_keys_in_clear(material),
+        *_crl(material),
+        *_validity(material),
     )
 
 
-def _duplicate_names(material: Material) -> Iterator[Finding]:
+def _certificates(material: Material) -> Iterator[Finding]:
+    """What is live, and what the files say of it."""
     for name, entries in _by_name(material.live()).items():
         if len(entries) > 1:
-            yield Finding(
-                FindingCode.DUPLICATE_NAME,
-                names=(name,),
-                serials=_serials(entries),
-                ends_at=max(entry.not_after for entry in entries),
-            )
-
-
-def _missing(material: Material) -> Iterator[Finding]:
+            last = max(entry.not_after for entry in entries)
+            serials = tuple(entry.serial for entry in entries)
+            yield Finding(FindingCode.DUPLICATE_NAME, (name,), serials, ends_at=last)
     for entry in material.live():
         if not entry.end_known:
             yield _about(FindingCode.MISSING_CERTIFICATE, entry)
-
-
-def _not_in_index(material: Material) -> Iterator[Finding]:
     lost = {entry.serial for entry in material.compared.lost}
     for entry in material.live():
         if entry.serial in lost:
             yield _at(FindingCode.NOT_IN_INDEX, material.compared.files[entry.serial])
-
-
-def _differing(material: Material) -> Iterator[Finding]:
     for found, detail in material.compared.differing:
         yield _at(FindingCode.DIFFERING_CERTIFICATE, found, detail)
-
-
-def _unreadable(material: Material) -> Iterator[Finding]:
     for path in material.unreadable:
         yield Finding(FindingCode.UNREADABLE_CERTIFICATE, paths=(path,))
 
 
-def _over_only_by_index(material: Material) -> Iterator[Finding]:
+def _ends_in_doubt(material: Material) -> Iterator[Finding]:
+    """What only one source calls over or revoked, and who may issue more."""
     over = [
         entry
         for entry in material.compared.entries
@@ -138,37 +110,36 @@ def _over_only_by_index(material: Material) -> Iterator[Finding]:
         and not entry.is_live(material.now)
     ]
     if over:
-        names = tuple(entry.common_name for entry in over)
-        yield Finding(FindingCode.OVER_ONLY_BY_INDEX, names=names, serials=_serials(over))
-
-
-def _revoked_only_by_folder(material: Material) -> Iterator[Finding]:
+        yield _about(FindingCode.OVER_ONLY_BY_INDEX, *over)
     entries = {entry.serial: entry for entry in material.known}
     for serial in material.filed_only():
-        entry = entries.get(serial)
+        known = entries.get(serial)
         yield Finding(
             FindingCode.REVOKED_ONLY_BY_FOLDER,
-            names=(entry.common_name,) if entry and entry.common_name else (),
+            names=(known.common_name,) if known and known.common_name else (),
             serials=(serial,),
             paths=(material.filed[serial],),
         )
-
-
-def _subordinate(material: Material) -> Iterator[Finding]:
-    for found in _files_of(material.live(), material):
-        if found.is_authority:
-            yield _at(FindingCode.SUBORDINATE_AUTHORITY, found)
+    for entry in material.live():
+        file = material.compared.files.get(entry.serial)
+        if file is not None and file.is_authority:
+            yield _at(FindingCode.SUBORDINATE_AUTHORITY, file)
 
 
 def _keys_in_clear(material: Material) -> Iterator[Finding]:
     """Whatever is not certainly a client's may be a server's, which needs it."""
-    owners = _client_keys(material.found)
+    owners: dict[bytes, str] = {}
+    not_clients: set[bytes] = set()
+    for found in material.found:
+        owners.setdefault(found.public_key, found.common_name)
+        if found.purpose is not Purpose.CLIENT or found.is_authority:
+            not_clients.add(found.public_key)
     clients: dict[Path, str] = {}
     others: list[Path] = []
     for held in material.keys:
-        names = [owners.get(key) if key is not None else None for key in held.public_keys]
-        if names[0] is not None and None not in names:
-            clients[held.path] = names[0]
+        keys = [key for key in held.public_keys if key in owners and key not in not_clients]
+        if len(keys) == len(held.public_keys):
+            clients[held.path] = owners[keys[0]]
         else:
             others.append(held.path)
     if clients:
@@ -178,82 +149,49 @@ def _keys_in_clear(material: Material) -> Iterator[Finding]:
         yield Finding(FindingCode.OTHER_KEYS_IN_CLEAR, paths=tuple(others))
 
 
-def _client_keys(certificates: Iterable[Found]) -> dict[bytes, str]:
-    """The keys of which every certificate is a client's, each with a name."""
-    names: dict[bytes, str] = {}
-    others: set[bytes] = set()
-    for found in certificates:
-        names.setdefault(found.public_key, found.common_name)
-        if found.purpose is not Purpose.CLIENT or found.is_authority:
-            others.add(found.public_key)
-    return {key: name for key, name in names.items() if key not in others}
-
-
-def _crl_missing(material: Material) -> Iterator[Finding]:
-    revoked = _revoked_and_not_over(material)
-    if material.crl is None and revoked:
-        names = tuple(entry.common_name for entry in revoked)
-        yield Finding(FindingCode.CRL_MISSING, names=names, serials=_serials(revoked))
-
-
-def _crl_lapsed(material: Material) -> Iterator[Finding]:
+def _crl(material: Material) -> Iterator[Finding]:
+    """The old CRL, held against what is revoked."""
+    entries = {entry.serial: entry for entry in material.known}
+    revoked = [
+        entry
+        for entry in material.known
+        if entry.status is EntryStatus.REVOKED and entry.not_after > material.now
+    ]
     crl = material.crl
-    if crl is not None and crl.next_update is not None and crl.next_update <= material.now:
-        yield Finding(FindingCode.CRL_LAPSED, paths=(crl.path,), ends_at=crl.next_update)
-
-
-def _crl_lacks(material: Material) -> Iterator[Finding]:
-    if material.crl is None:
+    if crl is None:
+        if revoked:
+            yield _about(FindingCode.CRL_MISSING, *revoked)
         return
-    listed = {revocation.serial for revocation in material.crl.revocations}
-    for entry in _revoked_and_not_over(material):
+    if crl.next_update is not None and crl.next_update <= material.now:
+        yield Finding(FindingCode.CRL_LAPSED, paths=(crl.path,), ends_at=crl.next_update)
+    listed = {revocation.serial for revocation in crl.revocations}
+    for entry in revoked:
         if entry.serial not in listed:
             yield _about(FindingCode.CRL_LACKS, entry)
-
-
-def _crl_only(material: Material) -> Iterator[Finding]:
-    entries = {entry.serial: entry for entry in material.known}
-    for revocation in material.crl.revocations if material.crl else ():
-        entry = entries.get(revocation.serial)
-        if entry is None or entry.status is not EntryStatus.REVOKED:
+    for revocation in crl.revocations:
+        known = entries.get(revocation.serial)
+        if known is None or known.status is not EntryStatus.REVOKED:
             yield Finding(
                 FindingCode.CRL_ONLY,
-                names=(entry.common_name,) if entry else (),
+                names=(known.common_name,) if known else (),
                 serials=(revocation.serial,),
                 revocation=revocation,
             )
 
 
-def _revoked_and_not_over(material: Material) -> list[Entry]:
-    return [
-        entry
-        for entry in material.known
-        if entry.status is EntryStatus.REVOKED and entry.not_after > material.now
-    ]
-
-
-def _authority_ends(material: Material) -> Iterator[Finding]:
+def _validity(material: Material) -> Iterator[Finding]:
+    """What ends soon, and what is too weak."""
     end = material.authority.not_valid_after_utc
     if end <= material.now:
         yield Finding(FindingCode.AUTHORITY_OVER, ends_at=end)
     elif end <= material.now + AUTHORITY_NOTICE:
         yield Finding(FindingCode.AUTHORITY_ENDS_SOON, ends_at=end)
-
-
-def _servers_end(material: Material) -> Iterator[Finding]:
     servers = [entry for entry in material.live() if entry.purpose in _SERVERS]
     for name, entries in _by_name(servers).items():
         last = max(entries, key=lambda entry: entry.not_after)
         if last.not_after <= material.now + SERVER_NOTICE:
-            yield Finding(
-                FindingCode.SERVER_ENDS_SOON,
-                names=(name,),
-                serials=(last.serial,),
-                ends_at=last.not_after,
-            )
-
-
-def _weak_authority(material: Material) -> Iterator[Finding]:
+            end = last.not_after
+            yield Finding(FindingCode.SERVER_ENDS_SOON, (name,), (last.serial,), ends_at=end)
     for detail in _weaknesses(material.authority):
         yield Finding(FindingCode.WEAK_AUTHORITY, detail=detail)
 
@@ -261,9 +199,8 @@ def _weak_authority(material: Material) -> Iterator[Finding]:
 def _weaknesses(authority: x509.Certificate) -> Iterator[str]:
     key = authority_public_key(authority)
     bits = key.key_size
-    kind, least = ("RSA", _LEAST_RSA_BITS)
-    if not isinstance(key, rsa.RSAPublicKey):
-        kind, least = ("EC", _LEAST_EC_BITS)
+    is_rsa = isinstance(key, rsa.RSAPublicKey)
+    kind, least = ("RSA", _LEAST_RSA_BITS) if is_rsa else ("EC", _LEAST_EC_BITS)
     if bits < least:
         yield f"its {kind} key has {bits} bits"
     try:
@@ -281,19 +218,12 @@ def _by_name(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
     return groups
 
 
-def _files_of(entries: Iterable[Entry], material: Material) -> Iterator[Found]:
-    for entry in entries:
-        found = material.compared.files.get(entry.serial)
-        if found is not None:
-            yield found
-
-
-def _serials(entries: Iterable[Entry]) -> tuple[SerialNumber, ...]:
-    return tuple(entry.serial for entry in entries)
-
-
-def _about(code: FindingCode, entry: Entry) -> Finding:
-    return Finding(code, names=(entry.common_name,), serials=(entry.serial,))
+def _about(code: FindingCode, *entries: Entry) -> Finding:
+    return Finding(
+        code,
+        names=tuple(entry.common_name for entry in entries),
+        serials=tuple(entry.serial for entry in entries),
+    )
 
 
 def _at(code: FindingCode, found: Found, detail: str = "") -> Finding:
