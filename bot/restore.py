@@ -23,7 +23,7 @@ from bot.keyring import Keyring
 from bot.office import real_chance
 from bot.settings import Settings
 from pki.errors import PkiError, WrongPassphrase
-from pki.private_files import write_folder
+from pki.private_files import sync, write_folder
 from storage import tables
 from storage.database import Database, open_database, sqlite_url
 from storage.errors import StorageError, is_passing
@@ -223,7 +223,7 @@ def _skip_numbers(path: Path) -> None:
 
 def _put_in_place(draft: Path, target: Path) -> None:
     for path in (draft / DATABASE, draft):
-        _sync(path)
+        sync(path)
     try:
         draft.rename(target)
     except OSError as error:
@@ -233,15 +233,7 @@ def _put_in_place(draft: Path, target: Path) -> None:
             f"{target} cannot be made ({error.strerror}); set VPNBOT_DATA_DIR to a folder that "
             "does not exist yet."
         ) from error
-    _sync(target.parent)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(target.parent)
 
 
 def _unwritable(folder: Path, reason: str | None) -> NotDone:
