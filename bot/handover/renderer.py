@@ -207,11 +207,13 @@ def _set_names(tree: nodes.Template) -> set[str]:
     """What the template itself sets; whether it does so in time, in each branch, shows later."""
     names = {node.name for node in tree.find_all(nodes.Macro)}
     names |= {node.target for node in tree.find_all(nodes.Import)}
-    for node in tree.find_all(nodes.FromImport):
-        names |= {name if isinstance(name, str) else name[1] for name in node.names}
-    for node in tree.find_all((nodes.Assign, nodes.AssignBlock)):
-        targets = (node.target, *node.target.find_all(nodes.Name))
-        names |= {name.name for name in targets if isinstance(name, nodes.Name)}
+    for imported in tree.find_all(nodes.FromImport):
+        names |= {name if isinstance(name, str) else name[1] for name in imported.names}
+    targets = [node.target for node in tree.find_all(nodes.Assign)]
+    targets += [node.target for node in tree.find_all(nodes.AssignBlock)]
+    for target in targets:
+        parts = (target, *target.find_all(nodes.Name))
+        names |= {part.name for part in parts if isinstance(part, nodes.Name)}
     return names
 
 

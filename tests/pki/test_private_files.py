@@ -10,7 +10,7 @@ import pytest
 from pki.private_files import create_file, write_file
 
 Writer = Callable[[Path, bytes], None]
-WRITERS = {
+WRITERS: dict[str, Writer] = {
     "in place": create_file,
     "new": partial(write_file, replace=False),
     "replacing": partial(write_file, replace=True),
@@ -19,7 +19,7 @@ WRITERS = {
 
 @pytest.fixture(params=WRITERS)
 def write(request: pytest.FixtureRequest) -> Writer:
-    return WRITERS[request.param]
+    return WRITERS[str(request.param)]
 
 
 @pytest.fixture(params=[0, 0o777])
