@@ -36,7 +36,7 @@ _SHOWS_PROFILE = (GrantState.ISSUED, GrantState.ACTIVE)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ServerToAdd:
     """A server as the operator describes it; None where a default is wanted."""
 
     name: str
@@ -64,7 +64,7 @@ class Deployed:
     admitted: int
 
 
-async def add_server(office: Office, actor: Actor, wanted: Wanted) -> Server:
+async def add_server(office: Office, actor: Actor, wanted: ServerToAdd) -> Server:
     """Names a server, and makes its tls-crypt-v2 key.
 
     Raises:
@@ -281,7 +281,7 @@ async def readmit(office: Office, name: ServerName) -> int:
     return admitted
 
 
-def _spec(office: Office, wanted: Wanted, taken: list[IPv4Network]) -> ServerSpec:
+def _spec(office: Office, wanted: ServerToAdd, taken: list[IPv4Network]) -> ServerSpec:
     return make_server_spec(
         name=wanted.name,
         remote=wanted.remote,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bot.adoption import Adopted, Strangers, Wanted, adopt_server
+from bot.adoption import AdoptionResult, ServerToAdopt, UnknownClients, adopt_server
 from bot.cli.shared import operator, say, stamp, with_office
 from bot.errors import NotDone
 from bot.office import Office
@@ -35,7 +35,7 @@ def adopt(
         typer.Option("--renew-certificate", help="Gives the server a new certificate and key."),
     ] = False,
     strangers: Annotated[
-        Strangers | None,
+        UnknownClients | None,
         typer.Option(help="With --apply: what becomes of connected clients that nobody knows."),
     ] = None,
     ssh: Annotated[str | None, typer.Option(hidden=True)] = None,
@@ -45,7 +45,7 @@ def adopt(
         raise NotDone(
             "`--ssh` is not part of this version yet: the server must be on this machine."
         )
-    wanted = Wanted(name, PurePosixPath(config.absolute()), parse_remote(remote), account)
+    wanted = ServerToAdopt(name, PurePosixPath(config.absolute()), parse_remote(remote), account)
 
     async def work(office: Office) -> None:
         foreseen: list[str] = []
@@ -63,7 +63,7 @@ def adopt(
             wanted,
             apply_changes=apply,
             tell=tell,
-            strangers=strangers,
+            unknown=strangers,
             renew=renew_certificate,
         )
         for line in (*_lines(done), *foreseen):
@@ -105,7 +105,7 @@ def _named(names: Sequence[str]) -> str:
     return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
 
 
-def _lines(done: Adopted) -> Iterator[str]:
+def _lines(done: AdoptionResult) -> Iterator[str]:
     yield plain(words.ADOPTED, server=done.server.name, config=done.server.directory)
     yield _addresses(done)
     yield from _refused_until_now(done)
@@ -130,7 +130,7 @@ def _lines(done: Adopted) -> Iterator[str]:
     yield from _write_access(done)
 
 
-def _addresses(done: Adopted) -> str:
+def _addresses(done: AdoptionResult) -> str:
     server = done.examined.adoption.server
     if server.closed is not None:
         return plain(words.CLOSED, reason=server.closed)
@@ -138,7 +138,7 @@ def _addresses(done: Adopted) -> str:
     return words.FIXED_ADDRESSES if plan.has_fixed else words.POOL_ADDRESSES
 
 
-def _refused_until_now(done: Adopted) -> Iterator[str]:
+def _refused_until_now(done: AdoptionResult) -> Iterator[str]:
     found = done.in_force
     if found is None:
         return
@@ -154,14 +154,14 @@ def _refused_until_now(done: Adopted) -> Iterator[str]:
         yield plain(words.NO_SERIAL, place=found.place, name=name)
 
 
-def _crl(done: Adopted) -> Iterator[str]:
+def _crl(done: AdoptionResult) -> Iterator[str]:
     if done.crl_number is None:
         yield plain(words.CRL_NOT_IN_PLACE, reason=done.crl_problem)
     else:
         yield plain(words.CRL_IN_PLACE, number=done.crl_number, path=f"/{done.examined.layout.crl}")
 
 
-def _applied(done: Adopted) -> Iterator[str]:
+def _applied(done: AdoptionResult) -> Iterator[str]:
     if done.applied is None:
         return
     if not done.applied.changed:
@@ -172,7 +172,7 @@ def _applied(done: Adopted) -> Iterator[str]:
     yield plain(words.COPY, path=done.applied.copy)
 
 
-def _renewed(done: Adopted) -> Iterator[str]:
+def _renewed(done: AdoptionResult) -> Iterator[str]:
     if done.renewed is None:
         return
     for path in done.renewed.changed:
@@ -181,7 +181,7 @@ def _renewed(done: Adopted) -> Iterator[str]:
     yield from (plain(words.OLD_IDENTITY, path=path) for path in done.renewed.copies)
 
 
-def _restart(done: Adopted) -> Iterator[str]:
+def _restart(done: AdoptionResult) -> Iterator[str]:
     parts = (done.applied, done.renewed)
     commands = dict.fromkeys(command for part in parts if part for command in part.commands)
     if commands:
@@ -195,7 +195,7 @@ def _advice(one: Advice) -> Iterator[str]:
     yield from (f"      $ {command}" for command in one.commands)
 
 
-def _write_access(done: Adopted) -> Iterator[str]:
+def _write_access(done: AdoptionResult) -> Iterator[str]:
     """Under systemd the bot may write where its unit says, and nowhere else."""
     folders = done.examined.writable_folders
     if not folders:

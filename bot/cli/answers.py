@@ -20,7 +20,7 @@ from bot.cli.shared import say
 from bot.env_file import env_values, read_env
 from bot.errors import BadSettings
 from bot.health.network import greet
-from bot.servers import Wanted
+from bot.servers import ServerToAdd
 from bot.settings import PREFIX, Settings, read_secret
 from bot.setup import Place, edit_env
 from pki.authority_files import load_authority
@@ -83,7 +83,7 @@ class Answers:
     token: Secret
     username: str | None
     passphrase: Secret
-    new_server: Wanted | None
+    new_server: ServerToAdd | None
     server: str | None
     directory: PurePosixPath | None
     env: str | None

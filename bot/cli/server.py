@@ -13,7 +13,14 @@ from bot.cli.shared import operator, say, show, stamp, with_office
 from bot.errors import NotDone
 from bot.fleet import remote_of
 from bot.office import Office
-from bot.servers import Deployed, Wanted, add_server, deploy_server, known_server, remove_server
+from bot.servers import (
+    Deployed,
+    ServerToAdd,
+    add_server,
+    deploy_server,
+    known_server,
+    remove_server,
+)
 from storage.records import Server, ServerName
 from vpn.findings import ServerStatus
 from vpn.values import parse_remote
@@ -53,7 +60,7 @@ def add(
         raise NotDone(
             "`--ssh` is not part of this version yet: the server must be on this machine."
         )
-    wanted = Wanted(
+    wanted = ServerToAdd(
         name=name,
         remote=parse_remote(remote),
         directory=PurePosixPath(directory.absolute()),

@@ -15,7 +15,7 @@ from bot.errors import BadSettings, NotDone
 from bot.fleet import remote_of, spec_of
 from bot.office import open_office
 from bot.privileges import ROOT, as_root
-from bot.servers import Wanted, refuse_taken_folder, refuse_taken_port, require_safe_place
+from bot.servers import ServerToAdd, refuse_taken_folder, refuse_taken_port, require_safe_place
 from bot.settings import Settings
 from bot.setup import Place
 from storage.records import Server
@@ -45,7 +45,7 @@ class ServerFlags:
 
 def choose_server(
     settings: Settings, flags: ServerFlags, place: Place, asker: Asker
-) -> tuple[Wanted | None, str | None]:
+) -> tuple[ServerToAdd | None, str | None]:
     """What is to be added, or the name of one that is there; neither where all stays.
 
     Raises:
@@ -77,7 +77,7 @@ async def _known_servers(settings: Settings) -> Sequence[Server]:
 
 def _describe_new(
     name: str, flags: ServerFlags, place: Place, asker: Asker, known: Sequence[Server]
-) -> Wanted:
+) -> ServerToAdd:
     question = "What clients dial, HOST:PORT/PROTO, for example vpn.example.com:1194/udp"
     remote = _given(asker, flags.remote, "--remote", question, partial(_free_remote, known))
 
@@ -91,7 +91,7 @@ def _describe_new(
     given = None if flags.directory is None else str(flags.directory)
     question = "Its folder on this machine"
     directory = _given(asker, given, "--directory", question, check, default=str(default))
-    return Wanted(name=name, remote=remote, directory=directory, routes=_routes(flags, asker))
+    return ServerToAdd(name=name, remote=remote, directory=directory, routes=_routes(flags, asker))
 
 
 def _routes(flags: ServerFlags, asker: Asker) -> tuple[IPv4Network, ...]:
