@@ -124,9 +124,7 @@ async def take_over(
         to_keep = key, new_passphrase()
     async with office.database.writing() as tx:  # (3)
         imported = await importing.take_in(
-            tx,
-            office.context(),
-            actor,
+            office.case(tx, actor),
             certificates,
             listed=listed,
             crl_number=(pki.crl.number if pki.crl else None) or 0,
