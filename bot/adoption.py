@@ -401,13 +401,9 @@ async def _renew(office: Office, actor: Actor, server: Server, examined: Examine
     now = office.clock()
 
     def issue(before: x509.Certificate) -> ServerIdentity:
+        end = min(now + SERVER_CERTIFICATE_LIFETIME, authority.certificate.not_valid_after_utc)
         issued = authority.renew_server(
-            before,
-            serial=parse_serial(serial),
-            not_before=now,
-            not_after=min(
-                now + SERVER_CERTIFICATE_LIFETIME, authority.certificate.not_valid_after_utc
-            ),
+            before, serial=parse_serial(serial), not_before=now, not_after=end
         )
         return ServerIdentity(issued.certificate_pem, issued.private_key_pem)
 
