@@ -16,7 +16,7 @@ from bot.archive import (
     DATABASE,
     EARLIER_TLS_KEY,
     FORMAT,
-    Contents,
+    BackupContents,
     Manifest,
     digest,
     pack,
@@ -85,7 +85,7 @@ async def make_backup(office: Office, actor: Actor, target: Path, secret: str) -
         audit_fault=fault,
         files={name: digest(content) for name, content in files.items()},
     )
-    contents = Contents(manifest, files)
+    contents = BackupContents(manifest, files)
     sealed = await asyncio.to_thread(pack, contents, secret)
     with as_root():
         write_new(target, sealed)  # (4)

@@ -30,7 +30,7 @@ Result = Fine | Trouble
 _OWN_MEND = re.compile(r"""((?>(?<!\w)'[^']*'|"'"|.)*?); (.+)""", re.DOTALL)
 
 
-class Command(str):
+class ShellLine(str):
     """A shell line that is quoted already."""
 
     __slots__ = ()
@@ -44,11 +44,11 @@ def trouble(complaint: Complaint, **values: Any) -> Trouble:
 def mend_with(mend: str, **values: Any) -> str:
     """The mend with its values, each of them one word of a shell's, whatever is in it.
 
-    What is a `Command` stands there as it is.
+    What is a `ShellLine` stands there as it is.
     """
     return mend.format(
         **{
-            name: value if isinstance(value, Command) else quote(str(value))
+            name: value if isinstance(value, ShellLine) else quote(str(value))
             for name, value in values.items()
         }
     )
