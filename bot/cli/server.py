@@ -107,7 +107,16 @@ def list_(as_json: AsJson = False) -> None:
 
     async def work(office: Office) -> None:
         async with office.database.reading() as tx:
-            rows = [_row(server) for server in await tx.servers.all()]
+            servers = await tx.servers.all()
+        rows = [
+            {
+                "name": server.name,
+                "remote": str(remote_of(server)),
+                "directory": server.directory,
+                "network": server.network,
+            }
+            for server in servers
+        ]
         show(rows, ("name", "remote", "directory", "network"), as_json=as_json)
 
     with_office(work)
@@ -121,7 +130,7 @@ def status(as_json: AsJson = False) -> None:
         async with office.database.reading() as tx:
             servers = await tx.servers.all()
         states = await asyncio.gather(*(office.fleet.status(server) for server in servers))
-        rows = [_status_row(state) for state in states]
+        rows = [_status_object(state) for state in states]
         show(rows, tuple(rows[0]) if rows else ("name",), as_json=as_json)
         if not as_json:
             for state in states:
@@ -163,16 +172,7 @@ def tell_deployed(server: Server, deployed: Deployed) -> None:
         say(f"  {command}")
 
 
-def _row(server: Server) -> dict[str, Any]:
-    return {
-        "name": server.name,
-        "remote": str(remote_of(server)),
-        "directory": server.directory,
-        "network": server.network,
-    }
-
-
-def _status_row(state: ServerStatus) -> dict[str, Any]:
+def _status_object(state: ServerStatus) -> dict[str, Any]:
     return {
         "name": state.server,
         "reachable": state.reachable,
