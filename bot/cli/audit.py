@@ -42,10 +42,8 @@ def show_(
             rows = [_object(entry) for entry in await tx.audit.newest(last)]
         if not as_json:
             for row in rows:
-                detail = (row["detail"] or {}).items()
-                row["detail"] = ", ".join(
-                    f"{key}={value}" for key, value in detail if key != "name"
-                )
+                pairs = (row["detail"] or {}).items()
+                row["detail"] = ", ".join(f"{key}={value}" for key, value in pairs if key != "name")
         show(rows, ("seq", "at", "actor", "action", "subject", "detail"), as_json=as_json)
 
     with_office(work)

@@ -11,8 +11,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from pki.easyrsa.certificates import Found
-from pki.easyrsa.compared import Compared
+from pki.easyrsa.certificates import FoundCertificate
+from pki.easyrsa.compared import ComparedBooks
 from pki.easyrsa.private_keys import ClearKeys
 from pki.easyrsa.values import Entry, EntryStatus, Finding, FindingCode, OldCrl, Purpose
 from pki.key_ids import authority_public_key
@@ -35,14 +35,14 @@ class Material:
     """Everything that was read, at one moment.
 
     Attributes:
-        found: every certificate, of this CA or not.
+        certificates: every one, of this CA or not.
         filed: by serial, a file that lies where easy-rsa puts what it revokes.
     """
 
     now: datetime
     authority: x509.Certificate
-    compared: Compared
-    found: Sequence[Found]
+    compared: ComparedBooks
+    certificates: Sequence[FoundCertificate]
     filed: Mapping[SerialNumber, Path]
     unreadable: Sequence[Path]
     crl: OldCrl | None
@@ -94,8 +94,8 @@ def _certificates(material: Material) -> Iterator[Finding]:
     for entry in material.live():
         if entry.serial in lost:
             yield _at(FindingCode.NOT_IN_INDEX, material.compared.files[entry.serial])
-    for found, detail in material.compared.differing:
-        yield _at(FindingCode.DIFFERING_CERTIFICATE, found, detail)
+    for certificate, detail in material.compared.differing:
+        yield _at(FindingCode.DIFFERING_CERTIFICATE, certificate, detail)
     for path in material.unreadable:
         yield Finding(FindingCode.UNREADABLE_CERTIFICATE, paths=(path,))
 
@@ -130,10 +130,10 @@ def _keys_in_clear(material: Material) -> Iterator[Finding]:
     """Whatever is not certainly a client's may be a server's, which needs it."""
     owners: dict[bytes, str] = {}
     not_clients: set[bytes] = set()
-    for found in material.found:
-        owners.setdefault(found.public_key, found.common_name)
-        if found.purpose is not Purpose.CLIENT or found.is_authority:
-            not_clients.add(found.public_key)
+    for certificate in material.certificates:
+        owners.setdefault(certificate.public_key, certificate.common_name)
+        if certificate.purpose is not Purpose.CLIENT or certificate.is_authority:
+            not_clients.add(certificate.public_key)
     clients: dict[Path, str] = {}
     others: list[Path] = []
     for held in material.keys:
@@ -226,11 +226,11 @@ def _about(code: FindingCode, *entries: Entry) -> Finding:
     )
 
 
-def _at(code: FindingCode, found: Found, detail: str = "") -> Finding:
+def _at(code: FindingCode, certificate: FoundCertificate, detail: str = "") -> Finding:
     return Finding(
         code,
-        names=(found.common_name,) if found.common_name else (),
-        serials=(found.serial,),
-        paths=(found.path,),
+        names=(certificate.common_name,) if certificate.common_name else (),
+        serials=(certificate.serial,),
+        paths=(certificate.path,),
         detail=detail,
     )

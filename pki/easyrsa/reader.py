@@ -13,7 +13,13 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from pki.crl import Revocation, RevocationReason
-from pki.easyrsa.certificates import Copy, Found, Unreadable, names_key_of, read_certificates
+from pki.easyrsa.certificates import (
+    Copy,
+    FoundCertificate,
+    Unreadable,
+    names_key_of,
+    read_certificates,
+)
 from pki.easyrsa.compared import Files, compare
 from pki.easyrsa.findings import Material, findings
 from pki.easyrsa.index import parse_index
@@ -107,7 +113,7 @@ def _read(folder: Path, now: datetime, progress: Progress) -> EasyRsaPki:
         now=now,
         authority=authority,
         compared=compared,
-        found=files.found,
+        certificates=files.certificates,
         filed=files.filed,
         unreadable=unreadable,
         crl=read_old_crl(places.crl, authority),  # (4)
@@ -181,11 +187,11 @@ def _authority_key(path: Path) -> bytes:
 
 def _files(
     places: Places,
-    read: Iterable[tuple[tuple[Path, Shelf], tuple[Found, ...] | Copy | Unreadable]],
+    read: Iterable[tuple[tuple[Path, Shelf], tuple[FoundCertificate, ...] | Copy | Unreadable]],
     authority: x509.Certificate,
 ) -> tuple[Files, Sequence[Path]]:
     """All certificates, with what their places and names say; and what cannot be read."""
-    found: list[Found] = []
+    certificates: list[FoundCertificate] = []
     unreadable: list[Path] = []
     filed = dict[SerialNumber, Path]()
     strange: set[Path] = set()
@@ -194,8 +200,8 @@ def _files(
         if isinstance(each, Copy):
             inside = each.of
         else:
-            inside = each.found if isinstance(each, Unreadable) else each
-            found += inside
+            inside = each.certificates if isinstance(each, Unreadable) else each
+            certificates += inside
         if isinstance(each, Unreadable) and not places.is_bundle(path):
             unreadable.append(path)
         name = places.serial_of(path)
@@ -213,7 +219,9 @@ def _files(
         # A certificate of another CA, which lies there, has a serial of that CA's.
         if path not in strange:
             filed.setdefault(serial, path)
-    return Files(found, filed, {key: frozenset(names) for key, names in named.items()}), unreadable
+    return Files(
+        certificates, filed, {key: frozenset(names) for key, names in named.items()}
+    ), unreadable
 
 
 def _clear_key(block: bytes, path: Path) -> PrivateKeyTypes:
