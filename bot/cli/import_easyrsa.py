@@ -28,7 +28,7 @@ from bot.privileges import as_root
 from bot.settings import read_secret
 from bot.texts import easyrsa as words
 from bot.texts.fill import plain
-from pki.easyrsa import EasyRsaPki, Finding, purge_client_keys
+from pki.easyrsa import EasyRsaPki, PkiFinding, purge_client_keys
 from pki.keys import matching_algorithm
 from pki.serial import serial_hex
 from storage.records import Grant, GrantState
@@ -171,7 +171,7 @@ def _counts(certificates: Sequence[Certificate], now: datetime) -> dict[str, int
     return {"valid": len(certificates) - revoked - expired, "revoked": revoked, "expired": expired}
 
 
-def finding_text(finding: Finding) -> str:
+def finding_text(finding: PkiFinding) -> str:
     """A finding as a sentence."""
     return plain(
         words.FINDINGS[finding.code],

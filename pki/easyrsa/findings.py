@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from pki.easyrsa.certificates import FoundCertificate
 from pki.easyrsa.compared import ComparedBooks
 from pki.easyrsa.private_keys import ClearKeys
-from pki.easyrsa.values import Entry, EntryStatus, Finding, FindingCode, OldCrl, Purpose
+from pki.easyrsa.values import Entry, EntryStatus, OldCrl, PkiFinding, PkiFindingCode, Purpose
 from pki.key_ids import authority_public_key
 from pki.serial import SerialNumber
 
@@ -69,8 +69,8 @@ class Material:
         ]
 
 
-def findings(material: Material) -> tuple[Finding, ...]:
-    """In the order of FindingCode, then of the index or of the files."""
+def findings(material: Material) -> tuple[PkiFinding, ...]:
+    """In the order of PkiFindingCode, then of the index or of the files."""
     return (
         *_certificates(material),
         *_ends_in_doubt(material),
@@ -80,27 +80,27 @@ def findings(material: Material) -> tuple[Finding, ...]:
     )
 
 
-def _certificates(material: Material) -> Iterator[Finding]:
+def _certificates(material: Material) -> Iterator[PkiFinding]:
     """What is live, and what the files say of it."""
     for name, entries in _by_name(material.live()).items():
         if len(entries) > 1:
             last = max(entry.not_after for entry in entries)
             serials = tuple(entry.serial for entry in entries)
-            yield Finding(FindingCode.DUPLICATE_NAME, (name,), serials, ends_at=last)
+            yield PkiFinding(PkiFindingCode.DUPLICATE_NAME, (name,), serials, ends_at=last)
     for entry in material.live():
         if not entry.end_known:
-            yield _about(FindingCode.MISSING_CERTIFICATE, entry)
+            yield _about(PkiFindingCode.MISSING_CERTIFICATE, entry)
     lost = {entry.serial for entry in material.compared.lost}
     for entry in material.live():
         if entry.serial in lost:
-            yield _at(FindingCode.NOT_IN_INDEX, material.compared.files[entry.serial])
+            yield _at(PkiFindingCode.NOT_IN_INDEX, material.compared.files[entry.serial])
     for certificate, detail in material.compared.differing:
-        yield _at(FindingCode.DIFFERING_CERTIFICATE, certificate, detail)
+        yield _at(PkiFindingCode.DIFFERING_CERTIFICATE, certificate, detail)
     for path in material.unreadable:
-        yield Finding(FindingCode.UNREADABLE_CERTIFICATE, paths=(path,))
+        yield PkiFinding(PkiFindingCode.UNREADABLE_CERTIFICATE, paths=(path,))
 
 
-def _ends_in_doubt(material: Material) -> Iterator[Finding]:
+def _ends_in_doubt(material: Material) -> Iterator[PkiFinding]:
     """What only one source calls over or revoked, and who may issue more."""
     over = [
         entry
@@ -110,12 +110,12 @@ def _ends_in_doubt(material: Material) -> Iterator[Finding]:
         and not entry.is_live(material.now)
     ]
     if over:
-        yield _about(FindingCode.OVER_ONLY_BY_INDEX, *over)
+        yield _about(PkiFindingCode.OVER_ONLY_BY_INDEX, *over)
     entries = {entry.serial: entry for entry in material.known}
     for serial in material.filed_only():
         known = entries.get(serial)
-        yield Finding(
-            FindingCode.REVOKED_ONLY_BY_FOLDER,
+        yield PkiFinding(
+            PkiFindingCode.REVOKED_ONLY_BY_FOLDER,
             names=(known.common_name,) if known and known.common_name else (),
             serials=(serial,),
             paths=(material.filed[serial],),
@@ -123,10 +123,10 @@ def _ends_in_doubt(material: Material) -> Iterator[Finding]:
     for entry in material.live():
         file = material.compared.files.get(entry.serial)
         if file is not None and file.is_authority:
-            yield _at(FindingCode.SUBORDINATE_AUTHORITY, file)
+            yield _at(PkiFindingCode.SUBORDINATE_AUTHORITY, file)
 
 
-def _keys_in_clear(material: Material) -> Iterator[Finding]:
+def _keys_in_clear(material: Material) -> Iterator[PkiFinding]:
     """Whatever is not certainly a client's may be a server's, which needs it."""
     owners: dict[bytes, str] = {}
     not_clients: set[bytes] = set()
@@ -144,12 +144,12 @@ def _keys_in_clear(material: Material) -> Iterator[Finding]:
             others.append(held.path)
     if clients:
         unique = tuple(dict.fromkeys(clients.values()))
-        yield Finding(FindingCode.CLIENT_KEYS_IN_CLEAR, names=unique, paths=tuple(clients))
+        yield PkiFinding(PkiFindingCode.CLIENT_KEYS_IN_CLEAR, names=unique, paths=tuple(clients))
     if others:
-        yield Finding(FindingCode.OTHER_KEYS_IN_CLEAR, paths=tuple(others))
+        yield PkiFinding(PkiFindingCode.OTHER_KEYS_IN_CLEAR, paths=tuple(others))
 
 
-def _crl(material: Material) -> Iterator[Finding]:
+def _crl(material: Material) -> Iterator[PkiFinding]:
     """The old CRL, held against what is revoked."""
     entries = {entry.serial: entry for entry in material.known}
     revoked = [
@@ -160,40 +160,40 @@ def _crl(material: Material) -> Iterator[Finding]:
     crl = material.crl
     if crl is None:
         if revoked:
-            yield _about(FindingCode.CRL_MISSING, *revoked)
+            yield _about(PkiFindingCode.CRL_MISSING, *revoked)
         return
     if crl.next_update is not None and crl.next_update <= material.now:
-        yield Finding(FindingCode.CRL_LAPSED, paths=(crl.path,), ends_at=crl.next_update)
+        yield PkiFinding(PkiFindingCode.CRL_LAPSED, paths=(crl.path,), ends_at=crl.next_update)
     listed = {revocation.serial for revocation in crl.revocations}
     for entry in revoked:
         if entry.serial not in listed:
-            yield _about(FindingCode.CRL_LACKS, entry)
+            yield _about(PkiFindingCode.CRL_LACKS, entry)
     for revocation in crl.revocations:
         known = entries.get(revocation.serial)
         if known is None or known.status is not EntryStatus.REVOKED:
-            yield Finding(
-                FindingCode.CRL_ONLY,
+            yield PkiFinding(
+                PkiFindingCode.CRL_ONLY,
                 names=(known.common_name,) if known else (),
                 serials=(revocation.serial,),
                 revocation=revocation,
             )
 
 
-def _validity(material: Material) -> Iterator[Finding]:
+def _validity(material: Material) -> Iterator[PkiFinding]:
     """What ends soon, and what is too weak."""
     end = material.authority.not_valid_after_utc
     if end <= material.now:
-        yield Finding(FindingCode.AUTHORITY_OVER, ends_at=end)
+        yield PkiFinding(PkiFindingCode.AUTHORITY_OVER, ends_at=end)
     elif end <= material.now + AUTHORITY_NOTICE:
-        yield Finding(FindingCode.AUTHORITY_ENDS_SOON, ends_at=end)
+        yield PkiFinding(PkiFindingCode.AUTHORITY_ENDS_SOON, ends_at=end)
     servers = [entry for entry in material.live() if entry.purpose in _SERVERS]
     for name, entries in _by_name(servers).items():
         last = max(entries, key=lambda entry: entry.not_after)
         if last.not_after <= material.now + SERVER_NOTICE:
             end = last.not_after
-            yield Finding(FindingCode.SERVER_ENDS_SOON, (name,), (last.serial,), ends_at=end)
+            yield PkiFinding(PkiFindingCode.SERVER_ENDS_SOON, (name,), (last.serial,), ends_at=end)
     for detail in _weaknesses(material.authority):
-        yield Finding(FindingCode.WEAK_AUTHORITY, detail=detail)
+        yield PkiFinding(PkiFindingCode.WEAK_AUTHORITY, detail=detail)
 
 
 def _weaknesses(authority: x509.Certificate) -> Iterator[str]:
@@ -218,16 +218,16 @@ def _by_name(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
     return groups
 
 
-def _about(code: FindingCode, *entries: Entry) -> Finding:
-    return Finding(
+def _about(code: PkiFindingCode, *entries: Entry) -> PkiFinding:
+    return PkiFinding(
         code,
         names=tuple(entry.common_name for entry in entries),
         serials=tuple(entry.serial for entry in entries),
     )
 
 
-def _at(code: FindingCode, certificate: FoundCertificate, detail: str = "") -> Finding:
-    return Finding(
+def _at(code: PkiFindingCode, certificate: FoundCertificate, detail: str = "") -> PkiFinding:
+    return PkiFinding(
         code,
         names=(certificate.common_name,) if certificate.common_name else (),
         serials=(certificate.serial,),
