@@ -136,12 +136,12 @@ class Keyring:
 
     @cached_property
     def _passphrase(self) -> str:
-        found = self._ask()
-        if found is None:
+        passphrase = self._ask()
+        if passphrase is None:
             raise BadSettings(
                 "VPNBOT_CA_PASSPHRASE_FILE is not set: name a file that holds the CA's passphrase."
             )
-        return found
+        return passphrase
 
     def _opened(self, server: ServerName, sealed: bytes) -> str | None:
         before, key = self._tls_keys.get(server, (None, None))

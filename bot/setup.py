@@ -126,11 +126,11 @@ def edit_env(text: str, values: Mapping[str, str]) -> str:
         if line.name is None or line.name not in values:
             lines.append(line.text)
         elif line.name in left:  # else it is the same line once more
-            lines.append(_line(line.name, left.pop(line.name)))
+            lines.append(_assignment(line.name, left.pop(line.name)))
     kept = "".join(lines)
     if kept and not kept.endswith("\n"):
         kept += "\n"
-    edited = kept + "".join(_line(name, value) for name, value in left.items())
+    edited = kept + "".join(_assignment(name, value) for name, value in left.items())
     read_back = env_values(edited)
     for name, value in values.items():
         if read_back.get(name) != value:
@@ -138,7 +138,7 @@ def edit_env(text: str, values: Mapping[str, str]) -> str:
     return edited
 
 
-def _line(name: str, value: str) -> str:
+def _assignment(name: str, value: str) -> str:
     if _PLAIN_VALUE.fullmatch(value):
         return f"{name}={value}\n"
     quoted = value.replace("\\", "\\\\").replace("'", "\\'")

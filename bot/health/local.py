@@ -93,17 +93,17 @@ def look_at_folder(folder: DataFolder) -> FolderLook:
     unusable = _unusable(folder.path)
     if unusable is not None:
         return FolderLook((unusable,), usable=False)
-    found: list[Result] = []
+    troubles: list[Result] = []
     if stat.S_IMODE(folder.path.stat().st_mode) & 0o077:
-        found.append(trouble(words.FOLDER_OPEN, folder=folder.path))
+        troubles.append(trouble(words.FOLDER_OPEN, folder=folder.path))
     stranger = _stranger(folder)
     if stranger is not None:
-        found.append(stranger)
-    if not found:
+        troubles.append(stranger)
+    if not troubles:
         running = words.RUNNING if bot_runs(folder) else words.NOT_RUNNING
         text = words.FOLDER_FINE.format(folder=folder.path, owner=folder.account(), running=running)
-        found.append(Fine(text))
-    return FolderLook(tuple(found), usable=True)
+        troubles.append(Fine(text))
+    return FolderLook(tuple(troubles), usable=True)
 
 
 # Where systemd keeps what a bot says.

@@ -4,7 +4,7 @@ import asyncio
 import pwd
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Flag, auto
 from ipaddress import IPv4Address
@@ -20,7 +20,16 @@ from bot.errors import VpnbotError
 from bot.fixed_addresses import given_by_others
 from bot.fleet import live_server, remote_of, spec_of
 from bot.health.folder import look_at_files
-from bot.health.results import Fine, Result, ShellLine, Trouble, mend_with, trouble, trouble_from
+from bot.health.results import (
+    Fine,
+    Result,
+    ShellLine,
+    Trouble,
+    mend_with,
+    of_server,
+    trouble,
+    trouble_from,
+)
 from bot.health.state import NOTICE
 from bot.keyring import Keyring
 from bot.on_hold import layout_of, neighbours
@@ -104,15 +113,15 @@ async def look_at_server(server: Server, around: Surroundings) -> list[Result]:
             if await LocalHost(Path(server.directory)).facts(CONF) is None:
                 return [_of(server, words.NOT_DEPLOYED, directory=server.directory)]
     look = Look(server, await _status(server, around), around)
-    found: list[Trouble] = []
+    troubles: list[Trouble] = []
     for whose, check in _CHECKS:
         if kind in whose:
             try:
-                found += await check(look)
+                troubles += await check(look)
             except HostError as error:
-                found.append(_from_finding(server, Finding(FindingCode.HOST_ERROR, str(error))))
-    if found:
-        return list(dict.fromkeys(found))
+                troubles.append(_from_finding(server, Finding(FindingCode.HOST_ERROR, str(error))))
+    if troubles:
+        return list(dict.fromkeys(troubles))
     end = look.status.certificate_end
     return [
         Fine(
@@ -143,8 +152,7 @@ async def _status(server: Server, around: Surroundings) -> ServerStatus:
 def _of(server: Server, complaint: Complaint, **values: object) -> Trouble:
     if server.adopted is not None and complaint.adopted:
         complaint = Complaint(complaint.wrong, complaint.adopted)
-    found = trouble(complaint, **_commands(server), **values)
-    return Trouble(words.SERVER.format(server=server.name, text=found.wrong), found.mend)
+    return of_server(server.name, trouble(complaint, **_commands(server), **values))
 
 
 def _from_finding(server: Server, finding: Finding) -> Trouble:
@@ -152,11 +160,8 @@ def _from_finding(server: Server, finding: Finding) -> Trouble:
     if server.adopted is not None:
         mends, other = words.ADOPTED_MENDS, words.ADOPTED_MEND
     mend = mend_with(mends.get(finding.code, other), **_commands(server))
-    found = trouble_from(HostError(finding.detail), mend)
-    return Trouble(
-        words.SERVER.format(server=server.name, text=found.wrong),
-        found.mend if finding.code in _OWN_MEND else mend,
-    )
+    told = of_server(server.name, trouble_from(HostError(finding.detail), mend))
+    return told if finding.code in _OWN_MEND else replace(told, mend=mend)
 
 
 def _commands(server: Server) -> dict[str, str]:
@@ -206,8 +211,8 @@ async def _look_at_place(look: Look) -> list[Trouble]:
     if owner != ROOT or problem is None:
         return []
     name = look.server.name
-    found = trouble_from(HostError(problem), mend_with(words.SERVER_MEND, server=name))
-    return [Trouble(words.SERVER.format(server=name, text=found.wrong), found.mend)]
+    mend = mend_with(words.SERVER_MEND, server=name)
+    return [of_server(name, trouble_from(HostError(problem), mend))]
 
 
 async def _look_at_restored(look: Look) -> list[Trouble]:
@@ -223,12 +228,12 @@ async def _look_at_crl(look: Look) -> list[Trouble]:
         return []
     async with look.around.database.reading() as tx:
         known = await tx.crl.last_number()
-    found = []
+    troubles: list[Trouble] = []
     if number > known:
-        found.append(_of(look.server, words.CRL_AHEAD, found=number, known=known))
+        troubles.append(_of(look.server, words.CRL_AHEAD, found=number, known=known))
     if look.around.now - signed_at > CRL_AGE:
-        found.append(_of(look.server, words.CRL_AGED, moment=utc(signed_at)))
-    return found
+        troubles.append(_of(look.server, words.CRL_AGED, moment=utc(signed_at)))
+    return troubles
 
 
 async def _look_at_openness(look: Look) -> list[Trouble]:
@@ -302,16 +307,16 @@ async def _look_at_addresses(look: Look) -> list[Trouble]:
         grants = await tx.grants.not_over()
     after = await live.fixed_addresses()
     others = given_by_others(after, server.name, grants)
-    found = []
+    troubles: list[Trouble] = []
     for grant in grants:
         if grant.server != server.name or grant.address is None or grant.state not in _HAS_FILE:
             continue
         name, address = grant.common_name, IPv4Address(grant.address)
         if grant.address in others:
-            found.append(_of(server, words.ADDRESS_TAKEN, name=name, address=grant.address))
+            troubles.append(_of(server, words.ADDRESS_TAKEN, name=name, address=grant.address))
         elif not any(address in files.get(name, ()) for files in (before, after)):
-            found.append(_of(server, words.CCD_MISSING, name=name))
-    return found
+            troubles.append(_of(server, words.CCD_MISSING, name=name))
+    return troubles
 
 
 async def _look_at_home(look: Look) -> list[Trouble]:
@@ -330,13 +335,13 @@ async def _look_at_owner(look: Look) -> list[Trouble]:
         wanted = pwd.getpwnam(server.account).pw_uid
     except KeyError:
         return []  # said by the look at the account
-    found = []
+    troubles: list[Trouble] = []
     for path in (LIVE, CCD):
         facts = await look.host.facts(path)
         if facts is not None and facts.uid != wanted:
             full = f"{server.directory}/{path}"
-            found.append(_of(server, words.LIVE_FOREIGN, path=full, account=server.account))
-    return found
+            troubles.append(_of(server, words.LIVE_FOREIGN, path=full, account=server.account))
+    return troubles
 
 
 async def _look_at_ccd(look: Look) -> list[Trouble]:

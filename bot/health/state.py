@@ -117,14 +117,14 @@ async def look_at_proofs(tx: Transaction) -> list[Result]:
     """Whether an end of an access still waits for its proof."""
     unproved = await tx.proofs.unproved()
     people = {person.id: person for person in await tx.people.all()}
-    found: list[Result] = []
+    results: list[Result] = []
     for grant in await tx.grants.revoking():
         person = people.get(grant.user_id) if grant.user_id else None
         name = person.name if person else grant.user_id or grant.common_name
         own = [proof for proof in unproved if proof.grant_id == grant.id]
         for proof in own:
             reasons = " ".join(finding_text(code) for code, _ in proof.findings)
-            found.append(
+            results.append(
                 trouble(
                     words.UNPROVED,
                     name=name,
@@ -135,8 +135,10 @@ async def look_at_proofs(tx: Transaction) -> list[Result]:
                 )
             )
         if waits_for_server(grant, own):
-            found.append(trouble(words.UNPROVED_NOWHERE, name=name, common_name=grant.common_name))
-    return found or [Fine(words.PROOFS_FINE)]
+            results.append(
+                trouble(words.UNPROVED_NOWHERE, name=name, common_name=grant.common_name)
+            )
+    return results or [Fine(words.PROOFS_FINE)]
 
 
 async def look_at_outbox(tx: Transaction) -> list[Result]:
@@ -154,7 +156,7 @@ async def look_at_outbox(tx: Transaction) -> list[Result]:
 async def look_at_admins(tx: Transaction, rules: Rules, username: str | None) -> list[Result]:
     """Whether the bot may write to each: Telegram wants a person to press Start first."""
     chat = f"https://t.me/{username}" if username else words.CHAT_UNKNOWN
-    found: list[Result] = []
+    troubles: list[Result] = []
     for admin in rules.admins:
         person = await tx.people.get(admin)
         if person is not None and person.reachable:
@@ -164,7 +166,7 @@ async def look_at_admins(tx: Transaction, rules: Rules, username: str | None) ->
         name = f"{spoke.name} ({admin})" if spoke else admin
         blocked = spoke is not None and spoke.reachable is False
         complaint = words.ADMIN_SHUT if blocked else words.ADMIN_UNKNOWN
-        found.append(trouble(complaint, admin=name, chat=chat))
-    if not found and rules.admins:
+        troubles.append(trouble(complaint, admin=name, chat=chat))
+    if not troubles and rules.admins:
         return [Fine(words.ADMINS_FINE)]
-    return found
+    return troubles
