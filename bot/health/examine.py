@@ -9,24 +9,15 @@ from bot.data_folder import DataFolder
 from bot.errors import BadSettings
 from bot.handover.handover import Handover
 from bot.health.local import (
+    look_at_configuration,
     look_at_database_place,
     look_at_folder,
     look_at_room,
-    look_at_secrets,
-    look_at_settings,
 )
 from bot.health.network import look_at_telegram
 from bot.health.results import Fine, Result, Trouble, trouble
 from bot.health.servers import Surroundings, look_at_server
-from bot.health.state import (
-    look_at_admins,
-    look_at_audit,
-    look_at_authority,
-    look_at_outbox,
-    look_at_proofs,
-    look_at_times,
-    open_checked,
-)
+from bot.health.state import look_at_authority, look_at_open_ends, look_at_past, open_checked
 from bot.health.templates import look_at_templates
 from bot.keyring import Keyring
 from bot.settings import Settings
@@ -36,7 +27,7 @@ from pki.errors import PkiError
 
 async def examine(settings: Settings, clock: Clock) -> AsyncIterator[Result]:
     """One result after the other; where a part is missing, what does not need it goes on."""
-    for result in (*look_at_settings(settings), *look_at_secrets(settings)):
+    for result in look_at_configuration(settings):
         yield result
     telegram = await look_at_telegram(settings, clock)
     for result in telegram.results:
@@ -87,15 +78,11 @@ async def _inside(
 
 async def _known(settings: Settings, around: Surroundings, username: str | None) -> list[Result]:
     async with around.database.reading() as tx:
-        trail = [*await look_at_times(tx, around.now), await look_at_audit(tx)]
+        past = await look_at_past(tx, around.now)
         servers = await tx.servers.all()
-        waiting = [
-            *await look_at_proofs(tx),
-            *await look_at_outbox(tx),
-            *await look_at_admins(tx, settings.rules(), username),
-        ]
+        open_ends = await look_at_open_ends(tx, settings.rules(), username)
     # A server that hangs holds up no other.
     looks = await asyncio.gather(*(look_at_server(server, around) for server in servers))
     of_servers = [result for look in looks for result in look] or [trouble(words.NO_SERVER)]
     templates = await look_at_templates(Handover(settings.templates), servers, around.now)
-    return [*trail, *of_servers, *templates, *waiting]
+    return [*past, *of_servers, *templates, *open_ends]

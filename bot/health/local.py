@@ -22,6 +22,12 @@ from vpn.files import room_left
 from vpn.host import LITTLE_ROOM
 
 
+def look_at_configuration(settings: Settings) -> Iterator[Result]:
+    """All checks of what the operator has set."""
+    yield from look_at_settings(settings)
+    yield from look_at_secrets(settings)
+
+
 def look_at_settings(settings: Settings) -> Iterator[Result]:
     """What `load_settings` does not insist on."""
     count = len(settings.admin_ids)

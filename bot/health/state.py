@@ -66,6 +66,20 @@ def _damage(name: str, folder: DataFolder) -> Trouble | None:
     return trouble(words.DATABASE_DAMAGED, path=path, reason=reason, folder=folder.path)
 
 
+async def look_at_past(tx: Transaction, now: datetime) -> list[Result]:
+    """All checks of what was written."""
+    return [*await look_at_times(tx, now), await look_at_audit(tx)]
+
+
+async def look_at_open_ends(tx: Transaction, rules: Rules, username: str | None) -> list[Result]:
+    """All checks of what has yet to happen."""
+    return [
+        *await look_at_proofs(tx),
+        *await look_at_outbox(tx),
+        *await look_at_admins(tx, rules, username),
+    ]
+
+
 async def look_at_times(tx: Transaction, now: datetime) -> list[Result]:
     """Whether something was written by a clock that was ahead of this one."""
     noted = [row.at for row in await tx.audit.newest(1) if isinstance(row, AuditEntry)]
