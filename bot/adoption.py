@@ -145,7 +145,7 @@ async def adopt_server(
             _host_for(examined.layout), examined, account=account, now=office.clock()
         )
     async with office.database.reading() as tx:
-        await _record_before(tx, _server(office, wanted, account, examined, ()))
+        await _previous_record(tx, _server(office, wanted, account, examined, ()))
     if apply_changes and in_force is not None and in_force.problem is not None:
         raise NotDone(in_force.problem)
     await office.keyring.authority()
@@ -270,7 +270,7 @@ async def _record(
     server = _server(office, wanted, account, examined, taken)
     async with office.database.writing() as tx:
         case = office.case(tx, actor)
-        before = await _record_before(tx, server)
+        before = await _previous_record(tx, server)
         if before is None:
             await tx.servers.add(server)
         else:
@@ -354,7 +354,7 @@ def _server(
     )
 
 
-async def _record_before(tx: Transaction, server: Server) -> Server | None:
+async def _previous_record(tx: Transaction, server: Server) -> Server | None:
     """The record whose place this one takes, if it was adopted before.
 
     Raises:
