@@ -18,6 +18,7 @@ from bot.locks import locked
 from bot.office import Office
 from bot.privileges import as_root
 from bot.profiles import Profile
+from pki.private_files import create_file
 from storage.records import (
     Grant,
     GrantState,
@@ -115,16 +116,7 @@ class FileCourier:
         del grant, earlier_dead  # for words, which a file has none of
         try:
             with as_root():
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-                handle = os.open(self.path, flags, 0o600)
-                try:
-                    with os.fdopen(handle, "wb") as file:
-                        file.write(profile.content)
-                        file.flush()
-                        os.fsync(file.fileno())
-                except BaseException:
-                    self.path.unlink(missing_ok=True)
-                    raise
+                create_file(self.path, profile.content)
         except OSError as error:
             return Outcome(Came.KEPT, str(error.strerror))
         return Outcome(Came.ARRIVED)
