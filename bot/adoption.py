@@ -50,11 +50,10 @@ from vpn.client_files import fixed_addresses
 from vpn.deploy import SERVER_CERTIFICATE_LIFETIME, ServerIdentity
 from vpn.errors import HostError, VpnError
 from vpn.findings import Finding
-from vpn.host import ServerHost
-from vpn.layout import Layout
 from vpn.list_in_force import ListInForce, read_list_in_force
-from vpn.local_host import LocalHost, host_of
+from vpn.local_host import LocalHost
 from vpn.outlook import Outlook, outlook, sessions_now, status_now
+from vpn.permissions import account_problem
 from vpn.profile import TlsKey
 from vpn.values import Remote, check_server_name
 
@@ -136,11 +135,9 @@ async def adopt_server(
     with as_root():
         examined = await _examine(wanted, account, issuer)  # (1)
         in_force = await read_list_in_force(
-            LocalHost(_ROOT, bot_folders=()), examined.adoption, issuer, office.clock()
+            LocalHost(_ROOT), examined.adoption, issuer, office.clock()
         )
-        plan = await plan_changes(
-            _host_for(examined.layout), examined, account=account, now=office.clock()
-        )
+        plan = await plan_changes(LocalHost(_ROOT), examined, account=account, now=office.clock())
     await _require_place(office, wanted, account, examined)
     if apply_changes and in_force is not None and in_force.problem is not None:
         raise NotDone(in_force.problem)
@@ -154,7 +151,7 @@ async def adopt_server(
             raise NotDone(_undecided(look))
         names = await _live_names(office, ServerName(wanted.name))
         with as_root():
-            await prepare(_host_for, plan, names)
+            await prepare(LocalHost(_ROOT), plan, names)
     if tls_key is not None:
         office.keyring.keep_tls_key(ServerName(wanted.name), tls_key)  # (2)
     server = await _record(office, actor, wanted, account, examined)  # (3)
@@ -183,13 +180,9 @@ async def adopt_server(
     )
 
 
-def _host_for(layout: Layout) -> ServerHost:
-    return host_of(layout, _ROOT)
-
-
 async def _examine(wanted: Wanted, account: str, issuer: x509.Certificate) -> Examined:
-    host = LocalHost(_ROOT, bot_folders=())
-    problem = await host.account_problem(account)
+    host = LocalHost(_ROOT)
+    problem = await account_problem(host, account)
     if problem:
         raise HostError(problem)
     return await examine(host, wanted.config, account=account, issuer=issuer)
@@ -199,7 +192,7 @@ async def _outlook(
     office: Office, name: ServerName, plan: Plan, in_force: ListInForce | None
 ) -> Outlook:
     layout, now = plan.examined.layout, office.clock()
-    host = _host_for(layout)
+    host = LocalHost(_ROOT)
     # OpenVPN answers the account that its configuration names, and root where it names none.
     connected = await sessions_now(host, layout, now)
     with as_root():
@@ -323,7 +316,7 @@ async def _taken(office: Office, name: ServerName, examined: Examined) -> list[s
     """Addresses that the operator's files give away, as opposed to those of our own grants."""
     layout = examined.layout
     with as_root():
-        files = await fixed_addresses(_host_for(layout), layout)
+        files = await fixed_addresses(LocalHost(_ROOT), layout)
     async with office.database.reading() as tx:
         return sorted(given_by_others(files, name, await tx.grants.not_over()))
 
@@ -384,7 +377,7 @@ async def _apply(office: Office, server: Server, plan: Plan, kept: Collection[st
     async with office.fleet.next_crl(server.name) as pem:
         with as_root():
             return await apply(
-                _host_for,
+                LocalHost(_ROOT),
                 plan,
                 names=names,
                 crl_pem=pem,
@@ -395,7 +388,7 @@ async def _apply(office: Office, server: Server, plan: Plan, kept: Collection[st
 
 async def _renew(office: Office, actor: Actor, server: Server, examined: Examined) -> Renewed:
     authority = await office.keyring.authority()
-    host = LocalHost(_ROOT, bot_folders=())
+    host = LocalHost(_ROOT)
     with as_root():
         plan = await plan_renewal(host, examined, issuer=authority.certificate)
     serial = office.chance.serial()

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from vpn.adopting import Examined, dated_name, restart_command
 from vpn.deploy import CLOCK_TICK_S, ServerIdentity, is_issued_by, key_fits
 from vpn.errors import NotApplied
-from vpn.host import ServerHost
+from vpn.host import ROOT, ServerHost
+from vpn.permissions import real_path
 from vpn.places import file_argument, named_path
 
 __all__ = ["RenewalPlan", "Renewed", "plan_renewal", "put_identity"]
@@ -67,7 +68,7 @@ async def plan_renewal(
         HostError: the machine cannot be looked at.
     """
     layout = examined.layout
-    if not await host.is_caller(0):
+    if await host.caller() != ROOT:
         raise NotApplied(f"Only root may change the key of /{layout.conf}; run this as root.")
     key_path = await _key_path(host, examined)
     if layout.certificate is None or key_path is None or layout.certificate == key_path:
@@ -88,7 +89,7 @@ async def plan_renewal(
 async def _key_path(host: ServerHost, examined: Examined) -> str | None:
     facts, folder = examined.adoption.facts, examined.layout.start_folder
     file = file_argument(facts, "key")
-    return None if file is None else await host.resolve(named_path(facts, folder, file))
+    return None if file is None else await real_path(host, named_path(facts, folder, file))
 
 
 def _certificates(pem: bytes | None) -> tuple[x509.Certificate, ...]:

@@ -9,10 +9,9 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
 from vpn.adopt import Adoption
-from vpn.amend import amendments, no_second_lock
+from vpn.amend import Standing, amendments, no_second_lock
 from vpn.config import ConfFacts, openings
 from vpn.layout import TcpPort, UnixSocket
-from vpn.standing import Standing
 
 _CLIENT_LOCK = "management-client-user"
 _OLD_CIPHERS = ("BF-CBC", "DES", "CAST5", "RC2")

@@ -8,6 +8,7 @@ from vpn.errors import HostError
 from vpn.host import ServerHost
 from vpn.layout import Layout
 from vpn.names import DEFAULT_FILE, may_be_a_clients
+from vpn.permissions import real_path
 
 # Beside an address of its own a client gets what all others get, unless that shuts it out.
 _NOT_FROM_DEFAULT = ("ifconfig-push", "disable")
@@ -81,9 +82,9 @@ async def read_client_file(host: ServerHost, path: str) -> bytes | None:
     Raises:
         HostError: it cannot be read.
     """
-    real = await host.resolve(path)
-    facts = await host.facts(real)
-    return None if facts is None or facts.is_folder else await host.read(real)
+    real = await real_path(host, path)
+    facts = await host.machine.stat(real)
+    return None if facts is None or facts.is_folder else await host.machine.read(real)
 
 
 def _pushed(text: str) -> frozenset[IPv4Address]:

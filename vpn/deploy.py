@@ -17,6 +17,7 @@ from vpn.config import (
     CERTIFICATE,
     CONF,
     LIVE,
+    MANAGEMENT_SOCKET,
     PRIVATE_KEY,
     TLS_CRYPT_V2_KEY,
     host_commands,
@@ -27,9 +28,9 @@ from vpn.config import (
     unit_name,
 )
 from vpn.errors import DirectoryInUse, HostError, PortInUse
-from vpn.host import ServerHost
-from vpn.ports import port_in_use
-from vpn.restart import changed_since_start
+from vpn.host import BY_OTHERS, ROOT, ServerHost
+from vpn.machine import changed_since_start, port_in_use
+from vpn.permissions import account_problem, owner_of, shut_out_above
 from vpn.values import CommonName, ServerSpec, check_spec, server_common_name
 
 __all__ = [
@@ -43,7 +44,6 @@ __all__ = [
     "is_home_of",
     "is_issued_by",
     "key_fits",
-    "port_in_use",
 ]
 
 SERVER_CERTIFICATE_LIFETIME = timedelta(days=730)
@@ -54,9 +54,7 @@ SERVER_CERTIFICATE_RENEW_BEFORE = timedelta(days=60)
 # started right after a deploy must not seem older than its files.
 CLOCK_TICK_S = 0.02
 
-_ROOT = 0
 _PUBLIC, _SECRET = 0o644, 0o600
-_FOR_OTHERS_TO_WRITE = 0o022
 _UNIT_PREFIX, _UNIT_SUFFIX = "vpnbot-openvpn-", ".service"
 _LEFTOVER_PREFIX = ".vpnbot-"
 
@@ -116,7 +114,7 @@ async def deploy(
     """
     check_spec(spec)
     old_conf = await host.read(CONF)
-    pid = await host.listener_pid()
+    pid = await host.listener_pid(MANAGEMENT_SOCKET)
     await _check_before_writing(spec, host, old_conf=old_conf, running=pid is not None)  # (1)
     writer = _Writer(host)
     await writer.folder("", account=None)
@@ -168,8 +166,8 @@ async def is_home_of(host: ServerHost, name: str, authority: x509.Certificate) -
         HostError: the folder could not be looked at.
     """
     for path in ("", unit_name(name), CA_CERTIFICATE):
-        facts = await host.facts(path)
-        if facts is None or facts.uid != _ROOT or facts.mode & _FOR_OTHERS_TO_WRITE:
+        facts = await host.stat(path)
+        if facts is None or facts.uid != ROOT or facts.mode & BY_OTHERS:
             return False
     found = _parse_certificate(await host.read(CA_CERTIFICATE))
     algorithm = hashes.SHA256()
@@ -184,7 +182,7 @@ async def check_place(spec: ServerSpec, host: ServerHost) -> None:
     """
     check_spec(spec)
     old_conf = await host.read(CONF)
-    running = await host.listener_pid() is not None
+    running = await host.listener_pid(MANAGEMENT_SOCKET) is not None
     await _check_before_writing(spec, host, old_conf=old_conf, running=running)
 
 
@@ -197,7 +195,8 @@ class _Writer:
         self.content_changed: set[str] = set()
 
     async def folder(self, path: str, *, account: str | None) -> None:
-        if await self._host.make_folder(path, mode=0o755, account=account):
+        owner = None if account is None else await owner_of(self._host, account)
+        if await self._host.make_folder(path, mode=0o755, owner=owner):
             self.changed.append(f"{path}/" if path else "./")
 
     async def file(self, path: str, text: str, mode: int) -> None:
@@ -211,8 +210,8 @@ class _Writer:
             self.content_changed.add(path)
 
     async def _is_safe(self, path: str, mode: int) -> bool:
-        facts = await self._host.facts(path)
-        return facts is not None and facts.mode == mode and await self._host.is_caller(facts.uid)
+        facts = await self._host.stat(path)
+        return facts is not None and facts.mode == mode and facts.uid == await self._host.caller()
 
 
 def _report(
@@ -250,7 +249,7 @@ def _commands(
 async def _check_before_writing(
     spec: ServerSpec, host: ServerHost, *, old_conf: bytes | None, running: bool
 ) -> None:
-    problem = await host.shut_out_above() or await host.account_problem(spec.account)
+    problem = await shut_out_above(host) or await account_problem(host, spec.account)
     if problem:
         raise HostError(problem)
     await _check_folder(spec, host)
@@ -280,7 +279,7 @@ async def _check_port(
         facts = inspect_conf(old_conf.decode("utf-8", "replace"))
         if (facts.port, facts.protocol) == (port, protocol):
             return  # taken, by this very server
-    if await host.port_in_use(port, protocol):
+    if await port_in_use(host, port, protocol):
         raise PortInUse(
             f"Another program listens on port {port}/{protocol}; end it or choose another port"
             " with --listen."

@@ -112,6 +112,14 @@ class Layout:
         """Whether a name in OpenVPN's mouth is that of a certificate."""
         return self.named_by is NamedBy.COMMON_NAME
 
+    def shown(self, path: str) -> str:
+        """A path for people to read."""
+        return f"/{path}" if self.adopted else path
+
+    def is_the_bots(self, path: str) -> bool:
+        """Whether what root writes there belongs to the owner of its folder, `replace` says how."""
+        return path.rpartition("/")[0] in self.bot_folders
+
     def to_json(self) -> dict[str, Any]:
         """As JSON values; `from_json` reads it again. There are no secrets inside."""
         return asdict(replace(self, adopted=True))

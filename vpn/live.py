@@ -36,6 +36,7 @@ from vpn.machine import ccd_findings, clock_findings, or_host_error, room_findin
 from vpn.management import MOST_SESSIONS, TIMEOUT_S, Session, open_management
 from vpn.names import ccd_file_name, is_ours, name_in_sessions
 from vpn.others import Neighbours, not_listed, open_to_others
+from vpn.permissions import read_linked
 from vpn.sessions import Answer, SessionsCut, ToCut, ask_sessions, cut_sessions
 from vpn.strangers import StrangersCut, cut_strangers, set_aside
 from vpn.values import CommonName, ServerSpec, valid_common_name
@@ -100,8 +101,8 @@ class LiveServer:
         content = await self.client_file(address)
         path = self._ccd_path(common_name)
         if path is not None and content is not None:
-            await self.host.replace(path, content, mode=_FOR_ALL_TO_READ)
-        elif path is not None and await self.host.facts(path) is not None:
+            await self._put(path, content)
+        elif path is not None and await self.host.stat(path) is not None:
             await self.host.remove(path)  # of an address that it had before
 
     async def client_file(self, address: IPv4Address | None) -> bytes | None:
@@ -189,7 +190,7 @@ class LiveServer:
                 f"The CRL on {self.name} has number {in_place.number}, ours has {number};"
                 " publish one with a higher number."
             )
-        await self.host.replace(self.layout.crl, crl_pem, mode=_FOR_ALL_TO_READ)
+        await self._put(self.layout.crl, crl_pem)
         return number
 
     async def list_in_place(
@@ -204,11 +205,12 @@ class LiveServer:
         """
         if self.layout.crl is None:
             return None
-        content = await self.host.read_linked(self.layout.crl)
+        content = await read_linked(self.host, self.layout.crl)
         if content is not None and digest_of(content) == unless:
             return None
         # Tens of thousands of entries take a part of a second.
-        return await asyncio.to_thread(understood, self._shown(self.layout.crl), content, issuer)
+        place = self.layout.shown(self.layout.crl)
+        return await asyncio.to_thread(understood, place, content, issuer)
 
     async def crl_findings(
         self,
@@ -247,7 +249,7 @@ class LiveServer:
     async def crl_in_place(self, issuer: x509.Certificate) -> CrlFacts | None:
         """What lies there, if it is ours; raises HostError where nobody can tell."""
         try:
-            pem = None if self.layout.crl is None else await self.host.read_linked(self.layout.crl)
+            pem = None if self.layout.crl is None else await read_linked(self.host, self.layout.crl)
             return None if pem is None else read_crl(pem, issuer)
         except (NotReadable, PkiError):
             return None
@@ -324,6 +326,11 @@ class LiveServer:
             proofs.append(self._proof(target, talk, crl, [*own, *shared], seen_at, put_at))
         return tuple(proofs)
 
+    async def _put(self, path: str, content: bytes) -> None:
+        """Puts a file in place that OpenVPN reads as another account."""
+        as_folder = self.layout.is_the_bots(path)
+        await self.host.replace(path, content, mode=_FOR_ALL_TO_READ, as_folder=as_folder)
+
     def _has_second_lock(self, target: Target) -> bool:
         return self.layout.exclusive and self.layout.knows_names and not target.shares_name
 
@@ -342,7 +349,7 @@ class LiveServer:
         path = self._file_to_remove(target)
         try:
             # A look first: it ends where the folder hangs, which a removal does not.
-            if path is None or await self.host.facts(path) is None:
+            if path is None or await self.host.stat(path) is None:
                 return []
             if not self.layout.adopted or is_ours(target.common_name):
                 await self.host.remove(path)
@@ -366,15 +373,12 @@ class LiveServer:
     async def _look_at_ccd(self, target: Target) -> list[Finding]:
         path = self._file_to_remove(target)
         try:
-            if path is None or await self.host.facts(path) is None:
+            if path is None or await self.host.stat(path) is None:
                 return []
         except HostError as error:
             return [Finding(FindingCode.HOST_ERROR, str(error))]
-        detail = f"{self._shown(path)} is still there; remove it."
+        detail = f"{self.layout.shown(path)} is still there; remove it."
         return [Finding(FindingCode.CCD_PRESENT, detail)]
-
-    def _shown(self, path: str) -> str:
-        return f"/{path}" if self.layout.adopted else path
 
     async def _look_at_locks(self, pid: int | None) -> list[Finding]:
         try:

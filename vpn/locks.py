@@ -1,6 +1,5 @@
 """Whether a server's configuration keeps revoked clients out, and whether it is in force."""
 
-import posixpath
 from dataclasses import dataclass
 
 from vpn.config import ConfProblem, conf_problems, inspect_conf, openings
@@ -8,8 +7,8 @@ from vpn.errors import HostError
 from vpn.findings import Finding, FindingCode
 from vpn.host import ServerHost
 from vpn.layout import DECIDE_WHO_ENTERS, Layout
+from vpn.machine import changed_since_start
 from vpn.places import conf_text, named_layout, resolved
-from vpn.restart import changed_since_start
 from vpn.values import ServerSpec
 
 # What a proof rests on; with any of these changed, we would look in the wrong place.
@@ -95,7 +94,7 @@ async def look_at_restart(host: ServerHost, layout: Layout, pid: int) -> list[Fi
 
 async def _is_visible(host: ServerHost, path: str) -> bool:
     try:
-        return await host.facts(path) is not None
+        return await host.stat(path) is not None
     except HostError:
         return False
 
@@ -103,7 +102,8 @@ async def _is_visible(host: ServerHost, path: str) -> bool:
 async def _problems(spec: ServerSpec, host: ServerHost, layout: Layout) -> list[_Problem]:
     content = await host.read(layout.conf)
     if content is None:
-        detail = f"There is no {_shown(layout.conf, layout)}; {_mend(layout)} the server."
+        mend = "adopt" if layout.adopted else "deploy"
+        detail = f"There is no {layout.shown(layout.conf)}; {mend} the server."
         return [_Problem("config", Finding(FindingCode.LOCK_MISSING, detail))]
     if layout.adopted:
         return await _adopted_problems(content, host, layout)
@@ -136,7 +136,7 @@ async def _adopted_problems(content: bytes, host: ServerHost, layout: Layout) ->
 
 def _changed(word: str, layout: Layout) -> Finding:
     detail = (
-        f"{word} leads elsewhere than when {_shown(layout.named_conf, layout)} was adopted;"
+        f"{word} leads elsewhere than when {layout.shown(layout.named_conf)} was adopted;"
         " adopt the server again."
     )
     return Finding(FindingCode.CONFIGURATION_CHANGED, detail)
@@ -145,14 +145,6 @@ def _changed(word: str, layout: Layout) -> Finding:
 def _pending(paths: tuple[str, ...], layout: Layout) -> list[Finding]:
     if not paths:
         return []
-    names = ", ".join(_shown(path, layout) for path in paths)
+    names = ", ".join(layout.shown(path) for path in paths)
     detail = f"OpenVPN has not been restarted since {names} changed; restart it."
     return [Finding(FindingCode.RESTART_PENDING, detail)]
-
-
-def _shown(path: str, layout: Layout) -> str:
-    return posixpath.join("/", path) if layout.adopted else path
-
-
-def _mend(layout: Layout) -> str:
-    return "adopt" if layout.adopted else "deploy"

@@ -13,13 +13,15 @@ from datetime import UTC, datetime
 
 from vpn.errors import (
     HostError,
+    ManagementExposed,
     ManagementGone,
     ManagementMissing,
     ManagementNonsense,
     ManagementSilent,
 )
-from vpn.host import ServerHost
-from vpn.layout import DEPLOYED, ManagementPlace
+from vpn.host import ROOT, ServerHost
+from vpn.layout import DEPLOYED, ManagementPlace, TcpPort
+from vpn.machine import tcp_listener_uid
 from vpn.names import UNDEFINED, kill_command, name_in_sessions
 from vpn.values import CommonName
 
@@ -221,11 +223,19 @@ async def open_management(
         raise ManagementMissing(
             "server.conf has no management interface, so sessions are neither seen nor ended."
         )
+    # The protocol is clear text, and whoever answers from elsewhere could say anything.
+    if isinstance(place, TcpPort) and not place.is_loopback:
+        raise ManagementExposed(
+            f"The management interface at {place} is not on loopback, so others could answer"
+            " there; use a unix socket, or 127.0.0.1."
+        )
     password = await _password(host, place)
     try:
         async with asyncio.timeout(timeout_s) as budget:
-            reader, writer = await host.connect_management(place)
+            reader, writer = await host.connect(place)
             try:
+                if isinstance(place, TcpPort):
+                    await _require_roots(host, place)
                 management = Management(reader, writer)
                 if password is not None:
                     await management.log_in(password)
@@ -242,6 +252,22 @@ async def open_management(
             f"The management interface gave no answer within {timeout_s:g} s;"
             " OpenVPN hangs, or another program is connected to it."
         ) from error
+
+
+async def _require_roots(host: ServerHost, place: TcpPort) -> None:
+    """Any account of the machine may open a port that is free, for example while OpenVPN is down,
+    and answer that nobody is connected. So the listener must be root's: OpenVPN opens its port
+    before it drops to another account.
+    """
+    try:
+        uid = await tcp_listener_uid(host, place)
+    except HostError as error:
+        raise ManagementGone(f"Nobody can tell who opened the port at {place}: {error}") from error
+    if uid not in {ROOT, await host.caller()}:
+        raise ManagementGone(
+            f"The port at {place} was not opened by root but by account number {uid};"
+            " find out which program that is."
+        )
 
 
 async def _password(host: ServerHost, place: ManagementPlace) -> bytes | None:

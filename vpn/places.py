@@ -22,6 +22,7 @@ from vpn.layout import (
     TcpPort,
     UnixSocket,
 )
+from vpn.permissions import real_path
 
 _READ_AT_START = (
     *("ca", "cert", "key", "extra-certs", "pkcs12"),
@@ -169,7 +170,7 @@ async def read_facts(host: ServerHost, conf: str, start_folder: str) -> ConfFact
     Raises:
         HostError: it, or what it includes, cannot be read.
     """
-    content = await host.read(await host.resolve(conf))
+    content = await host.read(await real_path(host, conf))
     if content is None:
         return None
     return ConfFacts(tuple(await _with_included(host, content, [], start_folder, _INCLUDES)))
@@ -185,7 +186,7 @@ async def _with_included(
             continue
         so_far = ConfFacts((*before, *found))
         path = named_path(so_far, start_folder, directive.arguments[0])
-        included = await host.read(await host.resolve(path)) if depth else None
+        included = await host.read(await real_path(host, path)) if depth else None
         if included is None:
             raise HostError(f"/{path} cannot be read, and a `config` line includes it.")
         found += await _with_included(host, included, so_far.directives, start_folder, depth - 1)
@@ -205,9 +206,9 @@ async def resolved(host: ServerHost, layout: Layout) -> Layout:
     """
 
     async def real(path: str | None) -> str | None:
-        return None if path is None else await host.resolve(path)
+        return None if path is None else await real_path(host, path)
 
-    at_start = [await host.resolve(path) for path in layout.read_at_start]
+    at_start = [await real_path(host, path) for path in layout.read_at_start]
     return replace(
         layout,
         conf=at_start[0],
@@ -224,7 +225,7 @@ async def _resolved_place(
 ) -> ManagementPlace | None:
     if place is None:
         return None
-    password = place.password_file and await host.resolve(place.password_file)
+    password = place.password_file and await real_path(host, place.password_file)
     if isinstance(place, UnixSocket):
-        return UnixSocket(await host.resolve(place.path), password)
+        return UnixSocket(await real_path(host, place.path), password)
     return replace(place, password_file=password)

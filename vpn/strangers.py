@@ -79,7 +79,7 @@ async def set_aside(host: ServerHost, layout: Layout, name: str) -> None:
     path = f"{layout.ccd}/{name}"
     aside = f"{str(layout.ccd).rpartition('/')[0]}/{SET_ASIDE}"
     try:
-        if await host.facts(aside) is None:
+        if await host.stat(aside) is None:
             await host.make_folder(aside, mode=0o700)
         await host.rename(path, f"{aside}/{name}")
     except HostError:

@@ -19,9 +19,10 @@ from bot.servers import Wanted, refuse_taken_folder, refuse_taken_port, require_
 from bot.settings import Settings
 from bot.setup import Place
 from storage.records import Server
-from vpn.deploy import check_place, port_in_use
+from vpn.deploy import check_place
 from vpn.errors import PortInUse
 from vpn.local_host import LocalHost
+from vpn.machine import port_in_use
 from vpn.values import Remote, ServerSpec, make_server_spec, next_free_network, parse_remote
 
 _NAME = "main"
@@ -132,7 +133,7 @@ def _checked_name(name: str) -> str:
 def _free_remote(known: Sequence[Server], text: str) -> Remote:
     remote = parse_remote(text)
     refuse_taken_port(remote.port, remote.protocol, known)
-    if port_in_use(remote.port, remote.protocol):
+    if asyncio.run(port_in_use(LocalHost(Path("/")), remote.port, remote.protocol)):
         raise PortInUse(
             f"Another program listens on port {remote.port}/{remote.protocol} here; end it or "
             "choose another port."

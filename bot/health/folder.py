@@ -40,12 +40,12 @@ async def look_at_files(
     Raises:
         HostError: the folder cannot be looked at.
     """
-    home = await host.facts("")
+    home = await host.stat("")
     if home is None:
         return []  # said by the look at the configuration
     found = []
     for path in (unit_name(server.name), CONF, CERTIFICATE, CA_CERTIFICATE, *_SECRET):
-        complaint = _complaint(path, await host.facts(path), home)
+        complaint = _complaint(path, await host.stat(path), home)
         if complaint is not None:
             found.append(_of(server, path, complaint, home))
     if issuer is not None and await _is_another_ca(host, issuer):

@@ -143,7 +143,7 @@ async def _look_at_adopted(server: Server, around: Surroundings) -> list[Result]
 
 async def _is_absent(host: LocalHost) -> bool:
     try:
-        return await host.facts(CONF) is None
+        return await host.stat(CONF) is None
     except HostError:
         return False
 
@@ -309,7 +309,7 @@ async def _look_at_owner(server: Server, host: LocalHost) -> list[Trouble]:
         return []  # said by the look at the account
     found = []
     for path in (LIVE, CCD):
-        facts = await host.facts(path)
+        facts = await host.stat(path)
         if facts is not None and facts.uid != wanted:
             full = f"{server.directory}/{path}"
             found.append(_of(server, words.LIVE_FOREIGN, path=full, account=server.account))

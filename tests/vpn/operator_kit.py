@@ -160,13 +160,11 @@ class Operator:
         return await plan_changes(LocalHost(Path("/")), examined, account=account, now=now())
 
     async def apply(self, names: Sequence[str] = (), *, account: str = CALLER) -> Applied:
-        def host_for(layout: Layout) -> LocalHost:
-            return host_of(layout, self.directory)
-
+        host = LocalHost(Path("/"))
         plan = await self.plan(account=account)
-        await prepare(host_for, plan, names)
+        await prepare(host, plan, names)
         return await apply(
-            host_for,
+            host,
             plan,
             names=names,
             crl_pem=self.crl(),

@@ -16,6 +16,8 @@ from vpn.adopting import Examined, examine, restart_command
 from vpn.advice import Weight
 from vpn.errors import CrlNotUsed, HostError, NotAdoptable, NotApplied
 from vpn.local_host import LocalHost
+from vpn.machine import syntax_problem
+from vpn.permissions import shut_out
 from vpn.values import CommonName
 
 ACCOUNT = "daemon"  # not root, and on every machine
@@ -506,7 +508,7 @@ class TestApply:
         live = home.with_name("office-server-live")
         assert applied.examined.layout.crl == f"{live}/crl.pem".lstrip("/")
         assert {path.name for path in (live / "ccd").iterdir()} == {"anna"}
-        assert await LocalHost(Path("/")).shut_out(f"{live}/ccd".lstrip("/")) is None
+        assert await shut_out(LocalHost(Path("/")), f"{live}/ccd".lstrip("/")) is None
         assert f"management {home.parent}/office-server.sock unix" in operator.conf.read_text()
         again = await operator.apply(["anna"], account=ACCOUNT)
         assert again.changed == ()
@@ -590,8 +592,8 @@ class TestApply:
         Operator(home)
         host = LocalHost(Path("/"))
         folder = str(home).lstrip("/")
-        assert await host.syntax_problem(folder, USUAL) is None
-        found = await host.syntax_problem(folder, USUAL + "no-such-option\n")
+        assert await syntax_problem(host, folder, USUAL) is None
+        found = await syntax_problem(host, folder, USUAL + "no-such-option\n")
         assert found is not None
         assert "no-such-option" in found
 
