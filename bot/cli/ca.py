@@ -8,7 +8,6 @@ import typer
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from bot.access import audit
 from bot.cli.shared import operator, say, stamp, with_office
 from bot.errors import BadSettings, NotDone
 from bot.office import Office
@@ -63,13 +62,8 @@ async def make_authority(office: Office, passphrase: str) -> None:
     )
     office.keyring.keep(authority)
     async with office.database.writing() as tx:
-        await audit.record(
-            tx,
-            office.context(),
-            operator(),
-            "ca.init",
-            "ca",
-            serial=serial_hex(SerialNumber(authority.certificate.serial_number)),
+        await office.case(tx, operator()).record(
+            "ca.init", "ca", serial=serial_hex(SerialNumber(authority.certificate.serial_number))
         )
 
 
