@@ -35,8 +35,8 @@ from bot.access.refusals import Refused
 from bot.access.takeover import TakenOver
 from bot.errors import NotDone
 from bot.fixed_addresses import given_by_others
+from bot.live_servers import layout_of
 from bot.office import Office
-from bot.on_hold import layout_of
 from bot.privileges import as_root
 from bot.servers import readmit
 from pki.serial import parse_serial, serial_hex

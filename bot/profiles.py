@@ -11,10 +11,11 @@ from bot.access import grants
 from bot.access.permission import THE_BOT
 from bot.core import Core
 from bot.errors import NotDone
-from bot.fleet import Fleet, remote_of
+from bot.fleet import Fleet
 from bot.handover.fields import Fields, fields_of, friendly_name
 from bot.handover.handover import Handover, Sample, Topic
 from bot.keyring import Keyring
+from bot.live_servers import remote_of
 from bot.others import Others
 from pki.authority import Authority, IssuedCertificate
 from pki.keys import KeyAlgorithm, matching_algorithm

@@ -1,18 +1,22 @@
 """The clients' own files in the client-config-dir: what is written, and what others hold."""
 
+from collections.abc import Collection
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 
 from vpn.config import render_ccd
 from vpn.directives import Directive, parse_directives, quoted
 from vpn.errors import HostError
+from vpn.findings import Finding, FindingCode
 from vpn.host import ServerHost
 from vpn.layout import Layout
-from vpn.names import DEFAULT_FILE, may_be_a_clients
+from vpn.names import DEFAULT_FILE, may_be_a_clients, out_of_use
 from vpn.permissions import real_path
 
 # Beside an address of its own a client gets what all others get, unless that shuts it out.
 _NOT_FROM_DEFAULT = ("ifconfig-push", "disable")
 COMMENT = "# Let in by vpnbot.\n"
+# Beside the client-config-dir.
+SET_ASIDE = "set-aside"
 
 
 async def client_file(
@@ -97,3 +101,53 @@ def _pushed(text: str) -> frozenset[IPv4Address]:
             except AddressValueError:
                 continue  # a name, or an alias
     return frozenset(found)
+
+
+async def client_files(host: ServerHost, layout: Layout) -> tuple[str, ...]:
+    """The names in the client-config-dir by which OpenVPN could let a client in.
+
+    Raises:
+        HostError: it cannot be looked into.
+    """
+    if layout.ccd is None or not layout.knows_names:
+        return ()
+    return tuple(filter(may_be_a_clients, await host.listdir(layout.ccd) or ()))
+
+
+async def set_files_aside(
+    host: ServerHost, layout: Layout, names: Collection[str]
+) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
+    """Puts files of the client-config-dir where no client can use them, see `set_aside`.
+
+    Returns:
+        The names whose files went, and what went wrong with the others.
+    """
+    moved: list[str] = []
+    findings: list[Finding] = []
+    for name in sorted(names):
+        try:
+            await set_aside(host, layout, name)
+        except HostError as error:
+            findings.append(Finding(FindingCode.CCD_NOT_REMOVED, ascii(str(error))))
+        else:
+            moved.append(name)
+    return tuple(moved), tuple(findings)
+
+
+async def set_aside(host: ServerHost, layout: Layout, name: str) -> None:
+    """Puts one file into a folder beside the client-config-dir: what is in it is not lost.
+
+    Where the bot may make no folder there, it stays where it is, under a name that no client can
+    have. Of one name only the last file is kept.
+
+    Raises:
+        HostError: it stays as it is.
+    """
+    path = f"{layout.ccd}/{name}"
+    aside = f"{str(layout.ccd).rpartition('/')[0]}/{SET_ASIDE}"
+    try:
+        if await host.stat(aside) is None:
+            await host.make_folder(aside, mode=0o700)
+        await host.rename(path, f"{aside}/{name}")
+    except HostError:
+        await host.rename(path, f"{layout.ccd}/{out_of_use(name)}")

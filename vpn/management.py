@@ -60,9 +60,12 @@ class Session:
 class Management:
     """One conversation. Made by `open_management`; raises ManagementError."""
 
-    def __init__(self, reader: StreamReader, writer: StreamWriter) -> None:
+    def __init__(
+        self, reader: StreamReader, writer: StreamWriter, *, most: int = MOST_SESSIONS
+    ) -> None:
         self._reader = reader
         self._writer = writer
+        self._most = most
         # What the server's clock showed at the last `status`; None where it said no time.
         self.server_time: datetime | None = None
 
@@ -134,14 +137,11 @@ class Management:
             raise ManagementNonsense(f"The answer to client-kill is unknown: {_excerpt(line)}")
         return True
 
-    async def status(self, *, most: int = MOST_SESSIONS) -> tuple[Session, ...]:
+    async def status(self) -> tuple[Session, ...]:
         """All sessions whose certificate is known.
 
         A client in mid-handshake is listed by OpenVPN as UNDEF and has no address. It is left
         out; so is none that has come through, whatever its certificate calls it.
-
-        Args:
-            most: how many there can be; a server that lists more is not believed.
         """
         line = await self._ask("status 3")
         columns: list[str] | None = None
@@ -156,9 +156,10 @@ class Management:
                 columns = cells[2:]
             elif cells[0] == "CLIENT_LIST":
                 session = _session(columns, cells[1:])
-                if session is not None and len(sessions) == most:
+                if session is not None and len(sessions) == self._most:
                     raise ManagementNonsense(
-                        f"The status lists more than {most} clients; is this an OpenVPN server?"
+                        f"The status lists more than {self._most} clients;"
+                        " is this an OpenVPN server?"
                     )
                 sessions += [session] if session else []
             line = await self._reply()
@@ -206,11 +207,15 @@ async def open_management(
     timeout_s: float = TIMEOUT_S,
     *,
     place: ManagementPlace | None = DEPLOYED.management,
+    most: int = MOST_SESSIONS,
 ) -> AsyncIterator[Management]:
     """A conversation from greeting to goodbye, all of it within `timeout_s`.
 
     OpenVPN serves one client at a time and lets the next one wait without a word: so connect,
     ask, leave.
+
+    Args:
+        most: how many can be connected; a server that lists more is not believed.
 
     Raises:
         ManagementMissing: there is no place to connect to.
@@ -236,7 +241,7 @@ async def open_management(
             try:
                 if isinstance(place, TcpPort):
                     await _require_roots(host, place)
-                management = Management(reader, writer)
+                management = Management(reader, writer, most=most)
                 if password is not None:
                     await management.log_in(password)
                 await management.greeting()

@@ -12,7 +12,7 @@ from typing import TypeVar
 from bot.cli.asking import Asker
 from bot.cli.server import parse_network
 from bot.errors import BadSettings, NotDone
-from bot.fleet import remote_of, spec_of
+from bot.live_servers import remote_of, spec_of
 from bot.office import open_office
 from bot.privileges import ROOT, as_root
 from bot.servers import Wanted, refuse_taken_folder, refuse_taken_port, require_safe_place

@@ -15,12 +15,12 @@ from bot.access.revocation import lets_in
 from bot.data_folder import DataFolder, account_name
 from bot.errors import VpnbotError
 from bot.fixed_addresses import given_by_others
-from bot.fleet import live_server, remote_of, spec_of
 from bot.health.folder import look_at_files
 from bot.health.results import Command, Fine, Result, Trouble, mend_with, trouble, trouble_from
 from bot.health.state import NOTICE
 from bot.keyring import Keyring
-from bot.on_hold import layout_of, neighbours
+from bot.live_servers import layout_of, live_server, remote_of, spec_of
+from bot.on_hold import neighbours
 from bot.presence import compare
 from bot.privileges import ROOT
 from bot.texts import health as words
@@ -32,6 +32,7 @@ from storage.database import Database
 from storage.records import Grant, GrantState, Server
 from vpn.adopt import Adopted
 from vpn.adopting import restart_command
+from vpn.client_files import fixed_addresses
 from vpn.config import CCD, CONF, LIVE, render_ccd, unit_name
 from vpn.errors import HostError, VpnError
 from vpn.findings import Finding, FindingCode, ServerStatus
@@ -364,10 +365,10 @@ async def _look_at_addresses(server: Server, around: Surroundings) -> list[Troub
     """
     live = live_server(server)
     try:
-        before = await live.fixed_addresses()
+        before = await fixed_addresses(live.host, live.layout)
         async with around.database.reading() as tx:
             grants = await tx.grants.not_over()
-        after = await live.fixed_addresses()
+        after = await fixed_addresses(live.host, live.layout)
     except HostError as error:
         return [_from_finding(server, Finding(FindingCode.HOST_ERROR, str(error)))]
     others = given_by_others(after, server.name, grants)

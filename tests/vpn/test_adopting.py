@@ -14,6 +14,7 @@ from tests.vpn.kit import CALLER, codes, make_authority, now
 from tests.vpn.operator_kit import USUAL, Operator
 from vpn.adopting import Examined, examine, restart_command
 from vpn.advice import Weight
+from vpn.client_files import fixed_addresses
 from vpn.errors import CrlNotUsed, HostError, NotAdoptable, NotApplied
 from vpn.local_host import LocalHost
 from vpn.machine import syntax_problem
@@ -274,7 +275,7 @@ class TestAdmission:
         before = tree(home)
         await live.admit(CommonName("anna-k7f3qz2m"), None)
         assert tree(home) == before
-        assert await live.fixed_addresses() == {}
+        assert await fixed_addresses(live.host, live.layout) == {}
 
     @pytest.mark.parametrize(
         ("exclusive", "default", "address", "text"),
@@ -320,7 +321,8 @@ class TestAdmission:
         (home / "ccd/folder").mkdir()
         (home / "ccd/loop").symlink_to("loop")
         operator.write("ccd/.vpnbot-" + "0" * 64, "ifconfig-push 10.78.0.9 255.255.255.0\n")
-        found = await (await operator.live()).fixed_addresses()
+        live = await operator.live()
+        found = await fixed_addresses(live.host, live.layout)
         given = {name: sorted(map(str, addresses)) for name, addresses in found.items()}
         assert given == {
             "anna office": ["10.78.0.7", "255.255.255.0"],
