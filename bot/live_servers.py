@@ -7,7 +7,7 @@ from storage.records import Server
 from vpn.adopt import certificate_end_of
 from vpn.layout import DEPLOYED, Layout
 from vpn.live import LiveServer
-from vpn.local_host import host_of
+from vpn.local_host import LocalHost
 from vpn.values import Protocol, Remote, ServerSpec
 
 
@@ -39,5 +39,5 @@ def live_server(server: Server) -> LiveServer:
     """The server on its machine; so far that is this one."""
     layout = layout_of(server)
     end = None if server.adopted is None else certificate_end_of(server.adopted)
-    host = host_of(layout, Path(server.directory))
+    host = LocalHost(Path("/" if layout.adopted else server.directory))
     return LiveServer(spec_of(server), host, layout=layout, known_end=end)

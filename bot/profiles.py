@@ -22,7 +22,7 @@ from pki.keys import KeyAlgorithm, matching_algorithm
 from pki.serial import parse_serial
 from pki.tls_crypt_v2 import wrap_client_key
 from storage.records import Grant, GrantId, GrantState, Server, ServerName
-from vpn.adopt import Adopted
+from vpn.adopt import AdoptedServer
 from vpn.connect_rules import check_profile
 from vpn.profile import (
     DEPLOYED_PROFILE,
@@ -199,7 +199,7 @@ def _client_side(server: Server) -> tuple[ProfileSettings, str | None]:
     """What the server's configuration asks of its clients, and its certificate's name."""
     if server.adopted is None:
         return DEPLOYED_PROFILE, server_common_name(server.name)
-    adopted = Adopted.from_json(server.adopted)
+    adopted = AdoptedServer.from_json(server.adopted)
     return adopted.profile, adopted.common_name
 
 

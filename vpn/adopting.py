@@ -10,7 +10,7 @@ from cryptography import x509
 
 from vpn.adopt import Adoption, inspect, with_files
 from vpn.advice import Advice, advise
-from vpn.amend import OwnPlaces, Standing, own_places
+from vpn.amend import AccountRights, OwnPlaces, own_places
 from vpn.errors import HostError, NotAdoptable
 from vpn.host import BY_OTHERS, ROOT, ServerHost
 from vpn.layout import Layout, UnixSocket
@@ -36,7 +36,7 @@ class Examined:
     """A server as it is, with the symlinks on the way to its files followed."""
 
     adoption: Adoption
-    standing: Standing
+    rights: AccountRights
     advice: tuple[Advice, ...]
 
     @property
@@ -47,8 +47,8 @@ class Examined:
     def writable_folders(self) -> tuple[str, ...]:
         """Those that the bot writes to, as far as its account may: of the CRL and the clients."""
         crl, ccd = self.layout.crl, self.layout.ccd
-        folders = {parent_of(crl)} if crl and self.standing.crl_writable else set()
-        if ccd and self.standing.ccd_writable:
+        folders = {parent_of(crl)} if crl and self.rights.crl_writable else set()
+        if ccd and self.rights.ccd_writable:
             folders.add(ccd)
         return tuple(sorted(folders))
 
@@ -87,10 +87,10 @@ async def examine(
     files = {path: await _content(host, path) for path in wanted}
     adoption = inspect(facts, conf_path, files.get, start_folder=start_folder)
     layout = with_bot_folders(await resolved(host, adoption.server.layout))
-    standing = await _standing(host, layout, account)
+    rights = await _rights(host, layout, account)
     server = replace(adoption.server, layout=layout)
-    adoption = replace(adoption, server=with_files(server, facts, writable=standing.ccd_writable))
-    return Examined(adoption, standing, advise(adoption, standing, account, issuer))
+    adoption = replace(adoption, server=with_files(server, facts, writable=rights.ccd_writable))
+    return Examined(adoption, rights, advise(adoption, rights, account, issuer))
 
 
 async def _content(host: ServerHost, path: PurePosixPath) -> bytes | None:
@@ -113,7 +113,7 @@ def with_bot_folders(layout: Layout) -> Layout:
     return layout
 
 
-async def _standing(host: ServerHost, layout: Layout, account: str) -> Standing:
+async def _rights(host: ServerHost, layout: Layout, account: str) -> AccountRights:
     async def writable(folder: str | None) -> bool:
         return folder is not None and await may_write(host, folder, account)
 
@@ -124,7 +124,7 @@ async def _standing(host: ServerHost, layout: Layout, account: str) -> Standing:
         folder = parent_of(place.path)
         # A folder that is made when the machine starts may not be there yet.
         passable = await host.stat(folder) is None or await may_pass(host, folder, account)
-    return Standing(
+    return AccountRights(
         places=await _places(host, layout, account),
         crl_writable=layout.crl is not None and await writable(parent_of(layout.crl)),
         ccd_writable=await writable(layout.ccd),

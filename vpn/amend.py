@@ -61,7 +61,7 @@ def _joined(path: PurePosixPath, folder: PurePosixPath) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AccountRights:
     """What was tried as the bot's account; for OpenVPN's the permission bits were looked at.
 
     Attributes:
@@ -102,16 +102,16 @@ class Amendment:
     why: str
 
 
-def amendments(adoption: Adoption, standing: Standing, account: str) -> tuple[Amendment, ...]:
+def amendments(adoption: Adoption, rights: AccountRights, account: str) -> tuple[Amendment, ...]:
     """What is missing for cuts that can be proved; nothing that works is changed.
 
     Where a client can have no file that OpenVPN finds, `ccd-exclusive` would shut everybody out:
     there no second lock is added, see `no_second_lock`.
     """
     layout = adoption.server.layout
-    places = standing.places
+    places = rights.places
     found = []
-    if layout.crl is None or not standing.crl_writable:
+    if layout.crl is None or not rights.crl_writable:
         found.append(
             Amendment(
                 "crl-verify",
@@ -122,7 +122,7 @@ def amendments(adoption: Adoption, standing: Standing, account: str) -> tuple[Am
         )
     if no_second_lock(adoption.facts) is not None:
         pass
-    elif layout.ccd is None or not standing.ccd_writable:
+    elif layout.ccd is None or not rights.ccd_writable:
         found.append(
             Amendment(
                 "client-config-dir",
@@ -141,7 +141,7 @@ def amendments(adoption: Adoption, standing: Standing, account: str) -> tuple[Am
                 " client needs a file of its own then.",
             )
         )
-    if not adoption.facts.has("management") or not standing.management_passable:
+    if not adoption.facts.has("management") or not rights.management_passable:
         found.append(
             Amendment(
                 "management",

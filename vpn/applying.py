@@ -11,7 +11,7 @@ from cryptography import x509
 from pki.crl import read_crl
 from pki.errors import PkiError
 from vpn.address_plan import address_plan
-from vpn.adopt import Adopted, inspect, with_files
+from vpn.adopt import AdoptedServer, inspect, with_files
 from vpn.adopting import (
     Examined,
     dated_name,
@@ -78,7 +78,7 @@ class Plan:
     account: str
     changes: tuple[Amendment, ...]
     text: str
-    server: Adopted
+    server: AdoptedServer
     files: frozenset[str]
 
     @property
@@ -101,7 +101,7 @@ async def plan_changes(
         HostError: the machine cannot be looked at.
     """
     layout = examined.layout
-    changes = amendments(examined.adoption, examined.standing, account)
+    changes = amendments(examined.adoption, examined.rights, account)
     text = amended(conf_text(await host.read(layout.conf) or b""), changes, f"{now:%Y-%m-%d}")
     server = examined.adoption.server
     if changes:
@@ -116,7 +116,7 @@ async def plan_changes(
         ).server.layout
         planned = with_bot_folders(await resolved(host, named))
         raw = replace(server, layout=planned, addresses=address_plan(facts, server.profile.device))
-        writable = planned.ccd in planned.bot_folders or examined.standing.ccd_writable
+        writable = planned.ccd in planned.bot_folders or examined.rights.ccd_writable
         server = with_files(raw, facts, writable=writable)
     planned = server.layout
     there = {planned.ccd, layout.ccd} - {None}
@@ -171,8 +171,8 @@ async def prepare(host: ServerHost, plan: Plan, names: Collection[str]) -> tuple
 async def _trial(host: ServerHost, plan: Plan, names: Collection[str]) -> str | None:
     """What would not work once the lines are in force."""
     await _copies(host, plan.examined.layout, plan.planned)
-    planned, standing, account = plan.planned, plan.examined.standing, plan.account
-    commands = (*standing.open_conf, *standing.open_password)
+    planned, rights, account = plan.planned, plan.examined.rights, plan.account
+    commands = (*rights.open_conf, *rights.open_password)
     if commands:
         return (
             f"The bot's account {account} cannot read what it has to look at in"
@@ -237,7 +237,7 @@ async def apply(
     copies = await _copies(host, layout, planned)
     writer = _Writer(host, planned)
     await _put_crl(writer, layout, planned, crl_pem, issuer)  # (2)
-    await _put_client_files(writer, host, plan, names, copies)
+    await _put_client_files(writer, plan, names, copies)
     copy = await _put_conf(writer, layout, plan.text, now)  # (3) (4)
     after = await examine(
         host,
@@ -288,7 +288,7 @@ async def _check(host: ServerHost, plan: Plan) -> None:
             f"/{layout.conf} has a {name} line, with which the bot does not know where to add"
             " what is missing; add the lines by hand."
         )
-    elif len(str(plan.examined.standing.places.socket).encode()) > _SOCKET_BYTES:
+    elif len(str(plan.examined.rights.places.socket).encode()) > _SOCKET_BYTES:
         problem = f"The path of /{layout.conf} is too long for a socket beside it."
     problem = problem or _lost(facts.directives, plan.changes, plan.text)
     problem = problem or await _syntax_problem(host, plan)
@@ -359,7 +359,6 @@ async def _copies(host: ServerHost, before: Layout, planned: Layout) -> dict[str
 
 async def _put_client_files(
     writer: _Writer,
-    host: ServerHost,
     plan: Plan,
     names: Collection[str],
     copies: Mapping[str, bytes],
@@ -371,10 +370,10 @@ async def _put_client_files(
         await writer.file(f"{folder}/{name}", content)
     if not plan.adds_lock:
         return
-    shared = await _for_all(host, plan.examined.layout)
+    shared = await _for_all(writer.host, plan.examined.layout)
     if shared is None:
         return
-    there = set(await _client_files(host, folder))
+    there = set(await _client_files(writer.host, folder))
     wanted = {file for name in names if (file := ccd_file_name(name)) is not None}
     for file in sorted(wanted - there):
         await writer.file(f"{folder}/{file}", shared)

@@ -5,6 +5,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import PurePosixPath
 
 from vpn.directives import Directive, parse_directives
+from vpn.findings import Finding, FindingCode
 from vpn.values import Protocol, ServerSpec
 
 # Paths below a server's folder. server.conf names them relative to it, so that the folder can
@@ -42,6 +43,11 @@ class ConfProblem:
     directive: str
     detail: str
     is_lock: bool = False
+    code: FindingCode = FindingCode.LOCK_MISSING
+
+    @property
+    def finding(self) -> Finding:
+        return Finding(self.code, self.detail)
 
 
 @dataclass(frozen=True, slots=True)

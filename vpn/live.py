@@ -428,6 +428,6 @@ class LiveServer:
         if path is None:
             return self._known_end
         try:
-            return await certificate_end(self.host, self.spec, path)
+            return await certificate_end(self.host, path)
         except HostError:
             return self._known_end  # the same trouble is among the findings, from server.conf

@@ -26,7 +26,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from vpn.errors import HostError, ManagementGone, NotReadable
 from vpn.host import BY_OTHERS, NO_PROGRAM, READ_LIMIT, ROOT, FileFacts, Ran, Step, Way
-from vpn.layout import Layout, ManagementPlace, TcpPort
+from vpn.layout import ManagementPlace, TcpPort
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PASS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -422,15 +422,6 @@ class LocalHost:
 
     def _full(self, path: str) -> str:
         return quote(str(self.home / path))
-
-
-def host_of(layout: Layout, directory: Path) -> LocalHost:
-    """This machine, as the layout's paths want it.
-
-    Args:
-        directory: the server's folder; an adopted server's paths begin at / instead.
-    """
-    return LocalHost(_MACHINE if layout.adopted else directory)
 
 
 def steps_to(path: Path) -> Iterator[Step]:

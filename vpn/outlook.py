@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 
 from vpn.address_plan import AddressPlan
-from vpn.adopt import Adopted
+from vpn.adopt import AdoptedServer
 from vpn.applying import Plan
 from vpn.config import ConfFacts
 from vpn.errors import HostError, ManagementError
@@ -173,7 +173,9 @@ def outlook(
     )
 
 
-def _hurdles(facts: ConfFacts, server: Adopted, connected: Connected | None) -> Iterator[Hurdle]:
+def _hurdles(
+    facts: ConfFacts, server: AdoptedServer, connected: Connected | None
+) -> Iterator[Hurdle]:
     if server.closed is not None:
         yield Hurdle(True, server.closed)
     if server.layout.exclusive and not server.layout.knows_names:

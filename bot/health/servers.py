@@ -30,7 +30,7 @@ from pki.errors import PkiError
 from pki.found_crls import read_crls
 from storage.database import Database
 from storage.records import Grant, GrantState, Server
-from vpn.adopt import Adopted
+from vpn.adopt import AdoptedServer
 from vpn.adopting import restart_command
 from vpn.client_files import fixed_addresses
 from vpn.config import CCD, CONF, LIVE, render_ccd, unit_name
@@ -225,7 +225,7 @@ def _look_at_place(server: Server) -> list[Trouble]:
 def _look_at_closed(server: Server) -> list[Trouble]:
     if not is_closed(server):
         return []
-    reason = Adopted.from_json(server.adopted or {}).closed
+    reason = AdoptedServer.from_json(server.adopted or {}).closed
     return [_of(server, words.CLOSED_TO_NEW, reason=reason)]
 
 
@@ -288,7 +288,10 @@ async def _look_at_tls_key(server: Server, around: Surroundings) -> list[Trouble
 
 
 def _has_tls_key(server: Server) -> bool:
-    return server.adopted is None or Adopted.from_json(server.adopted).profile.tls_key is not None
+    return (
+        server.adopted is None
+        or AdoptedServer.from_json(server.adopted).profile.tls_key is not None
+    )
 
 
 async def _or_host_trouble(server: Server, host: LocalHost, around: Surroundings) -> list[Trouble]:

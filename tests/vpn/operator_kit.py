@@ -24,7 +24,7 @@ from vpn.deploy import CLOCK_TICK_S
 from vpn.findings import ServerProof, Target
 from vpn.layout import Layout
 from vpn.live import LiveServer
-from vpn.local_host import LocalHost, host_of
+from vpn.local_host import LocalHost
 from vpn.profile import ProfileMaterial, TlsKey, render_profile
 from vpn.values import CommonName, Protocol, Remote, make_server_spec
 
@@ -150,7 +150,7 @@ class Operator:
             dns=(),
             account=CALLER,
         )
-        host = host_of(layout, self.directory)
+        host = LocalHost(Path("/" if layout.adopted else self.directory))
         return LiveServer(
             spec, host, layout=layout, known_end=known_end, management_timeout_s=timeout_s
         )

@@ -530,7 +530,7 @@ class TestApply:
         with pytest.raises(NotApplied, match="Nothing was changed") as refused:
             await operator.apply(account=ACCOUNT)
         assert tree(home.parent) == before
-        commands = (await operator.examine(account=ACCOUNT)).standing.open_conf
+        commands = (await operator.examine(account=ACCOUNT)).rights.open_conf
         assert " && ".join(commands) in str(refused.value)
         if group != "root":
             assert commands == (
