@@ -36,7 +36,7 @@ from vpn.client_files import fixed_addresses
 from vpn.config import CCD, CONF, LIVE, render_ccd, unit_name
 from vpn.errors import HostError, VpnError
 from vpn.findings import Finding, FindingCode, ServerStatus
-from vpn.host import ServerHost
+from vpn.local_host import LocalHost
 from vpn.names import may_be_a_clients, name_in_sessions
 from vpn.safe_place import unsafe_above
 
@@ -74,26 +74,27 @@ class Surroundings:
 
 async def look_at_server(server: Server, around: Surroundings) -> list[Result]:
     """All findings about one server, or the one line that it is well."""
-    is_ours = server.adopted is None
-    if is_ours and server.crl_published_at is None and await _is_absent(server):
+    if server.adopted is not None:
+        return await _look_at_adopted(server, around)
+    host = LocalHost(Path(server.directory))
+    if server.crl_published_at is None and await _is_absent(host):
         return [_of(server, words.NOT_DEPLOYED, directory=server.directory)]
     status = await _status(server, around)
     found: list[Trouble] = [
         *(_from_finding(server, finding) for finding in status.findings),
         *_look_at_account(server, around.folder),
-        *(_look_at_place(server) if is_ours else ()),
+        *(_look_at_place(server) if server.adopted is None else ()),
         *_look_at_restored(server),
         *await _look_at_crl(server, status, around),
         *_look_at_others(server, status),
-        *await _look_at_others_lists(server, around),
         *_look_at_certificate(server, status, around.now),
         *await _look_at_tls_key(server, around),
-        *_look_at_closed(server),
-        # Nothing of an operator's folder is ours; what is wrong there is for them to mend.
-        *await (_look_at_folder if is_ours else _look_at_addresses)(server, around),
+        *await _or_host_trouble(server, host, around),
         *await _look_at_sessions(server, around),
     ]
-    return list(dict.fromkeys(found)) or [_well(server, status)]
+    if found:
+        return list(dict.fromkeys(found))
+    return [_well(server, status)]
 
 
 async def _status(server: Server, around: Surroundings) -> ServerStatus:
@@ -122,9 +123,28 @@ def _look_at_others(server: Server, status: ServerStatus) -> list[Trouble]:
     return [_of(server, words.OPEN_TO_OTHER_PROFILES, reasons=reasons)]
 
 
-async def _is_absent(server: Server) -> bool:
+async def _look_at_adopted(server: Server, around: Surroundings) -> list[Result]:
+    """Nothing of its folder is ours; what is wrong there is for its operator to mend."""
+    status = await _status(server, around)
+    found = [
+        *(_from_finding(server, finding) for finding in status.findings),
+        *_look_at_account(server, around.folder),
+        *_look_at_restored(server),
+        *await _look_at_crl(server, status, around),
+        *_look_at_others(server, status),
+        *await _look_at_others_lists(server, around),
+        *_look_at_certificate(server, status, around.now),
+        *await _look_at_tls_key(server, around),
+        *_look_at_closed(server),
+        *await _look_at_addresses(server, around),
+        *await _look_at_sessions(server, around),
+    ]
+    return list(dict.fromkeys(found)) or [_well(server, status)]
+
+
+async def _is_absent(host: LocalHost) -> bool:
     try:
-        return await live_server(server).host.stat(CONF) is None
+        return await host.stat(CONF) is None
     except HostError:
         return False
 
@@ -231,14 +251,13 @@ async def _look_at_crl(server: Server, status: ServerStatus, around: Surrounding
 
 async def _look_at_others_lists(server: Server, around: Surroundings) -> list[Trouble]:
     """Nobody here can sign them, and once one has lapsed OpenVPN refuses all of its CA."""
-    layout = layout_of(server)
-    if around.issuer is None or layout.crl is None:
+    path = layout_of(server).crl
+    if around.issuer is None or path is None:
         return []
-    path = layout.shown(layout.crl)
     async with around.database.reading() as tx:
         kept = await tx.crl.kept(server.name)
     return [
-        _of(server, words.OTHERS_LIST_ENDS, name=each.issuer, path=path, moment=utc(end))
+        _of(server, words.OTHERS_LIST_ENDS, name=each.issuer, path=f"/{path}", moment=utc(end))
         for pem in kept
         for each in read_crls(pem.encode(), around.issuer)
         if (end := each.next_update) is not None and end - around.now <= _LIST_NOTICE
@@ -275,19 +294,18 @@ def _has_tls_key(server: Server) -> bool:
     )
 
 
-async def _look_at_folder(server: Server, around: Surroundings) -> list[Trouble]:
-    host = live_server(server).host
+async def _or_host_trouble(server: Server, host: LocalHost, around: Surroundings) -> list[Trouble]:
     try:
         return [
             *await _look_at_owner(server, host),
-            *await look_at_files(server, host, around.issuer),
+            *(await look_at_files(server, host, around.issuer) if server.adopted is None else ()),
             *await _look_at_ccd(server, host, around),
         ]
     except HostError as error:
         return [_from_finding(server, Finding(FindingCode.HOST_ERROR, str(error)))]
 
 
-async def _look_at_owner(server: Server, host: ServerHost) -> list[Trouble]:
+async def _look_at_owner(server: Server, host: LocalHost) -> list[Trouble]:
     """Whether the bot may write what it has to write."""
     try:
         wanted = pwd.getpwnam(server.account).pw_uid
@@ -318,7 +336,7 @@ async def _look_at_sessions(server: Server, around: Surroundings) -> list[Troubl
     return [_of(server, words.ON_WITHOUT_ACCESS, count=len(wrong), names=names)]
 
 
-async def _look_at_ccd(server: Server, host: ServerHost, around: Surroundings) -> list[Trouble]:
+async def _look_at_ccd(server: Server, host: LocalHost, around: Surroundings) -> list[Trouble]:
     """Compares the address files with the grants.
 
     1. The files, 2. the grants, 3. the files again: a file is a stranger if both looks saw it and
@@ -369,7 +387,7 @@ async def _look_at_addresses(server: Server, around: Surroundings) -> list[Troub
     return found
 
 
-async def _differing(server: Server, host: ServerHost, grants: Iterable[Grant]) -> Sequence[Grant]:
+async def _differing(server: Server, host: LocalHost, grants: Iterable[Grant]) -> Sequence[Grant]:
     network = spec_of(server).network
     found = []
     for grant in grants:
@@ -380,6 +398,6 @@ async def _differing(server: Server, host: ServerHost, grants: Iterable[Grant]) 
     return found
 
 
-async def _names(host: ServerHost) -> frozenset[str]:
+async def _names(host: LocalHost) -> frozenset[str]:
     # What a write in progress has not put in place yet has a longer name than any client.
     return frozenset(filter(may_be_a_clients, await host.listdir(CCD) or ()))
