@@ -246,16 +246,18 @@ def _profile(
     facts: ConfFacts, kind: TlsKey | None, certificate: x509.Certificate | None
 ) -> ProfileSettings:
     ciphers, negotiates = _ciphers(facts)
+    device = facts.first_argument("dev-type") or facts.first_argument("dev") or "tun"
+    alike = [(name, *words) for name in _ALIKE if (words := facts.last(name)) is not None]
     oldest = facts.first_argument("tls-version-max")
     return ProfileSettings(
         tls_key=kind,
         key_direction=_client_direction(facts) if kind is TlsKey.AUTH else None,
-        device=_device(facts),
+        device="tap" if device.startswith("tap") else "tun",
         auth=facts.first_argument("auth"),
         ciphers=ciphers,
         negotiates=negotiates,
         compression=_compression(facts),
-        same_lines=_alike(facts),
+        same_lines=tuple(line for line in alike if line != _DEFAULT_MTU),
         tls_version_min=oldest if oldest in _OLD_TLS else _OLDEST_TLS_TODAY,
         is_marked=certificate is None or _is_marked(certificate),
         asks_password=_asks_password(facts),
@@ -267,11 +269,6 @@ def _client_direction(facts: ConfFacts) -> int | None:
     words = facts.last(TlsKey.AUTH) or ()
     text = words[1] if len(words) > 1 else facts.first_argument("key-direction")
     return {"0": 1, "1": 0}.get(text or "")
-
-
-def _device(facts: ConfFacts) -> str:
-    name = facts.first_argument("dev-type") or facts.first_argument("dev") or "tun"
-    return "tap" if name.startswith("tap") else "tun"
 
 
 def _ciphers(facts: ConfFacts) -> tuple[tuple[str, ...], bool]:
@@ -292,11 +289,6 @@ def _compression(facts: ConfFacts) -> tuple[str, ...]:
     if not found or found[-1].arguments[:1] == ("migrate",):
         return ()  # `compress migrate` takes clients without
     return (found[-1].name, *found[-1].arguments)
-
-
-def _alike(facts: ConfFacts) -> tuple[tuple[str, ...], ...]:
-    lines = [(name, *words) for name in _ALIKE if (words := facts.last(name)) is not None]
-    return tuple(line for line in lines if line != _DEFAULT_MTU)
 
 
 def _is_marked(certificate: x509.Certificate) -> bool:

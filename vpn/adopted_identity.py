@@ -70,8 +70,10 @@ async def plan_renewal(
     layout = examined.layout
     if await host.caller() != ROOT:
         raise NotApplied(f"Only root may change the key of /{layout.conf}; run this as root.")
-    key_path = await _key_path(host, examined)
-    if layout.certificate is None or key_path is None or layout.certificate == key_path:
+    facts = examined.adoption.facts
+    key = file_argument(facts, "key")
+    key_path = key and await real_path(host, named_path(facts, layout.start_folder, key))
+    if layout.certificate is None or not key_path or layout.certificate == key_path:
         raise NotApplied(
             f"/{layout.conf} does not name a file each for certificate and key (they stand in it,"
             " or in one file), and there the bot renews nothing; give each a file of its own,"
@@ -84,12 +86,6 @@ async def plan_renewal(
             " one; renew it where it was issued."
         )
     return RenewalPlan(layout.named_conf, found[0], found[1:], layout.certificate, key_path)
-
-
-async def _key_path(host: ServerHost, examined: Examined) -> str | None:
-    facts, folder = examined.adoption.facts, examined.layout.start_folder
-    file = file_argument(facts, "key")
-    return None if file is None else await real_path(host, named_path(facts, folder, file))
 
 
 def _certificates(pem: bytes | None) -> tuple[x509.Certificate, ...]:

@@ -79,11 +79,7 @@ async def examine(
     if facts is None:
         raise NotAdoptable(f"There is no {conf_path}; name the server's configuration.")
     wanted: list[PurePosixPath] = []
-
-    def note(path: PurePosixPath) -> None:
-        wanted.append(path)
-
-    inspect(facts, conf_path, note, start_folder=start_folder)
+    inspect(facts, conf_path, wanted.append, start_folder=start_folder)
     files = {path: await _content(host, path) for path in wanted}
     adoption = inspect(facts, conf_path, files.get, start_folder=start_folder)
     layout = with_bot_folders(await resolved(host, adoption.server.layout))

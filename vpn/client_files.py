@@ -1,6 +1,7 @@
 """The clients' own files in the client-config-dir: what is written, and what others hold."""
 
 from collections.abc import Collection
+from contextlib import suppress
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 
 from vpn.config import render_ccd
@@ -42,7 +43,11 @@ async def client_file(
     shut = any(line.name == "disable" for line in default)
     if address is None and not layout.exclusive and not shut:
         return None
-    kept = [_line(line) for line in default if line.name not in _NOT_FROM_DEFAULT]
+    kept = [
+        " ".join((line.name, *map(quoted, line.arguments))) + "\n"
+        for line in default
+        if line.name not in _NOT_FROM_DEFAULT
+    ]
     return "".join([own, *kept]).encode("utf-8", "surrogateescape")
 
 
@@ -50,11 +55,6 @@ async def default_lines(host: ServerHost, layout: Layout) -> tuple[Directive, ..
     """What the operator's DEFAULT file says; nothing where there is none."""
     content = await host.read(f"{layout.ccd}/{DEFAULT_FILE}")
     return tuple(parse_directives((content or b"").decode("utf-8", "surrogateescape")))
-
-
-def _line(directive: Directive) -> str:
-    words = (directive.name, *(quoted(word) for word in directive.arguments))
-    return " ".join(words) + "\n"
 
 
 async def fixed_addresses(host: ServerHost, layout: Layout) -> dict[str, frozenset[IPv4Address]]:
@@ -67,7 +67,7 @@ async def fixed_addresses(host: ServerHost, layout: Layout) -> dict[str, frozens
     """
     if layout.ccd is None:
         return {}
-    found = {}
+    addresses = {}
     for name in await host.listdir(layout.ccd) or ():
         if not may_be_a_clients(name):
             continue  # of a write in progress, or set aside
@@ -75,9 +75,16 @@ async def fixed_addresses(host: ServerHost, layout: Layout) -> dict[str, frozens
             content = await read_client_file(host, f"{layout.ccd}/{name}")
         except HostError:
             continue
-        if content is not None:
-            found[name] = _pushed(content.decode("utf-8", "surrogateescape"))
-    return found
+        if content is None:
+            continue
+        given = set()
+        for directive in parse_directives(content.decode("utf-8", "surrogateescape")):
+            # With topology net30 the second one is the server's end of the client's own network.
+            for word in directive.arguments if directive.name == "ifconfig-push" else ():
+                with suppress(AddressValueError):  # a name, or an alias
+                    given.add(IPv4Address(word))
+        addresses[name] = frozenset(given)
+    return addresses
 
 
 async def read_client_file(host: ServerHost, path: str) -> bytes | None:
@@ -89,18 +96,6 @@ async def read_client_file(host: ServerHost, path: str) -> bytes | None:
     real = await real_path(host, path)
     facts = await host.machine.stat(real)
     return None if facts is None or facts.is_folder else await host.machine.read(real)
-
-
-def _pushed(text: str) -> frozenset[IPv4Address]:
-    found = set()
-    for directive in parse_directives(text):
-        # With topology net30 the second one is the server's end of the client's own network.
-        for word in directive.arguments if directive.name == "ifconfig-push" else ():
-            try:
-                found.add(IPv4Address(word))
-            except AddressValueError:
-                continue  # a name, or an alias
-    return frozenset(found)
 
 
 async def client_files(host: ServerHost, layout: Layout) -> tuple[str, ...]:

@@ -90,8 +90,12 @@ async def look_at_crl(
     except DamagedCrl as error:
         wrong = _not_ours(pem, issuer, now) or [Finding(FindingCode.CRL_DAMAGED, str(error))]
         return CrlLook(None, (*findings, *wrong))
-    dates = _date_findings(facts, now)  # (3)
-    findings += [*dates, *_age_findings(facts, published)]  # (4)
+    findings += _date_findings(facts, now)  # (3)
+    if published is not None and facts.number < published:  # (4)
+        detail = (
+            f"CRL {facts.number} lies there, and CRL {published} was published; publish it again."
+        )
+        findings.append(Finding(FindingCode.CRL_PUT_BACK, detail))
     is_last = facts.number == published or (
         alone and published is not None and facts.number > published
     )
@@ -132,13 +136,6 @@ def _not_ours(pem: bytes, issuer: x509.Certificate | None, now: datetime) -> lis
     detail = "The CRL was written by another program, such as easy-rsa; publish ours."
     facts = CrlFacts(0, crl.last_update_utc, end, frozenset())
     return [Finding(FindingCode.CRL_NOT_OURS, detail), *_date_findings(facts, now)]
-
-
-def _age_findings(facts: CrlFacts, published: int | None) -> list[Finding]:
-    if published is None or facts.number >= published:
-        return []
-    detail = f"CRL {facts.number} lies there, and CRL {published} was published; publish it again."
-    return [Finding(FindingCode.CRL_PUT_BACK, detail)]
 
 
 def _unchecked(pem: bytes) -> CrlFacts:

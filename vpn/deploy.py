@@ -220,16 +220,13 @@ class _Writer:
     async def file(self, path: str, text: str, mode: int) -> None:
         content = text.encode()
         same = await self._host.read(path) == content
-        if same and await self._is_safe(path, mode):
+        facts = await self._host.stat(path) if same else None
+        if facts and (facts.mode, facts.uid) == (mode, await self._host.caller()):
             return
         await self._host.replace(path, content, mode=mode)
         self.changed.append(path)
         if not same:
             self.content_changed.add(path)
-
-    async def _is_safe(self, path: str, mode: int) -> bool:
-        facts = await self._host.stat(path)
-        return facts is not None and facts.mode == mode and facts.uid == await self._host.caller()
 
 
 async def _check_folder(spec: ServerSpec, host: ServerHost) -> None:

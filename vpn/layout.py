@@ -128,11 +128,12 @@ class Layout:
     def from_json(cls, values: dict[str, Any]) -> "Layout":
         """Raises KeyError or TypeError where it is not what `to_json` gave."""
         place = values["management"]
+        kind = TcpPort if place and "port" in place else UnixSocket
         return cls(
             **(
                 values
                 | {
-                    "management": place and _place(place),
+                    "management": place and kind(**place),
                     "reader": Reader(**values["reader"]),
                     "read_at_start": tuple(values["read_at_start"]),
                     "bot_folders": tuple(values["bot_folders"]),
@@ -141,10 +142,6 @@ class Layout:
                 }
             )
         )
-
-
-def _place(values: dict[str, Any]) -> ManagementPlace:
-    return TcpPort(**values) if "port" in values else UnixSocket(**values)
 
 
 DEPLOYED = Layout(
