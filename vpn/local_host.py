@@ -15,6 +15,7 @@ import struct
 import subprocess
 import time
 from asyncio import StreamReader, StreamWriter
+from asyncio.subprocess import Process
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -353,8 +354,7 @@ class LocalHost:
             os.close(folder)
         return True
 
-    @_look
-    def run(self, command: Sequence[str], *, stdin: bytes = b"") -> Ran:
+    async def run(self, command: Sequence[str], *, stdin: bytes = b"") -> Ran:
         path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
         program = shutil.which(command[0], path=path)
         if program is None:
@@ -362,23 +362,29 @@ class LocalHost:
         # A program could take back what root has given up for a while only.
         is_lent = os.getuid() != os.geteuid()
         try:
-            done = subprocess.run(
-                [program, *command[1:]],
-                input=stdin,
+            process = await asyncio.create_subprocess_exec(
+                program,
+                *command[1:],
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 user=os.geteuid() if is_lent else None,
                 group=os.getegid() if is_lent else None,
                 env=child_environment(),
                 cwd="/",
-                timeout=self.answer_s,
-                check=False,
             )
         except (OSError, subprocess.SubprocessError) as error:
             raise HostError(f"{command[0]} could not be run: {error}.") from error
-        if len(done.stdout) > READ_LIMIT:
-            raise HostError(f"{command[0]} says more than {READ_LIMIT} bytes.")
-        return Ran(done.returncode, done.stdout)
+        try:
+            async with asyncio.timeout(self.answer_s):
+                _, output = await asyncio.gather(_tell(process, stdin), _hear(process))
+                return Ran(await process.wait(), output)
+        except TimeoutError:
+            raise HostError(f"{command[0]} does not end within {self.answer_s:g} s.") from None
+        finally:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    process.kill()
 
     async def booted_at(self) -> datetime:
         return datetime.fromtimestamp(time.time() - time.clock_gettime(time.CLOCK_BOOTTIME), UTC)
@@ -422,6 +428,23 @@ class LocalHost:
 
     def _full(self, path: str) -> str:
         return quote(str(self.home / path))
+
+
+async def _tell(process: Process, text: bytes) -> None:
+    assert process.stdin is not None
+    with suppress(ConnectionError):  # it ends without reading
+        process.stdin.write(text)
+        await process.stdin.drain()
+    process.stdin.close()
+
+
+async def _hear(process: Process) -> bytes:
+    assert process.stdout is not None
+    try:
+        await process.stdout.readexactly(READ_LIMIT + 1)
+    except asyncio.IncompleteReadError as heard:
+        return heard.partial
+    raise HostError(f"What is run says more than {READ_LIMIT} bytes.")
 
 
 def steps_to(path: Path) -> Iterator[Step]:
