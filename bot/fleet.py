@@ -14,7 +14,6 @@ from bot.access import reopening
 from bot.access.addresses import fits
 from bot.access.endings import ServerEnd
 from bot.access.permission import THE_BOT, Actor
-from bot.access.revocation import Attempt
 from bot.access.sightings import stranger_name
 from bot.access.takeover import TakenOver
 from bot.catching_up import CatchingUp
@@ -34,7 +33,7 @@ from storage.records import LIVE_STATES, Grant, Server, ServerName
 from vpn.client_files import fixed_addresses
 from vpn.crl_look import digest_of, look_at_crl
 from vpn.errors import HostError, VpnError
-from vpn.findings import Finding, FindingCode, ServerStatus, Target
+from vpn.findings import Finding, FindingCode, ServerProof, ServerStatus, Target
 from vpn.list_in_force import ListInForce
 from vpn.live import StrangersCut
 from vpn.names import look_alike, name_in_sessions
@@ -170,8 +169,8 @@ class Fleet:
 
     async def cut(
         self, name: ServerName, still_open: Callable[[], Awaitable[Sequence[Grant]]]
-    ) -> tuple[Attempt, ...]:
-        """Ends grants on one server and looks whether they are gone.
+    ) -> Sequence[tuple[Grant, ServerProof]]:
+        """Ends grants on one server, and gives what was seen of each.
 
         The caller says, under the lock, which ones are still to be cut.
         """
@@ -197,19 +196,7 @@ class Fleet:
             if pem and number and any(proof.crl_number == number for proof in proofs):
                 await self._note_published(server, pem, number)
                 await self._catching_up.after(server)
-        return tuple(
-            Attempt(
-                grant_id=grant.id,
-                server=name,
-                proved=proof.proved,
-                crl_number=proof.crl_number,
-                sessions_cut=proof.sessions_cut,
-                crl_seen_at=proof.crl_seen_at,
-                second_look_at=proof.second_look_at,
-                findings=tuple((each.code.value, each.detail) for each in proof.findings),
-            )
-            for grant, proof in zip(grants, proofs, strict=True)
-        )
+        return tuple(zip(grants, proofs, strict=True))
 
     async def _targets(self, name: ServerName, grants: Sequence[Grant]) -> list[Target]:
         async with self._database.reading() as tx:

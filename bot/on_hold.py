@@ -11,7 +11,7 @@ from bot.reasons import CRL_REASONS
 from pki import crl
 from pki.crl import RevocationReason
 from pki.serial import parse_serial
-from storage.records import ForeignRevocation, Revocation, Server, ServerName
+from storage.records import ForeignRevocation, GrantRevocation, Server, ServerName
 from storage.transaction import Transaction
 from vpn.others import Neighbours
 
@@ -67,7 +67,7 @@ async def sign_crl(core: Core, keyring: Keyring, server: Server) -> bytes:
     return b"".join([ours, *(other.encode() for other in kept)])
 
 
-def _entry(entry: Revocation | ForeignRevocation) -> crl.Revocation:
+def _entry(entry: GrantRevocation | ForeignRevocation) -> crl.Revocation:
     reason = RevocationReason(entry.crl_reason) if entry.crl_reason else CRL_REASONS[entry.reason]
     return crl.Revocation(parse_serial(entry.serial), entry.revoked_at, reason)
 
