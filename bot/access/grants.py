@@ -1,9 +1,10 @@
 """The use cases around a grant: reserve, issue, deliver, renew, replace what was lost."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.access import messages, pace, revocation
-from bot.access.addresses import REST, choose_address, is_closed
+from bot.access.addresses import free_address, is_closed
 from bot.access.case import Case
 from bot.access.messages import DeliverNote, Notice
 from bot.access.names import common_name
@@ -16,6 +17,7 @@ from storage.records import (
     GrantState,
     Person,
     Request,
+    Server,
     ServerName,
 )
 
@@ -43,8 +45,7 @@ async def reserve(
         raise Refused(Refusal.UNKNOWN_SERVER, server=server)
     if is_closed(known):
         raise Refused(Refusal.SERVER_CLOSED, server=server)
-    held = await case.tx.grants.addresses_held(server, case.now - REST)
-    address = choose_address(known, held)
+    address = await free_address(case, known)
     code = case.chance.code()
     grant = Grant(
         id=GrantId(f"g-{code}"),
@@ -134,6 +135,20 @@ async def _tell_lost(case: Case, grant: Grant) -> None:
     await messages.notice(
         case, grant.owner, Notice.ACCESS_ENDED, server=grant.server, reason=EndReason.LOST
     )
+
+
+async def move(case: Case, server: Server, grant: Grant) -> Grant | None:
+    """Gives a live grant another address of its server; None if it was ended meanwhile.
+
+    Raises:
+        Refused: NETWORK_FULL.
+    """
+    address = await free_address(case, server)
+    if not await case.tx.grants.set_address(grant.id, address):
+        return None
+    moved = replace(grant, address=address)
+    await case.record("grant.move", moved, server=server.name, address=address, was=grant.address)
+    return moved
 
 
 async def abandon(case: Case, grant_id: GrantId) -> None:
