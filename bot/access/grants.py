@@ -184,14 +184,14 @@ async def undeliverable(case: Case, grant: Grant, *, closed: bool) -> bool:
 
 
 async def delayed(case: Case, grant: Grant) -> None:
-    """The server does not take a grant in for now: its owner and the admins are told."""
+    """Tells the owner and the admins that a grant's server cannot be prepared for now."""
     name = await case.tx.people.name_of(grant.owner)
     await messages.notice(case, grant.owner, Notice.DELIVERY_DELAYED, server=grant.server)
     await messages.tell_admins(case, Notice.DELIVERY_DELAYED_ADMINS, name=name, server=grant.server)
 
 
 async def how_to(case: Case, grant_id: GrantId, topic: str) -> None:
-    """Instructions for a profile of one's own, also for one that is over by now.
+    """Sends the instructions for the actor's own profile, even one that is over by now.
 
     Raises:
         Refused: NOT_ALLOWED, UNKNOWN_GRANT, NOT_YOURS, NO_BUTTON.
@@ -203,7 +203,7 @@ async def how_to(case: Case, grant_id: GrantId, topic: str) -> None:
 
 
 def require_ours(grant: Grant) -> None:
-    """What was imported was never delivered here, and nobody knows for which server it is.
+    """Refuses an imported grant: it was never delivered here, and its server is not known.
 
     Raises:
         Refused: NO_BUTTON.
