@@ -27,8 +27,8 @@ from pathlib import Path, PurePosixPath
 
 from cryptography import x509
 
-from bot.access import revocation
-from bot.access.addresses import REST, choose_address, fits
+from bot.access import grants, revocation
+from bot.access.addresses import fits
 from bot.access.case import Case
 from bot.access.permission import Actor
 from bot.access.refusals import Refused
@@ -298,18 +298,13 @@ async def _move(case: Case, server: Server) -> None:
     for grant in live:
         if fits(server, grant.address):
             continue
-        held = await case.tx.grants.addresses_held(server.name, case.now - REST)
         try:
-            address = choose_address(server, held)
+            await grants.move(case, server, grant)
         except Refused as error:
             raise NotDone(
                 f"{server.network} of {server.name} has too few addresses beside its pool for the"
                 f" {len(live)} profiles there; revoke some first: vpnbot grant list"
             ) from error
-        await case.tx.grants.set_address(grant.id, address)
-        moved = replace(grant, address=address)
-        values = {"server": server.name, "address": address, "was": grant.address}
-        await case.record("grant.move", moved, **values)
 
 
 def _server(
