@@ -180,9 +180,11 @@ async def is_home_of(host: ServerHost, name: str, authority: x509.Certificate) -
         facts = await host.stat(path)
         if facts is None or facts.uid != ROOT or facts.mode & BY_OTHERS:
             return False
-    found = _parse_certificate(await host.read(CA_CERTIFICATE))
+    certificate = _parse_certificate(await host.read(CA_CERTIFICATE))
     algorithm = hashes.SHA256()
-    return found is not None and found.fingerprint(algorithm) == authority.fingerprint(algorithm)
+    return certificate is not None and certificate.fingerprint(algorithm) == authority.fingerprint(
+        algorithm
+    )
 
 
 async def check_place(spec: ServerSpec, host: ServerHost) -> int | None:

@@ -146,14 +146,14 @@ class LocalHost:
                     raise
                 raise NotReadable(self._no_file(path)) from None
             # No file object can be made of a folder, and then nobody would close what was opened.
-            found = os.fstat(handle)
+            facts = os.fstat(handle)
             # Where others may put one, root reads no file of two names: the other may be a secret.
             by_others = folder.st_uid != ROOT or bool(folder.st_mode & BY_OTHERS)
-            is_link = os.geteuid() == ROOT and by_others and found.st_nlink > 1
-            if is_link or not stat.S_ISREG(found.st_mode):
+            is_link = os.geteuid() == ROOT and by_others and facts.st_nlink > 1
+            if is_link or not stat.S_ISREG(facts.st_mode):
                 os.close(handle)
                 # No file can be put over a folder: somebody has to remove it first.
-                kind = HostError if stat.S_ISDIR(found.st_mode) else NotReadable
+                kind = HostError if stat.S_ISDIR(facts.st_mode) else NotReadable
                 raise kind(self._no_file(path))
             with os.fdopen(handle, "rb") as file:
                 content = file.read(READ_LIMIT + 1)
