@@ -181,10 +181,10 @@ async def is_home_of(host: ServerHost, name: str, authority: x509.Certificate) -
         if facts is None or facts.uid != ROOT or facts.mode & BY_OTHERS:
             return False
     certificate = _parse_certificate(await host.read(CA_CERTIFICATE))
-    algorithm = hashes.SHA256()
-    return certificate is not None and certificate.fingerprint(algorithm) == authority.fingerprint(
-        algorithm
-    )
+    if certificate is None:
+        return False
+    sha256 = hashes.SHA256()
+    return certificate.fingerprint(sha256) == authority.fingerprint(sha256)
 
 
 async def check_place(spec: ServerSpec, host: ServerHost) -> int | None:
