@@ -3,7 +3,7 @@
 import fcntl
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,8 @@ from bot.reserve import Reserve
 from bot.settings import Settings
 from bot.texts import health as words
 from vpn.errors import HostError
-from vpn.files import room_left
-from vpn.host import LITTLE_ROOM
+from vpn.local_host import LocalHost
+from vpn.machine import LITTLE_ROOM, room_left
 
 
 def look_at_configuration(settings: Settings) -> Iterator[Result]:
@@ -29,7 +29,7 @@ def look_at_configuration(settings: Settings) -> Iterator[Result]:
 
 
 def look_at_settings(settings: Settings) -> Iterator[Result]:
-    """What `load_settings` does not insist on."""
+    """Checks what `load_settings` does not insist on."""
     count = len(settings.admin_ids)
     if count == 0:
         yield trouble(words.NO_ADMINS)
@@ -81,7 +81,7 @@ def _secret(read: Callable[[], object], path: Path | None, what: str) -> Result:
 
 
 def look_at_database_place(name: str, folder: DataFolder) -> Iterator[Result]:
-    """In the data folder nobody else reaches it, whatever its own mode is."""
+    """Whether others can read a database that lies outside of the data folder."""
     path = Path(name).absolute()
     if folder.path not in path.parents and open_to_others(path.stat()):
         yield trouble(words.OPEN_TO_OTHERS, path=path)
@@ -116,11 +116,11 @@ def look_at_folder(folder: DataFolder) -> FolderLook:
 _LOGS = Path("/var/log")
 
 
-def look_at_room(folder: DataFolder) -> Iterator[Result]:
+async def look_at_room(folder: DataFolder) -> AsyncIterator[Result]:
     """Whether a disk will soon be full, and whether room is kept back for that day."""
     for place in (folder.path, _LOGS):
         with suppress(HostError):
-            left = room_left(place)
+            left = await room_left(LocalHost(place), "")
             if left is not None and left < LITTLE_ROOM:
                 yield trouble(words.LITTLE_ROOM, path=place, left=left // 1_000_000)
     if not Reserve(folder.reserve).is_whole() and bot_runs(folder):
@@ -147,7 +147,7 @@ def _unusable(path: Path) -> Trouble | None:
 
 
 def _stranger(folder: DataFolder) -> Trouble | None:
-    """What somebody else, mostly root, has put there: the bot could not change it."""
+    """The first file that is another account's, mostly root's: the bot could not change it."""
     for path in folder.path.rglob("*"):
         with suppress(FileNotFoundError):  # SQLite's side files come and go
             owner = path.lstat().st_uid
