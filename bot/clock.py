@@ -204,19 +204,3 @@ class TrustedClock:
 
 def _standing(*, agrees: bool) -> Standing:
     return Standing.AGREED if agrees else Standing.DOUBTED
-
-
-class SetBack:
-    """Compares each time with the latest that was seen."""
-
-    def __init__(self, latest: datetime) -> None:
-        self._latest = latest
-
-    def noticed(self, now: datetime) -> timedelta | None:
-        """How far the clock was set back; None where it was not, or that was noticed before."""
-        back = self._latest - now
-        if back <= CLOCK_TOLERANCE:
-            self._latest = max(self._latest, now)
-            return None
-        self._latest = now
-        return back

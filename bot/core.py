@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bot.access.context import Chance, Context, Rules
-from bot.clock import Clock
+from bot.clock import Clock, SinceBoot
 from storage.database import Database
 
 
@@ -13,6 +13,8 @@ class Core:
     rules: Rules
     chance: Chance
     clock: Clock
+    # Nobody sets it: whatever waits in memory goes by this.
+    since_boot: SinceBoot
 
     def context(self) -> Context:
         """What a use case gets, as things are now."""

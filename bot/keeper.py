@@ -7,10 +7,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from bot.access import audit, clock, endings, grants, requests, revocation
-from bot.clock import SetBack
+from bot.clock import CLOCK_TOLERANCE
 from bot.clock_watch import ClockWatch
 from bot.locks import try_lock
-from bot.loops import forever
+from bot.loops import Every, forever
 from bot.office import Office
 from bot.watch import Watch
 from storage.records import AuditEntry, GrantId, GrantState, OutboxKind, Server, ServerName
@@ -41,16 +41,13 @@ class Keeper:
         self._clock_watch = ClockWatch(office, on_written)
         self._on_written = on_written
         self._watch = Watch(office, office.fleet, office.enforcer, on_written)
-        self._set_back: SetBack | None = None
-        self._all_due_from(office.clock())
-        self._server_look_at = office.clock() + _SERVER_LOOK
+        # The latest time that was seen, in this run or before it.
+        self._latest: datetime | None = None
+        self._server_look = Every(_SERVER_LOOK, office.since_boot, at_once=False)
+        self._pruning = Every(_PRUNE_EVERY, office.since_boot)
+        self._head_look = Every(_HEAD_LOOK, office.since_boot)
+        self._ends_look = Every(_ENDS_LOOK, office.since_boot)
         self._jobs: dict[ServerName, asyncio.Task[None]] = {}
-
-    def _all_due_from(self, now: datetime) -> None:
-        self._server_look_at = now
-        self._prune_at = now
-        self._head_at = now
-        self._ends_at = now
 
     async def run(self) -> None:
         """Looks at the clock until it is cancelled, as soon as anything vouches for it."""
@@ -70,7 +67,7 @@ class Keeper:
         """All that is due now. What has to wait for a server goes on beside it."""
         await asyncio.to_thread(self._reserve.tend)
         await self._clock_watch.look()
-        await self._look_at_clock()
+        await self._notice_set_back()
         if await self._end_what_is_over():
             self._on_written()
         await self._settle_orphans()
@@ -79,18 +76,18 @@ class Keeper:
         await self._look_after_servers()
         await self._prune()
 
-    async def _look_at_clock(self) -> None:
-        """A clock that is set back moves away all that waits for a moment of it."""
-        if self._set_back is None:
-            self._set_back = SetBack(await self._last_seen())
-        back = self._set_back.noticed(self._clock())
-        if back is None:
+    async def _notice_set_back(self) -> None:
+        """What waits in the database for a moment would wait so much longer: it is done now."""
+        latest = self._latest or await self._last_seen()
+        now = self._clock()
+        back = latest - now
+        if back <= CLOCK_TOLERANCE:
+            self._latest = max(latest, now)
             return
         log.warning("The clock was set back by %s; whatever waits is done now", back)
         async with self._database.writing() as tx:
             await clock.went_back(tx, self._core.context(), back)
-        self._all_due_from(self._clock())
-        self._watch.clock_went_back()
+        self._latest = now
         self._on_written()
 
     async def _last_seen(self) -> datetime:
@@ -106,20 +103,13 @@ class Keeper:
         async with self._database.reading() as tx:
             servers = await tx.servers.all()
             due = {proof.server for proof in await tx.proofs.due(self._clock())}
-        is_look = self._is_time_for_a_look()
+        is_look = self._server_look.is_due()
         for server in servers:
             job = self._jobs.get(server.name)
             is_old = self._watch.is_due(server)
             if (server.name in due or is_old or is_look) and (job is None or job.done()):
                 work = self._look_after(server, renew=is_old, look=is_look)
                 self._jobs[server.name] = asyncio.create_task(work)
-
-    def _is_time_for_a_look(self) -> bool:
-        now = self._clock()
-        if now < self._server_look_at:
-            return False
-        self._server_look_at = now + _SERVER_LOOK
-        return True
 
     async def _look_after(self, server: Server, *, renew: bool, look: bool) -> None:
         try:
@@ -152,18 +142,14 @@ class Keeper:
         return True
 
     async def _announce_head(self) -> None:
-        now = self._clock()
-        if now < self._head_at:
+        if not self._head_look.is_due():
             return
-        self._head_at = now + _HEAD_LOOK
         async with self._database.writing() as tx:
             await audit.announce_head(tx, self._core.context())
 
     async def _warn_of_ends(self) -> None:
-        now = self._clock()
-        if now < self._ends_at:
+        if not self._ends_look.is_due():
             return
-        self._ends_at = now + _ENDS_LOOK
         authority, servers = self._fleet.authority_end(), await self._fleet.server_ends()
         async with self._database.writing() as tx:
             await endings.warn(tx, self._core.context(), authority, servers)
@@ -185,10 +171,9 @@ class Keeper:
             os.close(handle)
 
     async def _prune(self) -> None:
-        now = self._clock()
-        if now < self._prune_at:
+        if not self._pruning.is_due():
             return
-        self._prune_at = now + _PRUNE_EVERY
+        now = self._clock()
         async with self._database.writing() as tx:
             await tx.inbox.prune(now - _KEEP)
             await tx.inbox.trim_quarantine(_QUARANTINE)

@@ -1,4 +1,4 @@
-"""What becomes of what waits for a moment, when the clock was set back."""
+"""Re-arms the timers in the database after the clock was set back."""
 
 from datetime import timedelta
 

@@ -86,6 +86,7 @@ class Worker:
         self._on_done = on_done
         self._wake = asyncio.Event()
         self._answers: set[asyncio.Task[None]] = set()
+        self._since_boot = core.since_boot
         self._limits = Limits()
 
     def wake(self) -> None:
@@ -169,19 +170,19 @@ class Worker:
         actor = await people.identify(tx, ctx, sender.user_id, sender.name)
         message_id = incoming.message_id if isinstance(incoming, Tapped) else None
         scene = Scene(tx, ctx, actor, sender.user_id, message_id)
-        if _is_known(actor) and not self._limits.acts_for(actor, ctx.now):
+        if _is_known(actor) and not self._limits.acts_for(actor, self._since_boot()):
             return await self._too_fast(scene)
         reply = await self._reply(scene, item, incoming)
         if not _is_known(actor):
             # A stranger's flood costs one answer a minute, and leaves nothing behind.
             await tx.inbox.forget(item.update_id)
-            if not self._limits.answers_stranger(sender.user_id, ctx.now):
+            if not self._limits.answers_stranger(sender.user_id, self._since_boot()):
                 return SILENT
         await _say(scene, reply)
         return reply
 
     async def _too_fast(self, scene: Scene) -> Reply:
-        if not self._limits.warns(scene.user_id, scene.ctx.now):
+        if not self._limits.warns(scene.user_id, self._since_boot()):
             return SILENT
         await _say(scene, say(words.TOO_FAST))
         return SILENT
@@ -194,13 +195,13 @@ class Worker:
             async with scene.tx.attempt():
                 return await _reply_to(scene, item, incoming)
         except Refused as refused:
-            if refused.code in _AUDITED and self._limits.audits(scene.actor, scene.ctx.now):
+            if refused.code in _AUDITED and self._limits.audits(scene.actor, self._since_boot()):
                 what = incoming.data if isinstance(incoming, Tapped) else _command(incoming)
                 await _audit_attempt(scene, what, refused.code)
             return await _refuse(scene, incoming, refused)
 
     async def _point_home(self, tx: Transaction, ctx: Context, incoming: InGroup) -> None:
-        if not self._limits.answers_group(incoming.chat_id, ctx.now):
+        if not self._limits.answers_group(incoming.chat_id, self._since_boot()):
             return
         text = fill(words.GROUP, link=f"https://t.me/{self._username}")
         await tx.outbox.add(

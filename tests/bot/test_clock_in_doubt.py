@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 import pytest_asyncio
@@ -14,7 +14,7 @@ from bot.access.permission import Actor
 from bot.access.refusals import Refusal, Refused
 from bot.chat.delivery import Delivery
 from bot.chat.sender import Sender
-from bot.clock import DOUBT, PATIENCE, Standing, since_boot
+from bot.clock import DOUBT, PATIENCE, Standing
 from bot.clock_watch import ClockWatch
 from bot.keeper import Keeper
 from bot.office import LONGEST_DOUBT, Office, open_office
@@ -34,29 +34,12 @@ from storage.records import (
 )
 from tests.bot.folders import open_folder
 from tests.company import ANNA, BORIS, PASSPHRASE, TOKEN, Company, company_with_stand_in
+from tests.machine import Machine
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 ADMIN = Actor(key="telegram:2001", name="Boris", user_id=UserId(BORIS.id), is_admin=True)
-
-
-class Machine:
-    """Time goes by at the test's word; its clock may be wrong."""
-
-    def __init__(self) -> None:
-        self.gone_by = timedelta(0)
-        self.wrong_by = timedelta(0)
-
-    @property
-    def truth(self) -> datetime:
-        return datetime.now(UTC) + self.gone_by
-
-    def clock(self) -> datetime:
-        return self.truth + self.wrong_by
-
-    def boot(self) -> timedelta:
-        return since_boot() + self.gone_by
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -92,7 +75,7 @@ async def office(company: Company, machine: Machine) -> AsyncIterator[Office]:
 def reopened(company: Company, machine: Machine) -> AbstractAsyncContextManager[Office]:
     settings = Settings(data_dir=company.data, admin_ids=(BORIS.id,))
     return open_office(
-        settings, passphrase=lambda: PASSPHRASE, clock=machine.clock, boot=machine.boot
+        settings, passphrase=lambda: PASSPHRASE, clock=machine.clock, boot=machine.since_boot
     )
 
 

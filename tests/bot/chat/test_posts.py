@@ -12,6 +12,7 @@ from telegram.error import TelegramError
 from bot.access import requests
 from bot.chat.client import connect
 from bot.chat.posts import Posts
+from bot.clock import since_boot
 from bot.core import Core
 from bot.handover.handover import Handover
 from bot.texts import chat as words
@@ -77,7 +78,7 @@ async def desk(template: Path, tmp_path: Path) -> AsyncIterator[Desk]:
         await tx.people.allow(ANNA, "Anna Petrova", MORNING)
     await paper.add_server()
     ctx = paper.context
-    core = Core(paper.database, ctx.rules, ctx.chance, lambda: paper.now)
+    core = Core(paper.database, ctx.rules, ctx.chance, lambda: paper.now, since_boot)
     nobody: Any = None  # no server is asked
     async with DemoServer(TOKEN, PEOPLE) as server, connect(TOKEN, server.url).bot as bot:
         made = Desk(paper, server, Posts(bot, core, nobody, nobody, Handover(None)))
