@@ -22,12 +22,12 @@ from pydantic import SecretStr
 from bot.access import people
 from bot.access.permission import Actor
 from bot.chat.client import connect
-from bot.cli.ca import make_authority
 from bot.errors import VpnbotError
 from bot.office import Office, open_office
 from bot.run import serve
 from bot.servers import Wanted, add_server, deploy_server
 from bot.settings import Settings
+from bot.setup import make_authority
 from bot.showcase_devices import LabDevices, StandInDevices
 from demo.lab import NetLab, StandIn, lab_missing
 from demo.people import DemoPerson
@@ -119,7 +119,7 @@ async def _furnish(office: Office, base: Path, lab: NetLab | None) -> None:
     """What an operator does on the first day."""
     passphrase = office.settings.passphrase()
     assert passphrase is not None
-    await make_authority(office, passphrase)
+    await make_authority(office, _OPERATOR, passphrase)
     wanted = Wanted(
         name=SERVER,
         remote=Remote(lab.server_address if lab else "127.0.0.1", _free_port(), Transport.UDP),
