@@ -25,11 +25,6 @@ class StoredFile:
             "file_size": len(self.content),
         }
 
-    @property
-    def path(self) -> str:
-        """Where getFile says that it lies."""
-        return f"documents/{self.file_id}"
-
 
 @dataclass(frozen=True, slots=True)
 class Message:

@@ -1,8 +1,7 @@
 """The Bot API over HTTP, with the page of chats, on loopback.
 
 async with DemoServer("1:token", [DemoPerson(1, "Alice", "alice", "Employee")]) as server:
-    bot = telegram.Bot("1:token", base_url=f"{server.url}/bot",
-                       base_file_url=f"{server.url}/file/bot")
+    bot = telegram.Bot("1:token", base_url=f"{server.url}/bot")
 """
 
 import asyncio
@@ -82,7 +81,6 @@ class DemoServer:
         """Raises OSError where a port is taken."""
         app = web.Application(client_max_size=MAX_UPLOAD_BYTES + _ROOM_FOR_FIELDS)
         app.router.add_route("*", "/bot{token}/{method}", self._on_call)
-        app.router.add_get("/file/bot{token}/{path:.+}", self._on_file)
         self.page.add_routes(app)
         # Cancelled handlers are what a client that went away looks like to the methods.
         runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1, access_log=None)
@@ -243,16 +241,6 @@ class DemoServer:
             raise ApiError(401, "Unauthorized: invalid token specified")
         if token != self._token:
             raise ApiError(401, "Unauthorized")
-
-    async def _on_file(self, request: web.Request) -> web.StreamResponse:
-        try:
-            self._check_token(request)
-        except ApiError as error:
-            return web.json_response(error.as_json(), status=error.code)
-        for stored in self.world.files.values():
-            if stored.path == request.match_info["path"]:
-                return web.Response(body=stored.content, content_type="application/octet-stream")
-        return web.json_response(ApiError(404, "Not Found").as_json(), status=404)
 
 
 def _refuse_tag(tag: str, params: Params) -> None:

@@ -60,7 +60,6 @@ class DemoMessage:
     document: DemoDocument | None
     from_bot: bool
     edited: bool
-    protected: bool = False
 
     def button(self, prefix: str) -> Button | None:
         """The first button whose text begins so."""
@@ -220,7 +219,6 @@ def _shown(message: Message) -> DemoMessage:
         document=_document(message.document),
         from_bot=message.from_bot,
         edited=message.edit_date is not None,
-        protected=bool(message.extra.get("has_protected_content")),
     )
 
 

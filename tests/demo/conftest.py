@@ -131,8 +131,7 @@ def api(server: DemoServer, session: aiohttp.ClientSession) -> Api:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def bot(server: DemoServer) -> AsyncIterator[telegram.Bot]:
-    base, files = f"{server.url}/bot", f"{server.url}/file/bot"
-    async with telegram.Bot(TOKEN, base_url=base, base_file_url=files) as client:
+    async with telegram.Bot(TOKEN, base_url=f"{server.url}/bot") as client:
         yield client
 
 
