@@ -29,7 +29,8 @@ from bot.servers import Wanted, add_server, deploy_server
 from bot.settings import Settings
 from bot.setup import make_authority
 from bot.showcase_devices import LabDevices, StandInDevices
-from demo.lab import NetLab, StandIn, lab_missing
+from demo.lab.network import NetLab, lab_missing
+from demo.lab.stand_in import StandIn
 from demo.people import DemoPerson
 from demo.server import DemoServer
 from storage.records import ServerName, UserId

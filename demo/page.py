@@ -13,11 +13,11 @@ from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 
+from demo.api.messages import Message
+from demo.api.world import Answer, Device, DeviceState, Event, EventKind, World
 from demo.errors import DemoError
-from demo.messages import Message
 from demo.people import Json
 from demo.trouble import HowOften, Setting, Trouble, TroubleKind, WhichCalls
-from demo.world import Answer, Device, DeviceState, Event, EventKind, World
 
 WEB_FOLDER = Path(__file__).with_name("web")
 _FILES = (

@@ -13,10 +13,7 @@ from typing import Self
 
 from aiohttp import web
 
-from demo.changes import Signal
-from demo.door import LOOPBACK, Door
-from demo.errors import ApiError, NotHeard
-from demo.faults import (
+from demo.api.faults import (
     Body,
     Drop,
     Fault,
@@ -29,13 +26,16 @@ from demo.faults import (
     Status,
     next_fault,
 )
-from demo.methods import Methods
+from demo.api.methods import Methods
+from demo.api.params import MAX_UPLOAD_BYTES, Params, read_params
+from demo.api.world import Clock, World
+from demo.changes import Signal
+from demo.door import LOOPBACK, Door
+from demo.errors import ApiError, NotHeard
 from demo.page import Page
-from demo.params import MAX_UPLOAD_BYTES, Params, read_params
 from demo.people import DemoBot, DemoPerson, Json
 from demo.testing import Call, GroupChat, PersonChat
 from demo.trouble import Trouble
-from demo.world import Clock, World
 
 __all__ = ["DemoPerson", "DemoServer", "Fault", "FaultRate"]
 

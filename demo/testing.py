@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Any
 
+from demo.api.messages import Message, StoredFile
+from demo.api.world import Answer, Event, EventKind, World
 from demo.changes import Signal
 from demo.errors import NoSuchButton, NotHeard
-from demo.messages import Message, StoredFile
 from demo.people import DemoPerson, Json
-from demo.world import Answer, Event, EventKind, World
 
 __all__ = ["Button", "Call", "DemoDocument", "DemoMessage", "DemoPerson", "GroupChat", "PersonChat"]
 

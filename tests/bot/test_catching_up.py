@@ -11,7 +11,7 @@ from bot.access import revocation
 from bot.access.permission import THE_BOT
 from bot.office import Office, open_office
 from bot.settings import Settings
-from demo.lab import StandIn
+from demo.lab.stand_in import StandIn
 from pki.crl import Revocation, RevocationReason, read_crl
 from pki.serial import parse_serial
 from storage.records import EndReason, Grant, GrantState, ServerName, UserId

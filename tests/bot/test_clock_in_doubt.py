@@ -19,7 +19,7 @@ from bot.clock_watch import ClockWatch
 from bot.keeper import Keeper
 from bot.office import LONGEST_DOUBT, Office, open_office
 from bot.settings import Settings
-from demo.lab import StandIn
+from demo.lab.stand_in import StandIn
 from pki.crl import read_crl
 from pki.serial import parse_serial
 from storage.records import (

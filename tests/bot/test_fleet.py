@@ -10,7 +10,7 @@ from bot.access import revocation
 from bot.access.permission import THE_BOT
 from bot.office import Office, open_office
 from bot.settings import Settings
-from demo.lab import StandIn
+from demo.lab.stand_in import StandIn
 from pki.crl import read_crl
 from storage.records import EndReason, Grant, GrantState, ServerName, UserId
 from tests.bot.folders import open_folder

@@ -15,7 +15,7 @@ from bot.access.permission import THE_BOT
 from bot.keeper import Keeper
 from bot.office import Office, open_office
 from bot.settings import Settings
-from demo.lab import StandIn
+from demo.lab.stand_in import StandIn
 from pki.authority import Authority, self_signed
 from pki.crl import CRL_BACKDATE, read_crl
 from pki.keys import KeyAlgorithm, generate_key

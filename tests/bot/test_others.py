@@ -13,7 +13,7 @@ from bot.locks import try_lock
 from bot.office import Office, open_office
 from bot.on_hold import neighbours
 from bot.settings import Settings
-from demo.lab import StandIn
+from demo.lab.stand_in import StandIn
 from pki.crl import RevocationReason, read_revocations
 from pki.serial import parse_serial
 from storage.records import (

@@ -31,7 +31,7 @@ from bot.texts.fill import (
     utc,
     without_markup,
 )
-from demo.markup import FormattedText, parse_html
+from demo.api.markup import FormattedText, parse_html
 from storage.records import EndReason, GrantState, RequestState
 from tests.storage.kit import make_grant
 from vpn.findings import FindingCode

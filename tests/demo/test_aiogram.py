@@ -25,7 +25,7 @@ from aiogram.types import (
     Update,
 )
 
-from demo.faults import Fault, FaultKind, drop_after, drop_before, hang, refuse, status
+from demo.api.faults import Fault, FaultKind, drop_after, drop_before, hang, refuse, status
 from demo.server import DemoServer
 from demo.trouble import HowOften, Setting, TroubleKind
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import telegram
 from playwright.async_api import Page, expect
 
+from demo.api.world import DeviceState
 from demo.errors import LabRefused
 from demo.server import DemoServer
-from demo.world import DeviceState
 
 from .conftest import ALICE, BOB, CAROL, Api, chat, needs_chromium
 

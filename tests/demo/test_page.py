@@ -9,10 +9,10 @@ import aiohttp
 import pytest
 import telegram
 
+from demo.api.world import DeviceState
 from demo.errors import LabRefused
 from demo.page import WEB_FOLDER
 from demo.server import DemoServer
-from demo.world import DeviceState
 
 from .conftest import ALICE, BOB, CAROL, Api
 

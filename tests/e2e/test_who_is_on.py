@@ -17,7 +17,7 @@ from bot.fleet import live_server
 from bot.keeper import Keeper
 from bot.office import Office, open_office
 from bot.settings import Settings
-from demo.lab import NetLab, lab_missing
+from demo.lab.network import NetLab, lab_missing
 from pki.serial import parse_serial
 from storage.records import AuditEntry, EndReason, OutboxKind, SeenAs, ServerName
 from tests.company import (

@@ -18,7 +18,7 @@ from bot.clock import since_boot, utc_now
 from bot.core import Core
 from bot.errors import SecondPoller, TokenRefused
 from bot.reserve import Reserve
-from demo.faults import Body, Fault, FaultKind, page, status
+from demo.api.faults import Body, Fault, FaultKind, page, status
 from demo.people import DemoPerson
 from demo.server import DemoServer
 from storage.records import ChatId, InboxItem, UserId

@@ -16,7 +16,7 @@ from bot.clock import since_boot
 from bot.core import Core
 from bot.handover.handover import Handover
 from bot.texts import chat as words
-from demo.faults import Fault, status
+from demo.api.faults import Fault, status
 from demo.people import DemoPerson
 from demo.server import DemoServer
 from storage.records import ChatId, OutboxItem, OutboxKind, Payload

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import count
 
-from demo.commands import CommandMenus
+from demo.api.commands import CommandMenus
+from demo.api.keyboards import Keyboard
+from demo.api.markup import FormattedText, typed, utf16_length
+from demo.api.messages import Message, StoredFile
+from demo.api.updates import CALLBACK_LIFETIME_S, UpdateQueue
 from demo.errors import ApiError, NotPossible, bad_request
-from demo.keyboards import Keyboard
-from demo.markup import FormattedText, typed, utf16_length
-from demo.messages import Message, StoredFile
 from demo.people import ANONYMOUS_ADMIN, DemoBot, DemoPerson, Json
-from demo.updates import CALLBACK_LIFETIME_S, UpdateQueue
 
 Clock = Callable[[], float]
 MESSAGE_CHARACTERS = 4096

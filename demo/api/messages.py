@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from demo.keyboards import Keyboard
+from demo.api.keyboards import Keyboard
 from demo.people import Json
 
 

@@ -6,8 +6,7 @@ import pytest
 import telegram
 
 from demo.server import DemoServer
-
-from .conftest import ALICE, BOB, Api, ManualClock, assert_known
+from tests.demo.conftest import ALICE, BOB, Api, ManualClock, assert_known
 
 NOBODY = 99
 KEYS = {"inline_keyboard": [[{"text": "Go", "callback_data": "go"}]]}

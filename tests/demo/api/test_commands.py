@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from demo.server import DemoServer
-
-from .conftest import ALICE, BOB, CAROL, Api
+from tests.demo.conftest import ALICE, BOB, CAROL, Api
 
 HELP = {"command": "help", "description": "What I can do"}
 AIDE = {"command": "help", "description": "Ce que je sais faire"}

@@ -7,13 +7,13 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from demo.commands import scope_key
+from demo.api.commands import scope_key
+from demo.api.keyboards import inline_keyboard
+from demo.api.markup import FormattedText, parse_html, typed, utf16_length
+from demo.api.params import Params
+from demo.api.world import MESSAGE_CHARACTERS, EventKind, World
 from demo.errors import ApiError, bad_request
-from demo.keyboards import inline_keyboard
-from demo.markup import FormattedText, parse_html, typed, utf16_length
-from demo.params import Params
 from demo.people import Json
-from demo.world import MESSAGE_CHARACTERS, EventKind, World
 
 CAPTION_CHARACTERS = 1024
 ANSWER_CHARACTERS = 200

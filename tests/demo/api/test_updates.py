@@ -5,10 +5,9 @@ import asyncio
 import pytest
 import telegram
 
+from demo.api.updates import CALLBACK_LIFETIME_S, UPDATE_LIFETIME_S
 from demo.server import DemoServer
-from demo.updates import CALLBACK_LIFETIME_S, UPDATE_LIFETIME_S
-
-from .conftest import ALICE, BOB, PEOPLE, TOKEN, Api, ManualClock, assert_known
+from tests.demo.conftest import ALICE, BOB, PEOPLE, TOKEN, Api, ManualClock, assert_known
 
 
 async def say(server: DemoServer, *texts: str) -> None:
