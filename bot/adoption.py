@@ -27,8 +27,9 @@ from pathlib import Path, PurePosixPath
 
 from cryptography import x509
 
-from bot.access import audit, revocation
+from bot.access import revocation
 from bot.access.addresses import REST, choose_address, fits
+from bot.access.case import Case
 from bot.access.permission import Actor
 from bot.access.refusals import Refused
 from bot.access.takeover import TakenOver
@@ -41,7 +42,6 @@ from bot.servers import readmit
 from pki.serial import parse_serial, serial_hex
 from pki.static_key import check_static_key, check_tls_crypt_v2_server_key
 from storage.records import Server, ServerName
-from storage.transaction import Transaction
 from vpn.adopted_identity import Renewed, plan_renewal, put_identity
 from vpn.adopting import Examined, examine
 from vpn.advice import trusts
@@ -264,6 +264,7 @@ async def _record(
     taken = await _taken(office, ServerName(wanted.name), examined)
     server = _server(office, wanted, account, examined, taken)
     async with office.database.writing() as tx:
+        case = office.case(tx, actor)
         known = await tx.servers.all()
         before = next((one for one in known if one.name == server.name), None)
         _refuse_another(before, server, known)
@@ -279,13 +280,10 @@ async def _record(
                     crl_digest=before.crl_digest,
                 )
             await tx.servers.set_adopted(server)
-            await _move(office, tx, actor, server)
-        await revocation.ask_adopted(tx, office.context(), server.name)
+            await _move(case, server)
+        await revocation.ask_adopted(case, server.name)
         if before is None or before.adopted != server.adopted:
-            await audit.record(
-                tx,
-                office.context(),
-                actor,
+            await case.record(
                 "server.adopt",
                 f"server:{server.name}",
                 remote=str(wanted.remote),
@@ -294,18 +292,17 @@ async def _record(
     return server
 
 
-async def _move(office: Office, tx: Transaction, actor: Actor, server: Server) -> None:
+async def _move(case: Case, server: Server) -> None:
     """Gives each grant an address of the network that the server has now; all of them, or none.
 
     Raises:
         NotDone: there is no room for all.
     """
-    ctx = office.context()
-    live = await tx.grants.live_on(server.name)
+    live = await case.tx.grants.live_on(server.name)
     for grant in live:
         if fits(server, grant.address):
             continue
-        held = await tx.grants.addresses_held(server.name, ctx.now - REST)
+        held = await case.tx.grants.addresses_held(server.name, case.now - REST)
         try:
             address = choose_address(server, held)
         except Refused as error:
@@ -313,10 +310,10 @@ async def _move(office: Office, tx: Transaction, actor: Actor, server: Server) -
                 f"{server.network} of {server.name} has too few addresses beside its pool for the"
                 f" {len(live)} profiles there; revoke some first: vpnbot grant list"
             ) from error
-        await tx.grants.set_address(grant.id, address)
+        await case.tx.grants.set_address(grant.id, address)
         moved = replace(grant, address=address)
         values = {"server": server.name, "address": address, "was": grant.address}
-        await audit.grant_event(tx, ctx, actor, "move", moved, **values)
+        await case.record("grant.move", moved, **values)
 
 
 async def _taken(office: Office, name: ServerName, examined: Examined) -> list[str]:
@@ -401,8 +398,8 @@ async def _renew(office: Office, actor: Actor, server: Server, examined: Examine
     serial = office.chance.serial()
     # Recorded before anything is signed, like a client's.
     async with office.database.writing() as tx:
-        ctx = office.context()
-        await audit.record(tx, ctx, actor, "server.renew", f"server:{server.name}", serial=serial)
+        case = office.case(tx, actor)
+        await case.record("server.renew", f"server:{server.name}", serial=serial)
     now = office.clock()
 
     def issue(before: x509.Certificate) -> ServerIdentity:

@@ -5,6 +5,7 @@ import logging
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 from bot.access import admins, requests
+from bot.access.permission import THE_BOT
 from bot.access.revocation import close_proved
 from bot.chat.client import Telegram
 from bot.chat.delivery import Delivery
@@ -88,9 +89,10 @@ class Application:
 
     async def _begin(self) -> None:
         async with self._office.database.writing() as tx:
-            await close_proved(tx, self._office.context())
-            await admins.observe_at_start(tx, self._office.context())
-            await requests.refit(tx, self._office.context())
+            case = self._office.case(tx, THE_BOT)
+            await close_proved(case)
+            await admins.observe_at_start(case)
+            await requests.refit(case)
 
     async def _open_keys(self) -> None:
         """So that the first profile does not wait for its server's key."""

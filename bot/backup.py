@@ -11,7 +11,6 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from bot.access import audit
 from bot.access.permission import Actor
 from bot.archive import (
     AUTHORITY,
@@ -71,15 +70,15 @@ async def make_backup(office: Office, actor: Actor, target: Path, secret: str) -
     """
     check_folder(office.folder.ca)
     async with office.database.writing() as tx:  # (1)
-        ctx = office.context()
-        await audit.record(tx, ctx, actor, "backup.make", "backup", file=target.name)
+        case = office.case(tx, actor)
+        await case.record("backup.make", "backup", file=target.name)
     async with office.database.reading() as tx:
         fault = await tx.audit.first_fault()
     snapshot = await asyncio.to_thread(_snapshot, office.settings.url())  # (2)
     files = {DATABASE: snapshot.content, **_sealed(office.folder.path, snapshot.servers)}  # (3)
     manifest = Manifest(
         format=FORMAT,
-        created_at=ctx.now,
+        created_at=case.now,
         revision=snapshot.revision,
         audit_seq=snapshot.audit_seq,
         audit_digest=snapshot.audit_digest,

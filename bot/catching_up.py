@@ -84,8 +84,8 @@ class CatchingUp:
         may_return = cut.names and not live.layout.exclusive
         if not findings and not cut.findings and not may_return:
             async with self._database.writing() as tx:
-                ctx = self._core.context()
-                await takeover.looked_through(tx, ctx, server.name, cut.names)
+                case = self._core.case(tx, THE_BOT)
+                await takeover.looked_through(case, server.name, cut.names)
 
     async def everywhere(self) -> bool:
         """(1) for every server that was not looked through since a restore.
@@ -125,16 +125,14 @@ class CatchingUp:
     ) -> TakenOver:
         """What a list says that is not the bot's own: nobody comes back by what replaces it."""
         async with self._database.writing() as tx:
-            ctx = self._core.context()
+            case = self._core.case(tx, actor)
             before = await tx.crl.kept(server.name)
-            kept = self._kept(before, found, ctx.now) if server.adopted is not None else ()
+            kept = self._kept(before, found, case.now) if server.adopted is not None else ()
             if kept != tuple(before):
                 await tx.crl.keep(server.name, kept)
             listed = [_listed(revocation) for revocation in found.revocations]
             others = sorted({each.issuer for each in found.others}) if kept else []
-            return await takeover.take_over(
-                tx, ctx, server.name, found.number, listed, actor=actor, others=others
-            )
+            return await takeover.take_over(case, server.name, found.number, listed, others=others)
 
     def _kept(self, before: Sequence[str], found: ListInForce, now: datetime) -> tuple[str, ...]:
         issuer = self._keyring.certificate
@@ -157,7 +155,7 @@ class CatchingUp:
             log.warning("%s is not looked through yet: %s", server.name, finding.detail)
         if removed:
             async with self._database.writing() as tx:
-                await takeover.shut_out(tx, self._core.context(), server.name, removed)
+                await takeover.shut_out(self._core.case(tx, THE_BOT), server.name, removed)
         return findings
 
     async def _strange(

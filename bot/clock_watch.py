@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 
-from bot.access import audit, messages
+from bot.access import messages
 from bot.access.messages import Notice
 from bot.access.permission import THE_BOT
 from bot.clock import PATIENCE, ClockLook, Standing
@@ -69,9 +69,9 @@ class ClockWatch:
 
     async def _tell(self, action: str, code: Notice, **values: int) -> None:
         async with self._office.database.writing() as tx:
-            ctx = self._office.context()
-            await audit.record(tx, ctx, THE_BOT, action, "clock", code=code, **values)
-            await messages.tell_admins(tx, ctx, code, **values)
+            case = self._office.case(tx, THE_BOT)
+            await case.record(action, "clock", code=code, **values)
+            await messages.tell_admins(case, code, **values)
         self._on_written()
 
     async def _keep(self) -> None:

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
-from bot.access.context import Chance, Context, Rules
+from bot.access.case import Case, Chance, Rules
+from bot.access.permission import Actor
 from bot.clock import Clock, SinceBoot
 from storage.database import Database
+from storage.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,6 @@ class Core:
     # Nobody sets it: whatever waits in memory goes by this.
     since_boot: SinceBoot
 
-    def context(self) -> Context:
-        """What a use case gets, as things are now."""
-        return Context(self.clock(), self.rules, self.chance)
+    def case(self, tx: Transaction, actor: Actor) -> Case:
+        """What a use case works with, as things are now."""
+        return Case(tx, self.clock(), self.rules, self.chance, actor)

@@ -125,9 +125,7 @@ async def take_over(
     secret = None if is_kept else new_passphrase()
     async with office.database.writing() as tx:  # (3)
         imported = await importing.take_in(
-            tx,
-            office.context(),
-            actor,
+            office.case(tx, actor),
             certificates,
             listed=listed,
             crl_number=(pki.crl.number if pki.crl else None) or 0,

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 
 from bot.access import revocation
+from bot.access.permission import THE_BOT
 from bot.access.revocation import Attempt
 from bot.core import Core
 from bot.fleet import Fleet
@@ -81,7 +82,7 @@ class Enforcer:
         async with self._database.writing() as tx:
             before = {(proof.grant_id, proof.server): proof for proof in await tx.proofs.of(ids)}
             grants = {grant.id: grant for grant in await tx.grants.some(ids)}
-            await revocation.record_attempts(tx, self._core.context(), attempts)
+            await revocation.record_attempts(self._core.case(tx, THE_BOT), attempts)
         names = {grant.id: grant.common_name for grant in grants.values()}
         _log_news(before, names, attempts)
         return [(grants[attempt.grant_id], attempt) for attempt in attempts]

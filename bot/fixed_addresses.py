@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from bot.access import audit
 from bot.access.addresses import REST, choose_address, fits
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refused
@@ -50,8 +49,8 @@ async def clear_address(core: Core, server: Server, grant: Grant, files: Files) 
         return grant
     known = replace(server, adopted=server.adopted | {"taken": sorted(taken)})
     async with core.database.writing() as tx:
-        ctx = core.context()
-        held = await tx.grants.addresses_held(server.name, ctx.now - REST)
+        case = core.case(tx, THE_BOT)
+        held = await tx.grants.addresses_held(server.name, case.now - REST)
         try:
             address = choose_address(known, held)
         except Refused as error:
@@ -63,7 +62,7 @@ async def clear_address(core: Core, server: Server, grant: Grant, files: Files) 
         if not await tx.grants.set_address(grant.id, address):
             return None
         moved = replace(grant, address=address)
-        await audit.grant_event(
-            tx, ctx, THE_BOT, "move", moved, server=server.name, address=address, was=grant.address
+        await case.record(
+            "grant.move", moved, server=server.name, address=address, was=grant.address
         )
     return moved

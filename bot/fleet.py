@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from bot.access import reopening
 from bot.access.addresses import fits
 from bot.access.endings import ServerEnd
-from bot.access.permission import Actor
+from bot.access.permission import THE_BOT, Actor
 from bot.access.revocation import Attempt
 from bot.access.sightings import stranger_name
 from bot.access.takeover import TakenOver
@@ -116,8 +116,7 @@ class Fleet:
         if found.intersection(_LETS_IN):
             async with self._database.writing() as tx:
                 await reopening.doubt_all(
-                    tx,
-                    self._core.context(),
+                    self._core.case(tx, THE_BOT),
                     server.name,
                     since=server.crl_published_at,
                     found=found,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from bot.access import audit, clock, endings, grants, requests, revocation
+from bot.access.permission import THE_BOT
 from bot.clock import CLOCK_TOLERANCE
 from bot.clock_watch import ClockWatch
 from bot.locks import try_lock
@@ -86,7 +87,7 @@ class Keeper:
             return
         log.warning("The clock was set back by %s; whatever waits is done now", back)
         async with self._database.writing() as tx:
-            await clock.went_back(tx, self._core.context(), back)
+            await clock.went_back(self._core.case(tx, THE_BOT), back)
         self._latest = now
         self._on_written()
 
@@ -127,32 +128,32 @@ class Keeper:
             log.exception("Looking after %s broke off", server.name)
 
     async def _end_what_is_over(self) -> bool:
-        ctx = self._core.context()
-        if not ctx.may_expire:
-            return False
         async with self._database.reading() as tx:
-            asked_by = ctx.after(-ctx.rules.request_ttl)
-            waiting = await tx.requests.due(ctx.now, asked_by=asked_by)
-            if not waiting and not await tx.grants.due(ctx.now):
+            case = self._core.case(tx, THE_BOT)
+            if not case.may_expire:
+                return False
+            asked_by = case.after(-case.rules.request_ttl)
+            waiting = await tx.requests.due(case.now, asked_by=asked_by)
+            if not waiting and not await tx.grants.due(case.now):
                 return False
         async with self._database.writing() as tx:
-            ctx = self._core.context()
-            await requests.expire_due(tx, ctx)
-            await revocation.expire_due(tx, ctx)
+            case = self._core.case(tx, THE_BOT)
+            await requests.expire_due(case)
+            await revocation.expire_due(case)
         return True
 
     async def _announce_head(self) -> None:
         if not self._head_look.is_due():
             return
         async with self._database.writing() as tx:
-            await audit.announce_head(tx, self._core.context())
+            await audit.announce_head(self._core.case(tx, THE_BOT))
 
     async def _warn_of_ends(self) -> None:
         if not self._ends_look.is_due():
             return
         authority, servers = self._fleet.authority_end(), await self._fleet.server_ends()
         async with self._database.writing() as tx:
-            await endings.warn(tx, self._core.context(), authority, servers)
+            await endings.warn(self._core.case(tx, THE_BOT), authority, servers)
 
     async def _settle_orphans(self) -> None:
         """Revokes what `grant issue` left behind when it was killed before the file was there."""
@@ -164,9 +165,9 @@ class Keeper:
             return  # it is still at work
         try:
             async with self._database.writing() as tx:
-                ctx = self._core.context()
+                case = self._core.case(tx, THE_BOT)
                 for grant_id in await _orphans(tx):
-                    await grants.abandon(tx, ctx, grant_id)
+                    await grants.abandon(case, grant_id)
         finally:
             os.close(handle)
 

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.access.context import Chance, Context
+from bot.access.case import Case, Chance
+from bot.access.permission import Actor
 from bot.clock import Clock, SinceBoot, TrustedClock, boot_id, since_boot, utc_now
 from bot.core import Core
 from bot.data_folder import DataFolder
@@ -23,6 +24,7 @@ from bot.settings import Settings
 from pki.serial import new_serial, serial_hex
 from storage.database import open_database
 from storage.errors import StorageError, is_full
+from storage.transaction import Transaction
 
 # Without letters and digits that are mixed up when they are read out.
 _CODE_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
@@ -54,12 +56,14 @@ class Office(Core):
     handover: Handover
     maker: ProfileMaker
 
-    def context(self) -> Context:
+    def case(self, tx: Transaction, actor: Actor) -> Case:
         look = self.time.look()
-        return Context(
+        return Case(
+            tx,
             look.now,
             self.rules,
             self.chance,
+            actor,
             authority_ends_at=self.keyring.authority_end(),
             may_give=not look.in_doubt,
             may_expire=not look.in_doubt or look.doubted_for >= LONGEST_DOUBT,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from bot.access.context import Chance
+from bot.access.case import Chance
 from pki.serial import SerialNumber, parse_serial
 from storage.records import Server, ServerName
 from storage.transaction import Transaction

@@ -22,6 +22,7 @@ import logging
 import time
 
 from bot.access import messages
+from bot.access.permission import THE_BOT
 from bot.access.revocation import lets_in
 from bot.core import Core
 from bot.fleet import Fleet, live_server
@@ -76,7 +77,7 @@ class Others:
         if any(s.open_since and s.open_since >= grant.not_before for s in opened):
             async with self._database.writing() as tx:
                 assert grant.request_id is not None
-                await messages.edit_cards(tx, self._core.context(), grant.request_id)
+                await messages.edit_cards(self._core.case(tx, THE_BOT), grant.request_id)
 
     async def _timed(self, server: Server) -> None:
         began = time.monotonic()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.access import reopening
+from bot.access.permission import THE_BOT
 from bot.core import Core
 from storage.records import PROVED_STATES, Grant, GrantState, Server, ServerName
 from storage.transaction import Transaction
@@ -146,10 +147,10 @@ async def look(core: Core, server: Server, live: LiveServer) -> Seen:
     over = {**connected.over, **{n: filed.over[n] for n in to_move & filed.over.keys()}}
     if over or connected.ending:
         async with core.database.writing() as tx:  # (2)
-            ctx = core.context()
+            case = core.case(tx, THE_BOT)
             grants = [grant for namesakes in over.values() for grant in namesakes]
-            await reopening.reopen(tx, ctx, server.name, grants)
-            await tx.proofs.hasten([each.id for each in connected.ending], server.name, ctx.now)
+            await reopening.reopen(case, server.name, grants)
+            await tx.proofs.hasten([each.id for each in connected.ending], server.name, case.now)
     moved, stuck = await set_files_aside(live.host, live.layout, to_move)  # (3)
     cut = await live.cut_strangers(to_cut)  # (4)
     return Seen(

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from bot.access import grants
+from bot.access.permission import THE_BOT
 from bot.core import Core
 from bot.errors import NotDone
 from bot.fleet import Fleet, remote_of
@@ -104,8 +105,8 @@ class ProfileMaker:
         text = await self._render(grant, server, fields)  # (3)
         profile = await self._packed(fields, text, archive=archive)
         async with self._database.writing() as tx:
-            ctx = self._core.context()
-            if not await grants.issued(tx, ctx, grant):  # (4)
+            case = self._core.case(tx, THE_BOT)
+            if not await grants.issued(case, grant):  # (4)
                 return None
         return profile
 

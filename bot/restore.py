@@ -122,7 +122,7 @@ async def put_back(
             async with database.writing() as tx:
                 await _check_trail(tx, contents.manifest)  # (2)
                 made_at = contents.manifest.created_at.isoformat(timespec="seconds")
-                await begin_again(tx, core.context(), actor, made_at=made_at)  # (3)
+                await begin_again(core.case(tx, actor), made_at=made_at)  # (3)
                 restored = await _summary(tx, target)
         finally:
             await database.close()

@@ -13,6 +13,7 @@ from telegram.error import InvalidToken, TelegramError
 
 from bot.access import messages
 from bot.access.messages import Notice
+from bot.access.permission import THE_BOT
 from bot.application import Application
 from bot.chat.client import Telegram, connect
 from bot.data_folder import DataFolder
@@ -53,7 +54,7 @@ async def _try_templates(office: Office) -> None:
     except BadTemplate as error:
         log.warning("The templates cannot be used as they are: %s", error)
         async with office.database.writing() as tx:
-            await messages.tell_admins(tx, office.context(), Notice.TEMPLATES_BROKEN)
+            await messages.tell_admins(office.case(tx, THE_BOT), Notice.TEMPLATES_BROKEN)
 
 
 @contextmanager

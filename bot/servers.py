@@ -11,7 +11,7 @@ from shlex import quote
 
 from cryptography import x509
 
-from bot.access import audit, requests, revocation
+from bot.access import requests, revocation
 from bot.access.permission import Actor
 from bot.data_folder import account_name
 from bot.errors import NotDone
@@ -85,10 +85,7 @@ async def add_server(office: Office, actor: Actor, wanted: Wanted) -> Server:
     async with office.database.writing() as tx:
         _refuse_collision(spec, await tx.servers.all())
         await tx.servers.add(server)
-        await audit.record(
-            tx,
-            office.context(),
-            actor,
+        await office.case(tx, actor).record(
             "server.add",
             f"server:{spec.name}",
             remote=str(spec.remote),
@@ -127,9 +124,7 @@ async def deploy_server(
     serial = office.chance.serial()
     # Recorded before anything is signed, like a client's; used if a certificate is due.
     async with office.database.writing() as tx:
-        await audit.record(
-            tx, office.context(), actor, "server.deploy", f"server:{name}", serial_if_due=serial
-        )
+        await office.case(tx, actor).record("server.deploy", f"server:{name}", serial_if_due=serial)
     with as_root():
         report = await deploy(
             spec_of(server),
@@ -153,7 +148,7 @@ async def remove_server(office: Office, actor: Actor, name: ServerName) -> Serve
     """
     server = await known_server(office, name)
     async with office.database.writing() as tx:
-        ctx = office.context()
+        case = office.case(tx, actor)
         live = await tx.grants.live_on(name)
         if live:
             names = ", ".join(grant.common_name for grant in live[:3])
@@ -162,10 +157,10 @@ async def remove_server(office: Office, actor: Actor, name: ServerName) -> Serve
                 "vpnbot revoke WHO"
             )
         for request in await tx.requests.open_on(name):
-            await requests.withdraw(tx, ctx, actor, request, tell=True)
+            await requests.withdraw(case, request, tell=True)
         await tx.strangers.forget_on(name)
-        await audit.record(tx, ctx, actor, "server.remove", f"server:{name}")
-        await revocation.take_out(tx, ctx, server)
+        await case.record("server.remove", f"server:{name}")
+        await revocation.take_out(case, server)
     office.keyring.forget_tls_key(name)
     return server
 

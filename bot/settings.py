@@ -20,7 +20,7 @@ from pydantic_settings import (
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from bot.access.context import Rules
+from bot.access.case import Rules
 from bot.access.durations import parse_duration
 from bot.access.refusals import Refused
 from bot.closed import open_to_others

@@ -9,7 +9,6 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.access import audit
 from bot.access.permission import Actor
 from bot.data_folder import DataFolder, account_name
 from bot.env_file import ENV_FILE, env_values, parse_env
@@ -197,7 +196,7 @@ async def make_authority(office: Office, actor: Actor, passphrase: str) -> None:
     office.keyring.keep(authority)
     serial = serial_hex(SerialNumber(authority.certificate.serial_number))
     async with office.database.writing() as tx:
-        await audit.record(tx, office.context(), actor, "ca.init", "ca", serial=serial)
+        await office.case(tx, actor).record("ca.init", "ca", serial=serial)
 
 
 async def require_no_books(office: Office) -> None:

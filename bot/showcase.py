@@ -129,7 +129,7 @@ async def _furnish(office: Office, base: Path, lab: NetLab | None) -> None:
     await add_server(office, _OPERATOR, wanted)
     await deploy_server(office, _OPERATOR, SERVER)
     async with office.database.writing() as tx:
-        await people.allow(tx, office.context(), _OPERATOR, UserId(ANNA.id), "Anna Petrova")
+        await people.allow(office.case(tx, _OPERATOR), UserId(ANNA.id), "Anna Petrova")
         # Nobody has pressed Start yet, so there is nobody to greet.
         for item in await tx.outbox.due(office.clock(), 10):
             await tx.outbox.claim(item.id)

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
-from bot.access import audit, messages, sightings
+from bot.access import messages, sightings
 from bot.access.messages import Notice
 from bot.access.permission import THE_BOT
 from bot.access.sightings import PutBack, Sighting
@@ -176,8 +176,7 @@ class Watch:
             return
         async with self._database.writing() as tx:
             told = await sightings.report(
-                tx,
-                self._core.context(),
+                self._core.case(tx, THE_BOT),
                 server.name,
                 found,
                 lambda: self._may_tell(server.name),
@@ -204,11 +203,11 @@ class Watch:
         code = code if differs else Notice.SERVER_CLOCK_AGREED
         log.warning("The clock of %s is %+.0f s off", server.name, ahead.total_seconds())
         async with self._database.writing() as tx:
-            ctx = self._core.context()
+            case = self._core.case(tx, THE_BOT)
             subject = f"server:{server.name}"
-            await audit.record(tx, ctx, THE_BOT, "server.clock", subject, code=code, off=seconds)
+            await case.record("server.clock", subject, code=code, off=seconds)
             values = {"seconds": seconds} if differs else {}
-            await messages.tell_admins(tx, ctx, code, server=server.name, **values)
+            await messages.tell_admins(case, code, server=server.name, **values)
         self._clocks_told ^= {server.name}
         self._on_written()
 
@@ -227,11 +226,11 @@ class Watch:
 
     async def _tell_replaced(self, server: Server, findings: Collection[Finding]) -> None:
         async with self._database.writing() as tx:
-            ctx = self._core.context()
+            case = self._core.case(tx, THE_BOT)
             found = [finding.code.value for finding in findings]
             subject = f"server:{server.name}"
-            await audit.record(tx, ctx, THE_BOT, "crl.replace", subject, found=found)
-            await messages.tell_admins(tx, ctx, Notice.CRL_REPLACED, server=server.name)
+            await case.record("crl.replace", subject, found=found)
+            await messages.tell_admins(case, Notice.CRL_REPLACED, server=server.name)
         self._on_written()
 
     async def _tell(self, server: Server, *, published: bool) -> None:
@@ -242,14 +241,13 @@ class Watch:
             if published:
                 self._told.discard(server.name)
                 await messages.tell_admins(
-                    tx, self._core.context(), Notice.CRL_PUBLISHED, server=server.name
+                    self._core.case(tx, THE_BOT), Notice.CRL_PUBLISHED, server=server.name
                 )
                 return
             self._told.add(server.name)
             last = server.crl_published_at or self._clock()
             await messages.tell_admins(
-                tx,
-                self._core.context(),
+                self._core.case(tx, THE_BOT),
                 Notice.CRL_UNPUBLISHED,
                 server=server.name,
                 until=(last + CRL_LIFETIME).isoformat(),

@@ -6,11 +6,9 @@ said or tapped before that does not count.
 
 from dataclasses import dataclass
 
-from bot.access import audit
-from bot.access.context import Context
+from bot.access.case import Case
 from bot.access.permission import THE_BOT
 from storage.records import UserId
-from storage.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,27 +19,27 @@ class Change:
     left: tuple[UserId, ...]
 
 
-async def observe(tx: Transaction, ctx: Context) -> Change:
+async def observe(case: Case) -> Change:
     """Notes who became an admin by the settings in force, and who is none any more.
 
     To be asked by what serves the chat only: a command may run without knowing the admins.
     """
-    known = await tx.admins.all()
-    listed = set(ctx.rules.admins)
+    known = await case.tx.admins.all()
+    listed = set(case.rules.admins)
     change = Change(tuple(sorted(listed - known.keys())), tuple(sorted(known.keys() - listed)))
     # Before the first look nobody was taken off.
-    last = await tx.requests.last_decision() if known else 0
+    last = await case.tx.requests.last_decision() if known else 0
     for user_id in change.left:
-        await tx.admins.remove(user_id)
+        await case.tx.admins.remove(user_id)
     for user_id in change.joined:
-        await tx.admins.add(user_id, after_decision=last)
+        await case.tx.admins.add(user_id, after_decision=last)
     return change
 
 
-async def observe_at_start(tx: Transaction, ctx: Context) -> None:
+async def observe_at_start(case: Case) -> None:
     """`observe`, with a row in the trail where the list has changed."""
-    change = await observe(tx, ctx)
+    change = await observe(case)
     if change.joined or change.left:
-        await audit.record(
-            tx, ctx, THE_BOT, "admins.change", "admins", joined=change.joined, left=change.left
+        await case.by(THE_BOT).record(
+            "admins.change", "admins", joined=change.joined, left=change.left
         )

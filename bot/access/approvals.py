@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.access import durations, holdings
-from bot.access.context import Context
+from bot.access.case import Case
 from bot.access.permission import telegram_key
 from storage.records import EndReason, Request, UserId, Verdict
 from storage.transaction import Transaction
@@ -24,18 +24,18 @@ class Approval:
     duration: int
 
 
-async def given(tx: Transaction, ctx: Context, request: Request) -> Sequence[Approval]:
+async def given(case: Case, request: Request) -> Sequence[Approval]:
     """The approvals that count now, oldest first.
 
     Only those of people who are admins at this moment: whoever was taken off has no say any more,
     and whoever was put back has to say it anew. Two accounts of one person are one person, and the
     requester is none.
     """
-    requester = await tx.people.person_of(request.user_id)
-    since = await tx.admins.all()
-    decisions = await tx.requests.decisions(request.id)
+    requester = await case.tx.people.person_of(request.user_id)
+    since = await case.tx.admins.all()
+    decisions = await case.tx.requests.decisions(request.id)
     found: dict[UserId, Approval] = {}
-    for admin in ctx.rules.admins:
+    for admin in case.rules.admins:
         said = [
             decision.duration
             for decision in decisions
@@ -44,21 +44,21 @@ async def given(tx: Transaction, ctx: Context, request: Request) -> Sequence[App
             and decision.id > since.get(admin, 0)
         ]
         duration = said[-1] if said else None
-        person = await tx.people.person_of(admin)
+        person = await case.tx.people.person_of(admin)
         if duration is not None and person != requester:
-            name = await tx.people.name_of(admin)
+            name = await case.tx.people.name_of(admin)
             found.setdefault(person, Approval(person, name, duration))
     return tuple(found.values())
 
 
-def limit(ctx: Context, request: Request) -> int:
+def limit(case: Case, request: Request) -> int:
     """The longest duration that may be approved now, in seconds."""
-    return min(request.duration, ctx.rules.max_duration)
+    return min(request.duration, case.rules.max_duration)
 
 
-def deadline(ctx: Context, request: Request) -> datetime:
+def deadline(case: Case, request: Request) -> datetime:
     """Until when it may be decided on, by the shorter of the times then and now."""
-    return min(request.expires_at, request.asked_at + timedelta(seconds=ctx.rules.request_ttl))
+    return min(request.expires_at, request.asked_at + timedelta(seconds=case.rules.request_ttl))
 
 
 async def ended_since(tx: Transaction, request: Request) -> datetime | None:
@@ -75,9 +75,7 @@ async def ended_since(tx: Transaction, request: Request) -> datetime | None:
     return max(ends, default=None)
 
 
-async def card_digest(
-    tx: Transaction, ctx: Context, request: Request, viewer: UserId | None
-) -> str:
+async def card_digest(case: Case, request: Request, viewer: UserId | None) -> str:
     """Stands for what a card shows of a request and of who asks, and for what was decided before.
 
     It is in the Approve buttons: what is approved is what was on the card, and a request that
@@ -86,18 +84,18 @@ async def card_digest(
     so it counts only if nothing was decided after its card. Not a secret, and no signature: the
     tap's sender is checked.
     """
-    since = await tx.admins.all()
-    ended = await ended_since(tx, request)
-    person = await tx.people.get(request.user_id)
+    since = await case.tx.admins.all()
+    ended = await ended_since(case.tx, request)
+    person = await case.tx.people.get(request.user_id)
     shown = [
         request.id,
         request.user_id,
-        await tx.people.name_of(request.user_id),
+        await case.tx.people.name_of(request.user_id),
         person.username if person else None,
         request.server,
         request.duration,
         request.reason,
-        [(one, ctx.rules.approvals_for(one)) for one in durations.choices(limit(ctx, request))],
+        [(one, case.rules.approvals_for(one)) for one in durations.choices(limit(case, request))],
         since.get(viewer, 0) if viewer is not None else 0,
         ended.isoformat() if ended else None,
     ]

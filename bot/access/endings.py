@@ -6,10 +6,9 @@ from datetime import datetime, timedelta
 from shlex import quote
 
 from bot.access import messages
-from bot.access.context import Context
+from bot.access.case import Case
 from bot.access.messages import Notice
 from storage.records import LIVE_STATES, EndWarning, Grant, ServerName
-from storage.transaction import Transaction
 
 # Days before the end; 0 is the end itself.
 WARN_AT = (60, 30, 14, 7, 1, 0)
@@ -49,36 +48,32 @@ def due(now: datetime, ends_at: datetime, last: EndWarning | None) -> int | None
     return days
 
 
-async def warn(
-    tx: Transaction, ctx: Context, authority_ends_at: datetime, servers: Iterable[ServerEnd]
-) -> None:
+async def warn(case: Case, authority_ends_at: datetime, servers: Iterable[ServerEnd]) -> None:
     """Tells the admins of every end that comes nearer: the CA's, servers', and clients'."""
-    told = await tx.end_warnings.all()
-    if await _is_due(tx, ctx, _AUTHORITY, authority_ends_at, told) is not None:
-        await _tell(tx, ctx, Notice.CA_ENDS, authority_ends_at)
+    told = await case.tx.end_warnings.all()
+    if await _is_due(case, _AUTHORITY, authority_ends_at, told) is not None:
+        await _tell(case, Notice.CA_ENDS, authority_ends_at)
     for end in servers:
-        if await _is_due(tx, ctx, f"server:{end.server}", end.ends_at, told) is not None:
-            await _tell_of_server(tx, ctx, end)
-    await _warn_of_grants(tx, ctx, told)
+        if await _is_due(case, f"server:{end.server}", end.ends_at, told) is not None:
+            await _tell_of_server(case, end)
+    await _warn_of_grants(case, told)
 
 
-async def _warn_of_grants(tx: Transaction, ctx: Context, told: dict[str, EndWarning]) -> None:
+async def _warn_of_grants(case: Case, told: dict[str, EndWarning]) -> None:
     """One message for all that reach the same day, however many they are.
 
     A server's certificate has no owner who could ask for another.
     """
     due_now: dict[tuple[int, Notice], list[Grant]] = {}
-    for grant in await tx.grants.not_over():
+    for grant in await case.tx.grants.not_over():
         if grant.state not in LIVE_STATES or _is_short(grant):
             continue
-        days = await _is_due(tx, ctx, f"grant:{grant.id}", grant.not_after, told)
+        days = await _is_due(case, f"grant:{grant.id}", grant.not_after, told)
         if days:  # at the end itself comes the receipt
             code = Notice.SERVERS_CERTIFICATES_END if grant.for_server else Notice.CERTIFICATES_END
             due_now.setdefault((days, code), []).append(grant)
     for (days, code), grants in sorted(due_now.items()):
-        await messages.tell_admins(
-            tx, ctx, code, count=len(grants), days=days, names=_names(grants)
-        )
+        await messages.tell_admins(case, code, count=len(grants), days=days, names=_names(grants))
 
 
 def _is_short(grant: Grant) -> bool:
@@ -92,29 +87,23 @@ def _names(grants: Sequence[Grant]) -> str:
 
 
 async def _is_due(
-    tx: Transaction,
-    ctx: Context,
-    subject: str,
-    ends_at: datetime,
-    told: dict[str, EndWarning],
+    case: Case, subject: str, ends_at: datetime, told: dict[str, EndWarning]
 ) -> int | None:
-    days = due(ctx.now, ends_at, told.get(subject))
+    days = due(case.now, ends_at, told.get(subject))
     if days is not None:
-        await tx.end_warnings.record(EndWarning(subject, ends_at, days))
+        await case.tx.end_warnings.record(EndWarning(subject, ends_at, days))
     return days
 
 
-async def _tell_of_server(tx: Transaction, ctx: Context, end: ServerEnd) -> None:
+async def _tell_of_server(case: Case, end: ServerEnd) -> None:
     if end.config is None or end.remote is None:
-        await _tell(tx, ctx, Notice.SERVER_CERTIFICATE_ENDS, end.ends_at, server=end.server)
+        await _tell(case, Notice.SERVER_CERTIFICATE_ENDS, end.ends_at, server=end.server)
         return
     # A path of the operator's, in a command that somebody copies.
     values = {"server": end.server, "config": quote(end.config), "remote": end.remote}
-    await _tell(tx, ctx, Notice.ADOPTED_CERTIFICATE_ENDS, end.ends_at, **values)
+    await _tell(case, Notice.ADOPTED_CERTIFICATE_ENDS, end.ends_at, **values)
 
 
-async def _tell(
-    tx: Transaction, ctx: Context, code: Notice, ends_at: datetime, **values: str
-) -> None:
+async def _tell(case: Case, code: Notice, ends_at: datetime, **values: str) -> None:
     until = ends_at.isoformat(timespec="seconds")
-    await messages.tell_admins(tx, ctx, code, until=until, **values)
+    await messages.tell_admins(case, code, until=until, **values)

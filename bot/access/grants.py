@@ -2,12 +2,12 @@
 
 from datetime import datetime, timedelta
 
-from bot.access import audit, messages, pace, revocation
+from bot.access import messages, pace, revocation
 from bot.access.addresses import REST, choose_address, is_closed
-from bot.access.context import Context
+from bot.access.case import Case
 from bot.access.messages import DeliverNote, Notice
 from bot.access.names import common_name
-from bot.access.permission import THE_BOT, Act, Actor, require
+from bot.access.permission import THE_BOT, Act, require
 from bot.access.refusals import Refusal, Refused
 from storage.records import (
     EndReason,
@@ -18,16 +18,13 @@ from storage.records import (
     Request,
     ServerName,
 )
-from storage.transaction import Transaction
 
 # A profile that lasts for less is not worth its delivery.
 _SHORTEST_RENEWAL = timedelta(minutes=1)
 
 
 async def reserve(
-    tx: Transaction,
-    ctx: Context,
-    actor: Actor,
+    case: Case,
     request: Request,
     requester: Person,
     *,
@@ -39,49 +36,47 @@ async def reserve(
     Raises:
         Refused: OUTLIVES_AUTHORITY, UNKNOWN_SERVER, SERVER_CLOSED, NETWORK_FULL.
     """
-    require_outlived(ctx, not_after)
+    require_outlived(case, not_after)
     server = ServerName(request.server or "")
-    known = await tx.servers.get(server)
+    known = await case.tx.servers.get(server)
     if known is None:
         raise Refused(Refusal.UNKNOWN_SERVER, server=server)
     if is_closed(known):
         raise Refused(Refusal.SERVER_CLOSED, server=server)
-    held = await tx.grants.addresses_held(server, ctx.now - REST)
+    held = await case.tx.grants.addresses_held(server, case.now - REST)
     address = choose_address(known, held)
-    code = ctx.chance.code()
+    code = case.chance.code()
     grant = Grant(
         id=GrantId(f"g-{code}"),
         request_id=request.id,
         user_id=requester.id,
         server=server,
         common_name=common_name(requester.name, code),
-        serial=await tx.crl.take_spare() or ctx.chance.serial(),
+        serial=await case.tx.crl.take_spare() or case.chance.serial(),
         address=address,
         state=GrantState.RESERVED,
-        not_before=ctx.now,
+        not_before=case.now,
         not_after=not_after,
         replaces=replaces,
     )
-    await tx.grants.add(grant)
-    await audit.grant_event(
-        tx, ctx, actor, "reserve", grant, server=server, address=address, until=_iso(not_after)
-    )
+    await case.tx.grants.add(grant)
+    await case.record("grant.reserve", grant, server=server, address=address, until=_iso(not_after))
     return grant
 
 
-def require_giving(ctx: Context) -> None:
+def require_giving(case: Case) -> None:
     """Raises Refused: CLOCK_IN_DOUBT. What is given now could last for longer than it should."""
-    if not ctx.may_give:
+    if not case.may_give:
         raise Refused(Refusal.CLOCK_IN_DOUBT)
 
 
-def require_outlived(ctx: Context, not_after: datetime) -> None:
+def require_outlived(case: Case, not_after: datetime) -> None:
     """Raises Refused: OUTLIVES_AUTHORITY. Such a certificate could never be made."""
-    if ctx.authority_ends_at is not None and not_after > ctx.authority_ends_at:
-        raise Refused(Refusal.OUTLIVES_AUTHORITY, until=ctx.authority_ends_at)
+    if case.authority_ends_at is not None and not_after > case.authority_ends_at:
+        raise Refused(Refusal.OUTLIVES_AUTHORITY, until=case.authority_ends_at)
 
 
-async def renew(tx: Transaction, ctx: Context, actor: Actor, grant_id: GrantId) -> Grant:
+async def renew(case: Case, grant_id: GrantId) -> Grant:
     """A new profile with the same end; the old one is revoked.
 
     Raises:
@@ -89,62 +84,54 @@ async def renew(tx: Transaction, ctx: Context, actor: Actor, grant_id: GrantId) 
             GRANT_ENDS_SOON, RENEWED_TOO_OFTEN, NETWORK_FULL, UNKNOWN_SERVER, SERVER_CLOSED,
             NO_BUTTON, CLOCK_IN_DOUBT.
     """
-    require(actor, Act.ASK)
-    require_giving(ctx)
-    old = await revocation.own_live_grant(tx, ctx, actor, grant_id)
+    require(case.actor, Act.ASK)
+    require_giving(case)
+    old = await revocation.own_live_grant(case, grant_id)
     require_ours(old)
     if old.state is not GrantState.ACTIVE:
         raise Refused(Refusal.GRANT_BUSY)
-    if old.not_after - ctx.now < _SHORTEST_RENEWAL:
+    if old.not_after - case.now < _SHORTEST_RENEWAL:
         raise Refused(Refusal.GRANT_ENDS_SOON)
-    await pace.may_renew(tx, ctx, actor, old.owner)
-    await revocation.begin(tx, ctx, actor, [old], EndReason.REPLACED)
-    fresh = await _successor(tx, ctx, actor, old)
-    await messages.deliver(tx, ctx, old.owner, fresh.id, DeliverNote.RENEWED)
-    await messages.receipt(tx, ctx, messages.private_chat(old.owner), [old.id])
+    await pace.may_renew(case, old.owner)
+    await revocation.begin(case, [old], EndReason.REPLACED)
+    fresh = await _successor(case, old)
+    await messages.deliver(case, old.owner, fresh.id, DeliverNote.RENEWED)
+    await messages.receipt(case, messages.private_chat(old.owner), [old.id])
     return fresh
 
 
-async def replace_lost(
-    tx: Transaction, ctx: Context, grant: Grant, *, round_: int, wait_s: float
-) -> None:
+async def replace_lost(case: Case, grant: Grant, *, round_: int, wait_s: float) -> None:
     """Revokes a grant whose profile may or may not have arrived, and sends a fresh one.
 
     Somebody who ended it meanwhile was first: then nothing is replaced. Where no fresh one can be
     made, its owner is told.
     """
-    if not await revocation.begin(tx, ctx, THE_BOT, [grant], EndReason.LOST):
+    if not await revocation.begin(case.by(THE_BOT), [grant], EndReason.LOST):
         return
-    if grant.not_after - ctx.now < _SHORTEST_RENEWAL:
-        await _tell_lost(tx, ctx, grant)
+    if grant.not_after - case.now < _SHORTEST_RENEWAL:
+        await _tell_lost(case, grant)
         return
     try:
-        async with tx.attempt():
-            fresh = await _successor(tx, ctx, THE_BOT, grant)
+        async with case.tx.attempt():
+            fresh = await _successor(case.by(THE_BOT), grant)
     except Refused:
-        await _tell_lost(tx, ctx, grant)
-        name = await tx.people.name_of(grant.owner)
-        await messages.tell_admins(tx, ctx, Notice.NO_ROOM, name=name, server=grant.server)
+        await _tell_lost(case, grant)
+        name = await case.tx.people.name_of(grant.owner)
+        await messages.tell_admins(case, Notice.NO_ROOM, name=name, server=grant.server)
         return
     await messages.deliver(
-        tx,
-        ctx,
-        grant.owner,
-        fresh.id,
-        DeliverNote.REPLACES_LOST,
-        round_=round_,
-        wait_s=wait_s,
+        case, grant.owner, fresh.id, DeliverNote.REPLACES_LOST, round_=round_, wait_s=wait_s
     )
 
 
-async def abandon(tx: Transaction, ctx: Context, grant_id: GrantId) -> None:
+async def abandon(case: Case, grant_id: GrantId) -> None:
     """Ends a grant whose maker was killed before anybody got the profile."""
-    grant = await tx.grants.get(grant_id)
+    grant = await case.tx.grants.get(grant_id)
     if grant is not None:
-        await revocation.begin(tx, ctx, THE_BOT, [grant], EndReason.LOST)
+        await revocation.begin(case.by(THE_BOT), [grant], EndReason.LOST)
 
 
-async def undeliverable(tx: Transaction, ctx: Context, grant: Grant, *, closed: bool) -> bool:
+async def undeliverable(case: Case, grant: Grant, *, closed: bool) -> bool:
     """Ends a grant whose profile cannot be delivered; every admin gets the receipt, too.
 
     Args:
@@ -154,48 +141,44 @@ async def undeliverable(tx: Transaction, ctx: Context, grant: Grant, *, closed: 
     Returns:
         False where somebody else ended it first.
     """
-    if not await revocation.begin(tx, ctx, THE_BOT, [grant], EndReason.UNDELIVERABLE):
+    if not await revocation.begin(case.by(THE_BOT), [grant], EndReason.UNDELIVERABLE):
         return False
-    name = await tx.people.name_of(grant.owner)
+    name = await case.tx.people.name_of(grant.owner)
     if closed:
-        await messages.tell_admins(tx, ctx, Notice.UNDELIVERABLE, name=name, server=grant.server)
+        await messages.tell_admins(case, Notice.UNDELIVERABLE, name=name, server=grant.server)
     else:
-        await messages.notice(tx, ctx, grant.owner, Notice.NOT_TAKEN, server=grant.server)
+        await messages.notice(case, grant.owner, Notice.NOT_TAKEN, server=grant.server)
         await messages.tell_admins(
-            tx, ctx, Notice.NOT_TAKEN_ADMINS, name=name, server=grant.server, id=grant.owner
+            case, Notice.NOT_TAKEN_ADMINS, name=name, server=grant.server, id=grant.owner
         )
-    for admin in ctx.rules.admins:
-        await messages.receipt(tx, ctx, messages.private_chat(admin), [grant.id])
+    for admin in case.rules.admins:
+        await messages.receipt(case, messages.private_chat(admin), [grant.id])
     return True
 
 
-async def delayed(tx: Transaction, ctx: Context, grant: Grant) -> None:
+async def delayed(case: Case, grant: Grant) -> None:
     """The server does not take a grant in for now: its owner and the admins are told."""
-    name = await tx.people.name_of(grant.owner)
-    await messages.notice(tx, ctx, grant.owner, Notice.DELIVERY_DELAYED, server=grant.server)
-    await messages.tell_admins(
-        tx, ctx, Notice.DELIVERY_DELAYED_ADMINS, name=name, server=grant.server
-    )
+    name = await case.tx.people.name_of(grant.owner)
+    await messages.notice(case, grant.owner, Notice.DELIVERY_DELAYED, server=grant.server)
+    await messages.tell_admins(case, Notice.DELIVERY_DELAYED_ADMINS, name=name, server=grant.server)
 
 
-async def _tell_lost(tx: Transaction, ctx: Context, grant: Grant) -> None:
+async def _tell_lost(case: Case, grant: Grant) -> None:
     await messages.notice(
-        tx, ctx, grant.owner, Notice.ACCESS_ENDED, server=grant.server, reason=EndReason.LOST
+        case, grant.owner, Notice.ACCESS_ENDED, server=grant.server, reason=EndReason.LOST
     )
 
 
-async def how_to(
-    tx: Transaction, ctx: Context, actor: Actor, grant_id: GrantId, topic: str
-) -> None:
+async def how_to(case: Case, grant_id: GrantId, topic: str) -> None:
     """Instructions for a profile of one's own, also for one that is over by now.
 
     Raises:
         Refused: NOT_ALLOWED, UNKNOWN_GRANT, NOT_YOURS, NO_BUTTON.
     """
-    require(actor, Act.ASK)
-    grant = await revocation.own_grant(tx, actor, grant_id)
+    require(case.actor, Act.ASK)
+    grant = await revocation.own_grant(case, grant_id)
     require_ours(grant)
-    await messages.how_to(tx, ctx, grant.owner, grant.id, topic)
+    await messages.how_to(case, grant.owner, grant.id, topic)
 
 
 def require_ours(grant: Grant) -> None:
@@ -208,31 +191,29 @@ def require_ours(grant: Grant) -> None:
         raise Refused(Refusal.NO_BUTTON)
 
 
-async def issued(tx: Transaction, ctx: Context, grant: Grant) -> bool:
+async def issued(case: Case, grant: Grant) -> bool:
     """RESERVED to ISSUED: the certificate exists. False if the grant was ended meanwhile."""
-    won = await tx.grants.move(grant.id, GrantState.RESERVED, GrantState.ISSUED)
+    won = await case.tx.grants.move(grant.id, GrantState.RESERVED, GrantState.ISSUED)
     if won:
-        await audit.grant_event(tx, ctx, THE_BOT, "issue", grant)
+        await case.by(THE_BOT).record("grant.issue", grant)
     return won
 
 
-async def delivered(tx: Transaction, ctx: Context, actor: Actor, grant: Grant) -> bool:
+async def delivered(case: Case, grant: Grant) -> bool:
     """ISSUED to ACTIVE: its owner has it. False if the grant was ended meanwhile."""
-    won = await tx.grants.move(grant.id, GrantState.ISSUED, GrantState.ACTIVE)
+    won = await case.tx.grants.move(grant.id, GrantState.ISSUED, GrantState.ACTIVE)
     if won:
-        await audit.grant_event(tx, ctx, actor, "deliver", grant)
+        await case.record("grant.deliver", grant)
     return won
 
 
-async def _successor(tx: Transaction, ctx: Context, actor: Actor, old: Grant) -> Grant:
+async def _successor(case: Case, old: Grant) -> Grant:
     assert old.request_id is not None
-    request = await tx.requests.get(old.request_id)
-    requester = await tx.people.get(old.owner)
+    request = await case.tx.requests.get(old.request_id)
+    requester = await case.tx.people.get(old.owner)
     assert request is not None
     assert requester is not None
-    return await reserve(
-        tx, ctx, actor, request, requester, not_after=old.not_after, replaces=old.id
-    )
+    return await reserve(case, request, requester, not_after=old.not_after, replaces=old.id)
 
 
 def _iso(moment: datetime) -> str:

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from bot.access import audit, revocation
-from bot.access.context import Context
-from bot.access.permission import Act, Actor, require
+from bot.access import revocation
+from bot.access.case import Case
+from bot.access.permission import Act, require
 from storage.records import (
     LIVE_STATES,
     EndReason,
@@ -19,7 +19,6 @@ from storage.records import (
     GrantId,
     GrantState,
 )
-from storage.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +69,7 @@ class Imported:
 
 
 async def take_in(
-    tx: Transaction,
-    ctx: Context,
-    actor: Actor,
+    case: Case,
     certificates: Sequence[Certificate],
     *,
     listed: Sequence[Listed] = (),
@@ -92,18 +89,18 @@ async def take_in(
     Raises:
         Refused: ADMINS_ONLY.
     """
-    require(actor, Act.MANAGE_PEOPLE)
-    known = {grant.serial: grant for grant in await tx.grants.all()}
-    kept = {entry.serial: entry for entry in await tx.crl.foreign()}
+    require(case.actor, Act.MANAGE_PEOPLE)
+    known = {grant.serial: grant for grant in await case.tx.grants.all()}
+    kept = {entry.serial: entry for entry in await case.tx.crl.foreign()}
     new = [_refused(found, kept) for found in certificates if found.serial not in known]  # (1)
-    grants = _grants(ctx, new, {grant.id for grant in known.values()})
-    await tx.grants.add_many(grants)
-    ended = await _end(tx, ctx, actor, [*certificates, *listed], known)  # (2)
+    grants = _grants(case, new, {grant.id for grant in known.values()})
+    await case.tx.grants.add_many(grants)
+    ended = await _end(case, [*certificates, *listed], known)  # (2)
     has = {found.serial for found in certificates} | {*known} | {*kept}
-    added = await _keep_listed(tx, ctx, listed, has)
-    await tx.crl.raise_to(crl_number)  # (4)
+    added = await _keep_listed(case, listed, has)
+    await case.tx.crl.raise_to(crl_number)  # (4)
     result = Imported(_count(grants), ended, added)
-    await _record(tx, ctx, actor, result, crl_number)
+    await _record(case, result, crl_number)
     return result
 
 
@@ -115,21 +112,21 @@ def _refused(found: Certificate, kept: Mapping[str, ForeignRevocation]) -> Certi
 
 
 def _grants(
-    ctx: Context, certificates: Iterable[Certificate], taken: set[GrantId]
+    case: Case, certificates: Iterable[Certificate], taken: set[GrantId]
 ) -> Sequence[Grant]:
-    return [_grant(ctx, found, _new_id(ctx, taken)) for found in certificates]
+    return [_grant(case, found, _new_id(case, taken)) for found in certificates]
 
 
-def _new_id(ctx: Context, taken: set[GrantId]) -> GrantId:
+def _new_id(case: Case, taken: set[GrantId]) -> GrantId:
     """Among tens of thousands two codes may be the same; a single new one is not looked at."""
-    while (fresh := GrantId(f"g-{ctx.chance.code()}")) in taken:
+    while (fresh := GrantId(f"g-{case.chance.code()}")) in taken:
         pass
     taken.add(fresh)
     return fresh
 
 
-def _grant(ctx: Context, found: Certificate, grant_id: GrantId) -> Grant:
-    state = _state(ctx, found)
+def _grant(case: Case, found: Certificate, grant_id: GrantId) -> Grant:
+    state = _state(case, found)
     is_doubtful = state is GrantState.EXPIRED and not found.end_known
     return Grant(
         id=grant_id,
@@ -141,48 +138,40 @@ def _grant(ctx: Context, found: Certificate, grant_id: GrantId) -> Grant:
         address=None,
         state=state,
         # Where nothing tells when it began, it is known from now on.
-        not_before=found.not_before or min(ctx.now, found.not_after),
+        not_before=found.not_before or min(case.now, found.not_after),
         not_after=found.not_after,
         revoked_at=found.not_after if is_doubtful else found.revoked_at,
         end_reason=None if state is GrantState.ACTIVE else EndReason.EARLIER,
-        imported_at=ctx.now,
+        imported_at=case.now,
         crl_reason=found.crl_reason,
         for_server=found.for_server,
         end_known=found.end_known,
     )
 
 
-def _state(ctx: Context, found: Certificate) -> GrantState:
+def _state(case: Case, found: Certificate) -> GrantState:
     if found.revoked_at is not None:
         return GrantState.REVOKED
-    return GrantState.EXPIRED if found.not_after <= ctx.now else GrantState.ACTIVE
+    return GrantState.EXPIRED if found.not_after <= case.now else GrantState.ACTIVE
 
 
 async def _end(
-    tx: Transaction,
-    ctx: Context,
-    actor: Actor,
-    revoked: Iterable[Certificate | Listed],
-    known: dict[str, Grant],
+    case: Case, revoked: Iterable[Certificate | Listed], known: dict[str, Grant]
 ) -> Sequence[Grant]:
     ended: list[Grant] = []
     for found in revoked:
         grant = known.get(found.serial)
         if grant is None or found.revoked_at is None or grant.state not in LIVE_STATES:
             continue
-        ended += await revocation.begin(
-            tx, ctx, actor, [grant], EndReason.REVOKED, at=found.revoked_at
-        )
+        ended += await revocation.begin(case, [grant], EndReason.REVOKED, at=found.revoked_at)
     return ended
 
 
-async def _keep_listed(
-    tx: Transaction, ctx: Context, listed: Iterable[Listed], known: set[str]
-) -> int:
+async def _keep_listed(case: Case, listed: Iterable[Listed], known: set[str]) -> int:
     new = [entry for entry in listed if entry.serial not in known]
-    await tx.crl.add_foreign(  # (3)
+    await case.tx.crl.add_foreign(  # (3)
         ForeignRevocation(
-            entry.serial, entry.revoked_at, EndReason.EARLIER, ctx.now, entry.crl_reason
+            entry.serial, entry.revoked_at, EndReason.EARLIER, case.now, entry.crl_reason
         )
         for entry in new
     )
@@ -196,15 +185,10 @@ def _count(grants: Iterable[Grant]) -> dict[GrantState, int]:
     return counts
 
 
-async def _record(
-    tx: Transaction, ctx: Context, actor: Actor, result: Imported, crl_number: int
-) -> None:
+async def _record(case: Case, result: Imported, crl_number: int) -> None:
     if not (result.added or result.ended or result.listed):
         return
-    await audit.record(
-        tx,
-        ctx,
-        actor,
+    await case.record(
         "ca.import",
         "ca",
         **{state.value: count for state, count in result.added.items()},

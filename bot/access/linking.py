@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.access import audit, matching, revocation
-from bot.access.context import Context
+from bot.access import matching, revocation
+from bot.access.case import Case
 from bot.access.matching import propose
-from bot.access.permission import Act, Actor, require
+from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from storage.records import UNPROVED_STATES, Grant, GrantId, Person, UserId
-from storage.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +21,16 @@ class Unlinked:
     proposed: tuple[Person, ...]
 
 
-async def unlinked(tx: Transaction, actor: Actor) -> Sequence[Unlinked]:
+async def unlinked(case: Case) -> Sequence[Unlinked]:
     """The names of live imported certificates that belong to nobody yet, in their order.
 
     Raises:
         Refused: ADMINS_ONLY.
     """
-    require(actor, Act.LOOK)
-    people = [person for person in await tx.people.all() if person.allowed]
+    require(case.actor, Act.LOOK)
+    people = [person for person in await case.tx.people.all() if person.allowed]
     by_name: dict[str, list[Grant]] = {}
-    for grant in await tx.grants.unlinked():
+    for grant in await case.tx.grants.unlinked():
         by_name.setdefault(grant.common_name, []).append(grant)
     return [
         Unlinked(name, tuple(sorted(grants, key=_by_end)), propose(name, people))
@@ -43,9 +42,7 @@ def _by_end(grant: Grant) -> tuple[datetime, str]:
     return grant.not_after, grant.serial
 
 
-async def link(
-    tx: Transaction, ctx: Context, actor: Actor, name: str, user_id: UserId
-) -> Sequence[Grant]:
+async def link(case: Case, name: str, user_id: UserId) -> Sequence[Grant]:
     """Says whose the certificates of a name are; those that are over stay nobody's.
 
     Said again with another person, they are that person's: everybody makes mistakes.
@@ -56,37 +53,30 @@ async def link(
     Raises:
         Refused: ADMINS_ONLY, UNKNOWN_PERSON, NOT_ALLOWED_YET, NOTHING_TO_LINK, FOR_SERVERS.
     """
-    require(actor, Act.MANAGE_PEOPLE)
-    imported = await tx.grants.imported()
+    require(case.actor, Act.MANAGE_PEOPLE)
+    imported = await case.tx.grants.imported()
     # A name may look like a number, or like a grant's id.
     exact = [grant for grant in imported if grant.common_name == name.strip()]
     found = exact or matching.find(matching.parse_who(name), (), imported).grants
-    return await _link(tx, ctx, actor, found, user_id, name)
+    return await _link(case, found, user_id, name)
 
 
-async def link_name_of(
-    tx: Transaction, ctx: Context, actor: Actor, grant_id: GrantId, user_id: UserId
-) -> Sequence[Grant]:
+async def link_name_of(case: Case, grant_id: GrantId, user_id: UserId) -> Sequence[Grant]:
     """Like `link`, for all that has the name of this grant and belongs to nobody.
 
     Raises:
         Refused: ADMINS_ONLY, UNKNOWN_PERSON, NOT_ALLOWED_YET, NOTHING_TO_LINK, UNKNOWN_GRANT.
     """
-    require(actor, Act.MANAGE_PEOPLE)
-    named = await revocation.known_grant(tx, grant_id)
-    same = [grant for grant in await tx.grants.unlinked() if grant.common_name == named.common_name]
-    return await _link(tx, ctx, actor, same, user_id, named.common_name)
+    require(case.actor, Act.MANAGE_PEOPLE)
+    named = await revocation.known_grant(case.tx, grant_id)
+    same = [
+        grant for grant in await case.tx.grants.unlinked() if grant.common_name == named.common_name
+    ]
+    return await _link(case, same, user_id, named.common_name)
 
 
-async def _link(
-    tx: Transaction,
-    ctx: Context,
-    actor: Actor,
-    grants: Sequence[Grant],
-    user_id: UserId,
-    name: str,
-) -> Sequence[Grant]:
-    person = await revocation.known_person(tx, user_id)
+async def _link(case: Case, grants: Sequence[Grant], user_id: UserId, name: str) -> Sequence[Grant]:
+    person = await revocation.known_person(case.tx, user_id)
     if not person.allowed:
         # Whoever is taken off the allowlist loses all; nothing may be given to them after that.
         raise Refused(Refusal.NOT_ALLOWED_YET, name=person.name)
@@ -98,8 +88,6 @@ async def _link(
     if not theirs:
         raise Refused(Refusal.NOTHING_TO_LINK, name=name)
     for grant in theirs:
-        await tx.grants.link(grant.id, user_id)
-        await audit.grant_event(
-            tx, ctx, actor, "link", grant, linked_to=user_id, user_name=person.name
-        )
+        await case.tx.grants.link(grant.id, user_id)
+        await case.record("grant.link", grant, linked_to=user_id, user_name=person.name)
     return theirs

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
-from bot.access.context import Context
+from bot.access.case import Case
 from storage.records import (
     ChatId,
     GrantId,
@@ -19,7 +19,6 @@ from storage.records import (
     RequestId,
     UserId,
 )
-from storage.transaction import Transaction
 
 
 class Notice(StrEnum):
@@ -83,30 +82,30 @@ def private_chat(user_id: UserId) -> ChatId:
     return ChatId(user_id)
 
 
-async def card(tx: Transaction, ctx: Context, admin: UserId, request_id: RequestId) -> None:
-    await tx.outbox.add(private_chat(admin), OutboxKind.CARD, {"request": request_id}, now=ctx.now)
-
-
-async def edit_cards(tx: Transaction, ctx: Context, request_id: RequestId) -> None:
-    """Brings every posted card of this request up to date, and its requester's own message."""
-    for kind in (OutboxKind.CARD, OutboxKind.ASKED):
-        for message in await tx.posted.about(kind, str(request_id)):
-            await edit_card(tx, ctx, message)
-
-
-async def edit_card(tx: Transaction, ctx: Context, message: PostedMessage) -> None:
-    """Brings one posted message about a request up to date."""
-    await tx.outbox.add(
-        message.chat_id,
-        OutboxKind.EDIT_CARD,
-        {"request": int(message.subject), "message": message.message_id, "kind": message.kind},
-        now=ctx.now,
+async def card(case: Case, admin: UserId, request_id: RequestId) -> None:
+    await case.tx.outbox.add(
+        private_chat(admin), OutboxKind.CARD, {"request": request_id}, now=case.now
     )
 
 
-async def asked(
-    tx: Transaction, ctx: Context, request: Request, *, instead_of: int | None = None
-) -> None:
+async def edit_cards(case: Case, request_id: RequestId) -> None:
+    """Brings every posted card of this request up to date, and its requester's own message."""
+    for kind in (OutboxKind.CARD, OutboxKind.ASKED):
+        for message in await case.tx.posted.about(kind, str(request_id)):
+            await edit_card(case, message)
+
+
+async def edit_card(case: Case, message: PostedMessage) -> None:
+    """Brings one posted message about a request up to date."""
+    await case.tx.outbox.add(
+        message.chat_id,
+        OutboxKind.EDIT_CARD,
+        {"request": int(message.subject), "message": message.message_id, "kind": message.kind},
+        now=case.now,
+    )
+
+
+async def asked(case: Case, request: Request, *, instead_of: int | None = None) -> None:
     """Tells the requester where the request stands; the message is kept up to date.
 
     Args:
@@ -115,25 +114,22 @@ async def asked(
     payload: Payload = {"request": request.id}
     if instead_of is not None:
         payload["edit"] = instead_of
-    await tx.outbox.add(private_chat(request.user_id), OutboxKind.ASKED, payload, now=ctx.now)
+    await case.tx.outbox.add(private_chat(request.user_id), OutboxKind.ASKED, payload, now=case.now)
 
 
-async def notice(
-    tx: Transaction, ctx: Context, user_id: UserId, code: Notice, **values: Any
-) -> None:
-    await tx.outbox.add(
-        private_chat(user_id), OutboxKind.NOTICE, {"code": code, "values": values}, now=ctx.now
+async def notice(case: Case, user_id: UserId, code: Notice, **values: Any) -> None:
+    await case.tx.outbox.add(
+        private_chat(user_id), OutboxKind.NOTICE, {"code": code, "values": values}, now=case.now
     )
 
 
-async def tell_admins(tx: Transaction, ctx: Context, code: Notice, **values: Any) -> None:
-    for admin in ctx.rules.admins:
-        await notice(tx, ctx, admin, code, **values)
+async def tell_admins(case: Case, code: Notice, **values: Any) -> None:
+    for admin in case.rules.admins:
+        await notice(case, admin, code, **values)
 
 
 async def deliver(
-    tx: Transaction,
-    ctx: Context,
+    case: Case,
     user_id: UserId,
     grant_id: GrantId,
     note: DeliverNote,
@@ -147,45 +143,40 @@ async def deliver(
         round_: how many profiles of this approval were lost on their way before.
         wait_s: how long to wait before the first try.
     """
-    await tx.outbox.add(
+    await case.tx.outbox.add(
         private_chat(user_id),
         OutboxKind.DELIVER,
         {"grant": grant_id, "note": note, "round": round_},
-        now=ctx.now,
+        now=case.now,
         wait_s=wait_s,
     )
 
 
-async def extra_file(tx: Transaction, ctx: Context, user_id: UserId, name: str) -> None:
+async def extra_file(case: Case, user_id: UserId, name: str) -> None:
     """Sends one of the operator's files, as it is at the moment of sending."""
-    await tx.outbox.add(private_chat(user_id), OutboxKind.EXTRA_FILE, {"file": name}, now=ctx.now)
+    await case.tx.outbox.add(
+        private_chat(user_id), OutboxKind.EXTRA_FILE, {"file": name}, now=case.now
+    )
 
 
-async def how_to(
-    tx: Transaction, ctx: Context, user_id: UserId, grant_id: GrantId, topic: str
-) -> None:
+async def how_to(case: Case, user_id: UserId, grant_id: GrantId, topic: str) -> None:
     """Sends instructions for somebody's own profile."""
     payload: Payload = {"grant": grant_id, "topic": topic}
-    await tx.outbox.add(private_chat(user_id), OutboxKind.HOW_TO, payload, now=ctx.now)
+    await case.tx.outbox.add(private_chat(user_id), OutboxKind.HOW_TO, payload, now=case.now)
 
 
 async def receipt(
-    tx: Transaction,
-    ctx: Context,
-    chat_id: ChatId,
-    grant_ids: Sequence[GrantId],
-    *,
-    look: bool = False,
+    case: Case, chat_id: ChatId, grant_ids: Sequence[GrantId], *, look: bool = False
 ) -> None:
     """Says what was proved of the end of these grants, as soon as the servers were looked at.
 
     With `look` they are looked at once more, even if that was tried before.
     """
-    await tx.outbox.add(
-        chat_id, OutboxKind.RECEIPT, {"grants": list(grant_ids), "look": look}, now=ctx.now
+    await case.tx.outbox.add(
+        chat_id, OutboxKind.RECEIPT, {"grants": list(grant_ids), "look": look}, now=case.now
     )
 
 
-async def menu(tx: Transaction, ctx: Context, user_id: UserId) -> None:
+async def menu(case: Case, user_id: UserId) -> None:
     """Brings the command menu of a private chat in line with the person's role."""
-    await tx.outbox.add(private_chat(user_id), OutboxKind.MENU, {}, now=ctx.now)
+    await case.tx.outbox.add(private_chat(user_id), OutboxKind.MENU, {}, now=case.now)

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.access import audit, holdings, messages, requests, revocation
-from bot.access.context import Context
+from bot.access import holdings, messages, requests, revocation
+from bot.access.case import Case, Rules
 from bot.access.messages import Notice
 from bot.access.names import NAME_LENGTH, clean
 from bot.access.permission import Act, Actor, require, telegram_key
@@ -38,14 +38,14 @@ class Removed:
     maybe: Sequence[Grant]
 
 
-async def identify(tx: Transaction, ctx: Context, user_id: UserId, name: str) -> Actor:
+async def identify(tx: Transaction, rules: Rules, user_id: UserId, name: str) -> Actor:
     """Who somebody is now: read from the settings and the database at each act."""
     person = await tx.people.get(user_id)
     return Actor(
         key=telegram_key(user_id),
         name=clean(name, NAME_LENGTH) or (person.name if person else str(user_id)),
         user_id=user_id,
-        is_admin=user_id in ctx.rules.admins,
+        is_admin=user_id in rules.admins,
         is_allowed=person is not None and person.allowed,
     )
 
@@ -57,29 +57,27 @@ def parse_user_id(text: str) -> UserId:
     return UserId(int(text))
 
 
-async def allow(tx: Transaction, ctx: Context, actor: Actor, user_id: UserId, name: str) -> Allowed:
+async def allow(case: Case, user_id: UserId, name: str) -> Allowed:
     """Puts somebody on the allowlist, or changes their name.
 
     Raises:
         Refused: ADMINS_ONLY, BAD_NAME.
     """
-    require(actor, Act.MANAGE_PEOPLE)
+    require(case.actor, Act.MANAGE_PEOPLE)
     shown = clean(name, NAME_LENGTH)
     if not shown:
         raise Refused(Refusal.BAD_NAME)
-    before = await tx.people.get(user_id)
-    await tx.people.allow(user_id, shown, ctx.now)
+    before = await case.tx.people.get(user_id)
+    await case.tx.people.allow(user_id, shown, case.now)
     is_new = before is None or not before.allowed
-    await audit.record(tx, ctx, actor, "user.allow", f"user:{user_id}", user_name=shown)
+    await case.record("user.allow", f"user:{user_id}", user_name=shown)
     if is_new:
-        await messages.notice(tx, ctx, user_id, Notice.ACCESS_GIVEN)
-        await messages.menu(tx, ctx, user_id)
-    return Allowed(await revocation.known_person(tx, user_id), is_new)
+        await messages.notice(case, user_id, Notice.ACCESS_GIVEN)
+        await messages.menu(case, user_id)
+    return Allowed(await revocation.known_person(case.tx, user_id), is_new)
 
 
-async def link(
-    tx: Transaction, ctx: Context, actor: Actor, user_id: UserId, same_as: UserId
-) -> None:
+async def link(case: Case, user_id: UserId, same_as: UserId) -> None:
     """Says that an account on the allowlist is another one of a person who is known.
 
     Then neither can decide on the other's requests, and both together have one say.
@@ -87,66 +85,67 @@ async def link(
     Raises:
         Refused: ADMINS_ONLY, UNKNOWN_PERSON, SAME_PERSON.
     """
-    require(actor, Act.MANAGE_PEOPLE)
-    await revocation.known_person(tx, user_id)
-    other = await _known_or_admin(tx, ctx, same_as)
+    require(case.actor, Act.MANAGE_PEOPLE)
+    await revocation.known_person(case.tx, user_id)
+    other = await _known_or_admin(case, same_as)
     # One step only: nobody is the same as somebody who is the same as a third.
-    if other.same_as or other.id == user_id or len(await tx.people.accounts_of(user_id)) > 1:
+    if other.same_as or other.id == user_id or len(await case.tx.people.accounts_of(user_id)) > 1:
         raise Refused(Refusal.SAME_PERSON)
-    await tx.people.link(user_id, other.id)
-    await audit.record(tx, ctx, actor, "user.link", f"user:{user_id}", same_as=other.id)
+    await case.tx.people.link(user_id, other.id)
+    await case.record("user.link", f"user:{user_id}", same_as=other.id)
 
 
-async def unlink(tx: Transaction, ctx: Context, actor: Actor, user_id: UserId) -> None:
+async def unlink(case: Case, user_id: UserId) -> None:
     """Takes a link back: from now on the account is a person of its own.
 
     Raises:
         Refused: ADMINS_ONLY, UNKNOWN_PERSON, NOT_LINKED.
     """
-    require(actor, Act.MANAGE_PEOPLE)
-    person = await revocation.known_person(tx, user_id)
+    require(case.actor, Act.MANAGE_PEOPLE)
+    person = await revocation.known_person(case.tx, user_id)
     if person.same_as is None:
         raise Refused(Refusal.NOT_LINKED, name=person.name)
-    await tx.people.link(user_id, None)
-    await audit.record(tx, ctx, actor, "user.unlink", f"user:{user_id}", same_as=person.same_as)
+    await case.tx.people.link(user_id, None)
+    await case.record("user.unlink", f"user:{user_id}", same_as=person.same_as)
 
 
-async def unreachable(tx: Transaction, ctx: Context, user_id: UserId) -> None:
+async def unreachable(case: Case, user_id: UserId) -> None:
     """Telegram does not let the bot write to somebody; of an admin that is kept in any case."""
-    if user_id in ctx.rules.admins:
-        await tx.people.know(user_id, str(user_id), ctx.now)
-    await tx.people.set_reachable(user_id, reachable=False)
+    if user_id in case.rules.admins:
+        await case.tx.people.know(user_id, str(user_id), case.now)
+    await case.tx.people.set_reachable(user_id, reachable=False)
 
 
-async def _known_or_admin(tx: Transaction, ctx: Context, user_id: UserId) -> Person:
+async def _known_or_admin(case: Case, user_id: UserId) -> Person:
     """An admin need not have said anything yet to be known."""
-    if user_id in ctx.rules.admins:
-        await tx.people.know(user_id, str(user_id), ctx.now)
-    return await revocation.known_person(tx, user_id)
+    if user_id in case.rules.admins:
+        await case.tx.people.know(user_id, str(user_id), case.now)
+    return await revocation.known_person(case.tx, user_id)
 
 
-async def remove(tx: Transaction, ctx: Context, actor: Actor, user_id: UserId) -> Removed:
+async def remove(case: Case, user_id: UserId) -> Removed:
     """Takes somebody off the allowlist, by all of their accounts, and ends all that they have.
 
     Raises:
         Refused: ADMINS_ONLY, UNKNOWN_PERSON.
     """
-    require(actor, Act.MANAGE_PEOPLE)
-    accounts = await revocation.accounts_of(tx, user_id)
+    require(case.actor, Act.MANAGE_PEOPLE)
+    accounts = await revocation.accounts_of(case.tx, user_id)
     listed = [account for account in accounts if account.allowed]
-    grants = await revocation.not_over_of(tx, ctx, accounts)
+    ids = [account.id for account in accounts]
+    grants = [one.grant for one in await holdings.of_accounts(case.tx, case.now, ids)]
     if not listed and not grants:
         raise Refused(Refusal.UNKNOWN_PERSON, who=accounts[0].name)
     for account in listed or accounts[:1]:
-        await _take_off(tx, ctx, actor, account)
-    ended = await revocation.begin_or_go_on(tx, ctx, actor, grants, EndReason.REMOVED)
-    maybe = await holdings.maybe_theirs(tx, [account.id for account in accounts])
+        await _take_off(case, account)
+    ended = await revocation.begin_or_go_on(case, grants, EndReason.REMOVED)
+    maybe = await holdings.maybe_theirs(case.tx, ids)
     return Removed(listed or accounts[:1], ended, maybe)
 
 
-async def _take_off(tx: Transaction, ctx: Context, actor: Actor, account: Person) -> None:
-    await tx.people.disallow(account.id)
-    await audit.record(tx, ctx, actor, "user.remove", f"user:{account.id}", user_name=account.name)
-    for request in await tx.requests.open_of(account.id):
-        await requests.withdraw(tx, ctx, actor, request, tell=False)
-    await messages.menu(tx, ctx, account.id)
+async def _take_off(case: Case, account: Person) -> None:
+    await case.tx.people.disallow(account.id)
+    await case.record("user.remove", f"user:{account.id}", user_name=account.name)
+    for request in await case.tx.requests.open_of(account.id):
+        await requests.withdraw(case, request, tell=False)
+    await messages.menu(case, account.id)

@@ -3,29 +3,20 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from bot.access import audit
-from bot.access.context import Context
+from bot.access.case import Case
 from bot.access.permission import THE_BOT
 from storage.records import Grant, Proof, ServerName
-from storage.transaction import Transaction
 
 
-async def reopen(
-    tx: Transaction, ctx: Context, server: ServerName, grants: Sequence[Grant]
-) -> None:
+async def reopen(case: Case, server: ServerName, grants: Sequence[Grant]) -> None:
     """From this commit on nobody says that they are out, before this server has proved it anew."""
     ids = list(dict.fromkeys(grant.id for grant in grants))
-    await tx.grants.reopen(ids, ctx.now)
-    await tx.proofs.reopen(ids, server, ctx.now)
+    await case.tx.grants.reopen(ids, case.now)
+    await case.tx.proofs.reopen(ids, server, case.now)
 
 
 async def doubt_all(
-    tx: Transaction,
-    ctx: Context,
-    server: ServerName,
-    *,
-    since: datetime,
-    found: Collection[str],
+    case: Case, server: ServerName, *, since: datetime, found: Collection[str]
 ) -> None:
     """Another list was in force there, so whoever is out may have come in.
 
@@ -36,20 +27,16 @@ async def doubt_all(
             by its date.
         found: what was wrong with the list.
     """
-    out = await tx.grants.out_since(since)
-    asked = {p.grant_id: p for p in await tx.proofs.of([g.id for g in out]) if p.server == server}
+    out = await case.tx.grants.out_since(since)
+    asked = {
+        p.grant_id: p for p in await case.tx.proofs.of([g.id for g in out]) if p.server == server
+    }
     grants = [grant for grant in out if not _is_in_doubt(asked.get(grant.id))]
     if not grants:
         return
-    await reopen(tx, ctx, server, grants)
-    await audit.record(
-        tx,
-        ctx,
-        THE_BOT,
-        "server.doubt",
-        f"server:{server}",
-        found=sorted(found),
-        grants=len(grants),
+    await reopen(case, server, grants)
+    await case.by(THE_BOT).record(
+        "server.doubt", f"server:{server}", found=sorted(found), grants=len(grants)
     )
 
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.access import admins, approvals, audit, durations, grants, messages, pace
+from bot.access import admins, approvals, durations, grants, messages, pace
 from bot.access.addresses import is_closed
-from bot.access.context import Context
+from bot.access.case import Case
 from bot.access.messages import DeliverNote, Notice
 from bot.access.names import REASON_LENGTH, clean
 from bot.access.permission import THE_BOT, Act, Actor, may_decide_on, require
@@ -52,92 +52,76 @@ class Agreed:
     missing: int
 
 
-async def ask(
-    tx: Transaction,
-    ctx: Context,
-    actor: Actor,
-    *,
-    duration: int | None,
-    server: ServerName | None,
-    reason: str,
-) -> Asked:
+async def ask(case: Case, *, duration: int | None, server: ServerName | None, reason: str) -> Asked:
     """Asks for access.
 
     Raises:
         Refused: NOT_ALLOWED, DURATION_TOO_LONG, OUTLIVES_AUTHORITY, NO_SERVER, UNKNOWN_SERVER,
             SERVER_CLOSED, ALREADY_OPEN, ASKED_TOO_OFTEN.
     """
-    require(actor, Act.ASK)
-    user_id = _telegram_id(actor)
-    seconds = duration or ctx.rules.default_duration
+    require(case.actor, Act.ASK)
+    user_id = _telegram_id(case.actor)
+    seconds = duration or case.rules.default_duration
     # Limits for people do not bind whoever acts on the machine.
-    if not actor.is_operator:
-        durations.within_limit(seconds, ctx.rules.max_duration)
-    grants.require_outlived(ctx, ctx.now + timedelta(seconds=seconds))
-    names = _pick(await tx.servers.all(), server)
+    if not case.actor.is_operator:
+        durations.within_limit(seconds, case.rules.max_duration)
+    grants.require_outlived(case, case.after(seconds))
+    names = _pick(await case.tx.servers.all(), server)
     chosen = names[0] if len(names) == 1 else None
-    await _refuse_second(tx, user_id, chosen)
-    await pace.may_ask(tx, ctx, actor, user_id)
-    await _drop_choosing(tx, ctx, actor, user_id)
-    request = await tx.requests.add(
+    await _refuse_second(case.tx, user_id, chosen)
+    await pace.may_ask(case, user_id)
+    await _drop_choosing(case, user_id)
+    request = await case.tx.requests.add(
         user_id=user_id,
         server=chosen,
         duration=seconds,
         reason=clean(reason, REASON_LENGTH),
-        asked_at=ctx.now,
-        expires_at=ctx.now + timedelta(seconds=ctx.rules.request_ttl),
+        asked_at=case.now,
+        expires_at=case.after(case.rules.request_ttl),
     )
-    await audit.request_asked(tx, ctx, actor, request)
+    await case.record("request.ask", request, reason=request.reason)
     if chosen is not None:
-        await _announce(tx, ctx, request)
+        await _announce(case, request)
     return Asked(request, () if chosen else names)
 
 
-async def choose(
-    tx: Transaction, ctx: Context, actor: Actor, request_id: RequestId, server: ServerName
-) -> Asked:
+async def choose(case: Case, request_id: RequestId, server: ServerName) -> Asked:
     """Names the server of a request that was made without one.
 
     Raises:
         Refused: NOT_ALLOWED, UNKNOWN_REQUEST, NOT_YOURS, ALREADY_DECIDED, DURATION_TOO_LONG,
             UNKNOWN_SERVER, SERVER_CLOSED, ALREADY_OPEN.
     """
-    require(actor, Act.ASK)
-    request = await _own(tx, actor, request_id)
-    _require_open(ctx, request)
-    durations.within_limit(request.duration, ctx.rules.max_duration)
-    known = await tx.servers.get(server)
+    require(case.actor, Act.ASK)
+    request = await _own(case, request_id)
+    _require_open(case, request)
+    durations.within_limit(request.duration, case.rules.max_duration)
+    known = await case.tx.servers.get(server)
     if known is None:
         raise Refused(Refusal.UNKNOWN_SERVER, server=server)
     if is_closed(known):
         raise Refused(Refusal.SERVER_CLOSED, server=server)
-    await _refuse_second(tx, request.user_id, server)
-    if not await tx.requests.choose(request_id, server):
-        raise await _decided(tx, request_id)
-    request = await _existing(tx, request_id)
-    await audit.request_asked(tx, ctx, actor, request)
-    await _announce(tx, ctx, request)
+    await _refuse_second(case.tx, request.user_id, server)
+    if not await case.tx.requests.choose(request_id, server):
+        raise await _decided(case.tx, request_id)
+    request = await _existing(case.tx, request_id)
+    await case.record("request.ask", request, reason=request.reason)
+    await _announce(case, request)
     return Asked(request, ())
 
 
-async def cancel(tx: Transaction, ctx: Context, actor: Actor, request_id: RequestId) -> Request:
+async def cancel(case: Case, request_id: RequestId) -> Request:
     """Takes back one's own request.
 
     Raises:
         Refused: UNKNOWN_REQUEST, NOT_YOURS, ALREADY_DECIDED.
     """
-    await _own(tx, actor, request_id)
-    return await _decide(tx, ctx, actor, request_id, Verdict.CANCEL)
+    await _own(case, request_id)
+    return await _decide(case, request_id, Verdict.CANCEL)
 
 
 async def approve(
-    tx: Transaction,
-    ctx: Context,
-    actor: Actor,
-    request_id: RequestId,
-    duration: int | None,
-    *,
-    seen: str | None = None,
+    case: Case, request_id: RequestId, duration: int | None, *, seen: str | None = None
 ) -> Approved | Agreed:
     """Gives what was asked for, or less; the profile goes out by the outbox.
 
@@ -155,113 +139,113 @@ async def approve(
             DURATION_TOO_LONG, CARD_CHANGED, AGREED_ALREADY, REQUESTER_REMOVED,
             OUTLIVES_AUTHORITY, UNKNOWN_SERVER, SERVER_CLOSED, NETWORK_FULL, CLOCK_IN_DOUBT.
     """
-    request = await _decidable(tx, actor, request_id)
-    _require_open(ctx, request)
-    if not actor.is_operator:
-        await admins.observe(tx, ctx)
-    if seen is not None and seen != await approvals.card_digest(tx, ctx, request, actor.user_id):
+    request = await _decidable(case, request_id)
+    _require_open(case, request)
+    if not case.actor.is_operator:
+        await admins.observe(case)
+    if seen is not None and seen != await approvals.card_digest(case, request, case.actor.user_id):
         raise Refused(Refusal.CARD_CHANGED, request=request_id)
     seconds = request.duration if duration is None else duration
-    may_be = (request.duration, approvals.limit(ctx, request))
+    may_be = (request.duration, approvals.limit(case, request))
     if seconds not in {choice for longest in may_be for choice in durations.choices(longest)}:
         raise Refused(Refusal.NOT_OFFERED)
-    requester = await _allowed_requester(tx, request)
-    if not actor.is_operator:
-        durations.within_limit(seconds, ctx.rules.max_duration)
-        person = None if actor.user_id is None else await tx.people.person_of(actor.user_id)
-        given = await approvals.given(tx, ctx, request)
+    requester = await _allowed_requester(case.tx, request)
+    if not case.actor.is_operator:
+        durations.within_limit(seconds, case.rules.max_duration)
+        person = (
+            None
+            if case.actor.user_id is None
+            else await case.tx.people.person_of(case.actor.user_id)
+        )
+        given = await approvals.given(case, request)
         said = [approval.duration for approval in given if approval.person == person]
         others = [approval.duration for approval in given if approval.person != person]
-        missing = ctx.rules.approvals_for(min([seconds, *others])) - len(others) - 1
+        missing = case.rules.approvals_for(min([seconds, *others])) - len(others) - 1
         if missing > 0 and said == [seconds]:
             raise Refused(Refusal.AGREED_ALREADY)
         if missing > 0:
-            return await _agree(tx, ctx, actor, request, seconds, missing)
+            return await _agree(case, request, seconds, missing)
         seconds = min([seconds, *others])
-    grant = await _give(tx, ctx, actor, request, requester, seconds)
-    await messages.deliver(tx, ctx, requester.id, grant.id, DeliverNote.FIRST)
-    return Approved(await _existing(tx, request_id), requester, grant)
+    grant = await _give(case, request, requester, seconds)
+    await messages.deliver(case, requester.id, grant.id, DeliverNote.FIRST)
+    return Approved(await _existing(case.tx, request_id), requester, grant)
 
 
-async def approve_without_delivery(
-    tx: Transaction, ctx: Context, actor: Actor, request_id: RequestId
-) -> Grant:
+async def approve_without_delivery(case: Case, request_id: RequestId) -> Grant:
     """Decides and reserves, on an operator's word; the caller brings the profile to its owner."""
-    request = await _decidable(tx, actor, request_id)
-    requester = await _allowed_requester(tx, request)
-    return await _give(tx, ctx, actor, request, requester, request.duration)
+    request = await _decidable(case, request_id)
+    requester = await _allowed_requester(case.tx, request)
+    return await _give(case, request, requester, request.duration)
 
 
-async def deny(tx: Transaction, ctx: Context, actor: Actor, request_id: RequestId) -> Request:
+async def deny(case: Case, request_id: RequestId) -> Request:
     """Says no; the requester is told.
 
     Raises:
         Refused: ADMINS_ONLY, UNKNOWN_REQUEST, OWN_REQUEST, ALREADY_DECIDED.
     """
-    request = await _decidable(tx, actor, request_id)
-    decided = await _decide(tx, ctx, actor, request_id, Verdict.DENY)
+    request = await _decidable(case, request_id)
+    decided = await _decide(case, request_id, Verdict.DENY)
     await messages.notice(
-        tx, ctx, request.user_id, Notice.REQUEST_DENIED, server=request.server, admin=actor.name
+        case, request.user_id, Notice.REQUEST_DENIED, server=request.server, admin=case.actor.name
     )
     return decided
 
 
-async def card_undelivered(tx: Transaction, ctx: Context, request_id: RequestId) -> None:
+async def card_undelivered(case: Case, request_id: RequestId) -> None:
     """A card does not reach its admin. Where none reaches any, the requester is told.
 
     To be called once for each card, when its row of the outbox says so.
     """
-    request = await tx.requests.get(request_id)
+    request = await case.tx.requests.get(request_id)
     if request is None or request.state is not RequestState.PENDING:
         return
-    if await tx.posted.about(OutboxKind.CARD, str(request_id)):
+    if await case.tx.posted.about(OutboxKind.CARD, str(request_id)):
         return
     on_the_way = [
-        item for item in await tx.outbox.open(OutboxKind.CARD) if item.attempts < PATIENCE
+        item for item in await case.tx.outbox.open(OutboxKind.CARD) if item.attempts < PATIENCE
     ]
     if any(item.payload["request"] == request_id for item in on_the_way):
         return
-    reachable = await admin_reachable(tx, ctx)
+    reachable = await admin_reachable(case)
     code = Notice.NO_CARD if reachable else Notice.NO_ADMIN_REACHABLE
-    await messages.notice(tx, ctx, request.user_id, code, server=request.server)
+    await messages.notice(case, request.user_id, code, server=request.server)
 
 
-async def expire_due(tx: Transaction, ctx: Context) -> int:
+async def expire_due(case: Case) -> int:
     """Ends the requests that nobody decided in time; gives their number."""
-    if not ctx.may_expire:
+    if not case.may_expire:
         return 0
-    due = await tx.requests.due(ctx.now, asked_by=ctx.after(-ctx.rules.request_ttl))
+    due = await case.tx.requests.due(case.now, asked_by=case.after(-case.rules.request_ttl))
     for request in due:
-        await _decide(tx, ctx, THE_BOT, request.id, Verdict.EXPIRE)
+        await _decide(case.by(THE_BOT), request.id, Verdict.EXPIRE)
         if request.state is RequestState.PENDING:
             await messages.notice(
-                tx, ctx, request.user_id, Notice.REQUEST_EXPIRED, server=request.server
+                case, request.user_id, Notice.REQUEST_EXPIRED, server=request.server
             )
     return len(due)
 
 
-async def refit(tx: Transaction, ctx: Context) -> None:
+async def refit(case: Case) -> None:
     """Brings the cards up to date on which other settings offer something else now."""
-    for request in await tx.requests.pending():
-        is_shorter = approvals.limit(ctx, request) < request.duration
-        if is_shorter or approvals.deadline(ctx, request) < request.expires_at:
-            await messages.edit_cards(tx, ctx, request.id)
+    for request in await case.tx.requests.pending():
+        is_shorter = approvals.limit(case, request) < request.duration
+        if is_shorter or approvals.deadline(case, request) < request.expires_at:
+            await messages.edit_cards(case, request.id)
 
 
-async def withdraw(
-    tx: Transaction, ctx: Context, actor: Actor, request: Request, *, tell: bool
-) -> None:
+async def withdraw(case: Case, request: Request, *, tell: bool) -> None:
     """Closes a request because its requester or its server is gone."""
-    await _decide(tx, ctx, actor, request.id, Verdict.CANCEL)
+    await _decide(case, request.id, Verdict.CANCEL)
     if tell:
         await messages.notice(
-            tx, ctx, request.user_id, Notice.REQUEST_WITHDRAWN, server=request.server
+            case, request.user_id, Notice.REQUEST_WITHDRAWN, server=request.server
         )
 
 
-def _require_open(ctx: Context, request: Request) -> None:
+def _require_open(case: Case, request: Request) -> None:
     """The sweep may not have come by yet, or no bot runs that would do it."""
-    if approvals.deadline(ctx, request) <= ctx.now:
+    if approvals.deadline(case, request) <= case.now:
         raise Refused(Refusal.ALREADY_DECIDED, state=RequestState.EXPIRED, admin="")
 
 
@@ -272,23 +256,24 @@ async def _allowed_requester(tx: Transaction, request: Request) -> Person:
     return requester
 
 
-async def _agree(
-    tx: Transaction, ctx: Context, actor: Actor, request: Request, seconds: int, missing: int
-) -> Agreed:
-    await tx.requests.agree(request.id, by=actor.key, duration=seconds, at=ctx.now)
-    await audit.request_agreed(tx, ctx, actor, request, seconds)
-    await messages.edit_cards(tx, ctx, request.id)
+async def _agree(case: Case, request: Request, seconds: int, missing: int) -> Agreed:
+    await case.tx.requests.agree(request.id, by=case.actor.key, duration=seconds, at=case.now)
+    await case.record(
+        "request.agree",
+        request,
+        user_id=request.user_id,
+        duration=durations.format_duration(seconds),
+    )
+    await messages.edit_cards(case, request.id)
     return Agreed(request, missing)
 
 
-async def _give(
-    tx: Transaction, ctx: Context, actor: Actor, request: Request, requester: Person, seconds: int
-) -> Grant:
-    grants.require_giving(ctx)
-    decided = await _decide(tx, ctx, actor, request.id, Verdict.APPROVE, duration=seconds)
+async def _give(case: Case, request: Request, requester: Person, seconds: int) -> Grant:
+    grants.require_giving(case)
+    decided = await _decide(case, request.id, Verdict.APPROVE, duration=seconds)
     # The time runs from the approval, not from the request.
-    end = ctx.now + timedelta(seconds=seconds)
-    return await grants.reserve(tx, ctx, actor, decided, requester, not_after=end)
+    end = case.now + timedelta(seconds=seconds)
+    return await grants.reserve(case, decided, requester, not_after=end)
 
 
 def _pick(servers: Sequence[Server], wanted: ServerName | None) -> tuple[ServerName, ...]:
@@ -311,21 +296,21 @@ async def _refuse_second(tx: Transaction, user_id: UserId, server: ServerName | 
             raise Refused(Refusal.ALREADY_OPEN, server=server, request=request.id)
 
 
-async def _drop_choosing(tx: Transaction, ctx: Context, actor: Actor, user_id: UserId) -> None:
+async def _drop_choosing(case: Case, user_id: UserId) -> None:
     """A newer request takes the place of one that never named its server."""
-    for request in await tx.requests.open_of(user_id):
+    for request in await case.tx.requests.open_of(user_id):
         if request.state is RequestState.CHOOSING:
-            await _decide(tx, ctx, actor, request.id, Verdict.CANCEL)
+            await _decide(case, request.id, Verdict.CANCEL)
 
 
-async def _announce(tx: Transaction, ctx: Context, request: Request) -> None:
-    for admin in ctx.rules.admins:
-        await messages.card(tx, ctx, admin, request.id)
+async def _announce(case: Case, request: Request) -> None:
+    for admin in case.rules.admins:
+        await messages.card(case, admin, request.id)
 
 
-async def admin_reachable(tx: Transaction, ctx: Context) -> bool:
+async def admin_reachable(case: Case) -> bool:
     """False once every admin is known not to have pressed Start."""
-    known = [await tx.people.get(admin) for admin in ctx.rules.admins]
+    known = [await case.tx.people.get(admin) for admin in case.rules.admins]
     return any(admin is None or admin.reachable is not False for admin in known)
 
 
@@ -342,29 +327,29 @@ async def _existing(tx: Transaction, request_id: RequestId) -> Request:
     return request
 
 
-async def _own(tx: Transaction, actor: Actor, request_id: RequestId) -> Request:
-    request = await _existing(tx, request_id)
-    if request.user_id != actor.user_id:
+async def _own(case: Case, request_id: RequestId) -> Request:
+    request = await _existing(case.tx, request_id)
+    if request.user_id != case.actor.user_id:
         raise Refused(Refusal.NOT_YOURS)
     return request
 
 
-async def _decidable(tx: Transaction, actor: Actor, request_id: RequestId) -> Request:
-    require(actor, Act.DECIDE)
-    request = await _existing(tx, request_id)
-    if not await _may_decide_on(tx, actor, request):
+async def _decidable(case: Case, request_id: RequestId) -> Request:
+    require(case.actor, Act.DECIDE)
+    request = await _existing(case.tx, request_id)
+    if not await _may_decide_on(case, request):
         raise Refused(Refusal.OWN_REQUEST, request=request_id)
     if request.state is not RequestState.PENDING:
-        raise await _decided(tx, request_id)
+        raise await _decided(case.tx, request_id)
     return request
 
 
-async def _may_decide_on(tx: Transaction, actor: Actor, request: Request) -> bool:
+async def _may_decide_on(case: Case, request: Request) -> bool:
     """Nobody decides on their own request, by none of their accounts."""
-    if actor.user_id is None:
-        return actor.is_operator
-    person = await tx.people.person_of(actor.user_id)
-    return may_decide_on(actor, person, await tx.people.person_of(request.user_id))
+    if case.actor.user_id is None:
+        return case.actor.is_operator
+    person = await case.tx.people.person_of(case.actor.user_id)
+    return may_decide_on(case.actor, person, await case.tx.people.person_of(request.user_id))
 
 
 async def _decided(tx: Transaction, request_id: RequestId) -> Refused:
@@ -375,20 +360,19 @@ async def _decided(tx: Transaction, request_id: RequestId) -> Refused:
 
 
 async def _decide(
-    tx: Transaction,
-    ctx: Context,
-    actor: Actor,
-    request_id: RequestId,
-    verdict: Verdict,
-    *,
-    duration: int | None = None,
+    case: Case, request_id: RequestId, verdict: Verdict, *, duration: int | None = None
 ) -> Request:
-    won = await tx.requests.decide(
-        request_id, verdict, by=actor.key, by_name=actor.name, at=ctx.now, duration=duration
+    won = await case.tx.requests.decide(
+        request_id,
+        verdict,
+        by=case.actor.key,
+        by_name=case.actor.name,
+        at=case.now,
+        duration=duration,
     )
     if not won:
-        raise await _decided(tx, request_id)
-    request = await _existing(tx, request_id)
-    await audit.request_decided(tx, ctx, actor, request, verdict)
-    await messages.edit_cards(tx, ctx, request_id)
+        raise await _decided(case.tx, request_id)
+    request = await _existing(case.tx, request_id)
+    await case.record(f"request.{verdict}", request, user_id=request.user_id)
+    await messages.edit_cards(case, request_id)
     return request

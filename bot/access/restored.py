@@ -1,16 +1,14 @@
 """The first thing that is said to a database that came out of a backup: time has gone by."""
 
-from bot.access import audit, messages, requests
-from bot.access.context import Context
+from bot.access import messages, requests
+from bot.access.case import Case
 from bot.access.messages import Notice
-from bot.access.permission import Actor
 from storage.records import GrantState, OutboxKind
-from storage.transaction import Transaction
 
 _SET_ASIDE = "left over from before the restore"
 
 
-async def begin_again(tx: Transaction, ctx: Context, actor: Actor, *, made_at: str) -> None:
+async def begin_again(case: Case, *, made_at: str) -> None:
     """Leaves nothing of what was under way when the backup was made.
 
     (1) No server was looked through yet: it may know more than this database. (2) A profile that
@@ -23,18 +21,18 @@ async def begin_again(tx: Transaction, ctx: Context, actor: Actor, *, made_at: s
     Args:
         made_at: when the backup was made, in RFC 3339.
     """
-    await tx.servers.mark_restored(ctx.now)  # (1)
-    await tx.crl.give_up_spares(ctx.now)
-    for grant in await tx.grants.not_over():
-        if await tx.grants.move(grant.id, GrantState.RESERVED, GrantState.ISSUED):  # (2)
-            await audit.grant_event(tx, ctx, actor, "doubt", grant)
-    await tx.outbox.doubt(OutboxKind.DELIVER)
-    await tx.inbox.quarantine_new(_SET_ASIDE)  # (3)
-    await audit.record(tx, ctx, actor, "backup.restore", "backup", made_at=made_at)
-    undecided = await tx.requests.open()
+    await case.tx.servers.mark_restored(case.now)  # (1)
+    await case.tx.crl.give_up_spares(case.now)
+    for grant in await case.tx.grants.not_over():
+        if await case.tx.grants.move(grant.id, GrantState.RESERVED, GrantState.ISSUED):  # (2)
+            await case.record("grant.doubt", grant)
+    await case.tx.outbox.doubt(OutboxKind.DELIVER)
+    await case.tx.inbox.quarantine_new(_SET_ASIDE)  # (3)
+    await case.record("backup.restore", "backup", made_at=made_at)
+    undecided = await case.tx.requests.open()
     for request in undecided:  # (4)
-        await requests.withdraw(tx, ctx, actor, request, tell=False)
+        await requests.withdraw(case, request, tell=False)
     for requester in {request.user_id: None for request in undecided}:
-        await messages.notice(tx, ctx, requester, Notice.REQUEST_OUTDATED)
+        await messages.notice(case, requester, Notice.REQUEST_OUTDATED)
     if undecided:
-        await messages.tell_admins(tx, ctx, Notice.RESTORED, made_at=made_at, count=len(undecided))
+        await messages.tell_admins(case, Notice.RESTORED, made_at=made_at, count=len(undecided))

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.access import audit, holdings, matching, messages
-from bot.access.context import Context
+from bot.access import holdings, matching, messages
+from bot.access.case import Case
 from bot.access.holdings import Holding
 from bot.access.matching import Fits
 from bot.access.messages import Notice
-from bot.access.permission import THE_BOT, Act, Actor, require
+from bot.access.permission import THE_BOT, Act, require
 from bot.access.refusals import Refusal, Refused
 from storage.records import (
     LIVE_STATES,
@@ -61,13 +61,7 @@ class Attempt:
 
 
 async def begin(
-    tx: Transaction,
-    ctx: Context,
-    actor: Actor,
-    grants: Iterable[Grant],
-    reason: EndReason,
-    *,
-    at: datetime | None = None,
+    case: Case, grants: Iterable[Grant], reason: EndReason, *, at: datetime | None = None
 ) -> list[Grant]:
     """Records the end of live grants: from this commit on they are on the way out.
 
@@ -76,30 +70,30 @@ async def begin(
     Args:
         at: when they were revoked, if that was before now.
     """
-    servers = [server.name for server in await tx.servers.all() if lets_in(server)]
+    servers = [server.name for server in await case.tx.servers.all() if lets_in(server)]
     ended = []
     for grant in grants:
-        if not await tx.grants.end(grant.id, reason, at or ctx.now):
+        if not await case.tx.grants.end(grant.id, reason, at or case.now):
             continue
         ended.append(grant)
         # Whoever ordered it looks at once; this is for the case that they cannot.
-        await tx.proofs.open(grant.id, servers, ctx.after(_FIRST_LOOK_S))
-        await audit.grant_event(tx, ctx, actor, "end", grant, reason=reason)
+        await case.tx.proofs.open(grant.id, servers, case.after(_FIRST_LOOK_S))
+        await case.record("grant.end", grant, reason=reason)
         if not servers:
-            await _close(tx, ctx, grant)
-    await _tell_owners(tx, ctx, actor, ended, reason)
+            await _close(case, grant)
+    await _tell_owners(case, ended, reason)
     return ended
 
 
-async def fits(tx: Transaction, actor: Actor, text: str) -> Fits:
+async def fits(case: Case, text: str) -> Fits:
     """Whom an admin may mean. People whose access is over fit, too: they get an answer."""
-    require(actor, Act.REVOKE)
-    return matching.find(matching.parse_who(text), await tx.people.all(), await tx.grants.all())
+    require(case.actor, Act.REVOKE)
+    return matching.find(
+        matching.parse_who(text), await case.tx.people.all(), await case.tx.grants.all()
+    )
 
 
-async def revoke_person(
-    tx: Transaction, ctx: Context, actor: Actor, user_id: UserId
-) -> list[Grant]:
+async def revoke_person(case: Case, user_id: UserId) -> list[Grant]:
     """Ends every live grant of somebody, by whichever of their accounts they have it.
 
     Gives them with those whose end is not proved yet.
@@ -107,81 +101,75 @@ async def revoke_person(
     Raises:
         Refused: ADMINS_ONLY, UNKNOWN_PERSON, NOTHING_LIVE.
     """
-    require(actor, Act.REVOKE)
-    found = await require_holding(tx, ctx, user_id)
+    require(case.actor, Act.REVOKE)
+    found = await require_holding(case, user_id)
     grants = [one.grant for one in found]
-    return await begin_or_go_on(tx, ctx, actor, grants, EndReason.REVOKED)
+    return await begin_or_go_on(case, grants, EndReason.REVOKED)
 
 
-async def require_holding(tx: Transaction, ctx: Context, user_id: UserId) -> Sequence[Holding]:
+async def require_holding(case: Case, user_id: UserId) -> Sequence[Holding]:
     """What somebody has, by whichever of their accounts.
 
     Raises:
         Refused: UNKNOWN_PERSON, NOTHING_LIVE, with the certificates that may be theirs.
     """
-    person = await known_person(tx, user_id)
-    accounts = await holdings.accounts_of(tx, user_id)
-    found = await holdings.of_accounts(tx, ctx.now, accounts)
+    person = await known_person(case.tx, user_id)
+    accounts = await holdings.accounts_of(case.tx, user_id)
+    found = await holdings.of_accounts(case.tx, case.now, accounts)
     if not found:
-        maybe = await holdings.maybe_theirs(tx, accounts)
+        maybe = await holdings.maybe_theirs(case.tx, accounts)
         names = sorted({grant.common_name for grant in maybe})
         raise Refused(Refusal.NOTHING_LIVE, name=person.name, names=names)
     return found
 
 
-async def begin_or_go_on(
-    tx: Transaction, ctx: Context, actor: Actor, grants: Sequence[Grant], reason: EndReason
-) -> list[Grant]:
+async def begin_or_go_on(case: Case, grants: Sequence[Grant], reason: EndReason) -> list[Grant]:
     """`begin` for the live ones; those whose end is not proved come back with them."""
     unproved = [grant for grant in grants if grant.state not in LIVE_STATES]
-    return [*await begin(tx, ctx, actor, grants, reason), *unproved]
+    return [*await begin(case, grants, reason), *unproved]
 
 
-async def revoke_grant(
-    tx: Transaction, ctx: Context, actor: Actor, grant_id: GrantId
-) -> list[Grant]:
+async def revoke_grant(case: Case, grant_id: GrantId) -> list[Grant]:
     """Ends one grant; one whose end is not proved yet is looked at again.
 
     Raises:
         Refused: ADMINS_ONLY, UNKNOWN_GRANT, GRANT_OVER.
     """
-    require(actor, Act.REVOKE)
-    grant = await known_grant(tx, grant_id)
+    require(case.actor, Act.REVOKE)
+    grant = await known_grant(case.tx, grant_id)
     if grant.state in LIVE_STATES:
-        return await begin(tx, ctx, actor, [grant], EndReason.REVOKED)
-    if not await holdings.may_let_in(tx, ctx.now, grant):
-        await require_live(tx, ctx, grant)
+        return await begin(case, [grant], EndReason.REVOKED)
+    if not await holdings.may_let_in(case.tx, case.now, grant):
+        await require_live(case, grant)
     return [grant]
 
 
-async def give_up(tx: Transaction, ctx: Context, actor: Actor, grant_id: GrantId) -> list[Grant]:
+async def give_up(case: Case, grant_id: GrantId) -> list[Grant]:
     """Somebody ends their own grant; being taken off the allowlist is no obstacle.
 
     Raises:
         Refused: UNKNOWN_GRANT, NOT_YOURS, GRANT_OVER.
     """
-    grant = await persons_live_grant(tx, ctx, actor, grant_id)
-    return await begin(tx, ctx, actor, [grant], EndReason.BY_OWNER)
+    grant = await persons_live_grant(case, grant_id)
+    return await begin(case, [grant], EndReason.BY_OWNER)
 
 
-async def expire_due(tx: Transaction, ctx: Context) -> list[Grant]:
+async def expire_due(case: Case) -> list[Grant]:
     """Ends the grants whose time is over; every admin gets the receipt."""
-    if not ctx.may_expire:
+    if not case.may_expire:
         return []
-    ended = await begin(tx, ctx, THE_BOT, await tx.grants.due(ctx.now), EndReason.ENDED)
+    ended = await begin(case.by(THE_BOT), await case.tx.grants.due(case.now), EndReason.ENDED)
     for grant in ended:
-        for admin in ctx.rules.admins:
-            await messages.receipt(tx, ctx, messages.private_chat(admin), [grant.id])
+        for admin in case.rules.admins:
+            await messages.receipt(case, messages.private_chat(admin), [grant.id])
     return ended
 
 
-async def record_attempts(
-    tx: Transaction, ctx: Context, attempts: Sequence[Attempt]
-) -> list[GrantId]:
+async def record_attempts(case: Case, attempts: Sequence[Attempt]) -> list[GrantId]:
     """Stores what was seen; gives the grants whose end is proved on every server now."""
     known = {
         (proof.grant_id, proof.server): proof
-        for proof in await tx.proofs.of([attempt.grant_id for attempt in attempts])
+        for proof in await case.tx.proofs.of([attempt.grant_id for attempt in attempts])
     }
     closed: list[GrantId] = []
     again: dict[ServerName, list[Attempt]] = {}
@@ -189,9 +177,9 @@ async def record_attempts(
         before = known.get((attempt.grant_id, attempt.server))
         if before is None or not before.is_open:
             continue
-        await tx.proofs.record(_proof(ctx, before, attempt))
-        grant = await known_grant(tx, attempt.grant_id)
-        if attempt.proved and await _close(tx, ctx, grant):
+        await case.tx.proofs.record(_proof(case, before, attempt))
+        grant = await known_grant(case.tx, attempt.grant_id)
+        if attempt.proved and await _close(case, grant):
             closed.append(attempt.grant_id)
             if grant.proved_at is not None:
                 again.setdefault(attempt.server, []).append(attempt)
@@ -199,51 +187,51 @@ async def record_attempts(
         # One row for all: whoever changes a server's list each minute must not fill the trail.
         sessions = sum(attempt.sessions_cut for attempt in proved)
         subject = f"server:{server}"
-        await audit.record(
-            tx, ctx, THE_BOT, "server.prove_again", subject, grants=len(proved), sessions=sessions
+        await case.by(THE_BOT).record(
+            "server.prove_again", subject, grants=len(proved), sessions=sessions
         )
     return closed
 
 
-async def close_proved(tx: Transaction, ctx: Context) -> None:
+async def close_proved(case: Case) -> None:
     """Closes what has nothing left to prove, for example after a server was taken out."""
-    for grant in await tx.grants.revoking():
-        await _close(tx, ctx, grant)
+    for grant in await case.tx.grants.revoking():
+        await _close(case, grant)
 
 
-async def ask_adopted(tx: Transaction, ctx: Context, server: ServerName) -> None:
+async def ask_adopted(case: Case, server: ServerName) -> None:
     """A server that was adopted just now has to prove what was ended before it was known.
 
     Only imported certificates can have been used there.
     """
-    waiting = [grant for grant in await tx.grants.revoking() if grant.imported_at is not None]
-    proofs = await tx.proofs.of([grant.id for grant in waiting])
+    waiting = [grant for grant in await case.tx.grants.revoking() if grant.imported_at is not None]
+    proofs = await case.tx.proofs.of([grant.id for grant in waiting])
     asked = {p.grant_id for p in proofs if p.server == server and p.dropped_at is None}
     for grant in waiting:
         if grant.id not in asked:
-            await tx.proofs.open(grant.id, [server], ctx.now)
+            await case.tx.proofs.open(grant.id, [server], case.now)
 
 
-async def take_out(tx: Transaction, ctx: Context, server: Server) -> None:
+async def take_out(case: Case, server: Server) -> None:
     """A server that is not asked any more proves no end: of those that are open, nor of later ones.
 
     It may still run. So of whatever is live and opens it is noted that it will never be proved
     there; whoever is told that such a one is dead is told of that, too.
     """
-    opens = [*await tx.grants.live_for(server.name)] if server.adopted is not None else []
+    opens = [*await case.tx.grants.live_for(server.name)] if server.adopted is not None else []
     if server.open_since is not None:
-        opens += await tx.grants.for_others(server.name)
-    await tx.proofs.reopen([grant.id for grant in opens], server.name, ctx.now)
-    await tx.proofs.drop_open(server.name, ctx.now)
-    await tx.servers.remove(server.name)
-    await close_proved(tx, ctx)
+        opens += await case.tx.grants.for_others(server.name)
+    await case.tx.proofs.reopen([grant.id for grant in opens], server.name, case.now)
+    await case.tx.proofs.drop_open(server.name, case.now)
+    await case.tx.servers.remove(server.name)
+    await close_proved(case)
 
 
-async def require_live(tx: Transaction, ctx: Context, grant: Grant) -> None:
+async def require_live(case: Case, grant: Grant) -> None:
     """Raises Refused: GRANT_OVER, with what may still let its holder in: itself, and others."""
     if grant.state not in LIVE_STATES:
-        left = await holdings.beside(tx, ctx.now, [grant])
-        may_work = await holdings.may_let_in(tx, ctx.now, grant)
+        left = await holdings.beside(case.tx, case.now, [grant])
+        may_work = await holdings.may_let_in(case.tx, case.now, grant)
         raise Refused(Refusal.GRANT_OVER, may_work=may_work, count=len(left))
 
 
@@ -255,34 +243,36 @@ async def known_grant(tx: Transaction, grant_id: GrantId) -> Grant:
     return grant
 
 
-async def own_grant(tx: Transaction, actor: Actor, grant_id: GrantId) -> Grant:
+async def own_grant(case: Case, grant_id: GrantId) -> Grant:
     """Raises Refused: UNKNOWN_GRANT, NOT_YOURS."""
-    grant = await known_grant(tx, grant_id)
-    if grant.user_id != actor.user_id:
+    grant = await known_grant(case.tx, grant_id)
+    if grant.user_id != case.actor.user_id:
         raise Refused(Refusal.NOT_YOURS)
     return grant
 
 
-async def own_live_grant(tx: Transaction, ctx: Context, actor: Actor, grant_id: GrantId) -> Grant:
+async def own_live_grant(case: Case, grant_id: GrantId) -> Grant:
     """Raises Refused: UNKNOWN_GRANT, NOT_YOURS, GRANT_OVER."""
-    grant = await own_grant(tx, actor, grant_id)
-    await require_live(tx, ctx, grant)
+    grant = await own_grant(case, grant_id)
+    await require_live(case, grant)
     return grant
 
 
-async def persons_live_grant(
-    tx: Transaction, ctx: Context, actor: Actor, grant_id: GrantId
-) -> Grant:
+async def persons_live_grant(case: Case, grant_id: GrantId) -> Grant:
     """Like `own_live_grant`, by whichever account of the person it is.
 
     Raises:
         Refused: UNKNOWN_GRANT, NOT_YOURS, GRANT_OVER.
     """
-    grant = await known_grant(tx, grant_id)
-    accounts = () if actor.user_id is None else await holdings.accounts_of(tx, actor.user_id)
+    grant = await known_grant(case.tx, grant_id)
+    accounts = (
+        ()
+        if case.actor.user_id is None
+        else await holdings.accounts_of(case.tx, case.actor.user_id)
+    )
     if grant.user_id not in accounts:
         raise Refused(Refusal.NOT_YOURS)
-    await require_live(tx, ctx, grant)
+    await require_live(case, grant)
     return grant
 
 
@@ -301,17 +291,9 @@ async def accounts_of(tx: Transaction, user_id: UserId) -> Sequence[Person]:
     return [await known_person(tx, account) for account in (user_id, *others)]
 
 
-async def not_over_of(tx: Transaction, ctx: Context, accounts: Iterable[Person]) -> Sequence[Grant]:
-    """What these have that is live, or ended and not proved."""
-    found = await holdings.of_accounts(tx, ctx.now, [account.id for account in accounts])
-    return [one.grant for one in found]
-
-
-async def ask_receipt(
-    tx: Transaction, ctx: Context, chat_id: ChatId, grants: Sequence[Grant]
-) -> None:
+async def ask_receipt(case: Case, chat_id: ChatId, grants: Sequence[Grant]) -> None:
     ids = [grant.id for grant in grants]
-    await messages.receipt(tx, ctx, chat_id, ids, look=True)
+    await messages.receipt(case, chat_id, ids, look=True)
 
 
 def lets_in(server: Server) -> bool:
@@ -319,16 +301,16 @@ def lets_in(server: Server) -> bool:
     return server.crl_published_at is not None or server.adopted is not None
 
 
-async def _close(tx: Transaction, ctx: Context, grant: Grant) -> bool:
-    proofs = await tx.proofs.of([grant.id])
+async def _close(case: Case, grant: Grant) -> bool:
+    proofs = await case.tx.proofs.of([grant.id])
     if any(proof.is_open for proof in proofs) or waits_for_server(grant, proofs):
         return False
     after = GrantState.EXPIRED if grant.end_reason is EndReason.ENDED else GrantState.REVOKED
-    if not await tx.grants.prove(grant.id, after, ctx.now):
+    if not await case.tx.grants.prove(grant.id, after, case.now):
         return False
-    await _note_close(tx, ctx, grant, after, [p.server for p in proofs if p.dropped_at])
+    await _note_close(case, grant, after, [p.server for p in proofs if p.dropped_at])
     # Receipts that said 'not proved' are followed up at once.
-    await tx.outbox.hasten(OutboxKind.RECEIPT, ctx.now)
+    await case.tx.outbox.hasten(OutboxKind.RECEIPT, case.now)
     return True
 
 
@@ -341,39 +323,39 @@ def waits_for_server(grant: Grant, proofs: Sequence[Proof]) -> bool:
 
 
 async def _note_close(
-    tx: Transaction, ctx: Context, grant: Grant, after: GrantState, dropped: Sequence[ServerName]
+    case: Case, grant: Grant, after: GrantState, dropped: Sequence[ServerName]
 ) -> None:
     """What was dropped is not proved, and the trail never says that it is.
 
     What is proved once more is noted for all of a server at once (`record_attempts`).
     """
     if dropped:
-        await audit.grant_event(tx, ctx, THE_BOT, "drop", grant, state=after, servers=dropped)
+        await case.by(THE_BOT).record("grant.drop", grant, state=after, servers=dropped)
     elif grant.proved_at is None:
-        await audit.grant_event(tx, ctx, THE_BOT, "prove", grant, state=after)
+        await case.by(THE_BOT).record("grant.prove", grant, state=after)
 
 
-def _proof(ctx: Context, before: Proof, attempt: Attempt) -> Proof:
+def _proof(case: Case, before: Proof, attempt: Attempt) -> Proof:
     return Proof(
         grant_id=attempt.grant_id,
         server=attempt.server,
         proved=attempt.proved,
         attempts=before.attempts + 1,
-        next_try_at=_next_try(ctx, before, attempt),
+        next_try_at=_next_try(case, before, attempt),
         crl_number=attempt.crl_number,
         # A session that an earlier attempt cut stays cut. A server may claim any number.
         sessions_cut=min(attempt.sessions_cut + (before.sessions_cut or 0), _MOST_SESSIONS),
-        checked_at=ctx.now,
+        checked_at=case.now,
         crl_seen_at=attempt.crl_seen_at,
         findings=attempt.findings,
     )
 
 
-def _next_try(ctx: Context, before: Proof, attempt: Attempt) -> datetime:
+def _next_try(case: Case, before: Proof, attempt: Attempt) -> datetime:
     """Where only the time is missing, no earlier look can prove anything."""
     if attempt.second_look_at is not None:
-        return max(ctx.now, attempt.second_look_at)
-    return ctx.now + retry_after(before.attempts)
+        return max(case.now, attempt.second_look_at)
+    return case.now + retry_after(before.attempts)
 
 
 def retry_after(attempts: int) -> timedelta:
@@ -381,22 +363,18 @@ def retry_after(attempts: int) -> timedelta:
     return timedelta(seconds=min(_FIRST_RETRY_S * 2 ** min(attempts, 10), _LONGEST_RETRY_S))
 
 
-async def _tell_owners(
-    tx: Transaction, ctx: Context, actor: Actor, ended: Sequence[Grant], reason: EndReason
-) -> None:
+async def _tell_owners(case: Case, ended: Sequence[Grant], reason: EndReason) -> None:
     if reason in _OWNER_KNOWS:
         return
     for grant in ended:
         # Who revokes their own access by /revoke gets the receipt already.
-        if grant.user_id is not None and grant.user_id != actor.user_id:
-            await _tell_owner(tx, ctx, grant.user_id, grant, reason)
+        if grant.user_id is not None and grant.user_id != case.actor.user_id:
+            await _tell_owner(case, grant.user_id, grant, reason)
 
 
-async def _tell_owner(
-    tx: Transaction, ctx: Context, owner: UserId, grant: Grant, reason: EndReason
-) -> None:
+async def _tell_owner(case: Case, owner: UserId, grant: Grant, reason: EndReason) -> None:
     if grant.imported_at is None:
         code, what = Notice.ACCESS_ENDED, {"server": str(grant.home)}
     else:
         code, what = Notice.EARLIER_ACCESS_ENDED, {"common_name": grant.common_name}
-    await messages.notice(tx, ctx, owner, code, reason=reason, **what)
+    await messages.notice(case, owner, code, reason=reason, **what)

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from bot.access import audit, messages
-from bot.access.context import Context
+from bot.access import messages
+from bot.access.case import Case
 from bot.access.messages import Notice
 from bot.access.names import NAME_LENGTH, clean
-from bot.access.permission import THE_BOT, Act, Actor, require
+from bot.access.permission import THE_BOT, Act, require
 from bot.access.refusals import Refusal, Refused
 from storage.records import OutboxKind, SeenAs, ServerName, Stranger
-from storage.transaction import Transaction
 
 # Of one server: one more, and whoever was seen longest ago is forgotten.
 REMEMBERED = 200
@@ -58,8 +57,7 @@ def stranger_name(name: str) -> str:
 
 
 async def report(
-    tx: Transaction,
-    ctx: Context,
+    case: Case,
     server: ServerName,
     sightings: Sequence[Sighting],
     may_tell: Callable[[], bool],
@@ -74,12 +72,12 @@ async def report(
         put_back: our list was put in its place just now: then they hear in any case who was
             there although their access is over, or that nobody was, or that nobody can tell.
     """
-    told = {stranger.name: stranger for stranger in await tx.strangers.on(server)}
+    told = {stranger.name: stranger for stranger in await case.tx.strangers.on(server)}
     news = [
         each
         for each in sightings
         if (put_back is not None and each.seen_as in _OVER)
-        or _is_news(ctx, told.get(stranger_name(each.name)), each)
+        or _is_news(case, told.get(stranger_name(each.name)), each)
     ]
     nobody = put_back is not None and not any(each.seen_as in _OVER for each in sightings)
     if not (news or nobody) or not may_tell():
@@ -87,13 +85,13 @@ async def report(
     if nobody:
         blind = put_back is PutBack.BLIND
         code = Notice.NOBODY_CAN_SEE if blind else Notice.NOBODY_OVER_SEEN
-        await messages.tell_admins(tx, ctx, code, server=server)
+        await messages.tell_admins(case, code, server=server)
     here = {stranger_name(sighting.name) for sighting in sightings}
     kept = dict.fromkeys(stranger_name(sighting.name) for sighting in news)
     crowd = len(told) + sum(name not in told for name in kept) - REMEMBERED
     gone = [stranger.id for name, stranger in told.items() if name not in here]
     forgotten = gone[: max(crowd, 0)]
-    await tx.strangers.forget(forgotten)
+    await case.tx.strangers.forget(forgotten)
     room = REMEMBERED - len(told) + len(forgotten)
     by_kind: dict[SeenAs, list[Sighting]] = {}
     numbers: dict[str, int] = {}
@@ -104,13 +102,10 @@ async def report(
             if room == 0:
                 continue
             room -= 1
-        numbers[name] = await tx.strangers.note(server, name, sighting.seen_as, ctx.now)
+        numbers[name] = await case.tx.strangers.note(server, name, sighting.seen_as, case.now)
     for seen_as, found in by_kind.items():
         shown = [_shown(sighting) for sighting in found[:NAMED]]
-        await audit.record(
-            tx,
-            ctx,
-            THE_BOT,
+        await case.by(THE_BOT).record(
             "server.sight" if seen_as is SeenAs.UNKNOWN else "server.shut_out",
             f"server:{server}",
             seen_as=seen_as,
@@ -121,52 +116,50 @@ async def report(
         if seen_as is SeenAs.UNKNOWN:
             names = [stranger_name(sighting.name) for sighting in found[:NAMED]]
             values["choices"] = [[numbers[name], _named(name)] for name in names if name in numbers]
-        await messages.tell_admins(tx, ctx, _NOTICES[seen_as], **values)
+        await messages.tell_admins(case, _NOTICES[seen_as], **values)
     return True
 
 
-async def cut(tx: Transaction, ctx: Context, actor: Actor, stranger_id: int) -> Stranger:
+async def cut(case: Case, stranger_id: int) -> Stranger:
     """An admin ends the sessions of somebody who was shown; what became of it is told them.
 
     Raises:
         Refused: ADMINS_ONLY, STRANGER_GONE.
     """
-    require(actor, Act.REVOKE)
-    stranger = await tx.strangers.get(stranger_id)
-    if stranger is None or actor.user_id is None:
+    require(case.actor, Act.REVOKE)
+    stranger = await case.tx.strangers.get(stranger_id)
+    if stranger is None or case.actor.user_id is None:
         raise Refused(Refusal.STRANGER_GONE)
     subject = f"server:{stranger.server}"
-    await audit.record(tx, ctx, actor, "server.cut", subject, names=[_named(stranger.name)])
-    await tx.outbox.add(
-        messages.private_chat(actor.user_id),
+    await case.record("server.cut", subject, names=[_named(stranger.name)])
+    await case.tx.outbox.add(
+        messages.private_chat(case.actor.user_id),
         OutboxKind.CUT,
         {"server": stranger.server, "name": stranger.name},
-        now=ctx.now,
+        now=case.now,
     )
     return stranger
 
 
-async def choose(
-    tx: Transaction, ctx: Context, actor: Actor, server: ServerName, *, cuts: bool
-) -> None:
+async def choose(case: Case, server: ServerName, *, cuts: bool) -> None:
     """Whether whoever is not known on an operator's own server is cut at each look.
 
     Raises:
         Refused: ADMINS_ONLY, UNKNOWN_SERVER.
     """
-    require(actor, Act.REVOKE)
-    known = await tx.servers.get(server)
+    require(case.actor, Act.REVOKE)
+    known = await case.tx.servers.get(server)
     if known is None:
         raise Refused(Refusal.UNKNOWN_SERVER, server=server)
     if known.cuts_unknown is not cuts:
-        await tx.servers.set_cuts_unknown(server, cuts=cuts)
-        await audit.record(tx, ctx, actor, "server.cut_unknown", f"server:{server}", cuts=cuts)
+        await case.tx.servers.set_cuts_unknown(server, cuts=cuts)
+        await case.record("server.cut_unknown", f"server:{server}", cuts=cuts)
 
 
-def _is_news(ctx: Context, told: Stranger | None, sighting: Sighting) -> bool:
+def _is_news(case: Case, told: Stranger | None, sighting: Sighting) -> bool:
     if told is None or told.seen_as is not sighting.seen_as:
         return True
-    return sighting.seen_as is not SeenAs.UNKNOWN and ctx.now - told.seen_at >= _AGAIN
+    return sighting.seen_as is not SeenAs.UNKNOWN and case.now - told.seen_at >= _AGAIN
 
 
 def _named(name: str) -> str:

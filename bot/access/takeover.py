@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.access import audit, messages, revocation
-from bot.access.context import Context
+from bot.access import messages, revocation
+from bot.access.case import Case
 from bot.access.messages import Notice
 from bot.access.names import NAME_LENGTH, clean
-from bot.access.permission import THE_BOT, Actor
+from bot.access.permission import THE_BOT
 from storage.records import (
     LIVE_STATES,
     ON_HOLD,
@@ -22,7 +22,6 @@ from storage.records import (
     Grant,
     ServerName,
 )
-from storage.transaction import Transaction
 
 # Their owners were sent another profile, which the database does not know.
 _ASK_AGAIN = (EndReason.REPLACED, EndReason.LOST)
@@ -59,13 +58,11 @@ class TakenOver:
 
 
 async def take_over(
-    tx: Transaction,
-    ctx: Context,
+    case: Case,
     server: ServerName,
     number: int,
     listed: Sequence[Listed],
     *,
-    actor: Actor = THE_BOT,
     others: Sequence[str] = (),
 ) -> TakenOver:
     """Takes over a CRL's entries, and gives out higher numbers only.
@@ -78,12 +75,12 @@ async def take_over(
     Args:
         others: the CAs whose lists stay beside ours in the server's file, for the audit trail.
     """
-    is_ahead = number > await tx.crl.last_number()
-    await tx.crl.raise_to(number)
+    is_ahead = number > await case.tx.crl.last_number()
+    await case.tx.crl.raise_to(number)
     serials = [entry.serial for entry in listed]
-    grants = {grant.serial: grant for grant in await tx.grants.with_serials(serials)}
-    spares = set(await tx.crl.spares())
-    kept = {revocation.serial for revocation in await tx.crl.foreign()}
+    grants = {grant.serial: grant for grant in await case.tx.grants.with_serials(serials)}
+    spares = set(await case.tx.crl.spares())
+    kept = {revocation.serial for revocation in await case.tx.crl.foreign()}
     ended: list[Grant] = []
     unlisted: list[Listed] = []
     for entry in listed:
@@ -93,20 +90,17 @@ async def take_over(
         ):
             continue
         if grant is not None and grant.state in LIVE_STATES:
-            await _end(tx, ctx, actor, grant, entry)
+            await _end(case, grant, entry)
             ended.append(grant)
         elif entry.serial not in kept and (grant is None or grant.revoked_at is None):
             unlisted.append(entry)
             ended += [grant] if grant else []
-    await tx.crl.add_foreign(_foreign(ctx, entry) for entry in unlisted)
+    await case.tx.crl.add_foreign(_foreign(case, entry) for entry in unlisted)
     no_grants = [entry for entry in unlisted if entry.serial not in grants]
     unknown = [entry.serial for entry in no_grants if entry.crl_reason != ON_HOLD]
     held = [entry.serial for entry in no_grants if entry.crl_reason == ON_HOLD]
     if is_ahead or ended or no_grants or others:
-        await audit.record(
-            tx,
-            ctx,
-            actor,
+        await case.record(
             "crl.take_over",
             f"server:{server}",
             number=number,
@@ -118,12 +112,7 @@ async def take_over(
     return TakenOver(ended, [*unknown, *held])
 
 
-async def shut_out(
-    tx: Transaction,
-    ctx: Context,
-    server: ServerName,
-    names: Sequence[str],
-) -> None:
+async def shut_out(case: Case, server: ServerName, names: Sequence[str]) -> None:
     """Records who was in without being known.
 
     Args:
@@ -132,38 +121,34 @@ async def shut_out(
     """
     plain = [clean(name, NAME_LENGTH) for name in names[:_SHOWN]]
     subject = f"server:{server}"
-    await audit.record(tx, ctx, THE_BOT, "server.shut_out", subject, names=plain, count=len(names))
+    await case.by(THE_BOT).record("server.shut_out", subject, names=plain, count=len(names))
     shown = ", ".join((*plain, "…") if len(names) > _SHOWN else plain)
-    await messages.tell_admins(tx, ctx, Notice.STRANGERS_CUT, server=server, names=shown)
+    await messages.tell_admins(case, Notice.STRANGERS_CUT, server=server, names=shown)
 
 
-async def looked_through(
-    tx: Transaction, ctx: Context, server: ServerName, cut: Sequence[str]
-) -> None:
+async def looked_through(case: Case, server: ServerName, cut: Sequence[str]) -> None:
     """From now on nobody is in on this server whom the database does not know.
 
     Args:
         cut: whose sessions were ended; about their files the admins have been told.
     """
-    await tx.servers.clear_restored(server)
+    await case.tx.servers.clear_restored(server)
     plain = [clean(name, NAME_LENGTH) for name in cut[:_SHOWN]]
     subject = f"server:{server}"
-    await audit.record(
-        tx, ctx, THE_BOT, "server.look_through", subject, sessions=plain, count=len(cut)
-    )
+    await case.by(THE_BOT).record("server.look_through", subject, sessions=plain, count=len(cut))
 
 
-async def _end(tx: Transaction, ctx: Context, actor: Actor, grant: Grant, entry: Listed) -> None:
-    is_over = entry.reason is EndReason.BY_OWNER and grant.not_after <= ctx.now
+async def _end(case: Case, grant: Grant, entry: Listed) -> None:
+    is_over = entry.reason is EndReason.BY_OWNER and grant.not_after <= case.now
     reason = EndReason.ENDED if is_over else entry.reason
-    await revocation.begin(tx, ctx, actor, [grant], reason, at=entry.revoked_at)
+    await revocation.begin(case, [grant], reason, at=entry.revoked_at)
     if reason in _ASK_AGAIN and grant.imported_at is None:
         await messages.notice(
-            tx, ctx, grant.owner, Notice.ACCESS_ENDED, server=grant.server, reason=EndReason.LOST
+            case, grant.owner, Notice.ACCESS_ENDED, server=grant.server, reason=EndReason.LOST
         )
 
 
-def _foreign(ctx: Context, entry: Listed) -> ForeignRevocation:
+def _foreign(case: Case, entry: Listed) -> ForeignRevocation:
     return ForeignRevocation(
-        entry.serial, entry.revoked_at, entry.reason, ctx.now, entry.crl_reason
+        entry.serial, entry.revoked_at, entry.reason, case.now, entry.crl_reason
     )

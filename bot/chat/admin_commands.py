@@ -24,17 +24,17 @@ async def pending(scene: Scene, _rest: str) -> Reply:
         scene.chat,
         OutboxKind.REPLY,
         {"text": fill(words.PENDING_COUNT, count=len(waiting)), "keyboard": []},
-        now=scene.ctx.now,
+        now=scene.case.now,
     )
     for request in waiting[: views.SHOWN]:
-        await messages.card(scene.tx, scene.ctx, scene.user_id, request.id)
+        await messages.card(scene.case, scene.user_id, request.id)
     return SILENT
 
 
 async def grants(scene: Scene, _rest: str) -> Reply:
     """/grants: live ones, and ended ones that are not proved."""
     require(scene.actor, Act.LOOK)
-    dropped = [one.grant for one in await holdings.unproved_for_good(scene.tx, scene.ctx.now)]
+    dropped = [one.grant for one in await holdings.unproved_for_good(scene.tx, scene.case.now)]
     found = [*dropped, *await scene.tx.grants.not_over()]
     # Nobody has access by a server's own certificate; that it is being ended is shown all the same.
     found = [one for one in found if not one.for_server or one.state is GrantState.REVOKING]
@@ -53,7 +53,7 @@ async def users(scene: Scene, _rest: str) -> Reply:
 async def servers(scene: Scene, _rest: str) -> Reply:
     """/servers: asked when the answer is sent, since a server may take its time."""
     require(scene.actor, Act.LOOK)
-    await scene.tx.outbox.add(scene.chat, OutboxKind.SERVERS, {}, now=scene.ctx.now)
+    await scene.tx.outbox.add(scene.chat, OutboxKind.SERVERS, {}, now=scene.case.now)
     return SILENT
 
 
@@ -75,7 +75,7 @@ async def allow(scene: Scene, rest: str) -> Reply:
         return say(words.USAGE_ALLOW)
     user_id = people.parse_user_id(parts[0])
     name = parts[1] if len(parts) > 1 else ""
-    done = await people.allow(scene.tx, scene.ctx, scene.actor, user_id, name)
+    done = await people.allow(scene.case, user_id, name)
     return say(fill(words.ALLOWED if done.is_new else words.RENAMED, name=done.person.name))
 
 
@@ -84,7 +84,7 @@ async def remove(scene: Scene, rest: str) -> Reply:
     require(scene.actor, Act.MANAGE_PEOPLE)
     if not rest:
         return say(words.USAGE_REMOVE)
-    fits = await revocation.fits(scene.tx, scene.actor, rest)
+    fits = await revocation.fits(scene.case, rest)
     candidates = [person for person in (*fits.people, *fits.near) if person.allowed]
     if len(fits.people) == 1:
         # Whoever is on the list by another account of theirs is taken off, too.
@@ -98,7 +98,7 @@ async def remove(scene: Scene, rest: str) -> Reply:
 
 async def remove_now(scene: Scene, person: Person) -> Reply:
     """Takes somebody off the list; the answer is the receipt, if there is anything to prove."""
-    removed = await people.remove(scene.tx, scene.ctx, scene.actor, person.id)
+    removed = await people.remove(scene.case, person.id)
     names = ", ".join(f"{account.name} ({account.id})" for account in removed.accounts)
     if not removed.grants:
         said = fill(words.REMOVED, name=person.name)
@@ -106,7 +106,7 @@ async def remove_now(scene: Scene, person: Person) -> Reply:
             said = fill(words.REMOVED_ACCOUNTS_ONLY, names=names)
         maybe = map(escaped, maybe_text(person.name, removed.maybe))
         return Reply(View(blocks(said, *maybe), views.revoke_rest(removed.maybe, {})))
-    await revocation.ask_receipt(scene.tx, scene.ctx, scene.chat, removed.grants)
+    await revocation.ask_receipt(scene.case, scene.chat, removed.grants)
     if len(removed.accounts) == 1:
         return SILENT
     return say(fill(words.REMOVED_ACCOUNTS, names=names))
@@ -117,7 +117,7 @@ async def revoke(scene: Scene, rest: str) -> Reply:
     require(scene.actor, Act.REVOKE)
     if not rest:
         return await _revoke_whom(scene)
-    fits = await revocation.fits(scene.tx, scene.actor, rest)
+    fits = await revocation.fits(scene.case, rest)
     if fits.exactly_one:
         return await _revoke_it(scene, fits)
     if fits.people or fits.grants:
@@ -129,16 +129,16 @@ async def revoke(scene: Scene, rest: str) -> Reply:
 
 async def _revoke_it(scene: Scene, fits: Fits) -> Reply:
     if fits.people:
-        ended = await revocation.revoke_person(scene.tx, scene.ctx, scene.actor, fits.people[0].id)
+        ended = await revocation.revoke_person(scene.case, fits.people[0].id)
     else:
-        ended = await revocation.revoke_grant(scene.tx, scene.ctx, scene.actor, fits.grants[0].id)
-    await revocation.ask_receipt(scene.tx, scene.ctx, scene.chat, ended)
+        ended = await revocation.revoke_grant(scene.case, fits.grants[0].id)
+    await revocation.ask_receipt(scene.case, scene.chat, ended)
     return SILENT
 
 
 async def _revoke_whom(scene: Scene) -> Reply:
     # What has ended without a proof may still let somebody in, and can be looked at again.
-    dropped = [one.grant for one in await holdings.unproved_for_good(scene.tx, scene.ctx.now)]
+    dropped = [one.grant for one in await holdings.unproved_for_good(scene.tx, scene.case.now)]
     found_open = [*dropped, *await scene.tx.grants.not_over()]
     open_ones = [grant for grant in found_open if not grant.for_server]
     if not open_ones:

@@ -21,6 +21,7 @@ kill. In an archive they are part of what is sent at (3).
 import asyncio
 import logging
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, Protocol
 
 from telegram import Bot, Message
@@ -99,11 +100,13 @@ class Delivery:
 
     async def deliver(self, item: OutboxItem) -> None:
         """Handles a claimed row."""
-        grant = await self._grant(item)
+        async with self._database.reading() as tx:
+            grant = await tx.grants.get(GrantId(item.payload["grant"]))
+            may_give = self._core.case(tx, THE_BOT).may_give
         if grant is None or grant.state is not GrantState.RESERVED:
             await self.settle(item)
             return
-        if not self._core.context().may_give:
+        if not may_give:
             # Approved before the machine's clock was in doubt; the admins know of that.
             await self._requeue(item, _CLOCK_RETRY_S)
             return
@@ -220,18 +223,18 @@ class Delivery:
         # A process that ended says nothing about the next try.
         round_ = int(item.payload["round"]) + (failure is not _CUT_OFF)
         async with self._database.writing() as tx:
-            ctx = self._core.context()
+            case = self._core.case(tx, THE_BOT)
             if failure is None:
-                if await grants.delivered(tx, ctx, THE_BOT, grant):  # (4)
+                if await grants.delivered(case, grant):  # (4)
                     for name in extra_files:
-                        await messages.extra_file(tx, ctx, grant.owner, name)
+                        await messages.extra_file(case, grant.owner, name)
             elif failure.outcome is Outcome.CLOSED:
                 await tx.people.set_reachable(grant.owner, reachable=False)
-                await grants.undeliverable(tx, ctx, grant, closed=True)
+                await grants.undeliverable(case, grant, closed=True)
             elif failure.outcome is Outcome.UNKNOWN and round_ < _ROUNDS:
                 wait = _SERVER_RETRY_S * 2 ** (round_ - 2) if round_ > 1 else 0.0
-                await grants.replace_lost(tx, ctx, grant, round_=round_, wait_s=wait)
-            elif await grants.undeliverable(tx, ctx, grant, closed=False):
+                await grants.replace_lost(case, grant, round_=round_, wait_s=wait)
+            elif await grants.undeliverable(case, grant, closed=False):
                 await tx.outbox.fail(item.id, failure.reason)
             # Does nothing where it was set aside.
             await tx.outbox.finish(item.id)
@@ -240,19 +243,19 @@ class Delivery:
         """Nothing has left this process: the same grant is tried again later."""
         wait = min(_SERVER_RETRY_S * 2 ** min(item.attempts, 10), _LONGEST_SERVER_RETRY_S)
         async with self._database.writing() as tx:
-            ctx = self._core.context()
+            case = self._core.case(tx, THE_BOT)
             if item.attempts == 0:
-                await grants.delayed(tx, ctx, grant)
+                await grants.delayed(case, grant)
             await tx.outbox.requeue(
                 item.id,
-                ctx.after(wait),
+                case.after(wait),
                 attempts=item.attempts + 1,
                 error=str(error) if isinstance(error, _SAID) else type(error).__name__,
             )
 
     async def _requeue(self, item: OutboxItem, wait_s: float) -> None:
         async with self._database.writing() as tx:
-            due_at = self._core.context().after(wait_s)
+            due_at = self._clock() + timedelta(seconds=wait_s)
             await tx.outbox.requeue(item.id, due_at, attempts=item.attempts)
 
     async def _cut_earlier(self, grant: Grant) -> None:

@@ -37,7 +37,7 @@ _UNITS_S = (86_400, 3600, 60)
 async def asked_back(scene: Scene, typed: Typed, item: InboxItem) -> Reply | None:
     """The question whether they still want it; None where it may be done at once."""
     command = COMMANDS[typed.command]
-    age = scene.ctx.now - typed.at
+    age = scene.case.now - typed.at
     if age <= _FRESH or not command.acts(typed.rest):
         return None
     if command.changes is None or not may(scene.actor, command.changes):
@@ -72,7 +72,7 @@ async def answered(scene: Scene, meant: Meant) -> Reply:
     if scene.message_id is not None:
         text = fill(asking.LATE_GOING_ON, command=_as_typed(typed))
         question = {"text": text, "keyboard": [], "edit": scene.message_id}
-        await scene.tx.outbox.add(scene.chat, OutboxKind.REPLY, question, now=scene.ctx.now)
+        await scene.tx.outbox.add(scene.chat, OutboxKind.REPLY, question, now=scene.case.now)
     try:
         # The answer is given in any case: a refusal undoes what the command had begun only.
         async with scene.tx.attempt():

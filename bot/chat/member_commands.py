@@ -14,7 +14,7 @@ async def start(scene: Scene, _rest: str) -> Reply:
     """Who you are to the bot. An admin also gets the cards that wait for a decision."""
     if scene.actor.is_admin or scene.actor.is_allowed:
         # Strangers have the menu that everybody has: a flood of theirs must not set one each time.
-        await scene.tx.outbox.add(scene.chat, OutboxKind.MENU, {}, now=scene.ctx.now)
+        await scene.tx.outbox.add(scene.chat, OutboxKind.MENU, {}, now=scene.case.now)
     if scene.actor.is_admin:
         await _missed_cards(scene)
     return await help_(scene, "")
@@ -36,12 +36,10 @@ async def request_vpn(scene: Scene, rest: str) -> Reply:
     """/requestvpn [duration] [server] [reason]."""
     require(scene.actor, Act.ASK)
     duration, server, reason = await _parse(scene, rest)
-    asked = await requests.ask(
-        scene.tx, scene.ctx, scene.actor, duration=duration, server=server, reason=reason
-    )
+    asked = await requests.ask(scene.case, duration=duration, server=server, reason=reason)
     if asked.servers:
         return Reply(views.choose_server(asked.request, asked.servers))
-    await messages.asked(scene.tx, scene.ctx, asked.request)
+    await messages.asked(scene.case, asked.request)
     return SILENT
 
 
@@ -49,7 +47,7 @@ async def my_vpn(scene: Scene, _rest: str) -> Reply:
     """/myvpn."""
     require(scene.actor, Act.ASK)
     open_ones = await scene.tx.requests.open_of(scene.user_id)
-    has = await holdings.of_person(scene.tx, scene.ctx.now, scene.user_id)
+    has = await holdings.of_person(scene.tx, scene.case.now, scene.user_id)
     accounts = {one.grant.user_id for one in has if one.grant.user_id is not None}
     names = {account: await scene.tx.people.name_of(account) for account in accounts}
     return Reply(views.my_access(scene.user_id, open_ones, has, names))
@@ -81,5 +79,5 @@ async def _missed_cards(scene: Scene) -> None:
             message.chat_id != scene.chat for message in posted
         ):
             await scene.tx.outbox.add(
-                scene.chat, OutboxKind.CARD, {"request": request.id}, now=scene.ctx.now
+                scene.chat, OutboxKind.CARD, {"request": request.id}, now=scene.case.now
             )

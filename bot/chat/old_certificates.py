@@ -21,7 +21,7 @@ _NUMBERS_IN_A_ROW = 5
 async def old_certificates(scene: Scene, meant: Meant) -> Reply:
     """The list of names, page by page."""
     is_turned = meant.page is not None
-    names = await linking.unlinked(scene.tx, scene.actor)
+    names = await linking.unlinked(scene.case)
     if not names:
         return Reply(View(Html(words.OLD_CERTIFICATES_NONE)), edit=is_turned)
     shown = views.page_of(names, meant.page)
@@ -54,7 +54,7 @@ async def link(scene: Scene, meant: Meant) -> Reply:
         view = _card(one, await _people(scene, one, [person]))
         text = blocks(asking.QUESTION_CHANGED, view.text)
         return Reply(View(text, view.keyboard), Html(asking.QUESTION_CHANGED_TOAST), edit=True)
-    linked = await linking.link_name_of(scene.tx, scene.ctx, scene.actor, meant.grant, meant.person)
+    linked = await linking.link_name_of(scene.case, meant.grant, meant.person)
     name = await scene.tx.people.name_of(meant.person)
     text = fill(words.LINKED, common_name=linked[0].common_name, name=name, count=len(linked))
     return Reply(View(text, (_BACK,)), edit=True)
@@ -66,7 +66,7 @@ _BACK = (Button(words.BUTTON_OLD_NAMES, buttons.page(Tap.OLD, 0)),)
 async def _named(scene: Scene, meant: Meant) -> Unlinked:
     require(scene.actor, Act.MANAGE_PEOPLE)
     grant = await revocation.known_grant(scene.tx, meant.grant)
-    for one in await linking.unlinked(scene.tx, scene.actor):
+    for one in await linking.unlinked(scene.case):
         if one.common_name == grant.common_name:
             return one
     raise Refused(Refusal.NOTHING_TO_LINK, name=grant.common_name)

@@ -12,7 +12,7 @@ from telegram.error import BadRequest, TelegramError
 from bot.access import holdings, messages, people, requests
 from bot.access.messages import Notice, private_chat
 from bot.access.names import NAME_LENGTH, clean
-from bot.access.permission import Act, may
+from bot.access.permission import THE_BOT, Act, may
 from bot.chat import buttons, strangers, views
 from bot.chat.buttons import Keyboard
 from bot.chat.client import TEXT_LENGTH, say
@@ -136,7 +136,7 @@ class Posts:
             await tx.posted.remember(posted)
             if await self._view(tx, item, kind) != view:
                 # Something happened while it was on its way: nobody knew of this message yet.
-                await messages.edit_card(tx, self._core.context(), posted)
+                await messages.edit_card(self._core.case(tx, THE_BOT), posted)
             await tx.outbox.finish(item.id)
 
     async def _request(self, item: OutboxItem, kind: OutboxKind) -> View:
@@ -147,10 +147,10 @@ class Posts:
         """A request as the reader of this chat sees it now."""
         request = await tx.requests.get(RequestId(item.payload["request"]))
         assert request is not None
-        ctx = self._core.context()
+        case = self._core.case(tx, THE_BOT)
         if kind is OutboxKind.CARD:
-            return await views.card(tx, ctx, request, UserId(item.chat_id))
-        return views.asked(request, admin_reachable=await requests.admin_reachable(tx, ctx))
+            return await views.card(case, request, UserId(item.chat_id))
+        return views.asked(request, admin_reachable=await requests.admin_reachable(case))
 
     async def receipt(self, item: OutboxItem) -> None:
         """What was proved. While a look can still prove more, the row stays and is followed up."""
@@ -192,8 +192,8 @@ class Posts:
             if str(error) not in self._told:
                 self._told.add(str(error))
                 async with self._database.writing() as tx:
-                    ctx = self._core.context()
-                    await messages.tell_admins(tx, ctx, Notice.TEMPLATES_BROKEN)
+                    case = self._core.case(tx, THE_BOT)
+                    await messages.tell_admins(case, Notice.TEMPLATES_BROKEN)
             return Html(words.HOW_TO_BROKEN)
 
     async def extra_file(self, item: OutboxItem) -> None:
@@ -256,8 +256,7 @@ class Posts:
     async def menu(self, item: OutboxItem) -> None:
         """The command menu, by the role that the person has now."""
         async with self._database.reading() as tx:
-            ctx = self._core.context()
-            actor = await people.identify(tx, ctx, UserId(item.chat_id), "")
+            actor = await people.identify(tx, self._core.rules, UserId(item.chat_id), "")
         commands = [BotCommand(name, text) for name, text in words.menu(actor)]
         await self._bot.set_my_commands(commands, scope=BotCommandScopeChat(item.chat_id))
         await self._finish(item)
@@ -269,7 +268,7 @@ class Posts:
             for_owner = is_replaced and all(
                 private_chat(grant.owner) == chat_id for grant in grants
             )
-            reader = await people.identify(tx, self._core.context(), UserId(chat_id), "")
+            reader = await people.identify(tx, self._core.rules, UserId(chat_id), "")
             return await load_receipt(
                 tx,
                 grant_ids,
@@ -282,7 +281,7 @@ class Posts:
         """What a receipt names besides can be ended from it, by whoever may."""
         live = [one.grant for one in receipt.left if one.is_live]
         async with self._database.reading() as tx:
-            actor = await people.identify(tx, self._core.context(), reader, "")
+            actor = await people.identify(tx, self._core.rules, reader, "")
             accounts = await holdings.accounts_of(tx, reader)
             names = {
                 one.user_id: await tx.people.name_of(one.user_id) for one in live if one.user_id

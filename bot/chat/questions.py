@@ -42,7 +42,7 @@ class Question:
 
 async def revoke_person(scene: Scene, user_id: UserId) -> Question:
     """Raises Refused: UNKNOWN_PERSON, NOTHING_LIVE."""
-    found = await revocation.require_holding(scene.tx, scene.ctx, user_id)
+    found = await revocation.require_holding(scene.case, user_id)
     person = await revocation.known_person(scene.tx, user_id)
     # What has ended already is looked at again with it, and stands for itself where it is all.
     shown = [one.grant for one in found if one.is_live] or [one.grant for one in found]
@@ -56,7 +56,7 @@ async def revoke_person(scene: Scene, user_id: UserId) -> Question:
 
 
 async def remove(scene: Scene, person: Person) -> Question:
-    found = await holdings.of_person(scene.tx, scene.ctx.now, person.id)
+    found = await holdings.of_person(scene.tx, scene.case.now, person.id)
     live = [one.grant for one in found if one.is_live]
     text = blocks(fill(asking.CONFIRM_REMOVE, name=person.name), _named(live))
     decided = await _decided(scene, person.id)
@@ -67,7 +67,7 @@ async def remove(scene: Scene, person: Person) -> Question:
 
 async def revoke_grant(scene: Scene, grant: Grant) -> Question:
     """Raises Refused: GRANT_OVER."""
-    await revocation.require_live(scene.tx, scene.ctx, grant)
+    await revocation.require_live(scene.case, grant)
     name = await scene.tx.people.name_of(grant.user_id) if grant.user_id else words.HOLDER_UNKNOWN
     text = fill(
         asking.CONFIRM_REVOKE_GRANT

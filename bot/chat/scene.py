@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bot.access.context import Context
+from bot.access.case import Case
 from bot.access.permission import Actor
 from bot.chat.views import View
 from bot.texts.fill import Html
@@ -14,12 +14,19 @@ from storage.transaction import Transaction
 class Scene:
     """One update being handled: everything happens in this one transaction."""
 
-    tx: Transaction
-    ctx: Context
-    actor: Actor
+    case: Case
     user_id: UserId
     # The message whose button was tapped.
     message_id: int | None = None
+
+    @property
+    def tx(self) -> Transaction:
+        return self.case.tx
+
+    @property
+    def actor(self) -> Actor:
+        """Whose update it is."""
+        return self.case.actor
 
     @property
     def chat(self) -> ChatId:

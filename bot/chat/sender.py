@@ -17,6 +17,7 @@ from functools import partial
 from telegram.error import TelegramError
 
 from bot.access import people, requests
+from bot.access.permission import THE_BOT
 from bot.chat.outcomes import Failure, Outcome, failure_of
 from bot.core import Core
 from bot.logs import log_failure
@@ -252,12 +253,12 @@ class Sender:
         if error is not None:
             log.warning("A %s was not sent, and never will be: %s", item.kind, error)
         async with self._database.writing() as tx:
-            ctx = self._core.context()
+            case = self._core.case(tx, THE_BOT)
             await tx.outbox.fail(item.id, error)
             if error is None:
-                await people.unreachable(tx, ctx, UserId(item.chat_id))
+                await people.unreachable(case, UserId(item.chat_id))
             if item.kind is OutboxKind.CARD and item.attempts < PATIENCE:
-                await requests.card_undelivered(tx, ctx, item.payload["request"])
+                await requests.card_undelivered(case, item.payload["request"])
 
     async def _hold(self, item: OutboxItem, seconds: float, error: str, *, attempts: int) -> None:
         """Nothing overtakes in this chat: all that waits for it waits as long.
@@ -282,8 +283,8 @@ class Sender:
         async with self._database.writing() as tx:
             await tx.outbox.requeue(item.id, due_at, attempts=tries, error=error)
             if item.kind is OutboxKind.CARD and tries == PATIENCE:
-                ctx = self._core.context()
-                await requests.card_undelivered(tx, ctx, item.payload["request"])
+                case = self._core.case(tx, THE_BOT)
+                await requests.card_undelivered(case, item.payload["request"])
 
     def _backoff(self, item: OutboxItem) -> float:
         return float(min(_FIRST_RETRY_S * 2 ** min(item.attempts, 10), _LONGEST_RETRY_S))

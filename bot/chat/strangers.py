@@ -26,7 +26,7 @@ def keyboard(values: Payload) -> Keyboard:
 
 async def cut(scene: Scene, meant: Meant) -> Reply:
     """The session ends once this is stored; what became of it is sent as a message."""
-    await sightings.cut(scene.tx, scene.ctx, scene.actor, meant.stranger)
+    await sightings.cut(scene.case, meant.stranger)
     return Reply(toast=Html(words.CUTTING_TOAST))
 
 
@@ -39,7 +39,7 @@ async def choose(scene: Scene, meant: Meant) -> Reply:
         )
         return Reply(views.confirm(fill(words.CONFIRM_ALWAYS, server=meant.server), yes))
     cuts = meant.tap is Tap.CUT_ALWAYS_YES
-    await sightings.choose(scene.tx, scene.ctx, scene.actor, meant.server, cuts=cuts)
+    await sightings.choose(scene.case, meant.server, cuts=cuts)
     if not cuts:
         return Reply(View(fill(words.ASK, server=meant.server)), edit=True)
     stop = Button(words.BUTTON_ASK, buttons.on_server(Tap.CUT_ASK, meant.server))

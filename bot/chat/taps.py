@@ -40,7 +40,7 @@ async def mend(scene: Scene, meant: Meant) -> None:
 
 async def refit(scene: Scene, meant: Meant) -> None:
     """Puts buttons that fit in the place of those that do not any more, on every admin's card."""
-    await messages.edit_cards(scene.tx, scene.ctx, meant.request)
+    await messages.edit_cards(scene.case, meant.request)
     await _edit_if_unknown(scene, meant)
 
 
@@ -49,10 +49,10 @@ async def _edit_if_unknown(scene: Scene, meant: Meant) -> None:
     if kind is None or scene.message_id is None:
         return
     subject = str(meant.request)
-    tapped = PostedMessage(scene.chat, scene.message_id, kind, subject, scene.ctx.now)
+    tapped = PostedMessage(scene.chat, scene.message_id, kind, subject, scene.case.now)
     known = await scene.tx.posted.about(kind, subject)
     if all((one.chat_id, one.message_id) != (scene.chat, scene.message_id) for one in known):
-        await messages.edit_card(scene.tx, scene.ctx, tapped)
+        await messages.edit_card(scene.case, tapped)
 
 
 async def servers_now(scene: Scene, meant: Meant) -> View | None:
@@ -69,13 +69,11 @@ async def _keep(_scene: Scene, _meant: Meant) -> Reply:
 
 async def _decide(scene: Scene, meant: Meant) -> Reply:
     if meant.tap is Tap.DENY:
-        request = await requests.deny(scene.tx, scene.ctx, scene.actor, meant.request)
+        request = await requests.deny(scene.case, meant.request)
         await mend(scene, meant)
         name = await scene.tx.people.name_of(request.user_id)
         return Reply(toast=Html(plain(words.DENIED_TOAST, name=name)))
-    done = await requests.approve(
-        scene.tx, scene.ctx, scene.actor, meant.request, meant.duration, seen=meant.digest
-    )
+    done = await requests.approve(scene.case, meant.request, meant.duration, seen=meant.digest)
     await mend(scene, meant)
     if isinstance(done, requests.Agreed):
         return Reply(toast=Html(plain(words.AGREED_TOAST, count=done.missing)))
@@ -85,11 +83,11 @@ async def _decide(scene: Scene, meant: Meant) -> Reply:
 
 async def _own_request(scene: Scene, meant: Meant) -> Reply:
     if meant.tap is Tap.CANCEL:
-        request = await requests.cancel(scene.tx, scene.ctx, scene.actor, meant.request)
+        request = await requests.cancel(scene.case, meant.request)
         view = views.asked(request, admin_reachable=True)
         return Reply(view, Html(words.CANCELLED_TOAST), edit=True)
-    asked = await requests.choose(scene.tx, scene.ctx, scene.actor, meant.request, meant.server)
-    await messages.asked(scene.tx, scene.ctx, asked.request, instead_of=scene.message_id)
+    asked = await requests.choose(scene.case, meant.request, meant.server)
+    await messages.asked(scene.case, asked.request, instead_of=scene.message_id)
     return Reply(toast=Html(words.CHOSEN_TOAST))
 
 
@@ -98,14 +96,14 @@ async def _own_grant(scene: Scene, meant: Meant) -> Reply:
         find = revocation.own_live_grant
     else:
         find = revocation.persons_live_grant
-    grant = await find(scene.tx, scene.ctx, scene.actor, meant.grant)
+    grant = await find(scene.case, meant.grant)
     match meant.tap:
         case Tap.RENEW:
             grants.require_ours(grant)
             yes = Button(words.BUTTON_RENEW_YES, buttons.about(Tap.RENEW_YES, grant.id), Style.MAIN)
             return Reply(views.confirm(fill(words.CONFIRM_RENEW, server=grant.server), yes))
         case Tap.RENEW_YES:
-            await grants.renew(scene.tx, scene.ctx, scene.actor, grant.id)
+            await grants.renew(scene.case, grant.id)
             view = View(fill(words.MY_RENEWING, server=grant.server))
             return Reply(view, Html(words.RENEWING_TOAST), edit=True)
         case Tap.GIVE_UP:
@@ -115,7 +113,7 @@ async def _own_grant(scene: Scene, meant: Meant) -> Reply:
             text = fill(words.CONFIRM_GIVE_UP, server=grant.server or grant.common_name)
             return Reply(views.confirm(text, yes))
         case _:
-            ended = await revocation.give_up(scene.tx, scene.ctx, scene.actor, grant.id)
+            ended = await revocation.give_up(scene.case, grant.id)
             return await _cutting(scene, ended)
 
 
@@ -127,7 +125,7 @@ async def _revoke_grant(scene: Scene, meant: Meant) -> Reply:
         return Reply(question.view, edit=True)
     if not question.is_answered_by(meant):
         return question.again()
-    ended = await revocation.revoke_grant(scene.tx, scene.ctx, scene.actor, grant.id)
+    ended = await revocation.revoke_grant(scene.case, grant.id)
     return await _cutting(scene, ended)
 
 
@@ -138,7 +136,7 @@ async def _revoke_person(scene: Scene, meant: Meant) -> Reply:
         return Reply(question.view, edit=True)
     if not question.is_answered_by(meant):
         return question.again()
-    ended = await revocation.revoke_person(scene.tx, scene.ctx, scene.actor, meant.person)
+    ended = await revocation.revoke_person(scene.case, meant.person)
     return await _cutting(scene, ended)
 
 
@@ -168,12 +166,12 @@ async def _remove(scene: Scene, meant: Meant) -> Reply:
 
 
 async def _how_to(scene: Scene, meant: Meant) -> Reply:
-    await grants.how_to(scene.tx, scene.ctx, scene.actor, meant.grant, meant.topic)
+    await grants.how_to(scene.case, meant.grant, meant.topic)
     return Reply()
 
 
 async def _cutting(scene: Scene, ended: list[Grant]) -> Reply:
-    await revocation.ask_receipt(scene.tx, scene.ctx, scene.chat, ended)
+    await revocation.ask_receipt(scene.case, scene.chat, ended)
     return Reply(View(Html(words.WORKING)), edit=True)
 
 

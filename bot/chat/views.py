@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from bot.access import approvals, holdings
 from bot.access.approvals import Approval
-from bot.access.context import Context
+from bot.access.case import Case
 from bot.access.durations import choices
 from bot.access.holdings import Holding
 from bot.chat import buttons
@@ -49,22 +49,22 @@ class View:
     keyboard: Keyboard = ()
 
 
-async def card(tx: Transaction, ctx: Context, request: Request, viewer: UserId) -> View:
+async def card(case: Case, request: Request, viewer: UserId) -> View:
     """A request as an admin sees it: to decide on, or with the decision."""
-    person = await tx.people.get(request.user_id)
+    person = await case.tx.people.get(request.user_id)
     pending = request.state is RequestState.PENDING
-    has = await holdings.of_person(tx, ctx.now, request.user_id) if pending else ()
+    has = await holdings.of_person(case.tx, case.now, request.user_id) if pending else ()
     live = sum(one.is_live for one in has)
     unproved = len(has) - live
-    own = pending and await _is_own(tx, request, viewer)
-    given = await approvals.given(tx, ctx, request) if pending else ()
+    own = pending and await _is_own(case.tx, request, viewer)
+    given = await approvals.given(case, request) if pending else ()
     opens: list[str] = []
-    grants = await tx.grants.live_of_user(request.user_id)
+    grants = await case.tx.grants.live_of_user(request.user_id)
     if pending or any(grant.request_id == request.id for grant in grants):
-        others = [server for server in await tx.servers.all() if server.name != request.server]
+        others = [server for server in await case.tx.servers.all() if server.name != request.server]
         opens = [server.name for server in others if server.open_since is not None]
-    ended = await approvals.ended_since(tx, request) if pending else None
-    limit = approvals.limit(ctx, request)
+    ended = await approvals.ended_since(case.tx, request) if pending else None
+    limit = approvals.limit(case, request)
     too_long = pending and limit < request.duration
     text = blocks(
         lines(
@@ -82,12 +82,12 @@ async def card(tx: Transaction, ctx: Context, request: Request, viewer: UserId) 
         ),
         fill(words.CARD_OPENS, servers=_some(opens)) if opens else "",
         words.CARD_OWN if own else "",
-        _agreed(ctx, request, given),
-        _state(ctx, request),
+        _agreed(case, request, given),
+        _state(case, request),
     )
     if own or not pending:
         return View(text)
-    digest = await approvals.card_digest(tx, ctx, request, viewer)
+    digest = await approvals.card_digest(case, request, viewer)
     return View(text, _decisions(request, limit, digest))
 
 
@@ -95,10 +95,10 @@ async def _is_own(tx: Transaction, request: Request, viewer: UserId) -> bool:
     return await tx.people.person_of(request.user_id) == await tx.people.person_of(viewer)
 
 
-def _agreed(ctx: Context, request: Request, given: Sequence[Approval]) -> Html:
+def _agreed(case: Case, request: Request, given: Sequence[Approval]) -> Html:
     """Who has approved so far, where more than one admin has to."""
-    longest = approvals.limit(ctx, request)
-    needed = ctx.rules.approvals_for(min([longest, *(a.duration for a in given)]))
+    longest = approvals.limit(case, request)
+    needed = case.rules.approvals_for(min([longest, *(a.duration for a in given)]))
     if request.state is not RequestState.PENDING or (needed == 1 and not given):
         return Html("")
     said = [
@@ -114,9 +114,9 @@ def _telegram(request: Request, person: Person | None) -> Html:
     return fill(words.CARD_PERSON, username=f"@{person.username}", id=request.user_id)
 
 
-def _state(ctx: Context, request: Request) -> Html:
+def _state(case: Case, request: Request) -> Html:
     if request.state is RequestState.PENDING or request.decided_at is None:
-        return fill(words.CARD_WAITS, until=moment(approvals.deadline(ctx, request)))
+        return fill(words.CARD_WAITS, until=moment(approvals.deadline(case, request)))
     return fill(
         words.CARD_STATES[request.state],
         admin=request.decided_by_name,

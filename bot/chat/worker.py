@@ -15,7 +15,6 @@ from telegram import Bot, Update
 from telegram.error import TelegramError
 
 from bot.access import audit, people
-from bot.access.context import Context
 from bot.access.names import clean
 from bot.access.permission import Actor
 from bot.access.refusals import Refusal, Refused
@@ -144,12 +143,11 @@ class Worker:
         async with self._database.writing() as tx:
             if not await tx.inbox.finish(item.update_id):
                 return SILENT
-            ctx = self._core.context()
             match incoming:
                 case Typed() | Forwarded() | Tapped():
-                    return await self._person(tx, ctx, item, incoming)
+                    return await self._person(tx, item, incoming)
                 case InGroup():
-                    await self._point_home(tx, ctx, incoming)
+                    await self._point_home(tx, incoming)
                 case Blocked():
                     await tx.people.set_reachable(incoming.user_id, reachable=incoming.reachable)
                 case Nothing():
@@ -159,17 +157,14 @@ class Worker:
         return SILENT
 
     async def _person(
-        self,
-        tx: Transaction,
-        ctx: Context,
-        item: InboxItem,
-        incoming: Typed | Forwarded | Tapped,
+        self, tx: Transaction, item: InboxItem, incoming: Typed | Forwarded | Tapped
     ) -> Reply:
         sender = incoming.sender
-        await _note_sender(tx, ctx, sender)
-        actor = await people.identify(tx, ctx, sender.user_id, sender.name)
+        await self._note_sender(tx, sender)
+        actor = await people.identify(tx, self._core.rules, sender.user_id, sender.name)
+        case = self._core.case(tx, actor)
         message_id = incoming.message_id if isinstance(incoming, Tapped) else None
-        scene = Scene(tx, ctx, actor, sender.user_id, message_id)
+        scene = Scene(case, sender.user_id, message_id)
         if _is_known(actor) and not self._limits.acts_for(actor, self._since_boot()):
             return await self._too_fast(scene)
         reply = await self._reply(scene, item, incoming)
@@ -180,6 +175,19 @@ class Worker:
                 return SILENT
         await _say(scene, reply)
         return reply
+
+    async def _note_sender(self, tx: Transaction, sender: Sender) -> None:
+        """Whoever writes can be written to. Strangers are not stored."""
+        if sender.user_id in self._core.rules.admins:
+            name = sender.name or str(sender.user_id)
+            await tx.people.know(sender.user_id, name, self._clock())
+        person = await tx.people.get(sender.user_id)
+        if person is None:
+            return
+        if person.username != sender.username:
+            await tx.people.set_username(sender.user_id, sender.username)
+        if person.reachable is not True:
+            await tx.people.set_reachable(sender.user_id, reachable=True)
 
     async def _too_fast(self, scene: Scene) -> Reply:
         if not self._limits.warns(scene.user_id, self._since_boot()):
@@ -200,7 +208,7 @@ class Worker:
                 await _audit_attempt(scene, what, refused.code)
             return await _refuse(scene, incoming, refused)
 
-    async def _point_home(self, tx: Transaction, ctx: Context, incoming: InGroup) -> None:
+    async def _point_home(self, tx: Transaction, incoming: InGroup) -> None:
         if not self._limits.answers_group(incoming.chat_id, self._since_boot()):
             return
         text = fill(words.GROUP, link=f"https://t.me/{self._username}")
@@ -208,7 +216,7 @@ class Worker:
             ChatId(incoming.chat_id),
             OutboxKind.REPLY,
             {"text": text, "keyboard": []},
-            now=ctx.now,
+            now=self._clock(),
         )
 
     async def _set_aside(self, item: InboxItem, error: str, *, apologise: bool = False) -> None:
@@ -293,20 +301,7 @@ def _command(incoming: Typed | Forwarded) -> str:
 async def _audit_attempt(scene: Scene, what: str, why: str) -> None:
     # What a forged tap holds goes to the operator's terminal and into spreadsheets.
     subject = clean(what, audit.SUBJECT_LENGTH)
-    await audit.record(scene.tx, scene.ctx, scene.actor, "refused", subject, why=why)
-
-
-async def _note_sender(tx: Transaction, ctx: Context, sender: Sender) -> None:
-    """Whoever writes can be written to. Strangers are not stored."""
-    if sender.user_id in ctx.rules.admins:
-        await tx.people.know(sender.user_id, sender.name or str(sender.user_id), ctx.now)
-    person = await tx.people.get(sender.user_id)
-    if person is None:
-        return
-    if person.username != sender.username:
-        await tx.people.set_username(sender.user_id, sender.username)
-    if person.reachable is not True:
-        await tx.people.set_reachable(sender.user_id, reachable=True)
+    await scene.case.record("refused", subject, why=why)
 
 
 async def _say(scene: Scene, reply: Reply) -> None:
@@ -318,4 +313,4 @@ async def _say(scene: Scene, reply: Reply) -> None:
     }
     if reply.edit and scene.message_id is not None:
         payload["edit"] = scene.message_id
-    await scene.tx.outbox.add(scene.chat, OutboxKind.REPLY, payload, now=scene.ctx.now)
+    await scene.tx.outbox.add(scene.chat, OutboxKind.REPLY, payload, now=scene.case.now)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from bot.access import grants, holdings, people, requests, revocation
-from bot.access.context import Context
+from bot.access.case import Case
 from bot.access.durations import format_duration, parse_duration
 from bot.access.permission import Actor
 from bot.cli.shared import operator, say, show, stamp, with_office
@@ -27,7 +27,6 @@ from storage.records import (
     ServerName,
     UserId,
 )
-from storage.transaction import Transaction
 
 app = typer.Typer(help="Who has access.", no_args_is_help=True)
 
@@ -105,7 +104,7 @@ def issue(
                 )
                 raise NotDone(f"{target} cannot be written ({error.strerror}); {end}.") from error
             async with office.database.writing() as tx:
-                in_time = await grants.delivered(tx, office.context(), operator(), grant)
+                in_time = await grants.delivered(office.case(tx, operator()), grant)
             if not in_time:
                 with as_root():
                     target.unlink(missing_ok=True)
@@ -141,19 +140,19 @@ async def _reserve(
     Where the person has asked for just that already, their request is what is approved.
     """
     async with office.database.writing() as tx:
-        ctx = office.context()
+        case = office.case(tx, operator())
         # No bot may run that would have ended what nobody decided in time.
-        await requests.expire_due(tx, ctx)
+        await requests.expire_due(case)
         waiting = _waiting(await tx.requests.open_of(user_id), server, seconds)
-        request_id = waiting or await _ask(tx, ctx, user_id, server, seconds)
+        request_id = waiting or await _ask(case, user_id, server, seconds)
         asked = await tx.requests.get(request_id)
-        if asked is not None and asked.duration > ctx.rules.max_duration and not yes:
+        if asked is not None and asked.duration > case.rules.max_duration and not yes:
             raise NotDone(
                 f"{format_duration(asked.duration)} is more than the "
-                f"{format_duration(ctx.rules.max_duration)} of VPNBOT_MAX_GRANT_DURATION; to give "
+                f"{format_duration(case.rules.max_duration)} of VPNBOT_MAX_GRANT_DURATION; to give "
                 "it all the same, add --yes."
             )
-        return await requests.approve_without_delivery(tx, ctx, operator(), request_id)
+        return await requests.approve_without_delivery(case, request_id)
 
 
 def _waiting(found: Sequence[Request], server: str | None, seconds: int | None) -> RequestId | None:
@@ -170,13 +169,9 @@ def _waiting(found: Sequence[Request], server: str | None, seconds: int | None) 
     return next(iter(fits.values()), None)
 
 
-async def _ask(
-    tx: Transaction, ctx: Context, user_id: UserId, server: str | None, seconds: int | None
-) -> RequestId:
+async def _ask(case: Case, user_id: UserId, server: str | None, seconds: int | None) -> RequestId:
     asked = await requests.ask(
-        tx,
-        ctx,
-        _on_behalf_of(user_id, await tx.people.get(user_id)),
+        case.by(_on_behalf_of(user_id, await case.tx.people.get(user_id))),
         duration=seconds,
         server=None if server is None else ServerName(server),
         reason="issued on the command line",
@@ -205,7 +200,7 @@ def _on_behalf_of(user_id: UserId, person: Person | None) -> Actor:
 async def _abandon(office: Office, grant: Grant) -> bool:
     """Ends it again; whether that is proved."""
     async with office.database.writing() as tx:
-        await grants.abandon(tx, office.context(), grant.id)
+        await grants.abandon(office.case(tx, operator()), grant.id)
     await office.enforcer.enforce([grant.id])
     async with office.database.reading() as tx:
         now = await revocation.known_grant(tx, grant.id)

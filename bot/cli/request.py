@@ -36,7 +36,7 @@ def approve(number: Number) -> None:
 
     async def work(office: Office) -> None:
         async with office.database.writing() as tx:
-            done = await requests.approve(tx, office.context(), operator(), RequestId(number), None)
+            done = await requests.approve(office.case(tx, operator()), RequestId(number), None)
             # An operator's word is enough.
             assert isinstance(done, requests.Approved)
         say(
@@ -53,7 +53,7 @@ def deny(number: Number) -> None:
 
     async def work(office: Office) -> None:
         async with office.database.writing() as tx:
-            await requests.deny(tx, office.context(), operator(), RequestId(number))
+            await requests.deny(office.case(tx, operator()), RequestId(number))
         say(f"Request {number} is denied.")
 
     with_office(work)

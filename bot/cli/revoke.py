@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from bot.access import revocation
+from bot.access.case import Case
 from bot.access.matching import Fits
-from bot.access.permission import Actor
 from bot.access.refusals import Refusal, Refused
 from bot.cli.shared import operator, say, say_blocks, with_office
 from bot.errors import NotDone
@@ -16,7 +16,6 @@ from bot.receipts import load_receipt
 from bot.texts import receipts as words
 from bot.texts.fill import plain
 from storage.records import Grant
-from storage.transaction import Transaction
 
 
 def revoke(
@@ -36,7 +35,7 @@ def revoke(
 
         async def record() -> list[Grant]:
             async with office.database.writing() as tx:
-                return await _end(tx, office, operator(), who)
+                return await _end(office.case(tx, operator()), who)
 
         ended = await office.reserve.for_revocation(record)
         return await print_receipt(office, ended)
@@ -60,13 +59,13 @@ async def print_receipt(office: Office, ended: Sequence[Grant]) -> bool:
     return receipt.proved
 
 
-async def _end(tx: Transaction, office: Office, actor: Actor, who: str) -> list[Grant]:
-    fits = await revocation.fits(tx, actor, who)
+async def _end(case: Case, who: str) -> list[Grant]:
+    fits = await revocation.fits(case, who)
     if not fits.exactly_one:
         raise _several(who, fits)
     if fits.people:
-        return await revocation.revoke_person(tx, office.context(), actor, fits.people[0].id)
-    return await revocation.revoke_grant(tx, office.context(), actor, fits.grants[0].id)
+        return await revocation.revoke_person(case, fits.people[0].id)
+    return await revocation.revoke_grant(case, fits.grants[0].id)
 
 
 def _several(who: str, fits: Fits) -> Exception:

@@ -4,14 +4,13 @@ from typing import Annotated
 
 import typer
 
-from bot.access import linking, people, revocation
-from bot.access.context import Context
+from bot.access import holdings, linking, people, revocation
+from bot.access.case import Case
 from bot.cli.revoke import print_receipt
 from bot.cli.shared import operator, say, show, with_office
 from bot.office import Office
 from bot.receipts import maybe_text
 from storage.records import UserId
-from storage.transaction import Transaction
 
 app = typer.Typer(help="The allowlist.", no_args_is_help=True)
 
@@ -35,9 +34,9 @@ def allow(
 
     async def work(office: Office) -> None:
         async with office.database.writing() as tx:
-            ctx, wanted = office.context(), people.parse_user_id(user_id)
-            done = await people.allow(tx, ctx, operator(), wanted, name)
-            said = await _link(tx, ctx, wanted, same_as) if same_as is not None else ""
+            case, wanted = office.case(tx, operator()), people.parse_user_id(user_id)
+            done = await people.allow(case, wanted, name)
+            said = await _link(case, wanted, same_as) if same_as is not None else ""
         say(f"{done.person.name} ({done.person.id}) is on the allowlist.")
         if said:
             say(said)
@@ -45,13 +44,13 @@ def allow(
     with_office(work)
 
 
-async def _link(tx: Transaction, ctx: Context, user_id: UserId, same_as: str) -> str:
+async def _link(case: Case, user_id: UserId, same_as: str) -> str:
     other = people.parse_user_id(same_as)
     if other == user_id:
-        await people.unlink(tx, ctx, operator(), user_id)
+        await people.unlink(case, user_id)
         return "From now on this account is a person of its own."
-    await people.link(tx, ctx, operator(), user_id, other)
-    name = await tx.people.name_of(other)
+    await people.link(case, user_id, other)
+    name = await case.tx.people.name_of(other)
     return f"From now on this account and {name} ({other}) are one person."
 
 
@@ -83,14 +82,16 @@ def remove(user_id: Id) -> None:
         wanted = people.parse_user_id(user_id)
         async with office.database.reading() as tx:
             accounts = await revocation.accounts_of(tx, wanted)
-            has_access = await revocation.not_over_of(tx, office.context(), accounts)
+            has_access = await holdings.of_accounts(
+                tx, office.clock(), [account.id for account in accounts]
+            )
         if has_access:
             # Without the CA's key nothing can be cut; better to know before it is recorded.
             await office.keyring.authority()
 
         async def record() -> people.Removed:
             async with office.database.writing() as tx:
-                return await people.remove(tx, office.context(), operator(), wanted)
+                return await people.remove(office.case(tx, operator()), wanted)
 
         removed = await office.reserve.for_revocation(record)
         named = ", ".join(f"{account.name} ({account.id})" for account in removed.accounts)
@@ -120,7 +121,7 @@ def link(
     async def work(office: Office) -> None:
         wanted = people.parse_user_id(user_id)
         async with office.database.writing() as tx:
-            linked = await linking.link(tx, office.context(), operator(), name, wanted)
+            linked = await linking.link(office.case(tx, operator()), name, wanted)
             owner = await tx.people.name_of(wanted)
         for grant in linked:
             say(f"{grant.common_name}, serial {grant.serial}, belongs to {owner} ({wanted}).")

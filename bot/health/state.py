@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from bot.access.context import Rules
+from bot.access.case import Rules
 from bot.access.names import clean
 from bot.access.revocation import waits_for_server
 from bot.clock import CLOCK_TOLERANCE, TrustedClock, boot_id

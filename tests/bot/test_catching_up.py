@@ -125,8 +125,7 @@ async def test_a_crl_that_cannot_be_read(company: Company, office: Office, resto
         await office.fleet.publish(OFFICE)
     anna = await grant_of_anna(office)
     async with office.database.writing() as tx:
-        ctx = office.context()
-        await revocation.begin(tx, ctx, THE_BOT, [anna], EndReason.REVOKED)
+        await revocation.begin(office.case(tx, THE_BOT), [anna], EndReason.REVOKED)
     await office.enforcer.enforce([anna.id])
     assert not list((company.folder / "office/live/ccd").iterdir())
     async with office.database.reading() as tx:

@@ -111,10 +111,8 @@ async def test_nothing_ends_and_nothing_is_given(
 ) -> None:
     """What is ended by somebody's word is ended, with a list that is in force."""
     async with office.database.writing() as tx:
-        anna = await people.identify(tx, office.context(), UserId(ANNA.id), "Anna")
-        asked = await requests.ask(
-            tx, office.context(), anna, duration=None, server=None, reason=""
-        )
+        anna = await people.identify(tx, office.rules, UserId(ANNA.id), "Anna")
+        asked = await requests.ask(office.case(tx, anna), duration=None, server=None, reason="")
     grant = await the_grant(office)
     assert await openvpn.connect(grant.common_name)
     keeper = await told(office, machine)
@@ -122,17 +120,16 @@ async def test_nothing_ends_and_nothing_is_given(
     assert await the_grant(office) == grant
     assert set(openvpn.sessions) == {grant.common_name}
     async with office.database.writing() as tx:
-        ctx = office.context()
         request = await tx.requests.get(asked.request.id)
         assert request is not None
         assert request.state is RequestState.PENDING
         with pytest.raises(Refused) as refused:
-            await requests.approve(tx, ctx, ADMIN, request.id, None)
+            await requests.approve(office.case(tx, ADMIN), request.id, None)
         assert refused.value.code is Refusal.CLOCK_IN_DOUBT
         with pytest.raises(Refused) as refused:
-            await grants.renew(tx, ctx, anna, grant.id)
+            await grants.renew(office.case(tx, anna), grant.id)
         assert refused.value.code is Refusal.CLOCK_IN_DOUBT
-        await revocation.revoke_grant(tx, ctx, ADMIN, grant.id)
+        await revocation.revoke_grant(office.case(tx, ADMIN), grant.id)
     await office.enforcer.enforce([grant.id])
     assert (await the_grant(office)).state is GrantState.REVOKED
     assert not openvpn.sessions
@@ -254,9 +251,8 @@ async def unused(item: OutboxItem) -> None:
 async def test_a_profile_waits_for_the_clock(office: Office, machine: Machine) -> None:
     """It was approved before."""
     async with office.database.writing() as tx:
-        ctx = office.context()
-        anna = await people.identify(tx, ctx, UserId(ANNA.id), "Anna")
-        fresh = await grants.renew(tx, ctx, anna, (await the_grant(office)).id)
+        anna = await people.identify(tx, office.rules, UserId(ANNA.id), "Anna")
+        fresh = await grants.renew(office.case(tx, anna), (await the_grant(office)).id)
         (item,) = await tx.outbox.open(OutboxKind.DELIVER)
         await tx.outbox.claim(item.id)
     await told(office, machine)

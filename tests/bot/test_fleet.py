@@ -80,7 +80,7 @@ async def test_where_no_crl_can_be_signed_the_rest_is_done(
     address_file = company.folder / "office/live/ccd" / anna.common_name
     assert address_file.exists()
     async with office.database.writing() as tx:
-        await revocation.begin(tx, office.context(), THE_BOT, [anna], EndReason.REVOKED)
+        await revocation.begin(office.case(tx, THE_BOT), [anna], EndReason.REVOKED)
     company.tamper(_NO_NUMBERS)
 
     await office.enforcer.enforce([anna.id])

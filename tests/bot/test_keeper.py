@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bot.access import audit, revocation
+from bot.access import revocation
 from bot.access.permission import THE_BOT
 from bot.keeper import Keeper
 from bot.office import Office, open_office
@@ -473,7 +473,7 @@ async def test_a_clock_that_is_set_back_holds_up_nothing(
     later = machine.clock() + 2 * MINUTE
     async with office.database.writing() as tx:
         (grant,) = await tx.grants.not_over()
-        await revocation.begin(tx, office.context(), THE_BOT, [grant], EndReason.REVOKED)
+        await revocation.begin(office.case(tx, THE_BOT), [grant], EndReason.REVOKED)
         await tx.outbox.hold_chat(ChatId(BORIS.id), later)
     company.tamper("UPDATE proofs SET next_try_at = next_try_at + 120000000")
     crl_path(company).rmdir()
@@ -540,7 +540,7 @@ async def test_the_admins_get_the_head_of_the_trail_every_day(
 
 async def record_something(office: Office) -> None:
     async with office.database.writing() as tx:
-        await audit.record(tx, office.context(), THE_BOT, "test", "test")
+        await office.case(tx, THE_BOT).record("test", "test")
 
 
 async def test_a_crl_is_signed_again_every_day(
@@ -587,8 +587,10 @@ async def test_a_server_whose_clock_differs_is_told_of(
     assert abs(status.clock_ahead - ahead) < MINUTE
     (finding,) = [f for f in status.findings if f.code.value == "clock_differs"]
     assert effect in finding.detail
-    assert office.context().may_give
-    assert office.context().may_expire
+    async with office.database.reading() as tx:
+        case = office.case(tx, THE_BOT)
+    assert case.may_give
+    assert case.may_expire
     await openvpn.set_clock(0)
     await next_look(keeper, machine)
     assert await clock_notices(office) == [code, "server_clock_agreed"]

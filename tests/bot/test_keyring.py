@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from bot.access.permission import THE_BOT
 from bot.data_folder import DataFolder
 from bot.errors import BadSettings, NotDone
 from bot.keyring import Keyring
-from bot.office import open_office
+from bot.office import Office, open_office
 from bot.settings import Settings
 from pki.authority_files import create_authority
 from pki.errors import AuthorityMissing, DamagedKey, PkiError, UnsafePermissions, WrongPassphrase
@@ -198,12 +199,17 @@ def test_no_secret_is_in_the_repr_of_a_keyring(made: DataFolder) -> None:
     assert PASSPHRASE not in repr(Keyring(made, Asked()))
 
 
+async def authority_ends_at(office: Office) -> datetime | None:
+    async with office.database.reading() as tx:
+        return office.case(tx, THE_BOT).authority_ends_at
+
+
 async def test_the_end_of_the_ca_is_known_without_a_passphrase(
     made: DataFolder, tmp_path: Path
 ) -> None:
     settings = Settings(data_dir=made.path)
     async with open_office(settings) as office:
         end = office.keyring.certificate.not_valid_after_utc
-        assert office.context().authority_ends_at == end
+        assert await authority_ends_at(office) == end
     async with open_office(Settings(data_dir=tmp_path / "data")) as office:
-        assert office.context().authority_ends_at is None  # there is no CA yet
+        assert await authority_ends_at(office) is None  # there is no CA yet

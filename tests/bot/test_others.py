@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 
+from bot.access.permission import THE_BOT
 from bot.chat import views
 from bot.locks import try_lock
 from bot.office import Office, open_office
@@ -92,7 +93,7 @@ async def spares(office: Office) -> set[str]:
 
 async def card(office: Office, request: Request) -> str:
     async with office.database.reading() as tx:
-        return (await views.card(tx, office.context(), request, UserId(BORIS.id))).text
+        return (await views.card(office.case(tx, THE_BOT), request, UserId(BORIS.id))).text
 
 
 async def test_where_there_is_one_server_only_nothing_is_kept_out(

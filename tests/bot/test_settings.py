@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.access.context import Rules
+from bot.access.case import Rules
 from bot.closed import open_to_others
 from bot.errors import BadSettings
 from bot.settings import Settings, load_settings, read_secret

@@ -3,6 +3,7 @@
 import pytest
 
 from bot.access import sightings
+from bot.access.permission import THE_BOT
 from bot.access.sightings import Sighting
 from bot.office import open_office
 from bot.settings import Settings
@@ -33,7 +34,7 @@ async def test_an_admin_cuts_them_or_has_them_cut() -> None:
                 open_office(settings, passphrase=lambda: PASSPHRASE) as office,
                 office.database.writing() as tx,
             ):
-                await sightings.report(tx, office.context(), OFFICE, found, lambda: True)
+                await sightings.report(office.case(tx, THE_BOT), OFFICE, found, lambda: True)
 
             boris, clara = company.boris, company.clara
             shown = await boris.hears("4 names are connected that I don't know")

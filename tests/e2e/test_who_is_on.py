@@ -145,7 +145,7 @@ class Operator:
                 for_server=False,
             )
             async with self._office.database.writing() as tx:
-                await importing.take_in(tx, self._office.context(), THE_BOT, [certificate])
+                await importing.take_in(self._office.case(tx, THE_BOT), [certificate])
         lines = [
             f"client\ndev tun\nremote {NetLab.server_address} 1194 udp\nnobind\nverb 3",
             "remote-cert-tls server",
@@ -190,7 +190,7 @@ async def a_list_comes_back(guard: Guard, lab: NetLab, operator: Operator) -> No
     async with guard.office.database.writing() as tx:
         found = [*await tx.grants.named(["old leaver"])]
         found += [grant for grant in await tx.grants.named(["twin"]) if grant.serial == serial]
-        await revocation.begin(tx, guard.office.context(), THE_BOT, found, EndReason.REVOKED)
+        await revocation.begin(guard.office.case(tx, THE_BOT), found, EndReason.REVOKED)
     await guard.looks()
     await guard.looks()
     assert await guard.state("old leaver") == ["revoked"]

@@ -15,9 +15,9 @@ from telegram import Bot
 from telegram.request import BaseRequest
 
 from bot.access import admins, grants, importing, people, requests, revocation
-from bot.access.context import Chance, Context, Rules
+from bot.access.case import Case, Chance, Rules
 from bot.access.importing import Certificate
-from bot.access.permission import Actor
+from bot.access.permission import THE_BOT, Actor
 from bot.access.revocation import Attempt
 from bot.chat import views
 from bot.chat.buttons import Keyboard, from_payload
@@ -137,14 +137,13 @@ class Gate:
     def _serial(self) -> str:
         return f"c0ffee{next(self._numbers):034x}"
 
-    @property
-    def context(self) -> Context:
-        return self.core.context()
+    def case(self, tx: Transaction, actor: Actor) -> Case:
+        return self.core.case(tx, actor)
 
     async def starts(self) -> None:
         """What the application does before anything else."""
         async with self.database.writing() as tx:
-            await admins.observe_at_start(tx, self.context)
+            await admins.observe_at_start(self.case(tx, THE_BOT))
 
     async def furnish(self) -> None:
         """Two servers with room for thirteen each."""
@@ -155,7 +154,7 @@ class Gate:
     async def take_over(self) -> None:
         """What another CA software had in its books."""
         async with self.database.writing() as tx:
-            await importing.take_in(tx, self.context, OPERATOR, _OLD)
+            await importing.take_in(self.case(tx, OPERATOR), _OLD)
 
     async def takes(self, *updates: Json) -> None:
         """Stores updates as the poller does, and lets the worker work them off."""
@@ -174,49 +173,49 @@ class Gate:
         async with self.database.writing() as tx:
             word = replace(OPERATOR, user_id=UserId(user_id), is_allowed=True)
             asked = await requests.ask(
-                tx, self.context, word, duration=None, server=ServerName(server), reason=""
+                self.case(tx, word), duration=None, server=ServerName(server), reason=""
             )
             grant = await requests.approve_without_delivery(
-                tx, self.context, OPERATOR, asked.request.id
+                self.case(tx, OPERATOR), asked.request.id
             )
-            await grants.issued(tx, self.context, grant)
-            await grants.delivered(tx, self.context, OPERATOR, grant)
+            await grants.issued(self.case(tx, THE_BOT), grant)
+            await grants.delivered(self.case(tx, OPERATOR), grant)
 
     async def time_passes(self) -> None:
         """What the keeper does when something is over."""
         async with self.database.writing() as tx:
-            await requests.expire_due(tx, self.context)
-            await revocation.expire_due(tx, self.context)
+            await requests.expire_due(self.case(tx, THE_BOT))
+            await revocation.expire_due(self.case(tx, THE_BOT))
 
     async def deliver(self, fate: Callable[[], Fate]) -> None:
         """The profiles on their way go one step further; `fate` says what becomes of the next."""
         async with self.database.writing() as tx:
             for grant in await tx.grants.not_over():
                 if grant.state is GrantState.RESERVED:
-                    await grants.issued(tx, self.context, grant)
+                    await grants.issued(self.case(tx, THE_BOT), grant)
                 elif grant.state is GrantState.ISSUED:
                     await self._arrives(tx, grant, fate())
 
     async def _arrives(self, tx: Transaction, grant: Grant, fate: Fate) -> None:
         match fate:
             case Fate.ARRIVES:
-                await grants.delivered(tx, self.context, OPERATOR, grant)
+                await grants.delivered(self.case(tx, OPERATOR), grant)
             case Fate.LOST:
-                await grants.replace_lost(tx, self.context, grant, round_=1, wait_s=0)
+                await grants.replace_lost(self.case(tx, THE_BOT), grant, round_=1, wait_s=0)
             case Fate.UNDELIVERABLE:
-                await grants.undeliverable(tx, self.context, grant, closed=True)
+                await grants.undeliverable(self.case(tx, THE_BOT), grant, closed=True)
 
     async def prove(self) -> None:
         """Every server is asked, and everything that was to be cut is gone."""
         async with self.database.writing() as tx:
             proofs = await tx.proofs.unproved()
             attempts = [Attempt(one.grant_id, one.server, True, 1, 0, ()) for one in proofs]
-            await revocation.record_attempts(tx, self.context, attempts)
+            await revocation.record_attempts(self.case(tx, THE_BOT), attempts)
 
     async def link(self, account: int, same_as: int) -> None:
         """An operator says that two accounts are one person's; refused where the rules say so."""
         async with self.database.writing() as tx, tx.attempt():
-            await people.link(tx, self.context, OPERATOR, UserId(account), UserId(same_as))
+            await people.link(self.case(tx, OPERATOR), UserId(account), UserId(same_as))
 
     async def buttons(
         self, row: Row, state: Snapshot, since: Mapping[int, int]
@@ -235,7 +234,7 @@ class Gate:
                     (data, None)
                     for data in _data(views.asked(request, admin_reachable=True).keyboard)
                 ]
-            view = await views.card(tx, self.context, request, UserId(row.chat_id))
+            view = await views.card(self.case(tx, THE_BOT), request, UserId(row.chat_id))
         person = state.people[request.user_id]
         shown = card_shows(state, self.laws, since.get(row.chat_id, 0), state.requests[request.id])
         # The model believes only what is to be read on the card.

@@ -13,8 +13,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import pytest
 
 from bot.access import grants, people, requests
-from bot.access.context import Chance, Context, Rules
-from bot.access.permission import Actor
+from bot.access.case import Case, Chance, Rules
+from bot.access.permission import THE_BOT, Actor
 from bot.access.refusals import Refusal, Refused
 from bot.access.requests import Approved
 from storage.database import Database
@@ -84,8 +84,8 @@ class Paper:
     _read: int = 0
 
     @property
-    def context(self) -> Context:
-        rules = Rules(
+    def rules(self) -> Rules:
+        return Rules(
             default_duration=WEEK_S,
             max_duration=self.max_duration,
             request_ttl=self.request_ttl,
@@ -93,9 +93,14 @@ class Paper:
             approvals=self.approvals,
             long_duration=self.long_duration,
         )
-        chance = Chance(serial=self._serial, code=self._code)
+
+    @property
+    def chance(self) -> Chance:
+        return Chance(serial=self._serial, code=self._code)
+
+    def case(self, tx: Transaction, actor: Actor) -> Case:
         ends_at, expires = self.authority_ends_at, self.may_expire
-        return Context(self.now, rules, chance, ends_at, may_expire=expires)
+        return Case(tx, self.now, self.rules, self.chance, actor, ends_at, may_expire=expires)
 
     def _serial(self) -> str:
         return f"c0ffee{next(self._numbers):034x}"
@@ -103,36 +108,57 @@ class Paper:
     def _code(self) -> str:
         return f"code{next(self._numbers):04}"
 
-    async def do(
+    async def by(
         self,
-        use_case: Callable[Concatenate[Transaction, Context, P], Awaitable[R]],
+        actor: Actor,
+        use_case: Callable[Concatenate[Case, P], Awaitable[R]],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> R:
-        """Runs a use case as the worker does: committed as a whole, or not at all."""
+        """Somebody acts, as in the worker: committed as a whole, or not at all."""
         async with self.database.writing() as tx:
-            return await use_case(tx, self.context, *args, **kwargs)
+            return await use_case(self.case(tx, actor), *args, **kwargs)
+
+    async def do(
+        self,
+        use_case: Callable[Concatenate[Case, P], Awaitable[R]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """The bot acts by itself."""
+        return await self.by(THE_BOT, use_case, *args, **kwargs)
 
     async def yes(
         self, admin: UserId | Actor, request_id: RequestId, duration: int | None = None
     ) -> Approved:
         """An approval that decides."""
         actor = admin if isinstance(admin, Actor) else await self.actor(admin)
-        done = await self.do(requests.approve, actor, request_id, duration)
+        done = await self.by(actor, requests.approve, request_id, duration)
         assert isinstance(done, Approved)
         return done
 
     async def refused(
         self,
         code: Refusal,
-        use_case: Callable[Concatenate[Transaction, Context, P], Awaitable[object]],
+        use_case: Callable[Concatenate[Case, P], Awaitable[object]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> dict[str, Any]:
+        """`refuses`, where the bot acts by itself."""
+        return await self.refuses(THE_BOT, code, use_case, *args, **kwargs)
+
+    async def refuses(
+        self,
+        actor: Actor,
+        code: Refusal,
+        use_case: Callable[Concatenate[Case, P], Awaitable[object]],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> dict[str, Any]:
         """The rules say no, for this reason and with these values; nothing was changed."""
         before = await self.everything()
         with pytest.raises(Refused) as caught:
-            await self.do(use_case, *args, **kwargs)
+            await self.by(actor, use_case, *args, **kwargs)
         assert caught.value.code is code
         assert await self.everything() == before
         return caught.value.values
@@ -173,7 +199,9 @@ class Paper:
 
     async def actor(self, user_id: UserId) -> Actor:
         """Somebody in the chat, as known now."""
-        return await self.do(people.identify, user_id, NAMES.get(user_id, "Somebody"))
+        async with self.database.reading() as tx:
+            name = NAMES.get(user_id, "Somebody")
+            return await people.identify(tx, self.rules, user_id, name)
 
     async def person(self, user_id: UserId) -> Person:
         async with self.database.reading() as tx:
@@ -206,7 +234,7 @@ class Paper:
     ) -> Request:
         """A request that waits for an admin, or for its server."""
         actor = await self.actor(user_id)
-        done = await self.do(requests.ask, actor, duration=duration, server=server, reason="work")
+        done = await self.by(actor, requests.ask, duration=duration, server=server, reason="work")
         assert done.request.state in (RequestState.PENDING, RequestState.CHOOSING)
         return done.request
 
@@ -219,7 +247,7 @@ class Paper:
         """A grant whose owner has the profile."""
         done = await self.approved(user_id, server)
         assert await self.do(grants.issued, done.grant)
-        assert await self.do(grants.delivered, OPERATOR, done.grant)
+        assert await self.by(OPERATOR, grants.delivered, done.grant)
         return await self.grant(done.grant.id)
 
 

@@ -57,7 +57,7 @@ def test_a_full_network_is_said_by_the_servers_name() -> None:
 
 async def cut(paper: Paper, grant: Grant) -> None:
     """Revokes a grant, and proves it at once."""
-    await paper.do(revocation.revoke_grant, OPERATOR, grant.id)
+    await paper.by(OPERATOR, revocation.revoke_grant, grant.id)
     proof = Attempt(grant.id, BERLIN, True, 1, 0, ())
     assert await paper.do(revocation.record_attempts, [proof]) == [grant.id]
 
@@ -75,7 +75,7 @@ async def test_each_server_has_its_own(paper: Paper) -> None:
 
 async def test_an_address_is_not_given_out_before_its_end_is_proved(paper: Paper) -> None:
     first = await paper.active()
-    await paper.do(revocation.revoke_grant, OPERATOR, first.id)
+    await paper.by(OPERATOR, revocation.revoke_grant, first.id)
     paper.now = MORNING + 5 * REST
     assert (await paper.active()).address != first.address
 

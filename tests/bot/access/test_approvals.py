@@ -6,6 +6,7 @@ import pytest
 
 from bot.access import admins, approvals, people, requests, revocation
 from bot.access.admins import Change
+from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal
 from bot.access.requests import Agreed, Approved
 from storage.records import (
@@ -35,7 +36,7 @@ DORA = UserId(2003)
 
 
 async def agrees(paper: Paper, admin: UserId, request_id: RequestId, seconds: int | None) -> Agreed:
-    done = await paper.do(requests.approve, await paper.actor(admin), request_id, seconds)
+    done = await paper.by(await paper.actor(admin), requests.approve, request_id, seconds)
     assert isinstance(done, Agreed)
     return done
 
@@ -70,7 +71,7 @@ async def test_one_admin_counts_once(paper: Paper) -> None:
     request = await paper.asked()
     await agrees(paper, BORIS, request.id, None)
     boris = await paper.actor(BORIS)
-    await paper.refused(Refusal.AGREED_ALREADY, requests.approve, boris, request.id, None)
+    await paper.refuses(boris, Refusal.AGREED_ALREADY, requests.approve, request.id, None)
 
 
 async def test_whoever_is_no_admin_any_more_has_no_say(paper: Paper) -> None:
@@ -113,7 +114,7 @@ async def test_the_operators_word_is_enough(paper: Paper) -> None:
 
 
 async def link(paper: Paper, user_id: UserId, same_as: UserId) -> None:
-    await paper.do(people.link, OPERATOR, user_id, same_as)
+    await paper.by(OPERATOR, people.link, user_id, same_as)
 
 
 async def test_nobody_decides_by_a_second_account(paper: Paper) -> None:
@@ -130,28 +131,28 @@ async def test_two_accounts_of_one_admin_have_one_say(paper: Paper) -> None:
     paper.approvals = 2
     paper.admins = (BORIS, CLARA, DORA)
     for admin in paper.admins:
-        await paper.do(people.allow, OPERATOR, admin, str(admin))
+        await paper.by(OPERATOR, people.allow, admin, str(admin))
     await link(paper, CLARA, BORIS)
     request = await paper.asked()
     await agrees(paper, BORIS, request.id, None)
     clara = await paper.actor(CLARA)
-    await paper.refused(Refusal.AGREED_ALREADY, requests.approve, clara, request.id, None)
+    await paper.refuses(clara, Refusal.AGREED_ALREADY, requests.approve, request.id, None)
     assert isinstance(await paper.yes(DORA, request.id), Approved)
 
 
 async def test_accounts_that_cannot_be_linked(paper: Paper) -> None:
     await link(paper, ANNA, BORIS)
     for user_id, same_as in ((EMIL, EMIL), (EMIL, ANNA), (BORIS, EMIL)):
-        await paper.do(people.allow, OPERATOR, BORIS, "Boris")
-        await paper.refused(Refusal.SAME_PERSON, people.link, OPERATOR, user_id, same_as)
-    await paper.refused(Refusal.UNKNOWN_PERSON, people.link, OPERATOR, UserId(9), ANNA)
-    await paper.refused(Refusal.UNKNOWN_PERSON, people.link, OPERATOR, EMIL, UserId(9))
+        await paper.by(OPERATOR, people.allow, BORIS, "Boris")
+        await paper.refuses(OPERATOR, Refusal.SAME_PERSON, people.link, user_id, same_as)
+    await paper.refuses(OPERATOR, Refusal.UNKNOWN_PERSON, people.link, UserId(9), ANNA)
+    await paper.refuses(OPERATOR, Refusal.UNKNOWN_PERSON, people.link, EMIL, UserId(9))
     anna = await paper.actor(ANNA)
-    await paper.refused(Refusal.ADMINS_ONLY, people.link, anna, EMIL, BORIS)
+    await paper.refuses(anna, Refusal.ADMINS_ONLY, people.link, EMIL, BORIS)
 
 
 async def renamed(paper: Paper) -> None:
-    await paper.do(people.allow, OPERATOR, ANNA, "Somebody Else")
+    await paper.by(OPERATOR, people.allow, ANNA, "Somebody Else")
 
 
 async def with_another_username(paper: Paper) -> None:
@@ -165,16 +166,16 @@ async def test_what_changed_since_the_card_needs_a_new_look(
 ) -> None:
     request = await paper.asked()
     async with paper.database.reading() as tx:
-        seen = await approvals.card_digest(tx, paper.context, request, BORIS)
+        seen = await approvals.card_digest(paper.case(tx, THE_BOT), request, BORIS)
     await changed(paper)
     boris = await paper.actor(BORIS)
-    values = await paper.refused(
-        Refusal.CARD_CHANGED, requests.approve, boris, request.id, None, seen=seen
+    values = await paper.refuses(
+        boris, Refusal.CARD_CHANGED, requests.approve, request.id, None, seen=seen
     )
     assert values == {"request": request.id}
     async with paper.database.reading() as tx:
-        seen = await approvals.card_digest(tx, paper.context, request, BORIS)
-    done = await paper.do(requests.approve, boris, request.id, None, seen=seen)
+        seen = await approvals.card_digest(paper.case(tx, THE_BOT), request, BORIS)
+    done = await paper.by(boris, requests.approve, request.id, None, seen=seen)
     assert isinstance(done, Approved)
 
 
@@ -186,23 +187,23 @@ async def digest(paper: Paper, request_id: RequestId, admin: UserId = BORIS) -> 
     async with paper.database.reading() as tx:
         request = await tx.requests.get(request_id)
         assert request is not None
-        return await approvals.card_digest(tx, paper.context, request, admin)
+        return await approvals.card_digest(paper.case(tx, THE_BOT), request, admin)
 
 
 async def test_no_more_is_given_than_may_be_given_now(paper: Paper) -> None:
     request = await paper.asked(duration=30 * DAY_S)
     boris, seen = await paper.actor(BORIS), await digest(paper, request.id)
     paper.max_duration = DAY_S
-    await paper.refused(
-        Refusal.CARD_CHANGED, requests.approve, boris, request.id, 30 * DAY_S, seen=seen
+    await paper.refuses(
+        boris, Refusal.CARD_CHANGED, requests.approve, request.id, 30 * DAY_S, seen=seen
     )
     seen = await digest(paper, request.id)
     for seconds in (None, 30 * DAY_S, 7 * DAY_S):
-        values = await paper.refused(
-            Refusal.DURATION_TOO_LONG, requests.approve, boris, request.id, seconds, seen=seen
+        values = await paper.refuses(
+            boris, Refusal.DURATION_TOO_LONG, requests.approve, request.id, seconds, seen=seen
         )
         assert values["limit"] == DAY_S
-    done = await paper.do(requests.approve, boris, request.id, DAY_S, seen=seen)
+    done = await paper.by(boris, requests.approve, request.id, DAY_S, seen=seen)
     assert isinstance(done, Approved)
     assert done.request.duration == DAY_S
 
@@ -231,8 +232,8 @@ async def test_an_earlier_yes_to_more_gives_no_more(paper: Paper) -> None:
 async def test_a_request_waits_no_longer_than_requests_wait_now(paper: Paper) -> None:
     request = await paper.asked()
     paper.request_ttl, paper.now = HOUR_S, paper.now + HOUR
-    values = await paper.refused(
-        Refusal.ALREADY_DECIDED, requests.approve, await paper.actor(BORIS), request.id, None
+    values = await paper.refuses(
+        await paper.actor(BORIS), Refusal.ALREADY_DECIDED, requests.approve, request.id, None
     )
     assert values["state"] is RequestState.EXPIRED
     assert await paper.do(requests.expire_due) == 1
@@ -248,7 +249,7 @@ async def test_more_have_to_agree_if_the_settings_say_so_now(paper: Paper) -> No
     paper.approvals = 2
     boris = await paper.actor(BORIS)
     # The card said that one is enough.
-    await paper.refused(Refusal.CARD_CHANGED, requests.approve, boris, request.id, None, seen=seen)
+    await paper.refuses(boris, Refusal.CARD_CHANGED, requests.approve, request.id, None, seen=seen)
     assert (await agrees(paper, BORIS, request.id, None)).missing == 1
 
 
@@ -266,7 +267,7 @@ async def test_an_admin_may_say_yes_to_less(paper: Paper) -> None:
     await agrees(paper, BORIS, request.id, 30 * DAY_S)
     await agrees(paper, BORIS, request.id, WEEK_S)
     boris = await paper.actor(BORIS)
-    await paper.refused(Refusal.AGREED_ALREADY, requests.approve, boris, request.id, WEEK_S)
+    await paper.refuses(boris, Refusal.AGREED_ALREADY, requests.approve, request.id, WEEK_S)
     done = await paper.yes(CLARA, request.id, 30 * DAY_S)
     assert done.request.duration == WEEK_S
 
@@ -291,9 +292,9 @@ async def test_whoever_is_put_back_begins_anew(paper: Paper) -> None:
     assert (await agrees(paper, CLARA, request.id, None)).missing == 1
     # A tap from before that waited with Telegram does not count, either.
     boris = await paper.actor(BORIS)
-    await paper.refused(Refusal.CARD_CHANGED, requests.approve, boris, request.id, None, seen=old)
+    await paper.refuses(boris, Refusal.CARD_CHANGED, requests.approve, request.id, None, seen=old)
     seen = await digest(paper, request.id)
-    done = await paper.do(requests.approve, boris, request.id, None, seen=seen)
+    done = await paper.by(boris, requests.approve, request.id, None, seen=seen)
     assert isinstance(done, Approved)
 
 
@@ -322,7 +323,7 @@ async def test_a_yes_from_before_an_end_of_their_access_needs_a_new_look(
     boris = await paper.actor(BORIS)
     is_closed = (await paper.request(request.id)).state is RequestState.CANCELLED
     expected = Refusal.ALREADY_DECIDED if is_closed else Refusal.CARD_CHANGED
-    await paper.refused(expected, requests.approve, boris, request.id, None, seen=seen)
+    await paper.refuses(boris, expected, requests.approve, request.id, None, seen=seen)
 
 
 async def test_cards_that_offer_too_much_are_brought_up_to_date(paper: Paper) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bot.access import requests
+from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal
 from storage.records import (
     ChatId,
@@ -50,8 +51,8 @@ async def two_servers(paper: Paper) -> Paper:
 
 async def test_a_request_goes_to_every_admin(paper: Paper) -> None:
     anna = await paper.actor(ANNA)
-    done = await paper.do(
-        requests.ask, anna, duration=2 * HOUR_S, server=BERLIN, reason="visiting\na customer"
+    done = await paper.by(
+        anna, requests.ask, duration=2 * HOUR_S, server=BERLIN, reason="visiting\na customer"
     )
 
     request = await paper.request(done.request.id)
@@ -81,19 +82,19 @@ async def test_without_a_duration_the_default_one_is_asked_for(paper: Paper) -> 
 
 
 async def test_the_only_server_needs_no_name(paper: Paper) -> None:
-    done = await paper.do(requests.ask, await paper.actor(ANNA), **ASK)
+    done = await paper.by(await paper.actor(ANNA), requests.ask, **ASK)
     assert (done.request.server, done.request.state) == (BERLIN, RequestState.PENDING)
 
 
 async def test_with_several_servers_one_is_chosen_first(two_servers: Paper) -> None:
     paper = two_servers
-    done = await paper.do(requests.ask, await paper.actor(ANNA), **ASK)
+    done = await paper.by(await paper.actor(ANNA), requests.ask, **ASK)
     assert done.servers == (BERLIN, PARIS)
     assert (done.request.server, done.request.state) == (None, RequestState.CHOOSING)
     assert await paper.heard() == []
     await paper.noted()
 
-    chosen = await paper.do(requests.choose, await paper.actor(ANNA), done.request.id, PARIS)
+    chosen = await paper.by(await paper.actor(ANNA), requests.choose, done.request.id, PARIS)
 
     assert (chosen.request.server, chosen.request.state) == (PARIS, RequestState.PENDING)
     assert chosen.servers == ()
@@ -103,19 +104,19 @@ async def test_with_several_servers_one_is_chosen_first(two_servers: Paper) -> N
 
 
 async def test_a_long_reason_is_cut(paper: Paper) -> None:
-    done = await paper.do(
-        requests.ask, await paper.actor(ANNA), duration=None, server=None, reason="x" * 5000
+    done = await paper.by(
+        await paper.actor(ANNA), requests.ask, duration=None, server=None, reason="x" * 5000
     )
     assert done.request.reason == "x" * 199 + "…"
 
 
 async def test_who_is_not_on_the_list_cannot_ask(paper: Paper) -> None:
     stranger = await paper.actor(UserId(9))
-    await paper.refused(Refusal.NOT_ALLOWED, requests.ask, stranger, **ASK)
+    await paper.refuses(stranger, Refusal.NOT_ALLOWED, requests.ask, **ASK)
 
 
 async def test_an_admin_must_be_on_the_list_like_anyone(paper: Paper) -> None:
-    await paper.refused(Refusal.NOT_ALLOWED, requests.ask, await paper.actor(BORIS), **ASK)
+    await paper.refuses(await paper.actor(BORIS), Refusal.NOT_ALLOWED, requests.ask, **ASK)
     async with paper.database.writing() as tx:
         await tx.people.allow(BORIS, "Boris", MORNING)
     assert (await paper.asked(BORIS)).user_id == BORIS
@@ -124,13 +125,13 @@ async def test_an_admin_must_be_on_the_list_like_anyone(paper: Paper) -> None:
 async def test_who_has_left_the_list_cannot_ask_any_more(paper: Paper) -> None:
     async with paper.database.writing() as tx:
         await tx.people.disallow(ANNA)
-    await paper.refused(Refusal.NOT_ALLOWED, requests.ask, await paper.actor(ANNA), **ASK)
+    await paper.refuses(await paper.actor(ANNA), Refusal.NOT_ALLOWED, requests.ask, **ASK)
 
 
 async def test_nobody_asks_for_longer_than_the_limit(paper: Paper) -> None:
     anna = await paper.actor(ANNA)
     ask = ASK | {"duration": 31 * DAY_S}
-    values = await paper.refused(Refusal.DURATION_TOO_LONG, requests.ask, anna, **ask)
+    values = await paper.refuses(anna, Refusal.DURATION_TOO_LONG, requests.ask, **ask)
     assert values == {"seconds": 31 * DAY_S, "limit": 30 * DAY_S}
     assert (await paper.asked(duration=30 * DAY_S)).duration == 30 * DAY_S
 
@@ -138,13 +139,13 @@ async def test_nobody_asks_for_longer_than_the_limit(paper: Paper) -> None:
 async def test_without_a_server_there_is_nothing_to_ask_for(empty: Paper) -> None:
     async with empty.database.writing() as tx:
         await tx.people.allow(ANNA, "Anna", MORNING)
-    await empty.refused(Refusal.NO_SERVER, requests.ask, await empty.actor(ANNA), **ASK)
+    await empty.refuses(await empty.actor(ANNA), Refusal.NO_SERVER, requests.ask, **ASK)
 
 
 async def test_a_server_that_does_not_exist_is_refused_by_its_name(paper: Paper) -> None:
     ask = ASK | {"server": ServerName("rome")}
-    values = await paper.refused(
-        Refusal.UNKNOWN_SERVER, requests.ask, await paper.actor(ANNA), **ask
+    values = await paper.refuses(
+        await paper.actor(ANNA), Refusal.UNKNOWN_SERVER, requests.ask, **ask
     )
     assert values == {"server": "rome"}
 
@@ -153,7 +154,7 @@ async def test_a_second_request_for_a_server_names_the_first(two_servers: Paper)
     paper = two_servers
     first = await paper.asked(server=BERLIN)
     ask = ASK | {"server": BERLIN}
-    values = await paper.refused(Refusal.ALREADY_OPEN, requests.ask, await paper.actor(ANNA), **ask)
+    values = await paper.refuses(await paper.actor(ANNA), Refusal.ALREADY_OPEN, requests.ask, **ask)
     assert values == {"server": BERLIN, "request": first.id}
     # For another server, or by somebody else, it is no second one.
     assert (await paper.asked(server=PARIS)).state is RequestState.PENDING
@@ -174,7 +175,7 @@ async def test_choosing_is_only_for_the_owner(two_servers: Paper) -> None:
     paper = two_servers
     request = await paper.asked(server=None)
     emil = await paper.actor(EMIL)
-    await paper.refused(Refusal.NOT_YOURS, requests.choose, emil, request.id, PARIS)
+    await paper.refuses(emil, Refusal.NOT_YOURS, requests.choose, request.id, PARIS)
 
 
 async def test_choosing_is_only_for_who_is_on_the_list(two_servers: Paper) -> None:
@@ -183,7 +184,7 @@ async def test_choosing_is_only_for_who_is_on_the_list(two_servers: Paper) -> No
     async with paper.database.writing() as tx:
         await tx.people.disallow(ANNA)
     anna = await paper.actor(ANNA)
-    await paper.refused(Refusal.NOT_ALLOWED, requests.choose, anna, request.id, PARIS)
+    await paper.refuses(anna, Refusal.NOT_ALLOWED, requests.choose, request.id, PARIS)
 
 
 async def test_choosing_a_server_that_has_gone_is_refused(two_servers: Paper) -> None:
@@ -192,14 +193,14 @@ async def test_choosing_a_server_that_has_gone_is_refused(two_servers: Paper) ->
     async with paper.database.writing() as tx:
         await tx.servers.remove(PARIS)
     anna = await paper.actor(ANNA)
-    values = await paper.refused(Refusal.UNKNOWN_SERVER, requests.choose, anna, request.id, PARIS)
+    values = await paper.refuses(anna, Refusal.UNKNOWN_SERVER, requests.choose, request.id, PARIS)
     assert values == {"server": PARIS}
 
 
 async def test_choosing_for_a_request_that_does_not_exist(paper: Paper) -> None:
     anna = await paper.actor(ANNA)
     missing = RequestId(99)
-    values = await paper.refused(Refusal.UNKNOWN_REQUEST, requests.choose, anna, missing, BERLIN)
+    values = await paper.refuses(anna, Refusal.UNKNOWN_REQUEST, requests.choose, missing, BERLIN)
     assert values == {"request": 99}
 
 
@@ -207,9 +208,9 @@ async def test_a_second_tap_on_a_server_changes_nothing(two_servers: Paper) -> N
     paper = two_servers
     request = await paper.asked(server=None)
     anna = await paper.actor(ANNA)
-    await paper.do(requests.choose, anna, request.id, PARIS)
-    await paper.refused(Refusal.ALREADY_OPEN, requests.choose, anna, request.id, PARIS)
-    values = await paper.refused(Refusal.ALREADY_DECIDED, requests.choose, anna, request.id, BERLIN)
+    await paper.by(anna, requests.choose, request.id, PARIS)
+    await paper.refuses(anna, Refusal.ALREADY_OPEN, requests.choose, request.id, PARIS)
+    values = await paper.refuses(anna, Refusal.ALREADY_DECIDED, requests.choose, request.id, BERLIN)
     assert values["state"] is RequestState.PENDING
 
 
@@ -226,7 +227,7 @@ async def test_choosing_a_server_that_was_asked_for_already(two_servers: Paper) 
             expires_at=MORNING,
         )
     anna = await paper.actor(ANNA)
-    await paper.refused(Refusal.ALREADY_OPEN, requests.choose, anna, choosing.id, PARIS)
+    await paper.refuses(anna, Refusal.ALREADY_OPEN, requests.choose, choosing.id, PARIS)
 
 
 @pytest.mark.parametrize("server", [BERLIN, None])
@@ -237,7 +238,7 @@ async def test_the_owner_takes_a_request_back(
     request = await paper.asked(server=server)
     await paper.forget()
 
-    done = await paper.do(requests.cancel, await paper.actor(ANNA), request.id)
+    done = await paper.by(await paper.actor(ANNA), requests.cancel, request.id)
 
     assert done == await paper.request(request.id)
     assert done.state is RequestState.CANCELLED
@@ -252,33 +253,33 @@ async def test_taking_back_needs_no_place_on_the_list(paper: Paper) -> None:
     request = await paper.asked()
     async with paper.database.writing() as tx:
         await tx.people.disallow(ANNA)
-    done = await paper.do(requests.cancel, await paper.actor(ANNA), request.id)
+    done = await paper.by(await paper.actor(ANNA), requests.cancel, request.id)
     assert done.state is RequestState.CANCELLED
 
 
 @pytest.mark.parametrize("who", [EMIL, BORIS])
 async def test_nobody_takes_back_what_is_not_theirs(paper: Paper, who: UserId) -> None:
     request = await paper.asked()
-    await paper.refused(Refusal.NOT_YOURS, requests.cancel, await paper.actor(who), request.id)
+    await paper.refuses(await paper.actor(who), Refusal.NOT_YOURS, requests.cancel, request.id)
 
 
 async def test_taking_back_twice_is_too_late(paper: Paper) -> None:
     request = await paper.asked()
     anna = await paper.actor(ANNA)
-    await paper.do(requests.cancel, anna, request.id)
-    values = await paper.refused(Refusal.ALREADY_DECIDED, requests.cancel, anna, request.id)
+    await paper.by(anna, requests.cancel, request.id)
+    values = await paper.refuses(anna, Refusal.ALREADY_DECIDED, requests.cancel, request.id)
     assert values == {"state": RequestState.CANCELLED, "admin": "Anna"}
 
 
 async def test_taking_back_what_does_not_exist(paper: Paper) -> None:
     anna = await paper.actor(ANNA)
-    await paper.refused(Refusal.UNKNOWN_REQUEST, requests.cancel, anna, RequestId(99))
+    await paper.refuses(anna, Refusal.UNKNOWN_REQUEST, requests.cancel, RequestId(99))
 
 
 async def test_a_request_that_nobody_decides_ends_after_its_time(paper: Paper) -> None:
     request = await paper.asked()
     decided = await paper.asked(EMIL)
-    await paper.do(requests.deny, await paper.actor(BORIS), decided.id)
+    await paper.by(await paper.actor(BORIS), requests.deny, decided.id)
     await paper.forget()
 
     paper.now = MORNING + DAY - timedelta(seconds=1)
@@ -312,7 +313,7 @@ async def test_a_request_without_a_server_ends_in_silence(two_servers: Paper) ->
 async def test_a_request_is_withdrawn_with_or_without_a_word(paper: Paper, tell: bool) -> None:
     request = await paper.asked()
     await paper.forget()
-    await paper.do(requests.withdraw, await paper.actor(BORIS), request, tell=tell)
+    await paper.by(await paper.actor(BORIS), requests.withdraw, request, tell=tell)
     assert (await paper.request(request.id)).state is RequestState.CANCELLED
     expected = [notice(ANNA, "request_withdrawn", server=BERLIN)] if tell else []
     assert await paper.heard() == expected
@@ -353,7 +354,7 @@ async def give_up_cards(paper: Paper, *, tries: int = 0) -> None:
                 await tx.outbox.requeue(card.id, paper.now, attempts=tries)
             else:
                 await tx.outbox.fail(card.id)
-            await requests.card_undelivered(tx, paper.context, card.payload["request"])
+            await requests.card_undelivered(paper.case(tx, THE_BOT), card.payload["request"])
 
 
 @pytest.mark.parametrize("tries", [0, 3])
@@ -388,7 +389,7 @@ async def test_one_card_that_arrived_is_enough(paper: Paper) -> None:
 
 async def test_nobody_is_told_about_a_request_that_is_over(paper: Paper) -> None:
     request = await paper.asked()
-    await paper.do(requests.cancel, await paper.actor(ANNA), request.id)
+    await paper.by(await paper.actor(ANNA), requests.cancel, request.id)
     await set_reachable(paper, boris=False, clara=False)
     await paper.forget()
     await paper.do(requests.card_undelivered, request.id)
@@ -401,14 +402,14 @@ async def test_the_servers_are_offered_in_the_order_they_were_added(empty: Paper
         await tx.people.allow(ANNA, "Anna", MORNING)
         await tx.servers.add(make_server(PARIS, "10.9.0.0/29"))
         await tx.servers.add(make_server(BERLIN))
-    done = await empty.do(requests.ask, await empty.actor(ANNA), **ASK)
+    done = await empty.by(await empty.actor(ANNA), requests.ask, **ASK)
     assert done.servers == (BERLIN, PARIS)  # added at the same moment: by name
 
 
 async def ask_and_cancel(paper: Paper) -> None:
     anna = await paper.actor(ANNA)
-    done = await paper.do(requests.ask, anna, **ASK)
-    await paper.do(requests.cancel, anna, done.request.id)
+    done = await paper.by(anna, requests.ask, **ASK)
+    await paper.by(anna, requests.cancel, done.request.id)
 
 
 async def test_what_an_operator_asks_for_somebody_is_not_counted_against_them(paper: Paper) -> None:
@@ -417,15 +418,15 @@ async def test_what_an_operator_asks_for_somebody_is_not_counted_against_them(pa
         for number in range(12):
             word = replace(OPERATOR, user_id=ANNA, is_allowed=True)
             ask = ASK | {"duration": 60 * DAY_S}
-            asked = await paper.do(requests.ask, word, **ask)
-            await paper.do(requests.deny, OPERATOR, asked.request.id)
+            asked = await paper.by(word, requests.ask, **ask)
+            await paper.by(OPERATOR, requests.deny, asked.request.id)
             paper.now += timedelta(seconds=number)
         for _ in range(5):
             await ask_and_cancel(paper)
-    await paper.refused(Refusal.ASKED_TOO_OFTEN, requests.ask, await paper.actor(ANNA), **ASK)
+    await paper.refuses(await paper.actor(ANNA), Refusal.ASKED_TOO_OFTEN, requests.ask, **ASK)
     request = await paper.asked(EMIL)
     paper.now += MINUTE
-    await paper.do(requests.approve_without_delivery, OPERATOR, request.id)
+    await paper.by(OPERATOR, requests.approve_without_delivery, request.id)
     async with paper.database.reading() as tx:
         # What somebody asked for themselves counts, whoever decided on it.
         assert await tx.requests.asked_at(EMIL, MORNING - HOUR) == [request.asked_at]
@@ -437,11 +438,11 @@ async def test_who_asks_too_often_is_told_when_to_come_again(paper: Paper) -> No
         await ask_and_cancel(paper)
         paper.now += 2 * MINUTE
     anna = await paper.actor(ANNA)
-    values = await paper.refused(Refusal.ASKED_TOO_OFTEN, requests.ask, anna, **ASK)
+    values = await paper.refuses(anna, Refusal.ASKED_TOO_OFTEN, requests.ask, **ASK)
     assert values == {"count": 10, "wait": 40 * 60}  # the first one was twenty minutes ago
-    await paper.do(requests.ask, await paper.actor(EMIL), **ASK)
+    await paper.by(await paper.actor(EMIL), requests.ask, **ASK)
     paper.now = MORNING + HOUR - timedelta(seconds=1)
-    values = await paper.refused(Refusal.ASKED_TOO_OFTEN, requests.ask, anna, **ASK)
+    values = await paper.refuses(anna, Refusal.ASKED_TOO_OFTEN, requests.ask, **ASK)
     assert values["wait"] == 60
     paper.now = MORNING + HOUR
     await ask_and_cancel(paper)
@@ -451,7 +452,7 @@ async def test_an_operator_is_held_back_by_no_pace(paper: Paper) -> None:
     for _ in range(10):
         await ask_and_cancel(paper)
     word = replace(OPERATOR, user_id=ANNA, is_allowed=True)
-    await paper.do(requests.ask, word, **ASK)
+    await paper.by(word, requests.ask, **ASK)
 
 
 async def test_a_clock_that_went_back_shuts_nobody_out(paper: Paper) -> None:
@@ -464,7 +465,7 @@ async def test_a_clock_that_went_back_shuts_nobody_out(paper: Paper) -> None:
 async def test_nobody_asks_for_what_would_outlive_the_ca(paper: Paper) -> None:
     paper.authority_ends_at = MORNING + 2 * DAY
     anna = await paper.actor(ANNA)
-    values = await paper.refused(Refusal.OUTLIVES_AUTHORITY, requests.ask, anna, **ASK)
+    values = await paper.refuses(anna, Refusal.OUTLIVES_AUTHORITY, requests.ask, **ASK)
     assert values == {"until": paper.authority_ends_at}
     await paper.asked(duration=2 * DAY_S)
 
@@ -483,15 +484,15 @@ async def test_a_server_on_which_no_profile_would_work_is_not_offered(two_server
     waiting = await paper.asked(server=None)
     asked = await paper.asked(server=PARIS)
     await close(paper, PARIS)
-    values = await paper.refused(
-        Refusal.SERVER_CLOSED, requests.ask, anna, **ASK | {"server": PARIS}
+    values = await paper.refuses(
+        anna, Refusal.SERVER_CLOSED, requests.ask, **ASK | {"server": PARIS}
     )
     assert values == {"server": PARIS}
-    await paper.refused(Refusal.SERVER_CLOSED, requests.approve, boris, asked.id, None)
-    await paper.refused(Refusal.SERVER_CLOSED, requests.choose, anna, waiting.id, PARIS)
-    done = await paper.do(requests.ask, anna, **ASK)
+    await paper.refuses(boris, Refusal.SERVER_CLOSED, requests.approve, asked.id, None)
+    await paper.refuses(anna, Refusal.SERVER_CLOSED, requests.choose, waiting.id, PARIS)
+    done = await paper.by(anna, requests.ask, **ASK)
     assert (done.servers, done.request.server) == ((), BERLIN)
     await close(paper, BERLIN)
     emil = await paper.actor(EMIL)
-    values = await paper.refused(Refusal.SERVER_CLOSED, requests.ask, emil, **ASK)
+    values = await paper.refuses(emil, Refusal.SERVER_CLOSED, requests.ask, **ASK)
     assert values == {"server": BERLIN}

@@ -110,13 +110,13 @@ async def test_less_may_be_given_than_was_asked_for(paper: Paper) -> None:
 async def test_a_duration_that_was_not_offered_is_forged(paper: Paper, seconds: int) -> None:
     request = await paper.asked(duration=WEEK_S)
     boris = await paper.actor(BORIS)
-    await paper.refused(Refusal.NOT_OFFERED, requests.approve, boris, request.id, seconds)
+    await paper.refuses(boris, Refusal.NOT_OFFERED, requests.approve, request.id, seconds)
 
 
 async def test_on_the_command_line_a_profile_is_brought_by_hand(paper: Paper) -> None:
     request = await paper.asked()
     await paper.forget()
-    grant = await paper.do(requests.approve_without_delivery, OPERATOR, request.id)
+    grant = await paper.by(OPERATOR, requests.approve_without_delivery, request.id)
     assert (grant.user_id, grant.state) == (ANNA, GrantState.RESERVED)
     assert await paper.heard() == []
     assert {noted.actor for noted in await paper.noted()} == {"system:olga"}
@@ -126,7 +126,7 @@ async def test_a_denial_is_told_to_the_requester(paper: Paper) -> None:
     request = await paper.asked()
     await paper.forget()
 
-    done = await paper.do(requests.deny, await paper.actor(CLARA), request.id)
+    done = await paper.by(await paper.actor(CLARA), requests.deny, request.id)
 
     assert done == await paper.request(request.id)
     assert (done.state, done.decided_by_name) == (RequestState.DENIED, "Clara")
@@ -141,20 +141,20 @@ async def test_a_denial_is_told_to_the_requester(paper: Paper) -> None:
 async def test_only_admins_decide(paper: Paper, who: UserId) -> None:
     request = await paper.asked()
     actor = await paper.actor(who)
-    await paper.refused(Refusal.ADMINS_ONLY, requests.approve, actor, request.id, None)
-    await paper.refused(Refusal.ADMINS_ONLY, requests.deny, actor, request.id)
+    await paper.refuses(actor, Refusal.ADMINS_ONLY, requests.approve, request.id, None)
+    await paper.refuses(actor, Refusal.ADMINS_ONLY, requests.deny, request.id)
 
 
 async def test_who_is_no_admin_does_not_even_learn_whether_a_request_exists(paper: Paper) -> None:
     emil = await paper.actor(EMIL)
-    await paper.refused(Refusal.ADMINS_ONLY, requests.approve, emil, RequestId(99), None)
+    await paper.refuses(emil, Refusal.ADMINS_ONLY, requests.approve, RequestId(99), None)
 
 
 async def test_an_admin_who_was_taken_out_of_the_settings_decides_no_more(paper: Paper) -> None:
     request = await paper.asked()
     paper.admins = (CLARA,)
     boris = await paper.actor(BORIS)
-    await paper.refused(Refusal.ADMINS_ONLY, requests.approve, boris, request.id, None)
+    await paper.refuses(boris, Refusal.ADMINS_ONLY, requests.approve, request.id, None)
 
 
 @pytest.fixture
@@ -168,9 +168,9 @@ async def own(paper: Paper) -> tuple[Paper, RequestId, Actor]:
 
 async def test_nobody_approves_their_own_request(own: tuple[Paper, RequestId, Actor]) -> None:
     paper, request_id, boris = own
-    values = await paper.refused(Refusal.OWN_REQUEST, requests.approve, boris, request_id, None)
+    values = await paper.refuses(boris, Refusal.OWN_REQUEST, requests.approve, request_id, None)
     assert values == {"request": request_id}
-    await paper.refused(Refusal.OWN_REQUEST, requests.deny, boris, request_id)
+    await paper.refuses(boris, Refusal.OWN_REQUEST, requests.deny, request_id)
 
 
 async def test_another_admin_approves_it(own: tuple[Paper, RequestId, Actor]) -> None:
@@ -193,9 +193,9 @@ async def test_a_lone_admin_does_it_on_the_machine_and_the_audit_says_so(
 async def test_a_request_that_does_not_exist(paper: Paper) -> None:
     boris = await paper.actor(BORIS)
     missing = RequestId(99)
-    values = await paper.refused(Refusal.UNKNOWN_REQUEST, requests.approve, boris, missing, None)
+    values = await paper.refuses(boris, Refusal.UNKNOWN_REQUEST, requests.approve, missing, None)
     assert values == {"request": 99}
-    await paper.refused(Refusal.UNKNOWN_REQUEST, requests.deny, boris, missing)
+    await paper.refuses(boris, Refusal.UNKNOWN_REQUEST, requests.deny, missing)
 
 
 async def test_nobody_approves_a_request_that_is_over_and_not_swept_up(paper: Paper) -> None:
@@ -203,11 +203,11 @@ async def test_nobody_approves_a_request_that_is_over_and_not_swept_up(paper: Pa
     request = await paper.asked()
     paper.now = request.expires_at
     for actor in (await paper.actor(BORIS), OPERATOR):
-        values = await paper.refused(
-            Refusal.ALREADY_DECIDED, requests.approve, actor, request.id, None
+        values = await paper.refuses(
+            actor, Refusal.ALREADY_DECIDED, requests.approve, request.id, None
         )
         assert values == {"state": RequestState.EXPIRED, "admin": ""}
-    await paper.do(requests.deny, OPERATOR, request.id)
+    await paper.by(OPERATOR, requests.deny, request.id)
 
 
 @pytest.mark.parametrize("first", ["approve", "deny", "cancel", "expire"])
@@ -216,11 +216,11 @@ async def test_the_second_decision_learns_who_was_first(paper: Paper, first: str
     boris, clara = await paper.actor(BORIS), await paper.actor(CLARA)
     match first:
         case "approve":
-            await paper.do(requests.approve, boris, request.id, None)
+            await paper.by(boris, requests.approve, request.id, None)
         case "deny":
-            await paper.do(requests.deny, boris, request.id)
+            await paper.by(boris, requests.deny, request.id)
         case "cancel":
-            await paper.do(requests.cancel, await paper.actor(ANNA), request.id)
+            await paper.by(await paper.actor(ANNA), requests.cancel, request.id)
         case _:
             paper.now = request.expires_at
             await paper.do(requests.expire_due)
@@ -232,15 +232,15 @@ async def test_the_second_decision_learns_who_was_first(paper: Paper, first: str
     }[first]
 
     code = Refusal.ALREADY_DECIDED
-    assert await paper.refused(code, requests.approve, clara, request.id, None) == expected
-    assert await paper.refused(code, requests.deny, clara, request.id) == expected
+    assert await paper.refuses(clara, code, requests.approve, request.id, None) == expected
+    assert await paper.refuses(clara, code, requests.deny, request.id) == expected
 
 
 async def test_a_second_tap_of_the_same_admin_gives_no_second_grant(paper: Paper) -> None:
     request = await paper.asked()
     boris = await paper.actor(BORIS)
-    await paper.do(requests.approve, boris, request.id, None)
-    await paper.refused(Refusal.ALREADY_DECIDED, requests.approve, boris, request.id, None)
+    await paper.by(boris, requests.approve, request.id, None)
+    await paper.refuses(boris, Refusal.ALREADY_DECIDED, requests.approve, request.id, None)
     async with paper.database.reading() as tx:
         assert len(await tx.grants.all()) == 1
 
@@ -249,7 +249,7 @@ async def test_a_request_without_a_server_cannot_be_decided(paper: Paper) -> Non
     await paper.add_server(PARIS, "10.9.0.0/29")
     request = await paper.asked(server=None)
     boris = await paper.actor(BORIS)
-    values = await paper.refused(Refusal.ALREADY_DECIDED, requests.approve, boris, request.id, None)
+    values = await paper.refuses(boris, Refusal.ALREADY_DECIDED, requests.approve, request.id, None)
     assert values == {"state": RequestState.CHOOSING, "admin": ""}
 
 
@@ -258,16 +258,16 @@ async def test_who_was_taken_off_the_list_gets_nothing(paper: Paper) -> None:
     async with paper.database.writing() as tx:
         await tx.people.disallow(ANNA)
     boris = await paper.actor(BORIS)
-    await paper.refused(Refusal.REQUESTER_REMOVED, requests.approve, boris, request.id, None)
+    await paper.refuses(boris, Refusal.REQUESTER_REMOVED, requests.approve, request.id, None)
     # Saying no is still possible.
-    assert (await paper.do(requests.deny, boris, request.id)).state is RequestState.DENIED
+    assert (await paper.by(boris, requests.deny, request.id)).state is RequestState.DENIED
 
 
 async def test_removing_somebody_withdraws_what_they_asked_for(paper: Paper) -> None:
     request = await paper.asked()
-    await paper.do(people.remove, await paper.actor(BORIS), ANNA)
+    await paper.by(await paper.actor(BORIS), people.remove, ANNA)
     clara = await paper.actor(CLARA)
-    values = await paper.refused(Refusal.ALREADY_DECIDED, requests.approve, clara, request.id, None)
+    values = await paper.refuses(clara, Refusal.ALREADY_DECIDED, requests.approve, request.id, None)
     assert values == {"state": RequestState.CANCELLED, "admin": "Boris"}
 
 
@@ -276,7 +276,7 @@ async def test_a_server_that_has_gone_gives_no_access(paper: Paper) -> None:
     async with paper.database.writing() as tx:
         await tx.servers.remove(BERLIN)
     boris = await paper.actor(BORIS)
-    values = await paper.refused(Refusal.UNKNOWN_SERVER, requests.approve, boris, request.id, None)
+    values = await paper.refuses(boris, Refusal.UNKNOWN_SERVER, requests.approve, request.id, None)
     assert values == {"server": BERLIN}
 
 
@@ -289,7 +289,7 @@ async def test_a_full_network_leaves_the_request_as_it_was(empty: Paper) -> None
     await paper.approved(ANNA)
     request = await paper.asked(EMIL)
     boris = await paper.actor(BORIS)
-    values = await paper.refused(Refusal.NETWORK_FULL, requests.approve, boris, request.id, None)
+    values = await paper.refuses(boris, Refusal.NETWORK_FULL, requests.approve, request.id, None)
     assert values == {"server": BERLIN}
     assert (await paper.request(request.id)).state is RequestState.PENDING
 
@@ -310,7 +310,7 @@ async def test_every_posted_message_about_a_request_is_brought_up_to_date(paper:
         )
     await paper.forget()
 
-    await paper.do(requests.deny, await paper.actor(BORIS), request.id)
+    await paper.by(await paper.actor(BORIS), requests.deny, request.id)
 
     edits = [said for said in await paper.heard() if said.kind is OutboxKind.EDIT_CARD]
     assert [(said.chat, said.payload) for said in edits] == [
@@ -326,8 +326,8 @@ async def test_what_would_outlive_the_ca_is_not_approved_and_still_waits(paper: 
     request = await paper.asked(duration=2 * DAY_S)
     paper.now += MINUTE
     boris = await paper.actor(BORIS)
-    values = await paper.refused(
-        Refusal.OUTLIVES_AUTHORITY, requests.approve, boris, request.id, None
+    values = await paper.refuses(
+        boris, Refusal.OUTLIVES_AUTHORITY, requests.approve, request.id, None
     )
     assert values == {"until": paper.authority_ends_at}
     assert (await paper.request(request.id)).state is RequestState.PENDING

@@ -92,7 +92,7 @@ async def test_clients_certificates_are_told_together(paper: Paper) -> None:
         Certificate(f"{number:02}", f"old-{number}", None, MORNING + days * DAY)
         for number, days in enumerate((2, 2, 50, 400))
     ]
-    await paper.do(importing.take_in, OPERATOR, books)
+    await paper.by(OPERATOR, importing.take_in, books)
     await paper.forget()
     await paper.do(endings.warn, FAR, ())
     told = [said.payload["values"] for said in await paper.heard() if said.chat == BORIS]
@@ -110,7 +110,7 @@ async def test_of_a_servers_certificate_nobody_is_to_ask_for_another(paper: Pape
         Certificate(serial, name, None, MORNING + 2 * DAY, for_server=name == "server")
         for serial, name in (("01", "anna"), ("02", "server"))
     ]
-    await paper.do(importing.take_in, OPERATOR, books)
+    await paper.by(OPERATOR, importing.take_in, books)
     await paper.forget()
     await paper.do(endings.warn, FAR, ())
     told = [said.payload for said in await paper.heard() if said.chat == BORIS]
@@ -124,7 +124,7 @@ async def test_a_long_list_is_cut(paper: Paper) -> None:
     books = [
         Certificate(f"{number:04}", f"old-{number:02}", None, MORNING + DAY) for number in range(40)
     ]
-    await paper.do(importing.take_in, OPERATOR, books)
+    await paper.by(OPERATOR, importing.take_in, books)
     await paper.forget()
     await paper.do(endings.warn, FAR, ())
     values = (await paper.heard())[0].payload["values"]

@@ -44,7 +44,7 @@ async def test_a_grant_becomes_active_step_by_step(paper: Paper) -> None:
 
     assert await paper.do(grants.issued, grant)
     assert (await paper.grant(grant.id)).state is GrantState.ISSUED
-    assert await paper.do(grants.delivered, THE_BOT, grant)
+    assert await paper.by(THE_BOT, grants.delivered, grant)
     assert (await paper.grant(grant.id)).state is GrantState.ACTIVE
 
     noted = await paper.noted()
@@ -58,20 +58,20 @@ async def test_a_grant_becomes_active_step_by_step(paper: Paper) -> None:
 async def test_no_step_is_taken_twice_or_out_of_order(paper: Paper) -> None:
     grant = (await paper.approved()).grant
     await paper.forget()
-    assert not await paper.do(grants.delivered, THE_BOT, grant)  # not issued yet
+    assert not await paper.by(THE_BOT, grants.delivered, grant)  # not issued yet
     assert await paper.do(grants.issued, grant)
     assert not await paper.do(grants.issued, grant)
-    assert await paper.do(grants.delivered, THE_BOT, grant)
-    assert not await paper.do(grants.delivered, THE_BOT, grant)
+    assert await paper.by(THE_BOT, grants.delivered, grant)
+    assert not await paper.by(THE_BOT, grants.delivered, grant)
     assert len(await paper.noted()) == 2
 
 
 async def test_a_revocation_in_between_wins(paper: Paper) -> None:
     grant = (await paper.approved()).grant
-    await paper.do(revocation.revoke_grant, OPERATOR, grant.id)
+    await paper.by(OPERATOR, revocation.revoke_grant, grant.id)
     await paper.forget()
     assert not await paper.do(grants.issued, grant)
-    assert not await paper.do(grants.delivered, THE_BOT, grant)
+    assert not await paper.by(THE_BOT, grants.delivered, grant)
     assert (await paper.grant(grant.id)).state is GrantState.REVOKING
     assert await paper.noted() == []
 
@@ -81,7 +81,7 @@ async def test_a_new_profile_keeps_the_end_and_kills_the_old_one(paper: Paper) -
     await paper.forget()
     paper.now = MORNING + DAY
 
-    fresh = await paper.do(grants.renew, await paper.actor(ANNA), old.id)
+    fresh = await paper.by(await paper.actor(ANNA), grants.renew, old.id)
 
     assert fresh == await paper.grant(fresh.id)
     assert (fresh.state, fresh.replaces) == (GrantState.RESERVED, old.id)
@@ -112,10 +112,10 @@ async def test_a_profile_can_be_renewed_again_and_again(paper: Paper) -> None:
     grant = await paper.active()
     anna = await paper.actor(ANNA)
     for _ in range(3):
-        fresh = await paper.do(grants.renew, anna, grant.id)
+        fresh = await paper.by(anna, grants.renew, grant.id)
         assert (fresh.not_after, fresh.replaces) == (grant.not_after, grant.id)
         await paper.do(grants.issued, fresh)
-        await paper.do(grants.delivered, THE_BOT, fresh)
+        await paper.by(THE_BOT, grants.delivered, fresh)
         grant = fresh
     async with paper.database.reading() as tx:
         assert len(await tx.grants.live_of_user(ANNA)) == 1
@@ -124,19 +124,19 @@ async def test_a_profile_can_be_renewed_again_and_again(paper: Paper) -> None:
 
 async def test_only_its_owner_gets_a_new_profile(paper: Paper) -> None:
     grant = await paper.active()
-    await paper.refused(Refusal.NOT_YOURS, grants.renew, await paper.actor(EMIL), grant.id)
+    await paper.refuses(await paper.actor(EMIL), Refusal.NOT_YOURS, grants.renew, grant.id)
 
 
 async def test_who_is_off_the_list_gets_no_new_profile(paper: Paper) -> None:
     grant = await paper.active()
     async with paper.database.writing() as tx:
         await tx.people.disallow(ANNA)
-    await paper.refused(Refusal.NOT_ALLOWED, grants.renew, await paper.actor(ANNA), grant.id)
+    await paper.refuses(await paper.actor(ANNA), Refusal.NOT_ALLOWED, grants.renew, grant.id)
 
 
 async def test_a_grant_that_does_not_exist_is_not_renewed(paper: Paper) -> None:
     anna = await paper.actor(ANNA)
-    values = await paper.refused(Refusal.UNKNOWN_GRANT, grants.renew, anna, GrantId("g-missing"))
+    values = await paper.refuses(anna, Refusal.UNKNOWN_GRANT, grants.renew, GrantId("g-missing"))
     assert values == {"grant": "g-missing"}
 
 
@@ -145,29 +145,29 @@ async def test_a_profile_on_its_way_is_not_renewed(paper: Paper, is_issued: bool
     grant = (await paper.approved()).grant
     if is_issued:
         await paper.do(grants.issued, grant)
-    await paper.refused(Refusal.GRANT_BUSY, grants.renew, await paper.actor(ANNA), grant.id)
+    await paper.refuses(await paper.actor(ANNA), Refusal.GRANT_BUSY, grants.renew, grant.id)
 
 
 async def test_what_has_ended_is_not_renewed(paper: Paper) -> None:
     grant = await paper.active()
-    await paper.do(revocation.revoke_grant, OPERATOR, grant.id)
-    await paper.refused(Refusal.GRANT_OVER, grants.renew, await paper.actor(ANNA), grant.id)
+    await paper.by(OPERATOR, revocation.revoke_grant, grant.id)
+    await paper.refuses(await paper.actor(ANNA), Refusal.GRANT_OVER, grants.renew, grant.id)
 
 
 async def test_the_last_minute_is_not_worth_a_new_profile(paper: Paper) -> None:
     grant = await paper.active()
     anna = await paper.actor(ANNA)
     paper.now = grant.not_after - MINUTE + timedelta(seconds=1)
-    await paper.refused(Refusal.GRANT_ENDS_SOON, grants.renew, anna, grant.id)
+    await paper.refuses(anna, Refusal.GRANT_ENDS_SOON, grants.renew, grant.id)
     paper.now = grant.not_after - MINUTE
-    assert (await paper.do(grants.renew, anna, grant.id)).not_after == grant.not_after
+    assert (await paper.by(anna, grants.renew, grant.id)).not_after == grant.not_after
 
 
 async def test_without_a_free_address_the_old_profile_stays(empty: Paper) -> None:
     paper = await tight(empty)
     grant = await paper.active()
     anna = await paper.actor(ANNA)
-    await paper.refused(Refusal.NETWORK_FULL, grants.renew, anna, grant.id)
+    await paper.refuses(anna, Refusal.NETWORK_FULL, grants.renew, grant.id)
     assert (await paper.grant(grant.id)).state is GrantState.ACTIVE
 
 
@@ -257,7 +257,7 @@ async def test_the_last_minute_is_not_worth_a_replacement(paper: Paper) -> None:
 async def test_what_somebody_ended_meanwhile_is_not_replaced(paper: Paper) -> None:
     grant = (await paper.approved()).grant
     await paper.do(grants.issued, grant)
-    await paper.do(revocation.revoke_grant, OPERATOR, grant.id)
+    await paper.by(OPERATOR, revocation.revoke_grant, grant.id)
     before = await paper.everything()
     await paper.do(grants.replace_lost, grant, round_=1, wait_s=0)
     assert await paper.everything() == before
@@ -305,22 +305,22 @@ async def test_one_person_does_not_use_up_a_network(paper: Paper) -> None:
     grant = await paper.active(server=PARIS)
     anna = await paper.actor(ANNA)
     for _ in range(5):
-        grant = await paper.do(grants.renew, anna, grant.id)
+        grant = await paper.by(anna, grants.renew, grant.id)
         await paper.do(grants.issued, grant)
-        await paper.do(grants.delivered, THE_BOT, grant)
+        await paper.by(THE_BOT, grants.delivered, grant)
         paper.now += MINUTE
-    values = await paper.refused(Refusal.RENEWED_TOO_OFTEN, grants.renew, anna, grant.id)
+    values = await paper.refuses(anna, Refusal.RENEWED_TOO_OFTEN, grants.renew, grant.id)
     assert values == {"count": 5, "wait": 55 * 60}
     await paper.approved(EMIL, PARIS)
     paper.now = MORNING + HOUR
-    await paper.do(grants.renew, anna, grant.id)
+    await paper.by(anna, grants.renew, grant.id)
 
 
 async def test_what_somebody_ended_meanwhile_is_not_reported_as_undeliverable(
     paper: Paper,
 ) -> None:
     grant = (await paper.approved()).grant
-    await paper.do(revocation.revoke_grant, OPERATOR, grant.id)
+    await paper.by(OPERATOR, revocation.revoke_grant, grant.id)
     before = await paper.everything()
     await paper.do(grants.undeliverable, grant, closed=True)
     await paper.do(grants.undeliverable, grant, closed=False)
@@ -376,10 +376,10 @@ async def test_a_request_for_no_server_is_never_reserved(paper: Paper) -> None:
     request = await paper.asked()
     async with paper.database.writing() as tx:
         await tx.servers.remove(BERLIN)
-    values = await paper.refused(
+    values = await paper.refuses(
+        OPERATOR,
         Refusal.UNKNOWN_SERVER,
         grants.reserve,
-        OPERATOR,
         replace(request, server=None),
         await paper.person(ANNA),
         not_after=MORNING + DAY,

@@ -8,6 +8,7 @@ import pytest
 from bot.access import holdings, importing, linking, people, revocation
 from bot.access.holdings import Holding
 from bot.access.importing import Certificate
+from bot.access.permission import THE_BOT
 from storage.records import Grant, GrantId, ServerName, UserId
 from tests.bot.access.kit import ANNA, BERLIN, DAY, EMIL, MORNING, OPERATOR, PARIS, Paper
 
@@ -27,7 +28,7 @@ BOOKS = (
 @pytest.fixture
 async def taken_over(paper: Paper) -> Paper:
     await paper.add_server(PARIS, "10.9.0.0/29")
-    await paper.do(importing.take_in, OPERATOR, BOOKS)
+    await paper.by(OPERATOR, importing.take_in, BOOKS)
     return paper
 
 
@@ -52,11 +53,11 @@ async def beside(paper: Paper, *grants: Grant) -> list[str]:
 
 
 async def test_of_all_accounts_the_live_ones_first(taken_over: Paper) -> None:
-    phone = await taken_over.do(people.allow, OPERATOR, PHONE, "Anna’s phone")
-    await taken_over.do(people.link, OPERATOR, phone.person.id, ANNA)
+    phone = await taken_over.by(OPERATOR, people.allow, PHONE, "Anna’s phone")
+    await taken_over.by(OPERATOR, people.link, phone.person.id, ANNA)
     ended = await taken_over.active(ANNA)
     live = await taken_over.active(PHONE, PARIS)
-    await taken_over.do(revocation.revoke_grant, OPERATOR, ended.id)
+    await taken_over.by(OPERATOR, revocation.revoke_grant, ended.id)
     for account in (ANNA, PHONE):
         found = await of(taken_over, account)
         assert [(one.grant.id, one.is_live) for one in found] == [
@@ -75,7 +76,7 @@ async def drop(paper: Paper, *servers: ServerName) -> None:
     async with paper.database.writing() as tx:
         for server in servers:
             await tx.proofs.drop_open(server, paper.now)
-        await revocation.close_proved(tx, paper.context)
+        await revocation.close_proved(paper.case(tx, THE_BOT))
 
 
 async def unproved(paper: Paper) -> list[GrantId]:
@@ -94,7 +95,7 @@ async def test_what_a_removed_server_has_not_proved_counts_as_long_as_the_certif
 ) -> None:
     grant = await taken_over.active(ANNA)
     assert await lets_in(taken_over, grant.id)
-    await taken_over.do(revocation.revoke_grant, OPERATOR, grant.id)
+    await taken_over.by(OPERATOR, revocation.revoke_grant, grant.id)
     assert await lets_in(taken_over, grant.id)
     assert await unproved(taken_over) == []
     await drop(taken_over, BERLIN, PARIS)
@@ -109,7 +110,7 @@ async def test_what_a_removed_server_has_not_proved_counts_as_long_as_the_certif
 
 async def test_what_every_server_has_proved_is_over(taken_over: Paper) -> None:
     grant = await taken_over.active(ANNA)
-    await taken_over.do(revocation.revoke_grant, OPERATOR, grant.id)
+    await taken_over.by(OPERATOR, revocation.revoke_grant, grant.id)
     attempts = [revocation.Attempt(grant.id, name, True, 1, 0, ()) for name in (BERLIN, PARIS)]
     await taken_over.do(revocation.record_attempts, attempts)
     assert await of(taken_over, ANNA) == []
@@ -122,15 +123,15 @@ async def test_beside_one_that_is_nobodys_others_of_its_name_count(taken_over: P
     assert await beside(taken_over, first) == ["2"]
     assert await beside(taken_over, await by_serial(taken_over, "03")) == []
     # Somebody's of that name, too: nobody knows whose the first one is.
-    await taken_over.do(linking.link, OPERATOR, (await by_serial(taken_over, "02")).id, ANNA)
+    await taken_over.by(OPERATOR, linking.link, (await by_serial(taken_over, "02")).id, ANNA)
     assert await beside(taken_over, first) == ["2"]
 
 
 async def test_beside_somebodys_only_what_is_theirs_or_nobodys(taken_over: Paper) -> None:
-    await taken_over.do(linking.link, OPERATOR, (await by_serial(taken_over, "01")).id, ANNA)
+    await taken_over.by(OPERATOR, linking.link, (await by_serial(taken_over, "01")).id, ANNA)
     first = await by_serial(taken_over, "01")
     assert await beside(taken_over, first) == ["2"]
-    await taken_over.do(linking.link, OPERATOR, (await by_serial(taken_over, "02")).id, EMIL)
+    await taken_over.by(OPERATOR, linking.link, (await by_serial(taken_over, "02")).id, EMIL)
     assert await beside(taken_over, first) == []
     own = await taken_over.active(ANNA)
     assert await beside(taken_over, first) == [own.serial]

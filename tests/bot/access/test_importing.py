@@ -20,7 +20,7 @@ BOOKS = (VALID, EXPIRED, REVOKED, SERVER)
 
 
 async def test_every_certificate_becomes_a_grant(paper: Paper) -> None:
-    done = await paper.do(importing.take_in, OPERATOR, BOOKS, crl_number=41)
+    done = await paper.by(OPERATOR, importing.take_in, BOOKS, crl_number=41)
     assert done == Imported(
         {GrantState.ACTIVE: 2, GrantState.EXPIRED: 1, GrantState.REVOKED: 1}, [], 0
     )
@@ -45,7 +45,7 @@ async def test_every_certificate_becomes_a_grant(paper: Paper) -> None:
 
 async def test_what_was_revoked_there_is_on_every_crl(paper: Paper) -> None:
     listed = [Listed("99", MORNING - DAY, "key_compromise"), Listed("03", MORNING, None)]
-    done = await paper.do(importing.take_in, OPERATOR, BOOKS, listed=listed)
+    done = await paper.by(OPERATOR, importing.take_in, BOOKS, listed=listed)
     assert done.listed == 1
     async with paper.database.reading() as tx:
         [entry] = await tx.crl.entries(None)
@@ -59,14 +59,14 @@ async def test_what_was_revoked_there_is_on_every_crl(paper: Paper) -> None:
 
 async def test_again_only_what_is_new_comes_in(paper: Paper) -> None:
     listed = [Listed("99", MORNING - DAY)]
-    await paper.do(importing.take_in, OPERATOR, BOOKS, listed=listed, crl_number=41)
+    await paper.by(OPERATOR, importing.take_in, BOOKS, listed=listed, crl_number=41)
     await paper.forget()
-    assert await paper.do(importing.take_in, OPERATOR, BOOKS, listed=listed) == Imported(ended=[])
+    assert await paper.by(OPERATOR, importing.take_in, BOOKS, listed=listed) == Imported(ended=[])
     assert await paper.noted() == []
 
     since = replace(VALID, revoked_at=MORNING - DAY)
     fresh = Certificate("05", "bob", MORNING, MORNING + DAY)
-    done = await paper.do(importing.take_in, OPERATOR, (since, *BOOKS[1:], fresh), crl_number=7)
+    done = await paper.by(OPERATOR, importing.take_in, (since, *BOOKS[1:], fresh), crl_number=7)
     assert done.added == {GrantState.ACTIVE: 1}
     [ended] = done.ended
     grant = await paper.grant(ended.id)
@@ -79,16 +79,16 @@ async def test_again_only_what_is_new_comes_in(paper: Paper) -> None:
 
 async def test_a_row_that_was_lost_since_ends_all_the_same(paper: Paper) -> None:
     """Only the old CRL, or a folder of the revoked, still knows of it."""
-    await paper.do(importing.take_in, OPERATOR, BOOKS)
+    await paper.by(OPERATOR, importing.take_in, BOOKS)
     listed = [Listed(VALID.serial, MORNING - DAY)]
-    done = await paper.do(importing.take_in, OPERATOR, BOOKS[1:], listed=listed)
+    done = await paper.by(OPERATOR, importing.take_in, BOOKS[1:], listed=listed)
     assert ([grant.serial for grant in done.ended], done.listed) == ([VALID.serial], 0)
 
 
 async def test_an_end_that_only_the_books_know(paper: Paper) -> None:
     """Whatever they call revoked or over is on each CRL for good; who is live ends in time."""
     doubtful = [replace(found, end_known=False) for found in (VALID, EXPIRED, REVOKED)]
-    await paper.do(importing.take_in, OPERATOR, doubtful)
+    await paper.by(OPERATOR, importing.take_in, doubtful)
     later = paper.now + 999 * DAY
     async with paper.database.reading() as tx:
         grants = {grant.serial: grant for grant in await tx.grants.all()}
@@ -104,7 +104,7 @@ async def test_what_a_server_refused_is_not_live(paper: Paper) -> None:
     kept = ForeignRevocation("01", MORNING - DAY, EndReason.REVOKED, MORNING, "superseded")
     async with paper.database.writing() as tx:
         await tx.crl.add_foreign([kept, replace(kept, serial="03")])
-    await paper.do(importing.take_in, OPERATOR, BOOKS)
+    await paper.by(OPERATOR, importing.take_in, BOOKS)
     async with paper.database.reading() as tx:
         grants = {grant.serial: grant for grant in await tx.grants.all()}
     assert (grants["01"].state, grants["01"].revoked_at) == (GrantState.REVOKED, MORNING - DAY)
@@ -114,16 +114,15 @@ async def test_what_a_server_refused_is_not_live(paper: Paper) -> None:
 
 async def test_two_codes_may_be_the_same(paper: Paper) -> None:
     codes = iter(("same0001", "same0001", "other002"))
-    chance = replace(paper.context.chance, code=lambda: next(codes))
+    chance = replace(paper.chance, code=lambda: next(codes))
     async with paper.database.writing() as tx:
-        await importing.take_in(
-            tx, replace(paper.context, chance=chance), OPERATOR, (VALID, EXPIRED)
-        )
+        case = replace(paper.case(tx, OPERATOR), chance=chance)
+        await importing.take_in(case, (VALID, EXPIRED))
         assert {grant.id for grant in await tx.grants.all()} == {"g-same0001", "g-other002"}
 
 
 @pytest.mark.parametrize("user", [EMIL])
 async def test_only_who_manages_people_takes_over(paper: Paper, user: int) -> None:
     actor = await paper.actor(EMIL)
-    await paper.refused(Refusal.ADMINS_ONLY, importing.take_in, actor, BOOKS)
+    await paper.refuses(actor, Refusal.ADMINS_ONLY, importing.take_in, BOOKS)
     assert (await paper.actor(BORIS)).is_admin

@@ -31,7 +31,7 @@ BOOKS = (
 
 @pytest.fixture
 async def taken_over(paper: Paper) -> Paper:
-    await paper.do(importing.take_in, OPERATOR, BOOKS)
+    await paper.by(OPERATOR, importing.take_in, BOOKS)
     await paper.forget()
     return paper
 
@@ -49,7 +49,7 @@ async def of(paper: Paper, user_id: UserId) -> list[str]:
 async def test_names_are_listed_with_a_proposal(taken_over: Paper) -> None:
     boris = await taken_over.actor(BORIS)
     async with taken_over.database.reading() as tx:
-        names = await linking.unlinked(tx, boris)
+        names = await linking.unlinked(taken_over.case(tx, boris))
     assert [(one.common_name, len(one.grants)) for one in names] == [
         ("12345", 1),
         ("anna", 2),
@@ -83,7 +83,7 @@ def test_who_is_proposed(common_name: str, name: str, username: str | None, fits
 
 @pytest.mark.parametrize("name", ["anna", " anna "])
 async def test_all_live_ones_of_a_name_are_linked(taken_over: Paper, name: str) -> None:
-    linked = await taken_over.do(linking.link, OPERATOR, name, ANNA)
+    linked = await taken_over.by(OPERATOR, linking.link, name, ANNA)
     assert sorted(grant.serial for grant in linked) == ["01", "02"]
     assert await of(taken_over, ANNA) == ["01", "02"]
     assert [noted.action for noted in await taken_over.noted()] == ["grant.link"] * 2
@@ -92,33 +92,33 @@ async def test_all_live_ones_of_a_name_are_linked(taken_over: Paper, name: str) 
 
 @pytest.mark.parametrize(("name", "serial"), [("12345", "06"), ("zoe müller", "04")])
 async def test_a_name_may_look_like_anything(taken_over: Paper, name: str, serial: str) -> None:
-    await taken_over.do(linking.link, OPERATOR, name, ANNA)
+    await taken_over.by(OPERATOR, linking.link, name, ANNA)
     assert await of(taken_over, ANNA) == [serial]
 
 
 async def test_one_of_two_by_its_serial_and_the_other_in_the_chat(taken_over: Paper) -> None:
-    await taken_over.do(linking.link, OPERATOR, "serial:01", ANNA)
+    await taken_over.by(OPERATOR, linking.link, "serial:01", ANNA)
     assert await of(taken_over, ANNA) == ["01"]
     second = (await imported(taken_over))["02"]
     boris = await taken_over.actor(BORIS)
-    await taken_over.do(linking.link_name_of, boris, second.id, EMIL)
+    await taken_over.by(boris, linking.link_name_of, second.id, EMIL)
     assert await of(taken_over, EMIL) == ["02"]
     # Somebody who taps an older list finds it done.
-    await taken_over.refused(Refusal.NOTHING_TO_LINK, linking.link_name_of, boris, second.id, ANNA)
+    await taken_over.refuses(boris, Refusal.NOTHING_TO_LINK, linking.link_name_of, second.id, ANNA)
 
 
 async def test_a_mistake_is_mended(taken_over: Paper) -> None:
-    await taken_over.do(linking.link, OPERATOR, "anna", EMIL)
-    await taken_over.do(linking.link, OPERATOR, "anna", ANNA)
+    await taken_over.by(OPERATOR, linking.link, "anna", EMIL)
+    await taken_over.by(OPERATOR, linking.link, "anna", ANNA)
     assert (await of(taken_over, EMIL), await of(taken_over, ANNA)) == ([], ["01", "02"])
 
 
 async def test_an_imported_profile_has_no_new_one(taken_over: Paper) -> None:
     """Such a button is never shown, but its data can be made up by the owner."""
-    await taken_over.do(linking.link, OPERATOR, "anna", ANNA)
+    await taken_over.by(OPERATOR, linking.link, "anna", ANNA)
     own = (await imported(taken_over))["01"]
     anna = await taken_over.actor(ANNA)
-    await taken_over.refused(Refusal.NO_BUTTON, grants.renew, anna, own.id)
+    await taken_over.refuses(anna, Refusal.NO_BUTTON, grants.renew, own.id)
     assert (await imported(taken_over))["01"].state is GrantState.ACTIVE
 
 
@@ -130,15 +130,15 @@ async def test_what_cannot_be_linked(taken_over: Paper) -> None:
         (Refusal.UNKNOWN_PERSON, "anna", UserId(7)),
         (Refusal.NOT_ALLOWED_YET, "anna", EMIL),
     )
-    await taken_over.do(people.remove, OPERATOR, EMIL)
+    await taken_over.by(OPERATOR, people.remove, EMIL)
     for code, name, user_id in expected:
-        await taken_over.refused(code, linking.link, OPERATOR, name, user_id)
+        await taken_over.refuses(OPERATOR, code, linking.link, name, user_id)
     anna = await taken_over.actor(ANNA)
-    await taken_over.refused(Refusal.ADMINS_ONLY, linking.link, anna, "anna", ANNA)
-    await taken_over.refused(
+    await taken_over.refuses(anna, Refusal.ADMINS_ONLY, linking.link, "anna", ANNA)
+    await taken_over.refuses(
+        await taken_over.actor(BORIS),
         Refusal.UNKNOWN_GRANT,
         linking.link_name_of,
-        await taken_over.actor(BORIS),
         GrantId("g-none"),
         ANNA,
     )
@@ -147,15 +147,15 @@ async def test_what_cannot_be_linked(taken_over: Paper) -> None:
 async def test_of_a_name_that_a_server_has_too_only_the_persons_is_linked(
     taken_over: Paper,
 ) -> None:
-    await taken_over.do(importing.take_in, OPERATOR, [made("07", "anna", for_server=True)])
-    linked = await taken_over.do(linking.link, OPERATOR, "anna", ANNA)
+    await taken_over.by(OPERATOR, importing.take_in, [made("07", "anna", for_server=True)])
+    linked = await taken_over.by(OPERATOR, linking.link, "anna", ANNA)
     assert sorted(grant.serial for grant in linked) == ["01", "02"]
 
 
 async def test_linked_ones_go_with_their_owner(taken_over: Paper) -> None:
-    await taken_over.do(linking.link, OPERATOR, "anna", ANNA)
+    await taken_over.by(OPERATOR, linking.link, "anna", ANNA)
     await taken_over.forget()
-    removed = await taken_over.do(people.remove, OPERATOR, ANNA)
+    removed = await taken_over.by(OPERATOR, people.remove, ANNA)
     assert sorted(grant.serial for grant in removed.grants) == ["01", "02"]
     told = [said.payload for said in await taken_over.heard() if said.chat == ANNA]
     ends = [payload for payload in told if payload.get("code") == "earlier_access_ended"]
@@ -172,13 +172,13 @@ async def test_unlinked_ones_are_revoked_by_name_or_serial(taken_over: Paper) ->
     # What is over is not among them.
     anna = find(parse_who("anna"), everybody, grants)
     assert [grant.serial for grant in anna.grants] == ["01", "02"]
-    [ended] = await taken_over.do(revocation.revoke_grant, OPERATOR, zoe.grants[0].id)
+    [ended] = await taken_over.by(OPERATOR, revocation.revoke_grant, zoe.grants[0].id)
     assert ended.serial == "04"
     assert (await taken_over.grant(ended.id)).state is GrantState.REVOKING
 
 
 async def test_a_name_means_its_owner_once_it_is_linked(taken_over: Paper) -> None:
-    await taken_over.do(importing.take_in, OPERATOR, [made("09", "ANNA PETROVA")])
+    await taken_over.by(OPERATOR, importing.take_in, [made("09", "ANNA PETROVA")])
 
     async def meant() -> tuple[list[int], list[str]]:
         async with taken_over.database.reading() as tx:
@@ -187,7 +187,7 @@ async def test_a_name_means_its_owner_once_it_is_linked(taken_over: Paper) -> No
 
     # As long as the certificate is nobody's, it is for the admin to say which of the two.
     assert await meant() == ([ANNA], ["09"])
-    await taken_over.do(linking.link, OPERATOR, "ANNA PETROVA", ANNA)
+    await taken_over.by(OPERATOR, linking.link, "ANNA PETROVA", ANNA)
     assert await meant() == ([ANNA], [])
 
 
@@ -195,11 +195,11 @@ async def test_whoever_is_taken_off_may_have_more(taken_over: Paper) -> None:
     """A certificate that is nobody's, called as they are: an admin has to hear of it."""
     paper = taken_over
     boris = await paper.actor(BORIS)
-    values = await paper.refused(Refusal.NOTHING_LIVE, revocation.revoke_person, boris, ANNA)
+    values = await paper.refuses(boris, Refusal.NOTHING_LIVE, revocation.revoke_person, ANNA)
     assert values["names"] == ["anna"]
-    removed = await paper.do(people.remove, boris, ANNA)
+    removed = await paper.by(boris, people.remove, ANNA)
     assert [grant.serial for grant in removed.maybe] == ["01", "02"]
-    assert (await paper.do(people.remove, boris, EMIL)).maybe == []
+    assert (await paper.by(boris, people.remove, EMIL)).maybe == []
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ async def test_whoever_is_taken_off_may_have_more(taken_over: Paper) -> None:
 async def test_a_likeness_is_found_in_any_letters(
     paper: Paper, name: str, common_name: str
 ) -> None:
-    await paper.do(people.allow, OPERATOR, ANNA, name)
-    await paper.do(importing.take_in, OPERATOR, [made("01", common_name), made("02", "other")])
-    removed = await paper.do(people.remove, OPERATOR, ANNA)
+    await paper.by(OPERATOR, people.allow, ANNA, name)
+    await paper.by(OPERATOR, importing.take_in, [made("01", common_name), made("02", "other")])
+    removed = await paper.by(OPERATOR, people.remove, ANNA)
     assert [grant.common_name for grant in removed.maybe] == [common_name]

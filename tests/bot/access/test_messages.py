@@ -6,6 +6,7 @@ import pytest
 
 from bot.access import messages
 from bot.access.messages import DeliverNote, Notice
+from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal, Refused
 from storage.records import (
     ChatId,
@@ -22,7 +23,7 @@ from tests.bot.access.kit import ANNA, BORIS, CLARA, MORNING, Paper, notice, to
 async def test_every_notice_can_be_read_back(paper: Paper, code: Notice) -> None:
     async with paper.database.writing() as tx:
         values = {"server": "berlin", "reason": EndReason.LOST, "n": None}
-        await messages.notice(tx, paper.context, ANNA, code, **values)
+        await messages.notice(paper.case(tx, THE_BOT), ANNA, code, **values)
     [said] = await paper.heard()
     assert said == notice(ANNA, code.value, server="berlin", reason="lost", n=None)
     assert Notice(said.payload["code"]) is code
@@ -41,7 +42,7 @@ async def test_a_delivery_names_a_grant_and_holds_no_document(
 
 async def test_admins_are_all_told_the_same(paper: Paper) -> None:
     async with paper.database.writing() as tx:
-        await messages.tell_admins(tx, paper.context, Notice.CRL_PUBLISHED, server="berlin")
+        await messages.tell_admins(paper.case(tx, THE_BOT), Notice.CRL_PUBLISHED, server="berlin")
     assert await paper.heard() == [
         notice(admin, "crl_published", server="berlin") for admin in (BORIS, CLARA)
     ]

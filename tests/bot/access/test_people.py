@@ -29,7 +29,8 @@ NEW = UserId(3001)
 
 
 async def identify(paper: Paper, user_id: UserId, name: str) -> Actor:
-    return await paper.do(people.identify, user_id, name)
+    async with paper.database.reading() as tx:
+        return await people.identify(tx, paper.rules, user_id, name)
 
 
 async def test_a_stranger_is_nobody(paper: Paper) -> None:
@@ -62,12 +63,12 @@ async def test_who_has_no_visible_name_is_called_as_on_the_list_or_by_id(paper: 
 
 
 async def test_who_left_is_not_allowed_any_more(paper: Paper) -> None:
-    await paper.do(people.remove, OPERATOR, ANNA)
+    await paper.by(OPERATOR, people.remove, ANNA)
     assert not (await identify(paper, ANNA, "Anna")).is_allowed
 
 
 async def test_somebody_new_is_told_and_gets_a_menu(paper: Paper) -> None:
-    done = await paper.do(people.allow, await paper.actor(BORIS), NEW, "  Olga\nIvanova ")
+    done = await paper.by(await paper.actor(BORIS), people.allow, NEW, "  Olga\nIvanova ")
 
     assert done.is_new
     assert done.person == await paper.person(NEW)
@@ -87,7 +88,7 @@ async def test_somebody_new_is_told_and_gets_a_menu(paper: Paper) -> None:
 
 
 async def test_allowing_again_changes_the_name_in_silence(paper: Paper) -> None:
-    done = await paper.do(people.allow, OPERATOR, ANNA, "Anna Sidorova")
+    done = await paper.by(OPERATOR, people.allow, ANNA, "Anna Sidorova")
     assert not done.is_new
     assert (await paper.person(ANNA)).name == "Anna Sidorova"
     assert await paper.heard() == []
@@ -95,31 +96,31 @@ async def test_allowing_again_changes_the_name_in_silence(paper: Paper) -> None:
 
 
 async def test_who_comes_back_is_new_again(paper: Paper) -> None:
-    await paper.do(people.remove, OPERATOR, ANNA)
+    await paper.by(OPERATOR, people.remove, ANNA)
     await paper.forget()
-    done = await paper.do(people.allow, OPERATOR, ANNA, "Anna Petrova")
+    done = await paper.by(OPERATOR, people.allow, ANNA, "Anna Petrova")
     assert done.is_new
     assert [said.kind for said in await paper.heard()] == [OutboxKind.NOTICE, OutboxKind.MENU]
 
 
 async def test_an_admin_may_put_themselves_on_the_list(paper: Paper) -> None:
-    done = await paper.do(people.allow, await paper.actor(BORIS), BORIS, "Boris")
+    done = await paper.by(await paper.actor(BORIS), people.allow, BORIS, "Boris")
     assert done.is_new
     assert (await paper.actor(BORIS)).is_allowed
 
 
 @pytest.mark.parametrize("name", ["", "   ", "\u200b\u202e", "\n\x00"])
 async def test_a_name_that_nobody_can_see_is_refused(paper: Paper, name: str) -> None:
-    await paper.refused(Refusal.BAD_NAME, people.allow, OPERATOR, NEW, name)
+    await paper.refuses(OPERATOR, Refusal.BAD_NAME, people.allow, NEW, name)
 
 
 @pytest.mark.parametrize("who", [ANNA, NEW])
 async def test_only_admins_change_the_list(paper: Paper, who: UserId) -> None:
     actor = await paper.actor(who)
-    await paper.refused(Refusal.ADMINS_ONLY, people.allow, actor, NEW, "Eve")
-    await paper.refused(Refusal.ADMINS_ONLY, people.allow, actor, NEW, "")
-    await paper.refused(Refusal.ADMINS_ONLY, people.remove, actor, EMIL)
-    await paper.refused(Refusal.ADMINS_ONLY, people.remove, actor, UserId(99))
+    await paper.refuses(actor, Refusal.ADMINS_ONLY, people.allow, NEW, "Eve")
+    await paper.refuses(actor, Refusal.ADMINS_ONLY, people.allow, NEW, "")
+    await paper.refuses(actor, Refusal.ADMINS_ONLY, people.remove, EMIL)
+    await paper.refuses(actor, Refusal.ADMINS_ONLY, people.remove, UserId(99))
 
 
 async def test_who_is_removed_loses_all(paper: Paper) -> None:
@@ -130,7 +131,7 @@ async def test_who_is_removed_loses_all(paper: Paper) -> None:
     await paper.forget()
     paper.now = MORNING + HOUR
 
-    removed = await paper.do(people.remove, await paper.actor(BORIS), ANNA)
+    removed = await paper.by(await paper.actor(BORIS), people.remove, ANNA)
     [ended] = removed.grants
 
     assert ended.id == grant.id
@@ -153,16 +154,16 @@ async def test_who_is_removed_loses_all(paper: Paper) -> None:
 
 
 async def test_who_has_nothing_is_removed_all_the_same(paper: Paper) -> None:
-    assert (await paper.do(people.remove, OPERATOR, EMIL)).grants == []
+    assert (await paper.by(OPERATOR, people.remove, EMIL)).grants == []
     assert not (await paper.person(EMIL)).allowed
 
 
 async def test_what_is_not_proved_belongs_to_the_answer(paper: Paper) -> None:
     """Also where it was ended before: somebody may still get in."""
     grant = await paper.active()
-    await paper.do(revocation.revoke_person, OPERATOR, ANNA)
+    await paper.by(OPERATOR, revocation.revoke_person, ANNA)
     for _ in range(2):
-        removed = await paper.do(people.remove, OPERATOR, ANNA)
+        removed = await paper.by(OPERATOR, people.remove, ANNA)
         assert [found.id for found in removed.grants] == [grant.id]
     assert (await paper.grant(grant.id)).end_reason is EndReason.REVOKED
 
@@ -171,10 +172,10 @@ async def test_who_is_removed_goes_with_all_accounts(paper: Paper) -> None:
     anna, phone = await paper.active(ANNA), await paper.active(EMIL)
     await paper.add_server(PARIS, "10.9.0.0/29")
     pending = await paper.asked(EMIL, server=PARIS)
-    await paper.do(people.link, OPERATOR, EMIL, ANNA)
+    await paper.by(OPERATOR, people.link, EMIL, ANNA)
     await paper.forget()
 
-    removed = await paper.do(people.remove, await paper.actor(BORIS), EMIL)
+    removed = await paper.by(await paper.actor(BORIS), people.remove, EMIL)
 
     assert [account.id for account in removed.accounts] == [EMIL, ANNA]
     assert {grant.id for grant in removed.grants} == {anna.id, phone.id}
@@ -186,35 +187,35 @@ async def test_who_is_removed_goes_with_all_accounts(paper: Paper) -> None:
 
 
 async def test_an_account_that_is_off_the_list_already_is_not_named(paper: Paper) -> None:
-    await paper.do(people.link, OPERATOR, ANNA, BORIS)
-    removed = await paper.do(people.remove, OPERATOR, BORIS)
+    await paper.by(OPERATOR, people.link, ANNA, BORIS)
+    removed = await paper.by(OPERATOR, people.remove, BORIS)
     assert [account.id for account in removed.accounts] == [ANNA]
-    await paper.refused(Refusal.UNKNOWN_PERSON, people.remove, OPERATOR, BORIS)
+    await paper.refuses(OPERATOR, Refusal.UNKNOWN_PERSON, people.remove, BORIS)
 
 
 async def test_a_link_can_be_taken_back(paper: Paper) -> None:
-    await paper.do(people.link, OPERATOR, EMIL, ANNA)
+    await paper.by(OPERATOR, people.link, EMIL, ANNA)
     # The other account has no link of its own that could end.
-    values = await paper.refused(Refusal.NOT_LINKED, people.unlink, OPERATOR, ANNA)
+    values = await paper.refuses(OPERATOR, Refusal.NOT_LINKED, people.unlink, ANNA)
     assert values == {"name": "Anna Petrova"}
     await paper.forget()
-    await paper.do(people.unlink, OPERATOR, EMIL)
+    await paper.by(OPERATOR, people.unlink, EMIL)
     assert (await paper.person(EMIL)).same_as is None
     assert await paper.noted() == [
         Noted("system:olga", "user.unlink", "user:1002", {"name": "olga", "same_as": ANNA})
     ]
-    await paper.do(people.remove, OPERATOR, ANNA)
+    await paper.by(OPERATOR, people.remove, ANNA)
     assert (await paper.person(EMIL)).allowed
-    await paper.refused(Refusal.NOT_LINKED, people.unlink, OPERATOR, EMIL)
-    await paper.refused(Refusal.UNKNOWN_PERSON, people.unlink, OPERATOR, UserId(99))
-    await paper.refused(Refusal.ADMINS_ONLY, people.unlink, await paper.actor(EMIL), EMIL)
+    await paper.refuses(OPERATOR, Refusal.NOT_LINKED, people.unlink, EMIL)
+    await paper.refuses(OPERATOR, Refusal.UNKNOWN_PERSON, people.unlink, UserId(99))
+    await paper.refuses(await paper.actor(EMIL), Refusal.ADMINS_ONLY, people.unlink, EMIL)
 
 
 async def test_removing_twice_finds_nobody(paper: Paper) -> None:
-    await paper.do(people.remove, OPERATOR, EMIL)
-    values = await paper.refused(Refusal.UNKNOWN_PERSON, people.remove, OPERATOR, EMIL)
+    await paper.by(OPERATOR, people.remove, EMIL)
+    values = await paper.refuses(OPERATOR, Refusal.UNKNOWN_PERSON, people.remove, EMIL)
     assert values == {"who": "Emil"}
-    values = await paper.refused(Refusal.UNKNOWN_PERSON, people.remove, OPERATOR, UserId(99))
+    values = await paper.refuses(OPERATOR, Refusal.UNKNOWN_PERSON, people.remove, UserId(99))
     assert values == {"who": "99"}
 
 
@@ -224,7 +225,7 @@ async def test_who_still_has_access_without_being_on_the_list_can_be_removed(
     grant = await paper.active()
     async with paper.database.writing() as tx:
         await tx.people.disallow(ANNA)
-    removed = await paper.do(people.remove, OPERATOR, ANNA)
+    removed = await paper.by(OPERATOR, people.remove, ANNA)
     assert [found.id for found in removed.grants] == [grant.id]
 
 

@@ -16,7 +16,7 @@ async def proved(paper: Paper, grant: Grant) -> None:
 
 
 async def ended(paper: Paper, grant: Grant) -> Grant:
-    await paper.do(revocation.begin, THE_BOT, [grant], EndReason.REVOKED)
+    await paper.by(THE_BOT, revocation.begin, [grant], EndReason.REVOKED)
     await proved(paper, grant)
     return await paper.grant(grant.id)
 
@@ -59,7 +59,7 @@ async def test_all_who_are_out_have_to_be_proved_anew_there(paper: Paper) -> Non
 async def test_what_was_seen_before_counts_no_more(paper: Paper) -> None:
     """Of one whose second look was still to come."""
     grant = await paper.active(ANNA)
-    await paper.do(revocation.begin, THE_BOT, [grant], EndReason.REVOKED)
+    await paper.by(THE_BOT, revocation.begin, [grant], EndReason.REVOKED)
     early = Attempt(grant.id, BERLIN, False, 7, 0, (("second_look_due", ""),), paper.now)
     await paper.do(revocation.record_attempts, [early])
     await doubt(paper)

@@ -85,7 +85,7 @@ async def test_every_server_has_to_prove_an_end(
     paper.now = MORNING + HOUR
     boris = await paper.actor(BORIS)
 
-    [ended] = await paper.do(revocation.begin, boris, [grant], reason)
+    [ended] = await paper.by(boris, revocation.begin, [grant], reason)
 
     assert ended.id == grant.id
     after = await paper.grant(grant.id)
@@ -119,16 +119,16 @@ async def test_every_server_has_to_prove_an_end(
 
 async def test_who_ends_a_grant_second_does_nothing(paper: Paper) -> None:
     grant = await paper.active()
-    await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+    await paper.by(OPERATOR, revocation.begin, [grant], EndReason.REVOKED)
     before = await paper.everything()
-    assert await paper.do(revocation.begin, OPERATOR, [grant], EndReason.ENDED) == []
+    assert await paper.by(OPERATOR, revocation.begin, [grant], EndReason.ENDED) == []
     assert await paper.everything() == before
 
 
 async def test_only_those_that_this_call_ended_are_given_back(paper: Paper) -> None:
     first, second = await paper.active(ANNA), await paper.active(EMIL)
-    await paper.do(revocation.begin, OPERATOR, [first], EndReason.REVOKED)
-    ended = await paper.do(revocation.begin, OPERATOR, [first, second], EndReason.REVOKED)
+    await paper.by(OPERATOR, revocation.begin, [first], EndReason.REVOKED)
+    ended = await paper.by(OPERATOR, revocation.begin, [first, second], EndReason.REVOKED)
     assert ended == [second]
 
 
@@ -136,7 +136,7 @@ async def test_where_no_server_is_left_an_end_is_proved_at_once(paper: Paper) ->
     grant = await paper.active()
     async with paper.database.writing() as tx:
         await tx.servers.remove(BERLIN)
-    await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+    await paper.by(OPERATOR, revocation.begin, [grant], EndReason.REVOKED)
     after = await paper.grant(grant.id)
     assert (after.state, after.proved_at) == (GrantState.REVOKED, MORNING)
 
@@ -147,7 +147,7 @@ async def test_who_ends_their_own_access_needs_no_message_about_it(paper: Paper)
     request = await paper.asked(BORIS)
     done = await paper.yes(CLARA, request.id)
     await paper.forget()
-    await paper.do(revocation.revoke_grant, await paper.actor(BORIS), done.grant.id)
+    await paper.by(await paper.actor(BORIS), revocation.revoke_grant, done.grant.id)
     assert await paper.heard() == []
 
 
@@ -157,7 +157,7 @@ async def test_revoking_a_person_ends_all_that_they_have(two_servers: Paper) -> 
     other = await paper.active(EMIL)
     await paper.forget()
 
-    ended = await paper.do(revocation.revoke_person, await paper.actor(BORIS), ANNA)
+    ended = await paper.by(await paper.actor(BORIS), revocation.revoke_person, ANNA)
 
     assert {grant.id for grant in ended} == {berlin.id, paris.id}
     assert (await paper.grant(other.id)).state is GrantState.ACTIVE
@@ -172,18 +172,18 @@ async def test_revoking_a_person_ends_all_that_they_have(two_servers: Paper) -> 
 async def test_revoking_again_looks_again_while_something_is_not_proved(paper: Paper) -> None:
     grant = await paper.active()
     boris = await paper.actor(BORIS)
-    await paper.do(revocation.revoke_person, boris, ANNA)
+    await paper.by(boris, revocation.revoke_person, ANNA)
     before = await paper.everything()
 
-    again = await paper.do(revocation.revoke_person, boris, ANNA)
+    again = await paper.by(boris, revocation.revoke_person, ANNA)
     assert [found.id for found in again] == [grant.id]
-    assert await paper.do(revocation.revoke_grant, boris, grant.id) == again
+    assert await paper.by(boris, revocation.revoke_grant, grant.id) == again
     assert await paper.everything() == before
 
     await paper.do(revocation.record_attempts, [attempt(grant)])
-    values = await paper.refused(Refusal.NOTHING_LIVE, revocation.revoke_person, boris, ANNA)
+    values = await paper.refuses(boris, Refusal.NOTHING_LIVE, revocation.revoke_person, ANNA)
     assert values == {"name": "Anna Petrova", "names": []}
-    values = await paper.refused(Refusal.GRANT_OVER, revocation.revoke_grant, boris, grant.id)
+    values = await paper.refuses(boris, Refusal.GRANT_OVER, revocation.revoke_grant, grant.id)
     assert values == {"may_work": False, "count": 0}
 
 
@@ -191,35 +191,39 @@ async def test_revoking_again_looks_again_while_something_is_not_proved(paper: P
 async def test_only_admins_revoke(paper: Paper, who: UserId) -> None:
     grant = await paper.active()
     actor = await paper.actor(who)
-    await paper.refused(Refusal.ADMINS_ONLY, revocation.revoke_person, actor, ANNA)
-    await paper.refused(Refusal.ADMINS_ONLY, revocation.revoke_grant, actor, grant.id)
+    await paper.refuses(actor, Refusal.ADMINS_ONLY, revocation.revoke_person, ANNA)
+    await paper.refuses(actor, Refusal.ADMINS_ONLY, revocation.revoke_grant, grant.id)
     async with paper.database.reading() as tx:
         with pytest.raises(Exception, match="admins_only"):
-            await revocation.fits(tx, actor, "Anna")
+            await revocation.fits(paper.case(tx, actor), "Anna")
 
 
 async def test_whom_an_admin_may_mean(paper: Paper) -> None:
     grant = await paper.active()
     boris = await paper.actor(BORIS)
     async with paper.database.reading() as tx:
-        assert [p.id for p in (await revocation.fits(tx, boris, "anna petrova")).people] == [ANNA]
-        assert [g.id for g in (await revocation.fits(tx, boris, grant.serial)).grants] == [grant.id]
-        assert [p.id for p in (await revocation.fits(tx, boris, "anna")).near] == [ANNA]
+        assert [
+            p.id for p in (await revocation.fits(paper.case(tx, boris), "anna petrova")).people
+        ] == [ANNA]
+        assert [
+            g.id for g in (await revocation.fits(paper.case(tx, boris), grant.serial)).grants
+        ] == [grant.id]
+        assert [p.id for p in (await revocation.fits(paper.case(tx, boris), "anna")).near] == [ANNA]
 
 
 async def test_nobody_and_nothing_that_is_not_known_can_be_revoked(paper: Paper) -> None:
     boris = await paper.actor(BORIS)
-    values = await paper.refused(Refusal.UNKNOWN_PERSON, revocation.revoke_person, boris, UserId(9))
+    values = await paper.refuses(boris, Refusal.UNKNOWN_PERSON, revocation.revoke_person, UserId(9))
     assert values == {"who": "9"}
     missing = GrantId("g-missing")
-    await paper.refused(Refusal.UNKNOWN_GRANT, revocation.revoke_grant, boris, missing)
-    await paper.refused(Refusal.NOTHING_LIVE, revocation.revoke_person, boris, EMIL)
+    await paper.refuses(boris, Refusal.UNKNOWN_GRANT, revocation.revoke_grant, missing)
+    await paper.refuses(boris, Refusal.NOTHING_LIVE, revocation.revoke_person, EMIL)
 
 
 async def test_the_owner_gives_up(paper: Paper) -> None:
     grant = await paper.active()
     await paper.forget()
-    [ended] = await paper.do(revocation.give_up, await paper.actor(ANNA), grant.id)
+    [ended] = await paper.by(await paper.actor(ANNA), revocation.give_up, grant.id)
     assert ended.id == grant.id
     assert (await paper.grant(grant.id)).end_reason is EndReason.BY_OWNER
     assert await paper.heard() == []
@@ -229,38 +233,38 @@ async def test_being_off_the_list_is_no_obstacle_to_giving_up(paper: Paper) -> N
     grant = await paper.active()
     async with paper.database.writing() as tx:
         await tx.people.disallow(ANNA)
-    assert await paper.do(revocation.give_up, await paper.actor(ANNA), grant.id)
+    assert await paper.by(await paper.actor(ANNA), revocation.give_up, grant.id)
 
 
 async def test_nobody_gives_up_what_is_not_theirs(paper: Paper) -> None:
     grant = await paper.active()
     for who in (EMIL, BORIS):
         actor = await paper.actor(who)
-        await paper.refused(Refusal.NOT_YOURS, revocation.give_up, actor, grant.id)
+        await paper.refuses(actor, Refusal.NOT_YOURS, revocation.give_up, grant.id)
     anna = await paper.actor(ANNA)
-    await paper.refused(Refusal.UNKNOWN_GRANT, revocation.give_up, anna, GrantId("g-missing"))
-    await paper.do(revocation.give_up, anna, grant.id)
-    await paper.refused(Refusal.GRANT_OVER, revocation.give_up, anna, grant.id)
+    await paper.refuses(anna, Refusal.UNKNOWN_GRANT, revocation.give_up, GrantId("g-missing"))
+    await paper.by(anna, revocation.give_up, grant.id)
+    await paper.refuses(anna, Refusal.GRANT_OVER, revocation.give_up, grant.id)
 
 
 async def test_a_person_ends_what_they_have_by_any_account(paper: Paper) -> None:
     grant = await paper.active(EMIL)
     anna = await paper.actor(ANNA)
-    await paper.refused(Refusal.NOT_YOURS, revocation.give_up, anna, grant.id)
-    await paper.do(people.link, OPERATOR, EMIL, ANNA)
+    await paper.refuses(anna, Refusal.NOT_YOURS, revocation.give_up, grant.id)
+    await paper.by(OPERATOR, people.link, EMIL, ANNA)
     # A new profile goes to the account that asked, so only that one asks for it.
-    await paper.refused(Refusal.NOT_YOURS, grants.renew, anna, grant.id)
-    [ended] = await paper.do(revocation.give_up, anna, grant.id)
+    await paper.refuses(anna, Refusal.NOT_YOURS, grants.renew, grant.id)
+    [ended] = await paper.by(anna, revocation.give_up, grant.id)
     assert ended.id == grant.id
-    await paper.refused(Refusal.NOT_YOURS, revocation.give_up, OPERATOR, grant.id)
+    await paper.refuses(OPERATOR, Refusal.NOT_YOURS, revocation.give_up, grant.id)
 
 
 async def test_whoever_comes_late_learns_what_else_lets_them_in(paper: Paper) -> None:
     over, _ = await paper.active(), await paper.active()
     boris = await paper.actor(BORIS)
-    await paper.do(revocation.revoke_grant, boris, over.id)
+    await paper.by(boris, revocation.revoke_grant, over.id)
     await paper.do(revocation.record_attempts, [attempt(over)])
-    values = await paper.refused(Refusal.GRANT_OVER, revocation.revoke_grant, boris, over.id)
+    values = await paper.refuses(boris, Refusal.GRANT_OVER, revocation.revoke_grant, over.id)
     assert values["count"] == 1
 
 
@@ -269,22 +273,22 @@ async def test_a_server_that_was_taken_out_may_still_let_them_in(two_servers: Pa
     paper = two_servers
     grant = await paper.active()
     boris = await paper.actor(BORIS)
-    await paper.do(revocation.revoke_person, boris, ANNA)
+    await paper.by(boris, revocation.revoke_person, ANNA)
     await paper.do(revocation.record_attempts, [attempt(grant, BERLIN)])
     async with paper.database.writing() as tx:
         await tx.proofs.drop_open(PARIS, paper.now)
-        await revocation.close_proved(tx, paper.context)
+        await revocation.close_proved(paper.case(tx, THE_BOT))
     assert (await paper.grant(grant.id)).state is GrantState.REVOKED
     for asked in (
-        await paper.do(revocation.revoke_person, boris, ANNA),
-        await paper.do(revocation.revoke_grant, boris, grant.id),
-        (await paper.do(people.remove, boris, ANNA)).grants,
+        await paper.by(boris, revocation.revoke_person, ANNA),
+        await paper.by(boris, revocation.revoke_grant, grant.id),
+        (await paper.by(boris, people.remove, ANNA)).grants,
     ):
         assert [found.id for found in asked] == [grant.id]
     paper.now = grant.not_after
-    await paper.refused(Refusal.NOTHING_LIVE, revocation.revoke_person, boris, ANNA)
-    await paper.refused(Refusal.GRANT_OVER, revocation.revoke_grant, boris, grant.id)
-    await paper.refused(Refusal.UNKNOWN_PERSON, people.remove, boris, ANNA)
+    await paper.refuses(boris, Refusal.NOTHING_LIVE, revocation.revoke_person, ANNA)
+    await paper.refuses(boris, Refusal.GRANT_OVER, revocation.revoke_grant, grant.id)
+    await paper.refuses(boris, Refusal.UNKNOWN_PERSON, people.remove, ANNA)
 
 
 async def test_access_ends_with_its_time_and_every_admin_gets_the_receipt(paper: Paper) -> None:
@@ -325,7 +329,7 @@ async def test_a_grant_is_over_when_every_server_has_proved_it(
 ) -> None:
     paper = two_servers
     grant = await paper.active()
-    await paper.do(revocation.begin, OPERATOR, [grant], reason)
+    await paper.by(OPERATOR, revocation.begin, [grant], reason)
     await paper.forget()
 
     assert await paper.do(revocation.record_attempts, [attempt(grant, BERLIN)]) == []
@@ -342,7 +346,7 @@ async def test_a_grant_is_over_when_every_server_has_proved_it(
 
 async def test_what_was_found_is_kept_and_tried_again(paper: Paper) -> None:
     grant = await paper.active()
-    await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+    await paper.by(OPERATOR, revocation.begin, [grant], EndReason.REVOKED)
     found = (("session_live", "10.8.0.2"), ("crl_old", ""))
 
     failed = attempt(grant, proved=False, crl=None, found=found)
@@ -365,7 +369,7 @@ async def test_what_was_found_is_kept_and_tried_again(paper: Paper) -> None:
 
 async def test_sessions_that_were_cut_add_up(paper: Paper) -> None:
     grant = await paper.active()
-    await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+    await paper.by(OPERATOR, revocation.begin, [grant], EndReason.REVOKED)
     for cut in (2, 0, 1):
         await paper.do(revocation.record_attempts, [attempt(grant, proved=False, cut=cut)])
     await paper.do(revocation.record_attempts, [attempt(grant, cut=1, crl=9)])
@@ -377,7 +381,7 @@ async def test_sessions_that_were_cut_add_up(paper: Paper) -> None:
 async def test_a_proof_is_not_taken_back(two_servers: Paper) -> None:
     paper = two_servers
     grant = await paper.active()
-    await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+    await paper.by(OPERATOR, revocation.begin, [grant], EndReason.REVOKED)
     await paper.do(revocation.record_attempts, [attempt(grant, cut=1)])
     before = await proofs(paper, grant)
     late = attempt(grant, proved=False, cut=5, found=(("crl_old", ""),))
@@ -395,7 +399,7 @@ async def test_an_attempt_that_nobody_asked_for_is_ignored(paper: Paper) -> None
 
 async def test_attempts_on_several_grants_are_kept_apart(paper: Paper) -> None:
     first, second = await paper.active(ANNA), await paper.active(EMIL)
-    await paper.do(revocation.begin, OPERATOR, [first, second], EndReason.REVOKED)
+    await paper.by(OPERATOR, revocation.begin, [first, second], EndReason.REVOKED)
     closed = await paper.do(
         revocation.record_attempts, [attempt(first, proved=False), attempt(second)]
     )
@@ -413,7 +417,7 @@ def test_the_wait_grows_and_is_capped() -> None:
 
 async def test_each_failure_is_tried_again_later_than_the_one_before(paper: Paper) -> None:
     grant = await paper.active()
-    await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+    await paper.by(OPERATOR, revocation.begin, [grant], EndReason.REVOKED)
     for wait in (2, 4, 8):
         await paper.do(revocation.record_attempts, [attempt(grant, proved=False)])
         due = (await proofs(paper, grant))[BERLIN].next_try_at
@@ -423,7 +427,7 @@ async def test_each_failure_is_tried_again_later_than_the_one_before(paper: Pape
 
 async def test_receipts_that_said_not_proved_are_followed_up_at_once(paper: Paper) -> None:
     grant = await paper.active()
-    await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+    await paper.by(OPERATOR, revocation.begin, [grant], EndReason.REVOKED)
     async with paper.database.writing() as tx:
         for kind in (OutboxKind.RECEIPT, OutboxKind.NOTICE):
             await tx.outbox.add(ChatId(BORIS), kind, {}, now=MORNING, wait_s=300)
@@ -447,14 +451,14 @@ async def take_out(paper: Paper, server: ServerName) -> None:
     async with paper.database.writing() as tx:
         found = await tx.servers.get(server)
         assert found is not None
-        await revocation.take_out(tx, paper.context, found)
+        await revocation.take_out(paper.case(tx, THE_BOT), found)
 
 
 async def test_what_a_removed_server_had_to_prove_holds_nothing_up(two_servers: Paper) -> None:
     paper = two_servers
     grant = await paper.active(server=PARIS)
     open_ = await paper.active(EMIL)
-    await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+    await paper.by(OPERATOR, revocation.begin, [grant], EndReason.REVOKED)
     await paper.do(revocation.record_attempts, [attempt(grant, PARIS)])
     await paper.forget()
     await take_out(paper, BERLIN)
@@ -472,7 +476,7 @@ async def test_what_a_removed_server_had_to_prove_holds_nothing_up(two_servers: 
 async def test_what_was_dropped_is_not_proved_by_what_comes_later(two_servers: Paper) -> None:
     paper = two_servers
     grant = await paper.active()
-    await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+    await paper.by(OPERATOR, revocation.begin, [grant], EndReason.REVOKED)
     await take_out(paper, BERLIN)
     await paper.forget()
     assert (await paper.grant(grant.id)).state is GrantState.REVOKING
@@ -484,7 +488,7 @@ async def test_what_was_dropped_is_not_proved_by_what_comes_later(two_servers: P
 
 async def test_a_receipt_about_a_removed_server_is_followed_up_at_once(paper: Paper) -> None:
     grant = await paper.active()
-    await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+    await paper.by(OPERATOR, revocation.begin, [grant], EndReason.REVOKED)
     async with paper.database.writing() as tx:
         await tx.outbox.add(ChatId(BORIS), OutboxKind.RECEIPT, {}, now=MORNING, wait_s=300)
     await take_out(paper, BERLIN)
@@ -497,7 +501,7 @@ async def test_a_server_that_never_had_a_crl_has_nothing_to_prove(paper: Paper) 
     async with paper.database.writing() as tx:
         await tx.servers.add(replace(make_server(PARIS, "10.9.0.0/29"), crl_published_at=None))
     grant = await paper.active()
-    await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+    await paper.by(OPERATOR, revocation.begin, [grant], EndReason.REVOKED)
     assert set(await proofs(paper, grant)) == {BERLIN}
     await paper.do(revocation.record_attempts, [attempt(grant)])
     assert (await paper.grant(grant.id)).state is GrantState.REVOKED
@@ -506,7 +510,7 @@ async def test_a_server_that_never_had_a_crl_has_nothing_to_prove(paper: Paper) 
 async def test_an_adopted_server_has_to_prove_before_its_first_crl(paper: Paper) -> None:
     await adopt(paper, PARIS)
     grant = await paper.active()
-    await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+    await paper.by(OPERATOR, revocation.begin, [grant], EndReason.REVOKED)
     assert set(await proofs(paper, grant)) == {BERLIN, PARIS}
 
 
@@ -516,13 +520,13 @@ async def adopt(paper: Paper, name: ServerName) -> None:
     async with paper.database.writing() as tx:
         if await tx.servers.get(name) is None:
             await tx.servers.add(replace(server, crl_published_at=None, adopted={}))
-        await revocation.ask_adopted(tx, paper.context, name)
+        await revocation.ask_adopted(paper.case(tx, THE_BOT), name)
 
 
 async def imported(paper: Paper, serial: str = "01") -> Grant:
     """A certificate from before; nobody has said whose it is, or where it opens what."""
     found = importing.Certificate(serial, "carl", MORNING - DAY, MORNING + DAY)
-    await paper.do(importing.take_in, OPERATOR, [found])
+    await paper.by(OPERATOR, importing.take_in, [found])
     async with paper.database.reading() as tx:
         [grant] = [one for one in await tx.grants.imported() if one.serial == serial]
     return grant
@@ -535,11 +539,11 @@ async def test_while_no_server_is_known_the_end_of_an_imported_one_is_not_proved
     await paper.add_server()
     await take_out(paper, BERLIN)
     grant = await imported(paper)
-    [ended] = await paper.do(revocation.revoke_grant, OPERATOR, grant.id)
+    [ended] = await paper.by(OPERATOR, revocation.revoke_grant, grant.id)
     await paper.do(revocation.close_proved)
     assert (await paper.grant(grant.id)).state is GrantState.REVOKING
     # Said again it is looked at again.
-    again = await paper.do(revocation.revoke_grant, OPERATOR, grant.id)
+    again = await paper.by(OPERATOR, revocation.revoke_grant, grant.id)
     assert [found.id for found in again] == [ended.id]
 
     paper.now = MORNING + HOUR
@@ -553,7 +557,7 @@ async def test_while_no_server_is_known_the_end_of_an_imported_one_is_not_proved
 
 async def test_adopting_again_asks_for_nothing_twice(paper: Paper) -> None:
     grant, own = await imported(paper), await paper.active()
-    await paper.do(revocation.begin, OPERATOR, [grant, own], EndReason.REVOKED)
+    await paper.by(OPERATOR, revocation.begin, [grant, own], EndReason.REVOKED)
     await adopt(paper, PARIS)
     await paper.do(revocation.record_attempts, [attempt(grant, PARIS)])
     before = await proofs(paper, grant)
@@ -567,7 +571,7 @@ async def test_adopting_again_asks_for_nothing_twice(paper: Paper) -> None:
 async def test_a_server_that_is_adopted_again_is_asked_anew(paper: Paper) -> None:
     await adopt(paper, PARIS)
     grant = await imported(paper)
-    await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+    await paper.by(OPERATOR, revocation.begin, [grant], EndReason.REVOKED)
     await take_out(paper, PARIS)
     assert not (await proofs(paper, grant))[PARIS].is_open
     await adopt(paper, PARIS)
@@ -587,7 +591,7 @@ async def test_what_opens_a_server_that_was_taken_out_is_never_proved_there(
     await take_out(paper, PARIS)
     assert {(await paper.grant(one.id)).state for one in (old, own)} == {GrantState.ACTIVE}
     for grant, is_proved in ((old, False), (own, not is_open)):
-        await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+        await paper.by(OPERATOR, revocation.begin, [grant], EndReason.REVOKED)
         await paper.do(revocation.record_attempts, [attempt(grant)])
         assert (await paper.grant(grant.id)).state is GrantState.REVOKED
         assert all(proof.proved for proof in (await proofs(paper, grant)).values()) is is_proved
@@ -601,10 +605,10 @@ async def test_what_opens_a_server_that_was_taken_out_is_never_proved_there(
 
 async def test_revoking_a_person_ends_what_their_other_account_has(paper: Paper) -> None:
     first, other = await paper.active(ANNA), await paper.active(EMIL)
-    await paper.do(people.link, OPERATOR, EMIL, ANNA)
+    await paper.by(OPERATOR, people.link, EMIL, ANNA)
     boris = await paper.actor(BORIS)
     for account in (ANNA, EMIL):
-        found = await paper.do(revocation.revoke_person, boris, account)
+        found = await paper.by(boris, revocation.revoke_person, account)
         assert {grant.id for grant in found} == {first.id, other.id}
     for grant in (first, other):
         assert (await paper.grant(grant.id)).state is GrantState.REVOKING
@@ -613,7 +617,7 @@ async def test_revoking_a_person_ends_what_their_other_account_has(paper: Paper)
 async def test_closing_leaves_alone_what_is_not_proved(two_servers: Paper) -> None:
     paper = two_servers
     grant = await paper.active()
-    await paper.do(revocation.begin, OPERATOR, [grant], EndReason.REVOKED)
+    await paper.by(OPERATOR, revocation.begin, [grant], EndReason.REVOKED)
     await paper.do(revocation.record_attempts, [attempt(grant, BERLIN)])
     before = await paper.everything()
     await paper.do(revocation.close_proved)
@@ -630,8 +634,8 @@ async def test_a_receipt_is_asked_for_with_a_fresh_look(paper: Paper) -> None:
 
 async def test_a_renewed_grant_that_expires_ends_once(paper: Paper) -> None:
     old = await paper.active()
-    fresh = await paper.do(grants.renew, await paper.actor(ANNA), old.id)
+    fresh = await paper.by(await paper.actor(ANNA), grants.renew, old.id)
     paper.now = old.not_after + DAY
     ended = await paper.do(revocation.expire_due)
     assert [grant.id for grant in ended] == [fresh.id]
-    assert not await paper.do(grants.delivered, THE_BOT, fresh)
+    assert not await paper.by(THE_BOT, grants.delivered, fresh)

@@ -146,29 +146,29 @@ async def test_an_admin_has_somebody_cut(paper: Paper) -> None:
     await report(paper, eve(SeenAs.UNKNOWN))
     number = (await strangers(paper))["eve"].id
     await paper.forget()
-    await paper.do(sightings.cut, await paper.actor(BORIS), number)
+    await paper.by(await paper.actor(BORIS), sightings.cut, number)
     assert await paper.heard() == [
         to(BORIS, OutboxKind.CUT, {"server": BERLIN, "name": "eve"}, paper.now)
     ]
     (row,) = await paper.noted()
     assert (row.actor, row.action, row.detail["names"]) == ("telegram:2001", "server.cut", ["eve"])
     anna = await paper.actor(ANNA)
-    await paper.refused(Refusal.ADMINS_ONLY, sightings.cut, anna, number)
-    await paper.refused(Refusal.STRANGER_GONE, sightings.cut, await paper.actor(BORIS), number + 1)
-    await paper.refused(Refusal.STRANGER_GONE, sightings.cut, OPERATOR, number)
+    await paper.refuses(anna, Refusal.ADMINS_ONLY, sightings.cut, number)
+    await paper.refuses(await paper.actor(BORIS), Refusal.STRANGER_GONE, sightings.cut, number + 1)
+    await paper.refuses(OPERATOR, Refusal.STRANGER_GONE, sightings.cut, number)
 
 
 async def test_an_admin_chooses_that_they_are_cut(paper: Paper) -> None:
     boris = await paper.actor(BORIS)
     await paper.forget()
     for cuts in (True, True, False):
-        await paper.do(sightings.choose, boris, BERLIN, cuts=cuts)
+        await paper.by(boris, sightings.choose, BERLIN, cuts=cuts)
         async with paper.database.reading() as tx:
             server = await tx.servers.get(BERLIN)
         assert server is not None
         assert server.cuts_unknown is cuts
     assert [row.detail["cuts"] for row in await paper.noted()] == [True, False]
     rome = ServerName("rome")
-    await paper.refused(Refusal.UNKNOWN_SERVER, sightings.choose, boris, rome, cuts=True)
+    await paper.refuses(boris, Refusal.UNKNOWN_SERVER, sightings.choose, rome, cuts=True)
     anna = await paper.actor(ANNA)
-    await paper.refused(Refusal.ADMINS_ONLY, sightings.choose, anna, BERLIN, cuts=True)
+    await paper.refuses(anna, Refusal.ADMINS_ONLY, sightings.choose, BERLIN, cuts=True)

@@ -97,7 +97,7 @@ async def test_what_is_known_already_changes_nothing(paper: Paper) -> None:
 async def test_who_counts_as_expired_is_listed_too(paper: Paper) -> None:
     """The books may be wrong about the end; the list that refuses the certificate is in force."""
     books = [Certificate("5", "anna", None, paper.now - DAY)]
-    await paper.do(importing.take_in, OPERATOR, books)
+    await paper.by(OPERATOR, importing.take_in, books)
     await take_over(paper, 7, Listed("5", paper.now - HOUR, EndReason.REVOKED, "superseded"))
     [entry] = await foreign(paper)
     assert (entry.serial, entry.crl_reason) == ("5", "superseded")
@@ -177,7 +177,7 @@ async def test_serials_to_come_are_given_up_with_the_database(paper: Paper) -> N
     """Another state of it may have given them to somebody."""
     async with paper.database.writing() as tx:
         await tx.crl.add_spares([UNKNOWN])
-    await paper.do(begin_again, OPERATOR, made_at="")
+    await paper.by(OPERATOR, begin_again, made_at="")
     assert [one.serial for one in await foreign(paper)] == [UNKNOWN]
     assert (await paper.approved(EMIL)).grant.serial != UNKNOWN
 
@@ -242,7 +242,7 @@ async def test_what_was_on_its_way_is_in_doubt(paper: Paper) -> None:
     waits, sent = [(await paper.approved(user)).grant for user in (ANNA, EMIL)]
     assert await paper.do(grants.issued, sent)
     await paper.forget()
-    await paper.do(begin_again, OPERATOR, made_at="2026-03-02T09:31:27+00:00")
+    await paper.by(OPERATOR, begin_again, made_at="2026-03-02T09:31:27+00:00")
     assert [(await paper.grant(g.id)).state for g in (waits, sent)] == [GrantState.ISSUED] * 2
     async with paper.database.reading() as tx:
         items = await tx.outbox.open(OutboxKind.DELIVER)
@@ -257,7 +257,7 @@ async def test_what_was_on_its_way_is_in_doubt(paper: Paper) -> None:
 
 async def test_who_has_access_keeps_it(paper: Paper) -> None:
     grant = await paper.active()
-    await paper.do(begin_again, OPERATOR, made_at="")
+    await paper.by(OPERATOR, begin_again, made_at="")
     assert await paper.grant(grant.id) == grant
 
 
@@ -272,7 +272,7 @@ async def test_open_requests_are_closed_and_their_people_told(paper: Paper) -> N
         card = PostedMessage(ChatId(BORIS), 7, OutboxKind.CARD, str(first.id), paper.now)
         await tx.posted.remember(card)
     await paper.forget()
-    await paper.do(begin_again, OPERATOR, made_at="2026-03-02T09:31:27+00:00")
+    await paper.by(OPERATOR, begin_again, made_at="2026-03-02T09:31:27+00:00")
     states = [(await paper.request(r.id)).state for r in (first, second, choosing)]
     assert states == [RequestState.CANCELLED] * 3
     assert (await paper.request(decided.request.id)).state is RequestState.APPROVED

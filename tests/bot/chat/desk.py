@@ -51,7 +51,7 @@ class Desk:
 
     async def allow(self, user_id: int) -> None:
         async with self.gate.database.writing() as tx:
-            await people.allow(tx, self.gate.context, OPERATOR, UserId(user_id), f"P{user_id}")
+            await people.allow(self.gate.case(tx, OPERATOR), UserId(user_id), f"P{user_id}")
 
     async def counts(self) -> tuple[int, int]:
         """Requests, and live grants."""
@@ -61,5 +61,5 @@ class Desk:
 
     async def remove(self, user_id: int) -> None:
         async with self.gate.database.writing() as tx:
-            await people.remove(tx, self.gate.context, OPERATOR, UserId(user_id))
+            await people.remove(self.gate.case(tx, OPERATOR), UserId(user_id))
         await self.new()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from bot.access import revocation
+from bot.access.permission import THE_BOT
 from bot.texts import chat as words
 from bot.texts.fill import fill
 from storage.records import ServerName, UserId
@@ -66,7 +67,7 @@ async def test_an_end_that_a_removed_server_has_not_proved_stays_in_the_listing(
     async with desk.gate.database.writing() as tx:
         for server in ("paris", "berlin"):
             await tx.proofs.drop_open(ServerName(server), desk.gate.now)
-        await revocation.close_proved(tx, desk.gate.context)
+        await revocation.close_proved(desk.gate.case(tx, THE_BOT))
     [said] = await desk.says(BORIS, "/grants")
     assert "p1001-code0001" in said
     # Nor does anybody read that there is nothing to revoke.

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.access import requests, revocation
+from bot.access.permission import THE_BOT
 from bot.chat import views
 from bot.chat.views import View
 from bot.texts import chat as words
@@ -47,7 +48,7 @@ async def card(paper: Paper, request: Request, viewer: UserId = BORIS) -> tuple[
     async with paper.database.reading() as tx:
         now = await tx.requests.get(request.id)
         assert now is not None
-        view = await views.card(tx, paper.context, now, viewer)
+        view = await views.card(paper.case(tx, THE_BOT), now, viewer)
     return parse_html(view.text).text, labels(view)
 
 
@@ -82,7 +83,7 @@ async def test_the_longest_that_may_be_approved_now(paper: Paper) -> None:
     paper.max_duration = DAY_S
     text, choices = await card(paper, request)
     assert (limit in text, choices[0]) == (True, "Approve 1 day")
-    await paper.do(requests.deny, await paper.actor(BORIS), request.id)
+    await paper.by(await paper.actor(BORIS), requests.deny, request.id)
     assert limit not in (await card(paper, request))[0]
 
 
@@ -94,7 +95,7 @@ async def test_nobody_gets_buttons_for_their_own(paper: Paper) -> None:
     assert (words.CARD_OWN in text, choices) == (True, [])
     text, choices = await card(paper, request, CLARA)
     assert (words.CARD_OWN in text, len(choices) > 1) == (False, True)
-    await paper.do(requests.cancel, await paper.actor(BORIS), request.id)
+    await paper.by(await paper.actor(BORIS), requests.cancel, request.id)
     assert words.CARD_OWN not in (await card(paper, request))[0]
 
 
@@ -107,12 +108,12 @@ async def test_what_the_person_has_already(paper: Paper) -> None:
     assert has in text
     assert ended not in text
     paper.now += HOUR
-    await paper.do(revocation.revoke_grant, await paper.actor(CLARA), grant.id)
+    await paper.by(await paper.actor(CLARA), revocation.revoke_grant, grant.id)
     text, _ = await card(paper, request)
     assert has not in text
     assert ended in text
     assert unproved in text
-    await paper.do(requests.deny, await paper.actor(BORIS), request.id)
+    await paper.by(await paper.actor(BORIS), requests.deny, request.id)
     text, _ = await card(paper, request)
     assert ended not in text
     assert unproved not in text
@@ -131,7 +132,7 @@ async def test_which_other_servers_it_would_open(paper: Paper) -> None:
     await paper.yes(BORIS, request.id)
     assert opens in (await card(paper, request))[0], "as long as it does"
     denied = await paper.asked(EMIL)
-    await paper.do(requests.deny, await paper.actor(BORIS), denied.id)
+    await paper.by(await paper.actor(BORIS), requests.deny, denied.id)
     assert opens not in (await card(paper, denied))[0]
 
 
@@ -141,7 +142,7 @@ async def test_who_has_agreed_where_two_have_to(paper: Paper) -> None:
     text, _ = await card(paper, request)
     needs_two, needs_one = said(words.CARD_NEEDS, count=2), said(words.CARD_NEEDS, count=1)
     assert needs_two in text
-    await paper.do(requests.approve, await paper.actor(BORIS), request.id, None)
+    await paper.by(await paper.actor(BORIS), requests.approve, request.id, None)
     text, _ = await card(paper, request, CLARA)
     assert needs_one in text
     assert needs_two not in text
@@ -150,7 +151,7 @@ async def test_who_has_agreed_where_two_have_to(paper: Paper) -> None:
     text, _ = await card(paper, request, CLARA)
     assert needs_one in text
     assert said(words.CARD_AGREED, admin=BORIS, duration="7 days") in text
-    await paper.do(requests.deny, await paper.actor(CLARA), request.id)
+    await paper.by(await paper.actor(CLARA), requests.deny, request.id)
     assert needs_one not in (await card(paper, request))[0]
 
 
@@ -179,12 +180,12 @@ async def test_what_the_requester_sees(paper: Paper) -> None:
         assert view.text == fill(template, server=BERLIN, duration="7 days")
         assert labels(view) == [words.BUTTON_CANCEL]
     anna = await paper.actor(ANNA)
-    await paper.do(requests.cancel, anna, request.id)
+    await paper.by(anna, requests.cancel, request.id)
     view = views.asked(await paper.request(request.id), admin_reachable=True)
     assert "berlin" in view.text
     assert labels(view) == []
     choosing = await paper.asked(server=None)
     assert choosing.state is RequestState.CHOOSING
-    await paper.do(requests.cancel, anna, choosing.id)
+    await paper.by(anna, requests.cancel, choosing.id)
     view = views.asked(await paper.request(choosing.id), admin_reachable=True)
     assert view.text == words.CANCELLED_WITHOUT_SERVER

@@ -1,12 +1,13 @@
 """What becomes of a profile that somebody was sending who is not there any more."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.access.context import Rules
+from bot.access.case import Rules
 from bot.access.messages import DeliverNote
 from bot.chat.delivery import Delivery
 from bot.clock import since_boot, utc_now
@@ -60,7 +61,7 @@ async def test_settling(
         request = await add_request(tx, ANNA, BERLIN)
         now = core.clock()
         grant = make_grant(
-            1, request.id, state=state, not_before=now, not_after=core.context().after(9999)
+            1, request.id, state=state, not_before=now, not_after=now + timedelta(seconds=9999)
         )
         await tx.grants.add(grant)
         payload = {"grant": grant.id, "note": DeliverNote.FIRST, "round": 3}

@@ -75,7 +75,7 @@ async def test_many_names_come_in_pages(desk: Desk) -> None:
         for number in range(count)
     ]
     async with desk.gate.database.writing() as tx:
-        await importing.take_in(tx, desk.gate.context, OPERATOR, books)
+        await importing.take_in(desk.gate.case(tx, OPERATOR), books)
     await desk.new()
     await desk.taps(BORIS, "oc")
     labels = await desk.buttons()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from telegram.error import Conflict, NetworkError
 
-from bot.access.context import Chance, Rules
+from bot.access.case import Chance, Rules
 from bot.chat.client import connect
 from bot.chat.poller import Poller
 from bot.chat.wire import NotTelegram, OddResult

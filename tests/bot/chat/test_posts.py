@@ -77,8 +77,7 @@ async def desk(template: Path, tmp_path: Path) -> AsyncIterator[Desk]:
     async with paper.database.writing() as tx:
         await tx.people.allow(ANNA, "Anna Petrova", MORNING)
     await paper.add_server()
-    ctx = paper.context
-    core = Core(paper.database, ctx.rules, ctx.chance, lambda: paper.now, since_boot)
+    core = Core(paper.database, paper.rules, paper.chance, lambda: paper.now, since_boot)
     nobody: Any = None  # no server is asked
     async with DemoServer(TOKEN, PEOPLE) as server, connect(TOKEN, server.url).bot as bot:
         made = Desk(paper, server, Posts(bot, core, nobody, nobody, Handover(None)))
@@ -146,7 +145,7 @@ async def test_what_happened_while_a_card_was_on_its_way_is_shown(desk: Desk) ->
     async def decided() -> None:
         while not desk.server.person(BORIS).messages:  # noqa: ASYNC110
             await asyncio.sleep(0)
-        await desk.paper.do(requests.deny, boris, request.id)
+        await desk.paper.by(boris, requests.deny, request.id)
 
     await asyncio.gather(desk.posts.card(item), decided())
     async with desk.paper.database.reading() as tx:

@@ -31,13 +31,13 @@ async def is_removed_and_allowed_again(desk: Desk) -> None:
 
 async def is_called_otherwise(desk: Desk) -> None:
     async with desk.gate.database.writing() as tx:
-        await people.allow(tx, desk.gate.context, OPERATOR, UserId(ANNA), "Somebody Else")
+        await people.allow(desk.gate.case(tx, OPERATOR), UserId(ANNA), "Somebody Else")
 
 
 async def has_another_account(desk: Desk) -> None:
     await desk.allow(EVE)
     async with desk.gate.database.writing() as tx:
-        await people.link(tx, desk.gate.context, OPERATOR, UserId(EVE), UserId(ANNA))
+        await people.link(desk.gate.case(tx, OPERATOR), UserId(EVE), UserId(ANNA))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ async def test_certificates_are_linked_as_they_were_shown(desk: Desk) -> None:
     # One of the two is somebody's by now.
     await desk.allow(EVE)
     async with desk.gate.database.writing() as tx:
-        await linking.link(tx, desk.gate.context, OPERATOR, second, UserId(EVE))
+        await linking.link(desk.gate.case(tx, OPERATOR), second, UserId(EVE))
     await desk.new()
     [again] = await desk.taps(BORIS, link)
     assert again.startswith(CHANGED)
@@ -118,7 +118,7 @@ async def test_a_certificate_is_revoked_as_it_was_shown(desk: Desk) -> None:
     await desk.taps(BORIS, f"rg:{grant}")
     old = (await desk.buttons())["Revoke now"]
     async with desk.gate.database.writing() as tx:
-        await linking.link(tx, desk.gate.context, OPERATOR, "old-laptop", UserId(ANNA))
+        await linking.link(desk.gate.case(tx, OPERATOR), "old-laptop", UserId(ANNA))
     await desk.new()
     [again] = await desk.taps(BORIS, old)
     assert again.startswith(CHANGED)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from telegram.error import RetryAfter
 
-from bot.access.context import Chance, Rules
+from bot.access.case import Chance, Rules
 from bot.chat.sender import Handler, Sender
 from bot.clock import since_boot, utc_now
 from bot.core import Core

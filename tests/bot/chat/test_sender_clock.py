@@ -11,7 +11,8 @@ import pytest_asyncio
 from telegram.error import RetryAfter
 
 from bot.access import clock as clock_rules
-from bot.access.context import Rules
+from bot.access.case import Rules
+from bot.access.permission import THE_BOT
 from bot.chat.sender import Sender
 from bot.core import Core
 from bot.office import real_chance
@@ -99,7 +100,7 @@ async def test_a_chat_that_had_to_wait(core: Core, machine: Machine, jump: timed
         machine.wrong_by = jump
         if jump < timedelta(0):  # which the keeper does
             async with core.database.writing() as tx:
-                await clock_rules.went_back(tx, core.context(), -jump)
+                await clock_rules.went_back(core.case(tx, THE_BOT), -jump)
         machine.gone_by = 9 * MINUTE
         await say(core, sender, "to Bob, too", BOB)
         await until(lambda: telegram.sent == ["to Bob", "to Bob, too"])

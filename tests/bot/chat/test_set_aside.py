@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from telegram.error import BadRequest, Forbidden, NetworkError
 
-from bot.access.context import Rules
+from bot.access.case import Rules
 from bot.chat.sender import Handler, Sender
 from bot.chat.wire import OddResult
 from bot.core import Core

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.access import approvals, people, requests
+from bot.access.permission import THE_BOT
 from bot.chat.buttons import Meant, Tap
 from bot.chat.scene import Scene
 from bot.chat.taps import mend, tapped
@@ -34,8 +35,8 @@ async def paper(template: Path, tmp_path: Path) -> AsyncIterator[Paper]:
 
 async def tap(paper: Paper, meant: Meant, message_id: int | None = TAPPED) -> None:
     async with paper.database.writing() as tx:
-        actor = await people.identify(tx, paper.context, BORIS, "Boris")
-        await mend(Scene(tx, paper.context, actor, BORIS, message_id), meant)
+        actor = await people.identify(tx, paper.rules, BORIS, "Boris")
+        await mend(Scene(paper.case(tx, actor), BORIS, message_id), meant)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ async def test_a_decided_message_loses_its_buttons(
     paper: Paper, known: list[tuple[int, int]], button: Tap, edited: OutboxKind | None
 ) -> None:
     request = await paper.asked()
-    await paper.do(requests.cancel, await paper.actor(ANNA), request.id)
+    await paper.by(await paper.actor(ANNA), requests.cancel, request.id)
     async with paper.database.writing() as tx:
         for chat, message_id in known:
             kind = OutboxKind.CARD
@@ -75,7 +76,7 @@ async def test_what_is_open_unknown_or_without_a_message_stays(paper: Paper) -> 
     await paper.forget()
     await tap(paper, Meant(Tap.APPROVE, request=request.id))
     await tap(paper, Meant(Tap.APPROVE, request=RequestId(99)))
-    await paper.do(requests.cancel, await paper.actor(ANNA), request.id)
+    await paper.by(await paper.actor(ANNA), requests.cancel, request.id)
     await paper.forget()
     await tap(paper, Meant(Tap.APPROVE, request=request.id), message_id=None)
     assert await paper.heard() == []
@@ -85,12 +86,12 @@ async def test_what_is_open_unknown_or_without_a_message_stays(paper: Paper) -> 
 async def test_the_message_that_decides_loses_its_own(paper: Paper, button: Tap) -> None:
     request = await paper.asked()
     async with paper.database.reading() as tx:
-        digest = await approvals.card_digest(tx, paper.context, request, BORIS)
+        digest = await approvals.card_digest(paper.case(tx, THE_BOT), request, BORIS)
     await paper.forget()
     meant = Meant(button, request=request.id, duration=request.duration, digest=digest)
     async with paper.database.writing() as tx:
-        actor = await people.identify(tx, paper.context, BORIS, "Boris")
-        await tapped(Scene(tx, paper.context, actor, BORIS, TAPPED), meant)
+        actor = await people.identify(tx, paper.rules, BORIS, "Boris")
+        await tapped(Scene(paper.case(tx, actor), BORIS, TAPPED), meant)
     payload = {"request": request.id, "message": TAPPED, "kind": OutboxKind.CARD}
     assert to(BORIS, OutboxKind.EDIT_CARD, payload) in await paper.heard()
 
@@ -99,6 +100,6 @@ async def test_a_tap_denies_at_once(paper: Paper) -> None:
     request = await paper.asked()
     actor = await paper.actor(BORIS)
     async with paper.database.writing() as tx:
-        scene = Scene(tx, paper.context, actor, BORIS, TAPPED)
+        scene = Scene(paper.case(tx, actor), BORIS, TAPPED)
         await tapped(scene, Meant(Tap.DENY, request.id))
     assert (await paper.request(request.id)).state is RequestState.DENIED

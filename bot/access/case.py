@@ -1,0 +1,99 @@
+"""What a use case works with: one transaction, the time, the settings, chance, and who acts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from bot.access.durations import format_duration
+from bot.access.permission import Actor
+from storage.records import Grant, Payload, Request, UserId
+from storage.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The settings that the rules depend on. Durations are in seconds."""
+
+    default_duration: int
+    max_duration: int
+    request_ttl: int
+    admins: tuple[UserId, ...] = ()
+    # How many admins have to agree, and how many from this duration on, if it is set.
+    approvals: int = 1
+    long_duration: int | None = None
+    long_approvals: int = 2
+
+    def approvals_for(self, duration: int) -> int:
+        """How many admins have to agree to this duration, in seconds."""
+        if self.long_duration is not None and duration >= self.long_duration:
+            return max(self.approvals, self.long_approvals)
+        return self.approvals
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """Where random things come from."""
+
+    serial: Callable[[], str]  # lower-case hex
+    code: Callable[[], str]  # eight characters of [a-z0-9]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One act: all of it happens in this transaction, at this moment, on this actor's word."""
+
+    tx: Transaction
+    now: datetime
+    rules: Rules
+    chance: Chance
+    actor: Actor
+    # No profile can outlive the CA; None where there is none yet.
+    authority_ends_at: datetime | None = None
+    # While the machine's clock is in doubt nothing is given out, and nothing ends by itself; after
+    # an hour of that it ends all the same, by the last moment that was agreed and the time since.
+    may_give: bool = True
+    may_expire: bool = True
+
+    def by(self, actor: Actor) -> Self:
+        """The same case, where somebody else acts."""
+        return replace(self, actor=actor)
+
+    def after(self, seconds: float) -> datetime:
+        """The moment that many seconds from now."""
+        return self.now + timedelta(seconds=seconds)
+
+    async def record(self, action: str, subject: str | Grant | Request, **detail: Any) -> None:
+        """Adds a row to the audit trail: who did what to what.
+
+        Names of files need be no text in any encoding: what is none is escaped, or nothing could
+        be recorded of them.
+
+        Args:
+            subject: `kind:id`; or the grant or request, of which the trail keeps what it is about.
+        """
+        about: Payload = {}
+        if isinstance(subject, Grant):
+            about = {
+                "user_id": subject.user_id,
+                "serial": subject.serial,
+                "common_name": subject.common_name,
+            }
+            subject = f"grant:{subject.id}"
+        elif isinstance(subject, Request):
+            about = {"server": subject.server, "duration": format_duration(subject.duration)}
+            subject = f"request:{subject.id}"
+        named = {"name": self.actor.name, **about, **detail}
+        await self.tx.audit.append(
+            at=self.now,
+            actor=self.actor.key,
+            action=action,
+            subject=subject,
+            detail={key: _storable(value) for key, value in named.items()},
+        )
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    return [_storable(each) for each in value] if isinstance(value, (list, tuple)) else value
