@@ -85,10 +85,10 @@ class Keeper:
         if back <= CLOCK_TOLERANCE:
             self._latest = max(latest, now)
             return
+        self._latest = now
         log.warning("The clock was set back by %s; whatever waits is done now", back)
         async with self._database.writing() as tx:
             await clock.went_back(self._core.case(tx, THE_BOT), back)
-        self._latest = now
         self._on_written()
 
     async def _last_seen(self) -> datetime:
