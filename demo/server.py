@@ -210,7 +210,11 @@ class DemoServer:
             del self._running[id(request)]
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        self._check_token(request)
+        token = request.match_info["token"]
+        if ":" not in token:
+            raise ApiError(401, "Unauthorized: invalid token specified")
+        if token != self._token:
+            raise ApiError(401, "Unauthorized")
         method = request.match_info["method"]
         kind = next_fault(self.faults, method) or await self.trouble.next_fault(method)
         if isinstance(kind, Refuse):
@@ -225,22 +229,13 @@ class DemoServer:
         if isinstance(kind, OldTags):
             _refuse_tag(kind.tag, params)
         await _before(kind)
-        answer = await self._result(method, params)
+        result = await self._methods.call(method, params)
+        answer = web.json_response({"ok": True, "result": result})
         if isinstance(kind, Drop):
             return _drop(request)
         if isinstance(kind, Hang) and kind.after:
             await asyncio.sleep(kind.seconds)
         return answer
-
-    async def _result(self, method: str, params: Params) -> web.StreamResponse:
-        return web.json_response({"ok": True, "result": await self._methods.call(method, params)})
-
-    def _check_token(self, request: web.Request) -> None:
-        token = request.match_info["token"]
-        if ":" not in token:
-            raise ApiError(401, "Unauthorized: invalid token specified")
-        if token != self._token:
-            raise ApiError(401, "Unauthorized")
 
 
 def _refuse_tag(tag: str, params: Params) -> None:

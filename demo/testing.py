@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Any
 
-from demo.api.messages import Message, StoredFile
+from demo.api.messages import Message
 from demo.api.world import Answer, Event, EventKind, World
 from demo.changes import Signal
 from demo.errors import NoSuchButton, NotHeard
@@ -83,15 +83,16 @@ class PersonChat:
         if event.chat_id != self.person.id:
             return
         message = event.content
-        if isinstance(message, Message) and message.from_bot and event.kind != EventKind.DELETED:
-            self._hear(message)
-        self._changed.notify()
-
-    def _hear(self, message: Message) -> None:
-        # New buttons under the same words are nothing that can be heard again.
-        if self._last_words.get(message.message_id) != message.text:
+        if (
+            isinstance(message, Message)
+            and message.from_bot
+            and event.kind != EventKind.DELETED
+            # New buttons under the same words are nothing that can be heard again.
+            and self._last_words.get(message.message_id) != message.text
+        ):
             self._last_words[message.message_id] = message.text
             self._unheard.append(message)
+        self._changed.notify()
 
     @property
     def messages(self) -> list[DemoMessage]:
@@ -210,20 +211,17 @@ class GroupChat:
 
 
 def _shown(message: Message) -> DemoMessage:
+    stored = message.document
     return DemoMessage(
         message_id=message.message_id,
         date=message.date,
         text=message.text,
         entities=list(message.entities),
         buttons=[[_button(button) for button in row] for row in message.keyboard],
-        document=_document(message.document),
+        document=None if stored is None else DemoDocument(stored.name, stored.content),
         from_bot=message.from_bot,
         edited=message.edit_date is not None,
     )
-
-
-def _document(stored: StoredFile | None) -> DemoDocument | None:
-    return None if stored is None else DemoDocument(stored.name, stored.content)
 
 
 def _button(button: Json) -> Button:
