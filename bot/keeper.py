@@ -1,4 +1,4 @@
-"""What happens because of the time: driven by the database, with a sweep at the start."""
+"""Does what is due by the time: ends, proofs, new CRLs, pruning; all of it from the database."""
 
 import asyncio
 import logging
@@ -32,12 +32,8 @@ _QUARANTINE = 1000
 
 class Keeper:
     def __init__(self, office: Office, on_written: Callable[[], None]) -> None:
-        self._core = office
+        self._office = office
         self._database = office.database
-        self._folder = office.folder
-        self._reserve = office.reserve
-        self._fleet = office.fleet
-        self._others = office.others
         self._clock = office.clock
         self._clock_watch = ClockWatch(office, on_written)
         self._on_written = on_written
@@ -66,16 +62,27 @@ class Keeper:
 
     async def sweep(self) -> None:
         """All that is due now. What has to wait for a server goes on beside it."""
-        await asyncio.to_thread(self._reserve.tend)
+        await asyncio.to_thread(self._office.reserve.tend)
         await self._clock_watch.look()
         await self._notice_set_back()
         if await self._end_what_is_over():
             self._on_written()
         await self._settle_orphans()
-        await self._announce_head()
-        await self._warn_of_ends()
+        if self._head_look.is_due():
+            async with self._database.writing() as tx:
+                await audit.announce_head(self._office.case(tx, THE_BOT))
+        if self._ends_look.is_due():
+            fleet = self._office.fleet
+            authority, servers = fleet.authority_end(), await fleet.server_ends()
+            async with self._database.writing() as tx:
+                await endings.warn(self._office.case(tx, THE_BOT), authority, servers)
         await self._look_after_servers()
-        await self._prune()
+        if self._pruning.is_due():
+            long_ago = self._clock() - _KEEP
+            async with self._database.writing() as tx:
+                await tx.inbox.prune(long_ago)
+                await tx.inbox.trim_quarantine(_QUARANTINE)
+                await tx.outbox.prune(long_ago)
 
     async def _notice_set_back(self) -> None:
         """What waits in the database for a moment would wait so much longer: it is done now."""
@@ -88,7 +95,7 @@ class Keeper:
         self._latest = now
         log.warning("The clock was set back by %s; whatever waits is done now", back)
         async with self._database.writing() as tx:
-            await clock.went_back(self._core.case(tx, THE_BOT), back)
+            await clock.went_back(self._office.case(tx, THE_BOT), back)
         self._on_written()
 
     async def _last_seen(self) -> datetime:
@@ -121,7 +128,7 @@ class Keeper:
             elif look:
                 put_back = await self._watch.look_at_crl(server)
             if look and revocation.lets_in(server):
-                await self._others.look(server)
+                await self._office.others.look(server)
                 # After the CRL: whoever comes back now is refused at the beginning.
                 await self._watch.look(server, put_back=put_back)
         except Exception:  # it is due until it is done, so the next round tries again
@@ -129,7 +136,7 @@ class Keeper:
 
     async def _end_what_is_over(self) -> bool:
         async with self._database.reading() as tx:
-            case = self._core.case(tx, THE_BOT)
+            case = self._office.case(tx, THE_BOT)
             if not case.may_expire:
                 return False
             asked_by = case.after(-case.rules.request_ttl)
@@ -137,48 +144,26 @@ class Keeper:
             if not waiting and not await tx.grants.due(case.now):
                 return False
         async with self._database.writing() as tx:
-            case = self._core.case(tx, THE_BOT)
+            case = self._office.case(tx, THE_BOT)
             await requests.expire_due(case)
             await revocation.expire_due(case)
         return True
-
-    async def _announce_head(self) -> None:
-        if not self._head_look.is_due():
-            return
-        async with self._database.writing() as tx:
-            await audit.announce_head(self._core.case(tx, THE_BOT))
-
-    async def _warn_of_ends(self) -> None:
-        if not self._ends_look.is_due():
-            return
-        authority, servers = self._fleet.authority_end(), await self._fleet.server_ends()
-        async with self._database.writing() as tx:
-            await endings.warn(self._core.case(tx, THE_BOT), authority, servers)
 
     async def _settle_orphans(self) -> None:
         """Revokes what `grant issue` left behind when it was killed before the file was there."""
         async with self._database.reading() as tx:
             if not await _orphans(tx):
                 return
-        handle = try_lock(self._folder.pending_issues)
+        handle = try_lock(self._office.folder.pending_issues)
         if handle is None:
             return  # it is still at work
         try:
             async with self._database.writing() as tx:
-                case = self._core.case(tx, THE_BOT)
+                case = self._office.case(tx, THE_BOT)
                 for grant_id in await _orphans(tx):
                     await grants.abandon(case, grant_id)
         finally:
             os.close(handle)
-
-    async def _prune(self) -> None:
-        if not self._pruning.is_due():
-            return
-        now = self._clock()
-        async with self._database.writing() as tx:
-            await tx.inbox.prune(now - _KEEP)
-            await tx.inbox.trim_quarantine(_QUARANTINE)
-            await tx.outbox.prune(now - _KEEP)
 
 
 async def _orphans(tx: Transaction) -> list[GrantId]:

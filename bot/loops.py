@@ -31,23 +31,17 @@ async def forever(round_: Callable[[], Awaitable[None]], *, pause_s: float = _PA
             await round_()
         except VpnbotError:
             raise
-        except Exception as error:  # noqa: BLE001 - logged, with its cause
-            trouble = _said(error, trouble)
+        except Exception as error:
+            before, trouble = trouble, passing_trouble(error)
+            if trouble is None:
+                log.exception("A round broke off; the next one follows")
+            elif trouble != before:
+                log.warning("%s I keep trying", trouble)
             await asyncio.sleep(pause_s)
         else:
             if trouble is not None:
                 log.info("The database can be written again")
             trouble = None
-
-
-def _said(error: Exception, before: str | None) -> str | None:
-    """Logs what broke a round off; gives the trouble that may pass, if that is what it was."""
-    trouble = passing_trouble(error)
-    if trouble is None:
-        log.error("A round broke off; the next one follows", exc_info=error)
-    elif trouble != before:
-        log.warning("%s I keep trying", trouble)
-    return trouble
 
 
 class Every:

@@ -8,13 +8,12 @@ stand-in answers in its place, and the page says so.
 import asyncio
 import logging
 import secrets
-import shutil
 import socket
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydantic import SecretStr
@@ -185,12 +184,10 @@ async def _stop(bot: asyncio.Task[None]) -> None:
 @contextmanager
 def _temporary_folder() -> Iterator[Path]:
     """A folder that OpenVPN, as nobody, can pass through, and that is gone afterwards."""
-    path = Path(tempfile.mkdtemp(prefix="vpnbot-demo-"))
-    path.chmod(0o711)
-    try:
+    with TemporaryDirectory(prefix="vpnbot-demo-", ignore_cleanup_errors=True) as name:
+        path = Path(name)
+        path.chmod(0o711)
         yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def _free_port() -> int:

@@ -15,9 +15,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.access.case import Rules
-from bot.closed import open_to_others
 from bot.errors import BadSettings
-from bot.settings import Settings, load_settings, read_secret
+from bot.settings import Settings, load_settings, open_to_others, read_secret
 from storage.records import UserId
 
 TOKEN = "123456789:AAF-a_token_that_opens_nothing_at_all"
