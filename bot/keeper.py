@@ -14,7 +14,7 @@ from bot.locks import try_lock
 from bot.loops import Every, forever
 from bot.office import Office
 from bot.watch import Watch
-from storage.records import AuditEntry, GrantId, GrantState, OutboxKind, Server, ServerName
+from storage.records import GrantId, GrantState, OutboxKind, Server, ServerName
 from storage.transaction import Transaction
 
 log = logging.getLogger(__name__)
@@ -86,25 +86,19 @@ class Keeper:
 
     async def _notice_set_back(self) -> None:
         """What waits in the database for a moment would wait so much longer: it is done now."""
-        latest = self._latest or await self._last_seen()
         now = self._clock()
-        back = latest - now
+        if self._latest is None:
+            async with self._database.reading() as tx:
+                self._latest = await clock.latest_seen(tx, now)
+        back = self._latest - now
         if back <= CLOCK_TOLERANCE:
-            self._latest = max(latest, now)
+            self._latest = max(self._latest, now)
             return
         self._latest = now
         log.warning("The clock was set back by %s; whatever waits is done now", back)
         async with self._database.writing() as tx:
             await clock.went_back(self._office.case(tx, THE_BOT), back)
         self._on_written()
-
-    async def _last_seen(self) -> datetime:
-        """The latest time of the run before this one."""
-        async with self._database.reading() as tx:
-            newest = await tx.audit.newest(1)
-            published = [server.crl_published_at for server in await tx.servers.all()]
-        written = [row.at for row in newest if isinstance(row, AuditEntry)]
-        return max((self._clock(), *filter(None, published), *written))
 
     async def _look_after_servers(self) -> None:
         """One job for each server, so that one that hangs holds up no other."""
