@@ -129,6 +129,7 @@ ROOMS = (
         (
             "tests/bot/chat",
             "tests/bot/test_texts.py",
+            "tests/bot/test_fill.py",
             "tests/bot/test_receipts.py",
             "tests/bot/test_reserve.py",
             "tests/e2e/test_commands.py",
