@@ -151,7 +151,7 @@ class TrustedClock:
         return ClockLook(now, standing, boot, machine - now, boot - self._doubted_at)
 
     def _judge(self, machine: datetime, boot: timedelta) -> tuple[Standing, datetime]:
-        """What speaks for the machine's clock or against it; and the time by the witness."""
+        """What the best witness says of the machine's clock, and the time that it gives."""
         if self._telegram is not None:
             agrees = self._telegram.agrees(machine, boot)
             return _standing(agrees=agrees), self._telegram.now(boot)
