@@ -40,7 +40,7 @@ _BORIS = ChatId(BORIS.id)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def rome(company: Company) -> AsyncIterator[StandIn]:
+async def rome(company: Company, anna_has_access: None) -> AsyncIterator[StandIn]:
     """A second server."""
     await company.add_server(ROME, 1196)
     server = StandIn()
