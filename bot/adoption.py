@@ -42,6 +42,7 @@ from bot.servers import readmit
 from pki.serial import parse_serial, serial_hex
 from pki.static_key import check_static_key, check_tls_crypt_v2_server_key
 from storage.records import Server, ServerName
+from storage.transaction import Transaction
 from vpn.adopted_identity import Renewed, plan_renewal, put_identity
 from vpn.adopting import Examined, examine
 from vpn.advice import trusts
@@ -63,8 +64,8 @@ _SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A server as the operator names it; None: the account that owns the data folder."""
+class ServerToAdopt:
+    """A server as the operator names it; without an account it is the data folder's owner's."""
 
     name: str
     config: PurePosixPath
@@ -72,7 +73,7 @@ class Wanted:
     account: str | None = None
 
 
-class Strangers(StrEnum):
+class UnknownClients(StrEnum):
     """What becomes of a client that is connected, and that nobody here knows, by a new lock."""
 
     KEEP = "keep"  # a file of its own lets it in
@@ -80,7 +81,7 @@ class Strangers(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Adopted:
+class AdoptionResult:
     """What came of it.
 
     Attributes:
@@ -108,19 +109,20 @@ class Adopted:
 async def adopt_server(
     office: Office,
     actor: Actor,
-    wanted: Wanted,
+    wanted: ServerToAdopt,
     *,
     apply_changes: bool,
     tell: Callable[[Outlook], None],
-    strangers: Strangers | None = None,
+    unknown: UnknownClients | None = None,
     renew: bool = False,
-) -> Adopted:
+) -> AdoptionResult:
     """Takes a server in, or looks at an adopted one anew.
 
     Args:
         apply_changes: adds to the configuration what is missing.
         tell: says what becomes of clients by that, before anything is changed.
-        strangers: what becomes of them; where there are any, nothing is changed without it.
+        unknown: what becomes of who is connected and in no books; where there are any, nothing is
+            changed without it.
         renew: puts a new certificate and key in the place of the server's own.
 
     Raises:
@@ -130,6 +132,7 @@ async def adopt_server(
             not be renewed.
     """
     check_server_name(wanted.name)
+    name = ServerName(wanted.name)
     account = wanted.account or office.folder.account()
     # What lies in the data folder is for its owner to read, and not for root.
     issuer = office.keyring.certificate
@@ -141,36 +144,41 @@ async def adopt_server(
         plan = await plan_changes(
             _host_for(examined.layout), examined, account=account, now=office.clock()
         )
-    await _require_place(office, wanted, account, examined)
+    async with office.database.reading() as tx:
+        await _previous_record(tx, _server(office, wanted, account, examined, ()))
     if apply_changes and in_force is not None and in_force.problem is not None:
         raise NotDone(in_force.problem)
     await office.keyring.authority()
     tls_key = await _tls_key(office, examined)
-    look = await _outlook(office, ServerName(wanted.name), plan, in_force)
-    tell(look)
-    kept = look.strangers if strangers is Strangers.KEEP else ()
+    foreseen = await _outlook(office, name, plan, in_force)
+    tell(foreseen)
     if apply_changes:
-        if look.strangers and strangers is None:
-            raise NotDone(_undecided(look))
-        names = await _live_names(office, ServerName(wanted.name))
+        if foreseen.strangers and unknown is None:
+            raise NotDone(_undecided(foreseen.strangers))
+        names = await _live_names(office, name)
         with as_root():
             await prepare(_host_for, plan, names)
     if tls_key is not None:
-        office.keyring.keep_tls_key(ServerName(wanted.name), tls_key)  # (2)
+        office.keyring.keep_tls_key(name, tls_key)  # (2)
     server = await _record(office, actor, wanted, account, examined)  # (3)
     taken_over = TakenOver()
     if in_force is not None:
-        taken_over = await office.fleet.take_over(server.name, in_force, actor)  # (4)
+        taken_over = await office.fleet.take_over(name, in_force, actor)  # (4)
     applied = None
     if apply_changes:
-        applied = await _apply(office, server, plan, kept)  # (5)
+        kept = foreseen.strangers if unknown is UnknownClients.KEEP else ()
+        applied = await _apply(office, name, plan, kept)  # (5)
         examined = applied.examined
         server = await _record(office, actor, wanted, account, examined)
     number, problem = None, in_force.problem if in_force else None
     if problem is None:
-        number, problem = await _publish(office, server)  # (6)
-    cut = await office.fleet.cut_earlier(server.name) if number is not None else ()  # (7)
-    await readmit(office, server.name)
+        # Why nothing can be published is told: what can be done without it is done.
+        try:
+            number = await office.fleet.publish(name)  # (6)
+        except VpnError as error:
+            problem = str(error)
+    cut = await office.fleet.cut_earlier(name) if number is not None else ()  # (7)
+    await readmit(office, name)
     renewed = None
     if renew:
         renewed = await _renew(office, actor, server, examined)  # (8)
@@ -178,8 +186,17 @@ async def adopt_server(
             examined = await _examine(wanted, account, issuer)
         server = await _record(office, actor, wanted, account, examined)
     opens = await office.others.look(server)
-    return Adopted(
+    return AdoptionResult(
         server, examined, applied, in_force, taken_over, number, problem, opens, cut, renewed
+    )
+
+
+def _undecided(names: Sequence[str]) -> str:
+    shown = ", ".join(map(ascii, names[:_SHOWN]))
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return (
+        f"{shown}{more} would not get in any more: connected now, and in none of the bot's books."
+        " Run this again with --strangers keep, or --strangers shut-out. Nothing was changed."
     )
 
 
@@ -187,7 +204,7 @@ def _host_for(layout: Layout) -> ServerHost:
     return host_of(layout, _ROOT)
 
 
-async def _examine(wanted: Wanted, account: str, issuer: x509.Certificate) -> Examined:
+async def _examine(wanted: ServerToAdopt, account: str, issuer: x509.Certificate) -> Examined:
     host = LocalHost(_ROOT, bot_folders=())
     problem = await host.account_problem(account)
     if problem:
@@ -222,24 +239,6 @@ async def _live_names(office: Office, name: ServerName) -> set[str]:
         return {grant.common_name for grant in await tx.grants.live_for(name)}
 
 
-def _undecided(look: Outlook) -> str:
-    names = ", ".join(map(ascii, look.strangers[:_SHOWN]))
-    more = f" and {len(look.strangers) - _SHOWN} more" if len(look.strangers) > _SHOWN else ""
-    return (
-        f"{names}{more} would not get in any more: connected now, and in none of the bot's books."
-        " Run this again with --strangers keep, or --strangers shut-out. Nothing was changed."
-    )
-
-
-async def _require_place(office: Office, wanted: Wanted, account: str, examined: Examined) -> None:
-    """Raises NotDone for what `_record` would, before anything is made."""
-    server = _server(office, wanted, account, examined, ())
-    async with office.database.reading() as tx:
-        known = await tx.servers.all()
-    before = next((one for one in known if one.name == server.name), None)
-    _refuse_another(before, server, known)
-
-
 async def _tls_key(office: Office, examined: Examined) -> str | None:
     kind = examined.adoption.server.profile.tls_key
     if kind is None:
@@ -259,15 +258,19 @@ async def _tls_key(office: Office, examined: Examined) -> str | None:
 
 
 async def _record(
-    office: Office, actor: Actor, wanted: Wanted, account: str, examined: Examined
+    office: Office, actor: Actor, wanted: ServerToAdopt, account: str, examined: Examined
 ) -> Server:
-    taken = await _taken(office, ServerName(wanted.name), examined)
+    """Writes down what the configuration says, in the place of what an earlier one said."""
+    name, layout = ServerName(wanted.name), examined.layout
+    with as_root():
+        files = await fixed_addresses(_host_for(layout), layout)
+    async with office.database.reading() as tx:
+        # What the operator's files give away, as opposed to the addresses of our own grants.
+        taken = sorted(given_by_others(files, name, await tx.grants.not_over()))
     server = _server(office, wanted, account, examined, taken)
     async with office.database.writing() as tx:
         case = office.case(tx, actor)
-        known = await tx.servers.all()
-        before = next((one for one in known if one.name == server.name), None)
-        _refuse_another(before, server, known)
+        before = await _previous_record(tx, server)
         if before is None:
             await tx.servers.add(server)
         else:
@@ -316,17 +319,8 @@ async def _move(case: Case, server: Server) -> None:
         await case.record("grant.move", moved, **values)
 
 
-async def _taken(office: Office, name: ServerName, examined: Examined) -> list[str]:
-    """Addresses that the operator's files give away, as opposed to those of our own grants."""
-    layout = examined.layout
-    with as_root():
-        files = await fixed_addresses(_host_for(layout), layout)
-    async with office.database.reading() as tx:
-        return sorted(given_by_others(files, name, await tx.grants.not_over()))
-
-
 def _server(
-    office: Office, wanted: Wanted, account: str, examined: Examined, taken: Sequence[str]
+    office: Office, wanted: ServerToAdopt, account: str, examined: Examined, taken: Sequence[str]
 ) -> Server:
     facts = examined.adoption.server
     if facts.addresses.network is None:
@@ -360,33 +354,37 @@ def _server(
     )
 
 
-def _refuse_another(before: Server | None, server: Server, known: Sequence[Server]) -> None:
+async def _previous_record(tx: Transaction, server: Server) -> Server | None:
+    """The record whose place this one takes, if it was adopted before.
+
+    Raises:
+        NotDone: the name, the configuration or the network is another server's.
+    """
+    known = await tx.servers.all()
+    before = next((one for one in known if one.name == server.name), None)
     if before is not None and (before.adopted is None or before.directory != server.directory):
         raise NotDone(f"There is another server {server.name} already; choose another name.")
+    network = IPv4Network(server.network)
     for other in known:
-        if other.name != server.name and other.directory == server.directory:
+        if other.name == server.name:
+            continue
+        if other.directory == server.directory:
             raise NotDone(f"{server.directory} is adopted already, as {other.name}.")
-        if other.name != server.name and IPv4Network(other.network).overlaps(
-            IPv4Network(server.network)
-        ):
+        if IPv4Network(other.network).overlaps(network):
             raise NotDone(
                 f"Its network {server.network} overlaps {other.network} of {other.name}; take "
                 "that one out first: vpnbot server remove NAME"
             )
+    return before
 
 
-async def _apply(office: Office, server: Server, plan: Plan, kept: Collection[str]) -> Applied:
-    names = await _live_names(office, server.name) | set(kept)
+async def _apply(office: Office, name: ServerName, plan: Plan, kept: Collection[str]) -> Applied:
+    names = await _live_names(office, name) | set(kept)
     issuer = office.keyring.certificate
-    async with office.fleet.next_crl(server.name) as pem:
+    async with office.fleet.next_crl(name) as pem:
         with as_root():
             return await apply(
-                _host_for,
-                plan,
-                names=names,
-                crl_pem=pem,
-                issuer=issuer,
-                now=office.clock(),
+                _host_for, plan, names=names, crl_pem=pem, issuer=issuer, now=office.clock()
             )
 
 
@@ -403,23 +401,11 @@ async def _renew(office: Office, actor: Actor, server: Server, examined: Examine
     now = office.clock()
 
     def issue(before: x509.Certificate) -> ServerIdentity:
+        end = min(now + SERVER_CERTIFICATE_LIFETIME, authority.certificate.not_valid_after_utc)
         issued = authority.renew_server(
-            before,
-            serial=parse_serial(serial),
-            not_before=now,
-            not_after=min(
-                now + SERVER_CERTIFICATE_LIFETIME, authority.certificate.not_valid_after_utc
-            ),
+            before, serial=parse_serial(serial), not_before=now, not_after=end
         )
         return ServerIdentity(issued.certificate_pem, issued.private_key_pem)
 
     with as_root():
         return await put_identity(host, plan, issue, issuer=authority.certificate, now=now)
-
-
-async def _publish(office: Office, server: Server) -> tuple[int | None, str | None]:
-    """What can be done without a change is done: so nothing is raised here."""
-    try:
-        return await office.fleet.publish(server.name), None
-    except VpnError as error:
-        return None, str(error)

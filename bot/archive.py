@@ -37,6 +37,7 @@ LONGEST_FILE = 1 << 30
 
 _TLS_KEY = re.compile(r"tls-keys/([a-z][a-z0-9-]{0,31})\.sealed", re.ASCII)
 _NEEDED = frozenset({DATABASE, *AUTHORITY})
+_NAMES = _NEEDED | {MANIFEST, EARLIER_TLS_KEY}
 _MEASURED_AGAIN = 50
 _AGE = b"age-encryption.org/v1\n"
 _BLOCK = tarfile.BLOCKSIZE
@@ -76,7 +77,7 @@ class _Version(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class BackupContents:
     """The files of a backup, by the names above."""
 
     manifest: Manifest
@@ -85,8 +86,11 @@ class Contents:
     @property
     def tls_keys(self) -> dict[str, bytes]:
         """By the name of their server."""
-        found = {_TLS_KEY.fullmatch(name): content for name, content in self.files.items()}
-        return {match[1]: content for match, content in found.items() if match}
+        return {
+            match[1]: content
+            for name, content in self.files.items()
+            if (match := _TLS_KEY.fullmatch(name))
+        }
 
     @property
     def sealed_keys(self) -> dict[str, bytes]:
@@ -101,14 +105,14 @@ class Contents:
 
 def tls_key_name(server: str) -> str:
     """Where a server's sealed key is in the tar."""
-    return f"tls-keys/{server}.sealed"
+    return f"{TLS_KEYS}/{server}.sealed"
 
 
 def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def pack(contents: Contents, secret: str) -> bytes:
+def pack(contents: BackupContents, secret: str) -> bytes:
     """The backup as it goes to the disk. Computes for about a second.
 
     Raises:
@@ -125,7 +129,7 @@ def pack(contents: Contents, secret: str) -> bytes:
     return passphrase.encrypt(plain.getvalue(), secret)
 
 
-def unpack(sealed: bytes, secret: str, name: str) -> Contents:
+def unpack(sealed: bytes, secret: str, name: str) -> BackupContents:
     """Reads a backup and checks all of it, without touching anything.
 
     (1) It is an age file, it opens with the passphrase, and its tags hold. (2) It is a tar of
@@ -141,14 +145,21 @@ def unpack(sealed: bytes, secret: str, name: str) -> Contents:
     """
     plain = _decrypted(sealed, secret, name)  # (1)
     files = dict(_members(plain, name))  # (2)
-    manifest = _manifest(files.pop(MANIFEST, b""), name)  # (3)
-    found = {each: digest(content) for each, content in files.items()}
-    if found != manifest.files or not found.keys() >= _NEEDED:  # (4)
+    text = files.pop(MANIFEST, b"")
+    try:
+        version = _Version.model_validate_json(text)
+        manifest = Manifest.model_validate_json(text) if version.format <= FORMAT else None
+    except ValidationError:
+        raise BadBackup(f"The manifest in {name} cannot be read; take another backup.") from None
+    if manifest is None:  # (3)
+        raise BadBackup(f"{name} was made by a newer vpnbot; install that one to restore it.")
+    digests = {each: digest(content) for each, content in files.items()}
+    if digests != manifest.files or not digests.keys() >= _NEEDED:  # (4)
         raise BadBackup(f"{name} is not what its manifest says; take another backup.")
-    return Contents(manifest, files)
+    return BackupContents(manifest, files)
 
 
-def _add(tar: tarfile.TarFile, name: str, content: bytes, contents: Contents) -> None:
+def _add(tar: tarfile.TarFile, name: str, content: bytes, contents: BackupContents) -> None:
     info = tarfile.TarInfo(name)
     info.size = len(content)
     info.mode = _MODE
@@ -194,24 +205,10 @@ def _members(plain: bytes, name: str) -> Iterator[tuple[str, bytes]]:
             raise foreign from None
         if info.type != tarfile.REGTYPE or not 0 <= info.size <= len(plain) - offset:
             raise foreign
-        if info.name in seen or not _is_ours(info.name):
+        if info.name in seen or not (info.name in _NAMES or _TLS_KEY.fullmatch(info.name)):
             raise foreign
         seen.add(info.name)
         yield info.name, plain[offset : offset + info.size]
         offset += -(-info.size // _BLOCK) * _BLOCK
     if plain[offset:].strip(b"\0"):
         raise foreign
-
-
-def _is_ours(name: str) -> bool:
-    known = {MANIFEST, EARLIER_TLS_KEY, *_NEEDED}
-    return name in known or _TLS_KEY.fullmatch(name) is not None
-
-
-def _manifest(text: bytes, name: str) -> Manifest:
-    try:
-        if _Version.model_validate_json(text).format > FORMAT:
-            raise BadBackup(f"{name} was made by a newer vpnbot; install that one to restore it.")
-        return Manifest.model_validate_json(text)
-    except ValidationError:
-        raise BadBackup(f"The manifest in {name} cannot be read; take another backup.") from None

@@ -2,10 +2,9 @@
 
 import asyncio
 import os
-import secrets
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from bot.archive import (
     DATABASE,
     EARLIER_TLS_KEY,
     FORMAT,
-    Contents,
+    BackupContents,
     Manifest,
     digest,
     pack,
@@ -27,6 +26,7 @@ from bot.errors import NotDone
 from bot.office import Office
 from bot.privileges import as_root
 from pki.authority_files import check_folder
+from pki.private_files import write_file
 
 _BUSY_S = 15.0
 _INTACT = "ok"
@@ -85,7 +85,7 @@ async def make_backup(office: Office, actor: Actor, target: Path, secret: str) -
         audit_fault=fault,
         files={name: digest(content) for name, content in files.items()},
     )
-    contents = Contents(manifest, files)
+    contents = BackupContents(manifest, files)
     sealed = await asyncio.to_thread(pack, contents, secret)
     with as_root():
         write_new(target, sealed)  # (4)
@@ -105,45 +105,19 @@ def require_new(target: Path) -> None:
 
 
 def write_new(target: Path, content: bytes) -> None:
-    """Writes a new file of mode 0600: under another name first, and then in its place.
-
-    A link, unlike a rename, never replaces what somebody has put there meanwhile. Accepted: who
-    is killed before it leaves a file named .vpnbot-… behind, encrypted like the real one.
+    """Writes a new file of mode 0600, whole or not at all.
 
     Raises:
         NotDone: it is there already, or it cannot be written.
     """
-    draft = target.parent / f".vpnbot-{secrets.token_hex(8)}"
     try:
-        _write(draft, content)
-        os.link(draft, target)
-        _sync_folder(target.parent)
+        write_file(target, content, replace=False)
     except FileExistsError:
         raise _exists(target) from None
     except OSError as error:
         raise NotDone(
             f"{target} cannot be written ({error.strerror}); name a file in another folder."
         ) from error
-    finally:
-        with suppress(OSError):
-            draft.unlink()
-
-
-def _write(path: Path, content: bytes) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        os.fchmod(handle, 0o600)
-        file.write(content)
-        file.flush()
-        os.fsync(handle)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _exists(target: Path) -> NotDone:

@@ -26,7 +26,6 @@ from bot.privileges import as_root
 from pki.authority_files import import_authority, load_certificate
 from pki.easyrsa import EasyRsaPki, Purpose, open_key, read_pki
 from pki.errors import AuthorityMissing
-from pki.key_ids import AuthorityKey
 from pki.serial import serial_hex
 from pki.static_key import check_static_key, check_tls_crypt_v2_server_key
 from vpn.profile import TlsKey
@@ -61,17 +60,14 @@ def read(folder: Path, now: datetime, progress: Progress | None = None) -> EasyR
     """
     try:
         with as_root():
-            return read_pki(_plain(folder), now=now, progress=progress)
+            # What stands behind a link's `..` only the system knows.
+            plain = os.path.realpath(folder) if ".." in folder.parts else folder.absolute()
+            return read_pki(Path(plain), now=now, progress=progress)
     except OSError as error:
         raise NotDone(
             f"{error.filename or folder} cannot be read ({error.strerror}); run this as root, or "
             "as the account that owns it."
         ) from error
-
-
-def _plain(folder: Path) -> Path:
-    """Absolute and without `..`; what stands behind a link's `..` only the system knows."""
-    return Path(os.path.realpath(folder)) if ".." in folder.parts else folder.absolute()
 
 
 def read_tls_key(files: Mapping[TlsKey, Path | None]) -> EarlierKey | None:
@@ -119,10 +115,13 @@ async def take_over(
     """
     certificates, listed = books(pki)
     is_kept = _is_kept(office, pki)
+    to_keep = None
     if not is_kept:
         await _refuse_other_books(office, certificates)
-    key = None if is_kept else _open(pki, old_passphrase)  # (2)
-    secret = None if is_kept else new_passphrase()
+        given = old_passphrase() if pki.key_is_encrypted else None
+        with as_root():
+            key = open_key(pki, given)  # (2)
+        to_keep = key, new_passphrase()
     async with office.database.writing() as tx:  # (3)
         imported = await importing.take_in(
             office.case(tx, actor),
@@ -130,7 +129,8 @@ async def take_over(
             listed=listed,
             crl_number=(pki.crl.number if pki.crl else None) or 0,
         )
-    if key is not None and secret is not None:
+    if to_keep is not None:
+        key, secret = to_keep
         import_authority(  # (4)
             office.folder.ca,
             certificate=pki.certificate,
@@ -161,17 +161,11 @@ async def _refuse_other_books(office: Office, certificates: Sequence[Certificate
     """What an interrupted import has left must be of this CA: another cannot revoke it."""
     async with office.database.reading() as tx:
         left = {(grant.serial, grant.common_name) for grant in await tx.grants.imported()}
-    if left and left.isdisjoint((found.serial, found.common_name) for found in certificates):
+    if left and left.isdisjoint((each.serial, each.common_name) for each in certificates):
         raise NotDone(
             "The import of another easy-rsa CA was interrupted here; run that one again, or set "
             "VPNBOT_DATA_DIR to a data folder of its own for this one."
         )
-
-
-def _open(pki: EasyRsaPki, passphrase: Callable[[], str | None]) -> AuthorityKey:
-    secret = passphrase() if pki.key_is_encrypted else None
-    with as_root():
-        return open_key(pki, secret)
 
 
 def books(pki: EasyRsaPki) -> tuple[list[Certificate], list[Listed]]:

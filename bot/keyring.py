@@ -19,6 +19,7 @@ from bot.errors import BadSettings, NotDone
 from pki.authority import Authority
 from pki.authority_files import load_authority, load_certificate
 from pki.errors import PkiError
+from pki.private_files import write_file
 from pki.sealed import seal, unseal
 from pki.tls_crypt_v2 import generate_server_key
 from storage.records import ServerName
@@ -80,7 +81,10 @@ class Keyring:
         async with self._opening:
             key = self._opened(server, sealed)
             if key is None:
-                key = await asyncio.to_thread(self._unseal, server, sealed)
+                opened = await asyncio.to_thread(
+                    unseal, sealed, passphrase=self._passphrase, context=_context(server)
+                )
+                key = opened.decode()
                 self._tls_keys[server] = (sealed, key)
             return key
 
@@ -116,7 +120,7 @@ class Keyring:
         sealed = seal(
             text.encode(), passphrase=self._passphrase, random_bytes=os.urandom, context=context
         )
-        _write_private(path, sealed)
+        write_file(path, sealed, replace=True)
         return sealed
 
     @property
@@ -132,12 +136,12 @@ class Keyring:
 
     @cached_property
     def _passphrase(self) -> str:
-        found = self._ask()
-        if found is None:
+        passphrase = self._ask()
+        if passphrase is None:
             raise BadSettings(
                 "VPNBOT_CA_PASSPHRASE_FILE is not set: name a file that holds the CA's passphrase."
             )
-        return found
+        return passphrase
 
     def _opened(self, server: ServerName, sealed: bytes) -> str | None:
         before, key = self._tls_keys.get(server, (None, None))
@@ -152,9 +156,6 @@ class Keyring:
                 f"run: vpnbot server remove {server}, then add it again."
             ) from error
 
-    def _unseal(self, server: ServerName, sealed: bytes) -> str:
-        return unseal(sealed, passphrase=self._passphrase, context=_context(server)).decode()
-
     def _path(self, server: ServerName) -> Path:
         return self._folder.tls_keys / f"{server}.sealed"
 
@@ -164,20 +165,3 @@ _EARLIER = "tls key of before the takeover"
 
 def _context(server: ServerName) -> str:
     return f"tls-crypt-v2 server {server}"
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    """Writes a new file of mode 0600 that is whole on the disk or not there."""
-    draft = path.with_suffix(".new")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

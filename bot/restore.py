@@ -13,7 +13,7 @@ from shlex import quote
 
 from bot.access.permission import Actor
 from bot.access.restored import begin_again
-from bot.archive import AUTHORITY, DATABASE, LONGEST_FILE, TLS_KEYS, Contents, Manifest
+from bot.archive import AUTHORITY, DATABASE, LONGEST_FILE, TLS_KEYS, BackupContents, Manifest
 from bot.backup import require_whole
 from bot.clock import Clock, since_boot, utc_now
 from bot.core import Core
@@ -23,7 +23,7 @@ from bot.keyring import Keyring
 from bot.office import real_chance
 from bot.settings import Settings
 from pki.errors import PkiError, WrongPassphrase
-from pki.private_files import write_folder
+from pki.private_files import sync, write_folder
 from storage import tables
 from storage.database import Database, open_database, sqlite_url
 from storage.errors import StorageError, is_passing
@@ -92,7 +92,7 @@ def require_vacant(settings: Settings) -> None:
 
 
 async def put_back(
-    settings: Settings, actor: Actor, contents: Contents, clock: Clock = utc_now
+    settings: Settings, actor: Actor, contents: BackupContents, clock: Clock = utc_now
 ) -> Restored:
     """Puts a backup, already checked by `unpack`, into the empty data folder.
 
@@ -112,7 +112,11 @@ async def put_back(
     """
     require_known(contents.manifest.revision)
     target = _place(settings)
-    draft = _make_draft(target)
+    try:
+        target.parent.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise _unwritable(target.parent, error.strerror) from error
     try:
         _lay_out(draft, contents)  # (1)
         await _try_authority(settings, draft, contents)  # (2)
@@ -123,7 +127,12 @@ async def put_back(
                 await _check_trail(tx, contents.manifest)  # (2)
                 made_at = contents.manifest.created_at.isoformat(timespec="seconds")
                 await begin_again(core.case(tx, actor), made_at=made_at)  # (3)
-                restored = await _summary(tx, target)
+                restored = Restored(
+                    folder=target,
+                    people=sum(person.allowed for person in await tx.people.all()),
+                    servers=tuple(server.name for server in await tx.servers.all()),
+                    grants=sum(grant.state in LIVE_STATES for grant in await tx.grants.not_over()),
+                )
         finally:
             await database.close()
         _skip_numbers(draft / DATABASE)  # (4)
@@ -141,15 +150,7 @@ def _place(settings: Settings) -> Path:
     return Path(os.path.realpath(settings.data_dir))
 
 
-def _make_draft(target: Path) -> Path:
-    try:
-        target.parent.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    except OSError as error:
-        raise _unwritable(target.parent, error.strerror) from error
-
-
-def _lay_out(draft: Path, contents: Contents) -> None:
+def _lay_out(draft: Path, contents: BackupContents) -> None:
     try:
         write_folder(draft, {DATABASE: contents.files[DATABASE]})
         write_folder(
@@ -161,7 +162,7 @@ def _lay_out(draft: Path, contents: Contents) -> None:
         raise _unwritable(draft.parent, error.strerror) from error
 
 
-async def _try_authority(settings: Settings, draft: Path, contents: Contents) -> None:
+async def _try_authority(settings: Settings, draft: Path, contents: BackupContents) -> None:
     passphrase = settings.passphrase()
     keyring = Keyring(DataFolder(draft), lambda: passphrase)
     try:
@@ -193,19 +194,10 @@ async def _open_tried(path: Path) -> Database:
 async def _check_trail(tx: Transaction, manifest: Manifest) -> None:
     """A trail that did not fit together when the backup was made has not been mended since."""
     last = await tx.audit.last()
-    found = (last.seq, last.digest) if last else None
+    end = (last.seq, last.digest) if last else None
     fault = await tx.audit.first_fault()
-    if found != (manifest.audit_seq, manifest.audit_digest) or fault != manifest.audit_fault:
+    if end != (manifest.audit_seq, manifest.audit_digest) or fault != manifest.audit_fault:
         raise BadBackup("The audit trail in the backup was changed; take another backup.")
-
-
-async def _summary(tx: Transaction, target: Path) -> Restored:
-    return Restored(
-        folder=target,
-        people=sum(person.allowed for person in await tx.people.all()),
-        servers=tuple(server.name for server in await tx.servers.all()),
-        grants=sum(grant.state in LIVE_STATES for grant in await tx.grants.not_over()),
-    )
 
 
 def _skip_numbers(path: Path) -> None:
@@ -223,7 +215,7 @@ def _skip_numbers(path: Path) -> None:
 
 def _put_in_place(draft: Path, target: Path) -> None:
     for path in (draft / DATABASE, draft):
-        _sync(path)
+        sync(path)
     try:
         draft.rename(target)
     except OSError as error:
@@ -233,15 +225,7 @@ def _put_in_place(draft: Path, target: Path) -> None:
             f"{target} cannot be made ({error.strerror}); set VPNBOT_DATA_DIR to a folder that "
             "does not exist yet."
         ) from error
-    _sync(target.parent)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(target.parent)
 
 
 def _unwritable(folder: Path, reason: str | None) -> NotDone:

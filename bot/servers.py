@@ -4,7 +4,6 @@ import os
 import pwd
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path, PurePosixPath
 from shlex import quote
@@ -18,8 +17,7 @@ from bot.errors import NotDone
 from bot.fleet import spec_of
 from bot.office import Office
 from bot.privileges import ROOT, acts_for_another, as_root
-from pki.authority import Authority
-from pki.serial import SerialNumber, parse_serial
+from pki.serial import parse_serial
 from storage.records import GrantState, Server, ServerName
 from vpn.deploy import (
     SERVER_CERTIFICATE_LIFETIME,
@@ -36,7 +34,7 @@ _SHOWS_PROFILE = (GrantState.ISSUED, GrantState.ACTIVE)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ServerToAdd:
     """A server as the operator describes it; None where a default is wanted."""
 
     name: str
@@ -47,6 +45,27 @@ class Wanted:
     routes: tuple[IPv4Network, ...] = ()
     dns: tuple[IPv4Address, ...] = ()
     account: str | None = None
+
+    def spec(self, known: Sequence[Server], account: str) -> ServerSpec:
+        """With the defaults beside the servers that there are.
+
+        Args:
+            account: whose the data folder is.
+
+        Raises:
+            InvalidServer, NetworksExhausted: it cannot be like this.
+        """
+        taken = [IPv4Network(server.network) for server in known]
+        return make_server_spec(
+            name=self.name,
+            remote=self.remote,
+            directory=self.directory,
+            listen_port=self.listen_port or self.remote.port,
+            network=self.network or next_free_network(taken),
+            routes=self.routes,
+            dns=self.dns,
+            account=self.account or account,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +83,7 @@ class Deployed:
     admitted: int
 
 
-async def add_server(office: Office, actor: Actor, wanted: Wanted) -> Server:
+async def add_server(office: Office, actor: Actor, wanted: ServerToAdd) -> Server:
     """Names a server, and makes its tls-crypt-v2 key.
 
     Raises:
@@ -75,13 +94,30 @@ async def add_server(office: Office, actor: Actor, wanted: Wanted) -> Server:
     """
     async with office.database.reading() as tx:
         known = await tx.servers.all()
-    spec = _spec(office, wanted, [IPv4Network(server.network) for server in known])
+    spec = wanted.spec(known, office.folder.account())
     _refuse_collision(spec, known)
-    _require_account(spec.account)
+    try:
+        pwd.getpwnam(spec.account)
+    except KeyError:
+        raise NotDone(
+            f"There is no account {spec.account}; make it, or name another with --account."
+        ) from None
     require_safe_place(spec.directory)
     await office.keyring.authority()  # a wrong passphrase must not seal a key
     office.keyring.make_tls_key(ServerName(spec.name))
-    server = _record(spec, office.clock())
+    server = Server(
+        name=ServerName(spec.name),
+        remote_host=spec.remote.host,
+        remote_port=spec.remote.port,
+        protocol=spec.remote.protocol,
+        listen_port=spec.listen_port,
+        directory=str(spec.directory),
+        network=str(spec.network),
+        routes=tuple(map(str, spec.routes)),
+        dns=tuple(map(str, spec.dns)),
+        account=spec.account,
+        added_at=office.clock(),
+    )
     async with office.database.writing() as tx:
         _refuse_collision(spec, await tx.servers.all())
         await tx.servers.add(server)
@@ -125,14 +161,27 @@ async def deploy_server(
     # Recorded before anything is signed, like a client's; used if a certificate is due.
     async with office.database.writing() as tx:
         await office.case(tx, actor).record("server.deploy", f"server:{name}", serial_if_due=serial)
+    now = office.clock()
+
+    def issue(common_name: CommonName) -> ServerIdentity:
+        # A CA that ends sooner can still have servers until then.
+        end = min(now + SERVER_CERTIFICATE_LIFETIME, authority.certificate.not_valid_after_utc)
+        issued = authority.issue_server(
+            common_name=common_name,
+            serial=parse_serial(serial),
+            not_before=now,
+            not_after=end,
+        )
+        return ServerIdentity(issued.certificate_pem, issued.private_key_pem)
+
     with as_root():
         report = await deploy(
             spec_of(server),
             LocalHost(Path(server.directory)),
             ca_pem=authority.certificate_pem,
             tls_crypt_v2_pem=tls_key,
-            issue=_Issuer(authority, parse_serial(serial), office.clock()),
-            now=office.clock(),
+            issue=issue,
+            now=now,
         )
     number = await office.fleet.publish(name)
     if number is None:
@@ -230,37 +279,6 @@ def _require_right_to_write(directory: Path) -> None:
     raise NotDone(f"{account_name(os.geteuid())} may not write {place}; run this as root.")
 
 
-def _require_account(name: str) -> None:
-    try:
-        pwd.getpwnam(name)
-    except KeyError:
-        raise NotDone(
-            f"There is no account {name}; make it, or name another with --account."
-        ) from None
-
-
-class _Issuer:
-    """Signs a server's certificate, if the deployment asks for one."""
-
-    def __init__(self, authority: Authority, serial: SerialNumber, now: datetime) -> None:
-        self._authority = authority
-        self._serial = serial
-        self._now = now
-
-    def __call__(self, common_name: CommonName) -> ServerIdentity:
-        issued = self._authority.issue_server(
-            common_name=common_name,
-            serial=self._serial,
-            not_before=self._now,
-            # A CA that ends sooner can still have servers until then.
-            not_after=min(
-                self._now + SERVER_CERTIFICATE_LIFETIME,
-                self._authority.certificate.not_valid_after_utc,
-            ),
-        )
-        return ServerIdentity(issued.certificate_pem, issued.private_key_pem)
-
-
 async def readmit(office: Office, name: ServerName) -> int:
     """Whoever holds a profile gets their address file back, if the folder was lost."""
     admitted = 0
@@ -274,19 +292,6 @@ async def readmit(office: Office, name: ServerName) -> int:
 
         admitted += await office.fleet.admit(name, grant, still_live)
     return admitted
-
-
-def _spec(office: Office, wanted: Wanted, taken: list[IPv4Network]) -> ServerSpec:
-    return make_server_spec(
-        name=wanted.name,
-        remote=wanted.remote,
-        directory=wanted.directory,
-        listen_port=wanted.listen_port or wanted.remote.port,
-        network=wanted.network or next_free_network(taken),
-        routes=wanted.routes,
-        dns=wanted.dns,
-        account=wanted.account or office.folder.account(),
-    )
 
 
 def _refuse_collision(spec: ServerSpec, known: Sequence[Server]) -> None:
@@ -307,7 +312,8 @@ def refuse_taken_folder(directory: PurePosixPath, known: Sequence[Server]) -> No
     for other in known:
         if other.directory == str(directory):
             raise NotDone(f"{directory} is the folder of {other.name}; choose another one.")
-        if _one_in_the_other(directory, PurePosixPath(other.directory)):
+        their = PurePosixPath(other.directory)
+        if directory.is_relative_to(their) or their.is_relative_to(directory):
             raise NotDone(
                 f"One of {directory} and {other.directory} of {other.name} is inside the "
                 "other; choose a folder beside it."
@@ -322,23 +328,3 @@ def refuse_taken_port(port: int, protocol: str, known: Sequence[Server]) -> None
                 f"{other.name} listens on port {other.listen_port}/{other.protocol} already; "
                 "choose another one with --listen."
             )
-
-
-def _one_in_the_other(one: PurePosixPath, other: PurePosixPath) -> bool:
-    return one.is_relative_to(other) or other.is_relative_to(one)
-
-
-def _record(spec: ServerSpec, now: datetime) -> Server:
-    return Server(
-        name=ServerName(spec.name),
-        remote_host=spec.remote.host,
-        remote_port=spec.remote.port,
-        protocol=spec.remote.protocol,
-        listen_port=spec.listen_port,
-        directory=str(spec.directory),
-        network=str(spec.network),
-        routes=tuple(map(str, spec.routes)),
-        dns=tuple(map(str, spec.dns)),
-        account=spec.account,
-        added_at=now,
-    )

@@ -3,7 +3,6 @@
 import os
 import pwd
 import re
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from bot.errors import BadSettings, NotDone
 from bot.office import Office
 from bot.privileges import ROOT, as_root
 from pki.authority_files import create_authority
+from pki.private_files import write_file
 from pki.serial import SerialNumber, serial_hex
 from vpn.safe_place import weak_step
 
@@ -102,16 +102,9 @@ def write_private_file(path: Path, content: str, owner: int) -> None:
     Raises:
         NotDone: it cannot be written.
     """
-    draft = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
     try:
         with _able_to_write(path.parent):
-            try:
-                _write(draft, content, owner)
-                draft.replace(path)
-                _sync(path.parent)
-            except BaseException:
-                draft.unlink(missing_ok=True)
-                raise
+            write_file(path, content.encode(), replace=True, owner=owner)
     except OSError as error:
         raise NotDone(f"{path} cannot be written ({error.strerror}).") from error
 
@@ -126,26 +119,6 @@ def _able_to_write(folder: Path) -> Iterator[None]:
     yield
 
 
-def _write(path: Path, content: str, owner: int) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    handle = os.open(path, flags, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        if os.geteuid() != owner:
-            os.fchown(handle, owner, pwd.getpwuid(owner).pw_gid)
-        os.fchmod(handle, 0o600)
-        file.write(content)
-        file.flush()
-        os.fsync(handle)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def edit_env(text: str, values: Mapping[str, str]) -> str:
     """The text of a `.env` with these values in it; all other lines stay as they are.
 
@@ -158,11 +131,11 @@ def edit_env(text: str, values: Mapping[str, str]) -> str:
         if line.name is None or line.name not in values:
             lines.append(line.text)
         elif line.name in left:  # else it is the same line once more
-            lines.append(_line(line.name, left.pop(line.name)))
+            lines.append(_assignment(line.name, left.pop(line.name)))
     kept = "".join(lines)
     if kept and not kept.endswith("\n"):
         kept += "\n"
-    edited = kept + "".join(_line(name, value) for name, value in left.items())
+    edited = kept + "".join(_assignment(name, value) for name, value in left.items())
     read_back = env_values(edited)
     for name, value in values.items():
         if read_back.get(name) != value:
@@ -170,7 +143,7 @@ def edit_env(text: str, values: Mapping[str, str]) -> str:
     return edited
 
 
-def _line(name: str, value: str) -> str:
+def _assignment(name: str, value: str) -> str:
     if _PLAIN_VALUE.fullmatch(value):
         return f"{name}={value}\n"
     quoted = value.replace("\\", "\\\\").replace("'", "\\'")

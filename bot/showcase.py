@@ -24,7 +24,7 @@ from bot.chat.client import connect
 from bot.errors import VpnbotError
 from bot.office import Office, open_office
 from bot.run import serve
-from bot.servers import Wanted, add_server, deploy_server
+from bot.servers import ServerToAdd, add_server, deploy_server
 from bot.settings import Settings
 from bot.setup import make_authority
 from bot.showcase_devices import LabDevices, StandInDevices
@@ -120,7 +120,7 @@ async def _furnish(office: Office, base: Path, lab: NetLab | None) -> None:
     passphrase = office.settings.passphrase()
     assert passphrase is not None
     await make_authority(office, _OPERATOR, passphrase)
-    wanted = Wanted(
+    wanted = ServerToAdd(
         name=SERVER,
         remote=Remote(lab.server_address if lab else "127.0.0.1", _free_port(), Transport.UDP),
         directory=PurePosixPath(base / SERVER),

@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 from pki.crl import Revocation, crl_builder
 from pki.errors import AuthorityEndsSooner
 from pki.key_ids import AuthorityKey, AuthorityPublicKey, authority_key_id
-from pki.keys import KeyAlgorithm, LeafKey, generate_key, matching_algorithm, signing_hash
+from pki.keys import KeyAlgorithm, generate_key, matching_algorithm, signing_hash
 from pki.profiles import CA, CLIENT, CertificateProfile, server_profile, with_profile
 from pki.serial import SerialNumber
 
@@ -117,7 +117,12 @@ class Authority:
     ) -> IssuedCertificate:
         not_before, not_after = period
         _require_aware(not_before, not_after)
-        self._require_outlives(not_after)
+        end = self.certificate.not_valid_after_utc
+        if not_after > end:
+            raise AuthorityEndsSooner(
+                f"The CA ends on {end:%Y-%m-%d}, before this certificate would;"
+                " choose an earlier end or make a new CA."
+            )
         key = generate_key(algorithm or matching_algorithm(self.certificate))
         profile = profile_for(key.public_key())
         builder = _certificate(
@@ -128,19 +133,13 @@ class Authority:
             period=(not_before - CLOCK_LAG, not_after),
         ).add_extension(authority_key_id(self.certificate), critical=False)
         certificate = with_profile(builder, profile).sign(self._key, signing_hash(self._key))
+        # Accepted: without a passphrase, since it travels in the profile that it would protect.
+        key_pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         return IssuedCertificate(
             serial=serial,
             certificate_pem=certificate.public_bytes(Encoding.PEM).decode("ascii"),
-            private_key_pem=_private_pem(key),
+            private_key_pem=key_pem.decode("ascii"),
         )
-
-    def _require_outlives(self, not_after: datetime) -> None:
-        end = self.certificate.not_valid_after_utc
-        if not_after > end:
-            raise AuthorityEndsSooner(
-                f"The CA ends on {end:%Y-%m-%d}, before this certificate would;"
-                " choose an earlier end or make a new CA."
-            )
 
 
 def self_signed(
@@ -189,12 +188,6 @@ def _certificate(
         .not_valid_after(not_after)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
     )
-
-
-def _private_pem(key: LeafKey) -> str:
-    # Accepted: without a passphrase, since it travels in the profile that it would protect.
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return pem.decode("ascii")
 
 
 def _require_aware(*times: datetime) -> None:

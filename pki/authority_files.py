@@ -185,7 +185,16 @@ def _write(
     random_bytes: RandomBytes,
     rounds: int,
 ) -> None:
-    p12 = _p12(certificate, key, secret, rounds)
+    encryption = (
+        PrivateFormat.PKCS12.encryption_builder()
+        .key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC)
+        .hmac_hash(hashes.SHA256())
+        # PKCS#12, because cryptography's PKCS#8 writer has its 2,048 rounds fixed.
+        .kdf_rounds(rounds)
+        .build(secret)
+    )
+    name = b"vpnbot CA"
+    p12 = pkcs12.serialize_key_and_certificates(name, key, certificate, None, encryption)
     salt = random_bytes(SALT_BYTES)
     write_folder(
         folder,
@@ -196,18 +205,6 @@ def _write(
             ),
         },
     )
-
-
-def _p12(certificate: x509.Certificate, key: AuthorityKey, secret: bytes, rounds: int) -> bytes:
-    encryption = (
-        PrivateFormat.PKCS12.encryption_builder()
-        .key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC)
-        .hmac_hash(hashes.SHA256())
-        # PKCS#12, because cryptography's PKCS#8 writer has its 2,048 rounds fixed.
-        .kdf_rounds(rounds)
-        .build(secret)
-    )
-    return pkcs12.serialize_key_and_certificates(b"vpnbot CA", key, certificate, None, encryption)
 
 
 def _open(path: Path, secret: bytes) -> tuple[AuthorityKey, x509.Certificate]:

@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from pki.errors import DamagedCrl, ForeignCrl
+from pki.extensions import extension_of
 from pki.key_ids import authority_key_id, authority_public_key
 from pki.serial import SerialNumber
 
@@ -151,10 +152,18 @@ def read_crl(pem: bytes, issuer: x509.Certificate) -> CrlFacts:
     crl = _of(issuer, pem)  # (1)
     try:
         facts = _facts(crl)  # (2)
-        _check_signer(crl, issuer)  # (3)
-        _check_key_id(crl.extensions, issuer)  # (4)
+        is_named = crl.issuer == issuer.subject
+        is_signed = is_named and crl.is_signature_valid(authority_public_key(issuer))
+        key_id = extension_of(crl.extensions, x509.AuthorityKeyIdentifier)
     except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
         raise DamagedCrl("The CRL cannot be read; publish it again.") from error
+    if not is_named:  # (3)
+        raise ForeignCrl("The CRL was issued by another CA; publish ours.")
+    if not is_signed:  # (3)
+        raise ForeignCrl("The CRL was not signed with this CA's key; publish it again.")
+    # (4) Where it names none, OpenVPN goes by the issuer's name, which has been compared.
+    if key_id is not None and key_id != authority_key_id(issuer):
+        raise ForeignCrl("The CRL names its CA in a way that OpenVPN may not match; publish ours.")
     return facts
 
 
@@ -188,10 +197,8 @@ def revocation_of(entry: x509.RevokedCertificate) -> Revocation:
 
 def reason_flag(entry: x509.RevokedCertificate) -> x509.ReasonFlags:
     """The reason as it stands there. Raises as `revocation_of` does."""
-    try:
-        return entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
-    except x509.ExtensionNotFound:
-        return x509.ReasonFlags.unspecified
+    said = extension_of(entry.extensions, x509.CRLReason)
+    return x509.ReasonFlags.unspecified if said is None else said.reason
 
 
 def crl_number(pem: bytes) -> int | None:
@@ -218,10 +225,10 @@ def _parse(pem: bytes) -> list[x509.CertificateRevocationList]:
 
 def _of(issuer: x509.Certificate, pem: bytes) -> x509.CertificateRevocationList:
     """The only one that OpenSSL may take for this CA's: by its name, and by the key it names."""
-    found = _parse(pem)
-    if len(found) == 1:
-        return found[0]
-    fitting = [crl for crl in found if _may_be_of(issuer, crl)]
+    crls = _parse(pem)
+    if len(crls) == 1:
+        return crls[0]
+    fitting = [crl for crl in crls if _may_be_of(issuer, crl)]
     if not fitting:
         raise ForeignCrl("The CRLs were issued by other CAs; publish ours.")
     if len(fitting) > 1:
@@ -233,12 +240,11 @@ def _may_be_of(issuer: x509.Certificate, crl: x509.CertificateRevocationList) ->
     if crl.issuer != issuer.subject:
         return False
     try:
-        named = crl.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
-    except x509.ExtensionNotFound:
-        return True
+        named = extension_of(crl.extensions, x509.AuthorityKeyIdentifier)
     except (ValueError, x509.DuplicateExtension) as error:
         raise DamagedCrl("The file is not a whole CRL; publish it again.") from error
-    return named.key_identifier in (None, authority_key_id(issuer).key_identifier)
+    ours = authority_key_id(issuer).key_identifier
+    return named is None or named.key_identifier in (None, ours)
 
 
 def _facts(crl: x509.CertificateRevocationList) -> CrlFacts:
@@ -255,26 +261,9 @@ def _facts(crl: x509.CertificateRevocationList) -> CrlFacts:
 
 
 def _number(extensions: x509.Extensions) -> int:
-    try:
-        number = extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
-    except x509.ExtensionNotFound as error:
-        raise DamagedCrl("The CRL has no number; publish it again.") from error
-    if number.bit_length() > NUMBER_BITS:
+    counter = extension_of(extensions, x509.CRLNumber)
+    if counter is None:
+        raise DamagedCrl("The CRL has no number; publish it again.")
+    if counter.crl_number.bit_length() > NUMBER_BITS:
         raise DamagedCrl("The CRL has a number that is too high; publish it again.")
-    return number
-
-
-def _check_signer(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> None:
-    if crl.issuer != issuer.subject:
-        raise ForeignCrl("The CRL was issued by another CA; publish ours.")
-    if not crl.is_signature_valid(authority_public_key(issuer)):
-        raise ForeignCrl("The CRL was not signed with this CA's key; publish it again.")
-
-
-def _check_key_id(extensions: x509.Extensions, issuer: x509.Certificate) -> None:
-    try:
-        found = extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
-    except x509.ExtensionNotFound:
-        return  # OpenVPN then goes by the issuer's name, which has been compared
-    if found != authority_key_id(issuer):
-        raise ForeignCrl("The CRL names its CA in a way that OpenVPN may not match; publish ours.")
+    return counter.crl_number

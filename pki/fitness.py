@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, Pub
 from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from pki.errors import UnfitAuthority
+from pki.extensions import extension_of
 from pki.key_ids import AuthorityKey
 
 
@@ -55,17 +56,12 @@ def fitting_key(certificate: x509.Certificate, key: PrivateKeyTypes) -> Authorit
 
 
 def _check_purpose(extensions: x509.Extensions) -> None:
-    try:
-        is_ca = extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        is_ca = False
-    if not is_ca:
+    constraints = extension_of(extensions, x509.BasicConstraints)
+    if constraints is None or not constraints.ca:
         raise UnfitAuthority("The certificate is not a CA's; give the one that issued the others.")
-    try:
-        usage = extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
-        return  # RFC 5280, 4.2.1.3: then it is restricted to nothing
-    if not (usage.key_cert_sign and usage.crl_sign):
+    usage = extension_of(extensions, x509.KeyUsage)
+    # RFC 5280, 4.2.1.3: without one it is restricted to nothing.
+    if usage is not None and not (usage.key_cert_sign and usage.crl_sign):
         raise UnfitAuthority(
             "By its key usage this CA may not sign both certificates and CRLs;"
             " make a new CA with `vpnbot ca init`."

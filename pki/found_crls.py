@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.crl import NUMBER_BITS, Revocation, reason_flag, revocation_of
 from pki.errors import DamagedCrl
+from pki.extensions import extension_of
 from pki.key_ids import authority_key_id, authority_public_key
 from pki.serial import SERIAL_BITS
 
@@ -75,15 +76,15 @@ def read_crls(content: bytes, issuer: x509.Certificate) -> tuple[FoundCrl, ...]:
         ders = [base64.b64decode(b"".join(block.split()), validate=True) for block in blocks]
         if not ders and content.startswith(_SEQUENCE):
             ders = [content]
-        found = tuple(_found(x509.load_der_x509_crl(der), issuer) for der in ders)
+        crls = tuple(_read(x509.load_der_x509_crl(der), issuer) for der in ders)
     except (
         *(binascii.Error, ValueError, TypeError),
         *(x509.InvalidVersion, x509.DuplicateExtension),
     ) as error:
         raise DamagedCrl("A revocation list in it is not whole") from error
-    if not found:
+    if not crls:
         raise DamagedCrl("It holds no revocation list")
-    return found
+    return crls
 
 
 def kept_lists(
@@ -118,15 +119,20 @@ def _by_key(lists: Iterable[FoundCrl]) -> dict[tuple[str, bytes | None], list[Fo
     return groups
 
 
-def _found(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> FoundCrl:
+def _read(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> FoundCrl:
     has_name = crl.issuer == issuer.subject
     is_ours = _is_signed_by(crl, issuer, has_name=has_name)
-    key_id = _key_id(crl.extensions)
+    named = extension_of(crl.extensions, x509.AuthorityKeyIdentifier)
+    key_id = None if named is None else named.key_identifier
+    counter = extension_of(crl.extensions, x509.CRLNumber)
+    number = None if counter is None else counter.crl_number
+    if number is not None and number.bit_length() > NUMBER_BITS:
+        number = None  # no counter reaches it, so ours could not go on above it
     return FoundCrl(
         pem=crl.public_bytes(Encoding.PEM),
         issuer=crl.issuer.rfc4514_string(),
         key_id=key_id,
-        number=_number(crl.extensions),
+        number=number,
         this_update=crl.last_update_utc,
         next_update=crl.next_update_utc,
         is_ours=is_ours,
@@ -155,31 +161,15 @@ def _is_signed_by(
 
 
 def _revocations(crl: x509.CertificateRevocationList) -> tuple[Revocation, ...]:
-    found: dict[int, Revocation] = {}
+    unique: dict[int, Revocation] = {}
     for entry in crl:
         # Whom this reason stands at, OpenSSL lets in.
         if reason_flag(entry) is x509.ReasonFlags.remove_from_crl:
             continue
         if not 0 < entry.serial_number < 1 << SERIAL_BITS:
             raise ValueError("No certificate can have that serial")
-        found.setdefault(entry.serial_number, revocation_of(entry))
-    return tuple(found.values())
-
-
-def _number(extensions: x509.Extensions) -> int | None:
-    """One that no counter reaches counts as none: ours could not go on above it."""
-    try:
-        number = extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
-    except x509.ExtensionNotFound:
-        return None
-    return number if number.bit_length() <= NUMBER_BITS else None
-
-
-def _key_id(extensions: x509.Extensions) -> bytes | None:
-    try:
-        return extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
-    except x509.ExtensionNotFound:
-        return None
+        unique.setdefault(entry.serial_number, revocation_of(entry))
+    return tuple(unique.values())
 
 
 def revocations_of(lists: Sequence[FoundCrl]) -> tuple[Revocation, ...]:

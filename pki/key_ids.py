@@ -4,6 +4,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from pki.errors import DamagedAuthority
+from pki.extensions import extension_of
 
 # An easy-rsa CA may have either; nothing else has been seen to sign for OpenVPN.
 AuthorityKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -28,8 +29,7 @@ def authority_key_id(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
     The other form names the CA certificate's issuer and serial. Once the CA is renewed under the
     same key that form matches nothing, and OpenVPN then goes on as if there were no CRL.
     """
-    try:
-        ski = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    except x509.ExtensionNotFound:
+    ski = extension_of(issuer.extensions, x509.SubjectKeyIdentifier)
+    if ski is None:
         return x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_public_key(issuer))
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ski)

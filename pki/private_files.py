@@ -2,10 +2,13 @@
 
 import errno
 import os
+import pwd
+import secrets
 import shutil
 import stat
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from shlex import quote
 
@@ -14,6 +17,71 @@ from pki.errors import AuthorityExists, UnsafePermissions
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 _OTHERS = 0o077
+_OCCUPIED = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}
+
+
+def write_file(path: Path, content: bytes, *, replace: bool, owner: int | None = None) -> None:
+    """Puts a file of mode 0600 in place: whole and on the disk, or all is as it was.
+
+    (1) It is written beside its place, under a name that nobody can foresee. (2) It takes its
+    place. A link, unlike a rename, never replaces what somebody has put there meanwhile. (3) The
+    folder is synced, so that the name survives a power cut. Accepted: who is killed before (2)
+    leaves a file named .vpnbot-… behind, as closed as the real one.
+
+    Args:
+        replace: whether an earlier file of this name goes.
+        owner: the account that gets it; None for whoever this runs as.
+
+    Raises:
+        FileExistsError: there is one already, and it stays.
+        OSError: it cannot be written.
+    """
+    draft = path.with_name(f".vpnbot-{secrets.token_hex(8)}")
+    create_file(draft, content, owner=owner)  # (1)
+    try:
+        if replace:
+            draft.replace(path)  # (2)
+        else:
+            os.link(draft, path)  # (2)
+        sync(path.parent)  # (3)
+    finally:
+        with suppress(OSError):
+            draft.unlink()
+
+
+def create_file(path: Path, content: bytes, *, owner: int | None = None) -> None:
+    """Writes a new file of mode 0600, whatever the umask, where it is to stay, and syncs it.
+
+    Half a file is seen meanwhile, and taken away where it fails; but unlike `write_file` this works
+    on a stick whose file system knows neither links nor modes.
+
+    Raises:
+        FileExistsError: there is one already, and it stays.
+        OSError: it cannot be written.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    handle = os.open(path, flags, FILE_MODE)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            if owner is not None and owner != os.geteuid():
+                os.fchown(handle, owner, pwd.getpwuid(owner).pw_gid)
+            with suppress(PermissionError):  # the umask may have taken away, but never given
+                os.fchmod(handle, FILE_MODE)
+            file.write(content)
+            file.flush()
+            os.fsync(handle)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def sync(path: Path) -> None:
+    """Waits until a file, or the names in a folder, are on the disk."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -32,13 +100,15 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     try:
         draft.chmod(FOLDER_MODE)
         for name, content in files.items():
-            _write(draft / name, content)  # (1)
-        _sync_folder(draft)
-        _put_in_place(draft, folder)  # (2)
-    except BaseException:
+            create_file(draft / name, content)  # (1)
+        sync(draft)
+        draft.rename(folder)  # (2)
+    except BaseException as error:
         shutil.rmtree(draft, ignore_errors=True)
+        if isinstance(error, OSError) and error.errno in _OCCUPIED:
+            raise _exists(folder) from error
         raise
-    _sync_folder(folder.parent)  # (3)
+    sync(folder.parent)  # (3)
 
 
 def require_vacant(folder: Path) -> None:
@@ -94,34 +164,8 @@ def _check(path: Path, facts: os.stat_result, wanted: int) -> None:
         raise UnsafePermissions(f"{shown} is open to other accounts; run: chmod {wanted:o} {shown}")
 
 
-def _write(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, FILE_MODE)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, FILE_MODE)
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
-
-
-def _put_in_place(draft: Path, folder: Path) -> None:
-    try:
-        draft.rename(folder)
-    except OSError as error:
-        if error.errno in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}:
-            raise _exists(folder) from error
-        raise
-
-
 def _exists(folder: Path) -> AuthorityExists:
     return AuthorityExists(
         f"{quote(str(folder))} holds something already, and a CA is never overwritten;"
         " move it away first if you mean to start anew."
     )
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,4 +1,8 @@
-"""Small secrets in files, under a passphrase: the servers' tls-crypt-v2 keys, backups.
+"""Small secrets in files, under a passphrase: the servers' tls keys.
+
+A format of our own, unlike a backup's, which is age: age derives its key by scrypt, which takes
+1.4 s and half a gigabyte for each file, and the bot opens one for every server, on a machine that
+may have no more than that. What nobody but the bot opens needs no other program's format.
 
 The format, version 2:
 

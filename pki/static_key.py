@@ -49,12 +49,12 @@ def check_tls_crypt_v2_server_key(text: str) -> str:
 
 
 def _require_kind(text: str, label: str) -> None:
-    found = {known for known in _KINDS if f"-----BEGIN {known}-----" in text}
-    if label in found:
+    labels = {known for known in _KINDS if f"-----BEGIN {known}-----" in text}
+    if label in labels:
         return
-    if not found:
+    if not labels:
         raise DamagedKey(f"The file holds no OpenVPN key; give the one with {_KINDS[label]}.")
-    held = _KINDS[found.pop()]
+    held = _KINDS[labels.pop()]
     raise DamagedKey(f"The file holds {held}; give the one with {_KINDS[label]}.")
 
 

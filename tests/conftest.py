@@ -1,9 +1,14 @@
 """What every test may rely on: an interrupt interrupts; long tests run only on request.
 
-A shell that starts the tests in the background has Ctrl-C ignored, and every child inherits that.
+A test that hangs fails. A shell that starts the tests in the background has Ctrl-C ignored, and
+every child inherits that.
 """
 
+import asyncio
+import gc
+import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +17,8 @@ from hypothesis import HealthCheck, settings
 _HERE = Path(__file__).parent
 # Rooms where every test is long.
 _LONG_ROOMS = {"crash", "torture"}
+# Only a hang takes so long.
+_HANG_S = 600
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -30,6 +37,26 @@ def pytest_configure(config: pytest.Config) -> None:
         suppress_health_check=[HealthCheck.too_slow],
     )
     settings.load_profile("ours")
+    stderr = os.fdopen(os.dup(2), "w")  # a test's own is captured, and lost with the process
+
+    def give_up(*_: object) -> None:
+        for task in gc.get_objects():
+            if isinstance(task, asyncio.Task) and not task.done():
+                task.print_stack(file=stderr)
+        stderr.flush()
+        pytest.fail("It hangs.")
+
+    signal.signal(signal.SIGALRM, give_up)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Iterator[None]:
+    # Again and again, since the end of a test can hang as well.
+    signal.setitimer(signal.ITIMER_REAL, _HANG_S, _HANG_S)
+    try:
+        return (yield)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from bot.adoption import Adopted, Strangers, Wanted, adopt_server
+from bot.adoption import AdoptionResult, ServerToAdopt, UnknownClients, adopt_server
 from bot.cli.shared import operator, say, stamp, with_office
 from bot.errors import NotDone
 from bot.office import Office
 from bot.texts import adoption as words
 from bot.texts.fill import plain
-from vpn.advice import Advice, Weight
+from vpn.advice import Weight
 from vpn.outlook import Outlook
 from vpn.values import parse_remote
 
@@ -35,7 +35,7 @@ def adopt(
         typer.Option("--renew-certificate", help="Gives the server a new certificate and key."),
     ] = False,
     strangers: Annotated[
-        Strangers | None,
+        UnknownClients | None,
         typer.Option(help="With --apply: what becomes of connected clients that nobody knows."),
     ] = None,
     ssh: Annotated[str | None, typer.Option(hidden=True)] = None,
@@ -45,7 +45,7 @@ def adopt(
         raise NotDone(
             "`--ssh` is not part of this version yet: the server must be on this machine."
         )
-    wanted = Wanted(name, PurePosixPath(config.absolute()), parse_remote(remote), account)
+    wanted = ServerToAdopt(name, PurePosixPath(config.absolute()), parse_remote(remote), account)
 
     async def work(office: Office) -> None:
         foreseen: list[str] = []
@@ -63,10 +63,10 @@ def adopt(
             wanted,
             apply_changes=apply,
             tell=tell,
-            strangers=strangers,
+            unknown=strangers,
             renew=renew_certificate,
         )
-        for line in (*_lines(done), *foreseen):
+        for line in (*_result(done), *foreseen):
             say(line)
 
     with_office(work)
@@ -105,97 +105,83 @@ def _named(names: Sequence[str]) -> str:
     return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
 
 
-def _lines(done: Adopted) -> Iterator[str]:
-    yield plain(words.ADOPTED, server=done.server.name, config=done.server.directory)
-    yield _addresses(done)
+def _result(done: AdoptionResult) -> Iterator[str]:
+    """What was taken in, what changed by that, and what is left to do."""
+    name, facts = done.server.name, done.examined.adoption.server
+    yield plain(words.ADOPTED, server=name, config=done.server.directory)
+    if facts.closed is not None:
+        yield plain(words.CLOSED, reason=facts.closed)
+    else:
+        yield words.FIXED_ADDRESSES if facts.addresses.has_fixed else words.POOL_ADDRESSES
     yield from _refused_until_now(done)
-    yield from _crl(done)
-    yield from (plain(words.CUT, name=name) for name in done.cut)
-    if done.open_to_others:
-        reasons = " ".join(finding.detail for finding in done.open_to_others)
-        yield plain(words.OPEN_TO_OTHERS, server=done.server.name, reasons=reasons)
-    yield from _applied(done)
-    yield from _renewed(done)
-    yield from _restart(done)
-    advice = done.examined.advice
-    if not advice:
-        yield words.NOTHING_MISSING
-    for weight in Weight:
-        found = [one for one in advice if one.weight is weight]
-        if found:
-            yield words.WEIGHTS[weight]
-            yield from (line for one in found for line in _advice(one))
-    if done.applied is None and any(one.applied for one in advice):
-        yield words.APPLY
-    yield from _write_access(done)
-
-
-def _addresses(done: Adopted) -> str:
-    server = done.examined.adoption.server
-    if server.closed is not None:
-        return plain(words.CLOSED, reason=server.closed)
-    plan = server.addresses
-    return words.FIXED_ADDRESSES if plan.has_fixed else words.POOL_ADDRESSES
-
-
-def _refused_until_now(done: Adopted) -> Iterator[str]:
-    found = done.in_force
-    if found is None:
-        return
-    for grant in done.taken_over.ended:
-        name, serial = grant.common_name, grant.serial
-        yield plain(words.REFUSED_THERE, place=found.place, name=name, serial=serial)
-    for serial in done.taken_over.unknown:
-        yield plain(words.REFUSED_UNKNOWN, place=found.place, serial=serial)
-    for other in found.others:
-        until = stamp(other.next_update) or "–"
-        yield plain(words.OTHER_LIST, place=found.place, name=other.issuer, until=until)
-    for name in found.no_serials:
-        yield plain(words.NO_SERIAL, place=found.place, name=name)
-
-
-def _crl(done: Adopted) -> Iterator[str]:
     if done.crl_number is None:
         yield plain(words.CRL_NOT_IN_PLACE, reason=done.crl_problem)
     else:
         yield plain(words.CRL_IN_PLACE, number=done.crl_number, path=f"/{done.examined.layout.crl}")
+    yield from (plain(words.CUT, name=name) for name in done.cut)
+    if done.open_to_others:
+        reasons = " ".join(finding.detail for finding in done.open_to_others)
+        yield plain(words.OPEN_TO_OTHERS, server=name, reasons=reasons)
+    yield from _changes(done)
+    yield from _advice(done)
+    yield from _write_access(done)
 
 
-def _applied(done: Adopted) -> Iterator[str]:
-    if done.applied is None:
+def _refused_until_now(done: AdoptionResult) -> Iterator[str]:
+    in_force = done.in_force
+    if in_force is None:
         return
-    if not done.applied.changed:
-        yield words.NOTHING_CHANGED
-        return
-    for path in done.applied.changed:
-        yield plain(words.WROTE, path=path)
-    yield plain(words.COPY, path=done.applied.copy)
+    place = in_force.place
+    for grant in done.taken_over.ended:
+        name, serial = grant.common_name, grant.serial
+        yield plain(words.REFUSED_THERE, place=place, name=name, serial=serial)
+    for serial in done.taken_over.unknown:
+        yield plain(words.REFUSED_UNKNOWN, place=place, serial=serial)
+    for other in in_force.others:
+        until = stamp(other.next_update) or "–"
+        yield plain(words.OTHER_LIST, place=place, name=other.issuer, until=until)
+    for name in in_force.no_serials:
+        yield plain(words.NO_SERIAL, place=place, name=name)
 
 
-def _renewed(done: Adopted) -> Iterator[str]:
-    if done.renewed is None:
-        return
-    for path in done.renewed.changed:
-        yield plain(words.WROTE, path=path)
-    yield plain(words.RENEWED, until=stamp(done.renewed.certificate_end))
-    yield from (plain(words.OLD_IDENTITY, path=path) for path in done.renewed.copies)
-
-
-def _restart(done: Adopted) -> Iterator[str]:
-    parts = (done.applied, done.renewed)
+def _changes(done: AdoptionResult) -> Iterator[str]:
+    """The files that were written, where the earlier ones are, and what has to be restarted."""
+    applied, renewed = done.applied, done.renewed
+    if applied is not None:
+        if applied.changed:
+            yield from (plain(words.WROTE, path=path) for path in applied.changed)
+            yield plain(words.COPY, path=applied.copy)
+        else:
+            yield words.NOTHING_CHANGED
+    if renewed is not None:
+        yield from (plain(words.WROTE, path=path) for path in renewed.changed)
+        yield plain(words.RENEWED, until=stamp(renewed.certificate_end))
+        yield from (plain(words.OLD_IDENTITY, path=path) for path in renewed.copies)
+    parts = (applied, renewed)
     commands = dict.fromkeys(command for part in parts if part for command in part.commands)
     if commands:
         yield words.RESTART
         yield from (f"  {command}" for command in commands)
 
 
-def _advice(one: Advice) -> Iterator[str]:
-    yield f"  - {one.directive}: {one.detail}"
-    yield from (f"      {line}" for line in one.lines)
-    yield from (f"      $ {command}" for command in one.commands)
+def _advice(done: AdoptionResult) -> Iterator[str]:
+    """What the configuration lacks, the gravest first."""
+    advice = done.examined.advice
+    if not advice:
+        yield words.NOTHING_MISSING
+    for weight in Weight:
+        of_this_weight = [one for one in advice if one.weight is weight]
+        if of_this_weight:
+            yield words.WEIGHTS[weight]
+        for one in of_this_weight:
+            yield f"  - {one.directive}: {one.detail}"
+            yield from (f"      {line}" for line in one.lines)
+            yield from (f"      $ {command}" for command in one.commands)
+    if done.applied is None and any(one.applied for one in advice):
+        yield words.APPLY
 
 
-def _write_access(done: Adopted) -> Iterator[str]:
+def _write_access(done: AdoptionResult) -> Iterator[str]:
     """Under systemd the bot may write where its unit says, and nowhere else."""
     folders = done.examined.writable_folders
     if not folders:

@@ -20,7 +20,7 @@ from bot.cli.shared import say
 from bot.env_file import env_values, read_env
 from bot.errors import BadSettings
 from bot.health.network import greet
-from bot.servers import Wanted
+from bot.servers import ServerToAdd
 from bot.settings import PREFIX, Settings, read_secret
 from bot.setup import Place, edit_env
 from pki.authority_files import load_authority
@@ -36,11 +36,8 @@ class Flags:
 
     token_file: Path | None
     admins: tuple[str, ...]
-    server: str | None
-    remote: str | None
-    directory: Path | None
+    server: ServerFlags
     passphrase_file: Path | None
-    routes: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +80,7 @@ class Answers:
     token: Secret
     username: str | None
     passphrase: Secret
-    new_server: Wanted | None
+    new_server: ServerToAdd | None
     server: str | None
     directory: PurePosixPath | None
     env: str | None
@@ -94,24 +91,25 @@ def gather(settings: Settings, flags: Flags, place: Place, asker: Asker) -> Answ
     token, username = _token(settings, flags, place, asker)
     admins = _admins(settings, flags, asker)
     passphrase = _passphrase(settings, flags, place, asker)
-    named = ServerFlags(flags.server, flags.remote, flags.directory, flags.routes)
-    new_server, server = choose_server(settings, named, place, asker)
+    new_server, server = choose_server(settings, flags.server, place, asker)
     wanted = {f"{PREFIX}ADMIN_IDS": admins, f"{PREFIX}DATA_DIR": str(place.folder.path)}
     for name, secret in ((_TOKEN, token), (_PASSPHRASE, passphrase)):
         if secret.path is not None:
             wanted[f"{PREFIX}{name.setting}_FILE"] = str(secret.path)
     env = _edited_env(place, wanted, asker)
-    given = None if flags.directory is None else PurePosixPath(flags.directory.absolute())
-    directory = given if new_server is None else new_server.directory
+    given = flags.server.directory
+    directory = PurePosixPath(given.absolute()) if given is not None else None
+    if new_server is not None:
+        directory = new_server.directory
     return Answers(token, username, passphrase, new_server, server, directory, env)
 
 
 def _token(
     settings: Settings, flags: Flags, place: Place, asker: Asker
 ) -> tuple[Secret, str | None]:
-    found = _kept(_TOKEN, flags.token_file, settings.bot_token, settings.bot_token_file, place)
-    if found is not None:
-        return found, _check_token(settings, found.value)
+    kept = _kept(_TOKEN, flags.token_file, settings.bot_token, settings.bot_token_file, place)
+    if kept is not None:
+        return kept, _check_token(settings, kept.value)
 
     def check(text: str) -> tuple[Secret, str | None]:
         username = _check_token(settings, text)
@@ -176,16 +174,16 @@ def _check_admins(text: str) -> str:
 
 
 def _passphrase(settings: Settings, flags: Flags, place: Place, asker: Asker) -> Secret:
-    found = _kept(
+    kept = _kept(
         _PASSPHRASE,
         flags.passphrase_file,
         settings.ca_passphrase,
         settings.ca_passphrase_file,
         place,
     )
-    if found is not None:
-        _opens(place, found.value)
-        return found
+    if kept is not None:
+        _opens(place, kept.value)
+        return kept
     has_ca = place.folder.ca.exists()
 
     def check(text: str) -> Secret:

@@ -39,9 +39,11 @@ def show_(
 
     async def work(office: Office) -> None:
         async with office.database.reading() as tx:
-            rows = [_row(entry) for entry in await tx.audit.newest(last)]
+            rows = [_object(entry) for entry in await tx.audit.newest(last)]
         if not as_json:
-            rows = [row | {"detail": _short(row["detail"] or {})} for row in rows]
+            for row in rows:
+                pairs = (row["detail"] or {}).items()
+                row["detail"] = ", ".join(f"{key}={value}" for key, value in pairs if key != "name")
         show(rows, ("seq", "at", "actor", "action", "subject", "detail"), as_json=as_json)
 
     with_office(work)
@@ -61,8 +63,8 @@ def verify(
         async with office.database.reading() as tx:
             fault = await tx.audit.first_fault()
             last = None if fault else await tx.audit.last()
-            found = None if noted is None else await tx.audit.digest_of(noted[0])
-        if noted is not None and found != noted[1]:
+            now_there = None if noted is None else await tx.audit.digest_of(noted[0])
+        if noted is not None and now_there != noted[1]:
             raise NotDone(
                 f"Row {noted[0]} is not the one that was noted: the trail was rewritten or cut."
             )
@@ -85,12 +87,14 @@ def export(
 
     async def work(office: Office) -> None:
         async with office.database.reading() as tx:
-            rows = [_row(entry) for entry in await tx.audit.all()]
+            rows = [_object(entry) for entry in await tx.audit.all()]
         if format_ is Format.JSONL:
             for row in rows:
                 print(in_json(row))
         else:
-            _write_csv(rows)
+            writer = csv.writer(sys.stdout, quoting=csv.QUOTE_ALL)
+            writer.writerow(_COLUMNS)
+            writer.writerows([_cell(row[column]) for column in _COLUMNS] for row in rows)
 
     with_office(work)
 
@@ -102,24 +106,13 @@ def _parse_head(text: str) -> tuple[int, str]:
     return int(seq), digest.strip().lower()
 
 
-def _write_csv(rows: list[dict[str, Any]]) -> None:
-    writer = csv.writer(sys.stdout, quoting=csv.QUOTE_ALL)
-    writer.writerow(_COLUMNS)
-    for row in rows:
-        writer.writerow([_cell(row[column]) for column in _COLUMNS])
-
-
 def _cell(value: Any) -> str:
     if isinstance(value, dict):
         value = json.dumps(value, ensure_ascii=False)
-    return "" if value is None else _defused(str(value))
+    return "" if value is None else one_line(_FORMULA.sub(r"\1'", str(value)))
 
 
-def _defused(cell: str) -> str:
-    return one_line(_FORMULA.sub(r"\1'", cell))
-
-
-def _row(entry: AuditEntry | BrokenEntry) -> dict[str, Any]:
+def _object(entry: AuditEntry | BrokenEntry) -> dict[str, Any]:
     if isinstance(entry, BrokenEntry):
         return dict.fromkeys(_COLUMNS) | {"seq": entry.seq, "action": _UNREADABLE}
     return {
@@ -132,7 +125,3 @@ def _row(entry: AuditEntry | BrokenEntry) -> dict[str, Any]:
         "previous": entry.previous,
         "digest": entry.digest,
     }
-
-
-def _short(detail: dict[str, Any]) -> str:
-    return ", ".join(f"{key}={value}" for key, value in detail.items() if key != "name")

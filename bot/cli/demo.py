@@ -34,18 +34,17 @@ def demo(
     if find_spec("aiohttp") is None:
         raise NotDone("The demo needs its extra; run: pip install 'vpn-access-bot[demo]'")
     logs.set_up(level=logging.ERROR)
-    _forget_settings()
-    with told_in_one_line(port):
-        if tour:
-            _tour()
-        else:
-            asyncio.run(_serve(port, open_browser=not no_browser))
-
-
-def _forget_settings() -> None:
-    """Neither the demo's OpenVPN nor a browser gets the operator's secrets."""
+    # Neither the demo's OpenVPN nor a browser gets the operator's secrets.
     for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
         del os.environ[name]
+    with told_in_one_line(port):
+        if not tour:
+            asyncio.run(_serve(port, open_browser=not no_browser))
+            return
+        from bot.cli.tour import play  # noqa: PLC0415
+
+        if not asyncio.run(play()):
+            raise typer.Exit(1)
 
 
 @contextmanager
@@ -61,13 +60,6 @@ def told_in_one_line(port: int) -> Iterator[None]:
         raise NotDone(f"The demo broke off: {reason.rstrip('.')}{place}.") from error
     except DemoError as error:
         raise NotDone(f"The demo broke off: {error}") from error
-
-
-def _tour() -> None:
-    from bot.cli.tour import play  # noqa: PLC0415
-
-    if not asyncio.run(play()):
-        raise typer.Exit(1)
 
 
 async def _serve(port: int, *, open_browser: bool) -> None:

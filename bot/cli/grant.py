@@ -17,6 +17,7 @@ from bot.locks import locked
 from bot.office import Office
 from bot.privileges import as_root
 from bot.profiles import Profile
+from pki.private_files import create_file
 from storage.records import (
     Grant,
     GrantState,
@@ -209,15 +210,7 @@ async def _abandon(office: Office, grant: Grant) -> bool:
 
 def _write(path: Path, profile: Profile) -> None:
     with as_root():
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(profile.content)
-                file.flush()
-                os.fsync(file.fileno())
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
+        create_file(path, profile.content)
 
 
 def _row(grant: Grant, names: dict[UserId, str], state: GrantState) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """`vpnbot ca import-easyrsa`: takes over an easy-rsa CA, and says what is odd about it."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from getpass import getpass
@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.progress import Progress
 
 from bot import easyrsa
-from bot.access.importing import Certificate, Imported
+from bot.access.importing import Certificate
 from bot.cli.asking import Asker
 from bot.cli.ca import new_passphrase
 from bot.cli.revoke import print_receipt
@@ -28,7 +28,7 @@ from bot.privileges import as_root
 from bot.settings import read_secret
 from bot.texts import easyrsa as words
 from bot.texts.fill import plain
-from pki.easyrsa import EasyRsaPki, Finding, purge_client_keys
+from pki.easyrsa import EasyRsaPki, PkiFinding, purge_client_keys
 from pki.keys import matching_algorithm
 from pki.serial import serial_hex
 from storage.records import Grant, GrantState
@@ -78,10 +78,10 @@ def import_easyrsa(
         pki = easyrsa.read(pki_dir, now, progress)
     report = _report(pki, now) if as_json else {}
     if not as_json:
-        for line in _lines(pki, now):
+        for line in _summary(pki, now):
             say(line)
     if dry_run:
-        _say_json(report) if as_json else say(words.DRY_RUN)
+        print(in_json(report, indent=2)) if as_json else say(words.DRY_RUN)
         return
 
     async def work(office: Office) -> bool:
@@ -105,7 +105,7 @@ def import_easyrsa(
     finally:
         # Whatever stopped it, the report has what was done up to there.
         if as_json:
-            _say_json(report)
+            print(in_json(report, indent=2))
     if not proved:
         raise typer.Exit(1)
 
@@ -131,67 +131,47 @@ def _progress(folder: Path, *, quiet: bool) -> Iterator[easyrsa.Progress]:
 # --- what was found -------------------------------------------------------------------------------
 
 
-def _say_json(report: dict[str, Any]) -> None:
-    print(in_json(report, indent=2))
-
-
-def _unless(as_json: bool, text: str) -> None:
-    """The report as an object is all that is said."""
-    if not as_json:
-        say(text)
-
-
-def _lines(pki: EasyRsaPki, now: datetime) -> list[str]:
-    odd = list(_odd(pki.findings))
-    found, _ = easyrsa.books(pki)
-    return [
-        plain(words.FOLDER, folder=pki.folder, layout=words.LAYOUTS[pki.layout]),
-        plain(
-            words.AUTHORITY,
-            name=pki.certificate.subject.rfc4514_string(),
-            algorithm=matching_algorithm(pki.certificate).value,
-            until=stamp(pki.certificate.not_valid_after_utc),
-        ),
-        plain(words.KEY_ENCRYPTED if pki.key_is_encrypted else words.KEY_CLEAR, path=pki.key_path),
-        plain(words.CERTIFICATES, **_counts(found, now)),
-        plain(words.SERVERS, servers=sum(one.for_server for one in found)),
-        *_crl_lines(pki),
-        *([words.ODD, *(f"  - {line}" for line in odd)] if odd else [words.NOTHING_ODD]),
-    ]
-
-
-def _crl_lines(pki: EasyRsaPki) -> Iterator[str]:
+def _summary(pki: EasyRsaPki, now: datetime) -> Iterator[str]:
+    certificates, _ = easyrsa.books(pki)
+    yield plain(words.FOLDER, folder=pki.folder, layout=words.LAYOUTS[pki.layout])
+    yield plain(
+        words.AUTHORITY,
+        name=pki.certificate.subject.rfc4514_string(),
+        algorithm=matching_algorithm(pki.certificate).value,
+        until=stamp(pki.certificate.not_valid_after_utc),
+    )
+    yield plain(words.KEY_ENCRYPTED if pki.key_is_encrypted else words.KEY_CLEAR, path=pki.key_path)
+    yield plain(words.CERTIFICATES, **_counts(certificates, now))
+    yield plain(words.SERVERS, servers=sum(one.for_server for one in certificates))
     if pki.crl is None:
         yield words.CRL_NONE
-        return
-    yield plain(
-        words.CRL,
-        path=pki.crl.path,
-        count=len(pki.crl.revocations),
-        signed=stamp(pki.crl.this_update),
-        until=stamp(pki.crl.next_update) or "–",
-    )
-    if pki.crl.number is not None:
-        yield plain(words.CRL_NUMBER, number=pki.crl.number)
+    else:
+        yield plain(
+            words.CRL,
+            path=pki.crl.path,
+            count=len(pki.crl.revocations),
+            signed=stamp(pki.crl.this_update),
+            until=stamp(pki.crl.next_update) or "–",
+        )
+        if pki.crl.number is not None:
+            yield plain(words.CRL_NUMBER, number=pki.crl.number)
+    yield words.ODD if pki.findings else words.NOTHING_ODD
+    # A dozen of each kind: of a big PKI there may be tens of thousands.
+    for _, group in groupby(pki.findings, key=lambda finding: finding.code):
+        alike = list(group)
+        yield from (f"  - {finding_text(finding)}" for finding in alike[:_SHOWN])
+        if len(alike) > _SHOWN:
+            yield plain(f"  - {words.MORE_ALIKE}", count=len(alike) - _SHOWN)
 
 
-def _counts(found: Sequence[Certificate], now: datetime) -> dict[str, int]:
+def _counts(certificates: Sequence[Certificate], now: datetime) -> dict[str, int]:
     """As they are taken over: what is over counts as expired, whatever the index says."""
-    revoked = sum(one.revoked_at is not None for one in found)
-    expired = sum(one.revoked_at is None and one.not_after <= now for one in found)
-    return {"valid": len(found) - revoked - expired, "revoked": revoked, "expired": expired}
+    revoked = sum(one.revoked_at is not None for one in certificates)
+    expired = sum(one.revoked_at is None and one.not_after <= now for one in certificates)
+    return {"valid": len(certificates) - revoked - expired, "revoked": revoked, "expired": expired}
 
 
-def _odd(findings: Sequence[Finding]) -> Iterator[str]:
-    """A dozen of each kind: of a big PKI there may be tens of thousands."""
-    for _, group in groupby(findings, key=lambda finding: finding.code):
-        same = list(group)
-        yield from (finding_text(finding) for finding in same[:_SHOWN])
-        if len(same) > _SHOWN:
-            yield plain(words.MORE_ALIKE, count=len(same) - _SHOWN)
-
-
-def finding_text(finding: Finding) -> str:
+def finding_text(finding: PkiFinding) -> str:
     """A finding as a sentence."""
     return plain(
         words.FINDINGS[finding.code],
@@ -285,44 +265,40 @@ async def _imported(office: Office, done: Takeover) -> dict[str, Any]:
 async def _tell(office: Office, done: Takeover) -> bool:
     """True if nothing that ended is left to be proved."""
     say(plain(words.KEPT, folder=office.folder.ca) if done.made_authority else words.KEPT_BEFORE)
-    for line in _imported_lines(done.imported):
-        say(line)
-    say(words.NEXT)
-    return all([await print_receipt(office, grants) for grants in _by_name(done.imported.ended)])
-
-
-def _by_name(grants: Iterable[Grant]) -> Iterable[list[Grant]]:
-    """A receipt is about one person."""
-    named: dict[str, list[Grant]] = {}
-    for grant in grants:
-        named.setdefault(grant.common_name, []).append(grant)
-    return named.values()
-
-
-def _imported_lines(imported: Imported) -> Iterator[str]:
-    yield plain(
-        words.TAKEN_OVER,
-        active=imported.added.get(GrantState.ACTIVE, 0),
-        revoked=imported.added.get(GrantState.REVOKED, 0),
-        expired=imported.added.get(GrantState.EXPIRED, 0),
+    imported, ended = done.imported, done.imported.ended
+    say(
+        plain(
+            words.TAKEN_OVER,
+            active=imported.added.get(GrantState.ACTIVE, 0),
+            revoked=imported.added.get(GrantState.REVOKED, 0),
+            expired=imported.added.get(GrantState.EXPIRED, 0),
+        )
     )
     if imported.listed:
-        yield plain(words.LISTED, count=imported.listed)
-    if imported.ended:
-        yield plain(words.ENDED, names=_some([grant.common_name for grant in imported.ended]))
+        say(plain(words.LISTED, count=imported.listed))
+    if ended:
+        say(plain(words.ENDED, names=_some([grant.common_name for grant in ended])))
+    say(words.NEXT)
+    # A receipt is about one person.
+    named: dict[str, list[Grant]] = {}
+    for grant in ended:
+        named.setdefault(grant.common_name, []).append(grant)
+    return all([await print_receipt(office, grants) for grants in named.values()])
 
 
 def _purge(pki: EasyRsaPki, *, yes: bool, as_json: bool) -> int:
     """Gives how many files were removed."""
     count = len(pki.client_keys)
-    if not count:
-        _unless(as_json, words.PURGE_NOTHING)
-        return 0
     question = plain(words.PURGE_ASK, count=count, folder=pki.folder)
-    if not yes and not Asker(unattended=as_json).agrees(question):
-        _unless(as_json, words.PURGE_NOT)
-        return 0
-    with as_root():
-        purge_client_keys(pki.folder, pki.client_keys)
-    _unless(as_json, plain(words.PURGED, count=count))
-    return count
+    if not count:
+        said, removed = words.PURGE_NOTHING, 0
+    elif not yes and not Asker(unattended=as_json).agrees(question):
+        said, removed = words.PURGE_NOT, 0
+    else:
+        with as_root():
+            purge_client_keys(pki.folder, pki.client_keys)
+        said, removed = plain(words.PURGED, count=count), count
+    # The report as an object is all that is said.
+    if not as_json:
+        say(said)
+    return removed

@@ -8,6 +8,7 @@ import typer
 
 from bot.cli.asking import Asker
 from bot.cli.server import tell_deployed
+from bot.cli.server_choice import ServerFlags
 from bot.cli.shared import operator, require_own_place, say, settings_of_env_owner
 from bot.office import Office, open_office
 from bot.privileges import ROOT, act_as
@@ -68,15 +69,8 @@ def init(
     asker = Asker(unattended=yes)
     asker.tell(f"This sets up VPN Access Bot in {place.home}, for the account {place.account}.")
     asker.tell("Enter takes what stands in brackets; nothing is written before the last answer.")
-    flags = Flags(
-        token_file,
-        tuple(admin or ()),
-        server,
-        remote,
-        directory,
-        passphrase_file,
-        tuple(route) if route else None,
-    )
+    named = ServerFlags(server, remote, directory, tuple(route) if route else None)
+    flags = Flags(token_file, tuple(admin or ()), named, passphrase_file)
     answers = gather(settings, flags, place, asker)
     _write_files(place, answers)
     # From the files, as every command will read them from now on.

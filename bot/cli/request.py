@@ -23,7 +23,7 @@ def list_(
 
     async def work(office: Office) -> None:
         async with office.database.reading() as tx:
-            rows = [_row(request) for request in await tx.requests.all()]
+            rows = [_object(request) for request in await tx.requests.all()]
         columns = ("id", "user_id", "server", "duration", "reason", "state", "decided_by")
         show(rows, columns, as_json=as_json)
 
@@ -59,7 +59,7 @@ def deny(number: Number) -> None:
     with_office(work)
 
 
-def _row(request: Request) -> dict[str, Any]:
+def _object(request: Request) -> dict[str, Any]:
     return {
         "id": request.id,
         "user_id": request.user_id,

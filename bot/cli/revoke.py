@@ -7,7 +7,6 @@ import typer
 
 from bot.access import revocation
 from bot.access.case import Case
-from bot.access.matching import Fits
 from bot.access.refusals import Refusal, Refused
 from bot.cli.shared import operator, say, say_blocks, with_office
 from bot.errors import NotDone
@@ -61,18 +60,14 @@ async def print_receipt(office: Office, ended: Sequence[Grant]) -> bool:
 
 async def _end(case: Case, who: str) -> list[Grant]:
     fits = await revocation.fits(case, who)
-    if not fits.exactly_one:
-        raise _several(who, fits)
-    if fits.people:
+    if fits.exactly_one and fits.people:
         return await revocation.revoke_person(case, fits.people[0].id)
-    return await revocation.revoke_grant(case, fits.grants[0].id)
-
-
-def _several(who: str, fits: Fits) -> Exception:
+    if fits.exactly_one:
+        return await revocation.revoke_grant(case, fits.grants[0].id)
     people = [f"{person.name} ({person.id})" for person in (*fits.people, *fits.near)]
     named = [*people, *(f"{grant.common_name} ({grant.id})" for grant in fits.grants)]
     if not named:
-        return Refused(Refusal.UNKNOWN_PERSON, who=who)
-    return NotDone(
+        raise Refused(Refusal.UNKNOWN_PERSON, who=who)
+    raise NotDone(
         f"“{who}” is not enough to tell who; nothing was done. Name one of: {', '.join(named)}"
     )

@@ -13,7 +13,14 @@ from bot.cli.shared import operator, say, show, stamp, with_office
 from bot.errors import NotDone
 from bot.fleet import remote_of
 from bot.office import Office
-from bot.servers import Deployed, Wanted, add_server, deploy_server, known_server, remove_server
+from bot.servers import (
+    Deployed,
+    ServerToAdd,
+    add_server,
+    deploy_server,
+    known_server,
+    remove_server,
+)
 from storage.records import Server, ServerName
 from vpn.findings import ServerStatus
 from vpn.values import parse_remote
@@ -53,7 +60,7 @@ def add(
         raise NotDone(
             "`--ssh` is not part of this version yet: the server must be on this machine."
         )
-    wanted = Wanted(
+    wanted = ServerToAdd(
         name=name,
         remote=parse_remote(remote),
         directory=PurePosixPath(directory.absolute()),
@@ -100,7 +107,16 @@ def list_(as_json: AsJson = False) -> None:
 
     async def work(office: Office) -> None:
         async with office.database.reading() as tx:
-            rows = [_row(server) for server in await tx.servers.all()]
+            servers = await tx.servers.all()
+        rows = [
+            {
+                "name": server.name,
+                "remote": str(remote_of(server)),
+                "directory": server.directory,
+                "network": server.network,
+            }
+            for server in servers
+        ]
         show(rows, ("name", "remote", "directory", "network"), as_json=as_json)
 
     with_office(work)
@@ -114,7 +130,7 @@ def status(as_json: AsJson = False) -> None:
         async with office.database.reading() as tx:
             servers = await tx.servers.all()
         states = await asyncio.gather(*(office.fleet.status(server) for server in servers))
-        rows = [_status_row(state) for state in states]
+        rows = [_status_object(state) for state in states]
         show(rows, tuple(rows[0]) if rows else ("name",), as_json=as_json)
         if not as_json:
             for state in states:
@@ -156,16 +172,7 @@ def tell_deployed(server: Server, deployed: Deployed) -> None:
         say(f"  {command}")
 
 
-def _row(server: Server) -> dict[str, Any]:
-    return {
-        "name": server.name,
-        "remote": str(remote_of(server)),
-        "directory": server.directory,
-        "network": server.network,
-    }
-
-
-def _status_row(state: ServerStatus) -> dict[str, Any]:
+def _status_object(state: ServerStatus) -> dict[str, Any]:
     return {
         "name": state.server,
         "reachable": state.reachable,

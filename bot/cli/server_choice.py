@@ -15,14 +15,14 @@ from bot.errors import BadSettings, NotDone
 from bot.fleet import remote_of, spec_of
 from bot.office import open_office
 from bot.privileges import ROOT, as_root
-from bot.servers import Wanted, refuse_taken_folder, refuse_taken_port, require_safe_place
+from bot.servers import ServerToAdd, refuse_taken_folder, refuse_taken_port, require_safe_place
 from bot.settings import Settings
 from bot.setup import Place
 from storage.records import Server
 from vpn.deploy import check_place, port_in_use
 from vpn.errors import PortInUse
 from vpn.local_host import LocalHost
-from vpn.values import Remote, ServerSpec, make_server_spec, next_free_network, parse_remote
+from vpn.values import Remote, ServerSpec, parse_remote
 
 _NAME = "main"
 _NO_ROUTES = "none"
@@ -45,7 +45,7 @@ class ServerFlags:
 
 def choose_server(
     settings: Settings, flags: ServerFlags, place: Place, asker: Asker
-) -> tuple[Wanted | None, str | None]:
+) -> tuple[ServerToAdd | None, str | None]:
     """What is to be added, or the name of one that is there; neither where all stays.
 
     Raises:
@@ -56,8 +56,13 @@ def choose_server(
         if flags.remote or flags.directory:
             raise BadSettings("--server is missing: which one are --remote and --directory about?")
         return None, None
+
+    def checked_name(text: str) -> str:
+        ServerToAdd(text, parse_remote(_ANY_REMOTE), _ANY_DIRECTORY).spec((), "root")
+        return text
+
     question = "A name for the VPN server"
-    name = _given(asker, flags.name, "--server", question, _checked_name, default=_NAME)
+    name = _given(asker, flags.name, "--server", question, checked_name, default=_NAME)
     same = next((server for server in known if server.name == name), None)
     if same is not None:
         _refuse_another(same, flags)
@@ -77,21 +82,21 @@ async def _known_servers(settings: Settings) -> Sequence[Server]:
 
 def _describe_new(
     name: str, flags: ServerFlags, place: Place, asker: Asker, known: Sequence[Server]
-) -> Wanted:
+) -> ServerToAdd:
     question = "What clients dial, HOST:PORT/PROTO, for example vpn.example.com:1194/udp"
     remote = _given(asker, flags.remote, "--remote", question, partial(_free_remote, known))
 
     def check(text: str) -> PurePosixPath:
         directory = PurePosixPath(Path(text).expanduser().absolute())
         refuse_taken_folder(directory, known)
-        _check(_spec(name, remote, directory, known, place.account))
+        _check(ServerToAdd(name, remote, directory).spec(known, place.account))
         return directory
 
     default = _HOMES / name if os.getuid() == ROOT else place.home / f"openvpn-{name}"
     given = None if flags.directory is None else str(flags.directory)
     question = "Its folder on this machine"
     directory = _given(asker, given, "--directory", question, check, default=str(default))
-    return Wanted(name=name, remote=remote, directory=directory, routes=_routes(flags, asker))
+    return ServerToAdd(name=name, remote=remote, directory=directory, routes=_routes(flags, asker))
 
 
 def _routes(flags: ServerFlags, asker: Asker) -> tuple[IPv4Network, ...]:
@@ -103,13 +108,12 @@ def _routes(flags: ServerFlags, asker: Asker) -> tuple[IPv4Network, ...]:
         "Networks behind it that clients may reach, for example 192.168.1.0/24, with commas "
         "between them; 0.0.0.0/0 is everything"
     )
-    return asker.ask("--route", question, _parse_routes, default=_NO_ROUTES)
 
+    def parse(text: str) -> tuple[IPv4Network, ...]:
+        parts = [] if text == _NO_ROUTES else [part.strip() for part in text.split(",")]
+        return tuple(parse_network("--route", part) for part in parts if part)
 
-def _parse_routes(text: str) -> tuple[IPv4Network, ...]:
-    if text == _NO_ROUTES:
-        return ()
-    return tuple(parse_network("--route", part.strip()) for part in text.split(",") if part.strip())
+    return asker.ask("--route", question, parse, default=_NO_ROUTES)
 
 
 def _given(
@@ -122,11 +126,6 @@ def _given(
     default: str = "",
 ) -> _Answer:
     return asker.ask(flag, question, check, default=default) if given is None else check(given)
-
-
-def _checked_name(name: str) -> str:
-    _spec(name, parse_remote(_ANY_REMOTE), _ANY_DIRECTORY, (), "root")
-    return name
 
 
 def _free_remote(known: Sequence[Server], text: str) -> Remote:
@@ -149,21 +148,6 @@ def _refuse_another(server: Server, flags: ServerFlags) -> None:
             f"There is a server {server.name} already, {remote_of(server)} in {server.directory}; "
             "leave --remote and --directory out, or choose another name."
         )
-
-
-def _spec(
-    name: str, remote: Remote, directory: PurePosixPath, known: Sequence[Server], account: str
-) -> ServerSpec:
-    return make_server_spec(
-        name=name,
-        remote=remote,
-        directory=directory,
-        listen_port=remote.port,
-        network=next_free_network([IPv4Network(server.network) for server in known]),
-        routes=(),
-        dns=(),
-        account=account,
-    )
 
 
 def _check(spec: ServerSpec) -> None:

@@ -129,10 +129,10 @@ def require_own_place(path: Path, owner: int, setting: str) -> None:
 
 def ask_passphrase(settings: Settings) -> str | None:
     """From the settings, or from whoever sits at the terminal."""
-    found = settings.passphrase()
-    if found is None and sys.stdin.isatty():
+    passphrase = settings.passphrase()
+    if passphrase is None and sys.stdin.isatty():
         return getpass.getpass("Passphrase of the CA: ")
-    return found
+    return passphrase
 
 
 def operator() -> Actor:

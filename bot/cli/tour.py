@@ -18,13 +18,13 @@ async def play() -> bool:
     """Plays the story; False if anything went otherwise than it should."""
     story = _Story()
     async with open_showcase() as showcase:
-        _line("", showcase.banner)
+        _tell("", showcase.banner)
         profile = await story.give_access(showcase)
         if showcase.lab is None:
             await story.revoke(showcase)
         else:
             await story.use_and_revoke(showcase, showcase.lab, profile)
-    _line("", "Everything went as it should." if story.good else "Something went wrong: see above.")
+    _tell("", "Everything went as it should." if story.good else "Something went wrong: see above.")
     return story.good
 
 
@@ -40,13 +40,13 @@ class _Story:
         await _says(anna.person.first_name, "/requestvpn 8h visiting a customer", anna.says)
         _bot(ANNA.first_name, await anna.hears("is with the admins"))
         _bot(BORIS.first_name, await boris.hears("Request 1"))
-        _line(BORIS.first_name, "taps “Approve 8 hours”")
+        _tell(BORIS.first_name, "taps “Approve 8 hours”")
         began = time.monotonic()
         await boris.taps("Approve 8 hours")
         message = await anna.receives_document()
         took = time.monotonic() - began
         assert message.document is not None
-        _line(
+        _tell(
             f"bot → {ANNA.first_name}", f"{message.document.file_name}, after {took * 1000:.0f} ms"
         )
         return message.document.content.decode()
@@ -55,7 +55,7 @@ class _Story:
         """A real tunnel, and its end."""
         tunnel = await lab.connect(profile)
         gateway = gateway_of(tunnel.address)
-        _line("tunnel", f"is up, Anna’s address is {tunnel.address}")
+        _tell("tunnel", f"is up, Anna’s address is {tunnel.address}")
         self._expect(await tunnel.ping(gateway), f"ping {gateway} answers")
         await self.revoke(showcase)
         self._expect(not await tunnel.ping(gateway, timeout=2), f"ping {gateway} is dead")
@@ -74,7 +74,7 @@ class _Story:
 
     def _expect(self, is_so: bool, what: str) -> None:
         self.good = self.good and is_so
-        _line("✓" if is_so else "✗ NOT", what)
+        _tell("✓" if is_so else "✗ NOT", what)
 
 
 async def _is_refused(lab: NetLab, profile: str) -> bool:
@@ -87,17 +87,17 @@ async def _is_refused(lab: NetLab, profile: str) -> bool:
 
 
 async def _says(name: str, text: str, say: Callable[[str], Awaitable[DemoMessage]]) -> None:
-    _line(name, text)
+    _tell(name, text)
     await say(text)
 
 
 def _bot(to: str, message: DemoMessage) -> None:
-    _line(f"bot → {to}", message.text)
+    _tell(f"bot → {to}", message.text)
     for row in message.buttons:
-        _line("", "  ".join(f"[{button.text}]" for button in row))
+        _tell("", "  ".join(f"[{button.text}]" for button in row))
 
 
-def _line(who: str, text: str) -> None:
+def _tell(who: str, text: str) -> None:
     first, *rest = (line for line in text.splitlines() if line)
     say(f"{who:<{_NAME_WIDTH}}{first}")
     for line in rest:

@@ -14,8 +14,8 @@ def tell_version(wanted: bool) -> None:
     if not wanted:
         return
     try:
-        found = version(DISTRIBUTION)
+        installed = version(DISTRIBUTION)
     except PackageNotFoundError:
-        found = "(run from its source, not installed)"
-    say(f"vpnbot {found}")
+        installed = "(run from its source, not installed)"
+    say(f"vpnbot {installed}")
     raise typer.Exit

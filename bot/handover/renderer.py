@@ -31,11 +31,9 @@ from jinja2 import (
     TemplateSyntaxError,
     nodes,
 )
-from jinja2.compiler import Frame
 from jinja2.exceptions import TemplateRuntimeError
-from jinja2.idtracking import VAR_LOAD_RESOLVE
 from jinja2.loaders import split_template_path
-from jinja2.meta import TrackingCodeGenerator
+from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bot.handover.trust import changeable
@@ -49,8 +47,9 @@ _PROBLEM_LENGTH = 200
 # Between two of these stands the number of the template's line that the text comes from.
 _MARK = "\0"
 _MARKS = re.compile(f"{_MARK}([0-9]+){_MARK}")
+# Of Jinja's own names.
+_ANY_KNOWN = "range"
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
-_SETTING = (nodes.Assign, nodes.AssignBlock, nodes.Macro, nodes.Import, nodes.FromImport)
 _LEADING_MARKS = re.compile(f"(?:{_MARK}([0-9]+){_MARK})+")
 
 
@@ -88,7 +87,11 @@ class _Folder(BaseLoader):
         template: str,
     ) -> tuple[str, str, None]:
         path = self._folder.joinpath(*split_template_path(template))
-        if not self._is_file(path):
+        try:
+            is_file = path.is_file() and path.resolve().is_relative_to(self._folder)
+        except OSError:  # such as a name that is too long
+            is_file = False
+        if not is_file:
             raise TemplateNotFound(template)
         try:
             if place := changeable(self._folder, path):
@@ -103,12 +106,6 @@ class _Folder(BaseLoader):
         except UnicodeDecodeError:
             raise Problem("it is not UTF-8 text", file=template) from None
         return text, str(path), None
-
-    def _is_file(self, path: Path) -> bool:
-        try:
-            return path.is_file() and path.resolve().is_relative_to(self._folder)
-        except OSError:  # such as a name that is too long
-            return False
 
 
 class Lines(tuple[str, ...]):
@@ -165,7 +162,6 @@ def render(folder: Path, file: str, fields: Mapping[str, Any]) -> tuple[str, lis
         template = sandbox.get_template(file)
         _refuse_unknown_fields(sandbox, source, file, fields)
         text = _bounded(template.generate(**fields))
-        _require_text(text)
     except Changeable:
         raise
     except Problem as problem:
@@ -184,27 +180,11 @@ def _bounded(chunks: Iterator[str]) -> str:
         if length > OUTPUT_CHARACTERS:
             raise Problem(f"it gives more than {OUTPUT_CHARACTERS} characters")
         kept.append(chunk)
-    return "".join(kept)
-
-
-def _require_text(text: str) -> None:
-    """An escape such as "\\ud800" makes what no file can hold; OpenVPN ends a line at a zero."""
+    text = "".join(kept)
+    # An escape such as "\ud800" makes what no file can hold; OpenVPN ends a line at a zero.
     if _NO_TEXT.search(text):
         raise Problem("it gives a character that no text can have")
-
-
-class _Names(TrackingCodeGenerator):
-    """Finds the names that nothing around them defines."""
-
-    def __init__(self, sandbox: Environment) -> None:
-        super().__init__(sandbox)
-        self.unbound: list[nodes.Name] = []
-
-    def visit_Name(self, node: nodes.Name, frame: Frame) -> None:  # noqa: N802 - Jinja's own
-        load = frame.symbols.find_load(frame.symbols.ref(node.name))
-        if node.ctx == "load" and load == (VAR_LOAD_RESOLVE, node.name):
-            self.unbound.append(node)
-        super().visit_Name(node, frame)
+    return text
 
 
 def _refuse_unknown_fields(
@@ -212,32 +192,29 @@ def _refuse_unknown_fields(
 ) -> None:
     """Also in a branch that today's values do not take."""
     tree = sandbox.parse(source, file)
-    names = _Names(sandbox)
-    names.visit(tree)
     known = fields.keys() | sandbox.globals.keys() | _set_names(tree)
-    unknown = names.undeclared_identifiers - known
-    # What Jinja works out beforehand, such as `1 if true else nam`, it does not visit.
-    for name in (*names.unbound, *tree.find_all(nodes.Name)):
-        if name.name in unknown:
-            raise Problem(_no_field(name.name), line=name.lineno)
+    unknown = find_undeclared_variables(tree) - known
+    # Jinja tells the names only, and a loop may define one of them for its own lines. Read from the
+    # end, with each renamed: after which none is unknown any more, that is the first one.
+    for node in reversed([each for each in tree.find_all(nodes.Name) if each.name in unknown]):
+        if node.ctx == "load":
+            name, node.name = node.name, _ANY_KNOWN
+            if not unknown & find_undeclared_variables(tree):
+                raise Problem(_no_field(name), line=node.lineno)
 
 
 def _set_names(tree: nodes.Template) -> set[str]:
     """What the template itself sets; whether it does so in time, in each branch, shows later."""
-    return {name for node in tree.find_all(_SETTING) for name in _names_set_by(node)}
-
-
-def _names_set_by(node: nodes.Node) -> Iterator[str]:
-    if isinstance(node, nodes.Assign | nodes.AssignBlock):
-        yield from (name.name for name in node.target.find_all(nodes.Name))
-        if isinstance(node.target, nodes.Name):
-            yield node.target.name
-    elif isinstance(node, nodes.Macro):
-        yield node.name
-    elif isinstance(node, nodes.Import):
-        yield node.target
-    elif isinstance(node, nodes.FromImport):
-        yield from (name if isinstance(name, str) else name[1] for name in node.names)
+    names = {node.name for node in tree.find_all(nodes.Macro)}
+    names |= {node.target for node in tree.find_all(nodes.Import)}
+    for imported in tree.find_all(nodes.FromImport):
+        names |= {name if isinstance(name, str) else name[1] for name in imported.names}
+    targets = [node.target for node in tree.find_all(nodes.Assign)]
+    targets += [node.target for node in tree.find_all(nodes.AssignBlock)]
+    for target in targets:
+        parts = (target, *target.find_all(nodes.Name))
+        names |= {part.name for part in parts if isinstance(part, nodes.Name)}
+    return names
 
 
 def _no_field(name: str) -> str:
@@ -249,23 +226,32 @@ def _line_numbers(
 ) -> list[int]:
     """For each line of the text the template's; empty where it cannot be told.
 
-    The text is right without them. A template may do anything with a text that has marks in it,
-    such as divide by its length.
+    What OpenVPN or an app says of a line is no error of Jinja's, and has no traceback. The chunks
+    that Jinja yields tell their line neither for plain text nor within a macro. So the template is
+    rendered once more with marks in it, and never given away like this: it may do anything with a
+    text that has marks, such as divide by its length.
     """
     try:
-        numbered = sandbox.from_string(_with_line_numbers(sandbox, source)).generate(**fields)
-        return _lines_of(text, "".join(numbered))
+        numbered = "".join(sandbox.from_string(_marked(sandbox.parse(source))).generate(**fields))
     except Exception:  # noqa: BLE001 - whatever the sandbox and its filters can raise
         return []
+    if _MARKS.sub("", numbered) != text:
+        return []
+    lines, current = [], 1
+    for line in numbered.split("\n"):
+        if leading := _LEADING_MARKS.match(line):
+            current = int(leading[1])
+        lines.append(current)
+        if inside := _MARKS.findall(line):
+            current = int(inside[-1])
+    return lines
 
 
-def _with_line_numbers(sandbox: Environment, source: str) -> nodes.Template:
+def _marked(tree: nodes.Template) -> nodes.Template:
     """The template as before, with a mark wherever a line of its own begins."""
-    tree = sandbox.parse(source)
     for data in list(tree.find_all(nodes.TemplateData)):
-        first, *rest = data.data.split("\n")
-        more = (f"\n{_mark(data.lineno + at)}{text}" for at, text in enumerate(rest, start=1))
-        data.data = f"{_mark(data.lineno)}{first}{''.join(more)}"
+        lines = enumerate(data.data.split("\n"), start=data.lineno)
+        data.data = "\n".join(f"{_mark(number)}{line}" for number, line in lines)
     for output in tree.find_all(nodes.Output):
         output.nodes = [
             part
@@ -277,20 +263,6 @@ def _with_line_numbers(sandbox: Environment, source: str) -> nodes.Template:
 
 def _mark(line: int) -> str:
     return f"{_MARK}{line}{_MARK}"
-
-
-def _lines_of(text: str, numbered: str) -> list[int]:
-    """Empty where the marks have changed the text: then it cannot be told."""
-    if _MARKS.sub("", numbered) != text:
-        return []
-    found, current = [], 1
-    for line in numbered.split("\n"):
-        if leading := _LEADING_MARKS.match(line):
-            current = int(leading[1])
-        found.append(current)
-        if inside := _MARKS.findall(line):
-            current = int(inside[-1])
-    return found
 
 
 def _located(error: Exception, folder: Path, file: str) -> Problem:
@@ -328,21 +300,17 @@ def work_off(folder: Path, jobs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """All texts, or the first problem."""
     done = []
     for job in jobs:
-        _allow_time()
+        # For one more. What no signal gets through to, whoever waits for this process ends.
+        _, most = resource.getrlimit(resource.RLIMIT_CPU)
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time()) + _CPU_S, most))
         try:
             text, lines = render(folder, job["file"], _values(job["fields"]))
         except Problem as problem:
             return {"file": problem.file, "line": problem.line, "problem": problem.text}
-        except Changeable as found:
-            return {"changeable": str(found.path)}
+        except Changeable as error:
+            return {"changeable": str(error.path)}
         done.append({"text": text, "lines": lines})
     return {"done": done}
-
-
-def _allow_time() -> None:
-    """For one more. What no signal gets through to, whoever waits for this process ends."""
-    _, most = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time()) + _CPU_S, most))
 
 
 def _time_is_over(_number: int, _frame: object) -> NoReturn:

@@ -2,43 +2,32 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-
-from cryptography import x509
+from contextlib import suppress
 
 from bot.clock import Clock
 from bot.data_folder import DataFolder
 from bot.errors import BadSettings
 from bot.handover.handover import Handover
 from bot.health.local import (
+    look_at_configuration,
     look_at_database_place,
     look_at_folder,
     look_at_room,
-    look_at_secrets,
-    look_at_settings,
 )
 from bot.health.network import look_at_telegram
 from bot.health.results import Fine, Result, Trouble, trouble
 from bot.health.servers import Surroundings, look_at_server
-from bot.health.state import (
-    look_at_admins,
-    look_at_audit,
-    look_at_authority,
-    look_at_outbox,
-    look_at_proofs,
-    look_at_times,
-    open_checked,
-)
+from bot.health.state import look_at_authority, look_at_open_ends, look_at_past, open_checked
 from bot.health.templates import look_at_templates
 from bot.keyring import Keyring
 from bot.settings import Settings
 from bot.texts import health as words
 from pki.errors import PkiError
-from storage.database import Database
 
 
 async def examine(settings: Settings, clock: Clock) -> AsyncIterator[Result]:
     """One result after the other; where a part is missing, what does not need it goes on."""
-    for result in (*look_at_settings(settings), *look_at_secrets(settings)):
+    for result in look_at_configuration(settings):
         yield result
     telegram = await look_at_telegram(settings, clock)
     for result in telegram.results:
@@ -58,11 +47,19 @@ async def _inside(
     settings: Settings, folder: DataFolder, clock: Clock, username: str | None
 ) -> AsyncIterator[Result]:
     """What the data folder holds, and what the database knows."""
-    has_passphrase = _has_passphrase(settings)
+    has_passphrase = False
+    with suppress(BadSettings):  # said by the look at the secrets
+        has_passphrase = settings.passphrase() is not None
     keyring = Keyring(folder, settings.passphrase)
-    looked = await look_at_authority(keyring, folder, clock(), has_passphrase=has_passphrase)
-    for result in looked:
+    for result in await look_at_authority(keyring, folder, clock(), has_passphrase=has_passphrase):
         yield result
+    # A passphrase that does not open the CA opens nothing else: that is one finding, not many.
+    issuer, opens = None, False
+    with suppress(PkiError):  # said by the look at the CA
+        issuer = keyring.certificate
+        if has_passphrase:
+            await keyring.authority()
+            opens = True
     url = settings.url()
     database = await open_checked(url, folder)
     if isinstance(database, Trouble):
@@ -72,53 +69,20 @@ async def _inside(
         yield Fine(words.DATABASE_FINE)
         for result in look_at_database_place(url.database or "", folder):
             yield result
-        around = Surroundings(
-            folder=folder,
-            database=database,
-            keyring=keyring,
-            issuer=_issuer(keyring),
-            # One that does not open the CA opens nothing else: that is one finding, not many.
-            has_passphrase=has_passphrase and await _opens(keyring),
-            now=clock(),
-        )
-        for result in await _known(database, settings, around, username):
+        around = Surroundings(folder, database, keyring, issuer, opens, clock())
+        for result in await _known(settings, around, username):
             yield result
     finally:
         await database.close()
 
 
-async def _known(
-    database: Database, settings: Settings, around: Surroundings, username: str | None
-) -> list[Result]:
-    async with database.reading() as tx:
-        rows = [*await look_at_times(tx, around.now), await look_at_audit(tx)]
+async def _known(settings: Settings, around: Surroundings, username: str | None) -> list[Result]:
+    async with around.database.reading() as tx:
+        past = await look_at_past(tx, around.now)
         servers = await tx.servers.all()
-        proofs = [*await look_at_proofs(tx), *await look_at_outbox(tx)]
-        admins = await look_at_admins(tx, settings.rules(), username)
+        open_ends = await look_at_open_ends(tx, settings.rules(), username)
     # A server that hangs holds up no other.
     looks = await asyncio.gather(*(look_at_server(server, around) for server in servers))
-    found = [result for look in looks for result in look] or [trouble(words.NO_SERVER)]
-    own = await look_at_templates(Handover(settings.templates), servers, around.now)
-    return [*rows, *found, *own, *proofs, *admins]
-
-
-def _has_passphrase(settings: Settings) -> bool:
-    try:
-        return settings.passphrase() is not None
-    except BadSettings:
-        return False  # said by the look at the secrets
-
-
-async def _opens(keyring: Keyring) -> bool:
-    try:
-        await keyring.authority()
-    except PkiError:
-        return False
-    return True
-
-
-def _issuer(keyring: Keyring) -> x509.Certificate | None:
-    try:
-        return keyring.certificate
-    except PkiError:
-        return None  # said by the look at the CA
+    of_servers = [result for look in looks for result in look] or [trouble(words.NO_SERVER)]
+    templates = await look_at_templates(Handover(settings.templates), servers, around.now)
+    return [*past, *of_servers, *templates, *open_ends]

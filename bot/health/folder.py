@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from cryptography import x509
 
 from bot.data_folder import account_name
-from bot.health.results import Trouble, trouble
+from bot.health.results import Trouble, of_server, trouble
 from bot.privileges import ROOT
 from bot.texts import health as words
 from bot.texts.health import Complaint
@@ -43,14 +43,14 @@ async def look_at_files(
     home = await host.facts("")
     if home is None:
         return []  # said by the look at the configuration
-    found = []
+    troubles = []
     for path in (unit_name(server.name), CONF, CERTIFICATE, CA_CERTIFICATE, *_SECRET):
         complaint = _complaint(path, await host.facts(path), home)
         if complaint is not None:
-            found.append(_of(server, path, complaint, home))
+            troubles.append(_of(server, path, complaint, home))
     if issuer is not None and await _is_another_ca(host, issuer):
-        found.append(_of(server, CA_CERTIFICATE, words.FILE_OF_ANOTHER_CA, home))
-    return found
+        troubles.append(_of(server, CA_CERTIFICATE, words.FILE_OF_ANOTHER_CA, home))
+    return troubles
 
 
 def _complaint(path: str, facts: FileFacts | None, home: FileFacts) -> Complaint | None:
@@ -73,11 +73,13 @@ async def _is_another_ca(host: LocalHost, issuer: x509.Certificate) -> bool:
 
 
 def _of(server: Server, path: str, complaint: Complaint, home: FileFacts) -> Trouble:
-    found = trouble(
-        complaint,
-        path=PurePosixPath(server.directory) / path,
-        owner=account_name(home.uid),
-        server=server.name,
-        unit=unit_name(server.name),
+    return of_server(
+        server.name,
+        trouble(
+            complaint,
+            path=PurePosixPath(server.directory) / path,
+            owner=account_name(home.uid),
+            server=server.name,
+            unit=unit_name(server.name),
+        ),
     )
-    return Trouble(words.SERVER.format(server=server.name, text=found.wrong), found.mend)

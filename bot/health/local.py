@@ -21,6 +21,12 @@ from vpn.files import room_left
 from vpn.host import LITTLE_ROOM
 
 
+def look_at_configuration(settings: Settings) -> Iterator[Result]:
+    """All checks of what the operator has set."""
+    yield from look_at_settings(settings)
+    yield from look_at_secrets(settings)
+
+
 def look_at_settings(settings: Settings) -> Iterator[Result]:
     """What `load_settings` does not insist on."""
     count = len(settings.admin_ids)
@@ -92,17 +98,17 @@ def look_at_folder(folder: DataFolder) -> FolderLook:
     unusable = _unusable(folder.path)
     if unusable is not None:
         return FolderLook((unusable,), usable=False)
-    found: list[Result] = []
+    troubles: list[Result] = []
     if stat.S_IMODE(folder.path.stat().st_mode) & 0o077:
-        found.append(trouble(words.FOLDER_OPEN, folder=folder.path))
+        troubles.append(trouble(words.FOLDER_OPEN, folder=folder.path))
     stranger = _stranger(folder)
     if stranger is not None:
-        found.append(stranger)
-    if not found:
+        troubles.append(stranger)
+    if not troubles:
         running = words.RUNNING if bot_runs(folder) else words.NOT_RUNNING
         text = words.FOLDER_FINE.format(folder=folder.path, owner=folder.account(), running=running)
-        found.append(Fine(text))
-    return FolderLook(tuple(found), usable=True)
+        troubles.append(Fine(text))
+    return FolderLook(tuple(troubles), usable=True)
 
 
 # Where systemd keeps what a bot says.

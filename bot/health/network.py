@@ -1,6 +1,5 @@
 """The checks over the network: Telegram, the token, and the clock."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -38,7 +37,9 @@ async def look_at_telegram(settings: Settings, clock: Clock) -> TelegramLook:
     """Whether Telegram can be reached, knows the token, and has the same time."""
     url = settings.telegram_api_url
     try:
-        told = await _date_of(url)
+        # The Date header (RFC 9110, 6.6.1) of its answer, whatever the answer is.
+        async with httpx.AsyncClient(timeout=_PATIENCE_S) as client:
+            told = date_of(await client.head(url))
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         reason = redact(str(error)) or type(error).__name__
         return TelegramLook((trouble(words.UNREACHABLE, url=url, reason=reason),))
@@ -54,7 +55,9 @@ async def look_at_telegram(settings: Settings, clock: Clock) -> TelegramLook:
     except TelegramError as error:
         reason = redact(failure_of(error).reason)
         return TelegramLook((clock_result, trouble(words.TELEGRAM_SILENT, reason=reason)))
-    return TelegramLook((clock_result, *_greeted(greeting)), greeting.username)
+    fine = Fine(words.TELEGRAM_FINE.format(username=greeting.username))
+    about_updates = trouble(words.WEBHOOK) if greeting.has_webhook else fine
+    return TelegramLook((clock_result, about_updates), greeting.username)
 
 
 async def greet(token: str, api_url: str) -> Greeting:
@@ -85,17 +88,3 @@ def look_at_clock(url: str, told: datetime | None, now: datetime) -> Result:
     if off > CLOCK_TOLERANCE:
         return trouble(words.CLOCK_WRONG, seconds=round(off.total_seconds()))
     return Fine(words.CLOCK_FINE)
-
-
-async def _date_of(url: str) -> datetime | None:
-    """The Date header (RFC 9110, 6.6.1) of a server's answer, whatever the answer is."""
-    async with httpx.AsyncClient(timeout=_PATIENCE_S) as client:
-        answer = await client.head(url)
-    return date_of(answer)
-
-
-def _greeted(greeting: Greeting) -> Iterator[Result]:
-    if greeting.has_webhook:
-        yield trouble(words.WEBHOOK)
-    else:
-        yield Fine(words.TELEGRAM_FINE.format(username=greeting.username))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from shlex import quote
 from typing import Any
 
-from bot.texts.health import Complaint
+from bot.texts.health import SERVER, Complaint
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ Result = Fine | Trouble
 _OWN_MEND = re.compile(r"""((?>(?<!\w)'[^']*'|"'"|.)*?); (.+)""", re.DOTALL)
 
 
-class Command(str):
+class ShellLine(str):
     """A shell line that is quoted already."""
 
     __slots__ = ()
@@ -41,14 +41,19 @@ def trouble(complaint: Complaint, **values: Any) -> Trouble:
     return Trouble(complaint.wrong.format(**values), mend_with(complaint.mend, **values))
 
 
+def of_server(name: str, found: Trouble) -> Trouble:
+    """The same, told of a server."""
+    return Trouble(SERVER.format(server=name, text=found.wrong), found.mend)
+
+
 def mend_with(mend: str, **values: Any) -> str:
     """The mend with its values, each of them one word of a shell's, whatever is in it.
 
-    What is a `Command` stands there as it is.
+    What is a `ShellLine` stands there as it is.
     """
     return mend.format(
         **{
-            name: value if isinstance(value, Command) else quote(str(value))
+            name: value if isinstance(value, ShellLine) else quote(str(value))
             for name, value in values.items()
         }
     )
@@ -56,8 +61,8 @@ def mend_with(mend: str, **values: Any) -> str:
 
 def trouble_from(error: Exception, mend: str) -> Trouble:
     """An error of ours; its line says how to mend it after a semicolon, else `mend` does."""
-    found = _OWN_MEND.fullmatch(str(error))
-    if found is None:
+    match = _OWN_MEND.fullmatch(str(error))
+    if match is None:
         return Trouble(str(error), mend)
-    wrong, own = found.groups()
+    wrong, own = match.groups()
     return Trouble(f"{wrong}.", own[0].upper() + own[1:])

@@ -4,7 +4,6 @@ import asyncio
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,7 +24,7 @@ from bot.texts.fill import utc
 from pki.errors import AuthorityMissing, DamagedAuthority, PkiError
 from storage.database import Database, open_database
 from storage.errors import StorageError
-from storage.records import Grant, OutboxState, Person, Proof, UserId
+from storage.records import OutboxState
 from storage.transaction import Transaction
 
 # Time enough to notice, to decide, and to go to every server.
@@ -66,6 +65,20 @@ def _damage(name: str, folder: DataFolder) -> Trouble | None:
         return None
     reason = " ".join(str(answer).split())
     return trouble(words.DATABASE_DAMAGED, path=path, reason=reason, folder=folder.path)
+
+
+async def look_at_past(tx: Transaction, now: datetime) -> list[Result]:
+    """All checks of what was written."""
+    return [*await look_at_times(tx, now), await look_at_audit(tx)]
+
+
+async def look_at_open_ends(tx: Transaction, rules: Rules, username: str | None) -> list[Result]:
+    """All checks of what has yet to happen."""
+    return [
+        *await look_at_proofs(tx),
+        *await look_at_outbox(tx),
+        *await look_at_admins(tx, rules, username),
+    ]
 
 
 async def look_at_times(tx: Transaction, now: datetime) -> list[Result]:
@@ -117,27 +130,28 @@ async def look_at_proofs(tx: Transaction) -> list[Result]:
     """Whether an end of an access still waits for its proof."""
     unproved = await tx.proofs.unproved()
     people = {person.id: person for person in await tx.people.all()}
-    found: list[Result] = []
+    results: list[Result] = []
     for grant in await tx.grants.revoking():
         person = people.get(grant.user_id) if grant.user_id else None
         name = person.name if person else grant.user_id or grant.common_name
         own = [proof for proof in unproved if proof.grant_id == grant.id]
-        found += [_unproved(proof, grant, name) for proof in own]
+        for proof in own:
+            reasons = " ".join(finding_text(code) for code, _ in proof.findings)
+            results.append(
+                trouble(
+                    words.UNPROVED,
+                    name=name,
+                    common_name=grant.common_name,
+                    server=proof.server,
+                    findings=reasons or words.UNPROVED_UNTRIED,
+                    grant=grant.id,
+                )
+            )
         if waits_for_server(grant, own):
-            found.append(trouble(words.UNPROVED_NOWHERE, name=name, common_name=grant.common_name))
-    return found or [Fine(words.PROOFS_FINE)]
-
-
-def _unproved(proof: Proof, grant: Grant, name: UserId | str) -> Trouble:
-    findings = " ".join(finding_text(code) for code, _ in proof.findings)
-    return trouble(
-        words.UNPROVED,
-        name=name,
-        common_name=grant.common_name,
-        server=proof.server,
-        findings=findings or words.UNPROVED_UNTRIED,
-        grant=grant.id,
-    )
+            results.append(
+                trouble(words.UNPROVED_NOWHERE, name=name, common_name=grant.common_name)
+            )
+    return results or [Fine(words.PROOFS_FINE)]
 
 
 async def look_at_outbox(tx: Transaction) -> list[Result]:
@@ -155,18 +169,17 @@ async def look_at_outbox(tx: Transaction) -> list[Result]:
 async def look_at_admins(tx: Transaction, rules: Rules, username: str | None) -> list[Result]:
     """Whether the bot may write to each: Telegram wants a person to press Start first."""
     chat = f"https://t.me/{username}" if username else words.CHAT_UNKNOWN
-    people = [(admin, await tx.people.get(admin)) for admin in rules.admins]
-    found = [result for admin, person in people for result in _admin(admin, person, chat)]
-    if not found and rules.admins:
+    troubles: list[Result] = []
+    for admin in rules.admins:
+        person = await tx.people.get(admin)
+        if person is not None and person.reachable:
+            continue
+        # Whoever never said anything is known by their number at most.
+        spoke = person if person is not None and person.name != str(admin) else None
+        name = f"{spoke.name} ({admin})" if spoke else admin
+        blocked = spoke is not None and spoke.reachable is False
+        complaint = words.ADMIN_SHUT if blocked else words.ADMIN_UNKNOWN
+        troubles.append(trouble(complaint, admin=name, chat=chat))
+    if not troubles and rules.admins:
         return [Fine(words.ADMINS_FINE)]
-    return found
-
-
-def _admin(admin: int, person: Person | None, chat: str) -> Iterator[Result]:
-    if person is not None and person.reachable:
-        return
-    # Whoever never said anything is known by their number at most.
-    spoke = person if person is not None and person.name != str(admin) else None
-    name = f"{spoke.name} ({admin})" if spoke else admin
-    blocked = spoke is not None and spoke.reachable is False
-    yield trouble(words.ADMIN_SHUT if blocked else words.ADMIN_UNKNOWN, admin=name, chat=chat)
+    return troubles

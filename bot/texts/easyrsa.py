@@ -1,7 +1,7 @@
 """The words of `vpnbot ca import-easyrsa`: what was found, and what is odd about it."""
 
 from bot.texts.fill import Template
-from pki.easyrsa import FindingCode
+from pki.easyrsa import PkiFindingCode
 
 READING = "Reading {folder}"
 FOLDER = "easy-rsa folder: {folder} ({layout})"
@@ -18,67 +18,67 @@ NOTHING_ODD = "Nothing is odd about it."
 ODD = "What you should know:"
 
 # {names}, {serials}, {paths}, {until} and {detail} as far as `pki.easyrsa` says that they are set.
-FINDINGS: dict[FindingCode, Template] = {
-    FindingCode.DUPLICATE_NAME: (
+FINDINGS: dict[PkiFindingCode, Template] = {
+    PkiFindingCode.DUPLICATE_NAME: (
         "{names}: several certificates of this name are valid at once, serials {serials}. "
         "Revoke those that nobody uses, by serial."
     ),
-    FindingCode.MISSING_CERTIFICATE: (
+    PkiFindingCode.MISSING_CERTIFICATE: (
         "{names}: valid by the index, but the certificate's file is gone, serial {serials}. "
         "It may still be in somebody's hands; it can be revoked."
     ),
-    FindingCode.NOT_IN_INDEX: (
+    PkiFindingCode.NOT_IN_INDEX: (
         "{names}: a valid certificate of this CA that the index does not know, serial {serials}, "
         "in {paths}. It is taken over too, so that it can be revoked."
     ),
-    FindingCode.DIFFERING_CERTIFICATE: (
+    PkiFindingCode.DIFFERING_CERTIFICATE: (
         "{names}: the file {paths} says something else than the index, serial {serials}: "
         "{detail}. What a certificate of this CA says is what is taken over."
     ),
-    FindingCode.UNREADABLE_CERTIFICATE: "{paths} holds no certificate that can be read.",
-    FindingCode.OVER_ONLY_BY_INDEX: (
+    PkiFindingCode.UNREADABLE_CERTIFICATE: "{paths} holds no certificate that can be read.",
+    PkiFindingCode.OVER_ONLY_BY_INDEX: (
         "{names}: over by the index, but no certificate is there to show it, serials {serials}. "
         "They stay on every list of the revoked, in case the index is wrong."
     ),
-    FindingCode.REVOKED_ONLY_BY_FOLDER: (
+    PkiFindingCode.REVOKED_ONLY_BY_FOLDER: (
         "{names}: filed as revoked in {paths}, but not revoked by the index, serial {serials}: it "
         "gets in to this day unless the server's list has it. It is taken over as revoked."
     ),
-    FindingCode.SUBORDINATE_AUTHORITY: (
+    PkiFindingCode.SUBORDINATE_AUTHORITY: (
         "{names}: a CA of its own, serial {serials}, in {paths}. Whatever it issues gets in and is "
         "in no index here. Revoke it unless you know it."
     ),
-    FindingCode.CLIENT_KEYS_IN_CLEAR: (
+    PkiFindingCode.CLIENT_KEYS_IN_CLEAR: (
         "Keys of clients lie here in clear: {paths}. Whoever reads them gets in. "
         "--purge-client-keys removes them."
     ),
-    FindingCode.OTHER_KEYS_IN_CLEAR: (
+    PkiFindingCode.OTHER_KEYS_IN_CLEAR: (
         "Other keys lie here in clear: {paths}. They are left alone: a server may need them."
     ),
-    FindingCode.CRL_MISSING: (
+    PkiFindingCode.CRL_MISSING: (
         "There is no CRL, so these were never shut out although they are revoked: {names}. "
         "The first CRL from here does it."
     ),
-    FindingCode.CRL_LAPSED: (
+    PkiFindingCode.CRL_LAPSED: (
         "The CRL {paths} ended at {until}: a server that reads it refuses everybody. "
         "The first CRL from here mends that."
     ),
-    FindingCode.CRL_LACKS: (
+    PkiFindingCode.CRL_LACKS: (
         "{names}: revoked, but not in the CRL, serials {serials}: they get in to this day. "
         "The first CRL from here shuts them out."
     ),
-    FindingCode.CRL_ONLY: (
+    PkiFindingCode.CRL_ONLY: (
         "{names}: in the CRL, but not revoked by the index, serial {serials}. It stays revoked."
     ),
-    FindingCode.AUTHORITY_ENDS_SOON: (
+    PkiFindingCode.AUTHORITY_ENDS_SOON: (
         "The CA ends at {until}. From then on nobody gets in: plan its successor."
     ),
-    FindingCode.AUTHORITY_OVER: "The CA is over since {until}: nobody gets in any more.",
-    FindingCode.SERVER_ENDS_SOON: (
+    PkiFindingCode.AUTHORITY_OVER: "The CA is over since {until}: nobody gets in any more.",
+    PkiFindingCode.SERVER_ENDS_SOON: (
         "{names}: a server's certificate ends at {until}, serial {serials}. From then on nobody "
         "gets in there."
     ),
-    FindingCode.WEAK_AUTHORITY: "The CA is weak: {detail}. Plan a new one.",
+    PkiFindingCode.WEAK_AUTHORITY: "The CA is weak: {detail}. Plan a new one.",
 }
 AND_MORE = "{shown} and {count} more"
 MORE_ALIKE = "… and {count} more of this kind; --json has all."

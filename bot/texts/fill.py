@@ -45,7 +45,9 @@ class Plain(str):
 
 def plain(template: Template, **values: Any) -> Plain:
     """The sentence for a terminal. For templates without markup."""
-    return Plain(_choose(template, values).format(**{k: _line(v) for k, v in values.items()}))
+    return Plain(
+        _choose(template, values).format(**{k: _on_one_line(v) for k, v in values.items()})
+    )
 
 
 def escaped(text: str) -> Html:
@@ -102,7 +104,7 @@ def _choose(template: Template, values: dict[str, Any]) -> str:
     return template.one if values["count"] == 1 else template.many
 
 
-def _line(value: Any) -> Any:
+def _on_one_line(value: Any) -> Any:
     """What is no number could break the line, and forge the next one."""
     return value if isinstance(value, (Plain, int, float)) else one_line(str(value))
 

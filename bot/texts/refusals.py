@@ -154,16 +154,16 @@ DECIDED = {
 
 
 def in_chat(refused: Refused) -> Html:
-    return fill(IN_CHAT[refused.code], **_shown(refused))
+    return fill(IN_CHAT[refused.code], **_values(refused))
 
 
 def in_toast(refused: Refused) -> str:
     """For the answer to a tap, which is plain text."""
-    return plain(IN_CHAT[refused.code], **_shown(refused))
+    return plain(IN_CHAT[refused.code], **_values(refused))
 
 
 def in_terminal(refused: Refused) -> str:
-    return plain(_IN_TERMINAL[refused.code], **_shown(refused))
+    return plain(_IN_TERMINAL[refused.code], **_values(refused))
 
 
 def duration_text(seconds: int) -> str:
@@ -180,7 +180,7 @@ def span_text(seconds: int) -> str:
     return duration_text(max(1, round(seconds / 60)) * 60)
 
 
-def _shown(refused: Refused) -> dict[str, object]:
+def _values(refused: Refused) -> dict[str, object]:
     values: dict[str, Any] = dict(refused.values)
     match refused.code:
         case Refusal.DURATION_TOO_LONG:

@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 from pki.easyrsa.places import Shelf
 from pki.easyrsa.purpose import purpose_of
 from pki.easyrsa.values import Purpose
+from pki.extensions import extension_of
 from pki.key_ids import authority_key_id
 from pki.serial import SerialNumber
 
@@ -24,7 +25,7 @@ _UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtens
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundCertificate:
     """A certificate and the first file that it was found in.
 
     It is kept as DER: an open one takes 6 KB, and the garbage collector's time.
@@ -58,7 +59,7 @@ class Copy:
 
     path: Path
     shelf: Shelf
-    of: tuple[Found, ...]
+    of: tuple[FoundCertificate, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,80 +67,83 @@ class Unreadable:
     """A file in which something that should be a certificate cannot be read."""
 
     path: Path
-    found: tuple[Found, ...]
+    certificates: tuple[FoundCertificate, ...]
 
 
 def read_certificates(
     files: Iterable[tuple[Path, Shelf]], own: x509.Certificate
-) -> Iterator[tuple[Found, ...] | Copy | Unreadable]:
+) -> Iterator[tuple[FoundCertificate, ...] | Copy | Unreadable]:
     """For each file the certificates in it, but for the CA's own.
 
     The same certificate lies in two places as a rule, and is read once.
     """
-    seen: dict[bytes, tuple[Found, ...]] = {}
+    seen: dict[bytes, tuple[FoundCertificate, ...]] = {}
     for path, shelf in files:
         content = path.read_bytes()
         digest = hashlib.sha256(content).digest()  # cheaper than reading a certificate twice
         if digest in seen:
             yield Copy(path, shelf, seen[digest])
             continue
-        found, is_whole = _found(path, shelf, content, own)
-        seen[digest] = found
-        yield found if is_whole else Unreadable(path, found)
+        certificates, is_whole = _certificates(path, shelf, content, own)
+        seen[digest] = certificates
+        yield certificates if is_whole else Unreadable(path, certificates)
 
 
-def names_key_of(found: Found, issuer: x509.Certificate) -> bool:
+def names_key_of(certificate: FoundCertificate, issuer: x509.Certificate) -> bool:
     """Whether it was made with this CA's key: it says so, or else the signature shows it.
 
     A P-384 signature takes a third of a millisecond to check, half a minute for 100,000 of them.
     Where the index vouches for a certificate, its own word will do.
     """
-    if found.issuer_key_id == authority_key_id(issuer).key_identifier:
+    if certificate.issuer_key_id == authority_key_id(issuer).key_identifier:
         return True
-    return issued_by(found, issuer)
+    return issued_by(certificate, issuer)
 
 
-def issued_by(found: Found, issuer: x509.Certificate) -> bool:
+def issued_by(certificate: FoundCertificate, issuer: x509.Certificate) -> bool:
     """Whether this CA's key has signed it; where that cannot be checked, the name has to do."""
-    is_signed = signed_by(found, issuer)
-    return found.names_issuer if is_signed is None else is_signed
+    is_signed = signed_by(certificate, issuer)
+    return certificate.names_issuer if is_signed is None else is_signed
 
 
-def signed_by(found: Found, issuer: x509.Certificate) -> bool | None:
+def signed_by(certificate: FoundCertificate, issuer: x509.Certificate) -> bool | None:
     """Whether this CA's key has signed it; None where that cannot be checked, as with MD5."""
     try:
-        x509.load_der_x509_certificate(found.der).verify_directly_issued_by(issuer)
+        x509.load_der_x509_certificate(certificate.der).verify_directly_issued_by(issuer)
     except InvalidSignature:
         return False
     except (ValueError, TypeError):
-        return None if found.names_issuer else False
+        return None if certificate.names_issuer else False
     except UnsupportedAlgorithm:
         return None
     return True
 
 
-def _found(
+def _certificates(
     path: Path, shelf: Shelf, content: bytes, own: x509.Certificate
-) -> tuple[tuple[Found, ...], bool]:
+) -> tuple[tuple[FoundCertificate, ...], bool]:
     """The certificates, and whether everything in the file that looks like one is."""
     blocks = _BLOCK.findall(content)
-    found = []
+    certificates = []
     is_whole = 0 < content.count(_BEGIN) == len(blocks)
     for block in blocks:
         try:
             certificate = x509.load_pem_x509_certificate(block)
             if certificate != own:
-                found.append(_facts(path, shelf, certificate, own))
+                certificates.append(_facts(path, shelf, certificate, own))
         except _UNREADABLE:
             is_whole = False
-    return tuple(found), is_whole
+    return tuple(certificates), is_whole
 
 
-def _facts(path: Path, shelf: Shelf, certificate: x509.Certificate, own: x509.Certificate) -> Found:
+def _facts(
+    path: Path, shelf: Shelf, certificate: x509.Certificate, own: x509.Certificate
+) -> FoundCertificate:
     subject, issuer = certificate.subject, certificate.issuer
     names = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    extensions = certificate.extensions
-    return Found(
+    constraints = extension_of(certificate.extensions, x509.BasicConstraints)
+    key_id = extension_of(certificate.extensions, x509.AuthorityKeyIdentifier)
+    return FoundCertificate(
         path=path,
         shelf=shelf,
         der=certificate.public_bytes(Encoding.DER),
@@ -150,23 +154,9 @@ def _facts(path: Path, shelf: Shelf, certificate: x509.Certificate, own: x509.Ce
         names_issuer=issuer == own.subject,
         is_self_issued=issuer == subject,
         purpose=purpose_of(certificate),
-        is_authority=_is_authority(extensions),
-        issuer_key_id=_issuer_key_id(extensions),
+        is_authority=constraints is not None and constraints.ca,
+        issuer_key_id=key_id.key_identifier if key_id is not None else None,
         public_key=certificate.public_key().public_bytes(
             Encoding.DER, PublicFormat.SubjectPublicKeyInfo
         ),
     )
-
-
-def _is_authority(extensions: x509.Extensions) -> bool:
-    try:
-        return extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return False
-
-
-def _issuer_key_id(extensions: x509.Extensions) -> bytes | None:
-    try:
-        return extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
-    except x509.ExtensionNotFound:
-        return None

@@ -16,7 +16,7 @@ from pathlib import Path
 from cryptography import x509
 
 from pki.easyrsa import subject
-from pki.easyrsa.certificates import Found, issued_by, names_key_of, signed_by
+from pki.easyrsa.certificates import FoundCertificate, issued_by, names_key_of, signed_by
 from pki.easyrsa.index import Row
 from pki.easyrsa.values import Entry, EntryStatus, Purpose
 from pki.serial import SerialNumber, serial_hex
@@ -27,20 +27,20 @@ class Files:
     """What the folders hold.
 
     Attributes:
-        found: each certificate, once for each file that differs.
+        certificates: each, once for each file that differs.
         filed: files that lie where easy-rsa puts what it revokes, by the serial in their names or
             inside.
         named: of files that are named by another serial than is inside: those names, by what is
             inside.
     """
 
-    found: Sequence[Found]
+    certificates: Sequence[FoundCertificate]
     filed: Mapping[SerialNumber, Path]
     named: Mapping[SerialNumber, frozenset[SerialNumber]]
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ComparedBooks:
     """What is known of every certificate.
 
     Attributes:
@@ -52,26 +52,26 @@ class Compared:
 
     entries: Sequence[Entry]
     lost: Sequence[Entry]
-    files: Mapping[SerialNumber, Found]
-    differing: Sequence[tuple[Found, str]]
+    files: Mapping[SerialNumber, FoundCertificate]
+    differing: Sequence[tuple[FoundCertificate, str]]
 
 
-def compare(rows: Sequence[Row], files: Files, authority: x509.Certificate) -> Compared:
-    by_serial: dict[SerialNumber, list[Found]] = defaultdict(list)
-    for found in files.found:
-        by_serial[found.serial].append(found)
+def compare(rows: Sequence[Row], files: Files, authority: x509.Certificate) -> ComparedBooks:
+    by_serial: dict[SerialNumber, list[FoundCertificate]] = defaultdict(list)
+    for certificate in files.certificates:
+        by_serial[certificate.serial].append(certificate)
     entries: list[Entry] = []
-    first: dict[SerialNumber, Found] = {}
-    differing: list[tuple[Found, str]] = []
+    first: dict[SerialNumber, FoundCertificate] = {}
+    differing: list[tuple[FoundCertificate, str]] = []
     bare: list[Row] = []
     for row in rows:
         genuine = []
-        for found in by_serial.pop(row.serial, ()):
-            said, is_genuine = _difference(row, found, authority)
+        for certificate in by_serial.pop(row.serial, ()):
+            said, is_genuine = _difference(row, certificate, authority)
             if said:
-                differing.append((found, said))
+                differing.append((certificate, said))
             if is_genuine:
-                genuine.append(found)
+                genuine.append(certificate)
         if genuine:
             first[row.serial] = genuine[0]
         elif row.status is EntryStatus.REVOKED:
@@ -89,29 +89,31 @@ def compare(rows: Sequence[Row], files: Files, authority: x509.Certificate) -> C
                 other = serial_hex(its_row.serial)
                 said = f"the index has it as revoked under another serial, {other}"
                 differing.append((genuine[0], said))
-    return Compared(entries, lost, first, differing)
+    return ComparedBooks(entries, lost, first, differing)
 
 
-def _difference(row: Row, found: Found, authority: x509.Certificate) -> tuple[str, bool]:
+def _difference(
+    row: Row, certificate: FoundCertificate, authority: x509.Certificate
+) -> tuple[str, bool]:
     """What a certificate says otherwise than its row, and whether it is this CA's at all."""
-    if not found.names_issuer:
+    if not certificate.names_issuer:
         return "it was issued by another CA, and counts for nothing", False
     said = []
-    if found.not_after != row.not_after:
-        said.append(f"it ends on {found.not_after:%Y-%m-%d %H:%M:%S}")
-    if row.status is EntryStatus.EXPIRED and found.not_after > row.not_after:
+    if certificate.not_after != row.not_after:
+        said.append(f"it ends on {certificate.not_after:%Y-%m-%d %H:%M:%S}")
+    if row.status is EntryStatus.EXPIRED and certificate.not_after > row.not_after:
         said.append("though the index calls it expired")
-    if found.common_name and not subject.names(row.subject, found.common_name):
-        said.append(f"it names {found.common_name}")
+    if certificate.common_name and not subject.names(row.subject, certificate.common_name):
+        said.append(f"it names {certificate.common_name}")
     # Where the index vouches for a certificate, its own word for who signed it will do.
-    is_genuine = issued_by(found, authority) if said else names_key_of(found, authority)
+    is_genuine = issued_by(certificate, authority) if said else names_key_of(certificate, authority)
     if not is_genuine:
         # A CA made anew under the same name leaves such certificates behind.
         return "another key has signed it, and it counts for nothing", False
     return ", ".join(said), True
 
 
-def _entry(row: Row, genuine: Sequence[Found], authority: x509.Certificate) -> Entry:
+def _entry(row: Row, genuine: Sequence[FoundCertificate], authority: x509.Certificate) -> Entry:
     entry = Entry(
         serial=row.serial,
         common_name=subject.common_name(row.subject) or row.subject,
@@ -133,7 +135,7 @@ def _entry(row: Row, genuine: Sequence[Found], authority: x509.Certificate) -> E
     return replace(_of_files(entry, genuine), not_after=max(ends))
 
 
-def _of_files(entry: Entry, genuine: Sequence[Found]) -> Entry:
+def _of_files(entry: Entry, genuine: Sequence[FoundCertificate]) -> Entry:
     """Several certificates may have one serial: whatever any of them opens counts."""
     purposes = {each.purpose for each in genuine}
     return replace(
@@ -148,22 +150,24 @@ def _of_files(entry: Entry, genuine: Sequence[Found]) -> Entry:
     )
 
 
-def _row_of(found: Found, bare: Iterable[Row], named: frozenset[SerialNumber]) -> Row | None:
+def _row_of(
+    certificate: FoundCertificate, bare: Iterable[Row], named: frozenset[SerialNumber]
+) -> Row | None:
     """The revoked row that is this certificate's own but for its serial.
 
     Either the file is named by the row's serial, or the row has the certificate's name and end, and
     no other certificate fits it.
     """
     for row in bare:
-        is_alike = row.not_after == found.not_after and bool(
-            found.common_name and subject.names(row.subject, found.common_name)
+        is_alike = row.not_after == certificate.not_after and bool(
+            certificate.common_name and subject.names(row.subject, certificate.common_name)
         )
         if row.serial in named or is_alike:
             return row
     return None
 
 
-def _lost_entry(genuine: Sequence[Found], row: Row | None) -> Entry:
+def _lost_entry(genuine: Sequence[FoundCertificate], row: Row | None) -> Entry:
     entry = Entry(
         serial=genuine[0].serial,
         common_name="",

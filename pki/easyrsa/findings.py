@@ -11,10 +11,10 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from pki.easyrsa.certificates import Found
-from pki.easyrsa.compared import Compared
+from pki.easyrsa.certificates import FoundCertificate
+from pki.easyrsa.compared import ComparedBooks
 from pki.easyrsa.private_keys import ClearKeys
-from pki.easyrsa.values import Entry, EntryStatus, Finding, FindingCode, OldCrl, Purpose
+from pki.easyrsa.values import Entry, EntryStatus, OldCrl, PkiFinding, PkiFindingCode, Purpose
 from pki.key_ids import authority_public_key
 from pki.serial import SerialNumber
 
@@ -35,14 +35,14 @@ class Material:
     """Everything that was read, at one moment.
 
     Attributes:
-        found: every certificate, of this CA or not.
+        certificates: every one, of this CA or not.
         filed: by serial, a file that lies where easy-rsa puts what it revokes.
     """
 
     now: datetime
     authority: x509.Certificate
-    compared: Compared
-    found: Sequence[Found]
+    compared: ComparedBooks
+    certificates: Sequence[FoundCertificate]
     filed: Mapping[SerialNumber, Path]
     unreadable: Sequence[Path]
     crl: OldCrl | None
@@ -69,67 +69,39 @@ class Material:
         ]
 
 
-def findings(material: Material) -> tuple[Finding, ...]:
-    """In the order of FindingCode, then of the index or of the files."""
-    return tuple(
-        finding
-        for look in (
-            _duplicate_names,
-            _missing,
-            _not_in_index,
-            _differing,
-            _unreadable,
-            _over_only_by_index,
-            _revoked_only_by_folder,
-            _subordinate,
-            _keys_in_clear,
-            _crl_missing,
-            _crl_lapsed,
-            _crl_lacks,
-            _crl_only,
-            _authority_ends,
-            _servers_end,
-            _weak_authority,
-        )
-        for finding in look(material)
+def findings(material: Material) -> tuple[PkiFinding, ...]:
+    """In the order of PkiFindingCode, then of the index or of the files."""
+    return (
+        *_certificates(material),
+        *_ends_in_doubt(material),
+        *_keys_in_clear(material),
+        *_crl(material),
+        *_validity(material),
     )
 
 
-def _duplicate_names(material: Material) -> Iterator[Finding]:
+def _certificates(material: Material) -> Iterator[PkiFinding]:
+    """What is live, and what the files say of it."""
     for name, entries in _by_name(material.live()).items():
         if len(entries) > 1:
-            yield Finding(
-                FindingCode.DUPLICATE_NAME,
-                names=(name,),
-                serials=_serials(entries),
-                ends_at=max(entry.not_after for entry in entries),
-            )
-
-
-def _missing(material: Material) -> Iterator[Finding]:
+            last = max(entry.not_after for entry in entries)
+            serials = tuple(entry.serial for entry in entries)
+            yield PkiFinding(PkiFindingCode.DUPLICATE_NAME, (name,), serials, ends_at=last)
     for entry in material.live():
         if not entry.end_known:
-            yield _about(FindingCode.MISSING_CERTIFICATE, entry)
-
-
-def _not_in_index(material: Material) -> Iterator[Finding]:
+            yield _about(PkiFindingCode.MISSING_CERTIFICATE, entry)
     lost = {entry.serial for entry in material.compared.lost}
     for entry in material.live():
         if entry.serial in lost:
-            yield _at(FindingCode.NOT_IN_INDEX, material.compared.files[entry.serial])
-
-
-def _differing(material: Material) -> Iterator[Finding]:
-    for found, detail in material.compared.differing:
-        yield _at(FindingCode.DIFFERING_CERTIFICATE, found, detail)
-
-
-def _unreadable(material: Material) -> Iterator[Finding]:
+            yield _at(PkiFindingCode.NOT_IN_INDEX, material.compared.files[entry.serial])
+    for certificate, detail in material.compared.differing:
+        yield _at(PkiFindingCode.DIFFERING_CERTIFICATE, certificate, detail)
     for path in material.unreadable:
-        yield Finding(FindingCode.UNREADABLE_CERTIFICATE, paths=(path,))
+        yield PkiFinding(PkiFindingCode.UNREADABLE_CERTIFICATE, paths=(path,))
 
 
-def _over_only_by_index(material: Material) -> Iterator[Finding]:
+def _ends_in_doubt(material: Material) -> Iterator[PkiFinding]:
+    """What only one source calls over or revoked, and who may issue more."""
     over = [
         entry
         for entry in material.compared.entries
@@ -138,132 +110,97 @@ def _over_only_by_index(material: Material) -> Iterator[Finding]:
         and not entry.is_live(material.now)
     ]
     if over:
-        names = tuple(entry.common_name for entry in over)
-        yield Finding(FindingCode.OVER_ONLY_BY_INDEX, names=names, serials=_serials(over))
-
-
-def _revoked_only_by_folder(material: Material) -> Iterator[Finding]:
+        yield _about(PkiFindingCode.OVER_ONLY_BY_INDEX, *over)
     entries = {entry.serial: entry for entry in material.known}
     for serial in material.filed_only():
-        entry = entries.get(serial)
-        yield Finding(
-            FindingCode.REVOKED_ONLY_BY_FOLDER,
-            names=(entry.common_name,) if entry and entry.common_name else (),
+        known = entries.get(serial)
+        yield PkiFinding(
+            PkiFindingCode.REVOKED_ONLY_BY_FOLDER,
+            names=(known.common_name,) if known and known.common_name else (),
             serials=(serial,),
             paths=(material.filed[serial],),
         )
+    for entry in material.live():
+        file = material.compared.files.get(entry.serial)
+        if file is not None and file.is_authority:
+            yield _at(PkiFindingCode.SUBORDINATE_AUTHORITY, file)
 
 
-def _subordinate(material: Material) -> Iterator[Finding]:
-    for found in _files_of(material.live(), material):
-        if found.is_authority:
-            yield _at(FindingCode.SUBORDINATE_AUTHORITY, found)
-
-
-def _keys_in_clear(material: Material) -> Iterator[Finding]:
+def _keys_in_clear(material: Material) -> Iterator[PkiFinding]:
     """Whatever is not certainly a client's may be a server's, which needs it."""
-    owners = _client_keys(material.found)
+    owners: dict[bytes, str] = {}
+    not_clients: set[bytes] = set()
+    for certificate in material.certificates:
+        owners.setdefault(certificate.public_key, certificate.common_name)
+        if certificate.purpose is not Purpose.CLIENT or certificate.is_authority:
+            not_clients.add(certificate.public_key)
     clients: dict[Path, str] = {}
     others: list[Path] = []
     for held in material.keys:
-        names = [owners.get(key) if key is not None else None for key in held.public_keys]
-        if names[0] is not None and None not in names:
-            clients[held.path] = names[0]
+        keys = [key for key in held.public_keys if key in owners and key not in not_clients]
+        if len(keys) == len(held.public_keys):
+            clients[held.path] = owners[keys[0]]
         else:
             others.append(held.path)
     if clients:
         unique = tuple(dict.fromkeys(clients.values()))
-        yield Finding(FindingCode.CLIENT_KEYS_IN_CLEAR, names=unique, paths=tuple(clients))
+        yield PkiFinding(PkiFindingCode.CLIENT_KEYS_IN_CLEAR, names=unique, paths=tuple(clients))
     if others:
-        yield Finding(FindingCode.OTHER_KEYS_IN_CLEAR, paths=tuple(others))
+        yield PkiFinding(PkiFindingCode.OTHER_KEYS_IN_CLEAR, paths=tuple(others))
 
 
-def _client_keys(certificates: Iterable[Found]) -> dict[bytes, str]:
-    """The keys of which every certificate is a client's, each with a name."""
-    names: dict[bytes, str] = {}
-    others: set[bytes] = set()
-    for found in certificates:
-        names.setdefault(found.public_key, found.common_name)
-        if found.purpose is not Purpose.CLIENT or found.is_authority:
-            others.add(found.public_key)
-    return {key: name for key, name in names.items() if key not in others}
-
-
-def _crl_missing(material: Material) -> Iterator[Finding]:
-    revoked = _revoked_and_not_over(material)
-    if material.crl is None and revoked:
-        names = tuple(entry.common_name for entry in revoked)
-        yield Finding(FindingCode.CRL_MISSING, names=names, serials=_serials(revoked))
-
-
-def _crl_lapsed(material: Material) -> Iterator[Finding]:
-    crl = material.crl
-    if crl is not None and crl.next_update is not None and crl.next_update <= material.now:
-        yield Finding(FindingCode.CRL_LAPSED, paths=(crl.path,), ends_at=crl.next_update)
-
-
-def _crl_lacks(material: Material) -> Iterator[Finding]:
-    if material.crl is None:
-        return
-    listed = {revocation.serial for revocation in material.crl.revocations}
-    for entry in _revoked_and_not_over(material):
-        if entry.serial not in listed:
-            yield _about(FindingCode.CRL_LACKS, entry)
-
-
-def _crl_only(material: Material) -> Iterator[Finding]:
+def _crl(material: Material) -> Iterator[PkiFinding]:
+    """The old CRL, held against what is revoked."""
     entries = {entry.serial: entry for entry in material.known}
-    for revocation in material.crl.revocations if material.crl else ():
-        entry = entries.get(revocation.serial)
-        if entry is None or entry.status is not EntryStatus.REVOKED:
-            yield Finding(
-                FindingCode.CRL_ONLY,
-                names=(entry.common_name,) if entry else (),
+    revoked = [
+        entry
+        for entry in material.known
+        if entry.status is EntryStatus.REVOKED and entry.not_after > material.now
+    ]
+    crl = material.crl
+    if crl is None:
+        if revoked:
+            yield _about(PkiFindingCode.CRL_MISSING, *revoked)
+        return
+    if crl.next_update is not None and crl.next_update <= material.now:
+        yield PkiFinding(PkiFindingCode.CRL_LAPSED, paths=(crl.path,), ends_at=crl.next_update)
+    listed = {revocation.serial for revocation in crl.revocations}
+    for entry in revoked:
+        if entry.serial not in listed:
+            yield _about(PkiFindingCode.CRL_LACKS, entry)
+    for revocation in crl.revocations:
+        known = entries.get(revocation.serial)
+        if known is None or known.status is not EntryStatus.REVOKED:
+            yield PkiFinding(
+                PkiFindingCode.CRL_ONLY,
+                names=(known.common_name,) if known else (),
                 serials=(revocation.serial,),
                 revocation=revocation,
             )
 
 
-def _revoked_and_not_over(material: Material) -> list[Entry]:
-    return [
-        entry
-        for entry in material.known
-        if entry.status is EntryStatus.REVOKED and entry.not_after > material.now
-    ]
-
-
-def _authority_ends(material: Material) -> Iterator[Finding]:
+def _validity(material: Material) -> Iterator[PkiFinding]:
+    """What ends soon, and what is too weak."""
     end = material.authority.not_valid_after_utc
     if end <= material.now:
-        yield Finding(FindingCode.AUTHORITY_OVER, ends_at=end)
+        yield PkiFinding(PkiFindingCode.AUTHORITY_OVER, ends_at=end)
     elif end <= material.now + AUTHORITY_NOTICE:
-        yield Finding(FindingCode.AUTHORITY_ENDS_SOON, ends_at=end)
-
-
-def _servers_end(material: Material) -> Iterator[Finding]:
+        yield PkiFinding(PkiFindingCode.AUTHORITY_ENDS_SOON, ends_at=end)
     servers = [entry for entry in material.live() if entry.purpose in _SERVERS]
     for name, entries in _by_name(servers).items():
         last = max(entries, key=lambda entry: entry.not_after)
         if last.not_after <= material.now + SERVER_NOTICE:
-            yield Finding(
-                FindingCode.SERVER_ENDS_SOON,
-                names=(name,),
-                serials=(last.serial,),
-                ends_at=last.not_after,
-            )
-
-
-def _weak_authority(material: Material) -> Iterator[Finding]:
+            end = last.not_after
+            yield PkiFinding(PkiFindingCode.SERVER_ENDS_SOON, (name,), (last.serial,), ends_at=end)
     for detail in _weaknesses(material.authority):
-        yield Finding(FindingCode.WEAK_AUTHORITY, detail=detail)
+        yield PkiFinding(PkiFindingCode.WEAK_AUTHORITY, detail=detail)
 
 
 def _weaknesses(authority: x509.Certificate) -> Iterator[str]:
     key = authority_public_key(authority)
     bits = key.key_size
-    kind, least = ("RSA", _LEAST_RSA_BITS)
-    if not isinstance(key, rsa.RSAPublicKey):
-        kind, least = ("EC", _LEAST_EC_BITS)
+    is_rsa = isinstance(key, rsa.RSAPublicKey)
+    kind, least = ("RSA", _LEAST_RSA_BITS) if is_rsa else ("EC", _LEAST_EC_BITS)
     if bits < least:
         yield f"its {kind} key has {bits} bits"
     try:
@@ -281,26 +218,19 @@ def _by_name(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
     return groups
 
 
-def _files_of(entries: Iterable[Entry], material: Material) -> Iterator[Found]:
-    for entry in entries:
-        found = material.compared.files.get(entry.serial)
-        if found is not None:
-            yield found
-
-
-def _serials(entries: Iterable[Entry]) -> tuple[SerialNumber, ...]:
-    return tuple(entry.serial for entry in entries)
-
-
-def _about(code: FindingCode, entry: Entry) -> Finding:
-    return Finding(code, names=(entry.common_name,), serials=(entry.serial,))
-
-
-def _at(code: FindingCode, found: Found, detail: str = "") -> Finding:
-    return Finding(
+def _about(code: PkiFindingCode, *entries: Entry) -> PkiFinding:
+    return PkiFinding(
         code,
-        names=(found.common_name,) if found.common_name else (),
-        serials=(found.serial,),
-        paths=(found.path,),
+        names=tuple(entry.common_name for entry in entries),
+        serials=tuple(entry.serial for entry in entries),
+    )
+
+
+def _at(code: PkiFindingCode, certificate: FoundCertificate, detail: str = "") -> PkiFinding:
+    return PkiFinding(
+        code,
+        names=(certificate.common_name,) if certificate.common_name else (),
+        serials=(certificate.serial,),
+        paths=(certificate.path,),
         detail=detail,
     )

@@ -75,7 +75,7 @@ def parse_index(content: bytes, path: Path) -> Iterator[Row]:
         if not line or line.startswith(b"#"):
             continue
         try:
-            row = _row(number, line.decode())
+            row = _parse_row(number, line.decode())
             _check_unique(row, first_line)
         except ValueError as error:
             raise _damaged(path, number, error) from error
@@ -98,7 +98,7 @@ def _damaged(path: Path, number: int, error: ValueError) -> DamagedPki:
     )
 
 
-def _row(number: int, line: str) -> Row:
+def _parse_row(line_number: int, line: str) -> Row:
     fields = [field.replace("\\\t", "\t") for field in _TAB.split(line)]
     if len(fields) != _FIELDS:
         raise ValueError(f"it has {len(fields)} fields, and a line has {_FIELDS}")
@@ -108,27 +108,20 @@ def _row(number: int, line: str) -> Row:
         raise ValueError("it begins with none of V, R and E")
     if not subject:
         raise ValueError("it names nobody")
-    revoked_at, reason = _revocation(status, revocation)
-    return Row(
-        line=number,
-        status=status,
-        not_after=_time(expiry, "expiry"),
-        revoked_at=revoked_at,
-        reason=reason,
-        serial=_serial(serial),
-        subject=subject,
-    )
-
-
-def _revocation(
-    status: EntryStatus, text: str
-) -> tuple[datetime, RevocationReason] | tuple[None, None]:
-    if status is not EntryStatus.REVOKED:
-        if text:
-            raise ValueError("it has a revocation date, and is not marked as revoked")
-        return None, None
-    time, *said = text.split(",")
-    return _time(time, "revocation"), _reason(said)
+    if status is not EntryStatus.REVOKED and revocation:
+        raise ValueError("it has a revocation date, and is not marked as revoked")
+    revoked_at = reason = None
+    if status is EntryStatus.REVOKED:
+        time, *said = revocation.split(",")
+        revoked_at, reason = _time(time, "revocation"), _reason(said)
+    not_after = _time(expiry, "expiry")
+    try:
+        number = parse_serial(serial)
+    except ValueError as error:
+        raise ValueError(
+            "its serial number is no positive hex number of up to 40 digits"
+        ) from error
+    return Row(line_number, status, not_after, revoked_at, reason, number, subject)
 
 
 def _reason(said: list[str]) -> RevocationReason:
@@ -153,12 +146,3 @@ def _time(text: str, which: str) -> datetime:
         return datetime(year, *rest, tzinfo=UTC)  # type: ignore[arg-type, misc]
     except ValueError as error:
         raise ValueError(f"its {which} date is no date") from error
-
-
-def _serial(text: str) -> SerialNumber:
-    try:
-        return parse_serial(text)
-    except ValueError as error:
-        raise ValueError(
-            "its serial number is no positive hex number of up to 40 digits"
-        ) from error

@@ -23,16 +23,16 @@ def read_old_crl(path: Path, issuer: x509.Certificate) -> OldCrl | None:
     if not path.is_file():
         return None
     try:
-        found = [each for each in read_crls(path.read_bytes(), issuer) if each.is_ours]
+        ours = [each for each in read_crls(path.read_bytes(), issuer) if each.is_ours]
     except DamagedCrl as error:
         raise DamagedPki(f"{path} is not a whole CRL; {_MEND}.") from error
-    if not found:
+    if not ours:
         raise DamagedPki(f"{path} was not signed by the CA beside it; {_MEND}.")
-    newest = max(found, key=lambda each: each.this_update)
+    newest = max(ours, key=lambda each: each.this_update)
     return OldCrl(
         path=path,
-        number=max((each.number for each in found if each.number is not None), default=None),
+        number=max((each.number for each in ours if each.number is not None), default=None),
         this_update=newest.this_update,
         next_update=newest.next_update,
-        revocations=revocations_of(found),
+        revocations=revocations_of(ours),
     )

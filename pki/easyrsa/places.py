@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from pki.easyrsa.values import Layout
+from pki.easyrsa.values import FolderLayout
 from pki.errors import DamagedPki
 from pki.serial import SerialNumber, parse_serial
 
@@ -57,7 +57,7 @@ _HEX = frozenset("0123456789abcdefABCDEF")
 @dataclass(frozen=True, slots=True)
 class Places:
     folder: Path
-    layout: Layout
+    layout: FolderLayout
 
     @property
     def index(self) -> Path:
@@ -77,11 +77,11 @@ class Places:
 
     @property
     def _private(self) -> Path:
-        return self.folder / "private" if self.layout is Layout.EASYRSA3 else self.folder
+        return self.folder / "private" if self.layout is FolderLayout.EASYRSA3 else self.folder
 
     def certificates(self) -> list[tuple[Path, Shelf]]:
         """Every file that should hold a certificate that this CA issued, in a settled order."""
-        if self.layout is Layout.EASYRSA2:
+        if self.layout is FolderLayout.EASYRSA2:
             return [(path, Shelf.ISSUED) for path in _files(self.folder) if _is_issued2(path)]
         return [
             (path, shelf)
@@ -97,7 +97,7 @@ class Places:
     def serial_of(self, path: Path) -> SerialNumber | None:
         """Of a file that is named by a serial, the serial; what is inside may say otherwise."""
         by_serial = path.parent.name.endswith(_BY_SERIAL)
-        if self.layout is Layout.EASYRSA2:
+        if self.layout is FolderLayout.EASYRSA2:
             by_serial = path.suffix == ".pem"
         try:
             return parse_serial(path.stem) if by_serial else None
@@ -107,7 +107,7 @@ class Places:
     def revoked_by_name(self) -> list[tuple[Path, SerialNumber]]:
         """The files whose very place and name say that a serial was revoked."""
         folder = self.folder / _REVOKED3
-        if self.layout is Layout.EASYRSA2 or not folder.is_dir():
+        if self.layout is FolderLayout.EASYRSA2 or not folder.is_dir():
             return []
         return [
             (path, serial)
@@ -118,7 +118,7 @@ class Places:
 
     def keys(self) -> list[Path]:
         """Every file that may hold a private key in PEM, but for the CA's own."""
-        folders = (".",) if self.layout is Layout.EASYRSA2 else _KEYS3
+        folders = (".",) if self.layout is FolderLayout.EASYRSA2 else _KEYS3
         return [
             path
             for name in folders
@@ -136,7 +136,7 @@ def find(folder: Path) -> Places:
     if not (folder / _INDEX).is_file():
         raise DamagedPki(f"{folder} holds no {_INDEX}, so it is no PKI of easy-rsa{_hint(folder)}")
     is_sorted = (folder / "private").is_dir() or (folder / "issued").is_dir()
-    places = Places(folder, Layout.EASYRSA3 if is_sorted else Layout.EASYRSA2)
+    places = Places(folder, FolderLayout.EASYRSA3 if is_sorted else FolderLayout.EASYRSA2)
     for path in (places.authority, places.key):
         if not path.is_file():
             raise DamagedPki(f"{path} is missing; restore it from a backup, or copy it there.")

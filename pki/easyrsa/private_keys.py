@@ -42,13 +42,13 @@ def read_clear_keys(files: Iterable[Path]) -> Iterator[ClearKeys | None]:
 
 def clear_blocks(content: bytes) -> list[bytes]:
     """The PEM blocks with private keys that need no passphrase."""
-    return [found[0] for found in _CLEAR.finditer(content) if found[1] != _ENCRYPTED_LABEL]
+    return [block[0] for block in _CLEAR.finditer(content) if block[1] != _ENCRYPTED_LABEL]
 
 
 def key_block(content: bytes) -> bytes | None:
     """The first private key, encrypted or not. OpenSSL may have put parameters before it."""
-    found = _ANY.search(content)
-    return found[0] if found else None
+    block = _ANY.search(content)
+    return block[0] if block else None
 
 
 def _public(block: bytes) -> bytes | None:

@@ -43,7 +43,15 @@ def purge_client_keys(folder: Path, paths: Iterable[Path]) -> None:
                 _check(handle, root / place / name)  # (1)
     for place, names in wanted.items():
         with _opened(root, place) as handle:
-            _remove(handle, root / place, names)
+            for name in names:
+                try:
+                    os.unlink(name, dir_fd=handle)  # (2)
+                except OSError as error:
+                    raise NotRemovable(
+                        f"{root / place / name} could not be removed ({error.strerror});"
+                        " remove it by hand, or mend that and try again."
+                    ) from error
+            os.fsync(handle)  # (3)
 
 
 def _by_folder(folder: Path, root: Path, paths: Iterable[Path]) -> Mapping[PurePath, list[str]]:
@@ -67,21 +75,17 @@ def _opened(root: Path, place: PurePath) -> Iterator[int]:
         at = root
         for part in place.parts:
             at = at / part
-            inner = _entered(handle, at)
+            try:
+                inner = os.open(part, _FOLDER, dir_fd=handle)
+            except OSError as error:
+                if error.errno in {errno.ENOTDIR, errno.ELOOP}:
+                    raise NotRemovable(f"{at} is a link; remove what it holds by hand.") from error
+                raise _unreachable(at, error) from error
             os.close(handle)
             handle = inner
         yield handle
     finally:
         os.close(handle)
-
-
-def _entered(handle: int, path: Path) -> int:
-    try:
-        return os.open(path.name, _FOLDER, dir_fd=handle)
-    except OSError as error:
-        if error.errno in {errno.ENOTDIR, errno.ELOOP}:
-            raise NotRemovable(f"{path} is a link; remove what it holds by hand.") from error
-        raise _unreachable(path, error) from error
 
 
 def _check(handle: int, path: Path) -> None:
@@ -108,15 +112,3 @@ def _content(handle: int, path: Path) -> bytes:
 
 def _unreachable(path: Path, error: OSError) -> NotRemovable:
     return NotRemovable(f"{path} cannot be reached ({error.strerror}); nothing was removed.")
-
-
-def _remove(handle: int, place: Path, names: Iterable[str]) -> None:
-    for name in names:
-        try:
-            os.unlink(name, dir_fd=handle)  # (2)
-        except OSError as error:
-            raise NotRemovable(
-                f"{place / name} could not be removed ({error.strerror});"
-                " remove it by hand, or mend that and try again."
-            ) from error
-    os.fsync(handle)  # (3)

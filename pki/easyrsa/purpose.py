@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from pki.easyrsa.values import Purpose
+from pki.extensions import extension_of
 
 _EITHER = frozenset({Purpose.CLIENT, Purpose.SERVER})
 _USAGES = {
@@ -41,9 +42,8 @@ def purpose_of(certificate: x509.Certificate) -> Purpose | None:
 
 
 def _by_usage(extensions: x509.Extensions) -> frozenset[Purpose] | None:
-    try:
-        usage = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except x509.ExtensionNotFound:
+    usage = extension_of(extensions, x509.ExtendedKeyUsage)
+    if usage is None:
         return None
     return frozenset(purpose for oid, purpose in _USAGES.items() if oid in usage)
 

@@ -9,11 +9,16 @@ from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from pki.crl import Revocation, RevocationReason
-from pki.easyrsa.certificates import Copy, Found, Unreadable, names_key_of, read_certificates
+from pki.easyrsa.certificates import (
+    Copy,
+    FoundCertificate,
+    Unreadable,
+    names_key_of,
+    read_certificates,
+)
 from pki.easyrsa.compared import Files, compare
 from pki.easyrsa.findings import Material, findings
 from pki.easyrsa.index import parse_index
@@ -54,7 +59,42 @@ def read_pki(folder: Path, *, now: datetime, progress: Progress | None = None) -
         UnfitAuthority: the CA cannot go on as ours.
     """
     with _told():
-        return _read(folder, now, progress or _nobody)
+        places = find(folder)
+        authority = _authority(places.authority)  # (1)
+        key = _authority_key(places.key)
+        index = places.index.read_bytes()
+        certificate_files, key_files = places.certificates(), places.keys()
+        counted = _Counted(progress, index.count(b"\n") + len(certificate_files) + len(key_files))
+        rows = list(counted.each(parse_index(index, places.index)))  # (2)
+        read = counted.each(read_certificates(certificate_files, authority))  # (3)
+        files, unreadable = _files(places, zip(certificate_files, read, strict=True), authority)
+        compared = compare(rows, files, authority)
+        material = Material(
+            now=now,
+            authority=authority,
+            compared=compared,
+            certificates=files.certificates,
+            filed=files.filed,
+            unreadable=unreadable,
+            crl=read_old_crl(places.crl, authority),  # (4)
+            keys=[held for held in counted.each(read_clear_keys(key_files)) if held],  # (5)
+        )
+        counted.finish()
+        return EasyRsaPki(
+            folder=folder,
+            layout=places.layout,
+            certificate=authority,
+            key_path=places.key,
+            key_is_encrypted=not clear_blocks(key),
+            entries=tuple(compared.entries),
+            lost=tuple(compared.lost),
+            filed=tuple(
+                Revocation(serial, now, RevocationReason.UNSPECIFIED)
+                for serial in material.filed_only()
+            ),
+            crl=material.crl,
+            findings=findings(material),
+        )
 
 
 def open_key(pki: EasyRsaPki, passphrase: str | None) -> AuthorityKey:
@@ -70,12 +110,24 @@ def open_key(pki: EasyRsaPki, passphrase: str | None) -> AuthorityKey:
     """
     with _told():
         block = _authority_key(pki.key_path)
-    if not pki.key_is_encrypted:
-        key = _clear_key(block, pki.key_path)
-    elif passphrase is None:
-        raise PassphraseNeeded(f"{pki.key_path} needs its passphrase; give it.")
-    else:
-        key = _encrypted_key(block, passphrase, pki.key_path)
+    secret = None
+    if pki.key_is_encrypted:
+        if passphrase is None:
+            raise PassphraseNeeded(f"{pki.key_path} needs its passphrase; give it.")
+        secret = passphrase_bytes(passphrase)
+    try:
+        key = load_pem_private_key(block, secret)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        if secret is None or isinstance(error, UnsupportedAlgorithm):
+            raise DamagedPki(
+                f"{pki.key_path} cannot be read as a private key; restore it from a backup, or if "
+                f"it is whole, convert it with `openssl pkey -in {pki.key_path.name} -aes256`."
+            ) from error
+        # What a wrong passphrase decrypts is noise, and sometimes looks like a damaged key.
+        raise WrongPassphrase(
+            f"The passphrase does not open {pki.key_path}; if it is certainly the right one,"
+            " the file is damaged: restore it from a backup."
+        ) from error
     return fitting_key(pki.certificate, key)
 
 
@@ -92,53 +144,10 @@ def _told() -> Iterator[None]:
         raise DamagedPki(f"{error.filename} cannot be read ({error.strerror}).") from error
 
 
-def _read(folder: Path, now: datetime, progress: Progress) -> EasyRsaPki:
-    places = find(folder)
-    authority = _authority(places.authority)  # (1)
-    key = _authority_key(places.key)
-    index = places.index.read_bytes()
-    certificate_files, key_files = places.certificates(), places.keys()
-    counted = _Counted(progress, index.count(b"\n") + len(certificate_files) + len(key_files))
-    rows = list(counted.each(parse_index(index, places.index)))  # (2)
-    read = counted.each(read_certificates(certificate_files, authority))  # (3)
-    files, unreadable = _files(places, zip(certificate_files, read, strict=True), authority)
-    compared = compare(rows, files, authority)
-    material = Material(
-        now=now,
-        authority=authority,
-        compared=compared,
-        found=files.found,
-        filed=files.filed,
-        unreadable=unreadable,
-        crl=read_old_crl(places.crl, authority),  # (4)
-        keys=[held for held in counted.each(read_clear_keys(key_files)) if held],  # (5)
-    )
-    counted.finish()
-    return EasyRsaPki(
-        folder=folder,
-        layout=places.layout,
-        certificate=authority,
-        key_path=places.key,
-        key_is_encrypted=not clear_blocks(key),
-        entries=tuple(compared.entries),
-        lost=tuple(compared.lost),
-        filed=tuple(
-            Revocation(serial, now, RevocationReason.UNSPECIFIED)
-            for serial in material.filed_only()
-        ),
-        crl=material.crl,
-        findings=findings(material),
-    )
-
-
-def _nobody(_done: int, _total: int) -> None:
-    """Where no progress is shown."""
-
-
 class _Counted:
     """Tells how far it has come, but not at each step: that would cost more than the steps."""
 
-    def __init__(self, progress: Progress, total: int) -> None:
+    def __init__(self, progress: Progress | None, total: int) -> None:
         self._progress = progress
         self._total = total
         self._done = 0
@@ -147,11 +156,12 @@ class _Counted:
         for thing in things:
             yield thing
             self._done += 1
-            if self._done % _STEP == 0:
+            if self._progress and self._done % _STEP == 0:
                 self._progress(min(self._done, self._total), self._total)
 
     def finish(self) -> None:
-        self._progress(self._total, self._total)
+        if self._progress:
+            self._progress(self._total, self._total)
 
 
 def _authority(path: Path) -> x509.Certificate:
@@ -181,11 +191,11 @@ def _authority_key(path: Path) -> bytes:
 
 def _files(
     places: Places,
-    read: Iterable[tuple[tuple[Path, Shelf], tuple[Found, ...] | Copy | Unreadable]],
+    read: Iterable[tuple[tuple[Path, Shelf], tuple[FoundCertificate, ...] | Copy | Unreadable]],
     authority: x509.Certificate,
 ) -> tuple[Files, Sequence[Path]]:
     """All certificates, with what their places and names say; and what cannot be read."""
-    found: list[Found] = []
+    certificates: list[FoundCertificate] = []
     unreadable: list[Path] = []
     filed = dict[SerialNumber, Path]()
     strange: set[Path] = set()
@@ -194,8 +204,8 @@ def _files(
         if isinstance(each, Copy):
             inside = each.of
         else:
-            inside = each.found if isinstance(each, Unreadable) else each
-            found += inside
+            inside = each.certificates if isinstance(each, Unreadable) else each
+            certificates += inside
         if isinstance(each, Unreadable) and not places.is_bundle(path):
             unreadable.append(path)
         name = places.serial_of(path)
@@ -213,31 +223,5 @@ def _files(
         # A certificate of another CA, which lies there, has a serial of that CA's.
         if path not in strange:
             filed.setdefault(serial, path)
-    return Files(found, filed, {key: frozenset(names) for key, names in named.items()}), unreadable
-
-
-def _clear_key(block: bytes, path: Path) -> PrivateKeyTypes:
-    try:
-        return load_pem_private_key(block, None)
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise _unreadable(path) from error
-
-
-def _encrypted_key(block: bytes, passphrase: str, path: Path) -> PrivateKeyTypes:
-    try:
-        return load_pem_private_key(block, passphrase_bytes(passphrase))
-    except UnsupportedAlgorithm as error:
-        raise _unreadable(path) from error
-    except ValueError as error:
-        # What a wrong passphrase decrypts is noise, and sometimes looks like a damaged key.
-        raise WrongPassphrase(
-            f"The passphrase does not open {path}; if it is certainly the right one,"
-            " the file is damaged: restore it from a backup."
-        ) from error
-
-
-def _unreadable(path: Path) -> DamagedPki:
-    return DamagedPki(
-        f"{path} cannot be read as a private key; restore it from a backup,"
-        f" or if it is whole, convert it with `openssl pkey -in {path.name} -aes256`."
-    )
+    by_serial = {serial: frozenset(names) for serial, names in named.items()}
+    return Files(certificates, filed, by_serial), unreadable

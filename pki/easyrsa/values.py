@@ -11,7 +11,7 @@ from pki.crl import Revocation, RevocationReason
 from pki.serial import SerialNumber
 
 
-class Layout(StrEnum):
+class FolderLayout(StrEnum):
     """easy-rsa 3 sorts its files into folders; easy-rsa 2 has all of them in one, `keys/`."""
 
     EASYRSA3 = "easyrsa3"
@@ -86,8 +86,8 @@ class OldCrl:
     revocations: tuple[Revocation, ...]
 
 
-class FindingCode(StrEnum):
-    """What may surprise the operator. Which fields of a Finding are set is said at each."""
+class PkiFindingCode(StrEnum):
+    """What may surprise the operator. Which fields of a PkiFinding are set is said at each."""
 
     # several live certificates of one name: names (one), serials, ends_at of the last
     DUPLICATE_NAME = "duplicate_name"
@@ -128,10 +128,10 @@ class FindingCode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class PkiFinding:
     """One case, with plain facts. The words are the caller's, but for `detail`."""
 
-    code: FindingCode
+    code: PkiFindingCode
     names: tuple[str, ...] = ()
     serials: tuple[SerialNumber, ...] = ()
     paths: tuple[Path, ...] = ()
@@ -150,11 +150,11 @@ class EasyRsaPki:
         entries: in the order of the index; no serial comes twice.
         lost: certificates of this CA that the index does not know.
         filed: what lies where easy-rsa puts what it revokes, and is not revoked by the index.
-        findings: in the order of FindingCode, then of the index.
+        findings: in the order of PkiFindingCode, then of the index.
     """
 
     folder: Path
-    layout: Layout
+    layout: FolderLayout
     certificate: x509.Certificate
     key_path: Path
     key_is_encrypted: bool
@@ -162,7 +162,7 @@ class EasyRsaPki:
     lost: tuple[Entry, ...]
     filed: tuple[Revocation, ...]
     crl: OldCrl | None
-    findings: tuple[Finding, ...]
+    findings: tuple[PkiFinding, ...]
 
     @property
     def revocations(self) -> tuple[Revocation, ...]:
@@ -180,6 +180,6 @@ class EasyRsaPki:
         return tuple(
             path
             for finding in self.findings
-            if finding.code is FindingCode.CLIENT_KEYS_IN_CLEAR
+            if finding.code is PkiFindingCode.CLIENT_KEYS_IN_CLEAR
             for path in finding.paths
         )

@@ -17,7 +17,7 @@ from bot.archive import (
     EARLIER_TLS_KEY,
     FORMAT,
     MANIFEST,
-    Contents,
+    BackupContents,
     Manifest,
     digest,
     pack,
@@ -39,8 +39,8 @@ FILES = {
 }
 
 
-def made_of(files: dict[str, bytes], **changes: Any) -> Contents:
-    """Contents whose manifest fits, but for the changes."""
+def made_of(files: dict[str, bytes], **changes: Any) -> BackupContents:
+    """BackupContents whose manifest fits, but for the changes."""
     values: dict[str, Any] = {
         "format": FORMAT,
         "created_at": NOW,
@@ -50,7 +50,7 @@ def made_of(files: dict[str, bytes], **changes: Any) -> Contents:
         "audit_fault": None,
         "files": {name: digest(content) for name, content in files.items()},
     }
-    return Contents(Manifest(**values | changes), files)
+    return BackupContents(Manifest(**values | changes), files)
 
 
 CONTENTS = made_of(FILES)

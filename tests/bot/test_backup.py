@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from bot.access.permission import Actor
-from bot.archive import DATABASE, Contents, unpack
+from bot.archive import DATABASE, BackupContents, unpack
 from bot.backup import Made, make_backup, require_new, write_new
 from bot.errors import NotDone
 from bot.office import Office, open_office
@@ -41,7 +41,7 @@ async def office(company: Company) -> AsyncIterator[Office]:
         yield made
 
 
-async def backed_up(office: Office, target: Path) -> tuple[Made, Contents]:
+async def backed_up(office: Office, target: Path) -> tuple[Made, BackupContents]:
     made = await make_backup(office, OPERATOR, target, SECRET)
     return made, unpack(read_file(target), SECRET, target.name)
 

@@ -143,10 +143,9 @@ def test_a_new_key_is_private_whatever_the_umask(folder: DataFolder, umask: int)
     assert stat.S_IMODE((folder.tls_keys / "paris.sealed").stat().st_mode) == 0o600
 
 
-async def test_what_a_crash_left_half_written_is_written_again(folder: DataFolder) -> None:
-    (folder.tls_keys / "paris.new").write_bytes(b"half")
+async def test_what_a_crash_left_half_written_is_in_nobodys_way(folder: DataFolder) -> None:
+    (folder.tls_keys / ".vpnbot-0123456789abcdef").write_bytes(b"half")
     Keyring(folder, Asked()).make_tls_key(PARIS)
-    assert not (folder.tls_keys / "paris.new").exists()
     assert "tls-crypt-v2 server key" in await Keyring(folder, Asked()).tls_key(PARIS)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from bot.cli.adopt import _in_unit
 from bot.data_folder import DataFolder
-from bot.health.results import Command, Trouble, mend_with, trouble, trouble_from
+from bot.health.results import ShellLine, Trouble, mend_with, trouble, trouble_from
 from bot.texts import health as words
 from vpn.adopting import restart_command
 from vpn.errors import HostError
@@ -27,9 +27,9 @@ def test_values_are_single_words_of_a_shell(complaint: words.Complaint) -> None:
 
 
 def test_a_command_stays_one() -> None:
-    inner = Command(mend_with(words.ADOPT, server="a b", config=ODD, remote="h:1/udp"))
+    inner = ShellLine(mend_with(words.ADOPT, server="a b", config=ODD, remote="h:1/udp"))
 
-    mend = mend_with("Run as root: {adopt}; then {restart}", adopt=inner, restart=Command("x y"))
+    mend = mend_with("Run as root: {adopt}; then {restart}", adopt=inner, restart=ShellLine("x y"))
     assert mend == f"Run as root: {inner}; then x y"
     assert shlex.split(inner)[3:6] == ["a b", "--config", ODD]
 

@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from bot.access.permission import Actor
-from bot.archive import DATABASE, EARLIER_TLS_KEY, Contents, tls_key_name, unpack
+from bot.archive import DATABASE, EARLIER_TLS_KEY, BackupContents, tls_key_name, unpack
 from bot.errors import BadBackup, BadSettings, NotDone
 from bot.office import open_office
 from bot.restore import Restored, put_back, read_file, require_vacant
@@ -53,7 +53,7 @@ def backup(backed_up: tuple[Company, Path]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def contents(backup: Path) -> Contents:
+def contents(backup: Path) -> BackupContents:
     return unpack(backup.read_bytes(), SECRET, "backup.age")
 
 
@@ -66,7 +66,7 @@ def made_settings(data: Path, **changes: Any) -> Settings:
     return Settings(**{"data_dir": data, "ca_passphrase": PASSPHRASE, **changes})
 
 
-async def fails(settings: Settings, contents: Contents, error: type[Exception]) -> str:
+async def fails(settings: Settings, contents: BackupContents, error: type[Exception]) -> str:
     """It is refused in one line, and all is as it was."""
     above = settings.data_dir.parent
     before = everything(above)
@@ -83,11 +83,11 @@ def everything(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() if path.is_file() else b"" for path in found}
 
 
-def with_file(contents: Contents, name: str, content: bytes) -> Contents:
-    return Contents(contents.manifest, {**contents.files, name: content})
+def with_file(contents: BackupContents, name: str, content: bytes) -> BackupContents:
+    return BackupContents(contents.manifest, {**contents.files, name: content})
 
 
-def with_sql(contents: Contents, folder: Path, *statements: str) -> Contents:
+def with_sql(contents: BackupContents, folder: Path, *statements: str) -> BackupContents:
     """The database was changed, and whoever did it knew the passphrase."""
     path = folder / "changed.db"
     path.write_bytes(contents.files[DATABASE])
@@ -101,7 +101,9 @@ def with_sql(contents: Contents, folder: Path, *statements: str) -> Contents:
 # --- what is there afterwards ---------------------------------------------------------------------
 
 
-async def test_the_same_files(company: Company, contents: Contents, settings: Settings) -> None:
+async def test_the_same_files(
+    company: Company, contents: BackupContents, settings: Settings
+) -> None:
     found = await put_back(settings, OPERATOR, contents)
     data = settings.data_dir
     assert found == Restored(folder=data, people=1, servers=("office",), grants=0)
@@ -114,7 +116,7 @@ async def test_the_same_files(company: Company, contents: Contents, settings: Se
         assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600)
 
 
-async def test_into_an_empty_folder_behind_a_link(contents: Contents, tmp_path: Path) -> None:
+async def test_into_an_empty_folder_behind_a_link(contents: BackupContents, tmp_path: Path) -> None:
     real, link = tmp_path / "disk" / "vpnbot", tmp_path / "data"
     real.mkdir(parents=True)
     link.symlink_to(real)
@@ -125,12 +127,12 @@ async def test_into_an_empty_folder_behind_a_link(contents: Contents, tmp_path: 
     assert (link / DATABASE).exists()
 
 
-async def test_without_the_passphrase_of_the_ca(contents: Contents, tmp_path: Path) -> None:
+async def test_without_the_passphrase_of_the_ca(contents: BackupContents, tmp_path: Path) -> None:
     settings = made_settings(tmp_path / "data", ca_passphrase=None)
     assert (await put_back(settings, OPERATOR, contents)).servers == ("office",)
 
 
-async def test_the_trail_tells_of_both(contents: Contents, settings: Settings) -> None:
+async def test_the_trail_tells_of_both(contents: BackupContents, settings: Settings) -> None:
     moment = datetime(2026, 3, 2, 9, 31, 27, tzinfo=UTC)
     await put_back(settings, OPERATOR, contents, clock=lambda: moment)
     with closing(sqlite3.connect(settings.data_dir / DATABASE)) as connection:
@@ -145,7 +147,7 @@ async def test_the_trail_tells_of_both(contents: Contents, settings: Settings) -
 
 @pytest.mark.parametrize("made", [0, 3])
 async def test_no_number_of_a_request_comes_again(
-    contents: Contents, settings: Settings, tmp_path: Path, made: int
+    contents: BackupContents, settings: Settings, tmp_path: Path, made: int
 ) -> None:
     """A Deny button in a chat names one that was given after the backup."""
     row = (
@@ -170,43 +172,45 @@ async def test_no_number_of_a_request_comes_again(
 # --- what is tried before -------------------------------------------------------------------------
 
 
-async def test_a_newer_schema(contents: Contents, settings: Settings) -> None:
+async def test_a_newer_schema(contents: BackupContents, settings: Settings) -> None:
     newer = replace(contents, manifest=contents.manifest.model_copy(update={"revision": "9999"}))
     assert "newer version" in await fails(settings, newer, NewerSchema)
 
 
 async def test_a_newer_schema_than_it_says(
-    contents: Contents, settings: Settings, tmp_path: Path
+    contents: BackupContents, settings: Settings, tmp_path: Path
 ) -> None:
     changed = with_sql(contents, tmp_path, "UPDATE alembic_version SET version_num = '9999'")
     assert "schema 9999" in await fails(settings, changed, BadBackup)
 
 
-async def test_another_passphrase_of_the_ca(contents: Contents, tmp_path: Path) -> None:
+async def test_another_passphrase_of_the_ca(contents: BackupContents, tmp_path: Path) -> None:
     settings = made_settings(tmp_path / "new" / "data", ca_passphrase="another one")
     text = await fails(settings, contents, BadBackup)
     assert "VPNBOT_CA_PASSPHRASE_FILE does not open the CA" in text
 
 
-async def test_a_passphrase_file_that_is_not_there(contents: Contents, tmp_path: Path) -> None:
+async def test_a_passphrase_file_that_is_not_there(
+    contents: BackupContents, tmp_path: Path
+) -> None:
     gone = tmp_path / "gone"
     settings = made_settings(tmp_path / "new" / "data", ca_passphrase=None, ca_passphrase_file=gone)
     assert "cannot be read" in await fails(settings, contents, BadSettings)
 
 
 @pytest.mark.parametrize("name", ["ca/ca.crt", "ca/ca.p12"])
-async def test_a_damaged_ca(contents: Contents, settings: Settings, name: str) -> None:
+async def test_a_damaged_ca(contents: BackupContents, settings: Settings, name: str) -> None:
     damaged = with_file(contents, name, b"-----BEGIN NOTHING-----")
     assert "The CA in the backup is damaged" in await fails(settings, damaged, BadBackup)
 
 
 @pytest.mark.parametrize("name", [tls_key_name("office"), EARLIER_TLS_KEY])
-async def test_a_damaged_tls_key(contents: Contents, settings: Settings, name: str) -> None:
+async def test_a_damaged_tls_key(contents: BackupContents, settings: Settings, name: str) -> None:
     damaged = with_file(contents, name, b"x" * 300)
     assert "The CA in the backup is damaged" in await fails(settings, damaged, BadBackup)
 
 
-async def test_a_key_under_another_passphrase(contents: Contents, settings: Settings) -> None:
+async def test_a_key_under_another_passphrase(contents: BackupContents, settings: Settings) -> None:
     other = seal(
         b"key",
         passphrase="another one",
@@ -227,7 +231,7 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 async def test_a_damaged_database(
-    contents: Contents, settings: Settings, damage: Callable[[bytes], bytes]
+    contents: BackupContents, settings: Settings, damage: Callable[[bytes], bytes]
 ) -> None:
     damaged = with_file(contents, DATABASE, damage(contents.files[DATABASE]))
     text = await fails(settings, damaged, BadBackup)
@@ -235,7 +239,7 @@ async def test_a_damaged_database(
 
 
 async def test_another_programs_database(
-    contents: Contents, settings: Settings, tmp_path: Path
+    contents: BackupContents, settings: Settings, tmp_path: Path
 ) -> None:
     path = tmp_path / "other.db"
     with closing(sqlite3.connect(path)) as connection:
@@ -254,19 +258,19 @@ async def test_another_programs_database(
     ],
 )
 async def test_a_changed_trail(
-    contents: Contents, settings: Settings, tmp_path: Path, statement: str
+    contents: BackupContents, settings: Settings, tmp_path: Path, statement: str
 ) -> None:
     changed = with_sql(contents, tmp_path, statement)
     assert "audit trail" in await fails(settings, changed, BadBackup)
 
 
 async def test_a_trail_that_was_changed_before(
-    contents: Contents, settings: Settings, tmp_path: Path
+    contents: BackupContents, settings: Settings, tmp_path: Path
 ) -> None:
     """Better a backup with a broken trail than none; that it was broken is known."""
     changed = with_sql(contents, tmp_path, "UPDATE audit SET actor = 'somebody' WHERE seq = 2")
     known = changed.manifest.model_copy(update={"audit_fault": 2})
-    await put_back(settings, OPERATOR, Contents(known, changed.files))
+    await put_back(settings, OPERATOR, BackupContents(known, changed.files))
     assert (settings.data_dir / DATABASE).exists()
 
 
@@ -275,7 +279,7 @@ async def test_a_trail_that_was_changed_before(
 
 @pytest.mark.parametrize("name", [DATABASE, "ca", "tls-keys", "notes.txt"])
 async def test_a_folder_that_holds_something(
-    contents: Contents, settings: Settings, name: str
+    contents: BackupContents, settings: Settings, name: str
 ) -> None:
     """Also something that was put there only after the first look."""
     data = settings.data_dir
@@ -285,7 +289,9 @@ async def test_a_folder_that_holds_something(
     assert "replaces nothing" in await fails(settings, contents, NotDone)
 
 
-async def test_a_file_where_the_folder_would_be(contents: Contents, settings: Settings) -> None:
+async def test_a_file_where_the_folder_would_be(
+    contents: BackupContents, settings: Settings
+) -> None:
     settings.data_dir.parent.mkdir()
     settings.data_dir.touch()
     with pytest.raises(NotDone, match=r"cannot be used \(Not a directory"):
@@ -294,7 +300,7 @@ async def test_a_file_where_the_folder_would_be(contents: Contents, settings: Se
 
 
 async def test_a_file_where_the_folder_above_would_be(
-    contents: Contents, settings: Settings
+    contents: BackupContents, settings: Settings
 ) -> None:
     settings.data_dir.parent.touch()
     with pytest.raises(NotDone, match="cannot write"):
@@ -311,7 +317,7 @@ async def test_a_database_elsewhere(tmp_path: Path) -> None:
     require_vacant(made_settings(tmp_path / "data", database_url=inside))
 
 
-async def test_two_at_once(contents: Contents, settings: Settings) -> None:
+async def test_two_at_once(contents: BackupContents, settings: Settings) -> None:
     """One of them wins, whole; the other one leaves nothing."""
     done = await asyncio.gather(
         *(put_back(settings, OPERATOR, contents) for _ in range(3)), return_exceptions=True
@@ -356,7 +362,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
 
 @pytest.mark.long
 async def test_wherever_the_disk_is_full(
-    contents: Contents, small_disk: Callable[[int], Path]
+    contents: BackupContents, small_disk: Callable[[int], Path]
 ) -> None:
     """Whole, or nothing at all."""
     failed = []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pki.easyrsa import EasyRsaPki, Entry, Finding, FindingCode, Purpose, read_pki
+from pki.easyrsa import EasyRsaPki, Entry, PkiFinding, PkiFindingCode, Purpose, read_pki
 from pki.serial import SerialNumber
 from tests.easyrsa import NEEDS_EASYRSA, EasyRsa
 from tests.pki.easyrsa_pkis import EasyRsa2, copied
@@ -23,7 +23,7 @@ def read(folder: Path) -> EasyRsaPki:
     return read_pki(folder, now=NOW)
 
 
-def told(pki: EasyRsaPki, code: FindingCode) -> list[Finding]:
+def told(pki: EasyRsaPki, code: PkiFindingCode) -> list[PkiFinding]:
     return [finding for finding in pki.findings if finding.code is code]
 
 
@@ -79,7 +79,7 @@ class TestEnds:
         pki = read(keys.folder)
         anna = only(pki, "anna")
         assert (anna.not_after, anna.is_live(NOW), is_out(pki, "anna")) == (end, True, False)
-        said = [finding.detail for finding in told(pki, FindingCode.DIFFERING_CERTIFICATE)]
+        said = [finding.detail for finding in told(pki, PkiFindingCode.DIFFERING_CERTIFICATE)]
         assert len(said) == (1 if ends else 0)
         assert all(f"it ends on {end:%Y-%m-%d}" in text for text in said)
         assert all(("calls it expired" in text) is (status == "E") for text in said)
@@ -105,7 +105,7 @@ class TestEnds:
             path.unlink()
         pki = read(keys.folder)
         assert not only(pki, name).end_known
-        said = told(pki, FindingCode.OVER_ONLY_BY_INDEX)
+        said = told(pki, PkiFindingCode.OVER_ONLY_BY_INDEX)
         assert [finding.names for finding in said] == ([] if status == "R" else [("anna",)])
 
     def test_expired_by_the_index_and_still_to_come(self, keys: EasyRsa2) -> None:
@@ -116,7 +116,7 @@ class TestEnds:
             path.unlink()
         pki = read(keys.folder)
         assert only(pki, "anna").is_live(NOW)
-        assert [f.names for f in told(pki, FindingCode.MISSING_CERTIFICATE)] == [("anna",)]
+        assert [f.names for f in told(pki, PkiFindingCode.MISSING_CERTIFICATE)] == [("anna",)]
 
     def test_a_signature_that_cannot_be_checked_ends_nothing_earlier(self, tmp_path: Path) -> None:
         old = EasyRsa2(tmp_path / "keys", digest="md5")
@@ -137,7 +137,7 @@ class TestEnds:
         pki = read(keys.folder)
         (entry,) = [each for each in pki.entries if each.serial == 2]
         assert entry.not_after == datetime(2061, 1, 1, tzinfo=UTC)
-        (finding,) = told(pki, FindingCode.DIFFERING_CERTIFICATE)
+        (finding,) = told(pki, PkiFindingCode.DIFFERING_CERTIFICATE)
         assert "it ends on 2061-01-01 00:00:00, it names bob" in finding.detail
 
     def test_a_client_and_a_server_of_one_serial(self, keys: EasyRsa2) -> None:
@@ -170,9 +170,9 @@ class TestSerials:
         pki = read(keys.folder)
         assert [each.serial for each in pki.lost] == [10]
         assert {10, 0x7F} <= {entry.serial for entry in pki.revocations}
-        (finding,) = told(pki, FindingCode.DIFFERING_CERTIFICATE)
+        (finding,) = told(pki, PkiFindingCode.DIFFERING_CERTIFICATE)
         assert "revoked under another serial, 7f" in finding.detail
-        assert told(pki, FindingCode.NOT_IN_INDEX) == []
+        assert told(pki, PkiFindingCode.NOT_IN_INDEX) == []
 
     def test_a_later_certificate_of_the_name_is_not_meant(self, keys: EasyRsa2) -> None:
         """The one that was revoked is gone, and the later one's row is lost."""
@@ -182,7 +182,7 @@ class TestSerials:
         change(keys.folder, "gone", lambda fields: fields if fields[0] == "R" else None)
         pki = read(keys.folder)
         assert [each.serial for each in pki.lost] == [11]
-        assert [f.serials for f in told(pki, FindingCode.NOT_IN_INDEX)] == [(11,)]
+        assert [f.serials for f in told(pki, PkiFindingCode.NOT_IN_INDEX)] == [(11,)]
 
 
 @NEEDS_EASYRSA
@@ -211,11 +211,11 @@ class TestFolders:
         change(copy, "bob", how)
         pki = read(copy)
         assert is_out(pki, "bob")
-        (finding,) = told(pki, FindingCode.REVOKED_ONLY_BY_FOLDER)
+        (finding,) = told(pki, PkiFindingCode.REVOKED_ONLY_BY_FOLDER)
         assert (finding.names, finding.serials, finding.paths) == (
             *(("bob",), (serial,), (certificate,)),
         )
-        assert told(pki, FindingCode.NOT_IN_INDEX) == []
+        assert told(pki, PkiFindingCode.NOT_IN_INDEX) == []
         assert [entry.serial for entry in pki.filed] == [serial]
 
     def test_only_its_key_or_its_request_is_left(self, copy: Path) -> None:
@@ -226,7 +226,7 @@ class TestFolders:
         change(copy, "bob", lambda _: None)
         pki = read(copy)
         assert serial in {entry.serial for entry in pki.revocations}
-        (finding,) = told(pki, FindingCode.REVOKED_ONLY_BY_FOLDER)
+        (finding,) = told(pki, PkiFindingCode.REVOKED_ONLY_BY_FOLDER)
         assert (finding.names, finding.serials) == ((), (serial,))
 
     def test_a_certificate_that_cannot_be_read_has_its_name(self, copy: Path) -> None:
@@ -234,7 +234,7 @@ class TestFolders:
         (copy / "revoked/certs_by_serial" / f"{serial:032x}.crt").write_text("hello")
         pki = read(copy)
         assert is_out(pki, "anna")
-        assert told(pki, FindingCode.UNREADABLE_CERTIFICATE)
+        assert told(pki, PkiFindingCode.UNREADABLE_CERTIFICATE)
 
     def test_what_is_in_it_counts_whatever_it_is_called(self, copy: Path) -> None:
         certificate = copy / "issued" / "anna.crt"
@@ -261,7 +261,7 @@ class TestFolders:
         """Nobody has to be told of who cannot get in."""
         change(copy, "bob", lambda _: None)
         pki = read_pki(copy, now=NOW + 826 * DAY)
-        assert (pki.filed, told(pki, FindingCode.REVOKED_ONLY_BY_FOLDER)) == ((), [])
+        assert (pki.filed, told(pki, PkiFindingCode.REVOKED_ONLY_BY_FOLDER)) == ((), [])
 
     @pytest.mark.parametrize("place", ["inline", "inline/private", "."])
     def test_a_certificate_beside_its_key(self, copy: Path, place: str) -> None:
@@ -277,7 +277,7 @@ class TestFolders:
         change(copy, "anna", lambda _: None)
         pki = read(copy)
         assert [each.common_name for each in pki.lost] == ["anna"]
-        assert told(pki, FindingCode.UNREADABLE_CERTIFICATE) == []
+        assert told(pki, PkiFindingCode.UNREADABLE_CERTIFICATE) == []
 
     def test_renewed_and_expired_ones_get_in(self, copy: Path) -> None:
         (copy / "expired").mkdir()

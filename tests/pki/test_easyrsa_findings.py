@@ -10,7 +10,7 @@ from cryptography import x509
 
 from pki.authority import Authority
 from pki.crl import RevocationReason
-from pki.easyrsa import EasyRsaPki, Finding, FindingCode, Purpose, read_pki
+from pki.easyrsa import EasyRsaPki, PkiFinding, PkiFindingCode, Purpose, read_pki
 from tests.easyrsa import NEEDS_EASYRSA, EasyRsa
 from tests.pki.easyrsa_pkis import OLD_PASSPHRASE, EasyRsa2, copied
 from tests.pki.tools import openssl
@@ -20,18 +20,18 @@ DAY = timedelta(days=1)
 LATER = NOW + 3650 * DAY
 
 
-def told(pki: EasyRsaPki, code: FindingCode) -> list[Finding]:
+def told(pki: EasyRsaPki, code: PkiFindingCode) -> list[PkiFinding]:
     return [finding for finding in pki.findings if finding.code is code]
 
 
-def only(pki: EasyRsaPki, code: FindingCode) -> Finding:
+def only(pki: EasyRsaPki, code: PkiFindingCode) -> PkiFinding:
     (finding,) = told(pki, code)
     return finding
 
 
-def codes(pki: EasyRsaPki) -> list[FindingCode]:
+def codes(pki: EasyRsaPki) -> list[PkiFindingCode]:
     """But for the keys, of which every PKI here has some."""
-    keys = {FindingCode.CLIENT_KEYS_IN_CLEAR, FindingCode.OTHER_KEYS_IN_CLEAR}
+    keys = {PkiFindingCode.CLIENT_KEYS_IN_CLEAR, PkiFindingCode.OTHER_KEYS_IN_CLEAR}
     return [finding.code for finding in pki.findings if finding.code not in keys]
 
 
@@ -62,16 +62,16 @@ class TestOfEasyRsa3:
     def test_all_of_them(self, rsa_pki: EasyRsa) -> None:
         pki = read(rsa_pki.pki)
         assert [finding.code for finding in pki.findings] == [
-            FindingCode.DUPLICATE_NAME,
-            FindingCode.CLIENT_KEYS_IN_CLEAR,
-            FindingCode.OTHER_KEYS_IN_CLEAR,
-            FindingCode.CRL_LACKS,
+            PkiFindingCode.DUPLICATE_NAME,
+            PkiFindingCode.CLIENT_KEYS_IN_CLEAR,
+            PkiFindingCode.OTHER_KEYS_IN_CLEAR,
+            PkiFindingCode.CRL_LACKS,
         ]
 
     def test_a_renewed_one_lives_twice(self, rsa_pki: EasyRsa) -> None:
         pki = read(rsa_pki.pki)
         carls = [entry for entry in pki.entries if entry.common_name == "carl"]
-        found = only(pki, FindingCode.DUPLICATE_NAME)
+        found = only(pki, PkiFindingCode.DUPLICATE_NAME)
         assert found.names == ("carl",)
         assert found.serials == tuple(entry.serial for entry in carls)
         assert found.ends_at == carls[1].not_after
@@ -82,20 +82,20 @@ class TestOfEasyRsa3:
         fields = last.split("\t")
         revoked = "\t".join(["R", fields[1], "261124140027Z", *fields[3:]])
         index.write_text("".join([*rows, revoked]))
-        assert told(read(copy), FindingCode.DUPLICATE_NAME) == []
+        assert told(read(copy), PkiFindingCode.DUPLICATE_NAME) == []
 
     def test_revoked_after_the_crl(self, rsa_pki: EasyRsa) -> None:
         pki = read(rsa_pki.pki)
-        found = only(pki, FindingCode.CRL_LACKS)
+        found = only(pki, PkiFindingCode.CRL_LACKS)
         assert found.names == ("dora",)
         assert found.serials == (pki.entries[4].serial,)
 
     def test_once_they_are_over_it_matters_no_more(self, rsa_pki: EasyRsa) -> None:
-        assert codes(read(rsa_pki.pki, NOW + 826 * DAY)) == [FindingCode.CRL_LAPSED]
+        assert codes(read(rsa_pki.pki, NOW + 826 * DAY)) == [PkiFindingCode.CRL_LAPSED]
 
     def test_keys_in_clear(self, rsa_pki: EasyRsa) -> None:
         pki = read(rsa_pki.pki)
-        found = only(pki, FindingCode.CLIENT_KEYS_IN_CLEAR)
+        found = only(pki, PkiFindingCode.CLIENT_KEYS_IN_CLEAR)
         assert set(found.names) == {"anna", "bob", "carl", "dora", "erik", "otto"}
         serials = {entry.common_name: f"{entry.serial:032X}.key" for entry in pki.entries}
         relative = {str(path.relative_to(rsa_pki.pki)) for path in found.paths}
@@ -108,7 +108,7 @@ class TestOfEasyRsa3:
             *(f"revoked/private_by_serial/{serials[name]}" for name in ("bob", "dora", "erik")),
         }
         assert pki.client_keys == found.paths
-        others = only(pki, FindingCode.OTHER_KEYS_IN_CLEAR)
+        others = only(pki, PkiFindingCode.OTHER_KEYS_IN_CLEAR)
         assert others.paths == (rsa_pki.pki / "private" / "server.key",)
 
     def test_inline_files_of_newer_versions(self, copy: Path) -> None:
@@ -124,9 +124,9 @@ class TestOfEasyRsa3:
         anna = read(copy).entries[1]
         (copy / "issued" / "anna.crt").unlink()
         (copy / "anna.creds").unlink()
-        assert told(read(copy), FindingCode.MISSING_CERTIFICATE) == []
+        assert told(read(copy), PkiFindingCode.MISSING_CERTIFICATE) == []
         (copy / "certs_by_serial" / f"{anna.serial:032X}.pem").unlink()
-        found = only(read(copy), FindingCode.MISSING_CERTIFICATE)
+        found = only(read(copy), PkiFindingCode.MISSING_CERTIFICATE)
         assert (found.names, found.serials) == (("anna",), (anna.serial,))
         assert read(copy).entries[1].not_before is None
 
@@ -135,10 +135,10 @@ class TestOfEasyRsa3:
         index = copy / "index.txt"
         rows = index.read_text().splitlines(keepends=True)
         index.write_text("".join(row for row in rows if "/CN=anna\n" not in row))
-        found = only(read(copy), FindingCode.NOT_IN_INDEX)
+        found = only(read(copy), PkiFindingCode.NOT_IN_INDEX)
         assert (found.names, found.serials) == (("anna",), (anna.serial,))
         assert found.paths == (copy / "issued" / "anna.crt",)
-        assert told(read(copy, NOW + 826 * DAY), FindingCode.NOT_IN_INDEX) == []
+        assert told(read(copy, NOW + 826 * DAY), PkiFindingCode.NOT_IN_INDEX) == []
 
     def test_an_index_from_before_the_revocation(self, copy: Path) -> None:
         """As after a restore: the file was moved, and the index does not know."""
@@ -149,11 +149,11 @@ class TestOfEasyRsa3:
         undone = "\t".join(["V", fields[1], "", *fields[3:]])
         index.write_text(index.read_text().replace(row, undone))
         pki = read(copy)
-        found = only(pki, FindingCode.REVOKED_ONLY_BY_FOLDER)
+        found = only(pki, PkiFindingCode.REVOKED_ONLY_BY_FOLDER)
         assert (found.names, found.serials) == (("bob",), (bob.serial,))
         (path,) = found.paths
         assert path.parent == copy / "revoked" / "certs_by_serial"
-        listed = only(pki, FindingCode.CRL_ONLY)
+        listed = only(pki, PkiFindingCode.CRL_ONLY)
         assert (listed.names, listed.serials) == (("bob",), (bob.serial,))
         assert listed.revocation == bob.revocation
         assert bob.revocation in pki.revocations
@@ -163,7 +163,7 @@ class TestOfEasyRsa3:
         secret = f"pass:{OLD_PASSPHRASE}"
         openssl("pkey", "-in", copy / "private" / "ca.key", "-passin", secret, "-out", key)
         assert key.exists()
-        assert key in only(read(copy), FindingCode.OTHER_KEYS_IN_CLEAR).paths
+        assert key in only(read(copy), PkiFindingCode.OTHER_KEYS_IN_CLEAR).paths
 
     def test_a_client_and_a_server_in_one_file(self, copy: Path) -> None:
         private = copy / "private"
@@ -171,19 +171,19 @@ class TestOfEasyRsa3:
         (private / "anna.key").write_bytes(both)
         pki = read(copy)
         assert private / "anna.key" not in pki.client_keys
-        assert private / "anna.key" in only(pki, FindingCode.OTHER_KEYS_IN_CLEAR).paths
+        assert private / "anna.key" in only(pki, PkiFindingCode.OTHER_KEYS_IN_CLEAR).paths
 
     def test_a_key_that_cannot_be_read(self, copy: Path) -> None:
         key = copy / "private" / "anna.key"
         head, *body = key.read_text().splitlines(keepends=True)
         key.write_text(head + "".join(body).replace("A", "B", 1))
-        assert key in only(read(copy), FindingCode.OTHER_KEYS_IN_CLEAR).paths
+        assert key in only(read(copy), PkiFindingCode.OTHER_KEYS_IN_CLEAR).paths
 
     def test_a_key_whose_certificate_is_gone_is_left_alone(self, copy: Path) -> None:
         shutil.rmtree(copy / "issued")
         shutil.rmtree(copy / "certs_by_serial")
         (copy / "anna.creds").unlink()
-        others = names(only(read(copy), FindingCode.OTHER_KEYS_IN_CLEAR).paths)
+        others = names(only(read(copy), PkiFindingCode.OTHER_KEYS_IN_CLEAR).paths)
         assert {"anna.key", "server.key", "carl.key"} <= others
 
 
@@ -194,7 +194,7 @@ class TestFiles:
     def test_one_that_ends_otherwise(self, keys: EasyRsa2) -> None:
         index = keys.folder / "index.txt"
         index.write_text(index.read_text().replace("20610101000000Z", "20620101000000Z"))
-        found = only(read(keys.folder), FindingCode.DIFFERING_CERTIFICATE)
+        found = only(read(keys.folder), PkiFindingCode.DIFFERING_CERTIFICATE)
         assert (found.names, found.serials) == (("eternal",), (5,))
         assert found.paths == (keys.folder / "05.pem",)
         assert found.detail == "it ends on 2061-01-01 00:00:00"
@@ -205,7 +205,7 @@ class TestFiles:
     def test_one_of_another_name(self, keys: EasyRsa2) -> None:
         index = keys.folder / "index.txt"
         index.write_text(index.read_text().replace("/CN=anna/", "/CN=annette/"))
-        found = only(read(keys.folder), FindingCode.DIFFERING_CERTIFICATE)
+        found = only(read(keys.folder), PkiFindingCode.DIFFERING_CERTIFICATE)
         assert (found.names, found.serials) == (("anna",), (2,))
         assert found.detail == "it names anna"
         assert read(keys.folder).entries[1].common_name == "anna"
@@ -215,7 +215,7 @@ class TestFiles:
         other.issue("x")
         shutil.copy(other.folder / "x.crt", keys.folder / "server.crt")
         (keys.folder / "01.pem").unlink()
-        found = only(read(keys.folder), FindingCode.DIFFERING_CERTIFICATE)
+        found = only(read(keys.folder), PkiFindingCode.DIFFERING_CERTIFICATE)
         assert found.detail == "it was issued by another CA, and counts for nothing"
         assert found.paths == (keys.folder / "server.crt",)
 
@@ -230,7 +230,7 @@ class TestFiles:
         assert codes(read(old.folder)) == []
         for name in ("ca.crt", "ca.key"):
             shutil.copy(new.folder / name, old.folder)
-        found = only(read(old.folder), FindingCode.DIFFERING_CERTIFICATE)
+        found = only(read(old.folder), PkiFindingCode.DIFFERING_CERTIFICATE)
         assert found.detail == "another key has signed it, and it counts for nothing"
         assert (found.names, found.serials) == (("anna",), (1,))
 
@@ -239,7 +239,7 @@ class TestFiles:
         """easy-rsa 2 leaves an empty file where signing failed."""
         (keys.folder / "empty.crt").write_bytes(content)
         pki = read(keys.folder)
-        found = only(pki, FindingCode.UNREADABLE_CERTIFICATE)
+        found = only(pki, PkiFindingCode.UNREADABLE_CERTIFICATE)
         assert found.paths == (keys.folder / "empty.crt",)
         assert len(pki.entries) == 10
 
@@ -252,7 +252,7 @@ class TestFiles:
 
     def test_a_ca_below_this_one(self, keys: EasyRsa2) -> None:
         keys.issue("sub", "-extensions", "v3_ca")
-        found = only(read(keys.folder), FindingCode.SUBORDINATE_AUTHORITY)
+        found = only(read(keys.folder), PkiFindingCode.SUBORDINATE_AUTHORITY)
         assert (found.names, found.serials) == (("sub",), (11,))
         assert keys.folder / "sub.key" not in read(keys.folder).client_keys
 
@@ -282,7 +282,7 @@ class TestFiles:
         assert names(pki.client_keys) == {
             f"{entry.common_name}.key" for entry in pki.entries if entry.purpose is Purpose.CLIENT
         }
-        others = only(pki, FindingCode.OTHER_KEYS_IN_CLEAR)
+        others = only(pki, PkiFindingCode.OTHER_KEYS_IN_CLEAR)
         assert others.paths == (easyrsa2.folder / "server.key",)
 
     def test_one_key_for_two_certificates(self, keys: EasyRsa2) -> None:
@@ -292,13 +292,13 @@ class TestFiles:
         keys.run("ca", "-batch", "-in", request, "-out", again, "-extensions", "server")
         pki = read(keys.folder)
         assert keys.folder / "anna.key" not in pki.client_keys
-        assert keys.folder / "anna.key" in only(pki, FindingCode.OTHER_KEYS_IN_CLEAR).paths
+        assert keys.folder / "anna.key" in only(pki, PkiFindingCode.OTHER_KEYS_IN_CLEAR).paths
 
 
 class TestCrl:
     def test_there_is_none(self, keys: EasyRsa2) -> None:
         (keys.folder / "crl.pem").unlink()
-        found = only(read(keys.folder), FindingCode.CRL_MISSING)
+        found = only(read(keys.folder), PkiFindingCode.CRL_MISSING)
         assert found.names == ("plain", "held", "stolen", "broken", "gone")
         assert found.serials == (6, 7, 8, 9, 10)
 
@@ -313,8 +313,8 @@ class TestCrl:
         assert crl is not None
         assert crl.next_update is not None
         moment = crl.next_update + timedelta(seconds=second)
-        found = told(read(easyrsa2.folder, moment), FindingCode.CRL_LAPSED)
-        expected = Finding(FindingCode.CRL_LAPSED, paths=(crl.path,), ends_at=crl.next_update)
+        found = told(read(easyrsa2.folder, moment), PkiFindingCode.CRL_LAPSED)
+        expected = PkiFinding(PkiFindingCode.CRL_LAPSED, paths=(crl.path,), ends_at=crl.next_update)
         assert found == ([expected] if lapsed else [])
 
     def test_it_lists_whom_the_index_does_not_know(self, keys: EasyRsa2) -> None:
@@ -325,7 +325,7 @@ class TestCrl:
         (keys.folder / "gone.crt").unlink()
         (keys.folder / "0A.pem").unlink()
         pki = read(keys.folder)
-        found = only(pki, FindingCode.CRL_ONLY)
+        found = only(pki, PkiFindingCode.CRL_ONLY)
         assert (found.names, found.serials) == ((), (10,))
         assert found.revocation is not None
         assert found.revocation == before.entries[-1].revocation
@@ -338,26 +338,28 @@ class TestEnds:
         ("left", "code"),
         [
             (366 * DAY, None),
-            (365 * DAY, FindingCode.AUTHORITY_ENDS_SOON),
-            (DAY, FindingCode.AUTHORITY_ENDS_SOON),
-            (0 * DAY, FindingCode.AUTHORITY_OVER),
-            (-DAY, FindingCode.AUTHORITY_OVER),
+            (365 * DAY, PkiFindingCode.AUTHORITY_ENDS_SOON),
+            (DAY, PkiFindingCode.AUTHORITY_ENDS_SOON),
+            (0 * DAY, PkiFindingCode.AUTHORITY_OVER),
+            (-DAY, PkiFindingCode.AUTHORITY_OVER),
         ],
     )
-    def test_the_cas(self, easyrsa2: EasyRsa2, left: timedelta, code: FindingCode | None) -> None:
+    def test_the_cas(
+        self, easyrsa2: EasyRsa2, left: timedelta, code: PkiFindingCode | None
+    ) -> None:
         end = read(easyrsa2.folder).certificate.not_valid_after_utc
         pki = read(easyrsa2.folder, end - left)
-        ends = {FindingCode.AUTHORITY_ENDS_SOON, FindingCode.AUTHORITY_OVER}
+        ends = {PkiFindingCode.AUTHORITY_ENDS_SOON, PkiFindingCode.AUTHORITY_OVER}
         found = [finding for finding in pki.findings if finding.code in ends]
-        assert found == ([Finding(code, ends_at=end)] if code else [])
+        assert found == ([PkiFinding(code, ends_at=end)] if code else [])
 
     @pytest.mark.parametrize(("left", "soon"), [(61, False), (60, True), (1, True), (0, False)])
     def test_a_servers(self, easyrsa2: EasyRsa2, left: int, soon: bool) -> None:
         server = read(easyrsa2.folder).entries[0]
         pki = read(easyrsa2.folder, server.not_after - left * DAY)
-        found = told(pki, FindingCode.SERVER_ENDS_SOON)
-        expected = Finding(
-            FindingCode.SERVER_ENDS_SOON,
+        found = told(pki, PkiFindingCode.SERVER_ENDS_SOON)
+        expected = PkiFinding(
+            PkiFindingCode.SERVER_ENDS_SOON,
             names=("server",),
             serials=(server.serial,),
             ends_at=server.not_after,
@@ -366,7 +368,7 @@ class TestEnds:
 
     def test_a_server_that_was_renewed(self, keys: EasyRsa2) -> None:
         keys.issue("server", "-extensions", "server", "-days", "30")
-        assert told(read(keys.folder), FindingCode.SERVER_ENDS_SOON) == []
+        assert told(read(keys.folder), PkiFindingCode.SERVER_ENDS_SOON) == []
 
 
 class TestWeak:
@@ -383,9 +385,9 @@ class TestWeak:
         weak = EasyRsa2(tmp_path / "keys", bits=bits, digest=digest)
         weak.issue("anna")
         pki = read(weak.folder)
-        found = told(pki, FindingCode.WEAK_AUTHORITY)
+        found = told(pki, PkiFindingCode.WEAK_AUTHORITY)
         assert [finding.detail for finding in found] == details
-        assert codes(pki) == [FindingCode.WEAK_AUTHORITY] * len(details)
+        assert codes(pki) == [PkiFindingCode.WEAK_AUTHORITY] * len(details)
 
     def test_a_small_curve(self, tmp_path: Path) -> None:
         folder = EasyRsa2(tmp_path / "keys").folder
@@ -393,7 +395,7 @@ class TestWeak:
             *("req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-192"),
             *("-subj", "/CN=x", "-keyout", folder / "ca.key", "-out", folder / "ca.crt"),
         )
-        found = only(read(folder), FindingCode.WEAK_AUTHORITY)
+        found = only(read(folder), PkiFindingCode.WEAK_AUTHORITY)
         assert found.detail == "its EC key has 192 bits"
 
 
@@ -402,7 +404,7 @@ def test_a_certificate_that_md5_signed_counts(tmp_path: Path) -> None:
     old = EasyRsa2(tmp_path / "keys", digest="md5")
     old.issue("anna")
     (old.folder / "index.txt").write_text("")
-    found = only(read(old.folder), FindingCode.NOT_IN_INDEX)
+    found = only(read(old.folder), PkiFindingCode.NOT_IN_INDEX)
     assert found.names == ("anna",)
     certificate = x509.load_pem_x509_certificate((old.folder / "anna.crt").read_bytes())
     assert found.serials == (certificate.serial_number,)

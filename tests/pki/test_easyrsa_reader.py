@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pki.crl import RevocationReason
-from pki.easyrsa import EasyRsaPki, EntryStatus, Layout, OldCrl, Purpose, open_key, read_pki
+from pki.easyrsa import EasyRsaPki, EntryStatus, FolderLayout, OldCrl, Purpose, open_key, read_pki
 from pki.errors import DamagedPki, PassphraseNeeded, UnfitAuthority, WrongPassphrase
 from tests.easyrsa import NEEDS_EASYRSA, EasyRsa
 from tests.pki.easyrsa_pkis import OLD_PASSPHRASE, EasyRsa2, copied
@@ -52,7 +52,7 @@ def two(easyrsa2: EasyRsa2) -> EasyRsaPki:
 @NEEDS_EASYRSA
 class TestRsa:
     def test_the_ca(self, rsa: EasyRsaPki, rsa_pki: EasyRsa) -> None:
-        assert rsa.layout is Layout.EASYRSA3
+        assert rsa.layout is FolderLayout.EASYRSA3
         assert rsa.folder == rsa_pki.pki
         assert rsa.certificate.subject.rfc4514_string() == "CN=Example CA"
         assert rsa.key_path == rsa_pki.pki / "private" / "ca.key"
@@ -188,7 +188,7 @@ class TestEc:
 
 class TestEasyRsa2:
     def test_the_ca(self, two: EasyRsaPki, easyrsa2: EasyRsa2) -> None:
-        assert two.layout is Layout.EASYRSA2
+        assert two.layout is FolderLayout.EASYRSA2
         assert two.key_path == easyrsa2.folder / "ca.key"
         assert not two.key_is_encrypted
         assert open_key(two, None).public_key() == two.certificate.public_key()

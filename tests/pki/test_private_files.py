@@ -1,0 +1,67 @@
+"""Files for one account alone: whole or not there, and closed whatever the umask."""
+
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from pki.private_files import create_file, write_file
+
+Writer = Callable[[Path, bytes], None]
+WRITERS: dict[str, Writer] = {
+    "in place": create_file,
+    "new": partial(write_file, replace=False),
+    "replacing": partial(write_file, replace=True),
+}
+
+
+@pytest.fixture(params=WRITERS)
+def write(request: pytest.FixtureRequest) -> Writer:
+    return WRITERS[str(request.param)]
+
+
+@pytest.fixture(params=[0, 0o777])
+def _umask(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = os.umask(request.param)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("_umask")
+def test_closed_to_all_others(tmp_path: Path, write: Writer) -> None:
+    write(tmp_path / "key", b"secret")
+    assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"secret"]
+
+
+@pytest.mark.parametrize("way", ["in place", "new"])
+def test_what_is_there_stays(tmp_path: Path, way: str) -> None:
+    for name, target in (("file", None), ("link", "elsewhere")):
+        path = tmp_path / name
+        path.write_text("earlier") if target is None else path.symlink_to(target)
+        with pytest.raises(FileExistsError):
+            WRITERS[way](path, b"secret")
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "link"}
+    assert (tmp_path / "file").read_text() == "earlier"
+
+
+def test_replaced_and_never_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text("theirs")
+    (tmp_path / "key").symlink_to("elsewhere")
+    write_file(tmp_path / "key", b"secret", replace=True)
+    assert not (tmp_path / "key").is_symlink()
+    assert (tmp_path / "elsewhere").read_text() == "theirs"
+
+
+def test_a_full_disk_leaves_nothing(
+    tmp_path: Path, write: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write(tmp_path / "key", b"secret")
+    assert not list(tmp_path.iterdir())
