@@ -24,16 +24,14 @@ people; its signature is not looked at here, because whom else a server trusts m
 
 import logging
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
 
 from bot.access import takeover
 from bot.access.permission import THE_BOT, Actor
-from bot.access.takeover import Listed, TakenOver
+from bot.access.takeover import CrlEntry, TakenOver
 from bot.core import Core
 from bot.keyring import Keyring
 from bot.presence import compare
 from bot.reasons import END_REASONS
-from pki.crl import Revocation
 from pki.found_crls import kept_lists, read_crls
 from pki.serial import serial_hex
 from storage.records import EndReason, Server
@@ -62,7 +60,7 @@ class CatchingUp:
         """
         if server.restored_at is not None:
             await self.everywhere()
-        await self._take_over(server)  # (1)
+        await self._take_over_from(server)  # (1)
         if server.restored_at is not None:
             await self._remove_files(server)  # (2)
 
@@ -84,8 +82,7 @@ class CatchingUp:
         may_return = cut.names and not live.layout.exclusive
         if not findings and not cut.findings and not may_return:
             async with self._database.writing() as tx:
-                case = self._core.case(tx, THE_BOT)
-                await takeover.looked_through(case, server.name, cut.names)
+                await takeover.looked_through(self._core.case(tx, THE_BOT), server.name, cut.names)
 
     async def everywhere(self) -> bool:
         """(1) for every server that was not looked through since a restore.
@@ -97,47 +94,58 @@ class CatchingUp:
         complete = True
         for server in restored:
             try:
-                await self._take_over(server)
+                await self._take_over_from(server)
             except HostError as error:
                 log.warning("The CRL of %s cannot be read: %s", server.name, error)
                 complete = False
         return complete
 
-    async def _take_over(self, server: Server) -> None:
+    async def _take_over_from(self, server: Server) -> None:
         put_there = server.crl_digest if server.restored_at is None else None
         live = self._live(server)
         try:
-            found = await live.list_in_place(self._keyring.certificate, unless=put_there)
+            in_place = await live.list_in_place(self._keyring.certificate, unless=put_there)
         except NotReadable as error:
             # On a server of ours nobody else knows of revocations, unless time has gone by.
             if server.adopted is not None or server.restored_at is not None:
                 raise
             log.warning("What lies in the place of our list on %s: %s", server.name, error)
             return
-        if found is None:
+        if in_place is None:
             return
-        if found.problem and server.adopted is not None and server.crl_published_at is None:
-            raise CrlNotRead(found.problem)
-        await self.take_over(server, found)
+        if in_place.problem and server.adopted is not None and server.crl_published_at is None:
+            raise CrlNotRead(in_place.problem)
+        await self.take_over(server, in_place)
 
     async def take_over(
-        self, server: Server, found: ListInForce, actor: Actor = THE_BOT
+        self, server: Server, in_place: ListInForce, actor: Actor = THE_BOT
     ) -> TakenOver:
         """What a list says that is not the bot's own: nobody comes back by what replaces it."""
+        issuer = self._keyring.certificate
+        entries = [
+            CrlEntry(
+                serial=serial_hex(revocation.serial),
+                revoked_at=revocation.revoked_at,
+                # Other reasons come from a CA that was taken over; a grant has no word for them.
+                reason=END_REASONS.get(revocation.reason, EndReason.REVOKED),
+                crl_reason=revocation.reason.value,
+            )
+            for revocation in in_place.revocations
+        ]
         async with self._database.writing() as tx:
             case = self._core.case(tx, actor)
-            before = await tx.crl.kept(server.name)
-            kept = self._kept(before, found, case.now) if server.adopted is not None else ()
-            if kept != tuple(before):
+            before = tuple(await tx.crl.kept(server.name))
+            kept: tuple[str, ...] = ()
+            if server.adopted is not None:
+                earlier = [each for pem in before for each in read_crls(pem.encode(), issuer)]
+                lists = kept_lists(earlier, in_place.others, case.now)
+                kept = tuple(each.pem.decode() for each in lists)
+            if kept != before:
                 await tx.crl.keep(server.name, kept)
-            listed = [_listed(revocation) for revocation in found.revocations]
-            others = sorted({each.issuer for each in found.others}) if kept else []
-            return await takeover.take_over(case, server.name, found.number, listed, others=others)
-
-    def _kept(self, before: Sequence[str], found: ListInForce, now: datetime) -> tuple[str, ...]:
-        issuer = self._keyring.certificate
-        earlier = [each for pem in before for each in read_crls(pem.encode(), issuer)]
-        return tuple(each.pem.decode() for each in kept_lists(earlier, found.others, now))
+            others = sorted({each.issuer for each in in_place.others}) if kept else []
+            return await takeover.take_over(
+                case, server.name, in_place.number, entries, others=others
+            )
 
     async def _remove_files(self, server: Server) -> Sequence[Finding]:
         live = self._live(server)
@@ -171,13 +179,3 @@ class CatchingUp:
         if server.adopted is None:
             return compared.all
         return compared.ours.union(filter(is_ours, compared.unknown))
-
-
-def _listed(revocation: Revocation) -> Listed:
-    return Listed(
-        serial=serial_hex(revocation.serial),
-        revoked_at=revocation.revoked_at,
-        # Other reasons come from a CA that was taken over; a grant has no word for them.
-        reason=END_REASONS.get(revocation.reason, EndReason.REVOKED),
-        crl_reason=revocation.reason.value,
-    )

@@ -18,8 +18,9 @@ from datetime import datetime
 from pathlib import Path
 
 from bot.access import importing
-from bot.access.importing import Certificate, Imported, Listed
+from bot.access.importing import Certificate, Imported
 from bot.access.permission import Actor
+from bot.access.takeover import CrlEntry
 from bot.errors import NotDone
 from bot.office import Office
 from bot.privileges import as_root
@@ -168,7 +169,7 @@ async def _refuse_other_books(office: Office, certificates: Sequence[Certificate
         )
 
 
-def books(pki: EasyRsaPki) -> tuple[list[Certificate], list[Listed]]:
+def books(pki: EasyRsaPki) -> tuple[list[Certificate], list[CrlEntry]]:
     """What the PKI knows, for the rules: its certificates, and serials of which it knows no more.
 
     What the CRL lists, or a folder of the revoked holds, is revoked, whatever the index says. What
@@ -190,7 +191,7 @@ def books(pki: EasyRsaPki) -> tuple[list[Certificate], list[Listed]]:
         for revocation in (revoked.pop(entry.serial, None),)
     ]
     listed = [
-        Listed(serial_hex(entry.serial), entry.revoked_at, entry.reason.value)
+        CrlEntry(serial_hex(entry.serial), entry.revoked_at, crl_reason=entry.reason.value)
         for entry in revoked.values()
     ]
     return certificates, listed

@@ -2,26 +2,23 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from bot.access import revocation
 from bot.access.permission import THE_BOT
-from bot.access.revocation import Attempt
 from bot.core import Core
 from bot.fleet import Fleet
 from bot.logs import log_failure
 from bot.receipts import finding_text
 from storage.batches import batches
 from storage.records import Grant, GrantId, Proof, ServerName
+from vpn.findings import Finding, FindingCode, ServerProof
+from vpn.values import CommonName
 
 log = logging.getLogger(__name__)
 
-# A finding of our own, beside those of vpn.live: the attempt itself broke off.
-BROKEN_OFF = "broken_off"
 # With more names a line of the log would be hard to read.
 _NAMED = 5
-
-Key = tuple[GrantId, ServerName]
 
 
 class Enforcer:
@@ -32,36 +29,33 @@ class Enforcer:
 
     async def enforce(self, grant_ids: Sequence[GrantId]) -> None:
         """Cuts these grants wherever that is not proved, on all servers at once, and looks."""
+        wanted: dict[ServerName, list[GrantId]] = {}
         async with self._database.reading() as tx:
-            proofs = await tx.proofs.of(grant_ids)
-        await self._try(proof for proof in proofs if proof.is_open)
+            for proof in await tx.proofs.of(grant_ids):
+                if proof.is_open:
+                    wanted.setdefault(proof.server, []).append(proof.grant_id)
+        # A server that hangs holds up no other.
+        await asyncio.gather(*(self._on(server, ids) for server, ids in wanted.items()))
 
-    async def enforce_due(self, server: ServerName) -> Sequence[tuple[Grant, Attempt]]:
+    async def enforce_due(self, server: ServerName) -> Sequence[tuple[Grant, ServerProof]]:
         """Tries again whatever is due on one server; gives each with the grant as it was before."""
         async with self._database.reading() as tx:
             proofs = await tx.proofs.due(self._core.clock())
         due = [proof.grant_id for proof in proofs if proof.server == server]
         return await self._on(server, due)
 
-    async def _try(self, proofs: Iterable[Proof]) -> None:
-        wanted: dict[ServerName, list[GrantId]] = {}
-        for proof in proofs:
-            wanted.setdefault(proof.server, []).append(proof.grant_id)
-        # A server that hangs holds up no other.
-        await asyncio.gather(*(self._on(server, ids) for server, ids in wanted.items()))
-
     async def _on(
         self, server: ServerName, grant_ids: Sequence[GrantId]
-    ) -> Sequence[tuple[Grant, Attempt]]:
+    ) -> Sequence[tuple[Grant, ServerProof]]:
         """A whole company's at once would hold up all other writers while it is recorded."""
-        done: list[tuple[Grant, Attempt]] = []
+        done: list[tuple[Grant, ServerProof]] = []
         for some in batches(grant_ids):
             done += await self._cut(server, some)
         return done
 
     async def _cut(
         self, server: ServerName, grant_ids: Sequence[GrantId]
-    ) -> Sequence[tuple[Grant, Attempt]]:
+    ) -> Sequence[tuple[Grant, ServerProof]]:
         async def still_open() -> Sequence[Grant]:
             async with self._database.reading() as tx:
                 proofs = await tx.proofs.of(grant_ids)
@@ -69,50 +63,50 @@ class Enforcer:
                 return await tx.grants.some(left)
 
         try:
-            attempts = await self._fleet.cut(server, still_open)
+            seen = await self._fleet.cut(server, still_open)
         except Exception as error:  # noqa: BLE001 - whatever it was, it is tried again
             log_failure(log, f"Cutting access on {server} broke off", error)
-            attempts = tuple(_broken_off(grant_id, server) for grant_id in grant_ids)
-        return await self._record(attempts)
-
-    async def _record(self, attempts: Sequence[Attempt]) -> Sequence[tuple[Grant, Attempt]]:
-        if not attempts:
+            async with self._database.reading() as tx:
+                grants = await tx.grants.some(grant_ids)
+            seen = [(grant, _broken_off(grant, server)) for grant in grants]
+        if not seen:
             return ()
-        ids = [attempt.grant_id for attempt in attempts]
+        ids = [grant.id for grant, _ in seen]
         async with self._database.writing() as tx:
-            before = {(proof.grant_id, proof.server): proof for proof in await tx.proofs.of(ids)}
-            grants = {grant.id: grant for grant in await tx.grants.some(ids)}
-            await revocation.record_attempts(self._core.case(tx, THE_BOT), attempts)
-        names = {grant.id: grant.common_name for grant in grants.values()}
-        _log_news(before, names, attempts)
-        return [(grants[attempt.grant_id], attempt) for attempt in attempts]
+            before = {p.grant_id: p for p in await tx.proofs.of(ids) if p.server == server}
+            as_it_was = {grant.id: grant for grant in await tx.grants.some(ids)}
+            await revocation.record_proofs(
+                self._core.case(tx, THE_BOT), [(grant.id, proof) for grant, proof in seen]
+            )
+        done = [(as_it_was[grant.id], proof) for grant, proof in seen]
+        _log_news(server, before, done)
+        return done
 
 
 def _log_news(
-    before: Mapping[Key, Proof], names: Mapping[GrantId, str], attempts: Sequence[Attempt]
+    server: ServerName,
+    before: Mapping[GrantId, Proof],
+    seen: Sequence[tuple[Grant, ServerProof]],
 ) -> None:
-    """One line for all that share a server and its trouble; what is as it was is not said again."""
-    news: dict[tuple[ServerName, str], list[str]] = {}
-    for attempt in attempts:
-        proof = before.get((attempt.grant_id, attempt.server))
-        if proof is not None and proof.is_open and _is_news(proof, attempt):
-            news.setdefault((attempt.server, _trouble(attempt)), []).append(names[attempt.grant_id])
-    for (server, trouble), ended in news.items():
+    """One line for all that share their trouble; what is as it was is not said again.
+
+    By the kinds of trouble: what they say in detail may differ from one attempt to the next.
+    """
+    news: dict[str, list[str]] = {}
+    for grant, now_seen in seen:
+        earlier = before.get(grant.id)
+        if earlier is None or not earlier.is_open:
+            continue
+        kinds = [finding.code.value for finding in now_seen.findings]
+        if earlier.attempts and not now_seen.proved and kinds == [c for c, _ in earlier.findings]:
+            continue
+        trouble = " ".join(one.detail or finding_text(one.code) for one in now_seen.findings)
+        news.setdefault(trouble, []).append(grant.common_name)
+    for trouble, ended in news.items():
         if trouble:
             log.warning("The end of %s is not proved on %s: %s", _some(ended), server, trouble)
         else:
             log.info("The end of %s is proved on %s", _some(ended), server)
-
-
-def _is_news(proof: Proof, attempt: Attempt) -> bool:
-    """By the kinds of trouble: what they say in detail may differ from one attempt to the next."""
-    kinds = [code for code, _ in attempt.findings]
-    return not proof.attempts or attempt.proved or kinds != [code for code, _ in proof.findings]
-
-
-def _trouble(attempt: Attempt) -> str:
-    """Empty where there is none."""
-    return " ".join(detail or finding_text(code) for code, detail in attempt.findings)
 
 
 def _some(names: Sequence[str]) -> str:
@@ -120,12 +114,12 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _broken_off(grant_id: GrantId, server: ServerName) -> Attempt:
-    return Attempt(
-        grant_id=grant_id,
+def _broken_off(grant: Grant, server: ServerName) -> ServerProof:
+    return ServerProof(
         server=server,
+        common_name=CommonName(grant.common_name),
         proved=False,
         crl_number=None,
         sessions_cut=0,
-        findings=((BROKEN_OFF, ""),),
+        findings=(Finding(FindingCode.BROKEN_OFF),),
     )

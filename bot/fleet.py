@@ -16,7 +16,6 @@ from bot.access import reopening
 from bot.access.addresses import fits
 from bot.access.endings import ServerEnd
 from bot.access.permission import THE_BOT, Actor
-from bot.access.revocation import Attempt
 from bot.access.sightings import stranger_name
 from bot.access.takeover import TakenOver
 from bot.catching_up import CatchingUp
@@ -37,7 +36,7 @@ from storage.records import (
     LIVE_STATES,
     ForeignRevocation,
     Grant,
-    Revocation,
+    GrantRevocation,
     Server,
     ServerName,
 )
@@ -177,8 +176,8 @@ class Fleet:
 
     async def cut(
         self, name: ServerName, still_open: Callable[[], Awaitable[Sequence[Grant]]]
-    ) -> tuple[Attempt, ...]:
-        """Ends grants on one server and looks whether they are gone.
+    ) -> Sequence[tuple[Grant, ServerProof]]:
+        """Ends grants on one server, and gives what was seen of each.
 
         The caller says, under the lock, which ones are still to be cut.
         """
@@ -206,7 +205,7 @@ class Fleet:
             if pem and number and any(proof.crl_number == number for proof in proofs):
                 await self._published(server, pem, number)
                 await self._catching_up.after(server)
-        return tuple(_attempt(grant, proof) for grant, proof in zip(grants, proofs, strict=True))
+        return tuple(zip(grants, proofs, strict=True))
 
     async def crl_findings(
         self, server: Server, *, others: Collection[SerialNumber] = ()
@@ -475,24 +474,11 @@ def _server_end(server: Server, ends_at: datetime) -> ServerEnd:
     return ServerEnd(server.name, ends_at, config=server.directory, remote=remote)
 
 
-def _entry(entry: Revocation | ForeignRevocation) -> crl.Revocation:
+def _entry(entry: GrantRevocation | ForeignRevocation) -> crl.Revocation:
     return crl.Revocation(
         serial=parse_serial(entry.serial),
         revoked_at=entry.revoked_at,
         reason=RevocationReason(entry.crl_reason)
         if entry.crl_reason
         else CRL_REASONS[entry.reason],
-    )
-
-
-def _attempt(grant: Grant, proof: ServerProof) -> Attempt:
-    return Attempt(
-        grant_id=grant.id,
-        server=ServerName(proof.server),
-        proved=proof.proved,
-        crl_number=proof.crl_number,
-        sessions_cut=proof.sessions_cut,
-        crl_seen_at=proof.crl_seen_at,
-        second_look_at=proof.second_look_at,
-        findings=tuple((finding.code.value, finding.detail) for finding in proof.findings),
     )

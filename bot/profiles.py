@@ -16,7 +16,6 @@ from bot.handover.fields import Fields, fields_of, friendly_name
 from bot.handover.handover import Handover, Sample, Topic
 from bot.keyring import Keyring
 from bot.others import Others
-from pki.authority import Authority, IssuedCertificate
 from pki.keys import KeyAlgorithm, matching_algorithm
 from pki.serial import parse_serial
 from pki.tls_crypt_v2 import wrap_client_key
@@ -33,8 +32,6 @@ from vpn.profile import (
 from vpn.values import DEFAULT_PORT, Protocol, server_common_name
 
 _SLOW = (KeyAlgorithm.RSA2048, KeyAlgorithm.RSA3072)
-
-
 # Nobody's: a template is tried with them.
 _SAMPLE_MATERIAL = ProfileMaterial(
     ca_pem="-----BEGIN CERTIFICATE-----\nY2E=\n-----END CERTIFICATE-----",
@@ -97,16 +94,31 @@ class ProfileMaker:
             BadTemplate: the operator's own words cannot be used.
             NotDone: the server is gone, or the profile would not import.
         """
-        server, name = await self._known(grant)
-        if not await self._fleet.admit(server.name, grant, lambda: self._reserved(grant)):  # (1)
+        async with self._database.reading() as tx:
+            server = await tx.servers.get(grant.home)
+            name = await tx.people.name_of(grant.owner)
+        if server is None:
+            raise NotDone(f"The server {grant.server} was taken out.")
+
+        async def still_reserved() -> bool:
+            async with self._database.reading() as tx:
+                now = await tx.grants.get(grant.id)
+            return now is not None and now.state is GrantState.RESERVED
+
+        if not await self._fleet.admit(server.name, grant, still_reserved):  # (1)
             return None
         await self._others.close(grant)  # (2)
         fields = fields_of(grant, server, name)
+        topics = self._handover.topics()
         text = await self._render(grant, server, fields)  # (3)
-        profile = await self._packed(fields, text, archive=archive)
+        if archive:
+            content = await self._handover.archive(fields, text)
+            profile = Profile(fields.archive_name, content, is_archive=True, topics=topics)
+        else:
+            extra = self._handover.extra_files()
+            profile = Profile(fields.file_name, text.encode(), topics=topics, extra_files=extra)
         async with self._database.writing() as tx:
-            case = self._core.case(tx, THE_BOT)
-            if not await grants.issued(case, grant):  # (4)
+            if not await grants.issued(self._core.case(tx, THE_BOT), grant):  # (4)
                 return None
         return profile
 
@@ -123,27 +135,36 @@ class ProfileMaker:
             servers = await tx.servers.all()
         await self._handover.try_out(samples_of(servers, self._clock()), texts=texts)
 
-    async def _packed(self, fields: Fields, text: str, *, archive: bool) -> Profile:
-        topics = self._handover.topics()
-        if not archive:
-            extra = self._handover.extra_files()
-            return Profile(fields.file_name, text.encode(), topics=topics, extra_files=extra)
-        content = await self._handover.archive(fields, text)
-        return Profile(fields.archive_name, content, is_archive=True, topics=topics)
-
     async def _render(self, grant: Grant, server: Server, fields: Fields) -> str:
+        """Makes key and certificate, and puts the profile together as clients will read it."""
         authority = await self._keyring.authority()
-        certificate = await self._issue(authority, grant)
-        settings, name = _client_side(server)
+        algorithm = self._algorithm or matching_algorithm(authority.certificate)
+        issue = partial(
+            authority.issue_client,
+            common_name=grant.common_name,
+            serial=parse_serial(grant.serial),
+            not_before=grant.not_before,
+            not_after=grant.not_after,
+            algorithm=algorithm,
+        )
+        # An RSA key takes tenths of a second, an EC key less than a thread does.
+        certificate = await asyncio.to_thread(issue) if algorithm in _SLOW else issue()
+        settings, server_name = _client_side(server)
+        tls_key = None if settings.tls_key is None else await self._keyring.tls_key(server.name)
+        if tls_key is not None and settings.tls_key is TlsKey.CRYPT_V2:
+            # OpenVPN hands the serial to a tls-crypt-v2-verify script, before any TLS.
+            tls_key = wrap_client_key(
+                tls_key, metadata=grant.serial.encode(), random_bytes=os.urandom
+            )
         parts = render_profile(
             remote=remote_of(server),
-            server_common_name=name,
+            server_common_name=server_name,
             friendly_name=fields.friendly_name,
             material=ProfileMaterial(
                 ca_pem=authority.certificate_pem,
                 certificate_pem=certificate.certificate_pem,
                 private_key_pem=certificate.private_key_pem,
-                tls_key=await self._tls_key(settings, server, grant),
+                tls_key=tls_key,
             ),
             settings=settings,
         )
@@ -156,43 +177,6 @@ class ProfileMaker:
             raise NotDone(f"The profile would not import: {problems[0]}")
         return await self._handover.profile(fields, parts, settings)
 
-    async def _tls_key(self, settings: ProfileSettings, server: Server, grant: Grant) -> str | None:
-        if settings.tls_key is None:
-            return None
-        key = await self._keyring.tls_key(server.name)
-        if settings.tls_key is not TlsKey.CRYPT_V2:
-            return key
-        # OpenVPN hands this to a tls-crypt-v2-verify script, before any TLS.
-        metadata = grant.serial.encode()
-        return wrap_client_key(key, metadata=metadata, random_bytes=os.urandom)
-
-    async def _issue(self, authority: Authority, grant: Grant) -> IssuedCertificate:
-        algorithm = self._algorithm or matching_algorithm(authority.certificate)
-        issue = partial(
-            authority.issue_client,
-            common_name=grant.common_name,
-            serial=parse_serial(grant.serial),
-            not_before=grant.not_before,
-            not_after=grant.not_after,
-            algorithm=algorithm,
-        )
-        # An RSA key takes tenths of a second, an EC key less than a thread does.
-        return await asyncio.to_thread(issue) if algorithm in _SLOW else issue()
-
-    async def _known(self, grant: Grant) -> tuple[Server, str]:
-        """The grant's server, and its owner's name."""
-        async with self._database.reading() as tx:
-            server = await tx.servers.get(grant.home)
-            name = await tx.people.name_of(grant.owner)
-        if server is None:
-            raise NotDone(f"The server {grant.server} was taken out.")
-        return server, name
-
-    async def _reserved(self, grant: Grant) -> bool:
-        async with self._database.reading() as tx:
-            now = await tx.grants.get(grant.id)
-        return now is not None and now.state is GrantState.RESERVED
-
 
 def _client_side(server: Server) -> tuple[ProfileSettings, str | None]:
     """What the server's configuration asks of its clients, and its certificate's name."""
@@ -204,7 +188,30 @@ def _client_side(server: Server) -> tuple[ProfileSettings, str | None]:
 
 def samples_of(servers: Sequence[Server], now: datetime) -> list[Sample]:
     """A profile for each server, for nobody: to try the operator's templates with."""
-    return [_sample_of(server, now) for server in servers or (_example_server(now),)]
+    samples = []
+    for server in servers or (_example_server(now),):
+        settings, server_name = _client_side(server)
+        grant = Grant(
+            id=GrantId("g-sample"),
+            request_id=None,
+            user_id=None,
+            server=server.name,
+            common_name="sample",
+            serial="0",
+            address=None,
+            state=GrantState.RESERVED,
+            not_before=now,
+            not_after=now + timedelta(days=7),
+        )
+        parts = render_profile(
+            remote=remote_of(server),
+            server_common_name=server_name,
+            friendly_name=friendly_name(grant),
+            material=_SAMPLE_MATERIAL,
+            settings=settings,
+        )
+        samples.append(Sample(fields_of(grant, server, "Sample Person"), parts, settings))
+    return samples
 
 
 def _example_server(now: datetime) -> Server:
@@ -222,27 +229,3 @@ def _example_server(now: datetime) -> Server:
         account="",
         added_at=now,
     )
-
-
-def _sample_of(server: Server, now: datetime) -> Sample:
-    settings, name = _client_side(server)
-    grant = Grant(
-        id=GrantId("g-sample"),
-        request_id=None,
-        user_id=None,
-        server=server.name,
-        common_name="sample",
-        serial="0",
-        address=None,
-        state=GrantState.RESERVED,
-        not_before=now,
-        not_after=now + timedelta(days=7),
-    )
-    parts = render_profile(
-        remote=remote_of(server),
-        server_common_name=name,
-        friendly_name=friendly_name(grant),
-        material=_SAMPLE_MATERIAL,
-        settings=settings,
-    )
-    return Sample(fields_of(grant, server, "Sample Person"), parts, settings)

@@ -152,17 +152,17 @@ class Watch:
             names: whom a look has found there, by a session or a file.
         """
         found: dict[str, Sighting] = {}
-        for grant, attempt in await self._enforcer.enforce_due(server.name):
+        for grant, proof in await self._enforcer.enforce_due(server.name):
             name = name_in_sessions(grant.common_name)
-            codes = {code for code, _ in attempt.findings}
+            codes = {finding.code for finding in proof.findings}
             was_there = (
-                attempt.sessions_cut
+                proof.sessions_cut
                 or FindingCode.SESSION_LIVE in codes
                 or not names.isdisjoint({name, ccd_file_name(name)})
             )
             if grant.proved_at is None or not was_there:
                 continue
-            is_out = attempt.proved or codes == {FindingCode.SECOND_LOOK_DUE}
+            is_out = proof.proved or codes == {FindingCode.SECOND_LOOK_DUE}
             seen_as = SeenAs.OVER if is_out else SeenAs.OVER_LEFT
             async with self._database.reading() as tx:
                 person = await tx.people.name_of(grant.user_id) if grant.user_id else None

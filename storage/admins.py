@@ -1,18 +1,15 @@
 """Who is an admin, as the settings named them when they were last looked at."""
 
 from sqlalchemy import delete, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
 from storage.records import UserId
+from storage.repository import Repository
 
 _admins = tables.admins
 
 
-class Admins:
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-
+class Admins(Repository):
     async def all(self) -> dict[UserId, int]:
         """The last decision on any request that was there when each became one."""
         rows = await self._connection.execute(select(_admins))

@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Row, Select, insert, select, type_coerce, update
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
 from storage.errors import is_passing
 from storage.records import AuditEntry, AuditHead, BrokenEntry, Payload
+from storage.repository import Repository, values_of
 
 _audit = tables.audit
 _head = tables.audit_head
@@ -28,10 +28,7 @@ _UNREADABLE = (TypeError, ValueError, OverflowError, RecursionError)
 GENESIS = "0" * 64
 
 
-class Audit:
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-
+class Audit(Repository):
     async def append(
         self, *, at: datetime, actor: str, action: str, subject: str, detail: Payload
     ) -> AuditEntry:
@@ -61,10 +58,10 @@ class Audit:
 
         An edited row is for `first_fault` to find.
         """
-        found = await self._connection.execute(
+        rows = await self._connection.execute(
             select(_audit.c.seq, _audit.c.digest).order_by(_audit.c.seq.desc()).limit(1)
         )
-        row = found.first()
+        row = rows.first()
         return None if row is None else AuditHead(row.seq, row.digest)
 
     async def first(self) -> AuditEntry | None:
@@ -98,8 +95,8 @@ class Audit:
 
     async def head(self) -> tuple[int, str]:
         """Number and digest of the last row, as kept beside the rows."""
-        found = await self._connection.execute(select(_head.c.seq, _head.c.digest))
-        row = found.first()
+        rows = await self._connection.execute(select(_head.c.seq, _head.c.digest))
+        row = rows.first()
         return (0, GENESIS) if row is None else (row.seq, row.digest)
 
     async def _set_head(self, seq: int, digest: str) -> None:
@@ -140,8 +137,8 @@ class Audit:
 
     async def _entries(self, numbers: Select[tuple[int]]) -> list[AuditEntry | BrokenEntry]:
         """The rows of these numbers, by their numbers."""
-        found = sorted(await self._numbers(numbers))
-        return [_entry(row) for row in await self._rows(found)]
+        rows = await self._rows(sorted(await self._numbers(numbers)))
+        return [_entry(row) for row in rows]
 
     async def _numbers(self, statement: Select[tuple[int]]) -> Sequence[int]:
         return [row.seq for row in await self._connection.execute(statement)]
@@ -190,7 +187,7 @@ def _digest_of(row: Row[Any]) -> str | None:
 def _entry(row: Row[Any] | BrokenEntry) -> AuditEntry | BrokenEntry:
     if isinstance(row, BrokenEntry):
         return row
-    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
+    values = values_of(row)
     try:
         detail = json.loads(row.detail)
         at = _moment(row.at)

@@ -3,20 +3,17 @@
 from dataclasses import asdict
 
 from sqlalchemy import delete, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
 from storage.records import ClockAnchor
+from storage.repository import Repository
 
 _anchor = tables.clock_anchor
 
 
-class ClockAnchors:
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-
+class ClockAnchors(Repository):
     async def last(self) -> ClockAnchor | None:
-        found = await self._connection.execute(
+        rows = await self._connection.execute(
             select(
                 _anchor.c.boot_id,
                 _anchor.c.agreed_at,
@@ -24,7 +21,7 @@ class ClockAnchors:
                 _anchor.c.doubted_since_boot,
             )
         )
-        row = found.first()
+        row = rows.first()
         return None if row is None else ClockAnchor(*row)
 
     async def record(self, anchor: ClockAnchor) -> None:

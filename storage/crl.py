@@ -5,17 +5,17 @@ from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import delete, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
 from storage.records import (
     ON_HOLD,
     EndReason,
     ForeignRevocation,
+    GrantRevocation,
     GrantState,
-    Revocation,
     ServerName,
 )
+from storage.repository import Repository
 
 _counter = tables.crl_counter
 _foreign = tables.foreign_revocations
@@ -24,10 +24,7 @@ _spares = tables.spare_serials
 _kept = tables.kept_crls
 
 
-class CrlSource:
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-
+class CrlSource(Repository):
     async def next_number(self) -> int:
         """A number that no CRL had before (RFC 5280, 5.2.3). One counter serves all servers."""
         done = await self._connection.execute(
@@ -44,8 +41,8 @@ class CrlSource:
 
     async def last_number(self) -> int:
         """The highest number given out; 0 before the first."""
-        found = await self._connection.execute(select(_counter.c.number).where(_counter.c.id == 1))
-        return int(found.scalar() or 0)
+        last = await self._connection.scalar(select(_counter.c.number).where(_counter.c.id == 1))
+        return int(last or 0)
 
     async def raise_to(self, number: int) -> None:
         """Gives out only numbers above this one from now on."""
@@ -71,8 +68,8 @@ class CrlSource:
             for row in rows
         ]
 
-    async def add_foreign(self, found: Iterable[ForeignRevocation]) -> None:
-        rows = [asdict(revocation) for revocation in found]
+    async def add_foreign(self, revocations: Iterable[ForeignRevocation]) -> None:
+        rows = [asdict(revocation) for revocation in revocations]
         if rows:
             await self._connection.execute(insert(_foreign), rows)
 
@@ -118,7 +115,7 @@ class CrlSource:
         if rows:
             await self._connection.execute(insert(_kept), rows)
 
-    async def entries(self, last_published: datetime | None) -> Sequence[Revocation]:
+    async def entries(self, last_published: datetime | None) -> Sequence[GrantRevocation]:
         """The revoked certificates that a CRL may have to list.
 
         Args:
@@ -147,7 +144,7 @@ class CrlSource:
             )
         rows = await self._connection.execute(listed.order_by(_grants.c.revoked_at))
         return [
-            Revocation(
+            GrantRevocation(
                 serial=row.serial,
                 revoked_at=row.revoked_at,
                 not_after=row.not_after,

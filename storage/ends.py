@@ -3,18 +3,15 @@
 from dataclasses import asdict
 
 from sqlalchemy import delete, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
 from storage.records import EndWarning
+from storage.repository import Repository
 
 _warnings = tables.end_warnings
 
 
-class EndWarnings:
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-
+class EndWarnings(Repository):
     async def all(self) -> dict[str, EndWarning]:
         """The last one about each subject."""
         rows = await self._connection.execute(select(_warnings))

@@ -1,12 +1,10 @@
 """Grants: each one serial, one common name, one address, from approval to proved end."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, func, insert, literal, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
 from storage.batches import batches
@@ -21,18 +19,20 @@ from storage.records import (
     ServerName,
     UserId,
 )
+from storage.repository import Repository, values_of
 
 _grants = tables.grants
-_AT_ONCE = 500  # SQLite of Debian 11 takes 32,766 parameters, PostgreSQL's driver 32,767
+_LIVE = _grants.c.state.in_(LIVE_STATES)
+_IMPORTED = _grants.c.imported_at.is_not(None)
+# By a certificate that only a server may show nobody gets access.
+_FOR_CLIENTS = _grants.c.for_server.is_(False)
+_NOBODYS = (_grants.c.user_id.is_(None), _FOR_CLIENTS, _LIVE)
 
 
-class Grants:
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-
+class Grants(Repository):
     async def add(self, grant: Grant) -> None:
         """Stores a reserved grant. The indexes refuse a second live one for the same approval."""
-        await self._connection.execute(insert(_grants).values(**asdict(grant)))
+        await self._connection.execute(insert(_grants).values(**_values(grant)))
 
     async def add_many(self, grants: Sequence[Grant]) -> None:
         """Stores what is taken over: tens of thousands at a time."""
@@ -40,21 +40,14 @@ class Grants:
             await self._connection.execute(insert(_grants), [_values(grant) for grant in grants])
 
     async def get(self, grant_id: GrantId) -> Grant | None:
-        found = await self._where(_grants.c.id == grant_id)
-        return found[0] if found else None
+        rows = await self._where(_grants.c.id == grant_id)
+        return rows[0] if rows else None
 
     async def some(self, grant_ids: Sequence[GrantId]) -> Sequence[Grant]:
-        found: list[Grant] = []
-        for some in batches(grant_ids):
-            found += await self._where(_grants.c.id.in_(some))
-        return found
+        return await self._with(_grants.c.id, grant_ids)
 
     async def with_serials(self, serials: Sequence[str]) -> Sequence[Grant]:
-        found: list[Grant] = []
-        for start in range(0, len(serials), _AT_ONCE):
-            part = serials[start : start + _AT_ONCE]
-            found += await self._where(_grants.c.serial.in_(part))
-        return found
+        return await self._with(_grants.c.serial, serials)
 
     async def all(self) -> Sequence[Grant]:
         return await self._where()
@@ -67,59 +60,47 @@ class Grants:
         return await self._where(_grants.c.user_id == user_id)
 
     async def live_of_user(self, user_id: UserId) -> Sequence[Grant]:
-        return await self._where(_grants.c.user_id == user_id, _grants.c.state.in_(LIVE_STATES))
+        return await self._where(_grants.c.user_id == user_id, _LIVE)
 
     async def live_on(self, server: ServerName) -> Sequence[Grant]:
         """Those that were given for this server."""
-        return await self._where(_grants.c.server == server, _grants.c.state.in_(LIVE_STATES))
+        return await self._where(_grants.c.server == server, _LIVE)
 
     async def for_others(self, server: ServerName) -> Sequence[Grant]:
         """The live ones that were given for another server, so they open nothing here."""
         return await self._where(
             _grants.c.server != server,
             _grants.c.imported_at.is_(None),
-            _grants.c.state.in_(LIVE_STATES),
+            _LIVE,
         )
 
     async def live_for(self, server: ServerName) -> Sequence[Grant]:
-        """Those of `live_on`, and imported clients' ones, which may be used on any server."""
-        return await self._where(
-            or_(_grants.c.server == server, _grants.c.server.is_(None)),
-            _grants.c.for_server.is_(False),
-            _grants.c.state.in_(LIVE_STATES),
-        )
+        """Whoever may open this server: those of `live_on`, and imported clients' ones."""
+        return await self._where(*_opening(server), _LIVE)
 
     async def known_on(self, server: ServerName) -> Sequence[Grant]:
         """Whose file or session on this server is no stranger's.
 
-        The live ones of `live_on`, imported clients' ones, which may be used on any server, and
-        those of both that are being revoked: whoever proves their end deals with them. By a
-        certificate that only a server may show nobody is known, whoever else has its name.
+        Those of `live_for`, and those of the same kind that are being revoked: whoever proves
+        their end deals with them. By a certificate that only a server may show nobody is known,
+        whoever else has its name.
         """
-        return await self._where(
-            or_(_grants.c.server == server, _grants.c.server.is_(None)),
-            _grants.c.for_server.is_(False),
-            _grants.c.state.in_(UNPROVED_STATES),
-        )
+        return await self._where(*_opening(server), _grants.c.state.in_(UNPROVED_STATES))
 
     async def imported(self) -> Sequence[Grant]:
         """All that was taken over, whatever became of it."""
-        return await self._where(_grants.c.imported_at.is_not(None))
+        return await self._where(_IMPORTED)
 
     async def imported_as(self, common_names: Sequence[str]) -> Sequence[Grant]:
         """Those of `imported` that have one of these names."""
         if not common_names:
             return []
-        return await self._where(
-            _grants.c.imported_at.is_not(None), _grants.c.common_name.in_(common_names)
-        )
+        return await self._where(_IMPORTED, _grants.c.common_name.in_(common_names))
 
     async def unlinked(self) -> Sequence[Grant]:
         """The live ones of which nobody has said yet whose they are."""
         return await self._where(
-            _grants.c.user_id.is_(None),
-            _grants.c.for_server.is_(False),
-            _grants.c.state.in_(LIVE_STATES),
+            *_NOBODYS,
         )
 
     async def unlinked_like(self, words: Sequence[str]) -> Sequence[Grant]:
@@ -127,18 +108,14 @@ class Grants:
         if not words:
             return []
         return await self._where(
-            _grants.c.user_id.is_(None),
-            _grants.c.for_server.is_(False),
-            _grants.c.state.in_(LIVE_STATES),
+            *_NOBODYS,
             or_(*(_grants.c.common_name.icontains(word, autoescape=True) for word in words)),
         )
 
     async def link(self, grant_id: GrantId, user_id: UserId) -> bool:
         """Says whose an imported one is; False where there is no such."""
         done = await self._connection.execute(
-            update(_grants)
-            .where(_grants.c.id == grant_id, _grants.c.imported_at.is_not(None))
-            .values(user_id=user_id)
+            update(_grants).where(_grants.c.id == grant_id, _IMPORTED).values(user_id=user_id)
         )
         return done.rowcount == 1
 
@@ -149,25 +126,22 @@ class Grants:
         """
         rows = await self._connection.execute(
             select(_grants.c.common_name).where(
-                _grants.c.imported_at.is_not(None),
-                _grants.c.for_server.is_(False),
-                _grants.c.state.in_(LIVE_STATES),
+                _IMPORTED,
+                _FOR_CLIENTS,
+                _LIVE,
             )
         )
         return list(rows.scalars())
 
     async def named(self, names: Iterable[str]) -> Sequence[Grant]:
         """Those with one of these common names, whatever became of them."""
-        found: list[Grant] = []
-        for some in batches(names):
-            found += await self._where(_grants.c.common_name.in_(some))
-        return found
+        return await self._with(_grants.c.common_name, names)
 
     async def out_since(self, moment: datetime) -> Sequence[Grant]:
         """Those that were ended, proved or not, and whose certificate was valid after `moment`."""
         return await self._where(
             _grants.c.state.in_((GrantState.REVOKING, *PROVED_STATES)),
-            _grants.c.for_server.is_(False),
+            _FOR_CLIENTS,
             _grants.c.not_after > moment,
         )
 
@@ -201,7 +175,7 @@ class Grants:
 
     async def due(self, now: datetime) -> Sequence[Grant]:
         """The live grants whose time is over."""
-        return await self._where(_grants.c.state.in_(LIVE_STATES), _grants.c.not_after <= now)
+        return await self._where(_LIVE, _grants.c.not_after <= now)
 
     async def revoking(self) -> Sequence[Grant]:
         return await self._where(_grants.c.state == GrantState.REVOKING)
@@ -243,11 +217,20 @@ class Grants:
         )
         return done.rowcount == 1
 
+    async def _with(self, column: ColumnElement[Any], values: Iterable[str]) -> list[Grant]:
+        """Those with one of these values, however many they are."""
+        return [grant for some in batches(values) for grant in await self._where(column.in_(some))]
+
     async def _where(self, *conditions: ColumnElement[bool]) -> list[Grant]:
         rows = await self._connection.execute(
             select(_grants).where(*conditions).order_by(_grants.c.not_before, _grants.c.id)
         )
         return [_grant(row) for row in rows]
+
+
+def _opening(server: ServerName) -> tuple[ColumnElement[bool], ...]:
+    """Those given for this server, and imported clients' ones, which may be used on any server."""
+    return or_(_grants.c.server == server, _grants.c.server.is_(None)), _FOR_CLIENTS
 
 
 def _values(grant: Grant) -> dict[str, Any]:
@@ -256,7 +239,7 @@ def _values(grant: Grant) -> dict[str, Any]:
 
 
 def _grant(row: Row[Any]) -> Grant:
-    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
+    values = values_of(row)
     values["state"] = GrantState(values["state"])
     reason = values["end_reason"]
     values["end_reason"] = None if reason is None else EndReason(reason)

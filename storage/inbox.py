@@ -1,34 +1,29 @@
 """Raw updates, stored before they are confirmed to Telegram."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import delete, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
+from storage.batches import batches
 from storage.records import ChatId, InboxItem, InboxState
+from storage.repository import Repository
 
 _inbox = tables.inbox
 _ERROR_LENGTH = 256
-# SQLite takes so many values in one statement; Telegram gives 100 updates at a time.
-_AT_ONCE = 500
 
 
-class Inbox:
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-
+class Inbox(Repository):
     async def store(self, items: Sequence[InboxItem]) -> int:
         """Stores what is not there yet; gives the number of new ones.
 
         Update ids are compared for equality only: after a quiet week Telegram goes on at a
         random number.
         """
-        ids = [item.update_id for item in items]
         seen: set[int] = set()
-        for start in range(0, len(ids), _AT_ONCE):
-            some = ids[start : start + _AT_ONCE]
+        for some in batches(item.update_id for item in items):
             known = await self._connection.execute(
                 select(_inbox.c.update_id).where(_inbox.c.update_id.in_(some))
             )
@@ -37,7 +32,7 @@ class Inbox:
         for item in items:
             if item.update_id not in seen:
                 seen.add(item.update_id)
-                rows.append(_row(item))
+                rows.append(asdict(item) | {"state": InboxState.NEW})
         if rows:
             await self._connection.execute(insert(_inbox), rows)
         return len(rows)
@@ -48,12 +43,7 @@ class Inbox:
             select(_inbox).where(_inbox.c.state == InboxState.NEW).order_by(_inbox.c.seq)
         )
         return [
-            InboxItem(
-                update_id=row.update_id,
-                chat_id=ChatId(row.chat_id),
-                payload=row.payload,
-                received_at=row.received_at,
-            )
+            InboxItem(row.update_id, ChatId(row.chat_id), row.payload, row.received_at)
             for row in rows
         ]
 
@@ -74,12 +64,11 @@ class Inbox:
 
     async def held(self, update_id: int) -> str | None:
         """The payload of what is held; None where it is not, or not any more."""
-        found = await self._connection.execute(
+        return await self._connection.scalar(
             select(_inbox.c.payload).where(
                 _inbox.c.update_id == update_id, _inbox.c.state == InboxState.HELD
             )
         )
-        return found.scalar()
 
     async def release(self, update_id: int) -> bool:
         """HELD to DONE; False if it was answered before."""
@@ -108,10 +97,10 @@ class Inbox:
 
     async def waiting(self) -> int:
         """How many updates wait for a handler."""
-        found = await self._connection.execute(
+        count = await self._connection.scalar(
             select(func.count()).where(_inbox.c.state == InboxState.NEW)
         )
-        return int(found.scalar_one())
+        return int(count or 0)
 
     async def prune(self, before: datetime) -> None:
         """Telegram sends an update again for a day at most; older ones that are done may go.
@@ -148,13 +137,3 @@ class Inbox:
             .values(state=state, error=error, **values)
         )
         return done.rowcount == 1
-
-
-def _row(item: InboxItem) -> dict[str, object]:
-    return {
-        "update_id": item.update_id,
-        "chat_id": item.chat_id,
-        "payload": item.payload,
-        "state": InboxState.NEW,
-        "received_at": item.received_at,
-    }

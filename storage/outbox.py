@@ -5,19 +5,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, and_, case, delete, func, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
 from storage.records import PATIENCE, ChatId, OutboxItem, OutboxKind, OutboxState, Payload
+from storage.repository import Repository
 
 _outbox = tables.outbox
 _ERROR_LENGTH = 256
 
 
-class Outbox:
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-
+class Outbox(Repository):
     async def add(
         self,
         chat_id: ChatId,

@@ -5,20 +5,17 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
 from storage.records import Person, UserId
+from storage.repository import Repository, values_of
 
 _people = tables.people
 _COLUMNS = [column for column in _people.c if column is not _people.c.revision]
 _NEXT = _people.c.revision + 1
 
 
-class People:
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-
+class People(Repository):
     async def get(self, user_id: UserId) -> Person | None:
         row = (
             await self._connection.execute(select(*_COLUMNS).where(_people.c.id == user_id))
@@ -73,10 +70,10 @@ class People:
 
     async def revision(self, user_id: UserId) -> int:
         """How often an admin has decided about somebody: to allow, to remove, or to link them."""
-        found = await self._connection.execute(
+        revision = await self._connection.scalar(
             select(_people.c.revision).where(_people.c.id == user_id)
         )
-        return int(found.scalar() or 0)
+        return int(revision or 0)
 
     async def set_username(self, user_id: UserId, username: str | None) -> None:
         await self._set(user_id, username=username)
@@ -97,4 +94,4 @@ class People:
 
 
 def _person(row: Row[Any]) -> Person:
-    return Person(**row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
+    return Person(**values_of(row))

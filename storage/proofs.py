@@ -5,26 +5,23 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
 from storage.batches import batches
 from storage.records import GrantId, Proof, ServerName
+from storage.repository import Repository, values_of
 
 _proofs = tables.proofs
 _OPEN = (_proofs.c.proved.is_(False), _proofs.c.dropped_at.is_(None))
 
 
-class Proofs:
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-
+class Proofs(Repository):
     async def open(self, grant_id: GrantId, servers: Iterable[ServerName], now: datetime) -> None:
         """From now on each of these servers has to prove that it lets the grant in no more.
 
         What it had to prove before it was taken out is asked of it anew.
         """
-        rows = [_open(grant_id, server, now) for server in servers]
+        rows = [_unproved(grant_id, server, now) for server in servers]
         if rows:
             await self._connection.execute(
                 delete(_proofs).where(
@@ -41,14 +38,15 @@ class Proofs:
             await self._connection.execute(
                 delete(_proofs).where(_proofs.c.server == server, _proofs.c.grant_id.in_(some))
             )
-            rows = [_open(grant_id, server, now) for grant_id in some]
+            rows = [_unproved(grant_id, server, now) for grant_id in some]
             await self._connection.execute(insert(_proofs), rows)
 
     async def of(self, grant_ids: Sequence[GrantId]) -> Sequence[Proof]:
-        found: list[Proof] = []
-        for some in batches(grant_ids):
-            found += await self._where(_proofs.c.grant_id.in_(some))
-        return found
+        return [
+            proof
+            for some in batches(grant_ids)
+            for proof in await self._where(_proofs.c.grant_id.in_(some))
+        ]
 
     async def unproved(self) -> Sequence[Proof]:
         """What servers still have to prove."""
@@ -118,7 +116,7 @@ class Proofs:
         return [_proof(row) for row in rows]
 
 
-def _open(grant_id: GrantId, server: ServerName, now: datetime) -> dict[str, Any]:
+def _unproved(grant_id: GrantId, server: ServerName, now: datetime) -> dict[str, Any]:
     return {
         "grant_id": grant_id,
         "server": server,
@@ -130,6 +128,6 @@ def _open(grant_id: GrantId, server: ServerName, now: datetime) -> dict[str, Any
 
 
 def _proof(row: Row[Any]) -> Proof:
-    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
+    values = values_of(row)
     values["findings"] = tuple((code, detail) for code, detail in values["findings"])
     return Proof(**values)

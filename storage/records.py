@@ -223,8 +223,8 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
-class Revocation:
-    """An entry of the CRL; `crl_reason` and `end_known` as in `Grant`."""
+class GrantRevocation:
+    """An entry of the CRL that a grant makes; `crl_reason` and `end_known` as in `Grant`."""
 
     serial: str
     revoked_at: datetime

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, func, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
 from storage.records import (
@@ -17,15 +16,13 @@ from storage.records import (
     UserId,
     Verdict,
 )
+from storage.repository import Repository, values_of
 
 _requests = tables.requests
 _OPEN = (RequestState.CHOOSING, RequestState.PENDING)
 
 
-class Requests:
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-
+class Requests(Repository):
     async def add(
         self,
         *,
@@ -37,33 +34,23 @@ class Requests:
         expires_at: datetime,
     ) -> Request:
         """A request that waits for its server, if none is named, and else for an admin."""
-        state = RequestState.PENDING if server else RequestState.CHOOSING
-        values = {
+        values: dict[str, Any] = {
             "user_id": user_id,
             "server": server,
             "duration": duration,
             "reason": reason,
-            "state": state,
+            "state": RequestState.PENDING if server else RequestState.CHOOSING,
             "asked_at": asked_at,
             "expires_at": expires_at,
         }
         done = await self._connection.execute(insert(_requests).values(**values))
         key = done.inserted_primary_key
         assert key is not None
-        return Request(
-            id=RequestId(key[0]),
-            user_id=user_id,
-            server=server,
-            duration=duration,
-            reason=reason,
-            state=state,
-            asked_at=asked_at,
-            expires_at=expires_at,
-        )
+        return Request(id=RequestId(key[0]), **values)
 
     async def get(self, request_id: RequestId) -> Request | None:
-        found = await self._where(_requests.c.id == request_id)
-        return found[0] if found else None
+        rows = await self._where(_requests.c.id == request_id)
+        return rows[0] if rows else None
 
     async def all(self) -> Sequence[Request]:
         return await self._where()
@@ -167,15 +154,11 @@ class Requests:
         rows = await self._connection.execute(
             select(table).where(table.c.request_id == request_id).order_by(table.c.id)
         )
-        return [
-            Decision(**dict(row._mapping) | {"verdict": Verdict(row.verdict)})  # noqa: SLF001
-            for row in rows
-        ]
+        return [Decision(**values_of(row) | {"verdict": Verdict(row.verdict)}) for row in rows]
 
     async def last_decision(self) -> int:
         """The id of the last decision on any request; 0 before the first."""
-        found = await self._connection.execute(select(func.max(tables.decisions.c.id)))
-        return int(found.scalar() or 0)
+        return int(await self._connection.scalar(select(func.max(tables.decisions.c.id))) or 0)
 
     async def _where(self, *conditions: ColumnElement[bool]) -> list[Request]:
         rows = await self._connection.execute(
@@ -194,5 +177,5 @@ _STATE_AFTER = {
 
 
 def _request(row: Row[Any]) -> Request:
-    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
+    values = values_of(row)
     return Request(**values | {"state": RequestState(values["state"])})

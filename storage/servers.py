@@ -6,21 +6,18 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
 from storage.records import Server, ServerName
+from storage.repository import Repository, values_of
 
 _servers = tables.servers
 
 
-class Servers:
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-
+class Servers(Repository):
     async def get(self, name: ServerName) -> Server | None:
-        found = await self._connection.execute(select(_servers).where(_servers.c.name == name))
-        row = found.first()
+        rows = await self._connection.execute(select(_servers).where(_servers.c.name == name))
+        row = rows.first()
         return None if row is None else _server(row)
 
     async def all(self) -> Sequence[Server]:
@@ -94,7 +91,7 @@ class Servers:
 
 
 def _server(row: Row[Any]) -> Server:
-    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
+    values = values_of(row)
     values["routes"] = tuple(values["routes"])
     values["dns"] = tuple(values["dns"])
     return Server(**values)

@@ -5,18 +5,15 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
 from storage.records import SeenAs, ServerName, Stranger
+from storage.repository import Repository, values_of
 
 _strangers = tables.strangers
 
 
-class Strangers:
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-
+class Strangers(Repository):
     async def get(self, stranger_id: int) -> Stranger | None:
         rows = await self._connection.execute(
             select(_strangers).where(_strangers.c.id == stranger_id)
@@ -61,5 +58,5 @@ class Strangers:
 
 
 def _stranger(row: Row[Any]) -> Stranger:
-    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
+    values = values_of(row)
     return Stranger(**values | {"seen_as": SeenAs(values["seen_as"])})

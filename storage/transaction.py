@@ -1,7 +1,6 @@
 """One transaction, with a repository for each thing that is stored."""
 
 from contextlib import AbstractAsyncContextManager
-from functools import cached_property
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -26,63 +25,21 @@ class Transaction:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+        self.people = People(connection)
+        self.admins = Admins(connection)
+        self.servers = Servers(connection)
+        self.requests = Requests(connection)
+        self.grants = Grants(connection)
+        self.crl = CrlSource(connection)
+        self.proofs = Proofs(connection)
+        self.strangers = Strangers(connection)
+        self.end_warnings = EndWarnings(connection)
+        self.clock = ClockAnchors(connection)
+        self.posted = PostedMessages(connection)
+        self.inbox = Inbox(connection)
+        self.outbox = Outbox(connection)
+        self.audit = Audit(connection)
 
     def attempt(self) -> AbstractAsyncContextManager[object]:
         """A part that is undone by itself when it raises; what came before it stays."""
         return self._connection.begin_nested()
-
-    @cached_property
-    def people(self) -> People:
-        return People(self._connection)
-
-    @cached_property
-    def admins(self) -> Admins:
-        return Admins(self._connection)
-
-    @cached_property
-    def servers(self) -> Servers:
-        return Servers(self._connection)
-
-    @cached_property
-    def requests(self) -> Requests:
-        return Requests(self._connection)
-
-    @cached_property
-    def grants(self) -> Grants:
-        return Grants(self._connection)
-
-    @cached_property
-    def crl(self) -> CrlSource:
-        return CrlSource(self._connection)
-
-    @cached_property
-    def proofs(self) -> Proofs:
-        return Proofs(self._connection)
-
-    @cached_property
-    def strangers(self) -> Strangers:
-        return Strangers(self._connection)
-
-    @cached_property
-    def end_warnings(self) -> EndWarnings:
-        return EndWarnings(self._connection)
-
-    @cached_property
-    def clock(self) -> ClockAnchors:
-        return ClockAnchors(self._connection)
-
-    @cached_property
-    def posted(self) -> PostedMessages:
-        return PostedMessages(self._connection)
-
-    @cached_property
-    def inbox(self) -> Inbox:
-        return Inbox(self._connection)
-
-    @cached_property
-    def outbox(self) -> Outbox:
-        return Outbox(self._connection)
-
-    @cached_property
-    def audit(self) -> Audit:
-        return Audit(self._connection)

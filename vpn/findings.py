@@ -33,6 +33,7 @@ class FindingCode(StrEnum):
     DISK_NEARLY_FULL = "disk_nearly_full"
     RESTART_PENDING = "restart_pending"  # what runs is not what we read
     HOST_ERROR = "host_error"
+    BROKEN_OFF = "broken_off"  # the attempt itself, by a fault of ours
     # Of adopted servers only:
     NO_MANAGEMENT = "no_management"  # sessions are neither seen nor ended
     MANAGEMENT_EXPOSED = "management_exposed"  # other machines reach it, so we do not talk to it

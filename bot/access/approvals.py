@@ -34,7 +34,7 @@ async def given(case: Case, request: Request) -> Sequence[Approval]:
     requester = await case.tx.people.person_of(request.user_id)
     since = await case.tx.admins.all()
     decisions = await case.tx.requests.decisions(request.id)
-    found: dict[UserId, Approval] = {}
+    counted: dict[UserId, Approval] = {}
     for admin in case.rules.admins:
         said = [
             decision.duration
@@ -47,8 +47,8 @@ async def given(case: Case, request: Request) -> Sequence[Approval]:
         person = await case.tx.people.person_of(admin)
         if duration is not None and person != requester:
             name = await case.tx.people.name_of(admin)
-            found.setdefault(person, Approval(person, name, duration))
-    return tuple(found.values())
+            counted.setdefault(person, Approval(person, name, duration))
+    return tuple(counted.values())
 
 
 def limit(case: Case, request: Request) -> int:

@@ -1,6 +1,6 @@
 """Which certificates end soon, and whether the admins have to hear of it now."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from shlex import quote
@@ -49,61 +49,46 @@ def due(now: datetime, ends_at: datetime, last: EndWarning | None) -> int | None
 
 
 async def warn(case: Case, authority_ends_at: datetime, servers: Iterable[ServerEnd]) -> None:
-    """Tells the admins of every end that comes nearer: the CA's, servers', and clients'."""
+    """Tells the admins of every end that comes nearer: the CA's, servers', and clients'.
+
+    Of clients' certificates there is one message for all that reach the same day, however many
+    they are. An imported server's certificate has no owner who could ask for another.
+    """
     told = await case.tx.end_warnings.all()
     if await _is_due(case, _AUTHORITY, authority_ends_at, told) is not None:
-        await _tell(case, Notice.CA_ENDS, authority_ends_at)
+        until = authority_ends_at.isoformat(timespec="seconds")
+        await messages.tell_admins(case, Notice.CA_ENDS, until=until)
     for end in servers:
-        if await _is_due(case, f"server:{end.server}", end.ends_at, told) is not None:
-            await _tell_of_server(case, end)
-    await _warn_of_grants(case, told)
-
-
-async def _warn_of_grants(case: Case, told: dict[str, EndWarning]) -> None:
-    """One message for all that reach the same day, however many they are.
-
-    A server's certificate has no owner who could ask for another.
-    """
+        if await _is_due(case, f"server:{end.server}", end.ends_at, told) is None:
+            continue
+        code = Notice.SERVER_CERTIFICATE_ENDS
+        values = {"server": end.server, "until": end.ends_at.isoformat(timespec="seconds")}
+        if end.config is not None and end.remote is not None:
+            code = Notice.ADOPTED_CERTIFICATE_ENDS
+            # A path of the operator's, in a command that somebody copies.
+            values |= {"config": quote(end.config), "remote": end.remote}
+        await messages.tell_admins(case, code, **values)
     due_now: dict[tuple[int, Notice], list[Grant]] = {}
     for grant in await case.tx.grants.not_over():
-        if grant.state not in LIVE_STATES or _is_short(grant):
+        # Of an imported one it may not be known when it began.
+        is_short = grant.imported_at is None and grant.not_after - grant.not_before < _LONG
+        if grant.state not in LIVE_STATES or is_short:
             continue
         days = await _is_due(case, f"grant:{grant.id}", grant.not_after, told)
         if days:  # at the end itself comes the receipt
             code = Notice.SERVERS_CERTIFICATES_END if grant.for_server else Notice.CERTIFICATES_END
             due_now.setdefault((days, code), []).append(grant)
     for (days, code), grants in sorted(due_now.items()):
-        await messages.tell_admins(case, code, count=len(grants), days=days, names=_names(grants))
-
-
-def _is_short(grant: Grant) -> bool:
-    # Of an imported one it may not be known when it began.
-    return grant.imported_at is None and grant.not_after - grant.not_before < _LONG
-
-
-def _names(grants: Sequence[Grant]) -> str:
-    names = [grant.common_name for grant in grants[:_SHOWN]]
-    return ", ".join([*names, "…"] if len(grants) > _SHOWN else names)
+        names = [grant.common_name for grant in grants[:_SHOWN]]
+        said = ", ".join([*names, "…"] if len(grants) > _SHOWN else names)
+        await messages.tell_admins(case, code, count=len(grants), days=days, names=said)
 
 
 async def _is_due(
-    case: Case, subject: str, ends_at: datetime, told: dict[str, EndWarning]
+    case: Case, subject: str, ends_at: datetime, told: Mapping[str, EndWarning]
 ) -> int | None:
+    """Which warning is due now, which counts as given from then on; None where none is."""
     days = due(case.now, ends_at, told.get(subject))
     if days is not None:
         await case.tx.end_warnings.record(EndWarning(subject, ends_at, days))
     return days
-
-
-async def _tell_of_server(case: Case, end: ServerEnd) -> None:
-    if end.config is None or end.remote is None:
-        await _tell(case, Notice.SERVER_CERTIFICATE_ENDS, end.ends_at, server=end.server)
-        return
-    # A path of the operator's, in a command that somebody copies.
-    values = {"server": end.server, "config": quote(end.config), "remote": end.remote}
-    await _tell(case, Notice.ADOPTED_CERTIFICATE_ENDS, end.ends_at, **values)
-
-
-async def _tell(case: Case, code: Notice, ends_at: datetime, **values: str) -> None:
-    until = ends_at.isoformat(timespec="seconds")
-    await messages.tell_admins(case, code, until=until, **values)

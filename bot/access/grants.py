@@ -60,7 +60,13 @@ async def reserve(
         replaces=replaces,
     )
     await case.tx.grants.add(grant)
-    await case.record("grant.reserve", grant, server=server, address=address, until=_iso(not_after))
+    await case.record(
+        "grant.reserve",
+        grant,
+        server=server,
+        address=address,
+        until=not_after.isoformat(timespec="seconds"),
+    )
     return grant
 
 
@@ -124,6 +130,12 @@ async def replace_lost(case: Case, grant: Grant, *, round_: int, wait_s: float) 
     )
 
 
+async def _tell_lost(case: Case, grant: Grant) -> None:
+    await messages.notice(
+        case, grant.owner, Notice.ACCESS_ENDED, server=grant.server, reason=EndReason.LOST
+    )
+
+
 async def abandon(case: Case, grant_id: GrantId) -> None:
     """Ends a grant whose maker was killed before anybody got the profile."""
     grant = await case.tx.grants.get(grant_id)
@@ -161,12 +173,6 @@ async def delayed(case: Case, grant: Grant) -> None:
     name = await case.tx.people.name_of(grant.owner)
     await messages.notice(case, grant.owner, Notice.DELIVERY_DELAYED, server=grant.server)
     await messages.tell_admins(case, Notice.DELIVERY_DELAYED_ADMINS, name=name, server=grant.server)
-
-
-async def _tell_lost(case: Case, grant: Grant) -> None:
-    await messages.notice(
-        case, grant.owner, Notice.ACCESS_ENDED, server=grant.server, reason=EndReason.LOST
-    )
 
 
 async def how_to(case: Case, grant_id: GrantId, topic: str) -> None:
@@ -214,7 +220,3 @@ async def _successor(case: Case, old: Grant) -> Grant:
     assert request is not None
     assert requester is not None
     return await reserve(case, request, requester, not_after=old.not_after, replaces=old.id)
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds")

@@ -34,7 +34,7 @@ async def of_accounts(
     tx: Transaction, now: datetime, accounts: Sequence[UserId]
 ) -> Sequence[Holding]:
     """What these have: first what is live, then what has ended without a proof."""
-    return await _open(
+    return await _letting_in(
         tx, now, [grant for account in accounts for grant in await tx.grants.of_user(account)]
     )
 
@@ -57,22 +57,22 @@ async def beside(tx: Transaction, now: datetime, grants: Sequence[Grant]) -> Seq
     """
     people = {await tx.people.person_of(grant.user_id) for grant in grants if grant.user_id}
     accounts = [one for person in sorted(people) for one in await tx.people.accounts_of(person)]
-    found = {one.grant.id: one for one in await of_accounts(tx, now, accounts)}
+    others = {one.grant.id: one for one in await of_accounts(tx, now, accounts)}
     is_nobodys = any(grant.user_id is None for grant in grants)
     named = {grant.common_name for grant in grants if grant.imported_at is not None}
     same = await tx.grants.imported_as(sorted(named))
-    for one in await _open(
+    for one in await _letting_in(
         tx, now, [grant for grant in same if is_nobodys or grant.user_id is None]
     ):
-        found.setdefault(one.grant.id, one)
+        others.setdefault(one.grant.id, one)
     for grant in grants:
-        found.pop(grant.id, None)
-    return sorted(found.values(), key=_live_first)
+        others.pop(grant.id, None)
+    return sorted(others.values(), key=_live_first)
 
 
 async def unproved_for_good(tx: Transaction, now: datetime) -> Sequence[Holding]:
     """What has ended, and may open a server that was taken out before it had proved that."""
-    return await _open(
+    return await _letting_in(
         tx,
         now,
         [
@@ -87,7 +87,7 @@ async def unproved_for_good(tx: Transaction, now: datetime) -> Sequence[Holding]
 
 async def may_let_in(tx: Transaction, now: datetime, grant: Grant) -> bool:
     """Whether it is live, or may still open something although it has ended."""
-    return grant.state in UNPROVED_STATES or bool(await _open(tx, now, [grant]))
+    return grant.state in UNPROVED_STATES or bool(await _letting_in(tx, now, [grant]))
 
 
 async def maybe_theirs(tx: Transaction, accounts: Iterable[UserId]) -> Sequence[Grant]:
@@ -109,7 +109,7 @@ async def maybe_theirs(tx: Transaction, accounts: Iterable[UserId]) -> Sequence[
     ]
 
 
-async def _open(tx: Transaction, now: datetime, grants: Sequence[Grant]) -> Sequence[Holding]:
+async def _letting_in(tx: Transaction, now: datetime, grants: Sequence[Grant]) -> Sequence[Holding]:
     """Which of these let somebody in.
 
     One whose server was taken out before it had proved anything counts as long as its certificate
@@ -125,12 +125,12 @@ async def _open(tx: Transaction, now: datetime, grants: Sequence[Grant]) -> Sequ
     for proof in await tx.proofs.of(over) if over else ():
         if not proof.proved:
             unproved.setdefault(proof.grant_id, []).append(proof)
-    found = [
+    held = [
         Holding(grant, tuple(proof.server for proof in unproved.get(grant.id, ())))
         for grant in may_be
         if grant.state in UNPROVED_STATES or grant.id in unproved
     ]
-    return sorted(found, key=_live_first)
+    return sorted(held, key=_live_first)
 
 
 def _live_first(one: Holding) -> tuple[bool, datetime, str]:

@@ -4,13 +4,15 @@ Nobody is let in or shut out by that. What was revoked there stays revoked: it i
 from now on, with its date and its reason, and the number goes on above the last one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.access import revocation
 from bot.access.case import Case
 from bot.access.permission import Act, require
+from bot.access.takeover import CrlEntry
 from storage.records import (
     LIVE_STATES,
     EndReason,
@@ -45,15 +47,6 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """An entry of the other software's CRL that its books do not have."""
-
-    serial: str
-    revoked_at: datetime
-    crl_reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Imported:
     """What an import did.
 
@@ -72,7 +65,7 @@ async def take_in(
     case: Case,
     certificates: Sequence[Certificate],
     *,
-    listed: Sequence[Listed] = (),
+    listed: Sequence[CrlEntry] = (),
     crl_number: int = 0,
 ) -> Imported:
     """Stores what is new, all of it or nothing.
@@ -92,29 +85,31 @@ async def take_in(
     require(case.actor, Act.MANAGE_PEOPLE)
     known = {grant.serial: grant for grant in await case.tx.grants.all()}
     kept = {entry.serial: entry for entry in await case.tx.crl.foreign()}
-    new = [_refused(found, kept) for found in certificates if found.serial not in known]  # (1)
-    grants = _grants(case, new, {grant.id for grant in known.values()})
+    new = [one for one in certificates if one.serial not in known]  # (1)
+    taken = {grant.id for grant in known.values()}
+    grants = [_grant(case, one, kept.get(one.serial), _new_id(case, taken)) for one in new]
     await case.tx.grants.add_many(grants)
-    ended = await _end(case, [*certificates, *listed], known)  # (2)
-    has = {found.serial for found in certificates} | {*known} | {*kept}
-    added = await _keep_listed(case, listed, has)
+    ended: list[Grant] = []
+    may_be_revoked: list[Certificate | CrlEntry] = [*certificates, *listed]
+    for one in may_be_revoked:  # (2)
+        grant, at = known.get(one.serial), one.revoked_at
+        if grant is not None and grant.state in LIVE_STATES and at is not None:
+            ended += await revocation.begin(case, [grant], EndReason.REVOKED, at=at)
+    has = {one.serial for one in certificates} | {*known} | {*kept}
+    unknown = [entry for entry in listed if entry.serial not in has]
+    await case.tx.crl.add_foreign(entry.kept(case.now) for entry in unknown)  # (3)
     await case.tx.crl.raise_to(crl_number)  # (4)
-    result = Imported(_count(grants), ended, added)
-    await _record(case, result, crl_number)
-    return result
-
-
-def _refused(found: Certificate, kept: Mapping[str, ForeignRevocation]) -> Certificate:
-    entry = kept.get(found.serial)
-    if entry is None or found.revoked_at is not None:
-        return found
-    return replace(found, revoked_at=entry.revoked_at, crl_reason=entry.crl_reason)
-
-
-def _grants(
-    case: Case, certificates: Iterable[Certificate], taken: set[GrantId]
-) -> Sequence[Grant]:
-    return [_grant(case, found, _new_id(case, taken)) for found in certificates]
+    added = Counter(grant.state for grant in grants)
+    if added or ended or unknown:
+        await case.record(
+            "ca.import",
+            "ca",
+            **{state.value: count for state, count in added.items()},
+            ended=[grant.serial for grant in ended],
+            listed=len(unknown),
+            crl_number=crl_number,
+        )
+    return Imported(dict(added), ended, len(unknown))
 
 
 def _new_id(case: Case, taken: set[GrantId]) -> GrantId:
@@ -125,74 +120,34 @@ def _new_id(case: Case, taken: set[GrantId]) -> GrantId:
     return fresh
 
 
-def _grant(case: Case, found: Certificate, grant_id: GrantId) -> Grant:
-    state = _state(case, found)
-    is_doubtful = state is GrantState.EXPIRED and not found.end_known
+def _grant(
+    case: Case, certificate: Certificate, refused: ForeignRevocation | None, grant_id: GrantId
+) -> Grant:
+    if refused is not None and certificate.revoked_at is None:  # (3)
+        certificate = replace(
+            certificate, revoked_at=refused.revoked_at, crl_reason=refused.crl_reason
+        )
+    if certificate.revoked_at is not None:
+        state = GrantState.REVOKED
+    else:
+        state = GrantState.EXPIRED if certificate.not_after <= case.now else GrantState.ACTIVE
+    is_doubtful = state is GrantState.EXPIRED and not certificate.end_known
     return Grant(
         id=grant_id,
         request_id=None,
         user_id=None,
         server=None,
-        common_name=found.common_name,
-        serial=found.serial,
+        common_name=certificate.common_name,
+        serial=certificate.serial,
         address=None,
         state=state,
         # Where nothing tells when it began, it is known from now on.
-        not_before=found.not_before or min(case.now, found.not_after),
-        not_after=found.not_after,
-        revoked_at=found.not_after if is_doubtful else found.revoked_at,
+        not_before=certificate.not_before or min(case.now, certificate.not_after),
+        not_after=certificate.not_after,
+        revoked_at=certificate.not_after if is_doubtful else certificate.revoked_at,
         end_reason=None if state is GrantState.ACTIVE else EndReason.EARLIER,
         imported_at=case.now,
-        crl_reason=found.crl_reason,
-        for_server=found.for_server,
-        end_known=found.end_known,
-    )
-
-
-def _state(case: Case, found: Certificate) -> GrantState:
-    if found.revoked_at is not None:
-        return GrantState.REVOKED
-    return GrantState.EXPIRED if found.not_after <= case.now else GrantState.ACTIVE
-
-
-async def _end(
-    case: Case, revoked: Iterable[Certificate | Listed], known: dict[str, Grant]
-) -> Sequence[Grant]:
-    ended: list[Grant] = []
-    for found in revoked:
-        grant = known.get(found.serial)
-        if grant is None or found.revoked_at is None or grant.state not in LIVE_STATES:
-            continue
-        ended += await revocation.begin(case, [grant], EndReason.REVOKED, at=found.revoked_at)
-    return ended
-
-
-async def _keep_listed(case: Case, listed: Iterable[Listed], known: set[str]) -> int:
-    new = [entry for entry in listed if entry.serial not in known]
-    await case.tx.crl.add_foreign(  # (3)
-        ForeignRevocation(
-            entry.serial, entry.revoked_at, EndReason.EARLIER, case.now, entry.crl_reason
-        )
-        for entry in new
-    )
-    return len(new)
-
-
-def _count(grants: Iterable[Grant]) -> dict[GrantState, int]:
-    counts: dict[GrantState, int] = {}
-    for grant in grants:
-        counts[grant.state] = counts.get(grant.state, 0) + 1
-    return counts
-
-
-async def _record(case: Case, result: Imported, crl_number: int) -> None:
-    if not (result.added or result.ended or result.listed):
-        return
-    await case.record(
-        "ca.import",
-        "ca",
-        **{state.value: count for state, count in result.added.items()},
-        ended=[grant.serial for grant in result.ended],
-        listed=result.listed,
-        crl_number=crl_number,
+        crl_reason=certificate.crl_reason,
+        for_server=certificate.for_server,
+        end_known=certificate.end_known,
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from bot.access import matching, revocation
 from bot.access.case import Case
@@ -33,13 +32,13 @@ async def unlinked(case: Case) -> Sequence[Unlinked]:
     for grant in await case.tx.grants.unlinked():
         by_name.setdefault(grant.common_name, []).append(grant)
     return [
-        Unlinked(name, tuple(sorted(grants, key=_by_end)), propose(name, people))
+        Unlinked(
+            name,
+            tuple(sorted(grants, key=lambda grant: (grant.not_after, grant.serial))),
+            propose(name, people),
+        )
         for name, grants in sorted(by_name.items(), key=lambda item: item[0].casefold())
     ]
-
-
-def _by_end(grant: Grant) -> tuple[datetime, str]:
-    return grant.not_after, grant.serial
 
 
 async def link(case: Case, name: str, user_id: UserId) -> Sequence[Grant]:
@@ -57,8 +56,8 @@ async def link(case: Case, name: str, user_id: UserId) -> Sequence[Grant]:
     imported = await case.tx.grants.imported()
     # A name may look like a number, or like a grant's id.
     exact = [grant for grant in imported if grant.common_name == name.strip()]
-    found = exact or matching.find(matching.parse_who(name), (), imported).grants
-    return await _link(case, found, user_id, name)
+    named = exact or matching.find(matching.parse_who(name), (), imported).grants
+    return await _link(case, named, user_id, name)
 
 
 async def link_name_of(case: Case, grant_id: GrantId, user_id: UserId) -> Sequence[Grant]:

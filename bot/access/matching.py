@@ -96,12 +96,12 @@ def _by_name(name: str, people: Sequence[Person], grants: Iterable[Grant]) -> Fi
 
 def _one_account_each(accounts: Iterable[Person]) -> tuple[Person, ...]:
     """What is done to one account of a person is done to all; so two of a name are one fit."""
-    found: dict[UserId, Person] = {}
+    one_each: dict[UserId, Person] = {}
     for account in accounts:
-        before = found.setdefault(_person(account), account)
+        before = one_each.setdefault(_person(account), account)
         if account.allowed and not before.allowed:
-            found[_person(account)] = account
-    return tuple(found.values())
+            one_each[_person(account)] = account
+    return tuple(one_each.values())
 
 
 def _person(account: Person) -> UserId:

@@ -87,7 +87,10 @@ async def link(case: Case, user_id: UserId, same_as: UserId) -> None:
     """
     require(case.actor, Act.MANAGE_PEOPLE)
     await revocation.known_person(case.tx, user_id)
-    other = await _known_or_admin(case, same_as)
+    if same_as in case.rules.admins:
+        # An admin need not have said anything yet to be known.
+        await case.tx.people.know(same_as, str(same_as), case.now)
+    other = await revocation.known_person(case.tx, same_as)
     # One step only: nobody is the same as somebody who is the same as a third.
     if other.same_as or other.id == user_id or len(await case.tx.people.accounts_of(user_id)) > 1:
         raise Refused(Refusal.SAME_PERSON)
@@ -116,13 +119,6 @@ async def unreachable(case: Case, user_id: UserId) -> None:
     await case.tx.people.set_reachable(user_id, reachable=False)
 
 
-async def _known_or_admin(case: Case, user_id: UserId) -> Person:
-    """An admin need not have said anything yet to be known."""
-    if user_id in case.rules.admins:
-        await case.tx.people.know(user_id, str(user_id), case.now)
-    return await revocation.known_person(case.tx, user_id)
-
-
 async def remove(case: Case, user_id: UserId) -> Removed:
     """Takes somebody off the allowlist, by all of their accounts, and ends all that they have.
 
@@ -137,15 +133,11 @@ async def remove(case: Case, user_id: UserId) -> Removed:
     if not listed and not grants:
         raise Refused(Refusal.UNKNOWN_PERSON, who=accounts[0].name)
     for account in listed or accounts[:1]:
-        await _take_off(case, account)
+        await case.tx.people.disallow(account.id)
+        await case.record("user.remove", f"user:{account.id}", user_name=account.name)
+        for request in await case.tx.requests.open_of(account.id):
+            await requests.withdraw(case, request, tell=False)
+        await messages.menu(case, account.id)
     ended = await revocation.begin_or_go_on(case, grants, EndReason.REMOVED)
     maybe = await holdings.maybe_theirs(case.tx, ids)
     return Removed(listed or accounts[:1], ended, maybe)
-
-
-async def _take_off(case: Case, account: Person) -> None:
-    await case.tx.people.disallow(account.id)
-    await case.record("user.remove", f"user:{account.id}", user_name=account.name)
-    for request in await case.tx.requests.open_of(account.id):
-        await requests.withdraw(case, request, tell=False)
-    await messages.menu(case, account.id)

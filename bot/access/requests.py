@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from bot.access import admins, approvals, durations, grants, messages, pace
 from bot.access.addresses import is_closed
 from bot.access.case import Case
 from bot.access.messages import DeliverNote, Notice
 from bot.access.names import REASON_LENGTH, clean
-from bot.access.permission import THE_BOT, Act, Actor, may_decide_on, require
+from bot.access.permission import THE_BOT, Act, may_decide_on, require
 from bot.access.refusals import Refusal, Refused
 from storage.records import (
     PATIENCE,
@@ -25,8 +24,6 @@ from storage.records import (
     Verdict,
 )
 from storage.transaction import Transaction
-
-_OPEN = (RequestState.CHOOSING, RequestState.PENDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +57,9 @@ async def ask(case: Case, *, duration: int | None, server: ServerName | None, re
             SERVER_CLOSED, ALREADY_OPEN, ASKED_TOO_OFTEN.
     """
     require(case.actor, Act.ASK)
-    user_id = _telegram_id(case.actor)
+    user_id = case.actor.user_id
+    if user_id is None:
+        raise Refused(Refusal.NOT_ALLOWED)
     seconds = duration or case.rules.default_duration
     # Limits for people do not bind whoever acts on the machine.
     if not case.actor.is_operator:
@@ -70,7 +69,10 @@ async def ask(case: Case, *, duration: int | None, server: ServerName | None, re
     chosen = names[0] if len(names) == 1 else None
     await _refuse_second(case.tx, user_id, chosen)
     await pace.may_ask(case, user_id)
-    await _drop_choosing(case, user_id)
+    for earlier in await case.tx.requests.open_of(user_id):
+        # A newer request takes the place of one that never named its server.
+        if earlier.state is RequestState.CHOOSING:
+            await _decide(case, earlier.id, Verdict.CANCEL)
     request = await case.tx.requests.add(
         user_id=user_id,
         server=chosen,
@@ -152,11 +154,8 @@ async def approve(
     requester = await _allowed_requester(case.tx, request)
     if not case.actor.is_operator:
         durations.within_limit(seconds, case.rules.max_duration)
-        person = (
-            None
-            if case.actor.user_id is None
-            else await case.tx.people.person_of(case.actor.user_id)
-        )
+        admin = case.actor.user_id
+        person = admin and await case.tx.people.person_of(admin)
         given = await approvals.given(case, request)
         said = [approval.duration for approval in given if approval.person == person]
         others = [approval.duration for approval in given if approval.person != person]
@@ -164,7 +163,13 @@ async def approve(
         if missing > 0 and said == [seconds]:
             raise Refused(Refusal.AGREED_ALREADY)
         if missing > 0:
-            return await _agree(case, request, seconds, missing)
+            await case.tx.requests.agree(
+                request.id, by=case.actor.key, duration=seconds, at=case.now
+            )
+            told = {"user_id": request.user_id, "duration": durations.format_duration(seconds)}
+            await case.record("request.agree", request, **told)
+            await messages.edit_cards(case, request.id)
+            return Agreed(request, missing)
         seconds = min([seconds, *others])
     grant = await _give(case, request, requester, seconds)
     await messages.deliver(case, requester.id, grant.id, DeliverNote.FIRST)
@@ -256,24 +261,11 @@ async def _allowed_requester(tx: Transaction, request: Request) -> Person:
     return requester
 
 
-async def _agree(case: Case, request: Request, seconds: int, missing: int) -> Agreed:
-    await case.tx.requests.agree(request.id, by=case.actor.key, duration=seconds, at=case.now)
-    await case.record(
-        "request.agree",
-        request,
-        user_id=request.user_id,
-        duration=durations.format_duration(seconds),
-    )
-    await messages.edit_cards(case, request.id)
-    return Agreed(request, missing)
-
-
 async def _give(case: Case, request: Request, requester: Person, seconds: int) -> Grant:
     grants.require_giving(case)
     decided = await _decide(case, request.id, Verdict.APPROVE, duration=seconds)
     # The time runs from the approval, not from the request.
-    end = case.now + timedelta(seconds=seconds)
-    return await grants.reserve(case, decided, requester, not_after=end)
+    return await grants.reserve(case, decided, requester, not_after=case.after(seconds))
 
 
 def _pick(servers: Sequence[Server], wanted: ServerName | None) -> tuple[ServerName, ...]:
@@ -296,13 +288,6 @@ async def _refuse_second(tx: Transaction, user_id: UserId, server: ServerName | 
             raise Refused(Refusal.ALREADY_OPEN, server=server, request=request.id)
 
 
-async def _drop_choosing(case: Case, user_id: UserId) -> None:
-    """A newer request takes the place of one that never named its server."""
-    for request in await case.tx.requests.open_of(user_id):
-        if request.state is RequestState.CHOOSING:
-            await _decide(case, request.id, Verdict.CANCEL)
-
-
 async def _announce(case: Case, request: Request) -> None:
     for admin in case.rules.admins:
         await messages.card(case, admin, request.id)
@@ -312,12 +297,6 @@ async def admin_reachable(case: Case) -> bool:
     """False once every admin is known not to have pressed Start."""
     known = [await case.tx.people.get(admin) for admin in case.rules.admins]
     return any(admin is None or admin.reachable is not False for admin in known)
-
-
-def _telegram_id(actor: Actor) -> UserId:
-    if actor.user_id is None:
-        raise Refused(Refusal.NOT_ALLOWED)
-    return actor.user_id
 
 
 async def _existing(tx: Transaction, request_id: RequestId) -> Request:
@@ -337,19 +316,18 @@ async def _own(case: Case, request_id: RequestId) -> Request:
 async def _decidable(case: Case, request_id: RequestId) -> Request:
     require(case.actor, Act.DECIDE)
     request = await _existing(case.tx, request_id)
-    if not await _may_decide_on(case, request):
+    if case.actor.user_id is None:
+        permitted = case.actor.is_operator
+    else:
+        # Nobody decides on their own request, by none of their accounts.
+        person = await case.tx.people.person_of(case.actor.user_id)
+        requester = await case.tx.people.person_of(request.user_id)
+        permitted = may_decide_on(case.actor, person, requester)
+    if not permitted:
         raise Refused(Refusal.OWN_REQUEST, request=request_id)
     if request.state is not RequestState.PENDING:
         raise await _decided(case.tx, request_id)
     return request
-
-
-async def _may_decide_on(case: Case, request: Request) -> bool:
-    """Nobody decides on their own request, by none of their accounts."""
-    if case.actor.user_id is None:
-        return case.actor.is_operator
-    person = await case.tx.people.person_of(case.actor.user_id)
-    return may_decide_on(case.actor, person, await case.tx.people.person_of(request.user_id))
 
 
 async def _decided(tx: Transaction, request_id: RequestId) -> Refused:

@@ -1,7 +1,7 @@
 """The use cases around the end of a grant: revoke, expire, and what was proved of it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.access import holdings, matching, messages
@@ -26,6 +26,7 @@ from storage.records import (
     UserId,
 )
 from storage.transaction import Transaction
+from vpn.findings import ServerProof
 
 _FIRST_LOOK_S = 2.0
 _FIRST_RETRY_S = 2.0
@@ -39,25 +40,6 @@ _OWNER_KNOWS = (
     EndReason.UNDELIVERABLE,
     EndReason.EARLIER,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """What one look at one server found of one grant; `findings` is empty if all is proved.
-
-    Attributes:
-        crl_seen_at: since when the CRL is known to be in force there with its serial.
-        second_look_at: when a look can prove it, where this one came too early.
-    """
-
-    grant_id: GrantId
-    server: ServerName
-    proved: bool
-    crl_number: int | None
-    sessions_cut: int
-    findings: tuple[tuple[str, str], ...]
-    crl_seen_at: datetime | None = None
-    second_look_at: datetime | None = None
 
 
 async def begin(
@@ -81,7 +63,15 @@ async def begin(
         await case.record("grant.end", grant, reason=reason)
         if not servers:
             await _close(case, grant)
-    await _tell_owners(case, ended, reason)
+    for grant in ended if reason not in _OWNER_KNOWS else ():
+        # Who revokes their own access by /revoke gets the receipt already.
+        if grant.user_id is None or grant.user_id == case.actor.user_id:
+            continue
+        if grant.imported_at is None:
+            code, what = Notice.ACCESS_ENDED, {"server": str(grant.home)}
+        else:
+            code, what = Notice.EARLIER_ACCESS_ENDED, {"common_name": grant.common_name}
+        await messages.notice(case, grant.user_id, code, reason=reason, **what)
     return ended
 
 
@@ -102,8 +92,7 @@ async def revoke_person(case: Case, user_id: UserId) -> list[Grant]:
         Refused: ADMINS_ONLY, UNKNOWN_PERSON, NOTHING_LIVE.
     """
     require(case.actor, Act.REVOKE)
-    found = await require_holding(case, user_id)
-    grants = [one.grant for one in found]
+    grants = [one.grant for one in await require_holding(case, user_id)]
     return await begin_or_go_on(case, grants, EndReason.REVOKED)
 
 
@@ -115,12 +104,12 @@ async def require_holding(case: Case, user_id: UserId) -> Sequence[Holding]:
     """
     person = await known_person(case.tx, user_id)
     accounts = await holdings.accounts_of(case.tx, user_id)
-    found = await holdings.of_accounts(case.tx, case.now, accounts)
-    if not found:
+    has = await holdings.of_accounts(case.tx, case.now, accounts)
+    if not has:
         maybe = await holdings.maybe_theirs(case.tx, accounts)
         names = sorted({grant.common_name for grant in maybe})
         raise Refused(Refusal.NOTHING_LIVE, name=person.name, names=names)
-    return found
+    return has
 
 
 async def begin_or_go_on(case: Case, grants: Sequence[Grant], reason: EndReason) -> list[Grant]:
@@ -165,30 +154,50 @@ async def expire_due(case: Case) -> list[Grant]:
     return ended
 
 
-async def record_attempts(case: Case, attempts: Sequence[Attempt]) -> list[GrantId]:
-    """Stores what was seen; gives the grants whose end is proved on every server now."""
-    known = {
-        (proof.grant_id, proof.server): proof
-        for proof in await case.tx.proofs.of([attempt.grant_id for attempt in attempts])
-    }
+async def record_proofs(case: Case, seen: Sequence[tuple[GrantId, ServerProof]]) -> list[GrantId]:
+    """Stores what was seen; gives the grants whose end is proved on every server now.
+
+    What nobody waits for any more, or was proved by somebody else meanwhile, stays as it is.
+    """
+    stored = await case.tx.proofs.of([grant_id for grant_id, _ in seen])
+    known = {(proof.grant_id, proof.server): proof for proof in stored}
     closed: list[GrantId] = []
-    again: dict[ServerName, list[Attempt]] = {}
-    for attempt in attempts:
-        before = known.get((attempt.grant_id, attempt.server))
+    again: dict[ServerName, list[ServerProof]] = {}
+    for grant_id, now_seen in seen:
+        server = ServerName(now_seen.server)
+        before = known.get((grant_id, server))
         if before is None or not before.is_open:
             continue
-        await case.tx.proofs.record(_proof(case, before, attempt))
-        grant = await known_grant(case.tx, attempt.grant_id)
-        if attempt.proved and await _close(case, grant):
-            closed.append(attempt.grant_id)
+        next_try_at = case.now + retry_after(before.attempts)
+        if now_seen.second_look_at is not None:
+            # Only the time is missing: no earlier look can prove anything.
+            next_try_at = max(case.now, now_seen.second_look_at)
+        await case.tx.proofs.record(
+            replace(
+                before,
+                proved=now_seen.proved,
+                attempts=before.attempts + 1,
+                next_try_at=next_try_at,
+                crl_number=now_seen.crl_number,
+                # A session that an earlier attempt cut stays cut. A server may claim any number.
+                sessions_cut=min(
+                    now_seen.sessions_cut + (before.sessions_cut or 0), _MOST_SESSIONS
+                ),
+                checked_at=case.now,
+                crl_seen_at=now_seen.crl_seen_at,
+                findings=tuple((one.code.value, one.detail) for one in now_seen.findings),
+            )
+        )
+        grant = await known_grant(case.tx, grant_id)
+        if now_seen.proved and await _close(case, grant):
+            closed.append(grant_id)
             if grant.proved_at is not None:
-                again.setdefault(attempt.server, []).append(attempt)
-    for server, proved in again.items():
+                again.setdefault(server, []).append(now_seen)
+    for server, proofs in again.items():
         # One row for all: whoever changes a server's list each minute must not fill the trail.
-        sessions = sum(attempt.sessions_cut for attempt in proved)
-        subject = f"server:{server}"
+        sessions = sum(proof.sessions_cut for proof in proofs)
         await case.by(THE_BOT).record(
-            "server.prove_again", subject, grants=len(proved), sessions=sessions
+            "server.prove_again", f"server:{server}", grants=len(proofs), sessions=sessions
         )
     return closed
 
@@ -265,12 +274,8 @@ async def persons_live_grant(case: Case, grant_id: GrantId) -> Grant:
         Refused: UNKNOWN_GRANT, NOT_YOURS, GRANT_OVER.
     """
     grant = await known_grant(case.tx, grant_id)
-    accounts = (
-        ()
-        if case.actor.user_id is None
-        else await holdings.accounts_of(case.tx, case.actor.user_id)
-    )
-    if grant.user_id not in accounts:
+    me = case.actor.user_id
+    if me is None or grant.user_id not in await holdings.accounts_of(case.tx, me):
         raise Refused(Refusal.NOT_YOURS)
     await require_live(case, grant)
     return grant
@@ -286,8 +291,8 @@ async def known_person(tx: Transaction, user_id: UserId) -> Person:
 
 async def accounts_of(tx: Transaction, user_id: UserId) -> Sequence[Person]:
     """All accounts of a person who is known, that one first."""
-    found = await holdings.accounts_of(tx, user_id)
-    others = [account for account in found if account != user_id]
+    accounts = await holdings.accounts_of(tx, user_id)
+    others = [account for account in accounts if account != user_id]
     return [await known_person(tx, account) for account in (user_id, *others)]
 
 
@@ -302,13 +307,22 @@ def lets_in(server: Server) -> bool:
 
 
 async def _close(case: Case, grant: Grant) -> bool:
+    """REVOKING to REVOKED or EXPIRED, once nothing is left to prove; whether this call did it.
+
+    What was dropped is not proved, and the trail never says that it is. What is proved once more
+    is noted for all of a server at once, see `record_proofs`.
+    """
     proofs = await case.tx.proofs.of([grant.id])
     if any(proof.is_open for proof in proofs) or waits_for_server(grant, proofs):
         return False
     after = GrantState.EXPIRED if grant.end_reason is EndReason.ENDED else GrantState.REVOKED
     if not await case.tx.grants.prove(grant.id, after, case.now):
         return False
-    await _note_close(case, grant, after, [p.server for p in proofs if p.dropped_at])
+    dropped = [proof.server for proof in proofs if proof.dropped_at]
+    if dropped:
+        await case.by(THE_BOT).record("grant.drop", grant, state=after, servers=dropped)
+    elif grant.proved_at is None:
+        await case.by(THE_BOT).record("grant.prove", grant, state=after)
     # Receipts that said 'not proved' are followed up at once.
     await case.tx.outbox.hasten(OutboxKind.RECEIPT, case.now)
     return True
@@ -322,59 +336,6 @@ def waits_for_server(grant: Grant, proofs: Sequence[Proof]) -> bool:
     return grant.imported_at is not None and all(p.grant_id != grant.id for p in proofs)
 
 
-async def _note_close(
-    case: Case, grant: Grant, after: GrantState, dropped: Sequence[ServerName]
-) -> None:
-    """What was dropped is not proved, and the trail never says that it is.
-
-    What is proved once more is noted for all of a server at once (`record_attempts`).
-    """
-    if dropped:
-        await case.by(THE_BOT).record("grant.drop", grant, state=after, servers=dropped)
-    elif grant.proved_at is None:
-        await case.by(THE_BOT).record("grant.prove", grant, state=after)
-
-
-def _proof(case: Case, before: Proof, attempt: Attempt) -> Proof:
-    return Proof(
-        grant_id=attempt.grant_id,
-        server=attempt.server,
-        proved=attempt.proved,
-        attempts=before.attempts + 1,
-        next_try_at=_next_try(case, before, attempt),
-        crl_number=attempt.crl_number,
-        # A session that an earlier attempt cut stays cut. A server may claim any number.
-        sessions_cut=min(attempt.sessions_cut + (before.sessions_cut or 0), _MOST_SESSIONS),
-        checked_at=case.now,
-        crl_seen_at=attempt.crl_seen_at,
-        findings=attempt.findings,
-    )
-
-
-def _next_try(case: Case, before: Proof, attempt: Attempt) -> datetime:
-    """Where only the time is missing, no earlier look can prove anything."""
-    if attempt.second_look_at is not None:
-        return max(case.now, attempt.second_look_at)
-    return case.now + retry_after(before.attempts)
-
-
 def retry_after(attempts: int) -> timedelta:
     """How long to wait after this many failed attempts: doubling, up to five minutes."""
     return timedelta(seconds=min(_FIRST_RETRY_S * 2 ** min(attempts, 10), _LONGEST_RETRY_S))
-
-
-async def _tell_owners(case: Case, ended: Sequence[Grant], reason: EndReason) -> None:
-    if reason in _OWNER_KNOWS:
-        return
-    for grant in ended:
-        # Who revokes their own access by /revoke gets the receipt already.
-        if grant.user_id is not None and grant.user_id != case.actor.user_id:
-            await _tell_owner(case, grant.user_id, grant, reason)
-
-
-async def _tell_owner(case: Case, owner: UserId, grant: Grant, reason: EndReason) -> None:
-    if grant.imported_at is None:
-        code, what = Notice.ACCESS_ENDED, {"server": str(grant.home)}
-    else:
-        code, what = Notice.EARLIER_ACCESS_ENDED, {"common_name": grant.common_name}
-    await messages.notice(case, owner, code, reason=reason, **what)

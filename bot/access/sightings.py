@@ -103,19 +103,21 @@ async def report(
                 continue
             room -= 1
         numbers[name] = await case.tx.strangers.note(server, name, sighting.seen_as, case.now)
-    for seen_as, found in by_kind.items():
-        shown = [_shown(sighting) for sighting in found[:NAMED]]
+    for seen_as, those in by_kind.items():
+        shown = [_with_owner(sighting) for sighting in those[:NAMED]]
         await case.by(THE_BOT).record(
             "server.sight" if seen_as is SeenAs.UNKNOWN else "server.shut_out",
             f"server:{server}",
             seen_as=seen_as,
             names=shown,
-            count=len(found),
+            count=len(those),
         )
-        values = {"server": server, "names": _listed(shown, len(found)), "count": len(found)}
+        values = {"server": server, "names": _enumerated(shown, len(those)), "count": len(those)}
         if seen_as is SeenAs.UNKNOWN:
-            names = [stranger_name(sighting.name) for sighting in found[:NAMED]]
-            values["choices"] = [[numbers[name], _named(name)] for name in names if name in numbers]
+            names = [stranger_name(sighting.name) for sighting in those[:NAMED]]
+            values["choices"] = [
+                [numbers[name], _readable(name)] for name in names if name in numbers
+            ]
         await messages.tell_admins(case, _NOTICES[seen_as], **values)
     return True
 
@@ -131,7 +133,7 @@ async def cut(case: Case, stranger_id: int) -> Stranger:
     if stranger is None or case.actor.user_id is None:
         raise Refused(Refusal.STRANGER_GONE)
     subject = f"server:{stranger.server}"
-    await case.record("server.cut", subject, names=[_named(stranger.name)])
+    await case.record("server.cut", subject, names=[_readable(stranger.name)])
     await case.tx.outbox.add(
         messages.private_chat(case.actor.user_id),
         OutboxKind.CUT,
@@ -162,17 +164,17 @@ def _is_news(case: Case, told: Stranger | None, sighting: Sighting) -> bool:
     return sighting.seen_as is not SeenAs.UNKNOWN and case.now - told.seen_at >= _AGAIN
 
 
-def _named(name: str) -> str:
+def _readable(name: str) -> str:
     """As it can be read; some have nothing that can."""
     return clean(stranger_name(name), NAME_LENGTH) or "?"
 
 
-def _shown(sighting: Sighting) -> str:
-    name = _named(sighting.name)
+def _with_owner(sighting: Sighting) -> str:
+    name = _readable(sighting.name)
     return f"{name} ({sighting.person})" if sighting.person else name
 
 
-def _listed(shown: Sequence[str], count: int) -> str:
+def _enumerated(shown: Sequence[str], count: int) -> str:
     """As many as fit into a sentence."""
     said = shown[0]
     for number, name in enumerate(shown[1:], start=1):

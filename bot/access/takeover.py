@@ -31,17 +31,25 @@ _SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """An entry of a CRL; `crl_reason` as `pki.crl` has it, which knows more than a grant does.
+class CrlEntry:
+    """An entry of a CRL that is not of our making, or of a later state of this system.
 
-    ON_HOLD is said of a certificate that is for another server, see `bot.others`; or, of a CA that
-    was taken over, by somebody who meant to revoke it.
+    Attributes:
+        serial: lower-case hex.
+        reason: EARLIER where another CA software wrote it.
+        crl_reason: as `pki.crl` has it, which knows more than a grant does. ON_HOLD is said of a
+            certificate that is for another server, see `bot.others`; or, of a CA that was taken
+            over, by somebody who meant to revoke it.
     """
 
     serial: str
     revoked_at: datetime
-    reason: EndReason
+    reason: EndReason = EndReason.EARLIER
     crl_reason: str | None = None
+
+    def kept(self, now: datetime) -> ForeignRevocation:
+        """What every later CRL lists of it."""
+        return ForeignRevocation(self.serial, self.revoked_at, self.reason, now, self.crl_reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,7 @@ async def take_over(
     case: Case,
     server: ServerName,
     number: int,
-    listed: Sequence[Listed],
+    listed: Sequence[CrlEntry],
     *,
     others: Sequence[str] = (),
 ) -> TakenOver:
@@ -82,7 +90,7 @@ async def take_over(
     spares = set(await case.tx.crl.spares())
     kept = {revocation.serial for revocation in await case.tx.crl.foreign()}
     ended: list[Grant] = []
-    unlisted: list[Listed] = []
+    unlisted: list[CrlEntry] = []
     for entry in listed:
         grant = grants.get(entry.serial)
         if entry.crl_reason == ON_HOLD and (
@@ -95,7 +103,7 @@ async def take_over(
         elif entry.serial not in kept and (grant is None or grant.revoked_at is None):
             unlisted.append(entry)
             ended += [grant] if grant else []
-    await case.tx.crl.add_foreign(_foreign(case, entry) for entry in unlisted)
+    await case.tx.crl.add_foreign(entry.kept(case.now) for entry in unlisted)
     no_grants = [entry for entry in unlisted if entry.serial not in grants]
     unknown = [entry.serial for entry in no_grants if entry.crl_reason != ON_HOLD]
     held = [entry.serial for entry in no_grants if entry.crl_reason == ON_HOLD]
@@ -138,7 +146,7 @@ async def looked_through(case: Case, server: ServerName, cut: Sequence[str]) -> 
     await case.by(THE_BOT).record("server.look_through", subject, sessions=plain, count=len(cut))
 
 
-async def _end(case: Case, grant: Grant, entry: Listed) -> None:
+async def _end(case: Case, grant: Grant, entry: CrlEntry) -> None:
     is_over = entry.reason is EndReason.BY_OWNER and grant.not_after <= case.now
     reason = EndReason.ENDED if is_over else entry.reason
     await revocation.begin(case, [grant], reason, at=entry.revoked_at)
@@ -146,9 +154,3 @@ async def _end(case: Case, grant: Grant, entry: Listed) -> None:
         await messages.notice(
             case, grant.owner, Notice.ACCESS_ENDED, server=grant.server, reason=EndReason.LOST
         )
-
-
-def _foreign(case: Case, entry: Listed) -> ForeignRevocation:
-    return ForeignRevocation(
-        entry.serial, entry.revoked_at, entry.reason, case.now, entry.crl_reason
-    )

@@ -14,7 +14,6 @@ from bot.access.permission import Actor
 from bot.access.refusals import Refusal, Refused
 from bot.access.revocation import _OWNER_KNOWS
 from bot.chat.posts import _notice
-from bot.enforcement import BROKEN_OFF
 from bot.texts import chat, health, questions, receipts, refusals
 from bot.texts.fill import (
     Plural,
@@ -365,7 +364,7 @@ def test_every_end_that_is_told_to_its_owner_has_its_words() -> None:
         (refusals._IN_TERMINAL, set(Refusal)),
         (refusals.DECIDED, {state.value for state in RequestState}),
         (receipts.WHY, {reason.value for reason in EndReason}),
-        (receipts.FINDINGS, {code.value for code in FindingCode} | {BROKEN_OFF}),
+        (receipts.FINDINGS, {code.value for code in FindingCode}),
     ],
 )
 def test_every_code_has_its_words(table: Mapping[str, str], codes: set[str]) -> None:

@@ -18,7 +18,6 @@ from bot.access import admins, grants, importing, people, requests, revocation
 from bot.access.case import Case, Chance, Rules
 from bot.access.importing import Certificate
 from bot.access.permission import THE_BOT, Actor
-from bot.access.revocation import Attempt
 from bot.chat import views
 from bot.chat.buttons import Keyboard, from_payload
 from bot.chat.worker import Worker
@@ -39,6 +38,8 @@ from storage.transaction import Transaction
 from tests.gate.case import SERVERS, Laws, Shown, card_shows, question_shows
 from tests.gate.snapshot import Row, Snapshot
 from tests.gate.updates import Json
+from vpn.findings import ServerProof
+from vpn.values import CommonName
 
 MORNING = datetime(2026, 3, 2, 9, 31, 27, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -209,8 +210,11 @@ class Gate:
         """Every server is asked, and everything that was to be cut is gone."""
         async with self.database.writing() as tx:
             proofs = await tx.proofs.unproved()
-            attempts = [Attempt(one.grant_id, one.server, True, 1, 0, ()) for one in proofs]
-            await revocation.record_attempts(self.case(tx, THE_BOT), attempts)
+            gone = [
+                (one.grant_id, ServerProof(one.server, CommonName("gone"), True, 1, 0, ()))
+                for one in proofs
+            ]
+            await revocation.record_proofs(self.case(tx, THE_BOT), gone)
 
     async def link(self, account: int, same_as: int) -> None:
         """An operator says that two accounts are one person's; refused where the rules say so."""

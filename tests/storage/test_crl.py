@@ -10,8 +10,8 @@ from storage.records import (
     ON_HOLD,
     EndReason,
     ForeignRevocation,
+    GrantRevocation,
     GrantState,
-    Revocation,
 )
 from tests.storage.kit import HOUR, NOW, WEEK, add_grant, add_people
 
@@ -42,8 +42,8 @@ async def test_only_revoked_grants_are_listed_oldest_first(database: Database) -
         first = await add_grant(tx, 3, state=GrantState.EXPIRED, **early)
 
         assert await tx.crl.entries(None) == [
-            Revocation(first.serial, NOW, NOW + WEEK, EndReason.ENDED),
-            Revocation(second.serial, NOW + HOUR, NOW + WEEK, EndReason.LOST),
+            GrantRevocation(first.serial, NOW, NOW + WEEK, EndReason.ENDED),
+            GrantRevocation(second.serial, NOW + HOUR, NOW + WEEK, EndReason.LOST),
         ]
 
 

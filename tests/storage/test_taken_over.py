@@ -16,8 +16,8 @@ from storage.records import (
     EndWarning,
     ForeignRevocation,
     GrantId,
+    GrantRevocation,
     GrantState,
-    Revocation,
 )
 from storage.transaction import Transaction
 from tests.storage.kit import (
@@ -94,7 +94,7 @@ async def test_an_earlier_reason_stays_on_the_crl(database: Database) -> None:
         await add_imported(tx, 1, crl_reason="certificate_hold", **over)
         serial = (await tx.grants.all())[0].serial
         assert await tx.crl.entries(None) == [
-            Revocation(serial, NOW, NOW + WEEK, EndReason.EARLIER, "certificate_hold")
+            GrantRevocation(serial, NOW, NOW + WEEK, EndReason.EARLIER, "certificate_hold")
         ]
         foreign = ForeignRevocation("c0ffee", NOW, EndReason.EARLIER, NOW, "ca_compromise")
         await tx.crl.add_foreign([foreign])

@@ -4,7 +4,7 @@ Clock and chance are arguments of every use case; here they are counters, so tha
 what comes out.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -33,6 +33,8 @@ from storage.records import (
     UserId,
 )
 from storage.transaction import Transaction
+from vpn.findings import Finding, FindingCode, ServerProof
+from vpn.values import CommonName
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -249,6 +251,22 @@ class Paper:
         assert await self.do(grants.issued, done.grant)
         assert await self.by(OPERATOR, grants.delivered, done.grant)
         return await self.grant(done.grant.id)
+
+
+def seen(
+    grant: Grant,
+    server: ServerName = BERLIN,
+    *,
+    proved: bool = True,
+    crl: int | None = 7,
+    cut: int = 0,
+    found: Sequence[tuple[str, str]] = (),
+    crl_seen_at: datetime | None = None,
+) -> tuple[GrantId, ServerProof]:
+    """What a look at one server shows of an ended grant."""
+    findings = tuple(Finding(FindingCode(code), detail) for code, detail in found)
+    name = CommonName(grant.common_name)
+    return grant.id, ServerProof(server, name, proved, crl, cut, findings, crl_seen_at)
 
 
 NAMES = {ANNA: "Anna", EMIL: "Emil", BORIS: "Boris", CLARA: "Clara"}

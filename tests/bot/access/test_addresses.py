@@ -8,9 +8,8 @@ import pytest
 from bot.access import revocation
 from bot.access.addresses import REST, choose_address, fits
 from bot.access.refusals import Refusal, Refused
-from bot.access.revocation import Attempt
 from storage.records import Grant, UserId
-from tests.bot.access.kit import BERLIN, MORNING, OPERATOR, PARIS, Paper, make_server
+from tests.bot.access.kit import BERLIN, MORNING, OPERATOR, PARIS, Paper, make_server, seen
 
 
 def test_an_address_rests_for_an_hour() -> None:
@@ -58,8 +57,7 @@ def test_a_full_network_is_said_by_the_servers_name() -> None:
 async def cut(paper: Paper, grant: Grant) -> None:
     """Revokes a grant, and proves it at once."""
     await paper.by(OPERATOR, revocation.revoke_grant, grant.id)
-    proof = Attempt(grant.id, BERLIN, True, 1, 0, ())
-    assert await paper.do(revocation.record_attempts, [proof]) == [grant.id]
+    assert await paper.do(revocation.record_proofs, [seen(grant)]) == [grant.id]
 
 
 async def test_people_get_different_addresses(paper: Paper) -> None:

@@ -123,7 +123,7 @@ async def test_nobody_decides_by_a_second_account(paper: Paper) -> None:
     boris = await paper.actor(BORIS)
     for use_case in (requests.deny, requests.approve):
         arguments = (None,) if use_case is requests.approve else ()
-        await paper.refused(Refusal.OWN_REQUEST, use_case, boris, request.id, *arguments)  # type: ignore[arg-type]
+        await paper.refuses(boris, Refusal.OWN_REQUEST, use_case, request.id, *arguments)  # type: ignore[arg-type]
     assert isinstance(await paper.yes(CLARA, request.id), Approved)
 
 
@@ -319,7 +319,7 @@ async def test_a_yes_from_before_an_end_of_their_access_needs_a_new_look(
     request = await paper.asked()
     seen = await digest(paper, request.id)
     paper.now += HOUR
-    await paper.do(end, OPERATOR, ANNA)
+    await paper.by(OPERATOR, end, ANNA)
     boris = await paper.actor(BORIS)
     is_closed = (await paper.request(request.id)).state is RequestState.CANCELLED
     expected = Refusal.ALREADY_DECIDED if is_closed else Refusal.CARD_CHANGED

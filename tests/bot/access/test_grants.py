@@ -8,7 +8,6 @@ import pytest
 from bot.access import grants, revocation
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal
-from bot.access.revocation import Attempt
 from storage.records import (
     EndReason,
     Grant,
@@ -32,6 +31,7 @@ from tests.bot.access.kit import (
     PARIS,
     Paper,
     notice,
+    seen,
     to,
 )
 
@@ -366,8 +366,7 @@ async def test_a_common_name_is_cut_to_fit_and_stays_unique(paper: Paper) -> Non
 async def test_the_address_of_a_lost_profile_rests_like_any_other(paper: Paper) -> None:
     grant = (await paper.approved()).grant
     await lost(paper, grant)
-    proof = Attempt(grant.id, BERLIN, True, 1, 0, ())
-    await paper.do(revocation.record_attempts, [proof])
+    await paper.do(revocation.record_proofs, [seen(grant)])
     emil = (await paper.approved(EMIL)).grant
     assert emil.address != grant.address
 

@@ -10,7 +10,7 @@ from bot.access.holdings import Holding
 from bot.access.importing import Certificate
 from bot.access.permission import THE_BOT
 from storage.records import Grant, GrantId, ServerName, UserId
-from tests.bot.access.kit import ANNA, BERLIN, DAY, EMIL, MORNING, OPERATOR, PARIS, Paper
+from tests.bot.access.kit import ANNA, BERLIN, DAY, EMIL, MORNING, OPERATOR, PARIS, Paper, seen
 
 UNTIL = MORNING + 400 * DAY
 PHONE = UserId(1009)
@@ -111,8 +111,8 @@ async def test_what_a_removed_server_has_not_proved_counts_as_long_as_the_certif
 async def test_what_every_server_has_proved_is_over(taken_over: Paper) -> None:
     grant = await taken_over.active(ANNA)
     await taken_over.by(OPERATOR, revocation.revoke_grant, grant.id)
-    attempts = [revocation.Attempt(grant.id, name, True, 1, 0, ()) for name in (BERLIN, PARIS)]
-    await taken_over.do(revocation.record_attempts, attempts)
+    looks = [seen(grant, name) for name in (BERLIN, PARIS)]
+    await taken_over.do(revocation.record_proofs, looks)
     assert await of(taken_over, ANNA) == []
     assert not await lets_in(taken_over, grant.id)
     assert await unproved(taken_over) == []

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from bot.access import importing
-from bot.access.importing import Certificate, Imported, Listed
+from bot.access.importing import Certificate, Imported
 from bot.access.refusals import Refusal
+from bot.access.takeover import CrlEntry
 from storage.records import EndReason, ForeignRevocation, GrantState
 from tests.bot.access.kit import BERLIN, BORIS, DAY, EMIL, MORNING, OPERATOR, Paper
 
@@ -44,7 +45,7 @@ async def test_every_certificate_becomes_a_grant(paper: Paper) -> None:
 
 
 async def test_what_was_revoked_there_is_on_every_crl(paper: Paper) -> None:
-    listed = [Listed("99", MORNING - DAY, "key_compromise"), Listed("03", MORNING, None)]
+    listed = [CrlEntry("99", MORNING - DAY, crl_reason="key_compromise"), CrlEntry("03", MORNING)]
     done = await paper.by(OPERATOR, importing.take_in, BOOKS, listed=listed)
     assert done.listed == 1
     async with paper.database.reading() as tx:
@@ -58,7 +59,7 @@ async def test_what_was_revoked_there_is_on_every_crl(paper: Paper) -> None:
 
 
 async def test_again_only_what_is_new_comes_in(paper: Paper) -> None:
-    listed = [Listed("99", MORNING - DAY)]
+    listed = [CrlEntry("99", MORNING - DAY)]
     await paper.by(OPERATOR, importing.take_in, BOOKS, listed=listed, crl_number=41)
     await paper.forget()
     assert await paper.by(OPERATOR, importing.take_in, BOOKS, listed=listed) == Imported(ended=[])
@@ -80,7 +81,7 @@ async def test_again_only_what_is_new_comes_in(paper: Paper) -> None:
 async def test_a_row_that_was_lost_since_ends_all_the_same(paper: Paper) -> None:
     """Only the old CRL, or a folder of the revoked, still knows of it."""
     await paper.by(OPERATOR, importing.take_in, BOOKS)
-    listed = [Listed(VALID.serial, MORNING - DAY)]
+    listed = [CrlEntry(VALID.serial, MORNING - DAY)]
     done = await paper.by(OPERATOR, importing.take_in, BOOKS[1:], listed=listed)
     assert ([grant.serial for grant in done.ended], done.listed) == ([VALID.serial], 0)
 

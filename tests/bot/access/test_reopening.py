@@ -2,17 +2,16 @@
 
 from bot.access import reopening, revocation
 from bot.access.permission import THE_BOT
-from bot.access.revocation import Attempt
 from storage.records import EndReason, Grant, GrantState
-from tests.bot.access.kit import ANNA, BERLIN, DAY, EMIL, MINUTE, PARIS, Paper
+from tests.bot.access.kit import ANNA, BERLIN, DAY, EMIL, MINUTE, PARIS, Paper, seen
 
 
 async def proved(paper: Paper, grant: Grant) -> None:
     """On every server that still has to prove it."""
     async with paper.database.reading() as tx:
         proofs = [proof for proof in await tx.proofs.of([grant.id]) if proof.is_open]
-    attempts = [Attempt(grant.id, proof.server, True, 7, 1, (), paper.now) for proof in proofs]
-    await paper.do(revocation.record_attempts, attempts)
+    looks = [seen(grant, proof.server, cut=1, crl_seen_at=paper.now) for proof in proofs]
+    await paper.do(revocation.record_proofs, looks)
 
 
 async def ended(paper: Paper, grant: Grant) -> Grant:
@@ -60,8 +59,8 @@ async def test_what_was_seen_before_counts_no_more(paper: Paper) -> None:
     """Of one whose second look was still to come."""
     grant = await paper.active(ANNA)
     await paper.by(THE_BOT, revocation.begin, [grant], EndReason.REVOKED)
-    early = Attempt(grant.id, BERLIN, False, 7, 0, (("second_look_due", ""),), paper.now)
-    await paper.do(revocation.record_attempts, [early])
+    early = seen(grant, proved=False, found=[("second_look_due", "")], crl_seen_at=paper.now)
+    await paper.do(revocation.record_proofs, [early])
     await doubt(paper)
     async with paper.database.reading() as tx:
         (proof,) = await tx.proofs.of([grant.id])

@@ -9,7 +9,7 @@ import pytest
 from bot.access import grants, holdings, importing, people, revocation
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal
-from bot.access.revocation import Attempt, retry_after
+from bot.access.revocation import retry_after
 from storage.records import (
     LIVE_STATES,
     ChatId,
@@ -37,6 +37,7 @@ from tests.bot.access.kit import (
     Paper,
     make_server,
     notice,
+    seen,
     to,
 )
 
@@ -47,18 +48,6 @@ SILENT_ENDS = {
     EndReason.UNDELIVERABLE,
     EndReason.EARLIER,
 }
-
-
-def attempt(
-    grant: Grant,
-    server: ServerName = BERLIN,
-    *,
-    proved: bool = True,
-    crl: int | None = 7,
-    cut: int = 0,
-    found: tuple[tuple[str, str], ...] = (),
-) -> Attempt:
-    return Attempt(grant.id, server, proved, crl, cut, found)
 
 
 async def proofs(paper: Paper, grant: Grant) -> dict[str, Proof]:
@@ -180,7 +169,7 @@ async def test_revoking_again_looks_again_while_something_is_not_proved(paper: P
     assert await paper.by(boris, revocation.revoke_grant, grant.id) == again
     assert await paper.everything() == before
 
-    await paper.do(revocation.record_attempts, [attempt(grant)])
+    await paper.do(revocation.record_proofs, [seen(grant)])
     values = await paper.refuses(boris, Refusal.NOTHING_LIVE, revocation.revoke_person, ANNA)
     assert values == {"name": "Anna Petrova", "names": []}
     values = await paper.refuses(boris, Refusal.GRANT_OVER, revocation.revoke_grant, grant.id)
@@ -263,7 +252,7 @@ async def test_whoever_comes_late_learns_what_else_lets_them_in(paper: Paper) ->
     over, _ = await paper.active(), await paper.active()
     boris = await paper.actor(BORIS)
     await paper.by(boris, revocation.revoke_grant, over.id)
-    await paper.do(revocation.record_attempts, [attempt(over)])
+    await paper.do(revocation.record_proofs, [seen(over)])
     values = await paper.refuses(boris, Refusal.GRANT_OVER, revocation.revoke_grant, over.id)
     assert values["count"] == 1
 
@@ -274,7 +263,7 @@ async def test_a_server_that_was_taken_out_may_still_let_them_in(two_servers: Pa
     grant = await paper.active()
     boris = await paper.actor(BORIS)
     await paper.by(boris, revocation.revoke_person, ANNA)
-    await paper.do(revocation.record_attempts, [attempt(grant, BERLIN)])
+    await paper.do(revocation.record_proofs, [seen(grant, BERLIN)])
     async with paper.database.writing() as tx:
         await tx.proofs.drop_open(PARIS, paper.now)
         await revocation.close_proved(paper.case(tx, THE_BOT))
@@ -332,12 +321,12 @@ async def test_a_grant_is_over_when_every_server_has_proved_it(
     await paper.by(OPERATOR, revocation.begin, [grant], reason)
     await paper.forget()
 
-    assert await paper.do(revocation.record_attempts, [attempt(grant, BERLIN)]) == []
+    assert await paper.do(revocation.record_proofs, [seen(grant, BERLIN)]) == []
     assert (await paper.grant(grant.id)).state is GrantState.REVOKING
     assert await paper.noted() == []
 
     paper.now = MORNING + HOUR
-    assert await paper.do(revocation.record_attempts, [attempt(grant, PARIS)]) == [grant.id]
+    assert await paper.do(revocation.record_proofs, [seen(grant, PARIS)]) == [grant.id]
     after = await paper.grant(grant.id)
     assert (after.state, after.proved_at) == (final, paper.now)
     [noted] = await paper.noted()
@@ -349,8 +338,8 @@ async def test_what_was_found_is_kept_and_tried_again(paper: Paper) -> None:
     await paper.by(OPERATOR, revocation.begin, [grant], EndReason.REVOKED)
     found = (("session_live", "10.8.0.2"), ("crl_old", ""))
 
-    failed = attempt(grant, proved=False, crl=None, found=found)
-    assert await paper.do(revocation.record_attempts, [failed]) == []
+    failed = seen(grant, proved=False, crl=None, found=found)
+    assert await paper.do(revocation.record_proofs, [failed]) == []
 
     assert await proofs(paper, grant) == {
         BERLIN: Proof(
@@ -371,8 +360,8 @@ async def test_sessions_that_were_cut_add_up(paper: Paper) -> None:
     grant = await paper.active()
     await paper.by(OPERATOR, revocation.begin, [grant], EndReason.REVOKED)
     for cut in (2, 0, 1):
-        await paper.do(revocation.record_attempts, [attempt(grant, proved=False, cut=cut)])
-    await paper.do(revocation.record_attempts, [attempt(grant, cut=1, crl=9)])
+        await paper.do(revocation.record_proofs, [seen(grant, proved=False, cut=cut)])
+    await paper.do(revocation.record_proofs, [seen(grant, cut=1, crl=9)])
     proof = (await proofs(paper, grant))[BERLIN]
     assert (proof.sessions_cut, proof.attempts, proof.crl_number) == (4, 4, 9)
     assert proof.findings == ()
@@ -382,27 +371,25 @@ async def test_a_proof_is_not_taken_back(two_servers: Paper) -> None:
     paper = two_servers
     grant = await paper.active()
     await paper.by(OPERATOR, revocation.begin, [grant], EndReason.REVOKED)
-    await paper.do(revocation.record_attempts, [attempt(grant, cut=1)])
+    await paper.do(revocation.record_proofs, [seen(grant, cut=1)])
     before = await proofs(paper, grant)
-    late = attempt(grant, proved=False, cut=5, found=(("crl_old", ""),))
-    assert await paper.do(revocation.record_attempts, [late]) == []
+    late = seen(grant, proved=False, cut=5, found=(("crl_old", ""),))
+    assert await paper.do(revocation.record_proofs, [late]) == []
     assert await proofs(paper, grant) == before
 
 
 async def test_an_attempt_that_nobody_asked_for_is_ignored(paper: Paper) -> None:
     grant = await paper.active()
     before = await paper.everything()
-    assert await paper.do(revocation.record_attempts, [attempt(grant)]) == []
-    assert await paper.do(revocation.record_attempts, []) == []
+    assert await paper.do(revocation.record_proofs, [seen(grant)]) == []
+    assert await paper.do(revocation.record_proofs, []) == []
     assert await paper.everything() == before
 
 
 async def test_attempts_on_several_grants_are_kept_apart(paper: Paper) -> None:
     first, second = await paper.active(ANNA), await paper.active(EMIL)
     await paper.by(OPERATOR, revocation.begin, [first, second], EndReason.REVOKED)
-    closed = await paper.do(
-        revocation.record_attempts, [attempt(first, proved=False), attempt(second)]
-    )
+    closed = await paper.do(revocation.record_proofs, [seen(first, proved=False), seen(second)])
     assert closed == [second.id]
     assert (await paper.grant(first.id)).state is GrantState.REVOKING
 
@@ -419,7 +406,7 @@ async def test_each_failure_is_tried_again_later_than_the_one_before(paper: Pape
     grant = await paper.active()
     await paper.by(OPERATOR, revocation.begin, [grant], EndReason.REVOKED)
     for wait in (2, 4, 8):
-        await paper.do(revocation.record_attempts, [attempt(grant, proved=False)])
+        await paper.do(revocation.record_proofs, [seen(grant, proved=False)])
         due = (await proofs(paper, grant))[BERLIN].next_try_at
         assert due == paper.now + timedelta(seconds=wait)
         paper.now = due
@@ -433,12 +420,12 @@ async def test_receipts_that_said_not_proved_are_followed_up_at_once(paper: Pape
             await tx.outbox.add(ChatId(BORIS), kind, {}, now=MORNING, wait_s=300)
     await paper.forget()
 
-    await paper.do(revocation.record_attempts, [attempt(grant, proved=False)])
+    await paper.do(revocation.record_proofs, [seen(grant, proved=False)])
     async with paper.database.reading() as tx:
         [receipt] = await tx.outbox.open(OutboxKind.RECEIPT)
     assert receipt.due_at == MORNING + timedelta(seconds=300)
 
-    await paper.do(revocation.record_attempts, [attempt(grant)])
+    await paper.do(revocation.record_proofs, [seen(grant)])
     async with paper.database.reading() as tx:
         [receipt] = await tx.outbox.open(OutboxKind.RECEIPT)
         [*_, other] = await tx.outbox.open(OutboxKind.NOTICE)
@@ -459,7 +446,7 @@ async def test_what_a_removed_server_had_to_prove_holds_nothing_up(two_servers: 
     grant = await paper.active(server=PARIS)
     open_ = await paper.active(EMIL)
     await paper.by(OPERATOR, revocation.begin, [grant], EndReason.REVOKED)
-    await paper.do(revocation.record_attempts, [attempt(grant, PARIS)])
+    await paper.do(revocation.record_proofs, [seen(grant, PARIS)])
     await paper.forget()
     await take_out(paper, BERLIN)
     assert (await paper.grant(grant.id)).state is GrantState.REVOKED
@@ -480,8 +467,8 @@ async def test_what_was_dropped_is_not_proved_by_what_comes_later(two_servers: P
     await take_out(paper, BERLIN)
     await paper.forget()
     assert (await paper.grant(grant.id)).state is GrantState.REVOKING
-    late = [attempt(grant, BERLIN), attempt(grant, PARIS)]
-    assert await paper.do(revocation.record_attempts, late) == [grant.id]
+    late = [seen(grant, BERLIN), seen(grant, PARIS)]
+    assert await paper.do(revocation.record_proofs, late) == [grant.id]
     assert not (await proofs(paper, grant))[BERLIN].proved
     assert [noted.action for noted in await paper.noted()] == ["grant.drop"]
 
@@ -503,7 +490,7 @@ async def test_a_server_that_never_had_a_crl_has_nothing_to_prove(paper: Paper) 
     grant = await paper.active()
     await paper.by(OPERATOR, revocation.begin, [grant], EndReason.REVOKED)
     assert set(await proofs(paper, grant)) == {BERLIN}
-    await paper.do(revocation.record_attempts, [attempt(grant)])
+    await paper.do(revocation.record_proofs, [seen(grant)])
     assert (await paper.grant(grant.id)).state is GrantState.REVOKED
 
 
@@ -551,7 +538,7 @@ async def test_while_no_server_is_known_the_end_of_an_imported_one_is_not_proved
     assert await proofs(paper, grant) == {
         PARIS: Proof(grant.id, PARIS, proved=False, attempts=0, next_try_at=paper.now)
     }
-    await paper.do(revocation.record_attempts, [attempt(grant, PARIS)])
+    await paper.do(revocation.record_proofs, [seen(grant, PARIS)])
     assert (await paper.grant(grant.id)).state is GrantState.REVOKED
 
 
@@ -559,7 +546,7 @@ async def test_adopting_again_asks_for_nothing_twice(paper: Paper) -> None:
     grant, own = await imported(paper), await paper.active()
     await paper.by(OPERATOR, revocation.begin, [grant, own], EndReason.REVOKED)
     await adopt(paper, PARIS)
-    await paper.do(revocation.record_attempts, [attempt(grant, PARIS)])
+    await paper.do(revocation.record_proofs, [seen(grant, PARIS)])
     before = await proofs(paper, grant)
     assert set(before) == {BERLIN, PARIS}
     await adopt(paper, PARIS)
@@ -592,7 +579,7 @@ async def test_what_opens_a_server_that_was_taken_out_is_never_proved_there(
     assert {(await paper.grant(one.id)).state for one in (old, own)} == {GrantState.ACTIVE}
     for grant, is_proved in ((old, False), (own, not is_open)):
         await paper.by(OPERATOR, revocation.begin, [grant], EndReason.REVOKED)
-        await paper.do(revocation.record_attempts, [attempt(grant)])
+        await paper.do(revocation.record_proofs, [seen(grant)])
         assert (await paper.grant(grant.id)).state is GrantState.REVOKED
         assert all(proof.proved for proof in (await proofs(paper, grant)).values()) is is_proved
         async with paper.database.reading() as tx:
@@ -618,7 +605,7 @@ async def test_closing_leaves_alone_what_is_not_proved(two_servers: Paper) -> No
     paper = two_servers
     grant = await paper.active()
     await paper.by(OPERATOR, revocation.begin, [grant], EndReason.REVOKED)
-    await paper.do(revocation.record_attempts, [attempt(grant, BERLIN)])
+    await paper.do(revocation.record_proofs, [seen(grant, BERLIN)])
     before = await paper.everything()
     await paper.do(revocation.close_proved)
     assert await paper.everything() == before

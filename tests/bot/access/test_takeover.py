@@ -7,19 +7,19 @@ import pytest
 from bot.access import grants, importing, takeover
 from bot.access.importing import Certificate
 from bot.access.restored import begin_again
-from bot.access.takeover import Listed
+from bot.access.takeover import CrlEntry
 from storage.records import (
     ON_HOLD,
     ChatId,
     EndReason,
     ForeignRevocation,
     GrantId,
+    GrantRevocation,
     GrantState,
     OutboxKind,
     OutboxState,
     PostedMessage,
     RequestState,
-    Revocation,
 )
 from tests.bot.access.kit import (
     ANNA,
@@ -38,7 +38,7 @@ from tests.bot.access.kit import (
 UNKNOWN = "7" + "f" * 39
 
 
-async def take_over(paper: Paper, number: int, *listed: Listed) -> None:
+async def take_over(paper: Paper, number: int, *listed: CrlEntry) -> None:
     await paper.do(takeover.take_over, BERLIN, number, listed)
 
 
@@ -51,14 +51,14 @@ async def foreign(paper: Paper) -> list[ForeignRevocation]:
 async def test_a_live_grant_ends_as_it_did(paper: Paper, reason: EndReason) -> None:
     grant = await paper.active()
     date = paper.now - HOUR
-    await take_over(paper, 7, Listed(grant.serial, date, reason))
+    await take_over(paper, 7, CrlEntry(grant.serial, date, reason))
     found = await paper.grant(grant.id)
     assert (found.state, found.end_reason, found.revoked_at) == (GrantState.REVOKING, reason, date)
     async with paper.database.writing() as tx:
         assert [proof.grant_id for proof in await tx.proofs.unproved()] == [grant.id]
         assert await tx.crl.next_number() == 8
         (entry,) = await tx.crl.entries(None)
-        assert entry == Revocation(grant.serial, date, grant.not_after, reason)
+        assert entry == GrantRevocation(grant.serial, date, grant.not_after, reason)
     assert await foreign(paper) == []
 
 
@@ -66,12 +66,12 @@ async def test_an_end_by_the_owner_that_was_one_by_the_time(paper: Paper) -> Non
     """A CRL has one reason for both."""
     grant = await paper.active()
     paper.now = grant.not_after
-    await take_over(paper, 7, Listed(grant.serial, grant.not_after, EndReason.BY_OWNER))
+    await take_over(paper, 7, CrlEntry(grant.serial, grant.not_after, EndReason.BY_OWNER))
     assert (await paper.grant(grant.id)).end_reason is EndReason.ENDED
 
 
 async def test_an_unknown_serial_is_kept_once(paper: Paper) -> None:
-    entry = Listed(UNKNOWN, paper.now - DAY, EndReason.REVOKED)
+    entry = CrlEntry(UNKNOWN, paper.now - DAY, EndReason.REVOKED)
     await take_over(paper, 7, entry)
     first_seen = paper.now
     paper.now += HOUR
@@ -82,11 +82,11 @@ async def test_an_unknown_serial_is_kept_once(paper: Paper) -> None:
 
 async def test_what_is_known_already_changes_nothing(paper: Paper) -> None:
     grant = await paper.active()
-    entry = Listed(grant.serial, paper.now, EndReason.REVOKED)
+    entry = CrlEntry(grant.serial, paper.now, EndReason.REVOKED)
     await take_over(paper, 7, entry)
     await paper.forget()
     before = await paper.everything()
-    await take_over(paper, 7, Listed(grant.serial, paper.now, EndReason.LOST))
+    await take_over(paper, 7, CrlEntry(grant.serial, paper.now, EndReason.LOST))
     await take_over(paper, 3)
     assert await paper.everything() == before
     assert await paper.noted() == []
@@ -98,10 +98,10 @@ async def test_who_counts_as_expired_is_listed_too(paper: Paper) -> None:
     """The books may be wrong about the end; the list that refuses the certificate is in force."""
     books = [Certificate("5", "anna", None, paper.now - DAY)]
     await paper.by(OPERATOR, importing.take_in, books)
-    await take_over(paper, 7, Listed("5", paper.now - HOUR, EndReason.REVOKED, "superseded"))
+    await take_over(paper, 7, CrlEntry("5", paper.now - HOUR, EndReason.REVOKED, "superseded"))
     [entry] = await foreign(paper)
     assert (entry.serial, entry.crl_reason) == ("5", "superseded")
-    await take_over(paper, 8, Listed("5", paper.now - HOUR, EndReason.REVOKED))
+    await take_over(paper, 8, CrlEntry("5", paper.now - HOUR, EndReason.REVOKED))
     assert await foreign(paper) == [entry]
 
 
@@ -109,8 +109,8 @@ async def test_it_is_in_the_trail(paper: Paper) -> None:
     grant = await paper.active()
     await paper.forget()
     listed = (
-        Listed(grant.serial, paper.now, EndReason.REVOKED),
-        Listed(UNKNOWN, paper.now, EndReason.LOST),
+        CrlEntry(grant.serial, paper.now, EndReason.REVOKED),
+        CrlEntry(UNKNOWN, paper.now, EndReason.LOST),
     )
     await take_over(paper, 7, *listed)
     end, taken = await paper.noted()
@@ -136,7 +136,7 @@ async def test_who_is_on_hold_is_not_revoked(paper: Paper) -> None:
         await tx.crl.add_spares([UNKNOWN])
     await paper.forget()
     on_hold = [
-        Listed(serial, paper.now - DAY, EndReason.REVOKED, crl_reason=ON_HOLD)
+        CrlEntry(serial, paper.now - DAY, EndReason.REVOKED, crl_reason=ON_HOLD)
         for serial in (grant.serial, UNKNOWN)
     ]
     await take_over(paper, 0, *on_hold)
@@ -147,7 +147,7 @@ async def test_who_is_on_hold_is_not_revoked(paper: Paper) -> None:
 async def test_an_unknown_one_on_hold_stays_so(paper: Paper) -> None:
     """It may have been given out after the backup; nobody is told that it was revoked."""
     await paper.forget()
-    await take_over(paper, 7, Listed(UNKNOWN, paper.now, EndReason.REVOKED, crl_reason=ON_HOLD))
+    await take_over(paper, 7, CrlEntry(UNKNOWN, paper.now, EndReason.REVOKED, crl_reason=ON_HOLD))
     (kept,) = await foreign(paper)
     assert (kept.serial, kept.crl_reason) == (UNKNOWN, ON_HOLD)
     (row,) = await paper.noted()
@@ -169,7 +169,7 @@ async def test_an_imported_one_on_hold_was_revoked_by_somebody(paper: Paper) -> 
     )
     async with paper.database.writing() as tx:
         await tx.grants.add(imported)
-    await take_over(paper, 7, Listed("beef", paper.now, EndReason.REVOKED, crl_reason=ON_HOLD))
+    await take_over(paper, 7, CrlEntry("beef", paper.now, EndReason.REVOKED, crl_reason=ON_HOLD))
     assert (await paper.grant(imported.id)).state is GrantState.REVOKING
 
 
@@ -195,7 +195,7 @@ async def test_serials_to_come_are_given_up_with_the_database(paper: Paper) -> N
 async def test_owners_hear_of_it(paper: Paper, reason: EndReason, told: str | None) -> None:
     grant = await paper.active()
     await paper.forget()
-    await take_over(paper, 7, Listed(grant.serial, paper.now, reason))
+    await take_over(paper, 7, CrlEntry(grant.serial, paper.now, reason))
     words = [] if told is None else [notice(ANNA, "access_ended", server=BERLIN, reason=told)]
     assert await paper.heard() == words
 
