@@ -27,16 +27,16 @@ from pathlib import Path, PurePosixPath
 
 from cryptography import x509
 
-from bot.access import revocation
-from bot.access.addresses import REST, choose_address, fits
+from bot.access import grants, revocation
+from bot.access.addresses import fits
 from bot.access.case import Case
 from bot.access.permission import Actor
 from bot.access.refusals import Refused
 from bot.access.takeover import TakenOver
 from bot.errors import NotDone
 from bot.fixed_addresses import given_by_others
+from bot.live_servers import layout_of
 from bot.office import Office
-from bot.on_hold import layout_of
 from bot.privileges import as_root
 from bot.servers import readmit
 from pki.serial import parse_serial, serial_hex
@@ -51,11 +51,10 @@ from vpn.client_files import fixed_addresses
 from vpn.deploy import SERVER_CERTIFICATE_LIFETIME, ServerIdentity
 from vpn.errors import HostError, VpnError
 from vpn.findings import Finding
-from vpn.host import ServerHost
-from vpn.layout import Layout
 from vpn.list_in_force import ListInForce, read_list_in_force
-from vpn.local_host import LocalHost, host_of
+from vpn.local_host import LocalHost
 from vpn.outlook import Outlook, outlook, sessions_now, status_now
+from vpn.permissions import account_problem
 from vpn.profile import TlsKey
 from vpn.values import Remote, check_server_name
 
@@ -139,11 +138,9 @@ async def adopt_server(
     with as_root():
         examined = await _examine(wanted, account, issuer)  # (1)
         in_force = await read_list_in_force(
-            LocalHost(_ROOT, bot_folders=()), examined.adoption, issuer, office.clock()
+            LocalHost(_ROOT), examined.adoption, issuer, office.clock()
         )
-        plan = await plan_changes(
-            _host_for(examined.layout), examined, account=account, now=office.clock()
-        )
+        plan = await plan_changes(LocalHost(_ROOT), examined, account=account, now=office.clock())
     async with office.database.reading() as tx:
         await _previous_record(tx, _server(office, wanted, account, examined, ()))
     if apply_changes and in_force is not None and in_force.problem is not None:
@@ -157,7 +154,7 @@ async def adopt_server(
             raise NotDone(_undecided(foreseen.strangers))
         names = await _live_names(office, name)
         with as_root():
-            await prepare(_host_for, plan, names)
+            await prepare(LocalHost(_ROOT), plan, names)
     if tls_key is not None:
         office.keyring.keep_tls_key(name, tls_key)  # (2)
     server = await _record(office, actor, wanted, account, examined)  # (3)
@@ -200,13 +197,9 @@ def _undecided(names: Sequence[str]) -> str:
     )
 
 
-def _host_for(layout: Layout) -> ServerHost:
-    return host_of(layout, _ROOT)
-
-
 async def _examine(wanted: ServerToAdopt, account: str, issuer: x509.Certificate) -> Examined:
-    host = LocalHost(_ROOT, bot_folders=())
-    problem = await host.account_problem(account)
+    host = LocalHost(_ROOT)
+    problem = await account_problem(host, account)
     if problem:
         raise HostError(problem)
     return await examine(host, wanted.config, account=account, issuer=issuer)
@@ -216,7 +209,7 @@ async def _outlook(
     office: Office, name: ServerName, plan: Plan, in_force: ListInForce | None
 ) -> Outlook:
     layout, now = plan.examined.layout, office.clock()
-    host = _host_for(layout)
+    host = LocalHost(_ROOT)
     # OpenVPN answers the account that its configuration names, and root where it names none.
     connected = await sessions_now(host, layout, now)
     with as_root():
@@ -263,7 +256,7 @@ async def _record(
     """Writes down what the configuration says, in the place of what an earlier one said."""
     name, layout = ServerName(wanted.name), examined.layout
     with as_root():
-        files = await fixed_addresses(_host_for(layout), layout)
+        files = await fixed_addresses(LocalHost(_ROOT), layout)
     async with office.database.reading() as tx:
         # What the operator's files give away, as opposed to the addresses of our own grants.
         taken = sorted(given_by_others(files, name, await tx.grants.not_over()))
@@ -305,18 +298,13 @@ async def _move(case: Case, server: Server) -> None:
     for grant in live:
         if fits(server, grant.address):
             continue
-        held = await case.tx.grants.addresses_held(server.name, case.now - REST)
         try:
-            address = choose_address(server, held)
+            await grants.move(case, server, grant)
         except Refused as error:
             raise NotDone(
                 f"{server.network} of {server.name} has too few addresses beside its pool for the"
                 f" {len(live)} profiles there; revoke some first: vpnbot grant list"
             ) from error
-        await case.tx.grants.set_address(grant.id, address)
-        moved = replace(grant, address=address)
-        values = {"server": server.name, "address": address, "was": grant.address}
-        await case.record("grant.move", moved, **values)
 
 
 def _server(
@@ -384,13 +372,13 @@ async def _apply(office: Office, name: ServerName, plan: Plan, kept: Collection[
     async with office.fleet.next_crl(name) as pem:
         with as_root():
             return await apply(
-                _host_for, plan, names=names, crl_pem=pem, issuer=issuer, now=office.clock()
+                LocalHost(_ROOT), plan, names=names, crl_pem=pem, issuer=issuer, now=office.clock()
             )
 
 
 async def _renew(office: Office, actor: Actor, server: Server, examined: Examined) -> Renewed:
     authority = await office.keyring.authority()
-    host = LocalHost(_ROOT, bot_folders=())
+    host = LocalHost(_ROOT)
     with as_root():
         plan = await plan_renewal(host, examined, issuer=authority.certificate)
     serial = office.chance.serial()

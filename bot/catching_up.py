@@ -30,27 +30,26 @@ from bot.access.permission import THE_BOT, Actor
 from bot.access.takeover import CrlEntry, TakenOver
 from bot.core import Core
 from bot.keyring import Keyring
+from bot.live_servers import live_server
 from bot.presence import compare
 from bot.reasons import END_REASONS
 from pki.found_crls import kept_lists, read_crls
 from pki.serial import serial_hex
 from storage.records import EndReason, Server
+from vpn.client_files import client_files, set_files_aside
 from vpn.errors import CrlNotRead, HostError, ManagementError, NotReadable
 from vpn.findings import Finding, FindingCode
 from vpn.list_in_force import ListInForce
-from vpn.live import LiveServer
 from vpn.names import ccd_file_name, is_ours, name_in_sessions
-from vpn.strangers import client_files, set_files_aside
 
 log = logging.getLogger(__name__)
 
 
 class CatchingUp:
-    def __init__(self, core: Core, keyring: Keyring, live: Callable[[Server], LiveServer]) -> None:
+    def __init__(self, core: Core, keyring: Keyring) -> None:
         self._core = core
         self._database = core.database
         self._keyring = keyring
-        self._live = live
 
     async def before(self, server: Server) -> None:
         """(1) and (2), under the server's lock.
@@ -68,7 +67,7 @@ class CatchingUp:
         """(3), under the server's lock."""
         if server.restored_at is None:
             return
-        live = self._live(server)
+        live = live_server(server)
         findings = await self._remove_files(server)
         try:
             on = await live.connected()
@@ -102,7 +101,7 @@ class CatchingUp:
 
     async def _take_over_from(self, server: Server) -> None:
         put_there = server.crl_digest if server.restored_at is None else None
-        live = self._live(server)
+        live = live_server(server)
         try:
             in_place = await live.list_in_place(self._keyring.certificate, unless=put_there)
         except NotReadable as error:
@@ -148,7 +147,7 @@ class CatchingUp:
             )
 
     async def _remove_files(self, server: Server) -> Sequence[Finding]:
-        live = self._live(server)
+        live = live_server(server)
         try:
             names = await client_files(live.host, live.layout)
         except HostError as error:

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from bot.access.addresses import REST, choose_address, fits
+from bot.access import grants
+from bot.access.addresses import fits
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refused
 from bot.core import Core
@@ -19,14 +20,14 @@ from vpn.names import ccd_file_name
 Files = Mapping[str, frozenset[IPv4Address]]
 
 
-def given_by_others(files: Files, server: ServerName, grants: Iterable[Grant]) -> frozenset[str]:
+def given_by_others(files: Files, server: ServerName, known: Iterable[Grant]) -> frozenset[str]:
     """What files that belong to none of these grants give away.
 
     Args:
         files: see `vpn.live.LiveServer.fixed_addresses`.
-        grants: all that are not over.
+        known: all grants that are not over.
     """
-    own = {ccd_file_name(g.common_name) for g in grants if g.server == server and g.address}
+    own = {ccd_file_name(g.common_name) for g in known if g.server == server and g.address}
     others = (addresses for name, addresses in files.items() if name not in own)
     return frozenset(str(address) for addresses in others for address in addresses)
 
@@ -40,8 +41,7 @@ async def clear_address(core: Core, server: Server, grant: Grant, files: Files) 
     Raises:
         HostError: there is no other address.
     """
-    if server.adopted is None:
-        return grant
+    assert server.adopted is not None  # on a server of ours nobody else gives addresses away
     async with core.database.reading() as tx:
         given = given_by_others(files, server.name, await tx.grants.not_over())
     taken = given.union(server.adopted["taken"])
@@ -49,20 +49,11 @@ async def clear_address(core: Core, server: Server, grant: Grant, files: Files) 
         return grant
     known = replace(server, adopted=server.adopted | {"taken": sorted(taken)})
     async with core.database.writing() as tx:
-        case = core.case(tx, THE_BOT)
-        held = await tx.grants.addresses_held(server.name, case.now - REST)
+        await tx.servers.set_adopted(known)
         try:
-            address = choose_address(known, held)
+            return await grants.move(core.case(tx, THE_BOT), known, grant)
         except Refused as error:
             raise HostError(
                 f"{grant.address} cannot be used any more, and {server.name} has no other address"
                 " left; remove a client's file that nobody needs."
             ) from error
-        await tx.servers.set_adopted(known)
-        if not await tx.grants.set_address(grant.id, address):
-            return None
-        moved = replace(grant, address=address)
-        await case.record(
-            "grant.move", moved, server=server.name, address=address, was=grant.address
-        )
-    return moved

@@ -4,13 +4,11 @@ Whatever changes a server happens under its lock, which holds between processes 
 publishers without one leave the older CRL in place, which un-revokes people.
 """
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from ipaddress import IPv4Address, IPv4Network
-from pathlib import Path, PurePosixPath
+from ipaddress import IPv4Address
 
 from bot.access import reopening
 from bot.access.addresses import fits
@@ -24,32 +22,23 @@ from bot.data_folder import DataFolder
 from bot.errors import NotDone
 from bot.fixed_addresses import clear_address
 from bot.keyring import Keyring
+from bot.live_servers import live_server, remote_of
 from bot.locks import locked
 from bot.logs import log_failure
-from bot.on_hold import layout_of, neighbours, on_hold, same_list
+from bot.on_hold import neighbours, same_list, sign_crl
 from bot.presence import Seen, compare, look
-from bot.reasons import CRL_REASONS
 from pki import crl
-from pki.crl import RevocationReason
 from pki.serial import SerialNumber, parse_serial
-from storage.records import (
-    LIVE_STATES,
-    ForeignRevocation,
-    Grant,
-    GrantRevocation,
-    Server,
-    ServerName,
-)
-from vpn.adopt import certificate_end_of
-from vpn.crl_look import digest_of
+from storage.records import LIVE_STATES, Grant, Server, ServerName
+from vpn.client_files import fixed_addresses
+from vpn.crl_look import digest_of, look_at_crl
 from vpn.errors import HostError, VpnError
-from vpn.findings import Finding, FindingCode
+from vpn.findings import Finding, FindingCode, ServerProof, ServerStatus, Target
 from vpn.list_in_force import ListInForce
-from vpn.live import LiveServer, ServerProof, ServerStatus, Target
-from vpn.local_host import host_of
+from vpn.live import StrangersCut
 from vpn.names import look_alike, name_in_sessions
-from vpn.strangers import StrangersCut
-from vpn.values import CommonName, Protocol, Remote, ServerSpec
+from vpn.others import not_listed
+from vpn.values import CommonName
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +59,7 @@ class Fleet:
         self._keyring = keyring
         self._folder = folder
         self._clock = core.clock
-        self._catching_up = CatchingUp(core, keyring, live_server)
+        self._catching_up = CatchingUp(core, keyring)
 
     async def publish(self, name: ServerName) -> int | None:
         """Signs a CRL for a server and puts it in place; gives its number.
@@ -80,17 +69,35 @@ class Fleet:
         Raises:
             VpnError: it could not be put in place; the old one is still there.
         """
-        async with self._lock(name):
-            server = await self._server(name)
-            if server is None:
-                return None
-            return await self._publish(server)
+        async with self._locked(name) as server:
+            return None if server is None else await self._publish(server)
 
     async def _publish(self, server: Server) -> int:
+        """Until its first CRL is in place no end has to be proved on a server of ours.
+
+        So that one lists everybody who has ended when it is noted; else there is another one.
+        """
         await self._before(server)
-        number = await self._put_next(server)
+        live = live_server(server)
+        while True:
+            pem = await sign_crl(self._core, self._keyring, server)
+            number = await live.publish(pem, issuer=self._keyring.certificate)
+            if await self._note_published(server, pem, number):
+                break
         await self._catching_up.after(server)
         return number
+
+    async def _note_published(self, server: Server, pem: bytes, number: int) -> bool:
+        """False where it was the first one there and lacks somebody who has ended since."""
+        is_first = server.crl_published_at is None
+        listed = crl.read_crl(pem, self._keyring.certificate).serials if is_first else ()
+        async with self._database.writing() as tx:
+            ended = await tx.crl.entries(None) if is_first else ()
+            if any(parse_serial(entry.serial) not in listed for entry in ended):
+                return False
+            digest = digest_of(pem)
+            await tx.servers.set_crl_published(server.name, self._clock(), number, digest)
+        return True
 
     async def _before(self, server: Server) -> None:
         """What has to be known and recorded before the CRL in place is replaced.
@@ -121,17 +128,6 @@ class Fleet:
                     found=found,
                 )
 
-    async def _put_next(self, server: Server) -> int:
-        """Until its first CRL is in place no end has to be proved on a server of ours.
-
-        So that one lists everybody who has ended when it is noted; else there is another one.
-        """
-        while True:
-            pem = await self._next_crl(server)
-            number = await live_server(server).publish(pem, issuer=self._keyring.certificate)
-            if await self._published(server, pem, number):
-                return number
-
     async def admit(
         self, name: ServerName, grant: Grant, still_wanted: Callable[[], Awaitable[bool]]
     ) -> bool:
@@ -147,8 +143,7 @@ class Fleet:
         Raises:
             VpnError: the file or the CRL could not be written, or there is no other address.
         """
-        async with self._lock(name):
-            server = await self._server(name)
+        async with self._locked(name) as server:
             if server is not None and server.restored_at is not None:
                 # The address may be in use by somebody whom the backup does not know.
                 await self._catching_up.before(server)
@@ -156,23 +151,21 @@ class Fleet:
                 return False
             live = live_server(server)
             if server.adopted is not None and not (grant.address is None and fits(server, None)):
-                clear = await clear_address(self._core, server, grant, await live.fixed_addresses())
+                files = await fixed_addresses(live.host, live.layout)
+                clear = await clear_address(self._core, server, grant, files)
                 if clear is None:
                     return False
                 grant = clear
             address = IPv4Address(grant.address) if grant.address else None
             await live.admit(CommonName(grant.common_name), address)
-            if await self._is_listed(live, grant):
-                await self._publish(server)
+            try:
+                in_place = await live.crl_in_place(self._keyring.certificate)
+            except HostError as error:
+                log.warning("The CRL of %s cannot be read: %s", name, error)
+            else:
+                if in_place is not None and parse_serial(grant.serial) in in_place.serials:
+                    await self._publish(server)
             return True
-
-    async def _is_listed(self, live: LiveServer, grant: Grant) -> bool:
-        try:
-            found = await live.crl_in_place(self._keyring.certificate)
-        except HostError as error:
-            log.warning("The CRL of %s cannot be read: %s", live.name, error)
-            return False
-        return found is not None and parse_serial(grant.serial) in found.serials
 
     async def cut(
         self, name: ServerName, still_open: Callable[[], Awaitable[Sequence[Grant]]]
@@ -181,21 +174,19 @@ class Fleet:
 
         The caller says, under the lock, which ones are still to be cut.
         """
-        async with self._lock(name):
-            server = await self._server(name)
+        async with self._locked(name) as server:
             grants = await still_open()
             if server is None or not grants:
                 return ()
             pem = problem = None
             try:
                 await self._before(server)
-                pem = await self._next_crl(server)
+                pem = await sign_crl(self._core, self._keyring, server)
             except Exception as error:  # noqa: BLE001 - whatever it was, the other steps are tried
                 log_failure(log, f"There is no CRL for {server.name}", error)
                 problem = str(error) if isinstance(error, VpnError) else "No CRL could be signed."
-            targets = await self._targets(name, grants)
             proofs = await live_server(server).cut(
-                targets,
+                await self._targets(name, grants),
                 crl_pem=pem,
                 no_crl=problem,
                 issuer=self._keyring.certificate,
@@ -203,9 +194,26 @@ class Fleet:
             )
             number = pem and crl.crl_number(pem)
             if pem and number and any(proof.crl_number == number for proof in proofs):
-                await self._published(server, pem, number)
+                await self._note_published(server, pem, number)
                 await self._catching_up.after(server)
         return tuple(zip(grants, proofs, strict=True))
+
+    async def _targets(self, name: ServerName, grants: Sequence[Grant]) -> list[Target]:
+        async with self._database.reading() as tx:
+            proofs = await tx.proofs.of([grant.id for grant in grants])
+            is_shared = any(grant.imported_at for grant in grants)
+            names = await tx.grants.imported_names() if is_shared else ()
+        before = {proof.grant_id: proof for proof in proofs if proof.server == name}
+        staying = {look_alike(other) for other in names}
+        return [
+            Target(
+                CommonName(grant.common_name),
+                parse_serial(grant.serial),
+                shares_name=look_alike(grant.common_name) in staying,
+                crl_seen_at=before[grant.id].crl_seen_at,
+            )
+            for grant in grants
+        ]
 
     async def crl_findings(
         self, server: Server, *, others: Collection[SerialNumber] = ()
@@ -221,8 +229,8 @@ class Fleet:
         """
         if not await self._crl_findings(server, others):
             return ()
-        async with self._lock(server.name):
-            return await self._crl_findings(await self._server(server.name) or server, others)
+        async with self._locked(server.name) as now:
+            return await self._crl_findings(now or server, others)
 
     async def _crl_findings(
         self, server: Server, others: Collection[SerialNumber] = ()
@@ -234,19 +242,21 @@ class Fleet:
         """
         async with self._database.reading() as tx:
             shared = same_list(server, await tx.servers.all())
-        return await live_server(server).crl_findings(
+        live = live_server(server)
+        found = await look_at_crl(
+            live.host,
+            live.layout,
             issuer=self._keyring.certificate,
             now=self._clock(),
             published=server.crl_number,
             digest=server.crl_digest,
             alone=not shared,
-            others=others,
         )
+        return not_listed(found, others)
 
     async def look(self, name: ServerName) -> Seen:
         """See `presence.look`; after a restore see `catching_up`."""
-        async with self._lock(name):
-            server = await self._server(name)
+        async with self._locked(name) as server:
             if server is None or server.restored_at is not None:
                 return Seen()
             return await look(self._core, server, live_server(server))
@@ -262,8 +272,7 @@ class Fleet:
         Raises:
             ManagementError: the server cannot be asked.
         """
-        async with self._lock(name):
-            server = await self._server(name)
+        async with self._locked(name) as server:
             if server is None:
                 return None
             live = live_server(server)
@@ -279,8 +288,8 @@ class Fleet:
         Raises:
             NotDone: there is no such server.
         """
-        async with self._lock(name):
-            return await self._catching_up.take_over(await self._known(name), found, actor)
+        async with self._locked(name) as server:
+            return await self._catching_up.take_over(_known(server, name), found, actor)
 
     @asynccontextmanager
     async def next_crl(self, name: ServerName) -> AsyncIterator[bytes]:
@@ -291,12 +300,12 @@ class Fleet:
         Raises:
             NotDone: there is no such server.
         """
-        async with self._lock(name):
-            server = await self._known(name)
+        async with self._locked(name) as found:
+            server = _known(found, name)
             if server.restored_at is not None:
                 await self._catching_up.before(server)
             await self._doubt(server)
-            yield await self._next_crl(server)
+            yield await sign_crl(self._core, self._keyring, server)
 
     async def cut_earlier(self, name: ServerName) -> tuple[str, ...]:
         """Ends the sessions of who was in before the adoption and has no business there.
@@ -304,47 +313,28 @@ class Fleet:
         That is whoever was revoked before the takeover, or has a profile for another server. Their
         certificates are on the CRL in place, so they do not come back. Gives their names.
         """
-        async with self._lock(name), self._database.reading() as tx:
-            server = await tx.servers.get(name)
-            over = [
-                grant
-                for grant in await tx.grants.imported()
-                if grant.revoked_at is not None and grant.state not in LIVE_STATES
-            ]
-            over += await tx.grants.for_others(name)
-            staying = {look_alike(other) for other in await tx.grants.imported_names()}
-        names = {
-            CommonName(grant.common_name)
-            for grant in over
-            if look_alike(grant.common_name) not in staying
-        }
-        if server is None or not names:
-            return ()
-        try:
-            return tuple(sorted(await live_server(server).cut_names(names)))
-        except VpnError as error:
-            log.warning("Nobody can tell who is connected to %s: %s", name, error)
-            return ()
-
-    async def _targets(self, name: ServerName, grants: Sequence[Grant]) -> list[Target]:
-        async with self._database.reading() as tx:
-            before = {
-                p.grant_id: p
-                for p in await tx.proofs.of([g.id for g in grants])
-                if p.server == name
+        async with self._locked(name) as server:
+            if server is None:
+                return ()
+            async with self._database.reading() as tx:
+                imported = await tx.grants.imported()
+                over = [g for g in imported if g.revoked_at and g.state not in LIVE_STATES]
+                over += await tx.grants.for_others(name)
+                staying = {look_alike(other) for other in await tx.grants.imported_names()}
+            names = {
+                name_in_sessions(grant.common_name)
+                for grant in over
+                if look_alike(grant.common_name) not in staying
             }
-            is_shared = any(grant.imported_at for grant in grants)
-            names = await tx.grants.imported_names() if is_shared else ()
-        staying = {look_alike(other) for other in names}
-        return [
-            Target(
-                CommonName(grant.common_name),
-                parse_serial(grant.serial),
-                shares_name=look_alike(grant.common_name) in staying,
-                crl_seen_at=before[grant.id].crl_seen_at,
-            )
-            for grant in grants
-        ]
+            live = live_server(server)
+            try:
+                cut = await live.cut_strangers(names and names & await live.connected())
+            except VpnError as error:
+                log.warning("Nobody can tell who is connected to %s: %s", name, error)
+                return ()
+        for finding in cut.findings:
+            log.warning("Somebody may be left on %s: %s", name, finding.detail)
+        return cut.names
 
     def authority_end(self) -> datetime:
         """When the CA's certificate ends."""
@@ -357,8 +347,11 @@ class Fleet:
         found = []
         for server in servers:
             end = await live_server(server).certificate_end()
-            if end is not None:
-                found.append(_server_end(server, end))
+            if end is not None and server.adopted is None:
+                found.append(ServerEnd(server.name, end))
+            elif end is not None:
+                remote = str(remote_of(server))
+                found.append(ServerEnd(server.name, end, config=server.directory, remote=remote))
         return found
 
     async def caught_up(self) -> bool:
@@ -378,107 +371,15 @@ class Fleet:
         )
 
     @asynccontextmanager
-    async def _lock(self, name: ServerName) -> AsyncIterator[None]:
+    async def _locked(self, name: ServerName) -> AsyncIterator[Server | None]:
+        """The server as it is stored, under its lock; None where it was taken out."""
         async with locked(self._folder.locks / f"server-{name}.lock"):
-            yield
-
-    async def _server(self, name: ServerName) -> Server | None:
-        async with self._database.reading() as tx:
-            return await tx.servers.get(name)
-
-    async def _known(self, name: ServerName) -> Server:
-        server = await self._server(name)
-        if server is None:
-            raise NotDone(f"There is no server {name!r}; see: vpnbot server list")
-        return server
-
-    async def _next_crl(self, server: Server) -> bytes:
-        authority = await self._keyring.authority()
-        # By a clock that was ahead an end may have come that is still to come.
-        published = server.crl_published_at and min(server.crl_published_at, self._clock())
-        last = published and published - crl.CRL_BACKDATE
-        async with self._database.writing() as tx:
-            number = await tx.crl.next_number()
-            entries = await tx.crl.entries(last)
-            foreign = await tx.crl.foreign()
-            others = await tx.crl.kept(server.name)
-            # Without its entry an end could never be proved on a server that was down.
-            unproved = {grant.serial for grant in await tx.grants.revoking()}
-            held = await on_hold(tx, server, self._core.chance)
-        listed = [
-            _entry(entry)
-            for entry in entries
-            if entry.serial in unproved
-            or not entry.end_known
-            or crl.must_list(
-                not_after=entry.not_after,
-                revoked_at=entry.revoked_at,
-                last_published=published,
-            )
-        ]
-        # The end of these certificates is not known, so they are listed for good.
-        listed += [_entry(entry) for entry in foreign]
-        now = self._clock()
-        on_hold_for = RevocationReason.CERTIFICATE_HOLD
-        listed += [crl.Revocation(serial, now, on_hold_for) for serial in held]
-        # Tens of thousands of entries take a tenth of a second.
-        ours = await asyncio.to_thread(
-            authority.sign_crl, number=number, revocations=listed, now=now
-        )
-        return b"".join([ours, *(other.encode() for other in others)])
-
-    async def _published(self, server: Server, pem: bytes, number: int) -> bool:
-        """False where it was the first one there and lacks somebody who has ended since."""
-        is_first = server.crl_published_at is None
-        listed = crl.read_crl(pem, self._keyring.certificate).serials if is_first else ()
-        async with self._database.writing() as tx:
-            ended = await tx.crl.entries(None) if is_first else ()
-            if any(parse_serial(entry.serial) not in listed for entry in ended):
-                return False
-            digest = digest_of(pem)
-            await tx.servers.set_crl_published(server.name, self._clock(), number, digest)
-        return True
+            async with self._database.reading() as tx:
+                server = await tx.servers.get(name)
+            yield server
 
 
-def spec_of(server: Server) -> ServerSpec:
-    """The stored server as the vpn library describes one."""
-    return ServerSpec(
-        name=server.name,
-        remote=remote_of(server),
-        directory=PurePosixPath(server.directory),
-        listen_port=server.listen_port,
-        network=IPv4Network(server.network),
-        routes=tuple(IPv4Network(route) for route in server.routes),
-        dns=tuple(IPv4Address(address) for address in server.dns),
-        account=server.account,
-    )
-
-
-def remote_of(server: Server) -> Remote:
-    """Where its clients dial."""
-    return Remote(server.remote_host, server.remote_port, Protocol(server.protocol))
-
-
-def live_server(server: Server) -> LiveServer:
-    """The server on its machine; so far that is this one."""
-    layout = layout_of(server)
-    host = host_of(layout, Path(server.directory))
-    end = None if server.adopted is None else certificate_end_of(server.adopted)
-    return LiveServer(spec_of(server), host, layout=layout, known_end=end)
-
-
-def _server_end(server: Server, ends_at: datetime) -> ServerEnd:
-    if server.adopted is None:
-        return ServerEnd(server.name, ends_at)
-    remote = str(remote_of(server))
-    return ServerEnd(server.name, ends_at, config=server.directory, remote=remote)
-
-
-def _entry(entry: GrantRevocation | ForeignRevocation) -> crl.Revocation:
-    return crl.Revocation(
-        serial=parse_serial(entry.serial),
-        revoked_at=entry.revoked_at,
-        reason=RevocationReason(entry.crl_reason)
-        if entry.crl_reason
-        else CRL_REASONS[entry.reason],
-    )
+def _known(server: Server | None, name: ServerName) -> Server:
+    if server is None:
+        raise NotDone(f"There is no server {name!r}; see: vpnbot server list")
+    return server

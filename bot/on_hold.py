@@ -1,22 +1,75 @@
-"""Which certificates a server's CRL keeps out because they are not for it. See `others`."""
+"""What a server's CRL lists: who is revoked, and who is not for this server. See `others`."""
 
+import asyncio
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from bot.access.case import Chance
-from pki.serial import SerialNumber, parse_serial
-from storage.records import Server, ServerName
+from bot.core import Core
+from bot.keyring import Keyring
+from bot.live_servers import layout_of
+from bot.reasons import CRL_REASONS
+from pki import crl
+from pki.crl import RevocationReason
+from pki.serial import parse_serial
+from storage.records import ForeignRevocation, GrantRevocation, Server, ServerName
 from storage.transaction import Transaction
-from vpn.layout import DEPLOYED, Layout
 from vpn.others import Neighbours
 
 # How many certificates can be given out while a server that they are not for gets no new CRL.
 _SPARES = 32
 
 
-def layout_of(server: Server) -> Layout:
-    """Where its files are."""
-    return DEPLOYED if server.adopted is None else Layout.from_json(server.adopted["layout"])
+async def sign_crl(core: Core, keyring: Keyring, server: Server) -> bytes:
+    """A server's next CRL; behind it the lists of other CAs that stay in the same file.
+
+    1. Whoever is revoked, until the certificate has ended by any clock that counts.
+    2. Revocations that were found on a server and belong to no grant. Their ends are not known, so
+       they are listed for good.
+    3. As 'on hold': certificates that are for other servers, and those that are for nobody yet.
+
+    Raises:
+        PkiError: the CA's key is not to be had.
+    """
+    authority = await keyring.authority()
+    # By a clock that was ahead an end may have come that is still to come.
+    published = server.crl_published_at and min(server.crl_published_at, core.clock())
+    last = published and published - crl.CRL_BACKDATE
+    async with core.database.writing() as tx:
+        number = await tx.crl.next_number()
+        ended = await tx.crl.entries(last)
+        foreign = await tx.crl.foreign()
+        kept = await tx.crl.kept(server.name)
+        # Without its entry an end could never be proved on a server that was down.
+        unproved = {grant.serial for grant in await tx.grants.revoking()}
+        around = await neighbours(tx, server)
+        spares: list[str] = []
+        if around is not None:
+            spares += await tx.crl.spares()
+            fresh = [core.chance.serial() for _ in range(_SPARES - len(spares))]
+            await tx.crl.add_spares(fresh)
+            spares += fresh
+    listed = [
+        _entry(entry)  # (1)
+        for entry in ended
+        if entry.serial in unproved
+        or not entry.end_known
+        or crl.must_list(
+            not_after=entry.not_after, revoked_at=entry.revoked_at, last_published=published
+        )
+    ]
+    listed += map(_entry, foreign)  # (2)
+    now = core.clock()
+    if around is not None:  # (3)
+        on_hold = (*around.serials, *map(parse_serial, spares))
+        listed += [crl.Revocation(each, now, RevocationReason.CERTIFICATE_HOLD) for each in on_hold]
+    # Tens of thousands of entries take a tenth of a second.
+    ours = await asyncio.to_thread(authority.sign_crl, number=number, revocations=listed, now=now)
+    return b"".join([ours, *(other.encode() for other in kept)])
+
+
+def _entry(entry: GrantRevocation | ForeignRevocation) -> crl.Revocation:
+    reason = RevocationReason(entry.crl_reason) if entry.crl_reason else CRL_REASONS[entry.reason]
+    return crl.Revocation(parse_serial(entry.serial), entry.revoked_at, reason)
 
 
 async def neighbours(tx: Transaction, server: Server) -> Neighbours | None:
@@ -44,17 +97,6 @@ def same_list(server: Server, servers: Iterable[Server]) -> tuple[ServerName, ..
     crl, _ = _places(server)
     others = (other for other in servers if other.name != server.name)
     return tuple(other.name for other in others if crl and _places(other)[0] == crl)
-
-
-async def on_hold(tx: Transaction, server: Server, chance: Chance) -> list[SerialNumber]:
-    """What the next CRL lists, with the serials of certificates to come."""
-    around = await neighbours(tx, server)
-    if around is None:
-        return []
-    spares = list(await tx.crl.spares())
-    fresh = [chance.serial() for _ in range(_SPARES - len(spares))]
-    await tx.crl.add_spares(fresh)
-    return [*around.serials, *map(parse_serial, (*spares, *fresh))]
 
 
 def _places(server: Server) -> tuple[PurePosixPath | None, PurePosixPath | None]:

@@ -25,7 +25,8 @@ from bot.access import messages
 from bot.access.permission import THE_BOT
 from bot.access.revocation import lets_in
 from bot.core import Core
-from bot.fleet import Fleet, live_server
+from bot.fleet import Fleet
+from bot.live_servers import live_server
 from bot.logs import log_failure
 from bot.on_hold import neighbours
 from pki.errors import PkiError

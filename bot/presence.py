@@ -9,11 +9,11 @@ from bot.access.permission import THE_BOT
 from bot.core import Core
 from storage.records import PROVED_STATES, Grant, GrantState, Server, ServerName
 from storage.transaction import Transaction
+from vpn.client_files import client_files, set_files_aside
 from vpn.errors import HostError
 from vpn.findings import Finding, FindingCode
 from vpn.live import LiveServer
 from vpn.names import ccd_file_name, is_ours, name_in_sessions
-from vpn.strangers import client_files, set_files_aside
 
 # In one look: whoever makes them by the thousand must not hold up those who are let in meanwhile.
 _FILES = 500

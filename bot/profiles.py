@@ -11,16 +11,17 @@ from bot.access import grants
 from bot.access.permission import THE_BOT
 from bot.core import Core
 from bot.errors import NotDone
-from bot.fleet import Fleet, remote_of
+from bot.fleet import Fleet
 from bot.handover.fields import Fields, fields_of, friendly_name
 from bot.handover.handover import Handover, Sample, Topic
 from bot.keyring import Keyring
+from bot.live_servers import remote_of
 from bot.others import Others
 from pki.keys import KeyAlgorithm, matching_algorithm
 from pki.serial import parse_serial
 from pki.tls_crypt_v2 import wrap_client_key
 from storage.records import Grant, GrantId, GrantState, Server, ServerName
-from vpn.adopt import Adopted
+from vpn.adopt import AdoptedServer
 from vpn.connect_rules import check_profile
 from vpn.profile import (
     DEPLOYED_PROFILE,
@@ -182,7 +183,7 @@ def _client_side(server: Server) -> tuple[ProfileSettings, str | None]:
     """What the server's configuration asks of its clients, and its certificate's name."""
     if server.adopted is None:
         return DEPLOYED_PROFILE, server_common_name(server.name)
-    adopted = Adopted.from_json(server.adopted)
+    adopted = AdoptedServer.from_json(server.adopted)
     return adopted.profile, adopted.common_name
 
 

@@ -14,7 +14,7 @@ from bot.access import requests, revocation
 from bot.access.permission import Actor
 from bot.data_folder import account_name
 from bot.errors import NotDone
-from bot.fleet import spec_of
+from bot.live_servers import spec_of
 from bot.office import Office
 from bot.privileges import ROOT, acts_for_another, as_root
 from pki.serial import parse_serial

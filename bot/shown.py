@@ -20,7 +20,7 @@ def one_line(text: str) -> str:
 
 
 def shows(char: str) -> bool:
-    """Whether it is a part of the text, rather than an order to whatever shows the text."""
+    """Whether a character is a part of the text, rather than a control for whatever shows it."""
     # Cc and Cf hold line breaks, bells, and marks that turn the reading direction around.
     return char.isspace() or unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn")
 

@@ -1,4 +1,4 @@
-"""Many values in one question, but not too many: SQLite before 3.32 takes 999 parameters."""
+"""Splits long lists of parameters: SQLite before 3.32 takes 999 in one statement."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice

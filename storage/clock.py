@@ -25,6 +25,6 @@ class ClockAnchors(Repository):
         return None if row is None else ClockAnchor(*row)
 
     async def record(self, anchor: ClockAnchor) -> None:
-        """Puts it in the place of the earlier one."""
+        """Replaces the earlier anchor."""
         await self._connection.execute(delete(_anchor))
         await self._connection.execute(insert(_anchor).values(id=1, **asdict(anchor)))

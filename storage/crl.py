@@ -45,7 +45,7 @@ class CrlSource(Repository):
         return int(last or 0)
 
     async def raise_to(self, number: int) -> None:
-        """Gives out only numbers above this one from now on."""
+        """Makes sure that later numbers are above this one."""
         last = await self.last_number()
         if number <= last:
             return
@@ -74,7 +74,7 @@ class CrlSource(Repository):
             await self._connection.execute(insert(_foreign), rows)
 
     async def spares(self) -> Sequence[str]:
-        """The serials that certificates to come will have, the next one first."""
+        """The serials set aside for certificates to come, the next one first."""
         rows = await self._connection.execute(select(_spares.c.serial).order_by(_spares.c.id))
         return list(rows.scalars())
 
@@ -84,7 +84,7 @@ class CrlSource(Repository):
             await self._connection.execute(insert(_spares), rows)
 
     async def take_spare(self) -> str | None:
-        """The next one, which nobody gets again; None where there is none."""
+        """Takes the next spare serial, for good; None where there is none."""
         oldest = select(_spares.c.id).order_by(_spares.c.id).limit(1)
         done = await self._connection.execute(
             delete(_spares)
@@ -94,7 +94,7 @@ class CrlSource(Repository):
         return done.scalar()
 
     async def give_up_spares(self, at: datetime) -> None:
-        """Lists all of them for good: this database may not know who has got one since."""
+        """Revokes all spare serials: this database may not know who has got one since."""
         await self.add_foreign(
             ForeignRevocation(serial, at, EndReason.LOST, at, ON_HOLD)
             for serial in await self.spares()
@@ -102,14 +102,14 @@ class CrlSource(Repository):
         await self._connection.execute(delete(_spares))
 
     async def kept(self, server: ServerName) -> Sequence[str]:
-        """The lists of other CAs that its file has to hold, in PEM."""
+        """The CRLs of other CAs that a server's file has to hold, in PEM."""
         rows = await self._connection.execute(
             select(_kept.c.pem).where(_kept.c.server == server).order_by(_kept.c.position)
         )
         return list(rows.scalars())
 
     async def keep(self, server: ServerName, lists: Sequence[str]) -> None:
-        """Replaces what `kept` gives."""
+        """Replaces the CRLs of other CAs in a server's file."""
         await self._connection.execute(delete(_kept).where(_kept.c.server == server))
         rows = [{"server": server, "position": n, "pem": pem} for n, pem in enumerate(lists)]
         if rows:

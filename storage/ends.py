@@ -1,4 +1,4 @@
-"""Which warnings about a certificate's coming end went out."""
+"""The warnings about ending certificates that went out."""
 
 from dataclasses import asdict
 
@@ -13,12 +13,12 @@ _warnings = tables.end_warnings
 
 class EndWarnings(Repository):
     async def all(self) -> dict[str, EndWarning]:
-        """The last one about each subject."""
+        """The last warning about each subject."""
         rows = await self._connection.execute(select(_warnings))
         return {row.subject: EndWarning(row.subject, row.ends_at, row.days) for row in rows}
 
     async def record(self, warning: EndWarning) -> None:
-        """Puts it in the place of the earlier one about the same subject."""
+        """Replaces the earlier warning about the same subject."""
         await self._connection.execute(
             delete(_warnings).where(_warnings.c.subject == warning.subject)
         )

@@ -33,13 +33,13 @@ def is_passing(error: BaseException) -> bool:
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether it may be that the disk, or an account's share of it, has no room."""
+    """Whether the disk, or the account's quota on it, may be full."""
     name = getattr(getattr(error, "orig", None), "sqlite_errorname", "")
     return isinstance(error, OperationalError) and name.startswith(_NO_ROOM)
 
 
 def passing_trouble(error: BaseException) -> str | None:
-    """What is passing, in one line that says what to do; None where nothing is."""
+    """A passing error in one line that says what to do; None for any other."""
     name = getattr(getattr(error, "orig", None), "sqlite_errorname", "")
     if not isinstance(error, OperationalError):
         return None

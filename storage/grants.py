@@ -35,7 +35,7 @@ class Grants(Repository):
         await self._connection.execute(insert(_grants).values(**_values(grant)))
 
     async def add_many(self, grants: Sequence[Grant]) -> None:
-        """Stores what is taken over: tens of thousands at a time."""
+        """Stores imported grants: tens of thousands at a time."""
         if grants:
             await self._connection.execute(insert(_grants), [_values(grant) for grant in grants])
 
@@ -53,7 +53,7 @@ class Grants(Repository):
         return await self._where()
 
     async def not_over(self) -> Sequence[Grant]:
-        """The live ones, and those whose end is not proved."""
+        """Live grants, and those whose end is not proved."""
         return await self._where(_grants.c.state.in_(UNPROVED_STATES))
 
     async def of_user(self, user_id: UserId) -> Sequence[Grant]:
@@ -63,11 +63,11 @@ class Grants(Repository):
         return await self._where(_grants.c.user_id == user_id, _LIVE)
 
     async def live_on(self, server: ServerName) -> Sequence[Grant]:
-        """Those that were given for this server."""
+        """Live grants that were given for this server."""
         return await self._where(_grants.c.server == server, _LIVE)
 
     async def for_others(self, server: ServerName) -> Sequence[Grant]:
-        """The live ones that were given for another server, so they open nothing here."""
+        """Live grants that were given for another server, so they open nothing here."""
         return await self._where(
             _grants.c.server != server,
             _grants.c.imported_at.is_(None),
@@ -79,7 +79,7 @@ class Grants(Repository):
         return await self._where(*_opening(server), _LIVE)
 
     async def known_on(self, server: ServerName) -> Sequence[Grant]:
-        """Whose file or session on this server is no stranger's.
+        """Grants whose file or session may be on this server.
 
         Those of `live_for`, and those of the same kind that are being revoked: whoever proves
         their end deals with them. By a certificate that only a server may show nobody is known,
@@ -88,7 +88,7 @@ class Grants(Repository):
         return await self._where(*_opening(server), _grants.c.state.in_(UNPROVED_STATES))
 
     async def imported(self) -> Sequence[Grant]:
-        """All that was taken over, whatever became of it."""
+        """All imported grants, whatever became of them."""
         return await self._where(_IMPORTED)
 
     async def imported_as(self, common_names: Sequence[str]) -> Sequence[Grant]:
@@ -98,7 +98,7 @@ class Grants(Repository):
         return await self._where(_IMPORTED, _grants.c.common_name.in_(common_names))
 
     async def unlinked(self) -> Sequence[Grant]:
-        """The live ones of which nobody has said yet whose they are."""
+        """Live imported grants of clients that nobody has been linked to."""
         return await self._where(
             *_NOBODYS,
         )
@@ -113,7 +113,7 @@ class Grants(Repository):
         )
 
     async def link(self, grant_id: GrantId, user_id: UserId) -> bool:
-        """Says whose an imported one is; False where there is no such."""
+        """Gives an imported grant to a person; False where there is no such grant."""
         done = await self._connection.execute(
             update(_grants).where(_grants.c.id == grant_id, _IMPORTED).values(user_id=user_id)
         )
@@ -134,11 +134,11 @@ class Grants(Repository):
         return list(rows.scalars())
 
     async def named(self, names: Iterable[str]) -> Sequence[Grant]:
-        """Those with one of these common names, whatever became of them."""
+        """Grants with one of these common names, whatever became of them."""
         return await self._with(_grants.c.common_name, names)
 
     async def out_since(self, moment: datetime) -> Sequence[Grant]:
-        """Those that were ended, proved or not, and whose certificate was valid after `moment`."""
+        """Ended grants, proved or not, whose certificate was valid after `moment`."""
         return await self._where(
             _grants.c.state.in_((GrantState.REVOKING, *PROVED_STATES)),
             _FOR_CLIENTS,
@@ -146,7 +146,7 @@ class Grants(Repository):
         )
 
     async def reopen(self, grant_ids: Iterable[GrantId], now: datetime) -> None:
-        """Back to REVOKING: that they are over has to be proved once more.
+        """Back to REVOKING: their end has to be proved once more.
 
         One that has been proved keeps the moment, by which it is told from one that never was.
         """
@@ -218,7 +218,7 @@ class Grants(Repository):
         return done.rowcount == 1
 
     async def _with(self, column: ColumnElement[Any], values: Iterable[str]) -> list[Grant]:
-        """Those with one of these values, however many they are."""
+        """The grants with one of these values, however many they are."""
         return [grant for some in batches(values) for grant in await self._where(column.in_(some))]
 
     async def _where(self, *conditions: ColumnElement[bool]) -> list[Grant]:
@@ -229,7 +229,7 @@ class Grants(Repository):
 
 
 def _opening(server: ServerName) -> tuple[ColumnElement[bool], ...]:
-    """Those given for this server, and imported clients' ones, which may be used on any server."""
+    """Grants for this server, and imported clients' ones, which may be used on any server."""
     return or_(_grants.c.server == server, _grants.c.server.is_(None)), _FOR_CLIENTS
 
 

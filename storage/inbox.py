@@ -17,7 +17,7 @@ _ERROR_LENGTH = 256
 
 class Inbox(Repository):
     async def store(self, items: Sequence[InboxItem]) -> int:
-        """Stores what is not there yet; gives the number of new ones.
+        """Stores the updates that are not there yet; gives their number.
 
         Update ids are compared for equality only: after a quiet week Telegram goes on at a
         random number.
@@ -38,7 +38,7 @@ class Inbox(Repository):
         return len(rows)
 
     async def new(self) -> Sequence[InboxItem]:
-        """What waits for a handler, oldest first."""
+        """The updates that wait for a handler, oldest first."""
         rows = await self._connection.execute(
             select(_inbox).where(_inbox.c.state == InboxState.NEW).order_by(_inbox.c.seq)
         )
@@ -55,7 +55,7 @@ class Inbox(Repository):
         return await self._close(update_id, InboxState.DONE, error=None, payload="")
 
     async def hold(self, update_id: int, payload: str) -> None:
-        """DONE to HELD: it was met, and does nothing until its writer says so."""
+        """DONE to HELD: it does nothing until its writer confirms it."""
         await self._connection.execute(
             update(_inbox)
             .where(_inbox.c.update_id == update_id, _inbox.c.state == InboxState.DONE)
@@ -63,7 +63,7 @@ class Inbox(Repository):
         )
 
     async def held(self, update_id: int) -> str | None:
-        """The payload of what is held; None where it is not, or not any more."""
+        """The payload of a held update; None where it is not held, or not any more."""
         return await self._connection.scalar(
             select(_inbox.c.payload).where(
                 _inbox.c.update_id == update_id, _inbox.c.state == InboxState.HELD
@@ -84,7 +84,7 @@ class Inbox(Repository):
         return await self._close(update_id, InboxState.QUARANTINED, error=error[:_ERROR_LENGTH])
 
     async def quarantine_new(self, error: str) -> None:
-        """Sets aside all that waits, for a handler or for its writer."""
+        """Sets aside all updates that wait, for a handler or for their writer."""
         await self._connection.execute(
             update(_inbox)
             .where(_inbox.c.state.in_((InboxState.NEW, InboxState.HELD)))
@@ -103,9 +103,9 @@ class Inbox(Repository):
         return int(count or 0)
 
     async def prune(self, before: datetime) -> None:
-        """Telegram sends an update again for a day at most; older ones that are done may go.
+        """Deletes old updates that are done: Telegram sends one again for a day at most.
 
-        So may what nobody has said for as long that they still want.
+        Those that nobody has confirmed for as long go with them.
         """
         await self._connection.execute(
             delete(_inbox).where(

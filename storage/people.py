@@ -23,7 +23,7 @@ class People(Repository):
         return None if row is None else _person(row)
 
     async def name_of(self, user_id: UserId) -> str:
-        """How somebody is called; their id where they are not known."""
+        """A person's name; their id where they are not known."""
         person = await self.get(user_id)
         return str(user_id) if person is None else person.name
 
@@ -79,7 +79,7 @@ class People(Repository):
         await self._set(user_id, username=username)
 
     async def set_reachable(self, user_id: UserId, *, reachable: bool) -> None:
-        """Whether Telegram lets the bot write to this person."""
+        """Sets whether Telegram lets the bot write to this person."""
         await self._set(user_id, reachable=reachable)
 
     async def _add(self, user_id: UserId, name: str, *, allowed: bool, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Messages of ours that will have to be edited or followed up."""
+"""Messages of the bot that will have to be edited or followed up."""
 
 from collections.abc import Sequence
 from dataclasses import asdict

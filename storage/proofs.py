@@ -17,7 +17,7 @@ _OPEN = (_proofs.c.proved.is_(False), _proofs.c.dropped_at.is_(None))
 
 class Proofs(Repository):
     async def open(self, grant_id: GrantId, servers: Iterable[ServerName], now: datetime) -> None:
-        """From now on each of these servers has to prove that it lets the grant in no more.
+        """Opens a proof for each of these servers: it has to show that it refuses the grant.
 
         What it had to prove before it was taken out is asked of it anew.
         """
@@ -33,7 +33,7 @@ class Proofs(Repository):
             await self._connection.execute(insert(_proofs), rows)
 
     async def reopen(self, grant_ids: Sequence[GrantId], server: ServerName, now: datetime) -> None:
-        """This server has to prove them anew, or for the first time; nothing of before counts."""
+        """Opens these grants' proofs on a server anew; what was seen before does not count."""
         for some in batches(grant_ids):
             await self._connection.execute(
                 delete(_proofs).where(_proofs.c.server == server, _proofs.c.grant_id.in_(some))
@@ -49,11 +49,11 @@ class Proofs(Repository):
         ]
 
     async def unproved(self) -> Sequence[Proof]:
-        """What servers still have to prove."""
+        """The open proofs."""
         return await self._where(*_OPEN)
 
     async def dropped(self) -> Sequence[Proof]:
-        """What servers were to prove that were taken out before they had."""
+        """The proofs that will never come, since their server was taken out."""
         return await self._where(_proofs.c.proved.is_(False), _proofs.c.dropped_at.is_not(None))
 
     async def due(self, now: datetime) -> Sequence[Proof]:
@@ -81,7 +81,7 @@ class Proofs(Repository):
         )
 
     async def hasten(self, grant_ids: Sequence[GrantId], server: ServerName, now: datetime) -> None:
-        """What waits for its next try there may be tried now."""
+        """Makes open proofs on a server due now."""
         for some in batches(grant_ids):
             await self._connection.execute(
                 update(_proofs)
@@ -95,7 +95,7 @@ class Proofs(Repository):
             )
 
     async def hasten_beyond(self, latest: datetime, now: datetime) -> None:
-        """What waits for a moment after `latest` may be tried now; nothing was seen after now."""
+        """Makes due what waits beyond `latest`, and forgets what was seen after `now`."""
         await self._connection.execute(
             update(_proofs).where(*_OPEN, _proofs.c.next_try_at > latest).values(next_try_at=now)
         )
@@ -104,7 +104,7 @@ class Proofs(Repository):
         )
 
     async def drop_open(self, server: ServerName, now: datetime) -> None:
-        """What a server that is taken out still had to prove, it never will."""
+        """Drops the open proofs of a server that is taken out."""
         await self._connection.execute(
             update(_proofs).where(_proofs.c.server == server, *_OPEN).values(dropped_at=now)
         )

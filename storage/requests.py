@@ -141,7 +141,7 @@ class Requests(Repository):
         return True
 
     async def agree(self, request_id: RequestId, *, by: str, duration: int, at: datetime) -> None:
-        """Records an approval that does not decide alone."""
+        """Records an approval that is not enough by itself."""
         await self._connection.execute(
             insert(tables.decisions).values(
                 request_id=request_id, actor=by, verdict=Verdict.APPROVE, duration=duration, at=at
@@ -149,7 +149,7 @@ class Requests(Repository):
         )
 
     async def decisions(self, request_id: RequestId) -> Sequence[Decision]:
-        """Who said what on a request, in order."""
+        """The decisions on a request, in order."""
         table = tables.decisions
         rows = await self._connection.execute(
             select(table).where(table.c.request_id == request_id).order_by(table.c.id)

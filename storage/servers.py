@@ -31,7 +31,7 @@ class Servers(Repository):
         await self._connection.execute(insert(_servers).values(**values))
 
     async def set_adopted(self, server: Server) -> None:
-        """What was read anew of an adopted server, where clients dial, and which CRL lies there."""
+        """Stores what was read anew of an adopted server: its facts, its remote, its CRL."""
         await self._connection.execute(
             update(_servers)
             .where(_servers.c.name == server.name)
@@ -62,7 +62,7 @@ class Servers(Repository):
         )
 
     async def set_open(self, name: ServerName, since: datetime | None) -> bool:
-        """Notes whether it keeps out profiles for others; False where that was known before.
+        """Notes since when a server lets in profiles for others; False where that was known before.
 
         The moment at which it was first seen stays as it is.
         """
@@ -75,13 +75,13 @@ class Servers(Repository):
         return done.rowcount == 1
 
     async def set_cuts_unknown(self, name: ServerName, *, cuts: bool) -> None:
-        """Whether whoever is not known there is cut."""
+        """Sets whether sessions of unknown names are cut there."""
         await self._connection.execute(
             update(_servers).where(_servers.c.name == name).values(cuts_unknown=cuts)
         )
 
     async def mark_restored(self, at: datetime) -> None:
-        """What lies on the servers may be newer than this database."""
+        """Notes that what lies on the servers may be newer than this database."""
         await self._connection.execute(update(_servers).values(restored_at=at))
 
     async def clear_restored(self, name: ServerName) -> None:

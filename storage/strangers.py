@@ -22,7 +22,7 @@ class Strangers(Repository):
         return None if row is None else _stranger(row)
 
     async def on(self, server: ServerName) -> Sequence[Stranger]:
-        """All of a server, whoever was seen longest ago first."""
+        """The strangers of a server, whoever was seen longest ago first."""
         rows = await self._connection.execute(
             select(_strangers)
             .where(_strangers.c.server == server)
@@ -53,7 +53,7 @@ class Strangers(Repository):
         await self._connection.execute(delete(_strangers).where(_strangers.c.id.in_(stranger_ids)))
 
     async def forget_on(self, server: ServerName) -> None:
-        """All of a server that is taken out."""
+        """Forgets the strangers of a server that is taken out."""
         await self._connection.execute(delete(_strangers).where(_strangers.c.server == server))
 
 

@@ -41,5 +41,5 @@ class Transaction:
         self.audit = Audit(connection)
 
     def attempt(self) -> AbstractAsyncContextManager[object]:
-        """A part that is undone by itself when it raises; what came before it stays."""
+        """A savepoint: what is done in it is undone when it raises; what came before stays."""
         return self._connection.begin_nested()

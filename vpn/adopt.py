@@ -22,7 +22,7 @@ from vpn.places import file_argument, inline_text, named_layout, named_path
 from vpn.profile import ProfileSettings, TlsKey
 from vpn.values import Protocol
 
-__all__ = ["Adopted", "Adoption", "inspect", "with_files"]
+__all__ = ["AdoptedServer", "Adoption", "inspect", "with_files"]
 
 ReadFile = Callable[[PurePosixPath], bytes | None]
 
@@ -41,7 +41,7 @@ _ASKING_PLUGINS = ("auth-pam", "ldap", "radius", "auth-")
 
 
 @dataclass(frozen=True, slots=True)
-class Adopted:
+class AdoptedServer:
     """What has to be remembered of an adopted server. There are no secrets inside.
 
     Attributes:
@@ -76,7 +76,7 @@ class Adopted:
         }
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "Adopted":
+    def from_json(cls, values: dict[str, Any]) -> "AdoptedServer":
         """Raises KeyError, TypeError or ValueError where it is not what `to_json` gave."""
         if values["format"] != _FORMAT:
             raise ValueError(f"An adopted server of format {values['format']} is not known here.")
@@ -93,7 +93,7 @@ class Adopted:
 
 
 def certificate_end_of(values: dict[str, Any]) -> datetime | None:
-    """`Adopted.certificate_end` out of what `Adopted.to_json` gave."""
+    """`AdoptedServer.certificate_end` out of what `AdoptedServer.to_json` gave."""
     text = values["certificate_end"]
     return None if text is None else datetime.fromisoformat(text)
 
@@ -109,7 +109,7 @@ class Adoption:
             tls-crypt the key that all share. None where there is none, or it is not readable.
     """
 
-    server: Adopted
+    server: AdoptedServer
     facts: ConfFacts = field(repr=False)
     ca_pem: str | None
     certificate_pem: str | None
@@ -146,7 +146,7 @@ def inspect(
     kind = next((kind for kind in (*TlsKey,)[::-1] if facts.has(kind)), None)
     profile = _profile(facts, kind, certificate)
     return Adoption(
-        server=Adopted(
+        server=AdoptedServer(
             layout=layout,
             profile=profile,
             addresses=address_plan(facts, profile.device),
@@ -162,7 +162,7 @@ def inspect(
     )
 
 
-def with_files(server: Adopted, facts: ConfFacts, *, writable: bool) -> Adopted:
+def with_files(server: AdoptedServer, facts: ConfFacts, *, writable: bool) -> AdoptedServer:
     """The same server, with what follows from whether the bot may write clients' files there.
 
     Without a file that OpenVPN finds no client has a fixed address, and with `ccd-exclusive` none
@@ -175,7 +175,7 @@ def with_files(server: Adopted, facts: ConfFacts, *, writable: bool) -> Adopted:
     return replace(server, closed=_closed(facts, server, finds=finds))
 
 
-def _closed(facts: ConfFacts, server: Adopted, *, finds: bool) -> str | None:
+def _closed(facts: ConfFacts, server: AdoptedServer, *, finds: bool) -> str | None:
     """Why no new profile of the bot's can work there; None where it may."""
     layout, plan = server.layout, server.addresses
     lacking = [field for field in facts.name_fields if field not in _HAD_BY_ALL]
@@ -246,16 +246,18 @@ def _profile(
     facts: ConfFacts, kind: TlsKey | None, certificate: x509.Certificate | None
 ) -> ProfileSettings:
     ciphers, negotiates = _ciphers(facts)
+    device = facts.first_argument("dev-type") or facts.first_argument("dev") or "tun"
+    alike = [(name, *words) for name in _ALIKE if (words := facts.last(name)) is not None]
     oldest = facts.first_argument("tls-version-max")
     return ProfileSettings(
         tls_key=kind,
         key_direction=_client_direction(facts) if kind is TlsKey.AUTH else None,
-        device=_device(facts),
+        device="tap" if device.startswith("tap") else "tun",
         auth=facts.first_argument("auth"),
         ciphers=ciphers,
         negotiates=negotiates,
         compression=_compression(facts),
-        same_lines=_alike(facts),
+        same_lines=tuple(line for line in alike if line != _DEFAULT_MTU),
         tls_version_min=oldest if oldest in _OLD_TLS else _OLDEST_TLS_TODAY,
         is_marked=certificate is None or _is_marked(certificate),
         asks_password=_asks_password(facts),
@@ -267,11 +269,6 @@ def _client_direction(facts: ConfFacts) -> int | None:
     words = facts.last(TlsKey.AUTH) or ()
     text = words[1] if len(words) > 1 else facts.first_argument("key-direction")
     return {"0": 1, "1": 0}.get(text or "")
-
-
-def _device(facts: ConfFacts) -> str:
-    name = facts.first_argument("dev-type") or facts.first_argument("dev") or "tun"
-    return "tap" if name.startswith("tap") else "tun"
 
 
 def _ciphers(facts: ConfFacts) -> tuple[tuple[str, ...], bool]:
@@ -292,11 +289,6 @@ def _compression(facts: ConfFacts) -> tuple[str, ...]:
     if not found or found[-1].arguments[:1] == ("migrate",):
         return ()  # `compress migrate` takes clients without
     return (found[-1].name, *found[-1].arguments)
-
-
-def _alike(facts: ConfFacts) -> tuple[tuple[str, ...], ...]:
-    lines = [(name, *words) for name in _ALIKE if (words := facts.last(name)) is not None]
-    return tuple(line for line in lines if line != _DEFAULT_MTU)
 
 
 def _is_marked(certificate: x509.Certificate) -> bool:

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from vpn.adopting import Examined, dated_name, restart_command
 from vpn.deploy import CLOCK_TICK_S, ServerIdentity, is_issued_by, key_fits
 from vpn.errors import NotApplied
-from vpn.host import ServerHost
+from vpn.host import ROOT, ServerHost
+from vpn.permissions import real_path
 from vpn.places import file_argument, named_path
 
 __all__ = ["RenewalPlan", "Renewed", "plan_renewal", "put_identity"]
@@ -67,10 +68,12 @@ async def plan_renewal(
         HostError: the machine cannot be looked at.
     """
     layout = examined.layout
-    if not await host.is_caller(0):
+    if await host.caller() != ROOT:
         raise NotApplied(f"Only root may change the key of /{layout.conf}; run this as root.")
-    key_path = await _key_path(host, examined)
-    if layout.certificate is None or key_path is None or layout.certificate == key_path:
+    facts = examined.adoption.facts
+    key = file_argument(facts, "key")
+    key_path = key and await real_path(host, named_path(facts, layout.start_folder, key))
+    if layout.certificate is None or not key_path or layout.certificate == key_path:
         raise NotApplied(
             f"/{layout.conf} does not name a file each for certificate and key (they stand in it,"
             " or in one file), and there the bot renews nothing; give each a file of its own,"
@@ -83,12 +86,6 @@ async def plan_renewal(
             " one; renew it where it was issued."
         )
     return RenewalPlan(layout.named_conf, found[0], found[1:], layout.certificate, key_path)
-
-
-async def _key_path(host: ServerHost, examined: Examined) -> str | None:
-    facts, folder = examined.adoption.facts, examined.layout.start_folder
-    file = file_argument(facts, "key")
-    return None if file is None else await host.resolve(named_path(facts, folder, file))
 
 
 def _certificates(pem: bytes | None) -> tuple[x509.Certificate, ...]:

@@ -10,12 +10,12 @@ from cryptography import x509
 
 from vpn.adopt import Adoption, inspect, with_files
 from vpn.advice import Advice, advise
+from vpn.amend import AccountRights, OwnPlaces, own_places
 from vpn.errors import HostError, NotAdoptable
-from vpn.host import ServerHost
+from vpn.host import BY_OTHERS, ROOT, ServerHost
 from vpn.layout import Layout, UnixSocket
-from vpn.own_places import OwnPlaces, own_places
+from vpn.permissions import may_pass, may_read, may_write, real_path, shut_out
 from vpn.places import read_facts, resolved
-from vpn.standing import Standing
 
 __all__ = [
     "Examined",
@@ -26,8 +26,6 @@ __all__ = [
     "with_bot_folders",
 ]
 
-_ROOT = "root"
-_BY_OTHERS = 0o022
 # Debian's units, and the folders in which they start OpenVPN.
 _UNITS = {"/etc/openvpn/server": "openvpn-server@", "/etc/openvpn": "openvpn@"}
 _PLAIN_UNIT = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
@@ -38,7 +36,7 @@ class Examined:
     """A server as it is, with the symlinks on the way to its files followed."""
 
     adoption: Adoption
-    standing: Standing
+    rights: AccountRights
     advice: tuple[Advice, ...]
 
     @property
@@ -49,8 +47,8 @@ class Examined:
     def writable_folders(self) -> tuple[str, ...]:
         """Those that the bot writes to, as far as its account may: of the CRL and the clients."""
         crl, ccd = self.layout.crl, self.layout.ccd
-        folders = {parent_of(crl)} if crl and self.standing.crl_writable else set()
-        if ccd and self.standing.ccd_writable:
+        folders = {parent_of(crl)} if crl and self.rights.crl_writable else set()
+        if ccd and self.rights.ccd_writable:
             folders.add(ccd)
         return tuple(sorted(folders))
 
@@ -81,23 +79,19 @@ async def examine(
     if facts is None:
         raise NotAdoptable(f"There is no {conf_path}; name the server's configuration.")
     wanted: list[PurePosixPath] = []
-
-    def note(path: PurePosixPath) -> None:
-        wanted.append(path)
-
-    inspect(facts, conf_path, note, start_folder=start_folder)
+    inspect(facts, conf_path, wanted.append, start_folder=start_folder)
     files = {path: await _content(host, path) for path in wanted}
     adoption = inspect(facts, conf_path, files.get, start_folder=start_folder)
     layout = with_bot_folders(await resolved(host, adoption.server.layout))
-    standing = await _standing(host, layout, account)
+    rights = await _rights(host, layout, account)
     server = replace(adoption.server, layout=layout)
-    adoption = replace(adoption, server=with_files(server, facts, writable=standing.ccd_writable))
-    return Examined(adoption, standing, advise(adoption, standing, account, issuer))
+    adoption = replace(adoption, server=with_files(server, facts, writable=rights.ccd_writable))
+    return Examined(adoption, rights, advise(adoption, rights, account, issuer))
 
 
 async def _content(host: ServerHost, path: PurePosixPath) -> bytes | None:
     try:
-        return await host.read(await host.resolve(_relative(path)))
+        return await host.read(await real_path(host, _relative(path)))
     except HostError:
         return None  # what follows from that is said by the advice
 
@@ -115,9 +109,9 @@ def with_bot_folders(layout: Layout) -> Layout:
     return layout
 
 
-async def _standing(host: ServerHost, layout: Layout, account: str) -> Standing:
+async def _rights(host: ServerHost, layout: Layout, account: str) -> AccountRights:
     async def writable(folder: str | None) -> bool:
-        return folder is not None and await host.may_write(folder, account)
+        return folder is not None and await may_write(host, folder, account)
 
     place = layout.management
     password = place.password_file if place else None
@@ -125,16 +119,16 @@ async def _standing(host: ServerHost, layout: Layout, account: str) -> Standing:
     if isinstance(place, UnixSocket):
         folder = parent_of(place.path)
         # A folder that is made when the machine starts may not be there yet.
-        passable = await host.facts(folder) is None or await host.may_pass(folder, account)
-    return Standing(
+        passable = await host.stat(folder) is None or await may_pass(host, folder, account)
+    return AccountRights(
         places=await _places(host, layout, account),
         crl_writable=layout.crl is not None and await writable(parent_of(layout.crl)),
         ccd_writable=await writable(layout.ccd),
-        folder_writable=account != _ROOT and await writable(parent_of(layout.conf)),
+        folder_writable=account != "root" and await writable(parent_of(layout.conf)),
         management_passable=passable,
         open_conf=await _openers(host, layout.conf, account),
         open_password=await _openers(host, password, account) if password else (),
-        shut_out=await host.shut_out(parent_of(layout.conf), layout.reader),
+        shut_out=await shut_out(host, parent_of(layout.conf), layout.reader),
     )
 
 
@@ -143,13 +137,13 @@ async def _places(host: ServerHost, layout: Layout, account: str) -> OwnPlaces:
     found = own_places(layout.conf)
     for places in found[:-1]:
         folder = _relative(places.live.parent)
-        facts = await host.facts(folder)
+        facts = await host.stat(folder)
         is_beside = places is found[0]  # whoever may write there is named as a danger
-        is_roots = facts is not None and facts.uid == 0 and not facts.mode & _BY_OTHERS
+        is_roots = facts is not None and facts.uid == ROOT and not facts.mode & BY_OTHERS
         if (
             (is_beside or is_roots)
-            and await host.shut_out(folder, layout.reader) is None
-            and await host.may_pass(folder, account)
+            and await shut_out(host, folder, layout.reader) is None
+            and await may_pass(host, folder, account)
         ):
             return places
     return found[-1]
@@ -161,17 +155,16 @@ async def _openers(host: ServerHost, path: str, account: str) -> tuple[str, ...]
     Where root's group has a folder or file it is given to the account's; any other group keeps
     it, and the account gets a line in its access list.
     """
-    if await host.may_read(path, account):
+    if await may_read(host, path, account):
         return ()
     commands: list[str] = []
     folders = [str(folder) for folder in PurePosixPath(path).parents][-2::-1]
     for step, right in (*((folder, "x") for folder in folders), (path, "r")):
-        facts = await host.facts(step)
-        may = host.may_pass if right == "x" else host.may_read
-        if facts is None or (right == "x" and await may(step, account)):
+        facts = await host.stat(step)
+        if facts is None or (right == "x" and await may_pass(host, step, account)):
             continue
         shown = shlex.quote(f"/{step}")
-        if facts.gid == 0:
+        if facts.gid == ROOT:
             commands += [f"chgrp {shlex.quote(account)} {shown}", f"chmod g+{right} {shown}"]
         else:
             commands.append(f"setfacl -m {shlex.quote(f'u:{account}:{right}')} {shown}")
@@ -187,7 +180,7 @@ async def dated_name(host: ServerHost, path: str, now: datetime) -> str:
     """A name beside the file that says when it was put away, and that nothing has yet."""
     name = wanted = f"{path}.{now:%Y-%m-%dT%H%M%SZ}"
     number = 1
-    while await host.facts(name) is not None:
+    while await host.stat(name) is not None:
         number += 1
         name = f"{wanted}-{number}"
     return name

@@ -9,10 +9,9 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
 from vpn.adopt import Adoption
-from vpn.amend import amendments, no_second_lock
+from vpn.amend import AccountRights, amendments, no_second_lock
 from vpn.config import ConfFacts, openings
 from vpn.layout import TcpPort, UnixSocket
-from vpn.standing import Standing
 
 _CLIENT_LOCK = "management-client-user"
 _OLD_CIPHERS = ("BF-CBC", "DES", "CAST5", "RC2")
@@ -63,7 +62,7 @@ class Advice:
 
 
 def advise(
-    adoption: Adoption, standing: Standing, account: str, issuer: x509.Certificate | None = None
+    adoption: Adoption, rights: AccountRights, account: str, issuer: x509.Certificate | None = None
 ) -> tuple[Advice, ...]:
     """All there is to say about a server, what matters most first.
 
@@ -72,9 +71,9 @@ def advise(
         issuer: the CA that the bot has; it is not looked at where None.
     """
     found = [
-        *_missing(adoption, standing, account),
-        *_management(adoption, standing, account),
-        *_unreadable(adoption, standing, account),
+        *_missing(adoption, rights, account),
+        *_management(adoption, rights, account),
+        *_unreadable(adoption, rights, account),
         *_trust(adoption, issuer),
         *_dangers(adoption),
         *_notes(adoption.facts),
@@ -83,7 +82,7 @@ def advise(
     return tuple(sorted(found, key=lambda advice: order.index(advice.weight)))
 
 
-def _missing(adoption: Adoption, standing: Standing, account: str) -> Iterator[Advice]:
+def _missing(adoption: Adoption, rights: AccountRights, account: str) -> Iterator[Advice]:
     unnamed = no_second_lock(adoption.facts)
     if unnamed is not None and not adoption.server.layout.exclusive:
         yield Advice(
@@ -92,7 +91,7 @@ def _missing(adoption: Adoption, standing: Standing, account: str) -> Iterator[A
             f"{unnamed}. With ccd-exclusive it would let nobody in by the bot's files, so --apply"
             " adds no second lock here.",
         )
-    for amendment in amendments(adoption, standing, account):
+    for amendment in amendments(adoption, rights, account):
         yield Advice(
             amendment.directive,
             Weight.UNPROVED,
@@ -110,10 +109,10 @@ def _missing(adoption: Adoption, standing: Standing, account: str) -> Iterator[A
         )
 
 
-def _management(adoption: Adoption, standing: Standing, account: str) -> Iterator[Advice]:
+def _management(adoption: Adoption, rights: AccountRights, account: str) -> Iterator[Advice]:
     place, facts = adoption.server.layout.management, adoption.facts
     if isinstance(place, TcpPort):
-        yield from _tcp(place, standing, account)
+        yield from _tcp(place, rights, account)
     if isinstance(place, UnixSocket):
         yield from _unix(facts, account)
     if facts.has("management-client"):
@@ -131,7 +130,7 @@ def _management(adoption: Adoption, standing: Standing, account: str) -> Iterato
         )
 
 
-def _tcp(place: TcpPort, standing: Standing, account: str) -> Iterator[Advice]:
+def _tcp(place: TcpPort, rights: AccountRights, account: str) -> Iterator[Advice]:
     if not place.is_loopback:
         yield Advice(
             "management",
@@ -146,13 +145,13 @@ def _tcp(place: TcpPort, standing: Standing, account: str) -> Iterator[Advice]:
             f"Every account of this machine may use the management interface at {place}; a unix"
             f" socket with '{_CLIENT_LOCK} {account}' is for the bot alone.",
         )
-    elif standing.open_password:
+    elif rights.open_password:
         yield Advice(
             "management",
             Weight.UNPROVED,
             f"The bot's account {account} cannot read the management password in"
             f" /{place.password_file}.",
-            commands=standing.open_password,
+            commands=rights.open_password,
         )
 
 
@@ -175,17 +174,17 @@ def _unix(facts: ConfFacts, account: str) -> Iterator[Advice]:
         )
 
 
-def _unreadable(adoption: Adoption, standing: Standing, account: str) -> Iterator[Advice]:
+def _unreadable(adoption: Adoption, rights: AccountRights, account: str) -> Iterator[Advice]:
     conf = f"/{adoption.server.layout.conf}"
-    if standing.open_conf:
+    if rights.open_conf:
         yield Advice(
             "config",
             Weight.UNPROVED,
             f"The bot's account {account} cannot read {conf}, so it cannot see whether the locks"
             " are still there.",
-            commands=standing.open_conf,
+            commands=rights.open_conf,
         )
-    if standing.folder_writable:
+    if rights.folder_writable:
         folder = conf.rpartition("/")[0]
         yield Advice(
             "config",
@@ -194,8 +193,8 @@ def _unreadable(adoption: Adoption, standing: Standing, account: str) -> Iterato
             " whoever may do that may run commands as root.",
             commands=(f"chown root {quote(folder)}", f"chmod go-w {quote(folder)}"),
         )
-    if standing.shut_out is not None:
-        yield Advice("user", Weight.DANGER, f"{standing.shut_out}.")
+    if rights.shut_out is not None:
+        yield Advice("user", Weight.DANGER, f"{rights.shut_out}.")
 
 
 def _trust(adoption: Adoption, issuer: x509.Certificate | None) -> Iterator[Advice]:

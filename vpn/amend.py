@@ -2,14 +2,88 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from vpn.adopt import Adoption
 from vpn.config import COMMON_NAME, ConfFacts
 from vpn.directives import parse_directives, quoted, split_words
 from vpn.layout import Layout, UnixSocket
-from vpn.standing import Standing
 
 _MARK = "# vpnbot:"
+# Nothing of ours goes into a folder like /etc; what has no better place goes to the last.
+_TOP_LEVEL = 2
+_LAST_RESORT = PurePosixPath("/var/lib")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPlaces:
+    """What `apply` makes for a configuration, absolute.
+
+    Named after it, because several servers may have theirs in one folder.
+
+    Attributes:
+        live: the bot's own folder, with `crl` and `ccd` in it.
+        socket: not in `live`: OpenVPN makes it as root.
+    """
+
+    live: PurePosixPath
+    socket: PurePosixPath
+
+    @property
+    def crl(self) -> PurePosixPath:
+        return self.live / "crl.pem"
+
+    @property
+    def ccd(self) -> PurePosixPath:
+        return self.live / "ccd"
+
+
+def own_places(conf: str) -> tuple[OwnPlaces, ...]:
+    """Where they can be, the best first: beside the configuration, or in the next folder above.
+
+    Args:
+        conf: relative to /, as in `Layout`.
+    """
+    path = PurePosixPath("/") / conf
+    above = [folder for folder in path.parent.parents if len(folder.parts) > _TOP_LEVEL]
+    found = [
+        (path.parent, path.stem),
+        *((folder, _joined(path, folder)) for folder in above),
+        (_LAST_RESORT, f"vpnbot-{_joined(path, PurePosixPath('/'))}"),
+    ]
+    return tuple(
+        OwnPlaces(folder / f"{name}-live", folder / f"{name}.sock") for folder, name in found
+    )
+
+
+def _joined(path: PurePosixPath, folder: PurePosixPath) -> str:
+    return "-".join(path.relative_to(folder).with_suffix("").parts)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRights:
+    """What was tried as the bot's account; for OpenVPN's the permission bits were looked at.
+
+    Attributes:
+        places: where the bot's own folder can be so that both accounts reach it.
+        crl_writable: the bot may put a CRL in place, which takes its folder: a CRL is renamed.
+        ccd_writable: the bot may add and remove clients' files.
+        folder_writable: the bot's account, not being root, may write the configuration's folder.
+        management_passable: the bot reaches the management socket; True without one.
+        open_conf, open_password: shell lines for root, without which the bot can read neither
+            whether the locks are still there, nor the management interface's password.
+        shut_out: what keeps OpenVPN's account from a folder beside the configuration, with the
+            mend; None where nothing does.
+    """
+
+    places: OwnPlaces
+    crl_writable: bool
+    ccd_writable: bool
+    folder_writable: bool
+    management_passable: bool
+    open_conf: tuple[str, ...]
+    open_password: tuple[str, ...]
+    shut_out: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +102,16 @@ class Amendment:
     why: str
 
 
-def amendments(adoption: Adoption, standing: Standing, account: str) -> tuple[Amendment, ...]:
+def amendments(adoption: Adoption, rights: AccountRights, account: str) -> tuple[Amendment, ...]:
     """What is missing for cuts that can be proved; nothing that works is changed.
 
     Where a client can have no file that OpenVPN finds, `ccd-exclusive` would shut everybody out:
     there no second lock is added, see `no_second_lock`.
     """
     layout = adoption.server.layout
-    places = standing.places
+    places = rights.places
     found = []
-    if layout.crl is None or not standing.crl_writable:
+    if layout.crl is None or not rights.crl_writable:
         found.append(
             Amendment(
                 "crl-verify",
@@ -48,7 +122,7 @@ def amendments(adoption: Adoption, standing: Standing, account: str) -> tuple[Am
         )
     if no_second_lock(adoption.facts) is not None:
         pass
-    elif layout.ccd is None or not standing.ccd_writable:
+    elif layout.ccd is None or not rights.ccd_writable:
         found.append(
             Amendment(
                 "client-config-dir",
@@ -67,7 +141,7 @@ def amendments(adoption: Adoption, standing: Standing, account: str) -> tuple[Am
                 " client needs a file of its own then.",
             )
         )
-    if not adoption.facts.has("management") or not standing.management_passable:
+    if not adoption.facts.has("management") or not rights.management_passable:
         found.append(
             Amendment(
                 "management",

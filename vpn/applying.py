@@ -1,6 +1,6 @@
 """Adds to an operator's configuration what it lacks, once it is known to work."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,7 +11,7 @@ from cryptography import x509
 from pki.crl import read_crl
 from pki.errors import PkiError
 from vpn.address_plan import address_plan
-from vpn.adopt import Adopted, inspect, with_files
+from vpn.adopt import AdoptedServer, inspect, with_files
 from vpn.adopting import (
     Examined,
     dated_name,
@@ -25,9 +25,18 @@ from vpn.client_files import COMMENT, client_file, default_lines, read_client_fi
 from vpn.config import ConfFacts
 from vpn.directives import Directive, parse_directives
 from vpn.errors import HostError, NotApplied
-from vpn.host import ServerHost
+from vpn.host import ROOT, ServerHost
 from vpn.layout import Layout, UnixSocket
+from vpn.machine import syntax_problem
 from vpn.names import ccd_file_name
+from vpn.permissions import (
+    account_problem,
+    may_pass,
+    may_write,
+    owner_of,
+    shut_out,
+    write_problem,
+)
 from vpn.places import conf_text, resolved
 
 __all__ = ["Applied", "Plan", "apply", "plan_changes", "prepare"]
@@ -36,8 +45,6 @@ _PUBLIC, _FOLDER = 0o644, 0o755
 _SOCKET_BYTES = 107  # unix(7)
 # Read at once, before OpenVPN gets to showing something and ending.
 _LOGGING = {"log", "log-append", "syslog", "daemon"}
-
-HostFor = Callable[[Layout], ServerHost]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,7 @@ class Plan:
     account: str
     changes: tuple[Amendment, ...]
     text: str
-    server: Adopted
+    server: AdoptedServer
     files: frozenset[str]
 
     @property
@@ -94,7 +101,7 @@ async def plan_changes(
         HostError: the machine cannot be looked at.
     """
     layout = examined.layout
-    changes = amendments(examined.adoption, examined.standing, account)
+    changes = amendments(examined.adoption, examined.rights, account)
     text = amended(conf_text(await host.read(layout.conf) or b""), changes, f"{now:%Y-%m-%d}")
     server = examined.adoption.server
     if changes:
@@ -109,7 +116,7 @@ async def plan_changes(
         ).server.layout
         planned = with_bot_folders(await resolved(host, named))
         raw = replace(server, layout=planned, addresses=address_plan(facts, server.profile.device))
-        writable = planned.ccd in planned.bot_folders or examined.standing.ccd_writable
+        writable = planned.ccd in planned.bot_folders or examined.rights.ccd_writable
         server = with_files(raw, facts, writable=writable)
     planned = server.layout
     there = {planned.ccd, layout.ccd} - {None}
@@ -128,7 +135,7 @@ async def _client_files(host: ServerHost, folder: str) -> list[str]:
     return found
 
 
-async def prepare(host_for: HostFor, plan: Plan, names: Collection[str]) -> tuple[str, ...]:
+async def prepare(host: ServerHost, plan: Plan, names: Collection[str]) -> tuple[str, ...]:
     """Makes the bot's folder, and tries all that will be needed, as whoever will need it.
 
     Whatever would not work is found here, before a line is changed; then the folder goes again.
@@ -145,14 +152,13 @@ async def prepare(host_for: HostFor, plan: Plan, names: Collection[str]) -> tupl
     """
     if not plan.changes:
         return ()
-    host = host_for(plan.examined.layout)
     await _check(host, plan)
-    writer = _Writer(host_for(plan.planned))
+    writer = _Writer(host, plan.planned)
     try:
         if plan.planned.bot_folders:
             for folder in plan.planned.bot_folders:
                 await writer.folder(folder, plan.account)
-        problem = await _trial(writer.host, plan, names)
+        problem = await _trial(host, plan, names)
     except BaseException:
         await writer.take_back()
         raise
@@ -165,8 +171,8 @@ async def prepare(host_for: HostFor, plan: Plan, names: Collection[str]) -> tupl
 async def _trial(host: ServerHost, plan: Plan, names: Collection[str]) -> str | None:
     """What would not work once the lines are in force."""
     await _copies(host, plan.examined.layout, plan.planned)
-    planned, standing, account = plan.planned, plan.examined.standing, plan.account
-    commands = (*standing.open_conf, *standing.open_password)
+    planned, rights, account = plan.planned, plan.examined.rights, plan.account
+    commands = (*rights.open_conf, *rights.open_password)
     if commands:
         return (
             f"The bot's account {account} cannot read what it has to look at in"
@@ -174,26 +180,26 @@ async def _trial(host: ServerHost, plan: Plan, names: Collection[str]) -> str | 
         )
     for folder in filter(None, (planned.crl and parent_of(planned.crl), planned.ccd)):
         # One of the operator's that the bot may not write is left alone, and said to be so.
-        if folder in planned.bot_folders or await host.may_write(folder, account):
-            problem = await host.write_problem(folder, account)
+        if folder in planned.bot_folders or await may_write(host, folder, account):
+            problem = await write_problem(host, folder, account)
             if problem:
                 return f"The bot's account {account} can replace nothing in /{folder}: {problem}."
-        shut = await host.shut_out(folder, planned.reader)
+        shut = await shut_out(host, folder, planned.reader)
         if shut:
             return f"{shut}."
     place = planned.management
-    if isinstance(place, UnixSocket) and not await host.may_pass(parent_of(place.path), account):
+    if isinstance(place, UnixSocket) and not await may_pass(host, parent_of(place.path), account):
         return f"The bot's account {account} cannot reach the management socket /{place.path}."
     if plan.adds_lock and planned.ccd == plan.examined.layout.ccd:
         for name in sorted({*filter(None, map(ccd_file_name, names))} & plan.files):
-            shut = await host.shut_out(f"{planned.ccd}/{name}", planned.reader)
+            shut = await shut_out(host, f"{planned.ccd}/{name}", planned.reader)
             if shut:  # today it is passed over, with ccd-exclusive it would keep its client out
                 return f"{shut}."
     return None
 
 
 async def apply(
-    host_for: HostFor,
+    host: ServerHost,
     plan: Plan,
     *,
     names: Collection[str],
@@ -213,7 +219,7 @@ async def apply(
        restarted, which is the operator's to do.
 
     Args:
-        host_for: the server's machine for a layout; its paths begin at /.
+        host: its paths begin at /.
         names: the common names of all live certificates. Any other name is shut out where
             `ccd-exclusive` is new; where it is not, no file is added: who has none today was
             shut out by the operator.
@@ -228,14 +234,13 @@ async def apply(
     if not plan.changes:
         return Applied((), None, plan.examined, ())
     read_crl(crl_pem, issuer)
-    host = host_for(layout)
     copies = await _copies(host, layout, planned)
-    writer = _Writer(host_for(planned))
+    writer = _Writer(host, planned)
     await _put_crl(writer, layout, planned, crl_pem, issuer)  # (2)
-    await _put_client_files(writer, host, plan, names, copies)
+    await _put_client_files(writer, plan, names, copies)
     copy = await _put_conf(writer, layout, plan.text, now)  # (3) (4)
     after = await examine(
-        writer.host,
+        host,
         PurePosixPath("/") / layout.named_conf,
         account=plan.account,
         issuer=issuer,
@@ -247,31 +252,35 @@ async def apply(
 class _Writer:
     """Writes what differs, and remembers it."""
 
-    def __init__(self, host: ServerHost) -> None:
+    def __init__(self, host: ServerHost, planned: Layout) -> None:
         self.host = host
+        self._planned = planned
         self.changed: list[str] = []
 
     async def folder(self, path: str, account: str) -> None:
-        if await self.host.make_folder(path, mode=_FOLDER, account=account):
+        owner = await owner_of(self.host, account)
+        if await self.host.make_folder(path, mode=_FOLDER, owner=owner):
             self.changed.append(f"/{path}/")
 
     async def take_back(self) -> None:
         """Removes the folders that were made; none has anything in it yet."""
         for path in reversed(self.changed):
-            await self.host.remove_folder(path.strip("/"))
+            with suppress(HostError):  # somebody has put something there meanwhile
+                await self.host.remove(path.strip("/"), is_folder=True)
         self.changed.clear()
 
     async def file(
         self, path: str, content: bytes, *, mode: int = _PUBLIC, gid: int | None = None
     ) -> None:
-        await self.host.replace(path, content, mode=mode, gid=gid)
+        as_folder = self._planned.is_the_bots(path)
+        await self.host.replace(path, content, mode=mode, gid=gid, as_folder=as_folder)
         self.changed.append(f"/{path}")
 
 
 async def _check(host: ServerHost, plan: Plan) -> None:
     layout, facts = plan.examined.layout, plan.examined.adoption.facts
-    problem = await host.account_problem(plan.account)
-    if not await host.is_caller(0):
+    problem = await account_problem(host, plan.account)
+    if await host.caller() != ROOT:
         problem = f"Only root may change /{layout.conf}; run this as root."
     elif facts.has("chroot") or facts.has("config"):
         name = "chroot" if facts.has("chroot") else "config"
@@ -279,7 +288,7 @@ async def _check(host: ServerHost, plan: Plan) -> None:
             f"/{layout.conf} has a {name} line, with which the bot does not know where to add"
             " what is missing; add the lines by hand."
         )
-    elif len(str(plan.examined.standing.places.socket).encode()) > _SOCKET_BYTES:
+    elif len(str(plan.examined.rights.places.socket).encode()) > _SOCKET_BYTES:
         problem = f"The path of /{layout.conf} is too long for a socket beside it."
     problem = problem or _lost(facts.directives, plan.changes, plan.text)
     problem = problem or await _syntax_problem(host, plan)
@@ -308,9 +317,9 @@ async def _syntax_problem(host: ServerHost, plan: Plan) -> str | None:
     """What is wrong with the old text too is not the new lines' fault."""
     layout, text = plan.examined.layout, plan.text
     old = conf_text(await host.read(layout.conf) or b"")
-    if await host.syntax_problem(layout.start_folder, without(old, _LOGGING)) is not None:
+    if await syntax_problem(host, layout.start_folder, without(old, _LOGGING)) is not None:
         return None
-    found = await host.syntax_problem(layout.start_folder, without(text, _LOGGING))
+    found = await syntax_problem(host, layout.start_folder, without(text, _LOGGING))
     return found and f"OpenVPN would not take the new configuration: {found}"
 
 
@@ -350,7 +359,6 @@ async def _copies(host: ServerHost, before: Layout, planned: Layout) -> dict[str
 
 async def _put_client_files(
     writer: _Writer,
-    host: ServerHost,
     plan: Plan,
     names: Collection[str],
     copies: Mapping[str, bytes],
@@ -362,10 +370,10 @@ async def _put_client_files(
         await writer.file(f"{folder}/{name}", content)
     if not plan.adds_lock:
         return
-    shared = await _for_all(host, plan.examined.layout)
+    shared = await _for_all(writer.host, plan.examined.layout)
     if shared is None:
         return
-    there = set(await _client_files(host, folder))
+    there = set(await _client_files(writer.host, folder))
     wanted = {file for name in names if (file := ccd_file_name(name)) is not None}
     for file in sorted(wanted - there):
         await writer.file(f"{folder}/{file}", shared)
@@ -383,7 +391,7 @@ async def _for_all(host: ServerHost, before: Layout) -> bytes | None:
 
 async def _put_conf(writer: _Writer, layout: Layout, text: str, now: datetime) -> str:
     host = writer.host
-    facts = await host.facts(layout.conf)
+    facts = await host.stat(layout.conf)
     content = await host.read(layout.conf)
     if facts is None or content is None:
         raise NotApplied(f"/{layout.conf} has gone; nothing was changed.")

@@ -5,6 +5,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import PurePosixPath
 
 from vpn.directives import Directive, parse_directives
+from vpn.findings import Finding, FindingCode
 from vpn.values import Protocol, ServerSpec
 
 # Paths below a server's folder. server.conf names them relative to it, so that the folder can
@@ -42,6 +43,11 @@ class ConfProblem:
     directive: str
     detail: str
     is_lock: bool = False
+    code: FindingCode = FindingCode.LOCK_MISSING
+
+    @property
+    def finding(self) -> Finding:
+        return Finding(self.code, self.detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,17 +286,23 @@ def conf_problems(
         account: who is to use the management socket; not looked at where None.
     """
     facts = inspect_conf(text)
-    return [
-        *(
-            _lock_problem(facts, name, wanted)
-            for name, wanted in _LOCKS.items()
-            if facts.last(name) != wanted
-        ),
-        *_openings(facts, _OPENINGS | _MOVED_ROOT),
-        *_moved_paths(facts, directory),
-        *_certificate_problems(facts),
-        *_management_problems(facts, account),
-    ]
+    problems = []
+    for name, wanted in _LOCKS.items():
+        if facts.last(name) != wanted:
+            what = "differs" if facts.has(name) else "is missing"
+            line = " ".join((name, *wanted))
+            problems.append(ConfProblem(name, f"{name} {what}; it must be: {line}", is_lock=True))
+    problems += _openings(facts, _OPENINGS | _MOVED_ROOT)
+    folder = facts.first_argument("cd")
+    is_home = directory and folder and PurePosixPath(folder) == directory
+    if facts.has("cd") and not is_home:
+        problems.append(ConfProblem("cd", "cd: it moves the paths of both locks", is_lock=True))
+    problems += _certificate_problems(facts)
+    name = "management-client-user"
+    if account is not None and facts.first_argument(name) != account:
+        why = f"{name}: it must name {account}, the account that the bot runs as"
+        problems.append(ConfProblem(name, why))
+    return problems
 
 
 def openings(facts: ConfFacts) -> list[ConfProblem]:
@@ -304,19 +316,6 @@ def _openings(facts: ConfFacts, reasons: dict[str, str]) -> list[ConfProblem]:
         for name, why in reasons.items()
         if facts.has(name) and (name != "x509-username-field" or facts.name_fields != _PLAIN_NAME)
     ]
-
-
-def _lock_problem(facts: ConfFacts, name: str, wanted: tuple[str, ...]) -> ConfProblem:
-    line = " ".join((name, *wanted))
-    what = "differs" if facts.has(name) else "is missing"
-    return ConfProblem(name, f"{name} {what}; it must be: {line}", is_lock=True)
-
-
-def _moved_paths(facts: ConfFacts, directory: PurePosixPath | None) -> list[ConfProblem]:
-    target = facts.first_argument("cd")
-    if not facts.has("cd") or (directory and target and PurePosixPath(target) == directory):
-        return []
-    return [ConfProblem("cd", "cd: it moves the paths of both locks", is_lock=True)]
 
 
 def _certificate_problems(facts: ConfFacts) -> list[ConfProblem]:
@@ -346,15 +345,3 @@ def _certificate_problems(facts: ConfFacts) -> list[ConfProblem]:
             ConfProblem("duplicate-cn", "duplicate-cn: it must go; one profile would serve many")
         )
     return problems
-
-
-def _management_problems(facts: ConfFacts, account: str | None) -> list[ConfProblem]:
-    allowed = facts.first_argument("management-client-user")
-    if account is None or allowed == account:
-        return []
-    return [
-        ConfProblem(
-            "management-client-user",
-            f"management-client-user: it must name {account}, the account that the bot runs as",
-        )
-    ]

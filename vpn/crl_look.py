@@ -15,6 +15,7 @@ from vpn.errors import HostError, NotReadable
 from vpn.findings import Finding, FindingCode, Target
 from vpn.host import ServerHost
 from vpn.layout import Layout
+from vpn.permissions import read_linked, shut_out
 
 CRL_NOT_USED = (
     "The server's configuration names no CRL file (a crl-verify line without 'dir'),"
@@ -70,17 +71,17 @@ async def look_at_crl(
         return CrlLook(None, (Finding(FindingCode.CRL_NOT_USED, CRL_NOT_USED),))
     findings: list[Finding] = []
     try:
-        shut_out = await host.shut_out(path, layout.reader)  # (1)
-        if shut_out:
-            findings.append(Finding(FindingCode.CRL_UNREADABLE, shut_out))
-        pem = await host.read_linked(path)
+        closed = await shut_out(host, path, layout.reader)  # (1)
+        if closed:
+            findings.append(Finding(FindingCode.CRL_UNREADABLE, closed))
+        pem = await read_linked(host, path)
     except HostError as error:
         wrong = [Finding(FindingCode.HOST_ERROR, str(error))]
         if isinstance(error, NotReadable):
             wrong = [*findings, Finding(FindingCode.CRL_DAMAGED, str(error))]
         return CrlLook(None, tuple(wrong))
     if pem is None:
-        detail = f"There is no {_shown(path, layout)}; publish the CRL."
+        detail = f"There is no {layout.shown(path)}; publish the CRL."
         return CrlLook(None, (Finding(FindingCode.CRL_MISSING, detail),))
     try:
         facts = read_crl(pem, issuer) if issuer else _unchecked(pem)  # (2)
@@ -89,13 +90,17 @@ async def look_at_crl(
     except DamagedCrl as error:
         wrong = _not_ours(pem, issuer, now) or [Finding(FindingCode.CRL_DAMAGED, str(error))]
         return CrlLook(None, (*findings, *wrong))
-    dates = _date_findings(facts, now)  # (3)
-    findings += [*dates, *_age_findings(facts, published)]  # (4)
+    findings += _date_findings(facts, now)  # (3)
+    if published is not None and facts.number < published:  # (4)
+        detail = (
+            f"CRL {facts.number} lies there, and CRL {published} was published; publish it again."
+        )
+        findings.append(Finding(FindingCode.CRL_PUT_BACK, detail))
     is_last = facts.number == published or (
         alone and published is not None and facts.number > published
     )
     if is_last and digest not in (None, digest_of(pem)):
-        detail = f"{_shown(path, layout)} is not as it was put there; publish the CRL again."
+        detail = f"{layout.shown(path)} is not as it was put there; publish the CRL again."
         findings.append(Finding(FindingCode.CRL_PUT_BACK, detail))
     return CrlLook(facts, tuple(findings))
 
@@ -103,10 +108,6 @@ async def look_at_crl(
 def digest_of(content: bytes) -> str:
     """What tells a file that was put in place from every other one."""
     return sha256(content).hexdigest()
-
-
-def _shown(path: str, layout: Layout) -> str:
-    return f"/{path}" if layout.adopted else path
 
 
 def _date_findings(facts: CrlFacts, now: datetime) -> list[Finding]:
@@ -135,13 +136,6 @@ def _not_ours(pem: bytes, issuer: x509.Certificate | None, now: datetime) -> lis
     detail = "The CRL was written by another program, such as easy-rsa; publish ours."
     facts = CrlFacts(0, crl.last_update_utc, end, frozenset())
     return [Finding(FindingCode.CRL_NOT_OURS, detail), *_date_findings(facts, now)]
-
-
-def _age_findings(facts: CrlFacts, published: int | None) -> list[Finding]:
-    if published is None or facts.number >= published:
-        return []
-    detail = f"CRL {facts.number} lies there, and CRL {published} was published; publish it again."
-    return [Finding(FindingCode.CRL_PUT_BACK, detail)]
 
 
 def _unchecked(pem: bytes) -> CrlFacts:

@@ -1,7 +1,7 @@
 """Brings a server's folder to what it should be, changing only what differs."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -17,6 +17,7 @@ from vpn.config import (
     CERTIFICATE,
     CONF,
     LIVE,
+    MANAGEMENT_SOCKET,
     PRIVATE_KEY,
     TLS_CRYPT_V2_KEY,
     host_commands,
@@ -27,9 +28,9 @@ from vpn.config import (
     unit_name,
 )
 from vpn.errors import DirectoryInUse, HostError, PortInUse
-from vpn.host import ServerHost
-from vpn.ports import port_in_use
-from vpn.restart import changed_since_start
+from vpn.host import BY_OTHERS, ROOT, ServerHost
+from vpn.machine import changed_since_start, port_in_use
+from vpn.permissions import account_problem, owner_of, shut_out_above
 from vpn.values import CommonName, ServerSpec, check_spec, server_common_name
 
 __all__ = [
@@ -43,7 +44,6 @@ __all__ = [
     "is_home_of",
     "is_issued_by",
     "key_fits",
-    "port_in_use",
 ]
 
 SERVER_CERTIFICATE_LIFETIME = timedelta(days=730)
@@ -54,9 +54,7 @@ SERVER_CERTIFICATE_RENEW_BEFORE = timedelta(days=60)
 # started right after a deploy must not seem older than its files.
 CLOCK_TICK_S = 0.02
 
-_ROOT = 0
 _PUBLIC, _SECRET = 0o644, 0o600
-_FOR_OTHERS_TO_WRITE = 0o022
 _UNIT_PREFIX, _UNIT_SUFFIX = "vpnbot-openvpn-", ".service"
 _LEFTOVER_PREFIX = ".vpnbot-"
 
@@ -114,10 +112,7 @@ async def deploy(
         InvalidServer, HostError, DirectoryInUse, PortInUse: nothing was written.
         HostError: also later, where the machine refuses a write. Deploying again goes on.
     """
-    check_spec(spec)
-    old_conf = await host.read(CONF)
-    pid = await host.listener_pid()
-    await _check_before_writing(spec, host, old_conf=old_conf, running=pid is not None)  # (1)
+    pid = await check_place(spec, host)  # (1)
     writer = _Writer(host)
     await writer.folder("", account=None)
     await writer.file(unit_name(spec.name), render_unit(spec), _PUBLIC)  # (2)
@@ -133,22 +128,36 @@ async def deploy(
     await writer.file(CONF, render_server_conf(spec), _PUBLIC)
     if writer.changed:
         await asyncio.sleep(CLOCK_TICK_S)
-    restart_needed = pid is not None and await _has_old_files(host, pid)
-    return _report(spec, writer, identity, running=pid is not None, restart_needed=restart_needed)
+    restart_needed = False
+    if pid is not None:
+        try:
+            restart_needed = bool(await changed_since_start(host, pid))
+        except HostError:
+            restart_needed = True  # one restart too many does no harm
+    commands = host_commands(spec)
+    if pid is not None:
+        commands = _commands(spec, writer.content_changed, restart_needed=restart_needed)
+    certificate = x509.load_pem_x509_certificate(identity.certificate_pem.encode())
+    return DeployReport(
+        changed=tuple(writer.changed),
+        restart_needed=restart_needed,
+        certificate_end=certificate.not_valid_after_utc,
+        commands=tuple(commands),
+    )
 
 
-async def _has_old_files(host: ServerHost, pid: int) -> bool:
-    try:
-        return bool(await changed_since_start(host, pid))
-    except HostError:
-        return True  # one restart too many does no harm
+def _commands(spec: ServerSpec, changed: Collection[str], *, restart_needed: bool) -> list[str]:
+    """For a server that runs. The configuration may have another network now."""
+    unit = unit_name(spec.name)
+    commands = network_commands(spec) if CONF in changed else []
+    if unit in changed:
+        commands.append("systemctl daemon-reload")
+    if restart_needed:
+        commands.append(f"systemctl restart {unit}")
+    return commands
 
 
-async def certificate_end(
-    host: ServerHost,
-    spec: ServerSpec,  # noqa: ARG001
-    path: str = CERTIFICATE,
-) -> datetime | None:
+async def certificate_end(host: ServerHost, path: str = CERTIFICATE) -> datetime | None:
     """When the server's certificate ends; None where there is none to be read.
 
     Raises:
@@ -168,24 +177,31 @@ async def is_home_of(host: ServerHost, name: str, authority: x509.Certificate) -
         HostError: the folder could not be looked at.
     """
     for path in ("", unit_name(name), CA_CERTIFICATE):
-        facts = await host.facts(path)
-        if facts is None or facts.uid != _ROOT or facts.mode & _FOR_OTHERS_TO_WRITE:
+        facts = await host.stat(path)
+        if facts is None or facts.uid != ROOT or facts.mode & BY_OTHERS:
             return False
     found = _parse_certificate(await host.read(CA_CERTIFICATE))
     algorithm = hashes.SHA256()
     return found is not None and found.fingerprint(algorithm) == authority.fingerprint(algorithm)
 
 
-async def check_place(spec: ServerSpec, host: ServerHost) -> None:
+async def check_place(spec: ServerSpec, host: ServerHost) -> int | None:
     """What `deploy` checks before it writes, without writing.
+
+    Returns:
+        Who listens on the server's management socket, see `ServerHost.listener_pid`.
 
     Raises:
         InvalidServer, HostError, DirectoryInUse, PortInUse
     """
     check_spec(spec)
-    old_conf = await host.read(CONF)
-    running = await host.listener_pid() is not None
-    await _check_before_writing(spec, host, old_conf=old_conf, running=running)
+    problem = await shut_out_above(host) or await account_problem(host, spec.account)
+    if problem:
+        raise HostError(problem)
+    await _check_folder(spec, host)
+    pid = await host.listener_pid(MANAGEMENT_SOCKET)
+    await _check_port(spec, host, running=pid is not None)
+    return pid
 
 
 class _Writer:
@@ -197,64 +213,20 @@ class _Writer:
         self.content_changed: set[str] = set()
 
     async def folder(self, path: str, *, account: str | None) -> None:
-        if await self._host.make_folder(path, mode=0o755, account=account):
+        owner = None if account is None else await owner_of(self._host, account)
+        if await self._host.make_folder(path, mode=0o755, owner=owner):
             self.changed.append(f"{path}/" if path else "./")
 
     async def file(self, path: str, text: str, mode: int) -> None:
         content = text.encode()
         same = await self._host.read(path) == content
-        if same and await self._is_safe(path, mode):
+        facts = await self._host.stat(path) if same else None
+        if facts and (facts.mode, facts.uid) == (mode, await self._host.caller()):
             return
         await self._host.replace(path, content, mode=mode)
         self.changed.append(path)
         if not same:
             self.content_changed.add(path)
-
-    async def _is_safe(self, path: str, mode: int) -> bool:
-        facts = await self._host.facts(path)
-        return facts is not None and facts.mode == mode and await self._host.is_caller(facts.uid)
-
-
-def _report(
-    spec: ServerSpec,
-    writer: _Writer,
-    identity: ServerIdentity,
-    *,
-    running: bool,
-    restart_needed: bool,
-) -> DeployReport:
-    certificate = x509.load_pem_x509_certificate(identity.certificate_pem.encode())
-    return DeployReport(
-        changed=tuple(writer.changed),
-        restart_needed=restart_needed,
-        certificate_end=certificate.not_valid_after_utc,
-        commands=tuple(_commands(spec, writer, running=running, restart_needed=restart_needed)),
-    )
-
-
-def _commands(
-    spec: ServerSpec, writer: _Writer, *, running: bool, restart_needed: bool
-) -> list[str]:
-    if not running:
-        return host_commands(spec)
-    unit = unit_name(spec.name)
-    # The configuration may have another network now.
-    commands = network_commands(spec) if CONF in writer.content_changed else []
-    if unit in writer.content_changed:
-        commands.append("systemctl daemon-reload")
-    if restart_needed:
-        commands.append(f"systemctl restart {unit}")
-    return commands
-
-
-async def _check_before_writing(
-    spec: ServerSpec, host: ServerHost, *, old_conf: bytes | None, running: bool
-) -> None:
-    problem = await host.shut_out_above() or await host.account_problem(spec.account)
-    if problem:
-        raise HostError(problem)
-    await _check_folder(spec, host)
-    await _check_port(spec, host, old_conf=old_conf, running=running)
 
 
 async def _check_folder(spec: ServerSpec, host: ServerHost) -> None:
@@ -272,15 +244,14 @@ async def _check_folder(spec: ServerSpec, host: ServerHost) -> None:
     raise DirectoryInUse(f"{spec.directory} {owner}; choose a folder of its own.")
 
 
-async def _check_port(
-    spec: ServerSpec, host: ServerHost, *, old_conf: bytes | None, running: bool
-) -> None:
+async def _check_port(spec: ServerSpec, host: ServerHost, *, running: bool) -> None:
     port, protocol = spec.listen_port, spec.remote.protocol
-    if running and old_conf is not None:
+    old_conf = await host.read(CONF) if running else None
+    if old_conf is not None:
         facts = inspect_conf(old_conf.decode("utf-8", "replace"))
         if (facts.port, facts.protocol) == (port, protocol):
             return  # taken, by this very server
-    if await host.port_in_use(port, protocol):
+    if await port_in_use(host, port, protocol):
         raise PortInUse(
             f"Another program listens on port {port}/{protocol}; end it or choose another port"
             " with --listen."

@@ -1,15 +1,25 @@
-"""What the rest of this library needs of a server's machine.
+"""What a server's machine offers: files below the server's folder, its socket, and programs.
 
-`LocalHost` is the server on this machine; one over SSH has the same methods.
+`LocalHost` is this machine; another one gives the same primitives through SSH. What they are used
+for is above them: `vpn.permissions`, `vpn.safe_place`, `vpn.machine`.
 """
 
 from asyncio import StreamReader, StreamWriter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import PurePath
 from typing import Protocol
 
-from vpn.layout import ManagementPlace, Reader
-from vpn.values import Protocol as Transport
+from vpn.errors import HostError
+from vpn.layout import ManagementPlace
+
+# A CRL of 100,000 entries has 6 MB. More than this is a mistake, or an attack on our memory.
+READ_LIMIT = 32 * 1024 * 1024
+ROOT = 0
+BY_OTHERS = 0o022  # for the group or for all to write
+# What a shell says of a program that is not there.
+NO_PROGRAM = 127
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,43 +42,121 @@ class FileFacts:
     changed_at: datetime
 
 
-# In bytes: less than this is gone within hours where something fills a disk.
-LITTLE_ROOM = 64 * 1024 * 1024
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One look-up on the way to a path, path_resolution(7).
+
+    Attributes:
+        folder: where it is looked up, absolute and without links.
+        folder_facts: of that folder.
+        path: what is looked up there.
+        facts: what lies there; None where nothing does, or the caller may not look.
+        is_link: whether that is a symlink.
+        leads_to: the whole path, as far as it is known now.
+        is_last: whether nothing of the path is to come, unless this is a link.
+    """
+
+    folder: PurePath
+    folder_facts: FileFacts
+    path: PurePath
+    facts: FileFacts | None
+    is_link: bool
+    leads_to: PurePath
+    is_last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The look-ups that lead to a path, as far as it exists and the caller may look.
+
+    To go through them raises `problem` where they end too soon.
+    """
+
+    steps: tuple[Step, ...]
+    problem: HostError | None = None
+
+    def __iter__(self) -> Iterator[Step]:
+        yield from self.steps
+        if self.problem is not None:
+            raise self.problem
+
+    @property
+    def end(self) -> PurePath:
+        """Where it leads; what is missing, or cannot be looked at, stays as it is."""
+        return self.steps[-1].leads_to if self.steps else PurePath("/")
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a program did: its exit status, and what it said on both outputs."""
+
+    status: int
+    output: bytes
+
+    @property
+    def lines(self) -> list[str]:
+        return self.output.decode("utf-8", "replace").strip().splitlines()
 
 
 class ServerHost(Protocol):
-    """A server's folder, its socket, and a little of the machine around.
+    """The primitives. No rule of ours is in them, but for what they promise about links.
 
-    Paths are relative to the server's folder and are written with '/'; '' is the folder itself.
-    For an adopted server, whose files may be anywhere, the folder is the machine's root.
-    No symlink is followed inside it: the bot's account may write below `live/`, and root reads
-    and writes there too. Every method raises HostError where the machine stands in the way.
+    Paths are relative to `directory`, written with '/'; '' is the folder itself. '..' is refused
+    with ValueError. Links above the folder are followed; below it none is, since root reads and
+    writes there, too, and the bot's account may write below `live/`: a link on the way, or in the
+    place of a file, is an error. Only `resolve` and what `run` starts follow them.
+
+    All is done as the account that `caller` names. Every method raises HostError where the
+    machine stands in the way, or does not answer in time: NotReadable is a file that is closed to
+    the caller, or no file. Looks end in a bounded time, whatever the disk does. A change is not
+    given up halfway, so it may take longer; it is on the disk, its folder included, when it
+    returns.
     """
 
+    @property
+    def directory(self) -> PurePath:
+        """The server's folder on its machine, absolute; / for an adopted one."""
+        ...
+
+    @property
+    def machine(self) -> "ServerHost":
+        """The same machine, with paths that begin at /."""
+        ...
+
+    async def caller(self) -> int:
+        """The numeric id of the account that acts there."""
+        ...
+
     async def read(self, path: str) -> bytes | None:
-        """The whole content; None where there is no such file."""
-        ...
+        """The whole content; None where there is no such file.
 
-    async def read_linked(self, path: str) -> bytes | None:
-        """Likewise, through symlinks, as OpenVPN reads it; for root see `resolve`."""
-        ...
-
-    async def replace(
-        self, path: str, content: bytes, *, mode: int, gid: int | None = None
-    ) -> None:
-        """Puts a file in place at once: whoever reads sees the old or the new one, whole.
-
-        It is on the disk when this returns. Its modification time is in a later second than
-        that of the file it replaces. The mode is exact, whatever the umask. Written by root, a
-        file in a folder of the bot's belongs to that folder's owner.
-
-        Args:
-            gid: its group; None is the caller's, or the folder's where the owner is, too.
+        It is an ordinary file of at most READ_LIMIT bytes. Where others than root may put one,
+        root reads none that has a second name, which may be that of a secret.
         """
         ...
 
-    async def remove(self, path: str) -> bool:
-        """Removes a file, and says whether there was one."""
+    async def replace(
+        self,
+        path: str,
+        content: bytes,
+        *,
+        mode: int,
+        gid: int | None = None,
+        as_folder: bool = False,
+    ) -> None:
+        """Puts a file in place at once: whoever reads sees the old or the new one, whole.
+
+        It is written beside it, synced, and renamed. Its modification time is in a later second
+        than that of the file it replaces. The mode is exact, whatever the umask.
+
+        Args:
+            gid: its group; None is the caller's.
+            as_folder: written by root it gets owner and group of its folder, whatever `gid` is.
+        """
+        ...
+
+    async def remove(self, path: str, *, is_folder: bool = False) -> bool:
+        """Removes a file, or an empty folder, and says whether there was one."""
         ...
 
     async def rename(self, path: str, to: str) -> bool:
@@ -82,108 +170,52 @@ class ServerHost(Protocol):
         """The names in a folder, in order; None where there is no such folder."""
         ...
 
-    async def room(self, path: str) -> int | None:
-        """How many bytes can still be written on the disk there; None where nothing is there.
-
-        0 where no file can be made any more, whatever room there is.
-        """
-        ...
-
-    async def facts(self, path: str) -> FileFacts | None:
+    async def stat(self, path: str) -> FileFacts | None:
         """What lies there; None where nothing does."""
         ...
 
-    async def make_folder(self, path: str, *, mode: int, account: str | None = None) -> bool:
+    async def make_folder(
+        self, path: str, *, mode: int, owner: tuple[int, int] | None = None
+    ) -> bool:
         """Makes a folder, or gives an existing one this mode and owner.
 
         Args:
-            account: its owner; None is the caller. Missing parents of '' get mode 0755.
+            owner: uid and gid; None are the caller's. Missing parents of '' get mode 0755.
 
         Returns:
             Whether anything changed.
         """
         ...
 
-    async def remove_folder(self, path: str) -> None:
-        """Removes a folder that has nothing in it; nothing happens where it has, or is not."""
+    async def resolve(self, path: str) -> Way:
+        """How the kernel gets there, following each link; a circle of links is NotReadable."""
         ...
 
-    async def connect_management(
-        self, place: ManagementPlace = ...
-    ) -> tuple[StreamReader, StreamWriter]:
-        """Connects to OpenVPN's management interface, where `deploy` puts it or at the place.
+    async def connect(self, place: ManagementPlace) -> tuple[StreamReader, StreamWriter]:
+        """Connects to a unix socket, or to a port from that machine itself.
+
+        Waits while the socket's queue is full: the caller has a time-out.
 
         Raises:
             ManagementGone: nobody listens.
-            ManagementExposed: the place is not on this machine alone.
         """
         ...
 
-    async def listener_pid(self) -> int | None:
-        """Who listens on a deployed server's management socket, whether or not it would let us in.
+    async def listener_pid(self, path: str) -> int | None:
+        """Who listens on a unix socket, whether or not it would let us in.
 
         None where nobody does; 0 where somebody does whose process id cannot be seen.
         """
         ...
 
-    async def shut_out_above(self) -> str | None:
-        """Like `shut_out` for 'nobody', for the folders above the server's folder only."""
-        ...
+    async def run(self, command: Sequence[str], *, stdin: bytes = b"") -> Ran:
+        """Runs a program as the caller, in /, with nothing of our settings in its environment.
 
-    async def shut_out(self, path: str, reader: Reader = ...) -> str | None:
-        """What shuts out the account that OpenVPN drops to: the first such path and its mend.
-
-        A file must be readable, a folder passable, and so must every folder above. What does
-        not exist shuts nobody out. Only the permission bits are looked at: an access list that
-        denies the account what the bits allow is not seen.
-
-        Args:
-            reader: that account; 'nobody' where it is left out.
+        It is looked for on PATH, in /usr/sbin and in /sbin; NO_PROGRAM where it is not there.
+        What it says has at most READ_LIMIT bytes.
         """
         ...
 
-    async def may_write(self, path: str, account: str) -> bool:
-        """Whether the account may put files into this folder; tried as that account."""
-        ...
-
-    async def may_read(self, path: str, account: str) -> bool:
-        """Whether the account may read this file; tried as that account."""
-        ...
-
-    async def may_pass(self, path: str, account: str) -> bool:
-        """Whether the account may reach what lies in this folder; tried as that account."""
-        ...
-
-    async def write_problem(self, path: str, account: str) -> str | None:
-        """Why the account can put no file into this folder and replace it; None where it can.
-
-        It is done, with a file of another name that is gone afterwards.
-        """
-        ...
-
-    async def resolve(self, path: str) -> str:
-        """Where the path leads once every symlink is followed; what is missing stays as it is."""
-        ...
-
-    async def syntax_problem(self, folder: str, text: str) -> str | None:
-        """What OpenVPN itself has against the lines of a configuration, read in that folder.
-
-        None also where OpenVPN is not installed.
-        """
-        ...
-
-    async def process_started_at(self, pid: int) -> datetime | None:
-        """When the process began, rounded down; None where it cannot be seen."""
-        ...
-
-    async def account_problem(self, account: str) -> str | None:
-        """Why no folder can be given to this account, with what to do; None where it can."""
-        ...
-
-    async def is_caller(self, uid: int) -> bool:
-        """Whether this is the account that acts on the machine."""
-        ...
-
-    async def port_in_use(self, port: int, protocol: Transport) -> bool:
-        """Whether somebody listens there."""
+    async def booted_at(self) -> datetime:
+        """When the machine was started, by its clock as it is now; rather too early than late."""
         ...

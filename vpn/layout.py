@@ -112,6 +112,14 @@ class Layout:
         """Whether a name in OpenVPN's mouth is that of a certificate."""
         return self.named_by is NamedBy.COMMON_NAME
 
+    def shown(self, path: str) -> str:
+        """A path for people to read."""
+        return f"/{path}" if self.adopted else path
+
+    def is_the_bots(self, path: str) -> bool:
+        """Whether what root writes there belongs to the owner of its folder, `replace` says how."""
+        return path.rpartition("/")[0] in self.bot_folders
+
     def to_json(self) -> dict[str, Any]:
         """As JSON values; `from_json` reads it again. There are no secrets inside."""
         return asdict(replace(self, adopted=True))
@@ -120,11 +128,12 @@ class Layout:
     def from_json(cls, values: dict[str, Any]) -> "Layout":
         """Raises KeyError or TypeError where it is not what `to_json` gave."""
         place = values["management"]
+        kind = TcpPort if place and "port" in place else UnixSocket
         return cls(
             **(
                 values
                 | {
-                    "management": place and _place(place),
+                    "management": place and kind(**place),
                     "reader": Reader(**values["reader"]),
                     "read_at_start": tuple(values["read_at_start"]),
                     "bot_folders": tuple(values["bot_folders"]),
@@ -133,10 +142,6 @@ class Layout:
                 }
             )
         )
-
-
-def _place(values: dict[str, Any]) -> ManagementPlace:
-    return TcpPort(**values) if "port" in values else UnixSocket(**values)
 
 
 DEPLOYED = Layout(

@@ -18,6 +18,7 @@ from pki.serial import SERIAL_BITS, SerialNumber, parse_serial
 from vpn.adopt import Adoption
 from vpn.errors import HostError
 from vpn.host import ServerHost
+from vpn.permissions import real_path
 from vpn.places import inline_text, revoked_folder
 
 # Far more than anybody has revoked by hand.
@@ -71,7 +72,7 @@ async def read_list_in_force(
     try:
         folder = revoked_folder(facts, layout.start_folder)
         if folder is not None:
-            return await _read_folder(host, await host.resolve(folder), adoption, issuer, now)
+            return await _read_folder(host, await real_path(host, folder), adoption, issuer, now)
         if layout.crl is None:
             content: bytes | None = (inline_text(facts, "crl-verify") or "").encode()
         else:
@@ -128,7 +129,7 @@ async def _read_folder(
         if serial is None:
             others.append(name)
             continue
-        facts = await host.facts(f"{folder}/{name}")
+        facts = await host.stat(f"{folder}/{name}")
         since = min(facts.modified_at, now) if facts else now
         revocations.append(Revocation(serial, since, RevocationReason.UNSPECIFIED))
     left, problem = _without_the_authority(place, revocations, issuer)

@@ -1,7 +1,9 @@
 """A server that runs: lets people in, shuts them out, and proves it by looking."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address
 
@@ -9,11 +11,9 @@ from cryptography import x509
 
 from pki.crl import CrlFacts, read_crl
 from pki.errors import PkiError
-from pki.serial import SerialNumber
-from vpn.client_files import client_file, fixed_addresses
+from vpn.client_files import client_file, set_aside
 from vpn.crl_look import (
     CRL_NOT_USED,
-    CrlLook,
     digest_of,
     entry_findings,
     look_at_crl,
@@ -33,11 +33,11 @@ from vpn.locks import (
     look_at_restart,
 )
 from vpn.machine import ccd_findings, clock_findings, or_host_error, room_findings
-from vpn.management import MOST_SESSIONS, TIMEOUT_S, Session, open_management
-from vpn.names import ccd_file_name, is_ours, name_in_sessions
-from vpn.others import Neighbours, not_listed, open_to_others
-from vpn.sessions import Answer, SessionsCut, ToCut, ask_sessions, cut_sessions
-from vpn.strangers import StrangersCut, cut_strangers, set_aside
+from vpn.management import MOST_SESSIONS, TIMEOUT_S, Management, Session, open_management
+from vpn.names import ccd_file_name, is_ours
+from vpn.others import Neighbours, open_to_others
+from vpn.permissions import read_linked
+from vpn.sessions import Answer, ToCut, ask_sessions, cut_sessions
 from vpn.values import CommonName, ServerSpec, valid_common_name
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "LiveServer",
     "ServerProof",
     "ServerStatus",
+    "StrangersCut",
     "Target",
 ]
 
@@ -53,6 +54,21 @@ __all__ = [
 _FOR_ALL_TO_READ = 0o644
 # OpenVPN counts the handshake's window in whole seconds, and a busy server is a little late.
 _WINDOW_MARGIN = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class StrangersCut:
+    """What became of names that were to go.
+
+    Attributes:
+        names: their sessions were ended, and a look afterwards found none.
+        left: they are connected after each kill.
+        findings: with any of them somebody may be left.
+    """
+
+    names: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 class LiveServer:
@@ -97,29 +113,22 @@ class LiveServer:
         """
         if not valid_common_name(common_name):
             raise ValueError(f"{common_name!r} is no common name of ours")
-        content = await self.client_file(address)
-        path = self._ccd_path(common_name)
+        content = await client_file(self.host, self.layout, address, self.spec.network)
+        path = self._own_file(common_name)
         if path is not None and content is not None:
-            await self.host.replace(path, content, mode=_FOR_ALL_TO_READ)
-        elif path is not None and await self.host.facts(path) is not None:
+            await self._put(path, content)
+        elif path is not None and await self.host.stat(path) is not None:
             await self.host.remove(path)  # of an address that it had before
 
-    async def client_file(self, address: IPv4Address | None) -> bytes | None:
-        """What `admit` writes; None where this server needs no file for that.
+    def talk(self) -> AbstractAsyncContextManager[Management]:
+        """A conversation with its management interface, see `open_management`."""
+        return open_management(
+            self.host, self._timeout_s, place=self.layout.management, most=self._most_sessions
+        )
 
-        Raises:
-            HostError: the server's default file cannot be read.
-            ValueError: the address is not one of the server's network.
-        """
-        return await client_file(self.host, self.layout, address, self.spec.network)
-
-    async def fixed_addresses(self) -> dict[str, frozenset[IPv4Address]]:
-        """The addresses that files in the client-config-dir give away, by the file's name.
-
-        Raises:
-            HostError: the folder cannot be looked into.
-        """
-        return await fixed_addresses(self.host, self.layout)
+    async def ask(self) -> Answer | Finding:
+        """Who is connected, and what else it says of itself; or why nothing is known."""
+        return await ask_sessions(self.talk)
 
     async def sessions(self) -> tuple[Session, ...]:
         """Whoever is connected now; a name is as `vpn.names.name_in_sessions` gives it.
@@ -127,18 +136,8 @@ class LiveServer:
         Raises:
             ManagementError: the server cannot be asked, so nothing is known.
         """
-        place = self.layout.management
-        async with open_management(self.host, self._timeout_s, place=place) as management:
-            return await management.status(most=self._most_sessions)
-
-    async def ask(self) -> Answer | Finding:
-        """Likewise with what else it says of itself, or why nothing is known."""
-        return await ask_sessions(
-            self.host,
-            timeout_s=self._timeout_s,
-            place=self.layout.management,
-            most=self._most_sessions,
-        )
+        async with self.talk() as management:
+            return await management.status()
 
     async def connected(self) -> frozenset[str]:
         """The names of certificates that are connected; none where no name says a certificate.
@@ -148,25 +147,6 @@ class LiveServer:
         """
         sessions = await self.sessions()
         return frozenset(s.common_name for s in sessions if self.layout.knows_names)
-
-    async def cut_names(self, names: Iterable[CommonName]) -> frozenset[CommonName]:
-        """Ends the sessions of names whose certificates are on the CRL in place.
-
-        Gives those that had one. Nothing is proved by that: `cut` does.
-
-        Raises:
-            ManagementError: the server cannot be asked, so nothing is known.
-        """
-        on = await self.connected()
-        connected = frozenset(name for name in names if name_in_sessions(name) in on)
-        talk = await cut_sessions(
-            self.host,
-            [ToCut(name) for name in connected],
-            timeout_s=self._timeout_s,
-            place=self.layout.management,
-            most=self._most_sessions,
-        )
-        return frozenset(name for name in connected if talk.cut[name])
 
     async def publish(self, crl_pem: bytes, *, issuer: x509.Certificate) -> int:
         """Puts a CRL in place, and returns its number.
@@ -189,7 +169,7 @@ class LiveServer:
                 f"The CRL on {self.name} has number {in_place.number}, ours has {number};"
                 " publish one with a higher number."
             )
-        await self.host.replace(self.layout.crl, crl_pem, mode=_FOR_ALL_TO_READ)
+        await self._put(self.layout.crl, crl_pem)
         return number
 
     async def list_in_place(
@@ -204,50 +184,37 @@ class LiveServer:
         """
         if self.layout.crl is None:
             return None
-        content = await self.host.read_linked(self.layout.crl)
+        content = await read_linked(self.host, self.layout.crl)
         if content is not None and digest_of(content) == unless:
             return None
         # Tens of thousands of entries take a part of a second.
-        return await asyncio.to_thread(understood, self._shown(self.layout.crl), content, issuer)
-
-    async def crl_findings(
-        self,
-        *,
-        issuer: x509.Certificate,
-        now: datetime,
-        published: int | None,
-        digest: str | None = None,
-        alone: bool = False,
-        others: Collection[SerialNumber] = (),
-    ) -> tuple[Finding, ...]:
-        """Why what lies where our CRL was put is not that CRL, in force; nothing where it is.
-
-        Args:
-            published: the number of the last one that was put there.
-            digest: of that file, see `vpn.crl_look.digest_of`.
-            alone: nobody else publishes there at this moment.
-            others: it has to list these, too, see `vpn.others`.
-        """
-        look = await look_at_crl(
-            *(self.host, self.layout),
-            issuer=issuer,
-            now=now,
-            published=published,
-            digest=digest,
-            alone=alone,
-        )
-        return not_listed(look, others)
+        place = self.layout.shown(self.layout.crl)
+        return await asyncio.to_thread(understood, place, content, issuer)
 
     async def cut_strangers(self, names: Collection[str]) -> StrangersCut:
-        """Ends the sessions of these names, once their files are gone, and looks again."""
-        return await cut_strangers(
-            self.host, self.layout, names, timeout_s=self._timeout_s, most=self._most_sessions
+        """Ends the sessions of these names, as `status` shows them, and looks that they are gone.
+
+        Who is a stranger is for the caller to say. A certificate that the bot does not know cannot
+        be put on the CRL, since its serial is not known either: what shuts it out is the second
+        lock. So its file has to be gone before; who is in mid-handshake is refused at its end then.
+        """
+        if not names or not self.layout.knows_names:
+            return StrangersCut()
+        talk = await cut_sessions(self.talk, [ToCut(CommonName(name)) for name in names])
+        left = set(names) if talk.left is None else {str(each.common_name) for each in talk.left}
+        is_on = [
+            Finding(FindingCode.SESSION_LIVE, f"{name!a} is connected.") for name in sorted(left)
+        ]
+        return StrangersCut(
+            names=tuple(sorted(name for name in names if name not in left and talk.cut[name])),
+            left=tuple(sorted(left)),
+            findings=(*talk.findings, *is_on),
         )
 
     async def crl_in_place(self, issuer: x509.Certificate) -> CrlFacts | None:
         """What lies there, if it is ours; raises HostError where nobody can tell."""
         try:
-            pem = None if self.layout.crl is None else await self.host.read_linked(self.layout.crl)
+            pem = None if self.layout.crl is None else await read_linked(self.host, self.layout.crl)
             return None if pem is None else read_crl(pem, issuer)
         except (NotReadable, PkiError):
             return None
@@ -291,43 +258,54 @@ class LiveServer:
         Args:
             no_crl: why `crl_pem` is None, where it is.
         """
-        removed = [await self._remove_ccd(target) for target in targets]  # (1)
-        if crl_pem is None:  # (2)
-            written = [Finding(FindingCode.CRL_NOT_WRITTEN, no_crl or "There is no CRL.")]
-        else:
-            written = await self._put_crl(crl_pem, issuer)
+        removed = [await self._remove_file(target) for target in targets]  # (1)
+        written = await self._put_crl(crl_pem, issuer, no_crl)  # (2)
         put_at = now()
-        talk = await cut_sessions(  # (3)
-            self.host,
-            # Where no name says a certificate, a session of it would be somebody else's.
-            [_to_cut(target, put_at) for target in targets if self.layout.knows_names],
-            timeout_s=self._timeout_s,
-            place=self.layout.management,
-            most=self._most_sessions,
-        )
+        wanted = [
+            # Of a name that is not this certificate's alone, others' sessions are left alone.
+            ToCut(each.common_name, (each.crl_seen_at or put_at) if each.shares_name else None)
+            for each in targets
+        ]
+        # Where no name says a certificate, a session of it would be somebody else's.
+        talk = await cut_sessions(self.talk, wanted if self.layout.knows_names else ())  # (3)
         crl = await look_at_crl(self.host, self.layout, issuer=issuer, now=now())  # (4)
-        locks = await self._look_at_locks(talk.pid)
+        locks = await or_host_error(self._look_at_locks(talk.pid))
+        shared = [*written, *talk.findings, *crl.findings, *locks]
         expected = number_of(crl_pem, issuer)
         proofs = []
-        for target, not_removed in zip(targets, removed, strict=True):
+        for target, to_cut, not_removed in zip(targets, wanted, removed, strict=True):
             entry = entry_findings(target, crl.facts, expected)
+            found = [*not_removed, *await or_host_error(self._look_at_file(target))]
+            if talk.left is not None and to_cut in talk.left:
+                detail = f"{target.common_name} is connected again after each kill."
+                found.append(Finding(FindingCode.SESSION_LIVE, detail))
+            found += [*entry, *shared]
             seen_at = None
             if not (entry or crl.findings or locks):
                 seen_at = target.crl_seen_at or (put_at if talk.pid is not None else None)
-            own = [
-                *not_removed,
-                *await self._look_at_ccd(target),
-                *_session_findings(target, talk, put_at),
-                *entry,
-            ]
-            shared = [*written, *talk.findings, *crl.findings, *locks]
-            proofs.append(self._proof(target, talk, crl, [*own, *shared], seen_at, put_at))
+            due = self._second_look(target, seen_at, put_at)
+            if due is not None:
+                found.append(too_early(target, due))
+            proofs.append(
+                ServerProof(
+                    server=self.name,
+                    common_name=target.common_name,
+                    proved=not found,
+                    crl_number=crl.facts.number if crl.facts else None,
+                    sessions_cut=talk.cut[target.common_name],
+                    findings=tuple(dict.fromkeys(found)),
+                    crl_seen_at=seen_at,
+                    second_look_at=due,
+                )
+            )
         return tuple(proofs)
 
-    def _has_second_lock(self, target: Target) -> bool:
-        return self.layout.exclusive and self.layout.knows_names and not target.shares_name
+    async def _put(self, path: str, content: bytes) -> None:
+        """Puts a file in place that OpenVPN reads as another account."""
+        as_folder = self.layout.is_the_bots(path)
+        await self.host.replace(path, content, mode=_FOR_ALL_TO_READ, as_folder=as_folder)
 
-    def _ccd_path(self, common_name: CommonName) -> str | None:
+    def _own_file(self, common_name: CommonName) -> str | None:
         """The name's own file; None where it has none, or OpenVPN looks for none of that name."""
         name = ccd_file_name(common_name) if self.layout.knows_names else None
         return f"{self.layout.ccd}/{name}" if self.layout.ccd and name else None
@@ -336,13 +314,13 @@ class LiveServer:
         """Without ccd-exclusive a file is no lock, and what is not ours stays as it is."""
         if target.shares_name or not (self.layout.exclusive or is_ours(target.common_name)):
             return None
-        return self._ccd_path(target.common_name)
+        return self._own_file(target.common_name)
 
-    async def _remove_ccd(self, target: Target) -> list[Finding]:
+    async def _remove_file(self, target: Target) -> list[Finding]:
         path = self._file_to_remove(target)
         try:
             # A look first: it ends where the folder hangs, which a removal does not.
-            if path is None or await self.host.facts(path) is None:
+            if path is None or await self.host.stat(path) is None:
                 return []
             if not self.layout.adopted or is_ours(target.common_name):
                 await self.host.remove(path)
@@ -352,69 +330,42 @@ class LiveServer:
             return [Finding(FindingCode.CCD_NOT_REMOVED, str(error))]
         return []
 
-    async def _put_crl(self, crl_pem: bytes, issuer: x509.Certificate) -> list[Finding]:
+    async def _look_at_file(self, target: Target) -> list[Finding]:
+        path = self._file_to_remove(target)
+        if path is None or await self.host.stat(path) is None:
+            return []
+        detail = f"{self.layout.shown(path)} is still there; remove it."
+        return [Finding(FindingCode.CCD_PRESENT, detail)]
+
+    async def _put_crl(
+        self, crl_pem: bytes | None, issuer: x509.Certificate, no_crl: str | None
+    ) -> list[Finding]:
+        if crl_pem is None:
+            return [Finding(FindingCode.CRL_NOT_WRITTEN, no_crl or "There is no CRL.")]
         try:
             await self.publish(crl_pem, issuer=issuer)
-        except NewerCrlInPlace:
-            return []  # whether it lists the serial is seen in the look
-        except CrlNotUsed:
-            return []  # the look says it
+        except (NewerCrlInPlace, CrlNotUsed):
+            return []  # the look says whether it lists the serial, or that there is none
         except (HostError, PkiError) as error:
             return [Finding(FindingCode.CRL_NOT_WRITTEN, str(error))]
         return []
 
-    async def _look_at_ccd(self, target: Target) -> list[Finding]:
-        path = self._file_to_remove(target)
-        try:
-            if path is None or await self.host.facts(path) is None:
-                return []
-        except HostError as error:
-            return [Finding(FindingCode.HOST_ERROR, str(error))]
-        detail = f"{self._shown(path)} is still there; remove it."
-        return [Finding(FindingCode.CCD_PRESENT, detail)]
-
-    def _shown(self, path: str) -> str:
-        return f"/{path}" if self.layout.adopted else path
-
     async def _look_at_locks(self, pid: int | None) -> list[Finding]:
-        try:
-            found = await look_at_locks(self.spec, self.host, self.layout)
-            # Without a pid the management interface gave no answer, which is a finding already.
-            if pid is not None:
-                found += await look_at_locks_in_force(self.host, self.layout, pid)
-        except HostError as error:
-            return [Finding(FindingCode.HOST_ERROR, str(error))]
+        found = await look_at_locks(self.spec, self.host, self.layout)
+        # Without a pid the management interface gave no answer, which is a finding already.
+        if pid is not None:
+            found += await look_at_locks_in_force(self.host, self.layout, pid)
         return found
-
-    def _proof(
-        self,
-        target: Target,
-        talk: SessionsCut,
-        crl: CrlLook,
-        findings: Sequence[Finding],
-        seen_at: datetime | None,
-        at: datetime,
-    ) -> ServerProof:
-        due = self._second_look(target, seen_at, at)
-        all_findings = [*findings, *([too_early(target, due)] if due else [])]
-        return ServerProof(
-            server=self.name,
-            common_name=target.common_name,
-            proved=not all_findings,
-            crl_number=crl.facts.number if crl.facts else None,
-            sessions_cut=talk.cut[target.common_name],
-            findings=tuple(dict.fromkeys(all_findings)),
-            crl_seen_at=seen_at,
-            second_look_at=due,
-        )
 
     def _second_look(
         self, target: Target, seen_at: datetime | None, at: datetime
     ) -> datetime | None:
         """From when on an attempt can be a proof, where this one at `at` came too early."""
-        if self._has_second_lock(target) or seen_at is None:
+        layout = self.layout
+        has_second_lock = layout.exclusive and layout.knows_names and not target.shares_name
+        if has_second_lock or seen_at is None:
             return None
-        due = seen_at + timedelta(seconds=self.layout.hand_window_s) + _WINDOW_MARGIN
+        due = seen_at + timedelta(seconds=layout.hand_window_s) + _WINDOW_MARGIN
         return due if at < due else None
 
     async def status(
@@ -477,19 +428,6 @@ class LiveServer:
         if path is None:
             return self._known_end
         try:
-            return await certificate_end(self.host, self.spec, path)
+            return await certificate_end(self.host, path)
         except HostError:
             return self._known_end  # the same trouble is among the findings, from server.conf
-
-
-def _to_cut(target: Target, put_at: datetime) -> ToCut:
-    if not target.shares_name:
-        return ToCut(target.common_name)
-    return ToCut(target.common_name, began_by=target.crl_seen_at or put_at)
-
-
-def _session_findings(target: Target, talk: SessionsCut, put_at: datetime) -> list[Finding]:
-    if talk.left is None or _to_cut(target, put_at) not in talk.left:
-        return []
-    detail = f"{target.common_name} is connected again after each kill."
-    return [Finding(FindingCode.SESSION_LIVE, detail)]

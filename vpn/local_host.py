@@ -1,8 +1,13 @@
-"""The server whose folder is on this machine."""
+"""The server whose folder is on this machine.
+
+Each component of a path is opened relative to the folder above it with O_NOFOLLOW, so that whoever
+owns a folder in the middle cannot send root elsewhere (openat(2), 'Rationale for openat()').
+"""
 
 import asyncio
+import errno
 import os
-import pwd
+import secrets
 import shutil
 import socket
 import stat
@@ -10,148 +15,306 @@ import struct
 import subprocess
 import time
 from asyncio import StreamReader, StreamWriter
-from collections.abc import Callable, Iterator
+from asyncio.subprocess import Process
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import lru_cache, partial, wraps
 from pathlib import Path
 from shlex import quote
-from typing import TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from vpn.children import child_environment
-from vpn.config import MANAGEMENT_SOCKET
-from vpn.errors import HostError, ManagementExposed, ManagementGone
-from vpn.files import Folder, room_left
-from vpn.host import FileFacts
-from vpn.layout import (
-    DEPLOYED,
-    NOBODY,
-    Layout,
-    ManagementPlace,
-    Reader,
-    TcpPort,
-    UnixSocket,
-)
-from vpn.permissions import Ids, ids_of_reader, shut_out_above, shut_out_at
-from vpn.ports import port_in_use, tcp_listener_uid
-from vpn.safe_place import foreign_link
-from vpn.values import Protocol
+from vpn.errors import HostError, ManagementGone, NotReadable
+from vpn.host import BY_OTHERS, NO_PROGRAM, READ_LIMIT, ROOT, FileFacts, Ran, Step, Way
+from vpn.layout import ManagementPlace, TcpPort
 
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_PASS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# O_NONBLOCK: opening a pipe that somebody put there would otherwise wait for ever.
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_SECOND_NS = 1_000_000_000
 _RETRY_S = 0.05
 _UCRED = struct.Struct("3i")  # unix(7): pid, uid, gid
-_PROC = Path("/proc")
 _MACHINE = Path("/")
-# proc(5), /proc/pid/stat: the name in parentheses may hold spaces, so count after it.
-_START_TIME = 19
-_SOCKET = UnixSocket(MANAGEMENT_SOCKET)
-# What the replacement of a CRL takes.
-_WRITE_AND_REPLACE = """\
-set -e
-umask 077
-printf x >"$1/.vpnbot-try-$$"
-mv -f -- "$1/.vpnbot-try-$$" "$1/.vpnbot-tried-$$"
-rm -- "$1/.vpnbot-tried-$$"
-"""
-_SYNTAX_CHECK_S = 10
+# path_resolution(7): the kernel gives up after as many.
+_MOST_LINKS = 40
 _ANSWER_S = 10.0
-_T = TypeVar("_T")
 _THREADS = 4
+# What a program takes to find programs and files, and to speak a language. Not a setting of whoever
+# uses this library: it may hold a passphrase, and any account can read a child's that runs as it.
+_ENVIRONMENT = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"})
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_Method = Callable[Concatenate["LocalHost", _P], _T]
+_Async = Callable[Concatenate["LocalHost", _P], Coroutine[Any, Any, _T]]
+
+
+def child_environment(*, keep: Sequence[str] = ()) -> dict[str, str]:
+    """What a program that is started here gets of our environment.
+
+    Args:
+        keep: beginnings of further names that it needs.
+    """
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in _ENVIRONMENT or name.startswith(tuple(keep))
+    }
+
+
+@lru_cache(maxsize=64)
+def _threads(_directory: Path) -> ThreadPoolExecutor:
+    """A folder's own, so that one that hangs takes none from the others."""
+    return ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="server-folder")
+
+
+def _look(method: _Method[_P, _T]) -> _Async[_P, _T]:
+    """Looks without holding up the loop, and all other servers with it; and not for ever.
+
+    A look does no harm if it comes about later.
+    """
+
+    @wraps(method)
+    async def looking(self: "LocalHost", /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        try:
+            async with asyncio.timeout(self.answer_s):
+                return await self.beside(partial(method, self, *args, **kwargs))
+        except TimeoutError:
+            raise HostError(
+                f"{quote(str(self.home))} gives no answer within {self.answer_s:g} s;"
+                " see whether its disk or its mount hangs."
+            ) from None
+
+    return looking
+
+
+def _change(method: _Method[_P, _T]) -> _Async[_P, _T]:
+    """Changes something without holding up the loop: fsync may take seconds on a busy disk."""
+
+    @wraps(method)
+    async def changing(self: "LocalHost", /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        return await asyncio.to_thread(method, self, *args, **kwargs)
+
+    return changing
 
 
 class LocalHost:
     """See `vpn.host.ServerHost` for what each method promises.
 
     Args:
-        directory: what paths are relative to: a deployed server's folder, or / for an adopted one.
-        bot_folders: what root writes there belongs to the folder's owner.
+        home: what paths are relative to: a deployed server's folder, or / for an adopted one.
         answer_s: how long a look may take; it is longer only where a disk or a mount hangs.
+        threads_of: the server's folder, where that is not `home`.
     """
 
     def __init__(
+        self, home: Path, *, answer_s: float = _ANSWER_S, threads_of: Path | None = None
+    ) -> None:
+        self.home = home
+        self.answer_s = answer_s
+        self._threads_of = threads_of or home
+
+    @property
+    def directory(self) -> Path:
+        return self.home
+
+    @property
+    def machine(self) -> "LocalHost":
+        return LocalHost(_MACHINE, answer_s=self.answer_s, threads_of=self._threads_of)
+
+    async def beside(self, work: Callable[[], _T]) -> _T:
+        """Runs it in a thread of the server's own."""
+        threads = _threads(self._threads_of)
+        return await asyncio.get_running_loop().run_in_executor(threads, work)
+
+    async def caller(self) -> int:
+        return os.geteuid()
+
+    @_look
+    def read(self, path: str) -> bytes | None:
+        with self._plainly("read", path):
+            try:
+                with self._opened_parent(path) as (parent, name):
+                    handle = os.open(name, _READ, dir_fd=parent)
+                    folder = os.fstat(parent)
+            except FileNotFoundError:
+                return None
+            except OSError as error:
+                if error.errno != errno.ELOOP:  # a link
+                    raise
+                raise NotReadable(self._no_file(path)) from None
+            # No file object can be made of a folder, and then nobody would close what was opened.
+            found = os.fstat(handle)
+            # Where others may put one, root reads no file of two names: the other may be a secret.
+            by_others = folder.st_uid != ROOT or bool(folder.st_mode & BY_OTHERS)
+            is_link = os.geteuid() == ROOT and by_others and found.st_nlink > 1
+            if is_link or not stat.S_ISREG(found.st_mode):
+                os.close(handle)
+                # No file can be put over a folder: somebody has to remove it first.
+                kind = HostError if stat.S_ISDIR(found.st_mode) else NotReadable
+                raise kind(self._no_file(path))
+            with os.fdopen(handle, "rb") as file:
+                content = file.read(READ_LIMIT + 1)
+        if len(content) > READ_LIMIT:
+            raise HostError(f"{self._full(path)} has more than {READ_LIMIT} bytes; remove it.")
+        return content
+
+    @_change
+    def replace(
         self,
-        directory: Path,
+        path: str,
+        content: bytes,
         *,
-        bot_folders: tuple[str, ...] = DEPLOYED.bot_folders,
-        answer_s: float = _ANSWER_S,
+        mode: int,
+        gid: int | None = None,
+        as_folder: bool = False,
     ) -> None:
-        self._folder = Folder(directory, bot_folders=bot_folders)
-        self._answer_s = answer_s
+        """See `ServerHost.replace`.
 
-    async def _beside(self, look: Callable[[], _T]) -> _T:
-        """Looks at the folder without holding up the loop, and all other servers with it."""
-        threads = _threads(self._folder.directory)
-        return await asyncio.get_running_loop().run_in_executor(threads, look)
+        1. The new content goes into a file of another name, and to the disk.
+        2. Mode, owner and times are set on it, before anybody can see it.
+        3. A rename puts it in place; at no moment is there none, because OpenVPN goes on with
+           the CRL it has when it finds none.
+        4. The folder goes to the disk too, so that the rename outlives a power cut.
 
-    async def _look(self, look: Callable[[], _T]) -> _T:
-        """Likewise, and not for ever: a look does no harm if it comes about later."""
+        A crash in between leaves a file named .vpnbot-… behind, with the mode 0600: accepted,
+        because nothing reads it and to remove it could take a parallel writer's file away.
+        """
+        with self._plainly("write", path), self._opened_parent(path) as (parent, name):
+            # Longer than any client's name, so that OpenVPN never takes it for somebody's file.
+            temporary = f".vpnbot-{secrets.token_hex(32)}"
+            handle = os.open(temporary, _CREATE, 0o600, dir_fd=parent)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(content)  # (1)
+                    if as_folder and os.geteuid() == ROOT:  # (2)
+                        owner = os.fstat(parent)
+                        os.fchown(handle, owner.st_uid, owner.st_gid)
+                    elif gid is not None:
+                        os.fchown(handle, -1, gid)
+                    os.fchmod(handle, mode)
+                    file.flush()
+                    _move_time_on(handle, parent, name)
+                    os.fsync(handle)
+                os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)  # (3)
+                os.fsync(parent)  # (4)
+            except BaseException:
+                with suppress(FileNotFoundError):
+                    os.unlink(temporary, dir_fd=parent)
+                raise
+
+    @_change
+    def remove(self, path: str, *, is_folder: bool = False) -> bool:
+        with self._plainly("remove", path):
+            try:
+                with self._opened_parent(path) as (parent, name):
+                    (os.rmdir if is_folder else os.unlink)(name, dir_fd=parent)
+                    os.fsync(parent)
+            except FileNotFoundError:
+                return False
+        return True
+
+    @_change
+    def rename(self, path: str, to: str) -> bool:
+        with self._plainly("move", path), self._opened_parent(to) as (new_parent, name):
+            try:
+                with self._opened_parent(path) as (parent, before):
+                    os.rename(before, name, src_dir_fd=parent, dst_dir_fd=new_parent)
+                    os.fsync(parent)
+            except FileNotFoundError:
+                return False
+            os.fsync(new_parent)
+        return True
+
+    @_look
+    def listdir(self, path: str) -> tuple[str, ...] | None:
+        with self._plainly("read", path):
+            try:
+                with self._opened_folder(path) as folder:
+                    return tuple(sorted(os.listdir(folder)))  # noqa: PTH208 - a descriptor
+            except FileNotFoundError:
+                return None
+
+    @_look
+    def stat(self, path: str) -> FileFacts | None:
+        with self._plainly("look at", path):
+            try:
+                if not path:
+                    return _facts(self.home.stat())
+                with self._opened_parent(path) as (parent, name):
+                    return _facts(os.stat(name, dir_fd=parent, follow_symlinks=False))
+            except FileNotFoundError:
+                return None
+
+    @_change
+    def make_folder(self, path: str, *, mode: int, owner: tuple[int, int] | None = None) -> bool:
+        owner = owner or (os.geteuid(), os.getegid())
+        with self._plainly("make", path):
+            made = self._make_one(path) if path else self._make_home()
+            with self._opened_folder(path) as folder:
+                before = os.fstat(folder)
+                if (before.st_uid, before.st_gid) != owner:
+                    os.fchown(folder, *owner)
+                    made = True
+                if stat.S_IMODE(before.st_mode) != mode:
+                    os.fchmod(folder, mode)
+                    made = True
+        return made
+
+    def _make_home(self) -> bool:
+        missing = [path for path in (self.home, *self.home.parents) if not path.exists()]
+        for folder in reversed(missing):
+            folder.mkdir()
+            folder.chmod(0o755)
+        return bool(missing)
+
+    def _make_one(self, path: str) -> bool:
+        with self._opened_parent(path) as (parent, name):
+            try:
+                os.mkdir(name, 0o700, dir_fd=parent)
+            except FileExistsError:
+                return False
+            os.fsync(parent)
+        return True
+
+    @_look
+    def resolve(self, path: str) -> Way:
+        steps = []
         try:
-            async with asyncio.timeout(self._answer_s):
-                return await self._beside(look)
-        except TimeoutError:
-            raise HostError(
-                f"{quote(str(self._folder.directory))} gives no answer within {self._answer_s:g} s;"
-                " see whether its disk or its mount hangs."
-            ) from None
+            for step in steps_to(self.home / path):
+                steps.append(step)  # noqa: PERF402 - what came before an error is kept
+        except OSError as error:
+            kind = NotReadable if error.errno == errno.ELOOP else HostError
+            place = quote(error.filename or str(self.home / path))
+            return Way(tuple(steps), kind(f"Cannot look at {place}: {error.strerror or error}."))
+        return Way(tuple(steps))
 
-    async def read(self, path: str) -> bytes | None:
-        return await self._look(partial(self._folder.read, path))
-
-    async def read_linked(self, path: str) -> bytes | None:
-        def look() -> bytes | None:
-            real = os.path.realpath(directory / _resolve(directory, path))
-            return Folder(_MACHINE, bot_folders=()).read(real.lstrip("/"))
-
-        directory = self._folder.directory
-        return await self._look(look)
-
-    async def replace(
-        self, path: str, content: bytes, *, mode: int, gid: int | None = None
-    ) -> None:
-        # fsync may take seconds on a busy disk.
-        await asyncio.to_thread(self._folder.replace, path, content, mode=mode, gid=gid)
-
-    async def remove(self, path: str) -> bool:
-        return await asyncio.to_thread(self._folder.remove, path)
-
-    async def rename(self, path: str, to: str) -> bool:
-        return await asyncio.to_thread(self._folder.rename, path, to)
-
-    async def listdir(self, path: str) -> tuple[str, ...] | None:
-        return await self._look(partial(self._folder.listdir, path))
-
-    async def room(self, path: str) -> int | None:
-        return await self._look(partial(room_left, self._folder.directory / path))
-
-    async def facts(self, path: str) -> FileFacts | None:
-        return await self._look(partial(self._folder.facts, path))
-
-    async def make_folder(self, path: str, *, mode: int, account: str | None = None) -> bool:
-        return self._folder.make_folder(path, mode=mode, account=account)
-
-    async def remove_folder(self, path: str) -> None:
-        await asyncio.to_thread(self._folder.remove_folder, path)
-
-    async def connect_management(
-        self, place: ManagementPlace = _SOCKET
-    ) -> tuple[StreamReader, StreamWriter]:
+    async def connect(self, place: ManagementPlace) -> tuple[StreamReader, StreamWriter]:
         if isinstance(place, TcpPort):
-            return await _connect_tcp(place)
+            try:
+                return await asyncio.open_connection(place.host, place.port)
+            except OSError as error:
+                raise ManagementGone(
+                    f"Nobody listens at {place} ({error.strerror}); start the server."
+                ) from error
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             # A full queue has no event to wait for; the caller has a time-out.
             connected = partial(self._connected, connection, place.path)
-            while not await self._beside(connected):  # noqa: ASYNC110
+            while not await self.beside(connected):  # noqa: ASYNC110
                 await asyncio.sleep(_RETRY_S)
             return await asyncio.open_unix_connection(sock=connection)
         except BaseException:
             connection.close()
             raise
 
-    async def listener_pid(self) -> int | None:
+    async def listener_pid(self, path: str) -> int | None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             try:
-                connected = self._connected(connection, MANAGEMENT_SOCKET)
+                connected = self._connected(connection, path)
             except ManagementGone:
                 return None
             if not connected:
@@ -161,65 +324,6 @@ class LocalHost:
         pid: int = _UCRED.unpack(peer)[0]
         return pid
 
-    async def shut_out_above(self) -> str | None:
-        ids = _ids(NOBODY)
-        with _plainly():
-            return shut_out_above(self._folder.directory, "", ids)
-
-    async def shut_out(self, path: str, reader: Reader = NOBODY) -> str | None:
-        found = ids_of_reader(reader)
-        if isinstance(found, str):
-            return found
-        return await self._look(partial(_shut_out, self._folder.directory, path, found))
-
-    async def may_write(self, path: str, account: str) -> bool:
-        return await self._tried(account, 'test -d "$1" -a -w "$1" -a -x "$1"', path) is None
-
-    async def may_read(self, path: str, account: str) -> bool:
-        return await self._tried(account, 'test -f "$1" -a -r "$1"', path) is None
-
-    async def may_pass(self, path: str, account: str) -> bool:
-        return await self._tried(account, 'test -d "$1" -a -x "$1"', path) is None
-
-    async def write_problem(self, path: str, account: str) -> str | None:
-        return await self._tried(account, _WRITE_AND_REPLACE, path)
-
-    async def _tried(self, account: str, script: str, path: str) -> str | None:
-        full = self._folder.directory / path
-        return await self._look(partial(_tried_as, account, script, full))
-
-    async def resolve(self, path: str) -> str:
-        return await asyncio.to_thread(_resolve, self._folder.directory, path)
-
-    async def syntax_problem(self, folder: str, text: str) -> str | None:
-        return await asyncio.to_thread(_syntax_problem, self._folder.directory / folder, text)
-
-    async def process_started_at(self, pid: int) -> datetime | None:
-        try:
-            text = (_PROC / str(pid) / "stat").read_text()
-        except OSError:
-            return None
-        ticks = int(text.rpartition(")")[2].split()[_START_TIME])
-        per_second = os.sysconf("SC_CLK_TCK")
-        # The time of boot as of now, so that a clock set since then does not matter.
-        booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
-        return datetime.fromtimestamp(booted + ticks / per_second, UTC)
-
-    async def account_problem(self, account: str) -> str | None:
-        try:
-            uid = pwd.getpwnam(account).pw_uid
-        except KeyError:
-            return f"There is no account {account}; make it, or name another with --account."
-        if os.geteuid() not in {0, uid}:
-            return f"Only root can give a folder to {account}; run this as root."
-        return None
-
-    async def is_caller(self, uid: int) -> bool:
-        return uid == os.geteuid()
-
-    async def port_in_use(self, port: int, protocol: Protocol) -> bool:
-        return port_in_use(port, protocol)
-
     def _connected(self, connection: socket.socket, path: str) -> bool:
         """Connects without waiting; False where the socket's queue is full.
 
@@ -227,7 +331,7 @@ class LocalHost:
             ManagementGone: nobody listens.
         """
         connection.setblocking(False)
-        full = self._folder.directory / path
+        full = self.home / path
         try:
             folder = os.open(full.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
@@ -250,146 +354,179 @@ class LocalHost:
             os.close(folder)
         return True
 
+    async def run(self, command: Sequence[str], *, stdin: bytes = b"") -> Ran:
+        path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+        program = shutil.which(command[0], path=path)
+        if program is None:
+            return Ran(NO_PROGRAM, b"")
+        # A program could take back what root has given up for a while only.
+        is_lent = os.getuid() != os.geteuid()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                program,
+                *command[1:],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                user=os.geteuid() if is_lent else None,
+                group=os.getegid() if is_lent else None,
+                env=child_environment(),
+                cwd="/",
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            raise HostError(f"{command[0]} could not be run: {error}.") from error
+        try:
+            async with asyncio.timeout(self.answer_s):
+                _, output = await asyncio.gather(_tell(process, stdin), _hear(process))
+                return Ran(await process.wait(), output)
+        except TimeoutError:
+            raise HostError(f"{command[0]} does not end within {self.answer_s:g} s.") from None
+        finally:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    process.kill()
 
-def host_of(layout: Layout, directory: Path) -> LocalHost:
-    """This machine, as the layout's paths want it.
+    async def booted_at(self) -> datetime:
+        return datetime.fromtimestamp(time.time() - time.clock_gettime(time.CLOCK_BOOTTIME), UTC)
+
+    @contextmanager
+    def _opened_folder(self, path: str) -> Iterator[int]:
+        names = _components(path)
+        handle = os.open(self.home, (_PASS if names else _FOLDER) & ~os.O_NOFOLLOW)
+        try:
+            for left, name in enumerate(names, start=1 - len(names)):
+                # To pass a folder takes less than to read it.
+                flags = _FOLDER if left == 0 else _PASS
+                try:
+                    deeper = os.open(name, flags, dir_fd=handle)
+                except NotADirectoryError:  # a link, too: O_DIRECTORY is looked at first
+                    wrong = self._full("/".join(names[: len(names) + left]))
+                    raise HostError(f"{wrong} is no folder, or a link to one; remove it.") from None
+                os.close(handle)
+                handle = deeper
+            yield handle
+        finally:
+            os.close(handle)
+
+    @contextmanager
+    def _opened_parent(self, path: str) -> Iterator[tuple[int, str]]:
+        *folders, name = _components(path)
+        with self._opened_folder("/".join(folders)) as parent:
+            yield parent, name
+
+    @contextmanager
+    def _plainly(self, verb: str, path: str) -> Iterator[None]:
+        """Turns what the system says into one line for a person."""
+        try:
+            yield
+        except OSError as error:
+            kind = NotReadable if isinstance(error, PermissionError) else HostError
+            raise kind(f"Cannot {verb} {self._full(path)}: {error.strerror or error}.") from error
+
+    def _no_file(self, path: str) -> str:
+        return f"{self._full(path)} is no ordinary file; remove it."
+
+    def _full(self, path: str) -> str:
+        return quote(str(self.home / path))
+
+
+async def _tell(process: Process, text: bytes) -> None:
+    assert process.stdin is not None
+    with suppress(ConnectionError):  # it ends without reading
+        process.stdin.write(text)
+        await process.stdin.drain()
+    process.stdin.close()
+
+
+async def _hear(process: Process) -> bytes:
+    assert process.stdout is not None
+    try:
+        await process.stdout.readexactly(READ_LIMIT + 1)
+    except asyncio.IncompleteReadError as heard:
+        return heard.partial
+    raise HostError(f"What is run says more than {READ_LIMIT} bytes.")
+
+
+def steps_to(path: Path) -> Iterator[Step]:
+    """See `ServerHost.resolve`.
 
     Args:
-        directory: the server's folder; an adopted server's paths begin at / instead.
+        path: absolute.
+
+    Raises:
+        OSError: a step cannot be looked at, or the links lead in a circle (ELOOP).
     """
-    if not layout.adopted:
-        return LocalHost(directory)
-    return LocalHost(Path("/"), bot_folders=layout.bot_folders)
-
-
-@lru_cache(maxsize=64)
-def _threads(_directory: Path) -> ThreadPoolExecutor:
-    """A folder's own, so that one that hangs takes none from the others."""
-    return ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="server-folder")
-
-
-def _shut_out(directory: Path, path: str, ids: Ids) -> str | None:
-    with _plainly():
-        return shut_out_above(directory, path, ids) or shut_out_at(directory / path, ids)
-
-
-def _resolve(directory: Path, path: str) -> str:
-    """Root follows its own links only: any other could lead to what only root may read."""
-    if os.geteuid() == 0:
+    here = Path("/")
+    left = list(path.parts[1:])
+    links = 0
+    while left:
+        name = left.pop(0)
+        if name == "..":
+            here = here.parent
+            continue
+        step, target, problem = here / name, None, None
+        facts: os.stat_result | None = None
         try:
-            link = foreign_link(directory / path)
+            facts = step.lstat()
+            if stat.S_ISLNK(facts.st_mode):
+                target = step.readlink()
+        except (FileNotFoundError, NotADirectoryError):
+            pass
         except OSError as error:
-            place = quote(str(directory / path))
-            raise HostError(f"Cannot look at {place}: {error.strerror or error}.") from error
-        if link is not None:
-            raise HostError(
-                f"{quote(str(link))} is a link that another account could have put there, so root "
-                "does not follow it; put there what it leads to."
-            )
-    return os.path.relpath(os.path.realpath(directory / path), directory)
-
-
-async def _connect_tcp(place: TcpPort) -> tuple[StreamReader, StreamWriter]:
-    """Connects to a port of this machine that root opened.
-
-    1. Nothing but loopback: the protocol is clear text, and whoever answers from elsewhere
-       could say anything.
-    2. Any account of this machine may open a port that is free, for example while OpenVPN is
-       down, and answer that nobody is connected. So the listener must be root's: OpenVPN opens
-       its port before it drops to another account.
-    """
-    if not place.is_loopback:  # (1)
-        raise ManagementExposed(
-            f"The management interface at {place} is not on loopback, so others could answer"
-            " there; use a unix socket, or 127.0.0.1."
+            problem = error
+        # An absolute target takes the place of all before it.
+        whole = step if target is None else here / target
+        yield Step(
+            folder=here,
+            folder_facts=_facts(here.lstat()),
+            path=step,
+            facts=facts and _facts(facts),
+            is_link=target is not None,
+            leads_to=Path(os.path.normpath(whole.joinpath(*left))),
+            is_last=not left,
         )
-    try:
-        reader, writer = await asyncio.open_connection(place.host, place.port)
-    except OSError as error:
-        raise ManagementGone(
-            f"Nobody listens at {place} ({error.strerror}); start the server."
-        ) from error
-    uid = tcp_listener_uid(place.host, place.port)
-    if uid not in {0, os.geteuid()}:  # (2)
-        writer.close()
-        raise ManagementGone(
-            f"The port at {place} was not opened by root but by account number {uid};"
-            " find out which program that is."
-        )
-    return reader, writer
+        if problem is not None:
+            raise problem
+        if facts is None:
+            return
+        if target is None:
+            here = step
+            continue
+        links += 1
+        if links > _MOST_LINKS:
+            raise OSError(errno.ELOOP, f"the links of {quote(str(path))} lead in a circle")
+        here = Path("/") if target.is_absolute() else here
+        left = [*target.parts[target.is_absolute() :], *left]
 
 
-def _syntax_problem(folder: Path, text: str) -> str | None:
-    """Lets OpenVPN read the lines: with an option that only shows something, it ends then.
-
-    The text comes through a pipe, because it may hold keys.
-    """
-    program = shutil.which("openvpn", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-    if program is None:
-        return None
-    command = [program, "--cd", str(folder), "--config", "/dev/stdin", "--show-digests"]
-    try:
-        done = subprocess.run(
-            command,
-            input=text.encode("utf-8", "surrogateescape"),
-            env=child_environment(),
-            capture_output=True,
-            timeout=_SYNTAX_CHECK_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise HostError(f"OpenVPN could not check the configuration: {error}.") from error
-    if done.returncode == 0:
-        return None
-    lines = done.stdout.decode("utf-8", "replace").splitlines()
-    return next((line for line in lines if "rror" in line), lines[-1] if lines else "no reason")
+def _facts(status: os.stat_result) -> FileFacts:
+    return FileFacts(
+        mode=stat.S_IMODE(status.st_mode),
+        uid=status.st_uid,
+        gid=status.st_gid,
+        is_folder=stat.S_ISDIR(status.st_mode),
+        modified_at=datetime.fromtimestamp(status.st_mtime, UTC),
+        changed_at=datetime.fromtimestamp(status.st_ctime, UTC),
+    )
 
 
-def _tried_as(account: str, script: str, path: Path) -> str | None:
-    """Runs a few lines of sh as the account, with the path as $1; says what went wrong.
+def _components(path: str) -> list[str]:
+    names = path.split("/") if path else []
+    if any(name in {"", ".", ".."} for name in names):
+        raise ValueError(f"{path!r} is no path below a server's folder")
+    return names
 
-    Permission bits alone would not say it: there are access lists and mounts.
+
+def _move_time_on(handle: int, parent: int, name: str) -> None:
+    """Puts the modification time into a later second than the replaced file's.
+
+    OpenVPN reads a CRL again only when the size or the whole second differs, and our CRLs often
+    have one size.
     """
     try:
-        entry = pwd.getpwnam(account)
-    except KeyError:
-        return f"There is no account {account}."
-    is_root = os.geteuid() == 0
-    if not is_root and entry.pw_uid != os.geteuid():
-        return f"Only root can try what {account} may do."
-    try:
-        done = subprocess.run(
-            ["/bin/sh", "-c", script, "sh", str(path)],
-            # The real ids, too: a shell may give up the effective ones where they differ.
-            user=entry.pw_uid,
-            group=entry.pw_gid,
-            extra_groups=os.getgrouplist(account, entry.pw_gid) if is_root else None,
-            env=child_environment(),
-            cwd="/",
-            capture_output=True,
-            timeout=_SYNTAX_CHECK_S,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise HostError(f"Nobody can tell what {account} may do with {path}: {error}.") from error
-    if done.returncode == 0:
-        return None
-    lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-    return lines[-1] if lines else f"{account} may not use {path}."
-
-
-def _ids(reader: Reader) -> Ids:
-    found = ids_of_reader(reader)
-    if isinstance(found, str):
-        raise HostError(found)
-    return found
-
-
-@contextmanager
-def _plainly() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise HostError(
-            f"Cannot look at {quote(str(error.filename))}: {error.strerror}."
-        ) from error
+        before = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mtime_ns
+    except FileNotFoundError:
+        return
+    own = os.fstat(handle).st_mtime_ns
+    later = max(own, (before // _SECOND_NS + 1) * _SECOND_NS)
+    os.utime(handle, ns=(later, later))

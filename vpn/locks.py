@@ -1,15 +1,12 @@
 """Whether a server's configuration keeps revoked clients out, and whether it is in force."""
 
-import posixpath
-from dataclasses import dataclass
-
 from vpn.config import ConfProblem, conf_problems, inspect_conf, openings
 from vpn.errors import HostError
 from vpn.findings import Finding, FindingCode
 from vpn.host import ServerHost
 from vpn.layout import DECIDE_WHO_ENTERS, Layout
+from vpn.machine import changed_since_start
 from vpn.places import conf_text, named_layout, resolved
-from vpn.restart import changed_since_start
 from vpn.values import ServerSpec
 
 # What a proof rests on; with any of these changed, we would look in the wrong place.
@@ -25,15 +22,6 @@ _SECOND_LOCK = (
     *("client-config-dir", "ccd-exclusive", "hand-window"),
     *("username-as-common-name", "x509-username-field"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Problem:
-    """`is_lock`: somebody who is revoked could get in by it."""
-
-    directive: str
-    finding: Finding
-    is_lock: bool = True
 
 
 async def look_at_locks(spec: ServerSpec, host: ServerHost, layout: Layout) -> list[Finding]:
@@ -95,64 +83,45 @@ async def look_at_restart(host: ServerHost, layout: Layout, pid: int) -> list[Fi
 
 async def _is_visible(host: ServerHost, path: str) -> bool:
     try:
-        return await host.facts(path) is not None
+        return await host.stat(path) is not None
     except HostError:
         return False
 
 
-async def _problems(spec: ServerSpec, host: ServerHost, layout: Layout) -> list[_Problem]:
+async def _problems(spec: ServerSpec, host: ServerHost, layout: Layout) -> list[ConfProblem]:
     content = await host.read(layout.conf)
     if content is None:
-        detail = f"There is no {_shown(layout.conf, layout)}; {_mend(layout)} the server."
-        return [_Problem("config", Finding(FindingCode.LOCK_MISSING, detail))]
+        mend = "adopt" if layout.adopted else "deploy"
+        detail = f"There is no {layout.shown(layout.conf)}; {mend} the server."
+        return [ConfProblem("config", detail, is_lock=True)]
     if layout.adopted:
         return await _adopted_problems(content, host, layout)
     # Latin-1 keeps every byte: a character that is no UTF-8 must not hide the rest of its line.
     text = content.decode("latin-1")
-    found = conf_problems(text, directory=spec.directory, account=spec.account)
-    return [_from_conf(problem) for problem in found]
+    return conf_problems(text, directory=spec.directory, account=spec.account)
 
 
-def _from_conf(problem: ConfProblem) -> _Problem:
-    finding = Finding(FindingCode.LOCK_MISSING, problem.detail)
-    return _Problem(problem.directive, finding, is_lock=problem.is_lock)
-
-
-async def _adopted_problems(content: bytes, host: ServerHost, layout: Layout) -> list[_Problem]:
+async def _adopted_problems(content: bytes, host: ServerHost, layout: Layout) -> list[ConfProblem]:
     """The configuration as it is now against what was read at the adoption."""
     facts = inspect_conf(conf_text(content))
     now = await resolved(host, named_layout(facts, layout.named_conf, layout.start_folder))
-    wanted = await resolved(host, layout)
-    found = [
-        _Problem(word, _changed(word, layout))
-        for field, word in _PLACES.items()
-        if getattr(now, field) != getattr(layout, field)
+    changed = [
+        word for field, word in _PLACES.items() if getattr(now, field) != getattr(layout, field)
     ]
-    if now.conf != layout.conf or wanted != layout:
-        found.append(_Problem("a symlink", _changed("a symlink", layout)))
-    found += map(_from_conf, openings(facts))
-    return list(dict.fromkeys(found))
-
-
-def _changed(word: str, layout: Layout) -> Finding:
-    detail = (
-        f"{word} leads elsewhere than when {_shown(layout.named_conf, layout)} was adopted;"
-        " adopt the server again."
-    )
-    return Finding(FindingCode.CONFIGURATION_CHANGED, detail)
+    if now.conf != layout.conf or await resolved(host, layout) != layout:
+        changed.append("a symlink")
+    conf = layout.shown(layout.named_conf)
+    detail = "{} leads elsewhere than when {} was adopted; adopt the server again."
+    moved = [
+        ConfProblem(word, detail.format(word, conf), True, FindingCode.CONFIGURATION_CHANGED)
+        for word in changed
+    ]
+    return list(dict.fromkeys([*moved, *openings(facts)]))
 
 
 def _pending(paths: tuple[str, ...], layout: Layout) -> list[Finding]:
     if not paths:
         return []
-    names = ", ".join(_shown(path, layout) for path in paths)
+    names = ", ".join(layout.shown(path) for path in paths)
     detail = f"OpenVPN has not been restarted since {names} changed; restart it."
     return [Finding(FindingCode.RESTART_PENDING, detail)]
-
-
-def _shown(path: str, layout: Layout) -> str:
-    return posixpath.join("/", path) if layout.adopted else path
-
-
-def _mend(layout: Layout) -> str:
-    return "adopt" if layout.adopted else "deploy"

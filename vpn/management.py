@@ -13,13 +13,15 @@ from datetime import UTC, datetime
 
 from vpn.errors import (
     HostError,
+    ManagementExposed,
     ManagementGone,
     ManagementMissing,
     ManagementNonsense,
     ManagementSilent,
 )
-from vpn.host import ServerHost
-from vpn.layout import DEPLOYED, ManagementPlace
+from vpn.host import ROOT, ServerHost
+from vpn.layout import DEPLOYED, ManagementPlace, TcpPort
+from vpn.machine import tcp_listener_uid
 from vpn.names import UNDEFINED, kill_command, name_in_sessions
 from vpn.values import CommonName
 
@@ -58,9 +60,12 @@ class Session:
 class Management:
     """One conversation. Made by `open_management`; raises ManagementError."""
 
-    def __init__(self, reader: StreamReader, writer: StreamWriter) -> None:
+    def __init__(
+        self, reader: StreamReader, writer: StreamWriter, *, most: int = MOST_SESSIONS
+    ) -> None:
         self._reader = reader
         self._writer = writer
+        self._most = most
         # What the server's clock showed at the last `status`; None where it said no time.
         self.server_time: datetime | None = None
 
@@ -132,14 +137,11 @@ class Management:
             raise ManagementNonsense(f"The answer to client-kill is unknown: {_excerpt(line)}")
         return True
 
-    async def status(self, *, most: int = MOST_SESSIONS) -> tuple[Session, ...]:
+    async def status(self) -> tuple[Session, ...]:
         """All sessions whose certificate is known.
 
         A client in mid-handshake is listed by OpenVPN as UNDEF and has no address. It is left
         out; so is none that has come through, whatever its certificate calls it.
-
-        Args:
-            most: how many there can be; a server that lists more is not believed.
         """
         line = await self._ask("status 3")
         columns: list[str] | None = None
@@ -154,9 +156,10 @@ class Management:
                 columns = cells[2:]
             elif cells[0] == "CLIENT_LIST":
                 session = _session(columns, cells[1:])
-                if session is not None and len(sessions) == most:
+                if session is not None and len(sessions) == self._most:
                     raise ManagementNonsense(
-                        f"The status lists more than {most} clients; is this an OpenVPN server?"
+                        f"The status lists more than {self._most} clients;"
+                        " is this an OpenVPN server?"
                     )
                 sessions += [session] if session else []
             line = await self._reply()
@@ -204,11 +207,15 @@ async def open_management(
     timeout_s: float = TIMEOUT_S,
     *,
     place: ManagementPlace | None = DEPLOYED.management,
+    most: int = MOST_SESSIONS,
 ) -> AsyncIterator[Management]:
     """A conversation from greeting to goodbye, all of it within `timeout_s`.
 
     OpenVPN serves one client at a time and lets the next one wait without a word: so connect,
     ask, leave.
+
+    Args:
+        most: how many can be connected; a server that lists more is not believed.
 
     Raises:
         ManagementMissing: there is no place to connect to.
@@ -221,12 +228,20 @@ async def open_management(
         raise ManagementMissing(
             "server.conf has no management interface, so sessions are neither seen nor ended."
         )
+    # The protocol is clear text, and whoever answers from elsewhere could say anything.
+    if isinstance(place, TcpPort) and not place.is_loopback:
+        raise ManagementExposed(
+            f"The management interface at {place} is not on loopback, so others could answer"
+            " there; use a unix socket, or 127.0.0.1."
+        )
     password = await _password(host, place)
     try:
         async with asyncio.timeout(timeout_s) as budget:
-            reader, writer = await host.connect_management(place)
+            reader, writer = await host.connect(place)
             try:
-                management = Management(reader, writer)
+                if isinstance(place, TcpPort):
+                    await _require_roots(host, place)
+                management = Management(reader, writer, most=most)
                 if password is not None:
                     await management.log_in(password)
                 await management.greeting()
@@ -242,6 +257,22 @@ async def open_management(
             f"The management interface gave no answer within {timeout_s:g} s;"
             " OpenVPN hangs, or another program is connected to it."
         ) from error
+
+
+async def _require_roots(host: ServerHost, place: TcpPort) -> None:
+    """Any account of the machine may open a port that is free, for example while OpenVPN is down,
+    and answer that nobody is connected. So the listener must be root's: OpenVPN opens its port
+    before it drops to another account.
+    """
+    try:
+        uid = await tcp_listener_uid(host, place)
+    except HostError as error:
+        raise ManagementGone(f"Nobody can tell who opened the port at {place}: {error}") from error
+    if uid not in {ROOT, await host.caller()}:
+        raise ManagementGone(
+            f"The port at {place} was not opened by root but by account number {uid};"
+            " find out which program that is."
+        )
 
 
 async def _password(host: ServerHost, place: ManagementPlace) -> bytes | None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 
 from vpn.address_plan import AddressPlan
-from vpn.adopt import Adopted
+from vpn.adopt import AdoptedServer
 from vpn.applying import Plan
 from vpn.config import ConfFacts
 from vpn.errors import HostError, ManagementError
@@ -18,6 +18,7 @@ from vpn.host import ServerHost
 from vpn.layout import Layout
 from vpn.management import open_management
 from vpn.names import UNDEFINED, ccd_file_name, name_in_sessions
+from vpn.permissions import real_path
 from vpn.places import named_path
 
 __all__ = ["Connected", "Hurdle", "Outlook", "outlook", "sessions_now", "status_now"]
@@ -102,8 +103,8 @@ async def status_now(host: ServerHost, layout: Layout, facts: ConfFacts) -> Conn
     usual = _STATUS_FILES.get(str(conf.parent), "").format(conf.stem)
     path = named_path(facts, layout.start_folder, named) if named else usual
     try:
-        path = path and await host.resolve(path)
-        found = await host.facts(path) if path else None
+        path = path and await real_path(host, path)
+        found = await host.stat(path) if path else None
         content = await host.read(path) if found else None
     except HostError:
         return None
@@ -172,7 +173,9 @@ def outlook(
     )
 
 
-def _hurdles(facts: ConfFacts, server: Adopted, connected: Connected | None) -> Iterator[Hurdle]:
+def _hurdles(
+    facts: ConfFacts, server: AdoptedServer, connected: Connected | None
+) -> Iterator[Hurdle]:
     if server.closed is not None:
         yield Hurdle(True, server.closed)
     if server.layout.exclusive and not server.layout.knows_names:

@@ -22,6 +22,7 @@ from vpn.layout import (
     TcpPort,
     UnixSocket,
 )
+from vpn.permissions import real_path
 
 _READ_AT_START = (
     *("ca", "cert", "key", "extra-certs", "pkcs12"),
@@ -46,6 +47,7 @@ def named_layout(facts: ConfFacts, conf: str, start_folder: str) -> Layout:
     names_file = crl is not None and crl != _INLINE and not _names_folder(facts)
     ccd = facts.first_argument("client-config-dir")
     certificate = file_argument(facts, "cert")
+    window = facts.first_argument("hand-window") or ""
     at_start = (file_argument(facts, name) for name in _READ_AT_START)
     return Layout(
         conf=conf,
@@ -56,7 +58,7 @@ def named_layout(facts: ConfFacts, conf: str, start_folder: str) -> Layout:
         certificate=walk.path(certificate) if certificate else None,
         read_at_start=(conf, *(walk.path(name) for name in at_start if name)),
         reader=Reader(facts.first_argument("user"), facts.first_argument("group")),
-        hand_window_s=_seconds(facts.first_argument("hand-window")),
+        hand_window_s=int(window) if window.isdecimal() else HAND_WINDOW_S,
         start_folder=start_folder,
         named_conf=conf,
         named_by=_named_by(facts),
@@ -134,27 +136,19 @@ def _plain_address(text: str) -> str:
         return text  # a name, or 'tunnel': not on loopback, as far as anybody can tell
 
 
-def _seconds(text: str | None) -> int:
-    return int(text) if text and text.isdecimal() else HAND_WINDOW_S
-
-
 def file_argument(facts: ConfFacts, name: str) -> str | None:
     """The file that a directive names; None where it is absent, or stands in the configuration."""
-    found = _last(facts, name)
-    if found is None or found.inline is not None or not found.arguments:
+    named = [directive for directive in facts.directives if directive.name == name]
+    if not named or named[-1].inline is not None or not named[-1].arguments:
         return None
-    return None if found.arguments[0] == _INLINE else found.arguments[0]
+    file = named[-1].arguments[0]
+    return None if file == _INLINE else file
 
 
 def inline_text(facts: ConfFacts, name: str) -> str | None:
     """What stands between <name> and </name>, where there is such a block."""
     blocks = [d.inline for d in facts.directives if d.name == name and d.inline is not None]
     return blocks[-1] if blocks else None
-
-
-def _last(facts: ConfFacts, name: str) -> Directive | None:
-    found = [directive for directive in facts.directives if directive.name == name]
-    return found[-1] if found else None
 
 
 async def read_facts(host: ServerHost, conf: str, start_folder: str) -> ConfFacts | None:
@@ -169,7 +163,7 @@ async def read_facts(host: ServerHost, conf: str, start_folder: str) -> ConfFact
     Raises:
         HostError: it, or what it includes, cannot be read.
     """
-    content = await host.read(await host.resolve(conf))
+    content = await host.read(await real_path(host, conf))
     if content is None:
         return None
     return ConfFacts(tuple(await _with_included(host, content, [], start_folder, _INCLUDES)))
@@ -185,7 +179,7 @@ async def _with_included(
             continue
         so_far = ConfFacts((*before, *found))
         path = named_path(so_far, start_folder, directive.arguments[0])
-        included = await host.read(await host.resolve(path)) if depth else None
+        included = await host.read(await real_path(host, path)) if depth else None
         if included is None:
             raise HostError(f"/{path} cannot be read, and a `config` line includes it.")
         found += await _with_included(host, included, so_far.directives, start_folder, depth - 1)
@@ -205,9 +199,9 @@ async def resolved(host: ServerHost, layout: Layout) -> Layout:
     """
 
     async def real(path: str | None) -> str | None:
-        return None if path is None else await host.resolve(path)
+        return None if path is None else await real_path(host, path)
 
-    at_start = [await host.resolve(path) for path in layout.read_at_start]
+    at_start = [await real_path(host, path) for path in layout.read_at_start]
     return replace(
         layout,
         conf=at_start[0],
@@ -224,7 +218,7 @@ async def _resolved_place(
 ) -> ManagementPlace | None:
     if place is None:
         return None
-    password = place.password_file and await host.resolve(place.password_file)
+    password = place.password_file and await real_path(host, place.password_file)
     if isinstance(place, UnixSocket):
-        return UnixSocket(await host.resolve(place.path), password)
+        return UnixSocket(await real_path(host, place.path), password)
     return replace(place, password_file=password)

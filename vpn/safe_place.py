@@ -6,17 +6,14 @@ there, which OpenVPN's unit starts as root. Only in a folder with the sticky bit
 the things of others left alone.
 """
 
-import os
-import stat
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from shlex import quote
+from stat import S_ISVTX
 
-_ROOT = 0
-_WRITABLE = stat.S_IWGRP | stat.S_IWOTH
-# path_resolution(7): the kernel gives up after as many.
-_LONGEST_CHAIN = 40
+from vpn.host import BY_OTHERS, ROOT, Step
+from vpn.local_host import steps_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,95 +35,66 @@ def unsafe_above(directory: Path) -> str | None:
     Raises:
         OSError: it cannot be looked at, or its links lead in a circle.
     """
-    weak = weak_step(directory, _ROOT)
+    weak = weak_step(directory, ROOT)
     if weak is None:
         return None
     return f"{weak.why}; choose a folder such as /srv/openvpn/NAME, or run: {weak.command}"
 
 
 def weak_step(directory: Path, owner: int) -> WeakStep | None:
+    """`weak_step_of` for a folder of this machine.
+
+    Raises:
+        OSError: it cannot be looked at, or its links lead in a circle.
+    """
+    return weak_step_of(steps_to(directory), directory, owner)
+
+
+def weak_step_of(steps: Iterable[Step], directory: PurePath, owner: int) -> WeakStep | None:
     """What lets others than root and an account replace a folder; None where nothing does.
 
     Looks at every folder and link that is passed on the way to it, as far as they exist. The
     folder itself counts only where others can make one beside it: elsewhere those two alone have
     made it what it is, and `deploy` takes it over. An access list shows in the group's bits,
     acl(5).
-
-    Args:
-        directory: absolute.
-
-    Raises:
-        OSError: it cannot be looked at, or its links lead in a circle.
     """
-    for folder, step, is_last in _passed(directory):
-        mode = folder.lstat().st_mode
-        if _is_shared(mode):
+    for step in steps:
+        if _is_shared(step.folder_facts.mode):
             return WeakStep(
-                f"Others than root may write {quote(str(folder))}, and so put another folder in "
-                f"the place of {quote(str(directory))}",
-                f"chmod go-w {quote(str(folder))}",
+                f"Others than root may write {quote(str(step.folder))}, and so put another folder "
+                f"in the place of {quote(str(directory))}",
+                f"chmod go-w {quote(str(step.folder))}",
             )
-        counts = bool(mode & _WRITABLE) or not is_last
-        if counts and os.path.lexists(step) and step.lstat().st_uid not in (_ROOT, owner):
+        counts = bool(step.folder_facts.mode & BY_OTHERS) or not step.is_last
+        if counts and step.facts is not None and step.facts.uid not in (ROOT, owner):
             return WeakStep(
-                f"{quote(str(step))} does not belong to root, and its owner could put another "
+                f"{quote(str(step.path))} does not belong to root, and its owner could put another "
                 f"folder in the place of {quote(str(directory))}",
-                f"chown -h root: {quote(str(step))}",
+                f"chown -h root: {quote(str(step.path))}",
             )
     return None
 
 
-def shared_above(path: Path) -> Path | None:
+def shared_above(path: Path) -> PurePath | None:
     """The first folder on the way in which others than its owner may replace what they like.
 
     Raises:
         OSError: it cannot be looked at, or its links lead in a circle.
     """
-    for folder, _, _ in _passed(path):
-        if _is_shared(folder.lstat().st_mode):
-            return folder
-    return None
+    shared = (step.folder for step in steps_to(path) if _is_shared(step.folder_facts.mode))
+    return next(shared, None)
 
 
-def foreign_link(path: Path) -> Path | None:
-    """The first link on the way that somebody else than root made, or could have put there.
-
-    Raises:
-        OSError: it cannot be looked at, or its links lead in a circle.
-    """
+def foreign_link(steps: Iterable[Step]) -> PurePath | None:
+    """The first link on the way that somebody else than root made, or could have put there."""
     theirs = False
-    for folder, step, _ in _passed(path):
-        found = folder.lstat()
-        theirs = theirs or found.st_uid != _ROOT or _is_shared(found.st_mode)
-        if step.is_symlink() and (theirs or step.lstat().st_uid != _ROOT):
-            return step
+    for step in steps:
+        folder = step.folder_facts
+        theirs = theirs or folder.uid != ROOT or _is_shared(folder.mode)
+        if step.is_link and step.facts is not None and (theirs or step.facts.uid != ROOT):
+            return step.path
     return None
 
 
 def _is_shared(mode: int) -> bool:
-    return bool(mode & _WRITABLE) and not mode & stat.S_ISVTX
-
-
-def _passed(directory: Path) -> Iterator[tuple[Path, Path, bool]]:
-    """One step at a time: a real folder, what is looked up in it, and whether that is the last."""
-    here = Path("/")
-    left = list(directory.parts[1:])
-    links = 0
-    while left:
-        name = left.pop(0)
-        if name == "..":
-            here = here.parent
-            continue
-        step = here / name
-        yield here, step, not left
-        if not os.path.lexists(step):
-            return
-        if not step.is_symlink():
-            here = step
-            continue
-        links += 1
-        if links > _LONGEST_CHAIN:
-            raise OSError(f"the links of {quote(str(directory))} lead in a circle")
-        target = step.readlink()
-        here = Path("/") if target.is_absolute() else here
-        left = [*target.parts[target.is_absolute() :], *left]
+    return bool(mode & BY_OTHERS) and not mode & S_ISVTX

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,9 +15,7 @@ from vpn.errors import (
     ManagementSilent,
 )
 from vpn.findings import Finding, FindingCode
-from vpn.host import ServerHost
-from vpn.layout import DEPLOYED, ManagementPlace
-from vpn.management import MOST_SESSIONS, Management, Session, open_management
+from vpn.management import Management, Session
 from vpn.names import can_be_killed, name_in_sessions
 from vpn.values import CommonName
 
@@ -25,6 +24,9 @@ from vpn.values import CommonName
 KILL_ROUNDS = 3
 # What OpenVPN gives a halted client (`scheduled_exit_interval`), and some for a busy server.
 HALT_S = 7.0
+
+# Opens a conversation, see `vpn.management.open_management`.
+Talk = Callable[[], AbstractAsyncContextManager[Management]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +40,22 @@ class ToCut:
     common_name: CommonName
     began_by: datetime | None = None
 
+    @property
+    def shown(self) -> str:
+        """The name in OpenVPN's list of sessions."""
+        return name_in_sessions(self.common_name)
+
+    @property
+    def can_be_killed(self) -> bool:
+        return can_be_killed(self.shown)
+
     def means(self, session: Session) -> bool:
         """Whether the session is one of these.
 
         OpenVPN tells the beginning in whole seconds, rounded down: one that began in the second
         of `began_by` may have begun before it, and counts.
         """
-        if session.common_name != name_in_sessions(self.common_name):
+        if session.common_name != self.shown:
             return False
         return self.began_by is None or session.connected_since <= self.began_by
 
@@ -65,14 +76,7 @@ class SessionsCut:
     findings: list[Finding] = field(default_factory=list)
 
 
-async def cut_sessions(
-    host: ServerHost,
-    wanted: Iterable[ToCut],
-    *,
-    timeout_s: float,
-    place: ManagementPlace | None = DEPLOYED.management,
-    most: int = MOST_SESSIONS,
-) -> SessionsCut:
+async def cut_sessions(talk: Talk, wanted: Iterable[ToCut]) -> SessionsCut:
     """Ends all these sessions; what goes wrong is among the findings.
 
     A session whose name cannot be said in a `kill` is halted by its number, which takes the
@@ -82,13 +86,13 @@ async def cut_sessions(
     result = SessionsCut()
     targets = frozenset(wanted)
     try:
-        async with open_management(host, timeout_s, place=place) as management:
+        async with talk() as management:
             result.pid = await management.pid()
-            halted = await _cut_until_gone(management, targets, result, most)
+            halted = await _cut_until_gone(management, targets, result)
         if halted:
             await asyncio.sleep(HALT_S)
-            async with open_management(host, timeout_s, place=place) as management:
-                result.left = _connected(targets, await management.status(most=most))
+            async with talk() as management:
+                result.left = _still_on(targets, await management.status())
     except ManagementError as error:
         result.left = None
         result.findings.append(management_finding(error))
@@ -96,32 +100,24 @@ async def cut_sessions(
 
 
 async def _cut_until_gone(
-    management: Management, targets: frozenset[ToCut], result: SessionsCut, most: int
+    management: Management, targets: frozenset[ToCut], result: SessionsCut
 ) -> bool:
     """Whether anything was halted, so that the end is still to come."""
-    to_kill = {target for target in targets if _ends_at_once(target)}
+    # Where others may use the name, a look comes first: theirs need not be cut.
+    to_kill = {target for target in targets if target.began_by is None and target.can_be_killed}
     others = targets - to_kill
     halted = False
     for _ in range(KILL_ROUNDS):
         for name in sorted({target.common_name for target in to_kill}):
             result.cut[name] += await management.kill(CommonName(name_in_sessions(name)))
-        sessions = await management.status(most=most)
+        sessions = await management.status()
         if others and not halted:
             halted = await _halt(management, others, sessions, result)
-        result.left = _connected(targets, sessions)
-        to_kill = {target for target in result.left if can_be_killed(_shown(target))}
+        result.left = _still_on(targets, sessions)
+        to_kill = {target for target in result.left if target.can_be_killed}
         if not to_kill:
             break
     return halted
-
-
-def _ends_at_once(target: ToCut) -> bool:
-    """Where others may use the name, a look comes first: theirs need not be cut."""
-    return target.began_by is None and can_be_killed(_shown(target))
-
-
-def _shown(target: ToCut) -> str:
-    return name_in_sessions(target.common_name)
 
 
 async def _halt(
@@ -132,7 +128,7 @@ async def _halt(
 ) -> bool:
     halted = False
     for session in sessions:
-        meant = [t for t in targets if not can_be_killed(_shown(t)) and t.means(session)]
+        meant = [each for each in targets if not each.can_be_killed and each.means(session)]
         if meant and await management.halt(session.client_id):
             halted = True
             for name in {target.common_name for target in meant}:
@@ -140,12 +136,12 @@ async def _halt(
     return halted
 
 
-def _connected(targets: Iterable[ToCut], sessions: Iterable[Session]) -> frozenset[ToCut]:
+def _still_on(targets: Iterable[ToCut], sessions: Iterable[Session]) -> frozenset[ToCut]:
     by_name: dict[str, list[Session]] = {}
     for session in sessions:
         by_name.setdefault(session.common_name, []).append(session)
     return frozenset(
-        target for target in targets if any(map(target.means, by_name.get(_shown(target), ())))
+        target for target in targets if any(map(target.means, by_name.get(target.shown, ())))
     )
 
 
@@ -158,21 +154,11 @@ class Answer:
     time: datetime | None
 
 
-async def ask_sessions(
-    host: ServerHost,
-    *,
-    timeout_s: float,
-    place: ManagementPlace | None = DEPLOYED.management,
-    most: int = MOST_SESSIONS,
-) -> Answer | Finding:
-    """What the server says of itself, or why that is not known.
-
-    Args:
-        most: see `Management.status`.
-    """
+async def ask_sessions(talk: Talk) -> Answer | Finding:
+    """What the server says of itself, or why that is not known."""
     try:
-        async with open_management(host, timeout_s, place=place) as management:
-            pid, sessions = await management.pid(), await management.status(most=most)
+        async with talk() as management:
+            pid, sessions = await management.pid(), await management.status()
             return Answer(pid, sessions, management.server_time)
     except ManagementError as error:
         return management_finding(error)

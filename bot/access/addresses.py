@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv4Network
 
+from bot.access.case import Case
 from bot.access.refusals import Refusal, Refused
 from storage.records import Server, ServerName
 from vpn.address_plan import AddressPlan, free_addresses
@@ -12,6 +13,16 @@ from vpn.values import client_addresses
 # A client that lost its access keeps trying for a while; its address is not somebody else's
 # before that is over.
 REST = timedelta(hours=1)
+
+
+async def free_address(case: Case, server: Server) -> str | None:
+    """An address for a new grant, as `choose_address` gives it.
+
+    Raises:
+        Refused: NETWORK_FULL.
+    """
+    held = await case.tx.grants.addresses_held(server.name, case.now - REST)
+    return choose_address(server, held)
 
 
 def choose_address(server: Server, held: frozenset[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""Who is an admin since when: the settings name them, and only a change of the settings shows.
+"""Since when each admin is one, noted whenever the settings name others.
 
 Whoever is taken off the list has no say any more, and whoever is put back begins anew: what they
 said or tapped before that does not count.
@@ -13,14 +13,14 @@ from storage.records import UserId
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Of the list of admins since it was last looked at."""
+    """How the list of admins changed since it was last compared."""
 
     joined: tuple[UserId, ...]
     left: tuple[UserId, ...]
 
 
 async def observe(case: Case) -> Change:
-    """Notes who became an admin by the settings in force, and who is none any more.
+    """Compares the list of admins with the settings in force, and stores who joined and left.
 
     To be asked by what serves the chat only: a command may run without knowing the admins.
     """
@@ -37,7 +37,7 @@ async def observe(case: Case) -> Change:
 
 
 async def observe_at_start(case: Case) -> None:
-    """`observe`, with a row in the trail where the list has changed."""
+    """`observe`, with a row in the audit trail where the list has changed."""
     change = await observe(case)
     if change.joined or change.left:
         await case.by(THE_BOT).record(

@@ -57,12 +57,12 @@ def limit(case: Case, request: Request) -> int:
 
 
 def deadline(case: Case, request: Request) -> datetime:
-    """Until when it may be decided on, by the shorter of the times then and now."""
+    """When the request expires, by the shorter of the time limits then and now."""
     return min(request.expires_at, request.asked_at + timedelta(seconds=case.rules.request_ttl))
 
 
 async def ended_since(tx: Transaction, request: Request) -> datetime | None:
-    """When an admin last ended access of the person who asks, after they asked."""
+    """When an admin last ended access of the requester, after the request was made."""
     accounts = await holdings.accounts_of(tx, request.user_id)
     ends = [
         grant.revoked_at
@@ -76,7 +76,7 @@ async def ended_since(tx: Transaction, request: Request) -> datetime | None:
 
 
 async def card_digest(case: Case, request: Request, viewer: UserId | None) -> str:
-    """Stands for what a card shows of a request and of who asks, and for what was decided before.
+    """A digest of what a card shows of a request and its requester, and of earlier decisions.
 
     It is in the Approve buttons: what is approved is what was on the card, and a request that
     changed since needs a new look. So do other settings, an end of the person's access, and a new

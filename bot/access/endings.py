@@ -1,4 +1,4 @@
-"""Which certificates end soon, and whether the admins have to hear of it now."""
+"""Warnings about certificates that end soon."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

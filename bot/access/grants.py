@@ -1,9 +1,10 @@
 """The use cases around a grant: reserve, issue, deliver, renew, replace what was lost."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.access import messages, pace, revocation
-from bot.access.addresses import REST, choose_address, is_closed
+from bot.access.addresses import free_address, is_closed
 from bot.access.case import Case
 from bot.access.messages import DeliverNote, Notice
 from bot.access.names import common_name
@@ -16,6 +17,7 @@ from storage.records import (
     GrantState,
     Person,
     Request,
+    Server,
     ServerName,
 )
 
@@ -43,8 +45,7 @@ async def reserve(
         raise Refused(Refusal.UNKNOWN_SERVER, server=server)
     if is_closed(known):
         raise Refused(Refusal.SERVER_CLOSED, server=server)
-    held = await case.tx.grants.addresses_held(server, case.now - REST)
-    address = choose_address(known, held)
+    address = await free_address(case, known)
     code = case.chance.code()
     grant = Grant(
         id=GrantId(f"g-{code}"),
@@ -136,6 +137,20 @@ async def _tell_lost(case: Case, grant: Grant) -> None:
     )
 
 
+async def move(case: Case, server: Server, grant: Grant) -> Grant | None:
+    """Gives a live grant another address of its server; None if it was ended meanwhile.
+
+    Raises:
+        Refused: NETWORK_FULL.
+    """
+    address = await free_address(case, server)
+    if not await case.tx.grants.set_address(grant.id, address):
+        return None
+    moved = replace(grant, address=address)
+    await case.record("grant.move", moved, server=server.name, address=address, was=grant.address)
+    return moved
+
+
 async def abandon(case: Case, grant_id: GrantId) -> None:
     """Ends a grant whose maker was killed before anybody got the profile."""
     grant = await case.tx.grants.get(grant_id)
@@ -169,14 +184,14 @@ async def undeliverable(case: Case, grant: Grant, *, closed: bool) -> bool:
 
 
 async def delayed(case: Case, grant: Grant) -> None:
-    """The server does not take a grant in for now: its owner and the admins are told."""
+    """Tells the owner and the admins that a grant's server cannot be prepared for now."""
     name = await case.tx.people.name_of(grant.owner)
     await messages.notice(case, grant.owner, Notice.DELIVERY_DELAYED, server=grant.server)
     await messages.tell_admins(case, Notice.DELIVERY_DELAYED_ADMINS, name=name, server=grant.server)
 
 
 async def how_to(case: Case, grant_id: GrantId, topic: str) -> None:
-    """Instructions for a profile of one's own, also for one that is over by now.
+    """Sends the instructions for the actor's own profile, even one that is over by now.
 
     Raises:
         Refused: NOT_ALLOWED, UNKNOWN_GRANT, NOT_YOURS, NO_BUTTON.
@@ -188,7 +203,7 @@ async def how_to(case: Case, grant_id: GrantId, topic: str) -> None:
 
 
 def require_ours(grant: Grant) -> None:
-    """What was imported was never delivered here, and nobody knows for which server it is.
+    """Refuses an imported grant: it was never delivered here, and its server is not known.
 
     Raises:
         Refused: NO_BUTTON.

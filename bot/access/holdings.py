@@ -1,4 +1,4 @@
-"""What a person has that lets them in, or may do so: whatever is said of them looks here first.
+"""What access a person has, or may still have: whatever is said of them looks here first.
 
 A person may have several accounts, profiles on several servers, certificates from before the
 takeover, and ends that are not proved. Whoever is told that somebody is out is told of all that.
@@ -33,14 +33,14 @@ class Holding:
 async def of_accounts(
     tx: Transaction, now: datetime, accounts: Sequence[UserId]
 ) -> Sequence[Holding]:
-    """What these have: first what is live, then what has ended without a proof."""
+    """What these accounts have: first what is live, then what has ended without a proof."""
     return await _letting_in(
         tx, now, [grant for account in accounts for grant in await tx.grants.of_user(account)]
     )
 
 
 async def of_person(tx: Transaction, now: datetime, user_id: UserId) -> Sequence[Holding]:
-    """What somebody has by whichever of their accounts."""
+    """What a person has by any of their accounts."""
     return await of_accounts(tx, now, await accounts_of(tx, user_id))
 
 
@@ -50,7 +50,7 @@ async def accounts_of(tx: Transaction, user_id: UserId) -> Sequence[UserId]:
 
 
 async def beside(tx: Transaction, now: datetime, grants: Sequence[Grant]) -> Sequence[Holding]:
-    """What the holders of these have besides.
+    """What else the holders of these grants have.
 
     Of an imported certificate that is nobody's its name is all that is known: then others of that
     name count, and for its holder those of the name that are nobody's.
@@ -71,7 +71,7 @@ async def beside(tx: Transaction, now: datetime, grants: Sequence[Grant]) -> Seq
 
 
 async def unproved_for_good(tx: Transaction, now: datetime) -> Sequence[Holding]:
-    """What has ended, and may open a server that was taken out before it had proved that."""
+    """Ended grants that may still open a server which was taken out before it had proved that."""
     return await _letting_in(
         tx,
         now,
@@ -86,7 +86,7 @@ async def unproved_for_good(tx: Transaction, now: datetime) -> Sequence[Holding]
 
 
 async def may_let_in(tx: Transaction, now: datetime, grant: Grant) -> bool:
-    """Whether it is live, or may still open something although it has ended."""
+    """Whether a grant is live, or may still open something although it has ended."""
     return grant.state in UNPROVED_STATES or bool(await _letting_in(tx, now, [grant]))
 
 
@@ -110,7 +110,7 @@ async def maybe_theirs(tx: Transaction, accounts: Iterable[UserId]) -> Sequence[
 
 
 async def _letting_in(tx: Transaction, now: datetime, grants: Sequence[Grant]) -> Sequence[Holding]:
-    """Which of these let somebody in.
+    """Those of these grants that open something, or may do so.
 
     One whose server was taken out before it had proved anything counts as long as its certificate
     lasts: that server may still run.

@@ -42,7 +42,7 @@ async def unlinked(case: Case) -> Sequence[Unlinked]:
 
 
 async def link(case: Case, name: str, user_id: UserId) -> Sequence[Grant]:
-    """Says whose the certificates of a name are; those that are over stay nobody's.
+    """Gives all live certificates of a name to a person; those that are over stay nobody's.
 
     Said again with another person, they are that person's: everybody makes mistakes.
 
@@ -61,7 +61,7 @@ async def link(case: Case, name: str, user_id: UserId) -> Sequence[Grant]:
 
 
 async def link_name_of(case: Case, grant_id: GrantId, user_id: UserId) -> Sequence[Grant]:
-    """Like `link`, for all that has the name of this grant and belongs to nobody.
+    """Like `link`, for all certificates with this grant's name that belong to nobody.
 
     Raises:
         Refused: ADMINS_ONLY, UNKNOWN_PERSON, NOT_ALLOWED_YET, NOTHING_TO_LINK, UNKNOWN_GRANT.

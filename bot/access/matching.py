@@ -95,7 +95,7 @@ def _by_name(name: str, people: Sequence[Person], grants: Iterable[Grant]) -> Fi
 
 
 def _one_account_each(accounts: Iterable[Person]) -> tuple[Person, ...]:
-    """What is done to one account of a person is done to all; so two of a name are one fit."""
+    """One account for each person: what is done to one of theirs is done to all."""
     one_each: dict[UserId, Person] = {}
     for account in accounts:
         before = one_each.setdefault(_person(account), account)
@@ -109,7 +109,7 @@ def _person(account: Person) -> UserId:
 
 
 def _named(wanted: str, grants: Iterable[Grant], holders: set[UserId]) -> tuple[Grant, ...]:
-    """Those of the name that are nobody's whom the name means too; if any is open, only those.
+    """Grants of that name which the people of that name do not hold; if any is open, only those.
 
     An imported certificate may have the name of its owner, and that of the one that it replaced.
     """
@@ -157,5 +157,5 @@ def _fits(wanted: tuple[str, ...], person: Person) -> bool:
 
 
 def words_of(text: str) -> tuple[str, ...]:
-    """Its words in plain small letters."""
+    """The words of a text in plain small letters."""
     return tuple(re.findall(r"[a-z0-9]+", anyascii(text).lower()))

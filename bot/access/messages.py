@@ -1,4 +1,4 @@
-"""What the use cases want to be said, as rows of the outbox.
+"""The messages that use cases send, as rows of the outbox.
 
 Only codes and values: the words are chosen when the message is sent, in the reader's language and
 from what is true by then.
@@ -70,7 +70,7 @@ class Notice(StrEnum):
 
 
 class DeliverNote(StrEnum):
-    """What the words beside a profile say about where it comes from."""
+    """Why a profile is sent, which its message says."""
 
     FIRST = "first"
     RENEWED = "renewed"  # its owner asked for a new one
@@ -168,7 +168,7 @@ async def how_to(case: Case, user_id: UserId, grant_id: GrantId, topic: str) -> 
 async def receipt(
     case: Case, chat_id: ChatId, grant_ids: Sequence[GrantId], *, look: bool = False
 ) -> None:
-    """Says what was proved of the end of these grants, as soon as the servers were looked at.
+    """Sends the receipt for these grants, as soon as the servers were looked at.
 
     With `look` they are looked at once more, even if that was tried before.
     """

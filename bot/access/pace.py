@@ -1,4 +1,4 @@
-"""How often one person may ask, and have a new profile: counted from what is stored.
+"""Rate limits for requests and new profiles, counted from what is stored.
 
 Each profile takes an address that rests afterwards, each request makes a card for every admin: a
 script must not use up a server's network, nor the admins' patience. What an operator does on the

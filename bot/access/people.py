@@ -113,7 +113,7 @@ async def unlink(case: Case, user_id: UserId) -> None:
 
 
 async def unreachable(case: Case, user_id: UserId) -> None:
-    """Telegram does not let the bot write to somebody; of an admin that is kept in any case."""
+    """Notes that Telegram does not let the bot write to somebody, even to an unknown admin."""
     if user_id in case.rules.admins:
         await case.tx.people.know(user_id, str(user_id), case.now)
     await case.tx.people.set_reachable(user_id, reachable=False)

@@ -1,4 +1,4 @@
-"""Ends that were proved, and are in doubt again: somebody changed what lies on a server."""
+"""Reopens proved ends: somebody changed what lies on a server, so they are in doubt."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ from storage.records import Grant, Proof, ServerName
 
 
 async def reopen(case: Case, server: ServerName, grants: Sequence[Grant]) -> None:
-    """From this commit on nobody says that they are out, before this server has proved it anew."""
+    """From this commit on these grants count as ended only once this server has proved it anew."""
     ids = list(dict.fromkeys(grant.id for grant in grants))
     await case.tx.grants.reopen(ids, case.now)
     await case.tx.proofs.reopen(ids, server, case.now)
@@ -18,7 +18,7 @@ async def reopen(case: Case, server: ServerName, grants: Sequence[Grant]) -> Non
 async def doubt_all(
     case: Case, server: ServerName, *, since: datetime, found: Collection[str]
 ) -> None:
-    """Another list was in force there, so whoever is out may have come in.
+    """Reopens every end on a server where another CRL was in force, and may have let people in.
 
     As long as it lies there each look finds it again: what is in doubt already stays as it is.
 
@@ -41,5 +41,5 @@ async def doubt_all(
 
 
 def _is_in_doubt(proof: Proof | None) -> bool:
-    """Whether it is still to be proved, and nothing counts that was seen of our list before."""
+    """Whether the end is still to be proved, and nothing counts that was seen before."""
     return proof is not None and proof.is_open and proof.crl_seen_at is None

@@ -198,7 +198,7 @@ async def deny(case: Case, request_id: RequestId) -> Request:
 
 
 async def card_undelivered(case: Case, request_id: RequestId) -> None:
-    """A card does not reach its admin. Where none reaches any, the requester is told.
+    """Tells the requester if no admin gets the card of their request.
 
     To be called once for each card, when its row of the outbox says so.
     """
@@ -232,7 +232,7 @@ async def expire_due(case: Case) -> int:
 
 
 async def refit(case: Case) -> None:
-    """Brings the cards up to date on which other settings offer something else now."""
+    """Updates the cards whose offer has changed with the settings."""
     for request in await case.tx.requests.pending():
         is_shorter = approvals.limit(case, request) < request.duration
         if is_shorter or approvals.deadline(case, request) < request.expires_at:
@@ -249,7 +249,7 @@ async def withdraw(case: Case, request: Request, *, tell: bool) -> None:
 
 
 def _require_open(case: Case, request: Request) -> None:
-    """The sweep may not have come by yet, or no bot runs that would do it."""
+    """Refuses an expired request that `expire_due` has not closed yet."""
     if approvals.deadline(case, request) <= case.now:
         raise Refused(Refusal.ALREADY_DECIDED, state=RequestState.EXPIRED, admin="")
 
@@ -269,7 +269,7 @@ async def _give(case: Case, request: Request, requester: Person, seconds: int) -
 
 
 def _pick(servers: Sequence[Server], wanted: ServerName | None) -> tuple[ServerName, ...]:
-    """The server that is wanted, or those among which there is a choice."""
+    """The server that is wanted, or those to choose from."""
     if not servers:
         raise Refused(Refusal.NO_SERVER)
     named = [server for server in servers if wanted in {None, server.name}]

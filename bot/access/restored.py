@@ -1,4 +1,4 @@
-"""The first thing that is said to a database that came out of a backup: time has gone by."""
+"""Adjusts a database that came out of a backup to the time that has gone by."""
 
 from bot.access import messages, requests
 from bot.access.case import Case
@@ -9,7 +9,7 @@ _SET_ASIDE = "left over from before the restore"
 
 
 async def begin_again(case: Case, *, made_at: str) -> None:
-    """Leaves nothing of what was under way when the backup was made.
+    """Closes or doubts whatever was under way when the backup was made.
 
     (1) No server was looked through yet: it may know more than this database. (2) A profile that
     was on its way may have arrived since; nobody knows. So it counts as issued, whether or not it

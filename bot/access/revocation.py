@@ -45,7 +45,7 @@ _OWNER_KNOWS = (
 async def begin(
     case: Case, grants: Iterable[Grant], reason: EndReason, *, at: datetime | None = None
 ) -> list[Grant]:
-    """Records the end of live grants: from this commit on they are on the way out.
+    """Records the end of live grants: LIVE to REVOKING, with a proof to come from each server.
 
     Gives the grants that this call ended; one that was ended before is left alone.
 
@@ -76,7 +76,7 @@ async def begin(
 
 
 async def fits(case: Case, text: str) -> Fits:
-    """Whom an admin may mean. People whose access is over fit, too: they get an answer."""
+    """The people and grants that an admin may mean, even those whose access is over."""
     require(case.actor, Act.REVOKE)
     return matching.find(
         matching.parse_who(text), await case.tx.people.all(), await case.tx.grants.all()

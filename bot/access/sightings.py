@@ -4,7 +4,7 @@ The names are those of a server, and whoever took that over invents as many as i
 remembered, fewer are shown, each is cut to what OpenVPN takes, and of the rest there is a count.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -86,23 +86,10 @@ async def report(
         blind = put_back is PutBack.BLIND
         code = Notice.NOBODY_CAN_SEE if blind else Notice.NOBODY_OVER_SEEN
         await messages.tell_admins(case, code, server=server)
-    here = {stranger_name(sighting.name) for sighting in sightings}
-    kept = dict.fromkeys(stranger_name(sighting.name) for sighting in news)
-    crowd = len(told) + sum(name not in told for name in kept) - REMEMBERED
-    gone = [stranger.id for name, stranger in told.items() if name not in here]
-    forgotten = gone[: max(crowd, 0)]
-    await case.tx.strangers.forget(forgotten)
-    room = REMEMBERED - len(told) + len(forgotten)
+    numbers = await _remember(case, server, told, sightings, news)
     by_kind: dict[SeenAs, list[Sighting]] = {}
-    numbers: dict[str, int] = {}
     for sighting in news:
         by_kind.setdefault(sighting.seen_as, []).append(sighting)
-        name = stranger_name(sighting.name)
-        if name not in told and name not in numbers:
-            if room == 0:
-                continue
-            room -= 1
-        numbers[name] = await case.tx.strangers.note(server, name, sighting.seen_as, case.now)
     for seen_as, those in by_kind.items():
         shown = [_with_owner(sighting) for sighting in those[:NAMED]]
         await case.by(THE_BOT).record(
@@ -115,11 +102,38 @@ async def report(
         values = {"server": server, "names": _enumerated(shown, len(those)), "count": len(those)}
         if seen_as is SeenAs.UNKNOWN:
             names = [stranger_name(sighting.name) for sighting in those[:NAMED]]
-            values["choices"] = [
-                [numbers[name], _readable(name)] for name in names if name in numbers
-            ]
+            values["choices"] = [[numbers[n], _readable(n)] for n in names if n in numbers]
         await messages.tell_admins(case, _NOTICES[seen_as], **values)
     return True
+
+
+async def _remember(
+    case: Case,
+    server: ServerName,
+    told: Mapping[str, Stranger],
+    sightings: Sequence[Sighting],
+    news: Sequence[Sighting],
+) -> dict[str, int]:
+    """Notes what admins are told of, as far as there is room; gives the numbers by the names.
+
+    Where there is none, those who are not there any more are forgotten, longest ago first.
+    """
+    here = {stranger_name(sighting.name) for sighting in sightings}
+    names = dict.fromkeys(stranger_name(sighting.name) for sighting in news)
+    crowd = len(told) + sum(name not in told for name in names) - REMEMBERED
+    gone = [stranger.id for name, stranger in told.items() if name not in here]
+    forgotten = gone[: max(crowd, 0)]
+    await case.tx.strangers.forget(forgotten)
+    room = REMEMBERED - len(told) + len(forgotten)
+    numbers: dict[str, int] = {}
+    for sighting in news:
+        name = stranger_name(sighting.name)
+        if name not in told and name not in numbers:
+            if room == 0:
+                continue
+            room -= 1
+        numbers[name] = await case.tx.strangers.note(server, name, sighting.seen_as, case.now)
+    return numbers
 
 
 async def cut(case: Case, stranger_id: int) -> Stranger:

@@ -11,7 +11,7 @@ import typer
 from bot.cli.adopt import adopt
 from bot.cli.shared import operator, say, show, stamp, with_office
 from bot.errors import NotDone
-from bot.fleet import remote_of
+from bot.live_servers import remote_of
 from bot.office import Office
 from bot.servers import (
     Deployed,

@@ -12,16 +12,17 @@ from typing import TypeVar
 from bot.cli.asking import Asker
 from bot.cli.server import parse_network
 from bot.errors import BadSettings, NotDone
-from bot.fleet import remote_of, spec_of
+from bot.live_servers import remote_of, spec_of
 from bot.office import open_office
 from bot.privileges import ROOT, as_root
 from bot.servers import ServerToAdd, refuse_taken_folder, refuse_taken_port, require_safe_place
 from bot.settings import Settings
 from bot.setup import Place
 from storage.records import Server
-from vpn.deploy import check_place, port_in_use
+from vpn.deploy import check_place
 from vpn.errors import PortInUse
 from vpn.local_host import LocalHost
+from vpn.machine import port_in_use
 from vpn.values import Remote, ServerSpec, parse_remote
 
 _NAME = "main"
@@ -131,7 +132,7 @@ def _given(
 def _free_remote(known: Sequence[Server], text: str) -> Remote:
     remote = parse_remote(text)
     refuse_taken_port(remote.port, remote.protocol, known)
-    if port_in_use(remote.port, remote.protocol):
+    if asyncio.run(port_in_use(LocalHost(Path("/")), remote.port, remote.protocol)):
         raise PortInUse(
             f"Another program listens on port {remote.port}/{remote.protocol} here; end it or "
             "choose another port."

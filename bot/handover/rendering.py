@@ -13,7 +13,7 @@ from typing import Any
 from bot.errors import BadTemplate
 from bot.handover.clean import one_line
 from bot.handover.trust import changeable_by_others
-from vpn.children import child_environment
+from vpn.local_host import child_environment
 
 _MODULE = "bot.handover.renderer"
 # Where its modules are; and what measures the tests wants to measure it, too.

@@ -37,7 +37,7 @@ async def examine(settings: Settings, clock: Clock) -> AsyncIterator[Result]:
     for result in look.results:
         yield result
     if look.usable:
-        for result in look_at_room(folder):
+        async for result in look_at_room(folder):
             yield result
         async for result in _inside(settings, folder, clock, telegram.username):
             yield result

@@ -22,8 +22,7 @@ from vpn.config import (
     TLS_CRYPT_V2_KEY,
     unit_name,
 )
-from vpn.host import FileFacts
-from vpn.local_host import LocalHost
+from vpn.host import FileFacts, ServerHost
 
 _SECRET = (PRIVATE_KEY, TLS_CRYPT_V2_KEY)
 # That they are missing is said by whoever reads them.
@@ -33,19 +32,19 @@ _FOR_OTHERS = 0o077
 
 
 async def look_at_files(
-    server: Server, host: LocalHost, issuer: x509.Certificate | None
+    server: Server, host: ServerHost, issuer: x509.Certificate | None
 ) -> list[Trouble]:
     """All findings about files that `server deploy` writes; it mends each of them.
 
     Raises:
         HostError: the folder cannot be looked at.
     """
-    home = await host.facts("")
+    home = await host.stat("")
     if home is None:
         return []  # said by the look at the configuration
     troubles = []
     for path in (unit_name(server.name), CONF, CERTIFICATE, CA_CERTIFICATE, *_SECRET):
-        complaint = _complaint(path, await host.facts(path), home)
+        complaint = _complaint(path, await host.stat(path), home)
         if complaint is not None:
             troubles.append(_of(server, path, complaint, home))
     if issuer is not None and await _is_another_ca(host, issuer):
@@ -62,7 +61,7 @@ def _complaint(path: str, facts: FileFacts | None, home: FileFacts) -> Complaint
     return words.FILE_OPEN if facts.mode & shut else None
 
 
-async def _is_another_ca(host: LocalHost, issuer: x509.Certificate) -> bool:
+async def _is_another_ca(host: ServerHost, issuer: x509.Certificate) -> bool:
     content = await host.read(CA_CERTIFICATE)
     if content is None:
         return False

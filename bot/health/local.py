@@ -3,7 +3,7 @@
 import fcntl
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,8 @@ from bot.reserve import Reserve
 from bot.settings import Settings, open_to_others
 from bot.texts import health as words
 from vpn.errors import HostError
-from vpn.files import room_left
-from vpn.host import LITTLE_ROOM
+from vpn.local_host import LocalHost
+from vpn.machine import LITTLE_ROOM, room_left
 
 
 def look_at_configuration(settings: Settings) -> Iterator[Result]:
@@ -115,11 +115,11 @@ def look_at_folder(folder: DataFolder) -> FolderLook:
 _LOGS = Path("/var/log")
 
 
-def look_at_room(folder: DataFolder) -> Iterator[Result]:
+async def look_at_room(folder: DataFolder) -> AsyncIterator[Result]:
     """Whether a disk will soon be full, and whether room is kept back for that day."""
     for place in (folder.path, _LOGS):
         with suppress(HostError):
-            left = room_left(place)
+            left = await room_left(LocalHost(place), "")
             if left is not None and left < LITTLE_ROOM:
                 yield trouble(words.LITTLE_ROOM, path=place, left=left // 1_000_000)
     if not Reserve(folder.reserve).is_whole() and bot_runs(folder):

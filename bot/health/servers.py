@@ -18,7 +18,6 @@ from bot.access.revocation import lets_in
 from bot.data_folder import DataFolder, account_name
 from bot.errors import VpnbotError
 from bot.fixed_addresses import given_by_others
-from bot.fleet import live_server, remote_of, spec_of
 from bot.health.folder import look_at_files
 from bot.health.results import (
     Fine,
@@ -32,7 +31,8 @@ from bot.health.results import (
 )
 from bot.health.state import NOTICE
 from bot.keyring import Keyring
-from bot.on_hold import layout_of, neighbours
+from bot.live_servers import layout_of, live_server, remote_of, spec_of
+from bot.on_hold import neighbours
 from bot.presence import compare
 from bot.privileges import ROOT
 from bot.texts import health as words
@@ -42,8 +42,9 @@ from pki.errors import PkiError
 from pki.found_crls import read_crls
 from storage.database import Database
 from storage.records import GrantState, Server
-from vpn.adopt import Adopted
+from vpn.adopt import AdoptedServer
 from vpn.adopting import restart_command
+from vpn.client_files import fixed_addresses
 from vpn.config import CCD, CONF, LIVE, render_ccd, unit_name
 from vpn.errors import HostError, VpnError
 from vpn.findings import Finding, FindingCode, ServerStatus
@@ -110,7 +111,7 @@ async def look_at_server(server: Server, around: Surroundings) -> list[Result]:
     kind = Kind.OURS if server.adopted is None else Kind.ADOPTED
     if kind is Kind.OURS and server.crl_published_at is None:
         with suppress(HostError):
-            if await LocalHost(Path(server.directory)).facts(CONF) is None:
+            if await LocalHost(Path(server.directory)).stat(CONF) is None:
                 return [_of(server, words.NOT_DEPLOYED, directory=server.directory)]
     look = Look(server, await _status(server, around), around)
     troubles: list[Trouble] = []
@@ -277,7 +278,7 @@ async def _look_at_certificate(look: Look) -> list[Trouble]:
 async def _look_at_tls_key(look: Look) -> list[Trouble]:
     """Without it no profile can be made for this server."""
     server, folder = look.server, look.around.folder
-    has_key = server.adopted is None or Adopted.from_json(server.adopted).profile.tls_key
+    has_key = server.adopted is None or AdoptedServer.from_json(server.adopted).profile.tls_key
     if not (look.around.has_passphrase and has_key):
         return []
     try:
@@ -292,7 +293,7 @@ async def _look_at_tls_key(look: Look) -> list[Trouble]:
 async def _look_at_closed(look: Look) -> list[Trouble]:
     if not is_closed(look.server):
         return []
-    reason = Adopted.from_json(look.server.adopted or {}).closed
+    reason = AdoptedServer.from_json(look.server.adopted or {}).closed
     return [_of(look.server, words.CLOSED_TO_NEW, reason=reason)]
 
 
@@ -302,10 +303,10 @@ async def _look_at_addresses(look: Look) -> list[Trouble]:
     As in `_look_at_ccd` what the bot does in between the two looks is no finding.
     """
     server, live = look.server, live_server(look.server)
-    before = await live.fixed_addresses()
+    before = await fixed_addresses(live.host, live.layout)
     async with look.around.database.reading() as tx:
         grants = await tx.grants.not_over()
-    after = await live.fixed_addresses()
+    after = await fixed_addresses(live.host, live.layout)
     others = given_by_others(after, server.name, grants)
     troubles: list[Trouble] = []
     for grant in grants:
@@ -337,7 +338,7 @@ async def _look_at_owner(look: Look) -> list[Trouble]:
         return []  # said by the look at the account
     troubles: list[Trouble] = []
     for path in (LIVE, CCD):
-        facts = await look.host.facts(path)
+        facts = await look.host.stat(path)
         if facts is not None and facts.uid != wanted:
             full = f"{server.directory}/{path}"
             troubles.append(_of(server, words.LIVE_FOREIGN, path=full, account=server.account))

@@ -14,6 +14,7 @@ from bot.privileges import act_as
 from tests.accounts import DAEMON, give, python_for_all
 from tests.bot.folders import open_folder
 from vpn.local_host import LocalHost
+from vpn.machine import syntax_problem
 
 SECRETS = {
     "VPNBOT_BOT_TOKEN": "123456789:a-token-that-opens-nothing-at-all",
@@ -35,7 +36,7 @@ async def test_openvpn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
 
-    assert await LocalHost(tmp_path).syntax_problem("", "dev tun\n") is None
+    assert await syntax_problem(LocalHost(tmp_path), "", "dev tun\n") is None
 
     told = seen.read_text()
     assert f"PATH={tmp_path}" in told

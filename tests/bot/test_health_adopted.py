@@ -93,9 +93,7 @@ async def rome() -> AsyncIterator[Adopted]:
 
 async def _server(home: Path, around: Surroundings) -> Server:
     conf = PurePosixPath(home / "server.conf")
-    examined = await examine(
-        LocalHost(Path("/"), bot_folders=()), conf, account="root", issuer=around.issuer
-    )
+    examined = await examine(LocalHost(Path("/")), conf, account="root", issuer=around.issuer)
     async with around.database.reading() as tx:
         (office,) = await tx.servers.all()
     return replace(

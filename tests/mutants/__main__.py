@@ -44,8 +44,8 @@ _PASSES = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 _SAYS_WHY = ("FAILED", "ERROR", "Timeout (")
 # The CRL is read by a parser of cryptography's; what is proved is `vpn`'s.
 _PROOF = (
-    *("live", "sessions", "management", "strangers", "crl_look", "locks", "findings", "standing"),
-    *("restart", "client_files", "list_in_force", "others", "outlook"),
+    *("live", "sessions", "management", "crl_look", "locks", "findings", "machine"),
+    *("permissions", "client_files", "list_in_force", "others", "outlook"),
 )
 
 

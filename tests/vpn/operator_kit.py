@@ -24,7 +24,7 @@ from vpn.deploy import CLOCK_TICK_S
 from vpn.findings import ServerProof, Target
 from vpn.layout import Layout
 from vpn.live import LiveServer
-from vpn.local_host import LocalHost, host_of
+from vpn.local_host import LocalHost
 from vpn.profile import ProfileMaterial, TlsKey, render_profile
 from vpn.values import CommonName, Protocol, Remote, make_server_spec
 
@@ -150,7 +150,7 @@ class Operator:
             dns=(),
             account=CALLER,
         )
-        host = host_of(layout, self.directory)
+        host = LocalHost(Path("/" if layout.adopted else self.directory))
         return LiveServer(
             spec, host, layout=layout, known_end=known_end, management_timeout_s=timeout_s
         )
@@ -160,13 +160,11 @@ class Operator:
         return await plan_changes(LocalHost(Path("/")), examined, account=account, now=now())
 
     async def apply(self, names: Sequence[str] = (), *, account: str = CALLER) -> Applied:
-        def host_for(layout: Layout) -> LocalHost:
-            return host_of(layout, self.directory)
-
+        host = LocalHost(Path("/"))
         plan = await self.plan(account=account)
-        await prepare(host_for, plan, names)
+        await prepare(host, plan, names)
         return await apply(
-            host_for,
+            host,
             plan,
             names=names,
             crl_pem=self.crl(),

@@ -9,7 +9,7 @@ import pytest
 
 from tests.vpn.operator_kit import USUAL, static_key
 from vpn.address_plan import free_addresses
-from vpn.adopt import Adopted, Adoption, inspect
+from vpn.adopt import AdoptedServer, Adoption, inspect
 from vpn.config import inspect_conf
 from vpn.errors import NotAdoptable
 from vpn.layout import Reader, TcpPort, UnixSocket
@@ -219,13 +219,13 @@ def test_an_old_server_speaks_old_tls() -> None:
 )
 def test_what_is_remembered_outlives_the_database(lines: str) -> None:
     server = reading(USUAL + lines).server
-    assert Adopted.from_json(json.loads(json.dumps(server.to_json()))) == server
+    assert AdoptedServer.from_json(json.loads(json.dumps(server.to_json()))) == server
 
 
 def test_another_format_is_refused() -> None:
     values = reading(USUAL).server.to_json()
     with pytest.raises(ValueError, match="format 2"):
-        Adopted.from_json(values | {"format": 2})
+        AdoptedServer.from_json(values | {"format": 2})
 
 
 class TestAddresses:

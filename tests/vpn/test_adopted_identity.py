@@ -27,7 +27,7 @@ def operator(open_folder: Path) -> Operator:
 
 
 async def renew(operator: Operator) -> Renewed:
-    host, issuer = LocalHost(Path("/"), bot_folders=()), operator.authority.certificate
+    host, issuer = LocalHost(Path("/")), operator.authority.certificate
     plan = await plan_renewal(host, await operator.examine(), issuer=issuer)
 
     def issue(before: x509.Certificate) -> ServerIdentity:

@@ -14,8 +14,11 @@ from tests.vpn.kit import CALLER, codes, make_authority, now
 from tests.vpn.operator_kit import USUAL, Operator
 from vpn.adopting import Examined, examine, restart_command
 from vpn.advice import Weight
+from vpn.client_files import fixed_addresses
 from vpn.errors import CrlNotUsed, HostError, NotAdoptable, NotApplied
 from vpn.local_host import LocalHost
+from vpn.machine import syntax_problem
+from vpn.permissions import shut_out
 from vpn.values import CommonName
 
 ACCOUNT = "daemon"  # not root, and on every machine
@@ -272,7 +275,7 @@ class TestAdmission:
         before = tree(home)
         await live.admit(CommonName("anna-k7f3qz2m"), None)
         assert tree(home) == before
-        assert await live.fixed_addresses() == {}
+        assert await fixed_addresses(live.host, live.layout) == {}
 
     @pytest.mark.parametrize(
         ("exclusive", "default", "address", "text"),
@@ -318,7 +321,8 @@ class TestAdmission:
         (home / "ccd/folder").mkdir()
         (home / "ccd/loop").symlink_to("loop")
         operator.write("ccd/.vpnbot-" + "0" * 64, "ifconfig-push 10.78.0.9 255.255.255.0\n")
-        found = await (await operator.live()).fixed_addresses()
+        live = await operator.live()
+        found = await fixed_addresses(live.host, live.layout)
         given = {name: sorted(map(str, addresses)) for name, addresses in found.items()}
         assert given == {
             "anna office": ["10.78.0.7", "255.255.255.0"],
@@ -506,7 +510,7 @@ class TestApply:
         live = home.with_name("office-server-live")
         assert applied.examined.layout.crl == f"{live}/crl.pem".lstrip("/")
         assert {path.name for path in (live / "ccd").iterdir()} == {"anna"}
-        assert await LocalHost(Path("/")).shut_out(f"{live}/ccd".lstrip("/")) is None
+        assert await shut_out(LocalHost(Path("/")), f"{live}/ccd".lstrip("/")) is None
         assert f"management {home.parent}/office-server.sock unix" in operator.conf.read_text()
         again = await operator.apply(["anna"], account=ACCOUNT)
         assert again.changed == ()
@@ -526,7 +530,7 @@ class TestApply:
         with pytest.raises(NotApplied, match="Nothing was changed") as refused:
             await operator.apply(account=ACCOUNT)
         assert tree(home.parent) == before
-        commands = (await operator.examine(account=ACCOUNT)).standing.open_conf
+        commands = (await operator.examine(account=ACCOUNT)).rights.open_conf
         assert " && ".join(commands) in str(refused.value)
         if group != "root":
             assert commands == (
@@ -590,8 +594,8 @@ class TestApply:
         Operator(home)
         host = LocalHost(Path("/"))
         folder = str(home).lstrip("/")
-        assert await host.syntax_problem(folder, USUAL) is None
-        found = await host.syntax_problem(folder, USUAL + "no-such-option\n")
+        assert await syntax_problem(host, folder, USUAL) is None
+        found = await syntax_problem(host, folder, USUAL + "no-such-option\n")
         assert found is not None
         assert "no-such-option" in found
 

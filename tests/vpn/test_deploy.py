@@ -110,7 +110,7 @@ async def test_files_that_others_own_are_taken_back(company: Company) -> None:
 async def test_the_certificate_is_the_servers(company: Company) -> None:
     at = now()
     report = await company.deploy(at=at)
-    end = await certificate_end(company.host, company.spec)
+    end = await certificate_end(company.host)
     assert report.certificate_end == end
     assert abs(end - at - SERVER_CERTIFICATE_LIFETIME) < timedelta(seconds=2)
     certificate = x509.load_pem_x509_certificate((company.directory / "server.crt").read_bytes())
@@ -179,7 +179,7 @@ async def test_a_certificate_for_something_else_is_replaced(
 
 
 async def test_no_certificate_has_no_end(company: Company) -> None:
-    assert await certificate_end(company.host, company.spec) is None
+    assert await certificate_end(company.host) is None
 
 
 async def test_a_shut_parent_is_named_before_anything_is_written(

@@ -59,7 +59,7 @@ async def test_a_folder_that_hangs_holds_up_nobody_else(open_folder: Path) -> No
     host = LocalHost(stuck.directory, answer_s=_ANSWER_S)
     live = LiveServer(stuck.spec, host, management_timeout_s=_ANSWER_S)
     with hanging(stuck.directory / "live"):
-        for look in (host.read("live/crl.pem"), host.listdir("live/ccd"), host.facts("live/ccd")):
+        for look in (host.read("live/crl.pem"), host.listdir("live/ccd"), host.stat("live/ccd")):
             with pytest.raises(HostError, match="gives no answer within"):
                 await look
         # What still hangs there takes nothing from another server.
@@ -71,4 +71,4 @@ async def test_a_folder_that_hangs_holds_up_nobody_else(open_folder: Path) -> No
         )
         assert not proof.proved
         assert {"ccd_not_removed", "crl_not_written"} <= set(codes(proof))
-    assert (await stuck.host.facts("live/ccd")) is not None
+    assert (await stuck.host.stat("live/ccd")) is not None

@@ -10,13 +10,18 @@ from pathlib import Path
 import pytest
 
 from tests.vpn.kit import CALLER, now
+from vpn.config import MANAGEMENT_SOCKET
 from vpn.errors import HostError, ManagementGone, NotReadable
-from vpn.files import READ_LIMIT
+from vpn.host import READ_LIMIT
+from vpn.layout import UnixSocket
 from vpn.local_host import LocalHost
+from vpn.machine import port_in_use, process_started_at
+from vpn.permissions import account_problem, owner_of, read_linked, shut_out, shut_out_above
 from vpn.values import Protocol
 
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 NOBODY = 65534
+SOCKET = UnixSocket(MANAGEMENT_SOCKET)
 
 
 @pytest.fixture
@@ -59,7 +64,7 @@ async def test_each_replacement_has_a_later_second(host: LocalHost) -> None:
     seconds = []
     for content in (b"aaa", b"bbb", b"ccc"):
         await host.replace("live/crl.pem", content, mode=0o644)
-        facts = await host.facts("live/crl.pem")
+        facts = await host.stat("live/crl.pem")
         assert facts is not None
         seconds.append(int(facts.modified_at.timestamp()))
     assert seconds[0] < seconds[1] < seconds[2]
@@ -91,7 +96,7 @@ async def test_only_files_below_live_belong_to_its_owner(
 ) -> None:
     os.chown(open_folder, NOBODY, NOBODY)
     os.chown(open_folder / "live", 12345, 12346)
-    await host.replace("live/crl.pem", b"", mode=0o644)
+    await host.replace("live/crl.pem", b"", mode=0o644, as_folder=True)
     await host.replace("server.conf", b"", mode=0o644)
     crl, conf = (open_folder / "live/crl.pem").stat(), (open_folder / "server.conf").stat()
     assert (crl.st_uid, crl.st_gid) == (12345, 12346)
@@ -111,7 +116,7 @@ async def test_no_link_inside_is_followed(host: LocalHost, open_folder: Path) ->
         host.remove("live/ccd/file"),
         host.listdir("live/ccd"),
         host.make_folder("live/ccd", mode=0o777),
-        host.facts("live/ccd/file"),
+        host.stat("live/ccd/file"),
     ):
         with pytest.raises(HostError):
             await attempt
@@ -124,15 +129,15 @@ async def test_a_list_is_read_as_openvpn_reads_it(
     host: LocalHost, open_folder: Path, tmp_path: Path
 ) -> None:
     crl, other = open_folder / "live/crl.pem", tmp_path / "other.pem"
-    assert await host.read_linked("live/crl.pem") is None
+    assert await read_linked(host, "live/crl.pem") is None
     crl.symlink_to(other)
-    assert await host.read_linked("live/crl.pem") is None
+    assert await read_linked(host, "live/crl.pem") is None
     other.write_bytes(b"list")
-    assert await host.read_linked("live/crl.pem") == b"list"
+    assert await read_linked(host, "live/crl.pem") == b"list"
     other.unlink()
     other.mkdir()
     with pytest.raises(HostError, match="is no ordinary file"):
-        await host.read_linked("live/crl.pem")
+        await read_linked(host, "live/crl.pem")
 
 
 @NEEDS_ROOT
@@ -141,7 +146,7 @@ async def test_root_reads_through_no_link_of_anothers(host: LocalHost, open_fold
     crl.symlink_to("/etc/hostname")
     os.chown(crl, 12345, -1, follow_symlinks=False)
     with pytest.raises(HostError, match="root does not follow it"):
-        await host.read_linked("live/crl.pem")
+        await read_linked(host, "live/crl.pem")
 
 
 @NEEDS_ROOT
@@ -152,7 +157,7 @@ async def test_what_is_closed_is_told_from_what_hangs(host: LocalHost, open_fold
     os.seteuid(NOBODY)
     try:
         with pytest.raises(NotReadable, match="Permission denied"):
-            await host.read_linked("live/crl.pem")
+            await read_linked(host, "live/crl.pem")
     finally:
         os.seteuid(0)
 
@@ -209,7 +214,7 @@ async def test_a_missing_folder_has_nothing(open_folder: Path) -> None:
     host = LocalHost(open_folder / "gone")
     assert await host.read("server.conf") is None
     assert await host.listdir("") is None
-    assert await host.facts("") is None
+    assert await host.stat("") is None
     assert await host.remove("live/x") is False
     with pytest.raises(HostError, match="No such file"):
         await host.replace("live/x", b"", mode=0o644)
@@ -221,24 +226,25 @@ async def test_a_home_is_made_with_its_parents(open_folder: Path) -> None:
     assert await host.make_folder("", mode=0o755) is True
     assert await host.make_folder("", mode=0o755) is False
     assert [mode_of(open_folder / path) for path in ("a", "a/b")] == [0o755, 0o755]
-    facts = await host.facts("")
+    facts = await host.stat("")
     assert facts is not None
     assert facts.mode == 0o755
-    assert await host.is_caller(facts.uid)
+    assert facts.uid == await host.caller()
 
 
 @NEEDS_ROOT
 async def test_a_folder_is_given_to_its_account(host: LocalHost, open_folder: Path) -> None:
-    assert await host.make_folder("live", mode=0o755, account="nobody") is True
-    assert await host.make_folder("live", mode=0o755, account="nobody") is False
+    nobody = await owner_of(host, "nobody")
+    assert await host.make_folder("live", mode=0o755, owner=nobody) is True
+    assert await host.make_folder("live", mode=0o755, owner=nobody) is False
     assert (open_folder / "live").stat().st_uid == NOBODY
 
 
 async def test_an_unknown_account_is_named(host: LocalHost) -> None:
     with pytest.raises(HostError, match="no-such-account"):
-        await host.make_folder("live", mode=0o755, account="no-such-account")
-    assert "no-such-account" in (await host.account_problem("no-such-account") or "")
-    assert await host.account_problem(CALLER) is None
+        await owner_of(host, "no-such-account")
+    assert "no-such-account" in (await account_problem(host, "no-such-account") or "")
+    assert await account_problem(host, CALLER) is None
 
 
 @pytest.mark.parametrize(
@@ -255,12 +261,12 @@ async def test_whatever_shuts_nobody_out_is_named(open_folder: Path, shut: str, 
     crl.parent.mkdir(parents=True)
     crl.touch()
     host = LocalHost(open_folder / "home")
-    assert await host.shut_out("live/crl.pem") is None
+    assert await shut_out(host, "live/crl.pem") is None
     (open_folder / shut).chmod(0o750)
-    problem = await host.shut_out("live/crl.pem")
+    problem = await shut_out(host, "live/crl.pem")
     assert problem is not None
     assert problem.endswith(mend.format(open_folder))
-    above = await host.shut_out_above()
+    above = await shut_out_above(host)
     assert (above is not None) == (shut == ".")
 
 
@@ -268,7 +274,7 @@ async def test_a_link_above_is_followed_both_ways(open_folder: Path) -> None:
     (open_folder / "shut/home").mkdir(parents=True)
     (open_folder / "shut").chmod(0o700)
     (open_folder / "link").symlink_to("shut/home")
-    problem = await LocalHost(open_folder / "link").shut_out_above()
+    problem = await shut_out_above(LocalHost(open_folder / "link"))
     assert problem is not None
     assert problem.endswith("/shut")
 
@@ -299,20 +305,20 @@ async def test_the_bits_of_owner_and_group_count_first(
     os.chown(crl, uid, gid)
     crl.chmod(mode)
     assert nobody_can_read(crl) is not shut
-    assert (await host.shut_out("live/crl.pem") is not None) is shut
+    assert (await shut_out(host, "live/crl.pem") is not None) is shut
 
 
 async def test_a_process_has_a_beginning(host: LocalHost) -> None:
     before = now()
     process = await asyncio.create_subprocess_exec("sleep", "60")
-    started = await host.process_started_at(process.pid)
+    started = await process_started_at(host, process.pid)
     process.kill()
     await process.wait()
     assert started is not None
     # The kernel counts in hundredths of a second.
     assert before - timedelta(seconds=0.02) <= started <= now()
-    assert await host.process_started_at(process.pid) is None
-    assert await host.process_started_at(0) is None
+    assert await process_started_at(host, process.pid) is None
+    assert await process_started_at(host, 0) is None
 
 
 @pytest.mark.parametrize(
@@ -327,29 +333,29 @@ async def test_a_taken_port_is_seen(
         if protocol is Protocol.TCP:
             other.listen()
         port = other.getsockname()[1]
-        assert await host.port_in_use(port, protocol) is True
-    assert await host.port_in_use(port, protocol) is False
+        assert await port_in_use(host, port, protocol) is True
+    assert await port_in_use(host, port, protocol) is False
 
 
 async def test_nobody_listens_where_there_is_no_socket(host: LocalHost, open_folder: Path) -> None:
     with pytest.raises(ManagementGone, match="start the server"):
-        await host.connect_management()
+        await host.connect(SOCKET)
     (open_folder / "management.sock").write_text("")
     with pytest.raises(ManagementGone, match="no socket"):
-        await host.connect_management()
-    assert await host.listener_pid() is None
+        await host.connect(SOCKET)
+    assert await host.listener_pid(SOCKET.path) is None
     with pytest.raises(ManagementGone, match="cannot be opened"):
-        await LocalHost(open_folder / "gone").connect_management()
+        await LocalHost(open_folder / "gone").connect(SOCKET)
 
 
 async def test_a_stale_socket_is_no_listener(host: LocalHost, open_folder: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(open_folder / "management.sock"))
         server.listen()
-        assert await host.listener_pid() == os.getpid()
-    assert await host.listener_pid() is None
+        assert await host.listener_pid(SOCKET.path) == os.getpid()
+    assert await host.listener_pid(SOCKET.path) is None
     with pytest.raises(ManagementGone, match="Connection refused"):
-        await host.connect_management()
+        await host.connect(SOCKET)
 
 
 async def test_a_full_queue_is_waited_out(host: LocalHost, open_folder: Path) -> None:
@@ -359,8 +365,8 @@ async def test_a_full_queue_is_waited_out(host: LocalHost, open_folder: Path) ->
         server.listen(0)
         with socket.socket(socket.AF_UNIX) as first:
             first.connect(path)
-            assert await host.listener_pid() == 0
-            waiting = asyncio.create_task(host.connect_management())
+            assert await host.listener_pid(SOCKET.path) == 0
+            waiting = asyncio.create_task(host.connect(SOCKET))
             done, _ = await asyncio.wait([waiting], timeout=0.2)
             assert not done
         server.accept()[0].close()
@@ -378,6 +384,6 @@ async def test_a_long_path_can_be_connected(open_folder: Path) -> None:
         server.bind(f"/proc/self/fd/{handle}/management.sock")
         os.close(handle)
         server.listen()
-        _, writer = await LocalHost(folder).connect_management()
+        _, writer = await LocalHost(folder).connect(SOCKET)
         writer.close()
         await writer.wait_closed()

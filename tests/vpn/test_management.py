@@ -243,8 +243,8 @@ async def test_a_server_that_never_stops_is_not_listened_to(open_folder: Path, r
 
     async with saying(open_folder, talk):
         with pytest.raises(ManagementNonsense):
-            async with open_management(LocalHost(open_folder)) as opened:
-                await opened.status(most=512)
+            async with open_management(LocalHost(open_folder), most=512) as opened:
+                await opened.status()
     assert said < 2_000_000
 
 

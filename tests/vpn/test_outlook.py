@@ -8,12 +8,12 @@ import pytest
 from tests.vpn.kit import now
 from tests.vpn.operator_kit import USUAL, Operator
 from vpn.adopting import Examined
+from vpn.amend import own_places
 from vpn.config import ConfFacts, inspect_conf
 from vpn.errors import HostError, NotAdoptable
 from vpn.layout import Layout, NamedBy
 from vpn.local_host import LocalHost
 from vpn.outlook import Connected, Outlook, outlook, sessions_now, status_now
-from vpn.own_places import own_places
 
 HOST = LocalHost(Path("/"))
 FIRST = """\
@@ -90,7 +90,7 @@ async def test_where_debians_units_write_it() -> None:
     asked: list[str] = []
 
     class Empty(LocalHost):
-        async def facts(self, path: str) -> None:
+        async def stat(self, path: str) -> None:
             asked.append(path)
 
     host = Empty(Path("/"))

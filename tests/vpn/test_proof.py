@@ -14,6 +14,7 @@ import pytest_asyncio
 from tests.vpn.kit import DAY, Company, closing, codes, make_authority, make_spec, now
 from tests.vpn.running import IN_THE_LAB, Running
 from vpn.crl_look import digest_of
+from vpn.layout import UnixSocket
 from vpn.live import LiveServer
 from vpn.sessions import KILL_ROUNDS
 from vpn.values import CommonName
@@ -125,7 +126,7 @@ async def test_a_socket_that_turns_us_away(breakable: Running) -> None:
     assert (proof.proved, codes(proof)) == (False, ["management_gone"])
     assert "management-client-user" in proof.findings[0].detail
     # What needs no conversation is seen all the same.
-    assert await company.host.listener_pid() == breakable.pid
+    assert await company.host.listener_pid("management.sock") == breakable.pid
 
 
 def change(company: Company, old: str, new: str) -> None:
@@ -143,7 +144,7 @@ def impatient(company: Company) -> Company:
 async def test_a_socket_that_is_busy(breakable: Running) -> None:
     company = breakable.company
     issued = await company.admit()
-    _, writer = await company.host.connect_management()
+    _, writer = await company.host.connect(UnixSocket("management.sock"))
     proof = await impatient(company).cut(issued)
     assert (proof.proved, codes(proof)) == (False, ["management_silent"])
     writer.close()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.bot.folders import open_folder
+from vpn.local_host import steps_to
 from vpn.safe_place import foreign_link, shared_above, unsafe_above, weak_step
 
 DAEMON = 1
@@ -117,19 +118,19 @@ def test_whose_links_root_follows(home: Path) -> None:
     file = home / "file"
     file.touch()
     ours = _link(_made(home / "ours") / "link", file)
-    assert foreign_link(ours) is None
-    assert foreign_link(_link(home / "chain", ours)) is None
-    assert foreign_link(home / "missing" / "file") is None
-    assert foreign_link(_link(home / "theirs", file, owner=DAEMON)) == home / "theirs"
-    assert foreign_link(_link(home / "by", "theirs")) == home / "theirs"
+    assert foreign_link(steps_to(ours)) is None
+    assert foreign_link(steps_to(_link(home / "chain", ours))) is None
+    assert foreign_link(steps_to(home / "missing" / "file")) is None
+    assert foreign_link(steps_to(_link(home / "theirs", file, owner=DAEMON))) == home / "theirs"
+    assert foreign_link(steps_to(_link(home / "by", "theirs"))) == home / "theirs"
     # A link of root's, which the folder's owner has brought here.
     for folder in (_made(home / "anna", owner=DAEMON), _made(home / "open", mode=0o777)):
         brought = _link(folder / "link", file)
-        assert foreign_link(brought) == brought
+        assert foreign_link(steps_to(brought)) == brought
         below = _link(_made(folder / "below") / "link", file)
-        assert foreign_link(below) == below
+        assert foreign_link(steps_to(below)) == below
         (folder / "plain").touch()
-        assert foreign_link(folder / "plain") is None
+        assert foreign_link(steps_to(folder / "plain")) is None
 
 
 def test_an_account_may_own_the_way_to_its_own(home: Path) -> None:

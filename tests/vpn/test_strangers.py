@@ -10,12 +10,12 @@ import pytest
 from tests.vpn.kit import SERVER_INSIDE, Company, closing, make_spec, now
 from tests.vpn.running import IN_THE_LAB, Running
 from tests.vpn.test_management import GREETING, HEADER, ROW
+from vpn.client_files import client_files, set_files_aside
 from vpn.crl_look import digest_of
 from vpn.errors import HostError, ManagementNonsense
 from vpn.findings import Finding, FindingCode
-from vpn.live import LiveServer
+from vpn.live import LiveServer, StrangersCut
 from vpn.names import out_of_use
-from vpn.strangers import StrangersCut, client_files, set_files_aside
 
 
 class TestInTheLab:
