@@ -38,7 +38,7 @@ _NUMBERS_SKIPPED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What is there now."""
+    """The result of a restore."""
 
     folder: Path
     people: int
@@ -67,7 +67,7 @@ def read_file(path: Path) -> bytes:
 
 
 def require_vacant(settings: Settings) -> None:
-    """A restore replaces nothing.
+    """Refuses a data folder that holds something: a restore replaces nothing.
 
     Raises:
         NotDone: the data folder holds something, or the database would lie elsewhere.
@@ -192,7 +192,7 @@ async def _open_tried(path: Path) -> Database:
 
 
 async def _check_trail(tx: Transaction, manifest: Manifest) -> None:
-    """A trail that did not fit together when the backup was made has not been mended since."""
+    """Compares the trail with the manifest, also where it was broken when the backup was made."""
     last = await tx.audit.last()
     end = (last.seq, last.digest) if last else None
     fault = await tx.audit.first_fault()
@@ -201,7 +201,7 @@ async def _check_trail(tx: Transaction, manifest: Manifest) -> None:
 
 
 def _skip_numbers(path: Path) -> None:
-    """SQLite keeps the last number of a table in a row, which is there once a number was given."""
+    """Moves the counter of requests on. SQLite has it in a row, once a number was given."""
     name = tables.requests.name
     with closing(sqlite3.connect(path)) as connection, connection:
         done = connection.execute(

@@ -64,7 +64,7 @@ def find_place(data_dir: Path, *, is_theirs: bool) -> Place:
 
 
 def check_place(place: Place) -> None:
-    """What would stop the work halfway, before it has begun.
+    """Finds what would stop the work halfway, before it begins.
 
     Raises:
         BadDataFolder, NotDone
@@ -111,7 +111,7 @@ def write_private_file(path: Path, content: str, owner: int) -> None:
 
 @contextmanager
 def _able_to_write(folder: Path) -> Iterator[None]:
-    """As root in root's own folders; in any other a link could lead root astray."""
+    """Acts as root in root's own folders only: elsewhere a link could lead root astray."""
     with as_root():
         if os.geteuid() == ROOT and weak_step(folder / "a file", ROOT) is None:
             yield

@@ -28,7 +28,7 @@ def look_at_configuration(settings: Settings) -> Iterator[Result]:
 
 
 def look_at_settings(settings: Settings) -> Iterator[Result]:
-    """What `load_settings` does not insist on."""
+    """Checks what `load_settings` does not insist on."""
     count = len(settings.admin_ids)
     if count == 0:
         yield trouble(words.NO_ADMINS)
@@ -80,7 +80,7 @@ def _secret(read: Callable[[], object], path: Path | None, what: str) -> Result:
 
 
 def look_at_database_place(name: str, folder: DataFolder) -> Iterator[Result]:
-    """In the data folder nobody else reaches it, whatever its own mode is."""
+    """Whether others can read a database that lies outside of the data folder."""
     path = Path(name).absolute()
     if folder.path not in path.parents and open_to_others(path.stat()):
         yield trouble(words.OPEN_TO_OTHERS, path=path)
@@ -146,7 +146,7 @@ def _unusable(path: Path) -> Trouble | None:
 
 
 def _stranger(folder: DataFolder) -> Trouble | None:
-    """What somebody else, mostly root, has put there: the bot could not change it."""
+    """The first file that is another account's, mostly root's: the bot could not change it."""
     for path in folder.path.rglob("*"):
         with suppress(FileNotFoundError):  # SQLite's side files come and go
             owner = path.lstat().st_uid

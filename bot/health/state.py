@@ -68,12 +68,12 @@ def _damage(name: str, folder: DataFolder) -> Trouble | None:
 
 
 async def look_at_past(tx: Transaction, now: datetime) -> list[Result]:
-    """All checks of what was written."""
+    """All checks of past entries."""
     return [*await look_at_times(tx, now), await look_at_audit(tx)]
 
 
 async def look_at_open_ends(tx: Transaction, rules: Rules, username: str | None) -> list[Result]:
-    """All checks of what has yet to happen."""
+    """All checks of proofs, messages and admins that are still open."""
     return [
         *await look_at_proofs(tx),
         *await look_at_outbox(tx),
