@@ -73,7 +73,7 @@ class ServerToAdopt:
 
 
 class UnknownClients(StrEnum):
-    """What becomes of a client that is connected, and that nobody here knows, by a new lock."""
+    """What a new lock does with a connected client that is in none of the bot's books."""
 
     KEEP = "keep"  # a file of its own lets it in
     SHUT_OUT = "shut-out"
@@ -81,7 +81,7 @@ class UnknownClients(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AdoptionResult:
-    """What came of it.
+    """The result of an adoption.
 
     Attributes:
         in_force: whom the server refused until now; None where it refused nobody.
@@ -115,7 +115,7 @@ async def adopt_server(
     unknown: UnknownClients | None = None,
     renew: bool = False,
 ) -> AdoptionResult:
-    """Takes a server in, or looks at an adopted one anew.
+    """Adopts a server, or looks at an adopted one again.
 
     Args:
         apply_changes: adds to the configuration what is missing.

@@ -85,7 +85,7 @@ class BackupContents:
 
     @property
     def tls_keys(self) -> dict[str, bytes]:
-        """By the name of their server."""
+        """The servers' sealed keys, by the server's name."""
         return {
             match[1]: content
             for name, content in self.files.items()
@@ -113,7 +113,7 @@ def digest(content: bytes) -> str:
 
 
 def pack(contents: BackupContents, secret: str) -> bytes:
-    """The backup as it goes to the disk. Computes for about a second.
+    """Encrypts a backup. Computes for about a second.
 
     Raises:
         BadBackup: it is too long to be restored.

@@ -45,7 +45,7 @@ class _Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What is in a backup.
+    """The result of a backup.
 
     Attributes:
         without: servers whose keys are lost; better a backup without them than none.
@@ -93,7 +93,7 @@ async def make_backup(office: Office, actor: Actor, target: Path, secret: str) -
 
 
 def require_new(target: Path) -> None:
-    """Says early what `write_new` would say in the end, which alone decides.
+    """Refuses early what `write_new` would refuse in the end; only that one decides.
 
     Raises:
         NotDone: the file exists, or its folder does not.
@@ -125,7 +125,7 @@ def _exists(target: Path) -> NotDone:
 
 
 def _snapshot(url: URL) -> _Snapshot:
-    """All of it from one transaction: whoever writes meanwhile is not in it, or all of it is."""
+    """Copies the database within one transaction, so that no change is in it by half."""
     uri = f"{Path(url.database or '').absolute().as_uri()}?mode=rw"
     try:
         with closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_S)) as database:
@@ -144,7 +144,7 @@ def _snapshot(url: URL) -> _Snapshot:
 
 
 def require_whole(database: sqlite3.Connection) -> None:
-    """SQLite's own check of every page.
+    """Runs SQLite's own check of every page.
 
     Raises:
         sqlite3.Error: it found something.

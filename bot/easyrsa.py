@@ -36,7 +36,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class EarlierKey:
-    """A tls key of the servers from before."""
+    """The tls key that the servers had before the takeover."""
 
     kind: TlsKey
     pem: str = field(repr=False)
@@ -44,14 +44,14 @@ class EarlierKey:
 
 @dataclass(frozen=True, slots=True)
 class Takeover:
-    """What came of it."""
+    """The result of an import."""
 
     imported: Imported
     made_authority: bool
 
 
 def read(folder: Path, now: datetime, progress: Progress | None = None) -> EasyRsaPki:
-    """(1). An easy-rsa folder belongs to root, who may be asked for it.
+    """Reads and checks the PKI (1), as root where that is possible: the folder is mostly root's.
 
     Its path is made plain first: what removes keys below it goes no way up.
 
@@ -72,7 +72,7 @@ def read(folder: Path, now: datetime, progress: Progress | None = None) -> EasyR
 
 
 def read_tls_key(files: Mapping[TlsKey, Path | None]) -> EarlierKey | None:
-    """The one that was named; it is checked before anything else is done.
+    """Reads and checks the tls key that was named, before anything else is done.
 
     Raises:
         NotDone: several were named, or the file cannot be read.
@@ -102,7 +102,7 @@ async def take_over(
     new_passphrase: Callable[[], str],
     tls_key: EarlierKey | None = None,
 ) -> Takeover:
-    """(2) to (4). Again, it adds only what is new.
+    """Takes over key and books, (2) to (4). When it is run again, it adds only what is new.
 
     Args:
         old_passphrase: asked only if the key is encrypted.
@@ -159,7 +159,7 @@ def _is_kept(office: Office, pki: EasyRsaPki) -> bool:
 
 
 async def _refuse_other_books(office: Office, certificates: Sequence[Certificate]) -> None:
-    """What an interrupted import has left must be of this CA: another cannot revoke it."""
+    """Refuses where an interrupted import has left the books of a CA that is not this one."""
     async with office.database.reading() as tx:
         left = {(grant.serial, grant.common_name) for grant in await tx.grants.imported()}
     if left and left.isdisjoint((each.serial, each.common_name) for each in certificates):
@@ -170,7 +170,7 @@ async def _refuse_other_books(office: Office, certificates: Sequence[Certificate
 
 
 def books(pki: EasyRsaPki) -> tuple[list[Certificate], list[CrlEntry]]:
-    """What the PKI knows, for the rules: its certificates, and serials of which it knows no more.
+    """The PKI's certificates, and the revoked serials without one, as the rules take them.
 
     What the CRL lists, or a folder of the revoked holds, is revoked, whatever the index says. What
     the index lost is there all the same, if its file is: it would let somebody in.

@@ -107,7 +107,7 @@ class Keyring:
         self._seal(self._earlier, f"{kind}\n{key}", _EARLIER)
 
     async def earlier_tls_key(self) -> tuple[str, str] | None:
-        """Its kind and itself; None where none was taken over."""
+        """The kind and the key; None where none was taken over."""
         if not self._earlier.exists():
             return None
         opened = await asyncio.to_thread(

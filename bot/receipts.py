@@ -104,7 +104,7 @@ def _some(names: Sequence[str]) -> str:
 async def _without_files(
     tx: Transaction, grants: Sequence[Grant], proofs: Sequence[Proof]
 ) -> frozenset[str]:
-    """The servers on which these had no files of their own that had to go.
+    """The servers on which no client file of these grants had to be removed.
 
     On a server of the operator's own making there may be none; and an imported certificate may
     have left its file to another one of its name.
@@ -147,7 +147,7 @@ def _headline(
 
 
 def _besides(name: str, left: Sequence[Holding]) -> list[str]:
-    """One paragraph about what the holder has besides, if there is anything."""
+    """One paragraph about what else lets the holder in, if there is anything."""
     if not left:
         return []
     head = words.LEFT_LIVE if any(one.is_live for one in left) else words.LEFT_UNPROVED

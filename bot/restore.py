@@ -15,7 +15,7 @@ from bot.access.permission import Actor
 from bot.access.restored import begin_again
 from bot.archive import AUTHORITY, DATABASE, LONGEST_FILE, TLS_KEYS, BackupContents, Manifest
 from bot.backup import require_whole
-from bot.clock import Clock, utc_now
+from bot.clock import Clock, since_boot, utc_now
 from bot.core import Core
 from bot.data_folder import DataFolder, account_name
 from bot.errors import BadBackup, NotDone, VpnbotError
@@ -38,7 +38,7 @@ _NUMBERS_SKIPPED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What is there now."""
+    """The result of a restore."""
 
     folder: Path
     people: int
@@ -67,7 +67,7 @@ def read_file(path: Path) -> bytes:
 
 
 def require_vacant(settings: Settings) -> None:
-    """A restore replaces nothing.
+    """Refuses a data folder that holds something: a restore replaces nothing.
 
     Raises:
         NotDone: the data folder holds something, or the database would lie elsewhere.
@@ -122,7 +122,7 @@ async def put_back(
         await _try_authority(settings, draft, contents)  # (2)
         database = await _open_tried(draft / DATABASE)  # (2)
         try:
-            core = Core(database, settings.rules(), real_chance(), clock)
+            core = Core(database, settings.rules(), real_chance(), clock, since_boot)
             async with database.writing() as tx:
                 await _check_trail(tx, contents.manifest)  # (2)
                 made_at = contents.manifest.created_at.isoformat(timespec="seconds")
@@ -192,7 +192,7 @@ async def _open_tried(path: Path) -> Database:
 
 
 async def _check_trail(tx: Transaction, manifest: Manifest) -> None:
-    """A trail that did not fit together when the backup was made has not been mended since."""
+    """Compares the trail with the manifest, also where it was broken when the backup was made."""
     last = await tx.audit.last()
     end = (last.seq, last.digest) if last else None
     fault = await tx.audit.first_fault()
@@ -201,7 +201,7 @@ async def _check_trail(tx: Transaction, manifest: Manifest) -> None:
 
 
 def _skip_numbers(path: Path) -> None:
-    """SQLite keeps the last number of a table in a row, which is there once a number was given."""
+    """Moves the counter of requests on. SQLite has it in a row, once a number was given."""
     name = tables.requests.name
     with closing(sqlite3.connect(path)) as connection, connection:
         done = connection.execute(

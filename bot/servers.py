@@ -46,7 +46,7 @@ class ServerToAdd:
     account: str | None = None
 
     def spec(self, known: Sequence[Server], account: str) -> ServerSpec:
-        """With the defaults beside the servers that there are.
+        """The description with its defaults filled in, checked.
 
         Args:
             account: whose the data folder is.
@@ -225,7 +225,7 @@ async def known_server(office: Office, name: str) -> Server:
 async def _require_named_by_root(
     server: Server, directory: PurePosixPath | None, authority: x509.Certificate
 ) -> None:
-    """Root writes a server's files where root has been told to, or has written them before.
+    """Refuses a folder that root has neither been told of nor deployed before.
 
     Raises:
         NotDone
@@ -251,7 +251,7 @@ async def _require_named_by_root(
 
 
 def require_safe_place(directory: str | PurePosixPath) -> None:
-    """Where root acts: what root puts into a server's folder has to stay there.
+    """Refuses a folder that somebody could swap for another one behind root's back.
 
     For any other account nothing is asked, because what it could lose is its own: accepted for
     the demo and for a single person's machine.
@@ -279,7 +279,7 @@ def _require_right_to_write(directory: Path) -> None:
 
 
 async def readmit(office: Office, name: ServerName) -> int:
-    """Whoever holds a profile gets their address file back, if the folder was lost."""
+    """Writes the address files of all who hold a profile, if they are lost; gives their number."""
     admitted = 0
     async with office.database.reading() as tx:
         live = [g for g in await tx.grants.live_on(name) if g.state in _SHOWS_PROFILE]

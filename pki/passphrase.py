@@ -8,7 +8,7 @@ SHORTEST_NEW = 12
 
 
 def check_new_passphrase(passphrase: str) -> None:
-    """What is sealed from now on; whatever something was sealed with before goes on to open it.
+    """Checks a passphrase to seal with from now on; an old one goes on to open what it sealed.
 
     Raises:
         WrongPassphrase: it is shorter than SHORTEST_NEW characters, or cannot be used at all.

@@ -112,7 +112,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def require_vacant(folder: Path) -> None:
-    """Says early what `write_folder` would say in the end, which alone decides.
+    """Refuses early what `write_folder` would refuse in the end; only that one decides.
 
     Raises:
         AuthorityExists: something is there already.

@@ -69,7 +69,7 @@ def seal(
 
 
 def unseal(sealed: bytes, *, passphrase: str, context: str) -> bytes:
-    """What was sealed.
+    """Opens what was sealed.
 
     Raises:
         DamagedKey: truncated, altered, of a newer version, or sealed for another context.

@@ -190,7 +190,7 @@ def _bounded(chunks: Iterator[str]) -> str:
 def _refuse_unknown_fields(
     sandbox: Environment, source: str, file: str, fields: Mapping[str, Any]
 ) -> None:
-    """Also in a branch that today's values do not take."""
+    """Refuses names that are no field, also in a branch that today's values do not take."""
     tree = sandbox.parse(source, file)
     known = fields.keys() | sandbox.globals.keys() | _set_names(tree)
     unknown = find_undeclared_variables(tree) - known
@@ -204,7 +204,7 @@ def _refuse_unknown_fields(
 
 
 def _set_names(tree: nodes.Template) -> set[str]:
-    """What the template itself sets; whether it does so in time, in each branch, shows later."""
+    """Names that the template itself sets; whether in time and in each branch shows later."""
     names = {node.name for node in tree.find_all(nodes.Macro)}
     names |= {node.target for node in tree.find_all(nodes.Import)}
     for imported in tree.find_all(nodes.FromImport):
@@ -266,7 +266,7 @@ def _mark(line: int) -> str:
 
 
 def _located(error: Exception, folder: Path, file: str) -> Problem:
-    """The innermost place in a template."""
+    """The problem with the innermost place in a template: Jinja puts those into the traceback."""
     home = str(folder.resolve())
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if frame.filename.startswith(home):
@@ -297,7 +297,7 @@ def _values(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def work_off(folder: Path, jobs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """All texts, or the first problem."""
+    """Renders all jobs; gives all texts, or the first problem."""
     done = []
     for job in jobs:
         # For one more. What no signal gets through to, whoever waits for this process ends.

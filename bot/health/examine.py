@@ -26,7 +26,7 @@ from pki.errors import PkiError
 
 
 async def examine(settings: Settings, clock: Clock) -> AsyncIterator[Result]:
-    """One result after the other; where a part is missing, what does not need it goes on."""
+    """Yields each result as it comes; what needs a part that is missing is left out."""
     for result in look_at_configuration(settings):
         yield result
     telegram = await look_at_telegram(settings, clock)

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.access.durations import format_duration
-from bot.closed import open_to_others
 from bot.data_folder import DataFolder, account_name
 from bot.env_file import ENV_FILE
 from bot.errors import BadSettings
 from bot.health.results import Fine, Result, Trouble, mend_with, trouble, trouble_from
 from bot.reserve import Reserve
-from bot.settings import Settings
+from bot.settings import Settings, open_to_others
 from bot.texts import health as words
 from vpn.errors import HostError
 from vpn.local_host import LocalHost
@@ -29,7 +28,7 @@ def look_at_configuration(settings: Settings) -> Iterator[Result]:
 
 
 def look_at_settings(settings: Settings) -> Iterator[Result]:
-    """What `load_settings` does not insist on."""
+    """Checks what `load_settings` does not insist on."""
     count = len(settings.admin_ids)
     if count == 0:
         yield trouble(words.NO_ADMINS)
@@ -81,7 +80,7 @@ def _secret(read: Callable[[], object], path: Path | None, what: str) -> Result:
 
 
 def look_at_database_place(name: str, folder: DataFolder) -> Iterator[Result]:
-    """In the data folder nobody else reaches it, whatever its own mode is."""
+    """Whether others can read a database that lies outside of the data folder."""
     path = Path(name).absolute()
     if folder.path not in path.parents and open_to_others(path.stat()):
         yield trouble(words.OPEN_TO_OTHERS, path=path)
@@ -147,7 +146,7 @@ def _unusable(path: Path) -> Trouble | None:
 
 
 def _stranger(folder: DataFolder) -> Trouble | None:
-    """What somebody else, mostly root, has put there: the bot could not change it."""
+    """The first file that is another account's, mostly root's: the bot could not change it."""
     for path in folder.path.rglob("*"):
         with suppress(FileNotFoundError):  # SQLite's side files come and go
             owner = path.lstat().st_uid

@@ -21,7 +21,7 @@ _PATIENCE_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """Who the token says that we are."""
+    """The bot that a token belongs to."""
 
     username: str
     has_webhook: bool

@@ -42,12 +42,12 @@ def trouble(complaint: Complaint, **values: Any) -> Trouble:
 
 
 def of_server(name: str, found: Trouble) -> Trouble:
-    """The same, told of a server."""
+    """The same trouble, with the server's name before it."""
     return Trouble(SERVER.format(server=name, text=found.wrong), found.mend)
 
 
 def mend_with(mend: str, **values: Any) -> str:
-    """The mend with its values, each of them one word of a shell's, whatever is in it.
+    """The mend with its values, each quoted so that a shell takes it for one word.
 
     What is a `ShellLine` stands there as it is.
     """
@@ -60,7 +60,7 @@ def mend_with(mend: str, **values: Any) -> str:
 
 
 def trouble_from(error: Exception, mend: str) -> Trouble:
-    """An error of ours; its line says how to mend it after a semicolon, else `mend` does."""
+    """Splits an error of ours at its semicolon into wrong and mend; without one, takes `mend`."""
     match = _OWN_MEND.fullmatch(str(error))
     if match is None:
         return Trouble(str(error), mend)

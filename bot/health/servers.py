@@ -106,7 +106,7 @@ class Look:
 
 
 async def look_at_server(server: Server, around: Surroundings) -> list[Result]:
-    """All findings about one server, or the one line that it is well."""
+    """Runs all checks of one server; gives the findings, or one line that it is well."""
     kind = Kind.OURS if server.adopted is None else Kind.ADOPTED
     if kind is Kind.OURS and server.crl_published_at is None:
         with suppress(HostError):
@@ -165,7 +165,7 @@ def _from_finding(server: Server, finding: Finding) -> Trouble:
 
 
 def _commands(server: Server) -> dict[str, str]:
-    """What the mends of a server are made of."""
+    """The values that the mends of a server may name."""
     config, remote = server.directory, remote_of(server)
     return {
         "server": server.name,
@@ -216,7 +216,7 @@ async def _look_at_place(look: Look) -> list[Trouble]:
 
 
 async def _look_at_restored(look: Look) -> list[Trouble]:
-    """See `bot.catching_up`."""
+    """Whether it waits to be looked through after a restore, see `bot.catching_up`."""
     if look.server.restored_at is None:
         return []
     return [_of(look.server, words.NOT_LOOKED_THROUGH, moment=utc(look.server.restored_at))]
@@ -251,7 +251,7 @@ async def _look_at_openness(look: Look) -> list[Trouble]:
 
 
 async def _look_at_others_lists(look: Look) -> list[Trouble]:
-    """Nobody here can sign them, and once one has lapsed OpenVPN refuses all of its CA."""
+    """Whether a list of another CA ends soon: OpenVPN then refuses all of that CA."""
     path, issuer = layout_of(look.server).crl, look.around.issuer
     if issuer is None or path is None:
         return []
@@ -275,7 +275,7 @@ async def _look_at_certificate(look: Look) -> list[Trouble]:
 
 
 async def _look_at_tls_key(look: Look) -> list[Trouble]:
-    """Without it no profile can be made for this server."""
+    """Whether the tls key opens, without which no profile can be made for this server."""
     server, folder = look.server, look.around.folder
     has_key = server.adopted is None or AdoptedServer.from_json(server.adopted).profile.tls_key
     if not (look.around.has_passphrase and has_key):
@@ -320,7 +320,7 @@ async def _look_at_addresses(look: Look) -> list[Trouble]:
 
 
 async def _look_at_home(look: Look) -> list[Trouble]:
-    """What cannot be looked at is one finding, not one for each thing in it."""
+    """All checks of the home folder, so that one that cannot be read is one finding."""
     return [
         *await _look_at_owner(look),
         *await look_at_files(look.server, look.host, look.around.issuer),

@@ -70,7 +70,7 @@ class Material:
 
 
 def findings(material: Material) -> tuple[PkiFinding, ...]:
-    """In the order of PkiFindingCode, then of the index or of the files."""
+    """All findings, in the order of PkiFindingCode, then of the index or of the files."""
     return (
         *_certificates(material),
         *_ends_in_doubt(material),
@@ -81,7 +81,7 @@ def findings(material: Material) -> tuple[PkiFinding, ...]:
 
 
 def _certificates(material: Material) -> Iterator[PkiFinding]:
-    """What is live, and what the files say of it."""
+    """Names, files and index of what is live."""
     for name, entries in _by_name(material.live()).items():
         if len(entries) > 1:
             last = max(entry.not_after for entry in entries)
@@ -101,7 +101,7 @@ def _certificates(material: Material) -> Iterator[PkiFinding]:
 
 
 def _ends_in_doubt(material: Material) -> Iterator[PkiFinding]:
-    """What only one source calls over or revoked, and who may issue more."""
+    """Ends that only one source knows of, and CAs below this one."""
     over = [
         entry
         for entry in material.compared.entries
@@ -127,7 +127,7 @@ def _ends_in_doubt(material: Material) -> Iterator[PkiFinding]:
 
 
 def _keys_in_clear(material: Material) -> Iterator[PkiFinding]:
-    """Whatever is not certainly a client's may be a server's, which needs it."""
+    """Keys without a passphrase: a client's, or else perhaps a server's, which needs it."""
     owners: dict[bytes, str] = {}
     not_clients: set[bytes] = set()
     for certificate in material.certificates:

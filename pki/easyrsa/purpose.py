@@ -23,7 +23,7 @@ _BITS_AT = 3
 
 
 def purpose_of(certificate: x509.Certificate) -> Purpose | None:
-    """None where it does not say, or names neither.
+    """Who may show it; None where it does not say, or names neither.
 
     Raises:
         ValueError, x509.DuplicateExtension: its extensions cannot be read.

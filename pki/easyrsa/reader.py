@@ -133,7 +133,7 @@ def open_key(pki: EasyRsaPki, passphrase: str | None) -> AuthorityKey:
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """What the system refuses is told as an error of ours."""
+    """Turns what the system refuses into an error of ours."""
     try:
         yield
     except PermissionError as error:
