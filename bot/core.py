@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bot.access.case import Case, Chance, Rules
 from bot.access.permission import Actor
-from bot.clock import Clock
+from bot.clock import Clock, SinceBoot
 from storage.database import Database
 from storage.transaction import Transaction
 
@@ -15,6 +15,8 @@ class Core:
     rules: Rules
     chance: Chance
     clock: Clock
+    # Nobody sets it: whatever waits in memory goes by this.
+    since_boot: SinceBoot
 
     def case(self, tx: Transaction, actor: Actor) -> Case:
         """What a use case works with, as things are now."""

@@ -15,7 +15,7 @@ from bot.access.permission import Actor
 from bot.access.restored import begin_again
 from bot.archive import AUTHORITY, DATABASE, LONGEST_FILE, TLS_KEYS, BackupContents, Manifest
 from bot.backup import require_whole
-from bot.clock import Clock, utc_now
+from bot.clock import Clock, since_boot, utc_now
 from bot.core import Core
 from bot.data_folder import DataFolder, account_name
 from bot.errors import BadBackup, NotDone, VpnbotError
@@ -122,7 +122,7 @@ async def put_back(
         await _try_authority(settings, draft, contents)  # (2)
         database = await _open_tried(draft / DATABASE)  # (2)
         try:
-            core = Core(database, settings.rules(), real_chance(), clock)
+            core = Core(database, settings.rules(), real_chance(), clock, since_boot)
             async with database.writing() as tx:
                 await _check_trail(tx, contents.manifest)  # (2)
                 made_at = contents.manifest.created_at.isoformat(timespec="seconds")

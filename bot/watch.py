@@ -52,8 +52,9 @@ class Watch:
         self._fleet = fleet
         self._enforcer = enforcer
         self._clock = core.clock
+        self._since_boot = core.since_boot
         self._on_written = on_written
-        self._retry: dict[ServerName, datetime] = {}
+        self._retry: dict[ServerName, timedelta] = {}
         self._told: set[ServerName] = set()
         self._trouble: dict[ServerName, set[FindingCode]] = {}
         self._prompt = Throttle(_PROMPTLY, timedelta(days=1))
@@ -70,10 +71,6 @@ class Watch:
         age = self._clock() - server.crl_published_at
         # One that was signed by a clock that was ahead may not be valid yet.
         return age >= _CRL_EVERY or age < -CLOCK_TOLERANCE
-
-    def clock_went_back(self) -> None:
-        """Whatever waited for a moment waits no longer."""
-        self._retry.clear()
 
     async def renew(self, server: Server) -> bool:
         """Puts a new CRL in place; False where it is not in force there, which is tried again."""
@@ -92,7 +89,7 @@ class Watch:
         log.info("CRL %s is in place on %s", number, server.name)
         if server.restored_at is not None:
             # If it was looked through now, there is nothing to try again.
-            self._retry[server.name] = self._clock() + _CRL_RETRY
+            self._retry[server.name] = self._since_boot() + _CRL_RETRY
         await self._tell(server, published=True)
         return True
 
@@ -215,15 +212,15 @@ class Watch:
         self._on_written()
 
     def _may_tell(self, server: ServerName) -> bool:
-        now = self._clock()
+        now = self._since_boot()
         return self._prompt.passes(server, now) or self._hourly.passes(server, now)
 
     def _waits(self, server: Server) -> bool:
-        now = self._clock()
+        now = self._since_boot()
         return now < self._retry.get(server.name, now)
 
     async def _failed(self, server: Server) -> bool:
-        self._retry[server.name] = self._clock() + _CRL_RETRY
+        self._retry[server.name] = self._since_boot() + _CRL_RETRY
         await self._tell(server, published=False)
         return False
 

@@ -289,7 +289,7 @@ async def known_person(tx: Transaction, user_id: UserId) -> Person:
     return person
 
 
-async def accounts_of(tx: Transaction, user_id: UserId) -> Sequence[Person]:
+async def known_accounts(tx: Transaction, user_id: UserId) -> Sequence[Person]:
     """All accounts of a person who is known, that one first."""
     accounts = await holdings.accounts_of(tx, user_id)
     others = [account for account in accounts if account != user_id]

@@ -85,6 +85,7 @@ class Worker:
         self._on_done = on_done
         self._wake = asyncio.Event()
         self._answers: set[asyncio.Task[None]] = set()
+        self._since_boot = core.since_boot
         self._limits = Limits()
 
     def wake(self) -> None:
@@ -167,15 +168,15 @@ class Worker:
         scene = Scene(case, sender.user_id)
         if isinstance(incoming, Tapped):
             scene = replace(scene, message_id=incoming.message_id)
-        if actor.is_known and not self._limits.acts_for(actor, case.now):
-            if self._limits.warns(scene.user_id, case.now):
+        if actor.is_known and not self._limits.acts_for(actor, self._since_boot()):
+            if self._limits.warns(scene.user_id, self._since_boot()):
                 await post(tx, scene.chat, View(Html(words.TOO_FAST)), case.now)
             return SILENT
         reply = await self._reply(scene, item, incoming)
         if not actor.is_known:
             # A stranger's flood costs one answer a minute, and leaves nothing behind.
             await tx.inbox.forget(item.update_id)
-            if not self._limits.answers_stranger(sender.user_id, case.now):
+            if not self._limits.answers_stranger(sender.user_id, self._since_boot()):
                 return SILENT
         if reply.view is not None:
             instead_of = scene.message_id if reply.edit else None
@@ -203,17 +204,16 @@ class Worker:
             async with scene.tx.attempt():
                 return await _reply_to(scene, item, incoming)
         except Refused as refused:
-            if refused.code in _AUDITED and self._limits.audits(scene.actor, scene.case.now):
+            if refused.code in _AUDITED and self._limits.audits(scene.actor, self._since_boot()):
                 # What a forged tap holds goes to the operator's terminal and into spreadsheets.
                 subject = clean(_as_sent(incoming), audit.SUBJECT_LENGTH)
                 await scene.case.record("refused", subject, why=refused.code)
             return await _refuse(scene, incoming, refused)
 
     async def _point_home(self, tx: Transaction, incoming: InGroup) -> None:
-        now = self._clock()
-        if self._limits.answers_group(incoming.chat_id, now):
+        if self._limits.answers_group(incoming.chat_id, self._since_boot()):
             view = View(fill(words.GROUP, link=f"https://t.me/{self._username}"))
-            await post(tx, ChatId(incoming.chat_id), view, now)
+            await post(tx, ChatId(incoming.chat_id), view, self._clock())
 
     async def _set_aside(self, item: InboxItem, error: str, *, apologise: bool = False) -> None:
         async with self._database.writing() as tx:

@@ -81,7 +81,7 @@ def remove(user_id: Id) -> None:
     async def work(office: Office) -> bool:
         wanted = people.parse_user_id(user_id)
         async with office.database.reading() as tx:
-            accounts = await revocation.accounts_of(tx, wanted)
+            accounts = await revocation.known_accounts(tx, wanted)
             has_access = await holdings.of_accounts(
                 tx, office.clock(), [account.id for account in accounts]
             )

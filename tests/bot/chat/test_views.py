@@ -11,7 +11,7 @@ from bot.chat import views
 from bot.chat.buttons import Tap
 from bot.chat.views import View
 from bot.texts import chat as words
-from demo.markup import parse_html
+from demo.api.markup import parse_html
 from storage.records import (
     Grant,
     GrantId,
