@@ -69,17 +69,17 @@ async def compare(
     if any("_" in name for name in strange):
         # It may stand for a character that OpenVPN does not show, which only theirs have.
         grants |= {grant.id: grant for grant in await tx.grants.imported()}
-    found: dict[str, list[Grant]] = {}
+    by_name: dict[str, list[Grant]] = {}
     for grant in grants.values():
         name = as_found(grant.common_name)
         if name in strange and not grant.for_server:
-            found.setdefault(name, []).append(grant)
+            by_name.setdefault(name, []).append(grant)
     over = {
         name: [grant for grant in namesakes if grant.state in PROVED_STATES]
-        for name, namesakes in found.items()
+        for name, namesakes in by_name.items()
         if any(grant.state in PROVED_STATES for grant in namesakes)
     }
-    return Compared(over, frozenset(found).difference(over), strange.difference(found), ending)
+    return Compared(over, frozenset(by_name).difference(over), strange.difference(by_name), ending)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from bot.access import requests, revocation
 from bot.access.permission import Actor
 from bot.data_folder import account_name
 from bot.errors import NotDone
-from bot.live_servers import spec_of
+from bot.live_servers import live_server, spec_of
 from bot.office import Office
 from bot.privileges import ROOT, acts_for_another, as_root
 from pki.serial import parse_serial
@@ -26,7 +26,6 @@ from vpn.deploy import (
     deploy,
     is_home_of,
 )
-from vpn.local_host import LocalHost
 from vpn.safe_place import unsafe_above
 from vpn.values import CommonName, Remote, ServerSpec, make_server_spec, next_free_network
 
@@ -177,7 +176,7 @@ async def deploy_server(
     with as_root():
         report = await deploy(
             spec_of(server),
-            LocalHost(Path(server.directory)),
+            live_server(server).host,
             ca_pem=authority.certificate_pem,
             tls_crypt_v2_pem=tls_key,
             issue=issue,
@@ -238,7 +237,7 @@ async def _require_named_by_root(
     if directory is not None or not acts_for_another():
         return
     with as_root():
-        host = LocalHost(Path(server.directory))
+        host = live_server(server).host
         if await is_home_of(host, server.name, authority) and not unsafe_above(
             Path(server.directory)
         ):
