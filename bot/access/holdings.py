@@ -60,8 +60,8 @@ async def beside(tx: Transaction, now: datetime, grants: Sequence[Grant]) -> Seq
     is_nobodys = any(grant.user_id is None for grant in grants)
     named = {grant.common_name for grant in grants if grant.imported_at is not None}
     same = await tx.grants.imported_as(sorted(named))
-    nobodys = [grant for grant in same if is_nobodys or grant.user_id is None]
-    for one in await _letting_in(tx, now, nobodys):
+    counting = [grant for grant in same if is_nobodys or grant.user_id is None]
+    for one in await _letting_in(tx, now, counting):
         others.setdefault(one.grant.id, one)
     for grant in grants:
         others.pop(grant.id, None)
