@@ -191,8 +191,7 @@ class Posts:
             log.warning("No instructions can be shown: %s", error)
             if str(error) not in self._told:
                 self._told.add(str(error))
-                async with self._database.writing() as tx:
-                    case = self._core.case(tx, THE_BOT)
+                async with self._core.acting(THE_BOT) as case:
                     await messages.tell_admins(case, Notice.TEMPLATES_BROKEN)
             return Html(words.HOW_TO_BROKEN)
 

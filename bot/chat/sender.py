@@ -256,10 +256,9 @@ class Sender:
                 return
 
     async def _conclude(self, item: OutboxItem, came: Next | Decision) -> None:
-        async with self._database.writing() as tx:
-            case = self._core.case(tx, THE_BOT)
+        async with self._core.acting(THE_BOT) as case:
             what = await came(case) if callable(came) else came
-            await tx.outbox.conclude(item, what)
+            await case.tx.outbox.conclude(item, what)
             if isinstance(what, SetAside) and what.why is None:
                 await people.unreachable(case, UserId(item.chat_id))
             # Whoever asked hears once of a card that arrives nowhere: when it steps aside, or is

@@ -133,16 +133,16 @@ async def _deliver(office: Office, grant: Grant, courier: FileCourier, *, archiv
     try:
         profile = await delivery.make(grant, archive=archive)
     except Exception:
-        async with office.database.writing() as tx:
-            await delivery.note(office.case(tx, operator()), grant, Outcome(Came.KEPT))
+        async with office.acting(operator()) as case:
+            await delivery.note(case, grant, Outcome(Came.KEPT))
         await office.enforcer.enforce([grant.id])
         raise
     if profile is None:
         raise NotDone("The access was revoked before the profile was made.")
     outcome = await delivery.hand_over(grant, profile, courier)
-    async with office.database.writing() as tx:
-        await delivery.note(office.case(tx, operator()), grant, outcome)
-        now = await revocation.known_grant(tx, grant.id)
+    async with office.acting(operator()) as case:
+        await delivery.note(case, grant, outcome)
+        now = await revocation.known_grant(case.tx, grant.id)
     if outcome.came is Came.KEPT:
         await office.enforcer.enforce([grant.id])
         async with office.database.reading() as tx:
@@ -169,13 +169,12 @@ async def _reserve(
 
     Where the person has asked for just that already, their request is what is approved.
     """
-    async with office.database.writing() as tx:
-        case = office.case(tx, operator())
+    async with office.acting(operator()) as case:
         # No bot may run that would have ended what nobody decided in time.
         await requests.expire_due(case)
-        waiting = _waiting(await tx.requests.open_of(user_id), server, seconds)
+        waiting = _waiting(await case.tx.requests.open_of(user_id), server, seconds)
         request_id = waiting or await _ask(case, user_id, server, seconds)
-        asked = await tx.requests.get(request_id)
+        asked = await case.tx.requests.get(request_id)
         if asked is not None and asked.duration > case.rules.max_duration and not yes:
             raise NotDone(
                 f"{format_duration(asked.duration)} is more than the "

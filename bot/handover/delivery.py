@@ -172,9 +172,8 @@ async def end_orphans(core: Core, lock: Path) -> None:
     if handle is None:
         return  # it is still at work
     try:
-        async with core.database.writing() as tx:
-            case = core.case(tx, THE_BOT)
-            for grant_id in await _orphans(tx):
+        async with core.acting(THE_BOT) as case:
+            for grant_id in await _orphans(case.tx):
                 await grants.abandon(case, grant_id)
     finally:
         os.close(handle)
