@@ -120,9 +120,9 @@ class Fleet:
             return  # it never was ours
         codes = {finding.code for finding in await self._crl_findings(server)}
         if codes.intersection(_LETS_IN):
-            async with self._database.writing() as tx:
+            async with self._core.acting(THE_BOT) as case:
                 await reopening.doubt_all(
-                    self._core.case(tx, THE_BOT),
+                    case,
                     server.name,
                     since=server.crl_published_at,
                     found=codes,

@@ -146,11 +146,12 @@ async def look(core: Core, server: Server, live: LiveServer) -> Seen:
     to_move = frozenset(sorted(to_move)[:_FILES])
     over = {**connected.over, **{n: filed.over[n] for n in to_move & filed.over.keys()}}
     if over or connected.ending:
-        async with core.database.writing() as tx:  # (2)
-            case = core.case(tx, THE_BOT)
+        async with core.acting(THE_BOT) as case:  # (2)
             grants = [grant for namesakes in over.values() for grant in namesakes]
             await reopening.reopen(case, server.name, grants)
-            await tx.proofs.hasten([each.id for each in connected.ending], server.name, case.now)
+            await case.tx.proofs.hasten(
+                [each.id for each in connected.ending], server.name, case.now
+            )
     moved, stuck = await set_files_aside(live.host, live.layout, to_move)  # (3)
     cut = await live.cut_strangers(to_cut)  # (4)
     return Seen(

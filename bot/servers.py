@@ -117,10 +117,10 @@ async def add_server(office: Office, actor: Actor, wanted: ServerToAdd) -> Serve
         account=spec.account,
         added_at=office.clock(),
     )
-    async with office.database.writing() as tx:
-        _refuse_collision(spec, await tx.servers.all())
-        await tx.servers.add(server)
-        await office.case(tx, actor).record(
+    async with office.acting(actor) as case:
+        _refuse_collision(spec, await case.tx.servers.all())
+        await case.tx.servers.add(server)
+        await case.record(
             "server.add",
             f"server:{spec.name}",
             remote=str(spec.remote),
@@ -158,8 +158,8 @@ async def deploy_server(
     tls_key = await office.keyring.tls_key(name)
     serial = office.chance.serial()
     # Recorded before anything is signed, like a client's; used if a certificate is due.
-    async with office.database.writing() as tx:
-        await office.case(tx, actor).record("server.deploy", f"server:{name}", serial_if_due=serial)
+    async with office.acting(actor) as case:
+        await case.record("server.deploy", f"server:{name}", serial_if_due=serial)
     now = office.clock()
 
     def issue(common_name: CommonName) -> ServerIdentity:
@@ -195,18 +195,17 @@ async def remove_server(office: Office, actor: Actor, name: ServerName) -> Serve
         NotDone: there is no such server, or people have access through it.
     """
     server = await known_server(office, name)
-    async with office.database.writing() as tx:
-        case = office.case(tx, actor)
-        live = await tx.grants.live_on(name)
+    async with office.acting(actor) as case:
+        live = await case.tx.grants.live_on(name)
         if live:
             names = ", ".join(grant.common_name for grant in live[:3])
             raise NotDone(
                 f"{len(live)} live grants use {name} ({names} …); revoke them first: "
                 "vpnbot revoke WHO"
             )
-        for request in await tx.requests.open_on(name):
+        for request in await case.tx.requests.open_on(name):
             await requests.withdraw(case, request, tell=True)
-        await tx.strangers.forget_on(name)
+        await case.tx.strangers.forget_on(name)
         await case.record("server.remove", f"server:{name}")
         await revocation.take_out(case, server)
     office.keyring.forget_tls_key(name)

@@ -107,8 +107,7 @@ class Watch:
         if not await self.renew(server):
             return False
         if self._may_tell(server.name):
-            async with self._database.writing() as tx:
-                case = self._core.case(tx, THE_BOT)
+            async with self._core.acting(THE_BOT) as case:
                 codes = [finding.code.value for finding in findings]
                 await case.record("crl.replace", f"server:{server.name}", found=codes)
                 await messages.tell_admins(case, Notice.CRL_REPLACED, server=server.name)
@@ -181,9 +180,9 @@ class Watch:
     ) -> None:
         if not sighted and put_back is None:
             return
-        async with self._database.writing() as tx:
+        async with self._core.acting(THE_BOT) as case:
             told = await sightings.report(
-                self._core.case(tx, THE_BOT),
+                case,
                 server.name,
                 sighted,
                 lambda: self._may_tell(server.name),
@@ -209,8 +208,7 @@ class Watch:
         code = Notice.SERVER_CLOCK_AHEAD if ahead > timedelta(0) else Notice.SERVER_CLOCK_BEHIND
         code = code if differs else Notice.SERVER_CLOCK_AGREED
         log.warning("The clock of %s is %+.0f s off", server.name, ahead.total_seconds())
-        async with self._database.writing() as tx:
-            case = self._core.case(tx, THE_BOT)
+        async with self._core.acting(THE_BOT) as case:
             subject = f"server:{server.name}"
             await case.record("server.clock", subject, code=code, off=seconds)
             values = {"seconds": seconds} if differs else {}
@@ -235,8 +233,7 @@ class Watch:
         """Admins hear of trouble once, and once that it is over."""
         if published != (server.name in self._told):
             return
-        async with self._database.writing() as tx:
-            case = self._core.case(tx, THE_BOT)
+        async with self._core.acting(THE_BOT) as case:
             if published:
                 self._told.discard(server.name)
                 await messages.tell_admins(case, Notice.CRL_PUBLISHED, server=server.name)
