@@ -44,6 +44,11 @@ class Sshd:
     def key_file(self) -> Path:
         return self.folder / "key"
 
+    @property
+    def public_line(self) -> str:
+        """What opens an account to our key."""
+        return Path(f"{self.key_file}.pub").read_text().strip()
+
     def target(self, user: str, *, host_key: str | None = None) -> SshTarget:
         address = SshAddress(user, "127.0.0.1", self.port)
         return SshTarget(address, host_key or self.host_key, self.key_file)
@@ -55,7 +60,7 @@ class Sshd:
         """Puts our key, or this line, into the account's authorized_keys."""
         keys = self.folder / "authorized" / user
         keys.parent.mkdir(exist_ok=True)
-        keys.write_text((line or Path(f"{self.key_file}.pub").read_text()).rstrip() + "\n")
+        keys.write_text(f"{line or self.public_line}\n")
 
     def new_host_key(self) -> None:
         for path in (self.host_key_file, Path(f"{self.host_key_file}.pub")):
@@ -110,6 +115,14 @@ class Sshd:
             _signal(pid, "KILL")
         process.kill()
         process.wait()
+
+    def cut(self) -> None:
+        """Ends all connections, and leaves what was started through them to see that."""
+        assert self.process is not None
+        for pid in _below(self.process.pid):
+            comm = Path(f"/proc/{pid}/comm")
+            if comm.exists() and comm.read_text().startswith("sshd"):
+                _signal(pid, "KILL")
 
     def signal(self, name: str) -> None:
         """To all of its processes: STOP makes it hang, CONT lets it go on."""

@@ -310,6 +310,7 @@ class SshHost:
         values = {"full": str(full), "short": full.name}
         find = f"kind=$(stat -c %F -- {quote(f'./{full.name}')}) || exit {FAILED}\n"
         find += f'[ "$kind" = socket ] || exit {NO_FILE}\n'
+        find += f"inode=$(stat -c %i -- {quote(f'./{full.name}')}) || exit {FAILED}\n"
         # Links on the way are followed, as by whoever connects.
         enter = f"{BEGIN}home={quote(str(full.parent))}\n(home) || exit {NO_FOLDER}\nhome\n"
         done = await self._link.run(f"{enter}{find}{_assigned(values)}{LISTENERS}")
@@ -329,17 +330,10 @@ class SshHost:
                 f"Nobody can tell who listens on {quote(str(full))}; install iproute2 on"
                 f" {self.target.address.host}."
             )
-        unseen: _Listener | None = None
-        for line in done.output.decode("utf-8", "replace").splitlines():
-            waiting, room, pid, *where, shown = line.split(" ")
-            folder = " ".join(where)
-            found = _Listener(int(pid) if pid.isdecimal() else 0, int(waiting) > int(room))
-            if shown == str(full) or folder == str(full.parent):
-                return found
-            if not folder:
-                unseen = found
-        if unseen is not None:
-            return unseen
+        figures = done.output.split()
+        if len(figures) == len(("waiting", "room", "pid")) and all(map(bytes.isdigit, figures)):
+            waiting, room, pid = map(int, figures)
+            return _Listener(pid, waiting > room)
         raise ManagementGone(
             f"Nobody listens on {quote(str(full))} (Connection refused); start the server."
         )

@@ -91,13 +91,17 @@ BOOTED = """\
 read -r before _ </proc/uptime; now=$(date +%s.%N); read -r after _ </proc/uptime
 echo "$now $after"
 """
-# How many wait, how many may, the name, and who it is; for a name that begins nowhere, from where.
+# How many wait, how many may, and who it is, where that is seen. A name may be relative to any
+# folder, so the socket is told by its inode.
 LISTENERS = """\
 PATH=$PATH:/usr/sbin:/sbin
 command -v ss >/dev/null || exit 9
-ss -xlnpH | while read -r _ _ waiting room name _ _ _ who; do
+ss -xlnpeH | while read -r _ _ waiting room name _ _ _ rest; do
   case $name in "$full"|"$short") ;; *) continue ;; esac
-  pid=${who#*pid=}; pid=${pid%%,*}
-  echo "$waiting $room ${pid:-0} $(readlink "/proc/${pid:-0}/cwd") $name"
+  case "$rest " in *" ino:$inode "*|"ino:$inode "*) ;; *) continue ;; esac
+  pid=${rest#*pid=}; pid=${pid%%,*}
+  case $pid in *[!0-9]*|'') pid=0 ;; esac
+  echo "$waiting $room $pid"
+  break
 done
 """
