@@ -66,8 +66,7 @@ class ClockWatch:
             self._belief_told = True
 
     async def _tell(self, action: str, code: Notice, **values: int) -> None:
-        async with self._office.database.writing() as tx:
-            case = self._office.case(tx, THE_BOT)
+        async with self._office.acting(THE_BOT) as case:
             await case.record(action, "clock", code=code, **values)
             await messages.tell_admins(case, code, **values)
         self._on_written()

@@ -1,5 +1,7 @@
 """What every part of the bot works with: the database, the rules, chance, and the time."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from bot.access.case import Case, Chance, Rules
@@ -21,3 +23,9 @@ class Core:
     def case(self, tx: Transaction, actor: Actor) -> Case:
         """What a use case works with, as things are now."""
         return Case(tx, self.clock(), self.rules, self.chance, actor)
+
+    @asynccontextmanager
+    async def acting(self, actor: Actor) -> AsyncIterator[Case]:
+        """A case that may write: what is done in it is committed together, or not at all."""
+        async with self.database.writing() as tx:
+            yield self.case(tx, actor)

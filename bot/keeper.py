@@ -69,13 +69,13 @@ class Keeper:
             self._on_written()
         await self._settle_orphans()
         if self._head_look.is_due():
-            async with self._database.writing() as tx:
-                await audit.announce_head(self._office.case(tx, THE_BOT))
+            async with self._office.acting(THE_BOT) as case:
+                await audit.announce_head(case)
         if self._ends_look.is_due():
             fleet = self._office.fleet
             authority, servers = fleet.authority_end(), await fleet.server_ends()
-            async with self._database.writing() as tx:
-                await endings.warn(self._office.case(tx, THE_BOT), authority, servers)
+            async with self._office.acting(THE_BOT) as case:
+                await endings.warn(case, authority, servers)
         await self._look_after_servers()
         if self._pruning.is_due():
             long_ago = self._clock() - _KEEP
@@ -96,8 +96,8 @@ class Keeper:
             return
         self._latest = now
         log.warning("The clock was set back by %s; whatever waits is done now", back)
-        async with self._database.writing() as tx:
-            await clock.went_back(self._office.case(tx, THE_BOT), back)
+        async with self._office.acting(THE_BOT) as case:
+            await clock.went_back(case, back)
         self._on_written()
 
     async def _look_after_servers(self) -> None:
@@ -137,8 +137,7 @@ class Keeper:
             waiting = await tx.requests.due(case.now, asked_by=asked_by)
             if not waiting and not await tx.grants.due(case.now):
                 return False
-        async with self._database.writing() as tx:
-            case = self._office.case(tx, THE_BOT)
+        async with self._office.acting(THE_BOT) as case:
             await requests.expire_due(case)
             await revocation.expire_due(case)
         return True
@@ -152,9 +151,8 @@ class Keeper:
         if handle is None:
             return  # it is still at work
         try:
-            async with self._database.writing() as tx:
-                case = self._office.case(tx, THE_BOT)
-                for grant_id in await _orphans(tx):
+            async with self._office.acting(THE_BOT) as case:
+                for grant_id in await _orphans(case.tx):
                     await grants.abandon(case, grant_id)
         finally:
             os.close(handle)

@@ -123,15 +123,17 @@ async def put_back(
         database = await _open_tried(draft / DATABASE)  # (2)
         try:
             core = Core(database, settings.rules(), real_chance(), clock, since_boot)
-            async with database.writing() as tx:
-                await _check_trail(tx, contents.manifest)  # (2)
+            async with core.acting(actor) as case:
+                await _check_trail(case.tx, contents.manifest)  # (2)
                 made_at = contents.manifest.created_at.isoformat(timespec="seconds")
-                await begin_again(core.case(tx, actor), made_at=made_at)  # (3)
+                await begin_again(case, made_at=made_at)  # (3)
                 restored = Restored(
                     folder=target,
-                    people=sum(person.allowed for person in await tx.people.all()),
-                    servers=tuple(server.name for server in await tx.servers.all()),
-                    grants=sum(grant.state in LIVE_STATES for grant in await tx.grants.not_over()),
+                    people=sum(person.allowed for person in await case.tx.people.all()),
+                    servers=tuple(server.name for server in await case.tx.servers.all()),
+                    grants=sum(
+                        grant.state in LIVE_STATES for grant in await case.tx.grants.not_over()
+                    ),
                 )
         finally:
             await database.close()

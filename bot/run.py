@@ -58,8 +58,8 @@ async def _try_templates(office: Office) -> None:
         await office.maker.try_templates()
     except BadTemplate as error:
         log.warning("The templates cannot be used as they are: %s", error)
-        async with office.database.writing() as tx:
-            await messages.tell_admins(office.case(tx, THE_BOT), Notice.TEMPLATES_BROKEN)
+        async with office.acting(THE_BOT) as case:
+            await messages.tell_admins(case, Notice.TEMPLATES_BROKEN)
 
 
 @contextmanager

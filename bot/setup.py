@@ -168,8 +168,8 @@ async def make_authority(office: Office, actor: Actor, passphrase: str) -> None:
     )
     office.keyring.keep(authority)
     serial = serial_hex(SerialNumber(authority.certificate.serial_number))
-    async with office.database.writing() as tx:
-        await office.case(tx, actor).record("ca.init", "ca", serial=serial)
+    async with office.acting(actor) as case:
+        await case.record("ca.init", "ca", serial=serial)
 
 
 async def require_no_books(office: Office) -> None:

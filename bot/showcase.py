@@ -127,12 +127,12 @@ async def _furnish(office: Office, base: Path, lab: NetLab | None) -> None:
     )
     await add_server(office, _OPERATOR, wanted)
     await deploy_server(office, _OPERATOR, SERVER)
-    async with office.database.writing() as tx:
-        await people.allow(office.case(tx, _OPERATOR), UserId(ANNA.id), "Anna Petrova")
+    async with office.acting(_OPERATOR) as case:
+        await people.allow(case, UserId(ANNA.id), "Anna Petrova")
         # Nobody has pressed Start yet, so there is nobody to greet.
-        for item in await tx.outbox.due(office.clock(), 10):
-            await tx.outbox.claim(item.id)
-            await tx.outbox.finish(item.id)
+        for item in await case.tx.outbox.due(office.clock(), 10):
+            await case.tx.outbox.claim(item.id)
+            await case.tx.outbox.finish(item.id)
 
 
 async def _start_vpn(

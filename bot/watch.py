@@ -174,9 +174,9 @@ class Watch:
     ) -> None:
         if not found and put_back is None:
             return
-        async with self._database.writing() as tx:
+        async with self._core.acting(THE_BOT) as case:
             told = await sightings.report(
-                self._core.case(tx, THE_BOT),
+                case,
                 server.name,
                 found,
                 lambda: self._may_tell(server.name),
@@ -202,8 +202,7 @@ class Watch:
         code = Notice.SERVER_CLOCK_AHEAD if ahead > timedelta(0) else Notice.SERVER_CLOCK_BEHIND
         code = code if differs else Notice.SERVER_CLOCK_AGREED
         log.warning("The clock of %s is %+.0f s off", server.name, ahead.total_seconds())
-        async with self._database.writing() as tx:
-            case = self._core.case(tx, THE_BOT)
+        async with self._core.acting(THE_BOT) as case:
             subject = f"server:{server.name}"
             await case.record("server.clock", subject, code=code, off=seconds)
             values = {"seconds": seconds} if differs else {}
@@ -225,8 +224,7 @@ class Watch:
         return False
 
     async def _tell_replaced(self, server: Server, findings: Collection[Finding]) -> None:
-        async with self._database.writing() as tx:
-            case = self._core.case(tx, THE_BOT)
+        async with self._core.acting(THE_BOT) as case:
             found = [finding.code.value for finding in findings]
             subject = f"server:{server.name}"
             await case.record("crl.replace", subject, found=found)
@@ -237,17 +235,15 @@ class Watch:
         """Admins hear of trouble once, and once that it is over."""
         if published != (server.name in self._told):
             return
-        async with self._database.writing() as tx:
+        async with self._core.acting(THE_BOT) as case:
             if published:
                 self._told.discard(server.name)
-                await messages.tell_admins(
-                    self._core.case(tx, THE_BOT), Notice.CRL_PUBLISHED, server=server.name
-                )
+                await messages.tell_admins(case, Notice.CRL_PUBLISHED, server=server.name)
                 return
             self._told.add(server.name)
             last = server.crl_published_at or self._clock()
             await messages.tell_admins(
-                self._core.case(tx, THE_BOT),
+                case,
                 Notice.CRL_UNPUBLISHED,
                 server=server.name,
                 until=(last + CRL_LIFETIME).isoformat(),

@@ -275,25 +275,25 @@ class LiveServer:
         proofs = []
         for target, to_cut, not_removed in zip(targets, wanted, removed, strict=True):
             entry = entry_findings(target, crl.facts, expected)
-            found = [*not_removed, *await or_host_error(self._look_at_file(target))]
+            findings = [*not_removed, *await or_host_error(self._look_at_file(target))]
             if talk.left is not None and to_cut in talk.left:
                 detail = f"{target.common_name} is connected again after each kill."
-                found.append(Finding(FindingCode.SESSION_LIVE, detail))
-            found += [*entry, *shared]
+                findings.append(Finding(FindingCode.SESSION_LIVE, detail))
+            findings += [*entry, *shared]
             seen_at = None
             if not (entry or crl.findings or locks):
                 seen_at = target.crl_seen_at or (put_at if talk.pid is not None else None)
             due = self._second_look(target, seen_at, put_at)
             if due is not None:
-                found.append(too_early(target, due))
+                findings.append(too_early(target, due))
             proofs.append(
                 ServerProof(
                     server=self.name,
                     common_name=target.common_name,
-                    proved=not found,
+                    proved=not findings,
                     crl_number=crl.facts.number if crl.facts else None,
                     sessions_cut=talk.cut[target.common_name],
-                    findings=tuple(dict.fromkeys(found)),
+                    findings=tuple(dict.fromkeys(findings)),
                     crl_seen_at=seen_at,
                     second_look_at=due,
                 )
@@ -351,11 +351,11 @@ class LiveServer:
         return []
 
     async def _look_at_locks(self, pid: int | None) -> list[Finding]:
-        found = await look_at_locks(self.spec, self.host, self.layout)
+        findings = await look_at_locks(self.spec, self.host, self.layout)
         # Without a pid the management interface gave no answer, which is a finding already.
         if pid is not None:
-            found += await look_at_locks_in_force(self.host, self.layout, pid)
-        return found
+            findings += await look_at_locks_in_force(self.host, self.layout, pid)
+        return findings
 
     def _second_look(
         self, target: Target, seen_at: datetime | None, at: datetime

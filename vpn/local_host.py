@@ -26,8 +26,9 @@ from shlex import quote
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from vpn.errors import HostError, ManagementGone, NotReadable
-from vpn.host import BY_OTHERS, NO_PROGRAM, READ_LIMIT, ROOT, FileFacts, Ran, Step, Way
+from vpn.host import BY_OTHERS, NO_PROGRAM, READ_LIMIT, ROOT, FileFacts, Ran, Way
 from vpn.layout import ManagementPlace, TcpPort
+from vpn.safe_place import facts_of, steps_to
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PASS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -38,8 +39,6 @@ _SECOND_NS = 1_000_000_000
 _RETRY_S = 0.05
 _UCRED = struct.Struct("3i")  # unix(7): pid, uid, gid
 _MACHINE = Path("/")
-# path_resolution(7): the kernel gives up after as many.
-_MOST_LINKS = 40
 _ANSWER_S = 10.0
 _THREADS = 4
 # What a program takes to find programs and files, and to speak a language. Not a setting of whoever
@@ -147,14 +146,14 @@ class LocalHost:
                     raise
                 raise NotReadable(self._no_file(path)) from None
             # No file object can be made of a folder, and then nobody would close what was opened.
-            found = os.fstat(handle)
+            facts = os.fstat(handle)
             # Where others may put one, root reads no file of two names: the other may be a secret.
             by_others = folder.st_uid != ROOT or bool(folder.st_mode & BY_OTHERS)
-            is_link = os.geteuid() == ROOT and by_others and found.st_nlink > 1
-            if is_link or not stat.S_ISREG(found.st_mode):
+            is_link = os.geteuid() == ROOT and by_others and facts.st_nlink > 1
+            if is_link or not stat.S_ISREG(facts.st_mode):
                 os.close(handle)
                 # No file can be put over a folder: somebody has to remove it first.
-                kind = HostError if stat.S_ISDIR(found.st_mode) else NotReadable
+                kind = HostError if stat.S_ISDIR(facts.st_mode) else NotReadable
                 raise kind(self._no_file(path))
             with os.fdopen(handle, "rb") as file:
                 content = file.read(READ_LIMIT + 1)
@@ -243,9 +242,9 @@ class LocalHost:
         with self._plainly("look at", path):
             try:
                 if not path:
-                    return _facts(self.home.stat())
+                    return facts_of(self.home.stat())
                 with self._opened_parent(path) as (parent, name):
-                    return _facts(os.stat(name, dir_fd=parent, follow_symlinks=False))
+                    return facts_of(os.stat(name, dir_fd=parent, follow_symlinks=False))
             except FileNotFoundError:
                 return None
 
@@ -445,69 +444,6 @@ async def _hear(process: Process) -> bytes:
     except asyncio.IncompleteReadError as heard:
         return heard.partial
     raise HostError(f"What is run says more than {READ_LIMIT} bytes.")
-
-
-def steps_to(path: Path) -> Iterator[Step]:
-    """See `ServerHost.resolve`.
-
-    Args:
-        path: absolute.
-
-    Raises:
-        OSError: a step cannot be looked at, or the links lead in a circle (ELOOP).
-    """
-    here = Path("/")
-    left = list(path.parts[1:])
-    links = 0
-    while left:
-        name = left.pop(0)
-        if name == "..":
-            here = here.parent
-            continue
-        step, target, problem = here / name, None, None
-        facts: os.stat_result | None = None
-        try:
-            facts = step.lstat()
-            if stat.S_ISLNK(facts.st_mode):
-                target = step.readlink()
-        except (FileNotFoundError, NotADirectoryError):
-            pass
-        except OSError as error:
-            problem = error
-        # An absolute target takes the place of all before it.
-        whole = step if target is None else here / target
-        yield Step(
-            folder=here,
-            folder_facts=_facts(here.lstat()),
-            path=step,
-            facts=facts and _facts(facts),
-            is_link=target is not None,
-            leads_to=Path(os.path.normpath(whole.joinpath(*left))),
-            is_last=not left,
-        )
-        if problem is not None:
-            raise problem
-        if facts is None:
-            return
-        if target is None:
-            here = step
-            continue
-        links += 1
-        if links > _MOST_LINKS:
-            raise OSError(errno.ELOOP, f"the links of {quote(str(path))} lead in a circle")
-        here = Path("/") if target.is_absolute() else here
-        left = [*target.parts[target.is_absolute() :], *left]
-
-
-def _facts(status: os.stat_result) -> FileFacts:
-    return FileFacts(
-        mode=stat.S_IMODE(status.st_mode),
-        uid=status.st_uid,
-        gid=status.st_gid,
-        is_folder=stat.S_ISDIR(status.st_mode),
-        modified_at=datetime.fromtimestamp(status.st_mtime, UTC),
-        changed_at=datetime.fromtimestamp(status.st_ctime, UTC),
-    )
 
 
 def _components(path: str) -> list[str]:
