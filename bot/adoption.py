@@ -263,11 +263,10 @@ async def _record(
         # What the operator's files give away, as opposed to the addresses of our own grants.
         taken = sorted(given_by_others(files, name, await tx.grants.not_over()))
     server = _server(office, wanted, examined, taken)
-    async with office.database.writing() as tx:
-        case = office.case(tx, actor)
-        before = await _previous_record(tx, server)
+    async with office.acting(actor) as case:
+        before = await _previous_record(case.tx, server)
         if before is None:
-            await tx.servers.add(server)
+            await case.tx.servers.add(server)
         else:
             server = replace(server, added_at=before.added_at, restored_at=before.restored_at)
             if layout_of(before).crl == layout_of(server).crl:
@@ -277,7 +276,7 @@ async def _record(
                     crl_number=before.crl_number,
                     crl_digest=before.crl_digest,
                 )
-            await tx.servers.set_adopted(server)
+            await case.tx.servers.set_adopted(server)
             await _move(case, server)
         await revocation.ask_adopted(case, server.name)
         if before is None or before.adopted != server.adopted:
@@ -385,8 +384,7 @@ async def _renew(office: Office, actor: Actor, server: Server, examined: Examine
         plan = await plan_renewal(host, examined, issuer=authority.certificate)
     serial = office.chance.serial()
     # Recorded before anything is signed, like a client's.
-    async with office.database.writing() as tx:
-        case = office.case(tx, actor)
+    async with office.acting(actor) as case:
         await case.record("server.renew", f"server:{server.name}", serial=serial)
     now = office.clock()
 

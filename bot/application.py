@@ -88,8 +88,7 @@ class Application:
             raise told.exceptions[0] from None
 
     async def _begin(self) -> None:
-        async with self._office.database.writing() as tx:
-            case = self._office.case(tx, THE_BOT)
+        async with self._office.acting(THE_BOT) as case:
             await close_proved(case)
             await admins.observe_at_start(case)
             await requests.refit(case)

@@ -69,8 +69,7 @@ async def make_backup(office: Office, actor: Actor, target: Path, secret: str) -
         NotDone: the database is damaged, or the file is there or cannot be written.
     """
     check_folder(office.folder.ca)
-    async with office.database.writing() as tx:  # (1)
-        case = office.case(tx, actor)
+    async with office.acting(actor) as case:  # (1)
         await case.record("backup.make", "backup", file=target.name)
     async with office.database.reading() as tx:
         fault = await tx.audit.first_fault()

@@ -80,8 +80,8 @@ class CatchingUp:
         # Without the second lock whoever was cut can come back.
         may_return = cut.names and not live.layout.exclusive
         if not findings and not cut.findings and not may_return:
-            async with self._database.writing() as tx:
-                await takeover.looked_through(self._core.case(tx, THE_BOT), server.name, cut.names)
+            async with self._core.acting(THE_BOT) as case:
+                await takeover.looked_through(case, server.name, cut.names)
 
     async def everywhere(self) -> bool:
         """(1) for every server that was not looked through since a restore.
@@ -131,16 +131,15 @@ class CatchingUp:
             )
             for revocation in in_place.revocations
         ]
-        async with self._database.writing() as tx:
-            case = self._core.case(tx, actor)
-            before = tuple(await tx.crl.kept(server.name))
+        async with self._core.acting(actor) as case:
+            before = tuple(await case.tx.crl.kept(server.name))
             kept: tuple[str, ...] = ()
             if server.adopted is not None:
                 earlier = [each for pem in before for each in read_crls(pem.encode(), issuer)]
                 lists = kept_lists(earlier, in_place.others, case.now)
                 kept = tuple(each.pem.decode() for each in lists)
             if kept != before:
-                await tx.crl.keep(server.name, kept)
+                await case.tx.crl.keep(server.name, kept)
             others = sorted({each.issuer for each in in_place.others}) if kept else []
             return await takeover.take_over(
                 case, server.name, in_place.number, entries, others=others
@@ -161,8 +160,8 @@ class CatchingUp:
         for finding in findings:
             log.warning("%s is not looked through yet: %s", server.name, finding.detail)
         if removed:
-            async with self._database.writing() as tx:
-                await takeover.shut_out(self._core.case(tx, THE_BOT), server.name, removed)
+            async with self._core.acting(THE_BOT) as case:
+                await takeover.shut_out(case, server.name, removed)
         return findings
 
     async def _strange(

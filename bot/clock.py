@@ -151,7 +151,7 @@ class TrustedClock:
         return ClockLook(now, standing, boot, machine - now, boot - self._doubted_at)
 
     def _judge(self, machine: datetime, boot: timedelta) -> tuple[Standing, datetime]:
-        """What speaks for the machine's clock or against it; and the time by the witness."""
+        """What the best witness says of the machine's clock, and the time that it gives."""
         if self._telegram is not None:
             agrees = self._telegram.agrees(machine, boot)
             return _standing(agrees=agrees), self._telegram.now(boot)
@@ -204,19 +204,3 @@ class TrustedClock:
 
 def _standing(*, agrees: bool) -> Standing:
     return Standing.AGREED if agrees else Standing.DOUBTED
-
-
-class SetBack:
-    """Compares each time with the latest that was seen."""
-
-    def __init__(self, latest: datetime) -> None:
-        self._latest = latest
-
-    def noticed(self, now: datetime) -> timedelta | None:
-        """How far the clock was set back; None where it was not, or that was noticed before."""
-        back = self._latest - now
-        if back <= CLOCK_TOLERANCE:
-            self._latest = max(self._latest, now)
-            return None
-        self._latest = now
-        return back

@@ -8,7 +8,7 @@ from datetime import timedelta
 from bot.access import messages
 from bot.access.messages import Notice
 from bot.access.permission import THE_BOT
-from bot.clock import PATIENCE, ClockLook, Standing
+from bot.clock import PATIENCE, Standing
 from bot.office import Office
 from storage.records import ClockAnchor
 
@@ -45,7 +45,15 @@ class ClockWatch:
         if look.in_doubt:
             self._well_since = None
             if not self._doubt_told:
-                await self._tell_doubt(look)
+                off = round(look.ahead.total_seconds())
+                log.error(
+                    "This machine's clock is wrong by %+d s, say Telegram and the time since its "
+                    "start",
+                    off,
+                )
+                code = Notice.CLOCK_AHEAD if off > 0 else Notice.CLOCK_BEHIND
+                await self._tell("clock.doubt", code, seconds=abs(off))
+                self._doubt_told = True
         elif self._doubt_told:
             self._well_since = self._well_since or look.since_boot
             if look.since_boot - self._well_since >= _CALM:
@@ -57,19 +65,8 @@ class ClockWatch:
             await self._tell("clock.believe", Notice.CLOCK_BELIEVED, minutes=minutes)
             self._belief_told = True
 
-    async def _tell_doubt(self, look: ClockLook) -> None:
-        seconds = round(look.ahead.total_seconds())
-        log.error(
-            "This machine's clock is wrong by %+d s, say Telegram and the time since its start",
-            seconds,
-        )
-        code = Notice.CLOCK_AHEAD if seconds > 0 else Notice.CLOCK_BEHIND
-        await self._tell("clock.doubt", code, seconds=abs(seconds))
-        self._doubt_told = True
-
     async def _tell(self, action: str, code: Notice, **values: int) -> None:
-        async with self._office.database.writing() as tx:
-            case = self._office.case(tx, THE_BOT)
+        async with self._office.acting(THE_BOT) as case:
             await case.record(action, "clock", code=code, **values)
             await messages.tell_admins(case, code, **values)
         self._on_written()

@@ -76,7 +76,9 @@ class DataFolder:
         if self.is_there() and self.path.is_dir():
             self.check()  # first: in somebody else's there is nothing to be made
         try:
-            self._make()
+            self.path.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+            for part in (self.locks, self.tls_keys):
+                part.mkdir(mode=_PRIVATE, exist_ok=True)
         except OSError as error:
             raise BadDataFolder(
                 f"The data folder {self} cannot be made: {error.strerror}; make it, or set "
@@ -86,15 +88,15 @@ class DataFolder:
 
     def check(self) -> None:
         """Raises BadDataFolder where others can look in, or it belongs to somebody else."""
-        found = self.path.stat()
-        if not stat.S_ISDIR(found.st_mode):
+        facts = self.path.stat()
+        if not stat.S_ISDIR(facts.st_mode):
             raise BadDataFolder(f"{self} is no folder; set VPNBOT_DATA_DIR to one.")
-        if found.st_uid != os.geteuid():
+        if facts.st_uid != os.geteuid():
             raise BadDataFolder(
-                f"The data folder {self} belongs to {account_name(found.st_uid)}; run this "
+                f"The data folder {self} belongs to {account_name(facts.st_uid)}; run this "
                 "command as that account, or as root."
             )
-        if stat.S_IMODE(found.st_mode) & 0o077:
+        if stat.S_IMODE(facts.st_mode) & 0o077:
             raise BadDataFolder(f"Others can look into the data folder; run: chmod 700 {self}")
 
     def account(self) -> str:
@@ -107,11 +109,6 @@ class DataFolder:
         while not place.exists():
             place = place.parent
         return place.stat().st_uid
-
-    def _make(self) -> None:
-        self.path.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
-        for part in (self.locks, self.tls_keys):
-            part.mkdir(mode=_PRIVATE, exist_ok=True)
 
 
 def account_name(uid: int) -> str:

@@ -123,9 +123,9 @@ async def take_over(
         with as_root():
             key = open_key(pki, given)  # (2)
         to_keep = key, new_passphrase()
-    async with office.database.writing() as tx:  # (3)
+    async with office.acting(actor) as case:  # (3)
         imported = await importing.take_in(
-            office.case(tx, actor),
+            case,
             certificates,
             listed=listed,
             crl_number=(pki.crl.number if pki.crl else None) or 0,

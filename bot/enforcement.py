@@ -72,12 +72,10 @@ class Enforcer:
         if not seen:
             return ()
         ids = [grant.id for grant, _ in seen]
-        async with self._database.writing() as tx:
-            before = {p.grant_id: p for p in await tx.proofs.of(ids) if p.server == server}
-            as_it_was = {grant.id: grant for grant in await tx.grants.some(ids)}
-            await revocation.record_proofs(
-                self._core.case(tx, THE_BOT), [(grant.id, proof) for grant, proof in seen]
-            )
+        async with self._core.acting(THE_BOT) as case:
+            before = {p.grant_id: p for p in await case.tx.proofs.of(ids) if p.server == server}
+            as_it_was = {grant.id: grant for grant in await case.tx.grants.some(ids)}
+            await revocation.record_proofs(case, [(grant.id, proof) for grant, proof in seen])
         done = [(as_it_was[grant.id], proof) for grant, proof in seen]
         _log_news(server, before, done)
         return done

@@ -155,15 +155,15 @@ def parse_env(text: str) -> Iterator[Line]:
         if not content.strip() or content.lstrip().startswith("#"):
             yield Line(line)
             continue
-        found = _SETTING.fullmatch(content)
-        if found is None:
+        match = _SETTING.fullmatch(content)
+        if match is None:
             raise BadSettings(
                 f"Line {number} of {ENV_FILE} is no setting (NAME=value), no comment, and not "
                 "empty; write a value with quotes or blanks as 'value', all on one line."
             )
-        quoted = found["single"] if found["double"] is None else found["double"]
-        value = found["plain"] or "" if quoted is None else _ESCAPED.sub(r"\1", quoted)
-        yield Line(line, found["name"].upper(), value)
+        quoted = match["single"] if match["double"] is None else match["double"]
+        value = match["plain"] or "" if quoted is None else _ESCAPED.sub(r"\1", quoted)
+        yield Line(line, match["name"].upper(), value)
 
 
 def env_values(text: str) -> dict[str, str]:

@@ -48,10 +48,10 @@ async def clear_address(core: Core, server: Server, grant: Grant, files: Files) 
     if grant.address not in taken and fits(server, grant.address):
         return grant
     known = replace(server, adopted=server.adopted | {"taken": sorted(taken)})
-    async with core.database.writing() as tx:
-        await tx.servers.set_adopted(known)
+    async with core.acting(THE_BOT) as case:
+        await case.tx.servers.set_adopted(known)
         try:
-            return await grants.move(core.case(tx, THE_BOT), known, grant)
+            return await grants.move(case, known, grant)
         except Refused as error:
             raise HostError(
                 f"{grant.address} cannot be used any more, and {server.name} has no other address"

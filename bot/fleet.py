@@ -118,14 +118,14 @@ class Fleet:
         """
         if server.crl_published_at is None:
             return  # it never was ours
-        found = {finding.code for finding in await self._crl_findings(server)}
-        if found.intersection(_LETS_IN):
-            async with self._database.writing() as tx:
+        codes = {finding.code for finding in await self._crl_findings(server)}
+        if codes.intersection(_LETS_IN):
+            async with self._core.acting(THE_BOT) as case:
                 await reopening.doubt_all(
-                    self._core.case(tx, THE_BOT),
+                    case,
                     server.name,
                     since=server.crl_published_at,
-                    found=found,
+                    found=codes,
                 )
 
     async def admit(
@@ -243,7 +243,7 @@ class Fleet:
         async with self._database.reading() as tx:
             shared = same_list(server, await tx.servers.all())
         live = live_server(server)
-        found = await look_at_crl(
+        seen = await look_at_crl(
             live.host,
             live.layout,
             issuer=self._keyring.certificate,
@@ -252,7 +252,7 @@ class Fleet:
             digest=server.crl_digest,
             alone=not shared,
         )
-        return not_listed(found, others)
+        return not_listed(seen, others)
 
     async def look(self, name: ServerName) -> Seen:
         """See `presence.look`; after a restore see `catching_up`."""
@@ -282,14 +282,14 @@ class Fleet:
                 allowed = meant - (await compare(tx, name, meant, name_in_sessions)).all
             return None if allowed else await live.cut_strangers(meant)
 
-    async def take_over(self, name: ServerName, found: ListInForce, actor: Actor) -> TakenOver:
+    async def take_over(self, name: ServerName, in_force: ListInForce, actor: Actor) -> TakenOver:
         """Whom a server of the operator's own refuses, so that every later CRL refuses them, too.
 
         Raises:
             NotDone: there is no such server.
         """
         async with self._locked(name) as server:
-            return await self._catching_up.take_over(_known(server, name), found, actor)
+            return await self._catching_up.take_over(_known(server, name), in_force, actor)
 
     @asynccontextmanager
     async def next_crl(self, name: ServerName) -> AsyncIterator[bytes]:
@@ -300,8 +300,8 @@ class Fleet:
         Raises:
             NotDone: there is no such server.
         """
-        async with self._locked(name) as found:
-            server = _known(found, name)
+        async with self._locked(name) as stored:
+            server = _known(stored, name)
             if server.restored_at is not None:
                 await self._catching_up.before(server)
             await self._doubt(server)
@@ -344,15 +344,15 @@ class Fleet:
         """When each server's own certificate ends; one where that is not known is left out."""
         async with self._database.reading() as tx:
             servers = await tx.servers.all()
-        found = []
+        ends = []
         for server in servers:
             end = await live_server(server).certificate_end()
             if end is not None and server.adopted is None:
-                found.append(ServerEnd(server.name, end))
+                ends.append(ServerEnd(server.name, end))
             elif end is not None:
                 remote = str(remote_of(server))
-                found.append(ServerEnd(server.name, end, config=server.directory, remote=remote))
-        return found
+                ends.append(ServerEnd(server.name, end, config=server.directory, remote=remote))
+        return ends
 
     async def caught_up(self) -> bool:
         """Whether the database knows what the servers know: after a restore it may not."""

@@ -1,4 +1,4 @@
-"""What happens because of the time: driven by the database, with a sweep at the start."""
+"""Does what is due by the time: ends, proofs, new CRLs, pruning; all of it from the database."""
 
 import asyncio
 import logging
@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 
 from bot.access import audit, clock, endings, grants, requests, revocation
 from bot.access.permission import THE_BOT
-from bot.clock import SetBack
+from bot.clock import CLOCK_TOLERANCE
 from bot.clock_watch import ClockWatch
 from bot.locks import try_lock
-from bot.loops import forever
+from bot.loops import Every, forever
 from bot.office import Office
 from bot.watch import Watch
-from storage.records import AuditEntry, GrantId, GrantState, OutboxKind, Server, ServerName
+from storage.records import GrantId, GrantState, OutboxKind, Server, ServerName
 from storage.transaction import Transaction
 
 log = logging.getLogger(__name__)
@@ -32,26 +32,19 @@ _QUARANTINE = 1000
 
 class Keeper:
     def __init__(self, office: Office, on_written: Callable[[], None]) -> None:
-        self._core = office
+        self._office = office
         self._database = office.database
-        self._folder = office.folder
-        self._reserve = office.reserve
-        self._fleet = office.fleet
-        self._others = office.others
         self._clock = office.clock
         self._clock_watch = ClockWatch(office, on_written)
         self._on_written = on_written
         self._watch = Watch(office, office.fleet, office.enforcer, on_written)
-        self._set_back: SetBack | None = None
-        self._all_due_from(office.clock())
-        self._server_look_at = office.clock() + _SERVER_LOOK
+        # The latest time that was seen, in this run or before it.
+        self._latest: datetime | None = None
+        self._server_look = Every(_SERVER_LOOK, office.since_boot, at_once=False)
+        self._pruning = Every(_PRUNE_EVERY, office.since_boot)
+        self._head_look = Every(_HEAD_LOOK, office.since_boot)
+        self._ends_look = Every(_ENDS_LOOK, office.since_boot)
         self._jobs: dict[ServerName, asyncio.Task[None]] = {}
-
-    def _all_due_from(self, now: datetime) -> None:
-        self._server_look_at = now
-        self._prune_at = now
-        self._head_at = now
-        self._ends_at = now
 
     async def run(self) -> None:
         """Looks at the clock until it is cancelled, as soon as anything vouches for it."""
@@ -69,58 +62,56 @@ class Keeper:
 
     async def sweep(self) -> None:
         """All that is due now. What has to wait for a server goes on beside it."""
-        await asyncio.to_thread(self._reserve.tend)
+        await asyncio.to_thread(self._office.reserve.tend)
         await self._clock_watch.look()
-        await self._look_at_clock()
+        await self._notice_set_back()
         if await self._end_what_is_over():
             self._on_written()
         await self._settle_orphans()
-        await self._announce_head()
-        await self._warn_of_ends()
+        if self._head_look.is_due():
+            async with self._office.acting(THE_BOT) as case:
+                await audit.announce_head(case)
+        if self._ends_look.is_due():
+            fleet = self._office.fleet
+            authority, servers = fleet.authority_end(), await fleet.server_ends()
+            async with self._office.acting(THE_BOT) as case:
+                await endings.warn(case, authority, servers)
         await self._look_after_servers()
-        await self._prune()
+        if self._pruning.is_due():
+            long_ago = self._clock() - _KEEP
+            async with self._database.writing() as tx:
+                await tx.inbox.prune(long_ago)
+                await tx.inbox.trim_quarantine(_QUARANTINE)
+                await tx.outbox.prune(long_ago)
 
-    async def _look_at_clock(self) -> None:
-        """A clock that is set back moves away all that waits for a moment of it."""
-        if self._set_back is None:
-            self._set_back = SetBack(await self._last_seen())
-        back = self._set_back.noticed(self._clock())
-        if back is None:
+    async def _notice_set_back(self) -> None:
+        """What waits in the database for a moment would wait so much longer: it is done now."""
+        now = self._clock()
+        if self._latest is None:
+            async with self._database.reading() as tx:
+                self._latest = await clock.latest_seen(tx, now)
+        back = self._latest - now
+        if back <= CLOCK_TOLERANCE:
+            self._latest = max(self._latest, now)
             return
+        self._latest = now
         log.warning("The clock was set back by %s; whatever waits is done now", back)
-        async with self._database.writing() as tx:
-            await clock.went_back(self._core.case(tx, THE_BOT), back)
-        self._all_due_from(self._clock())
-        self._watch.clock_went_back()
+        async with self._office.acting(THE_BOT) as case:
+            await clock.went_back(case, back)
         self._on_written()
-
-    async def _last_seen(self) -> datetime:
-        """The latest time of the run before this one."""
-        async with self._database.reading() as tx:
-            newest = await tx.audit.newest(1)
-            published = [server.crl_published_at for server in await tx.servers.all()]
-        written = [row.at for row in newest if isinstance(row, AuditEntry)]
-        return max((self._clock(), *filter(None, published), *written))
 
     async def _look_after_servers(self) -> None:
         """One job for each server, so that one that hangs holds up no other."""
         async with self._database.reading() as tx:
             servers = await tx.servers.all()
             due = {proof.server for proof in await tx.proofs.due(self._clock())}
-        is_look = self._is_time_for_a_look()
+        is_look = self._server_look.is_due()
         for server in servers:
             job = self._jobs.get(server.name)
             is_old = self._watch.is_due(server)
             if (server.name in due or is_old or is_look) and (job is None or job.done()):
                 work = self._look_after(server, renew=is_old, look=is_look)
                 self._jobs[server.name] = asyncio.create_task(work)
-
-    def _is_time_for_a_look(self) -> bool:
-        now = self._clock()
-        if now < self._server_look_at:
-            return False
-        self._server_look_at = now + _SERVER_LOOK
-        return True
 
     async def _look_after(self, server: Server, *, renew: bool, look: bool) -> None:
         try:
@@ -131,7 +122,7 @@ class Keeper:
             elif look:
                 put_back = await self._watch.look_at_crl(server)
             if look and revocation.lets_in(server):
-                await self._others.look(server)
+                await self._office.others.look(server)
                 # After the CRL: whoever comes back now is refused at the beginning.
                 await self._watch.look(server, put_back=put_back)
         except Exception:  # it is due until it is done, so the next round tries again
@@ -139,61 +130,32 @@ class Keeper:
 
     async def _end_what_is_over(self) -> bool:
         async with self._database.reading() as tx:
-            case = self._core.case(tx, THE_BOT)
+            case = self._office.case(tx, THE_BOT)
             if not case.may_expire:
                 return False
             asked_by = case.after(-case.rules.request_ttl)
             waiting = await tx.requests.due(case.now, asked_by=asked_by)
             if not waiting and not await tx.grants.due(case.now):
                 return False
-        async with self._database.writing() as tx:
-            case = self._core.case(tx, THE_BOT)
+        async with self._office.acting(THE_BOT) as case:
             await requests.expire_due(case)
             await revocation.expire_due(case)
         return True
-
-    async def _announce_head(self) -> None:
-        now = self._clock()
-        if now < self._head_at:
-            return
-        self._head_at = now + _HEAD_LOOK
-        async with self._database.writing() as tx:
-            await audit.announce_head(self._core.case(tx, THE_BOT))
-
-    async def _warn_of_ends(self) -> None:
-        now = self._clock()
-        if now < self._ends_at:
-            return
-        self._ends_at = now + _ENDS_LOOK
-        authority, servers = self._fleet.authority_end(), await self._fleet.server_ends()
-        async with self._database.writing() as tx:
-            await endings.warn(self._core.case(tx, THE_BOT), authority, servers)
 
     async def _settle_orphans(self) -> None:
         """Revokes what `grant issue` left behind when it was killed before the file was there."""
         async with self._database.reading() as tx:
             if not await _orphans(tx):
                 return
-        handle = try_lock(self._folder.pending_issues)
+        handle = try_lock(self._office.folder.pending_issues)
         if handle is None:
             return  # it is still at work
         try:
-            async with self._database.writing() as tx:
-                case = self._core.case(tx, THE_BOT)
-                for grant_id in await _orphans(tx):
+            async with self._office.acting(THE_BOT) as case:
+                for grant_id in await _orphans(case.tx):
                     await grants.abandon(case, grant_id)
         finally:
             os.close(handle)
-
-    async def _prune(self) -> None:
-        now = self._clock()
-        if now < self._prune_at:
-            return
-        self._prune_at = now + _PRUNE_EVERY
-        async with self._database.writing() as tx:
-            await tx.inbox.prune(now - _KEEP)
-            await tx.inbox.trim_quarantine(_QUARANTINE)
-            await tx.outbox.prune(now - _KEEP)
 
 
 async def _orphans(tx: Transaction) -> list[GrantId]:

@@ -1,10 +1,12 @@
-"""A part of the bot that goes on for ever, whatever happens to one round of it."""
+"""Parts of the bot that go on for ever, and what they do every so often."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import timedelta
 
+from bot.clock import SinceBoot
 from bot.errors import VpnbotError
 from storage.errors import passing_trouble
 
@@ -29,8 +31,12 @@ async def forever(round_: Callable[[], Awaitable[None]], *, pause_s: float = _PA
             await round_()
         except VpnbotError:
             raise
-        except Exception as error:  # noqa: BLE001 - logged, with its cause
-            trouble = _said(error, trouble)
+        except Exception as error:
+            before, trouble = trouble, passing_trouble(error)
+            if trouble is None:
+                log.exception("A round broke off; the next one follows")
+            elif trouble != before:
+                log.warning("%s I keep trying", trouble)
             await asyncio.sleep(pause_s)
         else:
             if trouble is not None:
@@ -38,14 +44,25 @@ async def forever(round_: Callable[[], Awaitable[None]], *, pause_s: float = _PA
             trouble = None
 
 
-def _said(error: Exception, before: str | None) -> str | None:
-    """Logs what broke a round off; gives the trouble that may pass, if that is what it was."""
-    trouble = passing_trouble(error)
-    if trouble is None:
-        log.error("A round broke off; the next one follows", exc_info=error)
-    elif trouble != before:
-        log.warning("%s I keep trying", trouble)
-    return trouble
+class Every:
+    """A timer in memory: due at once, or after the first period, and then once in each.
+
+    Args:
+        since_boot: the time since the machine was started, which nobody sets.
+    """
+
+    def __init__(self, period: timedelta, since_boot: SinceBoot, *, at_once: bool = True) -> None:
+        self._period = period
+        self._since_boot = since_boot
+        self._at = since_boot() if at_once else since_boot() + period
+
+    def is_due(self) -> bool:
+        """Whether it is time; if so, the next time is a period later."""
+        now = self._since_boot()
+        if now < self._at:
+            return False
+        self._at = now + self._period
+        return True
 
 
 async def woken(event: asyncio.Event, seconds: float) -> None:

@@ -105,7 +105,7 @@ async def open_office(
     time = TrustedClock(clock, boot=boot, boot_id=boot_id())
     async with database.reading() as tx:
         time.resume(await tx.clock.last())
-    core = Core(database, settings.rules(), real_chance(), time)
+    core = Core(database, settings.rules(), real_chance(), time, boot)
     keyring = Keyring(folder, passphrase or settings.passphrase)
     fleet = Fleet(core, keyring, folder)
     others = Others(core, fleet)
@@ -116,6 +116,7 @@ async def open_office(
             rules=core.rules,
             chance=core.chance,
             clock=core.clock,
+            since_boot=core.since_boot,
             time=time,
             settings=settings,
             folder=folder,

@@ -76,9 +76,9 @@ class Others:
             opened = [s for s in await tx.servers.all() if s.name in jobs and s.open_since]
         # The card that was approved did not say so.
         if any(s.open_since and s.open_since >= grant.not_before for s in opened):
-            async with self._database.writing() as tx:
+            async with self._core.acting(THE_BOT) as case:
                 assert grant.request_id is not None
-                await messages.edit_cards(self._core.case(tx, THE_BOT), grant.request_id)
+                await messages.edit_cards(case, grant.request_id)
 
     async def _timed(self, server: Server) -> None:
         began = time.monotonic()

@@ -69,17 +69,17 @@ async def compare(
     if any("_" in name for name in strange):
         # It may stand for a character that OpenVPN does not show, which only theirs have.
         grants |= {grant.id: grant for grant in await tx.grants.imported()}
-    found: dict[str, list[Grant]] = {}
+    by_name: dict[str, list[Grant]] = {}
     for grant in grants.values():
         name = as_found(grant.common_name)
         if name in strange and not grant.for_server:
-            found.setdefault(name, []).append(grant)
+            by_name.setdefault(name, []).append(grant)
     over = {
         name: [grant for grant in namesakes if grant.state in PROVED_STATES]
-        for name, namesakes in found.items()
+        for name, namesakes in by_name.items()
         if any(grant.state in PROVED_STATES for grant in namesakes)
     }
-    return Compared(over, frozenset(found).difference(over), strange.difference(found), ending)
+    return Compared(over, frozenset(by_name).difference(over), strange.difference(by_name), ending)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +146,12 @@ async def look(core: Core, server: Server, live: LiveServer) -> Seen:
     to_move = frozenset(sorted(to_move)[:_FILES])
     over = {**connected.over, **{n: filed.over[n] for n in to_move & filed.over.keys()}}
     if over or connected.ending:
-        async with core.database.writing() as tx:  # (2)
-            case = core.case(tx, THE_BOT)
+        async with core.acting(THE_BOT) as case:  # (2)
             grants = [grant for namesakes in over.values() for grant in namesakes]
             await reopening.reopen(case, server.name, grants)
-            await tx.proofs.hasten([each.id for each in connected.ending], server.name, case.now)
+            await case.tx.proofs.hasten(
+                [each.id for each in connected.ending], server.name, case.now
+            )
     moved, stuck = await set_files_aside(live.host, live.layout, to_move)  # (3)
     cut = await live.cut_strangers(to_cut)  # (4)
     return Seen(

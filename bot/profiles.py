@@ -118,8 +118,8 @@ class ProfileMaker:
         else:
             extra = self._handover.extra_files()
             profile = Profile(fields.file_name, text.encode(), topics=topics, extra_files=extra)
-        async with self._database.writing() as tx:
-            if not await grants.issued(self._core.case(tx, THE_BOT), grant):  # (4)
+        async with self._core.acting(THE_BOT) as case:
+            if not await grants.issued(case, grant):  # (4)
                 return None
         return profile
 

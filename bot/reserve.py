@@ -56,11 +56,11 @@ class Reserve:
         self.is_scarce = True
 
     def is_disk_full(self) -> bool:
-        """Whether nothing could be written even by those who keep nothing back."""
+        """Whether there is no room at all, not even without a reserve."""
         return self._free() < _PAGES
 
     async def for_revocation(self, write: Callable[[], Awaitable[_Result]]) -> _Result:
-        """Does what records a revocation, on the reserve where there is no room without it."""
+        """Records a revocation; without room for it, the reserve is given up first."""
         try:
             return await write()
         except Exception as error:

@@ -15,7 +15,7 @@ from bot.access.permission import Actor
 from bot.access.restored import begin_again
 from bot.archive import AUTHORITY, DATABASE, LONGEST_FILE, TLS_KEYS, BackupContents, Manifest
 from bot.backup import require_whole
-from bot.clock import Clock, utc_now
+from bot.clock import Clock, since_boot, utc_now
 from bot.core import Core
 from bot.data_folder import DataFolder, account_name
 from bot.errors import BadBackup, NotDone, VpnbotError
@@ -122,16 +122,18 @@ async def put_back(
         await _try_authority(settings, draft, contents)  # (2)
         database = await _open_tried(draft / DATABASE)  # (2)
         try:
-            core = Core(database, settings.rules(), real_chance(), clock)
-            async with database.writing() as tx:
-                await _check_trail(tx, contents.manifest)  # (2)
+            core = Core(database, settings.rules(), real_chance(), clock, since_boot)
+            async with core.acting(actor) as case:
+                await _check_trail(case.tx, contents.manifest)  # (2)
                 made_at = contents.manifest.created_at.isoformat(timespec="seconds")
-                await begin_again(core.case(tx, actor), made_at=made_at)  # (3)
+                await begin_again(case, made_at=made_at)  # (3)
                 restored = Restored(
                     folder=target,
-                    people=sum(person.allowed for person in await tx.people.all()),
-                    servers=tuple(server.name for server in await tx.servers.all()),
-                    grants=sum(grant.state in LIVE_STATES for grant in await tx.grants.not_over()),
+                    people=sum(person.allowed for person in await case.tx.people.all()),
+                    servers=tuple(server.name for server in await case.tx.servers.all()),
+                    grants=sum(
+                        grant.state in LIVE_STATES for grant in await case.tx.grants.not_over()
+                    ),
                 )
         finally:
             await database.close()

@@ -44,7 +44,12 @@ async def run_bot(settings: Settings) -> None:
             await office.keyring.authority()
             await _try_templates(office)
             telegram = connect(token, settings.telegram_api_url, office.time)
-            await _run_until_signal(office, telegram)
+            running = asyncio.ensure_future(serve(office, telegram))
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+            with suppress(asyncio.CancelledError):
+                await running
+            log.info("Stopped")
 
 
 async def _try_templates(office: Office) -> None:
@@ -53,8 +58,8 @@ async def _try_templates(office: Office) -> None:
         await office.maker.try_templates()
     except BadTemplate as error:
         log.warning("The templates cannot be used as they are: %s", error)
-        async with office.database.writing() as tx:
-            await messages.tell_admins(office.case(tx, THE_BOT), Notice.TEMPLATES_BROKEN)
+        async with office.acting(THE_BOT) as case:
+            await messages.tell_admins(case, Notice.TEMPLATES_BROKEN)
 
 
 @contextmanager
@@ -71,16 +76,6 @@ def single_instance(folder: DataFolder) -> Iterator[None]:
         os.close(handle)
 
 
-async def _run_until_signal(office: Office, telegram: Telegram) -> None:
-    loop = asyncio.get_running_loop()
-    task = asyncio.ensure_future(serve(office, telegram))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
-    with suppress(asyncio.CancelledError):
-        await task
-    log.info("Stopped")
-
-
 async def serve(office: Office, telegram: Telegram) -> None:
     """Runs the bot until it is cancelled; talks with Telegram as soon as that answers."""
     await Application(office, telegram).run(_greeted(office, telegram.bot))
@@ -88,22 +83,8 @@ async def serve(office: Office, telegram: Telegram) -> None:
 
 @asynccontextmanager
 async def _greeted(office: Office, bot: Bot) -> AsyncIterator[str]:
-    async with _connected(bot) as username:
-        try:
-            await _queue_menus(office)
-        except OperationalError as error:
-            # On a full disk a start goes on: a revocation may be waiting.
-            if not is_passing(error):
-                raise
-            log.warning("The admins' menus stay as they are. %s", passing_trouble(error))
-        log.info("@%s is ready", username)
-        yield username
-
-
-@asynccontextmanager
-async def _connected(bot: Bot) -> AsyncIterator[str]:
-    """Waits for the network as long as it takes: a machine may start without."""
-    wait = _FIRST_WAIT_S
+    """Waits for Telegram as long as it takes: a machine may start without a network."""
+    wait_s = _FIRST_WAIT_S
     while True:
         try:
             await bot.initialize()
@@ -115,30 +96,35 @@ async def _connected(bot: Bot) -> AsyncIterator[str]:
                 "Telegram does not know the token; copy it again from @BotFather."
             ) from None
         except TelegramError as error:
-            log.warning("Telegram cannot be reached (%s); again in %g s", error, wait)
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, _LONGEST_WAIT_S)
-    await _set_default_menu(bot)
+            log.warning("Telegram cannot be reached (%s); again in %g s", error, wait_s)
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
     try:
+        await _set_menus(office, bot)
+        log.info("@%s is ready", bot.username)
         yield str(bot.username)
     finally:
         await bot.shutdown()
 
 
-async def _set_default_menu(bot: Bot) -> None:
-    """What somebody sees whom the bot does not know. Nothing else waits for it."""
+async def _set_menus(office: Office, bot: Bot) -> None:
+    """Nothing waits for these: neither where Telegram refuses them, nor on a full disk."""
     try:
+        # What somebody sees whom the bot does not know.
         await bot.set_my_commands(
             [BotCommand(*words.MENU_HELP)], scope=BotCommandScopeAllPrivateChats()
         )
     except TelegramError as error:
         log.warning("The menu of whoever is not known stays as it is (%s)", error.message)
-
-
-async def _queue_menus(office: Office) -> None:
-    """Admins come and go with the settings, so their menus are set at each start."""
-    async with office.database.writing() as tx:
-        for admin in office.rules.admins:
-            person = await tx.people.get(admin)
-            if person is not None and person.reachable:
-                await tx.outbox.add(ChatId(admin), OutboxKind.MENU, {}, now=office.clock())
+    try:
+        # Admins come and go with the settings, so their menus are set at each start.
+        async with office.database.writing() as tx:
+            for admin in office.rules.admins:
+                person = await tx.people.get(admin)
+                if person is not None and person.reachable:
+                    await tx.outbox.add(ChatId(admin), OutboxKind.MENU, {}, now=office.clock())
+    except OperationalError as error:
+        # On a full disk a start goes on: a revocation may be waiting.
+        if not is_passing(error):
+            raise
+        log.warning("The admins' menus stay as they are. %s", passing_trouble(error))

@@ -14,7 +14,7 @@ from bot.access import requests, revocation
 from bot.access.permission import Actor
 from bot.data_folder import account_name
 from bot.errors import NotDone
-from bot.live_servers import spec_of
+from bot.live_servers import live_server, spec_of
 from bot.office import Office
 from bot.privileges import ROOT, acts_for_another, as_root
 from pki.serial import parse_serial
@@ -26,7 +26,6 @@ from vpn.deploy import (
     deploy,
     is_home_of,
 )
-from vpn.local_host import LocalHost
 from vpn.safe_place import unsafe_above
 from vpn.values import CommonName, Remote, ServerSpec, make_server_spec, next_free_network
 
@@ -118,10 +117,10 @@ async def add_server(office: Office, actor: Actor, wanted: ServerToAdd) -> Serve
         account=spec.account,
         added_at=office.clock(),
     )
-    async with office.database.writing() as tx:
-        _refuse_collision(spec, await tx.servers.all())
-        await tx.servers.add(server)
-        await office.case(tx, actor).record(
+    async with office.acting(actor) as case:
+        _refuse_collision(spec, await case.tx.servers.all())
+        await case.tx.servers.add(server)
+        await case.record(
             "server.add",
             f"server:{spec.name}",
             remote=str(spec.remote),
@@ -159,8 +158,8 @@ async def deploy_server(
     tls_key = await office.keyring.tls_key(name)
     serial = office.chance.serial()
     # Recorded before anything is signed, like a client's; used if a certificate is due.
-    async with office.database.writing() as tx:
-        await office.case(tx, actor).record("server.deploy", f"server:{name}", serial_if_due=serial)
+    async with office.acting(actor) as case:
+        await case.record("server.deploy", f"server:{name}", serial_if_due=serial)
     now = office.clock()
 
     def issue(common_name: CommonName) -> ServerIdentity:
@@ -177,7 +176,7 @@ async def deploy_server(
     with as_root():
         report = await deploy(
             spec_of(server),
-            LocalHost(Path(server.directory)),
+            live_server(server).host,
             ca_pem=authority.certificate_pem,
             tls_crypt_v2_pem=tls_key,
             issue=issue,
@@ -196,18 +195,17 @@ async def remove_server(office: Office, actor: Actor, name: ServerName) -> Serve
         NotDone: there is no such server, or people have access through it.
     """
     server = await known_server(office, name)
-    async with office.database.writing() as tx:
-        case = office.case(tx, actor)
-        live = await tx.grants.live_on(name)
+    async with office.acting(actor) as case:
+        live = await case.tx.grants.live_on(name)
         if live:
             names = ", ".join(grant.common_name for grant in live[:3])
             raise NotDone(
                 f"{len(live)} live grants use {name} ({names} …); revoke them first: "
                 "vpnbot revoke WHO"
             )
-        for request in await tx.requests.open_on(name):
+        for request in await case.tx.requests.open_on(name):
             await requests.withdraw(case, request, tell=True)
-        await tx.strangers.forget_on(name)
+        await case.tx.strangers.forget_on(name)
         await case.record("server.remove", f"server:{name}")
         await revocation.take_out(case, server)
     office.keyring.forget_tls_key(name)
@@ -239,7 +237,7 @@ async def _require_named_by_root(
     if directory is not None or not acts_for_another():
         return
     with as_root():
-        host = LocalHost(Path(server.directory))
+        host = live_server(server).host
         if await is_home_of(host, server.name, authority) and not unsafe_above(
             Path(server.directory)
         ):

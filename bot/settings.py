@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
@@ -23,10 +24,10 @@ from sqlalchemy.exc import ArgumentError
 from bot.access.case import Rules
 from bot.access.durations import parse_duration
 from bot.access.refusals import Refused
-from bot.closed import open_to_others
 from bot.data_folder import account_name
 from bot.env_file import ENV_FILE, env_values, parse_env, read_env
 from bot.errors import BadSettings
+from bot.privileges import ROOT
 from pki.keys import KeyAlgorithm
 from storage.database import sqlite_url
 from storage.records import UserId
@@ -65,9 +66,11 @@ def _ids(value: Any) -> Any:
 
 
 def _token(value: Any) -> Any:
-    if isinstance(value, str) and not _TOKEN.fullmatch(value.strip()):
+    if not isinstance(value, str):
+        return value
+    if not _TOKEN.fullmatch(value.strip()):
         raise ValueError("copy the token from @BotFather: digits, a colon, and letters")
-    return value.strip() if isinstance(value, str) else value
+    return value.strip()
 
 
 def _api_url(value: Any) -> Any:
@@ -107,10 +110,12 @@ def _database_url(value: Any) -> Any:
 
 
 def _flag(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
     known = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-    if isinstance(value, str) and value.strip().lower() not in known:
+    if value.strip().lower() not in known:
         raise ValueError("write true or false")
-    return known[value.strip().lower()] if isinstance(value, str) else value
+    return known[value.strip().lower()]
 
 
 _Seconds = Annotated[int, BeforeValidator(_duration)]
@@ -141,9 +146,9 @@ class Settings(BaseSettings):
     approvals: Annotated[int, Field(ge=1, le=10)] = 1
     long_grant_duration: _Seconds | None = None
     long_grant_approvals: Annotated[int, Field(ge=1, le=10)] = 2
-    # None: the kind that the CA has.
     templates: Path | None = None
     bundle: Annotated[bool, BeforeValidator(_flag)] = False
+    # None: the kind that the CA has.
     client_key: Annotated[KeyAlgorithm | None, BeforeValidator(_key_algorithm)] = None
 
     @classmethod
@@ -283,6 +288,21 @@ def read_secret(setting: str, path: Path) -> str:
     if not secret:
         raise BadSettings(f"{setting} names a file whose first line is empty.")
     return secret
+
+
+def open_to_others(facts: os.stat_result) -> bool:
+    """Whether accounts that are neither root nor the file's owner may read or change it.
+
+    Root's group is trusted as root is, and root may give a file to the group of the account that
+    reads it. The first is needed for systemd's credentials: what their group bits show is the
+    access list, which names the service's account alone, see acl(5). Pipes are nobody else's:
+    `--passphrase-file <(pass show backup)`.
+    """
+    if not stat.S_ISREG(facts.st_mode):
+        return False
+    is_given = facts.st_uid == ROOT and (os.geteuid() == ROOT or facts.st_gid == os.getegid())
+    is_trusted = facts.st_gid == ROOT or is_given
+    return bool(facts.st_mode & (stat.S_IRWXO if is_trusted else stat.S_IRWXO | stat.S_IRWXG))
 
 
 def _one_secret(name: str, value: SecretStr | None, path: Path | None) -> str | None:

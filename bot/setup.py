@@ -1,4 +1,4 @@
-"""Setting up a system: where it lives, what goes into `.env`, and files for one account alone."""
+"""Setting up a system: where it lives, its `.env`, its CA, and files for one account alone."""
 
 import os
 import pwd
@@ -8,13 +8,18 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.access.permission import Actor
 from bot.data_folder import DataFolder, account_name
 from bot.env_file import ENV_FILE, env_values, parse_env
 from bot.errors import BadSettings, NotDone
+from bot.office import Office
 from bot.privileges import ROOT, as_root
+from pki.authority_files import create_authority
 from pki.private_files import write_file
+from pki.serial import SerialNumber, serial_hex
 from vpn.safe_place import weak_step
 
+_AUTHORITY_NAME = "VPN Access Bot CA"
 _PLAIN_VALUE = re.compile(r"[A-Za-z0-9_./:@,+-]+", re.ASCII)
 
 
@@ -143,3 +148,40 @@ def _assignment(name: str, value: str) -> str:
         return f"{name}={value}\n"
     quoted = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"{name}='{quoted}'\n"
+
+
+async def make_authority(office: Office, actor: Actor, passphrase: str) -> None:
+    """Makes the CA and records it.
+
+    Raises:
+        NotDone: the books of another one are here.
+        AuthorityExists: there is one already.
+        WrongPassphrase: the passphrase is empty, or no text.
+    """
+    await require_no_books(office)
+    authority = create_authority(
+        office.folder.ca,
+        common_name=_AUTHORITY_NAME,
+        passphrase=passphrase,
+        now=office.clock(),
+        random_bytes=os.urandom,
+    )
+    office.keyring.keep(authority)
+    serial = serial_hex(SerialNumber(authority.certificate.serial_number))
+    async with office.acting(actor) as case:
+        await case.record("ca.init", "ca", serial=serial)
+
+
+async def require_no_books(office: Office) -> None:
+    """An import that was interrupted has left the books of its CA: another cannot revoke those.
+
+    Raises:
+        NotDone: there are some.
+    """
+    async with office.database.reading() as tx:
+        imported = await tx.grants.imported()
+    if imported:
+        raise NotDone(
+            f"{len(imported)} certificates of an easy-rsa CA are here, and its key is not: their "
+            "import was interrupted. Run it again: vpnbot ca import-easyrsa PKI_DIR"
+        )

@@ -8,13 +8,12 @@ stand-in answers in its place, and the page says so.
 import asyncio
 import logging
 import secrets
-import shutil
 import socket
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydantic import SecretStr
@@ -22,14 +21,15 @@ from pydantic import SecretStr
 from bot.access import people
 from bot.access.permission import Actor
 from bot.chat.client import connect
-from bot.cli.ca import make_authority
 from bot.errors import VpnbotError
 from bot.office import Office, open_office
 from bot.run import serve
 from bot.servers import ServerToAdd, add_server, deploy_server
 from bot.settings import Settings
+from bot.setup import make_authority
 from bot.showcase_devices import LabDevices, StandInDevices
-from demo.lab import NetLab, StandIn, lab_missing
+from demo.lab.network import NetLab, lab_missing
+from demo.lab.stand_in import StandIn
 from demo.people import DemoPerson
 from demo.server import DemoServer
 from storage.records import ServerName, UserId
@@ -119,7 +119,7 @@ async def _furnish(office: Office, base: Path, lab: NetLab | None) -> None:
     """What an operator does on the first day."""
     passphrase = office.settings.passphrase()
     assert passphrase is not None
-    await make_authority(office, passphrase)
+    await make_authority(office, _OPERATOR, passphrase)
     wanted = ServerToAdd(
         name=SERVER,
         remote=Remote(lab.server_address if lab else "127.0.0.1", _free_port(), Transport.UDP),
@@ -127,12 +127,12 @@ async def _furnish(office: Office, base: Path, lab: NetLab | None) -> None:
     )
     await add_server(office, _OPERATOR, wanted)
     await deploy_server(office, _OPERATOR, SERVER)
-    async with office.database.writing() as tx:
-        await people.allow(office.case(tx, _OPERATOR), UserId(ANNA.id), "Anna Petrova")
+    async with office.acting(_OPERATOR) as case:
+        await people.allow(case, UserId(ANNA.id), "Anna Petrova")
         # Nobody has pressed Start yet, so there is nobody to greet.
-        for item in await tx.outbox.due(office.clock(), 10):
-            await tx.outbox.claim(item.id)
-            await tx.outbox.finish(item.id)
+        for item in await case.tx.outbox.due(office.clock(), 10):
+            await case.tx.outbox.claim(item.id)
+            await case.tx.outbox.finish(item.id)
 
 
 async def _start_vpn(
@@ -184,12 +184,10 @@ async def _stop(bot: asyncio.Task[None]) -> None:
 @contextmanager
 def _temporary_folder() -> Iterator[Path]:
     """A folder that OpenVPN, as nobody, can pass through, and that is gone afterwards."""
-    path = Path(tempfile.mkdtemp(prefix="vpnbot-demo-"))
-    path.chmod(0o711)
-    try:
+    with TemporaryDirectory(prefix="vpnbot-demo-", ignore_cleanup_errors=True) as name:
+        path = Path(name)
+        path.chmod(0o711)
         yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def _free_port() -> int:

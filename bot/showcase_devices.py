@@ -7,10 +7,11 @@ from typing import Any
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from demo.api.world import DeviceState
 from demo.errors import DemoError
-from demo.lab import NetLab, StandIn, Tunnel
+from demo.lab.network import NetLab, Tunnel
+from demo.lab.stand_in import StandIn
 from demo.page import Page
-from demo.world import DeviceState
 
 _PING_EVERY_S = 1.0
 _REPLY_S = 2.0

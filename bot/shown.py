@@ -4,7 +4,7 @@ Names come from certificates, from Telegram and from other machines. Whoever cho
 the cursor, end a line and forge the next one, or turn the reading direction around.
 """
 
-from bot.access.names import shows
+import unicodedata
 
 # In place of a character that would speak to the terminal instead of the reader.
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -17,6 +17,12 @@ def one_line(text: str) -> str:
     return "".join(
         " " if char.isspace() else char if shows(char) else _REPLACEMENT for char in text
     )
+
+
+def shows(char: str) -> bool:
+    """Whether a character is a part of the text, rather than a control for whatever shows it."""
+    # Cc and Cf hold line breaks, bells, and marks that turn the reading direction around.
+    return char.isspace() or unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn")
 
 
 def is_plain(char: str) -> bool:

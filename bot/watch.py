@@ -52,8 +52,9 @@ class Watch:
         self._fleet = fleet
         self._enforcer = enforcer
         self._clock = core.clock
+        self._since_boot = core.since_boot
         self._on_written = on_written
-        self._retry: dict[ServerName, datetime] = {}
+        self._retry: dict[ServerName, timedelta] = {}
         self._told: set[ServerName] = set()
         self._trouble: dict[ServerName, set[FindingCode]] = {}
         self._prompt = Throttle(_PROMPTLY, timedelta(days=1))
@@ -70,10 +71,6 @@ class Watch:
         age = self._clock() - server.crl_published_at
         # One that was signed by a clock that was ahead may not be valid yet.
         return age >= _CRL_EVERY or age < -CLOCK_TOLERANCE
-
-    def clock_went_back(self) -> None:
-        """Whatever waited for a moment waits no longer."""
-        self._retry.clear()
 
     async def renew(self, server: Server) -> bool:
         """Puts a new CRL in place; False where it is not in force there, which is tried again."""
@@ -92,7 +89,7 @@ class Watch:
         log.info("CRL %s is in place on %s", number, server.name)
         if server.restored_at is not None:
             # If it was looked through now, there is nothing to try again.
-            self._retry[server.name] = self._clock() + _CRL_RETRY
+            self._retry[server.name] = self._since_boot() + _CRL_RETRY
         await self._tell(server, published=True)
         return True
 
@@ -110,7 +107,11 @@ class Watch:
         if not await self.renew(server):
             return False
         if self._may_tell(server.name):
-            await self._tell_replaced(server, findings)
+            async with self._core.acting(THE_BOT) as case:
+                codes = [finding.code.value for finding in findings]
+                await case.record("crl.replace", f"server:{server.name}", found=codes)
+                await messages.tell_admins(case, Notice.CRL_REPLACED, server=server.name)
+            self._on_written()
         return True
 
     async def look(self, server: Server, *, put_back: bool) -> None:
@@ -130,21 +131,23 @@ class Watch:
         if trouble - self._trouble.get(server.name, set()):
             log.warning("Not all is well on %s: %s", server.name, _said(seen.findings))
         self._trouble[server.name] = trouble
-        found = {name: Sighting(name, SeenAs.UNKNOWN) for name in seen.unknown}
-        found |= {name: Sighting(name, SeenAs.FILE) for name in seen.files}
-        found |= {name: Sighting(name, SeenAs.CUT) for name in seen.cut}
-        found |= {name: Sighting(name, SeenAs.LEFT) for name in seen.left}
+        # Of what was seen of one name the last counts: who is left was not put out.
+        seen_as = dict.fromkeys(seen.unknown, SeenAs.UNKNOWN)
+        seen_as |= dict.fromkeys(seen.files, SeenAs.FILE)
+        seen_as |= dict.fromkeys(seen.cut, SeenAs.CUT)
+        seen_as |= dict.fromkeys(seen.left, SeenAs.LEFT)
         # Of those that are over is told what could be proved.
-        strangers = [found[name] for name in sorted(found) if name not in seen.over]
+        names = sorted(seen_as.keys() - seen.over)
+        strangers = [Sighting(name, seen_as[name]) for name in names]
         over = await self._prove(server, seen.over)
         after = (PutBack.LOOKED if seen.asked else PutBack.BLIND) if put_back else None
         await self._tell_seen(server, [*over, *strangers], after)
 
     async def prove_due(self, server: Server) -> None:
         """Tries again what is not proved yet."""
-        found = await self._prove(server)
-        if found:
-            await self._tell_seen(server, found)
+        over = await self._prove(server)
+        if over:
+            await self._tell_seen(server, over)
 
     async def _prove(
         self, server: Server, names: frozenset[str] = frozenset()
@@ -154,7 +157,7 @@ class Watch:
         Args:
             names: whom a look has found there, by a session or a file.
         """
-        found: dict[str, Sighting] = {}
+        over: dict[str, Sighting] = {}
         for grant, proof in await self._enforcer.enforce_due(server.name):
             name = name_in_sessions(grant.common_name)
             codes = {finding.code for finding in proof.findings}
@@ -169,25 +172,25 @@ class Watch:
             seen_as = SeenAs.OVER if is_out else SeenAs.OVER_LEFT
             async with self._database.reading() as tx:
                 person = await tx.people.name_of(grant.user_id) if grant.user_id else None
-            found[name] = Sighting(name, seen_as, person)
-        return [*found.values()]
+            over[name] = Sighting(name, seen_as, person)
+        return [*over.values()]
 
     async def _tell_seen(
-        self, server: Server, found: Sequence[Sighting], put_back: PutBack | None = None
+        self, server: Server, sighted: Sequence[Sighting], put_back: PutBack | None = None
     ) -> None:
-        if not found and put_back is None:
+        if not sighted and put_back is None:
             return
-        async with self._database.writing() as tx:
+        async with self._core.acting(THE_BOT) as case:
             told = await sightings.report(
-                self._core.case(tx, THE_BOT),
+                case,
                 server.name,
-                found,
+                sighted,
                 lambda: self._may_tell(server.name),
                 put_back=put_back,
             )
         if told:
-            named = ", ".join(ascii(each.name[:_NAME]) for each in found[:_NAMED])
-            log.warning("Found on %s (%s): %s", server.name, len(found), named or "nobody")
+            named = ", ".join(ascii(each.name[:_NAME]) for each in sighted[:_NAMED])
+            log.warning("Found on %s (%s): %s", server.name, len(sighted), named or "nobody")
             self._on_written()
 
     async def _compare_clock(self, server: Server, shown: datetime) -> None:
@@ -205,8 +208,7 @@ class Watch:
         code = Notice.SERVER_CLOCK_AHEAD if ahead > timedelta(0) else Notice.SERVER_CLOCK_BEHIND
         code = code if differs else Notice.SERVER_CLOCK_AGREED
         log.warning("The clock of %s is %+.0f s off", server.name, ahead.total_seconds())
-        async with self._database.writing() as tx:
-            case = self._core.case(tx, THE_BOT)
+        async with self._core.acting(THE_BOT) as case:
             subject = f"server:{server.name}"
             await case.record("server.clock", subject, code=code, off=seconds)
             values = {"seconds": seconds} if differs else {}
@@ -215,46 +217,33 @@ class Watch:
         self._on_written()
 
     def _may_tell(self, server: ServerName) -> bool:
-        now = self._clock()
+        now = self._since_boot()
         return self._prompt.passes(server, now) or self._hourly.passes(server, now)
 
     def _waits(self, server: Server) -> bool:
-        now = self._clock()
+        now = self._since_boot()
         return now < self._retry.get(server.name, now)
 
     async def _failed(self, server: Server) -> bool:
-        self._retry[server.name] = self._clock() + _CRL_RETRY
+        self._retry[server.name] = self._since_boot() + _CRL_RETRY
         await self._tell(server, published=False)
         return False
-
-    async def _tell_replaced(self, server: Server, findings: Collection[Finding]) -> None:
-        async with self._database.writing() as tx:
-            case = self._core.case(tx, THE_BOT)
-            found = [finding.code.value for finding in findings]
-            subject = f"server:{server.name}"
-            await case.record("crl.replace", subject, found=found)
-            await messages.tell_admins(case, Notice.CRL_REPLACED, server=server.name)
-        self._on_written()
 
     async def _tell(self, server: Server, *, published: bool) -> None:
         """Admins hear of trouble once, and once that it is over."""
         if published != (server.name in self._told):
             return
-        async with self._database.writing() as tx:
+        async with self._core.acting(THE_BOT) as case:
             if published:
                 self._told.discard(server.name)
+                await messages.tell_admins(case, Notice.CRL_PUBLISHED, server=server.name)
+            else:
+                self._told.add(server.name)
+                last = server.crl_published_at or self._clock()
+                until = (last + CRL_LIFETIME).isoformat()
                 await messages.tell_admins(
-                    self._core.case(tx, THE_BOT), Notice.CRL_PUBLISHED, server=server.name
+                    case, Notice.CRL_UNPUBLISHED, server=server.name, until=until
                 )
-                return
-            self._told.add(server.name)
-            last = server.crl_published_at or self._clock()
-            await messages.tell_admins(
-                self._core.case(tx, THE_BOT),
-                Notice.CRL_UNPUBLISHED,
-                server=server.name,
-                until=(last + CRL_LIFETIME).isoformat(),
-            )
 
 
 def _said(findings: Collection[Finding]) -> str:

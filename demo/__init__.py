@@ -1,0 +1,1 @@
+"""Telegram’s look-alike with a page of chats, and a network lab."""

@@ -13,11 +13,19 @@ from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 
+from demo.api.messages import Message
+from demo.api.world import (
+    Answer,
+    Device,
+    DeviceState,
+    Event,
+    EventKind,
+    PersonState,
+    World,
+)
 from demo.errors import DemoError
-from demo.messages import Message
 from demo.people import Json
 from demo.trouble import HowOften, Setting, Trouble, TroubleKind, WhichCalls
-from demo.world import Answer, Device, DeviceState, Event, EventKind, World
 
 WEB_FOLDER = Path(__file__).with_name("web")
 _FILES = (
@@ -45,9 +53,6 @@ _HEADERS = {
 }
 _LOCAL_NAMES = frozenset({"127.0.0.1", "localhost"})
 
-Order = Callable[[int, Json], Awaitable[None]]
-# One that nobody in particular gives.
-GeneralOrder = Callable[[Json], Awaitable[None]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -71,21 +76,6 @@ class Page:
         self._connector: Connector | None = None
         self._streams: set[asyncio.Queue[Json | None]] = set()
         self._jobs: set[asyncio.Task[None]] = set()
-        self._orders: dict[str, Order] = {
-            "say": self._say,
-            "tap": self._tap,
-            "block": self._block,
-            "unblock": self._unblock,
-            "edit": self._edit,
-            "forward": self._forward,
-            "delete": self._delete,
-            "connect": self._connect,
-            "disconnect": self._disconnect,
-        }
-        self._general_orders: dict[str, GeneralOrder] = {
-            "trouble": self._set_trouble,
-            "calm": self._calm,
-        }
         world.listeners.append(self._listen)
 
     @property
@@ -168,19 +158,21 @@ class Page:
         return response
 
     def _listen(self, event: Event) -> None:
+        """Tells the page what changed in the chats that it shows."""
         if event.kind == EventKind.COMMANDS:
             self._send({"kind": "commands", "commands": self._all_commands()})
-        elif event.chat_id in self._world.people:
-            self._send({"kind": event.kind, "person": event.chat_id} | self._detail(event))
-
-    def _detail(self, event: Event) -> Json:
-        if isinstance(event.content, Message):
-            return {"message": _message(event.content)}
-        if isinstance(event.content, Answer):
-            return {"text": event.content.text, "alert": event.content.show_alert}
-        state = self._world.people[event.chat_id]
-        device = {"state": state.device.state, "detail": state.device.detail}
-        return {"started": state.started, "blocked": state.blocked, "device": device}
+            return
+        if event.chat_id not in self._world.people:
+            return
+        detail: Json
+        match event.content:
+            case Message() as message:
+                detail = {"message": _message(message)}
+            case Answer() as answer:
+                detail = {"text": answer.text, "alert": answer.show_alert}
+            case None:
+                detail = _standing(self._world.people[event.chat_id])
+        self._send({"kind": event.kind, "person": event.chat_id} | detail)
 
     def _send(self, event: Json) -> None:
         for stream in self._streams:
@@ -193,27 +185,23 @@ class Page:
             "can_connect": self._connector is not None,
             "commands": self._all_commands(),
             "trouble": self._trouble.shown(),
-            "people": [self._person(person_id) for person_id in self._world.people],
+            "people": [
+                _standing(state)
+                | {
+                    "id": state.person.id,
+                    "name": state.person.first_name,
+                    "username": state.person.username,
+                    "role": state.person.role,
+                    "messages": [_message(m) for m in self._world.messages_in(state.person.id)],
+                }
+                for state in self._world.people.values()
+            ],
         }
 
     def _all_commands(self) -> Json:
         return {
             str(person_id): self._world.menus.shown_to(person_id, state.person.language_code)
             for person_id, state in self._world.people.items()
-        }
-
-    def _person(self, person_id: int) -> Json:
-        state = self._world.people[person_id]
-        person = state.person
-        return {
-            "id": person.id,
-            "name": person.first_name,
-            "username": person.username,
-            "role": person.role,
-            "started": state.started,
-            "blocked": state.blocked,
-            "device": {"state": state.device.state, "detail": state.device.detail},
-            "messages": [_message(m) for m in self._world.messages_in(person_id)],
         }
 
     # --- what the people on the page do
@@ -228,64 +216,67 @@ class Page:
         return web.json_response({"ok": True}, headers=_HEADERS)
 
     async def _obey(self, name: str, body: Json) -> None:
-        if name in self._general_orders:
-            await self._general_orders[name](body)
-        else:
-            await self._orders[name](int(body["person"]), body)
+        match name:
+            case "trouble" if body["on"]:
+                often = HowOften(body.get("often", HowOften.EVERY))
+                calls = WhichCalls(body.get("calls", WhichCalls.ALL))
+                await self._trouble.switch_on(TroubleKind(body["kind"]), Setting(often, calls))
+            case "trouble":
+                await self._trouble.switch_off(TroubleKind(body["kind"]))
+            case "calm":
+                await self._trouble.switch_off()
+            case "connect":
+                self._connect(int(body["person"]), str(body["file_id"]))
+            case "disconnect" if self._connector is not None:
+                await self._connector.disconnect(int(body["person"]))
+            case "disconnect":
+                pass
+            case _:
+                self._act(name, int(body["person"]), body)
 
-    async def _set_trouble(self, body: Json) -> None:
-        kind = TroubleKind(body["kind"])
-        if not body["on"]:
-            await self._trouble.switch_off(kind)
-            return
-        often = HowOften(body.get("often", HowOften.EVERY))
-        calls = WhichCalls(body.get("calls", WhichCalls.ALL))
-        await self._trouble.switch_on(kind, Setting(often, calls))
+    def _act(self, name: str, person_id: int, body: Json) -> None:
+        """What a person does in their chat."""
+        world = self._world
+        match name:
+            case "say":
+                world.says(person_id, str(body["text"]))
+            case "tap":
+                world.taps(person_id, int(body["message_id"]), str(body["data"]))
+            case "edit":
+                world.edits(person_id, int(body["message_id"]), str(body["text"]))
+            case "forward":
+                world.forwards(person_id, str(body["text"]))
+            case "delete":
+                world.deletes(person_id, int(body["message_id"]))
+            case "block":
+                world.blocks(person_id)
+            case "unblock":
+                world.unblocks(person_id)
+            case _:
+                raise ValueError(name)
 
-    async def _calm(self, _body: Json) -> None:
-        await self._trouble.switch_off()
-
-    async def _say(self, person_id: int, body: Json) -> None:
-        self._world.says(person_id, str(body["text"]))
-
-    async def _tap(self, person_id: int, body: Json) -> None:
-        self._world.taps(person_id, int(body["message_id"]), str(body["data"]))
-
-    async def _edit(self, person_id: int, body: Json) -> None:
-        self._world.edits(person_id, int(body["message_id"]), str(body["text"]))
-
-    async def _forward(self, person_id: int, body: Json) -> None:
-        self._world.forwards(person_id, str(body["text"]))
-
-    async def _delete(self, person_id: int, body: Json) -> None:
-        self._world.deletes(person_id, int(body["message_id"]))
-
-    async def _block(self, person_id: int, _body: Json) -> None:
-        self._world.blocks(person_id)
-
-    async def _unblock(self, person_id: int, _body: Json) -> None:
-        self._world.unblocks(person_id)
-
-    async def _connect(self, person_id: int, body: Json) -> None:
-        """Answers at once: the device's state tells the rest."""
+    def _connect(self, person_id: int, file_id: str) -> None:
+        """Returns at once: the device's state tells the rest."""
         connector = self._connector
         if connector is None:
             raise DemoError("There is no VPN server to connect to here.")
-        profile = self._world.files[str(body["file_id"])].content.decode()
+        profile = self._world.files[file_id].content.decode()
+
+        async def connect() -> None:
+            try:
+                await connector.connect(person_id, profile)
+            except DemoError as error:
+                self.show_device(person_id, DeviceState.REFUSED, str(error))
+
         self.show_device(person_id, DeviceState.CONNECTING)
-        job = asyncio.create_task(self._connecting(connector, person_id, profile))
+        job = asyncio.create_task(connect())
         self._jobs.add(job)
         job.add_done_callback(self._jobs.discard)
 
-    async def _connecting(self, connector: Connector, person_id: int, profile: str) -> None:
-        try:
-            await connector.connect(person_id, profile)
-        except DemoError as error:
-            self.show_device(person_id, DeviceState.REFUSED, str(error))
 
-    async def _disconnect(self, person_id: int, _body: Json) -> None:
-        if self._connector is not None:
-            await self._connector.disconnect(person_id)
+def _standing(state: PersonState) -> Json:
+    device = {"state": state.device.state, "detail": state.device.detail}
+    return {"started": state.started, "blocked": state.blocked, "device": device}
 
 
 def _message(message: Message) -> Json:

@@ -1,8 +1,7 @@
 """The Bot API over HTTP, with the page of chats, on loopback.
 
 async with DemoServer("1:token", [DemoPerson(1, "Alice", "alice", "Employee")]) as server:
-    bot = telegram.Bot("1:token", base_url=f"{server.url}/bot",
-                       base_file_url=f"{server.url}/file/bot")
+    bot = telegram.Bot("1:token", base_url=f"{server.url}/bot")
 """
 
 import asyncio
@@ -14,10 +13,7 @@ from typing import Self
 
 from aiohttp import web
 
-from demo.changes import Signal
-from demo.door import LOOPBACK, Door
-from demo.errors import ApiError, NotHeard
-from demo.faults import (
+from demo.api.faults import (
     Body,
     Drop,
     Fault,
@@ -30,13 +26,16 @@ from demo.faults import (
     Status,
     next_fault,
 )
-from demo.methods import Methods
+from demo.api.methods import Methods
+from demo.api.params import MAX_UPLOAD_BYTES, Params, read_params
+from demo.api.world import Clock, World
+from demo.changes import Signal
+from demo.door import LOOPBACK, Door
+from demo.errors import ApiError, NotHeard
 from demo.page import Page
-from demo.params import MAX_UPLOAD_BYTES, Params, read_params
 from demo.people import DemoBot, DemoPerson, Json
 from demo.testing import Call, GroupChat, PersonChat
 from demo.trouble import Trouble
-from demo.world import Clock, World
 
 __all__ = ["DemoPerson", "DemoServer", "Fault", "FaultRate"]
 
@@ -82,7 +81,6 @@ class DemoServer:
         """Raises OSError where a port is taken."""
         app = web.Application(client_max_size=MAX_UPLOAD_BYTES + _ROOM_FOR_FIELDS)
         app.router.add_route("*", "/bot{token}/{method}", self._on_call)
-        app.router.add_get("/file/bot{token}/{path:.+}", self._on_file)
         self.page.add_routes(app)
         # Cancelled handlers are what a client that went away looks like to the methods.
         runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1, access_log=None)
@@ -212,7 +210,11 @@ class DemoServer:
             del self._running[id(request)]
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        self._check_token(request)
+        token = request.match_info["token"]
+        if ":" not in token:
+            raise ApiError(401, "Unauthorized: invalid token specified")
+        if token != self._token:
+            raise ApiError(401, "Unauthorized")
         method = request.match_info["method"]
         kind = next_fault(self.faults, method) or await self.trouble.next_fault(method)
         if isinstance(kind, Refuse):
@@ -227,32 +229,13 @@ class DemoServer:
         if isinstance(kind, OldTags):
             _refuse_tag(kind.tag, params)
         await _before(kind)
-        answer = await self._result(method, params)
+        result = await self._methods.call(method, params)
+        answer = web.json_response({"ok": True, "result": result})
         if isinstance(kind, Drop):
             return _drop(request)
         if isinstance(kind, Hang) and kind.after:
             await asyncio.sleep(kind.seconds)
         return answer
-
-    async def _result(self, method: str, params: Params) -> web.StreamResponse:
-        return web.json_response({"ok": True, "result": await self._methods.call(method, params)})
-
-    def _check_token(self, request: web.Request) -> None:
-        token = request.match_info["token"]
-        if ":" not in token:
-            raise ApiError(401, "Unauthorized: invalid token specified")
-        if token != self._token:
-            raise ApiError(401, "Unauthorized")
-
-    async def _on_file(self, request: web.Request) -> web.StreamResponse:
-        try:
-            self._check_token(request)
-        except ApiError as error:
-            return web.json_response(error.as_json(), status=error.code)
-        for stored in self.world.files.values():
-            if stored.path == request.match_info["path"]:
-                return web.Response(body=stored.content, content_type="application/octet-stream")
-        return web.json_response(ApiError(404, "Not Found").as_json(), status=404)
 
 
 def _refuse_tag(tag: str, params: Params) -> None:

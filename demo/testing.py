@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Any
 
+from demo.api.messages import Message
+from demo.api.world import Answer, Event, EventKind, World
 from demo.changes import Signal
 from demo.errors import NoSuchButton, NotHeard
-from demo.messages import Message, StoredFile
 from demo.people import DemoPerson, Json
-from demo.world import Answer, Event, EventKind, World
 
 __all__ = ["Button", "Call", "DemoDocument", "DemoMessage", "DemoPerson", "GroupChat", "PersonChat"]
 
@@ -60,7 +60,6 @@ class DemoMessage:
     document: DemoDocument | None
     from_bot: bool
     edited: bool
-    protected: bool = False
 
     def button(self, prefix: str) -> Button | None:
         """The first button whose text begins so."""
@@ -84,15 +83,16 @@ class PersonChat:
         if event.chat_id != self.person.id:
             return
         message = event.content
-        if isinstance(message, Message) and message.from_bot and event.kind != EventKind.DELETED:
-            self._hear(message)
-        self._changed.notify()
-
-    def _hear(self, message: Message) -> None:
-        # New buttons under the same words are nothing that can be heard again.
-        if self._last_words.get(message.message_id) != message.text:
+        if (
+            isinstance(message, Message)
+            and message.from_bot
+            and event.kind != EventKind.DELETED
+            # New buttons under the same words are nothing that can be heard again.
+            and self._last_words.get(message.message_id) != message.text
+        ):
             self._last_words[message.message_id] = message.text
             self._unheard.append(message)
+        self._changed.notify()
 
     @property
     def messages(self) -> list[DemoMessage]:
@@ -211,21 +211,17 @@ class GroupChat:
 
 
 def _shown(message: Message) -> DemoMessage:
+    stored = message.document
     return DemoMessage(
         message_id=message.message_id,
         date=message.date,
         text=message.text,
         entities=list(message.entities),
         buttons=[[_button(button) for button in row] for row in message.keyboard],
-        document=_document(message.document),
+        document=None if stored is None else DemoDocument(stored.name, stored.content),
         from_bot=message.from_bot,
         edited=message.edit_date is not None,
-        protected=bool(message.extra.get("has_protected_content")),
     )
-
-
-def _document(stored: StoredFile | None) -> DemoDocument | None:
-    return None if stored is None else DemoDocument(stored.name, stored.content)
 
 
 def _button(button: Json) -> Button:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
-from demo.faults import (
+from demo.api.faults import (
     Fault,
     FaultKind,
     FaultRate,

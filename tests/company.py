@@ -24,7 +24,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from demo.lab import NetLab, StandIn
+from demo.lab.network import NetLab
+from demo.lab.stand_in import StandIn
 from demo.people import DemoPerson
 from demo.server import DemoServer
 from demo.testing import DemoMessage, PersonChat

@@ -222,8 +222,8 @@ def _content(facts: ConfFacts, name: str, folder: str, read_file: ReadFile) -> s
     file = file_argument(facts, name)
     if file is None:
         return inline_text(facts, name)
-    found = read_file(PurePosixPath("/") / named_path(facts, folder, file))
-    return None if found is None else found.decode("utf-8", "replace")
+    content = read_file(PurePosixPath("/") / named_path(facts, folder, file))
+    return None if content is None else content.decode("utf-8", "replace")
 
 
 def _certificate(pem: str | None) -> x509.Certificate | None:
@@ -285,10 +285,10 @@ def _ciphers(facts: ConfFacts) -> tuple[tuple[str, ...], bool]:
 
 def _compression(facts: ConfFacts) -> tuple[str, ...]:
     """The framing that every packet has. What the server pushes, clients learn by themselves."""
-    found = [d for d in facts.directives if d.name in {"comp-lzo", "compress"}]
-    if not found or found[-1].arguments[:1] == ("migrate",):
+    directives = [d for d in facts.directives if d.name in {"comp-lzo", "compress"}]
+    if not directives or directives[-1].arguments[:1] == ("migrate",):
         return ()  # `compress migrate` takes clients without
-    return (found[-1].name, *found[-1].arguments)
+    return (directives[-1].name, *directives[-1].arguments)
 
 
 def _is_marked(certificate: x509.Certificate) -> bool:

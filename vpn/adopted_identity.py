@@ -79,13 +79,13 @@ async def plan_renewal(
             " or in one file), and there the bot renews nothing; give each a file of its own,"
             " named by a cert and a key line, and run this again."
         )
-    found = _certificates(await host.read(layout.certificate))
-    if not found or not is_issued_by(found[0], issuer):
+    chain = _certificates(await host.read(layout.certificate))
+    if not chain or not is_issued_by(chain[0], issuer):
         raise NotApplied(
             f"/{layout.certificate} is no certificate of the bot's CA, so clients may trust another"
             " one; renew it where it was issued."
         )
-    return RenewalPlan(layout.named_conf, found[0], found[1:], layout.certificate, key_path)
+    return RenewalPlan(layout.named_conf, chain[0], chain[1:], layout.certificate, key_path)
 
 
 def _certificates(pem: bytes | None) -> tuple[x509.Certificate, ...]:
@@ -148,15 +148,15 @@ async def _copy(host: ServerHost, path: str, mode: int, now: datetime) -> str | 
 async def _checked(
     host: ServerHost, plan: RenewalPlan, issuer: x509.Certificate
 ) -> x509.Certificate:
-    found = _certificates(await host.read(plan.certificate_path))
+    chain = _certificates(await host.read(plan.certificate_path))
     key = await host.read(plan.key_path)
     if (
-        not found
+        not chain
         or key is None
-        or not key_fits(found[0], key)
-        or not is_issued_by(found[0], issuer)
-        or found[0].subject != plan.certificate.subject
+        or not key_fits(chain[0], key)
+        or not is_issued_by(chain[0], issuer)
+        or chain[0].subject != plan.certificate.subject
     ):
         path = PurePosixPath("/") / plan.certificate_path
         raise NotApplied(f"{path} and its key do not match; see who else writes there.")
-    return found[0]
+    return chain[0]

@@ -134,11 +134,11 @@ async def _rights(host: ServerHost, layout: Layout, account: str) -> AccountRigh
 
 async def _places(host: ServerHost, layout: Layout, account: str) -> OwnPlaces:
     """The first that OpenVPN's account and the bot's can pass, in a folder of root's alone."""
-    found = own_places(layout.conf)
-    for places in found[:-1]:
+    candidates = own_places(layout.conf)
+    for places in candidates[:-1]:
         folder = _relative(places.live.parent)
         facts = await host.stat(folder)
-        is_beside = places is found[0]  # whoever may write there is named as a danger
+        is_beside = places is candidates[0]  # whoever may write there is named as a danger
         is_roots = facts is not None and facts.uid == ROOT and not facts.mode & BY_OTHERS
         if (
             (is_beside or is_roots)
@@ -146,7 +146,7 @@ async def _places(host: ServerHost, layout: Layout, account: str) -> OwnPlaces:
             and await may_pass(host, folder, account)
         ):
             return places
-    return found[-1]
+    return candidates[-1]
 
 
 async def _openers(host: ServerHost, path: str, account: str) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ def advise(
         account: the one that the bot runs as.
         issuer: the CA that the bot has; it is not looked at where None.
     """
-    found = [
+    everything = [
         *_missing(adoption, rights, account),
         *_management(adoption, rights, account),
         *_unreadable(adoption, rights, account),
@@ -79,7 +79,7 @@ def advise(
         *_notes(adoption.facts),
     ]
     order = list(Weight)
-    return tuple(sorted(found, key=lambda advice: order.index(advice.weight)))
+    return tuple(sorted(everything, key=lambda advice: order.index(advice.weight)))
 
 
 def _missing(adoption: Adoption, rights: AccountRights, account: str) -> Iterator[Advice]:

@@ -46,13 +46,13 @@ def own_places(conf: str) -> tuple[OwnPlaces, ...]:
     """
     path = PurePosixPath("/") / conf
     above = [folder for folder in path.parent.parents if len(folder.parts) > _TOP_LEVEL]
-    found = [
+    homes = [
         (path.parent, path.stem),
         *((folder, _joined(path, folder)) for folder in above),
         (_LAST_RESORT, f"vpnbot-{_joined(path, PurePosixPath('/'))}"),
     ]
     return tuple(
-        OwnPlaces(folder / f"{name}-live", folder / f"{name}.sock") for folder, name in found
+        OwnPlaces(folder / f"{name}-live", folder / f"{name}.sock") for folder, name in homes
     )
 
 
@@ -110,9 +110,9 @@ def amendments(adoption: Adoption, rights: AccountRights, account: str) -> tuple
     """
     layout = adoption.server.layout
     places = rights.places
-    found = []
+    missing = []
     if layout.crl is None or not rights.crl_writable:
-        found.append(
+        missing.append(
             Amendment(
                 "crl-verify",
                 ("crl-verify",),
@@ -123,7 +123,7 @@ def amendments(adoption: Adoption, rights: AccountRights, account: str) -> tuple
     if no_second_lock(adoption.facts) is not None:
         pass
     elif layout.ccd is None or not rights.ccd_writable:
-        found.append(
+        missing.append(
             Amendment(
                 "client-config-dir",
                 ("client-config-dir", "ccd-exclusive"),
@@ -132,7 +132,7 @@ def amendments(adoption: Adoption, rights: AccountRights, account: str) -> tuple
             )
         )
     elif not layout.exclusive:
-        found.append(
+        missing.append(
             Amendment(
                 "ccd-exclusive",
                 (),
@@ -142,7 +142,7 @@ def amendments(adoption: Adoption, rights: AccountRights, account: str) -> tuple
             )
         )
     if not adoption.facts.has("management") or not rights.management_passable:
-        found.append(
+        missing.append(
             Amendment(
                 "management",
                 ("management", "management-client-user", "management-client-group"),
@@ -153,7 +153,7 @@ def amendments(adoption: Adoption, rights: AccountRights, account: str) -> tuple
                 _why_management(layout, account),
             )
         )
-    return tuple(found)
+    return tuple(missing)
 
 
 def _why_management(layout: Layout, account: str) -> str:

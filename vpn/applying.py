@@ -1,6 +1,6 @@
 """Adds to an operator's configuration what it lacks, once it is known to work."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -126,13 +126,13 @@ async def plan_changes(
 
 async def _client_files(host: ServerHost, folder: str) -> list[str]:
     """Of a folder, and of a link that leads nowhere, OpenVPN makes nothing."""
-    found = []
+    names = []
     for name in await host.listdir(folder) or ():
         with suppress(HostError):  # where root may not look, OpenVPN may
             if await read_client_file(host, f"{folder}/{name}") is None:
                 continue
-        found.append(name)
-    return found
+        names.append(name)
+    return names
 
 
 async def prepare(host: ServerHost, plan: Plan, names: Collection[str]) -> tuple[str, ...]:
@@ -170,7 +170,7 @@ async def prepare(host: ServerHost, plan: Plan, names: Collection[str]) -> tuple
 
 async def _trial(host: ServerHost, plan: Plan, names: Collection[str]) -> str | None:
     """What would not work once the lines are in force."""
-    await _copies(host, plan.examined.layout, plan.planned)
+    await _missing_files(host, plan, names)  # whether they can be read
     planned, rights, account = plan.planned, plan.examined.rights, plan.account
     commands = (*rights.open_conf, *rights.open_password)
     if commands:
@@ -234,10 +234,11 @@ async def apply(
     if not plan.changes:
         return Applied((), None, plan.examined, ())
     read_crl(crl_pem, issuer)
-    copies = await _copies(host, layout, planned)
+    files = await _missing_files(host, plan, names)
     writer = _Writer(host, planned)
     await _put_crl(writer, layout, planned, crl_pem, issuer)  # (2)
-    await _put_client_files(writer, plan, names, copies)
+    for name, content in files.items():
+        await writer.file(f"{planned.ccd}/{name}", content)
     copy = await _put_conf(writer, layout, plan.text, now)  # (3) (4)
     after = await examine(
         host,
@@ -319,8 +320,8 @@ async def _syntax_problem(host: ServerHost, plan: Plan) -> str | None:
     old = conf_text(await host.read(layout.conf) or b"")
     if await syntax_problem(host, layout.start_folder, without(old, _LOGGING)) is not None:
         return None
-    found = await syntax_problem(host, layout.start_folder, without(text, _LOGGING))
-    return found and f"OpenVPN would not take the new configuration: {found}"
+    problem = await syntax_problem(host, layout.start_folder, without(text, _LOGGING))
+    return problem and f"OpenVPN would not take the new configuration: {problem}"
 
 
 async def _put_crl(
@@ -338,55 +339,38 @@ async def _put_crl(
         await writer.file(planned.crl, pem)
 
 
-async def _copies(host: ServerHost, before: Layout, planned: Layout) -> dict[str, bytes]:
-    """The operator's client files that are missing in the folder to be, as they are.
+async def _missing_files(host: ServerHost, plan: Plan, names: Collection[str]) -> dict[str, bytes]:
+    """The clients' files that the folder to be lacks, by name.
+
+    The operator's are taken along as they are. Where the lock is new, everybody else gets what a
+    client without a file of its own gets today, unless that shuts it out.
 
     Raises:
         HostError: one cannot be read, or is a link that root does not follow.
     """
-    source, target = before.ccd, planned.ccd
-    if source is None or target is None or source == target:
-        return {}
-    there = set(await host.listdir(target) or ())
-    found = {}
-    for name in await host.listdir(source) or ():
-        if name not in there and name[0] != ".":
-            content = await read_client_file(host, f"{source}/{name}")
-            if content is not None:
-                found[name] = content
-    return found
-
-
-async def _put_client_files(
-    writer: _Writer,
-    plan: Plan,
-    names: Collection[str],
-    copies: Mapping[str, bytes],
-) -> None:
-    folder = plan.planned.ccd
+    before, folder = plan.examined.layout, plan.planned.ccd
     if folder is None:
-        return
-    for name, content in copies.items():
-        await writer.file(f"{folder}/{name}", content)
+        return {}
+    files = {}
+    if before.ccd is not None and before.ccd != folder:
+        there = set(await host.listdir(folder) or ())
+        for name in await host.listdir(before.ccd) or ():
+            if name not in there and name[0] != ".":
+                content = await read_client_file(host, f"{before.ccd}/{name}")
+                if content is not None:
+                    files[name] = content
     if not plan.adds_lock:
-        return
-    shared = await _for_all(writer.host, plan.examined.layout)
-    if shared is None:
-        return
-    there = set(await _client_files(writer.host, folder))
-    wanted = {file for name in names if (file := ccd_file_name(name)) is not None}
-    for file in sorted(wanted - there):
-        await writer.file(f"{folder}/{file}", shared)
-
-
-async def _for_all(host: ServerHost, before: Layout) -> bytes | None:
-    """What a client without a file of its own gets today; None where that shuts it out."""
-    if before.ccd is None:
-        return COMMENT.encode()
-    lines = await default_lines(host, before)
-    if any(line.name == "disable" for line in lines):
-        return None
-    return await client_file(host, replace(before, exclusive=True), None, None)
+        return files
+    shared: bytes | None = COMMENT.encode()
+    if before.ccd is not None:
+        if any(line.name == "disable" for line in await default_lines(host, before)):
+            return files
+        shared = await client_file(host, replace(before, exclusive=True), None, None)
+    there = {*await _client_files(host, folder), *files}
+    for name in sorted({*filter(None, map(ccd_file_name, names))} - there):
+        if shared is not None:
+            files[name] = shared
+    return files
 
 
 async def _put_conf(writer: _Writer, layout: Layout, text: str, now: datetime) -> str:

@@ -62,8 +62,8 @@ def check_profile(
     text: str, *, key_direction: int | None = 1, beyond_connect: Collection[str] = ()
 ) -> list[str]:
     """The objections as one sentence each; empty where all is fine."""
-    found = objections(text, key_direction=key_direction, beyond_connect=beyond_connect)
-    return [str(objection) for objection in found]
+    wrong = objections(text, key_direction=key_direction, beyond_connect=beyond_connect)
+    return [str(objection) for objection in wrong]
 
 
 def objections(
@@ -150,10 +150,10 @@ def _key_direction_problems(
 ) -> list[Objection]:
     if not named["tls-auth"]:
         return []
-    found = {d.arguments for d in directives if d.name == "key-direction"}
+    directions = {d.arguments for d in directives if d.name == "key-direction"}
     if wanted is None:
         words = "The server's tls-auth key has no direction: no 'key-direction'."
-        return [Objection(words)] if found else []
-    if found == {(str(wanted),)}:
+        return [Objection(words)] if directions else []
+    if directions == {(str(wanted),)}:
         return []
     return [Objection(f"'tls-auth' needs 'key-direction {wanted}' beside it.")]

@@ -180,9 +180,11 @@ async def is_home_of(host: ServerHost, name: str, authority: x509.Certificate) -
         facts = await host.stat(path)
         if facts is None or facts.uid != ROOT or facts.mode & BY_OTHERS:
             return False
-    found = _parse_certificate(await host.read(CA_CERTIFICATE))
-    algorithm = hashes.SHA256()
-    return found is not None and found.fingerprint(algorithm) == authority.fingerprint(algorithm)
+    certificate = _parse_certificate(await host.read(CA_CERTIFICATE))
+    if certificate is None:
+        return False
+    sha256 = hashes.SHA256()
+    return certificate.fingerprint(sha256) == authority.fingerprint(sha256)
 
 
 async def check_place(spec: ServerSpec, host: ServerHost) -> int | None:

@@ -29,7 +29,7 @@ def parse_directives(text: str) -> list[Directive]:
 
     An unclosed quote ends at the end of its line, an unclosed block at the end of the text.
     """
-    found: list[Directive] = []
+    directives: list[Directive] = []
     lines = iter(enumerate(text.split("\n"), start=1))
     for number, line in lines:
         words = split_words(line)
@@ -37,10 +37,10 @@ def parse_directives(text: str) -> list[Directive]:
             continue
         name, arguments = words[0], tuple(words[1:])
         if name.startswith("<") and name.endswith(">") and not arguments:
-            found.append(Directive(name[1:-1], (), number, _inline_text(name[1:-1], lines)))
+            directives.append(Directive(name[1:-1], (), number, _inline_text(name[1:-1], lines)))
         else:
-            found.append(Directive(name.removeprefix("--"), arguments, number))
-    return found
+            directives.append(Directive(name.removeprefix("--"), arguments, number))
+    return directives
 
 
 def _inline_text(name: str, lines: Iterator[tuple[int, str]]) -> str:

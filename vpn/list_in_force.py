@@ -5,7 +5,7 @@ or a block with lists, each of which counts for its own CA; or a folder, in whic
 serial in decimal refuses that serial of whichever CA.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -90,12 +90,12 @@ def understood(place: str, content: bytes | None, issuer: x509.Certificate) -> L
     if content is None:
         return ListInForce(place, problem=f"There is no {place}. {_NOT_KNOWN}")
     try:
-        found = read_crls(content, issuer)
+        lists = read_crls(content, issuer)
     except DamagedCrl as error:
         return ListInForce(place, problem=f"{place} cannot be read: {error}. {_NOT_KNOWN}")
-    ours = [each for each in found if each.is_ours]
+    ours = [each for each in lists if each.is_ours]
     revocations, problem = _without_the_authority(place, revocations_of(ours), issuer)
-    if any(each.is_namesake for each in found):
+    if any(each.is_namesake for each in lists):
         problem = (
             f"{place} holds a list of another CA that has the same name, and the list does not say"
             " by which key it was signed: beside it OpenVPN could misjudge the bot's. Sign that"
@@ -105,7 +105,7 @@ def understood(place: str, content: bytes | None, issuer: x509.Certificate) -> L
         place,
         revocations,
         max((each.number or 0 for each in ours), default=0),
-        tuple(each for each in found if each.stands_alone and not each.is_namesake),
+        tuple(each for each in lists if each.stands_alone and not each.is_namesake),
         problem=problem,
     )
 
@@ -153,10 +153,9 @@ def _serial(name: str) -> SerialNumber | None:
 
 
 def _without_the_authority(
-    place: str, found: Iterable[Revocation], issuer: x509.Certificate
+    place: str, entries: Sequence[Revocation], issuer: x509.Certificate
 ) -> tuple[tuple[Revocation, ...], str | None]:
     """On a list of ours the CA's own serial would shut everybody out, on every server."""
-    entries = tuple(found)
     left = tuple(entry for entry in entries if entry.serial != issuer.serial_number)
     if len(left) == len(entries):
         return left, None

@@ -191,6 +191,14 @@ class LiveServer:
         place = self.layout.shown(self.layout.crl)
         return await asyncio.to_thread(understood, place, content, issuer)
 
+    async def crl_in_place(self, issuer: x509.Certificate) -> CrlFacts | None:
+        """What lies there, if it is ours; raises HostError where nobody can tell."""
+        try:
+            pem = None if self.layout.crl is None else await read_linked(self.host, self.layout.crl)
+            return None if pem is None else read_crl(pem, issuer)
+        except (NotReadable, PkiError):
+            return None
+
     async def cut_strangers(self, names: Collection[str]) -> StrangersCut:
         """Ends the sessions of these names, as `status` shows them, and looks that they are gone.
 
@@ -210,14 +218,6 @@ class LiveServer:
             left=tuple(sorted(left)),
             findings=(*talk.findings, *is_on),
         )
-
-    async def crl_in_place(self, issuer: x509.Certificate) -> CrlFacts | None:
-        """What lies there, if it is ours; raises HostError where nobody can tell."""
-        try:
-            pem = None if self.layout.crl is None else await read_linked(self.host, self.layout.crl)
-            return None if pem is None else read_crl(pem, issuer)
-        except (NotReadable, PkiError):
-            return None
 
     async def cut(
         self,
@@ -275,25 +275,25 @@ class LiveServer:
         proofs = []
         for target, to_cut, not_removed in zip(targets, wanted, removed, strict=True):
             entry = entry_findings(target, crl.facts, expected)
-            found = [*not_removed, *await or_host_error(self._look_at_file(target))]
+            findings = [*not_removed, *await or_host_error(self._look_at_file(target))]
             if talk.left is not None and to_cut in talk.left:
                 detail = f"{target.common_name} is connected again after each kill."
-                found.append(Finding(FindingCode.SESSION_LIVE, detail))
-            found += [*entry, *shared]
+                findings.append(Finding(FindingCode.SESSION_LIVE, detail))
+            findings += [*entry, *shared]
             seen_at = None
             if not (entry or crl.findings or locks):
                 seen_at = target.crl_seen_at or (put_at if talk.pid is not None else None)
             due = self._second_look(target, seen_at, put_at)
             if due is not None:
-                found.append(too_early(target, due))
+                findings.append(too_early(target, due))
             proofs.append(
                 ServerProof(
                     server=self.name,
                     common_name=target.common_name,
-                    proved=not found,
+                    proved=not findings,
                     crl_number=crl.facts.number if crl.facts else None,
                     sessions_cut=talk.cut[target.common_name],
-                    findings=tuple(dict.fromkeys(found)),
+                    findings=tuple(dict.fromkeys(findings)),
                     crl_seen_at=seen_at,
                     second_look_at=due,
                 )
@@ -351,11 +351,11 @@ class LiveServer:
         return []
 
     async def _look_at_locks(self, pid: int | None) -> list[Finding]:
-        found = await look_at_locks(self.spec, self.host, self.layout)
+        findings = await look_at_locks(self.spec, self.host, self.layout)
         # Without a pid the management interface gave no answer, which is a finding already.
         if pid is not None:
-            found += await look_at_locks_in_force(self.host, self.layout, pid)
-        return found
+            findings += await look_at_locks_in_force(self.host, self.layout, pid)
+        return findings
 
     def _second_look(
         self, target: Target, seen_at: datetime | None, at: datetime
@@ -382,7 +382,7 @@ class LiveServer:
         Without an issuer the CRL's origin is not looked at.
 
         Args:
-            published, digest: of the last CRL that was put there, as in `crl_findings`.
+            published, digest: of the last CRL that was put there, as in `look_at_crl`.
             others: whom it has to keep out; None where there is nobody.
         """
         crl = await look_at_crl(

@@ -15,7 +15,6 @@ import struct
 import subprocess
 import time
 from asyncio import StreamReader, StreamWriter
-from asyncio.subprocess import Process
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -23,11 +22,12 @@ from datetime import UTC, datetime
 from functools import lru_cache, partial, wraps
 from pathlib import Path
 from shlex import quote
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from vpn.errors import HostError, ManagementGone, NotReadable
-from vpn.host import BY_OTHERS, NO_PROGRAM, READ_LIMIT, ROOT, FileFacts, Ran, Step, Way
+from vpn.host import BY_OTHERS, NO_PROGRAM, READ_LIMIT, ROOT, FileFacts, Ran, Way
 from vpn.layout import ManagementPlace, TcpPort
+from vpn.safe_place import facts_of, steps_to
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PASS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -38,9 +38,9 @@ _SECOND_NS = 1_000_000_000
 _RETRY_S = 0.05
 _UCRED = struct.Struct("3i")  # unix(7): pid, uid, gid
 _MACHINE = Path("/")
-# path_resolution(7): the kernel gives up after as many.
-_MOST_LINKS = 40
 _ANSWER_S = 10.0
+# For the kernel, to end a program that was killed.
+_KILLED_S = 1.0
 _THREADS = 4
 # What a program takes to find programs and files, and to speak a language. Not a setting of whoever
 # uses this library: it may hold a passphrase, and any account can read a child's that runs as it.
@@ -101,6 +101,29 @@ def _change(method: _Method[_P, _T]) -> _Async[_P, _T]:
     return changing
 
 
+class _Listener(asyncio.SubprocessProtocol):
+    """Keeps what a program says, up to a bound.
+
+    Attributes:
+        ended: the program, with whatever it has started; or it says too much.
+    """
+
+    def __init__(self) -> None:
+        self.output = bytearray()
+        self.exited, self.ended = asyncio.Event(), asyncio.Event()
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:  # noqa: ARG002
+        self.output += data
+        if len(self.output) > READ_LIMIT:
+            self.ended.set()
+
+    def process_exited(self) -> None:
+        self.exited.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        self.ended.set()
+
+
 class LocalHost:
     """See `vpn.host.ServerHost` for what each method promises.
 
@@ -147,14 +170,14 @@ class LocalHost:
                     raise
                 raise NotReadable(self._no_file(path)) from None
             # No file object can be made of a folder, and then nobody would close what was opened.
-            found = os.fstat(handle)
+            facts = os.fstat(handle)
             # Where others may put one, root reads no file of two names: the other may be a secret.
             by_others = folder.st_uid != ROOT or bool(folder.st_mode & BY_OTHERS)
-            is_link = os.geteuid() == ROOT and by_others and found.st_nlink > 1
-            if is_link or not stat.S_ISREG(found.st_mode):
+            is_link = os.geteuid() == ROOT and by_others and facts.st_nlink > 1
+            if is_link or not stat.S_ISREG(facts.st_mode):
                 os.close(handle)
                 # No file can be put over a folder: somebody has to remove it first.
-                kind = HostError if stat.S_ISDIR(found.st_mode) else NotReadable
+                kind = HostError if stat.S_ISDIR(facts.st_mode) else NotReadable
                 raise kind(self._no_file(path))
             with os.fdopen(handle, "rb") as file:
                 content = file.read(READ_LIMIT + 1)
@@ -243,9 +266,9 @@ class LocalHost:
         with self._plainly("look at", path):
             try:
                 if not path:
-                    return _facts(self.home.stat())
+                    return facts_of(self.home.stat())
                 with self._opened_parent(path) as (parent, name):
-                    return _facts(os.stat(name, dir_fd=parent, follow_symlinks=False))
+                    return facts_of(os.stat(name, dir_fd=parent, follow_symlinks=False))
             except FileNotFoundError:
                 return None
 
@@ -362,11 +385,10 @@ class LocalHost:
         # A program could take back what root has given up for a while only.
         is_lent = os.getuid() != os.geteuid()
         try:
-            process = await asyncio.create_subprocess_exec(
+            transport, listener = await asyncio.get_running_loop().subprocess_exec(
+                _Listener,
                 program,
                 *command[1:],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 user=os.geteuid() if is_lent else None,
                 group=os.getegid() if is_lent else None,
@@ -376,15 +398,23 @@ class LocalHost:
         except (OSError, subprocess.SubprocessError) as error:
             raise HostError(f"{command[0]} could not be run: {error}.") from error
         try:
+            pipe = cast("asyncio.WriteTransport", transport.get_pipe_transport(0))
+            pipe.write(stdin)
+            pipe.write_eof()
             async with asyncio.timeout(self.answer_s):
-                _, output = await asyncio.gather(_tell(process, stdin), _hear(process))
-                return Ran(await process.wait(), output)
+                await listener.ended.wait()
         except TimeoutError:
             raise HostError(f"{command[0]} does not end within {self.answer_s:g} s.") from None
         finally:
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    process.kill()
+            transport.close()  # kills what still runs
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_KILLED_S):
+                    await listener.exited.wait()
+        if len(listener.output) > READ_LIMIT:
+            raise HostError(f"{command[0]} says more than {READ_LIMIT} bytes.")
+        status = transport.get_returncode()
+        assert status is not None  # all its pipes were closed, and it has ended
+        return Ran(status, bytes(listener.output))
 
     async def booted_at(self) -> datetime:
         return datetime.fromtimestamp(time.time() - time.clock_gettime(time.CLOCK_BOOTTIME), UTC)
@@ -428,86 +458,6 @@ class LocalHost:
 
     def _full(self, path: str) -> str:
         return quote(str(self.home / path))
-
-
-async def _tell(process: Process, text: bytes) -> None:
-    assert process.stdin is not None
-    with suppress(ConnectionError):  # it ends without reading
-        process.stdin.write(text)
-        await process.stdin.drain()
-    process.stdin.close()
-
-
-async def _hear(process: Process) -> bytes:
-    assert process.stdout is not None
-    try:
-        await process.stdout.readexactly(READ_LIMIT + 1)
-    except asyncio.IncompleteReadError as heard:
-        return heard.partial
-    raise HostError(f"What is run says more than {READ_LIMIT} bytes.")
-
-
-def steps_to(path: Path) -> Iterator[Step]:
-    """See `ServerHost.resolve`.
-
-    Args:
-        path: absolute.
-
-    Raises:
-        OSError: a step cannot be looked at, or the links lead in a circle (ELOOP).
-    """
-    here = Path("/")
-    left = list(path.parts[1:])
-    links = 0
-    while left:
-        name = left.pop(0)
-        if name == "..":
-            here = here.parent
-            continue
-        step, target, problem = here / name, None, None
-        facts: os.stat_result | None = None
-        try:
-            facts = step.lstat()
-            if stat.S_ISLNK(facts.st_mode):
-                target = step.readlink()
-        except (FileNotFoundError, NotADirectoryError):
-            pass
-        except OSError as error:
-            problem = error
-        # An absolute target takes the place of all before it.
-        whole = step if target is None else here / target
-        yield Step(
-            folder=here,
-            folder_facts=_facts(here.lstat()),
-            path=step,
-            facts=facts and _facts(facts),
-            is_link=target is not None,
-            leads_to=Path(os.path.normpath(whole.joinpath(*left))),
-            is_last=not left,
-        )
-        if problem is not None:
-            raise problem
-        if facts is None:
-            return
-        if target is None:
-            here = step
-            continue
-        links += 1
-        if links > _MOST_LINKS:
-            raise OSError(errno.ELOOP, f"the links of {quote(str(path))} lead in a circle")
-        here = Path("/") if target.is_absolute() else here
-        left = [*target.parts[target.is_absolute() :], *left]
-
-
-def _facts(status: os.stat_result) -> FileFacts:
-    return FileFacts(
-        mode=stat.S_IMODE(status.st_mode),
-        uid=status.st_uid,
-        gid=status.st_gid,
-        is_folder=stat.S_ISDIR(status.st_mode),
-        modified_at=datetime.fromtimestamp(status.st_mtime, UTC),
-        changed_at=datetime.fromtimestamp(status.st_ctime, UTC),
-    )
 
 
 def _components(path: str) -> list[str]:

@@ -117,9 +117,9 @@ class Management:
         line = await self._ask(kill_command(common_name))
         if line == f"ERROR: common name '{common_name}' not found":
             return 0
-        found = f"{_SUCCESS}common name '{common_name}' found, "
-        number = line.removeprefix(found).partition(" ")[0]
-        killed = int(number) if line.startswith(found) and number.isdecimal() else None
+        expected = f"{_SUCCESS}common name '{common_name}' found, "
+        number = line.removeprefix(expected).partition(" ")[0]
+        killed = int(number) if line.startswith(expected) and number.isdecimal() else None
         if killed is None or killed > MOST_SESSIONS:
             raise ManagementNonsense(f"The answer to kill is unknown: {_excerpt(line)}")
         return killed

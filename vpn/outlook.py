@@ -104,14 +104,14 @@ async def status_now(host: ServerHost, layout: Layout, facts: ConfFacts) -> Conn
     path = named_path(facts, layout.start_folder, named) if named else usual
     try:
         path = path and await real_path(host, path)
-        found = await host.stat(path) if path else None
-        content = await host.read(path) if found else None
+        file = await host.stat(path) if path else None
+        content = await host.read(path) if file else None
     except HostError:
         return None
-    if found is None or content is None:
+    if file is None or content is None:
         return None
     names = _known(_names(content.decode("utf-8", "replace")))
-    return Connected(names, found.modified_at, f"/{path}")
+    return Connected(names, file.modified_at, f"/{path}")
 
 
 def _known(names: Iterator[str]) -> tuple[str, ...]:

@@ -151,8 +151,8 @@ async def _entry(host: ServerHost, table: str, name: str) -> list[str] | None:
         cells = line.split(":")
         if cells[0] == name and cells[_UID : _UID + 1] and cells[_UID].isdecimal():
             return cells
-    found = await host.run(("getent", table, name))
-    cells = found.lines[0].split(":") if found.status == 0 and found.lines else []
+    asked = await host.run(("getent", table, name))
+    cells = asked.lines[0].split(":") if asked.status == 0 and asked.lines else []
     return cells if len(cells) > _UID and cells[0] == name and cells[_UID].isdecimal() else None
 
 

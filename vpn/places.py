@@ -172,18 +172,20 @@ async def read_facts(host: ServerHost, conf: str, start_folder: str) -> ConfFact
 async def _with_included(
     host: ServerHost, content: bytes, before: Sequence[Directive], start_folder: str, depth: int
 ) -> list[Directive]:
-    found: list[Directive] = []
+    directives: list[Directive] = []
     for directive in parse_directives(conf_text(content)):
-        found.append(directive)
+        directives.append(directive)
         if directive.name != "config" or not directive.arguments:
             continue
-        so_far = ConfFacts((*before, *found))
+        so_far = ConfFacts((*before, *directives))
         path = named_path(so_far, start_folder, directive.arguments[0])
         included = await host.read(await real_path(host, path)) if depth else None
         if included is None:
             raise HostError(f"/{path} cannot be read, and a `config` line includes it.")
-        found += await _with_included(host, included, so_far.directives, start_folder, depth - 1)
-    return found
+        directives += await _with_included(
+            host, included, so_far.directives, start_folder, depth - 1
+        )
+    return directives
 
 
 def conf_text(content: bytes) -> str:

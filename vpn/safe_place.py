@@ -6,14 +6,19 @@ there, which OpenVPN's unit starts as root. Only in a folder with the sticky bit
 the things of others left alone.
 """
 
-from collections.abc import Iterable
+import errno
+import os
+import stat
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from shlex import quote
-from stat import S_ISVTX
 
-from vpn.host import BY_OTHERS, ROOT, Step
-from vpn.local_host import steps_to
+from vpn.host import BY_OTHERS, ROOT, FileFacts, Step
+
+# path_resolution(7): the kernel gives up after as many.
+_MOST_LINKS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,4 +102,67 @@ def foreign_link(steps: Iterable[Step]) -> PurePath | None:
 
 
 def _is_shared(mode: int) -> bool:
-    return bool(mode & BY_OTHERS) and not mode & S_ISVTX
+    return bool(mode & BY_OTHERS) and not mode & stat.S_ISVTX
+
+
+def steps_to(path: Path) -> Iterator[Step]:
+    """See `ServerHost.resolve`.
+
+    Args:
+        path: absolute.
+
+    Raises:
+        OSError: a step cannot be looked at, or the links lead in a circle (ELOOP).
+    """
+    here = Path("/")
+    left = list(path.parts[1:])
+    links = 0
+    while left:
+        name = left.pop(0)
+        if name == "..":
+            here = here.parent
+            continue
+        step, target, problem = here / name, None, None
+        facts: os.stat_result | None = None
+        try:
+            facts = step.lstat()
+            if stat.S_ISLNK(facts.st_mode):
+                target = step.readlink()
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except OSError as error:
+            problem = error
+        # An absolute target takes the place of all before it.
+        whole = step if target is None else here / target
+        yield Step(
+            folder=here,
+            folder_facts=facts_of(here.lstat()),
+            path=step,
+            facts=facts and facts_of(facts),
+            is_link=target is not None,
+            leads_to=Path(os.path.normpath(whole.joinpath(*left))),
+            is_last=not left,
+        )
+        if problem is not None:
+            raise problem
+        if facts is None:
+            return
+        if target is None:
+            here = step
+            continue
+        links += 1
+        if links > _MOST_LINKS:
+            raise OSError(errno.ELOOP, f"the links of {quote(str(path))} lead in a circle")
+        here = Path("/") if target.is_absolute() else here
+        left = [*target.parts[target.is_absolute() :], *left]
+
+
+def facts_of(status: os.stat_result) -> FileFacts:
+    return FileFacts(
+        mode=stat.S_IMODE(status.st_mode),
+        uid=status.st_uid,
+        gid=status.st_gid,
+        is_folder=stat.S_ISDIR(status.st_mode),
+        modified_at=datetime.fromtimestamp(status.st_mtime, UTC),
+        changed_at=datetime.fromtimestamp(status.st_ctime, UTC),
+    )

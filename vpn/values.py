@@ -92,27 +92,27 @@ def parse_remote(text: str) -> Remote:
     Raises:
         InvalidRemote: with an example of what is expected.
     """
-    found = _REMOTE.fullmatch(text.strip())
-    if found is None:
+    match = _REMOTE.fullmatch(text.strip())
+    if match is None:
         raise InvalidRemote(
             f"{text!r} is no HOST:PORT/PROTO; write for example vpn.example.com:1194/udp."
         )
-    port = int(found["port"] or DEFAULT_PORT)
+    port = int(match["port"] or DEFAULT_PORT)
     if not 1 <= port <= HIGHEST_PORT:
         raise InvalidRemote(f"The port of {text!r} is not between 1 and {HIGHEST_PORT}.")
-    protocol = (found["protocol"] or Protocol.UDP).lower()
+    protocol = (match["protocol"] or Protocol.UDP).lower()
     if protocol not in set(Protocol):
         raise InvalidRemote(f"The protocol of {text!r} must be udp or tcp.")
-    return Remote(_remote_host(text, found), port, Protocol(protocol))
+    return Remote(_remote_host(text, match), port, Protocol(protocol))
 
 
-def _remote_host(text: str, found: re.Match[str]) -> str:
-    if found["v6"] is not None:
+def _remote_host(text: str, match: re.Match[str]) -> str:
+    if match["v6"] is not None:
         try:
-            return str(IPv6Address(found["v6"]))
+            return str(IPv6Address(match["v6"]))
         except ValueError as error:
-            raise InvalidRemote(f"{found['v6']!r} is no IPv6 address.") from error
-    host = found["host"]
+            raise InvalidRemote(f"{match['v6']!r} is no IPv6 address.") from error
+    host = match["host"]
     if not _HOST.fullmatch(host) or (host.replace(".", "").isdigit() and not _is_address(host)):
         raise InvalidRemote(
             f"The host of {text!r} must be a DNS name in plain letters or an address."

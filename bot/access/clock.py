@@ -1,12 +1,22 @@
-"""What becomes of what waits for a moment, when the clock was set back."""
+"""The time as the database knows it, and its timers, re-armed after the clock was set back."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.access.case import Case
 from bot.access.permission import THE_BOT
+from storage.records import AuditEntry
+from storage.transaction import Transaction
 
 # Nothing that waits longer is known to wait for a moment of this clock.
 _LONGEST_WAIT = timedelta(minutes=1)
+
+
+async def latest_seen(tx: Transaction, now: datetime) -> datetime:
+    """The latest moment that anything was written or signed at; now, if all that was before."""
+    newest = await tx.audit.newest(1)
+    written = [row.at for row in newest if isinstance(row, AuditEntry)]
+    published = [server.crl_published_at for server in await tx.servers.all()]
+    return max((now, *filter(None, published), *written))
 
 
 async def went_back(case: Case, by: timedelta) -> None:

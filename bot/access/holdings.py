@@ -34,9 +34,8 @@ async def of_accounts(
     tx: Transaction, now: datetime, accounts: Sequence[UserId]
 ) -> Sequence[Holding]:
     """What these accounts have: first what is live, then what has ended without a proof."""
-    return await _letting_in(
-        tx, now, [grant for account in accounts for grant in await tx.grants.of_user(account)]
-    )
+    theirs = [grant for account in accounts for grant in await tx.grants.of_user(account)]
+    return await _letting_in(tx, now, theirs)
 
 
 async def of_person(tx: Transaction, now: datetime, user_id: UserId) -> Sequence[Holding]:
@@ -61,9 +60,8 @@ async def beside(tx: Transaction, now: datetime, grants: Sequence[Grant]) -> Seq
     is_nobodys = any(grant.user_id is None for grant in grants)
     named = {grant.common_name for grant in grants if grant.imported_at is not None}
     same = await tx.grants.imported_as(sorted(named))
-    for one in await _letting_in(
-        tx, now, [grant for grant in same if is_nobodys or grant.user_id is None]
-    ):
+    counting = [grant for grant in same if is_nobodys or grant.user_id is None]
+    for one in await _letting_in(tx, now, counting):
         others.setdefault(one.grant.id, one)
     for grant in grants:
         others.pop(grant.id, None)
@@ -72,17 +70,9 @@ async def beside(tx: Transaction, now: datetime, grants: Sequence[Grant]) -> Seq
 
 async def unproved_for_good(tx: Transaction, now: datetime) -> Sequence[Holding]:
     """Ended grants that may still open a server which was taken out before it had proved that."""
-    return await _letting_in(
-        tx,
-        now,
-        [
-            grant
-            for grant in await tx.grants.some(
-                [proof.grant_id for proof in await tx.proofs.dropped()]
-            )
-            if grant.state not in UNPROVED_STATES
-        ],
-    )
+    dropped = [proof.grant_id for proof in await tx.proofs.dropped()]
+    ended = [one for one in await tx.grants.some(dropped) if one.state not in UNPROVED_STATES]
+    return await _letting_in(tx, now, ended)
 
 
 async def may_let_in(tx: Transaction, now: datetime, grant: Grant) -> bool:

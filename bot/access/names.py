@@ -1,9 +1,10 @@
 """Names: of people as they are shown, and of certificates as OpenVPN needs them."""
 
 import re
-import unicodedata
 
 from anyascii import anyascii
+
+from bot.shown import shows
 
 NAME_LENGTH = 64
 REASON_LENGTH = 200
@@ -26,9 +27,3 @@ def common_name(name: str, code: str) -> str:
     slug = re.sub(r"[^a-z0-9]+", "-", anyascii(name).lower()).strip("-")
     slug = slug[:_SLUG_LENGTH].strip("-")
     return f"{slug or 'user'}-{code}"
-
-
-def shows(char: str) -> bool:
-    """Whether a character is a part of the text, rather than a control for whatever shows it."""
-    # Cc and Cf hold line breaks, bells, and marks that turn the reading direction around.
-    return char.isspace() or unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn")

@@ -126,7 +126,7 @@ async def remove(case: Case, user_id: UserId) -> Removed:
         Refused: ADMINS_ONLY, UNKNOWN_PERSON.
     """
     require(case.actor, Act.MANAGE_PEOPLE)
-    accounts = await revocation.accounts_of(case.tx, user_id)
+    accounts = await revocation.known_accounts(case.tx, user_id)
     listed = [account for account in accounts if account.allowed]
     ids = [account.id for account in accounts]
     grants = [one.grant for one in await holdings.of_accounts(case.tx, case.now, ids)]

@@ -105,8 +105,8 @@ async def choose(case: Case, request_id: RequestId, server: ServerName) -> Asked
         raise Refused(Refusal.SERVER_CLOSED, server=server)
     await _refuse_second(case.tx, request.user_id, server)
     if not await case.tx.requests.choose(request_id, server):
-        raise await _decided(case.tx, request_id)
-    request = await _existing(case.tx, request_id)
+        raise await _already_decided(case.tx, request_id)
+    request = await _known_request(case.tx, request_id)
     await case.record("request.ask", request, reason=request.reason)
     await _announce(case, request)
     return Asked(request, ())
@@ -173,7 +173,7 @@ async def approve(
         seconds = min([seconds, *others])
     grant = await _give(case, request, requester, seconds)
     await messages.deliver(case, requester.id, grant.id, DeliverNote.FIRST)
-    return Approved(await _existing(case.tx, request_id), requester, grant)
+    return Approved(await _known_request(case.tx, request_id), requester, grant)
 
 
 async def approve_without_delivery(case: Case, request_id: RequestId) -> Grant:
@@ -299,7 +299,7 @@ async def admin_reachable(case: Case) -> bool:
     return any(admin is None or admin.reachable is not False for admin in known)
 
 
-async def _existing(tx: Transaction, request_id: RequestId) -> Request:
+async def _known_request(tx: Transaction, request_id: RequestId) -> Request:
     request = await tx.requests.get(request_id)
     if request is None:
         raise Refused(Refusal.UNKNOWN_REQUEST, request=request_id)
@@ -307,7 +307,7 @@ async def _existing(tx: Transaction, request_id: RequestId) -> Request:
 
 
 async def _own(case: Case, request_id: RequestId) -> Request:
-    request = await _existing(case.tx, request_id)
+    request = await _known_request(case.tx, request_id)
     if request.user_id != case.actor.user_id:
         raise Refused(Refusal.NOT_YOURS)
     return request
@@ -315,7 +315,7 @@ async def _own(case: Case, request_id: RequestId) -> Request:
 
 async def _decidable(case: Case, request_id: RequestId) -> Request:
     require(case.actor, Act.DECIDE)
-    request = await _existing(case.tx, request_id)
+    request = await _known_request(case.tx, request_id)
     if case.actor.user_id is None:
         permitted = case.actor.is_operator
     else:
@@ -326,12 +326,12 @@ async def _decidable(case: Case, request_id: RequestId) -> Request:
     if not permitted:
         raise Refused(Refusal.OWN_REQUEST, request=request_id)
     if request.state is not RequestState.PENDING:
-        raise await _decided(case.tx, request_id)
+        raise await _already_decided(case.tx, request_id)
     return request
 
 
-async def _decided(tx: Transaction, request_id: RequestId) -> Refused:
-    request = await _existing(tx, request_id)
+async def _already_decided(tx: Transaction, request_id: RequestId) -> Refused:
+    request = await _known_request(tx, request_id)
     return Refused(
         Refusal.ALREADY_DECIDED, state=request.state, admin=request.decided_by_name or ""
     )
@@ -349,8 +349,8 @@ async def _decide(
         duration=duration,
     )
     if not won:
-        raise await _decided(case.tx, request_id)
-    request = await _existing(case.tx, request_id)
+        raise await _already_decided(case.tx, request_id)
+    request = await _known_request(case.tx, request_id)
     await case.record(f"request.{verdict}", request, user_id=request.user_id)
     await messages.edit_cards(case, request_id)
     return request

@@ -62,7 +62,7 @@ async def begin(
         await case.tx.proofs.open(grant.id, servers, case.after(_FIRST_LOOK_S))
         await case.record("grant.end", grant, reason=reason)
         if not servers:
-            await _close(case, grant)
+            await _close_if_proved(case, grant)
     for grant in ended if reason not in _OWNER_KNOWS else ():
         # Who revokes their own access by /revoke gets the receipt already.
         if grant.user_id is None or grant.user_id == case.actor.user_id:
@@ -189,7 +189,7 @@ async def record_proofs(case: Case, seen: Sequence[tuple[GrantId, ServerProof]])
             )
         )
         grant = await known_grant(case.tx, grant_id)
-        if now_seen.proved and await _close(case, grant):
+        if now_seen.proved and await _close_if_proved(case, grant):
             closed.append(grant_id)
             if grant.proved_at is not None:
                 again.setdefault(server, []).append(now_seen)
@@ -205,7 +205,7 @@ async def record_proofs(case: Case, seen: Sequence[tuple[GrantId, ServerProof]])
 async def close_proved(case: Case) -> None:
     """Closes what has nothing left to prove, for example after a server was taken out."""
     for grant in await case.tx.grants.revoking():
-        await _close(case, grant)
+        await _close_if_proved(case, grant)
 
 
 async def ask_adopted(case: Case, server: ServerName) -> None:
@@ -289,7 +289,7 @@ async def known_person(tx: Transaction, user_id: UserId) -> Person:
     return person
 
 
-async def accounts_of(tx: Transaction, user_id: UserId) -> Sequence[Person]:
+async def known_accounts(tx: Transaction, user_id: UserId) -> Sequence[Person]:
     """All accounts of a person who is known, that one first."""
     accounts = await holdings.accounts_of(tx, user_id)
     others = [account for account in accounts if account != user_id]
@@ -306,7 +306,7 @@ def lets_in(server: Server) -> bool:
     return server.crl_published_at is not None or server.adopted is not None
 
 
-async def _close(case: Case, grant: Grant) -> bool:
+async def _close_if_proved(case: Case, grant: Grant) -> bool:
     """REVOKING to REVOKED or EXPIRED, once nothing is left to prove; whether this call did it.
 
     What was dropped is not proved, and the trail never says that it is. What is proved once more

@@ -88,7 +88,7 @@ async def remove(scene: Scene, rest: str) -> Reply:
     candidates = [person for person in (*fits.people, *fits.near) if person.allowed]
     if len(fits.people) == 1:
         # Whoever is on the list by another account of theirs is taken off, too.
-        accounts = await revocation.accounts_of(scene.tx, fits.people[0].id)
+        accounts = await revocation.known_accounts(scene.tx, fits.people[0].id)
         if any(account.allowed for account in accounts):
             return await remove_now(scene, fits.people[0])
     if not candidates:

@@ -19,10 +19,9 @@ from telegram.error import TelegramError
 from bot.access import people, requests
 from bot.access.permission import THE_BOT
 from bot.chat.outcomes import Failure, Outcome, failure_of
-from bot.clock import SetBack
 from bot.core import Core
 from bot.logs import log_failure
-from bot.loops import forever, woken
+from bot.loops import Every, forever, woken
 from storage.errors import is_passing
 from storage.records import PATIENCE, ChatId, OutboxItem, OutboxKind, UserId
 from storage.transaction import Transaction
@@ -76,16 +75,16 @@ class Sender:
         self._core = core
         self._database = core.database
         self._clock = core.clock
+        self._since_boot = core.since_boot
         self._handlers = handlers
         self._settle = settle
         self._wake = asyncio.Event()
         self._claimed: set[int] = set()
-        self._reclaim_at = core.clock()
-        self._set_back = SetBack(core.clock())
+        self._reclaiming = Every(_RECLAIM_EVERY, core.since_boot)
         self._busy: set[Lane] = set()
-        self._held: dict[ChatId, datetime] = {}
+        self._held: dict[ChatId, timedelta] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._got_through_at: datetime | None = None
+        self._got_through_at: timedelta | None = None
         self._failures = 0
 
     def wake(self) -> None:
@@ -117,12 +116,7 @@ class Sender:
 
     async def _round(self) -> None:
         self._wake.clear()
-        now = self._clock()
-        if self._set_back.noticed(now):
-            self._held.clear()
-            self._reclaim_at = now
-        if now >= self._reclaim_at:
-            self._reclaim_at = now + _RECLAIM_EVERY
+        if self._reclaiming.is_due():
             await self.reclaim()
         await self._start_due()
         await woken(self._wake, _LOOK_S)
@@ -172,7 +166,7 @@ class Sender:
         until = self._held.get(chat_id)
         if until is None:
             return False
-        if until > self._clock():
+        if until > self._since_boot():
             return True
         del self._held[chat_id]
         return False
@@ -194,10 +188,11 @@ class Sender:
                 raise
 
     def _hold_until(self, chat_id: ChatId, seconds: float) -> datetime:
-        until = self._clock() + timedelta(seconds=seconds)
+        now = self._since_boot()
+        until = now + timedelta(seconds=seconds)
         # What was on its way may be told a shorter time.
         self._held[chat_id] = until = max(until, self._held.get(chat_id, until))
-        return until
+        return self._clock() + (until - now)
 
     def _done(self, lane: Lane, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -228,7 +223,7 @@ class Sender:
                 if self._failures >= _STORM:
                     log.info("Telegram takes messages again")
                 self._failures = 0
-                self._got_through_at = self._clock()
+                self._got_through_at = self._since_boot()
 
     async def _after(self, item: OutboxItem, failure: Failure) -> None:
         match failure.outcome:
@@ -279,7 +274,8 @@ class Sender:
         """It steps aside until it is due again, or for good."""
         now = self._clock()
         tries = item.attempts + 1
-        gets_through = self._got_through_at is not None and now - self._got_through_at < _FRESH
+        last = self._got_through_at
+        gets_through = last is not None and self._since_boot() - last < _FRESH
         if (tries >= _TRIES and gets_through) or now - item.created_at > _TOO_OLD:
             await self._give_up(item, error)
             return

@@ -1,8 +1,11 @@
-"""How often somebody is answered. Kept in memory, within bounds: a flood costs little."""
+"""How often somebody is answered. Kept in memory, within bounds: a flood costs little.
+
+Each `now` is the time since the machine was started, which nobody sets.
+"""
 
 from collections import OrderedDict, deque
 from collections.abc import Hashable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from bot.access.permission import Actor
 
@@ -20,14 +23,13 @@ class Throttle:
         self._times = times
         self._period = period
         self._keys = keys
-        self._passed: OrderedDict[Hashable, deque[datetime]] = OrderedDict()
+        self._passed: OrderedDict[Hashable, deque[timedelta]] = OrderedDict()
 
-    def passes(self, key: Hashable, now: datetime) -> bool:
+    def passes(self, key: Hashable, now: timedelta) -> bool:
         """Whether it may pass now; counted if it may."""
         passed = self._passed.setdefault(key, deque())
         self._passed.move_to_end(key)
-        # A clock that went back must not shut anybody out for longer than a period.
-        while passed and not timedelta(0) <= now - passed[0] < self._period:
+        while passed and now - passed[0] >= self._period:
             passed.popleft()
         if len(passed) >= self._times:
             return False
@@ -57,24 +59,24 @@ class Limits:
         # Accounts cost nothing. Accepted: who has many hides one refusal among those of others.
         self._strangers_audited = Throttle(300, timedelta(hours=1), keys=1)
 
-    def answers_stranger(self, user_id: int, now: datetime) -> bool:
+    def answers_stranger(self, user_id: int, now: timedelta) -> bool:
         """Whether somebody whom nobody knows gets an answer now."""
         return self._stranger.passes(user_id, now) and self._strangers.passes(0, now)
 
-    def acts_for(self, actor: Actor, now: datetime) -> bool:
+    def acts_for(self, actor: Actor, now: timedelta) -> bool:
         """Whether a known person's message or tap is acted on now."""
         throttle = self._admin if actor.is_admin else self._member
         return throttle.passes(actor.user_id or 0, now)
 
-    def answers_group(self, chat_id: int, now: datetime) -> bool:
+    def answers_group(self, chat_id: int, now: timedelta) -> bool:
         """Whether a group is told where to find the bot now."""
         return self._group.passes(chat_id, now) and self._groups.passes(0, now)
 
-    def warns(self, user_id: int, now: datetime) -> bool:
+    def warns(self, user_id: int, now: timedelta) -> bool:
         """Whether somebody who is too fast is told so now."""
         return self._warning.passes(user_id, now)
 
-    def audits(self, actor: Actor, now: datetime) -> bool:
+    def audits(self, actor: Actor, now: timedelta) -> bool:
         """Whether a refusal goes into the trail; a flood of them must not fill the disk."""
         is_known = actor.is_allowed or actor.is_admin
         return self._audited.passes(actor.user_id or 0, now) and (

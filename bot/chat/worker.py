@@ -85,6 +85,7 @@ class Worker:
         self._on_done = on_done
         self._wake = asyncio.Event()
         self._answers: set[asyncio.Task[None]] = set()
+        self._since_boot = core.since_boot
         self._limits = Limits()
 
     def wake(self) -> None:
@@ -164,13 +165,13 @@ class Worker:
         case = self._core.case(tx, actor)
         message_id = incoming.message_id if isinstance(incoming, Tapped) else None
         scene = Scene(case, sender.user_id, message_id)
-        if _is_known(actor) and not self._limits.acts_for(actor, case.now):
+        if _is_known(actor) and not self._limits.acts_for(actor, self._since_boot()):
             return await self._too_fast(scene)
         reply = await self._reply(scene, item, incoming)
         if not _is_known(actor):
             # A stranger's flood costs one answer a minute, and leaves nothing behind.
             await tx.inbox.forget(item.update_id)
-            if not self._limits.answers_stranger(sender.user_id, case.now):
+            if not self._limits.answers_stranger(sender.user_id, self._since_boot()):
                 return SILENT
         await _say(scene, reply)
         return reply
@@ -189,7 +190,7 @@ class Worker:
             await tx.people.set_reachable(sender.user_id, reachable=True)
 
     async def _too_fast(self, scene: Scene) -> Reply:
-        if not self._limits.warns(scene.user_id, scene.case.now):
+        if not self._limits.warns(scene.user_id, self._since_boot()):
             return SILENT
         await _say(scene, say(words.TOO_FAST))
         return SILENT
@@ -202,21 +203,20 @@ class Worker:
             async with scene.tx.attempt():
                 return await _reply_to(scene, item, incoming)
         except Refused as refused:
-            if refused.code in _AUDITED and self._limits.audits(scene.actor, scene.case.now):
+            if refused.code in _AUDITED and self._limits.audits(scene.actor, self._since_boot()):
                 what = incoming.data if isinstance(incoming, Tapped) else _command(incoming)
                 await _audit_attempt(scene, what, refused.code)
             return await _refuse(scene, incoming, refused)
 
     async def _point_home(self, tx: Transaction, incoming: InGroup) -> None:
-        now = self._clock()
-        if not self._limits.answers_group(incoming.chat_id, now):
+        if not self._limits.answers_group(incoming.chat_id, self._since_boot()):
             return
         text = fill(words.GROUP, link=f"https://t.me/{self._username}")
         await tx.outbox.add(
             ChatId(incoming.chat_id),
             OutboxKind.REPLY,
             {"text": text, "keyboard": []},
-            now=now,
+            now=self._clock(),
         )
 
     async def _set_aside(self, item: InboxItem, error: str, *, apologise: bool = False) -> None:

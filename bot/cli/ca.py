@@ -1,6 +1,5 @@
 """`vpnbot ca`: the certificate authority."""
 
-import os
 import sys
 from getpass import getpass
 
@@ -9,16 +8,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from bot.cli.shared import operator, say, stamp, with_office
-from bot.errors import BadSettings, NotDone
+from bot.errors import BadSettings
 from bot.office import Office
-from pki.authority_files import create_authority, load_certificate
+from bot.setup import make_authority, require_no_books
+from pki.authority_files import load_certificate
 from pki.passphrase import check_new_passphrase
 from pki.private_files import require_vacant
 from pki.serial import SerialNumber, serial_hex
 
 app = typer.Typer(help="The certificate authority.", no_args_is_help=True)
-
-COMMON_NAME = "VPN Access Bot CA"
 
 
 @app.command("init")
@@ -27,8 +25,8 @@ def init() -> None:
 
     async def work(office: Office) -> None:
         require_vacant(office.folder.ca)  # whoever has a CA is asked for no other passphrase
-        await _require_no_books(office)
-        await make_authority(office, new_passphrase(office))
+        await require_no_books(office)
+        await make_authority(office, operator(), new_passphrase(office))
         say(f"The CA is in {office.folder.ca}. Keep its passphrase, and a copy, somewhere safe.")
 
     with_office(work, is_first=True)
@@ -44,38 +42,6 @@ def show() -> None:
             say(line)
 
     with_office(work)
-
-
-async def make_authority(office: Office, passphrase: str) -> None:
-    """Makes the CA and records it.
-
-    Raises:
-        NotDone: the books of another one are here.
-    """
-    await _require_no_books(office)
-    authority = create_authority(
-        office.folder.ca,
-        common_name=COMMON_NAME,
-        passphrase=passphrase,
-        now=office.clock(),
-        random_bytes=os.urandom,
-    )
-    office.keyring.keep(authority)
-    async with office.database.writing() as tx:
-        await office.case(tx, operator()).record(
-            "ca.init", "ca", serial=serial_hex(SerialNumber(authority.certificate.serial_number))
-        )
-
-
-async def _require_no_books(office: Office) -> None:
-    """An import that was interrupted has left the books of its CA: another cannot revoke those."""
-    async with office.database.reading() as tx:
-        imported = await tx.grants.imported()
-    if imported:
-        raise NotDone(
-            f"{len(imported)} certificates of an easy-rsa CA are here, and its key is not: their "
-            "import was interrupted. Run it again: vpnbot ca import-easyrsa PKI_DIR"
-        )
 
 
 def new_passphrase(office: Office) -> str:

@@ -104,8 +104,8 @@ def issue(
                     else "nobody has the profile, and its end is not proved yet: vpnbot grant list"
                 )
                 raise NotDone(f"{target} cannot be written ({error.strerror}); {end}.") from error
-            async with office.database.writing() as tx:
-                in_time = await grants.delivered(office.case(tx, operator()), grant)
+            async with office.acting(operator()) as case:
+                in_time = await grants.delivered(case, grant)
             if not in_time:
                 with as_root():
                     target.unlink(missing_ok=True)
@@ -140,13 +140,12 @@ async def _reserve(
 
     Where the person has asked for just that already, their request is what is approved.
     """
-    async with office.database.writing() as tx:
-        case = office.case(tx, operator())
+    async with office.acting(operator()) as case:
         # No bot may run that would have ended what nobody decided in time.
         await requests.expire_due(case)
-        waiting = _waiting(await tx.requests.open_of(user_id), server, seconds)
+        waiting = _waiting(await case.tx.requests.open_of(user_id), server, seconds)
         request_id = waiting or await _ask(case, user_id, server, seconds)
-        asked = await tx.requests.get(request_id)
+        asked = await case.tx.requests.get(request_id)
         if asked is not None and asked.duration > case.rules.max_duration and not yes:
             raise NotDone(
                 f"{format_duration(asked.duration)} is more than the "
@@ -200,8 +199,8 @@ def _on_behalf_of(user_id: UserId, person: Person | None) -> Actor:
 
 async def _abandon(office: Office, grant: Grant) -> bool:
     """Ends it again; whether that is proved."""
-    async with office.database.writing() as tx:
-        await grants.abandon(office.case(tx, operator()), grant.id)
+    async with office.acting(operator()) as case:
+        await grants.abandon(case, grant.id)
     await office.enforcer.enforce([grant.id])
     async with office.database.reading() as tx:
         now = await revocation.known_grant(tx, grant.id)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.cli.asking import Asker
-from bot.cli.ca import make_authority
 from bot.cli.server import tell_deployed
 from bot.cli.server_choice import ServerFlags
 from bot.cli.shared import operator, require_own_place, say, settings_of_env_owner
@@ -15,7 +14,14 @@ from bot.office import Office, open_office
 from bot.privileges import ROOT, act_as
 from bot.servers import add_server, deploy_server, known_server
 from bot.settings import PREFIX, Settings, load_settings
-from bot.setup import Place, check_place, find_place, make_private_folder, write_private_file
+from bot.setup import (
+    Place,
+    check_place,
+    find_place,
+    make_authority,
+    make_private_folder,
+    write_private_file,
+)
 from pki.authority_files import load_certificate
 from pki.errors import AuthorityMissing
 from storage.records import Server
@@ -112,7 +118,7 @@ async def _authority(office: Office, passphrase: str) -> None:
     try:
         load_certificate(office.folder.ca)
     except AuthorityMissing:
-        await make_authority(office, passphrase)
+        await make_authority(office, operator(), passphrase)
         say(f"made   the CA in {office.folder.ca}")
     else:
         say(f"kept   the CA in {office.folder.ca}")

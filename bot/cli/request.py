@@ -35,8 +35,8 @@ def approve(number: Number) -> None:
     """Approves for the duration that was asked for; the bot sends the profile while it runs."""
 
     async def work(office: Office) -> None:
-        async with office.database.writing() as tx:
-            done = await requests.approve(office.case(tx, operator()), RequestId(number), None)
+        async with office.acting(operator()) as case:
+            done = await requests.approve(case, RequestId(number), None)
             # An operator's word is enough.
             assert isinstance(done, requests.Approved)
         say(
@@ -52,8 +52,8 @@ def deny(number: Number) -> None:
     """Denies; the bot tells the requester."""
 
     async def work(office: Office) -> None:
-        async with office.database.writing() as tx:
-            await requests.deny(office.case(tx, operator()), RequestId(number))
+        async with office.acting(operator()) as case:
+            await requests.deny(case, RequestId(number))
         say(f"Request {number} is denied.")
 
     with_office(work)

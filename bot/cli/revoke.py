@@ -33,8 +33,8 @@ def revoke(
         await office.keyring.authority()
 
         async def record() -> list[Grant]:
-            async with office.database.writing() as tx:
-                return await _end(office.case(tx, operator()), who)
+            async with office.acting(operator()) as case:
+                return await _end(case, who)
 
         ended = await office.reserve.for_revocation(record)
         return await print_receipt(office, ended)

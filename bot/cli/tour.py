@@ -7,7 +7,7 @@ from bot.cli.shared import say
 from bot.showcase import ANNA, BORIS, Showcase, open_showcase
 from bot.showcase_devices import gateway_of
 from demo.errors import LabRefused
-from demo.lab import NetLab, Tunnel
+from demo.lab.network import NetLab, Tunnel
 from demo.testing import DemoMessage
 
 _NAME_WIDTH = 14

@@ -33,8 +33,8 @@ def allow(
     """Puts somebody on the allowlist; again, it changes the name."""
 
     async def work(office: Office) -> None:
-        async with office.database.writing() as tx:
-            case, wanted = office.case(tx, operator()), people.parse_user_id(user_id)
+        async with office.acting(operator()) as case:
+            wanted = people.parse_user_id(user_id)
             done = await people.allow(case, wanted, name)
             said = await _link(case, wanted, same_as) if same_as is not None else ""
         say(f"{done.person.name} ({done.person.id}) is on the allowlist.")
@@ -81,7 +81,7 @@ def remove(user_id: Id) -> None:
     async def work(office: Office) -> bool:
         wanted = people.parse_user_id(user_id)
         async with office.database.reading() as tx:
-            accounts = await revocation.accounts_of(tx, wanted)
+            accounts = await revocation.known_accounts(tx, wanted)
             has_access = await holdings.of_accounts(
                 tx, office.clock(), [account.id for account in accounts]
             )
@@ -90,8 +90,8 @@ def remove(user_id: Id) -> None:
             await office.keyring.authority()
 
         async def record() -> people.Removed:
-            async with office.database.writing() as tx:
-                return await people.remove(office.case(tx, operator()), wanted)
+            async with office.acting(operator()) as case:
+                return await people.remove(case, wanted)
 
         removed = await office.reserve.for_revocation(record)
         named = ", ".join(f"{account.name} ({account.id})" for account in removed.accounts)
@@ -120,9 +120,9 @@ def link(
 
     async def work(office: Office) -> None:
         wanted = people.parse_user_id(user_id)
-        async with office.database.writing() as tx:
-            linked = await linking.link(office.case(tx, operator()), name, wanted)
-            owner = await tx.people.name_of(wanted)
+        async with office.acting(operator()) as case:
+            linked = await linking.link(case, name, wanted)
+            owner = await case.tx.people.name_of(wanted)
         for grant in linked:
             say(f"{grant.common_name}, serial {grant.serial}, belongs to {owner} ({wanted}).")
 

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.access.durations import format_duration
-from bot.closed import open_to_others
 from bot.data_folder import DataFolder, account_name
 from bot.env_file import ENV_FILE
 from bot.errors import BadSettings
 from bot.health.results import Fine, Result, Trouble, mend_with, trouble, trouble_from
 from bot.reserve import Reserve
-from bot.settings import Settings
+from bot.settings import Settings, open_to_others
 from bot.texts import health as words
 from vpn.errors import HostError
 from vpn.local_host import LocalHost

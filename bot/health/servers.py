@@ -48,7 +48,7 @@ from vpn.client_files import fixed_addresses
 from vpn.config import CCD, CONF, LIVE, render_ccd, unit_name
 from vpn.errors import HostError, VpnError
 from vpn.findings import Finding, FindingCode, ServerStatus
-from vpn.local_host import LocalHost
+from vpn.host import ServerHost
 from vpn.names import may_be_a_clients, name_in_sessions
 from vpn.safe_place import unsafe_above
 
@@ -101,9 +101,8 @@ class Look:
     around: Surroundings
 
     @property
-    def host(self) -> LocalHost:
-        """The home of a server of ours."""
-        return LocalHost(Path(self.server.directory))
+    def host(self) -> ServerHost:
+        return live_server(self.server).host
 
 
 async def look_at_server(server: Server, around: Surroundings) -> list[Result]:
@@ -111,7 +110,7 @@ async def look_at_server(server: Server, around: Surroundings) -> list[Result]:
     kind = Kind.OURS if server.adopted is None else Kind.ADOPTED
     if kind is Kind.OURS and server.crl_published_at is None:
         with suppress(HostError):
-            if await LocalHost(Path(server.directory)).stat(CONF) is None:
+            if await live_server(server).host.stat(CONF) is None:
                 return [_of(server, words.NOT_DEPLOYED, directory=server.directory)]
     look = Look(server, await _status(server, around), around)
     troubles: list[Trouble] = []
@@ -376,7 +375,7 @@ async def _look_at_ccd(look: Look) -> list[Trouble]:
     ]
 
 
-async def _client_files(host: LocalHost) -> frozenset[str]:
+async def _client_files(host: ServerHost) -> frozenset[str]:
     # What a write in progress has not put in place yet has a longer name than any client.
     return frozenset(filter(may_be_a_clients, await host.listdir(CCD) or ()))
 

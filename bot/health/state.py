@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from bot.access.case import Rules
+from bot.access.clock import latest_seen
 from bot.access.names import clean
 from bot.access.revocation import waits_for_server
 from bot.clock import CLOCK_TOLERANCE, TrustedClock, boot_id
@@ -23,7 +24,7 @@ from bot.texts.fill import utc
 from pki.errors import AuthorityMissing, DamagedAuthority, PkiError
 from storage.database import Database, open_database
 from storage.errors import StorageError
-from storage.records import AuditEntry, OutboxState
+from storage.records import OutboxState
 from storage.transaction import Transaction
 
 # Time enough to notice, to decide, and to go to every server.
@@ -82,15 +83,13 @@ async def look_at_open_ends(tx: Transaction, rules: Rules, username: str | None)
 
 async def look_at_times(tx: Transaction, now: datetime) -> list[Result]:
     """Whether something was written by a clock that was ahead of this one."""
-    noted = [row.at for row in await tx.audit.newest(1) if isinstance(row, AuditEntry)]
-    published = [server.crl_published_at for server in await tx.servers.all()]
     time = TrustedClock(lambda: now, boot_id=boot_id())
     time.resume(await tx.clock.last())
     look = time.look()
     if look.in_doubt:
         seconds = round(look.ahead.total_seconds())
         return [trouble(words.CLOCK_JUMPED, seconds=f"{seconds:+d}")]
-    latest = max((now, *filter(None, published), *noted))
+    latest = await latest_seen(tx, now)
     if latest - now > CLOCK_TOLERANCE:
         return [trouble(words.FROM_THE_FUTURE, moment=utc(latest))]
     return []

@@ -88,7 +88,6 @@ const on = {
   person: (event, chat) => chat.setStanding(event.started, event.blocked),
   device: (event, chat) => chat.setDevice(event.device),
   trouble: (event) => panel.show(event.trouble),
-  typing: (_event, chat) => chat.typing(),
 };
 
 function listen() {

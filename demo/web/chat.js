@@ -5,7 +5,6 @@ import { clockTime, dayName, fileSize, rendered } from "/text.js";
 import { Tricks } from "/tricks.js";
 
 const TOAST_MS = 3500;
-const TYPING_MS = 5000;
 // As Telegram's own apps do: a tap that nobody answers stops to spin.
 const SPIN_MS = 30_000;
 const DEVICE_WORDS = {
@@ -176,7 +175,6 @@ export class Chat {
       element.classList.toggle("fresh", fresh);
     }
     this.find(".welcome").hidden = true;
-    if (message.from_bot) this.find(".typing").hidden = true;
     if (atEnd || !message.from_bot) this.toEnd();
     else this.markEnd();
   }
@@ -207,13 +205,6 @@ export class Chat {
     dialog.querySelector("p").textContent = text;
     if (!dialog.open) dialog.show();
     dialog.querySelector("button").focus({ preventScroll: true });
-  }
-
-  typing() {
-    this.find(".typing").hidden = false;
-    clearTimeout(this.typingTimer);
-    this.typingTimer = setTimeout(() => { this.find(".typing").hidden = true; }, TYPING_MS);
-    if (this.atEnd()) this.toEnd();
   }
 
   toast(text) {

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from demo.lab import lab_missing
+from demo.lab.network import lab_missing
 from demo.testing import PersonChat
 from tests.bench.acts import cut_after_revoke, document_after_approval
 from tests.bench.figures import Figures, table

@@ -12,7 +12,8 @@ from typing import Any
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from demo.lab import NetLab, StandIn, Tunnel
+from demo.lab.network import NetLab, Tunnel
+from demo.lab.stand_in import StandIn
 from tests.company import Company, company_with_openvpn, company_with_stand_in
 
 _PATIENCE_S = 20

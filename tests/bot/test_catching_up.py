@@ -1,57 +1,31 @@
 """What the servers know that the database does not; the whole of it is in e2e/test_backup."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from bot.access import revocation
 from bot.access.permission import THE_BOT
-from bot.office import Office, open_office
-from bot.settings import Settings
-from demo.lab import StandIn
+from bot.office import Office
+from demo.lab.stand_in import StandIn
 from pki.crl import Revocation, RevocationReason, read_crl
 from pki.serial import parse_serial
-from storage.records import EndReason, Grant, GrantState, ServerName, UserId
-from tests.bot.folders import adopt, open_folder
-from tests.company import ANNA, PASSPHRASE, Company, company_with_stand_in
+from storage.records import EndReason, Grant, GrantState, UserId
+from tests.bot.folders import adopt
+from tests.bot.keeping import OFFICE, crl_path
+from tests.company import ANNA, Company
 from tests.storage.kit import make_grant
 from vpn.errors import HostError
 from vpn.names import out_of_use
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.usefixtures("anna_has_access"),
+]
 
-OFFICE = ServerName("office")
 UNKNOWN = "7" + "f" * 39
 ANOTHER = "6" + "f" * 39
 DAY = timedelta(days=1)
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def staffed() -> AsyncIterator[tuple[Company, StandIn]]:
-    """Anna has access; nobody runs the bot."""
-    with open_folder() as folder:
-        async with company_with_stand_in(folder) as made:
-            await made[0].done("grant", "issue", str(ANNA.id), "--output", "anna.ovpn")
-            yield made
-
-
-@pytest.fixture
-def company(staffed: tuple[Company, StandIn]) -> Company:
-    return staffed[0]
-
-
-@pytest.fixture
-def openvpn(staffed: tuple[Company, StandIn]) -> StandIn:
-    return staffed[1]
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def office(company: Company) -> AsyncIterator[Office]:
-    async with open_office(Settings(data_dir=company.data), passphrase=lambda: PASSPHRASE) as made:
-        yield made
 
 
 async def mark(office: Office) -> None:
@@ -63,10 +37,6 @@ async def grant_of_anna(office: Office) -> Grant:
     async with office.database.reading() as tx:
         (grant,) = await tx.grants.of_user(UserId(ANNA.id))
     return grant
-
-
-def crl_path(company: Company) -> Path:
-    return company.folder / "office/live/crl.pem"
 
 
 async def newer_crl(company: Company, office: Office, number: int, *serials: str) -> None:

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 import pytest_asyncio
@@ -14,12 +13,11 @@ from bot.access.permission import Actor
 from bot.access.refusals import Refusal, Refused
 from bot.chat.delivery import Delivery
 from bot.chat.sender import Sender
-from bot.clock import DOUBT, PATIENCE, Standing, since_boot
+from bot.clock import DOUBT, PATIENCE, Standing
 from bot.clock_watch import ClockWatch
 from bot.keeper import Keeper
-from bot.office import LONGEST_DOUBT, Office, open_office
-from bot.settings import Settings
-from demo.lab import StandIn
+from bot.office import LONGEST_DOUBT, Office
+from demo.lab.stand_in import StandIn
 from pki.crl import read_crl
 from pki.serial import parse_serial
 from storage.records import (
@@ -32,79 +30,30 @@ from storage.records import (
     RequestState,
     UserId,
 )
-from tests.bot.folders import open_folder
-from tests.company import ANNA, BORIS, PASSPHRASE, TOKEN, Company, company_with_stand_in
+from tests.bot.keeping import MINUTE, clock_notices, make_keeper, opened, sweep
+from tests.company import ANNA, BORIS, TOKEN, Company
+from tests.machine import Machine
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.usefixtures("anna_has_access"),
+]
 
-MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+DAY = timedelta(days=1)
 ADMIN = Actor(key="telegram:2001", name="Boris", user_id=UserId(BORIS.id), is_admin=True)
-
-
-class Machine:
-    """Time goes by at the test's word; its clock may be wrong."""
-
-    def __init__(self) -> None:
-        self.gone_by = timedelta(0)
-        self.wrong_by = timedelta(0)
-
-    @property
-    def truth(self) -> datetime:
-        return datetime.now(UTC) + self.gone_by
-
-    def clock(self) -> datetime:
-        return self.truth + self.wrong_by
-
-    def boot(self) -> timedelta:
-        return since_boot() + self.gone_by
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def staffed() -> AsyncIterator[tuple[Company, StandIn]]:
-    with open_folder() as folder:
-        async with company_with_stand_in(folder) as made:
-            await made[0].done("grant", "issue", str(ANNA.id), "--output", "anna.ovpn")
-            yield made
-
-
-@pytest.fixture
-def company(staffed: tuple[Company, StandIn]) -> Company:
-    return staffed[0]
-
-
-@pytest.fixture
-def openvpn(staffed: tuple[Company, StandIn]) -> StandIn:
-    return staffed[1]
-
-
-@pytest.fixture
-def machine() -> Machine:
-    return Machine()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def office(company: Company, machine: Machine) -> AsyncIterator[Office]:
-    async with reopened(company, machine) as made:
+    """Telegram has just agreed with the machine's clock."""
+    async with opened(company, machine) as made:
         made.time.telegram_said(machine.truth, age=timedelta(0))
         yield made
 
 
-def reopened(company: Company, machine: Machine) -> AbstractAsyncContextManager[Office]:
-    settings = Settings(data_dir=company.data, admin_ids=(BORIS.id,))
-    return open_office(
-        settings, passphrase=lambda: PASSPHRASE, clock=machine.clock, boot=machine.boot
-    )
-
-
-async def sweep(keeper: Keeper) -> None:
-    await keeper.sweep()
-    await asyncio.gather(*keeper._jobs.values())
-
-
 async def notices(office: Office) -> list[str]:
-    async with office.database.reading() as tx:
-        items = await tx.outbox.open(OutboxKind.NOTICE)
-    return [item.payload["code"] for item in items if item.payload["code"].startswith("clock")]
+    """About the bot's own clock."""
+    return [code for code in await clock_notices(office) if code.startswith("clock")]
 
 
 async def the_grant(office: Office) -> Grant:
@@ -115,7 +64,7 @@ async def the_grant(office: Office) -> Grant:
 
 async def told(office: Office, machine: Machine) -> Keeper:
     """The clock has just jumped by 40 days, and the admins know it."""
-    keeper = Keeper(office, lambda: None)
+    keeper = make_keeper(office)
     await sweep(keeper)
     machine.wrong_by = 40 * DAY
     await sweep(keeper)
@@ -230,12 +179,12 @@ async def test_the_next_run_knows_of_it_before_telegram_is_heard(
 ) -> None:
     await told(office, machine)
     machine.gone_by += MINUTE
-    async with reopened(company, machine) as again:
+    async with opened(company, machine) as again:
         look = again.time.look()
         assert look.in_doubt
         assert abs(look.ahead - 40 * DAY) < MINUTE
         assert look.doubted_for >= MINUTE
-        keeper = Keeper(again, lambda: None)
+        keeper = make_keeper(again)
         await sweep(keeper)
         assert await is_live(again)
         assert (await notices(again)).count("clock_ahead") == 2
@@ -244,16 +193,16 @@ async def test_the_next_run_knows_of_it_before_telegram_is_heard(
 async def test_a_start_waits_for_a_witness_and_not_for_ever(
     company: Company, machine: Machine
 ) -> None:
-    async with reopened(company, machine) as office:
+    async with opened(company, machine) as office:
         waits = asyncio.create_task(ClockWatch(office, lambda: None).heard())
         await asyncio.sleep(0)
         assert not waits.done()
         office.time.telegram_said(machine.truth, age=timedelta(0))
         await waits
-    async with reopened(company, machine) as office:
+    async with opened(company, machine) as office:
         ends_in(company, machine, -1)
         assert office.time.look().standing is Standing.UNHEARD
-        keeper = Keeper(office, lambda: None)
+        keeper = make_keeper(office)
         machine.gone_by += PATIENCE
         for _ in range(2):
             await sweep(keeper)

@@ -21,8 +21,8 @@ from bot.health.results import Fine, Trouble
 from bot.health.state import look_at_authority, open_checked
 from bot.keyring import Keyring
 from bot.settings import Settings
-from demo.faults import Fault, status
-from demo.lab import lab_missing
+from demo.api.faults import Fault, status
+from demo.lab.network import lab_missing
 from pki.authority_files import create_authority
 from storage.database import sqlite_url
 from storage.schema import HEAD

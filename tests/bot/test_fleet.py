@@ -10,13 +10,15 @@ from bot.access import revocation
 from bot.access.permission import THE_BOT
 from bot.office import Office, open_office
 from bot.settings import Settings
-from demo.lab import StandIn
+from demo.lab.stand_in import StandIn
 from pki.crl import read_crl
 from storage.records import EndReason, Grant, GrantState, ServerName, UserId
-from tests.bot.folders import open_folder
-from tests.company import ANNA, PASSPHRASE, Company, company_with_stand_in
+from tests.company import ANNA, PASSPHRASE, Company
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.usefixtures("anna_has_access"),
+]
 
 OFFICE = ServerName("office")
 # As when the disk is full: what reads goes on, and no number can be given out.
@@ -39,20 +41,6 @@ class Clock:
         return datetime.now(UTC)
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def furnished() -> AsyncIterator[tuple[Company, StandIn]]:
-    """Anna has access; nobody runs the bot."""
-    with open_folder() as folder:
-        async with company_with_stand_in(folder) as (company, server):
-            await company.done("grant", "issue", str(ANNA.id), "--output", "anna.ovpn")
-            yield company, server
-
-
-@pytest.fixture
-def company(furnished: tuple[Company, StandIn]) -> Company:
-    return furnished[0]
-
-
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -72,11 +60,10 @@ async def grant_of_anna(office: Office) -> Grant:
 
 
 async def test_where_no_crl_can_be_signed_the_rest_is_done(
-    furnished: tuple[Company, StandIn], office: Office
+    company: Company, openvpn: StandIn, office: Office
 ) -> None:
-    company, server = furnished
     anna = await grant_of_anna(office)
-    assert await server.connect(anna.common_name)
+    assert await openvpn.connect(anna.common_name)
     address_file = company.folder / "office/live/ccd" / anna.common_name
     assert address_file.exists()
     async with office.database.writing() as tx:
@@ -86,7 +73,7 @@ async def test_where_no_crl_can_be_signed_the_rest_is_done(
     await office.enforcer.enforce([anna.id])
 
     assert not address_file.exists()
-    assert not await server.connect(anna.common_name)
+    assert not await openvpn.connect(anna.common_name)
     async with office.database.reading() as tx:
         (proof,) = await tx.proofs.unproved()
     assert (proof.sessions_cut, proof.attempts) == (1, 1)

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from bot.health.results import Fine, Result
 from bot.health.servers import Surroundings, look_at_server
-from demo.lab import StandIn
+from demo.lab.stand_in import StandIn
 from storage.records import Server, ServerName
 from tests.bot.folders import open_folder
 from tests.bot.health_kit import DAY, complains, content, now, troubles

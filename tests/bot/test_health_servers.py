@@ -13,7 +13,7 @@ from bot.data_folder import DataFolder
 from bot.health.results import Fine, Trouble
 from bot.health.servers import Surroundings, look_at_server
 from bot.keyring import Keyring
-from demo.lab import StandIn
+from demo.lab.stand_in import StandIn
 from storage.database import open_database, sqlite_url
 from storage.records import Server, ServerName
 from tests.bot.folders import open_folder

@@ -7,7 +7,7 @@ import pytest
 
 from bot.texts.fill import fill
 from bot.texts.instructions import BUILT_IN, label_of, shown, written
-from demo.markup import FormattedText, parse_html, utf16_length
+from demo.api.markup import FormattedText, parse_html, utf16_length
 
 FILE = "berlin-anna-petrova-k3m9.ovpn"
 CONNECTION = "berlin-anna-petrova-k3m9"

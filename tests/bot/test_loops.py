@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import sqlite3
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
 from bot.errors import NotDone
-from bot.loops import forever, woken
+from bot.loops import Every, forever, woken
 
 
 async def test_a_part_stops_however_often_it_is_woken() -> None:
@@ -32,6 +33,19 @@ async def test_a_part_stops_however_often_it_is_woken() -> None:
 
 async def test_time_wakes_too() -> None:
     await woken(asyncio.Event(), 0.001)
+
+
+def test_a_timer_is_due_once_in_each_period() -> None:
+    since_boot = [timedelta(days=3)]
+    timer = Every(timedelta(minutes=1), lambda: since_boot[0])
+    later = Every(timedelta(minutes=1), lambda: since_boot[0], at_once=False)
+    assert [timer.is_due(), timer.is_due(), later.is_due()] == [True, False, False]
+    since_boot[0] += timedelta(seconds=59)
+    assert [timer.is_due(), later.is_due()] == [False, False]
+    since_boot[0] += timedelta(seconds=1)
+    assert [timer.is_due(), later.is_due()] == [True, True]
+    since_boot[0] += timedelta(days=1)
+    assert [timer.is_due(), timer.is_due()] == [True, False]
 
 
 async def test_what_an_operator_has_to_mend_ends_it() -> None:

@@ -11,10 +11,9 @@ import pytest_asyncio
 from bot.access.permission import THE_BOT
 from bot.chat import views
 from bot.locks import try_lock
-from bot.office import Office, open_office
+from bot.office import Office
 from bot.on_hold import neighbours
-from bot.settings import Settings
-from demo.lab import StandIn
+from demo.lab.stand_in import StandIn
 from pki.crl import RevocationReason
 from pki.found_crls import read_crls
 from pki.serial import parse_serial
@@ -28,34 +27,21 @@ from storage.records import (
     ServerName,
     UserId,
 )
-from tests.bot.folders import open_folder
-from tests.company import ANNA, BORIS, PASSPHRASE, Company, company_with_stand_in
+from tests.company import ANNA, BORIS, Company
 from vpn.layout import DEPLOYED
 from vpn.others import Neighbours
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.usefixtures("anna_has_access"),
+]
 
 OFFICE, ROME = ServerName("office"), ServerName("rome")
 _BORIS = ChatId(BORIS.id)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def company() -> AsyncIterator[Company]:
-    """One server, which answers. Anna has access; nobody runs the bot."""
-    with open_folder() as folder:
-        async with company_with_stand_in(folder) as (made, _):
-            await made.done("grant", "issue", str(ANNA.id), "--output", "anna.ovpn")
-            yield made
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def office(company: Company) -> AsyncIterator[Office]:
-    async with open_office(Settings(data_dir=company.data), passphrase=lambda: PASSPHRASE) as made:
-        yield made
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def rome(company: Company) -> AsyncIterator[StandIn]:
+async def rome(company: Company, anna_has_access: None) -> AsyncIterator[StandIn]:
     """A second server."""
     await company.add_server(ROME, 1196)
     server = StandIn()

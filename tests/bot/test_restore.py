@@ -23,41 +23,33 @@ from bot.settings import Settings
 from pki.sealed import seal
 from storage.errors import NewerSchema
 from storage.records import ServerName, UserId
-from tests.bot.folders import open_folder
-from tests.bot.newcomer import Newcomer, Terminal
+from tests.bot.backups import SECRET, company_with_a_backup
 from tests.company import (
     ANNA,
     PASSPHRASE,
     Company,
-    Ran,
-    furnish_by_copy,
-    keep_secret,
-    open_company,
 )
-from tests.forks import VPNBOT
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 OPERATOR = Actor(key="system:olga", name="olga", is_operator=True)
-SECRET = "staple battery horse"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def company() -> AsyncIterator[Company]:
-    """One with a CA and a server, that nobody works on."""
-    with open_folder() as folder:
-        async with open_company(folder) as made:
-            await furnish_by_copy(made)
-            keep_secret(folder / "secret", SECRET)
-            yield made
+async def backed_up() -> AsyncIterator[tuple[Company, Path]]:
+    async with company_with_a_backup() as made:
+        yield made
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def backup(company: Company) -> Path:
+@pytest.fixture(scope="module")
+def company(backed_up: tuple[Company, Path]) -> Company:
+    return backed_up[0]
+
+
+@pytest.fixture(scope="module")
+def backup(backed_up: tuple[Company, Path]) -> Path:
     """Taken once."""
-    path = company.folder / "backup.age"
-    await company.done("backup", str(path), "--passphrase-file", str(company.folder / "secret"))
-    return path
+    return backed_up[1]
 
 
 @pytest.fixture(scope="module")
@@ -335,90 +327,13 @@ async def test_two_at_once(contents: BackupContents, settings: Settings) -> None
     assert [path.name for path in settings.data_dir.parent.iterdir()] == ["data"]
 
 
-# --- the commands ---------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def empty() -> Iterator[Path]:
-    with open_folder() as folder:
-        yield folder / "data"
-
-
-@pytest.fixture
-def bare(empty: Path) -> Path:
-    """A data folder in which nothing was made yet."""
-    empty.mkdir(mode=0o700)
-    return empty
-
-
-async def refuses(company: Company, *arguments: str, words: str, **extra: str) -> Ran:
-    ran = await company.vpnbot(*arguments, **extra)
-    assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1), ran
-    assert words in ran.err, ran
-    assert SECRET not in ran.err
-    return ran
-
-
-@pytest.mark.long
-async def test_what_is_no_new_file(company: Company, backup: Path) -> None:
-    flag = ("--passphrase-file", str(company.folder / "secret"))
-    link = company.folder / "link"
-    link.symlink_to(company.folder / "nowhere")
-    rows = len(company.query("SELECT 1 FROM audit"))
-    await refuses(company, "backup", str(backup), *flag, words="exists already")
-    await refuses(company, "backup", str(link), *flag, words="exists already")
-    await refuses(company, "backup", "no/such/folder.age", *flag, words="There is no folder")
-    await refuses(company, "backup", "new.age", words="--passphrase-file is missing")
-    short = ("--passphrase-file", str(keep_secret(company.folder / "short", "12345678901")))
-    await refuses(company, "backup", "new.age", *short, words="at least 12 characters")
-    gone = ("--passphrase-file", "gone")
-    await refuses(company, "backup", "new.age", *gone, words="--passphrase-file names a file")
-    assert len(company.query("SELECT 1 FROM audit")) == rows
-    assert not (company.folder / "new.age").exists()
-    assert not list(company.folder.glob(".vpnbot-*"))
-
-
-@pytest.mark.long
-async def test_what_cannot_be_restored(company: Company, backup: Path, empty: Path) -> None:
-    flag = ("--passphrase-file", str(company.folder / "secret"))
-    there = {"VPNBOT_DATA_DIR": str(empty)}
-    pipe = company.folder / "pipe"
-    os.mkfifo(pipe)
-    await refuses(company, "restore", str(backup), *flag, words="holds ")
-    await refuses(company, "restore", str(backup), words="--passphrase-file is", **there)
-    await refuses(company, "restore", "gone.age", *flag, words="cannot be read", **there)
-    await refuses(company, "restore", str(pipe), *flag, words="no ordinary file", **there)
-    await refuses(company, "restore", str(empty.parent), *flag, words="cannot be read", **there)
-    token = str(company.folder / "token")
-    await refuses(company, "restore", token, *flag, words="is no backup", **there)
-    half = company.folder / "half.age"
-    half.write_bytes(read_file(backup)[:-5000])
-    await refuses(company, "restore", str(half), *flag, words="does not open", **there)
-    wrong = ("--passphrase-file", str(company.folder / "passphrase"))
-    await refuses(company, "restore", str(backup), *wrong, words="does not open", **there)
-    assert not list(empty.parent.iterdir())
+# --- files and disks ------------------------------------------------------------------------------
 
 
 @pytest.mark.long
 async def test_a_backup_that_nobody_could_read() -> None:
     with pytest.raises(NotDone, match="no ordinary file"):
         read_file(Path("/dev/null"))
-
-
-# Where no file may grow, the measurement of coverage could not be written either.
-NOT_MEASURED = ("env", "-u", "COVERAGE_PROCESS_CONFIG", "-u", "COVERAGE_PROCESS_START")
-
-
-@pytest.mark.long
-async def test_where_there_is_no_room(company: Company, backup: Path, empty: Path) -> None:
-    flag = ("--passphrase-file", str(company.folder / "secret"))
-    company.program = (*NOT_MEASURED, "prlimit", "--fsize=4096", VPNBOT)
-    there = {"VPNBOT_DATA_DIR": str(empty)}
-    try:
-        await refuses(company, "restore", str(backup), *flag, words="(File too large)", **there)
-    finally:
-        company.program = (VPNBOT,)
-    assert not list(empty.parent.iterdir())
 
 
 @pytest.fixture
@@ -465,53 +380,3 @@ async def test_wherever_the_disk_is_full(
         "No space left on device",
         "the database could not be written",
     }
-
-
-@pytest.mark.long
-async def test_a_backup_where_there_is_no_room(company: Company) -> None:
-    flag = ("--passphrase-file", str(company.folder / "secret"))
-    company.program = (*NOT_MEASURED, "prlimit", "--fsize=150000", VPNBOT)
-    try:
-        await refuses(company, "backup", "full.age", *flag, words="cannot be written (File too")
-    finally:
-        company.program = (VPNBOT,)
-    assert not list(company.folder.glob("full.age"))
-    assert not list(company.folder.glob(".vpnbot-*"))
-
-
-@pytest.mark.long
-async def test_at_a_terminal(company: Company, empty: Path) -> None:
-    """A new passphrase is asked for twice, a known one once; neither is shown."""
-    file = empty.parent / "typed.age"
-    person = Newcomer(company.folder, company.folder, company.telegram.url)
-    (company.folder / ".env").write_text(
-        f"VPNBOT_DATA_DIR={company.data}\nVPNBOT_CA_PASSPHRASE_FILE={company.folder}/passphrase\n"
-    )
-    wrong = (("", None, "is empty"), ("12345678901", None, "12 char"), (SECRET, "other", "differ"))
-    for first, second, words in wrong:
-        async with Terminal(person, str(file), command="backup") as terminal:
-            await terminal.answers("Passphrase of the backup", f"{first}\n")
-            if second is not None:
-                await terminal.answers("Once more", f"{second}\n")
-            assert await terminal.ends() == 1
-            assert words in terminal.said
-        assert not file.exists()
-    async with Terminal(person, str(file), command="backup") as terminal:
-        await terminal.answers("Passphrase of the backup", f" {SECRET} \n")
-        await terminal.answers("Once more", f"{SECRET}\n")
-        assert await terminal.ends() == 0, terminal.said
-        assert SECRET not in terminal.said
-    (company.folder / ".env").write_text(f"VPNBOT_DATA_DIR={empty}\n")
-    async with Terminal(person, str(file), command="restore") as terminal:
-        await terminal.answers("Passphrase of the backup", f"{SECRET}\n")
-        assert await terminal.ends() == 0, terminal.said
-        assert "vpnbot server deploy office" in terminal.said
-    (company.folder / ".env").unlink()
-    assert (empty / DATABASE).exists()
-
-
-@pytest.mark.long
-async def test_without_a_ca_there_is_nothing_to_back_up(company: Company, bare: Path) -> None:
-    flag = ("--passphrase-file", str(company.folder / "secret"))
-    there = {"VPNBOT_DATA_DIR": str(bare)}
-    await refuses(company, "backup", "new.age", *flag, words="vpnbot ca init", **there)

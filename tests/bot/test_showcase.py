@@ -6,7 +6,7 @@ import pytest
 
 from bot.settings import Settings
 from bot.showcase import ANNA, _settings, open_showcase
-from demo.faults import Fault, status
+from demo.api.faults import Fault, status
 from tests.company import until
 
 

@@ -2,14 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from string import Formatter
 from types import ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from bot.access.messages import DeliverNote, Notice
 from bot.access.permission import Actor
@@ -18,20 +16,14 @@ from bot.access.revocation import _OWNER_KNOWS
 from bot.chat.posts import _notice
 from bot.texts import chat, health, questions, receipts, refusals
 from bot.texts.fill import (
-    Html,
     Plural,
     Template,
     blocks,
-    escaped,
     fill,
-    lines,
     moment,
-    plain,
-    utc,
-    without_markup,
 )
-from demo.markup import FormattedText, parse_html
 from storage.records import EndReason, GrantState, RequestState
+from tests.bot.reading import EVIL, marks, shown
 from tests.storage.kit import make_grant
 from vpn.findings import FindingCode
 
@@ -256,8 +248,6 @@ REFUSALS: dict[str, dict[str, Any]] = {
 }
 # Plain text: buttons, toasts, menus.
 _PLAIN = re.compile(r"BUTTON_\w+|\w+_TOAST|MENU_\w+")
-# What a value may look like when somebody means harm.
-EVIL = '<b>&"\'</b><a href="https://evil.example">x</a></code>&lt;{0}{name.__class__}'
 
 
 def templates(module: ModuleType) -> Iterator[tuple[str, Template]]:
@@ -273,17 +263,6 @@ def templates(module: ModuleType) -> Iterator[tuple[str, Template]]:
 def fields(template: Template) -> set[str]:
     sentences = (template,) if isinstance(template, str) else template
     return {name for text in sentences for _, name, _, _ in Formatter().parse(text) if name}
-
-
-def shown(text: str) -> FormattedText:
-    """As the look-alike of Telegram reads it; markup that it does not know raises."""
-    return parse_html(text)
-
-
-def marks(text: str) -> list[str]:
-    """The kinds of our own markup, in order; links and names in a value are found by the client."""
-    found_by_client = {"url", "mention", "bot_command"}
-    return [e["type"] for e in shown(text).entities if e["type"] not in found_by_client]
 
 
 IN_CHAT = [
@@ -329,54 +308,6 @@ def test_a_value_stays_what_it_is(value: str) -> None:
         text = fill(template, **{"count": 2} | dict.fromkeys(fields(template), value))
         assert marks(text) == marks(fill(template, **{"count": 2} | harmless)), name
         assert value in shown(text).text or not fields(template), name
-
-
-@given(value=st.text(max_size=400))
-@example(value=EVIL * 20)
-@example(value="\u202e\x00\n")
-def test_no_text_that_somebody_types_becomes_markup(value: str) -> None:
-    text = fill("<b>{name}</b>: <code>{id}</code>", name=f"({value})", id="x")
-    found = shown(text)
-    assert marks(text) == ["bold", "code"]
-    assert found.text.startswith("(" + value[:200])
-    assert len(found.text) <= 300 + len(": x")
-
-
-def test_long_values_are_cut_before_they_are_escaped() -> None:
-    assert fill("{a}", a="<" * 300) == "&lt;" * 300
-    assert fill("{a}", a="<" * 301) == "&lt;" * 299 + "…"
-
-
-def test_html_of_ours_is_taken_as_it_is() -> None:
-    assert fill("{a} {b}", a=Html("<b>x</b>"), b="<b>") == "<b>x</b> &lt;b&gt;"
-    assert escaped("a < b & 'c'") == "a &lt; b &amp; &#x27;c&#x27;"
-    assert shown(escaped(EVIL)).text == EVIL
-
-
-def test_numbers_and_nothing_can_be_values() -> None:
-    assert fill("{a}/{b}/{c}", a=7, b=None, c=RequestState.DENIED) == "7/None/denied"
-
-
-@pytest.mark.parametrize(("count", "text"), [(0, "0 days"), (1, "1 day"), (2, "2 days")])
-def test_one_and_many(count: int, text: str) -> None:
-    template = Plural("{count} day", "{count} days")
-    assert fill(template, count=count) == text
-    assert plain(template, count=count) == text
-
-
-def test_empty_parts_leave_no_gap() -> None:
-    assert lines("a", "", "b") == "a\nb"
-    assert blocks("a", "", "b") == "a\n\nb"
-    assert blocks("", "") == ""
-
-
-def test_a_time_is_shown_in_the_readers_zone() -> None:
-    there = NOW.astimezone(timezone(timedelta(hours=5)))
-    for when in (NOW, there):
-        assert utc(when) == "2026-03-02 09:31 UTC"
-        assert moment(when) == f'<tg-time unix="1772443887">{utc(when)}</tg-time>'
-    [entity] = [e for e in shown(moment(NOW)).entities if e["type"] == "date_time"]
-    assert entity["unix_time"] == int(NOW.timestamp())
 
 
 # --- each code has its words ----------------------------------------------------------------------
@@ -569,11 +500,3 @@ def test_a_caption_fits_beside_a_document() -> None:
             chat.CAPTION_LATER,
         )
         assert len(shown(whole).text) <= 1024  # Bot API, sendDocument
-
-
-def test_what_is_left_without_markup() -> None:
-    moved = Html('<b>O&#x27;Brien</b> asks <tg-time unix="5">soon</tg-time> &lt;3')
-    assert without_markup(moved, 100) == "O'Brien asks soon <3"
-    assert without_markup(Html("🚀" * 10), 20) == "🚀" * 10
-    # Half a character is none.
-    assert without_markup(Html("🚀" * 10), 18) == "🚀" * 8 + "…"

@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from demo.lab import StandIn
+from demo.lab.stand_in import StandIn
 from demo.people import DemoPerson
 from demo.testing import DemoMessage, PersonChat
 from tests.company import Company, Ran, company_with_stand_in, until

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from demo.faults import Fault, drop_after
+from demo.api.faults import Fault, drop_after
 from demo.testing import PersonChat
 from tests.crash.outcome import check_company, check_ended, check_live, check_request
 from tests.crash.stage import PATIENCE_S, Stage

@@ -2,7 +2,7 @@
 
 import pytest
 
-from demo.faults import Fault, drop_after, hang
+from demo.api.faults import Fault, drop_after, hang
 from demo.testing import PersonChat
 from tests.company import until
 from tests.crash.outcome import check_company, check_live, check_request, documents, undecided

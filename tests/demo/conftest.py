@@ -103,7 +103,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One event loop for all of this folder, so that one browser can serve every test."""
     shared = pytest.mark.asyncio(loop_scope="session")
     for item in items:
-        if item.path.parent == Path(__file__).parent and pytest_asyncio.is_async_test(item):
+        if Path(__file__).parent in item.path.parents and pytest_asyncio.is_async_test(item):
             item.add_marker(shared, append=False)
 
 
@@ -131,8 +131,7 @@ def api(server: DemoServer, session: aiohttp.ClientSession) -> Api:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def bot(server: DemoServer) -> AsyncIterator[telegram.Bot]:
-    base, files = f"{server.url}/bot", f"{server.url}/file/bot"
-    async with telegram.Bot(TOKEN, base_url=base, base_file_url=files) as client:
+    async with telegram.Bot(TOKEN, base_url=f"{server.url}/bot") as client:
         yield client
 
 

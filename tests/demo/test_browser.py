@@ -5,9 +5,9 @@ from pathlib import Path
 import telegram
 from playwright.async_api import Page, expect
 
+from demo.api.world import DeviceState
 from demo.errors import LabRefused
 from demo.server import DemoServer
-from demo.world import DeviceState
 
 from .conftest import ALICE, BOB, CAROL, Api, chat, needs_chromium
 
@@ -71,7 +71,7 @@ async def test_a_tap_its_answer_and_the_edit(
     await expect(carol.locator(".theirs .text")).to_have_text("card: approved")
     await expect(carol.locator(".meta")).to_contain_text("edited")
     await expect(carol.locator(".key")).to_have_count(0)
-    await bot.delete_message(CAROL, sent.message_id)
+    server.person(CAROL).deletes(sent.message_id)
     await expect(carol.locator(".message")).to_have_count(0)
 
 

@@ -6,7 +6,7 @@ import sys
 
 import aiohttp
 
-from demo.processes import Child
+from demo.lab.processes import Child
 
 
 async def test_the_first_line_is_the_pages_address() -> None:

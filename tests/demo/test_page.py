@@ -9,10 +9,10 @@ import aiohttp
 import pytest
 import telegram
 
+from demo.api.world import DeviceState
 from demo.errors import LabRefused
 from demo.page import WEB_FOLDER
 from demo.server import DemoServer
-from demo.world import DeviceState
 
 from .conftest import ALICE, BOB, CAROL, Api
 
@@ -168,26 +168,23 @@ async def test_a_stream_tells_what_happens(
         await bot.edit_message_text("two", ALICE, sent.message_id)
         query_id = await alice.taps_data(sent.message_id, "x")
         await bot.answer_callback_query(query_id, "Done", show_alert=True)
-        await bot.delete_message(ALICE, sent.message_id)
-        await bot.send_chat_action(ALICE, "typing")
+        alice.deletes(sent.message_id)
         await server.add_group("Staff", [ALICE]).says(ALICE, "/not on the page")
         alice.blocks_bot()
         await bot.set_my_commands([("help", "What I can do")])
-        await bot.delete_my_commands()
         server.banner = "new"
-        told = [await anext(stream) for _ in range(9)]
+        told = [await anext(stream) for _ in range(7)]
 
     assert first["kind"] == "state"
     assert [event["kind"] for event in told] == [
-        *("message", "edited", "answer", "deleted", "typing", "person"),
-        *("commands", "commands", "state"),
+        *("message", "edited", "answer", "deleted", "person", "commands", "state"),
     ]
     assert told[0]["message"]["text"] == "one"
     assert told[1]["message"]["edited"]
     assert (told[2]["text"], told[2]["alert"]) == ("Done", True)
-    assert told[5]["blocked"]
-    assert told[6]["commands"][str(CAROL)][0]["command"] == "help"
-    assert told[8]["state"]["banner"] == "new"
+    assert told[4]["blocked"]
+    assert told[5]["commands"][str(CAROL)][0]["command"] == "help"
+    assert told[6]["state"]["banner"] == "new"
 
 
 async def test_streams_end_with_the_server(server: DemoServer, page: Page) -> None:

@@ -22,18 +22,6 @@ async def test_a_bad_token(
     assert server.calls == []
 
 
-async def test_files_need_the_token_and_a_known_path(server: DemoServer, api: Api) -> None:
-    stored = server.world.add_file("a.ovpn", "text/plain", b"content")
-    base = f"{server.url}/file/bot"
-    for url, expected in (
-        (f"{base}{TOKEN}/{stored.path}", 200),
-        (f"{base}{TOKEN}/documents/other", 404),
-        (f"{base}4242:wrong/{stored.path}", 401),
-    ):
-        async with api.session.get(url) as response:
-            assert response.status == expected
-
-
 async def test_calls_are_recorded(server: DemoServer, api: Api) -> None:
     await api.get("sendMessage", chat_id=ALICE, text="Hi")
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from bot.data_folder import DataFolder
 from bot.keyring import Keyring
 from demo.errors import LabRefused
-from demo.lab import NetLab
+from demo.lab.network import NetLab
 from pki.crl import CRL_BACKDATE
 from tests.company import PASSPHRASE, Company, until
 from tests.vpn.kit import DAY, now

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from demo.lab import NetLab, lab_missing
+from demo.lab.network import NetLab, lab_missing
 from tests.accounts import give, program_for_all
 from tests.bot.health_kit import NEEDS_ROOT, findings
 from tests.company import ANNA, Company, Ran, open_company

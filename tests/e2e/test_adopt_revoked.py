@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from cryptography import x509
 
-from demo.lab import NetLab
+from demo.lab.network import NetLab
 from pki.found_crls import read_crls
 from pki.serial import serial_hex
 from tests.company import Company, Ran, open_company

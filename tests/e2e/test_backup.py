@@ -13,8 +13,8 @@ from typing import Any
 import pyrage
 import pytest
 
-from demo.faults import Fault, status
-from demo.lab import StandIn
+from demo.api.faults import Fault, status
+from demo.lab.stand_in import StandIn
 from demo.testing import PersonChat
 from pki.authority_files import load_certificate
 from pki.crl import Revocation, read_crl

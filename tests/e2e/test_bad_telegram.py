@@ -8,8 +8,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from demo.faults import Fault, hang, status
-from demo.lab import StandIn
+from demo.api.faults import Fault, hang, status
+from demo.lab.stand_in import StandIn
 from demo.testing import PersonChat
 from demo.trouble import TroubleKind
 from tests.company import CROWD, PEOPLE, Company, company_with_stand_in, until

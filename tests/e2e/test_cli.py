@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from demo.lab import StandIn
+from demo.lab.stand_in import StandIn
 from tests.company import BORIS, CROWD, PEOPLE, Company, Ran, company_with_stand_in, until
 from tests.forks import VPNBOT
 from vpn.connect_rules import check_profile

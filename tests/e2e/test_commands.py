@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from demo.lab import StandIn
+from demo.lab.stand_in import StandIn
 from demo.testing import PersonChat
 from tests.company import (
     ANNA,

@@ -9,9 +9,9 @@ import pytest
 import pytest_asyncio
 from cryptography import x509
 
-from demo.faults import Fault, FaultKind, drop_after, drop_before, hang, status
-from demo.lab import StandIn
-from demo.params import UploadedFile
+from demo.api.faults import Fault, FaultKind, drop_after, drop_before, hang, status
+from demo.api.params import UploadedFile
+from demo.lab.stand_in import StandIn
 from demo.testing import Call, PersonChat
 from tests.company import CROWD, PEOPLE, TOKEN, Company, company_with_stand_in, until
 from vpn.deploy import CLOCK_TICK_S

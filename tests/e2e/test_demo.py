@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, ViewportSize, async_playwright, expect
 
-from demo.lab import lab_missing
+from demo.lab.network import lab_missing
 from tests.company import PASSPHRASE, until
 from tests.demo.conftest import BROWSER_PATIENCE_MS
 from tests.forks import VPNBOT

@@ -13,8 +13,8 @@ import pytest
 import pytest_asyncio
 
 from bot.reserve import SIZE
-from demo.faults import Fault, hang
-from demo.lab import StandIn
+from demo.api.faults import Fault, hang
+from demo.lab.stand_in import StandIn
 from tests.company import CROWD, PEOPLE, Company, Ran, company_with_stand_in, until
 from tests.crash.outcome import documents
 from vpn.deploy import CLOCK_TICK_S

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from demo.lab import StandIn
+from demo.lab.stand_in import StandIn
 from demo.testing import DemoMessage, PersonChat
 from tests.company import (
     ANNA,

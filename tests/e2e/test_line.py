@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.lab import lab_missing
+from demo.lab.network import lab_missing
 from tests.company import company_with_openvpn
 from tests.vpn.operator_kit import is_refused
 

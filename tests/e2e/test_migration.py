@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from demo.lab import NetLab, Tunnel, lab_missing
+from demo.lab.network import NetLab, Tunnel, lab_missing
 from demo.people import DemoPerson
 from demo.server import DemoServer
 from tests.accounts import give, program_for_all

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from demo.faults import Fault, FaultKind, OldTags, page, status
-from demo.lab import StandIn
+from demo.api.faults import Fault, FaultKind, OldTags, page, status
+from demo.lab.stand_in import StandIn
 from demo.testing import PersonChat
 from tests.company import CROWD, PEOPLE, Company, company_with_stand_in, until
 from tests.crash.outcome import documents

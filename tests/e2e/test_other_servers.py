@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from bot.locks import try_lock
-from demo.lab import NetLab, lab_missing
+from demo.lab.network import NetLab, lab_missing
 from tests.bot.folders import open_folder
 from tests.company import ANNA, Company, furnish_by_copy, open_company
 from tests.vpn.operator_kit import connected, is_refused, static_key

@@ -13,7 +13,8 @@ import pytest
 import pytest_asyncio
 
 from bot.texts.instructions import BUILT_IN
-from demo.lab import StandIn, lab_missing
+from demo.lab.network import lab_missing
+from demo.lab.stand_in import StandIn
 from demo.testing import DemoMessage, PersonChat
 from tests.company import CROWD, PEOPLE, Company, company_with_openvpn, company_with_stand_in, until
 from tests.crash.outcome import serial_of

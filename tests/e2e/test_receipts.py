@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from demo.lab import StandIn, lab_missing
+from demo.lab.network import lab_missing
+from demo.lab.stand_in import StandIn
 from demo.testing import DemoMessage, PersonChat
 from tests.company import CROWD, PEOPLE, Company, company_with_openvpn, until
 from tests.e2e.broken import CONDITIONS, Room, crl_of, server_is_down, stuck_crl

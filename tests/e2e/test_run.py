@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from demo.faults import Fault, page, status
-from demo.lab import StandIn
+from demo.api.faults import Fault, page, status
+from demo.lab.stand_in import StandIn
 from tests.accounts import DAEMON, give, program_for_all
 from tests.company import TOKEN, Company, Ran, company_with_stand_in, until
 

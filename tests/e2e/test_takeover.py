@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from demo.lab import StandIn
+from demo.lab.stand_in import StandIn
 from demo.testing import DemoMessage
 from tests.company import ANNA, Company, Ran, _free_port, open_company, until
 from tests.easyrsa import NEEDS_EASYRSA, EasyRsa

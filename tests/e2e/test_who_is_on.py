@@ -17,7 +17,7 @@ from bot.keeper import Keeper
 from bot.live_servers import live_server
 from bot.office import Office, open_office
 from bot.settings import Settings
-from demo.lab import NetLab, lab_missing
+from demo.lab.network import NetLab, lab_missing
 from pki.serial import parse_serial
 from storage.records import AuditEntry, EndReason, OutboxKind, SeenAs, ServerName
 from tests.company import (
@@ -29,6 +29,7 @@ from tests.company import (
     open_company,
 )
 from tests.easyrsa import NEEDS_EASYRSA, EasyRsa
+from tests.machine import Machine
 
 _MISSING = lab_missing()
 pytestmark = [
@@ -62,26 +63,16 @@ verb 3
 """
 
 
-class Clock:
-    """Shows the true time, and more."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta(0)
-
-    def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
-
-
 class Guard:
     """The bot's rounds, a minute after the other whenever a test says so."""
 
-    def __init__(self, office: Office, clock: Clock) -> None:
+    def __init__(self, office: Office, machine: Machine) -> None:
         self.office = office
-        self._clock = clock
+        self._machine = machine
         self._keeper = Keeper(office, lambda: None)
 
     async def looks(self) -> None:
-        self._clock.ahead += MINUTE
+        self._machine.gone_by += MINUTE
         await self._keeper.sweep()
         await asyncio.gather(*self._keeper._jobs.values())
 
@@ -110,10 +101,12 @@ class Guard:
 
 @asynccontextmanager
 async def guarded(company: Company) -> AsyncIterator[Guard]:
-    clock = Clock()
+    machine = Machine()
     settings = Settings(data_dir=company.data, admin_ids=(BORIS.id,))
-    async with open_office(settings, passphrase=lambda: PASSPHRASE, clock=clock) as office:
-        yield Guard(office, clock)
+    async with open_office(
+        settings, passphrase=lambda: PASSPHRASE, clock=machine.clock, boot=machine.since_boot
+    ) as office:
+        yield Guard(office, machine)
 
 
 class Operator:

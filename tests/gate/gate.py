@@ -99,6 +99,8 @@ class Gate:
     database: Database
     laws: Laws
     now: datetime = MORNING
+    # What the machine's clock shows beside it.
+    wrong_by: timedelta = timedelta(0)
     telegram: Telegram = field(default_factory=Telegram)
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
 
@@ -123,7 +125,13 @@ class Gate:
             long_approvals=laws.long_approvals,
         )
         chance = Chance(serial=self._serial, code=lambda: f"code{next(self._numbers):04}")
-        self.core = Core(self.database, rules, chance, lambda: self.now)
+        self.core = Core(
+            self.database,
+            rules,
+            chance,
+            clock=lambda: self.now + self.wrong_by,
+            since_boot=lambda: self.now - _EPOCH,
+        )
         reserve = Reserve(Path("/nowhere/reserve"))
         self.worker = Worker(self.bot, "vpn_bot", self.core, on_done=lambda: None, reserve=reserve)
 

@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
+from demo.api.faults import FaultKind, FaultRate, drop_after, drop_before, hang, refuse, status
 from demo.errors import NotHeard
-from demo.faults import FaultKind, FaultRate, drop_after, drop_before, hang, refuse, status
 from demo.testing import DemoMessage, PersonChat
 from storage.database import open_database, sqlite_url
 from tests.company import until

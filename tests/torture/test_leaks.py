@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pyrage import passphrase
 
-from demo.faults import Fault, drop_after, status
+from demo.api.faults import Fault, drop_after, status
 from demo.testing import PersonChat
 from tests.company import PASSPHRASE, TOKEN
 from tests.crash.stage import PATIENCE_S, PLAIN, Stage, open_stage

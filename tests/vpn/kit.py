@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from demo.lab import Tunnel
+from demo.lab.network import Tunnel
 from pki.authority import Authority, self_signed
 from pki.crl import Revocation, RevocationReason
 from pki.serial import new_serial

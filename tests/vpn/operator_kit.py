@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from ipaddress import IPv4Network
 from pathlib import Path, PurePosixPath
 
-from demo.lab import NetLab, Tunnel
+from demo.lab.network import NetLab, Tunnel
 from pki.authority import IssuedCertificate
 from pki.crl import Revocation, RevocationReason
 from pki.serial import new_serial

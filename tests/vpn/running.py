@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from demo.lab import NetLab, lab_missing
+from demo.lab.network import NetLab, lab_missing
 from tests.vpn.kit import Company, Issued
 from tests.vpn.operator_kit import is_refused
 from vpn.deploy import CLOCK_TICK_S

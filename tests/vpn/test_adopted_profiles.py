@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from demo.lab import NetLab
+from demo.lab.network import NetLab
 from tests.vpn.operator_kit import USUAL, Operator, connected, v2_key
 from tests.vpn.running import IN_THE_LAB
 

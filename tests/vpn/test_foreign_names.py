@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from demo.errors import LabRefused
-from demo.lab import NetLab
+from demo.lab.network import NetLab
 from tests.vpn.kit import CALLER, codes, now
 from tests.vpn.operator_kit import USUAL, Operator, again, connected, is_refused, restart, running
 from tests.vpn.running import IN_THE_LAB

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.bot.folders import open_folder
-from vpn.local_host import steps_to
-from vpn.safe_place import foreign_link, shared_above, unsafe_above, weak_step
+from vpn.safe_place import foreign_link, shared_above, steps_to, unsafe_above, weak_step
 
 DAEMON = 1
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="Only root can give folders away.")

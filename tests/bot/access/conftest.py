@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bot.access.kit import ANNA, EMIL, MORNING, Paper
+from tests.bot.access.kit import ANNA, EMIL, MORNING, PARIS, Paper
 from tests.storage.kit import make_template, open_copy
 
 
@@ -30,3 +30,9 @@ async def paper(empty: Paper) -> Paper:
         await tx.people.allow(EMIL, "Emil", MORNING)
     await empty.add_server()
     return empty
+
+
+@pytest.fixture
+async def two_servers(paper: Paper) -> Paper:
+    await paper.add_server(PARIS, "10.9.0.0/29")
+    return paper

@@ -25,6 +25,7 @@ from storage.records import (
     OutboxKind,
     Payload,
     Person,
+    Proof,
     Request,
     RequestId,
     RequestState,
@@ -296,3 +297,8 @@ def to(user_id: UserId, kind: OutboxKind, payload: Payload, at: datetime = MORNI
 
 def notice(user_id: UserId, code: str, at: datetime = MORNING, **values: Any) -> Said:
     return to(user_id, OutboxKind.NOTICE, {"code": code, "values": values}, at)
+
+
+async def proofs(paper: Paper, grant: Grant) -> dict[str, Proof]:
+    async with paper.database.reading() as tx:
+        return {proof.server: proof for proof in await tx.proofs.of([grant.id])}

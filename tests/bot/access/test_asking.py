@@ -43,12 +43,6 @@ from tests.bot.access.kit import (
 ASK: dict[str, Any] = {"duration": None, "server": None, "reason": ""}
 
 
-@pytest.fixture
-async def two_servers(paper: Paper) -> Paper:
-    await paper.add_server(PARIS, "10.9.0.0/29")
-    return paper
-
-
 async def test_a_request_goes_to_every_admin(paper: Paper) -> None:
     anna = await paper.actor(ANNA)
     done = await paper.by(

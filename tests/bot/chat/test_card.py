@@ -12,7 +12,7 @@ from bot.chat import views
 from bot.chat.views import View
 from bot.texts import chat as words
 from bot.texts.fill import Template, fill, moment
-from demo.markup import parse_html
+from demo.api.markup import parse_html
 from storage.records import Request, RequestState, UserId
 from tests.bot.access.kit import (
     ANNA,

@@ -10,7 +10,7 @@ import pytest
 from bot.access.case import Rules
 from bot.access.messages import DeliverNote
 from bot.chat.delivery import Delivery
-from bot.clock import utc_now
+from bot.clock import since_boot, utc_now
 from bot.core import Core
 from bot.office import real_chance
 from storage.records import ChatId, EndReason, GrantState, OutboxKind
@@ -34,7 +34,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 async def core(template: Path, tmp_path: Path) -> AsyncIterator[Core]:
     database = await open_copy(template, tmp_path)
-    yield Core(database, Rules(3600, 3600, 3600), real_chance(), utc_now)
+    yield Core(database, Rules(3600, 3600, 3600), real_chance(), utc_now, since_boot)
     await database.close()
 
 

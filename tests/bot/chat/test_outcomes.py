@@ -26,7 +26,7 @@ from telegram.error import (
 from bot.chat.client import connect
 from bot.chat.outcomes import Failure, Outcome, failure_of
 from bot.chat.wire import BotApi
-from demo.faults import Fault, FaultKind, drop_after, drop_before, hang, page, status
+from demo.api.faults import Fault, FaultKind, drop_after, drop_before, hang, page, status
 from demo.people import DemoPerson
 from demo.server import DemoServer
 

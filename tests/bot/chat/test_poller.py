@@ -14,11 +14,11 @@ from bot.chat.client import connect
 from bot.chat.poller import Poller
 from bot.chat.wire import NotTelegram, OddResult
 from bot.chat.worker import Worker
-from bot.clock import utc_now
+from bot.clock import since_boot, utc_now
 from bot.core import Core
 from bot.errors import SecondPoller, TokenRefused
 from bot.reserve import Reserve
-from demo.faults import Body, Fault, FaultKind, page, status
+from demo.api.faults import Body, Fault, FaultKind, page, status
 from demo.people import DemoPerson
 from demo.server import DemoServer
 from storage.records import ChatId, InboxItem, UserId
@@ -40,7 +40,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def core(template: Path, tmp_path: Path) -> AsyncIterator[Core]:
     database = await open_copy(template, tmp_path)
     rules = Rules(default_duration=3600, max_duration=3600, request_ttl=3600)
-    yield Core(database, rules, Chance(serial=str, code=str), utc_now)
+    yield Core(database, rules, Chance(serial=str, code=str), utc_now, since_boot)
     await database.close()
 
 
@@ -256,7 +256,7 @@ async def test_on_a_full_disk_an_admins_word_is_found_behind_any_number_of_other
     """Telegram shows the first hundred that wait; revocations alone are taken, where they show."""
     database = await open_copy(template, tmp_path)
     rules = Rules(default_duration=3600, max_duration=3600, request_ttl=3600, admins=(BORIS,))
-    core = Core(database, rules, Chance(serial=str, code=str), utc_now)
+    core = Core(database, rules, Chance(serial=str, code=str), utc_now, since_boot)
     async with database.writing() as tx:
         await tx.people.allow(BORIS, "Boris", utc_now())
         await tx.people.allow(UserId(ANNA.id), "Anna", utc_now())

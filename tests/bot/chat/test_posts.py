@@ -12,10 +12,11 @@ from telegram.error import TelegramError
 from bot.access import requests
 from bot.chat.client import connect
 from bot.chat.posts import Posts
+from bot.clock import since_boot
 from bot.core import Core
 from bot.handover.handover import Handover
 from bot.texts import chat as words
-from demo.faults import Fault, status
+from demo.api.faults import Fault, status
 from demo.people import DemoPerson
 from demo.server import DemoServer
 from storage.records import ChatId, OutboxItem, OutboxKind, Payload
@@ -76,7 +77,7 @@ async def desk(template: Path, tmp_path: Path) -> AsyncIterator[Desk]:
     async with paper.database.writing() as tx:
         await tx.people.allow(ANNA, "Anna Petrova", MORNING)
     await paper.add_server()
-    core = Core(paper.database, paper.rules, paper.chance, lambda: paper.now)
+    core = Core(paper.database, paper.rules, paper.chance, lambda: paper.now, since_boot)
     nobody: Any = None  # no server is asked
     async with DemoServer(TOKEN, PEOPLE) as server, connect(TOKEN, server.url).bot as bot:
         made = Desk(paper, server, Posts(bot, core, nobody, nobody, Handover(None)))

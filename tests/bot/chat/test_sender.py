@@ -11,7 +11,7 @@ from telegram.error import RetryAfter
 
 from bot.access.case import Chance, Rules
 from bot.chat.sender import Handler, Sender
-from bot.clock import utc_now
+from bot.clock import since_boot, utc_now
 from bot.core import Core
 from storage.database import Database
 from storage.records import ChatId, OutboxItem, OutboxKind
@@ -31,7 +31,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 async def core(template: Path, tmp_path: Path) -> AsyncIterator[Core]:
     database = await open_copy(template, tmp_path)
-    yield Core(database, RULES, CHANCE, utc_now)
+    yield Core(database, RULES, CHANCE, utc_now, since_boot)
     await database.close()
 
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from bot.core import Core
 from bot.office import real_chance
 from storage.records import ChatId, OutboxItem, OutboxKind, UserId
 from tests.company import until
+from tests.machine import Machine
 from tests.storage.kit import add_request, make_template, open_copy
 
 ALICE, BOB = ChatId(7), ChatId(8)
@@ -32,9 +33,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Office:
     """A sender on a clock that can be put forward, and a Telegram that does not take everything."""
 
-    def __init__(self, core: Core, ahead: list[timedelta]) -> None:
+    def __init__(self, core: Core, machine: Machine) -> None:
         self._core = core
-        self._ahead = ahead
+        self._machine = machine
         self.sent: list[str] = []
         self.tries: list[str] = []
         self.error: Callable[[str], Exception | None] = lambda _text: None
@@ -71,7 +72,7 @@ class Office:
         self.sender.wake()
 
     async def pass_time(self, **period: float) -> None:
-        self._ahead[0] += timedelta(**period)
+        self._machine.gone_by += timedelta(**period)
         self.sender.wake()
 
     async def rows(self, state: str) -> list[tuple[str, int, str | None]]:
@@ -96,10 +97,11 @@ class Office:
 
 @pytest_asyncio.fixture
 async def office(template: Path, tmp_path: Path) -> AsyncIterator[Office]:
-    ahead = [timedelta(0)]
+    machine = Machine()
     database = await open_copy(template, tmp_path)
     rules = Rules(60, 60, 60)
-    yield Office(Core(database, rules, real_chance(), lambda: datetime.now(UTC) + ahead[0]), ahead)
+    core = Core(database, rules, real_chance(), machine.clock, machine.since_boot)
+    yield Office(core, machine)
     await database.close()
 
 

@@ -10,7 +10,7 @@ from bot.access.holdings import Holding
 from bot.chat import views
 from bot.chat.views import View
 from bot.texts import chat as words
-from demo.markup import parse_html
+from demo.api.markup import parse_html
 from storage.records import (
     Grant,
     GrantId,

@@ -7,7 +7,7 @@ import pytest
 
 from bot.texts import chat as words
 from storage.records import ChatId, InboxItem, UserId
-from tests.bot.chat.desk import ANNA, BORIS, CLARA, EVE, Desk
+from tests.bot.chat.desk import ANNA, BORIS, CLARA, DAY, EVE, Desk
 from tests.gate import updates
 
 GROUP = updates.in_group(EVE, "/start", 0)
@@ -43,6 +43,16 @@ async def test_who_is_too_fast_is_told_once_and_slows_down_nobody_else(desk: Des
     assert await desk.taps(ANNA, "keep") == []
     assert calls(desk) == before, "a flood of taps does not become a flood of calls"
     assert await desk.says(BORIS, "/help") != [words.TOO_FAST]
+
+
+@pytest.mark.parametrize("back", [-DAY, DAY])
+async def test_a_clock_that_is_set_shuts_nobody_out(desk: Desk, back: timedelta) -> None:
+    """Nor does it let anybody pass sooner."""
+    assert [len(await desk.says(EVE, "/help")) for _ in range(2)] == [1, 0]
+    desk.gate.wrong_by = -back
+    assert await desk.says(EVE, "/help") == []
+    desk.gate.now += timedelta(minutes=1)
+    assert len(await desk.says(EVE, "/help")) == 1
 
 
 async def test_a_strangers_flood_leaves_nothing_behind(desk: Desk) -> None:

@@ -3,6 +3,7 @@
 Limits: https://core.telegram.org/bots/api#inlinekeyboardbutton
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from demo.errors import bad_request
@@ -12,7 +13,6 @@ CALLBACK_DATA_BYTES = 64
 COPY_TEXT_CHARACTERS = 256
 BUTTONS_PER_MESSAGE = 100
 STYLES = frozenset({"danger", "success", "primary"})
-_ACTIONS = ("callback_data", "url", "copy_text")
 _LINKS = ("http://", "https://", "tg://")
 
 Keyboard = tuple[tuple[Json, ...], ...]
@@ -39,16 +39,17 @@ def _button(button: Any) -> Json:
     text = button.get("text")
     if not isinstance(text, str) or not text.strip():
         raise _unparsable('Field "text" must be a non-empty String')
-    action = _action(button)
-    kept: Json = {"text": text, action: _CHECKS[action](button[action])}
-    return kept | _style(button)
-
-
-def _action(button: Json) -> str:
-    actions = [name for name in _ACTIONS if button.get(name) is not None]
+    actions = [name for name in _CHECKS if button.get(name) is not None]
     if len(actions) != 1:
         raise _unparsable("Text buttons are unallowed in the inline keyboard")
-    return actions[0]
+    (action,) = actions
+    kept: Json = {"text": text, action: _CHECKS[action](button[action])}
+    style = button.get("style")
+    if style is None:
+        return kept
+    if style not in STYLES:
+        raise _unparsable("invalid button style specified")
+    return kept | {"style": style}
 
 
 def _callback_data(data: Any) -> str:
@@ -70,16 +71,11 @@ def _copy_text(value: Any) -> Json:
     return {"text": text}
 
 
-_CHECKS = {"callback_data": _callback_data, "url": _url, "copy_text": _copy_text}
-
-
-def _style(button: Json) -> Json:
-    style = button.get("style")
-    if style is None:
-        return {}
-    if style not in STYLES:
-        raise _unparsable("invalid button style specified")
-    return {"style": style}
+_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "callback_data": _callback_data,
+    "url": _url,
+    "copy_text": _copy_text,
+}
 
 
 def _unparsable(what: str) -> Exception:

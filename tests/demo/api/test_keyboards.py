@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from demo.api.keyboards import inline_keyboard
 from demo.errors import ApiError
-from demo.keyboards import inline_keyboard
 
 
 def one(**button: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 import telegram
 
-from demo.faults import (
+from demo.api.faults import (
     Drop,
     Fault,
     FaultRate,
@@ -18,8 +18,7 @@ from demo.faults import (
     status,
 )
 from demo.server import DemoServer
-
-from .conftest import ALICE, Api
+from tests.demo.conftest import ALICE, Api
 
 
 async def test_a_status_is_answered_without_effect(server: DemoServer, api: Api) -> None:

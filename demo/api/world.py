@@ -9,18 +9,16 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import count
 
-from demo.commands import CommandMenus
+from demo.api.commands import CommandMenus
+from demo.api.keyboards import Keyboard
+from demo.api.markup import FormattedText, typed, utf16_length
+from demo.api.messages import Message, StoredFile
+from demo.api.updates import CALLBACK_LIFETIME_S, UpdateQueue
 from demo.errors import ApiError, NotPossible, bad_request
-from demo.keyboards import Keyboard
-from demo.markup import FormattedText, typed, utf16_length
-from demo.messages import Message, StoredFile
 from demo.people import ANONYMOUS_ADMIN, DemoBot, DemoPerson, Json
-from demo.updates import CALLBACK_LIFETIME_S, UpdateQueue
 
 Clock = Callable[[], float]
 MESSAGE_CHARACTERS = 4096
-# A bot may delete a message in a private chat for this long.
-DELETABLE_S = 48 * 60 * 60
 _GONE_QUERY = "query is too old and response timeout expired or query ID is invalid"
 _NOT_MODIFIED = (
     "message is not modified: specified new message content and reply markup are exactly the "
@@ -35,7 +33,6 @@ class EventKind(StrEnum):
     ANSWER = "answer"
     PERSON = "person"  # started, blocked or unblocked
     COMMANDS = "commands"
-    TYPING = "typing"
     DEVICE = "device"
 
 
@@ -321,7 +318,6 @@ class World:
         *,
         keyboard: Keyboard = (),
         document: StoredFile | None = None,
-        extra: Json | None = None,
     ) -> Message:
         self.writable(chat_id)
         message = Message(
@@ -333,19 +329,21 @@ class World:
             content.entities,
             keyboard,
             document,
-            extra=extra or {},
         )
         self._keep(message, EventKind.MESSAGE)
         return message
 
     def bot_edits(
-        self, chat_id: int, message_id: int, content: FormattedText | None, keyboard: Keyboard
+        self, chat_id: int, message_id: int, content: FormattedText, keyboard: Keyboard
     ) -> Message:
-        """None as content changes the buttons only, which leaves no 'edited' mark."""
-        old = self._own_message(chat_id, message_id)
-        new = replace(old, keyboard=keyboard)
-        if content is not None:
-            new = replace(new, text=content.text, entities=content.entities)
+        """New buttons under the same words leave no 'edited' mark."""
+        self.writable(chat_id)
+        old = self.messages.get((chat_id, message_id))
+        if old is None:
+            raise bad_request("message to edit not found")
+        if not old.from_bot:
+            raise bad_request("message can't be edited")
+        new = replace(old, keyboard=keyboard, text=content.text, entities=content.entities)
         if new.same_content(old):
             raise bad_request(_NOT_MODIFIED)
         if (new.text, new.entities) != (old.text, old.entities):
@@ -353,37 +351,15 @@ class World:
         self._keep(new, EventKind.EDITED)
         return new
 
-    def _own_message(self, chat_id: int, message_id: int) -> Message:
-        self.writable(chat_id)
-        message = self.messages.get((chat_id, message_id))
-        if message is None:
-            raise bad_request("message to edit not found")
-        if not message.from_bot:
-            raise bad_request("message can't be edited")
-        return message
-
-    def bot_deletes(self, chat_id: int, message_id: int) -> None:
-        self.chat(chat_id)
-        message = self.messages.get((chat_id, message_id))
-        if message is None:
-            raise bad_request("message to delete not found")
-        if self.clock() - message.date > DELETABLE_S:
-            raise bad_request("message can't be deleted for everyone")
-        del self.messages[chat_id, message_id]
-        self.tell(EventKind.DELETED, chat_id, message)
-
     def bot_answers(self, query_id: str, text: str, *, show_alert: bool) -> None:
         """One answer for each tap, and only while the person may still be waiting for it."""
         query = self._queries.get(query_id)
-        if query is None or query.answered or self._too_old(query):
+        if query is None or query.answered or self.clock() - query.asked_at > CALLBACK_LIFETIME_S:
             raise bad_request(_GONE_QUERY)
         self._queries[query_id] = replace(query, answered=True)
         answer = Answer(query_id, query.person_id, text, show_alert)
         self.answers.append(answer)
         self.tell(EventKind.ANSWER, query.person_id, answer)
-
-    def _too_old(self, query: _Query) -> bool:
-        return self.clock() - query.asked_at > CALLBACK_LIFETIME_S
 
     def add_file(self, name: str, mime_type: str, content: bytes) -> StoredFile:
         file_id = f"BQACAgIAAxkBAAI{next(self._numbers):06}"

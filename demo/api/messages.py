@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from demo.keyboards import Keyboard
+from demo.api.keyboards import Keyboard
 from demo.people import Json
 
 
@@ -24,11 +24,6 @@ class StoredFile:
             "mime_type": self.mime_type,
             "file_size": len(self.content),
         }
-
-    @property
-    def path(self) -> str:
-        """Where getFile says that it lies."""
-        return f"documents/{self.file_id}"
 
 
 @dataclass(frozen=True, slots=True)

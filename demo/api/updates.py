@@ -59,15 +59,12 @@ class UpdateQueue:
             update_id = self._next_id
         self._next_id = max(self._next_id, update_id) + 1
         kind = next((name for name in update if name != "update_id"), "")
-        if self._wanted(kind):
+        if kind in self._allowed if self._allowed else kind not in _NOT_BY_DEFAULT:
             lifetime = CALLBACK_LIFETIME_S if kind == "callback_query" else UPDATE_LIFETIME_S
             queued = {"update_id": update_id} | update
             self._waiting.append(Queued(queued, kind, self._clock() + lifetime))
             self.arrived.notify()
         return int(update_id)
-
-    def _wanted(self, kind: str) -> bool:
-        return kind in self._allowed if self._allowed else kind not in _NOT_BY_DEFAULT
 
     def confirm(self, offset: int) -> None:
         """All before `offset` are done with; a negative one keeps that many of the newest."""

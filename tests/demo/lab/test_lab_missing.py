@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from demo.lab import lab_missing
+from demo.lab.network import lab_missing
 
-ASK = "from demo.lab import lab_missing; print(lab_missing())"
+ASK = "from demo.lab.network import lab_missing; print(lab_missing())"
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give rights away")
 
 

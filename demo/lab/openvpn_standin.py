@@ -1,6 +1,6 @@
 """A stand-in for an OpenVPN server, where a real one cannot run: no tunnel, only its manners.
 
-`python -m demo.openvpn_standin DIRECTORY` listens on DIRECTORY/management.sock and speaks the
+`python -m demo.lab.openvpn_standin DIRECTORY` listens on DIRECTORY/management.sock and speaks the
 management protocol as OpenVPN 2.6 does (doc/management-notes.txt): one client at a time, lines
 that end in CR LF, `status 3` with tabs and header rows. Clients come and go by lines on standard
 input, `connect NAME` and `disconnect NAME`; a name without a file in live/ccd/ is refused, as

@@ -3,11 +3,9 @@
 from typing import Any
 
 import pytest
-import telegram
 
 from demo.server import DemoServer
-
-from .conftest import ALICE, BOB, CAROL, Api
+from tests.demo.conftest import ALICE, BOB, CAROL, Api
 
 HELP = {"command": "help", "description": "What I can do"}
 AIDE = {"command": "help", "description": "Ce que je sais faire"}
@@ -30,9 +28,6 @@ async def test_the_narrowest_scope_is_shown(server: DemoServer, api: Api) -> Non
     assert len(server.person(ALICE).menu) == 2
     assert names(server.person(CAROL).menu) == [REVOKE["description"]]
 
-    await api.get("deleteMyCommands", scope=scope)
-    assert names(server.person(ALICE).menu) == [REVOKE["description"]]
-
 
 async def test_a_persons_language_comes_first(server: DemoServer, api: Api) -> None:
     await api.get("setMyCommands", commands=[HELP])
@@ -40,14 +35,6 @@ async def test_a_persons_language_comes_first(server: DemoServer, api: Api) -> N
 
     assert names(server.person(CAROL).menu) == [AIDE["description"]]
     assert names(server.person(ALICE).menu) == [HELP["description"]]
-
-
-async def test_get_my_commands_answers_for_its_scope_only(bot: telegram.Bot) -> None:
-    await bot.set_my_commands([("help", "What I can do")])
-
-    assert [command.command for command in await bot.get_my_commands()] == ["help"]
-    scope = telegram.BotCommandScopeChat(ALICE)
-    assert await bot.get_my_commands(scope=scope) == ()
 
 
 async def test_a_menu_for_someone_who_never_pressed_start_is_refused(api: Api) -> None:

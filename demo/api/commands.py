@@ -51,13 +51,6 @@ class CommandMenus:
             raise bad_request("BOT_COMMANDS_TOO_MUCH")
         self._menus[key, language] = tuple(_command(command) for command in commands)
 
-    def get(self, key: ScopeKey, language: str) -> list[Json]:
-        """Exactly what was set for this scope and language."""
-        return list(self._menus.get((key, language), ()))
-
-    def remove(self, key: ScopeKey, language: str) -> None:
-        self._menus.pop((key, language), None)
-
     def shown_to(self, person_id: int, language: str) -> list[Json]:
         """What a person sees in their private chat: the narrowest scope that has a menu."""
         scopes: tuple[ScopeKey, ...] = (

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from demo.errors import LabError, LabRefused
-from demo.lab import NetLab, lab_missing
+from demo.lab.network import NetLab, lab_missing
 
 MISSING = lab_missing()
 pytestmark = pytest.mark.skipif(MISSING is not None, reason=MISSING or "")

@@ -62,14 +62,16 @@ class Params:
         except ValueError as error:
             raise bad_request("chat not found") from error
 
-    def file(self, name: str) -> UploadedFile | str:
-        """An uploaded file, or the id of one that is there already."""
+    def file(self, name: str) -> UploadedFile:
+        """An uploaded file; ids of earlier ones, and addresses, are refused as unknown."""
         value = self.values.get(name)
         if isinstance(value, str) and value.startswith("attach://"):
             value = self.values.get(value.removeprefix("attach://"))
         if value is None or value == "":
             raise bad_request(f"there is no {name} in the request")
-        return value if isinstance(value, UploadedFile) else str(value)
+        if not isinstance(value, UploadedFile):
+            raise bad_request("wrong file identifier/HTTP URL specified")
+        return value
 
 
 async def read_params(request: web.Request) -> Params:

@@ -5,10 +5,9 @@ from io import BytesIO
 import aiohttp
 import pytest
 
-from demo.params import MAX_UPLOAD_BYTES
+from demo.api.params import MAX_UPLOAD_BYTES
 from demo.server import DemoServer
-
-from .conftest import ALICE, Api
+from tests.demo.conftest import ALICE, Api
 
 KEYS = '{"inline_keyboard": [[{"text": "Go", "callback_data": "go"}]]}'
 

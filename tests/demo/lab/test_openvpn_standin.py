@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from demo.errors import LabError
-from demo.lab import StandIn
+from demo.lab.stand_in import StandIn
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import pytest
 
+from demo.api.markup import parse_html, typed
 from demo.errors import ApiError
-from demo.markup import parse_html, typed
 
 
 def entity(kind: str, offset: int, length: int, **more: object) -> dict[str, object]:

@@ -6,8 +6,7 @@ import pytest
 
 from demo.errors import NotPossible
 from demo.server import DemoServer
-
-from .conftest import ALICE, BOB, CAROL, Api
+from tests.demo.conftest import ALICE, BOB, CAROL, Api
 
 
 async def updates(api: Api) -> list[dict[str, Any]]:

@@ -200,7 +200,11 @@ def _without_loose_language(entity: Json) -> Json:
 
 
 def _with_found(formatted: FormattedText) -> FormattedText:
-    taken = [(e["offset"], e["offset"] + e["length"]) for e in formatted.entities if _opaque(e)]
+    taken = [
+        (e["offset"], e["offset"] + e["length"])
+        for e in formatted.entities
+        if e["type"] in {"code", "pre", "text_link", "date_time"}
+    ]
     found = [
         entity
         for entity in map(_found_entity, _TYPED.finditer(formatted.text))
@@ -213,10 +217,6 @@ def _with_found(formatted: FormattedText) -> FormattedText:
         (*formatted.entities, *found), key=lambda entity: (entity["offset"], -entity["length"])
     )
     return FormattedText(formatted.text, tuple(entities))
-
-
-def _opaque(entity: Json) -> bool:
-    return entity["type"] in {"code", "pre", "text_link", "date_time"}
 
 
 def _found_entity(found: re.Match[str]) -> Json:

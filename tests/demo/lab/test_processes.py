@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from demo.processes import Child
+from demo.lab.processes import Child
 
 STUBBORN = """
 import signal, sys

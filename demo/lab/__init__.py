@@ -1,0 +1,1 @@
+"""An OpenVPN server to try profiles on: a real one, or a stand-in."""
