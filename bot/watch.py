@@ -107,7 +107,11 @@ class Watch:
         if not await self.renew(server):
             return False
         if self._may_tell(server.name):
-            await self._tell_replaced(server, findings)
+            async with self._core.acting(THE_BOT) as case:
+                codes = [finding.code.value for finding in findings]
+                await case.record("crl.replace", f"server:{server.name}", found=codes)
+                await messages.tell_admins(case, Notice.CRL_REPLACED, server=server.name)
+            self._on_written()
         return True
 
     async def look(self, server: Server, *, put_back: bool) -> None:
@@ -127,21 +131,23 @@ class Watch:
         if trouble - self._trouble.get(server.name, set()):
             log.warning("Not all is well on %s: %s", server.name, _said(seen.findings))
         self._trouble[server.name] = trouble
-        found = {name: Sighting(name, SeenAs.UNKNOWN) for name in seen.unknown}
-        found |= {name: Sighting(name, SeenAs.FILE) for name in seen.files}
-        found |= {name: Sighting(name, SeenAs.CUT) for name in seen.cut}
-        found |= {name: Sighting(name, SeenAs.LEFT) for name in seen.left}
+        # Of what was seen of one name the last counts: who is left was not put out.
+        seen_as = dict.fromkeys(seen.unknown, SeenAs.UNKNOWN)
+        seen_as |= dict.fromkeys(seen.files, SeenAs.FILE)
+        seen_as |= dict.fromkeys(seen.cut, SeenAs.CUT)
+        seen_as |= dict.fromkeys(seen.left, SeenAs.LEFT)
         # Of those that are over is told what could be proved.
-        strangers = [found[name] for name in sorted(found) if name not in seen.over]
+        names = sorted(seen_as.keys() - seen.over)
+        strangers = [Sighting(name, seen_as[name]) for name in names]
         over = await self._prove(server, seen.over)
         after = (PutBack.LOOKED if seen.asked else PutBack.BLIND) if put_back else None
         await self._tell_seen(server, [*over, *strangers], after)
 
     async def prove_due(self, server: Server) -> None:
         """Tries again what is not proved yet."""
-        found = await self._prove(server)
-        if found:
-            await self._tell_seen(server, found)
+        over = await self._prove(server)
+        if over:
+            await self._tell_seen(server, over)
 
     async def _prove(
         self, server: Server, names: frozenset[str] = frozenset()
@@ -151,7 +157,7 @@ class Watch:
         Args:
             names: whom a look has found there, by a session or a file.
         """
-        found: dict[str, Sighting] = {}
+        over: dict[str, Sighting] = {}
         for grant, proof in await self._enforcer.enforce_due(server.name):
             name = name_in_sessions(grant.common_name)
             codes = {finding.code for finding in proof.findings}
@@ -166,25 +172,25 @@ class Watch:
             seen_as = SeenAs.OVER if is_out else SeenAs.OVER_LEFT
             async with self._database.reading() as tx:
                 person = await tx.people.name_of(grant.user_id) if grant.user_id else None
-            found[name] = Sighting(name, seen_as, person)
-        return [*found.values()]
+            over[name] = Sighting(name, seen_as, person)
+        return [*over.values()]
 
     async def _tell_seen(
-        self, server: Server, found: Sequence[Sighting], put_back: PutBack | None = None
+        self, server: Server, sighted: Sequence[Sighting], put_back: PutBack | None = None
     ) -> None:
-        if not found and put_back is None:
+        if not sighted and put_back is None:
             return
         async with self._core.acting(THE_BOT) as case:
             told = await sightings.report(
                 case,
                 server.name,
-                found,
+                sighted,
                 lambda: self._may_tell(server.name),
                 put_back=put_back,
             )
         if told:
-            named = ", ".join(ascii(each.name[:_NAME]) for each in found[:_NAMED])
-            log.warning("Found on %s (%s): %s", server.name, len(found), named or "nobody")
+            named = ", ".join(ascii(each.name[:_NAME]) for each in sighted[:_NAMED])
+            log.warning("Found on %s (%s): %s", server.name, len(sighted), named or "nobody")
             self._on_written()
 
     async def _compare_clock(self, server: Server, shown: datetime) -> None:
@@ -223,14 +229,6 @@ class Watch:
         await self._tell(server, published=False)
         return False
 
-    async def _tell_replaced(self, server: Server, findings: Collection[Finding]) -> None:
-        async with self._core.acting(THE_BOT) as case:
-            found = [finding.code.value for finding in findings]
-            subject = f"server:{server.name}"
-            await case.record("crl.replace", subject, found=found)
-            await messages.tell_admins(case, Notice.CRL_REPLACED, server=server.name)
-        self._on_written()
-
     async def _tell(self, server: Server, *, published: bool) -> None:
         """Admins hear of trouble once, and once that it is over."""
         if published != (server.name in self._told):
@@ -239,15 +237,13 @@ class Watch:
             if published:
                 self._told.discard(server.name)
                 await messages.tell_admins(case, Notice.CRL_PUBLISHED, server=server.name)
-                return
-            self._told.add(server.name)
-            last = server.crl_published_at or self._clock()
-            await messages.tell_admins(
-                case,
-                Notice.CRL_UNPUBLISHED,
-                server=server.name,
-                until=(last + CRL_LIFETIME).isoformat(),
-            )
+            else:
+                self._told.add(server.name)
+                last = server.crl_published_at or self._clock()
+                until = (last + CRL_LIFETIME).isoformat()
+                await messages.tell_admins(
+                    case, Notice.CRL_UNPUBLISHED, server=server.name, until=until
+                )
 
 
 def _said(findings: Collection[Finding]) -> str:

@@ -191,6 +191,14 @@ class LiveServer:
         place = self.layout.shown(self.layout.crl)
         return await asyncio.to_thread(understood, place, content, issuer)
 
+    async def crl_in_place(self, issuer: x509.Certificate) -> CrlFacts | None:
+        """What lies there, if it is ours; raises HostError where nobody can tell."""
+        try:
+            pem = None if self.layout.crl is None else await read_linked(self.host, self.layout.crl)
+            return None if pem is None else read_crl(pem, issuer)
+        except (NotReadable, PkiError):
+            return None
+
     async def cut_strangers(self, names: Collection[str]) -> StrangersCut:
         """Ends the sessions of these names, as `status` shows them, and looks that they are gone.
 
@@ -210,14 +218,6 @@ class LiveServer:
             left=tuple(sorted(left)),
             findings=(*talk.findings, *is_on),
         )
-
-    async def crl_in_place(self, issuer: x509.Certificate) -> CrlFacts | None:
-        """What lies there, if it is ours; raises HostError where nobody can tell."""
-        try:
-            pem = None if self.layout.crl is None else await read_linked(self.host, self.layout.crl)
-            return None if pem is None else read_crl(pem, issuer)
-        except (NotReadable, PkiError):
-            return None
 
     async def cut(
         self,
@@ -382,7 +382,7 @@ class LiveServer:
         Without an issuer the CRL's origin is not looked at.
 
         Args:
-            published, digest: of the last CRL that was put there, as in `crl_findings`.
+            published, digest: of the last CRL that was put there, as in `look_at_crl`.
             others: whom it has to keep out; None where there is nobody.
         """
         crl = await look_at_crl(

@@ -15,7 +15,6 @@ import struct
 import subprocess
 import time
 from asyncio import StreamReader, StreamWriter
-from asyncio.subprocess import Process
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -23,7 +22,7 @@ from datetime import UTC, datetime
 from functools import lru_cache, partial, wraps
 from pathlib import Path
 from shlex import quote
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from vpn.errors import HostError, ManagementGone, NotReadable
 from vpn.host import BY_OTHERS, NO_PROGRAM, READ_LIMIT, ROOT, FileFacts, Ran, Way
@@ -40,6 +39,8 @@ _RETRY_S = 0.05
 _UCRED = struct.Struct("3i")  # unix(7): pid, uid, gid
 _MACHINE = Path("/")
 _ANSWER_S = 10.0
+# For the kernel, to end a program that was killed.
+_KILLED_S = 1.0
 _THREADS = 4
 # What a program takes to find programs and files, and to speak a language. Not a setting of whoever
 # uses this library: it may hold a passphrase, and any account can read a child's that runs as it.
@@ -98,6 +99,29 @@ def _change(method: _Method[_P, _T]) -> _Async[_P, _T]:
         return await asyncio.to_thread(method, self, *args, **kwargs)
 
     return changing
+
+
+class _Listener(asyncio.SubprocessProtocol):
+    """Keeps what a program says, up to a bound.
+
+    Attributes:
+        ended: the program, with whatever it has started; or it says too much.
+    """
+
+    def __init__(self) -> None:
+        self.output = bytearray()
+        self.exited, self.ended = asyncio.Event(), asyncio.Event()
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:  # noqa: ARG002
+        self.output += data
+        if len(self.output) > READ_LIMIT:
+            self.ended.set()
+
+    def process_exited(self) -> None:
+        self.exited.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        self.ended.set()
 
 
 class LocalHost:
@@ -361,11 +385,10 @@ class LocalHost:
         # A program could take back what root has given up for a while only.
         is_lent = os.getuid() != os.geteuid()
         try:
-            process = await asyncio.create_subprocess_exec(
+            transport, listener = await asyncio.get_running_loop().subprocess_exec(
+                _Listener,
                 program,
                 *command[1:],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 user=os.geteuid() if is_lent else None,
                 group=os.getegid() if is_lent else None,
@@ -375,15 +398,23 @@ class LocalHost:
         except (OSError, subprocess.SubprocessError) as error:
             raise HostError(f"{command[0]} could not be run: {error}.") from error
         try:
+            pipe = cast("asyncio.WriteTransport", transport.get_pipe_transport(0))
+            pipe.write(stdin)
+            pipe.write_eof()
             async with asyncio.timeout(self.answer_s):
-                _, output = await asyncio.gather(_tell(process, stdin), _hear(process))
-                return Ran(await process.wait(), output)
+                await listener.ended.wait()
         except TimeoutError:
             raise HostError(f"{command[0]} does not end within {self.answer_s:g} s.") from None
         finally:
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    process.kill()
+            transport.close()  # kills what still runs
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_KILLED_S):
+                    await listener.exited.wait()
+        if len(listener.output) > READ_LIMIT:
+            raise HostError(f"{command[0]} says more than {READ_LIMIT} bytes.")
+        status = transport.get_returncode()
+        assert status is not None  # all its pipes were closed, and it has ended
+        return Ran(status, bytes(listener.output))
 
     async def booted_at(self) -> datetime:
         return datetime.fromtimestamp(time.time() - time.clock_gettime(time.CLOCK_BOOTTIME), UTC)
@@ -427,23 +458,6 @@ class LocalHost:
 
     def _full(self, path: str) -> str:
         return quote(str(self.home / path))
-
-
-async def _tell(process: Process, text: bytes) -> None:
-    assert process.stdin is not None
-    with suppress(ConnectionError):  # it ends without reading
-        process.stdin.write(text)
-        await process.stdin.drain()
-    process.stdin.close()
-
-
-async def _hear(process: Process) -> bytes:
-    assert process.stdout is not None
-    try:
-        await process.stdout.readexactly(READ_LIMIT + 1)
-    except asyncio.IncompleteReadError as heard:
-        return heard.partial
-    raise HostError(f"What is run says more than {READ_LIMIT} bytes.")
 
 
 def _components(path: str) -> list[str]:

@@ -1,5 +1,6 @@
 import asyncio
 import os
+import shutil
 import socket
 import stat
 import subprocess
@@ -12,11 +13,18 @@ import pytest
 from tests.vpn.kit import CALLER, now
 from vpn.config import MANAGEMENT_SOCKET
 from vpn.errors import HostError, ManagementGone, NotReadable
-from vpn.host import READ_LIMIT
+from vpn.host import NO_PROGRAM, READ_LIMIT, Ran
 from vpn.layout import UnixSocket
 from vpn.local_host import LocalHost
-from vpn.machine import port_in_use, process_started_at
-from vpn.permissions import account_problem, owner_of, read_linked, shut_out, shut_out_above
+from vpn.machine import port_in_use, process_started_at, room_left
+from vpn.permissions import (
+    account_problem,
+    owner_of,
+    read_linked,
+    real_path,
+    shut_out,
+    shut_out_above,
+)
 from vpn.values import Protocol
 
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
@@ -387,3 +395,87 @@ async def test_a_long_path_can_be_connected(open_folder: Path) -> None:
         _, writer = await LocalHost(folder).connect(SOCKET)
         writer.close()
         await writer.wait_closed()
+
+
+async def test_a_folder_is_removed_only_where_nothing_is_in_it(
+    host: LocalHost, open_folder: Path
+) -> None:
+    (open_folder / "live/ccd").mkdir()
+    with pytest.raises(HostError, match="not empty"):
+        await host.remove("live", is_folder=True)
+    assert await host.remove("live/ccd", is_folder=True) is True
+    assert await host.remove("live/ccd", is_folder=True) is False
+
+
+@NEEDS_ROOT
+async def test_what_cannot_be_looked_at_stays_as_it_is(host: LocalHost, open_folder: Path) -> None:
+    """Many a key of an operator's lies in a folder of root's alone."""
+    (open_folder / "link").symlink_to("shut/deep")
+    (open_folder / "shut/deep").mkdir(parents=True)
+    (open_folder / "shut").chmod(0o700)
+    (open_folder / "shut/deep/key").symlink_to("elsewhere")
+    real = f"{open_folder}/shut/deep".lstrip("/")
+    assert await real_path(host, "link/key") == f"{real}/elsewhere"
+    os.seteuid(NOBODY)
+    try:
+        assert await real_path(host, "link/key") == f"{real}/key"
+        problem = await shut_out(host, "link/key")
+    finally:
+        os.seteuid(0)
+    assert problem is not None
+    assert problem.endswith(f"chmod o+x {open_folder}/shut")
+
+
+async def test_links_in_a_circle_are_no_list(host: LocalHost, open_folder: Path) -> None:
+    (open_folder / "live/crl.pem").symlink_to("other.pem")
+    (open_folder / "live/other.pem").symlink_to("crl.pem")
+    with pytest.raises(NotReadable):
+        await read_linked(host, "live/crl.pem")
+    with pytest.raises(NotReadable):
+        await shut_out(host, "live/crl.pem")
+
+
+async def test_the_room_on_a_disk_is_told(host: LocalHost, open_folder: Path) -> None:
+    left = await room_left(host, "live")
+    assert left is not None
+    assert left == pytest.approx(shutil.disk_usage(open_folder).free, rel=0.1)
+    assert await room_left(host, "gone") is None
+
+
+async def test_a_program_is_heard_out(host: LocalHost) -> None:
+    assert await host.run(("cat",), stdin=b"word") == Ran(0, b"word")
+    failed = await host.run(("/bin/sh", "-c", "pwd; echo no >&2; exit 3"))
+    assert (failed.status, failed.lines) == (3, ["/", "no"])
+    assert (await host.run(("no-such-program",))).status == NO_PROGRAM
+    assert (await host.run(("true",), stdin=b"x" * 1_000_000)).status == 0
+
+
+async def test_a_program_that_does_not_end_is_left(open_folder: Path) -> None:
+    with pytest.raises(HostError, match=r"sleep does not end within 0\.2 s"):
+        await LocalHost(open_folder, answer_s=0.2).run(("sleep", "60"))
+
+
+async def test_a_program_that_says_too_much_is_left(host: LocalHost) -> None:
+    with pytest.raises(HostError, match="says more than"):
+        await host.run(("yes",))
+
+
+@NEEDS_ROOT
+async def test_a_program_cannot_take_root_back(host: LocalHost) -> None:
+    os.seteuid(NOBODY)
+    try:
+        told = await host.run(("/bin/sh", "-c", "id -u; id -ru"))
+    finally:
+        os.seteuid(0)
+    assert told.lines == [str(NOBODY), str(NOBODY)]
+
+
+async def test_an_account_of_a_directory_service_is_asked_for(
+    host: LocalHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    getent = tmp_path / "getent"
+    getent.write_text("#!/bin/sh\necho $2:x:4242:4343::/:/bin/sh\n")
+    getent.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert await owner_of(host, "anna-of-the-directory") == (4242, 4343)
+    assert await owner_of(host, "root") == (0, 0)
