@@ -1,8 +1,6 @@
 """Companies in folders that OpenVPN's account can reach: pytest's own are shut at each start."""
 
-import shutil
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,20 +11,8 @@ from tests.company import CROWD, PEOPLE, Company, company_with_stand_in
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    yield from _folders()
-
-
-@pytest.fixture(scope="module")
-def module_folder() -> Iterator[Path]:
-    yield from _folders()
-
-
-def _folders() -> Iterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix="vpnbot-e2e-"))
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made)
+def folder(open_folder: Path) -> Path:
+    return open_folder
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
