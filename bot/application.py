@@ -8,16 +8,19 @@ from bot.access import admins, requests
 from bot.access.permission import THE_BOT
 from bot.access.revocation import close_proved
 from bot.chat.client import Telegram
-from bot.chat.delivery import Delivery
+from bot.chat.delivery import ChatDelivery
+from bot.chat.outcomes import failure_at_telegram
 from bot.chat.poller import Poller
 from bot.chat.posts import Posts
-from bot.chat.sender import Handler, Sender
+from bot.chat.sender import Decision, Handler, Sender
 from bot.chat.worker import Worker
 from bot.errors import VpnbotError
+from bot.handover.delivery import Delivery
 from bot.keeper import Keeper
 from bot.office import Office
 from pki.errors import PkiError
 from storage.errors import is_passing
+from storage.outbox import Next
 from storage.records import OutboxItem, OutboxKind
 
 log = logging.getLogger(__name__)
@@ -31,25 +34,42 @@ class Application:
         self._telegram = telegram
         bot = telegram.bot
         handlers: dict[OutboxKind, Handler] = {}
-        self.sender = Sender(office, handlers, settle=self._settle)
-        delivery = Delivery(
+        self.sender = Sender(
+            office,
+            handlers,
+            settle={OutboxKind.DELIVER: self._settle},
+            failure_of=failure_at_telegram,
+        )
+        self._delivery = ChatDelivery(
             bot,
             office,
-            office.maker,
-            office.enforcer,
-            halts=self.sender,
+            Delivery(office, office.maker, office.enforcer),
+            self.sender,
             archives=office.handover.archives,
         )
         posts = Posts(bot, office, office.fleet, office.enforcer, office.handover)
-        self._delivery = delivery
         # A profile goes out by the sender, and has to keep its halts.
-        handlers |= _handlers(posts, delivery)
+        handlers |= {
+            OutboxKind.REPLY: posts.reply,
+            OutboxKind.NOTICE: posts.notice,
+            OutboxKind.CARD: posts.card,
+            OutboxKind.ASKED: posts.asked,
+            OutboxKind.EDIT_CARD: posts.edit_card,
+            OutboxKind.EXTRA_FILE: posts.extra_file,
+            OutboxKind.HOW_TO: posts.how_to,
+            OutboxKind.RECEIPT: posts.receipt,
+            OutboxKind.SERVERS: posts.servers,
+            OutboxKind.CUT: posts.cut,
+            OutboxKind.MENU: posts.menu,
+            OutboxKind.DELIVER: self._delivery.deliver,
+        }
         self.keeper = Keeper(office, on_written=self.sender.wake)
 
-    async def _settle(self, item: OutboxItem) -> None:
+    async def _settle(self, item: OutboxItem) -> Next | Decision | None:
         # After a restore the servers know which of the profiles on their way were revoked since.
         if await self._office.fleet.caught_up():
-            await self._delivery.settle(item)
+            return await self._delivery.settle(item)
+        return None
 
     async def run(self, greeted: AbstractAsyncContextManager[str]) -> None:
         """Runs until it is cancelled or one part gives up for good.
@@ -102,20 +122,3 @@ class Application:
                 await self._office.keyring.tls_key(server.name)
             except (VpnbotError, PkiError) as error:
                 log.warning("No profile for %s can be made: %s", server.name, error)
-
-
-def _handlers(posts: Posts, delivery: Delivery) -> dict[OutboxKind, Handler]:
-    return {
-        OutboxKind.REPLY: posts.reply,
-        OutboxKind.NOTICE: posts.notice,
-        OutboxKind.CARD: posts.card,
-        OutboxKind.ASKED: posts.asked,
-        OutboxKind.EDIT_CARD: posts.edit_card,
-        OutboxKind.EXTRA_FILE: posts.extra_file,
-        OutboxKind.HOW_TO: posts.how_to,
-        OutboxKind.RECEIPT: posts.receipt,
-        OutboxKind.SERVERS: posts.servers,
-        OutboxKind.CUT: posts.cut,
-        OutboxKind.MENU: posts.menu,
-        OutboxKind.DELIVER: delivery.deliver,
-    }

@@ -2,20 +2,18 @@
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from bot.access import audit, clock, endings, grants, requests, revocation
+from bot.access import audit, clock, endings, requests, revocation
 from bot.access.permission import THE_BOT
 from bot.clock import CLOCK_TOLERANCE
 from bot.clock_watch import ClockWatch
-from bot.locks import try_lock
+from bot.handover.delivery import end_orphans
 from bot.loops import Every, forever
 from bot.office import Office
 from bot.watch import Watch
-from storage.records import GrantId, GrantState, OutboxKind, Server, ServerName
-from storage.transaction import Transaction
+from storage.records import Server, ServerName
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +65,7 @@ class Keeper:
         await self._notice_set_back()
         if await self._end_what_is_over():
             self._on_written()
-        await self._settle_orphans()
+        await end_orphans(self._office, self._office.folder.pending_issues)
         if self._head_look.is_due():
             async with self._office.acting(THE_BOT) as case:
                 await audit.announce_head(case)
@@ -141,28 +139,3 @@ class Keeper:
             await requests.expire_due(case)
             await revocation.expire_due(case)
         return True
-
-    async def _settle_orphans(self) -> None:
-        """Revokes what `grant issue` left behind when it was killed before the file was there."""
-        async with self._database.reading() as tx:
-            if not await _orphans(tx):
-                return
-        handle = try_lock(self._office.folder.pending_issues)
-        if handle is None:
-            return  # it is still at work
-        try:
-            async with self._office.acting(THE_BOT) as case:
-                for grant_id in await _orphans(case.tx):
-                    await grants.abandon(case, grant_id)
-        finally:
-            os.close(handle)
-
-
-async def _orphans(tx: Transaction) -> list[GrantId]:
-    """Grants on their way to nobody: not delivered, and no row of the outbox would do it."""
-    on_the_way = {item.payload["grant"] for item in await tx.outbox.open(OutboxKind.DELIVER)}
-    return [
-        grant.id
-        for grant in await tx.grants.not_over()
-        if grant.state in (GrantState.RESERVED, GrantState.ISSUED) and grant.id not in on_the_way
-    ]

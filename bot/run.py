@@ -112,7 +112,7 @@ async def _set_menus(office: Office, bot: Bot) -> None:
     try:
         # What somebody sees whom the bot does not know.
         await bot.set_my_commands(
-            [BotCommand(*words.MENU_HELP)], scope=BotCommandScopeAllPrivateChats()
+            [BotCommand("help", words.MENU["help"])], scope=BotCommandScopeAllPrivateChats()
         )
     except TelegramError as error:
         log.warning("The menu of whoever is not known stays as it is (%s)", error.message)

@@ -32,6 +32,7 @@ from demo.lab.network import NetLab, lab_missing
 from demo.lab.stand_in import StandIn
 from demo.people import DemoPerson
 from demo.server import DemoServer
+from storage.outbox import Done
 from storage.records import ServerName, UserId
 from vpn.values import Protocol as Transport
 from vpn.values import Remote
@@ -132,7 +133,7 @@ async def _furnish(office: Office, base: Path, lab: NetLab | None) -> None:
         # Nobody has pressed Start yet, so there is nobody to greet.
         for item in await case.tx.outbox.due(office.clock(), 10):
             await case.tx.outbox.claim(item.id)
-            await case.tx.outbox.finish(item.id)
+            await case.tx.outbox.conclude(item, Done())
 
 
 async def _start_vpn(

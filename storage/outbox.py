@@ -1,6 +1,7 @@
 """What is to be sent: written with the act that causes it, in one transaction."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,38 @@ from storage.repository import Repository
 
 _outbox = tables.outbox
 _ERROR_LENGTH = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A row is over: it was sent, or nobody needs it any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A row waits until it is due again.
+
+    Attributes:
+        error: why it was not sent.
+        payload: with what has been done so far; None where that is what it was.
+        holds_chat: nothing else goes to this chat before, so that the order stays as it was.
+    """
+
+    due_at: datetime
+    attempts: int
+    error: str | None = None
+    payload: Payload | None = None
+    holds_chat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A row is never sent; None where its reader does not let the bot write."""
+
+    why: str | None
+
+
+Next = Done | Later | SetAside
 
 
 class Outbox(Repository):
@@ -105,14 +138,38 @@ class Outbox(Repository):
 
     async def claim(self, item_id: int) -> bool:
         """QUEUED to SENDING; False if another task has it."""
-        return await self._move(item_id, OutboxState.QUEUED, OutboxState.SENDING)
+        done = await self._connection.execute(
+            update(_outbox)
+            .where(_outbox.c.id == item_id, _outbox.c.state == OutboxState.QUEUED)
+            .values(state=OutboxState.SENDING)
+        )
+        return done.rowcount == 1
 
-    async def finish(self, item_id: int) -> bool:
-        return await self._move(item_id, OutboxState.SENDING, OutboxState.DONE)
-
-    async def fail(self, item_id: int, error: str | None = None) -> bool:
-        """Sets it aside for good; `error` where somebody has to know why."""
-        return await self._move(item_id, OutboxState.SENDING, OutboxState.FAILED, error=_cut(error))
+    async def conclude(self, item: OutboxItem, what: Next) -> bool:
+        """SENDING to what comes next; False if it was not being sent."""
+        values: dict[str, Any]
+        match what:
+            case Done():
+                values = {"state": OutboxState.DONE}
+            case SetAside(why):
+                values = {"state": OutboxState.FAILED, "error": _cut(why)}
+            case Later():
+                values = {
+                    "state": OutboxState.QUEUED,
+                    "due_at": what.due_at,
+                    "attempts": what.attempts,
+                    "error": _cut(what.error),
+                }
+                if what.payload is not None:
+                    values["payload"] = what.payload
+        done = await self._connection.execute(
+            update(_outbox)
+            .where(_outbox.c.id == item.id, _outbox.c.state == OutboxState.SENDING)
+            .values(**values)
+        )
+        if isinstance(what, Later) and what.holds_chat:
+            await self.hold_chat(item.chat_id, what.due_at)
+        return done.rowcount == 1
 
     async def doubt(self, kind: OutboxKind) -> None:
         """QUEUED to SENDING for all of a kind: from now on nobody knows whether it was sent."""
@@ -121,26 +178,6 @@ class Outbox(Repository):
             .where(_outbox.c.kind == kind, _outbox.c.state == OutboxState.QUEUED)
             .values(state=OutboxState.SENDING)
         )
-
-    async def requeue(
-        self, item_id: int, due_at: datetime, *, attempts: int, error: str | None = None
-    ) -> bool:
-        """SENDING to QUEUED; `error` is why it was not sent."""
-        done = await self._connection.execute(
-            update(_outbox)
-            .where(_outbox.c.id == item_id, _outbox.c.state == OutboxState.SENDING)
-            .values(state=OutboxState.QUEUED, due_at=due_at, attempts=attempts, error=_cut(error))
-        )
-        return done.rowcount == 1
-
-    async def wait(self, item_id: int, due_at: datetime, payload: Payload) -> bool:
-        """Back to QUEUED, to go on later with what has been done so far."""
-        done = await self._connection.execute(
-            update(_outbox)
-            .where(_outbox.c.id == item_id, _outbox.c.state == OutboxState.SENDING)
-            .values(state=OutboxState.QUEUED, due_at=due_at, payload=payload)
-        )
-        return done.rowcount == 1
 
     async def hold_chat(self, chat_id: ChatId, until: datetime) -> None:
         """Nothing goes to this chat before `until`, so that the order stays as it was."""
@@ -195,16 +232,6 @@ class Outbox(Repository):
                 _outbox.c.created_at < before,
             )
         )
-
-    async def _move(
-        self, item_id: int, before: OutboxState, after: OutboxState, **values: str | None
-    ) -> bool:
-        done = await self._connection.execute(
-            update(_outbox)
-            .where(_outbox.c.id == item_id, _outbox.c.state == before)
-            .values(state=after, **values)
-        )
-        return done.rowcount == 1
 
 
 def _cut(error: str | None) -> str | None:

@@ -34,6 +34,11 @@ class Actor:
     # Somebody with a shell on the machine: the command line is for emergencies.
     is_operator: bool = False
 
+    @property
+    def is_known(self) -> bool:
+        """False for a stranger."""
+        return self.is_allowed or self.is_admin
+
 
 THE_BOT = Actor(key="vpnbot", name="vpnbot", is_operator=True)
 

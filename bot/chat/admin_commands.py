@@ -6,7 +6,7 @@ from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.chat import buttons, views
 from bot.chat.buttons import Button, Style, Tap
-from bot.chat.scene import SILENT, Reply, Scene, say
+from bot.chat.scene import SILENT, Reply, Scene, post, say
 from bot.chat.views import View
 from bot.receipts import maybe_text
 from bot.texts import chat as words
@@ -20,12 +20,8 @@ async def pending(scene: Scene, _rest: str) -> Reply:
     waiting = await scene.tx.requests.pending()
     if not waiting:
         return say(words.PENDING_NONE)
-    await scene.tx.outbox.add(
-        scene.chat,
-        OutboxKind.REPLY,
-        {"text": fill(words.PENDING_COUNT, count=len(waiting)), "keyboard": []},
-        now=scene.case.now,
-    )
+    view = View(fill(words.PENDING_COUNT, count=len(waiting)))
+    await post(scene.tx, scene.chat, view, scene.case.now)
     for request in waiting[: views.SHOWN]:
         await messages.card(scene.case, scene.user_id, request.id)
     return SILENT
@@ -153,7 +149,7 @@ def _whom_to_remove(fits: Fits, candidates: list[Person]) -> View:
     rows = [
         Button(
             words.BUTTON_REMOVE_PERSON.format(name=person.name),
-            buttons.about(Tap.REMOVE, person.id),
+            buttons.data(Tap.REMOVE, person.id),
             Style.BAD,
         )
         for person in candidates

@@ -5,8 +5,10 @@ the client, so it is parsed like anything else that a stranger sends, and it per
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
+from itertools import zip_longest
+from typing import Any
 
 from storage.records import GrantId, Payload, RequestId, ServerName, UserId
 
@@ -59,25 +61,6 @@ class Button:
 
 Keyboard = tuple[tuple[Button, ...], ...]
 
-# A number is written in one way only: no button of ours carries one with a zero before it.
-_APPROVE = re.compile(r"ap:([1-9][0-9]{0,14}):([1-9][0-9]{0,8}):([0-9a-f]{8})", re.ASCII)
-_REQUEST = re.compile(r"(dn|cx|sv):([1-9][0-9]{0,14})(?::([a-z0-9-]{1,32}))?", re.ASCII)
-# The yes to a question carries what it stood for. Earlier versions sent it without.
-_DIGEST = r"(?::([0-9a-f]{8}))?"
-_ALONE = r"(?=:[^:]+\Z)"
-_GRANT = re.compile(
-    rf"((?:npy?|guy?|rg|rr|on|op){_ALONE}|rgy):(g-[a-z0-9]{{1,30}}){_DIGEST}", re.ASCII
-)
-_PAGE = re.compile(r"(oc|op:g-[a-z0-9]{1,30}):(0|[1-9][0-9]{0,5})", re.ASCII)
-_LINK = re.compile(rf"lk:(g-[a-z0-9]{{1,30}}):([1-9][0-9]{{0,15}}){_DIGEST}", re.ASCII)
-_HOW_TO = re.compile(r"hw:(g-[a-z0-9]{1,30}):([a-z0-9][a-z0-9-]{0,19})", re.ASCII)
-_PERSON = re.compile(rf"((?:rp|rm){_ALONE}|rpy|rmy):([1-9][0-9]{{0,15}}){_DIGEST}", re.ASCII)
-# Of an update that is held, see `bot.chat.late`.
-_LATE = re.compile(r"(ly|ln):(0|[1-9][0-9]{0,17})", re.ASCII)
-
-
-_STRANGER = re.compile(r"ct:([1-9][0-9]{0,14})", re.ASCII)
-_ON_SERVER = re.compile(r"(cay?|cq):([a-z0-9-]{1,32})", re.ASCII)
 
 _NO_REQUEST = RequestId(0)
 _NO_GRANT = GrantId("")
@@ -107,62 +90,51 @@ class Meant:
     page: int | None = None
 
 
-def parse(data: str) -> Meant | None:
-    """None for data that no button of ours carries."""
-    if found := _PAGE.fullmatch(data):
-        listing = parse(found[1])
-        return listing and replace(listing, page=int(found[2]))
-    if data in (Tap.KEEP, Tap.OLD):
-        return Meant(Tap(data))
-    if found := _LATE.fullmatch(data):
-        return Meant(Tap(found[1]), update=int(found[2]))
-    if found := _APPROVE.fullmatch(data):
-        request, duration, digest = found.groups()
-        return Meant(Tap.APPROVE, RequestId(int(request)), duration=int(duration), digest=digest)
-    if found := _REQUEST.fullmatch(data):
-        return _about_request(Tap(found[1]), RequestId(int(found[2])), found[3])
-    return _about_access(data)
-
-
-def approve(request: RequestId, duration: int, digest: str) -> str:
-    return f"{Tap.APPROVE}:{request}:{duration}:{digest}"
-
-
-def server(request: RequestId, name: ServerName) -> str:
-    return f"{Tap.SERVER}:{request}:{name}"
-
-
-def link(grant: GrantId, person: UserId, digest: str) -> str:
-    return f"{Tap.LINK}:{grant}:{person}:{digest}"
-
-
-def answer(tap: Tap, subject: GrantId | UserId, digest: str) -> str:
-    """The yes to a question; the digest stands for what was asked."""
-    return f"{tap}:{subject}:{digest}"
-
-
-def late(tap: Tap, update_id: int) -> str:
-    return f"{tap}:{update_id}"
-
-
-def how_to(grant: GrantId, topic: str) -> str:
-    return f"{Tap.HOW_TO}:{grant}:{topic}"
-
-
-def stranger(number: int) -> str:
-    return f"{Tap.CUT}:{number}"
-
-
-def on_server(tap: Tap, name: ServerName) -> str:
-    """About whoever is not known on that server."""
-    return f"{tap}:{name}"
-
-
-def page(listing: str, number: int) -> str:
-    """One page of the list that a button without a number begins."""
-    return f"{listing}:{number}"
-
-
+# A number is written in one way only: no button of ours carries one with a zero before it.
+_PARTS = {
+    "request": "[1-9][0-9]{0,14}",
+    "grant": "g-[a-z0-9]{1,30}",
+    "person": "[1-9][0-9]{0,15}",
+    "duration": "[1-9][0-9]{0,8}",
+    "digest": "[0-9a-f]{8}",
+    "server": "[a-z0-9-]{1,32}",
+    "topic": "[a-z0-9][a-z0-9-]{0,19}",
+    "update": "0|[1-9][0-9]{0,17}",
+    "stranger": "[1-9][0-9]{0,14}",
+    "page": "0|[1-9][0-9]{0,5}",
+}
+_NUMBERS = frozenset({"request", "person", "duration", "update", "stranger", "page"})
+# What each button carries, in this order. The yes to a question carries what it stood for; earlier
+# versions sent it without.
+_CARRIES: dict[str, tuple[str, ...]] = {
+    Tap.APPROVE: ("request", "duration", "digest"),
+    Tap.DENY: ("request",),
+    Tap.CANCEL: ("request",),
+    Tap.SERVER: ("request", "server"),
+    Tap.RENEW: ("grant",),
+    Tap.RENEW_YES: ("grant",),
+    Tap.GIVE_UP: ("grant",),
+    Tap.GIVE_UP_YES: ("grant",),
+    Tap.REVOKE_GRANT: ("grant",),
+    Tap.REVOKE_GRANT_YES: ("grant", "digest?"),
+    Tap.REVOKE_REST: ("grant",),
+    Tap.REVOKE_PERSON: ("person",),
+    Tap.REVOKE_PERSON_YES: ("person", "digest?"),
+    Tap.REMOVE: ("person",),
+    Tap.REMOVE_YES: ("person", "digest?"),
+    Tap.OLD: ("page?",),
+    Tap.OLD_NAME: ("grant",),
+    Tap.OLD_PEOPLE: ("grant", "page?"),
+    Tap.LINK: ("grant", "person", "digest?"),
+    Tap.HOW_TO: ("grant", "topic"),
+    Tap.LATE_YES: ("update",),
+    Tap.LATE_NO: ("update",),
+    Tap.CUT: ("stranger",),
+    Tap.CUT_ALWAYS: ("server",),
+    Tap.CUT_ALWAYS_YES: ("server",),
+    Tap.CUT_ASK: ("server",),
+    Tap.KEEP: (),
+}
 _REVOKING = frozenset(
     {
         *(Tap.REVOKE_GRANT, Tap.REVOKE_GRANT_YES, Tap.REVOKE_REST, Tap.REVOKE_PERSON),
@@ -171,14 +143,31 @@ _REVOKING = frozenset(
 )
 
 
-def revokes(data: str) -> bool:
+def data(tap: Tap, *parts: object) -> str:
+    """What a button carries: its code and the parts that `_CARRIES` names."""
+    return ":".join((tap, *map(str, parts)))
+
+
+def parse(carried: str) -> Meant | None:
+    """None for data that no button of ours carries."""
+    code, *parts = carried.split(":")
+    names = _CARRIES.get(code)
+    if names is None or len(parts) > len(names):
+        return None
+    values: dict[str, Any] = {}
+    for name, part in zip_longest(names, parts):
+        if part is None and name.endswith("?"):
+            continue
+        kind = name.rstrip("?")
+        if part is None or not re.fullmatch(_PARTS[kind], part, re.ASCII):
+            return None
+        values[kind] = int(part) if kind in _NUMBERS else part
+    return Meant(Tap(code), **values)
+
+
+def revokes(carried: str) -> bool:
     """Whether the button leads to the end of an access."""
-    return data.partition(":")[0] in _REVOKING
-
-
-def about(tap: Tap, subject: RequestId | GrantId | UserId) -> str:
-    """The data of any other button."""
-    return f"{tap}:{subject}"
+    return carried.partition(":")[0] in _REVOKING
 
 
 def to_payload(keyboard: Keyboard) -> list[list[Payload]]:
@@ -191,30 +180,3 @@ def from_payload(rows: list[list[Payload]]) -> Keyboard:
         tuple(Button(b["text"], b["data"], Style(b["style"]) if b["style"] else None) for b in row)
         for row in rows
     )
-
-
-def _about_access(data: str) -> Meant | None:
-    if found := _GRANT.fullmatch(data):
-        return Meant(Tap(found[1]), grant=GrantId(found[2]), digest=found[3] or "")
-    if found := _LINK.fullmatch(data):
-        person = UserId(int(found[2]))
-        return Meant(Tap.LINK, grant=GrantId(found[1]), person=person, digest=found[3] or "")
-    if found := _HOW_TO.fullmatch(data):
-        return Meant(Tap.HOW_TO, grant=GrantId(found[1]), topic=found[2])
-    if found := _PERSON.fullmatch(data):
-        return Meant(Tap(found[1]), person=UserId(int(found[2])), digest=found[3] or "")
-    return _about_strangers(data)
-
-
-def _about_strangers(data: str) -> Meant | None:
-    if found := _STRANGER.fullmatch(data):
-        return Meant(Tap.CUT, stranger=int(found[1]))
-    if found := _ON_SERVER.fullmatch(data):
-        return Meant(Tap(found[1]), server=ServerName(found[2]))
-    return None
-
-
-def _about_request(tap: Tap, request: RequestId, argument: str | None) -> Meant | None:
-    if tap is Tap.SERVER:
-        return None if argument is None else Meant(tap, request, server=ServerName(argument))
-    return None if argument is not None else Meant(tap, request)

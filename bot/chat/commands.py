@@ -1,40 +1,92 @@
-"""The commands of the chat: what each does, and what it takes to change something by it."""
+"""The commands of the chat, in the order of the menu; what they say of themselves is in `texts`."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from bot.access.permission import Act
+from bot.access import messages
+from bot.access.permission import Act, Actor, may
 from bot.chat import admin_commands, member_commands
-from bot.chat.scene import Reply, Scene
+from bot.chat.scene import Reply, Scene, say
+from bot.texts import chat as words
+from bot.texts.fill import Html, blocks, fill, lines
+from storage.records import OutboxKind, RequestState
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command; `changes` is what its words do, None where it only shows something."""
+    """A command, and what it takes to use it; None where anybody may."""
 
     handle: Callable[[Scene, str], Awaitable[Reply]]
-    changes: Act | None = None
-    # Without words it shows what it could do.
+    act: Act | None = None
+    # Whether its words change something; without any it may show what it could do.
+    changes: bool = False
     needs_words: bool = True
+
+    @property
+    def is_for_admins(self) -> bool:
+        return self.act not in {None, Act.ASK}
 
     def acts(self, rest: str) -> bool:
         """Whether it changes anything with these words."""
-        return self.changes is not None and bool(rest or not self.needs_words)
+        return self.changes and bool(rest or not self.needs_words)
 
 
-ADMIN_COMMANDS: dict[str, Command] = {
-    "pending": Command(admin_commands.pending),
-    "grants": Command(admin_commands.grants),
-    "users": Command(admin_commands.users),
-    "servers": Command(admin_commands.servers),
-    "audit": Command(admin_commands.audit_head),
-    "allow": Command(admin_commands.allow, Act.MANAGE_PEOPLE),
-    "remove": Command(admin_commands.remove, Act.MANAGE_PEOPLE),
-    "revoke": Command(admin_commands.revoke, Act.REVOKE),
-}
+async def start(scene: Scene, _rest: str) -> Reply:
+    """Who you are to the bot. An admin also gets the cards that wait for a decision."""
+    if scene.actor.is_known:
+        # Strangers have the menu that everybody has: a flood of theirs must not set one each time.
+        await messages.menu(scene.case, scene.user_id)
+    if scene.actor.is_admin:
+        # Cards that could not be sent before this admin had pressed Start.
+        for request in await scene.tx.requests.pending():
+            posted = await scene.tx.posted.about(OutboxKind.CARD, str(request.id))
+            is_missed = all(message.chat_id != scene.chat for message in posted)
+            if request.state is RequestState.PENDING and is_missed:
+                await messages.card(scene.case, scene.user_id, request.id)
+    return await help_(scene, "")
+
+
+async def help_(scene: Scene, _rest: str) -> Reply:
+    """What somebody can do; a stranger learns their id and nothing else."""
+    actor = scene.actor
+    if not actor.is_known:
+        return say(fill(words.STRANGER, id=scene.user_id))
+    said = [fill(words.HELLO, name=actor.name)]
+    if actor.is_allowed:
+        said.append(blocks(words.HELP_MEMBER, _help(for_admins=False)))
+    else:
+        said.append(fill(words.ADMIN_NOT_LISTED, id=scene.user_id))
+    if actor.is_admin:
+        said.append(blocks(words.HELP_ADMIN, _help(for_admins=True)))
+    return say(blocks(*said))
+
+
+def _help(*, for_admins: bool) -> Html:
+    return lines(
+        *(t for name, t in words.HELP.items() if COMMANDS[name].is_for_admins is for_admins)
+    )
+
+
+def menu(actor: Actor) -> list[tuple[str, str]]:
+    """The commands that somebody sees in Telegram, each with a few words."""
+    return [
+        (name, words.MENU[name])
+        for name, command in COMMANDS.items()
+        if name in words.MENU and (command.act is None or may(actor, command.act))
+    ]
+
+
 COMMANDS: dict[str, Command] = {
-    "start": Command(member_commands.start),
-    "help": Command(member_commands.help_),
-    "requestvpn": Command(member_commands.request_vpn, Act.ASK, needs_words=False),
-    "myvpn": Command(member_commands.my_vpn),
-} | ADMIN_COMMANDS
+    "start": Command(start),
+    "requestvpn": Command(member_commands.request_vpn, Act.ASK, changes=True, needs_words=False),
+    "myvpn": Command(member_commands.my_vpn, Act.ASK),
+    "pending": Command(admin_commands.pending, Act.LOOK),
+    "grants": Command(admin_commands.grants, Act.LOOK),
+    "revoke": Command(admin_commands.revoke, Act.REVOKE, changes=True),
+    "users": Command(admin_commands.users, Act.LOOK),
+    "allow": Command(admin_commands.allow, Act.MANAGE_PEOPLE, changes=True),
+    "remove": Command(admin_commands.remove, Act.MANAGE_PEOPLE, changes=True),
+    "servers": Command(admin_commands.servers, Act.LOOK),
+    "audit": Command(admin_commands.audit_head, Act.LOOK),
+    "help": Command(help_),
+}

@@ -110,20 +110,23 @@ def sender_of(update: Any) -> int:
 _REVOKING = frozenset({"revoke", "remove"})
 
 
-def revokes(update: Any, admins: Collection[UserId]) -> bool:
-    """Whether a raw update is an admin's word, or tap, that takes access away.
+def revokes(incoming: Incoming, admins: Collection[UserId]) -> bool:
+    """Whether it is an admin's word, or tap, that takes access away."""
+    match incoming:
+        case Typed(sender, command):
+            return sender.user_id in admins and command in _REVOKING
+        case Tapped():
+            return incoming.sender.user_id in admins and buttons.revokes(incoming.data)
+        case _:
+            return False
 
-    As with `sender_of`, nothing makes it fail.
-    """
-    if sender_of(update) not in admins:
-        return False
+
+def raw_revokes(update: Any, admins: Collection[UserId]) -> bool:
+    """The same of a raw update. As with `sender_of`, nothing makes it fail."""
     try:
-        incoming = read_update(Update.de_json(update, None))
+        return revokes(read_update(Update.de_json(update, None)), admins)
     except Exception:  # noqa: BLE001 - what cannot be read revokes nothing
         return False
-    if isinstance(incoming, Typed):
-        return incoming.command in _REVOKING
-    return isinstance(incoming, Tapped) and buttons.revokes(incoming.data)
 
 
 def _message(message: Message) -> Incoming:
@@ -134,20 +137,17 @@ def _message(message: Message) -> Incoming:
         return Nothing()
     if message.chat.type != Chat.PRIVATE:
         return InGroup(message.chat.id) if text.startswith("/") else Nothing()
+    command, rest = "", text
+    if text.lstrip().startswith("/"):
+        # Split at any white space: "/allow\n123 Anna" is a command, too.
+        word, *others = text.split(maxsplit=1)
+        command = word[1:].partition("@")[0].lower() or "?"
+        rest = others[0].strip() if others else ""
     # A Bot API before 7.0 says of a forwarded message when it was first written, and no origin.
     is_forwarded = message.forward_origin is not None or "forward_date" in message.api_kwargs
     if is_forwarded or message.via_bot is not None:
-        return Forwarded(_sender(user), _typed(_sender(user), text, message.date).command)
-    return _typed(_sender(user), text, message.date)
-
-
-def _typed(sender: Sender, text: str, at: datetime) -> Typed:
-    if not text.lstrip().startswith("/"):
-        return Typed(sender, "", text, at)
-    # Split at any white space: "/allow\n123 Anna" is a command, too.
-    words = text.split(maxsplit=1)
-    command = words[0][1:].partition("@")[0].lower()
-    return Typed(sender, command or "?", words[1].strip() if len(words) > 1 else "", at)
+        return Forwarded(_sender(user), command)
+    return Typed(_sender(user), command, rest, message.date)
 
 
 def _tap(update: Update) -> Incoming:

@@ -20,13 +20,13 @@ from bot.chat import buttons
 from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.commands import COMMANDS
 from bot.chat.incoming import Typed, read_update
-from bot.chat.scene import Reply, Scene, say
+from bot.chat.scene import Reply, Scene, post, say
 from bot.chat.views import View
 from bot.texts import chat as words
 from bot.texts import questions as asking
 from bot.texts import refusals
 from bot.texts.fill import Html, fill
-from storage.records import InboxItem, OutboxKind
+from storage.records import InboxItem
 
 # Somebody waits so long for an answer, and may still mean what they wrote.
 _FRESH = timedelta(minutes=5)
@@ -40,14 +40,14 @@ async def asked_back(scene: Scene, typed: Typed, item: InboxItem) -> Reply | Non
     age = scene.case.now - typed.at
     if age <= _FRESH or not command.acts(typed.rest):
         return None
-    if command.changes is None or not may(scene.actor, command.changes):
+    if command.act is None or not may(scene.actor, command.act):
         return None  # it is refused
     await scene.tx.inbox.hold(item.update_id, item.payload)
     unit = next((unit for unit in _UNITS_S if age >= timedelta(seconds=2 * unit)), _UNITS_S[-1])
     seconds = int(age.total_seconds()) // unit * unit
     text = fill(asking.LATE, age=refusals.duration_text(seconds), command=_as_typed(typed))
-    yes = Button(asking.BUTTON_LATE_YES, buttons.late(Tap.LATE_YES, item.update_id), Style.MAIN)
-    no = Button(asking.BUTTON_LATE_NO, buttons.late(Tap.LATE_NO, item.update_id))
+    yes = Button(asking.BUTTON_LATE_YES, buttons.data(Tap.LATE_YES, item.update_id), Style.MAIN)
+    no = Button(asking.BUTTON_LATE_NO, buttons.data(Tap.LATE_NO, item.update_id))
     return Reply(View(text, ((yes, no),)))
 
 
@@ -64,15 +64,14 @@ async def answered(scene: Scene, meant: Meant) -> Reply:
     if not isinstance(typed, Typed) or typed.sender.user_id != scene.user_id:
         raise Refused(Refusal.NOT_YOURS)
     command = COMMANDS[typed.command]
-    if meant.tap is Tap.LATE_YES and command.changes is not None:
-        require(scene.actor, command.changes)
+    if meant.tap is Tap.LATE_YES and command.act is not None:
+        require(scene.actor, command.act)
     await scene.tx.inbox.release(meant.update)
     if meant.tap is Tap.LATE_NO:
         return Reply(View(Html(words.KEPT)), edit=True)
     if scene.message_id is not None:
-        text = fill(asking.LATE_GOING_ON, command=_as_typed(typed))
-        question = {"text": text, "keyboard": [], "edit": scene.message_id}
-        await scene.tx.outbox.add(scene.chat, OutboxKind.REPLY, question, now=scene.case.now)
+        view = View(fill(asking.LATE_GOING_ON, command=_as_typed(typed)))
+        await post(scene.tx, scene.chat, view, scene.case.now, instead_of=scene.message_id)
     try:
         # The answer is given in any case: a refusal undoes what the command had begun only.
         async with scene.tx.attempt():

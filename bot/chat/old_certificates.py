@@ -26,7 +26,7 @@ async def old_certificates(scene: Scene, meant: Meant) -> Reply:
         return Reply(View(Html(words.OLD_CERTIFICATES_NONE)), edit=is_turned)
     shown = views.page_of(names, meant.page)
     rows = tuple(
-        (Button(one.common_name, buttons.about(Tap.OLD_NAME, one.grants[0].id)),)
+        (Button(one.common_name, buttons.data(Tap.OLD_NAME, one.grants[0].id)),)
         for one in shown.items
     )
     text = blocks(fill(words.OLD_CERTIFICATES, count=len(names)), shown.text)
@@ -37,11 +37,11 @@ async def one_name(scene: Scene, meant: Meant) -> Reply:
     """One name, with those whose name says the same first."""
     one = await _named(scene, meant)
     if meant.tap is Tap.OLD_NAME:
-        other = Button(words.BUTTON_LINK_OTHER, buttons.about(Tap.OLD_PEOPLE, one.grants[0].id))
+        other = Button(words.BUTTON_LINK_OTHER, buttons.data(Tap.OLD_PEOPLE, one.grants[0].id))
         people = await _people(scene, one, one.proposed)
         return Reply(_card(one, (*people, (other,))), edit=True)
     shown = views.page_of(await _allowed(scene), meant.page)
-    turning = shown.turning(buttons.about(Tap.OLD_PEOPLE, one.grants[0].id))
+    turning = shown.turning(Tap.OLD_PEOPLE, one.grants[0].id)
     people = await _people(scene, one, shown.items)
     return Reply(_card(one, (*people, *turning), shown.text), edit=True)
 
@@ -60,7 +60,7 @@ async def link(scene: Scene, meant: Meant) -> Reply:
     return Reply(View(text, (_BACK,)), edit=True)
 
 
-_BACK = (Button(words.BUTTON_OLD_NAMES, buttons.page(Tap.OLD, 0)),)
+_BACK = (Button(words.BUTTON_OLD_NAMES, buttons.data(Tap.OLD, 0)),)
 
 
 async def _named(scene: Scene, meant: Meant) -> Unlinked:
@@ -105,8 +105,11 @@ async def _people(scene: Scene, one: Unlinked, people: Sequence[Person]) -> Keyb
             (
                 Button(
                     words.BUTTON_LINK.format(name=person.name),
-                    buttons.link(
-                        one.grants[0].id, person.id, await questions.link_digest(scene, one, person)
+                    buttons.data(
+                        Tap.LINK,
+                        one.grants[0].id,
+                        person.id,
+                        await questions.link_digest(scene, one, person),
                     ),
                     Style.MAIN,
                 ),
@@ -131,4 +134,4 @@ def _revoking(one: Unlinked) -> Keyboard:
 
 
 def _revoke(grant: Grant, text: str) -> Button:
-    return Button(text, buttons.about(Tap.REVOKE_GRANT, grant.id), Style.BAD)
+    return Button(text, buttons.data(Tap.REVOKE_GRANT, grant.id), Style.BAD)

@@ -87,6 +87,11 @@ def failure_of(error: TelegramError) -> Failure:
     return Failure(outcome, reason)
 
 
+def failure_at_telegram(error: Exception) -> Failure | None:
+    """The same for any error; None where it is none of Telegram's."""
+    return failure_of(error) if isinstance(error, TelegramError) else None
+
+
 def _seconds(error: RetryAfter) -> float:
     wait = error.retry_after
     seconds = wait.total_seconds() if isinstance(wait, timedelta) else float(wait)

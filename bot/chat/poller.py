@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from telegram.error import Conflict, InvalidToken, TelegramError
 
 from bot.chat.client import POLL_S, Telegram
-from bot.chat.incoming import ALLOWED_UPDATES, revokes, sender_of
+from bot.chat.incoming import ALLOWED_UPDATES, raw_revokes, sender_of
 from bot.chat.no_room import NoRoom
 from bot.chat.outcomes import Outcome, failure_of
 from bot.chat.wire import read_json
@@ -164,7 +164,7 @@ class Poller:
         Then those of known people are stored, too, and the worker leaves them; what strangers sent
         is given up.
         """
-        wanted = [i for i in items if revokes(read_json(i.payload), self._admins)]
+        wanted = [i for i in items if raw_revokes(read_json(i.payload), self._admins)]
         is_all_seen = len(items) < _AT_A_TIME
         if not is_all_seen:
             async with self._database.reading() as tx:

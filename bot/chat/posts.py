@@ -10,13 +10,16 @@ from telegram import Bot, BotCommand, BotCommandScopeChat, LinkPreviewOptions
 from telegram.error import BadRequest, TelegramError
 
 from bot.access import holdings, messages, people, requests
+from bot.access.case import Case
 from bot.access.messages import Notice, private_chat
 from bot.access.names import NAME_LENGTH, clean
 from bot.access.permission import THE_BOT, Act, may
 from bot.chat import buttons, strangers, views
 from bot.chat.buttons import Keyboard
 from bot.chat.client import TEXT_LENGTH, say
+from bot.chat.commands import menu
 from bot.chat.outcomes import UNCHANGED, Outcome, failure_of
+from bot.chat.sender import Decision
 from bot.chat.views import View
 from bot.core import Core
 from bot.enforcement import Enforcer
@@ -30,6 +33,7 @@ from bot.texts import receipts as receipt_words
 from bot.texts import refusals
 from bot.texts import strangers as stranger_words
 from bot.texts.fill import Html, blocks, escaped, fill, moment
+from storage.outbox import Done, Later, Next
 from storage.records import (
     ChatId,
     EndReason,
@@ -43,7 +47,6 @@ from storage.records import (
     ServerName,
     UserId,
 )
-from storage.transaction import Transaction
 from vpn.errors import VpnError
 
 log = logging.getLogger(__name__)
@@ -56,6 +59,13 @@ _DOUBTS = 2
 # A folder that somebody is working on may be whole again by then.
 _FOLDER_RETRY = timedelta(minutes=1)
 _FOLDER_TRIES = 3
+# Notices whose words hang on the reason; what works on is said with them.
+_ENDED = {
+    Notice.ACCESS_ENDED: words.ACCESS_ENDED,
+    Notice.EARLIER_ACCESS_ENDED: words.EARLIER_ACCESS_ENDED,
+}
+# Values of notices that are times.
+_MOMENTS = frozenset({"until", "made_at"})
 
 
 class Posts:
@@ -77,15 +87,15 @@ class Posts:
         # Admins read of a broken template once, not with each tap.
         self._told: set[str] = set()
 
-    async def reply(self, item: OutboxItem) -> None:
+    async def reply(self, item: OutboxItem) -> Next:
         """A text that a handler has written."""
         view = View(Html(item.payload["text"]), buttons.from_payload(item.payload["keyboard"]))
         message_id = item.payload.get("edit")
         if message_id is None or not await self._edit(item.chat_id, message_id, view):
             await self._send(item.chat_id, view)
-        await self._finish(item)
+        return Done()
 
-    async def notice(self, item: OutboxItem) -> None:
+    async def notice(self, item: OutboxItem) -> Next:
         """A text by its name."""
         code = Notice(item.payload["code"])
         still: list[Grant] = []
@@ -96,22 +106,22 @@ class Posts:
         is_choice = code is Notice.STRANGERS_UNKNOWN
         keyboard = strangers.keyboard(item.payload["values"]) if is_choice else ()
         await self._send(item.chat_id, View(_notice(item.payload, still), keyboard))
-        await self._finish(item)
+        return Done()
 
-    async def card(self, item: OutboxItem) -> None:
+    async def card(self, item: OutboxItem) -> Next | Decision:
         """A request, for an admin; the message is remembered, to be edited on the decision."""
         view = await self._request(item, OutboxKind.CARD)
-        await self._posted(item, OutboxKind.CARD, view, await self._send(item.chat_id, view))
+        return self._posted(item, OutboxKind.CARD, view, await self._send(item.chat_id, view))
 
-    async def asked(self, item: OutboxItem) -> None:
+    async def asked(self, item: OutboxItem) -> Next | Decision:
         """A request, for its requester; remembered, too."""
         view = await self._request(item, OutboxKind.ASKED)
         message_id = item.payload.get("edit")
         if message_id is None or not await self._edit(item.chat_id, message_id, view):
             message_id = await self._send(item.chat_id, view)
-        await self._posted(item, OutboxKind.ASKED, view, message_id)
+        return self._posted(item, OutboxKind.ASKED, view, message_id)
 
-    async def edit_card(self, item: OutboxItem) -> None:
+    async def edit_card(self, item: OutboxItem) -> Next | Decision:
         """Brings a posted message up to date; where a card is gone, a new one takes its place.
 
         The requester gets the decision by another message anyway.
@@ -120,39 +130,29 @@ class Posts:
         view = await self._request(item, kind)
         edited = await self._edit(item.chat_id, item.payload["message"], view)
         if edited or kind is not OutboxKind.CARD:
-            await self._finish(item)
-            return
-        message_id = await self._send(item.chat_id, view)
-        await self._posted(item, kind, view, message_id)
+            return Done()
+        return self._posted(item, kind, view, await self._send(item.chat_id, view))
 
-    async def _posted(
-        self, item: OutboxItem, kind: OutboxKind, view: View, message_id: int
-    ) -> None:
+    def _posted(self, item: OutboxItem, kind: OutboxKind, view: View, message_id: int) -> Decision:
         subject = str(item.payload["request"])
         posted = PostedMessage(item.chat_id, message_id, kind, subject, self._clock())
-        async with self._database.writing() as tx:
+
+        async def remember(case: Case) -> Next:
             if "message" in item.payload:
-                await tx.posted.forget(item.chat_id, item.payload["message"])
-            await tx.posted.remember(posted)
-            if await self._view(tx, item, kind) != view:
+                await case.tx.posted.forget(item.chat_id, item.payload["message"])
+            await case.tx.posted.remember(posted)
+            if await _request_now(case, item, kind) != view:
                 # Something happened while it was on its way: nobody knew of this message yet.
-                await messages.edit_card(self._core.case(tx, THE_BOT), posted)
-            await tx.outbox.finish(item.id)
+                await messages.edit_card(case, posted)
+            return Done()
+
+        return remember
 
     async def _request(self, item: OutboxItem, kind: OutboxKind) -> View:
         async with self._database.reading() as tx:
-            return await self._view(tx, item, kind)
+            return await _request_now(self._core.case(tx, THE_BOT), item, kind)
 
-    async def _view(self, tx: Transaction, item: OutboxItem, kind: OutboxKind) -> View:
-        """A request as the reader of this chat sees it now."""
-        request = await tx.requests.get(RequestId(item.payload["request"]))
-        assert request is not None
-        case = self._core.case(tx, THE_BOT)
-        if kind is OutboxKind.CARD:
-            return await views.card(case, request, UserId(item.chat_id))
-        return views.asked(request, admin_reachable=await requests.admin_reachable(case))
-
-    async def receipt(self, item: OutboxItem) -> None:
+    async def receipt(self, item: OutboxItem) -> Next:
         """What was proved. While a look can still prove more, the row stays and is followed up."""
         grant_ids = [GrantId(grant_id) for grant_id in item.payload["grants"]]
         receipt = await self._receipt(item.chat_id, grant_ids)
@@ -163,15 +163,15 @@ class Posts:
         # 'Not proved yet' is said once.
         if receipt.settled or not said:
             keyboard = await self._ending_the_rest(UserId(item.chat_id), receipt)
-            await self._send(item.chat_id, View(_receipt_text(receipt), keyboard))
+            end = () if receipt.settled else (receipt_words.RETRYING,)
+            text = blocks(*map(escaped, (*receipt.blocks, *end)))
+            await self._send(item.chat_id, View(text, keyboard))
         if receipt.settled:
-            await self._finish(item)
-            return
-        async with self._database.writing() as tx:
-            later = self._clock() + _FOLLOW_UP
-            await tx.outbox.wait(item.id, later, item.payload | {"said": True})
+            return Done()
+        said_so = item.payload | {"said": True}
+        return Later(self._clock() + _FOLLOW_UP, item.attempts, payload=said_so)
 
-    async def how_to(self, item: OutboxItem) -> None:
+    async def how_to(self, item: OutboxItem) -> Next:
         """Instructions that somebody asked for."""
         async with self._database.reading() as tx:
             grant = await tx.grants.get(GrantId(item.payload["grant"]))
@@ -182,7 +182,7 @@ class Posts:
         if server is not None:
             text = await self._instructions(fields_of(grant, server, name), item.payload["topic"])
         await self._send(item.chat_id, View(text))
-        await self._finish(item)
+        return Done()
 
     async def _instructions(self, fields: Fields, topic: str) -> Html:
         try:
@@ -191,23 +191,24 @@ class Posts:
             log.warning("No instructions can be shown: %s", error)
             if str(error) not in self._told:
                 self._told.add(str(error))
-                async with self._database.writing() as tx:
-                    case = self._core.case(tx, THE_BOT)
+                async with self._core.acting(THE_BOT) as case:
                     await messages.tell_admins(case, Notice.TEMPLATES_BROKEN)
             return Html(words.HOW_TO_BROKEN)
 
-    async def extra_file(self, item: OutboxItem) -> None:
+    async def extra_file(self, item: OutboxItem) -> Next:
         """One of the operator's files; it is not worth more than a few tries in doubt."""
         name = item.payload["file"]
         try:
             content = await self._handover.extra_file(name)
         except BadTemplate as error:
-            await self._later_or_never(item, error)
-            return
+            attempts = item.attempts + 1
+            if attempts < _FOLDER_TRIES:
+                return Later(self._clock() + _FOLDER_RETRY, attempts)
+            log.warning("%s is not sent: %s", name, error)
+            return Done()
         if content is None:
             log.warning("%s is not sent: it is not in the folder any more", name)
-            await self._finish(item)
-            return
+            return Done()
         try:
             await self._bot.send_document(item.chat_id, document=content, filename=name)
         except TelegramError as error:
@@ -215,26 +216,17 @@ class Posts:
             if failure.outcome is not Outcome.UNKNOWN or item.attempts < _DOUBTS:
                 raise
             log.warning("Nobody knows whether %s arrived: %s", name, failure.reason)
-        await self._finish(item)
+        return Done()
 
-    async def _later_or_never(self, item: OutboxItem, error: BadTemplate) -> None:
-        attempts = item.attempts + 1
-        if attempts >= _FOLDER_TRIES:
-            log.warning("%s is not sent: %s", item.payload["file"], error)
-            await self._finish(item)
-            return
-        async with self._database.writing() as tx:
-            await tx.outbox.requeue(item.id, self._clock() + _FOLDER_RETRY, attempts=attempts)
-
-    async def servers(self, item: OutboxItem) -> None:
+    async def servers(self, item: OutboxItem) -> Next:
         """What each server answers."""
         async with self._database.reading() as tx:
             servers = await tx.servers.all()
         states = await asyncio.gather(*(self._fleet.status(server) for server in servers))
         await self._send(item.chat_id, views.servers_listing(servers, states))
-        await self._finish(item)
+        return Done()
 
-    async def cut(self, item: OutboxItem) -> None:
+    async def cut(self, item: OutboxItem) -> Next:
         """Ends the sessions of a name that an admin was shown, and says what was seen then."""
         server, name = ServerName(item.payload["server"]), item.payload["name"]
         try:
@@ -251,15 +243,15 @@ class Posts:
                 text = stranger_words.CUT if done.names else stranger_words.CUT_NOT_THERE
         shown = clean(name, NAME_LENGTH)
         await self._send(item.chat_id, View(fill(text, server=server, name=shown)))
-        await self._finish(item)
+        return Done()
 
-    async def menu(self, item: OutboxItem) -> None:
+    async def menu(self, item: OutboxItem) -> Next:
         """The command menu, by the role that the person has now."""
         async with self._database.reading() as tx:
             actor = await people.identify(tx, self._core.rules, UserId(item.chat_id), "")
-        commands = [BotCommand(name, text) for name, text in words.menu(actor)]
+        commands = [BotCommand(name, text) for name, text in menu(actor)]
         await self._bot.set_my_commands(commands, scope=BotCommandScopeChat(item.chat_id))
-        await self._finish(item)
+        return Done()
 
     async def _receipt(self, chat_id: ChatId, grant_ids: list[GrantId]) -> Receipt:
         async with self._database.reading() as tx:
@@ -311,18 +303,14 @@ class Posts:
             return False
         return True
 
-    async def _finish(self, item: OutboxItem) -> None:
-        async with self._database.writing() as tx:
-            await tx.outbox.finish(item.id)
 
-
-_ENDED = {
-    Notice.ACCESS_ENDED: words.ACCESS_ENDED,
-    Notice.EARLIER_ACCESS_ENDED: words.EARLIER_ACCESS_ENDED,
-}
-
-
-_MOMENTS = frozenset({"until", "made_at"})
+async def _request_now(case: Case, item: OutboxItem, kind: OutboxKind) -> View:
+    """A request as the reader of this chat sees it now."""
+    request = await case.tx.requests.get(RequestId(item.payload["request"]))
+    assert request is not None
+    if kind is OutboxKind.CARD:
+        return await views.card(case, request, UserId(item.chat_id))
+    return views.asked(request, admin_reachable=await requests.admin_reachable(case))
 
 
 def _notice(payload: Payload, still: Sequence[Grant] = ()) -> Html:
@@ -340,8 +328,3 @@ def _notice(payload: Payload, still: Sequence[Grant] = ()) -> Html:
         table = words.ONE_PROFILE_ENDED
     said = fill(table[EndReason(values.pop("reason"))], **values)
     return blocks(said, views.still_yours(still))
-
-
-def _receipt_text(receipt: Receipt) -> Html:
-    end = () if receipt.settled else (receipt_words.RETRYING,)
-    return blocks(*map(escaped, (*receipt.blocks, *end)))

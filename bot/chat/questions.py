@@ -26,17 +26,22 @@ _DIGEST_LENGTH = 8
 
 @dataclass(frozen=True, slots=True)
 class Question:
+    """A question as it reads now; `yes` is the button that answers it."""
+
     view: View
+    yes: Tap
     digest: str
 
-    def is_answered_by(self, meant: Meant) -> bool:
-        """Whether this is what was asked when the button was made."""
-        return meant.digest == self.digest
+    def unless_answered(self, meant: Meant) -> Reply | None:
+        """Asks it; None where this tap is the yes to just that.
 
-    def again(self) -> Reply:
-        """Says that things have changed, and asks as they are now."""
-        text = blocks(asking.QUESTION_CHANGED, self.view.text)
-        view = View(text, self.view.keyboard)
+        A yes to what it was before is told that things have changed.
+        """
+        if meant.tap is not self.yes:
+            return Reply(self.view, edit=True)
+        if meant.digest == self.digest:
+            return None
+        view = View(blocks(asking.QUESTION_CHANGED, self.view.text), self.view.keyboard)
         return Reply(view, Html(asking.QUESTION_CHANGED_TOAST), edit=True, alert=True)
 
 
@@ -90,8 +95,8 @@ def _question(
     text: Html, label: str, yes: Tap, subject: GrantId | UserId, basis: list[object]
 ) -> Question:
     digest = _digest([text, *basis])
-    button = Button(label, buttons.answer(yes, subject, digest), Style.BAD)
-    return Question(views.confirm(text, button), digest)
+    button = Button(label, buttons.data(yes, subject, digest), Style.BAD)
+    return Question(views.confirm(text, button), yes, digest)
 
 
 def _named(grants: Sequence[Grant]) -> Html:

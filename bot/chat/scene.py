@@ -1,12 +1,14 @@
 """What a handler gets, and what it gives back."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from bot.access.case import Case
 from bot.access.permission import Actor
+from bot.chat.buttons import to_payload
 from bot.chat.views import View
 from bot.texts.fill import Html
-from storage.records import ChatId, UserId
+from storage.records import ChatId, OutboxKind, Payload, UserId
 from storage.transaction import Transaction
 
 
@@ -48,6 +50,16 @@ class Reply:
 
 
 SILENT = Reply()
+
+
+async def post(
+    tx: Transaction, chat: ChatId, view: View, now: datetime, *, instead_of: int | None = None
+) -> None:
+    """Has something said, in the place of a message of ours where one is named."""
+    payload: Payload = {"text": view.text, "keyboard": to_payload(view.keyboard)}
+    if instead_of is not None:
+        payload["edit"] = instead_of
+    await tx.outbox.add(chat, OutboxKind.REPLY, payload, now=now)
 
 
 def say(text: str) -> Reply:

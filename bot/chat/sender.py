@@ -6,29 +6,34 @@ arrived; a person reads a sentence twice. Profiles are different, see `delivery`
 What fails holds up its chat a few times, so that the order stays; then it steps aside. It is set
 aside for good once it has failed often while something else got through, or is a day old: so
 trouble of Telegram's costs no message, and a message that Telegram will never take costs itself.
+
+Each kind of row has a handler, which sends it and says what comes next: `Done`, `Later` or
+`SetAside`. Where that hangs on what is true in the database, it gives a function that decides it in
+the transaction that writes it down.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
-from telegram.error import TelegramError
-
 from bot.access import people, requests
+from bot.access.case import Case
 from bot.access.permission import THE_BOT
-from bot.chat.outcomes import Failure, Outcome, failure_of
+from bot.chat.outcomes import Failure, Outcome
 from bot.core import Core
 from bot.logs import log_failure
 from bot.loops import Every, forever, woken
 from storage.errors import is_passing
+from storage.outbox import Later, Next, SetAside
 from storage.records import PATIENCE, ChatId, OutboxItem, OutboxKind, UserId
 from storage.transaction import Transaction
 
 log = logging.getLogger(__name__)
 
-Handler = Callable[[OutboxItem], Awaitable[None]]
+Decision = Callable[[Case], Awaitable[Next]]
+Handler = Callable[[OutboxItem], Awaitable[Next | Decision]]
 # One thing after the other: a chat's texts, and beside them what waits for servers.
 Lane = tuple[ChatId, bool]
 
@@ -42,6 +47,7 @@ _GRACE_S = 5.0
 _HELD_LOOK_S = 0.1
 _FIRST_RETRY_S = 1.0
 _LONGEST_RETRY_S = 60.0
+_STORE_RETRY_S = 2.0
 # The last of these waits two minutes after the first; what got through within the last two says
 # that it is not Telegram.
 _TRIES = 8
@@ -66,11 +72,22 @@ _HEAD_START_S = 0.05
 
 
 class Sender:
+    """Hands rows to their handlers.
+
+    Args:
+        handlers: one for each kind.
+        settle: for kinds that must not be sent again where nobody knows whether they were: decides
+            on a row whose sender is not there any more. None leaves it as it is for now.
+        failure_of: what an error of a handler's says of the far end; None for any other error.
+    """
+
     def __init__(
         self,
         core: Core,
-        handlers: dict[OutboxKind, Handler],
-        settle: Handler,
+        handlers: Mapping[OutboxKind, Handler],
+        *,
+        settle: Mapping[OutboxKind, Callable[[OutboxItem], Awaitable[Next | Decision | None]]],
+        failure_of: Callable[[Exception], Failure | None],
     ) -> None:
         self._core = core
         self._database = core.database
@@ -78,6 +95,7 @@ class Sender:
         self._since_boot = core.since_boot
         self._handlers = handlers
         self._settle = settle
+        self._failure_of = failure_of
         self._wake = asyncio.Event()
         self._claimed: set[int] = set()
         self._reclaiming = Every(_RECLAIM_EVERY, core.since_boot)
@@ -101,18 +119,19 @@ class Sender:
     async def reclaim(self) -> None:
         """Takes up what says 'sending' although nobody sends it.
 
-        At a start that is what an ended process left; later, what could not be written back
-        because the database was in trouble. Texts are sent again. Of a profile nobody knows
-        whether it arrived, which is for `delivery` to settle.
+        At a start that is what an ended process left; later, what a handler gave up because the
+        database was in trouble.
         """
         async with self._database.writing() as tx:
             lost = [row for row in await tx.outbox.sending() if row.id not in self._claimed]
             for item in lost:
-                if item.kind is not OutboxKind.DELIVER:
-                    await tx.outbox.requeue(item.id, self._clock(), attempts=item.attempts)
+                if item.kind not in self._settle:
+                    await tx.outbox.conclude(item, Later(self._clock(), item.attempts))
         for item in lost:
-            if item.kind is OutboxKind.DELIVER:
-                await self._settle(item)
+            if item.kind in self._settle:
+                came = await self._settle[item.kind](item)
+                if came is not None:
+                    await self._conclude(item, came)
 
     async def _round(self) -> None:
         self._wake.clear()
@@ -138,23 +157,17 @@ class Sender:
 
     async def _next(self, tx: Transaction, kinds: frozenset[OutboxKind]) -> list[OutboxItem]:
         """As many as there is room for, the first one of each lane."""
-        is_slow = kinds is _SLOW
-        # More than that are at work where a halt is over that some of them waited out.
-        room = max(_AT_ONCE - self._at_work(slow=is_slow), 0)
-        busy = {chat_id for chat_id, slow in self._busy if slow is is_slow}
+        busy = {chat_id for chat_id, is_slow in self._busy if is_slow is (kinds is _SLOW)}
         held = {chat_id for chat_id in tuple(self._held) if self._is_held(chat_id)}
+        # What only waits for Telegram to take a profile again keeps nobody else from going. More
+        # than that are at work where a halt is over that some of them waited out.
+        room = max(_AT_ONCE - len(busy - held), 0)
         return list(
             await tx.outbox.first_due(self._clock(), room, kinds=kinds, without=busy | held)
         )
 
-    def _at_work(self, *, slow: bool) -> int:
-        """What only waits for Telegram to take a profile again keeps nobody else from going."""
-        return sum(
-            is_slow is slow and not self._is_held(chat_id) for chat_id, is_slow in self._busy
-        )
-
     def _start(self, item: OutboxItem) -> asyncio.Task[None]:
-        lane = _lane(item)
+        lane = item.chat_id, item.kind in _SLOW
         self._busy.add(lane)
         self._claimed.add(item.id)
         task = asyncio.create_task(self._send(item))
@@ -201,93 +214,93 @@ class Sender:
 
     async def _send(self, item: OutboxItem) -> None:
         try:
-            await self._handle(item)
+            await self._write(item, await self._try(item))
         except Exception as error:  # noqa: BLE001 - the row says 'sending', and `reclaim` takes it up
             log_failure(log, f"A {item.kind} was not sent, or nobody knows", error)
         finally:
             self._claimed.discard(item.id)
 
-    async def _handle(self, item: OutboxItem) -> None:
+    async def _try(self, item: OutboxItem) -> Next | Decision:
         try:
-            await self._handlers[item.kind](item)
-        except TelegramError as error:
-            await self._after(item, failure_of(error))
+            came = await self._handlers[item.kind](item)
         except Exception as error:  # one message that cannot be made must not stop the others
-            if item.kind is OutboxKind.DELIVER or is_passing(error):
+            failure = self._failure_of(error)
+            if failure is not None:
+                return self._after(item, failure)
+            if item.kind in self._settle or is_passing(error):
                 raise
             if item.attempts == 0:
                 log.exception("Sending a %s failed", item.kind)
-            await self._again(item, type(error).__name__)
-        else:
-            if item.kind is not OutboxKind.DELIVER:  # a delivery tells nobody how it went
-                if self._failures >= _STORM:
-                    log.info("Telegram takes messages again")
-                self._failures = 0
-                self._got_through_at = self._since_boot()
+            return self._again(item, type(error).__name__)
+        if item.kind not in self._settle:  # a delivery tells nobody how it went
+            if self._failures >= _STORM:
+                log.info("Telegram takes messages again")
+            self._failures = 0
+            self._got_through_at = self._since_boot()
+        return came
 
-    async def _after(self, item: OutboxItem, failure: Failure) -> None:
+    async def _write(self, item: OutboxItem, came: Next | Decision) -> None:
+        """What came of it is known here only, so it is kept until it can be written down."""
+        told = False
+        while True:
+            try:
+                await self._conclude(item, came)
+            except Exception as error:
+                if not is_passing(error):
+                    raise
+                if not told:
+                    log.warning("What came of a %s cannot be stored yet", item.kind)
+                told = True
+                await asyncio.sleep(_STORE_RETRY_S)
+            else:
+                return
+
+    async def _conclude(self, item: OutboxItem, came: Next | Decision) -> None:
+        async with self._core.acting(THE_BOT) as case:
+            what = await came(case) if callable(came) else came
+            await case.tx.outbox.conclude(item, what)
+            if isinstance(what, SetAside) and what.why is None:
+                await people.unreachable(case, UserId(item.chat_id))
+            # Whoever asked hears once of a card that arrives nowhere: when it steps aside, or is
+            # set aside before.
+            steps_aside = isinstance(what, Later) and what.attempts >= PATIENCE
+            is_first = item.attempts < PATIENCE and (steps_aside or isinstance(what, SetAside))
+            if item.kind is OutboxKind.CARD and is_first:
+                await requests.card_undelivered(case, item.payload["request"])
+
+    def _after(self, item: OutboxItem, failure: Failure) -> Next:
+        """What comes after a failure at the far end."""
+        reason = failure.reason
         match failure.outcome:
             case Outcome.FLOOD:
                 # Telegram says how long; where it does not, we do. It is no fault of the message.
-                wait_s = failure.wait_s or self._backoff(item)
-                await self._hold(item, wait_s, failure.reason, attempts=item.attempts)
+                until = self._hold_until(item.chat_id, failure.wait_s or _backoff_s(item))
+                return Later(until, item.attempts, reason, holds_chat=True)
             case Outcome.UNKNOWN if failure.says_done and item.attempts > 0:
-                await self._give_up(item, failure.reason)
+                return _never(item, reason)
             case Outcome.NOT_DONE | Outcome.UNKNOWN:
                 self._failures += 1
                 if self._failures == _STORM:
-                    log.warning("Telegram takes no messages (%s); I keep trying", failure.reason)
-                if item.attempts + 1 < PATIENCE:
-                    wait_s = self._backoff(item)
-                    await self._hold(item, wait_s, failure.reason, attempts=item.attempts + 1)
-                else:
-                    await self._again(item, failure.reason)
+                    log.warning("Telegram takes no messages (%s); I keep trying", reason)
+                if item.attempts + 1 >= PATIENCE:
+                    return self._again(item, reason)
+                until = self._hold_until(item.chat_id, _backoff_s(item))
+                return Later(until, item.attempts + 1, reason, holds_chat=True)
             case Outcome.CLOSED:
-                log.warning("A %s was refused: %s", item.kind, failure.reason)
-                await self._give_up(item, None)
+                log.warning("A %s was refused: %s", item.kind, reason)
+                return SetAside(None)
             case Outcome.WORDS | Outcome.REFUSED:
-                await self._give_up(item, failure.reason)
+                return _never(item, reason)
 
-    async def _give_up(self, item: OutboxItem, error: str | None) -> None:
-        """Sets a row aside for good; without an error the person does not let the bot write."""
-        if error is not None:
-            log.warning("A %s was not sent, and never will be: %s", item.kind, error)
-        async with self._database.writing() as tx:
-            case = self._core.case(tx, THE_BOT)
-            await tx.outbox.fail(item.id, error)
-            if error is None:
-                await people.unreachable(case, UserId(item.chat_id))
-            if item.kind is OutboxKind.CARD and item.attempts < PATIENCE:
-                await requests.card_undelivered(case, item.payload["request"])
-
-    async def _hold(self, item: OutboxItem, seconds: float, error: str, *, attempts: int) -> None:
-        """Nothing overtakes in this chat: all that waits for it waits as long.
-
-        What is written from now on waits, too: it would be due at once.
-        """
-        until = self._hold_until(item.chat_id, seconds)
-        async with self._database.writing() as tx:
-            await tx.outbox.requeue(item.id, until, attempts=attempts, error=error)
-            await tx.outbox.hold_chat(item.chat_id, until)
-
-    async def _again(self, item: OutboxItem, error: str) -> None:
+    def _again(self, item: OutboxItem, error: str) -> Next:
         """It steps aside until it is due again, or for good."""
         now = self._clock()
         tries = item.attempts + 1
         last = self._got_through_at
         gets_through = last is not None and self._since_boot() - last < _FRESH
         if (tries >= _TRIES and gets_through) or now - item.created_at > _TOO_OLD:
-            await self._give_up(item, error)
-            return
-        due_at = now + timedelta(seconds=self._backoff(item))
-        async with self._database.writing() as tx:
-            await tx.outbox.requeue(item.id, due_at, attempts=tries, error=error)
-            if item.kind is OutboxKind.CARD and tries == PATIENCE:
-                case = self._core.case(tx, THE_BOT)
-                await requests.card_undelivered(case, item.payload["request"])
-
-    def _backoff(self, item: OutboxItem) -> float:
-        return float(min(_FIRST_RETRY_S * 2 ** min(item.attempts, 10), _LONGEST_RETRY_S))
+            return _never(item, error)
+        return Later(now + timedelta(seconds=_backoff_s(item)), tries, error)
 
     async def _stop(self) -> None:
         # A profile that is cut off on its way is taken for lost, so it gets time to arrive.
@@ -298,5 +311,10 @@ class Sender:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-def _lane(item: OutboxItem) -> Lane:
-    return item.chat_id, item.kind in _SLOW
+def _never(item: OutboxItem, error: str) -> SetAside:
+    log.warning("A %s was not sent, and never will be: %s", item.kind, error)
+    return SetAside(error)
+
+
+def _backoff_s(item: OutboxItem) -> float:
+    return float(min(_FIRST_RETRY_S * 2 ** min(item.attempts, 10), _LONGEST_RETRY_S))

@@ -17,10 +17,10 @@ _BUTTONS = 8
 def keyboard(values: Payload) -> Keyboard:
     """The buttons below a notice that shows such names: its `choices` are numbers and names."""
     rows = [
-        (Button(words.BUTTON_CUT.format(name=name), buttons.stranger(number), Style.BAD),)
+        (Button(words.BUTTON_CUT.format(name=name), buttons.data(Tap.CUT, number), Style.BAD),)
         for number, name in values["choices"][:_BUTTONS]
     ]
-    always = buttons.on_server(Tap.CUT_ALWAYS, ServerName(values["server"]))
+    always = buttons.data(Tap.CUT_ALWAYS, ServerName(values["server"]))
     return (*rows, (Button(words.BUTTON_ALWAYS, always),))
 
 
@@ -35,12 +35,12 @@ async def choose(scene: Scene, meant: Meant) -> Reply:
     require(scene.actor, Act.REVOKE)
     if meant.tap is Tap.CUT_ALWAYS:
         yes = Button(
-            words.BUTTON_ALWAYS_YES, buttons.on_server(Tap.CUT_ALWAYS_YES, meant.server), Style.BAD
+            words.BUTTON_ALWAYS_YES, buttons.data(Tap.CUT_ALWAYS_YES, meant.server), Style.BAD
         )
         return Reply(views.confirm(fill(words.CONFIRM_ALWAYS, server=meant.server), yes))
     cuts = meant.tap is Tap.CUT_ALWAYS_YES
     await sightings.choose(scene.case, meant.server, cuts=cuts)
     if not cuts:
         return Reply(View(fill(words.ASK, server=meant.server)), edit=True)
-    stop = Button(words.BUTTON_ASK, buttons.on_server(Tap.CUT_ASK, meant.server))
+    stop = Button(words.BUTTON_ASK, buttons.data(Tap.CUT_ASK, meant.server))
     return Reply(View(fill(words.ALWAYS, server=meant.server), ((stop,),)), edit=True)

@@ -63,81 +63,69 @@ async def servers_now(scene: Scene, meant: Meant) -> View | None:
     return views.choose_server(request, [one.name for one in await scene.tx.servers.all()])
 
 
-async def _keep(_scene: Scene, _meant: Meant) -> Reply:
-    return Reply(View(Html(words.KEPT)), edit=True)
-
-
-async def _decide(scene: Scene, meant: Meant) -> Reply:
-    if meant.tap is Tap.DENY:
-        request = await requests.deny(scene.case, meant.request)
-        await mend(scene, meant)
-        name = await scene.tx.people.name_of(request.user_id)
-        return Reply(toast=Html(plain(words.DENIED_TOAST, name=name)))
+async def _approve(scene: Scene, meant: Meant) -> Reply:
     done = await requests.approve(scene.case, meant.request, meant.duration, seen=meant.digest)
     await mend(scene, meant)
+    # A toast is plain text: escaped, O'Brien would read O&#x27;Brien.
     if isinstance(done, requests.Agreed):
         return Reply(toast=Html(plain(words.AGREED_TOAST, count=done.missing)))
-    # A toast is plain text: escaped, O'Brien would read O&#x27;Brien.
     return Reply(toast=Html(plain(words.APPROVED_TOAST, name=done.requester.name)))
 
 
-async def _own_request(scene: Scene, meant: Meant) -> Reply:
-    if meant.tap is Tap.CANCEL:
-        request = await requests.cancel(scene.case, meant.request)
-        view = views.asked(request, admin_reachable=True)
-        return Reply(view, Html(words.CANCELLED_TOAST), edit=True)
+async def _deny(scene: Scene, meant: Meant) -> Reply:
+    request = await requests.deny(scene.case, meant.request)
+    await mend(scene, meant)
+    name = await scene.tx.people.name_of(request.user_id)
+    return Reply(toast=Html(plain(words.DENIED_TOAST, name=name)))
+
+
+async def _cancel(scene: Scene, meant: Meant) -> Reply:
+    request = await requests.cancel(scene.case, meant.request)
+    view = views.asked(request, admin_reachable=True)
+    return Reply(view, Html(words.CANCELLED_TOAST), edit=True)
+
+
+async def _choose_server(scene: Scene, meant: Meant) -> Reply:
     asked = await requests.choose(scene.case, meant.request, meant.server)
     await messages.asked(scene.case, asked.request, instead_of=scene.message_id)
     return Reply(toast=Html(words.CHOSEN_TOAST))
 
 
-async def _own_grant(scene: Scene, meant: Meant) -> Reply:
-    if meant.tap in (Tap.RENEW, Tap.RENEW_YES):
-        find = revocation.own_live_grant
-    else:
-        find = revocation.persons_live_grant
-    grant = await find(scene.case, meant.grant)
-    match meant.tap:
-        case Tap.RENEW:
-            grants.require_ours(grant)
-            yes = Button(words.BUTTON_RENEW_YES, buttons.about(Tap.RENEW_YES, grant.id), Style.MAIN)
-            return Reply(views.confirm(fill(words.CONFIRM_RENEW, server=grant.server), yes))
-        case Tap.RENEW_YES:
-            await grants.renew(scene.case, grant.id)
-            view = View(fill(words.MY_RENEWING, server=grant.server))
-            return Reply(view, Html(words.RENEWING_TOAST), edit=True)
-        case Tap.GIVE_UP:
-            yes = Button(
-                words.BUTTON_REVOKE_YES, buttons.about(Tap.GIVE_UP_YES, grant.id), Style.BAD
-            )
-            text = fill(words.CONFIRM_GIVE_UP, server=grant.server or grant.common_name)
-            return Reply(views.confirm(text, yes))
-        case _:
-            ended = await revocation.give_up(scene.case, grant.id)
-            return await _cutting(scene, ended)
+async def _renew(scene: Scene, meant: Meant) -> Reply:
+    grant = await revocation.own_live_grant(scene.case, meant.grant)
+    if meant.tap is Tap.RENEW:
+        grants.require_ours(grant)
+        yes = Button(words.BUTTON_RENEW_YES, buttons.data(Tap.RENEW_YES, grant.id), Style.MAIN)
+        return Reply(views.confirm(fill(words.CONFIRM_RENEW, server=grant.server), yes))
+    await grants.renew(scene.case, grant.id)
+    view = View(fill(words.MY_RENEWING, server=grant.server))
+    return Reply(view, Html(words.RENEWING_TOAST), edit=True)
+
+
+async def _give_up(scene: Scene, meant: Meant) -> Reply:
+    grant = await revocation.persons_live_grant(scene.case, meant.grant)
+    if meant.tap is Tap.GIVE_UP:
+        yes = Button(words.BUTTON_REVOKE_YES, buttons.data(Tap.GIVE_UP_YES, grant.id), Style.BAD)
+        text = fill(words.CONFIRM_GIVE_UP, server=grant.server or grant.common_name)
+        return Reply(views.confirm(text, yes))
+    return await _cutting(scene, await revocation.give_up(scene.case, grant.id))
 
 
 async def _revoke_grant(scene: Scene, meant: Meant) -> Reply:
     require(scene.actor, Act.REVOKE)
     grant = await revocation.known_grant(scene.tx, meant.grant)
     question = await questions.revoke_grant(scene, grant)
-    if meant.tap is not Tap.REVOKE_GRANT_YES:
-        return Reply(question.view, edit=True)
-    if not question.is_answered_by(meant):
-        return question.again()
-    ended = await revocation.revoke_grant(scene.case, grant.id)
-    return await _cutting(scene, ended)
+    if reply := question.unless_answered(meant):
+        return reply
+    return await _cutting(scene, await revocation.revoke_grant(scene.case, grant.id))
 
 
 async def _revoke_person(scene: Scene, meant: Meant) -> Reply:
     require(scene.actor, Act.REVOKE)
     question = await questions.revoke_person(scene, meant.person)
-    if meant.tap is not Tap.REVOKE_PERSON_YES:
-        return Reply(question.view, edit=True)
-    if not question.is_answered_by(meant):
-        return question.again()
-    ended = await revocation.revoke_person(scene.case, meant.person)
-    return await _cutting(scene, ended)
+    if reply := question.unless_answered(meant):
+        return reply
+    return await _cutting(scene, await revocation.revoke_person(scene.case, meant.person))
 
 
 async def _revoke_rest(scene: Scene, meant: Meant) -> Reply:
@@ -157,10 +145,8 @@ async def _remove(scene: Scene, meant: Meant) -> Reply:
     require(scene.actor, Act.MANAGE_PEOPLE)
     person = await revocation.known_person(scene.tx, meant.person)
     question = await questions.remove(scene, person)
-    if meant.tap is not Tap.REMOVE_YES:
-        return Reply(question.view, edit=True)
-    if not question.is_answered_by(meant):
-        return question.again()
+    if reply := question.unless_answered(meant):
+        return reply
     done = await admin_commands.remove_now(scene, person)
     return Reply(done.view or View(Html(words.WORKING)), edit=True)
 
@@ -170,20 +156,24 @@ async def _how_to(scene: Scene, meant: Meant) -> Reply:
     return Reply()
 
 
+async def _keep(_scene: Scene, _meant: Meant) -> Reply:
+    return Reply(View(Html(words.KEPT)), edit=True)
+
+
 async def _cutting(scene: Scene, ended: list[Grant]) -> Reply:
     await revocation.ask_receipt(scene.case, scene.chat, ended)
     return Reply(View(Html(words.WORKING)), edit=True)
 
 
 _ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
-    Tap.APPROVE: _decide,
-    Tap.DENY: _decide,
-    Tap.CANCEL: _own_request,
-    Tap.SERVER: _own_request,
-    Tap.RENEW: _own_grant,
-    Tap.RENEW_YES: _own_grant,
-    Tap.GIVE_UP: _own_grant,
-    Tap.GIVE_UP_YES: _own_grant,
+    Tap.APPROVE: _approve,
+    Tap.DENY: _deny,
+    Tap.CANCEL: _cancel,
+    Tap.SERVER: _choose_server,
+    Tap.RENEW: _renew,
+    Tap.RENEW_YES: _renew,
+    Tap.GIVE_UP: _give_up,
+    Tap.GIVE_UP_YES: _give_up,
     Tap.REVOKE_GRANT: _revoke_grant,
     Tap.REVOKE_GRANT_YES: _revoke_grant,
     Tap.REVOKE_REST: _revoke_rest,

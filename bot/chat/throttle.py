@@ -78,7 +78,6 @@ class Limits:
 
     def audits(self, actor: Actor, now: timedelta) -> bool:
         """Whether a refusal goes into the trail; a flood of them must not fill the disk."""
-        is_known = actor.is_allowed or actor.is_admin
         return self._audited.passes(actor.user_id or 0, now) and (
-            is_known or self._strangers_audited.passes(0, now)
+            actor.is_known or self._strangers_audited.passes(0, now)
         )

@@ -1,11 +1,11 @@
 """How requests, grants and people look in a chat. Rendered from what is true when it is sent."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from bot.access import approvals, holdings
-from bot.access.approvals import Approval
 from bot.access.case import Case
 from bot.access.durations import choices
 from bot.access.holdings import Holding
@@ -28,7 +28,6 @@ from storage.records import (
     ServerName,
     UserId,
 )
-from storage.transaction import Transaction
 from vpn.live import ServerStatus
 
 # A message has 4096 characters (Bot API, sendMessage); some are left for its first and last line.
@@ -52,119 +51,133 @@ class View:
 async def card(case: Case, request: Request, viewer: UserId) -> View:
     """A request as an admin sees it: to decide on, or with the decision."""
     person = await case.tx.people.get(request.user_id)
-    pending = request.state is RequestState.PENDING
-    has = await holdings.of_person(case.tx, case.now, request.user_id) if pending else ()
+    title = lines(
+        fill(words.CARD_TITLE, id=request.id, name=person.name if person else request.user_id),
+        fill(words.CARD_PERSON, username=f"@{person.username}", id=request.user_id)
+        if person and person.username
+        else fill(words.CARD_PERSON_NO_USERNAME, id=request.user_id),
+    )
+    asked_for = (
+        fill(words.CARD_SERVER, server=request.server),
+        fill(words.CARD_DURATION, duration=duration_text(request.duration)),
+    )
+    reason = fill(words.CARD_REASON, reason=request.reason) if request.reason else ""
+    if request.state is RequestState.PENDING:
+        return await _undecided(case, request, viewer, title, asked_for, reason)
+    live = await case.tx.grants.live_of_user(request.user_id)
+    is_live = any(grant.request_id == request.id for grant in live)
+    opens = await _opens(case, request) if is_live else ""
+    decision = _waits(case, request)
+    if request.decided_at is not None:
+        decision = fill(
+            words.CARD_STATES[request.state],
+            admin=request.decided_by_name,
+            duration=duration_text(request.duration),
+            at=moment(request.decided_at),
+        )
+    return View(blocks(title, lines(*asked_for, reason), opens, decision))
+
+
+async def _undecided(
+    case: Case,
+    request: Request,
+    viewer: UserId,
+    title: Html,
+    asked_for: Sequence[Html],
+    reason: str,
+) -> View:
+    """With what helps to decide, and the buttons, unless it is one's own."""
+    tx = case.tx
+    limit = approvals.limit(case, request)
+    has = await holdings.of_person(tx, case.now, request.user_id)
     live = sum(one.is_live for one in has)
     unproved = len(has) - live
-    own = pending and await _is_own(case.tx, request, viewer)
-    given = await approvals.given(case, request) if pending else ()
-    opens: list[str] = []
-    grants = await case.tx.grants.live_of_user(request.user_id)
-    if pending or any(grant.request_id == request.id for grant in grants):
-        others = [server for server in await case.tx.servers.all() if server.name != request.server]
-        opens = [server.name for server in others if server.open_since is not None]
-    ended = await approvals.ended_since(case.tx, request) if pending else None
-    limit = approvals.limit(case, request)
-    too_long = pending and limit < request.duration
+    ended = await approvals.ended_since(tx, request)
+    # Where more than one admin has to agree: who has so far.
+    given = await approvals.given(case, request)
+    needed = case.rules.approvals_for(min([limit, *(one.duration for one in given)]))
+    agreed = [
+        fill(words.CARD_AGREED, admin=one.name, duration=duration_text(one.duration))
+        for one in given
+    ]
+    if needed > 1 or given:
+        agreed.append(fill(words.CARD_NEEDS, count=max(needed - len(given), 1)))
+    own = await tx.people.person_of(request.user_id) == await tx.people.person_of(viewer)
     text = blocks(
+        title,
         lines(
-            fill(words.CARD_TITLE, id=request.id, name=person.name if person else request.user_id),
-            _telegram(request, person),
-        ),
-        lines(
-            fill(words.CARD_SERVER, server=request.server),
-            fill(words.CARD_DURATION, duration=duration_text(request.duration)),
-            fill(words.CARD_LIMIT, duration=duration_text(limit)) if too_long else "",
-            fill(words.CARD_REASON, reason=request.reason) if request.reason else "",
+            *asked_for,
+            fill(words.CARD_LIMIT, duration=duration_text(limit))
+            if limit < request.duration
+            else "",
+            reason,
             fill(words.CARD_HAS, count=live) if live else "",
             fill(words.CARD_HAS_UNPROVED, count=unproved) if unproved else "",
             fill(words.CARD_ENDED, at=moment(ended)) if ended else "",
         ),
-        fill(words.CARD_OPENS, servers=_some(opens)) if opens else "",
+        await _opens(case, request),
         words.CARD_OWN if own else "",
-        _agreed(case, request, given),
-        _state(case, request),
+        lines(*agreed),
+        _waits(case, request),
     )
-    if own or not pending:
+    if own:
         return View(text)
     digest = await approvals.card_digest(case, request, viewer)
-    return View(text, _decisions(request, limit, digest))
-
-
-async def _is_own(tx: Transaction, request: Request, viewer: UserId) -> bool:
-    return await tx.people.person_of(request.user_id) == await tx.people.person_of(viewer)
-
-
-def _agreed(case: Case, request: Request, given: Sequence[Approval]) -> Html:
-    """Who has approved so far, where more than one admin has to."""
-    longest = approvals.limit(case, request)
-    needed = case.rules.approvals_for(min([longest, *(a.duration for a in given)]))
-    if request.state is not RequestState.PENDING or (needed == 1 and not given):
-        return Html("")
-    said = [
-        fill(words.CARD_AGREED, admin=one.name, duration=duration_text(one.duration))
-        for one in given
-    ]
-    return lines(*said, fill(words.CARD_NEEDS, count=max(needed - len(given), 1)))
-
-
-def _telegram(request: Request, person: Person | None) -> Html:
-    if person is None or person.username is None:
-        return fill(words.CARD_PERSON_NO_USERNAME, id=request.user_id)
-    return fill(words.CARD_PERSON, username=f"@{person.username}", id=request.user_id)
-
-
-def _state(case: Case, request: Request) -> Html:
-    if request.state is RequestState.PENDING or request.decided_at is None:
-        return fill(words.CARD_WAITS, until=moment(approvals.deadline(case, request)))
-    return fill(
-        words.CARD_STATES[request.state],
-        admin=request.decided_by_name,
-        duration=duration_text(request.duration),
-        at=moment(request.decided_at),
+    full, *shorter = (
+        Button(
+            words.BUTTON_APPROVE.format(duration=duration_text(duration)),
+            buttons.data(Tap.APPROVE, request.id, duration, digest),
+            Style.GOOD if duration == limit else None,
+        )
+        for duration in choices(limit)
     )
+    deny = Button(words.BUTTON_DENY, buttons.data(Tap.DENY, request.id), Style.BAD)
+    return View(text, ((full,), *((tuple(shorter),) if shorter else ()), (deny,)))
 
 
-def _decisions(request: Request, limit: int, digest: str) -> Keyboard:
-    def approve(duration: int, style: Style | None) -> Button:
-        text = words.BUTTON_APPROVE.format(duration=duration_text(duration))
-        return Button(text, buttons.approve(request.id, duration, digest), style)
+async def _opens(case: Case, request: Request) -> str:
+    """Which servers a profile opens besides its own; nothing where it opens none."""
+    opens = [
+        server.name
+        for server in await case.tx.servers.all()
+        if server.name != request.server and server.open_since is not None
+    ]
+    return fill(words.CARD_OPENS, servers=_some(opens)) if opens else ""
 
-    full, *shorter = choices(limit)
-    rows: list[tuple[Button, ...]] = [(approve(full, Style.GOOD),)]
-    if shorter:
-        rows.append(tuple(approve(duration, None) for duration in shorter))
-    deny = Button(words.BUTTON_DENY, buttons.about(Tap.DENY, request.id), Style.BAD)
-    return (*rows, (deny,))
+
+def _waits(case: Case, request: Request) -> Html:
+    return fill(words.CARD_WAITS, until=moment(approvals.deadline(case, request)))
 
 
 def asked(request: Request, *, admin_reachable: bool) -> View:
     """A request as its requester sees it."""
+    keyboard: Keyboard = ()
     if request.state is RequestState.PENDING:
-        text = words.ASKED if admin_reachable else words.ASKED_NOBODY
-        return View(_asked_text(text, request), ((_cancel(request),),))
-    if request.state is RequestState.CANCELLED and request.server is None:
-        return View(Html(words.CANCELLED_WITHOUT_SERVER))
-    return View(_asked_text(words.ASKED_STATES[request.state], request))
-
-
-def _asked_text(template: str, request: Request) -> Html:
-    return fill(
+        template = words.ASKED if admin_reachable else words.ASKED_NOBODY
+        keyboard = ((_cancel(request),),)
+    elif request.state is RequestState.CANCELLED and request.server is None:
+        template = words.CANCELLED_WITHOUT_SERVER
+    else:
+        template = words.ASKED_STATES[request.state]
+    text = fill(
         template,
         server=request.server,
         duration=duration_text(request.duration),
         admin=request.decided_by_name,
     )
+    return View(text, keyboard)
 
 
 def choose_server(request: Request, servers: Sequence[ServerName]) -> View:
     """The answer to a request that does not name one of several servers."""
-    rows = tuple((Button(name, buttons.server(request.id, name), Style.MAIN),) for name in servers)
+    rows = [
+        (Button(name, buttons.data(Tap.SERVER, request.id, name), Style.MAIN),) for name in servers
+    ]
     return View(Html(words.CHOOSE_SERVER), (*rows, (_cancel(request),)))
 
 
 def _cancel(request: Request) -> Button:
-    return Button(words.BUTTON_CANCEL, buttons.about(Tap.CANCEL, request.id))
+    return Button(words.BUTTON_CANCEL, buttons.data(Tap.CANCEL, request.id))
 
 
 def my_access(
@@ -180,68 +193,52 @@ def my_access(
     """
     if not requests and not has:
         return View(Html(words.MY_NOTHING))
+    waiting = [
+        fill(
+            words.MY_REQUEST_CHOOSING if request.server is None else words.MY_REQUEST,
+            id=request.id,
+            server=request.server,
+            duration=duration_text(request.duration),
+            until=moment(request.expires_at),
+        )
+        for request in requests
+    ]
     live = [one.grant for one in has if one.is_live][:SHOWN]
     ending = [one.grant for one in has if not one.is_live][:SHOWN]
-    said = [
-        *((grant, _my_grant(grant)) for grant in live),
-        *((grant, _my_ending_grant(grant)) for grant in ending),
-    ]
-    others = [
-        lines(fill(words.MY_OTHER_ACCOUNT, name=names[grant.user_id]), text)
-        if grant.user_id is not None and grant.user_id != viewer
-        else text
-        for grant, text in said
-    ]
-    rows = [(_cancel(request),) for request in requests]
-    buttons_of = [_my_buttons(grant, own=grant.user_id == viewer) for grant in live]
-    return View(blocks(*map(_my_request, requests), *others), (*rows, *buttons_of))
-
-
-def _my_request(request: Request) -> Html:
-    if request.server is None:
-        return fill(
-            words.MY_REQUEST_CHOOSING, id=request.id, duration=duration_text(request.duration)
-        )
-    return fill(
-        words.MY_REQUEST,
-        id=request.id,
-        server=request.server,
-        duration=duration_text(request.duration),
-        until=moment(request.expires_at),
-    )
-
-
-def _my_grant(grant: Grant) -> Html:
-    if grant.imported_at is not None:
-        return fill(
-            words.MY_GRANT_IMPORTED,
+    said = []
+    for grant in (*live, *ending):
+        account = ""
+        if grant.user_id is not None and grant.user_id != viewer:
+            account = fill(words.MY_OTHER_ACCOUNT, name=names[grant.user_id])
+        text = fill(
+            _my_template(grant),
+            server=grant.server,
             until=moment(grant.not_after),
             state=words.GRANT_STATES[grant.state],
             common_name=grant.common_name,
+            address=grant.address,
         )
-    return fill(
-        words.MY_GRANT if grant.address else words.MY_GRANT_POOL,
-        server=grant.server,
-        until=moment(grant.not_after),
-        state=words.GRANT_STATES[grant.state],
-        common_name=grant.common_name,
-        address=grant.address,
-    )
+        said.append(lines(account, text))
+    cancels = [(_cancel(request),) for request in requests]
+    rows = [_my_buttons(grant, own=grant.user_id == viewer) for grant in live]
+    return View(blocks(*waiting, *said), (*cancels, *rows))
 
 
-def _my_ending_grant(grant: Grant) -> Html:
-    if grant.state is not GrantState.REVOKING:
-        return fill(words.MY_GRANT_DROPPED, common_name=grant.common_name)
-    if grant.imported_at is not None:
-        return fill(words.MY_GRANT_ENDING_IMPORTED, common_name=grant.common_name)
-    return fill(words.MY_GRANT_ENDING, server=grant.server, common_name=grant.common_name)
+def _my_template(grant: Grant) -> str:
+    is_imported = grant.imported_at is not None
+    if grant.state is GrantState.REVOKING:
+        return words.MY_GRANT_ENDING_IMPORTED if is_imported else words.MY_GRANT_ENDING
+    if grant.state not in LIVE_STATES:
+        return words.MY_GRANT_DROPPED
+    if is_imported:
+        return words.MY_GRANT_IMPORTED
+    return words.MY_GRANT if grant.address else words.MY_GRANT_POOL
 
 
 def _my_buttons(grant: Grant, *, own: bool) -> tuple[Button, ...]:
-    named = grant.server or grant.common_name
     give_up = Button(
-        words.BUTTON_GIVE_UP.format(server=named),
-        buttons.about(Tap.GIVE_UP, grant.id),
+        words.BUTTON_GIVE_UP.format(server=grant.server or grant.common_name),
+        buttons.data(Tap.GIVE_UP, grant.id),
         Style.BAD,
     )
     # For an imported one nobody knows which server its profile is for, and a new one goes to the
@@ -250,7 +247,7 @@ def _my_buttons(grant: Grant, *, own: bool) -> tuple[Button, ...]:
         return (give_up,)
     renew = Button(
         words.BUTTON_NEW_PROFILE.format(server=grant.server),
-        buttons.about(Tap.RENEW, grant.id),
+        buttons.data(Tap.RENEW, grant.id),
         Style.MAIN,
     )
     return (renew, give_up)
@@ -282,7 +279,7 @@ def revoke_rest(grants: Sequence[Grant], names: Mapping[UserId, str]) -> Keyboar
             text = words.BUTTON_REVOKE_REST.format(name=names[grant.user_id])
         else:
             text = words.BUTTON_REVOKE_GRANT.format(common_name=grant.common_name)
-        button = Button(text, buttons.about(Tap.REVOKE_REST, grant.id), Style.BAD)
+        button = Button(text, buttons.data(Tap.REVOKE_REST, grant.id), Style.BAD)
         rows.setdefault("" if grant.user_id else grant.common_name, button)
     return tuple((button,) for button in list(rows.values())[:BUTTONS_SHOWN])
 
@@ -293,7 +290,7 @@ def give_up_rest(grants: Sequence[Grant]) -> Keyboard:
         (
             Button(
                 words.BUTTON_REVOKE_GRANT.format(common_name=grant.common_name),
-                buttons.about(Tap.GIVE_UP, grant.id),
+                buttons.data(Tap.GIVE_UP, grant.id),
                 Style.BAD,
             ),
         )
@@ -303,7 +300,7 @@ def give_up_rest(grants: Sequence[Grant]) -> Keyboard:
 
 def how_to(grant: Grant, topics: Sequence[Topic]) -> Keyboard:
     """One tap for each device, two beside each other."""
-    row = [Button(topic.label, buttons.how_to(grant.id, topic.id)) for topic in topics]
+    row = [Button(topic.label, buttons.data(Tap.HOW_TO, grant.id, topic.id)) for topic in topics]
     return tuple(tuple(row[at : at + 2]) for at in range(0, len(row), 2))
 
 
@@ -319,55 +316,45 @@ def grants_listing(
     if not grants:
         return View(Html(words.GRANTS_NONE))
     names = {person.id: person.name for person in people}
-    where = _unproved_on(proofs)
+    unproved_on: dict[GrantId, list[str]] = {}
+    for proof in proofs:
+        unproved_on.setdefault(proof.grant_id, []).append(proof.server)
     unproved = [grant for grant in grants if grant.state not in LIVE_STATES]
     live = [grant for grant in grants if grant.state in LIVE_STATES]
-    listed = [_grant(g, names, where) for g in (*unproved, *live[: max(SHOWN - len(unproved), 0)])]
+    listed = [
+        _grant(grant, names, unproved_on.get(grant.id, ()))
+        for grant in (*unproved, *live[: max(SHOWN - len(unproved), 0)])
+    ]
     shown = fitting(listed, ROOM)
-    rest = _more_grants(len(grants) - shown, max(len(unproved) - shown, 0))
+    rest = more(len(grants), "grant list", shown=shown)
+    if len(unproved) > shown:
+        rest = fill(
+            words.AND_MORE_UNPROVED,
+            count=len(grants) - shown,
+            unproved=len(unproved) - shown,
+            listing="grant list",
+        )
     return View(blocks(fill(words.GRANTS_COUNT, count=len(grants)), *listed[:shown], rest))
 
 
-def _more_grants(count: int, unproved: int) -> str:
-    if not unproved:
-        return fill(words.AND_MORE, count=count, listing="grant list") if count else ""
-    return fill(words.AND_MORE_UNPROVED, count=count, unproved=unproved, listing="grant list")
-
-
-def _unproved_on(proofs: Sequence[Proof]) -> dict[GrantId, list[str]]:
-    found: dict[GrantId, list[str]] = {}
-    for proof in proofs:
-        found.setdefault(proof.grant_id, []).append(proof.server)
-    return found
-
-
-def _holder(grant: Grant, names: dict[UserId, str]) -> str:
-    if grant.user_id is None:
-        return words.HOLDER_UNKNOWN
-    return names.get(grant.user_id, str(grant.user_id))
-
-
-def _grant(
-    grant: Grant, names: dict[UserId, str], unproved_on: Mapping[GrantId, Sequence[str]]
-) -> Html:
+def _grant(grant: Grant, names: Mapping[UserId, str], unproved_on: Sequence[str]) -> Html:
+    name = words.HOLDER_UNKNOWN
+    if grant.user_id is not None:
+        name = names.get(grant.user_id, str(grant.user_id))
     line = fill(
         words.GRANT_LINE if grant.imported_at is None else words.GRANT_LINE_IMPORTED,
-        name=_holder(grant, names),
+        name=name,
         server=grant.server,
         until=moment(grant.not_after),
         state=words.GRANT_STATES[grant.state],
         common_name=grant.common_name,
         id=grant.id,
     )
-    return lines(line, _unproved(grant, unproved_on.get(grant.id, ())))
-
-
-def _unproved(grant: Grant, servers: Sequence[str]) -> str:
     if grant.state in LIVE_STATES:
-        return ""
-    if not servers:
-        return words.GRANT_UNPROVED_NOWHERE
-    return fill(words.GRANT_UNPROVED, servers=_some(servers))
+        return line
+    if not unproved_on:
+        return lines(line, words.GRANT_UNPROVED_NOWHERE)
+    return lines(line, fill(words.GRANT_UNPROVED, servers=_some(unproved_on)))
 
 
 def _some(servers: Sequence[str]) -> str:
@@ -380,18 +367,18 @@ def users_listing(people: Sequence[Person], *, unlinked: int = 0) -> View:
     keyboard = ((old,),) if unlinked else ()
     if not people:
         return View(Html(words.USERS_NONE), keyboard)
-    shown = [_user(person) for person in people[: 2 * SHOWN]]
+    shown = [
+        fill(
+            words.USER_LINE if person.username is None else words.USER_LINE_USERNAME,
+            name=person.name,
+            username=f"@{person.username}",
+            id=person.id,
+        )
+        for person in people[: 2 * SHOWN]
+    ]
     rest = more(len(people), "user list", shown=2 * SHOWN)
     text = blocks(fill(words.USERS_COUNT, count=len(people)), lines(*shown), rest)
     return View(text, keyboard)
-
-
-def _user(person: Person) -> Html:
-    if person.username is None:
-        return fill(words.USER_LINE, name=person.name, id=person.id)
-    return fill(
-        words.USER_LINE_USERNAME, name=person.name, username=f"@{person.username}", id=person.id
-    )
 
 
 def more(total: int, listing: str, *, shown: int = SHOWN) -> str:
@@ -414,13 +401,14 @@ class Page(Generic[_Item]):
             return Html("")
         return fill(words.PAGE, number=self.number + 1, pages=self.count)
 
-    def turning(self, listing: str) -> Keyboard:
-        """The row that leads to the next page and back."""
-        row = []
-        if self.number > 0:
-            row.append(Button(words.BUTTON_BACK, buttons.page(listing, self.number - 1)))
-        if self.number + 1 < self.count:
-            row.append(Button(words.BUTTON_NEXT, buttons.page(listing, self.number + 1)))
+    def turning(self, tap: Tap, *subject: GrantId) -> Keyboard:
+        """The row that leads to the next page and back, of the list that this button begins."""
+        around = ((words.BUTTON_BACK, self.number - 1), (words.BUTTON_NEXT, self.number + 1))
+        row = [
+            Button(text, buttons.data(tap, *subject, number))
+            for text, number in around
+            if 0 <= number < self.count
+        ]
         return (tuple(row),) if row else ()
 
 
@@ -436,12 +424,17 @@ def whom(text: str, people: Sequence[Person], grants: Sequence[Grant]) -> View:
     rows = [
         Button(
             words.BUTTON_REVOKE_PERSON.format(name=person.name),
-            buttons.about(Tap.REVOKE_PERSON, person.id),
+            buttons.data(Tap.REVOKE_PERSON, person.id),
         )
         for person in people
-    ] + [
-        Button(_named(grant, grants), buttons.about(Tap.REVOKE_GRANT, grant.id)) for grant in grants
     ]
+    names = Counter(grant.common_name for grant in grants)
+    for grant in grants:
+        # By its end, too, where several imported ones have one name.
+        is_one = names[grant.common_name] == 1
+        label = words.BUTTON_REVOKE_GRANT if is_one else words.BUTTON_REVOKE_ONE_OF
+        named = label.format(common_name=grant.common_name, until=utc(grant.not_after))
+        rows.append(Button(named, buttons.data(Tap.REVOKE_GRANT, grant.id)))
     return choice(text, rows, "/revoke NAME")
 
 
@@ -450,15 +443,6 @@ def choice(text: str, rows: Sequence[Button], command: str) -> View:
     rest = len(rows) - BUTTONS_SHOWN
     said = fill(words.AND_MORE_TO_CHOOSE, count=rest, command=command) if rest > 0 else ""
     return View(blocks(text, said), tuple((row,) for row in rows[:BUTTONS_SHOWN]))
-
-
-def _named(grant: Grant, among: Sequence[Grant]) -> str:
-    """By its end, too, where several imported ones have one name."""
-    if [other.common_name for other in among].count(grant.common_name) == 1:
-        return words.BUTTON_REVOKE_GRANT.format(common_name=grant.common_name)
-    return words.BUTTON_REVOKE_ONE_OF.format(
-        common_name=grant.common_name, until=utc(grant.not_after)
-    )
 
 
 def servers_listing(servers: Sequence[Server], states: Sequence[ServerStatus]) -> View:
@@ -472,28 +456,25 @@ def servers_listing(servers: Sequence[Server], states: Sequence[ServerStatus]) -
 
 
 def _server(server: Server, state: ServerStatus) -> Html:
-    remote = f"{server.remote_host}:{server.remote_port}/{server.protocol}"
-    if state.reachable:
-        head = fill(words.SERVER_UP, name=server.name, remote=remote, count=state.sessions or 0)
-    else:
-        head = fill(words.SERVER_DOWN, name=server.name, remote=remote)
-    opens = words.SERVER_OPEN if state.open_to_others else ""
-    restart = words.SERVER_RESTART if state.restart_pending else ""
-    return lines(head, _crl(state), _certificate(state), restart, opens)
-
-
-def _crl(state: ServerStatus) -> Html:
-    if state.crl_number is None or not (state.crl_signed_at and state.crl_next_update):
-        return Html(words.SERVER_NO_CRL)
-    return fill(
-        words.SERVER_CRL,
-        number=state.crl_number,
-        signed=moment(state.crl_signed_at),
-        until=moment(state.crl_next_update),
+    head = fill(
+        words.SERVER_UP if state.reachable else words.SERVER_DOWN,
+        name=server.name,
+        remote=f"{server.remote_host}:{server.remote_port}/{server.protocol}",
+        count=state.sessions or 0,
     )
-
-
-def _certificate(state: ServerStatus) -> str:
-    if state.certificate_end is None:
-        return ""
-    return fill(words.SERVER_CERTIFICATE, until=moment(state.certificate_end))
+    crl = words.SERVER_NO_CRL
+    if state.crl_number is not None and state.crl_signed_at and state.crl_next_update:
+        crl = fill(
+            words.SERVER_CRL,
+            number=state.crl_number,
+            signed=moment(state.crl_signed_at),
+            until=moment(state.crl_next_update),
+        )
+    end = state.certificate_end
+    return lines(
+        head,
+        crl,
+        "" if end is None else fill(words.SERVER_CERTIFICATE, until=moment(end)),
+        words.SERVER_RESTART if state.restart_pending else "",
+        words.SERVER_OPEN if state.open_to_others else "",
+    )

@@ -10,17 +10,17 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from telegram import Bot, Update
 from telegram.error import TelegramError
 
 from bot.access import audit, people
 from bot.access.names import clean
-from bot.access.permission import Actor
 from bot.access.refusals import Refusal, Refused
-from bot.chat import buttons, late, member_commands, taps
+from bot.chat import buttons, late, taps
 from bot.chat.buttons import Tap
-from bot.chat.commands import ADMIN_COMMANDS, COMMANDS
+from bot.chat.commands import COMMANDS, help_
 from bot.chat.incoming import (
     Blocked,
     Forwarded,
@@ -33,9 +33,9 @@ from bot.chat.incoming import (
     read_update,
     revokes,
 )
-from bot.chat.scene import SILENT, Reply, Scene, say
+from bot.chat.scene import SILENT, Reply, Scene, post, say
 from bot.chat.throttle import Limits
-from bot.chat.wire import read_json
+from bot.chat.views import View
 from bot.core import Core
 from bot.loops import forever, woken
 from bot.reserve import Reserve
@@ -43,7 +43,7 @@ from bot.texts import chat as words
 from bot.texts import refusals
 from bot.texts.fill import Html, fill
 from storage.errors import is_full, is_passing
-from storage.records import ChatId, InboxItem, OutboxKind, Payload
+from storage.records import ChatId, InboxItem
 from storage.transaction import Transaction
 
 log = logging.getLogger(__name__)
@@ -106,26 +106,26 @@ class Worker:
         async with self._database.reading() as tx:
             items = await tx.inbox.new()
         for item in items:
-            if self._reserve.is_scarce and not self._revokes(item):
-                continue  # it waits until there is room
             await self._handle(item)
             self._on_done()
 
-    def _revokes(self, item: InboxItem) -> bool:
-        return revokes(read_json(item.payload), self._core.rules.admins)
-
     async def _handle(self, item: InboxItem) -> None:
+        incoming: Incoming | None = None
+        trouble = ""
         try:
             incoming = read_update(Update.de_json(json.loads(item.payload), None))
         except Exception as error:  # noqa: BLE001 - it stays readable in the inbox, and holds up nobody
-            log.warning("Update %d cannot be read (%s)", item.update_id, type(error).__name__)
-            await self._set_aside(item, f"unreadable: {type(error).__name__}")
+            trouble = type(error).__name__
+        is_revocation = incoming is not None and revokes(incoming, self._core.rules.admins)
+        if self._reserve.is_scarce and not is_revocation:
+            return  # it waits until there is room
+        if incoming is None:
+            log.warning("Update %d cannot be read (%s)", item.update_id, trouble)
+            await self._set_aside(item, f"unreadable: {trouble}")
             return
+        act = partial(self._act, item, incoming)
         try:
-            if self._revokes(item):
-                reply = await self._reserve.for_revocation(lambda: self._act(item, incoming))
-            else:
-                reply = await self._act(item, incoming)
+            reply = await (self._reserve.for_revocation(act) if is_revocation else act())
         except Exception as error:  # rolled back; the person is told, the log has the cause
             if is_passing(error):
                 if is_full(error):
@@ -135,9 +135,11 @@ class Worker:
             await self._set_aside(item, f"failed: {type(error).__name__}", apologise=True)
             reply = Reply(toast=Html(words.SOMETHING_BROKE), alert=True)
         # A flood of taps does not become a flood of calls: where there is nothing to say, the
-        # button's spinner ends by itself.
+        # button's spinner ends by itself. Only a courtesy: nothing depends on it.
         if isinstance(incoming, Tapped) and reply is not SILENT:
-            self._answer(incoming, reply)
+            task = asyncio.create_task(self._answer(incoming.query_id, reply))
+            self._answers.add(task)
+            task.add_done_callback(self._answers.discard)
 
     async def _act(self, item: InboxItem, incoming: Incoming) -> Reply:
         async with self._database.writing() as tx:
@@ -163,17 +165,22 @@ class Worker:
         await self._note_sender(tx, sender)
         actor = await people.identify(tx, self._core.rules, sender.user_id, sender.name)
         case = self._core.case(tx, actor)
-        message_id = incoming.message_id if isinstance(incoming, Tapped) else None
-        scene = Scene(case, sender.user_id, message_id)
-        if _is_known(actor) and not self._limits.acts_for(actor, self._since_boot()):
-            return await self._too_fast(scene)
+        scene = Scene(case, sender.user_id)
+        if isinstance(incoming, Tapped):
+            scene = replace(scene, message_id=incoming.message_id)
+        if actor.is_known and not self._limits.acts_for(actor, self._since_boot()):
+            if self._limits.warns(scene.user_id, self._since_boot()):
+                await post(tx, scene.chat, View(Html(words.TOO_FAST)), case.now)
+            return SILENT
         reply = await self._reply(scene, item, incoming)
-        if not _is_known(actor):
+        if not actor.is_known:
             # A stranger's flood costs one answer a minute, and leaves nothing behind.
             await tx.inbox.forget(item.update_id)
             if not self._limits.answers_stranger(sender.user_id, self._since_boot()):
                 return SILENT
-        await _say(scene, reply)
+        if reply.view is not None:
+            instead_of = scene.message_id if reply.edit else None
+            await post(tx, scene.chat, reply.view, case.now, instead_of=instead_of)
         return reply
 
     async def _note_sender(self, tx: Transaction, sender: Sender) -> None:
@@ -189,12 +196,6 @@ class Worker:
         if person.reachable is not True:
             await tx.people.set_reachable(sender.user_id, reachable=True)
 
-    async def _too_fast(self, scene: Scene) -> Reply:
-        if not self._limits.warns(scene.user_id, self._since_boot()):
-            return SILENT
-        await _say(scene, say(words.TOO_FAST))
-        return SILENT
-
     async def _reply(
         self, scene: Scene, item: InboxItem, incoming: Typed | Forwarded | Tapped
     ) -> Reply:
@@ -204,39 +205,24 @@ class Worker:
                 return await _reply_to(scene, item, incoming)
         except Refused as refused:
             if refused.code in _AUDITED and self._limits.audits(scene.actor, self._since_boot()):
-                what = incoming.data if isinstance(incoming, Tapped) else _command(incoming)
-                await _audit_attempt(scene, what, refused.code)
+                # What a forged tap holds goes to the operator's terminal and into spreadsheets.
+                subject = clean(_as_sent(incoming), audit.SUBJECT_LENGTH)
+                await scene.case.record("refused", subject, why=refused.code)
             return await _refuse(scene, incoming, refused)
 
     async def _point_home(self, tx: Transaction, incoming: InGroup) -> None:
-        if not self._limits.answers_group(incoming.chat_id, self._since_boot()):
-            return
-        text = fill(words.GROUP, link=f"https://t.me/{self._username}")
-        await tx.outbox.add(
-            ChatId(incoming.chat_id),
-            OutboxKind.REPLY,
-            {"text": text, "keyboard": []},
-            now=self._clock(),
-        )
+        if self._limits.answers_group(incoming.chat_id, self._since_boot()):
+            view = View(fill(words.GROUP, link=f"https://t.me/{self._username}"))
+            await post(tx, ChatId(incoming.chat_id), view, self._clock())
 
     async def _set_aside(self, item: InboxItem, error: str, *, apologise: bool = False) -> None:
         async with self._database.writing() as tx:
             await tx.inbox.quarantine(item.update_id, error)
             if apologise and item.chat_id > 0:
-                await tx.outbox.add(
-                    item.chat_id,
-                    OutboxKind.REPLY,
-                    {"text": words.SOMETHING_BROKE, "keyboard": []},
-                    now=self._clock(),
-                )
+                view = View(Html(words.SOMETHING_BROKE))
+                await post(tx, item.chat_id, view, self._clock())
 
-    def _answer(self, tapped: Tapped, reply: Reply) -> None:
-        """Ends the button's spinner. Only a courtesy: nothing depends on it."""
-        task = asyncio.create_task(self._send_answer(tapped.query_id, reply))
-        self._answers.add(task)
-        task.add_done_callback(self._answers.discard)
-
-    async def _send_answer(self, query_id: str, reply: Reply) -> None:
+    async def _answer(self, query_id: str, reply: Reply) -> None:
         text = (reply.toast or "")[:_TOAST_LENGTH]
         try:
             await self._bot.answer_callback_query(query_id, text or None, show_alert=reply.alert)
@@ -251,27 +237,23 @@ async def _reply_to(scene: Scene, item: InboxItem, incoming: Typed | Forwarded |
         if meant is None:
             raise Refused(Refusal.NO_BUTTON)
         return await taps.tapped(scene, meant)
+    command = COMMANDS.get(incoming.command)
     if isinstance(incoming, Forwarded):
-        if incoming.command in ADMIN_COMMANDS:
+        if command is not None and command.is_for_admins:
             raise Refused(Refusal.FORWARDED)
         return await _not_a_command(scene, words.ONLY_NEW_MESSAGES)
     if not incoming.command:
         return await _not_a_command(scene, words.NOT_A_COMMAND)
-    command = COMMANDS.get(incoming.command)
     if command is None:
         return await _not_a_command(scene, words.UNKNOWN_COMMAND)
     question = await late.asked_back(scene, incoming, item)
     return question or await command.handle(scene, incoming.rest)
 
 
-def _is_known(actor: Actor) -> bool:
-    return actor.is_allowed or actor.is_admin
-
-
 async def _not_a_command(scene: Scene, text: str) -> Reply:
-    if _is_known(scene.actor):
+    if scene.actor.is_known:
         return say(text)
-    return await member_commands.help_(scene, "")
+    return await help_(scene, "")
 
 
 async def _refuse(scene: Scene, incoming: Typed | Forwarded | Tapped, refused: Refused) -> Reply:
@@ -279,7 +261,7 @@ async def _refuse(scene: Scene, incoming: Typed | Forwarded | Tapped, refused: R
         meant = buttons.parse(incoming.data)
         # A toast is plain text: what was escaped for a message is not shown as entities.
         said = Reply(toast=Html(refusals.in_toast(refused)), alert=True)
-        if meant is None or not _is_known(scene.actor):
+        if meant is None or not scene.actor.is_known:
             return said
         if refused.code is Refusal.ALREADY_DECIDED:
             await taps.mend(scene, meant)
@@ -288,29 +270,13 @@ async def _refuse(scene: Scene, incoming: Typed | Forwarded | Tapped, refused: R
         if meant.tap is Tap.SERVER and refused.code is Refusal.UNKNOWN_SERVER:
             return replace(said, view=await taps.servers_now(scene, meant), edit=True)
         return said
-    if not _is_known(scene.actor):
-        return await member_commands.help_(scene, "")
+    if not scene.actor.is_known:
+        return await help_(scene, "")
     return say(refusals.in_chat(refused))
 
 
-def _command(incoming: Typed | Forwarded) -> str:
+def _as_sent(incoming: Typed | Forwarded | Tapped) -> str:
+    if isinstance(incoming, Tapped):
+        return incoming.data
     typed = f"/{incoming.command}"
     return typed if isinstance(incoming, Typed) else f"forwarded {typed}"
-
-
-async def _audit_attempt(scene: Scene, what: str, why: str) -> None:
-    # What a forged tap holds goes to the operator's terminal and into spreadsheets.
-    subject = clean(what, audit.SUBJECT_LENGTH)
-    await scene.case.record("refused", subject, why=why)
-
-
-async def _say(scene: Scene, reply: Reply) -> None:
-    if reply.view is None:
-        return
-    payload: Payload = {
-        "text": reply.view.text,
-        "keyboard": buttons.to_payload(reply.view.keyboard),
-    }
-    if reply.edit and scene.message_id is not None:
-        payload["edit"] = scene.message_id
-    await scene.tx.outbox.add(scene.chat, OutboxKind.REPLY, payload, now=scene.case.now)

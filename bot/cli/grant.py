@@ -7,12 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.access import grants, holdings, people, requests, revocation
+from bot.access import holdings, people, requests, revocation
 from bot.access.case import Case
 from bot.access.durations import format_duration, parse_duration
 from bot.access.permission import Actor
 from bot.cli.shared import operator, say, show, stamp, with_office
 from bot.errors import NotDone
+from bot.handover.delivery import Came, Delivery, Outcome
 from bot.locks import locked
 from bot.office import Office
 from bot.privileges import as_root
@@ -93,25 +94,7 @@ def issue(
         # Whoever finds the lock free knows that a grant without a profile has been abandoned.
         async with locked(office.folder.pending_issues):
             grant = await _reserve(office, people.parse_user_id(user_id), server, seconds, yes=yes)
-            profile = await _make(office, grant, bundle=bundle)
-            try:
-                _write(target, profile)
-            except OSError as error:
-                is_proved = await _abandon(office, grant)
-                end = (
-                    "the access was ended again"
-                    if is_proved
-                    else "nobody has the profile, and its end is not proved yet: vpnbot grant list"
-                )
-                raise NotDone(f"{target} cannot be written ({error.strerror}); {end}.") from error
-            async with office.acting(operator()) as case:
-                in_time = await grants.delivered(case, grant)
-            if not in_time:
-                with as_root():
-                    target.unlink(missing_ok=True)
-                raise NotDone(
-                    f"The access was revoked before {target} was ready; the file is gone again."
-                )
+            await _deliver(office, grant, FileCourier(target), archive=bundle)
         say(f"{grant.common_name} on {grant.server} until {stamp(grant.not_after)}: {target}")
         async with office.database.reading() as tx:
             opens = [s.name for s in await tx.servers.all() if s.open_since is not None]
@@ -122,15 +105,61 @@ def issue(
     with_office(work)
 
 
-async def _make(office: Office, grant: Grant, *, bundle: bool) -> Profile:
+class FileCourier:
+    """Writes one profile to a new file, with mode 0600."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    async def hand_over(self, grant: Grant, profile: Profile, *, earlier_dead: bool) -> Outcome:
+        """Writes it; what cannot be written whole is not there."""
+        del grant, earlier_dead  # for words, which a file has none of
+        try:
+            with as_root():
+                create_file(self.path, profile.content)
+        except OSError as error:
+            return Outcome(Came.KEPT, str(error.strerror))
+        return Outcome(Came.ARRIVED)
+
+    def take_back(self) -> None:
+        """Deletes the file."""
+        with as_root():
+            self.path.unlink(missing_ok=True)
+
+
+async def _deliver(office: Office, grant: Grant, courier: FileCourier, *, archive: bool) -> None:
+    """Raises NotDone, and whatever keeps the profile from being made; the access is over then."""
+    delivery = Delivery(office, office.maker, office.enforcer)
     try:
-        profile = await office.maker.make(grant, archive=bundle)
+        profile = await delivery.make(grant, archive=archive)
     except Exception:
-        await _abandon(office, grant)
+        async with office.acting(operator()) as case:
+            await delivery.note(case, grant, Outcome(Came.KEPT))
+        await office.enforcer.enforce([grant.id])
         raise
     if profile is None:
         raise NotDone("The access was revoked before the profile was made.")
-    return profile
+    outcome = await delivery.hand_over(grant, profile, courier)
+    async with office.acting(operator()) as case:
+        await delivery.note(case, grant, outcome)
+        now = await revocation.known_grant(case.tx, grant.id)
+    if outcome.came is Came.KEPT:
+        await office.enforcer.enforce([grant.id])
+        async with office.database.reading() as tx:
+            now = await revocation.known_grant(tx, grant.id)
+            is_open = await holdings.may_let_in(tx, office.clock(), now)
+        end = (
+            "nobody has the profile, and its end is not proved yet: vpnbot grant list"
+            if is_open
+            else "the access was ended again"
+        )
+        raise NotDone(f"{courier.path} cannot be written ({outcome.why}); {end}.")
+    if now.state is not GrantState.ACTIVE:
+        if outcome.came is Came.ARRIVED:
+            courier.take_back()
+        raise NotDone(
+            f"The access was revoked before {courier.path} was ready; the file is gone again."
+        )
 
 
 async def _reserve(
@@ -195,21 +224,6 @@ def _on_behalf_of(user_id: UserId, person: Person | None) -> Actor:
         is_allowed=person is not None and person.allowed,
         is_operator=True,
     )
-
-
-async def _abandon(office: Office, grant: Grant) -> bool:
-    """Ends it again; whether that is proved."""
-    async with office.acting(operator()) as case:
-        await grants.abandon(case, grant.id)
-    await office.enforcer.enforce([grant.id])
-    async with office.database.reading() as tx:
-        now = await revocation.known_grant(tx, grant.id)
-        return not await holdings.may_let_in(tx, office.clock(), now)
-
-
-def _write(path: Path, profile: Profile) -> None:
-    with as_root():
-        create_file(path, profile.content)
 
 
 def _row(grant: Grant, names: dict[UserId, str], state: GrantState) -> dict[str, Any]:

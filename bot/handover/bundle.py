@@ -34,13 +34,9 @@ def zipped(folder: str, members: Sequence[Member], *, when: datetime) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members:
-            archive.writestr(_entry(f"{folder}/{name}", when), content)
+            entry = zipfile.ZipInfo(f"{folder}/{name}", when.astimezone(UTC).timetuple()[:6])
+            entry.create_system = _UNIX
+            entry.external_attr = _OURS_ALONE << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, content)
     return buffer.getvalue()
-
-
-def _entry(name: str, when: datetime) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(name, when.astimezone(UTC).timetuple()[:6])
-    entry.create_system = _UNIX
-    entry.external_attr = _OURS_ALONE << 16
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    return entry

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.errors import BadTemplate
-from bot.handover.rendering import refusal
-from bot.handover.trust import changeable, changeable_by_others
+from bot.handover.rendering import changeable_by_others, refusal
+from bot.handover.trust import changeable
 
 PROFILE = "client.ovpn.j2"
 INSTRUCTIONS = "instructions"

@@ -38,21 +38,11 @@ def fits(directive: Directive, needed: Collection[str], settings: ProfileSetting
     for names in (_COMPRESSION, _CIPHERS):
         if directive.name in names and names.intersection(needed):
             return False
+    first = directive.arguments[0].upper() if directive.arguments else ""
     if directive.name in _CIPHERS:
-        return bool(_listed(directive).intersection(ALWAYS_OFFERED))
+        return any(cipher in ALWAYS_OFFERED for cipher in first.split(":"))
     if directive.name == "auth":
-        return not _digest_counts(settings) or _first(directive).upper() == _DIGEST
+        # With tls-crypt and a cipher of today's, nothing goes by it.
+        counts = settings.tls_key is TlsKey.AUTH or bool(settings.ciphers)
+        return not counts or first == _DIGEST
     return directive.arguments in _BY_DEFAULT.get(directive.name, {directive.arguments})
-
-
-def _listed(directive: Directive) -> set[str]:
-    return set(_first(directive).upper().split(":"))
-
-
-def _digest_counts(settings: ProfileSettings) -> bool:
-    """With tls-crypt and a cipher of today's, nothing goes by it."""
-    return settings.tls_key is TlsKey.AUTH or bool(settings.ciphers)
-
-
-def _first(directive: Directive) -> str:
-    return directive.arguments[0] if directive.arguments else ""

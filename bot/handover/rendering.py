@@ -11,8 +11,6 @@ from shlex import quote
 from typing import Any
 
 from bot.errors import BadTemplate
-from bot.handover.clean import one_line
-from bot.handover.trust import changeable_by_others
 from vpn.local_host import child_environment
 
 _MODULE = "bot.handover.renderer"
@@ -68,8 +66,22 @@ def refusal(folder: Path, file: str, problem: str, *, line: int | None = None) -
     """The error that names the file, the line where it is known, and how to mend it."""
     place = quote(str(folder / file))
     place = place if line is None else f"{place}, line {line}"
-    words = f"{place}: {problem.rstrip('.')}; mend it, see docs/templates.md."
-    return BadTemplate(one_line(words))
+    return BadTemplate(
+        _printable(f"{place}: {problem.rstrip('.')}; mend it, see docs/templates.md.")
+    )
+
+
+def changeable_by_others(path: Path) -> BadTemplate:
+    """The error that says how to take that right away."""
+    return BadTemplate(_printable(f"Others can change {path}; run: chmod o-w {quote(str(path))}"))
+
+
+def _printable(text: str) -> str:
+    r"""The same, with \n and the like for what no terminal can show, or no UTF-8 can hold."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
 
 
 async def _ask(folder: Path, order: bytes) -> Any:

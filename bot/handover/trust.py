@@ -1,11 +1,7 @@
 """Who could change the operator's words: they say what people import, and where it connects."""
 
-import shlex
 import stat
 from pathlib import Path
-
-from bot.errors import BadTemplate
-from bot.handover.clean import one_line
 
 
 def changeable(folder: Path, path: Path) -> Path | None:
@@ -19,10 +15,3 @@ def changeable(folder: Path, path: Path) -> Path | None:
     home, real = folder.resolve(), path.resolve()
     ways = [way for way in real.parents if way.is_relative_to(home)]
     return next((way for way in (path, *ways) if way.stat().st_mode & stat.S_IWOTH), None)
-
-
-def changeable_by_others(path: Path) -> BadTemplate:
-    """The error that says how to take that right away."""
-    return BadTemplate(
-        one_line(f"Others can change {path}; run: chmod o-w {shlex.quote(str(path))}")
-    )

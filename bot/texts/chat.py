@@ -4,7 +4,6 @@ Whole sentences with named placeholders, ready to be translated. HTML as Telegra
 """
 
 from bot.access.messages import DeliverNote, Notice
-from bot.access.permission import Actor
 from bot.texts import machine, strangers
 from bot.texts.fill import Plural, Template
 from storage.records import EndReason, GrantState, RequestState
@@ -16,23 +15,38 @@ STRANGER = (
     "Your Telegram id is <code>{id}</code>. Send it to your admin and ask to be added."
 )
 HELLO = "Hello, {name}!"
-HELP_MEMBER = (
-    "I give you VPN access when an admin agrees.\n\n"
-    "/requestvpn asks for it. You may add for how long, which server, and why: "
-    "<code>/requestvpn 2d visiting a customer</code>\n"
-    "/myvpn shows what you have, sends a new profile, or gives it up."
-)
-HELP_ADMIN = (
-    "You are an admin. Requests come to you as cards with Approve and Deny.\n\n"
-    "/pending – requests that wait for a decision\n"
-    "/grants – who has access now\n"
-    "/revoke NAME – end somebody’s access, with proof\n"
-    "/users – the allowlist\n"
-    "/allow ID NAME – put somebody on the allowlist\n"
-    "/remove NAME – take somebody off it and end all their access\n"
-    "/servers – what each server answers\n"
-    "/audit – the head of the audit trail, to be kept"
-)
+HELP_MEMBER = "I give you VPN access when an admin agrees."
+HELP_ADMIN = "You are an admin. Requests come to you as cards with Approve and Deny."
+# Of each command, in this order.
+HELP = {
+    "requestvpn": (
+        "/requestvpn asks for it. You may add for how long, which server, and why: "
+        "<code>/requestvpn 2d visiting a customer</code>"
+    ),
+    "myvpn": "/myvpn shows what you have, sends a new profile, or gives it up.",
+    "pending": "/pending – requests that wait for a decision",
+    "grants": "/grants – who has access now",
+    "revoke": "/revoke NAME – end somebody’s access, with proof",
+    "users": "/users – the allowlist",
+    "allow": "/allow ID NAME – put somebody on the allowlist",
+    "remove": "/remove NAME – take somebody off it and end all their access",
+    "servers": "/servers – what each server answers",
+    "audit": "/audit – the head of the audit trail, to be kept",
+}
+# In Telegram's own menu.
+MENU = {
+    "requestvpn": "Ask for VPN access",
+    "myvpn": "Your access: new profile, give it up",
+    "pending": "Requests that wait for a decision",
+    "grants": "Who has access now",
+    "revoke": "End somebody’s access, with proof",
+    "users": "The allowlist",
+    "allow": "Put somebody on the allowlist",
+    "remove": "Take somebody off the allowlist",
+    "servers": "What each server answers",
+    "audit": "The head of the audit trail",
+    "help": "What I can do for you",
+}
 ADMIN_NOT_LISTED = (
     "To hold access yourself, put yourself on the allowlist: <code>/allow {id} YOUR NAME</code>"
 )
@@ -438,24 +452,6 @@ EARLIER_ACCESS_ENDED: dict[EndReason, str] = {
     ),
 }
 
-# --- Command menus -----------------------------------------------------------------------------
-
-MENU_HELP = ("help", "What I can do for you")
-MENU_MEMBER = (
-    ("requestvpn", "Ask for VPN access"),
-    ("myvpn", "Your access: new profile, give it up"),
-)
-MENU_ADMIN = (
-    ("pending", "Requests that wait for a decision"),
-    ("grants", "Who has access now"),
-    ("revoke", "End somebody’s access, with proof"),
-    ("users", "The allowlist"),
-    ("allow", "Put somebody on the allowlist"),
-    ("remove", "Take somebody off the allowlist"),
-    ("servers", "What each server answers"),
-    ("audit", "The head of the audit trail"),
-)
-
 # --- Durations ---------------------------------------------------------------------------------
 
 _UNITS: tuple[tuple[int, Template], ...] = (
@@ -471,10 +467,3 @@ def duration_unit(seconds: int) -> tuple[int, Template]:
         if seconds % size == 0:
             return seconds // size, template
     return seconds // 60, _UNITS[-1][1]
-
-
-def menu(actor: Actor) -> tuple[tuple[str, str], ...]:
-    """The commands that somebody sees."""
-    member = MENU_MEMBER if actor.is_allowed else ()
-    admin = MENU_ADMIN if actor.is_admin else ()
-    return (*member, *admin, MENU_HELP)

@@ -11,10 +11,11 @@ from telegram import Bot
 from bot.access import grants, people, requests, revocation
 from bot.access.permission import Actor
 from bot.access.refusals import Refusal, Refused
-from bot.chat.delivery import Delivery
+from bot.chat.delivery import ChatDelivery
 from bot.chat.sender import Sender
 from bot.clock import DOUBT, PATIENCE, Standing
 from bot.clock_watch import ClockWatch
+from bot.handover.delivery import Delivery
 from bot.keeper import Keeper
 from bot.office import LONGEST_DOUBT, Office
 from demo.lab.stand_in import StandIn
@@ -24,12 +25,12 @@ from storage.records import (
     AuditEntry,
     Grant,
     GrantState,
-    OutboxItem,
     OutboxKind,
     OutboxState,
     RequestState,
     UserId,
 )
+from tests.bot.chat.rows import conclude
 from tests.bot.keeping import MINUTE, clock_notices, make_keeper, opened, sweep
 from tests.company import ANNA, BORIS, TOKEN, Company
 from tests.machine import Machine
@@ -210,8 +211,8 @@ async def test_a_start_waits_for_a_witness_and_not_for_ever(
         assert not await is_live(office)
 
 
-async def unused(item: OutboxItem) -> None:
-    raise AssertionError(item)
+def unused(error: Exception) -> None:
+    raise AssertionError(error)
 
 
 async def test_a_profile_waits_for_the_clock(office: Office, machine: Machine) -> None:
@@ -223,9 +224,10 @@ async def test_a_profile_waits_for_the_clock(office: Office, machine: Machine) -
         await tx.outbox.claim(item.id)
     await told(office, machine)
     bot = Bot(TOKEN)
-    sender = Sender(office, {}, settle=unused)
-    delivery = Delivery(bot, office, office.maker, office.enforcer, halts=sender, archives=False)
-    await delivery.deliver(item)
+    sender = Sender(office, {}, settle={}, failure_of=unused)
+    delivery = Delivery(office, office.maker, office.enforcer)
+    chats = ChatDelivery(bot, office, delivery, sender, archives=False)
+    await conclude(office, item, await chats.deliver(item))
     async with office.database.reading() as tx:
         (waiting,) = await tx.outbox.open(OutboxKind.DELIVER)
         grant = await tx.grants.get(fresh.id)

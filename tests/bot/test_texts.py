@@ -13,6 +13,7 @@ from bot.access.messages import DeliverNote, Notice
 from bot.access.permission import Actor
 from bot.access.refusals import Refusal, Refused
 from bot.access.revocation import _OWNER_KNOWS
+from bot.chat.commands import COMMANDS, menu
 from bot.chat.posts import _notice
 from bot.texts import chat, health, questions, receipts, refusals
 from bot.texts.fill import (
@@ -247,7 +248,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "for_servers": {"name": "server"},
 }
 # Plain text: buttons, toasts, menus.
-_PLAIN = re.compile(r"BUTTON_\w+|\w+_TOAST|MENU_\w+")
+_PLAIN = re.compile(r"BUTTON_\w+|\w+_TOAST|MENU")
 
 
 def templates(module: ModuleType) -> Iterator[tuple[str, Template]]:
@@ -468,11 +469,16 @@ ANYBODY = Actor("telegram:1", "X")
     ],
 )
 def test_everybody_sees_the_commands_that_they_may_use(actor: Actor, commands: str) -> None:
-    assert [name for name, _ in chat.menu(actor)] == commands.split()
+    assert [name for name, _ in menu(actor)] == commands.split()
+
+
+def test_every_command_but_start_says_what_it_does() -> None:
+    assert set(chat.MENU) == set(COMMANDS) - {"start"}
+    assert list(chat.HELP) == list(chat.MENU)[:-1]
 
 
 def test_every_command_of_a_menu_is_one_that_telegram_takes() -> None:
-    for name, text in chat.menu(Actor("x", "X", is_admin=True, is_allowed=True)):
+    for name, text in menu(Actor("x", "X", is_admin=True, is_allowed=True)):
         assert re.fullmatch(r"[a-z0-9_]{1,32}", name)
         assert 3 <= len(text) <= 256
 

@@ -125,7 +125,7 @@ ROOMS = (
         ),
     ),
     Room(
-        ("bot/chat/*.py",),
+        ("bot/chat/*.py", "bot/handover/delivery.py"),
         (
             "tests/bot/chat",
             "tests/bot/test_texts.py",

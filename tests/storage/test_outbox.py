@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from storage.database import Database
+from storage.outbox import Done, Later, Next, SetAside
 from storage.records import ChatId, OutboxItem, OutboxKind, OutboxState, Payload
 from storage.transaction import Transaction
 from tests.storage.kit import DAY, HOUR, NOW
@@ -82,24 +83,26 @@ async def test_a_row_is_claimed_once(database: Database) -> None:
 async def test_only_a_claimed_row_can_be_ended_or_put_back(database: Database) -> None:
     async with database.writing() as tx:
         item = await add(tx)
-        assert not await tx.outbox.finish(item.id)
-        assert not await tx.outbox.fail(item.id)
-        assert not await tx.outbox.requeue(item.id, NOW, attempts=1)
-        assert not await tx.outbox.wait(item.id, NOW, {"said": True})
+        assert not await tx.outbox.conclude(item, Done())
+        assert not await tx.outbox.conclude(item, SetAside(None))
+        assert not await tx.outbox.conclude(item, Later(NOW, attempts=1))
+        assert not await tx.outbox.conclude(item, Later(NOW, attempts=0, payload={"said": True}))
         assert await tx.outbox.due(NOW, 1) == [item]
 
 
-@pytest.mark.parametrize("ending", ["finish", "fail"])
-async def test_a_row_that_is_over_stays_over(database: Database, ending: str) -> None:
+@pytest.mark.parametrize(
+    ("ending", "state"), [(Done(), "done"), (SetAside("x"), "failed"), (SetAside(None), "failed")]
+)
+async def test_a_row_that_is_over_stays_over(database: Database, ending: Next, state: str) -> None:
     async with database.writing() as tx:
         item = await add(tx)
         await tx.outbox.claim(item.id)
-        assert await getattr(tx.outbox, ending)(item.id)
-        assert not await tx.outbox.finish(item.id)
-        assert not await tx.outbox.fail(item.id)
+        assert await tx.outbox.conclude(item, ending)
+        assert not await tx.outbox.conclude(item, Done())
+        assert not await tx.outbox.conclude(item, SetAside(None))
         assert not await tx.outbox.claim(item.id)
-        assert not await tx.outbox.requeue(item.id, NOW, attempts=1)
-        assert await states(tx) == {item.id: "done" if ending == "finish" else "failed"}
+        assert not await tx.outbox.conclude(item, Later(NOW, attempts=1))
+        assert await states(tx) == {item.id: state}
         assert await tx.outbox.open(item.kind) == []
         assert await tx.outbox.sending() == []
 
@@ -108,7 +111,7 @@ async def test_a_row_that_failed_comes_again_later(database: Database) -> None:
     async with database.writing() as tx:
         item = await add(tx, payload={"code": "x"})
         await tx.outbox.claim(item.id)
-        assert await tx.outbox.requeue(item.id, NOW + MINUTE, attempts=3)
+        assert await tx.outbox.conclude(item, Later(NOW + MINUTE, attempts=3))
         assert await due(tx) == []
         [again] = await tx.outbox.due(NOW + MINUTE, 1)
         assert (again.attempts, again.state, again.payload) == (
@@ -122,7 +125,9 @@ async def test_a_row_that_waits_keeps_what_was_done_so_far(database: Database) -
     async with database.writing() as tx:
         item = await add(tx, kind=OutboxKind.RECEIPT, payload={"grants": ["g-1"]})
         await tx.outbox.claim(item.id)
-        assert await tx.outbox.wait(item.id, NOW + MINUTE, item.payload | {"said": True})
+        assert await tx.outbox.conclude(
+            item, Later(NOW + MINUTE, attempts=0, payload=item.payload | {"said": True})
+        )
         [again] = await tx.outbox.due(NOW + MINUTE, 1)
         assert again.payload == {"grants": ["g-1"], "said": True}
         assert (again.attempts, again.due_at) == (0, NOW + MINUTE)
@@ -153,7 +158,7 @@ async def test_what_waited_for_something_goes_when_it_has_happened(database: Dat
         due_before = await add(tx, kind=OutboxKind.RECEIPT)
         over = await add(tx, kind=OutboxKind.RECEIPT, wait_s=300)
         await tx.outbox.claim(over.id)
-        await tx.outbox.finish(over.id)
+        await tx.outbox.conclude(over, Done())
 
         await tx.outbox.hasten(OutboxKind.RECEIPT, NOW + MINUTE)
 
@@ -171,7 +176,7 @@ async def test_open_rows_are_those_queued_or_being_sent(database: Database) -> N
         await add(tx)
         for item in (sending, done):
             await tx.outbox.claim(item.id)
-        await tx.outbox.finish(done.id)
+        await tx.outbox.conclude(done, Done())
         found = await tx.outbox.open(OutboxKind.DELIVER)
         assert [item.id for item in found] == [queued.id, sending.id]
 
@@ -183,9 +188,9 @@ async def test_only_old_rows_that_are_over_go(database: Database) -> None:
         young = await add(tx, now=NOW + DAY)
         for item in (done, failed, sending, young):
             await tx.outbox.claim(item.id)
-        await tx.outbox.finish(done.id)
-        await tx.outbox.fail(failed.id)
-        await tx.outbox.finish(young.id)
+        await tx.outbox.conclude(done, Done())
+        await tx.outbox.conclude(failed, SetAside(None))
+        await tx.outbox.conclude(young, Done())
 
         await tx.outbox.prune(NOW)
         assert len(await states(tx)) == 5
@@ -198,7 +203,7 @@ async def test_numbers_of_rows_never_come_again(database: Database) -> None:
     async with database.writing() as tx:
         item = await add(tx)
         await tx.outbox.claim(item.id)
-        await tx.outbox.finish(item.id)
+        await tx.outbox.conclude(item, Done())
         await tx.outbox.prune(NOW + HOUR)
         assert (await add(tx)).id > item.id
 
@@ -218,7 +223,7 @@ async def test_what_waits_for_a_moment_too_far_ahead_may_go_now(database: Databa
 
 async def fail_often(tx: Transaction, item: OutboxItem, attempts: int, error: str) -> None:
     await tx.outbox.claim(item.id)
-    await tx.outbox.requeue(item.id, NOW, attempts=attempts, error=error)
+    await tx.outbox.conclude(item, Later(NOW, attempts=attempts, error=error))
 
 
 async def test_each_chat_has_its_turn_however_much_waits_before_it(database: Database) -> None:
@@ -252,14 +257,14 @@ async def test_what_is_stuck_is_known_with_its_reason(database: Database) -> Non
     async with database.writing() as tx:
         aside, waits, young, closed, done = [await add(tx) for _ in range(5)]
         await tx.outbox.claim(aside.id)
-        await tx.outbox.fail(aside.id, "x" * 1000)
+        await tx.outbox.conclude(aside, SetAside("x" * 1000))
         await fail_often(tx, waits, 3, "again")
         await fail_often(tx, young, 2, "again")
         await tx.outbox.claim(closed.id)
-        await tx.outbox.fail(closed.id)
+        await tx.outbox.conclude(closed, SetAside(None))
         await fail_often(tx, done, 5, "again")
         await tx.outbox.claim(done.id)
-        await tx.outbox.finish(done.id)
+        await tx.outbox.conclude(done, Done())
         stuck = await tx.outbox.stuck(10)
         assert [(item.id, item.error) for item in stuck] == [(waits.id, "again"), (1, "x" * 256)]
         assert [item.id for item in await tx.outbox.stuck(1)] == [waits.id]

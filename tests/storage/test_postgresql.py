@@ -25,6 +25,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 
 from storage.database import Database
+from storage.outbox import Done, Later, SetAside
 from storage.records import (
     ChatId,
     ClockAnchor,
@@ -227,10 +228,10 @@ async def _queues(tx: Transaction) -> None:
         await tx.outbox.claim(item.id)
     await tx.outbox.sending()
     await tx.outbox.doubt(OutboxKind.NOTICE)
-    await tx.outbox.requeue(reply.id, NOW, attempts=1)
-    await tx.outbox.wait(receipt.id, NOW, {"said": True})
-    await tx.outbox.finish(deliver.id)
-    await tx.outbox.fail(card.id)
+    await tx.outbox.conclude(reply, Later(NOW, attempts=1))
+    await tx.outbox.conclude(receipt, Later(NOW, attempts=0, payload={"said": True}))
+    await tx.outbox.conclude(deliver, Done())
+    await tx.outbox.conclude(card, SetAside(None))
     await tx.outbox.prune(NOW + DAY)
 
 

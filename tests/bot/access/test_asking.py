@@ -9,6 +9,7 @@ import pytest
 from bot.access import requests
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal
+from storage.outbox import Later, SetAside
 from storage.records import (
     ChatId,
     OutboxKind,
@@ -345,9 +346,9 @@ async def give_up_cards(paper: Paper, *, tries: int = 0) -> None:
         async with paper.database.writing() as tx:
             await tx.outbox.claim(card.id)
             if tries:
-                await tx.outbox.requeue(card.id, paper.now, attempts=tries)
+                await tx.outbox.conclude(card, Later(paper.now, attempts=tries))
             else:
-                await tx.outbox.fail(card.id)
+                await tx.outbox.conclude(card, SetAside(None))
             await requests.card_undelivered(paper.case(tx, THE_BOT), card.payload["request"])
 
 

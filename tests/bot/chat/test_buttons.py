@@ -37,7 +37,7 @@ def test_every_tap_is_read_back_by_one_of_these_tests() -> None:
 
 @given(request=REQUESTS, duration=st.integers(1, 10**9 - 1), digest=DIGESTS)
 def test_an_approval_is_read_back(request: RequestId, duration: int, digest: str) -> None:
-    data = buttons.approve(request, duration, digest)
+    data = buttons.data(Tap.APPROVE, request, duration, digest)
     assert fits(data)
     assert buttons.parse(data) == Meant(
         Tap.APPROVE, request=request, duration=duration, digest=digest
@@ -46,52 +46,52 @@ def test_an_approval_is_read_back(request: RequestId, duration: int, digest: str
 
 @given(request=REQUESTS, server=SERVERS)
 def test_a_server_is_read_back(request: RequestId, server: ServerName) -> None:
-    data = buttons.server(request, server)
+    data = buttons.data(Tap.SERVER, request, server)
     assert fits(data)
     assert buttons.parse(data) == Meant(Tap.SERVER, request=request, server=server)
 
 
 @given(number=st.integers(1, 10**15 - 1), server=SERVERS, tap=st.sampled_from(UNKNOWN))
 def test_what_is_about_strangers_is_read_back(number: int, server: ServerName, tap: Tap) -> None:
-    assert buttons.parse(buttons.stranger(number)) == Meant(Tap.CUT, stranger=number)
-    data = buttons.on_server(tap, server)
+    assert buttons.parse(buttons.data(Tap.CUT, number)) == Meant(Tap.CUT, stranger=number)
+    data = buttons.data(tap, server)
     assert fits(data)
     assert buttons.parse(data) == Meant(tap, server=server)
 
 
 @given(grant=GRANTS, number=st.integers(0, 10**6 - 1))
 def test_a_page_is_read_back(grant: GrantId, number: int) -> None:
-    names = buttons.page(Tap.OLD, number)
+    names = buttons.data(Tap.OLD, number)
     assert buttons.parse(names) == Meant(Tap.OLD, page=number)
-    people = buttons.page(buttons.about(Tap.OLD_PEOPLE, grant), number)
+    people = buttons.data(Tap.OLD_PEOPLE, grant, number)
     assert fits(people)
     assert buttons.parse(people) == Meant(Tap.OLD_PEOPLE, grant=grant, page=number)
 
 
 @given(tap=st.sampled_from(ABOUT_REQUEST), request=REQUESTS)
 def test_what_is_about_a_request_is_read_back(tap: Tap, request: RequestId) -> None:
-    data = buttons.about(tap, request)
+    data = buttons.data(tap, request)
     assert fits(data)
     assert buttons.parse(data) == Meant(tap, request=request)
 
 
 @given(tap=st.sampled_from(ABOUT_GRANT), grant=GRANTS)
 def test_what_is_about_a_grant_is_read_back(tap: Tap, grant: GrantId) -> None:
-    data = buttons.about(tap, grant)
+    data = buttons.data(tap, grant)
     assert fits(data)
     assert buttons.parse(data) == Meant(tap, grant=grant)
 
 
 @given(tap=st.sampled_from(ABOUT_PERSON), person=PEOPLE)
 def test_what_is_about_a_person_is_read_back(tap: Tap, person: UserId) -> None:
-    data = buttons.about(tap, person)
+    data = buttons.data(tap, person)
     assert fits(data)
     assert buttons.parse(data) == Meant(tap, person=person)
 
 
 @given(grant=GRANTS, person=PEOPLE, digest=DIGESTS)
 def test_a_link_is_read_back(grant: GrantId, person: UserId, digest: str) -> None:
-    data = buttons.link(grant, person, digest)
+    data = buttons.data(Tap.LINK, grant, person, digest)
     assert fits(data)
     assert buttons.parse(data) == Meant(Tap.LINK, grant=grant, person=person, digest=digest)
 
@@ -101,24 +101,24 @@ def test_the_yes_to_a_question_carries_what_was_asked(
     grant: GrantId, person: UserId, digest: str
 ) -> None:
     for tap in (Tap.REVOKE_PERSON_YES, Tap.REMOVE_YES):
-        data = buttons.answer(tap, person, digest)
+        data = buttons.data(tap, person, digest)
         assert fits(data)
         assert buttons.parse(data) == Meant(tap, person=person, digest=digest)
-    data = buttons.answer(Tap.REVOKE_GRANT_YES, grant, digest)
+    data = buttons.data(Tap.REVOKE_GRANT_YES, grant, digest)
     assert fits(data)
     assert buttons.parse(data) == Meant(Tap.REVOKE_GRANT_YES, grant=grant, digest=digest)
 
 
 @given(tap=st.sampled_from((Tap.LATE_YES, Tap.LATE_NO)), update=st.integers(0, 10**18 - 1))
 def test_what_is_held_is_read_back(tap: Tap, update: int) -> None:
-    data = buttons.late(tap, update)
+    data = buttons.data(tap, update)
     assert fits(data)
     assert buttons.parse(data) == Meant(tap, update=update)
 
 
 @given(grant=GRANTS, topic=TOPICS)
 def test_what_asks_for_instructions_is_read_back(grant: GrantId, topic: str) -> None:
-    data = buttons.how_to(grant, topic)
+    data = buttons.data(Tap.HOW_TO, grant, topic)
     assert fits(data)
     assert buttons.parse(data) == Meant(Tap.HOW_TO, grant=grant, topic=topic)
 

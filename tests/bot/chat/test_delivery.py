@@ -9,11 +9,13 @@ import pytest
 
 from bot.access.case import Rules
 from bot.access.messages import DeliverNote
-from bot.chat.delivery import Delivery
+from bot.chat.delivery import ChatDelivery
 from bot.clock import since_boot, utc_now
 from bot.core import Core
+from bot.handover.delivery import Delivery
 from bot.office import real_chance
 from storage.records import ChatId, EndReason, GrantState, OutboxKind
+from tests.bot.chat.rows import conclude
 from tests.storage.kit import (
     ANNA,
     BERLIN,
@@ -54,7 +56,7 @@ async def test_settling(
     core: Core, state: GrantState, left: str, becomes: GrantState, next_round: int | None
 ) -> None:
     nobody: Any = None  # nothing is sent, and nothing is made
-    delivery = Delivery(nobody, core, nobody, nobody, halts=nobody, archives=False)
+    delivery = ChatDelivery(nobody, core, Delivery(core, nobody, nobody), nobody, archives=False)
     async with core.database.writing() as tx:
         await add_people(tx)
         await tx.servers.add(make_server())
@@ -69,7 +71,7 @@ async def test_settling(
         [item] = await tx.outbox.due(now, 9)
         await tx.outbox.claim(item.id)
 
-    await delivery.settle(item)
+    await conclude(core, item, await delivery.settle(item))
 
     async with core.database.reading() as tx:
         now_is = await tx.grants.get(grant.id)

@@ -12,6 +12,7 @@ from telegram.error import TelegramError
 from bot.access import requests
 from bot.chat.client import connect
 from bot.chat.posts import Posts
+from bot.chat.sender import Handler
 from bot.clock import since_boot
 from bot.core import Core
 from bot.handover.handover import Handover
@@ -21,6 +22,7 @@ from demo.people import DemoPerson
 from demo.server import DemoServer
 from storage.records import ChatId, OutboxItem, OutboxKind, Payload
 from tests.bot.access.kit import ANNA, BORIS, CLARA, MORNING, Paper
+from tests.bot.chat.rows import conclude
 from tests.storage.kit import open_copy
 
 TOKEN = "123456789:a-token-that-opens-nothing-at-all"
@@ -51,6 +53,9 @@ class Desk:
             item = (await tx.outbox.due(self.paper.now, 1000))[-1]
             await tx.outbox.claim(item.id)
         return item
+
+    async def does(self, handler: Handler, item: OutboxItem) -> None:
+        await conclude(self.posts._core, item, await handler(item))
 
     def calls(self) -> list[str]:
         """The methods that were called since the last look."""
@@ -93,16 +98,18 @@ async def empty_outbox(desk: Desk) -> None:
 
 async def test_a_reply_changes_its_message_or_is_a_new_one(desk: Desk) -> None:
     first: Payload = {"text": "one", "keyboard": []}
-    await desk.posts.reply(await desk.row(OutboxKind.REPLY, first))
+    await desk.does(desk.posts.reply, await desk.row(OutboxKind.REPLY, first))
     assert desk.calls() == ["sendMessage"]
     number = desk.server.person(BORIS).messages[-1].message_id
-    await desk.posts.reply(await desk.row(OutboxKind.REPLY, {**first, "text": "2", "edit": number}))
+    await desk.does(
+        desk.posts.reply, await desk.row(OutboxKind.REPLY, {**first, "text": "2", "edit": number})
+    )
     assert desk.calls() == ["editMessageText"]
     desk.server.faults.append(Fault("editMessageText", 1, SAME))
-    await desk.posts.reply(await desk.row(OutboxKind.REPLY, {**first, "edit": number}))
+    await desk.does(desk.posts.reply, await desk.row(OutboxKind.REPLY, {**first, "edit": number}))
     assert desk.calls() == ["editMessageText"]
     desk.server.faults.append(Fault("editMessageText", 1, GONE))
-    await desk.posts.reply(await desk.row(OutboxKind.REPLY, {**first, "edit": number}))
+    await desk.does(desk.posts.reply, await desk.row(OutboxKind.REPLY, {**first, "edit": number}))
     assert desk.calls() == ["editMessageText", "sendMessage"]
     assert await desk.states() == {"done": 4}
 
@@ -111,21 +118,21 @@ async def test_a_card_is_remembered_and_brought_up_to_date(desk: Desk) -> None:
     request = await desk.paper.asked()
     await empty_outbox(desk)
     about: Payload = {"request": request.id}
-    await desk.posts.card(await desk.row(OutboxKind.CARD, about))
+    await desk.does(desk.posts.card, await desk.row(OutboxKind.CARD, about))
     [(chat, number)] = await desk.posted(OutboxKind.CARD, request.id)
     assert chat == BORIS
     assert desk.calls() == ["sendMessage"]
     # Nothing happened meanwhile, so there is nothing to edit.
     assert await desk.states() == {"done": 1}
     edit = {**about, "kind": OutboxKind.CARD, "message": number}
-    await desk.posts.edit_card(await desk.row(OutboxKind.EDIT_CARD, edit))
+    await desk.does(desk.posts.edit_card, await desk.row(OutboxKind.EDIT_CARD, edit))
     desk.server.faults.append(Fault("editMessageText", 1, SAME))
-    await desk.posts.edit_card(await desk.row(OutboxKind.EDIT_CARD, edit))
+    await desk.does(desk.posts.edit_card, await desk.row(OutboxKind.EDIT_CARD, edit))
     assert await desk.posted(OutboxKind.CARD, request.id) == [(BORIS, number)]
     desk.calls()
     # Where it is gone a new one takes its place.
     desk.server.faults.append(Fault("editMessageText", 1, GONE))
-    await desk.posts.edit_card(await desk.row(OutboxKind.EDIT_CARD, edit))
+    await desk.does(desk.posts.edit_card, await desk.row(OutboxKind.EDIT_CARD, edit))
     assert desk.calls() == ["editMessageText", "sendMessage"]
     [(_, other)] = await desk.posted(OutboxKind.CARD, request.id)
     assert other != number
@@ -147,7 +154,7 @@ async def test_what_happened_while_a_card_was_on_its_way_is_shown(desk: Desk) ->
             await asyncio.sleep(0)
         await desk.paper.by(boris, requests.deny, request.id)
 
-    await asyncio.gather(desk.posts.card(item), decided())
+    await asyncio.gather(desk.does(desk.posts.card, item), decided())
     async with desk.paper.database.reading() as tx:
         edits = await tx.outbox.open(OutboxKind.EDIT_CARD)
     assert [int(one.chat_id) for one in edits] == [int(BORIS)]
@@ -157,16 +164,20 @@ async def test_what_the_requester_was_told_is_not_said_again(desk: Desk) -> None
     request = await desk.paper.asked()
     await empty_outbox(desk)
     about: Payload = {"request": request.id}
-    await desk.posts.asked(await desk.row(OutboxKind.ASKED, about, ANNA))
+    await desk.does(desk.posts.asked, await desk.row(OutboxKind.ASKED, about, ANNA))
     [(_, number)] = await desk.posted(OutboxKind.ASKED, request.id)
     desk.calls()
-    await desk.posts.asked(await desk.row(OutboxKind.ASKED, {**about, "edit": number}, ANNA))
+    await desk.does(
+        desk.posts.asked, await desk.row(OutboxKind.ASKED, {**about, "edit": number}, ANNA)
+    )
     assert desk.calls() == ["editMessageText"]
     desk.server.faults.append(Fault("editMessageText", 2, GONE))
     edit = {**about, "kind": OutboxKind.ASKED, "message": number}
-    await desk.posts.edit_card(await desk.row(OutboxKind.EDIT_CARD, edit, ANNA))
+    await desk.does(desk.posts.edit_card, await desk.row(OutboxKind.EDIT_CARD, edit, ANNA))
     assert desk.calls() == ["editMessageText"], "the decision comes by another message"
-    await desk.posts.asked(await desk.row(OutboxKind.ASKED, {**about, "edit": number}, ANNA))
+    await desk.does(
+        desk.posts.asked, await desk.row(OutboxKind.ASKED, {**about, "edit": number}, ANNA)
+    )
     assert desk.calls() == ["editMessageText", "sendMessage"]
     assert await desk.states() == {"done": 4}
 
@@ -177,13 +188,13 @@ async def test_instructions_of_a_server_that_is_gone(desk: Desk) -> None:
     topics = desk.posts._handover.topics()
     for topic, is_known in ((topics[0].id, True), ("nonsense", False)):
         payload = {"grant": grant.id, "topic": topic}
-        await desk.posts.how_to(await desk.row(OutboxKind.HOW_TO, payload, ANNA))
+        await desk.does(desk.posts.how_to, await desk.row(OutboxKind.HOW_TO, payload, ANNA))
         text = desk.server.person(ANNA).messages[-1].text
         assert (words.HOW_TO_GONE not in text) == is_known
     async with desk.paper.database.writing() as tx:
         await tx._connection.exec_driver_sql("DELETE FROM servers")
     payload = {"grant": grant.id, "topic": topics[0].id}
-    await desk.posts.how_to(await desk.row(OutboxKind.HOW_TO, payload, ANNA))
+    await desk.does(desk.posts.how_to, await desk.row(OutboxKind.HOW_TO, payload, ANNA))
     assert desk.server.person(ANNA).messages[-1].text == words.HOW_TO_GONE
     assert await desk.states() == {"done": 3}
 
@@ -194,8 +205,10 @@ async def test_a_file_is_sent_until_nobody_knows_too_often(desk: Desk, tmp_path:
     (folder / "files" / "notes.txt").write_text("Ask Boris.\n")
     desk.posts._handover = Handover(folder)
     named: Payload = {"file": "notes.txt"}
-    await desk.posts.extra_file(await desk.row(OutboxKind.EXTRA_FILE, named, ANNA))
+    await desk.does(desk.posts.extra_file, await desk.row(OutboxKind.EXTRA_FILE, named, ANNA))
     assert desk.calls() == ["sendDocument"]
-    await desk.posts.extra_file(await desk.row(OutboxKind.EXTRA_FILE, {"file": "gone.txt"}, ANNA))
+    await desk.does(
+        desk.posts.extra_file, await desk.row(OutboxKind.EXTRA_FILE, {"file": "gone.txt"}, ANNA)
+    )
     assert desk.calls() == []
     assert await desk.states() == {"done": 2}

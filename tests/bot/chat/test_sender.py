@@ -10,10 +10,11 @@ import pytest
 from telegram.error import RetryAfter
 
 from bot.access.case import Chance, Rules
+from bot.chat.outcomes import failure_at_telegram
 from bot.chat.sender import Handler, Sender
 from bot.clock import since_boot, utc_now
 from bot.core import Core
-from storage.database import Database
+from storage.outbox import Done
 from storage.records import ChatId, OutboxItem, OutboxKind
 from tests.company import until
 from tests.storage.kit import make_template, open_copy
@@ -38,28 +39,24 @@ async def core(template: Path, tmp_path: Path) -> AsyncIterator[Core]:
 class Wire:
     """The far end: a server that never answers, and a Telegram that takes all texts."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self) -> None:
         self.begun: list[OutboxItem] = []
         self.sent: list[OutboxItem] = []
         self.halts = 0
         self.server_answers = asyncio.Event()
 
-    async def receipt(self, item: OutboxItem) -> None:
+    async def receipt(self, item: OutboxItem) -> Done:
         self.begun.append(item)
         await self.server_answers.wait()
-        await self._finish(item)
+        self.sent.append(item)
+        return Done()
 
-    async def notice(self, item: OutboxItem) -> None:
+    async def notice(self, item: OutboxItem) -> Done:
         if self.halts:
             self.halts -= 1
             raise RetryAfter(timedelta(seconds=2))
-        await self._finish(item)
-
-    async def _finish(self, item: OutboxItem) -> None:
-        async with self._database.writing() as tx:
-            await tx.outbox.finish(item.id)
         self.sent.append(item)
+        return Done()
 
 
 async def put(core: Core, kind: OutboxKind, chats: Iterable[int]) -> None:
@@ -79,14 +76,11 @@ async def wait_until_held(core: Core) -> None:
 
 @asynccontextmanager
 async def sending(core: Core, wire: Wire) -> AsyncIterator[Sender]:
-    async def settle(_item: OutboxItem) -> None:
-        """No profile is on its way."""
-
     handlers: dict[OutboxKind, Handler] = {
         OutboxKind.RECEIPT: wire.receipt,
         OutboxKind.NOTICE: wire.notice,
     }
-    sender = Sender(core, handlers, settle)
+    sender = Sender(core, handlers, settle={}, failure_of=failure_at_telegram)
     running = asyncio.create_task(sender.run())
     try:
         yield sender
@@ -99,7 +93,7 @@ async def sending(core: Core, wire: Wire) -> AsyncIterator[Sender]:
 @pytest.mark.parametrize("chats", [range(1, 41), [1] * 400], ids=["many-chats", "one-chat"])
 async def test_a_server_that_hangs_holds_up_no_text(core: Core, chats: Iterable[int]) -> None:
     """Not even where more waits for it than is looked at in one go."""
-    wire = Wire(core.database)
+    wire = Wire()
     await put(core, OutboxKind.RECEIPT, chats)
     async with sending(core, wire):
         await until(lambda: len(wire.begun) >= min(16, len(set(chats))))
@@ -109,7 +103,7 @@ async def test_a_server_that_hangs_holds_up_no_text(core: Core, chats: Iterable[
 
 
 async def test_not_everything_goes_at_once(core: Core) -> None:
-    wire = Wire(core.database)
+    wire = Wire()
     await put(core, OutboxKind.RECEIPT, range(1, 41))
     async with sending(core, wire):
         await until(lambda: len(wire.begun) >= 16)
@@ -123,7 +117,7 @@ async def test_a_halt_that_a_text_met_holds_for_profiles_too(
     core: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PTB_TIMEDELTA", "1")  # as `connect` does it
-    wire = Wire(core.database)
+    wire = Wire()
     wire.halts = 1
     await put(core, OutboxKind.NOTICE, [ANNA])
     began = core.clock()
@@ -138,7 +132,7 @@ async def test_a_halt_that_a_text_met_holds_for_profiles_too(
 async def test_a_halt_outlives_the_process(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever is started next finds in the database how long a chat is to be left alone."""
     monkeypatch.setenv("PTB_TIMEDELTA", "1")  # as `connect` does it
-    wire = Wire(core.database)
+    wire = Wire()
     wire.halts = 1
     await put(core, OutboxKind.NOTICE, [ANNA, ANNA])
     async with sending(core, wire) as sender:
@@ -149,7 +143,7 @@ async def test_a_halt_outlives_the_process(core: Core, monkeypatch: pytest.Monke
 
 async def test_a_halt_that_a_profile_met_holds_for_texts_too(core: Core) -> None:
     """Also for those that are written meanwhile; and a shorter one does not end it."""
-    wire = Wire(core.database)
+    wire = Wire()
     async with sending(core, wire) as sender:
         began = core.clock()
         await sender.hold(ANNA, 1)
@@ -161,7 +155,7 @@ async def test_a_halt_that_a_profile_met_holds_for_texts_too(core: Core) -> None
 
 
 async def test_profiles_that_wait_out_a_halt_keep_no_other_from_going(core: Core) -> None:
-    wire = Wire(core.database)
+    wire = Wire()
     await put(core, OutboxKind.RECEIPT, range(1, 17))
     async with sending(core, wire) as sender:
         await until(lambda: len(wire.begun) >= 16)
@@ -173,7 +167,7 @@ async def test_profiles_that_wait_out_a_halt_keep_no_other_from_going(core: Core
 
 async def test_after_a_halt_no_more_is_begun_until_there_is_room(core: Core) -> None:
     """What waited it out is at work again, and what had gone ahead of it, too."""
-    wire = Wire(core.database)
+    wire = Wire()
     await put(core, OutboxKind.RECEIPT, range(1, 17))
     async with sending(core, wire) as sender:
         await until(lambda: len(wire.begun) >= 16)
@@ -190,7 +184,7 @@ async def test_after_a_halt_no_more_is_begun_until_there_is_room(core: Core) -> 
 
 
 async def test_a_pile_for_one_chat_starves_no_other(core: Core) -> None:
-    wire = Wire(core.database)
+    wire = Wire()
     await put(core, OutboxKind.RECEIPT, [ANNA] * 250)
     await put(core, OutboxKind.RECEIPT, [1002])
     async with sending(core, wire):

@@ -13,10 +13,12 @@ from telegram.error import RetryAfter
 from bot.access import clock as clock_rules
 from bot.access.case import Rules
 from bot.access.permission import THE_BOT
+from bot.chat.outcomes import failure_at_telegram
 from bot.chat.sender import Sender
 from bot.core import Core
 from bot.office import real_chance
 from storage.database import open_database, sqlite_url
+from storage.outbox import Done
 from storage.records import ChatId, OutboxItem, OutboxKind
 from tests.company import until
 from tests.machine import Machine
@@ -28,19 +30,17 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 class Telegram:
     """Sends nothing to a chat while it is angry with it."""
 
-    def __init__(self, core: Core) -> None:
-        self._core = core
+    def __init__(self) -> None:
         self.angry = True
         self.sent: list[str] = []
         self.tries = 0
 
-    async def send(self, item: OutboxItem) -> None:
+    async def send(self, item: OutboxItem) -> Done:
         if self.angry and item.chat_id == ALICE:
             self.tries += 1
             raise RetryAfter(600)
         self.sent.append(item.payload["text"])
-        async with self._core.database.writing() as tx:
-            await tx.outbox.finish(item.id)
+        return Done()
 
 
 @pytest.fixture
@@ -60,8 +60,9 @@ async def core(
 
 @asynccontextmanager
 async def sending(core: Core) -> AsyncIterator[tuple[Sender, Telegram]]:
-    telegram = Telegram(core)
-    sender = Sender(core, {OutboxKind.NOTICE: telegram.send}, settle=telegram.send)
+    telegram = Telegram()
+    handlers = {OutboxKind.NOTICE: telegram.send}
+    sender = Sender(core, handlers, settle={}, failure_of=failure_at_telegram)
     task = asyncio.create_task(sender.run())
     try:
         yield sender, telegram

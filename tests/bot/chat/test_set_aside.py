@@ -12,10 +12,12 @@ import pytest_asyncio
 from telegram.error import BadRequest, Forbidden, NetworkError
 
 from bot.access.case import Rules
+from bot.chat.outcomes import failure_at_telegram
 from bot.chat.sender import Handler, Sender
 from bot.chat.wire import OddResult
 from bot.core import Core
 from bot.office import real_chance
+from storage.outbox import Done
 from storage.records import ChatId, OutboxItem, OutboxKind, UserId
 from tests.company import until
 from tests.machine import Machine
@@ -43,17 +45,16 @@ class Office:
             OutboxKind.NOTICE: self._send,
             OutboxKind.CARD: self._send,
         }
-        self.sender = Sender(core, handlers, settle=self._send)
+        self.sender = Sender(core, handlers, settle={}, failure_of=failure_at_telegram)
 
-    async def _send(self, item: OutboxItem) -> None:
+    async def _send(self, item: OutboxItem) -> Done:
         text = item.payload.get("text") or item.payload["code"]
         self.tries.append(text)
         error = self.error(text)
         if error is not None:
             raise error
-        async with self._core.database.writing() as tx:
-            await tx.outbox.finish(item.id)
         self.sent.append(text)
+        return Done()
 
     async def say(self, *texts: str, chat: ChatId = ALICE) -> None:
         async with self._core.database.writing() as tx:

@@ -15,8 +15,8 @@ def test_each_has_a_button_as_far_as_there_is_room() -> None:
     rows = strangers.keyboard({"choices": choices, "server": "berlin"})
     data = [button.data for row in rows for button in row]
     assert data == [
-        *(buttons.stranger(number) for number in range(1, 9)),
-        buttons.on_server(Tap.CUT_ALWAYS, BERLIN),
+        *(buttons.data(Tap.CUT, number) for number in range(1, 9)),
+        buttons.data(Tap.CUT_ALWAYS, BERLIN),
     ]
 
 
@@ -29,7 +29,7 @@ async def cuts(desk: Desk) -> bool:
 
 async def test_an_admin_has_them_cut_or_is_asked_again(desk: Desk) -> None:
     always, yes, ask = (
-        buttons.on_server(tap, BERLIN) for tap in (Tap.CUT_ALWAYS, Tap.CUT_ALWAYS_YES, Tap.CUT_ASK)
+        buttons.data(tap, BERLIN) for tap in (Tap.CUT_ALWAYS, Tap.CUT_ALWAYS_YES, Tap.CUT_ASK)
     )
     for data in (always, yes, ask):
         assert await desk.taps(ANNA, data) == []

@@ -8,6 +8,7 @@ import pytest
 
 from bot.access.holdings import Holding
 from bot.chat import views
+from bot.chat.buttons import Tap
 from bot.chat.views import View
 from bot.texts import chat as words
 from demo.api.markup import parse_html
@@ -234,7 +235,9 @@ def test_pages_lead_to_each_other_and_nowhere_else() -> None:
     items = list(range(2 * views.BUTTONS_SHOWN + 1))
 
     def turning(number: int | None) -> list[str]:
-        return [button.data for row in views.page_of(items, number).turning("oc") for button in row]
+        return [
+            button.data for row in views.page_of(items, number).turning(Tap.OLD) for button in row
+        ]
 
     assert [turning(number) for number in (None, 0, 1, 2, 9)] == [
         *(["oc:1"], ["oc:1"], ["oc:0", "oc:2"], ["oc:1"], ["oc:1"])
@@ -243,7 +246,7 @@ def test_pages_lead_to_each_other_and_nowhere_else() -> None:
     assert [one for page in pages for one in page.items] == items
     assert [page.text for page in pages] == [f"Page {number} of 3" for number in (1, 2, 3)]
     alone = views.page_of(items[: views.BUTTONS_SHOWN], None)
-    assert (alone.text, alone.turning("oc")) == ("", ())
+    assert (alone.text, alone.turning(Tap.OLD)) == ("", ())
     assert list(views.page_of([], None).items) == []
 
 
