@@ -1,4 +1,9 @@
-"""The clients' own files in the client-config-dir: what is written, and what others hold."""
+"""The clients' own files in the client-config-dir: written, read, and set aside.
+
+With `ccd-exclusive` nobody gets in without one. A certificate that the bot does not know cannot be
+put on the CRL: so its file goes, and its sessions after that (`LiveServer.cut_strangers`). Where
+OpenVPN's names are no certificates' (`Layout.named_by`), nothing is told by a file's name.
+"""
 
 from collections.abc import Collection
 from contextlib import suppress
