@@ -64,12 +64,16 @@ _SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class ServerToAdopt:
-    """A server as the operator names it; without an account it is the data folder's owner's."""
+    """A server as the operator names it.
+
+    Attributes:
+        account: the one that runs the bot.
+    """
 
     name: str
     config: PurePosixPath
     remote: Remote
-    account: str | None = None
+    account: str
 
 
 class UnknownClients(StrEnum):
@@ -132,17 +136,15 @@ async def adopt_server(
     """
     check_server_name(wanted.name)
     name = ServerName(wanted.name)
-    account = wanted.account or office.folder.account()
     # What lies in the data folder is for its owner to read, and not for root.
     issuer = office.keyring.certificate
     with as_root():
-        examined = await _examine(wanted, account, issuer)  # (1)
-        in_force = await read_list_in_force(
-            LocalHost(_ROOT), examined.adoption, issuer, office.clock()
-        )
-        plan = await plan_changes(LocalHost(_ROOT), examined, account=account, now=office.clock())
+        examined = await _examine(wanted, issuer)  # (1)
+        host, now = LocalHost(_ROOT), office.clock()
+        in_force = await read_list_in_force(host, examined.adoption, issuer, now)
+        plan = await plan_changes(host, examined, account=wanted.account, now=now)
     async with office.database.reading() as tx:
-        await _previous_record(tx, _server(office, wanted, account, examined, ()))
+        await _previous_record(tx, _server(office, wanted, examined, ()))
     if apply_changes and in_force is not None and in_force.problem is not None:
         raise NotDone(in_force.problem)
     await office.keyring.authority()
@@ -157,7 +159,7 @@ async def adopt_server(
             await prepare(LocalHost(_ROOT), plan, names)
     if tls_key is not None:
         office.keyring.keep_tls_key(name, tls_key)  # (2)
-    server = await _record(office, actor, wanted, account, examined)  # (3)
+    server = await _record(office, actor, wanted, examined)  # (3)
     taken_over = TakenOver()
     if in_force is not None:
         taken_over = await office.fleet.take_over(name, in_force, actor)  # (4)
@@ -166,7 +168,7 @@ async def adopt_server(
         kept = foreseen.strangers if unknown is UnknownClients.KEEP else ()
         applied = await _apply(office, name, plan, kept)  # (5)
         examined = applied.examined
-        server = await _record(office, actor, wanted, account, examined)
+        server = await _record(office, actor, wanted, examined)
     number, problem = None, in_force.problem if in_force else None
     if problem is None:
         # Why nothing can be published is told: what can be done without it is done.
@@ -180,8 +182,8 @@ async def adopt_server(
     if renew:
         renewed = await _renew(office, actor, server, examined)  # (8)
         with as_root():
-            examined = await _examine(wanted, account, issuer)
-        server = await _record(office, actor, wanted, account, examined)
+            examined = await _examine(wanted, issuer)
+        server = await _record(office, actor, wanted, examined)
     opens = await office.others.look(server)
     return AdoptionResult(
         server, examined, applied, in_force, taken_over, number, problem, opens, cut, renewed
@@ -197,12 +199,12 @@ def _undecided(names: Sequence[str]) -> str:
     )
 
 
-async def _examine(wanted: ServerToAdopt, account: str, issuer: x509.Certificate) -> Examined:
+async def _examine(wanted: ServerToAdopt, issuer: x509.Certificate) -> Examined:
     host = LocalHost(_ROOT)
-    problem = await account_problem(host, account)
+    problem = await account_problem(host, wanted.account)
     if problem:
         raise HostError(problem)
-    return await examine(host, wanted.config, account=account, issuer=issuer)
+    return await examine(host, wanted.config, account=wanted.account, issuer=issuer)
 
 
 async def _outlook(
@@ -251,7 +253,7 @@ async def _tls_key(office: Office, examined: Examined) -> str | None:
 
 
 async def _record(
-    office: Office, actor: Actor, wanted: ServerToAdopt, account: str, examined: Examined
+    office: Office, actor: Actor, wanted: ServerToAdopt, examined: Examined
 ) -> Server:
     """Writes down what the configuration says, in the place of what an earlier one said."""
     name, layout = ServerName(wanted.name), examined.layout
@@ -260,7 +262,7 @@ async def _record(
     async with office.database.reading() as tx:
         # What the operator's files give away, as opposed to the addresses of our own grants.
         taken = sorted(given_by_others(files, name, await tx.grants.not_over()))
-    server = _server(office, wanted, account, examined, taken)
+    server = _server(office, wanted, examined, taken)
     async with office.acting(actor) as case:
         before = await _previous_record(case.tx, server)
         if before is None:
@@ -307,7 +309,7 @@ async def _move(case: Case, server: Server) -> None:
 
 
 def _server(
-    office: Office, wanted: ServerToAdopt, account: str, examined: Examined, taken: Sequence[str]
+    office: Office, wanted: ServerToAdopt, examined: Examined, taken: Sequence[str]
 ) -> Server:
     facts = examined.adoption.server
     if facts.addresses.network is None:
@@ -331,7 +333,7 @@ def _server(
         network=str(facts.addresses.network),
         routes=(),
         dns=(),
-        account=account,
+        account=wanted.account,
         added_at=office.clock(),
         adopted=facts.to_json()
         | {

@@ -73,9 +73,10 @@ class Fleet:
             return None if server is None else await self._publish(server)
 
     async def _publish(self, server: Server) -> int:
-        """Until its first CRL is in place no end has to be proved on a server of ours.
+        """Puts a server's next CRL in place, under its lock.
 
-        So that one lists everybody who has ended when it is noted; else there is another one.
+        Until the first one is there no end has to be proved on a server of ours. So that one lists
+        everybody who has ended when it is noted; else there is another one.
         """
         await self._before(server)
         live = live_server(server)
@@ -122,10 +123,7 @@ class Fleet:
         if codes.intersection(_LETS_IN):
             async with self._core.acting(THE_BOT) as case:
                 await reopening.doubt_all(
-                    case,
-                    server.name,
-                    since=server.crl_published_at,
-                    found=codes,
+                    case, server.name, since=server.crl_published_at, found=codes
                 )
 
     async def admit(

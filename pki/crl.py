@@ -167,21 +167,6 @@ def read_crl(pem: bytes, issuer: x509.Certificate) -> CrlFacts:
     return facts
 
 
-def read_revocations(pem: bytes, issuer: x509.Certificate) -> tuple[Revocation, ...]:
-    """The entries of a CRL, once it has passed every check of `read_crl`.
-
-    A reason that none of ours stands for is given as UNSPECIFIED: revoked it is all the same.
-
-    Raises:
-        DamagedCrl, ForeignCrl, DamagedAuthority: as by `read_crl`, or an entry cannot be read.
-    """
-    read_crl(pem, issuer)
-    try:
-        return tuple(revocation_of(entry) for entry in _of(issuer, pem))
-    except (ValueError, x509.DuplicateExtension) as error:
-        raise DamagedCrl("An entry of the CRL cannot be read; publish it again.") from error
-
-
 def revocation_of(entry: x509.RevokedCertificate) -> Revocation:
     """An entry of any CRL, with the same care for its reason.
 

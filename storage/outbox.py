@@ -9,7 +9,7 @@ from sqlalchemy import Row, and_, case, delete, func, insert, or_, select, updat
 
 from storage import tables
 from storage.records import PATIENCE, ChatId, OutboxItem, OutboxKind, OutboxState, Payload
-from storage.repository import Repository
+from storage.repository import Repository, values_of
 
 _outbox = tables.outbox
 _ERROR_LENGTH = 256
@@ -239,7 +239,7 @@ def _cut(error: str | None) -> str | None:
 
 
 def _item(row: Row[Any]) -> OutboxItem:
-    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
+    values = values_of(row)
     values["kind"] = OutboxKind(values["kind"])
     values["state"] = OutboxState(values["state"])
     return OutboxItem(**values)

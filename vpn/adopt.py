@@ -115,6 +115,16 @@ class Adoption:
     certificate_pem: str | None
     tls_key: str | None = field(repr=False)
 
+    @property
+    def trusted(self) -> tuple[x509.Certificate, ...] | None:
+        """The CAs in `ca_pem`; None where that cannot be read."""
+        if self.ca_pem is None:
+            return None
+        try:
+            return tuple(x509.load_pem_x509_certificates(self.ca_pem.encode()))
+        except ValueError:
+            return None
+
 
 def inspect(
     facts: ConfFacts,

@@ -200,10 +200,7 @@ def _unreadable(adoption: Adoption, rights: AccountRights, account: str) -> Iter
 def _trust(adoption: Adoption, issuer: x509.Certificate | None) -> Iterator[Advice]:
     if adoption.ca_pem is None or issuer is None:
         return
-    try:
-        trusted = x509.load_pem_x509_certificates(adoption.ca_pem.encode())
-    except ValueError:
-        trusted = []
+    trusted = adoption.trusted or ()
     ours = [each for each in trusted if _is_same_authority(each, issuer)]
     if not ours:
         yield Advice(
@@ -221,13 +218,9 @@ def _trust(adoption: Adoption, issuer: x509.Certificate | None) -> Iterator[Advi
 
 def trusts(adoption: Adoption, issuer: x509.Certificate) -> bool | None:
     """Whether the server lets in certificates of this CA; None where that cannot be seen."""
-    if adoption.ca_pem is None or adoption.facts.has("capath"):
+    if adoption.trusted is None or adoption.facts.has("capath"):
         return None
-    try:
-        trusted = x509.load_pem_x509_certificates(adoption.ca_pem.encode())
-    except ValueError:
-        return None
-    return any(_is_same_authority(each, issuer) for each in trusted)
+    return any(_is_same_authority(each, issuer) for each in adoption.trusted)
 
 
 def _is_same_authority(trusted: x509.Certificate, issuer: x509.Certificate) -> bool:

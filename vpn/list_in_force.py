@@ -167,10 +167,6 @@ def _without_the_authority(
 
 def _trusts_others(adoption: Adoption, issuer: x509.Certificate) -> bool:
     """Whether certificates of another key get in; also where that cannot be seen."""
-    if adoption.facts.has("capath") or adoption.ca_pem is None:
+    if adoption.facts.has("capath") or adoption.trusted is None:
         return True
-    try:
-        trusted = x509.load_pem_x509_certificates(adoption.ca_pem.encode())
-    except ValueError:
-        return True
-    return any(each.public_key() != issuer.public_key() for each in trusted)
+    return any(each.public_key() != issuer.public_key() for each in adoption.trusted)

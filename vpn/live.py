@@ -21,7 +21,7 @@ from vpn.crl_look import (
     too_early,
 )
 from vpn.deploy import certificate_end
-from vpn.errors import CrlNotUsed, HostError, NewerCrlInPlace, NotReadable
+from vpn.errors import CrlNotUsed, HostError, ManagementError, NewerCrlInPlace, NotReadable
 from vpn.findings import Finding, FindingCode, ServerProof, ServerStatus, Target
 from vpn.host import ServerHost
 from vpn.layout import DEPLOYED, Layout
@@ -37,7 +37,7 @@ from vpn.management import MOST_SESSIONS, TIMEOUT_S, Management, Session, open_m
 from vpn.names import ccd_file_name, is_ours
 from vpn.others import Neighbours, open_to_others
 from vpn.permissions import read_linked
-from vpn.sessions import Answer, ToCut, ask_sessions, cut_sessions
+from vpn.sessions import Answer, ToCut, cut_sessions, management_finding
 from vpn.values import CommonName, ServerSpec, valid_common_name
 
 __all__ = [
@@ -128,7 +128,12 @@ class LiveServer:
 
     async def ask(self) -> Answer | Finding:
         """Who is connected, and what else it says of itself; or why nothing is known."""
-        return await ask_sessions(self.talk)
+        try:
+            async with self.talk() as management:
+                pid, sessions = await management.pid(), await management.status()
+                return Answer(pid, sessions, management.server_time)
+        except ManagementError as error:
+            return management_finding(error)
 
     async def sessions(self) -> tuple[Session, ...]:
         """Whoever is connected now; a name is as `vpn.names.name_in_sessions` gives it.

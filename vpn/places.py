@@ -47,6 +47,11 @@ def named_layout(facts: ConfFacts, conf: str, start_folder: str) -> Layout:
     names_file = crl is not None and crl != _INLINE and not _names_folder(facts)
     ccd = facts.first_argument("client-config-dir")
     certificate = file_argument(facts, "cert")
+    named_by = NamedBy.COMMON_NAME
+    if facts.has("username-as-common-name"):
+        named_by = NamedBy.USER_NAME
+    elif facts.name_fields != (COMMON_NAME,):
+        named_by = NamedBy.OTHER_FIELDS
     window = facts.first_argument("hand-window") or ""
     at_start = (file_argument(facts, name) for name in _READ_AT_START)
     return Layout(
@@ -61,14 +66,8 @@ def named_layout(facts: ConfFacts, conf: str, start_folder: str) -> Layout:
         hand_window_s=int(window) if window.isdecimal() else HAND_WINDOW_S,
         start_folder=start_folder,
         named_conf=conf,
-        named_by=_named_by(facts),
+        named_by=named_by,
     )
-
-
-def _named_by(facts: ConfFacts) -> NamedBy:
-    if facts.has("username-as-common-name"):
-        return NamedBy.USER_NAME
-    return NamedBy.COMMON_NAME if facts.name_fields == (COMMON_NAME,) else NamedBy.OTHER_FIELDS
 
 
 def revoked_folder(facts: ConfFacts, start_folder: str) -> str | None:

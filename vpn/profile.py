@@ -137,37 +137,39 @@ def render_profile(
         "nobind",
         "resolv-retry infinite",
         "persist-tun",
-        *_server_lines(server_common_name, settings),
-        f"tls-version-min {settings.tls_version_min}",
-        *_forced_lines(settings),
-        "verb 3",
-        f'setenv FRIENDLY_NAME "{_quotable(friendly_name)}"',
     ]
-    if remote.protocol is Protocol.UDP:
-        # TCP says goodbye by itself, and OpenVPN refuses the option there.
-        lines.append("explicit-exit-notify 1")
-    return ProfileParts(tuple(lines), _inline(material, settings))
-
-
-def _server_lines(common_name: str | None, settings: ProfileSettings) -> list[str]:
-    """Without these any holder of a client certificate could pose as the server."""
-    lines = ["remote-cert-tls server"] if settings.is_marked else []
-    if common_name is not None:
-        lines.append(f"verify-x509-name {quoted(common_name)} name")
-    return lines
-
-
-def _forced_lines(settings: ProfileSettings) -> list[str]:
-    lines = [f"auth {settings.auth}"] if settings.auth else []
+    # Without these two any holder of a client certificate could pose as the server.
+    if settings.is_marked:
+        lines.append("remote-cert-tls server")
+    if server_common_name is not None:
+        lines.append(f"verify-x509-name {quoted(server_common_name)} name")
+    lines.append(f"tls-version-min {settings.tls_version_min}")
+    if settings.auth:
+        lines.append(f"auth {settings.auth}")
     lines += _cipher_lines(settings)
     for words in (settings.compression, *settings.same_lines):
         if words:
-            lines.append(" ".join(quoted(word) for word in words))
+            lines.append(" ".join(map(quoted, words)))
     if settings.asks_password:
         lines.append("auth-user-pass")
     if settings.tls_key is TlsKey.AUTH and settings.key_direction is not None:
         lines.append(f"key-direction {settings.key_direction}")
-    return lines
+    # Plain ASCII: Connect shows this name in its list, and older ones garble anything else.
+    plain = " ".join(_UNSAFE_IN_QUOTES.sub("", anyascii(friendly_name)).split())
+    shown = plain[:_FRIENDLY_NAME_LENGTH].rstrip() or "VPN"
+    lines += ["verb 3", f'setenv FRIENDLY_NAME "{shown}"']
+    if remote.protocol is Protocol.UDP:
+        # TCP says goodbye by itself, and OpenVPN refuses the option there.
+        lines.append("explicit-exit-notify 1")
+    blocks = {
+        "ca": material.ca_pem,
+        "cert": material.certificate_pem,
+        "key": material.private_key_pem,
+    }
+    if settings.tls_key is not None and material.tls_key is not None:
+        blocks[settings.tls_key] = material.tls_key
+    inline = "\n".join(f"<{name}>\n{pem.strip()}\n</{name}>" for name, pem in blocks.items())
+    return ProfileParts(tuple(lines), inline)
 
 
 def _cipher_lines(settings: ProfileSettings) -> list[str]:
@@ -183,20 +185,3 @@ def _cipher_lines(settings: ProfileSettings) -> list[str]:
         *fallback,
         f"cipher {first}",
     ]
-
-
-def _inline(material: ProfileMaterial, settings: ProfileSettings) -> str:
-    blocks = {
-        "ca": material.ca_pem,
-        "cert": material.certificate_pem,
-        "key": material.private_key_pem,
-    }
-    if settings.tls_key is not None and material.tls_key is not None:
-        blocks[settings.tls_key] = material.tls_key
-    return "\n".join(f"<{name}>\n{pem.strip()}\n</{name}>" for name, pem in blocks.items())
-
-
-def _quotable(text: str) -> str:
-    """Plain ASCII: Connect shows this name in its list, and older ones garble anything else."""
-    plain = _UNSAFE_IN_QUOTES.sub("", anyascii(text))
-    return " ".join(plain.split())[:_FRIENDLY_NAME_LENGTH].rstrip() or "VPN"

@@ -1,7 +1,6 @@
 """Commands for admins. Each asks the one place for permission before it looks at anything."""
 
 from bot.access import audit, holdings, messages, people, revocation
-from bot.access.matching import Fits
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.chat import buttons, views
@@ -11,7 +10,7 @@ from bot.chat.views import View
 from bot.receipts import maybe_text
 from bot.texts import chat as words
 from bot.texts.fill import blocks, escaped, fill
-from storage.records import GrantState, OutboxKind, Person
+from storage.records import Grant, GrantState, OutboxKind, Person
 
 
 async def pending(scene: Scene, _rest: str) -> Reply:
@@ -30,12 +29,14 @@ async def pending(scene: Scene, _rest: str) -> Reply:
 async def grants(scene: Scene, _rest: str) -> Reply:
     """/grants: live ones, and ended ones that are not proved."""
     require(scene.actor, Act.LOOK)
-    dropped = [one.grant for one in await holdings.unproved_for_good(scene.tx, scene.case.now)]
-    found = [*dropped, *await scene.tx.grants.not_over()]
     # Nobody has access by a server's own certificate; that it is being ended is shown all the same.
-    found = [one for one in found if not one.for_server or one.state is GrantState.REVOKING]
+    shown = [
+        grant
+        for grant in await _not_over(scene)
+        if not grant.for_server or grant.state is GrantState.REVOKING
+    ]
     proofs = [*await scene.tx.proofs.dropped(), *await scene.tx.proofs.unproved()]
-    return Reply(views.grants_listing(found, await scene.tx.people.all(), proofs))
+    return Reply(views.grants_listing(shown, await scene.tx.people.all(), proofs))
 
 
 async def users(scene: Scene, _rest: str) -> Reply:
@@ -89,7 +90,16 @@ async def remove(scene: Scene, rest: str) -> Reply:
             return await remove_now(scene, fits.people[0])
     if not candidates:
         raise Refused(Refusal.UNKNOWN_PERSON, who=rest)
-    return Reply(_whom_to_remove(fits, candidates))
+    rows = [
+        Button(
+            words.BUTTON_REMOVE_PERSON.format(name=person.name),
+            buttons.data(Tap.REMOVE, person.id),
+            Style.BAD,
+        )
+        for person in candidates
+    ]
+    text = words.CHOOSE_AMONG if fits.people else words.CHOOSE_NEAR
+    return Reply(views.choice(text, rows, "/remove NAME"))
 
 
 async def remove_now(scene: Scene, person: Person) -> Reply:
@@ -112,10 +122,21 @@ async def revoke(scene: Scene, rest: str) -> Reply:
     """/revoke [WHO]: at once where exactly one person or grant fits, else a list to tap."""
     require(scene.actor, Act.REVOKE)
     if not rest:
-        return await _revoke_whom(scene)
+        may_end = [grant for grant in await _not_over(scene) if not grant.for_server]
+        if not may_end:
+            return say(words.NOBODY_TO_REVOKE)
+        holders = {grant.user_id for grant in may_end}
+        known = [person for person in await scene.tx.people.all() if person.id in holders]
+        nobodys = [grant for grant in may_end if grant.user_id is None]
+        return Reply(views.whom(words.CHOOSE_REVOKE, known, nobodys))
     fits = await revocation.fits(scene.case, rest)
     if fits.exactly_one:
-        return await _revoke_it(scene, fits)
+        if fits.people:
+            ended = await revocation.revoke_person(scene.case, fits.people[0].id)
+        else:
+            ended = await revocation.revoke_grant(scene.case, fits.grants[0].id)
+        await revocation.ask_receipt(scene.case, scene.chat, ended)
+        return SILENT
     if fits.people or fits.grants:
         return Reply(views.whom(words.CHOOSE_AMONG, fits.people, fits.grants))
     if fits.near:
@@ -123,36 +144,7 @@ async def revoke(scene: Scene, rest: str) -> Reply:
     raise Refused(Refusal.UNKNOWN_PERSON, who=rest)
 
 
-async def _revoke_it(scene: Scene, fits: Fits) -> Reply:
-    if fits.people:
-        ended = await revocation.revoke_person(scene.case, fits.people[0].id)
-    else:
-        ended = await revocation.revoke_grant(scene.case, fits.grants[0].id)
-    await revocation.ask_receipt(scene.case, scene.chat, ended)
-    return SILENT
-
-
-async def _revoke_whom(scene: Scene) -> Reply:
-    # What has ended without a proof may still let somebody in, and can be looked at again.
-    dropped = [one.grant for one in await holdings.unproved_for_good(scene.tx, scene.case.now)]
-    found_open = [*dropped, *await scene.tx.grants.not_over()]
-    open_ones = [grant for grant in found_open if not grant.for_server]
-    if not open_ones:
-        return say(words.NOBODY_TO_REVOKE)
-    holders = {grant.user_id for grant in open_ones}
-    found = [person for person in await scene.tx.people.all() if person.id in holders]
-    nobodys = [grant for grant in open_ones if grant.user_id is None]
-    return Reply(views.whom(words.CHOOSE_REVOKE, found, nobodys))
-
-
-def _whom_to_remove(fits: Fits, candidates: list[Person]) -> View:
-    rows = [
-        Button(
-            words.BUTTON_REMOVE_PERSON.format(name=person.name),
-            buttons.data(Tap.REMOVE, person.id),
-            Style.BAD,
-        )
-        for person in candidates
-    ]
-    text = words.CHOOSE_AMONG if fits.people else words.CHOOSE_NEAR
-    return views.choice(text, rows, "/remove NAME")
+async def _not_over(scene: Scene) -> list[Grant]:
+    """With what has ended without a proof: it may still let somebody in, and be looked at again."""
+    dropped = await holdings.unproved_for_good(scene.tx, scene.case.now)
+    return [*(one.grant for one in dropped), *await scene.tx.grants.not_over()]

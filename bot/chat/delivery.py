@@ -11,6 +11,7 @@ Telegram does not even say who the bot is, nothing is tried that could get lost.
 
 import asyncio
 import logging
+from functools import partial
 from typing import Any
 
 from telegram import Bot, Message
@@ -151,7 +152,8 @@ class ChatDelivery:
         courier = TelegramCourier(self._bot, self._sender, item.chat_id, note)
         await self._sender.released(item.chat_id)
         outcome = await self._delivery.hand_over(grant, profile, courier)  # (3)
-        return self._noted(grant, outcome, lost=int(item.payload["round"]) + 1)
+        lost = int(item.payload["round"]) + 1
+        return partial(self._delivery.note, grant=grant, outcome=outcome, lost=lost)  # (4)
 
     async def settle(self, item: OutboxItem) -> Next | Decision:
         """Decides on a profile that somebody was sending who is not there any more."""
@@ -159,16 +161,11 @@ class ChatDelivery:
             grant = await tx.grants.get(GrantId(item.payload["grant"]))
         if grant is not None and grant.state is GrantState.ISSUED:
             # A process that ended says nothing about the next try.
-            return self._noted(grant, CUT_OFF, lost=int(item.payload["round"]))
+            lost = int(item.payload["round"])
+            return partial(self._delivery.note, grant=grant, outcome=CUT_OFF, lost=lost)
         if grant is not None and grant.state is GrantState.RESERVED:
             return Later(self._core.clock(), item.attempts)
         return Done()
-
-    def _noted(self, grant: Grant, outcome: Outcome, *, lost: int) -> Decision:
-        async def note(case: Case) -> Next:  # (4)
-            return await self._delivery.note(case, grant, outcome, lost=lost)
-
-        return note
 
     def _delayed(self, item: OutboxItem, grant: Grant, error: Exception) -> Decision:
         """Nothing has left this process: the same grant is tried again later."""

@@ -82,8 +82,14 @@ def read_update(update: Update) -> Incoming:
     """Only what is new, private, and from a person counts."""
     if update.message is not None:
         return _message(update.message)
-    if update.callback_query is not None:
-        return _tap(update)
+    query = update.callback_query
+    if query is not None:
+        message = query.message
+        is_private = message is None or message.chat.type == Chat.PRIVATE
+        if query.from_user.is_bot or query.data is None or not is_private:
+            return Nothing()
+        message_id = None if message is None else message.message_id
+        return Tapped(_sender(query.from_user), query.id, query.data, message_id)
     change = update.my_chat_member
     if change is not None and change.chat.type == Chat.PRIVATE:
         return Blocked(_user_id(change.chat.id), change.new_chat_member.status == "member")
@@ -148,18 +154,6 @@ def _message(message: Message) -> Incoming:
     if is_forwarded or message.via_bot is not None:
         return Forwarded(_sender(user), command)
     return Typed(_sender(user), command, rest, message.date)
-
-
-def _tap(update: Update) -> Incoming:
-    query = update.callback_query
-    assert query is not None
-    message = query.message
-    if query.from_user.is_bot or query.data is None:
-        return Nothing()
-    if message is not None and message.chat.type != Chat.PRIVATE:
-        return Nothing()
-    message_id = message.message_id if message is not None else None
-    return Tapped(_sender(query.from_user), query.id, query.data, message_id)
 
 
 def _sender(user: User) -> Sender:

@@ -13,7 +13,7 @@ from bot.chat.views import View
 from bot.texts import chat as words
 from bot.texts import questions as asking
 from bot.texts.fill import Html, blocks, fill, lines, moment
-from storage.records import Grant, Person
+from storage.records import Person
 
 _NUMBERS_IN_A_ROW = 5
 
@@ -40,7 +40,8 @@ async def one_name(scene: Scene, meant: Meant) -> Reply:
         other = Button(words.BUTTON_LINK_OTHER, buttons.data(Tap.OLD_PEOPLE, one.grants[0].id))
         people = await _people(scene, one, one.proposed)
         return Reply(_card(one, (*people, (other,))), edit=True)
-    shown = views.page_of(await _allowed(scene), meant.page)
+    allowed = [person for person in await scene.tx.people.all() if person.allowed]
+    shown = views.page_of(allowed, meant.page)
     turning = shown.turning(Tap.OLD_PEOPLE, one.grants[0].id)
     people = await _people(scene, one, shown.items)
     return Reply(_card(one, (*people, *turning), shown.text), edit=True)
@@ -72,66 +73,35 @@ async def _named(scene: Scene, meant: Meant) -> Unlinked:
     raise Refused(Refusal.NOTHING_TO_LINK, name=grant.common_name)
 
 
-async def _allowed(scene: Scene) -> Sequence[Person]:
-    return [person for person in await scene.tx.people.all() if person.allowed]
-
-
 def _card(one: Unlinked, people: Keyboard, page: Html | str = "") -> View:
-    text = blocks(
-        lines(fill(words.OLD_CERTIFICATE, common_name=one.common_name), *_certificates(one)),
+    """Certificates are numbered where there are several, and each has a button: the one that nobody
+    uses must not stand for the other."""
+    line, label = words.OLD_CERTIFICATE_LINE, words.BUTTON_REVOKE_GRANT
+    if len(one.grants) > 1:
+        line, label = words.OLD_CERTIFICATE_NUMBERED, words.BUTTON_REVOKE_NUMBERED
+    listed = []
+    row = []
+    for number, grant in enumerate(one.grants[: views.SHOWN], 1):
+        until = moment(grant.not_after)
+        listed.append(fill(line, number=number, serial=grant.serial, until=until))
+        text = label.format(number=number, common_name=one.common_name)
+        row.append(Button(text, buttons.data(Tap.REVOKE_GRANT, grant.id), Style.BAD))
+    said = blocks(
+        lines(fill(words.OLD_CERTIFICATE, common_name=one.common_name), *listed),
         views.more(len(one.grants), "grant list"),
         words.OLD_CERTIFICATE_WHOSE if people else words.OLD_CERTIFICATE_NOBODY,
         page,
     )
-    return View(text, (*people, *_revoking(one), _BACK))
-
-
-def _certificates(one: Unlinked) -> Sequence[Html]:
-    """Numbered, where there are several: each has a button."""
-    return [
-        fill(
-            words.OLD_CERTIFICATE_LINE if len(one.grants) == 1 else words.OLD_CERTIFICATE_NUMBERED,
-            number=number,
-            serial=grant.serial,
-            until=moment(grant.not_after),
-        )
-        for number, grant in enumerate(one.grants[: views.SHOWN], 1)
-    ]
+    at = range(0, len(row), _NUMBERS_IN_A_ROW)
+    revoking = (tuple(row[begin : begin + _NUMBERS_IN_A_ROW]) for begin in at)
+    return View(said, (*people, *revoking, _BACK))
 
 
 async def _people(scene: Scene, one: Unlinked, people: Sequence[Person]) -> Keyboard:
-    return tuple(
-        [
-            (
-                Button(
-                    words.BUTTON_LINK.format(name=person.name),
-                    buttons.data(
-                        Tap.LINK,
-                        one.grants[0].id,
-                        person.id,
-                        await questions.link_digest(scene, one, person),
-                    ),
-                    Style.MAIN,
-                ),
-            )
-            for person in people[: views.BUTTONS_SHOWN]
-        ]
-    )
-
-
-def _revoking(one: Unlinked) -> Keyboard:
-    """A button for each certificate: the one that nobody uses must not stand for the other."""
-    if len(one.grants) == 1:
-        text = words.BUTTON_REVOKE_GRANT.format(common_name=one.common_name)
-        return ((_revoke(one.grants[0], text),),)
-    row = [
-        _revoke(grant, words.BUTTON_REVOKE_NUMBERED.format(number=number))
-        for number, grant in enumerate(one.grants[: views.SHOWN], 1)
-    ]
-    return tuple(
-        tuple(row[at : at + _NUMBERS_IN_A_ROW]) for at in range(0, len(row), _NUMBERS_IN_A_ROW)
-    )
-
-
-def _revoke(grant: Grant, text: str) -> Button:
-    return Button(text, buttons.data(Tap.REVOKE_GRANT, grant.id), Style.BAD)
+    rows = []
+    for person in people[: views.BUTTONS_SHOWN]:
+        digest = await questions.link_digest(scene, one, person)
+        data = buttons.data(Tap.LINK, one.grants[0].id, person.id, digest)
+        text = words.BUTTON_LINK.format(name=person.name)
+        rows.append((Button(text, data, Style.MAIN),))
+    return tuple(rows)

@@ -155,14 +155,13 @@ class Posts:
     async def receipt(self, item: OutboxItem) -> Next:
         """What was proved. While a look can still prove more, the row stays and is followed up."""
         grant_ids = [GrantId(grant_id) for grant_id in item.payload["grants"]]
-        receipt = await self._receipt(item.chat_id, grant_ids)
+        receipt, keyboard = await self._receipt(item.chat_id, grant_ids)
         said = "said" in item.payload
         if not receipt.tried or (item.payload["look"] and not said and not receipt.settled):
             await self._enforcer.enforce(grant_ids)
-            receipt = await self._receipt(item.chat_id, grant_ids)
+            receipt, keyboard = await self._receipt(item.chat_id, grant_ids)
         # 'Not proved yet' is said once.
         if receipt.settled or not said:
-            keyboard = await self._ending_the_rest(UserId(item.chat_id), receipt)
             end = () if receipt.settled else (receipt_words.RETRYING,)
             text = blocks(*map(escaped, (*receipt.blocks, *end)))
             await self._send(item.chat_id, View(text, keyboard))
@@ -253,34 +252,27 @@ class Posts:
         await self._bot.set_my_commands(commands, scope=BotCommandScopeChat(item.chat_id))
         return Done()
 
-    async def _receipt(self, chat_id: ChatId, grant_ids: list[GrantId]) -> Receipt:
+    async def _receipt(self, chat_id: ChatId, ids: list[GrantId]) -> tuple[Receipt, Keyboard]:
+        """What its reader may know of it, and the buttons for what else they may end."""
         async with self._database.reading() as tx:
-            grants = await tx.grants.some(grant_ids)
+            reader = await people.identify(tx, self._core.rules, UserId(chat_id), "")
+            may_revoke = may(reader, Act.REVOKE)
+            grants = await tx.grants.some(ids)
             is_replaced = all(grant.end_reason is EndReason.REPLACED for grant in grants)
             for_owner = is_replaced and all(
                 private_chat(grant.owner) == chat_id for grant in grants
             )
-            reader = await people.identify(tx, self._core.rules, UserId(chat_id), "")
-            return await load_receipt(
-                tx,
-                grant_ids,
-                self._clock(),
-                for_owner=for_owner,
-                for_admin=may(reader, Act.REVOKE),
+            receipt = await load_receipt(
+                tx, ids, self._clock(), for_owner=for_owner, for_admin=may_revoke
             )
-
-    async def _ending_the_rest(self, reader: UserId, receipt: Receipt) -> Keyboard:
-        """What a receipt names besides can be ended from it, by whoever may."""
-        live = [one.grant for one in receipt.left if one.is_live]
-        async with self._database.reading() as tx:
-            actor = await people.identify(tx, self._core.rules, reader, "")
-            accounts = await holdings.accounts_of(tx, reader)
+            live = [one.grant for one in receipt.left if one.is_live]
+            accounts = await holdings.accounts_of(tx, UserId(chat_id))
             names = {
                 one.user_id: await tx.people.name_of(one.user_id) for one in live if one.user_id
             }
-        if may(actor, Act.REVOKE):
-            return views.revoke_rest([*live, *receipt.maybe], names)
-        return views.give_up_rest([grant for grant in live if grant.user_id in accounts])
+        if may_revoke:
+            return receipt, views.revoke_rest([*live, *receipt.maybe], names)
+        return receipt, views.give_up_rest([one for one in live if one.user_id in accounts])
 
     async def _send(self, chat_id: ChatId, view: View) -> int:
         call = partial(self._bot.send_message, chat_id, link_preview_options=_NO_PREVIEW)

@@ -21,11 +21,6 @@ _REMEMBERED = {
 }
 
 
-async def tapped(scene: Scene, meant: Meant) -> Reply:
-    """Does what the button says, once; a second tap finds it done."""
-    return await _ACTIONS[meant.tap](scene, meant)
-
-
 async def mend(scene: Scene, meant: Meant) -> None:
     """Takes the buttons from a message whose request is decided, if nothing else will.
 
@@ -165,7 +160,8 @@ async def _cutting(scene: Scene, ended: list[Grant]) -> Reply:
     return Reply(View(Html(words.WORKING)), edit=True)
 
 
-_ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
+# Each does what its button says, once; a second tap finds it done.
+ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.APPROVE: _approve,
     Tap.DENY: _deny,
     Tap.CANCEL: _cancel,

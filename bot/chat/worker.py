@@ -148,10 +148,12 @@ class Worker:
             match incoming:
                 case Typed() | Forwarded() | Tapped():
                     return await self._person(tx, item, incoming)
-                case InGroup():
-                    await self._point_home(tx, incoming)
-                case Blocked():
-                    await tx.people.set_reachable(incoming.user_id, reachable=incoming.reachable)
+                case InGroup(chat_id):
+                    if self._limits.answers_group(chat_id, self._since_boot()):
+                        view = View(fill(words.GROUP, link=f"https://t.me/{self._username}"))
+                        await post(tx, ChatId(chat_id), view, self._clock())
+                case Blocked(user_id, reachable):
+                    await tx.people.set_reachable(user_id, reachable=reachable)
                 case Nothing():
                     pass
             # Anybody can send these, and it does no harm to meet one twice.
@@ -161,25 +163,33 @@ class Worker:
     async def _person(
         self, tx: Transaction, item: InboxItem, incoming: Typed | Forwarded | Tapped
     ) -> Reply:
-        sender = incoming.sender
+        sender, now = incoming.sender, self._since_boot()
         await self._note_sender(tx, sender)
         actor = await people.identify(tx, self._core.rules, sender.user_id, sender.name)
         case = self._core.case(tx, actor)
-        scene = Scene(case, sender.user_id)
-        if isinstance(incoming, Tapped):
-            scene = replace(scene, message_id=incoming.message_id)
-        if actor.is_known and not self._limits.acts_for(actor, self._since_boot()):
-            if self._limits.warns(scene.user_id, self._since_boot()):
+        message_id = incoming.message_id if isinstance(incoming, Tapped) else None
+        scene = Scene(case, sender.user_id, message_id)
+        if actor.is_known and not self._limits.acts_for(actor, now):
+            if self._limits.warns(sender.user_id, now):
                 await post(tx, scene.chat, View(Html(words.TOO_FAST)), case.now)
             return SILENT
-        reply = await self._reply(scene, item, incoming)
+        try:
+            # A refusal undoes what its use case had begun; the audit row about it stays.
+            async with tx.attempt():
+                reply = await _reply(scene, item, incoming)
+        except Refused as refused:
+            if refused.code in _AUDITED and self._limits.audits(actor, now):
+                # What a forged tap holds goes to the operator's terminal and into spreadsheets.
+                subject = clean(_as_sent(incoming), audit.SUBJECT_LENGTH)
+                await case.record("refused", subject, why=refused.code)
+            reply = await _refusal(scene, incoming, refused)
         if not actor.is_known:
             # A stranger's flood costs one answer a minute, and leaves nothing behind.
             await tx.inbox.forget(item.update_id)
-            if not self._limits.answers_stranger(sender.user_id, self._since_boot()):
+            if not self._limits.answers_stranger(sender.user_id, now):
                 return SILENT
         if reply.view is not None:
-            instead_of = scene.message_id if reply.edit else None
+            instead_of = message_id if reply.edit else None
             await post(tx, scene.chat, reply.view, case.now, instead_of=instead_of)
         return reply
 
@@ -195,25 +205,6 @@ class Worker:
             await tx.people.set_username(sender.user_id, sender.username)
         if person.reachable is not True:
             await tx.people.set_reachable(sender.user_id, reachable=True)
-
-    async def _reply(
-        self, scene: Scene, item: InboxItem, incoming: Typed | Forwarded | Tapped
-    ) -> Reply:
-        try:
-            # A refusal undoes what its use case had begun; the audit row about it stays.
-            async with scene.tx.attempt():
-                return await _reply_to(scene, item, incoming)
-        except Refused as refused:
-            if refused.code in _AUDITED and self._limits.audits(scene.actor, self._since_boot()):
-                # What a forged tap holds goes to the operator's terminal and into spreadsheets.
-                subject = clean(_as_sent(incoming), audit.SUBJECT_LENGTH)
-                await scene.case.record("refused", subject, why=refused.code)
-            return await _refuse(scene, incoming, refused)
-
-    async def _point_home(self, tx: Transaction, incoming: InGroup) -> None:
-        if self._limits.answers_group(incoming.chat_id, self._since_boot()):
-            view = View(fill(words.GROUP, link=f"https://t.me/{self._username}"))
-            await post(tx, ChatId(incoming.chat_id), view, self._clock())
 
     async def _set_aside(self, item: InboxItem, error: str, *, apologise: bool = False) -> None:
         async with self._database.writing() as tx:
@@ -231,32 +222,33 @@ class Worker:
             log.info("A tap was not answered: %s", why)
 
 
-async def _reply_to(scene: Scene, item: InboxItem, incoming: Typed | Forwarded | Tapped) -> Reply:
+async def _reply(scene: Scene, item: InboxItem, incoming: Typed | Forwarded | Tapped) -> Reply:
     if isinstance(incoming, Tapped):
         meant = buttons.parse(incoming.data)
         if meant is None:
             raise Refused(Refusal.NO_BUTTON)
-        return await taps.tapped(scene, meant)
+        return await taps.ACTIONS[meant.tap](scene, meant)
     command = COMMANDS.get(incoming.command)
     if isinstance(incoming, Forwarded):
         if command is not None and command.is_for_admins:
             raise Refused(Refusal.FORWARDED)
-        return await _not_a_command(scene, words.ONLY_NEW_MESSAGES)
+        return await _said(scene, words.ONLY_NEW_MESSAGES)
     if not incoming.command:
-        return await _not_a_command(scene, words.NOT_A_COMMAND)
+        return await _said(scene, words.NOT_A_COMMAND)
     if command is None:
-        return await _not_a_command(scene, words.UNKNOWN_COMMAND)
+        return await _said(scene, words.UNKNOWN_COMMAND)
     question = await late.asked_back(scene, incoming, item)
     return question or await command.handle(scene, incoming.rest)
 
 
-async def _not_a_command(scene: Scene, text: str) -> Reply:
+async def _said(scene: Scene, text: str) -> Reply:
+    """A stranger hears the same of everything."""
     if scene.actor.is_known:
         return say(text)
     return await help_(scene, "")
 
 
-async def _refuse(scene: Scene, incoming: Typed | Forwarded | Tapped, refused: Refused) -> Reply:
+async def _refusal(scene: Scene, incoming: Typed | Forwarded | Tapped, refused: Refused) -> Reply:
     if isinstance(incoming, Tapped):
         meant = buttons.parse(incoming.data)
         # A toast is plain text: what was escaped for a message is not shown as entities.
@@ -270,9 +262,7 @@ async def _refuse(scene: Scene, incoming: Typed | Forwarded | Tapped, refused: R
         if meant.tap is Tap.SERVER and refused.code is Refusal.UNKNOWN_SERVER:
             return replace(said, view=await taps.servers_now(scene, meant), edit=True)
         return said
-    if not scene.actor.is_known:
-        return await help_(scene, "")
-    return say(refusals.in_chat(refused))
+    return await _said(scene, refusals.in_chat(refused))
 
 
 def _as_sent(incoming: Typed | Forwarded | Tapped) -> str:

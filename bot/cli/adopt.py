@@ -45,9 +45,15 @@ def adopt(
         raise NotDone(
             "`--ssh` is not part of this version yet: the server must be on this machine."
         )
-    wanted = ServerToAdopt(name, PurePosixPath(config.absolute()), parse_remote(remote), account)
+    dialled = parse_remote(remote)
 
     async def work(office: Office) -> None:
+        wanted = ServerToAdopt(
+            name,
+            PurePosixPath(config.absolute()),
+            dialled,
+            account or office.folder.account(),
+        )
         foreseen: list[str] = []
 
         def tell(look: Outlook) -> None:

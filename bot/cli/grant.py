@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,6 @@ import typer
 from bot.access import holdings, people, requests, revocation
 from bot.access.case import Case
 from bot.access.durations import format_duration, parse_duration
-from bot.access.permission import Actor
 from bot.cli.shared import operator, say, show, stamp, with_office
 from bot.errors import NotDone
 from bot.handover.delivery import Came, Delivery, Outcome
@@ -22,7 +22,6 @@ from pki.private_files import create_file
 from storage.records import (
     Grant,
     GrantState,
-    Person,
     Request,
     RequestId,
     RequestState,
@@ -116,7 +115,7 @@ class FileCourier:
         del grant, earlier_dead  # for words, which a file has none of
         try:
             with as_root():
-                create_file(self.path, profile.content)
+                create_file(self.path, profile.content, even_open=True)
         except OSError as error:
             return Outcome(Came.KEPT, str(error.strerror))
         return Outcome(Came.ARRIVED)
@@ -199,8 +198,11 @@ def _waiting(found: Sequence[Request], server: str | None, seconds: int | None) 
 
 
 async def _ask(case: Case, user_id: UserId, server: str | None, seconds: int | None) -> RequestId:
+    """The operator asks for somebody else, who must be on the allowlist like anyone."""
+    person = await case.tx.people.get(user_id)
+    is_allowed = person is not None and person.allowed
     asked = await requests.ask(
-        case.by(_on_behalf_of(user_id, await case.tx.people.get(user_id))),
+        case.by(replace(case.actor, user_id=user_id, is_allowed=is_allowed)),
         duration=seconds,
         server=None if server is None else ServerName(server),
         reason="issued on the command line",
@@ -212,18 +214,6 @@ async def _ask(case: Case, user_id: UserId, server: str | None, seconds: int | N
 
 def _name_server(names: Sequence[str]) -> NotDone:
     return NotDone(f"Name one of the servers with --server: {', '.join(names)}")
-
-
-def _on_behalf_of(user_id: UserId, person: Person | None) -> Actor:
-    """The operator asks for somebody else, who must be on the allowlist like anyone."""
-    word = operator()
-    return Actor(
-        key=word.key,
-        name=word.name,
-        user_id=user_id,
-        is_allowed=person is not None and person.allowed,
-        is_operator=True,
-    )
 
 
 def _row(grant: Grant, names: dict[UserId, str], state: GrantState) -> dict[str, Any]:

@@ -68,7 +68,8 @@ def fields_of(grant: Grant, server: Server, name: str) -> Fields:
         port=server.remote_port,
         protocol=server.protocol,
         friendly_name=friendly_name(grant),
-        file_name=file_name(grant),
+        # Unique, like the common name.
+        file_name=f"{grant.server}-{grant.common_name}.ovpn",
         not_before=grant.not_before,
         until=grant.not_after,
     )
@@ -77,8 +78,3 @@ def fields_of(grant: Grant, server: Server, name: str) -> Fields:
 def friendly_name(grant: Grant) -> str:
     """What a client's list shows; unique, so that two profiles never look the same."""
     return f"{grant.server} ({grant.common_name})"
-
-
-def file_name(grant: Grant) -> str:
-    """Unique, like the common name."""
-    return f"{grant.server}-{grant.common_name}.ovpn"

@@ -121,8 +121,14 @@ def _wrong(own: OwnProfile, text: str) -> Iterator[Objection]:
     if text.count(_KEY) != own.built_in.text.count(_KEY):
         yield Objection("There is another private key in it.")
     yield from _wrong_lines(directives, needed, own.server)
-    yield from _wrong_packets(directives, needed, own)
-    yield from _wrong_remote(directives, needed)
+    names = {directive.name for directive in needed}
+    for directive in directives:
+        if not fits(directive, names, own.settings):
+            line = _line(directive.name, directive.arguments)
+            yield Objection(f"'{line}' does not fit {own.server}.", directive.line_number)
+    # Others may stand beside it; it may be written in other words.
+    for host, port, protocol in set(_remotes(needed)) - set(_remotes(directives)):
+        yield Objection(f"'remote {host} {port} {protocol}' is missing.")
 
 
 def _wrong_blocks(
@@ -162,27 +168,8 @@ def _wrong_lines(
             yield Objection(f"'{line}' does not fit {server}.", directive.line_number)
 
 
-def _wrong_packets(
-    directives: Collection[Directive], needed: Collection[Directive], own: OwnProfile
-) -> Iterator[Objection]:
-    names = {directive.name for directive in needed}
-    for directive in directives:
-        if not fits(directive, names, own.settings):
-            line = _line(directive.name, directive.arguments)
-            yield Objection(f"'{line}' does not fit {own.server}.", directive.line_number)
-
-
 def _line(name: str, arguments: tuple[str, ...]) -> str:
     return " ".join((name, *arguments))
-
-
-def _wrong_remote(
-    directives: Collection[Directive], needed: Collection[Directive]
-) -> Iterator[Objection]:
-    """Others may stand beside it; it may be written in other words."""
-    missing = set(_remotes(needed)) - set(_remotes(directives))
-    for host, port, protocol in missing:
-        yield Objection(f"'remote {host} {port} {protocol}' is missing.")
 
 
 def _remotes(directives: Collection[Directive]) -> Iterator[tuple[str, str, str]]:

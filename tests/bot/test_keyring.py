@@ -17,8 +17,9 @@ from bot.office import Office, open_office
 from bot.settings import Settings
 from pki.authority_files import create_authority
 from pki.errors import AuthorityMissing, DamagedKey, PkiError, UnsafePermissions, WrongPassphrase
-from pki.tls_crypt_v2 import unwrap_client_key, wrap_client_key
+from pki.tls_crypt_v2 import wrap_client_key
 from storage.records import ServerName
+from tests.tls_crypt_v2 import unwrap
 
 PASSPHRASE = "correct horse battery staple"
 BERLIN, PARIS = ServerName("berlin"), ServerName("paris")
@@ -122,7 +123,7 @@ async def test_a_servers_key_is_sealed_private_and_works(made: DataFolder) -> No
 
     server_key = await Keyring(made, Asked()).tls_key(BERLIN)
     client_key = wrap_client_key(server_key, metadata=b"serial", random_bytes=os.urandom)
-    assert unwrap_client_key(server_key, client_key).metadata == b"serial"
+    assert unwrap(server_key, client_key).metadata == b"serial"
 
 
 async def test_a_key_that_is_there_already_stays(folder: DataFolder) -> None:

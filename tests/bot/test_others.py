@@ -14,7 +14,8 @@ from bot.locks import try_lock
 from bot.office import Office
 from bot.on_hold import neighbours
 from demo.lab.stand_in import StandIn
-from pki.crl import RevocationReason, read_revocations
+from pki.crl import RevocationReason
+from pki.found_crls import read_crls
 from pki.serial import parse_serial
 from storage.records import (
     ChatId,
@@ -67,7 +68,8 @@ async def annas(office: Office) -> tuple[Grant, Request]:
 
 def on_hold(company: Company, office: Office, server: ServerName) -> set[str]:
     pem = (company.folder / server / "live" / "crl.pem").read_bytes()
-    entries = read_revocations(pem, office.keyring.certificate)
+    (crl,) = read_crls(pem, office.keyring.certificate)
+    entries = crl.revocations
     assert {entry.reason for entry in entries} <= {RevocationReason.CERTIFICATE_HOLD}
     return {f"{entry.serial:x}" for entry in entries}
 

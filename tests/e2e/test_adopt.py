@@ -12,9 +12,10 @@ import pytest_asyncio
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from pki.tls_crypt_v2 import generate_server_key, unwrap_client_key
+from pki.tls_crypt_v2 import generate_server_key
 from tests.company import ANNA, Company, Ran, keep_secret, open_company
 from tests.easyrsa import NEEDS_EASYRSA, EasyRsa
+from tests.tls_crypt_v2 import unwrap
 from tests.vpn.operator_kit import static_key
 
 pytestmark = [NEEDS_EASYRSA, pytest.mark.asyncio(loop_scope="module")]
@@ -327,7 +328,7 @@ async def test_profiles_have_a_key_that_its_tls_crypt_v2_key_wrapped(
     key = generate_server_key(os.urandom)
     await moves_in(newcomer, easyrsa, "tls-crypt-v2", key)
     profile = await adopted_profile(newcomer, "tls-crypt-v2")
-    assert unwrap_client_key(key, block(profile, "tls-crypt-v2"))
+    assert unwrap(key, block(profile, "tls-crypt-v2"))
 
 
 @pytest.mark.long

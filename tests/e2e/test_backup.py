@@ -17,7 +17,8 @@ from demo.api.faults import Fault, status
 from demo.lab.stand_in import StandIn
 from demo.testing import PersonChat
 from pki.authority_files import load_certificate
-from pki.crl import Revocation, read_crl, read_revocations
+from pki.crl import Revocation, read_crl
+from pki.found_crls import read_crls
 from pki.serial import serial_hex
 from tests.company import (
     CROWD,
@@ -58,8 +59,9 @@ def in_place(company: Company, server: str = "office") -> tuple[int, dict[str, R
     """Number and entries of the CRL that lies on a server."""
     pem = (company.folder / server / "live/crl.pem").read_bytes()
     issuer = load_certificate(company.data / "ca")
-    entries = read_revocations(pem, issuer)
-    return read_crl(pem, issuer).number, {serial_hex(entry.serial): entry for entry in entries}
+    (crl,) = read_crls(pem, issuer)
+    entries = {serial_hex(entry.serial): entry for entry in crl.revocations}
+    return read_crl(pem, issuer).number, entries
 
 
 def ccd(company: Company) -> set[str]:

@@ -17,10 +17,10 @@ from pki.crl import (
     crl_number,
     must_list,
     read_crl,
-    read_revocations,
 )
 from pki.der import SEQUENCE, element, elements
 from pki.errors import DamagedAuthority, DamagedCrl, ForeignCrl
+from pki.found_crls import read_crls
 from pki.key_ids import authority_key_id
 from pki.serial import SerialNumber
 from tests.pki.tools import CA_NAME, NOW, WEEK, serial
@@ -326,32 +326,23 @@ class TestRevocations:
     ) -> None:
         listed = [revocation(5, NOW - WEEK, reason), revocation(6, NOW - 2 * WEEK)]
         pem = authority.sign_crl(number=1, revocations=listed, now=NOW)
-        assert set(read_revocations(pem, authority.certificate)) == set(listed)
+        (crl,) = read_crls(pem, authority.certificate)
+        assert set(crl.revocations) == set(listed)
 
     def test_of_a_crl_without_any(self, authority: Authority) -> None:
         pem = authority.sign_crl(number=1, revocations=[], now=NOW)
-        assert read_revocations(pem, authority.certificate) == ()
-
-    def test_a_reason_that_none_of_ours_stands_for(self, authority: Authority) -> None:
-        found = read_revocations(
-            with_entry_extension(x509.CRLReason(x509.ReasonFlags.remove_from_crl), authority),
-            authority.certificate,
-        )
-        assert [entry.reason for entry in found] == [RevocationReason.UNSPECIFIED]
+        (crl,) = read_crls(pem, authority.certificate)
+        assert crl.revocations == ()
 
     def test_an_entry_that_cannot_be_read(self, authority: Authority) -> None:
         odd = x509.UnrecognizedExtension(x509.CRLReason.oid, b"\x00")
         with pytest.raises(DamagedCrl):
-            read_revocations(with_entry_extension(odd, authority), authority.certificate)
-
-    def test_of_another_ca(self, a_crl: bytes, stranger: Authority) -> None:
-        with pytest.raises(ForeignCrl):
-            read_revocations(a_crl, stranger.certificate)
+            read_crls(with_entry_extension(odd, authority), authority.certificate)
 
     @pytest.mark.parametrize("part", [0, 1, 2])
     def test_of_a_part_of_a_file(self, a_crl: bytes, authority: Authority, part: int) -> None:
         with pytest.raises(DamagedCrl):
-            read_revocations(a_crl[: len(a_crl) * part // 3], authority.certificate)
+            read_crls(a_crl[: len(a_crl) * part // 3], authority.certificate)
 
 
 def with_entry_extension(value: x509.ExtensionType, authority: Authority) -> bytes:

@@ -16,13 +16,13 @@ from pki.tls_crypt_v2 import (
     CLIENT_LABEL,
     MAX_METADATA_BYTES,
     SERVER_LABEL,
-    TIME_METADATA,
-    USER_METADATA,
     generate_server_key,
-    unwrap_client_key,
     wrap_client_key,
 )
+from tests.tls_crypt_v2 import unwrap
 
+# The types are in the manual, at --tls-crypt-v2-verify.
+USER_METADATA, TIME_METADATA = 0, 1
 DATA = Path(__file__).parent / "data"
 SERVER = (DATA / "openvpn-server.pem").read_text()
 USER_TEXT = "g-7 мария".encode()
@@ -46,7 +46,7 @@ class TestKnownAnswers:
         ],
     )
     def test_unwrap(self, name: str, kind: int, metadata: bytes) -> None:
-        found = unwrap_client_key(SERVER, known(name))
+        found = unwrap(SERVER, known(name))
         assert (found.metadata_type, found.metadata) == (kind, metadata)
         assert found.key == read_pem(CLIENT_LABEL, known(name))[:256]
 
@@ -69,12 +69,12 @@ class TestThisOpenvpn:
     def test_reads_our_server_key(self, tmp_path: Path) -> None:
         server_key = generate_server_key(secrets.token_bytes)
         client_key = self.genkey(tmp_path, server_key, base64.b64encode(USER_TEXT).decode())
-        found = unwrap_client_key(server_key, client_key)
+        found = unwrap(server_key, client_key)
         assert (found.metadata_type, found.metadata) == (USER_METADATA, USER_TEXT)
 
     def test_writes_the_time_where_no_metadata_is_given(self, tmp_path: Path) -> None:
         server_key = generate_server_key(secrets.token_bytes)
-        found = unwrap_client_key(server_key, self.genkey(tmp_path, server_key))
+        found = unwrap(server_key, self.genkey(tmp_path, server_key))
         assert (found.metadata_type, len(found.metadata)) == (TIME_METADATA, 8)
 
     @staticmethod
@@ -97,7 +97,7 @@ class TestThisOpenvpn:
 @given(st.binary(max_size=MAX_METADATA_BYTES))
 def test_what_is_wrapped_can_be_unwrapped(metadata: bytes) -> None:
     client_key = wrap_client_key(SERVER, metadata=metadata, random_bytes=secrets.token_bytes)
-    found = unwrap_client_key(SERVER, client_key)
+    found = unwrap(SERVER, client_key)
     assert (found.metadata_type, found.metadata) == (USER_METADATA, metadata)
     assert found.key == read_pem(CLIENT_LABEL, client_key)[:256]
 
@@ -107,7 +107,7 @@ def test_keys_differ() -> None:
         wrap_client_key(SERVER, metadata=b"same", random_bytes=secrets.token_bytes)
         for _ in range(2)
     ]
-    keys = {unwrap_client_key(SERVER, pem).key for pem in made}
+    keys = {unwrap(SERVER, pem).key for pem in made}
     assert len(keys) == 2
 
 
@@ -118,31 +118,11 @@ def test_too_much_metadata() -> None:
         )
 
 
-def test_the_key_is_not_shown() -> None:
-    found = unwrap_client_key(SERVER, known("user"))
-    assert repr(found) == f"ClientKey(metadata_type=0, metadata={USER_TEXT!r})"
-
-
 class TestDamaged:
     def test_the_key_of_another_server(self) -> None:
         other = generate_server_key(secrets.token_bytes)
-        with pytest.raises(DamagedKey, match="not made for this server"):
-            unwrap_client_key(other, known("user"))
-
-    @given(position=st.integers(min_value=0), bit=st.integers(0, 7))
-    def test_any_flipped_bit(self, position: int, bit: int) -> None:
-        content = bytearray(read_pem(CLIENT_LABEL, known("user")))
-        content[position % len(content)] ^= 1 << bit
-        with pytest.raises(DamagedKey):
-            unwrap_client_key(SERVER, write_pem(CLIENT_LABEL, bytes(content)))
-
-    def test_any_other_length(self) -> None:
-        content = read_pem(CLIENT_LABEL, known("full"))
-        lengths = (*range(len(content)), len(content) + 1)
-        for length in lengths:
-            changed = (content + b"\0")[:length]
-            with pytest.raises(DamagedKey):
-                unwrap_client_key(SERVER, write_pem(CLIENT_LABEL, changed))
+        with pytest.raises(AssertionError):
+            unwrap(other, known("user"))
 
     @pytest.mark.parametrize(
         "server_key",
@@ -163,4 +143,5 @@ class TestDamaged:
 
     def test_text_around_the_key_does_not_matter(self) -> None:
         dressed = f"# of berlin\r\n{SERVER}# end\n".replace("\n", "\r\n")
-        assert unwrap_client_key(dressed, known("user")).metadata == USER_TEXT
+        made = wrap_client_key(dressed, metadata=USER_TEXT, random_bytes=secrets.token_bytes)
+        assert unwrap(SERVER, made).metadata == USER_TEXT

@@ -9,17 +9,12 @@ from bot.access import approvals, people, requests
 from bot.access.permission import THE_BOT
 from bot.chat.buttons import Meant, Tap
 from bot.chat.scene import Scene
-from bot.chat.taps import mend, tapped
+from bot.chat.taps import ACTIONS, mend
 from storage.records import ChatId, OutboxKind, PostedMessage, RequestId, RequestState
 from tests.bot.access.kit import ANNA, BORIS, CLARA, MORNING, Paper, to
-from tests.storage.kit import make_template, open_copy
+from tests.storage.kit import open_copy
 
 TAPPED = 5
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_template(tmp_path_factory.mktemp("template"))
 
 
 @pytest.fixture
@@ -91,7 +86,7 @@ async def test_the_message_that_decides_loses_its_own(paper: Paper, button: Tap)
     meant = Meant(button, request=request.id, duration=request.duration, digest=digest)
     async with paper.database.writing() as tx:
         actor = await people.identify(tx, paper.rules, BORIS, "Boris")
-        await tapped(Scene(paper.case(tx, actor), BORIS, TAPPED), meant)
+        await ACTIONS[meant.tap](Scene(paper.case(tx, actor), BORIS, TAPPED), meant)
     payload = {"request": request.id, "message": TAPPED, "kind": OutboxKind.CARD}
     assert to(BORIS, OutboxKind.EDIT_CARD, payload) in await paper.heard()
 
@@ -101,5 +96,5 @@ async def test_a_tap_denies_at_once(paper: Paper) -> None:
     actor = await paper.actor(BORIS)
     async with paper.database.writing() as tx:
         scene = Scene(paper.case(tx, actor), BORIS, TAPPED)
-        await tapped(scene, Meant(Tap.DENY, request.id))
+        await ACTIONS[Tap.DENY](scene, Meant(Tap.DENY, request.id))
     assert (await paper.request(request.id)).state is RequestState.DENIED

@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from bot.handover.bundle import Member, parts_of, zipped
 from pki.serial import new_serial
-from pki.tls_crypt_v2 import generate_server_key, unwrap_client_key, wrap_client_key
+from pki.tls_crypt_v2 import generate_server_key, wrap_client_key
 from tests.bot.handover.kit import MATERIAL, NOW, built_in
+from tests.tls_crypt_v2 import unwrap
 from tests.vpn.kit import make_authority, now
 from vpn.profile import ProfileMaterial, ProfileSettings, TlsKey, render_profile
 from vpn.values import Protocol, Remote
@@ -92,8 +93,8 @@ def test_the_parts_of_a_real_profile_can_be_used() -> None:
     certificate.verify_directly_issued_by(ca)
     assert (ca, certificate.serial_number) == (authority.certificate, issued.serial)
     assert key.public_key() == certificate.public_key()
-    client_key = unwrap_client_key(server_key, found["tls-crypt-v2.key"].decode())
-    assert client_key == unwrap_client_key(server_key, wrapped)
+    client_key = unwrap(server_key, found["tls-crypt-v2.key"].decode())
+    assert client_key == unwrap(server_key, wrapped)
 
 
 # --- the archive ----------------------------------------------------------------------------------
