@@ -12,6 +12,7 @@ from bot.access.permission import Actor
 from bot.clock import Clock, SinceBoot, TrustedClock, boot_id, since_boot, utc_now
 from bot.core import Core
 from bot.data_folder import DataFolder
+from bot.elsewhere import close_connections, use_key
 from bot.enforcement import Enforcer
 from bot.errors import NotDone
 from bot.fleet import Fleet
@@ -89,6 +90,7 @@ async def open_office(
     """
     folder = DataFolder(settings.data_dir.absolute())
     folder.prepare()
+    use_key(settings, folder)
     reserve = Reserve(folder.reserve)
     try:
         database = await open_database(settings.url())
@@ -129,4 +131,5 @@ async def open_office(
             maker=ProfileMaker(core, keyring, fleet, others, handover, settings.client_key),
         )
     finally:
+        await close_connections()
         await core.database.close()

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from bot.clock import Clock
 from bot.data_folder import DataFolder
+from bot.elsewhere import close_connections, use_key
 from bot.errors import BadSettings
 from bot.handover.handover import Handover
 from bot.health.local import (
@@ -65,6 +66,7 @@ async def _inside(
     if isinstance(database, Trouble):
         yield database
         return
+    use_key(settings, folder)
     try:
         yield Fine(words.DATABASE_FINE)
         for result in look_at_database_place(url.database or "", folder):
@@ -73,6 +75,7 @@ async def _inside(
         for result in await _known(settings, around, username):
             yield result
     finally:
+        await close_connections()
         await database.close()
 
 
