@@ -27,7 +27,7 @@ from vpn.deploy import (
     home_files,
     is_home_of,
 )
-from vpn.errors import HostError
+from vpn.errors import HostError, KeyRefused
 from vpn.host import ROOT, ServerHost
 from vpn.safe_place import weak_step_of
 from vpn.ssh_account import account_script, archive
@@ -139,8 +139,12 @@ async def look_elsewhere(office: Office, server: Server) -> DeployReport:
     """
     host = host_of(server)
     spec = spec_of(server)
-    is_there = await is_home_of(host, server.name, office.keyring.certificate)
-    if not is_there or await host.read(CONF) != render_server_conf(spec).encode():
+    try:
+        is_there = await is_home_of(host, server.name, office.keyring.certificate)
+        is_there = is_there and await host.read(CONF) == render_server_conf(spec).encode()
+    except KeyRefused:
+        is_there = False  # the account is not there yet, or does not know the bot
+    if not is_there:
         address = address_of(server)
         where = address.host if address else "HOST"
         raise NotDone(

@@ -45,6 +45,13 @@ class Sshd:
         return self.folder / "key"
 
     @property
+    def fingerprint(self) -> str:
+        """Of the host key, as ssh-keygen shows it."""
+        command = ["ssh-keygen", "-lf", f"{self.host_key_file}.pub"]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        return done.stdout.split()[1]
+
+    @property
     def public_line(self) -> str:
         """What opens an account to our key."""
         return Path(f"{self.key_file}.pub").read_text().strip()
@@ -77,7 +84,7 @@ class Sshd:
             f"Port {self.port}",
             "ListenAddress 127.0.0.1",
             f"HostKey {self.host_key_file}",
-            f"AuthorizedKeysFile {self.folder}/authorized/%u",
+            f"AuthorizedKeysFile {self.folder}/authorized/%u .ssh/authorized_keys",
             "StrictModes no",
             "UsePAM no",
             "PermitRootLogin prohibit-password",

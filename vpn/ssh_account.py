@@ -30,9 +30,9 @@ as_account() {{
     setpriv --reuid="$account" --regid="$(id -g "$account")" --init-groups "$@"
 }}
 as_account sh -c '
-    set -eu; umask 077; cd; mkdir -p .ssh; touch .ssh/authorized_keys
+    set -eu; umask 077; cd "$2"; mkdir -p .ssh; touch .ssh/authorized_keys
     grep -qxF "$1" .ssh/authorized_keys || printf "%s\\n" "$1" >>.ssh/authorized_keys
-' sh "$line"
+' sh "$line" "$(getent passwd "$account" | cut -d: -f6)"
 """
 
 

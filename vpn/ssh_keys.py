@@ -29,7 +29,8 @@ async def shown_host_keys(address: SshAddress) -> list[str]:
     Raises:
         SshError: it cannot be reached.
     """
-    keys = []
+    keys: list[asyncssh.SSHKey] = []
+    lost: Exception | None = None
     for algorithms in (("ssh-ed25519",), ("ecdsa-sha2-nistp256",), RSA):
         try:
             async with asyncio.timeout(_CONNECT_S):
@@ -37,6 +38,10 @@ async def shown_host_keys(address: SshAddress) -> list[str]:
                     address.host, address.port, server_host_key_algs=algorithms, config=None
                 )
         except asyncssh.KeyExchangeFailed:
+            continue
+        except (ConnectionResetError, asyncssh.ConnectionLost) as error:
+            # So sshd may say that it has no key of this kind.
+            lost = error
             continue
         except TimeoutError:
             raise SshSilent(
@@ -50,8 +55,13 @@ async def shown_host_keys(address: SshAddress) -> list[str]:
                 " whether that machine and its sshd run."
             ) from error
         if key is not None:
-            keys.append(key.export_public_key().decode().strip())
-    return [" ".join(key.split()[:2]) for key in keys]
+            keys.append(key)
+    if not keys:
+        raise SshUnreachable(
+            f"{address.host} port {address.port} shows no host key ({lost or 'none in common'});"
+            " see whether sshd answers there."
+        )
+    return [" ".join(key.export_public_key().decode().split()[:2]) for key in keys]
 
 
 def known_host_keys(address: SshAddress, files: Sequence[Path]) -> list[str]:

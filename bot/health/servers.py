@@ -119,7 +119,8 @@ async def look_at_server(server: Server, around: Surroundings) -> list[Result]:
     try:
         await live_server(server).host.caller()
     except HostError as error:
-        return [_from_finding(server, host_finding(error))]
+        told = _from_finding(server, host_finding(error))
+        return [replace(told, mend=told.mend.replace(" NAME ", f" {server.name} "))]
     results = await _look(server, around)
     return [
         replace(result, mend=words.ELSEWHERE.format(host=address.host, mend=result.mend))
