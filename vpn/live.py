@@ -40,16 +40,6 @@ from vpn.permissions import read_linked
 from vpn.sessions import Answer, ToCut, cut_sessions, management_finding
 from vpn.values import CommonName, ServerSpec, valid_common_name
 
-__all__ = [
-    "Finding",
-    "FindingCode",
-    "LiveServer",
-    "ServerProof",
-    "ServerStatus",
-    "StrangersCut",
-    "Target",
-]
-
 # By OpenVPN as another account.
 _FOR_ALL_TO_READ = 0o644
 # OpenVPN counts the handshake's window in whole seconds, and a busy server is a little late.
