@@ -134,7 +134,7 @@ async def deploy(
 
 
 def _commands(spec: ServerSpec, changed: Collection[str], *, restart_needed: bool) -> list[str]:
-    """For a server that runs. The configuration may have another network now."""
+    """What root has to run for a server that runs; it may have another network now."""
     unit = unit_name(spec.name)
     commands = network_commands(spec) if CONF in changed else []
     if unit in changed:

@@ -122,7 +122,7 @@ class Layout:
         return f"/{path}" if self.adopted else path
 
     def is_the_bots(self, path: str) -> bool:
-        """Whether what root writes there belongs to the owner of its folder, `replace` says how."""
+        """Whether a file there is the bot's: written by root, it gets the owner of its folder."""
         return parent_of(path) in self.bot_folders
 
     def to_json(self) -> dict[str, Any]:
