@@ -112,8 +112,8 @@ class Fleet:
     async def _doubt(self, server: Server) -> None:
         """Records who may have come in by another list that lies in the place of ours.
 
-        That is everybody who is out. A session that has begun goes on with any list, so putting ours back is not enough. The
-        doubt is recorded before the only sign of it is gone.
+        That is everybody who is out. A session that has begun goes on with any list, so putting
+        ours back is not enough. The doubt is recorded before the only sign of it is gone.
 
         Accepted: another list that came and went between two looks leaves no sign.
         """

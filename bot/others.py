@@ -99,7 +99,7 @@ class Others:
         return await self._note(server)
 
     async def _list(self, server: Server) -> tuple[Finding, ...]:
-        """Has the CRL there list all who are for others; gives why it does not, () where it does."""
+        """Has the CRL there list all who are for others; gives why it does not."""
         async with self._turns.setdefault(server.name, asyncio.Lock()):
             async with self._database.reading() as tx:
                 around = await neighbours(tx, server)

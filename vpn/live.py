@@ -298,7 +298,7 @@ class LiveServer:
         return f"{self.layout.ccd}/{name}" if self.layout.ccd and name else None
 
     def _file_to_remove(self, target: Target) -> str | None:
-        """The own file of whoever is to go; without ccd-exclusive it is no lock, and only ours go."""
+        """Without ccd-exclusive a file is no lock, and what is not ours stays as it is."""
         if target.shares_name or not (self.layout.exclusive or is_ours(target.common_name)):
             return None
         return self._own_file(target.common_name)
