@@ -1,6 +1,6 @@
 """The certificate authority: issues certificates and signs CRLs. Writes nothing anywhere."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -13,7 +13,7 @@ from pki.crl import Revocation, crl_builder
 from pki.errors import AuthorityEndsSooner
 from pki.key_ids import AuthorityKey, AuthorityPublicKey, authority_key_id
 from pki.keys import KeyAlgorithm, generate_key, matching_algorithm, signing_hash
-from pki.profiles import CA, CLIENT, CertificateProfile, server_profile, with_profile
+from pki.profiles import CA, CLIENT, server_profile, with_profile
 from pki.serial import SerialNumber
 
 # Clients and servers whose clock lags by this much take a new certificate at once.
@@ -65,7 +65,7 @@ class Authority:
             ValueError: the times are naive or in the wrong order, or the name does not fit.
         """
         period = (not_before, not_after)
-        return self._issue(lambda _: CLIENT, algorithm, _named(common_name), serial, period)
+        return self._issue(_named(common_name), serial, period, algorithm, is_server=False)
 
     def issue_server(
         self,
@@ -78,7 +78,7 @@ class Authority:
     ) -> IssuedCertificate:
         """A certificate that a server shows to its clients. As `issue_client` in all else."""
         period = (not_before, not_after)
-        return self._issue(server_profile, algorithm, _named(common_name), serial, period)
+        return self._issue(_named(common_name), serial, period, algorithm, is_server=True)
 
     def renew_server(
         self,
@@ -96,7 +96,7 @@ class Authority:
         is_known = isinstance(before.public_key(), ec.EllipticCurvePublicKey | rsa.RSAPublicKey)
         algorithm = matching_algorithm(before) if is_known else None
         period = (not_before, not_after)
-        return self._issue(server_profile, algorithm, before.subject, serial, period)
+        return self._issue(before.subject, serial, period, algorithm, is_server=True)
 
     def sign_crl(self, *, number: int, revocations: Iterable[Revocation], now: datetime) -> bytes:
         """A CRL in PEM, valid from CRL_BACKDATE before `now` until CRL_LIFETIME after it.
@@ -109,11 +109,12 @@ class Authority:
 
     def _issue(
         self,
-        profile_for: Callable[[AuthorityPublicKey], CertificateProfile],
-        algorithm: KeyAlgorithm | None,
         subject: x509.Name,
         serial: SerialNumber,
         period: tuple[datetime, datetime],
+        algorithm: KeyAlgorithm | None,
+        *,
+        is_server: bool,
     ) -> IssuedCertificate:
         not_before, not_after = period
         _require_aware(not_before, not_after)
@@ -124,7 +125,7 @@ class Authority:
                 " choose an earlier end or make a new CA."
             )
         key = generate_key(algorithm or matching_algorithm(self.certificate))
-        profile = profile_for(key.public_key())
+        profile = server_profile(key.public_key()) if is_server else CLIENT
         builder = _certificate(
             x509.CertificateBuilder(issuer_name=self.certificate.subject),
             subject=subject,

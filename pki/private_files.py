@@ -49,11 +49,16 @@ def write_file(path: Path, content: bytes, *, replace: bool, owner: int | None =
             draft.unlink()
 
 
-def create_file(path: Path, content: bytes, *, owner: int | None = None) -> None:
+def create_file(
+    path: Path, content: bytes, *, owner: int | None = None, even_open: bool = False
+) -> None:
     """Writes a new file of mode 0600, whatever the umask, where it is to stay, and syncs it.
 
-    Half a file is seen meanwhile, and taken away where it fails; but unlike `write_file` this works
-    on a stick whose file system knows neither links nor modes.
+    Half a file is seen meanwhile, and taken away where it fails.
+
+    Args:
+        owner: the account that gets it; None for whoever this runs as.
+        even_open: also where the file system knows no modes, such as that of most sticks.
 
     Raises:
         FileExistsError: there is one already, and it stays.
@@ -65,7 +70,7 @@ def create_file(path: Path, content: bytes, *, owner: int | None = None) -> None
         with os.fdopen(handle, "wb") as file:
             if owner is not None and owner != os.geteuid():
                 os.fchown(handle, owner, pwd.getpwuid(owner).pw_gid)
-            with suppress(PermissionError):  # the umask may have taken away, but never given
+            with suppress(*((PermissionError,) if even_open else ())):
                 os.fchmod(handle, FILE_MODE)
             file.write(content)
             file.flush()

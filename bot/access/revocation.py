@@ -75,6 +75,128 @@ async def begin(
     return ended
 
 
+async def record_proofs(case: Case, seen: Sequence[tuple[GrantId, ServerProof]]) -> list[GrantId]:
+    """Stores what was seen; gives the grants whose end is proved on every server now.
+
+    What nobody waits for any more, or was proved by somebody else meanwhile, stays as it is.
+    """
+    stored = await case.tx.proofs.of([grant_id for grant_id, _ in seen])
+    known = {(proof.grant_id, proof.server): proof for proof in stored}
+    closed: list[GrantId] = []
+    again: dict[ServerName, list[ServerProof]] = {}
+    for grant_id, now_seen in seen:
+        server = ServerName(now_seen.server)
+        before = known.get((grant_id, server))
+        if before is None or not before.is_open:
+            continue
+        next_try_at = case.now + retry_after(before.attempts)
+        if now_seen.second_look_at is not None:
+            # Only the time is missing: no earlier look can prove anything.
+            next_try_at = max(case.now, now_seen.second_look_at)
+        await case.tx.proofs.record(
+            replace(
+                before,
+                proved=now_seen.proved,
+                attempts=before.attempts + 1,
+                next_try_at=next_try_at,
+                crl_number=now_seen.crl_number,
+                # A session that an earlier attempt cut stays cut. A server may claim any number.
+                sessions_cut=min(
+                    now_seen.sessions_cut + (before.sessions_cut or 0), _MOST_SESSIONS
+                ),
+                checked_at=case.now,
+                crl_seen_at=now_seen.crl_seen_at,
+                findings=tuple((one.code.value, one.detail) for one in now_seen.findings),
+            )
+        )
+        grant = await known_grant(case.tx, grant_id)
+        if now_seen.proved and await _close_if_proved(case, grant):
+            closed.append(grant_id)
+            if grant.proved_at is not None:
+                again.setdefault(server, []).append(now_seen)
+    for server, proofs in again.items():
+        # One row for all: whoever changes a server's list each minute must not fill the trail.
+        sessions = sum(proof.sessions_cut for proof in proofs)
+        await case.by(THE_BOT).record(
+            "server.prove_again", f"server:{server}", grants=len(proofs), sessions=sessions
+        )
+    return closed
+
+
+async def _close_if_proved(case: Case, grant: Grant) -> bool:
+    """REVOKING to REVOKED or EXPIRED, once nothing is left to prove; whether this call did it.
+
+    What was dropped is not proved, and the trail never says that it is. What is proved once more
+    is noted for all of a server at once, see `record_proofs`.
+    """
+    proofs = await case.tx.proofs.of([grant.id])
+    if any(proof.is_open for proof in proofs) or waits_for_server(grant, proofs):
+        return False
+    after = GrantState.EXPIRED if grant.end_reason is EndReason.ENDED else GrantState.REVOKED
+    if not await case.tx.grants.prove(grant.id, after, case.now):
+        return False
+    dropped = [proof.server for proof in proofs if proof.dropped_at]
+    if dropped:
+        await case.by(THE_BOT).record("grant.drop", grant, state=after, servers=dropped)
+    elif grant.proved_at is None:
+        await case.by(THE_BOT).record("grant.prove", grant, state=after)
+    # Receipts that said 'not proved' are followed up at once.
+    await case.tx.outbox.hasten(OutboxKind.RECEIPT, case.now)
+    return True
+
+
+def waits_for_server(grant: Grant, proofs: Sequence[Proof]) -> bool:
+    """Whether no server is known that could prove its end, although there must be one.
+
+    An imported certificate opens a server that may not have been adopted yet.
+    """
+    return grant.imported_at is not None and all(p.grant_id != grant.id for p in proofs)
+
+
+def retry_after(attempts: int) -> timedelta:
+    """How long to wait after this many failed attempts: doubling, up to five minutes."""
+    return timedelta(seconds=min(_FIRST_RETRY_S * 2 ** min(attempts, 10), _LONGEST_RETRY_S))
+
+
+def lets_in(server: Server) -> bool:
+    """Before its first CRL a server of ours has let nobody in, and that CRL lists who is out."""
+    return server.crl_published_at is not None or server.adopted is not None
+
+
+async def close_proved(case: Case) -> None:
+    """Closes what has nothing left to prove, for example after a server was taken out."""
+    for grant in await case.tx.grants.revoking():
+        await _close_if_proved(case, grant)
+
+
+async def ask_adopted(case: Case, server: ServerName) -> None:
+    """A server that was adopted just now has to prove what was ended before it was known.
+
+    Only imported certificates can have been used there.
+    """
+    waiting = [grant for grant in await case.tx.grants.revoking() if grant.imported_at is not None]
+    proofs = await case.tx.proofs.of([grant.id for grant in waiting])
+    asked = {p.grant_id for p in proofs if p.server == server and p.dropped_at is None}
+    for grant in waiting:
+        if grant.id not in asked:
+            await case.tx.proofs.open(grant.id, [server], case.now)
+
+
+async def take_out(case: Case, server: Server) -> None:
+    """A server that is not asked any more proves no end: of those that are open, nor of later ones.
+
+    It may still run. So of whatever is live and opens it is noted that it will never be proved
+    there; whoever is told that such a one is dead is told of that, too.
+    """
+    opens = [*await case.tx.grants.live_for(server.name)] if server.adopted is not None else []
+    if server.open_since is not None:
+        opens += await case.tx.grants.for_others(server.name)
+    await case.tx.proofs.reopen([grant.id for grant in opens], server.name, case.now)
+    await case.tx.proofs.drop_open(server.name, case.now)
+    await case.tx.servers.remove(server.name)
+    await close_proved(case)
+
+
 async def fits(case: Case, text: str) -> Fits:
     """The people and grants that an admin may mean, even those whose access is over."""
     require(case.actor, Act.REVOKE)
@@ -154,86 +276,9 @@ async def expire_due(case: Case) -> list[Grant]:
     return ended
 
 
-async def record_proofs(case: Case, seen: Sequence[tuple[GrantId, ServerProof]]) -> list[GrantId]:
-    """Stores what was seen; gives the grants whose end is proved on every server now.
-
-    What nobody waits for any more, or was proved by somebody else meanwhile, stays as it is.
-    """
-    stored = await case.tx.proofs.of([grant_id for grant_id, _ in seen])
-    known = {(proof.grant_id, proof.server): proof for proof in stored}
-    closed: list[GrantId] = []
-    again: dict[ServerName, list[ServerProof]] = {}
-    for grant_id, now_seen in seen:
-        server = ServerName(now_seen.server)
-        before = known.get((grant_id, server))
-        if before is None or not before.is_open:
-            continue
-        next_try_at = case.now + retry_after(before.attempts)
-        if now_seen.second_look_at is not None:
-            # Only the time is missing: no earlier look can prove anything.
-            next_try_at = max(case.now, now_seen.second_look_at)
-        await case.tx.proofs.record(
-            replace(
-                before,
-                proved=now_seen.proved,
-                attempts=before.attempts + 1,
-                next_try_at=next_try_at,
-                crl_number=now_seen.crl_number,
-                # A session that an earlier attempt cut stays cut. A server may claim any number.
-                sessions_cut=min(
-                    now_seen.sessions_cut + (before.sessions_cut or 0), _MOST_SESSIONS
-                ),
-                checked_at=case.now,
-                crl_seen_at=now_seen.crl_seen_at,
-                findings=tuple((one.code.value, one.detail) for one in now_seen.findings),
-            )
-        )
-        grant = await known_grant(case.tx, grant_id)
-        if now_seen.proved and await _close_if_proved(case, grant):
-            closed.append(grant_id)
-            if grant.proved_at is not None:
-                again.setdefault(server, []).append(now_seen)
-    for server, proofs in again.items():
-        # One row for all: whoever changes a server's list each minute must not fill the trail.
-        sessions = sum(proof.sessions_cut for proof in proofs)
-        await case.by(THE_BOT).record(
-            "server.prove_again", f"server:{server}", grants=len(proofs), sessions=sessions
-        )
-    return closed
-
-
-async def close_proved(case: Case) -> None:
-    """Closes what has nothing left to prove, for example after a server was taken out."""
-    for grant in await case.tx.grants.revoking():
-        await _close_if_proved(case, grant)
-
-
-async def ask_adopted(case: Case, server: ServerName) -> None:
-    """A server that was adopted just now has to prove what was ended before it was known.
-
-    Only imported certificates can have been used there.
-    """
-    waiting = [grant for grant in await case.tx.grants.revoking() if grant.imported_at is not None]
-    proofs = await case.tx.proofs.of([grant.id for grant in waiting])
-    asked = {p.grant_id for p in proofs if p.server == server and p.dropped_at is None}
-    for grant in waiting:
-        if grant.id not in asked:
-            await case.tx.proofs.open(grant.id, [server], case.now)
-
-
-async def take_out(case: Case, server: Server) -> None:
-    """A server that is not asked any more proves no end: of those that are open, nor of later ones.
-
-    It may still run. So of whatever is live and opens it is noted that it will never be proved
-    there; whoever is told that such a one is dead is told of that, too.
-    """
-    opens = [*await case.tx.grants.live_for(server.name)] if server.adopted is not None else []
-    if server.open_since is not None:
-        opens += await case.tx.grants.for_others(server.name)
-    await case.tx.proofs.reopen([grant.id for grant in opens], server.name, case.now)
-    await case.tx.proofs.drop_open(server.name, case.now)
-    await case.tx.servers.remove(server.name)
-    await close_proved(case)
+async def ask_receipt(case: Case, chat_id: ChatId, grants: Sequence[Grant]) -> None:
+    ids = [grant.id for grant in grants]
+    await messages.receipt(case, chat_id, ids, look=True)
 
 
 async def require_live(case: Case, grant: Grant) -> None:
@@ -294,48 +339,3 @@ async def known_accounts(tx: Transaction, user_id: UserId) -> Sequence[Person]:
     accounts = await holdings.accounts_of(tx, user_id)
     others = [account for account in accounts if account != user_id]
     return [await known_person(tx, account) for account in (user_id, *others)]
-
-
-async def ask_receipt(case: Case, chat_id: ChatId, grants: Sequence[Grant]) -> None:
-    ids = [grant.id for grant in grants]
-    await messages.receipt(case, chat_id, ids, look=True)
-
-
-def lets_in(server: Server) -> bool:
-    """Before its first CRL a server of ours has let nobody in, and that CRL lists who is out."""
-    return server.crl_published_at is not None or server.adopted is not None
-
-
-async def _close_if_proved(case: Case, grant: Grant) -> bool:
-    """REVOKING to REVOKED or EXPIRED, once nothing is left to prove; whether this call did it.
-
-    What was dropped is not proved, and the trail never says that it is. What is proved once more
-    is noted for all of a server at once, see `record_proofs`.
-    """
-    proofs = await case.tx.proofs.of([grant.id])
-    if any(proof.is_open for proof in proofs) or waits_for_server(grant, proofs):
-        return False
-    after = GrantState.EXPIRED if grant.end_reason is EndReason.ENDED else GrantState.REVOKED
-    if not await case.tx.grants.prove(grant.id, after, case.now):
-        return False
-    dropped = [proof.server for proof in proofs if proof.dropped_at]
-    if dropped:
-        await case.by(THE_BOT).record("grant.drop", grant, state=after, servers=dropped)
-    elif grant.proved_at is None:
-        await case.by(THE_BOT).record("grant.prove", grant, state=after)
-    # Receipts that said 'not proved' are followed up at once.
-    await case.tx.outbox.hasten(OutboxKind.RECEIPT, case.now)
-    return True
-
-
-def waits_for_server(grant: Grant, proofs: Sequence[Proof]) -> bool:
-    """Whether no server is known that could prove its end, although there must be one.
-
-    An imported certificate opens a server that may not have been adopted yet.
-    """
-    return grant.imported_at is not None and all(p.grant_id != grant.id for p in proofs)
-
-
-def retry_after(attempts: int) -> timedelta:
-    """How long to wait after this many failed attempts: doubling, up to five minutes."""
-    return timedelta(seconds=min(_FIRST_RETRY_S * 2 ** min(attempts, 10), _LONGEST_RETRY_S))

@@ -115,7 +115,7 @@ class FileCourier:
         del grant, earlier_dead  # for words, which a file has none of
         try:
             with as_root():
-                create_file(self.path, profile.content)
+                create_file(self.path, profile.content, even_open=True)
         except OSError as error:
             return Outcome(Came.KEPT, str(error.strerror))
         return Outcome(Came.ARRIVED)

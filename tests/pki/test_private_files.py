@@ -65,3 +65,18 @@ def test_a_full_disk_leaves_nothing(
     with pytest.raises(OSError, match="No space"):
         write(tmp_path / "key", b"secret")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_stick_without_modes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secret of ours stays away from it; where somebody wants a profile there, it goes."""
+
+    def refused(_handle: int, _mode: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "fchmod", refused)
+    for write in WRITERS.values():
+        with pytest.raises(PermissionError):
+            write(tmp_path / "key", b"secret")
+    assert not list(tmp_path.iterdir())
+    create_file(tmp_path / "profile", b"wanted", even_open=True)
+    assert (tmp_path / "profile").read_bytes() == b"wanted"
