@@ -38,8 +38,6 @@ from vpn.permissions import (
 )
 from vpn.places import conf_text, resolved
 
-__all__ = ["Applied", "Plan", "apply", "plan_changes", "prepare"]
-
 _PUBLIC, _FOLDER = 0o644, 0o755
 _SOCKET_BYTES = 107  # unix(7)
 # Read at once, before OpenVPN gets to showing something and ending.
