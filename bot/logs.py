@@ -86,13 +86,12 @@ def guard_crashes() -> None:
 
     Python itself would print exceptions and warnings past the logs, as they are.
     """
+
+    def tell(crash: Any) -> None:
+        _tell_crash(crash.exc_type, crash.exc_value, crash.exc_traceback)
+
     sys.excepthook = _tell_crash
-    threading.excepthook = lambda crash: _tell_crash(
-        crash.exc_type, crash.exc_value, crash.exc_traceback
-    )
-    sys.unraisablehook = lambda crash: _tell_crash(
-        crash.exc_type, crash.exc_value, crash.exc_traceback
-    )
+    threading.excepthook = sys.unraisablehook = tell
     logging.captureWarnings(capture=True)
 
 

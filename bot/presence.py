@@ -20,7 +20,7 @@ _FILES = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class Outsiders:
     """Names that have no business on a server.
 
     Attributes:
@@ -50,14 +50,14 @@ async def compare(
     server: ServerName,
     names: Collection[str],
     as_found: Callable[[str], str | None],
-) -> Compared:
+) -> Outsiders:
     """Of one name that is dead and alive nothing is said: which of the two it is, nobody can see.
 
     Args:
         as_found: what a common name is called there, see `vpn.names`.
     """
     if not names:
-        return Compared({}, frozenset(), frozenset())
+        return Outsiders({}, frozenset(), frozenset())
     known = [(as_found(grant.common_name), grant) for grant in await tx.grants.known_on(server)]
     there = frozenset(names)
     revoking = [(name, grant) for name, grant in known if grant.state is GrantState.REVOKING]
@@ -79,7 +79,7 @@ async def compare(
         for name, namesakes in by_name.items()
         if any(grant.state in PROVED_STATES for grant in namesakes)
     }
-    return Compared(over, frozenset(by_name).difference(over), strange.difference(by_name), ending)
+    return Outsiders(over, frozenset(by_name).difference(over), strange.difference(by_name), ending)
 
 
 @dataclass(frozen=True, slots=True)

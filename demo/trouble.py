@@ -52,33 +52,26 @@ class WhichCalls(StrEnum):
     DOCUMENTS = "documents"
 
 
-_FAULTS: dict[TroubleKind, FaultKind] = {
-    TroubleKind.TOO_MANY: status(
-        429, f"Too Many Requests: retry after {RETRY_AFTER_S}", RETRY_AFTER_S
+# What hits a call, and what then is said to happen to it.
+_FAULTS: dict[TroubleKind, tuple[FaultKind, str]] = {
+    TroubleKind.TOO_MANY: (
+        status(429, f"Too Many Requests: retry after {RETRY_AFTER_S}", RETRY_AFTER_S),
+        "fails",
     ),
-    TroubleKind.SERVER_ERROR: status(500, "Internal Server Error"),
-    TroubleKind.BAD_GATEWAY: status(502, "Bad Gateway"),
-    TroubleKind.HANG: hang(_HANG_S),
-    TroubleKind.DROP_BEFORE: drop_before,
-    TroubleKind.DROP_AFTER: drop_after,
-    TroubleKind.REFUSE: refuse,
-}
-_HAPPENS = {
-    TroubleKind.TOO_MANY: "fails",
-    TroubleKind.SERVER_ERROR: "fails",
-    TroubleKind.BAD_GATEWAY: "fails",
-    TroubleKind.HANG: "hangs",
-    TroubleKind.DROP_BEFORE: "is cut off",
-    TroubleKind.DROP_AFTER: "loses its answer",
-    TroubleKind.REFUSE: "is refused",
+    TroubleKind.SERVER_ERROR: (status(500, "Internal Server Error"), "fails"),
+    TroubleKind.BAD_GATEWAY: (status(502, "Bad Gateway"), "fails"),
+    TroubleKind.HANG: (hang(_HANG_S), "hangs"),
+    TroubleKind.DROP_BEFORE: (drop_before, "is cut off"),
+    TroubleKind.DROP_AFTER: (drop_after, "loses its answer"),
+    TroubleKind.REFUSE: (refuse, "is refused"),
 }
 _HITS = {
     HowOften.NEXT: "the next {}",
     HowOften.SOME: "1 {} in 5",
     HowOften.EVERY: "every {}",
 }
-_NAMES = {WhichCalls.ALL: "call", WhichCalls.DOCUMENTS: "sendDocument"}
-_METHODS = {WhichCalls.ALL: "*", WhichCalls.DOCUMENTS: "sendDocument"}
+# The methods, as a rule has them and as they are called.
+_CALLS = {WhichCalls.ALL: ("*", "call"), WhichCalls.DOCUMENTS: ("sendDocument", "sendDocument")}
 _CHANCES = {HowOften.SOME: 0.2, HowOften.EVERY: 1.0}
 
 
@@ -138,9 +131,15 @@ class Trouble:
 
     async def switch_on(self, kind: TroubleKind, setting: Setting | None = None) -> None:
         """Sets the switch anew where it is on already: a counted call is counted again."""
-        self._on[kind] = setting or Setting()
+        self._on[kind] = setting = setting or Setting()
         if kind in _FAULTS:
-            self._rules[kind] = [self._rule(kind, self._on[kind])]
+            fault, _ = _FAULTS[kind]
+            method, _ = _CALLS[setting.calls]
+            self._rules[kind] = [
+                Fault(method, 1, fault)
+                if setting.often == HowOften.NEXT
+                else FaultRate(method, _CHANCES[setting.often], fault, self._random)
+            ]
         if kind == TroubleKind.SECOND_POLLER:
             await self._leave()
             self._leaving = asyncio.create_task(self._second_poller_leaves())
@@ -159,12 +158,6 @@ class Trouble:
         """What is set stays for another start, but nobody waits for the second poller to go."""
         if self.second_poller:
             await self.switch_off(TroubleKind.SECOND_POLLER)
-
-    def _rule(self, kind: TroubleKind, setting: Setting) -> Rule:
-        method, fault = _METHODS[setting.calls], _FAULTS[kind]
-        if setting.often == HowOften.NEXT:
-            return Fault(method, 1, fault)
-        return FaultRate(method, _CHANCES[setting.often], fault, self._random)
 
     async def _second_poller_leaves(self) -> None:
         await asyncio.sleep(self.second_poller_s)
@@ -197,4 +190,6 @@ def _line(kind: TroubleKind, setting: Setting) -> str:
         return "a second poller"
     if kind == TroubleKind.AWAY:
         return "Telegram is away"
-    return f"{_HITS[setting.often].format(_NAMES[setting.calls])} {_HAPPENS[kind]}"
+    _, calls = _CALLS[setting.calls]
+    _, happens = _FAULTS[kind]
+    return f"{_HITS[setting.often].format(calls)} {happens}"

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import folders
+
 _HERE = Path(__file__).parent
 # Rooms where every test is long.
 _LONG_ROOMS = {"crash", "torture"}
@@ -70,3 +72,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _is_long(item: pytest.Item) -> bool:
     room = item.path.relative_to(_HERE).parts[0]
     return room in _LONG_ROOMS or item.get_closest_marker("long") is not None
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with its schema and nothing in it, for `open_copy`."""
+    # Slow to import: whoever needs no database does not wait for it.
+    from tests.storage.kit import make_template
+
+    return make_template(tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    with folders.open_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def module_folder() -> Iterator[Path]:
+    with folders.open_folder() as folder:
+        yield folder

@@ -22,8 +22,6 @@ from vpn.places import file_argument, inline_text, named_layout, named_path
 from vpn.profile import ProfileSettings, TlsKey
 from vpn.values import Protocol
 
-__all__ = ["AdoptedServer", "Adoption", "inspect", "with_files"]
-
 ReadFile = Callable[[PurePosixPath], bytes | None]
 
 _FORMAT = 1

@@ -13,18 +13,9 @@ from vpn.advice import Advice, advise
 from vpn.amend import AccountRights, OwnPlaces, own_places
 from vpn.errors import HostError, NotAdoptable
 from vpn.host import BY_OTHERS, ROOT, ServerHost
-from vpn.layout import Layout, UnixSocket
+from vpn.layout import Layout, UnixSocket, parent_of
 from vpn.permissions import may_pass, may_read, may_write, real_path, shut_out
 from vpn.places import read_facts, resolved
-
-__all__ = [
-    "Examined",
-    "dated_name",
-    "examine",
-    "parent_of",
-    "restart_command",
-    "with_bot_folders",
-]
 
 # Debian's units, and the folders in which they start OpenVPN.
 _UNITS = {"/etc/openvpn/server": "openvpn-server@", "/etc/openvpn": "openvpn@"}
@@ -169,11 +160,6 @@ async def _openers(host: ServerHost, path: str, account: str) -> tuple[str, ...]
         else:
             commands.append(f"setfacl -m {shlex.quote(f'u:{account}:{right}')} {shown}")
     return tuple(commands)
-
-
-def parent_of(path: str) -> str:
-    """The folder that it lies in."""
-    return path.rpartition("/")[0]
 
 
 async def dated_name(host: ServerHost, path: str, now: datetime) -> str:

@@ -16,7 +16,6 @@ from vpn.adopting import (
     Examined,
     dated_name,
     examine,
-    parent_of,
     restart_command,
     with_bot_folders,
 )
@@ -26,7 +25,7 @@ from vpn.config import ConfFacts
 from vpn.directives import Directive, parse_directives
 from vpn.errors import HostError, NotApplied
 from vpn.host import ROOT, ServerHost
-from vpn.layout import Layout, UnixSocket
+from vpn.layout import Layout, UnixSocket, parent_of
 from vpn.machine import syntax_problem
 from vpn.names import ccd_file_name
 from vpn.permissions import (
@@ -38,8 +37,6 @@ from vpn.permissions import (
     write_problem,
 )
 from vpn.places import conf_text, resolved
-
-__all__ = ["Applied", "Plan", "apply", "plan_changes", "prepare"]
 
 _PUBLIC, _FOLDER = 0o644, 0o755
 _SOCKET_BYTES = 107  # unix(7)
@@ -251,7 +248,7 @@ async def apply(
 
 
 class _Writer:
-    """Writes what differs, and remembers it."""
+    """Writes into the folders of a layout to be, and remembers what."""
 
     def __init__(self, host: ServerHost, planned: Layout) -> None:
         self.host = host

@@ -1,4 +1,9 @@
-"""The clients' own files in the client-config-dir: what is written, and what others hold."""
+"""The clients' own files in the client-config-dir: written, read, and set aside.
+
+With `ccd-exclusive` nobody gets in without one. A certificate that the bot does not know cannot be
+put on the CRL: so its file goes, and its sessions after that (`LiveServer.cut_strangers`). Where
+OpenVPN's names are no certificates' (`Layout.named_by`), nothing is told by a file's name.
+"""
 
 from collections.abc import Collection
 from contextlib import suppress
@@ -9,7 +14,7 @@ from vpn.directives import Directive, parse_directives, quoted
 from vpn.errors import HostError
 from vpn.findings import Finding, FindingCode
 from vpn.host import ServerHost
-from vpn.layout import Layout
+from vpn.layout import Layout, parent_of
 from vpn.names import DEFAULT_FILE, may_be_a_clients, out_of_use
 from vpn.permissions import real_path
 
@@ -139,7 +144,7 @@ async def set_aside(host: ServerHost, layout: Layout, name: str) -> None:
         HostError: it stays as it is.
     """
     path = f"{layout.ccd}/{name}"
-    aside = f"{str(layout.ccd).rpartition('/')[0]}/{SET_ASIDE}"
+    aside = f"{parent_of(str(layout.ccd))}/{SET_ASIDE}"
     try:
         if await host.stat(aside) is None:
             await host.make_folder(aside, mode=0o700)

@@ -33,19 +33,6 @@ from vpn.machine import changed_since_start, port_in_use
 from vpn.permissions import account_problem, owner_of, shut_out_above
 from vpn.values import CommonName, ServerSpec, check_spec, server_common_name
 
-__all__ = [
-    "SERVER_CERTIFICATE_LIFETIME",
-    "SERVER_CERTIFICATE_RENEW_BEFORE",
-    "DeployReport",
-    "ServerIdentity",
-    "certificate_end",
-    "check_place",
-    "deploy",
-    "is_home_of",
-    "is_issued_by",
-    "key_fits",
-]
-
 SERVER_CERTIFICATE_LIFETIME = timedelta(days=730)
 # The 60 days are the operator's time to notice that a restart is due.
 SERVER_CERTIFICATE_RENEW_BEFORE = timedelta(days=60)

@@ -7,6 +7,7 @@ VpnError
 ├── PortInUse            another program listens there
 ├── DirectoryInUse       the folder holds another program's files
 ├── HostError            a file or folder could not be read, written or made
+│   ├── NotReadable          what lies there is closed to the caller, or no file
 │   └── CrlNotRead           what lies there is not known, so nothing may take its place
 ├── CrlNotUsed           the server reads no CRL that we could put in place
 ├── NotAdoptable         the configuration is no OpenVPN server's

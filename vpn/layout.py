@@ -23,6 +23,11 @@ from vpn.config import (
 HAND_WINDOW_S = 60  # OpenVPN's default for `hand-window`
 
 
+def parent_of(path: str) -> str:
+    """The folder that it lies in."""
+    return path.rpartition("/")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class UnixSocket:
     """A management interface at a path; `password_file` is what `management` names third."""
@@ -118,7 +123,7 @@ class Layout:
 
     def is_the_bots(self, path: str) -> bool:
         """Whether what root writes there belongs to the owner of its folder, `replace` says how."""
-        return path.rpartition("/")[0] in self.bot_folders
+        return parent_of(path) in self.bot_folders
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values; `from_json` reads it again. There are no secrets inside."""

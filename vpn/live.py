@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address
 
@@ -21,7 +21,7 @@ from vpn.crl_look import (
     too_early,
 )
 from vpn.deploy import certificate_end
-from vpn.errors import CrlNotUsed, HostError, NewerCrlInPlace, NotReadable
+from vpn.errors import CrlNotUsed, HostError, ManagementError, NewerCrlInPlace, NotReadable
 from vpn.findings import Finding, FindingCode, ServerProof, ServerStatus, Target
 from vpn.host import ServerHost
 from vpn.layout import DEPLOYED, Layout
@@ -37,18 +37,8 @@ from vpn.management import MOST_SESSIONS, TIMEOUT_S, Management, Session, open_m
 from vpn.names import ccd_file_name, is_ours
 from vpn.others import Neighbours, open_to_others
 from vpn.permissions import read_linked
-from vpn.sessions import Answer, ToCut, ask_sessions, cut_sessions
+from vpn.sessions import Answer, ToCut, cut_sessions, management_finding
 from vpn.values import CommonName, ServerSpec, valid_common_name
-
-__all__ = [
-    "Finding",
-    "FindingCode",
-    "LiveServer",
-    "ServerProof",
-    "ServerStatus",
-    "StrangersCut",
-    "Target",
-]
 
 # By OpenVPN as another account.
 _FOR_ALL_TO_READ = 0o644
@@ -71,31 +61,22 @@ class StrangersCut:
     findings: tuple[Finding, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
 class LiveServer:
     """One server, on whatever machine its host is.
 
-    Args:
+    Attributes:
         layout: where its files are; the paths are the host's.
         known_end: when its certificate ends, for where the bot's account cannot read that.
         management_timeout_s: for a whole conversation with the management interface.
     """
 
-    def __init__(
-        self,
-        spec: ServerSpec,
-        host: ServerHost,
-        *,
-        layout: Layout = DEPLOYED,
-        known_end: datetime | None = None,
-        management_timeout_s: float = TIMEOUT_S,
-    ) -> None:
-        self.spec = spec
-        self.layout = layout
-        self.host = host
-        self._known_end = known_end
-        self._timeout_s = management_timeout_s
-        # Each client has an address, and one that has just left may be listed beside its new self.
-        self._most_sessions = min(2 * spec.network.num_addresses, MOST_SESSIONS)
+    spec: ServerSpec
+    host: ServerHost
+    _: KW_ONLY
+    layout: Layout = DEPLOYED
+    known_end: datetime | None = None
+    management_timeout_s: float = TIMEOUT_S
 
     @property
     def name(self) -> str:
@@ -122,13 +103,19 @@ class LiveServer:
 
     def talk(self) -> AbstractAsyncContextManager[Management]:
         """A conversation with its management interface, see `open_management`."""
-        return open_management(
-            self.host, self._timeout_s, place=self.layout.management, most=self._most_sessions
-        )
+        # Each client has an address, and one that has just left may be listed beside its new self.
+        most = min(2 * self.spec.network.num_addresses, MOST_SESSIONS)
+        place = self.layout.management
+        return open_management(self.host, self.management_timeout_s, place=place, most=most)
 
     async def ask(self) -> Answer | Finding:
         """Who is connected, and what else it says of itself; or why nothing is known."""
-        return await ask_sessions(self.talk)
+        try:
+            async with self.talk() as management:
+                pid, sessions = await management.pid(), await management.status()
+                return Answer(pid, sessions, management.server_time)
+        except ManagementError as error:
+            return management_finding(error)
 
     async def sessions(self) -> tuple[Session, ...]:
         """Whoever is connected now; a name is as `vpn.names.name_in_sessions` gives it.
@@ -426,8 +413,8 @@ class LiveServer:
         """When the server's own certificate ends; None where that is not known."""
         path = self.layout.certificate
         if path is None:
-            return self._known_end
+            return self.known_end
         try:
             return await certificate_end(self.host, path)
         except HostError:
-            return self._known_end  # the same trouble is among the findings, from server.conf
+            return self.known_end  # the same trouble is among the findings, from server.conf

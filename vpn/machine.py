@@ -13,7 +13,7 @@ from pki.crl import CRL_BACKDATE, CRL_LIFETIME
 from vpn.errors import HostError
 from vpn.findings import Finding, FindingCode
 from vpn.host import NO_PROGRAM, ServerHost
-from vpn.layout import DEPLOYED, Layout, TcpPort
+from vpn.layout import DEPLOYED, Layout, TcpPort, parent_of
 from vpn.permissions import shut_out
 from vpn.values import Protocol
 
@@ -54,7 +54,7 @@ async def room_findings(host: ServerHost, layout: Layout) -> list[Finding]:
     """
     if layout.crl is None:
         return []
-    folder = layout.crl.rpartition("/")[0]
+    folder = parent_of(layout.crl)
     left = await room_left(host, folder)
     if left is None or left >= LITTLE_ROOM:
         return []

@@ -129,7 +129,7 @@ def steps_to(path: Path) -> Iterator[Step]:
             if stat.S_ISLNK(facts.st_mode):
                 target = step.readlink()
         except (FileNotFoundError, NotADirectoryError):
-            pass
+            facts = None
         except OSError as error:
             problem = error
         # An absolute target takes the place of all before it.

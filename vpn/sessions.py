@@ -154,16 +154,6 @@ class Answer:
     time: datetime | None
 
 
-async def ask_sessions(talk: Talk) -> Answer | Finding:
-    """What the server says of itself, or why that is not known."""
-    try:
-        async with talk() as management:
-            pid, sessions = await management.pid(), await management.status()
-            return Answer(pid, sessions, management.server_time)
-    except ManagementError as error:
-        return management_finding(error)
-
-
 _CODES: tuple[tuple[type[ManagementError], FindingCode], ...] = (
     (ManagementMissing, FindingCode.NO_MANAGEMENT),
     (ManagementExposed, FindingCode.MANAGEMENT_EXPOSED),

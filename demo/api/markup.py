@@ -178,25 +178,16 @@ def _stripped(formatted: FormattedText) -> FormattedText:
     text = formatted.text.lstrip()
     lead = utf16_length(formatted.text) - utf16_length(text)
     text = text.rstrip()
-    moved = (_moved(entity, lead, utf16_length(text)) for entity in formatted.entities)
-    entities = sorted(
-        (entity for entity in moved if entity["length"] > 0),
-        key=lambda entity: (entity["offset"], -entity["length"]),
-    )
-    return FormattedText(text, tuple(_without_loose_language(entity) for entity in entities))
-
-
-def _moved(entity: Json, lead: int, size: int) -> Json:
-    start = max(0, entity["offset"] - lead)
-    end = min(size, entity["offset"] - lead + entity["length"])
-    return entity | {"offset": start, "length": end - start}
-
-
-def _without_loose_language(entity: Json) -> Json:
-    """A language is for blocks only: inline code has none."""
-    if entity["type"] != "code":
-        return entity
-    return {name: value for name, value in entity.items() if name != "language"}
+    entities = []
+    for entity in formatted.entities:
+        start = max(0, entity["offset"] - lead)
+        end = min(utf16_length(text), entity["offset"] - lead + entity["length"])
+        kept = entity | {"offset": start, "length": end - start}
+        if entity["type"] == "code":
+            kept.pop("language", None)  # it is for blocks only: inline code has none
+        if end > start:
+            entities.append(kept)
+    return FormattedText(text, tuple(entities))
 
 
 def _with_found(formatted: FormattedText) -> FormattedText:

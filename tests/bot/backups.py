@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.bot.folders import open_folder
 from tests.company import Company, furnish_by_copy, keep_secret, open_company
+from tests.folders import open_folder
 
 SECRET = "staple battery horse"
 

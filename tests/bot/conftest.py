@@ -8,9 +8,9 @@ import pytest_asyncio
 from bot.keeper import Keeper
 from bot.office import Office
 from demo.lab.stand_in import StandIn
-from tests.bot.folders import open_folder
 from tests.bot.keeping import make_keeper, opened
 from tests.company import ANNA, Company, company_with_stand_in
+from tests.folders import open_folder
 from tests.machine import Machine
 
 

@@ -1,26 +1,10 @@
-"""Folders that every account can pass through, and what lies in them."""
+"""A server that its operator set up."""
 
 import json
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 from tests.company import Company
 from vpn.layout import DEPLOYED, UnixSocket
-
-
-@contextmanager
-def open_folder() -> Iterator[Path]:
-    """Outside of pytest's own, which each start of pytest closes to other accounts."""
-    folder = Path(tempfile.mkdtemp(prefix="vpnbot-test-"))
-    folder.chmod(0o755)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)
 
 
 def adopt(company: Company) -> None:

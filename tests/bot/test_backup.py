@@ -18,8 +18,8 @@ from bot.office import Office, open_office
 from bot.restore import read_file
 from bot.settings import Settings
 from storage.schema import HEAD
-from tests.bot.folders import open_folder
 from tests.company import PASSPHRASE, Company, furnish_by_copy, keep_secret, open_company
+from tests.folders import open_folder
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -10,13 +10,13 @@ import pytest_asyncio
 from bot.archive import DATABASE
 from bot.restore import read_file
 from tests.bot.backups import SECRET, company_with_a_backup
-from tests.bot.folders import open_folder
 from tests.bot.newcomer import Newcomer, Terminal
 from tests.company import (
     Company,
     Ran,
     keep_secret,
 )
+from tests.folders import open_folder
 from tests.forks import VPNBOT
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -12,7 +12,7 @@ from bot.errors import BadTemplate
 from bot.handover.rendering import Job, render_all
 from bot.privileges import act_as
 from tests.accounts import DAEMON, give, python_for_all
-from tests.bot.folders import open_folder
+from tests.folders import open_folder
 from vpn.local_host import LocalHost
 from vpn.machine import syntax_problem
 

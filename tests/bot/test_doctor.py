@@ -26,7 +26,6 @@ from demo.lab.network import lab_missing
 from pki.authority_files import create_authority
 from storage.database import sqlite_url
 from storage.schema import HEAD
-from tests.bot.folders import open_folder
 from tests.bot.health_kit import (
     DAEMON,
     NEEDS_ROOT,
@@ -51,6 +50,7 @@ from tests.company import (
     company_with_openvpn,
     company_with_stand_in,
 )
+from tests.folders import open_folder
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

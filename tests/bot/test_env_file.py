@@ -12,7 +12,7 @@ from bot.env_file import env_owner, env_values, parse_env, read_env
 from bot.errors import BadSettings
 from bot.setup import edit_env
 from tests.accounts import DAEMON, give
-from tests.bot.folders import open_folder
+from tests.folders import open_folder
 
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="Only root can give files away.")
 TWO = {"VPNBOT_APPROVALS": "2"}

@@ -14,10 +14,10 @@ from bot.health.results import Fine, Result
 from bot.health.servers import Surroundings, look_at_server
 from demo.lab.stand_in import StandIn
 from storage.records import Server, ServerName
-from tests.bot.folders import open_folder
 from tests.bot.health_kit import DAY, complains, content, now, troubles
 from tests.bot.test_health_servers import surroundings
 from tests.company import company_with_stand_in
+from tests.folders import open_folder
 from tests.vpn.kit import make_authority
 from vpn.adopting import examine
 from vpn.deploy import CLOCK_TICK_S

@@ -16,7 +16,6 @@ from bot.keyring import Keyring
 from demo.lab.stand_in import StandIn
 from storage.database import open_database, sqlite_url
 from storage.records import Server, ServerName
-from tests.bot.folders import open_folder
 from tests.bot.health_kit import (
     DAEMON,
     DAY,
@@ -34,6 +33,7 @@ from tests.company import (
     Company,
     company_with_stand_in,
 )
+from tests.folders import open_folder
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

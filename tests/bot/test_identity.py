@@ -16,7 +16,7 @@ from bot.privileges import as_root
 from bot.settings import read_secret
 from bot.setup import find_place, make_private_folder, write_private_file
 from tests.accounts import DAEMON, give
-from tests.bot.folders import open_folder
+from tests.folders import open_folder
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="Only root can act as another account.")
 

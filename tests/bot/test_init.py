@@ -15,9 +15,9 @@ import pytest_asyncio
 from bot.env_file import env_values
 from bot.setup import edit_env
 from demo.server import DemoServer
-from tests.bot.folders import open_folder
 from tests.bot.newcomer import ADMIN, Newcomer, Terminal
 from tests.company import PASSPHRASE, TOKEN, _free_port, keep_secret, run
+from tests.folders import open_folder
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

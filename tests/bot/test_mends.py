@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from demo.lab.stand_in import StandIn
-from tests.bot.folders import open_folder
 from tests.bot.health_kit import everybody_pressed_start, findings
 from tests.company import ANNA, Company, company_with_stand_in, keep_secret
+from tests.folders import open_folder
 from tests.forks import VPNBOT
 
 SECRET = "staple battery horse"

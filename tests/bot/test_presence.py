@@ -6,11 +6,11 @@ from bot.presence import compare
 from storage.database import Database
 from storage.records import GrantState
 from storage.transaction import Transaction
-from tests.storage.conftest import database, template
+from tests.storage.conftest import database
 from tests.storage.kit import BERLIN, NOW, PARIS, add_grant, add_people, make_grant
 from vpn.names import ccd_file_name, name_in_sessions
 
-__all__ = ["database", "template"]
+__all__ = ["database"]
 
 
 async def imported(tx: Transaction, number: int, name: str, state: GrantState) -> None:

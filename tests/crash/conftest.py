@@ -1,8 +1,6 @@
 """Folders that OpenVPN's account could reach, and companies in them."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -11,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from tests.crash.stage import PLAIN, Stage, open_stage
+from tests.folders import open_folder
 
 # Two cores have work for three: each waits now and then.
 _COMPANIES = 3
@@ -25,10 +24,8 @@ def exhaustive() -> bool:
 @pytest.fixture(scope="module")
 def folders() -> Iterator[Iterator[Path]]:
     """New ones, as many as are asked for."""
-    home = Path(tempfile.mkdtemp(prefix="vpnbot-crash-"))
-    home.chmod(0o755)
-    yield _below(home)
-    shutil.rmtree(home)
+    with open_folder() as home:
+        yield _below(home)
 
 
 def _below(home: Path) -> Iterator[Path]:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bot.folders import open_folder
 from tests.company import company_with_stand_in
+from tests.folders import open_folder
 from tests.forks import VPNBOT
 
 UNIT = Path(__file__).parent.parent.parent / "deploy" / "vpnbot.service"

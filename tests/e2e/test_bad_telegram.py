@@ -32,16 +32,6 @@ async def shared(module_folder: Path) -> AsyncIterator[tuple[Company, StandIn]]:
         yield company, server
 
 
-@pytest.fixture
-def company(shared: tuple[Company, StandIn]) -> Company:
-    return shared[0]
-
-
-@pytest.fixture
-def server(shared: tuple[Company, StandIn]) -> StandIn:
-    return shared[1]
-
-
 async def order(company: Company, name: str, **body: Any) -> None:
     """What a hand on the page does."""
     async with httpx.AsyncClient() as page:

@@ -8,14 +8,11 @@ import re
 import signal
 import socket
 import stat
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from demo.lab.stand_in import StandIn
-from tests.company import BORIS, CROWD, PEOPLE, Company, Ran, company_with_stand_in, until
+from tests.company import BORIS, Company, Ran, until
 from tests.forks import VPNBOT
 from vpn.connect_rules import check_profile
 
@@ -30,24 +27,6 @@ REQUEST_KEYS = [
     *("decided_by", "decided_at"),
 ]
 STATUS_KEYS = {"reachable", "crl_number", "crl_this_update", "sessions", "restart_pending"}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared(module_folder: Path) -> AsyncIterator[tuple[Company, StandIn]]:
-    """One company for the whole module; each test hires its own people."""
-    async with company_with_stand_in(module_folder, people=(*PEOPLE, *CROWD)) as (company, server):
-        await company.start()
-        yield company, server
-
-
-@pytest.fixture
-def company(shared: tuple[Company, StandIn]) -> Company:
-    return shared[0]
-
-
-@pytest.fixture
-def server(shared: tuple[Company, StandIn]) -> StandIn:
-    return shared[1]
 
 
 def one_line(ran: Ran, *words: str) -> None:

@@ -1,23 +1,18 @@
 """Every command of the chat, with good and bad input, as people type and tap them."""
 
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
-from demo.lab.stand_in import StandIn
 from demo.testing import PersonChat
 from tests.company import (
     ANNA,
     BORIS,
     CLARA,
-    CROWD,
-    PEOPLE,
     Company,
     company_with_stand_in,
     furnish_by_copy,
@@ -28,19 +23,6 @@ from tests.company import (
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ADMINS = {"pending", "grants", "revoke", "users", "allow", "remove", "servers"}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared(module_folder: Path) -> AsyncIterator[tuple[Company, StandIn]]:
-    """One company for the whole module; each test hires its own people."""
-    async with company_with_stand_in(module_folder, people=(*PEOPLE, *CROWD)) as (company, server):
-        await company.start()
-        yield company, server
-
-
-@pytest.fixture
-def company(shared: tuple[Company, StandIn]) -> Company:
-    return shared[0]
 
 
 def stranger(company: Company) -> PersonChat:

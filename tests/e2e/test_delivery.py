@@ -2,18 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from cryptography import x509
 
 from demo.api.faults import Fault, FaultKind, drop_after, drop_before, hang, status
 from demo.api.params import UploadedFile
 from demo.lab.stand_in import StandIn
 from demo.testing import Call, PersonChat
-from tests.company import CROWD, PEOPLE, TOKEN, Company, company_with_stand_in, until
+from tests.company import TOKEN, Company, until
 from vpn.deploy import CLOCK_TICK_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -21,24 +19,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 BLOCKED = status(403, "Forbidden: bot was blocked by the user")
 BAD = status(400, "Bad Request: the file is not to Telegram's taste")
 FLOOD = status(429, "Too Many Requests: retry after 1", retry_after=1)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared(module_folder: Path) -> AsyncIterator[tuple[Company, StandIn]]:
-    """One company for the whole module; each test hires its own people."""
-    async with company_with_stand_in(module_folder, people=(*PEOPLE, *CROWD)) as (company, server):
-        await company.start()
-        yield company, server
-
-
-@pytest.fixture
-def company(shared: tuple[Company, StandIn]) -> Company:
-    return shared[0]
-
-
-@pytest.fixture
-def server(shared: tuple[Company, StandIn]) -> StandIn:
-    return shared[1]
 
 
 def uploads(company: Company, who: PersonChat) -> list[tuple[Call, UploadedFile]]:

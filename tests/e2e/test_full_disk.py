@@ -83,16 +83,6 @@ async def shared(module_folder: Path) -> AsyncIterator[tuple[Company, StandIn]]:
             await server.stop()
 
 
-@pytest.fixture
-def company(shared: tuple[Company, StandIn]) -> Company:
-    return shared[0]
-
-
-@pytest.fixture
-def server(shared: tuple[Company, StandIn]) -> StandIn:
-    return shared[1]
-
-
 async def at_rest(company: Company) -> None:
     """What could not be noted while there was no room is taken up again within 30 s."""
     open_rows = (

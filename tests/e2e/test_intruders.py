@@ -1,6 +1,5 @@
 """What nobody may do: strangers, forged and repeated taps, edited and forwarded words, groups."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,9 +11,7 @@ from tests.company import (
     ANNA,
     BORIS,
     CLARA,
-    CROWD,
     EMIL,
-    PEOPLE,
     Company,
     company_with_stand_in,
     until,
@@ -25,19 +22,13 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared(module_folder: Path) -> AsyncIterator[tuple[Company, StandIn]]:
-    """One company for the whole module; each test hires its own people."""
-    async with company_with_stand_in(module_folder, people=(*PEOPLE, *CROWD)) as (company, server):
-        await company.start()
-        for who in (company.anna, company.boris, company.clara):
-            await who.says("/help")
-            await who.hears("Hello")
-        yield company, server
-
-
-@pytest.fixture
-def company(shared: tuple[Company, StandIn]) -> Company:
-    return shared[0]
+async def shared(shared: tuple[Company, StandIn]) -> tuple[Company, StandIn]:
+    """Where the known people have said hello."""
+    company, _ = shared
+    for who in (company.anna, company.boris, company.clara):
+        await who.says("/help")
+        await who.hears("Hello")
+    return shared
 
 
 async def handled(company: Company) -> None:

@@ -1,15 +1,11 @@
 """What Telegram, or somebody on the way to it, does not take: said to whom it concerns, once."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
-import pytest_asyncio
 
 from demo.api.faults import Fault, FaultKind, OldTags, page, status
 from demo.lab.stand_in import StandIn
 from demo.testing import PersonChat
-from tests.company import CROWD, PEOPLE, Company, company_with_stand_in, until
+from tests.company import Company, until
 from tests.crash.outcome import documents
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -17,13 +13,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 _ALWAYS = 10_000
 # Five tries, one, two, four, … seconds apart.
 _LATE_S = 180.0
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared(module_folder: Path) -> AsyncIterator[tuple[Company, StandIn]]:
-    async with company_with_stand_in(module_folder, people=(*PEOPLE, *CROWD)) as (company, server):
-        await company.start()
-        yield company, server
 
 
 @pytest.fixture

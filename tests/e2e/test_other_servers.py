@@ -12,8 +12,8 @@ import pytest_asyncio
 
 from bot.locks import try_lock
 from demo.lab.network import NetLab, lab_missing
-from tests.bot.folders import open_folder
 from tests.company import ANNA, Company, furnish_by_copy, open_company
+from tests.folders import open_folder
 from tests.vpn.operator_kit import connected, is_refused, static_key
 from vpn.deploy import CLOCK_TICK_S
 

@@ -56,11 +56,6 @@ async def shared(module_folder: Path) -> AsyncIterator[tuple[Company, StandIn]]:
 
 
 @pytest.fixture
-def company(shared: tuple[Company, StandIn]) -> Company:
-    return shared[0]
-
-
-@pytest.fixture
 def words(company: Company) -> Path:
     return Path(company.extra["VPNBOT_TEMPLATES"])
 

@@ -10,9 +10,9 @@ import pytest_asyncio
 
 from demo.server import DemoServer
 from tests.accounts import give, program_for_all
-from tests.bot.folders import open_folder
 from tests.bot.newcomer import ADMIN, Newcomer
 from tests.company import PASSPHRASE, TOKEN, Ran, keep_secret, run
+from tests.folders import open_folder
 
 pytestmark = [
     pytest.mark.long,

@@ -8,8 +8,9 @@ from bot.access.sightings import Sighting
 from bot.office import open_office
 from bot.settings import Settings
 from storage.records import SeenAs, ServerName
-from tests.bot.folders import adopt, open_folder
+from tests.bot.folders import adopt
 from tests.company import ANNA, BORIS, CLARA, PASSPHRASE, company_with_stand_in, until
+from tests.folders import open_folder
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

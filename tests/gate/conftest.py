@@ -7,13 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.storage.kit import make_template
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_template(tmp_path_factory.mktemp("template"))
-
 
 @pytest.fixture
 def in_memory() -> Iterator[Path]:

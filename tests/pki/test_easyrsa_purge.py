@@ -4,8 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -134,14 +132,6 @@ def test_one_that_is_gone_by_now(keys: Path) -> None:
 
 def test_a_folder_that_is_gone_by_now(keys: Path) -> None:
     refused(keys, (keys / "inline" / "anna.inline",), r"inline cannot be reached \(No such file")
-
-
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """Where every account may go; pytest's own folders are closed."""
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")

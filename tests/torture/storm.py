@@ -7,8 +7,6 @@ always been, but for repeated words and replaced profiles.
 """
 
 import asyncio
-import shutil
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +23,7 @@ from storage.database import open_database, sqlite_url
 from tests.company import until
 from tests.crash.outcome import check_company, check_ended, check_live, check_request, documents
 from tests.crash.stage import PLAIN, Stage, open_stage
+from tests.folders import open_folder
 from tests.torture.leaks import Leak, back_up, backups, company_leaks, profiles
 
 KINDS: tuple[FaultKind, ...] = (
@@ -395,14 +394,10 @@ async def _hears(chat: PersonChat, words: str, *, button: str = "") -> DemoMessa
 @contextmanager
 def folder_for_nobody() -> Iterator[Path]:
     """A new folder that OpenVPN's account could pass through; gone afterwards."""
-    home = Path(tempfile.mkdtemp(prefix="vpnbot-torture-"))
-    home.chmod(0o755)
-    folder = home / "company"
-    folder.mkdir()
-    try:
+    with open_folder() as home:
+        folder = home / "company"
+        folder.mkdir()
         yield folder
-    finally:
-        shutil.rmtree(home)
 
 
 async def one_storm(

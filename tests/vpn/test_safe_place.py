@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bot.folders import open_folder
+from tests.folders import open_folder
 from vpn.safe_place import foreign_link, shared_above, steps_to, unsafe_above, weak_step
 
 DAEMON = 1

@@ -6,12 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.bot.access.kit import ANNA, EMIL, MORNING, PARIS, Paper
-from tests.storage.kit import make_template, open_copy
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_template(tmp_path_factory.mktemp("template"))
+from tests.storage.kit import open_copy
 
 
 @pytest.fixture

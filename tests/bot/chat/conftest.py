@@ -8,12 +8,7 @@ import pytest
 from tests.bot.chat.desk import ANNA, BORIS, CLARA, Desk
 from tests.gate.case import Laws
 from tests.gate.gate import Gate
-from tests.storage.kit import make_template, open_copy
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_template(tmp_path_factory.mktemp("template"))
+from tests.storage.kit import open_copy
 
 
 @pytest.fixture

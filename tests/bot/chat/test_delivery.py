@@ -23,14 +23,8 @@ from tests.storage.kit import (
     add_request,
     make_grant,
     make_server,
-    make_template,
     open_copy,
 )
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_template(tmp_path_factory.mktemp("template"))
 
 
 @pytest.fixture

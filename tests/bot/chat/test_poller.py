@@ -23,17 +23,12 @@ from demo.people import DemoPerson
 from demo.server import DemoServer
 from storage.records import ChatId, InboxItem, UserId
 from tests.gate import updates
-from tests.storage.kit import make_template, open_copy
+from tests.storage.kit import open_copy
 
 TOKEN = "123456789:a-token-that-opens-nothing-at-all"
 BORIS = UserId(2001)
 RESERVE = Reserve(Path("/nowhere/reserve"))
 ANNA = DemoPerson(1001, "Anna", "anna", "Employee", started=True)
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_template(tmp_path_factory.mktemp("template"))
 
 
 @pytest.fixture

@@ -17,16 +17,11 @@ from bot.core import Core
 from storage.outbox import Done
 from storage.records import ChatId, OutboxItem, OutboxKind
 from tests.company import until
-from tests.storage.kit import make_template, open_copy
+from tests.storage.kit import open_copy
 
 RULES = Rules(default_duration=3600, max_duration=3600, request_ttl=3600)
 CHANCE = Chance(serial=lambda: "0", code=lambda: "0")
 ANNA = ChatId(1001)
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_template(tmp_path_factory.mktemp("template"))
 
 
 @pytest.fixture

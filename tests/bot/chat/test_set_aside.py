@@ -21,15 +21,10 @@ from storage.outbox import Done
 from storage.records import ChatId, OutboxItem, OutboxKind, UserId
 from tests.company import until
 from tests.machine import Machine
-from tests.storage.kit import add_request, make_template, open_copy
+from tests.storage.kit import add_request, open_copy
 
 ALICE, BOB = ChatId(7), ChatId(8)
 POISON = "poison"
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_template(tmp_path_factory.mktemp("template"))
 
 
 class Office:

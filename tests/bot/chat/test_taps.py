@@ -12,14 +12,9 @@ from bot.chat.scene import Scene
 from bot.chat.taps import ACTIONS, mend
 from storage.records import ChatId, OutboxKind, PostedMessage, RequestId, RequestState
 from tests.bot.access.kit import ANNA, BORIS, CLARA, MORNING, Paper, to
-from tests.storage.kit import make_template, open_copy
+from tests.storage.kit import open_copy
 
 TAPPED = 5
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_template(tmp_path_factory.mktemp("template"))
 
 
 @pytest.fixture
