@@ -35,25 +35,6 @@ log = logging.getLogger(__name__)
 
 Decision = Callable[[Case], Awaitable[Next]]
 Handler = Callable[[OutboxItem], Awaitable[Next | Decision]]
-
-
-@dataclass(frozen=True, slots=True)
-class Handling:
-    """What is done with rows of a kind.
-
-    Attributes:
-        send: sends one.
-        is_slow: it waits for servers, or takes its time to upload, so it does not hold up the texts
-            of the same chat.
-        settle: where one must not be sent again if nobody knows whether it was: decides on a row
-            whose sender is not there any more; None leaves it as it is for now.
-    """
-
-    send: Handler
-    is_slow: bool = False
-    settle: Callable[[OutboxItem], Awaitable[Next | Decision | None]] | None = None
-
-
 # One thing after the other: a chat's texts, and beside them what waits for servers.
 Lane = tuple[ChatId, bool]
 
@@ -77,6 +58,23 @@ _TOO_OLD = timedelta(days=1)
 _STORM = 3
 # Access is given and ended before it is talked about; the texts wait no longer than this.
 _HEAD_START_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """What is done with rows of a kind.
+
+    Attributes:
+        send: sends one.
+        is_slow: it waits for servers, or takes its time to upload, so it does not hold up the texts
+            of the same chat.
+        settle: where one must not be sent again if nobody knows whether it was: decides on a row
+            whose sender is not there any more; None leaves it as it is for now.
+    """
+
+    send: Handler
+    is_slow: bool = False
+    settle: Callable[[OutboxItem], Awaitable[Next | Decision | None]] | None = None
 
 
 class Sender:
