@@ -12,14 +12,6 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from vpn.config import (
-    CA_CERTIFICATE,
-    CCD,
-    CERTIFICATE,
-    CONF,
-    LIVE,
-    MANAGEMENT_SOCKET,
-    PRIVATE_KEY,
-    TLS_CRYPT_V2_KEY,
     host_commands,
     inspect_conf,
     network_commands,
@@ -29,6 +21,16 @@ from vpn.config import (
 )
 from vpn.errors import DirectoryInUse, HostError, PortInUse
 from vpn.host import BY_OTHERS, ROOT, ServerHost
+from vpn.layout import (
+    CA_CERTIFICATE,
+    CCD,
+    CERTIFICATE,
+    CONF,
+    LIVE,
+    MANAGEMENT_SOCKET,
+    PRIVATE_KEY,
+    TLS_CRYPT_V2_KEY,
+)
 from vpn.machine import changed_since_start, port_in_use
 from vpn.permissions import account_problem, owner_of, shut_out_above
 from vpn.values import CommonName, ServerSpec, check_spec, server_common_name

@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.vpn.kit import CALLER, now
-from vpn.config import MANAGEMENT_SOCKET
 from vpn.errors import HostError, ManagementGone, NotReadable
 from vpn.host import NO_PROGRAM, READ_LIMIT, Ran
-from vpn.layout import Reader, UnixSocket
+from vpn.layout import MANAGEMENT_SOCKET, Reader, UnixSocket
 from vpn.local_host import LocalHost
 from vpn.machine import port_in_use, process_started_at, room_left
 from vpn.permissions import (
