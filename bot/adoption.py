@@ -153,7 +153,11 @@ async def adopt_server(
     tell(foreseen)
     if apply_changes:
         if foreseen.strangers and unknown is None:
-            raise NotDone(_undecided(foreseen.strangers))
+            raise NotDone(
+                f"{some_names(foreseen.strangers)} would not get in any more: connected now, and "
+                "in none of the bot's books. Run this again with --strangers keep, or --strangers "
+                "shut-out. Nothing was changed."
+            )
         names = await _live_names(office, name)
         with as_root():
             await prepare(LocalHost(_ROOT), plan, names)
@@ -190,13 +194,10 @@ async def adopt_server(
     )
 
 
-def _undecided(names: Sequence[str]) -> str:
+def some_names(names: Sequence[str]) -> str:
+    """The first of them, and how many there are besides; what does not show is escaped."""
     shown = ", ".join(map(ascii, names[:_SHOWN]))
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return (
-        f"{shown}{more} would not get in any more: connected now, and in none of the bot's books."
-        " Run this again with --strangers keep, or --strangers shut-out. Nothing was changed."
-    )
+    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
 
 
 async def _examine(wanted: ServerToAdopt, issuer: x509.Certificate) -> Examined:

@@ -12,7 +12,7 @@ from bot.chat.delivery import ChatDelivery
 from bot.chat.outcomes import failure_at_telegram
 from bot.chat.poller import Poller
 from bot.chat.posts import Posts
-from bot.chat.sender import Decision, Handler, Sender
+from bot.chat.sender import Decision, Handling, Sender
 from bot.chat.worker import Worker
 from bot.errors import VpnbotError
 from bot.handover.delivery import Delivery
@@ -33,13 +33,8 @@ class Application:
         self._office = office
         self._telegram = telegram
         bot = telegram.bot
-        handlers: dict[OutboxKind, Handler] = {}
-        self.sender = Sender(
-            office,
-            handlers,
-            settle={OutboxKind.DELIVER: self._settle},
-            failure_of=failure_at_telegram,
-        )
+        handlings: dict[OutboxKind, Handling] = {}
+        self.sender = Sender(office, handlings, failure_of=failure_at_telegram)
         self._delivery = ChatDelivery(
             bot,
             office,
@@ -49,19 +44,19 @@ class Application:
         )
         posts = Posts(bot, office, office.fleet, office.enforcer, office.handover)
         # A profile goes out by the sender, and has to keep its halts.
-        handlers |= {
-            OutboxKind.REPLY: posts.reply,
-            OutboxKind.NOTICE: posts.notice,
-            OutboxKind.CARD: posts.card,
-            OutboxKind.ASKED: posts.asked,
-            OutboxKind.EDIT_CARD: posts.edit_card,
-            OutboxKind.EXTRA_FILE: posts.extra_file,
-            OutboxKind.HOW_TO: posts.how_to,
-            OutboxKind.RECEIPT: posts.receipt,
-            OutboxKind.SERVERS: posts.servers,
-            OutboxKind.CUT: posts.cut,
-            OutboxKind.MENU: posts.menu,
-            OutboxKind.DELIVER: self._delivery.deliver,
+        handlings |= {
+            OutboxKind.REPLY: Handling(posts.reply),
+            OutboxKind.NOTICE: Handling(posts.notice),
+            OutboxKind.CARD: Handling(posts.card),
+            OutboxKind.ASKED: Handling(posts.asked),
+            OutboxKind.EDIT_CARD: Handling(posts.edit_card),
+            OutboxKind.EXTRA_FILE: Handling(posts.extra_file, is_slow=True),
+            OutboxKind.HOW_TO: Handling(posts.how_to),
+            OutboxKind.RECEIPT: Handling(posts.receipt, is_slow=True),
+            OutboxKind.SERVERS: Handling(posts.servers, is_slow=True),
+            OutboxKind.CUT: Handling(posts.cut, is_slow=True),
+            OutboxKind.MENU: Handling(posts.menu),
+            OutboxKind.DELIVER: Handling(self._delivery.deliver, is_slow=True, settle=self._settle),
         }
         self.keeper = Keeper(office, on_written=self.sender.wake)
 

@@ -17,7 +17,7 @@ from bot.office import Office
 from pki.authority import Authority
 from pki.serial import parse_serial
 from storage.records import Server
-from vpn.config import CONF, host_commands, render_server_conf
+from vpn.config import host_commands, render_server_conf
 from vpn.deploy import (
     SERVER_CERTIFICATE_LIFETIME,
     DeployReport,
@@ -29,6 +29,7 @@ from vpn.deploy import (
 )
 from vpn.errors import HostError, KeyRefused
 from vpn.host import ROOT, ServerHost
+from vpn.layout import CONF
 from vpn.safe_place import weak_step_of
 from vpn.ssh_account import account_script, archive
 from vpn.values import CommonName, server_common_name

@@ -16,11 +16,11 @@ from shlex import quote
 
 from bot.data_folder import account_name
 from bot.errors import BadSettings
+from bot.privileges import ROOT
 from vpn.safe_place import shared_above, unsafe_above
 
 ENV_FILE = ".env"
 _LONGEST = 256 * 1024
-_ROOT = 0
 _FOR_OTHERS_TO_WRITE = stat.S_IWGRP | stat.S_IWOTH
 # NAME=value, NAME='value' or NAME="value", then perhaps a comment after a blank. In quotes a
 # backslash stands before a quote or another backslash. `export` is what a shell wants to read.
@@ -61,7 +61,7 @@ def env_owner(path: Path) -> int | None:
     """
     try:
         facts = path.lstat()
-        if facts.st_uid != _ROOT or not stat.S_ISLNK(facts.st_mode):
+        if facts.st_uid != ROOT or not stat.S_ISLNK(facts.st_mode):
             return facts.st_uid
         problem = unsafe_above(path)
         if problem is not None:
@@ -83,7 +83,7 @@ def read_env(path: Path) -> str:
     """
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # nobody waits for a pipe
     try:
-        if os.geteuid() == _ROOT and unsafe_above(path) is not None:
+        if os.geteuid() == ROOT and unsafe_above(path) is not None:
             flags |= os.O_NOFOLLOW
         handle = os.open(path, flags)
         try:
@@ -119,7 +119,7 @@ def _require_own(path: Path, facts: os.stat_result) -> None:
     if facts.st_size > _LONGEST:
         raise _unreadable(path, f"it has more than {_LONGEST // 1024} KiB")
     account = os.geteuid()
-    if facts.st_uid not in (_ROOT, account) or (account == _ROOT and facts.st_nlink > 1):
+    if facts.st_uid not in (ROOT, account) or (account == ROOT and facts.st_nlink > 1):
         owner = account_name(facts.st_uid)
         raise BadSettings(
             f"{path} belongs to {owner}, or is a link to a file of theirs, and this runs as "

@@ -89,7 +89,7 @@ class Fleet:
         return number
 
     async def _note_published(self, server: Server, pem: bytes, number: int) -> bool:
-        """False where it was the first one there and lacks somebody who has ended since."""
+        """Records a CRL as published; False where it is the first one and lacks somebody by now."""
         is_first = server.crl_published_at is None
         listed = crl.read_crl(pem, self._keyring.certificate).serials if is_first else ()
         async with self._database.writing() as tx:
@@ -101,7 +101,7 @@ class Fleet:
         return True
 
     async def _before(self, server: Server) -> None:
-        """What has to be known and recorded before the CRL in place is replaced.
+        """Learns and records what would be lost with the CRL in place, before it is replaced.
 
         Raises:
             VpnError: the server's CRL cannot be read, so it must not be replaced.
@@ -110,10 +110,10 @@ class Fleet:
         await self._doubt(server)
 
     async def _doubt(self, server: Server) -> None:
-        """Where another list is in the place of ours, everybody who is out may have come in by it.
+        """Records who may have come in by another list that lies in the place of ours.
 
-        A session that has begun goes on with any list, so putting ours back is not enough. The
-        doubt is recorded before the only sign of it is gone.
+        That is everybody who is out. A session that has begun goes on with any list, so putting
+        ours back is not enough. The doubt is recorded before the only sign of it is gone.
 
         Accepted: another list that came and went between two looks leaves no sign.
         """
@@ -233,7 +233,7 @@ class Fleet:
     async def _crl_findings(
         self, server: Server, others: Collection[SerialNumber] = ()
     ) -> tuple[Finding, ...]:
-        """Likewise; under the server's lock.
+        """What is found at one look, without the lock or under it.
 
         Accepted: a list with a higher number than ours is not told from our own where several
         servers read one file, since the lock is for one of them.
@@ -281,7 +281,7 @@ class Fleet:
             return None if allowed else await live.cut_strangers(meant)
 
     async def take_over(self, name: ServerName, in_force: ListInForce, actor: Actor) -> TakenOver:
-        """Whom a server of the operator's own refuses, so that every later CRL refuses them, too.
+        """Takes over whom an adopted server refuses, so that every later CRL refuses them, too.
 
         Raises:
             NotDone: there is no such server.

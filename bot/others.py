@@ -99,7 +99,7 @@ class Others:
         return await self._note(server)
 
     async def _list(self, server: Server) -> tuple[Finding, ...]:
-        """Why the CRL in force there does not list all who are for others; () where it does."""
+        """Has the CRL there list all who are for others; gives why it does not."""
         async with self._turns.setdefault(server.name, asyncio.Lock()):
             async with self._database.reading() as tx:
                 around = await neighbours(tx, server)
@@ -121,7 +121,7 @@ class Others:
         return findings
 
     async def _store(self, name: ServerName, why: str) -> None:
-        """Why it is open to others; '' where it is not."""
+        """Stores why it is open to others; '' where it is not."""
         async with self._database.writing() as tx:
             if not await tx.servers.set_open(name, self._core.clock() if why else None):
                 return

@@ -51,7 +51,9 @@ async def compare(
     names: Collection[str],
     as_found: Callable[[str], str | None],
 ) -> Outsiders:
-    """Of one name that is dead and alive nothing is said: which of the two it is, nobody can see.
+    """Finds the names that have no business on a server.
+
+    A name that is both dead and alive is left out: nobody can see which of the two it is.
 
     Args:
         as_found: what a common name is called there, see `vpn.names`.

@@ -20,8 +20,8 @@ from bot.live_servers import host_of
 from bot.office import Office
 from bot.privileges import ROOT, acts_for_another, as_root
 from storage.records import GrantState, Server, ServerName
-from vpn.config import MANAGEMENT_SOCKET
 from vpn.deploy import DeployReport, is_home_of
+from vpn.layout import MANAGEMENT_SOCKET
 from vpn.safe_place import unsafe_above
 from vpn.values import Remote, ServerSpec, make_server_spec, next_free_network
 

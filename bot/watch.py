@@ -260,5 +260,5 @@ class Watch:
 
 
 def _said(findings: Collection[Finding]) -> str:
-    """For one line of the log, however many there are."""
+    """The findings for one line of the log, however many there are."""
     return " ".join(finding.detail for finding in findings)[:_SAID]

@@ -149,11 +149,12 @@ class DemoServer:
 
     async def called(self, method: str, *, times: int = 1, timeout: float = 60) -> None:  # noqa: ASYNC109
         """Waits until the bot has called `method` so often in all; raises NotHeard."""
-        end = time.monotonic() + timeout
-        while sum(call.method.lower() == method.lower() for call in self.calls) < times:
-            left = end - time.monotonic()
-            if left <= 0 or not await self._called.wait(left):
-                raise NotHeard(f"{method} was not called {times} times within {timeout:g} s.")
+
+        def is_heard() -> bool:
+            return sum(call.method.lower() == method.lower() for call in self.calls) >= times
+
+        if not await self._called.until(is_heard, timeout):
+            raise NotHeard(f"{method} was not called {times} times within {timeout:g} s.")
 
     @property
     def banner(self) -> str:

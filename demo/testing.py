@@ -7,7 +7,6 @@ await admin.taps("Approve")
 profile = (await alice.receives_document()).document.content
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
@@ -152,29 +151,28 @@ class PersonChat:
     async def _waits(
         self, fits: Callable[[Message], bool], what: str, seconds: float
     ) -> DemoMessage:
-        end = time.monotonic() + seconds
-        while True:
-            for message in self._unheard:
-                if fits(message):
-                    self._unheard.remove(message)
-                    return _shown(message)
-            left = end - time.monotonic()
-            if left <= 0 or not await self._changed.wait(left):
-                raise NotHeard(
-                    f"{self.person.first_name} did not {what} within {seconds:g} s; unheard so "
-                    f"far: {[message.text for message in self._unheard]}"
-                )
+        def look() -> Message | None:
+            return next(filter(fits, self._unheard), None)
+
+        message = await self._changed.until(look, seconds)
+        if message is None:
+            raise NotHeard(
+                f"{self.person.first_name} did not {what} within {seconds:g} s; unheard so "
+                f"far: {[message.text for message in self._unheard]}"
+            )
+        self._unheard.remove(message)
+        return _shown(message)
 
     async def is_answered(self, query_id: str, timeout: float = 60) -> Answer:  # noqa: ASYNC109
         """The answer to one tap; raises NotHeard."""
-        end = time.monotonic() + timeout
-        while True:
-            for answer in self.answers:
-                if answer.query_id == query_id:
-                    return answer
-            left = end - time.monotonic()
-            if left <= 0 or not await self._changed.wait(left):
-                raise NotHeard(f"The tap {query_id} was not answered within {timeout:g} s.")
+
+        def look() -> Answer | None:
+            return next((one for one in self.answers if one.query_id == query_id), None)
+
+        answer = await self._changed.until(look, timeout)
+        if answer is None:
+            raise NotHeard(f"The tap {query_id} was not answered within {timeout:g} s.")
+        return answer
 
     def blocks_bot(self) -> None:
         self._world.blocks(self.person.id)

@@ -22,8 +22,6 @@ from vpn.places import file_argument, inline_text, named_layout, named_path
 from vpn.profile import ProfileSettings, TlsKey
 from vpn.values import Protocol
 
-__all__ = ["AdoptedServer", "Adoption", "inspect", "with_files"]
-
 ReadFile = Callable[[PurePosixPath], bytes | None]
 
 _FORMAT = 1
@@ -275,7 +273,7 @@ def _profile(
 
 
 def _client_direction(facts: ConfFacts) -> int | None:
-    """The other side's of tls-auth's second word, or of `key-direction`."""
+    """The opposite of the server's: of tls-auth's second word, or of `key-direction`."""
     words = facts.last(TlsKey.AUTH) or ()
     text = words[1] if len(words) > 1 else facts.first_argument("key-direction")
     return {"0": 1, "1": 0}.get(text or "")

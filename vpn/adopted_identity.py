@@ -16,8 +16,6 @@ from vpn.host import ROOT, ServerHost
 from vpn.permissions import real_path
 from vpn.places import file_argument, named_path
 
-__all__ = ["RenewalPlan", "Renewed", "plan_renewal", "put_identity"]
-
 _PUBLIC, _SECRET = 0o644, 0o600
 
 

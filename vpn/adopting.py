@@ -17,14 +17,6 @@ from vpn.layout import Layout, UnixSocket, parent_of
 from vpn.permissions import may_pass, may_read, may_write, real_path, shut_out
 from vpn.places import read_facts, resolved
 
-__all__ = [
-    "Examined",
-    "dated_name",
-    "examine",
-    "restart_command",
-    "with_bot_folders",
-]
-
 # Debian's units, and the folders in which they start OpenVPN.
 _UNITS = {"/etc/openvpn/server": "openvpn-server@", "/etc/openvpn": "openvpn@"}
 _PLAIN_UNIT = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)

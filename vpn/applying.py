@@ -38,8 +38,6 @@ from vpn.permissions import (
 )
 from vpn.places import conf_text, resolved
 
-__all__ = ["Applied", "Plan", "apply", "plan_changes", "prepare"]
-
 _PUBLIC, _FOLDER = 0o644, 0o755
 _SOCKET_BYTES = 107  # unix(7)
 # Read at once, before OpenVPN gets to showing something and ending.
@@ -124,7 +122,7 @@ async def plan_changes(
 
 
 async def _client_files(host: ServerHost, folder: str) -> list[str]:
-    """Of a folder, and of a link that leads nowhere, OpenVPN makes nothing."""
+    """The clients' files in a folder; OpenVPN ignores folders, and links that lead nowhere."""
     names = []
     for name in await host.listdir(folder) or ():
         with suppress(HostError):  # where root may not look, OpenVPN may
@@ -314,7 +312,7 @@ def _words(directives: Collection[Directive]) -> list[tuple[str, tuple[str, ...]
 
 
 async def _syntax_problem(host: ServerHost, plan: Plan) -> str | None:
-    """What is wrong with the old text too is not the new lines' fault."""
+    """What OpenVPN has against the new text; None where it would refuse the old one, too."""
     layout, text = plan.examined.layout, plan.text
     old = conf_text(await host.read(layout.conf) or b"")
     if await syntax_problem(host, layout.start_folder, without(old, _LOGGING)) is not None:

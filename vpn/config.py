@@ -6,22 +6,17 @@ from pathlib import PurePosixPath
 
 from vpn.directives import Directive, parse_directives
 from vpn.findings import Finding, FindingCode
+from vpn.layout import (
+    CA_CERTIFICATE,
+    CCD,
+    CERTIFICATE,
+    CONF,
+    CRL,
+    MANAGEMENT_SOCKET,
+    PRIVATE_KEY,
+    TLS_CRYPT_V2_KEY,
+)
 from vpn.values import Protocol, ServerSpec
-
-# Paths below a server's folder. server.conf names them relative to it, so that the folder can
-# be moved, and so that the socket's path keeps below the 107 bytes that a unix socket may have.
-CONF = "server.conf"
-CA_CERTIFICATE = "ca.crt"
-CERTIFICATE = "server.crt"
-PRIVATE_KEY = "server.key"
-TLS_CRYPT_V2_KEY = "tls-crypt-v2.key"
-LIVE = "live"
-CCD = "live/ccd"
-CRL = "live/crl.pem"
-MANAGEMENT_SOCKET = "management.sock"
-
-# OpenVPN reads these when it starts and never again.
-READ_AT_START = (CONF, CA_CERTIFICATE, CERTIFICATE, PRIVATE_KEY, TLS_CRYPT_V2_KEY)
 
 COMMON_NAME = "CN"
 # What OpenSSL's OBJ_txt2nid() takes for it.

@@ -121,7 +121,7 @@ def _date_findings(facts: CrlFacts, now: datetime) -> list[Finding]:
 
 
 def _not_ours(pem: bytes, issuer: x509.Certificate | None, now: datetime) -> list[Finding]:
-    """Of a CRL of this CA's that lacks the number which each of ours has; else nothing."""
+    """What is wrong with a CRL of this CA's that lacks the number which each of ours has."""
     if issuer is None or pem.count(_PEM_BEGIN) != 1:
         return []
     try:
@@ -174,7 +174,7 @@ def too_early(target: Target, due: datetime) -> Finding:
 
 
 def number_of(pem: bytes | None, issuer: x509.Certificate) -> int | None:
-    """Of a CRL of this issuer's; None where there is none, or it is of no use."""
+    """The number of a CRL of this issuer's; None where there is none, or it is of no use."""
     try:
         return None if pem is None else read_crl(pem, issuer).number
     except PkiError:

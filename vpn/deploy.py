@@ -12,14 +12,6 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from vpn.config import (
-    CA_CERTIFICATE,
-    CCD,
-    CERTIFICATE,
-    CONF,
-    LIVE,
-    MANAGEMENT_SOCKET,
-    PRIVATE_KEY,
-    TLS_CRYPT_V2_KEY,
     host_commands,
     inspect_conf,
     network_commands,
@@ -29,24 +21,19 @@ from vpn.config import (
 )
 from vpn.errors import DirectoryInUse, HostError, PortInUse
 from vpn.host import BY_OTHERS, ROOT, ServerHost
+from vpn.layout import (
+    CA_CERTIFICATE,
+    CCD,
+    CERTIFICATE,
+    CONF,
+    LIVE,
+    MANAGEMENT_SOCKET,
+    PRIVATE_KEY,
+    TLS_CRYPT_V2_KEY,
+)
 from vpn.machine import changed_since_start, port_in_use
 from vpn.permissions import account_problem, owner_of, shut_out_above
 from vpn.values import CommonName, ServerSpec, check_spec, server_common_name
-
-__all__ = [
-    "SERVER_CERTIFICATE_LIFETIME",
-    "SERVER_CERTIFICATE_RENEW_BEFORE",
-    "DeployReport",
-    "HomeFile",
-    "ServerIdentity",
-    "certificate_end",
-    "check_place",
-    "deploy",
-    "home_files",
-    "is_home_of",
-    "is_issued_by",
-    "key_fits",
-]
 
 SERVER_CERTIFICATE_LIFETIME = timedelta(days=730)
 # The 60 days are the operator's time to notice that a restart is due.
@@ -170,7 +157,7 @@ async def deploy(
 
 
 def _commands(spec: ServerSpec, changed: Collection[str], *, restart_needed: bool) -> list[str]:
-    """For a server that runs. The configuration may have another network now."""
+    """What root has to run for a server that runs; it may have another network now."""
     unit = unit_name(spec.name)
     commands = network_commands(spec) if CONF in changed else []
     if unit in changed:

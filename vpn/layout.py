@@ -1,7 +1,7 @@
 """Where a server's files and its management interface are.
 
-A server that we deployed has them where `vpn.config` puts them, below its folder. An adopted one
-has them wherever its operator's configuration says: its paths are relative to `/`.
+A server that we deployed has them below its folder, by the names here. An adopted one has them
+wherever its operator's configuration says: its paths are relative to `/`.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -9,16 +9,20 @@ from enum import StrEnum
 from ipaddress import ip_address
 from typing import Any
 
-from vpn.config import (
-    CA_CERTIFICATE,
-    CCD,
-    CERTIFICATE,
-    CONF,
-    CRL,
-    LIVE,
-    MANAGEMENT_SOCKET,
-    READ_AT_START,
-)
+# Paths below a server's folder. server.conf names them relative to it, so that the folder can
+# be moved, and so that the socket's path keeps below the 107 bytes that a unix socket may have.
+CONF = "server.conf"
+CA_CERTIFICATE = "ca.crt"
+CERTIFICATE = "server.crt"
+PRIVATE_KEY = "server.key"
+TLS_CRYPT_V2_KEY = "tls-crypt-v2.key"
+LIVE = "live"
+CCD = "live/ccd"
+CRL = "live/crl.pem"
+MANAGEMENT_SOCKET = "management.sock"
+
+# OpenVPN reads these when it starts and never again.
+READ_AT_START = (CONF, CA_CERTIFICATE, CERTIFICATE, PRIVATE_KEY, TLS_CRYPT_V2_KEY)
 
 HAND_WINDOW_S = 60  # OpenVPN's default for `hand-window`
 
@@ -122,7 +126,7 @@ class Layout:
         return f"/{path}" if self.adopted else path
 
     def is_the_bots(self, path: str) -> bool:
-        """Whether what root writes there belongs to the owner of its folder, `replace` says how."""
+        """Whether a file there is the bot's: written by root, it gets the owner of its folder."""
         return parent_of(path) in self.bot_folders
 
     def to_json(self) -> dict[str, Any]:

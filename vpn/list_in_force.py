@@ -113,8 +113,10 @@ def understood(place: str, content: bytes | None, issuer: x509.Certificate) -> L
 async def _read_folder(
     host: ServerHost, folder: str, adoption: Adoption, issuer: x509.Certificate, now: datetime
 ) -> ListInForce:
-    """A name in hex refuses nobody, but whoever wrote it meant to; so does one with zeros before
-    it, or a file that OpenVPN may not open.
+    """Reads a folder of serials.
+
+    A name in hex refuses nobody, but whoever wrote it meant to; so does one with zeros before it,
+    or a file that OpenVPN may not open.
     """
     place = f"/{folder}"
     names = await host.listdir(folder)
@@ -155,7 +157,7 @@ def _serial(name: str) -> SerialNumber | None:
 def _without_the_authority(
     place: str, entries: Sequence[Revocation], issuer: x509.Certificate
 ) -> tuple[tuple[Revocation, ...], str | None]:
-    """On a list of ours the CA's own serial would shut everybody out, on every server."""
+    """Leaves out the CA's own serial, and names it: on a list of ours it would shut all out."""
     left = tuple(entry for entry in entries if entry.serial != issuer.serial_number)
     if len(left) == len(entries):
         return left, None

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address
 
@@ -40,16 +40,6 @@ from vpn.permissions import read_linked
 from vpn.sessions import Answer, ToCut, cut_sessions, management_finding
 from vpn.values import CommonName, ServerSpec, valid_common_name
 
-__all__ = [
-    "Finding",
-    "FindingCode",
-    "LiveServer",
-    "ServerProof",
-    "ServerStatus",
-    "StrangersCut",
-    "Target",
-]
-
 # By OpenVPN as another account.
 _FOR_ALL_TO_READ = 0o644
 # OpenVPN counts the handshake's window in whole seconds, and a busy server is a little late.
@@ -71,31 +61,22 @@ class StrangersCut:
     findings: tuple[Finding, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
 class LiveServer:
     """One server, on whatever machine its host is.
 
-    Args:
+    Attributes:
         layout: where its files are; the paths are the host's.
         known_end: when its certificate ends, for where the bot's account cannot read that.
         management_timeout_s: for a whole conversation with the management interface.
     """
 
-    def __init__(
-        self,
-        spec: ServerSpec,
-        host: ServerHost,
-        *,
-        layout: Layout = DEPLOYED,
-        known_end: datetime | None = None,
-        management_timeout_s: float = TIMEOUT_S,
-    ) -> None:
-        self.spec = spec
-        self.layout = layout
-        self.host = host
-        self._known_end = known_end
-        self._timeout_s = management_timeout_s
-        # Each client has an address, and one that has just left may be listed beside its new self.
-        self._most_sessions = min(2 * spec.network.num_addresses, MOST_SESSIONS)
+    spec: ServerSpec
+    host: ServerHost
+    _: KW_ONLY
+    layout: Layout = DEPLOYED
+    known_end: datetime | None = None
+    management_timeout_s: float = TIMEOUT_S
 
     @property
     def name(self) -> str:
@@ -122,9 +103,10 @@ class LiveServer:
 
     def talk(self) -> AbstractAsyncContextManager[Management]:
         """A conversation with its management interface, see `open_management`."""
-        return open_management(
-            self.host, self._timeout_s, place=self.layout.management, most=self._most_sessions
-        )
+        # Each client has an address, and one that has just left may be listed beside its new self.
+        most = min(2 * self.spec.network.num_addresses, MOST_SESSIONS)
+        place = self.layout.management
+        return open_management(self.host, self.management_timeout_s, place=place, most=most)
 
     async def ask(self) -> Answer | Finding:
         """Who is connected, and what else it says of itself; or why nothing is known."""
@@ -431,8 +413,8 @@ class LiveServer:
         """When the server's own certificate ends; None where that is not known."""
         path = self.layout.certificate
         if path is None:
-            return self._known_end
+            return self.known_end
         try:
             return await certificate_end(self.host, path)
         except HostError:
-            return self._known_end  # the same trouble is among the findings, from server.conf
+            return self.known_end  # the same trouble is among the findings, from server.conf

@@ -86,7 +86,7 @@ async def room_left(host: ServerHost, path: str) -> int | None:
 
 
 async def ccd_findings(host: ServerHost, layout: Layout) -> list[Finding]:
-    """With this folder shut OpenVPN refuses everybody: not unsafe, but an outage.
+    """Whether OpenVPN's account can reach the clients' files: if not, it refuses everybody.
 
     Raises:
         HostError: that cannot be told.
@@ -106,7 +106,7 @@ async def or_host_error(look: Awaitable[list[Finding]]) -> list[Finding]:
 
 
 def _span(span: timedelta) -> str:
-    """In the largest unit of which there are two."""
+    """A span of time in the largest unit of which there are two."""
     seconds = span.total_seconds()
     for size, unit in ((86_400, "days"), (3600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
@@ -178,7 +178,7 @@ async def tcp_listener_uid(host: ServerHost, place: TcpPort) -> int | None:
 
 
 async def _sockets(host: ServerHost, protocol: Protocol) -> list[list[str]]:
-    """The kernel's tables; where IPv6 is switched off, there is one."""
+    """The rows of the kernel's tables for IPv4, and for IPv6 unless that is switched off."""
     tables = await host.run(("cat", f"/proc/net/{protocol}", f"/proc/net/{protocol}6"))
     rows = (line.split() for line in tables.lines)
     return [cells for cells in rows if len(cells) > _UID and cells[0].endswith(":")]

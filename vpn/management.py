@@ -260,9 +260,13 @@ async def open_management(
 
 
 async def _require_roots(host: ServerHost, place: TcpPort) -> None:
-    """Any account of the machine may open a port that is free, for example while OpenVPN is down,
-    and answer that nobody is connected. So the listener must be root's: OpenVPN opens its port
-    before it drops to another account.
+    """Refuses a port that was opened by another account than root, or the caller's.
+
+    Any account of the machine may open a port that is free, for example while OpenVPN is down,
+    and answer that nobody is connected. OpenVPN opens its port before it drops to another account.
+
+    Raises:
+        ManagementGone
     """
     try:
         uid = await tcp_listener_uid(host, place)

@@ -21,8 +21,6 @@ from vpn.names import UNDEFINED, ccd_file_name, name_in_sessions
 from vpn.permissions import real_path
 from vpn.places import named_path
 
-__all__ = ["Connected", "Hurdle", "Outlook", "outlook", "sessions_now", "status_now"]
-
 # Where Debian's units have the status written to, by the folder of the configuration.
 _STATUS_FILES = {
     "etc/openvpn/server": "run/openvpn-server/status-{}.log",

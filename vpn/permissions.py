@@ -88,7 +88,7 @@ async def shut_out(host: ServerHost, path: str, reader: Reader = NOBODY) -> str 
 
 
 async def shut_out_above(host: ServerHost) -> str | None:
-    """Likewise of the folders above the server's folder only, for 'nobody'.
+    """`shut_out` for 'nobody', of the folders above the server's folder only.
 
     Raises:
         HostError: one of them cannot be looked at.

@@ -15,6 +15,7 @@ the transaction that writes it down.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -55,46 +56,47 @@ _FRESH = timedelta(minutes=2)
 _TOO_OLD = timedelta(days=1)
 # So many failures without a success between them are worth a line.
 _STORM = 3
-# These wait for servers, or take their time to upload, so they do not hold up the texts of the
-# same chat.
-_SLOW = frozenset(
-    {
-        OutboxKind.DELIVER,
-        OutboxKind.EXTRA_FILE,
-        OutboxKind.RECEIPT,
-        OutboxKind.SERVERS,
-        OutboxKind.CUT,
-    }
-)
-_TEXTS = frozenset(OutboxKind) - _SLOW
 # Access is given and ended before it is talked about; the texts wait no longer than this.
 _HEAD_START_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """What is done with rows of a kind.
+
+    Attributes:
+        send: sends one.
+        is_slow: it waits for servers, or takes its time to upload, so it does not hold up the texts
+            of the same chat.
+        settle: where one must not be sent again if nobody knows whether it was: decides on a row
+            whose sender is not there any more; None leaves it as it is for now.
+    """
+
+    send: Handler
+    is_slow: bool = False
+    settle: Callable[[OutboxItem], Awaitable[Next | Decision | None]] | None = None
 
 
 class Sender:
     """Hands rows to their handlers.
 
     Args:
-        handlers: one for each kind.
-        settle: for kinds that must not be sent again where nobody knows whether they were: decides
-            on a row whose sender is not there any more. None leaves it as it is for now.
+        handlings: one for each kind.
         failure_of: what an error of a handler's says of the far end; None for any other error.
     """
 
     def __init__(
         self,
         core: Core,
-        handlers: Mapping[OutboxKind, Handler],
+        handlings: Mapping[OutboxKind, Handling],
         *,
-        settle: Mapping[OutboxKind, Callable[[OutboxItem], Awaitable[Next | Decision | None]]],
         failure_of: Callable[[Exception], Failure | None],
     ) -> None:
         self._core = core
         self._database = core.database
         self._clock = core.clock
         self._since_boot = core.since_boot
-        self._handlers = handlers
-        self._settle = settle
+        self._handlings = handlings
         self._failure_of = failure_of
         self._wake = asyncio.Event()
         self._claimed: set[int] = set()
@@ -125,13 +127,13 @@ class Sender:
         async with self._database.writing() as tx:
             lost = [row for row in await tx.outbox.sending() if row.id not in self._claimed]
             for item in lost:
-                if item.kind not in self._settle:
+                if self._handlings[item.kind].settle is None:
                     await tx.outbox.conclude(item, Later(self._clock(), item.attempts))
         for item in lost:
-            if item.kind in self._settle:
-                came = await self._settle[item.kind](item)
-                if came is not None:
-                    await self._conclude(item, came)
+            settle = self._handlings[item.kind].settle
+            came = None if settle is None else await settle(item)
+            if came is not None:
+                await self._conclude(item, came)
 
     async def _round(self) -> None:
         self._wake.clear()
@@ -142,22 +144,23 @@ class Sender:
 
     async def _start_due(self) -> None:
         async with self._database.reading() as tx:
-            items = [*await self._next(tx, _SLOW), *await self._next(tx, _TEXTS)]
+            items = [*await self._next(tx, slow=True), *await self._next(tx, slow=False)]
         if not items:
             return
         # One commit for all: each costs a write to the disk, and the next one waits for it.
         async with self._database.writing() as tx:
             claimed = [item for item in items if await tx.outbox.claim(item.id)]
-        first = [self._start(item) for item in claimed if item.kind in _SLOW]
+        first = [self._start(item) for item in claimed if self._handlings[item.kind].is_slow]
         if first and len(first) < len(claimed):
             await asyncio.wait(first, timeout=_HEAD_START_S)
         for item in claimed:
-            if item.kind not in _SLOW:
+            if not self._handlings[item.kind].is_slow:
                 self._start(item)
 
-    async def _next(self, tx: Transaction, kinds: frozenset[OutboxKind]) -> list[OutboxItem]:
+    async def _next(self, tx: Transaction, *, slow: bool) -> list[OutboxItem]:
         """As many as there is room for, the first one of each lane."""
-        busy = {chat_id for chat_id, is_slow in self._busy if is_slow is (kinds is _SLOW)}
+        kinds = [kind for kind, handling in self._handlings.items() if handling.is_slow is slow]
+        busy = {chat_id for chat_id, is_slow in self._busy if is_slow is slow}
         held = {chat_id for chat_id in tuple(self._held) if self._is_held(chat_id)}
         # What only waits for Telegram to take a profile again keeps nobody else from going. More
         # than that are at work where a halt is over that some of them waited out.
@@ -167,7 +170,7 @@ class Sender:
         )
 
     def _start(self, item: OutboxItem) -> asyncio.Task[None]:
-        lane = item.chat_id, item.kind in _SLOW
+        lane = item.chat_id, self._handlings[item.kind].is_slow
         self._busy.add(lane)
         self._claimed.add(item.id)
         task = asyncio.create_task(self._send(item))
@@ -221,18 +224,19 @@ class Sender:
             self._claimed.discard(item.id)
 
     async def _try(self, item: OutboxItem) -> Next | Decision:
+        handling = self._handlings[item.kind]
         try:
-            came = await self._handlers[item.kind](item)
+            came = await handling.send(item)
         except Exception as error:  # one message that cannot be made must not stop the others
             failure = self._failure_of(error)
             if failure is not None:
                 return self._after(item, failure)
-            if item.kind in self._settle or is_passing(error):
+            if handling.settle is not None or is_passing(error):
                 raise
             if item.attempts == 0:
                 log.exception("Sending a %s failed", item.kind)
             return self._again(item, type(error).__name__)
-        if item.kind not in self._settle:  # a delivery tells nobody how it went
+        if handling.settle is None:  # a delivery tells nobody how it went
             if self._failures >= _STORM:
                 log.info("Telegram takes messages again")
             self._failures = 0

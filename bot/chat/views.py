@@ -28,7 +28,7 @@ from storage.records import (
     ServerName,
     UserId,
 )
-from vpn.live import ServerStatus
+from vpn.findings import ServerStatus
 
 # A message has 4096 characters (Bot API, sendMessage); some are left for its first and last line.
 ROOM = 3800

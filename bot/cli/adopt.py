@@ -1,13 +1,13 @@
 """`vpnbot server adopt`: takes in a server that already runs, as it is."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from shlex import quote
 from typing import Annotated
 
 import typer
 
-from bot.adoption import AdoptionResult, ServerToAdopt, UnknownClients, adopt_server
+from bot.adoption import AdoptionResult, ServerToAdopt, UnknownClients, adopt_server, some_names
 from bot.cli.shared import operator, say, stamp, with_office
 from bot.errors import NotDone
 from bot.office import Office
@@ -16,8 +16,6 @@ from bot.texts.fill import plain
 from vpn.advice import Weight
 from vpn.outlook import Outlook
 from vpn.values import parse_remote
-
-_SHOWN = 10
 
 
 def adopt(
@@ -100,15 +98,10 @@ def _outlook(look: Outlook, *, applies: bool) -> Iterator[str]:
             (words.STRANGERS, look.strangers),
         ):
             if names:
-                yield plain(f"  {text}", names=_named(names))
+                yield plain(f"  {text}", names=some_names(names))
     yield words.NEW_PROFILE if look.new_profile else words.NEW_PROFILE_WORKS
     for hurdle in sorted(look.new_profile, key=lambda each: not each.refuses):
         yield f"  {words.DOES_NOT_WORK if hurdle.refuses else words.NOT_KNOWN} {hurdle.detail}"
-
-
-def _named(names: Sequence[str]) -> str:
-    shown = ", ".join(map(ascii, names[:_SHOWN]))
-    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
 
 
 def _result(done: AdoptionResult) -> Iterator[str]:

@@ -158,12 +158,10 @@ def _check_token(settings: Settings, token: str) -> str | None:
 
 
 def _admins(settings: Settings, flags: Flags, asker: Asker) -> str:
-    if flags.admins:
-        return _check_admins(",".join(flags.admins))
-    if settings.admin_ids:
-        return ",".join(map(str, settings.admin_ids))
+    known = flags.admins or tuple(map(str, settings.admin_ids))
+    given = ",".join(known) if known else None
     question = "The admins' numeric Telegram ids, with commas between them"
-    return asker.ask("--admin", question, _check_admins)
+    return asker.ask("--admin", question, _check_admins, given=given)
 
 
 def _check_admins(text: str) -> str:

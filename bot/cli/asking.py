@@ -28,15 +28,21 @@ class Asker:
         question: str,
         check: Callable[[str], _Answer],
         *,
+        given: str | None = None,
         default: str = "",
         hidden: bool = False,
     ) -> _Answer:
         """Asks until `check` takes the answer, which it does by giving a value.
 
+        Args:
+            given: what the flag says already; it is checked, and nothing is asked.
+
         Raises:
             BadSettings: nothing can be asked.
             NotDone: they left.
         """
+        if given is not None:
+            return check(given)
         if self.silent:
             raise BadSettings(f"{flag} is missing, and nothing was done; add it.")
         shown = f"{question} [{default}]: " if default else f"{question}: "

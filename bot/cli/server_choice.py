@@ -2,12 +2,11 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Network
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
 
 from bot.cli.asking import Asker
 from bot.cli.server import parse_network
@@ -31,8 +30,6 @@ _HOMES = Path("/srv/openvpn")
 # Stand where a name is checked before the rest is known.
 _ANY_REMOTE = "vpn.example.com"
 _ANY_DIRECTORY = PurePosixPath("/srv/openvpn/any")
-
-_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,7 @@ def choose_server(
         return text
 
     question = "A name for the VPN server"
-    name = _given(asker, flags.name, "--server", question, checked_name, default=_NAME)
+    name = asker.ask("--server", question, checked_name, given=flags.name, default=_NAME)
     same = next((server for server in known if server.name == name), None)
     if same is not None:
         _refuse_another(same, flags)
@@ -85,7 +82,8 @@ def _describe_new(
     name: str, flags: ServerFlags, place: Place, asker: Asker, known: Sequence[Server]
 ) -> ServerToAdd:
     question = "What clients dial, HOST:PORT/PROTO, for example vpn.example.com:1194/udp"
-    remote = _given(asker, flags.remote, "--remote", question, partial(_free_remote, known))
+    free_remote = partial(_free_remote, known)
+    remote = asker.ask("--remote", question, free_remote, given=flags.remote)
 
     def check(text: str) -> PurePosixPath:
         directory = PurePosixPath(Path(text).expanduser().absolute())
@@ -96,7 +94,7 @@ def _describe_new(
     default = _HOMES / name if os.getuid() == ROOT else place.home / f"openvpn-{name}"
     given = None if flags.directory is None else str(flags.directory)
     question = "Its folder on this machine"
-    directory = _given(asker, given, "--directory", question, check, default=str(default))
+    directory = asker.ask("--directory", question, check, given=given, default=str(default))
     return ServerToAdd(name=name, remote=remote, directory=directory, routes=_routes(flags, asker))
 
 
@@ -115,18 +113,6 @@ def _routes(flags: ServerFlags, asker: Asker) -> tuple[IPv4Network, ...]:
         return tuple(parse_network("--route", part) for part in parts if part)
 
     return asker.ask("--route", question, parse, default=_NO_ROUTES)
-
-
-def _given(
-    asker: Asker,
-    given: str | None,
-    flag: str,
-    question: str,
-    check: Callable[[str], _Answer],
-    *,
-    default: str = "",
-) -> _Answer:
-    return asker.ask(flag, question, check, default=default) if given is None else check(given)
 
 
 def _free_remote(known: Sequence[Server], text: str) -> Remote:

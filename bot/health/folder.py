@@ -14,15 +14,9 @@ from bot.privileges import ROOT
 from bot.texts import health as words
 from bot.texts.health import Complaint
 from storage.records import Server
-from vpn.config import (
-    CA_CERTIFICATE,
-    CERTIFICATE,
-    CONF,
-    PRIVATE_KEY,
-    TLS_CRYPT_V2_KEY,
-    unit_name,
-)
+from vpn.config import unit_name
 from vpn.host import FileFacts, ServerHost
+from vpn.layout import CA_CERTIFICATE, CERTIFICATE, CONF, PRIVATE_KEY, TLS_CRYPT_V2_KEY
 
 _SECRET = (PRIVATE_KEY, TLS_CRYPT_V2_KEY)
 # That they are missing is said by whoever reads them.

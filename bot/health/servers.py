@@ -45,10 +45,11 @@ from storage.records import GrantState, Server
 from vpn.adopt import AdoptedServer
 from vpn.adopting import restart_command
 from vpn.client_files import fixed_addresses
-from vpn.config import CCD, CONF, LIVE, render_ccd, unit_name
+from vpn.config import render_ccd, unit_name
 from vpn.errors import HostError, VpnError
 from vpn.findings import Finding, FindingCode, ServerStatus, host_finding
 from vpn.host import ServerHost
+from vpn.layout import CCD, CONF, LIVE
 from vpn.names import may_be_a_clients, name_in_sessions
 from vpn.permissions import owner_of
 from vpn.safe_place import unsafe_above, weak_step_of

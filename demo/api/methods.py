@@ -3,7 +3,6 @@
 https://core.telegram.org/bots/api#available-methods; the refusals' words are Telegram's.
 """
 
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -83,16 +82,14 @@ class Methods:
         updates.arrived.notify()
         updates.allow(params.structure("allowed_updates"))
         updates.confirm(params.integer("offset"))
-        # Waiting goes by real time, whatever the world's clock says.
-        end = time.monotonic() + min(max(params.integer("timeout"), 0), LONGEST_POLL_S)
-        while True:
+        limit = params.integer("limit", 100)
+
+        def batch() -> list[Json]:
             if mine != self._poll or self._other_poller:
                 raise ApiError(409, _OTHER_POLLER)
-            batch = updates.batch(params.integer("limit", 100))
-            left = end - time.monotonic()
-            if batch or left <= 0:
-                return batch
-            await updates.arrived.wait(left)
+            return updates.batch(limit)
+
+        return await updates.arrived.until(batch, min(params.integer("timeout"), LONGEST_POLL_S))
 
     async def _delete_webhook(self, params: Params) -> bool:
         self.webhook_url = ""

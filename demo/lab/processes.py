@@ -77,10 +77,7 @@ class Child:
 
     async def waits_for(self, found: Callable[[], bool], seconds: float) -> bool:
         """Until `found`, the end of the process, or `seconds`; gives what `found` says then."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + seconds
-        while not found() and not self._reading.done() and (left := end - loop.time()) > 0:
-            await self._changed.wait(left)
+        await self._changed.until(lambda: found() or self._reading.done(), seconds)
         return found()
 
     async def ended(self, seconds: float) -> bool:

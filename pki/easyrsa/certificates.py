@@ -54,39 +54,35 @@ class FoundCertificate:
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
-    """A file with the same content as one before, where its place or its name says more."""
+class CertificateFile:
+    """A file, and the certificates in it but for the CA's own.
+
+    Attributes:
+        is_copy: the same content was in a file before; its place or its name may say more.
+        is_damaged: something in it that should be a certificate cannot be read.
+    """
 
     path: Path
     shelf: Shelf
-    of: tuple[FoundCertificate, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A file in which something that should be a certificate cannot be read."""
-
-    path: Path
     certificates: tuple[FoundCertificate, ...]
+    is_copy: bool = False
+    is_damaged: bool = False
 
 
 def read_certificates(
     files: Iterable[tuple[Path, Shelf]], own: x509.Certificate
-) -> Iterator[tuple[FoundCertificate, ...] | Copy | Unreadable]:
-    """For each file the certificates in it, but for the CA's own.
-
-    The same certificate lies in two places as a rule, and is read once.
-    """
+) -> Iterator[CertificateFile]:
+    """Reads each file; the same certificate lies in two places as a rule, and is parsed once."""
     seen: dict[bytes, tuple[FoundCertificate, ...]] = {}
     for path, shelf in files:
         content = path.read_bytes()
         digest = hashlib.sha256(content).digest()  # cheaper than reading a certificate twice
         if digest in seen:
-            yield Copy(path, shelf, seen[digest])
+            yield CertificateFile(path, shelf, seen[digest], is_copy=True)
             continue
         certificates, is_whole = _certificates(path, shelf, content, own)
         seen[digest] = certificates
-        yield certificates if is_whole else Unreadable(path, certificates)
+        yield CertificateFile(path, shelf, certificates, is_damaged=not is_whole)
 
 
 def names_key_of(certificate: FoundCertificate, issuer: x509.Certificate) -> bool:

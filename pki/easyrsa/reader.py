@@ -13,9 +13,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from pki.crl import Revocation, RevocationReason
 from pki.easyrsa.certificates import (
-    Copy,
+    CertificateFile,
     FoundCertificate,
-    Unreadable,
     names_key_of,
     read_certificates,
 )
@@ -67,7 +66,7 @@ def read_pki(folder: Path, *, now: datetime, progress: Progress | None = None) -
         counted = _Counted(progress, index.count(b"\n") + len(certificate_files) + len(key_files))
         rows = list(counted.each(parse_index(index, places.index)))  # (2)
         read = counted.each(read_certificates(certificate_files, authority))  # (3)
-        files, unreadable = _files(places, zip(certificate_files, read, strict=True), authority)
+        files, unreadable = _files(places, read, authority)
         compared = compare(rows, files, authority)
         material = Material(
             now=now,
@@ -190,9 +189,7 @@ def _authority_key(path: Path) -> bytes:
 
 
 def _files(
-    places: Places,
-    read: Iterable[tuple[tuple[Path, Shelf], tuple[FoundCertificate, ...] | Copy | Unreadable]],
-    authority: x509.Certificate,
+    places: Places, read: Iterable[CertificateFile], authority: x509.Certificate
 ) -> tuple[Files, Sequence[Path]]:
     """All certificates, with what their places and names say; and what cannot be read."""
     certificates: list[FoundCertificate] = []
@@ -200,22 +197,20 @@ def _files(
     filed = dict[SerialNumber, Path]()
     strange: set[Path] = set()
     named: dict[SerialNumber, set[SerialNumber]] = defaultdict(set)
-    for (path, shelf), each in read:
-        if isinstance(each, Copy):
-            inside = each.of
-        else:
-            inside = each.certificates if isinstance(each, Unreadable) else each
-            certificates += inside
-        if isinstance(each, Unreadable) and not places.is_bundle(path):
+    for file in read:
+        path, is_revoked = file.path, file.shelf is Shelf.REVOKED
+        if not file.is_copy:
+            certificates += file.certificates
+        if file.is_damaged and not places.is_bundle(path):
             unreadable.append(path)
         name = places.serial_of(path)
-        for one in inside:
-            if shelf is not Shelf.REVOKED and name in (None, one.serial):
+        for one in file.certificates:
+            if not is_revoked and name in (None, one.serial):
                 continue
             is_ours = not one.is_self_issued and names_key_of(one, authority)
             if not is_ours:
                 strange.add(path)
-            elif shelf is Shelf.REVOKED:
+            elif is_revoked:
                 filed.setdefault(one.serial, path)
             if is_ours and name is not None:
                 named[one.serial].add(name)

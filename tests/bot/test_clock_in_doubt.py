@@ -224,7 +224,7 @@ async def test_a_profile_waits_for_the_clock(office: Office, machine: Machine) -
         await tx.outbox.claim(item.id)
     await told(office, machine)
     bot = Bot(TOKEN)
-    sender = Sender(office, {}, settle={}, failure_of=unused)
+    sender = Sender(office, {}, failure_of=unused)
     delivery = Delivery(office, office.maker, office.enforcer)
     chats = ChatDelivery(bot, office, delivery, sender, archives=False)
     await conclude(office, item, await chats.deliver(item))

@@ -10,10 +10,8 @@ from typing import Any
 import pytest
 
 from bot.access.messages import DeliverNote, Notice
-from bot.access.permission import Actor
 from bot.access.refusals import Refusal, Refused
 from bot.access.revocation import _OWNER_KNOWS
-from bot.chat.commands import COMMANDS, menu
 from bot.chat.posts import _notice
 from bot.texts import chat, health, questions, receipts, refusals
 from bot.texts.fill import (
@@ -448,41 +446,6 @@ def test_a_duration_that_is_too_long_is_said_in_words() -> None:
 )
 def test_a_duration_in_words(seconds: int, text: str) -> None:
     assert refusals.duration_text(seconds) == text
-
-
-# --- command menus --------------------------------------------------------------------------------
-
-ANYBODY = Actor("telegram:1", "X")
-
-
-@pytest.mark.parametrize(
-    ("actor", "commands"),
-    [
-        (ANYBODY, "help"),
-        (Actor("x", "X", is_allowed=True), "requestvpn myvpn help"),
-        (
-            Actor("x", "X", is_admin=True),
-            "pending grants revoke users allow remove servers audit help",
-        ),
-        (
-            Actor("x", "X", is_admin=True, is_allowed=True),
-            "requestvpn myvpn pending grants revoke users allow remove servers audit help",
-        ),
-    ],
-)
-def test_everybody_sees_the_commands_that_they_may_use(actor: Actor, commands: str) -> None:
-    assert [name for name, _ in menu(actor)] == commands.split()
-
-
-def test_every_command_but_start_says_what_it_does() -> None:
-    assert set(chat.MENU) == set(COMMANDS) - {"start"}
-    assert list(chat.HELP) == list(chat.MENU)[:-1]
-
-
-def test_every_command_of_a_menu_is_one_that_telegram_takes() -> None:
-    for name, text in menu(Actor("x", "X", is_admin=True, is_allowed=True)):
-        assert re.fullmatch(r"[a-z0-9_]{1,32}", name)
-        assert 3 <= len(text) <= 256
 
 
 def test_the_first_word_of_a_button_says_what_happens() -> None:

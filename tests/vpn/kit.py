@@ -20,7 +20,8 @@ from pki.crl import Revocation, RevocationReason
 from pki.serial import new_serial
 from pki.tls_crypt_v2 import generate_server_key, wrap_client_key
 from vpn.deploy import SERVER_CERTIFICATE_LIFETIME, DeployReport, ServerIdentity, deploy
-from vpn.live import LiveServer, ServerProof, Target
+from vpn.findings import ServerProof, Target
+from vpn.live import LiveServer
 from vpn.local_host import LocalHost
 from vpn.profile import ProfileMaterial, render_profile
 from vpn.values import (

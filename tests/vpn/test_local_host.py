@@ -13,10 +13,9 @@ import pytest_asyncio
 
 from tests.sshd import NEEDS_SSHD, Sshd, run_sshd
 from tests.vpn.kit import CALLER, now
-from vpn.config import MANAGEMENT_SOCKET
 from vpn.errors import HostError, ManagementGone, NotReadable
 from vpn.host import NO_PROGRAM, READ_LIMIT, Ran, ServerHost
-from vpn.layout import UnixSocket
+from vpn.layout import MANAGEMENT_SOCKET, Reader, UnixSocket
 from vpn.local_host import LocalHost
 from vpn.machine import port_in_use, process_started_at, room_left
 from vpn.permissions import (
@@ -71,6 +70,18 @@ def umask(request: pytest.FixtureRequest) -> Iterator[None]:
     before = os.umask(request.param)
     yield
     os.umask(before)
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Puts another program in the place of one of the machine's."""
+
+    def put(name: str, script: str) -> None:
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+
+    return put
 
 
 def mode_of(path: Path) -> int:
@@ -475,6 +486,22 @@ async def test_the_room_on_a_disk_is_told(host: ServerHost, open_folder: Path) -
     assert await room_left(host, "gone") is None
 
 
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [("100 3 5 4096", 20_480), ("100 0 5 4096", 0), ("0 0 5 4096", 20_480), ("? ? 5 4096", None)],
+)
+async def test_without_room_for_a_file_there_is_none(
+    local: LocalHost, program: Callable[[str, str], None], said: str, left: int | None
+) -> None:
+    """Btrfs has no count of files."""
+    program("stat", f"echo {said}")
+    if left is None:
+        with pytest.raises(HostError, match="how much room is left"):
+            await room_left(local, "live")
+    else:
+        assert await room_left(local, "live") == left
+
+
 async def test_a_program_is_heard_out(host: ServerHost) -> None:
     assert await host.run(("cat",), stdin=b"word") == Ran(0, b"word")
     failed = await host.run(("/bin/sh", "-c", "pwd; echo no >&2; exit 3"))
@@ -504,11 +531,15 @@ async def test_a_program_cannot_take_root_back(local: LocalHost) -> None:
 
 
 async def test_an_account_of_a_directory_service_is_asked_for(
-    local: LocalHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    local: LocalHost, program: Callable[[str, str], None]
 ) -> None:
-    getent = tmp_path / "getent"
-    getent.write_text("#!/bin/sh\necho $2:x:4242:4343::/:/bin/sh\n")
-    getent.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    program("getent", "echo $2:x:4242:4343::/:/bin/sh")
     assert await owner_of(local, "anna-of-the-directory") == (4242, 4343)
     assert await owner_of(local, "root") == (0, 0)
+
+
+async def test_who_openvpn_becomes_may_be_unknown(host: ServerHost) -> None:
+    (named, unnamed) = (Reader("no-such-account", None), Reader(None, "no-such-group"))
+    assert "names the account no-such-account" in (await shut_out(host, "live", named) or "")
+    assert "names the group no-such-group" in (await shut_out(host, "live", unnamed) or "")
+    assert await shut_out(host, "live", Reader(None, None)) is None

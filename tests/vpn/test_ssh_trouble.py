@@ -13,7 +13,6 @@ import pytest_asyncio
 
 from tests.sshd import NEEDS_SSHD, Sshd, new_account, run_sshd
 from tests.vpn.kit import Company, codes, make_spec, now
-from vpn.config import MANAGEMENT_SOCKET
 from vpn.errors import (
     ForwardingForbidden,
     HostError,
@@ -26,7 +25,7 @@ from vpn.errors import (
     SshSilent,
     SshUnreachable,
 )
-from vpn.layout import TcpPort, UnixSocket
+from vpn.layout import MANAGEMENT_SOCKET, TcpPort, UnixSocket
 from vpn.live import LiveServer
 from vpn.management import open_management
 from vpn.ssh_host import SshHost

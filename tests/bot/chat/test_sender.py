@@ -11,7 +11,7 @@ from telegram.error import RetryAfter
 
 from bot.access.case import Chance, Rules
 from bot.chat.outcomes import failure_at_telegram
-from bot.chat.sender import Handler, Sender
+from bot.chat.sender import Handling, Sender
 from bot.clock import since_boot, utc_now
 from bot.core import Core
 from storage.outbox import Done
@@ -71,11 +71,11 @@ async def wait_until_held(core: Core) -> None:
 
 @asynccontextmanager
 async def sending(core: Core, wire: Wire) -> AsyncIterator[Sender]:
-    handlers: dict[OutboxKind, Handler] = {
-        OutboxKind.RECEIPT: wire.receipt,
-        OutboxKind.NOTICE: wire.notice,
+    handlings = {
+        OutboxKind.RECEIPT: Handling(wire.receipt, is_slow=True),
+        OutboxKind.NOTICE: Handling(wire.notice),
     }
-    sender = Sender(core, handlers, settle={}, failure_of=failure_at_telegram)
+    sender = Sender(core, handlings, failure_of=failure_at_telegram)
     running = asyncio.create_task(sender.run())
     try:
         yield sender

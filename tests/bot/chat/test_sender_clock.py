@@ -14,7 +14,7 @@ from bot.access import clock as clock_rules
 from bot.access.case import Rules
 from bot.access.permission import THE_BOT
 from bot.chat.outcomes import failure_at_telegram
-from bot.chat.sender import Sender
+from bot.chat.sender import Handling, Sender
 from bot.core import Core
 from bot.office import real_chance
 from storage.database import open_database, sqlite_url
@@ -61,8 +61,8 @@ async def core(
 @asynccontextmanager
 async def sending(core: Core) -> AsyncIterator[tuple[Sender, Telegram]]:
     telegram = Telegram()
-    handlers = {OutboxKind.NOTICE: telegram.send}
-    sender = Sender(core, handlers, settle={}, failure_of=failure_at_telegram)
+    handlings = {OutboxKind.NOTICE: Handling(telegram.send)}
+    sender = Sender(core, handlings, failure_of=failure_at_telegram)
     task = asyncio.create_task(sender.run())
     try:
         yield sender, telegram

@@ -13,7 +13,7 @@ from telegram.error import BadRequest, Forbidden, NetworkError
 
 from bot.access.case import Rules
 from bot.chat.outcomes import failure_at_telegram
-from bot.chat.sender import Handler, Sender
+from bot.chat.sender import Handling, Sender
 from bot.chat.wire import OddResult
 from bot.core import Core
 from bot.office import real_chance
@@ -36,11 +36,8 @@ class Office:
         self.sent: list[str] = []
         self.tries: list[str] = []
         self.error: Callable[[str], Exception | None] = lambda _text: None
-        handlers: dict[OutboxKind, Handler] = {
-            OutboxKind.NOTICE: self._send,
-            OutboxKind.CARD: self._send,
-        }
-        self.sender = Sender(core, handlers, settle={}, failure_of=failure_at_telegram)
+        handlings = {kind: Handling(self._send) for kind in (OutboxKind.NOTICE, OutboxKind.CARD)}
+        self.sender = Sender(core, handlings, failure_of=failure_at_telegram)
 
     async def _send(self, item: OutboxItem) -> Done:
         text = item.payload.get("text") or item.payload["code"]

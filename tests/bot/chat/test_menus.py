@@ -1,0 +1,41 @@
+"""The menus of commands: who sees which, and that Telegram takes them."""
+
+import re
+
+import pytest
+
+from bot.access.permission import Actor
+from bot.chat.commands import COMMANDS, menu
+from bot.texts import chat
+
+ANYBODY = Actor("telegram:1", "X")
+
+
+@pytest.mark.parametrize(
+    ("actor", "commands"),
+    [
+        (ANYBODY, "help"),
+        (Actor("x", "X", is_allowed=True), "requestvpn myvpn help"),
+        (
+            Actor("x", "X", is_admin=True),
+            "pending grants revoke users allow remove servers audit help",
+        ),
+        (
+            Actor("x", "X", is_admin=True, is_allowed=True),
+            "requestvpn myvpn pending grants revoke users allow remove servers audit help",
+        ),
+    ],
+)
+def test_everybody_sees_the_commands_that_they_may_use(actor: Actor, commands: str) -> None:
+    assert [name for name, _ in menu(actor)] == commands.split()
+
+
+def test_every_command_but_start_says_what_it_does() -> None:
+    assert set(chat.MENU) == set(COMMANDS) - {"start"}
+    assert list(chat.HELP) == list(chat.MENU)[:-1]
+
+
+def test_every_command_of_a_menu_is_one_that_telegram_takes() -> None:
+    for name, text in menu(Actor("x", "X", is_admin=True, is_allowed=True)):
+        assert re.fullmatch(r"[a-z0-9_]{1,32}", name)
+        assert 3 <= len(text) <= 256
