@@ -69,6 +69,15 @@ class Sshd:
         keys.parent.mkdir(exist_ok=True)
         keys.write_text(f"{line or self.public_line}\n")
 
+    def take_host_key(self) -> tuple[bytes, bytes]:
+        """To be put back later."""
+        return self.host_key_file.read_bytes(), Path(f"{self.host_key_file}.pub").read_bytes()
+
+    def put_host_key(self, key: tuple[bytes, bytes]) -> None:
+        private, public = key
+        self.host_key_file.write_bytes(private)
+        Path(f"{self.host_key_file}.pub").write_bytes(public)
+
     def new_host_key(self) -> None:
         for path in (self.host_key_file, Path(f"{self.host_key_file}.pub")):
             path.unlink(missing_ok=True)
