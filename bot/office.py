@@ -9,17 +9,17 @@ from datetime import timedelta
 
 from bot.access.case import Case, Chance
 from bot.access.permission import Actor
-from bot.clock import Clock, SinceBoot, TrustedClock, boot_id, since_boot, utc_now
 from bot.core import Core
-from bot.data_folder import DataFolder
-from bot.enforcement import Enforcer
 from bot.errors import NotDone
-from bot.fleet import Fleet
+from bot.fleet.enforcement import Enforcer
+from bot.fleet.fleet import Fleet
+from bot.fleet.others import Others
 from bot.handover.handover import Handover
+from bot.handover.profiles import ProfileMaker
 from bot.keyring import Keyring
-from bot.others import Others
-from bot.profiles import ProfileMaker
-from bot.reserve import Reserve
+from bot.process.clock import Clock, SinceBoot, TrustedClock, boot_id, since_boot, utc_now
+from bot.process.data_folder import DataFolder
+from bot.process.reserve import Reserve
 from bot.settings import Settings
 from pki.serial import new_serial, serial_hex
 from storage.database import open_database

@@ -11,9 +11,9 @@ import typer
 from bot.cli.adopt import adopt
 from bot.cli.shared import operator, say, show, stamp, with_office
 from bot.errors import NotDone
-from bot.live_servers import remote_of
+from bot.fleet.live_servers import remote_of
 from bot.office import Office
-from bot.servers import (
+from bot.setup.servers import (
     Deployed,
     ServerToAdd,
     add_server,

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
-from bot.clock import Clock
-from bot.data_folder import DataFolder
 from bot.errors import BadSettings
 from bot.handover.handover import Handover
 from bot.health.local import (
@@ -20,6 +18,8 @@ from bot.health.servers import Surroundings, look_at_server
 from bot.health.state import look_at_authority, look_at_open_ends, look_at_past, open_checked
 from bot.health.templates import look_at_templates
 from bot.keyring import Keyring
+from bot.process.clock import Clock
+from bot.process.data_folder import DataFolder
 from bot.settings import Settings
 from bot.texts import health as words
 from pki.errors import PkiError
