@@ -16,8 +16,8 @@ from bot.chat.sender import Decision, Handling, Sender
 from bot.chat.worker import Worker
 from bot.errors import VpnbotError
 from bot.handover.delivery import Delivery
-from bot.keeper import Keeper
 from bot.office import Office
+from bot.rounds.keeper import Keeper
 from pki.errors import PkiError
 from storage.errors import is_passing
 from storage.outbox import Next

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.access.case import Case, Chance, Rules
 from bot.access.permission import Actor
-from bot.clock import Clock, SinceBoot
+from bot.process.clock import Clock, SinceBoot
 from storage.database import Database
 from storage.transaction import Transaction
 

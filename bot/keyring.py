@@ -14,8 +14,8 @@ from pathlib import Path
 
 from cryptography import x509
 
-from bot.data_folder import DataFolder
 from bot.errors import BadSettings, NotDone
+from bot.process.data_folder import DataFolder
 from pki.authority import Authority
 from pki.authority_files import load_authority, load_certificate
 from pki.errors import PkiError

@@ -9,18 +9,18 @@ from datetime import timedelta
 
 from bot.access.case import Case, Chance
 from bot.access.permission import Actor
-from bot.clock import Clock, SinceBoot, TrustedClock, boot_id, since_boot, utc_now
 from bot.core import Core
-from bot.data_folder import DataFolder
-from bot.elsewhere import close_connections, use_key
-from bot.enforcement import Enforcer
 from bot.errors import NotDone
-from bot.fleet import Fleet
+from bot.fleet.elsewhere import close_connections, use_key
+from bot.fleet.enforcement import Enforcer
+from bot.fleet.fleet import Fleet
+from bot.fleet.others import Others
 from bot.handover.handover import Handover
+from bot.handover.profiles import ProfileMaker
 from bot.keyring import Keyring
-from bot.others import Others
-from bot.profiles import ProfileMaker
-from bot.reserve import Reserve
+from bot.process.clock import Clock, SinceBoot, TrustedClock, boot_id, since_boot, utc_now
+from bot.process.data_folder import DataFolder
+from bot.process.reserve import Reserve
 from bot.settings import Settings
 from pki.serial import new_serial, serial_hex
 from storage.database import open_database
@@ -90,7 +90,7 @@ async def open_office(
     """
     folder = DataFolder(settings.data_dir.absolute())
     folder.prepare()
-    use_key(settings, folder)
+    use_key(settings.ssh_key_file or folder.ssh_key)
     reserve = Reserve(folder.reserve)
     try:
         database = await open_database(settings.url())

@@ -16,10 +16,10 @@ from bot.access.messages import Notice
 from bot.access.permission import THE_BOT
 from bot.application import Application
 from bot.chat.client import Telegram, connect
-from bot.data_folder import DataFolder
 from bot.errors import BadTemplate, FolderBusy, TokenRefused
-from bot.locks import try_lock
 from bot.office import Office, open_office
+from bot.process.data_folder import DataFolder
+from bot.process.locks import try_lock
 from bot.settings import Settings
 from bot.texts import chat as words
 from storage.errors import is_passing, passing_trouble

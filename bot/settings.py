@@ -24,10 +24,10 @@ from sqlalchemy.exc import ArgumentError
 from bot.access.case import Rules
 from bot.access.durations import parse_duration
 from bot.access.refusals import Refused
-from bot.data_folder import account_name
-from bot.env_file import ENV_FILE, env_values, parse_env, read_env
 from bot.errors import BadSettings
-from bot.privileges import ROOT
+from bot.process.data_folder import account_name
+from bot.process.env_file import ENV_FILE, env_values, parse_env, read_env
+from bot.process.privileges import ROOT
 from pki.keys import KeyAlgorithm
 from storage.database import sqlite_url
 from storage.records import UserId

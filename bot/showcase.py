@@ -24,9 +24,9 @@ from bot.chat.client import connect
 from bot.errors import VpnbotError
 from bot.office import Office, open_office
 from bot.run import serve
-from bot.servers import ServerToAdd, add_server, deploy_server
 from bot.settings import Settings
-from bot.setup import make_authority
+from bot.setup.first_time import make_authority
+from bot.setup.servers import ServerToAdd, add_server, deploy_server
 from bot.showcase_devices import LabDevices, StandInDevices
 from demo.lab.network import NetLab, lab_missing
 from demo.lab.stand_in import StandIn

@@ -1,0 +1,1 @@
+"""The CA: certificates, revocation lists, keys, and files for one account alone."""

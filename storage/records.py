@@ -129,8 +129,8 @@ class Server:
     restored_at: datetime | None = None
     # Since when nobody has seen that it keeps out profiles for other servers; None where it does.
     open_since: datetime | None = None
-    # What was read from the operator's own configuration, as `vpn.adopt` writes it down; None
-    # where the configuration is ours.
+    # What was read from the operator's own configuration, as `vpn.configuration.adopted` writes it
+    # down; None where the configuration is ours.
     adopted: Payload | None = None
     # On an adopted server: an admin chose that whoever is not known there is cut.
     cuts_unknown: bool = False

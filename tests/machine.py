@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from bot.clock import since_boot
+from bot.process.clock import since_boot
 
 
 class Machine:

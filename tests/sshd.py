@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from vpn.ssh_address import SshAddress, SshTarget
-from vpn.ssh_host import SshHost
+from vpn.host.ssh import SshHost
+from vpn.host.ssh_address import SshAddress, SshTarget
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/bin")
 NEEDS_SSHD = pytest.mark.skipif(

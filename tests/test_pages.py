@@ -10,7 +10,7 @@ from typer.main import get_command
 
 from bot.access.durations import parse_duration
 from bot.cli.main import app
-from bot.env_file import env_values, read_env
+from bot.process.env_file import env_values, read_env
 from bot.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parent.parent

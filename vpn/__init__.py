@@ -1,0 +1,1 @@
+"""OpenVPN: servers, profiles, and the proof of a cut."""

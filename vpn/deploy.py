@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from vpn.config import (
+from vpn.configuration.server import (
     host_commands,
     inspect_conf,
     network_commands,
@@ -20,7 +20,9 @@ from vpn.config import (
     unit_name,
 )
 from vpn.errors import DirectoryInUse, HostError, PortInUse
-from vpn.host import BY_OTHERS, ROOT, ServerHost
+from vpn.host.interface import BY_OTHERS, ROOT, ServerHost
+from vpn.host.machine import changed_since_start, port_in_use
+from vpn.host.permissions import account_problem, owner_of, shut_out_above
 from vpn.layout import (
     CA_CERTIFICATE,
     CCD,
@@ -31,8 +33,6 @@ from vpn.layout import (
     PRIVATE_KEY,
     TLS_CRYPT_V2_KEY,
 )
-from vpn.machine import changed_since_start, port_in_use
-from vpn.permissions import account_problem, owner_of, shut_out_above
 from vpn.values import CommonName, ServerSpec, check_spec, server_common_name
 
 SERVER_CERTIFICATE_LIFETIME = timedelta(days=730)

@@ -118,6 +118,6 @@ class ServerStatus:
     restart_pending: bool | None
     certificate_end: datetime | None
     findings: tuple[Finding, ...]
-    # Why it may let in who has a profile for another server, see `vpn.others`.
+    # Why it may let in who has a profile for another server, see `vpn.proof.others`.
     open_to_others: tuple[Finding, ...] = ()
     clock_ahead: timedelta | None = None

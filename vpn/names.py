@@ -15,7 +15,7 @@ DEFAULT_FILE = "DEFAULT"
 LONGEST = 64  # TLS_USERNAME_LEN in OpenVPN's ssl_verify.c, in bytes
 # What `status` shows for a client whose certificate has not arrived yet; `kill` means all of them.
 UNDEFINED = "UNDEF"
-# A byte that is no text, as `vpn.management` reads it: the name itself is not known then.
+# A byte that is no text, as `vpn.proof.management` reads it: the name itself is not known then.
 _NO_TEXT = "\ufffd"
 
 # Longer than LONGEST, and it tells the operator what it is.

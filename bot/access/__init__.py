@@ -1,0 +1,1 @@
+"""Rules and use cases: who may ask, decide and revoke, and for how long."""

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network
 from bot.access.case import Case
 from bot.access.refusals import Refusal, Refused
 from storage.records import Server, ServerName
-from vpn.address_plan import AddressPlan, free_addresses
+from vpn.configuration.address_plan import AddressPlan, free_addresses
 from vpn.values import client_addresses
 
 # A client that lost its access keeps trying for a while; its address is not somebody else's

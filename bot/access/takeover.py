@@ -38,8 +38,8 @@ class CrlEntry:
         serial: lower-case hex.
         reason: EARLIER where another CA software wrote it.
         crl_reason: as `pki.crl` has it, which knows more than a grant does. ON_HOLD is said of a
-            certificate that is for another server, see `bot.others`; or, of a CA that was taken
-            over, by somebody who meant to revoke it.
+            certificate that is for another server, see `bot.fleet.others`; or, of a CA that was
+            taken over, by somebody who meant to revoke it.
     """
 
     serial: str

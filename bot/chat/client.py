@@ -16,7 +16,7 @@ from telegram.error import BadRequest
 from bot.chat.buttons import Keyboard
 from bot.chat.outcomes import Outcome, failure_of
 from bot.chat.wire import BotApi, UpdatesApi
-from bot.clock import TrustedClock, since_boot
+from bot.process.clock import TrustedClock, since_boot
 from bot.texts.fill import Html, without_markup
 
 log = logging.getLogger(__name__)

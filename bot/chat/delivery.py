@@ -29,7 +29,7 @@ from bot.chat.sender import Decision, Sender
 from bot.core import Core
 from bot.errors import VpnbotError
 from bot.handover.delivery import CUT_OFF, Came, Delivery, Outcome
-from bot.profiles import Profile
+from bot.handover.profiles import Profile
 from bot.texts import chat as words
 from bot.texts.fill import blocks, fill, moment
 from pki.errors import PkiError

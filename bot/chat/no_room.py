@@ -7,7 +7,7 @@ from telegram import Bot
 from telegram.constants import ParseMode
 from telegram.error import TelegramError
 
-from bot.reserve import Reserve
+from bot.process.reserve import Reserve
 from bot.texts import machine as words
 from storage.records import InboxItem, UserId
 

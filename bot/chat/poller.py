@@ -23,8 +23,8 @@ from bot.chat.outcomes import Outcome, failure_of
 from bot.chat.wire import read_json
 from bot.core import Core
 from bot.errors import SecondPoller, TokenRefused
-from bot.loops import forever
-from bot.reserve import Reserve
+from bot.process.loops import forever
+from bot.process.reserve import Reserve
 from storage.errors import is_full
 from storage.records import ChatId, InboxItem, UserId
 

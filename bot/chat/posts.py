@@ -22,9 +22,9 @@ from bot.chat.outcomes import UNCHANGED, Outcome, failure_of
 from bot.chat.sender import Decision
 from bot.chat.views import View
 from bot.core import Core
-from bot.enforcement import Enforcer
 from bot.errors import BadTemplate
-from bot.fleet import Fleet
+from bot.fleet.enforcement import Enforcer
+from bot.fleet.fleet import Fleet
 from bot.handover.fields import Fields, fields_of
 from bot.handover.handover import Handover
 from bot.receipts import Receipt, load_receipt

@@ -24,8 +24,8 @@ from bot.access.case import Case
 from bot.access.permission import THE_BOT
 from bot.chat.outcomes import Failure, Outcome
 from bot.core import Core
-from bot.logs import log_failure
-from bot.loops import Every, forever, woken
+from bot.process.logs import log_failure
+from bot.process.loops import Every, forever, woken
 from storage.errors import is_passing
 from storage.outbox import Later, Next, SetAside
 from storage.records import PATIENCE, ChatId, OutboxItem, OutboxKind, UserId

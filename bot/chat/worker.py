@@ -37,8 +37,8 @@ from bot.chat.scene import SILENT, Reply, Scene, post, say
 from bot.chat.throttle import Limits
 from bot.chat.views import View
 from bot.core import Core
-from bot.loops import forever, woken
-from bot.reserve import Reserve
+from bot.process.loops import forever, woken
+from bot.process.reserve import Reserve
 from bot.texts import chat as words
 from bot.texts import refusals
 from bot.texts.fill import Html, fill

@@ -7,14 +7,20 @@ from typing import Annotated
 
 import typer
 
-from bot.adoption import AdoptionResult, ServerToAdopt, UnknownClients, adopt_server, some_names
 from bot.cli.shared import operator, say, stamp, with_office
 from bot.errors import NotDone
 from bot.office import Office
+from bot.setup.adoption import (
+    AdoptionResult,
+    ServerToAdopt,
+    UnknownClients,
+    adopt_server,
+    some_names,
+)
 from bot.texts import adoption as words
 from bot.texts.fill import plain
-from vpn.advice import Weight
-from vpn.outlook import Outlook
+from vpn.adopt.advice import Weight
+from vpn.adopt.outlook import Outlook
 from vpn.values import parse_remote
 
 

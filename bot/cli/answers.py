@@ -17,12 +17,12 @@ from bot.access.people import parse_user_id
 from bot.cli.asking import Asker
 from bot.cli.server_choice import ServerFlags, choose_server
 from bot.cli.shared import say
-from bot.env_file import env_values, read_env
 from bot.errors import BadSettings
 from bot.health.network import greet
-from bot.servers import ServerToAdd
+from bot.process.env_file import env_values, read_env
 from bot.settings import PREFIX, Settings, read_secret
-from bot.setup import Place, edit_env
+from bot.setup.first_time import Place, edit_env
+from bot.setup.servers import ServerToAdd
 from pki.authority_files import load_authority
 from pki.errors import AuthorityMissing
 from pki.passphrase import check_new_passphrase

@@ -12,7 +12,7 @@ import typer
 from bot.cli.shared import operator, say, settings_of_owner, stamp, with_office
 from bot.errors import BadSettings
 from bot.office import Office
-from bot.privileges import as_root
+from bot.process.privileges import as_root
 from bot.settings import read_secret
 from pki.passphrase import check_new_passphrase
 
@@ -29,7 +29,7 @@ def backup(
 ) -> None:
     """Writes all that is needed to go on, CA included, into one encrypted file."""
     # Slow to import, like all of encryption.
-    from bot.backup import make_backup, require_new  # noqa: PLC0415
+    from bot.backup.backup import make_backup, require_new  # noqa: PLC0415
 
     target = file.absolute()
     require_new(target)
@@ -55,8 +55,8 @@ def restore(
     passphrase_file: _File = None,
 ) -> None:
     """Puts a backup back, where there is no data folder yet or an empty one."""
-    from bot.archive import unpack  # noqa: PLC0415
-    from bot.restore import put_back, read_file, require_vacant  # noqa: PLC0415
+    from bot.backup.archive import unpack  # noqa: PLC0415
+    from bot.backup.restore import put_back, read_file, require_vacant  # noqa: PLC0415
 
     # What is written belongs to the account that runs the bot; the backup is root's to read.
     settings = settings_of_owner()

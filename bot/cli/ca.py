@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from bot.cli.shared import operator, say, stamp, with_office
 from bot.errors import BadSettings
 from bot.office import Office
-from bot.setup import make_authority, require_no_books
+from bot.setup.first_time import make_authority, require_no_books
 from pki.authority_files import load_certificate
 from pki.passphrase import check_new_passphrase
 from pki.private_files import require_vacant

@@ -13,9 +13,9 @@ from typing import Annotated
 
 import typer
 
-from bot import logs
 from bot.cli.shared import say, say_blocks
 from bot.errors import NotDone
+from bot.process import logs
 from bot.settings import PREFIX
 from demo.errors import DemoError
 

@@ -3,9 +3,9 @@
 import asyncio
 
 from bot.cli.shared import say, settings_of_owner
-from bot.clock import utc_now
 from bot.errors import BadDataFolder, BadSettings, NotDone
 from bot.health.results import Fine, Result, trouble_from
+from bot.process.clock import utc_now
 from bot.settings import Settings
 from bot.texts import health as words
 

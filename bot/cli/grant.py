@@ -14,10 +14,10 @@ from bot.access.durations import format_duration, parse_duration
 from bot.cli.shared import operator, say, show, stamp, with_office
 from bot.errors import NotDone
 from bot.handover.delivery import Came, Delivery, Outcome
-from bot.locks import locked
+from bot.handover.profiles import Profile
 from bot.office import Office
-from bot.privileges import as_root
-from bot.profiles import Profile
+from bot.process.locks import locked
+from bot.process.privileges import as_root
 from pki.private_files import create_file
 from storage.records import (
     Grant,

@@ -14,25 +14,25 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
 
-from bot import easyrsa
 from bot.access.importing import Certificate
 from bot.cli.asking import Asker
 from bot.cli.ca import new_passphrase
 from bot.cli.revoke import print_receipt
 from bot.cli.shared import in_json, operator, say, stamp, with_office
-from bot.clock import utc_now
-from bot.easyrsa import Takeover
 from bot.errors import BadSettings
 from bot.office import Office
-from bot.privileges import as_root
+from bot.process.clock import utc_now
+from bot.process.privileges import as_root
 from bot.settings import read_secret
+from bot.setup import easyrsa
+from bot.setup.easyrsa import Takeover
 from bot.texts import easyrsa as words
 from bot.texts.fill import plain
 from pki.easyrsa import EasyRsaPki, PkiFinding, purge_client_keys
 from pki.keys import matching_algorithm
 from pki.serial import serial_hex
 from storage.records import Grant, GrantState
-from vpn.profile import TlsKey
+from vpn.configuration.profile import TlsKey
 
 _OLD = "--passphrase-file"
 # A line, not a page: --json has all.

@@ -11,10 +11,9 @@ from bot.cli.server import tell_deployed
 from bot.cli.server_choice import ServerFlags
 from bot.cli.shared import operator, require_own_place, say, settings_of_env_owner
 from bot.office import Office, open_office
-from bot.privileges import ROOT, act_as
-from bot.servers import add_server, deploy_server, known_server
+from bot.process.privileges import ROOT, act_as
 from bot.settings import PREFIX, Settings, load_settings
-from bot.setup import (
+from bot.setup.first_time import (
     Place,
     check_place,
     find_place,
@@ -22,6 +21,7 @@ from bot.setup import (
     make_private_folder,
     write_private_file,
 )
+from bot.setup.servers import add_server, deploy_server, known_server
 from pki.authority_files import load_certificate
 from pki.errors import AuthorityMissing
 from storage.records import Server

@@ -8,7 +8,6 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.main import get_command
 
-from bot import logs
 from bot.access.refusals import Refused
 from bot.cli import (
     audit,
@@ -27,7 +26,8 @@ from bot.cli import (
 )
 from bot.cli.version import tell_version
 from bot.errors import VpnbotError
-from bot.privileges import keep_memory_private
+from bot.process import logs
+from bot.process.privileges import keep_memory_private
 from bot.shown import one_line
 from bot.texts.refusals import in_terminal
 from pki.errors import PkiError

@@ -3,8 +3,8 @@
 import asyncio
 import gc
 
-from bot import logs
 from bot.cli.shared import require_data_folder, settings_of_owner
+from bot.process import logs
 
 
 def run() -> None:

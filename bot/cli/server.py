@@ -8,16 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.backup import write_new
+from bot.backup.backup import write_new
 from bot.cli.adopt import adopt
 from bot.cli.shared import operator, say, show, stamp, with_office
 from bot.cli.ssh import HostKey, Ssh, SshKey, confirm, key, ssh_, tell_way, way_in
-from bot.elsewhere import address_of
 from bot.errors import NotDone
-from bot.live_servers import remote_of
+from bot.fleet.elsewhere import address_of
+from bot.fleet.live_servers import remote_of
 from bot.office import Office
-from bot.privileges import as_root as by_root
-from bot.servers import (
+from bot.process.privileges import as_root
+from bot.setup.servers import (
     Deployed,
     ServerToAdd,
     add_server,
@@ -81,9 +81,9 @@ def add(
         server = await add_server(office, operator(), wanted, confirm=confirm)
         say(f"{server.name} is added, with the network {server.network}.")
         tell_way(server)
-        as_root = f" --ssh root@{wanted.ssh.address.host}" if wanted.ssh else ""
+        login = f" --ssh root@{wanted.ssh.address.host}" if wanted.ssh else ""
         place = quote(str(wanted.directory))
-        say(f"Next: vpnbot server deploy {server.name}{as_root} --directory {place}")
+        say(f"Next: vpnbot server deploy {server.name}{login} --directory {place}")
         if wanted.ssh:
             say(f"  or, to carry it over: vpnbot server deploy {server.name} --to-archive FILE")
 
@@ -120,7 +120,7 @@ def deploy(
         server = await known_server(office, name)
         if to_archive is not None:
             content = await pack_server(office, operator(), server.name)
-            with by_root():
+            with as_root():
                 write_new(to_archive, content)
             say(
                 f"{quote(str(to_archive))} has the folder of {name}, keys included. On its machine:"

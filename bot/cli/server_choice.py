@@ -11,17 +11,22 @@ from pathlib import Path, PurePosixPath
 from bot.cli.asking import Asker
 from bot.cli.server import parse_network
 from bot.errors import BadSettings, NotDone
-from bot.live_servers import remote_of, spec_of
+from bot.fleet.live_servers import remote_of, spec_of
 from bot.office import open_office
-from bot.privileges import ROOT, as_root
-from bot.servers import ServerToAdd, refuse_taken_folder, refuse_taken_port, require_safe_place
+from bot.process.privileges import ROOT, as_root
 from bot.settings import Settings
-from bot.setup import Place
+from bot.setup.first_time import Place
+from bot.setup.servers import (
+    ServerToAdd,
+    refuse_taken_folder,
+    refuse_taken_port,
+    require_safe_place,
+)
 from storage.records import Server
 from vpn.deploy import check_place
 from vpn.errors import PortInUse
-from vpn.local_host import LocalHost
-from vpn.machine import port_in_use
+from vpn.host.local import LocalHost
+from vpn.host.machine import port_in_use
 from vpn.values import Remote, ServerSpec, parse_remote
 
 _NAME = "main"

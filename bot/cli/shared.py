@@ -15,14 +15,14 @@ from rich.console import Console
 from rich.table import Table
 
 from bot.access.permission import Actor
-from bot.data_folder import DataFolder, account_name
-from bot.env_file import ENV_FILE, env_owner
 from bot.errors import BadDataFolder, BadSettings
 from bot.office import Office, open_office
-from bot.privileges import ROOT, act_as
+from bot.process.data_folder import DataFolder, account_name
+from bot.process.env_file import ENV_FILE, env_owner
+from bot.process.privileges import ROOT, act_as
 from bot.settings import PREFIX, Settings, load_settings
 from bot.shown import is_plain, one_line
-from vpn.safe_place import weak_step
+from vpn.host.safe_place import weak_step
 
 _WIDE = 1000
 _Result = TypeVar("_Result")

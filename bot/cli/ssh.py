@@ -7,20 +7,13 @@ import typer
 
 from bot.cli.asking import Asker
 from bot.cli.shared import operator, say, with_office
-from bot.elsewhere import (
-    WayIn,
-    address_of,
-    authorized_line,
-    change_way,
-    key_file_of,
-    make_key,
-    shown_fingerprint,
-)
 from bot.errors import NotDone
+from bot.fleet.elsewhere import address_of, authorized_line, key_file_of, shown_fingerprint
 from bot.office import Office
-from bot.servers import known_server
+from bot.setup.servers import known_server
+from bot.setup.ways import WayIn, change_way, make_key
 from storage.records import Server
-from vpn.ssh_address import parse_ssh_address
+from vpn.host.ssh_address import parse_ssh_address
 
 Ssh = Annotated[
     str | None,

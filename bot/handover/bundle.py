@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from vpn.directives import parse_directives
+from vpn.configuration.directives import parse_directives
 
 # Names as OpenVPN's own documentation uses them.
 _PARTS = {

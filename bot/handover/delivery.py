@@ -26,9 +26,9 @@ from bot.access import grants, holdings, messages
 from bot.access.case import Case
 from bot.access.permission import THE_BOT
 from bot.core import Core
-from bot.enforcement import Enforcer
-from bot.locks import try_lock
-from bot.profiles import Profile, ProfileMaker
+from bot.fleet.enforcement import Enforcer
+from bot.handover.profiles import Profile, ProfileMaker
+from bot.process.locks import try_lock
 from storage.outbox import Done, Next, SetAside
 from storage.records import Grant, GrantId, GrantState, OutboxKind
 from storage.transaction import Transaction

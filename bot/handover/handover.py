@@ -15,7 +15,7 @@ from bot.handover.rendering import Job, Rendered, refusal, render_all
 from bot.texts import instructions
 from bot.texts.fill import Html, escaped
 from bot.texts.instructions import BUILT_IN, label_of
-from vpn.profile import ProfileParts, ProfileSettings
+from vpn.configuration.profile import ProfileParts, ProfileSettings
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ and no packet would get through.
 
 from collections.abc import Collection, Mapping
 
-from vpn.directives import Directive
-from vpn.profile import ALWAYS_OFFERED, ProfileSettings, TlsKey
+from vpn.configuration.directives import Directive
+from vpn.configuration.profile import ALWAYS_OFFERED, ProfileSettings, TlsKey
 
 # What the server can be told, by the name of the line.
 _BY_DEFAULT: Mapping[str, frozenset[tuple[str, ...]]] = {

@@ -16,9 +16,9 @@ from bot.handover.fields import Fields
 from bot.handover.folder import PROFILE
 from bot.handover.packets import fits
 from bot.handover.rendering import Job, Rendered, refusal
-from vpn.connect_rules import Objection, objections
-from vpn.directives import Directive, parse_directives
-from vpn.profile import ProfileParts, ProfileSettings, TlsKey
+from vpn.configuration.connect_rules import Objection, objections
+from vpn.configuration.directives import Directive, parse_directives
+from vpn.configuration.profile import ProfileParts, ProfileSettings, TlsKey
 from vpn.values import DEFAULT_PORT, Protocol
 
 # The blocks as templates name them; the last one is whatever wraps the handshake.

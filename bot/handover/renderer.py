@@ -37,7 +37,7 @@ from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bot.handover.trust import changeable
-from vpn.directives import quoted
+from vpn.configuration.directives import quoted
 
 SOURCE_BYTES = 65_536
 OUTPUT_CHARACTERS = 262_144

@@ -11,7 +11,7 @@ from shlex import quote
 from typing import Any
 
 from bot.errors import BadTemplate
-from vpn.local_host import child_environment
+from vpn.host.local import child_environment
 
 _MODULE = "bot.handover.renderer"
 # Where its modules are; and what measures the tests wants to measure it, too.

@@ -4,10 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
-from bot.clock import Clock
-from bot.data_folder import DataFolder
-from bot.elsewhere import close_connections, use_key
 from bot.errors import BadSettings
+from bot.fleet.elsewhere import close_connections, use_key
 from bot.handover.handover import Handover
 from bot.health.local import (
     look_at_configuration,
@@ -21,6 +19,8 @@ from bot.health.servers import Surroundings, look_at_server
 from bot.health.state import look_at_authority, look_at_open_ends, look_at_past, open_checked
 from bot.health.templates import look_at_templates
 from bot.keyring import Keyring
+from bot.process.clock import Clock
+from bot.process.data_folder import DataFolder
 from bot.settings import Settings
 from bot.texts import health as words
 from pki.errors import PkiError
@@ -66,7 +66,7 @@ async def _inside(
     if isinstance(database, Trouble):
         yield database
         return
-    use_key(settings, folder)
+    use_key(settings.ssh_key_file or folder.ssh_key)
     try:
         yield Fine(words.DATABASE_FINE)
         for result in look_at_database_place(url.database or "", folder):

@@ -8,14 +8,14 @@ from pathlib import PurePosixPath
 
 from cryptography import x509
 
-from bot.data_folder import account_name
 from bot.health.results import Trouble, of_server, trouble
-from bot.privileges import ROOT
+from bot.process.data_folder import account_name
+from bot.process.privileges import ROOT
 from bot.texts import health as words
 from bot.texts.health import Complaint
 from storage.records import Server
-from vpn.config import unit_name
-from vpn.host import FileFacts, ServerHost
+from vpn.configuration.server import unit_name
+from vpn.host.interface import FileFacts, ServerHost
 from vpn.layout import CA_CERTIFICATE, CERTIFICATE, CONF, PRIVATE_KEY, TLS_CRYPT_V2_KEY
 
 _SECRET = (PRIVATE_KEY, TLS_CRYPT_V2_KEY)

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.access.durations import format_duration
-from bot.data_folder import DataFolder, account_name
-from bot.env_file import ENV_FILE
 from bot.errors import BadSettings
 from bot.health.results import Fine, Result, Trouble, mend_with, trouble, trouble_from
-from bot.reserve import Reserve
+from bot.process.data_folder import DataFolder, account_name
+from bot.process.env_file import ENV_FILE
+from bot.process.reserve import Reserve
 from bot.settings import Settings, open_to_others
 from bot.texts import health as words
 from vpn.errors import HostError
-from vpn.local_host import LocalHost
-from vpn.machine import LITTLE_ROOM, room_left
+from vpn.host.local import LocalHost
+from vpn.host.machine import LITTLE_ROOM, room_left
 
 
 def look_at_configuration(settings: Settings) -> Iterator[Result]:

@@ -8,10 +8,10 @@ from telegram.error import InvalidToken, TelegramError
 
 from bot.chat.client import connect, date_of
 from bot.chat.outcomes import failure_of
-from bot.clock import CLOCK_TOLERANCE, Clock
 from bot.errors import BadSettings, TokenRefused
 from bot.health.results import Fine, Result, trouble
-from bot.logs import redact
+from bot.process.clock import CLOCK_TOLERANCE, Clock
+from bot.process.logs import redact
 from bot.settings import Settings
 from bot.texts import health as words
 

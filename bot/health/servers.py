@@ -14,10 +14,12 @@ from cryptography import x509
 from bot.access.addresses import is_closed
 from bot.access.names import NAME_LENGTH, clean
 from bot.access.revocation import lets_in
-from bot.data_folder import DataFolder, account_name
-from bot.elsewhere import address_of
 from bot.errors import VpnbotError
-from bot.fixed_addresses import given_by_others
+from bot.fleet.elsewhere import address_of
+from bot.fleet.fixed_addresses import given_by_others
+from bot.fleet.live_servers import layout_of, live_server, remote_of, spec_of
+from bot.fleet.on_hold import neighbours
+from bot.fleet.presence import compare
 from bot.health.folder import look_at_files
 from bot.health.results import (
     Fine,
@@ -31,10 +33,8 @@ from bot.health.results import (
 )
 from bot.health.state import NOTICE
 from bot.keyring import Keyring
-from bot.live_servers import layout_of, live_server, remote_of, spec_of
-from bot.on_hold import neighbours
-from bot.presence import compare
-from bot.privileges import ROOT
+from bot.process.data_folder import DataFolder, account_name
+from bot.process.privileges import ROOT
 from bot.texts import health as words
 from bot.texts.fill import utc
 from bot.texts.health import Complaint
@@ -42,17 +42,17 @@ from pki.errors import PkiError
 from pki.found_crls import read_crls
 from storage.database import Database
 from storage.records import GrantState, Server
-from vpn.adopt import AdoptedServer
-from vpn.adopting import restart_command
-from vpn.client_files import fixed_addresses
-from vpn.config import render_ccd, unit_name
+from vpn.adopt.adopting import restart_command
+from vpn.configuration.adopted import AdoptedServer
+from vpn.configuration.server import render_ccd, unit_name
 from vpn.errors import HostError, VpnError
 from vpn.findings import Finding, FindingCode, ServerStatus, host_finding
-from vpn.host import ServerHost
+from vpn.host.interface import ServerHost
+from vpn.host.permissions import owner_of
+from vpn.host.safe_place import unsafe_above, weak_step_of
 from vpn.layout import CCD, CONF, LIVE
 from vpn.names import may_be_a_clients, name_in_sessions
-from vpn.permissions import owner_of
-from vpn.safe_place import unsafe_above, weak_step_of
+from vpn.proof.client_files import fixed_addresses
 
 # The bot signs a new one every day and has seven days' grace: one was missed.
 CRL_AGE = timedelta(days=2)
@@ -258,7 +258,7 @@ async def _look_at_place_elsewhere(look: Look) -> list[Trouble]:
 
 
 async def _look_at_restored(look: Look) -> list[Trouble]:
-    """Whether it waits to be looked through after a restore, see `bot.catching_up`."""
+    """Whether it waits to be looked through after a restore, see `bot.fleet.catching_up`."""
     if look.server.restored_at is None:
         return []
     return [_of(look.server, words.NOT_LOOKED_THROUGH, moment=utc(look.server.restored_at))]

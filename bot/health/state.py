@@ -14,10 +14,10 @@ from bot.access.case import Rules
 from bot.access.clock import latest_seen
 from bot.access.names import clean
 from bot.access.revocation import waits_for_server
-from bot.clock import CLOCK_TOLERANCE, TrustedClock, boot_id
-from bot.data_folder import DataFolder, account_name
 from bot.health.results import Fine, Result, Trouble, mend_with, trouble, trouble_from
 from bot.keyring import Keyring
+from bot.process.clock import CLOCK_TOLERANCE, TrustedClock, boot_id
+from bot.process.data_folder import DataFolder, account_name
 from bot.receipts import finding_text
 from bot.texts import health as words
 from bot.texts.fill import utc

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from bot.errors import BadTemplate
 from bot.handover.handover import Handover
+from bot.handover.profiles import samples_of
 from bot.health.results import Fine, Result, trouble_from
-from bot.profiles import samples_of
 from bot.texts import health as words
 from storage.records import Server
 

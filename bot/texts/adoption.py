@@ -1,6 +1,6 @@
 """The words of `vpnbot server adopt`."""
 
-from vpn.advice import Weight
+from vpn.adopt.advice import Weight
 
 ADOPTED = "{server} is adopted, with its own configuration {config}."
 WOULD_BE = "With the lines that are missing, once OpenVPN has been restarted:"

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from bot.keeper import Keeper
 from bot.office import Office
+from bot.rounds.keeper import Keeper
 from demo.lab.stand_in import StandIn
-from tests.bot.keeping import make_keeper, opened
+from tests.bot.rounds.keeping import make_keeper, opened
 from tests.company import ANNA, Company, company_with_stand_in
 from tests.folders import open_folder
 from tests.machine import Machine

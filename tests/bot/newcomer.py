@@ -6,7 +6,7 @@ import pty
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.env_file import env_values
+from bot.process.env_file import env_values
 from demo.people import DemoPerson
 from tests.company import Ran, _free_port, launch, measured, run, until
 from tests.forks import VPNBOT

@@ -10,11 +10,11 @@ import pytest
 
 from bot.errors import BadTemplate
 from bot.handover.rendering import Job, render_all
-from bot.privileges import act_as
+from bot.process.privileges import act_as
 from tests.accounts import DAEMON, give, python_for_all
 from tests.folders import open_folder
-from vpn.local_host import LocalHost
-from vpn.machine import syntax_problem
+from vpn.host.local import LocalHost
+from vpn.host.machine import syntax_problem
 
 SECRETS = {
     "VPNBOT_BOT_TOKEN": "123456789:a-token-that-opens-nothing-at-all",
@@ -79,7 +79,7 @@ async def test_a_template_that_breaks_out_cannot_become_root(
         (folder / "hello.j2").touch()
         give(folder)
         monkeypatch.setenv("PYTHONPATH", str(folder))
-        monkeypatch.setattr("bot.privileges._require_program", lambda *_: None)
+        monkeypatch.setattr("bot.process.privileges._require_program", lambda *_: None)
         try:
             act_as(DAEMON.pw_uid, folder)
             with pytest.raises(BadTemplate):

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from bot.access.permission import THE_BOT
-from bot.data_folder import DataFolder
 from bot.errors import BadSettings, NotDone
 from bot.keyring import Keyring
 from bot.office import Office, open_office
+from bot.process.data_folder import DataFolder
 from bot.settings import Settings
 from pki.authority_files import create_authority
 from pki.errors import AuthorityMissing, DamagedKey, PkiError, UnsafePermissions, WrongPassphrase

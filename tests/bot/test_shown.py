@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bot.cli.asking import Asker
 from bot.cli.main import tell_usage
 from bot.cli.shared import in_json, say, say_blocks, show
-from bot.logs import OneLineFormatter, RedactingFormatter
+from bot.process.logs import OneLineFormatter, RedactingFormatter
 from bot.shown import one_line
 from bot.texts.fill import fill, length, plain
 

@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from bot.keeper import Keeper
 from bot.office import Office
+from bot.rounds.keeper import Keeper
 from demo.lab.stand_in import StandIn
 from tests.bot.folders import adopt
-from tests.bot.keeping import audited, issued, minutes_go_by, notices, put_back_an_older_one
+from tests.bot.rounds.keeping import audited, issued, minutes_go_by, notices, put_back_an_older_one
 from tests.company import Company
 from tests.machine import Machine
 from vpn.deploy import CLOCK_TICK_S

@@ -12,7 +12,7 @@ from cryptography import x509
 
 from demo.testing import DemoMessage, PersonChat
 from tests.crash.stage import Stage
-from vpn.connect_rules import check_profile
+from vpn.configuration.connect_rules import check_profile
 
 _CERTIFICATE = re.compile(r"<cert>\n(.*?)</cert>", re.DOTALL)
 _SERIAL = re.compile(r"Serial Number: *([0-9A-F]+)")

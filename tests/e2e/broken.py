@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from bot.data_folder import DataFolder
 from bot.keyring import Keyring
+from bot.process.data_folder import DataFolder
 from demo.errors import LabRefused
 from demo.lab.network import NetLab
 from pki.crl import CRL_BACKDATE

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from demo.lab.network import NetLab, lab_missing
 from tests.accounts import give, program_for_all
-from tests.bot.health_kit import NEEDS_ROOT, findings
+from tests.bot.health.kit import NEEDS_ROOT, findings
 from tests.company import ANNA, Company, Ran, open_company
 from tests.easyrsa import NEEDS_EASYRSA, EasyRsa
 from tests.vpn.operator_kit import static_key

@@ -14,7 +14,7 @@ import pytest
 from demo.lab.stand_in import StandIn
 from tests.company import BORIS, Company, Ran, until
 from tests.forks import VPNBOT
-from vpn.connect_rules import check_profile
+from vpn.configuration.connect_rules import check_profile
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

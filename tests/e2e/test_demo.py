@@ -18,7 +18,7 @@ from demo.lab.network import lab_missing
 from tests.company import PASSPHRASE, until
 from tests.demo.conftest import BROWSER_PATIENCE_MS
 from tests.forks import VPNBOT
-from vpn.connect_rules import check_profile
+from vpn.configuration.connect_rules import check_profile
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

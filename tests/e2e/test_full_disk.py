@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bot.reserve import SIZE
+from bot.process.reserve import SIZE
 from demo.api.faults import Fault, hang
 from demo.lab.stand_in import StandIn
 from tests.company import CROWD, PEOPLE, Company, Ran, company_with_stand_in, until

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bot.locks import try_lock
+from bot.process.locks import try_lock
 from demo.lab.network import NetLab, lab_missing
 from tests.company import ANNA, Company, furnish_by_copy, open_company
 from tests.folders import open_folder

@@ -13,9 +13,9 @@ import pytest
 from bot.access import importing, revocation
 from bot.access.importing import Certificate
 from bot.access.permission import THE_BOT
-from bot.keeper import Keeper
-from bot.live_servers import live_server
+from bot.fleet.live_servers import live_server
 from bot.office import Office, open_office
+from bot.rounds.keeper import Keeper
 from bot.settings import Settings
 from demo.lab.network import NetLab, lab_missing
 from pki.serial import parse_serial

@@ -22,7 +22,7 @@ from bot.chat import views
 from bot.chat.buttons import Keyboard, from_payload
 from bot.chat.worker import Worker
 from bot.core import Core
-from bot.reserve import Reserve
+from bot.process.reserve import Reserve
 from storage.database import Database
 from storage.records import (
     ChatId,

@@ -19,11 +19,11 @@ from pki.authority import Authority, self_signed
 from pki.crl import Revocation, RevocationReason
 from pki.serial import new_serial
 from pki.tls_crypt_v2 import generate_server_key, wrap_client_key
+from vpn.configuration.profile import ProfileMaterial, render_profile
 from vpn.deploy import SERVER_CERTIFICATE_LIFETIME, DeployReport, ServerIdentity, deploy
 from vpn.findings import ServerProof, Target
-from vpn.live import LiveServer
-from vpn.local_host import LocalHost
-from vpn.profile import ProfileMaterial, render_profile
+from vpn.host.local import LocalHost
+from vpn.proof.live import LiveServer
 from vpn.values import (
     CommonName,
     Protocol,

@@ -17,15 +17,15 @@ from pki.crl import Revocation, RevocationReason
 from pki.serial import new_serial
 from pki.tls_crypt_v2 import generate_server_key, wrap_client_key
 from tests.vpn.kit import CALLER, DAY, make_authority, now
-from vpn.adopting import Examined, examine
-from vpn.applying import Applied, Plan, apply, plan_changes, prepare
-from vpn.connect_rules import check_profile
+from vpn.adopt.adopting import Examined, examine
+from vpn.adopt.applying import Applied, Plan, apply, plan_changes, prepare
+from vpn.configuration.connect_rules import check_profile
+from vpn.configuration.profile import ProfileMaterial, TlsKey, render_profile
 from vpn.deploy import CLOCK_TICK_S
 from vpn.findings import ServerProof, Target
+from vpn.host.local import LocalHost
 from vpn.layout import Layout
-from vpn.live import LiveServer
-from vpn.local_host import LocalHost
-from vpn.profile import ProfileMaterial, TlsKey, render_profile
+from vpn.proof.live import LiveServer
 from vpn.values import CommonName, Protocol, Remote, make_server_spec
 
 NETWORK = IPv4Network("10.78.0.0/24")

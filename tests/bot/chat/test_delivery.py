@@ -10,10 +10,10 @@ import pytest
 from bot.access.case import Rules
 from bot.access.messages import DeliverNote
 from bot.chat.delivery import ChatDelivery
-from bot.clock import since_boot, utc_now
 from bot.core import Core
 from bot.handover.delivery import Delivery
 from bot.office import real_chance
+from bot.process.clock import since_boot, utc_now
 from storage.records import ChatId, EndReason, GrantState, OutboxKind
 from tests.bot.chat.rows import conclude
 from tests.storage.kit import (

@@ -7,7 +7,7 @@ import pytest
 
 from bot.chat.client import connect
 from bot.chat.no_room import NoRoom
-from bot.reserve import Reserve
+from bot.process.reserve import Reserve
 from bot.texts import machine as words
 from demo.people import DemoPerson
 from demo.server import DemoServer

@@ -14,10 +14,10 @@ from bot.chat.client import connect
 from bot.chat.poller import Poller
 from bot.chat.wire import NotTelegram, OddResult
 from bot.chat.worker import Worker
-from bot.clock import since_boot, utc_now
 from bot.core import Core
 from bot.errors import SecondPoller, TokenRefused
-from bot.reserve import Reserve
+from bot.process.clock import since_boot, utc_now
+from bot.process.reserve import Reserve
 from demo.api.faults import Body, Fault, FaultKind, page, status
 from demo.people import DemoPerson
 from demo.server import DemoServer

@@ -13,9 +13,9 @@ from bot.access import requests
 from bot.chat.client import connect
 from bot.chat.posts import Posts
 from bot.chat.sender import Handler
-from bot.clock import since_boot
 from bot.core import Core
 from bot.handover.handover import Handover
+from bot.process.clock import since_boot
 from bot.texts import chat as words
 from demo.api.faults import Fault, status
 from demo.people import DemoPerson

@@ -12,8 +12,8 @@ from telegram.error import RetryAfter
 from bot.access.case import Chance, Rules
 from bot.chat.outcomes import failure_at_telegram
 from bot.chat.sender import Handling, Sender
-from bot.clock import since_boot, utc_now
 from bot.core import Core
+from bot.process.clock import since_boot, utc_now
 from storage.outbox import Done
 from storage.records import ChatId, OutboxItem, OutboxKind
 from tests.company import until

@@ -16,7 +16,7 @@ import pytest
 from bot.errors import BadTemplate
 from bot.handover.fields import Fields
 from bot.handover.handover import Handover
-from vpn.profile import (
+from vpn.configuration.profile import (
     DEPLOYED_PROFILE,
     ProfileMaterial,
     ProfileParts,

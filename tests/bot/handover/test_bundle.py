@@ -19,7 +19,7 @@ from pki.tls_crypt_v2 import generate_server_key, wrap_client_key
 from tests.bot.handover.kit import MATERIAL, NOW, built_in
 from tests.tls_crypt_v2 import unwrap
 from tests.vpn.kit import make_authority, now
-from vpn.profile import ProfileMaterial, ProfileSettings, TlsKey, render_profile
+from vpn.configuration.profile import ProfileMaterial, ProfileSettings, TlsKey, render_profile
 from vpn.values import Protocol, Remote
 
 MEMBERS = [

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from bot.access import grants, revocation
-from bot.clock import since_boot
 from bot.core import Core
 from bot.handover.delivery import CUT_OFF, OVER, Came, Delivery, Outcome
-from bot.profiles import Profile
+from bot.handover.profiles import Profile
+from bot.process.clock import since_boot
 from storage.outbox import Done, Next, SetAside
 from storage.records import EndReason, Grant, GrantState, OutboxKind
 from tests.bot.access.kit import ANNA, BORIS, MORNING, Paper

@@ -27,7 +27,7 @@ from tests.bot.handover.kit import (
     put,
     refused,
 )
-from vpn.profile import DEPLOYED_PROFILE
+from vpn.configuration.profile import DEPLOYED_PROFILE
 from vpn.values import Protocol
 
 OURS = built_in()

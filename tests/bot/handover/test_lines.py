@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.bot.handover.kit import BLOCKS, NEEDED, PROFILE, REMOTE, built_in, made, put, refused
-from vpn.profile import ProfileSettings, TlsKey
+from vpn.configuration.profile import ProfileSettings, TlsKey
 from vpn.values import Protocol
 
 OFFICE = ProfileSettings(

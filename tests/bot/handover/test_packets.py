@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.bot.handover.kit import BLOCKS, NEEDED, PROFILE, SHORTEST, made, refused
-from vpn.profile import DEPLOYED_PROFILE, ProfileSettings, TlsKey
+from vpn.configuration.profile import DEPLOYED_PROFILE, ProfileSettings, TlsKey
 
 SIGNED = ProfileSettings(tls_key=TlsKey.AUTH, key_direction=1)
 OLD_CIPHER = ProfileSettings(ciphers=("AES-256-CBC",))

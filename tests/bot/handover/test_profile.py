@@ -14,9 +14,9 @@ from tests.bot.handover.kit import (
     made,
     refused,
 )
-from vpn.connect_rules import check_profile
-from vpn.directives import parse_directives
-from vpn.profile import DEPLOYED_PROFILE, ProfileSettings, TlsKey
+from vpn.configuration.connect_rules import check_profile
+from vpn.configuration.directives import parse_directives
+from vpn.configuration.profile import DEPLOYED_PROFILE, ProfileSettings, TlsKey
 from vpn.values import Protocol
 
 ALL_BLOCKS = ("{{ inline.ca }}", "{{ inline.cert }}", "{{ inline.key }}", "{{ inline.tls }}")

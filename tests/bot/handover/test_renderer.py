@@ -8,7 +8,7 @@ import pytest
 
 from bot.handover.rendering import Job, Rendered, render_all
 from tests.bot.handover.kit import FIELDS, put
-from vpn.directives import split_words
+from vpn.configuration.directives import split_words
 
 FILE = "words.j2"
 BLOCKS = {"ca": "[ca]", "cert": "[cert]", "key": "[key]", "tls": "[tls]"}

@@ -27,7 +27,7 @@ from tests.bot.handover.kit import (
     shut,
 )
 from tests.company import until
-from vpn.profile import DEPLOYED_PROFILE
+from vpn.configuration.profile import DEPLOYED_PROFILE
 
 FILE = "words.j2"
 SECRET = "staple-battery-horse"

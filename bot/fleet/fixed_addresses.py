@@ -1,0 +1,59 @@
+"""Keeps grants' addresses clear of those that an operator's own files give away.
+
+Such files come and go while the bot runs, and nobody tells it. What they give away is looked up
+whenever a grant is let in; two clients with one address would cut each other off.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from ipaddress import IPv4Address
+
+from bot.access import grants
+from bot.access.addresses import fits
+from bot.access.permission import THE_BOT
+from bot.access.refusals import Refused
+from bot.core import Core
+from storage.records import Grant, Server, ServerName
+from vpn.errors import HostError
+from vpn.names import ccd_file_name
+
+Files = Mapping[str, frozenset[IPv4Address]]
+
+
+def given_by_others(files: Files, server: ServerName, known: Iterable[Grant]) -> frozenset[str]:
+    """What files that belong to none of these grants give away.
+
+    Args:
+        files: see `vpn.proof.live.LiveServer.fixed_addresses`.
+        known: all grants that are not over.
+    """
+    own = {ccd_file_name(g.common_name) for g in known if g.server == server and g.address}
+    others = (addresses for name, addresses in files.items() if name not in own)
+    return frozenset(str(address) for addresses in others for address in addresses)
+
+
+async def clear_address(core: Core, server: Server, grant: Grant, files: Files) -> Grant | None:
+    """The grant, with another address where its own cannot be used any more.
+
+    A file of the operator's gives it to somebody, or the server's network is another one now.
+    None where it was ended meanwhile. What is taken is remembered for the next grants.
+
+    Raises:
+        HostError: there is no other address.
+    """
+    assert server.adopted is not None  # on a server of ours nobody else gives addresses away
+    async with core.database.reading() as tx:
+        given = given_by_others(files, server.name, await tx.grants.not_over())
+    taken = given.union(server.adopted["taken"])
+    if grant.address not in taken and fits(server, grant.address):
+        return grant
+    known = replace(server, adopted=server.adopted | {"taken": sorted(taken)})
+    async with core.acting(THE_BOT) as case:
+        await case.tx.servers.set_adopted(known)
+        try:
+            return await grants.move(case, known, grant)
+        except Refused as error:
+            raise HostError(
+                f"{grant.address} cannot be used any more, and {server.name} has no other address"
+                " left; remove a client's file that nobody needs."
+            ) from error

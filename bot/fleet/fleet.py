@@ -1,0 +1,385 @@
+"""The servers as the bot uses them: CRLs published, addresses admitted, access cut.
+
+Whatever changes a server happens under its lock, which holds between processes too: two
+publishers without one leave the older CRL in place, which un-revokes people.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from ipaddress import IPv4Address
+
+from bot.access import reopening
+from bot.access.addresses import fits
+from bot.access.endings import ServerEnd
+from bot.access.permission import THE_BOT, Actor
+from bot.access.sightings import stranger_name
+from bot.access.takeover import TakenOver
+from bot.core import Core
+from bot.errors import NotDone
+from bot.fleet.catching_up import CatchingUp
+from bot.fleet.fixed_addresses import clear_address
+from bot.fleet.live_servers import live_server, remote_of
+from bot.fleet.on_hold import neighbours, same_list, sign_crl
+from bot.fleet.presence import Seen, compare, look
+from bot.keyring import Keyring
+from bot.process.data_folder import DataFolder
+from bot.process.locks import locked
+from bot.process.logs import log_failure
+from pki import crl
+from pki.serial import SerialNumber, parse_serial
+from storage.records import LIVE_STATES, Grant, Server, ServerName
+from vpn.errors import HostError, VpnError
+from vpn.findings import Finding, FindingCode, ServerProof, ServerStatus, Target
+from vpn.names import look_alike, name_in_sessions
+from vpn.proof.client_files import fixed_addresses
+from vpn.proof.crl_look import digest_of, look_at_crl
+from vpn.proof.list_in_force import ListInForce
+from vpn.proof.live import StrangersCut
+from vpn.proof.others import not_listed
+from vpn.values import CommonName
+
+log = logging.getLogger(__name__)
+
+# With these lists in its place OpenVPN may have let in whom ours would have refused.
+_LETS_IN = (
+    FindingCode.CRL_MISSING,
+    FindingCode.CRL_DAMAGED,  # among others several lists in one file
+    FindingCode.CRL_NOT_OURS,
+    FindingCode.CRL_FOREIGN,
+    FindingCode.CRL_PUT_BACK,
+)
+
+
+class Fleet:
+    def __init__(self, core: Core, keyring: Keyring, folder: DataFolder) -> None:
+        self._core = core
+        self._database = core.database
+        self._keyring = keyring
+        self._folder = folder
+        self._clock = core.clock
+        self._catching_up = CatchingUp(core, keyring)
+
+    async def publish(self, name: ServerName) -> int | None:
+        """Signs a CRL for a server and puts it in place; gives its number.
+
+        None where the server was taken out meanwhile.
+
+        Raises:
+            VpnError: it could not be put in place; the old one is still there.
+        """
+        async with self._locked(name) as server:
+            return None if server is None else await self._publish(server)
+
+    async def _publish(self, server: Server) -> int:
+        """Puts a server's next CRL in place, under its lock.
+
+        Until the first one is there no end has to be proved on a server of ours. So that one lists
+        everybody who has ended when it is noted; else there is another one.
+        """
+        await self._before(server)
+        live = live_server(server)
+        while True:
+            pem = await sign_crl(self._core, self._keyring, server)
+            number = await live.publish(pem, issuer=self._keyring.certificate)
+            if await self._note_published(server, pem, number):
+                break
+        await self._catching_up.after(server)
+        return number
+
+    async def _note_published(self, server: Server, pem: bytes, number: int) -> bool:
+        """Records a CRL as published; False where it is the first one and lacks somebody by now."""
+        is_first = server.crl_published_at is None
+        listed = crl.read_crl(pem, self._keyring.certificate).serials if is_first else ()
+        async with self._database.writing() as tx:
+            ended = await tx.crl.entries(None) if is_first else ()
+            if any(parse_serial(entry.serial) not in listed for entry in ended):
+                return False
+            digest = digest_of(pem)
+            await tx.servers.set_crl_published(server.name, self._clock(), number, digest)
+        return True
+
+    async def _before(self, server: Server) -> None:
+        """Learns and records what would be lost with the CRL in place, before it is replaced.
+
+        Raises:
+            VpnError: the server's CRL cannot be read, so it must not be replaced.
+        """
+        await self._catching_up.before(server)
+        await self._doubt(server)
+
+    async def _doubt(self, server: Server) -> None:
+        """Records who may have come in by another list that lies in the place of ours.
+
+        That is everybody who is out. A session that has begun goes on with any list, so putting
+        ours back is not enough. The doubt is recorded before the only sign of it is gone.
+
+        Accepted: another list that came and went between two looks leaves no sign.
+        """
+        if server.crl_published_at is None:
+            return  # it never was ours
+        codes = {finding.code for finding in await self._crl_findings(server)}
+        if codes.intersection(_LETS_IN):
+            async with self._core.acting(THE_BOT) as case:
+                await reopening.doubt_all(
+                    case, server.name, since=server.crl_published_at, found=codes
+                )
+
+    async def admit(
+        self, name: ServerName, grant: Grant, still_wanted: Callable[[], Awaitable[bool]]
+    ) -> bool:
+        """Gives a grant its address on its server, unless it was ended meanwhile.
+
+        The question is asked under the server's lock: a revocation that is recorded later finds
+        the file and removes it, one recorded earlier leaves none behind.
+
+        On a server of the operator's making it gets another address first, where a file that has
+        come since gives its own to somebody. The CRL in place may list its serial as one that is
+        for nobody yet: then there is a new one.
+
+        Raises:
+            VpnError: the file or the CRL could not be written, or there is no other address.
+        """
+        async with self._locked(name) as server:
+            if server is not None and server.restored_at is not None:
+                # The address may be in use by somebody whom the backup does not know.
+                await self._catching_up.before(server)
+            if server is None or not await still_wanted():
+                return False
+            live = live_server(server)
+            if server.adopted is not None and not (grant.address is None and fits(server, None)):
+                files = await fixed_addresses(live.host, live.layout)
+                clear = await clear_address(self._core, server, grant, files)
+                if clear is None:
+                    return False
+                grant = clear
+            address = IPv4Address(grant.address) if grant.address else None
+            await live.admit(CommonName(grant.common_name), address)
+            try:
+                in_place = await live.crl_in_place(self._keyring.certificate)
+            except HostError as error:
+                log.warning("The CRL of %s cannot be read: %s", name, error)
+            else:
+                if in_place is not None and parse_serial(grant.serial) in in_place.serials:
+                    await self._publish(server)
+            return True
+
+    async def cut(
+        self, name: ServerName, still_open: Callable[[], Awaitable[Sequence[Grant]]]
+    ) -> Sequence[tuple[Grant, ServerProof]]:
+        """Ends grants on one server, and gives what was seen of each.
+
+        The caller says, under the lock, which ones are still to be cut.
+        """
+        async with self._locked(name) as server:
+            grants = await still_open()
+            if server is None or not grants:
+                return ()
+            pem = problem = None
+            try:
+                await self._before(server)
+                pem = await sign_crl(self._core, self._keyring, server)
+            except Exception as error:  # noqa: BLE001 - whatever it was, the other steps are tried
+                log_failure(log, f"There is no CRL for {server.name}", error)
+                problem = str(error) if isinstance(error, VpnError) else "No CRL could be signed."
+            proofs = await live_server(server).cut(
+                await self._targets(name, grants),
+                crl_pem=pem,
+                no_crl=problem,
+                issuer=self._keyring.certificate,
+                now=self._clock,
+            )
+            number = pem and crl.crl_number(pem)
+            if pem and number and any(proof.crl_number == number for proof in proofs):
+                await self._note_published(server, pem, number)
+                await self._catching_up.after(server)
+        return tuple(zip(grants, proofs, strict=True))
+
+    async def _targets(self, name: ServerName, grants: Sequence[Grant]) -> list[Target]:
+        async with self._database.reading() as tx:
+            proofs = await tx.proofs.of([grant.id for grant in grants])
+            is_shared = any(grant.imported_at for grant in grants)
+            names = await tx.grants.imported_names() if is_shared else ()
+        before = {proof.grant_id: proof for proof in proofs if proof.server == name}
+        staying = {look_alike(other) for other in names}
+        return [
+            Target(
+                CommonName(grant.common_name),
+                parse_serial(grant.serial),
+                shares_name=look_alike(grant.common_name) in staying,
+                crl_seen_at=before[grant.id].crl_seen_at,
+            )
+            for grant in grants
+        ]
+
+    async def crl_findings(
+        self, server: Server, *, others: Collection[SerialNumber] = ()
+    ) -> tuple[Finding, ...]:
+        """Why what lies on a server is not the CRL that was published there last, in force.
+
+        Another program, such as easy-rsa, may have put its own there; or an older one of ours
+        came back with a copy of the folder. Whoever publishes at this moment makes no finding: a
+        number is stored after its CRL is in place, so a finding counts where nobody does.
+
+        Args:
+            others: certificates that are for other servers, which it has to list, too.
+        """
+        if not await self._crl_findings(server, others):
+            return ()
+        async with self._locked(server.name) as now:
+            return await self._crl_findings(now or server, others)
+
+    async def _crl_findings(
+        self, server: Server, others: Collection[SerialNumber] = ()
+    ) -> tuple[Finding, ...]:
+        """What is found at one look, without the lock or under it.
+
+        Accepted: a list with a higher number than ours is not told from our own where several
+        servers read one file, since the lock is for one of them.
+        """
+        async with self._database.reading() as tx:
+            shared = same_list(server, await tx.servers.all())
+        live = live_server(server)
+        seen = await look_at_crl(
+            live.host,
+            live.layout,
+            issuer=self._keyring.certificate,
+            now=self._clock(),
+            published=server.crl_number,
+            digest=server.crl_digest,
+            alone=not shared,
+        )
+        return not_listed(seen, others)
+
+    async def look(self, name: ServerName) -> Seen:
+        """See `presence.look`; after a restore see `catching_up`."""
+        async with self._locked(name) as server:
+            if server is None or server.restored_at is not None:
+                return Seen()
+            return await look(self._core, server, live_server(server))
+
+    async def cut_unknown(self, name: ServerName, stranger: str) -> StrangersCut | None:
+        """Ends the sessions of a name that an admin was shown.
+
+        None where the server was taken out, or somebody of that name may be there by now.
+
+        Args:
+            stranger: as far as `storage.records.Stranger` keeps it.
+
+        Raises:
+            ManagementError: the server cannot be asked.
+        """
+        async with self._locked(name) as server:
+            if server is None:
+                return None
+            live = live_server(server)
+            on = await live.connected()
+            meant = {each for each in on if stranger_name(each) == stranger}
+            async with self._database.reading() as tx:
+                allowed = meant - (await compare(tx, name, meant, name_in_sessions)).all
+            return None if allowed else await live.cut_strangers(meant)
+
+    async def take_over(self, name: ServerName, in_force: ListInForce, actor: Actor) -> TakenOver:
+        """Takes over whom an adopted server refuses, so that every later CRL refuses them, too.
+
+        Raises:
+            NotDone: there is no such server.
+        """
+        async with self._locked(name) as server:
+            return await self._catching_up.take_over(_known(server, name), in_force, actor)
+
+    @asynccontextmanager
+    async def next_crl(self, name: ServerName) -> AsyncIterator[bytes]:
+        """A CRL to be put in place by the caller, under the server's lock.
+
+        What it takes the place of has been taken over: `take_over`.
+
+        Raises:
+            NotDone: there is no such server.
+        """
+        async with self._locked(name) as stored:
+            server = _known(stored, name)
+            if server.restored_at is not None:
+                await self._catching_up.before(server)
+            await self._doubt(server)
+            yield await sign_crl(self._core, self._keyring, server)
+
+    async def cut_earlier(self, name: ServerName) -> tuple[str, ...]:
+        """Ends the sessions of who was in before the adoption and has no business there.
+
+        That is whoever was revoked before the takeover, or has a profile for another server. Their
+        certificates are on the CRL in place, so they do not come back. Gives their names.
+        """
+        async with self._locked(name) as server:
+            if server is None:
+                return ()
+            async with self._database.reading() as tx:
+                imported = await tx.grants.imported()
+                over = [g for g in imported if g.revoked_at and g.state not in LIVE_STATES]
+                over += await tx.grants.for_others(name)
+                staying = {look_alike(other) for other in await tx.grants.imported_names()}
+            names = {
+                name_in_sessions(grant.common_name)
+                for grant in over
+                if look_alike(grant.common_name) not in staying
+            }
+            live = live_server(server)
+            try:
+                cut = await live.cut_strangers(names and names & await live.connected())
+            except VpnError as error:
+                log.warning("Nobody can tell who is connected to %s: %s", name, error)
+                return ()
+        for finding in cut.findings:
+            log.warning("Somebody may be left on %s: %s", name, finding.detail)
+        return cut.names
+
+    def authority_end(self) -> datetime:
+        """When the CA's certificate ends."""
+        return self._keyring.certificate.not_valid_after_utc
+
+    async def server_ends(self) -> Sequence[ServerEnd]:
+        """When each server's own certificate ends; one where that is not known is left out."""
+        async with self._database.reading() as tx:
+            servers = await tx.servers.all()
+        # One that hangs does not add to the others.
+        found = await asyncio.gather(*(live_server(each).certificate_end() for each in servers))
+        ends = []
+        for server, end in zip(servers, found, strict=True):
+            if end is not None and server.adopted is None:
+                ends.append(ServerEnd(server.name, end))
+            elif end is not None:
+                remote = str(remote_of(server))
+                ends.append(ServerEnd(server.name, end, config=server.directory, remote=remote))
+        return ends
+
+    async def caught_up(self) -> bool:
+        """Whether the database knows what the servers know: after a restore it may not."""
+        return await self._catching_up.everywhere()
+
+    async def status(self, server: Server) -> ServerStatus:
+        """What a server answers; never raises for a server's trouble."""
+        async with self._database.reading() as tx:
+            others = await neighbours(tx, server)
+        return await live_server(server).status(
+            issuer=self._keyring.certificate,
+            now=self._clock(),
+            published=server.crl_number,
+            digest=server.crl_digest,
+            others=others,
+        )
+
+    @asynccontextmanager
+    async def _locked(self, name: ServerName) -> AsyncIterator[Server | None]:
+        """The server as it is stored, under its lock; None where it was taken out."""
+        async with locked(self._folder.locks / f"server-{name}.lock"):
+            async with self._database.reading() as tx:
+                server = await tx.servers.get(name)
+            yield server
+
+
+def _known(server: Server | None, name: ServerName) -> Server:
+    if server is None:
+        raise NotDone(f"There is no server {name!r}; see: vpnbot server list")
+    return server

@@ -1,0 +1,106 @@
+"""What a server's CRL lists: who is revoked, and who is not for this server. See `others`."""
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from bot.core import Core
+from bot.fleet.live_servers import layout_of
+from bot.keyring import Keyring
+from bot.reasons import CRL_REASONS
+from pki import crl
+from pki.crl import RevocationReason
+from pki.serial import parse_serial
+from storage.records import ForeignRevocation, GrantRevocation, Server, ServerName
+from storage.transaction import Transaction
+from vpn.proof.others import Neighbours
+
+# How many certificates can be given out while a server that they are not for gets no new CRL.
+_SPARES = 32
+
+
+async def sign_crl(core: Core, keyring: Keyring, server: Server) -> bytes:
+    """A server's next CRL; behind it the lists of other CAs that stay in the same file.
+
+    1. Whoever is revoked, until the certificate has ended by any clock that counts.
+    2. Revocations that were found on a server and belong to no grant. Their ends are not known, so
+       they are listed for good.
+    3. As 'on hold': certificates that are for other servers, and those that are for nobody yet.
+
+    Raises:
+        PkiError: the CA's key is not to be had.
+    """
+    authority = await keyring.authority()
+    # By a clock that was ahead an end may have come that is still to come.
+    published = server.crl_published_at and min(server.crl_published_at, core.clock())
+    last = published and published - crl.CRL_BACKDATE
+    async with core.database.writing() as tx:
+        number = await tx.crl.next_number()
+        ended = await tx.crl.entries(last)
+        foreign = await tx.crl.foreign()
+        kept = await tx.crl.kept(server.name)
+        # Without its entry an end could never be proved on a server that was down.
+        unproved = {grant.serial for grant in await tx.grants.revoking()}
+        around = await neighbours(tx, server)
+        spares: list[str] = []
+        if around is not None:
+            spares += await tx.crl.spares()
+            fresh = [core.chance.serial() for _ in range(_SPARES - len(spares))]
+            await tx.crl.add_spares(fresh)
+            spares += fresh
+    listed = [
+        _entry(entry)  # (1)
+        for entry in ended
+        if entry.serial in unproved
+        or not entry.end_known
+        or crl.must_list(
+            not_after=entry.not_after, revoked_at=entry.revoked_at, last_published=published
+        )
+    ]
+    listed += map(_entry, foreign)  # (2)
+    now = core.clock()
+    if around is not None:  # (3)
+        on_hold = (*around.serials, *map(parse_serial, spares))
+        listed += [crl.Revocation(each, now, RevocationReason.CERTIFICATE_HOLD) for each in on_hold]
+    # Tens of thousands of entries take a tenth of a second.
+    ours = await asyncio.to_thread(authority.sign_crl, number=number, revocations=listed, now=now)
+    return b"".join([ours, *(other.encode() for other in kept)])
+
+
+def _entry(entry: GrantRevocation | ForeignRevocation) -> crl.Revocation:
+    reason = RevocationReason(entry.crl_reason) if entry.crl_reason else CRL_REASONS[entry.reason]
+    return crl.Revocation(parse_serial(entry.serial), entry.revoked_at, reason)
+
+
+async def neighbours(tx: Transaction, server: Server) -> Neighbours | None:
+    """Whom it has to keep out; None where there is no other server, or it lets none of ours in.
+
+    Several servers of an operator's may read one CRL file, or one folder of clients' files. Such a
+    list cannot keep out who is for one of them, and nor can such a folder.
+    """
+    others = [other for other in await tx.servers.all() if other.name != server.name]
+    # As it was seen at the adoption.
+    if not others or (server.adopted is not None and server.adopted.get("trusts_us") is False):
+        return None
+    same_crl = same_list(server, others)
+    _, ccd = _places(server)
+    grants = await tx.grants.for_others(server.name)
+    return Neighbours(
+        frozenset(parse_serial(grant.serial) for grant in grants if grant.server not in same_crl),
+        same_crl=same_crl,
+        same_ccd=tuple(other.name for other in others if ccd and _places(other)[1] == ccd),
+    )
+
+
+def same_list(server: Server, servers: Iterable[Server]) -> tuple[ServerName, ...]:
+    """The other ones that read the same CRL file."""
+    crl, _ = _places(server)
+    others = (other for other in servers if other.name != server.name)
+    return tuple(other.name for other in others if crl and _places(other)[0] == crl)
+
+
+def _places(server: Server) -> tuple[PurePosixPath | None, PurePosixPath | None]:
+    """Its CRL and its folder of clients' files, from the root of its machine."""
+    layout = layout_of(server)
+    home = PurePosixPath("/" if layout.adopted else server.directory)
+    return (layout.crl and home / layout.crl) or None, (layout.ccd and home / layout.ccd) or None

@@ -1,0 +1,232 @@
+"""Makes a grant's profile. The private key exists in memory only, from here to its delivery."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+
+from bot.access import grants
+from bot.access.permission import THE_BOT
+from bot.core import Core
+from bot.errors import NotDone
+from bot.fleet.fleet import Fleet
+from bot.fleet.live_servers import remote_of
+from bot.fleet.others import Others
+from bot.handover.fields import Fields, fields_of, friendly_name
+from bot.handover.handover import Handover, Sample, Topic
+from bot.keyring import Keyring
+from pki.keys import KeyAlgorithm, matching_algorithm
+from pki.serial import parse_serial
+from pki.tls_crypt_v2 import wrap_client_key
+from storage.records import Grant, GrantId, GrantState, Server, ServerName
+from vpn.configuration.adopted import AdoptedServer
+from vpn.configuration.connect_rules import check_profile
+from vpn.configuration.profile import (
+    DEPLOYED_PROFILE,
+    ProfileMaterial,
+    ProfileSettings,
+    TlsKey,
+    render_profile,
+)
+from vpn.values import DEFAULT_PORT, Protocol, server_common_name
+
+_SLOW = (KeyAlgorithm.RSA2048, KeyAlgorithm.RSA3072)
+# Nobody's: a template is tried with them.
+_SAMPLE_MATERIAL = ProfileMaterial(
+    ca_pem="-----BEGIN CERTIFICATE-----\nY2E=\n-----END CERTIFICATE-----",
+    certificate_pem="-----BEGIN CERTIFICATE-----\ncGVyc29u\n-----END CERTIFICATE-----",
+    private_key_pem="-----BEGIN PRIVATE KEY-----\ncGVyc29u\n-----END PRIVATE KEY-----",
+    tls_key="-----BEGIN OpenVPN key-----\nc2VydmVy\n-----END OpenVPN key-----",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A file, ready to be handed over.
+
+    Attributes:
+        file_name, content: of the .ovpn, or of an archive with it.
+        is_archive: which of the two.
+        topics: the instructions that can be asked for.
+        extra_files: the names of what goes along after it; an archive has it inside.
+    """
+
+    file_name: str
+    content: bytes = field(repr=False)
+    is_archive: bool = False
+    topics: tuple[Topic, ...] = ()
+    extra_files: tuple[str, ...] = ()
+
+
+class ProfileMaker:
+    def __init__(
+        self,
+        core: Core,
+        keyring: Keyring,
+        fleet: Fleet,
+        others: Others,
+        handover: Handover,
+        algorithm: KeyAlgorithm | None = None,
+    ) -> None:
+        self._core = core
+        self._database = core.database
+        self._keyring = keyring
+        self._fleet = fleet
+        self._others = others
+        self._handover = handover
+        self._algorithm = algorithm
+        self._clock = core.clock
+
+    async def make(self, grant: Grant, *, archive: bool = False) -> Profile | None:
+        """Brings a reserved grant to life; None if it was ended meanwhile.
+
+        The serial has been in the database since the approval. (1) The server takes the grant
+        in, asked under its lock, so that a revocation finds whatever is written. (2) All other
+        servers are told to keep it out, see `others`. (3) Key and certificate are made, and all
+        that goes along is put together: whatever can go wrong with the operator's own words does
+        so here. (4) The grant is marked as issued by compare and set: a revocation that came in
+        between wins, and the key is dropped unseen.
+
+        Raises:
+            VpnError: the server did not take it in.
+            PkiError: the certificate could not be made.
+            BadTemplate: the operator's own words cannot be used.
+            NotDone: the server is gone, or the profile would not import.
+        """
+        async with self._database.reading() as tx:
+            server = await tx.servers.get(grant.home)
+            name = await tx.people.name_of(grant.owner)
+        if server is None:
+            raise NotDone(f"The server {grant.server} was taken out.")
+
+        async def still_reserved() -> bool:
+            async with self._database.reading() as tx:
+                now = await tx.grants.get(grant.id)
+            return now is not None and now.state is GrantState.RESERVED
+
+        if not await self._fleet.admit(server.name, grant, still_reserved):  # (1)
+            return None
+        await self._others.close(grant)  # (2)
+        fields = fields_of(grant, server, name)
+        topics = self._handover.topics()
+        text = await self._render(grant, server, fields)  # (3)
+        if archive:
+            content = await self._handover.archive(fields, text)
+            profile = Profile(fields.archive_name, content, is_archive=True, topics=topics)
+        else:
+            extra = self._handover.extra_files()
+            profile = Profile(fields.file_name, text.encode(), topics=topics, extra_files=extra)
+        async with self._core.acting(THE_BOT) as case:
+            if not await grants.issued(case, grant):  # (4)
+                return None
+        return profile
+
+    async def try_templates(self, *, texts: bool = True) -> None:
+        """Makes a profile for each server, for nobody, with all that goes along.
+
+        Args:
+            texts: whether the instructions are tried, too.
+
+        Raises:
+            BadTemplate: the operator's own words cannot be used.
+        """
+        async with self._database.reading() as tx:
+            servers = await tx.servers.all()
+        await self._handover.try_out(samples_of(servers, self._clock()), texts=texts)
+
+    async def _render(self, grant: Grant, server: Server, fields: Fields) -> str:
+        """Makes key and certificate, and puts the profile together as clients will read it."""
+        authority = await self._keyring.authority()
+        algorithm = self._algorithm or matching_algorithm(authority.certificate)
+        issue = partial(
+            authority.issue_client,
+            common_name=grant.common_name,
+            serial=parse_serial(grant.serial),
+            not_before=grant.not_before,
+            not_after=grant.not_after,
+            algorithm=algorithm,
+        )
+        # An RSA key takes tenths of a second, an EC key less than a thread does.
+        certificate = await asyncio.to_thread(issue) if algorithm in _SLOW else issue()
+        settings, server_name = _client_side(server)
+        tls_key = None if settings.tls_key is None else await self._keyring.tls_key(server.name)
+        if tls_key is not None and settings.tls_key is TlsKey.CRYPT_V2:
+            # OpenVPN hands the serial to a tls-crypt-v2-verify script, before any TLS.
+            tls_key = wrap_client_key(
+                tls_key, metadata=grant.serial.encode(), random_bytes=os.urandom
+            )
+        parts = render_profile(
+            remote=remote_of(server),
+            server_common_name=server_name,
+            friendly_name=fields.friendly_name,
+            material=ProfileMaterial(
+                ca_pem=authority.certificate_pem,
+                certificate_pem=certificate.certificate_pem,
+                private_key_pem=certificate.private_key_pem,
+                tls_key=tls_key,
+            ),
+            settings=settings,
+        )
+        problems = check_profile(
+            parts.text,
+            key_direction=settings.key_direction,
+            beyond_connect=settings.beyond_connect,
+        )
+        if problems:
+            raise NotDone(f"The profile would not import: {problems[0]}")
+        return await self._handover.profile(fields, parts, settings)
+
+
+def _client_side(server: Server) -> tuple[ProfileSettings, str | None]:
+    """What the server's configuration asks of its clients, and its certificate's name."""
+    if server.adopted is None:
+        return DEPLOYED_PROFILE, server_common_name(server.name)
+    adopted = AdoptedServer.from_json(server.adopted)
+    return adopted.profile, adopted.common_name
+
+
+def samples_of(servers: Sequence[Server], now: datetime) -> list[Sample]:
+    """A profile for each server, for nobody: to try the operator's templates with."""
+    samples = []
+    for server in servers or (_example_server(now),):
+        settings, server_name = _client_side(server)
+        grant = Grant(
+            id=GrantId("g-sample"),
+            request_id=None,
+            user_id=None,
+            server=server.name,
+            common_name="sample",
+            serial="0",
+            address=None,
+            state=GrantState.RESERVED,
+            not_before=now,
+            not_after=now + timedelta(days=7),
+        )
+        parts = render_profile(
+            remote=remote_of(server),
+            server_common_name=server_name,
+            friendly_name=friendly_name(grant),
+            material=_SAMPLE_MATERIAL,
+            settings=settings,
+        )
+        samples.append(Sample(fields_of(grant, server, "Sample Person"), parts, settings))
+    return samples
+
+
+def _example_server(now: datetime) -> Server:
+    """Templates may be there before the first server is."""
+    return Server(
+        name=ServerName("example"),
+        remote_host="vpn.example.com",
+        remote_port=DEFAULT_PORT,
+        protocol=Protocol.UDP,
+        listen_port=DEFAULT_PORT,
+        directory="/",
+        network="10.8.0.0/22",
+        routes=(),
+        dns=(),
+        account="",
+        added_at=now,
+    )

@@ -1,0 +1,1 @@
+"""What the bot does by itself: ends that are due, looks at the servers and at the clock."""

@@ -1,0 +1,141 @@
+"""Does what is due by the time: ends, proofs, new CRLs, pruning; all of it from the database."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from bot.access import audit, clock, endings, requests, revocation
+from bot.access.permission import THE_BOT
+from bot.handover.delivery import end_orphans
+from bot.office import Office
+from bot.process.clock import CLOCK_TOLERANCE
+from bot.process.loops import Every, forever
+from bot.rounds.clock_watch import ClockWatch
+from bot.rounds.watch import Watch
+from storage.records import Server, ServerName
+
+log = logging.getLogger(__name__)
+
+_LOOK_S = 1.0
+# Another program may put a CRL in the place of ours, and so let in whom we revoked since.
+_SERVER_LOOK = timedelta(minutes=1)
+_PRUNE_EVERY = timedelta(hours=1)
+_HEAD_LOOK = timedelta(minutes=10)
+_ENDS_LOOK = timedelta(hours=1)
+# Telegram repeats an update for a day at most.
+_KEEP = timedelta(days=3)
+_QUARANTINE = 1000
+
+
+class Keeper:
+    def __init__(self, office: Office, on_written: Callable[[], None]) -> None:
+        self._office = office
+        self._database = office.database
+        self._clock = office.clock
+        self._clock_watch = ClockWatch(office, on_written)
+        self._on_written = on_written
+        self._watch = Watch(office, office.fleet, office.enforcer, on_written)
+        # The latest time that was seen, in this run or before it.
+        self._latest: datetime | None = None
+        self._server_look = Every(_SERVER_LOOK, office.since_boot, at_once=False)
+        self._pruning = Every(_PRUNE_EVERY, office.since_boot)
+        self._head_look = Every(_HEAD_LOOK, office.since_boot)
+        self._ends_look = Every(_ENDS_LOOK, office.since_boot)
+        self._jobs: dict[ServerName, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Looks at the clock until it is cancelled, as soon as anything vouches for it."""
+        try:
+            await self._clock_watch.heard()
+            await forever(self._round)
+        finally:
+            for job in self._jobs.values():
+                job.cancel()
+            await asyncio.gather(*self._jobs.values(), return_exceptions=True)
+
+    async def _round(self) -> None:
+        await self.sweep()
+        await asyncio.sleep(_LOOK_S)
+
+    async def sweep(self) -> None:
+        """All that is due now. What has to wait for a server goes on beside it."""
+        await asyncio.to_thread(self._office.reserve.tend)
+        await self._clock_watch.look()
+        await self._notice_set_back()
+        if await self._end_what_is_over():
+            self._on_written()
+        await end_orphans(self._office, self._office.folder.pending_issues)
+        if self._head_look.is_due():
+            async with self._office.acting(THE_BOT) as case:
+                await audit.announce_head(case)
+        if self._ends_look.is_due():
+            fleet = self._office.fleet
+            authority, servers = fleet.authority_end(), await fleet.server_ends()
+            async with self._office.acting(THE_BOT) as case:
+                await endings.warn(case, authority, servers)
+        await self._look_after_servers()
+        if self._pruning.is_due():
+            long_ago = self._clock() - _KEEP
+            async with self._database.writing() as tx:
+                await tx.inbox.prune(long_ago)
+                await tx.inbox.trim_quarantine(_QUARANTINE)
+                await tx.outbox.prune(long_ago)
+
+    async def _notice_set_back(self) -> None:
+        """What waits in the database for a moment would wait so much longer: it is done now."""
+        now = self._clock()
+        if self._latest is None:
+            async with self._database.reading() as tx:
+                self._latest = await clock.latest_seen(tx, now)
+        back = self._latest - now
+        if back <= CLOCK_TOLERANCE:
+            self._latest = max(self._latest, now)
+            return
+        self._latest = now
+        log.warning("The clock was set back by %s; whatever waits is done now", back)
+        async with self._office.acting(THE_BOT) as case:
+            await clock.went_back(case, back)
+        self._on_written()
+
+    async def _look_after_servers(self) -> None:
+        """One job for each server, so that one that hangs holds up no other."""
+        async with self._database.reading() as tx:
+            servers = await tx.servers.all()
+            due = {proof.server for proof in await tx.proofs.due(self._clock())}
+        is_look = self._server_look.is_due()
+        for server in servers:
+            job = self._jobs.get(server.name)
+            is_old = self._watch.is_due(server)
+            if (server.name in due or is_old or is_look) and (job is None or job.done()):
+                work = self._look_after(server, renew=is_old, look=is_look)
+                self._jobs[server.name] = asyncio.create_task(work)
+
+    async def _look_after(self, server: Server, *, renew: bool, look: bool) -> None:
+        try:
+            await self._watch.prove_due(server)
+            put_back = False
+            if renew:
+                await self._watch.renew(server)
+            elif look:
+                put_back = await self._watch.look_at_crl(server)
+            if look and revocation.lets_in(server):
+                await self._office.others.look(server)
+                # After the CRL: whoever comes back now is refused at the beginning.
+                await self._watch.look(server, put_back=put_back)
+        except Exception:  # it is due until it is done, so the next round tries again
+            log.exception("Looking after %s broke off", server.name)
+
+    async def _end_what_is_over(self) -> bool:
+        async with self._database.reading() as tx:
+            case = self._office.case(tx, THE_BOT)
+            if not case.may_expire:
+                return False
+            asked_by = case.after(-case.rules.request_ttl)
+            waiting = await tx.requests.due(case.now, asked_by=asked_by)
+            if not waiting and not await tx.grants.due(case.now):
+                return False
+        async with self._office.acting(THE_BOT) as case:
+            await requests.expire_due(case)
+            await revocation.expire_due(case)
+        return True

@@ -1,0 +1,379 @@
+"""The use cases around a server: add, deploy, remove. They touch its folder, too."""
+
+import os
+import pwd
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path, PurePosixPath
+from shlex import quote
+
+from cryptography import x509
+
+from bot.access import requests, revocation
+from bot.access.permission import Actor
+from bot.errors import NotDone
+from bot.fleet.elsewhere import authorized_line, machine_of
+from bot.fleet.live_servers import host_of
+from bot.office import Office
+from bot.process.data_folder import account_name
+from bot.process.privileges import ROOT, acts_for_another, as_root
+from bot.setup.deploying import issuing, look_elsewhere, pack, write_elsewhere, write_home
+from bot.setup.ways import WayIn, make_key, pinned_key, record_of
+from storage.records import GrantState, Server, ServerName
+from vpn.deploy import DeployReport, is_home_of
+from vpn.host.safe_place import unsafe_above
+from vpn.layout import MANAGEMENT_SOCKET
+from vpn.values import Remote, ServerSpec, make_server_spec, next_free_network
+
+# unix(7): 108 bytes with the zero at its end.
+_LONGEST_SOCKET_PATH = 107
+_SHOWS_PROFILE = (GrantState.ISSUED, GrantState.ACTIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerToAdd:
+    """A server as the operator describes it; None where a default is wanted."""
+
+    name: str
+    remote: Remote
+    directory: PurePosixPath
+    listen_port: int | None = None
+    network: IPv4Network | None = None
+    routes: tuple[IPv4Network, ...] = ()
+    dns: tuple[IPv4Address, ...] = ()
+    account: str | None = None
+    ssh: WayIn | None = None
+
+    def spec(self, known: Sequence[Server], account: str) -> ServerSpec:
+        """The description with its defaults filled in, checked.
+
+        Args:
+            account: whose the data folder is.
+
+        Raises:
+            InvalidServer, NetworksExhausted: it cannot be like this.
+        """
+        taken = [IPv4Network(server.network) for server in known]
+        return make_server_spec(
+            name=self.name,
+            remote=self.remote,
+            directory=self.directory,
+            listen_port=self.listen_port or self.remote.port,
+            network=self.network or next_free_network(taken),
+            routes=self.routes,
+            dns=self.dns,
+            account=self.account or (self.ssh.address.user if self.ssh else account),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What a deployment did.
+
+    Attributes:
+        folder: all but what follows.
+        crl_number: of the CRL that was put in place.
+        admitted: how many people have their address file, because they have access.
+    """
+
+    folder: DeployReport
+    crl_number: int
+    admitted: int
+
+
+async def add_server(
+    office: Office,
+    actor: Actor,
+    wanted: ServerToAdd,
+    *,
+    confirm: Callable[[str], bool] = lambda _question: False,
+) -> Server:
+    """Names a server, and makes its tls-crypt-v2 key.
+
+    Args:
+        confirm: asks whether a host key is the right one.
+
+    Raises:
+        SshError: its machine cannot be reached.
+        InvalidServer, NetworksExhausted: it cannot be like this.
+        NotDone: the name, the folder or the network is taken, there is no such account, or the
+            folder would not be root's alone.
+        PkiError: the CA is missing.
+    """
+    async with office.database.reading() as tx:
+        known = await tx.servers.all()
+    spec = wanted.spec(known, office.folder.account())
+    way = wanted.ssh
+    machine = None if way is None else (way.address.host, way.address.port)
+    _refuse_collision(spec, machine, known)
+    ssh = None
+    if way is None:
+        _require_account(spec.account)
+        require_safe_place(spec.directory)
+    else:
+        _require_short_path(spec.directory)
+        if way.key_file is None:
+            make_key(office)
+        else:
+            authorized_line(way.key_file)  # whether it can be used
+        ssh = record_of(way, await pinned_key(way, confirm))
+    await office.keyring.authority()  # a wrong passphrase must not seal a key
+    office.keyring.make_tls_key(ServerName(spec.name))
+    server = Server(
+        name=ServerName(spec.name),
+        remote_host=spec.remote.host,
+        remote_port=spec.remote.port,
+        protocol=spec.remote.protocol,
+        listen_port=spec.listen_port,
+        directory=str(spec.directory),
+        network=str(spec.network),
+        routes=tuple(map(str, spec.routes)),
+        dns=tuple(map(str, spec.dns)),
+        account=spec.account,
+        added_at=office.clock(),
+        ssh=ssh,
+    )
+    async with office.acting(actor) as case:
+        _refuse_collision(spec, machine, await case.tx.servers.all())
+        await case.tx.servers.add(server)
+        await case.record(
+            "server.add",
+            f"server:{spec.name}",
+            remote=str(spec.remote),
+            directory=str(spec.directory),
+            network=str(spec.network),
+            **({"ssh": ssh["address"], "host_key": ssh["host_key"]} if ssh else {}),
+        )
+    return server
+
+
+def _require_account(account: str) -> None:
+    try:
+        pwd.getpwnam(account)
+    except KeyError:
+        raise NotDone(
+            f"There is no account {account}; make it, or name another with --account."
+        ) from None
+
+
+def _require_short_path(directory: PurePosixPath) -> None:
+    """sshd connects to a socket by its whole path, which unix(7) bounds."""
+    if len(str(directory / MANAGEMENT_SOCKET)) > _LONGEST_SOCKET_PATH:
+        raise NotDone(
+            f"{directory} is too long a path: sshd there could not connect to OpenVPN's socket in"
+            f" it, which may have {_LONGEST_SOCKET_PATH} characters; choose a shorter one."
+        )
+
+
+async def deploy_server(
+    office: Office,
+    actor: Actor,
+    name: ServerName,
+    *,
+    directory: PurePosixPath | None = None,
+    login: WayIn | None = None,
+) -> Deployed:
+    """Writes a server's folder, publishes the CRL, and lets in whoever has a live grant.
+
+    Args:
+        directory: its folder, in the words of whoever types the command; the first time root
+            needs them, since what the database says the bot's account may have written.
+        login: of a server elsewhere: root there. Without it nothing of root's is written there.
+
+    Raises:
+        NotDone: there is no such server (any more), its folder would not be root's alone, only
+            root may make it, or root does not know the folder.
+        VpnError, PkiError: it could not be written; what was written so far is used next time.
+    """
+    server = await known_server(office, name)
+    _require_ours(server)
+    if server.ssh is None:
+        if login is not None:
+            raise NotDone(f"{name} is on this machine; leave --ssh out, and run this as root.")
+        await _require_named_by_root(server, directory, office.keyring.certificate)
+        require_safe_place(server.directory)
+        _require_right_to_write(Path(server.directory))
+        parts = await issuing(office, actor, server)
+        with as_root():
+            report = await write_home(office, server, parts, host_of(server))
+    elif login is not None:
+        _require_same_folder(server, directory)
+        report = await write_elsewhere(office, actor, server, login, directory)
+    else:
+        report = await look_elsewhere(office, server)
+    number = await office.fleet.publish(name)
+    if number is None:
+        raise NotDone(f"The server {name} was taken out meanwhile; see: vpnbot server list")
+    return Deployed(report, number, await readmit(office, name))
+
+
+async def pack_server(office: Office, actor: Actor, name: ServerName) -> bytes:
+    """A server's folder with a script, for root of its machine; see `deploying.pack`.
+
+    Raises:
+        NotDone: there is no such server, or it is not elsewhere.
+        PkiError: the CA or the server's key does not open.
+    """
+    server = await known_server(office, name)
+    _require_ours(server)
+    return await pack(office, actor, server)
+
+
+def _require_ours(server: Server) -> None:
+    if server.adopted is not None:
+        raise NotDone(
+            f"{server.name} runs with its operator's own configuration, which is not written from "
+            f"here; see: vpnbot server adopt {server.name} --config "
+            f"{quote(server.directory)} --remote … --apply"
+        )
+
+
+async def remove_server(office: Office, actor: Actor, name: ServerName) -> Server:
+    """Takes a server out, its open proofs with it: they stay unproved. Its folder stays as it is.
+
+    Raises:
+        NotDone: there is no such server, or people have access through it.
+    """
+    server = await known_server(office, name)
+    async with office.acting(actor) as case:
+        live = await case.tx.grants.live_on(name)
+        if live:
+            names = ", ".join(grant.common_name for grant in live[:3])
+            raise NotDone(
+                f"{len(live)} live grants use {name} ({names} …); revoke them first: "
+                "vpnbot revoke WHO"
+            )
+        for request in await case.tx.requests.open_on(name):
+            await requests.withdraw(case, request, tell=True)
+        await case.tx.strangers.forget_on(name)
+        await case.record("server.remove", f"server:{name}")
+        await revocation.take_out(case, server)
+    office.keyring.forget_tls_key(name)
+    return server
+
+
+async def known_server(office: Office, name: str) -> Server:
+    """Raises NotDone where there is no such server."""
+    async with office.database.reading() as tx:
+        server = await tx.servers.get(ServerName(name))
+    if server is None:
+        raise NotDone(f"There is no server {name!r}; see: vpnbot server list")
+    return server
+
+
+async def _require_named_by_root(
+    server: Server, directory: PurePosixPath | None, authority: x509.Certificate
+) -> None:
+    """Refuses a folder that root has neither been told of nor deployed before.
+
+    Raises:
+        NotDone
+    """
+    _require_same_folder(server, directory)
+    if directory is not None or not acts_for_another():
+        return
+    with as_root():
+        host = host_of(server)
+        if await is_home_of(host, server.name, authority) and not unsafe_above(
+            Path(server.directory)
+        ):
+            return
+    raise NotDone(
+        f"Root has not deployed {server.name} in {server.directory}, with this CA, so it would "
+        f"write where {account_name(os.geteuid())} wants it to; where that is the folder that you "
+        f"chose, say so: vpnbot server deploy {server.name} --directory DIR"
+    )
+
+
+def _require_same_folder(server: Server, directory: PurePosixPath | None) -> None:
+    if directory is not None and str(directory) != server.directory:
+        raise NotDone(
+            f"The folder of {server.name} is {server.directory}, and not {directory}; name that "
+            "one, or remove the server and add it anew."
+        )
+
+
+def require_safe_place(directory: str | PurePosixPath) -> None:
+    """Refuses a folder that somebody could swap for another one behind root's back.
+
+    For any other account nothing is asked, because what it could lose is its own: accepted for
+    the demo and for a single person's machine.
+
+    Raises:
+        NotDone: somebody else could put another folder in its place.
+    """
+    with as_root():
+        if os.geteuid() != ROOT:
+            return
+        try:
+            problem = unsafe_above(Path(directory))
+        except OSError as error:
+            problem = f"{directory} cannot be looked at ({error.strerror or error})."
+    if problem is not None:
+        raise NotDone(problem)
+
+
+def _require_right_to_write(directory: Path) -> None:
+    with as_root():
+        place = next(path for path in (directory, *directory.parents) if path.exists())
+        if os.access(place, os.W_OK | os.X_OK, effective_ids=True):
+            return
+    raise NotDone(f"{account_name(os.geteuid())} may not write {place}; run this as root.")
+
+
+async def readmit(office: Office, name: ServerName) -> int:
+    """Writes the address files of all who hold a profile, if they are lost; gives their number."""
+    admitted = 0
+    async with office.database.reading() as tx:
+        live = [g for g in await tx.grants.live_on(name) if g.state in _SHOWS_PROFILE]
+    for grant in live:
+
+        async def still_live(grant_id: str = grant.id) -> bool:
+            async with office.database.reading() as tx:
+                return any(g.id == grant_id for g in await tx.grants.live_on(name))
+
+        admitted += await office.fleet.admit(name, grant, still_live)
+    return admitted
+
+
+def _refuse_collision(
+    spec: ServerSpec, machine: tuple[str, int] | None, known: Sequence[Server]
+) -> None:
+    """Args: machine: see `elsewhere.machine_of`."""
+    if any(other.name == spec.name for other in known):
+        raise NotDone(f"There is a server {spec.name} already; choose another name.")
+    if any(other.directory == str(spec.directory) for other in known):
+        refuse_taken_folder(spec.directory, known)
+    beside = [other for other in known if machine_of(other) == machine]
+    refuse_taken_folder(spec.directory, beside)
+    refuse_taken_port(spec.listen_port, spec.remote.protocol, beside)
+    for other in known:
+        if IPv4Network(other.network).overlaps(spec.network):
+            raise NotDone(
+                f"The network {spec.network} overlaps {other.network} of {other.name}; "
+                "choose another one with --network."
+            )
+
+
+def refuse_taken_folder(directory: PurePosixPath, known: Sequence[Server]) -> None:
+    """Raises NotDone where another server lives there, or one would live inside the other."""
+    for other in known:
+        if other.directory == str(directory):
+            raise NotDone(f"{directory} is the folder of {other.name}; choose another one.")
+        their = PurePosixPath(other.directory)
+        if directory.is_relative_to(their) or their.is_relative_to(directory):
+            raise NotDone(
+                f"One of {directory} and {other.directory} of {other.name} is inside the "
+                "other; choose a folder beside it."
+            )
+
+
+def refuse_taken_port(port: int, protocol: str, known: Sequence[Server]) -> None:
+    """Raises NotDone where another server listens there."""
+    for other in known:
+        if (other.listen_port, other.protocol) == (port, protocol):
+            raise NotDone(
+                f"{other.name} listens on port {other.listen_port}/{other.protocol} already; "
+                "choose another one with --listen."
+            )

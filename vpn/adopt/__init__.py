@@ -1,0 +1,1 @@
+"""Taking over a server that is there already."""

@@ -1,0 +1,1 @@
+"""Cutting and looking: what a server is told, and what it was then seen to do."""

@@ -1,0 +1,174 @@
+"""Whom a server of an operator's own refuses today, by what its configuration names.
+
+OpenVPN takes the last `crl-verify` (init_ssl() and verify_check_crl_dir() in OpenVPN 2.6): a file
+or a block with lists, each of which counts for its own CA; or a folder, in which a file named by a
+serial in decimal refuses that serial of whichever CA.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cryptography import x509
+
+from pki.crl import Revocation, RevocationReason
+from pki.errors import DamagedCrl
+from pki.found_crls import FoundCrl, read_crls, revocations_of
+from pki.serial import SERIAL_BITS, SerialNumber, parse_serial
+from vpn.configuration.adopted import Adoption
+from vpn.configuration.places import inline_text, revoked_folder
+from vpn.errors import HostError
+from vpn.host.interface import ServerHost
+from vpn.host.permissions import real_path
+
+# Far more than anybody has revoked by hand.
+_FOLDER_LIMIT = 100_000
+_DIGITS = 48  # of the highest serial, in decimal
+_NOT_KNOWN = (
+    "So nobody knows who the server refuses, and nothing takes the list's place. Put a whole one"
+    " there, for example with `easyrsa gen-crl`, then run this again."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ListInForce:
+    """What it says, as far as it can be read.
+
+    Attributes:
+        place: where it stands, for people to read.
+        revocations: all certificates of the bot's CA that are refused.
+        number: the highest of the bot's CA's lists; 0 where they have none.
+        others: the lists that one of the bot's does not replace: they have to stay in force.
+        no_serials: names in a folder that stand for no certificate.
+        problem: why nothing may take its place: what it says is not known, or could not be said
+            by a list of the bot's. None where it may be replaced.
+    """
+
+    place: str
+    revocations: tuple[Revocation, ...] = ()
+    number: int = 0
+    others: tuple[FoundCrl, ...] = field(default=(), repr=False)
+    no_serials: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+async def read_list_in_force(
+    host: ServerHost, adoption: Adoption, issuer: x509.Certificate, now: datetime
+) -> ListInForce | None:
+    """Reads it with the rights of the caller; None where the server refuses nobody.
+
+    Never raises for what lies there: then it has a problem.
+
+    Args:
+        host: its paths begin at /.
+        adoption: with its symlinks followed.
+        issuer: the bot's CA.
+        now: how a file from the future is dated.
+    """
+    facts, layout = adoption.facts, adoption.server.layout
+    if not facts.has("crl-verify"):
+        return None
+    place = f"/{layout.crl}" if layout.crl else f"the <crl-verify> block of /{layout.conf}"
+    try:
+        folder = revoked_folder(facts, layout.start_folder)
+        if folder is not None:
+            return await _read_folder(host, await real_path(host, folder), adoption, issuer, now)
+        if layout.crl is None:
+            content: bytes | None = (inline_text(facts, "crl-verify") or "").encode()
+        else:
+            content = await host.read(layout.crl)
+    except HostError as error:
+        return ListInForce(place, problem=f"{error} {_NOT_KNOWN}")
+    return understood(place, content, issuer)
+
+
+def understood(place: str, content: bytes | None, issuer: x509.Certificate) -> ListInForce:
+    """What a file with lists says; None is a file that is not there.
+
+    OpenVPN does not start without the file, and goes on with what it has read where it goes later.
+    """
+    if content is None:
+        return ListInForce(place, problem=f"There is no {place}. {_NOT_KNOWN}")
+    try:
+        lists = read_crls(content, issuer)
+    except DamagedCrl as error:
+        return ListInForce(place, problem=f"{place} cannot be read: {error}. {_NOT_KNOWN}")
+    ours = [each for each in lists if each.is_ours]
+    revocations, problem = _without_the_authority(place, revocations_of(ours), issuer)
+    if any(each.is_namesake for each in lists):
+        problem = (
+            f"{place} holds a list of another CA that has the same name, and the list does not say"
+            " by which key it was signed: beside it OpenVPN could misjudge the bot's. Sign that"
+            " list again with an authorityKeyIdentifier, then run this again."
+        )
+    return ListInForce(
+        place,
+        revocations,
+        max((each.number or 0 for each in ours), default=0),
+        tuple(each for each in lists if each.stands_alone and not each.is_namesake),
+        problem=problem,
+    )
+
+
+async def _read_folder(
+    host: ServerHost, folder: str, adoption: Adoption, issuer: x509.Certificate, now: datetime
+) -> ListInForce:
+    """Reads a folder of serials.
+
+    A name in hex refuses nobody, but whoever wrote it meant to; so does one with zeros before it,
+    or a file that OpenVPN may not open.
+    """
+    place = f"/{folder}"
+    names = await host.listdir(folder)
+    if names is None:
+        return ListInForce(place, problem=f"There is no folder {place}. {_NOT_KNOWN}")
+    if len(names) > _FOLDER_LIMIT:
+        return ListInForce(place, problem=f"{place} holds more files than are read here.")
+    revocations: list[Revocation] = []
+    others: list[str] = []
+    for name in names:
+        serial = _serial(name)
+        if serial is None:
+            others.append(name)
+            continue
+        facts = await host.stat(f"{folder}/{name}")
+        since = min(facts.modified_at, now) if facts else now
+        revocations.append(Revocation(serial, since, RevocationReason.UNSPECIFIED))
+    left, problem = _without_the_authority(place, revocations, issuer)
+    if revocations and _trusts_others(adoption, issuer):
+        problem = (
+            f"{place} refuses serials of every CA that /{adoption.server.layout.conf} trusts, and"
+            " the bot can sign for its own only. Let each other CA sign a list of its own, name a"
+            " file with these lists in crl-verify, restart OpenVPN, and run this again."
+        )
+    return ListInForce(place, left, no_serials=tuple(others), problem=problem)
+
+
+def _serial(name: str) -> SerialNumber | None:
+    if name.isascii() and name.isdecimal():
+        number = int(name) if len(name) <= _DIGITS else 0
+        return SerialNumber(number) if 0 < number < 1 << SERIAL_BITS else None
+    try:
+        return parse_serial(name)
+    except ValueError:
+        return None
+
+
+def _without_the_authority(
+    place: str, entries: Sequence[Revocation], issuer: x509.Certificate
+) -> tuple[tuple[Revocation, ...], str | None]:
+    """Leaves out the CA's own serial, and names it: on a list of ours it would shut all out."""
+    left = tuple(entry for entry in entries if entry.serial != issuer.serial_number)
+    if len(left) == len(entries):
+        return left, None
+    return left, (
+        f"{place} refuses the CA's own certificate, and with it everybody. Take that entry out if"
+        " it is a mistake, then run this again."
+    )
+
+
+def _trusts_others(adoption: Adoption, issuer: x509.Certificate) -> bool:
+    """Whether certificates of another key get in; also where that cannot be seen."""
+    if adoption.facts.has("capath") or adoption.trusted is None:
+        return True
+    return any(each.public_key() != issuer.public_key() for each in adoption.trusted)
