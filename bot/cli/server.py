@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from bot.cli.adopt import adopt
+from bot.cli.sessions import sessions
 from bot.cli.shared import operator, say, show, stamp, with_office
 from bot.errors import NotDone
 from bot.fleet.live_servers import remote_of
@@ -27,6 +28,7 @@ from vpn.values import parse_remote
 
 app = typer.Typer(help="The OpenVPN servers.", no_args_is_help=True)
 app.command("adopt")(adopt)
+app.command("sessions")(sessions)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The server's name.")]
 AsJson = Annotated[bool, typer.Option("--json", help="A list of objects.")]
