@@ -72,6 +72,8 @@ class OutboxKind(StrEnum):
     RECEIPT = "receipt"  # what was proved of a revocation
     SERVERS = "servers"  # what each server answers
     CUT = "cut"  # ends a stranger's session, and says what became of it
+    ONLINE = "online"  # who is connected
+    CUT_SESSION = "cut_session"  # ends a session of somebody's, and says what became of it
     MENU = "menu"  # no message: the command menu of a private chat
 
 

@@ -142,7 +142,7 @@ async def _opens(case: Case, request: Request) -> str:
         for server in await case.tx.servers.all()
         if server.name != request.server and server.open_since is not None
     ]
-    return fill(words.CARD_OPENS, servers=_some(opens)) if opens else ""
+    return fill(words.CARD_OPENS, servers=some(opens)) if opens else ""
 
 
 def _waits(case: Case, request: Request) -> Html:
@@ -354,10 +354,11 @@ def _grant(grant: Grant, names: Mapping[UserId, str], unproved_on: Sequence[str]
         return line
     if not unproved_on:
         return lines(line, words.GRANT_UNPROVED_NOWHERE)
-    return lines(line, fill(words.GRANT_UNPROVED, servers=_some(unproved_on)))
+    return lines(line, fill(words.GRANT_UNPROVED, servers=some(unproved_on)))
 
 
-def _some(servers: Sequence[str]) -> str:
+def some(servers: Sequence[str]) -> str:
+    """A few names, and a sign where there are more."""
     return ", ".join([*servers[:_SERVERS_NAMED], "…"] if servers[_SERVERS_NAMED:] else servers)
 
 
@@ -412,11 +413,13 @@ class Page(Generic[_Item]):
         return (tuple(row),) if row else ()
 
 
-def page_of(items: Sequence[_Item], number: int | None) -> Page[_Item]:
-    """A page of at most BUTTONS_SHOWN; the last one where the list has become shorter."""
-    count = max(-(-len(items) // BUTTONS_SHOWN), 1)
+def page_of(
+    items: Sequence[_Item], number: int | None, *, size: int = BUTTONS_SHOWN
+) -> Page[_Item]:
+    """A page of so many at most; the last one where the list has become shorter."""
+    count = max(-(-len(items) // size), 1)
     at = min(number or 0, count - 1)
-    return Page(items[at * BUTTONS_SHOWN :][:BUTTONS_SHOWN], at, count)
+    return Page(items[at * size :][:size], at, count)
 
 
 def whom(text: str, people: Sequence[Person], grants: Sequence[Grant]) -> View:

@@ -10,6 +10,7 @@ import typer
 
 from bot.backup.backup import write_new
 from bot.cli.adopt import adopt
+from bot.cli.sessions import sessions
 from bot.cli.shared import operator, say, show, stamp, with_office
 from bot.cli.ssh import HostKey, Ssh, SshKey, confirm, key, ssh_, tell_way, way_in
 from bot.errors import NotDone
@@ -34,6 +35,7 @@ app = typer.Typer(help="The OpenVPN servers.", no_args_is_help=True)
 app.command("adopt")(adopt)
 app.command("key")(key)
 app.command("ssh")(ssh_)
+app.command("sessions")(sessions)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The server's name.")]
 AsJson = Annotated[bool, typer.Option("--json", help="A list of objects.")]

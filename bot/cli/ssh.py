@@ -53,10 +53,8 @@ def tell_way(server: Server) -> None:
     if server.ssh is None or address is None:
         return
     say(f"The host key of {address.host} is pinned: {shown_fingerprint(server)}")
-    say(
-        f"{address.user} there lets the bot in by this line in ~{address.user}/.ssh/authorized_keys"
-    )
-    say("(deploying as root there puts it in place):")
+    where = f"~{address.user}/.ssh/authorized_keys"
+    say(f"The line that lets the bot in, which a deploy as root puts into {where} there:")
     say(f"  {authorized_line(key_file_of(server))}")
 
 

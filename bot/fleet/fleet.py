@@ -23,6 +23,7 @@ from bot.fleet.catching_up import CatchingUp
 from bot.fleet.fixed_addresses import clear_address
 from bot.fleet.live_servers import live_server, remote_of
 from bot.fleet.on_hold import neighbours, same_list, sign_crl
+from bot.fleet.online import OnServer, who_is_on
 from bot.fleet.presence import Seen, compare, look
 from bot.keyring import Keyring
 from bot.process.data_folder import DataFolder
@@ -39,6 +40,7 @@ from vpn.proof.crl_look import digest_of, look_at_crl
 from vpn.proof.list_in_force import ListInForce
 from vpn.proof.live import StrangersCut
 from vpn.proof.others import not_listed
+from vpn.proof.sessions import SessionsCut, ToCut, cut_sessions
 from vpn.values import CommonName
 
 log = logging.getLogger(__name__)
@@ -259,6 +261,24 @@ class Fleet:
             if server is None or server.restored_at is not None:
                 return Seen()
             return await look(self._core, server, live_server(server))
+
+    async def who_is_on(self, server: Server) -> OnServer:
+        """See `online.who_is_on`."""
+        return await who_is_on(self._core, server, live_server(server))
+
+    async def cut_session(
+        self, name: ServerName, grant: Grant, began_by: datetime
+    ) -> SessionsCut | None:
+        """Ends those sessions of a grant on one server that had begun by then, and looks again.
+
+        Nothing shuts them out: with a grant that lives they may come back. None where the server
+        was taken out.
+        """
+        async with self._locked(name) as server:
+            if server is None:
+                return None
+            wanted = ToCut(CommonName(grant.common_name), began_by)
+            return await cut_sessions(live_server(server).talk, [wanted])
 
     async def cut_unknown(self, name: ServerName, stranger: str) -> StrangersCut | None:
         """Ends the sessions of a name that an admin was shown.

@@ -1,7 +1,8 @@
 """Compares the names that are found on a server with those that may be there."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.access import reopening
@@ -28,12 +29,14 @@ class Outsiders:
         elsewhere: of grants that open other servers only.
         unknown: of no client's certificate in the books.
         ending: grants with one of the names, whose end is recorded and not proved yet.
+        holders: whose each name is that may be there; without those that several grants share.
     """
 
     over: Mapping[str, Sequence[Grant]]
     elsewhere: frozenset[str]
     unknown: frozenset[str]
     ending: Sequence[Grant] = ()
+    holders: Mapping[str, Grant] = field(default_factory=dict)
 
     @property
     def ours(self) -> frozenset[str]:
@@ -64,6 +67,8 @@ async def compare(
     there = frozenset(names)
     revoking = [(name, grant) for name, grant in known if grant.state is GrantState.REVOKING]
     ending = [grant for name, grant in revoking if name in there]
+    shared = Counter(name for name, _ in known)
+    holders = {name: grant for name, grant in known if name in there and shared[name] == 1}
     strange = there.difference(name for name, _ in known if name is not None)
     # A file may be called by bytes that are no text, which no certificate in the books can be.
     texts = {name.encode("utf-8", "replace").decode() for name in strange}
@@ -81,7 +86,13 @@ async def compare(
         for name, namesakes in by_name.items()
         if any(grant.state in PROVED_STATES for grant in namesakes)
     }
-    return Outsiders(over, frozenset(by_name).difference(over), strange.difference(by_name), ending)
+    return Outsiders(
+        over,
+        elsewhere=frozenset(by_name).difference(over),
+        unknown=strange.difference(by_name),
+        ending=ending,
+        holders=holders,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from bot.access.messages import DeliverNote, Notice
 from bot.access.refusals import Refusal, Refused
 from bot.access.revocation import _OWNER_KNOWS
 from bot.chat.posts import _notice
-from bot.texts import chat, health, questions, receipts, refusals
+from bot.texts import chat, health, online, questions, receipts, refusals
 from bot.texts.fill import (
     Plural,
     Template,
@@ -121,6 +121,24 @@ QUESTIONS = {
     "CONFIRM_REVOKE_IMPORTED": "common_name name serial until",
     "LATE": "age command",
     "LATE_GOING_ON": "command",
+}
+ONLINE = {
+    "COUNT": "count",
+    "SILENT": "servers",
+    "TITLE": "number name server since",
+    "TITLE_UNKNOWN": "number common_name server since",
+    "ADDRESSES": "real inner",
+    "ADDRESSES_OUTSIDE": "real",
+    "DATA": "sent received common_name",
+    "DATA_UNKNOWN": "sent received",
+    "BUTTON_CUT": "number name",
+    "BUTTON_REVOKE": "number name",
+    "CUT": "server name",
+    "CUT_OVER": "server name",
+    "CUT_NOT_THERE": "server name",
+    "CUT_LEFT": "server name",
+    "CUT_SILENT": "server name",
+    "CUT_NO_SERVER": "server",
 }
 RECEIPTS = {
     "PROVED": "count name",
@@ -268,14 +286,15 @@ def fields(template: Template) -> set[str]:
 
 IN_CHAT = [
     (name, template)
-    for module in (chat, questions)
+    for module in (chat, questions, online)
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
 ]
 
 
 @pytest.mark.parametrize(
-    ("module", "table"), [(chat, CHAT), (questions, QUESTIONS), (receipts, RECEIPTS)]
+    ("module", "table"),
+    [(chat, CHAT), (questions, QUESTIONS), (online, ONLINE), (receipts, RECEIPTS)],
 )
 def test_no_template_wants_a_value_that_the_code_does_not_pass(
     module: ModuleType, table: Mapping[str, str]
@@ -287,10 +306,10 @@ def test_no_template_wants_a_value_that_the_code_does_not_pass(
 
 
 def test_a_template_with_one_and_many_counts() -> None:
-    for module in (chat, receipts):
+    for module, table in ((chat, CHAT), (online, ONLINE), (receipts, RECEIPTS)):
         for name, template in templates(module):
             if isinstance(template, Plural) and name != "NOTICES":
-                assert "count" in (CHAT | QUESTIONS | RECEIPTS)[name].split(), name
+                assert "count" in table[name].split(), name
 
 
 @pytest.mark.parametrize("count", [1, 2, 1000])
@@ -457,7 +476,7 @@ def test_the_first_word_of_a_button_says_what_happens() -> None:
 
 
 def test_buttons_and_toasts_are_plain_text() -> None:
-    for name, template in templates(chat):
+    for name, template in (*templates(chat), *templates(online)):
         if _PLAIN.fullmatch(name):
             assert not re.search(r"[<>&]", str(template)), name
 
