@@ -9,6 +9,7 @@ import pytest
 from bot.access.holdings import Holding
 from bot.chat import views
 from bot.chat.buttons import Tap
+from bot.chat.pages import page_of
 from bot.chat.views import View
 from bot.texts import chat as words
 from demo.api.markup import parse_html
@@ -70,7 +71,7 @@ def seen(view: View) -> str:
 def test_what_is_not_proved_is_never_the_part_that_is_cut() -> None:
     live = [grant(number) for number in range(30)]
     late = [revoking(100 + number) for number in range(16)]
-    text = seen(views.grants_listing([*live, *late], [ANNA], [proof(one) for one in late]))
+    text = seen(views.grants_listing([*live, *late], [ANNA], [proof(one) for one in late], {}))
     assert text.startswith("46 accesses:")
     assert text.count("not proved on berlin: may still get in") == 16
     assert "… and 30 more; vpnbot grant list shows all." in text
@@ -80,7 +81,7 @@ def test_what_is_not_proved_is_never_the_part_that_is_cut() -> None:
 def test_live_ones_follow_as_far_as_there_is_room() -> None:
     live = [grant(number) for number in range(30)]
     late = [revoking(100)]
-    text = seen(views.grants_listing([*live, *late], [ANNA], [proof(late[0])]))
+    text = seen(views.grants_listing([*live, *late], [ANNA], [proof(late[0])], {}))
     assert text.index(late[0].common_name) < text.index(live[0].common_name)
     assert text.count("active") == views.SHOWN - 1
     assert "… and 16 more" in text
@@ -90,7 +91,7 @@ def test_more_than_a_message_can_hold_is_counted() -> None:
     late = [revoking(number) for number in range(90)]
     servers = [ServerName(f"server-{number:02}") for number in range(20)]
     proofs = [proof(one, server) for one in late for server in servers]
-    text = seen(views.grants_listing([grant(200), *late], [ANNA], proofs))
+    text = seen(views.grants_listing([grant(200), *late], [ANNA], proofs, {}))
     shown = text.count("may still get in")
     assert shown > 10
     assert f"… and {91 - shown} more, {90 - shown} of them not proved" in text
@@ -98,7 +99,7 @@ def test_more_than_a_message_can_hold_is_counted() -> None:
 
 
 def test_what_waits_for_a_server_is_said_so() -> None:
-    text = seen(views.grants_listing([revoking(1, imported_at=NOW, server=None)], [ANNA], []))
+    text = seen(views.grants_listing([revoking(1, imported_at=NOW, server=None)], [ANNA], [], {}))
     assert "no server is known yet: may still get in" in text
 
 
@@ -106,7 +107,7 @@ def test_what_waits_for_a_server_is_said_so() -> None:
 
 
 def mine(*has: Holding) -> View:
-    return views.my_access(ANNA.id, [], has, {ANNA.id: ANNA.name, PHONE: "Anna (phone)"})
+    return views.my_access(ANNA.id, [], has, {ANNA.id: ANNA.name, PHONE: "Anna (phone)"}, {})
 
 
 @pytest.mark.parametrize("changes", [{}, {"server": None, "imported_at": NOW}])
@@ -236,18 +237,20 @@ def test_pages_lead_to_each_other_and_nowhere_else() -> None:
 
     def turning(number: int | None) -> list[str]:
         return [
-            button.data for row in views.page_of(items, number).turning(Tap.OLD) for button in row
+            button.data
+            for row in page_of(items, number, size=views.BUTTONS_SHOWN).turning(Tap.OLD)
+            for button in row
         ]
 
     assert [turning(number) for number in (None, 0, 1, 2, 9)] == [
         *(["oc:1"], ["oc:1"], ["oc:0", "oc:2"], ["oc:1"], ["oc:1"])
     ]
-    pages = [views.page_of(items, number) for number in range(3)]
+    pages = [page_of(items, number, size=views.BUTTONS_SHOWN) for number in range(3)]
     assert [one for page in pages for one in page.items] == items
     assert [page.text for page in pages] == [f"Page {number} of 3" for number in (1, 2, 3)]
-    alone = views.page_of(items[: views.BUTTONS_SHOWN], None)
+    alone = page_of(items[: views.BUTTONS_SHOWN], None, size=views.BUTTONS_SHOWN)
     assert (alone.text, alone.turning(Tap.OLD)) == ("", ())
-    assert list(views.page_of([], None).items) == []
+    assert list(page_of([], None, size=views.BUTTONS_SHOWN).items) == []
 
 
 # --- /users --------------------------------------------------------------------------------------
@@ -322,6 +325,6 @@ def test_a_request_whose_server_is_not_chosen() -> None:
         asked_at=NOW,
         expires_at=NOW,
     )
-    view = views.my_access(ANNA.id, [request], [], {ANNA.id: ANNA.name})
+    view = views.my_access(ANNA.id, [request], [], {ANNA.id: ANNA.name}, {})
     assert "None" not in seen(view)
     assert len(view.keyboard) == 1
