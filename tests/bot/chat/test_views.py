@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bot.access.holdings import Holding
+from bot.access.usage import LastUse
 from bot.chat import views
 from bot.chat.buttons import Tap
 from bot.chat.pages import page_of
@@ -101,6 +102,22 @@ def test_more_than_a_message_can_hold_is_counted() -> None:
 def test_what_waits_for_a_server_is_said_so() -> None:
     text = seen(views.grants_listing([revoking(1, imported_at=NOW, server=None)], [ANNA], [], {}))
     assert "no server is known yet: may still get in" in text
+
+
+USED = LastUse(NOW + timedelta(hours=1), BERLIN, "198.51.100.7", 2_000_000, 40_000_000)
+
+
+def test_the_listing_says_when_each_was_used() -> None:
+    known, new = grant(1), grant(2)
+    text = seen(views.grants_listing([known, new], [ANNA], [], {known.id: USED}))
+    assert "last connected 2026-03-02 01:00 UTC, 42 MB in all" in text
+    assert text.endswith("not seen connected yet")
+
+
+def test_the_owner_sees_it_too() -> None:
+    view = views.my_access(ANNA.id, [], [Holding(grant(1))], {}, {grant(1).id: USED})
+    assert seen(view).endswith("last connected 2026-03-02 01:00 UTC, 42 MB in all")
+    assert seen(mine(Holding(grant(1)))).endswith("not seen connected yet")
 
 
 # --- /myvpn --------------------------------------------------------------------------------------
