@@ -146,6 +146,8 @@ class Settings(BaseSettings):
     approvals: Annotated[int, Field(ge=1, le=10)] = 1
     long_grant_duration: _Seconds | None = None
     long_grant_approvals: Annotated[int, Field(ge=1, le=10)] = 2
+    # None: the one in the data folder.
+    ssh_key_file: Path | None = None
     templates: Path | None = None
     bundle: Annotated[bool, BeforeValidator(_flag)] = False
     # None: the kind that the CA has.

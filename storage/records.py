@@ -136,6 +136,9 @@ class Server:
     adopted: Payload | None = None
     # On an adopted server: an admin chose that whoever is not known there is cut.
     cuts_unknown: bool = False
+    # Of a server on another machine: 'address' as USER@HOST:PORT, the pinned 'host_key', and
+    # 'key_file', which is None where it is the bot's own key.
+    ssh: Payload | None = None
 
 
 class Verdict(StrEnum):

@@ -121,6 +121,8 @@ servers = Table(
     # What was read from the operator's own configuration; None where we wrote it.
     Column("adopted", JSON(none_as_null=True)),
     Column("cuts_unknown", Boolean, nullable=False, server_default=false()),
+    # How another machine is reached; None where the server is on the bot's.
+    Column("ssh", JSON(none_as_null=True)),
 )
 
 requests = Table(

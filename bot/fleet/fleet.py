@@ -4,6 +4,7 @@ Whatever changes a server happens under its lock, which holds between processes 
 publishers without one leave the older CRL in place, which un-revokes people.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
@@ -362,9 +363,10 @@ class Fleet:
         """When each server's own certificate ends; one where that is not known is left out."""
         async with self._database.reading() as tx:
             servers = await tx.servers.all()
+        # One that hangs does not add to the others.
+        found = await asyncio.gather(*(live_server(each).certificate_end() for each in servers))
         ends = []
-        for server in servers:
-            end = await live_server(server).certificate_end()
+        for server, end in zip(servers, found, strict=True):
             if end is not None and server.adopted is None:
                 ends.append(ServerEnd(server.name, end))
             elif end is not None:

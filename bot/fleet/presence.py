@@ -11,7 +11,7 @@ from bot.core import Core
 from storage.records import PROVED_STATES, Grant, GrantState, Server, ServerName
 from storage.transaction import Transaction
 from vpn.errors import HostError
-from vpn.findings import Finding, FindingCode
+from vpn.findings import Finding, host_finding
 from vpn.names import ccd_file_name, is_ours, name_in_sessions
 from vpn.proof.client_files import client_files, set_files_aside
 from vpn.proof.live import LiveServer
@@ -144,7 +144,7 @@ async def look(core: Core, server: Server, live: LiveServer) -> Seen:
     try:
         files = await client_files(live.host, live.layout)  # (1)
     except HostError as error:
-        trouble.append(Finding(FindingCode.HOST_ERROR, str(error)))
+        trouble.append(host_finding(error))
     answer = await live.ask()
     if isinstance(answer, Finding):
         trouble.append(answer)

@@ -58,6 +58,7 @@ class Watch:
         self._on_written = on_written
         self._retry: dict[ServerName, timedelta] = {}
         self._told: set[ServerName] = set()
+        self._host_keys_told: set[ServerName] = set()
         self._trouble: dict[ServerName, set[FindingCode]] = {}
         self._prompt = Throttle(_PROMPTLY, timedelta(days=1))
         self._hourly = Throttle(1, timedelta(hours=1))
@@ -134,6 +135,8 @@ class Watch:
         if trouble - self._trouble.get(server.name, set()):
             log.warning("Not all is well on %s: %s", server.name, _said(seen.findings))
         self._trouble[server.name] = trouble
+        if FindingCode.HOST_ERROR not in trouble:  # else nobody knows which key it shows
+            await self._tell_host_key(server, changed=FindingCode.HOST_KEY_CHANGED in trouble)
         # Of what was seen of one name the last counts: who is left was not put out.
         seen_as = dict.fromkeys(seen.unknown, SeenAs.UNKNOWN)
         seen_as |= dict.fromkeys(seen.files, SeenAs.FILE)
@@ -238,6 +241,17 @@ class Watch:
             values = {"seconds": seconds} if differs else {}
             await messages.tell_admins(case, code, server=server.name, **values)
         self._clocks_told ^= {server.name}
+        self._on_written()
+
+    async def _tell_host_key(self, server: Server, *, changed: bool) -> None:
+        """Admins hear of another host key once, and once that it is the pinned one again."""
+        if changed == (server.name in self._host_keys_told):
+            return
+        code = Notice.HOST_KEY_CHANGED if changed else Notice.HOST_KEY_AGREED
+        async with self._core.acting(THE_BOT) as case:
+            await case.record("server.host_key", f"server:{server.name}", code=code)
+            await messages.tell_admins(case, code, server=server.name)
+        self._host_keys_told ^= {server.name}
         self._on_written()
 
     def _may_tell(self, server: ServerName) -> bool:

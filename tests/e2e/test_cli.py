@@ -356,7 +356,7 @@ async def test_listings_need_no_secret(company: Company) -> None:
     )
     assert [(each.code, each.err) for each in ran] == [(0, "")] * len(ran)
     servers, status, users = (each.rows for each in ran[:3])
-    assert list(servers[0]) == ["name", "remote", "directory", "network"]
+    assert list(servers[0]) == ["name", "remote", "directory", "network", "ssh"]
     assert servers[0]["network"] == "10.8.0.0/22"
     assert set(status[0]) >= STATUS_KEYS | {"name"}
     assert (status[0]["reachable"], status[0]["restart_pending"]) == (True, False)
@@ -400,7 +400,9 @@ async def test_servers_that_cannot_be(company: Company) -> None:
             f"{beside} --remote a.example.com:1 --listen {port}": "another one with --listen",
             f"{paris} --network 10.8.2.0/24": "overlaps",
             f"{paris} --network 10.8.0.0/33": "no IPv4 network",
-            f"{paris} --ssh a@b": "not part of this version",
+            f"{paris} --ssh paris": "no USER@HOST:PORT",
+            f"{paris} --ssh a@paris.invalid": "cannot be reached by SSH",
+            f"{paris} --host-key SHA256:x": "add --ssh",
             f"{paris} --account no-such-account": "no account no-such-account",
             "server deploy rome": "rome",
         },

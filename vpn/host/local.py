@@ -25,7 +25,16 @@ from shlex import quote
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from vpn.errors import HostError, ManagementGone, NotReadable
-from vpn.host.interface import BY_OTHERS, NO_PROGRAM, READ_LIMIT, ROOT, FileFacts, Ran, Way
+from vpn.host.interface import (
+    BY_OTHERS,
+    NO_PROGRAM,
+    READ_LIMIT,
+    ROOT,
+    FileFacts,
+    Ran,
+    Way,
+    path_components,
+)
 from vpn.host.safe_place import facts_of, steps_to
 from vpn.layout import ManagementPlace, TcpPort
 
@@ -421,7 +430,7 @@ class LocalHost:
 
     @contextmanager
     def _opened_folder(self, path: str) -> Iterator[int]:
-        names = _components(path)
+        names = path_components(path)
         handle = os.open(self.home, (_PASS if names else _FOLDER) & ~os.O_NOFOLLOW)
         try:
             for left, name in enumerate(names, start=1 - len(names)):
@@ -440,7 +449,7 @@ class LocalHost:
 
     @contextmanager
     def _opened_parent(self, path: str) -> Iterator[tuple[int, str]]:
-        *folders, name = _components(path)
+        *folders, name = path_components(path)
         with self._opened_folder("/".join(folders)) as parent:
             yield parent, name
 
@@ -458,13 +467,6 @@ class LocalHost:
 
     def _full(self, path: str) -> str:
         return quote(str(self.home / path))
-
-
-def _components(path: str) -> list[str]:
-    names = path.split("/") if path else []
-    if any(name in {"", ".", ".."} for name in names):
-        raise ValueError(f"{path!r} is no path below a server's folder")
-    return names
 
 
 def _move_time_on(handle: int, parent: int, name: str) -> None:

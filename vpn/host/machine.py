@@ -11,7 +11,7 @@ from shlex import quote
 
 from pki.crl import CRL_BACKDATE, CRL_LIFETIME
 from vpn.errors import HostError
-from vpn.findings import Finding, FindingCode
+from vpn.findings import Finding, FindingCode, host_finding
 from vpn.host.interface import NO_PROGRAM, ServerHost
 from vpn.host.permissions import shut_out
 from vpn.layout import DEPLOYED, Layout, TcpPort, parent_of
@@ -102,7 +102,7 @@ async def or_host_error(look: Awaitable[list[Finding]]) -> list[Finding]:
     try:
         return await look
     except HostError as error:
-        return [Finding(FindingCode.HOST_ERROR, str(error))]
+        return [host_finding(error)]
 
 
 def _span(span: timedelta) -> str:

@@ -196,6 +196,8 @@ NOTICES: dict[str, dict[str, Any]] = {
     "no_room": {"name": "Anna", "server": "berlin"},
     "crl_unpublished": {"server": "berlin", "until": NOW.isoformat()},
     "crl_published": {"server": "berlin"},
+    "host_key_changed": {"server": "berlin"},
+    "host_key_agreed": {"server": "berlin"},
     "crl_replaced": {"server": "berlin"},
     "ca_ends": {"until": NOW.isoformat()},
     "adopted_certificate_ends": {
