@@ -502,6 +502,31 @@ async def test_without_room_for_a_file_there_is_none(
         assert await room_left(local, "live") == left
 
 
+@NEEDS_ROOT
+async def test_a_look_needs_no_more_than_to_pass_the_folders_above(
+    local: LocalHost, open_folder: Path
+) -> None:
+    (open_folder / "live/crl.pem").write_text("list")
+    for folder in (open_folder, open_folder / "live"):
+        folder.chmod(0o711)
+    os.seteuid(NOBODY)
+    try:
+        assert await local.read("live/crl.pem") == b"list"
+        assert await room_left(local, "live/crl.pem")
+        with pytest.raises(NotReadable):
+            await local.listdir("live")
+    finally:
+        os.seteuid(0)
+
+
+async def test_a_machine_without_one_of_the_kernels_tables(
+    local: LocalHost, program: Callable[[str, str], None]
+) -> None:
+    """As `cat` says it in a language that needs many words; IPv6 is off there."""
+    program("cat", 'echo "cat: /proc/net/udp6: Aucun fichier ou dossier de ce type"; exit 1')
+    assert await port_in_use(local, 1194, Protocol.UDP) is False
+
+
 async def test_a_program_is_heard_out(host: ServerHost) -> None:
     assert await host.run(("cat",), stdin=b"word") == Ran(0, b"word")
     failed = await host.run(("/bin/sh", "-c", "pwd; echo no >&2; exit 3"))
