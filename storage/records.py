@@ -303,6 +303,31 @@ class Stranger:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What looks at a server have seen of a grant there.
+
+    Attributes:
+        seen_at: when it was last seen connected.
+        address: from where, without the port.
+        received, sent: bytes in all, as the server counts them.
+        sessions: those of the last look, by what tells them apart: bytes received and sent.
+        moves: from where its newest sessions began, and when they were first seen, in seconds
+            since 1970; newest last.
+        twice_at: when it was last seen in use from two places at once.
+    """
+
+    grant_id: GrantId
+    server: ServerName
+    seen_at: datetime
+    address: str
+    received: int
+    sent: int
+    sessions: dict[str, tuple[int, int]]
+    moves: tuple[tuple[str, int], ...] = ()
+    twice_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EndWarning:
     """The last warning that went out about an end that comes; `days` before it."""
 

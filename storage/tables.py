@@ -291,6 +291,21 @@ strangers = Table(
     sqlite_autoincrement=True,
 )
 
+# What was seen of each grant on each server, at most once a minute while it is on.
+usages = Table(
+    "usages",
+    metadata,
+    Column("grant_id", ForeignKey("grants.id"), primary_key=True),
+    Column("server", String(32), primary_key=True),
+    Column("seen_at", UtcTime, nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("sent", BigInteger, nullable=False),
+    Column("sessions", JSON, nullable=False),
+    Column("moves", JSON, nullable=False),
+    Column("twice_at", UtcTime),
+)
+
 # The lists of other CAs that a server's CRL file has to hold behind ours, in their order.
 kept_crls = Table(
     "kept_crls",

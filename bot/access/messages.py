@@ -69,6 +69,7 @@ class Notice(StrEnum):
     OVER_LEFT = "over_left"
     NOBODY_OVER_SEEN = "nobody_over_seen"
     NOBODY_CAN_SEE = "nobody_can_see"
+    USED_TWICE = "used_twice"  # a profile, from two places at once
 
 
 class DeliverNote(StrEnum):

@@ -7,8 +7,9 @@ from bot.access.names import NAME_LENGTH, clean
 from bot.access.permission import Act, require
 from bot.chat import buttons, views
 from bot.chat.buttons import Button, Keyboard, Meant, Style, Tap
+from bot.chat.pages import Page, page_of
 from bot.chat.scene import SILENT, Reply, Scene
-from bot.chat.views import Page, View
+from bot.chat.views import View
 from bot.fleet.online import Connected, OnServer, Standing
 from bot.texts import online as words
 from bot.texts import strangers as stranger_words
@@ -45,7 +46,7 @@ async def cut(scene: Scene, meant: Meant) -> Reply:
 def page(found: Sequence[OnServer], number: int) -> Page[Connected]:
     """The sessions of one page, server by server, longest first."""
     connected = [one for server in found for one in server.sessions]
-    return views.page_of(connected, number, size=PAGE)
+    return page_of(connected, number, size=PAGE)
 
 
 def listing(

@@ -15,6 +15,7 @@ from vpn.findings import Finding, host_finding
 from vpn.names import ccd_file_name, is_ours, name_in_sessions
 from vpn.proof.client_files import client_files, set_files_aside
 from vpn.proof.live import LiveServer
+from vpn.proof.management import Session
 
 # In one look: whoever makes them by the thousand must not hold up those who are let in meanwhile.
 _FILES = 500
@@ -108,6 +109,7 @@ class Seen:
         asked: whether the server has said, by names of certificates, who is on it.
         findings: what could not be looked at.
         time: what the server's clock showed.
+        on: the sessions of those who may be there, as far as their name is one grant's.
     """
 
     over: frozenset[str] = frozenset()
@@ -118,6 +120,7 @@ class Seen:
     asked: bool = False
     findings: tuple[Finding, ...] = ()
     time: datetime | None = None
+    on: tuple[tuple[Grant, Session], ...] = ()
 
 
 async def look(core: Core, server: Server, live: LiveServer) -> Seen:
@@ -137,7 +140,7 @@ async def look(core: Core, server: Server, live: LiveServer) -> Seen:
     """
     trouble: list[Finding] = []
     files: Collection[str] = ()
-    on: Collection[str] | None = None
+    on: Sequence[Session] | None = None
     try:
         files = await client_files(live.host, live.layout)  # (1)
     except HostError as error:
@@ -146,10 +149,11 @@ async def look(core: Core, server: Server, live: LiveServer) -> Seen:
     if isinstance(answer, Finding):
         trouble.append(answer)
     elif live.layout.knows_names:
-        on = {session.common_name for session in answer.sessions}
+        on = answer.sessions
     async with core.database.reading() as tx:
         filed = await compare(tx, server.name, files, ccd_file_name)
-        connected = await compare(tx, server.name, on or (), name_in_sessions)
+        names = {session.common_name for session in on or ()}
+        connected = await compare(tx, server.name, names, name_in_sessions)
     to_move, to_cut = filed.all, connected.elsewhere | connected.unknown
     if server.adopted is not None:
         # Where it is no lock, a file that we did not write is none of our business.
@@ -176,4 +180,9 @@ async def look(core: Core, server: Server, live: LiveServer) -> Seen:
         asked=on is not None and live.layout.knows_names,
         findings=(*trouble, *stuck, *cut.findings),
         time=None if isinstance(answer, Finding) else answer.time,
+        on=tuple(
+            (connected.holders[session.common_name], session)
+            for session in on or ()
+            if session.common_name in connected.holders
+        ),
     )

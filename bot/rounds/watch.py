@@ -8,13 +8,15 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
-from bot.access import messages, sightings
+from bot.access import messages, sightings, usage
 from bot.access.messages import Notice
 from bot.access.permission import THE_BOT
 from bot.access.sightings import PutBack, Sighting
+from bot.access.usage import Use
 from bot.chat.throttle import Throttle
 from bot.fleet.enforcement import Enforcer
 from bot.fleet.fleet import Fleet
+from bot.fleet.presence import Seen
 from bot.office import Office
 from bot.process.clock import CLOCK_TOLERANCE
 from pki.crl import CRL_LIFETIME
@@ -128,6 +130,7 @@ class Watch:
         seen = await self._fleet.look(server.name)
         if seen.time is not None:
             await self._compare_clock(server, seen.time)
+        await self._note_use(server, seen)
         trouble = {finding.code for finding in seen.findings}
         if trouble - self._trouble.get(server.name, set()):
             log.warning("Not all is well on %s: %s", server.name, _said(seen.findings))
@@ -145,6 +148,27 @@ class Watch:
         over = await self._prove(server, seen.over)
         after = (PutBack.LOOKED if seen.asked else PutBack.BLIND) if put_back else None
         await self._tell_seen(server, [*over, *strangers], after)
+
+    async def _note_use(self, server: Server, seen: Seen) -> None:
+        """Remembers who was on, for whoever asks when a profile was used last."""
+        uses = [
+            Use(
+                grant.id,
+                session.connected_since,
+                session.client_id,
+                session.real_address,
+                session.bytes_received,
+                session.bytes_sent,
+            )
+            for grant, session in seen.on
+        ]
+        if not uses:
+            return
+        async with self._core.acting(THE_BOT) as case:
+            told = await usage.note(case, server.name, uses, lambda: self._may_tell(server.name))
+        if told:
+            log.warning("A profile is used from two places at once on %s", server.name)
+            self._on_written()
 
     async def prove_due(self, server: Server) -> None:
         """Tries again what is not proved yet."""

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 GRANT_KEYS = [
     *("id", "user_id", "user_name", "common_name", "serial", "server", "address", "state"),
     *("not_before", "not_after", "revoked_at"),
+    *("last_seen_at", "last_seen_on", "last_seen_from", "bytes_received", "bytes_sent"),
 ]
 REQUEST_KEYS = [
     *("id", "user_id", "server", "duration", "reason", "state", "asked_at"),
@@ -68,6 +69,7 @@ async def test_a_profile_in_a_file_and_its_end(company: Company, server: StandIn
     assert (grant["state"], grant["server"], grant["revoked_at"]) == ("active", "office", None)
     assert grant["serial"] == grant["serial"].lower()
     assert grant["not_after"].endswith("Z")
+    assert [grant[key] for key in GRANT_KEYS[-5:]] == [None, None, None, 0, 0]
     assert await server.connect(grant["common_name"])
 
     ran = await company.done("revoke", company.name_of(bella))
