@@ -43,6 +43,7 @@ class Servers(Repository):
                 network=server.network,
                 account=server.account,
                 adopted=server.adopted,
+                ssh=server.ssh,
                 crl_published_at=server.crl_published_at,
                 crl_number=server.crl_number,
                 crl_digest=server.crl_digest,

@@ -52,10 +52,10 @@ def tell_way(server: Server) -> None:
     address = address_of(server)
     if server.ssh is None or address is None:
         return
-    say(f"The host key of {address.host} is pinned: {shown_fingerprint(server)}")
+    say(f"The host key of {address.host} is pinned: {shown_fingerprint(server.ssh)}")
     where = f"~{address.user}/.ssh/authorized_keys"
     say(f"The line that lets the bot in, which a deploy as root puts into {where} there:")
-    say(f"  {authorized_line(key_file_of(server))}")
+    say(f"  {authorized_line(key_file_of(server.ssh))}")
 
 
 def key() -> None:
@@ -80,9 +80,9 @@ def ssh_(
         server = await known_server(office, name)
         before = address_of(server)
         address = before if ssh is None else parse_ssh_address(ssh)
-        if address is None:
+        if address is None or server.ssh is None:
             raise NotDone(f"{name} is on this machine; there is nothing to log in to.")
-        key_file = key_file_of(server) if ssh_key is None else ssh_key.absolute()
+        key_file = key_file_of(server.ssh) if ssh_key is None else ssh_key.absolute()
         way = WayIn(address, host_key, key_file)
         await change_way(office, operator(), server, way, confirm)
         changed = await known_server(office, name)

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from bot.process.privileges import as_root
-from storage.records import Server
+from storage.records import Payload, Server
 from vpn.host.ssh_address import SshAddress, SshTarget, parse_ssh_address
 
 if TYPE_CHECKING:
@@ -47,33 +47,30 @@ def machine_of(server: Server) -> tuple[str, int] | None:
     return None if address is None else (address.host, address.port)
 
 
-def key_file_of(server: Server) -> Path | None:
+def key_file_of(ssh: Payload) -> Path | None:
     """A private key for this server alone; None where it is the bot's own."""
-    key_file = None if server.ssh is None else server.ssh["key_file"]
+    key_file = ssh["key_file"]
     return None if key_file is None else Path(key_file)
 
 
-def shown_fingerprint(server: Server) -> str:
+def shown_fingerprint(ssh: Payload) -> str:
     """Of the host key that is pinned."""
     from vpn.host.ssh_keys import fingerprint_of  # noqa: PLC0415
 
-    assert server.ssh is not None
-    return fingerprint_of(server.ssh["host_key"])
+    return fingerprint_of(ssh["host_key"])
 
 
-def host_elsewhere(server: Server, home: PurePosixPath) -> "SshHost":
-    """The machine of a server that has one of its own, as the bot enters it every day."""
+def host_elsewhere(ssh: Payload, home: PurePosixPath) -> "SshHost":
+    """Another machine, as the bot enters it every day."""
     from vpn.host.ssh import SshHost  # noqa: PLC0415
 
-    ssh, address = server.ssh, address_of(server)
-    assert ssh is not None
-    assert address is not None
-    key_file = key_file_of(server) or _bots_key.get()
-    return SshHost(SshTarget(address, ssh["host_key"], key_file), home)
+    key_file = key_file_of(ssh) or _bots_key.get()
+    target = SshTarget(parse_ssh_address(ssh["address"]), ssh["host_key"], key_file)
+    return SshHost(target, home)
 
 
 async def host_as(
-    server: Server, login: SshAddress, key_file: Path | None, home: PurePosixPath
+    ssh: Payload, login: SshAddress, key_file: Path | None, home: PurePosixPath
 ) -> "SshHost":
     """The same machine, by another account: it has to show the host key that is pinned.
 
@@ -85,8 +82,7 @@ async def host_as(
     """
     from vpn.host.ssh import SshHost  # noqa: PLC0415
 
-    assert server.ssh is not None
-    host = SshHost(SshTarget(login, server.ssh["host_key"], key_file), home)
+    host = SshHost(SshTarget(login, ssh["host_key"], key_file), home)
     with as_root():  # whose keys they are
         await host.caller()
     return host

@@ -47,4 +47,4 @@ def live_server(server: Server) -> LiveServer:
 def host_of(server: Server) -> ServerHost:
     """Its machine, with the folder that the paths of its layout are relative to."""
     home = PurePosixPath("/" if server.adopted is not None else server.directory)
-    return LocalHost(Path(home)) if server.ssh is None else host_elsewhere(server, home)
+    return LocalHost(Path(home)) if server.ssh is None else host_elsewhere(server.ssh, home)

@@ -17,7 +17,7 @@ from bot.office import Office
 from bot.setup.ways import WayIn
 from pki.authority import Authority
 from pki.serial import parse_serial
-from storage.records import Server
+from storage.records import Payload, Server
 from vpn.configuration.server import host_commands, render_server_conf
 from vpn.deploy import (
     SERVER_CERTIFICATE_LIFETIME,
@@ -104,8 +104,8 @@ async def write_elsewhere(
             named it.
         VpnError: something could not be written.
     """
-    home = PurePosixPath(server.directory)
-    host = await host_as(server, login.address, login.key_file, home)
+    home, ssh = PurePosixPath(server.directory), _ssh_of(server)
+    host = await host_as(ssh, login.address, login.key_file, home)
     place = login.address.host
     if await host.caller() != ROOT:
         raise NotDone(
@@ -124,12 +124,21 @@ async def write_elsewhere(
             f" the folder that you chose, say so: --directory {home}"
         )
     parts = await issuing(office, actor, server)
-    script = account_script(server.account, authorized_line(key_file_of(server)))
+    await make_account(server.account, ssh, host)
+    return await write_home(office, server, parts, host)
+
+
+async def make_account(account: str, ssh: Payload, host: ServerHost) -> None:
+    """Makes the account that the bot logs in to, as root there, and lets the bot's key in.
+
+    Raises:
+        NotDone: it could not be made.
+    """
+    script = account_script(account, authorized_line(key_file_of(ssh)))
     made = await host.run(("/bin/sh", "-euc", script))
     if made.status != 0:
         reason = made.lines[-1] if made.lines else f"status {made.status}"
-        raise NotDone(f"The account {server.account} could not be made on {place}: {reason}")
-    return await write_home(office, server, parts, host)
+        raise NotDone(f"The account {account} could not be made there: {reason}")
 
 
 async def look_elsewhere(office: Office, server: Server) -> DeployReport:
@@ -174,8 +183,7 @@ async def pack(office: Office, actor: Actor, server: Server) -> bytes:
         NotDone: the server is on this machine.
         PkiError: the CA or the server's key does not open.
     """
-    if server.ssh is None:
-        raise NotDone(f"{server.name} is on this machine; run: vpnbot server deploy {server.name}")
+    ssh = _ssh_of(server)
     parts = await issuing(office, actor, server)
     spec = spec_of(server)
     return archive(
@@ -186,7 +194,13 @@ async def pack(office: Office, actor: Actor, server: Server) -> bytes:
             ca_pem=parts.authority.certificate_pem,
             tls_crypt_v2_pem=parts.tls_key,
         ),
-        account_lines=account_script(server.account, authorized_line(key_file_of(server))),
+        account_lines=account_script(server.account, authorized_line(key_file_of(ssh))),
         commands=host_commands(spec),
         now=office.clock(),
     )
+
+
+def _ssh_of(server: Server) -> Payload:
+    if server.ssh is None:
+        raise NotDone(f"{server.name} is on this machine; run: vpnbot server deploy {server.name}")
+    return server.ssh

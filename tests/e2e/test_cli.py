@@ -517,12 +517,7 @@ async def test_a_full_network_and_a_server_with_live_access(company: Company) ->
     assert not any(row["action"] == "grant.prove" and row["subject"] in ended for row in rows)
 
 
-# --- wrong usage, and what is not there yet -------------------------------------------------------
-
-
-async def test_what_comes_later(company: Company) -> None:
-    adopt = "server adopt x --config /x --remote vpn.example.com --ssh root@vpn.example.com"
-    await refused(company, {adopt: "not part of this version"})
+# --- wrong usage ----------------------------------------------------------------------------------
 
 
 async def test_wrong_usage(company: Company) -> None:
