@@ -20,12 +20,7 @@ from pki.fitness import check_certificate, fitting_key
 from pki.key_ids import AuthorityKey, authority_public_key
 from pki.passphrase import passphrase_bytes
 from pki.pkcs12_mac import SALT_BYTES, with_mac
-from pki.private_files import (
-    check_private_file,
-    check_private_folder,
-    require_vacant,
-    write_folder,
-)
+from pki.private_files import check_private_file, check_private_folder, write_folder
 from pki.serial import RandomBytes, new_serial
 
 AUTHORITY_LIFETIME = timedelta(days=3652)  # ten years
@@ -65,7 +60,6 @@ def create_authority(
         ValueError: the name is empty or longer than 64 bytes, or `now` is naive.
     """
     secret = passphrase_bytes(passphrase)
-    require_vacant(folder)
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = self_signed(
         key,
@@ -101,7 +95,6 @@ def import_authority(
     check_certificate(certificate)
     fitting = fitting_key(certificate, key)
     secret = passphrase_bytes(passphrase)
-    require_vacant(folder)
     _write(folder, certificate, fitting, secret, random_bytes, rounds)
     return Authority(certificate, fitting)
 
