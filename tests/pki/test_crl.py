@@ -233,6 +233,25 @@ class TestForeign:
         with pytest.raises(ForeignCrl, match="another CA"):
             read_crl(pem, authority.certificate)
 
+    def test_lists_of_other_cas_beside_ours(self, authority: Authority) -> None:
+        """OpenSSL goes by the name first: one of another name is not ours, whatever key it names,
+        or names none.
+        """
+        assert isinstance(authority._key, ec.EllipticCurvePrivateKey)
+        renamed = self_signed(
+            authority._key, common_name="Renamed", serial=serial(), now=NOW, lifetime=WEEK
+        )
+        other = Authority(renamed, authority._key)
+        theirs = [signed(bare(other), other), other.sign_crl(number=9, revocations=[], now=NOW)]
+        ours = authority.sign_crl(number=1, revocations=[], now=NOW)
+        for file in ([*theirs, ours], [ours, *theirs]):
+            assert read_crl(b"".join(file), authority.certificate).number == 1
+        with pytest.raises(ForeignCrl, match="other CAs"):
+            read_crl(b"".join(theirs), authority.certificate)
+        # One of our name that names no key may be ours.
+        with pytest.raises(DamagedCrl, match="exactly one"):
+            read_crl(ours + signed(bare(authority), authority), authority.certificate)
+
     def test_a_key_identifier_with_issuer_and_serial(self, authority: Authority) -> None:
         """It fits today, and no longer once the CA's certificate is renewed."""
         certificate = authority.certificate

@@ -50,6 +50,20 @@ def read(authority: Authority, content: bytes) -> FoundCrl:
     return found
 
 
+def test_a_file_holds_lists_in_pem_or_one_in_der(authority: Authority) -> None:
+    pem = signed(authority, odd(5))
+    der = x509.load_pem_x509_crl(pem).public_bytes(Encoding.DER)
+    assert read(authority, der) == read(authority, pem)
+    # A text may begin with the byte that DER begins with.
+    assert read(authority, b"0 lists of others\n" + pem) == read(authority, pem)
+    for content in (b"", b"hello"):
+        with pytest.raises(DamagedCrl, match="holds no revocation list"):
+            read_crls(content, authority.certificate)
+    # A list that was cut off may name others.
+    with pytest.raises(DamagedCrl, match="has no end"):
+        read_crls(pem + pem[:-9], authority.certificate)
+
+
 def test_without_a_number_it_counts_too(authority: Authority) -> None:
     found = read(authority, signed(authority, odd(5)))
     assert (found.number, found.is_ours, found.stands_alone) == (None, True, False)

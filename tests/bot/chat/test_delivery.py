@@ -1,4 +1,4 @@
-"""What becomes of a profile that somebody was sending who is not there any more."""
+"""What becomes of a profile that Telegram does not take, or whose sender is not there any more."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -9,11 +9,18 @@ import pytest
 
 from bot.access.case import Rules
 from bot.access.messages import DeliverNote
-from bot.chat.delivery import ChatDelivery
+from bot.chat.client import connect
+from bot.chat.delivery import ChatDelivery, TelegramCourier
+from bot.chat.outcomes import failure_at_telegram
+from bot.chat.sender import Sender
 from bot.core import Core
-from bot.handover.delivery import Delivery
+from bot.handover.delivery import Came, Delivery
+from bot.handover.profiles import Profile
 from bot.office import real_chance
 from bot.process.clock import since_boot, utc_now
+from demo.api.faults import Fault, status
+from demo.people import DemoPerson
+from demo.server import DemoServer
 from storage.records import ChatId, EndReason, GrantState, OutboxKind
 from tests.bot.chat.rows import conclude
 from tests.storage.kit import (
@@ -76,3 +83,21 @@ async def test_settling(
         assert row.scalar() == left
         fresh = [one.payload for one in await tx.outbox.open(OutboxKind.DELIVER) if one.id != 1]
     assert [one["round"] for one in fresh] == ([] if next_round is None else [next_round])
+
+
+async def test_what_telegram_turns_away_while_it_answers_is_given_up_in_the_end(
+    core: Core,
+) -> None:
+    """After five tries; those do not count on which it does not even say who the bot is."""
+    token = "123456789:a-token-that-opens-nothing-at-all"
+    anna = DemoPerson(ANNA, "Anna", None, "Employee", started=True)
+    no = status(401, "Unauthorized")
+    grant, profile = make_grant(1, None), Profile("anna.ovpn", b"client\n")
+    sender = Sender(core, {}, failure_of=failure_at_telegram)
+    async with DemoServer(token, (anna,)) as telegram, connect(token, telegram.url).bot as bot:
+        courier = TelegramCourier(bot, sender, ChatId(ANNA), DeliverNote.FIRST)
+        courier._wait_s = 0.0
+        telegram.faults += [Fault("sendDocument", 7, no), Fault("getMe", 2, no)]
+        came = [(await courier.hand_over(grant, profile, earlier_dead=True)).came for _ in range(7)]
+        assert came == [Came.NOT_YET] * 6 + [Came.REFUSED]
+        assert (await courier.hand_over(grant, profile, earlier_dead=True)).came is Came.ARRIVED

@@ -85,6 +85,7 @@ def test_live_ones_follow_as_far_as_there_is_room() -> None:
     text = seen(views.grants_listing([*live, *late], [ANNA], [proof(late[0])], {}))
     assert text.index(late[0].common_name) < text.index(live[0].common_name)
     assert text.count("active") == views.SHOWN - 1
+    assert text.count("may still get in") == 1, "nothing is to be proved of what lives"
     assert "… and 16 more" in text
 
 
@@ -102,6 +103,18 @@ def test_more_than_a_message_can_hold_is_counted() -> None:
 def test_what_waits_for_a_server_is_said_so() -> None:
     text = seen(views.grants_listing([revoking(1, imported_at=NOW, server=None)], [ANNA], [], {}))
     assert "no server is known yet: may still get in" in text
+
+
+def test_each_line_says_whose_it_is_and_for_which_server() -> None:
+    old = {"imported_at": NOW, "server": None}
+    grants = [grant(1), grant(2, user_id=PHONE), grant(3, user_id=None, **old)]
+    text = seen(views.grants_listing(grants, [ANNA], [], {}))
+    whose = [line for line in text.splitlines() if ", until " in line]
+    assert whose == [
+        "Anna Petrova, berlin, until 2026-03-09 00:00 UTC",
+        "1009, berlin, until 2026-03-09 00:00 UTC",
+        "Not linked to anybody, from before the takeover, until 2026-03-09 00:00 UTC",
+    ]
 
 
 USED = LastUse(NOW + timedelta(hours=1), BERLIN, "198.51.100.7", 2_000_000, 40_000_000)

@@ -122,6 +122,21 @@ async def test_who_blocks_the_bot_is_known_not_to_be_reached(desk: Desk, status:
     assert (anna.reachable, anna.username) == (True, f"u{ANNA}")
 
 
+@pytest.mark.parametrize(("said", "known_as"), [("Boris", "Boris"), ("\u202e", str(BORIS))])
+async def test_an_admin_is_known_by_name_once_they_have_written(
+    desk: Desk, said: str, known_as: str
+) -> None:
+    """By their number where no name of theirs can be shown. Strangers are not stored."""
+    for who in (BORIS, EVE):
+        sender = updates.user(who) | {"first_name": said}
+        await desk._takes({"message": updates.message(who, "/help", **{"from": sender})})
+    async with desk.gate.database.reading() as tx:
+        boris, eve = [await tx.people.get(UserId(who)) for who in (BORIS, EVE)]
+    assert boris is not None
+    assert (boris.name, boris.username, boris.reachable) == (known_as, f"u{BORIS}", True)
+    assert eve is None
+
+
 async def test_what_is_not_theirs_is_in_the_trail_as_often_as_it_may_be(desk: Desk) -> None:
     for number in range(25):
         if number % 20 == 0:

@@ -1,0 +1,52 @@
+"""What stands in a client's own file, and where it has none."""
+
+from dataclasses import replace
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+
+from tests.vpn.kit import NETWORK
+from vpn.host.local import LocalHost
+from vpn.layout import DEPLOYED, Layout
+from vpn.proof.client_files import COMMENT, client_file
+
+ADDRESS = IPv4Address("10.77.0.5")
+OWN = "ifconfig-push 10.77.0.5 255.255.252.0\n"
+OPEN = replace(DEPLOYED, adopted=True, ccd="ccd", exclusive=False)
+LOCKED = replace(OPEN, exclusive=True)
+
+
+@pytest.mark.parametrize(
+    ("layout", "address", "default", "content"),
+    [
+        (DEPLOYED, ADDRESS, None, OWN),
+        (DEPLOYED, None, None, COMMENT),
+        # There no operator says anything for all.
+        (DEPLOYED, ADDRESS, "push x\n", OWN),
+        # What the operator's DEFAULT says for all goes along, but for what is each client's own.
+        (OPEN, ADDRESS, None, OWN),
+        (OPEN, ADDRESS, "push x\nifconfig-push 10.77.0.9 255.255.252.0\n", f"{OWN}push x\n"),
+        (LOCKED, None, None, COMMENT),
+        (LOCKED, None, "push x\n", f"{COMMENT}push x\n"),
+        (OPEN, None, "disable\npush x\n", f"{COMMENT}push x\n"),
+        # The server's pool gives the address, and nothing shuts the client out.
+        (OPEN, None, "push x\n", None),
+        # There is no place for one.
+        (replace(OPEN, ccd=None), ADDRESS, None, None),
+        (replace(LOCKED, ccd=None), None, None, None),
+    ],
+)
+async def test_a_client_has_a_file_where_it_needs_one(
+    tmp_path: Path,
+    layout: Layout,
+    address: IPv4Address | None,
+    default: str | None,
+    content: str | None,
+) -> None:
+    if default is not None:
+        folder = tmp_path / str(layout.ccd)
+        folder.mkdir(parents=True)
+        (folder / "DEFAULT").write_text(default)
+    found = await client_file(LocalHost(tmp_path), layout, address, NETWORK)
+    assert found == (None if content is None else content.encode())
