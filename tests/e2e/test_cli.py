@@ -252,7 +252,7 @@ async def test_not_proved_is_exit_status_1(company: Company, server: StandIn) ->
 
     def is_proved() -> bool:
         company.look_again()
-        return company.grants_of(carl)[0]["state"] == "revoked"
+        return bool(company.grants_of(carl)[0]["state"] == "revoked")
 
     await until(is_proved)
     assert (await company.boris.hears(f"the access of {company.name_of(carl)}")).text.startswith(
