@@ -40,6 +40,9 @@ def one_line(ran: Ran, *words: str) -> None:
 
 async def refused(company: Company, wrong: dict[str, str]) -> None:
     """Each of the commands is refused with its words, and changes nothing."""
+    # Nor does the bot meanwhile: what an earlier test began is over.
+    under_way = "SELECT id FROM grants WHERE state IN ('reserved', 'issued', 'revoking')"
+    await until(lambda: company.query(under_way) == [])
     before = company.dump()
     ran = await asyncio.gather(*(company.vpnbot(*command.split()) for command in wrong))
     for each, words in zip(ran, wrong.values(), strict=True):
@@ -153,7 +156,7 @@ async def test_a_profile_that_was_revoked_before_it_was_ready(company: Company) 
     output = company.folder / "hans.ovpn"
     company.tamper(
         "CREATE TRIGGER revoked_at_once AFTER UPDATE ON grants WHEN NEW.state = 'issued' BEGIN "
-        "UPDATE grants SET state = 'revoking', revoked_at = 1, end_reason = 'revoked' "
+        "UPDATE grants SET state = 'revoked', revoked_at = 1, end_reason = 'revoked' "
         "WHERE id = NEW.id; END"
     )
     try:
