@@ -61,7 +61,9 @@ async def compare(
     if not names:
         return Outsiders({}, frozenset(), frozenset())
     known = [(as_found(grant.common_name), grant) for grant in await tx.grants.known_on(server)]
-    there = frozenset(names)
+    # The bot's own certificates come and go, see `bot.access.canaries`.
+    canaries = {as_found(each.common_name) for each in await tx.canaries.known_on(server)}
+    there = frozenset(names).difference(canaries)
     revoking = [(name, grant) for name, grant in known if grant.state is GrantState.REVOKING]
     ending = [grant for name, grant in revoking if name in there]
     strange = there.difference(name for name, _ in known if name is not None)
