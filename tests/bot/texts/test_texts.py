@@ -157,6 +157,7 @@ RECEIPTS = {
     "AND_MORE": "count",
 }
 SEEN = {"server": "berlin", "names": "anna-k3m9, carl-x2b4", "count": 2}
+TRIED = {"server": "berlin", "remote": "vpn.example.com:1194/udp"}
 NOTICES: dict[str, dict[str, Any]] = {
     "request_denied": {"server": "berlin", "admin": "Boris"},
     "request_expired": {"server": "berlin"},
@@ -194,6 +195,12 @@ NOTICES: dict[str, dict[str, Any]] = {
     "over_left": SEEN,
     "nobody_over_seen": {"server": "berlin"},
     "nobody_can_see": {"server": "berlin"},
+    "canary_revoked_let_in": TRIED,
+    "canary_revoked_passes": TRIED,
+    "canary_no_second_lock": TRIED,
+    "canary_good_refused": TRIED,
+    "canary_unreachable": TRIED,
+    "canary_well": {"server": "berlin"},
     "servers_certificates_end": {"count": 2, "days": 7, "names": "server, gate"},
     "restored": {"made_at": NOW.isoformat(), "count": 2},
     "strangers_cut": {"server": "berlin", "names": "anna-k3m9 carl-x2b4"},
