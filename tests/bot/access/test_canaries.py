@@ -8,7 +8,15 @@ from bot.access import canaries
 from bot.access.addresses import REST, free_address
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refused
-from storage.records import Canary, CanaryLook, CanaryRole, CanaryTrouble, Server, Untried
+from storage.records import (
+    Canary,
+    CanaryLook,
+    CanaryRole,
+    CanaryTrouble,
+    ChatId,
+    Server,
+    Untried,
+)
 from tests.bot.access.kit import BERLIN, BORIS, DAY, HOUR, Paper
 from vpn.proof.knock import Answer
 
@@ -42,7 +50,7 @@ async def note(
     async with paper.database.writing() as tx:
         await canaries.note(paper.case(tx, THE_BOT), server, seen, lambda: may_tell)
         rows = await tx.outbox.due(paper.now, 100)
-    return [row.payload["code"] for row in rows if row.chat_id == BORIS]
+    return [row.payload["code"] for row in rows if row.chat_id == ChatId(BORIS)]
 
 
 async def look(paper: Paper) -> CanaryLook | None:
