@@ -55,6 +55,8 @@ class Application:
             OutboxKind.RECEIPT: Handling(posts.receipt, is_slow=True),
             OutboxKind.SERVERS: Handling(posts.servers, is_slow=True),
             OutboxKind.CUT: Handling(posts.cut, is_slow=True),
+            OutboxKind.ONLINE: Handling(posts.online, is_slow=True),
+            OutboxKind.CUT_SESSION: Handling(posts.cut_session, is_slow=True),
             OutboxKind.MENU: Handling(posts.menu),
             OutboxKind.DELIVER: Handling(self._delivery.deliver, is_slow=True, settle=self._settle),
         }

@@ -11,6 +11,7 @@ from bot.access.case import Case, Chance
 from bot.access.permission import Actor
 from bot.core import Core
 from bot.errors import NotDone
+from bot.fleet.elsewhere import close_connections, use_key
 from bot.fleet.enforcement import Enforcer
 from bot.fleet.fleet import Fleet
 from bot.fleet.others import Others
@@ -89,6 +90,7 @@ async def open_office(
     """
     folder = DataFolder(settings.data_dir.absolute())
     folder.prepare()
+    use_key(settings.ssh_key_file or folder.ssh_key)
     reserve = Reserve(folder.reserve)
     try:
         database = await open_database(settings.url())
@@ -129,4 +131,5 @@ async def open_office(
             maker=ProfileMaker(core, keyring, fleet, others, handover, settings.client_key),
         )
     finally:
+        await close_connections()
         await core.database.close()

@@ -153,6 +153,8 @@ class Settings(BaseSettings):
     long_grant_approvals: Annotated[int, Field(ge=1, le=10)] = 2
     # In seconds; 0 is off.
     canary: Annotated[int, BeforeValidator(_period)] = 300
+    # None: the one in the data folder.
+    ssh_key_file: Path | None = None
     templates: Path | None = None
     bundle: Annotated[bool, BeforeValidator(_flag)] = False
     # None: the kind that the CA has.

@@ -72,6 +72,8 @@ class OutboxKind(StrEnum):
     RECEIPT = "receipt"  # what was proved of a revocation
     SERVERS = "servers"  # what each server answers
     CUT = "cut"  # ends a stranger's session, and says what became of it
+    ONLINE = "online"  # who is connected
+    CUT_SESSION = "cut_session"  # ends a session of somebody's, and says what became of it
     MENU = "menu"  # no message: the command menu of a private chat
 
 
@@ -134,6 +136,9 @@ class Server:
     adopted: Payload | None = None
     # On an adopted server: an admin chose that whoever is not known there is cut.
     cuts_unknown: bool = False
+    # Of a server on another machine: 'address' as USER@HOST:PORT, the pinned 'host_key', and
+    # 'key_file', which is None where it is the bot's own key.
+    ssh: Payload | None = None
 
 
 class Verdict(StrEnum):
@@ -363,6 +368,31 @@ class CanaryLook:
     troubles: tuple[CanaryTrouble, ...] = ()
     told: tuple[CanaryTrouble, ...] = ()
     untried: Untried | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What looks at a server have seen of a grant there.
+
+    Attributes:
+        seen_at: when it was last seen connected.
+        address: from where, without the port.
+        received, sent: bytes in all, as the server counts them.
+        sessions: those of the last look, by what tells them apart: bytes received and sent.
+        moves: from where its newest sessions began, and when they were first seen, in seconds
+            since 1970; newest last.
+        twice_at: when it was last seen in use from two places at once.
+    """
+
+    grant_id: GrantId
+    server: ServerName
+    seen_at: datetime
+    address: str
+    received: int
+    sent: int
+    sessions: dict[str, tuple[int, int]]
+    moves: tuple[tuple[str, int], ...] = ()
+    twice_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

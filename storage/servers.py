@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select, update
 
 from storage import tables
-from storage.records import Server, ServerName
+from storage.records import Payload, Server, ServerName
 from storage.repository import Repository, values_of
 
 _servers = tables.servers
@@ -43,10 +43,17 @@ class Servers(Repository):
                 network=server.network,
                 account=server.account,
                 adopted=server.adopted,
+                ssh=server.ssh,
                 crl_published_at=server.crl_published_at,
                 crl_number=server.crl_number,
                 crl_digest=server.crl_digest,
             )
+        )
+
+    async def set_ssh(self, name: ServerName, ssh: Payload, account: str) -> None:
+        """Notes how its machine is reached from now on, and the account that may use it there."""
+        await self._connection.execute(
+            update(_servers).where(_servers.c.name == name).values(ssh=ssh, account=account)
         )
 
     async def remove(self, name: ServerName) -> None:

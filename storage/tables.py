@@ -121,6 +121,8 @@ servers = Table(
     # What was read from the operator's own configuration; None where we wrote it.
     Column("adopted", JSON(none_as_null=True)),
     Column("cuts_unknown", Boolean, nullable=False, server_default=false()),
+    # How another machine is reached; None where the server is on the bot's.
+    Column("ssh", JSON(none_as_null=True)),
 )
 
 requests = Table(
@@ -316,6 +318,21 @@ canary_looks = Table(
     Column("told", JSON, nullable=False),
     # Why nothing was tried.
     Column("untried", String(32)),
+)
+
+# What was seen of each grant on each server, at most once a minute while it is on.
+usages = Table(
+    "usages",
+    metadata,
+    Column("grant_id", ForeignKey("grants.id"), primary_key=True),
+    Column("server", String(32), primary_key=True),
+    Column("seen_at", UtcTime, nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("sent", BigInteger, nullable=False),
+    Column("sessions", JSON, nullable=False),
+    Column("moves", JSON, nullable=False),
+    Column("twice_at", UtcTime),
 )
 
 # The lists of other CAs that a server's CRL file has to hold behind ours, in their order.

@@ -19,6 +19,7 @@ from storage.proofs import Proofs
 from storage.requests import Requests
 from storage.servers import Servers
 from storage.strangers import Strangers
+from storage.usages import Usages
 
 
 class Transaction:
@@ -35,6 +36,7 @@ class Transaction:
         self.proofs = Proofs(connection)
         self.strangers = Strangers(connection)
         self.canaries = Canaries(connection)
+        self.usages = Usages(connection)
         self.end_warnings = EndWarnings(connection)
         self.clock = ClockAnchors(connection)
         self.posted = PostedMessages(connection)

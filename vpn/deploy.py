@@ -57,6 +57,29 @@ class ServerIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class HomeFile:
+    """A file of a server's folder that is root's."""
+
+    path: str
+    text: str = field(repr=False)
+    mode: int
+
+
+def home_files(
+    spec: ServerSpec, identity: ServerIdentity, *, ca_pem: str, tls_crypt_v2_pem: str
+) -> tuple[HomeFile, ...]:
+    """All that a server's folder has beside `live/`, in the order in which `deploy` writes it."""
+    return (
+        HomeFile(unit_name(spec.name), render_unit(spec), _PUBLIC),
+        HomeFile(CA_CERTIFICATE, ca_pem, _PUBLIC),
+        HomeFile(TLS_CRYPT_V2_KEY, tls_crypt_v2_pem, _SECRET),
+        HomeFile(PRIVATE_KEY, identity.private_key_pem, _SECRET),
+        HomeFile(CERTIFICATE, identity.certificate_pem, _PUBLIC),
+        HomeFile(CONF, render_server_conf(spec), _PUBLIC),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class DeployReport:
     """What a deploy did.
 
@@ -102,19 +125,17 @@ async def deploy(
         HostError: also later, where the machine refuses a write. Deploying again goes on.
     """
     pid = await check_place(spec, host)  # (1)
-    writer = _Writer(host)
-    await writer.folder("", account=None)
-    await writer.file(unit_name(spec.name), render_unit(spec), _PUBLIC)  # (2)
-    await writer.folder(LIVE, account=spec.account)  # (3)
-    await writer.folder(CCD, account=spec.account)
-    await writer.file(CA_CERTIFICATE, ca_pem, _PUBLIC)
-    await writer.file(TLS_CRYPT_V2_KEY, tls_crypt_v2_pem, _SECRET)
     identity = await _identity_in_place(spec, host, ca_pem, now)
     if identity is None:
         identity = issue(server_common_name(spec.name))
-    await writer.file(PRIVATE_KEY, identity.private_key_pem, _SECRET)  # (4)
-    await writer.file(CERTIFICATE, identity.certificate_pem, _PUBLIC)
-    await writer.file(CONF, render_server_conf(spec), _PUBLIC)
+    files = home_files(spec, identity, ca_pem=ca_pem, tls_crypt_v2_pem=tls_crypt_v2_pem)
+    writer = _Writer(host)
+    await writer.folder("", account=None)
+    await writer.file(files[0])  # (2)
+    await writer.folder(LIVE, account=spec.account)  # (3)
+    await writer.folder(CCD, account=spec.account)
+    for file in files[1:]:
+        await writer.file(file)  # (4)
     if writer.changed:
         await asyncio.sleep(CLOCK_TICK_S)
     restart_needed = False
@@ -208,8 +229,8 @@ class _Writer:
         if await self._host.make_folder(path, mode=0o755, owner=owner):
             self.changed.append(f"{path}/" if path else "./")
 
-    async def file(self, path: str, text: str, mode: int) -> None:
-        content = text.encode()
+    async def file(self, file: HomeFile) -> None:
+        path, content, mode = file.path, file.text.encode(), file.mode
         same = await self._host.read(path) == content
         facts = await self._host.stat(path) if same else None
         if facts and (facts.mode, facts.uid) == (mode, await self._host.caller()):

@@ -7,8 +7,15 @@ VpnError
 ├── PortInUse            another program listens there
 ├── DirectoryInUse       the folder holds another program's files
 ├── HostError            a file or folder could not be read, written or made
-│   ├── NotReadable          what lies there is closed to the caller, or no file
-│   └── CrlNotRead           what lies there is not known, so nothing may take its place
+│   ├── NotReadable          it is closed to the caller, or no file
+│   ├── CrlNotRead           what lies there is not known, so nothing may take its place
+│   └── SshError             a machine elsewhere cannot be worked on
+│       ├── SshUnreachable       no connection, or it ended before anybody was logged in
+│       ├── HostKeyChanged       whoever answers has another key than the one that is pinned
+│       ├── KeyRefused           our key does not open the account there
+│       ├── NoShell              the account there runs no programs
+│       ├── SshSilent            no answer in time
+│       └── SshLost              the connection ended in the middle
 ├── CrlNotUsed           the server reads no CRL that we could put in place
 ├── NotAdoptable         the configuration is no OpenVPN server's
 ├── NotApplied           the operator's configuration could not be changed
@@ -17,6 +24,7 @@ VpnError
     ├── ManagementMissing    the configuration has none
     ├── ManagementExposed    it can be reached from other machines, so we do not talk to it
     ├── ManagementGone       nobody listens, or we were turned away
+    ├── ForwardingForbidden  sshd there lets nobody through to it
     ├── ManagementSilent     no answer in time: hung, or busy with another client
     └── ManagementNonsense   an answer that the protocol does not have
 """
@@ -58,6 +66,34 @@ class CrlNotRead(HostError):
     """Whom the server refuses is not known: another list could let somebody in again."""
 
 
+class SshError(HostError):
+    """A machine elsewhere cannot be worked on: nothing is known of what is on it."""
+
+
+class SshUnreachable(SshError):
+    """No connection, or it ended before anybody was logged in."""
+
+
+class HostKeyChanged(SshError):
+    """Whoever answers there may be somebody else: nothing was asked or told."""
+
+
+class KeyRefused(SshError):
+    """Our key does not open the account there, or cannot be used here."""
+
+
+class NoShell(SshError):
+    """The account there runs no programs, or not the way that we need."""
+
+
+class SshSilent(SshError):
+    """No answer in time."""
+
+
+class SshLost(SshError):
+    """The connection ended in the middle of something."""
+
+
 class NewerCrlInPlace(VpnError):
     """Replacing the CRL would take revocations back."""
 
@@ -88,6 +124,10 @@ class ManagementExposed(ManagementError):
 
 class ManagementGone(ManagementError):
     """Nobody listens on the socket, or the connection was closed."""
+
+
+class ForwardingForbidden(ManagementError):
+    """OpenVPN listens, and sshd there connects nobody to it."""
 
 
 class ManagementSilent(ManagementError):

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pki.serial import SerialNumber
+from vpn.errors import HostError, HostKeyChanged
 from vpn.values import CommonName
 
 
@@ -28,11 +29,13 @@ class FindingCode(StrEnum):
     MANAGEMENT_GONE = "management_gone"
     MANAGEMENT_SILENT = "management_silent"
     MANAGEMENT_NONSENSE = "management_nonsense"
+    FORWARDING_FORBIDDEN = "forwarding_forbidden"  # by sshd, to the management socket
     LOCK_MISSING = "lock_missing"  # server.conf lacks what keeps revoked clients out
     CLOCK_DIFFERS = "clock_differs"  # of the server, from ours
     DISK_NEARLY_FULL = "disk_nearly_full"
     RESTART_PENDING = "restart_pending"  # what runs is not what we read
     HOST_ERROR = "host_error"
+    HOST_KEY_CHANGED = "host_key_changed"  # of a machine elsewhere, where nothing is done any more
     BROKEN_OFF = "broken_off"  # the attempt itself, by a fault of ours
     # Of adopted servers only:
     NO_MANAGEMENT = "no_management"  # sessions are neither seen nor ended
@@ -49,6 +52,13 @@ class Finding:
 
     code: FindingCode
     detail: str = ""
+
+
+def host_finding(error: HostError) -> Finding:
+    """The error as something to be shown."""
+    changed = isinstance(error, HostKeyChanged)
+    code = FindingCode.HOST_KEY_CHANGED if changed else FindingCode.HOST_ERROR
+    return Finding(code, str(error))
 
 
 @dataclass(frozen=True, slots=True)

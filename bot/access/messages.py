@@ -43,6 +43,8 @@ class Notice(StrEnum):
     CRL_UNPUBLISHED = "crl_unpublished"
     CRL_PUBLISHED = "crl_published"
     CRL_REPLACED = "crl_replaced"  # by another program; ours is back in its place
+    HOST_KEY_CHANGED = "host_key_changed"  # of a server's machine, where nothing is done any more
+    HOST_KEY_AGREED = "host_key_agreed"
     CA_ENDS = "ca_ends"
     SERVER_CERTIFICATE_ENDS = "server_certificate_ends"
     ADOPTED_CERTIFICATE_ENDS = "adopted_certificate_ends"  # of a server of the operator's making
@@ -74,6 +76,7 @@ class Notice(StrEnum):
     CANARY_GOOD_REFUSED = "canary_good_refused"
     CANARY_UNREACHABLE = "canary_unreachable"
     CANARY_WELL = "canary_well"
+    USED_TWICE = "used_twice"  # a profile, from two places at once
 
 
 class DeliverNote(StrEnum):

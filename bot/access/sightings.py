@@ -99,7 +99,7 @@ async def report(
             names=shown,
             count=len(those),
         )
-        values = {"server": server, "names": _enumerated(shown, len(those)), "count": len(those)}
+        values = {"server": server, "names": enumerated(shown, len(those)), "count": len(those)}
         if seen_as is SeenAs.UNKNOWN:
             names = [stranger_name(sighting.name) for sighting in those[:NAMED]]
             values["choices"] = [[numbers[n], _readable(n)] for n in names if n in numbers]
@@ -188,7 +188,7 @@ def _with_owner(sighting: Sighting) -> str:
     return f"{name} ({sighting.person})" if sighting.person else name
 
 
-def _enumerated(shown: Sequence[str], count: int) -> str:
+def enumerated(shown: Sequence[str], count: int) -> str:
     """As many as fit into a sentence."""
     said = shown[0]
     for number, name in enumerate(shown[1:], start=1):

@@ -5,6 +5,7 @@
     ca/ca.crt, ca/ca.p12
     tls-keys/NAME.sealed  one for each server
     tls-keys/_earlier.sealed  the servers' one from before a takeover, if there was one
+    ssh/id_ed25519        the bot's own key for servers elsewhere, if it has one there
 
 Sources: age-encryption.org/v1 with a passphrase (its 'scrypt' recipient stanza), so that
 `age -d FILE | tar x` opens it without this program; ustar of POSIX.1-1988. age's own tags tell a
@@ -32,12 +33,13 @@ AUTHORITY = ("ca/ca.crt", "ca/ca.p12")
 TLS_KEYS = "tls-keys"
 # No server has a name like this one.
 EARLIER_TLS_KEY = f"{TLS_KEYS}/_earlier.sealed"
+SSH_KEY = "ssh/id_ed25519"
 # All of it is held in memory, more than once.
 LONGEST_FILE = 1 << 30
 
 _TLS_KEY = re.compile(r"tls-keys/([a-z][a-z0-9-]{0,31})\.sealed", re.ASCII)
 _NEEDED = frozenset({DATABASE, *AUTHORITY})
-_NAMES = _NEEDED | {MANIFEST, EARLIER_TLS_KEY}
+_NAMES = _NEEDED | {MANIFEST, EARLIER_TLS_KEY, SSH_KEY}
 _MEASURED_AGAIN = 50
 _AGE = b"age-encryption.org/v1\n"
 _BLOCK = tarfile.BLOCKSIZE

@@ -16,6 +16,7 @@ from bot.backup.archive import (
     DATABASE,
     EARLIER_TLS_KEY,
     FORMAT,
+    SSH_KEY,
     BackupContents,
     Manifest,
     digest,
@@ -154,7 +155,7 @@ def require_whole(database: sqlite3.Connection) -> None:
 
 
 def _sealed(folder: Path, servers: Sequence[str]) -> dict[str, bytes]:
-    keys = [EARLIER_TLS_KEY, *(tls_key_name(server) for server in servers)]
+    keys = [EARLIER_TLS_KEY, SSH_KEY, *(tls_key_name(server) for server in servers)]
     names = [*AUTHORITY, *(name for name in keys if (folder / name).exists())]
     try:
         return {name: (folder / name).read_bytes() for name in names}

@@ -13,7 +13,15 @@ from shlex import quote
 
 from bot.access.permission import Actor
 from bot.access.restored import begin_again
-from bot.backup.archive import AUTHORITY, DATABASE, LONGEST_FILE, TLS_KEYS, BackupContents, Manifest
+from bot.backup.archive import (
+    AUTHORITY,
+    DATABASE,
+    LONGEST_FILE,
+    SSH_KEY,
+    TLS_KEYS,
+    BackupContents,
+    Manifest,
+)
 from bot.backup.backup import require_whole
 from bot.core import Core
 from bot.errors import BadBackup, NotDone, VpnbotError
@@ -159,6 +167,9 @@ def _lay_out(draft: Path, contents: BackupContents) -> None:
             draft / "ca", {name.removeprefix("ca/"): contents.files[name] for name in AUTHORITY}
         )
         write_folder(draft / TLS_KEYS, contents.sealed_keys)
+        if SSH_KEY in contents.files:
+            folder, _, name = SSH_KEY.partition("/")
+            write_folder(draft / folder, {name: contents.files[SSH_KEY]})
         (draft / "locks").mkdir(mode=_PRIVATE)
     except OSError as error:
         raise _unwritable(draft.parent, error.strerror) from error

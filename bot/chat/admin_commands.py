@@ -3,6 +3,7 @@
 from bot.access import audit, holdings, messages, people, revocation
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
+from bot.access.usage import last_uses
 from bot.chat import buttons, views
 from bot.chat.buttons import Button, Style, Tap
 from bot.chat.scene import SILENT, Reply, Scene, post, say
@@ -36,7 +37,8 @@ async def grants(scene: Scene, _rest: str) -> Reply:
         if not grant.for_server or grant.state is GrantState.REVOKING
     ]
     proofs = [*await scene.tx.proofs.dropped(), *await scene.tx.proofs.unproved()]
-    return Reply(views.grants_listing(shown, await scene.tx.people.all(), proofs))
+    used = await last_uses(scene.tx, [grant.id for grant in views.may_be_listed(shown)])
+    return Reply(views.grants_listing(shown, await scene.tx.people.all(), proofs, used))
 
 
 async def users(scene: Scene, _rest: str) -> Reply:

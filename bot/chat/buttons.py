@@ -41,6 +41,8 @@ class Tap(StrEnum):
     CUT_ALWAYS = "ca"
     CUT_ALWAYS_YES = "cay"
     CUT_ASK = "cq"
+    CUT_SESSION = "cs"
+    ONLINE = "ol"
     KEEP = "no"
 
 
@@ -86,6 +88,8 @@ class Meant:
     update: int = 0
     # See `storage.records.Stranger`.
     stranger: int = 0
+    # When a session began, in seconds since 1970 by its server's clock.
+    since: int = 0
     # Of a list, counted from 0; None where none was turned to.
     page: int | None = None
 
@@ -101,9 +105,10 @@ _PARTS = {
     "topic": "[a-z0-9][a-z0-9-]{0,19}",
     "update": "0|[1-9][0-9]{0,17}",
     "stranger": "[1-9][0-9]{0,14}",
+    "since": "0|[1-9][0-9]{0,10}",
     "page": "0|[1-9][0-9]{0,5}",
 }
-_NUMBERS = frozenset({"request", "person", "duration", "update", "stranger", "page"})
+_NUMBERS = frozenset({"request", "person", "duration", "update", "stranger", "since", "page"})
 # What each button carries, in this order. The yes to a question carries what it stood for; earlier
 # versions sent it without.
 _CARRIES: dict[str, tuple[str, ...]] = {
@@ -133,6 +138,8 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.CUT_ALWAYS: ("server",),
     Tap.CUT_ALWAYS_YES: ("server",),
     Tap.CUT_ASK: ("server",),
+    Tap.CUT_SESSION: ("grant", "server", "since"),
+    Tap.ONLINE: ("page",),
     Tap.KEEP: (),
 }
 _REVOKING = frozenset(

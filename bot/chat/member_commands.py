@@ -3,6 +3,7 @@
 from bot.access import holdings, messages, requests
 from bot.access.durations import parse_duration
 from bot.access.permission import Act, require
+from bot.access.usage import last_uses
 from bot.chat import views
 from bot.chat.scene import SILENT, Reply, Scene
 from storage.records import ServerName
@@ -26,7 +27,8 @@ async def my_vpn(scene: Scene, _rest: str) -> Reply:
     has = await holdings.of_person(scene.tx, scene.case.now, scene.user_id)
     accounts = {one.grant.user_id for one in has if one.grant.user_id is not None}
     names = {account: await scene.tx.people.name_of(account) for account in accounts}
-    return Reply(views.my_access(scene.user_id, open_ones, has, names))
+    used = await last_uses(scene.tx, [one.grant.id for one in has])
+    return Reply(views.my_access(scene.user_id, open_ones, has, names, used))
 
 
 async def _parse(scene: Scene, rest: str) -> tuple[int | None, ServerName | None, str]:

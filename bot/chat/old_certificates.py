@@ -8,6 +8,7 @@ from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.chat import buttons, questions, views
 from bot.chat.buttons import Button, Keyboard, Meant, Style, Tap
+from bot.chat.pages import page_of
 from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
 from bot.texts import chat as words
@@ -24,7 +25,7 @@ async def old_certificates(scene: Scene, meant: Meant) -> Reply:
     names = await linking.unlinked(scene.case)
     if not names:
         return Reply(View(Html(words.OLD_CERTIFICATES_NONE)), edit=is_turned)
-    shown = views.page_of(names, meant.page)
+    shown = page_of(names, meant.page, size=views.BUTTONS_SHOWN)
     rows = tuple(
         (Button(one.common_name, buttons.data(Tap.OLD_NAME, one.grants[0].id)),)
         for one in shown.items
@@ -41,7 +42,7 @@ async def one_name(scene: Scene, meant: Meant) -> Reply:
         people = await _people(scene, one, one.proposed)
         return Reply(_card(one, (*people, (other,))), edit=True)
     allowed = [person for person in await scene.tx.people.all() if person.allowed]
-    shown = views.page_of(allowed, meant.page)
+    shown = page_of(allowed, meant.page, size=views.BUTTONS_SHOWN)
     turning = shown.turning(Tap.OLD_PEOPLE, one.grants[0].id)
     people = await _people(scene, one, shown.items)
     return Reply(_card(one, (*people, *turning), shown.text), edit=True)

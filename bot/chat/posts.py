@@ -14,7 +14,7 @@ from bot.access.case import Case
 from bot.access.messages import Notice, private_chat
 from bot.access.names import NAME_LENGTH, clean
 from bot.access.permission import THE_BOT, Act, may
-from bot.chat import buttons, strangers, views
+from bot.chat import buttons, online, strangers, views
 from bot.chat.buttons import Keyboard
 from bot.chat.client import TEXT_LENGTH, say
 from bot.chat.commands import menu
@@ -29,12 +29,14 @@ from bot.handover.fields import Fields, fields_of
 from bot.handover.handover import Handover
 from bot.receipts import Receipt, load_receipt
 from bot.texts import chat as words
+from bot.texts import online as online_words
 from bot.texts import receipts as receipt_words
 from bot.texts import refusals
 from bot.texts import strangers as stranger_words
 from bot.texts.fill import Html, blocks, escaped, fill, moment
 from storage.outbox import Done, Later, Next
 from storage.records import (
+    LIVE_STATES,
     ChatId,
     EndReason,
     Grant,
@@ -243,6 +245,48 @@ class Posts:
                 text = stranger_words.CUT if done.names else stranger_words.CUT_NOT_THERE
         shown = clean(name, NAME_LENGTH)
         await self._send(item.chat_id, View(fill(text, server=server, name=shown)))
+        return Done()
+
+    async def online(self, item: OutboxItem) -> Next:
+        """Who is connected, as each server says now."""
+        async with self._database.reading() as tx:
+            servers = await tx.servers.all()
+        found = await asyncio.gather(*(self._fleet.who_is_on(server) for server in servers))
+        shown = online.page(found, item.payload["page"])
+        async with self._database.reading() as tx:
+            holders = {one.grant.user_id for one in shown.items if one.grant is not None}
+            names = {holder: await tx.people.name_of(holder) for holder in holders if holder}
+            numbers = {
+                (each.server, each.name): each.id
+                for server in {one.server for one in shown.items}
+                for each in await tx.strangers.on(server)
+            }
+        view = online.listing(found, shown, names, numbers)
+        message_id = item.payload.get("edit")
+        if message_id is None or not await self._edit(item.chat_id, message_id, view):
+            await self._send(item.chat_id, view)
+        return Done()
+
+    async def cut_session(self, item: OutboxItem) -> Next:
+        """Ends a session that an admin was shown, and says what was seen then."""
+        server = ServerName(item.payload["server"])
+        async with self._database.reading() as tx:
+            grant = await tx.grants.get(GrantId(item.payload["grant"]))
+            assert grant is not None
+            name = await tx.people.name_of(grant.user_id) if grant.user_id else grant.common_name
+        since = datetime.fromisoformat(item.payload["since"])
+        done = await self._fleet.cut_session(server, grant, since)
+        if done is None:
+            text = online_words.CUT_NO_SERVER
+        elif done.left is None:
+            text = online_words.CUT_SILENT
+        elif done.left:
+            text = online_words.CUT_LEFT
+        elif not done.cut.total():
+            text = online_words.CUT_NOT_THERE
+        else:
+            text = online_words.CUT if grant.state in LIVE_STATES else online_words.CUT_OVER
+        await self._send(item.chat_id, View(fill(text, server=server, name=name)))
         return Done()
 
     async def menu(self, item: OutboxItem) -> Next:

@@ -5,7 +5,16 @@ from collections.abc import Awaitable, Callable
 from bot.access import grants, messages, requests, revocation
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
-from bot.chat import admin_commands, buttons, late, old_certificates, questions, strangers, views
+from bot.chat import (
+    admin_commands,
+    buttons,
+    late,
+    old_certificates,
+    online,
+    questions,
+    strangers,
+    views,
+)
 from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
@@ -188,5 +197,7 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.CUT_ALWAYS: strangers.choose,
     Tap.CUT_ALWAYS_YES: strangers.choose,
     Tap.CUT_ASK: strangers.choose,
+    Tap.CUT_SESSION: online.cut,
+    Tap.ONLINE: online.turn,
     Tap.KEEP: _keep,
 }

@@ -3,18 +3,19 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 from bot.access import approvals, holdings
 from bot.access.case import Case
 from bot.access.durations import choices
 from bot.access.holdings import Holding
+from bot.access.usage import LastUse
 from bot.chat import buttons
 from bot.chat.buttons import Button, Keyboard, Style, Tap
 from bot.handover.handover import Topic
 from bot.texts import chat as words
 from bot.texts.canary import seen_from_outside
 from bot.texts.fill import Html, blocks, fill, fitting, lines, moment, utc
+from bot.texts.online import amount
 from bot.texts.refusals import duration_text
 from storage.records import (
     LIVE_STATES,
@@ -38,8 +39,6 @@ ROOM = 3800
 SHOWN = 15
 BUTTONS_SHOWN = 20
 _SERVERS_NAMED = 5
-
-_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +94,7 @@ async def _undecided(
     live = sum(one.is_live for one in has)
     unproved = len(has) - live
     ended = await approvals.ended_since(tx, request)
+    used = await tx.usages.last_of(await holdings.accounts_of(tx, request.user_id))
     # Where more than one admin has to agree: who has so far.
     given = await approvals.given(case, request)
     needed = case.rules.approvals_for(min([limit, *(one.duration for one in given)]))
@@ -116,6 +116,7 @@ async def _undecided(
             fill(words.CARD_HAS, count=live) if live else "",
             fill(words.CARD_HAS_UNPROVED, count=unproved) if unproved else "",
             fill(words.CARD_ENDED, at=moment(ended)) if ended else "",
+            fill(words.CARD_LAST_USE, at=moment(used)) if used else "",
         ),
         await _opens(case, request),
         words.CARD_OWN if own else "",
@@ -144,7 +145,7 @@ async def _opens(case: Case, request: Request) -> str:
         for server in await case.tx.servers.all()
         if server.name != request.server and server.open_since is not None
     ]
-    return fill(words.CARD_OPENS, servers=_some(opens)) if opens else ""
+    return fill(words.CARD_OPENS, servers=some(opens)) if opens else ""
 
 
 def _waits(case: Case, request: Request) -> Html:
@@ -187,6 +188,7 @@ def my_access(
     requests: Sequence[Request],
     has: Sequence[Holding],
     names: Mapping[UserId, str],
+    used: Mapping[GrantId, LastUse],
 ) -> View:
     """What somebody has and waits for, and what of theirs has ended without a proof.
 
@@ -220,10 +222,17 @@ def my_access(
             common_name=grant.common_name,
             address=grant.address,
         )
-        said.append(lines(account, text))
+        said.append(lines(account, text, last_use(used.get(grant.id))))
     cancels = [(_cancel(request),) for request in requests]
     rows = [_my_buttons(grant, own=grant.user_id == viewer) for grant in live]
     return View(blocks(*waiting, *said), (*cancels, *rows))
+
+
+def last_use(use: LastUse | None) -> Html:
+    """When a profile was last connected, as far as anybody has looked."""
+    if use is None:
+        return Html(words.NOT_USED)
+    return fill(words.LAST_USE, at=moment(use.at), amount=amount(use.received + use.sent))
 
 
 def _my_template(grant: Grant) -> str:
@@ -312,7 +321,10 @@ def confirm(text: Html, yes: Button) -> View:
 
 
 def grants_listing(
-    grants: Sequence[Grant], people: Sequence[Person], proofs: Sequence[Proof]
+    grants: Sequence[Grant],
+    people: Sequence[Person],
+    proofs: Sequence[Proof],
+    used: Mapping[GrantId, LastUse],
 ) -> View:
     """Who has access. First what is not proved yet: all of it, as far as a message can hold it."""
     if not grants:
@@ -322,10 +334,9 @@ def grants_listing(
     for proof in proofs:
         unproved_on.setdefault(proof.grant_id, []).append(proof.server)
     unproved = [grant for grant in grants if grant.state not in LIVE_STATES]
-    live = [grant for grant in grants if grant.state in LIVE_STATES]
     listed = [
-        _grant(grant, names, unproved_on.get(grant.id, ()))
-        for grant in (*unproved, *live[: max(SHOWN - len(unproved), 0)])
+        _grant(grant, names, unproved_on.get(grant.id, ()), used.get(grant.id))
+        for grant in may_be_listed(grants)
     ]
     shown = fitting(listed, ROOM)
     rest = more(len(grants), "grant list", shown=shown)
@@ -339,7 +350,19 @@ def grants_listing(
     return View(blocks(fill(words.GRANTS_COUNT, count=len(grants)), *listed[:shown], rest))
 
 
-def _grant(grant: Grant, names: Mapping[UserId, str], unproved_on: Sequence[str]) -> Html:
+def may_be_listed(grants: Sequence[Grant]) -> Sequence[Grant]:
+    """All that are not proved, and live ones as far as somebody would read."""
+    unproved = [grant for grant in grants if grant.state not in LIVE_STATES]
+    live = [grant for grant in grants if grant.state in LIVE_STATES]
+    return (*unproved, *live[: max(SHOWN - len(unproved), 0)])
+
+
+def _grant(
+    grant: Grant,
+    names: Mapping[UserId, str],
+    unproved_on: Sequence[str],
+    used: LastUse | None,
+) -> Html:
     name = words.HOLDER_UNKNOWN
     if grant.user_id is not None:
         name = names.get(grant.user_id, str(grant.user_id))
@@ -352,14 +375,16 @@ def _grant(grant: Grant, names: Mapping[UserId, str], unproved_on: Sequence[str]
         common_name=grant.common_name,
         id=grant.id,
     )
+    line = lines(line, last_use(used))
     if grant.state in LIVE_STATES:
         return line
     if not unproved_on:
         return lines(line, words.GRANT_UNPROVED_NOWHERE)
-    return lines(line, fill(words.GRANT_UNPROVED, servers=_some(unproved_on)))
+    return lines(line, fill(words.GRANT_UNPROVED, servers=some(unproved_on)))
 
 
-def _some(servers: Sequence[str]) -> str:
+def some(servers: Sequence[str]) -> str:
+    """A few names, and a sign where there are more."""
     return ", ".join([*servers[:_SERVERS_NAMED], "…"] if servers[_SERVERS_NAMED:] else servers)
 
 
@@ -386,39 +411,6 @@ def users_listing(people: Sequence[Person], *, unlinked: int = 0) -> View:
 def more(total: int, listing: str, *, shown: int = SHOWN) -> str:
     """How many a list leaves out, and which command shows them all; nothing where it is whole."""
     return fill(words.AND_MORE, count=total - shown, listing=listing) if total > shown else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[_Item]):
-    """A part of a list that is too long for one message."""
-
-    items: Sequence[_Item]
-    number: int
-    count: int
-
-    @property
-    def text(self) -> Html:
-        """Which page it is; nothing where there is one only."""
-        if self.count == 1:
-            return Html("")
-        return fill(words.PAGE, number=self.number + 1, pages=self.count)
-
-    def turning(self, tap: Tap, *subject: GrantId) -> Keyboard:
-        """The row that leads to the next page and back, of the list that this button begins."""
-        around = ((words.BUTTON_BACK, self.number - 1), (words.BUTTON_NEXT, self.number + 1))
-        row = [
-            Button(text, buttons.data(tap, *subject, number))
-            for text, number in around
-            if 0 <= number < self.count
-        ]
-        return (tuple(row),) if row else ()
-
-
-def page_of(items: Sequence[_Item], number: int | None) -> Page[_Item]:
-    """A page of at most BUTTONS_SHOWN; the last one where the list has become shorter."""
-    count = max(-(-len(items) // BUTTONS_SHOWN), 1)
-    at = min(number or 0, count - 1)
-    return Page(items[at * BUTTONS_SHOWN :][:BUTTONS_SHOWN], at, count)
 
 
 def whom(text: str, people: Sequence[Person], grants: Sequence[Grant]) -> View:

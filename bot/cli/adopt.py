@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bot.cli.shared import operator, say, stamp, with_office
-from bot.errors import NotDone
+from bot.cli.ssh import HostKey, confirm, way_in
 from bot.office import Office
 from bot.setup.adoption import (
     AdoptionResult,
@@ -42,13 +42,18 @@ def adopt(
         UnknownClients | None,
         typer.Option(help="With --apply: what becomes of connected clients that nobody knows."),
     ] = None,
-    ssh: Annotated[str | None, typer.Option(hidden=True)] = None,
+    ssh: Annotated[
+        str | None,
+        typer.Option(metavar="root@HOST[:PORT]", help="It is on another machine: root there."),
+    ] = None,
+    host_key: HostKey = None,
+    ssh_key: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Your private key for it; else yours, and your agent's."),
+    ] = None,
 ) -> None:
     """As root: takes in a server that runs with a configuration of its own; again, looks anew."""
-    if ssh is not None:
-        raise NotDone(
-            "`--ssh` is not part of this version yet: the server must be on this machine."
-        )
+    login = way_in(ssh, host_key, ssh_key)
     dialled = parse_remote(remote)
 
     async def work(office: Office) -> None:
@@ -57,6 +62,7 @@ def adopt(
             PurePosixPath(config.absolute()),
             dialled,
             account or office.folder.account(),
+            login,
         )
         foreseen: list[str] = []
 
@@ -75,6 +81,7 @@ def adopt(
             tell=tell,
             unknown=strangers,
             renew=renew_certificate,
+            confirm=confirm,
         )
         for line in (*_result(done), *foreseen):
             say(line)
@@ -189,7 +196,7 @@ def _advice(done: AdoptionResult) -> Iterator[str]:
 def _write_access(done: AdoptionResult) -> Iterator[str]:
     """Under systemd the bot may write where its unit says, and nowhere else."""
     folders = done.examined.writable_folders
-    if not folders:
+    if not folders or done.server.ssh is not None:
         return
     paths = " ".join(_in_unit(f"/{folder}") for folder in folders)
     # printf takes a backslash and a percent sign for its own.

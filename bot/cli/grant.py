@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.access import holdings, people, requests, revocation
+from bot.access import holdings, people, requests, revocation, usage
 from bot.access.case import Case
 from bot.access.durations import format_duration, parse_duration
 from bot.cli.shared import operator, say, show, stamp, with_office
@@ -49,9 +49,12 @@ def list_(
             names = {person.id: person.name for person in await tx.people.all()}
             dropped = await holdings.unproved_for_good(tx, office.clock())
             unproved = {one.grant.id for one in dropped}
+            grants = await tx.grants.all()
+            used = await usage.last_uses(tx, [grant.id for grant in grants])
             rows = [
                 _row(grant, names, GrantState.REVOKING if grant.id in unproved else grant.state)
-                for grant in await tx.grants.all()
+                | _use(used.get(grant.id))
+                for grant in grants
             ]
         show(rows, _COLUMNS, as_json=as_json)
 
@@ -214,6 +217,17 @@ async def _ask(case: Case, user_id: UserId, server: str | None, seconds: int | N
 
 def _name_server(names: Sequence[str]) -> NotDone:
     return NotDone(f"Name one of the servers with --server: {', '.join(names)}")
+
+
+def _use(last: usage.LastUse | None) -> dict[str, Any]:
+    """When it was last seen connected, and the bytes in all, as the servers count them."""
+    return {
+        "last_seen_at": None if last is None else stamp(last.at),
+        "last_seen_on": None if last is None else last.server,
+        "last_seen_from": None if last is None else last.address,
+        "bytes_received": 0 if last is None else last.received,
+        "bytes_sent": 0 if last is None else last.sent,
+    }
 
 
 def _row(grant: Grant, names: dict[UserId, str], state: GrantState) -> dict[str, Any]:

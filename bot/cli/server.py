@@ -8,17 +8,23 @@ from typing import Annotated, Any
 
 import typer
 
+from bot.backup.backup import write_new
 from bot.cli.adopt import adopt
+from bot.cli.sessions import sessions
 from bot.cli.shared import operator, say, show, stamp, with_office
+from bot.cli.ssh import HostKey, Ssh, SshKey, confirm, key, ssh_, tell_way, way_in
 from bot.errors import NotDone
+from bot.fleet.elsewhere import address_of
 from bot.fleet.live_servers import remote_of
 from bot.office import Office
+from bot.process.privileges import as_root
 from bot.setup.servers import (
     Deployed,
     ServerToAdd,
     add_server,
     deploy_server,
     known_server,
+    pack_server,
     remove_server,
 )
 from bot.texts.canary import seen_from_outside
@@ -29,6 +35,9 @@ from vpn.values import parse_remote
 
 app = typer.Typer(help="The OpenVPN servers.", no_args_is_help=True)
 app.command("adopt")(adopt)
+app.command("key")(key)
+app.command("ssh")(ssh_)
+app.command("sessions")(sessions)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The server's name.")]
 AsJson = Annotated[bool, typer.Option("--json", help="A list of objects.")]
@@ -55,13 +64,11 @@ def add(
     account: Annotated[
         str | None, typer.Option(metavar="USER", help="The account that runs the bot.")
     ] = None,
-    ssh: Annotated[str | None, typer.Option(hidden=True)] = None,
+    ssh: Ssh = None,
+    host_key: HostKey = None,
+    ssh_key: SshKey = None,
 ) -> None:
-    """Names a server on this machine. `server deploy` then writes its folder."""
-    if ssh is not None:
-        raise NotDone(
-            "`--ssh` is not part of this version yet: the server must be on this machine."
-        )
+    """Names a server, here or on another machine. `server deploy` then writes its folder."""
     wanted = ServerToAdd(
         name=name,
         remote=parse_remote(remote),
@@ -71,13 +78,18 @@ def add(
         routes=tuple(parse_network("--route", text) for text in route or ()),
         dns=tuple(_address(text) for text in dns or ()),
         account=account,
+        ssh=way_in(ssh, host_key, ssh_key),
     )
 
     async def work(office: Office) -> None:
-        server = await add_server(office, operator(), wanted)
+        server = await add_server(office, operator(), wanted, confirm=confirm)
         say(f"{server.name} is added, with the network {server.network}.")
+        tell_way(server)
+        login = f" --ssh root@{wanted.ssh.address.host}" if wanted.ssh else ""
         place = quote(str(wanted.directory))
-        say(f"Next: vpnbot server deploy {server.name} --directory {place}")
+        say(f"Next: vpnbot server deploy {server.name}{login} --directory {place}")
+        if wanted.ssh:
+            say(f"  or, to carry it over: vpnbot server deploy {server.name} --to-archive FILE")
 
     with_office(work)
 
@@ -91,13 +103,38 @@ def deploy(
             metavar="DIR", help="Its folder, as root has to say the first time it writes there."
         ),
     ] = None,
+    ssh: Annotated[
+        str | None,
+        typer.Option(metavar="root@HOST[:PORT]", help="Root there, for a server elsewhere."),
+    ] = None,
+    ssh_key: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Your private key for it; else yours, and your agent's."),
+    ] = None,
+    to_archive: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A new tar instead, to be carried there by hand."),
+    ] = None,
 ) -> None:
     """As root: writes all that OpenVPN needs into the server's folder; again, what differs."""
     named = None if directory is None else PurePosixPath(directory.absolute())
+    login = way_in(ssh, None, ssh_key)
 
     async def work(office: Office) -> None:
         server = await known_server(office, name)
-        deployed = await deploy_server(office, operator(), server.name, directory=named)
+        if to_archive is not None:
+            content = await pack_server(office, operator(), server.name)
+            with as_root():
+                write_new(to_archive, content)
+            say(
+                f"{quote(str(to_archive))} has the folder of {name}, keys included. On its machine:"
+            )
+            say(f"  tar -xf {quote(to_archive.name)} && sh vpnbot-{name}/install.sh")
+            say(f"Then here, and after that start OpenVPN there: vpnbot server deploy {name}")
+            return
+        deployed = await deploy_server(
+            office, operator(), server.name, directory=named, login=login
+        )
         tell_deployed(server, deployed)
 
     with_office(work)
@@ -116,10 +153,12 @@ def list_(as_json: AsJson = False) -> None:
                 "remote": str(remote_of(server)),
                 "directory": server.directory,
                 "network": server.network,
+                "ssh": None if server.ssh is None else server.ssh["address"],
             }
             for server in servers
         ]
-        show(rows, ("name", "remote", "directory", "network"), as_json=as_json)
+        elsewhere = ("ssh",) if any(row["ssh"] for row in rows) else ()
+        show(rows, ("name", "remote", "directory", "network", *elsewhere), as_json=as_json)
 
     with_office(work)
 
@@ -173,7 +212,9 @@ def tell_deployed(server: Server, deployed: Deployed) -> None:
     if report.restart_needed:
         say("OpenVPN reads what has changed only when it starts: restart it.")
     if report.commands:
-        say("Still to be run as root on this machine, where it is not done yet:")
+        address = address_of(server)
+        place = "this machine" if address is None else address.host
+        say(f"Still to be run as root on {place}, where it is not done yet:")
     for command in report.commands:
         say(f"  {command}")
 

@@ -69,7 +69,8 @@ def choose_server(
     same = next((server for server in known if server.name == name), None)
     if same is not None:
         _refuse_another(same, flags)
-        _check(spec_of(same))
+        if same.ssh is None:
+            _check(spec_of(same))
         return None, name
     return _describe_new(name, flags, place, asker, known), None
 

@@ -4,6 +4,7 @@ Whatever changes a server happens under its lock, which holds between processes 
 publishers without one leave the older CRL in place, which un-revokes people.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
@@ -22,6 +23,7 @@ from bot.fleet.catching_up import CatchingUp
 from bot.fleet.fixed_addresses import clear_address, given_by_others, known_files
 from bot.fleet.live_servers import live_server, remote_of
 from bot.fleet.on_hold import neighbours, same_list, sign_crl
+from bot.fleet.online import OnServer, who_is_on
 from bot.fleet.presence import Seen, compare, look
 from bot.keyring import Keyring
 from bot.process.data_folder import DataFolder
@@ -38,6 +40,7 @@ from vpn.proof.crl_look import digest_of, look_at_crl
 from vpn.proof.list_in_force import ListInForce
 from vpn.proof.live import StrangersCut
 from vpn.proof.others import not_listed
+from vpn.proof.sessions import SessionsCut, ToCut, cut_sessions
 from vpn.values import CommonName
 
 log = logging.getLogger(__name__)
@@ -306,6 +309,24 @@ class Fleet:
                 return Seen()
             return await look(self._core, server, live_server(server))
 
+    async def who_is_on(self, server: Server) -> OnServer:
+        """See `online.who_is_on`."""
+        return await who_is_on(self._core, server, live_server(server))
+
+    async def cut_session(
+        self, name: ServerName, grant: Grant, began_by: datetime
+    ) -> SessionsCut | None:
+        """Ends those sessions of a grant on one server that had begun by then, and looks again.
+
+        Nothing shuts them out: with a grant that lives they may come back. None where the server
+        was taken out.
+        """
+        async with self._locked(name) as server:
+            if server is None:
+                return None
+            wanted = ToCut(CommonName(grant.common_name), began_by)
+            return await cut_sessions(live_server(server).talk, [wanted])
+
     async def cut_unknown(self, name: ServerName, stranger: str) -> StrangersCut | None:
         """Ends the sessions of a name that an admin was shown.
 
@@ -389,9 +410,10 @@ class Fleet:
         """When each server's own certificate ends; one where that is not known is left out."""
         async with self._database.reading() as tx:
             servers = await tx.servers.all()
+        # One that hangs does not add to the others.
+        found = await asyncio.gather(*(live_server(each).certificate_end() for each in servers))
         ends = []
-        for server in servers:
-            end = await live_server(server).certificate_end()
+        for server, end in zip(servers, found, strict=True):
             if end is not None and server.adopted is None:
                 ends.append(ServerEnd(server.name, end))
             elif end is not None:

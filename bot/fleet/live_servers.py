@@ -3,8 +3,10 @@
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path, PurePosixPath
 
+from bot.fleet.elsewhere import host_elsewhere
 from storage.records import Server
 from vpn.configuration.adopted import certificate_end_of
+from vpn.host.interface import ServerHost
 from vpn.host.local import LocalHost
 from vpn.layout import DEPLOYED, Layout
 from vpn.proof.live import LiveServer
@@ -36,8 +38,13 @@ def layout_of(server: Server) -> Layout:
 
 
 def live_server(server: Server) -> LiveServer:
-    """The server on its machine; so far that is this one."""
+    """The server on its machine: this one, or one that is reached by SSH."""
     layout = layout_of(server)
     end = None if server.adopted is None else certificate_end_of(server.adopted)
-    host = LocalHost(Path("/" if layout.adopted else server.directory))
-    return LiveServer(spec_of(server), host, layout=layout, known_end=end)
+    return LiveServer(spec_of(server), host_of(server), layout=layout, known_end=end)
+
+
+def host_of(server: Server) -> ServerHost:
+    """Its machine, with the folder that the paths of its layout are relative to."""
+    home = PurePosixPath("/" if server.adopted is not None else server.directory)
+    return LocalHost(Path(home)) if server.ssh is None else host_elsewhere(server.ssh, home)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from bot.core import Core
+from bot.fleet.elsewhere import machine_of
 from bot.fleet.live_servers import layout_of
 from bot.keyring import Keyring
 from bot.reasons import CRL_REASONS
@@ -88,15 +89,23 @@ async def neighbours(tx: Transaction, server: Server) -> Neighbours | None:
     return Neighbours(
         frozenset(parse_serial(grant.serial) for grant in grants if grant.server not in same_crl),
         same_crl=same_crl,
-        same_ccd=tuple(other.name for other in others if ccd and _places(other)[1] == ccd),
+        same_ccd=tuple(
+            other.name for other in beside(server, others) if ccd and _places(other)[1] == ccd
+        ),
     )
 
 
 def same_list(server: Server, servers: Iterable[Server]) -> tuple[ServerName, ...]:
     """The other ones that read the same CRL file."""
     crl, _ = _places(server)
-    others = (other for other in servers if other.name != server.name)
+    others = beside(server, servers)
     return tuple(other.name for other in others if crl and _places(other)[0] == crl)
+
+
+def beside(server: Server, servers: Iterable[Server]) -> list[Server]:
+    """The other ones on its machine."""
+    machine = machine_of(server)
+    return [each for each in servers if each.name != server.name and machine_of(each) == machine]
 
 
 def _places(server: Server) -> tuple[PurePosixPath | None, PurePosixPath | None]:

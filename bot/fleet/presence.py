@@ -1,7 +1,8 @@
 """Compares the names that are found on a server with those that may be there."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.access import reopening
@@ -10,10 +11,11 @@ from bot.core import Core
 from storage.records import PROVED_STATES, Grant, GrantState, Server, ServerName
 from storage.transaction import Transaction
 from vpn.errors import HostError
-from vpn.findings import Finding, FindingCode
+from vpn.findings import Finding, host_finding
 from vpn.names import ccd_file_name, is_ours, name_in_sessions
 from vpn.proof.client_files import client_files, set_files_aside
 from vpn.proof.live import LiveServer
+from vpn.proof.management import Session
 
 # In one look: whoever makes them by the thousand must not hold up those who are let in meanwhile.
 _FILES = 500
@@ -28,12 +30,14 @@ class Outsiders:
         elsewhere: of grants that open other servers only.
         unknown: of no client's certificate in the books.
         ending: grants with one of the names, whose end is recorded and not proved yet.
+        holders: whose each name is that may be there; without those that several grants share.
     """
 
     over: Mapping[str, Sequence[Grant]]
     elsewhere: frozenset[str]
     unknown: frozenset[str]
     ending: Sequence[Grant] = ()
+    holders: Mapping[str, Grant] = field(default_factory=dict)
 
     @property
     def ours(self) -> frozenset[str]:
@@ -66,6 +70,8 @@ async def compare(
     there = frozenset(names).difference(canaries)
     revoking = [(name, grant) for name, grant in known if grant.state is GrantState.REVOKING]
     ending = [grant for name, grant in revoking if name in there]
+    shared = Counter(name for name, _ in known)
+    holders = {name: grant for name, grant in known if name in there and shared[name] == 1}
     strange = there.difference(name for name, _ in known if name is not None)
     # A file may be called by bytes that are no text, which no certificate in the books can be.
     texts = {name.encode("utf-8", "replace").decode() for name in strange}
@@ -83,7 +89,13 @@ async def compare(
         for name, namesakes in by_name.items()
         if any(grant.state in PROVED_STATES for grant in namesakes)
     }
-    return Outsiders(over, frozenset(by_name).difference(over), strange.difference(by_name), ending)
+    return Outsiders(
+        over,
+        elsewhere=frozenset(by_name).difference(over),
+        unknown=strange.difference(by_name),
+        ending=ending,
+        holders=holders,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +111,7 @@ class Seen:
         asked: whether the server has said, by names of certificates, who is on it.
         findings: what could not be looked at.
         time: what the server's clock showed.
+        on: the sessions of those who may be there, as far as their name is one grant's.
     """
 
     over: frozenset[str] = frozenset()
@@ -109,6 +122,7 @@ class Seen:
     asked: bool = False
     findings: tuple[Finding, ...] = ()
     time: datetime | None = None
+    on: tuple[tuple[Grant, Session], ...] = ()
 
 
 async def look(core: Core, server: Server, live: LiveServer) -> Seen:
@@ -128,19 +142,20 @@ async def look(core: Core, server: Server, live: LiveServer) -> Seen:
     """
     trouble: list[Finding] = []
     files: Collection[str] = ()
-    on: Collection[str] | None = None
+    on: Sequence[Session] | None = None
     try:
         files = await client_files(live.host, live.layout)  # (1)
     except HostError as error:
-        trouble.append(Finding(FindingCode.HOST_ERROR, str(error)))
+        trouble.append(host_finding(error))
     answer = await live.ask()
     if isinstance(answer, Finding):
         trouble.append(answer)
     elif live.layout.knows_names:
-        on = {session.common_name for session in answer.sessions}
+        on = answer.sessions
     async with core.database.reading() as tx:
         filed = await compare(tx, server.name, files, ccd_file_name)
-        connected = await compare(tx, server.name, on or (), name_in_sessions)
+        names = {session.common_name for session in on or ()}
+        connected = await compare(tx, server.name, names, name_in_sessions)
     to_move, to_cut = filed.all, connected.elsewhere | connected.unknown
     if server.adopted is not None:
         # Where it is no lock, a file that we did not write is none of our business.
@@ -167,4 +182,9 @@ async def look(core: Core, server: Server, live: LiveServer) -> Seen:
         asked=on is not None and live.layout.knows_names,
         findings=(*trouble, *stuck, *cut.findings),
         time=None if isinstance(answer, Finding) else answer.time,
+        on=tuple(
+            (connected.holders[session.common_name], session)
+            for session in on or ()
+            if session.common_name in connected.holders
+        ),
     )

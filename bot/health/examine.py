@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 from bot.errors import BadSettings
+from bot.fleet.elsewhere import close_connections, use_key
 from bot.handover.handover import Handover
 from bot.health.local import (
     look_at_configuration,
@@ -65,6 +66,7 @@ async def _inside(
     if isinstance(database, Trouble):
         yield database
         return
+    use_key(settings.ssh_key_file or folder.ssh_key)
     try:
         yield Fine(words.DATABASE_FINE)
         for result in look_at_database_place(url.database or "", folder):
@@ -73,6 +75,7 @@ async def _inside(
         for result in await _known(settings, around, username):
             yield result
     finally:
+        await close_connections()
         await database.close()
 
 

@@ -1,7 +1,6 @@
 """The checks of each server: what it answers, and whether its folder is what we wrote."""
 
 import asyncio
-import pwd
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from bot.access.addresses import is_closed
 from bot.access.names import NAME_LENGTH, clean
 from bot.access.revocation import lets_in
 from bot.errors import VpnbotError
+from bot.fleet.elsewhere import address_of
 from bot.fleet.fixed_addresses import given_by_others, known_files
 from bot.fleet.live_servers import layout_of, live_server, remote_of, spec_of
 from bot.fleet.on_hold import neighbours
@@ -47,9 +47,10 @@ from vpn.adopt.adopting import restart_command
 from vpn.configuration.adopted import AdoptedServer
 from vpn.configuration.server import render_ccd, unit_name
 from vpn.errors import HostError, VpnError
-from vpn.findings import Finding, FindingCode, ServerStatus
+from vpn.findings import Finding, FindingCode, ServerStatus, host_finding
 from vpn.host.interface import ServerHost
-from vpn.host.safe_place import unsafe_above
+from vpn.host.permissions import owner_of
+from vpn.host.safe_place import unsafe_above, weak_step_of
 from vpn.layout import CCD, CONF, LIVE
 from vpn.names import may_be_a_clients, name_in_sessions
 from vpn.proof.client_files import fixed_addresses
@@ -62,6 +63,8 @@ _LIST_NOTICE = timedelta(days=14)
 _OWN_MEND = (
     FindingCode.CRL_UNREADABLE,
     FindingCode.HOST_ERROR,
+    FindingCode.HOST_KEY_CHANGED,
+    FindingCode.FORWARDING_FORBIDDEN,
     FindingCode.CLOCK_DIFFERS,
     FindingCode.DISK_NEARLY_FULL,
 )
@@ -108,7 +111,28 @@ class Look:
 
 
 async def look_at_server(server: Server, around: Surroundings) -> list[Result]:
-    """Runs all checks of one server; gives the findings, or one line that it is well."""
+    """Runs all checks of one server; gives the findings, or one line that it is well.
+
+    Where its machine cannot be entered, that is one finding, not one of each check.
+    """
+    address = address_of(server)
+    if address is None:
+        return await _look(server, around)
+    try:
+        await live_server(server).host.caller()
+    except HostError as error:
+        told = _from_finding(server, host_finding(error))
+        return [replace(told, mend=told.mend.replace(" NAME ", f" {server.name} "))]
+    results = await _look(server, around)
+    return [
+        replace(result, mend=words.ELSEWHERE.format(host=address.host, mend=result.mend))
+        if isinstance(result, Trouble)
+        else result
+        for result in results
+    ]
+
+
+async def _look(server: Server, around: Surroundings) -> list[Result]:
     kind = Kind.OURS if server.adopted is None else Kind.ADOPTED
     if kind is Kind.OURS and server.crl_published_at is None:
         with suppress(HostError):
@@ -201,7 +225,8 @@ async def _look_at_status(look: Look) -> list[Trouble]:
 async def _look_at_account(look: Look) -> list[Trouble]:
     """The management socket admits one account: it must be the one that runs the bot."""
     folder = look.around.folder
-    owner = folder.account()
+    address = address_of(look.server)
+    owner = folder.account() if address is None else address.user
     if look.server.account == owner:
         return []
     values = {"wanted": look.server.account, "owner": owner, "folder": folder.path}
@@ -214,6 +239,8 @@ async def _look_at_place(look: Look) -> list[Trouble]:
     In a folder of another account's own, the server's folder is that account's, too: accepted for
     a single person's machine. Where root alone could have made it, root has to keep it.
     """
+    if look.server.ssh is not None:
+        return await _look_at_place_elsewhere(look)
     directory = Path(look.server.directory)
     try:
         owner = (await asyncio.to_thread(directory.stat)).st_uid
@@ -228,6 +255,20 @@ async def _look_at_place(look: Look) -> list[Trouble]:
     name = look.server.name
     mend = mend_with(words.SERVER_MEND, server=name)
     return [of_server(name, trouble_from(HostError(problem), mend))]
+
+
+async def _look_at_place_elsewhere(look: Look) -> list[Trouble]:
+    """There it is always root's: another account has no business in it."""
+    host, name = look.host, look.server.name
+    facts, weak = await host.stat(""), None
+    if facts is not None and facts.uid != ROOT:
+        owner = f"account number {facts.uid}"
+        return [_of(look.server, words.HOME_FOREIGN, path=look.server.directory, owner=owner)]
+    with suppress(HostError):  # above it there may be what only root can look at
+        weak = weak_step_of(await host.resolve(""), host.directory, ROOT)
+    return (
+        [] if weak is None else [of_server(name, Trouble(f"{weak.why}.", f"Run: {weak.command}"))]
+    )
 
 
 async def _look_at_restored(look: Look) -> list[Trouble]:
@@ -357,8 +398,8 @@ async def _look_at_owner(look: Look) -> list[Trouble]:
     """Whether the bot may write what it has to write."""
     server = look.server
     try:
-        wanted = pwd.getpwnam(server.account).pw_uid
-    except KeyError:
+        wanted, _ = await owner_of(look.host, server.account)
+    except HostError:
         return []  # said by the look at the account
     troubles: list[Trouble] = []
     for path in (LIVE, CCD):

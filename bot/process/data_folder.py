@@ -33,6 +33,11 @@ class DataFolder:
         return self.path / "tls-keys"
 
     @property
+    def ssh_key(self) -> Path:
+        """What opens servers on other machines, unless the settings name another one."""
+        return self.path / "ssh" / "id_ed25519"
+
+    @property
     def running(self) -> Path:
         """Locked while a bot runs on this folder."""
         return self.locks / "run.lock"

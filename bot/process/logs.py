@@ -13,8 +13,8 @@ from bot.shown import one_line
 from storage.errors import passing_trouble
 
 # A bot token, wherever it stands: in URLs of httpx, in errors of python-telegram-bot. No word
-# boundary before it: in a URL it follows the letters "bot".
-_TOKEN = re.compile(r"(?<![0-9])[0-9]{3,}(?::|%3[Aa])[A-Za-z0-9_-]{10,}")
+# boundary before it: in a URL it follows the letters "bot". A host key's fingerprint is none.
+_TOKEN = re.compile(r"(?<![0-9])(?!(?<=SHA)256:)[0-9]{3,}(?::|%3[Aa])[A-Za-z0-9_-]{10,}")
 # A private key block, or what is left of one in a cut line.
 _PEM = re.compile(
     r"-----BEGIN [A-Za-z0-9 -]*(?:PRIVATE KEY|client key|server key)-----.*?"

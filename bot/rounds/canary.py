@@ -54,6 +54,10 @@ _AT_ONCE = 8
 # Of one server admins hear so often a day, and then once an hour.
 _PROMPTLY = 20
 _NAME = "canary"
+# What could not be made ready once is not drawn anew with each round: the trail has every one.
+_PREPARE_AGAIN = timedelta(minutes=30)
+# While they are switched off, as long as anything of them is left.
+_TAKE_AWAY = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +102,9 @@ class CanaryRound:
         self._is_on = period is not None
         self._window_s = window_s
         self._again_s = again_s
-        self._due = Every(period or _RENEW, office.since_boot, at_once=period is None)
+        self._due = Every(period or _TAKE_AWAY, office.since_boot, at_once=period is None)
         self._kits: dict[ServerName, Kit] = {}
+        self._not_before: dict[ServerName, timedelta] = {}
         self._jobs: dict[ServerName, asyncio.Task[None]] = {}
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._prompt = Throttle(_PROMPTLY, timedelta(days=1))
@@ -111,11 +116,16 @@ class CanaryRound:
             return
         async with self._database.reading() as tx:
             servers = await tx.servers.all()
-            await_end = {server.name for server in servers if await tx.canaries.in_use(server.name)}
-            await_end |= (await tx.canaries.looks()).keys()
+            looks = await tx.canaries.looks()
+            if not self._is_on:
+                servers = [
+                    server
+                    for server in servers
+                    if server.name in looks or await tx.canaries.in_use(server.name)
+                ]
         for server in servers:
             job = self._jobs.get(server.name)
-            if (self._is_on or server.name in await_end) and (job is None or job.done()):
+            if job is None or job.done():
                 self._jobs[server.name] = asyncio.create_task(self._job(server))
 
     async def done(self) -> None:
@@ -198,8 +208,10 @@ class CanaryRound:
             and fits(server, kit.address)
         ):
             return kit
-        if not may_sign:
-            return Untried.CLOCK
+        since_boot = self._office.since_boot()
+        waits = since_boot < self._not_before.get(server.name, since_boot)
+        if waits or not may_sign:
+            return Untried.CLOCK if not may_sign else Untried.NOT_PREPARED
         try:
             drawn = await self._office.fleet.renew_canaries(server.name, roles)
             profiles = {
@@ -208,6 +220,7 @@ class CanaryRound:
             }
         except (VpnError, PkiError, VpnbotError, Refused) as error:
             log.warning("%s cannot be tried: %s", server.name, error)
+            self._not_before[server.name] = since_boot + _PREPARE_AGAIN
             return Untried.NOT_PREPARED
         address = next((canary.address for canary in drawn if canary.address), None)
         serials = frozenset(canary.serial for canary in drawn)

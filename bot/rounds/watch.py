@@ -8,13 +8,15 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
-from bot.access import messages, sightings
+from bot.access import messages, sightings, usage
 from bot.access.messages import Notice
 from bot.access.permission import THE_BOT
 from bot.access.sightings import PutBack, Sighting
+from bot.access.usage import Use
 from bot.chat.throttle import Throttle
 from bot.fleet.enforcement import Enforcer
 from bot.fleet.fleet import Fleet
+from bot.fleet.presence import Seen
 from bot.office import Office
 from bot.process.clock import CLOCK_TOLERANCE
 from pki.crl import CRL_LIFETIME
@@ -56,6 +58,7 @@ class Watch:
         self._on_written = on_written
         self._retry: dict[ServerName, timedelta] = {}
         self._told: set[ServerName] = set()
+        self._host_keys_told: set[ServerName] = set()
         self._trouble: dict[ServerName, set[FindingCode]] = {}
         self._prompt = Throttle(_PROMPTLY, timedelta(days=1))
         self._hourly = Throttle(1, timedelta(hours=1))
@@ -127,10 +130,13 @@ class Watch:
         seen = await self._fleet.look(server.name)
         if seen.time is not None:
             await self._compare_clock(server, seen.time)
+        await self._note_use(server, seen)
         trouble = {finding.code for finding in seen.findings}
         if trouble - self._trouble.get(server.name, set()):
             log.warning("Not all is well on %s: %s", server.name, _said(seen.findings))
         self._trouble[server.name] = trouble
+        if FindingCode.HOST_ERROR not in trouble:  # else nobody knows which key it shows
+            await self._tell_host_key(server, changed=FindingCode.HOST_KEY_CHANGED in trouble)
         # Of what was seen of one name the last counts: who is left was not put out.
         seen_as = dict.fromkeys(seen.unknown, SeenAs.UNKNOWN)
         seen_as |= dict.fromkeys(seen.files, SeenAs.FILE)
@@ -142,6 +148,27 @@ class Watch:
         over = await self._prove(server, seen.over)
         after = (PutBack.LOOKED if seen.asked else PutBack.BLIND) if put_back else None
         await self._tell_seen(server, [*over, *strangers], after)
+
+    async def _note_use(self, server: Server, seen: Seen) -> None:
+        """Remembers who was on, for whoever asks when a profile was used last."""
+        uses = [
+            Use(
+                grant.id,
+                session.connected_since,
+                session.client_id,
+                session.real_address,
+                session.bytes_received,
+                session.bytes_sent,
+            )
+            for grant, session in seen.on
+        ]
+        if not uses:
+            return
+        async with self._core.acting(THE_BOT) as case:
+            told = await usage.note(case, server.name, uses, lambda: self._may_tell(server.name))
+        if told:
+            log.warning("A profile is used from two places at once on %s", server.name)
+            self._on_written()
 
     async def prove_due(self, server: Server) -> None:
         """Tries again what is not proved yet."""
@@ -214,6 +241,17 @@ class Watch:
             values = {"seconds": seconds} if differs else {}
             await messages.tell_admins(case, code, server=server.name, **values)
         self._clocks_told ^= {server.name}
+        self._on_written()
+
+    async def _tell_host_key(self, server: Server, *, changed: bool) -> None:
+        """Admins hear of another host key once, and once that it is the pinned one again."""
+        if changed == (server.name in self._host_keys_told):
+            return
+        code = Notice.HOST_KEY_CHANGED if changed else Notice.HOST_KEY_AGREED
+        async with self._core.acting(THE_BOT) as case:
+            await case.record("server.host_key", f"server:{server.name}", code=code)
+            await messages.tell_admins(case, code, server=server.name)
+        self._host_keys_told ^= {server.name}
         self._on_written()
 
     def _may_tell(self, server: ServerName) -> bool:

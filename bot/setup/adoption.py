@@ -23,7 +23,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import IPv4Network
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from cryptography import x509
 
@@ -34,11 +34,14 @@ from bot.access.permission import Actor
 from bot.access.refusals import Refused
 from bot.access.takeover import TakenOver
 from bot.errors import NotDone
+from bot.fleet.elsewhere import machine_of
 from bot.fleet.fixed_addresses import given_by_others, known_files
 from bot.fleet.live_servers import layout_of
 from bot.office import Office
 from bot.process.privileges import as_root
+from bot.setup.entering import Machine, enter
 from bot.setup.servers import readmit
+from bot.setup.ways import WayIn
 from pki.serial import parse_serial, serial_hex
 from pki.static_key import check_static_key, check_tls_crypt_v2_server_key
 from storage.records import Server, ServerName
@@ -52,13 +55,12 @@ from vpn.configuration.profile import TlsKey
 from vpn.deploy import SERVER_CERTIFICATE_LIFETIME, ServerIdentity
 from vpn.errors import HostError, VpnError
 from vpn.findings import Finding
-from vpn.host.local import LocalHost
+from vpn.host.interface import ServerHost
 from vpn.host.permissions import account_problem
 from vpn.proof.client_files import fixed_addresses
 from vpn.proof.list_in_force import ListInForce, read_list_in_force
 from vpn.values import Remote, check_server_name
 
-_ROOT = Path("/")
 _SHOWN = 10
 
 
@@ -67,13 +69,15 @@ class ServerToAdopt:
     """A server as the operator names it.
 
     Attributes:
-        account: the one that runs the bot.
+        account: the one that runs the bot, or that it logs in to there.
+        login: of a server elsewhere: whoever adopts it, normally root there.
     """
 
     name: str
     config: PurePosixPath
     remote: Remote
     account: str
+    login: WayIn | None = None
 
 
 class UnknownClients(StrEnum):
@@ -118,6 +122,7 @@ async def adopt_server(
     tell: Callable[[Outlook], None],
     unknown: UnknownClients | None = None,
     renew: bool = False,
+    confirm: Callable[[str], bool] = lambda _question: False,
 ) -> AdoptionResult:
     """Adopts a server, or looks at an adopted one again.
 
@@ -127,6 +132,7 @@ async def adopt_server(
         unknown: what becomes of who is connected and in no books; where there are any, nothing is
             changed without it.
         renew: puts a new certificate and key in the place of the server's own.
+        confirm: asks whether a host key is the right one.
 
     Raises:
         NotDone: the name is another server's, something that clients need cannot be read, or
@@ -138,18 +144,22 @@ async def adopt_server(
     name = ServerName(wanted.name)
     # What lies in the data folder is for its owner to read, and not for root.
     issuer = office.keyring.certificate
+    machine = await enter(
+        office, name, wanted.login, wanted.account, confirm, makes_account=apply_changes
+    )
     with as_root():
-        examined = await _examine(wanted, issuer)  # (1)
-        host, now = LocalHost(_ROOT), office.clock()
-        in_force = await read_list_in_force(host, examined.adoption, issuer, now)
-        plan = await plan_changes(host, examined, account=wanted.account, now=now)
+        examined = await _examine(machine.host, wanted, issuer)  # (1)
+        in_force = await read_list_in_force(machine.host, examined.adoption, issuer, office.clock())
+        plan = await plan_changes(
+            machine.host, examined, account=wanted.account, now=office.clock()
+        )
     async with office.database.reading() as tx:
-        await _previous_record(tx, _server(office, wanted, examined, ()))
+        await _previous_record(tx, _server(office, wanted, machine, examined, ()))
     if apply_changes and in_force is not None and in_force.problem is not None:
         raise NotDone(in_force.problem)
     await office.keyring.authority()
     tls_key = await _tls_key(office, examined)
-    foreseen = await _outlook(office, name, plan, in_force)
+    foreseen = await _outlook(office, name, machine, plan, in_force)
     tell(foreseen)
     if apply_changes:
         if foreseen.strangers and unknown is None:
@@ -160,19 +170,19 @@ async def adopt_server(
             )
         names = await _live_names(office, name)
         with as_root():
-            await prepare(LocalHost(_ROOT), plan, names)
+            await prepare(machine.host, plan, names)
     if tls_key is not None:
         office.keyring.keep_tls_key(name, tls_key)  # (2)
-    server = await _record(office, actor, wanted, examined)  # (3)
+    server = await _record(office, actor, wanted, machine, examined)  # (3)
     taken_over = TakenOver()
     if in_force is not None:
         taken_over = await office.fleet.take_over(name, in_force, actor)  # (4)
     applied = None
     if apply_changes:
         kept = foreseen.strangers if unknown is UnknownClients.KEEP else ()
-        applied = await _apply(office, name, plan, kept)  # (5)
+        applied = await _apply(office, name, machine, plan, kept)  # (5)
         examined = applied.examined
-        server = await _record(office, actor, wanted, examined)
+        server = await _record(office, actor, wanted, machine, examined)
     number, problem = None, in_force.problem if in_force else None
     if problem is None:
         # Why nothing can be published is told: what can be done without it is done.
@@ -184,10 +194,10 @@ async def adopt_server(
     await readmit(office, name)
     renewed = None
     if renew:
-        renewed = await _renew(office, actor, server, examined)  # (8)
+        renewed = await _renew(office, actor, server, machine, examined)  # (8)
         with as_root():
-            examined = await _examine(wanted, issuer)
-        server = await _record(office, actor, wanted, examined)
+            examined = await _examine(machine.host, wanted, issuer)
+        server = await _record(office, actor, wanted, machine, examined)
     opens = await office.others.look(server)
     return AdoptionResult(
         server, examined, applied, in_force, taken_over, number, problem, opens, cut, renewed
@@ -200,8 +210,7 @@ def some_names(names: Sequence[str]) -> str:
     return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
 
 
-async def _examine(wanted: ServerToAdopt, issuer: x509.Certificate) -> Examined:
-    host = LocalHost(_ROOT)
+async def _examine(host: ServerHost, wanted: ServerToAdopt, issuer: x509.Certificate) -> Examined:
     problem = await account_problem(host, wanted.account)
     if problem:
         raise HostError(problem)
@@ -209,12 +218,16 @@ async def _examine(wanted: ServerToAdopt, issuer: x509.Certificate) -> Examined:
 
 
 async def _outlook(
-    office: Office, name: ServerName, plan: Plan, in_force: ListInForce | None
+    office: Office,
+    name: ServerName,
+    machine: Machine,
+    plan: Plan,
+    in_force: ListInForce | None,
 ) -> Outlook:
     layout, now = plan.examined.layout, office.clock()
-    host = LocalHost(_ROOT)
+    host = machine.host
     # OpenVPN answers the account that its configuration names, and root where it names none.
-    connected = await sessions_now(host, layout, now)
+    connected = await sessions_now(machine.own, layout, now)
     with as_root():
         if connected is None:
             connected = await sessions_now(host, layout, now)
@@ -254,16 +267,20 @@ async def _tls_key(office: Office, examined: Examined) -> str | None:
 
 
 async def _record(
-    office: Office, actor: Actor, wanted: ServerToAdopt, examined: Examined
+    office: Office,
+    actor: Actor,
+    wanted: ServerToAdopt,
+    machine: Machine,
+    examined: Examined,
 ) -> Server:
     """Writes down what the configuration says, in the place of what an earlier one said."""
     name, layout = ServerName(wanted.name), examined.layout
     with as_root():
-        files = await fixed_addresses(LocalHost(_ROOT), layout)
+        files = await fixed_addresses(machine.host, layout)
     async with office.database.reading() as tx:
         # What the operator's files give away, as opposed to the addresses of our own grants.
         taken = sorted(given_by_others(files, name, await known_files(tx, name)))
-    server = _server(office, wanted, examined, taken)
+    server = _server(office, wanted, machine, examined, taken)
     async with office.acting(actor) as case:
         before = await _previous_record(case.tx, server)
         if before is None:
@@ -310,7 +327,11 @@ async def _move(case: Case, server: Server) -> None:
 
 
 def _server(
-    office: Office, wanted: ServerToAdopt, examined: Examined, taken: Sequence[str]
+    office: Office,
+    wanted: ServerToAdopt,
+    machine: Machine,
+    examined: Examined,
+    taken: Sequence[str],
 ) -> Server:
     facts = examined.adoption.server
     if facts.addresses.network is None:
@@ -341,6 +362,7 @@ def _server(
             "taken": list(taken),
             "trusts_us": trusts(examined.adoption, office.keyring.certificate),
         },
+        ssh=machine.ssh,
     )
 
 
@@ -352,7 +374,11 @@ async def _previous_record(tx: Transaction, server: Server) -> Server | None:
     """
     known = await tx.servers.all()
     before = next((one for one in known if one.name == server.name), None)
-    if before is not None and (before.adopted is None or before.directory != server.directory):
+    if before is not None and (
+        before.adopted is None
+        or before.directory != server.directory
+        or machine_of(before) != machine_of(server)
+    ):
         raise NotDone(f"There is another server {server.name} already; choose another name.")
     network = IPv4Network(server.network)
     for other in known:
@@ -368,19 +394,23 @@ async def _previous_record(tx: Transaction, server: Server) -> Server | None:
     return before
 
 
-async def _apply(office: Office, name: ServerName, plan: Plan, kept: Collection[str]) -> Applied:
+async def _apply(
+    office: Office, name: ServerName, machine: Machine, plan: Plan, kept: Collection[str]
+) -> Applied:
     names = await _live_names(office, name) | set(kept)
     issuer = office.keyring.certificate
     async with office.fleet.next_crl(name) as pem:
         with as_root():
             return await apply(
-                LocalHost(_ROOT), plan, names=names, crl_pem=pem, issuer=issuer, now=office.clock()
+                machine.host, plan, names=names, crl_pem=pem, issuer=issuer, now=office.clock()
             )
 
 
-async def _renew(office: Office, actor: Actor, server: Server, examined: Examined) -> Renewed:
+async def _renew(
+    office: Office, actor: Actor, server: Server, machine: Machine, examined: Examined
+) -> Renewed:
     authority = await office.keyring.authority()
-    host = LocalHost(_ROOT)
+    host = machine.host
     with as_root():
         plan = await plan_renewal(host, examined, issuer=authority.certificate)
     serial = office.chance.serial()

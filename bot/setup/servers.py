@@ -2,7 +2,7 @@
 
 import os
 import pwd
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path, PurePosixPath
@@ -13,22 +13,21 @@ from cryptography import x509
 from bot.access import requests, revocation
 from bot.access.permission import Actor
 from bot.errors import NotDone
-from bot.fleet.live_servers import live_server, spec_of
+from bot.fleet.elsewhere import authorized_line, machine_of
+from bot.fleet.live_servers import host_of
 from bot.office import Office
 from bot.process.data_folder import account_name
 from bot.process.privileges import ROOT, acts_for_another, as_root
-from pki.serial import parse_serial
+from bot.setup.deploying import issuing, look_elsewhere, pack, write_elsewhere, write_home
+from bot.setup.ways import WayIn, make_key, pinned_key, record_of
 from storage.records import GrantState, Server, ServerName
-from vpn.deploy import (
-    SERVER_CERTIFICATE_LIFETIME,
-    DeployReport,
-    ServerIdentity,
-    deploy,
-    is_home_of,
-)
+from vpn.deploy import DeployReport, is_home_of
 from vpn.host.safe_place import unsafe_above
-from vpn.values import CommonName, Remote, ServerSpec, make_server_spec, next_free_network
+from vpn.layout import MANAGEMENT_SOCKET
+from vpn.values import Remote, ServerSpec, make_server_spec, next_free_network
 
+# unix(7): 108 bytes with the zero at its end.
+_LONGEST_SOCKET_PATH = 107
 _SHOWS_PROFILE = (GrantState.ISSUED, GrantState.ACTIVE)
 
 
@@ -44,6 +43,7 @@ class ServerToAdd:
     routes: tuple[IPv4Network, ...] = ()
     dns: tuple[IPv4Address, ...] = ()
     account: str | None = None
+    ssh: WayIn | None = None
 
     def spec(self, known: Sequence[Server], account: str) -> ServerSpec:
         """The description with its defaults filled in, checked.
@@ -63,7 +63,7 @@ class ServerToAdd:
             network=self.network or next_free_network(taken),
             routes=self.routes,
             dns=self.dns,
-            account=self.account or account,
+            account=self.account or (self.ssh.address.user if self.ssh else account),
         )
 
 
@@ -82,10 +82,20 @@ class Deployed:
     admitted: int
 
 
-async def add_server(office: Office, actor: Actor, wanted: ServerToAdd) -> Server:
+async def add_server(
+    office: Office,
+    actor: Actor,
+    wanted: ServerToAdd,
+    *,
+    confirm: Callable[[str], bool] = lambda _question: False,
+) -> Server:
     """Names a server, and makes its tls-crypt-v2 key.
 
+    Args:
+        confirm: asks whether a host key is the right one.
+
     Raises:
+        SshError: its machine cannot be reached.
         InvalidServer, NetworksExhausted: it cannot be like this.
         NotDone: the name, the folder or the network is taken, there is no such account, or the
             folder would not be root's alone.
@@ -94,14 +104,20 @@ async def add_server(office: Office, actor: Actor, wanted: ServerToAdd) -> Serve
     async with office.database.reading() as tx:
         known = await tx.servers.all()
     spec = wanted.spec(known, office.folder.account())
-    _refuse_collision(spec, known)
-    try:
-        pwd.getpwnam(spec.account)
-    except KeyError:
-        raise NotDone(
-            f"There is no account {spec.account}; make it, or name another with --account."
-        ) from None
-    require_safe_place(spec.directory)
+    way = wanted.ssh
+    machine = None if way is None else (way.address.host, way.address.port)
+    _refuse_collision(spec, machine, known)
+    ssh = None
+    if way is None:
+        _require_account(spec.account)
+        require_safe_place(spec.directory)
+    else:
+        _require_short_path(spec.directory)
+        if way.key_file is None:
+            make_key(office)
+        else:
+            authorized_line(way.key_file)  # whether it can be used
+        ssh = record_of(way, await pinned_key(way, confirm))
     await office.keyring.authority()  # a wrong passphrase must not seal a key
     office.keyring.make_tls_key(ServerName(spec.name))
     server = Server(
@@ -116,9 +132,10 @@ async def add_server(office: Office, actor: Actor, wanted: ServerToAdd) -> Serve
         dns=tuple(map(str, spec.dns)),
         account=spec.account,
         added_at=office.clock(),
+        ssh=ssh,
     )
     async with office.acting(actor) as case:
-        _refuse_collision(spec, await case.tx.servers.all())
+        _refuse_collision(spec, machine, await case.tx.servers.all())
         await case.tx.servers.add(server)
         await case.record(
             "server.add",
@@ -126,18 +143,43 @@ async def add_server(office: Office, actor: Actor, wanted: ServerToAdd) -> Serve
             remote=str(spec.remote),
             directory=str(spec.directory),
             network=str(spec.network),
+            **({"ssh": ssh["address"], "host_key": ssh["host_key"]} if ssh else {}),
         )
     return server
 
 
+def _require_account(account: str) -> None:
+    try:
+        pwd.getpwnam(account)
+    except KeyError:
+        raise NotDone(
+            f"There is no account {account}; make it, or name another with --account."
+        ) from None
+
+
+def _require_short_path(directory: PurePosixPath) -> None:
+    """sshd connects to a socket by its whole path, which unix(7) bounds."""
+    if len(str(directory / MANAGEMENT_SOCKET)) > _LONGEST_SOCKET_PATH:
+        raise NotDone(
+            f"{directory} is too long a path: sshd there could not connect to OpenVPN's socket in"
+            f" it, which may have {_LONGEST_SOCKET_PATH} characters; choose a shorter one."
+        )
+
+
 async def deploy_server(
-    office: Office, actor: Actor, name: ServerName, *, directory: PurePosixPath | None = None
+    office: Office,
+    actor: Actor,
+    name: ServerName,
+    *,
+    directory: PurePosixPath | None = None,
+    login: WayIn | None = None,
 ) -> Deployed:
     """Writes a server's folder, publishes the CRL, and lets in whoever has a live grant.
 
     Args:
         directory: its folder, in the words of whoever types the command; the first time root
             needs them, since what the database says the bot's account may have written.
+        login: of a server elsewhere: root there. Without it nothing of root's is written there.
 
     Raises:
         NotDone: there is no such server (any more), its folder would not be root's alone, only
@@ -145,47 +187,46 @@ async def deploy_server(
         VpnError, PkiError: it could not be written; what was written so far is used next time.
     """
     server = await known_server(office, name)
-    if server.adopted is not None:
-        raise NotDone(
-            f"{name} runs with its operator's own configuration, which is not written from here; "
-            f"see: vpnbot server adopt {name} --config "
-            f"{quote(server.directory)} --remote … --apply"
-        )
-    await _require_named_by_root(server, directory, office.keyring.certificate)
-    require_safe_place(server.directory)
-    _require_right_to_write(Path(server.directory))
-    authority = await office.keyring.authority()
-    tls_key = await office.keyring.tls_key(name)
-    serial = office.chance.serial()
-    # Recorded before anything is signed, like a client's; used if a certificate is due.
-    async with office.acting(actor) as case:
-        await case.record("server.deploy", f"server:{name}", serial_if_due=serial)
-    now = office.clock()
-
-    def issue(common_name: CommonName) -> ServerIdentity:
-        # A CA that ends sooner can still have servers until then.
-        end = min(now + SERVER_CERTIFICATE_LIFETIME, authority.certificate.not_valid_after_utc)
-        issued = authority.issue_server(
-            common_name=common_name,
-            serial=parse_serial(serial),
-            not_before=now,
-            not_after=end,
-        )
-        return ServerIdentity(issued.certificate_pem, issued.private_key_pem)
-
-    with as_root():
-        report = await deploy(
-            spec_of(server),
-            live_server(server).host,
-            ca_pem=authority.certificate_pem,
-            tls_crypt_v2_pem=tls_key,
-            issue=issue,
-            now=now,
-        )
+    _require_ours(server)
+    if server.ssh is None:
+        if login is not None:
+            raise NotDone(f"{name} is on this machine; leave --ssh out, and run this as root.")
+        await _require_named_by_root(server, directory, office.keyring.certificate)
+        require_safe_place(server.directory)
+        _require_right_to_write(Path(server.directory))
+        parts = await issuing(office, actor, server)
+        with as_root():
+            report = await write_home(office, server, parts, host_of(server))
+    elif login is not None:
+        _require_same_folder(server, directory)
+        report = await write_elsewhere(office, actor, server, login, directory)
+    else:
+        report = await look_elsewhere(office, server)
     number = await office.fleet.publish(name)
     if number is None:
         raise NotDone(f"The server {name} was taken out meanwhile; see: vpnbot server list")
     return Deployed(report, number, await readmit(office, name))
+
+
+async def pack_server(office: Office, actor: Actor, name: ServerName) -> bytes:
+    """A server's folder with a script, for root of its machine; see `deploying.pack`.
+
+    Raises:
+        NotDone: there is no such server, or it is not elsewhere.
+        PkiError: the CA or the server's key does not open.
+    """
+    server = await known_server(office, name)
+    _require_ours(server)
+    return await pack(office, actor, server)
+
+
+def _require_ours(server: Server) -> None:
+    if server.adopted is not None:
+        raise NotDone(
+            f"{server.name} runs with its operator's own configuration, which is not written from "
+            f"here; see: vpnbot server adopt {server.name} --config "
+            f"{quote(server.directory)} --remote … --apply"
+        )
 
 
 async def remove_server(office: Office, actor: Actor, name: ServerName) -> Server:
@@ -230,15 +271,11 @@ async def _require_named_by_root(
     Raises:
         NotDone
     """
-    if directory is not None and str(directory) != server.directory:
-        raise NotDone(
-            f"The folder of {server.name} is {server.directory}, and not {directory}; name that "
-            "one, or remove the server and add it anew."
-        )
+    _require_same_folder(server, directory)
     if directory is not None or not acts_for_another():
         return
     with as_root():
-        host = live_server(server).host
+        host = host_of(server)
         if await is_home_of(host, server.name, authority) and not unsafe_above(
             Path(server.directory)
         ):
@@ -248,6 +285,14 @@ async def _require_named_by_root(
         f"write where {account_name(os.geteuid())} wants it to; where that is the folder that you "
         f"chose, say so: vpnbot server deploy {server.name} --directory DIR"
     )
+
+
+def _require_same_folder(server: Server, directory: PurePosixPath | None) -> None:
+    if directory is not None and str(directory) != server.directory:
+        raise NotDone(
+            f"The folder of {server.name} is {server.directory}, and not {directory}; name that "
+            "one, or remove the server and add it anew."
+        )
 
 
 def require_safe_place(directory: str | PurePosixPath) -> None:
@@ -293,11 +338,17 @@ async def readmit(office: Office, name: ServerName) -> int:
     return admitted
 
 
-def _refuse_collision(spec: ServerSpec, known: Sequence[Server]) -> None:
+def _refuse_collision(
+    spec: ServerSpec, machine: tuple[str, int] | None, known: Sequence[Server]
+) -> None:
+    """Args: machine: see `elsewhere.machine_of`."""
     if any(other.name == spec.name for other in known):
         raise NotDone(f"There is a server {spec.name} already; choose another name.")
-    refuse_taken_folder(spec.directory, known)
-    refuse_taken_port(spec.listen_port, spec.remote.protocol, known)
+    if any(other.directory == str(spec.directory) for other in known):
+        refuse_taken_folder(spec.directory, known)
+    beside = [other for other in known if machine_of(other) == machine]
+    refuse_taken_folder(spec.directory, beside)
+    refuse_taken_port(spec.listen_port, spec.remote.protocol, beside)
     for other in known:
         if IPv4Network(other.network).overlaps(spec.network):
             raise NotDone(

@@ -26,6 +26,7 @@ HELP = {
     "myvpn": "/myvpn shows what you have, sends a new profile, or gives it up.",
     "pending": "/pending – requests that wait for a decision",
     "grants": "/grants – who has access now",
+    "online": "/online – who is connected at this moment; cut a session",
     "revoke": "/revoke NAME – end somebody’s access, with proof",
     "users": "/users – the allowlist",
     "allow": "/allow ID NAME – put somebody on the allowlist",
@@ -39,6 +40,7 @@ MENU = {
     "myvpn": "Your access: new profile, give it up",
     "pending": "Requests that wait for a decision",
     "grants": "Who has access now",
+    "online": "Who is connected at this moment",
     "revoke": "End somebody’s access, with proof",
     "users": "The allowlist",
     "allow": "Put somebody on the allowlist",
@@ -96,6 +98,7 @@ CARD_DURATION = "For: <b>{duration}</b> from the approval"
 CARD_LIMIT = "⚠️ By the settings in force no more than <b>{duration}</b> can be given"
 CARD_ENDED = "⚠️ An admin ended access of this person after they asked, {at}"
 CARD_REASON = "Reason: {reason}"
+CARD_LAST_USE = "Last connected {at}"
 CARD_OPENS = (
     "⚠️ This profile may open <b>{servers}</b> as well. On the machine, <code>vpnbot doctor</code> "
     "says how to close that."
@@ -184,6 +187,8 @@ MY_GRANT_DROPPED = (
     "Your profile <code>{common_name}</code> has ended, but a server was taken out before it had "
     "proved that. Please delete the file."
 )
+LAST_USE = "last connected {at}, {amount} in all"
+NOT_USED = "not seen connected yet"
 MY_OTHER_ACCOUNT = "By your account {name}:"
 MY_RENEWING = (
     "A new profile for <b>{server}</b> is on its way; the earlier one is being ended on every "

@@ -306,6 +306,8 @@ SERVER_MENDS = {
     "restart_pending": "Run: systemctl restart {unit}",
 }
 SERVER_MEND = "Run as root: vpnbot server deploy {server}"
+# What is mended on another machine.
+ELSEWHERE = "On {host} ('vpnbot' here): {mend}"
 
 # The operator's own words
 TEMPLATES_MEND = "See docs/templates.md; to go on without it, unset VPNBOT_TEMPLATES."

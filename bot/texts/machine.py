@@ -22,6 +22,13 @@ NOTICES: dict[Notice, Template] = {
         "answer follows. Does a job of easy-rsa still run gen-crl? Stop it: whoever I revoked is "
         "not on its list."
     ),
+    Notice.HOST_KEY_CHANGED: (
+        "⚠️ The machine of <b>{server}</b> shows another host key than the one that is pinned: it "
+        "was set up anew, or somebody is in between. I do nothing there until that is clear: "
+        "who is revoked stays unproved there. On my machine, <code>vpnbot doctor</code> shows both "
+        "keys and how to pin the right one."
+    ),
+    Notice.HOST_KEY_AGREED: "The machine of <b>{server}</b> shows its pinned host key again.",
     Notice.CLOCK_AHEAD: (
         "⚠️ The clock of my machine is {by} ahead. Until it’s right again nobody gets a new "
         "profile, and no access ends by itself for an hour at most; /revoke works. On the machine, "

@@ -104,6 +104,8 @@ FINDINGS: dict[str, str] = {
     "management_gone": "OpenVPN cannot be asked: nobody answers at its management socket.",
     "management_silent": "OpenVPN cannot be asked: its management socket is busy or hangs.",
     "management_nonsense": "OpenVPN cannot be asked: its management socket answers nonsense.",
+    "forwarding_forbidden": "OpenVPN cannot be asked: sshd on its machine keeps the bot out.",
+    "host_key_changed": "The server’s machine shows another host key, so nothing is done there.",
     "lock_missing": "The server’s configuration lacks one of the two locks.",
     "restart_pending": "The server still runs with an older configuration; restart it.",
     "host_error": "A file on the server could not be read or written.",

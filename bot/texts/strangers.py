@@ -34,6 +34,14 @@ NOTICES: dict[Notice, Template] = {
         "On <b>{server}</b> {count} names are connected that I don't know: {names}. Routers, or "
         "clients of another CA? Then leave them. If not, cut them.",
     ),
+    Notice.USED_TWICE: Plural(
+        "⚠️ On <b>{server}</b> one profile was used from two places at once: {names}. Somebody "
+        "else may have a copy, it's on two devices, or its device keeps changing networks. Ask "
+        "them; /myvpn gives them a new profile, and /revoke ends this one.",
+        "⚠️ On <b>{server}</b> {count} profiles were used from two places at once: {names}. "
+        "Somebody else may have copies, they're on two devices, or a device keeps changing "
+        "networks. Ask them; /myvpn gives a new profile, and /revoke ends one.",
+    ),
     Notice.OVER_CUT_OFF: Plural(
         "⚠️ The access of <b>{names}</b> is over, and yet they were on <b>{server}</b>: connected, "
         "or with an address file. I ended that and looked again: they're out.",

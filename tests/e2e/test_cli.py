@@ -21,6 +21,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 GRANT_KEYS = [
     *("id", "user_id", "user_name", "common_name", "serial", "server", "address", "state"),
     *("not_before", "not_after", "revoked_at"),
+    *("last_seen_at", "last_seen_on", "last_seen_from", "bytes_received", "bytes_sent"),
 ]
 REQUEST_KEYS = [
     *("id", "user_id", "server", "duration", "reason", "state", "asked_at"),
@@ -68,6 +69,7 @@ async def test_a_profile_in_a_file_and_its_end(company: Company, server: StandIn
     assert (grant["state"], grant["server"], grant["revoked_at"]) == ("active", "office", None)
     assert grant["serial"] == grant["serial"].lower()
     assert grant["not_after"].endswith("Z")
+    assert [grant[key] for key in GRANT_KEYS[-5:]] == [None, None, None, 0, 0]
     assert await server.connect(grant["common_name"])
 
     ran = await company.done("revoke", company.name_of(bella))
@@ -354,7 +356,7 @@ async def test_listings_need_no_secret(company: Company) -> None:
     )
     assert [(each.code, each.err) for each in ran] == [(0, "")] * len(ran)
     servers, status, users = (each.rows for each in ran[:3])
-    assert list(servers[0]) == ["name", "remote", "directory", "network"]
+    assert list(servers[0]) == ["name", "remote", "directory", "network", "ssh"]
     assert servers[0]["network"] == "10.8.0.0/22"
     assert set(status[0]) >= STATUS_KEYS | {"name"}
     assert (status[0]["reachable"], status[0]["restart_pending"]) == (True, False)
@@ -398,7 +400,9 @@ async def test_servers_that_cannot_be(company: Company) -> None:
             f"{beside} --remote a.example.com:1 --listen {port}": "another one with --listen",
             f"{paris} --network 10.8.2.0/24": "overlaps",
             f"{paris} --network 10.8.0.0/33": "no IPv4 network",
-            f"{paris} --ssh a@b": "not part of this version",
+            f"{paris} --ssh paris": "no USER@HOST:PORT",
+            f"{paris} --ssh a@paris.invalid": "cannot be reached by SSH",
+            f"{paris} --host-key SHA256:x": "add --ssh",
             f"{paris} --account no-such-account": "no account no-such-account",
             "server deploy rome": "rome",
         },
@@ -513,12 +517,7 @@ async def test_a_full_network_and_a_server_with_live_access(company: Company) ->
     assert not any(row["action"] == "grant.prove" and row["subject"] in ended for row in rows)
 
 
-# --- wrong usage, and what is not there yet -------------------------------------------------------
-
-
-async def test_what_comes_later(company: Company) -> None:
-    adopt = "server adopt x --config /x --remote vpn.example.com --ssh root@vpn.example.com"
-    await refused(company, {adopt: "not part of this version"})
+# --- wrong usage ----------------------------------------------------------------------------------
 
 
 async def test_wrong_usage(company: Company) -> None:

@@ -22,7 +22,7 @@ from tests.company import (
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ADMINS = {"pending", "grants", "revoke", "users", "allow", "remove", "servers"}
+ADMINS = {"pending", "grants", "online", "revoke", "users", "allow", "remove", "servers"}
 
 
 def stranger(company: Company) -> PersonChat:

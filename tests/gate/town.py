@@ -45,7 +45,10 @@ _DURATIONS = ("", "", "30m", "8h", "7d", "2w", "30d", "31d", "0d", "9x", "99999w
 _PLACES = ("berlin", "", "", "paris", "Berlin", "rome")
 _NAMES = ("Anna", "Boris", "Ann Na", "<b>x</b>", "\u202e", "2001", "@u2001", "")
 _REASONS = ("", "customer visit", "/approve", "<i>", "berlin 30d", "\u202eabc")
-_PLAIN = ("/start", "/help", "/myvpn", "/pending", "/grants", "/users", "/servers", "/audit")
+_PLAIN = (
+    *("/start", "/help", "/myvpn", "/pending", "/grants", "/users", "/servers", "/audit"),
+    "/online",
+)
 _WORST = ("/revoke 1001", "/requestvpn 1h berlin", "/allow 3001 Eve", "/remove 1002", "/start")
 _LETTERS = string.ascii_letters + string.digits + " :/-_@\u00e9\u202e\u0000\n"
 _SECOND_TAPS = frozenset(
@@ -53,7 +56,7 @@ _SECOND_TAPS = frozenset(
 )
 _INVENTED = (
     *("rpy", "rmy", "rp", "rm", "dn", "cx", "guy", "npy", "rgy", "gu", "np", "rg", "on", "op"),
-    *("oc", "no", "zz"),
+    *("oc", "no", "zz", "ol", "cs"),
 )
 _TOPICS = ("iphone", "windows", "no-such-device", "-")
 _HOUR = timedelta(hours=1)
@@ -259,6 +262,7 @@ class Town(RuleBasedStateMachine):
         grants = list(self.rig.state.grants)
         subject = _one(data, (_one(data, ALL), data.draw(st.integers(0, 19)), _one(data, grants)))
         made = tap if tap in {"oc", "no"} else f"{tap}:{subject}"
+        made += ":berlin:1700000000" if tap == "cs" else ""
         self._taps(data, self._anybody(data), made)
 
     @rule(data=st.data(), is_copy=st.booleans())

@@ -95,6 +95,8 @@ _AUDIENCE: dict[str, Callable[[Case, Row], Iterable[int]]] = {
     "reply": _whoever_acts,
     "card": _admins,
     "servers": _admins,
+    "online": _admins,
+    "cut_session": _admins,
     "asked": _asker,
     "edit_card": _posted,
     "deliver": _owner,

@@ -22,6 +22,17 @@ BY_OTHERS = 0o022  # for the group or for all to write
 NO_PROGRAM = 127
 
 
+def path_components(path: str) -> list[str]:
+    """The names on the way to a path below a server's folder; raises ValueError where it is none.
+
+    '' is the folder itself.
+    """
+    names = path.split("/") if path else []
+    if any(name in {"", ".", ".."} for name in names):
+        raise ValueError(f"{path!r} is no path below a server's folder")
+    return names
+
+
 @dataclass(frozen=True, slots=True)
 class FileFacts:
     """What lies at a path; of a symlink, the link itself.

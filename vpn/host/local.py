@@ -25,7 +25,16 @@ from shlex import quote
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from vpn.errors import HostError, ManagementGone, NotReadable
-from vpn.host.interface import BY_OTHERS, NO_PROGRAM, READ_LIMIT, ROOT, FileFacts, Ran, Way
+from vpn.host.interface import (
+    BY_OTHERS,
+    NO_PROGRAM,
+    READ_LIMIT,
+    ROOT,
+    FileFacts,
+    Ran,
+    Way,
+    path_components,
+)
 from vpn.host.safe_place import facts_of, steps_to
 from vpn.layout import ManagementPlace, TcpPort
 
@@ -84,7 +93,7 @@ def _look(method: _Method[_P, _T]) -> _Async[_P, _T]:
                 return await self.beside(partial(method, self, *args, **kwargs))
         except TimeoutError:
             raise HostError(
-                f"{quote(str(self.home))} gives no answer within {self.answer_s:g} s;"
+                f"{quote(str(self._threads_of))} gives no answer within {self.answer_s:g} s;"
                 " see whether its disk or its mount hangs."
             ) from None
 
@@ -160,7 +169,7 @@ class LocalHost:
     def read(self, path: str) -> bytes | None:
         with self._plainly("read", path):
             try:
-                with self._opened_parent(path) as (parent, name):
+                with self._opened_parent(path, _PASS) as (parent, name):
                     handle = os.open(name, _READ, dir_fd=parent)
                     folder = os.fstat(parent)
             except FileNotFoundError:
@@ -267,7 +276,7 @@ class LocalHost:
             try:
                 if not path:
                     return facts_of(self.home.stat())
-                with self._opened_parent(path) as (parent, name):
+                with self._opened_parent(path, _PASS) as (parent, name):
                     return facts_of(os.stat(name, dir_fd=parent, follow_symlinks=False))
             except FileNotFoundError:
                 return None
@@ -420,13 +429,13 @@ class LocalHost:
         return datetime.fromtimestamp(time.time() - time.clock_gettime(time.CLOCK_BOOTTIME), UTC)
 
     @contextmanager
-    def _opened_folder(self, path: str) -> Iterator[int]:
-        names = _components(path)
-        handle = os.open(self.home, (_PASS if names else _FOLDER) & ~os.O_NOFOLLOW)
+    def _opened_folder(self, path: str, last: int = _FOLDER) -> Iterator[int]:
+        names = path_components(path)
+        handle = os.open(self.home, (_PASS if names else last) & ~os.O_NOFOLLOW)
         try:
             for left, name in enumerate(names, start=1 - len(names)):
                 # To pass a folder takes less than to read it.
-                flags = _FOLDER if left == 0 else _PASS
+                flags = last if left == 0 else _PASS
                 try:
                     deeper = os.open(name, flags, dir_fd=handle)
                 except NotADirectoryError:  # a link, too: O_DIRECTORY is looked at first
@@ -439,9 +448,10 @@ class LocalHost:
             os.close(handle)
 
     @contextmanager
-    def _opened_parent(self, path: str) -> Iterator[tuple[int, str]]:
-        *folders, name = _components(path)
-        with self._opened_folder("/".join(folders)) as parent:
+    def _opened_parent(self, path: str, last: int = _FOLDER) -> Iterator[tuple[int, str]]:
+        """Whoever only looks passes `_PASS`: to sync a folder it has to be read."""
+        *folders, name = path_components(path)
+        with self._opened_folder("/".join(folders), last) as parent:
             yield parent, name
 
     @contextmanager
@@ -458,13 +468,6 @@ class LocalHost:
 
     def _full(self, path: str) -> str:
         return quote(str(self.home / path))
-
-
-def _components(path: str) -> list[str]:
-    names = path.split("/") if path else []
-    if any(name in {"", ".", ".."} for name in names):
-        raise ValueError(f"{path!r} is no path below a server's folder")
-    return names
 
 
 def _move_time_on(handle: int, parent: int, name: str) -> None:

@@ -11,7 +11,7 @@ from shlex import quote
 
 from pki.crl import CRL_BACKDATE, CRL_LIFETIME
 from vpn.errors import HostError
-from vpn.findings import Finding, FindingCode
+from vpn.findings import Finding, FindingCode, host_finding
 from vpn.host.interface import NO_PROGRAM, ServerHost
 from vpn.host.permissions import shut_out
 from vpn.layout import DEPLOYED, Layout, TcpPort, parent_of
@@ -102,7 +102,7 @@ async def or_host_error(look: Awaitable[list[Finding]]) -> list[Finding]:
     try:
         return await look
     except HostError as error:
-        return [Finding(FindingCode.HOST_ERROR, str(error))]
+        return [host_finding(error)]
 
 
 def _span(span: timedelta) -> str:
@@ -139,13 +139,11 @@ async def changed_since_start(
 
 async def process_started_at(host: ServerHost, pid: int) -> datetime | None:
     """When the process began, rounded down; None where it cannot be seen."""
-    try:
-        content = await host.machine.read(f"proc/{pid}/stat")
-    except HostError:
+    # By a program: the threads that read files may all wait for the server's folder.
+    shown = await host.run(("cat", f"/proc/{pid}/stat"))
+    if shown.status != 0:
         return None
-    if content is None:
-        return None
-    ticks = int(content.decode("utf-8", "replace").rpartition(")")[2].split()[_START_TIME])
+    ticks = int(shown.output.decode("utf-8", "replace").rpartition(")")[2].split()[_START_TIME])
     return await host.booted_at() + timedelta(seconds=ticks / _TICKS_A_SECOND)
 
 
@@ -181,7 +179,8 @@ async def _sockets(host: ServerHost, protocol: Protocol) -> list[list[str]]:
     """The rows of the kernel's tables for IPv4, and for IPv6 unless that is switched off."""
     tables = await host.run(("cat", f"/proc/net/{protocol}", f"/proc/net/{protocol}6"))
     rows = (line.split() for line in tables.lines)
-    return [cells for cells in rows if len(cells) > _UID and cells[0].endswith(":")]
+    # What `cat` says of a table that is not there has as many words in some languages.
+    return [cells for cells in rows if len(cells) > _UID and cells[0].removesuffix(":").isdecimal()]
 
 
 async def syntax_problem(host: ServerHost, folder: str, text: str) -> str | None:

@@ -9,10 +9,10 @@ the things of others left alone.
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
 from shlex import quote
 
 from vpn.host.interface import BY_OTHERS, ROOT, FileFacts, Step
@@ -105,16 +105,37 @@ def _is_shared(mode: int) -> bool:
     return bool(mode & BY_OTHERS) and not mode & stat.S_ISVTX
 
 
-def steps_to(path: Path) -> Iterator[Step]:
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What lies at a path, and where it leads if it is a symlink."""
+
+    facts: FileFacts
+    target: PurePath | None = None
+
+
+def _entry_here(path: PurePath) -> Entry | None:
+    here = Path(path)
+    try:
+        status = here.lstat()
+        target = here.readlink() if stat.S_ISLNK(status.st_mode) else None
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return Entry(facts_of(status), target)
+
+
+def steps_to(
+    path: PurePath, look: Callable[[PurePath], Entry | None] = _entry_here
+) -> Iterator[Step]:
     """See `ServerHost.resolve`.
 
     Args:
         path: absolute.
+        look: what lies at a path, on whatever machine it is; None where nothing does.
 
     Raises:
         OSError: a step cannot be looked at, or the links lead in a circle (ELOOP).
     """
-    here = Path("/")
+    here: PurePath = PurePosixPath("/")
     left = list(path.parts[1:])
     links = 0
     while left:
@@ -122,30 +143,29 @@ def steps_to(path: Path) -> Iterator[Step]:
         if name == "..":
             here = here.parent
             continue
-        step, target, problem = here / name, None, None
-        facts: os.stat_result | None = None
+        step, entry, problem = here / name, None, None
         try:
-            facts = step.lstat()
-            if stat.S_ISLNK(facts.st_mode):
-                target = step.readlink()
-        except (FileNotFoundError, NotADirectoryError):
-            facts = None
+            entry = look(step)
         except OSError as error:
             problem = error
+        target = None if entry is None else entry.target
         # An absolute target takes the place of all before it.
         whole = step if target is None else here / target
+        folder = look(here)
+        if folder is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(here))
         yield Step(
             folder=here,
-            folder_facts=facts_of(here.lstat()),
+            folder_facts=folder.facts,
             path=step,
-            facts=facts and facts_of(facts),
+            facts=None if entry is None else entry.facts,
             is_link=target is not None,
-            leads_to=Path(os.path.normpath(whole.joinpath(*left))),
+            leads_to=PurePosixPath(os.path.normpath(whole.joinpath(*left))),
             is_last=not left,
         )
         if problem is not None:
             raise problem
-        if facts is None:
+        if entry is None:
             return
         if target is None:
             here = step
@@ -153,7 +173,7 @@ def steps_to(path: Path) -> Iterator[Step]:
         links += 1
         if links > _MOST_LINKS:
             raise OSError(errno.ELOOP, f"the links of {quote(str(path))} lead in a circle")
-        here = Path("/") if target.is_absolute() else here
+        here = PurePosixPath("/") if target.is_absolute() else here
         left = [*target.parts[target.is_absolute() :], *left]
 
 

@@ -12,7 +12,7 @@ from pki.errors import DamagedCrl, ForeignCrl, PkiError
 from pki.key_ids import authority_public_key
 from pki.serial import serial_hex
 from vpn.errors import HostError, NotReadable
-from vpn.findings import Finding, FindingCode, Target
+from vpn.findings import Finding, FindingCode, Target, host_finding
 from vpn.host.interface import ServerHost
 from vpn.host.permissions import read_linked, shut_out
 from vpn.layout import Layout
@@ -76,7 +76,7 @@ async def look_at_crl(
             findings.append(Finding(FindingCode.CRL_UNREADABLE, closed))
         pem = await read_linked(host, path)
     except HostError as error:
-        wrong = [Finding(FindingCode.HOST_ERROR, str(error))]
+        wrong = [host_finding(error)]
         if isinstance(error, NotReadable):
             wrong = [*findings, Finding(FindingCode.CRL_DAMAGED, str(error))]
         return CrlLook(None, tuple(wrong))

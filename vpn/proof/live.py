@@ -396,7 +396,7 @@ class LiveServer:
         if pid is not None:
             changed = await or_host_error(look_at_restart(self.host, self.layout, pid))
             findings += changed
-            if all(finding.code is not FindingCode.HOST_ERROR for finding in changed):
+            if all(finding.code is FindingCode.RESTART_PENDING for finding in changed):
                 pending = bool(changed)
         findings += await or_host_error(look_at_configuration(self.spec, self.host, self.layout))
         findings += await or_host_error(ccd_findings(self.host, self.layout))

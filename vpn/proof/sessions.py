@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from vpn.errors import (
+    ForwardingForbidden,
     ManagementError,
     ManagementExposed,
     ManagementGone,
@@ -158,6 +159,7 @@ _CODES: tuple[tuple[type[ManagementError], FindingCode], ...] = (
     (ManagementMissing, FindingCode.NO_MANAGEMENT),
     (ManagementExposed, FindingCode.MANAGEMENT_EXPOSED),
     (ManagementGone, FindingCode.MANAGEMENT_GONE),
+    (ForwardingForbidden, FindingCode.FORWARDING_FORBIDDEN),
     (ManagementSilent, FindingCode.MANAGEMENT_SILENT),
 )
 

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from bot.access.permission import Actor
-from bot.backup.archive import DATABASE, BackupContents, unpack
+from bot.backup.archive import DATABASE, SSH_KEY, BackupContents, unpack
 from bot.backup.backup import Made, make_backup, require_new, write_new
 from bot.backup.restore import read_file
 from bot.errors import NotDone
@@ -60,6 +60,15 @@ async def test_it_tells_of_itself(company: Company, office: Office) -> None:
     assert "monday.age" in detail
     assert str(company.folder) not in detail
     assert list(contents.tls_keys) == ["office"]
+    assert SSH_KEY not in contents.files
+
+
+async def test_the_key_for_servers_elsewhere_is_in_it(company: Company, office: Office) -> None:
+    key = office.folder.ssh_key
+    key.parent.mkdir(mode=0o700)
+    key.write_bytes(b"a key")
+    _, contents = await backed_up(office, company.folder / "a.age")
+    assert contents.files[SSH_KEY] == b"a key"
 
 
 @pytest.mark.long

@@ -15,10 +15,18 @@ import pytest
 import pytest_asyncio
 
 from bot.access.permission import Actor
-from bot.backup.archive import DATABASE, EARLIER_TLS_KEY, BackupContents, tls_key_name, unpack
+from bot.backup.archive import (
+    DATABASE,
+    EARLIER_TLS_KEY,
+    SSH_KEY,
+    BackupContents,
+    tls_key_name,
+    unpack,
+)
 from bot.backup.restore import Restored, put_back, read_file, require_vacant
 from bot.errors import BadBackup, BadSettings, NotDone
 from bot.office import open_office
+from bot.process.data_folder import DataFolder
 from bot.settings import Settings
 from pki.sealed import seal
 from storage.errors import NewerSchema
@@ -114,6 +122,13 @@ async def test_the_same_files(
     assert [path.name for path in data.parent.iterdir()] == ["data"]
     for path in (data, *data.rglob("*")):
         assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600)
+
+
+async def test_the_key_for_servers_elsewhere(contents: BackupContents, settings: Settings) -> None:
+    await put_back(settings, OPERATOR, with_file(contents, SSH_KEY, b"a key"))
+    key = DataFolder(settings.data_dir).ssh_key
+    assert key.read_bytes() == b"a key"
+    assert (key.stat().st_mode & 0o777, key.parent.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
 async def test_into_an_empty_folder_behind_a_link(contents: BackupContents, tmp_path: Path) -> None:

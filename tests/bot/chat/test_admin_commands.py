@@ -20,7 +20,16 @@ async def hire(desk: Desk, user_id: int, name: str) -> None:
 
 
 async def test_nobody_else_may(desk: Desk) -> None:
-    for typed in ("pending", "grants", "users", "servers", "audit", "allow 7 Eve", "remove P1001"):
+    for typed in (
+        "pending",
+        "grants",
+        "users",
+        "servers",
+        "online",
+        "audit",
+        "allow 7 Eve",
+        "remove P1001",
+    ):
         [said] = await desk.says(ANNA, f"/{typed}")
         assert "admins" in said
     assert not await desk.is_allowed(7)

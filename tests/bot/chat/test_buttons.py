@@ -31,7 +31,7 @@ def fits(data: str) -> bool:
 
 def test_every_tap_is_read_back_by_one_of_these_tests() -> None:
     others = {Tap.APPROVE, Tap.SERVER, Tap.LINK, Tap.HOW_TO, Tap.CUT, *ABOUT_NOTHING, *UNKNOWN}
-    others |= {Tap.LATE_YES, Tap.LATE_NO}
+    others |= {Tap.LATE_YES, Tap.LATE_NO, Tap.CUT_SESSION, Tap.ONLINE}
     assert {*ABOUT_REQUEST, *ABOUT_GRANT, *ABOUT_PERSON} | others == set(Tap)
 
 
@@ -66,6 +66,22 @@ def test_a_page_is_read_back(grant: GrantId, number: int) -> None:
     people = buttons.data(Tap.OLD_PEOPLE, grant, number)
     assert fits(people)
     assert buttons.parse(people) == Meant(Tap.OLD_PEOPLE, grant=grant, page=number)
+
+
+@given(
+    code=st.from_regex("[a-z0-9]{8}", fullmatch=True), server=SERVERS, when=st.integers(0, 2**34)
+)
+def test_a_session_is_read_back(code: str, server: ServerName, when: int) -> None:
+    """Its grant is one of ours or an imported one, whose ids have eight characters."""
+    grant = GrantId(f"g-{code}")
+    data = buttons.data(Tap.CUT_SESSION, grant, server, when)
+    assert fits(data)
+    assert buttons.parse(data) == Meant(Tap.CUT_SESSION, grant=grant, server=server, since=when)
+
+
+@given(number=st.integers(0, 10**6 - 1))
+def test_a_page_of_sessions_is_read_back(number: int) -> None:
+    assert buttons.parse(buttons.data(Tap.ONLINE, number)) == Meant(Tap.ONLINE, page=number)
 
 
 @given(tap=st.sampled_from(ABOUT_REQUEST), request=REQUESTS)

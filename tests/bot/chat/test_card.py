@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.access import requests, revocation
+from bot.access import requests, revocation, usage
 from bot.access.permission import THE_BOT
+from bot.access.usage import Use
 from bot.chat import views
 from bot.chat.views import View
 from bot.texts import chat as words
@@ -117,6 +118,21 @@ async def test_what_the_person_has_already(paper: Paper) -> None:
     text, _ = await card(paper, request)
     assert ended not in text
     assert unproved not in text
+
+
+async def test_when_the_person_was_last_connected(paper: Paper) -> None:
+    """By whatever grant, also one that is over."""
+    grant = await paper.active(ANNA, PARIS)
+    request = await paper.asked()
+    assert "Last connected" not in (await card(paper, request))[0]
+    use = Use(grant.id, MORNING, 0, "198.51.100.7:1", 1, 1)
+    await paper.do(usage.note, PARIS, [use], lambda: True)
+    used_at = moment(paper.now)
+    paper.now += HOUR
+    await paper.by(await paper.actor(CLARA), revocation.revoke_grant, grant.id)
+    assert said(words.CARD_LAST_USE, at=used_at) in (await card(paper, request))[0]
+    await paper.by(await paper.actor(BORIS), requests.deny, request.id)
+    assert "Last connected" not in (await card(paper, request))[0]
 
 
 async def test_which_other_servers_it_would_open(paper: Paper) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from bot.access.holdings import Holding
+from bot.access.usage import LastUse
 from bot.chat import views
 from bot.chat.buttons import Tap
+from bot.chat.pages import page_of
 from bot.chat.views import View
 from bot.texts import chat as words
 from demo.api.markup import parse_html
@@ -70,7 +72,7 @@ def seen(view: View) -> str:
 def test_what_is_not_proved_is_never_the_part_that_is_cut() -> None:
     live = [grant(number) for number in range(30)]
     late = [revoking(100 + number) for number in range(16)]
-    text = seen(views.grants_listing([*live, *late], [ANNA], [proof(one) for one in late]))
+    text = seen(views.grants_listing([*live, *late], [ANNA], [proof(one) for one in late], {}))
     assert text.startswith("46 accesses:")
     assert text.count("not proved on berlin: may still get in") == 16
     assert "… and 30 more; vpnbot grant list shows all." in text
@@ -80,7 +82,7 @@ def test_what_is_not_proved_is_never_the_part_that_is_cut() -> None:
 def test_live_ones_follow_as_far_as_there_is_room() -> None:
     live = [grant(number) for number in range(30)]
     late = [revoking(100)]
-    text = seen(views.grants_listing([*live, *late], [ANNA], [proof(late[0])]))
+    text = seen(views.grants_listing([*live, *late], [ANNA], [proof(late[0])], {}))
     assert text.index(late[0].common_name) < text.index(live[0].common_name)
     assert text.count("active") == views.SHOWN - 1
     assert "… and 16 more" in text
@@ -90,7 +92,7 @@ def test_more_than_a_message_can_hold_is_counted() -> None:
     late = [revoking(number) for number in range(90)]
     servers = [ServerName(f"server-{number:02}") for number in range(20)]
     proofs = [proof(one, server) for one in late for server in servers]
-    text = seen(views.grants_listing([grant(200), *late], [ANNA], proofs))
+    text = seen(views.grants_listing([grant(200), *late], [ANNA], proofs, {}))
     shown = text.count("may still get in")
     assert shown > 10
     assert f"… and {91 - shown} more, {90 - shown} of them not proved" in text
@@ -98,15 +100,31 @@ def test_more_than_a_message_can_hold_is_counted() -> None:
 
 
 def test_what_waits_for_a_server_is_said_so() -> None:
-    text = seen(views.grants_listing([revoking(1, imported_at=NOW, server=None)], [ANNA], []))
+    text = seen(views.grants_listing([revoking(1, imported_at=NOW, server=None)], [ANNA], [], {}))
     assert "no server is known yet: may still get in" in text
+
+
+USED = LastUse(NOW + timedelta(hours=1), BERLIN, "198.51.100.7", 2_000_000, 40_000_000)
+
+
+def test_the_listing_says_when_each_was_used() -> None:
+    known, new = grant(1), grant(2)
+    text = seen(views.grants_listing([known, new], [ANNA], [], {known.id: USED}))
+    assert "last connected 2026-03-02 01:00 UTC, 42 MB in all" in text
+    assert text.endswith("not seen connected yet")
+
+
+def test_the_owner_sees_it_too() -> None:
+    view = views.my_access(ANNA.id, [], [Holding(grant(1))], {}, {grant(1).id: USED})
+    assert seen(view).endswith("last connected 2026-03-02 01:00 UTC, 42 MB in all")
+    assert seen(mine(Holding(grant(1)))).endswith("not seen connected yet")
 
 
 # --- /myvpn --------------------------------------------------------------------------------------
 
 
 def mine(*has: Holding) -> View:
-    return views.my_access(ANNA.id, [], has, {ANNA.id: ANNA.name, PHONE: "Anna (phone)"})
+    return views.my_access(ANNA.id, [], has, {ANNA.id: ANNA.name, PHONE: "Anna (phone)"}, {})
 
 
 @pytest.mark.parametrize("changes", [{}, {"server": None, "imported_at": NOW}])
@@ -236,18 +254,20 @@ def test_pages_lead_to_each_other_and_nowhere_else() -> None:
 
     def turning(number: int | None) -> list[str]:
         return [
-            button.data for row in views.page_of(items, number).turning(Tap.OLD) for button in row
+            button.data
+            for row in page_of(items, number, size=views.BUTTONS_SHOWN).turning(Tap.OLD)
+            for button in row
         ]
 
     assert [turning(number) for number in (None, 0, 1, 2, 9)] == [
         *(["oc:1"], ["oc:1"], ["oc:0", "oc:2"], ["oc:1"], ["oc:1"])
     ]
-    pages = [views.page_of(items, number) for number in range(3)]
+    pages = [page_of(items, number, size=views.BUTTONS_SHOWN) for number in range(3)]
     assert [one for page in pages for one in page.items] == items
     assert [page.text for page in pages] == [f"Page {number} of 3" for number in (1, 2, 3)]
-    alone = views.page_of(items[: views.BUTTONS_SHOWN], None)
+    alone = page_of(items[: views.BUTTONS_SHOWN], None, size=views.BUTTONS_SHOWN)
     assert (alone.text, alone.turning(Tap.OLD)) == ("", ())
-    assert list(views.page_of([], None).items) == []
+    assert list(page_of([], None, size=views.BUTTONS_SHOWN).items) == []
 
 
 # --- /users --------------------------------------------------------------------------------------
@@ -322,6 +342,6 @@ def test_a_request_whose_server_is_not_chosen() -> None:
         asked_at=NOW,
         expires_at=NOW,
     )
-    view = views.my_access(ANNA.id, [request], [], {ANNA.id: ANNA.name})
+    view = views.my_access(ANNA.id, [request], [], {ANNA.id: ANNA.name}, {})
     assert "None" not in seen(view)
     assert len(view.keyboard) == 1

@@ -38,6 +38,13 @@ async def test_who_may_be_there_and_who_may_not(database: Database) -> None:
         }
         assert found.elsewhere == {elsewhere.common_name}
         assert found.unknown == {"Bob Smith", "", "UNDEF"}
+        # Of a name that two share nobody can tell whose session it is.
+        assert set(found.holders) == {here.common_name, ending.common_name, "John Smith", "twin"}
+        assert found.holders[here.common_name] == here
+        await imported(tx, 9, "John Smith", GrantState.ACTIVE)
+        shared = await compare(tx, BERLIN, names, name_in_sessions)
+        assert set(shared.holders) == set(found.holders) - {"John Smith"}
+        assert shared.unknown == found.unknown
         assert found.all == found.ours | found.unknown
         assert (await compare(tx, BERLIN, (), name_in_sessions)).all == frozenset()
 

@@ -13,7 +13,7 @@ from bot.access.messages import DeliverNote, Notice
 from bot.access.refusals import Refusal, Refused
 from bot.access.revocation import _OWNER_KNOWS
 from bot.chat.posts import _notice
-from bot.texts import chat, health, questions, receipts, refusals
+from bot.texts import chat, health, online, questions, receipts, refusals
 from bot.texts.fill import (
     Plural,
     Template,
@@ -21,7 +21,7 @@ from bot.texts.fill import (
     fill,
     moment,
 )
-from storage.records import EndReason, GrantState, RequestState
+from storage.records import CanaryTrouble, EndReason, GrantState, RequestState
 from tests.bot.reading import EVIL, marks, shown
 from tests.storage.kit import make_grant
 from vpn.findings import FindingCode
@@ -42,6 +42,8 @@ CHAT = {
     "CARD_SERVER": "server",
     "CARD_DURATION": "duration",
     "CARD_REASON": "reason",
+    "CARD_LAST_USE": "at",
+    "LAST_USE": "at amount",
     "CARD_HAS": "count",
     "CARD_OPENS": "servers",
     "CARD_LIMIT": "duration",
@@ -122,6 +124,24 @@ QUESTIONS = {
     "LATE": "age command",
     "LATE_GOING_ON": "command",
 }
+ONLINE = {
+    "COUNT": "count",
+    "SILENT": "servers",
+    "TITLE": "number name server since",
+    "TITLE_UNKNOWN": "number common_name server since",
+    "ADDRESSES": "real inner",
+    "ADDRESSES_OUTSIDE": "real",
+    "DATA": "sent received common_name",
+    "DATA_UNKNOWN": "sent received",
+    "BUTTON_CUT": "number name",
+    "BUTTON_REVOKE": "number name",
+    "CUT": "server name",
+    "CUT_OVER": "server name",
+    "CUT_NOT_THERE": "server name",
+    "CUT_LEFT": "server name",
+    "CUT_SILENT": "server name",
+    "CUT_NO_SERVER": "server",
+}
 RECEIPTS = {
     "PROVED": "count name",
     "PROVED_NO_SERVER": "name",
@@ -177,6 +197,8 @@ NOTICES: dict[str, dict[str, Any]] = {
     "no_room": {"name": "Anna", "server": "berlin"},
     "crl_unpublished": {"server": "berlin", "until": NOW.isoformat()},
     "crl_published": {"server": "berlin"},
+    "host_key_changed": {"server": "berlin"},
+    "host_key_agreed": {"server": "berlin"},
     "crl_replaced": {"server": "berlin"},
     "ca_ends": {"until": NOW.isoformat()},
     "adopted_certificate_ends": {
@@ -195,12 +217,9 @@ NOTICES: dict[str, dict[str, Any]] = {
     "over_left": SEEN,
     "nobody_over_seen": {"server": "berlin"},
     "nobody_can_see": {"server": "berlin"},
-    "canary_revoked_let_in": TRIED,
-    "canary_revoked_passes": TRIED,
-    "canary_no_second_lock": TRIED,
-    "canary_good_refused": TRIED,
-    "canary_unreachable": TRIED,
+    **dict.fromkeys((f"canary_{trouble}" for trouble in CanaryTrouble), TRIED),
     "canary_well": {"server": "berlin"},
+    "used_twice": SEEN,
     "servers_certificates_end": {"count": 2, "days": 7, "names": "server, gate"},
     "restored": {"made_at": NOW.isoformat(), "count": 2},
     "strangers_cut": {"server": "berlin", "names": "anna-k3m9 carl-x2b4"},
@@ -273,14 +292,15 @@ def fields(template: Template) -> set[str]:
 
 IN_CHAT = [
     (name, template)
-    for module in (chat, questions)
+    for module in (chat, questions, online)
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
 ]
 
 
 @pytest.mark.parametrize(
-    ("module", "table"), [(chat, CHAT), (questions, QUESTIONS), (receipts, RECEIPTS)]
+    ("module", "table"),
+    [(chat, CHAT), (questions, QUESTIONS), (online, ONLINE), (receipts, RECEIPTS)],
 )
 def test_no_template_wants_a_value_that_the_code_does_not_pass(
     module: ModuleType, table: Mapping[str, str]
@@ -292,10 +312,10 @@ def test_no_template_wants_a_value_that_the_code_does_not_pass(
 
 
 def test_a_template_with_one_and_many_counts() -> None:
-    for module in (chat, receipts):
+    for module, table in ((chat, CHAT), (online, ONLINE), (receipts, RECEIPTS)):
         for name, template in templates(module):
             if isinstance(template, Plural) and name != "NOTICES":
-                assert "count" in (CHAT | QUESTIONS | RECEIPTS)[name].split(), name
+                assert "count" in table[name].split(), name
 
 
 @pytest.mark.parametrize("count", [1, 2, 1000])
@@ -462,7 +482,7 @@ def test_the_first_word_of_a_button_says_what_happens() -> None:
 
 
 def test_buttons_and_toasts_are_plain_text() -> None:
-    for name, template in templates(chat):
+    for name, template in (*templates(chat), *templates(online)):
         if _PLAIN.fullmatch(name):
             assert not re.search(r"[<>&]", str(template)), name
 

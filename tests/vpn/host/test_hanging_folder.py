@@ -12,6 +12,8 @@ import pytest
 from tests.vpn.kit import Company, codes, make_spec, now
 from vpn.errors import HostError
 from vpn.host.local import LocalHost
+from vpn.host.machine import process_started_at
+from vpn.host.permissions import owner_of
 from vpn.proof.live import LiveServer
 
 _MNT_DETACH = 2
@@ -64,6 +66,11 @@ async def test_a_folder_that_hangs_holds_up_nobody_else(open_folder: Path) -> No
                 await look
         # What still hangs there takes nothing from another server.
         assert await well.host.read("live/crl.pem") is not None
+        # Nor from what the machine itself tells: all threads of the folder wait by now.
+        with pytest.raises(HostError, match="gives no answer within"):
+            await host.listdir("live")
+        assert await owner_of(host, "root") == (0, 0)
+        assert await process_started_at(host, os.getpid()) is not None
         status = await live.status(issuer=stuck.issuer, now=now())
         assert "host_error" in {finding.code for finding in status.findings}
         (proof,) = await live.cut(

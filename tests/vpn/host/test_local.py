@@ -4,15 +4,17 @@ import shutil
 import socket
 import stat
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
+from tests.sshd import NEEDS_SSHD, Sshd, run_sshd
 from tests.vpn.kit import CALLER, now
 from vpn.errors import HostError, ManagementGone, NotReadable
-from vpn.host.interface import NO_PROGRAM, READ_LIMIT, Ran
+from vpn.host.interface import NO_PROGRAM, READ_LIMIT, Ran, ServerHost
 from vpn.host.local import LocalHost
 from vpn.host.machine import port_in_use, process_started_at, room_left
 from vpn.host.permissions import (
@@ -23,6 +25,7 @@ from vpn.host.permissions import (
     shut_out,
     shut_out_above,
 )
+from vpn.host.ssh_link import close_links
 from vpn.layout import MANAGEMENT_SOCKET, Reader, UnixSocket
 from vpn.values import Protocol
 
@@ -31,8 +34,33 @@ NOBODY = 65534
 SOCKET = UnixSocket(MANAGEMENT_SOCKET)
 
 
+HostAt = Callable[[Path], ServerHost]
+
+
+@pytest.fixture(scope="module")
+def sshd(module_folder: Path) -> Iterator[Sshd]:
+    with run_sshd(module_folder) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(params=["here", pytest.param("elsewhere", marks=NEEDS_SSHD)])
+async def host_at(request: pytest.FixtureRequest) -> AsyncIterator[HostAt]:
+    """All that a host promises holds for this machine, and for one that is reached by SSH."""
+    if request.param == "here":
+        yield LocalHost
+        return
+    yield request.getfixturevalue("sshd").host
+    await close_links()
+
+
 @pytest.fixture
-def host(open_folder: Path) -> LocalHost:
+def host(host_at: HostAt, open_folder: Path) -> ServerHost:
+    (open_folder / "live").mkdir()
+    return host_at(open_folder)
+
+
+@pytest.fixture
+def local(open_folder: Path) -> LocalHost:
     (open_folder / "live").mkdir()
     return LocalHost(open_folder)
 
@@ -60,7 +88,7 @@ def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-async def test_what_is_written_is_read(host: LocalHost) -> None:
+async def test_what_is_written_is_read(host: ServerHost) -> None:
     assert await host.read("live/crl.pem") is None
     await host.replace("live/crl.pem", b"one", mode=0o644)
     await host.replace("live/crl.pem", b"two", mode=0o644)
@@ -69,7 +97,7 @@ async def test_what_is_written_is_read(host: LocalHost) -> None:
 
 
 @pytest.mark.usefixtures("umask")
-async def test_modes_are_exact_whatever_the_umask(host: LocalHost, open_folder: Path) -> None:
+async def test_modes_are_exact_whatever_the_umask(host: ServerHost, open_folder: Path) -> None:
     await host.replace("public", b"", mode=0o644)
     await host.replace("secret", b"", mode=0o600)
     await host.make_folder("live/ccd", mode=0o755)
@@ -78,7 +106,7 @@ async def test_modes_are_exact_whatever_the_umask(host: LocalHost, open_folder: 
     assert mode_of(open_folder / "live/ccd") == 0o755
 
 
-async def test_each_replacement_has_a_later_second(host: LocalHost) -> None:
+async def test_each_replacement_has_a_later_second(host: ServerHost) -> None:
     """OpenVPN overlooks a new CRL of the same size in the same second."""
     seconds = []
     for content in (b"aaa", b"bbb", b"ccc"):
@@ -90,7 +118,7 @@ async def test_each_replacement_has_a_later_second(host: LocalHost) -> None:
 
 
 async def test_a_file_from_the_future_is_followed_by_one_of_later(
-    host: LocalHost, open_folder: Path
+    host: ServerHost, open_folder: Path
 ) -> None:
     crl = open_folder / "live/crl.pem"
     crl.write_bytes(b"old")
@@ -101,7 +129,7 @@ async def test_a_file_from_the_future_is_followed_by_one_of_later(
 
 
 async def test_a_failed_replacement_leaves_nothing_behind(
-    host: LocalHost, open_folder: Path
+    host: ServerHost, open_folder: Path
 ) -> None:
     (open_folder / "live/ccd").mkdir()
     with pytest.raises(HostError, match="live/ccd"):
@@ -111,7 +139,7 @@ async def test_a_failed_replacement_leaves_nothing_behind(
 
 @NEEDS_ROOT
 async def test_only_files_below_live_belong_to_its_owner(
-    host: LocalHost, open_folder: Path
+    host: ServerHost, open_folder: Path
 ) -> None:
     os.chown(open_folder, NOBODY, NOBODY)
     os.chown(open_folder / "live", 12345, 12346)
@@ -122,7 +150,7 @@ async def test_only_files_below_live_belong_to_its_owner(
     assert (conf.st_uid, conf.st_gid) == (0, 0)
 
 
-async def test_no_link_inside_is_followed(host: LocalHost, open_folder: Path) -> None:
+async def test_no_link_inside_is_followed(host: ServerHost, open_folder: Path) -> None:
     elsewhere = open_folder / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "file").write_text("secret")
@@ -145,7 +173,7 @@ async def test_no_link_inside_is_followed(host: LocalHost, open_folder: Path) ->
 
 
 async def test_a_list_is_read_as_openvpn_reads_it(
-    host: LocalHost, open_folder: Path, tmp_path: Path
+    host: ServerHost, open_folder: Path, tmp_path: Path
 ) -> None:
     crl, other = open_folder / "live/crl.pem", tmp_path / "other.pem"
     assert await read_linked(host, "live/crl.pem") is None
@@ -160,7 +188,7 @@ async def test_a_list_is_read_as_openvpn_reads_it(
 
 
 @NEEDS_ROOT
-async def test_root_reads_through_no_link_of_anothers(host: LocalHost, open_folder: Path) -> None:
+async def test_root_reads_through_no_link_of_anothers(host: ServerHost, open_folder: Path) -> None:
     crl = open_folder / "live/crl.pem"
     crl.symlink_to("/etc/hostname")
     os.chown(crl, 12345, -1, follow_symlinks=False)
@@ -169,14 +197,14 @@ async def test_root_reads_through_no_link_of_anothers(host: LocalHost, open_fold
 
 
 @NEEDS_ROOT
-async def test_what_is_closed_is_told_from_what_hangs(host: LocalHost, open_folder: Path) -> None:
+async def test_what_is_closed_is_told_from_what_hangs(local: LocalHost, open_folder: Path) -> None:
     crl = open_folder / "live/crl.pem"
     crl.write_bytes(b"root's alone")
     crl.chmod(0o600)
     os.seteuid(NOBODY)
     try:
         with pytest.raises(NotReadable, match="Permission denied"):
-            await read_linked(host, "live/crl.pem")
+            await read_linked(local, "live/crl.pem")
     finally:
         os.seteuid(0)
 
@@ -185,11 +213,12 @@ def _open_files() -> int:
     return len([*Path("/proc/self/fd").iterdir()])
 
 
-async def test_what_is_in_the_way_is_named(host: LocalHost, open_folder: Path) -> None:
+async def test_what_is_in_the_way_is_named(host: ServerHost, open_folder: Path) -> None:
     """And what was opened to look at it is closed again: the bot looks for years."""
     crl, ccd = open_folder / "live/crl.pem", open_folder / "live/ccd"
     ccd.symlink_to("/tmp")
     crl.symlink_to("/etc/hostname")
+    await host.caller()
     before = _open_files()
     for _ in range(3):
         with pytest.raises(HostError, match=f"^{crl} is no ordinary file; remove it"):
@@ -204,13 +233,13 @@ async def test_what_is_in_the_way_is_named(host: LocalHost, open_folder: Path) -
     assert _open_files() == before
 
 
-async def test_a_pipe_does_not_hang_the_reader(host: LocalHost, open_folder: Path) -> None:
+async def test_a_pipe_does_not_hang_the_reader(host: ServerHost, open_folder: Path) -> None:
     os.mkfifo(open_folder / "live/crl.pem")
     with pytest.raises(HostError, match="no ordinary file"):
         await host.read("live/crl.pem")
 
 
-async def test_a_huge_file_is_not_read(host: LocalHost, open_folder: Path) -> None:
+async def test_a_huge_file_is_not_read(host: ServerHost, open_folder: Path) -> None:
     with (open_folder / "live/crl.pem").open("wb") as file:
         file.truncate(READ_LIMIT + 1)
     with pytest.raises(HostError, match="more than"):
@@ -218,19 +247,19 @@ async def test_a_huge_file_is_not_read(host: LocalHost, open_folder: Path) -> No
 
 
 @pytest.mark.parametrize("path", ["../x", "/etc/passwd", "live//x", "live/./x", "live/"])
-async def test_paths_stay_below_the_folder(host: LocalHost, path: str) -> None:
+async def test_paths_stay_below_the_folder(host: ServerHost, path: str) -> None:
     with pytest.raises(ValueError, match="no path below"):
         await host.read(path)
 
 
-async def test_removing_says_whether_there_was_one(host: LocalHost, open_folder: Path) -> None:
+async def test_removing_says_whether_there_was_one(host: ServerHost, open_folder: Path) -> None:
     (open_folder / "live/x").touch()
     assert await host.remove("live/x") is True
     assert await host.remove("live/x") is False
 
 
-async def test_a_missing_folder_has_nothing(open_folder: Path) -> None:
-    host = LocalHost(open_folder / "gone")
+async def test_a_missing_folder_has_nothing(host_at: HostAt, open_folder: Path) -> None:
+    host = host_at(open_folder / "gone")
     assert await host.read("server.conf") is None
     assert await host.listdir("") is None
     assert await host.stat("") is None
@@ -240,8 +269,8 @@ async def test_a_missing_folder_has_nothing(open_folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("umask")
-async def test_a_home_is_made_with_its_parents(open_folder: Path) -> None:
-    host = LocalHost(open_folder / "a/b")
+async def test_a_home_is_made_with_its_parents(host_at: HostAt, open_folder: Path) -> None:
+    host = host_at(open_folder / "a/b")
     assert await host.make_folder("", mode=0o755) is True
     assert await host.make_folder("", mode=0o755) is False
     assert [mode_of(open_folder / path) for path in ("a", "a/b")] == [0o755, 0o755]
@@ -252,14 +281,14 @@ async def test_a_home_is_made_with_its_parents(open_folder: Path) -> None:
 
 
 @NEEDS_ROOT
-async def test_a_folder_is_given_to_its_account(host: LocalHost, open_folder: Path) -> None:
+async def test_a_folder_is_given_to_its_account(host: ServerHost, open_folder: Path) -> None:
     nobody = await owner_of(host, "nobody")
     assert await host.make_folder("live", mode=0o755, owner=nobody) is True
     assert await host.make_folder("live", mode=0o755, owner=nobody) is False
     assert (open_folder / "live").stat().st_uid == NOBODY
 
 
-async def test_an_unknown_account_is_named(host: LocalHost) -> None:
+async def test_an_unknown_account_is_named(host: ServerHost) -> None:
     with pytest.raises(HostError, match="no-such-account"):
         await owner_of(host, "no-such-account")
     assert "no-such-account" in (await account_problem(host, "no-such-account") or "")
@@ -275,11 +304,13 @@ async def test_an_unknown_account_is_named(host: LocalHost) -> None:
         ("home/live/crl.pem", "chmod o+r {}/home/live/crl.pem"),
     ],
 )
-async def test_whatever_shuts_nobody_out_is_named(open_folder: Path, shut: str, mend: str) -> None:
+async def test_whatever_shuts_nobody_out_is_named(
+    host_at: HostAt, open_folder: Path, shut: str, mend: str
+) -> None:
     crl = open_folder / "home/live/crl.pem"
     crl.parent.mkdir(parents=True)
     crl.touch()
-    host = LocalHost(open_folder / "home")
+    host = host_at(open_folder / "home")
     assert await shut_out(host, "live/crl.pem") is None
     (open_folder / shut).chmod(0o750)
     problem = await shut_out(host, "live/crl.pem")
@@ -289,11 +320,11 @@ async def test_whatever_shuts_nobody_out_is_named(open_folder: Path, shut: str, 
     assert (above is not None) == (shut == ".")
 
 
-async def test_a_link_above_is_followed_both_ways(open_folder: Path) -> None:
+async def test_a_link_above_is_followed_both_ways(host_at: HostAt, open_folder: Path) -> None:
     (open_folder / "shut/home").mkdir(parents=True)
     (open_folder / "shut").chmod(0o700)
     (open_folder / "link").symlink_to("shut/home")
-    problem = await shut_out_above(LocalHost(open_folder / "link"))
+    problem = await shut_out_above(host_at(open_folder / "link"))
     assert problem is not None
     assert problem.endswith("/shut")
 
@@ -317,7 +348,7 @@ def nobody_can_read(path: Path) -> bool:
     ],
 )
 async def test_the_bits_of_owner_and_group_count_first(
-    host: LocalHost, open_folder: Path, uid: int, gid: int, mode: int, shut: bool
+    host: ServerHost, open_folder: Path, uid: int, gid: int, mode: int, shut: bool
 ) -> None:
     crl = open_folder / "live/crl.pem"
     crl.touch()
@@ -327,15 +358,15 @@ async def test_the_bits_of_owner_and_group_count_first(
     assert (await shut_out(host, "live/crl.pem") is not None) is shut
 
 
-async def test_a_process_has_a_beginning(host: LocalHost) -> None:
+async def test_a_process_has_a_beginning(host: ServerHost) -> None:
     before = now()
     process = await asyncio.create_subprocess_exec("sleep", "60")
     started = await process_started_at(host, process.pid)
     process.kill()
     await process.wait()
     assert started is not None
-    # The kernel counts in hundredths of a second.
-    assert before - timedelta(seconds=0.02) <= started <= now()
+    # The kernel counts in hundredths of a second, and so does what tells the time elsewhere.
+    assert before - timedelta(seconds=0.05) <= started <= now()
     assert await process_started_at(host, process.pid) is None
     assert await process_started_at(host, 0) is None
 
@@ -345,7 +376,7 @@ async def test_a_process_has_a_beginning(host: LocalHost) -> None:
     [(Protocol.UDP, socket.SOCK_DGRAM), (Protocol.TCP, socket.SOCK_STREAM)],
 )
 async def test_a_taken_port_is_seen(
-    host: LocalHost, protocol: Protocol, kind: socket.SocketKind
+    host: ServerHost, protocol: Protocol, kind: socket.SocketKind
 ) -> None:
     with socket.socket(socket.AF_INET, kind) as other:
         other.bind(("127.0.0.1", 0))
@@ -356,7 +387,9 @@ async def test_a_taken_port_is_seen(
     assert await port_in_use(host, port, protocol) is False
 
 
-async def test_nobody_listens_where_there_is_no_socket(host: LocalHost, open_folder: Path) -> None:
+async def test_nobody_listens_where_there_is_no_socket(
+    host: ServerHost, host_at: HostAt, open_folder: Path
+) -> None:
     with pytest.raises(ManagementGone, match="start the server"):
         await host.connect(SOCKET)
     (open_folder / "management.sock").write_text("")
@@ -364,10 +397,10 @@ async def test_nobody_listens_where_there_is_no_socket(host: LocalHost, open_fol
         await host.connect(SOCKET)
     assert await host.listener_pid(SOCKET.path) is None
     with pytest.raises(ManagementGone, match="cannot be opened"):
-        await LocalHost(open_folder / "gone").connect(SOCKET)
+        await host_at(open_folder / "gone").connect(SOCKET)
 
 
-async def test_a_stale_socket_is_no_listener(host: LocalHost, open_folder: Path) -> None:
+async def test_a_stale_socket_is_no_listener(host: ServerHost, open_folder: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(open_folder / "management.sock"))
         server.listen()
@@ -377,14 +410,14 @@ async def test_a_stale_socket_is_no_listener(host: LocalHost, open_folder: Path)
         await host.connect(SOCKET)
 
 
-async def test_a_full_queue_is_waited_out(host: LocalHost, open_folder: Path) -> None:
+async def test_a_full_queue_is_waited_out(host: ServerHost, open_folder: Path) -> None:
     path = str(open_folder / "management.sock")
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(path)
         server.listen(0)
         with socket.socket(socket.AF_UNIX) as first:
             first.connect(path)
-            assert await host.listener_pid(SOCKET.path) == 0
+            assert await host.listener_pid(SOCKET.path) in {0, os.getpid()}
             waiting = asyncio.create_task(host.connect(SOCKET))
             done, _ = await asyncio.wait([waiting], timeout=0.2)
             assert not done
@@ -409,7 +442,7 @@ async def test_a_long_path_can_be_connected(open_folder: Path) -> None:
 
 
 async def test_a_folder_is_removed_only_where_nothing_is_in_it(
-    host: LocalHost, open_folder: Path
+    host: ServerHost, open_folder: Path
 ) -> None:
     (open_folder / "live/ccd").mkdir()
     with pytest.raises(HostError, match="not empty"):
@@ -419,25 +452,25 @@ async def test_a_folder_is_removed_only_where_nothing_is_in_it(
 
 
 @NEEDS_ROOT
-async def test_what_cannot_be_looked_at_stays_as_it_is(host: LocalHost, open_folder: Path) -> None:
+async def test_what_cannot_be_looked_at_stays_as_it_is(local: LocalHost, open_folder: Path) -> None:
     """Many a key of an operator's lies in a folder of root's alone."""
     (open_folder / "link").symlink_to("shut/deep")
     (open_folder / "shut/deep").mkdir(parents=True)
     (open_folder / "shut").chmod(0o700)
     (open_folder / "shut/deep/key").symlink_to("elsewhere")
     real = f"{open_folder}/shut/deep".lstrip("/")
-    assert await real_path(host, "link/key") == f"{real}/elsewhere"
+    assert await real_path(local, "link/key") == f"{real}/elsewhere"
     os.seteuid(NOBODY)
     try:
-        assert await real_path(host, "link/key") == f"{real}/key"
-        problem = await shut_out(host, "link/key")
+        assert await real_path(local, "link/key") == f"{real}/key"
+        problem = await shut_out(local, "link/key")
     finally:
         os.seteuid(0)
     assert problem is not None
     assert problem.endswith(f"chmod o+x {open_folder}/shut")
 
 
-async def test_links_in_a_circle_are_no_list(host: LocalHost, open_folder: Path) -> None:
+async def test_links_in_a_circle_are_no_list(host: ServerHost, open_folder: Path) -> None:
     (open_folder / "live/crl.pem").symlink_to("other.pem")
     (open_folder / "live/other.pem").symlink_to("crl.pem")
     with pytest.raises(NotReadable):
@@ -446,7 +479,7 @@ async def test_links_in_a_circle_are_no_list(host: LocalHost, open_folder: Path)
         await shut_out(host, "live/crl.pem")
 
 
-async def test_the_room_on_a_disk_is_told(host: LocalHost, open_folder: Path) -> None:
+async def test_the_room_on_a_disk_is_told(host: ServerHost, open_folder: Path) -> None:
     left = await room_left(host, "live")
     assert left is not None
     assert left == pytest.approx(shutil.disk_usage(open_folder).free, rel=0.1)
@@ -458,18 +491,43 @@ async def test_the_room_on_a_disk_is_told(host: LocalHost, open_folder: Path) ->
     [("100 3 5 4096", 20_480), ("100 0 5 4096", 0), ("0 0 5 4096", 20_480), ("? ? 5 4096", None)],
 )
 async def test_without_room_for_a_file_there_is_none(
-    host: LocalHost, program: Callable[[str, str], None], said: str, left: int | None
+    local: LocalHost, program: Callable[[str, str], None], said: str, left: int | None
 ) -> None:
     """Btrfs has no count of files."""
     program("stat", f"echo {said}")
     if left is None:
         with pytest.raises(HostError, match="how much room is left"):
-            await room_left(host, "live")
+            await room_left(local, "live")
     else:
-        assert await room_left(host, "live") == left
+        assert await room_left(local, "live") == left
 
 
-async def test_a_program_is_heard_out(host: LocalHost) -> None:
+@NEEDS_ROOT
+async def test_a_look_needs_no_more_than_to_pass_the_folders_above(
+    local: LocalHost, open_folder: Path
+) -> None:
+    (open_folder / "live/crl.pem").write_text("list")
+    for folder in (open_folder, open_folder / "live"):
+        folder.chmod(0o711)
+    os.seteuid(NOBODY)
+    try:
+        assert await local.read("live/crl.pem") == b"list"
+        assert await room_left(local, "live/crl.pem")
+        with pytest.raises(NotReadable):
+            await local.listdir("live")
+    finally:
+        os.seteuid(0)
+
+
+async def test_a_machine_without_one_of_the_kernels_tables(
+    local: LocalHost, program: Callable[[str, str], None]
+) -> None:
+    """As `cat` says it in a language that needs many words; IPv6 is off there."""
+    program("cat", 'echo "cat: /proc/net/udp6: Aucun fichier ou dossier de ce type"; exit 1')
+    assert await port_in_use(local, 1194, Protocol.UDP) is False
+
+
+async def test_a_program_is_heard_out(host: ServerHost) -> None:
     assert await host.run(("cat",), stdin=b"word") == Ran(0, b"word")
     failed = await host.run(("/bin/sh", "-c", "pwd; echo no >&2; exit 3"))
     assert (failed.status, failed.lines) == (3, ["/", "no"])
@@ -482,30 +540,30 @@ async def test_a_program_that_does_not_end_is_left(open_folder: Path) -> None:
         await LocalHost(open_folder, answer_s=0.2).run(("sleep", "60"))
 
 
-async def test_a_program_that_says_too_much_is_left(host: LocalHost) -> None:
+async def test_a_program_that_says_too_much_is_left(host: ServerHost) -> None:
     with pytest.raises(HostError, match="says more than"):
         await host.run(("yes",))
 
 
 @NEEDS_ROOT
-async def test_a_program_cannot_take_root_back(host: LocalHost) -> None:
+async def test_a_program_cannot_take_root_back(local: LocalHost) -> None:
     os.seteuid(NOBODY)
     try:
-        told = await host.run(("/bin/sh", "-c", "id -u; id -ru"))
+        told = await local.run(("/bin/sh", "-c", "id -u; id -ru"))
     finally:
         os.seteuid(0)
     assert told.lines == [str(NOBODY), str(NOBODY)]
 
 
 async def test_an_account_of_a_directory_service_is_asked_for(
-    host: LocalHost, program: Callable[[str, str], None]
+    local: LocalHost, program: Callable[[str, str], None]
 ) -> None:
     program("getent", "echo $2:x:4242:4343::/:/bin/sh")
-    assert await owner_of(host, "anna-of-the-directory") == (4242, 4343)
-    assert await owner_of(host, "root") == (0, 0)
+    assert await owner_of(local, "anna-of-the-directory") == (4242, 4343)
+    assert await owner_of(local, "root") == (0, 0)
 
 
-async def test_who_openvpn_becomes_may_be_unknown(host: LocalHost) -> None:
+async def test_who_openvpn_becomes_may_be_unknown(host: ServerHost) -> None:
     (named, unnamed) = (Reader("no-such-account", None), Reader(None, "no-such-group"))
     assert "names the account no-such-account" in (await shut_out(host, "live", named) or "")
     assert "names the group no-such-group" in (await shut_out(host, "live", unnamed) or "")

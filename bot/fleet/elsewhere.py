@@ -1,0 +1,99 @@
+"""Servers on other machines: with which key they are entered, and which host key they must show.
+
+What speaks SSH is loaded only here, and only where a server is elsewhere.
+"""
+
+import sys
+from contextvars import ContextVar
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from bot.process.privileges import as_root
+from storage.records import Payload, Server
+from vpn.host.ssh_address import SshAddress, SshTarget, parse_ssh_address
+
+if TYPE_CHECKING:
+    from vpn.host.ssh import SshHost
+
+# The key that opens servers without one of their own, as the settings of this process say.
+_bots_key: ContextVar[Path] = ContextVar("bots_key")
+
+
+def use_key(path: Path) -> None:
+    """Says which key is the bot's own, for this process."""
+    _bots_key.set(path)
+
+
+def bots_key() -> Path:
+    """The bot's own key; there may be none yet."""
+    return _bots_key.get()
+
+
+async def close_connections() -> None:
+    """Ends what was opened to other machines, if anything was."""
+    link = sys.modules.get("vpn.host.ssh_link")
+    if link is not None:
+        await link.close_links()
+
+
+def address_of(server: Server) -> SshAddress | None:
+    """The account that is logged in to there; None for a server on this machine."""
+    return None if server.ssh is None else parse_ssh_address(server.ssh["address"])
+
+
+def machine_of(server: Server) -> tuple[str, int] | None:
+    """Which machine it is on, as far as addresses tell; None is this one."""
+    address = address_of(server)
+    return None if address is None else (address.host, address.port)
+
+
+def key_file_of(ssh: Payload) -> Path | None:
+    """A private key for this server alone; None where it is the bot's own."""
+    key_file = ssh["key_file"]
+    return None if key_file is None else Path(key_file)
+
+
+def shown_fingerprint(ssh: Payload) -> str:
+    """Of the host key that is pinned."""
+    from vpn.host.ssh_keys import fingerprint_of  # noqa: PLC0415
+
+    return fingerprint_of(ssh["host_key"])
+
+
+def host_elsewhere(ssh: Payload, home: PurePosixPath) -> "SshHost":
+    """Another machine, as the bot enters it every day."""
+    from vpn.host.ssh import SshHost  # noqa: PLC0415
+
+    key_file = key_file_of(ssh) or _bots_key.get()
+    target = SshTarget(parse_ssh_address(ssh["address"]), ssh["host_key"], key_file)
+    return SshHost(target, home)
+
+
+async def host_as(
+    ssh: Payload, login: SshAddress, key_file: Path | None, home: PurePosixPath
+) -> "SshHost":
+    """The same machine, by another account: it has to show the host key that is pinned.
+
+    Args:
+        key_file: None takes the keys and the agent of whoever typed the command.
+
+    Raises:
+        SshError: it cannot be entered.
+    """
+    from vpn.host.ssh import SshHost  # noqa: PLC0415
+
+    host = SshHost(SshTarget(login, ssh["host_key"], key_file), home)
+    with as_root():  # whose keys they are
+        await host.caller()
+    return host
+
+
+def authorized_line(key_file: Path | None = None) -> str:
+    """What opens an account to the bot: programs and the way to OpenVPN's socket, and no more.
+
+    Raises:
+        KeyRefused: the key cannot be used.
+    """
+    from vpn.host.ssh_keys import public_line  # noqa: PLC0415
+
+    return f"restrict,port-forwarding {public_line(key_file or _bots_key.get())}"

@@ -1,0 +1,206 @@
+"""What a server's folder gets, and how it gets there where the server is on another machine.
+
+Root has to be there once: by `--ssh root@…`, or by hand with an archive. From then on the bot's
+account there does all, which may write `live/` and nothing else.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from bot.access.permission import Actor
+from bot.errors import NotDone
+from bot.fleet.elsewhere import address_of, authorized_line, host_as, key_file_of
+from bot.fleet.live_servers import host_of, spec_of
+from bot.office import Office
+from bot.setup.ways import WayIn
+from pki.authority import Authority
+from pki.serial import parse_serial
+from storage.records import Payload, Server
+from vpn.configuration.server import host_commands, render_server_conf
+from vpn.deploy import (
+    SERVER_CERTIFICATE_LIFETIME,
+    DeployReport,
+    ServerIdentity,
+    certificate_end,
+    deploy,
+    home_files,
+    is_home_of,
+)
+from vpn.deploy_archive import account_script, archive
+from vpn.errors import HostError, KeyRefused
+from vpn.host.interface import ROOT, ServerHost
+from vpn.host.safe_place import weak_step_of
+from vpn.layout import CONF
+from vpn.values import CommonName, server_common_name
+
+
+@dataclass(frozen=True, slots=True)
+class Issuing:
+    """What a server's folder is made of beside its description; `issue` makes it a certificate."""
+
+    authority: Authority
+    tls_key: str
+    issue: Callable[[CommonName], ServerIdentity]
+
+
+async def issuing(office: Office, actor: Actor, server: Server) -> Issuing:
+    """Opens the CA and the server's key, and records the serial of what may be signed.
+
+    Raises:
+        PkiError: one of them does not open.
+    """
+    authority = await office.keyring.authority()
+    tls_key = await office.keyring.tls_key(server.name)
+    serial = office.chance.serial()
+    # Recorded before anything is signed, like a client's; used if a certificate is due.
+    async with office.acting(actor) as case:
+        await case.record("server.deploy", f"server:{server.name}", serial_if_due=serial)
+    now = office.clock()
+
+    def issue(common_name: CommonName) -> ServerIdentity:
+        # A CA that ends sooner can still have servers until then.
+        end = min(now + SERVER_CERTIFICATE_LIFETIME, authority.certificate.not_valid_after_utc)
+        issued = authority.issue_server(
+            common_name=common_name,
+            serial=parse_serial(serial),
+            not_before=now,
+            not_after=end,
+        )
+        return ServerIdentity(issued.certificate_pem, issued.private_key_pem)
+
+    return Issuing(authority, tls_key, issue)
+
+
+async def write_home(
+    office: Office, server: Server, parts: Issuing, host: ServerHost
+) -> DeployReport:
+    """Brings the folder to what it should be; see `vpn.deploy.deploy`."""
+    return await deploy(
+        spec_of(server),
+        host,
+        ca_pem=parts.authority.certificate_pem,
+        tls_crypt_v2_pem=parts.tls_key,
+        issue=parts.issue,
+        now=office.clock(),
+    )
+
+
+async def write_elsewhere(
+    office: Office,
+    actor: Actor,
+    server: Server,
+    login: WayIn,
+    directory: PurePosixPath | None,
+) -> DeployReport:
+    """Makes the bot's account on the server's machine, and its folder, as root there.
+
+    Args:
+        directory: as whoever types the command names it; else the folder has to be known there.
+
+    Raises:
+        NotDone: that account is not root, the folder would not be root's alone, or nobody has
+            named it.
+        VpnError: something could not be written.
+    """
+    home, ssh = PurePosixPath(server.directory), _ssh_of(server)
+    host = await host_as(ssh, login.address, login.key_file, home)
+    place = login.address.host
+    if await host.caller() != ROOT:
+        raise NotDone(
+            f"{login.address} is not root, who has to write {home}; log in as root, or carry it "
+            f"over by hand: vpnbot server deploy {server.name} --to-archive FILE"
+        )
+    weak = weak_step_of(await host.resolve(""), home, ROOT)
+    if weak is not None:
+        raise NotDone(
+            f"On {place}: {weak.why}; choose a folder such as /srv/openvpn/NAME, or run there: "
+            f"{weak.command}"
+        )
+    if directory is None and not await is_home_of(host, server.name, office.keyring.certificate):
+        raise NotDone(
+            f"Root has not deployed {server.name} in {home} on {place}, with this CA; where that is"
+            f" the folder that you chose, say so: --directory {home}"
+        )
+    parts = await issuing(office, actor, server)
+    await make_account(server.account, ssh, host)
+    return await write_home(office, server, parts, host)
+
+
+async def make_account(account: str, ssh: Payload, host: ServerHost) -> None:
+    """Makes the account that the bot logs in to, as root there, and lets the bot's key in.
+
+    Raises:
+        NotDone: it could not be made.
+    """
+    script = account_script(account, authorized_line(key_file_of(ssh)))
+    made = await host.run(("/bin/sh", "-euc", script))
+    if made.status != 0:
+        reason = made.lines[-1] if made.lines else f"status {made.status}"
+        raise NotDone(f"The account {account} could not be made there: {reason}")
+
+
+async def look_elsewhere(office: Office, server: Server) -> DeployReport:
+    """What is to be done by the bot's account itself: nothing of root's, where that is in place.
+
+    Raises:
+        NotDone: root has to write there first.
+        VpnError: it cannot be looked at.
+    """
+    host = host_of(server)
+    spec = spec_of(server)
+    try:
+        is_there = await is_home_of(host, server.name, office.keyring.certificate)
+        is_there = is_there and await host.read(CONF) == render_server_conf(spec).encode()
+    except KeyRefused:
+        is_there = False  # the account is not there yet, or does not know the bot
+    if not is_there:
+        address = address_of(server)
+        where = address.host if address else "HOST"
+        raise NotDone(
+            f"{server.directory} on {where} is not as it should be, and only root there can change"
+            f" that; run: vpnbot server deploy {server.name} --ssh root@{where} --directory "
+            f"{server.directory} (or --to-archive FILE, and carry it over)"
+        )
+    end = None
+    with suppress(HostError):
+        end = await certificate_end(host)
+    if end is None:
+        raise NotDone(
+            f"The certificate in {server.directory} cannot be read by {server.account}; deploy "
+            "again as root."
+        )
+    return DeployReport((), restart_needed=False, certificate_end=end, commands=())
+
+
+async def pack(office: Office, actor: Actor, server: Server) -> bytes:
+    """A tar with a script, to be carried to the server's machine and run there as root.
+
+    It has a new certificate each time: what lies there nobody can see from here.
+
+    Raises:
+        NotDone: the server is on this machine.
+        PkiError: the CA or the server's key does not open.
+    """
+    ssh = _ssh_of(server)
+    parts = await issuing(office, actor, server)
+    spec = spec_of(server)
+    return archive(
+        spec,
+        home_files(
+            spec,
+            parts.issue(server_common_name(server.name)),
+            ca_pem=parts.authority.certificate_pem,
+            tls_crypt_v2_pem=parts.tls_key,
+        ),
+        account_lines=account_script(server.account, authorized_line(key_file_of(ssh))),
+        commands=host_commands(spec),
+        now=office.clock(),
+    )
+
+
+def _ssh_of(server: Server) -> Payload:
+    if server.ssh is None:
+        raise NotDone(f"{server.name} is on this machine; run: vpnbot server deploy {server.name}")
+    return server.ssh

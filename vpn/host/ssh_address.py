@@ -1,0 +1,59 @@
+"""Where a server's machine is, when it is not this one."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from vpn.errors import InvalidServer
+from vpn.values import HIGHEST_PORT
+
+SSH_PORT = 22
+# No word of a shell, an option or a path: what is typed here is shown in commands to copy.
+_ADDRESS = re.compile(
+    r"(?P<user>[A-Za-z_][A-Za-z0-9_.-]{0,63}\$?)"
+    r"@(\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}))"
+    r"(:(?P<port>[0-9]{1,5}))?",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SshAddress:
+    """An account of a machine, as `ssh` would be told."""
+
+    user: str
+    host: str
+    port: int = SSH_PORT
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.user}@{host}" + (f":{self.port}" if self.port != SSH_PORT else "")
+
+
+@dataclass(frozen=True, slots=True)
+class SshTarget:
+    """All that it takes to log in.
+
+    Attributes:
+        host_key: what the machine has to show, as in known_hosts: 'ssh-ed25519 AAAA…'.
+        key_file: our private key; None takes those of whoever runs this, and their agent.
+    """
+
+    address: SshAddress
+    host_key: str
+    key_file: Path | None
+
+
+def parse_ssh_address(text: str) -> SshAddress:
+    """Reads 'USER@HOST[:PORT]'; an IPv6 address stands in brackets.
+
+    Raises:
+        InvalidServer: with an example of what is expected.
+    """
+    match = _ADDRESS.fullmatch(text.strip())
+    port = int(match["port"] or SSH_PORT) if match else 0
+    if match is None or not 1 <= port <= HIGHEST_PORT:
+        raise InvalidServer(
+            f"{text!r} is no USER@HOST:PORT; write for example vpnbot@paris.example.com:22."
+        )
+    return SshAddress(match["user"], (match["v6"] or match["host"]).lower(), port)

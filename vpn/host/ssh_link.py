@@ -1,0 +1,430 @@
+"""The connection to a machine elsewhere: one for each, kept open, and made anew when it is lost.
+
+Imported only where a server is elsewhere: asyncssh takes half a second to load.
+
+The machine has to show the host key that is pinned, and nothing else counts: no known_hosts, no
+certificate of a host, no setting of whoever runs this. Each step has a time-out of its own. A
+connection that gave no answer is given up, and until it is tried again whatever asks is told the
+same at once: else each question of a look would wait for its own time-out.
+"""
+
+import asyncio
+import logging
+import os
+import shlex
+from asyncio import StreamReader, StreamWriter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import asyncssh
+
+from vpn.errors import (
+    HostError,
+    HostKeyChanged,
+    KeyRefused,
+    NoShell,
+    SshError,
+    SshLost,
+    SshSilent,
+    SshUnreachable,
+)
+from vpn.host.interface import READ_LIMIT
+from vpn.host.ssh_address import SshAddress, SshTarget
+from vpn.host.ssh_keys import RSA, public_key, read_key
+from vpn.layout import ManagementPlace, TcpPort
+
+# What it logs of each command is of no use to anybody.
+logging.getLogger("asyncssh").setLevel(logging.WARNING)
+
+CONNECT_S = 10.0
+ANSWER_S = 10.0
+# fsync may take seconds on a busy disk.
+CHANGE_S = 60.0
+_KEEPALIVE_S, _KEEPALIVES_LOST = 15, 3
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
+# sshd's MaxSessions is 10; what somebody else of this account does there needs some, too.
+_AT_ONCE = 6
+_COMPLAINT_LIMIT = 64 * 1024
+_CHUNK = 64 * 1024
+# A line of the management interface, see `vpn.proof.management`.
+_LINE_LIMIT = 64 * 1024
+_PROBE = "echo vpnbot $(id -u)"
+_READY, _GO = b"ready\n", b"go\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a script came to."""
+
+    status: int
+    output: bytes
+    complaint: str
+
+
+class ForwardingFailed(Exception):
+    """sshd opened no connection there; it does not say why."""
+
+
+class _Client(asyncssh.SSHClient):
+    """Compares the host key, and keeps what was shown."""
+
+    def __init__(self, pinned: asyncssh.SSHKey) -> None:
+        self._pinned = pinned
+        self.shown: str | None = None
+
+    def validate_host_public_key(
+        self,
+        host: str,  # noqa: ARG002
+        addr: str,  # noqa: ARG002
+        port: int,  # noqa: ARG002
+        key: asyncssh.SSHKey,
+    ) -> bool:
+        self.shown = key.get_fingerprint()
+        return key.public_data == self._pinned.public_data
+
+
+class _Bridge(asyncssh.SSHUNIXSession[bytes], asyncssh.SSHTCPSession[bytes]):
+    """Passes a channel on to a reader and a writer of asyncio's own."""
+
+    def __init__(self) -> None:
+        self.reader = StreamReader(limit=_LINE_LIMIT)
+        self.protocol = asyncio.StreamReaderProtocol(self.reader)
+        self.channel: asyncio.Transport | None = None
+
+    def connection_made(self, chan: object) -> None:
+        assert isinstance(chan, asyncssh.SSHTCPChannel | asyncssh.SSHUNIXChannel)
+        self.channel = chan  # type: ignore[assignment]  # it has what a transport has
+        self.protocol.connection_made(chan)  # type: ignore[arg-type]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.protocol.connection_lost(ConnectionResetError(str(exc)) if exc else None)
+
+    def data_received(self, data: bytes, datatype: object) -> None:  # noqa: ARG002
+        self.protocol.data_received(data)
+
+    def eof_received(self) -> bool:
+        return bool(self.protocol.eof_received())
+
+    def pause_writing(self) -> None:
+        self.protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        self.protocol.resume_writing()
+
+    def streams(self) -> tuple[StreamReader, StreamWriter]:
+        assert self.channel is not None
+        loop = asyncio.get_running_loop()
+        return self.reader, _Writer(self.channel, self.protocol, self.reader, loop)
+
+
+class _Writer(StreamWriter):
+    """Does not wait for the other side to confirm the end, which one that hangs never does."""
+
+    async def wait_closed(self) -> None:
+        await asyncio.sleep(0)
+
+
+class SshLink:
+    """One connection. All of it belongs to the loop in which it is used."""
+
+    def __init__(self, target: SshTarget) -> None:
+        self._target = target
+        self.connect_s, self.answer_s, self.change_s = CONNECT_S, ANSWER_S, CHANGE_S
+        self.first_pause_s = _FIRST_PAUSE_S
+        self._connection: asyncssh.SSHClientConnection | None = None
+        self._connecting: asyncio.Task[asyncssh.SSHClientConnection] | None = None
+        self._at_once = asyncio.Semaphore(_AT_ONCE)
+        self._failures = 0
+        self._not_before = 0.0
+        self._trouble: SshError | None = None
+        self.uid: int | None = None
+
+    @property
+    def address(self) -> SshAddress:
+        return self._target.address
+
+    async def run(
+        self,
+        script: str,
+        *,
+        stdin: bytes = b"",
+        limit: int = READ_LIMIT,
+        changes: bool = False,
+        settles: bool = False,
+    ) -> Done:
+        """Runs a few lines of sh there.
+
+        Args:
+            limit: more output than this is an error.
+            changes: whether it changes something, which may take longer than a look.
+            settles: the script says 'ready' once all is prepared, and goes on only after our 'go':
+                one whose connection is lost, or that we gave up, does nothing later.
+
+        Raises:
+            SshError: it was not run, or nobody knows what became of it.
+        """
+        patience = self.change_s if changes else self.answer_s
+        connection = await self.connection()
+        unchanged = True
+        try:
+            async with asyncio.timeout(patience), self._at_once:
+                unchanged = settles or not changes
+                process = await connection.create_process(_command(script), encoding=None)
+                try:
+                    complaint = asyncio.ensure_future(_heard(process.stderr, _COMPLAINT_LIMIT))
+                    telling = asyncio.ensure_future(_tell(process, stdin, ends=not settles))
+                    output = b""
+                    if settles:
+                        output = await process.stdout.readline()
+                        await telling
+                        if output == _READY:
+                            unchanged = False
+                            await _tell(process, _GO, ends=True)
+                    output += await _heard(process.stdout, limit)
+                    said, _ = await asyncio.gather(complaint, telling)
+                    await process.wait_closed()
+                finally:
+                    process.close()
+                    for task in (complaint, telling):
+                        task.cancel()
+        except TimeoutError:
+            outcome = "" if unchanged else " Whether the change was made is not known."
+            error = SshSilent(
+                f"{self.address} gives no answer within {patience:g} s; see whether that machine,"
+                f" its disk or the network hangs.{outcome}"
+            )
+            self._give_up(error)
+            raise error from None
+        except asyncssh.ChannelOpenError as error:
+            if connection.is_closed():
+                raise self._lost(known=True) from error
+            raise NoShell(
+                f"sshd on {self.address.host} runs nothing for {self.address.user}"
+                f" ({error.reason}); see MaxSessions and ForceCommand in its sshd_config."
+            ) from error
+        except (OSError, asyncssh.Error) as error:
+            raise self._lost(known=unchanged) from error
+        if process.returncode is None or process.exit_status is None:
+            raise self._lost(known=unchanged)
+        return Done(process.exit_status, output, said.decode("utf-8", "replace"))
+
+    async def open(self, place: ManagementPlace, path: str) -> tuple[StreamReader, StreamWriter]:
+        """Connects to a unix socket there, or to a port, as from that machine itself.
+
+        Raises:
+            ForwardingFailed: sshd did not.
+            SshError: there is no connection.
+        """
+        connection = await self.connection()
+        bridge = _Bridge()
+        try:
+            if isinstance(place, TcpPort):
+                await connection.create_connection(lambda: bridge, place.host, place.port)
+            else:
+                await connection.create_unix_connection(lambda: bridge, path)
+        except asyncssh.ChannelOpenError as error:
+            if connection.is_closed():
+                raise self._lost(known=True) from error
+            raise ForwardingFailed(error.reason) from error
+        except (OSError, asyncssh.Error) as error:
+            raise self._lost(known=True) from error
+        return bridge.streams()
+
+    async def connection(self) -> asyncssh.SSHClientConnection:
+        """The connection as it is, or a new one.
+
+        Raises:
+            SshError: there is none, and for a while none is tried.
+        """
+        if self._connection is not None and not self._connection.is_closed():
+            return self._connection
+        if self._connecting is None:
+            if self._trouble is not None and asyncio.get_running_loop().time() < self._not_before:
+                raise type(self._trouble)(str(self._trouble))
+            self._connecting = asyncio.ensure_future(self._connect())
+            self._connecting.add_done_callback(self._connected)
+        # Whoever gives up waiting does not take it from the others.
+        return await asyncio.shield(self._connecting)
+
+    def _connected(self, task: asyncio.Task[asyncssh.SSHClientConnection]) -> None:
+        self._connecting = None
+        if task.cancelled():
+            return
+        error = task.exception()
+        if isinstance(error, SshError):
+            self._give_up(error)
+        elif error is None:
+            self._connection, self._trouble, self._failures = task.result(), None, 0
+
+    def _give_up(self, error: SshError) -> None:
+        self._trouble = error
+        pause = min(self.first_pause_s * 2**self._failures, _LONGEST_PAUSE_S)
+        self._failures = min(self._failures + 1, 10)
+        self._not_before = asyncio.get_running_loop().time() + pause
+        if self._connection is not None:
+            self._connection.abort()
+            self._connection = None
+
+    def _lost(self, *, known: bool) -> SshLost:
+        if self._connection is not None and self._connection.is_closed():
+            self._connection = None
+        outcome = "nothing was changed" if known else "whether the change was made is not known"
+        return SshLost(
+            f"The connection to {self.address} was lost in the middle, and {outcome}; see whether"
+            " sshd or that machine was restarted."
+        )
+
+    async def _connect(self) -> asyncssh.SSHClientConnection:
+        address = self.address
+        try:
+            async with asyncio.timeout(self.connect_s):
+                connection = await self._log_in()
+                try:
+                    await self._require_shell(connection)
+                except BaseException:
+                    connection.abort()
+                    raise
+                return connection
+        except TimeoutError:
+            raise SshSilent(
+                f"{address} does not let anybody in within {self.connect_s:g} s; see whether sshd"
+                " or that machine hangs, or a firewall drops what we send."
+            ) from None
+        except (OSError, asyncssh.Error) as error:
+            reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or error
+            raise SshUnreachable(
+                f"{address.host} port {address.port} cannot be reached by SSH ({reason}); see"
+                " whether that machine and its sshd run."
+            ) from error
+
+    async def _log_in(self) -> asyncssh.SSHClientConnection:
+        address, pinned = self.address, public_key(self._target.host_key)
+        shown: list[_Client] = []
+
+        def client() -> _Client:
+            shown.append(_Client(pinned))
+            return shown[-1]
+
+        own = self._target.key_file
+        keys = () if own is None else [read_key(own)]
+        try:
+            return await asyncssh.connect(
+                address.host,
+                address.port,
+                username=address.user,
+                client_factory=client,
+                known_hosts=([], [], []),
+                server_host_key_algs=_algorithms(pinned),
+                x509_trusted_certs=None,
+                client_keys=keys,
+                agent_path=os.environ.get("SSH_AUTH_SOCK") if own is None else None,
+                preferred_auth="publickey",
+                gss_host=None,
+                config=None,
+                keepalive_interval=_KEEPALIVE_S,
+                keepalive_count_max=_KEEPALIVES_LOST,
+                login_timeout=self.connect_s,
+            )
+        except (asyncssh.HostKeyNotVerifiable, asyncssh.KeyExchangeFailed) as error:
+            seen = shown[-1].shown if shown and shown[-1].shown else "none of that kind"
+            if isinstance(error, asyncssh.KeyExchangeFailed) and "host key" not in str(error):
+                raise
+            raise HostKeyChanged(
+                f"The host key of {address.host} has changed: {pinned.get_fingerprint()} is"
+                f" pinned, and it shows {seen}. Somebody may be in between, so nothing is done"
+                " there; if that machine was set up anew, compare it there"
+                " (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub) and pin the new one: "
+                "vpnbot server ssh NAME --host-key SHA256:…"
+            ) from error
+        except asyncssh.PermissionDenied as error:
+            raise KeyRefused(
+                f"{address.host} refuses our key for {address.user}; see there that"
+                f" ~{address.user}/.ssh/authorized_keys has the line that `vpnbot server key`"
+                " prints, that nobody else may write it, and that the account is not locked"
+                f" (usermod -p '*' {address.user})."
+            ) from error
+
+    async def _require_shell(self, connection: asyncssh.SSHClientConnection) -> None:
+        """Whatever else the account's shell says would be taken for an answer."""
+        address = self.address
+        try:
+            ran = await connection.run(_command(_PROBE), encoding="utf-8", errors="replace")
+        except asyncssh.ChannelOpenError as error:
+            raise NoShell(
+                f"sshd on {address.host} runs nothing for {address.user} ({error.reason}); see"
+                " ForceCommand and MaxSessions in its sshd_config."
+            ) from error
+        heard, complaint = str(ran.stdout), str(ran.stderr)
+        words = heard.split()
+        if ran.exit_status != 0 or words[:1] != ["vpnbot"] or not words[-1].isdecimal():
+            said = " ".join(f"{heard} {complaint}".split())[:100]
+            raise NoShell(
+                f"{address.user} may run no programs on {address.host} ({said!a}); give it a shell"
+                f" (usermod -s /bin/sh {address.user}), and take away a ForceCommand, and what its"
+                " start-up files print."
+            )
+        self.uid = int(words[-1])
+
+    async def close(self) -> None:
+        if self._connecting is not None:
+            self._connecting.cancel()
+            with suppress(asyncio.CancelledError, SshError):
+                await self._connecting
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+            with suppress(OSError, asyncssh.Error, TimeoutError):
+                async with asyncio.timeout(1):
+                    await connection.wait_closed()
+            connection.abort()
+
+
+_links: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[SshTarget, SshLink]] = WeakKeyDictionary()
+
+
+def link_to(target: SshTarget) -> SshLink:
+    """The connection of this loop to that machine: all who ask it share one."""
+    links = _links.setdefault(asyncio.get_running_loop(), {})
+    return links.setdefault(target, SshLink(target))
+
+
+async def close_links() -> None:
+    """Ends all connections of this loop."""
+    links = _links.pop(asyncio.get_running_loop(), {})
+    await asyncio.gather(*(link.close() for link in links.values()))
+
+
+def _algorithms(pinned: asyncssh.SSHKey) -> Sequence[str]:
+    """A machine has keys of several kinds: it is to show the one that is pinned."""
+    kind = pinned.get_algorithm()
+    return RSA if kind == "ssh-rsa" else (kind,)
+
+
+def _command(script: str) -> str:
+    """For whatever shell the account has. Bytes that are no ASCII go through printf's escapes."""
+    raw = script.encode("utf-8", "surrogateescape")
+    if raw.isascii():
+        return f"exec sh -c {shlex.quote(script)}"
+    text = "".join(
+        chr(byte) if chr(byte).isascii() and byte != ord("\\") else f"\\0{byte:03o}" for byte in raw
+    )
+    return f'exec sh -c "$(printf %b {shlex.quote(text)})"'
+
+
+async def _tell(process: asyncssh.SSHClientProcess[bytes], text: bytes, *, ends: bool) -> None:
+    with suppress(BrokenPipeError, ConnectionResetError, asyncssh.Error):  # it did not read on
+        process.stdin.write(text)
+        await process.stdin.drain()
+        if ends:
+            process.stdin.write_eof()
+
+
+async def _heard(reader: asyncssh.SSHReader[bytes], limit: int) -> bytes:
+    heard = bytearray()
+    while chunk := await reader.read(_CHUNK):
+        heard += chunk
+        if len(heard) > limit:
+            raise HostError(f"What is run says more than {limit} bytes.")
+    return bytes(heard)
