@@ -205,15 +205,16 @@ def _differ(one: str, other: str) -> bool:
 
 
 async def _tell(case: Case, server: ServerName, twice: Mapping[GrantId, Sequence[str]]) -> None:
+    """Of a server that was taken over as many may be seen as it likes: the rest is counted only."""
     shown = []
-    for grant in await case.tx.grants.some(list(twice)):
+    for grant in await case.tx.grants.some(list(twice)[:NAMED]):
         places = twice[grant.id]
         name = grant.common_name
         if grant.user_id is not None:
             name = await case.tx.people.name_of(grant.user_id)
         shown.append(f"{name} ({', '.join(places)})")
         await case.record("grant.used_twice", grant, server=server, addresses=[*places])
-    names = enumerated(shown[:NAMED], len(shown))
+    names = enumerated(shown, len(twice))
     await messages.tell_admins(
-        case, Notice.USED_TWICE, server=server, names=names, count=len(shown)
+        case, Notice.USED_TWICE, server=server, names=names, count=len(twice)
     )

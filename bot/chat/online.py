@@ -15,6 +15,7 @@ from bot.texts import online as words
 from bot.texts import strangers as stranger_words
 from bot.texts.fill import Html, blocks, fill, lines, moment
 from storage.records import GrantState, OutboxKind, ServerName, UserId
+from vpn.proof.sessions import SessionsCut
 
 # Of one page: each has two buttons.
 PAGE = 8
@@ -41,6 +42,23 @@ async def cut(scene: Scene, meant: Meant) -> Reply:
     """The session ends once this is stored; what became of it is sent as a message."""
     await sessions.cut(scene.case, meant.grant, meant.server, meant.since)
     return Reply(toast=Html(words.CUTTING_TOAST))
+
+
+def cut_text(done: SessionsCut | None, *, comes_back: bool) -> str:
+    """What was seen of a cut; `done` is None where the server was taken out.
+
+    Args:
+        comes_back: whether the grant lives.
+    """
+    if done is None:
+        return words.CUT_NO_SERVER
+    if done.left is None:
+        return words.CUT_SILENT
+    if done.left:
+        return words.CUT_LEFT
+    if not done.cut.total():
+        return words.CUT_NOT_THERE
+    return words.CUT if comes_back else words.CUT_OVER
 
 
 def page(found: Sequence[OnServer], number: int) -> Page[Connected]:

@@ -29,7 +29,6 @@ from bot.handover.fields import Fields, fields_of
 from bot.handover.handover import Handover
 from bot.receipts import Receipt, load_receipt
 from bot.texts import chat as words
-from bot.texts import online as online_words
 from bot.texts import receipts as receipt_words
 from bot.texts import refusals
 from bot.texts import strangers as stranger_words
@@ -276,16 +275,7 @@ class Posts:
             name = await tx.people.name_of(grant.user_id) if grant.user_id else grant.common_name
         since = datetime.fromisoformat(item.payload["since"])
         done = await self._fleet.cut_session(server, grant, since)
-        if done is None:
-            text = online_words.CUT_NO_SERVER
-        elif done.left is None:
-            text = online_words.CUT_SILENT
-        elif done.left:
-            text = online_words.CUT_LEFT
-        elif not done.cut.total():
-            text = online_words.CUT_NOT_THERE
-        else:
-            text = online_words.CUT if grant.state in LIVE_STATES else online_words.CUT_OVER
+        text = online.cut_text(done, comes_back=grant.state in LIVE_STATES)
         await self._send(item.chat_id, View(fill(text, server=server, name=name)))
         return Done()
 

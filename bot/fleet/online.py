@@ -55,21 +55,16 @@ async def who_is_on(core: Core, server: Server, live: LiveServer) -> OnServer:
     async with core.database.reading() as tx:
         found = await compare(tx, server.name, names, name_in_sessions)
 
-    def standing(name: str) -> Standing:
-        if not live.layout.knows_names:
-            return Standing.NAMELESS
-        if name in found.ours:
-            return Standing.NO_ACCESS
-        return Standing.UNKNOWN if name in found.unknown else Standing.KNOWN
-
-    sessions = sorted(answer.sessions, key=lambda one: (one.connected_since, one.client_id))
-    return OnServer(
-        server.name,
-        cuts,
-        tuple(
-            Connected(
-                server.name, one, standing(one.common_name), found.holders.get(one.common_name)
-            )
-            for one in sessions
-        ),
-    )
+    if live.layout.knows_names:
+        standings = dict.fromkeys(found.unknown, Standing.UNKNOWN)
+        standings |= dict.fromkeys(found.ours, Standing.NO_ACCESS)
+        standings |= dict.fromkeys(found.shared.union(found.holders), Standing.KNOWN)
+    else:
+        standings = {each.common_name: Standing.NAMELESS for each in answer.sessions}
+    sessions = [
+        Connected(server.name, each, standings[name], found.holders.get(name))
+        for each in sorted(answer.sessions, key=lambda one: (one.connected_since, one.client_id))
+        # What `compare` passes over is nobody's: the bot's own.
+        if (name := each.common_name) in standings
+    ]
+    return OnServer(server.name, cuts, tuple(sessions))

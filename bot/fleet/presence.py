@@ -30,7 +30,8 @@ class Outsiders:
         elsewhere: of grants that open other servers only.
         unknown: of no client's certificate in the books.
         ending: grants with one of the names, whose end is recorded and not proved yet.
-        holders: whose each name is that may be there; without those that several grants share.
+        holders: whose each name is that may be there.
+        shared: names that may be there, and that several grants have: nobody can tell whose it is.
     """
 
     over: Mapping[str, Sequence[Grant]]
@@ -38,6 +39,7 @@ class Outsiders:
     unknown: frozenset[str]
     ending: Sequence[Grant] = ()
     holders: Mapping[str, Grant] = field(default_factory=dict)
+    shared: frozenset[str] = frozenset()
 
     @property
     def ours(self) -> frozenset[str]:
@@ -70,8 +72,8 @@ async def compare(
     there = frozenset(names).difference(canaries)
     revoking = [(name, grant) for name, grant in known if grant.state is GrantState.REVOKING]
     ending = [grant for name, grant in revoking if name in there]
-    shared = Counter(name for name, _ in known)
-    holders = {name: grant for name, grant in known if name in there and shared[name] == 1}
+    count = Counter(name for name, _ in known)
+    holders = {name: grant for name, grant in known if name in there and count[name] == 1}
     strange = there.difference(name for name, _ in known if name is not None)
     # A file may be called by bytes that are no text, which no certificate in the books can be.
     texts = {name.encode("utf-8", "replace").decode() for name in strange}
@@ -95,6 +97,7 @@ async def compare(
         unknown=strange.difference(by_name),
         ending=ending,
         holders=holders,
+        shared=frozenset(name for name in there if count[name] > 1),
     )
 
 

@@ -193,6 +193,7 @@ async def test_the_tour(tour: Process) -> None:
     assert "NOT" not in told
     assert told.rstrip().endswith("Everything went as it should.")
     if REAL:
+        assert "1 session right now" in told
         assert "ping 10.8.0.1 is dead" in told
         assert "the same profile is refused" in told
 

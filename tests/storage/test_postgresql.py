@@ -95,6 +95,7 @@ async def pass_over_everything(tx: Transaction) -> None:
     await tx.servers.add(make_server())
     await tx.servers.set_adopted(make_server())
     await tx.servers.set_cuts_unknown(BERLIN, cuts=True)
+    await tx.servers.set_ssh(BERLIN, {"address": "vpnbot@berlin"}, "vpnbot")
     await tx.servers.set_crl_published(BERLIN, NOW, 7, "a1")
     await tx.servers.set_open(BERLIN, NOW)
     await tx.crl.keep(BERLIN, ["a list"])

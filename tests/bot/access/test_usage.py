@@ -10,10 +10,12 @@ from bot.access.messages import Notice
 from bot.access.usage import LastUse, Use, address_of
 from storage.records import Grant, GrantId, ServerName
 from tests.bot.access.kit import BERLIN, BORIS, CLARA, HOUR, PARIS, Paper, Said, notice
+from tests.storage.kit import make_grant
 
 MINUTE = timedelta(minutes=1)
 BEGAN = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
-HOME, CAFE = "198.51.100.7", "203.0.113.9"
+HOME, CAFE = BOTH = "198.51.100.7", "203.0.113.9"
+IMPORTED: dict[str, Any] = {"user_id": None, "server": None, "address": None, "imported_at": BEGAN}
 
 
 def use(of: Grant, received: int = 0, sent: int = 0, **changes: Any) -> Use:
@@ -111,6 +113,20 @@ async def test_two_sessions_from_two_addresses_are_told_once_an_occasion(paper: 
     paper.now += HOUR
     assert await look(paper, *both)
     assert len(await paper.heard()) == 2
+
+
+async def test_what_a_server_invents_is_counted_and_cut(paper: Paper) -> None:
+    async with paper.database.writing() as tx:
+        many = [make_grant(n, None, **IMPORTED, common_name=f"old-{n}") for n in range(30)]
+        await tx.grants.add_many(many)
+    await paper.forget()
+    both = [use(one, number=n, real_address=f"{at}:1") for one in many for n, at in enumerate(BOTH)]
+    assert await look(paper, *both)
+    said = (await paper.heard())[0].payload["values"]
+    assert said["count"] == 30
+    assert said["names"].startswith(f"old-0 ({HOME}, {CAFE}), old-1 (")
+    assert len(said["names"]) < 300
+    assert len(await paper.noted()) == 20
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Who is connected, as an admin reads it: nobody is left out, and a tap means what was shown."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,8 @@ from tests.bot.chat.test_views import ANNA as PERSON
 from tests.bot.chat.test_views import grant, seen
 from vpn.findings import Finding, FindingCode
 from vpn.proof.management import Session
+from vpn.proof.sessions import SessionsCut, ToCut
+from vpn.values import CommonName
 
 BERLIN, PARIS = ServerName("berlin"), ServerName("paris")
 BEGAN = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -124,6 +127,26 @@ def test_whatever_a_server_says_fits_a_message() -> None:
     values = {"real_address": evil, "virtual_address": evil, "bytes_received": 10**30}
     sessions = [Connected(BERLIN, session(evil, **values), Standing.UNKNOWN)] * PAGE
     assert seen(shown(on(*sessions))).count("I end that within a minute") == PAGE
+
+
+LEFT = frozenset({ToCut(CommonName("anna"))})
+
+
+@pytest.mark.parametrize(
+    ("done", "comes_back", "said"),
+    [
+        (None, True, words.CUT_NO_SERVER),
+        (SessionsCut(), True, words.CUT_SILENT),
+        (SessionsCut(left=LEFT, cut=Counter(anna=3)), True, words.CUT_LEFT),
+        (SessionsCut(left=frozenset()), True, words.CUT_NOT_THERE),
+        (SessionsCut(left=frozenset(), cut=Counter(anna=1)), True, words.CUT),
+        (SessionsCut(left=frozenset(), cut=Counter(anna=1)), False, words.CUT_OVER),
+    ],
+)
+def test_cut_is_said_only_where_it_was_seen(
+    done: SessionsCut | None, comes_back: bool, said: str
+) -> None:
+    assert online.cut_text(done, comes_back=comes_back) == said
 
 
 @pytest.mark.parametrize(

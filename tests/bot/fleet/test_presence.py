@@ -44,6 +44,7 @@ async def test_who_may_be_there_and_who_may_not(database: Database) -> None:
         await imported(tx, 9, "John Smith", GrantState.ACTIVE)
         shared = await compare(tx, BERLIN, names, name_in_sessions)
         assert set(shared.holders) == set(found.holders) - {"John Smith"}
+        assert (set(found.shared), set(shared.shared)) == (set(), {"John Smith"})
         assert shared.unknown == found.unknown
         assert found.all == found.ours | found.unknown
         assert (await compare(tx, BERLIN, (), name_in_sessions)).all == frozenset()
