@@ -3,6 +3,7 @@
 With the real one, and a real server, see test_canary.
 """
 
+import json
 import os
 import stat
 from collections.abc import AsyncIterator, Iterator
@@ -17,6 +18,8 @@ import pytest_asyncio
 from bot.access import canaries
 from bot.access.permission import THE_BOT
 from bot.access.takeover import CrlEntry, take_over
+from bot.fleet.fixed_addresses import given_by_others, known_files
+from bot.fleet.live_servers import live_server
 from bot.office import Office
 from bot.rounds.canary import CanaryRound
 from bot.rounds.keeper import Keeper
@@ -34,12 +37,13 @@ from storage.records import (
     ServerName,
     Untried,
 )
-from tests.bot.rounds.keeping import MINUTE, OFFICE, notices
+from tests.bot.rounds.keeping import MINUTE, OFFICE, audited, notices
 from tests.company import Company, until
 from tests.folders import open_folder
 from tests.machine import Machine
 from vpn.configuration.profile import ProfileSettings
 from vpn.layout import DEPLOYED
+from vpn.proof.client_files import fixed_addresses
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 _PERIOD = timedelta(minutes=5)
@@ -220,20 +224,6 @@ async def test_a_server_that_is_taken_out_is_forgotten(
     assert await in_use(office, ROME) == {}
 
 
-async def test_while_the_folder_is_shut_nothing_is_tried(
-    company: Company, office: Office, round_: CanaryRound, machine: Machine
-) -> None:
-    folder = company.folder / "office/live/ccd"
-    folder.rename(folder.with_name("elsewhere"))
-    try:
-        await tried(round_, machine)
-    finally:
-        folder.with_name("elsewhere").rename(folder)
-    seen = await look(office)
-    assert seen is not None
-    assert seen.untried is Untried.NOT_PREPARED
-
-
 async def test_without_openvpn_here_that_is_said(
     office: Office, round_: CanaryRound, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -353,3 +343,77 @@ async def test_a_keeper_that_stops_ends_what_it_has_started(
         pid = int((folder / "pid").read_text())
         await keeper._canary.stop()
         await until(lambda: not Path(f"/proc/{pid}").exists())
+
+
+@pytest.mark.parametrize(
+    ("layout", "roles"),
+    [
+        ({}, set(CanaryRole)),
+        ({"exclusive": False}, {CanaryRole.GOOD, CanaryRole.REVOKED}),
+        ({"crl": None, "exclusive": False}, {CanaryRole.GOOD}),
+    ],
+)
+async def test_an_operators_own_server_is_tried_as_far_as_its_locks_go(
+    company: Company,
+    office: Office,
+    round_: CanaryRound,
+    machine: Machine,
+    layout: dict[str, Any],
+    roles: set[CanaryRole],
+) -> None:
+    """Its address is one that no file of the operator's gives away, and stays the bot's own."""
+    home = str(company.folder / "office").lstrip("/")
+    theirs = replace(
+        DEPLOYED,
+        adopted=True,
+        conf=f"{home}/server.conf",
+        crl=f"{home}/live/crl.pem",
+        ccd=f"{home}/live/ccd",
+        management=None,
+    )
+    as_theirs = json.dumps(adopted(layout=replace(theirs, **layout).to_json()))
+    operators = company.folder / "office/live/ccd/router"
+    operators.write_text("ifconfig-push 10.8.0.2 255.255.252.0\n")
+    company.tamper("UPDATE servers SET adopted = ?", as_theirs)
+    try:
+        await tried(round_, machine)
+
+        drawn = await in_use(office)
+        assert set(drawn) == roles
+        assert drawn[CanaryRole.GOOD].address not in (None, "10.8.0.2")
+        file = operators.with_name(drawn[CanaryRole.GOOD].common_name)
+        assert f"ifconfig-push {drawn[CanaryRole.GOOD].address} " in file.read_text()
+        async with office.database.reading() as tx:
+            known = await known_files(tx, OFFICE)
+        live = live_server(await server_of(office))
+        files = await fixed_addresses(live.host, live.layout)
+        others = given_by_others(files, OFFICE, known)
+        assert drawn[CanaryRole.GOOD].address not in others
+        assert "10.8.0.2" in others
+        await office.fleet.retire_canaries(OFFICE)
+        assert ccd(company) == ["router"]
+    finally:
+        company.tamper("UPDATE servers SET adopted = NULL")
+        operators.unlink()
+
+
+async def test_what_could_not_be_made_ready_is_not_drawn_anew_with_each_round(
+    company: Company, office: Office, round_: CanaryRound, machine: Machine
+) -> None:
+    before = len(await audited(office, "canary.draw"))
+    folder = company.folder / "office/live/ccd"
+    folder.rename(folder.with_name("elsewhere"))
+    try:
+        for _ in range(5):
+            await tried(round_, machine)
+        seen = await look(office)
+        assert seen is not None
+        assert seen.untried is Untried.NOT_PREPARED
+        assert len(await audited(office, "canary.draw")) == before + 1
+    finally:
+        folder.with_name("elsewhere").rename(folder)
+    for _ in range(6):
+        await tried(round_, machine)
+    seen = await look(office)
+    assert seen is not None
+    assert seen.untried is None
