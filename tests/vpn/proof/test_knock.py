@@ -16,9 +16,10 @@ from tests.vpn.kit import Company, make_spec
 from tests.vpn.running import IN_THE_LAB, Running, run_server
 from vpn.errors import HostError
 from vpn.proof.knock import Answer, Knock, client_missing, knock
+from vpn.values import Protocol
 
 pytestmark = IN_THE_LAB
-_WINDOW_S = 3
+_WINDOW_S = 2
 _PATIENCE_S = 60
 
 
@@ -33,11 +34,19 @@ def devices() -> list[Path]:
     return sorted(Path("/sys/class/net").iterdir())
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def by_tcp() -> AsyncIterator[Running]:
+    with open_folder() as folder:
+        async with run_server(Company(make_spec(folder, protocol=Protocol.TCP))) as made:
+            yield made
+
+
 async def dial(lab: NetLab, profile: str) -> Knock:
     with inside(lab.client_namespace):
         return await knock(profile, window_s=_WINDOW_S)
 
 
+@pytest.mark.long
 async def test_who_may_come_in_is_taken_and_takes_leave(running: Running) -> None:
     issued = await running.company.admit()
     before = devices()
@@ -50,6 +59,18 @@ async def test_who_may_come_in_is_taken_and_takes_leave(running: Running) -> Non
     while issued.target.common_name in await running.company.live.connected():
         assert time.monotonic() < end
         await asyncio.sleep(0.2)
+
+
+async def test_by_tcp_it_is_the_same(by_tcp: Running) -> None:
+    company = by_tcp.company
+    issued, fileless = await company.admit(), company.issue()
+    assert (await dial(by_tcp.lab, issued.profile)).answer is Answer.TAKEN
+    assert (await dial(by_tcp.lab, fileless.profile)).answer is Answer.TURNED_AWAY
+    company.revoke(issued)
+    await company.publish()
+    assert (await dial(by_tcp.lab, issued.profile)).answer is Answer.BROKEN_OFF
+    await by_tcp.stop()
+    assert (await dial(by_tcp.lab, fileless.profile)).answer is Answer.UNANSWERED
 
 
 async def test_without_an_address_file_the_certificate_is_taken_and_its_bearer_is_not(
