@@ -11,6 +11,7 @@ Telegram does not even say who the bot is, nothing is tried that could get lost.
 
 import asyncio
 import logging
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -138,7 +139,8 @@ class ChatDelivery:
             # Approved before the machine's clock was in doubt; the admins know of that.
             return Later(case.after(_CLOCK_RETRY_S), item.attempts)
         if item.payload["round"] and not await answers(self._bot):
-            return Later(case.after(_SERVER_RETRY_S), item.attempts)
+            retry_at = self._core.clock() + timedelta(seconds=_SERVER_RETRY_S)
+            return Later(retry_at, item.attempts)
         try:
             profile = await self._delivery.make(grant, archive=self._archives)  # (1), (2)
         except Exception as error:

@@ -217,7 +217,14 @@ class Sender:
 
     async def _send(self, item: OutboxItem) -> None:
         try:
-            await self._write(item, await self._try(item))
+            came = await self._try(item)
+            try:
+                await self._write(item, came)
+            except Exception as error:  # such a row must not be sent for ever, either
+                if self._handlings[item.kind].settle is not None:
+                    raise
+                log.exception("What came of a %s cannot be written down", item.kind)
+                await self._write(item, self._again(item, type(error).__name__))
         except Exception as error:  # noqa: BLE001 - the row says 'sending', and `reclaim` takes it up
             log_failure(log, f"A {item.kind} was not sent, or nobody knows", error)
         finally:

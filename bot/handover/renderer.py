@@ -194,13 +194,31 @@ def _refuse_unknown_fields(
     tree = sandbox.parse(source, file)
     known = fields.keys() | sandbox.globals.keys() | _set_names(tree)
     unknown = find_undeclared_variables(tree) - known
-    # Jinja tells the names only, and a loop may define one of them for its own lines. Read from the
-    # end, with each renamed: after which none is unknown any more, that is the first one.
-    for node in reversed([each for each in tree.find_all(nodes.Name) if each.name in unknown]):
-        if node.ctx == "load":
-            name, node.name = node.name, _ANY_KNOWN
-            if not unknown & find_undeclared_variables(tree):
-                raise Problem(_no_field(name), line=node.lineno)
+    loads = [
+        (node, node.name)
+        for node in tree.find_all(nodes.Name)
+        if node.ctx == "load" and node.name in unknown
+    ]
+
+    def left(first: int) -> set[str]:
+        """What is unknown once all that is read from there on has another name."""
+        for number, (node, name) in enumerate(loads):
+            node.name = _ANY_KNOWN if number >= first else name
+        return unknown & find_undeclared_variables(tree)
+
+    # Jinja tells the names only, and a loop may define one of them for its own lines. So the first
+    # one that is read is the last from which on it is enough to rename.
+    least = left(0)
+    low, high = 0, len(loads)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if left(middle) == least:
+            low = middle
+        else:
+            high = middle - 1
+    if low < len(loads):
+        node, name = loads[low]
+        raise Problem(_no_field(name), line=node.lineno)
 
 
 def _set_names(tree: nodes.Template) -> set[str]:

@@ -11,13 +11,13 @@ import pytest
 import pytest_asyncio
 from telegram.error import BadRequest, Forbidden, NetworkError
 
-from bot.access.case import Rules
+from bot.access.case import Case, Rules
 from bot.chat.outcomes import failure_at_telegram
-from bot.chat.sender import Handling, Sender
+from bot.chat.sender import Decision, Handling, Sender
 from bot.chat.wire import OddResult
 from bot.core import Core
 from bot.office import real_chance
-from storage.outbox import Done
+from storage.outbox import Done, Next
 from storage.records import ChatId, OutboxItem, OutboxKind, UserId
 from tests.company import until
 from tests.machine import Machine
@@ -36,17 +36,18 @@ class Office:
         self.sent: list[str] = []
         self.tries: list[str] = []
         self.error: Callable[[str], Exception | None] = lambda _text: None
+        self.came: dict[str, Decision] = {}
         handlings = {kind: Handling(self._send) for kind in (OutboxKind.NOTICE, OutboxKind.CARD)}
         self.sender = Sender(core, handlings, failure_of=failure_at_telegram)
 
-    async def _send(self, item: OutboxItem) -> Done:
+    async def _send(self, item: OutboxItem) -> Done | Decision:
         text = item.payload.get("text") or item.payload["code"]
         self.tries.append(text)
         error = self.error(text)
         if error is not None:
             raise error
         self.sent.append(text)
-        return Done()
+        return self.came.get(text, Done())
 
     async def say(self, *texts: str, chat: ChatId = ALICE) -> None:
         async with self._core.database.writing() as tx:
@@ -144,6 +145,22 @@ async def test_what_may_well_have_been_said_is_said_twice_at_most(office: Office
         [(_, attempts, reason)] = await office.rows("failed")
     assert (office.tries.count(POISON), attempts) == (2, 1)
     assert reason == "the answer to sendmessage says that it was done, but not what was done"
+
+
+async def test_what_can_never_be_written_down_is_not_sent_for_ever(office: Office) -> None:
+    async def breaks(_case: Case) -> Next:
+        raise KeyError("a bug")
+
+    office.came[POISON] = breaks
+    async with running(office):
+        await office.say(POISON, "after it")
+        await office.tried(POISON, 8, minutes=1)
+        await until(lambda: "after it" in office.sent)
+        assert await office.rows("failed") == [(POISON, 7, "KeyError")]
+        await office.pass_time(hours=1)
+        await office.say("later")
+        await until(lambda: "later" in office.sent)
+    assert office.tries.count(POISON) == 8
 
 
 async def test_a_storm_costs_no_message_and_not_their_order(
