@@ -4,6 +4,9 @@ They are nobody's access: no listing has them, no proof waits for their end, and
 the running bot's memory only. Each is recorded before it is signed, so no look takes it for a
 stranger's. The revoked one is on every CRL as 'on hold', which keeps it out just as well and is no
 revocation to whoever reads the list here later, see `bot.fleet.others`.
+
+Accepted: after a restore those that were drawn since the backup are in no books, and are set aside
+like all that came later.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
