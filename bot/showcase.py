@@ -114,6 +114,7 @@ def _settings(base: Path, token: str, url: str) -> Settings:
         "templates": None,
         "bundle": False,
         "client_key": None,
+        "ssh_key_file": None,
     }
     return Settings.model_construct(**values)  # asks no environment
 

@@ -249,7 +249,12 @@ async def test_not_proved_is_exit_status_1(company: Company, server: StandIn) ->
     assert "no live access" not in ran.out
 
     await server.start(company.folder / "office")
-    await until(lambda: company.grants_of(carl)[0]["state"] == "revoked")
+
+    def is_proved() -> bool:
+        company.look_again()
+        return bool(company.grants_of(carl)[0]["state"] == "revoked")
+
+    await until(is_proved)
     assert (await company.boris.hears(f"the access of {company.name_of(carl)}")).text.startswith(
         "Revoked"
     )

@@ -36,6 +36,7 @@ from storage.records import (
     EndReason,
     EndWarning,
     ForeignRevocation,
+    Grant,
     GrantId,
     GrantState,
     InboxItem,
@@ -43,6 +44,7 @@ from storage.records import (
     PostedMessage,
     Proof,
     SeenAs,
+    Usage,
     Verdict,
 )
 from storage.repository import Repository
@@ -163,6 +165,7 @@ async def _requests(tx: Transaction) -> None:
 
 async def _grants(tx: Transaction) -> None:
     grant = await add_grant(tx)
+    await _usages(tx, grant)
     await tx.grants.add_many([make_grant(7, None, user_id=None, server=None, imported_at=NOW)])
     await tx.grants.link(GrantId("g-00000007"), ANNA)
     await tx.grants.imported()
@@ -201,6 +204,14 @@ async def _grants(tx: Transaction) -> None:
     await tx.proofs.of([grant.id])
     await tx.proofs.drop_open(BERLIN, NOW)
     await tx.grants.prove(grant.id, GrantState.REVOKED, NOW)
+
+
+async def _usages(tx: Transaction, grant: Grant) -> None:
+    usage = Usage(grant.id, BERLIN, NOW, "198.51.100.7", 1, 2, {"17:0": (1, 2)})
+    await tx.usages.add([usage])
+    await tx.usages.change([replace(usage, sent=3, moves=(("198.51.100.7", 17),), twice_at=NOW)])
+    await tx.usages.of([grant.id])
+    await tx.usages.last_of([ANNA])
 
 
 async def _watch(tx: Transaction) -> None:
