@@ -27,6 +27,10 @@ from sqlalchemy.sql.dml import UpdateBase
 from storage.database import Database
 from storage.outbox import Done, Later, SetAside
 from storage.records import (
+    Canary,
+    CanaryLook,
+    CanaryRole,
+    CanaryTrouble,
     ChatId,
     ClockAnchor,
     EndReason,
@@ -104,6 +108,7 @@ async def pass_over_everything(tx: Transaction) -> None:
     await tx.strangers.on(BERLIN)
     await tx.strangers.forget([number])
     await tx.strangers.forget_on(BERLIN)
+    await _canaries(tx)
     await tx.servers.mark_restored(NOW)
     await tx.servers.clear_restored(BERLIN)
     await tx.servers.all()
@@ -122,6 +127,23 @@ async def pass_over_everything(tx: Transaction) -> None:
     assert await tx.audit.first_fault() is None
     await tx.servers.get(BERLIN)
     await tx.servers.remove(BERLIN)
+
+
+async def _canaries(tx: Transaction) -> None:
+    canary = Canary("2a", BERLIN, CanaryRole.GOOD, "canary", "10.8.0.9", NOW, NOW)
+    await tx.canaries.add([canary])
+    await tx.canaries.in_use(BERLIN)
+    await tx.canaries.known_on(BERLIN)
+    await tx.canaries.revoked()
+    await tx.canaries.serials()
+    await tx.canaries.addresses_held(BERLIN, NOW)
+    await tx.canaries.retire(BERLIN, NOW)
+    await tx.canaries.prune(NOW)
+    await tx.canaries.see(CanaryLook(BERLIN, NOW, (CanaryTrouble.UNREACHABLE,)))
+    await tx.canaries.look(BERLIN)
+    await tx.canaries.looks()
+    await tx.canaries.unsee(BERLIN)
+    await tx.canaries.forget_on(BERLIN)
 
 
 async def _requests(tx: Transaction) -> None:
