@@ -118,6 +118,11 @@ def _flag(value: Any) -> Any:
     return known[value.strip().lower()]
 
 
+def _period(value: Any) -> Any:
+    """A duration; 0 is 'off'."""
+    return 0 if isinstance(value, str) and value.strip().lower() == "off" else _duration(value)
+
+
 _Seconds = Annotated[int, BeforeValidator(_duration)]
 
 
@@ -146,6 +151,8 @@ class Settings(BaseSettings):
     approvals: Annotated[int, Field(ge=1, le=10)] = 1
     long_grant_duration: _Seconds | None = None
     long_grant_approvals: Annotated[int, Field(ge=1, le=10)] = 2
+    # In seconds; 0 is off.
+    canary: Annotated[int, BeforeValidator(_period)] = 300
     # None: the one in the data folder.
     ssh_key_file: Path | None = None
     templates: Path | None = None

@@ -109,9 +109,12 @@ def _settings(base: Path, token: str, url: str) -> Settings:
         "approvals": 1,
         "long_grant_duration": None,
         "long_grant_approvals": 2,
+        # Real servers of the demo are in a network that this process is not in.
+        "canary": 0,
         "templates": None,
         "bundle": False,
         "client_key": None,
+        "ssh_key_file": None,
     }
     return Settings.model_construct(**values)  # asks no environment
 

@@ -302,6 +302,74 @@ class Stranger:
     seen_at: datetime
 
 
+class CanaryRole(StrEnum):
+    """What a certificate of the bot's own is there to show."""
+
+    GOOD = "good"  # is let in, as people are
+    REVOKED = "revoked"  # is kept out by the CRL
+    FILELESS = "fileless"  # is kept out by having no address file
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """A certificate of the bot's own for one server; its key is in the running bot's memory only.
+
+    Attributes:
+        serial: lower-case hex.
+        address: None for those that are never let in, and where the server gives one from a pool.
+        retired_at: when its key was given up, and its address file taken away.
+    """
+
+    serial: str
+    server: ServerName
+    role: CanaryRole
+    common_name: str
+    address: str | None
+    not_before: datetime
+    not_after: datetime
+    retired_at: datetime | None = None
+
+
+class CanaryTrouble(StrEnum):
+    """What a server should not do, in the order in which it matters."""
+
+    REVOKED_LET_IN = "revoked_let_in"
+    REVOKED_PASSES = "revoked_passes"  # the list, and is kept out by the second lock alone
+    NO_SECOND_LOCK = "no_second_lock"  # whoever has no address file is let in all the same
+    GOOD_REFUSED = "good_refused"
+    UNREACHABLE = "unreachable"
+
+
+class Untried(StrEnum):
+    """Why a server was not tried."""
+
+    NO_OPENVPN = "no_openvpn"  # on the bot's machine
+    NOT_DEPLOYED = "not_deployed"
+    PASSWORD = "password"  # noqa: S105 - its clients need one that the bot does not have
+    TLS_KEY = "tls_key"  # its clients need one that the bot does not have
+    CLOSED = "closed"  # it takes no new profiles, or none of our CA
+    RESTORED = "restored"  # it was not looked through yet
+    CLOCK = "clock"  # nothing is signed by a clock that is in doubt
+    NOT_PREPARED = "not_prepared"  # what a try needs could not be put there
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryLook:
+    """What came of the last try of a server.
+
+    Attributes:
+        troubles: those of the last try; where nothing was tried, those of before.
+        told: those that admins were told of.
+        untried: None where it was tried.
+    """
+
+    server: ServerName
+    at: datetime
+    troubles: tuple[CanaryTrouble, ...] = ()
+    told: tuple[CanaryTrouble, ...] = ()
+    untried: Untried | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What looks at a server have seen of a grant there.

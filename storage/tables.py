@@ -291,6 +291,35 @@ strangers = Table(
     sqlite_autoincrement=True,
 )
 
+# The bot's own certificates, with which it tries the servers: they are nobody's access.
+canaries = Table(
+    "canaries",
+    metadata,
+    Column("serial", String(40), primary_key=True),
+    Column("server", String(32), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("common_name", String(64), nullable=False),
+    Column("address", String(64)),
+    Column("not_before", UtcTime, nullable=False),
+    Column("not_after", UtcTime, nullable=False),
+    # When its key was given up, and its address file taken away.
+    Column("retired_at", UtcTime),
+    Index("ix_canaries_server", "server"),
+)
+
+# What came of the last try of each server.
+canary_looks = Table(
+    "canary_looks",
+    metadata,
+    Column("server", String(32), primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("troubles", JSON, nullable=False),
+    # Those that admins were told of.
+    Column("told", JSON, nullable=False),
+    # Why nothing was tried.
+    Column("untried", String(32)),
+)
+
 # What was seen of each grant on each server, at most once a minute while it is on.
 usages = Table(
     "usages",

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.admins import Admins
 from storage.audit import Audit
+from storage.canaries import Canaries
 from storage.clock import ClockAnchors
 from storage.crl import CrlSource
 from storage.ends import EndWarnings
@@ -34,6 +35,7 @@ class Transaction:
         self.crl = CrlSource(connection)
         self.proofs = Proofs(connection)
         self.strangers = Strangers(connection)
+        self.canaries = Canaries(connection)
         self.usages = Usages(connection)
         self.end_warnings = EndWarnings(connection)
         self.clock = ClockAnchors(connection)

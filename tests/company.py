@@ -139,6 +139,8 @@ class Company:
             "VPNBOT_CA_PASSPHRASE_FILE": str(self.folder / "passphrase"),
             "VPNBOT_ADMIN_IDS": f"{BORIS.id},{CLARA.id}",
             "VPNBOT_DATA_DIR": str(self.data),
+            # The servers of most tests cannot be dialled from where the bot is.
+            "VPNBOT_CANARY": "off",
             "VPNBOT_TELEGRAM_API_URL": self.telegram.url,
             **self.extra,
         }
@@ -266,6 +268,10 @@ class Company:
         with closing(self._database()) as connection, connection:
             done = connection.execute(sql, values)
             assert done.rowcount or maybe, "The statement changed nothing."
+
+    def look_again(self) -> None:
+        """Lets the wait before the next look for a proof be over; it grows with each in vain."""
+        self.tamper("UPDATE proofs SET next_try_at = 0 WHERE NOT proved", maybe=True)
 
     def dump(self) -> dict[str, Sequence[tuple[Any, ...]]]:
         """All that was decided on anybody's access."""

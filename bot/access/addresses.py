@@ -1,7 +1,7 @@
 """Which address a grant gets inside the VPN."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network
 
 from bot.access.case import Case
@@ -21,8 +21,15 @@ async def free_address(case: Case, server: Server) -> str | None:
     Raises:
         Refused: NETWORK_FULL.
     """
-    held = await case.tx.grants.addresses_held(server.name, case.now - REST)
-    return choose_address(server, held)
+    since = rested_since(case)
+    held = await case.tx.grants.addresses_held(server.name, since)
+    canarys = await case.tx.canaries.addresses_held(server.name, since)
+    return choose_address(server, held | canarys)
+
+
+def rested_since(case: Case) -> datetime:
+    """An address that was given up by then has rested."""
+    return case.now - REST
 
 
 def choose_address(server: Server, held: frozenset[str]) -> str | None:

@@ -69,6 +69,13 @@ class Notice(StrEnum):
     OVER_LEFT = "over_left"
     NOBODY_OVER_SEEN = "nobody_over_seen"
     NOBODY_CAN_SEE = "nobody_can_see"
+    # Of a try with the bot's own certificates, see `bot.access.canaries`:
+    CANARY_REVOKED_LET_IN = "canary_revoked_let_in"
+    CANARY_REVOKED_PASSES = "canary_revoked_passes"
+    CANARY_NO_SECOND_LOCK = "canary_no_second_lock"
+    CANARY_GOOD_REFUSED = "canary_good_refused"
+    CANARY_UNREACHABLE = "canary_unreachable"
+    CANARY_WELL = "canary_well"
     USED_TWICE = "used_twice"  # a profile, from two places at once
 
 

@@ -80,6 +80,8 @@ async def take_over(
     never revoked, is kept for every later one: also a serial on hold, which may have been given out
     after the backup.
 
+    What the bot lists of its own certificates it knows already (`bot.access.canaries`).
+
     Args:
         others: the CAs whose lists stay beside ours in the server's file, for the audit trail.
     """
@@ -87,14 +89,14 @@ async def take_over(
     await case.tx.crl.raise_to(number)
     serials = [entry.serial for entry in listed]
     grants = {grant.serial: grant for grant in await case.tx.grants.with_serials(serials)}
-    spares = set(await case.tx.crl.spares())
+    passed_over = {*await case.tx.crl.spares(), *await case.tx.canaries.serials()}
     kept = {revocation.serial for revocation in await case.tx.crl.foreign()}
     ended: list[Grant] = []
     unlisted: list[CrlEntry] = []
     for entry in listed:
         grant = grants.get(entry.serial)
         if entry.crl_reason == ON_HOLD and (
-            entry.serial in spares or (grant is not None and grant.imported_at is None)
+            entry.serial in passed_over or (grant is not None and grant.imported_at is None)
         ):
             continue
         if grant is not None and grant.state in LIVE_STATES:

@@ -222,8 +222,9 @@ class Posts:
         """What each server answers."""
         async with self._database.reading() as tx:
             servers = await tx.servers.all()
+            looks = await tx.canaries.looks()
         states = await asyncio.gather(*(self._fleet.status(server) for server in servers))
-        await self._send(item.chat_id, views.servers_listing(servers, states))
+        await self._send(item.chat_id, views.servers_listing(servers, states, looks))
         return Done()
 
     async def cut(self, item: OutboxItem) -> Next:

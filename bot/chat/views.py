@@ -13,11 +13,13 @@ from bot.chat import buttons
 from bot.chat.buttons import Button, Keyboard, Style, Tap
 from bot.handover.handover import Topic
 from bot.texts import chat as words
+from bot.texts.canary import seen_from_outside
 from bot.texts.fill import Html, blocks, fill, fitting, lines, moment, utc
 from bot.texts.online import amount
 from bot.texts.refusals import duration_text
 from storage.records import (
     LIVE_STATES,
+    CanaryLook,
     Grant,
     GrantId,
     GrantState,
@@ -437,17 +439,21 @@ def choice(text: str, rows: Sequence[Button], command: str) -> View:
     return View(blocks(text, said), tuple((row,) for row in rows[:BUTTONS_SHOWN]))
 
 
-def servers_listing(servers: Sequence[Server], states: Sequence[ServerStatus]) -> View:
+def servers_listing(
+    servers: Sequence[Server],
+    states: Sequence[ServerStatus],
+    looks: Mapping[ServerName, CanaryLook],
+) -> View:
     """What each server answered; first those that cannot be asked."""
     if not servers:
         return View(Html(words.SERVERS_NONE))
     found = sorted(zip(servers, states, strict=True), key=lambda pair: pair[1].reachable)
-    said = [_server(server, state) for server, state in found]
+    said = [_server(server, state, looks.get(server.name)) for server, state in found]
     shown = fitting(said, ROOM)
     return View(blocks(*said[:shown], more(len(said), "server status", shown=shown)))
 
 
-def _server(server: Server, state: ServerStatus) -> Html:
+def _server(server: Server, state: ServerStatus, look: CanaryLook | None) -> Html:
     head = fill(
         words.SERVER_UP if state.reachable else words.SERVER_DOWN,
         name=server.name,
@@ -469,4 +475,10 @@ def _server(server: Server, state: ServerStatus) -> Html:
         "" if end is None else fill(words.SERVER_CERTIFICATE, until=moment(end)),
         words.SERVER_RESTART if state.restart_pending else "",
         words.SERVER_OPEN if state.open_to_others else "",
+        "" if look is None else _from_outside(look),
     )
+
+
+def _from_outside(look: CanaryLook) -> Html:
+    template, said = seen_from_outside(look)
+    return fill(template, said=said, moment=moment(look.at))

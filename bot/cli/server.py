@@ -27,7 +27,9 @@ from bot.setup.servers import (
     pack_server,
     remove_server,
 )
-from storage.records import Server, ServerName
+from bot.texts.canary import seen_from_outside
+from bot.texts.fill import utc
+from storage.records import CanaryLook, Server, ServerName
 from vpn.findings import ServerStatus
 from vpn.values import parse_remote
 
@@ -168,13 +170,17 @@ def status(as_json: AsJson = False) -> None:
     async def work(office: Office) -> bool:
         async with office.database.reading() as tx:
             servers = await tx.servers.all()
+            looks = await tx.canaries.looks()
         states = await asyncio.gather(*(office.fleet.status(server) for server in servers))
-        rows = [_status_object(state) for state in states]
+        rows = [_status_object(state, looks.get(ServerName(state.server))) for state in states]
         show(rows, tuple(rows[0]) if rows else ("name",), as_json=as_json)
         if not as_json:
             for state in states:
                 for finding in state.findings:
                     say(f"{state.server}: {finding.detail}")
+            for look in looks.values():
+                template, said = seen_from_outside(look)
+                say(f"{look.server}: {template.format(said=said, moment=utc(look.at))}.")
         return all(state.reachable for state in states)
 
     if not with_office(work):
@@ -213,7 +219,7 @@ def tell_deployed(server: Server, deployed: Deployed) -> None:
         say(f"  {command}")
 
 
-def _status_object(state: ServerStatus) -> dict[str, Any]:
+def _status_object(state: ServerStatus, look: CanaryLook | None) -> dict[str, Any]:
     return {
         "name": state.server,
         "reachable": state.reachable,
@@ -222,6 +228,11 @@ def _status_object(state: ServerStatus) -> dict[str, Any]:
         "sessions": state.sessions,
         "restart_pending": state.restart_pending,
         "open_to_others": bool(state.open_to_others),
+        # Whether clients get in as they should; `null` where that was not tried.
+        "well_from_outside": None if look is None or look.untried else not look.troubles,
+        "tried_at": stamp(look.at if look else None),
+        "untried": look and look.untried,
+        "troubles_from_outside": None if look is None else ", ".join(look.troubles),
         "certificate_end": stamp(state.certificate_end),
         "clock_ahead_s": state.clock_ahead and round(state.clock_ahead.total_seconds()),
     }

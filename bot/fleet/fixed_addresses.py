@@ -13,23 +13,31 @@ from bot.access.addresses import fits
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refused
 from bot.core import Core
-from storage.records import Grant, Server, ServerName
+from storage.records import Canary, Grant, Server, ServerName
+from storage.transaction import Transaction
 from vpn.errors import HostError
 from vpn.names import ccd_file_name
 
 Files = Mapping[str, frozenset[IPv4Address]]
 
 
-def given_by_others(files: Files, server: ServerName, known: Iterable[Grant]) -> frozenset[str]:
-    """What files that belong to none of these grants give away.
+def given_by_others(
+    files: Files, server: ServerName, known: Iterable[Grant | Canary]
+) -> frozenset[str]:
+    """What files that belong to none of these give away.
 
     Args:
         files: see `vpn.proof.live.LiveServer.fixed_addresses`.
-        known: all grants that are not over.
+        known: all grants that are not over, and the bot's own certificates there.
     """
     own = {ccd_file_name(g.common_name) for g in known if g.server == server and g.address}
     others = (addresses for name, addresses in files.items() if name not in own)
     return frozenset(str(address) for addresses in others for address in addresses)
+
+
+async def known_files(tx: Transaction, server: ServerName) -> list[Grant | Canary]:
+    """Whose files on a server are of the bot's making."""
+    return [*await tx.grants.not_over(), *await tx.canaries.known_on(server)]
 
 
 async def clear_address(core: Core, server: Server, grant: Grant, files: Files) -> Grant | None:
@@ -43,7 +51,7 @@ async def clear_address(core: Core, server: Server, grant: Grant, files: Files) 
     """
     assert server.adopted is not None  # on a server of ours nobody else gives addresses away
     async with core.database.reading() as tx:
-        given = given_by_others(files, server.name, await tx.grants.not_over())
+        given = given_by_others(files, server.name, await known_files(tx, server.name))
     taken = given.union(server.adopted["taken"])
     if grant.address not in taken and fits(server, grant.address):
         return grant

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from ipaddress import IPv4Address
 
-from bot.access import reopening
+from bot.access import canaries, reopening
 from bot.access.addresses import fits
 from bot.access.endings import ServerEnd
 from bot.access.permission import THE_BOT, Actor
@@ -20,7 +20,7 @@ from bot.access.takeover import TakenOver
 from bot.core import Core
 from bot.errors import NotDone
 from bot.fleet.catching_up import CatchingUp
-from bot.fleet.fixed_addresses import clear_address
+from bot.fleet.fixed_addresses import clear_address, given_by_others, known_files
 from bot.fleet.live_servers import live_server, remote_of
 from bot.fleet.on_hold import neighbours, same_list, sign_crl
 from bot.fleet.online import OnServer, who_is_on
@@ -31,7 +31,7 @@ from bot.process.locks import locked
 from bot.process.logs import log_failure
 from pki import crl
 from pki.serial import SerialNumber, parse_serial
-from storage.records import LIVE_STATES, Grant, Server, ServerName
+from storage.records import LIVE_STATES, Canary, CanaryRole, Grant, Server, ServerName
 from vpn.errors import HostError, VpnError
 from vpn.findings import Finding, FindingCode, ServerProof, ServerStatus, Target
 from vpn.names import look_alike, name_in_sessions
@@ -215,6 +215,53 @@ class Fleet:
             )
             for grant in grants
         ]
+
+    async def renew_canaries(
+        self, name: ServerName, roles: Collection[CanaryRole]
+    ) -> Sequence[Canary]:
+        """New certificates to try a server with, in the place of those of before.
+
+        (1) What was there for those of before goes. (2) The new ones are recorded. (3) The one that
+        is to be let in gets its file, and (4) the one that is not gets on the list. Only then they
+        are signed, by the caller. Nothing where the server was taken out.
+
+        Raises:
+            VpnError, PkiError, Refused: something of that could not be done.
+        """
+        async with self._locked(name) as server:
+            if server is None:
+                return ()
+            live = live_server(server)
+            await self._clear_canaries(server)  # (1)
+            given: Collection[str] = ()
+            if server.adopted is not None:
+                files = await fixed_addresses(live.host, live.layout)
+                async with self._database.reading() as tx:
+                    given = given_by_others(files, name, await known_files(tx, name))
+            async with self._core.acting(THE_BOT) as case:  # (2)
+                drawn = await canaries.draw(case, server, roles, given)
+            for canary in drawn:
+                if canary.role is CanaryRole.GOOD:
+                    address = IPv4Address(canary.address) if canary.address else None
+                    await live.admit(CommonName(canary.common_name), address)  # (3)
+            if CanaryRole.REVOKED in roles:
+                await self._publish(server)  # (4)
+            return drawn
+
+    async def retire_canaries(self, name: ServerName) -> None:
+        """Takes away what was there to try a server with; raises VpnError where it stays."""
+        async with self._locked(name) as server:
+            if server is not None:
+                await self._clear_canaries(server)
+                async with self._database.writing() as tx:
+                    await tx.canaries.retire(name, self._clock())
+                    await tx.canaries.unsee(name)
+
+    async def _clear_canaries(self, server: Server) -> None:
+        async with self._database.reading() as tx:
+            before = await tx.canaries.in_use(server.name)
+        for canary in before:
+            await live_server(server).dismiss(CommonName(canary.common_name))
 
     async def crl_findings(
         self, server: Server, *, others: Collection[SerialNumber] = ()

@@ -26,7 +26,8 @@ async def sign_crl(core: Core, keyring: Keyring, server: Server) -> bytes:
     1. Whoever is revoked, until the certificate has ended by any clock that counts.
     2. Revocations that were found on a server and belong to no grant. Their ends are not known, so
        they are listed for good.
-    3. As 'on hold': certificates that are for other servers, and those that are for nobody yet.
+    3. As 'on hold': certificates that are for other servers, and those that are for nobody yet; and
+       the bot's own that every server has to refuse (`bot.access.canaries`).
 
     Raises:
         PkiError: the CA's key is not to be had.
@@ -43,12 +44,12 @@ async def sign_crl(core: Core, keyring: Keyring, server: Server) -> bytes:
         # Without its entry an end could never be proved on a server that was down.
         unproved = {grant.serial for grant in await tx.grants.revoking()}
         around = await neighbours(tx, server)
-        spares: list[str] = []
+        held = [*await tx.canaries.revoked()]
         if around is not None:
-            spares += await tx.crl.spares()
+            spares = await tx.crl.spares()
             fresh = [core.chance.serial() for _ in range(_SPARES - len(spares))]
             await tx.crl.add_spares(fresh)
-            spares += fresh
+            held += [*spares, *fresh]
     listed = [
         _entry(entry)  # (1)
         for entry in ended
@@ -60,9 +61,8 @@ async def sign_crl(core: Core, keyring: Keyring, server: Server) -> bytes:
     ]
     listed += map(_entry, foreign)  # (2)
     now = core.clock()
-    if around is not None:  # (3)
-        on_hold = (*around.serials, *map(parse_serial, spares))
-        listed += [crl.Revocation(each, now, RevocationReason.CERTIFICATE_HOLD) for each in on_hold]
+    on_hold = (*(around.serials if around else ()), *map(parse_serial, held))  # (3)
+    listed += [crl.Revocation(each, now, RevocationReason.CERTIFICATE_HOLD) for each in on_hold]
     # Tens of thousands of entries take a tenth of a second.
     ours = await asyncio.to_thread(authority.sign_crl, number=number, revocations=listed, now=now)
     return b"".join([ours, *(other.encode() for other in kept)])

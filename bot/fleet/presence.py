@@ -67,7 +67,9 @@ async def compare(
     if not names:
         return Outsiders({}, frozenset(), frozenset())
     known = [(as_found(grant.common_name), grant) for grant in await tx.grants.known_on(server)]
-    there = frozenset(names)
+    # The bot's own certificates come and go, see `bot.access.canaries`.
+    canaries = {as_found(each.common_name) for each in await tx.canaries.known_on(server)}
+    there = frozenset(names).difference(canaries)
     revoking = [(name, grant) for name, grant in known if grant.state is GrantState.REVOKING]
     ending = [grant for name, grant in revoking if name in there]
     count = Counter(name for name, _ in known)

@@ -20,12 +20,13 @@ from bot.keyring import Keyring
 from pki.keys import KeyAlgorithm, matching_algorithm
 from pki.serial import parse_serial
 from pki.tls_crypt_v2 import wrap_client_key
-from storage.records import Grant, GrantId, GrantState, Server, ServerName
+from storage.records import Canary, Grant, GrantId, GrantState, Server, ServerName
 from vpn.configuration.adopted import AdoptedServer
 from vpn.configuration.connect_rules import check_profile
 from vpn.configuration.profile import (
     DEPLOYED_PROFILE,
     ProfileMaterial,
+    ProfileParts,
     ProfileSettings,
     TlsKey,
     render_profile,
@@ -138,37 +139,8 @@ class ProfileMaker:
 
     async def _render(self, grant: Grant, server: Server, fields: Fields) -> str:
         """Makes key and certificate, and puts the profile together as clients will read it."""
-        authority = await self._keyring.authority()
-        algorithm = self._algorithm or matching_algorithm(authority.certificate)
-        issue = partial(
-            authority.issue_client,
-            common_name=grant.common_name,
-            serial=parse_serial(grant.serial),
-            not_before=grant.not_before,
-            not_after=grant.not_after,
-            algorithm=algorithm,
-        )
-        # An RSA key takes tenths of a second, an EC key less than a thread does.
-        certificate = await asyncio.to_thread(issue) if algorithm in _SLOW else issue()
-        settings, server_name = _client_side(server)
-        tls_key = None if settings.tls_key is None else await self._keyring.tls_key(server.name)
-        if tls_key is not None and settings.tls_key is TlsKey.CRYPT_V2:
-            # OpenVPN hands the serial to a tls-crypt-v2-verify script, before any TLS.
-            tls_key = wrap_client_key(
-                tls_key, metadata=grant.serial.encode(), random_bytes=os.urandom
-            )
-        parts = render_profile(
-            remote=remote_of(server),
-            server_common_name=server_name,
-            friendly_name=fields.friendly_name,
-            material=ProfileMaterial(
-                ca_pem=authority.certificate_pem,
-                certificate_pem=certificate.certificate_pem,
-                private_key_pem=certificate.private_key_pem,
-                tls_key=tls_key,
-            ),
-            settings=settings,
-        )
+        parts = await self.parts(server, grant, shown_as=fields.friendly_name)
+        settings, _ = client_side(server)
         problems = check_profile(
             parts.text,
             key_direction=settings.key_direction,
@@ -178,8 +150,48 @@ class ProfileMaker:
             raise NotDone(f"The profile would not import: {problems[0]}")
         return await self._handover.profile(fields, parts, settings)
 
+    async def parts(self, server: Server, of: Grant | Canary, *, shown_as: str) -> ProfileParts:
+        """A fresh key and its certificate, in a profile for a server.
 
-def _client_side(server: Server) -> tuple[ProfileSettings, str | None]:
+        Args:
+            of: who is recorded with the serial.
+            shown_as: the profile's name among others.
+
+        Raises:
+            NotDone, BadSettings, PkiError: it cannot be signed, or the server's key not be had.
+        """
+        authority = await self._keyring.authority()
+        algorithm = self._algorithm or matching_algorithm(authority.certificate)
+        issue = partial(
+            authority.issue_client,
+            common_name=of.common_name,
+            serial=parse_serial(of.serial),
+            not_before=of.not_before,
+            not_after=of.not_after,
+            algorithm=algorithm,
+        )
+        # An RSA key takes tenths of a second, an EC key less than a thread does.
+        certificate = await asyncio.to_thread(issue) if algorithm in _SLOW else issue()
+        settings, server_name = client_side(server)
+        tls_key = None if settings.tls_key is None else await self._keyring.tls_key(server.name)
+        if tls_key is not None and settings.tls_key is TlsKey.CRYPT_V2:
+            # OpenVPN hands the serial to a tls-crypt-v2-verify script, before any TLS.
+            tls_key = wrap_client_key(tls_key, metadata=of.serial.encode(), random_bytes=os.urandom)
+        return render_profile(
+            remote=remote_of(server),
+            server_common_name=server_name,
+            friendly_name=shown_as,
+            material=ProfileMaterial(
+                ca_pem=authority.certificate_pem,
+                certificate_pem=certificate.certificate_pem,
+                private_key_pem=certificate.private_key_pem,
+                tls_key=tls_key,
+            ),
+            settings=settings,
+        )
+
+
+def client_side(server: Server) -> tuple[ProfileSettings, str | None]:
     """What the server's configuration asks of its clients, and its certificate's name."""
     if server.adopted is None:
         return DEPLOYED_PROFILE, server_common_name(server.name)
@@ -191,7 +203,7 @@ def samples_of(servers: Sequence[Server], now: datetime) -> list[Sample]:
     """A profile for each server, for nobody: to try the operator's templates with."""
     samples = []
     for server in servers or (_example_server(now),):
-        settings, server_name = _client_side(server)
+        settings, server_name = client_side(server)
         grant = Grant(
             id=GrantId("g-sample"),
             request_id=None,

@@ -16,7 +16,7 @@ from bot.access.names import NAME_LENGTH, clean
 from bot.access.revocation import lets_in
 from bot.errors import VpnbotError
 from bot.fleet.elsewhere import address_of
-from bot.fleet.fixed_addresses import given_by_others
+from bot.fleet.fixed_addresses import given_by_others, known_files
 from bot.fleet.live_servers import layout_of, live_server, remote_of, spec_of
 from bot.fleet.on_hold import neighbours
 from bot.fleet.presence import compare
@@ -36,12 +36,13 @@ from bot.keyring import Keyring
 from bot.process.data_folder import DataFolder, account_name
 from bot.process.privileges import ROOT
 from bot.texts import health as words
+from bot.texts.canary import COMPLAINTS, seen_from_outside
 from bot.texts.fill import utc
 from bot.texts.health import Complaint
 from pki.errors import PkiError
 from pki.found_crls import read_crls
 from storage.database import Database
-from storage.records import GrantState, Server
+from storage.records import CanaryLook, GrantState, Server
 from vpn.adopt.adopting import restart_command
 from vpn.configuration.adopted import AdoptedServer
 from vpn.configuration.server import render_ccd, unit_name
@@ -148,6 +149,7 @@ async def _look(server: Server, around: Surroundings) -> list[Result]:
     if troubles:
         return list(dict.fromkeys(troubles))
     end = look.status.certificate_end
+    tried = await _tried(server, around)
     return [
         Fine(
             words.SERVER_FINE.format(
@@ -156,8 +158,20 @@ async def _look(server: Server, around: Surroundings) -> list[Result]:
                 moment=utc(end) if end else "",
                 sessions=look.status.sessions,
             )
-        )
+        ),
+        *([] if tried is None else [Fine(_from_outside(tried))]),
     ]
+
+
+async def _tried(server: Server, around: Surroundings) -> CanaryLook | None:
+    async with around.database.reading() as tx:
+        return await tx.canaries.look(server.name)
+
+
+def _from_outside(tried: CanaryLook) -> str:
+    template, said = seen_from_outside(tried)
+    text = template.format(said=said, moment=utc(tried.at))
+    return f"{words.SERVER.format(server=tried.server, text=text)}."
 
 
 async def _status(server: Server, around: Surroundings) -> ServerStatus:
@@ -331,6 +345,15 @@ async def _look_at_tls_key(look: Look) -> list[Trouble]:
     return []
 
 
+async def _look_at_canary(look: Look) -> list[Trouble]:
+    """Whether people's clients get in as they should: as it was tried last, by the bot."""
+    tried = await _tried(look.server, look.around)
+    if tried is None or tried.untried is not None:
+        return []
+    values = {"moment": utc(tried.at), "remote": remote_of(look.server)}
+    return [_of(look.server, COMPLAINTS[trouble], **values) for trouble in tried.troubles]
+
+
 async def _look_at_closed(look: Look) -> list[Trouble]:
     if not is_closed(look.server):
         return []
@@ -347,8 +370,9 @@ async def _look_at_addresses(look: Look) -> list[Trouble]:
     before = await fixed_addresses(live.host, live.layout)
     async with look.around.database.reading() as tx:
         grants = await tx.grants.not_over()
+        known = await known_files(tx, server.name)
     after = await fixed_addresses(live.host, live.layout)
-    others = given_by_others(after, server.name, grants)
+    others = given_by_others(after, server.name, known)
     troubles: list[Trouble] = []
     for grant in grants:
         if grant.server != server.name or grant.address is None or grant.state not in _HAS_FILE:
@@ -397,6 +421,7 @@ async def _look_at_ccd(look: Look) -> list[Trouble]:
     before = await _client_files(host)  # (1)
     async with look.around.database.reading() as tx:  # (2)
         here = await tx.grants.known_on(server.name)
+        canaries = {each.common_name for each in await tx.canaries.known_on(server.name)}
     after = await _client_files(host)  # (3)
     wanted = [grant for grant in here if grant.server == server.name and grant.state in _HAS_FILE]
     missing = [grant for grant in wanted if grant.common_name not in before | after]
@@ -407,7 +432,7 @@ async def _look_at_ccd(look: Look) -> list[Trouble]:
             expected = render_ccd(IPv4Address(grant.address), network).encode()
             if content is not None and content != expected:
                 missing.append(grant)
-    strangers = sorted((before & after) - {grant.common_name for grant in here})
+    strangers = sorted((before & after) - {grant.common_name for grant in here} - canaries)
     return [
         *(_of(server, words.CCD_MISSING, name=grant.common_name) for grant in missing),
         *(
@@ -455,4 +480,5 @@ _CHECKS: tuple[tuple[Kind, Callable[[Look], Awaitable[list[Trouble]]]], ...] = (
     (Kind.ADOPTED, _look_at_addresses),
     (Kind.OURS, _look_at_home),
     (Kind.ANY, _look_at_sessions),
+    (Kind.ANY, _look_at_canary),
 )

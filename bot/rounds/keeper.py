@@ -11,6 +11,7 @@ from bot.handover.delivery import end_orphans
 from bot.office import Office
 from bot.process.clock import CLOCK_TOLERANCE
 from bot.process.loops import Every, forever
+from bot.rounds.canary import CanaryRound
 from bot.rounds.clock_watch import ClockWatch
 from bot.rounds.watch import Watch
 from storage.records import Server, ServerName
@@ -36,6 +37,8 @@ class Keeper:
         self._clock_watch = ClockWatch(office, on_written)
         self._on_written = on_written
         self._watch = Watch(office, office.fleet, office.enforcer, on_written)
+        period = office.settings.canary and timedelta(seconds=office.settings.canary)
+        self._canary = CanaryRound(office, on_written, period or None)
         # The latest time that was seen, in this run or before it.
         self._latest: datetime | None = None
         self._server_look = Every(_SERVER_LOOK, office.since_boot, at_once=False)
@@ -53,6 +56,7 @@ class Keeper:
             for job in self._jobs.values():
                 job.cancel()
             await asyncio.gather(*self._jobs.values(), return_exceptions=True)
+            await self._canary.stop()
 
     async def _round(self) -> None:
         await self.sweep()
@@ -75,12 +79,14 @@ class Keeper:
             async with self._office.acting(THE_BOT) as case:
                 await endings.warn(case, authority, servers)
         await self._look_after_servers()
+        await self._canary.tend()
         if self._pruning.is_due():
             long_ago = self._clock() - _KEEP
             async with self._database.writing() as tx:
                 await tx.inbox.prune(long_ago)
                 await tx.inbox.trim_quarantine(_QUARANTINE)
                 await tx.outbox.prune(long_ago)
+                await tx.canaries.prune(long_ago)
 
     async def _notice_set_back(self) -> None:
         """What waits in the database for a moment would wait so much longer: it is done now."""

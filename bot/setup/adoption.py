@@ -35,7 +35,7 @@ from bot.access.refusals import Refused
 from bot.access.takeover import TakenOver
 from bot.errors import NotDone
 from bot.fleet.elsewhere import machine_of
-from bot.fleet.fixed_addresses import given_by_others
+from bot.fleet.fixed_addresses import given_by_others, known_files
 from bot.fleet.live_servers import layout_of
 from bot.office import Office
 from bot.process.privileges import as_root
@@ -279,7 +279,7 @@ async def _record(
         files = await fixed_addresses(machine.host, layout)
     async with office.database.reading() as tx:
         # What the operator's files give away, as opposed to the addresses of our own grants.
-        taken = sorted(given_by_others(files, name, await tx.grants.not_over()))
+        taken = sorted(given_by_others(files, name, await known_files(tx, name)))
     server = _server(office, wanted, machine, examined, taken)
     async with office.acting(actor) as case:
         before = await _previous_record(case.tx, server)

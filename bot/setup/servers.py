@@ -247,6 +247,7 @@ async def remove_server(office: Office, actor: Actor, name: ServerName) -> Serve
         for request in await case.tx.requests.open_on(name):
             await requests.withdraw(case, request, tell=True)
         await case.tx.strangers.forget_on(name)
+        await case.tx.canaries.forget_on(name)
         await case.record("server.remove", f"server:{name}")
         await revocation.take_out(case, server)
     office.keyring.forget_tls_key(name)

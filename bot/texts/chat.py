@@ -4,7 +4,7 @@ Whole sentences with named placeholders, ready to be translated. HTML as Telegra
 """
 
 from bot.access.messages import DeliverNote, Notice
-from bot.texts import machine, strangers
+from bot.texts import canary, machine, strangers
 from bot.texts.fill import Plural, Template
 from storage.records import EndReason, GrantState, RequestState
 
@@ -329,6 +329,7 @@ AUDIT_HEAD = (
 AUDIT_NONE = "The audit trail is empty."
 NOTICES: dict[Notice, Template] = {
     **machine.NOTICES,
+    **canary.NOTICES,
     Notice.REQUEST_DENIED: (
         "{admin} denied your request for <b>{server}</b>. If you need it, talk to them first."
     ),

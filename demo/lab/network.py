@@ -144,6 +144,11 @@ class NetLab:
         self._last_log = ""
         self._tunnels: list[Tunnel] = []
 
+    @property
+    def client_namespace(self) -> str:
+        """What `ip netns` calls the place that clients dial from."""
+        return self._client_space
+
     async def __aenter__(self) -> Self:
         try:
             await self._build()

@@ -90,6 +90,7 @@ def test_the_names_of_the_settings_are_an_interface() -> None:
         "VPNBOT_REQUEST_TTL",
         "VPNBOT_SSH_KEY_FILE",
         "VPNBOT_APPROVALS",
+        "VPNBOT_CANARY",
         "VPNBOT_CLIENT_KEY",
         "VPNBOT_LONG_GRANT_DURATION",
         "VPNBOT_LONG_GRANT_APPROVALS",

@@ -49,7 +49,7 @@ class Room:
 
     def look_again(self) -> None:
         """Lets the wait before the next try be over, if that was not under way already."""
-        self.company.tamper("UPDATE proofs SET next_try_at = 0 WHERE NOT proved", maybe=True)
+        self.company.look_again()
 
     def look_later(self) -> None:
         """Nobody looks by itself for now."""

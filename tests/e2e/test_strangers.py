@@ -29,7 +29,7 @@ async def test_an_admin_cuts_them_or_has_them_cut() -> None:
             await company.start()
             adopt(company)
             names = ["printer", "gate", "gone-by-now", file.name]
-            settings = Settings(data_dir=company.data, admin_ids=(BORIS.id, CLARA.id))
+            settings = Settings(data_dir=company.data, admin_ids=(BORIS.id, CLARA.id), canary=0)
             found = [Sighting(name, SeenAs.UNKNOWN) for name in names]
             async with (
                 open_office(settings, passphrase=lambda: PASSPHRASE) as office,

@@ -102,7 +102,7 @@ class Guard:
 @asynccontextmanager
 async def guarded(company: Company) -> AsyncIterator[Guard]:
     machine = Machine()
-    settings = Settings(data_dir=company.data, admin_ids=(BORIS.id,))
+    settings = Settings(data_dir=company.data, admin_ids=(BORIS.id,), canary=0)
     async with open_office(
         settings, passphrase=lambda: PASSPHRASE, clock=machine.clock, boot=machine.since_boot
     ) as office:

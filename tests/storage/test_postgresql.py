@@ -27,11 +27,16 @@ from sqlalchemy.sql.dml import UpdateBase
 from storage.database import Database
 from storage.outbox import Done, Later, SetAside
 from storage.records import (
+    Canary,
+    CanaryLook,
+    CanaryRole,
+    CanaryTrouble,
     ChatId,
     ClockAnchor,
     EndReason,
     EndWarning,
     ForeignRevocation,
+    Grant,
     GrantId,
     GrantState,
     InboxItem,
@@ -39,6 +44,7 @@ from storage.records import (
     PostedMessage,
     Proof,
     SeenAs,
+    Usage,
     Verdict,
 )
 from storage.repository import Repository
@@ -102,6 +108,7 @@ async def pass_over_everything(tx: Transaction) -> None:
     await tx.strangers.on(BERLIN)
     await tx.strangers.forget([number])
     await tx.strangers.forget_on(BERLIN)
+    await _canaries(tx)
     await tx.servers.mark_restored(NOW)
     await tx.servers.clear_restored(BERLIN)
     await tx.servers.all()
@@ -120,6 +127,23 @@ async def pass_over_everything(tx: Transaction) -> None:
     assert await tx.audit.first_fault() is None
     await tx.servers.get(BERLIN)
     await tx.servers.remove(BERLIN)
+
+
+async def _canaries(tx: Transaction) -> None:
+    canary = Canary("2a", BERLIN, CanaryRole.GOOD, "canary", "10.8.0.9", NOW, NOW)
+    await tx.canaries.add([canary])
+    await tx.canaries.in_use(BERLIN)
+    await tx.canaries.known_on(BERLIN)
+    await tx.canaries.revoked()
+    await tx.canaries.serials()
+    await tx.canaries.addresses_held(BERLIN, NOW)
+    await tx.canaries.retire(BERLIN, NOW)
+    await tx.canaries.prune(NOW)
+    await tx.canaries.see(CanaryLook(BERLIN, NOW, (CanaryTrouble.UNREACHABLE,)))
+    await tx.canaries.look(BERLIN)
+    await tx.canaries.looks()
+    await tx.canaries.unsee(BERLIN)
+    await tx.canaries.forget_on(BERLIN)
 
 
 async def _requests(tx: Transaction) -> None:
@@ -141,6 +165,7 @@ async def _requests(tx: Transaction) -> None:
 
 async def _grants(tx: Transaction) -> None:
     grant = await add_grant(tx)
+    await _usages(tx, grant)
     await tx.grants.add_many([make_grant(7, None, user_id=None, server=None, imported_at=NOW)])
     await tx.grants.link(GrantId("g-00000007"), ANNA)
     await tx.grants.imported()
@@ -179,6 +204,14 @@ async def _grants(tx: Transaction) -> None:
     await tx.proofs.of([grant.id])
     await tx.proofs.drop_open(BERLIN, NOW)
     await tx.grants.prove(grant.id, GrantState.REVOKED, NOW)
+
+
+async def _usages(tx: Transaction, grant: Grant) -> None:
+    usage = Usage(grant.id, BERLIN, NOW, "198.51.100.7", 1, 2, {"17:0": (1, 2)})
+    await tx.usages.add([usage])
+    await tx.usages.change([replace(usage, sent=3, moves=(("198.51.100.7", 17),), twice_at=NOW)])
+    await tx.usages.of([grant.id])
+    await tx.usages.last_of([ANNA])
 
 
 async def _watch(tx: Transaction) -> None:

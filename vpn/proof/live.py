@@ -101,6 +101,12 @@ class LiveServer:
         elif path is not None and await self.host.stat(path) is not None:
             await self.host.remove(path)  # of an address that it had before
 
+    async def dismiss(self, common_name: CommonName) -> None:
+        """Takes away the file of a name of ours; raises HostError where it stays."""
+        path = self._own_file(common_name)
+        if path is not None and await self.host.stat(path) is not None:
+            await self.host.remove(path)
+
     def talk(self) -> AbstractAsyncContextManager[Management]:
         """A conversation with its management interface, see `open_management`."""
         # Each client has an address, and one that has just left may be listed beside its new self.

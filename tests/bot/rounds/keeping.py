@@ -18,7 +18,7 @@ MINUTE = timedelta(minutes=1)
 
 def opened(company: Company, machine: Machine) -> AbstractAsyncContextManager[Office]:
     """The company's office, by the machine's clock."""
-    settings = Settings(data_dir=company.data, admin_ids=(BORIS.id,))
+    settings = Settings(data_dir=company.data, admin_ids=(BORIS.id,), canary=0)
     return open_office(
         settings, passphrase=lambda: PASSPHRASE, clock=machine.clock, boot=machine.since_boot
     )

@@ -21,7 +21,7 @@ from bot.texts.fill import (
     fill,
     moment,
 )
-from storage.records import EndReason, GrantState, RequestState
+from storage.records import CanaryTrouble, EndReason, GrantState, RequestState
 from tests.bot.reading import EVIL, marks, shown
 from tests.storage.kit import make_grant
 from vpn.findings import FindingCode
@@ -177,6 +177,7 @@ RECEIPTS = {
     "AND_MORE": "count",
 }
 SEEN = {"server": "berlin", "names": "anna-k3m9, carl-x2b4", "count": 2}
+TRIED = {"server": "berlin", "remote": "vpn.example.com:1194/udp"}
 NOTICES: dict[str, dict[str, Any]] = {
     "request_denied": {"server": "berlin", "admin": "Boris"},
     "request_expired": {"server": "berlin"},
@@ -216,6 +217,8 @@ NOTICES: dict[str, dict[str, Any]] = {
     "over_left": SEEN,
     "nobody_over_seen": {"server": "berlin"},
     "nobody_can_see": {"server": "berlin"},
+    **dict.fromkeys((f"canary_{trouble}" for trouble in CanaryTrouble), TRIED),
+    "canary_well": {"server": "berlin"},
     "used_twice": SEEN,
     "servers_certificates_end": {"count": 2, "days": 7, "names": "server, gate"},
     "restored": {"made_at": NOW.isoformat(), "count": 2},

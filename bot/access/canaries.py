@@ -1,0 +1,134 @@
+"""The bot's own certificates, with which it tries each server: drawn, judged, and told of.
+
+They are nobody's access: no listing has them, no proof waits for their end, and their keys are in
+the running bot's memory only. Each is recorded before it is signed, so no look takes it for a
+stranger's. The revoked one is on every CRL as 'on hold', which keeps it out just as well and is no
+revocation to whoever reads the list here later, see `bot.fleet.others`.
+
+Accepted: after a restore those that were drawn since the backup are in no books, and are set aside
+like all that came later.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.access import messages
+from bot.access.addresses import choose_address, rested_since
+from bot.access.case import Case
+from bot.access.messages import Notice
+from bot.access.names import common_name
+from storage.records import (
+    Canary,
+    CanaryLook,
+    CanaryRole,
+    CanaryTrouble,
+    Server,
+    Untried,
+)
+from vpn.proof.knock import Answer
+
+# What is lost with the bot's memory opens nothing for longer than this.
+LIFE = timedelta(days=1)
+_NAME = "vpnbot-canary"
+_NOTICES = {
+    CanaryTrouble.REVOKED_LET_IN: Notice.CANARY_REVOKED_LET_IN,
+    CanaryTrouble.REVOKED_PASSES: Notice.CANARY_REVOKED_PASSES,
+    CanaryTrouble.NO_SECOND_LOCK: Notice.CANARY_NO_SECOND_LOCK,
+    CanaryTrouble.GOOD_REFUSED: Notice.CANARY_GOOD_REFUSED,
+    CanaryTrouble.UNREACHABLE: Notice.CANARY_UNREACHABLE,
+}
+
+
+async def draw(
+    case: Case, server: Server, roles: Iterable[CanaryRole], given: Collection[str]
+) -> Sequence[Canary]:
+    """Stores serials, names and an address for new certificates, and retires those of before.
+
+    Their keys are gone, and their files: so the new one may have the old one's address at once. For
+    people it rests, as any other.
+
+    Args:
+        given: addresses that an operator's own files give away.
+
+    Raises:
+        Refused: NETWORK_FULL.
+    """
+    held = await case.tx.grants.addresses_held(server.name, rested_since(case))
+    ends = case.now + LIFE
+    if case.authority_ends_at is not None:
+        ends = min(ends, case.authority_ends_at)
+    drawn = [
+        Canary(
+            serial=case.chance.serial(),
+            server=server.name,
+            role=role,
+            common_name=common_name(_NAME, case.chance.code()),
+            address=(
+                choose_address(server, held.union(given)) if role is CanaryRole.GOOD else None
+            ),
+            not_before=case.now,
+            not_after=ends,
+        )
+        for role in roles
+    ]
+    await case.tx.canaries.retire(server.name, case.now)
+    await case.tx.canaries.add(drawn)
+    serials = {canary.role.value: canary.serial for canary in drawn}
+    await case.record("canary.draw", f"server:{server.name}", **serials)
+    return drawn
+
+
+def judged(answers: Mapping[CanaryRole, Answer]) -> tuple[CanaryTrouble, ...]:
+    """What is wrong with a server that answered like this; of who was not tried nothing is said.
+
+    The revoked one and the one without a file never have an address file, so each shows one lock:
+    the first has passed the list where it is turned away, too. A server that is silent towards
+    them keeps them out, for whatever reason.
+    """
+    good = answers.get(CanaryRole.GOOD)
+    revoked = answers.get(CanaryRole.REVOKED)
+    troubles = {
+        CanaryTrouble.REVOKED_LET_IN: revoked is Answer.TAKEN,
+        CanaryTrouble.REVOKED_PASSES: revoked is Answer.TURNED_AWAY,
+        CanaryTrouble.NO_SECOND_LOCK: answers.get(CanaryRole.FILELESS) is Answer.TAKEN,
+        CanaryTrouble.GOOD_REFUSED: good in (Answer.TURNED_AWAY, Answer.BROKEN_OFF),
+        CanaryTrouble.UNREACHABLE: good is Answer.UNANSWERED,
+    }
+    return tuple(trouble for trouble, is_so in troubles.items() if is_so)
+
+
+async def note(
+    case: Case,
+    server: Server,
+    seen: Sequence[CanaryTrouble] | Untried,
+    may_tell: Callable[[], bool],
+) -> bool:
+    """Stores what came of a try; says whether the admins are told of anything.
+
+    Of each trouble they hear once, and once that all is well again. Where nothing was tried,
+    nothing is news.
+
+    Args:
+        may_tell: asked only if there is news; where it says no, it is still news the next time.
+    """
+    before = await case.tx.canaries.look(server.name) or CanaryLook(server.name, case.now)
+    if isinstance(seen, Untried):
+        await case.tx.canaries.see(replace(before, at=case.now, untried=seen))
+        return False
+    news = [trouble for trouble in seen if trouble not in before.told]
+    is_well = bool(before.told) and not seen
+    tells = (bool(news) or is_well) and may_tell()
+    told = before.told
+    if tells or seen:
+        told = tuple(each for each in seen if each in before.told or tells)
+    await case.tx.canaries.see(CanaryLook(server.name, case.now, tuple(seen), told))
+    if not tells:
+        return False
+    await case.record("canary.see", f"server:{server.name}", troubles=[*seen])
+    for trouble in news:
+        remote = f"{server.remote_host}:{server.remote_port}/{server.protocol}"
+        await messages.tell_admins(case, _NOTICES[trouble], server=server.name, remote=remote)
+    if is_well:
+        await messages.tell_admins(case, Notice.CANARY_WELL, server=server.name)
+    return True

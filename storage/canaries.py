@@ -1,0 +1,117 @@
+"""The bot's own certificates, with which it tries each server, and what came of that."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, delete, insert, or_, select, update
+
+from storage import tables
+from storage.records import (
+    Canary,
+    CanaryLook,
+    CanaryRole,
+    CanaryTrouble,
+    ServerName,
+    Untried,
+)
+from storage.repository import Repository, values_of
+
+_canaries = tables.canaries
+_looks = tables.canary_looks
+_IN_USE = _canaries.c.retired_at.is_(None)
+
+
+class Canaries(Repository):
+    async def add(self, canaries: Sequence[Canary]) -> None:
+        """Stores certificates that are to be made."""
+        if canaries:
+            rows = [asdict(canary) for canary in canaries]
+            await self._connection.execute(insert(_canaries), rows)
+
+    async def in_use(self, server: ServerName) -> Sequence[Canary]:
+        """Those of a server that are not retired."""
+        return await self._where(_canaries.c.server == server, _IN_USE)
+
+    async def known_on(self, server: ServerName) -> Sequence[Canary]:
+        """Those whose file or session may be on a server."""
+        return await self._where(_canaries.c.server == server)
+
+    async def revoked(self) -> Sequence[str]:
+        """The serials of those that every server's CRL has to list."""
+        rows = await self._connection.execute(
+            select(_canaries.c.serial)
+            .where(_IN_USE, _canaries.c.role == CanaryRole.REVOKED)
+            .order_by(_canaries.c.serial)
+        )
+        return list(rows.scalars())
+
+    async def serials(self) -> Sequence[str]:
+        """All that are known, also of those that are retired."""
+        return list((await self._connection.execute(select(_canaries.c.serial))).scalars())
+
+    async def addresses_held(self, server: ServerName, rested_since: datetime) -> frozenset[str]:
+        """Addresses that may not be given out: in use, or free only since `rested_since`."""
+        rows = await self._connection.execute(
+            select(_canaries.c.address).where(
+                _canaries.c.server == server,
+                _canaries.c.address.is_not(None),
+                or_(_IN_USE, _canaries.c.retired_at > rested_since),
+            )
+        )
+        return frozenset(rows.scalars())
+
+    async def retire(self, server: ServerName, at: datetime) -> None:
+        await self._connection.execute(
+            update(_canaries).where(_canaries.c.server == server, _IN_USE).values(retired_at=at)
+        )
+
+    async def prune(self, before: datetime) -> None:
+        """Forgets those that were retired, and whose certificate was over, by then."""
+        await self._connection.execute(
+            delete(_canaries).where(_canaries.c.retired_at < before, _canaries.c.not_after < before)
+        )
+
+    async def forget_on(self, server: ServerName) -> None:
+        """Forgets those of a server that is taken out, and what was seen there."""
+        await self._connection.execute(delete(_canaries).where(_canaries.c.server == server))
+        await self.unsee(server)
+
+    async def look(self, server: ServerName) -> CanaryLook | None:
+        """What came of the last try; None where there was none."""
+        return (await self.looks()).get(server)
+
+    async def looks(self) -> dict[ServerName, CanaryLook]:
+        """What came of the last try of each server."""
+        rows = await self._connection.execute(select(_looks))
+        return {
+            ServerName(row.server): CanaryLook(
+                ServerName(row.server),
+                row.at,
+                tuple(map(CanaryTrouble, row.troubles)),
+                tuple(map(CanaryTrouble, row.told)),
+                None if row.untried is None else Untried(row.untried),
+            )
+            for row in rows
+        }
+
+    async def see(self, look: CanaryLook) -> None:
+        """Stores what came of a try, in the place of what was seen there before."""
+        await self.unsee(look.server)
+        values = asdict(look) | {"troubles": list(look.troubles), "told": list(look.told)}
+        await self._connection.execute(insert(_looks).values(**values))
+
+    async def unsee(self, server: ServerName) -> None:
+        """Forgets what was seen on a server that is not tried any more."""
+        await self._connection.execute(delete(_looks).where(_looks.c.server == server))
+
+    async def _where(self, *conditions: ColumnElement[bool]) -> list[Canary]:
+        rows = await self._connection.execute(
+            select(_canaries)
+            .where(*conditions)
+            .order_by(_canaries.c.not_before, _canaries.c.serial)
+        )
+        return [
+            Canary(**values | {"role": CanaryRole(values["role"])})
+            for values in map(values_of, rows)
+        ]

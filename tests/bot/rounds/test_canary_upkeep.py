@@ -1,0 +1,419 @@
+"""What a try from outside needs, and when there is none; a program stands in for OpenVPN's client.
+
+With the real one, and a real server, see test_canary.
+"""
+
+import json
+import os
+import stat
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from bot.access import canaries
+from bot.access.permission import THE_BOT
+from bot.access.takeover import CrlEntry, take_over
+from bot.fleet.fixed_addresses import given_by_others, known_files
+from bot.fleet.live_servers import live_server
+from bot.office import Office
+from bot.rounds.canary import CanaryRound
+from bot.rounds.keeper import Keeper
+from demo.lab.stand_in import StandIn
+from pki.crl import RevocationReason
+from pki.found_crls import read_crls
+from storage.records import (
+    ON_HOLD,
+    Canary,
+    CanaryLook,
+    CanaryRole,
+    CanaryTrouble,
+    EndReason,
+    Server,
+    ServerName,
+    Untried,
+)
+from tests.bot.rounds.keeping import MINUTE, OFFICE, audited, notices
+from tests.company import Company, until
+from tests.folders import open_folder
+from tests.machine import Machine
+from vpn.configuration.profile import ProfileSettings
+from vpn.layout import DEPLOYED
+from vpn.proof.client_files import fixed_addresses
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+_PERIOD = timedelta(minutes=5)
+ROME = ServerName("rome")
+# Takes what it gets, and answers what it is told to.
+_TAKES = "echo 'TLS: Initial packet from'; echo 'Initialization Sequence Completed'"
+_TURNS_AWAY = "echo 'AUTH: Received control message: AUTH_FAILED'"
+
+
+class Client:
+    """The program in OpenVPN's place."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.says(_TURNS_AWAY)
+
+    def says(self, answer: str) -> None:
+        program = self.folder / "openvpn"
+        program.write_text(f"#!/bin/sh\ncat > /dev/null\n{answer}\n")
+        program.chmod(0o755)
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    with open_folder() as folder:
+        folder.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+        yield Client(folder)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def round_(office: Office, openvpn: StandIn, client: Client) -> AsyncIterator[CanaryRound]:
+    made = CanaryRound(office, lambda: None, _PERIOD, window_s=1, again_s=0)
+    yield made
+    await made.stop()
+    await office.fleet.retire_canaries(OFFICE)
+
+
+async def tried(round_: CanaryRound, machine: Machine) -> None:
+    machine.gone_by += _PERIOD
+    await round_.tend()
+    await round_.done()
+
+
+async def look(office: Office, server: ServerName = OFFICE) -> CanaryLook | None:
+    async with office.database.reading() as tx:
+        return await tx.canaries.look(server)
+
+
+async def in_use(office: Office, server: ServerName = OFFICE) -> dict[CanaryRole, Canary]:
+    async with office.database.reading() as tx:
+        return {each.role: each for each in await tx.canaries.in_use(server)}
+
+
+async def server_of(office: Office, name: ServerName = OFFICE) -> Server:
+    async with office.database.reading() as tx:
+        found = await tx.servers.get(name)
+    assert found is not None
+    return found
+
+
+def ccd(company: Company) -> list[str]:
+    return sorted(path.name for path in (company.folder / "office/live/ccd").iterdir())
+
+
+def on_hold(company: Company, office: Office, server: ServerName) -> set[str]:
+    pem = (company.folder / server / "live/crl.pem").read_bytes()
+    (crl,) = read_crls(pem, office.keyring.certificate)
+    entries = [e for e in crl.revocations if e.reason is RevocationReason.CERTIFICATE_HOLD]
+    return {f"{entry.serial:x}" for entry in entries}
+
+
+async def test_what_is_tried_with_is_kept_for_half_its_life(
+    company: Company, office: Office, round_: CanaryRound, machine: Machine
+) -> None:
+    assert await look(office) is None  # nothing at the start: that is when all is restarted
+    await tried(round_, machine)
+    first = await in_use(office)
+    await tried(round_, machine)
+    assert await in_use(office) == first
+    assert ccd(company) == [first[CanaryRole.GOOD].common_name]
+
+    machine.gone_by += canaries.LIFE / 2
+    await tried(round_, machine)
+
+    second = await in_use(office)
+    assert {each.serial for each in first.values()}.isdisjoint(
+        each.serial for each in second.values()
+    )
+    assert ccd(company) == [second[CanaryRole.GOOD].common_name]
+    machine.gone_by -= canaries.LIFE / 2
+
+
+async def test_every_servers_list_has_the_revoked_ones_and_no_other(
+    company: Company, office: Office, round_: CanaryRound, machine: Machine
+) -> None:
+    await tried(round_, machine)
+    of_office = await in_use(office)
+    revoked = of_office[CanaryRole.REVOKED].serial
+    assert on_hold(company, office, OFFICE) == {revoked}
+
+    await company.add_server(ROME, 1196)
+    assert revoked in on_hold(company, office, ROME)
+    assert of_office[CanaryRole.GOOD].serial not in on_hold(company, office, ROME)
+    await company.done("server", "remove", ROME)
+
+
+async def test_a_list_of_ours_that_comes_back_revokes_nobody_for_good(
+    office: Office, round_: CanaryRound, machine: Machine
+) -> None:
+    await tried(round_, machine)
+    serial = (await in_use(office))[CanaryRole.REVOKED].serial
+    entry = CrlEntry(serial, office.clock(), EndReason.REVOKED, ON_HOLD)
+
+    async with office.acting(THE_BOT) as case:
+        taken = await take_over(case, OFFICE, 1, [entry])
+        foreign = await case.tx.crl.foreign()
+
+    assert (list(taken.unknown), list(foreign)) == ([], [])
+
+
+async def test_where_another_answers_admins_are_told(
+    office: Office, round_: CanaryRound, machine: Machine, client: Client
+) -> None:
+    client.says(_TAKES)  # whoever comes
+
+    await tried(round_, machine)
+
+    seen = await look(office)
+    assert seen is not None
+    assert seen.troubles == (CanaryTrouble.REVOKED_LET_IN, CanaryTrouble.NO_SECOND_LOCK)
+    assert set(await notices(office)) >= {"canary_revoked_let_in", "canary_no_second_lock"}
+
+
+async def test_status_chat_and_doctor_say_what_was_seen(
+    company: Company, office: Office, round_: CanaryRound, machine: Machine, client: Client
+) -> None:
+    client.says(_TURNS_AWAY)
+    await tried(round_, machine)
+
+    (row,) = (await company.vpnbot("server", "status", "--json")).rows
+    assert row["well_from_outside"] is False
+    assert row["troubles_from_outside"] == "revoked_passes, good_refused"
+    assert row["untried"] is None
+    assert row["tried_at"] is not None
+    table = (await company.vpnbot("server", "status")).out
+    assert "its revocation list is not in force, it refuses a valid certificate" in table
+    doctor = await company.vpnbot("doctor")
+    assert "it refused a valid certificate" in doctor.out + doctor.err
+    assert "vpnbot-canary-" not in doctor.out + doctor.err
+
+
+async def test_switched_off_nothing_of_it_stays(
+    company: Company, office: Office, round_: CanaryRound, machine: Machine
+) -> None:
+    await tried(round_, machine)
+    assert ccd(company)
+
+    off = CanaryRound(office, lambda: None, None)
+    await off.tend()
+    await off.done()
+
+    assert ccd(company) == []
+    assert (await in_use(office), await look(office)) == ({}, None)
+
+
+async def test_a_server_that_is_taken_out_is_forgotten(
+    company: Company, office: Office, round_: CanaryRound, machine: Machine
+) -> None:
+    await company.add_server(ROME, 1196)
+    await tried(round_, machine)
+    assert await look(office, ROME) is not None
+    assert await in_use(office, ROME)
+
+    await company.done("server", "remove", ROME)
+
+    assert await look(office, ROME) is None
+    assert await in_use(office, ROME) == {}
+
+
+async def test_without_openvpn_here_that_is_said(
+    office: Office, round_: CanaryRound, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+    await tried(round_, machine)
+    seen = await look(office)
+    assert seen is not None
+    assert seen.untried is Untried.NO_OPENVPN
+
+
+async def test_without_its_tls_key_that_is_said(
+    company: Company, office: Office, round_: CanaryRound, machine: Machine
+) -> None:
+    sealed = company.data / "tls-keys/office.sealed"
+    sealed.rename(sealed.with_suffix(".gone"))
+    try:
+        await tried(round_, machine)
+    finally:
+        sealed.with_suffix(".gone").rename(sealed)
+    seen = await look(office)
+    assert seen is not None
+    assert seen.untried is Untried.TLS_KEY
+
+
+def adopted(**changes: Any) -> dict[str, Any]:
+    """An operator's own configuration, as it is remembered."""
+    return {
+        "format": 1,
+        "layout": replace(DEPLOYED, adopted=True).to_json(),
+        "profile": replace(ProfileSettings(), asks_password=changes.pop("asks", False)).to_json(),
+        "addresses": {"network": "10.8.0.0/24", "own": "10.8.0.1", "pool": None, "one_each": True},
+        "taken": [],
+        "common_name": "server",
+        "certificate_end": None,
+        "port": 1194,
+        "protocol": "udp",
+        "closed": None,
+    } | changes
+
+
+@pytest.mark.parametrize(
+    ("changes", "untried"),
+    [
+        ({"adopted": adopted(asks=True)}, Untried.PASSWORD),
+        ({"adopted": adopted(closed="its clients have another CA")}, Untried.CLOSED),
+        ({"adopted": adopted(trusts_us=False)}, Untried.CLOSED),
+        ({"crl_published_at": None}, Untried.NOT_DEPLOYED),
+        ({"restored_at": True}, Untried.RESTORED),
+    ],
+)
+async def test_why_a_server_is_not_tried(
+    office: Office, round_: CanaryRound, changes: dict[str, Any], untried: Untried
+) -> None:
+    before = await server_of(office)
+    if "restored_at" in changes:
+        changes = {"restored_at": office.clock()}
+
+    await round_._try(replace(before, **changes))
+
+    seen = await look(office)
+    assert seen is not None
+    assert seen.untried is untried
+    assert await in_use(office) == {}
+
+
+async def test_by_a_clock_in_doubt_nothing_is_signed(
+    office: Office, round_: CanaryRound, machine: Machine
+) -> None:
+    office.time.telegram_said(machine.clock(), age=timedelta(0))
+    machine.wrong_by = timedelta(days=2)
+    try:
+        await tried(round_, machine)
+    finally:
+        machine.wrong_by = timedelta(0)
+        office.time.telegram_said(machine.clock(), age=timedelta(0))
+    seen = await look(office)
+    assert seen is not None
+    assert seen.untried is Untried.CLOCK
+
+
+async def test_the_keys_are_in_no_file(
+    company: Company, office: Office, round_: CanaryRound, machine: Machine, client: Client
+) -> None:
+    """The profile goes to the client's standard input; here it says whether that is a pipe."""
+    client.says("[ -p /dev/stdin ] && echo 'TLS: Initial packet from'; exit 1")
+    await tried(round_, machine)
+    seen = await look(office)
+    assert seen is not None
+    assert seen.troubles == (CanaryTrouble.GOOD_REFUSED,)
+    kit = round_._kits[OFFICE]
+    assert "PRIVATE KEY" not in repr(kit)
+    secrets = [
+        line.encode()
+        for profile in kit.profiles.values()
+        for line in profile.partition("<key>")[2].partition("</key>")[0].splitlines()
+        if line and not line.startswith("-----")
+    ]
+    assert secrets
+    for path in company.folder.rglob("*"):
+        if stat.S_ISREG(path.lstat().st_mode):
+            content = path.read_bytes()
+            assert not any(secret in content for secret in secrets), path
+
+
+async def test_a_keeper_that_stops_ends_what_it_has_started(
+    office: Office, openvpn: StandIn, client: Client, machine: Machine
+) -> None:
+    with open_folder() as folder:
+        folder.chmod(0o777)
+        client.says(f"echo $$ > {folder}/pid; exec sleep 600")
+        settings = office.settings.model_copy(update={"canary": 60})
+        keeper = Keeper(replace(office, settings=settings), lambda: None)
+        machine.gone_by += 2 * MINUTE
+        await keeper.sweep()
+        await until((folder / "pid").exists)
+        await until((folder / "pid").read_text)
+        pid = int((folder / "pid").read_text())
+        await keeper._canary.stop()
+        await until(lambda: not Path(f"/proc/{pid}").exists())
+
+
+@pytest.mark.parametrize(
+    ("layout", "roles"),
+    [
+        ({}, set(CanaryRole)),
+        ({"exclusive": False}, {CanaryRole.GOOD, CanaryRole.REVOKED}),
+        ({"crl": None, "exclusive": False}, {CanaryRole.GOOD}),
+    ],
+)
+async def test_an_operators_own_server_is_tried_as_far_as_its_locks_go(
+    company: Company,
+    office: Office,
+    round_: CanaryRound,
+    machine: Machine,
+    layout: dict[str, Any],
+    roles: set[CanaryRole],
+) -> None:
+    """Its address is one that no file of the operator's gives away, and stays the bot's own."""
+    home = str(company.folder / "office").lstrip("/")
+    theirs = replace(
+        DEPLOYED,
+        adopted=True,
+        conf=f"{home}/server.conf",
+        crl=f"{home}/live/crl.pem",
+        ccd=f"{home}/live/ccd",
+        management=None,
+    )
+    as_theirs = json.dumps(adopted(layout=replace(theirs, **layout).to_json()))
+    operators = company.folder / "office/live/ccd/router"
+    operators.write_text("ifconfig-push 10.8.0.2 255.255.252.0\n")
+    company.tamper("UPDATE servers SET adopted = ?", as_theirs)
+    try:
+        await tried(round_, machine)
+
+        drawn = await in_use(office)
+        assert set(drawn) == roles
+        assert drawn[CanaryRole.GOOD].address not in (None, "10.8.0.2")
+        file = operators.with_name(drawn[CanaryRole.GOOD].common_name)
+        assert f"ifconfig-push {drawn[CanaryRole.GOOD].address} " in file.read_text()
+        async with office.database.reading() as tx:
+            known = await known_files(tx, OFFICE)
+        live = live_server(await server_of(office))
+        files = await fixed_addresses(live.host, live.layout)
+        others = given_by_others(files, OFFICE, known)
+        assert drawn[CanaryRole.GOOD].address not in others
+        assert "10.8.0.2" in others
+        await office.fleet.retire_canaries(OFFICE)
+        assert ccd(company) == ["router"]
+    finally:
+        company.tamper("UPDATE servers SET adopted = NULL")
+        operators.unlink()
+
+
+async def test_what_could_not_be_made_ready_is_not_drawn_anew_with_each_round(
+    company: Company, office: Office, round_: CanaryRound, machine: Machine
+) -> None:
+    before = len(await audited(office, "canary.draw"))
+    folder = company.folder / "office/live/ccd"
+    folder.rename(folder.with_name("elsewhere"))
+    try:
+        for _ in range(5):
+            await tried(round_, machine)
+        seen = await look(office)
+        assert seen is not None
+        assert seen.untried is Untried.NOT_PREPARED
+        assert len(await audited(office, "canary.draw")) == before + 1
+    finally:
+        folder.with_name("elsewhere").rename(folder)
+    for _ in range(6):
+        await tried(round_, machine)
+    seen = await look(office)
+    assert seen is not None
+    assert seen.untried is None

@@ -1,0 +1,127 @@
+"""What a real server answers to who dials it with a certificate; the client is the real one."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from demo.lab.network import NetLab
+from tests.folders import open_folder
+from tests.netns import inside
+from tests.vpn.kit import Company, make_spec
+from tests.vpn.running import IN_THE_LAB, Running, run_server
+from vpn.errors import HostError
+from vpn.proof.knock import Answer, Knock, client_missing, knock
+from vpn.values import Protocol
+
+pytestmark = IN_THE_LAB
+_WINDOW_S = 2
+_PATIENCE_S = 60
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running() -> AsyncIterator[Running]:
+    with open_folder() as folder:
+        async with run_server(Company(make_spec(folder))) as made:
+            yield made
+
+
+def devices() -> list[Path]:
+    return sorted(Path("/sys/class/net").iterdir())
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def by_tcp() -> AsyncIterator[Running]:
+    with open_folder() as folder:
+        async with run_server(Company(make_spec(folder, protocol=Protocol.TCP))) as made:
+            yield made
+
+
+async def dial(lab: NetLab, profile: str) -> Knock:
+    with inside(lab.client_namespace):
+        return await knock(profile, window_s=_WINDOW_S)
+
+
+@pytest.mark.long
+async def test_who_may_come_in_is_taken_and_takes_leave(running: Running) -> None:
+    issued = await running.company.admit()
+    before = devices()
+
+    assert (await dial(running.lab, issued.profile)).answer is Answer.TAKEN
+
+    assert devices() == before
+    # Seconds after it was told, OpenVPN forgets a client; one that falls silent, after minutes.
+    end = time.monotonic() + _PATIENCE_S
+    while issued.target.common_name in await running.company.live.connected():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.2)
+
+
+async def test_by_tcp_it_is_the_same(by_tcp: Running) -> None:
+    company = by_tcp.company
+    issued, fileless = await company.admit(), company.issue()
+    assert (await dial(by_tcp.lab, issued.profile)).answer is Answer.TAKEN
+    assert (await dial(by_tcp.lab, fileless.profile)).answer is Answer.TURNED_AWAY
+    company.revoke(issued)
+    await company.publish()
+    assert (await dial(by_tcp.lab, issued.profile)).answer is Answer.BROKEN_OFF
+    await by_tcp.stop()
+    assert (await dial(by_tcp.lab, fileless.profile)).answer is Answer.UNANSWERED
+
+
+async def test_without_an_address_file_the_certificate_is_taken_and_its_bearer_is_not(
+    running: Running,
+) -> None:
+    answer = await dial(running.lab, running.company.issue().profile)
+
+    assert answer.answer is Answer.TURNED_AWAY
+
+
+async def test_a_revoked_one_gets_no_word_but_the_server_is_there(running: Running) -> None:
+    issued = await running.company.admit()
+    running.company.revoke(issued)
+    await running.company.publish()
+
+    assert (await dial(running.lab, issued.profile)).answer is Answer.BROKEN_OFF
+
+
+async def test_where_nobody_listens_nothing_comes_back(running: Running) -> None:
+    profile = running.company.issue().profile.replace(" 1194 ", " 1195 ")
+
+    assert (await dial(running.lab, profile)).answer is Answer.UNANSWERED
+
+
+async def test_what_could_not_be_tried_is_no_answer(running: Running) -> None:
+    profile = running.company.issue().profile.replace("nobind", "no-such-option")
+
+    with pytest.raises(HostError, match="does not take the profile"):
+        await dial(running.lab, profile)
+
+
+async def test_without_openvpn_nothing_can_be_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+
+    assert client_missing()
+    with pytest.raises(HostError, match="not installed"):
+        await knock("client\n")
+
+
+async def test_a_client_that_says_too_much_or_hangs_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it does, it keeps nobody waiting, and none of its processes is left."""
+    program = tmp_path / "openvpn"
+    program.write_text("#!/bin/sh\ntrap '' TERM\nhead -c 1000000 /dev/zero\nexec sleep 600\n")
+    program.chmod(0o755)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == os.geteuid() and folder != folder.parent:
+            folder.chmod(folder.stat().st_mode | 0o011)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+
+    assert (await knock("client\n", window_s=0)).answer is Answer.UNANSWERED
