@@ -67,9 +67,16 @@ class Canaries(Repository):
         )
 
     async def prune(self, before: datetime) -> None:
-        """Forgets those that were retired, and whose certificate was over, by then."""
+        """Forgets those whose certificate was over by then, unless a server has to be rid of them.
+
+        Of those in use their file may still be on their server, which is told by its name.
+        """
+        servers = select(tables.servers.c.name)
         await self._connection.execute(
-            delete(_canaries).where(_canaries.c.retired_at < before, _canaries.c.not_after < before)
+            delete(_canaries).where(
+                _canaries.c.not_after < before,
+                or_(_canaries.c.retired_at < before, _canaries.c.server.not_in(servers)),
+            )
         )
 
     async def forget_on(self, server: ServerName) -> None:

@@ -351,6 +351,8 @@ class Untried(StrEnum):
     RESTORED = "restored"  # it was not looked through yet
     CLOCK = "clock"  # nothing is signed by a clock that is in doubt
     NOT_PREPARED = "not_prepared"  # what a try needs could not be put there
+    NETWORK_FULL = "network_full"  # it has no address to spare
+    OVERDUE = "overdue"  # the last look is too old to count; never stored
 
 
 @dataclass(frozen=True, slots=True)

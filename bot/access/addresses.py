@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network
+from itertools import islice
 
 from bot.access.case import Case
 from bot.access.refusals import Refusal, Refused
@@ -48,6 +49,33 @@ def choose_address(server: Server, held: frozenset[str]) -> str | None:
         return None
     taken = {IPv4Address(text) for text in server.adopted["taken"]}
     return _first_free(server.name, free_addresses(plan, taken), held)
+
+
+def spare_address(server: Server, held: frozenset[str]) -> str | None:
+    """The highest free address, for the bot's own use: people get theirs from below.
+
+    None as with `choose_address`.
+
+    Raises:
+        Refused: NETWORK_FULL; fewer than two are free, so that it would be the last one.
+    """
+    network = IPv4Network(server.network)
+    plan, taken = AddressPlan(network, network[1], None, one_each=True), frozenset[IPv4Address]()
+    if server.adopted is not None:
+        plan = AddressPlan.from_json(server.adopted["addresses"])
+        taken = frozenset(IPv4Address(text) for text in server.adopted["taken"])
+    if plan.network is None or not plan.has_fixed:
+        return None
+    downwards = map(plan.network.__getitem__, range(plan.network.num_addresses - 1, -1, -1))
+    free = (
+        address
+        for address in downwards
+        if plan.leaves(address) and address not in taken and str(address) not in held
+    )
+    highest = list(islice(free, 2))
+    if len(highest) < 2:  # noqa: PLR2004
+        raise Refused(Refusal.NETWORK_FULL, server=server.name)
+    return str(highest[0])
 
 
 def is_closed(server: Server) -> bool:

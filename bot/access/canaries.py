@@ -11,13 +11,14 @@ like all that came later.
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.access import messages
-from bot.access.addresses import choose_address, rested_since
+from bot.access.addresses import rested_since, spare_address
 from bot.access.case import Case
 from bot.access.messages import Notice
 from bot.access.names import common_name
+from bot.access.refusals import Refused
 from storage.records import (
     Canary,
     CanaryLook,
@@ -30,7 +31,13 @@ from vpn.proof.knock import Answer
 
 # What is lost with the bot's memory opens nothing for longer than this.
 LIFE = timedelta(days=1)
+# A look counts at least that long.
+_COUNTS_FOR = timedelta(minutes=15)
 _NAME = "vpnbot-canary"
+# Of these admins always hear as soon as they are news.
+_URGENT = frozenset(
+    {CanaryTrouble.REVOKED_LET_IN, CanaryTrouble.REVOKED_PASSES, CanaryTrouble.NO_SECOND_LOCK}
+)
 _NOTICES = {
     CanaryTrouble.REVOKED_LET_IN: Notice.CANARY_REVOKED_LET_IN,
     CanaryTrouble.REVOKED_PASSES: Notice.CANARY_REVOKED_PASSES,
@@ -46,15 +53,17 @@ async def draw(
     """Stores serials, names and an address for new certificates, and retires those of before.
 
     Their keys are gone, and their files: so the new one may have the old one's address at once. For
-    people it rests, as any other.
+    people it rests, as any other. None is drawn where its address would be the last free one.
 
     Args:
         given: addresses that an operator's own files give away.
-
-    Raises:
-        Refused: NETWORK_FULL.
     """
+    await case.tx.canaries.retire(server.name, case.now)
     held = await case.tx.grants.addresses_held(server.name, rested_since(case))
+    try:
+        address = spare_address(server, held.union(given))
+    except Refused:
+        return ()
     ends = case.now + LIFE
     if case.authority_ends_at is not None:
         ends = min(ends, case.authority_ends_at)
@@ -64,15 +73,12 @@ async def draw(
             server=server.name,
             role=role,
             common_name=common_name(_NAME, case.chance.code()),
-            address=(
-                choose_address(server, held.union(given)) if role is CanaryRole.GOOD else None
-            ),
+            address=address if role is CanaryRole.GOOD else None,
             not_before=case.now,
             not_after=ends,
         )
         for role in roles
     ]
-    await case.tx.canaries.retire(server.name, case.now)
     await case.tx.canaries.add(drawn)
     serials = {canary.role.value: canary.serial for canary in drawn}
     await case.record("canary.draw", f"server:{server.name}", **serials)
@@ -98,11 +104,23 @@ def judged(answers: Mapping[CanaryRole, Answer]) -> tuple[CanaryTrouble, ...]:
     return tuple(trouble for trouble, is_so in troubles.items() if is_so)
 
 
+def current(look: CanaryLook, now: datetime, period_s: int) -> CanaryLook:
+    """The look as it counts now: after three periods, and a quarter of an hour, it says nothing.
+
+    Args:
+        period_s: between two tries, in seconds; 0 where they are switched off.
+    """
+    age = max(3 * timedelta(seconds=period_s), _COUNTS_FOR)
+    return look if now - look.at <= age else replace(look, untried=Untried.OVERDUE)
+
+
 async def note(
     case: Case,
     server: Server,
     seen: Sequence[CanaryTrouble] | Untried,
     may_tell: Callable[[], bool],
+    *,
+    tried_revoked: bool,
 ) -> bool:
     """Stores what came of a try; says whether the admins are told of anything.
 
@@ -110,7 +128,9 @@ async def note(
     nothing is news.
 
     Args:
-        may_tell: asked only if there is news; where it says no, it is still news the next time.
+        may_tell: asked only if there is news, and none of it is urgent; where it says no, it is
+            still news the next time.
+        tried_revoked: whether a revoked one was among them.
     """
     before = await case.tx.canaries.look(server.name) or CanaryLook(server.name, case.now)
     if isinstance(seen, Untried):
@@ -118,7 +138,8 @@ async def note(
         return False
     news = [trouble for trouble in seen if trouble not in before.told]
     is_well = bool(before.told) and not seen
-    tells = (bool(news) or is_well) and may_tell()
+    is_urgent = not _URGENT.isdisjoint(news)
+    tells = is_urgent or ((bool(news) or is_well) and may_tell())
     told = before.told
     if tells or seen:
         told = tuple(each for each in seen if each in before.told or tells)
@@ -130,5 +151,6 @@ async def note(
         remote = f"{server.remote_host}:{server.remote_port}/{server.protocol}"
         await messages.tell_admins(case, _NOTICES[trouble], server=server.name, remote=remote)
     if is_well:
-        await messages.tell_admins(case, Notice.CANARY_WELL, server=server.name)
+        notice = Notice.CANARY_WELL if tried_revoked else Notice.CANARY_LETS_IN
+        await messages.tell_admins(case, notice, server=server.name)
     return True

@@ -76,6 +76,7 @@ class Notice(StrEnum):
     CANARY_GOOD_REFUSED = "canary_good_refused"
     CANARY_UNREACHABLE = "canary_unreachable"
     CANARY_WELL = "canary_well"
+    CANARY_LETS_IN = "canary_lets_in"  # well again, where no revoked one can be tried
     USED_TWICE = "used_twice"  # a profile, from two places at once
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bot.access.canaries import current
 from bot.backup.backup import write_new
 from bot.cli.adopt import adopt
 from bot.cli.sessions import sessions
@@ -170,7 +171,9 @@ def status(as_json: AsJson = False) -> None:
     async def work(office: Office) -> bool:
         async with office.database.reading() as tx:
             servers = await tx.servers.all()
-            looks = await tx.canaries.looks()
+            seen = await tx.canaries.looks()
+        now, period_s = office.clock(), office.settings.canary
+        looks = {name: current(look, now, period_s) for name, look in seen.items()}
         states = await asyncio.gather(*(office.fleet.status(server) for server in servers))
         rows = [_status_object(state, looks.get(ServerName(state.server))) for state in states]
         show(rows, tuple(rows[0]) if rows else ("name",), as_json=as_json)

@@ -223,10 +223,11 @@ class Fleet:
 
         (1) What was there for those of before goes. (2) The new ones are recorded. (3) The one that
         is to be let in gets its file, and (4) the one that is not gets on the list. Only then they
-        are signed, by the caller. Nothing where the server was taken out.
+        are signed, by the caller. Nothing where the server was taken out, or has no address to
+        spare.
 
         Raises:
-            VpnError, PkiError, Refused: something of that could not be done.
+            VpnError, PkiError: something of that could not be done.
         """
         async with self._locked(name) as server:
             if server is None:
@@ -239,6 +240,8 @@ class Fleet:
                 async with self._database.reading() as tx:
                     given = given_by_others(files, name, await known_files(tx, name))
             async with self._core.acting(THE_BOT) as case:  # (2)
+                if await case.tx.servers.get(name) is None:
+                    return ()  # that takes no lock of the server's
                 drawn = await canaries.draw(case, server, roles, given)
             for canary in drawn:
                 if canary.role is CanaryRole.GOOD:

@@ -71,7 +71,7 @@ async def _inside(
         yield Fine(words.DATABASE_FINE)
         for result in look_at_database_place(url.database or "", folder):
             yield result
-        around = Surroundings(folder, database, keyring, issuer, opens, clock())
+        around = Surroundings(folder, database, keyring, issuer, opens, clock(), settings.canary)
         for result in await _known(settings, around, username):
             yield result
     finally:

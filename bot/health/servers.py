@@ -12,6 +12,7 @@ from pathlib import Path
 from cryptography import x509
 
 from bot.access.addresses import is_closed
+from bot.access.canaries import current
 from bot.access.names import NAME_LENGTH, clean
 from bot.access.revocation import lets_in
 from bot.errors import VpnbotError
@@ -36,13 +37,13 @@ from bot.keyring import Keyring
 from bot.process.data_folder import DataFolder, account_name
 from bot.process.privileges import ROOT
 from bot.texts import health as words
-from bot.texts.canary import COMPLAINTS, seen_from_outside
+from bot.texts.canary import COMPLAINTS, OVERDUE, seen_from_outside
 from bot.texts.fill import utc
 from bot.texts.health import Complaint
 from pki.errors import PkiError
 from pki.found_crls import read_crls
 from storage.database import Database
-from storage.records import CanaryLook, GrantState, Server
+from storage.records import CanaryLook, GrantState, Server, Untried
 from vpn.adopt.adopting import restart_command
 from vpn.configuration.adopted import AdoptedServer
 from vpn.configuration.server import render_ccd, unit_name
@@ -79,6 +80,7 @@ class Surroundings:
     Attributes:
         issuer: None where there is no CA.
         has_passphrase: whether sealed keys can be tried.
+        canary_s: between two tries from outside, in seconds; 0 where they are switched off.
     """
 
     folder: DataFolder
@@ -87,6 +89,7 @@ class Surroundings:
     issuer: x509.Certificate | None
     has_passphrase: bool
     now: datetime
+    canary_s: int
 
 
 class Kind(Flag):
@@ -165,7 +168,8 @@ async def _look(server: Server, around: Surroundings) -> list[Result]:
 
 async def _tried(server: Server, around: Surroundings) -> CanaryLook | None:
     async with around.database.reading() as tx:
-        return await tx.canaries.look(server.name)
+        look = await tx.canaries.look(server.name)
+    return look and current(look, around.now, around.canary_s)
 
 
 def _from_outside(tried: CanaryLook) -> str:
@@ -348,7 +352,11 @@ async def _look_at_tls_key(look: Look) -> list[Trouble]:
 async def _look_at_canary(look: Look) -> list[Trouble]:
     """Whether people's clients get in as they should: as it was tried last, by the bot."""
     tried = await _tried(look.server, look.around)
-    if tried is None or tried.untried is not None:
+    if tried is None:
+        return []
+    if tried.untried is Untried.OVERDUE and look.around.canary_s:
+        return [_of(look.server, OVERDUE, moment=utc(tried.at))]
+    if tried.untried is not None:
         return []
     values = {"moment": utc(tried.at), "remote": remote_of(look.server)}
     return [_of(look.server, COMPLAINTS[trouble], **values) for trouble in tried.troubles]

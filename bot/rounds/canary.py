@@ -31,7 +31,6 @@ from datetime import datetime, timedelta
 from bot.access import canaries
 from bot.access.addresses import fits, is_closed
 from bot.access.permission import THE_BOT
-from bot.access.refusals import Refused
 from bot.chat.throttle import Throttle
 from bot.errors import VpnbotError
 from bot.fleet.live_servers import layout_of
@@ -104,7 +103,8 @@ class CanaryRound:
         self._again_s = again_s
         self._due = Every(period or _TAKE_AWAY, office.since_boot, at_once=period is None)
         self._kits: dict[ServerName, Kit] = {}
-        self._not_before: dict[ServerName, timedelta] = {}
+        self._not_before: dict[ServerName, tuple[timedelta, Untried]] = {}
+        self._doubt_after: dict[ServerName, timedelta] = {}
         self._jobs: dict[ServerName, asyncio.Task[None]] = {}
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._prompt = Throttle(_PROMPTLY, timedelta(days=1))
@@ -149,21 +149,54 @@ class CanaryRound:
                 log.exception("Trying %s from outside broke off", server.name)
 
     async def _try(self, server: Server) -> None:
-        kit = await self._kit_of(server)
         seen: Sequence[CanaryTrouble] | Untried = Untried.NOT_PREPARED
-        if isinstance(kit, Untried):
-            seen = kit
-        else:
-            try:
-                seen = canaries.judged(await self._answers(server, kit))
-            except VpnError as error:
-                log.warning("%s cannot be tried: %s", server.name, error)
+        tried_revoked = False
+        try:
+            answers = await self._answers_of(server)
+            if isinstance(answers, Untried):
+                seen = answers
+            else:
+                seen = canaries.judged(answers)
+                tried_revoked = CanaryRole.REVOKED in answers
+        except VpnError as error:
+            log.warning("%s cannot be tried: %s", server.name, error)
+        except Exception:  # what was seen before is not so any more
+            log.exception("Trying %s from outside broke off", server.name)
         async with self._office.acting(THE_BOT) as case:
             if await case.tx.servers.get(server.name) is None:
                 return  # it was taken out meanwhile
-            told = await canaries.note(case, server, seen, lambda: self._may_tell(server.name))
+            told = await canaries.note(
+                case,
+                server,
+                seen,
+                lambda: self._may_tell(server.name),
+                tried_revoked=tried_revoked,
+            )
         if told:
             self._on_written()
+
+    async def _answers_of(self, server: Server) -> Mapping[CanaryRole, Answer] | Untried:
+        """What it answers; before it is said to refuse people, with certificates made anew.
+
+        Their file may be gone with the machine, or lie where OpenVPN does not look any more. Of a
+        server that goes on refusing they are not made anew with each round.
+        """
+        before = self._kits.get(server.name)
+        kit = await self._kit_of(server)
+        if isinstance(kit, Untried):
+            return kit
+        answers = await self._answers(server, kit)
+        since_boot = self._office.since_boot()
+        if (
+            answers[CanaryRole.GOOD] is Answer.TURNED_AWAY
+            and kit is before
+            and since_boot >= self._doubt_after.get(server.name, since_boot)
+        ):
+            self._doubt_after[server.name] = since_boot + _PREPARE_AGAIN
+            del self._kits[server.name]
+            kit = await self._kit_of(server)
+            return kit if isinstance(kit, Untried) else await self._answers(server, kit)
+        return answers
 
     async def _answers(self, server: Server, kit: Kit) -> Mapping[CanaryRole, Answer]:
         """One after the other; without an answer to the first, the others would get none either."""
@@ -195,7 +228,8 @@ class CanaryRound:
             return Untried.TLS_KEY
         roles = _roles(server)
         remote = (server.remote_host, server.remote_port, server.protocol)
-        made_of = (remote, server.network, settings, name, tls_key, roles)
+        place = (server.directory, server.ssh, layout_of(server))
+        made_of = (remote, place, server.network, settings, name, tls_key, roles)
         kit, now = self._kits.get(server.name), self._office.clock()
         async with self._database.reading() as tx:
             recorded = {canary.serial for canary in await tx.canaries.in_use(server.name)}
@@ -208,20 +242,30 @@ class CanaryRound:
             and fits(server, kit.address)
         ):
             return kit
-        since_boot = self._office.since_boot()
-        waits = since_boot < self._not_before.get(server.name, since_boot)
-        if waits or not may_sign:
-            return Untried.CLOCK if not may_sign else Untried.NOT_PREPARED
+        if not may_sign:
+            return Untried.CLOCK
+        return await self._new_kit(server, roles, made_of)
+
+    async def _new_kit(
+        self, server: Server, roles: Sequence[CanaryRole], made_of: object
+    ) -> Kit | Untried:
+        now, since_boot = self._office.clock(), self._office.since_boot()
+        not_before, reason = self._not_before.get(server.name, (since_boot, Untried.NOT_PREPARED))
+        if since_boot < not_before:
+            return reason
         try:
             drawn = await self._office.fleet.renew_canaries(server.name, roles)
             profiles = {
                 canary.role: (await self._office.maker.parts(server, canary, shown_as=_NAME)).text
                 for canary in drawn
             }
-        except (VpnError, PkiError, VpnbotError, Refused) as error:
+        except (VpnError, PkiError, VpnbotError) as error:
             log.warning("%s cannot be tried: %s", server.name, error)
-            self._not_before[server.name] = since_boot + _PREPARE_AGAIN
+            self._not_before[server.name] = (since_boot + _PREPARE_AGAIN, Untried.NOT_PREPARED)
             return Untried.NOT_PREPARED
+        if not drawn:
+            self._not_before[server.name] = (since_boot + _PREPARE_AGAIN, Untried.NETWORK_FULL)
+            return Untried.NETWORK_FULL
         address = next((canary.address for canary in drawn if canary.address), None)
         serials = frozenset(canary.serial for canary in drawn)
         self._kits[server.name] = fresh = Kit(made_of, now, serials, address, profiles)

@@ -35,11 +35,16 @@ NOTICES: dict[Notice, Template] = {
         "<b>{server}</b> is well again: it lets a valid certificate of mine in, and refuses a "
         "revoked one."
     ),
+    Notice.CANARY_LETS_IN: (
+        "<b>{server}</b> is well again: it lets a valid certificate of mine in. Whether it refuses "
+        "a revoked one I can't try there."
+    ),
 }
 
 # What is said of it where servers are listed.
 SEEN_WELL = "tried from outside {moment}: its port is open, and it lets in who may"
 SEEN_TROUBLE = "⚠️ tried from outside {moment}: {said}"
+SEEN_OVERDUE = "⚠️ not tried from outside since {moment}: {said}"
 SEEN_UNTRIED = "not tried from outside: {said}"
 TROUBLES = {
     CanaryTrouble.REVOKED_LET_IN: "it lets a revoked certificate in",
@@ -57,6 +62,8 @@ UNTRIED = {
     Untried.RESTORED: "it has not been looked through since the restore",
     Untried.CLOCK: "the clock of my machine is in doubt",
     Untried.NOT_PREPARED: "what a try needs could not be made ready; the log says why",
+    Untried.NETWORK_FULL: "its network has no address to spare for a try",
+    Untried.OVERDUE: "the bot's log may say why",
 }
 
 # vpnbot doctor
@@ -89,12 +96,19 @@ COMPLAINTS = {
     ),
 }
 
+OVERDUE = Complaint(
+    "it was not tried from outside since {moment}.",
+    "See that the bot runs; its log says what keeps it from trying.",
+)
+
 
 def seen_from_outside(look: CanaryLook) -> tuple[str, str]:
     """What came of the last try of a server: a line, and what is to be `said` in it.
 
     The line also takes the try's `moment`.
     """
+    if look.untried is Untried.OVERDUE:
+        return SEEN_OVERDUE, UNTRIED[look.untried]
     if look.untried is not None:
         return SEEN_UNTRIED, UNTRIED[look.untried]
     if not look.troubles:

@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from storage.database import Database
-from storage.records import Canary, CanaryLook, CanaryRole, CanaryTrouble, Untried
-from tests.storage.kit import BERLIN, NOW, PARIS
+from storage.records import Canary, CanaryLook, CanaryRole, CanaryTrouble, ServerName, Untried
+from tests.storage.kit import BERLIN, NOW, PARIS, make_server
 
 _HOUR = timedelta(hours=1)
 GOOD = Canary("a1", BERLIN, CanaryRole.GOOD, "canary-1", "10.8.0.9", NOW, NOW + 24 * _HOUR)
@@ -43,6 +43,7 @@ async def test_what_is_retired_is_known_and_its_address_rests(database: Database
 
 async def test_what_is_in_use_is_never_forgotten_by_time(database: Database) -> None:
     async with database.writing() as tx:
+        await tx.servers.add(make_server())
         await tx.canaries.add([GOOD])
         await tx.canaries.prune(NOW + 1000 * _HOUR)
         assert await tx.canaries.in_use(BERLIN) == [GOOD]
@@ -61,3 +62,15 @@ async def test_the_last_look_counts(database: Database) -> None:
         await tx.canaries.forget_on(BERLIN)
         assert await tx.canaries.looks() == {}
         assert await tx.canaries.known_on(BERLIN) == []
+
+
+async def test_those_of_a_server_that_is_gone_are_forgotten_once_they_are_over(
+    database: Database,
+) -> None:
+    gone = replace(REVOKED, server=ServerName("gone"))
+    async with database.writing() as tx:
+        await tx.canaries.add([gone])
+        await tx.canaries.prune(NOW + 24 * _HOUR)
+        assert await tx.canaries.revoked() == [gone.serial]
+        await tx.canaries.prune(NOW + 25 * _HOUR)
+        assert await tx.canaries.revoked() == []

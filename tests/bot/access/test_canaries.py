@@ -1,13 +1,13 @@
 """The bot's own certificates: drawn, judged, and told of once."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
 from bot.access import canaries
 from bot.access.addresses import REST, free_address
 from bot.access.permission import THE_BOT
-from bot.access.refusals import Refused
 from storage.records import (
     Canary,
     CanaryLook,
@@ -43,12 +43,17 @@ async def draw(paper: Paper, given: Sequence[str] = ()) -> Sequence[Canary]:
 
 
 async def note(
-    paper: Paper, seen: Sequence[CanaryTrouble] | Untried, *, may_tell: bool = True
+    paper: Paper,
+    seen: Sequence[CanaryTrouble] | Untried,
+    *,
+    may_tell: bool = True,
+    tried_revoked: bool = True,
 ) -> list[str]:
     """What one admin is told."""
     server = await berlin(paper)
     async with paper.database.writing() as tx:
-        await canaries.note(paper.case(tx, THE_BOT), server, seen, lambda: may_tell)
+        case = paper.case(tx, THE_BOT)
+        await canaries.note(case, server, seen, lambda: may_tell, tried_revoked=tried_revoked)
         rows = await tx.outbox.due(paper.now, 100)
     return [row.payload["code"] for row in rows if row.chat_id == ChatId(BORIS)]
 
@@ -68,7 +73,7 @@ async def test_they_are_recorded_before_there_is_a_certificate(paper: Paper) -> 
         assert await tx.canaries.revoked() == [drawn[2].serial]
         assert await tx.grants.all() == []
     assert [each.role for each in drawn] == [*ROLES]
-    assert [each.address for each in drawn] == ["10.8.0.2", None, None]
+    assert [each.address for each in drawn] == ["10.8.0.6", None, None]
     assert {each.not_after - each.not_before for each in drawn} == {canaries.LIFE}
     assert len({each.common_name for each in drawn}) == len(ROLES)
 
@@ -80,7 +85,9 @@ async def test_they_end_with_the_ca(paper: Paper) -> None:
 
 
 async def test_its_address_is_nobody_elses_until_it_has_rested(paper: Paper) -> None:
-    await draw(paper)
+    drawn = await draw(paper)
+    async with paper.database.writing() as tx:
+        await tx.canaries.add([replace(drawn[0], serial="ab", address="10.8.0.2")])
 
     async def next_address() -> str | None:
         server = await berlin(paper)
@@ -108,12 +115,12 @@ async def test_new_ones_take_the_place_of_those_of_before(paper: Paper) -> None:
 
 
 async def test_what_an_operators_file_gives_away_is_not_taken(paper: Paper) -> None:
-    assert (await draw(paper, ["10.8.0.2", "10.8.0.3"]))[0].address == "10.8.0.4"
+    assert (await draw(paper, ["10.8.0.6", "10.8.0.5"]))[0].address == "10.8.0.4"
 
 
-async def test_in_a_full_network_nothing_is_drawn(paper: Paper) -> None:
-    with pytest.raises(Refused):
-        await draw(paper, [f"10.8.0.{last}" for last in range(2, 7)])
+async def test_the_last_free_address_is_left_to_people(paper: Paper) -> None:
+    assert (await draw(paper, [f"10.8.0.{last}" for last in range(2, 5)]))[0].address
+    assert await draw(paper, [f"10.8.0.{last}" for last in range(2, 6)]) == ()
     async with paper.database.reading() as tx:
         assert await tx.canaries.in_use(BERLIN) == []
 
@@ -177,3 +184,22 @@ async def test_what_may_not_be_told_now_is_told_later(paper: Paper) -> None:
     assert await note(paper, UNREACHABLE) == ["canary_unreachable"]
     assert await note(paper, (), may_tell=False) == ["canary_unreachable"]
     assert (await note(paper, ()))[1:] == ["canary_well"]
+
+
+@pytest.mark.parametrize("trouble", list(CanaryTrouble)[:3])
+async def test_that_somebody_gets_past_a_lock_waits_for_nothing(
+    paper: Paper, trouble: CanaryTrouble
+) -> None:
+    assert await note(paper, (trouble,), may_tell=False) == [f"canary_{trouble}"]
+
+
+async def test_where_no_revoked_one_was_tried_none_is_said_to_be_refused(paper: Paper) -> None:
+    await note(paper, UNREACHABLE)
+    assert (await note(paper, (), tried_revoked=False))[1:] == ["canary_lets_in"]
+
+
+@pytest.mark.parametrize(("period_s", "minutes"), [(0, 15), (60, 15), (300, 15), (600, 30)])
+def test_a_look_counts_for_three_periods(paper: Paper, period_s: int, minutes: int) -> None:
+    seen, later = CanaryLook(BERLIN, paper.now), paper.now + minutes * HOUR / 60
+    assert canaries.current(seen, later, period_s) == seen
+    assert canaries.current(seen, later + HOUR / 60, period_s).untried is Untried.OVERDUE

@@ -3,6 +3,7 @@
 With the real one, and a real server, see test_canary.
 """
 
+import asyncio
 import json
 import os
 import stat
@@ -117,8 +118,9 @@ def on_hold(company: Company, office: Office, server: ServerName) -> set[str]:
 
 
 async def test_what_is_tried_with_is_kept_for_half_its_life(
-    company: Company, office: Office, round_: CanaryRound, machine: Machine
+    company: Company, office: Office, round_: CanaryRound, machine: Machine, client: Client
 ) -> None:
+    client.says(_TAKES)
     assert await look(office) is None  # nothing at the start: that is when all is restarted
     await tried(round_, machine)
     first = await in_use(office)
@@ -417,3 +419,89 @@ async def test_what_could_not_be_made_ready_is_not_drawn_anew_with_each_round(
     seen = await look(office)
     assert seen is not None
     assert seen.untried is None
+
+
+async def test_before_a_server_is_said_to_refuse_people_it_is_tried_with_new_ones(
+    office: Office, round_: CanaryRound, machine: Machine, client: Client
+) -> None:
+    client.says(_TAKES)
+    await tried(round_, machine)
+    first = await in_use(office)
+    client.says(_TURNS_AWAY)
+
+    await tried(round_, machine)
+    second = await in_use(office)
+    assert first[CanaryRole.GOOD].serial != second[CanaryRole.GOOD].serial
+    seen = await look(office)
+    assert seen is not None
+    assert CanaryTrouble.GOOD_REFUSED in seen.troubles
+
+    await tried(round_, machine)  # it goes on refusing: that draws none anew
+    assert await in_use(office) == second
+
+
+async def test_what_nobody_expected_leaves_no_look_that_says_well(
+    company: Company, office: Office, round_: CanaryRound, machine: Machine
+) -> None:
+    await tried(round_, machine)
+    company.tamper("UPDATE servers SET adopted = ?", json.dumps({"profile": None}))
+    try:
+        await tried(round_, machine)
+    finally:
+        company.tamper("UPDATE servers SET adopted = NULL")
+    seen = await look(office)
+    assert seen is not None
+    assert seen.untried is Untried.NOT_PREPARED
+
+
+async def test_a_server_that_is_taken_out_meanwhile_gets_none(
+    company: Company, office: Office, round_: CanaryRound, machine: Machine
+) -> None:
+    """The removal takes no lock of the server's, so it may come after the server was read."""
+    await company.add_server(ROME, 1196)
+    async with office.database.writing() as tx:
+        renewal = asyncio.create_task(office.fleet.renew_canaries(ROME, tuple(CanaryRole)))
+        lock = office.folder.locks / f"server-{ROME}.lock"
+        await until(lock.exists)
+        await asyncio.sleep(0.3)  # it waits for the database by now
+        await tx.servers.remove(ROME)
+    assert await renewal == ()
+    assert await in_use(office, ROME) == {}
+
+
+async def test_a_look_that_is_too_old_is_none(
+    company: Company, office: Office, round_: CanaryRound, machine: Machine
+) -> None:
+    await tried(round_, machine)
+    seen = await look(office)
+    assert seen is not None
+    async with office.database.writing() as tx:
+        await tx.canaries.see(replace(seen, at=seen.at - timedelta(days=30), troubles=()))
+
+    (row,) = (await company.vpnbot("server", "status", "--json")).rows
+    assert (row["well_from_outside"], row["untried"]) == (None, "overdue")
+    assert "not tried from outside since" in (await company.vpnbot("server", "status")).out
+    doctor = await company.vpnbot("doctor")
+    assert "it was not tried from outside since" in doctor.out + doctor.err
+
+
+async def test_where_no_address_can_be_spared_that_is_said_and_none_is_held(
+    company: Company, office: Office, round_: CanaryRound, machine: Machine
+) -> None:
+    await tried(round_, machine)
+    home = str(company.folder / "office").lstrip("/")
+    paths = {"conf": f"{home}/server.conf", "crl": f"{home}/live/crl.pem"}
+    layout = replace(DEPLOYED, adopted=True, ccd=f"{home}/live/ccd", management=None, **paths)
+    plan = {"network": "10.8.0.0/29", "own": "10.8.0.1", "pool": None, "one_each": True}
+    taken = [f"10.8.0.{last}" for last in range(2, 6)]
+    full = adopted(layout=layout.to_json(), addresses=plan, taken=taken)
+    company.tamper("UPDATE servers SET adopted = ?", json.dumps(full))
+    try:
+        for _ in range(2):
+            await tried(round_, machine)
+            seen = await look(office)
+            assert seen is not None
+            assert seen.untried is Untried.NETWORK_FULL
+        assert (await in_use(office), ccd(company)) == ({}, [])
+    finally:
+        company.tamper("UPDATE servers SET adopted = NULL")

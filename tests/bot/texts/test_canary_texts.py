@@ -19,6 +19,7 @@ def test_every_code_has_its_words() -> None:
     assert {code.value for code in NOTICES} == {
         *(f"canary_{trouble}" for trouble in CanaryTrouble),
         "canary_well",
+        "canary_lets_in",
     }
 
 
@@ -33,6 +34,10 @@ def test_every_code_has_its_words() -> None:
         (
             CanaryLook(BERLIN, NOW, (CanaryTrouble.UNREACHABLE,), untried=Untried.PASSWORD),
             "not tried from outside: its clients need a password, and I have none",
+        ),
+        (
+            CanaryLook(BERLIN, NOW, untried=Untried.OVERDUE),
+            "⚠️ not tried from outside since 2026-03-02 09:31 UTC: the bot's log may say why",
         ),
     ],
 )
