@@ -481,7 +481,7 @@ async def test_a_look_that_is_too_old_is_none(
     (row,) = (await company.vpnbot("server", "status", "--json")).rows
     assert (row["well_from_outside"], row["untried"]) == (None, "overdue")
     assert "not tried from outside since" in (await company.vpnbot("server", "status")).out
-    doctor = await company.vpnbot("doctor")
+    doctor = await company.vpnbot("doctor", VPNBOT_CANARY="5m")
     assert "it was not tried from outside since" in doctor.out + doctor.err
 
 
@@ -490,8 +490,9 @@ async def test_where_no_address_can_be_spared_that_is_said_and_none_is_held(
 ) -> None:
     await tried(round_, machine)
     home = str(company.folder / "office").lstrip("/")
-    paths = {"conf": f"{home}/server.conf", "crl": f"{home}/live/crl.pem"}
-    layout = replace(DEPLOYED, adopted=True, ccd=f"{home}/live/ccd", management=None, **paths)
+    conf, crl = f"{home}/server.conf", f"{home}/live/crl.pem"
+    theirs = replace(DEPLOYED, adopted=True, conf=conf, crl=crl)
+    layout = replace(theirs, ccd=f"{home}/live/ccd", management=None)
     plan = {"network": "10.8.0.0/29", "own": "10.8.0.1", "pool": None, "one_each": True}
     taken = [f"10.8.0.{last}" for last in range(2, 6)]
     full = adopted(layout=layout.to_json(), addresses=plan, taken=taken)
