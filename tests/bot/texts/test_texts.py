@@ -219,6 +219,7 @@ NOTICES: dict[str, dict[str, Any]] = {
     "nobody_can_see": {"server": "berlin"},
     **dict.fromkeys((f"canary_{trouble}" for trouble in CanaryTrouble), TRIED),
     "canary_well": {"server": "berlin"},
+    "canary_lets_in": {"server": "berlin"},
     "used_twice": SEEN,
     "servers_certificates_end": {"count": 2, "days": 7, "names": "server, gate"},
     "restored": {"made_at": NOW.isoformat(), "count": 2},
