@@ -41,10 +41,16 @@ def address_of(server: Server) -> SshAddress | None:
     return None if server.ssh is None else parse_ssh_address(server.ssh["address"])
 
 
-def machine_of(server: Server) -> tuple[str, int] | None:
-    """Which machine it is on, as far as addresses tell; None is this one."""
-    address = address_of(server)
-    return None if address is None else (address.host, address.port)
+def is_same_machine(one: Payload | None, other: Payload | None) -> bool:
+    """Whether two servers are on one machine, by their `Server.ssh`; None is this machine.
+
+    A machine may have several names and addresses, but shows one host key under all of them.
+    """
+    if one is None or other is None:
+        return one is other
+    here, there = parse_ssh_address(one["address"]), parse_ssh_address(other["address"])
+    same_address = (here.host, here.port) == (there.host, there.port)
+    return same_address or one["host_key"] == other["host_key"]
 
 
 def key_file_of(ssh: Payload) -> Path | None:

@@ -4,13 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.access.permission import Actor
 from bot.errors import NotDone
-from bot.fleet.elsewhere import address_of, bots_key
+from bot.fleet.elsewhere import bots_key
 from bot.office import Office
 from bot.process.privileges import as_root
 from pki.private_files import FOLDER_MODE, write_file
-from storage.records import Payload, Server
+from storage.records import Payload
 from vpn.host.ssh_address import SshAddress
 
 _COMMENT = "vpnbot"
@@ -104,25 +103,3 @@ def make_key(office: Office) -> Path:
     except OSError as error:
         raise NotDone(f"{path} cannot be made ({error.strerror}); see {office.folder}.") from error
     return path
-
-
-async def change_way(
-    office: Office, actor: Actor, server: Server, way: WayIn, confirm: Callable[[str], bool]
-) -> None:
-    """Pins a host key anew, or notes another address or key.
-
-    Raises:
-        NotDone: the server is on this machine, or nobody knows the host key.
-        SshError: the machine cannot be reached.
-    """
-    if server.ssh is None:
-        raise NotDone(f"{server.name} is on this machine; there is nothing to log in to.")
-    ssh = record_of(way, await pinned_key(way, confirm))
-    before = address_of(server)
-    is_same = before is not None and before.user == way.address.user
-    async with office.acting(actor) as case:
-        account = server.account if is_same else way.address.user
-        await case.tx.servers.set_ssh(server.name, ssh, account)
-        await case.record(
-            "server.ssh", f"server:{server.name}", address=ssh["address"], host_key=ssh["host_key"]
-        )
