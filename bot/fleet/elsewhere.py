@@ -94,7 +94,7 @@ async def host_as(
 def authorized_line(key_file: Path | None = None) -> str:
     """What opens an account to the bot: programs as that account, and connections from there.
 
-    It opens no terminal, and nothing listens there for whoever has the key.
+    sshd opens no terminal for it, and listens for it on no port.
 
     Raises:
         KeyRefused: the key cannot be used.

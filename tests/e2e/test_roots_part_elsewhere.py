@@ -50,6 +50,12 @@ async def test_root_opens_no_account_and_writes_no_folder_that_the_database_chos
         )
         ran = await company.vpnbot(*add, "--ssh", f"root@{login}")
         assert (ran.code, "must not be root" in ran.err) == (1, True), ran
+        ran = await company.vpnbot(
+            *("server", "adopt", "oslo", "--config", "/etc/openvpn/oslo.conf"),
+            *("--remote", "127.0.0.1:1196/udp", "--ssh", f"root@{login}"),
+            *("--host-key", sshd.fingerprint, "--account", "root", "--apply"),
+        )
+        assert (ran.code, "must not be root" in ran.err) == (1, True), ran
         await company.done(*add, "--ssh", f"{ACCOUNT}@{login}")
         ran = await company.vpnbot(
             *("server", "ssh", "paris", "--ssh", f"root@{login}"),
