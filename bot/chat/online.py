@@ -13,7 +13,7 @@ from bot.chat.views import View
 from bot.fleet.online import Connected, OnServer, Standing
 from bot.texts import online as words
 from bot.texts import strangers as stranger_words
-from bot.texts.fill import Html, blocks, fill, lines, moment
+from bot.texts.fill import Html, blocks, fill, fitting, lines, moment
 from storage.records import GrantState, OutboxKind, ServerName, UserId
 from vpn.proof.sessions import SessionsCut
 
@@ -93,7 +93,10 @@ def listing(
     for at, one in enumerate(shown.items, first):
         entries.append(_entry(at, one, people, cuts_unknown=one.server in cuts))
         rows += _buttons(at, one, people, strangers)
-    text = blocks(fill(words.COUNT, count=count), *entries, silence, shown.text)
+    fit = fitting(entries, views.ROOM)
+    left = len(entries) - fit
+    rest = fill(words.TOO_LONG, count=left) if left else ""
+    text = blocks(fill(words.COUNT, count=count), *entries[:fit], rest, silence, shown.text)
     return View(text, (*rows, *shown.turning(Tap.ONLINE)))
 
 

@@ -112,6 +112,7 @@ class Seen:
         left: names whose files or sessions are still there.
         unknown: names that are connected and left alone.
         asked: whether the server has said, by names of certificates, who is on it.
+        reached: whether its machine let the bot in; one elsewhere has shown the pinned key then.
         findings: what could not be looked at.
         time: what the server's clock showed.
         on: the sessions of those who may be there, as far as their name is one grant's.
@@ -123,6 +124,7 @@ class Seen:
     left: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     asked: bool = False
+    reached: bool = False
     findings: tuple[Finding, ...] = ()
     time: datetime | None = None
     on: tuple[tuple[Grant, Session], ...] = ()
@@ -146,7 +148,11 @@ async def look(core: Core, server: Server, live: LiveServer) -> Seen:
     trouble: list[Finding] = []
     files: Collection[str] = ()
     on: Sequence[Session] | None = None
+    reached = False
     try:
+        # Even where there are no files to list: else nobody would hear of another host key.
+        await live.host.caller()
+        reached = True
         files = await client_files(live.host, live.layout)  # (1)
     except HostError as error:
         trouble.append(host_finding(error))
@@ -183,6 +189,7 @@ async def look(core: Core, server: Server, live: LiveServer) -> Seen:
         left=tuple(sorted({*cut.left, *to_move.difference(moved)})),
         unknown=tuple(sorted(connected.unknown - to_cut)),
         asked=on is not None and live.layout.knows_names,
+        reached=reached,
         findings=(*trouble, *stuck, *cut.findings),
         time=None if isinstance(answer, Finding) else answer.time,
         on=tuple(

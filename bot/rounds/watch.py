@@ -135,8 +135,9 @@ class Watch:
         if trouble - self._trouble.get(server.name, set()):
             log.warning("Not all is well on %s: %s", server.name, _said(seen.findings))
         self._trouble[server.name] = trouble
-        if FindingCode.HOST_ERROR not in trouble:  # else nobody knows which key it shows
-            await self._tell_host_key(server, changed=FindingCode.HOST_KEY_CHANGED in trouble)
+        changed = FindingCode.HOST_KEY_CHANGED in trouble
+        if changed or seen.reached:  # else nobody knows which key it shows
+            await self._tell_host_key(server, changed=changed)
         # Of what was seen of one name the last counts: who is left was not put out.
         seen_as = dict.fromkeys(seen.unknown, SeenAs.UNKNOWN)
         seen_as |= dict.fromkeys(seen.files, SeenAs.FILE)

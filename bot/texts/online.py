@@ -5,6 +5,10 @@ from bot.texts.fill import Plural
 NOBODY = "Nobody is connected right now."
 NOBODY_SEEN = "Nobody is connected to the servers that answer."
 COUNT = Plural("{count} session right now:", "{count} sessions right now:")
+TOO_LONG = Plural(
+    "… and {count} more, which doesn't fit here; the buttons below are for that one, too.",
+    "… and {count} more, which don't fit here; the buttons below are for those, too.",
+)
 SILENT = (
     "⚠️ I can't ask {servers} who is on, so somebody may be there. /servers shows what it answers."
 )

@@ -80,7 +80,10 @@ async def room_left(host: ServerHost, path: str) -> int | None:
     if asked.status != 0 or len(figures) != len("cdaS") or not all(map(str.isdecimal, figures)):
         reason = asked.lines[-1] if asked.lines else f"stat ended with {asked.status}"
         raise HostError(f"Nobody can tell how much room is left at {quote(full)}: {reason}")
-    files, free_files, blocks, size = map(int, figures)
+    try:
+        files, free_files, blocks, size = map(int, figures)
+    except ValueError as error:  # of more digits than Python reads
+        raise HostError(f"Nobody can tell how much room is left at {quote(full)}.") from error
     # Some file systems have no count of files.
     return 0 if files and not free_files else blocks * size
 
@@ -143,8 +146,12 @@ async def process_started_at(host: ServerHost, pid: int) -> datetime | None:
     shown = await host.run(("cat", f"/proc/{pid}/stat"))
     if shown.status != 0:
         return None
-    ticks = int(shown.output.decode("utf-8", "replace").rpartition(")")[2].split()[_START_TIME])
-    return await host.booted_at() + timedelta(seconds=ticks / _TICKS_A_SECOND)
+    cells = shown.output.decode("utf-8", "replace").rpartition(")")[2].split()
+    booted_at = await host.booted_at()
+    try:
+        return booted_at + timedelta(seconds=int(cells[_START_TIME]) / _TICKS_A_SECOND)
+    except (IndexError, ValueError, OverflowError):  # a machine may say anything
+        return None
 
 
 async def port_in_use(host: ServerHost, port: int, protocol: Protocol) -> bool:
@@ -153,7 +160,7 @@ async def port_in_use(host: ServerHost, port: int, protocol: Protocol) -> bool:
     Of TCP only listeners count: connections that have just ended hold nobody up.
     """
     for cells in await _sockets(host, protocol):
-        taken = int(cells[_LOCAL].rpartition(":")[2], 16) == port
+        taken = cells[_LOCAL].rpartition(":")[2] == f"{port:04X}"
         if taken and (protocol is Protocol.UDP or cells[_STATE] == _LISTENS):
             return True
     return False
@@ -171,7 +178,10 @@ async def tcp_listener_uid(host: ServerHost, place: TcpPort) -> int | None:
     wanted = "".join(f"{word:08X}" for word in words) + f":{place.port:04X}"
     for cells in await _sockets(host, Protocol.TCP):
         if cells[_LOCAL] == wanted and cells[_STATE] == _LISTENS:
-            return int(cells[_UID])
+            try:
+                return int(cells[_UID])
+            except ValueError as error:
+                raise HostError("The kernel's table names no account by its number.") from error
     return None
 
 

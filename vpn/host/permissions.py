@@ -18,6 +18,8 @@ _OVERFLOW = 65534
 # The columns are those of passwd(5) and group(5).
 _ACCOUNTS, _GROUPS = "passwd", "group"
 _UID, _GID = 2, 3
+# Of 32 bits.
+_ID_DIGITS = 10
 # What the replacement of a CRL takes.
 _WRITE_AND_REPLACE = """\
 set -e
@@ -147,11 +149,15 @@ async def _entry(host: ServerHost, table: str, name: str) -> list[str] | None:
     shown = await host.run(("cat", f"/etc/{table}"))
     for line in shown.output.decode("utf-8", "surrogateescape").splitlines():
         cells = line.split(":")
-        if cells[0] == name and cells[_UID : _UID + 1] and cells[_UID].isdecimal():
+        if cells[0] == name and _are_ids(cells[_UID : _UID + 1]):
             return cells
     asked = await host.run(("getent", table, name))
     cells = asked.lines[0].split(":") if asked.status == 0 and asked.lines else []
-    return cells if len(cells) > _UID and cells[0] == name and cells[_UID].isdecimal() else None
+    return cells if cells[0:1] == [name] and _are_ids(cells[_UID : _UID + 1]) else None
+
+
+def _are_ids(cells: list[str]) -> bool:
+    return bool(cells) and all(cell.isdecimal() and len(cell) <= _ID_DIGITS for cell in cells)
 
 
 async def owner_of(host: ServerHost, account: str) -> tuple[int, int]:
@@ -161,7 +167,7 @@ async def owner_of(host: ServerHost, account: str) -> tuple[int, int]:
         HostError: there is no such account.
     """
     entry = await _entry(host, _ACCOUNTS, account)
-    if entry is None:
+    if entry is None or not _are_ids(entry[_GID : _GID + 1]):
         raise HostError(f"There is no account {account}.")
     return int(entry[_UID]), int(entry[_GID])
 

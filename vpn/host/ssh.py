@@ -17,6 +17,7 @@ import re
 import secrets
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePath, PurePosixPath
@@ -187,7 +188,7 @@ class SshHost:
         done = await self._link.run(f"{script} || exit {FAILED}\n")
         if self._problem("look at", path, done):
             return None
-        return _facts(done.output.decode())[0]
+        return self._facts(path, done.output.decode("utf-8", "replace"))[0]
 
     async def make_folder(
         self, path: str, *, mode: int, owner: tuple[int, int] | None = None
@@ -251,7 +252,7 @@ class SshHost:
                 gone = code in _NOTHING_THERE
                 found[path] = None if gone else OSError(code or errno.EIO, reason, str(path))
                 continue
-            what, is_link = _facts(facts)
+            what, is_link = self._facts(str(path), facts)
             if is_link and not target:
                 found[path] = OSError(errno.EIO, "the link cannot be read", str(path))
             else:
@@ -330,9 +331,8 @@ class SshHost:
                 f"Nobody can tell who listens on {quote(str(full))}; install iproute2 on"
                 f" {self.target.address.host}."
             )
-        figures = done.output.split()
-        if len(figures) == len(("waiting", "room", "pid")) and all(map(bytes.isdigit, figures)):
-            waiting, room, pid = map(int, figures)
+        with suppress(ValueError):  # of no figures, or not as many
+            waiting, room, pid = map(int, done.output.split())
             return _Listener(pid, waiting > room)
         raise ManagementGone(
             f"Nobody listens on {quote(str(full))} (Connection refused); start the server."
@@ -353,8 +353,11 @@ class SshHost:
         match = re.fullmatch(r"(\d+\.\d+) (\d+\.\d+)\n", done.output.decode("utf-8", "replace"))
         if match is None:
             raise HostError(f"{self.target.address} does not tell since when it runs.")
-        now = datetime.fromtimestamp(float(match[1]), UTC)
-        return now - timedelta(seconds=float(match[2])) - _UPTIME_TICK
+        try:
+            now = datetime.fromtimestamp(float(match[1]), UTC)
+            return now - timedelta(seconds=float(match[2])) - _UPTIME_TICK
+        except (ValueError, OverflowError, OSError) as error:
+            raise HostError(f"{self.target.address} tells no time since when it runs.") from error
 
     def _parent(self, path: str) -> tuple[list[str], str]:
         *folders, name = path_components(path)
@@ -395,6 +398,14 @@ class SshHost:
         kind = NotReadable if code in {errno.EACCES, errno.EPERM} else HostError
         raise kind(f"Cannot {verb} {self._full(path)}: {reason or f'status {done.status}'}.")
 
+    def _facts(self, path: str, said: str) -> tuple[FileFacts, bool]:
+        try:
+            return _facts(said)
+        except (ValueError, OverflowError, OSError) as error:
+            raise HostError(
+                f"{self.target.address} does not tell what lies at {self._full(path)}."
+            ) from error
+
     def _full(self, path: str) -> str:
         return quote(str(self.home / path))
 
@@ -412,7 +423,11 @@ def _assigned(values: dict[str, str]) -> str:
 
 
 def _facts(line: str) -> tuple[FileFacts, bool]:
-    """What `stat` says in the form of FACTS, and whether it is a link."""
+    """What `stat` says in the form of FACTS, and whether it is a link.
+
+    Raises:
+        ValueError, OverflowError, OSError: it says something else, or what can't be.
+    """
     mode_hex, uid, gid, modified, changed = line.split()
     mode = int(mode_hex, 16)
     facts = FileFacts(

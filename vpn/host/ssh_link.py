@@ -11,6 +11,7 @@ same at once: else each question of a look would wait for its own time-out.
 import asyncio
 import logging
 import os
+import re
 import shlex
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Sequence
@@ -350,22 +351,37 @@ class SshLink:
         """Whatever else the account's shell says would be taken for an answer."""
         address = self.address
         try:
-            ran = await connection.run(_command(_PROBE), encoding="utf-8", errors="replace")
+            process = await connection.create_process(_command(_PROBE), encoding=None)
+            try:
+                await _tell(process, b"", ends=True)
+                output, said = await asyncio.gather(
+                    _heard(process.stdout, _COMPLAINT_LIMIT),
+                    _heard(process.stderr, _COMPLAINT_LIMIT),
+                )
+                await process.wait_closed()
+            finally:
+                process.close()
+        except HostError as error:
+            raise NoShell(
+                f"The shell of {address.user} on {address.host} says more than"
+                f" {_COMPLAINT_LIMIT} bytes when it is asked for nothing; take away what its"
+                " start-up files print."
+            ) from error
         except asyncssh.ChannelOpenError as error:
             raise NoShell(
                 f"sshd on {address.host} runs nothing for {address.user} ({error.reason}); see"
                 " ForceCommand and MaxSessions in its sshd_config."
             ) from error
-        heard, complaint = str(ran.stdout), str(ran.stderr)
-        words = heard.split()
-        if ran.exit_status != 0 or words[:1] != ["vpnbot"] or not words[-1].isdecimal():
-            said = " ".join(f"{heard} {complaint}".split())[:100]
+        heard, complaint = output.decode("utf-8", "replace"), said.decode("utf-8", "replace")
+        match = re.fullmatch(r"vpnbot ([0-9]{1,10})\s*", heard)
+        if process.exit_status != 0 or match is None:
+            start = " ".join(f"{heard} {complaint}".split())[:100]
             raise NoShell(
-                f"{address.user} may run no programs on {address.host} ({said!a}); give it a shell"
+                f"{address.user} may run no programs on {address.host} ({start!a}); give it a shell"
                 f" (usermod -s /bin/sh {address.user}), and take away a ForceCommand, and what its"
                 " start-up files print."
             )
-        self.uid = int(words[-1])
+        self.uid = int(match[1])
 
     async def close(self) -> None:
         if self._connecting is not None:

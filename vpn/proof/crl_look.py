@@ -24,6 +24,8 @@ CRL_NOT_USED = (
 
 
 _PEM_BEGIN = b"-----BEGIN "
+# RFC 5280, 5.2.3: twenty octets.
+_NUMBER_BITS = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ def _not_ours(pem: bytes, issuer: x509.Certificate | None, now: datetime) -> lis
 def _unchecked(pem: bytes) -> CrlFacts:
     """What the file claims; its entries are left out, because nothing vouches for them."""
     number = crl_number(pem)
-    if number is None:
+    if number is None or number.bit_length() > _NUMBER_BITS:
         raise DamagedCrl("The file is not a whole CRL with a number; publish it again.")
     crl = x509.load_pem_x509_crl(pem)
     if crl.next_update_utc is None:

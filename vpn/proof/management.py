@@ -34,6 +34,8 @@ LINE_BYTES = 1024
 LINES = 100_000
 # One process of OpenVPN serves fewer clients, whatever its network has room for.
 MOST_SESSIONS = 32_768
+# OpenVPN counts in 64 bits, and the database stores one less.
+_FIGURE_BITS = 63
 
 _GREETING = ">INFO:OpenVPN Management Interface"
 # It asks without a line's end, and waits.
@@ -317,12 +319,19 @@ def _session(columns: list[str] | None, cells: list[str]) -> Session | None:
             real_address=row["Real Address"],
             virtual_address=row["Virtual Address"],
             connected_since=datetime.fromtimestamp(int(row["Connected Since (time_t)"]), UTC),
-            bytes_received=int(row["Bytes Received"]),
-            bytes_sent=int(row["Bytes Sent"]),
-            client_id=int(row["Client ID"]),
+            bytes_received=_figure(row["Bytes Received"]),
+            bytes_sent=_figure(row["Bytes Sent"]),
+            client_id=_figure(row["Client ID"]),
         )
     except (KeyError, ValueError, OverflowError, OSError) as error:
         raise ManagementNonsense(f"A client's row is incomplete: {error}") from error
+
+
+def _figure(text: str) -> int:
+    number = int(text)
+    if number < 0 or number.bit_length() > _FIGURE_BITS:
+        raise ValueError(f"{text[:40]!r} is no figure of OpenVPN's")
+    return number
 
 
 def _excerpt(line: str) -> str:

@@ -129,6 +129,16 @@ def test_whatever_a_server_says_fits_a_message() -> None:
     assert seen(shown(on(*sessions))).count("I end that within a minute") == PAGE
 
 
+def test_the_longest_names_fit_a_message_and_can_be_cut() -> None:
+    long = "\U0001f600" * 64
+    people = {PERSON.id: long}
+    values = {"real_address": long, "virtual_address": long}
+    found = [on(*(Connected(BERLIN, session(long, **values), Standing.KNOWN, grant(1)),) * PAGE)]
+    view = online.listing(found, online.page(found, 0), people, {})
+    assert "more, which don't fit here" in seen(view)  # which looks at its length, too
+    assert len(view.keyboard) == PAGE
+
+
 LEFT = frozenset({ToCut(CommonName("anna"))})
 
 

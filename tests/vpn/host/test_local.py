@@ -488,7 +488,13 @@ async def test_the_room_on_a_disk_is_told(host: ServerHost, open_folder: Path) -
 
 @pytest.mark.parametrize(
     ("said", "left"),
-    [("100 3 5 4096", 20_480), ("100 0 5 4096", 0), ("0 0 5 4096", 20_480), ("? ? 5 4096", None)],
+    [
+        ("100 3 5 4096", 20_480),
+        ("100 0 5 4096", 0),
+        ("0 0 5 4096", 20_480),
+        ("? ? 5 4096", None),
+        ("1 1 1 " + "9" * 5000, None),
+    ],
 )
 async def test_without_room_for_a_file_there_is_none(
     local: LocalHost, program: Callable[[str, str], None], said: str, left: int | None

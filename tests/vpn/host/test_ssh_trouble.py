@@ -5,7 +5,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,6 +28,8 @@ from vpn.errors import (
     SshSilent,
     SshUnreachable,
 )
+from vpn.host.interface import Ran
+from vpn.host.machine import process_started_at, tcp_listener_uid
 from vpn.host.ssh import SshHost
 from vpn.host.ssh_link import close_links, link_to
 from vpn.layout import MANAGEMENT_SOCKET, TcpPort, UnixSocket
@@ -345,3 +347,55 @@ async def test_while_sshd_is_away_nothing_is_proved(
     )
     assert set(codes(proof)) == {"management_gone"}
     assert not (open_folder / "home/live/ccd" / issued.target.common_name).exists()
+
+
+@pytest.mark.parametrize("start", ["yes vpnbot", "echo vpnbot 99999999999", "echo vpnbot none 0"])
+async def test_a_shell_that_says_anything_is_no_shell(sshd: Sshd, home: Path, start: str) -> None:
+    again(sshd, f"ForceCommand {start}")
+    with pytest.raises(NoShell, match="take away"):
+        await sshd.host(home).read("x")
+
+
+def lies(sshd: Sshd, said: str) -> None:
+    """A machine that lets us in as any would, and says this to whatever is asked."""
+    liar = sshd.folder / "liar"
+    probe = 'case $SSH_ORIGINAL_COMMAND in *"echo vpnbot"*) echo vpnbot 0 ;;'
+    liar.write_text(f"#!/bin/sh\n{probe}\n*) printf '{said}' ;; esac\n")
+    liar.chmod(0o755)
+    again(sshd, f"ForceCommand {liar}")
+
+
+@pytest.mark.parametrize(
+    "facts",
+    ["x", "41ed 0 0 1e400 1.0", "41ed 0 0 nan 1.0", "zz 0 0 1.0 1.0", "\\377"],
+)
+async def test_facts_that_cannot_be_are_told(sshd: Sshd, home: Path, facts: str) -> None:
+    lies(sshd, facts)
+    with pytest.raises(HostError, match="does not tell what lies at"):
+        await sshd.host(home).stat("x")
+
+
+@pytest.mark.parametrize("shown", ["9" * 400 + ".0 1.0", "1.0 " + "9" * 30 + ".0", "1.0"])
+async def test_a_boot_that_cannot_be_is_told(sshd: Sshd, home: Path, shown: str) -> None:
+    lies(sshd, f"{shown}\\n")
+    with pytest.raises(HostError, match="since when it runs"):
+        await sshd.host(home).booted_at()
+
+
+@pytest.mark.parametrize(
+    "said", ["", "7 (x) S", "7 (x)" + " x" * 30, "7 (x)" + f" {'9' * 400}" * 30]
+)
+async def test_a_process_of_nonsense_has_no_beginning(sshd: Sshd, home: Path, said: str) -> None:
+    host = sshd.host(home)
+
+    class Liar(SshHost):
+        async def run(self, command: Sequence[str], *, stdin: bytes = b"") -> Ran:  # noqa: ARG002
+            return Ran(0, said.encode())
+
+    assert await process_started_at(Liar(host.target, host.home), 7) is None
+
+
+async def test_an_account_of_nonsense_in_the_kernels_table(sshd: Sshd, home: Path) -> None:
+    lies(sshd, "0: 0100007F:1D95 00000000:0000 0A 0:0 0:0 0 x 0 7\\n")
+    with pytest.raises(HostError, match="names no account"):
+        await tcp_listener_uid(sshd.host(home), TcpPort("127.0.0.1", 7573))
