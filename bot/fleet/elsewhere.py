@@ -15,6 +15,9 @@ from vpn.host.ssh_address import SshAddress, SshTarget, parse_ssh_address
 if TYPE_CHECKING:
     from vpn.host.ssh import SshHost
 
+# No `permitopen`: with one, sshd lets nobody through to a socket. Port 1 is root's to listen on.
+_OPTIONS = 'restrict,port-forwarding,permitlisten="127.0.0.1:1"'
+
 # The key that opens servers without one of their own, as the settings of this process say.
 _bots_key: ContextVar[Path] = ContextVar("bots_key")
 
@@ -95,11 +98,13 @@ async def host_as(
 
 
 def authorized_line(key_file: Path | None = None) -> str:
-    """What opens an account to the bot: programs and the way to OpenVPN's socket, and no more.
+    """What opens an account to the bot: programs as that account, and connections from there.
+
+    sshd opens no terminal for it, and listens for it on no port.
 
     Raises:
         KeyRefused: the key cannot be used.
     """
     from vpn.host.ssh_keys import public_line  # noqa: PLC0415
 
-    return f"restrict,port-forwarding {public_line(key_file or _bots_key.get())}"
+    return f"{_OPTIONS} {public_line(key_file or _bots_key.get())}"

@@ -18,7 +18,14 @@ from bot.fleet.live_servers import host_of
 from bot.office import Office
 from bot.process.data_folder import account_name
 from bot.process.privileges import ROOT, acts_for_another, as_root
-from bot.setup.deploying import issuing, look_elsewhere, pack, write_elsewhere, write_home
+from bot.setup.deploying import (
+    issuing,
+    look_elsewhere,
+    pack,
+    require_named_account,
+    write_elsewhere,
+    write_home,
+)
 from bot.setup.ways import WayIn, make_key, pinned_key, record_of
 from storage.records import GrantState, Payload, Server, ServerName
 from vpn.deploy import DeployReport, is_home_of
@@ -172,6 +179,7 @@ async def deploy_server(
     name: ServerName,
     *,
     directory: PurePosixPath | None = None,
+    account: str | None = None,
     login: WayIn | None = None,
 ) -> Deployed:
     """Writes a server's folder, publishes the CRL, and lets in whoever has a live grant.
@@ -179,6 +187,7 @@ async def deploy_server(
     Args:
         directory: its folder, in the words of whoever types the command; the first time root
             needs them, since what the database says the bot's account may have written.
+        account: the bot's there, likewise, of a server elsewhere.
         login: of a server elsewhere: root there. Without it nothing of root's is written there.
 
     Raises:
@@ -199,7 +208,7 @@ async def deploy_server(
             report = await write_home(office, server, parts, host_of(server))
     elif login is not None:
         _require_same_folder(server, directory)
-        report = await write_elsewhere(office, actor, server, login, directory)
+        report = await write_elsewhere(office, actor, server, login, directory, account)
     else:
         report = await look_elsewhere(office, server)
     number = await office.fleet.publish(name)
@@ -208,15 +217,33 @@ async def deploy_server(
     return Deployed(report, number, await readmit(office, name))
 
 
-async def pack_server(office: Office, actor: Actor, name: ServerName) -> bytes:
+async def pack_server(
+    office: Office,
+    actor: Actor,
+    name: ServerName,
+    *,
+    directory: PurePosixPath | None,
+    account: str | None,
+) -> bytes:
     """A server's folder with a script, for root of its machine; see `deploying.pack`.
 
+    Args:
+        directory, account: in the words of whoever types the command; see `deploy_server`.
+
     Raises:
-        NotDone: there is no such server, or it is not elsewhere.
+        NotDone: there is no such server, it is not elsewhere, or nobody named its folder or the
+            account.
         PkiError: the CA or the server's key does not open.
     """
     server = await known_server(office, name)
     _require_ours(server)
+    if directory is None:
+        raise NotDone(
+            f"Root there will write {server.directory}; where that is the folder that you chose, "
+            f"say so: --directory {quote(server.directory)}"
+        )
+    _require_same_folder(server, directory)
+    require_named_account(server, account)
     return await pack(office, actor, server)
 
 

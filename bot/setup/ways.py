@@ -12,6 +12,8 @@ from pki.private_files import FOLDER_MODE, write_file
 from storage.records import Payload
 from vpn.host.ssh_address import SshAddress
 
+BOTS_ACCOUNT = "vpnbot"
+_ROOT_NAME = "root"
 _COMMENT = "vpnbot"
 # Of whoever sits at the terminal, and of the machine: what `ssh` itself goes by.
 _KNOWN_HOSTS = (Path("~/.ssh/known_hosts"), Path("/etc/ssh/ssh_known_hosts"))
@@ -78,7 +80,17 @@ async def pinned_key(way: WayIn, confirm: Callable[[str], bool]) -> str:
 
 
 def record_of(way: WayIn, host_key: str) -> Payload:
-    """As it is stored with the server."""
+    """As it is stored with the server.
+
+    Raises:
+        NotDone: the bot would be root there every day.
+    """
+    if way.address.user == _ROOT_NAME:
+        raise NotDone(
+            f"The bot must not be root on {way.address.host} every day; name an account without "
+            f"rights, such as {BOTS_ACCOUNT}: --ssh {BOTS_ACCOUNT}@{way.address.host}, or, where "
+            f"root adopts, --account {BOTS_ACCOUNT}."
+        )
     key_file = None if way.key_file is None else str(way.key_file)
     return {"address": str(way.address), "host_key": host_key, "key_file": key_file}
 
