@@ -1,6 +1,6 @@
 """Grants: each one serial, one common name, one address, from approval to proved end."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -78,14 +78,29 @@ class Grants(Repository):
         """Whoever may open this server: those of `live_on`, and imported clients' ones."""
         return await self._where(*_opening(server), _LIVE)
 
-    async def known_on(self, server: ServerName) -> Sequence[Grant]:
+    async def known_on(
+        self, server: ServerName, names: Collection[str] | None = None
+    ) -> Sequence[Grant]:
         """Grants whose file or session may be on this server.
 
         Those of `live_for`, and those of the same kind that are being revoked: whoever proves
         their end deals with them. By a certificate that only a server may show nobody is known,
         whoever else has its name.
+
+        Args:
+            names: only those who may be called so there. Where one has an underscore, imported
+                ones are among them whatever their name: see `vpn.names.look_alike`.
         """
-        return await self._where(*_opening(server), _grants.c.state.in_(UNPROVED_STATES))
+        there = (*_opening(server), _grants.c.state.in_(UNPROVED_STATES))
+        if names is None:
+            return await self._where(*there)
+        known: dict[GrantId, Grant] = {}
+        for some in batches(names):
+            called = _grants.c.common_name.in_(some)
+            known |= {grant.id: grant for grant in await self._where(*there, called)}
+        if any("_" in name for name in names):
+            known |= {grant.id: grant for grant in await self._where(*there, _IMPORTED)}
+        return [*known.values()]
 
     async def imported(self) -> Sequence[Grant]:
         """All imported grants, whatever became of them."""

@@ -18,14 +18,22 @@ def account_script(account: str, authorized_line: str) -> str:
     """Lines of sh for root: the account is there, is not locked, and lets the bot in.
 
     What is in its home belongs to it, so that is written as the account itself: root follows no
-    link of its making.
+    link of its making. An account that is root by another name is refused.
     """
     return f"""\
 account={quote(account)}
 line={quote(authorized_line)}
+# A name, and no option or number, which `id` would understand as well.
+case "$account" in
+    [a-zA-Z_]*) ;;
+    *) echo "$account is no name of an account." >&2; exit 1 ;;
+esac
 # It logs in by this key only: '*' is no password, and unlike '!' does not lock the account.
 id -u "$account" >/dev/null 2>&1 ||
     useradd --system --create-home --shell /bin/sh --password '*' "$account"
+[ "$(id -u "$account")" != 0 ] || {{
+    echo "$account is root; the bot needs an account without rights." >&2; exit 1
+}}
 as_account() {{
     setpriv --reuid="$account" --regid="$(id -g "$account")" --init-groups "$@"
 }}
@@ -82,6 +90,23 @@ umask 022
 [ "$(id -u)" = 0 ] || {{ echo 'Run this as root.' >&2; exit 1; }}
 cd "$(dirname "$0")/{_FILES}"
 home={home}
+# Nobody but root may be able to put another folder in its place, or have made what is there.
+roots_own() {{
+    at=$1
+    while :; do
+        if [ -L "$at" ] || [ -e "$at" ]; then
+            # Written by root only, or sticky; a link shows as written by all.
+            case "$(stat -c '%u %A' -- "$at")" in
+                '0 '?????-??-? | '0 '?????????[tT]) ;;
+                *) echo "$at is not root's alone, or is a link; see: ls -ld $at" >&2; exit 1 ;;
+            esac
+        fi
+        [ "$at" != / ] || break
+        at=$(dirname -- "$at")
+    done
+}}
+roots_own "$home"
+roots_own "$home"/{unit}
 [ ! -e "$home" ] || [ -z "$(ls -A "$home")" ] || [ -f "$home"/{unit} ] || {{
     echo "$home is not empty, and not this server's." >&2; exit 1
 }}
@@ -93,6 +118,7 @@ put() {{
     mv -fT -- "$home/.vpnbot-new" "$home/$1"
 }}
 mkdir -p -- "$home"
+roots_own "$home"  # in /tmp somebody could have been faster
 chown root:root "$home"
 chmod {_FOLDER:o} "$home"
 {puts}

@@ -5,7 +5,7 @@ session moves between its last look and its end is not counted.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -61,50 +61,60 @@ class LastUse:
     sent: int
 
 
-async def note(
-    case: Case, server: ServerName, uses: Sequence[Use], may_tell: Callable[[], bool]
-) -> bool:
-    """Remembers what a look has seen: one row for each grant, no more than once a minute.
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a look changes for one grant.
 
-    Admins hear of a profile that is in use from two places at once, and again only after an hour
-    without a sign of that. Gives whether they were told anything.
+    Attributes:
+        is_new: whether there was no row of this grant and server before.
+        twice: from which two places it is in use at once, where that is news.
+    """
 
-    Args:
-        may_tell: asked only if there is anything; where it says no, it is news at the next look.
+    usage: Usage
+    is_new: bool
+    twice: Sequence[str] = ()
+
+
+async def changes(
+    tx: Transaction, now: datetime, server: ServerName, uses: Sequence[Use]
+) -> Sequence[Change]:
+    """What a look adds to the books, news first: one row for each grant, at most once a minute.
+
+    A profile that is in use from two places at once is news, and again only after an hour without
+    a sign of that.
     """
     seen: dict[GrantId, list[Use]] = {}
     for use in sorted(uses, key=lambda use: (use.began_at, use.number)):
         seen.setdefault(use.grant_id, []).append(use)
     stored: dict[GrantId, list[Usage]] = {}
-    for usage in await case.tx.usages.of(seen):
+    for usage in await tx.usages.of(seen):
         stored.setdefault(usage.grant_id, []).append(usage)
-    new: list[Usage] = []
-    changed: list[Usage] = []
-    news: dict[GrantId, Sequence[str]] = {}
+    found: list[Change] = []
     for grant_id, sessions in seen.items():
         rows = stored.get(grant_id, ())
         before = next((each for each in rows if each.server == server), None)
-        if before is not None and timedelta(0) <= case.now - before.seen_at < _EVERY:
+        if before is not None and timedelta(0) <= now - before.seen_at < _EVERY:
             continue
         others = [each for each in rows if each.server != server]
-        now = _counted(case, server, before, sessions)
-        if places := _places(case, before, now, sessions, others):
-            signs = [each.twice_at for each in rows if each.twice_at is not None]
-            if signs and case.now - max(signs) < _AGAIN:
-                now = replace(now, twice_at=case.now)
-            else:
-                news[grant_id] = places
-        (new if before is None else changed).append(now)
-    is_told = bool(news) and may_tell()
-    if is_told:
-        new, changed = (
-            [replace(one, twice_at=case.now) if one.grant_id in news else one for one in some]
-            for some in (new, changed)
-        )
-        await _tell(case, server, news)
-    await case.tx.usages.add(new)
-    await case.tx.usages.change(changed)
-    return is_told
+        after = _counted(now, server, before, sessions)
+        places = _places(before, after, sessions, others)
+        signs = [each.twice_at for each in rows if each.twice_at is not None]
+        if places and signs and now - max(signs) < _AGAIN:
+            after, places = replace(after, twice_at=now), ()
+        found.append(Change(after, before is None, places))
+    return sorted(found, key=lambda change: not change.twice)
+
+
+async def note(case: Case, noted: Sequence[Change], *, is_told: bool) -> None:
+    """Stores them; where admins are not told of what is news, it is news at the next look."""
+    rows = [
+        replace(each, usage=replace(each.usage, twice_at=each.usage.seen_at))
+        if each.twice and is_told
+        else each
+        for each in noted
+    ]
+    await case.tx.usages.add([each.usage for each in rows if each.is_new])
+    await case.tx.usages.change([each.usage for each in rows if not each.is_new])
 
 
 async def last_uses(tx: Transaction, grant_ids: Iterable[GrantId]) -> Mapping[GrantId, LastUse]:
@@ -136,7 +146,7 @@ def address_of(real_address: str) -> str:
 
 
 def _counted(
-    case: Case, server: ServerName, before: Usage | None, sessions: Sequence[Use]
+    at: datetime, server: ServerName, before: Usage | None, sessions: Sequence[Use]
 ) -> Usage:
     """What is known of a grant after a look that has found these sessions."""
     then = {} if before is None else before.sessions
@@ -151,11 +161,11 @@ def _counted(
         received, sent = received + now[0] - was[0], sent + now[1] - was[1]
         counts[use.key] = now
         if use.key not in then:
-            moves.append((address_of(use.real_address), int(case.now.timestamp())))
+            moves.append((address_of(use.real_address), int(at.timestamp())))
     return Usage(
         grant_id=sessions[0].grant_id,
         server=server,
-        seen_at=case.now,
+        seen_at=at,
         address=address_of(sessions[-1].real_address),
         received=min(received, _MOST),
         sent=min(sent, _MOST),
@@ -166,7 +176,6 @@ def _counted(
 
 
 def _places(
-    case: Case,
     before: Usage | None,
     now: Usage,
     sessions: Sequence[Use],
@@ -193,7 +202,7 @@ def _places(
         if is_turn and ended - began <= _TURNS.total_seconds():
             return a, b
     for other in others:  # (3)
-        is_recent = timedelta(0) <= case.now - other.seen_at <= _RECENT
+        is_recent = timedelta(0) <= now.seen_at - other.seen_at <= _RECENT
         overlaps = any(use.began_at <= other.seen_at for use in sessions)
         if is_recent and overlaps and _differ(other.address, now.address):
             return other.address, now.address
@@ -204,8 +213,12 @@ def _differ(one: str, other: str) -> bool:
     return one != other and (":" in one) == (":" in other)
 
 
-async def _tell(case: Case, server: ServerName, twice: Mapping[GrantId, Sequence[str]]) -> None:
-    """Of a server that was taken over as many may be seen as it likes: the rest is counted only."""
+async def tell(case: Case, server: ServerName, news: Sequence[Change]) -> None:
+    """Says which profiles are in use from two places at once.
+
+    Of a server that was taken over as many may be seen as it likes: the rest is counted only.
+    """
+    twice = {change.usage.grant_id: change.twice for change in news}
     shown = []
     for grant in await case.tx.grants.some(list(twice)[:NAMED]):
         places = twice[grant.id]

@@ -90,7 +90,10 @@ def add(
         place = quote(str(wanted.directory))
         say(f"Next: vpnbot server deploy {server.name}{login} --directory {place}")
         if wanted.ssh:
-            say(f"  or, to carry it over: vpnbot server deploy {server.name} --to-archive FILE")
+            say(
+                f"  or, to carry it over: vpnbot server deploy {server.name} --to-archive FILE "
+                f"--directory {place}"
+            )
 
     with_office(work)
 
@@ -116,6 +119,13 @@ def deploy(
         Path | None,
         typer.Option(metavar="FILE", help="A new tar instead, to be carried there by hand."),
     ] = None,
+    account: Annotated[
+        str | None,
+        typer.Option(
+            metavar="USER",
+            help="The bot's account there, as root has to say where its name is not like vpnbot.",
+        ),
+    ] = None,
 ) -> None:
     """As root: writes all that OpenVPN needs into the server's folder; again, what differs."""
     named = None if directory is None else PurePosixPath(directory.absolute())
@@ -124,7 +134,9 @@ def deploy(
     async def work(office: Office) -> None:
         server = await known_server(office, name)
         if to_archive is not None:
-            content = await pack_server(office, operator(), server.name)
+            content = await pack_server(
+                office, operator(), server.name, directory=named, account=account
+            )
             with as_root():
                 write_new(to_archive, content)
             say(
@@ -134,7 +146,7 @@ def deploy(
             say(f"Then here, and after that start OpenVPN there: vpnbot server deploy {name}")
             return
         deployed = await deploy_server(
-            office, operator(), server.name, directory=named, login=login
+            office, operator(), server.name, directory=named, account=account, login=login
         )
         tell_deployed(server, deployed)
 

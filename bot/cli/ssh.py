@@ -10,8 +10,8 @@ from bot.cli.shared import operator, say, with_office
 from bot.errors import NotDone
 from bot.fleet.elsewhere import address_of, authorized_line, key_file_of, shown_fingerprint
 from bot.office import Office
-from bot.setup.servers import known_server
-from bot.setup.ways import WayIn, change_way, make_key
+from bot.setup.servers import change_way, known_server
+from bot.setup.ways import WayIn, make_key
 from storage.records import Server
 from vpn.host.ssh_address import parse_ssh_address
 

@@ -15,6 +15,9 @@ from vpn.host.ssh_address import SshAddress, SshTarget, parse_ssh_address
 if TYPE_CHECKING:
     from vpn.host.ssh import SshHost
 
+# No `permitopen`: with one, sshd lets nobody through to a socket. Port 1 is root's to listen on.
+_OPTIONS = 'restrict,port-forwarding,permitlisten="127.0.0.1:1"'
+
 # The key that opens servers without one of their own, as the settings of this process say.
 _bots_key: ContextVar[Path] = ContextVar("bots_key")
 
@@ -41,10 +44,16 @@ def address_of(server: Server) -> SshAddress | None:
     return None if server.ssh is None else parse_ssh_address(server.ssh["address"])
 
 
-def machine_of(server: Server) -> tuple[str, int] | None:
-    """Which machine it is on, as far as addresses tell; None is this one."""
-    address = address_of(server)
-    return None if address is None else (address.host, address.port)
+def is_same_machine(one: Payload | None, other: Payload | None) -> bool:
+    """Whether two servers are on one machine, by their `Server.ssh`; None is this machine.
+
+    A machine may have several names and addresses, but shows one host key under all of them.
+    """
+    if one is None or other is None:
+        return one is other
+    here, there = parse_ssh_address(one["address"]), parse_ssh_address(other["address"])
+    same_address = (here.host, here.port) == (there.host, there.port)
+    return same_address or one["host_key"] == other["host_key"]
 
 
 def key_file_of(ssh: Payload) -> Path | None:
@@ -89,11 +98,13 @@ async def host_as(
 
 
 def authorized_line(key_file: Path | None = None) -> str:
-    """What opens an account to the bot: programs and the way to OpenVPN's socket, and no more.
+    """What opens an account to the bot: programs as that account, and connections from there.
+
+    sshd opens no terminal for it, and listens for it on no port.
 
     Raises:
         KeyRefused: the key cannot be used.
     """
     from vpn.host.ssh_keys import public_line  # noqa: PLC0415
 
-    return f"restrict,port-forwarding {public_line(key_file or _bots_key.get())}"
+    return f"{_OPTIONS} {public_line(key_file or _bots_key.get())}"

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from bot.core import Core
-from bot.fleet.elsewhere import machine_of
+from bot.fleet.elsewhere import is_same_machine
 from bot.fleet.live_servers import layout_of
 from bot.keyring import Keyring
 from bot.reasons import CRL_REASONS
@@ -104,8 +104,8 @@ def same_list(server: Server, servers: Iterable[Server]) -> tuple[ServerName, ..
 
 def beside(server: Server, servers: Iterable[Server]) -> list[Server]:
     """The other ones on its machine."""
-    machine = machine_of(server)
-    return [each for each in servers if each.name != server.name and machine_of(each) == machine]
+    others = [each for each in servers if each.name != server.name]
+    return [other for other in others if is_same_machine(other.ssh, server.ssh)]
 
 
 def _places(server: Server) -> tuple[PurePosixPath | None, PurePosixPath | None]:

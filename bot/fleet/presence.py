@@ -66,7 +66,10 @@ async def compare(
     """
     if not names:
         return Outsiders({}, frozenset(), frozenset())
-    known = [(as_found(grant.common_name), grant) for grant in await tx.grants.known_on(server)]
+    # A file may be called by bytes that are no text, which no certificate in the books can be.
+    asked = {name.encode("utf-8", "replace").decode() for name in names}
+    those = await tx.grants.known_on(server, asked)
+    known = [(as_found(grant.common_name), grant) for grant in those]
     # The bot's own certificates come and go, see `bot.access.canaries`.
     canaries = {as_found(each.common_name) for each in await tx.canaries.known_on(server)}
     there = frozenset(names).difference(canaries)
@@ -75,7 +78,6 @@ async def compare(
     count = Counter(name for name, _ in known)
     holders = {name: grant for name, grant in known if name in there and count[name] == 1}
     strange = there.difference(name for name, _ in known if name is not None)
-    # A file may be called by bytes that are no text, which no certificate in the books can be.
     texts = {name.encode("utf-8", "replace").decode() for name in strange}
     grants = {grant.id: grant for grant in await tx.grants.named(texts)}
     if any("_" in name for name in strange):

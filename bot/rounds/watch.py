@@ -21,6 +21,7 @@ from bot.office import Office
 from bot.process.clock import CLOCK_TOLERANCE
 from pki.crl import CRL_LIFETIME
 from pki.errors import PkiError
+from storage.batches import batches
 from storage.records import SeenAs, Server, ServerName
 from vpn.errors import VpnError
 from vpn.findings import Finding, FindingCode
@@ -165,8 +166,17 @@ class Watch:
         ]
         if not uses:
             return
-        async with self._core.acting(THE_BOT) as case:
-            told = await usage.note(case, server.name, uses, lambda: self._may_tell(server.name))
+        async with self._database.reading() as tx:
+            changes = await usage.changes(tx, self._clock(), server.name, uses)
+        news = [change for change in changes if change.twice]
+        told = bool(news) and self._may_tell(server.name)
+        # A whole company's at once would hold up all other writers. News come first, and with them
+        # what is said of it.
+        for number, some in enumerate(batches(changes)):
+            async with self._core.acting(THE_BOT) as case:
+                if told and number == 0:
+                    await usage.tell(case, server.name, news)
+                await usage.note(case, some, is_told=told)
         if told:
             log.warning("A profile is used from two places at once on %s", server.name)
             self._on_written()

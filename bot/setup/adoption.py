@@ -34,7 +34,7 @@ from bot.access.permission import Actor
 from bot.access.refusals import Refused
 from bot.access.takeover import TakenOver
 from bot.errors import NotDone
-from bot.fleet.elsewhere import machine_of
+from bot.fleet.elsewhere import is_same_machine
 from bot.fleet.fixed_addresses import given_by_others, known_files
 from bot.fleet.live_servers import layout_of
 from bot.office import Office
@@ -377,7 +377,7 @@ async def _previous_record(tx: Transaction, server: Server) -> Server | None:
     if before is not None and (
         before.adopted is None
         or before.directory != server.directory
-        or machine_of(before) != machine_of(server)
+        or not is_same_machine(before.ssh, server.ssh)
     ):
         raise NotDone(f"There is another server {server.name} already; choose another name.")
     network = IPv4Network(server.network)

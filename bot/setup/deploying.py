@@ -4,17 +4,19 @@ Root has to be there once: by `--ssh root@…`, or by hand with an archive. From
 account there does all, which may write `live/` and nothing else.
 """
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from shlex import quote
 
 from bot.access.permission import Actor
 from bot.errors import NotDone
 from bot.fleet.elsewhere import address_of, authorized_line, host_as, key_file_of
 from bot.fleet.live_servers import host_of, spec_of
 from bot.office import Office
-from bot.setup.ways import WayIn
+from bot.setup.ways import BOTS_ACCOUNT, WayIn
 from pki.authority import Authority
 from pki.serial import parse_serial
 from storage.records import Payload, Server
@@ -34,6 +36,9 @@ from vpn.host.interface import ROOT, ServerHost
 from vpn.host.safe_place import weak_step_of
 from vpn.layout import CONF
 from vpn.values import CommonName, server_common_name
+
+# The account that the pages suggest, and others of the bot's own beside it.
+_BOTS_ACCOUNT = re.compile(rf"{BOTS_ACCOUNT}(-[a-z0-9]+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +98,20 @@ async def write_elsewhere(
     server: Server,
     login: WayIn,
     directory: PurePosixPath | None,
+    account: str | None,
 ) -> DeployReport:
     """Makes the bot's account on the server's machine, and its folder, as root there.
 
     Args:
         directory: as whoever types the command names it; else the folder has to be known there.
+        account: likewise; see `require_named_account`.
 
     Raises:
         NotDone: that account is not root, the folder would not be root's alone, or nobody has
-            named it.
+            named it, or the bot's account.
         VpnError: something could not be written.
     """
+    require_named_account(server, account)
     home, ssh = PurePosixPath(server.directory), _ssh_of(server)
     host = await host_as(ssh, login.address, login.key_file, home)
     place = login.address.host
@@ -126,6 +134,28 @@ async def write_elsewhere(
     parts = await issuing(office, actor, server)
     await make_account(server.account, ssh, host)
     return await write_home(office, server, parts, host)
+
+
+def require_named_account(server: Server, account: str | None) -> None:
+    """Refuses to let root open an account that only the database names.
+
+    The bot's account may have written that, and would get in as whoever it likes. A name like
+    vpnbot is nobody else's.
+
+    Args:
+        account: in the words of whoever types the command.
+
+    Raises:
+        NotDone: it is another one, or not named where it has to be.
+    """
+    if account is None and _BOTS_ACCOUNT.fullmatch(server.account):
+        return
+    if account != server.account:
+        raise NotDone(
+            f"The bot's key would open the account {quote(server.account)} on the machine of "
+            f"{server.name}; where that is the account that you chose for the bot, say so: "
+            f"--account {quote(server.account)}"
+        )
 
 
 async def make_account(account: str, ssh: Payload, host: ServerHost) -> None:
@@ -161,7 +191,7 @@ async def look_elsewhere(office: Office, server: Server) -> DeployReport:
         raise NotDone(
             f"{server.directory} on {where} is not as it should be, and only root there can change"
             f" that; run: vpnbot server deploy {server.name} --ssh root@{where} --directory "
-            f"{server.directory} (or --to-archive FILE, and carry it over)"
+            f"{server.directory} (or --to-archive FILE in the place of --ssh, and carry it over)"
         )
     end = None
     with suppress(HostError):

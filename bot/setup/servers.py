@@ -13,14 +13,21 @@ from cryptography import x509
 from bot.access import requests, revocation
 from bot.access.permission import Actor
 from bot.errors import NotDone
-from bot.fleet.elsewhere import authorized_line, machine_of
+from bot.fleet.elsewhere import address_of, authorized_line, is_same_machine
 from bot.fleet.live_servers import host_of
 from bot.office import Office
 from bot.process.data_folder import account_name
 from bot.process.privileges import ROOT, acts_for_another, as_root
-from bot.setup.deploying import issuing, look_elsewhere, pack, write_elsewhere, write_home
+from bot.setup.deploying import (
+    issuing,
+    look_elsewhere,
+    pack,
+    require_named_account,
+    write_elsewhere,
+    write_home,
+)
 from bot.setup.ways import WayIn, make_key, pinned_key, record_of
-from storage.records import GrantState, Server, ServerName
+from storage.records import GrantState, Payload, Server, ServerName
 from vpn.deploy import DeployReport, is_home_of
 from vpn.host.safe_place import unsafe_above
 from vpn.layout import MANAGEMENT_SOCKET
@@ -105,9 +112,9 @@ async def add_server(
         known = await tx.servers.all()
     spec = wanted.spec(known, office.folder.account())
     way = wanted.ssh
-    machine = None if way is None else (way.address.host, way.address.port)
-    _refuse_collision(spec, machine, known)
-    ssh = None
+    # Before the machine has shown its host key, by its address.
+    ssh = None if way is None else record_of(way, host_key="")
+    _refuse_collision(spec, ssh, known)
     if way is None:
         _require_account(spec.account)
         require_safe_place(spec.directory)
@@ -135,7 +142,7 @@ async def add_server(
         ssh=ssh,
     )
     async with office.acting(actor) as case:
-        _refuse_collision(spec, machine, await case.tx.servers.all())
+        _refuse_collision(spec, ssh, await case.tx.servers.all())
         await case.tx.servers.add(server)
         await case.record(
             "server.add",
@@ -172,6 +179,7 @@ async def deploy_server(
     name: ServerName,
     *,
     directory: PurePosixPath | None = None,
+    account: str | None = None,
     login: WayIn | None = None,
 ) -> Deployed:
     """Writes a server's folder, publishes the CRL, and lets in whoever has a live grant.
@@ -179,6 +187,7 @@ async def deploy_server(
     Args:
         directory: its folder, in the words of whoever types the command; the first time root
             needs them, since what the database says the bot's account may have written.
+        account: the bot's there, likewise, of a server elsewhere.
         login: of a server elsewhere: root there. Without it nothing of root's is written there.
 
     Raises:
@@ -199,7 +208,7 @@ async def deploy_server(
             report = await write_home(office, server, parts, host_of(server))
     elif login is not None:
         _require_same_folder(server, directory)
-        report = await write_elsewhere(office, actor, server, login, directory)
+        report = await write_elsewhere(office, actor, server, login, directory, account)
     else:
         report = await look_elsewhere(office, server)
     number = await office.fleet.publish(name)
@@ -208,15 +217,33 @@ async def deploy_server(
     return Deployed(report, number, await readmit(office, name))
 
 
-async def pack_server(office: Office, actor: Actor, name: ServerName) -> bytes:
+async def pack_server(
+    office: Office,
+    actor: Actor,
+    name: ServerName,
+    *,
+    directory: PurePosixPath | None,
+    account: str | None,
+) -> bytes:
     """A server's folder with a script, for root of its machine; see `deploying.pack`.
 
+    Args:
+        directory, account: in the words of whoever types the command; see `deploy_server`.
+
     Raises:
-        NotDone: there is no such server, or it is not elsewhere.
+        NotDone: there is no such server, it is not elsewhere, or nobody named its folder or the
+            account.
         PkiError: the CA or the server's key does not open.
     """
     server = await known_server(office, name)
     _require_ours(server)
+    if directory is None:
+        raise NotDone(
+            f"Root there will write {server.directory}; where that is the folder that you chose, "
+            f"say so: --directory {quote(server.directory)}"
+        )
+    _require_same_folder(server, directory)
+    require_named_account(server, account)
     return await pack(office, actor, server)
 
 
@@ -226,6 +253,48 @@ def _require_ours(server: Server) -> None:
             f"{server.name} runs with its operator's own configuration, which is not written from "
             f"here; see: vpnbot server adopt {server.name} --config "
             f"{quote(server.directory)} --remote … --apply"
+        )
+
+
+async def change_way(
+    office: Office, actor: Actor, server: Server, way: WayIn, confirm: Callable[[str], bool]
+) -> None:
+    """Pins a host key anew, or notes another address or key.
+
+    Raises:
+        NotDone: the server is on this machine, nobody knows the host key, or it is another machine.
+        SshError: the machine cannot be reached.
+    """
+    if server.ssh is None:
+        raise NotDone(f"{server.name} is on this machine; there is nothing to log in to.")
+    ssh = record_of(way, await pinned_key(way, confirm))
+    if not is_same_machine(server.ssh, ssh):
+        # An end that is to be proved where the server was would be proved where it never was.
+        raise NotDone(
+            f"{way.address.host} has another address and another host key than the machine of"
+            f" {server.name}, so it may be another one. If the machine is the same, change one at"
+            f" a time; if it is another, take {server.name} out (vpnbot server remove"
+            f" {server.name}) and add it anew."
+        )
+    before = address_of(server)
+    is_same = before is not None and before.user == way.address.user
+    async with office.acting(actor) as case:
+        beside = [
+            other
+            for other in await case.tx.servers.all()
+            if other.name != server.name
+            and is_same_machine(other.ssh, ssh)
+            and not is_same_machine(other.ssh, server.ssh)
+        ]
+        try:
+            refuse_taken_folder(PurePosixPath(server.directory), beside)
+            refuse_taken_port(server.listen_port, server.protocol, beside)
+        except NotDone as taken:
+            raise NotDone(f"There is another server on that machine. {taken}") from None
+        account = server.account if is_same else way.address.user
+        await case.tx.servers.set_ssh(server.name, ssh, account)
+        await case.record(
+            "server.ssh", f"server:{server.name}", address=ssh["address"], host_key=ssh["host_key"]
         )
 
 
@@ -338,15 +407,12 @@ async def readmit(office: Office, name: ServerName) -> int:
     return admitted
 
 
-def _refuse_collision(
-    spec: ServerSpec, machine: tuple[str, int] | None, known: Sequence[Server]
-) -> None:
-    """Args: machine: see `elsewhere.machine_of`."""
+def _refuse_collision(spec: ServerSpec, ssh: Payload | None, known: Sequence[Server]) -> None:
     if any(other.name == spec.name for other in known):
         raise NotDone(f"There is a server {spec.name} already; choose another name.")
     if any(other.directory == str(spec.directory) for other in known):
         refuse_taken_folder(spec.directory, known)
-    beside = [other for other in known if machine_of(other) == machine]
+    beside = [other for other in known if is_same_machine(other.ssh, ssh)]
     refuse_taken_folder(spec.directory, beside)
     refuse_taken_port(spec.listen_port, spec.remote.protocol, beside)
     for other in known:

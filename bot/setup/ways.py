@@ -4,15 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.access.permission import Actor
 from bot.errors import NotDone
-from bot.fleet.elsewhere import address_of, bots_key
+from bot.fleet.elsewhere import bots_key
 from bot.office import Office
 from bot.process.privileges import as_root
 from pki.private_files import FOLDER_MODE, write_file
-from storage.records import Payload, Server
+from storage.records import Payload
 from vpn.host.ssh_address import SshAddress
 
+BOTS_ACCOUNT = "vpnbot"
+_ROOT_NAME = "root"
 _COMMENT = "vpnbot"
 # Of whoever sits at the terminal, and of the machine: what `ssh` itself goes by.
 _KNOWN_HOSTS = (Path("~/.ssh/known_hosts"), Path("/etc/ssh/ssh_known_hosts"))
@@ -79,7 +80,17 @@ async def pinned_key(way: WayIn, confirm: Callable[[str], bool]) -> str:
 
 
 def record_of(way: WayIn, host_key: str) -> Payload:
-    """As it is stored with the server."""
+    """As it is stored with the server.
+
+    Raises:
+        NotDone: the bot would be root there every day.
+    """
+    if way.address.user == _ROOT_NAME:
+        raise NotDone(
+            f"The bot must not be root on {way.address.host} every day; name an account without "
+            f"rights, such as {BOTS_ACCOUNT}: --ssh {BOTS_ACCOUNT}@{way.address.host}, or, where "
+            f"root adopts, --account {BOTS_ACCOUNT}."
+        )
     key_file = None if way.key_file is None else str(way.key_file)
     return {"address": str(way.address), "host_key": host_key, "key_file": key_file}
 
@@ -104,25 +115,3 @@ def make_key(office: Office) -> Path:
     except OSError as error:
         raise NotDone(f"{path} cannot be made ({error.strerror}); see {office.folder}.") from error
     return path
-
-
-async def change_way(
-    office: Office, actor: Actor, server: Server, way: WayIn, confirm: Callable[[str], bool]
-) -> None:
-    """Pins a host key anew, or notes another address or key.
-
-    Raises:
-        NotDone: the server is on this machine, or nobody knows the host key.
-        SshError: the machine cannot be reached.
-    """
-    if server.ssh is None:
-        raise NotDone(f"{server.name} is on this machine; there is nothing to log in to.")
-    ssh = record_of(way, await pinned_key(way, confirm))
-    before = address_of(server)
-    is_same = before is not None and before.user == way.address.user
-    async with office.acting(actor) as case:
-        account = server.account if is_same else way.address.user
-        await case.tx.servers.set_ssh(server.name, ssh, account)
-        await case.record(
-            "server.ssh", f"server:{server.name}", address=ssh["address"], host_key=ssh["host_key"]
-        )

@@ -107,7 +107,7 @@ async def test_the_page_works_as_it_stands(folder: Path, sshd: Sshd) -> None:
         page = Page(company, sshd)
         await page.types("cd ")
         line = (await page.types("vpnbot server key")).out.strip()
-        assert line.startswith("restrict,port-forwarding ssh-ed25519 ")
+        assert line.startswith("restrict,port-forwarding,permitlisten=")
         assert line in (await page.types("vpnbot server add paris")).out
         assert "systemctl enable --now" in (await page.types("vpnbot server deploy paris")).out
         home = Path(pwd.getpwnam(ACCOUNT).pw_dir)

@@ -175,6 +175,7 @@ async def _grants(tx: Transaction) -> None:
     await tx.grants.imported_names()
     await tx.grants.live_for(BERLIN)
     await tx.grants.known_on(BERLIN)
+    await tx.grants.known_on(BERLIN, ["a_b"])
     await tx.grants.named(["anna"])
     await tx.grants.out_since(NOW)
     await tx.grants.reopen([grant.id], NOW)

@@ -1,5 +1,6 @@
 """How profiles are used: what looks add up to, and a profile that is in two places."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,9 +25,20 @@ def use(of: Grant, received: int = 0, sent: int = 0, **changes: Any) -> Use:
 
 
 async def look(paper: Paper, *uses: Use, server: ServerName = BERLIN, may: bool = True) -> bool:
-    """A minute later than the last one."""
+    """A minute later than the last one; whether there was news, and it could be told."""
     paper.now += MINUTE
-    return await paper.do(usage.note, server, uses, lambda: may)
+    return await noted(paper, server, uses, may)
+
+
+async def noted(paper: Paper, server: ServerName, uses: Sequence[Use], may: bool = True) -> bool:
+    async with paper.database.reading() as tx:
+        changes = await usage.changes(tx, paper.now, server, uses)
+    news = [change for change in changes if change.twice]
+    is_told = bool(news) and may
+    if is_told:
+        await paper.do(usage.tell, server, news)
+    await paper.do(usage.note, changes, is_told=is_told)
+    return is_told
 
 
 async def last(paper: Paper, of: Grant) -> LastUse | None:
@@ -65,11 +77,11 @@ async def test_no_more_than_a_row_a_minute(paper: Paper) -> None:
     await look(paper, use(anna, 100, 100))
     first = await last(paper, anna)
     paper.now += timedelta(seconds=20)
-    await paper.do(usage.note, BERLIN, [use(anna, 200, 200)], lambda: True)
+    await noted(paper, BERLIN, [use(anna, 200, 200)])
     assert await last(paper, anna) == first
     # A clock that was set back does not stop it.
     paper.now -= HOUR
-    await paper.do(usage.note, BERLIN, [use(anna, 200, 200)], lambda: True)
+    await noted(paper, BERLIN, [use(anna, 200, 200)])
     assert await totals(paper, anna) == (200, 200)
 
 

@@ -126,7 +126,9 @@ async def test_when_the_person_was_last_connected(paper: Paper) -> None:
     request = await paper.asked()
     assert "Last connected" not in (await card(paper, request))[0]
     use = Use(grant.id, MORNING, 0, "198.51.100.7:1", 1, 1)
-    await paper.do(usage.note, PARIS, [use], lambda: True)
+    async with paper.database.reading() as tx:
+        changes = await usage.changes(tx, paper.now, PARIS, [use])
+    await paper.do(usage.note, changes, is_told=False)
     used_at = moment(paper.now)
     paper.now += HOUR
     await paper.by(await paper.actor(CLARA), revocation.revoke_grant, grant.id)

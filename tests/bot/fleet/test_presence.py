@@ -78,3 +78,22 @@ async def test_a_servers_own_certificate_lets_nobody_in(database: Database) -> N
         await tx.grants.add_many([gate])
         found = await compare(tx, BERLIN, ["gate"], name_in_sessions)
         assert found.unknown == {"gate"}
+
+
+async def test_only_those_are_loaded_who_may_be_called_so(database: Database) -> None:
+    async with database.writing() as tx:
+        await add_people(tx)
+        here = await add_grant(tx, 1)
+        await add_grant(tx, 2)
+        await imported(tx, 3, "tab\tname", GrantState.ACTIVE)
+        await imported(tx, 4, "plain", GrantState.ACTIVE)
+        many = [here.common_name, *(f"nobody-{number}" for number in range(1200))]
+        found = await tx.grants.known_on(BERLIN, many)
+        assert [grant.id for grant in found] == [here.id]
+        assert await tx.grants.known_on(BERLIN, ()) == []
+        # A name with an underscore may be another one, as OpenVPN shows it.
+        found = await tx.grants.known_on(BERLIN, ["tab_name"])
+        assert [grant.common_name for grant in found] == ["tab\tname", "plain"]
+        seen = await compare(tx, BERLIN, ["tab_name", "plain"], name_in_sessions)
+        assert set(seen.holders) == {"tab_name", "plain"}
+        assert not seen.unknown

@@ -1,6 +1,7 @@
 """What can go wrong with a machine elsewhere: each has words of its own, and nothing is by half."""
 
 import asyncio
+import os
 import shutil
 import socket
 import subprocess
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from bot.fleet.elsewhere import authorized_line, use_key
+from tests.company import run
 from tests.sshd import NEEDS_SSHD, Sshd, new_account, run_sshd
 from tests.vpn.kit import Company, codes, make_spec, now
 from vpn.errors import (
@@ -190,6 +193,30 @@ async def test_a_port_is_reached_as_from_there(sshd: Sshd, home: Path) -> None:
         writer.close()
     with pytest.raises(ManagementGone, match="start the server"):
         await host.connect(place)
+
+
+async def test_nothing_listens_there_for_a_copied_key(
+    sshd: Sshd, home: Path, account: str, tmp_path: Path
+) -> None:
+    """And the bot is let through, with the very line that root puts there."""
+    use_key(sshd.key_file)
+    sshd.allow(account, authorized_line())
+    host = sshd.host(home, account)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(home / "management.sock"))
+        (home / "management.sock").chmod(0o777)
+        server.listen()
+        _, writer = await host.connect(SOCKET)
+        writer.close()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        _, writer = await host.connect(TcpPort("127.0.0.1", server.getsockname()[1]))
+        writer.close()
+    ssh = ("ssh", "-F", "/dev/null", "-i", str(sshd.key_file), "-p", str(sshd.port))
+    options = ("-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={tmp_path}/known")
+    listens = ("-o", "ExitOnForwardFailure=yes", "-N", "-R", "127.0.0.1:0:127.0.0.1:1")
+    command = (*ssh, *options, *listens, f"{account}@127.0.0.1")
+    refused = await run(command, tmp_path, {"PATH": os.environ["PATH"]})
+    assert "remote port forwarding failed" in refused.err
 
 
 async def test_sftp_is_not_needed(sshd: Sshd, home: Path, account: str) -> None:
