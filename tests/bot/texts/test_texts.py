@@ -125,6 +125,7 @@ QUESTIONS = {
     "LATE_GOING_ON": "command",
 }
 ONLINE = {
+    "TOO_LONG": "count",
     "COUNT": "count",
     "SILENT": "servers",
     "TITLE": "number name server since",
