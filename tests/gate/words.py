@@ -36,10 +36,15 @@ def _may_hear(case: Case, row: Row) -> bool:
 
 
 def _betrayed(case: Case, row: Row) -> Iterator[str]:
-    """Who is no admin reads of nobody else's access, nor of what is nobody's."""
+    """Who is no admin reads of nobody else's access, nor of what is nobody's.
+
+    What somebody has by another account of theirs is their own.
+    """
     said = json.dumps(row.payload)
+    reader = case.after.person_of(row.chat_id)
     for grant in case.after.grants.values():
-        if grant.user_id != row.chat_id and any(mark in said for mark in _marks(grant)):
+        is_own = grant.user_id is not None and case.after.person_of(grant.user_id) == reader
+        if not is_own and any(mark in said for mark in _marks(grant)):
             yield f"{row.chat_id} was told of {grant.id}"
 
 
