@@ -19,6 +19,7 @@ handshake, with TLS 1.3, is known by nothing sooner than a word of the server's 
 import asyncio
 import os
 import pwd
+import re
 import shutil
 import subprocess
 from contextlib import suppress
@@ -40,10 +41,11 @@ _KILLED_S = 5.0
 # What a handshake says has 5 kB. What the server says is repeated in it.
 _OUTPUT_LIMIT = 256 * 1024
 _NOBODY = "nobody"
-_TAKEN = b"Initialization Sequence Completed"
-_TURNED_AWAY = b"AUTH_FAILED"
+# How lines of the client's own begin: what the server says, or calls itself, stands further on.
+_TAKEN = re.compile(rb"^Initialization Sequence Completed", re.MULTILINE)
+_TURNED_AWAY = re.compile(rb"^AUTH: Received control message: AUTH_FAILED", re.MULTILINE)
 # The first packet of the server's that its tls key vouches for.
-_CONTACT = b"TLS: Initial packet from"
+_CONTACT = re.compile(rb"^TLS: Initial packet from ", re.MULTILINE)
 _NOT_STARTED = "Options error:"
 _TELLING = ("VERIFY ERROR", "Cannot resolve", "refused", "unreachable", "TLS Error")
 # Of its words, in a line of the log.
@@ -112,7 +114,7 @@ async def knock(profile: str, *, window_s: int = WINDOW_S) -> Knock:
         pipe.write(profile.encode())
         pipe.write_eof()
         await client.waits_for(client.settled, window_s + _MARGIN_S)
-        if _TAKEN in client.said:
+        if _TAKEN.search(client.said):
             with suppress(ProcessLookupError):
                 transport.terminate()
             await client.waits_for(client.exited, _GOODBYE_S)
@@ -133,7 +135,7 @@ class _Client(asyncio.SubprocessProtocol):
     def pipe_data_received(self, fd: int, data: bytes) -> None:  # noqa: ARG002
         self.said += data[: _OUTPUT_LIMIT - len(self.said)]
         is_full = len(self.said) == _OUTPUT_LIMIT
-        if is_full or _TAKEN in self.said or _TURNED_AWAY in self.said:
+        if is_full or _TAKEN.search(self.said) or _TURNED_AWAY.search(self.said):
             self.settled.set()
 
     def process_exited(self) -> None:
@@ -149,17 +151,18 @@ class _Client(asyncio.SubprocessProtocol):
 
 
 def _understood(said: bytes) -> Knock:
-    lines = said.decode("utf-8", "replace").splitlines()
+    # By its own line's ends only: what the server says may hold other ones of Unicode's.
+    lines = said.decode("utf-8", "replace").split("\n")
     last = next((line for line in reversed(lines) if line.strip()), "")
-    if _TAKEN in said:
+    if _TAKEN.search(said):
         return Knock(Answer.TAKEN, ascii(last[:_SAID]))
-    if _TURNED_AWAY in said:
+    if _TURNED_AWAY.search(said):
         return Knock(Answer.TURNED_AWAY, ascii(last[:_SAID]))
     for line in lines:
         if line.startswith(_NOT_STARTED):
             raise HostError(f"openvpn does not take the profile: {line[:_SAID]!a}.")
     telling = [line for line in lines if any(sign in line for sign in _TELLING)]
-    answer = Answer.BROKEN_OFF if _CONTACT in said else Answer.UNANSWERED
+    answer = Answer.BROKEN_OFF if _CONTACT.search(said) else Answer.UNANSWERED
     return Knock(answer, ascii((telling or [last])[0][:_SAID]))
 
 

@@ -116,12 +116,36 @@ async def test_a_client_that_says_too_much_or_hangs_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever it does, it keeps nobody waiting, and none of its processes is left."""
-    program = tmp_path / "openvpn"
-    program.write_text("#!/bin/sh\ntrap '' TERM\nhead -c 1000000 /dev/zero\nexec sleep 600\n")
-    program.chmod(0o755)
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_uid == os.geteuid() and folder != folder.parent:
-            folder.chmod(folder.stat().st_mode | 0o011)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    script = "trap '' TERM\nhead -c 1000000 /dev/zero\nexec sleep 600\n"
+    put_client(tmp_path, script, monkeypatch)
 
     assert (await knock("client\n", window_s=0)).answer is Answer.UNANSWERED
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "VERIFY ERROR: depth=0, error=self-signed certificate: CN=Initialization Sequence Completed",
+        "PUSH: Received control message: 'PUSH_REPLY,echo Initialization Sequence Completed'",
+        "PUSH: Received control message: 'PUSH_REPLY,echo AUTH_FAILED'",
+        "VERIFY OK: depth=0, CN=TLS: Initial packet from",
+        "PUSH: Received control message: 'PUSH_REPLY,echo \u2028Options error: none'",
+    ],
+)
+async def test_a_servers_own_words_are_not_taken_for_the_clients(
+    said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_client(tmp_path, f"cat >/dev/null\ncat <<'said'\n{said}\nsaid\n", monkeypatch)
+
+    assert (await knock("client\n")).answer is Answer.UNANSWERED
+
+
+def put_client(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Puts lines of sh in the place of OpenVPN, where any account may run them."""
+    program = folder / "openvpn"
+    program.write_text(f"#!/bin/sh\n{script}")
+    program.chmod(0o755)
+    for each in (folder, *folder.parents):
+        if each.stat().st_uid == os.geteuid() and each != each.parent:
+            each.chmod(each.stat().st_mode | 0o011)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
