@@ -12,35 +12,59 @@ from vpn.values import ServerSpec
 
 _FOLDER, _SCRIPT = 0o755, 0o755
 _FILES = "files"
+_ONLY_OURS = """\
+[ "$is_new" ] || lets_in || {
+    echo "$account is there already, and does not let the bot in; where that is the account that \
+you chose for the bot, deploy again with --account $account" >&2
+    exit 1
+}
+"""
 
 
-def account_script(account: str, authorized_line: str) -> str:
+def account_script(account: str, authorized_line: str, *, is_named: bool) -> str:
     """Lines of sh for root: the account is there, is not locked, and lets the bot in.
 
     What is in its home belongs to it, so that is written as the account itself: root follows no
     link of its making. An account that is root by another name is refused.
+
+    Args:
+        is_named: whether root named it. One that root did not name is made, or lets the bot in
+            already: any other may have rights there, whatever it is called.
     """
+    only_ours = "" if is_named else _ONLY_OURS
+    _, *key = authorized_line.split()[:3]
     return f"""\
 account={quote(account)}
 line={quote(authorized_line)}
+key={quote(" ".join(key))}
 # A name, and no option or number, which `id` would understand as well.
 case "$account" in
     [a-zA-Z_]*) ;;
     *) echo "$account is no name of an account." >&2; exit 1 ;;
 esac
-# It logs in by this key only: '*' is no password, and unlike '!' does not lock the account.
-id -u "$account" >/dev/null 2>&1 ||
+is_new=
+if ! id -u "$account" >/dev/null 2>&1; then
+    # It logs in by this key only: '*' is no password, and unlike '!' does not lock the account.
     useradd --system --create-home --shell /bin/sh --password '*' "$account"
+    is_new=1
+fi
 [ "$(id -u "$account")" != 0 ] || {{
     echo "$account is root; the bot needs an account without rights." >&2; exit 1
 }}
 as_account() {{
     setpriv --reuid="$account" --regid="$(id -g "$account")" --init-groups "$@"
 }}
-as_account sh -c '
-    set -eu; umask 077; cd "$2"; mkdir -p .ssh; touch .ssh/authorized_keys
-    grep -qxF "$1" .ssh/authorized_keys || printf "%s\\n" "$1" >>.ssh/authorized_keys
-' sh "$line" "$(getent passwd "$account" | cut -d: -f6)"
+home_of_account=$(getent passwd "$account" | cut -d: -f6)
+# A line with this key stays as it is: somebody may have bounded it further, by from="…".
+lets_in() {{
+    as_account sh -c 'grep -v "^[[:space:]]*#" -- "$2/.ssh/authorized_keys" | grep -qF -e "$1"' \\
+        sh "$key" "$home_of_account" 2>/dev/null
+}}
+{only_ours}lets_in || as_account sh -c '
+    set -eu; umask 077; cd "$2"; mkdir -p .ssh; cd .ssh
+    [ -z "$(tail -c 1 authorized_keys 2>/dev/null)" ] || echo >>authorized_keys
+    printf "%s\\n" "$1" >>authorized_keys
+' sh "$line" "$home_of_account"
 """
 
 

@@ -123,7 +123,10 @@ def deploy(
         str | None,
         typer.Option(
             metavar="USER",
-            help="The bot's account there, as root has to say where its name is not like vpnbot.",
+            help=(
+                "The bot's account there, as root has to say where it was there before, or has a "
+                "name that is not like vpnbot."
+            ),
         ),
     ] = None,
 ) -> None:

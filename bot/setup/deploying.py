@@ -132,15 +132,15 @@ async def write_elsewhere(
             f" the folder that you chose, say so: --directory {home}"
         )
     parts = await issuing(office, actor, server)
-    await make_account(server.account, ssh, host)
+    await make_account(server.account, ssh, host, is_named=account is not None)
     return await write_home(office, server, parts, host)
 
 
 def require_named_account(server: Server, account: str | None) -> None:
     """Refuses to let root open an account that only the database names.
 
-    The bot's account may have written that, and would get in as whoever it likes. A name like
-    vpnbot is nobody else's.
+    The bot's account may have written that, and would get in as whoever it likes. One of a name
+    like vpnbot may be made; if it is there already, see `account_script`.
 
     Args:
         account: in the words of whoever types the command.
@@ -158,13 +158,17 @@ def require_named_account(server: Server, account: str | None) -> None:
         )
 
 
-async def make_account(account: str, ssh: Payload, host: ServerHost) -> None:
+async def make_account(account: str, ssh: Payload, host: ServerHost, *, is_named: bool) -> None:
     """Makes the account that the bot logs in to, as root there, and lets the bot's key in.
+
+    Args:
+        is_named: whether whoever types the command named it.
 
     Raises:
         NotDone: it could not be made.
     """
-    script = account_script(account, authorized_line(key_file_of(ssh)))
+    line = authorized_line(key_file_of(ssh))
+    script = account_script(account, line, is_named=is_named)
     made = await host.run(("/bin/sh", "-euc", script))
     if made.status != 0:
         reason = made.lines[-1] if made.lines else f"status {made.status}"
@@ -204,10 +208,13 @@ async def look_elsewhere(office: Office, server: Server) -> DeployReport:
     return DeployReport((), restart_needed=False, certificate_end=end, commands=())
 
 
-async def pack(office: Office, actor: Actor, server: Server) -> bytes:
+async def pack(office: Office, actor: Actor, server: Server, *, is_named: bool) -> bytes:
     """A tar with a script, to be carried to the server's machine and run there as root.
 
     It has a new certificate each time: what lies there nobody can see from here.
+
+    Args:
+        is_named: whether whoever types the command named the bot's account there.
 
     Raises:
         NotDone: the server is on this machine.
@@ -224,7 +231,9 @@ async def pack(office: Office, actor: Actor, server: Server) -> bytes:
             ca_pem=parts.authority.certificate_pem,
             tls_crypt_v2_pem=parts.tls_key,
         ),
-        account_lines=account_script(server.account, authorized_line(key_file_of(ssh))),
+        account_lines=account_script(
+            server.account, authorized_line(key_file_of(ssh)), is_named=is_named
+        ),
         commands=host_commands(spec),
         now=office.clock(),
     )

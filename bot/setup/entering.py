@@ -69,5 +69,5 @@ async def enter(
         return Machine(own, own, ssh)
     host = await host_as(ssh, login.address, login.key_file, _ROOT)
     if makes_account:
-        await make_account(account, ssh, host)
+        await make_account(account, ssh, host, is_named=True)
     return Machine(host, own, ssh)

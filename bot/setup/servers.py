@@ -244,7 +244,7 @@ async def pack_server(
         )
     _require_same_folder(server, directory)
     require_named_account(server, account)
-    return await pack(office, actor, server)
+    return await pack(office, actor, server, is_named=account is not None)
 
 
 def _require_ours(server: Server) -> None:
