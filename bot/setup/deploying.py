@@ -171,8 +171,7 @@ async def make_account(account: str, ssh: Payload, host: ServerHost, *, is_named
     script = account_script(account, line, is_named=is_named)
     made = await host.run(("/bin/sh", "-euc", script))
     if made.status != 0:
-        reason = made.lines[-1] if made.lines else f"status {made.status}"
-        raise NotDone(f"The account {account} could not be made there: {reason}")
+        raise NotDone(f"The account {account} could not be made there: {made.reason}")
 
 
 async def look_elsewhere(office: Office, server: Server) -> DeployReport:

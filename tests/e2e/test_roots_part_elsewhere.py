@@ -4,7 +4,7 @@ import os
 import pwd
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -86,32 +86,32 @@ async def test_root_opens_no_account_and_writes_no_folder_that_the_database_chos
         assert (await unpacks(company, tar)).code == 0
         assert place.stat().st_uid == 0
         assert (await unpacks(company, tar)).code == 0
-        await opens_no_account_that_is_there(company, (deploy, at_root), tar)
+        await opens_no_account_that_is_there(company, deploy, at_root)
 
 
 async def opens_no_account_that_is_there(
-    company: Company, ways: tuple[tuple[str, ...], tuple[str, ...]], tar: Path
+    company: Company, deploy: Sequence[str], at_root: Sequence[str]
 ) -> None:
     """Whatever it is called: it may have rights there. Root has to name it."""
-    deploy, at_root = ways
-    keys = Path(pwd.getpwnam(ACCOUNT).pw_dir, ".ssh/authorized_keys")
-    line = keys.read_text()
+    keys, line = keys_of_account(), keys_of_account().read_text()
     keys.write_text("# no line's end")
-    archive = (*deploy, "--to-archive", str(tar))
-    tar.unlink()
-    await company.done(*archive)
-    for ran in (await company.vpnbot(*deploy, *at_root), await unpacks(company, tar)):
+    tars = [company.folder / f"{number}.tar" for number in range(2)]
+    await company.done(*deploy, "--to-archive", str(tars[0]))
+    for ran in (await company.vpnbot(*deploy, *at_root), await unpacks(company, tars[0])):
         expected = f"deploy again with --account {ACCOUNT}"
         assert (ran.code, expected in ran.err) == (1, True), ran
     assert keys.read_text() == "# no line's end"
-    tar.unlink()
-    await company.done(*archive, "--account", ACCOUNT)
-    assert (await unpacks(company, tar)).code == 0
+    await company.done(*deploy, "--to-archive", str(tars[1]), "--account", ACCOUNT)
+    assert (await unpacks(company, tars[1])).code == 0
     assert keys.read_text() == f"# no line's end\n{line}"
     bounded = f'from="127.0.0.1",{line}'  # which another line beside it would undo
     keys.write_text(bounded)
     await company.done(*deploy, *at_root)
     assert keys.read_text() == bounded
+
+
+def keys_of_account() -> Path:
+    return Path(pwd.getpwnam(ACCOUNT).pw_dir, ".ssh/authorized_keys")
 
 
 async def refuses_what_is_not_roots(company: Company, tar: Path) -> None:

@@ -20,6 +20,8 @@ ROOT = 0
 BY_OTHERS = 0o022  # for the group or for all to write
 # What a shell says of a program that is not there.
 NO_PROGRAM = 127
+# In characters, of what a machine says: messages are logged, stored and sent, and it may say much.
+LONGEST_REASON = 200
 
 
 def path_components(path: str) -> list[str]:
@@ -107,6 +109,11 @@ class Ran:
     @property
     def lines(self) -> list[str]:
         return self.output.decode("utf-8", "replace").strip().splitlines()
+
+    @property
+    def reason(self) -> str:
+        """For a message: its last line, or its status where it said nothing."""
+        return (self.lines or [f"status {self.status}"])[-1][:LONGEST_REASON]
 
 
 class ServerHost(Protocol):

@@ -12,7 +12,7 @@ from shlex import quote
 from pki.crl import CRL_BACKDATE, CRL_LIFETIME
 from vpn.errors import HostError
 from vpn.findings import Finding, FindingCode, host_finding
-from vpn.host.interface import NO_PROGRAM, ServerHost
+from vpn.host.interface import LONGEST_REASON, NO_PROGRAM, ServerHost
 from vpn.host.permissions import shut_out
 from vpn.layout import DEPLOYED, Layout, TcpPort, parent_of
 from vpn.values import Protocol
@@ -78,8 +78,7 @@ async def room_left(host: ServerHost, path: str) -> int | None:
     asked = await host.run(("stat", "--file-system", "--format=%c %d %a %S", full))
     figures = asked.lines[-1].split() if asked.lines else []
     if asked.status != 0 or len(figures) != len("cdaS") or not all(map(str.isdecimal, figures)):
-        reason = asked.lines[-1] if asked.lines else f"stat ended with {asked.status}"
-        raise HostError(f"Nobody can tell how much room is left at {quote(full)}: {reason}")
+        raise HostError(f"Nobody can tell how much room is left at {quote(full)}: {asked.reason}")
     try:
         files, free_files, blocks, size = map(int, figures)
     except ValueError as error:  # of more digits than Python reads
@@ -203,4 +202,5 @@ async def syntax_problem(host: ServerHost, folder: str, text: str) -> str | None
     done = await host.run(("openvpn", *options), stdin=text.encode("utf-8", "surrogateescape"))
     if done.status in {0, NO_PROGRAM}:
         return None
-    return next((line for line in done.lines if "rror" in line), (done.lines or ["no reason"])[-1])
+    telling = next((line for line in done.lines if "rror" in line), done.reason)
+    return telling[:LONGEST_REASON]

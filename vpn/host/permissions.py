@@ -228,4 +228,4 @@ async def _tried_as(host: ServerHost, account: str, script: str, path: str) -> s
         raise HostError(f"Nobody can tell what {account} may do with {full}: setpriv is missing.")
     if done.status == 0:
         return None
-    return done.lines[-1] if done.lines else f"{account} may not use {full}."
+    return done.reason if done.lines else f"{account} may not use {full}."

@@ -25,6 +25,7 @@ from shlex import join, quote
 
 from vpn.errors import ForwardingForbidden, HostError, ManagementGone, NotReadable
 from vpn.host.interface import (
+    LONGEST_REASON,
     NO_PROGRAM,
     READ_LIMIT,
     FileFacts,
@@ -444,5 +445,5 @@ def _facts(line: str) -> tuple[FileFacts, bool]:
 def _reason(complaint: str) -> tuple[int | None, str]:
     """What the last line says after its last colon, and its number if it is an error's name."""
     lines = complaint.strip().splitlines()
-    reason = lines[-1].rpartition(": ")[2].strip() if lines else ""
+    reason = lines[-1].rpartition(": ")[2].strip()[:LONGEST_REASON] if lines else ""
     return _ERRNO.get(reason), reason

@@ -13,6 +13,7 @@ from shlex import quote
 import asyncssh
 
 from vpn.errors import HostError, KeyRefused, SshError, SshSilent, SshUnreachable
+from vpn.host.interface import LONGEST_REASON
 from vpn.host.ssh_address import SshAddress
 
 # A machine's RSA key is shown under these names.
@@ -49,11 +50,7 @@ async def shown_host_keys(address: SshAddress) -> list[str]:
                 " whether that machine runs, or a firewall drops what we send."
             ) from None
         except (OSError, asyncssh.Error) as error:
-            reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or error
-            raise SshUnreachable(
-                f"{address.host} port {address.port} cannot be reached by SSH ({reason}); see"
-                " whether that machine and its sshd run."
-            ) from error
+            raise unreachable(address, error) from error
         if key is not None:
             keys.append(key)
     if not keys:
@@ -62,6 +59,15 @@ async def shown_host_keys(address: SshAddress) -> list[str]:
             " see whether sshd answers there."
         )
     return [" ".join(key.export_public_key().decode().split()[:2]) for key in keys]
+
+
+def unreachable(address: SshAddress, error: OSError | asyncssh.Error) -> SshUnreachable:
+    """What to say where there was no connection."""
+    reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or error
+    return SshUnreachable(
+        f"{address.host} port {address.port} cannot be reached by SSH"
+        f" ({str(reason)[:LONGEST_REASON]}); see whether that machine and its sshd run."
+    )
 
 
 def known_host_keys(address: SshAddress, files: Sequence[Path]) -> list[str]:

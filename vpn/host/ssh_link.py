@@ -29,11 +29,10 @@ from vpn.errors import (
     SshError,
     SshLost,
     SshSilent,
-    SshUnreachable,
 )
 from vpn.host.interface import READ_LIMIT
 from vpn.host.ssh_address import SshAddress, SshTarget
-from vpn.host.ssh_keys import RSA, public_key, read_key
+from vpn.host.ssh_keys import RSA, public_key, read_key, unreachable
 from vpn.layout import ManagementPlace, TcpPort
 
 # What it logs of each command is of no use to anybody.
@@ -294,11 +293,7 @@ class SshLink:
                 " or that machine hangs, or a firewall drops what we send."
             ) from None
         except (OSError, asyncssh.Error) as error:
-            reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or error
-            raise SshUnreachable(
-                f"{address.host} port {address.port} cannot be reached by SSH ({reason}); see"
-                " whether that machine and its sshd run."
-            ) from error
+            raise unreachable(address, error) from error
 
     async def _log_in(self) -> asyncssh.SSHClientConnection:
         address, pinned = self.address, public_key(self._target.host_key)

@@ -28,8 +28,8 @@ from vpn.errors import (
     SshSilent,
     SshUnreachable,
 )
-from vpn.host.interface import Ran
-from vpn.host.machine import process_started_at, tcp_listener_uid
+from vpn.host.interface import FileFacts, Ran
+from vpn.host.machine import process_started_at, room_left, tcp_listener_uid
 from vpn.host.ssh import SshHost
 from vpn.host.ssh_link import close_links, link_to
 from vpn.layout import MANAGEMENT_SOCKET, TcpPort, UnixSocket
@@ -356,11 +356,15 @@ async def test_a_shell_that_says_anything_is_no_shell(sshd: Sshd, home: Path, st
         await sshd.host(home).read("x")
 
 
-def lies(sshd: Sshd, said: str) -> None:
-    """A machine that lets us in as any would, and says this to whatever is asked."""
+def lies(sshd: Sshd, said: str, how: str = "") -> None:
+    """A machine that lets us in as any would, and says this to whatever is asked.
+
+    Args:
+        how: what follows that in its script.
+    """
     liar = sshd.folder / "liar"
     probe = 'case $SSH_ORIGINAL_COMMAND in *"echo vpnbot"*) echo vpnbot 0 ;;'
-    liar.write_text(f"#!/bin/sh\n{probe}\n*) printf '{said}' ;; esac\n")
+    liar.write_text(f"#!/bin/sh\n{probe}\n*) printf '{said}' {how} ;; esac\n")
     liar.chmod(0o755)
     again(sshd, f"ForceCommand {liar}")
 
@@ -373,6 +377,25 @@ async def test_facts_that_cannot_be_are_told(sshd: Sshd, home: Path, facts: str)
     lies(sshd, facts)
     with pytest.raises(HostError, match="does not tell what lies at"):
         await sshd.host(home).stat("x")
+
+
+@pytest.mark.parametrize("output", [1, 2])
+async def test_a_machine_that_says_much_gets_into_no_message(
+    sshd: Sshd, home: Path, output: int
+) -> None:
+    """What is found goes into the log, and into the database for each profile."""
+    lies(sshd, "x" * 60_000, f">&{output}; exit 3")
+    host = sshd.host(home)
+    for attempt in (host.read("x"), host.remove("x"), room_left(Roomy(host.target, host.home), "")):
+        with pytest.raises(HostError) as told:
+            await attempt
+        assert len(str(told.value)) < 500
+
+
+class Roomy(SshHost):
+    async def stat(self, path: str) -> FileFacts | None:  # noqa: ARG002
+        moment = now()
+        return FileFacts(0o755, 0, 0, is_folder=True, modified_at=moment, changed_at=moment)
 
 
 @pytest.mark.parametrize("shown", ["9" * 400 + ".0 1.0", "1.0 " + "9" * 30 + ".0", "1.0"])

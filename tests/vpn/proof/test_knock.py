@@ -125,7 +125,7 @@ async def test_a_client_that_says_too_much_or_hangs_is_ended(
 @pytest.mark.parametrize(
     "said",
     [
-        "VERIFY ERROR: depth=0, error=self-signed certificate: CN=Initialization Sequence Completed",
+        "VERIFY ERROR: depth=0, error=self-signed: CN=Initialization Sequence Completed",
         "PUSH: Received control message: 'PUSH_REPLY,echo Initialization Sequence Completed'",
         "PUSH: Received control message: 'PUSH_REPLY,echo AUTH_FAILED'",
         "VERIFY OK: depth=0, CN=TLS: Initial packet from",
