@@ -30,7 +30,7 @@ from vpn.errors import (
     SshLost,
     SshSilent,
 )
-from vpn.host.interface import READ_LIMIT
+from vpn.host.interface import LONGEST_REASON, READ_LIMIT
 from vpn.host.ssh_address import SshAddress, SshTarget
 from vpn.host.ssh_keys import RSA, public_key, read_key, unreachable
 from vpn.layout import ManagementPlace, TcpPort
@@ -200,10 +200,7 @@ class SshLink:
         except asyncssh.ChannelOpenError as error:
             if connection.is_closed():
                 raise self._lost(known=True) from error
-            raise NoShell(
-                f"sshd on {self.address.host} runs nothing for {self.address.user}"
-                f" ({error.reason}); see MaxSessions and ForceCommand in its sshd_config."
-            ) from error
+            raise self._runs_nothing(error) from error
         except (OSError, asyncssh.Error) as error:
             raise self._lost(known=unchanged) from error
         if process.returncode is None or process.exit_status is None:
@@ -363,10 +360,7 @@ class SshLink:
                 " start-up files print."
             ) from error
         except asyncssh.ChannelOpenError as error:
-            raise NoShell(
-                f"sshd on {address.host} runs nothing for {address.user} ({error.reason}); see"
-                " ForceCommand and MaxSessions in its sshd_config."
-            ) from error
+            raise self._runs_nothing(error) from error
         heard, complaint = output.decode("utf-8", "replace"), said.decode("utf-8", "replace")
         match = re.fullmatch(r"vpnbot ([0-9]{1,10})\s*", heard)
         if process.exit_status != 0 or match is None:
@@ -377,6 +371,13 @@ class SshLink:
                 " start-up files print."
             )
         self.uid = int(match[1])
+
+    def _runs_nothing(self, error: asyncssh.ChannelOpenError) -> NoShell:
+        return NoShell(
+            f"sshd on {self.address.host} runs nothing for {self.address.user}"
+            f" ({error.reason[:LONGEST_REASON]}); see MaxSessions and ForceCommand in its"
+            " sshd_config."
+        )
 
     async def close(self) -> None:
         if self._connecting is not None:
