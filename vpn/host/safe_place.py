@@ -19,6 +19,8 @@ from vpn.host.interface import BY_OTHERS, ROOT, FileFacts, Step
 
 # path_resolution(7): the kernel gives up after as many.
 _MOST_LINKS = 40
+# In bytes, with the zero at its end, and in names: a machine elsewhere may tell of any link.
+_LONGEST_LINK, _MOST_NAMES = 4096, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,8 @@ def steps_to(
         look: what lies at a path, on whatever machine it is; None where nothing does.
 
     Raises:
-        OSError: a step cannot be looked at, or the links lead in a circle (ELOOP).
+        OSError: a step cannot be looked at, or the links lead in a circle (ELOOP), or to a path
+            that is too long (ENAMETOOLONG).
     """
     here: PurePath = PurePosixPath("/")
     left = list(path.parts[1:])
@@ -149,6 +152,11 @@ def steps_to(
         except OSError as error:
             problem = error
         target = None if entry is None else entry.target
+        if target is not None and (
+            len(os.fsencode(target)) >= _LONGEST_LINK
+            or len(here.parts) + len(target.parts) + len(left) > _MOST_NAMES
+        ):
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), str(step))
         # An absolute target takes the place of all before it.
         whole = step if target is None else here / target
         folder = look(here)

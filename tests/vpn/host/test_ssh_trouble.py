@@ -398,6 +398,13 @@ class Roomy(SshHost):
         return FileFacts(0o755, 0, 0, is_folder=True, modified_at=moment, changed_at=moment)
 
 
+async def test_a_link_that_cannot_be_is_not_followed(sshd: Sshd, home: Path) -> None:
+    """To go through the folders on the way takes the more time the longer it is."""
+    lies(sshd, ("a1ff 0 0 1.0 1.0\\0" + "x/" * 3000 + "\\0") * 10)
+    with pytest.raises(HostError, match="File name too long"):
+        list(await sshd.host(home).resolve(""))
+
+
 @pytest.mark.parametrize("shown", ["9" * 400 + ".0 1.0", "1.0 " + "9" * 30 + ".0", "1.0"])
 async def test_a_boot_that_cannot_be_is_told(sshd: Sshd, home: Path, shown: str) -> None:
     lies(sshd, f"{shown}\\n")
