@@ -66,6 +66,8 @@ async def enter(
     ssh = record_of(way, host_key)
     own = host_elsewhere(ssh, _ROOT)
     if is_own:
+        # Now, while this acts as the bot's account: its key is none for root to read.
+        await own.caller()
         return Machine(own, own, ssh)
     host = await host_as(ssh, login.address, login.key_file, _ROOT)
     if makes_account:
