@@ -27,7 +27,7 @@ def given_by_others(
     """What files that belong to none of these give away.
 
     Args:
-        files: see `vpn.proof.live.LiveServer.fixed_addresses`.
+        files: see `vpn.proof.client_files.fixed_addresses`.
         known: all grants that are not over, and the bot's own certificates there.
     """
     own = {ccd_file_name(g.common_name) for g in known if g.server == server and g.address}

@@ -70,7 +70,8 @@ def free_addresses(plan: AddressPlan, taken: Collection[IPv4Address]) -> Iterato
     """The addresses that a new client can have for good, in order; none where there is no room.
 
     Args:
-        taken: what clients' files give away (`LiveServer.fixed_addresses`), and our own grants.
+        taken: those of our own grants, and what clients' files give away
+            (`vpn.proof.client_files.fixed_addresses`).
     """
     if plan.network is None or not plan.one_each or _takes_all(plan.network, plan.pool):
         return
