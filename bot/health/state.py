@@ -24,7 +24,7 @@ from bot.texts.fill import utc
 from pki.errors import AuthorityMissing, DamagedAuthority, PkiError
 from storage.database import Database, open_database
 from storage.errors import StorageError
-from storage.records import OutboxState
+from storage.records import GrantId, OutboxState, Proof
 from storage.transaction import Transaction
 
 # Time enough to notice, to decide, and to go to every server.
@@ -128,13 +128,13 @@ async def look_at_authority(
 
 async def look_at_proofs(tx: Transaction) -> list[Result]:
     """Whether an end of an access still waits for its proof."""
-    unproved = await tx.proofs.unproved()
-    people = {person.id: person for person in await tx.people.all()}
+    unproved: dict[GrantId, list[Proof]] = {}
+    for proof in await tx.proofs.unproved():
+        unproved.setdefault(proof.grant_id, []).append(proof)
     results: list[Result] = []
     for grant in await tx.grants.revoking():
-        person = people.get(grant.user_id) if grant.user_id else None
-        name = person.name if person else grant.user_id or grant.common_name
-        own = [proof for proof in unproved if proof.grant_id == grant.id]
+        name = await tx.people.name_of(grant.user_id) if grant.user_id else grant.common_name
+        own = unproved.get(grant.id, [])
         for proof in own:
             reasons = " ".join(finding_text(code) for code, _ in proof.findings)
             results.append(
