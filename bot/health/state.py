@@ -14,7 +14,7 @@ from bot.access.case import Rules
 from bot.access.clock import latest_seen
 from bot.access.names import clean
 from bot.access.revocation import waits_for_server
-from bot.health.results import Fine, Result, Trouble, mend_with, trouble, trouble_from
+from bot.health.results import Fine, Result, ShellLine, Trouble, mend_with, trouble, trouble_from
 from bot.keyring import Keyring
 from bot.process.clock import CLOCK_TOLERANCE, TrustedClock, boot_id
 from bot.process.data_folder import DataFolder, account_name
@@ -168,7 +168,8 @@ async def look_at_outbox(tx: Transaction) -> list[Result]:
 
 async def look_at_admins(tx: Transaction, rules: Rules, username: str | None) -> list[Result]:
     """Whether the bot may write to each: Telegram wants a person to press Start first."""
-    chat = f"https://t.me/{username}" if username else words.CHAT_UNKNOWN
+    # It stands in a sentence, not in a shell line.
+    chat = ShellLine(f"https://t.me/{username}" if username else words.CHAT_UNKNOWN)
     troubles: list[Result] = []
     for admin in rules.admins:
         person = await tx.people.get(admin)
