@@ -102,7 +102,7 @@ def main() -> None:
     except typer.Abort:
         fail("Aborted.")
     except Refused as refused:
-        # Of no use before: every sentence of the chat comes with it.
+        # Slow to import: every sentence of the chat comes with it.
         from bot.texts.refusals import in_terminal  # noqa: PLC0415
 
         fail(in_terminal(refused))
