@@ -6,8 +6,6 @@ StorageError
 └── DatabaseBusy     another process keeps the database locked
 """
 
-from sqlalchemy.exc import OperationalError
-
 # SQLite's result codes (https://www.sqlite.org/rescode.html), and what an operator can do.
 _PASSING = {
     "SQLITE_BUSY": "another process keeps it locked; end that process",
@@ -34,19 +32,27 @@ def is_passing(error: BaseException) -> bool:
 
 def is_full(error: BaseException) -> bool:
     """Whether the disk, or the account's quota on it, may be full."""
-    name = getattr(getattr(error, "orig", None), "sqlite_errorname", "")
-    return isinstance(error, OperationalError) and name.startswith(_NO_ROOM)
+    return _sqlite_name(error).startswith(_NO_ROOM)
 
 
 def passing_trouble(error: BaseException) -> str | None:
     """A passing error in one line that says what to do; None for any other."""
-    name = getattr(getattr(error, "orig", None), "sqlite_errorname", "")
-    if not isinstance(error, OperationalError):
-        return None
+    name = _sqlite_name(error)
     for code, reason in _PASSING.items():
         if name.startswith(code):
             return f"The database cannot be written: {reason}."
     return None
+
+
+def _sqlite_name(error: BaseException) -> str:
+    """Empty where it is no error of the database's operation."""
+    name = getattr(getattr(error, "orig", None), "sqlite_errorname", "")
+    if not name:
+        return ""
+    # Slow to import, and whoever looks for trouble may have none of it.
+    from sqlalchemy.exc import OperationalError  # noqa: PLC0415
+
+    return name if isinstance(error, OperationalError) else ""
 
 
 class StorageError(Exception):

@@ -203,8 +203,10 @@ def _import_all() -> None:
     """Also what a command imports only when it needs it."""
     import importlib
 
-    for name in ("bot.cli.main", "bot.run", "bot.showcase", "alembic.command", "rich.table"):
+    for name in ("bot.run", "bot.showcase", "alembic.command", "rich.table"):
         importlib.import_module(name)
+    for command in importlib.import_module("bot.cli.main").COMMANDS:
+        command.command()
     gc.collect()
     gc.freeze()
 

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 import typer
-from typer.main import get_command
 
 from bot.access.durations import parse_duration
-from bot.cli.main import app
+from bot.cli.main import COMMANDS
 from bot.process.env_file import env_values, read_env
 from bot.settings import PREFIX, Settings
 
@@ -29,9 +28,7 @@ LONGEST_FILE = 500
 def _commands() -> dict[str, typer.core.TyperCommand]:
     """Every command that can be typed, by its words: `server add`."""
     found = {}
-    top = get_command(app)
-    assert isinstance(top, typer.core.TyperGroup)
-    for name, command in top.commands.items():
+    for name, command in ((str(later.name), later.command()) for later in COMMANDS):
         if isinstance(command, typer.core.TyperGroup):
             found.update({f"{name} {sub}": found_ for sub, found_ in command.commands.items()})
         else:

@@ -8,9 +8,11 @@ from typing import TypeVar
 from bot.access.refusals import Refused
 from bot.cli.shared import say
 from bot.errors import BadSettings, NotDone, VpnbotError
+from bot.office import Office
 from bot.shown import one_line
 from bot.texts.refusals import in_terminal
 from pki.errors import PkiError
+from pki.passphrase import check_new_passphrase
 from vpn.errors import VpnError
 
 _Answer = TypeVar("_Answer")
@@ -71,3 +73,25 @@ def _read(question: str, *, hidden: bool = False) -> str:
         return getpass.getpass(shown) if hidden else input(shown)
     except (EOFError, KeyboardInterrupt):
         raise NotDone("Nothing was done.") from None
+
+
+def new_passphrase(office: Office) -> str:
+    """From the settings, or typed twice.
+
+    Raises:
+        BadSettings: neither is possible, or the two differ.
+        WrongPassphrase: it is too short.
+    """
+    found = office.settings.passphrase()
+    if found is not None:
+        check_new_passphrase(found)
+        return found
+    if not sys.stdin.isatty():
+        raise BadSettings(
+            "VPNBOT_CA_PASSPHRASE_FILE is not set: name a file that holds the CA's passphrase."
+        )
+    first = getpass.getpass("A new passphrase for the CA: ")
+    check_new_passphrase(first)
+    if first != getpass.getpass("Once more: "):
+        raise BadSettings("The two passphrases differ; nothing was made. Try again.")
+    return first

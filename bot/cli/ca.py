@@ -1,22 +1,20 @@
 """`vpnbot ca`: the certificate authority."""
 
-import sys
-from getpass import getpass
-
 import typer
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from bot.cli.asking import new_passphrase
+from bot.cli.import_easyrsa import import_easyrsa
 from bot.cli.shared import operator, say, stamp, with_office
-from bot.errors import BadSettings
 from bot.office import Office
 from bot.setup.first_time import make_authority, require_no_books
 from pki.authority_files import load_certificate
-from pki.passphrase import check_new_passphrase
 from pki.private_files import require_vacant
 from pki.serial import SerialNumber, serial_hex
 
 app = typer.Typer(help="The certificate authority.", no_args_is_help=True)
+app.command("import-easyrsa")(import_easyrsa)
 
 
 @app.command("init")
@@ -42,28 +40,6 @@ def show() -> None:
             say(line)
 
     with_office(work)
-
-
-def new_passphrase(office: Office) -> str:
-    """From the settings, or typed twice.
-
-    Raises:
-        BadSettings: neither is possible, or the two differ.
-        WrongPassphrase: it is too short.
-    """
-    found = office.settings.passphrase()
-    if found is not None:
-        check_new_passphrase(found)
-        return found
-    if not sys.stdin.isatty():
-        raise BadSettings(
-            "VPNBOT_CA_PASSPHRASE_FILE is not set: name a file that holds the CA's passphrase."
-        )
-    first = getpass("A new passphrase for the CA: ")
-    check_new_passphrase(first)
-    if first != getpass("Once more: "):
-        raise BadSettings("The two passphrases differ; nothing was made. Try again.")
-    return first
 
 
 def describe(certificate: x509.Certificate) -> list[str]:

@@ -15,8 +15,7 @@ from rich.markup import escape
 from rich.progress import Progress
 
 from bot.access.importing import Certificate
-from bot.cli.asking import Asker
-from bot.cli.ca import new_passphrase
+from bot.cli.asking import Asker, new_passphrase
 from bot.cli.revoke import print_receipt
 from bot.cli.shared import in_json, operator, say, stamp, with_office
 from bot.errors import BadSettings

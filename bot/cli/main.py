@@ -6,30 +6,15 @@ import sys
 from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.main import get_command
+from typer.main import get_group
 
 from bot.access.refusals import Refused
-from bot.cli import (
-    audit,
-    backup,
-    ca,
-    demo,
-    doctor,
-    grant,
-    import_easyrsa,
-    init,
-    request,
-    revoke,
-    run,
-    server,
-    user,
-)
+from bot.cli.later import Later
 from bot.cli.version import tell_version
 from bot.errors import VpnbotError
 from bot.process import logs
 from bot.process.privileges import keep_memory_private
 from bot.shown import one_line
-from bot.texts.refusals import in_terminal
 from pki.errors import PkiError
 from storage.errors import StorageError, passing_trouble
 from vpn.errors import VpnError
@@ -58,20 +43,44 @@ def before_every_command(
     """Where options stand that belong to no command."""
 
 
-app.command("init")(init.init)
-ca.app.command("import-easyrsa")(import_easyrsa.import_easyrsa)
-app.add_typer(ca.app, name="ca")
-app.add_typer(server.app, name="server")
-app.add_typer(user.app, name="user")
-app.add_typer(grant.app, name="grant")
-app.command("revoke")(revoke.revoke)
-app.add_typer(request.app, name="request")
-app.add_typer(audit.app, name="audit")
-app.command("run")(run.run)
-app.command("doctor")(doctor.doctor)
-app.command("demo")(demo.demo)
-app.command("backup")(backup.backup)
-app.command("restore")(backup.restore)
+# With what `vpnbot --help` says of each, so that it imports none of them.
+COMMANDS = (
+    Later(
+        "init",
+        "bot.cli.init:init",
+        "Sets everything up in this folder: settings, data folder, CA, and a server.",
+    ),
+    Later(
+        "revoke",
+        "bot.cli.revoke:revoke",
+        "Ends somebody's access on every server, and prints the receipt.",
+    ),
+    Later("run", "bot.cli.run:run", "Runs the bot until it is told to stop."),
+    Later(
+        "doctor", "bot.cli.doctor:doctor", "Checks everything; exit status 0 only if all is well."
+    ),
+    Later(
+        "demo",
+        "bot.cli.demo:demo",
+        "Tries the whole product on this machine, in a browser or in the terminal.",
+    ),
+    Later(
+        "backup",
+        "bot.cli.backup:backup",
+        "Writes all that is needed to go on, CA included, into one encrypted file.",
+    ),
+    Later(
+        "restore",
+        "bot.cli.backup:restore",
+        "Puts a backup back, where there is no data folder yet or an empty one.",
+    ),
+    Later("ca", "bot.cli.ca:app", "The certificate authority."),
+    Later("server", "bot.cli.server:app", "The OpenVPN servers."),
+    Later("user", "bot.cli.user:app", "The allowlist."),
+    Later("grant", "bot.cli.grant:app", "Who has access."),
+    Later("request", "bot.cli.request:app", "Requests, decided without Telegram."),
+    Later("audit", "bot.cli.audit:app", "The audit trail."),
+)
 
 
 def main() -> None:
@@ -84,12 +93,18 @@ def main() -> None:
     try:
         # Called as `app()`, Typer would put its own hook for crashes in the place of ours; and in
         # its standalone mode it would print what was typed as it is.
-        sys.exit(get_command(app)(standalone_mode=False))
+        typed = get_group(app)
+        for command in COMMANDS:
+            typed.add_command(command)
+        sys.exit(typed(standalone_mode=False))
     except _USAGE as error:
         tell_usage(error)
     except typer.Abort:
         fail("Aborted.")
     except Refused as refused:
+        # Slow to import: every sentence of the chat comes with it.
+        from bot.texts.refusals import in_terminal  # noqa: PLC0415
+
         fail(in_terminal(refused))
     except (VpnbotError, PkiError, VpnError, StorageError) as error:
         fail(str(error))

@@ -4,7 +4,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import typer
 
-from bot.cli.shared import say
+from bot.shown import one_line
 
 DISTRIBUTION = "vpn-access-bot"
 
@@ -17,5 +17,5 @@ def tell_version(wanted: bool) -> None:
         installed = version(DISTRIBUTION)
     except PackageNotFoundError:
         installed = "(run from its source, not installed)"
-    say(f"vpnbot {installed}")
+    print(one_line(f"vpnbot {installed}"))
     raise typer.Exit

@@ -13,9 +13,10 @@ from bot.health.local import (
     look_at_folder,
     look_at_room,
 )
+from bot.health.look import Surroundings
 from bot.health.network import look_at_telegram
 from bot.health.results import Fine, Result, Trouble, trouble
-from bot.health.servers import Surroundings, look_at_server
+from bot.health.servers import look_at_server
 from bot.health.state import look_at_authority, look_at_open_ends, look_at_past, open_checked
 from bot.health.templates import look_at_templates
 from bot.keyring import Keyring

@@ -14,7 +14,7 @@ from bot.access.case import Rules
 from bot.access.clock import latest_seen
 from bot.access.names import clean
 from bot.access.revocation import waits_for_server
-from bot.health.results import Fine, Result, Trouble, mend_with, trouble, trouble_from
+from bot.health.results import Fine, Result, ShellLine, Trouble, mend_with, trouble, trouble_from
 from bot.keyring import Keyring
 from bot.process.clock import CLOCK_TOLERANCE, TrustedClock, boot_id
 from bot.process.data_folder import DataFolder, account_name
@@ -24,7 +24,7 @@ from bot.texts.fill import utc
 from pki.errors import AuthorityMissing, DamagedAuthority, PkiError
 from storage.database import Database, open_database
 from storage.errors import StorageError
-from storage.records import OutboxState
+from storage.records import GrantId, OutboxState, Proof
 from storage.transaction import Transaction
 
 # Time enough to notice, to decide, and to go to every server.
@@ -128,13 +128,13 @@ async def look_at_authority(
 
 async def look_at_proofs(tx: Transaction) -> list[Result]:
     """Whether an end of an access still waits for its proof."""
-    unproved = await tx.proofs.unproved()
-    people = {person.id: person for person in await tx.people.all()}
+    unproved: dict[GrantId, list[Proof]] = {}
+    for proof in await tx.proofs.unproved():
+        unproved.setdefault(proof.grant_id, []).append(proof)
     results: list[Result] = []
     for grant in await tx.grants.revoking():
-        person = people.get(grant.user_id) if grant.user_id else None
-        name = person.name if person else grant.user_id or grant.common_name
-        own = [proof for proof in unproved if proof.grant_id == grant.id]
+        name = await tx.people.name_of(grant.user_id) if grant.user_id else grant.common_name
+        own = unproved.get(grant.id, [])
         for proof in own:
             reasons = " ".join(finding_text(code) for code, _ in proof.findings)
             results.append(
@@ -168,7 +168,8 @@ async def look_at_outbox(tx: Transaction) -> list[Result]:
 
 async def look_at_admins(tx: Transaction, rules: Rules, username: str | None) -> list[Result]:
     """Whether the bot may write to each: Telegram wants a person to press Start first."""
-    chat = f"https://t.me/{username}" if username else words.CHAT_UNKNOWN
+    # It stands in a sentence, not in a shell line.
+    chat = ShellLine(f"https://t.me/{username}" if username else words.CHAT_UNKNOWN)
     troubles: list[Result] = []
     for admin in rules.admins:
         person = await tx.people.get(admin)

@@ -24,7 +24,8 @@ back inside, what clients dial cannot be reached from here, though it can from e
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -77,6 +78,26 @@ class Kit:
     profiles: Mapping[CanaryRole, str] = field(repr=False)
 
 
+@dataclass(slots=True)
+class _Known:
+    """What is remembered of a server, from one try to the next.
+
+    Attributes:
+        kit_after: until then none is made, since the last one could not be, for `untried`.
+        doubt_after: until then a kit that the server refuses is not made anew.
+    """
+
+    job: asyncio.Task[None] | None = None
+    kit: Kit | None = None
+    kit_after: timedelta | None = None
+    untried: Untried = Untried.NOT_PREPARED
+    doubt_after: timedelta | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        return self.job is not None and not self.job.done()
+
+
 class CanaryRound:
     """Tries all servers every so often.
 
@@ -102,10 +123,7 @@ class CanaryRound:
         self._window_s = window_s
         self._again_s = again_s
         self._due = Every(period or _TAKE_AWAY, office.since_boot, at_once=period is None)
-        self._kits: dict[ServerName, Kit] = {}
-        self._not_before: dict[ServerName, tuple[timedelta, Untried]] = {}
-        self._doubt_after: dict[ServerName, timedelta] = {}
-        self._jobs: dict[ServerName, asyncio.Task[None]] = {}
+        self._known = defaultdict[ServerName, _Known](_Known)
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._prompt = Throttle(_PROMPTLY, timedelta(days=1))
         self._hourly = Throttle(1, timedelta(hours=1))
@@ -116,6 +134,7 @@ class CanaryRound:
             return
         async with self._database.reading() as tx:
             servers = await tx.servers.all()
+            self._forget_all_but({server.name for server in servers})
             looks = await tx.canaries.looks()
             if not self._is_on:
                 servers = [
@@ -124,19 +143,29 @@ class CanaryRound:
                     if server.name in looks or await tx.canaries.in_use(server.name)
                 ]
         for server in servers:
-            job = self._jobs.get(server.name)
-            if job is None or job.done():
-                self._jobs[server.name] = asyncio.create_task(self._job(server))
+            known = self._known[server.name]
+            if not known.is_busy:
+                known.job = asyncio.create_task(self._job(server))
 
     async def done(self) -> None:
         """Waits for what has begun."""
-        await asyncio.gather(*self._jobs.values())
+        await asyncio.gather(*self._jobs())
 
     async def stop(self) -> None:
         """Ends what has begun, and every program with it."""
-        for job in self._jobs.values():
+        jobs = self._jobs()
+        for job in jobs:
             job.cancel()
-        await asyncio.gather(*self._jobs.values(), return_exceptions=True)
+        await asyncio.gather(*jobs, return_exceptions=True)
+
+    def _jobs(self) -> Sequence[asyncio.Task[None]]:
+        return [known.job for known in self._known.values() if known.job is not None]
+
+    def _forget_all_but(self, names: Collection[ServerName]) -> None:
+        """Of a server that was taken out nothing is kept, its keys least of all."""
+        for name, known in [*self._known.items()]:
+            if name not in names and not known.is_busy:
+                del self._known[name]
 
     async def _job(self, server: Server) -> None:
         async with self._turns:
@@ -146,7 +175,7 @@ class CanaryRound:
                 else:
                     await self._office.fleet.retire_canaries(server.name)
             except Exception:  # the next one comes by itself
-                log.exception("Trying %s from outside broke off", server.name)
+                log.exception("What came of trying %s from outside is not noted", server.name)
 
     async def _try(self, server: Server) -> None:
         seen: Sequence[CanaryTrouble] | Untried = Untried.NOT_PREPARED
@@ -181,7 +210,8 @@ class CanaryRound:
         Their file may be gone with the machine, or lie where OpenVPN does not look any more. Of a
         server that goes on refusing they are not made anew with each round.
         """
-        before = self._kits.get(server.name)
+        known = self._known[server.name]
+        before = known.kit
         kit = await self._kit_of(server)
         if isinstance(kit, Untried):
             return kit
@@ -190,10 +220,10 @@ class CanaryRound:
         if (
             answers[CanaryRole.GOOD] is Answer.TURNED_AWAY
             and kit is before
-            and since_boot >= self._doubt_after.get(server.name, since_boot)
+            and (known.doubt_after is None or since_boot >= known.doubt_after)
         ):
-            self._doubt_after[server.name] = since_boot + _PREPARE_AGAIN
-            del self._kits[server.name]
+            known.doubt_after = since_boot + _PREPARE_AGAIN
+            known.kit = None
             kit = await self._kit_of(server)
             return kit if isinstance(kit, Untried) else await self._answers(server, kit)
         return answers
@@ -230,7 +260,7 @@ class CanaryRound:
         remote = (server.remote_host, server.remote_port, server.protocol)
         place = (server.directory, server.ssh, layout_of(server))
         made_of = (remote, place, server.network, settings, name, tls_key, roles)
-        kit, now = self._kits.get(server.name), self._office.clock()
+        kit, now = self._known[server.name].kit, self._office.clock()
         async with self._database.reading() as tx:
             recorded = {canary.serial for canary in await tx.canaries.in_use(server.name)}
             may_sign = self._office.case(tx, THE_BOT).may_give
@@ -250,9 +280,9 @@ class CanaryRound:
         self, server: Server, roles: Sequence[CanaryRole], made_of: object
     ) -> Kit | Untried:
         now, since_boot = self._office.clock(), self._office.since_boot()
-        not_before, reason = self._not_before.get(server.name, (since_boot, Untried.NOT_PREPARED))
-        if since_boot < not_before:
-            return reason
+        known = self._known[server.name]
+        if known.kit_after is not None and since_boot < known.kit_after:
+            return known.untried
         try:
             drawn = await self._office.fleet.renew_canaries(server.name, roles)
             profiles = {
@@ -261,14 +291,14 @@ class CanaryRound:
             }
         except (VpnError, PkiError, VpnbotError) as error:
             log.warning("%s cannot be tried: %s", server.name, error)
-            self._not_before[server.name] = (since_boot + _PREPARE_AGAIN, Untried.NOT_PREPARED)
-            return Untried.NOT_PREPARED
+            known.kit_after, known.untried = since_boot + _PREPARE_AGAIN, Untried.NOT_PREPARED
+            return known.untried
         if not drawn:
-            self._not_before[server.name] = (since_boot + _PREPARE_AGAIN, Untried.NETWORK_FULL)
-            return Untried.NETWORK_FULL
+            known.kit_after, known.untried = since_boot + _PREPARE_AGAIN, Untried.NETWORK_FULL
+            return known.untried
         address = next((canary.address for canary in drawn if canary.address), None)
         serials = frozenset(canary.serial for canary in drawn)
-        self._kits[server.name] = fresh = Kit(made_of, now, serials, address, profiles)
+        known.kit = fresh = Kit(made_of, now, serials, address, profiles)
         return fresh
 
     def _may_tell(self, server: ServerName) -> bool:

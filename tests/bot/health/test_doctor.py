@@ -14,17 +14,19 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from bot.access.case import Rules
 from bot.health.local import bot_runs, look_at_folder
 from bot.health.network import look_at_telegram
 from bot.health.results import Fine, Trouble
-from bot.health.state import look_at_authority, open_checked
+from bot.health.state import look_at_admins, look_at_authority, open_checked
 from bot.keyring import Keyring
 from bot.process.data_folder import DataFolder
 from bot.settings import Settings
 from demo.api.faults import Fault, status
 from demo.lab.network import lab_missing
 from pki.authority_files import create_authority
-from storage.database import sqlite_url
+from storage.database import Database, sqlite_url
+from storage.records import UserId
 from storage.schema import HEAD
 from tests.bot.health.kit import (
     DAEMON,
@@ -440,6 +442,19 @@ async def test_admins_whom_the_bot_may_not_write_to(company: Company) -> None:
     assert clara[0].startswith(f"The admin {CLARA.id} has not pressed Start")
     for _, mend in (boris, clara):
         assert "https://t.me/vpn_access_demo_bot" in mend
+
+
+async def test_without_telegrams_word_the_bots_chat_is_named_in_words(company: Company) -> None:
+    database = await open_checked(sqlite_url(company.data / "vpnbot.db"), DataFolder(company.data))
+    assert isinstance(database, Database)
+    rules = Rules(default_duration=1, max_duration=1, request_ttl=1, admins=(UserId(77),))
+    try:
+        async with database.reading() as tx:
+            (found,) = await look_at_admins(tx, rules, None)
+    finally:
+        await database.close()
+    assert isinstance(found, Trouble)
+    assert found.mend == "Ask them to open the bot's chat while the bot runs, and to press Start."
 
 
 async def test_an_end_that_is_not_proved(folder: Path) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path, PurePosixPath
 import pytest
 import pytest_asyncio
 
+from bot.health.look import Surroundings
 from bot.health.results import Fine, Result
-from bot.health.servers import Surroundings, look_at_server
+from bot.health.servers import look_at_server
 from demo.lab.stand_in import StandIn
 from storage.records import Server, ServerName
 from tests.bot.health.kit import DAY, complains, content, now, troubles

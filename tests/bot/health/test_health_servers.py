@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from bot.health.look import Surroundings
 from bot.health.results import Fine, Trouble
-from bot.health.servers import Surroundings, look_at_server
+from bot.health.servers import look_at_server
 from bot.keyring import Keyring
 from bot.process.data_folder import DataFolder
 from demo.lab.stand_in import StandIn

@@ -7,7 +7,7 @@ import asyncio
 import json
 import os
 import stat
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -226,6 +226,43 @@ async def test_a_server_that_is_taken_out_is_forgotten(
     assert await in_use(office, ROME) == {}
 
 
+async def test_nothing_is_remembered_of_a_server_that_was_taken_out(
+    company: Company,
+    office: Office,
+    round_: CanaryRound,
+    machine: Machine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Neither its keys nor what kept it from being tried: another of its name begins anew."""
+    await company.add_server(ROME, 1196)
+    await tried(round_, machine)
+    assert round_._known[ROME].kit is not None
+    await company.done("server", "remove", ROME)
+    await tried(round_, machine)
+    assert set(round_._known) == {OFFICE}
+
+    renew = office.fleet.renew_canaries
+
+    async def without_room(name: ServerName, roles: Collection[CanaryRole]) -> Sequence[Canary]:
+        return () if name == ROME else await renew(name, roles)
+
+    await company.add_server(ROME, 1196)
+    with monkeypatch.context() as patch:
+        patch.setattr(office.fleet, "renew_canaries", without_room)
+        await tried(round_, machine)
+    seen = await look(office, ROME)
+    assert seen is not None
+    assert seen.untried is Untried.NETWORK_FULL
+    await company.done("server", "remove", ROME)
+    await tried(round_, machine)
+    await company.add_server(ROME, 1196)
+    await tried(round_, machine)
+    seen = await look(office, ROME)
+    assert seen is not None
+    assert seen.untried is None
+    await company.done("server", "remove", ROME)
+
+
 async def test_without_openvpn_here_that_is_said(
     office: Office, round_: CanaryRound, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -315,7 +352,8 @@ async def test_the_keys_are_in_no_file(
     seen = await look(office)
     assert seen is not None
     assert seen.troubles == (CanaryTrouble.GOOD_REFUSED,)
-    kit = round_._kits[OFFICE]
+    kit = round_._known[OFFICE].kit
+    assert kit is not None
     assert "PRIVATE KEY" not in repr(kit)
     secrets = [
         line.encode()

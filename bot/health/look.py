@@ -1,0 +1,93 @@
+"""A server as it was found, and how what is wrong with it is said."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from cryptography import x509
+
+from bot.fleet.live_servers import live_server, remote_of
+from bot.health.results import ShellLine, Trouble, mend_with, of_server, trouble, trouble_from
+from bot.keyring import Keyring
+from bot.process.data_folder import DataFolder
+from bot.texts import health as words
+from bot.texts.health import Complaint
+from storage.database import Database
+from storage.records import Server
+from vpn.adopt.adopting import restart_command
+from vpn.configuration.server import unit_name
+from vpn.errors import HostError
+from vpn.findings import Finding, FindingCode, ServerStatus
+from vpn.host.interface import ServerHost
+
+# Their details name the very file or folder and the command that opens it.
+_OWN_MEND = (
+    FindingCode.CRL_UNREADABLE,
+    FindingCode.HOST_ERROR,
+    FindingCode.HOST_KEY_CHANGED,
+    FindingCode.FORWARDING_FORBIDDEN,
+    FindingCode.CLOCK_DIFFERS,
+    FindingCode.DISK_NEARLY_FULL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a server is compared with.
+
+    Attributes:
+        issuer: None where there is no CA.
+        has_passphrase: whether sealed keys can be tried.
+        canary_s: between two tries from outside, in seconds; 0 where they are switched off.
+    """
+
+    folder: DataFolder
+    database: Database
+    keyring: Keyring
+    issuer: x509.Certificate | None
+    has_passphrase: bool
+    now: datetime
+    canary_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A server as it was found, for each check."""
+
+    server: Server
+    status: ServerStatus
+    around: Surroundings
+
+    @property
+    def host(self) -> ServerHost:
+        return live_server(self.server).host
+
+
+def said_of(server: Server, complaint: Complaint, **values: object) -> Trouble:
+    """The complaint with its values; on an operator's own server with the mend for that."""
+    if server.adopted is not None and complaint.adopted:
+        complaint = Complaint(complaint.wrong, complaint.adopted)
+    return of_server(server.name, trouble(complaint, **_commands(server), **values))
+
+
+def found_on(server: Server, finding: Finding) -> Trouble:
+    """What a look has found, with its mend."""
+    mends, other = words.SERVER_MENDS, words.SERVER_MEND
+    if server.adopted is not None:
+        mends, other = words.ADOPTED_MENDS, words.ADOPTED_MEND
+    mend = mend_with(mends.get(finding.code, other), **_commands(server))
+    told = of_server(server.name, trouble_from(HostError(finding.detail), mend))
+    return told if finding.code in _OWN_MEND else replace(told, mend=mend)
+
+
+def _commands(server: Server) -> dict[str, str]:
+    """The values that the mends of a server may name."""
+    config, remote = server.directory, remote_of(server)
+    return {
+        "server": server.name,
+        "unit": unit_name(server.name),
+        "adopt": ShellLine(
+            mend_with(words.ADOPT, server=server.name, config=config, remote=remote)
+        ),
+        # Where its unit is not known it says so, as a comment for a shell.
+        "restart": ShellLine(restart_command(config.lstrip("/")).removeprefix("# ")),
+    }
