@@ -114,9 +114,11 @@ class Grants(Repository):
 
     async def unlinked(self) -> Sequence[Grant]:
         """Live imported grants of clients that nobody has been linked to."""
-        return await self._where(
-            *_NOBODYS,
-        )
+        return await self._where(*_NOBODYS)
+
+    async def unlinked_as(self, common_name: str) -> Sequence[Grant]:
+        """Those of `unlinked` that have this name."""
+        return await self._where(*_NOBODYS, _grants.c.common_name == common_name)
 
     async def unlinked_like(self, words: Sequence[str]) -> Sequence[Grant]:
         """Those of `unlinked` that have one of these words somewhere in their name."""
