@@ -56,6 +56,10 @@ class Grants(Repository):
         """Live grants, and those whose end is not proved."""
         return await self._where(_grants.c.state.in_(UNPROVED_STATES))
 
+    async def on_the_way(self) -> Sequence[Grant]:
+        """Live grants whose profile has not arrived yet, as far as anybody knows."""
+        return await self._where(_grants.c.state.in_((GrantState.RESERVED, GrantState.ISSUED)))
+
     async def of_user(self, user_id: UserId) -> Sequence[Grant]:
         return await self._where(_grants.c.user_id == user_id)
 
