@@ -12,7 +12,6 @@ TOO_LONG = Plural(
 SILENT = (
     "⚠️ I can't ask {servers} who is on, so somebody may be there. /servers shows what each answers."
 )
-NO_SERVER = "There is no server yet. On the machine, run: <code>vpnbot server add</code>"
 
 TITLE = "{number}. <b>{name}</b> on <b>{server}</b>, since {since}"
 TITLE_UNKNOWN = "{number}. <code>{common_name}</code> on <b>{server}</b>, since {since}"
@@ -30,7 +29,6 @@ NAMELESS = "⚠️ this server shows names that I can't tell people by"
 BUTTON_CUT = "Cut {number}: {name}"
 BUTTON_REVOKE = "Revoke {number}: {name}"
 
-CUTTING_TOAST = "I'm cutting it, and then I look again."
 CUT = (
     "✅ Cut. That session of {name} on <b>{server}</b> is gone. Their device may connect again by "
     "itself, often within a minute or two, as long as their access lasts; /revoke ends it."
