@@ -42,7 +42,14 @@ class Application:
             self.sender,
             archives=office.handover.archives,
         )
-        posts = Posts(bot, office, office.fleet, office.enforcer, office.handover)
+        posts = Posts(
+            bot,
+            office,
+            office.fleet,
+            office.enforcer,
+            office.handover,
+            canary_s=office.settings.canary,
+        )
         # A profile goes out by the sender, and has to keep its halts.
         handlings |= {
             OutboxKind.REPLY: Handling(posts.reply),

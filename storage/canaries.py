@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, delete, insert, or_, select, update
 
 from storage import tables
 from storage.records import (
@@ -86,21 +87,14 @@ class Canaries(Repository):
 
     async def look(self, server: ServerName) -> CanaryLook | None:
         """What came of the last try; None where there was none."""
-        return (await self.looks()).get(server)
+        rows = await self._connection.execute(select(_looks).where(_looks.c.server == server))
+        row = rows.one_or_none()
+        return None if row is None else _look(row)
 
     async def looks(self) -> dict[ServerName, CanaryLook]:
         """What came of the last try of each server."""
         rows = await self._connection.execute(select(_looks))
-        return {
-            ServerName(row.server): CanaryLook(
-                ServerName(row.server),
-                row.at,
-                tuple(map(CanaryTrouble, row.troubles)),
-                tuple(map(CanaryTrouble, row.told)),
-                None if row.untried is None else Untried(row.untried),
-            )
-            for row in rows
-        }
+        return {look.server: look for look in map(_look, rows)}
 
     async def see(self, look: CanaryLook) -> None:
         """Stores what came of a try, in the place of what was seen there before."""
@@ -122,3 +116,13 @@ class Canaries(Repository):
             Canary(**values | {"role": CanaryRole(values["role"])})
             for values in map(values_of, rows)
         ]
+
+
+def _look(row: Row[Any]) -> CanaryLook:
+    return CanaryLook(
+        ServerName(row.server),
+        row.at,
+        tuple(map(CanaryTrouble, row.troubles)),
+        tuple(map(CanaryTrouble, row.told)),
+        None if row.untried is None else Untried(row.untried),
+    )

@@ -56,6 +56,10 @@ class Grants(Repository):
         """Live grants, and those whose end is not proved."""
         return await self._where(_grants.c.state.in_(UNPROVED_STATES))
 
+    async def on_the_way(self) -> Sequence[Grant]:
+        """Live grants whose profile has not arrived yet, as far as anybody knows."""
+        return await self._where(_grants.c.state.in_((GrantState.RESERVED, GrantState.ISSUED)))
+
     async def of_user(self, user_id: UserId) -> Sequence[Grant]:
         return await self._where(_grants.c.user_id == user_id)
 
@@ -114,9 +118,11 @@ class Grants(Repository):
 
     async def unlinked(self) -> Sequence[Grant]:
         """Live imported grants of clients that nobody has been linked to."""
-        return await self._where(
-            *_NOBODYS,
-        )
+        return await self._where(*_NOBODYS)
+
+    async def unlinked_as(self, common_name: str) -> Sequence[Grant]:
+        """Those of `unlinked` that have this name."""
+        return await self._where(*_NOBODYS, _grants.c.common_name == common_name)
 
     async def unlinked_like(self, words: Sequence[str]) -> Sequence[Grant]:
         """Those of `unlinked` that have one of these words somewhere in their name."""

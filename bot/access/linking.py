@@ -1,6 +1,6 @@
 """Whose an imported certificate is: proposed by its name, said by an admin."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.access import matching, revocation
@@ -13,11 +13,10 @@ from storage.records import UNPROVED_STATES, Grant, GrantId, Person, UserId
 
 @dataclass(frozen=True, slots=True)
 class Unlinked:
-    """A name that nobody is linked to, its live certificates by their end, and who it may be."""
+    """A name that nobody is linked to, and its live certificates by their end."""
 
     common_name: str
     grants: tuple[Grant, ...]
-    proposed: tuple[Person, ...]
 
 
 async def unlinked(case: Case) -> Sequence[Unlinked]:
@@ -27,18 +26,36 @@ async def unlinked(case: Case) -> Sequence[Unlinked]:
         Refused: ADMINS_ONLY.
     """
     require(case.actor, Act.LOOK)
-    people = [person for person in await case.tx.people.all() if person.allowed]
     by_name: dict[str, list[Grant]] = {}
     for grant in await case.tx.grants.unlinked():
         by_name.setdefault(grant.common_name, []).append(grant)
     return [
-        Unlinked(
-            name,
-            tuple(sorted(grants, key=lambda grant: (grant.not_after, grant.serial))),
-            propose(name, people),
-        )
+        _by_their_end(name, grants)
         for name, grants in sorted(by_name.items(), key=lambda item: item[0].casefold())
     ]
+
+
+async def unlinked_of(case: Case, grant_id: GrantId) -> Unlinked:
+    """One of `unlinked`: the name that this grant has.
+
+    Raises:
+        Refused: ADMINS_ONLY, UNKNOWN_GRANT, NOTHING_TO_LINK.
+    """
+    require(case.actor, Act.MANAGE_PEOPLE)
+    name = (await revocation.known_grant(case.tx, grant_id)).common_name
+    grants = await case.tx.grants.unlinked_as(name)
+    if not grants:
+        raise Refused(Refusal.NOTHING_TO_LINK, name=name)
+    return _by_their_end(name, grants)
+
+
+async def proposed(case: Case, name: str) -> tuple[Person, ...]:
+    """Who on the allowlist may be meant by a name."""
+    return propose(name, [person for person in await case.tx.people.all() if person.allowed])
+
+
+def _by_their_end(name: str, grants: Iterable[Grant]) -> Unlinked:
+    return Unlinked(name, tuple(sorted(grants, key=lambda grant: (grant.not_after, grant.serial))))
 
 
 async def link(case: Case, name: str, user_id: UserId) -> Sequence[Grant]:
@@ -68,9 +85,7 @@ async def link_name_of(case: Case, grant_id: GrantId, user_id: UserId) -> Sequen
     """
     require(case.actor, Act.MANAGE_PEOPLE)
     named = await revocation.known_grant(case.tx, grant_id)
-    same = [
-        grant for grant in await case.tx.grants.unlinked() if grant.common_name == named.common_name
-    ]
+    same = await case.tx.grants.unlinked_as(named.common_name)
     return await _link(case, same, user_id, named.common_name)
 
 

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 from bot.access import linking, revocation
 from bot.access.linking import Unlinked
-from bot.access.permission import Act, require
-from bot.access.refusals import Refusal, Refused
 from bot.chat import buttons, questions, views
 from bot.chat.buttons import Button, Keyboard, Meant, Style, Tap
 from bot.chat.pages import page_of
@@ -36,10 +34,10 @@ async def old_certificates(scene: Scene, meant: Meant) -> Reply:
 
 async def one_name(scene: Scene, meant: Meant) -> Reply:
     """One name, with those whose name says the same first."""
-    one = await _named(scene, meant)
+    one = await linking.unlinked_of(scene.case, meant.grant)
     if meant.tap is Tap.OLD_NAME:
         other = Button(words.BUTTON_LINK_OTHER, buttons.data(Tap.OLD_PEOPLE, one.grants[0].id))
-        people = await _people(scene, one, one.proposed)
+        people = await _people(scene, one, await linking.proposed(scene.case, one.common_name))
         return Reply(_card(one, (*people, (other,))), edit=True)
     allowed = [person for person in await scene.tx.people.all() if person.allowed]
     shown = page_of(allowed, meant.page, size=views.BUTTONS_SHOWN)
@@ -50,7 +48,7 @@ async def one_name(scene: Scene, meant: Meant) -> Reply:
 
 async def link(scene: Scene, meant: Meant) -> Reply:
     """Says whose all certificates of that name are, if they are those that were shown."""
-    one = await _named(scene, meant)
+    one = await linking.unlinked_of(scene.case, meant.grant)
     person = await revocation.known_person(scene.tx, meant.person)
     if meant.digest != await questions.link_digest(scene, one, person):
         view = _card(one, await _people(scene, one, [person]))
@@ -63,15 +61,6 @@ async def link(scene: Scene, meant: Meant) -> Reply:
 
 
 _BACK = (Button(words.BUTTON_OLD_NAMES, buttons.data(Tap.OLD, 0)),)
-
-
-async def _named(scene: Scene, meant: Meant) -> Unlinked:
-    require(scene.actor, Act.MANAGE_PEOPLE)
-    grant = await revocation.known_grant(scene.tx, meant.grant)
-    for one in await linking.unlinked(scene.case):
-        if one.common_name == grant.common_name:
-            return one
-    raise Refused(Refusal.NOTHING_TO_LINK, name=grant.common_name)
 
 
 def _card(one: Unlinked, people: Keyboard, page: Html | str = "") -> View:

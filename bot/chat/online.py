@@ -11,6 +11,7 @@ from bot.chat.pages import Page, page_of
 from bot.chat.scene import SILENT, Reply, Scene
 from bot.chat.views import View
 from bot.fleet.online import Connected, OnServer, Standing
+from bot.texts import chat as chat_words
 from bot.texts import online as words
 from bot.texts import strangers as stranger_words
 from bot.texts.fill import Html, blocks, fill, fitting, lines, moment
@@ -41,7 +42,7 @@ async def turn(scene: Scene, meant: Meant) -> Reply:
 async def cut(scene: Scene, meant: Meant) -> Reply:
     """The session ends once this is stored; what became of it is sent as a message."""
     await sessions.cut(scene.case, meant.grant, meant.server, meant.since)
-    return Reply(toast=Html(words.CUTTING_TOAST))
+    return Reply(toast=Html(stranger_words.CUTTING_TOAST))
 
 
 def cut_text(done: SessionsCut | None, *, comes_back: bool) -> str:
@@ -80,7 +81,7 @@ def listing(
         strangers: numbers of unknown names that can be cut, by server and name.
     """
     if not found:
-        return View(Html(words.NO_SERVER))
+        return View(Html(chat_words.SERVERS_NONE))
     silent = [one.server for one in found if one.finding is not None]
     silence = fill(words.SILENT, servers=views.some(silent)) if silent else ""
     count = sum(len(one.sessions) for one in found)

@@ -10,6 +10,7 @@ from telegram import Bot, BotCommand, BotCommandScopeChat, LinkPreviewOptions
 from telegram.error import BadRequest, TelegramError
 
 from bot.access import holdings, messages, people, requests
+from bot.access.canaries import current
 from bot.access.case import Case
 from bot.access.messages import Notice, private_chat
 from bot.access.names import NAME_LENGTH, clean
@@ -77,6 +78,8 @@ class Posts:
         fleet: Fleet,
         enforcer: Enforcer,
         handover: Handover,
+        *,
+        canary_s: int,
     ) -> None:
         self._bot = bot
         self._core = core
@@ -84,6 +87,8 @@ class Posts:
         self._fleet = fleet
         self._enforcer = enforcer
         self._handover = handover
+        # Between two tries of a server from outside; 0 where they are switched off.
+        self._canary_s = canary_s
         self._clock = core.clock
         # Admins read of a broken template once, not with each tap.
         self._told: set[str] = set()
@@ -222,7 +227,9 @@ class Posts:
         """What each server answers."""
         async with self._database.reading() as tx:
             servers = await tx.servers.all()
-            looks = await tx.canaries.looks()
+            seen = await tx.canaries.looks()
+        now = self._clock()
+        looks = {name: current(look, now, self._canary_s) for name, look in seen.items()}
         states = await asyncio.gather(*(self._fleet.status(server) for server in servers))
         await self._send(item.chat_id, views.servers_listing(servers, states, looks))
         return Done()

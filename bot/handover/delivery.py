@@ -181,9 +181,8 @@ async def end_orphans(core: Core, lock: Path) -> None:
 
 async def _orphans(tx: Transaction) -> list[GrantId]:
     """Grants on their way to nobody: not delivered, and no row of the outbox would do it."""
-    on_the_way = {item.payload["grant"] for item in await tx.outbox.open(OutboxKind.DELIVER)}
-    return [
-        grant.id
-        for grant in await tx.grants.not_over()
-        if grant.state in (GrantState.RESERVED, GrantState.ISSUED) and grant.id not in on_the_way
-    ]
+    on_the_way = await tx.grants.on_the_way()
+    if not on_the_way:
+        return []
+    with_row = {item.payload["grant"] for item in await tx.outbox.open(OutboxKind.DELIVER)}
+    return [grant.id for grant in on_the_way if grant.id not in with_row]

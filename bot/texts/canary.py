@@ -22,8 +22,8 @@ NOTICES: dict[Notice, Template] = {
         "keep trying, and tell you when it's well."
     ),
     Notice.CANARY_GOOD_REFUSED: (
-        "⚠️ <b>{server}</b> refuses people who may connect, as it seems: it refused a valid "
-        "certificate of my own, twice. On the machine, <code>vpnbot doctor</code> and the log of "
+        "⚠️ It seems that <b>{server}</b> refuses people who may connect: it refused a valid "
+        "certificate of my own twice. On the machine, <code>vpnbot doctor</code> and the log of "
         "OpenVPN say why. I keep trying, and tell you when it's well."
     ),
     Notice.CANARY_UNREACHABLE: (
@@ -36,13 +36,13 @@ NOTICES: dict[Notice, Template] = {
         "revoked one."
     ),
     Notice.CANARY_LETS_IN: (
-        "<b>{server}</b> is well again: it lets a valid certificate of mine in. Whether it refuses "
-        "a revoked one I can't try there."
+        "<b>{server}</b> is well again: it lets a valid certificate of mine in. I can't try there "
+        "whether it refuses a revoked one."
     ),
 }
 
 # What is said of it where servers are listed.
-SEEN_WELL = "tried from outside {moment}: its port is open, and it lets in who may"
+SEEN_WELL = "tried from outside {moment}: its port is open, and it lets people in who may connect"
 SEEN_TROUBLE = "⚠️ tried from outside {moment}: {said}"
 SEEN_OVERDUE = "⚠️ not tried from outside since {moment}: {said}"
 SEEN_UNTRIED = "not tried from outside: {said}"
@@ -80,8 +80,8 @@ COMPLAINTS = {
         _ADOPT,
     ),
     CanaryTrouble.NO_SECOND_LOCK: Complaint(
-        "tried from outside at {moment}, it let in who has no address file: the second lock is "
-        "missing.",
+        "tried from outside at {moment}, it let in a certificate without an address file: the "
+        "second lock is missing.",
         _DEPLOY,
         _ADOPT,
     ),

@@ -214,7 +214,7 @@ AND_MORE_TO_CHOOSE = Plural(
     "… and {count} more: write <code>{command}</code>.",
 )
 GRANTS_NONE = "Nobody has access at the moment."
-GRANTS_COUNT = Plural("{count} access:", "{count} accesses:")
+GRANTS_COUNT = Plural("{count} VPN profile:", "{count} VPN profiles:")
 GRANT_LINE = (
     "<b>{name}</b>, {server}, until {until}\n{state}, <code>{common_name}</code>, <code>{id}</code>"
 )
@@ -274,8 +274,11 @@ REMOVED_ACCOUNTS_ONLY = (
     "All accounts of this person are off the allowlist: {names}. There was no live access."
 )
 USAGE_ALLOW = "Write the numeric id and the name: <code>/allow 123456789 Anna Petrova</code>"
-USAGE_REMOVE = "Write whom to remove: <code>/remove Anna Petrova</code>, an id, or @username."
-CHOOSE_REVOKE = "Whose access shall end?"
+USAGE_REMOVE = (
+    "Who do you want to remove? Write their name, id or @username: "
+    "<code>/remove Anna Petrova</code>"
+)
+CHOOSE_REVOKE = "Whose access do you want to end?"
 CHOOSE_AMONG = "This fits more than one. Which one do you mean?"
 CHOOSE_NEAR = "Nobody has exactly this name. Do you mean one of these?"
 NOBODY_TO_REVOKE = "Nobody has live access, so there is nothing to revoke."
@@ -411,7 +414,7 @@ NOTICES: dict[Notice, Template] = {
     ),
     Notice.AUDIT_HEAD: AUDIT_HEAD,
     Notice.STRANGERS_CUT: (
-        "⚠️ I was restored from a backup. On <b>{server}</b> I shut out whom I do not know: "
+        "⚠️ I was restored from a backup. On <b>{server}</b> I shut out everybody I don't know: "
         "{names}. Their access was given after the backup; they can ask again with /requestvpn."
     ),
     **strangers.NOTICES,

@@ -207,8 +207,8 @@ CRL_AHEAD = Complaint(
     "over, or run as root: {adopt}",
 )
 NOT_LOOKED_THROUGH = Complaint(
-    "the database is from a backup restored at {moment}, and nobody has shut out yet whom it does "
-    "not know.",
+    "the database is from a backup restored at {moment}, and whoever it does not know is not "
+    "shut out yet.",
     "Start OpenVPN there, and the bot, which does it by itself; or run: vpnbot server deploy "
     "{server}",
     "Start OpenVPN there, and the bot, which does it by itself; or run as root: {adopt}",
@@ -307,7 +307,7 @@ SERVER_MENDS = {
 }
 SERVER_MEND = "Run as root: vpnbot server deploy {server}"
 # What is mended on another machine.
-ELSEWHERE = "On {host} ('vpnbot' here): {mend}"
+ELSEWHERE = "On {host} (run vpnbot itself here): {mend}"
 
 # The operator's own words
 TEMPLATES_MEND = "See docs/templates.md; to go on without it, unset VPNBOT_TEMPLATES."

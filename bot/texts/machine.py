@@ -23,12 +23,12 @@ NOTICES: dict[Notice, Template] = {
         "not on its list."
     ),
     Notice.HOST_KEY_CHANGED: (
-        "⚠️ The machine of <b>{server}</b> shows another host key than the one that is pinned: it "
-        "was set up anew, or somebody is in between. I do nothing there until that is clear: "
-        "who is revoked stays unproved there. On my machine, <code>vpnbot doctor</code> shows both "
-        "keys and how to pin the right one."
+        "⚠️ The machine of <b>{server}</b> shows another host key than before: it was set up anew, "
+        "or somebody is in between. Until you say which key is right I do nothing there, so "
+        "whoever you revoke may still get in there. On my machine, <code>vpnbot doctor</code> "
+        "shows both keys and how to pin the right one."
     ),
-    Notice.HOST_KEY_AGREED: "The machine of <b>{server}</b> shows its pinned host key again.",
+    Notice.HOST_KEY_AGREED: "The machine of <b>{server}</b> shows the right host key again.",
     Notice.CLOCK_AHEAD: (
         "⚠️ The clock of my machine is {by} ahead. Until it’s right again nobody gets a new "
         "profile, and no access ends by itself for an hour at most; /revoke works. On the machine, "

@@ -10,9 +10,8 @@ TOO_LONG = Plural(
     "… and {count} more, which don't fit here; the buttons below are for those, too.",
 )
 SILENT = (
-    "⚠️ I can't ask {servers} who is on, so somebody may be there. /servers shows what it answers."
+    "⚠️ I can't ask {servers} who is on, so somebody may be there. /servers shows what each answers."
 )
-NO_SERVER = "There is no server yet. On the machine, run: <code>vpnbot server add</code>"
 
 TITLE = "{number}. <b>{name}</b> on <b>{server}</b>, since {since}"
 TITLE_UNKNOWN = "{number}. <code>{common_name}</code> on <b>{server}</b>, since {since}"
@@ -30,12 +29,11 @@ NAMELESS = "⚠️ this server shows names that I can't tell people by"
 BUTTON_CUT = "Cut {number}: {name}"
 BUTTON_REVOKE = "Revoke {number}: {name}"
 
-CUTTING_TOAST = "I'm cutting it and look again."
 CUT = (
-    "✅ Cut. {name} isn't connected to <b>{server}</b> any more. Their device may connect again by "
-    "itself, often within a minute or two, as long as the access lasts. /revoke ends that."
+    "✅ Cut. That session of {name} on <b>{server}</b> is gone. Their device may connect again by "
+    "itself, often within a minute or two, as long as their access lasts; /revoke ends it."
 )
-CUT_OVER = "✅ Cut. {name} isn't connected to <b>{server}</b> any more."
+CUT_OVER = "✅ Cut. That session of {name} on <b>{server}</b> is gone."
 CUT_NOT_THERE = (
     "That session of {name} on <b>{server}</b> was over already. /online shows who is on."
 )

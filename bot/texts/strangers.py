@@ -37,10 +37,10 @@ NOTICES: dict[Notice, Template] = {
     Notice.USED_TWICE: Plural(
         "⚠️ On <b>{server}</b> one profile was used from two places at once: {names}. Somebody "
         "else may have a copy, it's on two devices, or its device keeps changing networks. Ask "
-        "them; /myvpn gives them a new profile, and /revoke ends this one.",
+        "them; /myvpn gives them a new profile, and /revoke ends their access.",
         "⚠️ On <b>{server}</b> {count} profiles were used from two places at once: {names}. "
         "Somebody else may have copies, they're on two devices, or a device keeps changing "
-        "networks. Ask them; /myvpn gives a new profile, and /revoke ends one.",
+        "networks. Ask them; /myvpn gives a new profile, and /revoke ends somebody's access.",
     ),
     Notice.OVER_CUT_OFF: Plural(
         "⚠️ The access of <b>{names}</b> is over, and yet they were on <b>{server}</b>: connected, "
@@ -71,7 +71,7 @@ BUTTON_ALWAYS = "Always cut unknown names there"
 BUTTON_ALWAYS_YES = "Always cut them"
 BUTTON_ASK = "Stop cutting unknown names"
 
-CUTTING_TOAST = "I'm cutting it and look again."
+CUTTING_TOAST = "I'm cutting it, and then I look again."
 CUT = (
     "✅ Cut. Nobody is connected to <b>{server}</b> as <b>{name}</b> any more. They can come back: "
     "I don't know that certificate, so I can't revoke it."

@@ -398,7 +398,7 @@ async def test_revoke_asks_where_it_is_not_clear(company: Company) -> None:
     await boris.says("/revoke xyzzy")
     await boris.hears("I know nobody called “xyzzy”")
     await boris.says("/revoke")
-    everybody = await boris.hears("Whose access shall end?")
+    everybody = await boris.hears("Whose access do you want to end?")
     assert everybody.button("Revoke Marta Lind")
     await boris.taps("Revoke Marta Lind", message=near)
     sure = await boris.hears("End the access of Marta Lind")
@@ -431,7 +431,7 @@ async def test_the_allowlist(company: Company) -> None:
         "/allow 0 Bob": "no Telegram id",
         "/allow 99999999999999999999 Bob": "no Telegram id",
         f"/allow {who.person.id}": "add the person’s name",
-        "/remove": "Write whom to remove",
+        "/remove": "Who do you want to remove",
         "/remove xyzzy": "I know nobody",
     }.items():
         await boris.says(text)

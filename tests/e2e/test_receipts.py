@@ -113,9 +113,9 @@ async def test_who_can_still_get_in_is_not_called_revoked(
         tunnel = await lab.connect(profile)
         assert await tunnel.ping(SERVER)
         await boris.says("/grants")
-        listing = await boris.hears("access")
+        listing = await boris.hears("VPN profile")
         while name not in listing.text:
-            listing = await boris.hears("access")
+            listing = await boris.hears("VPN profile")
         assert "being revoked" in listing.text
         assert "not proved on office" in listing.text
         await who.says("/myvpn")
@@ -128,7 +128,7 @@ async def test_who_can_still_get_in_is_not_called_revoked(
     await tunnel.close()
     assert await room.refuses(profile)
     await boris.says("/grants")
-    listing = await boris.hears("access")
+    listing = await boris.hears("Nobody has access")
     assert name not in listing.text
 
 
@@ -177,7 +177,7 @@ async def test_every_end_has_the_same_receipt(room: Room) -> None:
     tapped, removed, renewed, gave_up, ended, by_shell = [await newcomer(room) for _ in range(6)]
     async with server_is_down(room):
         await boris.says("/revoke")
-        await boris.hears("Whose access shall end?")
+        await boris.hears("Whose access do you want to end?")
         await boris.taps(f"Revoke {company.name_of(tapped[0])}")
         await boris.hears("on every server now?")
         await boris.taps("Revoke now")
@@ -212,7 +212,7 @@ async def test_every_end_has_the_same_receipt(room: Room) -> None:
         names = [each[2] for each in (tapped, removed, renewed, gave_up, ended, by_shell)]
         assert {state_of(company, name) for name in names} == {"revoking"}
         await boris.says("/grants")
-        listing = await boris.hears("accesses:")
+        listing = await boris.hears("VPN profiles:")
         assert listing.text.count("not proved on office") == len(names)
 
     room.look_again()

@@ -160,7 +160,7 @@ async def test_a_servers_certificate_is_nobodys(company: Company, name: str) -> 
 
 async def test_a_servers_certificate_is_no_access(company: Company) -> None:
     await company.boris.says("/grants")
-    listing = (await company.boris.hears("access")).text
+    listing = (await company.boris.hears("VPN profile")).text
     assert "Not linked to anybody" in listing
     assert "active, gateway," in listing
     for name in ("server", "lost"):

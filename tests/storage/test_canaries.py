@@ -56,6 +56,7 @@ async def test_the_last_look_counts(database: Database) -> None:
         assert await tx.canaries.look(BERLIN) is None
         await tx.canaries.see(seen)
         assert await tx.canaries.look(BERLIN) == seen
+        assert await tx.canaries.look(PARIS) is None
         await tx.canaries.see(untried)
         assert await tx.canaries.looks() == {BERLIN: untried}
         await tx.canaries.add([GOOD])

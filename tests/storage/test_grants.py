@@ -71,6 +71,7 @@ async def test_grants_are_found_by_what_they_belong_to(database: Database) -> No
 
         assert await tx.grants.all() == [live, revoking, over, elsewhere, others]
         assert await tx.grants.not_over() == [live, revoking, elsewhere, others]
+        assert await tx.grants.on_the_way() == [elsewhere, others]
         assert await tx.grants.of_user(ANNA) == [live, revoking, over, elsewhere]
         assert await tx.grants.live_of_user(ANNA) == [live, elsewhere]
         assert await tx.grants.live_on(BERLIN) == [live, others]

@@ -49,13 +49,16 @@ async def of(paper: Paper, user_id: UserId) -> list[str]:
 async def test_names_are_listed_with_a_proposal(taken_over: Paper) -> None:
     boris = await taken_over.actor(BORIS)
     async with taken_over.database.reading() as tx:
-        names = await linking.unlinked(taken_over.case(tx, boris))
+        case = taken_over.case(tx, boris)
+        names = await linking.unlinked(case)
+        proposed = [await linking.proposed(case, one.common_name) for one in names]
+        assert [await linking.unlinked_of(case, one.grants[-1].id) for one in names] == names
     assert [(one.common_name, len(one.grants)) for one in names] == [
         ("12345", 1),
         ("anna", 2),
         ("Zoe Müller", 1),
     ]
-    assert [[person.id for person in one.proposed] for one in names] == [[], [ANNA], []]
+    assert [[person.id for person in people] for people in proposed] == [[], [ANNA], []]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from storage.records import ServerName, UserId
 from tests.bot.chat.desk import ANNA, BORIS, EVE, Desk
 
 KARL = 1003
-WHOSE = "Whose access shall end?"
+WHOSE = "Whose access do you want to end?"
 NEAR = "Nobody has exactly this name. Do you mean one of these?"
 SEVERAL = "This fits more than one. Which one do you mean?"
 
@@ -60,7 +60,7 @@ async def test_the_listing_shows_who_may_get_in(desk: Desk) -> None:
     await desk.gate.take_over()
     await desk.new()
     [said] = await desk.says(BORIS, "/grants")
-    assert said.startswith("5 accesses:")
+    assert said.startswith("5 VPN profiles:")
     assert said.count("Not linked to anybody") == 4
     # A server's own lets nobody in, until its end is to be proved.
     assert "vpn.example.com" not in said

@@ -1,9 +1,15 @@
 """Names from before the takeover, as an admin turns to them and says whose they are."""
 
-from bot.access import importing
+from collections.abc import Sequence
+
+import pytest
+
+from bot.access import importing, linking
 from bot.access.importing import Certificate
+from bot.access.matching import propose
 from bot.chat import views
 from bot.texts import chat as words
+from storage.records import Person
 from tests.bot.chat.desk import ANNA, BORIS, DAY, Desk
 from tests.gate.gate import OPERATOR
 
@@ -68,7 +74,14 @@ async def test_who_is_called_like_it_comes_first(desk: Desk) -> None:
     assert "Old" not in said
 
 
-async def test_many_names_come_in_pages(desk: Desk) -> None:
+async def test_many_names_come_in_pages(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[str] = []
+
+    def counting(common_name: str, people: Sequence[Person]) -> tuple[Person, ...]:
+        compared.append(common_name)
+        return propose(common_name, people)
+
+    monkeypatch.setattr(linking, "propose", counting)
     count = views.BUTTONS_SHOWN + 1
     books = [
         Certificate(f"deed{number:036x}", f"name-{number:02}", desk.gate.now, desk.gate.now + DAY)
@@ -82,4 +95,9 @@ async def test_many_names_come_in_pages(desk: Desk) -> None:
     assert "Page 1 of 2" in (await place(desk))[0]
     await desk.taps(BORIS, labels[words.BUTTON_NEXT])
     assert f"name-{count - 1:02}" in await desk.buttons()
-    assert "name-00" not in await desk.buttons()
+    labels = await desk.buttons()
+    assert "name-00" not in labels
+    # Thousands of names, each with hundreds of people, take seconds: only the one is compared.
+    assert compared == []
+    await desk.taps(BORIS, labels[f"name-{count - 1:02}"])
+    assert compared == [f"name-{count - 1:02}"]

@@ -159,6 +159,13 @@ def test_cut_is_said_only_where_it_was_seen(
     assert online.cut_text(done, comes_back=comes_back) == said
 
 
+@pytest.mark.parametrize("text", [words.CUT, words.CUT_OVER, words.CUT_NOT_THERE])
+def test_a_cut_says_nothing_of_other_sessions_of_the_person(text: str) -> None:
+    """They may be on by another profile, which was not looked at."""
+    assert "That session of {name}" in text
+    assert "connected to" not in text
+
+
 @pytest.mark.parametrize(
     ("count", "said"),
     [

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,20 @@ from bot.texts import chat as words
 from demo.api.faults import Fault, status
 from demo.people import DemoPerson
 from demo.server import DemoServer
-from storage.records import ChatId, OutboxItem, OutboxKind, Payload
-from tests.bot.access.kit import ANNA, BORIS, CLARA, MORNING, Paper
+from storage.records import (
+    CanaryLook,
+    CanaryTrouble,
+    ChatId,
+    OutboxItem,
+    OutboxKind,
+    Payload,
+    Server,
+)
+from tests.bot.access.kit import ANNA, BERLIN, BORIS, CLARA, MORNING, Paper
 from tests.bot.chat.rows import conclude
+from tests.bot.chat.test_views import status as answered
 from tests.storage.kit import open_copy
+from vpn.findings import ServerStatus
 
 TOKEN = "123456789:a-token-that-opens-nothing-at-all"
 PEOPLE = [
@@ -85,7 +96,7 @@ async def desk(template: Path, tmp_path: Path) -> AsyncIterator[Desk]:
     core = Core(paper.database, paper.rules, paper.chance, lambda: paper.now, since_boot)
     nobody: Any = None  # no server is asked
     async with DemoServer(TOKEN, PEOPLE) as server, connect(TOKEN, server.url).bot as bot:
-        made = Desk(paper, server, Posts(bot, core, nobody, nobody, Handover(None)))
+        made = Desk(paper, server, Posts(bot, core, nobody, nobody, Handover(None), canary_s=300))
         made.calls()
         yield made
     await paper.database.close()
@@ -212,3 +223,22 @@ async def test_a_file_is_sent_until_nobody_knows_too_often(desk: Desk, tmp_path:
     )
     assert desk.calls() == []
     assert await desk.states() == {"done": 2}
+
+
+class Answering:
+    """Servers that can be asked."""
+
+    async def status(self, server: Server) -> ServerStatus:
+        return answered(server.name, reachable=True)
+
+
+async def test_a_try_from_outside_counts_only_while_it_is_new(desk: Desk) -> None:
+    answering: Any = Answering()
+    desk.posts._fleet = answering
+    for age, said in ((15, "⚠️ tried from outside"), (16, "⚠️ not tried from outside since")):
+        at = desk.paper.now - timedelta(minutes=age)
+        look = CanaryLook(BERLIN, at, (CanaryTrouble.UNREACHABLE,))
+        async with desk.paper.database.writing() as tx:
+            await tx.canaries.see(look)
+        await desk.does(desk.posts.servers, await desk.row(OutboxKind.SERVERS, {}))
+        assert said in desk.server.person(BORIS).messages[-1].text

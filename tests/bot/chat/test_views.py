@@ -73,7 +73,7 @@ def test_what_is_not_proved_is_never_the_part_that_is_cut() -> None:
     live = [grant(number) for number in range(30)]
     late = [revoking(100 + number) for number in range(16)]
     text = seen(views.grants_listing([*live, *late], [ANNA], [proof(one) for one in late], {}))
-    assert text.startswith("46 accesses:")
+    assert text.startswith("46 VPN profiles:")
     assert text.count("not proved on berlin: may still get in") == 16
     assert "… and 30 more; vpnbot grant list shows all." in text
     assert live[0].common_name not in text
@@ -205,8 +205,10 @@ def test_a_list_to_tap_says_how_the_others_are_reached() -> None:
     people = [replace(ANNA, id=UserId(number), name=f"P{number}") for number in range(1, 31)]
     view = views.whom(words.CHOOSE_REVOKE, people, [])
     assert len(view.keyboard) == views.BUTTONS_SHOWN
-    assert seen(view) == "Whose access shall end?\n\n… and 10 more: write /revoke NAME."
-    assert seen(views.whom(words.CHOOSE_REVOKE, people[:20], [])) == "Whose access shall end?"
+    assert seen(view) == "Whose access do you want to end?\n\n… and 10 more: write /revoke NAME."
+    assert (
+        seen(views.whom(words.CHOOSE_REVOKE, people[:20], [])) == "Whose access do you want to end?"
+    )
 
 
 # --- /servers ------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ def test_every_code_has_its_words() -> None:
 @pytest.mark.parametrize(
     ("look", "said"),
     [
-        (CanaryLook(BERLIN, NOW), "its port is open, and it lets in who may"),
+        (CanaryLook(BERLIN, NOW), "its port is open, and it lets people in who may connect"),
         (
             CanaryLook(BERLIN, NOW, (CanaryTrouble.UNREACHABLE,)),
             "⚠️ tried from outside 2026-03-02 09:31 UTC: nothing comes back from its port",
