@@ -77,6 +77,18 @@ async def test_the_audit_trail(company: Company) -> None:
     assert newest.rows == rows[-3:]
 
 
+async def test_the_head_of_the_trail(company: Company) -> None:
+    await company.boris.says("/audit")
+    answer = await company.boris.hears("The audit trail has")
+    (head,) = set(re.findall(r"\d+:[0-9a-f]{64}", answer.text))
+    ran = await company.done("audit", "verify", "--head", head)
+    assert head.partition(":")[0] in ran.out
+    forged = head[:-1] + ("0" if head[-1] != "0" else "1")
+    assert (await company.vpnbot("audit", "verify", "--head", forged)).code == 1
+    await company.anna.says("/audit")
+    await company.anna.hears("admins")
+
+
 async def test_a_changed_row_is_found(company: Company) -> None:
     (before,) = company.query("SELECT detail FROM audit WHERE seq = 2")
     company.tamper("UPDATE audit SET detail = replace(detail, 'office', 'paris') WHERE seq = 2")

@@ -1,22 +1,15 @@
 """Every command of the chat, with good and bad input, as people type and tap them."""
 
-import re
-from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from demo.testing import PersonChat
 from tests.company import (
-    ANNA,
     BORIS,
     CLARA,
     Company,
-    company_with_stand_in,
-    furnish_by_copy,
-    open_company,
     until,
 )
 
@@ -484,18 +477,6 @@ async def test_listings(company: Company) -> None:
         assert words in servers.text
 
 
-async def test_the_head_of_the_trail(company: Company) -> None:
-    await company.boris.says("/audit")
-    answer = await company.boris.hears("The audit trail has")
-    (head,) = set(re.findall(r"\d+:[0-9a-f]{64}", answer.text))
-    ran = await company.done("audit", "verify", "--head", head)
-    assert head.partition(":")[0] in ran.out
-    forged = head[:-1] + ("0" if head[-1] != "0" else "1")
-    assert (await company.vpnbot("audit", "verify", "--head", forged)).code == 1
-    await company.anna.says("/audit")
-    await company.anna.hears("admins")
-
-
 async def test_members_are_no_admins(company: Company) -> None:
     who = await company.hires()
     await who.says("/help")
@@ -510,108 +491,3 @@ async def test_members_are_no_admins(company: Company) -> None:
         f"telegram:{who.person.id}",
     )
     assert tried == [(f"/{command}",) for command in sorted(ADMINS)]
-
-
-# --- companies of another kind -------------------------------------------------------------------
-
-
-async def test_several_servers(folder: Path) -> None:
-    async with company_with_stand_in(folder) as (company, _):
-        anna, boris = company.anna, company.boris
-        await company.add_server("paris", 47115)
-        await company.start()
-        await anna.says("/requestvpn 2h both are fine")
-        choice = await anna.hears("Which server do you need?")
-        assert [row[0].text for row in choice.buttons] == ["office", "paris", "Cancel request"]
-        assert not any("Anna Petrova asks" in message.text for message in boris.messages)
-        await anna.says("/myvpn")
-        await anna.hears("waits for you to choose")
-        number = newest_request(company)["id"]
-        await anna.taps_data(choice.message_id, f"sv:{number}:rome")
-        await anna.taps("paris", message=choice)
-        asked = await anna.hears("Your request for paris")
-        assert asked.message_id == choice.message_id
-        again = await anna.is_answered(
-            await anna.taps_data(choice.message_id, f"sv:{number}:office")
-        )
-        assert "Too late" in again.text
-        await boris.taps("Approve", message=await company.card(boris, anna))
-        document = (await anna.receives_document()).document
-        assert document is not None
-        assert document.file_name.startswith("paris-")
-
-        for text in ("/requestvpn OFFICE 1h", "/requestvpn 1h office"):
-            await anna.says(text)
-            asked = await anna.hears("Your request for office, 1 hour")
-            await anna.taps("Cancel", message=asked)
-            await anna.hears("is cancelled")
-        await anna.says("/requestvpn rome")  # no server of this name: so it is the reason
-        await anna.taps("Cancel", message=await anna.hears("Which server"))
-        await anna.hears("is cancelled")
-        assert newest_request(company)["reason"] == "rome"
-        await _two_requests_at_once(company)
-
-
-async def _two_requests_at_once(company: Company) -> None:
-    """Then the machine is told which one is meant."""
-    for server in ("office", "paris"):
-        await company.anna.says(f"/requestvpn {server} 1h")
-        await company.anna.hears(f"Your request for {server}, 1 hour")
-    issue = ("grant", "issue", str(ANNA.id), "--output", str(company.folder / "anna.ovpn"))
-    ran = await company.vpnbot(*issue)
-    assert (ran.code, ran.err) == (1, "Name one of the servers with --server: office, paris\n")
-    await company.done(*issue, "--server", "paris")
-    states = company.query("SELECT server, state FROM requests ORDER BY id DESC LIMIT 2")
-    assert states == [("paris", "approved"), ("office", "pending")]
-    ((number,),) = company.query("SELECT id FROM requests WHERE state = 'pending'")
-    await company.done("request", "deny", str(number))
-    await company.anna.hears("denied your request")
-
-
-async def test_no_admin_can_be_reached(folder: Path) -> None:
-    people = (ANNA, replace(BORIS, started=False), replace(CLARA, started=False))
-    async with company_with_stand_in(folder, people=people) as (company, _):
-        anna, boris = company.anna, company.boris
-        await company.start()
-        await anna.says("/requestvpn")
-        await anna.hears("None of the admins can be reached")
-        await anna.says("/requestvpn")
-        await anna.hears("have asked for office already")
-        assert "was refused" in company.log
-
-        await boris.says("/start")
-        card = await company.card(boris, anna)
-        await boris.taps("Approve", message=card)
-        await anna.receives_document()
-        assert next(m for m in boris.messages if m.from_bot).message_id == card.message_id
-
-
-async def test_a_lone_company_without_a_server(folder: Path) -> None:
-    async with open_company(folder) as company:
-        await furnish_by_copy(company)
-        await company.done("server", "remove", "office")
-        await company.start()
-        await company.anna.says("/requestvpn")
-        await company.anna.hears("There is no VPN server yet")
-        for command, words in {
-            "/servers": "There is no server yet",
-            "/grants": "Nobody has access",
-            "/pending": "No request waits",
-            "/revoke": "Nobody has live access",
-        }.items():
-            await company.boris.says(command)
-            await company.boris.hears(words)
-
-
-async def test_somebody_who_blocked_the_bot(company: Company) -> None:
-    who = await company.hires()
-    await who.says("/requestvpn")
-    card = await company.card(company.boris, who)
-    who.blocks_bot()
-    await company.boris.taps("Approve", message=card)
-    for admin in (company.boris, company.clara):
-        await admin.hears(f"does not let me write to {company.name_of(who)}")
-    await until(lambda: company.grants_of(who)[0]["state"] == "revoked")
-    who.unblocks_bot()
-    await company.approved(who=who)
-    assert [grant["state"] for grant in company.grants_of(who)] == ["revoked", "active"]

@@ -346,6 +346,20 @@ async def test_killed_while_a_profile_is_on_its_way(
     assert len([m for m in who.messages if m.document]) == 1 + arrived
 
 
+async def test_somebody_who_blocked_the_bot(company: Company) -> None:
+    who = await company.hires()
+    await who.says("/requestvpn")
+    card = await company.card(company.boris, who)
+    who.blocks_bot()
+    await company.boris.taps("Approve", message=card)
+    for admin in (company.boris, company.clara):
+        await admin.hears(f"does not let me write to {company.name_of(who)}")
+    await until(lambda: company.grants_of(who)[0]["state"] == "revoked")
+    who.unblocks_bot()
+    await company.approved(who=who)
+    assert [grant["state"] for grant in company.grants_of(who)] == ["revoked", "active"]
+
+
 async def test_no_key_and_no_token_was_written_anywhere(company: Company) -> None:
     """After all of the above: what is stored holds no client's key, and the log no secret."""
     await sent_all(company)

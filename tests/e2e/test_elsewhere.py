@@ -158,6 +158,7 @@ async def test_a_machine_that_is_cut_off_is_caught_up_with(paris: Paris) -> None
     await tunnel.close()
 
 
+@pytest.mark.long  # held in short by test_ssh_trouble and by fleet/test_others
 async def test_a_machine_that_hangs_delays_nobody_else(paris: Paris) -> None:
     company, boris = paris.company, paris.company.boris
     who, _, name = await newcomer(paris)

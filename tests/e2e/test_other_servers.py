@@ -14,7 +14,7 @@ from bot.process.locks import try_lock
 from demo.lab.network import NetLab, lab_missing
 from tests.company import ANNA, Company, furnish_by_copy, open_company
 from tests.folders import open_folder
-from tests.vpn.operator_kit import connected, is_refused, static_key
+from tests.vpn.operator_kit import beside_ours, connected, is_refused, static_key
 from vpn.deploy import CLOCK_TICK_S
 
 pytestmark = [
@@ -22,25 +22,7 @@ pytestmark = [
     pytest.mark.skipif(lab_missing() is not None, reason=lab_missing() or ""),
 ]
 
-# As an operator wrote it: revoked clients are kept out, and whoever else has a certificate gets in.
-ROME = """\
-port 1195
-proto udp
-dev tun
-topology subnet
-server 10.81.0.0 255.255.255.0
-ca ca.crt
-cert server.crt
-key server.key
-tls-auth ta.key 0
-dh none
-keepalive 10 60
-user nobody
-group nogroup
-remote-cert-tls client
-crl-verify crl.pem
-management management.sock unix
-"""
+ROME = f"{beside_ours(1195)}management management.sock unix\n"
 REVOKED = "certificate revoked"
 
 

@@ -14,7 +14,7 @@ import pytest
 from demo.lab.network import NetLab, lab_missing
 from tests.company import ANNA, Company, Ran, furnish_by_copy, open_company, run
 from tests.sshd import NEEDS_SSHD, Sshd, run_sshd
-from tests.vpn.operator_kit import static_key
+from tests.vpn.operator_kit import beside_ours, static_key
 from vpn.deploy import CLOCK_TICK_S
 
 pytestmark = [
@@ -25,23 +25,6 @@ pytestmark = [
 PAGE = Path(__file__).parents[2] / "docs" / "several-servers.md"
 COMMANDS = [line.strip() for line in re.findall(r"^ {4}(\S.*)$", PAGE.read_text(), re.MULTILINE)]
 ACCOUNT = f"vpnbot-d{os.getpid()}"
-OSLO = """\
-port 1196
-proto udp
-dev tun
-topology subnet
-server 10.81.0.0 255.255.255.0
-ca ca.crt
-cert server.crt
-key server.key
-tls-auth ta.key 0
-dh none
-keepalive 10 60
-user nobody
-group nogroup
-remote-cert-tls client
-crl-verify crl.pem
-"""
 
 
 @pytest.fixture
@@ -137,7 +120,7 @@ async def adopts(page: Page, lab: NetLab) -> None:
         shutil.copy(company.folder / "office" / name, oslo)
     shutil.copy(company.folder / "office" / "live" / "crl.pem", oslo)
     (oslo / "ta.key").write_text(static_key())
-    (oslo / "server.conf").write_text(OSLO)
+    (oslo / "server.conf").write_text(beside_ours(1196))
     await lab.start_server(oslo)
     said = (await page.types("vpnbot server adopt oslo")).out
     assert "restart" in said

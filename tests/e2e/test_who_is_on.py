@@ -295,5 +295,4 @@ async def whoever_comes(company: Company, guard: Guard, lab: NetLab) -> None:
     assert await guard.said("crl_replaced") == [""]
     assert await guard.said("over_cut_off") == [f"{file.name} (Anna Petrova)"]
     assert await kept.ping("10.8.0.1")
-    for tunnel in tunnels:
-        await tunnel.close()
+    await asyncio.gather(*(tunnel.close() for tunnel in tunnels))

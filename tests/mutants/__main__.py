@@ -99,6 +99,7 @@ ROOMS = (
             "tests/bot/fleet/test_catching_up.py",
             "tests/bot/backup/test_restore.py",
             "tests/e2e/test_commands.py",
+            "tests/e2e/test_other_companies.py",
             "tests/e2e/test_cli.py",
             "tests/e2e/test_audit.py",
             "tests/e2e/test_who_is_on.py",
@@ -133,6 +134,7 @@ ROOMS = (
             "tests/bot/test_receipts.py",
             "tests/bot/process/test_reserve.py",
             "tests/e2e/test_commands.py",
+            "tests/e2e/test_other_companies.py",
             "tests/e2e/test_delivery.py",
             "tests/e2e/test_bad_telegram.py",
             "tests/e2e/test_several_admins.py",
@@ -169,6 +171,7 @@ ROOMS = (
             "tests/bot/fleet/test_presence.py",
             "tests/e2e/test_cli.py",
             "tests/e2e/test_commands.py",
+            "tests/e2e/test_other_companies.py",
         ),
     ),
 )

@@ -19,7 +19,7 @@ from pki.authority import Authority, self_signed
 from pki.crl import Revocation, RevocationReason
 from pki.serial import new_serial
 from pki.tls_crypt_v2 import generate_server_key, wrap_client_key
-from vpn.configuration.profile import ProfileMaterial, render_profile
+from vpn.configuration.profile import ProfileMaterial, ProfileSettings, TlsKey, render_profile
 from vpn.deploy import SERVER_CERTIFICATE_LIFETIME, DeployReport, ServerIdentity, deploy
 from vpn.findings import ServerProof, Target
 from vpn.host.local import LocalHost
@@ -37,6 +37,18 @@ NETWORK = IPv4Network("10.77.0.0/22")
 SERVER_INSIDE = "10.77.0.1"
 CALLER = pwd.getpwuid(os.geteuid()).pw_name
 DAY = timedelta(days=1)
+# What an operator's own server may ask of its clients.
+DEMANDING = ProfileSettings(
+    tls_key=TlsKey.AUTH,
+    key_direction=1,
+    auth="SHA512",
+    ciphers=("AES-256-CBC",),
+    negotiates=False,
+    compression=("comp-lzo", "no"),
+    same_lines=(("tun-mtu", "1400"),),
+    tls_version_min="1.1",
+    asks_password=True,
+)
 
 
 def now() -> datetime:

@@ -1,11 +1,9 @@
 """A company whose OpenVPN server was set up by hand, before there was a bot."""
 
 import asyncio
-import ctypes
-import os
 import secrets
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from ipaddress import IPv4Network
@@ -16,6 +14,7 @@ from pki.authority import IssuedCertificate
 from pki.crl import Revocation, RevocationReason
 from pki.serial import new_serial
 from pki.tls_crypt_v2 import generate_server_key, wrap_client_key
+from tests.netns import inside
 from tests.vpn.kit import CALLER, DAY, make_authority, now
 from vpn.adopt.adopting import Examined, examine
 from vpn.adopt.applying import Applied, Plan, apply, plan_changes, prepare
@@ -29,7 +28,6 @@ from vpn.proof.live import LiveServer
 from vpn.values import CommonName, Protocol, Remote, make_server_spec
 
 NETWORK = IPv4Network("10.78.0.0/24")
-_CLONE_NEWNET = 0x40000000
 _PATIENCE_S = 60
 _LOOK_AGAIN_S = 0.05
 
@@ -50,6 +48,27 @@ group nogroup
 persist-key
 persist-tun
 verb 3
+"""
+
+
+def beside_ours(port: int) -> str:
+    """As somebody wrote it who has our CA: revoked clients are kept out, all others get in."""
+    return f"""\
+port {port}
+proto udp
+dev tun
+topology subnet
+server 10.81.0.0 255.255.255.0
+ca ca.crt
+cert server.crt
+key server.key
+tls-auth ta.key 0
+dh none
+keepalive 10 60
+user nobody
+group nogroup
+remote-cert-tls client
+crl-verify crl.pem
 """
 
 
@@ -270,19 +289,9 @@ async def is_refused(lab: NetLab, profile: str, because: str) -> bool:
     return True
 
 
-@contextmanager
-def on_the_server(lab: NetLab) -> Iterator[None]:
+def on_the_server(lab: NetLab) -> AbstractContextManager[None]:
     """This process in the server's network, where its loopback is."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    home = os.open("/proc/self/ns/net", os.O_RDONLY)
-    there = os.open(f"/run/netns/{lab._server_space}", os.O_RDONLY)
-    try:
-        assert libc.setns(there, _CLONE_NEWNET) == 0
-        yield
-    finally:
-        assert libc.setns(home, _CLONE_NEWNET) == 0
-        os.close(there)
-        os.close(home)
+    return inside(lab._server_space)
 
 
 def v2_key() -> str:

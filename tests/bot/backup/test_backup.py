@@ -18,13 +18,13 @@ from bot.errors import NotDone
 from bot.office import Office, open_office
 from bot.settings import Settings
 from storage.schema import HEAD
+from tests.bot.backup.backups import SECRET
 from tests.company import PASSPHRASE, Company, furnish_by_copy, keep_secret, open_company
 from tests.folders import open_folder
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 OPERATOR = Actor(key="system:olga", name="olga", is_operator=True)
-SECRET = "staple battery horse"
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -1,15 +1,14 @@
 """`vpnbot backup` and `vpnbot restore`: what they refuse, in one line, and what they ask."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from bot.backup.archive import DATABASE
 from bot.backup.restore import read_file
-from tests.bot.backup.backups import SECRET, company_with_a_backup
+from tests.bot.backup.backups import SECRET
 from tests.bot.newcomer import Newcomer, Terminal
 from tests.company import (
     Company,
@@ -20,23 +19,6 @@ from tests.folders import open_folder
 from tests.forks import VPNBOT
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def backed_up() -> AsyncIterator[tuple[Company, Path]]:
-    async with company_with_a_backup() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def company(backed_up: tuple[Company, Path]) -> Company:
-    return backed_up[0]
-
-
-@pytest.fixture(scope="module")
-def backup(backed_up: tuple[Company, Path]) -> Path:
-    """Taken once."""
-    return backed_up[1]
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sqlite3
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from bot.access.permission import Actor
 from bot.backup.archive import (
@@ -31,7 +30,7 @@ from bot.settings import Settings
 from pki.sealed import seal
 from storage.errors import NewerSchema
 from storage.records import ServerName, UserId
-from tests.bot.backup.backups import SECRET, company_with_a_backup
+from tests.bot.backup.backups import SECRET
 from tests.company import (
     ANNA,
     PASSPHRASE,
@@ -41,23 +40,6 @@ from tests.company import (
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 OPERATOR = Actor(key="system:olga", name="olga", is_operator=True)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def backed_up() -> AsyncIterator[tuple[Company, Path]]:
-    async with company_with_a_backup() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def company(backed_up: tuple[Company, Path]) -> Company:
-    return backed_up[0]
-
-
-@pytest.fixture(scope="module")
-def backup(backed_up: tuple[Company, Path]) -> Path:
-    """Taken once."""
-    return backed_up[1]
 
 
 @pytest.fixture(scope="module")

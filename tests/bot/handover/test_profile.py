@@ -1,5 +1,6 @@
 """A profile of the operator's own: as good as ours, or refused with its template's line."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,26 +15,16 @@ from tests.bot.handover.kit import (
     made,
     refused,
 )
+from tests.vpn.kit import DEMANDING
 from vpn.configuration.connect_rules import check_profile
 from vpn.configuration.directives import parse_directives
 from vpn.configuration.profile import DEPLOYED_PROFILE, ProfileSettings, TlsKey
 from vpn.values import Protocol
 
 ALL_BLOCKS = ("{{ inline.ca }}", "{{ inline.cert }}", "{{ inline.key }}", "{{ inline.tls }}")
-OFFICE = ProfileSettings(
-    tls_key=TlsKey.AUTH,
-    key_direction=1,
-    auth="SHA512",
-    ciphers=("AES-256-CBC",),
-    negotiates=False,
-    compression=("comp-lzo", "no"),
-    same_lines=(("tun-mtu", "1400"),),
-    tls_version_min="1.0",
-    asks_password=True,
-)
 VARIANTS = {
     "deployed": DEPLOYED_PROFILE,
-    "adopted": OFFICE,
+    "adopted": replace(DEMANDING, tls_version_min="1.0"),
     "tls-crypt": ProfileSettings(tls_key=TlsKey.CRYPT),
     "tls-auth both ways": ProfileSettings(tls_key=TlsKey.AUTH),
     "no key": ProfileSettings(tls_key=None, is_marked=False),

@@ -5,14 +5,13 @@ import fcntl
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from bot.access.case import Rules
 from bot.health.local import bot_runs, look_at_folder
@@ -52,24 +51,8 @@ from tests.company import (
     company_with_openvpn,
     company_with_stand_in,
 )
-from tests.folders import open_folder
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with open_folder() as folder:
-        yield folder
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def company() -> AsyncIterator[Company]:
-    """One that is well; each test leaves it so."""
-    with open_folder() as folder:
-        async with company_with_stand_in(folder) as (made, _):
-            everybody_pressed_start(made)
-            yield made
 
 
 # --- the whole ------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """What the doctor finds about a server: each thing that can be wrong, made wrong."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +23,6 @@ from tests.bot.health.kit import (
     NEEDS_ROOT,
     complains,
     content,
-    everybody_pressed_start,
     now,
     permissions,
     troubles,
@@ -34,29 +33,8 @@ from tests.company import (
     Company,
     company_with_stand_in,
 )
-from tests.folders import open_folder
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with open_folder() as folder:
-        yield folder
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def staffed() -> AsyncIterator[tuple[Company, StandIn]]:
-    """One that is well; each test leaves it so."""
-    with open_folder() as folder:
-        async with company_with_stand_in(folder) as made:
-            everybody_pressed_start(made[0])
-            yield made
-
-
-@pytest.fixture(scope="module")
-def company(staffed: tuple[Company, StandIn]) -> Company:
-    return staffed[0]
 
 
 @pytest.fixture

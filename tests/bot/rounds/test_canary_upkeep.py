@@ -1,20 +1,17 @@
-"""What a try from outside needs, and when there is none; a program stands in for OpenVPN's client.
+"""What a try from outside needs and leaves behind; a program stands in for OpenVPN's client.
 
 With the real one, and a real server, see test_canary.
 """
 
 import asyncio
 import json
-import os
 import stat
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from bot.access import canaries
 from bot.access.permission import THE_BOT
@@ -25,102 +22,42 @@ from bot.office import Office
 from bot.rounds.canary import CanaryRound
 from bot.rounds.keeper import Keeper
 from demo.lab.stand_in import StandIn
-from pki.crl import RevocationReason
-from pki.found_crls import read_crls
 from storage.records import (
     ON_HOLD,
     Canary,
-    CanaryLook,
     CanaryRole,
     CanaryTrouble,
     EndReason,
-    Server,
     ServerName,
     Untried,
 )
-from tests.bot.rounds.keeping import MINUTE, OFFICE, audited, notices
+from tests.bot.rounds.canaries import (
+    ROME,
+    TAKES,
+    TURNS_AWAY,
+    Client,
+    adopted,
+    ccd,
+    in_use,
+    look,
+    on_hold,
+    server_of,
+    tried,
+)
+from tests.bot.rounds.keeping import MINUTE, OFFICE, notices
 from tests.company import Company, until
 from tests.folders import open_folder
 from tests.machine import Machine
-from vpn.configuration.profile import ProfileSettings
 from vpn.layout import DEPLOYED
 from vpn.proof.client_files import fixed_addresses
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-_PERIOD = timedelta(minutes=5)
-ROME = ServerName("rome")
-# Takes what it gets, and answers what it is told to.
-_TAKES = "echo 'TLS: Initial packet from'; echo 'Initialization Sequence Completed'"
-_TURNS_AWAY = "echo 'AUTH: Received control message: AUTH_FAILED'"
-
-
-class Client:
-    """The program in OpenVPN's place."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.says(_TURNS_AWAY)
-
-    def says(self, answer: str) -> None:
-        program = self.folder / "openvpn"
-        program.write_text(f"#!/bin/sh\ncat > /dev/null\n{answer}\n")
-        program.chmod(0o755)
-
-
-@pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    with open_folder() as folder:
-        folder.chmod(0o755)
-        monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-        yield Client(folder)
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def round_(office: Office, openvpn: StandIn, client: Client) -> AsyncIterator[CanaryRound]:
-    made = CanaryRound(office, lambda: None, _PERIOD, window_s=1, again_s=0)
-    yield made
-    await made.stop()
-    await office.fleet.retire_canaries(OFFICE)
-
-
-async def tried(round_: CanaryRound, machine: Machine) -> None:
-    machine.gone_by += _PERIOD
-    await round_.tend()
-    await round_.done()
-
-
-async def look(office: Office, server: ServerName = OFFICE) -> CanaryLook | None:
-    async with office.database.reading() as tx:
-        return await tx.canaries.look(server)
-
-
-async def in_use(office: Office, server: ServerName = OFFICE) -> dict[CanaryRole, Canary]:
-    async with office.database.reading() as tx:
-        return {each.role: each for each in await tx.canaries.in_use(server)}
-
-
-async def server_of(office: Office, name: ServerName = OFFICE) -> Server:
-    async with office.database.reading() as tx:
-        found = await tx.servers.get(name)
-    assert found is not None
-    return found
-
-
-def ccd(company: Company) -> list[str]:
-    return sorted(path.name for path in (company.folder / "office/live/ccd").iterdir())
-
-
-def on_hold(company: Company, office: Office, server: ServerName) -> set[str]:
-    pem = (company.folder / server / "live/crl.pem").read_bytes()
-    (crl,) = read_crls(pem, office.keyring.certificate)
-    entries = [e for e in crl.revocations if e.reason is RevocationReason.CERTIFICATE_HOLD]
-    return {f"{entry.serial:x}" for entry in entries}
 
 
 async def test_what_is_tried_with_is_kept_for_half_its_life(
     company: Company, office: Office, round_: CanaryRound, machine: Machine, client: Client
 ) -> None:
-    client.says(_TAKES)
+    client.says(TAKES)
     assert await look(office) is None  # nothing at the start: that is when all is restarted
     await tried(round_, machine)
     first = await in_use(office)
@@ -136,7 +73,6 @@ async def test_what_is_tried_with_is_kept_for_half_its_life(
         each.serial for each in second.values()
     )
     assert ccd(company) == [second[CanaryRole.GOOD].common_name]
-    machine.gone_by -= canaries.LIFE / 2
 
 
 async def test_every_servers_list_has_the_revoked_ones_and_no_other(
@@ -150,7 +86,6 @@ async def test_every_servers_list_has_the_revoked_ones_and_no_other(
     await company.add_server(ROME, 1196)
     assert revoked in on_hold(company, office, ROME)
     assert of_office[CanaryRole.GOOD].serial not in on_hold(company, office, ROME)
-    await company.done("server", "remove", ROME)
 
 
 async def test_a_list_of_ours_that_comes_back_revokes_nobody_for_good(
@@ -170,7 +105,7 @@ async def test_a_list_of_ours_that_comes_back_revokes_nobody_for_good(
 async def test_where_another_answers_admins_are_told(
     office: Office, round_: CanaryRound, machine: Machine, client: Client
 ) -> None:
-    client.says(_TAKES)  # whoever comes
+    client.says(TAKES)  # whoever comes
 
     await tried(round_, machine)
 
@@ -183,7 +118,7 @@ async def test_where_another_answers_admins_are_told(
 async def test_status_chat_and_doctor_say_what_was_seen(
     company: Company, office: Office, round_: CanaryRound, machine: Machine, client: Client
 ) -> None:
-    client.says(_TURNS_AWAY)
+    client.says(TURNS_AWAY)
     await tried(round_, machine)
 
     (row,) = (await company.vpnbot("server", "status", "--json")).rows
@@ -263,86 +198,6 @@ async def test_nothing_is_remembered_of_a_server_that_was_taken_out(
     await company.done("server", "remove", ROME)
 
 
-async def test_without_openvpn_here_that_is_said(
-    office: Office, round_: CanaryRound, machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
-    await tried(round_, machine)
-    seen = await look(office)
-    assert seen is not None
-    assert seen.untried is Untried.NO_OPENVPN
-
-
-async def test_without_its_tls_key_that_is_said(
-    company: Company, office: Office, round_: CanaryRound, machine: Machine
-) -> None:
-    sealed = company.data / "tls-keys/office.sealed"
-    sealed.rename(sealed.with_suffix(".gone"))
-    try:
-        await tried(round_, machine)
-    finally:
-        sealed.with_suffix(".gone").rename(sealed)
-    seen = await look(office)
-    assert seen is not None
-    assert seen.untried is Untried.TLS_KEY
-
-
-def adopted(**changes: Any) -> dict[str, Any]:
-    """An operator's own configuration, as it is remembered."""
-    return {
-        "format": 1,
-        "layout": replace(DEPLOYED, adopted=True).to_json(),
-        "profile": replace(ProfileSettings(), asks_password=changes.pop("asks", False)).to_json(),
-        "addresses": {"network": "10.8.0.0/24", "own": "10.8.0.1", "pool": None, "one_each": True},
-        "taken": [],
-        "common_name": "server",
-        "certificate_end": None,
-        "port": 1194,
-        "protocol": "udp",
-        "closed": None,
-    } | changes
-
-
-@pytest.mark.parametrize(
-    ("changes", "untried"),
-    [
-        ({"adopted": adopted(asks=True)}, Untried.PASSWORD),
-        ({"adopted": adopted(closed="its clients have another CA")}, Untried.CLOSED),
-        ({"adopted": adopted(trusts_us=False)}, Untried.CLOSED),
-        ({"crl_published_at": None}, Untried.NOT_DEPLOYED),
-        ({"restored_at": True}, Untried.RESTORED),
-    ],
-)
-async def test_why_a_server_is_not_tried(
-    office: Office, round_: CanaryRound, changes: dict[str, Any], untried: Untried
-) -> None:
-    before = await server_of(office)
-    if "restored_at" in changes:
-        changes = {"restored_at": office.clock()}
-
-    await round_._try(replace(before, **changes))
-
-    seen = await look(office)
-    assert seen is not None
-    assert seen.untried is untried
-    assert await in_use(office) == {}
-
-
-async def test_by_a_clock_in_doubt_nothing_is_signed(
-    office: Office, round_: CanaryRound, machine: Machine
-) -> None:
-    office.time.telegram_said(machine.clock(), age=timedelta(0))
-    machine.wrong_by = timedelta(days=2)
-    try:
-        await tried(round_, machine)
-    finally:
-        machine.wrong_by = timedelta(0)
-        office.time.telegram_said(machine.clock(), age=timedelta(0))
-    seen = await look(office)
-    assert seen is not None
-    assert seen.untried is Untried.CLOCK
-
-
 async def test_the_keys_are_in_no_file(
     company: Company, office: Office, round_: CanaryRound, machine: Machine, client: Client
 ) -> None:
@@ -415,57 +270,31 @@ async def test_an_operators_own_server_is_tried_as_far_as_its_locks_go(
     operators = company.folder / "office/live/ccd/router"
     operators.write_text("ifconfig-push 10.8.0.2 255.255.252.0\n")
     company.tamper("UPDATE servers SET adopted = ?", as_theirs)
-    try:
-        await tried(round_, machine)
+    await tried(round_, machine)
 
-        drawn = await in_use(office)
-        assert set(drawn) == roles
-        assert drawn[CanaryRole.GOOD].address not in (None, "10.8.0.2")
-        file = operators.with_name(drawn[CanaryRole.GOOD].common_name)
-        assert f"ifconfig-push {drawn[CanaryRole.GOOD].address} " in file.read_text()
-        async with office.database.reading() as tx:
-            known = await known_files(tx, OFFICE)
-        live = live_server(await server_of(office))
-        files = await fixed_addresses(live.host, live.layout)
-        others = given_by_others(files, OFFICE, known)
-        assert drawn[CanaryRole.GOOD].address not in others
-        assert "10.8.0.2" in others
-        await office.fleet.retire_canaries(OFFICE)
-        assert ccd(company) == ["router"]
-    finally:
-        company.tamper("UPDATE servers SET adopted = NULL")
-        operators.unlink()
-
-
-async def test_what_could_not_be_made_ready_is_not_drawn_anew_with_each_round(
-    company: Company, office: Office, round_: CanaryRound, machine: Machine
-) -> None:
-    before = len(await audited(office, "canary.draw"))
-    folder = company.folder / "office/live/ccd"
-    folder.rename(folder.with_name("elsewhere"))
-    try:
-        for _ in range(5):
-            await tried(round_, machine)
-        seen = await look(office)
-        assert seen is not None
-        assert seen.untried is Untried.NOT_PREPARED
-        assert len(await audited(office, "canary.draw")) == before + 1
-    finally:
-        folder.with_name("elsewhere").rename(folder)
-    for _ in range(6):
-        await tried(round_, machine)
-    seen = await look(office)
-    assert seen is not None
-    assert seen.untried is None
+    drawn = await in_use(office)
+    assert set(drawn) == roles
+    assert drawn[CanaryRole.GOOD].address not in (None, "10.8.0.2")
+    file = operators.with_name(drawn[CanaryRole.GOOD].common_name)
+    assert f"ifconfig-push {drawn[CanaryRole.GOOD].address} " in file.read_text()
+    async with office.database.reading() as tx:
+        known = await known_files(tx, OFFICE)
+    live = live_server(await server_of(office))
+    files = await fixed_addresses(live.host, live.layout)
+    others = given_by_others(files, OFFICE, known)
+    assert drawn[CanaryRole.GOOD].address not in others
+    assert "10.8.0.2" in others
+    await office.fleet.retire_canaries(OFFICE)
+    assert ccd(company) == ["router"]
 
 
 async def test_before_a_server_is_said_to_refuse_people_it_is_tried_with_new_ones(
     office: Office, round_: CanaryRound, machine: Machine, client: Client
 ) -> None:
-    client.says(_TAKES)
+    client.says(TAKES)
     await tried(round_, machine)
     first = await in_use(office)
-    client.says(_TURNS_AWAY)
+    client.says(TURNS_AWAY)
 
     await tried(round_, machine)
     second = await in_use(office)
@@ -478,20 +307,6 @@ async def test_before_a_server_is_said_to_refuse_people_it_is_tried_with_new_one
     assert await in_use(office) == second
 
 
-async def test_what_nobody_expected_leaves_no_look_that_says_well(
-    company: Company, office: Office, round_: CanaryRound, machine: Machine
-) -> None:
-    await tried(round_, machine)
-    company.tamper("UPDATE servers SET adopted = ?", json.dumps({"profile": None}))
-    try:
-        await tried(round_, machine)
-    finally:
-        company.tamper("UPDATE servers SET adopted = NULL")
-    seen = await look(office)
-    assert seen is not None
-    assert seen.untried is Untried.NOT_PREPARED
-
-
 async def test_a_server_that_is_taken_out_meanwhile_gets_none(
     company: Company, office: Office, round_: CanaryRound, machine: Machine
 ) -> None:
@@ -499,48 +314,7 @@ async def test_a_server_that_is_taken_out_meanwhile_gets_none(
     await company.add_server(ROME, 1196)
     async with office.database.writing() as tx:
         renewal = asyncio.create_task(office.fleet.renew_canaries(ROME, tuple(CanaryRole)))
-        lock = office.folder.locks / f"server-{ROME}.lock"
-        await until(lock.exists)
-        await asyncio.sleep(0.3)  # it waits for the database by now
+        await until(lambda: office.database._writer._waiters)  # it waits for the database
         await tx.servers.remove(ROME)
     assert await renewal == ()
     assert await in_use(office, ROME) == {}
-
-
-async def test_a_look_that_is_too_old_is_none(
-    company: Company, office: Office, round_: CanaryRound, machine: Machine
-) -> None:
-    await tried(round_, machine)
-    seen = await look(office)
-    assert seen is not None
-    async with office.database.writing() as tx:
-        await tx.canaries.see(replace(seen, at=seen.at - timedelta(days=30), troubles=()))
-
-    (row,) = (await company.vpnbot("server", "status", "--json")).rows
-    assert (row["well_from_outside"], row["untried"]) == (None, "overdue")
-    assert "not tried from outside since" in (await company.vpnbot("server", "status")).out
-    doctor = await company.vpnbot("doctor", VPNBOT_CANARY="5m")
-    assert "it was not tried from outside since" in doctor.out + doctor.err
-
-
-async def test_where_no_address_can_be_spared_that_is_said_and_none_is_held(
-    company: Company, office: Office, round_: CanaryRound, machine: Machine
-) -> None:
-    await tried(round_, machine)
-    home = str(company.folder / "office").lstrip("/")
-    conf, crl = f"{home}/server.conf", f"{home}/live/crl.pem"
-    theirs = replace(DEPLOYED, adopted=True, conf=conf, crl=crl)
-    layout = replace(theirs, ccd=f"{home}/live/ccd", management=None)
-    plan = {"network": "10.8.0.0/29", "own": "10.8.0.1", "pool": None, "one_each": True}
-    taken = [f"10.8.0.{last}" for last in range(2, 6)]
-    full = adopted(layout=layout.to_json(), addresses=plan, taken=taken)
-    company.tamper("UPDATE servers SET adopted = ?", json.dumps(full))
-    try:
-        for _ in range(2):
-            await tried(round_, machine)
-            seen = await look(office)
-            assert seen is not None
-            assert seen.untried is Untried.NETWORK_FULL
-        assert (await in_use(office), ccd(company)) == ({}, [])
-    finally:
-        company.tamper("UPDATE servers SET adopted = NULL")

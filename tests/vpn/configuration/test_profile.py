@@ -2,13 +2,13 @@ import re
 
 import pytest
 
+from tests.vpn.kit import DEMANDING
 from vpn.configuration.connect_rules import check_profile
 from vpn.configuration.directives import parse_directives
 from vpn.configuration.profile import (
     DEPLOYED_PROFILE,
     ProfileMaterial,
     ProfileSettings,
-    TlsKey,
     render_profile,
 )
 from vpn.values import Protocol, Remote
@@ -91,18 +91,7 @@ def test_keys_are_not_shown() -> None:
 
 def test_what_an_operators_server_demands() -> None:
     """Each line is tried with a real server in test_adopted_profiles."""
-    settings = ProfileSettings(
-        tls_key=TlsKey.AUTH,
-        key_direction=1,
-        auth="SHA512",
-        ciphers=("AES-256-CBC",),
-        negotiates=False,
-        compression=("comp-lzo", "no"),
-        same_lines=(("tun-mtu", "1400"),),
-        tls_version_min="1.1",
-        asks_password=True,
-    )
-    text = profile(settings=settings, server_common_name='the "office" server')
+    text = profile(settings=DEMANDING, server_common_name='the "office" server')
     assert check_profile(text) == []
     assert [(d.name, *d.arguments) for d in parse_directives(text)][6:-5] == [
         ("remote-cert-tls", "server"),

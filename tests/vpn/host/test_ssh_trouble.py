@@ -38,7 +38,7 @@ from vpn.proof.management import open_management
 
 pytestmark = NEEDS_SSHD
 SOCKET = UnixSocket(MANAGEMENT_SOCKET)
-_SOON_S = 1.0
+_SOON_S, _LONG_S = 1.0, 60.0
 
 
 @pytest.fixture(scope="module")
@@ -287,20 +287,22 @@ async def test_a_connection_that_is_cut_leaves_nothing_half_written(sshd: Sshd, 
 async def test_a_machine_that_hangs_is_given_up_in_time(sshd: Sshd, home: Path) -> None:
     host = sshd.host(home)
     link = link_to(host.target)
-    link.first_pause_s = 60
+    link.first_pause_s = 600
     await host.caller()
     link.answer_s = link.connect_s = link.change_s = _SOON_S
     sshd.signal("STOP")
     try:
-        started = asyncio.get_running_loop().time()
+        given_up = f"gives no answer within {_SOON_S:g} s"
+        with pytest.raises(SshSilent, match=given_up):
+            await host.read("live/crl.pem")
+        # The first one waits; the others are told what it was told, and wait for nothing.
+        link.answer_s = link.connect_s = link.change_s = _LONG_S
         for attempt in (host.read("live/crl.pem"), host.stat(""), host.run(("true",))):
-            with pytest.raises(SshSilent, match="gives no answer within"):
+            with pytest.raises(SshSilent, match=given_up):
                 await attempt
-        with pytest.raises(ManagementGone, match="gives no answer"):
-            async with open_management(host, _SOON_S):
+        with pytest.raises(ManagementGone, match=given_up):
+            async with open_management(host, _LONG_S):
                 pass
-        # The first one waits; the others are told at once.
-        assert asyncio.get_running_loop().time() - started < 3 * _SOON_S
         await close_links()
         link_to(host.target).connect_s = _SOON_S
         with pytest.raises(SshSilent, match="does not let anybody in"):

@@ -1,0 +1,170 @@
+"""Processes, ports, sockets, programs and the room on the disk, here and elsewhere."""
+
+import asyncio
+import os
+import shutil
+import socket
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.vpn.host.kit import NEEDS_ROOT, NOBODY, HostAt
+from tests.vpn.kit import now
+from vpn.errors import HostError, ManagementGone
+from vpn.host.interface import NO_PROGRAM, Ran, ServerHost
+from vpn.host.local import LocalHost
+from vpn.host.machine import port_in_use, process_started_at, room_left
+from vpn.layout import MANAGEMENT_SOCKET, UnixSocket
+from vpn.values import Protocol
+
+SOCKET = UnixSocket(MANAGEMENT_SOCKET)
+
+
+async def test_a_process_has_a_beginning(host: ServerHost) -> None:
+    before = now()
+    process = await asyncio.create_subprocess_exec("sleep", "60")
+    started = await process_started_at(host, process.pid)
+    process.kill()
+    await process.wait()
+    assert started is not None
+    # The kernel counts in hundredths of a second, and so does what tells the time elsewhere.
+    assert before - timedelta(seconds=0.05) <= started <= now()
+    assert await process_started_at(host, process.pid) is None
+    assert await process_started_at(host, 0) is None
+
+
+@pytest.mark.parametrize(
+    ("protocol", "kind"),
+    [(Protocol.UDP, socket.SOCK_DGRAM), (Protocol.TCP, socket.SOCK_STREAM)],
+)
+async def test_a_taken_port_is_seen(
+    host: ServerHost, protocol: Protocol, kind: socket.SocketKind
+) -> None:
+    with socket.socket(socket.AF_INET, kind) as other:
+        other.bind(("127.0.0.1", 0))
+        if protocol is Protocol.TCP:
+            other.listen()
+        port = other.getsockname()[1]
+        assert await port_in_use(host, port, protocol) is True
+    assert await port_in_use(host, port, protocol) is False
+
+
+async def test_a_machine_without_one_of_the_kernels_tables(
+    local: LocalHost, program: Callable[[str, str], None]
+) -> None:
+    """As `cat` says it in a language that needs many words; IPv6 is off there."""
+    program("cat", 'echo "cat: /proc/net/udp6: Aucun fichier ou dossier de ce type"; exit 1')
+    assert await port_in_use(local, 1194, Protocol.UDP) is False
+
+
+async def test_nobody_listens_where_there_is_no_socket(
+    host: ServerHost, host_at: HostAt, open_folder: Path
+) -> None:
+    with pytest.raises(ManagementGone, match="start the server"):
+        await host.connect(SOCKET)
+    (open_folder / "management.sock").write_text("")
+    with pytest.raises(ManagementGone, match="no socket"):
+        await host.connect(SOCKET)
+    assert await host.listener_pid(SOCKET.path) is None
+    with pytest.raises(ManagementGone, match="cannot be opened"):
+        await host_at(open_folder / "gone").connect(SOCKET)
+
+
+async def test_a_stale_socket_is_no_listener(host: ServerHost, open_folder: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(open_folder / "management.sock"))
+        server.listen()
+        assert await host.listener_pid(SOCKET.path) == os.getpid()
+    assert await host.listener_pid(SOCKET.path) is None
+    with pytest.raises(ManagementGone, match="Connection refused"):
+        await host.connect(SOCKET)
+
+
+async def test_a_full_queue_is_waited_out(host: ServerHost, open_folder: Path) -> None:
+    path = str(open_folder / "management.sock")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen(0)
+        with socket.socket(socket.AF_UNIX) as first:
+            first.connect(path)
+            assert await host.listener_pid(SOCKET.path) in {0, os.getpid()}
+            waiting = asyncio.create_task(host.connect(SOCKET))
+            done, _ = await asyncio.wait([waiting], timeout=0.2)
+            assert not done
+        server.accept()[0].close()
+        _, writer = await waiting
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_long_path_can_be_connected(open_folder: Path) -> None:
+    """A unix socket's own path has 107 bytes at most."""
+    folder = open_folder / ("x" * 120)
+    folder.mkdir()
+    with socket.socket(socket.AF_UNIX) as server:
+        handle = os.open(folder, os.O_PATH)
+        server.bind(f"/proc/self/fd/{handle}/management.sock")
+        os.close(handle)
+        server.listen()
+        _, writer = await LocalHost(folder).connect(SOCKET)
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_the_room_on_a_disk_is_told(host: ServerHost, open_folder: Path) -> None:
+    left = await room_left(host, "live")
+    assert left is not None
+    assert left == pytest.approx(shutil.disk_usage(open_folder).free, rel=0.1)
+    assert await room_left(host, "gone") is None
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("100 3 5 4096", 20_480),
+        ("100 0 5 4096", 0),
+        ("0 0 5 4096", 20_480),
+        ("? ? 5 4096", None),
+        ("1 1 1 " + "9" * 5000, None),
+    ],
+)
+async def test_without_room_for_a_file_there_is_none(
+    local: LocalHost, program: Callable[[str, str], None], said: str, left: int | None
+) -> None:
+    """Btrfs has no count of files."""
+    program("stat", f"echo {said}")
+    if left is None:
+        with pytest.raises(HostError, match="how much room is left"):
+            await room_left(local, "live")
+    else:
+        assert await room_left(local, "live") == left
+
+
+async def test_a_program_is_heard_out(host: ServerHost) -> None:
+    assert await host.run(("cat",), stdin=b"word") == Ran(0, b"word")
+    failed = await host.run(("/bin/sh", "-c", "pwd; echo no >&2; exit 3"))
+    assert (failed.status, failed.lines) == (3, ["/", "no"])
+    assert (await host.run(("no-such-program",))).status == NO_PROGRAM
+    assert (await host.run(("true",), stdin=b"x" * 1_000_000)).status == 0
+
+
+async def test_a_program_that_does_not_end_is_left(open_folder: Path) -> None:
+    with pytest.raises(HostError, match=r"sleep does not end within 0\.2 s"):
+        await LocalHost(open_folder, answer_s=0.2).run(("sleep", "60"))
+
+
+async def test_a_program_that_says_too_much_is_left(host: ServerHost) -> None:
+    with pytest.raises(HostError, match="says more than"):
+        await host.run(("yes",))
+
+
+@NEEDS_ROOT
+async def test_a_program_cannot_take_root_back(local: LocalHost) -> None:
+    os.seteuid(NOBODY)
+    try:
+        told = await local.run(("/bin/sh", "-c", "id -u; id -ru"))
+    finally:
+        os.seteuid(0)
+    assert told.lines == [str(NOBODY), str(NOBODY)]

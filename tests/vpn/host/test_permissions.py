@@ -1,0 +1,173 @@
+"""Whom a path shuts out, whose links are followed, and who is who on a machine."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.vpn.host.kit import NEEDS_ROOT, NOBODY, HostAt
+from tests.vpn.kit import CALLER
+from vpn.errors import HostError, NotReadable
+from vpn.host.interface import ServerHost
+from vpn.host.local import LocalHost
+from vpn.host.permissions import (
+    account_problem,
+    owner_of,
+    read_linked,
+    real_path,
+    shut_out,
+    shut_out_above,
+)
+from vpn.layout import Reader
+
+
+async def test_a_list_is_read_as_openvpn_reads_it(
+    host: ServerHost, open_folder: Path, tmp_path: Path
+) -> None:
+    crl, other = open_folder / "live/crl.pem", tmp_path / "other.pem"
+    assert await read_linked(host, "live/crl.pem") is None
+    crl.symlink_to(other)
+    assert await read_linked(host, "live/crl.pem") is None
+    other.write_bytes(b"list")
+    assert await read_linked(host, "live/crl.pem") == b"list"
+    other.unlink()
+    other.mkdir()
+    with pytest.raises(HostError, match="is no ordinary file"):
+        await read_linked(host, "live/crl.pem")
+
+
+@NEEDS_ROOT
+async def test_root_reads_through_no_link_of_anothers(host: ServerHost, open_folder: Path) -> None:
+    crl = open_folder / "live/crl.pem"
+    crl.symlink_to("/etc/hostname")
+    os.chown(crl, 12345, -1, follow_symlinks=False)
+    with pytest.raises(HostError, match="root does not follow it"):
+        await read_linked(host, "live/crl.pem")
+
+
+@NEEDS_ROOT
+async def test_what_is_closed_is_told_from_what_hangs(local: LocalHost, open_folder: Path) -> None:
+    crl = open_folder / "live/crl.pem"
+    crl.write_bytes(b"root's alone")
+    crl.chmod(0o600)
+    os.seteuid(NOBODY)
+    try:
+        with pytest.raises(NotReadable, match="Permission denied"):
+            await read_linked(local, "live/crl.pem")
+    finally:
+        os.seteuid(0)
+
+
+async def test_an_unknown_account_is_named(host: ServerHost) -> None:
+    with pytest.raises(HostError, match="no-such-account"):
+        await owner_of(host, "no-such-account")
+    assert "no-such-account" in (await account_problem(host, "no-such-account") or "")
+    assert await account_problem(host, CALLER) is None
+
+
+@pytest.mark.parametrize(
+    ("shut", "mend"),
+    [
+        (".", "chmod o+x {}"),
+        ("home", "chmod o+x {}/home"),
+        ("home/live", "chmod o+x {}/home/live"),
+        ("home/live/crl.pem", "chmod o+r {}/home/live/crl.pem"),
+    ],
+)
+async def test_whatever_shuts_nobody_out_is_named(
+    host_at: HostAt, open_folder: Path, shut: str, mend: str
+) -> None:
+    crl = open_folder / "home/live/crl.pem"
+    crl.parent.mkdir(parents=True)
+    crl.touch()
+    host = host_at(open_folder / "home")
+    assert await shut_out(host, "live/crl.pem") is None
+    (open_folder / shut).chmod(0o750)
+    problem = await shut_out(host, "live/crl.pem")
+    assert problem is not None
+    assert problem.endswith(mend.format(open_folder))
+    above = await shut_out_above(host)
+    assert (above is not None) == (shut == ".")
+
+
+async def test_a_link_above_is_followed_both_ways(host_at: HostAt, open_folder: Path) -> None:
+    (open_folder / "shut/home").mkdir(parents=True)
+    (open_folder / "shut").chmod(0o700)
+    (open_folder / "link").symlink_to("shut/home")
+    problem = await shut_out_above(host_at(open_folder / "link"))
+    assert problem is not None
+    assert problem.endswith("/shut")
+
+
+def nobody_can_read(path: Path) -> bool:
+    """The kernel's own word."""
+    command = ["cat", str(path)]
+    result = subprocess.run(command, user=NOBODY, group=NOBODY, extra_groups=[], check=False)
+    return result.returncode == 0
+
+
+@NEEDS_ROOT
+@pytest.mark.parametrize(
+    ("uid", "gid", "mode", "shut"),
+    [
+        (NOBODY, 0, 0o044, True),
+        (NOBODY, 0, 0o400, False),
+        (0, NOBODY, 0o604, True),
+        (0, NOBODY, 0o640, False),
+        (0, 0, 0o640, True),
+    ],
+)
+async def test_the_bits_of_owner_and_group_count_first(
+    host: ServerHost, open_folder: Path, uid: int, gid: int, mode: int, shut: bool
+) -> None:
+    crl = open_folder / "live/crl.pem"
+    crl.touch()
+    os.chown(crl, uid, gid)
+    crl.chmod(mode)
+    assert nobody_can_read(crl) is not shut
+    assert (await shut_out(host, "live/crl.pem") is not None) is shut
+
+
+@NEEDS_ROOT
+async def test_what_cannot_be_looked_at_stays_as_it_is(local: LocalHost, open_folder: Path) -> None:
+    """Many a key of an operator's lies in a folder of root's alone."""
+    (open_folder / "link").symlink_to("shut/deep")
+    (open_folder / "shut/deep").mkdir(parents=True)
+    (open_folder / "shut").chmod(0o700)
+    (open_folder / "shut/deep/key").symlink_to("elsewhere")
+    real = f"{open_folder}/shut/deep".lstrip("/")
+    assert await real_path(local, "link/key") == f"{real}/elsewhere"
+    os.seteuid(NOBODY)
+    try:
+        assert await real_path(local, "link/key") == f"{real}/key"
+        problem = await shut_out(local, "link/key")
+    finally:
+        os.seteuid(0)
+    assert problem is not None
+    assert problem.endswith(f"chmod o+x {open_folder}/shut")
+
+
+async def test_links_in_a_circle_are_no_list(host: ServerHost, open_folder: Path) -> None:
+    (open_folder / "live/crl.pem").symlink_to("other.pem")
+    (open_folder / "live/other.pem").symlink_to("crl.pem")
+    with pytest.raises(NotReadable):
+        await read_linked(host, "live/crl.pem")
+    with pytest.raises(NotReadable):
+        await shut_out(host, "live/crl.pem")
+
+
+async def test_an_account_of_a_directory_service_is_asked_for(
+    local: LocalHost, program: Callable[[str, str], None]
+) -> None:
+    program("getent", "echo $2:x:4242:4343::/:/bin/sh")
+    assert await owner_of(local, "anna-of-the-directory") == (4242, 4343)
+    assert await owner_of(local, "root") == (0, 0)
+
+
+async def test_who_openvpn_becomes_may_be_unknown(host: ServerHost) -> None:
+    (named, unnamed) = (Reader("no-such-account", None), Reader(None, "no-such-group"))
+    assert "names the account no-such-account" in (await shut_out(host, "live", named) or "")
+    assert "names the group no-such-group" in (await shut_out(host, "live", unnamed) or "")
+    assert await shut_out(host, "live", Reader(None, None)) is None
