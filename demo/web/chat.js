@@ -146,6 +146,7 @@ export class Chat {
     this.find(".block").textContent = blocked ? "Unblock the bot" : "Block the bot";
     this.find(".menu").hidden = !started;
     if (blocked) this.tricks.leave();
+    this.tricks.offer();
   }
 
   setDevice({ state, detail }) {
@@ -177,6 +178,7 @@ export class Chat {
     this.find(".welcome").hidden = true;
     if (atEnd || !message.from_bot) this.toEnd();
     else this.markEnd();
+    this.tricks.offer();
   }
 
   addDay(date) {
@@ -190,6 +192,7 @@ export class Chat {
     this.messages.get(id)?.remove();
     this.messages.delete(id);
     if (this.lastOwn?.id === id) this.lastOwn = null;
+    this.tricks.offer();
   }
 
   answer(text, alert) {

@@ -20,12 +20,12 @@ export class Tricks {
       chat.do(chat.blocked ? "unblock" : "block");
     });
     chat.find(".mode-end").addEventListener("click", () => this.leave());
-    this.menu.addEventListener("toggle", () => this.offer());
     chat.element.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && this.mode && !this.menu.open) this.leave();
     });
   }
 
+  // What can be done now: it changes while the menu is open, too.
   offer() {
     const { lastOwn, blocked, element } = this.chat;
     this.chat.find(".to-edit").disabled = !lastOwn || blocked;

@@ -161,10 +161,12 @@ async def test_a_page_that_is_opened_later_shows_what_is_on(server: DemoServer, 
 
 
 async def edit_and_forward(server: DemoServer, page: Page, api: Api) -> None:
-    await server.person(ALICE).says("/requestvpn 2h")
     alice = chat(page, ALICE)
     line, strip = alice.locator("textarea"), alice.locator(".mode")
-    await (await menu_entry(page, ALICE, "Edit your last message")).click()
+    edit = await menu_entry(page, ALICE, "Edit your last message")
+    await expect(edit).to_be_disabled()  # a menu that was opened before there was anything
+    await server.person(ALICE).says("/requestvpn 2h")
+    await edit.click()
     await expect(line).to_have_value("/requestvpn 2h")
     await expect(strip).to_contain_text("new words")
     await line.fill("/requestvpn 9h")

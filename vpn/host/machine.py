@@ -108,11 +108,12 @@ async def or_host_error(look: Awaitable[list[Finding]]) -> list[Finding]:
 
 
 def _span(span: timedelta) -> str:
-    """A span of time in the largest unit of which there are two."""
+    """A span of time in the largest unit of which there are two, give or take a minute."""
     seconds = span.total_seconds()
-    for size, unit in ((86_400, "days"), (3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
+    minutes = round(seconds / 60)
+    for size, unit in ((1440, "days"), (60, "hours"), (1, "minutes")):
+        if minutes >= 2 * size:
+            return f"{minutes / size:.0f} {unit}"
     return f"{seconds:.0f} seconds"
 
 

@@ -25,7 +25,7 @@ from vpn.layout import DEPLOYED
 PERIOD = timedelta(minutes=5)
 ROME = ServerName("rome")
 # The client takes what it gets, and the server answers this.
-TAKES = "echo 'TLS: Initial packet from'; echo 'Initialization Sequence Completed'"
+TAKES = "echo 'TLS: Initial packet from there'; echo 'Initialization Sequence Completed'"
 TURNS_AWAY = "echo 'AUTH: Received control message: AUTH_FAILED'"
 
 

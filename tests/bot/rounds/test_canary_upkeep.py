@@ -202,7 +202,7 @@ async def test_the_keys_are_in_no_file(
     company: Company, office: Office, round_: CanaryRound, machine: Machine, client: Client
 ) -> None:
     """The profile goes to the client's standard input; here it says whether that is a pipe."""
-    client.says("[ -p /dev/stdin ] && echo 'TLS: Initial packet from'; exit 1")
+    client.says("[ -p /dev/stdin ] && echo 'TLS: Initial packet from there'; exit 1")
     await tried(round_, machine)
     seen = await look(office)
     assert seen is not None

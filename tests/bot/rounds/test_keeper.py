@@ -162,7 +162,11 @@ async def test_a_crl_is_signed_again_every_day(
     [
         (timedelta(minutes=-30), "server_clock_behind", "30 minutes behind the bot's; set"),
         (timedelta(hours=5), "server_clock_ahead", "5 hours ahead of the bot's; set"),
-        (timedelta(days=-2), "server_clock_behind", "2 days behind the bot's, so far that it lets"),
+        (
+            timedelta(days=-2, hours=-1),
+            "server_clock_behind",
+            "2 days behind the bot's, so far that it lets",
+        ),
         (timedelta(days=8), "server_clock_ahead", "8 days ahead of the bot's, so far that it lets"),
     ],
     ids=["minutes", "hours", "days-behind", "days-ahead"],

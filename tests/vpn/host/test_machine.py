@@ -5,7 +5,7 @@ import os
 import shutil
 import socket
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from tests.vpn.kit import now
 from vpn.errors import HostError, ManagementGone
 from vpn.host.interface import NO_PROGRAM, Ran, ServerHost
 from vpn.host.local import LocalHost
-from vpn.host.machine import port_in_use, process_started_at, room_left
+from vpn.host.machine import clock_findings, port_in_use, process_started_at, room_left
 from vpn.layout import MANAGEMENT_SOCKET, UnixSocket
 from vpn.values import Protocol
 
@@ -33,6 +33,22 @@ async def test_a_process_has_a_beginning(host: ServerHost) -> None:
     assert before - timedelta(seconds=0.05) <= started <= now()
     assert await process_started_at(host, process.pid) is None
     assert await process_started_at(host, 0) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (80, "80 seconds ahead of"),
+        (-121, "2 minutes behind"),
+        (5 * 3600 - 0.4, "5 hours ahead of"),
+        (-2 * 86_400 + 1, "2 days behind"),
+        (8 * 86_400 - 2, "8 days ahead of"),
+    ],
+)
+def test_how_far_a_clock_is_off_does_not_hang_on_a_second(seconds: float, words: str) -> None:
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    (finding,) = clock_findings(noon + timedelta(seconds=seconds), noon)
+    assert words in finding.detail
 
 
 @pytest.mark.parametrize(
