@@ -38,6 +38,7 @@ class Requests(Repository):
             "user_id": user_id,
             "server": server,
             "duration": duration,
+            "asked_duration": duration,
             "reason": reason,
             "state": RequestState.PENDING if server else RequestState.CHOOSING,
             "asked_at": asked_at,
@@ -65,6 +66,10 @@ class Requests(Repository):
     async def open_of(self, user_id: UserId) -> Sequence[Request]:
         """The requests of one person that nobody has decided."""
         return await self._where(_requests.c.user_id == user_id, _requests.c.state.in_(_OPEN))
+
+    async def of_user(self, user_id: UserId) -> Sequence[Request]:
+        """All requests of one person, oldest first."""
+        return await self._where(_requests.c.user_id == user_id)
 
     async def open_on(self, server: ServerName) -> Sequence[Request]:
         return await self._where(_requests.c.server == server, _requests.c.state.in_(_OPEN))

@@ -17,6 +17,7 @@ class Tap(StrEnum):
     APPROVE = "ap"
     DENY = "dn"
     CANCEL = "cx"
+    AGAIN = "ag"
     SERVER = "sv"
     RENEW = "np"
     RENEW_YES = "npy"
@@ -115,6 +116,7 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.APPROVE: ("request", "duration", "digest"),
     Tap.DENY: ("request",),
     Tap.CANCEL: ("request",),
+    Tap.AGAIN: ("request",),
     Tap.SERVER: ("request", "server"),
     Tap.RENEW: ("grant",),
     Tap.RENEW_YES: ("grant",),

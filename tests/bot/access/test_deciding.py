@@ -130,7 +130,9 @@ async def test_a_denial_is_told_to_the_requester(paper: Paper) -> None:
 
     assert done == await paper.request(request.id)
     assert (done.state, done.decided_by_name) == (RequestState.DENIED, "Clara")
-    assert await paper.heard() == [notice(ANNA, "request_denied", server=BERLIN, admin="Clara")]
+    assert await paper.heard() == [
+        notice(ANNA, "request_denied", server=BERLIN, admin="Clara", by="telegram:2002")
+    ]
     [noted] = await paper.noted()
     assert (noted.actor, noted.action) == ("telegram:2002", "request.deny")
     async with paper.database.reading() as tx:
