@@ -221,6 +221,7 @@ async def _groups(tx: Transaction, grant: Grant) -> None:
     await tx.groups.all()
     await tx.groups.get(group.name)
     await tx.groups.join(group.name, ANNA)
+    await tx.groups.members(group.name)
     await tx.groups.of_accounts([ANNA])
     await tx.addresses.owners(BERLIN)
     await tx.groups.leave(group.name, ANNA)
