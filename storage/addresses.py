@@ -4,15 +4,17 @@ A grant has an address of each family at most; what it had before stays beside i
 proved that nobody uses it. `storage.grants` keeps this with what becomes of a grant.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, or_, select, update
+from sqlalchemy import Row, delete, func, insert, or_, select, update
 
 from storage import tables
+from storage.batches import batches
 from storage.group_records import AddressOwner, AddressSpan, GroupName
 from storage.group_tables import addresses as _addresses
+from storage.group_tables import due_files as _due
 from storage.group_tables import memberships as _memberships
 from storage.records import GrantId, ServerName, UserId
 from storage.repository import Repository, values_of
@@ -84,6 +86,44 @@ class Addresses(Repository):
     async def history(self, address: str) -> Sequence[AddressSpan]:
         """All who had this address, on whichever server, oldest first."""
         return await self._where(_addresses.c.address == address)
+
+    async def files_due(
+        self, server: ServerName, grant_ids: Iterable[GrantId], at: datetime
+    ) -> None:
+        """Notes that the files of these grants on a server have to be written anew."""
+        wanted = set(grant_ids)
+        for some in batches(wanted):
+            await self._connection.execute(
+                delete(_due).where(_due.c.server == server, _due.c.grant_id.in_(some))
+            )
+        if wanted:
+            rows = [{"server": server, "grant_id": one, "due_at": at} for one in sorted(wanted)]
+            await self._connection.execute(insert(_due), rows)
+
+    async def due_files(self, server: ServerName) -> Mapping[GrantId, datetime]:
+        """Whose files on a server have to be written anew, and since when."""
+        rows = await self._connection.execute(
+            select(_due.c.grant_id, _due.c.due_at).where(_due.c.server == server)
+        )
+        return dict(rows.tuples().all())
+
+    async def servers_due(self) -> frozenset[ServerName]:
+        """Where files have to be written anew, or addresses that were given up be looked for."""
+        moved = select(_addresses.c.server).where(_addresses.c.moved_at.is_not(None), _HELD)
+        rows = await self._connection.execute(select(_due.c.server).union(moved))
+        return frozenset(rows.scalars())
+
+    async def file_done(self, server: ServerName, grant_id: GrantId, due_at: datetime) -> None:
+        """A file is as it should be; what has changed since that moment stays noted."""
+        await self._connection.execute(
+            delete(_due).where(
+                _due.c.server == server, _due.c.grant_id == grant_id, _due.c.due_at == due_at
+            )
+        )
+
+    async def forget_files(self, server: ServerName) -> None:
+        """A server was taken out: nobody writes there any more."""
+        await self._connection.execute(delete(_due).where(_due.c.server == server))
 
     async def owners(self, server: ServerName) -> Sequence[AddressOwner]:
         """Who may send from which address of a server now, and the groups they belong to.

@@ -41,6 +41,15 @@ addresses = Table(
     Index("ix_addresses_left", "server", "left_at"),
     sqlite_autoincrement=True,
 )
+# Clients' files that may not say any more what is stored here, until somebody has written them.
+due_files = Table(
+    "due_files",
+    metadata,
+    Column("server", String(32), primary_key=True),
+    Column("grant_id", ForeignKey("grants.id"), primary_key=True),
+    Column("due_at", UtcTime, nullable=False),
+)
+
 _HELD = text("left_at IS NULL")
 # Never two people on one address.
 Index(

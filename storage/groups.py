@@ -1,10 +1,10 @@
 """Groups of people, and who belongs to them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, delete, func, insert, select, update
 
 from storage import tables
 from storage.group_records import Group, GroupName
@@ -66,6 +66,20 @@ class Groups(Repository):
             .order_by(_memberships.c.user_id)
         )
         return list(rows.scalars())
+
+    async def by_person(self) -> Mapping[UserId, Sequence[GroupName]]:
+        """Who belongs to which groups, by the account that each person is known by."""
+        person = func.coalesce(_people.c.same_as, _people.c.id)
+        rows = await self._connection.execute(
+            select(person, _memberships.c.group_name)
+            .join(_people, _people.c.id == _memberships.c.user_id)
+            .distinct()
+            .order_by(_memberships.c.group_name)
+        )
+        found: dict[UserId, list[GroupName]] = {}
+        for user_id, name in rows:
+            found.setdefault(user_id, []).append(name)
+        return found
 
     async def of_accounts(self, accounts: Iterable[UserId]) -> Sequence[Group]:
         """The groups that one of these accounts was put into, by name."""

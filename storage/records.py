@@ -141,8 +141,6 @@ class Server:
     ssh: Payload | None = None
     # Of its clients, beside `network`; None where they get no IPv6 address.
     network6: str | None = None
-    # Since when its clients' files may not say what the groups say; None where they do.
-    files_due_at: datetime | None = None
 
 
 class Verdict(StrEnum):

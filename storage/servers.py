@@ -81,18 +81,6 @@ class Servers(Repository):
         )
         return done.rowcount == 1
 
-    async def files_due(self, at: datetime) -> None:
-        """Notes that what the groups say has changed, for every server."""
-        await self._connection.execute(update(_servers).values(files_due_at=at))
-
-    async def files_done(self, name: ServerName, due_at: datetime) -> None:
-        """The files there say what the groups said; a change that came since stays noted."""
-        await self._connection.execute(
-            update(_servers)
-            .where(_servers.c.name == name, _servers.c.files_due_at == due_at)
-            .values(files_due_at=None)
-        )
-
     async def set_cuts_unknown(self, name: ServerName, *, cuts: bool) -> None:
         """Sets whether sessions of unknown names are cut there."""
         await self._connection.execute(
@@ -101,7 +89,7 @@ class Servers(Repository):
 
     async def mark_restored(self, at: datetime) -> None:
         """Notes that what lies on the servers may be newer than this database."""
-        await self._connection.execute(update(_servers).values(restored_at=at, files_due_at=at))
+        await self._connection.execute(update(_servers).values(restored_at=at))
 
     async def clear_restored(self, name: ServerName) -> None:
         await self._connection.execute(

@@ -124,8 +124,6 @@ servers = Table(
     # How another machine is reached; None where the server is on the bot's.
     Column("ssh", JSON(none_as_null=True)),
     Column("network6", String(64)),
-    # Since when its clients' files may not say what the groups say.
-    Column("files_due_at", UtcTime),
 )
 
 requests = Table(

@@ -21,7 +21,6 @@ from tests.storage.kit import (
     PARIS,
     add_grant,
     add_people,
-    make_server,
     open_copy,
 )
 
@@ -135,31 +134,45 @@ async def test_whose_an_address_is_now_and_their_groups_is_one_question(
         ]
 
 
-async def test_that_files_are_due_is_noted_until_the_newest_change_is_there(
+async def test_that_a_file_is_due_is_noted_until_the_newest_change_is_there(
     database: Database,
 ) -> None:
     async with database.writing() as tx:
-        await tx.servers.add(make_server())
-        await tx.servers.files_due(NOW)
-        await tx.servers.files_due(NOW + HOUR)
-        await tx.servers.files_done(BERLIN, NOW)
-        server = await tx.servers.get(BERLIN)
-        assert server is not None
-        assert server.files_due_at == NOW + HOUR
-        await tx.servers.files_done(BERLIN, NOW + HOUR)
-        server = await tx.servers.get(BERLIN)
-        assert server is not None
-        assert server.files_due_at is None
+        await add_people(tx)
+        first, second = await add_grant(tx, 1), await add_grant(tx, 2)
+        await tx.addresses.files_due(BERLIN, [first.id, second.id], NOW)
+        await tx.addresses.files_due(BERLIN, [first.id], NOW + HOUR)
+        await tx.addresses.file_done(BERLIN, first.id, NOW)
+        await tx.addresses.file_done(BERLIN, second.id, NOW)
+        assert await tx.addresses.due_files(BERLIN) == {first.id: NOW + HOUR}
+        assert await tx.addresses.servers_due() == {BERLIN}
+        await tx.addresses.forget_files(BERLIN)
+        assert await tx.addresses.servers_due() == frozenset()
+        await tx.grants.set_address(first, "10.8.0.9", NOW)
+        assert await tx.addresses.servers_due() == {BERLIN}
+
+
+async def test_the_groups_of_each_person(database: Database) -> None:
+    other = UserId(1003)
+    async with database.writing() as tx:
+        await add_people(tx)
+        await tx.people.allow(other, "Anna at home", NOW)
+        await tx.people.link(other, ANNA)
+        await tx.groups.add(OPS)
+        await tx.groups.add(DEV)
+        await tx.groups.join(OPS.name, ANNA)
+        await tx.groups.join(DEV.name, other)
+        await tx.groups.join(OPS.name, other)
+        assert await tx.groups.by_person() == {ANNA: [DEV.name, OPS.name]}
 
 
 def _downgrade(path: Path) -> None:
     """Undoes the newest migration as far as the next one cares."""
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
-        for table in ("addresses", "memberships", "groups"):
+        for table in ("due_files", "addresses", "memberships", "groups"):
             connection.execute(text(f"DROP TABLE {table}"))
-        for column in ("network6", "files_due_at"):
-            connection.execute(text(f"ALTER TABLE servers DROP COLUMN {column}"))
+        connection.execute(text("ALTER TABLE servers DROP COLUMN network6"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0013'"))
     engine.dispose()
 

@@ -128,8 +128,6 @@ async def pass_over_everything(tx: Transaction) -> None:
     await tx.audit.digest_of(1)
     assert await tx.audit.first_fault() is None
     await tx.servers.get(BERLIN)
-    await tx.servers.files_due(NOW)
-    await tx.servers.files_done(BERLIN, NOW)
     await tx.servers.remove(BERLIN)
 
 
@@ -223,7 +221,13 @@ async def _groups(tx: Transaction, grant: Grant) -> None:
     await tx.groups.join(group.name, ANNA)
     await tx.groups.members(group.name)
     await tx.groups.of_accounts([ANNA])
+    await tx.groups.by_person()
     await tx.addresses.owners(BERLIN)
+    await tx.addresses.files_due(BERLIN, [grant.id], NOW)
+    await tx.addresses.due_files(BERLIN)
+    await tx.addresses.servers_due()
+    await tx.addresses.file_done(BERLIN, grant.id, NOW)
+    await tx.addresses.forget_files(BERLIN)
     await tx.groups.leave(group.name, ANNA)
     await tx.groups.remove(group.name)
     await tx.addresses.give(grant.id, PARIS, "10.9.0.9", NOW)

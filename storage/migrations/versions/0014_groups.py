@@ -15,7 +15,6 @@ down_revision = "0013"
 
 def upgrade() -> None:
     op.add_column("servers", sa.Column("network6", sa.String(length=64), nullable=True))
-    op.add_column("servers", sa.Column("files_due_at", sa.BigInteger(), nullable=True))
     op.create_table(
         "groups",
         sa.Column("name", sa.String(length=32), nullable=False),
@@ -70,6 +69,14 @@ def upgrade() -> None:
         unique=True,
         sqlite_where=sa.text("left_at IS NULL"),
         postgresql_where=sa.text("left_at IS NULL"),
+    )
+    op.create_table(
+        "due_files",
+        sa.Column("server", sa.String(length=32), nullable=False),
+        sa.Column("grant_id", sa.String(length=32), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["grant_id"], ["grants.id"], name=op.f("fk_due_files_grant_id")),
+        sa.PrimaryKeyConstraint("server", "grant_id", name=op.f("pk_due_files")),
     )
     _write_down(op.get_bind())
 
