@@ -6,8 +6,10 @@ from itertools import groupby
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, func, insert, literal, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
+from storage.addresses import Addresses
 from storage.batches import batches
 from storage.records import (
     LIVE_STATES,
@@ -34,22 +36,27 @@ _NOBODYS = (_grants.c.user_id.is_(None), _FOR_CLIENTS, _LIVE)
 
 
 class Grants(Repository):
+    def __init__(self, connection: AsyncConnection) -> None:
+        super().__init__(connection)
+        self._addresses = Addresses(connection)
+
     async def add(self, grant: Grant) -> None:
         """Stores a reserved grant. The indexes refuse a second live one for the same approval."""
         await self._connection.execute(insert(_grants).values(**_values(grant)))
         if grant.places:
-            held = grant.state in UNPROVED_STATES and grant.proved_at is None
             rows = [
                 {
                     "grant_id": grant.id,
                     "server": place.server,
                     "position": position,
                     "address": place.address,
-                    "held": held,
                 }
                 for position, place in enumerate(grant.places)
             ]
             await self._connection.execute(insert(_places), rows)
+        for place in grant.places if grant.state in UNPROVED_STATES else ():
+            if place.address is not None:
+                await self._addresses.give(grant.id, place.server, place.address, grant.not_before)
 
     async def add_many(self, grants: Sequence[Grant]) -> None:
         """Stores imported grants, which have no places: tens of thousands at a time."""
@@ -223,7 +230,11 @@ class Grants(Repository):
         return await self._where(_grants.c.state == GrantState.REVOKING)
 
     async def addresses_held(self, server: ServerName, rested_since: datetime) -> frozenset[str]:
-        """Addresses that may not be given out: in use, or proved free only after `rested_since`."""
+        """Addresses that may not be given out: in use, or proved free only after `rested_since`.
+
+        Also that of one whose end has to be proved once more.
+        """
+        held = await self._addresses.held(server, rested_since)
         rows = await self._connection.execute(
             select(_places.c.address)
             .join(_grants, _grants.c.id == _places.c.grant_id)
@@ -233,7 +244,7 @@ class Grants(Repository):
                 or_(_grants.c.state.in_(UNPROVED_STATES), _grants.c.proved_at > rested_since),
             )
         )
-        return frozenset(rows.scalars())
+        return held.union(rows.scalars())
 
     async def move(self, grant_id: GrantId, before: GrantState, after: GrantState) -> bool:
         """Compare and set; False if the grant was not in the state `before`."""
@@ -245,24 +256,34 @@ class Grants(Repository):
             grant_id, LIVE_STATES, state=GrantState.REVOKING, revoked_at=at, end_reason=reason
         )
 
-    async def set_address(self, grant_id: GrantId, server: ServerName, address: str | None) -> bool:
-        """Gives a live grant another address on a server of its own; False if it was ended."""
-        is_live = select(_grants.c.id).where(_grants.c.id == grant_id, _LIVE).exists()
+    async def set_address(
+        self, grant: Grant, server: ServerName, address: str | None, at: datetime
+    ) -> bool:
+        """Gives a live grant another address on a server of its own; False if it was ended.
+
+        The one that it had stays held until somebody has seen that nobody uses it.
+        """
+        is_live = select(_grants.c.id).where(_grants.c.id == grant.id, _LIVE).exists()
         done = await self._connection.execute(
             update(_places)
-            .where(_places.c.grant_id == grant_id, _places.c.server == server, is_live)
+            .where(_places.c.grant_id == grant.id, _places.c.server == server, is_live)
             .values(address=address)
         )
-        return done.rowcount == 1
+        if done.rowcount != 1:
+            return False
+        before = grant.address_on(server)
+        if before is not None:
+            await self._addresses.move(grant.id, server, before, at)
+        if address is not None:
+            await self._addresses.give(grant.id, server, address, at)
+        return True
 
     async def prove(self, grant_id: GrantId, after: GrantState, at: datetime) -> bool:
         """REVOKING to REVOKED or EXPIRED; False if it was proved before."""
-        won = await self._set(grant_id, (GrantState.REVOKING,), state=after, proved_at=at)
-        if won:
-            await self._connection.execute(
-                update(_places).where(_places.c.grant_id == grant_id).values(held=False)
-            )
-        return won
+        if not await self._set(grant_id, (GrantState.REVOKING,), state=after, proved_at=at):
+            return False
+        await self._addresses.leave_all(grant_id, at)
+        return True
 
     async def _set(self, grant_id: GrantId, before: Sequence[GrantState], **values: Any) -> bool:
         done = await self._connection.execute(

@@ -164,7 +164,7 @@ async def move(case: Case, server: Server, grant: Grant) -> Grant | None:
         Refused: NETWORK_FULL.
     """
     address = await free_address(case, server)
-    if not await case.tx.grants.set_address(grant.id, server.name, address):
+    if not await case.tx.grants.set_address(grant, server.name, address, case.now):
         return None
     was = grant.address_on(server.name)
     places = [

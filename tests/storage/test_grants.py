@@ -184,12 +184,11 @@ async def test_an_address_changes_as_long_as_the_grant_lives(database: Database)
         await add_people(tx)
         for number, state in enumerate(GrantState, start=1):
             before = await add_grant(tx, number, state=state)
-            changed = await tx.grants.set_address(before.id, BERLIN, f"10.8.1.{number}")
+            changed = await tx.grants.set_address(before, BERLIN, f"10.8.1.{number}", NOW)
             assert changed == (state in LIVE_STATES)
             after = await tx.grants.get(before.id)
-            assert after == (
-                replace(before, places=(Place(BERLIN, f"10.8.1.{number}"),)) if changed else before
-            )
+            moved = replace(before, places=(Place(BERLIN, f"10.8.1.{number}"),))
+            assert after == (moved if changed else before)
 
 
 async def test_those_that_were_given_for_another_server(database: Database) -> None:
@@ -258,6 +257,7 @@ async def test_a_grant_may_have_an_address_on_each_of_several_servers(database: 
     both = (Place(PARIS, "10.9.0.2"), Place(BERLIN, "10.8.0.2"))
     eu, oslo = ServerName("eu"), ServerName("oslo")
     async with database.writing() as tx:
+        await add_people(tx)
         grant = await add_grant(tx, 1, server=eu, places=both, state=GrantState.ACTIVE)
         alone = await add_grant(tx, 2, state=GrantState.ACTIVE)
         assert await tx.grants.get(grant.id) == grant  # in the order of its profile
@@ -271,7 +271,7 @@ async def test_a_grant_may_have_an_address_on_each_of_several_servers(database: 
         with pytest.raises(IntegrityError):
             async with tx.attempt():
                 await add_grant(tx, 3, server=PARIS, address="10.9.0.2")
-        assert await tx.grants.set_address(grant.id, PARIS, "10.9.0.9")
-        assert not await tx.grants.set_address(grant.id, oslo, "10.9.0.9")
-        assert await tx.grants.addresses_held(PARIS, NOW) == {"10.9.0.9"}
+        assert await tx.grants.set_address(grant, PARIS, "10.9.0.9", NOW)
+        assert not await tx.grants.set_address(grant, oslo, "10.9.0.9", NOW)
+        assert await tx.grants.addresses_held(PARIS, NOW) == {"10.9.0.2", "10.9.0.9"}
         assert await tx.grants.addresses_held(BERLIN, NOW) >= {"10.8.0.2"}

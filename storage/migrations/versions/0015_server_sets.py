@@ -3,14 +3,12 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0014"
-down_revision = "0013"
+revision = "0015"
+down_revision = "0014"
 
 _COPY = """
-INSERT INTO grant_places (grant_id, server, position, address, held)
-SELECT id, server, 0, address,
-       state IN ('reserved', 'issued', 'active', 'revoking') AND proved_at IS NULL
-FROM grants WHERE server IS NOT NULL
+INSERT INTO grant_places (grant_id, server, position, address)
+SELECT id, server, 0, address FROM grants WHERE server IS NOT NULL
 """
 
 
@@ -21,20 +19,10 @@ def upgrade() -> None:
         sa.Column("server", sa.String(length=32), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("address", sa.String(length=64), nullable=True),
-        sa.Column("held", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["grant_id"], ["grants.id"], name=op.f("fk_grant_places_grant_id")),
         sa.PrimaryKeyConstraint("grant_id", "server", name=op.f("pk_grant_places")),
     )
     op.execute(_COPY)
-    held = sa.column("held", sa.Boolean())
-    op.create_index(
-        "ix_grant_places_address",
-        "grant_places",
-        ["server", "address"],
-        unique=True,
-        sqlite_where=held,
-        postgresql_where=held,
-    )
     op.create_index("ix_grant_places_server", "grant_places", ["server"])
     op.drop_index("ix_grants_address", table_name="grants")
     op.drop_column("grants", "address")
