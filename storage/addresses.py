@@ -105,7 +105,7 @@ class Addresses(Repository):
         rows = await self._connection.execute(
             select(_due.c.grant_id, _due.c.due_at).where(_due.c.server == server)
         )
-        return dict(rows.tuples().all())
+        return {row.grant_id: row.due_at for row in rows}
 
     async def servers_due(self) -> frozenset[ServerName]:
         """Where files have to be written anew, or addresses that were given up be looked for."""
