@@ -7,7 +7,7 @@ Rendered from what is true when it is sent; what is posted is brought up to date
 from datetime import datetime
 from pathlib import PurePath
 
-from bot.access import approvals, holdings
+from bot.access import approvals, destinations, holdings
 from bot.access.approvals import Past
 from bot.access.case import Case
 from bot.access.durations import choices
@@ -167,10 +167,11 @@ async def _life(case: Case, grant: Grant, name: str) -> Html:
 
 async def _opens(case: Case, request: Request) -> str:
     """Which servers a profile opens besides its own; nothing where it opens none."""
+    own = await destinations.opened_by(case.tx, request)
     opens = [
         server.name
         for server in await case.tx.servers.all()
-        if server.name != request.server and server.open_since is not None
+        if server.name not in own and server.open_since is not None
     ]
     return fill(words.CARD_OPENS, servers=some(opens)) if opens else ""
 
@@ -208,11 +209,11 @@ async def asked(case: Case, request: Request, *, admin_reachable: bool = True) -
 
 
 def _about(request: Request) -> dict[str, object]:
+    admin = life.who(request.decided_by, request.decided_by_name, first=True)
     return {
         "server": request.server,
         "duration": given_text(request),
-        "Admin": life.who(request.decided_by, request.decided_by_name, first=True)
-        or life.SOMEBODY_FIRST,
+        "Admin": admin or life.SOMEBODY_FIRST,
     }
 
 

@@ -94,7 +94,7 @@ def my_access(
             until=moment(grant.not_after),
             state=words.GRANT_STATES[grant.state],
             common_name=grant.common_name,
-            address=grant.address,
+            address=_addresses(grant),
         )
         said.append(lines(account, text, last_use(used.get(grant.id))))
     cancels = [(cancel_button(request),) for request in requests]
@@ -117,7 +117,15 @@ def _my_template(grant: Grant) -> str:
         return words.MY_GRANT_DROPPED
     if is_imported:
         return words.MY_GRANT_IMPORTED
-    return words.MY_GRANT if grant.address else words.MY_GRANT_POOL
+    return words.MY_GRANT if _addresses(grant) else words.MY_GRANT_POOL
+
+
+def _addresses(grant: Grant) -> str:
+    """The client's address; of a set, on each of its servers that gives a fixed one."""
+    fixed = [place for place in grant.places if place.address]
+    if grant.servers == (grant.server,):
+        return "".join(str(place.address) for place in fixed)
+    return ", ".join(f"{place.address} ({place.server})" for place in fixed)
 
 
 def _my_buttons(grant: Grant, *, own: bool) -> tuple[Button, ...]:

@@ -34,6 +34,7 @@ class Request:
     asked_at: int
     expires_at: int
     decided_by: str | None
+    decided_at: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,6 @@ class Grant:
     server: str | None
     common_name: str
     serial: str
-    address: str | None
     state: str
     not_before: int
     not_after: int

@@ -48,7 +48,7 @@ async def test_a_request_comes_back_as_it_was_stored(database: Database) -> None
         )
         assert await tx.requests.get(request.id) == request
         assert await tx.requests.of_user(ANNA) == [request]
-        assert await tx.requests.of_user(BOB) == []
+        assert await tx.requests.of_user(BORIS) == []
         assert await tx.requests.get(RequestId(request.id + 1)) is None
 
 

@@ -141,7 +141,7 @@ async def test_who_is_removed_loses_all(paper: Paper) -> None:
     for request in (pending, choosing):
         assert (await paper.request(request.id)).state is RequestState.CANCELLED
     # One message about it, and a menu without commands; and a line to the other admin.
-    boris = {"admin": "Boris", "by": "telegram:2001"}
+    boris: dict[str, Any] = {"admin": "Boris", "by": "telegram:2001"}
     name = "Anna Petrova"
     assert await paper.heard() == [
         to(ANNA, OutboxKind.MENU, {}, paper.now),

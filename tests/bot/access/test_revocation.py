@@ -1,6 +1,7 @@
 """The end of access: recorded first, then proved on every server, and said as it is."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ from tests.bot.access.kit import (
     to,
 )
 
-BY_BORIS = {"admin": "Boris", "by": "telegram:2001"}
+BY_BORIS: dict[str, Any] = {"admin": "Boris", "by": "telegram:2001"}
 SILENT_ENDS = {
     EndReason.BY_OWNER,
     EndReason.REPLACED,
@@ -268,7 +269,7 @@ async def test_a_server_that_was_taken_out_may_still_let_them_in(two_servers: Pa
     await paper.refuses(boris, Refusal.UNKNOWN_PERSON, people.remove, ANNA)
 
 
-async def test_access_ends_with_its_time_and_admins_hear_of_it_where_it_is_not_proved(
+async def test_access_ends_with_its_time_and_admins_hear_only_what_is_not_proved(
     paper: Paper,
 ) -> None:
     grant = await paper.active()
@@ -288,7 +289,7 @@ async def test_access_ends_with_its_time_and_admins_hear_of_it_where_it_is_not_p
     after = await paper.grant(grant.id)
     assert (after.state, after.end_reason) == (GrantState.REVOKING, EndReason.ENDED)
     receipt = {"grants": [grant.id], "look": False, "if_unproved": True}
-    by_itself = {"admin": "vpnbot", "by": "vpnbot"}
+    by_itself: dict[str, Any] = {"admin": "vpnbot", "by": "vpnbot"}
     assert await paper.heard() == [
         notice(ANNA, "access_ended", paper.now, server=BERLIN, reason="ended", **by_itself),
         to(BORIS, OutboxKind.RECEIPT, receipt, paper.now),
