@@ -1,6 +1,7 @@
 """Everything that `vpnbot doctor` looks at, in the order in which it is best mended."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
@@ -10,9 +11,11 @@ from bot.errors import BadSettings
 from bot.fleet.elsewhere import close_connections, use_key
 from bot.handover.handover import Handover
 from bot.health.local import (
+    look_at_bot,
     look_at_configuration,
     look_at_database_place,
     look_at_folder,
+    look_at_place,
     look_at_room,
 )
 from bot.health.look import Surroundings
@@ -31,6 +34,10 @@ from pki.errors import PkiError
 
 async def examine(settings: Settings, clock: Clock) -> AsyncIterator[Result]:
     """Yields each result as it comes; what needs a part that is missing is left out."""
+    misplaced = look_at_place(settings, os.environ)
+    if misplaced is not None:
+        yield misplaced
+        return
     for result in look_at_configuration(settings):
         yield result
     telegram = await look_at_telegram(settings, clock)
@@ -72,6 +79,7 @@ async def _inside(
     use_key(settings.ssh_key_file or folder.ssh_key)
     try:
         yield Fine(words.DATABASE_FINE)
+        yield look_at_bot(folder)
         for result in look_at_database_place(url.database or "", folder):
             yield result
         around = Surroundings(folder, database, keyring, issuers, opens, clock(), settings.canary)

@@ -16,6 +16,15 @@ class Complaint(NamedTuple):
     adopted: str = ""
 
 
+# The place
+WRONG_FOLDER = Complaint(
+    "There is no .env here, in {here}; the bot lives in {home}.", "Run: cd {home} && vpnbot doctor"
+)
+NOTHING_HERE = Complaint(
+    "There is no .env here, in {here}, and no bot on this machine that I know of.",
+    "Run this in the bot's folder. A new system begins with: vpnbot init",
+)
+
 # Settings and secrets
 SETTING_WRONG_MEND = "Correct it in .env or in the environment."
 SETTINGS_FINE = "Settings: {admins}; access for {default} by default, {longest} at most."
@@ -107,9 +116,16 @@ FOLDER_STRANGER = Complaint(
     "{path} belongs to {stranger}, and not to {owner} like the data folder.",
     "Run as root: chown -R {owner}: {folder}",
 )
-FOLDER_FINE = "Data folder: {folder} belongs to {owner}; {running}."
-RUNNING = "a bot runs on it"
-NOT_RUNNING = "no bot runs on it now"
+FOLDER_FINE = "Data folder: {folder} belongs to {owner}."
+BOT_RUNS = "Bot: it runs."
+_STOPPED = "No bot runs: nobody can ask, nobody is let in, and no access ends by itself."
+BOT_STOPPED = Complaint(
+    _STOPPED, "Start it here: vpnbot run; for systemd there is deploy/vpnbot.service."
+)
+BOT_STOPPED_UNIT = Complaint(
+    _STOPPED,
+    "Run: systemctl enable --now vpnbot; if it ends again, see why: journalctl -u vpnbot -n 50",
+)
 
 # The database
 # A restore replaces nothing, so the folder goes first.
@@ -286,6 +302,7 @@ ADOPT = "vpnbot server adopt {server} --config {config} --remote {remote}"
 ADOPTED_MEND = "This says what to add, and where: {adopt}"
 _OURS_AGAIN = "Find out what else writes there; then run as root: {adopt}"
 ADOPTED_MENDS = {
+    "ccd_missing": "Make it again, or correct client-config-dir; then run as root: {adopt}",
     "crl_missing": "Run as root: {adopt}",
     "crl_damaged": _OURS_AGAIN,
     "crl_not_ours": _OURS_AGAIN,
@@ -304,6 +321,7 @@ ADOPTED_MENDS = {
 }
 # By the code of a finding of the vpn library.
 SERVER_MENDS = {
+    "ccd_missing": "Run as root: vpnbot server deploy {server}",
     "crl_missing": "Run: vpnbot server deploy {server}",
     "crl_damaged": "Run: vpnbot server deploy {server}",
     "crl_not_ours": "Find out what writes there; then run: vpnbot server deploy {server}",

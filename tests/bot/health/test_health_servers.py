@@ -101,6 +101,18 @@ async def test_address_files(around: Surroundings) -> None:
     assert troubles(await look_at_server(server, around)) == []
 
 
+async def test_the_folder_of_all_address_files(around: Surroundings) -> None:
+    """Without it nobody can connect: one finding, however many people have access."""
+    server = await office(around)
+    ccd = Path(server.directory) / "live" / "ccd"
+    kept = ccd.rename(ccd.with_name("kept"))
+    found = await look_at_server(server, around)
+    assert len(found) == 1
+    complains(found, "no folder live/ccd, so nobody can connect", "vpnbot server deploy office")
+    kept.rename(ccd)
+    assert troubles(await look_at_server(server, around)) == []
+
+
 async def test_who_is_connected_without_access(around: Surroundings, openvpn: StandIn) -> None:
     server = await office(around)
     ccd = Path(server.directory) / "live" / "ccd"
