@@ -21,6 +21,7 @@ from bot.health.local import (
 from bot.health.look import Surroundings
 from bot.health.network import look_at_telegram
 from bot.health.results import Fine, Result, Trouble, trouble
+from bot.health.routing import look_at_machine
 from bot.health.servers import look_at_server
 from bot.health.state import look_at_authority, look_at_open_ends, look_at_past, open_checked
 from bot.health.templates import look_at_templates
@@ -82,7 +83,12 @@ async def _inside(
         yield look_at_bot(folder)
         for result in look_at_database_place(url.database or "", folder):
             yield result
-        around = Surroundings(folder, database, keyring, issuers, opens, clock(), settings.canary)
+        async with database.reading() as tx:
+            servers = await tx.servers.all()
+        routing = await look_at_machine(servers)
+        around = Surroundings(
+            folder, database, keyring, issuers, opens, clock(), settings.canary, routing
+        )
         for result in await _known(settings, around, username):
             yield result
     finally:

@@ -237,6 +237,34 @@ CRL_AHEAD = Complaint(
     "See that no other bot publishes there; after a restore start the bot, which takes its entries "
     "over, or run as root: {adopt}",
 )
+NOT_FORWARDING = Complaint(
+    "its machine does not forward (net.ipv4.ip_forward is 0), so its clients reach nothing behind "
+    "it.",
+    "Run as root: systemctl reload {unit}; or: sysctl --load={load}",
+    "Run as root: sysctl -w net.ipv4.ip_forward=1; to keep it over a restart: echo "
+    "net.ipv4.ip_forward=1 >/etc/sysctl.d/60-openvpn.conf",
+)
+NO_MASQUERADE = Complaint(
+    "nothing masquerades for its clients (the nft table {table} is gone), so no answer finds back "
+    "to them.",
+    "Run as root: nft --file {rules}; what empties the rules (a restart of nftables does) needs "
+    "this after it: systemctl reload {unit}",
+)
+PORT_SHUT = Complaint(
+    "the firewall drops {port}/{protocol}, so nobody reaches it.",
+    "Run as root: {opening}; a rule of nft's also goes into /etc/nftables.conf, to stay.",
+)
+FORWARD_SHUT = Complaint(
+    "the firewall drops what its clients send on, in the chain {chain}.",
+    "Run as root: nft insert rule {chain} ip saddr {network} accept; and: nft insert rule {chain} "
+    "ip daddr {network} ct state established,related accept; ufw and firewalld have words of their "
+    "own for it.",
+)
+FIREWALL_UNSEEN = "the firewall was not looked at: only root sees it; run: sudo vpnbot doctor"
+FIREWALL_UNSEEN_ELSEWHERE = (
+    "its firewall was not looked at, since the bot is not root there; root there sees it by: nft "
+    "list ruleset"
+)
 NOT_LOOKED_THROUGH = Complaint(
     "the database is from a backup restored at {moment}, and whoever it does not know is not "
     "shut out yet.",

@@ -75,9 +75,11 @@ async def office(around: Surroundings) -> Server:
 
 
 async def test_a_server_that_is_well(around: Surroundings) -> None:
-    (result,) = await look_at_server(await office(around), around)
+    result, unseen = await look_at_server(await office(around), around)
     assert isinstance(result, Fine)
     assert "Server office: CRL 1, certificate until" in result.text
+    assert isinstance(unseen, Fine)
+    assert "the firewall was not looked at: only root sees it" in unseen.text
 
 
 async def test_address_files(around: Surroundings) -> None:
