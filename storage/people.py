@@ -31,6 +31,10 @@ class People(Repository):
         rows = await self._connection.execute(select(*_COLUMNS).order_by(_people.c.added_at))
         return [_person(row) for row in rows]
 
+    async def is_anybody_allowed(self) -> bool:
+        asked = select(_people.c.id).where(_people.c.allowed).limit(1)
+        return (await self._connection.execute(asked)).first() is not None
+
     async def allow(self, user_id: UserId, name: str, now: datetime) -> None:
         """Puts somebody on the allowlist; somebody who is on it gets the new name."""
         if await self.get(user_id) is None:
