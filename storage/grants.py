@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Row, func, insert, literal, or_, select, u
 
 from storage import tables
 from storage.batches import batches
+from storage.name_keys import name_key, words_of
 from storage.records import (
     LIVE_STATES,
     PROVED_STATES,
@@ -22,7 +23,11 @@ from storage.records import (
 from storage.repository import Repository, values_of
 
 _grants = tables.grants
-_LIVE = _grants.c.state.in_(LIVE_STATES)
+_COLUMNS = [_grants.c[name] for name in Grant.__slots__]
+# Written out as in the indexes: with parameters in their place SQLite does not use them.
+_LIVE = tables.is_live(_grants)
+_words = tables.certificate_words
+_SERIAL_DIGITS = 40
 _IMPORTED = _grants.c.imported_at.is_not(None)
 # By a certificate that only a server may show nobody gets access.
 _FOR_CLIENTS = _grants.c.for_server.is_(False)
@@ -32,12 +37,21 @@ _NOBODYS = (_grants.c.user_id.is_(None), _FOR_CLIENTS, _LIVE)
 class Grants(Repository):
     async def add(self, grant: Grant) -> None:
         """Stores a reserved grant. The indexes refuse a second live one for the same approval."""
-        await self._connection.execute(insert(_grants).values(**_values(grant)))
+        await self.add_many([grant])
 
     async def add_many(self, grants: Sequence[Grant]) -> None:
-        """Stores imported grants: tens of thousands at a time."""
-        if grants:
-            await self._connection.execute(insert(_grants), [_values(grant) for grant in grants])
+        """Stores grants, tens of thousands at a time where they are imported."""
+        if not grants:
+            return
+        await self._connection.execute(insert(_grants), [_values(grant) for grant in grants])
+        words = [
+            {"word": word, "grant_id": grant.id}
+            for grant in grants
+            if grant.imported_at is not None
+            for word in frozenset(words_of(grant.common_name.partition("@")[0]))
+        ]
+        if words:
+            await self._connection.execute(insert(_words), words)
 
     async def get(self, grant_id: GrantId) -> Grant | None:
         rows = await self._where(_grants.c.id == grant_id)
@@ -125,13 +139,25 @@ class Grants(Repository):
         return await self._where(*_NOBODYS, _grants.c.common_name == common_name)
 
     async def unlinked_like(self, words: Sequence[str]) -> Sequence[Grant]:
-        """Those of `unlinked` that have one of these words somewhere in their name."""
-        if not words:
+        """Those of `unlinked` that have one of these words in their name."""
+        found: dict[GrantId, Grant] = {}
+        for some in batches(words):
+            named = select(_words.c.grant_id).where(_words.c.word.in_(some))
+            nobodys = await self._where(*_NOBODYS, _grants.c.id.in_(named))
+            found |= {grant.id: grant for grant in nobodys}
+        return [*found.values()]
+
+    async def with_name(self, key: str) -> Sequence[Grant]:
+        """Grants with this common name, by its key, see `storage.name_keys`."""
+        if not key:
             return []
-        return await self._where(
-            *_NOBODYS,
-            or_(*(_grants.c.common_name.icontains(word, autoescape=True) for word in words)),
-        )
+        ours = await self._where(_grants.c.common_name == key, _grants.c.imported_at.is_(None))
+        return [*ours, *await self._where(_grants.c.name_key == key)]
+
+    async def with_serial(self, digits: str) -> Sequence[Grant]:
+        """Grants with this serial, whatever zeros are before it."""
+        widths = range(len(digits), _SERIAL_DIGITS + 1)
+        return await self.with_serials([digits.zfill(width) for width in widths])
 
     async def link(self, grant_id: GrantId, user_id: UserId) -> bool:
         """Gives an imported grant to a person; False where there is no such grant."""
@@ -244,7 +270,7 @@ class Grants(Repository):
 
     async def _where(self, *conditions: ColumnElement[bool]) -> list[Grant]:
         rows = await self._connection.execute(
-            select(_grants).where(*conditions).order_by(_grants.c.not_before, _grants.c.id)
+            select(*_COLUMNS).where(*conditions).order_by(_grants.c.not_before, _grants.c.id)
         )
         return [_grant(row) for row in rows]
 
@@ -256,7 +282,9 @@ def _opening(server: ServerName) -> tuple[ColumnElement[bool], ...]:
 
 def _values(grant: Grant) -> dict[str, Any]:
     # `asdict` copies deeply, which takes seconds for a whole CA.
-    return {name: getattr(grant, name) for name in Grant.__slots__}
+    values = {name: getattr(grant, name) for name in Grant.__slots__}
+    is_ours = grant.imported_at is None
+    return values | {"name_key": None if is_ours else name_key(grant.common_name)}
 
 
 def _grant(row: Row[Any]) -> Grant:

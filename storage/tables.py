@@ -9,6 +9,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     Dialect,
     ForeignKey,
     Index,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     false,
+    literal_column,
     text,
     true,
 )
@@ -88,6 +90,39 @@ people = Table(
     Column("added_at", UtcTime, nullable=False),
     # How often an admin has decided about them.
     Column("revision", Integer, nullable=False, server_default="0"),
+    # What they are looked up by, see `storage.name_keys`.
+    Column("name_key", String(160), nullable=False, server_default="", index=True),
+    Column("username_key", String(160), index=True),
+    # When they last wrote with that username: it may be somebody else's since.
+    Column("username_seen_at", UtcTime),
+    Index("ix_people_listed", "allowed", "name_key", "id"),
+    Index("ix_people_same_as", "same_as"),
+)
+
+# PostgreSQL sorts by the customs of a language unless it is told otherwise, and then a beginning
+# is no range of an index. SQLite compares bytes anyway.
+_Word = String(64).with_variant(String(64, collation="C"), "postgresql")
+
+# A search for words is a range of an index on both engines; what each has for searching texts
+# knows neither the other's language nor beginnings of words.
+person_words = Table(
+    "person_words",
+    metadata,
+    Column("word", _Word, primary_key=True),
+    Column("user_id", ForeignKey("people.id"), primary_key=True, autoincrement=False),
+    Index("ix_person_words_user_id", "user_id", "word"),
+)
+
+# Strangers who wrote lately, so that an admin can name them by what they are called.
+newcomers = Table(
+    "newcomers",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", String(128), nullable=False),
+    Column("username", String(64)),
+    Column("name_key", String(160), nullable=False, index=True),
+    Column("username_key", String(160), index=True),
+    Column("seen_at", UtcTime, nullable=False, index=True),
 )
 
 # As the settings named them when they were last looked at.
@@ -196,6 +231,8 @@ grants = Table(
     Column("crl_reason", String(32)),
     Column("for_server", Boolean, nullable=False, server_default=false()),
     Column("end_known", Boolean, nullable=False, server_default=true()),
+    # Of an imported one, see `storage.name_keys`; ours have their common name for it.
+    Column("name_key", String(160)),
     CheckConstraint(
         "imported_at IS NOT NULL OR (request_id IS NOT NULL AND user_id IS NOT NULL "
         "AND server IS NOT NULL)",
@@ -204,6 +241,13 @@ grants = Table(
 )
 _OURS = text("imported_at IS NULL")
 _LIVE = text("state IN ('reserved', 'issued', 'active')")
+
+
+def is_live(table: Table) -> ColumnElement[bool]:
+    """The condition of the indexes of what is live, word for word."""
+    return literal_column(f"{table.name}.{_LIVE.text}", Boolean)
+
+
 # One whose end is proved anew may find that its address was given to somebody else meanwhile.
 _HOLDS_ADDRESS = text("state IN ('reserved', 'issued', 'active', 'revoking') AND proved_at IS NULL")
 # The database, not the code, keeps one approval from giving two live certificates.
@@ -229,6 +273,30 @@ Index(
     unique=True,
     sqlite_where=_HOLDS_ADDRESS,
     postgresql_where=_HOLDS_ADDRESS,
+)
+
+# Whatever is listed by its end.
+Index(
+    "ix_grants_ending",
+    grants.c.not_after,
+    grants.c.id,
+    sqlite_where=_LIVE,
+    postgresql_where=_LIVE,
+)
+_HAS_KEY = text("name_key IS NOT NULL")
+Index(
+    "ix_grants_name_key",
+    grants.c.name_key,
+    sqlite_where=_HAS_KEY,
+    postgresql_where=_HAS_KEY,
+)
+
+# Of imported certificates.
+certificate_words = Table(
+    "certificate_words",
+    metadata,
+    Column("word", _Word, primary_key=True),
+    Column("grant_id", ForeignKey("grants.id"), primary_key=True),
 )
 
 proofs = Table(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bot.access import holdings, messages, requests, revocation
 from bot.access.case import Case, Rules
+from bot.access.matching import LARGEST_ID
 from bot.access.messages import Notice
 from bot.access.names import NAME_LENGTH, clean
 from bot.access.permission import Act, Actor, require, telegram_key
@@ -13,8 +14,6 @@ from bot.access.refusals import Refusal, Refused
 from storage.records import EndReason, Grant, Person, UserId
 from storage.transaction import Transaction
 
-# Telegram's ids have at most 52 significant bits (Bot API, type User).
-LARGEST_ID = 2**52
 _ID = re.compile(r"[0-9]{1,16}", re.ASCII)
 
 
@@ -123,14 +122,18 @@ async def remove(case: Case, user_id: UserId) -> Removed:
     """Takes somebody off the allowlist, by all of their accounts, and ends all that they have.
 
     Raises:
-        Refused: ADMINS_ONLY, UNKNOWN_PERSON.
+        Refused: ADMINS_ONLY, UNKNOWN_PERSON, ADMIN_OF_SETTINGS.
     """
     require(case.actor, Act.MANAGE_PEOPLE)
+    if user_id in case.rules.admins and await case.tx.people.get(user_id) is None:
+        raise Refused(Refusal.ADMIN_OF_SETTINGS, name=str(user_id), id=user_id)
     accounts = await revocation.known_accounts(case.tx, user_id)
     listed = [account for account in accounts if account.allowed]
     ids = [account.id for account in accounts]
     grants = [one.grant for one in await holdings.of_accounts(case.tx, case.now, ids)]
     if not listed and not grants:
+        if user_id in case.rules.admins:
+            raise Refused(Refusal.ADMIN_OF_SETTINGS, name=accounts[0].name, id=user_id)
         raise Refused(Refusal.UNKNOWN_PERSON, who=accounts[0].name)
     for account in listed or accounts[:1]:
         await case.tx.people.disallow(account.id)

@@ -2,13 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 
-from bot.access import grants, messages, requests, revocation
+from bot.access import grants, messages, people, requests, revocation
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.chat import (
     admin_commands,
     buttons,
     late,
+    lists,
     old_certificates,
     online,
     questions,
@@ -142,7 +143,7 @@ async def _revoke_rest(scene: Scene, meant: Meant) -> Reply:
     nobodys = [one for one in same if one.user_id is None and one.state in UNPROVED_STATES]
     if not nobodys:
         raise Refused(Refusal.NOTHING_LIVE, name=grant.common_name, names=())
-    return Reply(views.whom(words.CHOOSE_REVOKE, (), nobodys))
+    return Reply(views.choice(words.CHOOSE_REVOKE, views.grant_buttons(nobodys), "/revoke ID"))
 
 
 async def _remove(scene: Scene, meant: Meant) -> Reply:
@@ -153,6 +154,17 @@ async def _remove(scene: Scene, meant: Meant) -> Reply:
         return reply
     done = await admin_commands.remove_now(scene, person)
     return Reply(done.view or View(Html(words.WORKING)), edit=True)
+
+
+async def _allow(scene: Scene, meant: Meant) -> Reply:
+    """Somebody who wrote lately, or was known before: the name is theirs, so it is shown first."""
+    require(scene.actor, Act.MANAGE_PEOPLE)
+    person = await people.candidate(scene.case, meant.person)
+    question = await questions.allow(scene, person)
+    if reply := question.unless_answered(meant):
+        return reply
+    done = await admin_commands.allow_now(scene, person.id, person.name)
+    return Reply(done.view, edit=True)
 
 
 async def _how_to(scene: Scene, meant: Meant) -> Reply:
@@ -199,5 +211,12 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.CUT_ASK: strangers.choose,
     Tap.CUT_SESSION: online.cut,
     Tap.ONLINE: online.turn,
+    Tap.GRANTS: lists.turn_grants,
+    Tap.USERS: lists.turn_users,
+    Tap.PENDING: lists.turn_pending,
+    Tap.REVOKE_LIST: lists.to_revoke,
+    Tap.REMOVE_LIST: lists.to_remove,
+    Tap.ALLOW: _allow,
+    Tap.ALLOW_YES: _allow,
     Tap.KEEP: _keep,
 }

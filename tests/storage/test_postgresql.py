@@ -82,7 +82,7 @@ async def pass_over_everything(tx: Transaction) -> None:
     """Calls each method of each repository at least once."""
     await add_people(tx)
     await tx.people.know(BORIS, "Boris", NOW)
-    await tx.people.set_username(ANNA, "anna")
+    await tx.people.note_username(ANNA, "anna", NOW)
     await tx.people.set_reachable(ANNA, reachable=True)
     await tx.people.disallow(BORIS)
     await tx.people.name_of(BORIS)
