@@ -4,11 +4,26 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
+from storage.addresses import Addresses
 from storage.batches import batches
 from storage.name_keys import name_key, words_of
+from storage.name_tables import certificate_words as _words
+from storage.proofs import DROPPED
 from storage.records import (
     LIVE_STATES,
     PROVED_STATES,
@@ -26,7 +41,7 @@ _grants = tables.grants
 _COLUMNS = [_grants.c[name] for name in Grant.__slots__]
 # Written out as in the indexes: with parameters in their place SQLite does not use them.
 _LIVE = tables.is_live(_grants)
-_words = tables.certificate_words
+_proofs = tables.proofs
 _SERIAL_DIGITS = 40
 _IMPORTED = _grants.c.imported_at.is_not(None)
 # By a certificate that only a server may show nobody gets access.
@@ -35,9 +50,15 @@ _NOBODYS = (_grants.c.user_id.is_(None), _FOR_CLIENTS, _LIVE)
 
 
 class Grants(Repository):
+    def __init__(self, connection: AsyncConnection) -> None:
+        super().__init__(connection)
+        self._addresses = Addresses(connection)
+
     async def add(self, grant: Grant) -> None:
         """Stores a reserved grant. The indexes refuse a second live one for the same approval."""
         await self.add_many([grant])
+        if grant.address is not None and grant.state in UNPROVED_STATES:
+            await self._addresses.give(grant.id, grant.home, grant.address, grant.not_before)
 
     async def add_many(self, grants: Sequence[Grant]) -> None:
         """Stores grants, tens of thousands at a time where they are imported."""
@@ -159,6 +180,46 @@ class Grants(Repository):
         widths = range(len(digits), _SERIAL_DIGITS + 1)
         return await self.with_serials([digits.zfill(width) for width in widths])
 
+    async def nobodys_not_over(self, *, limit: int) -> Sequence[Grant]:
+        """Some imported ones of clients that nobody has been linked to, and that may let in."""
+        return await self._where(
+            _grants.c.user_id.is_(None),
+            _FOR_CLIENTS,
+            _grants.c.state.in_(UNPROVED_STATES),
+            limit=limit,
+        )
+
+    async def count_unlinked_names(self) -> int:
+        """How many names `unlinked` has."""
+        names = select(func.count(_grants.c.common_name.distinct())).where(*_NOBODYS)
+        return int(await self._connection.scalar(names) or 0)
+
+    async def count_live(self) -> int:
+        """How many `ending` has in all."""
+        live = select(func.count()).select_from(_grants).where(_LIVE, _FOR_CLIENTS)
+        return int(await self._connection.scalar(live) or 0)
+
+    async def ending(self, *, offset: int, limit: int) -> Sequence[Grant]:
+        """A part of what lets clients in, soonest end first."""
+        return await self._page(
+            select(*_COLUMNS).where(_LIVE, _FOR_CLIENTS), offset=offset, limit=limit
+        )
+
+    async def count_unproved(self, now: datetime) -> int:
+        """How many `unproved` has in all."""
+        ended = _unproved(now).with_only_columns(func.count(), maintain_column_froms=True)
+        return int(await self._connection.scalar(ended) or 0)
+
+    async def unproved(self, now: datetime, *, offset: int, limit: int) -> Sequence[Grant]:
+        """A part of what has ended without a proof, also where none will ever come."""
+        return await self._page(_unproved(now), offset=offset, limit=limit)
+
+    async def _page(self, wanted: Select[Any], *, offset: int, limit: int) -> Sequence[Grant]:
+        rows = await self._connection.execute(
+            wanted.order_by(_grants.c.not_after, _grants.c.id).offset(offset).limit(limit)
+        )
+        return [_grant(row) for row in rows]
+
     async def link(self, grant_id: GrantId, user_id: UserId) -> bool:
         """Gives an imported grant to a person; False where there is no such grant."""
         done = await self._connection.execute(
@@ -228,7 +289,11 @@ class Grants(Repository):
         return await self._where(_grants.c.state == GrantState.REVOKING)
 
     async def addresses_held(self, server: ServerName, rested_since: datetime) -> frozenset[str]:
-        """Addresses that may not be given out: in use, or proved free only after `rested_since`."""
+        """Addresses that may not be given out: in use, or proved free only after `rested_since`.
+
+        Also that of one whose end has to be proved once more.
+        """
+        held = await self._addresses.held(server, rested_since)
         rows = await self._connection.execute(
             select(_grants.c.address).where(
                 _grants.c.server == server,
@@ -236,7 +301,7 @@ class Grants(Repository):
                 or_(_grants.c.state.in_(UNPROVED_STATES), _grants.c.proved_at > rested_since),
             )
         )
-        return frozenset(rows.scalars())
+        return held.union(rows.scalars())
 
     async def move(self, grant_id: GrantId, before: GrantState, after: GrantState) -> bool:
         """Compare and set; False if the grant was not in the state `before`."""
@@ -248,13 +313,25 @@ class Grants(Repository):
             grant_id, LIVE_STATES, state=GrantState.REVOKING, revoked_at=at, end_reason=reason
         )
 
-    async def set_address(self, grant_id: GrantId, address: str | None) -> bool:
-        """Gives a live grant another address; False if it was ended meanwhile."""
-        return await self._set(grant_id, LIVE_STATES, address=address)
+    async def set_address(self, grant: Grant, address: str | None, at: datetime) -> bool:
+        """Gives a live grant another address; False if it was ended meanwhile.
+
+        The one that it had stays held until somebody has seen that nobody uses it.
+        """
+        if not await self._set(grant.id, LIVE_STATES, address=address):
+            return False
+        if grant.address is not None:
+            await self._addresses.move(grant.id, grant.home, grant.address, at)
+        if address is not None:
+            await self._addresses.give(grant.id, grant.home, address, at)
+        return True
 
     async def prove(self, grant_id: GrantId, after: GrantState, at: datetime) -> bool:
         """REVOKING to REVOKED or EXPIRED; False if it was proved before."""
-        return await self._set(grant_id, (GrantState.REVOKING,), state=after, proved_at=at)
+        if not await self._set(grant_id, (GrantState.REVOKING,), state=after, proved_at=at):
+            return False
+        await self._addresses.leave_all(grant_id, at)
+        return True
 
     async def _set(self, grant_id: GrantId, before: Sequence[GrantState], **values: Any) -> bool:
         done = await self._connection.execute(
@@ -268,11 +345,35 @@ class Grants(Repository):
         """The grants with one of these values, however many they are."""
         return [grant for some in batches(values) for grant in await self._where(column.in_(some))]
 
-    async def _where(self, *conditions: ColumnElement[bool]) -> list[Grant]:
+    async def _where(
+        self, *conditions: ColumnElement[bool], limit: int | None = None
+    ) -> list[Grant]:
         rows = await self._connection.execute(
-            select(*_COLUMNS).where(*conditions).order_by(_grants.c.not_before, _grants.c.id)
+            select(*_COLUMNS)
+            .where(*conditions)
+            .order_by(_grants.c.not_before, _grants.c.id)
+            .limit(limit)
         )
         return [_grant(row) for row in rows]
+
+
+def unproved_for_good(now: datetime) -> Select[Any]:
+    """Selects ended grants that may still open a server which was taken out before it had proved
+    their end: as long as the certificate lasts, that server may still run."""
+    dropped = select(_proofs.c.grant_id).where(*DROPPED)
+    return select(*_COLUMNS).where(
+        _grants.c.id.in_(dropped),
+        _grants.c.state.in_(PROVED_STATES),
+        _FOR_CLIENTS,
+        _grants.c.not_after > now,
+    )
+
+
+def _unproved(now: datetime) -> Select[Any]:
+    """Selects, by one index each, what is being revoked, and what never will be."""
+    for_good = unproved_for_good(now).with_only_columns(_grants.c.id)
+    revoking = select(_grants.c.id).where(_grants.c.state == GrantState.REVOKING)
+    return select(*_COLUMNS).where(_grants.c.id.in_(union_all(revoking, for_good)))
 
 
 def _opening(server: ServerName) -> tuple[ColumnElement[bool], ...]:

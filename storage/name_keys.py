@@ -72,4 +72,3 @@ def person_words(name: str, username: str | None) -> frozenset[str]:
     said = words_of(name)
     initial = {said[0][0] + said[-1]} if len(said) > 1 else set()
     return frozenset([*said, *initial, *words_of(username or "")][:_WORDS])
-

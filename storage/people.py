@@ -21,13 +21,17 @@ from sqlalchemy import (
 
 from storage import tables
 from storage.batches import batches
+from storage.grants import unproved_for_good
 from storage.name_keys import name_key, person_words, username_key
-from storage.records import Person, UserId
+from storage.name_tables import newcomers as _newcomers
+from storage.name_tables import person_words as _words
+from storage.records import UNPROVED_STATES, Person, UserId
 from storage.repository import Repository, values_of
 
 _people = tables.people
-_words = tables.person_words
-_newcomers = tables.newcomers
+_grants = tables.grants
+_MAY_BE_ENDED = _grants.c.state.in_(UNPROVED_STATES)
+_HELD = _grants.c.for_server.is_(False)
 _COLUMNS = [_people.c[name] for name in Person.__slots__]
 _NEXT = _people.c.revision + 1
 _LISTED = _people.c.allowed == true()
@@ -38,6 +42,8 @@ _SEEN_EVERY = timedelta(days=1)
 _NEWCOMERS_KEPT = 1000
 # More people than that have a word that tells nobody apart.
 _COMMON = 200
+# So few grants are read at once.
+_FEW = 2000
 
 
 class People(Repository):
@@ -70,13 +76,13 @@ class People(Repository):
 
     async def namesakes(self, keys: Collection[str]) -> frozenset[str]:
         """Those of these keys of names that several people have."""
-        shared = set()
+        shared: set[str] = set()
         for some in batches(keys):
             rows = await self._connection.execute(
                 select(_people.c.name_key)
                 .where(_people.c.name_key.in_(some))
                 .group_by(_people.c.name_key)
-                .having(func.count() > 1)
+                .having(func.count(func.coalesce(_people.c.same_as, _people.c.id).distinct()) > 1)
             )
             shared.update(rows.scalars())
         return frozenset(shared)
@@ -207,8 +213,7 @@ class People(Repository):
         newest = select(_newcomers.c.seen_at).order_by(_newcomers.c.seen_at.desc())
         await self._connection.execute(
             delete(_newcomers).where(
-                _newcomers.c.seen_at
-                < newest.offset(_NEWCOMERS_KEPT - 1).limit(1).scalar_subquery()
+                _newcomers.c.seen_at < newest.offset(_NEWCOMERS_KEPT - 1).limit(1).scalar_subquery()
             )
         )
 
@@ -226,18 +231,37 @@ class People(Repository):
             .order_by(_newcomers.c.seen_at.desc())
             .limit(limit)
         )
-        return [
-            Person(
-                id=row.id,
-                name=row.name,
-                username=row.username,
-                allowed=False,
-                reachable=None,
-                added_at=row.seen_at,
-                username_seen_at=row.seen_at,
-            )
-            for row in rows
-        ]
+        return [_newcomer(row) for row in rows]
+
+    async def newcomer(self, user_id: UserId) -> Person | None:
+        """A stranger who wrote lately."""
+        rows = await self._connection.execute(select(_newcomers).where(_newcomers.c.id == user_id))
+        row = rows.first()
+        return None if row is None else _newcomer(row)
+
+    async def with_access(self, now: datetime, *, offset: int, limit: int) -> Sequence[Person]:
+        """A part of those who have something that could be ended, by name.
+
+        Where few have anything, those are looked for; where many have, everybody is looked at in
+        turn until there are enough.
+        """
+        few = select(_grants.c.id).where(_MAY_BE_ENDED, _HELD).limit(_FEW)
+        count = await self._connection.scalar(select(func.count()).select_from(few.subquery()))
+        dropped = unproved_for_good(now).with_only_columns(_grants.c.user_id)
+        if int(count or 0) < _FEW:
+            held = select(_grants.c.user_id).where(_MAY_BE_ENDED, _HELD)
+            has = or_(_people.c.id.in_(held), _people.c.id.in_(dropped))
+        else:
+            theirs = exists().where(_grants.c.user_id == _people.c.id, _MAY_BE_ENDED, _HELD)
+            has = or_(theirs, _people.c.id.in_(dropped))
+        rows = await self._connection.execute(
+            select(*_COLUMNS)
+            .where(has)
+            .order_by(_people.c.name_key, _people.c.id)
+            .offset(offset)
+            .limit(limit)
+        )
+        return [_person(row) for row in rows]
 
     async def _ids(self, words: Sequence[str], *, whole: bool = False) -> Select[tuple[UserId]]:
         """Selects whom `with_words` finds, beginning with the word that the fewest have."""
@@ -298,6 +322,18 @@ class People(Repository):
             select(*_COLUMNS).where(*conditions).order_by(_people.c.added_at).limit(limit)
         )
         return [_person(row) for row in rows]
+
+
+def _newcomer(row: Row[Any]) -> Person:
+    return Person(
+        id=UserId(row.id),
+        name=row.name,
+        username=row.username,
+        allowed=False,
+        reachable=None,
+        added_at=row.seen_at,
+        username_seen_at=row.seen_at,
+    )
 
 
 def _range(column: ColumnElement[str], beginning: str) -> ColumnElement[bool]:

@@ -75,7 +75,7 @@ metadata = MetaData(
 )
 
 # SQLite numbers rows by itself only where the key's type is INTEGER.
-_RowId = BigInteger().with_variant(Integer, "sqlite")
+RowId = BigInteger().with_variant(Integer, "sqlite")
 
 people = Table(
     "people",
@@ -91,38 +91,13 @@ people = Table(
     # How often an admin has decided about them.
     Column("revision", Integer, nullable=False, server_default="0"),
     # What they are looked up by, see `storage.name_keys`.
-    Column("name_key", String(160), nullable=False, server_default="", index=True),
+    Column("name_key", String(160), nullable=False, server_default=""),
     Column("username_key", String(160), index=True),
     # When they last wrote with that username: it may be somebody else's since.
     Column("username_seen_at", UtcTime),
+    Index("ix_people_name_key", "name_key", "id"),
     Index("ix_people_listed", "allowed", "name_key", "id"),
     Index("ix_people_same_as", "same_as"),
-)
-
-# PostgreSQL sorts by the customs of a language unless it is told otherwise, and then a beginning
-# is no range of an index. SQLite compares bytes anyway.
-_Word = String(64).with_variant(String(64, collation="C"), "postgresql")
-
-# A search for words is a range of an index on both engines; what each has for searching texts
-# knows neither the other's language nor beginnings of words.
-person_words = Table(
-    "person_words",
-    metadata,
-    Column("word", _Word, primary_key=True),
-    Column("user_id", ForeignKey("people.id"), primary_key=True, autoincrement=False),
-    Index("ix_person_words_user_id", "user_id", "word"),
-)
-
-# Strangers who wrote lately, so that an admin can name them by what they are called.
-newcomers = Table(
-    "newcomers",
-    metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
-    Column("name", String(128), nullable=False),
-    Column("username", String(64)),
-    Column("name_key", String(160), nullable=False, index=True),
-    Column("username_key", String(160), index=True),
-    Column("seen_at", UtcTime, nullable=False, index=True),
 )
 
 # As the settings named them when they were last looked at.
@@ -158,18 +133,19 @@ servers = Table(
     Column("cuts_unknown", Boolean, nullable=False, server_default=false()),
     # How another machine is reached; None where the server is on the bot's.
     Column("ssh", JSON(none_as_null=True)),
+    Column("network6", String(64)),
 )
 
 requests = Table(
     "requests",
     metadata,
-    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("id", RowId, primary_key=True, autoincrement=True),
     Column("user_id", ForeignKey("people.id"), nullable=False),
     # No foreign key: a server's requests outlive the server.
     Column("server", String(32)),
     Column("duration", BigInteger, nullable=False),
     Column("reason", String(512), nullable=False),
-    Column("state", String(16), nullable=False),
+    Column("state", String(16), nullable=False, index=True),
     Column("asked_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
     Column("decided_by", String(128)),
@@ -180,6 +156,7 @@ requests = Table(
     ),
     sqlite_autoincrement=True,
 )
+Index("ix_requests_user_id", requests.c.user_id, requests.c.asked_at)
 Index(
     "ix_requests_open",
     requests.c.user_id,
@@ -199,7 +176,7 @@ Index(
 decisions = Table(
     "decisions",
     metadata,
-    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("id", RowId, primary_key=True, autoincrement=True),
     Column("request_id", ForeignKey("requests.id"), nullable=False, index=True),
     Column("actor", String(128), nullable=False),
     Column("verdict", String(16), nullable=False),
@@ -280,6 +257,7 @@ Index(
     "ix_grants_ending",
     grants.c.not_after,
     grants.c.id,
+    grants.c.for_server,
     sqlite_where=_LIVE,
     postgresql_where=_LIVE,
 )
@@ -289,14 +267,6 @@ Index(
     grants.c.name_key,
     sqlite_where=_HAS_KEY,
     postgresql_where=_HAS_KEY,
-)
-
-# Of imported certificates.
-certificate_words = Table(
-    "certificate_words",
-    metadata,
-    Column("word", _Word, primary_key=True),
-    Column("grant_id", ForeignKey("grants.id"), primary_key=True),
 )
 
 proofs = Table(
@@ -317,6 +287,13 @@ proofs = Table(
     Column("dropped_at", UtcTime),
 )
 Index("ix_proofs_open", proofs.c.proved, proofs.c.next_try_at)
+_IS_DROPPED = text("dropped_at IS NOT NULL")
+Index(
+    "ix_proofs_dropped",
+    proofs.c.grant_id,
+    sqlite_where=_IS_DROPPED,
+    postgresql_where=_IS_DROPPED,
+)
 
 crl_counter = Table(
     "crl_counter",
@@ -341,7 +318,7 @@ foreign_revocations = Table(
 spare_serials = Table(
     "spare_serials",
     metadata,
-    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("id", RowId, primary_key=True, autoincrement=True),
     Column("serial", String(40), nullable=False, unique=True),
     sqlite_autoincrement=True,
 )
@@ -350,7 +327,7 @@ spare_serials = Table(
 strangers = Table(
     "strangers",
     metadata,
-    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("id", RowId, primary_key=True, autoincrement=True),
     Column("server", String(32), nullable=False),
     Column("name", String(64), nullable=False),
     Column("seen_as", String(16), nullable=False),
@@ -447,7 +424,7 @@ inbox = Table(
     "inbox",
     metadata,
     # In the order of arrival: update ids start again at random after a quiet week.
-    Column("seq", _RowId, primary_key=True, autoincrement=True),
+    Column("seq", RowId, primary_key=True, autoincrement=True),
     Column("update_id", BigInteger, nullable=False, unique=True),
     Column("chat_id", BigInteger, nullable=False),
     Column("payload", Text, nullable=False),
@@ -460,7 +437,7 @@ inbox = Table(
 outbox = Table(
     "outbox",
     metadata,
-    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("id", RowId, primary_key=True, autoincrement=True),
     Column("chat_id", BigInteger, nullable=False),
     Column("kind", String(16), nullable=False),
     Column("payload", JSON, nullable=False),
@@ -485,6 +462,9 @@ audit = Table(
     Column("detail", Text, nullable=False),
     Column("previous", String(64), nullable=False),
     Column("digest", String(64), nullable=False),
+    Index("ix_audit_action", "action", "seq"),
+    Index("ix_audit_actor", "actor", "seq"),
+    Index("ix_audit_subject", "subject", "seq"),
 )
 
 # Where the trail ends: what a chain alone cannot tell is that its last rows are missing.

@@ -1,4 +1,4 @@
-"""Who is meant: a Telegram id, a grant, a serial, a name or username, or several of them at once."""
+"""Who is meant: a Telegram id, a grant, a serial, a name or username, or several of these."""
 
 import difflib
 from collections.abc import Collection, Iterable, Sequence
@@ -185,6 +185,11 @@ def _is_unsure(person: Person, who: Who, now: datetime) -> bool:
     """Whether only a username says who it is, and nobody has seen it for a while."""
     if person.id == who.user_id or (not who.username and name_key(person.name) == who.key):
         return False
+    return is_stale(person, now)
+
+
+def is_stale(person: Person, now: datetime) -> bool:
+    """Whether nobody has seen them with their username for a while."""
     seen_at = person.username_seen_at
     return seen_at is None or now - seen_at > USERNAME_LASTS
 

@@ -37,6 +37,7 @@ class Refusal(StrEnum):
     GRANT_BUSY = "grant_busy"
     NOTHING_LIVE = "nothing_live"
     UNKNOWN_PERSON = "unknown_person"
+    NOBODY_WROTE = "nobody_wrote"
     SEVERAL_FIT = "several_fit"
     USERNAME_OLD = "username_old"
     ADMIN_OF_SETTINGS = "admin_of_settings"

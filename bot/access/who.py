@@ -9,6 +9,7 @@ from dataclasses import replace
 from bot.access import holdings, matching
 from bot.access.case import Case
 from bot.access.matching import Fits
+from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from storage.name_keys import name_key
 from storage.records import Person, UserId
@@ -21,7 +22,11 @@ async def meant(case: Case, text: str) -> Fits:
     """The people and grants that may be meant, even those whose access is over.
 
     Whoever the settings name as an admin is known, also before they have said anything.
+
+    Raises:
+        Refused: ADMINS_ONLY.
     """
+    require(case.actor, Act.LOOK)
     return await matching.find(
         case.tx, matching.parse_who(text), case.now, admins=case.rules.admins
     )
@@ -43,11 +48,11 @@ async def one_person(case: Case, text: str) -> Person:
     """
     fits = await people_meant(case, text)
     if not fits.exactly_one:
-        raise await not_one(case, text, fits)
+        raise not_one(text, fits)
     return fits.people[0]
 
 
-async def not_one(case: Case, text: str, fits: Fits) -> Refused:
+def not_one(text: str, fits: Fits) -> Refused:
     """Why this is not enough to act on: UNKNOWN_PERSON, SEVERAL_FIT or USERNAME_OLD."""
     if fits.is_unsure:
         person = fits.people[0]
@@ -66,9 +71,7 @@ async def not_one(case: Case, text: str, fits: Fits) -> Refused:
 
 async def with_access(case: Case, people: Iterable[Person]) -> tuple[Person, ...]:
     """Those who have anything that could be ended."""
-    return tuple(
-        [one for one in people if await holdings.of_person(case.tx, case.now, one.id)]
-    )
+    return tuple([one for one in people if await holdings.of_person(case.tx, case.now, one.id)])
 
 
 async def told_apart(tx: Transaction, people: Iterable[Person]) -> Mapping[UserId, str]:

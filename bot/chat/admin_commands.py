@@ -66,7 +66,7 @@ async def remove(scene: Scene, rest: str) -> Reply:
         return await remove_now(scene, fits.people[0])
     candidates = [person for person in (*fits.people, *fits.near) if person.allowed]
     if not candidates:
-        raise await who.not_one(scene.case, rest, Fits())
+        raise who.not_one(rest, Fits())
     rows = await views.person_buttons(
         scene.tx, candidates, words.BUTTON_REMOVE_PERSON, Tap.REMOVE, Style.BAD
     )

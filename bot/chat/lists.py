@@ -101,7 +101,9 @@ async def to_revoke(scene: Scene, meant: Meant | None = None) -> Reply:
     nobodys = await scene.tx.grants.nobodys_not_over(limit=views.BUTTONS_SHOWN + 1)
     if not offset and not people and not nobodys:
         return Reply(View(Html(words.NOBODY_TO_REVOKE)))
-    rows = await views.person_buttons(scene.tx, shown, words.BUTTON_REVOKE_PERSON, Tap.REVOKE_PERSON)
+    rows = await views.person_buttons(
+        scene.tx, shown, words.BUTTON_REVOKE_PERSON, Tap.REVOKE_PERSON
+    )
     is_last = len(people) == len(shown)
     if is_last and len(shown) + len(nobodys) <= views.BUTTONS_SHOWN:
         rows += views.grant_buttons(nobodys)
@@ -177,7 +179,7 @@ async def _grants_by_words(scene: Scene, wanted: Sequence[str], offset: int) -> 
     if not found:
         return Reply(View(fill(words.GRANTS_NONE_OF, who=" ".join(wanted))))
     page = found[offset:][:GRANTS_SHOWN]
-    search = "+".join(wanted)[:_SEARCH_LENGTH]
+    search = "+".join(wanted)[:_SEARCH_LENGTH].strip("+")
     return Reply(await _grants_page(scene, page, len(found), offset, search))
 
 
@@ -242,7 +244,7 @@ async def _all_users(
         _part(offset, shown, count),
         others,
     )
-    search = "+".join(wanted)[:_SEARCH_LENGTH]
+    search = "+".join(wanted)[:_SEARCH_LENGTH].strip("+")
     is_last = offset + shown >= count
     turning = _turning(Tap.USERS, offset, shown, USERS_SHOWN, search, is_last=is_last)
     return Reply(View(text, (*turning, *keyboard)))

@@ -20,7 +20,7 @@ from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
 from bot.texts import chat as words
-from bot.texts.fill import Html, fill, plain
+from bot.texts.fill import Html, fill, moment, plain
 from storage.records import UNPROVED_STATES, Grant, OutboxKind, PostedMessage, RequestState
 
 # Buttons on messages that are kept up to date until their request is decided.
@@ -101,7 +101,13 @@ async def _renew(scene: Scene, meant: Meant) -> Reply:
     if meant.tap is Tap.RENEW:
         grants.require_ours(grant)
         yes = Button(words.BUTTON_RENEW_YES, buttons.data(Tap.RENEW_YES, grant.id), Style.MAIN)
-        return Reply(views.confirm(fill(words.CONFIRM_RENEW, server=grant.server), yes))
+        text = fill(
+            words.CONFIRM_RENEW,
+            server=grant.server,
+            common_name=grant.common_name,
+            until=moment(grant.not_after),
+        )
+        return Reply(views.confirm(text, yes))
     await grants.renew(scene.case, grant.id)
     view = View(fill(words.MY_RENEWING, server=grant.server))
     return Reply(view, Html(words.RENEWING_TOAST), edit=True)
@@ -111,7 +117,12 @@ async def _give_up(scene: Scene, meant: Meant) -> Reply:
     grant = await revocation.persons_live_grant(scene.case, meant.grant)
     if meant.tap is Tap.GIVE_UP:
         yes = Button(words.BUTTON_REVOKE_YES, buttons.data(Tap.GIVE_UP_YES, grant.id), Style.BAD)
-        text = fill(words.CONFIRM_GIVE_UP, server=grant.server or grant.common_name)
+        text = fill(
+            words.CONFIRM_GIVE_UP,
+            server=grant.server or grant.common_name,
+            common_name=grant.common_name,
+            until=moment(grant.not_after),
+        )
         return Reply(views.confirm(text, yes))
     return await _cutting(scene, await revocation.give_up(scene.case, grant.id))
 

@@ -24,7 +24,6 @@ from storage.records import (
     GrantId,
     GrantState,
     Person,
-    Proof,
     Request,
     RequestState,
     Server,
@@ -225,7 +224,8 @@ def my_access(
         )
         said.append(lines(account, text, last_use(used.get(grant.id))))
     cancels = [(_cancel(request),) for request in requests]
-    rows = [_my_buttons(grant, own=grant.user_id == viewer) for grant in live]
+    names_of = _told_apart(live)
+    rows = [_my_buttons(grant, names_of[grant.id], own=grant.user_id == viewer) for grant in live]
     return View(blocks(*waiting, *said), (*cancels, *rows))
 
 
@@ -247,9 +247,31 @@ def _my_template(grant: Grant) -> str:
     return words.MY_GRANT if grant.address else words.MY_GRANT_POOL
 
 
-def _my_buttons(grant: Grant, *, own: bool) -> tuple[Button, ...]:
+def _told_apart(grants: Sequence[Grant]) -> Mapping[GrantId, str]:
+    """By its server, or by the name that it had before the takeover; where several have the same,
+    by the end of its file's name, too, and then by its end."""
+    names = {grant.id: grant.server or grant.common_name for grant in grants}
+    for mark in (_code, _end):
+        count = Counter(names.values())
+        names |= {
+            grant.id: f"{names[grant.id]} ({mark(grant)})"
+            for grant in grants
+            if count[names[grant.id]] > 1 and mark(grant) != names[grant.id]
+        }
+    return names
+
+
+def _code(grant: Grant) -> str:
+    return grant.common_name.rpartition("-")[2]
+
+
+def _end(grant: Grant) -> str:
+    return utc(grant.not_after)
+
+
+def _my_buttons(grant: Grant, name: str, *, own: bool) -> tuple[Button, ...]:
     give_up = Button(
-        words.BUTTON_GIVE_UP.format(server=grant.server or grant.common_name),
+        words.BUTTON_GIVE_UP.format(server=name),
         buttons.data(Tap.GIVE_UP, grant.id),
         Style.BAD,
     )
@@ -258,7 +280,7 @@ def _my_buttons(grant: Grant, *, own: bool) -> tuple[Button, ...]:
     if grant.state is not GrantState.ACTIVE or grant.imported_at is not None or not own:
         return (give_up,)
     renew = Button(
-        words.BUTTON_NEW_PROFILE.format(server=grant.server),
+        words.BUTTON_NEW_PROFILE.format(server=name),
         buttons.data(Tap.RENEW, grant.id),
         Style.MAIN,
     )

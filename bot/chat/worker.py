@@ -184,6 +184,9 @@ class Worker:
                 await case.record("refused", subject, why=refused.code)
             reply = await _refusal(scene, incoming, refused)
         if not actor.is_known:
+            await tx.people.note_newcomer(
+                sender.user_id, sender.name or str(sender.user_id), sender.username, case.now
+            )
             # A stranger's flood costs one answer a minute, and leaves nothing behind.
             await tx.inbox.forget(item.update_id)
             if not self._limits.answers_stranger(sender.user_id, now):

@@ -68,7 +68,7 @@ async def look_at_home(look: Look) -> list[Trouble]:
     """All checks of the home folder, so that one that cannot be read is one finding."""
     return [
         *await _look_at_owner(look),
-        *await look_at_files(look.server, look.host, look.around.issuer),
+        *await look_at_files(look.server, look.host, look.around.issuers),
         *await _look_at_ccd(look),
     ]
 

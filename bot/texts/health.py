@@ -277,6 +277,7 @@ ADOPTED_MENDS = {
     "crl_foreign": _OURS_AGAIN,
     "crl_put_back": _OURS_AGAIN,
     "crl_expired": "See that the bot runs; by hand, as root: {adopt}",
+    "crl_incomplete": "See that the bot runs; by hand, as root: {adopt}",
     "crl_not_yet_valid": "Set the clock right; then run as root: {adopt}",
     "crl_not_used": "Run as root: {adopt} --apply; then: {restart}",
     "no_management": "Run as root: {adopt} --apply; then: {restart}",
@@ -293,6 +294,7 @@ SERVER_MENDS = {
     "crl_not_ours": "Find out what writes there; then run: vpnbot server deploy {server}",
     "crl_foreign": "Run: vpnbot server deploy {server}",
     "crl_expired": "Run: vpnbot server deploy {server}; then see that the bot runs.",
+    "crl_incomplete": "See that the bot runs; by hand: vpnbot server deploy {server}",
     "crl_not_yet_valid": "Set the clock right; then run: vpnbot server deploy {server}",
     "crl_put_back": "Start the bot, which puts its own there again; by hand: vpnbot server deploy "
     "{server}",

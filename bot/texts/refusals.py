@@ -90,6 +90,10 @@ IN_CHAT: dict[Refusal, str] = {
     Refusal.GRANT_BUSY: "This profile is being sent right now. Try again when you have it.",
     Refusal.NOTHING_LIVE: "{name} has no live access, so there is nothing to revoke.{more}",
     Refusal.UNKNOWN_PERSON: "I know nobody called “{who}”. /users shows the allowlist.",
+    Refusal.NOBODY_WROTE: (
+        "Nobody called {who} has written to me lately. Ask them to press Start in my chat, or "
+        "write their numeric id."
+    ),
     Refusal.SEVERAL_FIT: "“{who}” may mean {named}, so nothing was done. Name one by their id.",
     Refusal.USERNAME_OLD: (
         "Nobody has written to me as {who} for a while, and usernames change hands, so nothing "
@@ -130,6 +134,10 @@ _IN_TERMINAL: dict[Refusal, str] = IN_CHAT | {
     Refusal.UNKNOWN_GRANT: "There is no grant {grant}; see: vpnbot grant list",
     Refusal.UNKNOWN_PERSON: (
         "Nobody and nothing fits “{who}”; see: vpnbot user list, vpnbot grant list"
+    ),
+    Refusal.NOBODY_WROTE: (
+        "Nobody called {who} has written to the bot lately; ask them to press Start there, or name "
+        "their numeric id."
     ),
     Refusal.SEVERAL_FIT: (
         "“{who}” is not enough to tell who; nothing was done. Name one of: {named}"

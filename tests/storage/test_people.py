@@ -31,7 +31,9 @@ async def test_allowing_again_changes_the_name_only(database: Database) -> None:
         await tx.people.set_reachable(ANNA, reachable=True)
         await tx.people.allow(ANNA, "Anna Petrova", NOW + HOUR)
 
-        assert await tx.people.get(ANNA) == Person(ANNA, "Anna Petrova", "anna", True, True, NOW, None, NOW)
+        assert await tx.people.get(ANNA) == Person(
+            ANNA, "Anna Petrova", "anna", True, True, NOW, None, NOW
+        )
 
 
 async def test_somebody_who_left_stays_known_and_may_come_back(database: Database) -> None:

@@ -9,8 +9,8 @@ from alembic import op
 
 from storage.name_keys import name_key, person_words, username_key, words_of
 
-revision = "0014"
-down_revision = "0013"
+revision = "0015"
+down_revision = "0014"
 
 _LIVE = sa.text("state IN ('reserved', 'issued', 'active')")
 _HAS_KEY = sa.text("name_key IS NOT NULL")
@@ -22,7 +22,7 @@ def upgrade() -> None:
     _add_tables()
     _fill_people()
     _fill_certificates()
-    op.create_index("ix_people_name_key", "people", ["name_key"])
+    op.create_index("ix_people_name_key", "people", ["name_key", "id"])
     op.create_index("ix_people_username_key", "people", ["username_key"])
     op.create_index("ix_people_listed", "people", ["allowed", "name_key", "id"])
     op.create_index("ix_people_same_as", "people", ["same_as"])
@@ -30,10 +30,22 @@ def upgrade() -> None:
     op.create_index(
         "ix_grants_ending",
         "grants",
-        ["not_after", "id"],
+        ["not_after", "id", "for_server"],
         sqlite_where=_LIVE,
         postgresql_where=_LIVE,
     )
+    op.create_index("ix_requests_state", "requests", ["state"])
+    op.create_index("ix_requests_user_id", "requests", ["user_id", "asked_at"])
+    dropped = sa.text("dropped_at IS NOT NULL")
+    op.create_index(
+        "ix_proofs_dropped",
+        "proofs",
+        ["grant_id"],
+        sqlite_where=dropped,
+        postgresql_where=dropped,
+    )
+    for column in ("action", "actor", "subject"):
+        op.create_index(f"ix_audit_{column}", "audit", [column, "seq"])
     op.create_index(
         "ix_grants_name_key",
         "grants",
@@ -89,9 +101,7 @@ def _fill_people() -> None:
     connection = op.get_bind()
     last = -1
     while rows := connection.execute(
-        sa.text(
-            "SELECT id, name, username FROM people WHERE id > :last ORDER BY id LIMIT :count"
-        ),
+        sa.text("SELECT id, name, username FROM people WHERE id > :last ORDER BY id LIMIT :count"),
         {"last": last, "count": _AT_ONCE},
     ).all():
         last = rows[-1].id
