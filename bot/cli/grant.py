@@ -11,6 +11,8 @@ import typer
 from bot.access import holdings, requests, revocation, usage, who
 from bot.access.case import Case
 from bot.access.durations import format_duration, parse_duration
+from bot.access.matching import as_user_id
+from bot.access.refusals import Refusal, Refused
 from bot.cli.shared import operator, say, show, stamp, with_office
 from bot.errors import NotDone
 from bot.handover.delivery import Came, Delivery, Outcome
@@ -174,7 +176,7 @@ async def _reserve(
     Where the person has asked for just that already, their request is what is approved.
     """
     async with office.acting(operator()) as case:
-        user_id = (await who.one_person(case, meant)).id
+        user_id = await _account(case, meant)
         # No bot may run that would have ended what nobody decided in time.
         await requests.expire_due(case)
         waiting = _waiting(await case.tx.requests.open_of(user_id), server, seconds)
@@ -187,6 +189,16 @@ async def _reserve(
                 "it all the same, add --yes."
             )
         return await requests.approve_without_delivery(case, request_id)
+
+
+async def _account(case: Case, meant: str) -> UserId:
+    """Raises Refused: NOT_ALLOWED where a number is nobody's, and all of `who.one_person`."""
+    try:
+        return (await who.one_person(case, meant)).id
+    except Refused as refused:
+        if refused.code is Refusal.UNKNOWN_PERSON and as_user_id(meant) is not None:
+            raise Refused(Refusal.NOT_ALLOWED) from refused
+        raise
 
 
 def _waiting(found: Sequence[Request], server: str | None, seconds: int | None) -> RequestId | None:

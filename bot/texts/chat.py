@@ -25,10 +25,10 @@ HELP = {
     ),
     "myvpn": "/myvpn shows what you have, sends a new profile, or gives it up.",
     "pending": "/pending – requests that wait for a decision",
-    "grants": "/grants – who has access now",
+    "grants": "/grants [NAME] – who has access now",
     "online": "/online – who is connected at this moment; cut a session",
     "revoke": "/revoke NAME – end somebody’s access, with proof",
-    "users": "/users – the allowlist",
+    "users": "/users [NAME] – the allowlist",
     "allow": "/allow ID NAME – put somebody on the allowlist",
     "remove": "/remove NAME – take somebody off it and end all their access",
     "servers": "/servers – what each server answers",
@@ -235,7 +235,7 @@ OLD_CERTIFICATE_LINE = "serial <code>{serial}</code>, until {until}"
 OLD_CERTIFICATE_NUMBERED = "{number}. serial <code>{serial}</code>, until {until}"
 OLD_CERTIFICATE_WHOSE = "Whose is it?"
 OLD_CERTIFICATE_NOBODY = (
-    "Nobody on the allowlist has a name like this. Anybody else: vpnbot user link NAME TELEGRAM_ID"
+    "Nobody on the allowlist has a name like this. Anybody else: vpnbot user link NAME WHO"
 )
 LINKED = Plural(
     "<code>{common_name}</code> now belongs to <b>{name}</b>: {count} certificate.",

@@ -97,7 +97,7 @@ IN_CHAT: dict[Refusal, str] = {
     Refusal.SEVERAL_FIT: "“{who}” may mean {named}, so nothing was done. Name one by their id.",
     Refusal.USERNAME_OLD: (
         "Nobody has written to me as {who} for a while, and usernames change hands, so nothing "
-        "was done. If you mean {name}, write their id: {id}"
+        "was done. If you mean {name}, write their id, {id}."
     ),
     Refusal.ADMIN_OF_SETTINGS: (
         "{name} isn’t on the allowlist. They’re an admin by the settings; to change that, take "
@@ -140,11 +140,11 @@ _IN_TERMINAL: dict[Refusal, str] = IN_CHAT | {
         "their numeric id."
     ),
     Refusal.SEVERAL_FIT: (
-        "“{who}” is not enough to tell who; nothing was done. Name one of: {named}"
+        "“{who}” is not enough to tell who; nothing was done. Name one of: {named}."
     ),
     Refusal.USERNAME_OLD: (
         "Nobody has written to the bot as {who} for a while, and usernames change hands; nothing "
-        "was done. If you mean {name}, name the id: {id}"
+        "was done. If you mean {name}, name the id {id}."
     ),
     Refusal.ADMIN_OF_SETTINGS: (
         "{name} is not on the allowlist, but an admin by the settings; to change that, take {id} "

@@ -22,6 +22,7 @@ from tests.storage.kit import (
     add_grant,
     add_people,
     open_copy,
+    take_names_back,
 )
 
 DEV = Group(
@@ -170,6 +171,7 @@ def _downgrade(path: Path) -> None:
     """Undoes the newest migration as far as the next one cares."""
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
+        take_names_back(connection)
         for table in ("due_files", "addresses", "memberships", "groups"):
             connection.execute(text(f"DROP TABLE {table}"))
         connection.execute(text("ALTER TABLE servers DROP COLUMN network6"))
