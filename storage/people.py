@@ -247,7 +247,7 @@ class People(Repository):
         """
         few = select(_grants.c.id).where(_MAY_BE_ENDED, _HELD).limit(_FEW)
         count = await self._connection.scalar(select(func.count()).select_from(few.subquery()))
-        dropped = unproved_for_good(now).with_only_columns(_grants.c.user_id)
+        dropped = select(_grants.c.user_id).where(unproved_for_good(now))
         if int(count or 0) < _FEW:
             held = select(_grants.c.user_id).where(_MAY_BE_ENDED, _HELD)
             has = or_(_people.c.id.in_(held), _people.c.id.in_(dropped))

@@ -124,7 +124,7 @@ async def test_names_from_before_are_found_like_new_ones(template: Path, tmp_pat
         request_id=None,
         user_id=None,
         imported_at=NOW,
-        address=None,
+        places=(),
     )
     async with database.writing() as tx:
         await add_people(tx)

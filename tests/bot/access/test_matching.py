@@ -27,7 +27,7 @@ def grant(number: int, common_name: str, serial: str, user_id: UserId | None = A
         server=None,
         common_name=common_name,
         serial=serial,
-        address=None,
+        places=(),
         state=GrantState.ACTIVE,
         not_before=NOW,
         not_after=NOW + timedelta(days=7),

@@ -19,8 +19,11 @@ from storage.records import (
     GrantId,
     GrantState,
     Person,
+    Place,
     Proof,
+    Request,
     RequestId,
+    RequestState,
     Server,
     ServerName,
     UserId,
@@ -41,7 +44,7 @@ def grant(number: int, **changes: Any) -> Grant:
         server=BERLIN,
         common_name=f"anna-petrova-{number:08}",
         serial=f"a{number:039x}",
-        address="10.8.0.2",
+        places=(Place(BERLIN, "10.8.0.2"),),
         state=GrantState.ACTIVE,
         not_before=NOW + number * timedelta(minutes=1),
         not_after=NOW + timedelta(days=7),
@@ -261,3 +264,61 @@ def test_pages_lead_to_each_other_and_nowhere_else() -> None:
     alone = page_of(items[: views.BUTTONS_SHOWN], None, size=views.BUTTONS_SHOWN)
     assert (alone.text, alone.turning(Tap.OLD)) == ("", ())
     assert list(page_of([], None, size=views.BUTTONS_SHOWN).items) == []
+
+
+def test_what_a_server_answers() -> None:
+    well = replace(status("berlin", reachable=True), restart_pending=False)
+    text = seen(views.servers_listing([server("berlin")], [well], {}))
+    for template in (words.SERVER_RESTART, words.SERVER_OPEN, words.SERVER_NO_CRL):
+        assert parse_html(template).text not in text
+    restart = replace(well, restart_pending=True)
+    text = seen(views.servers_listing([server("berlin")], [restart], {}))
+    assert parse_html(words.SERVER_RESTART).text in text
+    missing: list[dict[str, Any]] = [
+        *({"crl_number": None}, {"crl_signed_at": None}, {"crl_next_update": None})
+    ]
+    for changes in missing:
+        without = replace(well, certificate_end=None, **changes)
+        text = seen(views.servers_listing([server("berlin")], [without], {}))
+        assert parse_html(words.SERVER_NO_CRL).text in text
+    assert views.servers_listing([], [], {}).text == words.SERVERS_NONE
+
+
+def test_a_profile_with_its_address_and_one_without() -> None:
+    assert "10.8.0.2" in seen(mine(Holding(grant(1))))
+    pool = seen(mine(Holding(grant(1, places=(Place(BERLIN, None),)))))
+    assert "10.8.0.2" not in pool
+    assert "None" not in pool
+    imported = seen(mine(Holding(grant(1, server=None, imported_at=NOW))))
+    assert "None" not in imported
+
+
+@pytest.mark.parametrize(
+    ("changes", "renewable"),
+    [
+        ({}, True),
+        ({"state": GrantState.ISSUED}, False),
+        ({"imported_at": NOW, "server": None}, False),
+    ],
+)
+def test_a_new_profile_is_offered_where_there_can_be_one(
+    changes: dict[str, Any], renewable: bool
+) -> None:
+    [row] = mine(Holding(grant(1, **changes))).keyboard
+    assert (len(row) == 2) is renewable
+
+
+def test_a_request_whose_server_is_not_chosen() -> None:
+    request = Request(
+        id=RequestId(3),
+        user_id=ANNA.id,
+        server=None,
+        duration=3600,
+        reason="",
+        state=RequestState.CHOOSING,
+        asked_at=NOW,
+        expires_at=NOW,
+    )
+    view = views.my_access(ANNA.id, [request], [], {ANNA.id: ANNA.name}, {})
+    assert "None" not in seen(view)
+    assert len(view.keyboard) == 1

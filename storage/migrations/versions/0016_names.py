@@ -9,8 +9,8 @@ from alembic import op
 
 from storage.name_keys import name_key, person_words, username_key, words_of
 
-revision = "0015"
-down_revision = "0014"
+revision = "0016"
+down_revision = "0015"
 
 _LIVE = sa.text("state IN ('reserved', 'issued', 'active')")
 _HAS_KEY = sa.text("name_key IS NOT NULL")
