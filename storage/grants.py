@@ -389,7 +389,7 @@ class Grants(Repository):
             .where(*conditions)
             .order_by(_grants.c.not_before, _grants.c.id, _places.c.position)
         )
-        every: Iterable[Row[Any]] = rows.all()
+        every: Sequence[Any] = rows.all()
         return [_grant([*each]) for _, each in groupby(every, key=lambda row: row.id)]
 
 
