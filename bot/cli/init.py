@@ -148,7 +148,7 @@ async def _build(settings: Settings, answers: "Answers") -> _Left:
                 commands += [*deployed.folder.commands, *await _openings(server)]
         async with office.database.reading() as tx:
             known = [(admin, await tx.people.get(admin)) for admin in office.rules.admins]
-            has_people = await tx.people.is_anybody_allowed()
+            has_people = bool(await tx.people.listed(offset=0, limit=1))
     silent = tuple(str(admin) for admin, each in known if each is None or not each.reachable)
     return _Left(tuple(dict.fromkeys(commands)), silent, has_people)
 
@@ -188,7 +188,7 @@ async def _to_deploy(office: Office, answers: "Answers") -> list[Server]:
         say(f"added  the server {server.name}, with the network {server.network}")
         if not server.routes:
             say(
-                "       Its clients reach this machine, and nothing behind it: no --route was named."
+                "       Its clients reach this machine and nothing behind it: no --route was named."
             )
         return [server]
     if answers.server is not None:
