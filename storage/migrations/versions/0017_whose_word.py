@@ -1,14 +1,13 @@
-"""Who ended a grant, and what was asked for where less was given; requests by who asked."""
+"""Who ended a grant, and what was asked for where less was given."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0016"
-down_revision = "0015"
+revision = "0017"
+down_revision = "0016"
 
 
 def upgrade() -> None:
     op.add_column("grants", sa.Column("ended_by", sa.String(length=128), nullable=True))
     op.add_column("grants", sa.Column("ended_by_name", sa.String(length=128), nullable=True))
     op.add_column("requests", sa.Column("asked_duration", sa.BigInteger(), nullable=True))
-    op.create_index("ix_requests_user_id", "requests", ["user_id"], unique=False)
