@@ -138,6 +138,7 @@ class SshLink:
         self._connection: asyncssh.SSHClientConnection | None = None
         self._connecting: asyncio.Task[asyncssh.SSHClientConnection] | None = None
         self._at_once = asyncio.Semaphore(_AT_ONCE)
+        self._changing = asyncio.Semaphore(_KEPT)
         self._shells: list[RemoteShell] = []
         self._asked: list[tuple[Question, asyncio.Future[Done]]] = []
         self._tasks: set[asyncio.Future[None]] = set()
@@ -224,7 +225,8 @@ class SshLink:
                 return done
             return await shell.feed(question, stdin, settles=settles, on_going=outcome.begins)
 
-        return await self._with_shell(changed, self.change_s, outcome)
+        async with self._changing:  # one shell after the other would be made for many at once
+            return await self._with_shell(changed, self.change_s, outcome)
 
     async def run(self, script: str, stdin: bytes) -> Done:
         """Runs a line of sh there that takes this from standard input, and changes nothing.
