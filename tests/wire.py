@@ -22,6 +22,7 @@ class _End(asyncio.Protocol):
     def __init__(self, wire: "Wire", other: "_End | None" = None) -> None:
         self.wire = wire
         self.other = other
+        self.is_near = other is None
         self.transport: asyncio.Transport | None = None
         self.waiting: deque[bytes | None] = deque()
 
@@ -38,7 +39,7 @@ class _End(asyncio.Protocol):
         assert self.transport is not None
         sock = self.transport.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-        if self.wire.passes():
+        if self.wire.passes(self.is_near):
             self._later(data)
 
     def eof_received(self) -> bool:
@@ -72,6 +73,7 @@ class Wire:
         port: where it begins.
         delay_s: how long each word is on its way; may be changed at any time.
         passed: how many times something was said through it, either way.
+        turns: how many times the other side began to speak.
         cut_after: at so many the wire is cut by itself; None is never.
     """
 
@@ -80,9 +82,12 @@ class Wire:
         self.delay_s = delay_s
         self.port = 0
         self.passed = 0
+        self.turns = 0
+        self._from_near = False
         self.cut_after: int | None = None
         self.is_cut = False
         self.ends: set[_End] = set()
+        self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Future[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -92,8 +97,8 @@ class Wire:
         self.port = self._do(self._listen())
 
     async def _listen(self) -> int:
-        server = await self._loop.create_server(lambda: _End(self), "127.0.0.1", 0)
-        return int(server.sockets[0].getsockname()[1])
+        self._server = await self._loop.create_server(lambda: _End(self), "127.0.0.1", 0)
+        return int(self._server.sockets[0].getsockname()[1])
 
     async def reach(self, near: _End) -> None:
         """Connects what has come in to the other end."""
@@ -115,9 +120,11 @@ class Wire:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def passes(self) -> bool:
+    def passes(self, from_near: bool) -> bool:
         """Whether the next word gets through: else the wire is cut in the middle of it."""
         self.passed += 1
+        self.turns += from_near != self._from_near
+        self._from_near = from_near
         if self.cut_after is not None and self.passed > self.cut_after:
             self._cut()
         return not self.is_cut
@@ -143,9 +150,17 @@ class Wire:
         return asyncio.run_coroutine_threadsafe(what, self._loop).result(_START_S)
 
     def stop(self) -> None:
-        self.cut()
+        self._do(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_START_S)
+        self._loop.close()
+
+    async def _end(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        self._cut()
+        while self.ends:  # noqa: ASYNC110 - each says when it is gone, to this set
+            await asyncio.sleep(0.001)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from pathlib import Path
 from demo.lab.network import lab_missing
 from demo.testing import PersonChat
 from tests.bench.acts import cut_after_revoke, document_after_approval
+from tests.bench.elsewhere import FarBench, elsewhere_missing
 from tests.bench.figures import Figures, table
 from tests.bench.others import EC, RSA, Easyrsa, OpensslCrl, bare_kill, easyrsa_program
 from tests.bench.process import IDLE_S, idle_memory, python_that_runs, start_to_first_poll
@@ -56,6 +57,7 @@ class Bench:
         self.start = Figures("process to first poll", beside=(self.imports,), aim="1000 ms")
         self.rss = Figures(f"RSS after {IDLE_S:g} s idle", "MiB", aim="100 MiB")
         self.pss = Figures(f"PSS after {IDLE_S:g} s idle", "MiB")
+        self.far = FarBench()
         self.takeover = Figures(f"import of {ROWS:,} index rows", "s")
 
     async def run(self, company: Company, sessions: Sessions) -> None:
@@ -119,6 +121,7 @@ class Bench:
             (
                 ("Approval", (self.document, *self.easyrsa.values())),
                 ("Revocation", (self.cut, self.proof, self.crl, self.kill)),
+                ("Elsewhere, by SSH", self.far.figures),
                 ("Takeover", (self.takeover,)),
                 ("Process", (self.start, self.imports, self.python, self.rss, self.pss)),
             )
@@ -162,6 +165,10 @@ async def _main() -> None:
         async with company_with_sessions(home, real=missing is None) as (company, sessions):
             await bench.run(company, sessions)
         await bench.run_takeover(others)
+        if elsewhere_missing() is None:
+            await bench.far.run()
+        else:
+            print(f"Left out: servers elsewhere ({elsewhere_missing()}).")
     server = "a real OpenVPN server and client" if missing is None else "the stand-in"
     print(f"Sessions: {server}. Database and files: {tempfile.gettempdir()}.\n")
     print(bench.table())
