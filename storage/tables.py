@@ -9,6 +9,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     Dialect,
     ForeignKey,
     Index,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     false,
+    literal_column,
     text,
     true,
 )
@@ -73,7 +75,7 @@ metadata = MetaData(
 )
 
 # SQLite numbers rows by itself only where the key's type is INTEGER.
-_RowId = BigInteger().with_variant(Integer, "sqlite")
+RowId = BigInteger().with_variant(Integer, "sqlite")
 
 people = Table(
     "people",
@@ -88,6 +90,14 @@ people = Table(
     Column("added_at", UtcTime, nullable=False),
     # How often an admin has decided about them.
     Column("revision", Integer, nullable=False, server_default="0"),
+    # What they are looked up by, see `storage.name_keys`.
+    Column("name_key", String(160), nullable=False, server_default=""),
+    Column("username_key", String(160), index=True),
+    # When they last wrote with that username: it may be somebody else's since.
+    Column("username_seen_at", UtcTime),
+    Index("ix_people_name_key", "name_key", "id"),
+    Index("ix_people_listed", "allowed", "name_key", "id"),
+    Index("ix_people_same_as", "same_as"),
 )
 
 # As the settings named them when they were last looked at.
@@ -123,18 +133,19 @@ servers = Table(
     Column("cuts_unknown", Boolean, nullable=False, server_default=false()),
     # How another machine is reached; None where the server is on the bot's.
     Column("ssh", JSON(none_as_null=True)),
+    Column("network6", String(64)),
 )
 
 requests = Table(
     "requests",
     metadata,
-    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("id", RowId, primary_key=True, autoincrement=True),
     Column("user_id", ForeignKey("people.id"), nullable=False),
     # No foreign key: a server's requests outlive the server.
     Column("server", String(32)),
     Column("duration", BigInteger, nullable=False),
     Column("reason", String(512), nullable=False),
-    Column("state", String(16), nullable=False),
+    Column("state", String(16), nullable=False, index=True),
     Column("asked_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
     Column("decided_by", String(128)),
@@ -145,6 +156,7 @@ requests = Table(
     ),
     sqlite_autoincrement=True,
 )
+Index("ix_requests_user_id", requests.c.user_id, requests.c.asked_at)
 Index(
     "ix_requests_open",
     requests.c.user_id,
@@ -164,7 +176,7 @@ Index(
 decisions = Table(
     "decisions",
     metadata,
-    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("id", RowId, primary_key=True, autoincrement=True),
     Column("request_id", ForeignKey("requests.id"), nullable=False, index=True),
     Column("actor", String(128), nullable=False),
     Column("verdict", String(16), nullable=False),
@@ -179,11 +191,11 @@ grants = Table(
     Column("id", String(32), primary_key=True),
     Column("request_id", ForeignKey("requests.id")),
     Column("user_id", ForeignKey("people.id"), index=True),
-    # None: wherever the CA is trusted, as far as the server's own rules let it in.
+    # What was asked for: a server, or a set of them. `grant_places` has what it opens. None:
+    # wherever the CA is trusted, as far as the server's own rules let it in.
     Column("server", String(32)),
     Column("common_name", String(128), nullable=False, index=True),
     Column("serial", String(40), nullable=False, unique=True),
-    Column("address", String(64)),
     Column("state", String(16), nullable=False, index=True),
     Column("not_before", UtcTime, nullable=False),
     Column("not_after", UtcTime, nullable=False),
@@ -196,6 +208,8 @@ grants = Table(
     Column("crl_reason", String(32)),
     Column("for_server", Boolean, nullable=False, server_default=false()),
     Column("end_known", Boolean, nullable=False, server_default=true()),
+    # Of an imported one, see `storage.name_keys`; ours have their common name for it.
+    Column("name_key", String(160)),
     CheckConstraint(
         "imported_at IS NOT NULL OR (request_id IS NOT NULL AND user_id IS NOT NULL "
         "AND server IS NOT NULL)",
@@ -204,8 +218,13 @@ grants = Table(
 )
 _OURS = text("imported_at IS NULL")
 _LIVE = text("state IN ('reserved', 'issued', 'active')")
-# One whose end is proved anew may find that its address was given to somebody else meanwhile.
-_HOLDS_ADDRESS = text("state IN ('reserved', 'issued', 'active', 'revoking') AND proved_at IS NULL")
+
+
+def is_live(table: Table) -> ColumnElement[bool]:
+    """The condition of the indexes of what is live, word for word."""
+    return literal_column(f"{table.name}.{_LIVE.text}", Boolean)
+
+
 # The database, not the code, keeps one approval from giving two live certificates.
 Index(
     "ix_grants_live",
@@ -222,13 +241,45 @@ Index(
     sqlite_where=_OURS,
     postgresql_where=_OURS,
 )
+
+# The servers that a grant of ours opens, in the order in which its profile names them.
+grant_places = Table(
+    "grant_places",
+    metadata,
+    Column("grant_id", ForeignKey("grants.id"), primary_key=True),
+    # No foreign key: a grant outlives its servers.
+    Column("server", String(32), primary_key=True),
+    Column("position", Integer, nullable=False),
+    # None where the server gives one from a pool of its own.
+    Column("address", String(64)),
+)
+Index("ix_grant_places_server", grant_places.c.server)
+
+# Servers that share one profile; `servers` in the order in which it names them.
+server_sets = Table(
+    "server_sets",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("servers", JSON, nullable=False),
+    Column("random", Boolean, nullable=False),
+    Column("added_at", UtcTime, nullable=False),
+)
+
+# Whatever is listed by its end.
 Index(
-    "ix_grants_address",
-    grants.c.server,
-    grants.c.address,
-    unique=True,
-    sqlite_where=_HOLDS_ADDRESS,
-    postgresql_where=_HOLDS_ADDRESS,
+    "ix_grants_ending",
+    grants.c.not_after,
+    grants.c.id,
+    grants.c.for_server,
+    sqlite_where=_LIVE,
+    postgresql_where=_LIVE,
+)
+_HAS_KEY = text("name_key IS NOT NULL")
+Index(
+    "ix_grants_name_key",
+    grants.c.name_key,
+    sqlite_where=_HAS_KEY,
+    postgresql_where=_HAS_KEY,
 )
 
 proofs = Table(
@@ -249,6 +300,13 @@ proofs = Table(
     Column("dropped_at", UtcTime),
 )
 Index("ix_proofs_open", proofs.c.proved, proofs.c.next_try_at)
+_IS_DROPPED = text("dropped_at IS NOT NULL")
+Index(
+    "ix_proofs_dropped",
+    proofs.c.grant_id,
+    sqlite_where=_IS_DROPPED,
+    postgresql_where=_IS_DROPPED,
+)
 
 crl_counter = Table(
     "crl_counter",
@@ -273,7 +331,7 @@ foreign_revocations = Table(
 spare_serials = Table(
     "spare_serials",
     metadata,
-    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("id", RowId, primary_key=True, autoincrement=True),
     Column("serial", String(40), nullable=False, unique=True),
     sqlite_autoincrement=True,
 )
@@ -282,7 +340,7 @@ spare_serials = Table(
 strangers = Table(
     "strangers",
     metadata,
-    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("id", RowId, primary_key=True, autoincrement=True),
     Column("server", String(32), nullable=False),
     Column("name", String(64), nullable=False),
     Column("seen_as", String(16), nullable=False),
@@ -379,7 +437,7 @@ inbox = Table(
     "inbox",
     metadata,
     # In the order of arrival: update ids start again at random after a quiet week.
-    Column("seq", _RowId, primary_key=True, autoincrement=True),
+    Column("seq", RowId, primary_key=True, autoincrement=True),
     Column("update_id", BigInteger, nullable=False, unique=True),
     Column("chat_id", BigInteger, nullable=False),
     Column("payload", Text, nullable=False),
@@ -392,7 +450,7 @@ inbox = Table(
 outbox = Table(
     "outbox",
     metadata,
-    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("id", RowId, primary_key=True, autoincrement=True),
     Column("chat_id", BigInteger, nullable=False),
     Column("kind", String(16), nullable=False),
     Column("payload", JSON, nullable=False),
@@ -417,6 +475,9 @@ audit = Table(
     Column("detail", Text, nullable=False),
     Column("previous", String(64), nullable=False),
     Column("digest", String(64), nullable=False),
+    Index("ix_audit_action", "action", "seq"),
+    Index("ix_audit_actor", "actor", "seq"),
+    Index("ix_audit_subject", "subject", "seq"),
 )
 
 # Where the trail ends: what a chain alone cannot tell is that its last rows are missing.

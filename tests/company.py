@@ -6,6 +6,7 @@ patched: the tests type, tap, run commands, and look at what comes out.
 
 import asyncio
 import atexit
+import fcntl
 import json
 import os
 import shutil
@@ -17,13 +18,14 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from bot.process.reserve import Reserve
 from demo.lab.network import NetLab
 from demo.lab.stand_in import StandIn
 from demo.people import DemoPerson
@@ -249,8 +251,10 @@ class Company:
     def grants_of(self, who: PersonChat) -> list[dict[str, Any]]:
         """Somebody's grants, oldest first, from the database."""
         columns = ("id", "common_name", "serial", "server", "address", "state", "end_reason")
+        named = ", ".join(columns).replace("server", "grants.server")
         rows = self.query(
-            f"SELECT {', '.join(columns)} FROM grants WHERE user_id = ? ORDER BY not_before",
+            f"SELECT {named} FROM grants LEFT JOIN grant_places ON id = grant_id AND position = 0"
+            " WHERE user_id = ? ORDER BY not_before",
             who.person.id,
         )
         return [dict(zip(columns, row, strict=True)) for row in rows]
@@ -285,6 +289,7 @@ class Company:
             "requests": "*",
             "decisions": "*",
             "grants": "*",
+            "grant_places": "*",
             "proofs": "grant_id, server, proved, dropped_at",
         }
         return {
@@ -361,6 +366,15 @@ async def company_with_stand_in(
         finally:
             await company.stop()
             await server.stop()
+
+
+@contextmanager
+def as_if_bot_ran(data: Path) -> Iterator[None]:
+    """Holds what a running bot holds: its lock, and room on the disk."""
+    Reserve(data / "reserve").tend()
+    with (data / "locks" / "run.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @asynccontextmanager

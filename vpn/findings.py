@@ -14,11 +14,13 @@ class FindingCode(StrEnum):
 
     CCD_PRESENT = "ccd_present"  # the client's own file is still there
     CCD_NOT_REMOVED = "ccd_not_removed"
+    CCD_MISSING = "ccd_missing"  # the folder of all clients' files
     CRL_MISSING = "crl_missing"
     CRL_UNREADABLE = "crl_unreadable"  # by the account that OpenVPN drops to
     CRL_DAMAGED = "crl_damaged"
     CRL_NOT_OURS = "crl_not_ours"  # of this CA, but written by another program, such as easy-rsa
     CRL_FOREIGN = "crl_foreign"  # of another CA: OpenVPN would let everybody in
+    CRL_INCOMPLETE = "crl_incomplete"  # as we put it there, before there was a second CA
     CRL_EXPIRED = "crl_expired"
     CRL_NOT_YET_VALID = "crl_not_yet_valid"
     CRL_OLD = "crl_old"  # its number is lower than ours, or it lacks the serial

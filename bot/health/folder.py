@@ -13,11 +13,21 @@ from bot.process.data_folder import account_name
 from bot.process.privileges import ROOT
 from bot.texts import health as words
 from bot.texts.health import Complaint
+from pki.key_ids import Issuers
 from storage.records import Server
 from vpn.configuration.server import unit_name
 from vpn.host.interface import FileFacts, ServerHost
-from vpn.layout import CA_CERTIFICATE, CERTIFICATE, CONF, PRIVATE_KEY, TLS_CRYPT_V2_KEY
+from vpn.layout import (
+    CA_CERTIFICATE,
+    CERTIFICATE,
+    CONF,
+    FORWARDING,
+    NETWORK_RULES,
+    PRIVATE_KEY,
+    TLS_CRYPT_V2_KEY,
+)
 
+_PUBLIC = (CONF, CERTIFICATE, CA_CERTIFICATE, NETWORK_RULES, FORWARDING)
 _SECRET = (PRIVATE_KEY, TLS_CRYPT_V2_KEY)
 # That they are missing is said by whoever reads them.
 _MISSED_BY_OTHERS = (CONF, CERTIFICATE)
@@ -25,9 +35,7 @@ _FOR_OTHERS_TO_WRITE = 0o022
 _FOR_OTHERS = 0o077
 
 
-async def look_at_files(
-    server: Server, host: ServerHost, issuer: x509.Certificate | None
-) -> list[Trouble]:
+async def look_at_files(server: Server, host: ServerHost, issuers: Issuers) -> list[Trouble]:
     """All findings about files that `server deploy` writes; it mends each of them.
 
     Raises:
@@ -37,11 +45,11 @@ async def look_at_files(
     if home is None:
         return []  # said by the look at the configuration
     troubles = []
-    for path in (unit_name(server.name), CONF, CERTIFICATE, CA_CERTIFICATE, *_SECRET):
+    for path in (unit_name(server.name), *_PUBLIC, *_SECRET):
         complaint = _complaint(path, await host.stat(path), home)
         if complaint is not None:
             troubles.append(_of(server, path, complaint, home))
-    if issuer is not None and await _is_another_ca(host, issuer):
+    if issuers and await _is_another_ca(host, issuers):
         troubles.append(_of(server, CA_CERTIFICATE, words.FILE_OF_ANOTHER_CA, home))
     return troubles
 
@@ -55,14 +63,15 @@ def _complaint(path: str, facts: FileFacts | None, home: FileFacts) -> Complaint
     return words.FILE_OPEN if facts.mode & shut else None
 
 
-async def _is_another_ca(host: ServerHost, issuer: x509.Certificate) -> bool:
+async def _is_another_ca(host: ServerHost, issuers: Issuers) -> bool:
     content = await host.read(CA_CERTIFICATE)
     if content is None:
         return False
     try:
-        return x509.load_pem_x509_certificate(content) != issuer
+        trusted = x509.load_pem_x509_certificates(content)
     except ValueError:
         return True
+    return any(each not in issuers for each in trusted)
 
 
 def _of(server: Server, path: str, complaint: Complaint, home: FileFacts) -> Trouble:

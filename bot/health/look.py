@@ -1,9 +1,8 @@
 """A server as it was found, and how what is wrong with it is said."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-
-from cryptography import x509
 
 from bot.fleet.live_servers import live_server, remote_of
 from bot.health.results import ShellLine, Trouble, mend_with, of_server, trouble, trouble_from
@@ -11,8 +10,9 @@ from bot.keyring import Keyring
 from bot.process.data_folder import DataFolder
 from bot.texts import health as words
 from bot.texts.health import Complaint
+from pki.key_ids import Issuers
 from storage.database import Database
-from storage.records import Server
+from storage.records import Server, ServerName
 from vpn.adopt.adopting import restart_command
 from vpn.configuration.server import unit_name
 from vpn.errors import HostError
@@ -31,11 +31,23 @@ _OWN_MEND = (
 
 
 @dataclass(frozen=True, slots=True)
+class Routing:
+    """What was seen of the way to a server and on from it, see `bot.health.routing`.
+
+    Attributes:
+        is_seen: whether the rules of the packet filter could be read.
+    """
+
+    troubles: tuple[Trouble, ...] = ()
+    is_seen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a server is compared with.
 
     Attributes:
-        issuer: None where there is no CA.
+        issuers: the CA, or both while one takes the other's place; none where there is none.
         has_passphrase: whether sealed keys can be tried.
         canary_s: between two tries from outside, in seconds; 0 where they are switched off.
     """
@@ -43,10 +55,12 @@ class Surroundings:
     folder: DataFolder
     database: Database
     keyring: Keyring
-    issuer: x509.Certificate | None
+    issuers: Issuers
     has_passphrase: bool
     now: datetime
     canary_s: int
+    # Of the servers on this machine, looked at before.
+    routing: Mapping[ServerName, Routing] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

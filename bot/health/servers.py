@@ -15,8 +15,9 @@ from bot.fleet.elsewhere import address_of
 from bot.fleet.live_servers import layout_of, live_server, remote_of
 from bot.fleet.on_hold import neighbours
 from bot.fleet.presence import compare
-from bot.health.look import Look, Surroundings, found_on, said_of
+from bot.health.look import Look, Routing, Surroundings, found_on, said_of
 from bot.health.results import Fine, Result, Trouble
+from bot.health.routing import routing_of, unseen_from
 from bot.health.server_files import look_at_addresses, look_at_home, look_at_place
 from bot.health.state import NOTICE
 from bot.texts import health as words
@@ -76,6 +77,10 @@ async def _look(server: Server, around: Surroundings) -> list[Result]:
                 return [said_of(server, words.NOT_DEPLOYED, directory=server.directory)]
     look = Look(server, await _status(server, around), around)
     troubles: list[Trouble] = []
+    routing = Routing()
+    with suppress(HostError):  # said by the look at the status
+        routing = await routing_of(look)
+    troubles += routing.troubles
     for whose, check in _CHECKS:
         if kind in whose:
             try:
@@ -96,6 +101,7 @@ async def _look(server: Server, around: Surroundings) -> list[Result]:
             )
         ),
         *([] if tried is None else [Fine(_from_outside(tried))]),
+        *([] if routing.is_seen else [Fine(f"{unseen_from(server)}.")]),
     ]
 
 
@@ -113,11 +119,11 @@ def _from_outside(tried: CanaryLook) -> str:
 
 async def _status(server: Server, around: Surroundings) -> ServerStatus:
     others = None
-    if around.issuer is not None and lets_in(server):
+    if around.issuers and lets_in(server):
         async with around.database.reading() as tx:
             others = await neighbours(tx, server)
     return await live_server(server).status(
-        issuer=around.issuer,
+        issuers=around.issuers,
         now=around.now,
         published=server.crl_number,
         digest=server.crl_digest,
@@ -178,8 +184,8 @@ async def _look_at_openness(look: Look) -> list[Trouble]:
 
 async def _look_at_others_lists(look: Look) -> list[Trouble]:
     """Whether a list of another CA ends soon: OpenVPN then refuses all of that CA."""
-    path, issuer = layout_of(look.server).crl, look.around.issuer
-    if issuer is None or path is None:
+    path, issuers = layout_of(look.server).crl, look.around.issuers
+    if not issuers or path is None:
         return []
     async with look.around.database.reading() as tx:
         kept = await tx.crl.kept(look.server.name)
@@ -188,7 +194,7 @@ async def _look_at_others_lists(look: Look) -> list[Trouble]:
             look.server, words.OTHERS_LIST_ENDS, name=crl.issuer, path=f"/{path}", moment=utc(end)
         )
         for pem in kept
-        for crl in read_crls(pem.encode(), issuer)
+        for crl in read_crls(pem.encode(), *issuers)
         if (end := crl.next_update) is not None and end - look.around.now <= _LIST_NOTICE
     ]
 

@@ -87,6 +87,7 @@ MINUTES = "{count} min"
 FINDINGS: dict[str, str] = {
     "ccd_present": "The address file is there again.",
     "ccd_not_removed": "The address file could not be removed.",
+    "ccd_missing": "The folder of address files is gone.",
     "crl_missing": "There is no CRL file; OpenVPN goes on with the one that it read last.",
     "crl_unreadable": "The account that OpenVPN runs as cannot read the CRL.",
     "crl_damaged": "The CRL on the server is damaged.",
@@ -95,6 +96,7 @@ FINDINGS: dict[str, str] = {
     "crl_foreign": "The CRL on the server is not of our CA, so OpenVPN ignores it.",
     "crl_expired": "The CRL on the server has expired.",
     "crl_not_yet_valid": "The CRL on the server is not valid yet: is a clock wrong?",
+    "crl_incomplete": "The CRL on the server has no list of the new CA yet.",
     "crl_old": "The CRL on the server does not list this access.",
     "crl_newer": "A CRL with a higher number lies on the server: does another bot publish there?",
     "others_not_listed": "The CRL on the server does not list who has access to other servers.",

@@ -11,11 +11,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection, text
+
 from storage.database import Database, open_database, sqlite_url
 from storage.records import (
     Grant,
     GrantId,
     GrantState,
+    Place,
     Request,
     RequestId,
     Server,
@@ -73,6 +76,8 @@ def make_server(name: ServerName = BERLIN, network: str = "10.8.0.0/22") -> Serv
 
 def make_grant(number: int, request_id: RequestId | None, **changes: Any) -> Grant:
     """A reserved grant of Anna's; all that has to differ between two of them does."""
+    server: ServerName | None = changes.get("server", BERLIN)
+    address = changes.pop("address", f"10.8.0.{number + 1}")
     grant = Grant(
         id=GrantId(f"g-{number:08}"),
         request_id=request_id,
@@ -80,7 +85,7 @@ def make_grant(number: int, request_id: RequestId | None, **changes: Any) -> Gra
         server=BERLIN,
         common_name=f"anna-{number:08}",
         serial=f"a{number:039x}",
-        address=f"10.8.0.{number + 1}",
+        places=() if server is None else (Place(server, address),),
         state=GrantState.RESERVED,
         not_before=NOW,
         not_after=NOW + WEEK,
@@ -151,3 +156,20 @@ def answers(processes: Sequence["subprocess.Popen[str]"]) -> list[Any]:
         assert process.returncode == 0, err
         found.append(json.loads(out))
     return found
+
+
+def take_names_back(connection: Connection) -> None:
+    """Undoes the migration that made the keys of names."""
+    indexes = (
+        *("people_name_key", "people_username_key", "people_listed", "people_same_as"),
+        *("grants_ending", "grants_name_key", "requests_state", "requests_user_id"),
+        *("proofs_dropped", "audit_action", "audit_actor", "audit_subject"),
+    )
+    for index in indexes:
+        connection.execute(text(f"DROP INDEX ix_{index}"))
+    for table in ("person_words", "certificate_words", "newcomers"):
+        connection.execute(text(f"DROP TABLE {table}"))
+    for column in ("name_key", "username_key", "username_seen_at"):
+        connection.execute(text(f"ALTER TABLE people DROP COLUMN {column}"))
+    connection.execute(text("ALTER TABLE grants DROP COLUMN name_key"))
+    connection.execute(text("UPDATE alembic_version SET version_num = '0015'"))

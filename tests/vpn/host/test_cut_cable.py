@@ -99,7 +99,7 @@ async def cut_in_the_middle(far: Far, words: int) -> bool:
     far.mend()
     await all_gone(far.folder / "live", {"crl.pem", "ccd"})
     (again,) = await far.company.live.cut(
-        [issued.target], crl_pem=far.company.crl(), issuer=far.company.issuer, now=now
+        [issued.target], crl_pem=far.company.crl(), issuers=[far.company.issuer], now=now
     )
     assert again.proved, (words, again)
     assert far.is_out(issued)
