@@ -72,7 +72,7 @@ async def test_everything_by_flags(newcomer: Newcomer) -> None:
     assert mode(newcomer.keep / "office" / "live" / "crl.pem") == 0o644
     unit = newcomer.keep / "office" / "vpnbot-openvpn-office.service"
     steps = ran.out.partition("What is left to do:\n")[2].splitlines()
-    expected = (
+    listed = (
         "systemctl enable --now",
         "vpnbot run",
         "vpnbot doctor",
