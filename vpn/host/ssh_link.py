@@ -180,10 +180,7 @@ class SshLink:
     async def _put_to(self, asked: Sequence[tuple[Question, "asyncio.Future[Done]"]]) -> None:
         wanted = [(question, answer) for question, answer in asked if not answer.done()]
         try:
-            questions = [question for question, _ in wanted]
-            answers = await self._with_shell(
-                lambda shell: shell.ask(questions), self.answer_s, _Outcome()
-            )
+            answers = await self._answers([question for question, _ in wanted])
         except SaysTooMuch as error:
             if len(wanted) > 1:  # the others may be asked all the same
                 await asyncio.gather(*(self._put_to([one]) for one in wanted))
@@ -198,12 +195,17 @@ class SshLink:
                 if not answer.done():
                     answer.set_result(done)
 
+    async def _answers(self, questions: Sequence[Question]) -> Sequence[Done]:
+        """A shell that was ended there may say so only when it is asked: then another one is."""
+        try:
+            return await self._with_shell(lambda shell: shell.ask(questions), self.answer_s)
+        except SshLost:
+            if self._connection is None:
+                raise
+            return await self._with_shell(lambda shell: shell.ask(questions), self.answer_s)
+
     async def change(
-        self,
-        script: str,
-        *,
-        stdin: bytes | None = None,
-        settles: bool = False,
+        self, script: str, *, stdin: bytes | None = None, settles: bool = False
     ) -> Done:
         """Runs a line of sh there that changes something, which may take longer than a look.
 
@@ -229,24 +231,21 @@ class SshLink:
             return await self._with_shell(changed, self.change_s, outcome)
 
     async def run(self, script: str, stdin: bytes) -> Done:
-        """Runs a line of sh there that takes this from standard input, and changes nothing.
-
-        Raises:
-            SshError, HostError: see `look`.
-        """
+        """Like `look`, with this as standard input."""
         question = Question(script, READ_LIMIT)
         return await self._with_shell(
-            lambda shell: shell.feed(question, stdin, settles=False), self.answer_s, _Outcome()
+            lambda shell: shell.feed(question, stdin, settles=False), self.answer_s
         )
 
     async def _with_shell(
         self,
         work: Callable[[RemoteShell], Awaitable[_T]],
         patience: float,
-        outcome: "_Outcome",
+        outcome: "_Outcome | None" = None,
     ) -> _T:
         """Has a shell for itself as long as the work takes."""
         connection = await self.connection()
+        outcome = outcome or _Outcome()
         try:
             async with asyncio.timeout(patience), self._at_once:
                 shell = await self._shell(connection)
