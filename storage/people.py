@@ -1,12 +1,13 @@
 """Who is known to the bot, and who is on the allowlist."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 
 from storage import tables
+from storage.batches import batches
 from storage.records import Person, UserId
 from storage.repository import Repository, values_of
 
@@ -21,6 +22,16 @@ class People(Repository):
             await self._connection.execute(select(*_COLUMNS).where(_people.c.id == user_id))
         ).first()
         return None if row is None else _person(row)
+
+    async def allowed_among(self, numbers: Collection[int]) -> dict[int, bool]:
+        """Whether each of them is on the allowlist; whoever was never known is left out."""
+        found: dict[int, bool] = {}
+        for some in batches(numbers):
+            rows = await self._connection.execute(
+                select(_people.c.id, _people.c.allowed).where(_people.c.id.in_(some))
+            )
+            found.update((row.id, row.allowed) for row in rows)
+        return found
 
     async def name_of(self, user_id: UserId) -> str:
         """A person's name; their id where they are not known."""
