@@ -46,6 +46,10 @@ class Keyring:
         """The CA's certificate; needs no passphrase."""
         return load_certificate(self._folder.ca)
 
+    def certificates(self) -> tuple[x509.Certificate, ...]:
+        """Of each CA whose list a server's file has to hold."""
+        return (self.certificate,)
+
     def authority_end(self) -> datetime | None:
         """When the CA's certificate ends; None where there is none that can be read."""
         try:

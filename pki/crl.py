@@ -134,8 +134,12 @@ def _entry(revocation: Revocation) -> x509.RevokedCertificate:
     return builder.build()
 
 
-def read_crl(pem: bytes, issuer: x509.Certificate) -> CrlFacts:
+def read_crl(pem: bytes, *issuers: x509.Certificate) -> CrlFacts:
     """Reads a CRL and checks that OpenVPN will heed it for this CA's certificates.
+
+    While one CA takes another's place, the file has a list of each, all signed together: a CA
+    that a server trusts and whose list is missing has nobody revoked. What is said of the file
+    then holds for each list in it.
 
     (1) The file is one whole CRL; or, where a server trusts other CAs, too, several of which one
     is of this CA. OpenVPN loads them all, and of several of one CA it judges by any.
@@ -144,11 +148,27 @@ def read_crl(pem: bytes, issuer: x509.Certificate) -> CrlFacts:
     (3) It names this CA as its issuer, and this CA's key has signed it.
     (4) It names the key by nothing but its identifier; see `authority_key_id`.
 
+    Args:
+        issuers: the bot's CA, or both; at least one.
+
     Raises:
-        DamagedCrl: (1) or (2) fails.
+        DamagedCrl: (1) or (2) fails, or the lists were not signed together.
         ForeignCrl: (3) or (4) fails.
-        DamagedAuthority: `issuer` has a kind of key that signs nothing here.
+        DamagedAuthority: an issuer has a kind of key that signs nothing here.
     """
+    first, *more = (_read_of(issuer, pem) for issuer in issuers)
+    if any(facts.number != first.number for facts in more):
+        raise DamagedCrl("The CRLs of the two CAs were not signed together; publish them again.")
+    lists = (first, *more)
+    return CrlFacts(
+        number=first.number,
+        this_update=max(facts.this_update for facts in lists),
+        next_update=min(facts.next_update for facts in lists),
+        serials=first.serials.intersection(*(facts.serials for facts in more)),
+    )
+
+
+def _read_of(issuer: x509.Certificate, pem: bytes) -> CrlFacts:
     crl = _of(issuer, pem)  # (1)
     try:
         facts = _facts(crl)  # (2)

@@ -57,17 +57,17 @@ class FoundCrl:
     revocations: tuple[Revocation, ...] = field(repr=False)
 
 
-def read_crls(content: bytes, issuer: x509.Certificate) -> tuple[FoundCrl, ...]:
+def read_crls(content: bytes, *issuers: x509.Certificate) -> tuple[FoundCrl, ...]:
     """All lists in a file, in their order: in PEM, with anything around them; or one in DER.
 
     OpenVPN reads no DER, and so refuses nobody by it; whoever put it there meant to.
 
     Args:
-        issuer: the bot's CA.
+        issuers: the bot's CA, or both while one takes the other's place.
 
     Raises:
         DamagedCrl: there is none, or one is not whole, or names a serial that cannot be.
-        DamagedAuthority: `issuer` has a kind of key that signs nothing here.
+        DamagedAuthority: an issuer has a kind of key that signs nothing here.
     """
     blocks = _BLOCK.findall(content)
     if len(blocks) != content.count(_BEGIN):
@@ -76,7 +76,7 @@ def read_crls(content: bytes, issuer: x509.Certificate) -> tuple[FoundCrl, ...]:
         ders = [base64.b64decode(b"".join(block.split()), validate=True) for block in blocks]
         if not ders and content.startswith(_SEQUENCE):
             ders = [content]
-        crls = tuple(_read(x509.load_der_x509_crl(der), issuer) for der in ders)
+        crls = tuple(_read(x509.load_der_x509_crl(der), issuers) for der in ders)
     except (
         *(binascii.Error, ValueError, TypeError),
         *(x509.InvalidVersion, x509.DuplicateExtension),
@@ -119,9 +119,9 @@ def _by_key(lists: Iterable[FoundCrl]) -> dict[tuple[str, bytes | None], list[Fo
     return groups
 
 
-def _read(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> FoundCrl:
-    has_name = crl.issuer == issuer.subject
-    is_ours = _is_signed_by(crl, issuer, has_name=has_name)
+def _read(crl: x509.CertificateRevocationList, issuers: Sequence[x509.Certificate]) -> FoundCrl:
+    named_like = [issuer for issuer in issuers if crl.issuer == issuer.subject]
+    is_ours = any(_is_signed_by(crl, issuer, has_name=issuer in named_like) for issuer in issuers)
     named = extension_of(crl.extensions, x509.AuthorityKeyIdentifier)
     key_id = None if named is None else named.key_identifier
     counter = extension_of(crl.extensions, x509.CRLNumber)
@@ -136,10 +136,9 @@ def _read(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> Foun
         this_update=crl.last_update_utc,
         next_update=crl.next_update_utc,
         is_ours=is_ours,
-        stands_alone=not (is_ours and has_name),
-        is_namesake=has_name
-        and not is_ours
-        and key_id in (None, authority_key_id(issuer).key_identifier),
+        stands_alone=not (is_ours and named_like),
+        is_namesake=not is_ours
+        and any(key_id in (None, authority_key_id(issuer).key_identifier) for issuer in named_like),
         revocations=_revocations(crl) if is_ours else (),
     )
 

@@ -1,5 +1,7 @@
 """How a certificate or CRL names the key that signed it."""
 
+from collections.abc import Sequence
+
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
@@ -8,6 +10,8 @@ from pki.extensions import extension_of
 
 # An easy-rsa CA may have either; nothing else has been seen to sign for OpenVPN.
 AuthorityKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+# The bot's CA; or two, the older one first, while one takes the other's place.
+Issuers = Sequence[x509.Certificate]
 AuthorityPublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
 

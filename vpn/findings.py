@@ -19,6 +19,7 @@ class FindingCode(StrEnum):
     CRL_DAMAGED = "crl_damaged"
     CRL_NOT_OURS = "crl_not_ours"  # of this CA, but written by another program, such as easy-rsa
     CRL_FOREIGN = "crl_foreign"  # of another CA: OpenVPN would let everybody in
+    CRL_INCOMPLETE = "crl_incomplete"  # as we put it there, before there was a second CA
     CRL_EXPIRED = "crl_expired"
     CRL_NOT_YET_VALID = "crl_not_yet_valid"
     CRL_OLD = "crl_old"  # its number is lower than ours, or it lacks the serial

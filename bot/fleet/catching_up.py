@@ -103,7 +103,7 @@ class CatchingUp:
         put_there = server.crl_digest if server.restored_at is None else None
         live = live_server(server)
         try:
-            in_place = await live.list_in_place(self._keyring.certificate, unless=put_there)
+            in_place = await live.list_in_place(self._keyring.certificates(), unless=put_there)
         except NotReadable as error:
             # On a server of ours nobody else knows of revocations, unless time has gone by.
             if server.adopted is not None or server.restored_at is not None:
@@ -120,7 +120,7 @@ class CatchingUp:
         self, server: Server, in_place: ListInForce, actor: Actor = THE_BOT
     ) -> TakenOver:
         """What a list says that is not the bot's own: nobody comes back by what replaces it."""
-        issuer = self._keyring.certificate
+        issuers = self._keyring.certificates()
         entries = [
             CrlEntry(
                 serial=serial_hex(revocation.serial),
@@ -135,7 +135,7 @@ class CatchingUp:
             before = tuple(await case.tx.crl.kept(server.name))
             kept: tuple[str, ...] = ()
             if server.adopted is not None:
-                earlier = [each for pem in before for each in read_crls(pem.encode(), issuer)]
+                earlier = [each for pem in before for each in read_crls(pem.encode(), *issuers)]
                 lists = kept_lists(earlier, in_place.others, case.now)
                 kept = tuple(each.pem.decode() for each in lists)
             if kept != before:

@@ -85,7 +85,7 @@ class Fleet:
         live = live_server(server)
         while True:
             pem = await sign_crl(self._core, self._keyring, server)
-            number = await live.publish(pem, issuer=self._keyring.certificate)
+            number = await live.publish(pem, issuers=self._keyring.certificates())
             if await self._note_published(server, pem, number):
                 break
         await self._catching_up.after(server)
@@ -94,7 +94,7 @@ class Fleet:
     async def _note_published(self, server: Server, pem: bytes, number: int) -> bool:
         """Records a CRL as published; False where it is the first one and lacks somebody by now."""
         is_first = server.crl_published_at is None
-        listed = crl.read_crl(pem, self._keyring.certificate).serials if is_first else ()
+        listed = crl.read_crl(pem, *self._keyring.certificates()).serials if is_first else ()
         async with self._database.writing() as tx:
             ended = await tx.crl.entries(None) if is_first else ()
             if any(parse_serial(entry.serial) not in listed for entry in ended):
@@ -151,16 +151,17 @@ class Fleet:
             if server is None or not await still_wanted():
                 return False
             live = live_server(server)
-            if server.adopted is not None and not (grant.address is None and fits(server, None)):
+            given = grant.address_on(name)
+            if server.adopted is not None and not (given is None and fits(server, None)):
                 files = await fixed_addresses(live.host, live.layout)
                 clear = await clear_address(self._core, server, grant, files)
                 if clear is None:
                     return False
-                grant = clear
-            address = IPv4Address(grant.address) if grant.address else None
+                given = clear.address_on(name)
+            address = IPv4Address(given) if given else None
             await live.admit(CommonName(grant.common_name), address)
             try:
-                in_place = await live.crl_in_place(self._keyring.certificate)
+                in_place = await live.crl_in_place(self._keyring.certificates())
             except HostError as error:
                 log.warning("The CRL of %s cannot be read: %s", name, error)
             else:
@@ -190,7 +191,7 @@ class Fleet:
                 await self._targets(name, grants),
                 crl_pem=pem,
                 no_crl=problem,
-                issuer=self._keyring.certificate,
+                issuers=self._keyring.certificates(),
                 now=self._clock,
             )
             number = pem and crl.crl_number(pem)
@@ -297,7 +298,7 @@ class Fleet:
         seen = await look_at_crl(
             live.host,
             live.layout,
-            issuer=self._keyring.certificate,
+            issuers=self._keyring.certificates(),
             now=self._clock(),
             published=server.crl_number,
             digest=server.crl_digest,
@@ -433,7 +434,7 @@ class Fleet:
         async with self._database.reading() as tx:
             others = await neighbours(tx, server)
         return await live_server(server).status(
-            issuer=self._keyring.certificate,
+            issuers=self._keyring.certificates(),
             now=self._clock(),
             published=server.crl_number,
             digest=server.crl_digest,

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
+from cryptography import x509
+
 from bot.errors import BadSettings
 from bot.fleet.elsewhere import close_connections, use_key
 from bot.handover.handover import Handover
@@ -56,9 +58,9 @@ async def _inside(
     for result in await look_at_authority(keyring, folder, clock(), has_passphrase=has_passphrase):
         yield result
     # A passphrase that does not open the CA opens nothing else: that is one finding, not many.
-    issuer, opens = None, False
+    issuers, opens = tuple[x509.Certificate, ...](), False
     with suppress(PkiError):  # said by the look at the CA
-        issuer = keyring.certificate
+        issuers = keyring.certificates()
         if has_passphrase:
             await keyring.authority()
             opens = True
@@ -72,7 +74,7 @@ async def _inside(
         yield Fine(words.DATABASE_FINE)
         for result in look_at_database_place(url.database or "", folder):
             yield result
-        around = Surroundings(folder, database, keyring, issuer, opens, clock(), settings.canary)
+        around = Surroundings(folder, database, keyring, issuers, opens, clock(), settings.canary)
         for result in await _known(settings, around, username):
             yield result
     finally:

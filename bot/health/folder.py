@@ -13,6 +13,7 @@ from bot.process.data_folder import account_name
 from bot.process.privileges import ROOT
 from bot.texts import health as words
 from bot.texts.health import Complaint
+from pki.key_ids import Issuers
 from storage.records import Server
 from vpn.configuration.server import unit_name
 from vpn.host.interface import FileFacts, ServerHost
@@ -25,9 +26,7 @@ _FOR_OTHERS_TO_WRITE = 0o022
 _FOR_OTHERS = 0o077
 
 
-async def look_at_files(
-    server: Server, host: ServerHost, issuer: x509.Certificate | None
-) -> list[Trouble]:
+async def look_at_files(server: Server, host: ServerHost, issuers: Issuers) -> list[Trouble]:
     """All findings about files that `server deploy` writes; it mends each of them.
 
     Raises:
@@ -41,7 +40,7 @@ async def look_at_files(
         complaint = _complaint(path, await host.stat(path), home)
         if complaint is not None:
             troubles.append(_of(server, path, complaint, home))
-    if issuer is not None and await _is_another_ca(host, issuer):
+    if issuers and await _is_another_ca(host, issuers):
         troubles.append(_of(server, CA_CERTIFICATE, words.FILE_OF_ANOTHER_CA, home))
     return troubles
 
@@ -55,14 +54,15 @@ def _complaint(path: str, facts: FileFacts | None, home: FileFacts) -> Complaint
     return words.FILE_OPEN if facts.mode & shut else None
 
 
-async def _is_another_ca(host: ServerHost, issuer: x509.Certificate) -> bool:
+async def _is_another_ca(host: ServerHost, issuers: Issuers) -> bool:
     content = await host.read(CA_CERTIFICATE)
     if content is None:
         return False
     try:
-        return x509.load_pem_x509_certificate(content) != issuer
+        trusted = x509.load_pem_x509_certificates(content)
     except ValueError:
         return True
+    return any(each not in issuers for each in trusted)
 
 
 def _of(server: Server, path: str, complaint: Complaint, home: FileFacts) -> Trouble:

@@ -3,14 +3,13 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from cryptography import x509
-
 from bot.fleet.live_servers import live_server, remote_of
 from bot.health.results import ShellLine, Trouble, mend_with, of_server, trouble, trouble_from
 from bot.keyring import Keyring
 from bot.process.data_folder import DataFolder
 from bot.texts import health as words
 from bot.texts.health import Complaint
+from pki.key_ids import Issuers
 from storage.database import Database
 from storage.records import Server
 from vpn.adopt.adopting import restart_command
@@ -35,7 +34,7 @@ class Surroundings:
     """What a server is compared with.
 
     Attributes:
-        issuer: None where there is no CA.
+        issuers: the CA, or both while one takes the other's place; none where there is none.
         has_passphrase: whether sealed keys can be tried.
         canary_s: between two tries from outside, in seconds; 0 where they are switched off.
     """
@@ -43,7 +42,7 @@ class Surroundings:
     folder: DataFolder
     database: Database
     keyring: Keyring
-    issuer: x509.Certificate | None
+    issuers: Issuers
     has_passphrase: bool
     now: datetime
     canary_s: int

@@ -113,11 +113,11 @@ def _from_outside(tried: CanaryLook) -> str:
 
 async def _status(server: Server, around: Surroundings) -> ServerStatus:
     others = None
-    if around.issuer is not None and lets_in(server):
+    if around.issuers and lets_in(server):
         async with around.database.reading() as tx:
             others = await neighbours(tx, server)
     return await live_server(server).status(
-        issuer=around.issuer,
+        issuers=around.issuers,
         now=around.now,
         published=server.crl_number,
         digest=server.crl_digest,
@@ -178,8 +178,8 @@ async def _look_at_openness(look: Look) -> list[Trouble]:
 
 async def _look_at_others_lists(look: Look) -> list[Trouble]:
     """Whether a list of another CA ends soon: OpenVPN then refuses all of that CA."""
-    path, issuer = layout_of(look.server).crl, look.around.issuer
-    if issuer is None or path is None:
+    path, issuers = layout_of(look.server).crl, look.around.issuers
+    if not issuers or path is None:
         return []
     async with look.around.database.reading() as tx:
         kept = await tx.crl.kept(look.server.name)
@@ -188,7 +188,7 @@ async def _look_at_others_lists(look: Look) -> list[Trouble]:
             look.server, words.OTHERS_LIST_ENDS, name=crl.issuer, path=f"/{path}", moment=utc(end)
         )
         for pem in kept
-        for crl in read_crls(pem.encode(), issuer)
+        for crl in read_crls(pem.encode(), *issuers)
         if (end := crl.next_update) is not None and end - look.around.now <= _LIST_NOTICE
     ]
 

@@ -110,6 +110,8 @@ class Watch:
         log.warning("The CRL on %s is not as it was put there: %s", server.name, _said(findings))
         if not await self.renew(server):
             return False
+        if {finding.code for finding in findings} == {FindingCode.CRL_INCOMPLETE}:
+            return False  # it was ours, from before the CA had a second one beside it
         if self._may_tell(server.name):
             async with self._core.acting(THE_BOT) as case:
                 codes = [finding.code.value for finding in findings]

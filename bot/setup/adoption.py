@@ -42,6 +42,7 @@ from bot.process.privileges import as_root
 from bot.setup.entering import Machine, enter
 from bot.setup.servers import readmit
 from bot.setup.ways import WayIn
+from pki.key_ids import Issuers
 from pki.serial import parse_serial, serial_hex
 from pki.static_key import check_static_key, check_tls_crypt_v2_server_key
 from storage.records import Server, ServerName
@@ -143,13 +144,15 @@ async def adopt_server(
     check_server_name(wanted.name)
     name = ServerName(wanted.name)
     # What lies in the data folder is for its owner to read, and not for root.
-    issuer = office.keyring.certificate
+    issuers = office.keyring.certificates()
     machine = await enter(
         office, name, wanted.login, wanted.account, confirm, makes_account=apply_changes
     )
     with as_root():
-        examined = await _examine(machine.host, wanted, issuer)  # (1)
-        in_force = await read_list_in_force(machine.host, examined.adoption, issuer, office.clock())
+        examined = await _examine(machine.host, wanted, issuers)  # (1)
+        in_force = await read_list_in_force(
+            machine.host, examined.adoption, issuers, office.clock()
+        )
         plan = await plan_changes(
             machine.host, examined, account=wanted.account, now=office.clock()
         )
@@ -196,7 +199,7 @@ async def adopt_server(
     if renew:
         renewed = await _renew(office, actor, server, machine, examined)  # (8)
         with as_root():
-            examined = await _examine(machine.host, wanted, issuer)
+            examined = await _examine(machine.host, wanted, issuers)
         server = await _record(office, actor, wanted, machine, examined)
     opens = await office.others.look(server)
     return AdoptionResult(
@@ -210,11 +213,11 @@ def some_names(names: Sequence[str]) -> str:
     return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
 
 
-async def _examine(host: ServerHost, wanted: ServerToAdopt, issuer: x509.Certificate) -> Examined:
+async def _examine(host: ServerHost, wanted: ServerToAdopt, issuers: Issuers) -> Examined:
     problem = await account_problem(host, wanted.account)
     if problem:
         raise HostError(problem)
-    return await examine(host, wanted.config, account=wanted.account, issuer=issuer)
+    return await examine(host, wanted.config, account=wanted.account, issuers=issuers)
 
 
 async def _outlook(
@@ -315,7 +318,7 @@ async def _move(case: Case, server: Server) -> None:
     """
     live = await case.tx.grants.live_on(server.name)
     for grant in live:
-        if fits(server, grant.address):
+        if fits(server, grant.address_on(server.name)):
             continue
         try:
             await grants.move(case, server, grant)
@@ -360,7 +363,7 @@ def _server(
         adopted=facts.to_json()
         | {
             "taken": list(taken),
-            "trusts_us": trusts(examined.adoption, office.keyring.certificate),
+            "trusts_us": trusts(examined.adoption, office.keyring.certificates()),
         },
         ssh=machine.ssh,
     )
@@ -398,11 +401,11 @@ async def _apply(
     office: Office, name: ServerName, machine: Machine, plan: Plan, kept: Collection[str]
 ) -> Applied:
     names = await _live_names(office, name) | set(kept)
-    issuer = office.keyring.certificate
+    issuers = office.keyring.certificates()
     async with office.fleet.next_crl(name) as pem:
         with as_root():
             return await apply(
-                machine.host, plan, names=names, crl_pem=pem, issuer=issuer, now=office.clock()
+                machine.host, plan, names=names, crl_pem=pem, issuers=issuers, now=office.clock()
             )
 
 

@@ -95,6 +95,7 @@ FINDINGS: dict[str, str] = {
     "crl_foreign": "The CRL on the server is not of our CA, so OpenVPN ignores it.",
     "crl_expired": "The CRL on the server has expired.",
     "crl_not_yet_valid": "The CRL on the server is not valid yet: is a clock wrong?",
+    "crl_incomplete": "The CRL on the server has no list of the new CA yet.",
     "crl_old": "The CRL on the server does not list this access.",
     "crl_newer": "A CRL with a higher number lies on the server: does another bot publish there?",
     "others_not_listed": "The CRL on the server does not list who has access to other servers.",

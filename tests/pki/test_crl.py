@@ -37,6 +37,12 @@ def revocation(
     return Revocation(SerialNumber(number), at, reason)
 
 
+def new_authority(name: str) -> Authority:
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = self_signed(key, common_name=name, serial=serial(), now=NOW, lifetime=WEEK)
+    return Authority(certificate, key)
+
+
 @pytest.fixture(scope="session")
 def a_crl(authority: Authority) -> bytes:
     return authority.sign_crl(number=1, revocations=[revocation()], now=NOW)
@@ -251,6 +257,27 @@ class TestForeign:
         # One of our name that names no key may be ours.
         with pytest.raises(DamagedCrl, match="exactly one"):
             read_crl(ours + signed(bare(authority), authority), authority.certificate)
+
+    def test_of_two_cas_each_list_has_to_be_there(self, authority: Authority) -> None:
+        """Without the other's list everybody who was revoked under it gets in."""
+        second = new_authority("The next CA")
+        cas = (authority.certificate, second.certificate)
+        old = authority.sign_crl(number=7, revocations=[revocation(5), revocation(6)], now=NOW)
+        new = second.sign_crl(number=7, revocations=[revocation(6)], now=NOW + SECOND)
+        for file in (old + new, new + old):
+            facts = read_crl(file, *cas)
+            assert facts.number == 7
+            assert facts.serials == {6}
+            assert facts.this_update == NOW + SECOND - CRL_BACKDATE
+            assert facts.next_update == NOW + CRL_LIFETIME
+        for alone in (old, new):
+            with pytest.raises(ForeignCrl):
+                read_crl(alone, *cas)
+        older = second.sign_crl(number=6, revocations=[revocation(6)], now=NOW)
+        with pytest.raises(DamagedCrl, match="not signed together"):
+            read_crl(old + older, *cas)
+        with pytest.raises(DamagedCrl, match="exactly one"):
+            read_crl(old + new + older, *cas)
 
     def test_a_key_identifier_with_issuer_and_serial(self, authority: Authority) -> None:
         """It fits today, and no longer once the CA's certificate is renewed."""

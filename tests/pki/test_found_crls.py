@@ -106,6 +106,19 @@ def test_another_key_under_our_name(authority: Authority, stranger: Authority) -
     assert found.revocations == ()
 
 
+def test_the_lists_of_both_cas_are_ours(authority: Authority, stranger: Authority) -> None:
+    """Also where both have one name: whose list it is, the signature says."""
+    content = b"".join(
+        each.sign_crl(number=3, revocations=[entry(serial)], now=NOW)
+        for serial, each in enumerate((authority, stranger), start=5)
+    )
+    found = read_crls(content, authority.certificate, stranger.certificate)
+    assert [(each.is_ours, each.stands_alone, each.is_namesake) for each in found] == [
+        (True, False, False)
+    ] * 2
+    assert [one.serial for one in revocations_of(found)] == [5, 6]
+
+
 def test_of_several_the_earliest_date_counts(authority: Authority) -> None:
     lists = [
         read(authority, authority.sign_crl(number=n, revocations=entries, now=NOW))

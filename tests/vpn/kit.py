@@ -150,7 +150,7 @@ class Company:
         )
 
     async def publish(self) -> int:
-        return await self.live.publish(self.crl(), issuer=self.issuer)
+        return await self.live.publish(self.crl(), issuers=[self.issuer])
 
     async def ready(self) -> None:
         await self.deploy()
@@ -196,7 +196,7 @@ class Company:
         """Revokes on the server, with a new CRL that lists it unless one is given."""
         self.revoke(issued)
         (proof,) = await self.live.cut(
-            [issued.target], crl_pem=crl_pem or self.crl(), issuer=self.issuer, now=now
+            [issued.target], crl_pem=crl_pem or self.crl(), issuers=[self.issuer], now=now
         )
         return proof
 

@@ -149,7 +149,7 @@ class Operator:
             LocalHost(Path("/")),
             PurePosixPath(self.conf),
             account=account,
-            issuer=self.authority.certificate,
+            issuers=[self.authority.certificate],
         )
 
     async def live(self, *, timeout_s: float = 3, layout: Layout | None = None) -> LiveServer:
@@ -187,7 +187,7 @@ class Operator:
             plan,
             names=names,
             crl_pem=self.crl(),
-            issuer=self.authority.certificate,
+            issuers=[self.authority.certificate],
             now=now(),
         )
 
@@ -196,7 +196,7 @@ class Operator:
         self.revocations.append(entry)
 
     async def publish(self, live: LiveServer) -> int:
-        return await live.publish(self.crl(), issuer=self.authority.certificate)
+        return await live.publish(self.crl(), issuers=[self.authority.certificate])
 
     async def cut(
         self, live: LiveServer, *targets: Target, later: timedelta = timedelta(0)
@@ -209,7 +209,7 @@ class Operator:
         return await live.cut(
             targets,
             crl_pem=self.crl(),
-            issuer=self.authority.certificate,
+            issuers=[self.authority.certificate],
             now=lambda: now() + later,
         )
 

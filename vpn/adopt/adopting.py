@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import PurePosixPath
 
-from cryptography import x509
-
+from pki.key_ids import Issuers
 from vpn.adopt.advice import Advice, advise
 from vpn.adopt.amend import AccountRights, OwnPlaces, own_places
 from vpn.configuration.adopted import Adoption, inspect, with_files
@@ -49,7 +48,7 @@ async def examine(
     conf_path: PurePosixPath,
     *,
     account: str,
-    issuer: x509.Certificate | None = None,
+    issuers: Issuers = (),
     start_folder: PurePosixPath | None = None,
 ) -> Examined:
     """Reads a server's configuration and the files that it names; changes nothing.
@@ -58,7 +57,7 @@ async def examine(
         host: its paths begin at /.
         conf_path: absolute.
         account: the one that the bot runs as.
-        issuer: the bot's CA, to see whether the server trusts it.
+        issuers: the bot's CA, or both, to see whether the server trusts it.
         start_folder: where OpenVPN is started; the configuration's own folder as a rule.
 
     Raises:
@@ -77,7 +76,7 @@ async def examine(
     rights = await _rights(host, layout, account)
     server = replace(adoption.server, layout=layout)
     adoption = replace(adoption, server=with_files(server, facts, writable=rights.ccd_writable))
-    return Examined(adoption, rights, advise(adoption, rights, account, issuer))
+    return Examined(adoption, rights, advise(adoption, rights, account, issuers))
 
 
 async def _content(host: ServerHost, path: PurePosixPath) -> bytes | None:

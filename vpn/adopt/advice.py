@@ -8,6 +8,7 @@ from shlex import quote
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
+from pki.key_ids import Issuers
 from vpn.adopt.amend import AccountRights, amendments, no_second_lock
 from vpn.configuration.adopted import Adoption
 from vpn.configuration.server import ConfFacts, openings
@@ -62,19 +63,22 @@ class Advice:
 
 
 def advise(
-    adoption: Adoption, rights: AccountRights, account: str, issuer: x509.Certificate | None = None
+    adoption: Adoption,
+    rights: AccountRights,
+    account: str,
+    issuers: Issuers = (),
 ) -> tuple[Advice, ...]:
     """All there is to say about a server, what matters most first.
 
     Args:
         account: the one that the bot runs as.
-        issuer: the CA that the bot has; it is not looked at where None.
+        issuers: the bot's CA, or both; it is not looked at where there is none.
     """
     everything = [
         *_missing(adoption, rights, account),
         *_management(adoption, rights, account),
         *_unreadable(adoption, rights, account),
-        *_trust(adoption, issuer),
+        *_trust(adoption, issuers),
         *_dangers(adoption),
         *_notes(adoption.facts),
     ]
@@ -197,11 +201,11 @@ def _unreadable(adoption: Adoption, rights: AccountRights, account: str) -> Iter
         yield Advice("user", Weight.DANGER, f"{rights.shut_out}.")
 
 
-def _trust(adoption: Adoption, issuer: x509.Certificate | None) -> Iterator[Advice]:
-    if adoption.ca_pem is None or issuer is None:
+def _trust(adoption: Adoption, issuers: Issuers) -> Iterator[Advice]:
+    if adoption.ca_pem is None or not issuers:
         return
     trusted = adoption.trusted or ()
-    ours = [each for each in trusted if _is_same_authority(each, issuer)]
+    ours = [each for each in trusted if is_one_of(each, issuers)]
     if not ours:
         yield Advice(
             "ca",
@@ -216,11 +220,16 @@ def _trust(adoption: Adoption, issuer: x509.Certificate | None) -> Iterator[Advi
         )
 
 
-def trusts(adoption: Adoption, issuer: x509.Certificate) -> bool | None:
-    """Whether the server lets in certificates of this CA; None where that cannot be seen."""
+def trusts(adoption: Adoption, issuers: Issuers) -> bool | None:
+    """Whether certificates of one of these CAs get in; None where that cannot be seen."""
     if adoption.trusted is None or adoption.facts.has("capath"):
         return None
-    return any(_is_same_authority(each, issuer) for each in adoption.trusted)
+    return any(is_one_of(each, issuers) for each in adoption.trusted)
+
+
+def is_one_of(trusted: x509.Certificate, issuers: Issuers) -> bool:
+    """Whether who is let in by `trusted` has a certificate of one of these CAs."""
+    return any(_is_same_authority(trusted, issuer) for issuer in issuers)
 
 
 def _is_same_authority(trusted: x509.Certificate, issuer: x509.Certificate) -> bool:

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import PurePosixPath
 
-from cryptography import x509
-
 from pki.crl import read_crl
 from pki.errors import PkiError
+from pki.key_ids import Issuers
 from vpn.adopt.adopting import (
     Examined,
     dated_name,
@@ -201,7 +200,7 @@ async def apply(
     *,
     names: Collection[str],
     crl_pem: bytes,
-    issuer: x509.Certificate,
+    issuers: Issuers,
     now: datetime,
 ) -> Applied:
     """Adds what is missing for cuts that can be proved; run again, it changes nothing.
@@ -220,20 +219,20 @@ async def apply(
         names: the common names of all live certificates. Any other name is shut out where
             `ccd-exclusive` is new; where it is not, no file is added: who has none today was
             shut out by the operator.
-        crl_pem: a CRL of the issuer's with every revocation there was.
+        crl_pem: a CRL of each issuer's with every revocation there was.
 
     Raises:
         NotApplied: the configuration has gone.
         HostError: the machine refused a write; applying again goes on.
-        PkiError: the CRL is damaged or not the issuer's.
+        PkiError: the CRL is damaged or not the issuers'.
     """
     layout, planned = plan.examined.layout, plan.planned
     if not plan.changes:
         return Applied((), None, plan.examined, ())
-    read_crl(crl_pem, issuer)
+    read_crl(crl_pem, *issuers)
     files = await _missing_files(host, plan, names)
     writer = _Writer(host, planned)
-    await _put_crl(writer, layout, planned, crl_pem, issuer)  # (2)
+    await _put_crl(writer, layout, planned, crl_pem, issuers)  # (2)
     for name, content in files.items():
         await writer.file(f"{planned.ccd}/{name}", content)
     copy = await _put_conf(writer, layout, plan.text, now)  # (3) (4)
@@ -241,7 +240,7 @@ async def apply(
         host,
         PurePosixPath("/") / layout.named_conf,
         account=plan.account,
-        issuer=issuer,
+        issuers=issuers,
         start_folder=PurePosixPath("/") / layout.start_folder,
     )
     return Applied(tuple(writer.changed), copy, after, (restart_command(layout.named_conf),))
@@ -322,14 +321,20 @@ async def _syntax_problem(host: ServerHost, plan: Plan) -> str | None:
 
 
 async def _put_crl(
-    writer: _Writer, before: Layout, planned: Layout, pem: bytes, issuer: x509.Certificate
+    writer: _Writer,
+    before: Layout,
+    planned: Layout,
+    pem: bytes,
+    issuers: Issuers,
 ) -> None:
     if planned.crl is None or planned.crl == before.crl:
         return
     there = await writer.host.read(planned.crl)
     try:
         # An earlier `apply` that was interrupted may have left one.
-        keeps = there is not None and read_crl(there, issuer).number >= read_crl(pem, issuer).number
+        keeps = (
+            there is not None and read_crl(there, *issuers).number >= read_crl(pem, *issuers).number
+        )
     except PkiError:
         keeps = False
     if not keeps:

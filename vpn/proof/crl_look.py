@@ -9,7 +9,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 
 from pki.crl import CrlFacts, crl_number, read_crl
 from pki.errors import DamagedCrl, ForeignCrl, PkiError
-from pki.key_ids import authority_public_key
+from pki.key_ids import Issuers, authority_public_key
 from pki.serial import serial_hex
 from vpn.errors import HostError, NotReadable
 from vpn.findings import Finding, FindingCode, Target, host_finding
@@ -30,7 +30,7 @@ _NUMBER_BITS = 160
 
 @dataclass(frozen=True, slots=True)
 class CrlLook:
-    """What lies there; `facts` only where it is a whole CRL of the given issuer."""
+    """What lies there; `facts` only where it is a whole CRL of the given issuers."""
 
     facts: CrlFacts | None
     findings: tuple[Finding, ...]
@@ -40,7 +40,7 @@ async def look_at_crl(
     host: ServerHost,
     layout: Layout,
     *,
-    issuer: x509.Certificate | None,
+    issuers: Issuers,
     now: datetime,
     published: int | None = None,
     digest: str | None = None,
@@ -50,8 +50,9 @@ async def look_at_crl(
 
     1. OpenVPN's account can read it, through every folder above it. With a folder shut, the
        CRL that was loaded before stays in force and new revocations are ignored.
-    2. It is whole, and this issuer's by name, signature and key identifier. With any other,
-       OpenVPN only warns and lets everybody in.
+    2. It is whole, and the issuers' by name, signature and key identifier. With any other,
+       OpenVPN only warns and lets everybody in. The file that was put there before a second CA
+       was made lacks that one's list; nobody has a certificate of it yet.
     3. Its dates hold now. If not, OpenVPN refuses everybody.
     4. It is no older than the last one that was published there. Whoever was revoked since is not
        on an older one, so OpenVPN lets them in. And if it is the last one, the file is as it was
@@ -61,7 +62,7 @@ async def look_at_crl(
     A CRL of this CA without a number is not the bot's: easy-rsa writes such. It is in force, but
     nothing tells which revocations it knows of.
 
-    Without an issuer nothing is said about whose it is.
+    Without issuers nothing is said about whose it is.
 
     Args:
         published: the number of the last one; None where that is not known.
@@ -86,11 +87,13 @@ async def look_at_crl(
         detail = f"There is no {layout.shown(path)}; publish the CRL."
         return CrlLook(None, (Finding(FindingCode.CRL_MISSING, detail),))
     try:
-        facts = read_crl(pem, issuer) if issuer else _unchecked(pem)  # (2)
+        facts = read_crl(pem, *issuers) if issuers else _unchecked(pem)  # (2)
     except ForeignCrl as error:
-        return CrlLook(None, (*findings, Finding(FindingCode.CRL_FOREIGN, str(error))))
+        as_put = digest == digest_of(pem)
+        code = FindingCode.CRL_INCOMPLETE if as_put else FindingCode.CRL_FOREIGN
+        return CrlLook(None, (*findings, Finding(code, str(error))))
     except DamagedCrl as error:
-        wrong = _not_ours(pem, issuer, now) or [Finding(FindingCode.CRL_DAMAGED, str(error))]
+        wrong = _not_ours(pem, issuers, now) or [Finding(FindingCode.CRL_DAMAGED, str(error))]
         return CrlLook(None, (*findings, *wrong))
     findings += _date_findings(facts, now)  # (3)
     if published is not None and facts.number < published:  # (4)
@@ -122,18 +125,21 @@ def _date_findings(facts: CrlFacts, now: datetime) -> list[Finding]:
     return []
 
 
-def _not_ours(pem: bytes, issuer: x509.Certificate | None, now: datetime) -> list[Finding]:
+def _not_ours(pem: bytes, issuers: Issuers, now: datetime) -> list[Finding]:
     """What is wrong with a CRL of this CA's that lacks the number which each of ours has."""
-    if issuer is None or pem.count(_PEM_BEGIN) != 1:
+    if pem.count(_PEM_BEGIN) != 1:
         return []
     try:
         crl = x509.load_pem_x509_crl(pem)
-        signed = crl.is_signature_valid(authority_public_key(issuer))
+        signed = any(
+            crl.issuer == issuer.subject and crl.is_signature_valid(authority_public_key(issuer))
+            for issuer in issuers
+        )
         numbers = [each for each in crl.extensions if isinstance(each.value, x509.CRLNumber)]
     except (ValueError, x509.InvalidVersion, x509.DuplicateExtension, UnsupportedAlgorithm):
         return []
     end = crl.next_update_utc
-    if numbers or not signed or crl.issuer != issuer.subject or end is None:
+    if numbers or not signed or end is None:
         return []
     detail = "The CRL was written by another program, such as easy-rsa; publish ours."
     facts = CrlFacts(0, crl.last_update_utc, end, frozenset())
@@ -175,9 +181,9 @@ def too_early(target: Target, due: datetime) -> Finding:
     return Finding(FindingCode.SECOND_LOOK_DUE, detail)
 
 
-def number_of(pem: bytes | None, issuer: x509.Certificate) -> int | None:
-    """The number of a CRL of this issuer's; None where there is none, or it is of no use."""
+def number_of(pem: bytes | None, issuers: Issuers) -> int | None:
+    """The number of a CRL of these issuers; None where there is none, or it is of no use."""
     try:
-        return None if pem is None else read_crl(pem, issuer).number
+        return None if pem is None else read_crl(pem, *issuers).number
     except PkiError:
         return None

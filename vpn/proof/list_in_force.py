@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from cryptography import x509
-
 from pki.crl import Revocation, RevocationReason
 from pki.errors import DamagedCrl
 from pki.found_crls import FoundCrl, read_crls, revocations_of
+from pki.key_ids import Issuers
 from pki.serial import SERIAL_BITS, SerialNumber, parse_serial
 from vpn.configuration.adopted import Adoption
 from vpn.configuration.places import inline_text, revoked_folder
@@ -53,7 +52,7 @@ class ListInForce:
 
 
 async def read_list_in_force(
-    host: ServerHost, adoption: Adoption, issuer: x509.Certificate, now: datetime
+    host: ServerHost, adoption: Adoption, issuers: Issuers, now: datetime
 ) -> ListInForce | None:
     """Reads it with the rights of the caller; None where the server refuses nobody.
 
@@ -62,7 +61,7 @@ async def read_list_in_force(
     Args:
         host: its paths begin at /.
         adoption: with its symlinks followed.
-        issuer: the bot's CA.
+        issuers: the bot's CA, or both.
         now: how a file from the future is dated.
     """
     facts, layout = adoption.facts, adoption.server.layout
@@ -72,17 +71,17 @@ async def read_list_in_force(
     try:
         folder = revoked_folder(facts, layout.start_folder)
         if folder is not None:
-            return await _read_folder(host, await real_path(host, folder), adoption, issuer, now)
+            return await _read_folder(host, await real_path(host, folder), adoption, issuers, now)
         if layout.crl is None:
             content: bytes | None = (inline_text(facts, "crl-verify") or "").encode()
         else:
             content = await host.read(layout.crl)
     except HostError as error:
         return ListInForce(place, problem=f"{error} {_NOT_KNOWN}")
-    return understood(place, content, issuer)
+    return understood(place, content, issuers)
 
 
-def understood(place: str, content: bytes | None, issuer: x509.Certificate) -> ListInForce:
+def understood(place: str, content: bytes | None, issuers: Issuers) -> ListInForce:
     """What a file with lists says; None is a file that is not there.
 
     OpenVPN does not start without the file, and goes on with what it has read where it goes later.
@@ -90,11 +89,11 @@ def understood(place: str, content: bytes | None, issuer: x509.Certificate) -> L
     if content is None:
         return ListInForce(place, problem=f"There is no {place}. {_NOT_KNOWN}")
     try:
-        lists = read_crls(content, issuer)
+        lists = read_crls(content, *issuers)
     except DamagedCrl as error:
         return ListInForce(place, problem=f"{place} cannot be read: {error}. {_NOT_KNOWN}")
     ours = [each for each in lists if each.is_ours]
-    revocations, problem = _without_the_authority(place, revocations_of(ours), issuer)
+    revocations, problem = _without_the_authority(place, revocations_of(ours), issuers)
     if any(each.is_namesake for each in lists):
         problem = (
             f"{place} holds a list of another CA that has the same name, and the list does not say"
@@ -111,7 +110,11 @@ def understood(place: str, content: bytes | None, issuer: x509.Certificate) -> L
 
 
 async def _read_folder(
-    host: ServerHost, folder: str, adoption: Adoption, issuer: x509.Certificate, now: datetime
+    host: ServerHost,
+    folder: str,
+    adoption: Adoption,
+    issuers: Issuers,
+    now: datetime,
 ) -> ListInForce:
     """Reads a folder of serials.
 
@@ -134,8 +137,8 @@ async def _read_folder(
         facts = await host.stat(f"{folder}/{name}")
         since = min(facts.modified_at, now) if facts else now
         revocations.append(Revocation(serial, since, RevocationReason.UNSPECIFIED))
-    left, problem = _without_the_authority(place, revocations, issuer)
-    if revocations and _trusts_others(adoption, issuer):
+    left, problem = _without_the_authority(place, revocations, issuers)
+    if revocations and _trusts_others(adoption, issuers):
         problem = (
             f"{place} refuses serials of every CA that /{adoption.server.layout.conf} trusts, and"
             " the bot can sign for its own only. Let each other CA sign a list of its own, name a"
@@ -155,10 +158,11 @@ def _serial(name: str) -> SerialNumber | None:
 
 
 def _without_the_authority(
-    place: str, entries: Sequence[Revocation], issuer: x509.Certificate
+    place: str, entries: Sequence[Revocation], issuers: Issuers
 ) -> tuple[tuple[Revocation, ...], str | None]:
     """Leaves out the CA's own serial, and names it: on a list of ours it would shut all out."""
-    left = tuple(entry for entry in entries if entry.serial != issuer.serial_number)
+    own = {issuer.serial_number for issuer in issuers}
+    left = tuple(entry for entry in entries if entry.serial not in own)
     if len(left) == len(entries):
         return left, None
     return left, (
@@ -167,8 +171,9 @@ def _without_the_authority(
     )
 
 
-def _trusts_others(adoption: Adoption, issuer: x509.Certificate) -> bool:
+def _trusts_others(adoption: Adoption, issuers: Issuers) -> bool:
     """Whether certificates of another key get in; also where that cannot be seen."""
     if adoption.facts.has("capath") or adoption.trusted is None:
         return True
-    return any(each.public_key() != issuer.public_key() for each in adoption.trusted)
+    ours = [issuer.public_key() for issuer in issuers]
+    return any(each.public_key() not in ours for each in adoption.trusted)

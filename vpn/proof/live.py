@@ -7,10 +7,9 @@ from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address
 
-from cryptography import x509
-
 from pki.crl import CrlFacts, read_crl
 from pki.errors import PkiError
+from pki.key_ids import Issuers
 from vpn.deploy import certificate_end
 from vpn.errors import CrlNotUsed, HostError, ManagementError, NewerCrlInPlace, NotReadable
 from vpn.findings import Finding, FindingCode, ServerProof, ServerStatus, Target
@@ -141,7 +140,7 @@ class LiveServer:
         sessions = await self.sessions()
         return frozenset(s.common_name for s in sessions if self.layout.knows_names)
 
-    async def publish(self, crl_pem: bytes, *, issuer: x509.Certificate) -> int:
+    async def publish(self, crl_pem: bytes, *, issuers: Issuers) -> int:
         """Puts a CRL in place, and returns its number.
 
         The caller holds the lock of this server's publication: between the look at what lies
@@ -149,14 +148,14 @@ class LiveServer:
 
         Raises:
             CrlNotUsed: this server reads no CRL file.
-            NewerCrlInPlace: a CRL of this issuer with a higher number lies there.
+            NewerCrlInPlace: a CRL of these issuers with a higher number lies there.
             HostError: it could not be written.
-            PkiError: `crl_pem` is damaged or not this issuer's.
+            PkiError: `crl_pem` is damaged or not of these issuers.
         """
         if self.layout.crl is None:
             raise CrlNotUsed(CRL_NOT_USED)
-        number = read_crl(crl_pem, issuer).number
-        in_place = await self.crl_in_place(issuer)
+        number = read_crl(crl_pem, *issuers).number
+        in_place = await self.crl_in_place(issuers)
         if in_place is not None and in_place.number > number:
             raise NewerCrlInPlace(
                 f"The CRL on {self.name} has number {in_place.number}, ours has {number};"
@@ -165,9 +164,7 @@ class LiveServer:
         await self._put(self.layout.crl, crl_pem)
         return number
 
-    async def list_in_place(
-        self, issuer: x509.Certificate, *, unless: str | None
-    ) -> ListInForce | None:
+    async def list_in_place(self, issuers: Issuers, *, unless: str | None) -> ListInForce | None:
         """What the file says that lies there.
 
         None where it is the file with that digest, or the server reads no CRL file.
@@ -182,13 +179,13 @@ class LiveServer:
             return None
         # Tens of thousands of entries take a part of a second.
         place = self.layout.shown(self.layout.crl)
-        return await asyncio.to_thread(understood, place, content, issuer)
+        return await asyncio.to_thread(understood, place, content, issuers)
 
-    async def crl_in_place(self, issuer: x509.Certificate) -> CrlFacts | None:
+    async def crl_in_place(self, issuers: Issuers) -> CrlFacts | None:
         """What lies there, if it is ours; raises HostError where nobody can tell."""
         try:
             pem = None if self.layout.crl is None else await read_linked(self.host, self.layout.crl)
-            return None if pem is None else read_crl(pem, issuer)
+            return None if pem is None else read_crl(pem, *issuers)
         except (NotReadable, PkiError):
             return None
 
@@ -217,7 +214,7 @@ class LiveServer:
         targets: Sequence[Target],
         *,
         crl_pem: bytes | None,
-        issuer: x509.Certificate,
+        issuers: Issuers,
         now: Callable[[], datetime],
         no_crl: str | None = None,
     ) -> tuple[ServerProof, ...]:
@@ -230,8 +227,8 @@ class LiveServer:
            on with the key that it has.
         3. All sessions of their names are killed. The management interface's own list must then
            have none of these names; where it has one, it is killed again.
-        4. What lies on the server is read back: the files are gone; the CRL is whole, of this
-           issuer, valid now, no older than ours, lists the serial, and OpenVPN's account can
+        4. What lies on the server is read back: the files are gone; the CRL is whole, of these
+           issuers, valid now, no older than ours, lists the serial, and OpenVPN's account can
            read it; server.conf has both locks, and the process that answered in (3) is running
            with that file.
 
@@ -252,7 +249,7 @@ class LiveServer:
             no_crl: why `crl_pem` is None, where it is.
         """
         removed = [await self._remove_file(target) for target in targets]  # (1)
-        written = await self._put_crl(crl_pem, issuer, no_crl)  # (2)
+        written = await self._put_crl(crl_pem, issuers, no_crl)  # (2)
         put_at = now()
         wanted = [
             # Of a name that is not this certificate's alone, others' sessions are left alone.
@@ -261,10 +258,10 @@ class LiveServer:
         ]
         # Where no name says a certificate, a session of it would be somebody else's.
         talk = await cut_sessions(self.talk, wanted if self.layout.knows_names else ())  # (3)
-        crl = await look_at_crl(self.host, self.layout, issuer=issuer, now=now())  # (4)
+        crl = await look_at_crl(self.host, self.layout, issuers=issuers, now=now())  # (4)
         locks = await or_host_error(self._look_at_locks(talk.pid))
         shared = [*written, *talk.findings, *crl.findings, *locks]
-        expected = number_of(crl_pem, issuer)
+        expected = number_of(crl_pem, issuers)
         proofs = []
         for target, to_cut, not_removed in zip(targets, wanted, removed, strict=True):
             entry = entry_findings(target, crl.facts, expected)
@@ -331,12 +328,12 @@ class LiveServer:
         return [Finding(FindingCode.CCD_PRESENT, detail)]
 
     async def _put_crl(
-        self, crl_pem: bytes | None, issuer: x509.Certificate, no_crl: str | None
+        self, crl_pem: bytes | None, issuers: Issuers, no_crl: str | None
     ) -> list[Finding]:
         if crl_pem is None:
             return [Finding(FindingCode.CRL_NOT_WRITTEN, no_crl or "There is no CRL.")]
         try:
-            await self.publish(crl_pem, issuer=issuer)
+            await self.publish(crl_pem, issuers=issuers)
         except (NewerCrlInPlace, CrlNotUsed):
             return []  # the look says whether it lists the serial, or that there is none
         except (HostError, PkiError) as error:
@@ -364,7 +361,7 @@ class LiveServer:
     async def status(
         self,
         *,
-        issuer: x509.Certificate | None,
+        issuers: Issuers,
         now: datetime,
         published: int | None = None,
         digest: str | None = None,
@@ -372,14 +369,14 @@ class LiveServer:
     ) -> ServerStatus:
         """What the server answers now; never raises for trouble with it.
 
-        Without an issuer the CRL's origin is not looked at.
+        Without issuers the CRL's origin is not looked at.
 
         Args:
             published, digest: of the last CRL that was put there, as in `look_at_crl`.
             others: whom it has to keep out; None where there is nobody.
         """
         crl = await look_at_crl(
-            self.host, self.layout, issuer=issuer, now=now, published=published, digest=digest
+            self.host, self.layout, issuers=issuers, now=now, published=published, digest=digest
         )
         findings = list(crl.findings)
         answer = await self.ask()

@@ -94,7 +94,7 @@ async def rome() -> AsyncIterator[Adopted]:
 
 async def _server(home: Path, around: Surroundings) -> Server:
     conf = PurePosixPath(home / "server.conf")
-    examined = await examine(LocalHost(Path("/")), conf, account="root", issuer=around.issuer)
+    examined = await examine(LocalHost(Path("/")), conf, account="root", issuers=around.issuers)
     async with around.database.reading() as tx:
         (office,) = await tx.servers.all()
     return replace(

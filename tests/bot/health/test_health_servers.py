@@ -48,7 +48,7 @@ async def surroundings(company: Company) -> AsyncIterator[Surroundings]:
     database = await open_database(sqlite_url(company.data / "vpnbot.db"))
     folder = DataFolder(company.data)
     keyring = Keyring(folder, lambda: PASSPHRASE)
-    yield Surroundings(folder, database, keyring, keyring.certificate, True, now(), 300)
+    yield Surroundings(folder, database, keyring, keyring.certificates(), True, now(), 300)
     await database.close()
 
 

@@ -175,7 +175,7 @@ class TestCutsWithoutAServer:
             await operator.publish(live)
         (proof,) = await operator.cut(live, operator.certificate("x")[0])
         assert codes(proof) == ["no_management", "crl_not_used"]
-        assert await live.list_in_place(operator.authority.certificate, unless=None) is None
+        assert await live.list_in_place([operator.authority.certificate], unless=None) is None
 
     async def test_another_configuration_than_the_adopted_one(self, home: Path) -> None:
         operator = Operator(home, USUAL + LOCKS)
@@ -215,7 +215,7 @@ class TestCutsWithoutAServer:
             await operator.publish(live)
             os.chown(home / "crl.pem", 0, gid)
             (home / "crl.pem").chmod(0o640)
-            status = await live.status(issuer=operator.authority.certificate, now=now())
+            status = await live.status(issuers=[operator.authority.certificate], now=now())
             assert ("crl_unreadable" in [f.code for f in status.findings]) is shut
 
     async def test_the_end_of_a_certificate_that_is_read_at_the_adoption_only(
@@ -232,7 +232,7 @@ class TestCutsWithoutAServer:
         live = operator.live_with(examined.layout)
         assert await live.certificate_end() is None
         live = operator.live_with(examined.layout, known_end=end)
-        status = await live.status(issuer=operator.authority.certificate, now=now())
+        status = await live.status(issuers=[operator.authority.certificate], now=now())
         assert status.certificate_end == end
 
 

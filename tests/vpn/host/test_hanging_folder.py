@@ -73,10 +73,10 @@ async def test_a_folder_that_hangs_holds_up_nobody_else(open_folder: Path) -> No
         assert await owner_of(host, "root") == (0, 0)
         assert await process_started_at(host, os.getpid()) is not None
         host.answer_s = _ANSWER_S
-        status = await live.status(issuer=stuck.issuer, now=now())
+        status = await live.status(issuers=[stuck.issuer], now=now())
         assert "host_error" in {finding.code for finding in status.findings}
         (proof,) = await live.cut(
-            [issued.target], crl_pem=stuck.crl(), issuer=stuck.issuer, now=now
+            [issued.target], crl_pem=stuck.crl(), issuers=[stuck.issuer], now=now
         )
         assert not proof.proved
         assert {"ccd_not_removed", "crl_not_written"} <= set(codes(proof))

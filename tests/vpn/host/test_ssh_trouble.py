@@ -345,7 +345,7 @@ async def test_while_sshd_is_away_nothing_is_proved(
     sshd.start()
     link_to(sshd.target(account))._not_before = 0.0
     (proof,) = await company.live.cut(
-        [issued.target], crl_pem=company.crl(), issuer=company.issuer, now=now
+        [issued.target], crl_pem=company.crl(), issuers=[company.issuer], now=now
     )
     assert set(codes(proof)) == {"management_gone"}
     assert not (open_folder / "home/live/ccd" / issued.target.common_name).exists()

@@ -39,7 +39,7 @@ async def test_without_a_change_a_crl_is_put_in_place_and_nothing_is_promised(
         assert await is_refused(lab, annas, "certificate revoked")
         async with connected(lab, bobs) as tunnel:
             assert await tunnel.ping(INSIDE)
-    status = await live.status(issuer=operator.authority.certificate, now=now())
+    status = await live.status(issuers=[operator.authority.certificate], now=now())
     assert (status.reachable, status.sessions) == (False, None)
     assert status.crl_number == proof.crl_number
     assert status.certificate_end is not None
@@ -102,7 +102,7 @@ async def test_a_restart_that_is_due_is_seen(open_folder: Path) -> None:
     async with running(operator) as lab:
         live = await operator.live()
         operator.conf.write_text(operator.conf.read_text() + "# changed\n")
-        status = await live.status(issuer=operator.authority.certificate, now=now())
+        status = await live.status(issuers=[operator.authority.certificate], now=now())
         assert status.restart_pending is True
         (proof,) = await operator.cut(live, operator.certificate("bob")[0])
         assert codes(proof) == ["restart_pending"]

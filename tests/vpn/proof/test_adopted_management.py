@@ -52,7 +52,7 @@ class TestInTheLab:
             with on_the_server(lab):
                 assert [s.common_name for s in await live.sessions()] == [anna.common_name]
                 (proof,) = await operator.cut(live, anna)
-                status = await live.status(issuer=operator.authority.certificate, now=now())
+                status = await live.status(issuers=[operator.authority.certificate], now=now())
         assert (proof.proved, proof.sessions_cut) == (True, 1), proof.findings
         assert (status.reachable, status.findings) == (True, ())
 

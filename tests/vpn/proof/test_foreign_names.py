@@ -183,7 +183,7 @@ class TestWithoutTheSecondLock:
         (proof,) = await live.cut(
             [again(target, first)],
             crl_pem=operator.authority.sign_crl(number=1, revocations=(), now=now()),
-            issuer=operator.authority.certificate,
+            issuers=[operator.authority.certificate],
             now=lambda: now() - timedelta(days=9),
         )
         assert proof.crl_seen_at is None

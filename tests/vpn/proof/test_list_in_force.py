@@ -34,7 +34,7 @@ async def read(operator: Operator, *lines: str) -> ListInForce:
     operator.write("server.conf", USUAL + "".join(f"{line}\n" for line in lines))
     examined = await operator.examine()
     found = await read_list_in_force(
-        LocalHost(Path("/")), examined.adoption, operator.authority.certificate, now()
+        LocalHost(Path("/")), examined.adoption, [operator.authority.certificate], now()
     )
     assert found is not None
     return found
@@ -50,8 +50,8 @@ def der(pem: bytes) -> bytes:
 
 async def test_nobody_is_refused_without_the_line(operator: Operator) -> None:
     examined = await operator.examine()
-    host, issuer = LocalHost(Path("/")), operator.authority.certificate
-    assert await read_list_in_force(host, examined.adoption, issuer, now()) is None
+    host, issuers = LocalHost(Path("/")), [operator.authority.certificate]
+    assert await read_list_in_force(host, examined.adoption, issuers, now()) is None
 
 
 @pytest.mark.parametrize("form", ["pem", "text around it", "windows", "der", "lapsed"])

@@ -64,7 +64,7 @@ async def test_several_are_cut_in_one_conversation(running: Running) -> None:
         proofs = await company.live.cut(
             [person.target for person in people],
             crl_pem=company.crl(),
-            issuer=company.issuer,
+            issuers=[company.issuer],
             now=now,
         )
     assert [proof.proved for proof in proofs] == [True, True, True]
@@ -95,9 +95,9 @@ async def test_the_second_lock_holds_alone(running: Running) -> None:
 
 async def test_an_older_crl_does_not_replace_a_newer_one(company: Company) -> None:
     older, newer = company.crl(), company.crl()
-    number = await company.live.publish(newer, issuer=company.issuer)
+    number = await company.live.publish(newer, issuers=[company.issuer])
     with pytest.raises(NewerCrlInPlace, match=str(number)):
-        await company.live.publish(older, issuer=company.issuer)
+        await company.live.publish(older, issuers=[company.issuer])
     assert await company.host.read("live/crl.pem") == newer
 
 
@@ -108,7 +108,7 @@ FOREIGN = make_authority().sign_crl(number=10_000, revocations=(), now=now())
 async def test_what_is_not_ours_is_replaced(company: Company, content: bytes) -> None:
     await company.host.replace("live/crl.pem", content, mode=0o644)
     number = await company.publish()
-    status = await company.live.status(issuer=company.issuer, now=now())
+    status = await company.live.status(issuers=[company.issuer], now=now())
     assert (status.crl_number, status.findings) == (number, ())
 
 
@@ -124,7 +124,7 @@ async def test_the_status_of_a_server_that_is_well(running: Running) -> None:
                 for session in await management.status()
                 if session.common_name == issued.target.common_name
             ]
-        status = await company.live.status(issuer=company.issuer, now=now())
+        status = await company.live.status(issuers=[company.issuer], now=now())
     assert session.virtual_address == str(issued.address)
     assert session.real_address.startswith("192.0.2.2:")
     assert session.bytes_received > 0

@@ -51,7 +51,7 @@ async def test_one_of_two_locks_is_enough(
     put_list(operator, other if listed else None)
     live = await operator.live()
     status = await live.status(
-        issuer=operator.authority.certificate,
+        issuers=[operator.authority.certificate],
         now=now(),
         others=Neighbours(frozenset([other.serial]), **around),
     )
@@ -64,7 +64,7 @@ async def test_a_configuration_that_cannot_be_read(open_folder: Path) -> None:
     operator.conf.unlink()
     operator.conf.mkdir()
     status = await live.status(
-        issuer=operator.authority.certificate, now=now(), others=Neighbours(frozenset())
+        issuers=[operator.authority.certificate], now=now(), others=Neighbours(frozenset())
     )
     assert [finding.code for finding in status.open_to_others] == [FindingCode.HOST_ERROR]
 

@@ -48,7 +48,7 @@ async def test_a_crl_that_does_not_list_it(breakable: Running) -> None:
 async def test_a_newer_crl_that_does_not_list_it(breakable: Running) -> None:
     company = breakable.company
     issued = await company.admit()
-    await company.live.publish(company.crl(number=1000), issuer=company.issuer)
+    await company.live.publish(company.crl(number=1000), issuers=[company.issuer])
     proof = await company.cut(issued)
     assert (proof.proved, codes(proof)) == (False, ["crl_newer"])
     assert proof.crl_number == 1000
@@ -58,7 +58,7 @@ async def test_a_newer_crl_that_lists_it_is_a_proof(breakable: Running) -> None:
     company = breakable.company
     issued = await company.admit()
     company.revoke(issued)
-    await company.live.publish(company.crl(number=1000), issuer=company.issuer)
+    await company.live.publish(company.crl(number=1000), issuers=[company.issuer])
     proof = await company.cut(issued)
     assert (proof.proved, proof.crl_number) == (True, 1000)
 
@@ -170,7 +170,7 @@ async def test_a_configuration_that_waits_for_its_restart(breakable: Running) ->
     change(company, "verb 3", "verb 4")
     proof = await company.cut(issued)
     assert (proof.proved, codes(proof)) == (False, ["restart_pending"])
-    status = await company.live.status(issuer=company.issuer, now=now())
+    status = await company.live.status(issuers=[company.issuer], now=now())
     assert status.restart_pending is True
     report = await company.deploy()
     assert report.restart_needed
@@ -208,7 +208,7 @@ async def test_a_renewed_certificate_takes_nothing_from_a_proof(breakable: Runni
     await company.host.remove("server.crt")
     assert (await company.deploy()).restart_needed
     assert (await company.cut(issued)).proved
-    status = await company.live.status(issuer=company.issuer, now=now())
+    status = await company.live.status(issuers=[company.issuer], now=now())
     assert status.restart_pending is True
 
 
@@ -239,7 +239,7 @@ async def test_a_crl_that_was_deleted_stays_in_force(breakable: Running) -> None
     await company.host.remove("live/crl.pem")
     await company.live.admit(issued.target.common_name, issued.address)
     assert await breakable.is_refused(issued, "certificate revoked")
-    status = await company.live.status(issuer=company.issuer, now=now())
+    status = await company.live.status(issuers=[company.issuer], now=now())
     assert [finding.code for finding in status.findings] == ["crl_missing"]
     assert (await company.cut(other)).proved
     assert await breakable.is_refused(other, "certificate revoked")
@@ -265,7 +265,7 @@ async def test_a_folder_that_is_gone(breakable: Running, open_folder: Path) -> N
     proof = await company.cut(issued)
     assert not proof.proved
     assert codes(proof) == ["crl_not_written", "management_gone", "crl_missing", "lock_missing"]
-    status = await company.live.status(issuer=company.issuer, now=now())
+    status = await company.live.status(issuers=[company.issuer], now=now())
     assert not status.reachable
     assert (status.sessions, status.restart_pending, status.certificate_end) == (None, None, None)
 
@@ -276,7 +276,7 @@ async def test_a_conf_with_other_faults_is_still_a_proof(breakable: Running) -> 
     change(company, "verb 3", "duplicate-cn")
     await breakable.start()
     assert (await company.cut(issued)).proved
-    status = await company.live.status(issuer=company.issuer, now=now())
+    status = await company.live.status(issuers=[company.issuer], now=now())
     assert [finding.detail.split(":")[0] for finding in status.findings] == ["duplicate-cn"]
 
 
@@ -333,14 +333,14 @@ async def test_a_handshake_in_progress_is_nobody_yet(alone: Company) -> None:
     status = f"{HEADER}CLIENT_LIST\tUNDEF\tx\t\t0\t0\t0\t1\r\nEND\r\n"
     async with scripted(alone, pid="SUCCESS: pid=0\r\n", status=status):
         assert "session_live" not in codes(await alone.cut(issued))
-        found = await alone.live.status(issuer=alone.issuer, now=now())
+        found = await alone.live.status(issuers=[alone.issuer], now=now())
     assert found.sessions == 0
 
 
 async def test_a_folder_that_is_a_file(open_folder: Path) -> None:
     (open_folder / "home").touch()
     company = Company(make_spec(open_folder / "home"))
-    status = await company.live.status(issuer=company.issuer, now=now())
+    status = await company.live.status(issuers=[company.issuer], now=now())
     assert {finding.code for finding in status.findings} == {"host_error", "management_gone"}
     assert not (await company.cut(company.issue())).proved
 
@@ -376,8 +376,8 @@ async def test_the_status_names_what_is_wrong_with_the_crl(
         await alone.host.remove("live/crl.pem")
     else:
         await alone.host.replace("live/crl.pem", content, mode=0o644)
-    issuer = alone.issuer if with_issuer else None
-    status = await alone.live.status(issuer=issuer, now=now())
+    issuers = [alone.issuer] if with_issuer else ()
+    status = await alone.live.status(issuers=issuers, now=now())
     assert [finding.code for finding in status.findings] == [code, "management_gone"]
     assert status.crl_number is None
 
@@ -385,9 +385,9 @@ async def test_the_status_names_what_is_wrong_with_the_crl(
 async def test_the_status_names_a_foreign_crl(alone: Company) -> None:
     pem = make_authority().sign_crl(number=7, revocations=(), now=now())
     await alone.host.replace("live/crl.pem", pem, mode=0o644)
-    status = await alone.live.status(issuer=alone.issuer, now=now())
+    status = await alone.live.status(issuers=[alone.issuer], now=now())
     assert [finding.code for finding in status.findings] == ["crl_foreign", "management_gone"]
-    unchecked = await alone.live.status(issuer=None, now=now())
+    unchecked = await alone.live.status(issuers=(), now=now())
     assert [finding.code for finding in unchecked.findings] == ["management_gone"]
     assert unchecked.crl_number == 7
 
@@ -398,7 +398,7 @@ async def test_the_status_names_a_foreign_crl(alone: Company) -> None:
 async def test_the_status_names_a_crl_that_was_put_back(
     alone: Company, published: int | None, found: list[str]
 ) -> None:
-    status = await alone.live.status(issuer=alone.issuer, now=now(), published=published)
+    status = await alone.live.status(issuers=[alone.issuer], now=now(), published=published)
     assert [finding.code for finding in status.findings] == [*found, "management_gone"]
 
 
@@ -409,7 +409,7 @@ async def test_the_status_names_a_file_that_was_changed(alone: Company) -> None:
     path.write_bytes(path.read_bytes() + b"\n")
     for published, found in ((1, ["crl_put_back"]), (0, [])):
         status = await alone.live.status(
-            issuer=alone.issuer, now=now(), published=published, digest=digest
+            issuers=[alone.issuer], now=now(), published=published, digest=digest
         )
         assert [finding.code for finding in status.findings] == [*found, "management_gone"]
 
@@ -417,7 +417,7 @@ async def test_the_status_names_a_file_that_was_changed(alone: Company) -> None:
 async def test_the_status_names_a_crl_that_nobody_can_read(alone: Company) -> None:
     (alone.directory / "live/crl.pem").chmod(0o600)
     (alone.directory / "live/ccd").chmod(0o700)
-    status = await alone.live.status(issuer=alone.issuer, now=now())
+    status = await alone.live.status(issuers=[alone.issuer], now=now())
     assert [finding.code for finding in status.findings] == [
         "crl_unreadable",
         "management_gone",

@@ -33,7 +33,7 @@ class TestInTheLab:
             cut = await company.live.cut_strangers({name})
             assert cut == StrangersCut((name,), (), ())
             # Both clients share a network, so a ping of the other one would go by this tunnel.
-            status = await company.live.status(issuer=company.issuer, now=now())
+            status = await company.live.status(issuers=[company.issuer], now=now())
             assert status.sessions == 1
             assert await stays.ping(SERVER_INSIDE)
         assert await running.is_refused(stranger, "client-config-dir authentication failed")
@@ -103,7 +103,7 @@ async def test_a_server_lists_twice_as_many_as_it_has_addresses(open_folder: Pat
     async with saying(open_folder, rows + row("one-more")) as live:
         with pytest.raises(ManagementNonsense, match="more than 2048 clients"):
             await live.sessions()
-        status = await live.status(issuer=None, now=now())
+        status = await live.status(issuers=(), now=now())
         assert (status.reachable, status.sessions) == (False, None)
 
 
@@ -173,8 +173,8 @@ class TestCrlInPlace:
         company.revoke(issued)
         await company.publish()
         digest = digest_of((company.directory / "live/crl.pem").read_bytes())
-        assert await company.live.list_in_place(company.issuer, unless=digest) is None
-        found = await company.live.list_in_place(company.issuer, unless=None)
+        assert await company.live.list_in_place([company.issuer], unless=digest) is None
+        found = await company.live.list_in_place([company.issuer], unless=None)
         assert found is not None
         assert (found.number, found.problem) == (1, None)
         assert [entry.serial for entry in found.revocations] == [issued.target.serial]
@@ -185,7 +185,7 @@ class TestCrlInPlace:
         for content in (None, b"", b"hello", company.crl()[:-90], other.crl()):
             if content is not None:
                 path.write_bytes(content)
-            found = await company.live.list_in_place(company.issuer, unless=None)
+            found = await company.live.list_in_place([company.issuer], unless=None)
             assert found is not None
             assert (found.number, found.revocations) == (0, ())
             assert (found.problem is None) is bool(found.others)
