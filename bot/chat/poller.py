@@ -186,7 +186,7 @@ class Poller:
                 await tx.inbox.trim_quarantine()
             self._is_full = await tx.inbox.waiting() > _FULL
         if aside:
-            log.warning("%d updates are set aside, one %s", len(aside), aside[-1])
+            log.warning("Updates that are set aside: %d, the last one %s", len(aside), aside[-1])
         return new
 
     async def _store_what_revokes(self, batch: Sequence[Fetched], confirmed: int) -> None:

@@ -152,20 +152,12 @@ class Worker:
         return items[-1].seq if items else after
 
     async def _handle_others(self, items: Sequence[InboxItem]) -> None:
-        """One commit for many. If one of them fails, each has one of its own."""
+        """One commit for many; where that fails, or may not be, each has one of its own."""
         read = [(item, *_read(item)) for item in items]
-        if not self._reserve.is_scarce and not any(self._revokes(one) for _, one, _ in read):
-            done: list[tuple[Incoming | None, Reply]] = []
+        is_together = not any(self._revokes(incoming) for _, incoming, _ in read)
+        if is_together and not self._reserve.is_scarce:
             try:
-                async with self._database.writing() as tx:
-                    for item, incoming, trouble in read:
-                        if incoming is None:
-                            await tx.inbox.quarantine(item.update_id, trouble)
-                            done.append((None, SILENT))
-                        else:
-                            done.append((incoming, await self._act(tx, item, incoming)))
-                    if any(incoming is None for incoming, _ in done):
-                        await tx.inbox.trim_quarantine()
+                await self._act_together(read)
             except Exception as error:
                 if is_passing(error):
                     if is_full(error):
@@ -173,14 +165,26 @@ class Worker:
                     raise
                 log.info("Updates of strangers are handled one by one (%s)", type(error).__name__)
             else:
-                odd = [trouble for _, incoming, trouble in read if incoming is None]
-                if odd:
-                    log.warning("%d updates cannot be read (%s)", len(odd), odd[-1])
-                for incoming, reply in done:
-                    self._answer_soon(incoming, reply)
                 return
         for item in items:
             await self._handle(item)
+
+    async def _act_together(self, read: Sequence[tuple[InboxItem, Incoming | None, str]]) -> None:
+        done: list[tuple[Incoming, Reply]] = []
+        odd: list[str] = []
+        async with self._database.writing() as tx:
+            for item, incoming, trouble in read:
+                if incoming is None:
+                    odd.append(trouble)
+                    await tx.inbox.quarantine(item.update_id, trouble)
+                else:
+                    done.append((incoming, await self._act(tx, item, incoming)))
+            if odd:
+                await tx.inbox.trim_quarantine()
+        if odd:
+            log.warning("Updates that cannot be read: %d, the last one %s", len(odd), odd[-1])
+        for incoming, reply in done:
+            self._answer_soon(incoming, reply)
 
     async def _pass_over(self, chat: ChatId, turns: Turns) -> None:
         """Somebody who is too fast just now: what else of theirs waits is done in one commit.
@@ -224,7 +228,7 @@ class Worker:
         self._answer_soon(incoming, reply)
         return reply
 
-    def _answer_soon(self, incoming: Incoming | None, reply: Reply) -> None:
+    def _answer_soon(self, incoming: Incoming, reply: Reply) -> None:
         # A flood of taps does not become a flood of calls: where there is nothing to say, the
         # button's spinner ends by itself. Only a courtesy: nothing depends on it.
         if isinstance(incoming, Tapped) and reply is not SILENT and reply is not _TOO_MUCH:

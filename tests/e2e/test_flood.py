@@ -8,35 +8,14 @@ import pytest
 
 from demo.people import Json
 from tests.company import ANNA, BORIS, CROWD, EMIL, PEOPLE, Company, company_with_stand_in, until
-from tests.gate import updates
+from tests.flood import flood
 
-_STRANGERS = range(700_000, 700_300)
 _NEW = "SELECT count(*) FROM inbox WHERE state = 'new'"
 _KILLS = 4
 
 
-def flood(number: int) -> list[Json]:
-    """Words, forged taps, groups, and what nobody can read."""
-    return [_one(place, _STRANGERS[place % len(_STRANGERS)]) for place in range(number)]
-
-
-def _one(place: int, who: int) -> Json:
-    match place % 20:
-        case 3 | 7:
-            return {"callback_query": updates.tap(who, "ap:1:3600:00000000")}
-        case 11:
-            return {"message": updates.message(who, "/start", chat=updates.GROUP | {"id": -who})}
-        case 13:
-            return updates.membership(updates.chat(who), who, "kicked")
-        case 17:
-            return {"message": {"from": updates.user(who), "chat": updates.chat(who), "text": "x"}}
-        case _:
-            words = ("/start", "hello " * 50, "/revoke 1001", "/requestvpn")
-            return {"message": updates.message(who, words[place % len(words)])}
-
-
-def send(company: Company, flood: Sequence[Json]) -> None:
-    for update in flood:
+def send(company: Company, updates: Sequence[Json]) -> None:
+    for update in updates:
         company.telegram.inject(update)
 
 
