@@ -8,7 +8,7 @@ Nobody is a stranger on an old word: while something of an admin's waits, which 
 allowlist, all are let in.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from bot.chat.commands import COMMANDS
 from bot.chat.incoming import raw_command
 from bot.chat.throttle import Limits
 from bot.core import Core
-from storage.records import InboxItem
+from storage.records import ChatId, InboxItem, UserId
 from storage.transaction import Transaction
 
 # A window that began before the worker's may hold one more than it.
@@ -39,15 +39,15 @@ class Fetched:
 
 class Door:
     def __init__(self, core: Core) -> None:
-        self._admins = frozenset(core.rules.admins)
+        self._admins = frozenset(ChatId(admin) for admin in core.rules.admins)
         self._since_boot = core.since_boot
         self._limits = Limits(_ROOM)
 
     async def lets_in(self, tx: Transaction, batch: Sequence[Fetched]) -> list[Fetched]:
         """What of it is to be stored, in its order."""
         chats = {one.item.chat_id for one in batch}
-        people = await tx.people.allowed_among([chat for chat in chats if chat > 0])
-        known = self._admins | {chat for chat, is_allowed in people.items() if is_allowed}
+        people = await tx.people.some(UserId(chat) for chat in chats)
+        known = self._admins | {ChatId(one.id) for one in people.values() if one.allowed}
         if chats <= known:
             return list(batch)
         admin_waits = bool(chats & self._admins) or await tx.inbox.has_new_of(self._admins)
@@ -57,7 +57,7 @@ class Door:
             if admin_waits or one.item.chat_id in known or self._may_matter(one, people)
         ]
 
-    def _may_matter(self, one: Fetched, met: dict[int, bool]) -> bool:
+    def _may_matter(self, one: Fetched, met: Collection[int]) -> bool:
         """Whether something may come of it, sent by somebody who is not known now.
 
         Args:

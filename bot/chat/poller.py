@@ -27,7 +27,7 @@ from bot.errors import SecondPoller, TokenRefused
 from bot.process.loops import forever
 from bot.process.reserve import Reserve
 from storage.errors import is_full
-from storage.records import ChatId, InboxItem
+from storage.records import ChatId, InboxItem, UserId
 
 log = logging.getLogger(__name__)
 
@@ -201,8 +201,8 @@ class Poller:
         is_all_seen = len(batch) < _AT_A_TIME
         if not is_all_seen:
             async with self._database.reading() as tx:
-                known = await tx.people.allowed_among({one.item.chat_id for one in batch})
-            wanted = [one for one in batch if one.item.chat_id in known]
+                known = await tx.people.some(UserId(one.item.chat_id) for one in batch)
+            wanted = [one for one in batch if UserId(one.item.chat_id) in known]
         await self._no_room.tell([one.item for one in batch if one not in wanted])
         if wanted:
             await self._reserve.for_revocation(lambda: self._store(wanted))
