@@ -89,7 +89,7 @@ async def _undecided(
 ) -> View:
     """With what helps to decide, and the buttons, unless it is one's own."""
     tx = case.tx
-    limit = approvals.limit(case, request)
+    limit = await approvals.limit(case, request)
     has = await holdings.of_person(tx, case.now, request.user_id)
     live = sum(one.is_live for one in has)
     unproved = len(has) - live
@@ -97,14 +97,23 @@ async def _undecided(
     used = await tx.usages.last_of(await holdings.accounts_of(tx, request.user_id))
     # Where more than one admin has to agree: who has so far.
     given = await approvals.given(case, request)
-    needed = case.rules.approvals_for(min([limit, *(one.duration for one in given)]))
+    vote = await approvals.vote(case, request, min([limit, *(one.duration for one in given)]))
     agreed = [
         fill(words.CARD_AGREED, admin=one.name, duration=duration_text(one.duration))
         for one in given
     ]
-    if needed > 1 or given:
-        agreed.append(fill(words.CARD_NEEDS, count=max(needed - len(given), 1)))
-    own = await tx.people.person_of(request.user_id) == await tx.people.person_of(viewer)
+    if vote.in_all > 1 or given:
+        missing = vote.missing([one.person for one in given])
+        agreed.append(fill(words.CARD_NEEDS, count=max(missing, 1)))
+    for quorum in vote.quorums:
+        names = [await tx.people.name_of(person) for person in sorted(quorum.people)]
+        agreed.append(
+            fill(words.CARD_QUORUM, group=quorum.group, count=quorum.needed, names=some(names))
+        )
+    me = await tx.people.person_of(viewer)
+    own = await tx.people.person_of(request.user_id) == me
+    counts = vote.counts(me, {one.person for one in given if one.person != me})
+    theirs = await approvals.terms_for(tx, request)
     text = blocks(
         title,
         lines(
@@ -113,6 +122,10 @@ async def _undecided(
             if limit < request.duration
             else "",
             reason,
+            fill(words.CARD_GROUPS, groups=some([group.name for group in theirs.groups]))
+            if theirs.groups
+            else "",
+            fill(words.CARD_NOT_OPEN, server=request.server) if not theirs.is_open else "",
             fill(words.CARD_HAS, count=live) if live else "",
             fill(words.CARD_HAS_UNPROVED, count=unproved) if unproved else "",
             fill(words.CARD_ENDED, at=moment(ended)) if ended else "",
@@ -135,6 +148,8 @@ async def _undecided(
         for duration in choices(limit)
     )
     deny = Button(words.BUTTON_DENY, buttons.data(Tap.DENY, request.id), Style.BAD)
+    if not counts or not theirs.is_open:
+        return View(text, ((deny,),))
     return View(text, ((full,), *((tuple(shorter),) if shorter else ()), (deny,)))
 
 

@@ -77,6 +77,7 @@ COMMANDS = (
     Later("ca", "bot.cli.ca:app", "The certificate authority."),
     Later("server", "bot.cli.server:app", "The OpenVPN servers."),
     Later("user", "bot.cli.user:app", "The allowlist."),
+    Later("group", "bot.cli.group:app", "Groups: who gets which servers, addresses and routes."),
     Later("grant", "bot.cli.grant:app", "Who has access."),
     Later("request", "bot.cli.request:app", "Requests, decided without Telegram."),
     Later("audit", "bot.cli.audit:app", "The audit trail."),

@@ -29,6 +29,7 @@ HELP = {
     "online": "/online – who is connected at this moment; cut a session",
     "revoke": "/revoke NAME – end somebody’s access, with proof",
     "users": "/users – the allowlist",
+    "group": "/group – the groups, and who is in them",
     "allow": "/allow ID NAME – put somebody on the allowlist",
     "remove": "/remove NAME – take somebody off it and end all their access",
     "servers": "/servers – what each server answers",
@@ -43,6 +44,7 @@ MENU = {
     "online": "Who is connected at this moment",
     "revoke": "End somebody’s access, with proof",
     "users": "The allowlist",
+    "group": "Groups, and who is in them",
     "allow": "Put somebody on the allowlist",
     "remove": "Take somebody off the allowlist",
     "servers": "What each server answers",
@@ -110,6 +112,11 @@ CARD_HAS_UNPROVED = Plural(
 )
 CARD_AGREED = "✅ {admin} approves {duration}"
 CARD_NEEDS = Plural("{count} approval is still needed", "{count} approvals are still needed")
+CARD_QUORUM = Plural(
+    "{group} wants {count} approval of: {names}", "{group} wants {count} approvals of: {names}"
+)
+CARD_GROUPS = "In {groups}"
+CARD_NOT_OPEN = "⚠️ Their groups don't include {server}, so this can't be approved."
 CARD_WAITS = "Waits until {until}"
 CARD_STATES: dict[RequestState, str] = {
     RequestState.APPROVED: "✅ Approved by {admin} for {duration}, {at}",

@@ -221,7 +221,7 @@ async def _groups(tx: Transaction, grant: Grant) -> None:
     await tx.groups.join(group.name, ANNA)
     await tx.groups.members(group.name)
     await tx.groups.of_accounts([ANNA])
-    await tx.groups.by_person()
+    await tx.groups.by_account()
     await tx.addresses.owners(BERLIN)
     await tx.addresses.files_due(BERLIN, [grant.id], NOW)
     await tx.addresses.due_files(BERLIN)

@@ -13,7 +13,7 @@ from bot.access.messages import DeliverNote, Notice
 from bot.access.refusals import Refusal, Refused
 from bot.access.revocation import _OWNER_KNOWS
 from bot.chat.posts import _notice
-from bot.texts import chat, health, online, questions, receipts, refusals
+from bot.texts import chat, groups, health, online, questions, receipts, refusals
 from bot.texts.fill import (
     Plural,
     Template,
@@ -53,6 +53,9 @@ CHAT = {
     "CARD_STATES": "admin duration at",
     "CARD_AGREED": "admin duration",
     "CARD_NEEDS": "count",
+    "CARD_QUORUM": "group count names",
+    "CARD_GROUPS": "groups",
+    "CARD_NOT_OPEN": "server",
     "AGREED_TOAST": "count",
     "APPROVED_TOAST": "name",
     "DENIED_TOAST": "name",
@@ -123,6 +126,25 @@ QUESTIONS = {
     "CONFIRM_REVOKE_IMPORTED": "common_name name serial until",
     "LATE": "age command",
     "LATE_GOING_ON": "command",
+}
+GROUPS = {
+    "COUNT": "count",
+    "LINE": "name people",
+    "PEOPLE": "count",
+    "TITLE": "name",
+    "ADDRESSES": "networks",
+    "ROUTES": "routes",
+    "DNS": "dns",
+    "SERVERS": "servers",
+    "LONGEST": "duration",
+    "APPROVALS": "count",
+    "APPROVAL_OF": "count names",
+    "MEMBERS": "names",
+    "MORE": "count",
+    "JOINED": "name group",
+    "LEFT": "name group",
+    "DUE": "count",
+    "APPROVERS": "names",
 }
 ONLINE = {
     "TOO_LONG": "count",
@@ -235,6 +257,18 @@ NOTICES: dict[str, dict[str, Any]] = {
     "audit_head": {"count": 412, "head": "412:" + "9f" * 32},
 }
 REFUSALS: dict[str, dict[str, Any]] = {
+    "server_not_open": {"server": "paris", "servers": ["berlin", "rome"]},
+    "not_approver": {"names": ["Clara", "Dora"]},
+    "unknown_group": {"group": "dev"},
+    "group_exists": {"group": "dev"},
+    "bad_group_name": {"group": "Dev"},
+    "range_nowhere": {"network": "10.9.0.0/24", "networks": "10.8.0.0/22 (berlin)"},
+    "range_taken": {"network": "10.8.1.0/24", "group": "ops", "range": "10.8.0.0/23"},
+    "range_full": {"network": "10.8.0.0/31", "server": "berlin"},
+    "approver_no_admin": {"id": 1001},
+    "too_few_approvers": {"count": 1, "needed": 2},
+    "in_group_already": {"name": "Anna", "group": "dev"},
+    "not_in_group": {"name": "Anna", "group": "dev"},
     "not_allowed": {},
     "admins_only": {},
     "unknown_duration": {"duration": "7y"},
@@ -294,7 +328,7 @@ def fields(template: Template) -> set[str]:
 
 IN_CHAT = [
     (name, template)
-    for module in (chat, questions, online)
+    for module in (chat, questions, online, groups)
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
 ]
@@ -302,7 +336,13 @@ IN_CHAT = [
 
 @pytest.mark.parametrize(
     ("module", "table"),
-    [(chat, CHAT), (questions, QUESTIONS), (online, ONLINE), (receipts, RECEIPTS)],
+    [
+        (chat, CHAT),
+        (questions, QUESTIONS),
+        (online, ONLINE),
+        (groups, GROUPS),
+        (receipts, RECEIPTS),
+    ],
 )
 def test_no_template_wants_a_value_that_the_code_does_not_pass(
     module: ModuleType, table: Mapping[str, str]
@@ -314,7 +354,7 @@ def test_no_template_wants_a_value_that_the_code_does_not_pass(
 
 
 def test_a_template_with_one_and_many_counts() -> None:
-    for module, table in ((chat, CHAT), (online, ONLINE), (receipts, RECEIPTS)):
+    for module, table in ((chat, CHAT), (online, ONLINE), (groups, GROUPS), (receipts, RECEIPTS)):
         for name, template in templates(module):
             if isinstance(template, Plural) and name != "NOTICES":
                 assert "count" in table[name].split(), name
