@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.access import durations, holdings
+from bot.access import destinations, durations, holdings
 from bot.access.case import Case
 from bot.access.permission import telegram_key
 from bot.access.terms import Terms, terms_of
@@ -103,7 +103,8 @@ async def terms_for(tx: Transaction, request: Request) -> Terms:
     """What the requester's groups say of what was asked for; nothing before a server is chosen."""
     if request.server is None:
         return Terms()
-    return await terms_of(tx, request.user_id, [request.server])
+    names = await destinations.opened_by(tx, request)
+    return await terms_of(tx, request.user_id, names or [request.server])
 
 
 async def limit(case: Case, request: Request) -> int:
@@ -151,7 +152,7 @@ async def card_digest(case: Case, request: Request, viewer: UserId | None) -> st
         request.user_id,
         await case.tx.people.name_of(request.user_id),
         person.username if person else None,
-        request.server,
+        await _destination(case.tx, request),
         request.duration,
         request.reason,
         [(one, needed.in_all) for one, needed in zip(offers, votes, strict=True)],
@@ -161,3 +162,9 @@ async def card_digest(case: Case, request: Request, viewer: UserId | None) -> st
     ]
     text = json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]
+
+
+async def _destination(tx: Transaction, request: Request) -> object:
+    """The server; of a set, its servers as well."""
+    names = await destinations.opened_by(tx, request)
+    return request.server if tuple(names) == (request.server,) else (request.server, *names)

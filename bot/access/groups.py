@@ -221,7 +221,7 @@ async def settle(case: Case, before: Belongings) -> Changed:
         ranges = after.ranges(server)
         if ranges == before.ranges(server):
             theirs = [await case.tx.grants.live_of_user(account) for account in sorted(accounts)]
-            live = [one for has in theirs for one in has if one.server == server.name]
+            live = [one for has in theirs for one in has if server.name in one.servers]
         else:  # others may have to make room
             live = [*await case.tx.grants.live_on(server.name)]
         concerned = []
@@ -230,7 +230,7 @@ async def settle(case: Case, before: Belongings) -> Changed:
             own = now.range_in(server.network)
             within = own if isinstance(own, IPv4Network) else None
             beside = [one for one in ranges if isinstance(one, IPv4Network) and one != own]
-            fits = suits(server, grant.address, within, beside)
+            fits = suits(server, grant.address_on(server.name), within, beside)
             if not fits and await grants.move(case, server, grant) is not None:
                 moved += 1
             if not fits or _pushed(was) != _pushed(now):

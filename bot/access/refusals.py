@@ -32,6 +32,8 @@ class Refusal(StrEnum):
     SERVER_CLOSED = "server_closed"
     SERVER_NOT_OPEN = "server_not_open"  # to the person, by their groups
     NOT_APPROVER = "not_approver"
+    BAD_ADDRESS = "bad_address"
+    BAD_TIME = "bad_time"
     UNKNOWN_GROUP = "unknown_group"
     GROUP_EXISTS = "group_exists"
     BAD_GROUP_NAME = "bad_group_name"

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.access import admins, approvals, durations, grants, messages, pace
-from bot.access.addresses import is_closed
+from bot.access import admins, approvals, destinations, durations, grants, messages, pace
 from bot.access.approvals import Vote
 from bot.access.case import Case
+from bot.access.destinations import Destination
 from bot.access.messages import DeliverNote, Notice
 from bot.access.names import REASON_LENGTH, clean
 from bot.access.permission import THE_BOT, Act, may_decide_on, require
 from bot.access.refusals import Refusal, Refused
-from bot.access.terms import Terms, groups_of, open_to, terms_of
+from bot.access.terms import Terms, groups_of, open_to, terms
 from storage.records import (
     PATIENCE,
     Grant,
@@ -20,7 +20,6 @@ from storage.records import (
     Request,
     RequestId,
     RequestState,
-    Server,
     ServerName,
     UserId,
     Verdict,
@@ -66,13 +65,15 @@ async def ask(case: Case, *, duration: int | None, server: ServerName | None, re
     # Limits for people do not bind whoever acts on the machine.
     if not case.actor.is_operator:
         durations.within_limit(seconds, case.rules.max_duration)
-    names = _pick(await case.tx.servers.all(), server)
+    every = {one.name: one for one in await destinations.every(case.tx)}
+    names = _pick([*every.values()], server)
     if not case.actor.is_operator:
-        names = open_to(await groups_of(case.tx, user_id), names)
+        theirs = await groups_of(case.tx, user_id)
+        names = open_to(theirs, {name: every[name].names for name in names})
     chosen = names[0] if len(names) == 1 else None
     if chosen is not None and not case.actor.is_operator:
-        theirs = await terms_of(case.tx, user_id, [chosen])
-        seconds = _within_limit(case, seconds, theirs, is_named=duration is not None)
+        limits = terms(theirs, every[chosen].names)
+        seconds = _within_limit(case, seconds, limits, is_named=duration is not None)
     grants.require_outlived(case, case.after(seconds))
     await _refuse_second(case.tx, user_id, chosen)
     await pace.may_ask(case, user_id)
@@ -105,15 +106,14 @@ async def choose(case: Case, request_id: RequestId, server: ServerName) -> Asked
     request = await _own(case, request_id)
     _require_open(case, request)
     durations.within_limit(request.duration, case.rules.max_duration)
-    known = await case.tx.servers.get(server)
-    if known is None:
-        raise Refused(Refusal.UNKNOWN_SERVER, server=server)
-    if is_closed(known):
-        raise Refused(Refusal.SERVER_CLOSED, server=server)
-    open_to(await groups_of(case.tx, request.user_id), [server])
-    theirs = await terms_of(case.tx, request.user_id, [server])
+    found = await destinations.find(case.tx, server)
+    _pick([] if found is None else [found], server)
+    assert found is not None
+    groups = await groups_of(case.tx, request.user_id)
+    open_to(groups, {server: found.names})
     # A request waits with the usual duration where none was named.
     is_named = request.duration != case.rules.default_duration
+    theirs = terms(groups, found.names)
     seconds = _within_limit(case, request.duration, theirs, is_named=is_named)
     await _refuse_second(case.tx, request.user_id, server)
     if not await case.tx.requests.choose(request_id, server, seconds):
@@ -170,7 +170,8 @@ async def approve(
     if not case.actor.is_operator:
         durations.within_limit(seconds, case.rules.max_duration)
         durations.within_limit(seconds, limit)
-        open_to(await groups_of(case.tx, requester.id), [ServerName(request.server or "")])
+        opened = {ServerName(request.server or ""): await destinations.opened_by(case.tx, request)}
+        open_to(await groups_of(case.tx, requester.id), opened)
         person = await case.tx.people.person_of(_admin(case))
         given = await approvals.given(case, request)
         said = [approval.duration for approval in given if approval.person == person]
@@ -315,15 +316,15 @@ async def _give(case: Case, request: Request, requester: Person, seconds: int) -
     return await grants.reserve(case, decided, requester, not_after=case.after(seconds))
 
 
-def _pick(servers: Sequence[Server], wanted: ServerName | None) -> tuple[ServerName, ...]:
-    """The server that is wanted, or those to choose from."""
-    if not servers:
+def _pick(known: Sequence[Destination], wanted: ServerName | None) -> tuple[ServerName, ...]:
+    """The server or set that is wanted, or those to choose from."""
+    if not known and wanted is None:
         raise Refused(Refusal.NO_SERVER)
-    named = [server for server in servers if wanted in {None, server.name}]
+    named = [one for one in known if wanted in {None, one.name}]
     if not named:
         raise Refused(Refusal.UNKNOWN_SERVER, server=wanted)
     # Where no new profile would work none is asked for.
-    names = tuple(server.name for server in named if not is_closed(server))
+    names = tuple(one.name for one in named if one.open)
     if not names:
         raise Refused(Refusal.SERVER_CLOSED, server=named[0].name)
     return names

@@ -15,7 +15,7 @@ is in several:
 - Routes and DNS servers of all of them are pushed, in the place of the server's own.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
@@ -86,16 +86,21 @@ async def terms_of(tx: Transaction, user_id: UserId, servers: Collection[ServerN
     return terms(await groups_of(tx, user_id), servers)
 
 
-def open_to(groups: Sequence[Group], names: Sequence[ServerName]) -> tuple[ServerName, ...]:
-    """Those of the servers that somebody may ask for, by their groups.
+def open_to(
+    groups: Sequence[Group], wanted: Mapping[ServerName, Collection[ServerName]]
+) -> tuple[ServerName, ...]:
+    """Those of the names that somebody may ask for, by their groups.
+
+    Args:
+        wanted: what a profile for each name opens.
 
     Raises:
         Refused: SERVER_NOT_OPEN.
     """
-    may = tuple(name for name in names if terms(groups, [name]).is_open)
+    may = tuple(name for name, servers in wanted.items() if terms(groups, servers).is_open)
     if not may:
         listed = sorted({name for group in groups for name in group.servers})
-        raise Refused(Refusal.SERVER_NOT_OPEN, server=names[0], servers=listed)
+        raise Refused(Refusal.SERVER_NOT_OPEN, server=next(iter(wanted)), servers=listed)
     return may
 
 

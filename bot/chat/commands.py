@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bot.access import messages
 from bot.access.permission import Act, Actor, may
-from bot.chat import admin_commands, groups, member_commands, online
+from bot.chat import admin_commands, groups, member_commands, online, who
 from bot.chat.scene import Reply, Scene, say
 from bot.texts import chat as words
 from bot.texts.fill import Html, blocks, fill, lines
@@ -85,6 +85,7 @@ COMMANDS: dict[str, Command] = {
     "online": Command(online.online, Act.LOOK),
     "revoke": Command(admin_commands.revoke, Act.REVOKE, changes=True),
     "users": Command(admin_commands.users, Act.LOOK),
+    "who": Command(who.who_, Act.LOOK),
     "group": Command(groups.group, Act.LOOK, changes=True),
     "allow": Command(admin_commands.allow, Act.MANAGE_PEOPLE, changes=True),
     "remove": Command(admin_commands.remove, Act.MANAGE_PEOPLE, changes=True),

@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.access import approvals, holdings
+from bot.access import approvals, destinations, holdings
 from bot.access.case import Case
 from bot.access.durations import choices
 from bot.access.holdings import Holding
 from bot.access.usage import LastUse
 from bot.chat import buttons
 from bot.chat.buttons import Button, Keyboard, Style, Tap
+from bot.chat.votes import votes
 from bot.handover.handover import Topic
 from bot.texts import chat as words
 from bot.texts.canary import seen_from_outside
@@ -95,24 +96,9 @@ async def _undecided(
     unproved = len(has) - live
     ended = await approvals.ended_since(tx, request)
     used = await tx.usages.last_of(await holdings.accounts_of(tx, request.user_id))
-    # Where more than one admin has to agree: who has so far.
-    given = await approvals.given(case, request)
-    vote = await approvals.vote(case, request, min([limit, *(one.duration for one in given)]))
-    agreed = [
-        fill(words.CARD_AGREED, admin=one.name, duration=duration_text(one.duration))
-        for one in given
-    ]
-    if vote.in_all > 1 or given:
-        missing = vote.missing([one.person for one in given])
-        agreed.append(fill(words.CARD_NEEDS, count=max(missing, 1)))
-    for quorum in vote.quorums:
-        names = [await tx.people.name_of(person) for person in sorted(quorum.people)]
-        agreed.append(
-            fill(words.CARD_QUORUM, group=quorum.group, count=quorum.needed, names=some(names))
-        )
     me = await tx.people.person_of(viewer)
     own = await tx.people.person_of(request.user_id) == me
-    counts = vote.counts(me, {one.person for one in given if one.person != me})
+    agreed = await votes(case, request, limit, me)
     theirs = await approvals.terms_for(tx, request)
     text = blocks(
         title,
@@ -133,7 +119,7 @@ async def _undecided(
         ),
         await _opens(case, request),
         words.CARD_OWN if own else "",
-        lines(*agreed),
+        lines(*agreed.said),
         _waits(case, request),
     )
     if own:
@@ -148,17 +134,18 @@ async def _undecided(
         for duration in choices(limit)
     )
     deny = Button(words.BUTTON_DENY, buttons.data(Tap.DENY, request.id), Style.BAD)
-    if not counts or not theirs.is_open:
+    if not agreed.counts or not theirs.is_open:
         return View(text, ((deny,),))
     return View(text, ((full,), *((tuple(shorter),) if shorter else ()), (deny,)))
 
 
 async def _opens(case: Case, request: Request) -> str:
     """Which servers a profile opens besides its own; nothing where it opens none."""
+    own = await destinations.opened_by(case.tx, request)
     opens = [
         server.name
         for server in await case.tx.servers.all()
-        if server.name != request.server and server.open_since is not None
+        if server.name not in own and server.open_since is not None
     ]
     return fill(words.CARD_OPENS, servers=some(opens)) if opens else ""
 
@@ -235,7 +222,7 @@ def my_access(
             until=moment(grant.not_after),
             state=words.GRANT_STATES[grant.state],
             common_name=grant.common_name,
-            address=grant.address,
+            address=_addresses(grant),
         )
         said.append(lines(account, text, last_use(used.get(grant.id))))
     cancels = [(_cancel(request),) for request in requests]
@@ -258,7 +245,15 @@ def _my_template(grant: Grant) -> str:
         return words.MY_GRANT_DROPPED
     if is_imported:
         return words.MY_GRANT_IMPORTED
-    return words.MY_GRANT if grant.address else words.MY_GRANT_POOL
+    return words.MY_GRANT if _addresses(grant) else words.MY_GRANT_POOL
+
+
+def _addresses(grant: Grant) -> str:
+    """The client's address; of a set, on each of its servers that gives a fixed one."""
+    fixed = [place for place in grant.places if place.address]
+    if grant.servers == (grant.server,):
+        return "".join(str(place.address) for place in fixed)
+    return ", ".join(f"{place.address} ({place.server})" for place in fixed)
 
 
 def _my_buttons(grant: Grant, *, own: bool) -> tuple[Button, ...]:

@@ -55,6 +55,7 @@ COMMANDS = (
         "bot.cli.revoke:revoke",
         "Ends somebody's access on every server, and prints the receipt.",
     ),
+    Later("who", "bot.cli.who:who_", "Whose an address in the VPN is, or was at some time."),
     Later("run", "bot.cli.run:run", "Runs the bot until it is told to stop."),
     Later(
         "doctor", "bot.cli.doctor:doctor", "Checks everything; exit status 0 only if all is well."

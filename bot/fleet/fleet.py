@@ -152,9 +152,10 @@ class Fleet:
             if server is None or not await still_wanted():
                 return False
             # A change of groups may have given it another address since.
-            grant = await self._now(grant)
+            grant = await self._now(grant, name)
             live = live_server(server)
-            if server.adopted is not None and not (grant.address is None and fits(server, None)):
+            given = grant.address_on(name)
+            if server.adopted is not None and not (given is None and fits(server, None)):
                 files = await fixed_addresses(live.host, live.layout)
                 clear = await clear_address(self._core, server, grant, files)
                 if clear is None:
@@ -170,11 +171,11 @@ class Fleet:
                     await self._publish(server)
             return True
 
-    async def _now(self, grant: Grant) -> Grant:
-        """As it is stored at this moment."""
+    async def _now(self, grant: Grant, server: ServerName) -> Grant:
+        """As it is stored at this moment, if it has a place there."""
         async with self._database.reading() as tx:
             now = await tx.grants.get(grant.id)
-        return grant if now is None or now.server != grant.server else now
+        return grant if now is None or server not in now.servers else now
 
     async def refit(self, name: ServerName) -> Refitted:
         """See `refit.refit`; after a restore the server is looked through first."""

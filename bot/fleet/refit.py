@@ -109,7 +109,8 @@ async def admit_with_terms(core: Core, server: Server, live: LiveServer, grant: 
     """Writes a grant's file, with what its owner's groups say at this moment."""
     async with core.database.reading() as tx:
         pushed = await pushed_to(tx, server, grant)
-    address = IPv4Address(grant.address) if grant.address else None
+    given = grant.address_on(server.name)
+    address = IPv4Address(given) if given else None
     await live.admit(CommonName(grant.common_name), address, pushed)
 
 

@@ -3,10 +3,11 @@
 from typing import Any
 
 from bot.access.refusals import Refusal, Refused
-from bot.texts import chat, group_refusals, groups
+from bot.texts import chat, group_refusals, groups, who
 from bot.texts.fill import Html, Plural, fill, plain, utc
 
-IN_CHAT: dict[Refusal, str] = group_refusals.IN_CHAT | {
+_ELSEWHERE = group_refusals.IN_CHAT | who.REFUSED
+IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
     Refusal.NOT_ALLOWED: (
         "You are not on the list of this bot. /start shows your Telegram id; send it to your admin."
     ),

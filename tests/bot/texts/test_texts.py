@@ -259,6 +259,8 @@ NOTICES: dict[str, dict[str, Any]] = {
 REFUSALS: dict[str, dict[str, Any]] = {
     "server_not_open": {"server": "paris", "servers": ["berlin", "rome"]},
     "not_approver": {"names": ["Clara", "Dora"]},
+    "bad_address": {"address": "ten"},
+    "bad_time": {"time": "soon"},
     "unknown_group": {"group": "dev"},
     "group_exists": {"group": "dev"},
     "bad_group_name": {"group": "Dev"},
