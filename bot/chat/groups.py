@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from bot.access import groups, revocation
+from bot.access import groups, who
 from bot.access.permission import Act, require
-from bot.access.refusals import Refusal, Refused
 from bot.chat import views
 from bot.chat.scene import Reply, Scene, say
 from bot.texts import groups as words
@@ -25,21 +24,17 @@ async def group(scene: Scene, rest: str) -> Reply:
     if not name:
         return say(await _listing(scene))
     meant = await groups.known_group(scene.case, name.lower())
-    verb, _, who = what.strip().partition(" ")
+    verb, _, text = what.strip().partition(" ")
     if not verb:
         return say(await _one(scene, meant))
-    if verb.lower() not in (_ADD, _REMOVE) or not who.strip():
+    if verb.lower() not in (_ADD, _REMOVE) or not text.strip():
         return say(Html(words.USAGE))
-    return say(await _change(scene, meant.name, who.strip(), joins=verb.lower() == _ADD))
+    return say(await _change(scene, meant.name, text.strip(), joins=verb.lower() == _ADD))
 
 
-async def _change(scene: Scene, name: GroupName, who: str, *, joins: bool) -> Html:
+async def _change(scene: Scene, name: GroupName, text: str, *, joins: bool) -> Html:
     require(scene.actor, Act.MANAGE_PEOPLE)
-    fits = await revocation.fits(scene.case, who)
-    # A grant's id or a serial means its owner nowhere else, so neither here.
-    if len(fits.people) != 1:
-        raise Refused(Refusal.UNKNOWN_PERSON, who=who)
-    person = fits.people[0]
+    person = await who.one_person(scene.case, text)
     change = groups.join if joins else groups.leave
     done = await change(scene.case, name, person.id)
     said = fill(words.JOINED if joins else words.LEFT, name=person.name, group=name)

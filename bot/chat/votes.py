@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from bot.access import approvals
 from bot.access.case import Case
 from bot.texts import chat as words
+from bot.texts import groups as group_words
 from bot.texts.fill import Html, fill
 from bot.texts.refusals import duration_text
 from storage.records import Request, UserId
@@ -38,6 +39,8 @@ async def votes(case: Case, request: Request, limit: int, viewer: UserId) -> Vot
     for quorum in vote.quorums:
         names = [await case.tx.people.name_of(person) for person in sorted(quorum.people)]
         shown = ", ".join(names)
-        said.append(fill(words.CARD_QUORUM, group=quorum.group, count=quorum.needed, names=shown))
+        said.append(
+            fill(group_words.CARD_QUORUM, group=quorum.group, count=quorum.needed, names=shown)
+        )
     others = {one.person for one in given if one.person != viewer}
     return Votes(said, vote.counts(viewer, others))

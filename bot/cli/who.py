@@ -4,10 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.access.who import Had, who
+from bot.access.whose import Had, look_up
 from bot.cli.shared import operator, say, show, stamp, with_office
 from bot.office import Office
-from bot.texts import who as words
+from bot.texts import whose as words
 from bot.texts.fill import plain, utc
 
 _COLUMNS = ("user_name", "server", "standing", "since", "until", "common_name", "grant")
@@ -27,7 +27,7 @@ def who_(
 
     async def work(office: Office) -> None:
         async with office.database.reading() as tx:
-            answer = await who(office.case(tx, operator()), address, " ".join(when or ()))
+            answer = await look_up(office.case(tx, operator()), address, " ".join(when or ()))
         if answer.had or as_json:
             show([_row(answer.address, one) for one in answer.had], _COLUMNS, as_json=as_json)
             return

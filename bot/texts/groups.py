@@ -9,6 +9,13 @@ NO_APPROVER = (
     "on the server: vpnbot request approve N."
 )
 
+# On a card.
+CARD_QUORUM = Plural(
+    "{group} wants {count} approval of: {names}", "{group} wants {count} approvals of: {names}"
+)
+CARD_GROUPS = "In {groups}"
+CARD_NOT_OPEN = "⚠️ Their groups don't include {server}, so this can't be approved."
+
 NONE = (
     "There are no groups, so everybody on the allowlist may ask for every server. To make one, "
     "on the bot's machine: <code>vpnbot group add NAME</code>"

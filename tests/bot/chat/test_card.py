@@ -13,6 +13,7 @@ from bot.access.usage import Use
 from bot.chat import views
 from bot.chat.views import View
 from bot.texts import chat as words
+from bot.texts import groups as group_words
 from bot.texts.fill import Template, fill, moment
 from demo.api.markup import parse_html
 from storage.group_records import Group, GroupName
@@ -74,7 +75,7 @@ async def test_what_is_to_be_decided_on(paper: Paper) -> None:
     assert words.CARD_OWN not in text
     assert "profile" not in text
     async with paper.database.writing() as tx:
-        await tx.people.set_username(ANNA, "anna")
+        await tx.people.note_username(ANNA, "anna", paper.now)
     assert "@anna" in (await card(paper, await paper.asked(server=PARIS)))[0]
 
 
@@ -219,12 +220,12 @@ async def test_what_the_requesters_groups_say(paper: Paper) -> None:
     await paper.by(OPERATOR, groups.join, dev.name, ANNA)
     request = await paper.asked()
     text, buttons = await card(paper, request)
-    assert said(words.CARD_GROUPS, groups="dev") in text
-    assert said(words.CARD_QUORUM, group="dev", count=1, names=str(CLARA)) in text
+    assert said(group_words.CARD_GROUPS, groups="dev") in text
+    assert said(group_words.CARD_QUORUM, group="dev", count=1, names=str(CLARA)) in text
     assert buttons == ["Deny"]
     _, buttons = await card(paper, request, CLARA)
     assert buttons == ["Approve 1 hour", "Deny"]
     await paper.by(OPERATOR, groups.edit, replace(dev, servers=(PARIS,)))
     text, buttons = await card(paper, request, CLARA)
-    assert said(words.CARD_NOT_OPEN, server="berlin") in text
+    assert said(group_words.CARD_NOT_OPEN, server="berlin") in text
     assert buttons == ["Deny"]

@@ -1,7 +1,7 @@
 """Who had which address: `/who` and `vpnbot who`."""
 
 from bot.access.refusals import Refusal
-from bot.access.who import Standing, Unknown
+from bot.access.whose import Standing, Unknown
 
 USAGE = (
     "Write <code>/who 10.8.4.7</code>, or with a time in UTC: "

@@ -1,20 +1,21 @@
 """/who: whose an address inside the VPN is, or was."""
 
+from bot.access import whose
 from bot.access.permission import Act, require
-from bot.access.who import Answer, Had, who
+from bot.access.whose import Answer, Had
 from bot.chat import views
 from bot.chat.scene import Reply, Scene, say
-from bot.texts import who as words
+from bot.texts import whose as words
 from bot.texts.fill import Html, blocks, fill, fitting, lines, moment
 
 
-async def who_(scene: Scene, rest: str) -> Reply:
+async def who(scene: Scene, rest: str) -> Reply:
     """/who ADDRESS [TIME]."""
     require(scene.actor, Act.LOOK)
     if not rest:
         return say(Html(words.USAGE))
     address, _, when = rest.partition(" ")
-    answer = await who(scene.case, address, when)
+    answer = await whose.look_up(scene.case, address, when)
     entries = [_said(answer.address, one) for one in answer.had]
     if entries:
         return say(lines(*entries[: fitting(entries, views.ROOM)]))

@@ -9,7 +9,7 @@ import pytest
 from bot.access import groups, revocation
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal, Refused
-from bot.access.who import Answer, Moment, Standing, Unknown, parse_moment, who
+from bot.access.whose import Answer, Moment, Standing, Unknown, look_up, parse_moment
 from storage.group_records import Group, GroupName
 from storage.records import Canary, CanaryRole, EndReason, ServerName
 from tests.bot.access.kit import (
@@ -30,7 +30,7 @@ from tests.bot.access.kit import (
 
 async def asked(paper: Paper, address: str, when: datetime | str = "") -> Answer:
     text = when if isinstance(when, str) else when.isoformat()
-    return await paper.by(OPERATOR, who, address, text)
+    return await paper.by(OPERATOR, look_up, address, text)
 
 
 async def test_whose_it_is_and_was(paper: Paper) -> None:
@@ -152,5 +152,5 @@ def test_what_is_no_time_that_has_been(text: str) -> None:
 
 
 async def test_only_admins_ask(paper: Paper) -> None:
-    await paper.refuses(await paper.actor(ANNA), Refusal.ADMINS_ONLY, who, "10.8.0.2")
-    await paper.refuses(THE_BOT, Refusal.BAD_ADDRESS, who, "10.8.0")
+    await paper.refuses(await paper.actor(ANNA), Refusal.ADMINS_ONLY, look_up, "10.8.0.2")
+    await paper.refuses(THE_BOT, Refusal.BAD_ADDRESS, look_up, "10.8.0")
