@@ -16,9 +16,11 @@ from bot.access.permission import telegram_key
 from bot.chat import buttons
 from bot.chat.buttons import Button, Keyboard, Style, Tap
 from bot.chat.views import View, cancel_button, how_to, some
+from bot.chat.votes import votes
 from bot.handover.fields import file_name_of
 from bot.handover.profiles import Profile
 from bot.texts import chat as words
+from bot.texts import groups as group_words
 from bot.texts import life
 from bot.texts.fill import Html, blocks, escaped, fill, lines, moment
 from bot.texts.refusals import duration_text
@@ -76,22 +78,16 @@ async def _undecided(
 ) -> View:
     """With what helps to decide, and the buttons, unless it is one's own."""
     tx = case.tx
-    limit = approvals.limit(case, request)
+    limit = await approvals.limit(case, request)
     has = await holdings.of_person(tx, case.now, request.user_id)
     live = sum(one.is_live for one in has)
     unproved = len(has) - live
     past = await approvals.lately(tx, request)
     used = await tx.usages.last_of(await holdings.accounts_of(tx, request.user_id))
-    # Where more than one admin has to agree: who has so far.
-    given = await approvals.given(case, request)
-    needed = case.rules.approvals_for(min([limit, *(one.duration for one in given)]))
-    agreed = [
-        fill(words.CARD_AGREED, admin=one.name, duration=duration_text(one.duration))
-        for one in given
-    ]
-    if needed > 1 or given:
-        agreed.append(fill(words.CARD_NEEDS, count=max(needed - len(given), 1)))
-    own = await tx.people.person_of(request.user_id) == await tx.people.person_of(viewer)
+    me = await tx.people.person_of(viewer)
+    own = await tx.people.person_of(request.user_id) == me
+    agreed = await votes(case, request, limit, me)
+    theirs = await approvals.terms_for(tx, request)
     text = blocks(
         title,
         lines(
@@ -99,6 +95,10 @@ async def _undecided(
             fill(words.CARD_LIMIT, duration=duration_text(limit))
             if limit < request.duration
             else "",
+            fill(group_words.CARD_GROUPS, groups=some([group.name for group in theirs.groups]))
+            if theirs.groups
+            else "",
+            fill(group_words.CARD_NOT_OPEN, server=request.server) if not theirs.is_open else "",
             fill(words.CARD_HAS, count=live) if live else "",
             fill(words.CARD_HAS_UNPROVED, count=unproved) if unproved else "",
             *(_past(one) for one in past[:_PAST_SHOWN]),
@@ -106,7 +106,7 @@ async def _undecided(
         ),
         await _opens(case, request),
         words.CARD_OWN if own else "",
-        lines(*agreed),
+        lines(*agreed.said),
         _waits(case, request),
     )
     if own:
@@ -122,6 +122,8 @@ async def _undecided(
         for duration in choices(limit)
     )
     deny = Button(words.BUTTON_DENY, buttons.data(Tap.DENY, request.id), Style.BAD)
+    if not agreed.counts or not theirs.is_open:
+        return View(text, ((deny,),))
     return View(text, ((full,), *((tuple(shorter),) if shorter else ()), (deny,)))
 
 
@@ -184,8 +186,8 @@ async def asked(case: Case, request: Request, *, admin_reachable: bool = True) -
     """A request as its requester sees it, with what became of it."""
     if request.state is RequestState.PENDING:
         template = words.ASKED if admin_reachable else words.ASKED_NOBODY
-        needed = case.rules.approvals_for(approvals.limit(case, request))
-        text = fill(template, **_about(request), count=needed)
+        needed = await approvals.vote(case, request, await approvals.limit(case, request))
+        text = fill(template, **_about(request), count=needed.in_all)
         return View(text, ((cancel_button(request),),))
     grant = await given_by(case, request)
     is_over = grant is not None and grant.state not in LIVE_STATES

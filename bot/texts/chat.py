@@ -29,13 +29,14 @@ HELP = {
     "online": "/online – who is connected at this moment; cut a session",
     "revoke": "/revoke NAME – end somebody’s access, with proof",
     "users": "/users [NAME] – the allowlist",
+    "who": "/who ADDRESS – whose an address in the VPN is, or was at some time",
+    "group": "/group – the groups, and who is in them",
     "allow": "/allow ID NAME – put somebody on the allowlist",
     "remove": "/remove NAME – take somebody off it and end all their access",
     "servers": "/servers – what each server answers",
     "audit": "/audit – the head of the audit trail, to be kept",
 }
-# In Telegram's own menu.
-MENU = {
+MENU = {  # in Telegram's own menu
     "requestvpn": "Ask for VPN access",
     "myvpn": "Your access: new profile, give it up",
     "pending": "Requests that wait for a decision",
@@ -43,6 +44,8 @@ MENU = {
     "online": "Who is connected at this moment",
     "revoke": "End somebody’s access, with proof",
     "users": "The allowlist",
+    "who": "Whose an address is, or was",
+    "group": "Groups, and who is in them",
     "allow": "Put somebody on the allowlist",
     "remove": "Take somebody off the allowlist",
     "servers": "What each server answers",
@@ -397,7 +400,7 @@ NOTICES: dict[Notice, Template] = {
     ),
     Notice.UNDELIVERABLE: (
         "⚠️ {name} didn’t get the profile for <b>{server}</b>: they blocked me, or never pressed "
-        "Start. I’ve ended it. Ask them to press Start in my chat, and to ask again."
+        "Start. I’m switching it off. Ask them to press Start in my chat, and to ask again."
     ),
     Notice.NOT_TAKEN: (
         "I couldn’t send you your profile for <b>{server}</b>: Telegram doesn’t take it. If you "
@@ -405,7 +408,7 @@ NOTICES: dict[Notice, Template] = {
         "you a profile, or try again with /requestvpn."
     ),
     Notice.NOT_TAKEN_ADMINS: (
-        "⚠️ Telegram doesn’t take the profile of {name} for <b>{server}</b>, so I’ve ended it. On "
+        "⚠️ Telegram doesn’t take the profile of {name} for <b>{server}</b>, so it’s being switched off. On "
         "the machine, <code>vpnbot doctor</code> says why, and <code>vpnbot grant "
         "issue {id} --server {server} --output FILE</code> gives a profile without Telegram."
     ),

@@ -71,7 +71,7 @@ async def test_not_proved_until_it_is_mended(room: Room, broken: object, words: 
         assert "office: not proved" in first.text
         assert "keep trying" in first.text
         assert state_of(company, name) == "revoking"
-        await who.hears("An admin took back your access")
+        await who.hears("took back your access")
     room.look_again()
     second = await receipt(boris, name)
     assert second.text.startswith("Revoked")
