@@ -408,8 +408,8 @@ NOTICES: dict[Notice, Template] = {
         "you a profile, or try again with /requestvpn."
     ),
     Notice.NOT_TAKEN_ADMINS: (
-        "⚠️ Telegram doesn’t take the profile of {name} for <b>{server}</b>, so it’s being switched off. On "
-        "the machine, <code>vpnbot doctor</code> says why, and <code>vpnbot grant "
+        "⚠️ Telegram doesn’t take the profile of {name} for <b>{server}</b>, so it’s being "
+        "switched off. On the machine, <code>vpnbot doctor</code> says why, and <code>vpnbot grant "
         "issue {id} --server {server} --output FILE</code> gives a profile without Telegram."
     ),
     Notice.TEMPLATES_BROKEN: (

@@ -159,7 +159,10 @@ def answers(processes: Sequence["subprocess.Popen[str]"]) -> list[Any]:
 
 
 def take_names_back(connection: Connection) -> None:
-    """Undoes the migration that made the keys of names."""
+    """Undoes the migration that made the keys of names, and those after it."""
+    for column in ("grants.ended_by", "grants.ended_by_name", "requests.asked_duration"):
+        table, _, name = column.partition(".")
+        connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {name}"))
     indexes = (
         *("people_name_key", "people_username_key", "people_listed", "people_same_as"),
         *("grants_ending", "grants_name_key", "requests_state", "requests_user_id"),

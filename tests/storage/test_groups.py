@@ -188,9 +188,6 @@ def _downgrade(path: Path) -> None:
         ):
             connection.execute(text(f"DROP TABLE {table}"))
         connection.execute(text("ALTER TABLE servers DROP COLUMN network6"))
-        for column in ("grants.ended_by", "grants.ended_by_name", "requests.asked_duration"):
-            table, _, name = column.partition(".")
-            connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {name}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0013'"))
     engine.dispose()
 
