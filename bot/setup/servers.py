@@ -4,7 +4,7 @@ import os
 import pwd
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
@@ -51,6 +51,7 @@ class ServerToAdd:
     dns: tuple[IPv4Address, ...] = ()
     account: str | None = None
     ssh: WayIn | None = None
+    network6: IPv6Network | None = None
 
     def spec(self, known: Sequence[Server], account: str) -> ServerSpec:
         """The description with its defaults filled in, checked.
@@ -71,6 +72,7 @@ class ServerToAdd:
             routes=self.routes,
             dns=self.dns,
             account=self.account or (self.ssh.address.user if self.ssh else account),
+            network6=self.network6,
         )
 
 
@@ -140,6 +142,7 @@ async def add_server(
         account=spec.account,
         added_at=office.clock(),
         ssh=ssh,
+        network6=str(spec.network6) if spec.network6 else None,
     )
     async with office.acting(actor) as case:
         _refuse_collision(spec, ssh, await case.tx.servers.all())
@@ -420,6 +423,12 @@ def _refuse_collision(spec: ServerSpec, ssh: Payload | None, known: Sequence[Ser
             raise NotDone(
                 f"The network {spec.network} overlaps {other.network} of {other.name}; "
                 "choose another one with --network."
+            )
+        theirs = other.network6 and IPv6Network(other.network6)
+        if theirs and spec.network6 and theirs.overlaps(spec.network6):
+            raise NotDone(
+                f"The network {spec.network6} overlaps {theirs} of {other.name}; choose another "
+                "one with --network6."
             )
 
 

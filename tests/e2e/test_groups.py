@@ -49,6 +49,14 @@ async def test_a_group_from_its_making_to_its_end() -> None:
             said = (await company.done("group", "edit", "dev", "--clear", "dns")).out
             assert f"office: {name} is connected, and has it once it reconnects." in said
             assert "DNS" not in files_in(folder)["anna"]
+            (row,) = (await company.done("who", "10.8.1.0", "--json")).rows
+            assert (row["user_name"], row["common_name"]) == ("Anna Petrova", name)
+            assert (row["server"], row["standing"], row["until"]) == ("office", "has", None)
+            said = (await company.done("who", "10.8.0.2")).out
+            assert "Nobody has 10.8.0.2 now." in said
+            assert "Anna Petrova" in said
+            then = ("who", "10.8.0.1", "2020-01-01", "12:00")
+            assert "is known here only since" in (await company.done(*then)).out
             (row,) = (await company.done("group", "list", "--json")).rows
             assert row == {
                 "name": "dev",
@@ -100,6 +108,12 @@ async def test_admins_see_the_groups_and_who_is_in_them() -> None:
             await boris.hears("/group NAME add WHO")
             await boris.says("/group ops")
             await boris.hears("There is no group")
+            await boris.says("/who 10.8.1.0")
+            assert "Anna Petrova has 10.8.1.0 on office" in (await boris.hears("10.8.1.0")).text
+            await boris.says("/who 10.8.0.1")
+            await boris.hears("It's office's own address.")
+            await boris.says("/who")
+            await boris.hears("Write /who 10.8.4.7")
             await company.anna.says("/group")
             await company.anna.hears("Only admins")
 
@@ -155,4 +169,35 @@ async def test_a_real_client_gets_what_its_group_says() -> None:
             # What the tunnel itself needs is left alone.
             assert "route-gateway 10.8.0.1" in pushed
             assert "topology subnet" in pushed
+            await tunnel.close()
+
+
+@pytest.mark.long
+@pytest.mark.skipif(_MISSING is not None, reason=_MISSING or "")
+async def test_a_real_client_gets_an_ipv6_address_too() -> None:
+    with open_folder() as folder:
+        async with company_with_openvpn(folder) as (company, lab):
+            company.tamper("UPDATE servers SET network6 = 'fd00:8::/64'")
+            await company.done("server", "deploy", "office")
+            await lab.restart_server(folder / "office")
+            await company.done("grant", "issue", str(ANNA.id), "--output", f"{folder}/anna.ovpn")
+            profile = (folder / "anna.ovpn").read_text()
+            tunnel = await lab.connect(profile)
+            assert await tunnel.ping("10.8.0.1")
+            assert await tunnel.ping("fd00:8::1")
+            assert "ifconfig-ipv6 fd00:8::2/64 fd00:8::1" in tunnel.log
+            await company.done(
+                *("group", "add", "dev", "--network6", "fd00:8::1:0/112", "--route", "fd00:9::/48")
+            )
+            said = (await company.done(*ANNAS, "--group", "dev")).out
+            # Nobody else gets the old address, so it stays until the session ends by itself.
+            assert "is connected, and has it once it reconnects" in said
+            assert await tunnel.ping("fd00:8::1")
+            await tunnel.close()
+            tunnel = await lab.connect(profile)
+            assert await tunnel.ping("fd00:8::1")
+            assert "ifconfig-ipv6 fd00:8::1:2/64 fd00:8::1" in tunnel.log
+            assert "route-ipv6 fd00:9::/48" in tunnel.log
+            (row,) = (await company.done("who", "fd00:8::1:2", "--json")).rows
+            assert (row["user_name"], row["standing"]) == ("Anna Petrova", "has")
             await tunnel.close()
