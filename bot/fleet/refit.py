@@ -82,7 +82,7 @@ async def refit(core: Core, server: Server, live: LiveServer) -> Refitted:
         moved = await tx.addresses.moved_on(server.name)
     if not due and not moved:
         return Refitted(server.name)
-    written, trouble = [], []
+    written, trouble, failed = [], [], 0
     for grant_id, due_at in due.items():
         grant = known[grant_id]
         try:
@@ -91,6 +91,7 @@ async def refit(core: Core, server: Server, live: LiveServer) -> Refitted:
                 written.append(grant)
         except HostError as error:
             trouble.append(host_finding(error))
+            failed += 1
             continue
         async with core.database.writing() as tx:
             await tx.addresses.file_done(server.name, grant_id, due_at)
@@ -108,7 +109,7 @@ async def refit(core: Core, server: Server, live: LiveServer) -> Refitted:
         tuple(written),
         tuple(on),
         tuple(cut),
-        len(due) - len(written) + staying,
+        failed + staying,
         tuple(dict.fromkeys(trouble)),
     )
 

@@ -12,6 +12,7 @@ from cryptography import x509
 
 from bot.access import requests, revocation
 from bot.access.permission import Actor
+from bot.access.terms import ranges_in
 from bot.errors import NotDone
 from bot.fleet.elsewhere import address_of, authorized_line, is_same_machine
 from bot.fleet.live_servers import host_of
@@ -305,7 +306,7 @@ async def remove_server(office: Office, actor: Actor, name: ServerName) -> Serve
     """Takes a server out, its open proofs with it: they stay unproved. Its folder stays as it is.
 
     Raises:
-        NotDone: there is no such server, or people have access through it.
+        NotDone: there is no such server, people have access through it, or a group names it.
     """
     server = await known_server(office, name)
     async with office.acting(actor) as case:
@@ -316,8 +317,16 @@ async def remove_server(office: Office, actor: Actor, name: ServerName) -> Serve
                 f"{len(live)} live grants use {name} ({names} …); revoke them first: "
                 "vpnbot revoke WHO"
             )
+        for group in await case.tx.groups.all():
+            if name in group.servers or ranges_in(group, server.network):
+                # Without it the group might open every server.
+                raise NotDone(
+                    f"The group {group.name} names {name}; change that first: vpnbot group edit "
+                    f"{group.name} --help"
+                )
         for request in await case.tx.requests.open_on(name):
             await requests.withdraw(case, request, tell=True)
+        await case.tx.addresses.forget_files(name)
         await case.tx.strangers.forget_on(name)
         await case.tx.canaries.forget_on(name)
         await case.record("server.remove", f"server:{name}")

@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 
 from demo.lab.network import lab_missing
-from tests.company import ANNA, EMIL, company_with_openvpn, company_with_stand_in
+from tests.company import (
+    ANNA,
+    EMIL,
+    company_with_openvpn,
+    company_with_stand_in,
+    until,
+)
 from tests.folders import open_folder
 
 _MISSING = lab_missing()
@@ -89,9 +95,13 @@ async def test_admins_see_the_groups_and_who_is_in_them() -> None:
             await company.done("user", "allow", str(EMIL.id), "--name", "Emil")
             await company.done("group", "add", "dev", "--network", "10.8.1.0/24")
             await company.done("grant", "issue", str(ANNA.id), "--output", f"{folder}/anna.ovpn")
-            await company.done(*ANNAS, "--group", "dev")
             await company.start()
             boris = company.boris
+            await boris.says("/group dev add Anna Petrova")
+            told = await boris.hears("Anna Petrova is in dev now.")
+            assert "1 profile gets what that means by itself" in told.text
+            # The bot writes what the handler has recorded.
+            await until(lambda: "10.8.1.0" in files_in(folder)["anna"])
             await boris.says("/group")
             assert "dev – 1 person" in (await boris.hears("1 group:")).text
             await boris.says("/group dev")
@@ -137,6 +147,23 @@ async def test_what_a_command_could_not_finish_the_bot_does() -> None:
             assert "office: 1 not done yet" in said
             await company.done("grant", "issue", str(EMIL.id), "--output", f"{folder}/emil.ovpn")
             assert "10.8.0.3" in files_in(folder)["emil"]
+
+
+async def test_a_server_that_a_group_names_stays() -> None:
+    """Or the group would open every other one."""
+    with open_folder() as folder:
+        async with company_with_stand_in(folder) as (company, _):
+            add = ("--remote", "vpn.example.com", "--directory", f"{folder}/rome", "--listen", "7")
+            done = await company.done("server", "add", "rome", *add, "--network6", "fd00:8::/64")
+            assert "fd00:8::/64" in done.out
+            await company.done("group", "add", "dev", "--network6", "fd00:8::1:0/112")
+            ran = await company.vpnbot("server", "remove", "rome")
+            assert (ran.code, "The group dev names rome" in ran.err) == (1, True)
+            await company.done("group", "edit", "dev", "--clear", "network6")
+            await company.done("server", "remove", "rome")
+            for wrong in ("10.9.0.0/24", "fd00:8::/32", "fd00:8::/124", "ff02::/64"):
+                ran = await company.vpnbot("server", "add", "rome", *add, "--network6", wrong)
+                assert (ran.code, wrong in ran.err) == (1, True)
 
 
 @pytest.mark.long
