@@ -318,7 +318,8 @@ async def remove_server(office: Office, actor: Actor, name: ServerName) -> Serve
                 "vpnbot revoke WHO"
             )
         for group in await case.tx.groups.all():
-            if name in group.servers or ranges_in(group, server.network):
+            networks = (server.network, server.network6)
+            if name in group.servers or any(ranges_in(group, each) for each in networks):
                 # Without it the group might open every server.
                 raise NotDone(
                     f"The group {group.name} names {name}; change that first: vpnbot group edit "

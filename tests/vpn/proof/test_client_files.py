@@ -1,7 +1,7 @@
 """What stands in a client's own file, and where it has none."""
 
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 import pytest
