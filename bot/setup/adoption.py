@@ -149,7 +149,7 @@ async def adopt_server(
         office, name, wanted.login, wanted.account, confirm, makes_account=apply_changes
     )
     with as_root():
-        examined = await _examine(machine.host, wanted, issuers)  # (1)
+        examined = await _examine(office, machine.host, wanted, issuers)  # (1)
         in_force = await read_list_in_force(
             machine.host, examined.adoption, issuers, office.clock()
         )
@@ -199,7 +199,7 @@ async def adopt_server(
     if renew:
         renewed = await _renew(office, actor, server, machine, examined)  # (8)
         with as_root():
-            examined = await _examine(machine.host, wanted, issuers)
+            examined = await _examine(office, machine.host, wanted, issuers)
         server = await _record(office, actor, wanted, machine, examined)
     opens = await office.others.look(server)
     return AdoptionResult(
@@ -213,11 +213,15 @@ def some_names(names: Sequence[str]) -> str:
     return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
 
 
-async def _examine(host: ServerHost, wanted: ServerToAdopt, issuers: Issuers) -> Examined:
+async def _examine(
+    office: Office, host: ServerHost, wanted: ServerToAdopt, issuers: Issuers
+) -> Examined:
     problem = await account_problem(host, wanted.account)
     if problem:
         raise HostError(problem)
-    return await examine(host, wanted.config, account=wanted.account, issuers=issuers)
+    return await examine(
+        host, wanted.config, account=wanted.account, issuers=issuers, now=office.clock()
+    )
 
 
 async def _outlook(
