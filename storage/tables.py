@@ -196,6 +196,8 @@ grants = Table(
     Column("crl_reason", String(32)),
     Column("for_server", Boolean, nullable=False, server_default=false()),
     Column("end_known", Boolean, nullable=False, server_default=true()),
+    # The number of the CA that signs it, see storage.rotation.
+    Column("authority", Integer, nullable=False, server_default="1"),
     CheckConstraint(
         "imported_at IS NOT NULL OR (request_id IS NOT NULL AND user_id IS NOT NULL "
         "AND server IS NOT NULL)",
@@ -304,6 +306,7 @@ canaries = Table(
     Column("not_after", UtcTime, nullable=False),
     # When its key was given up, and its address file taken away.
     Column("retired_at", UtcTime),
+    Column("authority", Integer, nullable=False, server_default="1"),
     Index("ix_canaries_server", "server"),
 )
 
@@ -342,6 +345,18 @@ kept_crls = Table(
     Column("server", ForeignKey("servers.name", ondelete="CASCADE"), primary_key=True),
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("pem", Text, nullable=False),
+)
+
+# One row: how far the last CA is in taking the place of the one before.
+ca_rotation = Table(
+    "ca_rotation",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("authority", Integer, nullable=False),
+    Column("step", String(16), nullable=False),
+    Column("begun_at", UtcTime, nullable=False),
+    Column("since", UtcTime, nullable=False),
+    Column("move_all_at", UtcTime),
 )
 
 # The last warning that went out about the end of a certificate.

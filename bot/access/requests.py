@@ -64,7 +64,7 @@ async def ask(case: Case, *, duration: int | None, server: ServerName | None, re
     # Limits for people do not bind whoever acts on the machine.
     if not case.actor.is_operator:
         durations.within_limit(seconds, case.rules.max_duration)
-    grants.require_outlived(case, case.after(seconds))
+    await grants.require_outlived(case, case.after(seconds))
     names = _pick(await case.tx.servers.all(), server)
     chosen = names[0] if len(names) == 1 else None
     await _refuse_second(case.tx, user_id, chosen)
