@@ -39,11 +39,14 @@ async def run_bot(settings: Settings) -> None:
     """
     token = settings.token()
     settings.require_admins()
+    way = settings.way_out()
+    if way is not None:
+        log.info("Telegram is reached through the proxy %s (%s)", way.shown, way.source)
     async with open_office(settings) as office:
         with single_instance(office.folder):
             await office.keyring.authority()
             await _try_templates(office)
-            telegram = connect(token, settings.telegram_api_url, office.time)
+            telegram = connect(token, settings.telegram_api_url, office.time, way=way)
             running = asyncio.ensure_future(serve(office, telegram))
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, running.cancel)

@@ -28,6 +28,8 @@ from bot.errors import BadSettings
 from bot.process.data_folder import account_name
 from bot.process.env_file import ENV_FILE, env_values, parse_env, read_env
 from bot.process.privileges import ROOT
+from bot.process.way_out import SETTING as PROXY
+from bot.process.way_out import WayOut, checked_proxy, way_out
 from pki.keys import KeyAlgorithm
 from storage.database import sqlite_url
 from storage.records import UserId
@@ -84,6 +86,10 @@ def _api_url(value: Any) -> Any:
     if not fits or parts.query or any(char.isspace() or char == "\\" for char in str(value)):
         raise ValueError(words)
     return str(value).rstrip("/")
+
+
+def _proxy(value: Any) -> Any:
+    return checked_proxy(value.strip()) if isinstance(value, str) else value
 
 
 def _key_algorithm(value: Any) -> Any:
@@ -144,6 +150,8 @@ class Settings(BaseSettings):
     ca_passphrase: SecretStr | None = None
     ca_passphrase_file: Path | None = None
     telegram_api_url: Annotated[str, BeforeValidator(_api_url)] = "https://api.telegram.org"
+    # It may hold a password.
+    telegram_proxy: Annotated[SecretStr | None, BeforeValidator(_proxy)] = None
     telegram_api_cleartext: Annotated[bool, BeforeValidator(_flag)] = False
     grant_duration: _Seconds = 7 * 86_400
     max_grant_duration: _Seconds = 30 * 86_400
@@ -189,6 +197,15 @@ class Settings(BaseSettings):
         if self.database_url is None:
             return sqlite_url(self.data_dir.absolute() / "vpnbot.db")
         return make_url(self.database_url)
+
+    def way_out(self) -> WayOut | None:
+        """The proxy on the way to Telegram; None where there is none.
+
+        Raises:
+            BadSettings: the environment names one that we cannot use.
+        """
+        proxy = self.telegram_proxy and self.telegram_proxy.get_secret_value()
+        return way_out(proxy or None, self.telegram_api_url, os.environ)
 
     def token(self) -> str:
         """The bot's token.
@@ -360,7 +377,9 @@ def _is_cleartext(url: str) -> bool:
 def _refuse_shown(in_file: Mapping[str, str | None]) -> None:
     """A secret in `.env` is as closed as that file is."""
     for name, value in in_file.items():
-        if value and name.upper() in _SECRETS and open_to_others(Path(ENV_FILE).stat()):
+        # A proxy without a password is no secret.
+        is_secret = name.upper() in _SECRETS or (name.upper() == PROXY and "@" in (value or ""))
+        if value and is_secret and open_to_others(Path(ENV_FILE).stat()):
             raise BadSettings(
                 f"{ENV_FILE} holds {name.upper()}, and others can read it; run: chmod 600 "
                 f"{quote(str(Path(ENV_FILE).absolute()))}"

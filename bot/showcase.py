@@ -103,6 +103,7 @@ def _settings(base: Path, token: str, url: str) -> Settings:
         "ca_passphrase_file": None,
         "telegram_api_url": url,
         "telegram_api_cleartext": False,
+        "telegram_proxy": None,
         "grant_duration": 7 * 86_400,
         "max_grant_duration": 30 * 86_400,
         "request_ttl": 86_400,

@@ -5,8 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, func, insert, literal, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
+from storage.addresses import Addresses
 from storage.batches import batches
 from storage.records import (
     LIVE_STATES,
@@ -30,9 +32,15 @@ _NOBODYS = (_grants.c.user_id.is_(None), _FOR_CLIENTS, _LIVE)
 
 
 class Grants(Repository):
+    def __init__(self, connection: AsyncConnection) -> None:
+        super().__init__(connection)
+        self._addresses = Addresses(connection)
+
     async def add(self, grant: Grant) -> None:
         """Stores a reserved grant. The indexes refuse a second live one for the same approval."""
         await self._connection.execute(insert(_grants).values(**_values(grant)))
+        if grant.address is not None and grant.state in UNPROVED_STATES:
+            await self._addresses.give(grant.id, grant.home, grant.address, grant.not_before)
 
     async def add_many(self, grants: Sequence[Grant]) -> None:
         """Stores imported grants: tens of thousands at a time."""
@@ -210,7 +218,11 @@ class Grants(Repository):
         )
 
     async def addresses_held(self, server: ServerName, rested_since: datetime) -> frozenset[str]:
-        """Addresses that may not be given out: in use, or proved free only after `rested_since`."""
+        """Addresses that may not be given out: in use, or proved free only after `rested_since`.
+
+        Also that of one whose end has to be proved once more.
+        """
+        held = await self._addresses.held(server, rested_since)
         rows = await self._connection.execute(
             select(_grants.c.address).where(
                 _grants.c.server == server,
@@ -218,7 +230,7 @@ class Grants(Repository):
                 or_(_grants.c.state.in_(UNPROVED_STATES), _grants.c.proved_at > rested_since),
             )
         )
-        return frozenset(rows.scalars())
+        return held.union(rows.scalars())
 
     async def move(self, grant_id: GrantId, before: GrantState, after: GrantState) -> bool:
         """Compare and set; False if the grant was not in the state `before`."""
@@ -230,13 +242,25 @@ class Grants(Repository):
             grant_id, LIVE_STATES, state=GrantState.REVOKING, revoked_at=at, end_reason=reason
         )
 
-    async def set_address(self, grant_id: GrantId, address: str | None) -> bool:
-        """Gives a live grant another address; False if it was ended meanwhile."""
-        return await self._set(grant_id, LIVE_STATES, address=address)
+    async def set_address(self, grant: Grant, address: str | None, at: datetime) -> bool:
+        """Gives a live grant another address; False if it was ended meanwhile.
+
+        The one that it had stays held until somebody has seen that nobody uses it.
+        """
+        if not await self._set(grant.id, LIVE_STATES, address=address):
+            return False
+        if grant.address is not None:
+            await self._addresses.move(grant.id, grant.home, grant.address, at)
+        if address is not None:
+            await self._addresses.give(grant.id, grant.home, address, at)
+        return True
 
     async def prove(self, grant_id: GrantId, after: GrantState, at: datetime) -> bool:
         """REVOKING to REVOKED or EXPIRED; False if it was proved before."""
-        return await self._set(grant_id, (GrantState.REVOKING,), state=after, proved_at=at)
+        if not await self._set(grant_id, (GrantState.REVOKING,), state=after, proved_at=at):
+            return False
+        await self._addresses.leave_all(grant_id, at)
+        return True
 
     async def _set(self, grant_id: GrantId, before: Sequence[GrantState], **values: Any) -> bool:
         done = await self._connection.execute(

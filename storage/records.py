@@ -139,6 +139,8 @@ class Server:
     # Of a server on another machine: 'address' as USER@HOST:PORT, the pinned 'host_key', and
     # 'key_file', which is None where it is the bot's own key.
     ssh: Payload | None = None
+    # Of its clients, beside `network`; None where they get no IPv6 address.
+    network6: str | None = None
 
 
 class Verdict(StrEnum):

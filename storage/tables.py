@@ -73,7 +73,7 @@ metadata = MetaData(
 )
 
 # SQLite numbers rows by itself only where the key's type is INTEGER.
-_RowId = BigInteger().with_variant(Integer, "sqlite")
+RowId = BigInteger().with_variant(Integer, "sqlite")
 
 people = Table(
     "people",
@@ -123,12 +123,13 @@ servers = Table(
     Column("cuts_unknown", Boolean, nullable=False, server_default=false()),
     # How another machine is reached; None where the server is on the bot's.
     Column("ssh", JSON(none_as_null=True)),
+    Column("network6", String(64)),
 )
 
 requests = Table(
     "requests",
     metadata,
-    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("id", RowId, primary_key=True, autoincrement=True),
     Column("user_id", ForeignKey("people.id"), nullable=False),
     # No foreign key: a server's requests outlive the server.
     Column("server", String(32)),
@@ -164,7 +165,7 @@ Index(
 decisions = Table(
     "decisions",
     metadata,
-    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("id", RowId, primary_key=True, autoincrement=True),
     Column("request_id", ForeignKey("requests.id"), nullable=False, index=True),
     Column("actor", String(128), nullable=False),
     Column("verdict", String(16), nullable=False),
@@ -275,7 +276,7 @@ foreign_revocations = Table(
 spare_serials = Table(
     "spare_serials",
     metadata,
-    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("id", RowId, primary_key=True, autoincrement=True),
     Column("serial", String(40), nullable=False, unique=True),
     sqlite_autoincrement=True,
 )
@@ -284,7 +285,7 @@ spare_serials = Table(
 strangers = Table(
     "strangers",
     metadata,
-    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("id", RowId, primary_key=True, autoincrement=True),
     Column("server", String(32), nullable=False),
     Column("name", String(64), nullable=False),
     Column("seen_as", String(16), nullable=False),
@@ -394,7 +395,7 @@ inbox = Table(
     "inbox",
     metadata,
     # In the order of arrival: update ids start again at random after a quiet week.
-    Column("seq", _RowId, primary_key=True, autoincrement=True),
+    Column("seq", RowId, primary_key=True, autoincrement=True),
     Column("update_id", BigInteger, nullable=False, unique=True),
     Column("chat_id", BigInteger, nullable=False),
     Column("payload", Text, nullable=False),
@@ -407,7 +408,7 @@ inbox = Table(
 outbox = Table(
     "outbox",
     metadata,
-    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("id", RowId, primary_key=True, autoincrement=True),
     Column("chat_id", BigInteger, nullable=False),
     Column("kind", String(16), nullable=False),
     Column("payload", JSON, nullable=False),

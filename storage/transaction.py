@@ -4,6 +4,7 @@ from contextlib import AbstractAsyncContextManager
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.addresses import Addresses
 from storage.admins import Admins
 from storage.audit import Audit
 from storage.canaries import Canaries
@@ -11,6 +12,7 @@ from storage.clock import ClockAnchors
 from storage.crl import CrlSource
 from storage.ends import EndWarnings
 from storage.grants import Grants
+from storage.groups import Groups
 from storage.inbox import Inbox
 from storage.outbox import Outbox
 from storage.people import People
@@ -30,9 +32,11 @@ class Transaction:
         self._connection = connection
         self.people = People(connection)
         self.admins = Admins(connection)
+        self.groups = Groups(connection)
         self.servers = Servers(connection)
         self.requests = Requests(connection)
         self.grants = Grants(connection)
+        self.addresses = Addresses(connection)
         self.crl = CrlSource(connection)
         self.proofs = Proofs(connection)
         self.strangers = Strangers(connection)

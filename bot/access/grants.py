@@ -151,7 +151,7 @@ async def move(case: Case, server: Server, grant: Grant) -> Grant | None:
         Refused: NETWORK_FULL.
     """
     address = await free_address(case, server)
-    if not await case.tx.grants.set_address(grant.id, address):
+    if not await case.tx.grants.set_address(grant, address, case.now):
         return None
     moved = replace(grant, address=address)
     await case.record("grant.move", moved, server=server.name, address=address, was=grant.address)

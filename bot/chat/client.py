@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -17,6 +17,7 @@ from bot.chat.buttons import Keyboard
 from bot.chat.outcomes import Outcome, failure_of
 from bot.chat.wire import BotApi, UpdatesApi
 from bot.process.clock import TrustedClock, since_boot
+from bot.process.way_out import WayOut
 from bot.texts.fill import Html, without_markup
 
 log = logging.getLogger(__name__)
@@ -47,18 +48,27 @@ class Telegram:
     polling: UpdatesApi
 
 
-def connect(token: str, api_url: str, clock: TrustedClock | None = None) -> Telegram:
+def connect(
+    token: str, api_url: str, clock: TrustedClock | None = None, *, way: WayOut | None = None
+) -> Telegram:
     """Nothing is sent yet.
 
     Args:
         clock: what takes the Date of each answer.
+        way: the proxy in between.
     """
     # Without it every 429 raises a deprecation warning; with it, retry_after is a timedelta.
     os.environ["PTB_TIMEDELTA"] = "1"
-    timeouts: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S}
+    options = http_options(way)
     if clock is not None:
-        timeouts["httpx_kwargs"] = {"event_hooks": _listeners(clock)}
-    polling = UpdatesApi(connection_pool_size=1, read_timeout=POLL_S + READ_TIMEOUT_S, **timeouts)
+        for event, listeners in _listeners(clock).items():
+            options["event_hooks"].setdefault(event, []).extend(listeners)
+    common: dict[str, Any] = {
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "httpx_kwargs": options,
+        "way": way,
+    }
+    polling = UpdatesApi(connection_pool_size=1, read_timeout=POLL_S + READ_TIMEOUT_S, **common)
     bot = Bot(
         token,
         base_url=f"{api_url}/bot",
@@ -67,11 +77,43 @@ def connect(token: str, api_url: str, clock: TrustedClock | None = None) -> Tele
             connection_pool_size=_CONNECTIONS,
             read_timeout=READ_TIMEOUT_S,
             media_write_timeout=UPLOAD_TIMEOUT_S,
-            **timeouts,
+            **common,
         ),
         get_updates_request=polling,
     )
     return Telegram(bot, polling)
+
+
+def http_options(way: WayOut | None) -> dict[str, Any]:
+    """What an httpx client is made with: this way out, whatever else the environment says.
+
+    Of the environment only SSL_CERT_FILE and SSL_CERT_DIR count, for the proxy, too.
+    """
+    trusted = httpx.create_ssl_context()
+    options: dict[str, Any] = {"trust_env": False, "verify": trusted, "event_hooks": {}}
+    if way is not None:
+        to_proxy = trusted if way.url.startswith("https:") else None
+        options["proxy"] = httpx.Proxy(way.url, ssl_context=to_proxy)
+    if way is not None and way.is_socks:
+        options["event_hooks"]["request"] = [_close_what_does_not_get_through]
+    return options
+
+
+async def _close_what_does_not_get_through(request: httpx.Request) -> None:
+    """httpcore leaves the connection open where a SOCKS proxy refuses, or says nothing.
+
+    See https://www.python-httpx.org/advanced/extensions/#trace.
+    """
+    streams: list[Any] = []
+
+    async def trace(event: str, info: Mapping[str, Any]) -> None:
+        if event.endswith(".connect_tcp.complete"):
+            streams.append(info["return_value"])
+        elif event.endswith(".setup_socks5_connection.failed"):
+            for stream in streams:
+                await stream.aclose()
+
+    request.extensions["trace"] = trace
 
 
 async def say(

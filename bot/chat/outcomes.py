@@ -25,7 +25,12 @@ from telegram.error import (
 
 from bot.chat.wire import NotTelegram, OddResult
 
-_NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_NO_CONNECTION = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,  # it did not connect us; what it says of a call that went through is no error
+)
 # Whoever answers with one of these has not passed the call on.
 _NOT_PASSED_ON = frozenset(range(300, 500)) - {HTTPStatus.REQUEST_TIMEOUT}
 # BadRequest texts that mean: there is no such chat for the bot (Bot API, by trial).

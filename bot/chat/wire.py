@@ -18,6 +18,8 @@ import httpx
 from telegram.error import BadRequest, NetworkError, RetryAfter, TimedOut
 from telegram.request import HTTPXRequest
 
+from bot.process.way_out import WayOut, not_socks
+
 # These python-telegram-bot tells apart by itself; any other 4xx refuses what was asked for.
 _TOLD_APART = (
     HTTPStatus.BAD_REQUEST,
@@ -46,6 +48,9 @@ _LONGEST_ANSWER = 1024 * 1024
 _MOST = 1000
 # A body that comes drop by drop is ended by no other limit; a file may take minutes to go up.
 _LONGEST_CALL_S = 600.0
+# Nothing else bounds what httpcore does with a SOCKS proxy until it is through. In seconds; the
+# longest poll and the slowest profile are well within it.
+_LONGEST_BY_SOCKS_S = 120.0
 # Of a refusal's words, which are kept and shown.
 _WORDS = 300
 # Numbers of Telegram's (Bot API: at most 52 significant bits).
@@ -80,7 +85,16 @@ class BotApi(HTTPXRequest):
     longest = _LONGEST_ANSWER
     longest_call_s = _LONGEST_CALL_S
 
-    def __init__(self, *, httpx_kwargs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        way: WayOut | None = None,
+        httpx_kwargs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self._way = way
+        if way is not None and way.is_socks:
+            self.longest_call_s = _LONGEST_BY_SOCKS_S
         options = dict(httpx_kwargs or {})
         hooks = dict(options.pop("event_hooks", {}))
         hooks["response"] = [*hooks.get("response", ()), self._bound]
@@ -94,9 +108,21 @@ class BotApi(HTTPXRequest):
             async with asyncio.timeout(self.longest_call_s):
                 status, body = await super().do_request(url, *args, **kwargs)
         except TimeoutError as error:
-            raise TimedOut from error
+            raise self._through(TimedOut()) from error
+        except NetworkError as error:
+            self._through(error)
+            raise
+        except not_socks(self._way) as error:
+            said = NetworkError("What answers there does not speak SOCKS 5")
+            raise self._through(said) from httpx.ProxyError(str(error))
         method = url.partition("?")[0].rpartition("/")[2]
         return self.judge(status, body.decode("utf-8", "replace"), method)
+
+    def _through(self, error: NetworkError) -> NetworkError:
+        """Says what was in between."""
+        if self._way is not None:
+            error.message += f", through the proxy {self._way.shown} ({self._way.source})"
+        return error
 
     async def _bound(self, response: httpx.Response) -> None:
         if response.headers.get("Content-Encoding", "identity") != "identity":

@@ -20,6 +20,9 @@ from bot.cli.shared import say
 from bot.errors import BadSettings
 from bot.health.network import greet
 from bot.process.env_file import env_values, read_env
+from bot.process.logs import redact
+from bot.process.way_out import SETTING as PROXY
+from bot.process.way_out import checked_proxy
 from bot.settings import PREFIX, Settings, read_secret
 from bot.setup.first_time import Place, edit_env
 from bot.setup.servers import ServerToAdd
@@ -38,6 +41,7 @@ class Flags:
     admins: tuple[str, ...]
     server: ServerFlags
     passphrase_file: Path | None
+    proxy_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +92,21 @@ class Answers:
 
 def gather(settings: Settings, flags: Flags, place: Place, asker: Asker) -> Answers:
     """Everything, in the order in which a person is asked."""
+    if flags.proxy_file is not None:
+        settings = _with_proxy(settings, read_secret("--proxy-file", flags.proxy_file))
+    settings.way_out()  # one that cannot be used is said before anything is asked
     token, username = _token(settings, flags, place, asker)
+    if username is None:
+        settings, username = _by_proxy(settings, token.value, asker)
+    way = settings.way_out()
     admins = _admins(settings, flags, asker)
     passphrase = _passphrase(settings, flags, place, asker)
     new_server, server = choose_server(settings, flags.server, place, asker)
     wanted = {f"{PREFIX}ADMIN_IDS": admins, f"{PREFIX}DATA_DIR": str(place.folder.path)}
+    if way is not None and (username or settings.telegram_proxy):
+        # The bot may run where the environment is another one, as services do.
+        asker.tell(f"Telegram is reached through the proxy {way.shown} ({way.source}).")
+        wanted[PROXY] = way.url
     for name, secret in ((_TOKEN, token), (_PASSPHRASE, passphrase)):
         if secret.path is not None:
             wanted[f"{PREFIX}{name.setting}_FILE"] = str(secret.path)
@@ -151,10 +165,48 @@ def _check_token(settings: Settings, token: str) -> str | None:
             "This is no bot token: copy it from @BotFather, digits, a colon, and letters."
         ) from None
     try:
-        return asyncio.run(greet(token, settings.telegram_api_url)).username
-    except TelegramError:
-        say("Telegram cannot be reached now, so the token is not tried; `vpnbot doctor` does it.")
+        return _username(settings, token)
+    except TelegramError as error:
+        say(f"Telegram cannot be reached: {redact(error.message)}.")
         return None
+
+
+def _username(settings: Settings, token: str) -> str:
+    """Raises TelegramError, TokenRefused, BadSettings."""
+    return asyncio.run(greet(token, settings.telegram_api_url, settings.way_out())).username
+
+
+def _with_proxy(settings: Settings, text: str) -> Settings:
+    try:
+        url = checked_proxy(text)
+    except ValueError as error:
+        raise BadSettings(f"This is no proxy: {error}.") from None
+    return settings.model_copy(update={"telegram_proxy": SecretStr(url)})
+
+
+def _by_proxy(settings: Settings, token: str, asker: Asker) -> tuple[Settings, str | None]:
+    """Where Telegram does not answer: asks for a way, until one leads there, or they go on."""
+
+    def check(text: str) -> tuple[Settings, str | None]:
+        if not text:
+            return settings, None
+        tried = _with_proxy(settings, text)
+        try:
+            return tried, _username(tried, token)
+        except TelegramError as error:
+            raise BadSettings(f"Telegram does not answer: {redact(error.message)}.") from None
+
+    found: tuple[Settings, str | None] = (settings, None)
+    if not asker.silent:
+        asker.tell("Where it is blocked, a proxy leads there: socks5://USER:PASSWORD@HOST:PORT, or")
+        asker.tell("http:// or https://, without USER:PASSWORD@ if it asks for none.")
+        question = "A proxy (it is not shown; Enter goes on without)"
+        found = asker.ask("--proxy-file", question, check, hidden=True)
+    if found[1] is None:
+        say("The token is not tried; `vpnbot doctor` does it once Telegram answers.")
+    else:
+        asker.tell(f"  That is @{found[1]}.")
+    return found
 
 
 def _admins(settings: Settings, flags: Flags, asker: Asker) -> str:
@@ -243,4 +295,6 @@ def _edited_env(place: Place, wanted: Mapping[str, str], asker: Asker) -> str | 
 def _same(name: str, one: str, other: str) -> bool:
     if name == f"{PREFIX}ADMIN_IDS":
         return _check_admins(one) == _check_admins(other)
+    if name == PROXY:
+        return one == other
     return Path(one).absolute() == Path(other).absolute()

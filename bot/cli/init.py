@@ -55,6 +55,10 @@ def init(
         list[str] | None,
         typer.Option(metavar="CIDR", help="A network that clients reach; again for more."),
     ] = None,
+    proxy_file: Annotated[
+        Path | None,
+        typer.Option(metavar="F", help="A file with the URL of a proxy on the way to Telegram."),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Asks nothing.")] = False,
 ) -> None:
     """Sets everything up in this folder: settings, data folder, CA, and a server."""
@@ -70,7 +74,7 @@ def init(
     asker.tell(f"This sets up VPN Access Bot in {place.home}, for the account {place.account}.")
     asker.tell("Enter takes what stands in brackets; nothing is written before the last answer.")
     named = ServerFlags(server, remote, directory, tuple(route) if route else None)
-    flags = Flags(token_file, tuple(admin or ()), named, passphrase_file)
+    flags = Flags(token_file, tuple(admin or ()), named, passphrase_file, proxy_file)
     answers = gather(settings, flags, place, asker)
     _write_files(place, answers)
     # From the files, as every command will read them from now on.

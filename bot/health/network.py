@@ -1,17 +1,20 @@
 """The checks over the network: Telegram, the token, and the clock."""
 
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 import httpx
 from telegram.error import InvalidToken, TelegramError
 
-from bot.chat.client import connect, date_of
-from bot.chat.outcomes import failure_of
+from bot.chat.client import connect, date_of, http_options
 from bot.errors import BadSettings, TokenRefused
-from bot.health.results import Fine, Result, trouble
+from bot.health.results import Fine, Result, Trouble, trouble, trouble_from
 from bot.process.clock import CLOCK_TOLERANCE, Clock
 from bot.process.logs import redact
+from bot.process.way_out import SETTING, WayOut, not_socks
 from bot.settings import Settings
 from bot.texts import health as words
 
@@ -37,37 +40,64 @@ async def look_at_telegram(settings: Settings, clock: Clock) -> TelegramLook:
     """Whether Telegram can be reached, knows the token, and has the same time."""
     url = settings.telegram_api_url
     try:
-        # The Date header (RFC 9110, 6.6.1) of its answer, whatever the answer is.
-        async with httpx.AsyncClient(timeout=_PATIENCE_S) as client:
-            told = date_of(await client.head(url))
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        reason = redact(str(error)) or type(error).__name__
-        return TelegramLook((trouble(words.UNREACHABLE, url=url, reason=reason),))
-    clock_result = look_at_clock(url, told, clock())
+        way = settings.way_out()
+    except BadSettings as error:
+        return TelegramLook((trouble_from(error, words.PROXY_MEND),))
+    told = await _told_by(url, way)
+    if isinstance(told, Trouble):
+        return TelegramLook((told,))
+    seen: list[Result] = [look_at_clock(url, told, clock())]
+    if way is not None:
+        text = words.PROXY_SET if way.source == SETTING else words.PROXY_AROUND
+        seen.append(Fine(text.format(proxy=way.shown, source=way.source)))
+    with suppress(BadSettings):  # said by the look at the secrets
+        return await _greeted(settings.token(), url, way, seen)
+    return TelegramLook(tuple(seen))
+
+
+async def _greeted(
+    token: str, url: str, way: WayOut | None, seen: Sequence[Result]
+) -> TelegramLook:
     try:
-        token = settings.token()
-    except BadSettings:
-        return TelegramLook((clock_result,))  # said by the look at the secrets
-    try:
-        greeting = await greet(token, url)
+        greeting = await greet(token, url, way)
     except TokenRefused:
-        return TelegramLook((clock_result, trouble(words.TOKEN_REFUSED)))
+        return TelegramLook((*seen, trouble(words.TOKEN_REFUSED)))
     except TelegramError as error:
-        reason = redact(failure_of(error).reason)
-        return TelegramLook((clock_result, trouble(words.TELEGRAM_SILENT, reason=reason)))
+        silent = trouble(words.TELEGRAM_SILENT, reason=redact(error.message))
+        return TelegramLook((*seen, silent))
     fine = Fine(words.TELEGRAM_FINE.format(username=greeting.username))
     about_updates = trouble(words.WEBHOOK) if greeting.has_webhook else fine
-    return TelegramLook((clock_result, about_updates), greeting.username)
+    return TelegramLook((*seen, about_updates), greeting.username)
 
 
-async def greet(token: str, api_url: str) -> Greeting:
+async def _told_by(url: str, way: WayOut | None) -> datetime | Trouble | None:
+    """The Date header (RFC 9110, 6.6.1) of its answer, whatever the answer is."""
+    try:
+        async with (
+            asyncio.timeout(_PATIENCE_S),
+            httpx.AsyncClient(timeout=_PATIENCE_S, **http_options(way)) as client,
+        ):
+            return date_of(await client.head(url))
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        reason = redact(str(error)) or type(error).__name__
+    except TimeoutError:
+        reason = words.NO_ANSWER.format(seconds=round(_PATIENCE_S))
+    except not_socks(way):
+        reason = words.NO_SOCKS
+    if way is None:
+        return trouble(words.UNREACHABLE, url=url, reason=reason)
+    values = {"proxy": way.shown, "source": way.source, "curl": way.for_curl}
+    return trouble(words.UNREACHABLE_BY_PROXY, url=url, reason=reason, **values)
+
+
+async def greet(token: str, api_url: str, way: WayOut | None) -> Greeting:
     """Asks Telegram who this is.
 
     Raises:
         TokenRefused: nobody, says Telegram.
         TelegramError: it gave no answer.
     """
-    bot = connect(token, api_url).bot
+    bot = connect(token, api_url, way=way).bot
     try:
         await bot.initialize()
         webhook = await bot.get_webhook_info()

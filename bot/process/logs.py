@@ -21,6 +21,8 @@ _PEM = re.compile(
     r"(?:-----END [A-Za-z0-9 -]*?-----|\Z)",
     re.DOTALL,
 )
+# User and password in a URL: a proxy's, a database's.
+_CREDENTIALS = re.compile(r"(?<=://)[^\s/?#@]*:[^\s/?#]*(?=@)")
 _HIDDEN = "[hidden]"
 
 
@@ -55,8 +57,10 @@ def _trace(
 
 
 def redact(text: str) -> str:
-    """The text without tokens and private keys."""
-    return _PEM.sub(_HIDDEN, _TOKEN.sub(_HIDDEN, text))
+    """The text without tokens, private keys, and passwords in URLs."""
+    for secret in (_TOKEN, _PEM, _CREDENTIALS):
+        text = secret.sub(_HIDDEN, text)
+    return text
 
 
 def log_failure(log: logging.Logger, what: str, error: Exception) -> None:

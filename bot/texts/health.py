@@ -52,7 +52,22 @@ ENV_SHUT = Complaint(
 UNREACHABLE = Complaint(
     "Telegram's server {url} cannot be reached ({reason}), so nothing vouches for this machine's "
     "clock.",
-    "Check this machine's network, DNS and firewall, and VPNBOT_TELEGRAM_API_URL.",
+    "Check this machine's network, DNS and firewall, and VPNBOT_TELEGRAM_API_URL. Where Telegram "
+    "is blocked, name a proxy in VPNBOT_TELEGRAM_PROXY.",
+)
+UNREACHABLE_BY_PROXY = Complaint(
+    "Telegram's server {url} cannot be reached through the proxy {proxy} ({source}): {reason}. "
+    "Nothing vouches for this machine's clock now.",
+    "Try it by hand, with --proxy-user USER if the proxy asks for one, then correct it where it is "
+    "named: curl -v --proxy {curl} {url}",
+)
+NO_ANSWER = "no answer within {seconds} s"
+NO_SOCKS = "what answers there doesn't speak SOCKS 5"
+PROXY_MEND = "Correct it there, or name another proxy in VPNBOT_TELEGRAM_PROXY."
+PROXY_SET = "Proxy: Telegram is reached through {proxy} ({source})."
+PROXY_AROUND = (
+    "Proxy: Telegram is reached through {proxy} ({source}). A service has another environment: "
+    "VPNBOT_TELEGRAM_PROXY in .env counts for both."
 )
 TOKEN_REFUSED = Complaint(
     "Telegram does not know the token.",

@@ -85,6 +85,7 @@ def test_the_names_of_the_settings_are_an_interface() -> None:
         "VPNBOT_CA_PASSPHRASE_FILE",
         "VPNBOT_TELEGRAM_API_URL",
         "VPNBOT_TELEGRAM_API_CLEARTEXT",
+        "VPNBOT_TELEGRAM_PROXY",
         "VPNBOT_GRANT_DURATION",
         "VPNBOT_MAX_GRANT_DURATION",
         "VPNBOT_REQUEST_TTL",

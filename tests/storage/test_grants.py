@@ -182,7 +182,7 @@ async def test_an_address_changes_as_long_as_the_grant_lives(database: Database)
         await add_people(tx)
         for number, state in enumerate(GrantState, start=1):
             before = await add_grant(tx, number, state=state)
-            changed = await tx.grants.set_address(before.id, f"10.8.1.{number}")
+            changed = await tx.grants.set_address(before, f"10.8.1.{number}", NOW)
             assert changed == (state in LIVE_STATES)
             after = await tx.grants.get(before.id)
             assert after == (replace(before, address=f"10.8.1.{number}") if changed else before)

@@ -25,6 +25,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 
 from storage.database import Database
+from storage.group_records import Group, GroupName
 from storage.outbox import Done, Later, SetAside
 from storage.records import (
     Canary,
@@ -57,6 +58,7 @@ from tests.storage.kit import (
     DAY,
     HOUR,
     NOW,
+    PARIS,
     add_grant,
     add_people,
     add_request,
@@ -170,6 +172,7 @@ async def _grants(tx: Transaction) -> None:
     await tx.grants.link(GrantId("g-00000007"), ANNA)
     await tx.grants.imported()
     await tx.grants.unlinked()
+    await tx.grants.unlinked_as("anna")
     await tx.grants.unlinked_like(["anna", "100%"])
     await tx.grants.imported_as(["anna"])
     await tx.grants.imported_names()
@@ -184,13 +187,15 @@ async def _grants(tx: Transaction) -> None:
     await tx.grants.all()
     await tx.grants.with_serials(["1"])
     await tx.grants.not_over()
+    await tx.grants.on_the_way()
     await tx.grants.of_user(ANNA)
     await tx.grants.live_of_user(ANNA)
     await tx.grants.live_on(BERLIN)
     await tx.grants.replaced_at(ANNA, NOW)
     await tx.grants.due(NOW)
     await tx.grants.revoking()
-    await tx.grants.set_address(grant.id, "10.8.0.9")
+    await _groups(tx, grant)
+    await tx.grants.set_address(grant, "10.8.0.9", NOW)
     await tx.grants.move(grant.id, GrantState.RESERVED, GrantState.ISSUED)
     await tx.grants.end(grant.id, EndReason.REVOKED, NOW)
     await tx.proofs.open(grant.id, [BERLIN], NOW)
@@ -205,6 +210,34 @@ async def _grants(tx: Transaction) -> None:
     await tx.proofs.of([grant.id])
     await tx.proofs.drop_open(BERLIN, NOW)
     await tx.grants.prove(grant.id, GrantState.REVOKED, NOW)
+
+
+async def _groups(tx: Transaction, grant: Grant) -> None:
+    group = Group(GroupName("dev"))
+    await tx.groups.add(group)
+    await tx.groups.set(group)
+    await tx.groups.all()
+    await tx.groups.get(group.name)
+    await tx.groups.join(group.name, ANNA)
+    await tx.groups.members(group.name)
+    await tx.groups.of_accounts([ANNA])
+    await tx.groups.by_person()
+    await tx.addresses.owners(BERLIN)
+    await tx.addresses.files_due(BERLIN, [grant.id], NOW)
+    await tx.addresses.due_files(BERLIN)
+    await tx.addresses.servers_due()
+    await tx.addresses.file_done(BERLIN, grant.id, NOW)
+    await tx.addresses.forget_files(BERLIN)
+    await tx.groups.leave(group.name, ANNA)
+    await tx.groups.remove(group.name)
+    await tx.addresses.give(grant.id, PARIS, "10.9.0.9", NOW)
+    await tx.addresses.now_of(grant.id, PARIS)
+    await tx.addresses.move(grant.id, PARIS, "10.9.0.9", NOW)
+    [moved] = await tx.addresses.moved_on(PARIS)
+    await tx.addresses.leave(moved.id, NOW)
+    await tx.addresses.leave_all(grant.id, NOW)
+    await tx.addresses.held(PARIS, NOW)
+    await tx.addresses.history("10.9.0.9")
 
 
 async def _usages(tx: Transaction, grant: Grant) -> None:

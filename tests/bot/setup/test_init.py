@@ -166,7 +166,7 @@ async def test_without_a_network(newcomer: Newcomer) -> None:
     newcomer.url = "http://127.0.0.1:9"
     ran = await newcomer.init()
     assert ran.code == 0
-    assert "the token is not tried" in ran.out
+    assert "The token is not tried" in ran.out
 
 
 async def test_a_folder_of_somebody_else(newcomer: Newcomer) -> None:

@@ -1,0 +1,61 @@
+"""The values of groups, and of addresses that somebody has or had: frozen, as `storage.records`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NewType
+
+from storage.records import GrantId, ServerName, UserId
+
+GroupName = NewType("GroupName", str)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What belonging to a group means. What it leaves open it does not decide.
+
+    Attributes:
+        networks: ranges of servers' networks that its people get addresses from, and nobody else.
+        routes, dns: pushed to them in the place of the server's own.
+        servers: those that its people may ask for; empty: it does not say.
+        max_duration: in seconds; None: it does not say.
+        approvers: the admins whose approval counts for it; empty: any.
+        approvals: how many of them have to agree; None: it does not say.
+    """
+
+    name: GroupName
+    networks: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()
+    dns: tuple[str, ...] = ()
+    servers: tuple[ServerName, ...] = ()
+    max_duration: int | None = None
+    approvers: tuple[UserId, ...] = ()
+    approvals: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddressSpan:
+    """An address that a grant has or had on a server.
+
+    Attributes:
+        moved_at: when the grant was given another one; None while it is its own.
+        left_at: when nobody used it any more, as far as that was proved; None before that.
+    """
+
+    id: int
+    grant_id: GrantId
+    server: ServerName
+    address: str
+    given_at: datetime
+    moved_at: datetime | None = None
+    left_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddressOwner:
+    """Whose an address of a server is at this moment, and the groups of that person."""
+
+    server: ServerName
+    address: str
+    grant_id: GrantId
+    user_id: UserId
+    groups: tuple[GroupName, ...]
