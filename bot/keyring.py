@@ -19,7 +19,7 @@ from cryptography import x509
 from bot.errors import BadSettings, NotDone
 from bot.process.data_folder import DataFolder
 from pki.authority import Authority
-from pki.authority_files import load_authority, load_certificate
+from pki.authority_files import create_authority, load_authority, load_certificate
 from pki.errors import PkiError
 from pki.private_files import sync, write_file
 from pki.sealed import seal, unseal
@@ -108,6 +108,24 @@ class Keyring:
     def keep(self, authority: Authority, number: int = 1) -> None:
         """Takes over a CA that was made just now, so that its key is not derived once more."""
         self._authorities[number] = authority
+
+    async def make_authority(self, number: int, *, common_name: str, now: datetime) -> None:
+        """Makes another CA, under the passphrase of the one that is there.
+
+        Raises:
+            PkiError, BadSettings: that one does not open with it, or the new one is there already.
+        """
+        await self.authority()
+        async with self._opening:
+            made = await asyncio.to_thread(
+                create_authority,
+                self._folder.ca_of(number),
+                common_name=common_name,
+                passphrase=self._passphrase,
+                now=now,
+                random_bytes=os.urandom,
+            )
+            self._authorities[number] = made
 
     def destroy(self, number: int) -> None:
         """Destroys a CA's key: what it has signed is signed, and nothing is from now on.

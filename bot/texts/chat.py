@@ -389,7 +389,9 @@ NOTICES: dict[Notice, Template] = {
     ),
     Notice.CA_ENDS: (
         "⚠️ The certificate authority ends at {until}. From then on nobody gets in, whatever "
-        "they have. Plan its successor now; no profile can outlive it."
+        "they have, and no profile can outlive it. Have a new one take its place in good time: "
+        "<code>vpnbot ca rotate</code> on my machine says step by step what to do, and nobody is "
+        "shut out on the way."
     ),
     Notice.SERVER_CERTIFICATE_ENDS: (
         "⚠️ The certificate of <b>{server}</b> ends at {until}. From then on nobody gets in "
