@@ -1,10 +1,11 @@
-"""Grants: each one serial, one common name, one address, from approval to proved end."""
+"""Grants: one serial, one common name, an address on each server, from approval to proved end."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
@@ -18,16 +19,19 @@ from storage.records import (
     Grant,
     GrantId,
     GrantState,
+    Place,
     ServerName,
     UserId,
 )
 from storage.repository import Repository, values_of
 
 _grants = tables.grants
+_places = tables.grant_places
 _LIVE = _grants.c.state.in_(LIVE_STATES)
 _IMPORTED = _grants.c.imported_at.is_not(None)
 # By a certificate that only a server may show nobody gets access.
 _FOR_CLIENTS = _grants.c.for_server.is_(False)
+_PLACE, _ADDRESS = "place_server", "place_address"
 _NOBODYS = (_grants.c.user_id.is_(None), _FOR_CLIENTS, _LIVE)
 
 
@@ -39,11 +43,23 @@ class Grants(Repository):
     async def add(self, grant: Grant) -> None:
         """Stores a reserved grant. The indexes refuse a second live one for the same approval."""
         await self._connection.execute(insert(_grants).values(**_values(grant)))
-        if grant.address is not None and grant.state in UNPROVED_STATES:
-            await self._addresses.give(grant.id, grant.home, grant.address, grant.not_before)
+        if grant.places:
+            rows = [
+                {
+                    "grant_id": grant.id,
+                    "server": place.server,
+                    "position": position,
+                    "address": place.address,
+                }
+                for position, place in enumerate(grant.places)
+            ]
+            await self._connection.execute(insert(_places), rows)
+        for place in grant.places if grant.state in UNPROVED_STATES else ():
+            if place.address is not None:
+                await self._addresses.give(grant.id, place.server, place.address, grant.not_before)
 
     async def add_many(self, grants: Sequence[Grant]) -> None:
-        """Stores imported grants: tens of thousands at a time."""
+        """Stores imported grants, which have no places: tens of thousands at a time."""
         if grants:
             await self._connection.execute(insert(_grants), [_values(grant) for grant in grants])
 
@@ -75,13 +91,17 @@ class Grants(Repository):
         return await self._where(_grants.c.user_id == user_id, _LIVE)
 
     async def live_on(self, server: ServerName) -> Sequence[Grant]:
-        """Live grants that were given for this server."""
-        return await self._where(_grants.c.server == server, _LIVE)
+        """Live grants that were given for this server, also together with others."""
+        return await self._where(_grants.c.id.in_(_with_place(server)), _LIVE)
+
+    async def live_as(self, name: ServerName) -> Sequence[Grant]:
+        """Live grants that were given under this name, of a server or a set."""
+        return await self._where(_grants.c.server == name, _LIVE)
 
     async def for_others(self, server: ServerName) -> Sequence[Grant]:
-        """Live grants that were given for another server, so they open nothing here."""
+        """Live grants that were given for other servers only, so they open nothing here."""
         return await self._where(
-            _grants.c.server != server,
+            _grants.c.id.not_in(_with_place(server)),
             _grants.c.imported_at.is_(None),
             _LIVE,
         )
@@ -224,9 +244,11 @@ class Grants(Repository):
         """
         held = await self._addresses.held(server, rested_since)
         rows = await self._connection.execute(
-            select(_grants.c.address).where(
-                _grants.c.server == server,
-                _grants.c.address.is_not(None),
+            select(_places.c.address)
+            .join(_grants, _grants.c.id == _places.c.grant_id)
+            .where(
+                _places.c.server == server,
+                _places.c.address.is_not(None),
                 or_(_grants.c.state.in_(UNPROVED_STATES), _grants.c.proved_at > rested_since),
             )
         )
@@ -242,17 +264,26 @@ class Grants(Repository):
             grant_id, LIVE_STATES, state=GrantState.REVOKING, revoked_at=at, end_reason=reason
         )
 
-    async def set_address(self, grant: Grant, address: str | None, at: datetime) -> bool:
-        """Gives a live grant another address; False if it was ended meanwhile.
+    async def set_address(
+        self, grant: Grant, server: ServerName, address: str | None, at: datetime
+    ) -> bool:
+        """Gives a live grant another address on a server of its own; False if it was ended.
 
         The one that it had stays held until somebody has seen that nobody uses it.
         """
-        if not await self._set(grant.id, LIVE_STATES, address=address):
+        is_live = select(_grants.c.id).where(_grants.c.id == grant.id, _LIVE).exists()
+        done = await self._connection.execute(
+            update(_places)
+            .where(_places.c.grant_id == grant.id, _places.c.server == server, is_live)
+            .values(address=address)
+        )
+        if done.rowcount != 1:
             return False
-        if grant.address is not None:
-            await self._addresses.move(grant.id, grant.home, grant.address, at)
+        before = grant.address_on(server)
+        if before is not None:
+            await self._addresses.move(grant.id, server, before, at)
         if address is not None:
-            await self._addresses.give(grant.id, grant.home, address, at)
+            await self._addresses.give(grant.id, server, address, at)
         return True
 
     async def prove(self, grant_id: GrantId, after: GrantState, at: datetime) -> bool:
@@ -276,23 +307,35 @@ class Grants(Repository):
 
     async def _where(self, *conditions: ColumnElement[bool]) -> list[Grant]:
         rows = await self._connection.execute(
-            select(_grants).where(*conditions).order_by(_grants.c.not_before, _grants.c.id)
+            select(_grants, _places.c.server.label(_PLACE), _places.c.address.label(_ADDRESS))
+            .outerjoin(_places, _places.c.grant_id == _grants.c.id)
+            .where(*conditions)
+            .order_by(_grants.c.not_before, _grants.c.id, _places.c.position)
         )
-        return [_grant(row) for row in rows]
+        return [_grant([*each]) for _, each in groupby(rows, key=lambda row: row.id)]
+
+
+def _with_place(server: ServerName) -> Select[tuple[str]]:
+    return select(_places.c.grant_id).where(_places.c.server == server)
 
 
 def _opening(server: ServerName) -> tuple[ColumnElement[bool], ...]:
     """Grants for this server, and imported clients' ones, which may be used on any server."""
-    return or_(_grants.c.server == server, _grants.c.server.is_(None)), _FOR_CLIENTS
+    here = or_(_grants.c.id.in_(_with_place(server)), _grants.c.server.is_(None))
+    return here, _FOR_CLIENTS
 
 
 def _values(grant: Grant) -> dict[str, Any]:
     # `asdict` copies deeply, which takes seconds for a whole CA.
-    return {name: getattr(grant, name) for name in Grant.__slots__}
+    return {name: getattr(grant, name) for name in Grant.__slots__ if name != "places"}
 
 
-def _grant(row: Row[Any]) -> Grant:
-    values = values_of(row)
+def _grant(rows: Sequence[Row[Any]]) -> Grant:
+    """Of one grant: a row for each place, or one without."""
+    values = values_of(rows[0])
+    places = [(values.pop(_PLACE), values.pop(_ADDRESS))]
+    places += [(row.place_server, row.place_address) for row in rows[1:]]
+    values["places"] = tuple(Place(*place) for place in places if place[0] is not None)
     values["state"] = GrantState(values["state"])
     reason = values["end_reason"]
     values["end_reason"] = None if reason is None else EndReason(reason)

@@ -143,6 +143,21 @@ class Server:
     network6: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ServerSet:
+    """Servers that share one profile.
+
+    Attributes:
+        servers: in the order in which clients try them.
+        random: whether each client tries them in an order of its own.
+    """
+
+    name: ServerName
+    servers: tuple[ServerName, ...]
+    random: bool
+    added_at: datetime
+
+
 class Verdict(StrEnum):
     """What became of a request, on whose word."""
 
@@ -180,6 +195,18 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A server that a grant opens.
+
+    Attributes:
+        address: the client's there; None where the server gives one from a pool of its own.
+    """
+
+    server: ServerName
+    address: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """A certificate and what it opens.
 
@@ -187,8 +214,10 @@ class Grant:
         proved_at: when its end was last proved; still there where that has to be proved anew.
         request_id, user_id, server: None only for what was imported: nobody asked for it here,
             nobody may have said yet whose it is, and it is for whatever server trusts the CA.
+        server: what was asked for and approved: a server, or a set of servers.
         serial: lower-case hex.
-        address: None where the server gives one from a pool of its own.
+        places: the servers that it opens, in the order in which its profile names them; none of
+            what was imported.
         imported_at: when it was taken over from another CA software; None for our own.
         crl_reason: the reason on the CRL, in the words of `pki.crl`, where `end_reason` does
             not say it.
@@ -204,7 +233,7 @@ class Grant:
     server: ServerName | None
     common_name: str
     serial: str
-    address: str | None
+    places: tuple[Place, ...]
     state: GrantState
     not_before: datetime
     not_after: datetime
@@ -225,10 +254,18 @@ class Grant:
         return self.user_id
 
     @property
-    def home(self) -> ServerName:
-        """The server that it was given for. To be asked of our own only, as `owner`."""
-        assert self.server is not None
-        return self.server
+    def servers(self) -> tuple[ServerName, ...]:
+        """Those of `places`."""
+        return tuple(place.server for place in self.places)
+
+    @property
+    def address(self) -> str | None:
+        """That on the first of its servers; None as in `Place`."""
+        return self.places[0].address if self.places else None
+
+    def address_on(self, server: ServerName) -> str | None:
+        """Its address there; None as in `Place`, and where it has no place."""
+        return next((place.address for place in self.places if place.server == server), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The OpenVPN servers."""
+"""The OpenVPN servers, and the sets of them that share a profile."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select, update
 
 from storage import tables
-from storage.records import Payload, Server, ServerName
+from storage.records import Payload, Server, ServerName, ServerSet
 from storage.repository import Repository, values_of
 
 _servers = tables.servers
+_sets = tables.server_sets
 
 
 class Servers(Repository):
@@ -95,6 +96,31 @@ class Servers(Repository):
         await self._connection.execute(
             update(_servers).where(_servers.c.name == name).values(restored_at=None)
         )
+
+    async def set_named(self, name: ServerName) -> ServerSet | None:
+        rows = await self._connection.execute(select(_sets).where(_sets.c.name == name))
+        row = rows.first()
+        return None if row is None else _set(row)
+
+    async def sets(self) -> Sequence[ServerSet]:
+        rows = await self._connection.execute(
+            select(_sets).order_by(_sets.c.added_at, _sets.c.name)
+        )
+        return [_set(row) for row in rows]
+
+    async def put_set(self, one: ServerSet) -> None:
+        """Stores a set, in the place of one of its name."""
+        await self.remove_set(one.name)
+        values = asdict(one) | {"servers": list(one.servers)}
+        await self._connection.execute(insert(_sets).values(**values))
+
+    async def remove_set(self, name: ServerName) -> None:
+        await self._connection.execute(delete(_sets).where(_sets.c.name == name))
+
+
+def _set(row: Row[Any]) -> ServerSet:
+    values = values_of(row)
+    return ServerSet(**values | {"servers": tuple(values["servers"])})
 
 
 def _server(row: Row[Any]) -> Server:

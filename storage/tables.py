@@ -180,11 +180,11 @@ grants = Table(
     Column("id", String(32), primary_key=True),
     Column("request_id", ForeignKey("requests.id")),
     Column("user_id", ForeignKey("people.id"), index=True),
-    # None: wherever the CA is trusted, as far as the server's own rules let it in.
+    # What was asked for: a server, or a set of them. `grant_places` has what it opens. None:
+    # wherever the CA is trusted, as far as the server's own rules let it in.
     Column("server", String(32)),
     Column("common_name", String(128), nullable=False, index=True),
     Column("serial", String(40), nullable=False, unique=True),
-    Column("address", String(64)),
     Column("state", String(16), nullable=False, index=True),
     Column("not_before", UtcTime, nullable=False),
     Column("not_after", UtcTime, nullable=False),
@@ -207,8 +207,6 @@ grants = Table(
 )
 _OURS = text("imported_at IS NULL")
 _LIVE = text("state IN ('reserved', 'issued', 'active')")
-# One whose end is proved anew may find that its address was given to somebody else meanwhile.
-_HOLDS_ADDRESS = text("state IN ('reserved', 'issued', 'active', 'revoking') AND proved_at IS NULL")
 # The database, not the code, keeps one approval from giving two live certificates.
 Index(
     "ix_grants_live",
@@ -225,13 +223,28 @@ Index(
     sqlite_where=_OURS,
     postgresql_where=_OURS,
 )
-Index(
-    "ix_grants_address",
-    grants.c.server,
-    grants.c.address,
-    unique=True,
-    sqlite_where=_HOLDS_ADDRESS,
-    postgresql_where=_HOLDS_ADDRESS,
+
+# The servers that a grant of ours opens, in the order in which its profile names them.
+grant_places = Table(
+    "grant_places",
+    metadata,
+    Column("grant_id", ForeignKey("grants.id"), primary_key=True),
+    # No foreign key: a grant outlives its servers.
+    Column("server", String(32), primary_key=True),
+    Column("position", Integer, nullable=False),
+    # None where the server gives one from a pool of its own.
+    Column("address", String(64)),
+)
+Index("ix_grant_places_server", grant_places.c.server)
+
+# Servers that share one profile; `servers` in the order in which it names them.
+server_sets = Table(
+    "server_sets",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("servers", JSON, nullable=False),
+    Column("random", Boolean, nullable=False),
+    Column("added_at", UtcTime, nullable=False),
 )
 
 proofs = Table(

@@ -249,8 +249,10 @@ class Company:
     def grants_of(self, who: PersonChat) -> list[dict[str, Any]]:
         """Somebody's grants, oldest first, from the database."""
         columns = ("id", "common_name", "serial", "server", "address", "state", "end_reason")
+        named = ", ".join(columns).replace("server", "grants.server")
         rows = self.query(
-            f"SELECT {', '.join(columns)} FROM grants WHERE user_id = ? ORDER BY not_before",
+            f"SELECT {named} FROM grants LEFT JOIN grant_places ON id = grant_id AND position = 0"
+            " WHERE user_id = ? ORDER BY not_before",
             who.person.id,
         )
         return [dict(zip(columns, row, strict=True)) for row in rows]
@@ -285,6 +287,7 @@ class Company:
             "requests": "*",
             "decisions": "*",
             "grants": "*",
+            "grant_places": "*",
             "proofs": "grant_id, server, proved, dropped_at",
         }
         return {

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.access import durations, holdings
+from bot.access import destinations, durations, holdings
 from bot.access.case import Case
 from bot.access.permission import telegram_key
 from storage.records import EndReason, Request, UserId, Verdict
@@ -92,7 +92,7 @@ async def card_digest(case: Case, request: Request, viewer: UserId | None) -> st
         request.user_id,
         await case.tx.people.name_of(request.user_id),
         person.username if person else None,
-        request.server,
+        await _destination(case.tx, request),
         request.duration,
         request.reason,
         [(one, case.rules.approvals_for(one)) for one in durations.choices(limit(case, request))],
@@ -101,3 +101,9 @@ async def card_digest(case: Case, request: Request, viewer: UserId | None) -> st
     ]
     text = json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]
+
+
+async def _destination(tx: Transaction, request: Request) -> object:
+    """The server; of a set, its servers as well."""
+    names = await destinations.opened_by(tx, request)
+    return request.server if tuple(names) == (request.server,) else (request.server, *names)

@@ -1,11 +1,14 @@
 """The use cases around a grant: reserve, issue, deliver, renew, replace what was lost."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from bot.access import messages, pace, revocation
-from bot.access.addresses import free_address, is_closed
+from bot.access.addresses import free_address
 from bot.access.case import Case
+from bot.access.destinations import find
 from bot.access.messages import DeliverNote, Notice
 from bot.access.names import common_name
 from bot.access.permission import THE_BOT, Act, require
@@ -16,6 +19,7 @@ from storage.records import (
     GrantId,
     GrantState,
     Person,
+    Place,
     Request,
     Server,
     ServerName,
@@ -32,29 +36,38 @@ async def reserve(
     *,
     not_after: datetime,
     replaces: GrantId | None = None,
+    among: Collection[ServerName] | None = None,
 ) -> Grant:
-    """Stores serial, common name and address, before any certificate exists.
+    """Stores serial, common name and an address on each server, before any certificate exists.
+
+    Args:
+        among: of a set, only these servers.
 
     Raises:
         Refused: OUTLIVES_AUTHORITY, UNKNOWN_SERVER, SERVER_CLOSED, NETWORK_FULL.
     """
     authority = await require_outlived(case, not_after)
-    server = ServerName(request.server or "")
-    known = await case.tx.servers.get(server)
-    if known is None:
-        raise Refused(Refusal.UNKNOWN_SERVER, server=server)
-    if is_closed(known):
-        raise Refused(Refusal.SERVER_CLOSED, server=server)
-    address = await free_address(case, known)
+    name = ServerName(request.server or "")
+    found = await find(case.tx, name)
+    servers = () if found is None else found.servers
+    if among is not None:
+        servers = tuple(server for server in servers if server.name in among)
+    if found is None or not servers:
+        raise Refused(Refusal.UNKNOWN_SERVER, server=name)
+    # Where no new profile works, the others of a set serve.
+    servers = tuple(server for server in servers if server in found.open)
+    if not servers:
+        raise Refused(Refusal.SERVER_CLOSED, server=name)
+    places = [Place(server.name, await free_address(case, server)) for server in servers]
     code = case.chance.code()
     grant = Grant(
         id=GrantId(f"g-{code}"),
         request_id=request.id,
         user_id=requester.id,
-        server=server,
+        server=name,
         common_name=common_name(requester.name, code),
         serial=await case.tx.crl.take_spare() or case.chance.serial(),
-        address=address,
+        places=tuple(places),
         state=GrantState.RESERVED,
         not_before=case.now,
         not_after=not_after,
@@ -65,11 +78,18 @@ async def reserve(
     await case.record(
         "grant.reserve",
         grant,
-        server=server,
-        address=address,
+        server=name,
+        **_where(grant),
         until=not_after.isoformat(timespec="seconds"),
     )
     return grant
+
+
+def _where(grant: Grant) -> dict[str, Any]:
+    """Its addresses for the trail; of a set, server by server."""
+    if grant.servers == (grant.server,):
+        return {"address": grant.address}
+    return {"addresses": {place.server: place.address for place in grant.places}}
 
 
 def require_giving(case: Case) -> None:
@@ -145,16 +165,21 @@ async def _tell_lost(case: Case, grant: Grant) -> None:
 
 
 async def move(case: Case, server: Server, grant: Grant) -> Grant | None:
-    """Gives a live grant another address of its server; None if it was ended meanwhile.
+    """Gives a live grant another address on a server; None if it was ended meanwhile.
 
     Raises:
         Refused: NETWORK_FULL.
     """
     address = await free_address(case, server)
-    if not await case.tx.grants.set_address(grant, address, case.now):
+    if not await case.tx.grants.set_address(grant, server.name, address, case.now):
         return None
-    moved = replace(grant, address=address)
-    await case.record("grant.move", moved, server=server.name, address=address, was=grant.address)
+    was = grant.address_on(server.name)
+    places = [
+        Place(place.server, address) if place.server == server.name else place
+        for place in grant.places
+    ]
+    moved = replace(grant, places=tuple(places))
+    await case.record("grant.move", moved, server=server.name, address=address, was=was)
     return moved
 
 
@@ -241,4 +266,12 @@ async def _successor(case: Case, old: Grant) -> Grant:
     requester = await case.tx.people.get(old.owner)
     assert request is not None
     assert requester is not None
-    return await reserve(case, request, requester, not_after=old.not_after, replaces=old.id)
+    # What has come to a set since then was not approved.
+    return await reserve(
+        case,
+        request,
+        requester,
+        not_after=old.not_after,
+        replaces=old.id,
+        among=old.servers,
+    )

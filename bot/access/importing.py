@@ -139,7 +139,7 @@ def _grant(
         server=None,
         common_name=certificate.common_name,
         serial=certificate.serial,
-        address=None,
+        places=(),
         state=state,
         # Where nothing tells when it began, it is known from now on.
         not_before=certificate.not_before or min(case.now, certificate.not_after),

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.access import admins, approvals, durations, grants, messages, pace
-from bot.access.addresses import is_closed
+from bot.access import admins, approvals, destinations, durations, grants, messages, pace
 from bot.access.case import Case
+from bot.access.destinations import Destination
 from bot.access.messages import DeliverNote, Notice
 from bot.access.names import REASON_LENGTH, clean
 from bot.access.permission import THE_BOT, Act, may_decide_on, require
@@ -18,7 +18,6 @@ from storage.records import (
     Request,
     RequestId,
     RequestState,
-    Server,
     ServerName,
     UserId,
     Verdict,
@@ -65,7 +64,7 @@ async def ask(case: Case, *, duration: int | None, server: ServerName | None, re
     if not case.actor.is_operator:
         durations.within_limit(seconds, case.rules.max_duration)
     await grants.require_outlived(case, case.after(seconds))
-    names = _pick(await case.tx.servers.all(), server)
+    names = _pick(await destinations.every(case.tx), server)
     chosen = names[0] if len(names) == 1 else None
     await _refuse_second(case.tx, user_id, chosen)
     await pace.may_ask(case, user_id)
@@ -98,11 +97,8 @@ async def choose(case: Case, request_id: RequestId, server: ServerName) -> Asked
     request = await _own(case, request_id)
     _require_open(case, request)
     durations.within_limit(request.duration, case.rules.max_duration)
-    known = await case.tx.servers.get(server)
-    if known is None:
-        raise Refused(Refusal.UNKNOWN_SERVER, server=server)
-    if is_closed(known):
-        raise Refused(Refusal.SERVER_CLOSED, server=server)
+    found = await destinations.find(case.tx, server)
+    _pick([] if found is None else [found], server)
     await _refuse_second(case.tx, request.user_id, server)
     if not await case.tx.requests.choose(request_id, server):
         raise await _already_decided(case.tx, request_id)
@@ -268,15 +264,15 @@ async def _give(case: Case, request: Request, requester: Person, seconds: int) -
     return await grants.reserve(case, decided, requester, not_after=case.after(seconds))
 
 
-def _pick(servers: Sequence[Server], wanted: ServerName | None) -> tuple[ServerName, ...]:
-    """The server that is wanted, or those to choose from."""
-    if not servers:
+def _pick(known: Sequence[Destination], wanted: ServerName | None) -> tuple[ServerName, ...]:
+    """The server or set that is wanted, or those to choose from."""
+    if not known and wanted is None:
         raise Refused(Refusal.NO_SERVER)
-    named = [server for server in servers if wanted in {None, server.name}]
+    named = [one for one in known if wanted in {None, one.name}]
     if not named:
         raise Refused(Refusal.UNKNOWN_SERVER, server=wanted)
     # Where no new profile would work none is asked for.
-    names = tuple(server.name for server in named if not is_closed(server))
+    names = tuple(one.name for one in named if one.open)
     if not names:
         raise Refused(Refusal.SERVER_CLOSED, server=named[0].name)
     return names

@@ -68,7 +68,7 @@ async def begin(
         if grant.user_id is None or grant.user_id == case.actor.user_id:
             continue
         if grant.imported_at is None:
-            code, what = Notice.ACCESS_ENDED, {"server": str(grant.home)}
+            code, what = Notice.ACCESS_ENDED, {"server": str(grant.server)}
         else:
             code, what = Notice.EARLIER_ACCESS_ENDED, {"common_name": grant.common_name}
         await messages.notice(case, grant.user_id, code, reason=reason, **what)

@@ -181,7 +181,8 @@ class Posts:
         async with self._database.reading() as tx:
             grant = await tx.grants.get(GrantId(item.payload["grant"]))
             assert grant is not None
-            server = await tx.servers.get(grant.home)
+            found = [await tx.servers.get(each) for each in grant.servers]
+            server = next((one for one in found if one is not None), None)
             name = await tx.people.name_of(grant.owner)
         text = Html(words.HOW_TO_GONE)
         if server is not None:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.access import approvals, holdings
+from bot.access import approvals, destinations, holdings
 from bot.access.case import Case
 from bot.access.durations import choices
 from bot.access.holdings import Holding
@@ -140,10 +140,11 @@ async def _undecided(
 
 async def _opens(case: Case, request: Request) -> str:
     """Which servers a profile opens besides its own; nothing where it opens none."""
+    own = await destinations.opened_by(case.tx, request)
     opens = [
         server.name
         for server in await case.tx.servers.all()
-        if server.name != request.server and server.open_since is not None
+        if server.name not in own and server.open_since is not None
     ]
     return fill(words.CARD_OPENS, servers=some(opens)) if opens else ""
 
@@ -220,7 +221,7 @@ def my_access(
             until=moment(grant.not_after),
             state=words.GRANT_STATES[grant.state],
             common_name=grant.common_name,
-            address=grant.address,
+            address=_addresses(grant),
         )
         said.append(lines(account, text, last_use(used.get(grant.id))))
     cancels = [(_cancel(request),) for request in requests]
@@ -243,7 +244,15 @@ def _my_template(grant: Grant) -> str:
         return words.MY_GRANT_DROPPED
     if is_imported:
         return words.MY_GRANT_IMPORTED
-    return words.MY_GRANT if grant.address else words.MY_GRANT_POOL
+    return words.MY_GRANT if _addresses(grant) else words.MY_GRANT_POOL
+
+
+def _addresses(grant: Grant) -> str:
+    """The client's address; of a set, on each of its servers that gives a fixed one."""
+    fixed = [place for place in grant.places if place.address]
+    if grant.servers == (grant.server,):
+        return "".join(str(place.address) for place in fixed)
+    return ", ".join(f"{place.address} ({place.server})" for place in fixed)
 
 
 def _my_buttons(grant: Grant, *, own: bool) -> tuple[Button, ...]:

@@ -100,7 +100,7 @@ def issue(
         say(f"{grant.common_name} on {grant.server} until {stamp(grant.not_after)}: {target}")
         async with office.database.reading() as tx:
             opens = [s.name for s in await tx.servers.all() if s.open_since is not None]
-        if others := [name for name in opens if name != grant.server]:
+        if others := [name for name in opens if name not in grant.servers]:
             say(f"It may open {', '.join(others)} as well; how to close that says: vpnbot doctor")
         say("Hand the file over safely and delete it: whoever has it has the access.")
 
@@ -244,4 +244,7 @@ def _row(grant: Grant, names: dict[UserId, str], state: GrantState) -> dict[str,
         "not_before": stamp(grant.not_before),
         "not_after": stamp(grant.not_after),
         "revoked_at": stamp(grant.revoked_at),
+        # `server` is what was asked for, and `address` that on the first of these.
+        "servers": list(grant.servers),
+        "addresses": {place.server: place.address for place in grant.places},
     }

@@ -30,9 +30,15 @@ def given_by_others(
         files: see `vpn.proof.client_files.fixed_addresses`.
         known: all grants that are not over, and the bot's own certificates there.
     """
-    own = {ccd_file_name(g.common_name) for g in known if g.server == server and g.address}
+    own = {ccd_file_name(each.common_name) for each in known if _has_address(each, server)}
     others = (addresses for name, addresses in files.items() if name not in own)
     return frozenset(str(address) for addresses in others for address in addresses)
+
+
+def _has_address(one: Grant | Canary, server: ServerName) -> bool:
+    if isinstance(one, Grant):
+        return one.address_on(server) is not None
+    return one.server == server and one.address is not None
 
 
 async def known_files(tx: Transaction, server: ServerName) -> list[Grant | Canary]:
@@ -53,7 +59,8 @@ async def clear_address(core: Core, server: Server, grant: Grant, files: Files) 
     async with core.database.reading() as tx:
         given = given_by_others(files, server.name, await known_files(tx, server.name))
     taken = given.union(server.adopted["taken"])
-    if grant.address not in taken and fits(server, grant.address):
+    own = grant.address_on(server.name)
+    if own not in taken and fits(server, own):
         return grant
     known = replace(server, adopted=server.adopted | {"taken": sorted(taken)})
     async with core.acting(THE_BOT) as case:
@@ -62,6 +69,6 @@ async def clear_address(core: Core, server: Server, grant: Grant, files: Files) 
             return await grants.move(case, known, grant)
         except Refused as error:
             raise HostError(
-                f"{grant.address} cannot be used any more, and {server.name} has no other address"
+                f"{own} cannot be used any more, and {server.name} has no other address"
                 " left; remove a client's file that nobody needs."
             ) from error

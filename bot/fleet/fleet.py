@@ -151,13 +151,14 @@ class Fleet:
             if server is None or not await still_wanted():
                 return False
             live = live_server(server)
-            if server.adopted is not None and not (grant.address is None and fits(server, None)):
+            given = grant.address_on(name)
+            if server.adopted is not None and not (given is None and fits(server, None)):
                 files = await fixed_addresses(live.host, live.layout)
                 clear = await clear_address(self._core, server, grant, files)
                 if clear is None:
                     return False
-                grant = clear
-            address = IPv4Address(grant.address) if grant.address else None
+                given = clear.address_on(name)
+            address = IPv4Address(given) if given else None
             await live.admit(CommonName(grant.common_name), address)
             try:
                 in_place = await live.crl_in_place(self._keyring.certificates())

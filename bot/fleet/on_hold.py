@@ -94,7 +94,11 @@ async def neighbours(tx: Transaction, server: Server) -> Neighbours | None:
     _, ccd = _places(server)
     grants = await tx.grants.for_others(server.name)
     return Neighbours(
-        frozenset(parse_serial(grant.serial) for grant in grants if grant.server not in same_crl),
+        frozenset(
+            parse_serial(grant.serial)
+            for grant in grants
+            if not any(server in same_crl for server in grant.servers)
+        ),
         same_crl=same_crl,
         same_ccd=tuple(
             other.name for other in beside(server, others) if ccd and _places(other)[1] == ccd

@@ -55,7 +55,7 @@ class Others:
     async def close(self, grant: Grant) -> None:
         """Has every other server's CRL list this one, as far as they answer in time."""
         async with self._database.reading() as tx:
-            servers = [server for server in await tx.servers.all() if server.name != grant.server]
+            servers = [one for one in await tx.servers.all() if one.name not in grant.servers]
         jobs = {
             server.name: asyncio.create_task(self._timed(server))
             for server in servers

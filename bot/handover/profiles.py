@@ -21,7 +21,7 @@ from pki.authority import pem_of
 from pki.keys import KeyAlgorithm, matching_algorithm
 from pki.serial import parse_serial
 from pki.tls_crypt_v2 import wrap_client_key
-from storage.records import Canary, Grant, GrantId, GrantState, Server, ServerName
+from storage.records import Canary, Grant, GrantId, GrantState, Place, Server, ServerName
 from vpn.configuration.adopted import AdoptedServer
 from vpn.configuration.connect_rules import check_profile
 from vpn.configuration.profile import (
@@ -98,8 +98,9 @@ class ProfileMaker:
             NotDone: the server is gone, or the profile would not import.
         """
         async with self._database.reading() as tx:
-            server = await tx.servers.get(grant.home)
+            found = [await tx.servers.get(name) for name in grant.servers]
             name = await tx.people.name_of(grant.owner)
+        server = next((one for one in found if one is not None), None)
         if server is None:
             raise NotDone(f"The server {grant.server} was taken out.")
 
@@ -215,7 +216,7 @@ def samples_of(servers: Sequence[Server], now: datetime) -> list[Sample]:
             server=server.name,
             common_name="sample",
             serial="0",
-            address=None,
+            places=(Place(server.name, None),),
             state=GrantState.RESERVED,
             not_before=now,
             not_after=now + timedelta(days=7),

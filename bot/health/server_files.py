@@ -102,13 +102,13 @@ async def _look_at_ccd(look: Look) -> list[Trouble]:
         here = await tx.grants.known_on(server.name)
         canaries = {each.common_name for each in await tx.canaries.known_on(server.name)}
     after = await _client_files(host)  # (3)
-    wanted = [grant for grant in here if grant.server == server.name and grant.state in _HAS_FILE]
+    wanted = [grant for grant in here if server.name in grant.servers and grant.state in _HAS_FILE]
     missing = [grant for grant in wanted if grant.common_name not in before | after]
     network = spec_of(server).network
     for grant in wanted:
         if grant.common_name in before & after:
             content = await host.read(f"{CCD}/{grant.common_name}")
-            expected = render_ccd(IPv4Address(grant.address), network).encode()
+            expected = render_ccd(IPv4Address(grant.address_on(server.name)), network).encode()
             if content is not None and content != expected:
                 missing.append(grant)
     strangers = sorted((before & after) - {grant.common_name for grant in here} - canaries)
@@ -140,11 +140,12 @@ async def look_at_addresses(look: Look) -> list[Trouble]:
     others = given_by_others(after, server.name, known)
     troubles: list[Trouble] = []
     for grant in here:
-        if grant.server != server.name or grant.address is None or grant.state not in _HAS_FILE:
+        given = grant.address_on(server.name)
+        if given is None or grant.state not in _HAS_FILE:
             continue
-        name, address = grant.common_name, IPv4Address(grant.address)
-        if grant.address in others:
-            troubles.append(said_of(server, words.ADDRESS_TAKEN, name=name, address=grant.address))
+        name, address = grant.common_name, IPv4Address(given)
+        if given in others:
+            troubles.append(said_of(server, words.ADDRESS_TAKEN, name=name, address=given))
         elif not any(address in files.get(name, ()) for files in (before, after)):
             troubles.append(said_of(server, words.CCD_MISSING, name=name))
     return troubles

@@ -319,7 +319,7 @@ async def _move(case: Case, server: Server) -> None:
     """
     live = await case.tx.grants.live_on(server.name)
     for grant in live:
-        if fits(server, grant.address):
+        if fits(server, grant.address_on(server.name)):
             continue
         try:
             await grants.move(case, server, grant)

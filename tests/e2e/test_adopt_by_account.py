@@ -242,7 +242,10 @@ def openssl(pem: str, *arguments: str) -> str:
 
 
 def address_of(company: Company, common_name: str) -> str | None:
-    ((address,),) = company.query("SELECT address FROM grants WHERE common_name = ?", common_name)
+    ((address,),) = company.query(
+        "SELECT address FROM grant_places JOIN grants ON id = grant_id WHERE common_name = ?",
+        common_name,
+    )
     return None if address is None else str(address)
 
 

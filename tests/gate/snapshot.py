@@ -53,7 +53,6 @@ class Grant:
     server: str | None
     common_name: str
     serial: str
-    address: str | None
     state: str
     not_before: int
     not_after: int

@@ -16,6 +16,7 @@ from storage.records import (
     Grant,
     GrantId,
     GrantState,
+    Place,
     Request,
     RequestId,
     Server,
@@ -73,6 +74,8 @@ def make_server(name: ServerName = BERLIN, network: str = "10.8.0.0/22") -> Serv
 
 def make_grant(number: int, request_id: RequestId | None, **changes: Any) -> Grant:
     """A reserved grant of Anna's; all that has to differ between two of them does."""
+    server: ServerName | None = changes.get("server", BERLIN)
+    address = changes.pop("address", f"10.8.0.{number + 1}")
     grant = Grant(
         id=GrantId(f"g-{number:08}"),
         request_id=request_id,
@@ -80,7 +83,7 @@ def make_grant(number: int, request_id: RequestId | None, **changes: Any) -> Gra
         server=BERLIN,
         common_name=f"anna-{number:08}",
         serial=f"a{number:039x}",
-        address=f"10.8.0.{number + 1}",
+        places=() if server is None else (Place(server, address),),
         state=GrantState.RESERVED,
         not_before=NOW,
         not_after=NOW + WEEK,

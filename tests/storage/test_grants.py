@@ -13,6 +13,8 @@ from storage.records import (
     Grant,
     GrantId,
     GrantState,
+    Place,
+    ServerName,
 )
 from storage.transaction import Transaction
 from tests.storage.kit import (
@@ -182,10 +184,11 @@ async def test_an_address_changes_as_long_as_the_grant_lives(database: Database)
         await add_people(tx)
         for number, state in enumerate(GrantState, start=1):
             before = await add_grant(tx, number, state=state)
-            changed = await tx.grants.set_address(before, f"10.8.1.{number}", NOW)
+            changed = await tx.grants.set_address(before, BERLIN, f"10.8.1.{number}", NOW)
             assert changed == (state in LIVE_STATES)
             after = await tx.grants.get(before.id)
-            assert after == (replace(before, address=f"10.8.1.{number}") if changed else before)
+            moved = replace(before, places=(Place(BERLIN, f"10.8.1.{number}"),))
+            assert after == (moved if changed else before)
 
 
 async def test_those_that_were_given_for_another_server(database: Database) -> None:
@@ -215,7 +218,7 @@ async def test_an_end_is_proved_anew(database: Database) -> None:
         await add_people(tx)
         old = await add_grant(tx, 1, state=GrantState.REVOKED, proved_at=NOW)
         earlier = await add_grant(tx, 2, state=GrantState.EXPIRED)
-        now = await add_grant(tx, 3, address=old.address)
+        now = await add_grant(tx, 3, address=old.address_on(BERLIN))
         await add_grant(tx, 4, state=GrantState.EXPIRED, not_after=NOW)
         gate = await add_grant(tx, 5, state=GrantState.REVOKED, imported_at=NOW, for_server=True)
         assert await tx.grants.out_since(NOW) == [old, earlier]
@@ -228,7 +231,7 @@ async def test_an_end_is_proved_anew(database: Database) -> None:
         ]
         assert await tx.grants.some([old.id, earlier.id]) == reopened
         assert await tx.grants.out_since(NOW) == reopened
-        assert old.address in await tx.grants.addresses_held(BERLIN, NOW + WEEK)
+        assert old.address_on(BERLIN) in await tx.grants.addresses_held(BERLIN, NOW + WEEK)
 
 
 async def test_a_common_name_stays_taken_for_ever(database: Database) -> None:
@@ -248,3 +251,27 @@ async def test_a_new_grant_may_name_the_one_that_it_replaces(database: Database)
         fresh = make_grant(2, request.id, replaces=GrantId("g-00000001"))
         await tx.grants.add(fresh)
         assert await tx.grants.live_of_user(ANNA) == [fresh]
+
+
+async def test_a_grant_may_have_an_address_on_each_of_several_servers(database: Database) -> None:
+    both = (Place(PARIS, "10.9.0.2"), Place(BERLIN, "10.8.0.2"))
+    eu, oslo = ServerName("eu"), ServerName("oslo")
+    async with database.writing() as tx:
+        await add_people(tx)
+        grant = await add_grant(tx, 1, server=eu, places=both, state=GrantState.ACTIVE)
+        alone = await add_grant(tx, 2, state=GrantState.ACTIVE)
+        assert await tx.grants.get(grant.id) == grant  # in the order of its profile
+        assert (grant.address_on(BERLIN), grant.address_on(oslo)) == ("10.8.0.2", None)
+        assert [one.id for one in await tx.grants.live_on(PARIS)] == [grant.id]
+        assert {one.id for one in await tx.grants.known_on(BERLIN)} == {grant.id, alone.id}
+        assert [one.id for one in await tx.grants.live_as(eu)] == [grant.id]
+        assert [one.id for one in await tx.grants.for_others(PARIS)] == [alone.id]
+        assert {one.id for one in await tx.grants.for_others(oslo)} == {grant.id, alone.id}
+        assert await tx.grants.addresses_held(PARIS, NOW) == {"10.9.0.2"}
+        with pytest.raises(IntegrityError):
+            async with tx.attempt():
+                await add_grant(tx, 3, server=PARIS, address="10.9.0.2")
+        assert await tx.grants.set_address(grant, PARIS, "10.9.0.9", NOW)
+        assert not await tx.grants.set_address(grant, oslo, "10.9.0.9", NOW)
+        assert await tx.grants.addresses_held(PARIS, NOW) == {"10.9.0.2", "10.9.0.9"}
+        assert await tx.grants.addresses_held(BERLIN, NOW) >= {"10.8.0.2"}

@@ -70,7 +70,7 @@ async def test_an_address_that_was_given_up_is_held_until_it_is_left(database: D
     async with database.writing() as tx:
         await add_people(tx)
         grant = await add_grant(tx)
-        assert await tx.grants.set_address(grant, "10.8.0.9", NOW + HOUR)
+        assert await tx.grants.set_address(grant, BERLIN, "10.8.0.9", NOW + HOUR)
         assert await tx.addresses.held(BERLIN, NOW + DAY) == {"10.8.0.2", "10.8.0.9"}
         [moved] = await tx.addresses.moved_on(BERLIN)
         assert moved.address == "10.8.0.2"
@@ -87,7 +87,7 @@ async def test_all_of_a_grant_is_left_when_its_end_is_proved(database: Database)
     async with database.writing() as tx:
         await add_people(tx)
         grant = await add_grant(tx)
-        await tx.grants.set_address(grant, "10.8.0.9", NOW)
+        await tx.grants.set_address(grant, BERLIN, "10.8.0.9", NOW)
         await tx.grants.end(grant.id, EndReason.REVOKED, NOW)
         assert await tx.addresses.held(BERLIN, NOW + DAY) == {"10.8.0.2", "10.8.0.9"}
         await tx.grants.prove(grant.id, GrantState.REVOKED, NOW + HOUR)
@@ -99,7 +99,7 @@ async def test_never_two_on_one_address(database: Database) -> None:
     async with database.writing() as tx:
         await add_people(tx)
         first = await add_grant(tx, 1)
-        await tx.grants.set_address(first, "10.8.0.9", NOW)
+        await tx.grants.set_address(first, BERLIN, "10.8.0.9", NOW)
         # The index that keeps the second one off is that of the addresses.
         with pytest.raises(IntegrityError, match="addresses"):
             await add_grant(tx, 2, address="10.8.0.2")
@@ -120,7 +120,7 @@ async def test_whose_an_address_is_now_and_their_groups_is_one_question(
         await tx.groups.join(OPS.name, other)
         await tx.groups.join(DEV.name, other)
         first = await add_grant(tx, 1)
-        await tx.grants.set_address(first, "10.8.0.9", NOW)
+        await tx.grants.set_address(first, BERLIN, "10.8.0.9", NOW)
         second = await add_grant(tx, 2, user_id=other)
         alone = await add_grant(tx, 3, user_id=BORIS)
         ended = await add_grant(tx, 4)
@@ -148,7 +148,7 @@ async def test_that_a_file_is_due_is_noted_until_the_newest_change_is_there(
         assert await tx.addresses.servers_due() == {BERLIN}
         await tx.addresses.forget_files(BERLIN)
         assert await tx.addresses.servers_due() == frozenset()
-        await tx.grants.set_address(first, "10.8.0.9", NOW)
+        await tx.grants.set_address(first, BERLIN, "10.8.0.9", NOW)
         assert await tx.addresses.servers_due() == {BERLIN}
 
 
@@ -167,10 +167,22 @@ async def test_the_groups_of_each_person(database: Database) -> None:
 
 
 def _downgrade(path: Path) -> None:
-    """Undoes the newest migration as far as the next one cares."""
+    """Undoes the newest migrations as far as the next one cares."""
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
-        for table in ("due_files", "addresses", "memberships", "groups"):
+        connection.execute(text("ALTER TABLE grants ADD COLUMN address VARCHAR(64)"))
+        connection.execute(
+            text(
+                "UPDATE grants SET address ="
+                " (SELECT address FROM grant_places WHERE grant_id = grants.id)"
+            )
+        )
+        connection.execute(text("CREATE INDEX ix_grants_address ON grants (server, address)"))
+        connection.execute(text("DROP INDEX ix_grant_places_server"))
+        for table in (
+            *("grant_places", "server_sets"),
+            *("due_files", "addresses", "memberships", "groups"),
+        ):
             connection.execute(text(f"DROP TABLE {table}"))
         connection.execute(text("ALTER TABLE servers DROP COLUMN network6"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0013'"))

@@ -45,6 +45,8 @@ from storage.records import (
     PostedMessage,
     Proof,
     SeenAs,
+    ServerName,
+    ServerSet,
     Usage,
     Verdict,
 )
@@ -80,6 +82,13 @@ def ddl() -> list[str]:
     return made
 
 
+async def pass_over_sets(tx: Transaction) -> None:
+    await tx.servers.put_set(ServerSet(ServerName("eu"), (BERLIN,), random=False, added_at=NOW))
+    await tx.servers.set_named(ServerName("eu"))
+    await tx.servers.sets()
+    await tx.servers.remove_set(ServerName("eu"))
+
+
 async def pass_over_everything(tx: Transaction) -> None:
     """Calls each method of each repository at least once."""
     await add_people(tx)
@@ -102,6 +111,7 @@ async def pass_over_everything(tx: Transaction) -> None:
     await tx.servers.set_ssh(BERLIN, {"address": "vpnbot@berlin"}, "vpnbot")
     await tx.servers.set_crl_published(BERLIN, NOW, 7, "a1")
     await tx.servers.set_open(BERLIN, NOW)
+    await pass_over_sets(tx)
     await tx.crl.keep(BERLIN, ["a list"])
     await tx.crl.kept(BERLIN)
     number = await tx.strangers.note(BERLIN, "eve", SeenAs.CUT, NOW)
@@ -191,11 +201,12 @@ async def _grants(tx: Transaction) -> None:
     await tx.grants.of_user(ANNA)
     await tx.grants.live_of_user(ANNA)
     await tx.grants.live_on(BERLIN)
+    await tx.grants.live_as(BERLIN)
     await tx.grants.replaced_at(ANNA, NOW)
     await tx.grants.due(NOW)
     await tx.grants.revoking()
     await _groups(tx, grant)
-    await tx.grants.set_address(grant, "10.8.0.9", NOW)
+    await tx.grants.set_address(grant, BERLIN, "10.8.0.9", NOW)
     await tx.grants.move(grant.id, GrantState.RESERVED, GrantState.ISSUED)
     await tx.grants.end(grant.id, EndReason.REVOKED, NOW)
     await tx.proofs.open(grant.id, [BERLIN], NOW)
@@ -361,10 +372,7 @@ def test_every_table_and_index_can_be_made() -> None:
     ("index", "condition"),
     [
         ("ix_grants_live", "WHERE state IN ('reserved', 'issued', 'active')"),
-        (
-            "ix_grants_address",
-            "WHERE state IN ('reserved', 'issued', 'active', 'revoking') AND proved_at IS NULL",
-        ),
+        ("ix_addresses_held", "WHERE left_at IS NULL"),
         ("ix_requests_open", "WHERE state = 'pending'"),
         ("ix_requests_choosing", "WHERE state = 'choosing'"),
     ],

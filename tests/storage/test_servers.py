@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from storage.database import Database
-from storage.records import ServerName
+from storage.records import ServerName, ServerSet
 from tests.storage.kit import BERLIN, HOUR, NOW, PARIS, make_server
 
 
@@ -76,3 +76,19 @@ async def test_since_when_a_server_is_open_to_others(database: Database) -> None
         assert (changes, found.open_since) == ([False, True, False], NOW)
         assert await tx.servers.set_open(BERLIN, None)
         assert (await tx.servers.all())[0].open_since is None
+
+
+async def test_a_set_keeps_the_order_of_its_servers_and_is_replaced_whole(
+    database: Database,
+) -> None:
+    eu = ServerSet(ServerName("eu"), (PARIS, BERLIN), random=False, added_at=NOW)
+    other = ServerSet(ServerName("all"), (BERLIN,), random=True, added_at=NOW)
+    async with database.writing() as tx:
+        await tx.servers.put_set(eu)
+        await tx.servers.put_set(other)
+        assert await tx.servers.set_named(eu.name) == eu
+        changed = replace(eu, servers=(BERLIN,), random=True)
+        await tx.servers.put_set(changed)
+        assert await tx.servers.sets() == [other, changed]
+        await tx.servers.remove_set(eu.name)
+        assert await tx.servers.set_named(eu.name) is None

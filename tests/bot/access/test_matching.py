@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.access.matching import Fits, Who, WhoKind, find, parse_who
-from storage.records import Grant, GrantId, GrantState, Person, RequestId, ServerName, UserId
+from storage.records import (
+    Grant,
+    GrantId,
+    GrantState,
+    Person,
+    Place,
+    RequestId,
+    ServerName,
+    UserId,
+)
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 SERIAL = "c0ffee" + "0" * 33 + "1"
@@ -26,7 +35,7 @@ def grant(number: int, common_name: str, serial: str) -> Grant:
         server=ServerName("berlin"),
         common_name=common_name,
         serial=serial,
-        address="10.8.0.2",
+        places=(Place(ServerName("berlin"), "10.8.0.2"),),
         state=GrantState.ACTIVE,
         not_before=NOW,
         not_after=NOW,

@@ -161,7 +161,7 @@ async def test_an_imported_one_on_hold_was_revoked_by_somebody(paper: Paper) -> 
         id=GrantId("g-imported"),
         serial="beef",
         common_name="old",
-        address=None,
+        places=(),
         request_id=None,
         user_id=None,
         server=None,

@@ -19,6 +19,7 @@ from storage.records import (
     GrantId,
     GrantState,
     Person,
+    Place,
     Proof,
     Request,
     RequestId,
@@ -43,7 +44,7 @@ def grant(number: int, **changes: Any) -> Grant:
         server=BERLIN,
         common_name=f"anna-petrova-{number:08}",
         serial=f"a{number:039x}",
-        address="10.8.0.2",
+        places=(Place(BERLIN, "10.8.0.2"),),
         state=GrantState.ACTIVE,
         not_before=NOW + number * timedelta(minutes=1),
         not_after=NOW + timedelta(days=7),
@@ -324,7 +325,7 @@ def test_what_a_server_answers() -> None:
 
 def test_a_profile_with_its_address_and_one_without() -> None:
     assert "10.8.0.2" in seen(mine(Holding(grant(1))))
-    pool = seen(mine(Holding(grant(1, address=None))))
+    pool = seen(mine(Holding(grant(1, places=(Place(BERLIN, None),)))))
     assert "10.8.0.2" not in pool
     assert "None" not in pool
     imported = seen(mine(Holding(grant(1, server=None, imported_at=NOW))))

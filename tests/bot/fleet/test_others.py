@@ -21,6 +21,7 @@ from storage.records import (
     ChatId,
     Grant,
     OutboxKind,
+    Place,
     PostedMessage,
     Request,
     Server,
@@ -151,7 +152,9 @@ async def test_a_list_that_cannot_be_written(company: Company, office: Office) -
     await office.others.close(anna)
     assert (await server_of(office, ROME)).open_since is not None
     # Its own clients are let in: nobody can take them off a list that cannot be read.
-    assert await office.fleet.admit(ROME, replace(anna, server=ROME, address=None), is_wanted)
+    assert await office.fleet.admit(
+        ROME, replace(anna, server=ROME, places=(Place(ROME, None),)), is_wanted
+    )
 
 
 async def is_wanted() -> bool:

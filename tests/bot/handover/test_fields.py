@@ -6,7 +6,7 @@ from datetime import timedelta, timezone
 import pytest
 
 from bot.handover.fields import fields_of
-from storage.records import Grant, GrantId, GrantState, ServerName
+from storage.records import Grant, GrantId, GrantState, Place, ServerName
 from tests.bot.access.kit import make_server
 from tests.bot.handover.kit import FIELDS, NOW
 
@@ -18,7 +18,7 @@ GRANT = Grant(
     server=SERVER.name,
     common_name="anna-k3m9",
     serial="7f",
-    address=None,
+    places=(Place(SERVER.name, None),),
     state=GrantState.RESERVED,
     not_before=NOW,
     not_after=NOW + timedelta(days=7),
