@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,9 @@ from tests.crash.outcome import serial_of
 from tests.vpn.operator_kit import is_refused
 
 GATEWAY = "10.8.0.1"
+RESTART = "systemctl restart vpnbot-openvpn-office"
+PAGE = Path(__file__).parents[2] / "docs" / "ca-rollover.md"
+COMMANDS = [line.strip() for line in re.findall(r"^ {4}(\S.*)$", PAGE.read_text(), re.MULTILINE)]
 OLD, NEW = "CN=VPN Access Bot CA", "CN=VPN Access Bot CA 2"
 
 pytestmark = [
@@ -74,29 +77,36 @@ def in_hands_that_know(out: Sequence[str], profile: str) -> list[str]:
 
 @dataclass
 class Rollover:
-    """A company on its way from one CA to the next.
+    """A company on its way from one CA to the next, typing what the page says.
 
     Attributes:
         out: profiles of either CA that were revoked: they are refused at every step.
+        page: the commands that are left of it.
     """
 
     company: Company
     lab: NetLab
     out: list[str] = field(default_factory=list)
+    page: Iterator[str] = field(default_factory=lambda: iter(COMMANDS))
 
     @property
     def office(self) -> Path:
         return self.company.folder / "office"
 
+    async def rotates(self, *words: str) -> str:
+        assert next(self.page) == "vpnbot ca rotate"
+        return await rotate(self.company, *words)
+
     async def deploys(self) -> None:
+        assert next(self.page) == "vpnbot server deploy office"
         said = (await self.company.done("server", "deploy", "office")).out
-        assert "systemctl restart vpnbot-openvpn-office" in said
-        assert "Restart it: systemctl restart" in await rotate(self.company)
+        assert RESTART in said
+        assert f"Restart it: {RESTART}" in await rotate(self.company)
 
     async def restarts(self) -> None:
+        assert next(self.page) == RESTART
         assert await all_out(self.lab, self.out)
         await self.lab.restart_server(self.office)
-        assert await all_out(self.lab, self.out)
 
     async def hires_and_revokes(self) -> None:
         who = await self.company.hires()
@@ -109,6 +119,7 @@ async def test_nobody_is_shut_out_and_who_is_out_stays_out(folder: Path) -> None
     async with company_with_openvpn(folder, people=(*PEOPLE, *CROWD)) as (company, lab):
         await company.start()
         going = Rollover(company, lab)
+        assert next(going.page).startswith("cd ")
         await going.hires_and_revokes()
         anna = await company.approved()
         leaves = await company.hires()
@@ -132,12 +143,13 @@ async def test_nobody_is_shut_out_and_who_is_out_stays_out(folder: Path) -> None
         states = {grant["serial"]: grant["state"] for grant in await company.grants()}
         assert (states[serial_of(fresh)], states[serial_of(news)]) == ("active", "active")
         checked = (await company.vpnbot("doctor")).out.splitlines()
-        assert [line for line in checked if "CA" in line or "office" in line] == []
+        about = [line for line in checked if "CA" in line or "office" in line]
+        assert [line[:3] for line in about] == ["ok "] * len(about)
 
 
 async def _they_trust_both(going: Rollover, anna: str) -> None:
     company, lab = going.company, going.lab
-    assert "vpnbot server deploy office" in await rotate(company, "--yes")
+    assert "vpnbot server deploy office" in await going.rotates("--yes")
     assert trusted(company.folder) == [OLD]
     assert "Step 1" in await rotate(company)
     await going.deploys()
@@ -147,7 +159,7 @@ async def _they_trust_both(going: Rollover, anna: str) -> None:
     await going.restarts()
     await going.hires_and_revokes()
     assert await gets_in(lab, anna)
-    assert "Step 2" in await rotate(company)
+    assert "Step 2" in await going.rotates()
 
 
 async def _people_move(
@@ -173,7 +185,7 @@ async def _people_move(
     assert issuer(fresh) == NEW
     assert await all_out(lab, going.out)
     assert await gets_in(lab, fresh)
-    assert "Step 3" in await rotate(company)
+    assert "Step 3" in await going.rotates()
     return news, fresh
 
 
@@ -186,11 +198,13 @@ async def _servers_move(going: Rollover, *live: str) -> None:
     assert all([await gets_in(lab, profile) for profile in live])
     await going.restarts()
     assert all([await gets_in(lab, profile) for profile in live])
-    assert "Step 4" in await rotate(company)
+    assert await all_out(lab, going.out)
+    assert "Step 4" in await going.rotates()
     await going.deploys()
     assert trusted(company.folder) == [NEW]
     assert all([await gets_in(lab, profile) for profile in live])
     assert (company.data / "ca" / "ca.p12").exists()
-    assert await all_out(lab, going.out)
-    await lab.restart_server(going.office)
-    assert "Done" in await rotate(company)
+    await going.restarts()
+    assert "Done" in await going.rotates()
+    (backup,) = going.page
+    assert backup.startswith("vpnbot backup")

@@ -181,10 +181,12 @@ def _downgrade(path: Path) -> None:
         connection.execute(text("DROP INDEX ix_grant_places_server"))
         for table in (
             *("grant_places", "server_sets"),
-            *("due_files", "addresses", "memberships", "groups"),
+            *("due_files", "addresses", "memberships", "groups", "ca_rotation"),
         ):
             connection.execute(text(f"DROP TABLE {table}"))
-        connection.execute(text("ALTER TABLE servers DROP COLUMN network6"))
+        columns = (("servers", "network6"), ("grants", "authority"), ("canaries", "authority"))
+        for table, column in columns:
+            connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0013'"))
     engine.dispose()
 
