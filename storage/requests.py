@@ -55,8 +55,17 @@ class Requests(Repository):
     async def all(self) -> Sequence[Request]:
         return await self._where()
 
-    async def pending(self) -> Sequence[Request]:
-        return await self._where(_requests.c.state == RequestState.PENDING)
+    async def pending(
+        self, *, offset: int | None = None, limit: int | None = None
+    ) -> Sequence[Request]:
+        return await self._where(
+            _requests.c.state == RequestState.PENDING, offset=offset, limit=limit
+        )
+
+    async def count_pending(self) -> int:
+        """How many wait for a decision."""
+        waiting = select(func.count()).where(_requests.c.state == RequestState.PENDING)
+        return int(await self._connection.scalar(waiting) or 0)
 
     async def open(self) -> Sequence[Request]:
         """The requests that nobody has decided, also those whose server is not chosen yet."""
@@ -96,12 +105,19 @@ class Requests(Repository):
             is_over = or_(is_over, _requests.c.asked_at <= asked_by)
         return await self._where(_requests.c.state.in_(_OPEN), is_over)
 
-    async def choose(self, request_id: RequestId, server: ServerName) -> bool:
-        """CHOOSING to PENDING; False if it was not choosing any more."""
+    async def choose(
+        self, request_id: RequestId, server: ServerName, duration: int | None = None
+    ) -> bool:
+        """CHOOSING to PENDING; False if it was not choosing any more.
+
+        Args:
+            duration: in seconds, where it is another one for this server.
+        """
+        changed = {} if duration is None else {"duration": duration}
         done = await self._connection.execute(
             update(_requests)
             .where(_requests.c.id == request_id, _requests.c.state == RequestState.CHOOSING)
-            .values(server=server, state=RequestState.PENDING)
+            .values(server=server, state=RequestState.PENDING, **changed)
         )
         return done.rowcount == 1
 
@@ -160,9 +176,18 @@ class Requests(Repository):
         """The id of the last decision on any request; 0 before the first."""
         return int(await self._connection.scalar(select(func.max(tables.decisions.c.id))) or 0)
 
-    async def _where(self, *conditions: ColumnElement[bool]) -> list[Request]:
+    async def _where(
+        self,
+        *conditions: ColumnElement[bool],
+        offset: int | None = None,
+        limit: int | None = None,
+    ) -> list[Request]:
         rows = await self._connection.execute(
-            select(_requests).where(*conditions).order_by(_requests.c.id)
+            select(_requests)
+            .where(*conditions)
+            .order_by(_requests.c.id)
+            .offset(offset)
+            .limit(limit)
         )
         return [_request(row) for row in rows]
 

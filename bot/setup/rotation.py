@@ -163,6 +163,8 @@ async def look(office: Office) -> RotationState | None:
             grants = await tx.grants.signed_before(rotation.authority)
             return RotationState(rotation, _profiles(grants))
         servers = [server for server in await tx.servers.all() if lets_in(server)]
+    if rotation.authority - 1 not in office.keyring.numbers():
+        return RotationState(rotation, ())  # destroyed, since nothing was left, and not noted yet
     # A server that hangs does not add to the others.
     left = await asyncio.gather(*(_on_server(office, server, rotation) for server in servers))
     return RotationState(rotation, tuple(line for line in left if line))

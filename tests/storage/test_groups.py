@@ -22,6 +22,7 @@ from tests.storage.kit import (
     add_grant,
     add_people,
     open_copy,
+    take_names_back,
 )
 
 DEV = Group(
@@ -163,13 +164,15 @@ async def test_the_groups_of_each_person(database: Database) -> None:
         await tx.groups.join(OPS.name, ANNA)
         await tx.groups.join(DEV.name, other)
         await tx.groups.join(OPS.name, other)
-        assert await tx.groups.by_person() == {ANNA: [DEV.name, OPS.name]}
+        names = [DEV.name, OPS.name]
+        assert await tx.groups.by_account() == {ANNA: names, other: names}
 
 
 def _downgrade(path: Path) -> None:
     """Undoes the newest migrations as far as the next one cares."""
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
+        take_names_back(connection)
         connection.execute(text("ALTER TABLE grants ADD COLUMN address VARCHAR(64)"))
         connection.execute(
             text(
@@ -181,12 +184,10 @@ def _downgrade(path: Path) -> None:
         connection.execute(text("DROP INDEX ix_grant_places_server"))
         for table in (
             *("grant_places", "server_sets"),
-            *("due_files", "addresses", "memberships", "groups", "ca_rotation"),
+            *("due_files", "addresses", "memberships", "groups"),
         ):
             connection.execute(text(f"DROP TABLE {table}"))
-        columns = (("servers", "network6"), ("grants", "authority"), ("canaries", "authority"))
-        for table, column in columns:
-            connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
+        connection.execute(text("ALTER TABLE servers DROP COLUMN network6"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0013'"))
     engine.dispose()
 

@@ -13,7 +13,7 @@ from bot.access.messages import DeliverNote, Notice
 from bot.access.refusals import Refusal, Refused
 from bot.access.revocation import _OWNER_KNOWS
 from bot.chat.posts import _notice
-from bot.texts import chat, health, online, questions, receipts, refusals
+from bot.texts import chat, groups, health, online, questions, receipts, refusals
 from bot.texts.fill import (
     Plural,
     Template,
@@ -23,6 +23,7 @@ from bot.texts.fill import (
 )
 from storage.records import CanaryTrouble, EndReason, GrantState, RequestState
 from tests.bot.reading import EVIL, marks, shown
+from tests.bot.texts.refusal_values import REFUSALS
 from tests.storage.kit import make_grant
 from vpn.findings import FindingCode
 
@@ -70,14 +71,20 @@ CHAT = {
     "ONE_PROFILE_ENDED": "server",
     "STILL_YOURS_LINE": "server until common_name",
     "STILL_YOURS_IMPORTED": "common_name until",
-    "CONFIRM_GIVE_UP": "server",
-    "CONFIRM_RENEW": "server",
+    "CONFIRM_GIVE_UP": "server common_name until",
+    "CONFIRM_RENEW": "server common_name until",
     "PENDING_COUNT": "count",
     "GRANTS_COUNT": "count",
     "GRANT_LINE": "name server until state common_name id",
     "GRANT_UNPROVED": "servers",
     "AND_MORE": "count listing",
-    "AND_MORE_UNPROVED": "count unproved listing",
+    "PENDING_MORE": "count",
+    "PART": "first last total",
+    "NOBODY_HAS": "who",
+    "GRANTS_NONE_OF": "who",
+    "ADMIN_KNOWN": "name id",
+    "ADMIN_UNKNOWN": "id",
+    "BUTTON_ALLOW": "name",
     "AND_MORE_TO_CHOOSE": "count command",
     "USERS_COUNT": "count",
     "USER_LINE": "name id",
@@ -120,9 +127,32 @@ QUESTIONS = {
     "CONFIRM_REVOKE_PERSON": "count name",
     "CONFIRM_REVOKE_GRANT": "common_name name",
     "CONFIRM_REMOVE": "name",
+    "CONFIRM_ALLOW": "name username id",
     "CONFIRM_REVOKE_IMPORTED": "common_name name serial until",
     "LATE": "age command",
     "LATE_GOING_ON": "command",
+}
+GROUPS = {
+    "CARD_NOT_OPEN": "server",
+    "CARD_GROUPS": "groups",
+    "CARD_QUORUM": "group count names",
+    "COUNT": "count",
+    "LINE": "name people",
+    "PEOPLE": "count",
+    "TITLE": "name",
+    "ADDRESSES": "networks",
+    "ROUTES": "routes",
+    "DNS": "dns",
+    "SERVERS": "servers",
+    "LONGEST": "duration",
+    "APPROVALS": "count",
+    "APPROVAL_OF": "count names",
+    "MEMBERS": "names",
+    "MORE": "count",
+    "JOINED": "name group",
+    "LEFT": "name group",
+    "DUE": "count",
+    "APPROVERS": "names",
 }
 ONLINE = {
     "TOO_LONG": "count",
@@ -234,45 +264,6 @@ NOTICES: dict[str, dict[str, Any]] = {
     "clock_believed": {"minutes": 5},
     "audit_head": {"count": 412, "head": "412:" + "9f" * 32},
 }
-REFUSALS: dict[str, dict[str, Any]] = {
-    "not_allowed": {},
-    "admins_only": {},
-    "unknown_duration": {"duration": "7y"},
-    "duration_too_long": {"seconds": 31 * 86_400, "limit": 30 * 86_400},
-    "outlives_authority": {"until": NOW},
-    "no_server": {},
-    "unknown_server": {"server": "rome"},
-    "already_open": {"server": "berlin", "request": 7},
-    "asked_too_often": {"count": 10, "wait": 1380},
-    "renewed_too_often": {"count": 5, "wait": 1380},
-    "unknown_request": {"request": 7},
-    "already_decided": {"state": RequestState.DENIED, "admin": "Boris"},
-    "not_yours": {},
-    "stranger_gone": {},
-    "own_request": {"request": 7},
-    "not_offered": {},
-    "no_button": {},
-    "forwarded": {},
-    "requester_removed": {},
-    "network_full": {"server": "berlin"},
-    "server_closed": {"server": "berlin"},
-    "unknown_grant": {"grant": "g-missing"},
-    "grant_over": {"may_work": True, "count": 2},
-    "grant_ends_soon": {},
-    "clock_in_doubt": {},
-    "grant_busy": {},
-    "nothing_live": {"name": "Anna", "names": ["anna.petrova"]},
-    "unknown_person": {"who": "eve"},
-    "bad_id": {"id": "abc"},
-    "bad_name": {},
-    "card_changed": {},
-    "agreed_already": {},
-    "same_person": {},
-    "not_linked": {"name": "Anna"},
-    "not_allowed_yet": {"name": "Anna"},
-    "nothing_to_link": {"name": "anna"},
-    "for_servers": {"name": "server"},
-}
 # Plain text: buttons, toasts, menus.
 _PLAIN = re.compile(r"BUTTON_\w+|\w+_TOAST|MENU")
 
@@ -294,7 +285,7 @@ def fields(template: Template) -> set[str]:
 
 IN_CHAT = [
     (name, template)
-    for module in (chat, questions, online)
+    for module in (chat, questions, online, groups)
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
 ]
@@ -302,7 +293,13 @@ IN_CHAT = [
 
 @pytest.mark.parametrize(
     ("module", "table"),
-    [(chat, CHAT), (questions, QUESTIONS), (online, ONLINE), (receipts, RECEIPTS)],
+    [
+        (chat, CHAT),
+        (questions, QUESTIONS),
+        (online, ONLINE),
+        (groups, GROUPS),
+        (receipts, RECEIPTS),
+    ],
 )
 def test_no_template_wants_a_value_that_the_code_does_not_pass(
     module: ModuleType, table: Mapping[str, str]
@@ -314,7 +311,7 @@ def test_no_template_wants_a_value_that_the_code_does_not_pass(
 
 
 def test_a_template_with_one_and_many_counts() -> None:
-    for module, table in ((chat, CHAT), (online, ONLINE), (receipts, RECEIPTS)):
+    for module, table in ((chat, CHAT), (online, ONLINE), (groups, GROUPS), (receipts, RECEIPTS)):
         for name, template in templates(module):
             if isinstance(template, Plural) and name != "NOTICES":
                 assert "count" in table[name].split(), name
