@@ -27,7 +27,8 @@ _HEAD_LOOK = timedelta(minutes=10)
 _ENDS_LOOK = timedelta(hours=1)
 # Telegram repeats an update for a day at most.
 _KEEP = timedelta(days=3)
-_QUARANTINE = 1000
+# What could not be handled is for a human to read, who may be on holiday.
+_KEEP_SET_ASIDE = timedelta(days=30)
 
 
 class Keeper:
@@ -85,8 +86,8 @@ class Keeper:
         if self._pruning.is_due():
             long_ago = self._clock() - _KEEP
             async with self._database.writing() as tx:
-                await tx.inbox.prune(long_ago)
-                await tx.inbox.trim_quarantine(_QUARANTINE)
+                await tx.inbox.prune(long_ago, set_aside_before=self._clock() - _KEEP_SET_ASIDE)
+                await tx.inbox.trim_quarantine()
                 await tx.outbox.prune(long_ago)
                 await tx.canaries.prune(long_ago)
 
