@@ -8,13 +8,23 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Column, Integer, String, Table, insert, select, update
 
 from storage import tables
 from storage.repository import Repository, values_of
 
-_rotation = tables.ca_rotation
 FIRST_AUTHORITY = 1
+# One row: how far the last CA is in taking the place of the one before.
+_rotation = Table(
+    "ca_rotation",
+    tables.metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("authority", Integer, nullable=False),
+    Column("step", String(16), nullable=False),
+    Column("begun_at", tables.UtcTime, nullable=False),
+    Column("since", tables.UtcTime, nullable=False),
+    Column("move_all_at", tables.UtcTime),
+)
 
 
 class RotationStep(StrEnum):

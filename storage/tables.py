@@ -405,18 +405,6 @@ kept_crls = Table(
     Column("pem", Text, nullable=False),
 )
 
-# One row: how far the last CA is in taking the place of the one before.
-ca_rotation = Table(
-    "ca_rotation",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("authority", Integer, nullable=False),
-    Column("step", String(16), nullable=False),
-    Column("begun_at", UtcTime, nullable=False),
-    Column("since", UtcTime, nullable=False),
-    Column("move_all_at", UtcTime),
-)
-
 # The last warning that went out about the end of a certificate.
 end_warnings = Table(
     "end_warnings",

@@ -409,12 +409,6 @@ NOTICES: dict[Notice, Template] = {
         "⚠️ The profile of {name} got lost on its way, and there is no room on <b>{server}</b> "
         "for a fresh one. Revoke somebody’s access there; then let {name} ask again."
     ),
-    Notice.CA_ENDS: (
-        "⚠️ The certificate authority ends at {until}. From then on nobody gets in, whatever "
-        "they have, and no profile can outlive it. Have a new one take its place in good time: "
-        "<code>vpnbot ca rotate</code> on my machine says step by step what to do, and nobody is "
-        "shut out on the way."
-    ),
     Notice.SERVER_CERTIFICATE_ENDS: (
         "⚠️ The certificate of <b>{server}</b> ends at {until}. From then on nobody gets in "
         "there. Renew it with: vpnbot server deploy {server}, and restart that OpenVPN."
