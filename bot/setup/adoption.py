@@ -39,6 +39,7 @@ from bot.fleet.fixed_addresses import given_by_others, known_files
 from bot.fleet.live_servers import layout_of
 from bot.office import Office
 from bot.process.privileges import as_root
+from bot.setup.deploying import trusted_by_servers
 from bot.setup.entering import Machine, enter
 from bot.setup.servers import readmit
 from bot.setup.ways import WayIn
@@ -416,10 +417,11 @@ async def _apply(
 async def _renew(
     office: Office, actor: Actor, server: Server, machine: Machine, examined: Examined
 ) -> Renewed:
-    authority = await office.keyring.authority()
-    host = machine.host
+    signing, *_ = await trusted_by_servers(office)
+    authority = await office.keyring.authority(signing)
+    host, issuers = machine.host, office.keyring.certificates()
     with as_root():
-        plan = await plan_renewal(host, examined, issuer=authority.certificate)
+        plan = await plan_renewal(host, examined, issuers=issuers)
     serial = office.chance.serial()
     # Recorded before anything is signed, like a client's.
     async with office.acting(actor) as case:
