@@ -52,6 +52,7 @@ from storage.records import (
     Verdict,
 )
 from storage.repository import Repository
+from storage.rotation import Rotation, RotationStep
 from storage.tables import metadata
 from storage.transaction import Transaction
 from tests.storage.kit import (
@@ -295,6 +296,12 @@ async def _watch(tx: Transaction) -> None:
     await tx.end_warnings.all()
     await tx.clock.record(ClockAnchor("b", NOW, HOUR))
     await tx.clock.last()
+    await tx.rotation.begin(Rotation(2, RotationStep.TRUST, NOW, NOW))
+    await tx.rotation.last()
+    await tx.rotation.move(RotationStep.TRUST, RotationStep.MOVE, NOW)
+    await tx.rotation.move_all(NOW)
+    await tx.rotation.signing()
+    await tx.grants.signed_before(2)
     await tx.crl.next_number()
     await tx.crl.next_number()
     await tx.crl.last_number()
