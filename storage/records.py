@@ -226,6 +226,7 @@ class Grant:
         for_server: a certificate that only a server may show, so nobody gets access by it.
         end_known: whether the certificate itself said `not_after`. Else it may live longer, and
             every CRL lists it for good once it is revoked or over.
+        authority: the number of the CA that signs it, see `storage.rotation`.
     """
 
     id: GrantId
@@ -246,6 +247,7 @@ class Grant:
     crl_reason: str | None = None
     for_server: bool = False
     end_known: bool = True
+    authority: int = 1
 
     @property
     def owner(self) -> UserId:
@@ -359,6 +361,7 @@ class Canary:
         serial: lower-case hex.
         address: None for those that are never let in, and where the server gives one from a pool.
         retired_at: when its key was given up, and its address file taken away.
+        authority: the number of the CA that signs it, as of a grant.
     """
 
     serial: str
@@ -369,6 +372,7 @@ class Canary:
     not_before: datetime
     not_after: datetime
     retired_at: datetime | None = None
+    authority: int = 1
 
 
 class CanaryTrouble(StrEnum):
