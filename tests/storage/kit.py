@@ -163,6 +163,9 @@ def take_names_back(connection: Connection) -> None:
     for column in ("grants.ended_by", "grants.ended_by_name", "requests.asked_duration"):
         table, _, name = column.partition(".")
         connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {name}"))
+    connection.execute(text("DROP TABLE ca_rotation"))
+    for table in ("grants", "canaries"):
+        connection.execute(text(f"ALTER TABLE {table} DROP COLUMN authority"))
     indexes = (
         *("people_name_key", "people_username_key", "people_listed", "people_same_as"),
         *("grants_ending", "grants_name_key", "requests_state", "requests_user_id"),
