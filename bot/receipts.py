@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.access import holdings
+from bot.access import holdings, who
 from bot.access.holdings import Holding
 from bot.access.revocation import waits_for_server
 from bot.texts import receipts as words
@@ -61,7 +61,7 @@ async def load_receipt(
     # Each account of a person may have a name of its own; and of an imported certificate nobody may
     # have said whose it is.
     names = [
-        grant.common_name if grant.user_id is None else await tx.people.name_of(grant.user_id)
+        grant.common_name if grant.user_id is None else await who.name_of(tx, grant.user_id)
         for grant in grants
     ]
     name = _some(list(dict.fromkeys(names)))

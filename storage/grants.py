@@ -5,12 +5,27 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
 from storage.addresses import Addresses
 from storage.batches import batches
+from storage.name_keys import name_key, words_of
+from storage.name_tables import certificate_words as _words
+from storage.proofs import DROPPED
 from storage.records import (
     LIVE_STATES,
     PROVED_STATES,
@@ -27,7 +42,11 @@ from storage.repository import Repository, values_of
 
 _grants = tables.grants
 _places = tables.grant_places
-_LIVE = _grants.c.state.in_(LIVE_STATES)
+_COLUMNS = [_grants.c[name] for name in Grant.__slots__ if name != "places"]
+# Written out as in the indexes: with parameters in their place SQLite does not use them.
+_LIVE = tables.is_live(_grants)
+_proofs = tables.proofs
+_SERIAL_DIGITS = 40
 _IMPORTED = _grants.c.imported_at.is_not(None)
 # By a certificate that only a server may show nobody gets access.
 _FOR_CLIENTS = _grants.c.for_server.is_(False)
@@ -42,7 +61,7 @@ class Grants(Repository):
 
     async def add(self, grant: Grant) -> None:
         """Stores a reserved grant. The indexes refuse a second live one for the same approval."""
-        await self._connection.execute(insert(_grants).values(**_values(grant)))
+        await self.add_many([grant])
         if grant.places:
             rows = [
                 {
@@ -59,9 +78,19 @@ class Grants(Repository):
                 await self._addresses.give(grant.id, place.server, place.address, grant.not_before)
 
     async def add_many(self, grants: Sequence[Grant]) -> None:
-        """Stores imported grants, which have no places: tens of thousands at a time."""
-        if grants:
-            await self._connection.execute(insert(_grants), [_values(grant) for grant in grants])
+        """Stores grants without their places, which imported ones have none of: tens of thousands
+        of these at a time."""
+        if not grants:
+            return
+        await self._connection.execute(insert(_grants), [_values(grant) for grant in grants])
+        words = [
+            {"word": word, "grant_id": grant.id}
+            for grant in grants
+            if grant.imported_at is not None
+            for word in frozenset(words_of(grant.common_name.partition("@")[0]))
+        ]
+        if words:
+            await self._connection.execute(insert(_words), words)
 
     async def get(self, grant_id: GrantId) -> Grant | None:
         rows = await self._where(_grants.c.id == grant_id)
@@ -153,13 +182,69 @@ class Grants(Repository):
         return await self._where(*_NOBODYS, _grants.c.common_name == common_name)
 
     async def unlinked_like(self, words: Sequence[str]) -> Sequence[Grant]:
-        """Those of `unlinked` that have one of these words somewhere in their name."""
-        if not words:
+        """Those of `unlinked` that have one of these words in their name."""
+        found: dict[GrantId, Grant] = {}
+        for some in batches(words):
+            named = select(_words.c.grant_id).where(_words.c.word.in_(some))
+            nobodys = await self._where(*_NOBODYS, _grants.c.id.in_(named))
+            found |= {grant.id: grant for grant in nobodys}
+        return [*found.values()]
+
+    async def with_name(self, key: str) -> Sequence[Grant]:
+        """Grants with this common name, by its key, see `storage.name_keys`."""
+        if not key:
             return []
-        return await self._where(
-            *_NOBODYS,
-            or_(*(_grants.c.common_name.icontains(word, autoescape=True) for word in words)),
+        ours = await self._where(_grants.c.common_name == key, _grants.c.imported_at.is_(None))
+        return [*ours, *await self._where(_grants.c.name_key == key)]
+
+    async def with_serial(self, digits: str) -> Sequence[Grant]:
+        """Grants with this serial, whatever zeros are before it."""
+        widths = range(len(digits), _SERIAL_DIGITS + 1)
+        return await self.with_serials([digits.zfill(width) for width in widths])
+
+    async def nobodys_not_over(self, *, limit: int) -> Sequence[Grant]:
+        """Some imported ones of clients that nobody has been linked to, and that may let in."""
+        nobodys = (_grants.c.user_id.is_(None), _FOR_CLIENTS)
+        return await self._page(
+            *nobodys, _grants.c.state.in_(UNPROVED_STATES), offset=0, limit=limit
         )
+
+    async def count_unlinked_names(self) -> int:
+        """How many names `unlinked` has."""
+        names = select(func.count(_grants.c.common_name.distinct())).where(*_NOBODYS)
+        return int(await self._connection.scalar(names) or 0)
+
+    async def count_live(self) -> int:
+        """How many `ending` has in all."""
+        live = select(func.count()).select_from(_grants).where(_LIVE, _FOR_CLIENTS)
+        return int(await self._connection.scalar(live) or 0)
+
+    async def ending(self, *, offset: int, limit: int) -> Sequence[Grant]:
+        """A part of what lets clients in, soonest end first."""
+        return await self._page(_LIVE, _FOR_CLIENTS, offset=offset, limit=limit)
+
+    async def count_unproved(self, now: datetime) -> int:
+        """How many `unproved` has in all."""
+        ended = select(func.count()).where(_unproved(now))
+        return int(await self._connection.scalar(ended) or 0)
+
+    async def unproved(self, now: datetime, *, offset: int, limit: int) -> Sequence[Grant]:
+        """A part of what has ended without a proof, also where none will ever come."""
+        return await self._page(_unproved(now), offset=offset, limit=limit)
+
+    async def _page(
+        self, *conditions: ColumnElement[bool], offset: int, limit: int
+    ) -> Sequence[Grant]:
+        """A part of these, soonest end first; which ones it is, an index says alone."""
+        rows = await self._connection.execute(
+            select(_grants.c.id)
+            .where(*conditions)
+            .order_by(_grants.c.not_after, _grants.c.id)
+            .offset(offset)
+            .limit(limit)
+        )
+        found = await self.some(list(rows.scalars()))
+        return sorted(found, key=lambda grant: (grant.not_after, grant.id))
 
     async def link(self, grant_id: GrantId, user_id: UserId) -> bool:
         """Gives an imported grant to a person; False where there is no such grant."""
@@ -322,16 +407,35 @@ class Grants(Repository):
 
     async def _where(self, *conditions: ColumnElement[bool]) -> list[Grant]:
         rows = await self._connection.execute(
-            select(_grants, _places.c.server.label(_PLACE), _places.c.address.label(_ADDRESS))
+            select(*_COLUMNS, _places.c.server.label(_PLACE), _places.c.address.label(_ADDRESS))
             .outerjoin(_places, _places.c.grant_id == _grants.c.id)
             .where(*conditions)
             .order_by(_grants.c.not_before, _grants.c.id, _places.c.position)
         )
-        return [_grant([*each]) for _, each in groupby(rows, key=lambda row: row.id)]
+        every: Sequence[Any] = rows.all()
+        return [_grant([*each]) for _, each in groupby(every, key=lambda row: row.id)]
 
 
 def _with_place(server: ServerName) -> Select[tuple[str]]:
     return select(_places.c.grant_id).where(_places.c.server == server)
+
+
+def unproved_for_good(now: datetime) -> ColumnElement[bool]:
+    """Ended grants that may still open a server which was taken out before it had proved their end:
+    as long as the certificate lasts, that server may still run."""
+    return and_(
+        _grants.c.id.in_(select(_proofs.c.grant_id).where(*DROPPED)),
+        _grants.c.state.in_(PROVED_STATES),
+        _FOR_CLIENTS,
+        _grants.c.not_after > now,
+    )
+
+
+def _unproved(now: datetime) -> ColumnElement[bool]:
+    """By one index each: what is being revoked, and what never will be."""
+    for_good = select(_grants.c.id).where(unproved_for_good(now))
+    revoking = select(_grants.c.id).where(_grants.c.state == GrantState.REVOKING)
+    return _grants.c.id.in_(union_all(revoking, for_good))
 
 
 def _opening(server: ServerName) -> tuple[ColumnElement[bool], ...]:
@@ -342,7 +446,9 @@ def _opening(server: ServerName) -> tuple[ColumnElement[bool], ...]:
 
 def _values(grant: Grant) -> dict[str, Any]:
     # `asdict` copies deeply, which takes seconds for a whole CA.
-    return {name: getattr(grant, name) for name in Grant.__slots__ if name != "places"}
+    values = {name: getattr(grant, name) for name in Grant.__slots__ if name != "places"}
+    is_ours = grant.imported_at is None
+    return values | {"name_key": None if is_ours else name_key(grant.common_name)}
 
 
 def _grant(rows: Sequence[Row[Any]]) -> Grant:

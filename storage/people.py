@@ -1,26 +1,63 @@
-"""Who is known to the bot, and who is on the allowlist."""
+"""Who is known to the bot, who is on the allowlist, and who wrote lately without being either."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from storage import tables
-from storage.records import Person, UserId
+from storage.batches import batches
+from storage.grants import unproved_for_good
+from storage.name_keys import name_key, person_words, username_key
+from storage.name_tables import newcomers as _newcomers
+from storage.name_tables import person_words as _words
+from storage.records import UNPROVED_STATES, Person, UserId
 from storage.repository import Repository, values_of
 
 _people = tables.people
-_COLUMNS = [column for column in _people.c if column is not _people.c.revision]
+_grants = tables.grants
+_MAY_BE_ENDED = _grants.c.state.in_(UNPROVED_STATES)
+_HELD = _grants.c.for_server.is_(False)
+_COLUMNS = [_people.c[name] for name in Person.__slots__]
 _NEXT = _people.c.revision + 1
+_LISTED = _people.c.allowed == true()
+# Above all that a word can begin with: words are plain letters and digits.
+_AFTER_ALL = "{"
+# How often it is noted that somebody still has their username.
+_SEEN_EVERY = timedelta(days=1)
+_NEWCOMERS_KEPT = 1000
+# More people than that have a word that tells nobody apart.
+_COMMON = 200
+# So few grants are read at once.
+_FEW = 2000
 
 
 class People(Repository):
     async def get(self, user_id: UserId) -> Person | None:
-        row = (
-            await self._connection.execute(select(*_COLUMNS).where(_people.c.id == user_id))
-        ).first()
-        return None if row is None else _person(row)
+        found = await self._where(_people.c.id == user_id)
+        return found[0] if found else None
+
+    async def some(self, user_ids: Iterable[UserId]) -> Mapping[UserId, Person]:
+        """Those of them who are known."""
+        return {
+            person.id: person
+            for some in batches(dict.fromkeys(user_ids))
+            for person in await self._where(_people.c.id.in_(some))
+        }
 
     async def name_of(self, user_id: UserId) -> str:
         """A person's name; their id where they are not known."""
@@ -31,12 +68,71 @@ class People(Repository):
         rows = await self._connection.execute(select(*_COLUMNS).order_by(_people.c.added_at))
         return [_person(row) for row in rows]
 
+    async def named(self, key: str) -> Sequence[Person]:
+        """Those with this name or username, by its key, see `storage.name_keys`."""
+        if not key:
+            return []
+        return await self._where(or_(_people.c.name_key == key, _people.c.username_key == key))
+
+    async def namesakes(self, keys: Collection[str]) -> frozenset[str]:
+        """Those of these keys of names that several people have."""
+        shared: set[str] = set()
+        for some in batches(keys):
+            rows = await self._connection.execute(
+                select(_people.c.name_key)
+                .where(_people.c.name_key.in_(some))
+                .group_by(_people.c.name_key)
+                .having(func.count(func.coalesce(_people.c.same_as, _people.c.id).distinct()) > 1)
+            )
+            shared.update(rows.scalars())
+        return frozenset(shared)
+
+    async def with_words(
+        self, words: Sequence[str], *, limit: int, whole: bool = False
+    ) -> Sequence[Person]:
+        """Some of those in whose name or username a word begins with each of these.
+
+        Args:
+            whole: the words are whole ones.
+        """
+        if not words:
+            return []
+        return await self._where(_people.c.id.in_(await self._ids(words, whole=whole)), limit=limit)
+
+    async def words_like(self, beginning: str, *, limit: int) -> frozenset[str]:
+        """Some of the words that begin like this."""
+        rows = await self._connection.execute(
+            select(_words.c.word).where(_range(_words.c.word, beginning)).limit(limit)
+        )
+        return frozenset(rows.scalars())
+
+    async def listed(
+        self, words: Sequence[str] = (), *, offset: int, limit: int
+    ) -> Sequence[Person]:
+        """A part of the allowlist by name; with words, of those whom `with_words` finds."""
+        wanted = select(*_COLUMNS).where(_LISTED)
+        if words:
+            wanted = wanted.where(_people.c.id.in_(await self._ids(words)))
+        rows = await self._connection.execute(
+            wanted.order_by(_people.c.name_key, _people.c.id).offset(offset).limit(limit)
+        )
+        return [_person(row) for row in rows]
+
+    async def count_listed(self, words: Sequence[str] = ()) -> int:
+        """How many `listed` has in all."""
+        wanted = select(func.count()).select_from(_people).where(_LISTED)
+        if words:
+            wanted = wanted.where(_people.c.id.in_(await self._ids(words)))
+        return int(await self._connection.scalar(wanted) or 0)
+
     async def allow(self, user_id: UserId, name: str, now: datetime) -> None:
         """Puts somebody on the allowlist; somebody who is on it gets the new name."""
-        if await self.get(user_id) is None:
+        person = await self.get(user_id)
+        if person is None:
             await self._add(user_id, name, allowed=True, now=now)
         else:
-            await self._set(user_id, name=name, allowed=True, revision=_NEXT)
+            await self._set(user_id, allowed=True, revision=_NEXT)
+            await self._rename(person, name)
 
     async def know(self, user_id: UserId, name: str, now: datetime) -> None:
         """Remembers an admin who is not on the allowlist.
@@ -47,7 +143,7 @@ class People(Repository):
         if person is None:
             await self._add(user_id, name, allowed=False, now=now)
         elif person.name == str(user_id) != name:
-            await self._set(user_id, name=name)
+            await self._rename(person, name)
 
     async def link(self, user_id: UserId, same_as: UserId | None) -> None:
         """Says that an account belongs to a person who is known by another one."""
@@ -75,22 +171,181 @@ class People(Repository):
         )
         return int(revision or 0)
 
-    async def set_username(self, user_id: UserId, username: str | None) -> None:
-        await self._set(user_id, username=username)
+    async def note_username(self, user_id: UserId, username: str | None, now: datetime) -> None:
+        """Somebody wrote with this username, which is nobody else's from now on."""
+        key = username_key(username)
+        if key is not None:
+            holders = await self._where(_people.c.username_key == key, _people.c.id != user_id)
+            for holder in holders:
+                await self._rename(holder, holder.name, username=None, seen_at=None)
+            await self._connection.execute(
+                update(_newcomers)
+                .where(_newcomers.c.username_key == key, _newcomers.c.id != user_id)
+                .values(username=None, username_key=None)
+            )
+        person = await self.get(user_id)
+        if person is None:
+            return
+        if person.username != username:
+            await self._rename(person, person.name, username=username, seen_at=now)
+        elif username is not None and _is_due(person.username_seen_at, now):
+            await self._set(user_id, username_seen_at=now)
 
     async def set_reachable(self, user_id: UserId, *, reachable: bool) -> None:
         """Sets whether Telegram lets the bot write to this person."""
         await self._set(user_id, reachable=reachable)
 
+    async def note_newcomer(
+        self, user_id: UserId, name: str, username: str | None, now: datetime
+    ) -> None:
+        """A stranger wrote. Only the last thousand are kept, however many come."""
+        await self.forget_newcomer(user_id)
+        await self._connection.execute(
+            insert(_newcomers).values(
+                id=user_id,
+                name=name,
+                username=username,
+                name_key=name_key(name),
+                username_key=username_key(username),
+                seen_at=now,
+            )
+        )
+        newest = select(_newcomers.c.seen_at).order_by(_newcomers.c.seen_at.desc())
+        await self._connection.execute(
+            delete(_newcomers).where(
+                _newcomers.c.seen_at < newest.offset(_NEWCOMERS_KEPT - 1).limit(1).scalar_subquery()
+            )
+        )
+
+    async def forget_newcomer(self, user_id: UserId) -> None:
+        """They are known now."""
+        await self._connection.execute(delete(_newcomers).where(_newcomers.c.id == user_id))
+
+    async def newcomers_named(self, key: str, *, limit: int) -> Sequence[Person]:
+        """Strangers who wrote lately, by the key of their name or username; newest first."""
+        if not key:
+            return []
+        rows = await self._connection.execute(
+            select(_newcomers)
+            .where(or_(_newcomers.c.name_key == key, _newcomers.c.username_key == key))
+            .order_by(_newcomers.c.seen_at.desc())
+            .limit(limit)
+        )
+        return [_newcomer(row) for row in rows]
+
+    async def newcomer(self, user_id: UserId) -> Person | None:
+        """A stranger who wrote lately."""
+        rows = await self._connection.execute(select(_newcomers).where(_newcomers.c.id == user_id))
+        row = rows.first()
+        return None if row is None else _newcomer(row)
+
+    async def with_access(self, now: datetime, *, offset: int, limit: int) -> Sequence[Person]:
+        """A part of those who have something that could be ended, by name.
+
+        Where few have anything, those are looked for; where many have, everybody is looked at in
+        turn until there are enough.
+        """
+        few = select(_grants.c.id).where(_MAY_BE_ENDED, _HELD).limit(_FEW)
+        count = await self._connection.scalar(select(func.count()).select_from(few.subquery()))
+        dropped = select(_grants.c.user_id).where(unproved_for_good(now))
+        if int(count or 0) < _FEW:
+            held = select(_grants.c.user_id).where(_MAY_BE_ENDED, _HELD)
+            has = or_(_people.c.id.in_(held), _people.c.id.in_(dropped))
+        else:
+            theirs = exists().where(_grants.c.user_id == _people.c.id, _MAY_BE_ENDED, _HELD)
+            has = or_(theirs, _people.c.id.in_(dropped))
+        rows = await self._connection.execute(
+            select(*_COLUMNS)
+            .where(has)
+            .order_by(_people.c.name_key, _people.c.id)
+            .offset(offset)
+            .limit(limit)
+        )
+        return [_person(row) for row in rows]
+
+    async def _ids(self, words: Sequence[str], *, whole: bool = False) -> Select[tuple[UserId]]:
+        """Selects whom `with_words` finds, beginning with the word that the fewest have."""
+        counts = {}
+        for word in dict.fromkeys(words):
+            some = select(literal(1)).where(_is(_words.c.word, word, whole=whole)).limit(_COMMON)
+            counted = select(func.count()).select_from(some.subquery())
+            counts[word] = int(await self._connection.scalar(counted) or 0)
+        first, *others = sorted(counts, key=lambda word: counts[word])
+        wanted = select(_words.c.user_id).where(_is(_words.c.word, first, whole=whole))
+        for word in others:
+            same = _words.alias()
+            wanted = wanted.where(
+                exists().where(
+                    same.c.user_id == _words.c.user_id, _is(same.c.word, word, whole=whole)
+                )
+            )
+        return wanted
+
     async def _add(self, user_id: UserId, name: str, *, allowed: bool, now: datetime) -> None:
         await self._connection.execute(
-            insert(_people).values(id=user_id, name=name, allowed=allowed, added_at=now)
+            insert(_people).values(
+                id=user_id, name=name, name_key=name_key(name), allowed=allowed, added_at=now
+            )
         )
+        await self._write_words(user_id, name, None)
+        await self.forget_newcomer(user_id)
+
+    async def _rename(self, person: Person, name: str, **username: Any) -> None:
+        """Another name; with `username` and `seen_at` another username, too."""
+        called = username.get("username", person.username)
+        seen_at = username.get("seen_at", person.username_seen_at)
+        await self._set(
+            person.id,
+            name=name,
+            name_key=name_key(name),
+            username=called,
+            username_key=username_key(called),
+            username_seen_at=seen_at,
+        )
+        await self._connection.execute(delete(_words).where(_words.c.user_id == person.id))
+        await self._write_words(person.id, name, called)
+
+    async def _write_words(self, user_id: UserId, name: str, username: str | None) -> None:
+        rows = [{"word": word, "user_id": user_id} for word in person_words(name, username)]
+        if rows:
+            await self._connection.execute(insert(_words), rows)
 
     async def _set(self, user_id: UserId, **values: Any) -> None:
         await self._connection.execute(
             update(_people).where(_people.c.id == user_id).values(**values)
         )
+
+    async def _where(
+        self, *conditions: ColumnElement[bool], limit: int | None = None
+    ) -> list[Person]:
+        rows = await self._connection.execute(
+            select(*_COLUMNS).where(*conditions).order_by(_people.c.added_at).limit(limit)
+        )
+        return [_person(row) for row in rows]
+
+
+def _newcomer(row: Row[Any]) -> Person:
+    return Person(
+        id=UserId(row.id),
+        name=row.name,
+        username=row.username,
+        allowed=False,
+        reachable=None,
+        added_at=row.seen_at,
+        username_seen_at=row.seen_at,
+    )
+
+
+def _range(column: ColumnElement[str], beginning: str) -> ColumnElement[bool]:
+    return (column >= beginning) & (column < beginning + _AFTER_ALL)
+
+
+def _is(column: ColumnElement[str], word: str, *, whole: bool) -> ColumnElement[bool]:
+    return column == word if whole else _range(column, word)
+
+
+def _is_due(seen_at: datetime | None, now: datetime) -> bool:
+    return seen_at is None or abs(now - seen_at) >= _SEEN_EVERY
 
 
 def _person(row: Row[Any]) -> Person:

@@ -15,6 +15,10 @@ _proofs = tables.proofs
 _OPEN = (_proofs.c.proved.is_(False), _proofs.c.dropped_at.is_(None))
 
 
+# Those that will never come, since their server was taken out.
+DROPPED = (_proofs.c.proved.is_(False), _proofs.c.dropped_at.is_not(None))
+
+
 class Proofs(Repository):
     async def open(self, grant_id: GrantId, servers: Iterable[ServerName], now: datetime) -> None:
         """Opens a proof for each of these servers: it has to show that it refuses the grant.
@@ -54,7 +58,7 @@ class Proofs(Repository):
 
     async def dropped(self) -> Sequence[Proof]:
         """The proofs that will never come, since their server was taken out."""
-        return await self._where(_proofs.c.proved.is_(False), _proofs.c.dropped_at.is_not(None))
+        return await self._where(*DROPPED)
 
     async def due(self, now: datetime) -> Sequence[Proof]:
         return await self._where(*_OPEN, _proofs.c.next_try_at <= now)

@@ -106,6 +106,8 @@ class Person:
     added_at: datetime
     # The account by which this person is known, if this is another one of theirs.
     same_as: UserId | None = None
+    # When they last wrote with that username, to the day; None where that was never noted.
+    username_seen_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

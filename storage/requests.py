@@ -55,8 +55,17 @@ class Requests(Repository):
     async def all(self) -> Sequence[Request]:
         return await self._where()
 
-    async def pending(self) -> Sequence[Request]:
-        return await self._where(_requests.c.state == RequestState.PENDING)
+    async def pending(
+        self, *, offset: int | None = None, limit: int | None = None
+    ) -> Sequence[Request]:
+        return await self._where(
+            _requests.c.state == RequestState.PENDING, offset=offset, limit=limit
+        )
+
+    async def count_pending(self) -> int:
+        """How many wait for a decision."""
+        waiting = select(func.count()).where(_requests.c.state == RequestState.PENDING)
+        return int(await self._connection.scalar(waiting) or 0)
 
     async def open(self) -> Sequence[Request]:
         """The requests that nobody has decided, also those whose server is not chosen yet."""
@@ -170,9 +179,18 @@ class Requests(Repository):
         """The id of the last decision on any request; 0 before the first."""
         return int(await self._connection.scalar(select(func.max(tables.decisions.c.id))) or 0)
 
-    async def _where(self, *conditions: ColumnElement[bool]) -> list[Request]:
+    async def _where(
+        self,
+        *conditions: ColumnElement[bool],
+        offset: int | None = None,
+        limit: int | None = None,
+    ) -> list[Request]:
         rows = await self._connection.execute(
-            select(_requests).where(*conditions).order_by(_requests.c.id)
+            select(_requests)
+            .where(*conditions)
+            .order_by(_requests.c.id)
+            .offset(offset)
+            .limit(limit)
         )
         return [_request(row) for row in rows]
 

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     Dialect,
     ForeignKey,
     Index,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     false,
+    literal_column,
     text,
     true,
 )
@@ -88,6 +90,14 @@ people = Table(
     Column("added_at", UtcTime, nullable=False),
     # How often an admin has decided about them.
     Column("revision", Integer, nullable=False, server_default="0"),
+    # What they are looked up by, see `storage.name_keys`.
+    Column("name_key", String(160), nullable=False, server_default=""),
+    Column("username_key", String(160), index=True),
+    # When they last wrote with that username: it may be somebody else's since.
+    Column("username_seen_at", UtcTime),
+    Index("ix_people_name_key", "name_key", "id"),
+    Index("ix_people_listed", "allowed", "name_key", "id"),
+    Index("ix_people_same_as", "same_as"),
 )
 
 # As the settings named them when they were last looked at.
@@ -135,7 +145,7 @@ requests = Table(
     Column("server", String(32)),
     Column("duration", BigInteger, nullable=False),
     Column("reason", String(512), nullable=False),
-    Column("state", String(16), nullable=False),
+    Column("state", String(16), nullable=False, index=True),
     Column("asked_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
     Column("decided_by", String(128)),
@@ -146,6 +156,7 @@ requests = Table(
     ),
     sqlite_autoincrement=True,
 )
+Index("ix_requests_user_id", requests.c.user_id, requests.c.asked_at)
 Index(
     "ix_requests_open",
     requests.c.user_id,
@@ -197,6 +208,8 @@ grants = Table(
     Column("crl_reason", String(32)),
     Column("for_server", Boolean, nullable=False, server_default=false()),
     Column("end_known", Boolean, nullable=False, server_default=true()),
+    # Of an imported one, see `storage.name_keys`; ours have their common name for it.
+    Column("name_key", String(160)),
     CheckConstraint(
         "imported_at IS NOT NULL OR (request_id IS NOT NULL AND user_id IS NOT NULL "
         "AND server IS NOT NULL)",
@@ -205,6 +218,13 @@ grants = Table(
 )
 _OURS = text("imported_at IS NULL")
 _LIVE = text("state IN ('reserved', 'issued', 'active')")
+
+
+def is_live(table: Table) -> ColumnElement[bool]:
+    """The condition of the indexes of what is live, word for word."""
+    return literal_column(f"{table.name}.{_LIVE.text}", Boolean)
+
+
 # The database, not the code, keeps one approval from giving two live certificates.
 Index(
     "ix_grants_live",
@@ -247,6 +267,23 @@ server_sets = Table(
     Column("added_at", UtcTime, nullable=False),
 )
 
+# Whatever is listed by its end.
+Index(
+    "ix_grants_ending",
+    grants.c.not_after,
+    grants.c.id,
+    grants.c.for_server,
+    sqlite_where=_LIVE,
+    postgresql_where=_LIVE,
+)
+_HAS_KEY = text("name_key IS NOT NULL")
+Index(
+    "ix_grants_name_key",
+    grants.c.name_key,
+    sqlite_where=_HAS_KEY,
+    postgresql_where=_HAS_KEY,
+)
+
 proofs = Table(
     "proofs",
     metadata,
@@ -265,6 +302,13 @@ proofs = Table(
     Column("dropped_at", UtcTime),
 )
 Index("ix_proofs_open", proofs.c.proved, proofs.c.next_try_at)
+_IS_DROPPED = text("dropped_at IS NOT NULL")
+Index(
+    "ix_proofs_dropped",
+    proofs.c.grant_id,
+    sqlite_where=_IS_DROPPED,
+    postgresql_where=_IS_DROPPED,
+)
 
 crl_counter = Table(
     "crl_counter",
@@ -433,6 +477,9 @@ audit = Table(
     Column("detail", Text, nullable=False),
     Column("previous", String(64), nullable=False),
     Column("digest", String(64), nullable=False),
+    Index("ix_audit_action", "action", "seq"),
+    Index("ix_audit_actor", "actor", "seq"),
+    Index("ix_audit_subject", "subject", "seq"),
 )
 
 # Where the trail ends: what a chain alone cannot tell is that its last rows are missing.

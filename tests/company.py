@@ -6,6 +6,7 @@ patched: the tests type, tap, run commands, and look at what comes out.
 
 import asyncio
 import atexit
+import fcntl
 import json
 import os
 import shutil
@@ -17,13 +18,14 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from bot.process.reserve import Reserve
 from demo.lab.network import NetLab
 from demo.lab.stand_in import StandIn
 from demo.people import DemoPerson
@@ -364,6 +366,15 @@ async def company_with_stand_in(
         finally:
             await company.stop()
             await server.stop()
+
+
+@contextmanager
+def as_if_bot_ran(data: Path) -> Iterator[None]:
+    """Holds what a running bot holds: its lock, and room on the disk."""
+    Reserve(data / "reserve").tend()
+    with (data / "locks" / "run.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @asynccontextmanager

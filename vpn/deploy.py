@@ -1,7 +1,7 @@
 """Brings a server's folder to what it should be, changing only what differs."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -11,16 +11,16 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from vpn.configuration.forwarding import render_forwarding, render_rules
 from vpn.configuration.server import (
     host_commands,
     inspect_conf,
-    network_commands,
     render_server_conf,
     render_unit,
     unit_name,
 )
 from vpn.errors import DirectoryInUse, HostError, PortInUse
-from vpn.host.interface import BY_OTHERS, ROOT, ServerHost
+from vpn.host.interface import BY_OTHERS, NO_PROGRAM, ROOT, ServerHost
 from vpn.host.machine import changed_since_start, port_in_use
 from vpn.host.permissions import account_problem, owner_of, shut_out_above
 from vpn.layout import (
@@ -28,8 +28,10 @@ from vpn.layout import (
     CCD,
     CERTIFICATE,
     CONF,
+    FORWARDING,
     LIVE,
     MANAGEMENT_SOCKET,
+    NETWORK_RULES,
     PRIVATE_KEY,
     TLS_CRYPT_V2_KEY,
 )
@@ -71,6 +73,8 @@ def home_files(
     """All that a server's folder has beside `live/`, in the order in which `deploy` writes it."""
     return (
         HomeFile(unit_name(spec.name), render_unit(spec), _PUBLIC),
+        HomeFile(FORWARDING, render_forwarding(spec), _PUBLIC),
+        HomeFile(NETWORK_RULES, render_rules(spec), _PUBLIC),
         HomeFile(CA_CERTIFICATE, ca_pem, _PUBLIC),
         HomeFile(TLS_CRYPT_V2_KEY, tls_crypt_v2_pem, _SECRET),
         HomeFile(PRIVATE_KEY, identity.private_key_pem, _SECRET),
@@ -147,6 +151,7 @@ async def deploy(
     commands = host_commands(spec)
     if pid is not None:
         commands = _commands(spec, writer.content_changed, restart_needed=restart_needed)
+    commands = [*await _missing_programs(host), *commands]
     certificate = x509.load_pem_x509_certificate(identity.certificate_pem.encode())
     return DeployReport(
         changed=tuple(writer.changed),
@@ -156,14 +161,14 @@ async def deploy(
     )
 
 
-def _commands(spec: ServerSpec, changed: Collection[str], *, restart_needed: bool) -> list[str]:
-    """What root has to run for a server that runs; it may have another network now."""
+def _commands(spec: ServerSpec, changed: Set[str], *, restart_needed: bool) -> list[str]:
+    """What root has to run for a server that runs; without cutting anybody where that can be."""
     unit = unit_name(spec.name)
-    commands = network_commands(spec) if CONF in changed else []
-    if unit in changed:
-        commands.append("systemctl daemon-reload")
+    commands = ["systemctl daemon-reload"] if unit in changed else []
     if restart_needed:
         commands.append(f"systemctl restart {unit}")
+    elif not changed.isdisjoint((FORWARDING, NETWORK_RULES)):
+        commands.append(f"systemctl reload {unit}")
     return commands
 
 
@@ -211,9 +216,32 @@ async def check_place(spec: ServerSpec, host: ServerHost) -> int | None:
     if problem:
         raise HostError(problem)
     await _check_folder(spec, host)
+    await _check_rules(spec, host)
     pid = await host.listener_pid(MANAGEMENT_SOCKET)
     await _check_port(spec, host, running=pid is not None)
     return pid
+
+
+async def _check_rules(spec: ServerSpec, host: ServerHost) -> None:
+    """Whether nftables there takes the rules: else the unit would not start."""
+    if await host.caller() != ROOT:
+        return  # only root may ask
+    tried = await host.run(("nft", "--check", "--file", "-"), stdin=render_rules(spec).encode())
+    # In a container root may have no rights on the network.
+    if tried.status in (0, NO_PROGRAM) or b"not permitted" in tried.output:
+        return
+    raise HostError(f"nft refuses the rules for {spec.name}: {tried.reason}")
+
+
+async def _missing_programs(host: ServerHost) -> list[str]:
+    """What installs the programs without which the unit does not start."""
+    asked = {"nftables": ("nft", "--version"), "procps": ("sysctl", "--version")}
+    missing = [
+        package
+        for package, command in asked.items()
+        if (await host.run(command)).status == NO_PROGRAM
+    ]
+    return [f"apt-get install {' '.join(missing)}"] if missing else []
 
 
 class _Writer:

@@ -14,6 +14,7 @@ class FindingCode(StrEnum):
 
     CCD_PRESENT = "ccd_present"  # the client's own file is still there
     CCD_NOT_REMOVED = "ccd_not_removed"
+    CCD_MISSING = "ccd_missing"  # the folder of all clients' files
     CRL_MISSING = "crl_missing"
     CRL_UNREADABLE = "crl_unreadable"  # by the account that OpenVPN drops to
     CRL_DAMAGED = "crl_damaged"

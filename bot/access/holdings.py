@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.access.matching import propose, words_of
+from bot.access.matching import says_the_same
+from storage.name_keys import person_words
 from storage.records import LIVE_STATES, UNPROVED_STATES, Grant, Proof, ServerName, UserId
 from storage.transaction import Transaction
 
@@ -87,15 +88,11 @@ async def maybe_theirs(tx: Transaction, accounts: Iterable[UserId]) -> Sequence[
     """
     known = [await tx.people.get(account) for account in accounts]
     people = [person for person in known if person is not None]
-    parts: set[str] = set()
-    for person in people:
-        said = words_of(person.name)
-        parts |= {*said, *words_of(person.username or ""), *person.name.split()}
-        parts |= {said[0][0] + said[-1]} if len(said) > 1 else set()
+    parts = {word for one in people for word in person_words(one.name, one.username)}
     return [
         grant
         for grant in await tx.grants.unlinked_like(sorted(parts))
-        if propose(grant.common_name, people)
+        if any(says_the_same(grant.common_name, person) for person in people)
     ]
 
 

@@ -51,7 +51,7 @@ async def unlinked_of(case: Case, grant_id: GrantId) -> Unlinked:
 
 async def proposed(case: Case, name: str) -> tuple[Person, ...]:
     """Who on the allowlist may be meant by a name."""
-    return propose(name, [person for person in await case.tx.people.all() if person.allowed])
+    return await propose(case.tx, name)
 
 
 def _by_their_end(name: str, grants: Iterable[Grant]) -> Unlinked:
@@ -70,10 +70,11 @@ async def link(case: Case, name: str, user_id: UserId) -> Sequence[Grant]:
         Refused: ADMINS_ONLY, UNKNOWN_PERSON, NOT_ALLOWED_YET, NOTHING_TO_LINK, FOR_SERVERS.
     """
     require(case.actor, Act.MANAGE_PEOPLE)
-    imported = await case.tx.grants.imported()
     # A name may look like a number, or like a grant's id.
-    exact = [grant for grant in imported if grant.common_name == name.strip()]
-    named = exact or matching.find(matching.parse_who(name), (), imported).grants
+    named = await case.tx.grants.imported_as([name.strip()])
+    if not named:
+        found = await matching.certificates(case.tx, name)
+        named = [grant for grant in found if grant.imported_at is not None]
     return await _link(case, named, user_id, name)
 
 

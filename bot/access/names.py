@@ -4,7 +4,7 @@ import re
 
 from anyascii import anyascii
 
-from bot.shown import shows
+from storage.name_keys import seen
 
 NAME_LENGTH = 64
 REASON_LENGTH = 200
@@ -12,9 +12,11 @@ _SLUG_LENGTH = 40
 
 
 def clean(text: str, length: int) -> str:
-    """One line without control or invisible direction characters, cut to length."""
-    kept = "".join(" " if char.isspace() else char for char in text if shows(char))
-    line = " ".join(kept.split())
+    """One line without control or invisible direction characters, cut to length.
+
+    What would show as nothing at all is empty.
+    """
+    line = seen(text)
     return line if len(line) <= length else line[: length - 1].rstrip() + "…"
 
 

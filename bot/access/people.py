@@ -4,17 +4,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.access import holdings, messages, requests, revocation
+from bot.access import holdings, matching, messages, requests, revocation
 from bot.access.case import Case, Rules
+from bot.access.matching import LARGEST_ID, as_user_id
 from bot.access.messages import Notice
 from bot.access.names import NAME_LENGTH, clean
 from bot.access.permission import Act, Actor, require, telegram_key
 from bot.access.refusals import Refusal, Refused
+from storage.name_keys import name_key, username_key
 from storage.records import EndReason, Grant, Person, UserId
 from storage.transaction import Transaction
 
-# Telegram's ids have at most 52 significant bits (Bot API, type User).
-LARGEST_ID = 2**52
+_CANDIDATES = 20
 _ID = re.compile(r"[0-9]{1,16}", re.ASCII)
 
 
@@ -22,6 +23,21 @@ _ID = re.compile(r"[0-9]{1,16}", re.ASCII)
 class Allowed:
     person: Person
     is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Who is to be put on the allowlist, and by which name."""
+
+    user_id: UserId
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Those who may be meant: anybody can call themselves what they like, so they are shown."""
+
+    people: Sequence[Person]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +71,50 @@ def parse_user_id(text: str) -> UserId:
     if not _ID.fullmatch(text) or not 0 < int(text) < LARGEST_ID:
         raise Refused(Refusal.BAD_ID, id=text)
     return UserId(int(text))
+
+
+async def to_be_allowed(case: Case, text: str) -> Wanted | Candidates:
+    """Reads `ID NAME`, `@username [NAME]`, or a name that somebody has who wrote lately.
+
+    Without a name it is what they call themselves. A username that was seen lately is enough;
+    a name never is.
+
+    Raises:
+        Refused: ADMINS_ONLY, BAD_ID, BAD_NAME, NOBODY_WROTE.
+    """
+    require(case.actor, Act.MANAGE_PEOPLE)
+    first, _, name = text.strip().partition(" ")
+    user_id = as_user_id(first)
+    if user_id is not None:
+        if not name.strip():
+            known = await case.tx.people.get(user_id) or await case.tx.people.newcomer(user_id)
+            name = "" if known is None else known.name
+        return Wanted(user_id, name)
+    if not first.startswith("@"):
+        found = await _wrote_or_known(case, name_key(text))
+        if not found:
+            raise Refused(Refusal.BAD_ID, id=first)
+        return Candidates(found)
+    key = username_key(first) or ""
+    found = [p for p in await _wrote_or_known(case, key) if username_key(p.username) == key]
+    if not found:
+        raise Refused(Refusal.NOBODY_WROTE, who=first)
+    if len(found) == 1 and not matching.is_stale(found[0], case.now):
+        return Wanted(found[0].id, name.strip() or found[0].name)
+    return Candidates(found)
+
+
+async def candidate(case: Case, user_id: UserId) -> Person:
+    """Raises Refused, NOBODY_WROTE, where nobody knows any more who that was."""
+    found = await case.tx.people.get(user_id) or await case.tx.people.newcomer(user_id)
+    if found is None:
+        raise Refused(Refusal.NOBODY_WROTE, who=str(user_id))
+    return found
+
+
+async def _wrote_or_known(case: Case, key: str) -> Sequence[Person]:
+    known = await case.tx.people.named(key)
+    return [*known, *await case.tx.people.newcomers_named(key, limit=_CANDIDATES - len(known))]
 
 
 async def allow(case: Case, user_id: UserId, name: str) -> Allowed:
@@ -123,14 +183,18 @@ async def remove(case: Case, user_id: UserId) -> Removed:
     """Takes somebody off the allowlist, by all of their accounts, and ends all that they have.
 
     Raises:
-        Refused: ADMINS_ONLY, UNKNOWN_PERSON.
+        Refused: ADMINS_ONLY, UNKNOWN_PERSON, ADMIN_OF_SETTINGS.
     """
     require(case.actor, Act.MANAGE_PEOPLE)
+    if user_id in case.rules.admins and await case.tx.people.get(user_id) is None:
+        raise Refused(Refusal.ADMIN_OF_SETTINGS, name=str(user_id), id=user_id)
     accounts = await revocation.known_accounts(case.tx, user_id)
     listed = [account for account in accounts if account.allowed]
     ids = [account.id for account in accounts]
     grants = [one.grant for one in await holdings.of_accounts(case.tx, case.now, ids)]
     if not listed and not grants:
+        if user_id in case.rules.admins:
+            raise Refused(Refusal.ADMIN_OF_SETTINGS, name=accounts[0].name, id=user_id)
         raise Refused(Refusal.UNKNOWN_PERSON, who=accounts[0].name)
     for account in listed or accounts[:1]:
         await case.tx.people.disallow(account.id)

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.access import holdings, matching, messages
+from bot.access import holdings, messages
 from bot.access.case import Case
 from bot.access.holdings import Holding
-from bot.access.matching import Fits
 from bot.access.messages import Notice
 from bot.access.permission import THE_BOT, Act, require
 from bot.access.refusals import Refusal, Refused
@@ -197,14 +196,6 @@ async def take_out(case: Case, server: Server) -> None:
     await close_proved(case)
 
 
-async def fits(case: Case, text: str) -> Fits:
-    """The people and grants that an admin may mean, even those whose access is over."""
-    require(case.actor, Act.REVOKE)
-    return matching.find(
-        matching.parse_who(text), await case.tx.people.all(), await case.tx.grants.all()
-    )
-
-
 async def revoke_person(case: Case, user_id: UserId) -> list[Grant]:
     """Ends every live grant of somebody, by whichever of their accounts they have it.
 
@@ -224,6 +215,9 @@ async def require_holding(case: Case, user_id: UserId) -> Sequence[Holding]:
     Raises:
         Refused: UNKNOWN_PERSON, NOTHING_LIVE, with the certificates that may be theirs.
     """
+    if user_id in case.rules.admins and await case.tx.people.get(user_id) is None:
+        # An admin need not have said anything yet to be known.
+        raise Refused(Refusal.NOTHING_LIVE, name=str(user_id), names=())
     person = await known_person(case.tx, user_id)
     accounts = await holdings.accounts_of(case.tx, user_id)
     has = await holdings.of_accounts(case.tx, case.now, accounts)

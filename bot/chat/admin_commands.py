@@ -1,52 +1,17 @@
 """Commands for admins. Each asks the one place for permission before it looks at anything."""
 
-from bot.access import audit, holdings, messages, people, revocation
+from bot.access import audit, people, revocation, who
+from bot.access.matching import Fits
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
-from bot.access.usage import last_uses
-from bot.chat import buttons, views
-from bot.chat.buttons import Button, Style, Tap
-from bot.chat.scene import SILENT, Reply, Scene, post, say
+from bot.chat import lists, views
+from bot.chat.buttons import Style, Tap
+from bot.chat.scene import SILENT, Reply, Scene, say
 from bot.chat.views import View
 from bot.receipts import maybe_text
 from bot.texts import chat as words
 from bot.texts.fill import blocks, escaped, fill
-from storage.records import Grant, GrantState, OutboxKind, Person
-
-
-async def pending(scene: Scene, _rest: str) -> Reply:
-    """/pending: a fresh card for each request."""
-    require(scene.actor, Act.LOOK)
-    waiting = await scene.tx.requests.pending()
-    if not waiting:
-        return say(words.PENDING_NONE)
-    view = View(fill(words.PENDING_COUNT, count=len(waiting)))
-    await post(scene.tx, scene.chat, view, scene.case.now)
-    for request in waiting[: views.SHOWN]:
-        await messages.card(scene.case, scene.user_id, request.id)
-    return SILENT
-
-
-async def grants(scene: Scene, _rest: str) -> Reply:
-    """/grants: live ones, and ended ones that are not proved."""
-    require(scene.actor, Act.LOOK)
-    # Nobody has access by a server's own certificate; that it is being ended is shown all the same.
-    shown = [
-        grant
-        for grant in await _not_over(scene)
-        if not grant.for_server or grant.state is GrantState.REVOKING
-    ]
-    proofs = [*await scene.tx.proofs.dropped(), *await scene.tx.proofs.unproved()]
-    used = await last_uses(scene.tx, [grant.id for grant in views.may_be_listed(shown)])
-    return Reply(views.grants_listing(shown, await scene.tx.people.all(), proofs, used))
-
-
-async def users(scene: Scene, _rest: str) -> Reply:
-    """/users."""
-    require(scene.actor, Act.LOOK)
-    allowed = [person for person in await scene.tx.people.all() if person.allowed]
-    unlinked = {grant.common_name for grant in await scene.tx.grants.unlinked()}
-    return Reply(views.users_listing(allowed, unlinked=len(unlinked)))
+from storage.records import OutboxKind, Person, UserId
 
 
 async def servers(scene: Scene, _rest: str) -> Reply:
@@ -69,39 +34,43 @@ async def audit_head(scene: Scene, _rest: str) -> Reply:
 async def allow(scene: Scene, rest: str) -> Reply:
     """/allow ID NAME."""
     require(scene.actor, Act.MANAGE_PEOPLE)
-    parts = rest.split(maxsplit=1)
-    if not parts:
+    if not rest:
         return say(words.USAGE_ALLOW)
-    user_id = people.parse_user_id(parts[0])
-    name = parts[1] if len(parts) > 1 else ""
+    wanted = await people.to_be_allowed(scene.case, rest)
+    if isinstance(wanted, people.Candidates):
+        rows = await views.person_buttons(
+            scene.tx, wanted.people, words.BUTTON_ALLOW, Tap.ALLOW, Style.GOOD
+        )
+        return Reply(views.choice(words.CHOOSE_ALLOW, rows, "/allow ID NAME"))
+    return await allow_now(scene, wanted.user_id, wanted.name)
+
+
+async def allow_now(scene: Scene, user_id: UserId, name: str) -> Reply:
+    """Puts somebody on the list."""
     done = await people.allow(scene.case, user_id, name)
-    return say(fill(words.ALLOWED if done.is_new else words.RENAMED, name=done.person.name))
+    return say(
+        fill(
+            words.ALLOWED if done.is_new else words.RENAMED,
+            name=await who.name_of(scene.tx, done.person.id),
+        )
+    )
 
 
 async def remove(scene: Scene, rest: str) -> Reply:
     """/remove WHO."""
     require(scene.actor, Act.MANAGE_PEOPLE)
     if not rest:
-        return say(words.USAGE_REMOVE)
-    fits = await revocation.fits(scene.case, rest)
+        return await lists.to_remove(scene)
+    fits = await who.people_meant(scene.case, rest)
+    if fits.exactly_one:
+        return await remove_now(scene, fits.people[0])
     candidates = [person for person in (*fits.people, *fits.near) if person.allowed]
-    if len(fits.people) == 1:
-        # Whoever is on the list by another account of theirs is taken off, too.
-        accounts = await revocation.known_accounts(scene.tx, fits.people[0].id)
-        if any(account.allowed for account in accounts):
-            return await remove_now(scene, fits.people[0])
     if not candidates:
-        raise Refused(Refusal.UNKNOWN_PERSON, who=rest)
-    rows = [
-        Button(
-            words.BUTTON_REMOVE_PERSON.format(name=person.name),
-            buttons.data(Tap.REMOVE, person.id),
-            Style.BAD,
-        )
-        for person in candidates
-    ]
-    text = words.CHOOSE_AMONG if fits.people else words.CHOOSE_NEAR
-    return Reply(views.choice(text, rows, "/remove NAME"))
+        raise who.not_one(rest, Fits())
+    rows = await views.person_buttons(
+        scene.tx, candidates, words.BUTTON_REMOVE_PERSON, Tap.REMOVE, Style.BAD
+    )
+    return Reply(views.choice(_which(fits), rows, "/remove ID"))
 
 
 async def remove_now(scene: Scene, person: Person) -> Reply:
@@ -109,7 +78,7 @@ async def remove_now(scene: Scene, person: Person) -> Reply:
     removed = await people.remove(scene.case, person.id)
     names = ", ".join(f"{account.name} ({account.id})" for account in removed.accounts)
     if not removed.grants:
-        said = fill(words.REMOVED, name=person.name)
+        said = fill(words.REMOVED, name=await who.name_of(scene.tx, person.id))
         if len(removed.accounts) > 1:
             said = fill(words.REMOVED_ACCOUNTS_ONLY, names=names)
         maybe = map(escaped, maybe_text(person.name, removed.maybe))
@@ -124,14 +93,8 @@ async def revoke(scene: Scene, rest: str) -> Reply:
     """/revoke [WHO]: at once where exactly one person or grant fits, else a list to tap."""
     require(scene.actor, Act.REVOKE)
     if not rest:
-        may_end = [grant for grant in await _not_over(scene) if not grant.for_server]
-        if not may_end:
-            return say(words.NOBODY_TO_REVOKE)
-        holders = {grant.user_id for grant in may_end}
-        known = [person for person in await scene.tx.people.all() if person.id in holders]
-        nobodys = [grant for grant in may_end if grant.user_id is None]
-        return Reply(views.whom(words.CHOOSE_REVOKE, known, nobodys))
-    fits = await revocation.fits(scene.case, rest)
+        return await lists.to_revoke(scene)
+    fits = await who.meant(scene.case, rest)
     if fits.exactly_one:
         if fits.people:
             ended = await revocation.revoke_person(scene.case, fits.people[0].id)
@@ -139,14 +102,22 @@ async def revoke(scene: Scene, rest: str) -> Reply:
             ended = await revocation.revoke_grant(scene.case, fits.grants[0].id)
         await revocation.ask_receipt(scene.case, scene.chat, ended)
         return SILENT
-    if fits.people or fits.grants:
-        return Reply(views.whom(words.CHOOSE_AMONG, fits.people, fits.grants))
-    if fits.near:
-        return Reply(views.whom(words.CHOOSE_NEAR, fits.near, ()))
-    raise Refused(Refusal.UNKNOWN_PERSON, who=rest)
+    # Whoever has nothing is not meant: it would only be one more to choose from.
+    people = await who.with_access(scene.case, fits.people or fits.near)
+    if not people and not fits.grants:
+        if fits.people or fits.near:
+            return say(fill(words.NOBODY_HAS, who=rest))
+        raise Refused(Refusal.UNKNOWN_PERSON, who=rest)
+    rows = await views.person_buttons(
+        scene.tx, people, words.BUTTON_REVOKE_PERSON, Tap.REVOKE_PERSON
+    )
+    return Reply(
+        views.choice(_which(fits), [*rows, *views.grant_buttons(fits.grants)], "/revoke ID")
+    )
 
 
-async def _not_over(scene: Scene) -> list[Grant]:
-    """With what has ended without a proof: it may still let somebody in, and be looked at again."""
-    dropped = await holdings.unproved_for_good(scene.tx, scene.case.now)
-    return [*(one.grant for one in dropped), *await scene.tx.grants.not_over()]
+def _which(fits: Fits) -> str:
+    """The question above a choice."""
+    if fits.is_unsure:
+        return words.CHOOSE_OLD_USERNAME
+    return words.CHOOSE_AMONG if fits.people or fits.grants else words.CHOOSE_NEAR

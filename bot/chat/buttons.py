@@ -44,6 +44,13 @@ class Tap(StrEnum):
     CUT_ASK = "cq"
     CUT_SESSION = "cs"
     ONLINE = "ol"
+    GRANTS = "gr"
+    USERS = "us"
+    PENDING = "pd"
+    REVOKE_LIST = "rvl"
+    REMOVE_LIST = "rml"
+    ALLOW = "al"
+    ALLOW_YES = "aly"
     KEEP = "no"
 
 
@@ -93,6 +100,8 @@ class Meant:
     since: int = 0
     # Of a list, counted from 0; None where none was turned to.
     page: int | None = None
+    # What a list was narrowed by: plain words with a plus between them.
+    search: str = ""
 
 
 # A number is written in one way only: no button of ours carries one with a zero before it.
@@ -107,7 +116,8 @@ _PARTS = {
     "update": "0|[1-9][0-9]{0,17}",
     "stranger": "[1-9][0-9]{0,14}",
     "since": "0|[1-9][0-9]{0,10}",
-    "page": "0|[1-9][0-9]{0,5}",
+    "page": "0|[1-9][0-9]{0,6}",
+    "search": "[a-z0-9+]{1,40}",
 }
 _NUMBERS = frozenset({"request", "person", "duration", "update", "stranger", "since", "page"})
 # What each button carries, in this order. The yes to a question carries what it stood for; earlier
@@ -142,6 +152,13 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.CUT_ASK: ("server",),
     Tap.CUT_SESSION: ("grant", "server", "since"),
     Tap.ONLINE: ("page",),
+    Tap.GRANTS: ("page", "search?"),
+    Tap.USERS: ("page", "search?"),
+    Tap.PENDING: ("page",),
+    Tap.REVOKE_LIST: ("page",),
+    Tap.REMOVE_LIST: ("page",),
+    Tap.ALLOW: ("person",),
+    Tap.ALLOW_YES: ("person", "digest?"),
     Tap.KEEP: (),
 }
 _REVOKING = frozenset(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bot.access import messages
 from bot.access.permission import Act, Actor, may
-from bot.chat import admin_commands, member_commands, online
+from bot.chat import admin_commands, lists, member_commands, online
 from bot.chat.scene import Reply, Scene, say
 from bot.texts import chat as words
 from bot.texts.fill import Html, blocks, fill, lines
@@ -80,11 +80,11 @@ COMMANDS: dict[str, Command] = {
     "start": Command(start),
     "requestvpn": Command(member_commands.request_vpn, Act.ASK, changes=True, needs_words=False),
     "myvpn": Command(member_commands.my_vpn, Act.ASK),
-    "pending": Command(admin_commands.pending, Act.LOOK),
-    "grants": Command(admin_commands.grants, Act.LOOK),
+    "pending": Command(lists.pending, Act.LOOK),
+    "grants": Command(lists.grants, Act.LOOK),
     "online": Command(online.online, Act.LOOK),
     "revoke": Command(admin_commands.revoke, Act.REVOKE, changes=True),
-    "users": Command(admin_commands.users, Act.LOOK),
+    "users": Command(lists.users, Act.LOOK),
     "allow": Command(admin_commands.allow, Act.MANAGE_PEOPLE, changes=True),
     "remove": Command(admin_commands.remove, Act.MANAGE_PEOPLE, changes=True),
     "servers": Command(admin_commands.servers, Act.LOOK),

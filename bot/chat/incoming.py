@@ -7,8 +7,8 @@ from typing import Any
 
 from telegram import Chat, Message, Update, User
 
+from bot.access.matching import LARGEST_ID
 from bot.access.names import NAME_LENGTH, clean
-from bot.access.people import LARGEST_ID
 from bot.chat import buttons
 from storage.records import UserId
 

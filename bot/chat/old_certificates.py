@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from bot.access import linking, revocation
+from bot.access import linking, revocation, who
 from bot.access.linking import Unlinked
 from bot.chat import buttons, questions, views
 from bot.chat.buttons import Button, Keyboard, Meant, Style, Tap
-from bot.chat.pages import page_of
+from bot.chat.pages import Page, page_of
 from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
 from bot.texts import chat as words
@@ -39,10 +39,11 @@ async def one_name(scene: Scene, meant: Meant) -> Reply:
         other = Button(words.BUTTON_LINK_OTHER, buttons.data(Tap.OLD_PEOPLE, one.grants[0].id))
         people = await _people(scene, one, await linking.proposed(scene.case, one.common_name))
         return Reply(_card(one, (*people, (other,))), edit=True)
-    allowed = [person for person in await scene.tx.people.all() if person.allowed]
-    shown = page_of(allowed, meant.page, size=views.BUTTONS_SHOWN)
+    count = await scene.tx.people.count_listed()
+    shown: Page[Person] = Page.of(count, meant.page, size=views.BUTTONS_SHOWN)
+    listed = await scene.tx.people.listed(offset=shown.first, limit=views.BUTTONS_SHOWN)
     turning = shown.turning(Tap.OLD_PEOPLE, one.grants[0].id)
-    people = await _people(scene, one, shown.items)
+    people = await _people(scene, one, listed)
     return Reply(_card(one, (*people, *turning), shown.text), edit=True)
 
 
@@ -55,7 +56,7 @@ async def link(scene: Scene, meant: Meant) -> Reply:
         text = blocks(asking.QUESTION_CHANGED, view.text)
         return Reply(View(text, view.keyboard), Html(asking.QUESTION_CHANGED_TOAST), edit=True)
     linked = await linking.link_name_of(scene.case, meant.grant, meant.person)
-    name = await scene.tx.people.name_of(meant.person)
+    name = await who.name_of(scene.tx, meant.person)
     text = fill(words.LINKED, common_name=linked[0].common_name, name=name, count=len(linked))
     return Reply(View(text, (_BACK,)), edit=True)
 
@@ -89,9 +90,10 @@ def _card(one: Unlinked, people: Keyboard, page: Html | str = "") -> View:
 
 async def _people(scene: Scene, one: Unlinked, people: Sequence[Person]) -> Keyboard:
     rows = []
+    names = await who.told_apart(scene.tx, people)
     for person in people[: views.BUTTONS_SHOWN]:
         digest = await questions.link_digest(scene, one, person)
         data = buttons.data(Tap.LINK, one.grants[0].id, person.id, digest)
-        text = words.BUTTON_LINK.format(name=person.name)
+        text = words.BUTTON_LINK.format(name=names[person.id])
         rows.append((Button(text, data, Style.MAIN),))
     return tuple(rows)

@@ -1,7 +1,7 @@
 """Lists that are too long for one message: pages, and the buttons that turn them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from bot.chat import buttons
@@ -20,6 +20,18 @@ class Page(Generic[_Item]):
     items: Sequence[_Item]
     number: int
     count: int
+    size: int
+
+    @classmethod
+    def of(cls, count: int, number: int | None, *, size: int) -> "Page[_Item]":
+        """A page of a list that is fetched a part at a time, without its items."""
+        pages = max(-(-count // size), 1)
+        return cls((), min(number or 0, pages - 1), pages, size)
+
+    @property
+    def first(self) -> int:
+        """The place of its first item in the list."""
+        return self.number * self.size
 
     @property
     def text(self) -> Html:
@@ -41,6 +53,5 @@ class Page(Generic[_Item]):
 
 def page_of(items: Sequence[_Item], number: int | None, *, size: int) -> Page[_Item]:
     """A page of so many at most; the last one where the list has become shorter."""
-    count = max(-(-len(items) // size), 1)
-    at = min(number or 0, count - 1)
-    return Page(items[at * size :][:size], at, count)
+    page: Page[_Item] = Page.of(len(items), number, size=size)
+    return replace(page, items=items[page.first :][:size])

@@ -9,7 +9,7 @@ from functools import partial
 from telegram import Bot, BotCommand, BotCommandScopeChat, LinkPreviewOptions
 from telegram.error import BadRequest, TelegramError
 
-from bot.access import holdings, messages, people, requests
+from bot.access import holdings, messages, people, requests, who
 from bot.access.canaries import current
 from bot.access.case import Case
 from bot.access.messages import Notice, private_chat
@@ -262,7 +262,7 @@ class Posts:
         shown = online.page(found, item.payload["page"])
         async with self._database.reading() as tx:
             holders = {one.grant.user_id for one in shown.items if one.grant is not None}
-            names = {holder: await tx.people.name_of(holder) for holder in holders if holder}
+            names = {holder: await who.name_of(tx, holder) for holder in holders if holder}
             numbers = {
                 (each.server, each.name): each.id
                 for server in {one.server for one in shown.items}
@@ -280,7 +280,7 @@ class Posts:
         async with self._database.reading() as tx:
             grant = await tx.grants.get(GrantId(item.payload["grant"]))
             assert grant is not None
-            name = await tx.people.name_of(grant.user_id) if grant.user_id else grant.common_name
+            name = await who.name_of(tx, grant.user_id) if grant.user_id else grant.common_name
         since = datetime.fromisoformat(item.payload["since"])
         done = await self._fleet.cut_session(server, grant, since)
         text = online.cut_text(done, comes_back=grant.state in LIVE_STATES)
@@ -310,9 +310,7 @@ class Posts:
             )
             live = [one.grant for one in receipt.left if one.is_live]
             accounts = await holdings.accounts_of(tx, UserId(chat_id))
-            names = {
-                one.user_id: await tx.people.name_of(one.user_id) for one in live if one.user_id
-            }
+            names = {one.user_id: await who.name_of(tx, one.user_id) for one in live if one.user_id}
         if may_revoke:
             return receipt, views.revoke_rest([*live, *receipt.maybe], names)
         return receipt, views.give_up_rest([one for one in live if one.user_id in accounts])

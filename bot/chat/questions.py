@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.access import holdings, revocation
+from bot.access import holdings, revocation, who
 from bot.access.linking import Unlinked
 from bot.chat import buttons, views
 from bot.chat.buttons import Button, Meant, Style, Tap
@@ -52,7 +52,12 @@ async def revoke_person(scene: Scene, user_id: UserId) -> Question:
     # What has ended already is looked at again with it, and stands for itself where it is all.
     shown = [one.grant for one in found if one.is_live] or [one.grant for one in found]
     text = blocks(
-        fill(asking.CONFIRM_REVOKE_PERSON, count=len(shown), name=person.name), _named(shown)
+        fill(
+            asking.CONFIRM_REVOKE_PERSON,
+            count=len(shown),
+            name=await who.name_of(scene.tx, person.id),
+        ),
+        _named(shown),
     )
     decided = await _decided(scene, user_id)
     return _question(
@@ -63,17 +68,28 @@ async def revoke_person(scene: Scene, user_id: UserId) -> Question:
 async def remove(scene: Scene, person: Person) -> Question:
     found = await holdings.of_person(scene.tx, scene.case.now, person.id)
     live = [one.grant for one in found if one.is_live]
-    text = blocks(fill(asking.CONFIRM_REMOVE, name=person.name), _named(live))
+    name = await who.name_of(scene.tx, person.id)
+    text = blocks(fill(asking.CONFIRM_REMOVE, name=name), _named(live))
     decided = await _decided(scene, person.id)
     return _question(
         text, words.BUTTON_REMOVE_YES, Tap.REMOVE_YES, person.id, [_ids(live), decided]
     )
 
 
+async def allow(scene: Scene, person: Person) -> Question:
+    """Of somebody who was found by what they call themselves."""
+    username = f"@{person.username}" if person.username else words.NO_USERNAME
+    text = fill(asking.CONFIRM_ALLOW, name=person.name, username=username, id=person.id)
+    decided = await _decided(scene, person.id)
+    return _question(text, words.BUTTON_ALLOW_YES, Tap.ALLOW_YES, person.id, [decided])
+
+
 async def revoke_grant(scene: Scene, grant: Grant) -> Question:
     """Raises Refused: GRANT_OVER."""
     await revocation.require_live(scene.case, grant)
-    name = await scene.tx.people.name_of(grant.user_id) if grant.user_id else words.HOLDER_UNKNOWN
+    name = words.HOLDER_UNKNOWN
+    if grant.user_id is not None:
+        name = await who.name_of(scene.tx, grant.user_id)
     text = fill(
         asking.CONFIRM_REVOKE_GRANT
         if grant.imported_at is None

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from bot.access import grants, messages, requests, revocation
+from bot.access import grants, messages, people, requests, revocation
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.chat import (
@@ -10,6 +10,7 @@ from bot.chat import (
     buttons,
     choosing,
     late,
+    lists,
     old_certificates,
     online,
     questions,
@@ -20,7 +21,7 @@ from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
 from bot.texts import chat as words
-from bot.texts.fill import Html, fill, plain
+from bot.texts.fill import Html, fill, moment, plain
 from storage.records import UNPROVED_STATES, Grant, OutboxKind, PostedMessage
 
 # Buttons on messages that are kept up to date until their request is decided.
@@ -87,7 +88,13 @@ async def _renew(scene: Scene, meant: Meant) -> Reply:
     if meant.tap is Tap.RENEW:
         grants.require_ours(grant)
         yes = Button(words.BUTTON_RENEW_YES, buttons.data(Tap.RENEW_YES, grant.id), Style.MAIN)
-        return Reply(views.confirm(fill(words.CONFIRM_RENEW, server=grant.server), yes))
+        text = fill(
+            words.CONFIRM_RENEW,
+            server=grant.server,
+            common_name=grant.common_name,
+            until=moment(grant.not_after),
+        )
+        return Reply(views.confirm(text, yes))
     await grants.renew(scene.case, grant.id)
     view = View(fill(words.MY_RENEWING, server=grant.server))
     return Reply(view, Html(words.RENEWING_TOAST), edit=True)
@@ -97,7 +104,12 @@ async def _give_up(scene: Scene, meant: Meant) -> Reply:
     grant = await revocation.persons_live_grant(scene.case, meant.grant)
     if meant.tap is Tap.GIVE_UP:
         yes = Button(words.BUTTON_REVOKE_YES, buttons.data(Tap.GIVE_UP_YES, grant.id), Style.BAD)
-        text = fill(words.CONFIRM_GIVE_UP, server=grant.server or grant.common_name)
+        text = fill(
+            words.CONFIRM_GIVE_UP,
+            server=grant.server or grant.common_name,
+            common_name=grant.common_name,
+            until=moment(grant.not_after),
+        )
         return Reply(views.confirm(text, yes))
     return await _cutting(scene, await revocation.give_up(scene.case, grant.id))
 
@@ -129,7 +141,7 @@ async def _revoke_rest(scene: Scene, meant: Meant) -> Reply:
     nobodys = [one for one in same if one.user_id is None and one.state in UNPROVED_STATES]
     if not nobodys:
         raise Refused(Refusal.NOTHING_LIVE, name=grant.common_name, names=())
-    return Reply(views.whom(words.CHOOSE_REVOKE, (), nobodys))
+    return Reply(views.choice(words.CHOOSE_REVOKE, views.grant_buttons(nobodys), "/revoke ID"))
 
 
 async def _remove(scene: Scene, meant: Meant) -> Reply:
@@ -140,6 +152,17 @@ async def _remove(scene: Scene, meant: Meant) -> Reply:
         return reply
     done = await admin_commands.remove_now(scene, person)
     return Reply(done.view or View(Html(words.WORKING)), edit=True)
+
+
+async def _allow(scene: Scene, meant: Meant) -> Reply:
+    """Somebody who wrote lately, or was known before: the name is theirs, so it is shown first."""
+    require(scene.actor, Act.MANAGE_PEOPLE)
+    person = await people.candidate(scene.case, meant.person)
+    question = await questions.allow(scene, person)
+    if reply := question.unless_answered(meant):
+        return reply
+    done = await admin_commands.allow_now(scene, person.id, person.name)
+    return Reply(done.view, edit=True)
 
 
 async def _how_to(scene: Scene, meant: Meant) -> Reply:
@@ -187,5 +210,12 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.CUT_ASK: strangers.choose,
     Tap.CUT_SESSION: online.cut,
     Tap.ONLINE: online.turn,
+    Tap.GRANTS: lists.turn_grants,
+    Tap.USERS: lists.turn_users,
+    Tap.PENDING: lists.turn_pending,
+    Tap.REVOKE_LIST: lists.to_revoke,
+    Tap.REMOVE_LIST: lists.to_remove,
+    Tap.ALLOW: _allow,
+    Tap.ALLOW_YES: _allow,
     Tap.KEEP: _keep,
 }

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.access import approvals, destinations, holdings
+from bot.access import approvals, destinations, holdings, who
 from bot.access.case import Case
 from bot.access.durations import choices
 from bot.access.holdings import Holding
@@ -24,13 +24,13 @@ from storage.records import (
     GrantId,
     GrantState,
     Person,
-    Proof,
     Request,
     RequestState,
     Server,
     ServerName,
     UserId,
 )
+from storage.transaction import Transaction
 from vpn.findings import ServerStatus
 
 # A message has 4096 characters (Bot API, sendMessage); some are left for its first and last line.
@@ -226,7 +226,8 @@ def my_access(
         )
         said.append(lines(account, text, last_use(used.get(grant.id))))
     cancels = [(cancel_button(request),) for request in requests]
-    rows = [_my_buttons(grant, own=grant.user_id == viewer) for grant in live]
+    names_of = _told_apart(live)
+    rows = [_my_buttons(grant, names_of[grant.id], own=grant.user_id == viewer) for grant in live]
     return View(blocks(*waiting, *said), (*cancels, *rows))
 
 
@@ -256,9 +257,31 @@ def _addresses(grant: Grant) -> str:
     return ", ".join(f"{place.address} ({place.server})" for place in fixed)
 
 
-def _my_buttons(grant: Grant, *, own: bool) -> tuple[Button, ...]:
+def _told_apart(grants: Sequence[Grant]) -> Mapping[GrantId, str]:
+    """By its server, or by the name that it had before the takeover; where several have the same,
+    by the end of its file's name, too, and then by its end."""
+    names = {grant.id: grant.server or grant.common_name for grant in grants}
+    for mark in (_code, _end):
+        count = Counter(names.values())
+        names |= {
+            grant.id: f"{names[grant.id]} ({mark(grant)})"
+            for grant in grants
+            if count[names[grant.id]] > 1 and mark(grant) != names[grant.id]
+        }
+    return names
+
+
+def _code(grant: Grant) -> str:
+    return grant.common_name.rpartition("-")[2]
+
+
+def _end(grant: Grant) -> str:
+    return utc(grant.not_after)
+
+
+def _my_buttons(grant: Grant, name: str, *, own: bool) -> tuple[Button, ...]:
     give_up = Button(
-        words.BUTTON_GIVE_UP.format(server=grant.server or grant.common_name),
+        words.BUTTON_GIVE_UP.format(server=name),
         buttons.data(Tap.GIVE_UP, grant.id),
         Style.BAD,
     )
@@ -267,7 +290,7 @@ def _my_buttons(grant: Grant, *, own: bool) -> tuple[Button, ...]:
     if grant.state is not GrantState.ACTIVE or grant.imported_at is not None or not own:
         return (give_up,)
     renew = Button(
-        words.BUTTON_NEW_PROFILE.format(server=grant.server),
+        words.BUTTON_NEW_PROFILE.format(server=name),
         buttons.data(Tap.RENEW, grant.id),
         Style.MAIN,
     )
@@ -330,49 +353,13 @@ def confirm(text: Html, yes: Button) -> View:
     return View(text, ((yes, Button(words.BUTTON_NO, Tap.KEEP)),))
 
 
-def grants_listing(
-    grants: Sequence[Grant],
-    people: Sequence[Person],
-    proofs: Sequence[Proof],
-    used: Mapping[GrantId, LastUse],
-) -> View:
-    """Who has access. First what is not proved yet: all of it, as far as a message can hold it."""
-    if not grants:
-        return View(Html(words.GRANTS_NONE))
-    names = {person.id: person.name for person in people}
-    unproved_on: dict[GrantId, list[str]] = {}
-    for proof in proofs:
-        unproved_on.setdefault(proof.grant_id, []).append(proof.server)
-    unproved = [grant for grant in grants if grant.state not in LIVE_STATES]
-    listed = [
-        _grant(grant, names, unproved_on.get(grant.id, ()), used.get(grant.id))
-        for grant in may_be_listed(grants)
-    ]
-    shown = fitting(listed, ROOM)
-    rest = more(len(grants), "grant list", shown=shown)
-    if len(unproved) > shown:
-        rest = fill(
-            words.AND_MORE_UNPROVED,
-            count=len(grants) - shown,
-            unproved=len(unproved) - shown,
-            listing="grant list",
-        )
-    return View(blocks(fill(words.GRANTS_COUNT, count=len(grants)), *listed[:shown], rest))
-
-
-def may_be_listed(grants: Sequence[Grant]) -> Sequence[Grant]:
-    """All that are not proved, and live ones as far as somebody would read."""
-    unproved = [grant for grant in grants if grant.state not in LIVE_STATES]
-    live = [grant for grant in grants if grant.state in LIVE_STATES]
-    return (*unproved, *live[: max(SHOWN - len(unproved), 0)])
-
-
-def _grant(
+def grant_entry(
     grant: Grant,
     names: Mapping[UserId, str],
     unproved_on: Sequence[str],
     used: LastUse | None,
 ) -> Html:
+    """One line of who has access; what is not proved says so."""
     name = words.HOLDER_UNKNOWN
     if grant.user_id is not None:
         name = names.get(grant.user_id, str(grant.user_id))
@@ -398,48 +385,32 @@ def some(servers: Sequence[str]) -> str:
     return ", ".join([*servers[:_SERVERS_NAMED], "…"] if servers[_SERVERS_NAMED:] else servers)
 
 
-def users_listing(people: Sequence[Person], *, unlinked: int = 0) -> View:
-    """The allowlist, and the way to the names from before the takeover that are nobody's."""
-    old = Button(words.BUTTON_OLD_CERTIFICATES.format(count=unlinked), Tap.OLD)
-    keyboard = ((old,),) if unlinked else ()
-    if not people:
-        return View(Html(words.USERS_NONE), keyboard)
-    shown = [
-        fill(
-            words.USER_LINE if person.username is None else words.USER_LINE_USERNAME,
-            name=person.name,
-            username=f"@{person.username}",
-            id=person.id,
-        )
-        for person in people[: 2 * SHOWN]
-    ]
-    rest = more(len(people), "user list", shown=2 * SHOWN)
-    text = blocks(fill(words.USERS_COUNT, count=len(people)), lines(*shown), rest)
-    return View(text, keyboard)
-
-
 def more(total: int, listing: str, *, shown: int = SHOWN) -> str:
     """How many a list leaves out, and which command shows them all; nothing where it is whole."""
     return fill(words.AND_MORE, count=total - shown, listing=listing) if total > shown else ""
 
 
-def whom(text: str, people: Sequence[Person], grants: Sequence[Grant]) -> View:
-    """A list to tap: people and single grants."""
-    rows = [
-        Button(
-            words.BUTTON_REVOKE_PERSON.format(name=person.name),
-            buttons.data(Tap.REVOKE_PERSON, person.id),
-        )
+async def person_buttons(
+    tx: Transaction, people: Sequence[Person], label: str, tap: Tap, style: Style | None = None
+) -> list[Button]:
+    """One for each, told apart from everybody of the same name."""
+    names = await who.told_apart(tx, people)
+    return [
+        Button(label.format(name=names[person.id]), buttons.data(tap, person.id), style)
         for person in people
     ]
+
+
+def grant_buttons(grants: Sequence[Grant]) -> list[Button]:
+    """One for each single grant, by its end, too, where several imported ones have one name."""
     names = Counter(grant.common_name for grant in grants)
+    rows = []
     for grant in grants:
-        # By its end, too, where several imported ones have one name.
         is_one = names[grant.common_name] == 1
         label = words.BUTTON_REVOKE_GRANT if is_one else words.BUTTON_REVOKE_ONE_OF
         named = label.format(common_name=grant.common_name, until=utc(grant.not_after))
         rows.append(Button(named, buttons.data(Tap.REVOKE_GRANT, grant.id)))
-    return choice(text, rows, "/revoke NAME")
+    return rows
 
 
 def choice(text: str, rows: Sequence[Button], command: str) -> View:

@@ -184,6 +184,9 @@ class Worker:
                 await case.record("refused", subject, why=refused.code)
             reply = await _refusal(scene, incoming, refused)
         if not actor.is_known:
+            await tx.people.note_newcomer(
+                sender.user_id, sender.name or str(sender.user_id), sender.username, case.now
+            )
             # A stranger's flood costs one answer a minute, and leaves nothing behind.
             await tx.inbox.forget(item.update_id)
             if not self._limits.answers_stranger(sender.user_id, now):
@@ -194,16 +197,13 @@ class Worker:
         return reply
 
     async def _note_sender(self, tx: Transaction, sender: Sender) -> None:
-        """Whoever writes can be written to. Strangers are not stored."""
+        """Whoever writes can be written to, and has their username from now on."""
         if sender.user_id in self._core.rules.admins:
             name = sender.name or str(sender.user_id)
             await tx.people.know(sender.user_id, name, self._clock())
+        await tx.people.note_username(sender.user_id, sender.username, self._clock())
         person = await tx.people.get(sender.user_id)
-        if person is None:
-            return
-        if person.username != sender.username:
-            await tx.people.set_username(sender.user_id, sender.username)
-        if person.reachable is not True:
+        if person is not None and person.reachable is not True:
             await tx.people.set_reachable(sender.user_id, reachable=True)
 
     async def _set_aside(self, item: InboxItem, error: str, *, apologise: bool = False) -> None:

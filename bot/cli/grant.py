@@ -8,9 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.access import holdings, people, requests, revocation, usage
+from bot.access import holdings, requests, revocation, usage, who
 from bot.access.case import Case
 from bot.access.durations import format_duration, parse_duration
+from bot.access.matching import as_user_id
+from bot.access.refusals import Refusal, Refused
 from bot.cli.shared import operator, say, show, stamp, with_office
 from bot.errors import NotDone
 from bot.handover.delivery import Came, Delivery, Outcome
@@ -63,7 +65,9 @@ def list_(
 
 @app.command("issue")
 def issue(
-    user_id: Annotated[str, typer.Argument(metavar="ID", help="The numeric Telegram id.")],
+    meant: Annotated[
+        str, typer.Argument(metavar="WHO", help="A Telegram id, a name, or @username.")
+    ],
     output: Annotated[Path, typer.Option(metavar="FILE", help="A new file, made with mode 0600.")],
     server: Annotated[str | None, typer.Option(metavar="NAME", help="Which server.")] = None,
     duration: Annotated[
@@ -95,7 +99,7 @@ def issue(
         await office.maker.try_templates(texts=False)
         # Whoever finds the lock free knows that a grant without a profile has been abandoned.
         async with locked(office.folder.pending_issues):
-            grant = await _reserve(office, people.parse_user_id(user_id), server, seconds, yes=yes)
+            grant = await _reserve(office, meant, server, seconds, yes=yes)
             await _deliver(office, grant, FileCourier(target), archive=bundle)
         say(f"{grant.common_name} on {grant.server} until {stamp(grant.not_after)}: {target}")
         async with office.database.reading() as tx:
@@ -165,13 +169,14 @@ async def _deliver(office: Office, grant: Grant, courier: FileCourier, *, archiv
 
 
 async def _reserve(
-    office: Office, user_id: UserId, server: str | None, seconds: int | None, *, yes: bool
+    office: Office, meant: str, server: str | None, seconds: int | None, *, yes: bool
 ) -> Grant:
     """Request, approval and grant in one go, on the operator's word.
 
     Where the person has asked for just that already, their request is what is approved.
     """
     async with office.acting(operator()) as case:
+        user_id = await _account(case, meant)
         # No bot may run that would have ended what nobody decided in time.
         await requests.expire_due(case)
         waiting = _waiting(await case.tx.requests.open_of(user_id), server, seconds)
@@ -184,6 +189,16 @@ async def _reserve(
                 "it all the same, add --yes."
             )
         return await requests.approve_without_delivery(case, request_id)
+
+
+async def _account(case: Case, meant: str) -> UserId:
+    """Raises Refused: NOT_ALLOWED where a number is nobody's, and all of `who.one_person`."""
+    try:
+        return (await who.one_person(case, meant)).id
+    except Refused as refused:
+        if refused.code is Refusal.UNKNOWN_PERSON and as_user_id(meant) is not None:
+            raise Refused(Refusal.NOT_ALLOWED) from refused
+        raise
 
 
 def _waiting(found: Sequence[Request], server: str | None, seconds: int | None) -> RequestId | None:

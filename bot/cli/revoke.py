@@ -5,11 +5,9 @@ from typing import Annotated
 
 import typer
 
-from bot.access import revocation
+from bot.access import revocation, who
 from bot.access.case import Case
-from bot.access.refusals import Refusal, Refused
 from bot.cli.shared import operator, say, say_blocks, with_office
-from bot.errors import NotDone
 from bot.office import Office
 from bot.receipts import load_receipt
 from bot.texts import receipts as words
@@ -18,7 +16,7 @@ from storage.records import Grant
 
 
 def revoke(
-    who: Annotated[
+    meant: Annotated[
         str,
         typer.Argument(
             metavar="WHO",
@@ -34,7 +32,7 @@ def revoke(
 
         async def record() -> list[Grant]:
             async with office.acting(operator()) as case:
-                return await _end(case, who)
+                return await _end(case, meant)
 
         ended = await office.reserve.for_revocation(record)
         return await print_receipt(office, ended)
@@ -52,22 +50,16 @@ async def print_receipt(office: Office, ended: Sequence[Grant]) -> bool:
     blocks = [*receipt.blocks, *([] if receipt.settled else [words.RETRYING_TERMINAL])]
     say_blocks(blocks)
     live = [*(one.grant for one in receipt.left if one.is_live), *receipt.maybe]
-    for who in dict.fromkeys(grant.user_id or grant.id for grant in live):
+    for one in dict.fromkeys(grant.user_id or grant.id for grant in live):
         say("")
-        say(plain(words.LEFT_TERMINAL, who=who))
+        say(plain(words.LEFT_TERMINAL, who=one))
     return receipt.proved
 
 
-async def _end(case: Case, who: str) -> list[Grant]:
-    fits = await revocation.fits(case, who)
-    if fits.exactly_one and fits.people:
+async def _end(case: Case, text: str) -> list[Grant]:
+    fits = await who.meant(case, text)
+    if not fits.exactly_one:
+        raise who.not_one(text, fits)
+    if fits.people:
         return await revocation.revoke_person(case, fits.people[0].id)
-    if fits.exactly_one:
-        return await revocation.revoke_grant(case, fits.grants[0].id)
-    people = [f"{person.name} ({person.id})" for person in (*fits.people, *fits.near)]
-    named = [*people, *(f"{grant.common_name} ({grant.id})" for grant in fits.grants)]
-    if not named:
-        raise Refused(Refusal.UNKNOWN_PERSON, who=who)
-    raise NotDone(
-        f"“{who}” is not enough to tell who; nothing was done. Name one of: {', '.join(named)}"
-    )
+    return await revocation.revoke_grant(case, fits.grants[0].id)

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from bot.access import holdings, linking, people, revocation
+from bot.access import holdings, linking, people, revocation, who
 from bot.access.case import Case
+from bot.access.matching import Fits
 from bot.cli.revoke import print_receipt
 from bot.cli.shared import operator, say, show, with_office
 from bot.office import Office
@@ -14,17 +15,31 @@ from storage.records import UserId
 
 app = typer.Typer(help="The allowlist.", no_args_is_help=True)
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="The numeric Telegram id.")]
+Who = Annotated[
+    str,
+    typer.Argument(
+        metavar="WHO", help="A Telegram id, a name, @username, or what belongs to them: g-…"
+    ),
+]
 
 
 @app.command("allow")
 def allow(
-    user_id: Id,
-    name: Annotated[str, typer.Option(metavar="NAME", help="The person's name.")],
+    meant: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="The numeric Telegram id; or the @username of somebody who wrote to the bot.",
+        ),
+    ],
+    name: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The person's name, if it isn't the one in Telegram."),
+    ] = None,
     same_as: Annotated[
         str | None,
         typer.Option(
-            metavar="ID",
+            metavar="WHO",
             help="Another account of the same person: one person, one say, revoked and removed "
             "together. With the ID itself: ends the link.",
         ),
@@ -34,9 +49,11 @@ def allow(
 
     async def work(office: Office) -> None:
         async with office.acting(operator()) as case:
-            wanted = people.parse_user_id(user_id)
-            done = await people.allow(case, wanted, name)
-            said = await _link(case, wanted, same_as) if same_as is not None else ""
+            wanted = await people.to_be_allowed(case, meant if name is None else f"{meant} {name}")
+            if isinstance(wanted, people.Candidates):
+                raise who.not_one(meant, Fits(near=tuple(wanted.people)))
+            done = await people.allow(case, wanted.user_id, wanted.name)
+            said = await _link(case, wanted.user_id, same_as) if same_as is not None else ""
         say(f"{done.person.name} ({done.person.id}) is on the allowlist.")
         if said:
             say(said)
@@ -45,7 +62,7 @@ def allow(
 
 
 async def _link(case: Case, user_id: UserId, same_as: str) -> str:
-    other = people.parse_user_id(same_as)
+    other = (await who.one_person(case, same_as)).id
     if other == user_id:
         await people.unlink(case, user_id)
         return "From now on this account is a person of its own."
@@ -72,15 +89,15 @@ def list_(
 
 
 @app.command("remove")
-def remove(user_id: Id) -> None:
+def remove(meant: Who) -> None:
     """Takes somebody off the allowlist, ends all that they have, and prints the receipt.
 
     Accounts that are linked to this one go with it.
     """
 
     async def work(office: Office) -> bool:
-        wanted = people.parse_user_id(user_id)
         async with office.database.reading() as tx:
+            wanted = (await who.one_person(office.case(tx, operator()), meant)).id
             accounts = await revocation.known_accounts(tx, wanted)
             has_access = await holdings.of_accounts(
                 tx, office.clock(), [account.id for account in accounts]
@@ -114,13 +131,13 @@ def link(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="A certificate's name, serial or grant id.")
     ],
-    user_id: Annotated[str, typer.Argument(metavar="TELEGRAM_ID", help="Whose it is.")],
+    meant: Annotated[str, typer.Argument(metavar="WHO", help="Whose it is.")],
 ) -> None:
     """Says whose the imported certificates of a name are."""
 
     async def work(office: Office) -> None:
-        wanted = people.parse_user_id(user_id)
         async with office.acting(operator()) as case:
+            wanted = (await who.one_person(case, meant)).id
             linked = await linking.link(case, name, wanted)
             owner = await case.tx.people.name_of(wanted)
         for grant in linked:

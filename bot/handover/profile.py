@@ -30,14 +30,8 @@ _GOODBYE = "explicit-exit-notify"
 _FREE = frozenset(
     {
         *(_GOODBYE, "ignore-unknown-option", "nobind", "persist-tun", "remote", "remote-random"),
-        *(
-            "resolv-retry",
-            "server-poll-timeout",
-            "setenv",
-            "tls-version-min",
-            "verb",
-            "verify-x509-name",
-        ),
+        *("resolv-retry", "server-poll-timeout", "setenv", "tls-version-min", "verb"),
+        *("verify-x509-name",),
     }
 )
 # Of these only what the server needs may be there: another one would let others pose as it.

@@ -1,6 +1,7 @@
 """Everything that `vpnbot doctor` looks at, in the order in which it is best mended."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
@@ -10,14 +11,17 @@ from bot.errors import BadSettings
 from bot.fleet.elsewhere import close_connections, use_key
 from bot.handover.handover import Handover
 from bot.health.local import (
+    look_at_bot,
     look_at_configuration,
     look_at_database_place,
     look_at_folder,
+    look_at_place,
     look_at_room,
 )
 from bot.health.look import Surroundings
 from bot.health.network import look_at_telegram
 from bot.health.results import Fine, Result, Trouble, trouble
+from bot.health.routing import look_at_machine
 from bot.health.servers import look_at_server
 from bot.health.state import look_at_authority, look_at_open_ends, look_at_past, open_checked
 from bot.health.templates import look_at_templates
@@ -31,6 +35,10 @@ from pki.errors import PkiError
 
 async def examine(settings: Settings, clock: Clock) -> AsyncIterator[Result]:
     """Yields each result as it comes; what needs a part that is missing is left out."""
+    misplaced = look_at_place(settings, os.environ)
+    if misplaced is not None:
+        yield misplaced
+        return
     for result in look_at_configuration(settings):
         yield result
     telegram = await look_at_telegram(settings, clock)
@@ -72,9 +80,15 @@ async def _inside(
     use_key(settings.ssh_key_file or folder.ssh_key)
     try:
         yield Fine(words.DATABASE_FINE)
+        yield look_at_bot(folder)
         for result in look_at_database_place(url.database or "", folder):
             yield result
-        around = Surroundings(folder, database, keyring, issuers, opens, clock(), settings.canary)
+        async with database.reading() as tx:
+            servers = await tx.servers.all()
+        routing = await look_at_machine(servers)
+        around = Surroundings(
+            folder, database, keyring, issuers, opens, clock(), settings.canary, routing
+        )
         for result in await _known(settings, around, username):
             yield result
     finally:

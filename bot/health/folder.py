@@ -17,8 +17,17 @@ from pki.key_ids import Issuers
 from storage.records import Server
 from vpn.configuration.server import unit_name
 from vpn.host.interface import FileFacts, ServerHost
-from vpn.layout import CA_CERTIFICATE, CERTIFICATE, CONF, PRIVATE_KEY, TLS_CRYPT_V2_KEY
+from vpn.layout import (
+    CA_CERTIFICATE,
+    CERTIFICATE,
+    CONF,
+    FORWARDING,
+    NETWORK_RULES,
+    PRIVATE_KEY,
+    TLS_CRYPT_V2_KEY,
+)
 
+_PUBLIC = (CONF, CERTIFICATE, CA_CERTIFICATE, NETWORK_RULES, FORWARDING)
 _SECRET = (PRIVATE_KEY, TLS_CRYPT_V2_KEY)
 # That they are missing is said by whoever reads them.
 _MISSED_BY_OTHERS = (CONF, CERTIFICATE)
@@ -36,7 +45,7 @@ async def look_at_files(server: Server, host: ServerHost, issuers: Issuers) -> l
     if home is None:
         return []  # said by the look at the configuration
     troubles = []
-    for path in (unit_name(server.name), CONF, CERTIFICATE, CA_CERTIFICATE, *_SECRET):
+    for path in (unit_name(server.name), *_PUBLIC, *_SECRET):
         complaint = _complaint(path, await host.stat(path), home)
         if complaint is not None:
             troubles.append(_of(server, path, complaint, home))

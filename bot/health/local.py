@@ -2,8 +2,9 @@
 
 import fcntl
 import os
+import re
 import stat
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,22 @@ from bot.health.results import Fine, Result, Trouble, mend_with, trouble, troubl
 from bot.process.data_folder import DataFolder, account_name
 from bot.process.env_file import ENV_FILE
 from bot.process.reserve import Reserve
-from bot.settings import Settings, open_to_others
+from bot.settings import PREFIX, Settings, open_to_others
 from bot.texts import health as words
 from vpn.errors import HostError
 from vpn.host.local import LocalHost
 from vpn.host.machine import LITTLE_ROOM, room_left
+
+
+def look_at_place(settings: Settings, environment: Mapping[str, str]) -> Trouble | None:
+    """Whether this is started where no bot lives: all else would only say that nothing is here."""
+    is_told = any(value and name.upper().startswith(PREFIX) for name, value in environment.items())
+    if is_told or Path(ENV_FILE).exists() or settings.data_dir.exists():
+        return None
+    home, here = home_of_bot(), Path.cwd()
+    if home is None or home == here:
+        return trouble(words.NOTHING_HERE, here=here)
+    return trouble(words.WRONG_FOLDER, here=here, home=home)
 
 
 def look_at_configuration(settings: Settings) -> Iterator[Result]:
@@ -86,6 +98,12 @@ def look_at_database_place(name: str, folder: DataFolder) -> Iterator[Result]:
         yield trouble(words.OPEN_TO_OTHERS, path=path)
 
 
+# As the README has it.
+BOTS_UNIT = Path("/etc/systemd/system/vpnbot.service")
+USUAL_HOME = Path("/var/lib/vpnbot")
+_WORKING_DIRECTORY = re.compile(r"^WorkingDirectory=(/\S*)\s*$", re.MULTILINE)
+
+
 @dataclass(frozen=True, slots=True)
 class FolderLook:
     results: tuple[Result, ...]
@@ -105,10 +123,28 @@ def look_at_folder(folder: DataFolder) -> FolderLook:
     if stranger is not None:
         troubles.append(stranger)
     if not troubles:
-        running = words.RUNNING if bot_runs(folder) else words.NOT_RUNNING
-        text = words.FOLDER_FINE.format(folder=folder.path, owner=folder.account(), running=running)
+        text = words.FOLDER_FINE.format(folder=folder.path, owner=folder.account())
         troubles.append(Fine(text))
     return FolderLook(tuple(troubles), usable=True)
+
+
+def look_at_bot(folder: DataFolder, unit: Path = BOTS_UNIT) -> Result:
+    """Whether it runs: else nobody is let in, and no access ends."""
+    if bot_runs(folder):
+        return Fine(words.BOT_RUNS)
+    return trouble(words.BOT_STOPPED_UNIT if unit.exists() else words.BOT_STOPPED)
+
+
+def home_of_bot(unit: Path = BOTS_UNIT, usual: Path = USUAL_HOME) -> Path | None:
+    """Where the bot's .env is: as its unit says, or else where the pages put it."""
+    with suppress(OSError, UnicodeDecodeError):
+        match = _WORKING_DIRECTORY.search(unit.read_text(encoding="utf-8"))
+        if match is not None:
+            return Path(match[1])
+    with suppress(OSError):
+        if (usual / ENV_FILE).exists():
+            return usual
+    return None
 
 
 # Where systemd keeps what a bot says.

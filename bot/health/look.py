@@ -1,6 +1,7 @@
 """A server as it was found, and how what is wrong with it is said."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.fleet.live_servers import live_server, remote_of
@@ -11,7 +12,7 @@ from bot.texts import health as words
 from bot.texts.health import Complaint
 from pki.key_ids import Issuers
 from storage.database import Database
-from storage.records import Server
+from storage.records import Server, ServerName
 from vpn.adopt.adopting import restart_command
 from vpn.configuration.server import unit_name
 from vpn.errors import HostError
@@ -27,6 +28,18 @@ _OWN_MEND = (
     FindingCode.CLOCK_DIFFERS,
     FindingCode.DISK_NEARLY_FULL,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """What was seen of the way to a server and on from it, see `bot.health.routing`.
+
+    Attributes:
+        is_seen: whether the rules of the packet filter could be read.
+    """
+
+    troubles: tuple[Trouble, ...] = ()
+    is_seen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +59,8 @@ class Surroundings:
     has_passphrase: bool
     now: datetime
     canary_s: int
+    # Of the servers on this machine, looked at before.
+    routing: Mapping[ServerName, Routing] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

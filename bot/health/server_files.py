@@ -97,6 +97,8 @@ async def _look_at_ccd(look: Look) -> list[Trouble]:
     bot does in between is no finding. A grant whose end is not proved is a finding of its own.
     """
     server, host = look.server, look.host
+    if await host.listdir(CCD) is None:
+        return []  # said by the look at the status
     before = await _client_files(host)  # (1)
     async with look.around.database.reading() as tx:  # (2)
         here = await tx.grants.known_on(server.name)

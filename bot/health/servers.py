@@ -15,8 +15,9 @@ from bot.fleet.elsewhere import address_of
 from bot.fleet.live_servers import layout_of, live_server, remote_of
 from bot.fleet.on_hold import neighbours
 from bot.fleet.presence import compare
-from bot.health.look import Look, Surroundings, found_on, said_of
+from bot.health.look import Look, Routing, Surroundings, found_on, said_of
 from bot.health.results import Fine, Result, Trouble
+from bot.health.routing import routing_of, unseen_from
 from bot.health.server_files import look_at_addresses, look_at_home, look_at_place
 from bot.health.state import NOTICE
 from bot.texts import health as words
@@ -76,6 +77,10 @@ async def _look(server: Server, around: Surroundings) -> list[Result]:
                 return [said_of(server, words.NOT_DEPLOYED, directory=server.directory)]
     look = Look(server, await _status(server, around), around)
     troubles: list[Trouble] = []
+    routing = Routing()
+    with suppress(HostError):  # said by the look at the status
+        routing = await routing_of(look)
+    troubles += routing.troubles
     for whose, check in _CHECKS:
         if kind in whose:
             try:
@@ -96,6 +101,7 @@ async def _look(server: Server, around: Surroundings) -> list[Result]:
             )
         ),
         *([] if tried is None else [Fine(_from_outside(tried))]),
+        *([] if routing.is_seen else [Fine(f"{unseen_from(server)}.")]),
     ]
 
 

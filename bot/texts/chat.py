@@ -25,10 +25,10 @@ HELP = {
     ),
     "myvpn": "/myvpn shows what you have, sends a new profile, or gives it up.",
     "pending": "/pending – requests that wait for a decision",
-    "grants": "/grants – who has access now",
+    "grants": "/grants [NAME] – who has access now",
     "online": "/online – who is connected at this moment; cut a session",
     "revoke": "/revoke NAME – end somebody’s access, with proof",
-    "users": "/users – the allowlist",
+    "users": "/users [NAME] – the allowlist",
     "allow": "/allow ID NAME – put somebody on the allowlist",
     "remove": "/remove NAME – take somebody off it and end all their access",
     "servers": "/servers – what each server answers",
@@ -198,8 +198,14 @@ MY_RENEWING = (
     "server."
 )
 RENEWING_TOAST = "A new profile is on its way. The earlier one ends now."
-CONFIRM_GIVE_UP = "End your access to <b>{server}</b> now? The profile will not work any more."
-CONFIRM_RENEW = "Send a new profile for <b>{server}</b>? The one that you have now stops working."
+CONFIRM_GIVE_UP = (
+    "End your access to <b>{server}</b> now? The profile <code>{common_name}</code>, until "
+    "{until}, won’t work any more."
+)
+CONFIRM_RENEW = (
+    "Send a new profile for <b>{server}</b>? The one that you have now, "
+    "<code>{common_name}</code>, until {until}, stops working."
+)
 KEPT = "Nothing was changed."
 
 # --- Admins ------------------------------------------------------------------------------------
@@ -208,15 +214,14 @@ PENDING_NONE = "No request waits for a decision."
 PENDING_COUNT = Plural(
     "{count} request waits for a decision:", "{count} requests wait for a decision:"
 )
-AND_MORE_UNPROVED = Plural(
-    "… and {count} more, which is not proved; <code>vpnbot {listing}</code> shows all.",
-    "… and {count} more, {unproved} of them not proved; <code>vpnbot {listing}</code> shows all.",
-)
+PENDING_MORE = Plural("{count} more request waits.", "{count} more requests wait.")
+PART = "{first}–{last} of {total}"
 AND_MORE_TO_CHOOSE = Plural(
     "… and {count} more: write <code>{command}</code>.",
     "… and {count} more: write <code>{command}</code>.",
 )
 GRANTS_NONE = "Nobody has access at the moment."
+GRANTS_NONE_OF = "{who}: no access at the moment."
 GRANTS_COUNT = Plural("{count} VPN profile:", "{count} VPN profiles:")
 GRANT_LINE = (
     "<b>{name}</b>, {server}, until {until}\n{state}, <code>{common_name}</code>, <code>{id}</code>"
@@ -233,7 +238,7 @@ OLD_CERTIFICATE_LINE = "serial <code>{serial}</code>, until {until}"
 OLD_CERTIFICATE_NUMBERED = "{number}. serial <code>{serial}</code>, until {until}"
 OLD_CERTIFICATE_WHOSE = "Whose is it?"
 OLD_CERTIFICATE_NOBODY = (
-    "Nobody on the allowlist has a name like this. Anybody else: vpnbot user link NAME TELEGRAM_ID"
+    "Nobody on the allowlist has a name like this. Anybody else: vpnbot user link NAME WHO"
 )
 LINKED = Plural(
     "<code>{common_name}</code> now belongs to <b>{name}</b>: {count} certificate.",
@@ -264,6 +269,12 @@ GRANT_STATES: dict[GrantState, str] = {
 }
 USERS_NONE = "The allowlist is empty. /allow ID NAME adds somebody."
 USERS_COUNT = Plural("{count} person on the allowlist:", "{count} people on the allowlist:")
+USER_ADMIN = "admin, not on the allowlist"
+USER_NOT_LISTED = "not on the allowlist"
+NO_USERNAME = "no username"
+ADMINS = "Admins, by the settings:"
+ADMIN_KNOWN = "<b>{name}</b>, <code>{id}</code>"
+ADMIN_UNKNOWN = "<code>{id}</code>, has not written to me yet"
 USER_LINE = "<b>{name}</b>, <code>{id}</code>"
 USER_LINE_USERNAME = "<b>{name}</b>, {username}, <code>{id}</code>"
 ALLOWED = (
@@ -276,13 +287,19 @@ REMOVED_ACCOUNTS = "All accounts of this person are off the allowlist: {names}."
 REMOVED_ACCOUNTS_ONLY = (
     "All accounts of this person are off the allowlist: {names}. There was no live access."
 )
-USAGE_ALLOW = "Write the numeric id and the name: <code>/allow 123456789 Anna Petrova</code>"
-USAGE_REMOVE = (
-    "Who do you want to remove? Write their name, id or @username: "
-    "<code>/remove Anna Petrova</code>"
+USAGE_ALLOW = (
+    "Write the numeric id and the name: <code>/allow 123456789 Anna Petrova</code>\n"
+    "Of somebody who has just written to me, their @username is enough: <code>/allow @anna</code>"
 )
 CHOOSE_REVOKE = "Whose access do you want to end?"
 CHOOSE_AMONG = "This fits more than one. Which one do you mean?"
+CHOOSE_REMOVE = "Who do you want to take off the allowlist?"
+CHOOSE_ALLOW = "Somebody called like this has written to me. Is this who you mean?"
+CHOOSE_OLD_USERNAME = (
+    "Nobody has written to me with this username for a while, and it may be somebody else’s by "
+    "now. Do you mean this person?"
+)
+NOBODY_HAS = "Nobody called “{who}” has access at the moment, so there is nothing to revoke."
 CHOOSE_NEAR = "Nobody has exactly this name. Do you mean one of these?"
 NOBODY_TO_REVOKE = "Nobody has live access, so there is nothing to revoke."
 WORKING = "Cutting the access now. The receipt follows."
@@ -321,6 +338,8 @@ BUTTON_REVOKE_NUMBERED = "Revoke {number}"
 BUTTON_REVOKE_PERSON = "Revoke {name}"
 BUTTON_REMOVE_PERSON = "Remove {name}"
 BUTTON_REVOKE_REST = "Revoke the rest of {name}"
+BUTTON_ALLOW = "Allow {name}"
+BUTTON_ALLOW_YES = "Allow now"
 BUTTON_REVOKE_YES = "Revoke now"
 BUTTON_REMOVE_YES = "Remove now"
 BUTTON_RENEW_YES = "New profile now"

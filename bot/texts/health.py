@@ -16,6 +16,15 @@ class Complaint(NamedTuple):
     adopted: str = ""
 
 
+# The place
+WRONG_FOLDER = Complaint(
+    "There is no .env here, in {here}; the bot lives in {home}.", "Run: cd {home} && vpnbot doctor"
+)
+NOTHING_HERE = Complaint(
+    "There is no .env here, in {here}, and no bot on this machine that I know of.",
+    "Run this in the bot's folder. A new system begins with: vpnbot init",
+)
+
 # Settings and secrets
 SETTING_WRONG_MEND = "Correct it in .env or in the environment."
 SETTINGS_FINE = "Settings: {admins}; access for {default} by default, {longest} at most."
@@ -107,9 +116,16 @@ FOLDER_STRANGER = Complaint(
     "{path} belongs to {stranger}, and not to {owner} like the data folder.",
     "Run as root: chown -R {owner}: {folder}",
 )
-FOLDER_FINE = "Data folder: {folder} belongs to {owner}; {running}."
-RUNNING = "a bot runs on it"
-NOT_RUNNING = "no bot runs on it now"
+FOLDER_FINE = "Data folder: {folder} belongs to {owner}."
+BOT_RUNS = "Bot: it runs."
+_STOPPED = "No bot runs: nobody can ask, nobody is let in, and no access ends by itself."
+BOT_STOPPED = Complaint(
+    _STOPPED, "Start it here: vpnbot run; for systemd there is deploy/vpnbot.service."
+)
+BOT_STOPPED_UNIT = Complaint(
+    _STOPPED,
+    "Run: systemctl enable --now vpnbot; if it ends again, see why: journalctl -u vpnbot -n 50",
+)
 
 # The database
 # A restore replaces nothing, so the folder goes first.
@@ -221,6 +237,34 @@ CRL_AHEAD = Complaint(
     "See that no other bot publishes there; after a restore start the bot, which takes its entries "
     "over, or run as root: {adopt}",
 )
+NOT_FORWARDING = Complaint(
+    "its machine does not forward (net.ipv4.ip_forward is 0), so its clients reach nothing behind "
+    "it.",
+    "Run as root: systemctl reload {unit}; or: sysctl --load={load}",
+    "Run as root: sysctl -w net.ipv4.ip_forward=1; to keep it over a restart: echo "
+    "net.ipv4.ip_forward=1 >/etc/sysctl.d/60-openvpn.conf",
+)
+NO_MASQUERADE = Complaint(
+    "nothing masquerades for its clients (the nft table {table} is gone), so no answer finds back "
+    "to them.",
+    "Run as root: nft --file {rules}; what empties the rules (a restart of nftables does) needs "
+    "this after it: systemctl reload {unit}",
+)
+PORT_SHUT = Complaint(
+    "the firewall drops {port}/{protocol}, so nobody reaches it.",
+    "Run as root: {opening}; a rule of nft's also goes into /etc/nftables.conf, to stay.",
+)
+FORWARD_SHUT = Complaint(
+    "the firewall drops what its clients send on, in the chain {chain}.",
+    "Run as root: nft insert rule {chain} ip saddr {network} accept; and: nft insert rule {chain} "
+    "ip daddr {network} ct state established,related accept; ufw and firewalld have words of their "
+    "own for it.",
+)
+FIREWALL_UNSEEN = "the firewall was not looked at: only root sees it; run: sudo vpnbot doctor"
+FIREWALL_UNSEEN_ELSEWHERE = (
+    "its firewall was not looked at, since the bot is not root there; root there sees it by: nft "
+    "list ruleset"
+)
 NOT_LOOKED_THROUGH = Complaint(
     "the database is from a backup restored at {moment}, and whoever it does not know is not "
     "shut out yet.",
@@ -286,6 +330,7 @@ ADOPT = "vpnbot server adopt {server} --config {config} --remote {remote}"
 ADOPTED_MEND = "This says what to add, and where: {adopt}"
 _OURS_AGAIN = "Find out what else writes there; then run as root: {adopt}"
 ADOPTED_MENDS = {
+    "ccd_missing": "Make it again, or correct client-config-dir; then run as root: {adopt}",
     "crl_missing": "Run as root: {adopt}",
     "crl_damaged": _OURS_AGAIN,
     "crl_not_ours": _OURS_AGAIN,
@@ -304,6 +349,7 @@ ADOPTED_MENDS = {
 }
 # By the code of a finding of the vpn library.
 SERVER_MENDS = {
+    "ccd_missing": "Run as root: vpnbot server deploy {server}",
     "crl_missing": "Run: vpnbot server deploy {server}",
     "crl_damaged": "Run: vpnbot server deploy {server}",
     "crl_not_ours": "Find out what writes there; then run: vpnbot server deploy {server}",

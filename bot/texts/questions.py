@@ -17,6 +17,10 @@ CONFIRM_REVOKE_IMPORTED = (
 CONFIRM_REMOVE = (
     "Take <b>{name}</b> off the allowlist and end all their access on every server now?"
 )
+CONFIRM_ALLOW = (
+    "Put <b>{name}</b> ({username}, id <code>{id}</code>) on the allowlist? Anybody can call "
+    "themselves like this: make sure that it’s them."
+)
 QUESTION_CHANGED = "Things have changed since I asked, so nothing was done. As it is now:"
 QUESTION_CHANGED_TOAST = "Things have changed since I asked. Please look again."
 # What waited with Telegram while the bot was down.

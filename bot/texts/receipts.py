@@ -87,6 +87,7 @@ MINUTES = "{count} min"
 FINDINGS: dict[str, str] = {
     "ccd_present": "The address file is there again.",
     "ccd_not_removed": "The address file could not be removed.",
+    "ccd_missing": "The folder of address files is gone.",
     "crl_missing": "There is no CRL file; OpenVPN goes on with the one that it read last.",
     "crl_unreadable": "The account that OpenVPN runs as cannot read the CRL.",
     "crl_damaged": "The CRL on the server is damaged.",

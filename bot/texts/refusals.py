@@ -90,6 +90,19 @@ IN_CHAT: dict[Refusal, str] = {
     Refusal.GRANT_BUSY: "This profile is being sent right now. Try again when you have it.",
     Refusal.NOTHING_LIVE: "{name} has no live access, so there is nothing to revoke.{more}",
     Refusal.UNKNOWN_PERSON: "I know nobody called “{who}”. /users shows the allowlist.",
+    Refusal.NOBODY_WROTE: (
+        "Nobody called {who} has written to me lately. Ask them to press Start in my chat, or "
+        "write their numeric id."
+    ),
+    Refusal.SEVERAL_FIT: "“{who}” may mean {named}, so nothing was done. Name one by their id.",
+    Refusal.USERNAME_OLD: (
+        "Nobody has written to me as {who} for a while, and usernames change hands, so nothing "
+        "was done. If you mean {name}, write their id, {id}."
+    ),
+    Refusal.ADMIN_OF_SETTINGS: (
+        "{name} isn’t on the allowlist. They’re an admin by the settings; to change that, take "
+        "{id} out of VPNBOT_ADMIN_IDS on the machine and restart me."
+    ),
     Refusal.NO_BUTTON: "This button is none of mine, so nothing was changed.",
     Refusal.FORWARDED: chat.ONLY_NEW_MESSAGES,
     Refusal.BAD_ID: (
@@ -122,6 +135,21 @@ _IN_TERMINAL: dict[Refusal, str] = IN_CHAT | {
     Refusal.UNKNOWN_PERSON: (
         "Nobody and nothing fits “{who}”; see: vpnbot user list, vpnbot grant list"
     ),
+    Refusal.NOBODY_WROTE: (
+        "Nobody called {who} has written to the bot lately; ask them to press Start there, or name "
+        "their numeric id."
+    ),
+    Refusal.SEVERAL_FIT: (
+        "“{who}” is not enough to tell who; nothing was done. Name one of: {named}."
+    ),
+    Refusal.USERNAME_OLD: (
+        "Nobody has written to the bot as {who} for a while, and usernames change hands; nothing "
+        "was done. If you mean {name}, name the id {id}."
+    ),
+    Refusal.ADMIN_OF_SETTINGS: (
+        "{name} is not on the allowlist, but an admin by the settings; to change that, take {id} "
+        "out of VPNBOT_ADMIN_IDS and restart the bot."
+    ),
     Refusal.NOT_ALLOWED_YET: (
         "{name} is not on the allowlist; run: vpnbot user allow ID --name NAME"
     ),
@@ -143,6 +171,7 @@ _LEFT = Plural(
 # Of somebody who has nothing: certificates that are nobody's, and called as they are.
 _MAYBE = " But {names} from before the takeover is nobody’s; if it is theirs, revoke that."
 _NAMES_LENGTH = 60
+_NAMED = 10
 DECIDED = {
     "approved": "approved by {admin}",
     "denied": "denied by {admin}",
@@ -189,6 +218,9 @@ def _values(refused: Refused) -> dict[str, object]:
         case Refusal.GRANT_OVER:
             values["how"] = _ENDING if values["may_work"] else _OVER
             values["more"] = plain(_LEFT, count=values["count"]) if values["count"] else ""
+        case Refusal.SEVERAL_FIT:
+            named = list(values["named"])
+            values["named"] = ", ".join([*named[:_NAMED], "…"] if named[_NAMED:] else named)
         case Refusal.NOTHING_LIVE:
             names = ", ".join(values["names"])[:_NAMES_LENGTH]
             values["more"] = plain(_MAYBE, names=names) if names else ""

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 GRANT_KEYS = [
     *("id", "user_id", "user_name", "common_name", "serial", "server", "address", "state"),
-    *("not_before", "not_after", "revoked_at"),
+    *("not_before", "not_after", "revoked_at", "servers"),
     *("last_seen_at", "last_seen_on", "last_seen_from", "bytes_received", "bytes_sent"),
 ]
 REQUEST_KEYS = [
@@ -204,11 +204,11 @@ async def test_grants_and_serials_can_be_named(company: Company) -> None:
     await company.approved(who=who)
     await company.approved(who=who)
     first, second = company.grants_of(who)
-    ran = await asyncio.gather(
-        company.done("revoke", first["id"]),
-        company.done("revoke", f"serial:{second['serial'].upper()}"),
-    )
-    assert [each.out.partition(":")[0] for each in ran] == ["Revoked", "Revoked"]
+    one = await company.done("revoke", first["id"])
+    assert one.out.startswith("Revoked: this profile")
+    assert second["common_name"] in one.out
+    other = await company.done("revoke", f"serial:{second['serial'].upper()}")
+    assert other.out.startswith("Revoked: the access")
     assert [grant["state"] for grant in company.grants_of(who)] == ["revoked", "revoked"]
 
 
@@ -217,7 +217,7 @@ async def test_two_fits_and_none(company: Company) -> None:
     name = company.name_of(gina)
     await company.approved(who=gina)
     await company.boris.says(f"/allow {other.person.id} {name}")
-    await company.boris.hears(f"{name} is on the allowlist; the name is up to date")
+    await company.boris.hears("is on the allowlist; the name is up to date")
     before = company.dump()
     ran = await company.vpnbot("revoke", name.upper())
     one_line(ran, "not enough to tell who", str(gina.person.id), str(other.person.id))
@@ -529,7 +529,7 @@ async def test_a_full_network_and_a_server_with_live_access(company: Company) ->
 
 
 async def test_wrong_usage(company: Company) -> None:
-    wrong = ("sing", "revoke", "request approve x", "user allow 5", "demo --x")
+    wrong = ("sing", "revoke", "request approve x", "user allow", "demo --x")
     ran = await asyncio.gather(*(company.vpnbot(*command.split()) for command in wrong))
     assert [each.code for each in ran] == [2] * len(wrong)
     assert "Traceback" not in "".join(each.err for each in ran)

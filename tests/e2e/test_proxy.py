@@ -1,7 +1,7 @@
 """The way to Telegram through real proxies on loopback, and what is said where it is shut."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,14 @@ from bot.process.way_out import WayOut
 from demo.server import DemoServer
 from tests.bot.health.kit import everybody_pressed_start, only
 from tests.bot.newcomer import ADMIN, Newcomer, Terminal
-from tests.company import PASSPHRASE, TOKEN, Company, company_with_stand_in, keep_secret
+from tests.company import (
+    PASSPHRASE,
+    TOKEN,
+    Company,
+    as_if_bot_ran,
+    company_with_stand_in,
+    keep_secret,
+)
 from tests.folders import open_folder
 from tests.proxies import Proxy, behind_tls, certificate_for, listening, proxy
 
@@ -35,6 +42,12 @@ async def company(module_folder: Path) -> AsyncIterator[Company]:
             "VPNBOT_TELEGRAM_API_CLEARTEXT": "true",
         }
         yield made
+
+
+@pytest.fixture
+def running(company: Company) -> Iterator[None]:
+    with as_if_bot_ran(company.data):
+        yield
 
 
 def port_of(telegram: DemoServer) -> int:
@@ -58,6 +71,7 @@ async def test_a_bot_behind_socks(company: Company) -> None:
 
 @pytest.mark.parametrize("name", ["ALL_PROXY", SETTING])
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
+@pytest.mark.usefixtures("running")
 async def test_doctor_behind_socks(company: Company, scheme: str, name: str) -> None:
     async with proxy(scheme, port_of(company.telegram), USER, WORD) as socks:
         ran = await company.vpnbot("doctor", **{name: socks.url})
@@ -68,6 +82,7 @@ async def test_doctor_behind_socks(company: Company, scheme: str, name: str) -> 
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.usefixtures("running")
 async def test_doctor_behind_connect(company: Company, tmp_path: Path, scheme: str) -> None:
     """Telegram speaks TLS, so an HTTP proxy is asked for a tunnel; it may speak TLS itself."""
     context = certificate_for(tmp_path / "ca.pem", HOST, "127.0.0.1")
@@ -88,6 +103,7 @@ async def test_doctor_behind_connect(company: Company, tmp_path: Path, scheme: s
 
 
 @pytest.mark.parametrize("scheme", ["http", "socks5"])
+@pytest.mark.usefixtures("running")
 async def test_a_wrong_password(company: Company, scheme: str) -> None:
     async with proxy(scheme, 9, USER, "another") as shut:
         url = shut.url.replace("another", WORD)
@@ -99,6 +115,7 @@ async def test_a_wrong_password(company: Company, scheme: str) -> None:
     assert WORD not in ran.out + ran.err
 
 
+@pytest.mark.usefixtures("running")
 async def test_nobody_listens(company: Company) -> None:
     ran = await company.vpnbot("doctor", ALL_PROXY="socks5://127.0.0.1:9")
     only(ran, "through the proxy socks5://127.0.0.1:9 (ALL_PROXY in the environment)", "socks5h://")
@@ -120,6 +137,7 @@ async def _a_web_server(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
     await writer.drain()
 
 
+@pytest.mark.usefixtures("running")
 async def test_it_speaks_no_socks(company: Company) -> None:
     """An HTTP proxy's port with the wrong scheme: nothing was done, so all is tried again."""
     async with listening(_a_web_server) as port:

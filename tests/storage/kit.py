@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection, text
+
 from storage.database import Database, open_database, sqlite_url
 from storage.records import (
     Grant,
@@ -154,3 +156,20 @@ def answers(processes: Sequence["subprocess.Popen[str]"]) -> list[Any]:
         assert process.returncode == 0, err
         found.append(json.loads(out))
     return found
+
+
+def take_names_back(connection: Connection) -> None:
+    """Undoes the migration that made the keys of names."""
+    indexes = (
+        *("people_name_key", "people_username_key", "people_listed", "people_same_as"),
+        *("grants_ending", "grants_name_key", "requests_state", "requests_user_id"),
+        *("proofs_dropped", "audit_action", "audit_actor", "audit_subject"),
+    )
+    for index in indexes:
+        connection.execute(text(f"DROP INDEX ix_{index}"))
+    for table in ("person_words", "certificate_words", "newcomers"):
+        connection.execute(text(f"DROP TABLE {table}"))
+    for column in ("name_key", "username_key", "username_seen_at"):
+        connection.execute(text(f"ALTER TABLE people DROP COLUMN {column}"))
+    connection.execute(text("ALTER TABLE grants DROP COLUMN name_key"))
+    connection.execute(text("UPDATE alembic_version SET version_num = '0015'"))

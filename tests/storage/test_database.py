@@ -74,7 +74,7 @@ async def test_a_failed_attempt_is_undone_and_what_came_before_it_stays(database
             async with tx.attempt():
                 await tx.people.allow(BORIS, "Boris", NOW)
                 raise Stop
-        await tx.people.set_username(ANNA, "anna")
+        await tx.people.note_username(ANNA, "anna", NOW)
 
     async with database.reading() as tx:
         [anna] = await tx.people.all()

@@ -22,6 +22,7 @@ from tests.storage.kit import (
     add_grant,
     add_people,
     open_copy,
+    take_names_back,
 )
 
 DEV = Group(
@@ -170,6 +171,7 @@ def _downgrade(path: Path) -> None:
     """Undoes the newest migrations as far as the next one cares."""
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
+        take_names_back(connection)
         connection.execute(text("ALTER TABLE grants ADD COLUMN address VARCHAR(64)"))
         connection.execute(
             text(

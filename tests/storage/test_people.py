@@ -27,11 +27,13 @@ async def test_somebody_who_is_allowed_is_on_the_list(database: Database) -> Non
 async def test_allowing_again_changes_the_name_only(database: Database) -> None:
     async with database.writing() as tx:
         await tx.people.allow(ANNA, "Anna", NOW)
-        await tx.people.set_username(ANNA, "anna")
+        await tx.people.note_username(ANNA, "anna", NOW)
         await tx.people.set_reachable(ANNA, reachable=True)
         await tx.people.allow(ANNA, "Anna Petrova", NOW + HOUR)
 
-        assert await tx.people.get(ANNA) == Person(ANNA, "Anna Petrova", "anna", True, True, NOW)
+        assert await tx.people.get(ANNA) == Person(
+            ANNA, "Anna Petrova", "anna", True, True, NOW, None, NOW
+        )
 
 
 async def test_somebody_who_left_stays_known_and_may_come_back(database: Database) -> None:
@@ -74,7 +76,7 @@ async def test_whoever_was_a_number_gets_a_name(database: Database) -> None:
 async def test_a_change_concerns_one_person(database: Database) -> None:
     async with database.writing() as tx:
         await add_people(tx)
-        await tx.people.set_username(ANNA, "anna")
+        await tx.people.note_username(ANNA, "anna", NOW)
         await tx.people.set_reachable(ANNA, reachable=False)
         await tx.people.disallow(ANNA)
 
@@ -86,8 +88,8 @@ async def test_a_change_concerns_one_person(database: Database) -> None:
 async def test_a_username_can_go_away(database: Database) -> None:
     async with database.writing() as tx:
         await tx.people.allow(ANNA, "Anna", NOW)
-        await tx.people.set_username(ANNA, "anna")
-        await tx.people.set_username(ANNA, None)
+        await tx.people.note_username(ANNA, "anna", NOW)
+        await tx.people.note_username(ANNA, None, NOW)
         anna = await tx.people.get(ANNA)
         assert anna is not None
         assert anna.username is None

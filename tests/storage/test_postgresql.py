@@ -48,6 +48,7 @@ from storage.records import (
     ServerName,
     ServerSet,
     Usage,
+    UserId,
     Verdict,
 )
 from storage.repository import Repository
@@ -93,7 +94,7 @@ async def pass_over_everything(tx: Transaction) -> None:
     """Calls each method of each repository at least once."""
     await add_people(tx)
     await tx.people.know(BORIS, "Boris", NOW)
-    await tx.people.set_username(ANNA, "anna")
+    await tx.people.note_username(ANNA, "anna", NOW)
     await tx.people.set_reachable(ANNA, reachable=True)
     await tx.people.disallow(BORIS)
     await tx.people.name_of(BORIS)
@@ -102,6 +103,7 @@ async def pass_over_everything(tx: Transaction) -> None:
     await tx.people.accounts_of(ANNA)
     await tx.people.all()
     await tx.people.revision(ANNA)
+    await _searches(tx)
     await tx.admins.add(ANNA, after_decision=0)
     await tx.admins.all()
     await tx.admins.remove(ANNA)
@@ -225,6 +227,31 @@ async def _grants(tx: Transaction) -> None:
     await tx.proofs.of([grant.id])
     await tx.proofs.drop_open(BERLIN, NOW)
     await tx.grants.prove(grant.id, GrantState.REVOKED, NOW)
+
+
+async def _searches(tx: Transaction) -> None:
+    await tx.people.some([ANNA])
+    await tx.people.named("anna")
+    await tx.people.namesakes(["anna"])
+    await tx.people.with_words(["an", "pe"], limit=5)
+    await tx.people.with_words(["anna"], limit=5, whole=True)
+    await tx.people.words_like("an", limit=5)
+    await tx.people.listed(["an"], offset=0, limit=5)
+    await tx.people.count_listed(["an"])
+    await tx.people.with_access(NOW, offset=0, limit=5)
+    await tx.people.note_newcomer(UserId(77), "Eve", "eve", NOW)
+    await tx.people.newcomer(UserId(77))
+    await tx.people.newcomers_named("eve", limit=5)
+    await tx.people.forget_newcomer(UserId(77))
+    await tx.grants.nobodys_not_over(limit=5)
+    await tx.grants.count_unlinked_names()
+    await tx.grants.count_live()
+    await tx.grants.ending(offset=0, limit=5)
+    await tx.grants.count_unproved(NOW)
+    await tx.grants.unproved(NOW, offset=0, limit=5)
+    await tx.grants.with_name("anna")
+    await tx.grants.with_serial("abc")
+    await tx.requests.count_pending()
 
 
 async def _groups(tx: Transaction, grant: Grant) -> None:

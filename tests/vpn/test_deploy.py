@@ -56,6 +56,8 @@ async def test_the_whole_folder(company: Company, umask: int) -> None:
         os.umask(before)
     assert tree(company.directory) == {
         "ca.crt": 0o644,
+        "network.nft": 0o644,
+        "network.sysctl": 0o644,
         "live": 0o755,
         "live/ccd": 0o755,
         "server.conf": 0o644,
@@ -270,6 +272,18 @@ async def test_a_new_unit_is_told_to_systemd(company: Company) -> None:
         management.bind(str(company.directory / "management.sock"))
         management.listen()
         assert (await company.deploy()).commands[0] == "systemctl daemon-reload"
+
+
+async def test_new_rules_cut_nobody(company: Company) -> None:
+    """The unit of a server that runs loads them anew."""
+    await company.deploy()
+    (company.directory / "network.nft").write_text("old")
+    with socket.socket(socket.AF_UNIX) as management:
+        management.bind(str(company.directory / "management.sock"))
+        management.listen()
+        report = await company.deploy()
+    assert report.changed == ("network.nft",)
+    assert f"systemctl reload {UNIT}" in report.commands or report.restart_needed
 
 
 async def test_an_unknown_account_is_named_before_anything_is_written(

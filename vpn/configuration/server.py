@@ -5,6 +5,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import PurePosixPath
 
 from vpn.configuration.directives import Directive, parse_directives
+from vpn.configuration.forwarding import unit_lines
 from vpn.findings import Finding, FindingCode
 from vpn.layout import (
     CA_CERTIFICATE,
@@ -162,24 +163,27 @@ def _push_lines(spec: ServerSpec) -> list[str]:
 def render_unit(spec: ServerSpec) -> str:
     """A systemd unit that starts the server in its folder.
 
-    OpenVPN needs CAP_NET_ADMIN for the tun device, CAP_SETUID, CAP_SETGID and CAP_SETPCAP to
-    become nobody, CAP_NET_BIND_SERVICE for ports below 1024, and CAP_DAC_OVERRIDE where the
-    folder belongs to the person who deployed it.
+    OpenVPN needs CAP_NET_ADMIN for the tun device, as nft and sysctl do for the network;
+    CAP_SETUID, CAP_SETGID and CAP_SETPCAP to become nobody, CAP_NET_BIND_SERVICE for ports below
+    1024, and CAP_DAC_OVERRIDE where the folder belongs to the person who deployed it.
     """
     directory = spec.directory
     protect_home = "no" if any(home in directory.parents for home in _HOMES) else "yes"
     private_tmp = "no" if any(folder in directory.parents for folder in _TEMPORARY) else "yes"
+    order, forwarding = unit_lines(spec.name)
     return f"""\
 # OpenVPN server '{spec.name}', written by `vpnbot server deploy {spec.name}`.
 [Unit]
 Description=OpenVPN server {spec.name} (vpnbot)
 Documentation=man:openvpn(8)
 After=network-online.target
+{order}
 Wants=network-online.target
 
 [Service]
 Type=notify
 WorkingDirectory={directory}
+{forwarding}
 ExecStart=/usr/sbin/openvpn --suppress-timestamps --config {CONF}
 Restart=on-failure
 RestartSec=5s
@@ -211,30 +215,7 @@ WantedBy=multi-user.target
 
 def host_commands(spec: ServerSpec) -> list[str]:
     """What its machine needs once, as shell lines to run as root, each safe to repeat."""
-    unit = spec.directory / unit_name(spec.name)
-    return [*network_commands(spec), f"systemctl enable --now {unit}"]
-
-
-def network_commands(spec: ServerSpec) -> list[str]:
-    """Those of `host_commands` that depend on the server's network.
-
-    The masquerade does not outlive a reboot: where the machine keeps a firewall of its own in
-    /etc/nftables.conf, that is the place for it.
-    """
-    table = f"vpnbot-{spec.name}"
-    chain = f"ip {table} postrouting"
-    sysctl = "/etc/sysctl.d/60-vpnbot.conf"
-    rule = f"ip saddr {spec.network} ip daddr != {spec.network} masquerade"
-    masquerade = [
-        f"nft add table ip {table}",
-        f"nft 'add chain {chain} {{ type nat hook postrouting priority srcnat; }}'",
-        f"nft flush chain {chain}",  # `add` alone would keep the rule of an earlier time
-        f"nft add rule {chain} {rule}",
-    ]
-    return [
-        f"echo net.ipv4.ip_forward=1 > {sysctl} && sysctl -p {sysctl}",
-        " && ".join(masquerade),
-    ]
+    return [f"systemctl enable --now {spec.directory / unit_name(spec.name)}"]
 
 
 def render_ccd(address: IPv4Address, network: IPv4Network) -> str:

@@ -95,6 +95,11 @@ async def ccd_findings(host: ServerHost, layout: Layout) -> list[Finding]:
     """
     if layout.ccd is None:
         return []
+    facts = await host.stat(layout.ccd)
+    if facts is None or not facts.is_folder:
+        shown = layout.shown(layout.ccd)
+        effect = "so nobody can connect" if layout.exclusive else "so nobody has an own address"
+        return [Finding(FindingCode.CCD_MISSING, f"There is no folder {quote(shown)}, {effect}.")]
     problem = await shut_out(host, layout.ccd, layout.reader)
     return [Finding(FindingCode.HOST_ERROR, problem)] if problem else []
 

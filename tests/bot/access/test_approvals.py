@@ -157,7 +157,7 @@ async def renamed(paper: Paper) -> None:
 
 async def with_another_username(paper: Paper) -> None:
     async with paper.database.writing() as tx:
-        await tx.people.set_username(ANNA, "ceo")
+        await tx.people.note_username(ANNA, "ceo", paper.now)
 
 
 @pytest.mark.parametrize("changed", [renamed, with_another_username])

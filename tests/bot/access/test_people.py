@@ -190,7 +190,10 @@ async def test_an_account_that_is_off_the_list_already_is_not_named(paper: Paper
     await paper.by(OPERATOR, people.link, ANNA, BORIS)
     removed = await paper.by(OPERATOR, people.remove, BORIS)
     assert [account.id for account in removed.accounts] == [ANNA]
-    await paper.refuses(OPERATOR, Refusal.UNKNOWN_PERSON, people.remove, BORIS)
+    # An admin is one by the settings, whatever list they are on.
+    values = await paper.refuses(OPERATOR, Refusal.ADMIN_OF_SETTINGS, people.remove, BORIS)
+    assert values["id"] == BORIS
+    await paper.refuses(OPERATOR, Refusal.ADMIN_OF_SETTINGS, people.remove, UserId(2002))
 
 
 async def test_a_link_can_be_taken_back(paper: Paper) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.access import grants, people, revocation
+from bot.access import grants, people, revocation, who
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal
 from storage.records import (
@@ -160,28 +160,28 @@ async def test_revoking_again_looks_again_while_something_is_not_proved(paper: P
     assert values == {"may_work": False, "count": 0}
 
 
-@pytest.mark.parametrize("who", [ANNA, EMIL, UserId(9)])
-async def test_only_admins_revoke(paper: Paper, who: UserId) -> None:
+@pytest.mark.parametrize("user_id", [ANNA, EMIL, UserId(9)])
+async def test_only_admins_revoke(paper: Paper, user_id: UserId) -> None:
     grant = await paper.active()
-    actor = await paper.actor(who)
+    actor = await paper.actor(user_id)
     await paper.refuses(actor, Refusal.ADMINS_ONLY, revocation.revoke_person, ANNA)
     await paper.refuses(actor, Refusal.ADMINS_ONLY, revocation.revoke_grant, grant.id)
     async with paper.database.reading() as tx:
         with pytest.raises(Exception, match="admins_only"):
-            await revocation.fits(paper.case(tx, actor), "Anna")
+            await who.meant(paper.case(tx, actor), "Anna")
 
 
 async def test_whom_an_admin_may_mean(paper: Paper) -> None:
     grant = await paper.active()
     boris = await paper.actor(BORIS)
     async with paper.database.reading() as tx:
-        assert [
-            p.id for p in (await revocation.fits(paper.case(tx, boris), "anna petrova")).people
-        ] == [ANNA]
-        assert [
-            g.id for g in (await revocation.fits(paper.case(tx, boris), grant.serial)).grants
-        ] == [grant.id]
-        assert [p.id for p in (await revocation.fits(paper.case(tx, boris), "anna")).near] == [ANNA]
+        assert [p.id for p in (await who.meant(paper.case(tx, boris), "anna petrova")).people] == [
+            ANNA
+        ]
+        assert [g.id for g in (await who.meant(paper.case(tx, boris), grant.serial)).grants] == [
+            grant.id
+        ]
+        assert [p.id for p in (await who.meant(paper.case(tx, boris), "anna")).near] == [ANNA]
 
 
 async def test_nobody_and_nothing_that_is_not_known_can_be_revoked(paper: Paper) -> None:
@@ -211,8 +211,8 @@ async def test_being_off_the_list_is_no_obstacle_to_giving_up(paper: Paper) -> N
 
 async def test_nobody_gives_up_what_is_not_theirs(paper: Paper) -> None:
     grant = await paper.active()
-    for who in (EMIL, BORIS):
-        actor = await paper.actor(who)
+    for user_id in (EMIL, BORIS):
+        actor = await paper.actor(user_id)
         await paper.refuses(actor, Refusal.NOT_YOURS, revocation.give_up, grant.id)
     anna = await paper.actor(ANNA)
     await paper.refuses(anna, Refusal.UNKNOWN_GRANT, revocation.give_up, GrantId("g-missing"))

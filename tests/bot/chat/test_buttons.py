@@ -22,7 +22,12 @@ ABOUT_GRANT = (
 )
 ABOUT_NOTHING = (Tap.KEEP, Tap.OLD)
 UNKNOWN = (Tap.CUT_ALWAYS, Tap.CUT_ALWAYS_YES, Tap.CUT_ASK)
-ABOUT_PERSON = (Tap.REVOKE_PERSON, Tap.REVOKE_PERSON_YES, Tap.REMOVE, Tap.REMOVE_YES)
+ABOUT_PERSON = (
+    *(Tap.REVOKE_PERSON, Tap.REVOKE_PERSON_YES, Tap.REMOVE, Tap.REMOVE_YES),
+    *(Tap.ALLOW, Tap.ALLOW_YES),
+)
+SEARCHED = (Tap.GRANTS, Tap.USERS)
+PARTS = (*SEARCHED, Tap.PENDING, Tap.REVOKE_LIST, Tap.REMOVE_LIST, Tap.ONLINE)
 
 
 def fits(data: str) -> bool:
@@ -31,7 +36,7 @@ def fits(data: str) -> bool:
 
 def test_every_tap_is_read_back_by_one_of_these_tests() -> None:
     others = {Tap.APPROVE, Tap.SERVER, Tap.LINK, Tap.HOW_TO, Tap.CUT, *ABOUT_NOTHING, *UNKNOWN}
-    others |= {Tap.LATE_YES, Tap.LATE_NO, Tap.CUT_SESSION, Tap.ONLINE}
+    others |= {Tap.LATE_YES, Tap.LATE_NO, Tap.CUT_SESSION, Tap.SERVERS, *PARTS}
     assert {*ABOUT_REQUEST, *ABOUT_GRANT, *ABOUT_PERSON} | others == set(Tap)
 
 
@@ -51,6 +56,13 @@ def test_a_server_is_read_back(request: RequestId, server: ServerName) -> None:
     assert buttons.parse(data) == Meant(Tap.SERVER, request=request, server=server)
 
 
+@given(request=REQUESTS, page=st.integers(0, 10**6 - 1))
+def test_a_page_of_servers_is_read_back(request: RequestId, page: int) -> None:
+    data = buttons.data(Tap.SERVERS, request, page)
+    assert fits(data)
+    assert buttons.parse(data) == Meant(Tap.SERVERS, request=request, page=page)
+
+
 @given(number=st.integers(1, 10**15 - 1), server=SERVERS, tap=st.sampled_from(UNKNOWN))
 def test_what_is_about_strangers_is_read_back(number: int, server: ServerName, tap: Tap) -> None:
     assert buttons.parse(buttons.data(Tap.CUT, number)) == Meant(Tap.CUT, stranger=number)
@@ -66,6 +78,20 @@ def test_a_page_is_read_back(grant: GrantId, number: int) -> None:
     people = buttons.data(Tap.OLD_PEOPLE, grant, number)
     assert fits(people)
     assert buttons.parse(people) == Meant(Tap.OLD_PEOPLE, grant=grant, page=number)
+
+
+@given(
+    number=st.integers(0, 10**7 - 1),
+    search=st.from_regex("[a-z0-9+]{1,40}", fullmatch=True),
+    tap=st.sampled_from(PARTS),
+)
+def test_a_part_of_a_list_is_read_back(number: int, search: str, tap: Tap) -> None:
+    assert buttons.parse(buttons.data(tap, number)) == Meant(tap, page=number)
+    data = buttons.data(tap, number, search)
+    assert fits(data)
+    assert buttons.parse(data) == (
+        Meant(tap, page=number, search=search) if tap in SEARCHED else None
+    )
 
 
 @given(

@@ -71,7 +71,7 @@ async def test_what_is_to_be_decided_on(paper: Paper) -> None:
     assert words.CARD_OWN not in text
     assert "profile" not in text
     async with paper.database.writing() as tx:
-        await tx.people.set_username(ANNA, "anna")
+        await tx.people.note_username(ANNA, "anna", paper.now)
     assert "@anna" in (await card(paper, await paper.asked(server=PARIS)))[0]
 
 

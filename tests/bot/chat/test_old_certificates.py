@@ -1,7 +1,5 @@
 """Names from before the takeover, as an admin turns to them and says whose they are."""
 
-from collections.abc import Sequence
-
 import pytest
 
 from bot.access import importing, linking
@@ -10,6 +8,7 @@ from bot.access.matching import propose
 from bot.chat import views
 from bot.texts import chat as words
 from storage.records import Person
+from storage.transaction import Transaction
 from tests.bot.chat.desk import ANNA, BORIS, DAY, Desk
 from tests.gate.gate import OPERATOR
 
@@ -77,9 +76,9 @@ async def test_who_is_called_like_it_comes_first(desk: Desk) -> None:
 async def test_many_names_come_in_pages(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[str] = []
 
-    def counting(common_name: str, people: Sequence[Person]) -> tuple[Person, ...]:
+    async def counting(tx: Transaction, common_name: str) -> tuple[Person, ...]:
         compared.append(common_name)
-        return propose(common_name, people)
+        return await propose(tx, common_name)
 
     monkeypatch.setattr(linking, "propose", counting)
     count = views.BUTTONS_SHOWN + 1

@@ -67,65 +67,39 @@ def seen(view: View) -> str:
     return text
 
 
-# --- /grants -------------------------------------------------------------------------------------
+USED = LastUse(NOW + timedelta(hours=1), BERLIN, "198.51.100.7", 2_000_000, 40_000_000)
 
 
-def test_what_is_not_proved_is_never_the_part_that_is_cut() -> None:
-    live = [grant(number) for number in range(30)]
-    late = [revoking(100 + number) for number in range(16)]
-    text = seen(views.grants_listing([*live, *late], [ANNA], [proof(one) for one in late], {}))
-    assert text.startswith("46 VPN profiles:")
-    assert text.count("not proved on berlin: may still get in") == 16
-    assert "… and 30 more; vpnbot grant list shows all." in text
-    assert live[0].common_name not in text
-
-
-def test_live_ones_follow_as_far_as_there_is_room() -> None:
-    live = [grant(number) for number in range(30)]
-    late = [revoking(100)]
-    text = seen(views.grants_listing([*live, *late], [ANNA], [proof(late[0])], {}))
-    assert text.index(late[0].common_name) < text.index(live[0].common_name)
-    assert text.count("active") == views.SHOWN - 1
-    assert text.count("may still get in") == 1, "nothing is to be proved of what lives"
-    assert "… and 16 more" in text
-
-
-def test_more_than_a_message_can_hold_is_counted() -> None:
-    late = [revoking(number) for number in range(90)]
-    servers = [ServerName(f"server-{number:02}") for number in range(20)]
-    proofs = [proof(one, server) for one in late for server in servers]
-    text = seen(views.grants_listing([grant(200), *late], [ANNA], proofs, {}))
-    shown = text.count("may still get in")
-    assert shown > 10
-    assert f"… and {91 - shown} more, {90 - shown} of them not proved" in text
-    assert "not proved on server-00, server-01, server-02, server-03, server-04, …: may" in text
-
-
-def test_what_waits_for_a_server_is_said_so() -> None:
-    text = seen(views.grants_listing([revoking(1, imported_at=NOW, server=None)], [ANNA], [], {}))
-    assert "no server is known yet: may still get in" in text
+def entry(grant: Grant, *unproved_on: str, used: LastUse | None = None) -> str:
+    return seen(View(views.grant_entry(grant, {ANNA.id: ANNA.name}, unproved_on, used)))
 
 
 def test_each_line_says_whose_it_is_and_for_which_server() -> None:
     old = {"imported_at": NOW, "server": None}
     grants = [grant(1), grant(2, user_id=PHONE), grant(3, user_id=None, **old)]
-    text = seen(views.grants_listing(grants, [ANNA], [], {}))
-    whose = [line for line in text.splitlines() if ", until " in line]
-    assert whose == [
+    assert [entry(one).splitlines()[0] for one in grants] == [
         "Anna Petrova, berlin, until 2026-03-09 00:00 UTC",
         "1009, berlin, until 2026-03-09 00:00 UTC",
         "Not linked to anybody, from before the takeover, until 2026-03-09 00:00 UTC",
     ]
 
 
-USED = LastUse(NOW + timedelta(hours=1), BERLIN, "198.51.100.7", 2_000_000, 40_000_000)
+def test_what_is_not_proved_says_where() -> None:
+    servers = [f"server-{number:02}" for number in range(20)]
+    text = entry(revoking(1), *servers)
+    assert "not proved on server-00, server-01, server-02, server-03, server-04, …: may" in text
+    assert "may still get in" not in entry(grant(1)), "nothing is to be proved of what lives"
+
+
+def test_what_waits_for_a_server_is_said_so() -> None:
+    text = entry(revoking(1, imported_at=NOW, server=None))
+    assert "no server is known yet: may still get in" in text
 
 
 def test_the_listing_says_when_each_was_used() -> None:
-    known, new = grant(1), grant(2)
-    text = seen(views.grants_listing([known, new], [ANNA], [], {known.id: USED}))
+    text = entry(grant(1), used=USED)
     assert "last connected 2026-03-02 01:00 UTC, 42 MB in all" in text
-    assert text.endswith("not seen connected yet")
+    assert entry(grant(2)).endswith("not seen connected yet")
 
 
 def test_the_owner_sees_it_too() -> None:
@@ -202,14 +176,20 @@ def test_the_rest_of_a_person_takes_one_tap_and_each_name_that_is_nobodys_anothe
 # --- lists to tap --------------------------------------------------------------------------------
 
 
-def test_a_list_to_tap_says_how_the_others_are_reached() -> None:
-    people = [replace(ANNA, id=UserId(number), name=f"P{number}") for number in range(1, 31)]
-    view = views.whom(words.CHOOSE_REVOKE, people, [])
-    assert len(view.keyboard) == views.BUTTONS_SHOWN
-    assert seen(view) == "Whose access do you want to end?\n\n… and 10 more: write /revoke NAME."
-    assert (
-        seen(views.whom(words.CHOOSE_REVOKE, people[:20], [])) == "Whose access do you want to end?"
-    )
+def test_two_profiles_of_one_server_are_told_apart() -> None:
+    one, other, only = grant(1), grant(2), grant(3, server=ServerName("paris"))
+    old = {"imported_at": NOW, "server": None, "common_name": "anna"}
+    first = grant(4, **old)
+    second = grant(5, **old | {"not_after": NOW + timedelta(days=9)})
+    has = [Holding(each) for each in (one, other, only, first, second)]
+    view = views.my_access(ANNA.id, [], has, {ANNA.id: "Anna"}, {})
+    labels = [button.text for row in view.keyboard for button in row]
+    assert labels == [
+        *("New profile for berlin (00000001)", "Revoke berlin (00000001)"),
+        *("New profile for berlin (00000002)", "Revoke berlin (00000002)"),
+        *("New profile for paris", "Revoke paris"),
+        *("Revoke anna (2026-03-09 00:00 UTC)", "Revoke anna (2026-03-11 00:00 UTC)"),
+    ]
 
 
 # --- /servers ------------------------------------------------------------------------------------
@@ -284,25 +264,6 @@ def test_pages_lead_to_each_other_and_nowhere_else() -> None:
     alone = page_of(items[: views.BUTTONS_SHOWN], None, size=views.BUTTONS_SHOWN)
     assert (alone.text, alone.turning(Tap.OLD)) == ("", ())
     assert list(page_of([], None, size=views.BUTTONS_SHOWN).items) == []
-
-
-# --- /users --------------------------------------------------------------------------------------
-
-
-def test_the_allowlist_is_cut_in_the_open() -> None:
-    people = [replace(ANNA, id=UserId(number), username=f"u{number}") for number in range(1, 32)]
-    text = seen(views.users_listing(people))
-    assert text.count("Anna Petrova") == 30
-    assert "@u30" in text
-    assert "… and 1 more; vpnbot user list shows all." in text
-    assert "more" not in seen(views.users_listing(people[:30]))
-    assert "@" not in seen(views.users_listing([ANNA]))
-
-
-def test_without_anybody_the_old_names_can_be_reached_all_the_same() -> None:
-    empty = views.users_listing([], unlinked=3)
-    assert (empty.text, len(empty.keyboard)) == (words.USERS_NONE, 1)
-    assert views.users_listing([]).keyboard == ()
 
 
 def test_what_a_server_answers() -> None:

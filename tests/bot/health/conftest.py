@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from demo.lab.stand_in import StandIn
 from tests.bot.health.kit import everybody_pressed_start
-from tests.company import Company, company_with_stand_in
+from tests.company import Company, as_if_bot_ran, company_with_stand_in
 
 
 @pytest.fixture
@@ -20,7 +20,8 @@ def folder(open_folder: Path) -> Path:
 async def staffed(module_folder: Path) -> AsyncIterator[tuple[Company, StandIn]]:
     async with company_with_stand_in(module_folder) as made:
         everybody_pressed_start(made[0])
-        yield made
+        with as_if_bot_ran(made[0].data):
+            yield made
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """`vpnbot doctor`: each thing that can be wrong, made wrong, and what is said of it."""
 
 import asyncio
-import fcntl
 import os
 import shutil
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bot.access.case import Rules
-from bot.health.local import bot_runs, look_at_folder
+from bot.health.local import bot_runs, home_of_bot, look_at_bot, look_at_folder
 from bot.health.network import look_at_telegram
 from bot.health.results import Fine, Trouble
 from bot.health.state import look_at_admins, look_at_authority, open_checked
@@ -40,6 +39,7 @@ from tests.bot.health.kit import (
     permissions,
     troubles,
 )
+from tests.bot.settings_kit import leave_own_settings
 from tests.company import (
     ANNA,
     BORIS,
@@ -48,9 +48,12 @@ from tests.company import (
     TOKEN,
     Company,
     Ran,
+    as_if_bot_ran,
     company_with_openvpn,
     company_with_stand_in,
+    run,
 )
+from tests.forks import VPNBOT
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -70,7 +73,8 @@ async def test_all_is_well(company: Company) -> None:
 async def test_all_is_well_with_a_real_openvpn(folder: Path) -> None:
     async with company_with_openvpn(folder) as (company, _):
         everybody_pressed_start(company)
-        ran = await company.vpnbot("doctor")
+        with as_if_bot_ran(company.data):
+            ran = await company.vpnbot("doctor")
         assert (ran.code, findings(ran)) == (0, [])
 
 
@@ -112,7 +116,8 @@ async def test_a_system_without_a_server(company: Company, tmp_path: Path) -> No
     shutil.copytree(company.data, data)
     copied = replace_folder(company, data)
     copied.tamper("DELETE FROM servers")
-    only(await copied.vpnbot("doctor"), "no server", "vpnbot server add")
+    with as_if_bot_ran(data):
+        only(await copied.vpnbot("doctor"), "no server", "vpnbot server add")
 
 
 def replace_folder(company: Company, data: Path) -> Company:
@@ -317,15 +322,38 @@ async def test_folders_that_cannot_be_used(tmp_path: Path) -> None:
         complains(list(look.results), wrong, mend)
 
 
-async def test_whether_a_bot_runs(company: Company) -> None:
-    folder = DataFolder(company.data)
-    assert not bot_runs(folder)
-    with (folder.locks / "run.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        assert bot_runs(folder)
-        assert "a bot runs on it" in (await company.vpnbot("doctor")).out
-    assert not bot_runs(folder)
-    assert "no bot runs on it now" in (await company.vpnbot("doctor")).out
+async def test_whether_a_bot_runs(company: Company, tmp_path: Path) -> None:
+    assert bot_runs(DataFolder(company.data))
+    assert "ok     Bot: it runs." in (await company.vpnbot("doctor")).out
+    stopped = tmp_path / "data"
+    shutil.copytree(company.data, stopped)
+    assert not bot_runs(DataFolder(stopped))
+    ran = await company.vpnbot("doctor", VPNBOT_DATA_DIR=str(stopped))
+    only(ran, "No bot runs: nobody can ask", "vpnbot run")
+    unit = tmp_path / "vpnbot.service"
+    unit.touch()
+    found = look_at_bot(DataFolder(stopped), unit)
+    assert isinstance(found, Trouble)
+    assert found.mend.startswith("Run: systemctl enable --now vpnbot")
+
+
+async def test_in_the_wrong_folder(
+    company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One finding, and the place to go to."""
+    leave_own_settings(tmp_path, monkeypatch)
+    bare = {name: v for name, v in company.environment.items() if not name.startswith("VPNBOT_")}
+    ran = await run([VPNBOT, "doctor"], tmp_path, bare)
+    only(ran, f"There is no .env here, in {tmp_path}", "vpnbot")
+    assert not (tmp_path / "data").exists()
+    unit, usual = tmp_path / "vpnbot.service", tmp_path / "usual"
+    assert home_of_bot(unit, usual) is None
+    unit.write_text("[Service]\nUser=vpnbot\n")
+    usual.mkdir()
+    (usual / ".env").touch()
+    assert home_of_bot(unit, usual) == usual
+    unit.write_text("[Service]\nWorkingDirectory=/srv/bot\nUser=vpnbot\n")
+    assert home_of_bot(unit, usual) == Path("/srv/bot")
 
 
 # --- the database and the CA ----------------------------------------------------------------------
@@ -448,7 +476,8 @@ async def test_an_end_that_is_not_proved(folder: Path) -> None:
         await server.stop()
         assert (await company.vpnbot("revoke", str(ANNA.id))).code == 1
         (grant,) = await company.grants()
-        (gone, proof) = findings(await company.vpnbot("doctor"))
+        with as_if_bot_ran(company.data):
+            (gone, proof) = findings(await company.vpnbot("doctor"))
         assert "Nobody listens" in gone[0]
         assert "; systemctl restart vpnbot-openvpn-office" in gone[1]
         assert f"Anna Petrova's access ({grant['common_name']}) is not proved" in proof[0]

@@ -75,9 +75,11 @@ async def office(around: Surroundings) -> Server:
 
 
 async def test_a_server_that_is_well(around: Surroundings) -> None:
-    (result,) = await look_at_server(await office(around), around)
+    result, unseen = await look_at_server(await office(around), around)
     assert isinstance(result, Fine)
     assert "Server office: CRL 1, certificate until" in result.text
+    assert isinstance(unseen, Fine)
+    assert "the firewall was not looked at: only root sees it" in unseen.text
 
 
 async def test_address_files(around: Surroundings) -> None:
@@ -98,6 +100,18 @@ async def test_address_files(around: Surroundings) -> None:
     assert len(found) == 1
     complains(found, f"{own.name} has access, and its", "vpnbot server deploy office")
     own.write_text(text)
+    assert troubles(await look_at_server(server, around)) == []
+
+
+async def test_the_folder_of_all_address_files(around: Surroundings) -> None:
+    """Without it nobody can connect: one finding, however many people have access."""
+    server = await office(around)
+    ccd = Path(server.directory) / "live" / "ccd"
+    kept = ccd.rename(ccd.with_name("kept"))
+    found = await look_at_server(server, around)
+    assert len(found) == 1
+    complains(found, "no folder live/ccd, so nobody can connect", "vpnbot server deploy office")
+    kept.rename(ccd)
     assert troubles(await look_at_server(server, around)) == []
 
 

@@ -51,7 +51,9 @@ class Operator:
         """All that is said, and again, until all is well; gives what was wrong at first."""
         first = None
         for _ in range(_ROUNDS):
-            found = findings(await self.company.vpnbot("doctor"))
+            every = findings(await self.company.vpnbot("doctor"))
+            # What starts one does not end by itself.
+            found = [each for each in every if not each[0].startswith("No bot runs")]
             if first is None:
                 first = [wrong for wrong, _ in found]
             if not found:
@@ -134,7 +136,7 @@ async def test_modes_and_what_is_lost_on_the_server() -> None:
         assert_said(
             await operator.mends(),
             *("TOKEN_FILE names a file that others can read", "look into the data folder"),
-            *("ca.p12 is open to other accounts", "There is no live/crl.pem", "address file is"),
+            *("ca.p12 is open to other accounts", "There is no live/crl.pem", "no folder live/ccd"),
             *("vpnbot-openvpn-office.service", "can read or change"),
         )
 

@@ -77,7 +77,8 @@ async def test_everything_by_flags(newcomer: Newcomer) -> None:
         assert secret not in ran.out
     doctor = await newcomer.vpnbot("doctor")
     wrong = [line for line in doctor.out.splitlines() if line.startswith("WRONG")]
-    assert [("Nobody listens" in line or "pressed Start" in line) for line in wrong] == [True] * 3
+    expected = ("No bot runs", "Nobody listens", "pressed Start", "pressed Start")
+    assert all(words in line for words, line in zip(expected, wrong, strict=True)), wrong
 
 
 async def test_again_it_keeps_what_is_there(newcomer: Newcomer) -> None:

@@ -1,0 +1,315 @@
+"""Lists of people, access and requests: a part at a time, with buttons that lead on.
+
+Nothing here loads everybody. What a button carries is where its part begins, and the words that the
+list was narrowed by.
+"""
+
+from collections.abc import Sequence
+
+from bot.access import holdings, messages, who
+from bot.access.matching import Fits
+from bot.access.permission import Act, require
+from bot.access.refusals import Refusal, Refused
+from bot.access.usage import last_uses
+from bot.chat import buttons, views
+from bot.chat.buttons import Button, Keyboard, Meant, Style, Tap
+from bot.chat.scene import SILENT, Reply, Scene, post
+from bot.chat.views import View
+from bot.texts import chat as words
+from bot.texts.fill import Html, blocks, fill, fitting, lines
+from storage.name_keys import words_of
+from storage.records import LIVE_STATES, Grant, Person
+
+GRANTS_SHOWN = 15
+USERS_SHOWN = 30
+CARDS_SHOWN = 10
+# A search that so many people fit is too wide to be read.
+_FOUND_AT_MOST = 200
+# Telegram allows 64 bytes behind a button; the place in the list is there, too.
+_SEARCH_LENGTH = 40
+
+
+async def grants(scene: Scene, rest: str) -> Reply:
+    """/grants [WHO]: live ones, and ended ones that are not proved."""
+    require(scene.actor, Act.LOOK)
+    if not rest:
+        return await _all_grants(scene, 0)
+    fits = await who.meant(scene.case, rest)
+    if fits.people or fits.grants:
+        return await _grants_of(scene, fits, rest)
+    found = await _grants_by_words(scene, words_of(rest), 0)
+    if found is None and fits.near:
+        found = await _grants_of(scene, Fits(people=fits.near), rest)
+    if found is None:
+        raise Refused(Refusal.UNKNOWN_PERSON, who=rest)
+    return found
+
+
+async def turn_grants(scene: Scene, meant: Meant) -> Reply:
+    """Another part of the list."""
+    require(scene.actor, Act.LOOK)
+    if not meant.search:
+        return _edited(await _all_grants(scene, meant.page or 0))
+    wanted = tuple(meant.search.split("+"))
+    found = await _grants_by_words(scene, wanted, meant.page or 0)
+    return _edited(found or Reply(View(Html(words.GRANTS_NONE))))
+
+
+async def users(scene: Scene, rest: str) -> Reply:
+    """/users [WHO]: the allowlist, and the admins of the settings."""
+    require(scene.actor, Act.LOOK)
+    if not rest:
+        return await _all_users(scene, (), 0)
+    fits = await who.people_meant(scene.case, rest)
+    wanted = words_of(rest)
+    if wanted and not rest.startswith("@") and await scene.tx.people.count_listed(wanted):
+        beside = [person for person in fits.people if not person.allowed]
+        return await _all_users(scene, wanted, 0, beside)
+    found = fits.people or fits.near
+    if not found:
+        raise Refused(Refusal.UNKNOWN_PERSON, who=rest)
+    return Reply(View(lines(*(_user(scene, person) for person in found[:USERS_SHOWN]))))
+
+
+async def turn_users(scene: Scene, meant: Meant) -> Reply:
+    """Another part of the list."""
+    require(scene.actor, Act.LOOK)
+    wanted = tuple(meant.search.split("+")) if meant.search else ()
+    return _edited(await _all_users(scene, wanted, meant.page or 0))
+
+
+async def pending(scene: Scene, _rest: str) -> Reply:
+    """/pending: a fresh card for each request, some at a time."""
+    require(scene.actor, Act.LOOK)
+    return await _cards(scene, 0)
+
+
+async def turn_pending(scene: Scene, meant: Meant) -> Reply:
+    """The next cards, below those that are there."""
+    require(scene.actor, Act.LOOK)
+    return await _cards(scene, meant.page or 0)
+
+
+async def to_revoke(scene: Scene, meant: Meant | None = None) -> Reply:
+    """/revoke without a name: whoever has anything that could be ended."""
+    require(scene.actor, Act.REVOKE)
+    offset = (meant.page or 0) if meant is not None else 0
+    people = await scene.tx.people.with_access(
+        scene.case.now, offset=offset, limit=views.BUTTONS_SHOWN + 1
+    )
+    shown = people[: views.BUTTONS_SHOWN]
+    nobodys = await scene.tx.grants.nobodys_not_over(limit=views.BUTTONS_SHOWN + 1)
+    if not offset and not people and not nobodys:
+        return Reply(View(Html(words.NOBODY_TO_REVOKE)))
+    rows = await views.person_buttons(
+        scene.tx, shown, words.BUTTON_REVOKE_PERSON, Tap.REVOKE_PERSON
+    )
+    is_last = len(people) == len(shown)
+    if is_last and len(shown) + len(nobodys) <= views.BUTTONS_SHOWN:
+        rows += views.grant_buttons(nobodys)
+    elif is_last:
+        count = await scene.tx.grants.count_unlinked_names()
+        rows.append(Button(words.BUTTON_OLD_CERTIFICATES.format(count=count), Tap.OLD))
+    keyboard = (
+        *((button,) for button in rows),
+        *_turning(Tap.REVOKE_LIST, offset, len(shown), views.BUTTONS_SHOWN, is_last=is_last),
+    )
+    return Reply(View(Html(words.CHOOSE_REVOKE), keyboard), edit=meant is not None)
+
+
+async def to_remove(scene: Scene, meant: Meant | None = None) -> Reply:
+    """/remove without a name: the allowlist, to tap."""
+    require(scene.actor, Act.MANAGE_PEOPLE)
+    offset = (meant.page or 0) if meant is not None else 0
+    people = await scene.tx.people.listed(offset=offset, limit=views.BUTTONS_SHOWN + 1)
+    if not people and not offset:
+        return Reply(View(Html(words.USERS_NONE)))
+    shown = people[: views.BUTTONS_SHOWN]
+    rows = await views.person_buttons(scene.tx, shown, words.BUTTON_REMOVE_PERSON, Tap.REMOVE)
+    keyboard = (
+        *((button,) for button in rows),
+        *_turning(
+            Tap.REMOVE_LIST,
+            offset,
+            len(shown),
+            views.BUTTONS_SHOWN,
+            is_last=len(people) == len(shown),
+        ),
+    )
+    return Reply(View(Html(words.CHOOSE_REMOVE), keyboard), edit=meant is not None)
+
+
+async def _all_grants(scene: Scene, offset: int) -> Reply:
+    now = scene.case.now
+    unproved = await scene.tx.grants.count_unproved(now)
+    count = unproved + await scene.tx.grants.count_live()
+    if not count:
+        return Reply(View(Html(words.GRANTS_NONE)))
+    page = [*await scene.tx.grants.unproved(now, offset=offset, limit=GRANTS_SHOWN)]
+    page += await scene.tx.grants.ending(
+        offset=max(offset - unproved, 0), limit=GRANTS_SHOWN - len(page)
+    )
+    return Reply(await _grants_page(scene, page, count, offset))
+
+
+async def _grants_of(scene: Scene, fits: Fits, said: str) -> Reply:
+    """What the people who fit have, and the grants that fit."""
+    accounts = [
+        account
+        for person in fits.people
+        for account in await holdings.accounts_of(scene.tx, person.id)
+    ]
+    has = [one.grant for one in await holdings.of_accounts(scene.tx, scene.case.now, accounts)]
+    found = [*has, *(grant for grant in fits.grants if grant not in has)]
+    if not found:
+        return Reply(View(fill(words.GRANTS_NONE_OF, who=said)))
+    return Reply(await _grants_page(scene, found[:_FOUND_AT_MOST], len(found), 0, is_all=True))
+
+
+async def _grants_by_words(scene: Scene, wanted: Sequence[str], offset: int) -> Reply | None:
+    """Soonest end first; None where nobody has these words."""
+    people = await scene.tx.people.with_words(wanted, limit=_FOUND_AT_MOST)
+    old = await scene.tx.grants.unlinked_like(wanted)
+    nobodys = [grant for grant in old if set(wanted) <= set(words_of(grant.common_name))]
+    if not people and not nobodys:
+        return None
+    accounts = [person.id for person in people]
+    has = [one.grant for one in await holdings.of_accounts(scene.tx, scene.case.now, accounts)]
+    found = [*has, *nobodys]
+    if not found:
+        return Reply(View(fill(words.GRANTS_NONE_OF, who=" ".join(wanted))))
+    page = found[offset:][:GRANTS_SHOWN]
+    search = "+".join(wanted)[:_SEARCH_LENGTH].strip("+")
+    return Reply(await _grants_page(scene, page, len(found), offset, search))
+
+
+async def _grants_page(
+    scene: Scene,
+    page: Sequence[Grant],
+    count: int,
+    offset: int,
+    search: str = "",
+    *,
+    is_all: bool = False,
+) -> View:
+    """As many of these as a message holds.
+
+    Args:
+        is_all: there is no button that could find the others again.
+    """
+    tx = scene.tx
+    people = await tx.people.some(g.user_id for g in page if g.user_id is not None)
+    names = await who.told_apart(tx, people.values())
+    ended = [grant.id for grant in page if grant.state not in LIVE_STATES]
+    unproved_on: dict[str, list[str]] = {}
+    for proof in await tx.proofs.of(ended):
+        if not proof.proved:
+            unproved_on.setdefault(proof.grant_id, []).append(proof.server)
+    used = await last_uses(tx, [grant.id for grant in page])
+    entries = [
+        views.grant_entry(grant, names, unproved_on.get(grant.id, ()), used.get(grant.id))
+        for grant in page
+    ]
+    shown = fitting(entries, views.ROOM)
+    is_last = offset + shown >= count
+    text = blocks(
+        fill(words.GRANTS_COUNT, count=count),
+        *entries[:shown],
+        views.more(count, "grant list", shown=shown) if is_all else _part(offset, shown, count),
+    )
+    if is_all:
+        return View(text)
+    return View(text, _turning(Tap.GRANTS, offset, shown, GRANTS_SHOWN, search, is_last=is_last))
+
+
+async def _all_users(
+    scene: Scene, wanted: Sequence[str], offset: int, beside: Sequence[Person] = ()
+) -> Reply:
+    tx = scene.tx
+    count = await tx.people.count_listed(wanted)
+    people = await tx.people.listed(wanted, offset=offset, limit=USERS_SHOWN)
+    keyboard: Keyboard = ()
+    if not wanted and (old := await tx.grants.count_unlinked_names()):
+        keyboard = ((Button(words.BUTTON_OLD_CERTIFICATES.format(count=old), Tap.OLD),),)
+    admins = "" if wanted or offset else await _admins(scene)
+    if not count:
+        return Reply(View(blocks(words.USERS_NONE, admins), keyboard))
+    entries = [_user(scene, person) for person in people]
+    shown = fitting(entries, views.ROOM - len(admins))
+    others = lines(*(_user(scene, person) for person in beside[:USERS_SHOWN]))
+    text = blocks(
+        admins,
+        fill(words.USERS_COUNT, count=count),
+        lines(*entries[:shown]),
+        _part(offset, shown, count),
+        others,
+    )
+    search = "+".join(wanted)[:_SEARCH_LENGTH].strip("+")
+    is_last = offset + shown >= count
+    turning = _turning(Tap.USERS, offset, shown, USERS_SHOWN, search, is_last=is_last)
+    return Reply(View(text, (*turning, *keyboard)))
+
+
+async def _admins(scene: Scene) -> Html:
+    """Whom the settings name, whether they are on the allowlist or not."""
+    known = await scene.tx.people.some(scene.case.rules.admins)
+    named = [
+        fill(words.ADMIN_KNOWN, name=known[one].name, id=one)
+        if one in known and known[one].name != str(one)
+        else fill(words.ADMIN_UNKNOWN, id=one)
+        for one in scene.case.rules.admins[:USERS_SHOWN]
+    ]
+    return lines(words.ADMINS, *named) if named else Html("")
+
+
+def _user(scene: Scene, person: Person) -> Html:
+    line = fill(
+        words.USER_LINE if person.username is None else words.USER_LINE_USERNAME,
+        name=person.name,
+        username=f"@{person.username}",
+        id=person.id,
+    )
+    if person.allowed:
+        return line
+    is_admin = person.id in scene.case.rules.admins
+    return Html(f"{line}, {words.USER_ADMIN if is_admin else words.USER_NOT_LISTED}")
+
+
+async def _cards(scene: Scene, offset: int) -> Reply:
+    count = await scene.tx.requests.count_pending()
+    waiting = await scene.tx.requests.pending(offset=offset, limit=CARDS_SHOWN)
+    if not waiting:
+        return Reply(View(Html(words.PENDING_NONE)))
+    head = View(blocks(fill(words.PENDING_COUNT, count=count), _part(offset, len(waiting), count)))
+    await post(scene.tx, scene.chat, head, scene.case.now)
+    for request in waiting:
+        await messages.card(scene.case, scene.user_id, request.id)
+    left = count - offset - len(waiting)
+    if left <= 0:
+        return SILENT
+    more = Button(words.BUTTON_NEXT, buttons.data(Tap.PENDING, offset + len(waiting)), Style.MAIN)
+    return Reply(View(fill(words.PENDING_MORE, count=left), ((more,),)))
+
+
+def _part(offset: int, shown: int, count: int) -> Html:
+    """Which part of a list it is; nothing where that is all of it."""
+    if shown >= count:
+        return Html("")
+    return fill(words.PART, first=offset + 1, last=offset + shown, total=count)
+
+
+def _turning(
+    tap: Tap, offset: int, shown: int, size: int, search: str = "", *, is_last: bool
+) -> Keyboard:
+    around = []
+    subject = (search,) if search else ()
+    if offset:
+        before = max(offset - size, 0)
+        around.append(Button(words.BUTTON_BACK, buttons.data(tap, before, *subject)))
+    if not is_last and shown:
+        around.append(Button(words.BUTTON_NEXT, buttons.data(tap, offset + shown, *subject)))
+    return (tuple(around),) if around else ()
+
+
+def _edited(reply: Reply) -> Reply:
+    return Reply(reply.view, edit=True)
