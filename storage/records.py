@@ -464,6 +464,8 @@ class InboxItem:
     chat_id: ChatId
     payload: str = field(repr=False)
     received_at: datetime
+    # Its place in the order of arrival; 0 until it is stored.
+    seq: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

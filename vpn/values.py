@@ -1,11 +1,10 @@
 """Values that describe a server and where clients dial."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
-from itertools import islice
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from pathlib import PurePosixPath
 from typing import NewType
 
@@ -82,6 +81,17 @@ class ServerSpec:
     routes: tuple[IPv4Network, ...]
     dns: tuple[IPv4Address, ...]
     account: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What one client gets in the place of what its server pushes to all; empty: the same."""
+
+    routes: tuple[IPv4Network | IPv6Network, ...] = ()
+    dns: tuple[IPv4Address | IPv6Address, ...] = ()
+
+
+AS_ALL = Pushed()
 
 
 def parse_remote(text: str) -> Remote:
@@ -218,8 +228,3 @@ def next_free_network(taken: Iterable[IPv4Network]) -> IPv4Network:
         if candidate >= _FIRST_NETWORK and not any(candidate.overlaps(other) for other in busy):
             return candidate
     raise NetworksExhausted("No /22 from 10.8.0.0 on is free; name one with --network.")
-
-
-def client_addresses(network: IPv4Network) -> Iterator[IPv4Address]:
-    """The addresses for clients, in order: all hosts but the first, which is the server's."""
-    return islice(network.hosts(), 1, None)

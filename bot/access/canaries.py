@@ -19,6 +19,7 @@ from bot.access.case import Case
 from bot.access.messages import Notice
 from bot.access.names import common_name
 from bot.access.refusals import Refused
+from bot.access.terms import ranges_of_others
 from storage.records import (
     Canary,
     CanaryLook,
@@ -61,7 +62,8 @@ async def draw(
     await case.tx.canaries.retire(server.name, case.now)
     held = await case.tx.grants.addresses_held(server.name, rested_since(case))
     try:
-        address = spare_address(server, held.union(given))
+        beside = await ranges_of_others(case.tx, server, None)
+        address = spare_address(server, held.union(given), beside)
     except Refused:
         return ()
     ends = case.now + LIFE

@@ -13,6 +13,7 @@ from bot.access.messages import DeliverNote, Notice
 from bot.access.names import common_name
 from bot.access.permission import THE_BOT, Act, require
 from bot.access.refusals import Refusal, Refused
+from bot.access.terms import groups_of, open_to
 from storage.records import (
     EndReason,
     Grant,
@@ -58,7 +59,9 @@ async def reserve(
     servers = tuple(server for server in servers if server in found.open)
     if not servers:
         raise Refused(Refusal.SERVER_CLOSED, server=name)
-    places = [Place(server.name, await free_address(case, server)) for server in servers]
+    places = [
+        Place(server.name, await free_address(case, server, requester.id)) for server in servers
+    ]
     code = case.chance.code()
     grant = Grant(
         id=GrantId(f"g-{code}"),
@@ -108,7 +111,8 @@ async def renew(case: Case, grant_id: GrantId) -> Grant:
 
     Raises:
         Refused: NOT_ALLOWED, UNKNOWN_GRANT, NOT_YOURS, GRANT_OVER, GRANT_BUSY,
-            GRANT_ENDS_SOON, RENEWED_TOO_OFTEN, NETWORK_FULL, UNKNOWN_SERVER, SERVER_CLOSED,
+            GRANT_ENDS_SOON, SERVER_NOT_OPEN, RENEWED_TOO_OFTEN, NETWORK_FULL, UNKNOWN_SERVER,
+            SERVER_CLOSED,
             NO_BUTTON, CLOCK_IN_DOUBT.
     """
     require(case.actor, Act.ASK)
@@ -119,6 +123,8 @@ async def renew(case: Case, grant_id: GrantId) -> Grant:
         raise Refused(Refusal.GRANT_BUSY)
     if old.not_after - case.now < _SHORTEST_RENEWAL:
         raise Refused(Refusal.GRANT_ENDS_SOON)
+    if not case.actor.is_operator:
+        open_to(await groups_of(case.tx, old.owner), {ServerName(old.server or ""): old.servers})
     await pace.may_renew(case, old.owner)
     await revocation.begin(case, [old], EndReason.REPLACED)
     fresh = await _successor(case, old)
@@ -163,7 +169,7 @@ async def move(case: Case, server: Server, grant: Grant) -> Grant | None:
     Raises:
         Refused: NETWORK_FULL.
     """
-    address = await free_address(case, server)
+    address = await free_address(case, server, grant.owner)
     if not await case.tx.grants.set_address(grant, server.name, address, case.now):
         return None
     was = grant.address_on(server.name)

@@ -79,7 +79,7 @@ def add(
         listen_port=listen,
         network=parse_network("--network", network) if network else None,
         routes=tuple(parse_network("--route", text) for text in route or ()),
-        dns=tuple(_address(text) for text in dns or ()),
+        dns=tuple(parse_address(text) for text in dns or ()),
         account=account,
         ssh=way_in(ssh, host_key, ssh_key),
     )
@@ -218,8 +218,12 @@ def remove(name: Name) -> None:
     with_office(work)
 
 
-def tell_deployed(server: Server, deployed: Deployed) -> None:
-    """Says what a deploy changed and what the machine still needs."""
+def tell_deployed(server: Server, deployed: Deployed, *, has_list: bool = False) -> None:
+    """Says what a deploy changed and what the machine still needs.
+
+    Args:
+        has_list: whether the commands follow in a list of their own.
+    """
     report = deployed.folder
     for path in report.changed:
         say(f"wrote {PurePosixPath(server.directory) / path}")
@@ -231,6 +235,8 @@ def tell_deployed(server: Server, deployed: Deployed) -> None:
     say(f"The server's certificate is valid until {stamp(report.certificate_end)}.")
     if report.restart_needed:
         say("OpenVPN reads what has changed only when it starts: restart it.")
+    if has_list:
+        return
     if report.commands:
         address = address_of(server)
         place = "this machine" if address is None else address.host
@@ -268,7 +274,8 @@ def parse_network(option: str, text: str) -> IPv4Network:
         ) from error
 
 
-def _address(text: str) -> IPv4Address:
+def parse_address(text: str) -> IPv4Address:
+    """Raises NotDone where it is none."""
     try:
         return IPv4Address(text)
     except ValueError as error:

@@ -25,6 +25,7 @@ from bot.fleet.live_servers import live_server, remote_of
 from bot.fleet.on_hold import neighbours, same_list, sign_crl
 from bot.fleet.online import OnServer, who_is_on
 from bot.fleet.presence import Seen, compare, look
+from bot.fleet.refit import Refitted, admit_with_terms, refit
 from bot.keyring import Keyring
 from bot.process.data_folder import DataFolder
 from bot.process.locks import locked
@@ -150,6 +151,8 @@ class Fleet:
                 await self._catching_up.before(server)
             if server is None or not await still_wanted():
                 return False
+            # A change of groups may have given it another address since.
+            grant = await self._now(grant, name)
             live = live_server(server)
             given = grant.address_on(name)
             if server.adopted is not None and not (given is None and fits(server, None)):
@@ -157,9 +160,8 @@ class Fleet:
                 clear = await clear_address(self._core, server, grant, files)
                 if clear is None:
                     return False
-                given = clear.address_on(name)
-            address = IPv4Address(given) if given else None
-            await live.admit(CommonName(grant.common_name), address)
+                grant = clear
+            await admit_with_terms(self._core, server, live, grant)
             try:
                 in_place = await live.crl_in_place(self._keyring.certificates())
             except HostError as error:
@@ -189,6 +191,19 @@ class Fleet:
                     await tx.grants.let_in(grant.id, name)
                 taken.append(grant)
         return taken
+
+    async def _now(self, grant: Grant, server: ServerName) -> Grant:
+        """As it is stored at this moment, if it has a place there."""
+        async with self._database.reading() as tx:
+            now = await tx.grants.get(grant.id)
+        return grant if now is None or server not in now.servers else now
+
+    async def refit(self, name: ServerName) -> Refitted:
+        """See `refit.refit`; after a restore the server is looked through first."""
+        async with self._locked(name) as server:
+            if server is None or server.restored_at is not None:
+                return Refitted(name)
+            return await refit(self._core, server, live_server(server))
 
     async def cut(
         self, name: ServerName, still_open: Callable[[], Awaitable[Sequence[Grant]]]

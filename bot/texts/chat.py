@@ -29,13 +29,14 @@ HELP = {
     "online": "/online – who is connected at this moment; cut a session",
     "revoke": "/revoke NAME – end somebody’s access, with proof",
     "users": "/users [NAME] – the allowlist",
+    "who": "/who ADDRESS – whose an address in the VPN is, or was at some time",
+    "group": "/group – the groups, and who is in them",
     "allow": "/allow ID NAME – put somebody on the allowlist",
     "remove": "/remove NAME – take somebody off it and end all their access",
     "servers": "/servers – what each server answers",
     "audit": "/audit – the head of the audit trail, to be kept",
 }
-# In Telegram's own menu.
-MENU = {
+MENU = {  # in Telegram's own menu
     "requestvpn": "Ask for VPN access",
     "myvpn": "Your access: new profile, give it up",
     "pending": "Requests that wait for a decision",
@@ -43,6 +44,8 @@ MENU = {
     "online": "Who is connected at this moment",
     "revoke": "End somebody’s access, with proof",
     "users": "The allowlist",
+    "who": "Whose an address is, or was",
+    "group": "Groups, and who is in them",
     "allow": "Put somebody on the allowlist",
     "remove": "Take somebody off the allowlist",
     "servers": "What each server answers",

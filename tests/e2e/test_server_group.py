@@ -104,7 +104,7 @@ async def test_a_server_that_was_away_takes_in_who_came_meanwhile(folder: Path) 
         ccd.unlink()
         ccd.with_name("away").rename(ccd)
         await company.start()
-        await until(lambda: not company.query(waits))
+        await until(lambda: not company.query(waits), seconds=180)  # a look a minute
         file = ccd / grant["common_name"]
         assert f"ifconfig-push {grant['addresses']['paris']} " in file.read_text()
         (grant,) = await company.grants()

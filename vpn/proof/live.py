@@ -37,7 +37,7 @@ from vpn.proof.locks import (
 from vpn.proof.management import MOST_SESSIONS, TIMEOUT_S, Management, Session, open_management
 from vpn.proof.others import Neighbours, open_to_others
 from vpn.proof.sessions import Answer, ToCut, cut_sessions, management_finding
-from vpn.values import CommonName, ServerSpec, valid_common_name
+from vpn.values import AS_ALL, CommonName, Pushed, ServerSpec, valid_common_name
 
 # By OpenVPN as another account.
 _FOR_ALL_TO_READ = 0o644
@@ -81,11 +81,15 @@ class LiveServer:
     def name(self) -> str:
         return self.spec.name
 
-    async def admit(self, common_name: CommonName, address: IPv4Address | None) -> None:
+    async def admit(
+        self, common_name: CommonName, address: IPv4Address | None, pushed: Pushed = AS_ALL
+    ) -> None:
         """Lets a certificate of this name in, with this address and no other.
 
         Args:
             address: None where the server's own pool gives one.
+            pushed: what it gets in the place of what all get; nothing where the server has no
+                files for its clients.
 
         Raises:
             HostError: its file could not be written.
@@ -93,7 +97,7 @@ class LiveServer:
         """
         if not valid_common_name(common_name):
             raise ValueError(f"{common_name!r} is no common name of ours")
-        content = await client_file(self.host, self.layout, address, self.spec.network)
+        content = await client_file(self.host, self.layout, address, self.spec.network, pushed)
         path = self._own_file(common_name)
         if path is not None and content is not None:
             await self._put(path, content)
