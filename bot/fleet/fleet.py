@@ -110,10 +110,18 @@ class Fleet:
         Raises:
             VpnError: the server's CRL cannot be read, so it must not be replaced.
         """
-        await self._catching_up.before(server)
-        await self._doubt(server)
+        # Both look at the same file, which is not changed meanwhile.
+        _, found = await asyncio.gather(self._catching_up.before(server), self._lets_in_by(server))
+        await self._doubt(server, found)
 
-    async def _doubt(self, server: Server) -> None:
+    async def _lets_in_by(self, server: Server) -> Collection[FindingCode]:
+        """What is wrong with the list in place that lets people in."""
+        if server.crl_published_at is None:
+            return ()  # it never was ours
+        codes = {finding.code for finding in await self._crl_findings(server)}
+        return codes.intersection(_LETS_IN)
+
+    async def _doubt(self, server: Server, found: Collection[FindingCode]) -> None:
         """Records who may have come in by another list that lies in the place of ours.
 
         That is everybody who is out. A session that has begun goes on with any list, so putting
@@ -121,13 +129,10 @@ class Fleet:
 
         Accepted: another list that came and went between two looks leaves no sign.
         """
-        if server.crl_published_at is None:
-            return  # it never was ours
-        codes = {finding.code for finding in await self._crl_findings(server)}
-        if codes.intersection(_LETS_IN):
+        if found and server.crl_published_at is not None:
             async with self._core.acting(THE_BOT) as case:
                 await reopening.doubt_all(
-                    case, server.name, since=server.crl_published_at, found=codes
+                    case, server.name, since=server.crl_published_at, found=found
                 )
 
     async def admit(
@@ -410,7 +415,7 @@ class Fleet:
             server = _known(stored, name)
             if server.restored_at is not None:
                 await self._catching_up.before(server)
-            await self._doubt(server)
+            await self._doubt(server, await self._lets_in_by(server))
             yield await sign_crl(self._core, self._keyring, server)
 
     async def cut_earlier(self, name: ServerName) -> tuple[str, ...]:

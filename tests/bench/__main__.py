@@ -15,6 +15,7 @@ from pathlib import Path
 from demo.lab.network import lab_missing
 from demo.testing import PersonChat
 from tests.bench.acts import cut_after_revoke, document_after_approval
+from tests.bench.elsewhere import FarBench, elsewhere_missing
 from tests.bench.figures import Figures, table
 from tests.bench.flood import FLOOD, flooded, percentile, stock_rate
 from tests.bench.others import EC, RSA, Easyrsa, OpensslCrl, bare_kill, easyrsa_program
@@ -57,6 +58,7 @@ class Bench:
         self.start = Figures("process to first poll", beside=(self.imports,), aim="1000 ms")
         self.rss = Figures(f"RSS after {IDLE_S:g} s idle", "MiB", aim="100 MiB")
         self.pss = Figures(f"PSS after {IDLE_S:g} s idle", "MiB")
+        self.far = FarBench()
         self.takeover = Figures(f"import of {ROWS:,} index rows", "s")
         self.stock = Figures("python-telegram-bot’s own polling", "updates/s")
         self.flood = Figures(
@@ -151,6 +153,7 @@ class Bench:
             (
                 ("Approval", (self.document, *self.easyrsa.values())),
                 ("Revocation", (self.cut, self.proof, self.crl, self.kill)),
+                ("Elsewhere, by SSH", self.far.figures),
                 ("Takeover", (self.takeover,)),
                 ("Flood", (self.flood, self.stock, self.grown)),
                 (
@@ -202,6 +205,10 @@ async def _main() -> None:
         async with company_with_sessions(home, real=missing is None) as (company, sessions):
             await bench.run(company, sessions)
         await bench.run_takeover(others)
+        if elsewhere_missing() is None:
+            await bench.far.run()
+        else:
+            print(f"Left out: servers elsewhere ({elsewhere_missing()}).")
         with _folder() as flooded_home:
             await bench.run_flood(flooded_home)
     server = "a real OpenVPN server and client" if missing is None else "the stand-in"
