@@ -4,7 +4,7 @@ All times are aware datetimes in UTC; durations are whole seconds.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
 
@@ -145,21 +145,6 @@ class Server:
     network6: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ServerSet:
-    """Servers that share one profile.
-
-    Attributes:
-        servers: in the order in which clients try them.
-        random: whether each client tries them in an order of its own.
-    """
-
-    name: ServerName
-    servers: tuple[ServerName, ...]
-    random: bool
-    added_at: datetime
-
-
 class Verdict(StrEnum):
     """What became of a request, on whose word."""
 
@@ -226,6 +211,7 @@ class Grant:
         for_server: a certificate that only a server may show, so nobody gets access by it.
         end_known: whether the certificate itself said `not_after`. Else it may live longer, and
             every CRL lists it for good once it is revoked or over.
+        authority: the number of the CA that signs it, see `storage.rotation`.
     """
 
     id: GrantId
@@ -246,6 +232,7 @@ class Grant:
     crl_reason: str | None = None
     for_server: bool = False
     end_known: bool = True
+    authority: int = 1
 
     @property
     def owner(self) -> UserId:
@@ -359,6 +346,7 @@ class Canary:
         serial: lower-case hex.
         address: None for those that are never let in, and where the server gives one from a pool.
         retired_at: when its key was given up, and its address file taken away.
+        authority: the number of the CA that signs it, as of a grant.
     """
 
     serial: str
@@ -369,6 +357,7 @@ class Canary:
     not_before: datetime
     not_after: datetime
     retired_at: datetime | None = None
+    authority: int = 1
 
 
 class CanaryTrouble(StrEnum):
@@ -439,15 +428,6 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
-class EndWarning:
-    """The last warning that went out about an end that comes; `days` before it."""
-
-    subject: str
-    ends_at: datetime
-    days: int
-
-
-@dataclass(frozen=True, slots=True)
 class PostedMessage:
     """A message of ours that may have to be edited or followed up."""
 
@@ -507,19 +487,3 @@ class AuditHead:
 
     seq: int
     digest: str  # hex
-
-
-@dataclass(frozen=True, slots=True)
-class ClockAnchor:
-    """The last moment at which the machine's clock was known to be right.
-
-    Attributes:
-        boot_id: of the start of the machine that the durations count from.
-        since_boot: at `agreed_at`.
-        doubted_since_boot: since when the clock is in doubt; None where it is not.
-    """
-
-    boot_id: str
-    agreed_at: datetime
-    since_boot: timedelta
-    doubted_since_boot: timedelta | None = None

@@ -66,9 +66,9 @@ async def draw(
         address = spare_address(server, held.union(given), beside)
     except Refused:
         return ()
+    authority = await case.tx.rotation.signing()
     ends = case.now + LIFE
-    if case.authority_ends_at is not None:
-        ends = min(ends, case.authority_ends_at)
+    ends = min(ends, case.authority_ends.get(authority, ends))
     drawn = [
         Canary(
             serial=case.chance.serial(),
@@ -78,6 +78,7 @@ async def draw(
             address=address if role is CanaryRole.GOOD else None,
             not_before=case.now,
             not_after=ends,
+            authority=authority,
         )
         for role in roles
     ]

@@ -47,7 +47,7 @@ async def reserve(
     Raises:
         Refused: OUTLIVES_AUTHORITY, UNKNOWN_SERVER, SERVER_CLOSED, NETWORK_FULL.
     """
-    require_outlived(case, not_after)
+    authority = await require_outlived(case, not_after)
     name = ServerName(request.server or "")
     found = await find(case.tx, name)
     servers = () if found is None else found.servers
@@ -75,6 +75,7 @@ async def reserve(
         not_before=case.now,
         not_after=not_after,
         replaces=replaces,
+        authority=authority,
     )
     await case.tx.grants.add(grant)
     await case.record(
@@ -100,10 +101,16 @@ def require_giving(case: Case) -> None:
         raise Refused(Refusal.CLOCK_IN_DOUBT)
 
 
-def require_outlived(case: Case, not_after: datetime) -> None:
-    """Raises Refused: OUTLIVES_AUTHORITY. Such a certificate could never be made."""
-    if case.authority_ends_at is not None and not_after > case.authority_ends_at:
-        raise Refused(Refusal.OUTLIVES_AUTHORITY, until=case.authority_ends_at)
+async def require_outlived(case: Case, not_after: datetime) -> int:
+    """Gives the number of the CA that will sign.
+
+    Raises Refused: OUTLIVES_AUTHORITY. Such a certificate could never be made.
+    """
+    authority = await case.tx.rotation.signing()
+    ends_at = case.authority_ends.get(authority)
+    if ends_at is not None and not_after > ends_at:
+        raise Refused(Refusal.OUTLIVES_AUTHORITY, until=ends_at)
+    return authority
 
 
 async def renew(case: Case, grant_id: GrantId) -> Grant:

@@ -74,7 +74,7 @@ async def ask(case: Case, *, duration: int | None, server: ServerName | None, re
     if chosen is not None and not case.actor.is_operator:
         limits = terms(theirs, every[chosen].names)
         seconds = _within_limit(case, seconds, limits, is_named=duration is not None)
-    grants.require_outlived(case, case.after(seconds))
+    await grants.require_outlived(case, case.after(seconds))
     await _refuse_second(case.tx, user_id, chosen)
     await pace.may_ask(case, user_id)
     for earlier in await case.tx.requests.open_of(user_id):

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from bot.access.canaries import current
+from bot.access.endings import AUTHORITY_NOTICE
 from bot.backup.backup import write_new
 from bot.cli import server_group
 from bot.cli.adopt import adopt
@@ -201,6 +202,9 @@ def status(as_json: AsJson = False) -> None:
             for look in looks.values():
                 template, said = seen_from_outside(look)
                 say(f"{look.server}: {template.format(said=said, moment=utc(look.at))}.")
+            ends = office.fleet.authority_end()
+            if ends - now < AUTHORITY_NOTICE and len(office.keyring.numbers()) == 1:
+                say(f"The CA ends on {stamp(ends)}; have another take its place: vpnbot ca rotate")
         return all(state.reachable for state in states)
 
     if not with_office(work):

@@ -18,6 +18,7 @@ from bot.fleet.others import Others
 from bot.handover.fields import Fields, fields_of, friendly_name
 from bot.handover.handover import Handover, Sample, Topic
 from bot.keyring import Keyring
+from pki.authority import pem_of
 from pki.keys import KeyAlgorithm, matching_algorithm
 from pki.serial import parse_serial
 from pki.tls_crypt_v2 import wrap_client_key
@@ -215,6 +216,9 @@ class ProfileMaker:
     ) -> ProfileParts:
         """A fresh key and its certificate, in a profile for these servers.
 
+        While one CA takes another's place, the profile trusts both: it takes the server's old
+        certificate and its new one.
+
         Args:
             of: who is recorded with the serial.
             shown_as: the profile's name among others.
@@ -227,7 +231,7 @@ class ProfileMaker:
         sides = sides_of(servers)
         if why := disagreements(sides):
             raise NotDone(f"No one profile opens {' and '.join(s.name for s in sides)}: {why[0]}")
-        authority = await self._keyring.authority()
+        authority = await self._keyring.authority(of.authority)
         algorithm = self._algorithm or matching_algorithm(authority.certificate)
         issue = partial(
             authority.issue_client,
@@ -253,7 +257,7 @@ class ProfileMaker:
             server_common_name=common_name_of(sides),
             friendly_name=shown_as,
             material=ProfileMaterial(
-                ca_pem=authority.certificate_pem,
+                ca_pem="".join(map(pem_of, self._keyring.certificates())),
                 certificate_pem=certificate.certificate_pem,
                 private_key_pem=certificate.private_key_pem,
                 tls_key=tls_keys[0] if tls_keys else None,

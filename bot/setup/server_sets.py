@@ -9,7 +9,8 @@ from bot.access.permission import Actor
 from bot.errors import NotDone
 from bot.handover.profiles import client_side, sides_of
 from bot.office import Office
-from storage.records import Grant, Server, ServerName, ServerSet
+from storage.records import Grant, Server, ServerName
+from storage.set_records import ServerSet
 from storage.transaction import Transaction
 from vpn.configuration.shared_profile import MOST_SERVERS, disagreements
 from vpn.values import check_server_name

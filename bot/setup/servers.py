@@ -8,8 +8,6 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
-from cryptography import x509
-
 from bot.access import requests, revocation
 from bot.access.permission import Actor
 from bot.errors import NotDone
@@ -28,6 +26,7 @@ from bot.setup.deploying import (
 )
 from bot.setup.server_sets import require_alone, require_free_name
 from bot.setup.ways import WayIn, make_key, pinned_key, record_of
+from pki.key_ids import Issuers
 from storage.records import GrantState, Payload, Server, ServerName
 from vpn.deploy import DeployReport, is_home_of
 from vpn.host.safe_place import unsafe_above
@@ -203,7 +202,7 @@ async def deploy_server(
     if server.ssh is None:
         if login is not None:
             raise NotDone(f"{name} is on this machine; leave --ssh out, and run this as root.")
-        await _require_named_by_root(server, directory, office.keyring.certificate)
+        await _require_named_by_root(server, directory, office.keyring.certificates())
         require_safe_place(server.directory)
         _require_right_to_write(Path(server.directory))
         parts = await issuing(office, actor, server)
@@ -337,7 +336,7 @@ async def known_server(office: Office, name: str) -> Server:
 
 
 async def _require_named_by_root(
-    server: Server, directory: PurePosixPath | None, authority: x509.Certificate
+    server: Server, directory: PurePosixPath | None, issuers: Issuers
 ) -> None:
     """Refuses a folder that root has neither been told of nor deployed before.
 
@@ -349,7 +348,7 @@ async def _require_named_by_root(
         return
     with as_root():
         host = host_of(server)
-        if await is_home_of(host, server.name, authority) and not unsafe_above(
+        if await is_home_of(host, server.name, issuers) and not unsafe_above(
             Path(server.directory)
         ):
             return

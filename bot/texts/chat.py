@@ -412,10 +412,6 @@ NOTICES: dict[Notice, Template] = {
         "⚠️ The profile of {name} got lost on its way, and there is no room on <b>{server}</b> "
         "for a fresh one. Revoke somebody’s access there; then let {name} ask again."
     ),
-    Notice.CA_ENDS: (
-        "⚠️ The certificate authority ends at {until}. From then on nobody gets in, whatever "
-        "they have. Plan its successor now; no profile can outlive it."
-    ),
     Notice.SERVER_CERTIFICATE_ENDS: (
         "⚠️ The certificate of <b>{server}</b> ends at {until}. From then on nobody gets in "
         "there. Renew it with: vpnbot server deploy {server}, and restart that OpenVPN."

@@ -24,6 +24,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 
+from storage.clock_records import ClockAnchor, EndWarning
 from storage.database import Database
 from storage.group_records import Group, GroupName
 from storage.outbox import Done, Later, SetAside
@@ -33,9 +34,7 @@ from storage.records import (
     CanaryRole,
     CanaryTrouble,
     ChatId,
-    ClockAnchor,
     EndReason,
-    EndWarning,
     ForeignRevocation,
     Grant,
     GrantId,
@@ -46,12 +45,13 @@ from storage.records import (
     Proof,
     SeenAs,
     ServerName,
-    ServerSet,
     Usage,
     UserId,
     Verdict,
 )
 from storage.repository import Repository
+from storage.rotation import Rotation, RotationStep
+from storage.set_records import ServerSet
 from storage.tables import metadata
 from storage.transaction import Transaction
 from tests.storage.kit import (
@@ -296,6 +296,12 @@ async def _watch(tx: Transaction) -> None:
     await tx.end_warnings.all()
     await tx.clock.record(ClockAnchor("b", NOW, HOUR))
     await tx.clock.last()
+    await tx.rotation.begin(Rotation(2, RotationStep.TRUST, NOW, NOW))
+    await tx.rotation.last()
+    await tx.rotation.move(RotationStep.TRUST, RotationStep.MOVE, NOW)
+    await tx.rotation.move_all(NOW)
+    await tx.rotation.signing()
+    await tx.grants.signed_before(2)
     await tx.crl.next_number()
     await tx.crl.next_number()
     await tx.crl.last_number()

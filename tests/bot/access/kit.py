@@ -102,8 +102,9 @@ class Paper:
         return Chance(serial=self._serial, code=self._code)
 
     def case(self, tx: Transaction, actor: Actor) -> Case:
-        ends_at, expires = self.authority_ends_at, self.may_expire
-        return Case(tx, self.now, self.rules, self.chance, actor, ends_at, may_expire=expires)
+        ends = {} if self.authority_ends_at is None else {1: self.authority_ends_at}
+        expires = self.may_expire
+        return Case(tx, self.now, self.rules, self.chance, actor, ends, may_expire=expires)
 
     def _serial(self) -> str:
         return f"c0ffee{next(self._numbers):034x}"

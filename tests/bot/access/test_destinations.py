@@ -7,7 +7,8 @@ import pytest
 from bot.access import approvals, destinations, grants, requests, revocation
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal
-from storage.records import EndReason, Grant, Place, ServerName, ServerSet
+from storage.records import EndReason, Grant, Place, ServerName
+from storage.set_records import ServerSet
 from tests.bot.access.kit import ANNA, BERLIN, BORIS, MORNING, PARIS, Paper
 
 EU, ROME = ServerName("eu"), ServerName("rome")

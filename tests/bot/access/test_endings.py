@@ -7,7 +7,7 @@ import pytest
 from bot.access import endings, importing
 from bot.access.endings import WARN_AT, ServerEnd, due
 from bot.access.importing import Certificate
-from storage.records import EndWarning
+from storage.clock_records import EndWarning
 from tests.bot.access.kit import BERLIN, BORIS, CLARA, DAY, MORNING, OPERATOR, Paper
 
 SECOND = timedelta(seconds=1)
@@ -44,6 +44,14 @@ def test_each_warning_comes_once() -> None:
             given.append(days)
             last = EndWarning("ca", end, days)
     assert tuple(given) == WARN_AT
+
+
+async def test_of_the_ca_a_year_ahead(paper: Paper) -> None:
+    """Everybody has to move to another one, which takes its time."""
+    await paper.do(endings.warn, MORNING + 366 * DAY, [ServerEnd(BERLIN, MORNING + 366 * DAY)])
+    assert await paper.heard() == []
+    await paper.do(endings.warn, MORNING + 365 * DAY, [ServerEnd(BERLIN, MORNING + 365 * DAY)])
+    assert await codes(paper) == [(BORIS, "ca_ends"), (CLARA, "ca_ends")]
 
 
 def test_after_a_long_pause_only_the_nearest_one_comes() -> None:
