@@ -207,7 +207,7 @@ class Fleet:
         """See `refit.refit`; after a restore the server is looked through first."""
         async with self._locked(name) as server:
             if server is None or server.restored_at is not None:
-                return Refitted(name)
+                return Refitted(name, left=0 if server is None else 1)
             return await refit(self._core, server, live_server(server))
 
     async def cut(
