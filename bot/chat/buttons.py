@@ -19,6 +19,7 @@ class Tap(StrEnum):
     CANCEL = "cx"
     AGAIN = "ag"
     SERVER = "sv"
+    SERVERS = "sp"
     RENEW = "np"
     RENEW_YES = "npy"
     GIVE_UP = "gu"
@@ -128,6 +129,7 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.CANCEL: ("request",),
     Tap.AGAIN: ("request",),
     Tap.SERVER: ("request", "server"),
+    Tap.SERVERS: ("request", "page"),
     Tap.RENEW: ("grant",),
     Tap.RENEW_YES: ("grant",),
     Tap.GIVE_UP: ("grant",),

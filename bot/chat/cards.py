@@ -59,7 +59,7 @@ async def card(case: Case, request: Request, viewer: UserId) -> View:
         else fill(words.CARD_PERSON_NO_USERNAME, id=request.user_id),
     )
     asked_for = lines(
-        fill(words.CARD_SERVER, server=request.server),
+        await _wanted(case, request),
         fill(words.CARD_DURATION, duration=given_text(request)),
         fill(words.CARD_REASON, reason=request.reason) if request.reason else "",
     )
@@ -165,6 +165,14 @@ async def _life(case: Case, grant: Grant, name: str) -> Html:
     )
     is_open = await holdings.may_let_in(case.tx, case.now, grant)
     return lines(ended, life.CARD_UNCONFIRMED if is_open else "")
+
+
+async def _wanted(case: Case, request: Request) -> Html:
+    """The server that was asked for; of a set with all that it opens."""
+    names = await destinations.opened_by(case.tx, request)
+    if tuple(names) in {(), (request.server,)}:
+        return fill(words.CARD_SERVER, server=request.server)
+    return fill(words.CARD_SET, name=request.server, servers=some(names))
 
 
 async def _opens(case: Case, request: Request) -> str:

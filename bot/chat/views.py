@@ -46,15 +46,8 @@ class View:
     keyboard: Keyboard = ()
 
 
-def choose_server(request: Request, servers: Sequence[ServerName]) -> View:
-    """The answer to a request that does not name one of several servers."""
-    rows = [
-        (Button(name, buttons.data(Tap.SERVER, request.id, name), Style.MAIN),) for name in servers
-    ]
-    return View(Html(words.CHOOSE_SERVER), (*rows, (cancel_button(request),)))
-
-
 def cancel_button(request: Request) -> Button:
+    """Takes a request back."""
     return Button(words.BUTTON_CANCEL, buttons.data(Tap.CANCEL, request.id))
 
 

@@ -163,6 +163,7 @@ def take_names_back(connection: Connection) -> None:
     for column in ("grants.ended_by", "grants.ended_by_name", "requests.asked_duration"):
         table, _, name = column.partition(".")
         connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {name}"))
+    connection.execute(text("ALTER TABLE grant_places DROP COLUMN waiting_since"))
     connection.execute(text("DROP TABLE ca_rotation"))
     for table in ("grants", "canaries"):
         connection.execute(text(f"ALTER TABLE {table} DROP COLUMN authority"))
