@@ -242,6 +242,7 @@ async def _searches(tx: Transaction) -> None:
     await tx.grants.nobodys_not_over(limit=5)
     await tx.grants.count_unlinked_names()
     await tx.grants.count_live()
+    await tx.grants.of_users([ANNA], NOW)
     await tx.grants.ending(offset=0, limit=5)
     await tx.grants.count_unproved(NOW)
     await tx.grants.unproved(NOW, offset=0, limit=5)
