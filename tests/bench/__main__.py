@@ -1,7 +1,7 @@
 """`make bench`: how long the bot takes, beside what it stands in for, in one run.
 
 Only ratios say something about the program: the times are those of the machine at this moment.
-Ends by itself in less than two minutes.
+Ends by itself in less than five minutes.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from demo.lab.network import lab_missing
 from demo.testing import PersonChat
+from tests.bench import crowd
 from tests.bench.acts import cut_after_revoke, document_after_approval
 from tests.bench.figures import Figures, table
 from tests.bench.others import EC, RSA, Easyrsa, OpensslCrl, bare_kill, easyrsa_program
@@ -162,9 +163,11 @@ async def _main() -> None:
         async with company_with_sessions(home, real=missing is None) as (company, sessions):
             await bench.run(company, sessions)
         await bench.run_takeover(others)
+        crowds = await crowd.measure(others)
     server = "a real OpenVPN server and client" if missing is None else "the stand-in"
     print(f"Sessions: {server}. Database and files: {tempfile.gettempdir()}.\n")
     print(bench.table())
+    print(table(crowds))
 
 
 @contextmanager

@@ -31,6 +31,7 @@ _FIRST_ID = 100_000
 _ROUNDS = 7
 # Each starts an interpreter.
 _COMMAND_ROUNDS = 3
+_COMMANDS = ("user list --limit 20", "grant list --limit 20", f"grant list --user {_FIRST_ID}")
 _GRANTS = (
     """
 WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < :grants)
@@ -94,10 +95,9 @@ class Crowd:
 
     @classmethod
     async def of(cls, folder: Path, people: int, grants: int) -> "Crowd":
-        """Made in a folder of its own."""
-        folder.mkdir()
+        """Made in a new folder."""
         data = folder / "data"
-        data.mkdir(mode=0o700)
+        await asyncio.to_thread(data.mkdir, 0o700, parents=True)
         template = await asyncio.to_thread(make_template, folder)
         database = await open_copy(template, data)
         gate = Gate(database, Laws((_BORIS, _CLARA)))
@@ -175,15 +175,20 @@ def _pair(label: str, unit: str) -> tuple[Figures, Figures]:
     return few, Figures(f"{label}, of {BIG[0]:,}", unit, beside=(few,), aim="3 times")
 
 
-async def _main(folder: Path) -> None:
-    began = time.perf_counter()
+async def measure(folder: Path) -> Sequence[tuple[str, Sequence[Figures]]]:
+    """What is typed in the chat, and what is printed, in both companies."""
     small = await Crowd.of(folder / "small", *SMALL)
     big = await Crowd.of(folder / "big", *BIG)
-    print(f"made in {time.perf_counter() - began:.1f} s")
-    from tests.bench.figures import table
-
-    print(table([("In the chat", await measure_chat(small, big))]))
-
-
-if __name__ == "__main__":
-    asyncio.run(_main(Path(sys.argv[1])))
+    chat = await measure_chat(small, big)
+    commands: list[Figures] = []
+    for typed in (
+        "user list --limit 20",
+        "grant list --limit 20",
+        f"grant list --user {_FIRST_ID}",
+    ):
+        few, many = _pair(f"vpnbot {typed}", "s")
+        for _ in range(_COMMAND_ROUNDS):
+            few.add_seconds((await small.command(*typed.split()))[0])
+            many.add_seconds((await big.command(*typed.split()))[0])
+        commands += [many, few]
+    return (("In the chat, among many", chat), ("In the terminal, among many", commands))
