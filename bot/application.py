@@ -96,7 +96,11 @@ class Application:
                     bot, username, self._office, on_done=self.sender.wake, reserve=reserve
                 )
                 poller = Poller(
-                    self._telegram, self._office, on_stored=worker.wake, reserve=reserve
+                    self._telegram,
+                    self._office,
+                    on_stored=worker.wake,
+                    reserve=reserve,
+                    is_serving=lambda: worker.is_busy or self.sender.is_busy,
                 )
                 for part in (poller, worker, self.sender):
                     group.create_task(part.run())

@@ -6,7 +6,9 @@ them: it exists only while its profile is being sent.
 
 import asyncio
 import os
-from collections.abc import Callable
+import secrets
+import shutil
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
@@ -17,9 +19,9 @@ from cryptography import x509
 from bot.errors import BadSettings, NotDone
 from bot.process.data_folder import DataFolder
 from pki.authority import Authority
-from pki.authority_files import load_authority, load_certificate
+from pki.authority_files import create_authority, load_authority, load_certificate
 from pki.errors import PkiError
-from pki.private_files import write_file
+from pki.private_files import sync, write_file
 from pki.sealed import seal, unseal
 from pki.tls_crypt_v2 import generate_server_key
 from storage.records import ServerName
@@ -35,47 +37,110 @@ class Keyring:
     def __init__(self, folder: DataFolder, passphrase: Callable[[], str | None]) -> None:
         self._folder = folder
         self._ask = passphrase
-        self._authority: Authority | None = None
+        # By their numbers, see `storage.rotation`.
+        self._certificates: dict[int, x509.Certificate] = {}
+        self._authorities: dict[int, Authority] = {}
         # With the sealed form that it came out of: another process may put a new server with a
         # new key in the old one's place.
         self._tls_keys: dict[ServerName, tuple[bytes, str]] = {}
         self._opening = asyncio.Lock()
 
-    @cached_property
+    @property
     def certificate(self) -> x509.Certificate:
-        """The CA's certificate; needs no passphrase."""
-        return load_certificate(self._folder.ca)
+        """The CA's certificate, of two the older one's; needs no passphrase.
+
+        Raises:
+            PkiError: it is missing, damaged, or open to others.
+        """
+        return self.certificates()[0]
 
     def certificates(self) -> tuple[x509.Certificate, ...]:
-        """Of each CA whose list a server's file has to hold."""
-        return (self.certificate,)
+        """Of each CA whose list a server's file has to hold, the oldest first.
 
-    def authority_end(self) -> datetime | None:
-        """When the CA's certificate ends; None where there is none that can be read."""
-        try:
-            return self.certificate.not_valid_after_utc
-        except PkiError:
-            return None
+        Looked for anew each time: another process may have made the second one just now. Raises as
+        `certificate` does.
+        """
+        numbers = self.numbers()
+        return tuple(map(self.certificate_of, numbers)) or (load_certificate(self._folder.ca),)
 
-    async def authority(self) -> Authority:
-        """The CA with its key.
+    def numbers(self) -> tuple[int, ...]:
+        """Of the CAs that are there, the oldest first."""
+        return tuple(self._folder.authorities())
+
+    def certificate_of(self, number: int) -> x509.Certificate:
+        """Of the CA with that number. Raises as `certificate` does."""
+        if number not in self._certificates:
+            self._certificates[number] = load_certificate(self._folder.ca_of(number))
+        return self._certificates[number]
+
+    def authority_ends(self) -> Mapping[int, datetime]:
+        """When the CAs end, by their numbers; those that cannot be read are left out."""
+        ends = {}
+        for number in self.numbers():
+            with suppress(PkiError):
+                ends[number] = self.certificate_of(number).not_valid_after_utc
+        return ends
+
+    async def authority(self, number: int | None = None) -> Authority:
+        """A CA with its key.
+
+        Args:
+            number: of the CA; None for the only one, of two for the older one.
 
         Raises:
             BadSettings: no passphrase is set.
             PkiError: the CA is missing, damaged, open to others, or the passphrase is wrong.
         """
-        if self._authority is not None:
-            return self._authority
+        wanted = next(iter(self.numbers()), 1) if number is None else number
+        if (opened := self._authorities.get(wanted)) is not None:
+            return opened
         async with self._opening:
-            if self._authority is None:
-                self._authority = await asyncio.to_thread(
-                    load_authority, self._folder.ca, self._passphrase
+            if wanted not in self._authorities:
+                self._authorities[wanted] = await asyncio.to_thread(
+                    load_authority, self._folder.ca_of(wanted), self._passphrase
                 )
-            return self._authority
+            return self._authorities[wanted]
 
-    def keep(self, authority: Authority) -> None:
+    async def authorities(self) -> tuple[Authority, ...]:
+        """Each CA that is there, the oldest first; there is at least one. Raises as `authority`."""
+        return tuple([await self.authority(number) for number in self.numbers() or (None,)])
+
+    def keep(self, authority: Authority, number: int = 1) -> None:
         """Takes over a CA that was made just now, so that its key is not derived once more."""
-        self._authority = authority
+        self._authorities[number] = authority
+
+    async def make_authority(self, number: int, *, common_name: str, now: datetime) -> None:
+        """Makes another CA, under the passphrase of the one that is there.
+
+        Raises:
+            PkiError, BadSettings: that one does not open with it, or the new one is there already.
+        """
+        await self.authority()
+        async with self._opening:
+            made = await asyncio.to_thread(
+                create_authority,
+                self._folder.ca_of(number),
+                common_name=common_name,
+                passphrase=self._passphrase,
+                now=now,
+                random_bytes=os.urandom,
+            )
+            self._authorities[number] = made
+
+    def destroy(self, number: int) -> None:
+        """Destroys a CA's key: what it has signed is signed, and nothing is from now on.
+
+        The folder goes by its name first, so that no half of it is ever taken for a CA.
+        """
+        folder = self._folder.ca_of(number)
+        gone = folder.with_name(f".{folder.name}-{secrets.token_hex(8)}")
+        with suppress(FileNotFoundError):
+            folder.rename(gone)
+            sync(folder.parent)
+        for left in folder.parent.glob(f".{folder.name}-*"):
+            shutil.rmtree(left)
+        self._authorities.pop(number, None)
+        self._certificates.pop(number, None)
 
     async def tls_key(self, server: ServerName) -> str:
         """A server's tls-crypt-v2 key, or the one that an adopted server shares with all."""

@@ -65,7 +65,7 @@ class Office(Core):
             self.rules,
             self.chance,
             actor,
-            authority_ends_at=self.keyring.authority_end(),
+            authority_ends=self.keyring.authority_ends(),
             may_give=not look.in_doubt,
             may_expire=not look.in_doubt or look.doubted_for >= LONGEST_DOUBT,
         )

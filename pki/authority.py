@@ -38,7 +38,7 @@ class Authority:
 
     @property
     def certificate_pem(self) -> str:
-        return self.certificate.public_bytes(Encoding.PEM).decode("ascii")
+        return pem_of(self.certificate)
 
     def issue_client(
         self,
@@ -166,6 +166,11 @@ def self_signed(
         period=(now - CLOCK_LAG, now + lifetime),
     )
     return with_profile(builder, CA).sign(key, signing_hash(key))
+
+
+def pem_of(certificate: x509.Certificate) -> str:
+    """The certificate as PEM."""
+    return certificate.public_bytes(Encoding.PEM).decode("ascii")
 
 
 def _named(common_name: str) -> x509.Name:

@@ -22,9 +22,10 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 
 from storage import tables
+from storage.audit_records import AuditEntry, AuditHead, BrokenEntry
 from storage.batches import batches
 from storage.errors import is_passing
-from storage.records import AuditEntry, AuditHead, BrokenEntry, Payload
+from storage.records import Payload
 from storage.repository import Repository, values_of
 
 _audit = tables.audit

@@ -38,6 +38,10 @@ class Canaries(Repository):
         """Those whose file or session may be on a server."""
         return await self._where(_canaries.c.server == server)
 
+    async def with_address(self, address: str) -> Sequence[Canary]:
+        """Those that have or had this address, as long as they are kept."""
+        return await self._where(_canaries.c.address == address)
+
     async def revoked(self) -> Sequence[str]:
         """The serials of those that every server's CRL has to list."""
         rows = await self._connection.execute(

@@ -67,14 +67,19 @@ class Groups(Repository):
         )
         return list(rows.scalars())
 
-    async def by_person(self) -> Mapping[UserId, Sequence[GroupName]]:
-        """Who belongs to which groups, by the account that each person is known by."""
-        person = func.coalesce(_people.c.same_as, _people.c.id)
-        rows = await self._connection.execute(
-            select(person, _memberships.c.group_name)
+    async def by_account(self) -> Mapping[UserId, Sequence[GroupName]]:
+        """The groups of each person who is in one, by every account of theirs."""
+        known_as = func.coalesce(_people.c.same_as, _people.c.id)
+        members = (
+            select(known_as.label("person"), _memberships.c.group_name)
             .join(_people, _people.c.id == _memberships.c.user_id)
             .distinct()
-            .order_by(_memberships.c.group_name)
+            .subquery()
+        )
+        rows = await self._connection.execute(
+            select(_people.c.id, members.c.group_name)
+            .join(members, members.c.person == known_as)
+            .order_by(members.c.group_name)
         )
         found: dict[UserId, list[GroupName]] = {}
         for user_id, name in rows:

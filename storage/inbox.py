@@ -1,10 +1,9 @@
 """Raw updates, stored before they are confirmed to Telegram."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import and_, delete, func, insert, or_, select, update
 
 from storage import tables
 from storage.batches import batches
@@ -13,6 +12,9 @@ from storage.repository import Repository
 
 _inbox = tables.inbox
 _ERROR_LENGTH = 256
+# What is set aside is for a human to read: the newest of it, in rows and in characters.
+_SET_ASIDE_ROWS = 1000
+_SET_ASIDE_LENGTH = 1024 * 1024
 
 
 class Inbox(Repository):
@@ -32,20 +34,43 @@ class Inbox(Repository):
         for item in items:
             if item.update_id not in seen:
                 seen.add(item.update_id)
-                rows.append(asdict(item) | {"state": InboxState.NEW})
+                rows.append(
+                    {
+                        "update_id": item.update_id,
+                        "chat_id": item.chat_id,
+                        "payload": item.payload,
+                        "state": InboxState.NEW,
+                        "received_at": item.received_at,
+                    }
+                )
         if rows:
             await self._connection.execute(insert(_inbox), rows)
         return len(rows)
 
-    async def new(self) -> Sequence[InboxItem]:
-        """The updates that wait for a handler, oldest first."""
+    async def new(self, *, after: int = 0) -> Sequence[InboxItem]:
+        """The updates that wait for a handler, oldest first.
+
+        Args:
+            after: only what came after the one with this place in the order of arrival.
+        """
         rows = await self._connection.execute(
-            select(_inbox).where(_inbox.c.state == InboxState.NEW).order_by(_inbox.c.seq)
+            select(_inbox)
+            .where(_inbox.c.state == InboxState.NEW, _inbox.c.seq > after)
+            .order_by(_inbox.c.seq)
         )
         return [
-            InboxItem(row.update_id, ChatId(row.chat_id), row.payload, row.received_at)
+            InboxItem(row.update_id, ChatId(row.chat_id), row.payload, row.received_at, row.seq)
             for row in rows
         ]
+
+    async def has_new_of(self, chats: Collection[int]) -> bool:
+        """Whether anything of these chats waits for a handler."""
+        found = await self._connection.scalar(
+            select(_inbox.c.seq)
+            .where(_inbox.c.state == InboxState.NEW, _inbox.c.chat_id.in_(chats))
+            .limit(1)
+        )
+        return found is not None
 
     async def finish(self, update_id: int) -> bool:
         """NEW to DONE; False if it was handled before.
@@ -53,6 +78,15 @@ class Inbox(Repository):
         That it was is all that is kept: what somebody wrote is not needed any more.
         """
         return await self._close(update_id, InboxState.DONE, error=None, payload="")
+
+    async def finish_all(self, update_ids: Collection[int]) -> None:
+        """The same of many."""
+        for some in batches(update_ids):
+            await self._connection.execute(
+                update(_inbox)
+                .where(_inbox.c.update_id.in_(some), _inbox.c.state == InboxState.NEW)
+                .values(state=InboxState.DONE, payload="")
+            )
 
     async def hold(self, update_id: int, payload: str) -> None:
         """DONE to HELD: it does nothing until its writer confirms it."""
@@ -102,31 +136,43 @@ class Inbox(Repository):
         )
         return int(count or 0)
 
-    async def prune(self, before: datetime) -> None:
+    async def prune(self, before: datetime, *, set_aside_before: datetime | None = None) -> None:
         """Deletes old updates that are done: Telegram sends one again for a day at most.
 
         Those that nobody has confirmed for as long go with them.
-        """
-        await self._connection.execute(
-            delete(_inbox).where(
-                _inbox.c.state.in_((InboxState.DONE, InboxState.HELD)),
-                _inbox.c.received_at < before,
-            )
-        )
 
-    async def trim_quarantine(self, keep: int) -> None:
-        """Keeps the newest of what could not be handled; a flood of it must not fill the disk."""
-        newest = (
-            select(_inbox.c.seq)
-            .where(_inbox.c.state == InboxState.QUARANTINED)
-            .order_by(_inbox.c.seq.desc())
-            .limit(keep)
+        Args:
+            set_aside_before: what was set aside before this goes, too.
+        """
+        is_over = and_(
+            _inbox.c.state.in_((InboxState.DONE, InboxState.HELD)), _inbox.c.received_at < before
         )
-        await self._connection.execute(
-            delete(_inbox).where(
-                _inbox.c.state == InboxState.QUARANTINED, _inbox.c.seq.not_in(newest)
+        if set_aside_before is not None:
+            is_old = _inbox.c.received_at < set_aside_before
+            is_over = or_(is_over, and_(_inbox.c.state == InboxState.QUARANTINED, is_old))
+        await self._connection.execute(delete(_inbox).where(is_over))
+
+    async def trim_quarantine(
+        self, keep: int = _SET_ASIDE_ROWS, length: int = _SET_ASIDE_LENGTH
+    ) -> None:
+        """Keeps the newest of what could not be handled; a flood of it must not fill the disk.
+
+        Args:
+            keep: so many rows at most.
+            length: so many characters at most, in all.
+        """
+        newest_first = _inbox.c.seq.desc()
+        counted = (
+            select(
+                _inbox.c.seq,
+                func.row_number().over(order_by=newest_first).label("place"),
+                func.sum(func.length(_inbox.c.payload)).over(order_by=newest_first).label("size"),
             )
+            .where(_inbox.c.state == InboxState.QUARANTINED)
+            .subquery()
         )
+        too_much = select(counted.c.seq).where(or_(counted.c.place > keep, counted.c.size > length))
+        await self._connection.execute(delete(_inbox).where(_inbox.c.seq.in_(too_much)))
 
     async def _close(
         self, update_id: int, state: InboxState, error: str | None, **values: str

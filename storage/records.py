@@ -123,8 +123,7 @@ class Server:
     dns: tuple[str, ...]
     account: str
     added_at: datetime
-    # When a CRL was last published there; None before the first time.
-    crl_published_at: datetime | None = None
+    crl_published_at: datetime | None = None  # the last one; None before the first time
     # Of that CRL: with a lower one an older CRL was put back.
     crl_number: int | None = None
     # SHA-256 of the file that was put there, in hex: with another one somebody has changed it.
@@ -141,8 +140,7 @@ class Server:
     # Of a server on another machine: 'address' as USER@HOST:PORT, the pinned 'host_key', and
     # 'key_file', which is None where it is the bot's own key.
     ssh: Payload | None = None
-    # Of its clients, beside `network`; None where they get no IPv6 address.
-    network6: str | None = None
+    network6: str | None = None  # beside `network`; None where clients get no IPv6 address
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +224,7 @@ class Grant:
         for_server: a certificate that only a server may show, so nobody gets access by it.
         end_known: whether the certificate itself said `not_after`. Else it may live longer, and
             every CRL lists it for good once it is revoked or over.
+        authority: the number of the CA that signs it, see `storage.rotation`.
     """
 
     id: GrantId
@@ -246,6 +245,7 @@ class Grant:
     crl_reason: str | None = None
     for_server: bool = False
     end_known: bool = True
+    authority: int = 1
 
     @property
     def owner(self) -> UserId:
@@ -359,6 +359,7 @@ class Canary:
         serial: lower-case hex.
         address: None for those that are never let in, and where the server gives one from a pool.
         retired_at: when its key was given up, and its address file taken away.
+        authority: the number of the CA that signs it, as of a grant.
     """
 
     serial: str
@@ -369,6 +370,7 @@ class Canary:
     not_before: datetime
     not_after: datetime
     retired_at: datetime | None = None
+    authority: int = 1
 
 
 class CanaryTrouble(StrEnum):
@@ -464,6 +466,8 @@ class InboxItem:
     chat_id: ChatId
     payload: str = field(repr=False)
     received_at: datetime
+    # Its place in the order of arrival; 0 until it is stored.
+    seq: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -478,33 +482,6 @@ class OutboxItem:
     created_at: datetime
     # Why it was not sent, in Telegram's words or ours; for the operator.
     error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    seq: int
-    at: datetime
-    actor: str
-    action: str
-    subject: str
-    detail: Payload
-    previous: str  # hex
-    digest: str  # hex
-
-
-@dataclass(frozen=True, slots=True)
-class BrokenEntry:
-    """A row of the audit trail that cannot be read, so nobody of ours wrote it like that."""
-
-    seq: int
-
-
-@dataclass(frozen=True, slots=True)
-class AuditHead:
-    """What the whole trail up to this row can be held against."""
-
-    seq: int
-    digest: str  # hex
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,12 +112,19 @@ class Requests(Repository):
             is_over = or_(is_over, _requests.c.asked_at <= asked_by)
         return await self._where(_requests.c.state.in_(_OPEN), is_over)
 
-    async def choose(self, request_id: RequestId, server: ServerName) -> bool:
-        """CHOOSING to PENDING; False if it was not choosing any more."""
+    async def choose(
+        self, request_id: RequestId, server: ServerName, duration: int | None = None
+    ) -> bool:
+        """CHOOSING to PENDING; False if it was not choosing any more.
+
+        Args:
+            duration: in seconds, where it is another one for this server.
+        """
+        changed = {} if duration is None else {"duration": duration}
         done = await self._connection.execute(
             update(_requests)
             .where(_requests.c.id == request_id, _requests.c.state == RequestState.CHOOSING)
-            .values(server=server, state=RequestState.PENDING)
+            .values(server=server, state=RequestState.PENDING, **changed)
         )
         return done.rowcount == 1
 

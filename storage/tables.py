@@ -208,6 +208,8 @@ grants = Table(
     Column("crl_reason", String(32)),
     Column("for_server", Boolean, nullable=False, server_default=false()),
     Column("end_known", Boolean, nullable=False, server_default=true()),
+    # The number of the CA that signs it, see storage.rotation.
+    Column("authority", Integer, nullable=False, server_default="1"),
     # Of an imported one, see `storage.name_keys`; ours have their common name for it.
     Column("name_key", String(160)),
     CheckConstraint(
@@ -357,6 +359,7 @@ canaries = Table(
     Column("not_after", UtcTime, nullable=False),
     # When its key was given up, and its address file taken away.
     Column("retired_at", UtcTime),
+    Column("authority", Integer, nullable=False, server_default="1"),
     Index("ix_canaries_server", "server"),
 )
 

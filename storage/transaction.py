@@ -20,6 +20,7 @@ from storage.people import People
 from storage.posted import PostedMessages
 from storage.proofs import Proofs
 from storage.requests import Requests
+from storage.rotation import Rotations
 from storage.servers import Servers
 from storage.strangers import Strangers
 from storage.usages import Usages
@@ -43,6 +44,7 @@ class Transaction:
         self.canaries = Canaries(connection)
         self.usages = Usages(connection)
         self.end_warnings = EndWarnings(connection)
+        self.rotation = Rotations(connection)
         self.clock = ClockAnchors(connection)
         self.posted = PostedMessages(connection)
         self.inbox = Inbox(connection)

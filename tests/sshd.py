@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -21,6 +22,7 @@ NEEDS_SSHD = pytest.mark.skipif(
     SSHD is None or os.geteuid() != 0, reason="a real sshd takes openssh-server, and root"
 )
 _PATIENCE_S = 30
+_LISTENS = "Server listening"
 
 
 @dataclass
@@ -108,15 +110,14 @@ class Sshd:
         ]
         config.write_text("\n".join(lines) + "\n")
         log = (self.folder / "sshd.log").open("ab")
+        before = self.log.count(_LISTENS)
         with log:
             self.process = subprocess.Popen(
                 [SSHD, "-D", "-e", "-f", str(config)], stderr=log, text=True
             )
         end = time.monotonic() + _PATIENCE_S
-        while True:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
+        # Not by connecting to it, which one that is just being ended may answer, too.
+        while self.log.count(_LISTENS) == before:
             assert self.process.poll() is None, self.log
             assert time.monotonic() < end, self.log
             time.sleep(0.01)
@@ -130,6 +131,7 @@ class Sshd:
         process, self.process = self.process, None
         if process is None:
             return
+        process.send_signal(signal.SIGSTOP)  # so that it starts none while they are ended
         for pid in _below(process.pid):
             _signal(pid, "KILL")
         process.kill()

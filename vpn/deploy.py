@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from pki.key_ids import Issuers
 from vpn.configuration.forwarding import render_forwarding, render_rules
 from vpn.configuration.server import (
     host_commands,
@@ -121,6 +121,8 @@ async def deploy(
        match, which the next deploy sees and mends by issuing both again.
     5. The CRL is not written here: publish it next, OpenVPN does not start without it.
 
+    While one CA takes another's place, `ca_pem` holds both, first the one that signs for servers.
+
     A parent folder that belongs to another account than root is accepted: its owner could move
     the server's folder away. The demo and a single person's machine need that.
 
@@ -182,8 +184,8 @@ async def certificate_end(host: ServerHost, path: str = CERTIFICATE) -> datetime
     return certificate.not_valid_after_utc if certificate else None
 
 
-async def is_home_of(host: ServerHost, name: str, authority: x509.Certificate) -> bool:
-    """Whether root has deployed this server here before, for this CA.
+async def is_home_of(host: ServerHost, name: str, issuers: Issuers) -> bool:
+    """Whether root has deployed this server here before, for this CA, or for one of two.
 
     The unit's file has the server's name, and the CA's certificate is told by its fingerprint.
     Both count only where nobody but root could have written them.
@@ -195,11 +197,16 @@ async def is_home_of(host: ServerHost, name: str, authority: x509.Certificate) -
         facts = await host.stat(path)
         if facts is None or facts.uid != ROOT or facts.mode & BY_OTHERS:
             return False
-    certificate = _parse_certificate(await host.read(CA_CERTIFICATE))
-    if certificate is None:
-        return False
-    sha256 = hashes.SHA256()
-    return certificate.fingerprint(sha256) == authority.fingerprint(sha256)
+    trusted = certificates_in(await host.read(CA_CERTIFICATE))
+    return any(certificate in issuers for certificate in trusted)
+
+
+def certificates_in(pem: bytes | None) -> tuple[x509.Certificate, ...]:
+    """All of a file, in their order; none where one of them cannot be read."""
+    try:
+        return tuple(x509.load_pem_x509_certificates(pem or b""))
+    except ValueError:
+        return ()
 
 
 async def check_place(spec: ServerSpec, host: ServerHost) -> int | None:

@@ -1,11 +1,10 @@
 """Values that describe a server and where clients dial."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
-from itertools import islice
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Interface, IPv6Network, ip_address
 from pathlib import PurePosixPath
 from typing import NewType
 
@@ -19,6 +18,7 @@ HIGHEST_PORT = 65535
 _PRIVATE = IPv4Network("10.0.0.0/8")
 _FIRST_NETWORK = IPv4Network("10.8.0.0/22")  # 1021 clients; OpenVPN's own examples use 10.8
 _WIDEST_PREFIX, _NARROWEST_PREFIX = 8, 29
+_WIDEST_PREFIX6 = 64
 
 _COMMON_NAME = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
 _SERVER_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}", re.ASCII)
@@ -69,6 +69,7 @@ class ServerSpec:
         directory: its home folder on its machine, absolute.
         listen_port: the port on its machine; `remote.port` may be another one, forwarded to it.
         network: its clients' network; the server has the first host address.
+        network6: likewise, of IPv6; None where clients get no such address.
         routes: what is pushed to clients; 0.0.0.0/0 sends everything through the tunnel.
         account: the account that the bot runs as: it owns `live/` and may use the management
             socket.
@@ -82,6 +83,20 @@ class ServerSpec:
     routes: tuple[IPv4Network, ...]
     dns: tuple[IPv4Address, ...]
     account: str
+    network6: IPv6Network | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What one client gets in the place of what its server pushes to all; empty: the same."""
+
+    routes: tuple[IPv4Network | IPv6Network, ...] = ()
+    dns: tuple[IPv4Address | IPv6Address, ...] = ()
+    # Its own, beside that of IPv4, with the prefix of the server's network.
+    address6: IPv6Interface | None = None
+
+
+AS_ALL = Pushed()
 
 
 def parse_remote(text: str) -> Remote:
@@ -152,6 +167,7 @@ def make_server_spec(
     routes: Iterable[IPv4Network],
     dns: Iterable[IPv4Address],
     account: str,
+    network6: IPv6Network | None = None,
 ) -> ServerSpec:
     """A server's description, checked.
 
@@ -159,7 +175,7 @@ def make_server_spec(
         InvalidServer: one of the values cannot be used; the message names it.
     """
     spec = ServerSpec(
-        name, remote, directory, listen_port, network, tuple(routes), tuple(dns), account
+        name, remote, directory, listen_port, network, tuple(routes), tuple(dns), account, network6
     )
     check_spec(spec)
     return spec
@@ -178,6 +194,8 @@ def check_spec(spec: ServerSpec) -> None:
         raise InvalidServer(f"The port {spec.listen_port} is not between 1 and {HIGHEST_PORT}.")
     _check_directory(spec.directory)
     _check_network(spec.network)
+    if spec.network6 is not None:
+        _check_network6(spec.network6, spec.network)
 
 
 def check_server_name(name: str) -> None:
@@ -207,6 +225,19 @@ def _check_network(network: IPv4Network) -> None:
         raise InvalidServer(f"The network {network} cannot be given to clients; choose 10.x.")
 
 
+def _check_network6(network6: IPv6Network, network: IPv4Network) -> None:
+    """Each IPv4 address has one of its own there."""
+    narrowest = IPv6Network(0).max_prefixlen - (network.max_prefixlen - network.prefixlen)
+    # OpenVPN's `server-ipv6` takes nothing wider than a /64.
+    if not _WIDEST_PREFIX6 <= network6.prefixlen <= narrowest:
+        raise InvalidServer(
+            f"The network {network6} must be between /{_WIDEST_PREFIX6} and /{narrowest}, so that "
+            f"each address of {network} has one there."
+        )
+    if network6.is_multicast or network6.is_loopback or network6.is_link_local:
+        raise InvalidServer(f"The network {network6} cannot be given to clients; choose fdxx:….")
+
+
 def next_free_network(taken: Iterable[IPv4Network]) -> IPv4Network:
     """The first /22 from 10.8.0.0 on that overlaps none of those taken.
 
@@ -218,8 +249,3 @@ def next_free_network(taken: Iterable[IPv4Network]) -> IPv4Network:
         if candidate >= _FIRST_NETWORK and not any(candidate.overlaps(other) for other in busy):
             return candidate
     raise NetworksExhausted("No /22 from 10.8.0.0 on is free; name one with --network.")
-
-
-def client_addresses(network: IPv4Network) -> Iterator[IPv4Address]:
-    """The addresses for clients, in order: all hosts but the first, which is the server's."""
-    return islice(network.hosts(), 1, None)

@@ -2,13 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.access import destinations, durations, holdings
 from bot.access.case import Case
 from bot.access.permission import telegram_key
+from bot.access.terms import Terms, terms_of
+from storage.group_records import GroupName
 from storage.records import EndReason, Request, UserId, Verdict
 from storage.transaction import Transaction
 
@@ -51,9 +53,64 @@ async def given(case: Case, request: Request) -> Sequence[Approval]:
     return tuple(counted.values())
 
 
-def limit(case: Case, request: Request) -> int:
+@dataclass(frozen=True, slots=True)
+class Quorum:
+    """How many of whom a group wants to agree; `people` by the accounts they are known by."""
+
+    group: GroupName
+    people: frozenset[UserId]
+    needed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """Who has to agree to a request: so many admins in all, and of each quorum so many."""
+
+    in_all: int
+    quorums: tuple[Quorum, ...] = ()
+
+    def missing(self, agreed: Collection[UserId]) -> int:
+        """How many more have to agree at least."""
+        said = set(agreed)
+        left = max(self.in_all - len(said), 0)
+        more = 0
+        # One person may count for several groups: whoever counts for most of them is first.
+        while short := [one for one in self.quorums if len(said & one.people) < one.needed]:
+            pool = sorted({person for one in short for person in one.people} - said)
+            if not pool:
+                return max(left, more + max(one.needed - len(said & one.people) for one in short))
+            said.add(max(pool, key=lambda person: sum(person in one.people for one in short)))
+            more += 1
+        return max(left, more)
+
+    def counts(self, person: UserId, agreed: Collection[UserId]) -> bool:
+        """Whether a yes of this person brings the decision nearer, beside those who agreed."""
+        return self.missing({*agreed, person}) < self.missing(agreed) or not self.missing(agreed)
+
+
+async def vote(case: Case, request: Request, duration: int) -> Vote:
+    """Who has to agree to this duration, in seconds, by the settings and the person's groups."""
+    theirs = await terms_for(case.tx, request)
+    quorums = []
+    for group in theirs.groups:
+        if group.approvers:
+            people = [await case.tx.people.person_of(one) for one in group.approvers]
+            quorums.append(Quorum(group.name, frozenset(people), group.approvals or 1))
+    return Vote(theirs.approvals(case.rules.approvals_for(duration)), tuple(quorums))
+
+
+async def terms_for(tx: Transaction, request: Request) -> Terms:
+    """What the requester's groups say of what was asked for; nothing before a server is chosen."""
+    if request.server is None:
+        return Terms()
+    names = await destinations.opened_by(tx, request)
+    return await terms_of(tx, request.user_id, names or [request.server])
+
+
+async def limit(case: Case, request: Request) -> int:
     """The longest duration that may be approved now, in seconds."""
-    return min(request.duration, case.rules.max_duration)
+    theirs = await terms_for(case.tx, request)
+    return theirs.limit(min(request.duration, case.rules.max_duration))
 
 
 def deadline(case: Case, request: Request) -> datetime:
@@ -87,6 +144,9 @@ async def card_digest(case: Case, request: Request, viewer: UserId | None) -> st
     since = await case.tx.admins.all()
     ended = await ended_since(case.tx, request)
     person = await case.tx.people.get(request.user_id)
+    offers = durations.choices(await limit(case, request))
+    votes = [await vote(case, request, one) for one in offers]
+    theirs = await terms_for(case.tx, request)
     shown = [
         request.id,
         request.user_id,
@@ -95,7 +155,8 @@ async def card_digest(case: Case, request: Request, viewer: UserId | None) -> st
         await _destination(case.tx, request),
         request.duration,
         request.reason,
-        [(one, case.rules.approvals_for(one)) for one in durations.choices(limit(case, request))],
+        [(one, needed.in_all) for one, needed in zip(offers, votes, strict=True)],
+        *([[repr(group) for group in theirs.groups]] if theirs.groups else []),
         since.get(viewer, 0) if viewer is not None else 0,
         ended.isoformat() if ended else None,
     ]

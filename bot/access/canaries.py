@@ -19,6 +19,7 @@ from bot.access.case import Case
 from bot.access.messages import Notice
 from bot.access.names import common_name
 from bot.access.refusals import Refused
+from bot.access.terms import ranges_of_others
 from storage.records import (
     Canary,
     CanaryLook,
@@ -61,12 +62,13 @@ async def draw(
     await case.tx.canaries.retire(server.name, case.now)
     held = await case.tx.grants.addresses_held(server.name, rested_since(case))
     try:
-        address = spare_address(server, held.union(given))
+        beside = await ranges_of_others(case.tx, server, None)
+        address = spare_address(server, held.union(given), beside)
     except Refused:
         return ()
+    authority = await case.tx.rotation.signing()
     ends = case.now + LIFE
-    if case.authority_ends_at is not None:
-        ends = min(ends, case.authority_ends_at)
+    ends = min(ends, case.authority_ends.get(authority, ends))
     drawn = [
         Canary(
             serial=case.chance.serial(),
@@ -76,6 +78,7 @@ async def draw(
             address=address if role is CanaryRole.GOOD else None,
             not_before=case.now,
             not_after=ends,
+            authority=authority,
         )
         for role in roles
     ]

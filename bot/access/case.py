@@ -1,7 +1,7 @@
 """What a use case works with: one transaction, the time, the settings, chance, and who acts."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -48,8 +48,8 @@ class Case:
     rules: Rules
     chance: Chance
     actor: Actor
-    # No profile can outlive the CA; None where there is none yet.
-    authority_ends_at: datetime | None = None
+    # No profile can outlive the CA that signs it; by their numbers, see `storage.rotation`.
+    authority_ends: Mapping[int, datetime] = field(default_factory=dict)
     # While the machine's clock is in doubt nothing is given out, and nothing ends by itself; after
     # an hour of that it ends all the same, by the last moment that was agreed and the time since.
     may_give: bool = True

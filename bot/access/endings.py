@@ -1,6 +1,6 @@
 """Warnings about certificates that end soon."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from shlex import quote
@@ -12,6 +12,9 @@ from storage.records import LIVE_STATES, EndWarning, Grant, ServerName
 
 # Days before the end; 0 is the end itself.
 WARN_AT = (60, 30, 14, 7, 1, 0)
+# Profiles, servers and their operators need their time to move to another CA.
+WARN_OF_AUTHORITY_AT = (365, 180, 90, *WARN_AT)
+AUTHORITY_NOTICE = timedelta(days=365)
 # What is given for a few days or weeks ends by design, and its owner knows.
 _LONG = timedelta(days=60)
 _SHOWN = 20
@@ -34,12 +37,17 @@ class ServerEnd:
     remote: str | None = None
 
 
-def due(now: datetime, ends_at: datetime, last: EndWarning | None) -> int | None:
+def due(
+    now: datetime,
+    ends_at: datetime,
+    last: EndWarning | None,
+    warn_at: Collection[int] = WARN_AT,
+) -> int | None:
     """Which warning is due now, in days before the end; None where none is.
 
-    One is given at each of WARN_AT, once, and again for another end: a renewed certificate.
+    One is given at each of `warn_at`, once, and again for another end: a renewed certificate.
     """
-    passed = [days for days in WARN_AT if now >= ends_at - days * _DAY]
+    passed = [days for days in warn_at if now >= ends_at - days * _DAY]
     if not passed:
         return None
     days = min(passed)
@@ -55,7 +63,8 @@ async def warn(case: Case, authority_ends_at: datetime, servers: Iterable[Server
     they are. An imported server's certificate has no owner who could ask for another.
     """
     told = await case.tx.end_warnings.all()
-    if await _is_due(case, _AUTHORITY, authority_ends_at, told) is not None:
+    warn_at = WARN_OF_AUTHORITY_AT
+    if await _is_due(case, _AUTHORITY, authority_ends_at, told, warn_at) is not None:
         until = authority_ends_at.isoformat(timespec="seconds")
         await messages.tell_admins(case, Notice.CA_ENDS, until=until)
     for end in servers:
@@ -85,10 +94,14 @@ async def warn(case: Case, authority_ends_at: datetime, servers: Iterable[Server
 
 
 async def _is_due(
-    case: Case, subject: str, ends_at: datetime, told: Mapping[str, EndWarning]
+    case: Case,
+    subject: str,
+    ends_at: datetime,
+    told: Mapping[str, EndWarning],
+    warn_at: Collection[int] = WARN_AT,
 ) -> int | None:
     """Which warning is due now, which counts as given from then on; None where none is."""
-    days = due(case.now, ends_at, told.get(subject))
+    days = due(case.now, ends_at, told.get(subject), warn_at)
     if days is not None:
         await case.tx.end_warnings.record(EndWarning(subject, ends_at, days))
     return days

@@ -3,16 +3,18 @@
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
+from ipaddress import IPv6Network
 from typing import Any
 
 from bot.access import messages, pace, revocation
-from bot.access.addresses import free_address
+from bot.access.addresses import address6_of, free_address
 from bot.access.case import Case
 from bot.access.destinations import find
 from bot.access.messages import DeliverNote, Notice
 from bot.access.names import common_name
 from bot.access.permission import THE_BOT, Act, require
 from bot.access.refusals import Refusal, Refused
+from bot.access.terms import groups_of, open_to, terms_of
 from storage.records import (
     EndReason,
     Grant,
@@ -46,7 +48,7 @@ async def reserve(
     Raises:
         Refused: OUTLIVES_AUTHORITY, UNKNOWN_SERVER, SERVER_CLOSED, NETWORK_FULL.
     """
-    require_outlived(case, not_after)
+    authority = await require_outlived(case, not_after)
     name = ServerName(request.server or "")
     found = await find(case.tx, name)
     servers = () if found is None else found.servers
@@ -58,7 +60,9 @@ async def reserve(
     servers = tuple(server for server in servers if server in found.open)
     if not servers:
         raise Refused(Refusal.SERVER_CLOSED, server=name)
-    places = [Place(server.name, await free_address(case, server)) for server in servers]
+    places = [
+        Place(server.name, await free_address(case, server, requester.id)) for server in servers
+    ]
     code = case.chance.code()
     grant = Grant(
         id=GrantId(f"g-{code}"),
@@ -72,8 +76,11 @@ async def reserve(
         not_before=case.now,
         not_after=not_after,
         replaces=replaces,
+        authority=authority,
     )
     await case.tx.grants.add(grant)
+    for server in servers:
+        await note_address6(case, server, grant)
     await case.record(
         "grant.reserve",
         grant,
@@ -97,10 +104,16 @@ def require_giving(case: Case) -> None:
         raise Refused(Refusal.CLOCK_IN_DOUBT)
 
 
-def require_outlived(case: Case, not_after: datetime) -> None:
-    """Raises Refused: OUTLIVES_AUTHORITY. Such a certificate could never be made."""
-    if case.authority_ends_at is not None and not_after > case.authority_ends_at:
-        raise Refused(Refusal.OUTLIVES_AUTHORITY, until=case.authority_ends_at)
+async def require_outlived(case: Case, not_after: datetime) -> int:
+    """Gives the number of the CA that will sign.
+
+    Raises Refused: OUTLIVES_AUTHORITY. Such a certificate could never be made.
+    """
+    authority = await case.tx.rotation.signing()
+    ends_at = case.authority_ends.get(authority)
+    if ends_at is not None and not_after > ends_at:
+        raise Refused(Refusal.OUTLIVES_AUTHORITY, until=ends_at)
+    return authority
 
 
 async def renew(case: Case, grant_id: GrantId) -> Grant:
@@ -108,7 +121,8 @@ async def renew(case: Case, grant_id: GrantId) -> Grant:
 
     Raises:
         Refused: NOT_ALLOWED, UNKNOWN_GRANT, NOT_YOURS, GRANT_OVER, GRANT_BUSY,
-            GRANT_ENDS_SOON, RENEWED_TOO_OFTEN, NETWORK_FULL, UNKNOWN_SERVER, SERVER_CLOSED,
+            GRANT_ENDS_SOON, SERVER_NOT_OPEN, RENEWED_TOO_OFTEN, NETWORK_FULL, UNKNOWN_SERVER,
+            SERVER_CLOSED,
             NO_BUTTON, CLOCK_IN_DOUBT.
     """
     require(case.actor, Act.ASK)
@@ -119,6 +133,8 @@ async def renew(case: Case, grant_id: GrantId) -> Grant:
         raise Refused(Refusal.GRANT_BUSY)
     if old.not_after - case.now < _SHORTEST_RENEWAL:
         raise Refused(Refusal.GRANT_ENDS_SOON)
+    if not case.actor.is_operator:
+        open_to(await groups_of(case.tx, old.owner), {ServerName(old.server or ""): old.servers})
     await pace.may_renew(case, old.owner)
     await revocation.begin(case, [old], EndReason.REPLACED)
     fresh = await _successor(case, old)
@@ -163,7 +179,7 @@ async def move(case: Case, server: Server, grant: Grant) -> Grant | None:
     Raises:
         Refused: NETWORK_FULL.
     """
-    address = await free_address(case, server)
+    address = await free_address(case, server, grant.owner)
     if not await case.tx.grants.set_address(grant, server.name, address, case.now):
         return None
     was = grant.address_on(server.name)
@@ -172,8 +188,17 @@ async def move(case: Case, server: Server, grant: Grant) -> Grant | None:
         for place in grant.places
     ]
     moved = replace(grant, places=tuple(places))
+    await note_address6(case, server, moved)
     await case.record("grant.move", moved, server=server.name, address=address, was=was)
     return moved
+
+
+async def note_address6(case: Case, server: Server, grant: Grant) -> bool:
+    """Notes the IPv6 address that a grant has on a server now; whether it is another one."""
+    within = (await terms_of(case.tx, grant.owner, [server.name])).range_in(server.network6)
+    own = within if isinstance(within, IPv6Network) else None
+    wanted = address6_of(server, grant.address_on(server.name), own)
+    return await case.tx.addresses.set6(grant.id, server.name, wanted, case.now)
 
 
 async def abandon(case: Case, grant_id: GrantId) -> None:

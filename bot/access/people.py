@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.access import holdings, matching, messages, requests, revocation
+from bot.access import groups, holdings, matching, messages, requests, revocation
 from bot.access.case import Case, Rules
 from bot.access.matching import LARGEST_ID, as_user_id
 from bot.access.messages import Notice
@@ -154,7 +154,9 @@ async def link(case: Case, user_id: UserId, same_as: UserId) -> None:
     # One step only: nobody is the same as somebody who is the same as a third.
     if other.same_as or other.id == user_id or len(await case.tx.people.accounts_of(user_id)) > 1:
         raise Refused(Refusal.SAME_PERSON)
+    before = await groups.belongings(case)
     await case.tx.people.link(user_id, other.id)
+    await groups.settle(case, before)
     await case.record("user.link", f"user:{user_id}", same_as=other.id)
 
 
@@ -168,7 +170,9 @@ async def unlink(case: Case, user_id: UserId) -> None:
     person = await revocation.known_person(case.tx, user_id)
     if person.same_as is None:
         raise Refused(Refusal.NOT_LINKED, name=person.name)
+    before = await groups.belongings(case)
     await case.tx.people.link(user_id, None)
+    await groups.settle(case, before)
     await case.record("user.unlink", f"user:{user_id}", same_as=person.same_as)
 
 
@@ -201,6 +205,9 @@ async def remove(case: Case, user_id: UserId) -> Removed:
         await case.record("user.remove", f"user:{account.id}", user_name=account.name)
         for request in await case.tx.requests.open_of(account.id):
             await requests.withdraw(case, request, tell=False)
+        # Whoever comes back some day begins anew.
+        for group in await case.tx.groups.of_accounts([account.id]):
+            await case.tx.groups.leave(group.name, account.id)
         await messages.menu(case, account.id)
     ended = await revocation.begin_or_go_on(case, grants, EndReason.REMOVED)
     maybe = await holdings.maybe_theirs(case.tx, ids)

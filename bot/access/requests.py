@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.access import admins, approvals, destinations, durations, grants, messages, pace
+from bot.access.approvals import Vote
 from bot.access.case import Case
 from bot.access.destinations import Destination
 from bot.access.messages import DeliverNote, Notice
 from bot.access.names import REASON_LENGTH, clean
 from bot.access.permission import THE_BOT, Act, may_decide_on, require
 from bot.access.refusals import Refusal, Refused
+from bot.access.terms import Terms, groups_of, open_to, terms
 from storage.records import (
     PATIENCE,
     Grant,
@@ -53,7 +55,7 @@ async def ask(case: Case, *, duration: int | None, server: ServerName | None, re
 
     Raises:
         Refused: NOT_ALLOWED, DURATION_TOO_LONG, OUTLIVES_AUTHORITY, NO_SERVER, UNKNOWN_SERVER,
-            SERVER_CLOSED, ALREADY_OPEN, ASKED_TOO_OFTEN.
+            SERVER_CLOSED, SERVER_NOT_OPEN, ALREADY_OPEN, ASKED_TOO_OFTEN.
     """
     require(case.actor, Act.ASK)
     user_id = case.actor.user_id
@@ -63,9 +65,16 @@ async def ask(case: Case, *, duration: int | None, server: ServerName | None, re
     # Limits for people do not bind whoever acts on the machine.
     if not case.actor.is_operator:
         durations.within_limit(seconds, case.rules.max_duration)
-    grants.require_outlived(case, case.after(seconds))
-    names = _pick(await destinations.every(case.tx), server)
+    every = {one.name: one for one in await destinations.every(case.tx)}
+    names = _pick([*every.values()], server)
+    if not case.actor.is_operator:
+        theirs = await groups_of(case.tx, user_id)
+        names = open_to(theirs, {name: every[name].names for name in names})
     chosen = names[0] if len(names) == 1 else None
+    if chosen is not None and not case.actor.is_operator:
+        limits = terms(theirs, every[chosen].names)
+        seconds = _within_limit(case, seconds, limits, is_named=duration is not None)
+    await grants.require_outlived(case, case.after(seconds))
     await _refuse_second(case.tx, user_id, chosen)
     await pace.may_ask(case, user_id)
     for earlier in await case.tx.requests.open_of(user_id):
@@ -91,7 +100,7 @@ async def choose(case: Case, request_id: RequestId, server: ServerName) -> Asked
 
     Raises:
         Refused: NOT_ALLOWED, UNKNOWN_REQUEST, NOT_YOURS, ALREADY_DECIDED, DURATION_TOO_LONG,
-            UNKNOWN_SERVER, SERVER_CLOSED, ALREADY_OPEN.
+            UNKNOWN_SERVER, SERVER_CLOSED, SERVER_NOT_OPEN, ALREADY_OPEN.
     """
     require(case.actor, Act.ASK)
     request = await _own(case, request_id)
@@ -99,8 +108,15 @@ async def choose(case: Case, request_id: RequestId, server: ServerName) -> Asked
     durations.within_limit(request.duration, case.rules.max_duration)
     found = await destinations.find(case.tx, server)
     _pick([] if found is None else [found], server)
+    assert found is not None
+    groups = await groups_of(case.tx, request.user_id)
+    open_to(groups, {server: found.names})
+    # A request waits with the usual duration where none was named.
+    is_named = request.duration != case.rules.default_duration
+    theirs = terms(groups, found.names)
+    seconds = _within_limit(case, request.duration, theirs, is_named=is_named)
     await _refuse_second(case.tx, request.user_id, server)
-    if not await case.tx.requests.choose(request_id, server):
+    if not await case.tx.requests.choose(request_id, server, seconds):
         raise await _already_decided(case.tx, request_id)
     request = await _known_request(case.tx, request_id)
     await case.record("request.ask", request, reason=request.reason)
@@ -124,7 +140,8 @@ async def approve(
     """Gives what was asked for, or less; the profile goes out by the outbox.
 
     Whatever the request was made with, and whenever its card was sent, the settings in force now
-    bind: the longest duration, how long a request waits, and how many have to agree. Where several
+    bind, and what the requester's groups say now: which servers, the longest duration, how long a
+    request waits, how many have to agree, and who. Where several
     admins have to, the shortest duration among theirs counts. Who says yes again, to another
     duration, has changed their mind; to the same, it decides if enough have agreed by now. An
     operator is bound by no limit, and needs nobody else's yes.
@@ -134,8 +151,9 @@ async def approve(
 
     Raises:
         Refused: ADMINS_ONLY, UNKNOWN_REQUEST, OWN_REQUEST, ALREADY_DECIDED, NOT_OFFERED,
-            DURATION_TOO_LONG, CARD_CHANGED, AGREED_ALREADY, REQUESTER_REMOVED,
-            OUTLIVES_AUTHORITY, UNKNOWN_SERVER, SERVER_CLOSED, NETWORK_FULL, CLOCK_IN_DOUBT.
+            DURATION_TOO_LONG, SERVER_NOT_OPEN, NOT_APPROVER, CARD_CHANGED, AGREED_ALREADY,
+            REQUESTER_REMOVED, OUTLIVES_AUTHORITY, UNKNOWN_SERVER, SERVER_CLOSED, NETWORK_FULL,
+            CLOCK_IN_DOUBT.
     """
     request = await _decidable(case, request_id)
     _require_open(case, request)
@@ -144,18 +162,25 @@ async def approve(
     if seen is not None and seen != await approvals.card_digest(case, request, case.actor.user_id):
         raise Refused(Refusal.CARD_CHANGED, request=request_id)
     seconds = request.duration if duration is None else duration
-    may_be = (request.duration, approvals.limit(case, request))
+    limit = await approvals.limit(case, request)
+    may_be = (request.duration, limit)
     if seconds not in {choice for longest in may_be for choice in durations.choices(longest)}:
         raise Refused(Refusal.NOT_OFFERED)
     requester = await _allowed_requester(case.tx, request)
     if not case.actor.is_operator:
         durations.within_limit(seconds, case.rules.max_duration)
-        admin = case.actor.user_id
-        person = admin and await case.tx.people.person_of(admin)
+        durations.within_limit(seconds, limit)
+        opened = {ServerName(request.server or ""): await destinations.opened_by(case.tx, request)}
+        open_to(await groups_of(case.tx, requester.id), opened)
+        person = await case.tx.people.person_of(_admin(case))
         given = await approvals.given(case, request)
         said = [approval.duration for approval in given if approval.person == person]
         others = [approval.duration for approval in given if approval.person != person]
-        missing = case.rules.approvals_for(min([seconds, *others])) - len(others) - 1
+        vote = await approvals.vote(case, request, min([seconds, *others]))
+        agreed = {approval.person for approval in given if approval.person != person}
+        if not vote.counts(person, agreed):
+            raise await _not_approver(case, vote)
+        missing = vote.missing({*agreed, person})
         if missing > 0 and said == [seconds]:
             raise Refused(Refusal.AGREED_ALREADY)
         if missing > 0:
@@ -230,7 +255,7 @@ async def expire_due(case: Case) -> int:
 async def refit(case: Case) -> None:
     """Updates the cards whose offer has changed with the settings."""
     for request in await case.tx.requests.pending():
-        is_shorter = approvals.limit(case, request) < request.duration
+        is_shorter = await approvals.limit(case, request) < request.duration
         if is_shorter or approvals.deadline(case, request) < request.expires_at:
             await messages.edit_cards(case, request.id)
 
@@ -248,6 +273,33 @@ def _require_open(case: Case, request: Request) -> None:
     """Refuses an expired request that `expire_due` has not closed yet."""
     if approvals.deadline(case, request) <= case.now:
         raise Refused(Refusal.ALREADY_DECIDED, state=RequestState.EXPIRED, admin="")
+
+
+def _within_limit(case: Case, seconds: int, theirs: Terms, *, is_named: bool) -> int:
+    """The duration; where nobody named it, not more than the person's groups allow.
+
+    Raises:
+        Refused: DURATION_TOO_LONG.
+    """
+    limit = theirs.limit(case.rules.max_duration)
+    return durations.within_limit(seconds, limit) if is_named else min(seconds, limit)
+
+
+def _admin(case: Case) -> UserId:
+    """Who acts in the chat."""
+    assert case.actor.user_id is not None
+    return case.actor.user_id
+
+
+async def _not_approver(case: Case, vote: Vote) -> Refused:
+    """With the names of the admins who may decide."""
+    may = {person for quorum in vote.quorums for person in quorum.people}
+    names = [
+        await case.tx.people.name_of(admin)
+        for admin in case.rules.admins
+        if await case.tx.people.person_of(admin) in may
+    ]
+    return Refused(Refusal.NOT_APPROVER, names=names)
 
 
 async def _allowed_requester(tx: Transaction, request: Request) -> Person:
@@ -285,7 +337,11 @@ async def _refuse_second(tx: Transaction, user_id: UserId, server: ServerName | 
 
 
 async def _announce(case: Case, request: Request) -> None:
-    for admin in case.rules.admins:
+    """To every admin whose word counts; where there is none, to all, who can see to that."""
+    vote = await approvals.vote(case, request, request.duration)
+    people = {admin: await case.tx.people.person_of(admin) for admin in case.rules.admins}
+    asked = [admin for admin in case.rules.admins if vote.counts(people[admin], ())]
+    for admin in asked or case.rules.admins:
         await messages.card(case, admin, request.id)
 
 

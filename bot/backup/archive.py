@@ -2,7 +2,8 @@
 
     manifest.json         what the rest has to be, see `Manifest`
     vpnbot.db             the database, as SQLite has it
-    ca/ca.crt, ca/ca.p12
+    ca/ca.crt, ca/ca.p12  the CA; ca-2/… and so on for those after it, of which there are two
+                          while one takes the other's place
     tls-keys/NAME.sealed  one for each server
     tls-keys/_earlier.sealed  the servers' one from before a takeover, if there was one
     ssh/id_ed25519        the bot's own key for servers elsewhere, if it has one there
@@ -38,8 +39,8 @@ SSH_KEY = "ssh/id_ed25519"
 LONGEST_FILE = 1 << 30
 
 _TLS_KEY = re.compile(r"tls-keys/([a-z][a-z0-9-]{0,31})\.sealed", re.ASCII)
-_NEEDED = frozenset({DATABASE, *AUTHORITY})
-_NAMES = _NEEDED | {MANIFEST, EARLIER_TLS_KEY, SSH_KEY}
+_AUTHORITY = re.compile(r"(ca(?:-[1-9][0-9]{0,3})?)/(ca\.crt|ca\.p12)", re.ASCII)
+_NAMES = {DATABASE, MANIFEST, EARLIER_TLS_KEY, SSH_KEY}
 _MEASURED_AGAIN = 50
 _AGE = b"age-encryption.org/v1\n"
 _BLOCK = tarfile.BLOCKSIZE
@@ -84,6 +85,22 @@ class BackupContents:
 
     manifest: Manifest
     files: Mapping[str, bytes] = field(repr=False)
+
+    @property
+    def authorities(self) -> dict[str, dict[str, bytes]]:
+        """The files of each CA, by the name of its folder."""
+        found: dict[str, dict[str, bytes]] = {}
+        for name, content in self.files.items():
+            if match := _AUTHORITY.fullmatch(name):
+                found.setdefault(match[1], {})[match[2]] = content
+        return found
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it has the database and a CA, and of each CA both files."""
+        folders = self.authorities.values()
+        both = all(len(files) == len(AUTHORITY) for files in folders)
+        return DATABASE in self.files and bool(folders) and both
 
     @property
     def tls_keys(self) -> dict[str, bytes]:
@@ -156,9 +173,10 @@ def unpack(sealed: bytes, secret: str, name: str) -> BackupContents:
     if manifest is None:  # (3)
         raise BadBackup(f"{name} was made by a newer vpnbot; install that one to restore it.")
     digests = {each: digest(content) for each, content in files.items()}
-    if digests != manifest.files or not digests.keys() >= _NEEDED:  # (4)
+    contents = BackupContents(manifest, files)
+    if digests != manifest.files or not contents.is_complete:  # (4)
         raise BadBackup(f"{name} is not what its manifest says; take another backup.")
-    return BackupContents(manifest, files)
+    return contents
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes, contents: BackupContents) -> None:
@@ -207,7 +225,9 @@ def _members(plain: bytes, name: str) -> Iterator[tuple[str, bytes]]:
             raise foreign from None
         if info.type != tarfile.REGTYPE or not 0 <= info.size <= len(plain) - offset:
             raise foreign
-        if info.name in seen or not (info.name in _NAMES or _TLS_KEY.fullmatch(info.name)):
+        patterns = (_TLS_KEY, _AUTHORITY)
+        is_known = info.name in _NAMES or any(each.fullmatch(info.name) for each in patterns)
+        if info.name in seen or not is_known:
             raise foreign
         seen.add(info.name)
         yield info.name, plain[offset : offset + info.size]

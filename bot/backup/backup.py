@@ -12,7 +12,6 @@ from sqlalchemy import URL
 
 from bot.access.permission import Actor
 from bot.backup.archive import (
-    AUTHORITY,
     DATABASE,
     EARLIER_TLS_KEY,
     FORMAT,
@@ -25,8 +24,9 @@ from bot.backup.archive import (
 )
 from bot.errors import NotDone
 from bot.office import Office
+from bot.process.data_folder import DataFolder
 from bot.process.privileges import as_root
-from pki.authority_files import check_folder
+from pki.authority_files import CERTIFICATE_FILE, KEY_FILE, check_folder
 from pki.private_files import write_file
 
 _BUSY_S = 15.0
@@ -156,7 +156,9 @@ def require_whole(database: sqlite3.Connection) -> None:
 
 def _sealed(folder: Path, servers: Sequence[str]) -> dict[str, bytes]:
     keys = [EARLIER_TLS_KEY, SSH_KEY, *(tls_key_name(server) for server in servers)]
-    names = [*AUTHORITY, *(name for name in keys if (folder / name).exists())]
+    authorities = DataFolder(folder).authorities().values()
+    names = [f"{each.name}/{file}" for each in authorities for file in (CERTIFICATE_FILE, KEY_FILE)]
+    names += [name for name in keys if (folder / name).exists()]
     try:
         return {name: (folder / name).read_bytes() for name in names}
     except OSError as error:

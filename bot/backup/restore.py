@@ -14,7 +14,6 @@ from shlex import quote
 from bot.access.permission import Actor
 from bot.access.restored import begin_again
 from bot.backup.archive import (
-    AUTHORITY,
     DATABASE,
     LONGEST_FILE,
     SSH_KEY,
@@ -163,9 +162,8 @@ def _place(settings: Settings) -> Path:
 def _lay_out(draft: Path, contents: BackupContents) -> None:
     try:
         write_folder(draft, {DATABASE: contents.files[DATABASE]})
-        write_folder(
-            draft / "ca", {name.removeprefix("ca/"): contents.files[name] for name in AUTHORITY}
-        )
+        for name, files in contents.authorities.items():
+            write_folder(draft / name, files)
         write_folder(draft / TLS_KEYS, contents.sealed_keys)
         if SSH_KEY in contents.files:
             folder, _, name = SSH_KEY.partition("/")
@@ -179,10 +177,10 @@ async def _try_authority(settings: Settings, draft: Path, contents: BackupConten
     passphrase = settings.passphrase()
     keyring = Keyring(DataFolder(draft), lambda: passphrase)
     try:
-        _ = keyring.certificate
+        keyring.certificates()
         if passphrase is None:
             return
-        await keyring.authority()
+        await keyring.authorities()
         for server in contents.tls_keys:
             await keyring.tls_key(ServerName(server))
         await keyring.earlier_tls_key()

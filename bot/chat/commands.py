@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bot.access import messages
 from bot.access.permission import Act, Actor, may
-from bot.chat import admin_commands, lists, member_commands, online
+from bot.chat import admin_commands, groups, lists, member_commands, online, whose
 from bot.chat.scene import Reply, Scene, say
 from bot.texts import chat as words
 from bot.texts.fill import Html, blocks, fill, lines
@@ -85,6 +85,8 @@ COMMANDS: dict[str, Command] = {
     "online": Command(online.online, Act.LOOK),
     "revoke": Command(admin_commands.revoke, Act.REVOKE, changes=True),
     "users": Command(lists.users, Act.LOOK),
+    "who": Command(whose.who, Act.LOOK),
+    "group": Command(groups.group, Act.LOOK, changes=True),
     "allow": Command(admin_commands.allow, Act.MANAGE_PEOPLE, changes=True),
     "remove": Command(admin_commands.remove, Act.MANAGE_PEOPLE, changes=True),
     "servers": Command(admin_commands.servers, Act.LOOK),

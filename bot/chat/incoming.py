@@ -135,6 +135,13 @@ def raw_revokes(update: Any, admins: Collection[UserId]) -> bool:
         return False
 
 
+def raw_command(update: Any) -> str:
+    """The command that a raw update may be; empty where it can be none. Nothing makes it fail."""
+    message = update.get("message") if isinstance(update, dict) else None
+    text = message.get("text") if isinstance(message, dict) else None
+    return _command_in(text[:_TEXT_LENGTH])[0] if isinstance(text, str) else ""
+
+
 def _message(message: Message) -> Incoming:
     # Half a character, which JSON can hold, is none that a database would take.
     text = (message.text or "")[:_TEXT_LENGTH].encode("utf-8", "replace").decode()
@@ -143,17 +150,21 @@ def _message(message: Message) -> Incoming:
         return Nothing()
     if message.chat.type != Chat.PRIVATE:
         return InGroup(message.chat.id) if text.startswith("/") else Nothing()
-    command, rest = "", text
-    if text.lstrip().startswith("/"):
-        # Split at any white space: "/allow\n123 Anna" is a command, too.
-        word, *others = text.split(maxsplit=1)
-        command = word[1:].partition("@")[0].lower() or "?"
-        rest = others[0].strip() if others else ""
+    command, rest = _command_in(text)
     # A Bot API before 7.0 says of a forwarded message when it was first written, and no origin.
     is_forwarded = message.forward_origin is not None or "forward_date" in message.api_kwargs
     if is_forwarded or message.via_bot is not None:
         return Forwarded(_sender(user), command)
     return Typed(_sender(user), command, rest, message.date)
+
+
+def _command_in(text: str) -> tuple[str, str]:
+    """The command, empty where it is none, and what comes after it."""
+    if not text.lstrip().startswith("/"):
+        return "", text
+    # Split at any white space: "/allow\n123 Anna" is a command, too.
+    word, *others = text.split(maxsplit=1)
+    return word[1:].partition("@")[0].lower() or "?", others[0].strip() if others else ""
 
 
 def _sender(user: User) -> Sender:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 from urllib.parse import urlencode
 
@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 from telegram.error import Conflict, InvalidToken, TelegramError
 
 from bot.chat.client import POLL_S, Telegram
+from bot.chat.door import Door, Fetched
 from bot.chat.incoming import ALLOWED_UPDATES, raw_revokes, sender_of
 from bot.chat.no_room import NoRoom
 from bot.chat.outcomes import Outcome, failure_of
@@ -32,9 +33,15 @@ log = logging.getLogger(__name__)
 
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 30.0
-# A flood is left with Telegram, not on our disk.
+# What known people send is left with Telegram while so much of it waits here. An admin's word may
+# be behind it, so fetching only slows down.
 _FULL = 2000
-_FULL_WAIT_S = 1.0
+_FULL_LOOK_S = 0.05
+_FULL_LOOKS = 20
+# While somebody is served, a flood is fetched at a tenth of its pace: its batches come between the
+# steps of an answer. Not slower, since others wait behind it.
+_GIVES_WAY_LOOK_S = 0.01
+_GIVES_WAY_LOOKS = 10
 # As many updates Telegram gives at most (Bot API, getUpdates).
 _AT_A_TIME = 100
 # In bytes. The longest message that answers another such one takes three quarters of it; what is
@@ -58,12 +65,16 @@ class Poller:
         on_stored: Callable[[], None],
         *,
         reserve: Reserve,
+        is_serving: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._is_serving = is_serving
+        self._is_flood = False
         self._reserve = reserve
         self._admins = core.rules.admins
         self._no_room = NoRoom(telegram.bot, core.rules.admins, reserve)
         self._telegram = telegram
         self._database = core.database
+        self._door = Door(core)
         self._clock = core.clock
         self._on_stored = on_stored
         self._offset = 0
@@ -105,39 +116,26 @@ class Poller:
     async def poll_once(self) -> None:
         """One long poll: what it brings is on the disk when this returns."""
         if self._is_full:
-            # Telegram keeps what we do not fetch; the worker catches up first.
-            await asyncio.sleep(_FULL_WAIT_S)
-        updates = await self._get_updates()
-        if not updates:
+            await self._let_the_worker_catch_up()
+        if self._is_flood:
+            await self._give_way()
+        batch = [self._look_at(text) for text in await self._get_updates()]
+        if not batch:
             return
-        items: list[InboxItem] = []
-        unusable: dict[int, str] = {}
-        confirmed = self._offset
-        for text in updates:
-            update = read_json(text)
-            update_id = _update_id(update, text)
-            if update_id is None:
-                # It is kept under a number of its own making, the same one whenever it comes.
-                digest = hashlib.sha256(text.encode("utf-8", "replace")).digest()
-                update_id = -1 - int.from_bytes(digest[:7])
-                unusable[update_id] = "without a number that can be confirmed"
-            else:
-                confirmed = max(confirmed, update_id + 1)
-            payload, size = text, len(text.encode("utf-8", "replace"))
-            if size > _LONGEST:
-                payload = json.dumps({"update_id": update_id})
-                unusable[update_id] = f"too long: {size} bytes"
-            items.append(InboxItem(update_id, ChatId(sender_of(update)), payload, self._clock()))
+        self._is_flood = len(batch) >= _AT_A_TIME
+        confirmed = max([self._offset, *(one.item.update_id + 1 for one in batch)])
         if self._reserve.is_scarce:
-            await self._store_what_revokes(items, confirmed)
+            await self._store_what_revokes(batch, confirmed)
             return
         try:
-            new = await self._store(items, unusable)
+            async with self._database.reading() as tx:
+                let_in = await self._door.lets_in(tx, batch)
+            new = await self._store(let_in) if let_in else 0
         except OperationalError as error:
             if not is_full(error):
                 raise
             self._reserve.note_full()
-            await self._store_what_revokes(items, confirmed)
+            await self._store_what_revokes(batch, confirmed)
             return
         await self._no_room.tell(())
         # (1) stored and committed; (2) the next poll confirms it.
@@ -147,16 +145,51 @@ class Poller:
         if new:
             self._on_stored()
 
-    async def _store(self, items: Sequence[InboxItem], unusable: Mapping[int, str]) -> int:
+    def _look_at(self, text: str) -> Fetched:
+        update = read_json(text)
+        update_id, trouble = _update_id(update, text), None
+        if update_id is None:
+            # It is kept under a number of its own making, the same one whenever it comes.
+            digest = hashlib.sha256(text.encode("utf-8", "replace")).digest()
+            update_id = -1 - int.from_bytes(digest[:7])
+            trouble = "without a number that can be confirmed"
+        payload, size = text, len(text.encode("utf-8", "replace"))
+        if size > _LONGEST:
+            payload = json.dumps({"update_id": update_id})
+            trouble = f"too long: {size} bytes"
+        item = InboxItem(update_id, ChatId(sender_of(update)), payload, self._clock())
+        return Fetched(item, update, trouble)
+
+    async def _give_way(self) -> None:
+        """Somebody is being served: that comes before what waits with Telegram, for a moment."""
+        for _ in range(_GIVES_WAY_LOOKS):
+            if not self._is_serving():
+                return
+            await asyncio.sleep(_GIVES_WAY_LOOK_S)
+
+    async def _let_the_worker_catch_up(self) -> None:
+        for _ in range(_FULL_LOOKS):
+            await asyncio.sleep(_FULL_LOOK_S)
+            async with self._database.reading() as tx:
+                if await tx.inbox.waiting() <= _FULL:
+                    return
+
+    async def _store(self, batch: Sequence[Fetched]) -> int:
         async with self._database.writing() as tx:
-            new = await tx.inbox.store(items)
-            for update_id, why in unusable.items():
-                if await tx.inbox.quarantine(update_id, why):
-                    log.warning("Update %d is set aside: %s", update_id, why)
+            new = await tx.inbox.store([one.item for one in batch])
+            aside = [
+                one.trouble
+                for one in batch
+                if one.trouble and await tx.inbox.quarantine(one.item.update_id, one.trouble)
+            ]
+            if aside:
+                await tx.inbox.trim_quarantine()
             self._is_full = await tx.inbox.waiting() > _FULL
+        if aside:
+            log.warning("Updates that are set aside: %d, the last one %s", len(aside), aside[-1])
         return new
 
-    async def _store_what_revokes(self, items: Sequence[InboxItem], confirmed: int) -> None:
+    async def _store_what_revokes(self, batch: Sequence[Fetched], confirmed: int) -> None:
         """On a full disk: admins' revocations are taken on, and all else stays with Telegram.
 
         Nothing is confirmed, so what was stored comes again, and is known by its number. But
@@ -164,16 +197,15 @@ class Poller:
         Then those of known people are stored, too, and the worker leaves them; what strangers sent
         is given up.
         """
-        wanted = [i for i in items if raw_revokes(read_json(i.payload), self._admins)]
-        is_all_seen = len(items) < _AT_A_TIME
+        wanted = [one for one in batch if raw_revokes(one.update, self._admins)]
+        is_all_seen = len(batch) < _AT_A_TIME
         if not is_all_seen:
             async with self._database.reading() as tx:
-                chats = {item.chat_id for item in items}
-                known = {chat for chat in chats if await tx.people.get(UserId(chat)) is not None}
-            wanted = [item for item in items if item.chat_id in known]
-        await self._no_room.tell([item for item in items if item not in wanted])
+                known = await tx.people.some(UserId(one.item.chat_id) for one in batch)
+            wanted = [one for one in batch if UserId(one.item.chat_id) in known]
+        await self._no_room.tell([one.item for one in batch if one not in wanted])
         if wanted:
-            await self._reserve.for_revocation(lambda: self._store(wanted, {}))
+            await self._reserve.for_revocation(lambda: self._store(wanted))
             self._on_stored()
         if not is_all_seen:
             self._offset = confirmed

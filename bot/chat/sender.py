@@ -107,6 +107,11 @@ class Sender:
         self._got_through_at: timedelta | None = None
         self._failures = 0
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is being sent, or due."""
+        return bool(self._tasks) or self._wake.is_set()
+
     def wake(self) -> None:
         """Something new is in the outbox."""
         self._wake.set()

@@ -23,54 +23,69 @@ class Throttle:
         self._times = times
         self._period = period
         self._keys = keys
-        self._passed: OrderedDict[Hashable, deque[timedelta]] = OrderedDict()
+        self._passed: OrderedDict[Hashable, deque[tuple[timedelta, Hashable]]] = OrderedDict()
 
-    def passes(self, key: Hashable, now: timedelta) -> bool:
-        """Whether it may pass now; counted if it may."""
+    def passes(self, key: Hashable, now: timedelta, what: Hashable = None) -> bool:
+        """Whether it may pass now; counted if it may.
+
+        Args:
+            what: lets the same thing pass again where it has: whatever was rolled back is done
+                once more.
+        """
         passed = self._passed.setdefault(key, deque())
         self._passed.move_to_end(key)
-        while passed and now - passed[0] >= self._period:
+        while passed and now - passed[0][0] >= self._period:
             passed.popleft()
+        if what is not None and any(what == before for _, before in passed):
+            return True
         if len(passed) >= self._times:
             return False
-        passed.append(now)
+        passed.append((now, what))
         if len(self._passed) > self._keys:
             self._passed.popitem(last=False)
         return True
 
 
 class Limits:
-    """The bot's limits on what people send."""
+    """The bot's limits on what people send.
 
-    def __init__(self) -> None:
+    Args:
+        room: how often what is due once may pass: see `bot.chat.door`.
+    """
+
+    def __init__(self, room: int = 1) -> None:
         minute = timedelta(minutes=1)
         # A stranger gets one answer a minute, all strangers together thirty.
-        self._stranger = Throttle(1, minute)
-        self._strangers = Throttle(30, minute, keys=1)
+        self._stranger = Throttle(room, minute)
+        self._strangers = Throttle(30 * room, minute, keys=1)
         # Anybody can put the bot into groups: likewise, beside the strangers.
-        self._group = Throttle(1, minute)
-        self._groups = Throttle(30, minute, keys=1)
+        self._group = Throttle(room, minute)
+        self._groups = Throttle(30 * room, minute, keys=1)
         # Nobody types faster; a script is told once a minute to slow down.
         self._member = Throttle(30, minute)
         # Admins have hands full of cards.
         self._admin = Throttle(120, minute)
         self._warning = Throttle(1, minute)
-        self._audited = Throttle(20, timedelta(hours=1))
+        self._audited = Throttle(20 * room, timedelta(hours=1))
         # Accounts cost nothing. Accepted: who has many hides one refusal among those of others.
-        self._strangers_audited = Throttle(300, timedelta(hours=1), keys=1)
+        self._strangers_audited = Throttle(300 * room, timedelta(hours=1), keys=1)
 
-    def answers_stranger(self, user_id: int, now: timedelta) -> bool:
-        """Whether somebody whom nobody knows gets an answer now."""
-        return self._stranger.passes(user_id, now) and self._strangers.passes(0, now)
+    def answers_stranger(self, user_id: int, now: timedelta, update_id: int | None = None) -> bool:
+        """Whether somebody whom nobody knows gets an answer to this update now."""
+        return self._stranger.passes(user_id, now, update_id) and self._strangers.passes(
+            0, now, update_id
+        )
 
     def acts_for(self, actor: Actor, now: timedelta) -> bool:
         """Whether a known person's message or tap is acted on now."""
         throttle = self._admin if actor.is_admin else self._member
         return throttle.passes(actor.user_id or 0, now)
 
-    def answers_group(self, chat_id: int, now: timedelta) -> bool:
-        """Whether a group is told where to find the bot now."""
-        return self._group.passes(chat_id, now) and self._groups.passes(0, now)
+    def answers_group(self, chat_id: int, now: timedelta, update_id: int | None = None) -> bool:
+        """Whether a group is told now where to find the bot."""
+        return self._group.passes(chat_id, now, update_id) and self._groups.passes(
+            0, now, update_id
+        )
 
     def warns(self, user_id: int, now: timedelta) -> bool:
         """Whether somebody who is too fast is told so now."""
@@ -78,6 +93,12 @@ class Limits:
 
     def audits(self, actor: Actor, now: timedelta) -> bool:
         """Whether a refusal goes into the trail; a flood of them must not fill the disk."""
-        return self._audited.passes(actor.user_id or 0, now) and (
-            actor.is_known or self._strangers_audited.passes(0, now)
+        if not actor.is_known:
+            return self.audits_stranger(actor.user_id or 0, now)
+        return self._audited.passes(actor.user_id or 0, now)
+
+    def audits_stranger(self, user_id: int, now: timedelta, update_id: int | None = None) -> bool:
+        """The same of somebody whom nobody knows."""
+        return self._audited.passes(user_id, now, update_id) and self._strangers_audited.passes(
+            0, now, update_id
         )

@@ -11,8 +11,10 @@ from bot.access.holdings import Holding
 from bot.access.usage import LastUse
 from bot.chat import buttons
 from bot.chat.buttons import Button, Keyboard, Style, Tap
+from bot.chat.votes import votes
 from bot.handover.handover import Topic
 from bot.texts import chat as words
+from bot.texts import groups as group_words
 from bot.texts.canary import seen_from_outside
 from bot.texts.fill import Html, blocks, fill, fitting, lines, moment, utc
 from bot.texts.online import amount
@@ -89,22 +91,16 @@ async def _undecided(
 ) -> View:
     """With what helps to decide, and the buttons, unless it is one's own."""
     tx = case.tx
-    limit = approvals.limit(case, request)
+    limit = await approvals.limit(case, request)
     has = await holdings.of_person(tx, case.now, request.user_id)
     live = sum(one.is_live for one in has)
     unproved = len(has) - live
     ended = await approvals.ended_since(tx, request)
     used = await tx.usages.last_of(await holdings.accounts_of(tx, request.user_id))
-    # Where more than one admin has to agree: who has so far.
-    given = await approvals.given(case, request)
-    needed = case.rules.approvals_for(min([limit, *(one.duration for one in given)]))
-    agreed = [
-        fill(words.CARD_AGREED, admin=one.name, duration=duration_text(one.duration))
-        for one in given
-    ]
-    if needed > 1 or given:
-        agreed.append(fill(words.CARD_NEEDS, count=max(needed - len(given), 1)))
-    own = await tx.people.person_of(request.user_id) == await tx.people.person_of(viewer)
+    me = await tx.people.person_of(viewer)
+    own = await tx.people.person_of(request.user_id) == me
+    agreed = await votes(case, request, limit, me)
+    theirs = await approvals.terms_for(tx, request)
     text = blocks(
         title,
         lines(
@@ -113,6 +109,10 @@ async def _undecided(
             if limit < request.duration
             else "",
             reason,
+            fill(group_words.CARD_GROUPS, groups=some([group.name for group in theirs.groups]))
+            if theirs.groups
+            else "",
+            fill(group_words.CARD_NOT_OPEN, server=request.server) if not theirs.is_open else "",
             fill(words.CARD_HAS, count=live) if live else "",
             fill(words.CARD_HAS_UNPROVED, count=unproved) if unproved else "",
             fill(words.CARD_ENDED, at=moment(ended)) if ended else "",
@@ -120,7 +120,7 @@ async def _undecided(
         ),
         await _opens(case, request),
         words.CARD_OWN if own else "",
-        lines(*agreed),
+        lines(*agreed.said),
         _waits(case, request),
     )
     if own:
@@ -135,6 +135,8 @@ async def _undecided(
         for duration in choices(limit)
     )
     deny = Button(words.BUTTON_DENY, buttons.data(Tap.DENY, request.id), Style.BAD)
+    if not agreed.counts or not theirs.is_open:
+        return View(text, ((deny,),))
     return View(text, ((full,), *((tuple(shorter),) if shorter else ()), (deny,)))
 
 

@@ -1,14 +1,16 @@
-"""Handles stored updates, one after the other, each in one transaction.
+"""Handles stored updates, one after the other, by whose turn it is: see `bot.chat.turns`.
 
-What a handler changes, what it wants to be said, and that the update is done are committed
-together. So a process that is killed anywhere handles an update again from the start or not at
-all. Handlers only touch the database; whatever takes time is done by the outbox.
+Each update of somebody who is known has a transaction of its own; those of others, and what is too
+much of one person, share theirs. What a handler changes, what it wants to be said, and that the
+update is done are committed together. So a process that is killed anywhere handles an update again
+from the start or not at all. Handlers only touch the database; whatever takes time is done by the
+outbox.
 """
 
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -35,6 +37,7 @@ from bot.chat.incoming import (
 )
 from bot.chat.scene import SILENT, Reply, Scene, post, say
 from bot.chat.throttle import Limits
+from bot.chat.turns import Rank, Turns
 from bot.chat.views import View
 from bot.core import Core
 from bot.process.loops import forever, woken
@@ -43,7 +46,7 @@ from bot.texts import chat as words
 from bot.texts import refusals
 from bot.texts.fill import Html, fill
 from storage.errors import is_full, is_passing
-from storage.records import ChatId, InboxItem
+from storage.records import ChatId, InboxItem, UserId
 from storage.transaction import Transaction
 
 log = logging.getLogger(__name__)
@@ -51,6 +54,12 @@ log = logging.getLogger(__name__)
 # An idle bot looks after its inbox this often, in case another process wrote into it.
 _LOOK_S = 1.0
 _TOAST_LENGTH = 200
+# So many updates of strangers share a transaction: whoever is known waits for one of these at most.
+_TOGETHER = 16
+# So many of one person's are passed over at once, which takes less.
+_PASSED_OVER = 100
+# What comes of what is over somebody's limit.
+_TOO_MUCH = Reply()
 # Refusals that somebody only meets who tries what is not theirs.
 _AUDITED = frozenset(
     {
@@ -87,6 +96,12 @@ class Worker:
         self._answers: set[asyncio.Task[None]] = set()
         self._since_boot = core.since_boot
         self._limits = Limits()
+        self._is_busy = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something waits, as far as is known here."""
+        return self._is_busy or self._wake.is_set()
 
     def wake(self) -> None:
         """Something new is in the inbox."""
@@ -98,32 +113,107 @@ class Worker:
 
     async def _round(self) -> None:
         self._wake.clear()
-        await self.work_off()
+        self._is_busy = True
+        try:
+            await self.work_off()
+        finally:
+            self._is_busy = False
         await woken(self._wake, _LOOK_S)
 
     async def work_off(self) -> None:
-        """Handles all that waits, in the order of arrival."""
-        async with self._database.reading() as tx:
-            items = await tx.inbox.new()
-        for item in items:
-            await self._handle(item)
+        """Handles all that waits, and what comes meanwhile."""
+        turns = Turns()
+        newest = await self._take_on(turns, after=0)
+        while True:
+            if self._wake.is_set():
+                self._wake.clear()
+                newest = await self._take_on(turns, after=newest)
+            item = turns.next_known()
+            if item is not None:
+                if await self._handle(item) is _TOO_MUCH:
+                    await self._pass_over(item.chat_id, turns)
+            elif others := turns.next_others(_TOGETHER):
+                await self._handle_others(others)
+            else:
+                return
             self._on_done()
 
-    async def _handle(self, item: InboxItem) -> None:
-        incoming: Incoming | None = None
-        trouble = ""
-        try:
-            incoming = read_update(Update.de_json(json.loads(item.payload), None))
-        except Exception as error:  # noqa: BLE001 - it stays readable in the inbox, and holds up nobody
-            trouble = type(error).__name__
-        is_revocation = incoming is not None and revokes(incoming, self._core.rules.admins)
+    async def _take_on(self, turns: Turns, after: int) -> int:
+        """Gives the place of the newest that was there."""
+        async with self._database.reading() as tx:
+            items = await tx.inbox.new(after=after)
+            people = await tx.people.some(UserId(item.chat_id) for item in items)
+        for item in items:
+            user_id = UserId(item.chat_id)
+            person = people.get(user_id)
+            rank = Rank.MEMBER if person is not None and person.allowed else Rank.OTHER
+            turns.add(item, Rank.ADMIN if user_id in self._core.rules.admins else rank)
+        return items[-1].seq if items else after
+
+    async def _handle_others(self, items: Sequence[InboxItem]) -> None:
+        """One commit for many; where that fails, or may not be, each has one of its own."""
+        read = [(item, *_read(item)) for item in items]
+        is_together = not any(self._revokes(incoming) for _, incoming, _ in read)
+        if is_together and not self._reserve.is_scarce:
+            try:
+                await self._act_together(read)
+            except Exception as error:
+                if is_passing(error):
+                    if is_full(error):
+                        self._reserve.note_full()
+                    raise
+                log.info("Updates of strangers are handled one by one (%s)", type(error).__name__)
+            else:
+                return
+        for item in items:
+            await self._handle(item)
+
+    async def _act_together(self, read: Sequence[tuple[InboxItem, Incoming | None, str]]) -> None:
+        done: list[tuple[Incoming, Reply]] = []
+        odd: list[str] = []
+        async with self._database.writing() as tx:
+            for item, incoming, trouble in read:
+                if incoming is None:
+                    odd.append(trouble)
+                    await tx.inbox.quarantine(item.update_id, trouble)
+                else:
+                    done.append((incoming, await self._act(tx, item, incoming)))
+            if odd:
+                await tx.inbox.trim_quarantine()
+        if odd:
+            log.warning("Updates that cannot be read: %d, the last one %s", len(odd), odd[-1])
+        for incoming, reply in done:
+            self._answer_soon(incoming, reply)
+
+    async def _pass_over(self, chat: ChatId, turns: Turns) -> None:
+        """Somebody who is too fast just now: what else of theirs waits is done in one commit.
+
+        An admin's revocations go on waiting, and what tells whether they can be reached.
+        """
+        too_much = []
+        for item in turns.first_of(chat, _PASSED_OVER):
+            incoming, _ = _read(item)
+            is_act = isinstance(incoming, Typed | Forwarded | Tapped)
+            if is_act and not self._revokes(incoming):
+                too_much.append(item.update_id)
+        if too_much:
+            async with self._database.writing() as tx:
+                await tx.inbox.finish_all(too_much)
+            turns.drop(chat, frozenset(too_much))
+
+    def _revokes(self, incoming: Incoming | None) -> bool:
+        return incoming is not None and revokes(incoming, self._core.rules.admins)
+
+    async def _handle(self, item: InboxItem) -> Reply:
+        incoming, trouble = _read(item)
+        is_revocation = self._revokes(incoming)
         if self._reserve.is_scarce and not is_revocation:
-            return  # it waits until there is room
+            return SILENT  # it waits until there is room
         if incoming is None:
             log.warning("Update %d cannot be read (%s)", item.update_id, trouble)
-            await self._set_aside(item, f"unreadable: {trouble}")
-            return
-        act = partial(self._act, item, incoming)
+            await self._set_aside(item, trouble)
+            return SILENT
+        act = partial(self._act_alone, item, incoming)
         try:
             reply = await (self._reserve.for_revocation(act) if is_revocation else act())
         except Exception as error:  # rolled back; the person is told, the log has the cause
@@ -134,30 +224,37 @@ class Worker:
             log.exception("Handling update %d failed", item.update_id)
             await self._set_aside(item, f"failed: {type(error).__name__}", apologise=True)
             reply = Reply(toast=Html(words.SOMETHING_BROKE), alert=True)
+        self._answer_soon(incoming, reply)
+        return reply
+
+    def _answer_soon(self, incoming: Incoming, reply: Reply) -> None:
         # A flood of taps does not become a flood of calls: where there is nothing to say, the
         # button's spinner ends by itself. Only a courtesy: nothing depends on it.
-        if isinstance(incoming, Tapped) and reply is not SILENT:
+        if isinstance(incoming, Tapped) and reply is not SILENT and reply is not _TOO_MUCH:
             task = asyncio.create_task(self._answer(incoming.query_id, reply))
             self._answers.add(task)
             task.add_done_callback(self._answers.discard)
 
-    async def _act(self, item: InboxItem, incoming: Incoming) -> Reply:
+    async def _act_alone(self, item: InboxItem, incoming: Incoming) -> Reply:
         async with self._database.writing() as tx:
-            if not await tx.inbox.finish(item.update_id):
-                return SILENT
-            match incoming:
-                case Typed() | Forwarded() | Tapped():
-                    return await self._person(tx, item, incoming)
-                case InGroup(chat_id):
-                    if self._limits.answers_group(chat_id, self._since_boot()):
-                        view = View(fill(words.GROUP, link=f"https://t.me/{self._username}"))
-                        await post(tx, ChatId(chat_id), view, self._clock())
-                case Blocked(user_id, reachable):
-                    await tx.people.set_reachable(user_id, reachable=reachable)
-                case Nothing():
-                    pass
-            # Anybody can send these, and it does no harm to meet one twice.
-            await tx.inbox.forget(item.update_id)
+            return await self._act(tx, item, incoming)
+
+    async def _act(self, tx: Transaction, item: InboxItem, incoming: Incoming) -> Reply:
+        if not await tx.inbox.finish(item.update_id):
+            return SILENT
+        match incoming:
+            case Typed() | Forwarded() | Tapped():
+                return await self._person(tx, item, incoming)
+            case InGroup(chat_id):
+                if self._limits.answers_group(chat_id, self._since_boot(), item.update_id):
+                    view = View(fill(words.GROUP, link=f"https://t.me/{self._username}"))
+                    await post(tx, ChatId(chat_id), view, self._clock())
+            case Blocked(user_id, reachable):
+                await tx.people.set_reachable(user_id, reachable=reachable)
+            case Nothing():
+                pass
+        # Anybody can send these, and it does no harm to meet one twice.
+        await tx.inbox.forget(item.update_id)
         return SILENT
 
     async def _person(
@@ -169,10 +266,11 @@ class Worker:
         case = self._core.case(tx, actor)
         message_id = incoming.message_id if isinstance(incoming, Tapped) else None
         scene = Scene(case, sender.user_id, message_id)
-        if actor.is_known and not self._limits.acts_for(actor, now):
+        is_heard = self._revokes(incoming) or not actor.is_known
+        if not is_heard and not self._limits.acts_for(actor, now):
             if self._limits.warns(sender.user_id, now):
                 await post(tx, scene.chat, View(Html(words.TOO_FAST)), case.now)
-            return SILENT
+            return _TOO_MUCH
         try:
             # A refusal undoes what its use case had begun; the audit row about it stays.
             async with tx.attempt():
@@ -189,7 +287,7 @@ class Worker:
             )
             # A stranger's flood costs one answer a minute, and leaves nothing behind.
             await tx.inbox.forget(item.update_id)
-            if not self._limits.answers_stranger(sender.user_id, now):
+            if not self._limits.answers_stranger(sender.user_id, now, item.update_id):
                 return SILENT
         if reply.view is not None:
             instead_of = message_id if reply.edit else None
@@ -209,6 +307,7 @@ class Worker:
     async def _set_aside(self, item: InboxItem, error: str, *, apologise: bool = False) -> None:
         async with self._database.writing() as tx:
             await tx.inbox.quarantine(item.update_id, error)
+            await tx.inbox.trim_quarantine()
             if apologise and item.chat_id > 0:
                 view = View(Html(words.SOMETHING_BROKE))
                 await post(tx, item.chat_id, view, self._clock())
@@ -220,6 +319,14 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - the query's id is whatever came
             why = error.message if isinstance(error, TelegramError) else type(error).__name__
             log.info("A tap was not answered: %s", why)
+
+
+def _read(item: InboxItem) -> tuple[Incoming | None, str]:
+    """What it says; or None, and why it cannot be read."""
+    try:
+        return read_update(Update.de_json(json.loads(item.payload), None)), ""
+    except Exception as error:  # noqa: BLE001 - it stays readable in the inbox, and holds up nobody
+        return None, f"unreadable: {type(error).__name__}"
 
 
 async def _reply(scene: Scene, item: InboxItem, incoming: Typed | Forwarded | Tapped) -> Reply:

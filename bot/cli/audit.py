@@ -21,7 +21,8 @@ from bot.errors import NotDone
 from bot.office import Office
 from bot.shown import one_line
 from storage.audit import AuditWanted
-from storage.records import AuditEntry, BrokenEntry, UserId
+from storage.audit_records import AuditEntry, BrokenEntry
+from storage.records import UserId
 
 app = typer.Typer(help="The audit trail.", no_args_is_help=True)
 

@@ -1,15 +1,23 @@
 """`vpnbot ca`: the certificate authority."""
 
+from typing import Annotated
+
 import typer
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from bot.cli.asking import new_passphrase
+from bot.access.endings import AUTHORITY_NOTICE
+from bot.cli.asking import Asker, new_passphrase
 from bot.cli.import_easyrsa import import_easyrsa
 from bot.cli.shared import operator, say, stamp, with_office
+from bot.errors import NotDone
 from bot.office import Office
+from bot.setup import rotation
+from bot.setup.deploying import bundle, trusted_by_servers
 from bot.setup.first_time import make_authority, require_no_books
-from pki.authority_files import load_certificate
+from bot.setup.rotation import RotationState
+from bot.texts import rotation as words
+from bot.texts.fill import plain
 from pki.private_files import require_vacant
 from pki.serial import SerialNumber, serial_hex
 
@@ -31,15 +39,79 @@ def init() -> None:
 
 
 @app.command("show")
-def show() -> None:
-    """Shows the CA's certificate."""
+def show(
+    pem: Annotated[
+        bool, typer.Option("--pem", help="All that a server's `ca` file has to hold now, as PEM.")
+    ] = False,
+) -> None:
+    """Shows the CA's certificate; while one CA takes another's place, those of both."""
 
     async def work(office: Office) -> None:
-        certificate = load_certificate(office.folder.ca)
-        for line in describe(certificate):
-            say(line)
+        if pem:
+            say(bundle(office, await trusted_by_servers(office)).rstrip())
+            return
+        certificates = office.keyring.certificates()
+        for certificate in certificates:
+            for line in describe(certificate):
+                say(line)
+        state = await rotation.look(office)
+        if state is not None and state.rotation.is_under_way:
+            say(words.STEPS[state.rotation.step])
+            say(words.MORE)
+        elif certificates[0].not_valid_after_utc - office.clock() < AUTHORITY_NOTICE:
+            say(words.ENDS_SOON)
 
     with_office(work)
+
+
+@app.command("rotate")
+def rotate(
+    status: Annotated[
+        bool, typer.Option("--status", help="Only shows how far it is, and what is left to do.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Begins without a question.")] = False,
+) -> None:
+    """Has a new CA take the old one's place, step by step, with nobody shut out on the way.
+
+    Run it again after each step: it goes on as far as nothing is left to do, and says what is.
+    """
+
+    async def work(office: Office) -> None:
+        state = await rotation.look(office)
+        if not status:
+            if state is None or not state.rotation.is_under_way:
+                asker = Asker(unattended=yes)
+                if not (yes or (not asker.silent and asker.agrees(words.BEGIN))):
+                    raise NotDone(words.NOT_BEGUN)
+                await rotation.begin(office, operator())
+            state = await rotation.go_on(office, operator())
+        if state is None:
+            say(words.NONE_YET)
+            return
+        _tell(office, state)
+
+    with_office(work)
+
+
+def _tell(office: Office, state: RotationState) -> None:
+    """Says how far a rollover is, and what is left to do."""
+    now = state.rotation
+    say(words.STEPS[now.step])
+    numbers = office.keyring.numbers()
+    for number, template in ((now.authority - 1, words.OLD), (now.authority, words.NEW)):
+        if number in numbers:
+            certificate = office.keyring.certificate_of(number)
+            name = certificate.subject.rfc4514_string()
+            say(plain(template, name=name, until=stamp(certificate.not_valid_after_utc)))
+    if not now.is_under_way:
+        return
+    if not state.left:
+        say(words.ALL_READY)
+        return
+    say(words.LEFT)
+    for line in state.left:
+        say(f"  {line}")
+    say(words.GO_ON)
 
 
 def describe(certificate: x509.Certificate) -> list[str]:

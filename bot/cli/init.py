@@ -1,6 +1,7 @@
 """`vpnbot init`: asks what is needed and sets everything up; again, it goes on where it stopped."""
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,8 @@ from bot.cli.server import tell_deployed
 from bot.cli.server_choice import ServerFlags
 from bot.cli.shared import operator, require_own_place, say, settings_of_env_owner
 from bot.office import Office, open_office
-from bot.process.privileges import ROOT, act_as
+from bot.process.locks import is_locked
+from bot.process.privileges import ROOT, act_as, as_root
 from bot.settings import PREFIX, Settings, load_settings
 from bot.setup.first_time import (
     Place,
@@ -25,6 +27,10 @@ from bot.setup.servers import add_server, deploy_server, known_server
 from pki.authority_files import load_certificate
 from pki.errors import AuthorityMissing
 from storage.records import Server
+from vpn.errors import HostError
+from vpn.host.firewall import read_ruleset, shut_port
+from vpn.host.local import LocalHost
+from vpn.values import Protocol
 
 if TYPE_CHECKING:
     from bot.cli.answers import Answers, Secret
@@ -55,6 +61,10 @@ def init(
         list[str] | None,
         typer.Option(metavar="CIDR", help="A network that clients reach; again for more."),
     ] = None,
+    dns: Annotated[
+        list[str] | None,
+        typer.Option(metavar="IP", help="A resolver that clients ask; again for more."),
+    ] = None,
     proxy_file: Annotated[
         Path | None,
         typer.Option(metavar="F", help="A file with the URL of a proxy on the way to Telegram."),
@@ -73,13 +83,15 @@ def init(
     asker = Asker(unattended=yes)
     asker.tell(f"This sets up VPN Access Bot in {place.home}, for the account {place.account}.")
     asker.tell("Enter takes what stands in brackets; nothing is written before the last answer.")
-    named = ServerFlags(server, remote, directory, tuple(route) if route else None)
+    named = ServerFlags(
+        server, remote, directory, tuple(route) if route else None, tuple(dns) if dns else None
+    )
     flags = Flags(token_file, tuple(admin or ()), named, passphrase_file, proxy_file)
     answers = gather(settings, flags, place, asker)
     _write_files(place, answers)
     # From the files, as every command will read them from now on.
-    asyncio.run(_build(load_settings(), answers))
-    _tell_next(place, answers)
+    left = asyncio.run(_build(load_settings(), answers))
+    _tell_next(place, answers, left)
 
 
 def _write_files(place: Place, answers: "Answers") -> None:
@@ -108,14 +120,55 @@ def _keep_secret(place: Place, secret: "Secret", what: str) -> None:
         say(f"kept   {what} in {secret.path}")
 
 
-async def _build(settings: Settings, answers: "Answers") -> None:
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What is still to be done.
+
+    Attributes:
+        commands: for root, on this machine.
+        silent_admins: those that the bot may not write to yet.
+        has_people: whether anybody may ask for access.
+    """
+
+    commands: tuple[str, ...]
+    silent_admins: tuple[str, ...]
+    has_people: bool
+
+
+async def _build(settings: Settings, answers: "Answers") -> _Left:
+    commands: list[str] = []
     async with open_office(settings) as office:
         await _authority(office, answers.passphrase.value)
         for server in await _to_deploy(office, answers):
             deployed = await deploy_server(
                 office, operator(), server.name, directory=answers.directory
             )
-            tell_deployed(server, deployed)
+            tell_deployed(server, deployed, has_list=server.ssh is None)
+            if server.ssh is None:
+                commands += [*deployed.folder.commands, *await _openings(server)]
+        async with office.database.reading() as tx:
+            known = [(admin, await tx.people.get(admin)) for admin in office.rules.admins]
+            has_people = bool(await tx.people.listed(offset=0, limit=1))
+    silent = tuple(str(admin) for admin, each in known if each is None or not each.reachable)
+    return _Left(tuple(dict.fromkeys(commands)), silent, has_people)
+
+
+async def _openings(server: Server) -> list[str]:
+    """What opens its port, where the firewall here shuts it; nobody but root sees that."""
+    machine = LocalHost(Path("/"))
+    with as_root():
+        try:
+            rules = await read_ruleset(machine)
+            if rules is None:
+                return []
+            protocol = Protocol(server.protocol)
+            opening = await shut_port(machine, rules, server.listen_port, protocol)
+        except HostError:
+            return []
+    if opening is None:
+        return []
+    stays = "   (and put that rule into /etc/nftables.conf, to keep it)"
+    return [f"{opening}{stays if opening.startswith('nft ') else ''}"]
 
 
 async def _authority(office: Office, passphrase: str) -> None:
@@ -133,6 +186,10 @@ async def _to_deploy(office: Office, answers: "Answers") -> list[Server]:
     if answers.new_server is not None:
         server = await add_server(office, operator(), answers.new_server)
         say(f"added  the server {server.name}, with the network {server.network}")
+        if not server.routes:
+            say(
+                "       Its clients reach this machine and nothing behind it: no --route was named."
+            )
         return [server]
     if answers.server is not None:
         say(f"kept   the server {answers.server}")
@@ -144,7 +201,7 @@ async def _to_deploy(office: Office, answers: "Answers") -> list[Server]:
     return [server for server in servers if server.crl_published_at is None]
 
 
-def _tell_next(place: Place, answers: "Answers") -> None:
+def _tell_next(place: Place, answers: "Answers", left: _Left) -> None:
     if answers.passphrase.path is not None:
         say(f"Keep a copy of {answers.passphrase.path} somewhere safe: without it nothing can be")
         say("signed or revoked, and with it and the data folder anybody can let anyone in.")
@@ -152,10 +209,16 @@ def _tell_next(place: Place, answers: "Answers") -> None:
         say("All of this belongs to root. An account of the bot's own is better: make one, and run")
         say("this in a folder that belongs to it.")
     chat = f"https://t.me/{answers.username}" if answers.username else "the bot's chat"
-    say("What to do next:")
-    say("  1. run the commands above as root, where there are some and it is not done yet")
-    say("  2. vpnbot doctor")
-    say(f"  3. vpnbot run   (in {place.home}, as {place.account}; for systemd there is")
-    say("     deploy/vpnbot.service)")
-    say(f"  4. each admin opens {chat} and presses Start")
-    say("  5. vpnbot user allow ID --name NAME   for everybody who may ask for access")
+    steps = [f"as root: {command}" for command in left.commands]
+    if not is_locked(place.folder.running):
+        start = f"vpnbot run   (in {place.home}, as {place.account}; for systemd there is"
+        steps.append(f"{start} deploy/vpnbot.service)")
+    steps.append("vpnbot doctor")
+    if left.silent_admins:
+        who = ", ".join(left.silent_admins)
+        steps.append(f"open {chat} and press Start, each admin for themselves: {who}")
+    if not left.has_people:
+        steps.append("vpnbot user allow ID --name NAME   for everybody who may ask for access")
+    say("What is left to do:")
+    for number, step in enumerate(steps, 1):
+        say(f"  {number}. {step}")

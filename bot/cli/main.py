@@ -55,6 +55,7 @@ COMMANDS = (
         "bot.cli.revoke:revoke",
         "Ends somebody's access on every server, and prints the receipt.",
     ),
+    Later("who", "bot.cli.who:who_", "Whose an address in the VPN is, or was at some time."),
     Later("run", "bot.cli.run:run", "Runs the bot until it is told to stop."),
     Later(
         "doctor", "bot.cli.doctor:doctor", "Checks everything; exit status 0 only if all is well."
@@ -77,6 +78,7 @@ COMMANDS = (
     Later("ca", "bot.cli.ca:app", "The certificate authority."),
     Later("server", "bot.cli.server:app", "The OpenVPN servers."),
     Later("user", "bot.cli.user:app", "The allowlist."),
+    Later("group", "bot.cli.group:app", "Groups: who gets which servers, addresses and routes."),
     Later("grant", "bot.cli.grant:app", "Who has access."),
     Later("request", "bot.cli.request:app", "Requests, decided without Telegram."),
     Later("audit", "bot.cli.audit:app", "The audit trail."),

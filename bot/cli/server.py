@@ -1,7 +1,7 @@
 """`vpnbot server`: the OpenVPN servers."""
 
 import asyncio
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from pathlib import Path, PurePosixPath
 from shlex import quote
 from typing import Annotated, Any
@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from bot.access.canaries import current
+from bot.access.endings import AUTHORITY_NOTICE
 from bot.backup.backup import write_new
 from bot.cli.adopt import adopt
 from bot.cli.sessions import sessions
@@ -57,6 +58,9 @@ def add(
     network: Annotated[
         str | None, typer.Option(metavar="CIDR", help="Its clients' network.")
     ] = None,
+    network6: Annotated[
+        str | None, typer.Option(metavar="CIDR", help="Of IPv6, such as fd12:3456::/64.")
+    ] = None,
     route: Annotated[
         list[str] | None,
         typer.Option(metavar="CIDR", help="Pushed to clients; 0.0.0.0/0 is everything."),
@@ -77,14 +81,16 @@ def add(
         listen_port=listen,
         network=parse_network("--network", network) if network else None,
         routes=tuple(parse_network("--route", text) for text in route or ()),
-        dns=tuple(_address(text) for text in dns or ()),
+        dns=tuple(parse_address(text) for text in dns or ()),
         account=account,
         ssh=way_in(ssh, host_key, ssh_key),
+        network6=_network6(network6) if network6 else None,
     )
 
     async def work(office: Office) -> None:
         server = await add_server(office, operator(), wanted, confirm=confirm)
-        say(f"{server.name} is added, with the network {server.network}.")
+        networks = " and ".join(filter(None, (server.network, server.network6)))
+        say(f"{server.name} is added, with the network {networks}.")
         tell_way(server)
         login = f" --ssh root@{wanted.ssh.address.host}" if wanted.ssh else ""
         place = quote(str(wanted.directory))
@@ -169,6 +175,7 @@ def list_(as_json: AsJson = False) -> None:
                 "remote": str(remote_of(server)),
                 "directory": server.directory,
                 "network": server.network,
+                "network6": server.network6,
                 "ssh": None if server.ssh is None else server.ssh["address"],
             }
             for server in servers
@@ -199,6 +206,9 @@ def status(as_json: AsJson = False) -> None:
             for look in looks.values():
                 template, said = seen_from_outside(look)
                 say(f"{look.server}: {template.format(said=said, moment=utc(look.at))}.")
+            ends = office.fleet.authority_end()
+            if ends - now < AUTHORITY_NOTICE and len(office.keyring.numbers()) == 1:
+                say(f"The CA ends on {stamp(ends)}; have another take its place: vpnbot ca rotate")
         return all(state.reachable for state in states)
 
     if not with_office(work):
@@ -216,8 +226,12 @@ def remove(name: Name) -> None:
     with_office(work)
 
 
-def tell_deployed(server: Server, deployed: Deployed) -> None:
-    """Says what a deploy changed and what the machine still needs."""
+def tell_deployed(server: Server, deployed: Deployed, *, has_list: bool = False) -> None:
+    """Says what a deploy changed and what the machine still needs.
+
+    Args:
+        has_list: whether the commands follow in a list of their own.
+    """
     report = deployed.folder
     for path in report.changed:
         say(f"wrote {PurePosixPath(server.directory) / path}")
@@ -229,6 +243,8 @@ def tell_deployed(server: Server, deployed: Deployed) -> None:
     say(f"The server's certificate is valid until {stamp(report.certificate_end)}.")
     if report.restart_needed:
         say("OpenVPN reads what has changed only when it starts: restart it.")
+    if has_list:
+        return
     if report.commands:
         address = address_of(server)
         place = "this machine" if address is None else address.host
@@ -256,6 +272,16 @@ def _status_object(state: ServerStatus, look: CanaryLook | None) -> dict[str, An
     }
 
 
+def _network6(text: str) -> IPv6Network:
+    """Raises NotDone where it is none."""
+    try:
+        return IPv6Network(text)
+    except ValueError as error:
+        raise NotDone(
+            f"--network6 {text!r} is no IPv6 network; write for example fd12:3456::/64."
+        ) from error
+
+
 def parse_network(option: str, text: str) -> IPv4Network:
     """Raises NotDone where it is none."""
     try:
@@ -266,7 +292,8 @@ def parse_network(option: str, text: str) -> IPv4Network:
         ) from error
 
 
-def _address(text: str) -> IPv4Address:
+def parse_address(text: str) -> IPv4Address:
+    """Raises NotDone where it is none."""
     try:
         return IPv4Address(text)
     except ValueError as error:

@@ -5,17 +5,18 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path, PurePosixPath
 
 from bot.cli.asking import Asker
-from bot.cli.server import parse_network
+from bot.cli.server import parse_address, parse_network
 from bot.errors import BadSettings, NotDone
 from bot.fleet.live_servers import remote_of, spec_of
 from bot.office import open_office
 from bot.process.privileges import ROOT, as_root
 from bot.settings import Settings
 from bot.setup.first_time import Place
+from bot.setup.neighbourhood import Neighbourhood, look_around
 from bot.setup.servers import (
     ServerToAdd,
     refuse_taken_folder,
@@ -30,7 +31,7 @@ from vpn.host.machine import port_in_use
 from vpn.values import Remote, ServerSpec, parse_remote
 
 _NAME = "main"
-_NO_ROUTES = "none"
+_NONE = "none"
 _HOMES = Path("/srv/openvpn")
 # Stand where a name is checked before the rest is known.
 _ANY_REMOTE = "vpn.example.com"
@@ -44,6 +45,7 @@ class ServerFlags:
     directory: Path | None
     # None: not given, so it is asked where somebody sits; without them only the server is reached.
     routes: tuple[str, ...] | None = None
+    dns: tuple[str, ...] | None = None
 
 
 def choose_server(
@@ -87,9 +89,10 @@ async def _known_servers(settings: Settings) -> Sequence[Server]:
 def _describe_new(
     name: str, flags: ServerFlags, place: Place, asker: Asker, known: Sequence[Server]
 ) -> ServerToAdd:
+    around = asyncio.run(look_around(LocalHost(Path("/"))))
     question = "What clients dial, HOST:PORT/PROTO, for example vpn.example.com:1194/udp"
     free_remote = partial(_free_remote, known)
-    remote = asker.ask("--remote", question, free_remote, given=flags.remote)
+    remote = asker.ask("--remote", question, free_remote, given=flags.remote, default=around.remote)
 
     def check(text: str) -> PurePosixPath:
         directory = PurePosixPath(Path(text).expanduser().absolute())
@@ -101,10 +104,17 @@ def _describe_new(
     given = None if flags.directory is None else str(flags.directory)
     question = "Its folder on this machine"
     directory = asker.ask("--directory", question, check, given=given, default=str(default))
-    return ServerToAdd(name=name, remote=remote, directory=directory, routes=_routes(flags, asker))
+    routes = _routes(flags, asker, around)
+    return ServerToAdd(
+        name=name,
+        remote=remote,
+        directory=directory,
+        routes=routes,
+        dns=_dns(flags, asker, around.resolvers_within(routes)),
+    )
 
 
-def _routes(flags: ServerFlags, asker: Asker) -> tuple[IPv4Network, ...]:
+def _routes(flags: ServerFlags, asker: Asker, around: Neighbourhood) -> tuple[IPv4Network, ...]:
     if flags.routes is not None:
         return tuple(parse_network("--route", text) for text in flags.routes)
     if asker.silent or flags.remote is not None:
@@ -115,10 +125,30 @@ def _routes(flags: ServerFlags, asker: Asker) -> tuple[IPv4Network, ...]:
     )
 
     def parse(text: str) -> tuple[IPv4Network, ...]:
-        parts = [] if text == _NO_ROUTES else [part.strip() for part in text.split(",")]
+        parts = [] if text == _NONE else [part.strip() for part in text.split(",")]
         return tuple(parse_network("--route", part) for part in parts if part)
 
-    return asker.ask("--route", question, parse, default=_NO_ROUTES)
+    proposed = ", ".join(map(str, around.networks)) or _NONE
+    routes = asker.ask("--route", question, parse, default=proposed)
+    if not routes:
+        asker.tell("  So clients reach this machine, and nothing behind it.")
+    return routes
+
+
+def _dns(
+    flags: ServerFlags, asker: Asker, proposed: Sequence[IPv4Address]
+) -> tuple[IPv4Address, ...]:
+    if flags.dns is not None:
+        return tuple(parse_address(text) for text in flags.dns)
+    if asker.silent or flags.remote is not None:
+        return ()
+
+    def parse(text: str) -> tuple[IPv4Address, ...]:
+        parts = [] if text == _NONE else [part.strip() for part in text.split(",")]
+        return tuple(parse_address(part) for part in parts if part)
+
+    question = "The resolver that clients ask while they are connected, an IP address"
+    return asker.ask("--dns", question, parse, default=", ".join(map(str, proposed)) or _NONE)
 
 
 def _free_remote(known: Sequence[Server], text: str) -> Remote:

@@ -5,14 +5,16 @@ from typing import Annotated
 
 import typer
 
-from bot.access import holdings, linking, people, revocation, who
+from bot.access import groups, holdings, linking, people, revocation, who
 from bot.access.case import Case
 from bot.access.matching import Fits
+from bot.cli.group import tell_changed
 from bot.cli.printing import show_parts
 from bot.cli.revoke import print_receipt
 from bot.cli.shared import operator, say, with_office
 from bot.office import Office
 from bot.receipts import maybe_text
+from storage.group_records import GroupName
 from storage.records import UserId
 
 app = typer.Typer(help="The allowlist.", no_args_is_help=True)
@@ -46,6 +48,12 @@ def allow(
             "together. With the ID itself: ends the link.",
         ),
     ] = None,
+    group: Annotated[
+        list[str] | None, typer.Option(metavar="GROUP", help="Puts them into this group.")
+    ] = None,
+    leave_group: Annotated[
+        list[str] | None, typer.Option(metavar="GROUP", help="Takes them out of this group.")
+    ] = None,
 ) -> None:
     """Puts somebody on the allowlist; again, it changes the name."""
 
@@ -54,11 +62,21 @@ def allow(
             wanted = await people.to_be_allowed(case, meant if name is None else f"{meant} {name}")
             if isinstance(wanted, people.Candidates):
                 raise who.not_one(meant, Fits(near=tuple(wanted.people)))
-            done = await people.allow(case, wanted.user_id, wanted.name)
-            said = await _link(case, wanted.user_id, same_as) if same_as is not None else ""
+            user_id = wanted.user_id
+            done = await people.allow(case, user_id, wanted.name)
+            said = [await _link(case, user_id, same_as)] if same_as is not None else []
+            changes = []
+            for one in leave_group or ():
+                changes.append(await groups.leave(case, GroupName(one), user_id))
+                said.append(f"Not in {one} any more.")
+            for one in group or ():
+                changes.append(await groups.join(case, GroupName(one), user_id))
+                said.append(f"In {one} from now on.")
         say(f"{done.person.name} ({done.person.id}) is on the allowlist.")
-        if said:
-            say(said)
+        for line in said:
+            say(line)
+        if changes:
+            await tell_changed(office, groups.together(changes))
 
     with_office(work)
 

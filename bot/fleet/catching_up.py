@@ -133,11 +133,11 @@ class CatchingUp:
         ]
         async with self._core.acting(actor) as case:
             before = tuple(await case.tx.crl.kept(server.name))
-            kept: tuple[str, ...] = ()
-            if server.adopted is not None:
-                earlier = [each for pem in before for each in read_crls(pem.encode(), *issuers)]
-                lists = kept_lists(earlier, in_place.others, case.now)
-                kept = tuple(each.pem.decode() for each in lists)
+            earlier = [each for pem in before for each in read_crls(pem.encode(), *issuers)]
+            # A server of ours trusts no other CA; after a restore one that was made since.
+            is_there = server.adopted is not None or server.restored_at is not None
+            lists = kept_lists(earlier, in_place.others if is_there else (), case.now)
+            kept = tuple(each.pem.decode() for each in lists)
             if kept != before:
                 await case.tx.crl.keep(server.name, kept)
             others = sorted({each.issuer for each in in_place.others}) if kept else []

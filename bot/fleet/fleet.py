@@ -25,6 +25,7 @@ from bot.fleet.live_servers import live_server, remote_of
 from bot.fleet.on_hold import neighbours, same_list, sign_crl
 from bot.fleet.online import OnServer, who_is_on
 from bot.fleet.presence import Seen, compare, look
+from bot.fleet.refit import Refitted, admit_with_terms, refit
 from bot.keyring import Keyring
 from bot.process.data_folder import DataFolder
 from bot.process.locks import locked
@@ -109,10 +110,18 @@ class Fleet:
         Raises:
             VpnError: the server's CRL cannot be read, so it must not be replaced.
         """
-        await self._catching_up.before(server)
-        await self._doubt(server)
+        # Both look at the same file, which is not changed meanwhile.
+        _, found = await asyncio.gather(self._catching_up.before(server), self._lets_in_by(server))
+        await self._doubt(server, found)
 
-    async def _doubt(self, server: Server) -> None:
+    async def _lets_in_by(self, server: Server) -> Collection[FindingCode]:
+        """What is wrong with the list in place that lets people in."""
+        if server.crl_published_at is None:
+            return ()  # it never was ours
+        codes = {finding.code for finding in await self._crl_findings(server)}
+        return codes.intersection(_LETS_IN)
+
+    async def _doubt(self, server: Server, found: Collection[FindingCode]) -> None:
         """Records who may have come in by another list that lies in the place of ours.
 
         That is everybody who is out. A session that has begun goes on with any list, so putting
@@ -120,13 +129,10 @@ class Fleet:
 
         Accepted: another list that came and went between two looks leaves no sign.
         """
-        if server.crl_published_at is None:
-            return  # it never was ours
-        codes = {finding.code for finding in await self._crl_findings(server)}
-        if codes.intersection(_LETS_IN):
+        if found and server.crl_published_at is not None:
             async with self._core.acting(THE_BOT) as case:
                 await reopening.doubt_all(
-                    case, server.name, since=server.crl_published_at, found=codes
+                    case, server.name, since=server.crl_published_at, found=found
                 )
 
     async def admit(
@@ -150,6 +156,8 @@ class Fleet:
                 await self._catching_up.before(server)
             if server is None or not await still_wanted():
                 return False
+            # A change of groups may have given it another address since.
+            grant = await self._now(grant, name)
             live = live_server(server)
             given = grant.address_on(name)
             if server.adopted is not None and not (given is None and fits(server, None)):
@@ -157,9 +165,8 @@ class Fleet:
                 clear = await clear_address(self._core, server, grant, files)
                 if clear is None:
                     return False
-                given = clear.address_on(name)
-            address = IPv4Address(given) if given else None
-            await live.admit(CommonName(grant.common_name), address)
+                grant = clear
+            await admit_with_terms(self._core, server, live, grant)
             try:
                 in_place = await live.crl_in_place(self._keyring.certificates())
             except HostError as error:
@@ -168,6 +175,19 @@ class Fleet:
                 if in_place is not None and parse_serial(grant.serial) in in_place.serials:
                     await self._publish(server)
             return True
+
+    async def _now(self, grant: Grant, server: ServerName) -> Grant:
+        """As it is stored at this moment, if it has a place there."""
+        async with self._database.reading() as tx:
+            now = await tx.grants.get(grant.id)
+        return grant if now is None or server not in now.servers else now
+
+    async def refit(self, name: ServerName) -> Refitted:
+        """See `refit.refit`; after a restore the server is looked through first."""
+        async with self._locked(name) as server:
+            if server is None or server.restored_at is not None:
+                return Refitted(name, left=0 if server is None else 1)
+            return await refit(self._core, server, live_server(server))
 
     async def cut(
         self, name: ServerName, still_open: Callable[[], Awaitable[Sequence[Grant]]]
@@ -374,7 +394,7 @@ class Fleet:
             server = _known(stored, name)
             if server.restored_at is not None:
                 await self._catching_up.before(server)
-            await self._doubt(server)
+            await self._doubt(server, await self._lets_in_by(server))
             yield await sign_crl(self._core, self._keyring, server)
 
     async def cut_earlier(self, name: ServerName) -> tuple[str, ...]:

@@ -23,6 +23,10 @@ _SPARES = 32
 async def sign_crl(core: Core, keyring: Keyring, server: Server) -> bytes:
     """A server's next CRL; behind it the lists of other CAs that stay in the same file.
 
+    While one CA takes another's place there is a list of each, and both list everybody. No serial
+    is given out twice, so whoever is out stays out whichever of them signed the certificate, also
+    where the books were wrong about that.
+
     1. Whoever is revoked, until the certificate has ended by any clock that counts.
     2. Revocations that were found on a server and belong to no grant. Their ends are not known, so
        they are listed for good.
@@ -32,7 +36,7 @@ async def sign_crl(core: Core, keyring: Keyring, server: Server) -> bytes:
     Raises:
         PkiError: the CA's key is not to be had.
     """
-    authority = await keyring.authority()
+    authorities = await keyring.authorities()
     # By a clock that was ahead an end may have come that is still to come.
     published = server.crl_published_at and min(server.crl_published_at, core.clock())
     last = published and published - crl.CRL_BACKDATE
@@ -63,9 +67,12 @@ async def sign_crl(core: Core, keyring: Keyring, server: Server) -> bytes:
     now = core.clock()
     on_hold = (*(around.serials if around else ()), *map(parse_serial, held))  # (3)
     listed += [crl.Revocation(each, now, RevocationReason.CERTIFICATE_HOLD) for each in on_hold]
-    # Tens of thousands of entries take a tenth of a second.
-    ours = await asyncio.to_thread(authority.sign_crl, number=number, revocations=listed, now=now)
-    return b"".join([ours, *(other.encode() for other in kept)])
+    ours = [
+        # Tens of thousands of entries take a tenth of a second.
+        await asyncio.to_thread(authority.sign_crl, number=number, revocations=listed, now=now)
+        for authority in authorities
+    ]
+    return b"".join([*ours, *(other.encode() for other in kept)])
 
 
 def _entry(entry: GrantRevocation | ForeignRevocation) -> crl.Revocation:

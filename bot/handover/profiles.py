@@ -17,6 +17,7 @@ from bot.fleet.others import Others
 from bot.handover.fields import Fields, fields_of, friendly_name
 from bot.handover.handover import Handover, Sample, Topic
 from bot.keyring import Keyring
+from pki.authority import pem_of
 from pki.keys import KeyAlgorithm, matching_algorithm
 from pki.serial import parse_serial
 from pki.tls_crypt_v2 import wrap_client_key
@@ -154,6 +155,9 @@ class ProfileMaker:
     async def parts(self, server: Server, of: Grant | Canary, *, shown_as: str) -> ProfileParts:
         """A fresh key and its certificate, in a profile for a server.
 
+        While one CA takes another's place, the profile trusts both: it takes the server's old
+        certificate and its new one.
+
         Args:
             of: who is recorded with the serial.
             shown_as: the profile's name among others.
@@ -161,7 +165,7 @@ class ProfileMaker:
         Raises:
             NotDone, BadSettings, PkiError: it cannot be signed, or the server's key not be had.
         """
-        authority = await self._keyring.authority()
+        authority = await self._keyring.authority(of.authority)
         algorithm = self._algorithm or matching_algorithm(authority.certificate)
         issue = partial(
             authority.issue_client,
@@ -183,7 +187,7 @@ class ProfileMaker:
             server_common_name=server_name,
             friendly_name=shown_as,
             material=ProfileMaterial(
-                ca_pem=authority.certificate_pem,
+                ca_pem="".join(map(pem_of, self._keyring.certificates())),
                 certificate_pem=certificate.certificate_pem,
                 private_key_pem=certificate.private_key_pem,
                 tls_key=tls_key,

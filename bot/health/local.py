@@ -1,6 +1,5 @@
 """The checks that need nothing but this machine's files: settings, secrets, data folder."""
 
-import fcntl
 import os
 import re
 import stat
@@ -14,6 +13,7 @@ from bot.errors import BadSettings
 from bot.health.results import Fine, Result, Trouble, mend_with, trouble, trouble_from
 from bot.process.data_folder import DataFolder, account_name
 from bot.process.env_file import ENV_FILE
+from bot.process.locks import is_locked
 from bot.process.reserve import Reserve
 from bot.settings import PREFIX, Settings, open_to_others
 from bot.texts import health as words
@@ -198,19 +198,5 @@ def _stranger(folder: DataFolder) -> Trouble | None:
 
 
 def bot_runs(folder: DataFolder) -> bool:
-    """Whether a bot holds its lock on the folder.
-
-    Accepted: a bot that starts within the microseconds of this look is told that another one
-    runs; the kernel has no way to ask without taking part.
-    """
-    try:
-        handle = os.open(folder.running, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
-    return False
+    """Whether a bot holds its lock on the folder."""
+    return is_locked(folder.running)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bot.fleet.fixed_addresses import given_by_others, known_files
 from bot.fleet.live_servers import live_server, spec_of
+from bot.fleet.refit import pushed_to_each
 from bot.health.folder import look_at_files
 from bot.health.look import Look, said_of
 from bot.health.results import Trouble, mend_with, of_server, trouble_from
@@ -103,6 +104,7 @@ async def _look_at_ccd(look: Look) -> list[Trouble]:
     async with look.around.database.reading() as tx:  # (2)
         here = await tx.grants.known_on(server.name)
         canaries = {each.common_name for each in await tx.canaries.known_on(server.name)}
+        pushed = await pushed_to_each(tx, server, here)
     after = await _client_files(host)  # (3)
     wanted = [grant for grant in here if server.name in grant.servers and grant.state in _HAS_FILE]
     missing = [grant for grant in wanted if grant.common_name not in before | after]
@@ -110,7 +112,9 @@ async def _look_at_ccd(look: Look) -> list[Trouble]:
     for grant in wanted:
         if grant.common_name in before & after:
             content = await host.read(f"{CCD}/{grant.common_name}")
-            expected = render_ccd(IPv4Address(grant.address_on(server.name)), network).encode()
+            expected = render_ccd(
+                IPv4Address(grant.address_on(server.name)), network, pushed[grant.id]
+            ).encode()
             if content is not None and content != expected:
                 missing.append(grant)
     strangers = sorted((before & after) - {grant.common_name for grant in here} - canaries)

@@ -12,6 +12,7 @@ from sqlalchemy import URL
 
 from bot.access.case import Rules
 from bot.access.clock import latest_seen
+from bot.access.endings import AUTHORITY_NOTICE
 from bot.access.names import clean
 from bot.access.revocation import waits_for_server
 from bot.health.results import Fine, Result, ShellLine, Trouble, mend_with, trouble, trouble_from
@@ -109,9 +110,9 @@ async def look_at_authority(
 ) -> list[Result]:
     """Whether the CA is there, closed, opens with the passphrase, fits together, and lasts."""
     try:
-        end = keyring.certificate.not_valid_after_utc
+        first, *second = keyring.certificates()
         if has_passphrase:
-            await keyring.authority()
+            await keyring.authorities()
     except AuthorityMissing:
         return [trouble(words.CA_MISSING, folder=folder.path, owner=folder.account())]
     except PkiError as error:
@@ -120,10 +121,14 @@ async def look_at_authority(
             # Its own mend leaves open how one takes it out of a backup.
             return [Trouble(f"{str(error).partition('; ')[0]}.", mend)]
         return [trouble_from(error, mend)]
-    moment = utc(end)
-    if end - now < NOTICE:
+    moment, left = utc(first.not_valid_after_utc), first.not_valid_after_utc - now
+    if left < (NOTICE if second else AUTHORITY_NOTICE):
         return [trouble(words.CA_ENDS, moment=moment)]
-    return [Fine((words.CA_FINE if has_passphrase else words.CA_SEALED).format(moment=moment))]
+    under_way = [Fine(words.CA_ROTATES)] if second else []
+    return [
+        *under_way,
+        Fine((words.CA_FINE if has_passphrase else words.CA_SEALED).format(moment=moment)),
+    ]
 
 
 async def look_at_proofs(tx: Transaction) -> list[Result]:

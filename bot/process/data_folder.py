@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,9 @@ from shlex import quote
 from bot.errors import BadDataFolder
 
 _PRIVATE = 0o700
+_FIRST_CA = 1
+# The first one's has no number.
+_CA = re.compile(r"ca(?:-([2-9]|[1-9][0-9]{1,3}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,21 @@ class DataFolder:
 
     @property
     def ca(self) -> Path:
-        return self.path / "ca"
+        """The folder of the CA; while a second one takes its place, of the older one."""
+        return next(iter(self.authorities().values()), self.ca_of(_FIRST_CA))
+
+    def ca_of(self, number: int) -> Path:
+        """Where a CA has its files; see `storage.rotation` for the numbers."""
+        return self.path / ("ca" if number == _FIRST_CA else f"ca-{number}")
+
+    def authorities(self) -> dict[int, Path]:
+        """The folders of the CAs that are there, by their numbers, the oldest first."""
+        try:
+            names = [path.name for path in self.path.iterdir()]
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        found = [int(match[1] or _FIRST_CA) for match in map(_CA.fullmatch, names) if match]
+        return {number: self.ca_of(number) for number in sorted(found)}
 
     @property
     def locks(self) -> Path:

@@ -259,11 +259,12 @@ class CanaryRound:
         roles = _roles(server)
         remote = (server.remote_host, server.remote_port, server.protocol)
         place = (server.directory, server.ssh, layout_of(server))
-        made_of = (remote, place, server.network, settings, name, tls_key, roles)
         kit, now = self._known[server.name].kit, self._office.clock()
         async with self._database.reading() as tx:
             recorded = {canary.serial for canary in await tx.canaries.in_use(server.name)}
+            authorities = (await tx.rotation.signing(), self._office.keyring.numbers())
             may_sign = self._office.case(tx, THE_BOT).may_give
+        made_of = (remote, place, server.network, settings, name, tls_key, roles, authorities)
         if (
             kit is not None
             and kit.made_of == made_of

@@ -21,12 +21,14 @@ log = logging.getLogger(__name__)
 _LOOK_S = 1.0
 # Another program may put a CRL in the place of ours, and so let in whom we revoked since.
 _SERVER_LOOK = timedelta(minutes=1)
+_REFIT_RETRY = timedelta(seconds=30)
 _PRUNE_EVERY = timedelta(hours=1)
 _HEAD_LOOK = timedelta(minutes=10)
 _ENDS_LOOK = timedelta(hours=1)
 # Telegram repeats an update for a day at most.
 _KEEP = timedelta(days=3)
-_QUARANTINE = 1000
+# What could not be handled is for a human to read, who may be on holiday.
+_KEEP_SET_ASIDE = timedelta(days=30)
 
 
 class Keeper:
@@ -46,6 +48,7 @@ class Keeper:
         self._head_look = Every(_HEAD_LOOK, office.since_boot)
         self._ends_look = Every(_ENDS_LOOK, office.since_boot)
         self._jobs: dict[ServerName, asyncio.Task[None]] = {}
+        self._refit_again: dict[ServerName, timedelta] = {}
 
     async def run(self) -> None:
         """Looks at the clock until it is cancelled, as soon as anything vouches for it."""
@@ -83,8 +86,8 @@ class Keeper:
         if self._pruning.is_due():
             long_ago = self._clock() - _KEEP
             async with self._database.writing() as tx:
-                await tx.inbox.prune(long_ago)
-                await tx.inbox.trim_quarantine(_QUARANTINE)
+                await tx.inbox.prune(long_ago, set_aside_before=self._clock() - _KEEP_SET_ASIDE)
+                await tx.inbox.trim_quarantine()
                 await tx.outbox.prune(long_ago)
                 await tx.canaries.prune(long_ago)
 
@@ -109,17 +112,21 @@ class Keeper:
         async with self._database.reading() as tx:
             servers = await tx.servers.all()
             due = {proof.server for proof in await tx.proofs.due(self._clock())}
+            files = await tx.addresses.servers_due()
         is_look = self._server_look.is_due()
         for server in servers:
             job = self._jobs.get(server.name)
             is_old = self._watch.is_due(server)
-            if (server.name in due or is_old or is_look) and (job is None or job.done()):
+            is_changed = server.name in files and self._may_refit(server.name)
+            is_due = server.name in due or is_old or is_look or is_changed
+            if is_due and (job is None or job.done()):
                 work = self._look_after(server, renew=is_old, look=is_look)
                 self._jobs[server.name] = asyncio.create_task(work)
 
     async def _look_after(self, server: Server, *, renew: bool, look: bool) -> None:
         try:
             await self._watch.prove_due(server)
+            await self._refit(server)
             put_back = False
             if renew:
                 await self._watch.renew(server)
@@ -131,6 +138,18 @@ class Keeper:
                 await self._watch.look(server, put_back=put_back)
         except Exception:  # it is due until it is done, so the next round tries again
             log.exception("Looking after %s broke off", server.name)
+
+    def _may_refit(self, server: ServerName) -> bool:
+        return self._office.since_boot() >= self._refit_again.get(server, timedelta(0))
+
+    async def _refit(self, server: Server) -> None:
+        """Writes what groups have changed; where that fails it is tried again, after a while."""
+        self._refit_again[server.name] = self._office.since_boot() + _REFIT_RETRY
+        done = await self._office.fleet.refit(server.name)
+        for finding in done.findings:
+            log.warning("Clients' files on %s are still due: %s", server.name, finding.detail)
+        if not done.left:
+            del self._refit_again[server.name]
 
     async def _end_what_is_over(self) -> bool:
         async with self._database.reading() as tx:

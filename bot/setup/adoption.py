@@ -39,6 +39,7 @@ from bot.fleet.fixed_addresses import given_by_others, known_files
 from bot.fleet.live_servers import layout_of
 from bot.office import Office
 from bot.process.privileges import as_root
+from bot.setup.deploying import trusted_by_servers
 from bot.setup.entering import Machine, enter
 from bot.setup.servers import readmit
 from bot.setup.ways import WayIn
@@ -149,7 +150,7 @@ async def adopt_server(
         office, name, wanted.login, wanted.account, confirm, makes_account=apply_changes
     )
     with as_root():
-        examined = await _examine(machine.host, wanted, issuers)  # (1)
+        examined = await _examine(office, machine.host, wanted, issuers)  # (1)
         in_force = await read_list_in_force(
             machine.host, examined.adoption, issuers, office.clock()
         )
@@ -199,7 +200,7 @@ async def adopt_server(
     if renew:
         renewed = await _renew(office, actor, server, machine, examined)  # (8)
         with as_root():
-            examined = await _examine(machine.host, wanted, issuers)
+            examined = await _examine(office, machine.host, wanted, issuers)
         server = await _record(office, actor, wanted, machine, examined)
     opens = await office.others.look(server)
     return AdoptionResult(
@@ -213,11 +214,15 @@ def some_names(names: Sequence[str]) -> str:
     return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
 
 
-async def _examine(host: ServerHost, wanted: ServerToAdopt, issuers: Issuers) -> Examined:
+async def _examine(
+    office: Office, host: ServerHost, wanted: ServerToAdopt, issuers: Issuers
+) -> Examined:
     problem = await account_problem(host, wanted.account)
     if problem:
         raise HostError(problem)
-    return await examine(host, wanted.config, account=wanted.account, issuers=issuers)
+    return await examine(
+        host, wanted.config, account=wanted.account, issuers=issuers, now=office.clock()
+    )
 
 
 async def _outlook(
@@ -412,10 +417,11 @@ async def _apply(
 async def _renew(
     office: Office, actor: Actor, server: Server, machine: Machine, examined: Examined
 ) -> Renewed:
-    authority = await office.keyring.authority()
-    host = machine.host
+    signing, *_ = await trusted_by_servers(office)
+    authority = await office.keyring.authority(signing)
+    host, issuers = machine.host, office.keyring.certificates()
     with as_root():
-        plan = await plan_renewal(host, examined, issuer=authority.certificate)
+        plan = await plan_renewal(host, examined, issuers=issuers)
     serial = office.chance.serial()
     # Recorded before anything is signed, like a client's.
     async with office.acting(actor) as case:

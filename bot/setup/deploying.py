@@ -5,7 +5,7 @@ account there does all, which may write `live/` and nothing else.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -17,24 +17,27 @@ from bot.fleet.elsewhere import address_of, authorized_line, host_as, key_file_o
 from bot.fleet.live_servers import host_of, spec_of
 from bot.office import Office
 from bot.setup.ways import BOTS_ACCOUNT, WayIn
-from pki.authority import Authority
+from pki.authority import pem_of
 from pki.serial import parse_serial
 from storage.records import Payload, Server
+from storage.rotation import FIRST_AUTHORITY
 from vpn.configuration.server import host_commands, render_server_conf
 from vpn.deploy import (
     SERVER_CERTIFICATE_LIFETIME,
     DeployReport,
     ServerIdentity,
     certificate_end,
+    certificates_in,
     deploy,
     home_files,
     is_home_of,
+    is_issued_by,
 )
 from vpn.deploy_archive import account_script, archive
 from vpn.errors import HostError, KeyRefused
 from vpn.host.interface import ROOT, ServerHost
 from vpn.host.safe_place import weak_step_of
-from vpn.layout import CONF
+from vpn.layout import CA_CERTIFICATE, CERTIFICATE, CONF
 from vpn.values import CommonName, server_common_name
 
 # The account that the pages suggest, and others of the bot's own beside it.
@@ -43,11 +46,27 @@ _BOTS_ACCOUNT = re.compile(rf"{BOTS_ACCOUNT}(-[a-z0-9]+)?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Issuing:
-    """What a server's folder is made of beside its description; `issue` makes it a certificate."""
+    """What a server's folder is made of beside its description; `issue` makes it a certificate.
 
-    authority: Authority
+    Attributes:
+        ca_pem: what it is to trust; `issue` signs with the first one.
+    """
+
+    ca_pem: str
     tls_key: str
     issue: Callable[[CommonName], ServerIdentity]
+
+
+async def trusted_by_servers(office: Office) -> tuple[int, ...]:
+    """The numbers of the CAs that servers are to trust now; the first one signs for servers."""
+    async with office.database.reading() as tx:
+        rotation = await tx.rotation.last()
+    return (FIRST_AUTHORITY,) if rotation is None else rotation.trusted
+
+
+def bundle(office: Office, numbers: Sequence[int]) -> str:
+    """The certificates of these CAs, as PEM. Raises PkiError where one cannot be read."""
+    return "".join(pem_of(office.keyring.certificate_of(number)) for number in numbers)
 
 
 async def issuing(office: Office, actor: Actor, server: Server) -> Issuing:
@@ -56,7 +75,8 @@ async def issuing(office: Office, actor: Actor, server: Server) -> Issuing:
     Raises:
         PkiError: one of them does not open.
     """
-    authority = await office.keyring.authority()
+    trusted = await trusted_by_servers(office)
+    authority = await office.keyring.authority(trusted[0])
     tls_key = await office.keyring.tls_key(server.name)
     serial = office.chance.serial()
     # Recorded before anything is signed, like a client's; used if a certificate is due.
@@ -75,7 +95,7 @@ async def issuing(office: Office, actor: Actor, server: Server) -> Issuing:
         )
         return ServerIdentity(issued.certificate_pem, issued.private_key_pem)
 
-    return Issuing(authority, tls_key, issue)
+    return Issuing(bundle(office, trusted), tls_key, issue)
 
 
 async def write_home(
@@ -85,7 +105,7 @@ async def write_home(
     return await deploy(
         spec_of(server),
         host,
-        ca_pem=parts.authority.certificate_pem,
+        ca_pem=parts.ca_pem,
         tls_crypt_v2_pem=parts.tls_key,
         issue=parts.issue,
         now=office.clock(),
@@ -126,7 +146,8 @@ async def write_elsewhere(
             f"On {place}: {weak.why}; choose a folder such as /srv/openvpn/NAME, or run there: "
             f"{weak.command}"
         )
-    if directory is None and not await is_home_of(host, server.name, office.keyring.certificate):
+    issuers = office.keyring.certificates()
+    if directory is None and not await is_home_of(host, server.name, issuers):
         raise NotDone(
             f"Root has not deployed {server.name} in {home} on {place}, with this CA; where that is"
             f" the folder that you chose, say so: --directory {home}"
@@ -184,8 +205,9 @@ async def look_elsewhere(office: Office, server: Server) -> DeployReport:
     host = host_of(server)
     spec = spec_of(server)
     try:
-        is_there = await is_home_of(host, server.name, office.keyring.certificate)
+        is_there = await is_home_of(host, server.name, office.keyring.certificates())
         is_there = is_there and await host.read(CONF) == render_server_conf(spec).encode()
+        is_there = is_there and await _has_its_authorities(office, host)
     except KeyRefused:
         is_there = False  # the account is not there yet, or does not know the bot
     if not is_there:
@@ -205,6 +227,14 @@ async def look_elsewhere(office: Office, server: Server) -> DeployReport:
             "again as root."
         )
     return DeployReport((), restart_needed=False, certificate_end=end, commands=())
+
+
+async def _has_its_authorities(office: Office, host: ServerHost) -> bool:
+    """Whether it trusts whom it is to trust, and shows a certificate of the right one."""
+    wanted = [office.keyring.certificate_of(each) for each in await trusted_by_servers(office)]
+    trusted = certificates_in(await host.read(CA_CERTIFICATE))
+    shown = certificates_in(await host.read(CERTIFICATE))
+    return set(trusted) == set(wanted) and bool(shown) and is_issued_by(shown[0], wanted[0])
 
 
 async def pack(office: Office, actor: Actor, server: Server, *, is_named: bool) -> bytes:
@@ -227,7 +257,7 @@ async def pack(office: Office, actor: Actor, server: Server, *, is_named: bool) 
         home_files(
             spec,
             parts.issue(server_common_name(server.name)),
-            ca_pem=parts.authority.certificate_pem,
+            ca_pem=parts.ca_pem,
             tls_crypt_v2_pem=parts.tls_key,
         ),
         account_lines=account_script(

@@ -19,7 +19,7 @@ from pki.private_files import write_file
 from pki.serial import SerialNumber, serial_hex
 from vpn.host.safe_place import weak_step
 
-_AUTHORITY_NAME = "VPN Access Bot CA"
+AUTHORITY_NAME = "VPN Access Bot CA"
 _PLAIN_VALUE = re.compile(r"[A-Za-z0-9_./:@,+-]+", re.ASCII)
 
 
@@ -161,7 +161,7 @@ async def make_authority(office: Office, actor: Actor, passphrase: str) -> None:
     await require_no_books(office)
     authority = create_authority(
         office.folder.ca,
-        common_name=_AUTHORITY_NAME,
+        common_name=AUTHORITY_NAME,
         passphrase=passphrase,
         now=office.clock(),
         random_bytes=os.urandom,

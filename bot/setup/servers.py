@@ -4,14 +4,13 @@ import os
 import pwd
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
-from cryptography import x509
-
 from bot.access import requests, revocation
 from bot.access.permission import Actor
+from bot.access.terms import ranges_in
 from bot.errors import NotDone
 from bot.fleet.elsewhere import address_of, authorized_line, is_same_machine
 from bot.fleet.live_servers import host_of
@@ -27,6 +26,7 @@ from bot.setup.deploying import (
     write_home,
 )
 from bot.setup.ways import WayIn, make_key, pinned_key, record_of
+from pki.key_ids import Issuers
 from storage.records import GrantState, Payload, Server, ServerName
 from vpn.deploy import DeployReport, is_home_of
 from vpn.host.safe_place import unsafe_above
@@ -51,6 +51,7 @@ class ServerToAdd:
     dns: tuple[IPv4Address, ...] = ()
     account: str | None = None
     ssh: WayIn | None = None
+    network6: IPv6Network | None = None
 
     def spec(self, known: Sequence[Server], account: str) -> ServerSpec:
         """The description with its defaults filled in, checked.
@@ -71,6 +72,7 @@ class ServerToAdd:
             routes=self.routes,
             dns=self.dns,
             account=self.account or (self.ssh.address.user if self.ssh else account),
+            network6=self.network6,
         )
 
 
@@ -140,6 +142,7 @@ async def add_server(
         account=spec.account,
         added_at=office.clock(),
         ssh=ssh,
+        network6=str(spec.network6) if spec.network6 else None,
     )
     async with office.acting(actor) as case:
         _refuse_collision(spec, ssh, await case.tx.servers.all())
@@ -200,7 +203,7 @@ async def deploy_server(
     if server.ssh is None:
         if login is not None:
             raise NotDone(f"{name} is on this machine; leave --ssh out, and run this as root.")
-        await _require_named_by_root(server, directory, office.keyring.certificate)
+        await _require_named_by_root(server, directory, office.keyring.certificates())
         require_safe_place(server.directory)
         _require_right_to_write(Path(server.directory))
         parts = await issuing(office, actor, server)
@@ -302,7 +305,7 @@ async def remove_server(office: Office, actor: Actor, name: ServerName) -> Serve
     """Takes a server out, its open proofs with it: they stay unproved. Its folder stays as it is.
 
     Raises:
-        NotDone: there is no such server, or people have access through it.
+        NotDone: there is no such server, people have access through it, or a group names it.
     """
     server = await known_server(office, name)
     async with office.acting(actor) as case:
@@ -313,8 +316,17 @@ async def remove_server(office: Office, actor: Actor, name: ServerName) -> Serve
                 f"{len(live)} live grants use {name} ({names} …); revoke them first: "
                 "vpnbot revoke WHO"
             )
+        for group in await case.tx.groups.all():
+            networks = (server.network, server.network6)
+            if name in group.servers or any(ranges_in(group, each) for each in networks):
+                # Without it the group might open every server.
+                raise NotDone(
+                    f"The group {group.name} names {name}; change that first: vpnbot group edit "
+                    f"{group.name} --help"
+                )
         for request in await case.tx.requests.open_on(name):
             await requests.withdraw(case, request, tell=True)
+        await case.tx.addresses.forget_files(name)
         await case.tx.strangers.forget_on(name)
         await case.tx.canaries.forget_on(name)
         await case.record("server.remove", f"server:{name}")
@@ -333,7 +345,7 @@ async def known_server(office: Office, name: str) -> Server:
 
 
 async def _require_named_by_root(
-    server: Server, directory: PurePosixPath | None, authority: x509.Certificate
+    server: Server, directory: PurePosixPath | None, issuers: Issuers
 ) -> None:
     """Refuses a folder that root has neither been told of nor deployed before.
 
@@ -345,7 +357,7 @@ async def _require_named_by_root(
         return
     with as_root():
         host = host_of(server)
-        if await is_home_of(host, server.name, authority) and not unsafe_above(
+        if await is_home_of(host, server.name, issuers) and not unsafe_above(
             Path(server.directory)
         ):
             return
@@ -420,6 +432,12 @@ def _refuse_collision(spec: ServerSpec, ssh: Payload | None, known: Sequence[Ser
             raise NotDone(
                 f"The network {spec.network} overlaps {other.network} of {other.name}; "
                 "choose another one with --network."
+            )
+        theirs = other.network6 and IPv6Network(other.network6)
+        if theirs and spec.network6 and theirs.overlaps(spec.network6):
+            raise NotDone(
+                f"The network {spec.network6} overlaps {theirs} of {other.name}; choose another "
+                "one with --network6."
             )
 
 

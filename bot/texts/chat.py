@@ -29,13 +29,14 @@ HELP = {
     "online": "/online – who is connected at this moment; cut a session",
     "revoke": "/revoke NAME – end somebody’s access, with proof",
     "users": "/users [NAME] – the allowlist",
+    "who": "/who ADDRESS – whose an address in the VPN is, or was at some time",
+    "group": "/group – the groups, and who is in them",
     "allow": "/allow ID NAME – put somebody on the allowlist",
     "remove": "/remove NAME – take somebody off it and end all their access",
     "servers": "/servers – what each server answers",
     "audit": "/audit – the head of the audit trail, to be kept",
 }
-# In Telegram's own menu.
-MENU = {
+MENU = {  # in Telegram's own menu
     "requestvpn": "Ask for VPN access",
     "myvpn": "Your access: new profile, give it up",
     "pending": "Requests that wait for a decision",
@@ -43,6 +44,8 @@ MENU = {
     "online": "Who is connected at this moment",
     "revoke": "End somebody’s access, with proof",
     "users": "The allowlist",
+    "who": "Whose an address is, or was",
+    "group": "Groups, and who is in them",
     "allow": "Put somebody on the allowlist",
     "remove": "Take somebody off the allowlist",
     "servers": "What each server answers",
@@ -406,10 +409,6 @@ NOTICES: dict[Notice, Template] = {
     Notice.NO_ROOM: (
         "⚠️ The profile of {name} got lost on its way, and there is no room on <b>{server}</b> "
         "for a fresh one. Revoke somebody’s access there; then let {name} ask again."
-    ),
-    Notice.CA_ENDS: (
-        "⚠️ The certificate authority ends at {until}. From then on nobody gets in, whatever "
-        "they have. Plan its successor now; no profile can outlive it."
     ),
     Notice.SERVER_CERTIFICATE_ENDS: (
         "⚠️ The certificate of <b>{server}</b> ends at {until}. From then on nobody gets in "

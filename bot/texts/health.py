@@ -182,8 +182,9 @@ CA_MISSING = Complaint(
 )
 CA_ENDS = Complaint(
     "The CA ends on {moment}, and every certificate with it.",
-    "Set up a new system in a data folder of its own, and move everybody over before that day.",
+    "Have a new one take its place before that day, step by step: vpnbot ca rotate",
 )
+CA_ROTATES = "CA: a new one is taking its place; how far it is: vpnbot ca rotate --status"
 CA_FINE = "CA: its key opens, and it is valid until {moment}."
 CA_SEALED = "CA: valid until {moment}; its key was not tried."
 

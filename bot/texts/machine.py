@@ -22,6 +22,12 @@ NOTICES: dict[Notice, Template] = {
         "answer follows. Does a job of easy-rsa still run gen-crl? Stop it: whoever I revoked is "
         "not on its list."
     ),
+    Notice.CA_ENDS: (
+        "⚠️ The certificate authority ends at {until}. From then on nobody gets in, whatever "
+        "they have, and no profile can outlive it. Have a new one take its place in good time: "
+        "<code>vpnbot ca rotate</code> on my machine says step by step what to do, and nobody is "
+        "shut out on the way."
+    ),
     Notice.HOST_KEY_CHANGED: (
         "⚠️ The machine of <b>{server}</b> shows another host key than before: it was set up anew, "
         "or somebody is in between. Until you say which key is right I do nothing there, so "

@@ -3,10 +3,11 @@
 from typing import Any
 
 from bot.access.refusals import Refusal, Refused
-from bot.texts import chat
+from bot.texts import chat, group_refusals, groups, whose
 from bot.texts.fill import Html, Plural, fill, plain, utc
 
-IN_CHAT: dict[Refusal, str] = {
+_ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED
+IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
     Refusal.NOT_ALLOWED: (
         "You are not on the list of this bot. /start shows your Telegram id; send it to your admin."
     ),
@@ -111,7 +112,8 @@ IN_CHAT: dict[Refusal, str] = {
     Refusal.BAD_NAME: "Please add the person’s name after the id.",
 }
 # Where the terminal has another next step than the chat.
-_IN_TERMINAL: dict[Refusal, str] = IN_CHAT | {
+_SAME = IN_CHAT | group_refusals.IN_TERMINAL
+_IN_TERMINAL: dict[Refusal, str] = _SAME | {
     Refusal.NOT_ALLOWED: (
         "This person is not on the allowlist; run: vpnbot user allow ID --name NAME"
     ),
@@ -218,6 +220,12 @@ def _values(refused: Refused) -> dict[str, object]:
         case Refusal.GRANT_OVER:
             values["how"] = _ENDING if values["may_work"] else _OVER
             values["more"] = plain(_LEFT, count=values["count"]) if values["count"] else ""
+        case Refusal.NOT_APPROVER:
+            names = ", ".join(values["names"])[:_NAMES_LENGTH]
+            template = groups.APPROVERS if names else groups.NO_APPROVER
+            values["who"] = plain(template, names=names)
+        case Refusal.SERVER_NOT_OPEN:
+            values["servers"] = ", ".join(values["servers"])
         case Refusal.SEVERAL_FIT:
             named = list(values["named"])
             values["named"] = ", ".join([*named[:_NAMED], "…"] if named[_NAMED:] else named)

@@ -1,7 +1,7 @@
 """`make bench`: how long the bot takes, beside what it stands in for, in one run.
 
 Only ratios say something about the program: the times are those of the machine at this moment.
-Ends by itself in less than five minutes.
+Ends by itself in less than seven minutes.
 """
 
 import asyncio
@@ -16,7 +16,9 @@ from demo.lab.network import lab_missing
 from demo.testing import PersonChat
 from tests.bench import crowd
 from tests.bench.acts import cut_after_revoke, document_after_approval
+from tests.bench.elsewhere import FarBench, elsewhere_missing
 from tests.bench.figures import Figures, table
+from tests.bench.flood import FLOOD, flooded, percentile, stock_rate
 from tests.bench.others import EC, RSA, Easyrsa, OpensslCrl, bare_kill, easyrsa_program
 from tests.bench.process import IDLE_S, idle_memory, python_that_runs, start_to_first_poll
 from tests.bench.sessions import Sessions, company_with_sessions
@@ -57,7 +59,22 @@ class Bench:
         self.start = Figures("process to first poll", beside=(self.imports,), aim="1000 ms")
         self.rss = Figures(f"RSS after {IDLE_S:g} s idle", "MiB", aim="100 MiB")
         self.pss = Figures(f"PSS after {IDLE_S:g} s idle", "MiB")
+        self.far = FarBench()
         self.takeover = Figures(f"import of {ROWS:,} index rows", "s")
+        self.stock = Figures("python-telegram-bot’s own polling", "updates/s")
+        self.flood = Figures(
+            f"{FLOOD:,} of strangers", "updates/s", beside=(self.stock,), aim="1/2"
+        )
+        self.grown = Figures("growth of the database", "KiB", aim="1024 KiB")
+        self.revoke_in_quiet = Figures("/revoke to its answer, in quiet")
+        self.revoke_in_flood = Figures(
+            "/revoke, handed out in a flood", beside=(self.revoke_in_quiet,)
+        )
+        self.ask_in_quiet = Figures("/requestvpn to its answer, in quiet")
+        self.ask_in_flood = Figures(
+            "/requestvpn, handed out in a flood", beside=(self.ask_in_quiet,)
+        )
+        self.slowest = Figures("99 % of both, in a flood", aim="1000 ms")
 
     async def run(self, company: Company, sessions: Sessions) -> None:
         await self._process(company)
@@ -115,12 +132,38 @@ class Bench:
             seconds = await import_seconds(folder / "pki", folder / f"home-{number}")
             self.takeover.add_seconds(seconds)
 
+    async def run_flood(self, folder: Path) -> None:
+        """Stock polling before and after, so that a busy moment of the machine meets both."""
+        self.stock.values.append(await stock_rate(FLOOD))
+        measured = await flooded(folder, FLOOD)
+        self.stock.values.append(await stock_rate(FLOOD))
+        self.flood.values += measured.rates
+        self.grown.values.append(measured.grown)
+        for figures, seconds in (
+            (self.revoke_in_flood, measured.revoked),
+            (self.revoke_in_quiet, measured.revoked_in_quiet),
+            (self.ask_in_flood, measured.asked),
+            (self.ask_in_quiet, measured.asked_in_quiet),
+        ):
+            for one in seconds:
+                figures.add_seconds(one)
+        self.slowest.add_seconds(percentile(measured.revoked + measured.asked, 0.99))
+
     def table(self) -> str:
         return table(
             (
                 ("Approval", (self.document, *self.easyrsa.values())),
                 ("Revocation", (self.cut, self.proof, self.crl, self.kill)),
+                ("Elsewhere, by SSH", self.far.figures),
                 ("Takeover", (self.takeover,)),
+                ("Flood", (self.flood, self.stock, self.grown)),
+                (
+                    "Known people in a flood",
+                    (
+                        *(self.revoke_in_flood, self.revoke_in_quiet),
+                        *(self.ask_in_flood, self.ask_in_quiet, self.slowest),
+                    ),
+                ),
                 ("Process", (self.start, self.imports, self.python, self.rss, self.pss)),
             )
         )
@@ -163,6 +206,12 @@ async def _main() -> None:
         async with company_with_sessions(home, real=missing is None) as (company, sessions):
             await bench.run(company, sessions)
         await bench.run_takeover(others)
+        if elsewhere_missing() is None:
+            await bench.far.run()
+        else:
+            print(f"Left out: servers elsewhere ({elsewhere_missing()}).")
+        with _folder() as flooded_home:
+            await bench.run_flood(flooded_home)
         crowds = await crowd.measure(others)
     server = "a real OpenVPN server and client" if missing is None else "the stand-in"
     print(f"Sessions: {server}. Database and files: {tempfile.gettempdir()}.\n")

@@ -20,6 +20,7 @@ from bot.access.importing import Certificate
 from bot.access.permission import THE_BOT, Actor
 from bot.chat import views
 from bot.chat.buttons import Keyboard, from_payload
+from bot.chat.incoming import sender_of
 from bot.chat.worker import Worker
 from bot.core import Core
 from bot.process.reserve import Reserve
@@ -160,7 +161,7 @@ class Gate:
     async def takes(self, *updates: Json) -> None:
         """Stores updates as the poller does, and lets the worker work them off."""
         items = [
-            InboxItem(update["update_id"], ChatId(0), json.dumps(update), self.now)
+            InboxItem(update["update_id"], ChatId(sender_of(update)), json.dumps(update), self.now)
             for update in updates
         ]
         async with self.database.writing() as tx:

@@ -159,7 +159,10 @@ def answers(processes: Sequence["subprocess.Popen[str]"]) -> list[Any]:
 
 
 def take_names_back(connection: Connection) -> None:
-    """Undoes the migration that made the keys of names."""
+    """Undoes the migration that made the keys of names, and the one after it."""
+    connection.execute(text("DROP TABLE ca_rotation"))
+    for table in ("grants", "canaries"):
+        connection.execute(text(f"ALTER TABLE {table} DROP COLUMN authority"))
     indexes = (
         *("people_name_key", "people_username_key", "people_listed", "people_same_as"),
         *("grants_ending", "grants_name_key", "requests_state", "requests_user_id"),

@@ -1,8 +1,10 @@
 """Updates are stored once, and handled in the order of arrival."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
 from storage.database import Database
@@ -169,3 +171,65 @@ async def test_only_the_newest_of_what_could_not_be_handled_is_kept(database: Da
         assert set(await rows(tx)) == {7, 8, 1, 2}
         await tx.inbox.trim_quarantine(0)
         assert set(await rows(tx)) == {1, 2}
+
+
+async def test_what_came_after_a_place_is_found(database: Database) -> None:
+    async with database.writing() as tx:
+        await tx.inbox.store([update(number) for number in (9, 3, 5)])
+        [first, *_] = await tx.inbox.new()
+        assert [item.update_id for item in await tx.inbox.new(after=first.seq)] == [3, 5]
+        assert await tx.inbox.new(after=first.seq + 2) == []
+
+
+async def test_many_are_finished_at_once(database: Database) -> None:
+    """But not what is set aside."""
+    async with database.writing() as tx:
+        await tx.inbox.store([update(number) for number in range(1, 1300)])
+        await tx.inbox.quarantine(7, "odd")
+        await tx.inbox.finish_all(range(1, 1290))
+        assert [item.update_id for item in await tx.inbox.new()] == list(range(1290, 1300))
+        assert not await tx.inbox.finish(5)
+        found = await tx._connection.exec_driver_sql(
+            "SELECT count(*), sum(length(payload)) FROM inbox WHERE state = 'done'"
+        )
+        assert tuple(found.one()) == (1288, 0)
+
+
+async def test_whether_anything_of_a_chat_waits(database: Database) -> None:
+    async with database.writing() as tx:
+        await tx.inbox.store([update(5)])
+        assert await tx.inbox.has_new_of([1, 7])
+        assert not await tx.inbox.has_new_of([1, 8])
+        await tx.inbox.finish(5)
+        assert not await tx.inbox.has_new_of([7])
+
+
+@pytest.mark.parametrize(
+    ("rows", "length", "left"), [(10, 1000, 5), (2, 1000, 2), (10, 250, 2), (10, 10, 0), (0, 9, 0)]
+)
+async def test_what_is_set_aside_has_its_bounds(
+    database: Database, rows: int, length: int, left: int
+) -> None:
+    """In rows and in characters; the newest stay, and what waits is not counted."""
+    async with database.writing() as tx:
+        await tx.inbox.store([update(number, "x" * 100) for number in range(1, 9)])
+        for number in range(1, 6):
+            await tx.inbox.quarantine(number, "odd")
+        await tx.inbox.trim_quarantine(rows, length)
+        found = await tx._connection.exec_driver_sql(
+            "SELECT update_id FROM inbox WHERE state = 'quarantined' ORDER BY update_id"
+        )
+        assert list(found.scalars()) == [1, 2, 3, 4, 5][5 - left :]
+        assert await tx.inbox.waiting() == 3
+
+
+async def test_what_is_set_aside_goes_after_its_time(database: Database) -> None:
+    item = update(1)
+    async with database.writing() as tx:
+        await tx.inbox.store([item])
+        await tx.inbox.quarantine(1, "odd")
+        later = item.received_at + timedelta(seconds=1)
+        for before, left in ((item.received_at, 1), (later, 0)):
+            await tx.inbox.prune(later, set_aside_before=before)
+            found = await tx._connection.exec_driver_sql("SELECT count(*) FROM inbox")
+            assert found.scalar() == left

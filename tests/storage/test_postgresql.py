@@ -54,6 +54,7 @@ from storage.records import (
     Verdict,
 )
 from storage.repository import Repository
+from storage.rotation import Rotation, RotationStep
 from storage.tables import metadata
 from storage.transaction import Transaction
 from tests.storage.kit import (
@@ -142,6 +143,7 @@ async def _canaries(tx: Transaction) -> None:
     await tx.canaries.add([canary])
     await tx.canaries.in_use(BERLIN)
     await tx.canaries.known_on(BERLIN)
+    await tx.canaries.with_address("10.8.0.9")
     await tx.canaries.revoked()
     await tx.canaries.serials()
     await tx.canaries.addresses_held(BERLIN, NOW)
@@ -276,7 +278,7 @@ async def _groups(tx: Transaction, grant: Grant) -> None:
     await tx.groups.join(group.name, ANNA)
     await tx.groups.members(group.name)
     await tx.groups.of_accounts([ANNA])
-    await tx.groups.by_person()
+    await tx.groups.by_account()
     await tx.addresses.owners(BERLIN)
     await tx.addresses.files_due(BERLIN, [grant.id], NOW)
     await tx.addresses.due_files(BERLIN)
@@ -290,6 +292,9 @@ async def _groups(tx: Transaction, grant: Grant) -> None:
     await tx.addresses.move(grant.id, PARIS, "10.9.0.9", NOW)
     [moved] = await tx.addresses.moved_on(PARIS)
     await tx.addresses.leave(moved.id, NOW)
+    await tx.addresses.set6(grant.id, PARIS, "fd00::9", NOW)
+    await tx.addresses.set6(grant.id, PARIS, None, NOW)
+    await tx.addresses.set6(grant.id, PARIS, "fd00::9", NOW)
     await tx.addresses.leave_all(grant.id, NOW)
     await tx.addresses.held(PARIS, NOW)
     await tx.addresses.history("10.9.0.9")
@@ -308,6 +313,12 @@ async def _watch(tx: Transaction) -> None:
     await tx.end_warnings.all()
     await tx.clock.record(ClockAnchor("b", NOW, HOUR))
     await tx.clock.last()
+    await tx.rotation.begin(Rotation(2, RotationStep.TRUST, NOW, NOW))
+    await tx.rotation.last()
+    await tx.rotation.move(RotationStep.TRUST, RotationStep.MOVE, NOW)
+    await tx.rotation.move_all(NOW)
+    await tx.rotation.signing()
+    await tx.grants.signed_before(2)
     await tx.crl.next_number()
     await tx.crl.next_number()
     await tx.crl.last_number()

@@ -34,7 +34,7 @@ def storms(rounds: int, seconds: float, seed: int) -> Figures:
             return time.monotonic() >= end
 
         print(f"Storm {number + 1} of {rounds}, seed {seed + number} …", flush=True)
-        figures = asyncio.run(one_storm(seed + number, is_over, Weather(crowd=6)))
+        figures = asyncio.run(one_storm(seed + number, is_over, Weather(crowd=6, flood=500)))
         _show(figures)
         total += figures
     return total

@@ -18,11 +18,13 @@ from random import Random
 
 from demo.api.faults import FaultKind, FaultRate, drop_after, drop_before, hang, refuse, status
 from demo.errors import NotHeard
+from demo.people import DemoPerson
 from demo.testing import DemoMessage, PersonChat
 from storage.database import open_database, sqlite_url
 from tests.company import until
 from tests.crash.outcome import check_company, check_ended, check_live, check_request, documents
 from tests.crash.stage import PLAIN, Stage, open_stage
+from tests.flood import STRANGERS, flood
 from tests.folders import open_folder
 from tests.torture.leaks import Leak, back_up, backups, company_leaks, profiles
 
@@ -43,6 +45,7 @@ _EACH = 1 - (1 - _SHARE) ** (1 / len(KINDS))
 PATIENCE_S = 120.0
 # A start in this weather; `Company.start` has a little more patience.
 _START_S = 15.0
+_FLOOD_LOOK_S = 0.2
 FATES = ("kept", "kept", "denied", "disputed", "renewed", "revoked", "expired")
 
 
@@ -54,11 +57,13 @@ class Weather:
         crowd: how many people are at it at the same time.
         pauses: between two kills, in seconds, at least and at most.
         backups: so many seconds between two backups; 0: none.
+        flood: so many updates of strangers wait with Telegram all the time.
     """
 
     crowd: int = 4
     pauses: tuple[float, float] = (0.5, 4.0)
     backups: float = 0
+    flood: int = 0
     fates: Sequence[str] = FATES
 
     def pause(self, chance: Random) -> float:
@@ -141,6 +146,7 @@ class Storm:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._kills(over))
             group.create_task(self._backs_up())
+            group.create_task(self._floods())
             people = [group.create_task(self._people(over)) for _ in range(self.weather.crowd)]
             await asyncio.wait(people)
             self.is_over.set()
@@ -193,6 +199,16 @@ class Storm:
         """In the middle of it all, by the command."""
         while self.weather.backups and not await self._is_over_in(self.weather.backups):
             await back_up(self.company)
+
+    async def _floods(self) -> None:
+        """Strangers, whatever the others are at."""
+        telegram = self.company.telegram
+        for who in STRANGERS if self.weather.flood else ():
+            telegram.joins(DemoPerson(who, f"S{who}", None, "Stranger", started=True))
+        while self.weather.flood and not await self._is_over_in(_FLOOD_LOOK_S):
+            missing = self.weather.flood - len(telegram.world.updates)
+            for update in flood(missing, odd=False):
+                telegram.inject(update)
 
     async def _start(self) -> None:
         """In this weather the first poll may take its time; the next kill may come before it."""

@@ -11,7 +11,9 @@ async def test_a_short_storm() -> None:
     def over(storm: Storm) -> bool:
         return storm.kills >= _KILLS and storm.dice.hits >= _FAULTS
 
-    figures = await one_storm(7, over, Weather(crowd=5, pauses=(0.1, 1.2)), program=RUNNER)
+    figures = await one_storm(
+        7, over, Weather(crowd=5, pauses=(0.1, 1.2), flood=200), program=RUNNER
+    )
     print(f"\n{figures}")
     assert figures.kills > _KILLS
     assert figures.faults >= _FAULTS

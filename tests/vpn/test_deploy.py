@@ -312,7 +312,7 @@ async def test_a_folder_is_known_by_what_root_alone_could_have_left_there(
     company: Company,
 ) -> None:
     async def known(name: str = "main", issuer: x509.Certificate = company.issuer) -> bool:
-        return await is_home_of(company.host, name, issuer)
+        return await is_home_of(company.host, name, [issuer])
 
     home = company.directory
     assert not await known()

@@ -1,5 +1,4 @@
-from ipaddress import IPv4Address, IPv4Network
-from itertools import islice
+from ipaddress import IPv4Network
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -12,7 +11,6 @@ from vpn.values import (
     CommonName,
     Protocol,
     Remote,
-    client_addresses,
     make_server_spec,
     next_free_network,
     parse_remote,
@@ -143,10 +141,3 @@ def test_the_next_free_network_overlaps_none() -> None:
 def test_networks_can_run_out() -> None:
     with pytest.raises(NetworksExhausted, match="--network"):
         next_free_network([IPv4Network("10.0.0.0/8")])
-
-
-def test_the_first_address_is_the_servers() -> None:
-    network = IPv4Network("10.8.0.0/29")
-    assert list(client_addresses(network)) == [network[n] for n in range(2, 7)]
-    wide = client_addresses(IPv4Network("10.0.0.0/8"))
-    assert list(islice(wide, 1)) == [IPv4Address("10.0.0.2")]

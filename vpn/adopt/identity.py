@@ -9,9 +9,10 @@ from pathlib import PurePosixPath
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from pki.key_ids import Issuers
 from vpn.adopt.adopting import Examined, dated_name, restart_command
 from vpn.configuration.places import file_argument, named_path
-from vpn.deploy import CLOCK_TICK_S, ServerIdentity, is_issued_by, key_fits
+from vpn.deploy import CLOCK_TICK_S, ServerIdentity, certificates_in, is_issued_by, key_fits
 from vpn.errors import NotApplied
 from vpn.host.interface import ROOT, ServerHost
 from vpn.host.permissions import real_path
@@ -52,14 +53,12 @@ class Renewed:
     commands: tuple[str, ...]
 
 
-async def plan_renewal(
-    host: ServerHost, examined: Examined, *, issuer: x509.Certificate
-) -> RenewalPlan:
+async def plan_renewal(host: ServerHost, examined: Examined, *, issuers: Issuers) -> RenewalPlan:
     """Looks whether certificate and key can be renewed; changes nothing.
 
     Args:
         host: its paths begin at /.
-        issuer: the bot's CA.
+        issuers: the bot's CA, or both.
 
     Raises:
         NotApplied: they cannot, with what to do.
@@ -77,20 +76,13 @@ async def plan_renewal(
             " or in one file), and there the bot renews nothing; give each a file of its own,"
             " named by a cert and a key line, and run this again."
         )
-    chain = _certificates(await host.read(layout.certificate))
-    if not chain or not is_issued_by(chain[0], issuer):
+    chain = certificates_in(await host.read(layout.certificate))
+    if not chain or not any(is_issued_by(chain[0], issuer) for issuer in issuers):
         raise NotApplied(
             f"/{layout.certificate} is no certificate of the bot's CA, so clients may trust another"
             " one; renew it where it was issued."
         )
     return RenewalPlan(layout.named_conf, chain[0], chain[1:], layout.certificate, key_path)
-
-
-def _certificates(pem: bytes | None) -> tuple[x509.Certificate, ...]:
-    try:
-        return tuple(x509.load_pem_x509_certificates(pem or b""))
-    except ValueError:
-        return ()
 
 
 async def put_identity(
@@ -146,7 +138,7 @@ async def _copy(host: ServerHost, path: str, mode: int, now: datetime) -> str | 
 async def _checked(
     host: ServerHost, plan: RenewalPlan, issuer: x509.Certificate
 ) -> x509.Certificate:
-    chain = _certificates(await host.read(plan.certificate_path))
+    chain = certificates_in(await host.read(plan.certificate_path))
     key = await host.read(plan.key_path)
     if (
         not chain

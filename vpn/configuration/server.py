@@ -1,7 +1,7 @@
 """What is written into a server's folder, and what is read out of an existing server.conf."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from pathlib import PurePosixPath
 
 from vpn.configuration.directives import Directive, parse_directives
@@ -17,7 +17,7 @@ from vpn.layout import (
     PRIVATE_KEY,
     TLS_CRYPT_V2_KEY,
 )
-from vpn.values import Protocol, ServerSpec
+from vpn.values import AS_ALL, Protocol, Pushed, ServerSpec
 
 COMMON_NAME = "CN"
 # What OpenSSL's OBJ_txt2nid() takes for it.
@@ -118,6 +118,8 @@ def render_server_conf(spec: ServerSpec) -> str:
         "topology subnet",
         # nopool: an address comes from the client's own file or not at all.
         f"server {spec.network.network_address} {spec.network.netmask} nopool",
+        # `server-ipv6` has a pool, and does not go with 'nopool'; this is what else it does.
+        *([_ifconfig_ipv6(spec.network6)] if spec.network6 else []),
         f"ca {CA_CERTIFICATE}",
         f"cert {CERTIFICATE}",
         f"key {PRIVATE_KEY}",
@@ -129,7 +131,7 @@ def render_server_conf(spec: ServerSpec) -> str:
         f"client-config-dir {CCD}",
         "ccd-exclusive",
         "keepalive 10 60",
-        *_push_lines(spec),
+        *_push_lines(Pushed(spec.routes, spec.dns)),
         "user nobody",
         "group nogroup",
         "persist-key",
@@ -150,14 +152,35 @@ def _transport_lines(spec: ServerSpec) -> list[str]:
     return [f"port {spec.listen_port}", f"proto udp{family}", "explicit-exit-notify 1"]
 
 
-def _push_lines(spec: ServerSpec) -> list[str]:
-    routes = [
-        'push "redirect-gateway def1"'
-        if route == _EVERYTHING
-        else f'push "route {route.network_address} {route.netmask}"'
-        for route in spec.routes
-    ]
-    return [*routes, *(f'push "dhcp-option DNS {address}"' for address in spec.dns)]
+def _ifconfig_ipv6(network: IPv6Network) -> str:
+    return f"ifconfig-ipv6 {network[1]}/{network.prefixlen} {network[2]}"
+
+
+def _push_lines(pushed: Pushed) -> list[str]:
+    # OpenVPN's word for a DNS server is the same for both families.
+    dns = (f'push "dhcp-option DNS {address}"' for address in pushed.dns)
+    return [*map(_route_line, pushed.routes), *dns]
+
+
+def _route_line(route: IPv4Network | IPv6Network) -> str:
+    if isinstance(route, IPv6Network):
+        return f'push "route-ipv6 {route}"'
+    if route == _EVERYTHING:
+        return 'push "redirect-gateway def1"'
+    return f'push "route {route.network_address} {route.netmask}"'
+
+
+def pushed_lines(pushed: Pushed) -> list[str]:
+    """For one client's own file: first away with what all get, then what this one gets.
+
+    `push-reset` would take the gateway and the topology, too. `push-remove` takes all that begins
+    with its word (push_remove_option() in OpenVPN's push.c): with the space at its end 'route '
+    leaves 'route-gateway' alone. Options pushed twice would both count.
+    """
+    own = [f"ifconfig-ipv6-push {pushed.address6}"] if pushed.address6 else []
+    away = ["route ", "route-ipv6 ", "redirect-gateway"] if pushed.routes else []
+    away += ["dhcp-option DNS"] if pushed.dns else []
+    return [*own, *(f'push-remove "{option}"' for option in away), *_push_lines(pushed)]
 
 
 def render_unit(spec: ServerSpec) -> str:
@@ -218,15 +241,18 @@ def host_commands(spec: ServerSpec) -> list[str]:
     return [f"systemctl enable --now {spec.directory / unit_name(spec.name)}"]
 
 
-def render_ccd(address: IPv4Address, network: IPv4Network) -> str:
+def render_ccd(address: IPv4Address, network: IPv4Network, pushed: Pushed = AS_ALL) -> str:
     """A client's own file: its fixed address (manual: `ifconfig-push`, topology subnet).
+
+    After it what is pushed to this client and not to all.
 
     Raises:
         ValueError: the address is not one of the network's.
     """
     if address not in network:
         raise ValueError(f"{address} is not in {network}")
-    return f"ifconfig-push {address} {network.netmask}\n"
+    lines = [f"ifconfig-push {address} {network.netmask}", *pushed_lines(pushed)]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def inspect_conf(text: str) -> ConfFacts:

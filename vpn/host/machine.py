@@ -3,6 +3,7 @@
 OpenVPN judges lists and certificates by its machine's clock.
 """
 
+import asyncio
 import sys
 from collections.abc import Awaitable, Iterable
 from datetime import datetime, timedelta
@@ -131,28 +132,31 @@ async def changed_since_start(
         HostError: the files could not be looked at, or the process's beginning cannot be seen:
             then nothing tells that it has read them.
     """
-    started_at = await process_started_at(host, pid)
+    named = tuple(paths)
+    started_at, found = await asyncio.gather(
+        process_started_at(host, pid), asyncio.gather(*map(host.stat, named))
+    )
     if started_at is None:
         raise HostError(
             "It cannot be seen when OpenVPN was started;"
             " let the bot's account read /proc (mount it without hidepid)."
         )
-    changed = []
-    for path in paths:
-        facts = await host.stat(path)
-        if facts is None or facts.changed_at > started_at:
-            changed.append(path)
-    return tuple(changed)
+    return tuple(
+        path
+        for path, facts in zip(named, found, strict=True)
+        if facts is None or facts.changed_at > started_at
+    )
 
 
 async def process_started_at(host: ServerHost, pid: int) -> datetime | None:
     """When the process began, rounded down; None where it cannot be seen."""
     # By a program: the threads that read files may all wait for the server's folder.
-    shown = await host.run(("cat", f"/proc/{pid}/stat"))
+    shown, booted_at = await asyncio.gather(
+        host.run(("cat", f"/proc/{pid}/stat")), host.booted_at()
+    )
     if shown.status != 0:
         return None
     cells = shown.output.decode("utf-8", "replace").rpartition(")")[2].split()
-    booted_at = await host.booted_at()
     try:
         return booted_at + timedelta(seconds=int(cells[_START_TIME]) / _TICKS_A_SECOND)
     except (IndexError, ValueError, OverflowError):  # a machine may say anything

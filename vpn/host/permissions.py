@@ -4,6 +4,7 @@ For OpenVPN's, which nobody can become to try it, the kernel's rule for permissi
 access lists and security modules are not seen, so what is said to be open may be shut by those.
 """
 
+import asyncio
 from dataclasses import dataclass
 from shlex import quote
 
@@ -60,10 +61,23 @@ async def real_path(host: ServerHost, path: str) -> str:
 async def read_linked(host: ServerHost, path: str) -> bytes | None:
     """A file as OpenVPN reads it, through symlinks; for root see `real_path`.
 
+    Most often there is none: so it is read at its own path, where none is followed, at the same
+    moment as it is looked where the path leads.
+
     Raises:
         HostError: see `ServerHost.read`.
     """
-    return await host.machine.read(await real_path(host, path))
+    named = str(host.directory / path).lstrip("/")
+    real, content = await asyncio.gather(
+        real_path(host, path), host.machine.read(named), return_exceptions=True
+    )
+    if isinstance(real, BaseException):
+        raise real
+    if real != named:
+        return await host.machine.read(real)
+    if isinstance(content, BaseException):
+        raise content
+    return content
 
 
 async def shut_out(host: ServerHost, path: str, reader: Reader = NOBODY) -> str | None:
@@ -75,11 +89,11 @@ async def shut_out(host: ServerHost, path: str, reader: Reader = NOBODY) -> str 
     Raises:
         HostError: it cannot be looked at.
     """
-    ids = await _ids_of(host, reader)
+    ids, way = await asyncio.gather(_ids_of(host, reader), host.resolve(path))
     if isinstance(ids, str):
         return ids
     end = None
-    for step in await host.resolve(path):
+    for step in way:
         if not _may(step.folder_facts, _PASS, ids):
             return _shut(str(step.folder), "x")
         end = step
@@ -127,24 +141,27 @@ async def _ids_of(host: ServerHost, reader: Reader) -> _Ids | str:
     """
     unknown = "The configuration names the {} {}, which this machine does not have."
     uid = gid = ROOT
+    account, group = await asyncio.gather(
+        _entry(host, _ACCOUNTS, reader.user), _entry(host, _GROUPS, reader.group)
+    )
     if reader.user is not None:
-        account = await _entry(host, _ACCOUNTS, reader.user)
         if account is None and reader.user != "nobody":
             return unknown.format("account", reader.user)
         uid = _OVERFLOW if account is None else int(account[_UID])
     if reader.group is not None:
-        group = await _entry(host, _GROUPS, reader.group)
         if group is None and reader.group not in {"nogroup", "nobody"}:
             return unknown.format("group", reader.group)
         gid = _OVERFLOW if group is None else int(group[_UID])
     return _Ids(uid, gid)
 
 
-async def _entry(host: ServerHost, table: str, name: str) -> list[str] | None:
+async def _entry(host: ServerHost, table: str, name: str | None) -> list[str] | None:
     """What the machine knows of an account or a group; None where it knows none of that name.
 
     Most are in the file; others, for example of a directory service, `getent` knows.
     """
+    if name is None:
+        return None
     # By a program: the threads that read files may all wait for the server's folder.
     shown = await host.run(("cat", f"/etc/{table}"))
     for line in shown.output.decode("utf-8", "surrogateescape").splitlines():

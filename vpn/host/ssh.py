@@ -26,7 +26,6 @@ from shlex import join, quote
 from vpn.errors import ForwardingForbidden, HostError, ManagementGone, NotReadable
 from vpn.host.interface import (
     LONGEST_REASON,
-    NO_PROGRAM,
     READ_LIMIT,
     FileFacts,
     Ran,
@@ -37,25 +36,9 @@ from vpn.host.interface import (
 from vpn.host.machine import port_in_use
 from vpn.host.safe_place import Entry, steps_to
 from vpn.host.ssh_address import SshTarget
-from vpn.host.ssh_link import Done, ForwardingFailed, SshLink, link_to
-from vpn.host.ssh_scripts import (
-    A_FOLDER,
-    BEGIN,
-    BOOTED,
-    CUT_OFF,
-    FACTS,
-    FAILED,
-    LIST,
-    LISTENERS,
-    LOOK,
-    MAKE_HOME,
-    MAKE_ONE,
-    NO_FILE,
-    NO_FOLDER,
-    READ,
-    REPLACE,
-    SET_FOLDER,
-)
+from vpn.host.ssh_link import ForwardingFailed, SshLink, link_to
+from vpn.host.ssh_scripts import A_FOLDER, CUT_OFF, FACTS, FAILED, NO_FILE, NO_FOLDER
+from vpn.host.ssh_shell import Done
 from vpn.layout import ManagementPlace, TcpPort
 from vpn.values import Protocol
 
@@ -113,8 +96,8 @@ class SshHost:
 
     async def read(self, path: str) -> bytes | None:
         folders, name = self._parent(path)
-        script = f"{self._enter(folders)}name={quote(f'./{name}')}\n{READ}"
-        done = await self._link.run(script, limit=READ_LIMIT + 1)
+        script = f"{self._there(folders)}; read_file {quote(f'./{name}')}"
+        done = await self._link.look(script, limit=READ_LIMIT + 1)
         if done.status in {NO_FILE, A_FOLDER}:
             # No file can be put over a folder: somebody has to remove it first.
             kind = HostError if done.status == A_FOLDER else NotReadable
@@ -135,44 +118,38 @@ class SshHost:
         as_folder: bool = False,
     ) -> None:
         folders, name = self._parent(path)
-        values = {
-            "name": f"./{name}",
-            "mode": f"{mode:o}",
-            "size": str(len(content)),
-            "owner": "" if gid is None else f":{gid}",
-            "as_folder": "1" if as_folder else "",
-            # Longer than any client's name, so that OpenVPN never takes it for somebody's file.
-            "temporary": f".vpnbot-{secrets.token_hex(32)}",
-        }
-        script = f"{self._enter(folders)}{_assigned(values)}{REPLACE}"
-        done = await self._link.run(script, stdin=content, changes=True, settles=True)
+        # Longer than any client's name, so that OpenVPN never takes it for somebody's file.
+        temporary = f".vpnbot-{secrets.token_hex(32)}"
+        owner = "" if gid is None else f":{gid}"
+        size, is_folders = str(len(content)), "1" if as_folder else ""
+        put = ("put", f"./{name}", f"{mode:o}", size, owner, is_folders, temporary)
+        script = f"{self._there(folders)}; {join(put)}"
+        done = await self._link.change(script, stdin=content, settles=True)
         if self._problem("write", path, done):
             raise HostError(f"Cannot write {self._full(path)}: No such file or directory.")
 
     async def remove(self, path: str, *, is_folder: bool = False) -> bool:
         folders, name = self._parent(path)
-        command = join(("rmdir" if is_folder else "unlink", "--", f"./{name}"))
-        script = f"{self._enter(folders)}{command} || exit {FAILED}\nsync . || exit {FAILED}\n"
-        return not self._problem("remove", path, await self._link.run(script, changes=True))
+        command = ("take_away", "rmdir" if is_folder else "unlink", f"./{name}")
+        script = f"{self._there(folders)}; {join(command)}"
+        return not self._problem("remove", path, await self._link.change(script))
 
     async def rename(self, path: str, to: str) -> bool:
         (folders, name), (new_folders, new_name) = self._parent(path), self._parent(to)
         await self._require_folder(to, new_folders)
         script = (
-            f"{self._enter(new_folders)}exec 4<. || exit {FAILED}\n{_into(folders)}"
-            f"stat -c '' -- {quote(f'./{name}')} >/dev/null || exit {FAILED}\n"
-            f"mv -fT -- {quote(f'./{name}')} {quote(f'/proc/self/fd/4/{new_name}')}"
-            f" || exit {FAILED}\nsync . /proc/self/fd/4 || exit {FAILED}\n"
+            f"{self._there(new_folders)}; exec 3<. || exit {FAILED}; {self._there(folders)};"
+            f" {join(('move', f'./{name}', new_name))}"
         )
-        return not self._problem("move", path, await self._link.run(script, changes=True))
+        return not self._problem("move", path, await self._link.change(script))
 
     async def _require_folder(self, path: str, folders: Sequence[str]) -> None:
         """A missing folder to move to is an error, and not 'nothing to move'."""
-        if self._problem("move", path, await self._link.run(self._enter(folders))):
+        if self._problem("move", path, await self._link.look(self._there(folders))):
             raise HostError(f"Cannot move {self._full(path)}: No such file or directory.")
 
     async def listdir(self, path: str) -> tuple[str, ...] | None:
-        done = await self._link.run(f"{self._enter(path_components(path))}{LIST}")
+        done = await self._link.look(f"{self._there(path_components(path))}; list")
         if self._problem("read", path, done):
             return None
         names = done.output.decode("utf-8", "surrogateescape").split("\0")
@@ -181,12 +158,11 @@ class SshHost:
     async def stat(self, path: str) -> FileFacts | None:
         if path:
             folders, name = self._parent(path)
-            script = self._enter(folders) + join(("stat", "-c", FACTS, "--", f"./{name}"))
+            look = join(("stat", "-c", FACTS, "--", f"./{name}"))
+            script = f"{self._there(folders)}; {look}"
         else:
-            script = (
-                f"LC_ALL=C; export LC_ALL\n{join(('stat', '-Lc', FACTS, '--', str(self.home)))}"
-            )
-        done = await self._link.run(f"{script} || exit {FAILED}\n")
+            script = join(("stat", "-Lc", FACTS, "--", str(self.home)))
+        done = await self._link.look(f"{script} || exit {FAILED}")
         if self._problem("look at", path, done):
             return None
         return self._facts(path, done.output.decode("utf-8", "replace"))[0]
@@ -197,11 +173,11 @@ class SshHost:
         ids = "" if owner is None else "{}:{}".format(*owner)
         if path:
             folders, name = self._parent(path)
-            script = f"{self._enter(folders)}folder={quote(name)}\n{MAKE_ONE}"
+            script = f"{self._there(folders)}; {join(('make_one', name))}"
         else:
-            script = f"{BEGIN}home={quote(str(self.home))}\n{MAKE_HOME}"
-        values = _assigned({"owner": ids, "mode": f"{mode:o}"})
-        done = await self._link.run(f"made=\n{script}{values}{SET_FOLDER}", changes=True)
+            script = f"make_home {quote(str(self.home))}; home {quote(str(self.home))}"
+        setting = join(("set_folder", f"{mode:o}", ids))
+        done = await self._link.change(f"made=; {script}; {setting}")
         if self._problem("make", path, done):
             raise HostError(f"Cannot make {self._full(path)}: No such file or directory.")
         return bool(done.output.strip())
@@ -242,22 +218,24 @@ class SshHost:
         return Way(tuple(steps))
 
     async def _look(self, paths: set[PurePath]) -> dict[PurePath, Entry | OSError | None]:
-        asked = sorted(paths)
-        script = f"LC_ALL=C; export LC_ALL\nset -- {join(map(str, asked))}\n{LOOK}"
-        done = await self._link.run(script)
+        asked = {str(path): path for path in sorted(paths)}
+        done = await self._link.look(join(("look", *asked)))
         cells = done.output.decode("utf-8", "surrogateescape").split("\0")
+        said = dict(zip(cells[::2], cells[1::2], strict=False))
         found: dict[PurePath, Entry | OSError | None] = {}
-        for path, facts, target in zip(asked, cells[::2], cells[1::2], strict=False):
-            if facts.startswith("!"):
-                code, reason = _reason(facts)
+        for name, path in asked.items():
+            if f"={name}" in said:
+                what, is_link = self._facts(name, said[f"={name}"])
+                target = said.get(f">{name}")
+                if is_link and not target:
+                    found[path] = OSError(errno.EIO, "the link cannot be read", name)
+                else:
+                    leads_to = PurePosixPath(target) if is_link and target else None
+                    found[path] = Entry(what, leads_to)
+            elif f"!{name}" in said:
+                code, reason = _reason(said[f"!{name}"])
                 gone = code in _NOTHING_THERE
-                found[path] = None if gone else OSError(code or errno.EIO, reason, str(path))
-                continue
-            what, is_link = self._facts(str(path), facts)
-            if is_link and not target:
-                found[path] = OSError(errno.EIO, "the link cannot be read", str(path))
-            else:
-                found[path] = Entry(what, PurePosixPath(target) if is_link else None)
+                found[path] = None if gone else OSError(code or errno.EIO, reason, name)
         if len(found) != len(asked):
             raise HostError(f"{self.target.address} does not tell what lies at its paths.")
         return found
@@ -309,13 +287,8 @@ class SshHost:
             ManagementGone: nobody does.
         """
         full = self.home / path
-        values = {"full": str(full), "short": full.name}
-        find = f"kind=$(stat -c %F -- {quote(f'./{full.name}')}) || exit {FAILED}\n"
-        find += f'[ "$kind" = socket ] || exit {NO_FILE}\n'
-        find += f"inode=$(stat -c %i -- {quote(f'./{full.name}')}) || exit {FAILED}\n"
         # Links on the way are followed, as by whoever connects.
-        enter = f"{BEGIN}home={quote(str(full.parent))}\n(home) || exit {NO_FOLDER}\nhome\n"
-        done = await self._link.run(f"{enter}{find}{_assigned(values)}{LISTENERS}")
+        done = await self._link.look(join(("listeners", str(full))))
         if done.status == NO_FILE:
             raise ManagementGone(f"{quote(str(full))} is no socket; remove it.")
         _, reason = _reason(done.complaint)
@@ -340,17 +313,15 @@ class SshHost:
         )
 
     async def run(self, command: Sequence[str], *, stdin: bytes = b"") -> Ran:
-        program = quote(command[0])
-        script = (
-            "cd /; PATH=$PATH:/usr/sbin:/sbin; export PATH\n"
-            f"command -v {program} >/dev/null 2>&1 || exit {NO_PROGRAM}\n"
-            f"exec {join(command)} 2>&1\n"
-        )
-        done = await self._link.run(script, stdin=stdin)
+        if stdin:
+            script = join(("fed", str(len(stdin)), *command))
+            done = await self._link.run(script, stdin)
+        else:
+            done = await self._link.look(join(("program", *command)))
         return Ran(done.status, done.output)
 
     async def booted_at(self) -> datetime:
-        done = await self._link.run(BOOTED)
+        done = await self._link.look("booted")
         match = re.fullmatch(r"(\d+\.\d+) (\d+\.\d+)\n", done.output.decode("utf-8", "replace"))
         if match is None:
             raise HostError(f"{self.target.address} does not tell since when it runs.")
@@ -364,8 +335,9 @@ class SshHost:
         *folders, name = path_components(path)
         return folders, name
 
-    def _enter(self, folders: Sequence[str]) -> str:
-        return f"{BEGIN}home={quote(str(self.home))}\n{_into(folders)}"
+    def _there(self, folders: Sequence[str]) -> str:
+        """Goes into a folder below the home, by its name alone at each step."""
+        return join(("there", str(self.home), *folders))
 
     def _socket_path(self, path: str) -> str:
         full = str(self.home / path)
@@ -413,14 +385,6 @@ class SshHost:
 
 class _NotSeen(Exception):
     """A path that nobody has asked about yet."""
-
-
-def _into(folders: Sequence[str]) -> str:
-    return "home\n" + "".join(f"into {quote(folder)}\n" for folder in folders)
-
-
-def _assigned(values: dict[str, str]) -> str:
-    return "".join(f"{name}={quote(value)}\n" for name, value in values.items())
 
 
 def _facts(line: str) -> tuple[FileFacts, bool]:

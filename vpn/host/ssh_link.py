@@ -11,12 +11,12 @@ same at once: else each question of a look would wait for its own time-out.
 import asyncio
 import logging
 import os
-import re
-import shlex
+import socket
 from asyncio import StreamReader, StreamWriter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 import asyncssh
@@ -33,6 +33,7 @@ from vpn.errors import (
 from vpn.host.interface import LONGEST_REASON, READ_LIMIT
 from vpn.host.ssh_address import SshAddress, SshTarget
 from vpn.host.ssh_keys import RSA, public_key, read_key, unreachable
+from vpn.host.ssh_shell import Done, OddGreeting, Question, RemoteShell, SaysTooMuch, ShellEnded
 from vpn.layout import ManagementPlace, TcpPort
 
 # What it logs of each command is of no use to anybody.
@@ -46,21 +47,22 @@ _KEEPALIVE_S, _KEEPALIVES_LOST = 15, 3
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 # sshd's MaxSessions is 10; what somebody else of this account does there needs some, too.
 _AT_ONCE = 6
-_COMPLAINT_LIMIT = 64 * 1024
-_CHUNK = 64 * 1024
+# Shells that are kept open for the next question; and questions in one breath.
+_KEPT = 2
+_TOGETHER = 32
 # A line of the management interface, see `vpn.proof.management`.
 _LINE_LIMIT = 64 * 1024
-_PROBE = "echo vpnbot $(id -u)"
-_READY, _GO = b"ready\n", b"go\n"
+_T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What a script came to."""
+@dataclass(slots=True)
+class _Outcome:
+    """Attributes: unchanged: whether it is known that nothing was changed yet."""
 
-    status: int
-    output: bytes
-    complaint: str
+    unchanged: bool = True
+
+    def begins(self) -> None:
+        self.unchanged = False
 
 
 class ForwardingFailed(Exception):
@@ -136,6 +138,10 @@ class SshLink:
         self._connection: asyncssh.SSHClientConnection | None = None
         self._connecting: asyncio.Task[asyncssh.SSHClientConnection] | None = None
         self._at_once = asyncio.Semaphore(_AT_ONCE)
+        self._changing = asyncio.Semaphore(_KEPT)
+        self._shells: list[RemoteShell] = []
+        self._asked: list[tuple[Question, asyncio.Future[Done]]] = []
+        self._tasks: set[asyncio.Future[None]] = set()
         self._failures = 0
         self._not_before = 0.0
         self._trouble: SshError | None = None
@@ -145,55 +151,117 @@ class SshLink:
     def address(self) -> SshAddress:
         return self._target.address
 
-    async def run(
-        self,
-        script: str,
-        *,
-        stdin: bytes = b"",
-        limit: int = READ_LIMIT,
-        changes: bool = False,
-        settles: bool = False,
-    ) -> Done:
-        """Runs a few lines of sh there.
+    async def look(self, script: str, *, limit: int = READ_LIMIT) -> Done:
+        """Runs a line of sh there that changes nothing.
+
+        Whatever is asked at the same moment goes there together, and comes back together.
 
         Args:
             limit: more output than this is an error.
-            changes: whether it changes something, which may take longer than a look.
-            settles: the script says 'ready' once all is prepared, and goes on only after our 'go':
-                one whose connection is lost, or that we gave up, does nothing later.
+
+        Raises:
+            SshError: it was not run, or nobody knows what it said.
+            HostError: it says too much.
+        """
+        loop = asyncio.get_running_loop()
+        if not self._asked:
+            loop.call_soon(self._send)
+        answer: asyncio.Future[Done] = loop.create_future()
+        self._asked.append((Question(script, limit), answer))
+        return await answer
+
+    def _send(self) -> None:
+        asked, self._asked = self._asked, []
+        for at in range(0, len(asked), _TOGETHER):
+            task = asyncio.ensure_future(self._put_to(asked[at : at + _TOGETHER]))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _put_to(self, asked: Sequence[tuple[Question, "asyncio.Future[Done]"]]) -> None:
+        wanted = [(question, answer) for question, answer in asked if not answer.done()]
+        try:
+            answers = await self._answers([question for question, _ in wanted])
+        except SaysTooMuch as error:
+            if len(wanted) > 1:  # the others may be asked all the same
+                await asyncio.gather(*(self._put_to([one]) for one in wanted))
+            elif wanted and not wanted[0][1].done():
+                wanted[0][1].set_exception(error)
+        except BaseException as error:  # noqa: BLE001 - it is theirs who asked
+            for _, answer in wanted:
+                if not answer.done():
+                    answer.set_exception(_copy(error))
+        else:
+            for (_, answer), done in zip(wanted, answers, strict=True):
+                if not answer.done():
+                    answer.set_result(done)
+
+    async def _answers(self, questions: Sequence[Question]) -> Sequence[Done]:
+        """A shell that was ended there may say so only when it is asked: then another one is."""
+        try:
+            return await self._with_shell(lambda shell: shell.ask(questions), self.answer_s)
+        except SshLost:
+            if self._connection is None:
+                raise
+            return await self._with_shell(lambda shell: shell.ask(questions), self.answer_s)
+
+    async def change(
+        self, script: str, *, stdin: bytes | None = None, settles: bool = False
+    ) -> Done:
+        """Runs a line of sh there that changes something, which may take longer than a look.
+
+        Args:
+            stdin: what it takes besides; None where it takes nothing.
+            settles: see `RemoteShell.feed`: one whose connection is lost, or that we gave up, does
+                nothing later.
 
         Raises:
             SshError: it was not run, or nobody knows what became of it.
         """
-        patience = self.change_s if changes else self.answer_s
+        outcome = _Outcome()
+        question = Question(script, READ_LIMIT)
+
+        async def changed(shell: RemoteShell) -> Done:
+            outcome.unchanged = settles
+            if stdin is None:
+                (done,) = await shell.ask([question])
+                return done
+            return await shell.feed(question, stdin, settles=settles, on_going=outcome.begins)
+
+        async with self._changing:  # one shell after the other would be made for many at once
+            return await self._with_shell(changed, self.change_s, outcome)
+
+    async def run(self, script: str, stdin: bytes) -> Done:
+        """Like `look`, with this as standard input."""
+        question = Question(script, READ_LIMIT)
+        return await self._with_shell(
+            lambda shell: shell.feed(question, stdin, settles=False), self.answer_s
+        )
+
+    async def _with_shell(
+        self,
+        work: Callable[[RemoteShell], Awaitable[_T]],
+        patience: float,
+        outcome: "_Outcome | None" = None,
+    ) -> _T:
+        """Has a shell for itself as long as the work takes."""
         connection = await self.connection()
-        unchanged = True
+        outcome = outcome or _Outcome()
         try:
             async with asyncio.timeout(patience), self._at_once:
-                unchanged = settles or not changes
-                process = await connection.create_process(_command(script), encoding=None)
+                shell = await self._shell(connection)
                 try:
-                    complaint = asyncio.ensure_future(_heard(process.stderr, _COMPLAINT_LIMIT))
-                    telling = asyncio.ensure_future(_tell(process, stdin, ends=not settles))
-                    output = b""
-                    if settles:
-                        output = await process.stdout.readline()
-                        await telling
-                        if output == _READY:
-                            unchanged = False
-                            await _tell(process, _GO, ends=True)
-                    output += await _heard(process.stdout, limit)
-                    said, _ = await asyncio.gather(complaint, telling)
-                    await process.wait_closed()
-                finally:
-                    process.close()
-                    for task in (complaint, telling):
-                        task.cancel()
+                    self._hasten(connection)
+                    done = await work(shell)
+                except BaseException:
+                    shell.close()
+                    raise
+                self._keep(shell)
+                return done
         except TimeoutError:
-            outcome = "" if unchanged else " Whether the change was made is not known."
+            unknown = "" if outcome.unchanged else " Whether the change was made is not known."
             error = SshSilent(
                 f"{self.address} gives no answer within {patience:g} s; see whether that machine,"
-                f" its disk or the network hangs.{outcome}"
+                f" its disk or the network hangs.{unknown}"
             )
             self._give_up(error)
             raise error from None
@@ -201,11 +269,33 @@ class SshLink:
             if connection.is_closed():
                 raise self._lost(known=True) from error
             raise self._runs_nothing(error) from error
-        except (OSError, asyncssh.Error) as error:
-            raise self._lost(known=unchanged) from error
-        if process.returncode is None or process.exit_status is None:
-            raise self._lost(known=unchanged)
-        return Done(process.exit_status, output, said.decode("utf-8", "replace"))
+        except OddGreeting as error:
+            raise self._no_shell(str(error)) from error
+        except (ShellEnded, OSError, asyncssh.Error) as error:
+            raise self._lost(known=outcome.unchanged) from error
+
+    async def _shell(self, connection: asyncssh.SSHClientConnection) -> RemoteShell:
+        while self._shells:
+            shell = self._shells.pop()
+            if shell.is_useful:
+                return shell
+            shell.close()
+        return await RemoteShell.start(connection)
+
+    def _keep(self, shell: RemoteShell) -> None:
+        if shell.is_useful and len(self._shells) < _KEPT:
+            self._shells.append(shell)
+        else:
+            shell.close()
+
+    def _hasten(self, connection: asyncssh.SSHClientConnection) -> None:
+        """Has our machine confirm at once what comes: until then sshd keeps what it says next.
+
+        That lasts for a while only (tcp(7), TCP_QUICKACK).
+        """
+        sock = connection.get_extra_info("socket")
+        with suppress(OSError, AttributeError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     async def open(self, place: ManagementPlace, path: str) -> tuple[StreamReader, StreamWriter]:
         """Connects to a unix socket there, or to a port, as from that machine itself.
@@ -341,36 +431,22 @@ class SshLink:
 
     async def _require_shell(self, connection: asyncssh.SSHClientConnection) -> None:
         """Whatever else the account's shell says would be taken for an answer."""
-        address = self.address
         try:
-            process = await connection.create_process(_command(_PROBE), encoding=None)
-            try:
-                await _tell(process, b"", ends=True)
-                output, said = await asyncio.gather(
-                    _heard(process.stdout, _COMPLAINT_LIMIT),
-                    _heard(process.stderr, _COMPLAINT_LIMIT),
-                )
-                await process.wait_closed()
-            finally:
-                process.close()
-        except HostError as error:
-            raise NoShell(
-                f"The shell of {address.user} on {address.host} says more than"
-                f" {_COMPLAINT_LIMIT} bytes when it is asked for nothing; take away what its"
-                " start-up files print."
-            ) from error
+            shell = await RemoteShell.start(connection)
+        except OddGreeting as error:
+            raise self._no_shell(str(error)) from error
         except asyncssh.ChannelOpenError as error:
             raise self._runs_nothing(error) from error
-        heard, complaint = output.decode("utf-8", "replace"), said.decode("utf-8", "replace")
-        match = re.fullmatch(r"vpnbot ([0-9]{1,10})\s*", heard)
-        if process.exit_status != 0 or match is None:
-            start = " ".join(f"{heard} {complaint}".split())[:100]
-            raise NoShell(
-                f"{address.user} may run no programs on {address.host} ({start!a}); give it a shell"
-                f" (usermod -s /bin/sh {address.user}), and take away a ForceCommand, and what its"
-                " start-up files print."
-            )
-        self.uid = int(match[1])
+        self.uid = shell.uid
+        self._shells = [shell]
+
+    def _no_shell(self, says: str) -> NoShell:
+        user, host = self.address.user, self.address.host
+        return NoShell(
+            f"{user} may run no programs on {host} ({says[:100]!a}); give it a shell"
+            f" (usermod -s /bin/sh {user}), and take away a ForceCommand, and what its"
+            " start-up files print."
+        )
 
     def _runs_nothing(self, error: asyncssh.ChannelOpenError) -> NoShell:
         return NoShell(
@@ -414,29 +490,6 @@ def _algorithms(pinned: asyncssh.SSHKey) -> Sequence[str]:
     return RSA if kind == "ssh-rsa" else (kind,)
 
 
-def _command(script: str) -> str:
-    """For whatever shell the account has. Bytes that are no ASCII go through printf's escapes."""
-    raw = script.encode("utf-8", "surrogateescape")
-    if raw.isascii():
-        return f"exec sh -c {shlex.quote(script)}"
-    text = "".join(
-        chr(byte) if chr(byte).isascii() and byte != ord("\\") else f"\\0{byte:03o}" for byte in raw
-    )
-    return f'exec sh -c "$(printf %b {shlex.quote(text)})"'
-
-
-async def _tell(process: asyncssh.SSHClientProcess[bytes], text: bytes, *, ends: bool) -> None:
-    with suppress(BrokenPipeError, ConnectionResetError, asyncssh.Error):  # it did not read on
-        process.stdin.write(text)
-        await process.stdin.drain()
-        if ends:
-            process.stdin.write_eof()
-
-
-async def _heard(reader: asyncssh.SSHReader[bytes], limit: int) -> bytes:
-    heard = bytearray()
-    while chunk := await reader.read(_CHUNK):
-        heard += chunk
-        if len(heard) > limit:
-            raise HostError(f"What is run says more than {limit} bytes.")
-    return bytes(heard)
+def _copy(error: BaseException) -> BaseException:
+    """For each who asked, since each adds to it where it went."""
+    return type(error)(str(error)) if isinstance(error, HostError) else error

@@ -10,13 +10,14 @@ from contextlib import suppress
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 
 from vpn.configuration.directives import Directive, parse_directives, quoted
-from vpn.configuration.server import render_ccd
+from vpn.configuration.server import pushed_lines, render_ccd
 from vpn.errors import HostError
 from vpn.findings import Finding, FindingCode
 from vpn.host.interface import ServerHost
 from vpn.host.permissions import real_path
 from vpn.layout import Layout, parent_of
 from vpn.names import DEFAULT_FILE, may_be_a_clients, out_of_use
+from vpn.values import AS_ALL, Pushed
 
 # Beside an address of its own a client gets what all others get, unless that shuts it out.
 _NOT_FROM_DEFAULT = ("ifconfig-push", "disable")
@@ -26,12 +27,16 @@ SET_ASIDE = "set-aside"
 
 
 async def client_file(
-    host: ServerHost, layout: Layout, address: IPv4Address | None, network: IPv4Network | None
+    host: ServerHost,
+    layout: Layout,
+    address: IPv4Address | None,
+    network: IPv4Network | None,
+    pushed: Pushed = AS_ALL,
 ) -> bytes | None:
     """A client's own file; None where the server needs none for this client.
 
     A file of its own takes a client away from the operator's DEFAULT file, so what that says
-    for all goes into it, too.
+    for all goes into it, too, but for what is pushed to this client in its place.
 
     Raises:
         HostError: the DEFAULT file cannot be read.
@@ -42,18 +47,19 @@ async def client_file(
     own = COMMENT
     if address is not None and network is not None:
         own = render_ccd(address, network)
+    last = "".join(f"{line}\n" for line in pushed_lines(pushed))
     if not layout.adopted:
-        return own.encode()
+        return f"{own}{last}".encode()
     default = await default_lines(host, layout)
     shut = any(line.name == "disable" for line in default)
-    if address is None and not layout.exclusive and not shut:
+    if address is None and not layout.exclusive and not shut and not last:
         return None
     kept = [
         " ".join((line.name, *map(quoted, line.arguments))) + "\n"
         for line in default
         if line.name not in _NOT_FROM_DEFAULT
     ]
-    return "".join([own, *kept]).encode("utf-8", "surrogateescape")
+    return "".join([own, *kept, last]).encode("utf-8", "surrogateescape")
 
 
 async def default_lines(host: ServerHost, layout: Layout) -> tuple[Directive, ...]:

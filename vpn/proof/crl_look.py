@@ -1,5 +1,6 @@
 """Looks at the CRL that lies on a server, the way OpenVPN will see it."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -73,11 +74,16 @@ async def look_at_crl(
     if path is None:
         return CrlLook(None, (Finding(FindingCode.CRL_NOT_USED, CRL_NOT_USED),))
     findings: list[Finding] = []
+    closed, pem = await asyncio.gather(
+        shut_out(host, path, layout.reader), read_linked(host, path), return_exceptions=True
+    )
     try:
-        closed = await shut_out(host, path, layout.reader)  # (1)
-        if closed:
+        if isinstance(closed, BaseException):
+            raise closed
+        if closed:  # (1)
             findings.append(Finding(FindingCode.CRL_UNREADABLE, closed))
-        pem = await read_linked(host, path)
+        if isinstance(pem, BaseException):
+            raise pem
     except HostError as error:
         wrong = [host_finding(error)]
         if isinstance(error, NotReadable):

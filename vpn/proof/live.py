@@ -34,10 +34,18 @@ from vpn.proof.locks import (
     look_at_locks_in_force,
     look_at_restart,
 )
-from vpn.proof.management import MOST_SESSIONS, TIMEOUT_S, Management, Session, open_management
+from vpn.proof.management import (
+    MOST_SESSIONS,
+    PID,
+    STATUS,
+    TIMEOUT_S,
+    Management,
+    Session,
+    open_management,
+)
 from vpn.proof.others import Neighbours, open_to_others
 from vpn.proof.sessions import Answer, ToCut, cut_sessions, management_finding
-from vpn.values import CommonName, ServerSpec, valid_common_name
+from vpn.values import AS_ALL, CommonName, Pushed, ServerSpec, valid_common_name
 
 # By OpenVPN as another account.
 _FOR_ALL_TO_READ = 0o644
@@ -81,11 +89,15 @@ class LiveServer:
     def name(self) -> str:
         return self.spec.name
 
-    async def admit(self, common_name: CommonName, address: IPv4Address | None) -> None:
+    async def admit(
+        self, common_name: CommonName, address: IPv4Address | None, pushed: Pushed = AS_ALL
+    ) -> None:
         """Lets a certificate of this name in, with this address and no other.
 
         Args:
             address: None where the server's own pool gives one.
+            pushed: what it gets in the place of what all get; nothing where the server has no
+                files for its clients.
 
         Raises:
             HostError: its file could not be written.
@@ -93,7 +105,7 @@ class LiveServer:
         """
         if not valid_common_name(common_name):
             raise ValueError(f"{common_name!r} is no common name of ours")
-        content = await client_file(self.host, self.layout, address, self.spec.network)
+        content = await client_file(self.host, self.layout, address, self.spec.network, pushed)
         path = self._own_file(common_name)
         if path is not None and content is not None:
             await self._put(path, content)
@@ -117,6 +129,7 @@ class LiveServer:
         """Who is connected, and what else it says of itself; or why nothing is known."""
         try:
             async with self.talk() as management:
+                await management.say_ahead((PID, STATUS))
                 pid, sessions = await management.pid(), await management.status()
                 return Answer(pid, sessions, management.server_time)
         except ManagementError as error:
@@ -248,7 +261,7 @@ class LiveServer:
         Args:
             no_crl: why `crl_pem` is None, where it is.
         """
-        removed = [await self._remove_file(target) for target in targets]  # (1)
+        removed = await asyncio.gather(*map(self._remove_file, targets))  # (1)
         written = await self._put_crl(crl_pem, issuers, no_crl)  # (2)
         put_at = now()
         wanted = [
@@ -258,14 +271,17 @@ class LiveServer:
         ]
         # Where no name says a certificate, a session of it would be somebody else's.
         talk = await cut_sessions(self.talk, wanted if self.layout.knows_names else ())  # (3)
-        crl = await look_at_crl(self.host, self.layout, issuers=issuers, now=now())  # (4)
-        locks = await or_host_error(self._look_at_locks(talk.pid))
+        crl, locks, files = await asyncio.gather(  # (4)
+            look_at_crl(self.host, self.layout, issuers=issuers, now=now()),
+            or_host_error(self._look_at_locks(talk.pid)),
+            asyncio.gather(*(or_host_error(self._look_at_file(target)) for target in targets)),
+        )
         shared = [*written, *talk.findings, *crl.findings, *locks]
         expected = number_of(crl_pem, issuers)
         proofs = []
-        for target, to_cut, not_removed in zip(targets, wanted, removed, strict=True):
+        for target, to_cut, *files_left in zip(targets, wanted, removed, files, strict=True):
             entry = entry_findings(target, crl.facts, expected)
-            findings = [*not_removed, *await or_host_error(self._look_at_file(target))]
+            findings = [finding for each in files_left for finding in each]
             if talk.left is not None and to_cut in talk.left:
                 detail = f"{target.common_name} is connected again after each kill."
                 findings.append(Finding(FindingCode.SESSION_LIVE, detail))
@@ -341,11 +357,11 @@ class LiveServer:
         return []
 
     async def _look_at_locks(self, pid: int | None) -> list[Finding]:
-        findings = await look_at_locks(self.spec, self.host, self.layout)
+        looks = [look_at_locks(self.spec, self.host, self.layout)]
         # Without a pid the management interface gave no answer, which is a finding already.
         if pid is not None:
-            findings += await look_at_locks_in_force(self.host, self.layout, pid)
-        return findings
+            looks.append(look_at_locks_in_force(self.host, self.layout, pid))
+        return [finding for each in await asyncio.gather(*looks) for finding in each]
 
     def _second_look(
         self, target: Target, seen_at: datetime | None, at: datetime

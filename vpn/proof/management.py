@@ -6,7 +6,8 @@ Source: doc/management-notes.txt of OpenVPN 2.6 (commands `pid`, `status 3`, `ki
 
 import asyncio
 from asyncio import StreamReader, StreamWriter
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -41,6 +42,7 @@ _GREETING = ">INFO:OpenVPN Management Interface"
 # It asks without a line's end, and waits.
 _PASSWORD_PROMPT = b"ENTER PASSWORD:"
 _PASSWORD_BYTES = 4096  # USER_PASS_LEN in OpenVPN 2.6's misc.h
+PID, STATUS = "pid", "status 3"
 _SUCCESS = "SUCCESS: "
 _END = "END"
 _NOTIFICATION = b">"
@@ -68,6 +70,7 @@ class Management:
         self._reader = reader
         self._writer = writer
         self._most = most
+        self._ahead: deque[str] = deque()
         # What the server's clock showed at the last `status`; None where it said no time.
         self.server_time: datetime | None = None
 
@@ -99,9 +102,17 @@ class Management:
         if not line.startswith(_GREETING):
             raise ManagementNonsense(f"The greeting is not OpenVPN's: {_excerpt(line)}")
 
+    async def say_ahead(self, commands: Iterable[str]) -> None:
+        """Says at once what is asked next, in this order: one way there and back for all of it.
+
+        OpenVPN does one after the other.
+        """
+        self._ahead += commands
+        await self._say(*self._ahead)
+
     async def pid(self) -> int:
         """The process id of the server."""
-        line = await self._ask("pid")
+        line = await self._ask(PID)
         number = line.removeprefix(f"{_SUCCESS}pid=")
         if number == line or not number.isdecimal():
             raise ManagementNonsense(f"No process id in the answer: {_excerpt(line)}")
@@ -145,7 +156,7 @@ class Management:
         A client in mid-handshake is listed by OpenVPN as UNDEF and has no address. It is left
         out; so is none that has come through, whatever its certificate calls it.
         """
-        line = await self._ask("status 3")
+        line = await self._ask(STATUS)
         columns: list[str] | None = None
         sessions: list[Session] = []
         for _ in range(LINES):
@@ -173,12 +184,18 @@ class Management:
         return tuple(sessions)
 
     async def _ask(self, command: str) -> str:
+        if self._ahead:
+            assert self._ahead.popleft() == command
+        else:
+            await self._say(command)
+        return await self._reply()
+
+    async def _say(self, *commands: str) -> None:
         try:
-            self._writer.write(f"{command}\n".encode())
+            self._writer.write("".join(f"{command}\n" for command in commands).encode())
             await self._writer.drain()
         except OSError as error:
             raise ManagementGone("The management interface closed the connection.") from error
-        return await self._reply()
 
     async def _reply(self) -> str:
         """The next line that is no notification; those may come at any moment."""

@@ -16,13 +16,14 @@ from vpn.errors import (
     ManagementSilent,
 )
 from vpn.findings import Finding, FindingCode
-from vpn.names import can_be_killed, name_in_sessions
-from vpn.proof.management import Management, Session
+from vpn.names import can_be_killed, kill_command, name_in_sessions
+from vpn.proof.management import PID, STATUS, Management, Session
 from vpn.values import CommonName
 
 # A client that comes back between the kill and the look did so before the locks held; one more
 # kill ends that. Three rounds leave room for bad luck.
 KILL_ROUNDS = 3
+_AHEAD = 16
 # What OpenVPN gives a halted client (`scheduled_exit_interval`), and some for a busy server.
 HALT_S = 7.0
 
@@ -88,7 +89,6 @@ async def cut_sessions(talk: Talk, wanted: Iterable[ToCut]) -> SessionsCut:
     targets = frozenset(wanted)
     try:
         async with talk() as management:
-            result.pid = await management.pid()
             halted = await _cut_until_gone(management, targets, result)
         if halted:
             await asyncio.sleep(HALT_S)
@@ -109,8 +109,17 @@ async def _cut_until_gone(
     others = targets - to_kill
     halted = False
     for _ in range(KILL_ROUNDS):
-        for name in sorted({target.common_name for target in to_kill}):
-            result.cut[name] += await management.kill(CommonName(name_in_sessions(name)))
+        names = sorted({target.common_name for target in to_kill})
+        shown = [CommonName(name_in_sessions(name)) for name in names]
+        # So many at once that neither side waits for the other to read.
+        ahead = [*map(kill_command, shown), STATUS] if len(shown) <= _AHEAD else []
+        if result.pid is None:
+            await management.say_ahead([PID, *ahead])
+            result.pid = await management.pid()
+        elif ahead:
+            await management.say_ahead(ahead)
+        for name, as_shown in zip(names, shown, strict=True):
+            result.cut[name] += await management.kill(as_shown)
         sessions = await management.status()
         if others and not halted:
             halted = await _halt(management, others, sessions, result)

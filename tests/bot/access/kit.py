@@ -17,9 +17,9 @@ from bot.access.case import Case, Chance, Rules
 from bot.access.permission import THE_BOT, Actor
 from bot.access.refusals import Refusal, Refused
 from bot.access.requests import Approved
+from storage.audit_records import AuditEntry
 from storage.database import Database
 from storage.records import (
-    AuditEntry,
     Grant,
     GrantId,
     OutboxKind,
@@ -102,8 +102,9 @@ class Paper:
         return Chance(serial=self._serial, code=self._code)
 
     def case(self, tx: Transaction, actor: Actor) -> Case:
-        ends_at, expires = self.authority_ends_at, self.may_expire
-        return Case(tx, self.now, self.rules, self.chance, actor, ends_at, may_expire=expires)
+        ends = {} if self.authority_ends_at is None else {1: self.authority_ends_at}
+        expires = self.may_expire
+        return Case(tx, self.now, self.rules, self.chance, actor, ends, may_expire=expires)
 
     def _serial(self) -> str:
         return f"c0ffee{next(self._numbers):034x}"

@@ -17,7 +17,7 @@ from storage.records import (
     Server,
     Untried,
 )
-from tests.bot.access.kit import BERLIN, BORIS, DAY, HOUR, Paper
+from tests.bot.access.kit import ANNA, BERLIN, BORIS, DAY, HOUR, Paper
 from vpn.proof.knock import Answer
 
 ROLES = (CanaryRole.GOOD, CanaryRole.FILELESS, CanaryRole.REVOKED)
@@ -92,7 +92,7 @@ async def test_its_address_is_nobody_elses_until_it_has_rested(paper: Paper) -> 
     async def next_address() -> str | None:
         server = await berlin(paper)
         async with paper.database.reading() as tx:
-            return await free_address(paper.case(tx, THE_BOT), server)
+            return await free_address(paper.case(tx, THE_BOT), server, ANNA)
 
     assert await next_address() == "10.8.0.3"
     async with paper.database.writing() as tx:

@@ -46,6 +46,14 @@ def test_each_warning_comes_once() -> None:
     assert tuple(given) == WARN_AT
 
 
+async def test_of_the_ca_a_year_ahead(paper: Paper) -> None:
+    """Everybody has to move to another one, which takes its time."""
+    await paper.do(endings.warn, MORNING + 366 * DAY, [ServerEnd(BERLIN, MORNING + 366 * DAY)])
+    assert await paper.heard() == []
+    await paper.do(endings.warn, MORNING + 365 * DAY, [ServerEnd(BERLIN, MORNING + 365 * DAY)])
+    assert await codes(paper) == [(BORIS, "ca_ends"), (CLARA, "ca_ends")]
+
+
 def test_after_a_long_pause_only_the_nearest_one_comes() -> None:
     end = MORNING + 3 * DAY
     assert due(MORNING, end, EndWarning("ca", end, 60)) == 7

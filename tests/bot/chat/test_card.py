@@ -1,19 +1,22 @@
 """A request as it looks: to the admins who decide on it, and to whoever asked."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from bot.access import requests, revocation, usage
+from bot.access import groups, requests, revocation, usage
 from bot.access.permission import THE_BOT
 from bot.access.usage import Use
 from bot.chat import views
 from bot.chat.views import View
 from bot.texts import chat as words
+from bot.texts import groups as group_words
 from bot.texts.fill import Template, fill, moment
 from demo.api.markup import parse_html
+from storage.group_records import Group, GroupName
 from storage.records import Request, RequestState, UserId
 from tests.bot.access.kit import (
     ANNA,
@@ -25,6 +28,7 @@ from tests.bot.access.kit import (
     HOUR,
     HOUR_S,
     MORNING,
+    OPERATOR,
     PARIS,
     WEEK_S,
     Paper,
@@ -207,3 +211,21 @@ async def test_what_the_requester_sees(paper: Paper) -> None:
     await paper.by(anna, requests.cancel, choosing.id)
     view = views.asked(await paper.request(choosing.id), admin_reachable=True)
     assert view.text == words.CANCELLED_WITHOUT_SERVER
+
+
+async def test_what_the_requesters_groups_say(paper: Paper) -> None:
+    """And no button that would only be refused."""
+    dev = Group(GroupName("dev"), approvers=(CLARA,), max_duration=HOUR_S)
+    await paper.by(OPERATOR, groups.add, dev)
+    await paper.by(OPERATOR, groups.join, dev.name, ANNA)
+    request = await paper.asked()
+    text, buttons = await card(paper, request)
+    assert said(group_words.CARD_GROUPS, groups="dev") in text
+    assert said(group_words.CARD_QUORUM, group="dev", count=1, names=str(CLARA)) in text
+    assert buttons == ["Deny"]
+    _, buttons = await card(paper, request, CLARA)
+    assert buttons == ["Approve 1 hour", "Deny"]
+    await paper.by(OPERATOR, groups.edit, replace(dev, servers=(PARIS,)))
+    text, buttons = await card(paper, request, CLARA)
+    assert said(group_words.CARD_NOT_OPEN, server="berlin") in text
+    assert buttons == ["Deny"]

@@ -1,15 +1,21 @@
 """What becomes of one update: its answer, what stays of it, and what a flood of them costs."""
 
+import asyncio
 import json
+from collections import Counter
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import IntegrityError
 
+from bot.chat.worker import _read
 from bot.texts import chat as words
 from storage.records import ChatId, InboxItem, UserId
 from tests.bot.chat.desk import ANNA, BORIS, CLARA, DAY, EVE, Desk
 from tests.gate import updates
 
+EMIL = 1002
 GROUP = updates.in_group(EVE, "/start", 0)
 
 
@@ -102,7 +108,7 @@ async def test_whoever_tapped_reads_at_the_button_that_it_failed(desk: Desk) -> 
     await desk.says(ANNA, "/requestvpn")
     async with desk.gate.database.writing() as tx:
         await tx._connection.exec_driver_sql("UPDATE servers SET routes = '['")
-    assert await desk.taps(ANNA, "sv:1:berlin") == []
+    assert await desk.taps(ANNA, "sv:1:berlin") == [words.SOMETHING_BROKE]
     assert calls(desk) == 1
     assert [state for _, state, _ in await kept(desk)] == ["done", "quarantined"]
 
@@ -184,3 +190,150 @@ async def test_a_tap_changes_its_message_where_that_is_the_answer(desk: Desk) ->
             rows = await tx.outbox.due(desk.gate.now, 1000)
         places.append(rows[-1].payload.get("edit"))
     assert places == [5, None, None, 5]
+
+
+async def waits(desk: Desk, *said: tuple[int, str]) -> None:
+    """Stores what people type, as the poller does, without handling it."""
+    items = [
+        InboxItem(
+            number,
+            ChatId(who),
+            json.dumps({"update_id": number, "message": updates.message(who, text)}),
+            desk.gate.now,
+        )
+        for number, (who, text) in enumerate(said, start=1)
+    ]
+    async with desk.gate.database.writing() as tx:
+        await tx.inbox.store(items)
+
+
+async def answers(desk: Desk) -> list[tuple[int, str]]:
+    """To whom what was said, in its order."""
+    async with desk.gate.database.reading() as tx:
+        rows = await tx.outbox.due(desk.gate.now + DAY, 10_000)
+    return [(row.chat_id, str(row.payload.get("text", row.kind.value))) for row in rows]
+
+
+def commits(desk: Desk) -> list[object]:
+    """Gets longer with each commit that may have written something."""
+    seen: list[object] = []
+    engine = desk.gate.database._engine.sync_engine
+    event.listen(engine, "commit", seen.append)
+    return seen
+
+
+async def test_a_members_flood_makes_nobody_else_wait(desk: Desk) -> None:
+    """It costs few transactions, and what tells whether they can be reached is handled."""
+    await desk.allow(EMIL)
+    await desk.new()
+    flood = [(ANNA, "/help")] * 400
+    await waits(desk, *flood, (EMIL, "/myvpn"), (EVE, "/start"), (BORIS, "/help"))
+    blocked = updates.membership(updates.chat(ANNA), ANNA, "kicked") | {"update_id": 5000}
+    async with desk.gate.database.writing() as tx:
+        await tx.inbox.store([InboxItem(5000, ChatId(ANNA), json.dumps(blocked), desk.gate.now)])
+        before = len(await tx.outbox.due(desk.gate.now, 10_000))
+    seen = commits(desk)
+    await desk.gate.worker.work_off()
+    served = [who for who, _ in await answers(desk)][before:]
+    # An admin first; Anna wrote before Emil, and has five of hers handled before it is his turn.
+    assert served[:7] == [BORIS, *[ANNA] * 5, EMIL]
+    assert served[7:] == [*[ANNA] * 26, EVE]
+    assert len(seen) < 60
+    assert Counter(state for _, state, _ in await kept(desk)) == {"done": 402}
+    async with desk.gate.database.reading() as tx:
+        anna = await tx.people.get(UserId(ANNA))
+    assert anna is not None
+    assert anna.reachable is False
+
+
+async def test_an_admins_revocation_is_heard_whatever_the_pace(desk: Desk) -> None:
+    """Typed or tapped, in its order; their other words are not."""
+    await desk.gate.gives(ANNA, "berlin")
+    await desk.allow(EMIL)
+    await desk.gate.gives(EMIL, "paris")
+    flood = [(BORIS, "/grants")] * 200
+    await waits(desk, *flood, (BORIS, "/revoke 1001"), *flood, (BORIS, f"/remove {EMIL}"))
+    await desk.gate.worker.work_off()
+    assert await desk.counts() == (2, 0)
+    assert not await desk.is_allowed(EMIL)
+    assert await desk.taps(BORIS, f"rp:{ANNA}") != []
+    assert await desk.says(BORIS, "/help") == []
+    assert {state for _, state, _ in await kept(desk)} == {"done"}
+
+
+async def test_what_is_not_an_admins_is_no_revocation(desk: Desk) -> None:
+    await waits(desk, *[(ANNA, "/revoke 1001")] * 100)
+    await desk.gate.worker.work_off()
+    assert len(await refusals(desk)) == 20
+    assert Counter(state for _, state, _ in await kept(desk)) == {"done": 100}
+
+
+async def test_strangers_share_a_transaction(desk: Desk) -> None:
+    crowd = range(70_000, 70_300)
+    await waits(desk, *[(who, "/start") for who in crowd])
+    seen = commits(desk)
+    await desk.gate.worker.work_off()
+    assert len(seen) <= 300 / 16 + 1
+    assert len({who for who, _ in await answers(desk) if who in crowd}) == 30
+    assert await kept(desk) == []
+
+
+async def test_one_of_many_that_fails_costs_only_itself(desk: Desk) -> None:
+    """Its answer cannot be stored; all others are answered once, and what is odd is set aside."""
+    async with desk.gate.database.writing() as tx:
+        await tx._connection.exec_driver_sql(
+            "CREATE TRIGGER refuses BEFORE INSERT ON outbox WHEN NEW.payload LIKE '%70002%'"
+            " BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        )
+    await waits(desk, *[(who, "/start") for who in range(70_000, 70_005)])
+    async with desk.gate.database.writing() as tx:
+        await tx.inbox.store([InboxItem(99, ChatId(70_001), "nonsense", desk.gate.now)])
+    await desk.gate.worker.work_off()
+    said = await answers(desk)
+    assert [who for who, _ in said if who >= 70_000] == [70_000, 70_001, 70_002, 70_003, 70_004]
+    assert [text for who, text in said if who == 70_002] == [words.SOMETHING_BROKE]
+    assert [(number, state) for number, state, _ in await kept(desk)] == [
+        (3, "quarantined"),
+        (99, "quarantined"),
+    ]
+
+
+async def test_a_stranger_is_answered_although_it_had_to_be_done_again(desk: Desk) -> None:
+    """The limit counts what was rolled back, and knows it again."""
+    await waits(desk, (EVE, "/start"))
+    async with desk.gate.database.writing() as tx:
+        await tx._connection.exec_driver_sql(
+            "CREATE TRIGGER full BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'x'); END"
+        )
+    async with desk.gate.database.reading() as tx:
+        [item] = await tx.inbox.new()
+    incoming, _ = _read(item)
+    assert incoming is not None
+    with pytest.raises(IntegrityError):
+        await desk.gate.worker._act_alone(item, incoming)
+    async with desk.gate.database.writing() as tx:
+        await tx._connection.exec_driver_sql("DROP TRIGGER full")
+    await desk.gate.worker.work_off()
+    assert [who for who, _ in await answers(desk) if who == EVE] == [EVE]
+
+
+async def test_what_comes_meanwhile_is_handled_at_once(desk: Desk) -> None:
+    """An admin's word that is stored while a member's flood is worked off."""
+    worker = desk.gate.worker
+    await waits(desk, *[(ANNA, "/help")] * 20)
+    done = 0
+
+    def on_done() -> None:
+        nonlocal done
+        done += 1
+        if done == 3:
+            worker.wake()
+
+    late = {"update_id": 900, "message": updates.message(BORIS, "/help")}
+    worker._on_done = on_done
+    handle = asyncio.create_task(worker.work_off())
+    async with desk.gate.database.writing() as tx:
+        await tx.inbox.store([InboxItem(900, ChatId(BORIS), json.dumps(late), desk.gate.now)])
+    await handle
+    served = [who for who, _ in await answers(desk)]
+    assert served.index(BORIS) < len(served) - 10

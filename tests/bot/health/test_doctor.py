@@ -432,8 +432,15 @@ async def test_a_ca_that_ends_soon(tmp_path: Path) -> None:
     )
     keyring = Keyring(folder, lambda: PASSPHRASE)
     found = await look_at_authority(keyring, folder, now(), has_passphrase=True)
-    complains(found, "The CA ends on", "new system")
-    earlier = now() - timedelta(days=60)
+    complains(found, "The CA ends on", "vpnbot ca rotate")
+    a_year_ahead = now() - timedelta(days=300)
+    found = await look_at_authority(keyring, folder, a_year_ahead, has_passphrase=False)
+    complains(found, "The CA ends on", "vpnbot ca rotate")
+    await keyring.make_authority(2, common_name="New CA", now=now())
+    found = await look_at_authority(keyring, folder, a_year_ahead, has_passphrase=True)
+    assert [type(each) for each in found] == [Fine, Fine]
+    keyring.destroy(2)
+    earlier = now() - timedelta(days=400)
     (fine,) = await look_at_authority(keyring, folder, earlier, has_passphrase=False)
     assert isinstance(fine, Fine)
     assert "not tried" in fine.text

@@ -16,7 +16,7 @@ from bot.process.env_file import env_values
 from bot.setup.first_time import edit_env
 from demo.server import DemoServer
 from tests.bot.newcomer import ADMIN, Newcomer, Terminal
-from tests.company import PASSPHRASE, TOKEN, _free_port, keep_secret, run
+from tests.company import PASSPHRASE, TOKEN, _free_port, as_if_bot_ran, keep_secret, run
 from tests.folders import open_folder
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -71,14 +71,33 @@ async def test_everything_by_flags(newcomer: Newcomer) -> None:
     assert (mode(home / ".env"), mode(home / "data")) == (0o600, 0o700)
     assert mode(newcomer.keep / "office" / "live" / "crl.pem") == 0o644
     unit = newcomer.keep / "office" / "vpnbot-openvpn-office.service"
-    for words in (f"systemctl enable --now {unit}", "vpnbot doctor", "vpnbot run", f"t.me/{BOT}"):
-        assert words in ran.out
+    steps = ran.out.partition("What is left to do:\n")[2].splitlines()
+    listed = (
+        "systemctl enable --now",
+        "vpnbot run",
+        "vpnbot doctor",
+        f"t.me/{BOT}",
+        "user allow",
+    )
+    for number, (words, step) in enumerate(zip(listed, steps, strict=True), 1):
+        assert step.startswith(f"  {number}. ")
+        assert words in step
+    assert str(unit) in steps[0]
+    assert "nothing behind it" in ran.out
     for secret in (TOKEN, PASSPHRASE):
         assert secret not in ran.out
     doctor = await newcomer.vpnbot("doctor")
     wrong = [line for line in doctor.out.splitlines() if line.startswith("WRONG")]
     expected = ("No bot runs", "Nobody listens", "pressed Start", "pressed Start")
     assert all(words in line for words, line in zip(expected, wrong, strict=True)), wrong
+    # What is done is not on the list again.
+    await newcomer.vpnbot("user", "allow", "7", "--name", "Anna")
+    with as_if_bot_ran(home / "data"):
+        again = await newcomer.init(admin="2001, 2002")
+    left = again.out.partition("What is left to do:\n")[2]
+    assert "vpnbot run" not in left
+    assert "user allow" not in left
+    assert "  2. vpnbot doctor" in left, again
 
 
 async def test_again_it_keeps_what_is_there(newcomer: Newcomer) -> None:
@@ -315,6 +334,9 @@ async def test_a_conversation(newcomer: Newcomer) -> None:
         await terminal.answers("is no IPv4 network", "")
         assert newcomer.made == []
         await terminal.answers("clients may reach", "192.168.1.0/24, 10.1.0.0/16\n")
+        await terminal.answers("resolver that clients ask", "resolver.example.com\n")
+        await terminal.answers("is no IPv4 address", "")
+        await terminal.answers("resolver that clients ask", "10.1.0.53\n")
         assert await terminal.ends() == 0, terminal.said
     for secret in (TOKEN, PASSPHRASE):
         assert secret not in terminal.said
@@ -328,6 +350,7 @@ async def test_a_conversation(newcomer: Newcomer) -> None:
     conf = (newcomer.keep / "office" / "server.conf").read_text()
     assert 'push "route 192.168.1.0 255.255.255.0"' in conf
     assert 'push "route 10.1.0.0 255.255.0.0"' in conf
+    assert 'push "dhcp-option DNS 10.1.0.53"' in conf
 
 
 @pytest.mark.long

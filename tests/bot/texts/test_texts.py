@@ -13,7 +13,7 @@ from bot.access.messages import DeliverNote, Notice
 from bot.access.refusals import Refusal, Refused
 from bot.access.revocation import _OWNER_KNOWS
 from bot.chat.posts import _notice
-from bot.texts import chat, health, online, questions, receipts, refusals
+from bot.texts import chat, groups, health, online, questions, receipts, refusals
 from bot.texts.fill import (
     Plural,
     Template,
@@ -132,6 +132,28 @@ QUESTIONS = {
     "CONFIRM_REVOKE_IMPORTED": "common_name name serial until",
     "LATE": "age command",
     "LATE_GOING_ON": "command",
+}
+GROUPS = {
+    "CARD_NOT_OPEN": "server",
+    "CARD_GROUPS": "groups",
+    "CARD_QUORUM": "group count names",
+    "COUNT": "count",
+    "LINE": "name people",
+    "PEOPLE": "count",
+    "TITLE": "name",
+    "ADDRESSES": "networks",
+    "ROUTES": "routes",
+    "DNS": "dns",
+    "SERVERS": "servers",
+    "LONGEST": "duration",
+    "APPROVALS": "count",
+    "APPROVAL_OF": "count names",
+    "MEMBERS": "names",
+    "MORE": "count",
+    "JOINED": "name group",
+    "LEFT": "name group",
+    "DUE": "count",
+    "APPROVERS": "names",
 }
 ONLINE = {
     "TOO_LONG": "count",
@@ -264,7 +286,7 @@ def fields(template: Template) -> set[str]:
 
 IN_CHAT = [
     (name, template)
-    for module in (chat, questions, online)
+    for module in (chat, questions, online, groups)
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
 ]
@@ -272,7 +294,13 @@ IN_CHAT = [
 
 @pytest.mark.parametrize(
     ("module", "table"),
-    [(chat, CHAT), (questions, QUESTIONS), (online, ONLINE), (receipts, RECEIPTS)],
+    [
+        (chat, CHAT),
+        (questions, QUESTIONS),
+        (online, ONLINE),
+        (groups, GROUPS),
+        (receipts, RECEIPTS),
+    ],
 )
 def test_no_template_wants_a_value_that_the_code_does_not_pass(
     module: ModuleType, table: Mapping[str, str]
@@ -284,7 +312,7 @@ def test_no_template_wants_a_value_that_the_code_does_not_pass(
 
 
 def test_a_template_with_one_and_many_counts() -> None:
-    for module, table in ((chat, CHAT), (online, ONLINE), (receipts, RECEIPTS)):
+    for module, table in ((chat, CHAT), (online, ONLINE), (groups, GROUPS), (receipts, RECEIPTS)):
         for name, template in templates(module):
             if isinstance(template, Plural) and name != "NOTICES":
                 assert "count" in table[name].split(), name

@@ -28,7 +28,7 @@ def operator(open_folder: Path) -> Operator:
 
 async def renew(operator: Operator) -> Renewed:
     host, issuer = LocalHost(Path("/")), operator.authority.certificate
-    plan = await plan_renewal(host, await operator.examine(), issuer=issuer)
+    plan = await plan_renewal(host, await operator.examine(), issuers=[issuer])
 
     def issue(before: x509.Certificate) -> ServerIdentity:
         issued = operator.authority.renew_server(

@@ -365,8 +365,11 @@ def lies(sshd: Sshd, said: str, how: str = "") -> None:
         how: what follows that in its script.
     """
     liar = sshd.folder / "liar"
-    probe = 'case $SSH_ORIGINAL_COMMAND in *"echo vpnbot"*) echo vpnbot 0 ;;'
-    liar.write_text(f"#!/bin/sh\n{probe}\n*) printf '{said}' {how} ;; esac\n")
+    answer = f"(printf '{said}' {how}); printf '\\n%s %s\\n\\n%s.\\n' $mark $? $mark"
+    liar.write_text(
+        "#!/bin/sh\necho vpnbot 0\nwhile read -r mark count; do\n"
+        f'[ "$count" ] || continue\nread -r line\n{answer}\ndone\n'
+    )
     liar.chmod(0o755)
     again(sshd, f"ForceCommand {liar}")
 
@@ -402,7 +405,8 @@ class Roomy(SshHost):
 
 async def test_a_link_that_cannot_be_is_not_followed(sshd: Sshd, home: Path) -> None:
     """To go through the folders on the way takes the more time the longer it is."""
-    lies(sshd, ("a1ff 0 0 1.0 1.0\\0" + "x/" * 3000 + "\\0") * 10)
+    link = "a1ff 0 0 1.0 1.0\\0>{0}\\0" + "x/" * 3000 + "\\0"
+    lies(sshd, "".join(f"={path}\\0{link.format(path)}" for path in (home, *home.parents)))
     with pytest.raises(HostError, match="File name too long"):
         list(await sshd.host(home).resolve(""))
 

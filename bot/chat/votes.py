@@ -1,0 +1,46 @@
+"""Who has agreed to a request so far, and who still has to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.access import approvals
+from bot.access.case import Case
+from bot.texts import chat as words
+from bot.texts import groups as group_words
+from bot.texts.fill import Html, fill
+from bot.texts.refusals import duration_text
+from storage.records import Request, UserId
+
+
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """What a card says of them; `counts`: whether its reader's own yes would."""
+
+    said: Sequence[Html]
+    counts: bool
+
+
+async def votes(case: Case, request: Request, limit: int, viewer: UserId) -> Votes:
+    """Nothing is said where one yes of any admin decides.
+
+    Args:
+        limit: the longest duration that can be approved, in seconds.
+        viewer: the reader, by the account that they are known by.
+    """
+    given = await approvals.given(case, request)
+    vote = await approvals.vote(case, request, min([limit, *(one.duration for one in given)]))
+    said = [
+        fill(words.CARD_AGREED, admin=one.name, duration=duration_text(one.duration))
+        for one in given
+    ]
+    if vote.in_all > 1 or given:
+        missing = vote.missing([one.person for one in given])
+        said.append(fill(words.CARD_NEEDS, count=max(missing, 1)))
+    for quorum in vote.quorums:
+        names = [await case.tx.people.name_of(person) for person in sorted(quorum.people)]
+        shown = ", ".join(names)
+        said.append(
+            fill(group_words.CARD_QUORUM, group=quorum.group, count=quorum.needed, names=shown)
+        )
+    others = {one.person for one in given if one.person != viewer}
+    return Votes(said, vote.counts(viewer, others))

@@ -1,0 +1,40 @@
+"""Who had which address: `/who` and `vpnbot who`."""
+
+from bot.access.refusals import Refusal
+from bot.access.whose import Standing, Unknown
+
+USAGE = (
+    "Write <code>/who 10.8.4.7</code>, or with a time in UTC: "
+    "<code>/who 10.8.4.7 2026-11-30 14:05</code>"
+)
+HAD: dict[Standing, str] = {
+    Standing.HAS: "<b>{name}</b> has {address} on <b>{server}</b>, since {since}.",
+    Standing.LEAVES: (
+        "<b>{name}</b> was given {address} on <b>{server}</b> {since}. They get another address "
+        "now, but a session of theirs may still use this one."
+    ),
+    Standing.HAD: "<b>{name}</b> had {address} on <b>{server}</b>, from {since} until {until}.",
+}
+DETAIL = "<code>{common_name}</code>, {grant}"
+THE_BOT = "The bot itself, which tries the server from outside,"
+NOBODYS = "A certificate that is linked to nobody"
+NOBODY_NOW = "Nobody has {address} now."
+NOBODY_THEN = "Nobody is known to have had {address} then ({at})."
+BEFORE = "The last before that: "
+WHY: dict[Unknown, str] = {
+    Unknown.NO_NETWORK: "It's in no server's network.",
+    Unknown.SERVERS_OWN: "It's {server}'s own address.",
+    Unknown.FROM_POOL: (
+        "{server} gives it from a pool of its own, so only the log of that OpenVPN can tell."
+    ),
+    Unknown.BY_OPERATOR: (
+        "A client's file on {server} gives it away that isn't the bot's; look there."
+    ),
+    Unknown.BEFORE: "{server} is known here only since {added}.",
+}
+REFUSED: dict[Refusal, str] = {
+    Refusal.BAD_ADDRESS: "“{address}” is no IP address. Write for example 10.8.4.7.",
+    Refusal.BAD_TIME: (
+        "“{time}” is no time that has been. Write 2026-11-30 14:05, or 14:05, in UTC."
+    ),
+}
