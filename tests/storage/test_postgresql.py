@@ -25,6 +25,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 
 from storage.audit import AuditWanted
+from storage.clock_records import ClockAnchor, EndWarning
 from storage.database import Database
 from storage.group_records import Group, GroupName
 from storage.listings import GrantsWanted
@@ -35,9 +36,7 @@ from storage.records import (
     CanaryRole,
     CanaryTrouble,
     ChatId,
-    ClockAnchor,
     EndReason,
-    EndWarning,
     ForeignRevocation,
     Grant,
     GrantId,
@@ -48,13 +47,13 @@ from storage.records import (
     Proof,
     SeenAs,
     ServerName,
-    ServerSet,
     Usage,
     UserId,
     Verdict,
 )
 from storage.repository import Repository
 from storage.rotation import Rotation, RotationStep
+from storage.set_records import ServerSet
 from storage.tables import metadata
 from storage.transaction import Transaction
 from tests.storage.kit import (
@@ -167,6 +166,7 @@ async def _requests(tx: Transaction) -> None:
     await tx.requests.open()
     await tx.requests.open_of(ANNA)
     await tx.requests.open_on(BERLIN)
+    await tx.requests.last_server(ANNA)
     await tx.requests.asked_at(ANNA, NOW)
     await tx.requests.due(NOW, asked_by=NOW)
     await tx.requests.last_decision()
@@ -200,6 +200,9 @@ async def _grants(tx: Transaction) -> None:
     await tx.grants.live_of_user(ANNA)
     await tx.grants.live_on(BERLIN)
     await tx.grants.live_as(BERLIN)
+    await tx.grants.wait_on(grant.id, [BERLIN], NOW)
+    await tx.grants.waiting_on(BERLIN)
+    await tx.grants.let_in(grant.id, BERLIN)
     await tx.grants.replaced_at(ANNA, NOW)
     await tx.grants.due(NOW)
     await tx.grants.revoking()
@@ -343,6 +346,8 @@ async def _queues(tx: Transaction) -> None:
     await tx.inbox.held(5)
     await tx.inbox.release(5)
     await tx.inbox.finish(5)
+    await tx.inbox.has_new_of([7])
+    await tx.inbox.finish_all([5])
     await tx.inbox.quarantine(6, "odd")
     await tx.inbox.waiting()
     await tx.inbox.trim_quarantine(1)
