@@ -227,6 +227,7 @@ def commits(desk: Desk) -> list[object]:
 async def test_a_members_flood_makes_nobody_else_wait(desk: Desk) -> None:
     """It costs few transactions, and what tells whether they can be reached is handled."""
     await desk.allow(EMIL)
+    await desk.have_started(EMIL)
     await desk.new()
     flood = [(ANNA, "/help")] * 400
     await waits(desk, *flood, (EMIL, "/myvpn"), (EVE, "/start"), (BORIS, "/help"))
