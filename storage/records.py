@@ -4,7 +4,7 @@ All times are aware datetimes in UTC; durations are whole seconds.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
 
@@ -141,21 +141,6 @@ class Server:
     # 'key_file', which is None where it is the bot's own key.
     ssh: Payload | None = None
     network6: str | None = None  # beside `network`; None where clients get no IPv6 address
-
-
-@dataclass(frozen=True, slots=True)
-class ServerSet:
-    """Servers that share one profile.
-
-    Attributes:
-        servers: in the order in which clients try them.
-        random: whether each client tries them in an order of its own.
-    """
-
-    name: ServerName
-    servers: tuple[ServerName, ...]
-    random: bool
-    added_at: datetime
 
 
 class Verdict(StrEnum):
@@ -441,15 +426,6 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
-class EndWarning:
-    """The last warning that went out about an end that comes; `days` before it."""
-
-    subject: str
-    ends_at: datetime
-    days: int
-
-
-@dataclass(frozen=True, slots=True)
 class PostedMessage:
     """A message of ours that may have to be edited or followed up."""
 
@@ -482,19 +458,3 @@ class OutboxItem:
     created_at: datetime
     # Why it was not sent, in Telegram's words or ours; for the operator.
     error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ClockAnchor:
-    """The last moment at which the machine's clock was known to be right.
-
-    Attributes:
-        boot_id: of the start of the machine that the durations count from.
-        since_boot: at `agreed_at`.
-        doubted_since_boot: since when the clock is in doubt; None where it is not.
-    """
-
-    boot_id: str
-    agreed_at: datetime
-    since_boot: timedelta
-    doubted_since_boot: timedelta | None = None

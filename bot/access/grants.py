@@ -1,6 +1,6 @@
 """The use cases around a grant: reserve, issue, deliver, renew, replace what was lost."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from ipaddress import IPv6Network
@@ -262,11 +262,17 @@ def require_ours(grant: Grant) -> None:
         raise Refused(Refusal.NO_BUTTON)
 
 
-async def issued(case: Case, grant: Grant) -> bool:
-    """RESERVED to ISSUED: the certificate exists. False if the grant was ended meanwhile."""
+async def issued(case: Case, grant: Grant, *, waiting: Sequence[ServerName] = ()) -> bool:
+    """RESERVED to ISSUED: the certificate exists. False if the grant was ended meanwhile.
+
+    Args:
+        waiting: those of its servers that have not taken it in yet.
+    """
     won = await case.tx.grants.move(grant.id, GrantState.RESERVED, GrantState.ISSUED)
     if won:
-        await case.by(THE_BOT).record("grant.issue", grant)
+        await case.tx.grants.wait_on(grant.id, waiting, case.now)
+        detail = {"waiting": list(waiting)} if waiting else {}
+        await case.by(THE_BOT).record("grant.issue", grant, **detail)
     return won
 
 

@@ -11,6 +11,7 @@ import typer
 from bot.access.canaries import current
 from bot.access.endings import AUTHORITY_NOTICE
 from bot.backup.backup import write_new
+from bot.cli import server_group
 from bot.cli.adopt import adopt
 from bot.cli.sessions import sessions
 from bot.cli.shared import operator, say, show, stamp, with_office
@@ -40,6 +41,7 @@ app.command("adopt")(adopt)
 app.command("key")(key)
 app.command("ssh")(ssh_)
 app.command("sessions")(sessions)
+app.add_typer(server_group.app, name="group")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The server's name.")]
 AsJson = Annotated[bool, typer.Option("--json", help="A list of objects.")]

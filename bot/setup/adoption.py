@@ -41,6 +41,7 @@ from bot.office import Office
 from bot.process.privileges import as_root
 from bot.setup.deploying import trusted_by_servers
 from bot.setup.entering import Machine, enter
+from bot.setup.server_sets import require_free_name
 from bot.setup.servers import readmit
 from bot.setup.ways import WayIn
 from pki.key_ids import Issuers
@@ -381,6 +382,7 @@ async def _previous_record(tx: Transaction, server: Server) -> Server | None:
         NotDone: the name, the configuration or the network is another server's.
     """
     known = await tx.servers.all()
+    await require_free_name(tx, server.name)
     before = next((one for one in known if one.name == server.name), None)
     if before is not None and (
         before.adopted is None

@@ -25,6 +25,7 @@ from bot.setup.deploying import (
     write_elsewhere,
     write_home,
 )
+from bot.setup.server_sets import require_alone, require_free_name
 from bot.setup.ways import WayIn, make_key, pinned_key, record_of
 from pki.key_ids import Issuers
 from storage.records import GrantState, Payload, Server, ServerName
@@ -112,6 +113,7 @@ async def add_server(
     """
     async with office.database.reading() as tx:
         known = await tx.servers.all()
+        await require_free_name(tx, wanted.name)
     spec = wanted.spec(known, office.folder.account())
     way = wanted.ssh
     # Before the machine has shown its host key, by its address.
@@ -146,6 +148,7 @@ async def add_server(
     )
     async with office.acting(actor) as case:
         _refuse_collision(spec, ssh, await case.tx.servers.all())
+        await require_free_name(case.tx, spec.name)
         await case.tx.servers.add(server)
         await case.record(
             "server.add",
@@ -309,6 +312,7 @@ async def remove_server(office: Office, actor: Actor, name: ServerName) -> Serve
     """
     server = await known_server(office, name)
     async with office.acting(actor) as case:
+        await require_alone(case.tx, name)
         live = await case.tx.grants.live_on(name)
         if live:
             names = ", ".join(grant.common_name for grant in live[:3])
