@@ -391,7 +391,7 @@ async def test_listings_need_no_secret(company: Company) -> None:
     )
     assert [(each.code, each.err) for each in ran] == [(0, "")] * len(ran)
     servers, status, users = (each.rows for each in ran[:3])
-    assert list(servers[0]) == ["name", "remote", "directory", "network", "ssh"]
+    assert list(servers[0]) == ["name", "remote", "directory", "network", "network6", "ssh"]
     assert servers[0]["network"] == "10.8.0.0/22"
     assert set(status[0]) >= STATUS_KEYS | {"name"}
     assert (status[0]["reachable"], status[0]["restart_pending"]) == (True, False)
