@@ -329,6 +329,8 @@ async def _queues(tx: Transaction) -> None:
     await tx.inbox.held(5)
     await tx.inbox.release(5)
     await tx.inbox.finish(5)
+    await tx.inbox.has_new_of([7])
+    await tx.inbox.finish_all([5])
     await tx.inbox.quarantine(6, "odd")
     await tx.inbox.waiting()
     await tx.inbox.trim_quarantine(1)
