@@ -254,6 +254,7 @@ async def _searches(tx: Transaction) -> None:
     await tx.people.note_newcomer(UserId(77), "Eve", "eve", NOW)
     await tx.people.newcomer(UserId(77))
     await tx.people.newcomers_named("eve", limit=5)
+    await tx.people.prune_newcomers(NOW)
     await tx.people.forget_newcomer(UserId(77))
     await tx.grants.nobodys_not_over(limit=5)
     await tx.grants.count_unlinked_names()
