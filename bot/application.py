@@ -61,6 +61,7 @@ class Application:
             OutboxKind.EXTRA_FILE: Handling(posts.extra_file, is_slow=True),
             OutboxKind.HOW_TO: Handling(posts.how_to),
             OutboxKind.RECEIPT: Handling(posts.receipt, is_slow=True),
+            OutboxKind.RESUME: Handling(posts.resume, is_slow=True),
             OutboxKind.SERVERS: Handling(posts.servers, is_slow=True),
             OutboxKind.CUT: Handling(posts.cut, is_slow=True),
             OutboxKind.ONLINE: Handling(posts.online, is_slow=True),

@@ -10,10 +10,9 @@ from bot.access.revocation import waits_for_server
 from bot.texts import life
 from bot.texts import receipts as words
 from bot.texts.fill import fitting, length, plain, utc
-from storage.records import Grant, GrantId, GrantState, Proof
+from storage.records import Grant, GrantId, Pause, Proof
 from storage.transaction import Transaction
 
-_OVER = (GrantState.REVOKED, GrantState.EXPIRED)
 # A message has 4096 characters (Bot API, sendMessage); some are left for what ends a receipt.
 _ROOM = 3800
 _ROOM_FOR_GRANTS = 1900
@@ -23,7 +22,7 @@ _NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Plain paragraphs; the first word is Revoked only if `proved`.
+    """Plain paragraphs; the first word is Revoked, or Paused, only if `proved`.
 
     Attributes:
         tried: whether every server was tried at least once: before that there is nothing to say.
@@ -72,7 +71,7 @@ async def load_receipt(
         owners = {grant.user_id for grant in grants if grant.user_id is not None}
         accounts = {one for owner in owners for one in await holdings.accounts_of(tx, owner)}
         maybe = tuple(await holdings.maybe_theirs(tx, sorted(accounts)))
-    is_over = all(grant.state in _OVER for grant in grants)
+    is_over = all(grant.is_out for grant in grants)
     settled = is_over and not any(proof.is_open for proof in proofs)
     proved = settled and all(proof.proved for proof in proofs)
     blocks = [
@@ -83,7 +82,7 @@ async def load_receipt(
     ]
     without_files = await _without_files(tx, grants, proofs)
     servers = _servers(proofs, without_files, _ROOM - sum(map(length, blocks)))
-    if any(grant.state not in _OVER and waits_for_server(grant, proofs) for grant in grants):
+    if any(not grant.is_out and waits_for_server(grant, proofs) for grant in grants):
         blocks.append(words.NO_SERVER_KNOWN)
     blocks += servers
     if proved:
@@ -133,7 +132,10 @@ def _headline(
         if for_owner and proofs:
             return words.PROVED_OWNER
         all_of_it = words.PROVED if proofs else words.PROVED_NO_SERVER
-        return plain(words.PROVED_SOME if left else all_of_it, count=len(grants), name=name)
+        template = words.PROVED_SOME if left else all_of_it
+        if any(grant.pause is not None for grant in grants):
+            template = words.PAUSED
+        return plain(template, count=len(grants), name=name)
     if settled:
         dropped = list(dict.fromkeys(proof.server for proof in proofs if proof.dropped_at))
         template = words.DROPPED_OWNER if for_owner else words.DROPPED
@@ -143,7 +145,7 @@ def _headline(
     if len(grants) == 1:
         return plain(words.UNPROVED, name=name)
     unproved = {proof.grant_id for proof in proofs if not proof.proved}
-    still_open = sum(grant.state not in _OVER or grant.id in unproved for grant in grants)
+    still_open = sum(not grant.is_out or grant.id in unproved for grant in grants)
     return plain(words.UNPROVED_OF, count=len(grants), open=still_open, name=name)
 
 
@@ -151,11 +153,16 @@ def _besides(name: str, left: Sequence[Holding]) -> list[str]:
     """One paragraph about what else lets the holder in, if there is anything."""
     if not left:
         return []
-    head = words.LEFT_LIVE if any(one.is_live for one in left) else words.LEFT_UNPROVED
+    open_ones = [one for one in left if not one.grant.is_out]
+    head = words.LEFT_LIVE if any(one.is_live for one in open_ones) else words.LEFT_UNPROVED
+    if all(one.grant.pause is Pause.PAUSED for one in left):
+        head = words.LEFT_PAUSED
     lines = [plain(head, name=name)]
     for holding in left[:_NAMED]:
         grant, servers = holding.grant, _some(holding.unproved_on)
-        if holding.is_live:
+        if grant.pause is not None:
+            template = words.LEFT_HELD
+        elif holding.is_live:
             template = words.LEFT if grant.server else words.LEFT_IMPORTED
         else:
             template = words.LEFT_ENDING if servers else words.LEFT_ENDING_NOWHERE
@@ -186,6 +193,7 @@ def _grants(grants: Sequence[Grant]) -> str:
         named = plain(words.GRANT, common_name=grant.common_name, serial=grant.serial)
         admin = life.who(grant.ended_by, grant.ended_by_name, first=True) or life.SOMEBODY_FIRST
         why = plain(words.WHY[grant.end_reason], Admin=admin) if grant.end_reason else ""
+        why = words.WHY_PAUSED if grant.pause is not None else why
         lines.append(f"{named}. {why}".rstrip())
     lines = lines[: fitting(lines, _ROOM_FOR_GRANTS)]
     more = len(grants) - len(lines)
@@ -243,7 +251,8 @@ def finding_text(code: str) -> str:
 
 def _duration(grants: Sequence[Grant], proofs: Sequence[Proof]) -> list[str]:
     """From the order to the last look, where both are known."""
-    began = [grant.revoked_at for grant in grants if grant.revoked_at]
+    moments = (grant.revoked_at or grant.paused_at for grant in grants)
+    began = [moment for moment in moments if moment is not None]
     ended = [proof.checked_at for proof in proofs if proof.checked_at]
     if not (began and ended):
         return []

@@ -34,6 +34,7 @@ from storage.records import (
     Grant,
     GrantId,
     GrantState,
+    Pause,
     Place,
     ServerName,
     UserId,
@@ -51,6 +52,7 @@ _IMPORTED = _grants.c.imported_at.is_not(None)
 # By a certificate that only a server may show nobody gets access.
 _FOR_CLIENTS = _grants.c.for_server.is_(False)
 _PLACE, _ADDRESS = "place_server", "place_address"
+_LET_IN = _grants.c.pause.is_(None)
 _NOBODYS = (_grants.c.user_id.is_(None), _FOR_CLIENTS, _LIVE)
 
 
@@ -154,14 +156,15 @@ class Grants(Repository):
         """Grants whose file or session may be on this server.
 
         Those of `live_for`, and those of the same kind that are being revoked: whoever proves
-        their end deals with them. By a certificate that only a server may show nobody is known,
-        whoever else has its name.
+        their end deals with them, as whoever proves a pause with those that are being paused. By a
+        certificate that only a server may show nobody is known, whoever else has its name.
 
         Args:
             names: only those who may be called so there. Where one has an underscore, imported
                 ones are among them whatever their name: see `vpn.names.look_alike`.
         """
-        there = (*_opening(server), _grants.c.state.in_(UNPROVED_STATES))
+        may_be = or_(_LET_IN, _grants.c.pause == Pause.PAUSING)
+        there = (*_opening(server), _grants.c.state.in_(UNPROVED_STATES), may_be)
         if names is None:
             return await self._where(*there)
         known: dict[GrantId, Grant] = {}
@@ -268,11 +271,7 @@ class Grants(Repository):
         A name may come several times.
         """
         rows = await self._connection.execute(
-            select(_grants.c.common_name).where(
-                _IMPORTED,
-                _FOR_CLIENTS,
-                _LIVE,
-            )
+            select(_grants.c.common_name).where(_IMPORTED, _FOR_CLIENTS, _LIVE, _LET_IN)
         )
         return list(rows.scalars())
 
@@ -281,15 +280,15 @@ class Grants(Repository):
         return await self._with(_grants.c.common_name, names)
 
     async def out_since(self, moment: datetime) -> Sequence[Grant]:
-        """Ended grants, proved or not, whose certificate was valid after `moment`."""
+        """Ended grants and paused ones, proved or not, whose certificate was valid after then."""
         return await self._where(
-            _grants.c.state.in_((GrantState.REVOKING, *PROVED_STATES)),
+            or_(_grants.c.state.in_((GrantState.REVOKING, *PROVED_STATES)), ~_LET_IN),
             _FOR_CLIENTS,
             _grants.c.not_after > moment,
         )
 
     async def reopen(self, grant_ids: Iterable[GrantId], now: datetime) -> None:
-        """Back to REVOKING: their end has to be proved once more.
+        """Back to REVOKING, or to PAUSING: their end has to be proved once more.
 
         One that has been proved keeps the moment, by which it is told from one that never was.
         """
@@ -301,6 +300,11 @@ class Grants(Repository):
                     state=GrantState.REVOKING,
                     proved_at=func.coalesce(_grants.c.proved_at, literal(now, tables.UtcTime)),
                 )
+            )
+            await self._connection.execute(
+                update(_grants)
+                .where(_grants.c.id.in_(some), _grants.c.pause == Pause.PAUSED)
+                .values(pause=Pause.PAUSING)
             )
 
     async def replaced_at(self, user_id: UserId, since: datetime) -> Sequence[datetime]:
@@ -364,15 +368,10 @@ class Grants(Repository):
         by_name: str | None = None,
     ) -> bool:
         """Live to REVOKING; False if somebody else ended it first."""
-        return await self._set(
-            grant_id,
-            LIVE_STATES,
-            state=GrantState.REVOKING,
-            revoked_at=at,
-            end_reason=reason,
-            ended_by=by,
-            ended_by_name=by_name,
-        )
+        ended = {"revoked_at": at, "end_reason": reason, "ended_by": by, "ended_by_name": by_name}
+        # What was proved of a pause says nothing of the end.
+        ended |= dict.fromkeys(("pause", "paused_at", "proved_at"))
+        return await self._set(grant_id, LIVE_STATES, state=GrantState.REVOKING, **ended)
 
     async def set_address(
         self, grant: Grant, server: ServerName, address: str | None, at: datetime
@@ -417,7 +416,7 @@ class Grants(Repository):
     async def waiting_on(self, server: ServerName) -> Sequence[Grant]:
         """Live grants that a server has not taken in yet, although their profiles are out."""
         waits = _with_place(server).where(_places.c.waiting_since.is_not(None))
-        return await self._where(_grants.c.id.in_(waits), _LIVE)
+        return await self._where(_grants.c.id.in_(waits), _LIVE, _LET_IN)
 
     async def prove(self, grant_id: GrantId, after: GrantState, at: datetime) -> bool:
         """REVOKING to REVOKED or EXPIRED; False if it was proved before."""
@@ -492,6 +491,6 @@ def _grant(rows: Sequence[Row[Any]]) -> Grant:
     places += [(row.place_server, row.place_address) for row in rows[1:]]
     values["places"] = tuple(Place(*place) for place in places if place[0] is not None)
     values["state"] = GrantState(values["state"])
-    reason = values["end_reason"]
-    values["end_reason"] = None if reason is None else EndReason(reason)
+    for name, kind in (("end_reason", EndReason), ("pause", Pause)):
+        values[name] = None if values[name] is None else kind(values[name])
     return Grant(**values)

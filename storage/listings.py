@@ -40,8 +40,8 @@ class ListedGrants:
     """Some rows of the listing, with what belongs to them; times in microseconds since 1970.
 
     Attributes:
-        rows: id, user_id, user_name, common_name, serial, server, state, not_before, not_after,
-            revoked_at.
+        rows: id, user_id, user_name, common_name, serial, server, state, pause, not_before,
+            not_after, revoked_at.
         places: server and address, in their order, by grant.
         usages: seen_at, server, address, received, sent, by grant.
     """
@@ -104,7 +104,7 @@ def _selected(wanted: GrantsWanted) -> Select[Any]:
             _grants.c.id,
             _grants.c.user_id,
             _people.c.name.label("user_name"),
-            *(_grants.c[name] for name in ("common_name", "serial", "server", "state")),
+            *(_grants.c[name] for name in ("common_name", "serial", "server", "state", "pause")),
             *moments,
         )
         .outerjoin(_people, _people.c.id == _grants.c.user_id)

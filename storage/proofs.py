@@ -23,7 +23,7 @@ class Proofs(Repository):
     async def open(self, grant_id: GrantId, servers: Iterable[ServerName], now: datetime) -> None:
         """Opens a proof for each of these servers: it has to show that it refuses the grant.
 
-        What it had to prove before it was taken out is asked of it anew.
+        What it had to prove before it was taken out, or for a pause, is asked of it anew.
         """
         rows = [_unproved(grant_id, server, now) for server in servers]
         if rows:
@@ -31,7 +31,6 @@ class Proofs(Repository):
                 delete(_proofs).where(
                     _proofs.c.grant_id == grant_id,
                     _proofs.c.server.in_([row["server"] for row in rows]),
-                    _proofs.c.dropped_at.is_not(None),
                 )
             )
             await self._connection.execute(insert(_proofs), rows)
@@ -44,6 +43,13 @@ class Proofs(Repository):
             )
             rows = [_unproved(grant_id, server, now) for grant_id in some]
             await self._connection.execute(insert(_proofs), rows)
+
+    async def forget(self, grant_ids: Sequence[GrantId]) -> None:
+        """What these grants' pause had to show is over, proved or not; dropped ones stay."""
+        for some in batches(grant_ids):
+            await self._connection.execute(
+                delete(_proofs).where(_proofs.c.grant_id.in_(some), _proofs.c.dropped_at.is_(None))
+            )
 
     async def of(self, grant_ids: Sequence[GrantId]) -> Sequence[Proof]:
         return [

@@ -45,6 +45,13 @@ UNPROVED_STATES = (*LIVE_STATES, GrantState.REVOKING)
 PROVED_STATES = (GrantState.REVOKED, GrantState.EXPIRED)
 
 
+class Pause(StrEnum):
+    """How far a live grant is that is kept out for a while."""
+
+    PAUSING = "pausing"  # recorded, not yet proved on every server
+    PAUSED = "paused"  # proved
+
+
 class EndReason(StrEnum):
     """Why a grant ended."""
 
@@ -72,6 +79,7 @@ class OutboxKind(StrEnum):
     EXTRA_FILE = "extra_file"  # of the operator's, to go along with a profile
     HOW_TO = "how_to"  # instructions that somebody asked for
     RECEIPT = "receipt"  # what was proved of a revocation
+    RESUME = "resume"  # lets somebody in again who was paused, and says what became of it
     SERVERS = "servers"  # what each server answers
     CUT = "cut"  # ends a stranger's session, and says what became of it
     ONLINE = "online"  # who is connected
@@ -207,7 +215,8 @@ class Grant:
     """A certificate and what it opens.
 
     Attributes:
-        proved_at: when its end was last proved; still there where that has to be proved anew.
+        proved_at: when its end, or its pause, was last proved; still there where that has to be
+            proved anew.
         request_id, user_id, server: None only for what was imported: nobody asked for it here,
             nobody may have said yet whose it is, and it is for whatever server trusts the CA.
         server: what was asked for and approved: a server, or a set of servers.
@@ -223,6 +232,7 @@ class Grant:
         end_known: whether the certificate itself said `not_after`. Else it may live longer, and
             every CRL lists it for good once it is revoked or over.
         authority: the number of the CA that signs it, see `storage.rotation`.
+        pause, paused_at: of a live one that lets nobody in until its owner is resumed.
     """
 
     id: GrantId
@@ -246,6 +256,13 @@ class Grant:
     ended_by: str | None = None
     ended_by_name: str | None = None
     authority: int = 1
+    pause: Pause | None = None
+    paused_at: datetime | None = None
+
+    @property
+    def is_out(self) -> bool:
+        """Whether it is proved that it lets nobody in, for good or for a while."""
+        return self.state in PROVED_STATES or self.pause is Pause.PAUSED
 
     @property
     def owner(self) -> UserId:

@@ -215,6 +215,9 @@ grants = Table(
     Column("end_known", Boolean, nullable=False, server_default=true()),
     # The number of the CA that signs it, see storage.rotation.
     Column("authority", Integer, nullable=False, server_default="1"),
+    # Of a live one that is kept out until its owner is resumed, see `storage.pauses`.
+    Column("pause", String(8)),
+    Column("paused_at", UtcTime),
     # Of an imported one, see `storage.name_keys`; ours have their common name for it.
     Column("name_key", String(160)),
     CheckConstraint(

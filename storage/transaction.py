@@ -16,6 +16,7 @@ from storage.groups import Groups
 from storage.inbox import Inbox
 from storage.listings import Listings
 from storage.outbox import Outbox
+from storage.pauses import Pauses
 from storage.people import People
 from storage.posted import PostedMessages
 from storage.proofs import Proofs
@@ -35,6 +36,7 @@ class Transaction:
         self.admins = Admins(connection)
         self.groups = Groups(connection)
         self.servers = Servers(connection)
+        self.pauses = Pauses(connection)
         self.requests = Requests(connection)
         self.grants = Grants(connection)
         self.addresses = Addresses(connection)

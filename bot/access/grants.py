@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from ipaddress import IPv6Network
 from typing import Any
 
-from bot.access import messages, pace, revocation
+from bot.access import messages, pace, pausing, revocation
 from bot.access.addresses import address6_of, free_address
 from bot.access.case import Case
 from bot.access.destinations import find
@@ -88,6 +88,9 @@ async def reserve(
         **_where(grant),
         until=not_after.isoformat(timespec="seconds"),
     )
+    if await case.tx.pauses.of(requester.id) is not None:
+        # In the place of one that got lost: it waits with the rest.
+        await pausing.settle(case, [grant])
     return grant
 
 
@@ -250,7 +253,7 @@ async def how_to(case: Case, grant_id: GrantId, topic: str) -> None:
     Raises:
         Refused: NOT_ALLOWED, UNKNOWN_GRANT, NOT_YOURS, GRANT_OVER, NO_BUTTON.
     """
-    require(case.actor, Act.ASK)
+    require(case.actor, Act.LOOK_OWN)
     grant = await revocation.own_live_grant(case, grant_id)
     require_ours(grant)
     await messages.how_to(case, grant.owner, grant.id, topic)
@@ -267,11 +270,14 @@ def require_ours(grant: Grant) -> None:
 
 
 async def issued(case: Case, grant: Grant, *, waiting: Sequence[ServerName] = ()) -> bool:
-    """RESERVED to ISSUED: the certificate exists. False if the grant was ended meanwhile.
+    """RESERVED to ISSUED: the certificate exists. False if the grant was ended or paused meanwhile.
 
     Args:
         waiting: those of its servers that have not taken it in yet.
     """
+    now = await case.tx.grants.get(grant.id)
+    if now is None or now.pause is not None:
+        return False
     won = await case.tx.grants.move(grant.id, GrantState.RESERVED, GrantState.ISSUED)
     if won:
         await case.tx.grants.wait_on(grant.id, waiting, case.now)

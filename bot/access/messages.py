@@ -39,6 +39,11 @@ class Notice(StrEnum):
     REMOVED = "removed"  # from the allowlist
     REVOKED_BY = "revoked_by"  # to the other admins
     ACCESS_OVER = "access_over"  # to admins who want to know
+    PAUSED = "paused"
+    PAUSED_UNTIL = "paused_until"
+    RESUMED = "resumed"
+    RESUMED_ADMINS = "resumed_admins"  # by itself
+    PAUSED_SINCE_BACKUP = "paused_since_backup"  # a restore has found out
     EARLIER_ACCESS_ENDED = "earlier_access_ended"  # of a certificate from before the takeover
     DELIVERY_DELAYED = "delivery_delayed"
     DELIVERY_DELAYED_ADMINS = "delivery_delayed_admins"

@@ -57,12 +57,15 @@ class Removed:
 async def identify(tx: Transaction, rules: Rules, user_id: UserId, name: str) -> Actor:
     """Who somebody is now: read from the settings and the database at each act."""
     person = await tx.people.get(user_id)
+    pause = await tx.pauses.of(user_id)
     return Actor(
         key=telegram_key(user_id),
         name=clean(name, NAME_LENGTH) or (person.name if person else str(user_id)),
         user_id=user_id,
         is_admin=user_id in rules.admins,
         is_allowed=person is not None and person.allowed,
+        is_paused=pause is not None,
+        paused_until=None if pause is None else pause.until,
     )
 
 
@@ -143,7 +146,7 @@ async def link(case: Case, user_id: UserId, same_as: UserId) -> None:
     Then neither can decide on the other's requests, and both together have one say.
 
     Raises:
-        Refused: ADMINS_ONLY, UNKNOWN_PERSON, SAME_PERSON.
+        Refused: ADMINS_ONLY, UNKNOWN_PERSON, SAME_PERSON, LINKED_WHILE_PAUSED.
     """
     require(case.actor, Act.MANAGE_PEOPLE)
     await revocation.known_person(case.tx, user_id)
@@ -154,6 +157,7 @@ async def link(case: Case, user_id: UserId, same_as: UserId) -> None:
     # One step only: nobody is the same as somebody who is the same as a third.
     if other.same_as or other.id == user_id or len(await case.tx.people.accounts_of(user_id)) > 1:
         raise Refused(Refusal.SAME_PERSON)
+    await _refuse_paused(case, user_id, other.id)
     before = await groups.belongings(case)
     await case.tx.people.link(user_id, other.id)
     await groups.settle(case, before)
@@ -164,16 +168,28 @@ async def unlink(case: Case, user_id: UserId) -> None:
     """Takes a link back: from now on the account is a person of its own.
 
     Raises:
-        Refused: ADMINS_ONLY, UNKNOWN_PERSON, NOT_LINKED.
+        Refused: ADMINS_ONLY, UNKNOWN_PERSON, NOT_LINKED, LINKED_WHILE_PAUSED.
     """
     require(case.actor, Act.MANAGE_PEOPLE)
     person = await revocation.known_person(case.tx, user_id)
     if person.same_as is None:
         raise Refused(Refusal.NOT_LINKED, name=person.name)
+    await _refuse_paused(case, user_id)
     before = await groups.belongings(case)
     await case.tx.people.link(user_id, None)
     await groups.settle(case, before)
     await case.record("user.unlink", f"user:{user_id}", same_as=person.same_as)
+
+
+async def _refuse_paused(case: Case, *accounts: UserId) -> None:
+    """Who is paused is so by all of their accounts, so none may come or go meanwhile.
+
+    Raises:
+        Refused: LINKED_WHILE_PAUSED.
+    """
+    for account in await case.tx.pauses.some(accounts):
+        name = await case.tx.people.name_of(account)
+        raise Refused(Refusal.LINKED_WHILE_PAUSED, name=name)
 
 
 async def unreachable(case: Case, user_id: UserId) -> None:
@@ -218,6 +234,7 @@ async def remove(case: Case, user_id: UserId) -> Removed:
         raise Refused(Refusal.UNKNOWN_PERSON, who=accounts[0].name)
     for account in listed or accounts[:1]:
         await case.tx.people.disallow(account.id)
+        await case.tx.pauses.end(account.id)
         await case.record("user.remove", f"user:{account.id}", user_name=account.name)
         await messages.menu(case, account.id)
         who = {"admin": case.actor.name, "by": case.actor.key}

@@ -1,6 +1,7 @@
 """The one place that decides who may do what."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 
@@ -11,7 +12,8 @@ from storage.records import UserId
 class Act(StrEnum):
     """What somebody wants to do."""
 
-    ASK = "ask"  # for access, and look at or change what is one's own
+    ASK = "ask"  # for access, and change what is one's own
+    LOOK_OWN = "look_own"  # at what is one's own
     DECIDE = "decide"  # on a request of somebody else
     REVOKE = "revoke"  # anybody's access
     MANAGE_PEOPLE = "manage_people"
@@ -31,6 +33,9 @@ class Actor:
     user_id: UserId | None = None
     is_admin: bool = False
     is_allowed: bool = False
+    # Kept out for a while, until then or until an admin says so.
+    is_paused: bool = False
+    paused_until: datetime | None = None
     # Somebody with a shell on the machine: the command line is for emergencies.
     is_operator: bool = False
 
@@ -51,6 +56,8 @@ def may(actor: Actor, act: Act) -> bool:
     """Whether the rules let this actor do this."""
     match act:
         case Act.ASK:
+            return actor.is_allowed and not actor.is_paused
+        case Act.LOOK_OWN:
             return actor.is_allowed
         case Act.DECIDE | Act.REVOKE | Act.MANAGE_PEOPLE | Act.LOOK:
             return actor.is_admin or actor.is_operator
@@ -60,8 +67,12 @@ def may(actor: Actor, act: Act) -> bool:
 
 def require(actor: Actor, act: Act) -> None:
     """Raises Refused where `may` says no. Every use case begins with this."""
-    if not may(actor, act):
-        raise Refused(Refusal.NOT_ALLOWED if act is Act.ASK else Refusal.ADMINS_ONLY)
+    if may(actor, act):
+        return
+    if act is Act.ASK and actor.is_allowed:
+        raise Refused(Refusal.PAUSED, until=actor.paused_until)
+    is_own = act in {Act.ASK, Act.LOOK_OWN}
+    raise Refused(Refusal.NOT_ALLOWED if is_own else Refusal.ADMINS_ONLY)
 
 
 def may_decide_on(actor: Actor, person: UserId, requester: UserId) -> bool:

@@ -29,6 +29,12 @@ class Refusal(StrEnum):
     NOTHING_TO_LINK = "nothing_to_link"
     FOR_SERVERS = "for_servers"
     REQUESTER_REMOVED = "requester_removed"
+    REQUESTER_PAUSED = "requester_paused"
+    PAUSED = "paused"
+    NOT_PAUSED = "not_paused"
+    PAUSE_OVER = "pause_over"  # its end is not still to come
+    BAD_DAY = "bad_day"
+    LINKED_WHILE_PAUSED = "linked_while_paused"
     NETWORK_FULL = "network_full"
     SERVER_CLOSED = "server_closed"
     SERVER_NOT_OPEN = "server_not_open"  # to the person, by their groups

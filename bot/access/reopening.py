@@ -1,4 +1,4 @@
-"""Reopens proved ends: somebody changed what lies on a server, so they are in doubt."""
+"""Reopens proved ends and pauses: somebody changed what lies on a server, so they are in doubt."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime

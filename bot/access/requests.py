@@ -180,8 +180,8 @@ async def approve(
     Raises:
         Refused: ADMINS_ONLY, UNKNOWN_REQUEST, OWN_REQUEST, ALREADY_DECIDED, NOT_OFFERED,
             DURATION_TOO_LONG, SERVER_NOT_OPEN, NOT_APPROVER, CARD_CHANGED, AGREED_ALREADY,
-            REQUESTER_REMOVED, OUTLIVES_AUTHORITY, UNKNOWN_SERVER, SERVER_CLOSED, NETWORK_FULL,
-            CLOCK_IN_DOUBT.
+            REQUESTER_REMOVED, REQUESTER_PAUSED, OUTLIVES_AUTHORITY, UNKNOWN_SERVER, SERVER_CLOSED,
+            NETWORK_FULL, CLOCK_IN_DOUBT.
     """
     request = await _decidable(case, request_id)
     _require_open(case, request)
@@ -338,6 +338,8 @@ async def _allowed_requester(tx: Transaction, request: Request) -> Person:
     requester = await tx.people.get(request.user_id)
     if requester is None or not requester.allowed:
         raise Refused(Refusal.REQUESTER_REMOVED)
+    if await tx.pauses.of(requester.id) is not None:
+        raise Refused(Refusal.REQUESTER_PAUSED, name=requester.name, id=requester.id)
     return requester
 
 

@@ -27,7 +27,7 @@ from storage.records import (
 from storage.transaction import Transaction
 from vpn.findings import ServerProof
 
-_FIRST_LOOK_S = 2.0
+FIRST_LOOK_S = 2.0
 _FIRST_RETRY_S = 2.0
 _LONGEST_RETRY_S = 300.0
 _MOST_SESSIONS = 1_000_000
@@ -69,7 +69,7 @@ async def begin(
             continue
         ended.append(grant)
         # Whoever ordered it looks at once; this is for the case that they cannot.
-        await case.tx.proofs.open(grant.id, servers, case.after(_FIRST_LOOK_S))
+        await case.tx.proofs.open(grant.id, servers, case.after(FIRST_LOOK_S))
         await case.record("grant.end", grant, reason=reason)
         if not servers:
             await _close_if_proved(case, grant)
@@ -138,6 +138,7 @@ async def record_proofs(case: Case, seen: Sequence[tuple[GrantId, ServerProof]])
 
 async def _close_if_proved(case: Case, grant: Grant) -> bool:
     """REVOKING to REVOKED or EXPIRED, once nothing is left to prove; whether this call did it.
+    Likewise PAUSING to PAUSED.
 
     What was dropped is not proved, and the trail never says that it is. What is proved once more
     is noted for all of a server at once, see `record_proofs`.
@@ -145,14 +146,21 @@ async def _close_if_proved(case: Case, grant: Grant) -> bool:
     proofs = await case.tx.proofs.of([grant.id])
     if any(proof.is_open for proof in proofs) or waits_for_server(grant, proofs):
         return False
-    after = GrantState.EXPIRED if grant.end_reason is EndReason.ENDED else GrantState.REVOKED
-    if not await case.tx.grants.prove(grant.id, after, case.now):
-        return False
     dropped = [proof.server for proof in proofs if proof.dropped_at]
+    if grant.pause is not None:
+        if not await case.tx.pauses.prove(grant.id, case.now):
+            return False
+        said, detail = "grant.pause_prove", {}
+    else:
+        after = GrantState.EXPIRED if grant.end_reason is EndReason.ENDED else GrantState.REVOKED
+        if not await case.tx.grants.prove(grant.id, after, case.now):
+            return False
+        said, detail = "grant.prove", {"state": after}
     if dropped:
-        await case.by(THE_BOT).record("grant.drop", grant, state=after, servers=dropped)
+        said = "grant.drop" if grant.pause is None else "grant.pause_drop"
+        await case.by(THE_BOT).record(said, grant, **detail, servers=dropped)
     elif grant.proved_at is None:
-        await case.by(THE_BOT).record("grant.prove", grant, state=after)
+        await case.by(THE_BOT).record(said, grant, **detail)
     if grant.proved_at is None:
         await messages.follow(case, grant)
     # Receipts that said 'not proved' are followed up at once.
@@ -180,16 +188,27 @@ def lets_in(server: Server) -> bool:
 
 async def close_proved(case: Case) -> None:
     """Closes what has nothing left to prove, for example after a server was taken out."""
-    for grant in await case.tx.grants.revoking():
+    pausing = await case.tx.grants.some(await case.tx.pauses.unproved())
+    for grant in (*await case.tx.grants.revoking(), *pausing):
         await _close_if_proved(case, grant)
+
+
+async def close(case: Case, grant_id: GrantId) -> None:
+    """Closes one grant, if it has nothing left to prove."""
+    await _close_if_proved(case, await known_grant(case.tx, grant_id))
 
 
 async def ask_adopted(case: Case, server: ServerName) -> None:
     """A server that was adopted just now has to prove what was ended before it was known.
 
-    Only imported certificates can have been used there.
+    Only imported certificates can have been used there. Those that are paused are out there, too.
     """
-    waiting = [grant for grant in await case.tx.grants.revoking() if grant.imported_at is not None]
+    paused = await case.tx.grants.some(await case.tx.pauses.held())
+    waiting = [
+        grant
+        for grant in (*await case.tx.grants.revoking(), *paused)
+        if grant.imported_at is not None
+    ]
     proofs = await case.tx.proofs.of([grant.id for grant in waiting])
     asked = {p.grant_id for p in proofs if p.server == server and p.dropped_at is None}
     for grant in waiting:

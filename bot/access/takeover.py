@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.access import messages, revocation
+from bot.access import messages, pausing, revocation
 from bot.access.case import Case
 from bot.access.messages import Notice
 from bot.access.names import NAME_LENGTH, clean
@@ -20,6 +20,7 @@ from storage.records import (
     EndReason,
     ForeignRevocation,
     Grant,
+    GrantState,
     ServerName,
 )
 
@@ -72,18 +73,23 @@ async def take_over(
     listed: Sequence[CrlEntry],
     *,
     others: Sequence[str] = (),
+    restored: bool = False,
 ) -> TakenOver:
     """Takes over a CRL's entries, and gives out higher numbers only.
 
     A grant that is live here ends, as it did there, unless it is one of ours that the list keeps
-    on hold only. What no CRL of ours would list, because no grant has the serial or the grant was
-    never revoked, is kept for every later one: also a serial on hold, which may have been given out
-    after the backup.
+    on hold only. After a restore one that its own server keeps on hold was paused after the backup,
+    and so is its owner. What no CRL of ours would list, because no grant has the serial or the
+    grant was never revoked, is kept for every later one: also a serial on hold, which may have been
+    given out after the backup.
 
     What the bot lists of its own certificates it knows already (`bot.access.canaries`).
 
     Args:
         others: the CAs whose lists stay beside ours in the server's file, for the audit trail.
+        restored: whether this database came out of a backup, and the list may be a later one.
+
+    Accepted: an imported certificate that was paused after the backup ends.
     """
     is_ahead = number > await case.tx.crl.last_number()
     await case.tx.crl.raise_to(number)
@@ -93,11 +99,16 @@ async def take_over(
     kept = {revocation.serial for revocation in await case.tx.crl.foreign()}
     ended: list[Grant] = []
     unlisted: list[CrlEntry] = []
+    waiting = {grant.id for grant in await case.tx.grants.waiting_on(server)}
+    paused: list[Grant] = []
     for entry in listed:
         grant = grants.get(entry.serial)
         if entry.crl_reason == ON_HOLD and (
-            entry.serial in passed_over or (grant is not None and grant.imported_at is None)
+            entry.serial in passed_over
+            or (grant is not None and (grant.imported_at is None or grant.pause is not None))
         ):
+            if restored and grant is not None and grant.id not in waiting:
+                paused += [grant] if _is_held_at_home(grant, server) else []
             continue
         if grant is not None and grant.state in LIVE_STATES:
             await _end(case, grant, entry)
@@ -119,7 +130,21 @@ async def take_over(
             **({"on_hold": held} if held else {}),
             **({"others": list(others)} if others else {}),
         )
+    await _pause_again(case, server, paused)
     return TakenOver(ended, [*unknown, *held])
+
+
+def _is_held_at_home(grant: Grant, server: ServerName) -> bool:
+    """Whether nothing but a pause explains that its own server keeps it on hold."""
+    is_active = grant.state is GrantState.ACTIVE and grant.pause is None
+    return is_active and server in grant.servers
+
+
+async def _pause_again(case: Case, server: ServerName, grants: Sequence[Grant]) -> None:
+    for owner in {grant.owner: None for grant in grants}:
+        await pausing.pause(case.by(THE_BOT), owner, None)
+        name = await case.tx.people.name_of(owner)
+        await messages.tell_admins(case, Notice.PAUSED_SINCE_BACKUP, name=name, server=server)
 
 
 async def shut_out(case: Case, server: ServerName, names: Sequence[str]) -> None:

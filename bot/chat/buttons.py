@@ -50,6 +50,9 @@ class Tap(StrEnum):
     PENDING = "pd"
     REVOKE_LIST = "rvl"
     REMOVE_LIST = "rml"
+    PAUSE = "pa"
+    PAUSE_YES = "pay"
+    RESUME = "rs"
     ALLOW = "al"
     ALLOW_YES = "aly"
     KEEP = "no"
@@ -159,6 +162,9 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.PENDING: ("page",),
     Tap.REVOKE_LIST: ("page",),
     Tap.REMOVE_LIST: ("page",),
+    Tap.PAUSE: ("person",),
+    Tap.PAUSE_YES: ("person", "digest?"),
+    Tap.RESUME: ("person",),
     Tap.ALLOW: ("person",),
     Tap.ALLOW_YES: ("person", "digest?"),
     Tap.KEEP: (),
@@ -166,7 +172,7 @@ _CARRIES: dict[str, tuple[str, ...]] = {
 _REVOKING = frozenset(
     {
         *(Tap.REVOKE_GRANT, Tap.REVOKE_GRANT_YES, Tap.REVOKE_REST, Tap.REVOKE_PERSON),
-        *(Tap.REVOKE_PERSON_YES, Tap.REMOVE, Tap.REMOVE_YES),
+        *(Tap.REVOKE_PERSON_YES, Tap.REMOVE, Tap.REMOVE_YES, Tap.PAUSE, Tap.PAUSE_YES),
     }
 )
 

@@ -22,6 +22,7 @@ from bot.handover.profiles import Profile
 from bot.texts import chat as words
 from bot.texts import groups as group_words
 from bot.texts import life
+from bot.texts import pausing as pause_words
 from bot.texts.fill import Html, blocks, escaped, fill, lines, moment
 from bot.texts.refusals import duration_text
 from storage.records import (
@@ -88,6 +89,7 @@ async def _undecided(
     own = await tx.people.person_of(request.user_id) == me
     agreed = await votes(case, request, limit, me)
     theirs = await approvals.terms_for(tx, request)
+    is_paused = await tx.pauses.of(request.user_id) is not None
     text = blocks(
         title,
         lines(
@@ -99,6 +101,7 @@ async def _undecided(
             if theirs.groups
             else "",
             fill(group_words.CARD_NOT_OPEN, server=request.server) if not theirs.is_open else "",
+            pause_words.CARD if is_paused else "",
             fill(words.CARD_HAS, count=live) if live else "",
             fill(words.CARD_HAS_UNPROVED, count=unproved) if unproved else "",
             *(_past(one) for one in past[:_PAST_SHOWN]),
@@ -122,7 +125,7 @@ async def _undecided(
         for duration in choices(limit)
     )
     deny = Button(words.BUTTON_DENY, buttons.data(Tap.DENY, request.id), Style.BAD)
-    if not agreed.counts or not theirs.is_open:
+    if not agreed.counts or not theirs.is_open or is_paused:
         return View(text, ((deny,),))
     return View(text, ((full,), *((tuple(shorter),) if shorter else ()), (deny,)))
 
@@ -154,7 +157,8 @@ def _decided(case: Case, request: Request, person: Person | None, grant: Grant |
 async def _life(case: Case, grant: Grant, name: str) -> Html:
     """What became of the profile that an approval gave."""
     if grant.state is GrantState.ACTIVE:
-        return fill(life.CARD_DELIVERED, name=name, until=moment(grant.not_after))
+        paused = fill(pause_words.CARD_PROFILE, name=name) if grant.pause is not None else ""
+        return lines(fill(life.CARD_DELIVERED, name=name, until=moment(grant.not_after)), paused)
     if grant.state in LIVE_STATES:
         return Html(life.CARD_ON_ITS_WAY)
     ended = fill(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bot.access import messages
 from bot.access.permission import Act, Actor, may
-from bot.chat import admin_commands, groups, lists, member_commands, online, whose
+from bot.chat import admin_commands, groups, lists, member_commands, online, pausing, whose
 from bot.chat.scene import Reply, Scene, say
 from bot.texts import chat as words
 from bot.texts.fill import Html, blocks, fill, lines
@@ -24,7 +24,7 @@ class Command:
 
     @property
     def is_for_admins(self) -> bool:
-        return self.act not in {None, Act.ASK}
+        return self.act not in {None, Act.ASK, Act.LOOK_OWN}
 
     def acts(self, rest: str) -> bool:
         """Whether it changes anything with these words."""
@@ -79,11 +79,13 @@ def menu(actor: Actor) -> list[tuple[str, str]]:
 COMMANDS: dict[str, Command] = {
     "start": Command(start),
     "requestvpn": Command(member_commands.request_vpn, Act.ASK, changes=True, needs_words=False),
-    "myvpn": Command(member_commands.my_vpn, Act.ASK),
+    "myvpn": Command(member_commands.my_vpn, Act.LOOK_OWN),
     "pending": Command(lists.pending, Act.LOOK),
     "grants": Command(lists.grants, Act.LOOK),
     "online": Command(online.online, Act.LOOK),
     "revoke": Command(admin_commands.revoke, Act.REVOKE, changes=True),
+    "pause": Command(pausing.pause, Act.MANAGE_PEOPLE, changes=True),
+    "resume": Command(pausing.resume, Act.MANAGE_PEOPLE, changes=True),
     "users": Command(lists.users, Act.LOOK),
     "who": Command(whose.who, Act.LOOK),
     "group": Command(groups.group, Act.LOOK, changes=True),

@@ -30,7 +30,7 @@ from bot.chat.outcomes import failure_of
 from bot.chat.sender import Decision, Sender
 from bot.core import Core
 from bot.errors import VpnbotError
-from bot.handover.delivery import CUT_OFF, Came, Delivery, Outcome
+from bot.handover.delivery import CUT_OFF, PAUSED_LOOK_S, Came, Delivery, Outcome
 from bot.handover.profiles import Profile
 from pki.errors import PkiError
 from storage.errors import is_passing
@@ -56,6 +56,7 @@ _CLOCK_RETRY_S = 10.0
 # How often one is tried that Telegram cannot be asked to take although it answers otherwise: half a
 # minute.
 _REFUSALS = 5
+_ON_THE_WAY = (GrantState.RESERVED, GrantState.ISSUED)
 # Errors whose own words an operator may read.
 _SAID = (VpnError, PkiError, VpnbotError)
 
@@ -153,7 +154,7 @@ class ChatDelivery:
             earlier = None
             if grant is not None and grant.replaces is not None:
                 earlier = await tx.grants.get(grant.replaces)
-        if grant is None or grant.state is not GrantState.RESERVED:
+        if grant is None or grant.state is not GrantState.RESERVED or grant.pause is not None:
             return await self.settle(item)
         if not case.may_give:
             # Approved before the machine's clock was in doubt; the admins know of that.
@@ -169,7 +170,7 @@ class ChatDelivery:
             log.exception("The profile of %s cannot be made yet", grant.id)
             return self._delayed(item, grant, error)
         if profile is None:
-            return Done()
+            return await self.settle(item)  # it has ended, or waits until its owner is resumed
         note = DeliverNote(item.payload["note"])
         courier = TelegramCourier(
             self._bot, self._sender, item.chat_id, note, earlier, self._core.clock
@@ -183,6 +184,8 @@ class ChatDelivery:
         """Decides on a profile that somebody was sending who is not there any more."""
         async with self._core.database.reading() as tx:
             grant = await tx.grants.get(GrantId(item.payload["grant"]))
+        if grant is not None and grant.state in _ON_THE_WAY and grant.pause is not None:
+            return Later(self._core.clock() + timedelta(seconds=PAUSED_LOOK_S), item.attempts)
         if grant is not None and grant.state is GrantState.ISSUED:
             # A process that ended says nothing about the next try.
             lost = int(item.payload["round"])

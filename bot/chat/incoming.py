@@ -113,7 +113,7 @@ def sender_of(update: Any) -> int:
 
 
 # What takes access away.
-_REVOKING = frozenset({"revoke", "remove"})
+_REVOKING = frozenset({"revoke", "remove", "pause"})
 
 
 def revokes(incoming: Incoming, admins: Collection[UserId]) -> bool:

@@ -11,7 +11,7 @@ from bot.access.matching import Fits
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.access.usage import last_uses
-from bot.chat import buttons, views
+from bot.chat import buttons, pausing, views
 from bot.chat.buttons import Button, Keyboard, Meant, Style, Tap
 from bot.chat.scene import SILENT, Reply, Scene, post
 from bot.chat.views import View
@@ -68,7 +68,8 @@ async def users(scene: Scene, rest: str) -> Reply:
     found = fits.people or fits.near
     if not found:
         raise Refused(Refusal.UNKNOWN_PERSON, who=rest)
-    return Reply(View(lines(*(_user(scene, person) for person in found[:USERS_SHOWN]))))
+    keyboard = ((await pausing.button(scene, found[0]),),) if len(found) == 1 else ()
+    return Reply(View(lines(*await _users(scene, found[:USERS_SHOWN])), keyboard))
 
 
 async def turn_users(scene: Scene, meant: Meant) -> Reply:
@@ -204,7 +205,9 @@ async def _grants_page(
     tx = scene.tx
     people = await tx.people.some(g.user_id for g in page if g.user_id is not None)
     names = await who.told_apart(tx, people.values())
-    ended = [grant.id for grant in page if grant.state not in LIVE_STATES]
+    ended = [
+        grant.id for grant in page if grant.state not in LIVE_STATES or grant.pause is not None
+    ]
     unproved_on: dict[str, list[str]] = {}
     for proof in await tx.proofs.of(ended):
         if not proof.proved:
@@ -238,9 +241,11 @@ async def _all_users(
     admins = "" if wanted or offset else await _admins(scene)
     if not count:
         return Reply(View(blocks(words.USERS_NONE, admins), keyboard))
-    entries = [_user(scene, person) for person in people]
+    entries = await _users(scene, people)
     shown = fitting(entries, views.ROOM - len(admins))
-    others = lines(*(_user(scene, person) for person in beside[:USERS_SHOWN]))
+    others = lines(*await _users(scene, beside[:USERS_SHOWN]))
+    if wanted and count == 1:
+        keyboard = ((await pausing.button(scene, people[0]),),)
     text = blocks(
         admins,
         fill(words.USERS_COUNT, count=count),
@@ -264,6 +269,15 @@ async def _admins(scene: Scene) -> Html:
         for one in scene.case.rules.admins[:USERS_SHOWN]
     ]
     return lines(words.ADMINS, *named) if named else Html("")
+
+
+async def _users(scene: Scene, people: Sequence[Person]) -> list[Html]:
+    paused = await scene.tx.pauses.some(person.id for person in people)
+    said = {account: pausing.line(pause) for account, pause in paused.items()}
+    return [
+        Html(f"{_user(scene, one)}, {said[one.id]}") if one.id in said else _user(scene, one)
+        for one in people
+    ]
 
 
 def _user(scene: Scene, person: Person) -> Html:

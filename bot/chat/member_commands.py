@@ -25,7 +25,7 @@ async def request_vpn(scene: Scene, rest: str) -> Reply:
 
 async def my_vpn(scene: Scene, _rest: str) -> Reply:
     """/myvpn."""
-    require(scene.actor, Act.ASK)
+    require(scene.actor, Act.LOOK_OWN)
     return Reply(await my_vpn_now(scene.case, scene.user_id), about=scene.user_id)
 
 
@@ -38,8 +38,9 @@ async def my_vpn_now(case: Case, user_id: UserId) -> View:
     names = {account: await tx.people.name_of(account) for account in accounts}
     used = await last_uses(tx, [one.grant.id for one in has])
     lost = await cards.never_came(case, user_id)
-    if lost is None:
-        return views.my_access(user_id, open_ones, has, names, used)
+    pause = await tx.pauses.of(user_id)
+    if lost is None or pause is not None:
+        return views.my_access(user_id, open_ones, has, names, used, pause)
     told = await cards.asked(case, lost)
     if not open_ones and not has:
         return told

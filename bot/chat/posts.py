@@ -26,6 +26,7 @@ from bot.chat.sender import Decision
 from bot.chat.views import View
 from bot.core import Core
 from bot.errors import BadTemplate
+from bot.fleet.coming_back import come_back
 from bot.fleet.enforcement import Enforcer
 from bot.fleet.fleet import Fleet
 from bot.handover.fields import Fields, fields_of
@@ -33,6 +34,7 @@ from bot.handover.handover import Handover
 from bot.receipts import Receipt, load_receipt
 from bot.texts import chat as words
 from bot.texts import life, refusals
+from bot.texts import pausing as pause_words
 from bot.texts import receipts as receipt_words
 from bot.texts import strangers as stranger_words
 from bot.texts.fill import Html, blocks, escaped, fill, moment
@@ -198,7 +200,12 @@ class Posts:
 
     async def receipt(self, item: OutboxItem) -> Next:
         """What was proved. While a look can still prove more, the row stays and is followed up."""
-        grant_ids = [GrantId(grant_id) for grant_id in item.payload["grants"]]
+        async with self._database.reading() as tx:
+            grants = await tx.grants.some(list(map(GrantId, item.payload["grants"])))
+        # Whoever was resumed meanwhile is not out any more.
+        grant_ids = [one.id for one in grants if one.pause or one.state not in LIVE_STATES]
+        if not grant_ids:
+            return Done()
         receipt, keyboard = await self._receipt(item.chat_id, grant_ids)
         said = "said" in item.payload
         if not receipt.tried or (item.payload["look"] and not said and not receipt.settled):
@@ -217,6 +224,15 @@ class Posts:
             return Done()
         said_so = item.payload | {"said": True}
         return Later(self._clock() + _FOLLOW_UP, item.attempts, payload=said_so)
+
+    async def resume(self, item: OutboxItem) -> Next:
+        """Lets somebody in again, and says where that is not done yet."""
+        left = await come_back(self._core, self._fleet)
+        template = pause_words.RESUMED_LATER if left else pause_words.RESUMED
+        values = {"name": item.payload["name"], "count": item.payload["count"]}
+        text = fill(template, **values, servers=views.some(left))
+        await self._send(item.chat_id, View(text))
+        return Done()
 
     async def how_to(self, item: OutboxItem) -> Next:
         """Instructions that somebody asked for."""

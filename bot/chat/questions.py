@@ -17,6 +17,7 @@ from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
 from bot.texts import chat as words
+from bot.texts import pausing as pause_words
 from bot.texts import questions as asking
 from bot.texts.fill import Html, blocks, escaped, fill, lines, moment
 from storage.records import Grant, GrantId, Person, UserId
@@ -73,6 +74,23 @@ async def remove(scene: Scene, person: Person) -> Question:
     decided = await _decided(scene, person.id)
     return _question(
         text, words.BUTTON_REMOVE_YES, Tap.REMOVE_YES, person.id, [_ids(live), decided]
+    )
+
+
+async def pause(scene: Scene, user_id: UserId) -> Question:
+    """Raises Refused: UNKNOWN_PERSON."""
+    person = await revocation.known_person(scene.tx, user_id)
+    found = await holdings.of_person(scene.tx, scene.case.now, user_id)
+    live = [one.grant for one in found if one.is_live]
+    name = await who.name_of(scene.tx, person.id)
+    text = blocks(
+        fill(pause_words.CONFIRM_PAUSE, count=len(live), name=name),
+        _named(live),
+        fill(pause_words.DAY_HINT, id=person.id),
+    )
+    decided = await _decided(scene, person.id)
+    return _question(
+        text, pause_words.BUTTON_PAUSE_YES, Tap.PAUSE_YES, person.id, [_ids(live), decided]
     )
 
 

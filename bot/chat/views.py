@@ -11,16 +11,19 @@ from bot.chat import buttons
 from bot.chat.buttons import Button, Keyboard, Style, Tap
 from bot.handover.handover import Topic
 from bot.texts import chat as words
+from bot.texts import pausing as pause_words
 from bot.texts.canary import seen_from_outside
 from bot.texts.fill import Html, blocks, fill, fitting, lines, moment, utc
 from bot.texts.online import amount
 from bot.texts.refusals import duration_text
+from storage.pauses import PersonPause
 from storage.records import (
     LIVE_STATES,
     CanaryLook,
     Grant,
     GrantId,
     GrantState,
+    Pause,
     Person,
     Request,
     Server,
@@ -36,6 +39,7 @@ ROOM = 3800
 SHOWN = 15
 BUTTONS_SHOWN = 20
 _SERVERS_NAMED = 5
+_STATES = pause_words.STATES
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +61,18 @@ def my_access(
     has: Sequence[Holding],
     names: Mapping[UserId, str],
     used: Mapping[GrantId, LastUse],
+    pause: PersonPause | None = None,
 ) -> View:
     """What somebody has and waits for, and what of theirs has ended without a proof.
 
     Args:
         names: of the viewer's accounts, by which what they have may have been given.
     """
-    if not requests and not has:
+    if not requests and not has and pause is None:
         return View(Html(words.MY_NOTHING))
+    paused = "" if pause is None else Html(pause_words.MINE)
+    if pause is not None and pause.until is not None:
+        paused = fill(pause_words.MINE_UNTIL, until=moment(pause.until))
     waiting = [
         fill(
             words.MY_REQUEST_CHOOSING if request.server is None else words.MY_REQUEST,
@@ -86,7 +94,7 @@ def my_access(
             _my_template(grant),
             server=grant.server,
             until=moment(grant.not_after),
-            state=words.GRANT_STATES[grant.state],
+            state=state_text(grant),
             common_name=grant.common_name,
             address=_addresses(grant),
         )
@@ -94,7 +102,12 @@ def my_access(
     cancels = [(cancel_button(request),) for request in requests]
     names_of = _told_apart(live)
     rows = [_my_buttons(grant, names_of[grant.id], own=grant.user_id == viewer) for grant in live]
-    return View(blocks(*waiting, *said), (*cancels, *rows))
+    return View(blocks(paused, *waiting, *said), (*cancels, *rows))
+
+
+def state_text(grant: Grant) -> str:
+    """How far a grant is, for whoever reads a list."""
+    return words.GRANT_STATES[grant.state] if grant.pause is None else _STATES[grant.pause]
 
 
 def last_use(use: LastUse | None) -> Html:
@@ -153,7 +166,8 @@ def _my_buttons(grant: Grant, name: str, *, own: bool) -> tuple[Button, ...]:
     )
     # For an imported one nobody knows which server its profile is for, and a new one goes to the
     # account that asked.
-    if grant.state is not GrantState.ACTIVE or grant.imported_at is not None or not own:
+    is_active = grant.state is GrantState.ACTIVE and grant.pause is None
+    if not is_active or grant.imported_at is not None or not own:
         return (give_up,)
     renew = Button(
         words.BUTTON_NEW_PROFILE.format(server=name),
@@ -234,12 +248,12 @@ def grant_entry(
         name=name,
         server=grant.server,
         until=moment(grant.not_after),
-        state=words.GRANT_STATES[grant.state],
+        state=state_text(grant),
         common_name=grant.common_name,
         id=grant.id,
     )
     line = lines(line, last_use(used))
-    if grant.state in LIVE_STATES:
+    if grant.state in LIVE_STATES and grant.pause is not Pause.PAUSING:
         return line
     if not unproved_on:
         return lines(line, words.GRANT_UNPROVED_NOWHERE)

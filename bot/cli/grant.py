@@ -39,7 +39,7 @@ app = typer.Typer(help="Who has access.", no_args_is_help=True)
 
 # The serial comes last: at a narrow terminal it takes several lines.
 _COLUMNS = (
-    *("id", "user_name", "common_name", "server", "address", "state", "not_after"),
+    *("id", "user_name", "common_name", "server", "address", "state", "pause", "not_after"),
     "serial",
 )
 
@@ -183,11 +183,13 @@ async def _deliver(office: Office, grant: Grant, courier: FileCourier, *, archiv
         await office.enforcer.enforce([grant.id])
         raise
     if profile is None:
-        raise NotDone("The access was revoked before the profile was made.")
+        raise NotDone("The access was revoked or paused before the profile was made.")
     outcome = await delivery.hand_over(grant, profile, courier)
     async with office.acting(operator()) as case:
         await delivery.note(case, grant, outcome)
         now = await revocation.known_grant(case.tx, grant.id)
+    if outcome.came is Came.PAUSED:
+        raise NotDone("They were paused before the profile was ready; resume them, and try again.")
     if outcome.came is Came.KEPT:
         await office.enforcer.enforce([grant.id])
         async with office.database.reading() as tx:
@@ -258,8 +260,9 @@ async def _ask(case: Case, user_id: UserId, server: str | None, seconds: int | N
     """The operator asks for somebody else, who must be on the allowlist like anyone."""
     person = await case.tx.people.get(user_id)
     is_allowed = person is not None and person.allowed
+    is_paused = await case.tx.pauses.of(user_id) is not None
     asked = await requests.ask(
-        case.by(replace(case.actor, user_id=user_id, is_allowed=is_allowed)),
+        case.by(replace(case.actor, user_id=user_id, is_allowed=is_allowed, is_paused=is_paused)),
         duration=seconds,
         server=None if server is None else ServerName(server),
         reason="issued on the command line",
@@ -295,6 +298,7 @@ def _row(row: Any, part: ListedGrants, unproved: frozenset[GrantId]) -> dict[str
         "revoked_at": stamp_of(row.revoked_at),
         "servers": [server for server, _ in places],
         "addresses": dict(places),
+        "pause": row.pause,
         "last_seen_at": None if last is None else stamp_of(last[0]),
         "last_seen_on": None if last is None else last[1],
         "last_seen_from": None if last is None else last[2],

@@ -1,23 +1,29 @@
 """`vpnbot user`: the allowlist."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from bot.access import groups, holdings, linking, people, revocation, who
 from bot.access.case import Case
 from bot.access.matching import Fits
+from bot.cli import pausing
 from bot.cli.group import tell_changed
 from bot.cli.printing import show_parts
 from bot.cli.revoke import print_receipt
-from bot.cli.shared import operator, say, with_office
+from bot.cli.shared import operator, say, stamp, with_office
 from bot.office import Office
 from bot.receipts import maybe_text
 from storage.group_records import GroupName
+from storage.pauses import PersonPause
 from storage.records import UserId
 
 app = typer.Typer(help="The allowlist.", no_args_is_help=True)
+app.command("pause")(pausing.pause)
+app.command("resume")(pausing.resume)
+
+_COLUMNS = ("id", "name", "username", "allowed", "paused_since", "paused_until")
 
 Who = Annotated[
     str,
@@ -91,6 +97,17 @@ async def _link(case: Case, user_id: UserId, same_as: str) -> str:
     return f"From now on this account and {name} ({other}) are one person."
 
 
+def _row(row: Any, pause: PersonPause | None) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "name": row.name,
+        "username": row.username,
+        "allowed": row.allowed,
+        "paused_since": None if pause is None else stamp(pause.since),
+        "paused_until": None if pause is None else stamp(pause.until),
+    }
+
+
 class Listed(StrEnum):
     ALLOWED = "allowed"
     OFF = "off"
@@ -122,14 +139,9 @@ def list_(
                 accounts=accounts,
                 limit=limit,
             )
-            parts = (
-                [
-                    {"id": r.id, "name": r.name, "username": r.username, "allowed": r.allowed}
-                    for r in rows
-                ]
-                async for rows in found
-            )
-            await show_parts(parts, ("id", "name", "username", "allowed"), as_json=as_json)
+            pauses = {one.user_id: one for one in await tx.pauses.all()}
+            parts = ([_row(row, pauses.get(row.id)) for row in rows] async for rows in found)
+            await show_parts(parts, _COLUMNS, as_json=as_json)
 
     with_office(work)
 

@@ -142,7 +142,12 @@ class CatchingUp:
                 await case.tx.crl.keep(server.name, kept)
             others = sorted({each.issuer for each in in_place.others}) if kept else []
             return await takeover.take_over(
-                case, server.name, in_place.number, entries, others=others
+                case,
+                server.name,
+                in_place.number,
+                entries,
+                others=others,
+                restored=server.restored_at is not None,
             )
 
     async def _remove_files(self, server: Server) -> Sequence[Finding]:

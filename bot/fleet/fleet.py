@@ -138,7 +138,7 @@ class Fleet:
     async def admit(
         self, name: ServerName, grant: Grant, still_wanted: Callable[[], Awaitable[bool]]
     ) -> bool:
-        """Gives a grant its address on its server, unless it was ended meanwhile.
+        """Gives a grant its address on its server, unless it was ended or paused meanwhile.
 
         The question is asked under the server's lock: a revocation that is recorded later finds
         the file and removes it, one recorded earlier leaves none behind.
@@ -158,6 +158,8 @@ class Fleet:
                 return False
             # A change of groups may have given it another address since.
             grant = await self._now(grant, name)
+            if grant.pause is not None:
+                return False
             live = live_server(server)
             given = grant.address_on(name)
             if server.adopted is not None and not (given is None and fits(server, None)):

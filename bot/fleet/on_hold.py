@@ -30,8 +30,9 @@ async def sign_crl(core: Core, keyring: Keyring, server: Server) -> bytes:
     1. Whoever is revoked, until the certificate has ended by any clock that counts.
     2. Revocations that were found on a server and belong to no grant. Their ends are not known, so
        they are listed for good.
-    3. As 'on hold': certificates that are for other servers, and those that are for nobody yet; and
-       the bot's own that every server has to refuse (`bot.access.canaries`).
+    3. As 'on hold': certificates that are for other servers, those that are for nobody yet, and
+       those of people who are paused; and the bot's own that every server has to refuse
+       (`bot.access.canaries`).
 
     Raises:
         PkiError: the CA's key is not to be had.
@@ -48,7 +49,7 @@ async def sign_crl(core: Core, keyring: Keyring, server: Server) -> bytes:
         # Without its entry an end could never be proved on a server that was down.
         unproved = {grant.serial for grant in await tx.grants.revoking()}
         around = await neighbours(tx, server)
-        held = [*await tx.canaries.revoked()]
+        held = [*await tx.canaries.revoked(), *await tx.pauses.serials()]
         if around is not None:
             spares = await tx.crl.spares()
             fresh = [core.chance.serial() for _ in range(_SPARES - len(spares))]
@@ -65,8 +66,10 @@ async def sign_crl(core: Core, keyring: Keyring, server: Server) -> bytes:
     ]
     listed += map(_entry, foreign)  # (2)
     now = core.clock()
-    on_hold = (*(around.serials if around else ()), *map(parse_serial, held))  # (3)
-    listed += [crl.Revocation(each, now, RevocationReason.CERTIFICATE_HOLD) for each in on_hold]
+    on_hold = {*(around.serials if around else ()), *map(parse_serial, held)}  # (3)
+    listed += [
+        crl.Revocation(each, now, RevocationReason.CERTIFICATE_HOLD) for each in sorted(on_hold)
+    ]
     ours = [
         # Tens of thousands of entries take a tenth of a second.
         await asyncio.to_thread(authority.sign_crl, number=number, revocations=listed, now=now)

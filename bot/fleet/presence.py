@@ -8,7 +8,7 @@ from datetime import datetime
 from bot.access import reopening
 from bot.access.permission import THE_BOT
 from bot.core import Core
-from storage.records import PROVED_STATES, Grant, GrantState, Server, ServerName
+from storage.records import Grant, GrantState, Server, ServerName
 from storage.transaction import Transaction
 from vpn.errors import HostError
 from vpn.findings import Finding, host_finding
@@ -26,10 +26,10 @@ class Outsiders:
     """Names that have no business on a server.
 
     Attributes:
-        over: of grants that are over, none of whose namesakes may be there.
+        over: of grants that are over or paused, none of whose namesakes may be there.
         elsewhere: of grants that open other servers only.
         unknown: of no client's certificate in the books.
-        ending: grants with one of the names, whose end is recorded and not proved yet.
+        ending: grants with one of the names, whose end or pause is recorded and not proved yet.
         holders: whose each name is that may be there.
         shared: names that may be there, and that several grants have: nobody can tell whose it is.
     """
@@ -73,7 +73,11 @@ async def compare(
     # The bot's own certificates come and go, see `bot.access.canaries`.
     canaries = {as_found(each.common_name) for each in await tx.canaries.known_on(server)}
     there = frozenset(names).difference(canaries)
-    revoking = [(name, grant) for name, grant in known if grant.state is GrantState.REVOKING]
+    revoking = [
+        (name, grant)
+        for name, grant in known
+        if grant.state is GrantState.REVOKING or grant.pause is not None
+    ]
     ending = [grant for name, grant in revoking if name in there]
     count = Counter(name for name, _ in known)
     holders = {name: grant for name, grant in known if name in there and count[name] == 1}
@@ -89,9 +93,9 @@ async def compare(
         if name in strange and not grant.for_server:
             by_name.setdefault(name, []).append(grant)
     over = {
-        name: [grant for grant in namesakes if grant.state in PROVED_STATES]
+        name: [grant for grant in namesakes if grant.is_out]
         for name, namesakes in by_name.items()
-        if any(grant.state in PROVED_STATES for grant in namesakes)
+        if any(grant.is_out for grant in namesakes)
     }
     return Outsiders(
         over,

@@ -86,7 +86,7 @@ async def refit(core: Core, server: Server, live: LiveServer) -> Refitted:
     for grant_id, due_at in due.items():
         grant = known[grant_id]
         try:
-            if grant.state in LIVE_STATES:
+            if grant.state in LIVE_STATES and grant.pause is None:
                 await admit_with_terms(core, server, live, grant)  # (1)
                 written.append(grant)
         except HostError as error:

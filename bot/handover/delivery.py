@@ -29,7 +29,7 @@ from bot.core import Core
 from bot.fleet.enforcement import Enforcer
 from bot.handover.profiles import Profile, ProfileMaker
 from bot.process.locks import try_lock
-from storage.outbox import Done, Next, SetAside
+from storage.outbox import Done, Later, Next, SetAside
 from storage.records import Grant, GrantId, GrantState, OutboxKind, PostedMessage
 from storage.transaction import Transaction
 
@@ -39,6 +39,8 @@ _CUT_S = 10.0
 # has, twice as long each time.
 _ROUNDS = 5
 _LOST_WAIT_S = 5.0
+# A profile of somebody who is paused waits; whoever resumes them wakes it.
+PAUSED_LOOK_S = 300.0
 
 
 class Came(StrEnum):
@@ -49,6 +51,7 @@ class Came(StrEnum):
     KEPT = "kept"  # it reached nobody, and whoever asked for it is told on the spot
     OVER = "over"  # somebody has ended it meanwhile
     NOT_YET = "not_yet"  # nothing was done, and now it may be tried again
+    PAUSED = "paused"  # its owner is kept out for a while
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,8 @@ class Delivery:
                 now = await tx.grants.get(grant.id)
                 if now is None or now.state is not GrantState.ISSUED:
                     return OVER
+                if now.pause is not None:
+                    return Outcome(Came.PAUSED)
                 # Not dead, where a server was taken out before it had proved that.
                 alive = [
                     await holdings.may_let_in(tx, self._core.clock(), one)
@@ -136,6 +141,8 @@ class Delivery:
                     return SetAside(outcome.why)
             case Came.KEPT:
                 await grants.abandon(case, grant.id)
+            case Came.PAUSED:
+                return Later(case.after(PAUSED_LOOK_S), 0)
             case Came.OVER | Came.NOT_YET:
                 pass
         return Done()

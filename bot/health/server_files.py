@@ -14,7 +14,7 @@ from bot.health.results import Trouble, mend_with, of_server, trouble_from
 from bot.process.data_folder import account_name
 from bot.process.privileges import ROOT
 from bot.texts import health as words
-from storage.records import GrantState
+from storage.records import Grant, GrantState
 from vpn.configuration.server import render_ccd
 from vpn.errors import HostError
 from vpn.host.interface import ServerHost
@@ -23,8 +23,6 @@ from vpn.host.safe_place import unsafe_above, weak_step_of
 from vpn.layout import CCD, LIVE
 from vpn.names import may_be_a_clients
 from vpn.proof.client_files import fixed_addresses
-
-_HAS_FILE = (GrantState.ISSUED, GrantState.ACTIVE)
 
 
 async def look_at_place(look: Look) -> list[Trouble]:
@@ -106,7 +104,7 @@ async def _look_at_ccd(look: Look) -> list[Trouble]:
         canaries = {each.common_name for each in await tx.canaries.known_on(server.name)}
         pushed = await pushed_to_each(tx, server, here)
     after = await _client_files(host)  # (3)
-    wanted = [grant for grant in here if server.name in grant.servers and grant.state in _HAS_FILE]
+    wanted = [grant for grant in here if server.name in grant.servers and _has_file(grant)]
     missing = [grant for grant in wanted if grant.common_name not in before | after]
     network = spec_of(server).network
     for grant in wanted:
@@ -125,6 +123,10 @@ async def _look_at_ccd(look: Look) -> list[Trouble]:
             for name in strangers
         ),
     ]
+
+
+def _has_file(grant: Grant) -> bool:
+    return grant.state in (GrantState.ISSUED, GrantState.ACTIVE) and grant.pause is None
 
 
 async def _client_files(host: ServerHost) -> frozenset[str]:
@@ -147,7 +149,7 @@ async def look_at_addresses(look: Look) -> list[Trouble]:
     troubles: list[Trouble] = []
     for grant in here:
         given = grant.address_on(server.name)
-        if given is None or grant.state not in _HAS_FILE:
+        if given is None or not _has_file(grant):
             continue
         name, address = grant.common_name, IPv4Address(given)
         if given in others:

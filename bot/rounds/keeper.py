@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from bot.access import audit, clock, endings, requests, revocation
+from bot.access import audit, clock, endings, pausing, requests, revocation
 from bot.access.matching import USERNAME_LASTS
 from bot.access.permission import THE_BOT
 from bot.handover.delivery import end_orphans
@@ -73,6 +73,7 @@ class Keeper:
         await self._notice_set_back()
         if await self._end_what_is_over():
             self._on_written()
+        await self._resume_who_is_back()
         await end_orphans(self._office, self._office.folder.pending_issues)
         if self._head_look.is_due():
             async with self._office.acting(THE_BOT) as case:
@@ -115,10 +116,11 @@ class Keeper:
             servers = await tx.servers.all()
             due = {proof.server for proof in await tx.proofs.due(self._clock())}
             files = await tx.addresses.servers_due()
+            lists = await tx.pauses.crls_due()
         is_look = self._server_look.is_due()
         for server in servers:
             job = self._jobs.get(server.name)
-            is_old = self._watch.is_due(server)
+            is_old = self._watch.is_due(server, lists)
             is_changed = server.name in files and self._may_refit(server.name)
             is_due = server.name in due or is_old or is_look or is_changed
             if is_due and (job is None or job.done()):
@@ -132,6 +134,7 @@ class Keeper:
             put_back = False
             if renew:
                 await self._watch.renew(server)
+                await self._watch.let_in_waiting(server)
             elif look:
                 put_back = await self._watch.look_at_crl(server)
             if look and revocation.lets_in(server):
@@ -153,6 +156,16 @@ class Keeper:
             log.warning("Clients' files on %s are still due: %s", server.name, finding.detail)
         if not done.left:
             del self._refit_again[server.name]
+
+    async def _resume_who_is_back(self) -> None:
+        async with self._database.reading() as tx:
+            case = self._office.case(tx, THE_BOT)
+            # By a clock that is ahead they would be back too early.
+            if not case.may_give or not await tx.pauses.over(case.now):
+                return
+        async with self._office.acting(THE_BOT) as case:
+            await pausing.resume_due(case)
+        self._on_written()
 
     async def _end_what_is_over(self) -> bool:
         async with self._database.reading() as tx:

@@ -64,13 +64,17 @@ class Watch:
         self._prompt = Throttle(_PROMPTLY, timedelta(days=1))
         self._hourly = Throttle(1, timedelta(hours=1))
 
-    def is_due(self, server: Server) -> bool:
-        """Whether the server needs a new CRL now."""
+    def is_due(self, server: Server, wanted: Collection[ServerName] = ()) -> bool:
+        """Whether the server needs a new CRL now.
+
+        Args:
+            wanted: those whose CRL lists somebody who may come back.
+        """
         # Before its first deploy a server has no folder to publish into. After a restore each is
         # looked through soon, see `catching_up`.
         if server.crl_published_at is None or self._waits(server):
             return False
-        if server.restored_at is not None or server.name in self._told:
+        if server.restored_at is not None or server.name in {*self._told, *wanted}:
             return True
         age = self._clock() - server.crl_published_at
         # One that was signed by a clock that was ahead may not be valid yet.

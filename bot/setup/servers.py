@@ -411,7 +411,8 @@ async def readmit(office: Office, name: ServerName) -> int:
     """Writes the address files of all who hold a profile, if they are lost; gives their number."""
     admitted = 0
     async with office.database.reading() as tx:
-        live = [g for g in await tx.grants.live_on(name) if g.state in _SHOWS_PROFILE]
+        here = await tx.grants.live_on(name)
+        live = [g for g in here if g.state in _SHOWS_PROFILE and g.pause is None]
     for grant in live:
 
         async def still_live(grant_id: str = grant.id) -> bool:

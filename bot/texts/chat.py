@@ -4,7 +4,7 @@ Whole sentences with named placeholders, ready to be translated. HTML as Telegra
 """
 
 from bot.access.messages import DeliverNote, Notice
-from bot.texts import canary, machine, strangers
+from bot.texts import canary, machine, pausing, strangers
 from bot.texts.fill import Plural, Template
 from storage.records import EndReason, GrantState, RequestState
 
@@ -28,6 +28,7 @@ HELP = {
     "grants": "/grants [NAME] – who has access now",
     "online": "/online – who is connected at this moment; cut a session",
     "revoke": "/revoke NAME – end somebody’s access, with proof",
+    "pause": "/pause NAME [until DAY] – keep somebody out for a while; /resume NAME ends that",
     "users": "/users [NAME] – the allowlist",
     "who": "/who ADDRESS – whose an address in the VPN is, or was at some time",
     "group": "/group – the groups, and who is in them",
@@ -43,6 +44,8 @@ MENU = {  # in Telegram's own menu
     "grants": "Who has access now",
     "online": "Who is connected at this moment",
     "revoke": "End somebody’s access, with proof",
+    "pause": "Keep somebody out for a while",
+    "resume": "Let somebody in again who is paused",
     "users": "The allowlist",
     "who": "Whose an address is, or was",
     "group": "Groups, and who is in them",
@@ -365,6 +368,7 @@ AUDIT_NONE = "The audit trail is empty."
 NOTICES: dict[Notice, Template] = {
     **machine.NOTICES,
     **canary.NOTICES,
+    **pausing.NOTICES,
     Notice.REQUEST_DENIED: (
         "{Admin} denied your request for <b>{server}</b>. If you still need it, talk to them first."
     ),

@@ -16,6 +16,12 @@ PROVED_SOME = Plural(
 )
 PROVED_OWNER = "Revoked: your earlier profile is dead on every server."
 PROVED_NO_SERVER = "Revoked: there is no server that could let {name} in."
+PAUSED = Plural(
+    "Paused: {name} can’t connect any more. The profile is kept, and works again when you resume "
+    "them.",
+    "Paused: {name} can’t connect any more. All {count} profiles are kept, and work again when you "
+    "resume them.",
+)
 UNPROVED = "Not proved yet: {name} may still get in."
 UNPROVED_OF = "Not proved yet: {name} may still get in with {open} of {count} profiles."
 UNPROVED_OWNER = "Not proved yet: your earlier profile may still work for a while."
@@ -31,6 +37,8 @@ DROPPED_OWNER = Plural(
 )
 LEFT_LIVE = "{name} can still get in:"
 LEFT_UNPROVED = "{name} may still get in:"
+LEFT_PAUSED = "{name} is paused, and has this besides:"
+LEFT_HELD = "• {common_name}, paused, until {until}"
 LEFT = "• {common_name}, for {server}, until {until}"
 LEFT_IMPORTED = "• {common_name}, from before the takeover, until {until}"
 LEFT_ENDING = "• {common_name} has ended, but not provably on {servers}"
@@ -54,6 +62,7 @@ WHY = {
     "not_taken": "Telegram did not take the profile.",
     "earlier": "It was over before the CA was taken over.",
 }
+WHY_PAUSED = "Kept while its owner is paused."
 GRANT = "{common_name}, serial {serial}"
 AND_MORE = Plural("… and {count} more", "… and {count} more")
 SERVER_PROVED = "{server}: proved"

@@ -1,0 +1,125 @@
+"""/pause and /resume: who is kept out for a while, and who is back."""
+
+from datetime import datetime
+
+from bot.access import days, pausing, revocation, who
+from bot.access.matching import Fits
+from bot.access.permission import Act, require
+from bot.chat import buttons, questions, views
+from bot.chat.buttons import Button, Meant, Style, Tap
+from bot.chat.scene import Reply, Scene, say
+from bot.chat.views import View
+from bot.texts import chat as words
+from bot.texts import pausing as said
+from bot.texts.fill import Html, blocks, fill, moment
+from storage.pauses import PersonPause
+from storage.records import OutboxKind, Person, UserId
+
+_UNTIL = " until "
+
+
+async def pause(scene: Scene, rest: str) -> Reply:
+    """/pause [WHO [until DAY]]: at once where exactly one person fits, else a list to tap."""
+    require(scene.actor, Act.MANAGE_PEOPLE)
+    if not rest:
+        return await _to_pause(scene)
+    name, _, day = rest.partition(_UNTIL)
+    until = days.parse_day(day, scene.case.now) if day.strip() else None
+    fits = await who.people_meant(scene.case, name.strip())
+    if not fits.exactly_one:
+        return await _choice(scene, name.strip(), fits)
+    return await _pause_now(scene, fits.people[0].id, until)
+
+
+async def tap_pause(scene: Scene, meant: Meant) -> Reply:
+    """Asks, and pauses on a yes to just that."""
+    require(scene.actor, Act.MANAGE_PEOPLE)
+    question = await questions.pause(scene, meant.person)
+    if reply := question.unless_answered(meant):
+        return reply
+    done = await _pause_now(scene, meant.person, None)
+    return Reply(done.view or View(Html(words.WORKING)), Html(said.PAUSED_TOAST), edit=True)
+
+
+async def resume(scene: Scene, rest: str) -> Reply:
+    """/resume [WHO]."""
+    require(scene.actor, Act.MANAGE_PEOPLE)
+    if not rest:
+        return await _to_resume(scene)
+    person = await who.one_person(scene.case, rest)
+    return await _resume_now(scene, person.id)
+
+
+async def tap_resume(scene: Scene, meant: Meant) -> Reply:
+    """By a tap."""
+    return await _resume_now(scene, meant.person)
+
+
+async def button(scene: Scene, person: Person) -> Button:
+    """What may be done about one person who is shown."""
+    is_paused = await scene.tx.pauses.of(person.id) is not None
+    label = said.BUTTON_RESUME if is_paused else said.BUTTON_PAUSE
+    tap = Tap.RESUME if is_paused else Tap.PAUSE
+    return Button(label.format(name=person.name), buttons.data(tap, person.id))
+
+
+def line(pause: PersonPause | None) -> Html:
+    """What a list says of somebody who is paused; nothing of anybody else."""
+    if pause is None:
+        return Html("")
+    template = said.PERSON_PAUSED if pause.until is None else said.PERSON_PAUSED_UNTIL
+    until = None if pause.until is None else moment(pause.until)
+    return fill(template, since=moment(pause.since), until=until)
+
+
+async def _pause_now(scene: Scene, user_id: UserId, until: datetime | None) -> Reply:
+    done = await pausing.pause(scene.case, user_id, until)
+    name = await who.name_of(scene.tx, user_id)
+    text = fill(said.PAUSED_OPEN, name=name)
+    if until is not None:
+        text = fill(said.PAUSED_UNTIL, name=name, until=moment(until))
+    back = Button(said.BUTTON_RESUME.format(name=name), buttons.data(Tap.RESUME, user_id))
+    if done.grants:
+        await revocation.ask_receipt(scene.case, scene.chat, done.grants)
+        return Reply(View(text, ((back,),)))
+    return Reply(View(blocks(text, said.WITHOUT_PROFILES), ((back,),)))
+
+
+async def _resume_now(scene: Scene, user_id: UserId) -> Reply:
+    done = await pausing.resume(scene.case, user_id)
+    name = await who.name_of(scene.tx, user_id)
+    if not done.grants:
+        return say(fill(said.RESUMED_NOTHING, name=name))
+    payload = {"name": name, "count": len(done.grants)}
+    await scene.tx.outbox.add(scene.chat, OutboxKind.RESUME, payload, now=scene.case.now)
+    return Reply(toast=fill(said.RESUMING, name=name))
+
+
+async def _to_pause(scene: Scene) -> Reply:
+    people = await scene.tx.people.listed(offset=0, limit=views.BUTTONS_SHOWN + 1)
+    if not people:
+        return say(words.USERS_NONE)
+    rows = await views.person_buttons(
+        scene.tx, people[: views.BUTTONS_SHOWN], said.BUTTON_PAUSE, Tap.PAUSE
+    )
+    view = views.choice(said.CHOOSE_PAUSE, rows, "/pause ID")
+    return Reply(View(blocks(view.text, said.USAGE), view.keyboard))
+
+
+async def _choice(scene: Scene, name: str, fits: Fits) -> Reply:
+    candidates = [person for person in (*fits.people, *fits.near) if person.allowed]
+    if not candidates:
+        raise who.not_one(name, Fits())
+    rows = await views.person_buttons(scene.tx, candidates, said.BUTTON_PAUSE, Tap.PAUSE)
+    return Reply(views.choice(words.CHOOSE_AMONG, rows, "/pause ID until DAY"))
+
+
+async def _to_resume(scene: Scene) -> Reply:
+    paused = {one.user_id: one for one in await scene.tx.pauses.all()}
+    people = [*(await scene.tx.people.some(paused)).values()]
+    if not people:
+        return say(said.NOBODY_PAUSED)
+    shown = people[: views.BUTTONS_SHOWN]
+    rows = await views.person_buttons(scene.tx, shown, said.BUTTON_RESUME, Tap.RESUME, Style.MAIN)
+    text = fill(said.CHOOSE_RESUME, count=len(people))
+    return Reply(views.choice(text, rows, "/resume ID"))

@@ -1,0 +1,77 @@
+"""`vpnbot user pause` and `user resume`: somebody is kept out for a while, and is back."""
+
+from typing import Annotated
+
+import typer
+
+from bot.access import days, holdings, pausing, who
+from bot.cli.revoke import print_receipt
+from bot.cli.shared import operator, say, stamp, with_office
+from bot.fleet.coming_back import come_back
+from bot.office import Office
+from bot.texts import pausing as words
+from bot.texts.fill import plain
+
+Who = Annotated[str, typer.Argument(metavar="WHO", help="A Telegram id, a name, or @username.")]
+
+
+def pause(
+    meant: Who,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DAY",
+            help="When they are back by themselves: 2027-09-14, '14 Sept', '14 Sept 9:00' or 10d; "
+            "a day begins by this machine's own zone.",
+        ),
+    ] = None,
+) -> None:
+    """Keeps somebody out for a while, and prints the receipt; their profiles are kept.
+
+    Said again, it changes until when. Accounts that are linked to this one go with it.
+    """
+
+    async def work(office: Office) -> bool:
+        end = None if until is None else days.parse_day(until, office.clock())
+        async with office.database.reading() as tx:
+            wanted = (await who.one_person(office.case(tx, operator()), meant)).id
+            has_access = await holdings.of_person(tx, office.clock(), wanted)
+        if has_access:
+            # Without the CA's key nothing can be cut; better to know before it is recorded.
+            await office.keyring.authority()
+
+        async def record() -> pausing.Paused:
+            async with office.acting(operator()) as case:
+                return await pausing.pause(case, wanted, end)
+
+        done = await office.reserve.for_revocation(record)
+        names = ", ".join(f"{account.name} ({account.id})" for account in done.accounts)
+        proved = await print_receipt(office, done.grants) if done.grants else True
+        if done.grants:
+            say("")
+        template = words.OFF_LINE_OPEN if end is None else words.OFF_LINE
+        say(plain(template, names=names, until=stamp(end), id=wanted))
+        return proved
+
+    if not with_office(work):
+        raise typer.Exit(1)
+
+
+def resume(meant: Who) -> None:
+    """Lets somebody in again who is paused, by all that has not ended meanwhile."""
+
+    async def work(office: Office) -> bool:
+        # Without the CA's key no list can be signed that leaves them out.
+        await office.keyring.authority()
+        async with office.acting(operator()) as case:
+            wanted = (await who.one_person(case, meant)).id
+            done = await pausing.resume(case, wanted)
+        left = await come_back(office, office.fleet) if done.grants else ()
+        names = ", ".join(f"{account.name} ({account.id})" for account in done.accounts)
+        say(plain(words.BACK_LINE, names=names, count=len(done.grants)))
+        if left:
+            say(plain(words.BACK_NOT_YET, servers=", ".join(left)))
+        return not left
+
+    if not with_office(work):
+        raise typer.Exit(1)
