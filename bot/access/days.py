@@ -51,7 +51,11 @@ def parse_day(
 
 
 def _by_the_machine(naive: datetime) -> datetime:
-    return naive.astimezone(UTC)
+    found = naive.astimezone(UTC)
+    if found.astimezone().replace(tzinfo=None) == naive:
+        return found
+    # No clock ever shows it, so it is when they are past it.
+    return max(found, naive.replace(fold=1).astimezone(UTC))
 
 
 def _read(words: str, now: datetime, in_utc: Callable[[datetime], datetime]) -> datetime | None:

@@ -84,12 +84,12 @@ REFUSALS: dict[Refusal, str] = {
     ),
 }
 REFUSALS_TERMINAL: dict[Refusal, str] = {
-    Refusal.PAUSED: "They are paused{span}; run first: vpnbot user resume WHO",
+    Refusal.PAUSED: "They are paused{span}; first run vpnbot user resume with their id.",
     Refusal.REQUESTER_PAUSED: (
-        "{name} is paused, so nothing was approved; run first: vpnbot user resume {id}"
+        "{name} is paused, so nothing was approved; first run `vpnbot user resume {id}`."
     ),
     Refusal.LINKED_WHILE_PAUSED: (
-        "{name} is paused, and with them all of their accounts; run first: vpnbot user resume WHO"
+        "{name} is paused, and with them all of their accounts; first run `vpnbot user resume`."
     ),
 }
 SPAN = " until {until}"

@@ -30,6 +30,9 @@ _SETTLED = """
     SELECT (SELECT count(*) FROM inbox WHERE state = 'new')
          + (SELECT count(*) FROM outbox WHERE state IN ('queued', 'sending'))
          + (SELECT count(*) FROM grants WHERE state IN ('reserved', 'issued', 'revoking'))
+         + (SELECT count(*) FROM grants WHERE pause = 'pausing')
+         + (SELECT count(*) FROM grant_places JOIN grants ON id = grant_id
+             WHERE state = 'active' AND pause IS NULL AND waiting_since IS NOT NULL)
 """
 
 

@@ -7,7 +7,14 @@ from typing import Any
 
 from demo.api.faults import Fault, drop_after
 from demo.testing import PersonChat
-from tests.crash.outcome import check_company, check_ended, check_live, check_request
+from tests.crash.outcome import (
+    ccd_names,
+    check_company,
+    check_ended,
+    check_live,
+    check_request,
+    crl_serials,
+)
 from tests.crash.stage import PATIENCE_S, Stage
 
 
@@ -78,6 +85,23 @@ async def _is_revoked(stage: Stage, chat: PersonChat) -> None:
     await stage.company.boris.says(f"/revoke {chat.person.first_name}")
     await stage.hears(stage.company.boris, "Revoked")
     await stage.hears(chat, "took back your access")
+
+
+async def _is_paused(stage: Stage, chat: PersonChat) -> None:
+    await stage.company.boris.says(f"/pause {chat.person.first_name}")
+    await stage.hears(stage.company.boris, f"Paused: {chat.person.first_name}")
+    await stage.hears(chat, "paused your VPN access")
+
+
+async def _was_paused(stage: Stage, chat: PersonChat) -> None:
+    await _is_connected(stage, chat)
+    await _is_paused(stage, chat)
+
+
+async def _is_resumed(stage: Stage, chat: PersonChat) -> None:
+    await stage.company.boris.says(f"/resume {chat.person.first_name}")
+    await stage.hears(chat, "Your VPN access is back")
+    await stage.hears(stage.company.boris, f"{chat.person.first_name} isn’t paused any more")
 
 
 async def _gets_a_new_profile(stage: Stage, chat: PersonChat) -> None:
@@ -154,6 +178,27 @@ async def _check_over(stage: Stage, chat: PersonChat, deaths: int, state: str) -
     assert not await stage.server.connect(name)
 
 
+async def _check_paused(stage: Stage, chat: PersonChat, deaths: int) -> None:
+    """Out by both locks; then they come back, so that the company is at rest."""
+    [(name, serial, pause)] = stage.company.query(
+        "SELECT common_name, serial, pause FROM grants WHERE user_id = ?", chat.person.id
+    )
+    assert pause == "paused"
+    assert serial in crl_serials(stage)
+    assert name not in ccd_names(stage.company.folder / "office")
+    assert name not in stage.server.sessions
+    assert not await stage.server.connect(name)
+    await _is_resumed(stage, chat)
+    await stage.settle()
+    await _check_resumed(stage, chat, deaths)
+
+
+async def _check_resumed(stage: Stage, chat: PersonChat, deaths: int) -> None:
+    await check_request(stage, chat, deaths=deaths, verdict="approved")
+    check_live(stage, chat, profiles=1)
+    assert await stage.server.connect(_common_name(stage, chat))
+
+
 async def _check_renewed(stage: Stage, chat: PersonChat, deaths: int) -> None:
     await check_request(stage, chat, deaths=deaths, verdict="approved")
     check_live(stage, chat, profiles=2 + deaths)
@@ -188,6 +233,8 @@ REQUEST = Story("request", _nothing, _asks, _check_asked)
 DENY = Story("deny", _nothing, _is_denied, _check_denied)
 APPROVE = Story("approve and deliver", _nothing, _is_approved, _check_approved)
 REVOKE = Story("revoke", _is_connected, _is_revoked, _check_revoked)
+PAUSE = Story("pause", _is_connected, _is_paused, _check_paused)
+RESUME = Story("resume", _was_paused, _is_resumed, _check_resumed)
 RENEW = Story("new profile", _is_connected, _gets_a_new_profile, _check_renewed)
 EXPIRE = Story("expiry", _is_connected, _time_is_over, _check_expired)
 EXPIRE_LATE = Story("late expiry", _is_connected, _time_is_long_over, _check_expired)

@@ -109,6 +109,10 @@ def question_shows(state: Snapshot, data: str) -> Shown | None:
     """For the yes to a question; None for any other button."""
     # Anything may stand where a subject belongs: a client sends what it likes.
     tap, subject, whose, *_ = (*data.split(":"), "", "")
+    if tap == "pay" and subject.isdecimal():
+        theirs = state.accounts_of(int(subject))
+        live = sorted(one.id for account in theirs for one in state.live_of(account))
+        return tap, *live, *_decided(state, int(subject))
     if tap in {"rpy", "rmy"} and subject.isdecimal():
         return tap, *_person_shows(state, int(subject))
     if tap == "rgy" and subject in state.grants:
@@ -161,6 +165,11 @@ class Case:
     @property
     def is_allowed(self) -> bool:
         return self.before.is_allowed(self.deed.person)
+
+    @property
+    def may_have(self) -> bool:
+        """Whether whoever acts may ask for anything now."""
+        return self.is_allowed and self.deed.person not in self.before.paused
 
     @property
     def is_known(self) -> bool:

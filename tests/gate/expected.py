@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from tests.gate.case import SECOND, SERVERS, Case, What, seconds
 from tests.gate.forbidden import is_enough, may_agree, may_decide
-from tests.gate.meaning import linked_by_tap, removed_by_word, revoked_by_word
+from tests.gate.meaning import linked_by_tap, paused_by_word, removed_by_word, revoked_by_word
 from tests.gate.snapshot import LIVE, Grant, Request
 
 
@@ -22,12 +22,13 @@ def missing(case: Case) -> Iterator[str]:
 
 
 def _typed(case: Case) -> Iterator[str]:
-    asks = case.commands("requestvpn") and case.is_allowed and _asks_well(case)
+    asks = case.commands("requestvpn") and case.may_have and _asks_well(case)
     if asks and len(case.new_requests()) != 1:
         yield "a good request was not taken"
     if case.is_admin and case.commands("allow") and not _is_on_the_list(case):
         yield "somebody was not put on the list"
     yield from _ended_by_word(case)
+    yield from _paused_by_word(case)
 
 
 def _ended_by_word(case: Case) -> Iterator[str]:
@@ -39,6 +40,14 @@ def _ended_by_word(case: Case) -> Iterator[str]:
     for grant in (*revoked_by_word(case), *theirs):
         if case.after.grants[grant.id].state in LIVE:
             yield f"{grant.id} should have ended, by an admin's word"
+
+
+def _paused_by_word(case: Case) -> Iterator[str]:
+    can = any(case.before.is_allowed(one) for one in paused_by_word(case))
+    if can and " until " not in case.rest and not paused_by_word(case) <= case.after.paused.keys():
+        yield "somebody was not paused, by an admin's word"
+    if paused_by_word(case, "resume") & case.after.paused.keys():
+        yield "somebody is still paused, by an admin's word"
 
 
 def _is_on_the_list(case: Case) -> bool:
@@ -115,7 +124,7 @@ def _ends(case: Case, grant: Grant) -> bool:
     is_own = grant.user_id == case.deed.person
     if data == f"npy:{grant.id}":
         has_time = grant.not_after - case.deed.at >= 60 * SECOND
-        can = case.is_allowed and grant.state == "active" and case.has_room(grant.server or "")
+        can = case.may_have and grant.state == "active" and case.has_room(grant.server or "")
         return is_own and can and has_time and case.may_renew() and grant.imported_at is None
     if data == f"guy:{grant.id}":
         return is_own

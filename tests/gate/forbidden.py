@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tests.gate.case import SECOND, Case, What
-from tests.gate.meaning import linked_by_tap, removed_by_word, revoked_by_word
+from tests.gate.meaning import linked_by_tap, paused_by_word, removed_by_word, revoked_by_word
 from tests.gate.snapshot import LIVE, Grant, Person, Request
 
 _BY_ITSELF = frozenset({What.TIME, What.DELIVERY, What.PROOF, What.SETTINGS, What.LINK})
 # All else of a grant stays as it was reserved.
-_CHANGES = ("state", "revoked_at", "end_reason", "proved_at")
+_CHANGES = ("state", "revoked_at", "end_reason", "proved_at", "pause")
 _OVER = frozenset({"approved", "denied", "cancelled", "expired"})
 _PATHS = frozenset(
     {
@@ -30,6 +30,7 @@ _PATHS = frozenset(
 def broken_rules(case: Case) -> Iterator[str]:
     yield from _nothing_at_all(case)
     yield from _people(case)
+    yield from _paused_people(case)
     yield from _new_requests(case)
     yield from _requests(case)
     yield from _decisions(case)
@@ -108,6 +109,28 @@ def _removes(case: Case, user_id: int) -> bool:
     return by_tap or user_id in removed_by_word(case)
 
 
+def _paused_people(case: Case) -> Iterator[str]:
+    """Only an admin pauses and resumes, or the day that was named has come."""
+    before, after = case.before.paused, case.after.paused
+    for one in after.keys() - before.keys():
+        theirs = case.before.accounts_of(one)
+        by_tap = case.is_admin and case.answers and any(case.taps_on("pay", x) for x in theirs)
+        if one not in paused_by_word(case) and not by_tap:
+            yield f"{one} was paused, and no admin did it"
+    for one in before.keys() - after.keys():
+        theirs = case.before.accounts_of(one)
+        by_tap = case.is_admin and any(case.taps("rs", x) for x in theirs)
+        is_due = case.deed.what is What.TIME and (before[one] or case.deed.at + 1) <= case.deed.at
+        leaves = any(_removes(case, x) for x in theirs)
+        if not (one in paused_by_word(case, "resume") or by_tap or is_due or leaves):
+            yield f"{one} was resumed, and no admin did it"
+    for one in before.keys() & after.keys():
+        if before[one] != after[one] and one not in paused_by_word(case):
+            changes = case.is_admin and case.answers and case.taps("pay")
+            if not changes:
+                yield f"{one} is paused until another day, and no admin said so"
+
+
 # --- requests
 
 
@@ -116,7 +139,7 @@ def _new_requests(case: Case) -> Iterator[str]:
     if len(new) > 1:
         yield "one command made several requests"
     for request in new:
-        if not (case.is_allowed and case.may_ask() and case.commands("requestvpn")):
+        if not (case.may_have and case.may_ask() and case.commands("requestvpn")):
             yield "a request that nobody with a right to it typed"
         if request.user_id != case.deed.person:
             yield "a request in somebody else's name"
@@ -152,7 +175,7 @@ def _changed_request(case: Case, old: Request, new: Request) -> Iterator[str]:
 def _may_be_chosen(case: Case, old: Request, new: Request) -> bool:
     return (
         old.state == "choosing"
-        and case.is_allowed
+        and case.may_have
         and old.user_id == case.deed.person
         and case.taps("sv", old.id, new.server)
     )
@@ -184,6 +207,7 @@ def may_agree(case: Case, old: Request) -> bool:
         and may_decide(case, old)
         and case.deed.at < old.expires_at
         and case.before.is_allowed(old.user_id)
+        and old.user_id not in case.before.paused
         and case.shows(old) in case.buttons.get(case.deed.text, ())
         and (is_enough(case, old) or _says_something_new(case, old))
     )
@@ -284,7 +308,7 @@ def _is_renewed(case: Case, grant: Grant) -> bool:
     return (
         _follows(case, grant)
         and case.taps("npy", grant.replaces)
-        and case.is_allowed
+        and case.may_have
         and case.may_renew()
         and grant.user_id == case.deed.person
         and case.before.grants[grant.replaces or ""].state == "active"
@@ -308,11 +332,15 @@ def _grants(case: Case) -> Iterator[str]:
             yield f"{grant_id} is another one than before"
         if old.state != new.state:
             yield from _moved_grant(case, old, new)
+        if old.pause == "pausing" and new.pause == "paused" and case.deed.what is not What.PROOF:
+            yield f"the pause of {old.id} counts as proved, and nobody looked"
 
 
 def _moved_grant(case: Case, old: Grant, new: Grant) -> Iterator[str]:
     if (old.state, new.state) not in _PATHS:
         yield f"{old.id} went from {old.state} to {new.state}"
+    if old.pause is not None and (old.state, new.state) == ("reserved", "issued"):
+        yield f"{old.id} was made for somebody who is paused"
     if new.state in LIVE and case.deed.what is not What.DELIVERY:
         yield f"{old.id} was delivered by nobody"
     if old.state in LIVE and new.state not in LIVE and not _may_lose(case, old, new):
@@ -358,6 +386,12 @@ def _live_grants(case: Case) -> Iterator[str]:
     for grant in live:
         if grant.user_id is not None and not case.after.is_allowed(grant.user_id):
             yield f"{grant.user_id} is not on the list and has access"
+        is_paused = grant.user_id in case.after.paused
+        is_over = grant.not_after <= case.deed.at
+        if is_paused and grant.pause is None and not grant.for_server:
+            yield f"{grant.user_id} is paused, and {grant.id} lets them in"
+        if grant.pause is not None and not is_paused and not is_over:
+            yield f"{grant.user_id} is not paused, and {grant.id} keeps them out"
     ours = [grant for grant in live if grant.imported_at is None]
     if len({grant.request_id for grant in ours}) < len(ours):
         yield "two live grants for one approval"

@@ -82,6 +82,16 @@ def removed_by_word(case: Case) -> frozenset[int]:
     )
 
 
+def paused_by_word(case: Case, command: str = "pause") -> frozenset[int]:
+    """Whom a typed /pause or /resume means, by all their accounts: where that is one person."""
+    if not (case.is_admin and case.commands(command) and case.arguments):
+        return frozenset()
+    whom = meant(case.before, case.rest.partition(" until ")[0])
+    holders = {_holder(case.before, case.before.grants[grant]) for grant in whom.grants}
+    people = {*whom.people, *(holder for holder in holders if holder is not None)}
+    return frozenset(case.before.accounts_of(people.pop())) if len(people) == 1 else frozenset()
+
+
 def linked_by_tap(case: Case, grant: Grant) -> int | None:
     """Whose a grant is from this tap on: all that is nobody's yet and has the name of one."""
     if not (case.is_admin and case.taps("lk") and case.answers):

@@ -64,6 +64,8 @@ class Grant:
     # When it was taken over from another CA software; None for our own.
     imported_at: int | None
     for_server: int
+    # Of a live one that is kept out for a while.
+    pause: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ class Snapshot:
     requests: dict[int, Request]
     decisions: tuple[Decision, ...]
     grants: dict[str, Grant]
+    # The accounts that are paused, and until when.
+    paused: dict[int, int | None]
     # Only what is new since the look before.
     said: tuple[Row, ...]
     trail: tuple[Entry, ...]
@@ -102,7 +106,7 @@ class Snapshot:
     def core(self) -> tuple[object, ...]:
         """What nobody without a right may change."""
         people = {one.id: (one.name, one.allowed, one.same_as) for one in self.people.values()}
-        return people, self.requests, self.decisions, self.grants
+        return people, self.requests, self.decisions, self.grants, self.paused
 
     def person_of(self, user_id: int) -> int:
         """The account by which somebody is known."""
@@ -158,6 +162,7 @@ class Eye:
             requests={row[0]: Request(*row) for row in self._all("requests", Request)},
             decisions=tuple(Decision(*row) for row in self._all("decisions", Decision)),
             grants={row[0]: Grant(*row) for row in self._all("grants", Grant)},
+            paused=dict(self._database.execute("SELECT user_id, until FROM pauses")),
             said=said,
             trail=trail,
             failed=failed.fetchone()[0],

@@ -52,11 +52,30 @@ _PLAIN = (
 _WORST = ("/revoke 1001", "/requestvpn 1h berlin", "/allow 3001 Eve", "/remove 1002", "/start")
 _LETTERS = string.ascii_letters + string.digits + " :/-_@\u00e9\u202e\u0000\n"
 _SECOND_TAPS = frozenset(
-    {"sv", "npy", "guy", "rgy", "rpy", "rmy", "np", "gu", "rg", "rp", "rm", "oc", "on", "op", "lk"}
+    {
+        "pa",
+        "pay",
+        "rs",
+        "sv",
+        "npy",
+        "guy",
+        "rgy",
+        "rpy",
+        "rmy",
+        "np",
+        "gu",
+        "rg",
+        "rp",
+        "rm",
+        "oc",
+        "on",
+        "op",
+        "lk",
+    }
 )
 _INVENTED = (
     *("rpy", "rmy", "rp", "rm", "dn", "cx", "guy", "npy", "rgy", "gu", "np", "rg", "on", "op"),
-    *("oc", "no", "zz", "ol", "cs"),
+    *("oc", "no", "zz", "ol", "cs", "pa", "pay", "rs"),
 )
 _TOPICS = ("iphone", "windows", "no-such-device", "-")
 _HOUR = timedelta(hours=1)
@@ -97,6 +116,10 @@ class Town(RuleBasedStateMachine):
         super().__init__()
         self._place = place
         self.rig = place.opened()
+
+    @property
+    def is_pausing(self) -> bool:
+        return any(one.pause == "pausing" for one in self.rig.state.grants.values())
 
     def teardown(self) -> None:
         self._place.closed(self.rig)
@@ -150,6 +173,17 @@ class Town(RuleBasedStateMachine):
         who = _one(data, (*self._admins, self._anybody(data)))
         self._waits(data)
         self._types(who, f"{command} {_one(data, self._somebody())}")
+
+    @rule(
+        data=st.data(),
+        command=st.sampled_from(("/pause", "/resume")),
+        until=st.sampled_from(("", "", " until 2d", " until 2h", " until never")),
+    )
+    def goes_and_comes(self, data: st.DataObject, command: str, until: str) -> None:
+        who = _one(data, (*self._admins, *self._admins, self._anybody(data)))
+        whom = _one(data, (*MEMBERS, _one(data, self._somebody())))
+        self._waits(data)
+        self._types(who, f"{command} {whom}{until if command == '/pause' else ''}")
 
     @rule(data=st.data(), text=st.one_of(st.sampled_from(_PLAIN), st.text(_LETTERS, max_size=12)))
     def says(self, data: st.DataObject, text: str) -> None:
@@ -218,7 +252,7 @@ class Town(RuleBasedStateMachine):
                 (owner, "guy", grant.id),
                 (self._anybody(data), _one(data, ("npy", "guy", "rgy")), grant.id),
                 (admin, "rgy", grant.id),
-                (admin, _one(data, ("rpy", "rmy")), owner),
+                (admin, _one(data, ("rpy", "rmy", "pay", "rs")), owner),
             ),
         )
         self._taps(data, who, f"{tap}:{subject}")
@@ -314,7 +348,7 @@ class Town(RuleBasedStateMachine):
         self._place.run(self.rig.gate.deliver(lambda: _one(data, _FATES)))
         self._happens(What.DELIVERY)
 
-    @precondition(_in_state("revoking"))
+    @precondition(lambda town: _in_state("revoking")(town) or town.is_pausing)
     @rule()
     def servers_are_looked_at(self) -> None:
         self._place.run(self.rig.gate.prove())

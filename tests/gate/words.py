@@ -107,6 +107,7 @@ _AUDIENCE: dict[str, Callable[[Case, Row], Iterable[int]]] = {
     "reply": _whoever_acts,
     "card": _admins,
     "servers": _admins,
+    "resume": _admins,
     "online": _admins,
     "cut_session": _admins,
     "asked": _asker,

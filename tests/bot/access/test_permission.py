@@ -1,5 +1,7 @@
 """Who may do what, as a whole table; nobody approves their own request."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.access.permission import THE_BOT, Act, Actor, may, may_decide_on, require, telegram_key
@@ -9,6 +11,7 @@ from tests.bot.access.kit import ANNA, BORIS, CLARA, OPERATOR
 
 STRANGER = Actor(key="telegram:9", name="Stranger", user_id=ANNA)
 EMPLOYEE = Actor(key="telegram:1001", name="Anna", user_id=ANNA, is_allowed=True)
+ON_LEAVE = replace(EMPLOYEE, is_paused=True)
 ADMIN = Actor(key="telegram:2001", name="Boris", user_id=BORIS, is_admin=True)
 ALLOWED_ADMIN = Actor(
     key="telegram:2001", name="Boris", user_id=BORIS, is_admin=True, is_allowed=True
@@ -16,6 +19,7 @@ ALLOWED_ADMIN = Actor(
 ROLES = {
     "stranger": STRANGER,
     "employee": EMPLOYEE,
+    "employee on leave": ON_LEAVE,
     "admin": ADMIN,
     "admin on the allowlist": ALLOWED_ADMIN,
     "operator": OPERATOR,
@@ -24,9 +28,10 @@ ROLES = {
 # fmt: off
 TABLE = {
     "stranger":               "",
-    "employee":               "ask",
+    "employee":               "ask look_own",
+    "employee on leave":      "look_own",
     "admin":                  "decide revoke manage_people look",
-    "admin on the allowlist": "ask decide revoke manage_people look",
+    "admin on the allowlist": "ask look_own decide revoke manage_people look",
     "operator":               "decide revoke manage_people look",
     "the bot":                "decide revoke manage_people look",
 }
@@ -48,9 +53,12 @@ def test_what_is_not_permitted_is_refused(role: str, act: Act) -> None:
     with pytest.raises(Refused) as caught:
         require(actor, act)
     # A stranger learns how to get on the list; what admins can do is not for others.
-    expected = Refusal.NOT_ALLOWED if act is Act.ASK else Refusal.ADMINS_ONLY
+    is_own = act in {Act.ASK, Act.LOOK_OWN}
+    expected = Refusal.NOT_ALLOWED if is_own else Refusal.ADMINS_ONLY
+    if act is Act.ASK and actor.is_paused:
+        expected = Refusal.PAUSED
     assert caught.value.code is expected
-    assert caught.value.values == {}
+    assert caught.value.values == ({"until": None} if expected is Refusal.PAUSED else {})
 
 
 @pytest.mark.parametrize(

@@ -16,15 +16,19 @@ ANYBODY = Actor("telegram:1", "X")
     [
         (ANYBODY, "help"),
         (Actor("x", "X", is_allowed=True), "requestvpn myvpn help"),
+        (Actor("x", "X", is_allowed=True, is_paused=True), "myvpn help"),
         (
             Actor("x", "X", is_admin=True),
-            "pending grants online revoke users who group allow remove servers audit help",
+            (
+                "pending grants online revoke pause resume users who group allow remove servers "
+                "audit help"
+            ),
         ),
         (
             Actor("x", "X", is_admin=True, is_allowed=True),
             (
-                "requestvpn myvpn pending grants online revoke users who group allow remove "
-                "servers audit help"
+                "requestvpn myvpn pending grants online revoke pause resume users who group allow "
+                "remove servers audit help"
             ),
         ),
     ],

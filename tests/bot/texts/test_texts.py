@@ -13,7 +13,7 @@ from bot.access.messages import DeliverNote, Notice
 from bot.access.refusals import Refusal, Refused
 from bot.access.revocation import _OWNER_KNOWS
 from bot.chat.posts import _notice
-from bot.texts import chat, groups, health, life, online, questions, receipts, refusals
+from bot.texts import chat, groups, health, life, online, pausing, questions, receipts, refusals
 from bot.texts.fill import (
     Plural,
     Template,
@@ -191,7 +191,34 @@ ONLINE = {
     "CUT_SILENT": "server name",
     "CUT_NO_SERVER": "server",
 }
+PAUSING = {
+    "CHOOSE_RESUME": "count",
+    "CONFIRM_PAUSE": "count name",
+    "DAY_HINT": "id",
+    "BUTTON_PAUSE": "name",
+    "BUTTON_RESUME": "name",
+    "PAUSED_UNTIL": "name until",
+    "PAUSED_OPEN": "name",
+    "RESUMED_NOTHING": "name",
+    "RESUMED": "name count servers",
+    "RESUMED_LATER": "name count servers",
+    "RESUMING": "name",
+    "PERSON_PAUSED": "since until",
+    "PERSON_PAUSED_UNTIL": "since until",
+    "CARD_PROFILE": "name",
+    "MINE_UNTIL": "until",
+    "REFUSALS": "span name id until day",
+    "REFUSALS_TERMINAL": "span name id until day",
+    "SPAN": "until",
+    "OFF_LINE": "names until id",
+    "OFF_LINE_OPEN": "names until id",
+    "BACK_LINE": "names count",
+    "BACK_NOT_YET": "servers",
+}
 RECEIPTS = {
+    "PAUSED": "count name",
+    "LEFT_PAUSED": "name",
+    "LEFT_HELD": "common_name server servers until",
     "PROVED": "count name",
     "PROVED_NO_SERVER": "name",
     "PROVED_SOME": "count name",
@@ -240,6 +267,15 @@ NOTICES: dict[str, dict[str, Any]] = {
     "access_over": {"name": "Anna", "server": "berlin"},
     "access_ended": {"server": "berlin", "reason": "revoked"},
     "earlier_access_ended": {"common_name": "anna", "reason": "revoked"},
+    "paused": {"admin": "Boris", "by": "telegram:2001"},
+    "paused_until": {
+        "admin": "Boris",
+        "by": "telegram:2001",
+        "until": "2026-09-14T00:00:00+00:00",
+    },
+    "resumed": {"admin": "Boris", "by": "telegram:2001"},
+    "resumed_admins": {"name": "Anna", "count": 2},
+    "paused_since_backup": {"name": "Anna", "server": "berlin"},
     "delivery_delayed": {"server": "berlin"},
     "delivery_delayed_admins": {"name": "Anna", "server": "berlin"},
     "undeliverable": {"name": "Anna", "server": "berlin"},
@@ -322,6 +358,7 @@ IN_CHAT = [
         (online, ONLINE),
         (groups, GROUPS),
         (receipts, RECEIPTS),
+        (pausing, PAUSING),
     ],
 )
 def test_no_template_wants_a_value_that_the_code_does_not_pass(
@@ -334,7 +371,8 @@ def test_no_template_wants_a_value_that_the_code_does_not_pass(
 
 
 def test_a_template_with_one_and_many_counts() -> None:
-    for module, table in ((chat, CHAT), (online, ONLINE), (groups, GROUPS), (receipts, RECEIPTS)):
+    tables = ((chat, CHAT), (online, ONLINE), (groups, GROUPS), (receipts, RECEIPTS))
+    for module, table in (*tables, (pausing, PAUSING)):
         for name, template in templates(module):
             if isinstance(template, Plural) and name != "NOTICES":
                 assert "count" in table[name].split(), name

@@ -1,0 +1,183 @@
+"""Somebody is kept out for a while: nothing is given to them, and nothing is lost."""
+
+from datetime import timedelta
+
+import pytest
+
+from bot.access import grants, pausing, people, reopening, requests, revocation, takeover
+from bot.access.permission import THE_BOT
+from bot.access.refusals import Refusal
+from bot.access.takeover import CrlEntry
+from storage.records import ON_HOLD, Grant, GrantState, OutboxKind, Pause, UserId
+from tests.bot.access.kit import (
+    ANNA,
+    BERLIN,
+    BORIS,
+    DAY,
+    EMIL,
+    HOUR,
+    OPERATOR,
+    PARIS,
+    Paper,
+    seen,
+)
+
+SECOND = timedelta(seconds=1)
+OTHER = UserId(1009)
+
+
+async def paused(paper: Paper, grant: Grant) -> Grant:
+    """Paused, and proved on every server."""
+    await paper.by(await paper.actor(BORIS), pausing.pause, ANNA, None)
+    for server in (BERLIN, PARIS):
+        await paper.do(revocation.record_proofs, [seen(grant, server)])
+    return await paper.grant(grant.id)
+
+
+async def known_on(paper: Paper) -> list[str]:
+    async with paper.database.reading() as tx:
+        return [grant.id for grant in await tx.grants.known_on(BERLIN)]
+
+
+async def test_a_pause_is_proved_on_every_server_and_undone_as_a_whole(two_servers: Paper) -> None:
+    paper = two_servers
+    grant = await paper.active()
+    await paper.forget()
+    boris = await paper.actor(BORIS)
+    done = await paper.by(boris, pausing.pause, ANNA, paper.now + DAY)
+    [held] = done.grants
+    assert (held.state, held.pause) == (GrantState.ACTIVE, Pause.PAUSING)
+    assert await known_on(paper) == [grant.id]
+    assert [one.action for one in await paper.noted()] == ["user.pause", "grant.pause"]
+
+    await paper.do(revocation.record_proofs, [seen(grant, BERLIN)])
+    assert (await paper.grant(grant.id)).pause is Pause.PAUSING
+    await paper.do(revocation.record_proofs, [seen(grant, PARIS)])
+    after = await paper.grant(grant.id)
+    assert (after.pause, after.is_out, after.state) == (Pause.PAUSED, True, GrantState.ACTIVE)
+    # No longer among those who may be there.
+    assert await known_on(paper) == []
+    async with paper.database.reading() as tx:
+        assert await tx.pauses.serials() == [grant.serial]
+
+    # Somebody put back an older list: all who are out are in doubt, and so are they.
+    await paper.do(reopening.doubt_all, BERLIN, since=paper.now - HOUR, found=("crl_put_back",))
+    assert (await paper.grant(grant.id)).pause is Pause.PAUSING
+    await paper.do(revocation.record_proofs, [seen(grant, BERLIN)])
+    assert (await paper.grant(grant.id)).pause is Pause.PAUSED
+
+    resumed = await paper.by(boris, pausing.resume, ANNA)
+    assert [one.pause for one in resumed.grants] == [None]
+    assert await known_on(paper) == [grant.id]
+    async with paper.database.reading() as tx:
+        assert await tx.proofs.of([grant.id]) == []
+        assert await tx.pauses.serials() == []
+        # Each of its servers takes it in anew, and every CRL has to leave it out.
+        assert [one.id for one in await tx.grants.waiting_on(BERLIN)] == [grant.id]
+        assert await tx.pauses.crls_due() == {BERLIN, PARIS}
+    async with paper.database.writing() as tx:
+        number = await tx.crl.next_number()
+        await tx.servers.set_crl_published(BERLIN, paper.now, number, "")
+        assert await tx.pauses.crls_due() == {PARIS}
+
+
+async def test_who_is_paused_asks_for_nothing_and_is_given_nothing(paper: Paper) -> None:
+    grant = await paper.active()
+    await paused(paper, grant)
+    anna = await paper.actor(ANNA)
+    ask = {"duration": None, "server": BERLIN, "reason": ""}
+    assert await paper.refuses(anna, Refusal.PAUSED, requests.ask, **ask) == {"until": None}
+    await paper.refuses(anna, Refusal.PAUSED, grants.renew, grant.id)
+    boris = await paper.actor(BORIS)
+    await paper.refuses(boris, Refusal.LINKED_WHILE_PAUSED, people.link, EMIL, ANNA)
+    # What they asked for before waits.
+    await paper.by(boris, pausing.resume, ANNA)
+    request = await paper.asked()
+    await paper.by(boris, pausing.pause, ANNA, None)
+    await paper.refuses(boris, Refusal.REQUESTER_PAUSED, requests.approve, request.id, None)
+    await paper.refused(Refusal.REQUESTER_PAUSED, requests.approve_without_delivery, request.id)
+    # Giving up is no obstacle.
+    await paper.by(await paper.actor(ANNA), revocation.give_up, grant.id)
+    after = await paper.grant(grant.id)
+    assert (after.state, after.pause, after.proved_at) == (GrantState.REVOKING, None, None)
+
+
+@pytest.mark.parametrize("state", [GrantState.RESERVED, GrantState.ISSUED])
+async def test_a_pause_in_the_middle_of_a_delivery_lets_nothing_out(
+    paper: Paper, state: GrantState
+) -> None:
+    grant = (await paper.approved()).grant
+    if state is GrantState.ISSUED:
+        await paper.do(grants.issued, grant)
+    await paper.by(await paper.actor(BORIS), pausing.pause, ANNA, None)
+    assert not await paper.do(grants.issued, grant)
+    assert (await paper.grant(grant.id)).state is state
+    # It got lost: what takes its place waits as well.
+    await paper.do(grants.replace_lost, grant, round_=1, wait_s=0)
+    async with paper.database.reading() as tx:
+        [fresh] = await tx.grants.live_of_user(ANNA)
+    assert (fresh.replaces, fresh.pause) == (grant.id, Pause.PAUSING)
+    await paper.by(await paper.actor(BORIS), pausing.resume, ANNA)
+    fresh = await paper.grant(fresh.id)
+    assert fresh.pause is None
+    async with paper.database.reading() as tx:
+        assert await tx.grants.waiting_on(BERLIN) == []  # it was never out
+    assert await paper.do(grants.issued, fresh)
+
+
+async def test_the_day_that_was_named_brings_them_back_once(paper: Paper) -> None:
+    grant = await paper.active()
+    boris = await paper.actor(BORIS)
+    await paper.refuses(boris, Refusal.PAUSE_OVER, pausing.pause, ANNA, paper.now)
+    await paper.by(boris, pausing.pause, ANNA, paper.now + DAY)
+    await paper.by(boris, pausing.pause, ANNA, paper.now + 2 * DAY)  # another day
+    await paper.forget()
+    paper.now += 2 * DAY - SECOND
+    await paper.do(pausing.resume_due)
+    assert (await paper.grant(grant.id)).pause is Pause.PAUSING
+    paper.now += SECOND
+    await paper.do(pausing.resume_due)
+    assert (await paper.grant(grant.id)).pause is None
+    told = [said.payload["code"] for said in await paper.heard() if said.kind is OutboxKind.NOTICE]
+    assert told == ["resumed", "resumed_admins", "resumed_admins"]
+    assert {one.actor for one in await paper.noted()} == {THE_BOT.key}
+    await paper.refuses(boris, Refusal.NOT_PAUSED, pausing.resume, ANNA)
+
+
+async def test_what_ended_meanwhile_stays_out_and_removal_ends_the_pause(paper: Paper) -> None:
+    grant = await paused(paper, await paper.active())
+    paper.now = grant.not_after
+    done = await paper.by(await paper.actor(BORIS), pausing.resume, ANNA)
+    assert done.grants == []
+    assert (await paper.grant(grant.id)).pause is Pause.PAUSED  # until the keeper ends it
+    [ended] = await paper.do(revocation.expire_due)
+    assert (await paper.grant(ended.id)).pause is None
+
+    await paper.by(await paper.actor(BORIS), pausing.pause, ANNA, None)
+    await paper.by(await paper.actor(BORIS), people.remove, ANNA)
+    async with paper.database.reading() as tx:
+        assert await tx.pauses.all() == []
+    await paper.by(OPERATOR, people.allow, ANNA, "Anna")
+    assert not (await paper.actor(ANNA)).is_paused
+
+
+async def test_only_admins_pause_and_resume(paper: Paper) -> None:
+    emil = await paper.actor(EMIL)
+    await paper.refuses(emil, Refusal.ADMINS_ONLY, pausing.pause, ANNA, None)
+    await paper.refuses(emil, Refusal.ADMINS_ONLY, pausing.resume, ANNA)
+    boris = await paper.actor(BORIS)
+    await paper.refuses(boris, Refusal.UNKNOWN_PERSON, pausing.pause, OTHER, None)
+    await paper.refuses(boris, Refusal.NOT_PAUSED, pausing.resume, ANNA)
+    await paper.by(boris, people.remove, ANNA)
+    await paper.refuses(boris, Refusal.NOT_ALLOWED_YET, pausing.pause, ANNA, None)
+
+
+async def test_after_a_restore_who_was_paused_since_the_backup_stays_out(paper: Paper) -> None:
+    grant = await paper.active()
+    entry = CrlEntry(grant.serial, paper.now, crl_reason=ON_HOLD)
+    # At any other time an older list of ours may say so of a certificate to come.
+    await paper.do(takeover.take_over, BERLIN, 7, [entry])
+    assert (await paper.grant(grant.id)).pause is None
+    await paper.do(takeover.take_over, BERLIN, 8, [entry], restored=True)
+    assert (await paper.grant(grant.id)).pause is Pause.PAUSING
+    assert (await paper.actor(ANNA)).is_paused
