@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography import x509
 
-from demo.lab.network import LabRefused, lab_missing
+from demo.errors import LabRefused
+from demo.lab.network import lab_missing
 from pki.crl import RevocationReason, revocation_of
 from tests.company import ANNA, Company, company_with_openvpn, company_with_stand_in, until
 from tests.folders import open_folder
