@@ -117,8 +117,15 @@ class Grants(Repository):
         return await self._where(_grants.c.user_id == user_id)
 
     async def of_users(self, user_ids: Iterable[UserId], now: datetime) -> Sequence[Grant]:
-        """What these have that is not over, or that is not proved, or whose certificate lasts."""
-        lasts = or_(_grants.c.state.in_(UNPROVED_STATES), _grants.c.not_after > now)
+        """What these have that is not over, or whose end is not proved while its certificate lasts.
+
+        Of those who have had much, the rest stays where it is.
+        """
+        unproved = select(_proofs.c.grant_id).where(_proofs.c.proved.is_(False))
+        lasts = or_(
+            _grants.c.state.in_(UNPROVED_STATES),
+            and_(_grants.c.not_after > now, _grants.c.id.in_(unproved)),
+        )
         return [
             grant
             for some in batches(user_ids)
