@@ -10,6 +10,7 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
+    exists,
     func,
     insert,
     literal,
@@ -322,6 +323,25 @@ class Grants(Repository):
             _FOR_CLIENTS,
         )
 
+    async def to_move(self, authority: int, most: int) -> Sequence[Grant]:
+        """People's active grants of earlier CAs in whose place none was made, the oldest first."""
+        found = await self._connection.execute(
+            select(_grants.c.id)
+            .where(*_to_move(authority))
+            .order_by(_grants.c.not_before)
+            .limit(most)
+        )
+        return await self.some([GrantId(each) for each in found.scalars()])
+
+    async def count_to_move(self, authority: int) -> int:
+        """How many `to_move` would give."""
+        count = select(func.count()).select_from(_grants).where(*_to_move(authority))
+        return int(await self._connection.scalar(count) or 0)
+
+    async def replacing(self, grant_ids: Sequence[GrantId]) -> Sequence[Grant]:
+        """Whatever was made in the place of these, whatever became of it."""
+        return await self._with(_grants.c.replaces, grant_ids)
+
     async def addresses_held(self, server: ServerName, rested_since: datetime) -> frozenset[str]:
         """Addresses that may not be given out: in use, or proved free only after `rested_since`.
 
@@ -399,6 +419,16 @@ class Grants(Repository):
         )
         every: Sequence[Any] = rows.all()
         return [_grant([*each]) for _, each in groupby(every, key=lambda row: row.id)]
+
+
+def _to_move(authority: int) -> tuple[ColumnElement[bool], ...]:
+    later = tables.grants.alias()
+    return (
+        _grants.c.authority < authority,
+        _grants.c.state == GrantState.ACTIVE,
+        _grants.c.imported_at.is_(None),
+        ~exists(select(later.c.id).where(later.c.replaces == _grants.c.id)),
+    )
 
 
 def _with_place(server: ServerName) -> Select[tuple[str]]:

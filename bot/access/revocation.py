@@ -42,7 +42,12 @@ _OWNER_KNOWS = (
 
 
 async def begin(
-    case: Case, grants: Iterable[Grant], reason: EndReason, *, at: datetime | None = None
+    case: Case,
+    grants: Iterable[Grant],
+    reason: EndReason,
+    *,
+    at: datetime | None = None,
+    with_replacements: bool = True,
 ) -> list[Grant]:
     """Records the end of live grants: LIVE to REVOKING, with a proof to come from each server.
 
@@ -50,10 +55,12 @@ async def begin(
 
     Args:
         at: when they were revoked, if that was before now.
+        with_replacements: also those that are on their way to take their places.
     """
     servers = [server.name for server in await case.tx.servers.all() if lets_in(server)]
     ended = []
-    for grant in grants:
+    wanted = [*grants]
+    for grant in wanted + (await _replacements(case, wanted) if with_replacements else []):
         if not await case.tx.grants.end(grant.id, reason, at or case.now):
             continue
         ended.append(grant)
@@ -72,6 +79,20 @@ async def begin(
             code, what = Notice.EARLIER_ACCESS_ENDED, {"common_name": grant.common_name}
         await messages.notice(case, grant.user_id, code, reason=reason, **what)
     return ended
+
+
+async def _replacements(case: Case, grants: Sequence[Grant]) -> list[Grant]:
+    """The live ones that were made in the place of live ones: see `bot.access.moving`.
+
+    There may be some in between whose profiles got lost on their way.
+    """
+    found: list[Grant] = []
+    ids = [grant.id for grant in grants if grant.state in LIVE_STATES]
+    while ids:
+        later = await case.tx.grants.replacing(ids)
+        found += [grant for grant in later if grant.state in LIVE_STATES]
+        ids = [grant.id for grant in later]
+    return found
 
 
 async def record_proofs(case: Case, seen: Sequence[tuple[GrantId, ServerProof]]) -> list[GrantId]:

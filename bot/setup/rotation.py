@@ -26,6 +26,7 @@ from shlex import quote
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from bot.access import moving
 from bot.access.permission import Actor
 from bot.access.revocation import lets_in
 from bot.errors import NotDone
@@ -137,6 +138,12 @@ async def go_on(office: Office, actor: Actor) -> RotationState:
             if state.left or not state.rotation.is_under_way:
                 return state
             await _step(office, actor, state.rotation)
+
+
+async def move_all(office: Office, actor: Actor) -> int | None:
+    """Has the running bot send everybody a new profile, see `bot.access.moving`."""
+    async with office.acting(actor) as case:
+        return await moving.begin(case)
 
 
 async def _step(office: Office, actor: Actor, rotation: Rotation) -> None:

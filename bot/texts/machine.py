@@ -28,6 +28,12 @@ NOTICES: dict[Notice, Template] = {
         "<code>vpnbot ca rotate</code> on my machine says step by step what to do, and nobody is "
         "shut out on the way."
     ),
+    Notice.PROFILES_MOVE: Plural(
+        "The VPN’s certificates are being renewed: one profile is replaced. Its owner gets the new "
+        "one here, and the earlier one ends in that moment.",
+        "The VPN’s certificates are being renewed: {count} profiles are replaced. Their owners get "
+        "the new ones here, and each earlier one ends in that moment.",
+    ),
     Notice.HOST_KEY_CHANGED: (
         "⚠️ The machine of <b>{server}</b> shows another host key than before: it was set up anew, "
         "or somebody is in between. Until you say which key is right I do nothing there, so "
