@@ -46,6 +46,31 @@ class Addresses(Repository):
             .values(moved_at=at)
         )
 
+    async def set6(
+        self, grant_id: GrantId, server: ServerName, address: str | None, at: datetime
+    ) -> bool:
+        """Gives a grant this IPv6 address, and none but this; False where it has it already."""
+        held = await self._where(
+            _addresses.c.grant_id == grant_id,
+            _addresses.c.server == server,
+            _addresses.c.address.contains(":"),
+            _HELD,
+        )
+        now = [span.address for span in held if span.moved_at is None]
+        if now == ([] if address is None else [address]):
+            return False
+        for old in now:
+            await self.move(grant_id, server, old, at)
+        if any(span.address == address for span in held):  # back to one that was not left yet
+            await self._connection.execute(
+                update(_addresses)
+                .where(_addresses.c.grant_id == grant_id, _addresses.c.address == address, _HELD)
+                .values(moved_at=None)
+            )
+        elif address is not None:
+            await self.give(grant_id, server, address, at)
+        return True
+
     async def leave(self, span_id: int, at: datetime) -> None:
         """Nobody uses it any more: from now on it rests."""
         await self._connection.execute(

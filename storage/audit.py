@@ -10,8 +10,9 @@ from sqlalchemy import BigInteger, Row, Select, insert, select, type_coerce, upd
 from sqlalchemy.exc import DBAPIError
 
 from storage import tables
+from storage.audit_records import AuditEntry, AuditHead, BrokenEntry
 from storage.errors import is_passing
-from storage.records import AuditEntry, AuditHead, BrokenEntry, Payload
+from storage.records import Payload
 from storage.repository import Repository, values_of
 
 _audit = tables.audit

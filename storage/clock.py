@@ -5,7 +5,7 @@ from dataclasses import asdict
 from sqlalchemy import delete, insert, select
 
 from storage import tables
-from storage.records import ClockAnchor
+from storage.clock_records import ClockAnchor
 from storage.repository import Repository
 
 _anchor = tables.clock_anchor

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from sqlalchemy import delete, insert, select
 
 from storage import tables
-from storage.records import EndWarning
+from storage.clock_records import EndWarning
 from storage.repository import Repository
 
 _warnings = tables.end_warnings

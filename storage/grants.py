@@ -391,6 +391,29 @@ class Grants(Repository):
             await self._addresses.give(grant.id, server, address, at)
         return True
 
+    async def wait_on(
+        self, grant_id: GrantId, servers: Collection[ServerName], at: datetime
+    ) -> None:
+        """Notes that these of its servers have not taken a grant in yet."""
+        await self._connection.execute(
+            update(_places)
+            .where(_places.c.grant_id == grant_id, _places.c.server.in_(servers))
+            .values(waiting_since=at)
+        )
+
+    async def let_in(self, grant_id: GrantId, server: ServerName) -> None:
+        """Notes that a server has taken a grant in."""
+        await self._connection.execute(
+            update(_places)
+            .where(_places.c.grant_id == grant_id, _places.c.server == server)
+            .values(waiting_since=None)
+        )
+
+    async def waiting_on(self, server: ServerName) -> Sequence[Grant]:
+        """Live grants that a server has not taken in yet, although their profiles are out."""
+        waits = _with_place(server).where(_places.c.waiting_since.is_not(None))
+        return await self._where(_grants.c.id.in_(waits), _LIVE)
+
     async def prove(self, grant_id: GrantId, after: GrantState, at: datetime) -> bool:
         """REVOKING to REVOKED or EXPIRED; False if it was proved before."""
         if not await self._set(grant_id, (GrantState.REVOKING,), state=after, proved_at=at):

@@ -4,7 +4,7 @@ All times are aware datetimes in UTC; durations are whole seconds.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
 
@@ -123,8 +123,7 @@ class Server:
     dns: tuple[str, ...]
     account: str
     added_at: datetime
-    # When a CRL was last published there; None before the first time.
-    crl_published_at: datetime | None = None
+    crl_published_at: datetime | None = None  # the last one; None before the first time
     # Of that CRL: with a lower one an older CRL was put back.
     crl_number: int | None = None
     # SHA-256 of the file that was put there, in hex: with another one somebody has changed it.
@@ -141,23 +140,7 @@ class Server:
     # Of a server on another machine: 'address' as USER@HOST:PORT, the pinned 'host_key', and
     # 'key_file', which is None where it is the bot's own key.
     ssh: Payload | None = None
-    # Of its clients, beside `network`; None where they get no IPv6 address.
-    network6: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ServerSet:
-    """Servers that share one profile.
-
-    Attributes:
-        servers: in the order in which clients try them.
-        random: whether each client tries them in an order of its own.
-    """
-
-    name: ServerName
-    servers: tuple[ServerName, ...]
-    random: bool
-    added_at: datetime
+    network6: str | None = None  # beside `network`; None where clients get no IPv6 address
 
 
 class Verdict(StrEnum):
@@ -443,15 +426,6 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
-class EndWarning:
-    """The last warning that went out about an end that comes; `days` before it."""
-
-    subject: str
-    ends_at: datetime
-    days: int
-
-
-@dataclass(frozen=True, slots=True)
 class PostedMessage:
     """A message of ours that may have to be edited or followed up."""
 
@@ -484,46 +458,3 @@ class OutboxItem:
     created_at: datetime
     # Why it was not sent, in Telegram's words or ours; for the operator.
     error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    seq: int
-    at: datetime
-    actor: str
-    action: str
-    subject: str
-    detail: Payload
-    previous: str  # hex
-    digest: str  # hex
-
-
-@dataclass(frozen=True, slots=True)
-class BrokenEntry:
-    """A row of the audit trail that cannot be read, so nobody of ours wrote it like that."""
-
-    seq: int
-
-
-@dataclass(frozen=True, slots=True)
-class AuditHead:
-    """What the whole trail up to this row can be held against."""
-
-    seq: int
-    digest: str  # hex
-
-
-@dataclass(frozen=True, slots=True)
-class ClockAnchor:
-    """The last moment at which the machine's clock was known to be right.
-
-    Attributes:
-        boot_id: of the start of the machine that the durations count from.
-        since_boot: at `agreed_at`.
-        doubted_since_boot: since when the clock is in doubt; None where it is not.
-    """
-
-    boot_id: str
-    agreed_at: datetime
-    since_boot: timedelta
-    doubted_since_boot: timedelta | None = None

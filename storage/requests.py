@@ -100,6 +100,16 @@ class Requests(Repository):
         """The requests of one person that nobody has decided."""
         return await self._where(_requests.c.user_id == user_id, _requests.c.state.in_(_OPEN))
 
+    async def last_server(self, user_id: UserId) -> ServerName | None:
+        """What this person named or chose the last time, whatever became of it."""
+        server: ServerName | None = await self._connection.scalar(
+            select(_requests.c.server)
+            .where(_requests.c.user_id == user_id, _requests.c.server.is_not(None))
+            .order_by(_requests.c.id.desc())
+            .limit(1)
+        )
+        return server
+
     async def open_on(self, server: ServerName) -> Sequence[Request]:
         return await self._where(_requests.c.server == server, _requests.c.state.in_(_OPEN))
 

@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select, update
 
 from storage import tables
-from storage.records import Payload, Server, ServerName, ServerSet
+from storage.records import Payload, Server, ServerName
 from storage.repository import Repository, values_of
+from storage.set_records import ServerSet
 
 _servers = tables.servers
 _sets = tables.server_sets

@@ -255,6 +255,8 @@ grant_places = Table(
     Column("position", Integer, nullable=False),
     # None where the server gives one from a pool of its own.
     Column("address", String(64)),
+    # Since when the profile is out without that this server has taken it in.
+    Column("waiting_since", UtcTime),
 )
 Index("ix_grant_places_server", grant_places.c.server)
 

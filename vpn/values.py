@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Interface, IPv6Network, ip_address
 from pathlib import PurePosixPath
 from typing import NewType
 
@@ -18,6 +18,7 @@ HIGHEST_PORT = 65535
 _PRIVATE = IPv4Network("10.0.0.0/8")
 _FIRST_NETWORK = IPv4Network("10.8.0.0/22")  # 1021 clients; OpenVPN's own examples use 10.8
 _WIDEST_PREFIX, _NARROWEST_PREFIX = 8, 29
+_WIDEST_PREFIX6 = 64
 
 _COMMON_NAME = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
 _SERVER_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}", re.ASCII)
@@ -68,6 +69,7 @@ class ServerSpec:
         directory: its home folder on its machine, absolute.
         listen_port: the port on its machine; `remote.port` may be another one, forwarded to it.
         network: its clients' network; the server has the first host address.
+        network6: likewise, of IPv6; None where clients get no such address.
         routes: what is pushed to clients; 0.0.0.0/0 sends everything through the tunnel.
         account: the account that the bot runs as: it owns `live/` and may use the management
             socket.
@@ -81,6 +83,7 @@ class ServerSpec:
     routes: tuple[IPv4Network, ...]
     dns: tuple[IPv4Address, ...]
     account: str
+    network6: IPv6Network | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,8 @@ class Pushed:
 
     routes: tuple[IPv4Network | IPv6Network, ...] = ()
     dns: tuple[IPv4Address | IPv6Address, ...] = ()
+    # Its own, beside that of IPv4, with the prefix of the server's network.
+    address6: IPv6Interface | None = None
 
 
 AS_ALL = Pushed()
@@ -162,6 +167,7 @@ def make_server_spec(
     routes: Iterable[IPv4Network],
     dns: Iterable[IPv4Address],
     account: str,
+    network6: IPv6Network | None = None,
 ) -> ServerSpec:
     """A server's description, checked.
 
@@ -169,7 +175,7 @@ def make_server_spec(
         InvalidServer: one of the values cannot be used; the message names it.
     """
     spec = ServerSpec(
-        name, remote, directory, listen_port, network, tuple(routes), tuple(dns), account
+        name, remote, directory, listen_port, network, tuple(routes), tuple(dns), account, network6
     )
     check_spec(spec)
     return spec
@@ -188,6 +194,8 @@ def check_spec(spec: ServerSpec) -> None:
         raise InvalidServer(f"The port {spec.listen_port} is not between 1 and {HIGHEST_PORT}.")
     _check_directory(spec.directory)
     _check_network(spec.network)
+    if spec.network6 is not None:
+        _check_network6(spec.network6, spec.network)
 
 
 def check_server_name(name: str) -> None:
@@ -215,6 +223,19 @@ def _check_network(network: IPv4Network) -> None:
         )
     if network.is_multicast or network.is_loopback or network.is_link_local or network.is_reserved:
         raise InvalidServer(f"The network {network} cannot be given to clients; choose 10.x.")
+
+
+def _check_network6(network6: IPv6Network, network: IPv4Network) -> None:
+    """Each IPv4 address has one of its own there."""
+    narrowest = IPv6Network(0).max_prefixlen - (network.max_prefixlen - network.prefixlen)
+    # OpenVPN's `server-ipv6` takes nothing wider than a /64.
+    if not _WIDEST_PREFIX6 <= network6.prefixlen <= narrowest:
+        raise InvalidServer(
+            f"The network {network6} must be between /{_WIDEST_PREFIX6} and /{narrowest}, so that "
+            f"each address of {network} has one there."
+        )
+    if network6.is_multicast or network6.is_loopback or network6.is_link_local:
+        raise InvalidServer(f"The network {network6} cannot be given to clients; choose fdxx:….")
 
 
 def next_free_network(taken: Iterable[IPv4Network]) -> IPv4Network:

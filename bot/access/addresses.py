@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from itertools import islice
 
 from bot.access.case import Case
@@ -111,6 +111,21 @@ def fits(server: Server, address: str | None) -> bool:
     if address is None:
         return plan.pool is not None or not plan.has_fixed
     return plan.leaves(IPv4Address(address))
+
+
+def address6_of(server: Server, address: str | None, within: IPv6Network | None) -> str | None:
+    """The IPv6 address that goes with one of IPv4: the same number, counted from a range's first.
+
+    Ranges begin at multiples of the size of the server's IPv4 network and have room for it, see
+    `bot.access.groups`. So no two clients have one, and one rests with the other.
+
+    Args:
+        within: the range of the owner's group; None: the server's whole network.
+    """
+    if server.network6 is None or address is None:
+        return None
+    number = int(IPv4Address(address)) - int(IPv4Network(server.network).network_address)
+    return str((within or IPv6Network(server.network6))[number])
 
 
 def suits(

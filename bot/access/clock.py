@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from bot.access.case import Case
 from bot.access.permission import THE_BOT
-from storage.records import AuditEntry
+from storage.audit_records import AuditEntry
 from storage.transaction import Transaction
 
 # Nothing that waits longer is known to wait for a moment of this clock.

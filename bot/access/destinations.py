@@ -1,6 +1,6 @@
 """What people ask for by one name: a server, or a set of servers that share a profile."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.access.addresses import is_closed
@@ -62,8 +62,3 @@ async def opened_by(tx: Transaction, request: Request) -> Sequence[ServerName]:
     """The servers that a profile for this request would open now."""
     found = None if request.server is None else await find(tx, request.server)
     return () if found is None else found.names
-
-
-def first_chosen(names: Iterable[ServerName], last: ServerName | None) -> tuple[ServerName, ...]:
-    """The names, with the one that was chosen the last time in front."""
-    return tuple(sorted(names, key=lambda name: name != last))

@@ -8,7 +8,8 @@ from shlex import quote
 from bot.access import messages
 from bot.access.case import Case
 from bot.access.messages import Notice
-from storage.records import LIVE_STATES, EndWarning, Grant, ServerName
+from storage.clock_records import EndWarning
+from storage.records import LIVE_STATES, Grant, ServerName
 
 # Days before the end; 0 is the end itself.
 WARN_AT = (60, 30, 14, 7, 1, 0)

@@ -1,19 +1,20 @@
 """The use cases around a grant: reserve, issue, deliver, renew, replace what was lost."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from ipaddress import IPv6Network
 from typing import Any
 
 from bot.access import messages, pace, revocation
-from bot.access.addresses import free_address
+from bot.access.addresses import address6_of, free_address
 from bot.access.case import Case
 from bot.access.destinations import find
 from bot.access.messages import DeliverNote, Notice
 from bot.access.names import common_name
 from bot.access.permission import THE_BOT, Act, require
 from bot.access.refusals import Refusal, Refused
-from bot.access.terms import groups_of, open_to
+from bot.access.terms import groups_of, open_to, terms_of
 from storage.records import (
     LIVE_STATES,
     EndReason,
@@ -79,6 +80,8 @@ async def reserve(
         authority=authority,
     )
     await case.tx.grants.add(grant)
+    for server in servers:
+        await note_address6(case, server, grant)
     await case.record(
         "grant.reserve",
         grant,
@@ -186,8 +189,17 @@ async def move(case: Case, server: Server, grant: Grant) -> Grant | None:
         for place in grant.places
     ]
     moved = replace(grant, places=tuple(places))
+    await note_address6(case, server, moved)
     await case.record("grant.move", moved, server=server.name, address=address, was=was)
     return moved
+
+
+async def note_address6(case: Case, server: Server, grant: Grant) -> bool:
+    """Notes the IPv6 address that a grant has on a server now; whether it is another one."""
+    within = (await terms_of(case.tx, grant.owner, [server.name])).range_in(server.network6)
+    own = within if isinstance(within, IPv6Network) else None
+    wanted = address6_of(server, grant.address_on(server.name), own)
+    return await case.tx.addresses.set6(grant.id, server.name, wanted, case.now)
 
 
 async def abandon(case: Case, grant_id: GrantId) -> None:
@@ -251,11 +263,17 @@ def require_ours(grant: Grant) -> None:
         raise Refused(Refusal.NO_BUTTON)
 
 
-async def issued(case: Case, grant: Grant) -> bool:
-    """RESERVED to ISSUED: the certificate exists. False if the grant was ended meanwhile."""
+async def issued(case: Case, grant: Grant, *, waiting: Sequence[ServerName] = ()) -> bool:
+    """RESERVED to ISSUED: the certificate exists. False if the grant was ended meanwhile.
+
+    Args:
+        waiting: those of its servers that have not taken it in yet.
+    """
     won = await case.tx.grants.move(grant.id, GrantState.RESERVED, GrantState.ISSUED)
     if won:
-        await case.by(THE_BOT).record("grant.issue", grant)
+        await case.tx.grants.wait_on(grant.id, waiting, case.now)
+        detail = {"waiting": list(waiting)} if waiting else {}
+        await case.by(THE_BOT).record("grant.issue", grant, **detail)
     return won
 
 

@@ -7,7 +7,7 @@ up and others given at once, and the files of all who are concerned are due (`bo
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from bot.access import durations, grants, messages, revocation
 from bot.access.addresses import choose_address, suits
@@ -166,15 +166,25 @@ async def _require_sound(case: Case, group: Group) -> None:
 async def _require_range(case: Case, group: Group, text: str, its: Sequence[Server]) -> None:
     """A range is in the network of one of the group's servers, with room, and of nobody else."""
     wanted = ip_network(text)
-    home = next((one for one in its if ranges_in(Group(group.name, (text,)), one.network)), None)
+    alone = Group(group.name, (text,))
+    home = next(
+        (one for one in its if ranges_in(alone, one.network) or ranges_in(alone, one.network6)),
+        None,
+    )
     if home is None:
-        networks = ", ".join(f"{one.network} ({one.name})" for one in its)
+        named = [(net, one.name) for one in its for net in (one.network, one.network6) if net]
+        networks = ", ".join(f"{network} ({name})" for network, name in named)
         raise Refused(Refusal.RANGE_NOWHERE, network=text, networks=networks)
     for other in await case.tx.groups.all():
         for theirs in other.networks if other.name != group.name else ():
             if is_within(wanted, ip_network(theirs)) or is_within(ip_network(theirs), wanted):
                 raise Refused(Refusal.RANGE_TAKEN, network=text, group=other.name, range=theirs)
-    assert isinstance(wanted, IPv4Network)
+    if isinstance(wanted, IPv6Network):
+        count = IPv4Network(home.network).num_addresses
+        first = int(wanted.network_address) - int(IPv6Network(home.network6 or "").network_address)
+        if wanted.num_addresses < count or first < count:
+            raise Refused(Refusal.RANGE6, network=text, count=count, server=home.name)
+        return
     try:
         choose_address(home, frozenset(), within=wanted)
     except Refused as full:
@@ -193,7 +203,13 @@ class Belongings:
 
     def ranges(self, server: Server) -> list[Network]:
         """All that are kept for groups there."""
-        return [each for group in self.known for each in ranges_in(group, server.network)]
+        networks = (server.network, server.network6)
+        return [
+            each
+            for group in self.known
+            for network in networks
+            for each in ranges_in(group, network)
+        ]
 
 
 async def belongings(case: Case) -> Belongings:
@@ -233,7 +249,8 @@ async def settle(case: Case, before: Belongings) -> Changed:
             fits = suits(server, grant.address_on(server.name), within, beside)
             if not fits and await grants.move(case, server, grant) is not None:
                 moved += 1
-            if not fits or _pushed(was) != _pushed(now):
+            has6 = fits and await grants.note_address6(case, server, grant)
+            if not fits or has6 or _pushed(was) != _pushed(now):
                 concerned.append(grant.id)
             if was.is_open and not now.is_open:
                 closed.add(await case.tx.people.name_of(grant.owner))

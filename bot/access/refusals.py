@@ -39,6 +39,7 @@ class Refusal(StrEnum):
     BAD_GROUP_NAME = "bad_group_name"
     RANGE_NOWHERE = "range_nowhere"
     RANGE_TAKEN = "range_taken"
+    RANGE6 = "range6"
     RANGE_FULL = "range_full"
     APPROVER_NO_ADMIN = "approver_no_admin"
     TOO_FEW_APPROVERS = "too_few_approvers"

@@ -95,6 +95,31 @@ async def ask(case: Case, *, duration: int | None, server: ServerName | None, re
     return Asked(request, () if chosen else names)
 
 
+async def to_choose_from(case: Case, user_id: UserId) -> Sequence[Destination]:
+    """What somebody may ask for; first what they chose the last time, then the sets."""
+    theirs = await groups_of(case.tx, user_id)
+    offered = [
+        one
+        for one in await destinations.every(case.tx)
+        if one.open and terms(theirs, one.names).is_open
+    ]
+    last = await case.tx.requests.last_server(user_id)
+    return sorted(offered, key=lambda one: one.name != last)
+
+
+async def choosing(case: Case, request_id: RequestId) -> Request:
+    """One's own request that has no server yet.
+
+    Raises:
+        Refused: NOT_ALLOWED, UNKNOWN_REQUEST, NOT_YOURS, ALREADY_DECIDED.
+    """
+    require(case.actor, Act.ASK)
+    request = await _own(case, request_id)
+    if request.state is not RequestState.CHOOSING:
+        raise await _already_decided(case.tx, request_id)
+    return request
+
+
 async def choose(case: Case, request_id: RequestId, server: ServerName) -> Asked:
     """Names the server of a request that was made without one.
 

@@ -18,6 +18,7 @@ class Tap(StrEnum):
     DENY = "dn"
     CANCEL = "cx"
     SERVER = "sv"
+    SERVERS = "sp"
     RENEW = "np"
     RENEW_YES = "npy"
     GIVE_UP = "gu"
@@ -126,6 +127,7 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.DENY: ("request",),
     Tap.CANCEL: ("request",),
     Tap.SERVER: ("request", "server"),
+    Tap.SERVERS: ("request", "page"),
     Tap.RENEW: ("grant",),
     Tap.RENEW_YES: ("grant",),
     Tap.GIVE_UP: ("grant",),

@@ -1,10 +1,10 @@
 """Commands for everybody who is on the list: ask, and look."""
 
-from bot.access import holdings, messages, requests
+from bot.access import destinations, holdings, messages, requests
 from bot.access.durations import parse_duration
 from bot.access.permission import Act, require
 from bot.access.usage import last_uses
-from bot.chat import views
+from bot.chat import choosing, views
 from bot.chat.scene import SILENT, Reply, Scene
 from storage.records import ServerName
 
@@ -15,7 +15,7 @@ async def request_vpn(scene: Scene, rest: str) -> Reply:
     duration, server, reason = await _parse(scene, rest)
     asked = await requests.ask(scene.case, duration=duration, server=server, reason=reason)
     if asked.servers:
-        return Reply(views.choose_server(asked.request, asked.servers))
+        return Reply(await choosing.question(scene, asked.request))
     await messages.asked(scene.case, asked.request)
     return SILENT
 
@@ -33,7 +33,7 @@ async def my_vpn(scene: Scene, _rest: str) -> Reply:
 
 async def _parse(scene: Scene, rest: str) -> tuple[int | None, ServerName | None, str]:
     """Duration and server in either order at the beginning; all that follows is the reason."""
-    names = {known.name for known in await scene.tx.servers.all()}
+    names = {known.name for known in await destinations.every(scene.tx)}
     duration: int | None = None
     server: ServerName | None = None
     words_left = rest.split()

@@ -8,7 +8,7 @@ from bot.chat import buttons
 from bot.chat.buttons import Button, Keyboard, Tap
 from bot.texts import chat as words
 from bot.texts.fill import Html, fill
-from storage.records import GrantId
+from storage.records import GrantId, RequestId
 
 _Item = TypeVar("_Item")
 
@@ -40,7 +40,7 @@ class Page(Generic[_Item]):
             return Html("")
         return fill(words.PAGE, number=self.number + 1, pages=self.count)
 
-    def turning(self, tap: Tap, *subject: GrantId) -> Keyboard:
+    def turning(self, tap: Tap, *subject: GrantId | RequestId) -> Keyboard:
         """The row that leads to the next page and back, of the list that this button begins."""
         around = ((words.BUTTON_BACK, self.number - 1), (words.BUTTON_NEXT, self.number + 1))
         row = [

@@ -8,6 +8,7 @@ from bot.access.refusals import Refusal, Refused
 from bot.chat import (
     admin_commands,
     buttons,
+    choosing,
     late,
     lists,
     old_certificates,
@@ -21,7 +22,7 @@ from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
 from bot.texts import chat as words
 from bot.texts.fill import Html, fill, moment, plain
-from storage.records import UNPROVED_STATES, Grant, OutboxKind, PostedMessage, RequestState
+from storage.records import UNPROVED_STATES, Grant, OutboxKind, PostedMessage
 
 # Buttons on messages that are kept up to date until their request is decided.
 _REMEMBERED = {
@@ -60,14 +61,6 @@ async def _edit_if_unknown(scene: Scene, meant: Meant) -> None:
         await messages.edit_card(scene.case, tapped)
 
 
-async def servers_now(scene: Scene, meant: Meant) -> View | None:
-    """The question for a server as it reads now; None where it is answered already."""
-    request = await scene.tx.requests.get(meant.request)
-    if request is None or request.state is not RequestState.CHOOSING:
-        return None
-    return views.choose_server(request, [one.name for one in await scene.tx.servers.all()])
-
-
 async def _approve(scene: Scene, meant: Meant) -> Reply:
     done = await requests.approve(scene.case, meant.request, meant.duration, seen=meant.digest)
     await mend(scene, meant)
@@ -88,12 +81,6 @@ async def _cancel(scene: Scene, meant: Meant) -> Reply:
     request = await requests.cancel(scene.case, meant.request)
     view = views.asked(request, admin_reachable=True)
     return Reply(view, Html(words.CANCELLED_TOAST), edit=True)
-
-
-async def _choose_server(scene: Scene, meant: Meant) -> Reply:
-    asked = await requests.choose(scene.case, meant.request, meant.server)
-    await messages.asked(scene.case, asked.request, instead_of=scene.message_id)
-    return Reply(toast=Html(words.CHOSEN_TOAST))
 
 
 async def _renew(scene: Scene, meant: Meant) -> Reply:
@@ -197,7 +184,8 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.APPROVE: _approve,
     Tap.DENY: _deny,
     Tap.CANCEL: _cancel,
-    Tap.SERVER: _choose_server,
+    Tap.SERVER: choosing.choose,
+    Tap.SERVERS: choosing.turn,
     Tap.RENEW: _renew,
     Tap.RENEW_YES: _renew,
     Tap.GIVE_UP: _give_up,

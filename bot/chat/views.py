@@ -61,7 +61,7 @@ async def card(case: Case, request: Request, viewer: UserId) -> View:
         else fill(words.CARD_PERSON_NO_USERNAME, id=request.user_id),
     )
     asked_for = (
-        fill(words.CARD_SERVER, server=request.server),
+        await _wanted(case, request),
         fill(words.CARD_DURATION, duration=duration_text(request.duration)),
     )
     reason = fill(words.CARD_REASON, reason=request.reason) if request.reason else ""
@@ -140,6 +140,14 @@ async def _undecided(
     return View(text, ((full,), *((tuple(shorter),) if shorter else ()), (deny,)))
 
 
+async def _wanted(case: Case, request: Request) -> Html:
+    """The server that was asked for; of a set with all that it opens."""
+    names = await destinations.opened_by(case.tx, request)
+    if tuple(names) in {(), (request.server,)}:
+        return fill(words.CARD_SERVER, server=request.server)
+    return fill(words.CARD_SET, name=request.server, servers=some(names))
+
+
 async def _opens(case: Case, request: Request) -> str:
     """Which servers a profile opens besides its own; nothing where it opens none."""
     own = await destinations.opened_by(case.tx, request)
@@ -160,7 +168,7 @@ def asked(request: Request, *, admin_reachable: bool) -> View:
     keyboard: Keyboard = ()
     if request.state is RequestState.PENDING:
         template = words.ASKED if admin_reachable else words.ASKED_NOBODY
-        keyboard = ((_cancel(request),),)
+        keyboard = ((cancel_button(request),),)
     elif request.state is RequestState.CANCELLED and request.server is None:
         template = words.CANCELLED_WITHOUT_SERVER
     else:
@@ -174,15 +182,8 @@ def asked(request: Request, *, admin_reachable: bool) -> View:
     return View(text, keyboard)
 
 
-def choose_server(request: Request, servers: Sequence[ServerName]) -> View:
-    """The answer to a request that does not name one of several servers."""
-    rows = [
-        (Button(name, buttons.data(Tap.SERVER, request.id, name), Style.MAIN),) for name in servers
-    ]
-    return View(Html(words.CHOOSE_SERVER), (*rows, (_cancel(request),)))
-
-
-def _cancel(request: Request) -> Button:
+def cancel_button(request: Request) -> Button:
+    """Takes a request back."""
     return Button(words.BUTTON_CANCEL, buttons.data(Tap.CANCEL, request.id))
 
 
@@ -226,7 +227,7 @@ def my_access(
             address=_addresses(grant),
         )
         said.append(lines(account, text, last_use(used.get(grant.id))))
-    cancels = [(_cancel(request),) for request in requests]
+    cancels = [(cancel_button(request),) for request in requests]
     names_of = _told_apart(live)
     rows = [_my_buttons(grant, names_of[grant.id], own=grant.user_id == viewer) for grant in live]
     return View(blocks(*waiting, *said), (*cancels, *rows))

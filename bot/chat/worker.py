@@ -20,7 +20,7 @@ from telegram.error import TelegramError
 from bot.access import audit, people
 from bot.access.names import clean
 from bot.access.refusals import Refusal, Refused
-from bot.chat import buttons, late, taps
+from bot.chat import buttons, choosing, late, taps
 from bot.chat.buttons import Tap
 from bot.chat.commands import COMMANDS, help_
 from bot.chat.incoming import (
@@ -367,7 +367,7 @@ async def _refusal(scene: Scene, incoming: Typed | Forwarded | Tapped, refused: 
         if meant.tap is Tap.APPROVE and refused.code in _OTHER_BUTTONS:
             await taps.refit(scene, meant)
         if meant.tap is Tap.SERVER and refused.code is Refusal.UNKNOWN_SERVER:
-            return replace(said, view=await taps.servers_now(scene, meant), edit=True)
+            return replace(said, view=await choosing.question_now(scene, meant), edit=True)
         return said
     return await _said(scene, refusals.in_chat(refused))
 

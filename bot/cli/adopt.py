@@ -198,7 +198,8 @@ def _write_access(done: AdoptionResult) -> Iterator[str]:
     folders = done.examined.writable_folders
     if not folders or done.server.ssh is not None:
         return
-    paths = " ".join(_in_unit(f"/{folder}") for folder in folders)
+    # With a '-' a folder that is gone one day does not keep the bot from starting.
+    paths = " ".join(_in_unit(f"-/{folder}") for folder in folders)
     # printf takes a backslash and a percent sign for its own.
     text = paths.replace("\\", "\\\\").replace("%", "%%")
     drop_in = "/etc/systemd/system/vpnbot.service.d"

@@ -14,7 +14,7 @@ from bot.cli.shared import in_json, say, show, stamp, with_office
 from bot.errors import NotDone
 from bot.office import Office
 from bot.shown import one_line
-from storage.records import AuditEntry, BrokenEntry
+from storage.audit_records import AuditEntry, BrokenEntry
 
 app = typer.Typer(help="The audit trail.", no_args_is_help=True)
 

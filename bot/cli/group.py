@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated, Any
 
 import typer
@@ -33,6 +33,9 @@ Network = Annotated[
         help="The range of a server's network that its people get their addresses from.",
     ),
 ]
+Network6 = Annotated[
+    list[str] | None, typer.Option(metavar="CIDR", help="Likewise, of its IPv6 network.")
+]
 Route = Annotated[
     list[str] | None,
     typer.Option(metavar="CIDR", help="Pushed in the place of the server's own routes."),
@@ -59,6 +62,7 @@ Approvals = Annotated[
 def add(
     name: Name,
     network: Network = None,
+    network6: Network6 = None,
     route: Route = None,
     dns: Dns = None,
     server: Servers = None,
@@ -69,8 +73,11 @@ def add(
     """Makes a group. Who is in it: vpnbot user allow ID --name NAME --group GROUP."""
     group = Group(
         GroupName(name),
-        networks=_networks("--network", network),
-        routes=_networks("--route", route),
+        networks=(
+            *_networks("--network", network, IPv4Network),
+            *_networks("--network6", network6, IPv6Network),
+        ),
+        routes=_networks("--route", route, ip_network),
         dns=_each("--dns", dns, lambda text: str(ip_address(text))),
         servers=tuple(map(ServerName, server or ())),
         max_duration=None if max_duration is None else parse_duration(max_duration),
@@ -84,6 +91,7 @@ def add(
 def edit(
     name: Name,
     network: Network = None,
+    network6: Network6 = None,
     route: Route = None,
     dns: Dns = None,
     server: Servers = None,
@@ -94,15 +102,16 @@ def edit(
         list[str] | None,
         typer.Option(
             metavar="WHAT",
-            help="What the group is to say no more: network, route, dns, server, max-duration, "
-            "approvers or approvals.",
+            help="What the group is to say no more: network, network6, route, dns, server, "
+            "max-duration, approvers or approvals.",
         ),
     ] = None,
 ) -> None:
     """Changes what a group means; what is not named stays as it is."""
     typed: dict[str, Any] = {
-        "networks": _networks("--network", network) if network else None,
-        "routes": _networks("--route", route) if route else None,
+        "network4": _networks("--network", network, IPv4Network) if network else None,
+        "network6": _networks("--network6", network6, IPv6Network) if network6 else None,
+        "routes": _networks("--route", route, ip_network) if route else None,
         "dns": _each("--dns", dns, lambda text: str(ip_address(text))) if dns else None,
         "servers": tuple(map(ServerName, server)) if server else None,
         "max_duration": None if max_duration is None else parse_duration(max_duration),
@@ -117,13 +126,20 @@ def edit(
             raise typer.BadParameter(f"--clear {word!r} is none of: {', '.join(_FIELDS)}")
         if field in changes:
             raise typer.BadParameter(f"--{word} is both given and cleared.")
-        changes[field] = getattr(empty, field)
+        changes[field] = getattr(empty, field, ())
     if not changes:
         raise typer.BadParameter("Nothing to change; see: vpnbot group edit --help")
 
     async def work(case: Case) -> Changed:
         before = await groups.known_group(case, name)
-        return await groups.edit(case, replace(before, **changes))
+        # Both families are one list.
+        of = {4: "network4", 6: "network6"}
+        kept = {
+            field: [each for each in before.networks if ip_network(each).version == version]
+            for version, field in of.items()
+        }
+        networks = [one for field in of.values() for one in changes.pop(field, kept[field])]
+        return await groups.edit(case, replace(before, **changes, networks=tuple(networks)))
 
     _change(work, f"The group {name} is changed.")
 
@@ -152,7 +168,8 @@ def list_(
 
 
 _FIELDS = {
-    "network": "networks",
+    "network": "network4",
+    "network6": "network6",
     "route": "routes",
     "dns": "dns",
     "server": "servers",
@@ -160,12 +177,13 @@ _FIELDS = {
     "approvers": "approvers",
     "approvals": "approvals",
 }
-_COLUMNS = ("name", *(field for field in _FIELDS.values()), "members")
+_SHOWN = ("networks", "routes", "dns", "servers", "max_duration", "approvers", "approvals")
+_COLUMNS = ("name", *_SHOWN, "members")
 
 
 def _row(group: Group, members: Sequence[UserId], *, as_json: bool) -> dict[str, object]:
     row: dict[str, object] = {"name": group.name}
-    for field in _FIELDS.values():
+    for field in _SHOWN:
         value = getattr(group, field)
         if field == "max_duration" and value is not None:
             value = format_duration(value)
@@ -219,8 +237,10 @@ def _profiles(count: int) -> str:
     return "1 profile" if count == 1 else f"{count} profiles"
 
 
-def _networks(option: str, texts: list[str] | None) -> tuple[str, ...]:
-    return _each(option, texts, lambda text: str(ip_network(text)))
+def _networks(
+    option: str, texts: list[str] | None, read: Callable[[str], object]
+) -> tuple[str, ...]:
+    return _each(option, texts, lambda text: str(read(text)))
 
 
 def _ids(texts: list[str] | None) -> tuple[UserId, ...]:

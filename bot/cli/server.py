@@ -1,7 +1,7 @@
 """`vpnbot server`: the OpenVPN servers."""
 
 import asyncio
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from pathlib import Path, PurePosixPath
 from shlex import quote
 from typing import Annotated, Any
@@ -11,6 +11,7 @@ import typer
 from bot.access.canaries import current
 from bot.access.endings import AUTHORITY_NOTICE
 from bot.backup.backup import write_new
+from bot.cli import server_group
 from bot.cli.adopt import adopt
 from bot.cli.sessions import sessions
 from bot.cli.shared import operator, say, show, stamp, with_office
@@ -40,6 +41,7 @@ app.command("adopt")(adopt)
 app.command("key")(key)
 app.command("ssh")(ssh_)
 app.command("sessions")(sessions)
+app.add_typer(server_group.app, name="group")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The server's name.")]
 AsJson = Annotated[bool, typer.Option("--json", help="A list of objects.")]
@@ -57,6 +59,9 @@ def add(
     ] = None,
     network: Annotated[
         str | None, typer.Option(metavar="CIDR", help="Its clients' network.")
+    ] = None,
+    network6: Annotated[
+        str | None, typer.Option(metavar="CIDR", help="Of IPv6, such as fd12:3456::/64.")
     ] = None,
     route: Annotated[
         list[str] | None,
@@ -81,11 +86,13 @@ def add(
         dns=tuple(parse_address(text) for text in dns or ()),
         account=account,
         ssh=way_in(ssh, host_key, ssh_key),
+        network6=_network6(network6) if network6 else None,
     )
 
     async def work(office: Office) -> None:
         server = await add_server(office, operator(), wanted, confirm=confirm)
-        say(f"{server.name} is added, with the network {server.network}.")
+        networks = " and ".join(filter(None, (server.network, server.network6)))
+        say(f"{server.name} is added, with the network {networks}.")
         tell_way(server)
         login = f" --ssh root@{wanted.ssh.address.host}" if wanted.ssh else ""
         place = quote(str(wanted.directory))
@@ -170,6 +177,7 @@ def list_(as_json: AsJson = False) -> None:
                 "remote": str(remote_of(server)),
                 "directory": server.directory,
                 "network": server.network,
+                "network6": server.network6,
                 "ssh": None if server.ssh is None else server.ssh["address"],
             }
             for server in servers
@@ -264,6 +272,16 @@ def _status_object(state: ServerStatus, look: CanaryLook | None) -> dict[str, An
         "certificate_end": stamp(state.certificate_end),
         "clock_ahead_s": state.clock_ahead and round(state.clock_ahead.total_seconds()),
     }
+
+
+def _network6(text: str) -> IPv6Network:
+    """Raises NotDone where it is none."""
+    try:
+        return IPv6Network(text)
+    except ValueError as error:
+        raise NotDone(
+            f"--network6 {text!r} is no IPv6 network; write for example fd12:3456::/64."
+        ) from error
 
 
 def parse_network(option: str, text: str) -> IPv4Network:

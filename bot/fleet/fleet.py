@@ -176,6 +176,27 @@ class Fleet:
                     await self._publish(server)
             return True
 
+    async def let_in_waiting(self, name: ServerName) -> Sequence[Grant]:
+        """Takes in whose profile went out while the server did not answer; gives them.
+
+        Raises:
+            VpnError: as `admit`; the others wait on.
+        """
+        async with self._database.reading() as tx:
+            waiting = await tx.grants.waiting_on(name)
+        taken = []
+        for grant in waiting:
+
+            async def still_live(grant: Grant = grant) -> bool:
+                async with self._database.reading() as tx:
+                    return any(one.id == grant.id for one in await tx.grants.waiting_on(name))
+
+            if await self.admit(name, grant, still_live):
+                async with self._database.writing() as tx:
+                    await tx.grants.let_in(grant.id, name)
+                taken.append(grant)
+        return taken
+
     async def _now(self, grant: Grant, server: ServerName) -> Grant:
         """As it is stored at this moment, if it has a place there."""
         async with self._database.reading() as tx:
@@ -186,7 +207,7 @@ class Fleet:
         """See `refit.refit`; after a restore the server is looked through first."""
         async with self._locked(name) as server:
             if server is None or server.restored_at is not None:
-                return Refitted(name)
+                return Refitted(name, left=0 if server is None else 1)
             return await refit(self._core, server, live_server(server))
 
     async def cut(

@@ -1,6 +1,6 @@
 """A stored server as the vpn library knows it."""
 
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from pathlib import Path, PurePosixPath
 
 from bot.fleet.elsewhere import host_elsewhere
@@ -24,6 +24,7 @@ def spec_of(server: Server) -> ServerSpec:
         routes=tuple(IPv4Network(route) for route in server.routes),
         dns=tuple(IPv4Address(address) for address in server.dns),
         account=server.account,
+        network6=IPv6Network(server.network6) if server.network6 else None,
     )
 
 

@@ -7,7 +7,8 @@ lost with whoever made it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, ip_address, ip_network
+from datetime import datetime
+from ipaddress import IPv4Address, IPv6Interface, IPv6Network, ip_address, ip_network
 
 from bot.access.terms import terms_of
 from bot.core import Core
@@ -48,14 +49,21 @@ async def pushed_to(tx: Transaction, server: Server, grant: Grant) -> Pushed:
     if grant.user_id is None:
         return AS_ALL
     theirs = await terms_of(tx, grant.user_id, [server.name])
-    return Pushed(tuple(map(ip_network, theirs.routes)), tuple(map(ip_address, theirs.dns)))
+    address6 = None
+    if server.network6 is not None:
+        prefix = IPv6Network(server.network6).prefixlen
+        spans = await tx.addresses.now_of(grant.id, server.name)
+        given = [span.address for span in spans if ":" in span.address]
+        address6 = IPv6Interface(f"{given[0]}/{prefix}") if given else None
+    routes, dns = map(ip_network, theirs.routes), map(ip_address, theirs.dns)
+    return Pushed(tuple(routes), tuple(dns), address6)
 
 
 async def pushed_to_each(
     tx: Transaction, server: Server, grants: Sequence[Grant]
 ) -> Mapping[GrantId, Pushed]:
     """`pushed_to`, of all at once."""
-    if not await tx.groups.all():
+    if not await tx.groups.all() and server.network6 is None:
         return dict.fromkeys((grant.id for grant in grants), AS_ALL)
     return {grant.id: await pushed_to(tx, server, grant) for grant in grants}
 
@@ -74,7 +82,7 @@ async def refit(core: Core, server: Server, live: LiveServer) -> Refitted:
         moved = await tx.addresses.moved_on(server.name)
     if not due and not moved:
         return Refitted(server.name)
-    written, trouble = [], []
+    written, trouble, failed = [], [], 0
     for grant_id, due_at in due.items():
         grant = known[grant_id]
         try:
@@ -83,6 +91,7 @@ async def refit(core: Core, server: Server, live: LiveServer) -> Refitted:
                 written.append(grant)
         except HostError as error:
             trouble.append(host_finding(error))
+            failed += 1
             continue
         async with core.database.writing() as tx:
             await tx.addresses.file_done(server.name, grant_id, due_at)
@@ -100,7 +109,7 @@ async def refit(core: Core, server: Server, live: LiveServer) -> Refitted:
         tuple(written),
         tuple(on),
         tuple(cut),
-        len(due) - len(written) + staying,
+        failed + staying,
         tuple(dict.fromkeys(trouble)),
     )
 
@@ -128,6 +137,10 @@ async def _see_out(
     in_use = {(session.common_name, session.virtual_address) for session in sessions}
     still = [s for s in moved if (_shown(grants[s.grant_id]), s.address) in in_use]
     cut = [grants[grant_id] for grant_id in dict.fromkeys(span.grant_id for span in still)]
+    # Of IPv6 the list shows no address. Nobody else gets one while its owner keeps that of IPv4, so
+    # it is enough that it goes with the session.
+    since = {session.common_name: session.connected_since for session in sessions}
+    still += [s for s in moved if ":" in s.address and _began_before(s, grants, since)]
     if cut:
         done = await cut_sessions(live.talk, [ToCut(CommonName(one.common_name)) for one in cut])
         gone = set() if done.left is None else set(cut)
@@ -139,6 +152,13 @@ async def _see_out(
         for span in left_now:
             await tx.addresses.leave(span.id, core.clock())
     return cut, len(moved) - len(left_now)
+
+
+def _began_before(
+    span: AddressSpan, grants: Mapping[GrantId, Grant], since: Mapping[str, datetime]
+) -> bool:
+    began = since.get(_shown(grants[span.grant_id]))
+    return began is not None and span.moved_at is not None and began <= span.moved_at
 
 
 def _shown(grant: Grant) -> str:

@@ -18,7 +18,7 @@ from bot.handover.packets import fits
 from bot.handover.rendering import Job, Rendered, refusal
 from vpn.configuration.connect_rules import Objection, objections
 from vpn.configuration.directives import Directive, parse_directives
-from vpn.configuration.profile import ProfileParts, ProfileSettings, TlsKey
+from vpn.configuration.profile import ProfileParts, ProfileSettings, TlsKey, beyond_connect
 from vpn.values import DEFAULT_PORT, Protocol
 
 # The blocks as templates name them; the last one is whatever wraps the handshake.
@@ -29,8 +29,9 @@ _GOODBYE = "explicit-exit-notify"
 # A profile without these works all the same, or the operator may know better.
 _FREE = frozenset(
     {
-        *(_GOODBYE, "ignore-unknown-option", "nobind", "persist-tun", "remote"),
-        *("resolv-retry", "setenv", "tls-version-min", "verb", "verify-x509-name"),
+        *(_GOODBYE, "ignore-unknown-option", "nobind", "persist-tun", "remote", "remote-random"),
+        *("resolv-retry", "server-poll-timeout", "setenv", "tls-version-min", "verb"),
+        *("verify-x509-name",),
     }
 )
 # Of these only what the server needs may be there: another one would let others pose as it.
@@ -59,8 +60,10 @@ def prepare(fields: Fields, built_in: ProfileParts, settings: ProfileSettings) -
     inline = dict.fromkeys((*_NAMED_BLOCKS, _TLS), "")
     for directive in parse_directives(built_in.inline):
         name = directive.name if directive.name in _NAMED_BLOCKS else _TLS
-        inline[name] = f"[{name} {secrets.token_hex(16)}]"  # (1)
-        blocks[inline[name]] = f"<{directive.name}>\n{directive.inline}</{directive.name}>"
+        inline[name] = inline[name] or f"[{name} {secrets.token_hex(16)}]"  # (1)
+        text = f"<{directive.name}>\n{directive.inline}</{directive.name}>"
+        # Where servers that share a profile have tls keys of their own, there are several.
+        blocks[inline[name]] = "\n".join(filter(None, (blocks.get(inline[name]), text)))
     job = Job(PROFILE, fields.as_json(directives=built_in.directives, inline=inline))
     return OwnProfile(fields.server, built_in, settings, job, blocks)
 
@@ -115,7 +118,7 @@ def _wrong(own: OwnProfile, text: str) -> Iterator[Objection]:
     yield from objections(
         text,
         key_direction=own.settings.key_direction,
-        beyond_connect=own.settings.beyond_connect,
+        beyond_connect=beyond_connect(own.built_in, own.settings),
     )
     yield from _wrong_blocks(directives, needed, own.server)
     if text.count(_KEY) != own.built_in.text.count(_KEY):

@@ -1,6 +1,7 @@
 """Makes a grant's profile. The private key exists in memory only, from here to its delivery."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,16 @@ from pki.authority import pem_of
 from pki.keys import KeyAlgorithm, matching_algorithm
 from pki.serial import parse_serial
 from pki.tls_crypt_v2 import wrap_client_key
-from storage.records import Canary, Grant, GrantId, GrantState, Place, Server, ServerName
+from storage.records import (
+    LIVE_STATES,
+    Canary,
+    Grant,
+    GrantId,
+    GrantState,
+    Place,
+    Server,
+    ServerName,
+)
 from vpn.configuration.adopted import AdoptedServer
 from vpn.configuration.connect_rules import check_profile
 from vpn.configuration.profile import (
@@ -30,10 +40,21 @@ from vpn.configuration.profile import (
     ProfileParts,
     ProfileSettings,
     TlsKey,
+    beyond_connect,
     render_profile,
+)
+from vpn.configuration.shared_profile import (
+    ServerSide,
+    common_name_of,
+    disagreements,
+    shared_by,
 )
 from vpn.values import DEFAULT_PORT, Protocol, server_common_name
 
+log = logging.getLogger(__name__)
+
+# How long a profile that one server has taken in waits for the others that it is for.
+_OTHERS_S = 5.0
 _SLOW = (KeyAlgorithm.RSA2048, KeyAlgorithm.RSA3072)
 # Nobody's: a template is tried with them.
 _SAMPLE_MATERIAL = ProfileMaterial(
@@ -80,41 +101,40 @@ class ProfileMaker:
         self._handover = handover
         self._algorithm = algorithm
         self._clock = core.clock
+        self._jobs: set[asyncio.Task[bool]] = set()
 
     async def make(self, grant: Grant, *, archive: bool = False) -> Profile | None:
         """Brings a reserved grant to life; None if it was ended meanwhile.
 
         The serial has been in the database since the approval. (1) The server takes the grant
-        in, asked under its lock, so that a revocation finds whatever is written. (2) All other
+        in, asked under its lock, so that a revocation finds whatever is written; of several, one
+        is enough: the others take it in once they answer, see `Fleet.let_in_waiting`. (2) All other
         servers are told to keep it out, see `others`. (3) Key and certificate are made, and all
         that goes along is put together: whatever can go wrong with the operator's own words does
         so here. (4) The grant is marked as issued by compare and set: a revocation that came in
         between wins, and the key is dropped unseen.
 
         Raises:
-            VpnError: the server did not take it in.
+            VpnError: the server did not take it in, or none of several.
             PkiError: the certificate could not be made.
             BadTemplate: the operator's own words cannot be used.
             NotDone: the server is gone, or the profile would not import.
         """
         async with self._database.reading() as tx:
             found = [await tx.servers.get(name) for name in grant.servers]
+            shared = grant.server and await tx.servers.set_named(grant.server)
             name = await tx.people.name_of(grant.owner)
-        server = next((one for one in found if one is not None), None)
-        if server is None:
+        servers = [one for one in found if one is not None]
+        if not servers:
             raise NotDone(f"The server {grant.server} was taken out.")
-
-        async def still_reserved() -> bool:
-            async with self._database.reading() as tx:
-                now = await tx.grants.get(grant.id)
-            return now is not None and now.state is GrantState.RESERVED
-
-        if not await self._fleet.admit(server.name, grant, still_reserved):  # (1)
+        waiting = await self._admit(grant, servers)  # (1)
+        if waiting is None:
             return None
         await self._others.close(grant)  # (2)
-        fields = fields_of(grant, server, name)
+        fields = fields_of(grant, servers[0], name)
         topics = self._handover.topics()
-        text = await self._render(grant, server, fields)  # (3)
+        random = bool(shared and shared.random)
+        text = await self._render(grant, servers, fields, random=random)  # (3)
         if archive:
             content = await self._handover.archive(fields, text)
             profile = Profile(fields.archive_name, content, is_archive=True, topics=topics)
@@ -122,9 +142,41 @@ class ProfileMaker:
             extra = self._handover.extra_files()
             profile = Profile(fields.file_name, text.encode(), topics=topics, extra_files=extra)
         async with self._core.acting(THE_BOT) as case:
-            if not await grants.issued(case, grant):  # (4)
+            if not await grants.issued(case, grant, waiting=waiting):  # (4)
                 return None
         return profile
+
+    async def _admit(self, grant: Grant, servers: Sequence[Server]) -> Sequence[ServerName] | None:
+        """Has its servers take a grant in; gives those that have not, None where it was ended."""
+
+        async def still_wanted() -> bool:
+            async with self._database.reading() as tx:
+                now = await tx.grants.get(grant.id)
+            return now is not None and now.state in LIVE_STATES
+
+        jobs = {
+            server.name: asyncio.create_task(self._fleet.admit(server.name, grant, still_wanted))
+            for server in servers
+        }
+        self._jobs.update(jobs.values())  # what has begun on a server is not broken off
+        for job in jobs.values():
+            job.add_done_callback(self._done)
+        pending = {*jobs.values()}
+        while pending and not any(map(_succeeded, jobs.values())):
+            _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        if pending:
+            await asyncio.wait(pending, timeout=_OTHERS_S)
+        done = [job for job in jobs.values() if _succeeded(job)]
+        if not done:
+            await next(iter(jobs.values()))  # raises why
+        if not all(job.result() for job in done):
+            return None
+        return [name for name, job in jobs.items() if not _succeeded(job)]
+
+    def _done(self, job: asyncio.Task[bool]) -> None:
+        self._jobs.discard(job)
+        if not job.cancelled() and (error := job.exception()) is not None:
+            log.warning("A server does not let in a new profile yet: %s", error)
 
     async def try_templates(self, *, texts: bool = True) -> None:
         """Makes a profile for each server, for nobody, with all that goes along.
@@ -139,21 +191,30 @@ class ProfileMaker:
             servers = await tx.servers.all()
         await self._handover.try_out(samples_of(servers, self._clock()), texts=texts)
 
-    async def _render(self, grant: Grant, server: Server, fields: Fields) -> str:
+    async def _render(
+        self, grant: Grant, servers: Sequence[Server], fields: Fields, *, random: bool
+    ) -> str:
         """Makes key and certificate, and puts the profile together as clients will read it."""
-        parts = await self.parts(server, grant, shown_as=fields.friendly_name)
-        settings, _ = client_side(server)
+        parts = await self.parts(servers, grant, shown_as=fields.friendly_name, random=random)
+        settings, _ = client_side(servers[0])
         problems = check_profile(
             parts.text,
             key_direction=settings.key_direction,
-            beyond_connect=settings.beyond_connect,
+            beyond_connect=beyond_connect(parts, settings),
         )
         if problems:
             raise NotDone(f"The profile would not import: {problems[0]}")
         return await self._handover.profile(fields, parts, settings)
 
-    async def parts(self, server: Server, of: Grant | Canary, *, shown_as: str) -> ProfileParts:
-        """A fresh key and its certificate, in a profile for a server.
+    async def parts(
+        self,
+        servers: Sequence[Server],
+        of: Grant | Canary,
+        *,
+        shown_as: str,
+        random: bool = False,
+    ) -> ProfileParts:
+        """A fresh key and its certificate, in a profile for these servers.
 
         While one CA takes another's place, the profile trusts both: it takes the server's old
         certificate and its new one.
@@ -161,10 +222,15 @@ class ProfileMaker:
         Args:
             of: who is recorded with the serial.
             shown_as: the profile's name among others.
+            random: whether each client tries the servers in an order of its own.
 
         Raises:
-            NotDone, BadSettings, PkiError: it cannot be signed, or the server's key not be had.
+            NotDone, BadSettings, PkiError: it cannot be signed, the servers' keys not be had, or
+                the servers want different things of a client.
         """
+        sides = sides_of(servers)
+        if why := disagreements(sides):
+            raise NotDone(f"No one profile opens {' and '.join(s.name for s in sides)}: {why[0]}")
         authority = await self._keyring.authority(of.authority)
         algorithm = self._algorithm or matching_algorithm(authority.certificate)
         issue = partial(
@@ -177,23 +243,37 @@ class ProfileMaker:
         )
         # An RSA key takes tenths of a second, an EC key less than a thread does.
         certificate = await asyncio.to_thread(issue) if algorithm in _SLOW else issue()
-        settings, server_name = client_side(server)
-        tls_key = None if settings.tls_key is None else await self._keyring.tls_key(server.name)
-        if tls_key is not None and settings.tls_key is TlsKey.CRYPT_V2:
+        settings = sides[0].settings
+        tls_keys: list[str] = []
+        if settings.tls_key is not None:
+            theirs = [await self._keyring.tls_key(server.name) for server in servers]
+            tls_keys = theirs if len(set(theirs)) > 1 else theirs[:1]
+        if settings.tls_key is TlsKey.CRYPT_V2:
             # OpenVPN hands the serial to a tls-crypt-v2-verify script, before any TLS.
-            tls_key = wrap_client_key(tls_key, metadata=of.serial.encode(), random_bytes=os.urandom)
+            wrap = partial(wrap_client_key, metadata=of.serial.encode(), random_bytes=os.urandom)
+            tls_keys = [wrap(key) for key in tls_keys]
         return render_profile(
-            remote=remote_of(server),
-            server_common_name=server_name,
+            remote=sides[0].remote,
+            server_common_name=common_name_of(sides),
             friendly_name=shown_as,
             material=ProfileMaterial(
                 ca_pem="".join(map(pem_of, self._keyring.certificates())),
                 certificate_pem=certificate.certificate_pem,
                 private_key_pem=certificate.private_key_pem,
-                tls_key=tls_key,
+                tls_key=tls_keys[0] if tls_keys else None,
             ),
             settings=settings,
+            shared=shared_by(sides, tls_keys, random=random),
         )
+
+
+def _succeeded(job: asyncio.Task[bool]) -> bool:
+    return job.done() and not job.cancelled() and job.exception() is None
+
+
+def sides_of(servers: Sequence[Server]) -> list[ServerSide]:
+    """What each of these servers asks of its clients."""
+    return [ServerSide(server.name, remote_of(server), *client_side(server)) for server in servers]
 
 
 def client_side(server: Server) -> tuple[ProfileSettings, str | None]:

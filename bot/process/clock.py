@@ -32,7 +32,7 @@ from enum import StrEnum
 from pathlib import Path
 from statistics import median_low
 
-from storage.records import ClockAnchor
+from storage.clock_records import ClockAnchor
 
 # A clock that is brought into step goes back by less. Whatever waits for a moment waits so much
 # longer then, which is nothing.

@@ -287,7 +287,7 @@ class CanaryRound:
         try:
             drawn = await self._office.fleet.renew_canaries(server.name, roles)
             profiles = {
-                canary.role: (await self._office.maker.parts(server, canary, shown_as=_NAME)).text
+                canary.role: (await self._office.maker.parts([server], canary, shown_as=_NAME)).text
                 for canary in drawn
             }
         except (VpnError, PkiError, VpnbotError) as error:

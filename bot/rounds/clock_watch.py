@@ -10,7 +10,7 @@ from bot.access.messages import Notice
 from bot.access.permission import THE_BOT
 from bot.office import Office
 from bot.process.clock import PATIENCE, Standing
-from storage.records import ClockAnchor
+from storage.clock_records import ClockAnchor
 
 log = logging.getLogger(__name__)
 

@@ -141,6 +141,7 @@ class Keeper:
                 put_back = await self._watch.look_at_crl(server)
             if look and revocation.lets_in(server):
                 await self._office.others.look(server)
+                await self._watch.let_in_waiting(server)
                 # After the CRL: whoever comes back now is refused at the beginning.
                 await self._watch.look(server, put_back=put_back)
         except Exception:  # it is due until it is done, so the next round tries again

@@ -153,6 +153,16 @@ class Watch:
         after = (PutBack.LOOKED if seen.asked else PutBack.BLIND) if put_back else None
         await self._tell_seen(server, [*over, *strangers], after)
 
+    async def let_in_waiting(self, server: Server) -> None:
+        """A server that was away takes in whose profile went out meanwhile."""
+        try:
+            taken = await self._fleet.let_in_waiting(server.name)
+        except (VpnError, PkiError) as error:
+            log.warning("%s does not let in everybody yet: %s", server.name, error)
+            return
+        for some in batches([grant.common_name for grant in taken]):
+            log.info("%s lets in now: %s", server.name, ", ".join(some))
+
     async def _note_use(self, server: Server, seen: Seen) -> None:
         """Remembers who was on, for whoever asks when a profile was used last."""
         uses = [

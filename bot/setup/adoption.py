@@ -41,6 +41,7 @@ from bot.office import Office
 from bot.process.privileges import as_root
 from bot.setup.deploying import trusted_by_servers
 from bot.setup.entering import Machine, enter
+from bot.setup.server_sets import require_free_name
 from bot.setup.servers import readmit
 from bot.setup.ways import WayIn
 from pki.key_ids import Issuers
@@ -150,7 +151,7 @@ async def adopt_server(
         office, name, wanted.login, wanted.account, confirm, makes_account=apply_changes
     )
     with as_root():
-        examined = await _examine(machine.host, wanted, issuers)  # (1)
+        examined = await _examine(office, machine.host, wanted, issuers)  # (1)
         in_force = await read_list_in_force(
             machine.host, examined.adoption, issuers, office.clock()
         )
@@ -200,7 +201,7 @@ async def adopt_server(
     if renew:
         renewed = await _renew(office, actor, server, machine, examined)  # (8)
         with as_root():
-            examined = await _examine(machine.host, wanted, issuers)
+            examined = await _examine(office, machine.host, wanted, issuers)
         server = await _record(office, actor, wanted, machine, examined)
     opens = await office.others.look(server)
     return AdoptionResult(
@@ -214,11 +215,15 @@ def some_names(names: Sequence[str]) -> str:
     return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
 
 
-async def _examine(host: ServerHost, wanted: ServerToAdopt, issuers: Issuers) -> Examined:
+async def _examine(
+    office: Office, host: ServerHost, wanted: ServerToAdopt, issuers: Issuers
+) -> Examined:
     problem = await account_problem(host, wanted.account)
     if problem:
         raise HostError(problem)
-    return await examine(host, wanted.config, account=wanted.account, issuers=issuers)
+    return await examine(
+        host, wanted.config, account=wanted.account, issuers=issuers, now=office.clock()
+    )
 
 
 async def _outlook(
@@ -377,6 +382,7 @@ async def _previous_record(tx: Transaction, server: Server) -> Server | None:
         NotDone: the name, the configuration or the network is another server's.
     """
     known = await tx.servers.all()
+    await require_free_name(tx, server.name)
     before = next((one for one in known if one.name == server.name), None)
     if before is not None and (
         before.adopted is None

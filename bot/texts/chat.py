@@ -79,6 +79,8 @@ ASKED_NOBODY = (
     "/pending."
 )
 CHOOSE_SERVER = "Which server do you need?"
+CHOOSE_SET = "<b>{name}</b> is one profile for {servers}: where one is down, it takes the next."
+CHOOSE_BY_NAME = "Or write the name, such as <code>/requestvpn NAME</code>."
 ASKED_STATES: dict[RequestState, str] = {
     RequestState.APPROVED: (
         "{admin} approved your request for <b>{server}</b>, {duration}. The profile comes next."
@@ -97,6 +99,7 @@ CARD_TITLE = "<b>Request {id}</b>: {name} asks for VPN access"
 CARD_PERSON = "Telegram: {username}, id <code>{id}</code>"
 CARD_PERSON_NO_USERNAME = "Telegram id <code>{id}</code>"
 CARD_SERVER = "Server: <b>{server}</b>"
+CARD_SET = "Servers: <b>{name}</b> ({servers})"
 CARD_DURATION = "For: <b>{duration}</b> from the approval"
 CARD_LIMIT = "⚠️ By the settings in force no more than <b>{duration}</b> can be given"
 CARD_ENDED = "⚠️ An admin ended access of this person after they asked, {at}"

@@ -16,6 +16,10 @@ IN_CHAT: dict[Refusal, str] = {
     ),
     Refusal.RANGE_NOWHERE: "{network} is in none of the servers' networks: {networks}.",
     Refusal.RANGE_TAKEN: "{network} overlaps {range} of the group {group}.",
+    Refusal.RANGE6: (
+        "{network} must have room for {count} addresses, and leave the first {count} of {server}'s "
+        "network to everybody else."
+    ),
     Refusal.RANGE_FULL: "{network} has no address that {server} could give to a client.",
     Refusal.APPROVER_NO_ADMIN: "{id} is no admin, so their approval would not count.",
     Refusal.TOO_FEW_APPROVERS: "{needed} approvals can't come from {count} approvers.",

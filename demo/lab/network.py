@@ -191,13 +191,18 @@ class NetLab:
         """Starts `openvpn --config server.conf` in `directory`; gives its process id."""
         if self._server is not None:
             raise LabError("A server is running in this lab; stop it first.")
+        self._server = await self.start_beside(directory)
+        return self._server.pid
+
+    async def start_beside(self, directory: Path) -> Child:
+        """Another one; its caller may end it before the lab does."""
         command = ("openvpn", "--config", "server.conf")
         child = await self._start(self._server_space, *command, cwd=directory)
-        self._server = child
         if not await child.waits_for(lambda: _UP in child.log, _START_S):
-            await self.stop_server()
+            await child.end()
+            self._last_log = child.log
             raise LabError(f"The OpenVPN server did not start: {child.tail()}")
-        return child.pid
+        return child
 
     async def stop_server(self) -> None:
         """Does nothing where none runs. Its log stays readable until the next start."""
@@ -213,9 +218,14 @@ class NetLab:
     def server_log(self) -> str:
         return self._server.log if self._server is not None else self._last_log
 
-    async def connect(self, profile: str) -> Tunnel:
-        """Starts a client; raises LabRefused with OpenVPN's reason."""
-        command = ("openvpn", "--config", "/dev/stdin", *_TRY_ONCE, *self._patience)
+    async def connect(self, profile: str, *, tries_next: bool = False) -> Tunnel:
+        """Starts a client; raises LabRefused with OpenVPN's reason.
+
+        Args:
+            tries_next: where one server gives no answer, it goes on with the profile's next.
+        """
+        once = () if tries_next else (*_TRY_ONCE, *self._patience)
+        command = ("openvpn", "--config", "/dev/stdin", *once)
         child = await self._start(self._client_space, *command)
         await child.write(profile, last=True)
         if not await child.waits_for(lambda: _UP in child.log, _CONNECT_S):

@@ -125,7 +125,7 @@ async def test_the_lines_are_added_once(company: Company) -> None:
     ran = await adopt(company, "berlin", conf, *REMOTE, "--apply")
     assert ran.code == 0, ran
     assert "A CRL with every revocation is in place" in ran.out
-    assert f"ReadWritePaths={conf.parent}" in ran.out
+    assert f"ReadWritePaths=-{conf.parent}" in ran.out
     after = conf.read_text()
     again = await adopt(company, "berlin", conf, *REMOTE, "--apply")
     assert "nothing was changed" in again.out

@@ -149,7 +149,7 @@ async def test_the_bots_folder_is_the_accounts(company: Company, berlin: Home) -
     ran = await berlin.adopt("--apply")
     assert "A CRL with every revocation is in place" in ran.out
     live = berlin.folder / "server-live"
-    assert f"ReadWritePaths={live} {live}/ccd" in ran.out
+    assert f"ReadWritePaths=-{live} -{live}/ccd" in ran.out
     owner = company.data.stat().st_uid
     assert {path.stat().st_uid for path in (live, *live.rglob("*"))} == {owner}
     assert {path.stat().st_uid for path in berlin.folder.iterdir() if path != live} == {0}

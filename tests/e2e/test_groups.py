@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 
 from demo.lab.network import lab_missing
-from tests.company import ANNA, EMIL, company_with_openvpn, company_with_stand_in
+from tests.company import (
+    ANNA,
+    EMIL,
+    company_with_openvpn,
+    company_with_stand_in,
+    until,
+)
 from tests.folders import open_folder
 
 _MISSING = lab_missing()
@@ -49,6 +55,14 @@ async def test_a_group_from_its_making_to_its_end() -> None:
             said = (await company.done("group", "edit", "dev", "--clear", "dns")).out
             assert f"office: {name} is connected, and has it once it reconnects." in said
             assert "DNS" not in files_in(folder)["anna"]
+            (row,) = (await company.done("who", "10.8.1.0", "--json")).rows
+            assert (row["user_name"], row["common_name"]) == ("Anna Petrova", name)
+            assert (row["server"], row["standing"], row["until"]) == ("office", "has", None)
+            said = (await company.done("who", "10.8.0.2")).out
+            assert "Nobody has 10.8.0.2 now." in said
+            assert "Anna Petrova" in said
+            then = ("who", "10.8.0.1", "2020-01-01", "12:00")
+            assert "is known here only since" in (await company.done(*then)).out
             (row,) = (await company.done("group", "list", "--json")).rows
             assert row == {
                 "name": "dev",
@@ -81,9 +95,13 @@ async def test_admins_see_the_groups_and_who_is_in_them() -> None:
             await company.done("user", "allow", str(EMIL.id), "--name", "Emil")
             await company.done("group", "add", "dev", "--network", "10.8.1.0/24")
             await company.done("grant", "issue", str(ANNA.id), "--output", f"{folder}/anna.ovpn")
-            await company.done(*ANNAS, "--group", "dev")
             await company.start()
             boris = company.boris
+            await boris.says("/group dev add Anna Petrova")
+            told = await boris.hears("Anna Petrova is in dev now.")
+            assert "1 profile gets what that means by itself" in told.text
+            # The bot writes what the handler has recorded.
+            await until(lambda: "10.8.1.0" in files_in(folder)["anna"])
             await boris.says("/group")
             assert "dev – 1 person" in (await boris.hears("1 group:")).text
             await boris.says("/group dev")
@@ -100,6 +118,12 @@ async def test_admins_see_the_groups_and_who_is_in_them() -> None:
             await boris.hears("/group NAME add WHO")
             await boris.says("/group ops")
             await boris.hears("There is no group")
+            await boris.says("/who 10.8.1.0")
+            assert "Anna Petrova has 10.8.1.0 on office" in (await boris.hears("10.8.1.0")).text
+            await boris.says("/who 10.8.0.1")
+            await boris.hears("It's office's own address.")
+            await boris.says("/who")
+            await boris.hears("Write /who 10.8.4.7")
             await company.anna.says("/group")
             await company.anna.hears("Only admins")
 
@@ -123,6 +147,23 @@ async def test_what_a_command_could_not_finish_the_bot_does() -> None:
             assert "office: 1 not done yet" in said
             await company.done("grant", "issue", str(EMIL.id), "--output", f"{folder}/emil.ovpn")
             assert "10.8.0.3" in files_in(folder)["emil"]
+
+
+async def test_a_server_that_a_group_names_stays() -> None:
+    """Or the group would open every other one."""
+    with open_folder() as folder:
+        async with company_with_stand_in(folder) as (company, _):
+            add = ("--remote", "vpn.example.com", "--directory", f"{folder}/rome", "--listen", "7")
+            done = await company.done("server", "add", "rome", *add, "--network6", "fd00:8::/64")
+            assert "fd00:8::/64" in done.out
+            await company.done("group", "add", "dev", "--network6", "fd00:8::1:0/112")
+            ran = await company.vpnbot("server", "remove", "rome")
+            assert (ran.code, "The group dev names rome" in ran.err) == (1, True)
+            await company.done("group", "edit", "dev", "--clear", "network6")
+            await company.done("server", "remove", "rome")
+            for wrong in ("10.9.0.0/24", "fd00:8::/32", "fd00:8::/124", "ff02::/64"):
+                ran = await company.vpnbot("server", "add", "rome", *add, "--network6", wrong)
+                assert (ran.code, wrong in ran.err) == (1, True)
 
 
 @pytest.mark.long
@@ -155,4 +196,35 @@ async def test_a_real_client_gets_what_its_group_says() -> None:
             # What the tunnel itself needs is left alone.
             assert "route-gateway 10.8.0.1" in pushed
             assert "topology subnet" in pushed
+            await tunnel.close()
+
+
+@pytest.mark.long
+@pytest.mark.skipif(_MISSING is not None, reason=_MISSING or "")
+async def test_a_real_client_gets_an_ipv6_address_too() -> None:
+    with open_folder() as folder:
+        async with company_with_openvpn(folder) as (company, lab):
+            company.tamper("UPDATE servers SET network6 = 'fd00:8::/64'")
+            await company.done("server", "deploy", "office")
+            await lab.restart_server(folder / "office")
+            await company.done("grant", "issue", str(ANNA.id), "--output", f"{folder}/anna.ovpn")
+            profile = (folder / "anna.ovpn").read_text()
+            tunnel = await lab.connect(profile)
+            assert await tunnel.ping("10.8.0.1")
+            assert await tunnel.ping("fd00:8::1")
+            assert "ifconfig-ipv6 fd00:8::2/64 fd00:8::1" in tunnel.log
+            await company.done(
+                *("group", "add", "dev", "--network6", "fd00:8::1:0/112", "--route", "fd00:9::/48")
+            )
+            said = (await company.done(*ANNAS, "--group", "dev")).out
+            # Nobody else gets the old address, so it stays until the session ends by itself.
+            assert "is connected, and has it once it reconnects" in said
+            assert await tunnel.ping("fd00:8::1")
+            await tunnel.close()
+            tunnel = await lab.connect(profile)
+            assert await tunnel.ping("fd00:8::1")
+            assert "ifconfig-ipv6 fd00:8::1:2/64 fd00:8::1" in tunnel.log
+            assert "route-ipv6 fd00:9::/48" in tunnel.log
+            (row,) = (await company.done("who", "fd00:8::1:2", "--json")).rows
+            assert (row["user_name"], row["standing"]) == ("Anna Petrova", "has")
             await tunnel.close()

@@ -32,9 +32,16 @@ async def shared(shared: tuple[Company, StandIn]) -> tuple[Company, StandIn]:
 
 
 async def handled(company: Company) -> None:
-    """Waits until all that was said so far has been handled: updates are taken in their order."""
-    await company.clara.says("/help")
-    await company.clara.hears("Hello, Clara!")
+    """Waits until all that was said so far has been handled, and answered."""
+    waiting = (
+        "SELECT 1 FROM inbox WHERE state = 'new'",
+        "SELECT 1 FROM outbox WHERE state IN ('queued', 'sending')",
+    )
+    await until(
+        lambda: (
+            not company.telegram.world.updates and all(company.query(sql) == [] for sql in waiting)
+        )
+    )
 
 
 async def at_work(company: Company) -> tuple[PersonChat, DemoMessage, str]:

@@ -19,7 +19,8 @@ from bot.rounds.keeper import Keeper
 from bot.settings import Settings
 from demo.lab.network import NetLab, lab_missing
 from pki.serial import parse_serial
-from storage.records import AuditEntry, EndReason, OutboxKind, SeenAs, ServerName
+from storage.audit_records import AuditEntry
+from storage.records import EndReason, OutboxKind, SeenAs, ServerName
 from tests.company import (
     ANNA,
     BORIS,

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import IntegrityError
 
 from storage.audit import GENESIS, entry_digest
+from storage.audit_records import AuditEntry, AuditHead, BrokenEntry
 from storage.database import Database
-from storage.records import AuditEntry, AuditHead, BrokenEntry, RequestId
+from storage.records import RequestId
 from storage.transaction import Transaction
 from tests.storage.kit import HOUR, NOW, make_grant
 

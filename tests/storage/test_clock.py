@@ -1,7 +1,7 @@
 """What is kept of the machine's clock."""
 
+from storage.clock_records import ClockAnchor
 from storage.database import Database
-from storage.records import ClockAnchor
 from tests.storage.kit import DAY, HOUR, NOW
 
 

@@ -24,6 +24,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 
+from storage.clock_records import ClockAnchor, EndWarning
 from storage.database import Database
 from storage.group_records import Group, GroupName
 from storage.outbox import Done, Later, SetAside
@@ -33,9 +34,7 @@ from storage.records import (
     CanaryRole,
     CanaryTrouble,
     ChatId,
-    ClockAnchor,
     EndReason,
-    EndWarning,
     ForeignRevocation,
     Grant,
     GrantId,
@@ -46,13 +45,13 @@ from storage.records import (
     Proof,
     SeenAs,
     ServerName,
-    ServerSet,
     Usage,
     UserId,
     Verdict,
 )
 from storage.repository import Repository
 from storage.rotation import Rotation, RotationStep
+from storage.set_records import ServerSet
 from storage.tables import metadata
 from storage.transaction import Transaction
 from tests.storage.kit import (
@@ -173,6 +172,7 @@ async def _requests(tx: Transaction) -> None:
     await tx.requests.open()
     await tx.requests.open_of(ANNA)
     await tx.requests.open_on(BERLIN)
+    await tx.requests.last_server(ANNA)
     await tx.requests.asked_at(ANNA, NOW)
     await tx.requests.due(NOW, asked_by=NOW)
     await tx.requests.last_decision()
@@ -206,6 +206,9 @@ async def _grants(tx: Transaction) -> None:
     await tx.grants.live_of_user(ANNA)
     await tx.grants.live_on(BERLIN)
     await tx.grants.live_as(BERLIN)
+    await tx.grants.wait_on(grant.id, [BERLIN], NOW)
+    await tx.grants.waiting_on(BERLIN)
+    await tx.grants.let_in(grant.id, BERLIN)
     await tx.grants.replaced_at(ANNA, NOW)
     await tx.grants.due(NOW)
     await tx.grants.revoking()
@@ -275,6 +278,9 @@ async def _groups(tx: Transaction, grant: Grant) -> None:
     await tx.addresses.move(grant.id, PARIS, "10.9.0.9", NOW)
     [moved] = await tx.addresses.moved_on(PARIS)
     await tx.addresses.leave(moved.id, NOW)
+    await tx.addresses.set6(grant.id, PARIS, "fd00::9", NOW)
+    await tx.addresses.set6(grant.id, PARIS, None, NOW)
+    await tx.addresses.set6(grant.id, PARIS, "fd00::9", NOW)
     await tx.addresses.leave_all(grant.id, NOW)
     await tx.addresses.held(PARIS, NOW)
     await tx.addresses.history("10.9.0.9")

@@ -3,8 +3,8 @@
 import sqlite3
 from pathlib import Path
 
+from storage.audit_records import AuditEntry
 from storage.database import open_database, sqlite_url
-from storage.records import AuditEntry
 from tests.storage.kit import answers, open_copy, start_python, start_together
 
 _PROCESSES = 2

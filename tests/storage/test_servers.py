@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from storage.database import Database
-from storage.records import ServerName, ServerSet
+from storage.records import ServerName
+from storage.set_records import ServerSet
 from tests.storage.kit import BERLIN, HOUR, NOW, PARIS, make_server
 
 

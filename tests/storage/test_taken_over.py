@@ -10,15 +10,9 @@ from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import IntegrityError
 
 import storage.schema
+from storage.clock_records import EndWarning
 from storage.database import Database, open_database, sqlite_url
-from storage.records import (
-    EndReason,
-    EndWarning,
-    ForeignRevocation,
-    GrantId,
-    GrantRevocation,
-    GrantState,
-)
+from storage.records import EndReason, ForeignRevocation, GrantId, GrantRevocation, GrantState
 from storage.transaction import Transaction
 from tests.storage.kit import (
     ANNA,

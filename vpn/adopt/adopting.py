@@ -10,7 +10,7 @@ from pki.key_ids import Issuers
 from vpn.adopt.advice import Advice, advise
 from vpn.adopt.amend import AccountRights, OwnPlaces, own_places
 from vpn.configuration.adopted import Adoption, inspect, with_files
-from vpn.configuration.places import read_facts, resolved
+from vpn.configuration.places import read_facts, resolved, wanted_files
 from vpn.errors import HostError, NotAdoptable
 from vpn.host.interface import BY_OTHERS, ROOT, ServerHost
 from vpn.host.permissions import may_pass, may_read, may_write, real_path, shut_out
@@ -50,6 +50,7 @@ async def examine(
     account: str,
     issuers: Issuers = (),
     start_folder: PurePosixPath | None = None,
+    now: datetime | None = None,
 ) -> Examined:
     """Reads a server's configuration and the files that it names; changes nothing.
 
@@ -76,7 +77,21 @@ async def examine(
     rights = await _rights(host, layout, account)
     server = replace(adoption.server, layout=layout)
     adoption = replace(adoption, server=with_files(server, facts, writable=rights.ccd_writable))
-    return Examined(adoption, rights, advise(adoption, rights, account, issuers))
+    wanted_here = wanted_files(facts, _relative(folder))
+    absent = [(name, path) for name, path in wanted_here if await _is_absent(host, path)]
+    advice = advise(adoption, rights, account, issuers, now=now, absent=absent)
+    return Examined(adoption, rights, advice)
+
+
+async def _is_absent(host: ServerHost, path: str) -> bool:
+    """Whether nothing is there; where that cannot be seen, it may be."""
+    try:
+        end = None
+        for step in await host.resolve(path):
+            end = step
+    except HostError:
+        return False
+    return end is None or end.facts is None
 
 
 async def _content(host: ServerHost, path: PurePosixPath) -> bytes | None:

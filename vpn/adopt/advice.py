@@ -1,7 +1,8 @@
 """What keeps cuts on an adopted server from being proved, what is dangerous, and the mend."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from shlex import quote
 
@@ -12,6 +13,7 @@ from pki.key_ids import Issuers
 from vpn.adopt.amend import AccountRights, amendments, no_second_lock
 from vpn.configuration.adopted import Adoption
 from vpn.configuration.server import ConfFacts, openings
+from vpn.configuration.table import SAYS, Effect, effect_of
 from vpn.layout import TcpPort, UnixSocket
 
 _CLIENT_LOCK = "management-client-user"
@@ -26,6 +28,7 @@ _NOTES = {
     "chroot": "the CRL and the clients' files are looked for below it",
 }
 
+_PREFIX = "name-prefix"
 _NAMING = ("username-as-common-name", "x509-username-field")
 _NAMELESS = (
     " So the bot can tell nobody's session by their certificate: a revocation keeps them from"
@@ -67,11 +70,16 @@ def advise(
     rights: AccountRights,
     account: str,
     issuers: Issuers = (),
+    *,
+    now: datetime | None = None,
+    absent: Sequence[tuple[str, str]] = (),
 ) -> tuple[Advice, ...]:
     """All there is to say about a server, what matters most first.
 
     Args:
         account: the one that the bot runs as.
+        now: None where nothing is said of the certificate's end.
+        absent: directives with the path of a file, relative to /, that is not there.
         issuers: the bot's CA, or both; it is not looked at where there is none.
     """
     everything = [
@@ -80,6 +88,10 @@ def advise(
         *_unreadable(adoption, rights, account),
         *_trust(adoption, issuers),
         *_dangers(adoption),
+        *_absent(absent),
+        *_over(adoption, now),
+        *_prefix(adoption.facts),
+        *_by_table(adoption.facts),
         *_notes(adoption.facts),
     ]
     order = list(Weight)
@@ -274,13 +286,69 @@ def _dangers(adoption: Adoption) -> Iterator[Advice]:
         yield Advice(what, Weight.DANGER, f"OpenVPN Connect has no {what}; phones cannot use it.")
 
 
+def _absent(absent: Sequence[tuple[str, str]]) -> Iterator[Advice]:
+    for name, path in absent:
+        yield Advice(
+            name,
+            Weight.DANGER,
+            f"It names /{path}, which is not there: without it OpenVPN does not start again.",
+        )
+
+
+def _over(adoption: Adoption, now: datetime | None) -> Iterator[Advice]:
+    end = adoption.server.certificate_end
+    if end is not None and now is not None and end <= now:
+        yield Advice(
+            "cert",
+            Weight.DANGER,
+            f"The server's certificate ended on {end:%Y-%m-%d}, so no client connects to it;"
+            " --renew-certificate gives it a new one.",
+        )
+
+
+def _by_table(facts: ConfFacts) -> Iterator[Advice]:
+    """What no other check here looks at, and what nobody knows."""
+    passed_over = {
+        word
+        for directive in facts.directives
+        if directive.name == "ignore-unknown-option"
+        for word in directive.arguments
+    }
+    for name in dict.fromkeys(directive.name for directive in facts.directives):
+        effect = effect_of(name)
+        if name in SAYS:
+            weight = Weight.UNPROVED if effect is Effect.ASKING else Weight.NOTE
+            yield Advice(name, weight, f"{SAYS[name][0].upper()}{SAYS[name][1:]}.")
+        elif effect is None and name not in passed_over:
+            yield Advice(
+                name,
+                Weight.DANGER,
+                "OpenVPN 2.6 has no such directive and does not start with it; what another version"
+                " makes of it, nobody can tell here.",
+            )
+
+
+def _prefix(facts: ConfFacts) -> Iterator[Advice]:
+    words = facts.last("verify-x509-name") or ()
+    if words[1:] == (_PREFIX,):
+        yield Advice(
+            "verify-x509-name",
+            Weight.DANGER,
+            f"Only whoever has a certificate whose name begins with {words[0]!a} gets in; the"
+            " bot's begin with the person's name. Without that line all of them get in.",
+        )
+
+
 def _notes(facts: ConfFacts) -> Iterator[Advice]:
     for name, what in _NOTES.items():
         if facts.has(name):
             yield Advice(name, Weight.NOTE, f"{name}: {what}.")
     if facts.has("comp-lzo") or facts.has("compress"):
+        is_left = facts.last("compress") == ("migrate",)
         yield Advice(
             "compress",
             Weight.NOTE,
-            "Compression weakens encryption; profiles have it because the server does.",
+            "Clients with compression get in and are told to leave it; profiles have none."
+            if is_left
+            else "Compression weakens encryption; profiles have it because the server does.",
         )

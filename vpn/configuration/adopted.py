@@ -4,13 +4,17 @@ Options and their defaults as in the manuals of OpenVPN 2.4 to 2.6.
 """
 
 import posixpath
-from collections.abc import Callable
+import re
+from base64 import b64decode
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from vpn.configuration.address_plan import AddressPlan, address_plan
@@ -25,6 +29,8 @@ from vpn.values import Protocol
 ReadFile = Callable[[PurePosixPath], bytes | None]
 
 _FORMAT = 1
+# The beginning of a common name of ours.
+_LIKE_OURS = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
 # Any client offers one of these two by itself; DEFAULT is 2.7's word for a list with both.
 _OFFERED_BY_ALL = {"AES-256-GCM", "AES-128-GCM", "DEFAULT"}
 _CIPHER_UNTIL_2_5 = "BF-CBC"
@@ -35,7 +41,11 @@ _ALIKE = ("tun-mtu", "fragment")
 _DEFAULT_MTU = ("tun-mtu", "1500")
 # Fields that each certificate of the bot's has; the second is the certificate's own number.
 _HAD_BY_ALL = frozenset({COMMON_NAME, "serialNumber"})
-_ASKING_PLUGINS = ("auth-pam", "ldap", "radius", "auth-")
+# In the name of a plugin: it asks for a password, or for one that is good once only.
+_ASKING_PLUGINS = (
+    *("auth", "pam", "ldap", "radius", "kerberos", "sql", "otp", "duo", "okta", "mfa", "2fa"),
+    *("yubi", "privacyidea", "google", "login", "password"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +159,7 @@ def inspect(
     def content(name: str) -> str | None:
         return _content(facts, name, folder, read_file)
 
-    certificate_pem = content("cert")
+    certificate_pem = content("cert") or _in_pkcs12(facts, folder, read_file)
     certificate = _certificate(certificate_pem)
     kind = next((kind for kind in (*TlsKey,)[::-1] if facts.has(kind)), None)
     profile = _profile(facts, kind, certificate)
@@ -186,6 +196,11 @@ def with_files(server: AdoptedServer, facts: ConfFacts, *, writable: bool) -> Ad
 def _closed(facts: ConfFacts, server: AdoptedServer, *, finds: bool) -> str | None:
     """Why no new profile of the bot's can work there; None where it may."""
     layout, plan = server.layout, server.addresses
+    if _names_others(facts.last("verify-x509-name") or ()):
+        return (
+            "verify-x509-name: OpenVPN refuses every client whose certificate has another name,"
+            " and those of the bot's have names of their own, in small letters."
+        )
     lacking = [field for field in facts.name_fields if field not in _HAD_BY_ALL]
     if lacking:
         return (
@@ -205,6 +220,15 @@ def _closed(facts: ConfFacts, server: AdoptedServer, *, finds: bool) -> str | No
             " would get none."
         )
     return None
+
+
+def _names_others(pinned: Sequence[str]) -> bool:
+    """Whether no name of ours can be what `verify-x509-name` asks for, see openvpn(8)."""
+    if not pinned:
+        return False
+    name, kind = pinned[0], pinned[1] if len(pinned) > 1 else "subject"
+    # A prefix that a name of ours can begin with, such as `anna-`, is for some people.
+    return kind != "name-prefix" or not _LIKE_OURS.fullmatch(name)
 
 
 def _require_server(facts: ConfFacts, conf_path: PurePosixPath) -> None:
@@ -232,6 +256,23 @@ def _content(facts: ConfFacts, name: str, folder: str, read_file: ReadFile) -> s
         return inline_text(facts, name)
     content = read_file(PurePosixPath("/") / named_path(facts, folder, file))
     return None if content is None else content.decode("utf-8", "replace")
+
+
+def _in_pkcs12(facts: ConfFacts, folder: str, read_file: ReadFile) -> str | None:
+    """The server's certificate, where it lies with its key in a file without a passphrase."""
+    file, block = file_argument(facts, "pkcs12"), inline_text(facts, "pkcs12")
+    try:
+        content = (
+            b64decode(block or "")
+            if file is None
+            else read_file(PurePosixPath("/") / named_path(facts, folder, file))
+        )
+        certificate = load_pkcs12(content or b"", None).cert
+    except ValueError:
+        return None
+    if certificate is None:
+        return None
+    return certificate.certificate.public_bytes(Encoding.PEM).decode()
 
 
 def _certificate(pem: str | None) -> x509.Certificate | None:
@@ -315,4 +356,5 @@ def _asks_password(facts: ConfFacts) -> bool:
     if facts.has("auth-user-pass-verify") or facts.has("management-client-auth"):
         return True
     plugins = [d.arguments[0] for d in facts.directives if d.name == "plugin" and d.arguments]
-    return any(sign in plugin for plugin in plugins for sign in _ASKING_PLUGINS)
+    names = [plugin.rpartition("/")[2].lower() for plugin in plugins]
+    return any(sign in name for name in names for sign in _ASKING_PLUGINS)

@@ -18,8 +18,8 @@ DIRECTIVE_CHARACTERS = 64
 # Known to openvpn3, and of use in a client's profile.
 _USED_WORDS = """
 allow-name-constraints app-custom-protocols auth auth-nocache auth-user-pass block-ipv4 block-ipv6
-block-outside-dns ca cert cipher client comp-lzo compress crl-verify dev dev-type dhcp-option dns
-extra-certs hand-window http-proxy http-proxy-option ignore-unknown-option inactive
+block-outside-dns ca cert cipher client comp-lzo compress crl-verify dev dev-type
+dhcp-option dns extra-certs hand-window http-proxy http-proxy-option ignore-unknown-option inactive
 key key-direction keysize mssfix ns-cert-type port proto pull pull-filter push-peer-info
 redirect-gateway redirect-private remote remote-cert-eku remote-cert-ku remote-cert-tls
 remote-random remote-random-hostname reneg-sec route route-ipv6 route-metric route-nopull rport

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 _QUOTES = "\"'"
 _COMMENTS = "#;"
+# What follows counts like any line, but for its being unknown: add_option() in options.c.
+_OPTIONAL = ["setenv", "opt"]
 # C's isspace(): Python's own notion of a space or a line's end has more characters, and a lock
 # that only we can see in a file is none.
 _SPACES = " \t\r\v\f"
@@ -35,6 +37,8 @@ def parse_directives(text: str) -> list[Directive]:
         words = split_words(line)
         if not words:
             continue
+        if words[:2] == _OPTIONAL and len(words) > len(_OPTIONAL):
+            words = words[len(_OPTIONAL) :]
         name, arguments = words[0], tuple(words[1:])
         if name.startswith("<") and name.endswith(">") and not arguments:
             directives.append(Directive(name[1:-1], (), number, _inline_text(name[1:-1], lines)))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import ip_address
 
-from vpn.configuration.directives import Directive, parse_directives
+from vpn.configuration.directives import Directive, parse_directives, split_words
 from vpn.configuration.server import COMMON_NAME, ConfFacts
 from vpn.errors import HostError
 from vpn.host.interface import ServerHost
@@ -117,8 +117,11 @@ class _Paths:
 
 def _management(facts: ConfFacts, walk: _Paths) -> ManagementPlace | None:
     words = facts.last("management")
-    if words is None or len(words) < _WITH_PASSWORD - 1 or facts.has("management-client"):
-        return None  # `management-client`: OpenVPN connects to a program of the operator's
+    # With the first OpenVPN connects to a program of the operator's, with the second it restarts
+    # whenever somebody has asked it.
+    is_not_ours = facts.has("management-client") or facts.has("management-signal")
+    if words is None or len(words) < _WITH_PASSWORD - 1 or is_not_ours:
+        return None
     password = walk.path(words[2]) if len(words) >= _WITH_PASSWORD else None
     if words[1] == _SOCKET_KIND:
         return UnixSocket(walk.path(words[0]), password)
@@ -148,6 +151,44 @@ def inline_text(facts: ConfFacts, name: str) -> str | None:
     """What stands between <name> and </name>, where there is such a block."""
     blocks = [d.inline for d in facts.directives if d.name == name and d.inline is not None]
     return blocks[-1] if blocks else None
+
+
+# Files that OpenVPN wants to find when it starts, by the word that names each.
+_WANTED_FILES = (
+    *((name, 0) for name in ("ca", "cert", "key", "dh", "extra-certs", "pkcs12", "crl-verify")),
+    *((name, 0) for name in ("tls-auth", "tls-crypt", "tls-crypt-v2", "auth-gen-token-secret")),
+    *((name, 0) for name in ("capath", "client-config-dir", "plugin", "tmp-dir", "askpass")),
+    ("management", 2),
+)
+# Commands, whose program has to be there: a script and its arguments are one word.
+_WANTED_PROGRAMS = (
+    *("auth-user-pass-verify", "client-connect", "client-crresponse", "client-disconnect"),
+    *("down", "ipchange", "learn-address", "route-pre-down", "route-up", "tls-crypt-v2-verify"),
+    *("tls-verify", "up"),
+)
+# Names by themselves, not of files.
+_NO_FILES = {"dh": ("none",), "askpass": ("",), "capath": (), "plugin": ()}
+
+
+def wanted_files(facts: ConfFacts, start_folder: str) -> list[tuple[str, str]]:
+    """Each directive that names a file or a folder, and its path relative to /."""
+    walk = _Paths(facts, start_folder)
+    found: list[tuple[str, str]] = []
+    for directive in facts.directives:
+        for name, place in _WANTED_FILES:
+            words = directive.arguments[place : place + 1]
+            if directive.name != name or directive.inline is not None or not words:
+                continue
+            # A plugin without a folder is looked for in OpenVPN's own.
+            is_elsewhere = name == "plugin" and "/" not in words[0]
+            if words[0] != _INLINE and words[0] not in _NO_FILES.get(name, ()) and not is_elsewhere:
+                below = name in ("crl-verify", "client-config-dir")
+                found.append((name, walk.below_root(words[0]) if below else walk.path(words[0])))
+        if directive.name in _WANTED_PROGRAMS and directive.arguments:
+            program = split_words(directive.arguments[0])[:1]
+            if program and "/" in program[0]:
+                found.append((directive.name, walk.path(program[0])))
+    return list(dict.fromkeys(found))
 
 
 async def read_facts(host: ServerHost, conf: str, start_folder: str) -> ConfFacts | None:

@@ -19,6 +19,14 @@ _UNSAFE_IN_QUOTES = re.compile(r"[^ !#-\[\]-~]")
 ALWAYS_OFFERED = ("AES-256-GCM", "AES-128-GCM")
 
 
+# A client waits two minutes for a server, before it tries the next, if nobody says otherwise.
+_NEXT_AFTER_S = 10
+
+
+# The block with what one of several servers has of its own.
+CONNECTION = "connection"
+
+
 class TlsKey(StrEnum):
     """What wraps the handshake; the value is the directive."""
 
@@ -101,6 +109,23 @@ class ProfileMaterial:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedBy:
+    """What a profile for several servers has besides: see `vpn.configuration.shared_profile`.
+
+    Attributes:
+        remotes: of all of them, the first one included, in the order in which clients try them.
+        random: whether each client tries them in an order of its own.
+        by_prefix: whether the names of their certificates only begin alike.
+        tls_keys: in the order of `remotes`; empty where one serves for all.
+    """
+
+    remotes: tuple[Remote, ...]
+    random: bool = False
+    by_prefix: bool = False
+    tls_keys: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ProfileParts:
     """A profile's two halves: directives, and what stands inline after them."""
 
@@ -108,8 +133,18 @@ class ProfileParts:
     inline: str = field(repr=False)
 
     @property
+    def has_connections(self) -> bool:
+        """Whether servers have blocks of their own, which Connect reads for their names only."""
+        return f"<{CONNECTION}>" in self.inline.splitlines()
+
+    @property
     def text(self) -> str:
         return "\n".join([*self.directives, self.inline]) + "\n"
+
+
+def beyond_connect(parts: ProfileParts, settings: ProfileSettings) -> tuple[str, ...]:
+    """What a profile of ours has to have, and OpenVPN Connect does not."""
+    return (*settings.beyond_connect, *([CONNECTION] if parts.has_connections else []))
 
 
 def render_profile(
@@ -119,6 +154,7 @@ def render_profile(
     friendly_name: str,
     material: ProfileMaterial,
     settings: ProfileSettings = DEPLOYED_PROFILE,
+    shared: SharedBy | None = None,
 ) -> ProfileParts:
     """A profile for OpenVPN and OpenVPN Connect.
 
@@ -130,11 +166,19 @@ def render_profile(
 
     Args:
         server_common_name: of the server's certificate; None where it is not known.
+        shared: with which other servers; `remote` and the material's tls key are the first one's.
     """
+    remotes = (remote,) if shared is None else shared.remotes
+    tls_keys = () if shared is None else shared.tls_keys
+    # OpenVPN passes over `remote` where there are connections. Connect takes both, and knows one
+    # tls key only, so that it gets into the first of them.
+    named = remotes[:1] if tls_keys else remotes
     lines = [
         "client",
         f"dev {settings.device}",
-        f"remote {remote.host} {remote.port} {remote.protocol}",
+        *map(_remote_line, named),
+        *(["remote-random"] if shared is not None and shared.random else []),
+        *([] if shared is None else [f"server-poll-timeout {_NEXT_AFTER_S}"]),
         "nobind",
         "resolv-retry infinite",
         "persist-tun",
@@ -143,7 +187,8 @@ def render_profile(
     if settings.is_marked:
         lines.append("remote-cert-tls server")
     if server_common_name is not None:
-        lines.append(f"verify-x509-name {quoted(server_common_name)} name")
+        kind = "name-prefix" if shared is not None and shared.by_prefix else "name"
+        lines.append(f"verify-x509-name {quoted(server_common_name)} {kind}")
     lines.append(f"tls-version-min {settings.tls_version_min}")
     if settings.auth:
         lines.append(f"auth {settings.auth}")
@@ -159,7 +204,7 @@ def render_profile(
     plain = " ".join(_UNSAFE_IN_QUOTES.sub("", anyascii(friendly_name)).split())
     shown = plain[:_FRIENDLY_NAME_LENGTH].rstrip() or "VPN"
     lines += ["verb 3", f'setenv FRIENDLY_NAME "{shown}"']
-    if remote.protocol is Protocol.UDP:
+    if all(each.protocol is Protocol.UDP for each in remotes):
         # TCP says goodbye by itself, and OpenVPN refuses the option there.
         lines.append("explicit-exit-notify 1")
     blocks = {
@@ -169,8 +214,20 @@ def render_profile(
     }
     if settings.tls_key is not None and material.tls_key is not None:
         blocks[settings.tls_key] = material.tls_key
-    inline = "\n".join(f"<{name}>\n{pem.strip()}\n</{name}>" for name, pem in blocks.items())
-    return ProfileParts(tuple(lines), inline)
+    inline = [_block(name, pem) for name, pem in blocks.items()]
+    # Behind everything else: each begins with what was said so far.
+    for each, key in zip(remotes, tls_keys, strict=False):
+        own = f"{_remote_line(each)}\n{_block(str(settings.tls_key), key)}"
+        inline.append(_block(CONNECTION, own))
+    return ProfileParts(tuple(lines), "\n".join(inline))
+
+
+def _remote_line(remote: Remote) -> str:
+    return f"remote {remote.host} {remote.port} {remote.protocol}"
+
+
+def _block(name: str, text: str) -> str:
+    return f"<{name}>\n{text.strip()}\n</{name}>"
 
 
 def _cipher_lines(settings: ProfileSettings) -> list[str]:

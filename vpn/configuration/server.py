@@ -118,6 +118,8 @@ def render_server_conf(spec: ServerSpec) -> str:
         "topology subnet",
         # nopool: an address comes from the client's own file or not at all.
         f"server {spec.network.network_address} {spec.network.netmask} nopool",
+        # `server-ipv6` has a pool, and does not go with 'nopool'; this is what else it does.
+        *([_ifconfig_ipv6(spec.network6)] if spec.network6 else []),
         f"ca {CA_CERTIFICATE}",
         f"cert {CERTIFICATE}",
         f"key {PRIVATE_KEY}",
@@ -150,6 +152,10 @@ def _transport_lines(spec: ServerSpec) -> list[str]:
     return [f"port {spec.listen_port}", f"proto udp{family}", "explicit-exit-notify 1"]
 
 
+def _ifconfig_ipv6(network: IPv6Network) -> str:
+    return f"ifconfig-ipv6 {network[1]}/{network.prefixlen} {network[2]}"
+
+
 def _push_lines(pushed: Pushed) -> list[str]:
     # OpenVPN's word for a DNS server is the same for both families.
     dns = (f'push "dhcp-option DNS {address}"' for address in pushed.dns)
@@ -171,9 +177,10 @@ def pushed_lines(pushed: Pushed) -> list[str]:
     with its word (push_remove_option() in OpenVPN's push.c): with the space at its end 'route '
     leaves 'route-gateway' alone. Options pushed twice would both count.
     """
+    own = [f"ifconfig-ipv6-push {pushed.address6}"] if pushed.address6 else []
     away = ["route ", "route-ipv6 ", "redirect-gateway"] if pushed.routes else []
     away += ["dhcp-option DNS"] if pushed.dns else []
-    return [*(f'push-remove "{option}"' for option in away), *_push_lines(pushed)]
+    return [*own, *(f'push-remove "{option}"' for option in away), *_push_lines(pushed)]
 
 
 def render_unit(spec: ServerSpec) -> str:

@@ -140,7 +140,7 @@ class SshLink:
         self._at_once = asyncio.Semaphore(_AT_ONCE)
         self._changing = asyncio.Semaphore(_KEPT)
         self._shells: list[RemoteShell] = []
-        self._asked: list[tuple[Question, asyncio.Future[Done]]] = []
+        self._asked: dict[Question, asyncio.Future[Done]] = {}
         self._tasks: set[asyncio.Future[None]] = set()
         self._failures = 0
         self._not_before = 0.0
@@ -154,7 +154,8 @@ class SshLink:
     async def look(self, script: str, *, limit: int = READ_LIMIT) -> Done:
         """Runs a line of sh there that changes nothing.
 
-        Whatever is asked at the same moment goes there together, and comes back together.
+        Whatever is asked at the same moment goes there together, and comes back together; what is
+        asked twice goes there once.
 
         Args:
             limit: more output than this is an error.
@@ -166,12 +167,11 @@ class SshLink:
         loop = asyncio.get_running_loop()
         if not self._asked:
             loop.call_soon(self._send)
-        answer: asyncio.Future[Done] = loop.create_future()
-        self._asked.append((Question(script, limit), answer))
-        return await answer
+        answer = self._asked.setdefault(Question(script, limit), loop.create_future())
+        return await asyncio.shield(answer)
 
     def _send(self) -> None:
-        asked, self._asked = self._asked, []
+        asked, self._asked = [*self._asked.items()], {}
         for at in range(0, len(asked), _TOGETHER):
             task = asyncio.ensure_future(self._put_to(asked[at : at + _TOGETHER]))
             self._tasks.add(task)

@@ -17,9 +17,9 @@ from bot.access.case import Case, Chance, Rules
 from bot.access.permission import THE_BOT, Actor
 from bot.access.refusals import Refusal, Refused
 from bot.access.requests import Approved
+from storage.audit_records import AuditEntry
 from storage.database import Database
 from storage.records import (
-    AuditEntry,
     Grant,
     GrantId,
     OutboxKind,

@@ -7,7 +7,7 @@ import pytest
 from bot.access import endings, importing
 from bot.access.endings import WARN_AT, ServerEnd, due
 from bot.access.importing import Certificate
-from storage.records import EndWarning
+from storage.clock_records import EndWarning
 from tests.bot.access.kit import BERLIN, BORIS, CLARA, DAY, MORNING, OPERATOR, Paper
 
 SECOND = timedelta(seconds=1)

@@ -1,6 +1,7 @@
 """What groups mean for who may ask for what, for how long, on whose word, and at which address."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from bot.access.refusals import Refusal
 from bot.access.requests import Agreed
 from bot.access.terms import Terms, terms
 from storage.group_records import Group, GroupName
-from storage.records import GrantState, OutboxKind, RequestState, ServerName, UserId
+from storage.records import Grant, GrantState, OutboxKind, RequestState, ServerName, UserId
 from tests.bot.access.kit import (
     ANNA,
     BERLIN,
@@ -24,6 +25,7 @@ from tests.bot.access.kit import (
     PARIS,
     WEEK_S,
     Paper,
+    make_server,
 )
 
 DORA = UserId(2003)
@@ -353,6 +355,34 @@ async def test_who_is_removed_leaves_the_groups(paper: Paper) -> None:
     async with paper.database.reading() as tx:
         assert await tx.groups.members(DEV) == []
     await paper.refuses(OPERATOR, Refusal.UNKNOWN_PERSON, groups.join, DEV, ANNA)
+
+
+async def test_an_ipv6_address_goes_with_the_other_one(empty: Paper) -> None:
+    paper = empty
+    async with paper.database.writing() as tx:
+        await tx.people.allow(ANNA, "Anna Petrova", paper.now)
+        await tx.servers.add(replace(make_server(BERLIN), network6="fd00:8::/64"))
+    anna = await paper.active(ANNA)
+    assert await _sixes(paper, anna) == {"fd00:8::2": True}
+    group = Group(DEV, networks=("fd00:8::1:0/112",))
+    assert await made(paper, group, ANNA) == Changed({BERLIN: 1})
+    assert await _sixes(paper, anna) == {"fd00:8::2": False, "fd00:8::1:2": True}
+    # Back, while nobody has seen the first one out of use.
+    await paper.by(OPERATOR, groups.leave, DEV, ANNA)
+    assert await _sixes(paper, anna) == {"fd00:8::2": True, "fd00:8::1:2": False}
+    for wrong in ("fd00:8::/112", "fd00:8::2:0/126"):
+        await paper.refuses(OPERATOR, Refusal.RANGE6, groups.add, Group(OPS, networks=(wrong,)))
+    other = Group(OPS, networks=("fd00:9::/112",))
+    await paper.refuses(OPERATOR, Refusal.RANGE_NOWHERE, groups.add, other)
+
+
+async def _sixes(paper: Paper, grant: Grant) -> dict[str, bool]:
+    """All IPv6 addresses that it holds, and whether each is its own now."""
+    async with paper.database.reading() as tx:
+        own = [span.address for span in await tx.addresses.now_of(grant.id, BERLIN)]
+        moved = [span.address for span in await tx.addresses.moved_on(BERLIN)]
+    held = [*own, *moved]
+    return {address: address in own for address in held if ":" in address}
 
 
 # --- What is refused -------------------------------------------------------------------------

@@ -36,7 +36,7 @@ def fits(data: str) -> bool:
 
 def test_every_tap_is_read_back_by_one_of_these_tests() -> None:
     others = {Tap.APPROVE, Tap.SERVER, Tap.LINK, Tap.HOW_TO, Tap.CUT, *ABOUT_NOTHING, *UNKNOWN}
-    others |= {Tap.LATE_YES, Tap.LATE_NO, Tap.CUT_SESSION, *PARTS}
+    others |= {Tap.LATE_YES, Tap.LATE_NO, Tap.CUT_SESSION, Tap.SERVERS, *PARTS}
     assert {*ABOUT_REQUEST, *ABOUT_GRANT, *ABOUT_PERSON} | others == set(Tap)
 
 
@@ -54,6 +54,13 @@ def test_a_server_is_read_back(request: RequestId, server: ServerName) -> None:
     data = buttons.data(Tap.SERVER, request, server)
     assert fits(data)
     assert buttons.parse(data) == Meant(Tap.SERVER, request=request, server=server)
+
+
+@given(request=REQUESTS, page=st.integers(0, 10**6 - 1))
+def test_a_page_of_servers_is_read_back(request: RequestId, page: int) -> None:
+    data = buttons.data(Tap.SERVERS, request, page)
+    assert fits(data)
+    assert buttons.parse(data) == Meant(Tap.SERVERS, request=request, page=page)
 
 
 @given(number=st.integers(1, 10**15 - 1), server=SERVERS, tap=st.sampled_from(UNKNOWN))

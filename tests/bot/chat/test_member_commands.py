@@ -1,10 +1,12 @@
 """What everybody on the list types: who they are to the bot, what they ask for, what they have."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.texts import chat as words
 from bot.texts.fill import fill
-from storage.records import ChatId, OutboxKind, PostedMessage
+from storage.records import ChatId, OutboxKind, PostedMessage, ServerName
 from tests.bot.chat.desk import ANNA, BORIS, CLARA, DAY, EVE, Desk
 
 HOUR_S = 3600
@@ -88,3 +90,30 @@ async def test_what_somebody_has_and_has_asked_for(desk: Desk) -> None:
     assert "p1001-code0001" in said
     [said] = await desk.says(BORIS, "/myvpn")
     assert "p1001" not in said
+
+
+async def test_a_hundred_servers_are_offered_page_by_page(desk: Desk) -> None:
+    """A message may have a hundred buttons; and the one that was chosen last comes first."""
+    async with desk.gate.database.writing() as tx:
+        berlin = await tx.servers.get(ServerName("berlin"))
+        assert berlin is not None
+        for number in range(109):
+            name = ServerName(f"site{number:03}")
+            directory, network = f"/srv/{name}", f"10.100.{number}.0/24"
+            await tx.servers.add(replace(berlin, name=name, directory=directory, network=network))
+    await desk.says(ANNA, "/requestvpn site042")
+    await desk.says(ANNA, "/requestvpn")
+    seen: list[str] = []
+    while True:
+        buttons = await desk.buttons()
+        assert len(buttons) <= 13
+        turning = {"‹ Back", "Next ›", "Cancel request"}
+        seen += [name for name in buttons if name not in turning]
+        if "Next ›" not in buttons:
+            break
+        [said] = await desk.taps(ANNA, buttons["Next ›"])
+        assert "/requestvpn NAME" in said
+    assert (seen[0], len(seen), len(set(seen))) == ("site042", 111, 111)
+    assert "card" in await desk.taps(ANNA, buttons[seen[-1]])
+    # The question is answered: its pages turn no more.
+    assert await desk.taps(ANNA, buttons["‹ Back"]) == []

@@ -13,7 +13,8 @@ from bot.chat.views import View
 from bot.fleet.online import Connected, OnServer, Standing
 from bot.texts import online as words
 from bot.texts.online import amount
-from storage.records import AuditEntry, Grant, GrantState, ServerName, UserId
+from storage.audit_records import AuditEntry
+from storage.records import Grant, GrantState, ServerName, UserId
 from tests.bot.chat.desk import ANNA, BORIS, Desk
 from tests.bot.chat.test_views import ANNA as PERSON
 from tests.bot.chat.test_views import grant, seen

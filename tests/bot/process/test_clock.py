@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.process.clock import DOUBT, PATIENCE, Standing, TrustedClock, boot_id, since_boot
-from storage.records import ClockAnchor
+from storage.clock_records import ClockAnchor
 
 START = datetime(2026, 3, 2, 9, 31, 27, tzinfo=UTC)
 SECOND, MINUTE, HOUR, DAY = (timedelta(seconds=s) for s in (1, 60, 3600, 86_400))

@@ -8,7 +8,8 @@ from pathlib import Path
 from bot.office import Office, open_office
 from bot.rounds.keeper import Keeper
 from bot.settings import Settings
-from storage.records import AuditEntry, OutboxKind, Payload, ServerName
+from storage.audit_records import AuditEntry
+from storage.records import OutboxKind, Payload, ServerName
 from tests.company import ANNA, BORIS, PASSPHRASE, Company
 from tests.machine import Machine
 

@@ -21,15 +21,8 @@ from bot.rounds.keeper import Keeper
 from demo.lab.stand_in import StandIn
 from pki.crl import read_crl
 from pki.serial import parse_serial
-from storage.records import (
-    AuditEntry,
-    Grant,
-    GrantState,
-    OutboxKind,
-    OutboxState,
-    RequestState,
-    UserId,
-)
+from storage.audit_records import AuditEntry
+from storage.records import Grant, GrantState, OutboxKind, OutboxState, RequestState, UserId
 from tests.bot.chat.rows import conclude
 from tests.bot.rounds.keeping import MINUTE, clock_notices, make_keeper, opened, sweep
 from tests.company import ANNA, BORIS, TOKEN, Company

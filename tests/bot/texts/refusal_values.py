@@ -17,6 +17,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "bad_group_name": {"group": "Dev"},
     "range_nowhere": {"network": "10.9.0.0/24", "networks": "10.8.0.0/22 (berlin)"},
     "range_taken": {"network": "10.8.1.0/24", "group": "ops", "range": "10.8.0.0/23"},
+    "range6": {"network": "fd00::/124", "count": 1024, "server": "berlin"},
     "range_full": {"network": "10.8.0.0/31", "server": "berlin"},
     "approver_no_admin": {"id": 1001},
     "too_few_approvers": {"count": 1, "needed": 2},

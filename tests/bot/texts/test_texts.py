@@ -41,6 +41,8 @@ CHAT = {
     "CARD_PERSON": "username id",
     "CARD_PERSON_NO_USERNAME": "id",
     "CARD_SERVER": "server",
+    "CARD_SET": "name servers",
+    "CHOOSE_SET": "name servers",
     "CARD_DURATION": "duration",
     "CARD_REASON": "reason",
     "CARD_LAST_USE": "at",

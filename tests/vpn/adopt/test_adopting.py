@@ -2,14 +2,23 @@
 
 import os
 import pwd
+from base64 import b64encode
+from datetime import timedelta
 from ipaddress import IPv4Address
 from pathlib import Path, PurePosixPath
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    NoEncryption,
+    load_pem_private_key,
+)
+from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
 
 from tests.vpn.adopt.kit import ACCOUNT, LOCKS, NEEDS_ROOT, ROUTE, as_the_operator, tree
-from tests.vpn.kit import CALLER, codes, make_authority, now
+from tests.vpn.kit import CALLER, DAY, codes, make_authority, now
 from tests.vpn.operator_kit import USUAL, Operator
 from vpn.adopt.adopting import Examined, examine, restart_command
 from vpn.adopt.advice import Weight
@@ -47,6 +56,88 @@ class TestExamine:
         assert (await operator.examine()).advice == ()
 
     @pytest.mark.parametrize(
+        "lines",
+        [
+            "tmp-dir /tmp",
+            "ignore-unknown-option block-outside-dns frobnicate\nfrobnicate 1",
+            "txqueuelen 1000\nsndbuf 0\nrcvbuf 0",
+            "plugin openvpn-plugin-down-root.so x",
+            "dh none",
+        ],
+    )
+    async def test_what_does_no_harm_is_not_told(self, home: Path, lines: str) -> None:
+        operator = Operator(home, f"{USUAL}{COMPLETE}management-client-user {CALLER}\n{lines}\n")
+        operator.write("ccd/anna", "")
+        advice = (await operator.examine()).advice
+        assert [each for each in advice if each.weight is not Weight.NOTE] == []
+
+    async def test_one_that_is_restarted_by_each_question_is_not_asked(self, home: Path) -> None:
+        operator = Operator(home, f"{USUAL}management m.sock unix\nmanagement-signal\n")
+        assert (await operator.examine()).layout.management is None
+
+    @pytest.mark.parametrize(
+        "pinned", ["Office- name-prefix", "laptop name", "'CN=laptop' subject"]
+    )
+    async def test_clients_of_one_name_only(self, home: Path, pinned: str) -> None:
+        operator = Operator(home, f"{USUAL}verify-x509-name {pinned}\n")
+        closed = (await operator.examine()).adoption.server.closed
+        assert closed is not None
+        assert closed.startswith("verify-x509-name: OpenVPN refuses every client")
+
+    @pytest.mark.parametrize(
+        ("plugin", "asks"),
+        [
+            ("/usr/lib/openvpn/openvpn-otp.so", True),
+            ("/opt/duo/duo_openvpn.so", True),
+            ("openvpn-plugin-auth-pam.so", True),
+            ("/usr/lib/openvpn/openvpn-auth-ldap.so", True),
+            ("/opt/auth/openvpn-plugin-down-root.so", False),
+        ],
+    )
+    async def test_a_plugin_that_asks_for_a_password(
+        self, home: Path, plugin: str, asks: bool
+    ) -> None:
+        operator = Operator(home, f"{USUAL}plugin {plugin} x\n")
+        assert (await operator.examine()).adoption.server.profile.asks_password is asks
+
+    async def test_a_certificate_in_pkcs12(self, home: Path) -> None:
+        operator = Operator(home)
+        certificate = x509.load_pem_x509_certificate((home / "office server.crt").read_bytes())
+        key = load_pem_private_key((home / "server.key").read_bytes(), None)
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        packed = serialize_key_and_certificates(b"x", key, certificate, None, NoEncryption())
+        lines = [line for line in USUAL.splitlines() if not line.startswith(("cert", "key "))]
+        for way in ("pkcs12 server.p12", f"<pkcs12>\n{b64encode(packed).decode()}\n</pkcs12>"):
+            (home / "server.p12").write_bytes(packed)
+            operator.write("server.conf", "\n".join([*lines, way, ""]))
+            found = (await operator.examine()).adoption.server
+            assert (found.common_name, found.profile.is_marked) == ("office server", True)
+        sealed = BestAvailableEncryption(b"secret")
+        packed = serialize_key_and_certificates(b"x", key, certificate, None, sealed)
+        (home / "server.p12").write_bytes(packed)
+        operator.write("server.conf", "\n".join([*lines, "pkcs12 server.p12", ""]))
+        assert (await operator.examine()).adoption.server.common_name is None
+
+    async def test_a_certificate_that_is_over(self, home: Path) -> None:
+        operator = Operator(home)
+        for later, told in ((timedelta(), False), (2 * DAY, True)):
+            examined = await examine(
+                LocalHost(Path("/")),
+                PurePosixPath(operator.conf),
+                account=CALLER,
+                now=now() + later,
+            )
+            said = [each.detail for each in examined.advice if each.directive == "cert"]
+            assert any("certificate ended on" in each for each in said) == told
+
+    async def test_compression_that_is_on_its_way_out(self, home: Path) -> None:
+        operator = Operator(home, f"{USUAL}compress migrate\n")
+        said = [a.detail for a in (await operator.examine()).advice if a.directive == "compress"]
+        assert said == [
+            "Clients with compression get in and are told to leave it; profiles have none."
+        ]
+
+    @pytest.mark.parametrize(
         ("lines", "directive", "weight"),
         [
             ("duplicate-cn", "duplicate-cn", Weight.DANGER),
@@ -66,6 +157,20 @@ class TestExamine:
             ("chroot /", "chroot", Weight.NOTE),
             ("comp-lzo", "compress", Weight.NOTE),
             ("peer-fingerprint 00:11", "peer-fingerprint", Weight.DANGER),
+            ("setenv opt duplicate-cn", "duplicate-cn", Weight.DANGER),
+            ("frobnicate 1", "frobnicate", Weight.DANGER),
+            ("verify-x509-name x name-prefix", "verify-x509-name", Weight.DANGER),
+            ("setenv opt frobnicate 1", "frobnicate", Weight.DANGER),
+            ("management-signal", "management-signal", Weight.UNPROVED),
+            ("management-hold", "management-hold", Weight.UNPROVED),
+            ("management-query-passwords", "management-query-passwords", Weight.UNPROVED),
+            ("management m.sock unix pw", "management", Weight.DANGER),
+            ("client-config-dir gone", "client-config-dir", Weight.DANGER),
+            ("client-connect '/gone/script a b'", "client-connect", Weight.DANGER),
+            ("tls-verify gone/script", "tls-verify", Weight.DANGER),
+            ("plugin /gone/x.so", "plugin", Weight.DANGER),
+            ("dh gone.pem", "dh", Weight.DANGER),
+            ("tls-cert-profile suiteb", "tls-cert-profile", Weight.NOTE),
         ],
     )
     async def test_names_what_stands_out(
@@ -78,7 +183,10 @@ class TestExamine:
         operator.write("ccd/anna", "")
         operator.write("more.conf", "")
         found = [a for a in (await operator.examine()).advice if a.directive == directive]
-        assert [advice.weight for advice in found] == [weight]
+        # What a script may do, or --apply adds, stands beside the word that it is not there.
+        own = [a for a in found if a.weight is not Weight.NOTE and not a.applied]
+        assert [advice.weight for advice in own] == ([] if weight is Weight.NOTE else [weight])
+        assert weight in [advice.weight for advice in found]
 
     async def test_says_whose_ca_is_trusted(self, home: Path) -> None:
         operator = Operator(home)

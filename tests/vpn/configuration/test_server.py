@@ -1,6 +1,7 @@
 import shutil
 import subprocess
-from ipaddress import IPv4Address, IPv4Network
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -15,7 +16,7 @@ from vpn.configuration.server import (
     render_unit,
     unit_name,
 )
-from vpn.values import Protocol, Remote, ServerSpec, make_server_spec
+from vpn.values import Protocol, Pushed, Remote, ServerSpec, make_server_spec
 
 SPEC = make_spec(
     Path("/srv/vpn/main"),
@@ -157,6 +158,34 @@ def test_what_changes_nothing_is_fine(line: str) -> None:
 def test_a_client_gets_its_address() -> None:
     text = render_ccd(IPv4Address("10.77.0.9"), NETWORK)
     assert text == "ifconfig-push 10.77.0.9 255.255.252.0\n"
+
+
+def test_a_client_gets_what_its_groups_say_in_the_place_of_the_servers_own() -> None:
+    """Only of what is said: routes leave DNS alone, and an address of IPv6 both."""
+    address = IPv4Address("10.77.0.9")
+    routes = (IPv4Network("0.0.0.0/0"), IPv4Network("10.1.0.0/16"), IPv6Network("fd00:9::/48"))
+    assert render_ccd(address, NETWORK, Pushed(routes=routes)).splitlines()[1:] == [
+        'push-remove "route "',
+        'push-remove "route-ipv6 "',
+        'push-remove "redirect-gateway"',
+        'push "redirect-gateway def1"',
+        'push "route 10.1.0.0 255.255.0.0"',
+        'push "route-ipv6 fd00:9::/48"',
+    ]
+    dns = (IPv4Address("10.1.0.1"), IPv6Address("fd00:9::1"))
+    assert render_ccd(address, NETWORK, Pushed(dns=dns)).splitlines()[1:] == [
+        'push-remove "dhcp-option DNS"',
+        'push "dhcp-option DNS 10.1.0.1"',
+        'push "dhcp-option DNS fd00:9::1"',
+    ]
+    own = Pushed(address6=IPv6Interface("fd00:8::9/64"))
+    assert render_ccd(address, NETWORK, own).splitlines()[1:] == ["ifconfig-ipv6-push fd00:8::9/64"]
+
+
+def test_a_server_has_the_first_ipv6_address() -> None:
+    spec = replace(SPEC, network6=IPv6Network("fd00:8::/64"))
+    assert "ifconfig-ipv6 fd00:8::1/64 fd00:8::2\n" in render_server_conf(spec)
+    assert "ipv6" not in render_server_conf(SPEC)
 
 
 def test_an_address_of_elsewhere_is_refused() -> None:

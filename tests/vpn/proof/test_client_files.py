@@ -1,7 +1,7 @@
 """What stands in a client's own file, and where it has none."""
 
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ from tests.vpn.kit import NETWORK
 from vpn.host.local import LocalHost
 from vpn.layout import DEPLOYED, Layout
 from vpn.proof.client_files import COMMENT, client_file
+from vpn.values import Pushed
 
 ADDRESS = IPv4Address("10.77.0.5")
 OWN = "ifconfig-push 10.77.0.5 255.255.252.0\n"
@@ -50,3 +51,20 @@ async def test_a_client_has_a_file_where_it_needs_one(
         (folder / "DEFAULT").write_text(default)
     found = await client_file(LocalHost(tmp_path), layout, address, NETWORK)
     assert found == (None if content is None else content.encode())
+
+
+async def test_what_is_pushed_to_one_client_comes_after_what_all_get(tmp_path: Path) -> None:
+    """So it takes that away, too; and makes a file where there would be none."""
+    folder = tmp_path / str(OPEN.ccd)
+    folder.mkdir(parents=True)
+    (folder / "DEFAULT").write_text('push "route 10.2.0.0 255.255.0.0"\n')
+    pushed = Pushed(routes=(IPv4Network("10.1.0.0/16"),))
+    found = await client_file(LocalHost(tmp_path), OPEN, None, NETWORK, pushed)
+    assert found is not None
+    assert found.decode().splitlines()[1:] == [
+        'push "route 10.2.0.0 255.255.0.0"',
+        'push-remove "route "',
+        'push-remove "route-ipv6 "',
+        'push-remove "redirect-gateway"',
+        'push "route 10.1.0.0 255.255.0.0"',
+    ]
