@@ -41,7 +41,7 @@ from storage.records import (
 )
 from storage.repository import Repository, values_of
 
-_grants = tables.grants
+_grants, _later = tables.grants, tables.grants.alias()
 _places = tables.grant_places
 _COLUMNS = [_grants.c[name] for name in Grant.__slots__ if name != "places"]
 # Written out as in the indexes: with parameters in their place SQLite does not use them.
@@ -445,12 +445,11 @@ class Grants(Repository):
 
 
 def _to_move(authority: int) -> tuple[ColumnElement[bool], ...]:
-    later = tables.grants.alias()
     return (
         _grants.c.authority < authority,
         _grants.c.state == GrantState.ACTIVE,
         _grants.c.imported_at.is_(None),
-        ~exists(select(later.c.id).where(later.c.replaces == _grants.c.id)),
+        ~exists().where(_later.c.replaces == _grants.c.id),
     )
 
 

@@ -145,10 +145,7 @@ CAPTIONS: dict[DeliverNote, str] = {
         "This is your profile for <b>{server}</b>. An earlier one may have reached you or not; "
         "it is dead. Please use this one only."
     ),
-    DeliverNote.MOVED: (
-        "This is your new profile for <b>{server}</b>; the VPN’s certificates are being renewed. "
-        "It takes the place of the earlier one, which ends now: import this one and delete that."
-    ),
+    DeliverNote.MOVED: machine.MOVED,
 }
 # Where nobody has seen yet that the earlier one is dead.
 CAPTIONS_UNPROVED: dict[DeliverNote, str] = CAPTIONS | {

@@ -3,6 +3,11 @@
 from bot.access.messages import Notice
 from bot.texts.fill import Plural, Template
 
+# The caption of a profile of the new CA.
+MOVED = (
+    "This is your new profile for <b>{server}</b>; the VPN’s certificates are being renewed. It "
+    "takes the place of the earlier one, which ends now: import this one and delete that."
+)
 NOTICES: dict[Notice, Template] = {
     Notice.CRL_UNPUBLISHED: (
         "⚠️ The revocation list of <b>{server}</b> could not be renewed. It is valid until "
