@@ -2,15 +2,28 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Row, Select, insert, select, type_coerce, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    insert,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.exc import DBAPIError
 
 from storage import tables
 from storage.audit_records import AuditEntry, AuditHead, BrokenEntry
+from storage.batches import batches
 from storage.errors import is_passing
 from storage.records import Payload
 from storage.repository import Repository, values_of
@@ -27,6 +40,27 @@ _AS_STORED = select(
 _UNREADABLE = (TypeError, ValueError, OverflowError, RecursionError)
 # What stands before the first row.
 GENESIS = "0" * 64
+
+
+_AT_ONCE = 2000
+_as_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
+@dataclass(frozen=True, slots=True)
+class AuditWanted:
+    """Which rows of the trail; None and nothing where it does not matter.
+
+    Attributes:
+        actors: what these did, or what is about one of `subjects`.
+        kind: of an action, all of it or up to a dot: `grant.end`, `grant`.
+    """
+
+    actors: Sequence[str] | None = None
+    subjects: Sequence[str] = ()
+    server: str | None = None
+    kind: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 class Audit(Repository):
@@ -72,13 +106,40 @@ class Audit(Repository):
                 return entry
         return None
 
-    async def newest(self, limit: int) -> Sequence[AuditEntry | BrokenEntry]:
-        """The last rows, oldest of them first."""
+    async def newest(
+        self, limit: int, wanted: AuditWanted | None = None
+    ) -> Sequence[AuditEntry | BrokenEntry]:
+        """The last rows, of those that are wanted, oldest of them first."""
         newest = select(_audit.c.seq).order_by(_audit.c.seq.desc()).limit(limit)
-        return await self._entries(newest)
+        if wanted is None:
+            return await self._entries(newest)
+        newest = newest.where(*_conditions(wanted))
+        if wanted.actors is None:
+            return await self._one_by_one(await self._numbers(newest))
+        # By one index each: a person may have said little, and much may be about them.
+        numbers = {*await self._numbers(newest.where(_audit.c.actor.in_(wanted.actors)))}
+        for some in batches(wanted.subjects):
+            numbers.update(await self._numbers(newest.where(_audit.c.subject.in_(some))))
+        return await self._one_by_one(sorted(numbers, reverse=True)[:limit])
+
+    async def _one_by_one(self, numbers: Sequence[int]) -> list[AuditEntry | BrokenEntry]:
+        """Rows that do not follow each other."""
+        return [_entry(row) for number in sorted(numbers) for row in await self._rows([number])]
 
     async def all(self) -> Sequence[AuditEntry | BrokenEntry]:
-        return await self._entries(_NUMBERS)
+        return [entry async for entry in self.each()]
+
+    async def each(self) -> AsyncIterator[AuditEntry | BrokenEntry]:
+        """Every row, some in memory at a time."""
+        async for row in self._in_order():
+            yield _entry(row)
+
+    async def _in_order(self) -> AsyncIterator[Row[Any] | BrokenEntry]:
+        after = _NUMBERS
+        while numbers := await self._numbers(after.limit(_AT_ONCE)):
+            for row in await self._rows(numbers):
+                yield row
+            after = _NUMBERS.where(_audit.c.seq > numbers[-1])
 
     async def last_of(self, action: str) -> AuditEntry | None:
         """The newest row about this action; None, too, where it cannot be read any more."""
@@ -115,7 +176,7 @@ class Audit(Repository):
         """
         previous = GENESIS
         expected = 1
-        for row in await self._rows(await self._numbers(_NUMBERS)):
+        async for row in self._in_order():
             if isinstance(row, BrokenEntry) or row.seq != expected:
                 return expected
             if row.previous != previous or row.digest != _digest_of(row):
@@ -169,9 +230,31 @@ def entry_digest(
 ) -> str:
     """SHA-256 over the previous digest and a JSON array of the row's values."""
     values = [previous, seq, at.isoformat(timespec="microseconds"), actor, action, subject, detail]
-    return hashlib.sha256(
-        json.dumps(values, separators=(",", ":"), ensure_ascii=False).encode()
-    ).hexdigest()
+    return hashlib.sha256(_as_json(values).encode()).hexdigest()
+
+
+def _conditions(wanted: AuditWanted) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if wanted.server is not None:
+        name = json.dumps(wanted.server)
+        found.append(
+            or_(
+                _audit.c.subject == f"server:{wanted.server}",
+                _audit.c.detail.contains(f'"server":{name}', autoescape=True),
+                and_(
+                    _audit.c.detail.contains('"servers":[', autoescape=True),
+                    _audit.c.detail.contains(name, autoescape=True),
+                ),
+            )
+        )
+    if wanted.kind is not None:
+        begins = _audit.c.action.startswith(f"{wanted.kind}.", autoescape=True)
+        found.append(or_(_audit.c.action == wanted.kind, begins))
+    if wanted.since is not None:
+        found.append(_audit.c.at >= wanted.since)
+    if wanted.until is not None:
+        found.append(_audit.c.at < wanted.until)
+    return found
 
 
 def _digest_of(row: Row[Any]) -> str | None:

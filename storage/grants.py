@@ -117,6 +117,15 @@ class Grants(Repository):
     async def of_user(self, user_id: UserId) -> Sequence[Grant]:
         return await self._where(_grants.c.user_id == user_id)
 
+    async def of_users(self, user_ids: Iterable[UserId], now: datetime) -> Sequence[Grant]:
+        """What these have that is not over, or that is not proved, or whose certificate lasts."""
+        lasts = or_(_grants.c.state.in_(UNPROVED_STATES), _grants.c.not_after > now)
+        return [
+            grant
+            for some in batches(user_ids)
+            for grant in await self._where(_grants.c.user_id.in_(some), lasts)
+        ]
+
     async def live_of_user(self, user_id: UserId) -> Sequence[Grant]:
         return await self._where(_grants.c.user_id == user_id, _LIVE)
 
@@ -310,7 +319,9 @@ class Grants(Repository):
 
     async def due(self, now: datetime) -> Sequence[Grant]:
         """The live grants whose time is over."""
-        return await self._where(_LIVE, _grants.c.not_after <= now)
+        # Both kinds, named, or the index by the end would not be used.
+        both = _grants.c.for_server.in_((False, True))
+        return await self._where(_LIVE, both, _grants.c.not_after <= now)
 
     async def revoking(self) -> Sequence[Grant]:
         return await self._where(_grants.c.state == GrantState.REVOKING)
@@ -462,7 +473,8 @@ def unproved_for_good(now: datetime) -> ColumnElement[bool]:
     as long as the certificate lasts, that server may still run."""
     return and_(
         _grants.c.id.in_(select(_proofs.c.grant_id).where(*DROPPED)),
-        _grants.c.state.in_(PROVED_STATES),
+        # Not by the index of states: nearly all that ever was is in these.
+        _grants.c.state.not_in(UNPROVED_STATES),
         _FOR_CLIENTS,
         _grants.c.not_after > now,
     )

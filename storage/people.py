@@ -10,6 +10,7 @@ from sqlalchemy import (
     Select,
     delete,
     exists,
+    false,
     func,
     insert,
     literal,
@@ -35,6 +36,8 @@ _HELD = _grants.c.for_server.is_(False)
 _COLUMNS = [_people.c[name] for name in Person.__slots__]
 _NEXT = _people.c.revision + 1
 _LISTED = _people.c.allowed == true()
+# The same, where the few that are meant are known: not by the index of the whole list.
+_ON_THE_LIST = _people.c.allowed != false()
 # Above all that a word can begin with: words are plain letters and digits.
 _AFTER_ALL = "{"
 # How often it is noted that somebody still has their username.
@@ -110,9 +113,14 @@ class People(Repository):
         self, words: Sequence[str] = (), *, offset: int, limit: int
     ) -> Sequence[Person]:
         """A part of the allowlist by name; with words, of those whom `with_words` finds."""
-        wanted = select(*_COLUMNS).where(_LISTED)
-        if words:
-            wanted = wanted.where(_people.c.id.in_(await self._ids(words)))
+        wanted = select(*_COLUMNS)
+        found = await self._ids(words) if words else None
+        if found is None:
+            wanted = wanted.where(_LISTED)
+        elif isinstance(found, list):
+            wanted = wanted.where(_ON_THE_LIST, _people.c.id.in_(found))
+        else:
+            wanted = wanted.where(_LISTED, _people.c.id.in_(found))
         rows = await self._connection.execute(
             wanted.order_by(_people.c.name_key, _people.c.id).offset(offset).limit(limit)
         )
@@ -122,7 +130,9 @@ class People(Repository):
         """How many `listed` has in all."""
         wanted = select(func.count()).select_from(_people).where(_LISTED)
         if words:
-            wanted = wanted.where(_people.c.id.in_(await self._ids(words)))
+            found = await self._ids(words)
+            wanted = select(func.count()).select_from(_people).where(_ON_THE_LIST)
+            wanted = wanted.where(_people.c.id.in_(found))
         return int(await self._connection.scalar(wanted) or 0)
 
     async def allow(self, user_id: UserId, name: str, now: datetime) -> None:
@@ -217,6 +227,10 @@ class People(Repository):
             )
         )
 
+    async def prune_newcomers(self, before: datetime) -> None:
+        """Who has not written since then has no reason to be remembered."""
+        await self._connection.execute(delete(_newcomers).where(_newcomers.c.seen_at < before))
+
     async def forget_newcomer(self, user_id: UserId) -> None:
         """They are known now."""
         await self._connection.execute(delete(_newcomers).where(_newcomers.c.id == user_id))
@@ -263,8 +277,11 @@ class People(Repository):
         )
         return [_person(row) for row in rows]
 
-    async def _ids(self, words: Sequence[str], *, whole: bool = False) -> Select[tuple[UserId]]:
-        """Selects whom `with_words` finds, beginning with the word that the fewest have."""
+    async def _ids(
+        self, words: Sequence[str], *, whole: bool = False
+    ) -> list[UserId] | Select[tuple[UserId]]:
+        """Whom `with_words` finds, beginning with the word that the fewest have; where even these
+        are many, a statement that selects them."""
         counts = {}
         for word in dict.fromkeys(words):
             some = select(literal(1)).where(_is(_words.c.word, word, whole=whole)).limit(_COMMON)
@@ -279,7 +296,9 @@ class People(Repository):
                     same.c.user_id == _words.c.user_id, _is(same.c.word, word, whole=whole)
                 )
             )
-        return wanted
+        if counts[first] >= _COMMON:
+            return wanted
+        return list((await self._connection.execute(wanted.distinct())).scalars())
 
     async def _add(self, user_id: UserId, name: str, *, allowed: bool, now: datetime) -> None:
         await self._connection.execute(

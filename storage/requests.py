@@ -100,6 +100,13 @@ class Requests(Repository):
         """The requests of one person that nobody has decided."""
         return await self._where(_requests.c.user_id == user_id, _requests.c.state.in_(_OPEN))
 
+    async def ids_of(self, user_id: UserId) -> Sequence[RequestId]:
+        """The numbers of all that one person has asked for."""
+        rows = await self._connection.execute(
+            select(_requests.c.id).where(_requests.c.user_id == user_id).order_by(_requests.c.id)
+        )
+        return list(rows.scalars())
+
     async def last_server(self, user_id: UserId) -> ServerName | None:
         """What this person named or chose the last time, whatever became of it."""
         server: ServerName | None = await self._connection.scalar(

@@ -14,6 +14,7 @@ from storage.ends import EndWarnings
 from storage.grants import Grants
 from storage.groups import Groups
 from storage.inbox import Inbox
+from storage.listings import Listings
 from storage.outbox import Outbox
 from storage.people import People
 from storage.posted import PostedMessages
@@ -49,6 +50,7 @@ class Transaction:
         self.inbox = Inbox(connection)
         self.outbox = Outbox(connection)
         self.audit = Audit(connection)
+        self.listings = Listings(connection)
 
     def attempt(self) -> AbstractAsyncContextManager[object]:
         """A savepoint: what is done in it is undone when it raises; what came before stays."""

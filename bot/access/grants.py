@@ -108,10 +108,12 @@ def require_giving(case: Case) -> None:
 async def require_outlived(case: Case, not_after: datetime) -> int:
     """Gives the number of the CA that will sign.
 
-    Raises Refused: OUTLIVES_AUTHORITY. Such a certificate could never be made.
+    Raises Refused: OUTLIVES_AUTHORITY, AUTHORITY_OVER. Such a certificate could never be made.
     """
     authority = await case.tx.rotation.signing()
     ends_at = case.authority_ends.get(authority)
+    if ends_at is not None and ends_at <= case.now:
+        raise Refused(Refusal.AUTHORITY_OVER, until=ends_at)
     if ends_at is not None and not_after > ends_at:
         raise Refused(Refusal.OUTLIVES_AUTHORITY, until=ends_at)
     return authority

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from bot.access import durations, grants, messages, revocation
+from bot.access import approvals, durations, grants, messages, revocation
 from bot.access.addresses import choose_address, suits
 from bot.access.case import Case
 from bot.access.permission import Act, require
@@ -274,8 +274,10 @@ async def _refit_cards(case: Case, accounts: Collection[UserId]) -> None:
         await messages.edit_cards(case, request.id)
         posted = await case.tx.posted.about(OutboxKind.CARD, str(request.id))
         has = {message.chat_id for message in posted}
+        vote = await approvals.vote(case, request, request.duration)
         for admin in case.rules.admins:
-            if messages.private_chat(admin) not in has:
+            counts = vote.counts(await case.tx.people.person_of(admin), ())
+            if counts and messages.private_chat(admin) not in has:
                 await messages.card(case, admin, request.id)
 
 

@@ -35,8 +35,7 @@ async def of_accounts(
     tx: Transaction, now: datetime, accounts: Sequence[UserId]
 ) -> Sequence[Holding]:
     """What these accounts have: first what is live, then what has ended without a proof."""
-    theirs = [grant for account in accounts for grant in await tx.grants.of_user(account)]
-    return await _letting_in(tx, now, theirs)
+    return await _letting_in(tx, now, await tx.grants.of_users(accounts, now))
 
 
 async def of_person(tx: Transaction, now: datetime, user_id: UserId) -> Sequence[Holding]:

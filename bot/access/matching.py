@@ -18,7 +18,7 @@ _SERIAL_PREFIX = "serial:"
 # After that a username may be somebody else's: they are given up and taken as people like.
 USERNAME_LASTS = timedelta(days=7)
 _NEAR = 50
-_WORDS_LOOKED_AT = 2000
+_WORDS_LOOKED_AT = 1000
 _BEGINNING = 2
 # Of 1: so alike is a word that was mistyped by a letter or two.
 _ALIKE = 0.75

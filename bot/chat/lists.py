@@ -24,7 +24,7 @@ GRANTS_SHOWN = 15
 USERS_SHOWN = 30
 CARDS_SHOWN = 10
 # A search that so many people fit is too wide to be read.
-_FOUND_AT_MOST = 200
+_FOUND_AT_MOST = 100
 # Telegram allows 64 bytes behind a button; the place in the list is there, too.
 _SEARCH_LENGTH = 40
 
@@ -180,7 +180,11 @@ async def _grants_by_words(scene: Scene, wanted: Sequence[str], offset: int) -> 
         return Reply(View(fill(words.GRANTS_NONE_OF, who=" ".join(wanted))))
     page = found[offset:][:GRANTS_SHOWN]
     search = "+".join(wanted)[:_SEARCH_LENGTH].strip("+")
-    return Reply(await _grants_page(scene, page, len(found), offset, search))
+    view = await _grants_page(scene, page, len(found), offset, search)
+    if len(people) < _FOUND_AT_MOST:
+        return Reply(view)
+    wide = fill(words.FOUND_MANY, count=_FOUND_AT_MOST)
+    return Reply(View(blocks(view.text, wide), view.keyboard))
 
 
 async def _grants_page(

@@ -4,17 +4,25 @@ import csv
 import json
 import re
 import sys
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
+from bot.access import holdings, who
 from bot.access.audit import head_text
-from bot.cli.shared import in_json, say, show, stamp, with_office
+from bot.access.case import Case
+from bot.access.durations import parse_duration
+from bot.access.permission import telegram_key
+from bot.access.refusals import Refused
+from bot.cli.shared import in_json, operator, say, show, stamp, with_office
 from bot.errors import NotDone
 from bot.office import Office
 from bot.shown import one_line
+from storage.audit import AuditWanted
 from storage.audit_records import AuditEntry, BrokenEntry
+from storage.records import UserId
 
 app = typer.Typer(help="The audit trail.", no_args_is_help=True)
 
@@ -22,6 +30,9 @@ app = typer.Typer(help="The audit trail.", no_args_is_help=True)
 # lists are separated by semicolons, one of these begins a cell, too, whatever the quotes say.
 _FORMULA = re.compile(r"(^|;)(?=\s*[=+@-]|[\t\r\n])")
 _COLUMNS = ("seq", "at", "actor", "action", "subject", "detail", "previous", "digest")
+# A row's number, and SHA-256 in hex: what is mistyped must not look like a trail that was cut.
+_HEAD = re.compile(r"([0-9]{1,18})\s*:\s*([0-9a-fA-F]{64})", re.ASCII)
+_NUMBER = re.compile(r"user:([1-9][0-9]{0,15})", re.ASCII)
 _UNREADABLE = "unreadable"
 
 
@@ -33,17 +44,36 @@ class Format(StrEnum):
 @app.command("show")
 def show_(
     last: Annotated[int, typer.Option(metavar="N", min=1, help="How many rows.")] = 50,
+    user: Annotated[
+        str | None, typer.Option(metavar="WHO", help="Done by this person, or to them.")
+    ] = None,
+    server: Annotated[str | None, typer.Option(metavar="NAME", help="About this server.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(metavar="KIND", help="Of this kind: grant.end, or grant for all.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="From then on: 7d, or 2026-03-02T14:00.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Before that.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
 ) -> None:
     """The newest rows."""
 
     async def work(office: Office) -> None:
         async with office.database.reading() as tx:
-            rows = [_object(entry) for entry in await tx.audit.newest(last)]
-        if not as_json:
-            for row in rows:
-                pairs = (row["detail"] or {}).items()
-                row["detail"] = ", ".join(f"{key}={value}" for key, value in pairs if key != "name")
+            case = office.case(tx, operator())
+            actors, subjects = (None, []) if user is None else await _about(case, user)
+            wanted = AuditWanted(
+                actors=actors,
+                subjects=subjects,
+                server=server,
+                kind=kind,
+                since=_moment(since, case.now),
+                until=_moment(until, case.now),
+            )
+            rows = [_object(entry) for entry in await tx.audit.newest(last, wanted)]
+            if not as_json:
+                await _name(case, rows)
         show(rows, ("seq", "at", "actor", "action", "subject", "detail"), as_json=as_json)
 
     with_office(work)
@@ -87,23 +117,75 @@ def export(
 
     async def work(office: Office) -> None:
         async with office.database.reading() as tx:
-            rows = [_object(entry) for entry in await tx.audit.all()]
-        if format_ is Format.JSONL:
-            for row in rows:
-                print(in_json(row))
-        else:
             writer = csv.writer(sys.stdout, quoting=csv.QUOTE_ALL)
-            writer.writerow(_COLUMNS)
-            writer.writerows([_cell(row[column]) for column in _COLUMNS] for row in rows)
+            if format_ is Format.CSV:
+                writer.writerow(_COLUMNS)
+            async for entry in tx.audit.each():
+                row = _object(entry)
+                if format_ is Format.CSV:
+                    writer.writerow([_cell(row[column]) for column in _COLUMNS])
+                else:
+                    print(in_json(row))
 
     with_office(work)
 
 
+async def _about(case: Case, user: str) -> tuple[list[str], list[str]]:
+    """Who acted, and what it was about, in the trail's words: all of a person's accounts."""
+    person = await who.one_person(case, user)
+    accounts = await holdings.accounts_of(case.tx, person.id)
+    subjects = [f"user:{account}" for account in accounts]
+    for account in accounts:
+        subjects += [f"grant:{grant.id}" for grant in await case.tx.grants.of_user(account)]
+        subjects += [f"request:{one}" for one in await case.tx.requests.ids_of(account)]
+    return [telegram_key(account) for account in accounts], subjects
+
+
+async def _name(case: Case, rows: list[dict[str, Any]]) -> None:
+    """Puts names beside ids, for whoever reads the table."""
+    numbers = {int(found[1]) for row in rows if (found := _NUMBER.fullmatch(str(row["subject"])))}
+    people = await case.tx.people.some(UserId(number) for number in numbers)
+    for row in rows:
+        detail = row["detail"] or {}
+        if detail.get("name") and row["actor"] != f"system:{detail['name']}":
+            row["actor"] = f"{row['actor']} ({detail['name']})"
+        found = _NUMBER.fullmatch(str(row["subject"]))
+        person = None if found is None else people.get(UserId(int(found[1])))
+        if person is not None:
+            row["subject"] = f"{row['subject']} ({person.name})"
+        pairs = detail.items()
+        row["detail"] = ", ".join(f"{key}={value}" for key, value in pairs if key != "name")
+
+
+def _moment(text: str | None, now: datetime) -> datetime | None:
+    """So long ago, or a date with or without a time, in UTC where no zone is named.
+
+    Raises:
+        NotDone: it is neither.
+    """
+    if text is None:
+        return None
+    try:
+        return now - timedelta(seconds=parse_duration(text))
+    except Refused:
+        pass
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise NotDone(
+            f"“{text}” is no time: write 7d for a week ago, or 2026-03-02T14:00."
+        ) from None
+
+
 def _parse_head(text: str) -> tuple[int, str]:
-    seq, colon, digest = text.partition(":")
-    if not colon or not (seq.isascii() and seq.isdigit()):
-        raise NotDone("--head is no head of a trail; copy it from /audit: a number, a colon, hex.")
-    return int(seq), digest.strip().lower()
+    found = _HEAD.fullmatch(text.strip())
+    if found is None:
+        raise NotDone(
+            "--head is no head of a trail; copy all of it from /audit: a number, a colon, and 64 "
+            "digits and letters from a to f."
+        )
+    return int(found[1]), found[2].lower()
 
 
 def _cell(value: Any) -> str:

@@ -8,21 +8,25 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.access import holdings, requests, revocation, usage, who
+from bot.access import holdings, requests, revocation, who
 from bot.access.case import Case
-from bot.access.durations import format_duration, parse_duration
+from bot.access.durations import parse_duration
 from bot.access.matching import as_user_id
 from bot.access.refusals import Refusal, Refused
-from bot.cli.shared import operator, say, show, stamp, with_office
+from bot.cli.printing import show_parts, stamp_of
+from bot.cli.shared import operator, say, stamp, with_office
 from bot.errors import NotDone
 from bot.handover.delivery import Came, Delivery, Outcome
 from bot.handover.profiles import Profile
 from bot.office import Office
 from bot.process.locks import locked
 from bot.process.privileges import as_root
+from bot.texts.refusals import duration_text
 from pki.private_files import create_file
+from storage.listings import GrantsWanted, ListedGrants
 from storage.records import (
     Grant,
+    GrantId,
     GrantState,
     Request,
     RequestId,
@@ -43,22 +47,39 @@ _COLUMNS = (
 @app.command("list")
 def list_(
     as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="No more than so many.")
+    ] = None,
+    state: Annotated[GrantState | None, typer.Option(help="Only those in this state.")] = None,
+    user: Annotated[
+        str | None, typer.Option(metavar="WHO", help="Only what this person has, or had.")
+    ] = None,
+    server: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only those for this server.")
+    ] = None,
 ) -> None:
     """All grants; `revoking` are those whose end is not proved on every server."""
 
     async def work(office: Office) -> None:
         async with office.database.reading() as tx:
-            names = {person.id: person.name for person in await tx.people.all()}
+            accounts = None
+            if user is not None:
+                person = await who.one_person(office.case(tx, operator()), user)
+                accounts = await holdings.accounts_of(tx, person.id)
             dropped = await holdings.unproved_for_good(tx, office.clock())
-            unproved = {one.grant.id for one in dropped}
-            grants = await tx.grants.all()
-            used = await usage.last_uses(tx, [grant.id for grant in grants])
-            rows = [
-                _row(grant, names, GrantState.REVOKING if grant.id in unproved else grant.state)
-                | _use(used.get(grant.id))
-                for grant in grants
-            ]
-        show(rows, _COLUMNS, as_json=as_json)
+            wanted = GrantsWanted(
+                state=state,
+                accounts=accounts,
+                server=None if server is None else ServerName(server),
+                limit=limit,
+                # What a server that was taken out never proved is not called revoked.
+                also=frozenset(one.grant.id for one in dropped),
+            )
+            parts = (
+                [_row(row, part, wanted.also) for row in part.rows]
+                async for part in tx.listings.grants(wanted)
+            )
+            await show_parts(parts, _COLUMNS, as_json=as_json)
 
     with_office(work)
 
@@ -92,10 +113,18 @@ def issue(
     target = output.absolute()
     if os.path.lexists(target):
         raise NotDone(f"{target} exists already; name a new file.")
+    if not target.parent.is_dir():
+        raise NotDone(f"There is no folder {target.parent}; make it, or name a file elsewhere.")
 
     async def work(office: Office) -> None:
         # Without these there is no profile; better to know before anything is recorded.
-        await office.keyring.authority()
+        authority = await office.keyring.authority()
+        begins = authority.certificate.not_valid_before_utc
+        if office.clock() < begins:
+            raise NotDone(
+                f"This machine's clock is before {stamp(begins)}, when the CA begins, so no profile"
+                " of it would work; set it right: timedatectl set-ntp true"
+            )
         await office.maker.try_templates(texts=False)
         # Whoever finds the lock free knows that a grant without a profile has been abandoned.
         async with locked(office.folder.pending_issues):
@@ -104,6 +133,16 @@ def issue(
         say(f"{grant.common_name} on {grant.server} until {stamp(grant.not_after)}: {target}")
         async with office.database.reading() as tx:
             opens = [s.name for s in await tx.servers.all() if s.open_since is not None]
+            has = (
+                ()
+                if grant.user_id is None
+                else await holdings.of_person(tx, office.clock(), grant.user_id)
+            )
+        for other in (one.grant for one in has if one.is_live and one.grant.id != grant.id):
+            say(
+                f"They have another live profile, {other.common_name} on {other.server}, until "
+                f"{stamp(other.not_after)}; to end it: vpnbot revoke {other.id}"
+            )
         if others := [name for name in opens if name not in grant.servers]:
             say(f"It may open {', '.join(others)} as well; how to close that says: vpnbot doctor")
         say("Hand the file over safely and delete it: whoever has it has the access.")
@@ -184,8 +223,8 @@ async def _reserve(
         asked = await case.tx.requests.get(request_id)
         if asked is not None and asked.duration > case.rules.max_duration and not yes:
             raise NotDone(
-                f"{format_duration(asked.duration)} is more than the "
-                f"{format_duration(case.rules.max_duration)} of VPNBOT_MAX_GRANT_DURATION; to give "
+                f"{duration_text(asked.duration)} is more than the "
+                f"{duration_text(case.rules.max_duration)} of VPNBOT_MAX_GRANT_DURATION; to give "
                 "it all the same, add --yes."
             )
         return await requests.approve_without_delivery(case, request_id)
@@ -234,32 +273,31 @@ def _name_server(names: Sequence[str]) -> NotDone:
     return NotDone(f"Name one of the servers with --server: {', '.join(names)}")
 
 
-def _use(last: usage.LastUse | None) -> dict[str, Any]:
-    """When it was last seen connected, and the bytes in all, as the servers count them."""
-    return {
-        "last_seen_at": None if last is None else stamp(last.at),
-        "last_seen_on": None if last is None else last.server,
-        "last_seen_from": None if last is None else last.address,
-        "bytes_received": 0 if last is None else last.received,
-        "bytes_sent": 0 if last is None else last.sent,
-    }
+def _row(row: Any, part: ListedGrants, unproved: frozenset[GrantId]) -> dict[str, Any]:
+    """`server` is what was asked for, and `address` that on the first of its servers.
 
-
-def _row(grant: Grant, names: dict[UserId, str], state: GrantState) -> dict[str, Any]:
-    """What a server that was taken out never proved is not called revoked."""
+    When it was last seen connected, and the bytes in all, are as the servers count them.
+    """
+    places = part.places.get(row.id, ())
+    uses = part.usages.get(row.id, ())
+    last = max(uses, default=None)
     return {
-        "id": grant.id,
-        "user_id": grant.user_id,
-        "user_name": names.get(grant.user_id) if grant.user_id else None,
-        "common_name": grant.common_name,
-        "serial": grant.serial,
-        "server": grant.server,
-        "address": grant.address,
-        "state": state,
-        "not_before": stamp(grant.not_before),
-        "not_after": stamp(grant.not_after),
-        "revoked_at": stamp(grant.revoked_at),
-        # `server` is what was asked for, and `address` that on the first of these.
-        "servers": list(grant.servers),
-        "addresses": {place.server: place.address for place in grant.places},
+        "id": row.id,
+        "user_id": row.user_id,
+        "user_name": row.user_name,
+        "common_name": row.common_name,
+        "serial": row.serial,
+        "server": row.server,
+        "address": places[0][1] if places else None,
+        "state": GrantState.REVOKING.value if row.id in unproved else row.state,
+        "not_before": stamp_of(row.not_before),
+        "not_after": stamp_of(row.not_after),
+        "revoked_at": stamp_of(row.revoked_at),
+        "servers": [server for server, _ in places],
+        "addresses": dict(places),
+        "last_seen_at": None if last is None else stamp_of(last[0]),
+        "last_seen_on": None if last is None else last[1],
+        "last_seen_from": None if last is None else last[2],
+        "bytes_received": sum(use[3] for use in uses),
+        "bytes_sent": sum(use[4] for use in uses),
     }

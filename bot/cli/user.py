@@ -1,5 +1,6 @@
 """`vpnbot user`: the allowlist."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -8,8 +9,9 @@ from bot.access import groups, holdings, linking, people, revocation, who
 from bot.access.case import Case
 from bot.access.matching import Fits
 from bot.cli.group import tell_changed
+from bot.cli.printing import show_parts
 from bot.cli.revoke import print_receipt
-from bot.cli.shared import operator, say, show, with_office
+from bot.cli.shared import operator, say, with_office
 from bot.office import Office
 from bot.receipts import maybe_text
 from storage.group_records import GroupName
@@ -89,19 +91,45 @@ async def _link(case: Case, user_id: UserId, same_as: str) -> str:
     return f"From now on this account and {name} ({other}) are one person."
 
 
+class Listed(StrEnum):
+    ALLOWED = "allowed"
+    OFF = "off"
+
+
 @app.command("list")
 def list_(
     as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="No more than so many.")
+    ] = None,
+    state: Annotated[
+        Listed | None, typer.Option(help="Only those on the allowlist, or off it.")
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option(metavar="WHO", help="Only those who may be meant by this.")
+    ] = None,
 ) -> None:
     """Everybody who is known, on the allowlist or not."""
 
     async def work(office: Office) -> None:
         async with office.database.reading() as tx:
-            rows = [
-                {"id": p.id, "name": p.name, "username": p.username, "allowed": p.allowed}
-                for p in await tx.people.all()
-            ]
-        show(rows, ("id", "name", "username", "allowed"), as_json=as_json)
+            accounts = None
+            if user is not None:
+                fits = await who.people_meant(office.case(tx, operator()), user)
+                accounts = [person.id for person in (*fits.people, *fits.near)]
+            found = tx.listings.people(
+                allowed=None if state is None else state is Listed.ALLOWED,
+                accounts=accounts,
+                limit=limit,
+            )
+            parts = (
+                [
+                    {"id": r.id, "name": r.name, "username": r.username, "allowed": r.allowed}
+                    for r in rows
+                ]
+                async for rows in found
+            )
+            await show_parts(parts, ("id", "name", "username", "allowed"), as_json=as_json)
 
     with_office(work)
 

@@ -219,6 +219,7 @@ PENDING_COUNT = Plural(
     "{count} request waits for a decision:", "{count} requests wait for a decision:"
 )
 PENDING_MORE = Plural("{count} more request waits.", "{count} more requests wait.")
+FOUND_MANY = "More than {count} people fit; these are some. Write more of the name."
 PART = "{first}–{last} of {total}"
 AND_MORE_TO_CHOOSE = Plural(
     "… and {count} more: write <code>{command}</code>.",

@@ -116,6 +116,7 @@ async def test_without_a_change_it_says_what_is_missing(company: Company) -> Non
         "remote": "192.0.2.1:1194/udp",
         "directory": str(conf),
         "network": "10.81.0.0/24",
+        "network6": None,
         "ssh": None,
     }
 

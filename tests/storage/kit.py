@@ -168,7 +168,7 @@ def take_names_back(connection: Connection) -> None:
     indexes = (
         *("people_name_key", "people_username_key", "people_listed", "people_same_as"),
         *("grants_ending", "grants_name_key", "requests_state", "requests_user_id"),
-        *("proofs_dropped", "audit_action", "audit_actor", "audit_subject"),
+        *("audit_action", "audit_actor", "audit_subject"),
     )
     for index in indexes:
         connection.execute(text(f"DROP INDEX ix_{index}"))

@@ -24,9 +24,11 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 
+from storage.audit import AuditWanted
 from storage.clock_records import ClockAnchor, EndWarning
 from storage.database import Database
 from storage.group_records import Group, GroupName
+from storage.listings import GrantsWanted
 from storage.outbox import Done, Later, SetAside
 from storage.records import (
     Canary,
@@ -130,15 +132,7 @@ async def pass_over_everything(tx: Transaction) -> None:
     await _grants(tx)
     await _watch(tx)
     await _queues(tx)
-    await tx.audit.append(at=NOW, actor="a", action="b", subject="c", detail={"name": "Zoë"})
-    await tx.audit.append(at=NOW, actor="a", action="b", subject="c", detail={})
-    await tx.audit.newest(3)
-    await tx.audit.all()
-    await tx.audit.first()
-    await tx.audit.head()
-    await tx.audit.last_of("b")
-    await tx.audit.digest_of(1)
-    assert await tx.audit.first_fault() is None
+    await _trail(tx)
     await tx.servers.get(BERLIN)
     await tx.servers.remove(BERLIN)
 
@@ -230,6 +224,22 @@ async def _grants(tx: Transaction) -> None:
     await tx.grants.prove(grant.id, GrantState.REVOKED, NOW)
 
 
+async def _trail(tx: Transaction) -> None:
+    await tx.audit.append(at=NOW, actor="a", action="b", subject="c", detail={"name": "Zoë"})
+    await tx.audit.append(at=NOW, actor="a", action="b", subject="c", detail={})
+    await tx.audit.newest(3)
+    await tx.audit.all()
+    assert len([entry async for entry in tx.audit.each()]) == 2
+    about = AuditWanted(["a"], ["c"], server="x", kind="b", since=NOW, until=NOW + HOUR)
+    await tx.audit.newest(3, about)
+    await tx.audit.newest(3, AuditWanted())
+    await tx.audit.first()
+    await tx.audit.head()
+    await tx.audit.last_of("b")
+    await tx.audit.digest_of(1)
+    assert await tx.audit.first_fault() is None
+
+
 async def _searches(tx: Transaction) -> None:
     await tx.people.some([ANNA])
     await tx.people.named("anna")
@@ -243,16 +253,24 @@ async def _searches(tx: Transaction) -> None:
     await tx.people.note_newcomer(UserId(77), "Eve", "eve", NOW)
     await tx.people.newcomer(UserId(77))
     await tx.people.newcomers_named("eve", limit=5)
+    await tx.people.prune_newcomers(NOW)
     await tx.people.forget_newcomer(UserId(77))
     await tx.grants.nobodys_not_over(limit=5)
     await tx.grants.count_unlinked_names()
     await tx.grants.count_live()
+    await tx.grants.of_users([ANNA], NOW)
     await tx.grants.ending(offset=0, limit=5)
     await tx.grants.count_unproved(NOW)
     await tx.grants.unproved(NOW, offset=0, limit=5)
     await tx.grants.with_name("anna")
     await tx.grants.with_serial("abc")
     await tx.requests.count_pending()
+    await tx.requests.ids_of(ANNA)
+    wanted = GrantsWanted(GrantState.REVOKING, [ANNA], BERLIN, 5)
+    for one in (wanted, GrantsWanted(GrantState.REVOKED), GrantsWanted()):
+        assert len([part async for part in tx.listings.grants(one)]) <= 1
+    listed = tx.listings.people(allowed=True, accounts=[ANNA], limit=5)
+    assert len([part async for part in listed]) <= 1
 
 
 async def _groups(tx: Transaction, grant: Grant) -> None:
@@ -334,6 +352,8 @@ async def _queues(tx: Transaction) -> None:
     await tx.inbox.held(5)
     await tx.inbox.release(5)
     await tx.inbox.finish(5)
+    await tx.inbox.has_new_of([7])
+    await tx.inbox.finish_all([5])
     await tx.inbox.quarantine(6, "odd")
     await tx.inbox.waiting()
     await tx.inbox.trim_quarantine(1)

@@ -144,6 +144,15 @@ async def test_a_damaged_identity_is_replaced(
     assert report.changed == ("server.key", "server.crt")
 
 
+async def test_where_the_ca_ends_first_no_new_one_would_last_longer(company: Company) -> None:
+    """Else each deploy of its last 60 days would ask for a restart."""
+    end = company.authority.certificate.not_valid_after_utc
+    first = await company.deploy(at=end - timedelta(days=59), until=end)
+    again = await company.deploy(at=end - timedelta(days=9), until=end)
+    assert first.certificate_end == again.certificate_end == end
+    assert (again.changed, company.server_certificates) == ((), 1)
+
+
 async def test_a_crash_between_key_and_certificate_is_mended(company: Company) -> None:
     await company.deploy()
     old_certificate = (company.directory / "server.crt").read_bytes()

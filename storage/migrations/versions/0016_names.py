@@ -30,20 +30,12 @@ def upgrade() -> None:
     op.create_index(
         "ix_grants_ending",
         "grants",
-        ["not_after", "id", "for_server"],
+        ["for_server", "not_after", "id"],
         sqlite_where=_LIVE,
         postgresql_where=_LIVE,
     )
     op.create_index("ix_requests_state", "requests", ["state"])
     op.create_index("ix_requests_user_id", "requests", ["user_id", "asked_at"])
-    dropped = sa.text("dropped_at IS NOT NULL")
-    op.create_index(
-        "ix_proofs_dropped",
-        "proofs",
-        ["grant_id"],
-        sqlite_where=dropped,
-        postgresql_where=dropped,
-    )
     for column in ("action", "actor", "subject"):
         op.create_index(f"ix_audit_{column}", "audit", [column, "seq"])
     op.create_index(

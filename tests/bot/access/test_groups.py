@@ -261,6 +261,8 @@ async def test_who_may_decide_now_gets_the_card(paper: Paper) -> None:
     await paper.forget()
     await paper.by(OPERATOR, groups.edit, Group(DEV))
     assert BORIS in {said.chat for said in await paper.heard() if said.kind is OutboxKind.CARD}
+    await paper.by(OPERATOR, groups.edit, Group(DEV, approvers=(CLARA,)))
+    assert BORIS not in {said.chat for said in await paper.heard()}
 
 
 # --- Addresses -------------------------------------------------------------------------------

@@ -82,6 +82,7 @@ CHAT = {
     "AND_MORE": "count listing",
     "PENDING_MORE": "count",
     "PART": "first last total",
+    "FOUND_MANY": "count",
     "NOBODY_HAS": "who",
     "GRANTS_NONE_OF": "who",
     "ADMIN_KNOWN": "name id",

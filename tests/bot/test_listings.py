@@ -1,0 +1,54 @@
+"""Listings in the terminal: narrowed, and with names beside ids."""
+
+import pytest
+
+from tests.company import Company
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_listings_are_narrowed(company: Company, anna_has_access: None) -> None:
+    del anna_has_access
+    await company.done("user", "allow", "4140", "--name", "Hans Müller")
+    await company.done("user", "allow", "4141", "--name", "Hans Müller")
+
+    async def rows(*typed: str) -> list[dict[str, object]]:
+        return (await company.done(*typed, "--json")).rows
+
+    assert [row["id"] for row in await rows("user", "list", "--user", "hans muller")] == [
+        4140,
+        4141,
+    ]
+    assert len(await rows("user", "list", "--limit", "1")) == 1
+    assert await rows("user", "list", "--state", "off", "--user", "4140") == []
+    [grant] = await rows("grant", "list", "--user", "anna petrova", "--state", "active")
+    assert grant["user_name"] == "Anna Petrova"
+    assert await rows("grant", "list", "--server", str(grant["server"]), "--limit", "5") == [grant]
+    assert await rows("grant", "list", "--server", "nowhere") == []
+    assert await rows("grant", "list", "--state", "revoking") == []
+    ran = await company.vpnbot("grant", "list", "--user", "Hans Müller")
+    assert "not enough to tell who" in ran.err
+
+
+async def test_the_trail_is_narrowed(company: Company, anna_has_access: None) -> None:
+    del anna_has_access
+    await company.done("user", "allow", "4140", "--name", "Hans Müller")
+
+    async def actions(*typed: str) -> set[str]:
+        return {
+            row["action"] for row in (await company.done("audit", "show", "--json", *typed)).rows
+        }
+
+    everything = await actions()
+    assert "user.allow" in everything
+    assert await actions("--user", "4140") == {"user.allow"}
+    assert any(one.startswith("grant.") for one in await actions("--user", "anna petrova"))
+    assert all(one.startswith("user.") for one in await actions("--kind", "user"))
+    assert await actions("--kind", "user.allow") == {"user.allow"}
+    assert await actions("--since", "1h") == everything
+    assert await actions("--until", "2020-01-01") == set()
+    assert await actions("--server", "nowhere") == set()
+    said = (await company.done("audit", "show", "--kind", "user.allow")).out
+    assert "user:4140 (Hans Müller)" in said
+    ran = await company.vpnbot("audit", "show", "--since", "yesterday")
+    assert "is no time" in ran.err
