@@ -10,7 +10,6 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
-    exists,
     func,
     insert,
     literal,
@@ -41,7 +40,7 @@ from storage.records import (
 )
 from storage.repository import Repository, values_of
 
-_grants, _later = tables.grants, tables.grants.alias()
+_grants = tables.grants
 _places = tables.grant_places
 _COLUMNS = [_grants.c[name] for name in Grant.__slots__ if name != "places"]
 # Written out as in the indexes: with parameters in their place SQLite does not use them.
@@ -326,29 +325,6 @@ class Grants(Repository):
     async def revoking(self) -> Sequence[Grant]:
         return await self._where(_grants.c.state == GrantState.REVOKING)
 
-    async def signed_before(self, authority: int) -> Sequence[Grant]:
-        """Clients' grants of earlier CAs that live, or whose end is not proved."""
-        return await self._where(
-            _grants.c.authority < authority,
-            _grants.c.state.in_(UNPROVED_STATES),
-            _FOR_CLIENTS,
-        )
-
-    async def to_move(self, authority: int, most: int) -> Sequence[Grant]:
-        """People's active grants of earlier CAs in whose place none was made, the oldest first."""
-        found = await self._connection.execute(
-            select(_grants.c.id)
-            .where(*_to_move(authority))
-            .order_by(_grants.c.not_before)
-            .limit(most)
-        )
-        return await self.some([GrantId(each) for each in found.scalars()])
-
-    async def count_to_move(self, authority: int) -> int:
-        """How many `to_move` would give."""
-        count = select(func.count()).select_from(_grants).where(*_to_move(authority))
-        return int(await self._connection.scalar(count) or 0)
-
     async def replacing(self, grant_ids: Sequence[GrantId]) -> Sequence[Grant]:
         """Whatever was made in the place of these, whatever became of it."""
         return await self._with(_grants.c.replaces, grant_ids)
@@ -453,15 +429,6 @@ class Grants(Repository):
         )
         every: Sequence[Any] = rows.all()
         return [_grant([*each]) for _, each in groupby(every, key=lambda row: row.id)]
-
-
-def _to_move(authority: int) -> tuple[ColumnElement[bool], ...]:
-    return (
-        _grants.c.authority < authority,
-        _grants.c.state == GrantState.ACTIVE,
-        _grants.c.imported_at.is_(None),
-        ~exists().where(_later.c.replaces == _grants.c.id),
-    )
 
 
 def _with_place(server: ServerName) -> Select[tuple[str]]:

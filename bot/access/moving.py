@@ -28,7 +28,7 @@ async def begin(case: Case) -> int | None:
     rotation = await case.tx.rotation.last()
     if rotation is None or not await case.tx.rotation.move_all(case.now):
         return None
-    count = await case.tx.grants.count_to_move(rotation.authority)
+    count = await case.tx.rotation.count_to_move(rotation.authority)
     await case.record("ca.move_all", "ca", count=count)
     if count:
         await messages.tell_admins(case, Notice.PROFILES_MOVE, count=count)
@@ -44,7 +44,8 @@ async def move_some(case: Case) -> int:
         return 0
     room = _AT_ONCE - len(await case.tx.grants.on_the_way())
     moved = 0
-    for old in await case.tx.grants.to_move(rotation.authority, max(room, 0)):
+    due = await case.tx.rotation.to_move(rotation.authority, max(room, 0))
+    for old in await case.tx.grants.some(due):
         if old.not_after - case.now < grants.SHORTEST_RENEWAL:
             continue
         try:

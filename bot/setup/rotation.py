@@ -152,7 +152,7 @@ async def _step(office: Office, actor: Actor, rotation: Rotation) -> None:
         # Before it is noted: who is killed in between finds the step undone, and does it again.
         office.keyring.destroy(rotation.authority - 1)
     async with office.acting(actor) as case:
-        if after is RotationStep.RENEW and await case.tx.grants.signed_before(rotation.authority):
+        if after is RotationStep.RENEW and await case.tx.rotation.signed_before(rotation.authority):
             return  # somebody who was out came back among the unproved; the next look says who
         if await case.tx.rotation.move(rotation.step, after, case.now):
             await case.record("ca.rotate", "ca", step=after)
@@ -167,7 +167,8 @@ async def look(office: Office) -> RotationState | None:
         if rotation is None or not rotation.is_under_way:
             return None if rotation is None else RotationState(rotation, ())
         if rotation.step is RotationStep.MOVE:
-            grants = await tx.grants.signed_before(rotation.authority)
+            ids = await tx.rotation.signed_before(rotation.authority)
+            grants = await tx.grants.some(ids)
             return RotationState(rotation, _profiles(grants))
         servers = [server for server in await tx.servers.all() if lets_in(server)]
     if rotation.authority - 1 not in office.keyring.numbers():

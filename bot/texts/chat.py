@@ -145,8 +145,7 @@ CAPTIONS: dict[DeliverNote, str] = {
         "This is your profile for <b>{server}</b>. An earlier one may have reached you or not; "
         "it is dead. Please use this one only."
     ),
-    DeliverNote.MOVED: machine.MOVED,
-}
+} | {DeliverNote.MOVED: machine.MOVED}
 # Where nobody has seen yet that the earlier one is dead.
 CAPTIONS_UNPROVED: dict[DeliverNote, str] = CAPTIONS | {
     DeliverNote.RENEWED: (

@@ -56,7 +56,7 @@ async def test_the_old_one_ends_with_the_delivery_of_the_new(paper: Paper) -> No
     assert (ended.state, ended.end_reason) == (GrantState.REVOKING, EndReason.REPLACED)
     assert await paper.do(moving.move_some) == 0
     async with paper.database.reading() as tx:
-        assert [each.id for each in await tx.grants.signed_before(2)] == [old.id]
+        assert await tx.rotation.signed_before(2) == [old.id]
 
 
 async def test_admins_hear_of_it_once_and_it_begins_once(paper: Paper) -> None:
