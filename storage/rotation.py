@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import (
     Column,
@@ -153,7 +154,7 @@ class Rotations(Repository):
         count = select(func.count()).select_from(_grants).where(*_to_move(authority))
         return int(await self._connection.scalar(count) or 0)
 
-    async def _ids(self, found: Select[tuple[str]]) -> Sequence[GrantId]:
+    async def _ids(self, found: Select[Any]) -> Sequence[GrantId]:
         rows = await self._connection.execute(found)
         return [GrantId(each) for each in rows.scalars()]
 
