@@ -117,8 +117,15 @@ class Grants(Repository):
         return await self._where(_grants.c.user_id == user_id)
 
     async def of_users(self, user_ids: Iterable[UserId], now: datetime) -> Sequence[Grant]:
-        """What these have that is not over, or that is not proved, or whose certificate lasts."""
-        lasts = or_(_grants.c.state.in_(UNPROVED_STATES), _grants.c.not_after > now)
+        """What these have that is not over, or whose end is not proved while its certificate lasts.
+
+        Of those who have had much, the rest stays where it is.
+        """
+        unproved = select(_proofs.c.grant_id).where(_proofs.c.proved.is_(False))
+        lasts = or_(
+            _grants.c.state.in_(UNPROVED_STATES),
+            and_(_grants.c.not_after > now, _grants.c.id.in_(unproved)),
+        )
         return [
             grant
             for some in batches(user_ids)
@@ -350,10 +357,24 @@ class Grants(Repository):
         """Compare and set; False if the grant was not in the state `before`."""
         return await self._set(grant_id, (before,), state=after)
 
-    async def end(self, grant_id: GrantId, reason: EndReason, at: datetime) -> bool:
+    async def end(
+        self,
+        grant_id: GrantId,
+        reason: EndReason,
+        at: datetime,
+        *,
+        by: str | None = None,
+        by_name: str | None = None,
+    ) -> bool:
         """Live to REVOKING; False if somebody else ended it first."""
         return await self._set(
-            grant_id, LIVE_STATES, state=GrantState.REVOKING, revoked_at=at, end_reason=reason
+            grant_id,
+            LIVE_STATES,
+            state=GrantState.REVOKING,
+            revoked_at=at,
+            end_reason=reason,
+            ended_by=by,
+            ended_by_name=by_name,
         )
 
     async def set_address(
