@@ -150,7 +150,7 @@ CAPTIONS: dict[DeliverNote, str] = {
         "This is your profile for <b>{server}</b>. If you got one before this, "
         "<code>{file}</code>, delete it; it no longer works."
     ),
-}
+} | {DeliverNote.MOVED: machine.MOVED}
 # Where nobody has seen yet that the earlier one is dead.
 CAPTIONS_UNPROVED: dict[DeliverNote, str] = CAPTIONS | {
     DeliverNote.RENEWED: (
