@@ -57,6 +57,7 @@ async def test_the_whole_folder(company: Company, umask: int) -> None:
         os.umask(before)
     assert tree(company.directory) == {
         "ca.crt": 0o644,
+        "network-sets.sh": 0o755,
         "network.nft": 0o644,
         "network.sysctl": 0o644,
         "live": 0o755,
@@ -65,6 +66,8 @@ async def test_the_whole_folder(company: Company, umask: int) -> None:
         "server.crt": 0o644,
         "server.key": 0o600,
         "tls-crypt-v2.key": 0o600,
+        "vpnbot-firewall-main.path": 0o644,
+        "vpnbot-firewall-main.service": 0o644,
         UNIT: 0o644,
     }
     assert not report.restart_needed

@@ -222,6 +222,9 @@ def test_the_unit_does_not_hide_the_servers_folder(
 
 
 def test_the_commands_for_the_machine() -> None:
-    """All else is in files that the unit loads."""
-    unit = "/srv/vpn/main/vpnbot-openvpn-main.service"
-    assert host_commands(SPEC) == [f"systemctl enable --now {unit}"]
+    """All else is in files that the units load."""
+    assert host_commands(SPEC) == [
+        "systemctl link /srv/vpn/main/vpnbot-firewall-main.service",
+        "systemctl enable --now /srv/vpn/main/vpnbot-firewall-main.path",
+        "systemctl enable --now /srv/vpn/main/vpnbot-openvpn-main.service",
+    ]
