@@ -14,7 +14,7 @@ from pki.key_ids import Issuers
 from vpn.configuration.address_sets import AddressSet
 from vpn.configuration.forwarding import render_forwarding, render_rules
 from vpn.configuration.server import (
-    firewall_commands,
+    firewall_command,
     firewall_units,
     host_commands,
     inspect_conf,
@@ -187,7 +187,7 @@ def _commands(spec: ServerSpec, changed: Set[str], *, restart_needed: bool) -> l
     unit = unit_name(spec.name)
     commands = ["systemctl daemon-reload"] if unit in changed else []
     if firewall_path(spec.name) in changed:  # it runs since before there was one
-        commands += firewall_commands(spec)
+        commands.append(firewall_command(spec))
     if restart_needed:
         commands.append(f"systemctl restart {unit}")
     elif not changed.isdisjoint((FORWARDING, NETWORK_RULES, SETS_SCRIPT)):

@@ -301,6 +301,10 @@ async def test_new_rules_cut_nobody(company: Company) -> None:
     rules = {"network.nft"}
     assert _commands(company.spec, rules, restart_needed=False) == [f"systemctl reload {UNIT}"]
     assert _commands(company.spec, {"server.conf"}, restart_needed=False) == []
+    # One that was deployed before there were sets.
+    path = "vpnbot-firewall-main.path"
+    (line,) = _commands(company.spec, {path}, restart_needed=False)
+    assert line.endswith(f"&& systemctl enable --now {company.directory}/{path}")
 
 
 async def test_an_unknown_account_is_named_before_anything_is_written(

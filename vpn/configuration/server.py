@@ -260,19 +260,14 @@ def firewall_units(spec: ServerSpec) -> dict[str, str]:
 
 def host_commands(spec: ServerSpec) -> list[str]:
     """What its machine needs once, as shell lines to run as root, each safe to repeat."""
-    return [
-        *firewall_commands(spec),
-        f"systemctl enable --now {spec.directory / unit_name(spec.name)}",
-    ]
+    return [f"{firewall_command(spec)} {spec.directory / unit_name(spec.name)}"]
 
 
-def firewall_commands(spec: ServerSpec) -> list[str]:
-    """Of these, what keeps the sets of its firewall current."""
+def firewall_command(spec: ServerSpec) -> str:
+    """Of this, what keeps the sets of its firewall current; a path cannot start what is no unit."""
     unit, path = firewall_unit(spec.name), firewall_path(spec.name)
-    return [
-        f"systemctl link {spec.directory / unit}",
-        f"systemctl enable --now {spec.directory / path}",
-    ]
+    home = spec.directory
+    return f"systemctl link {home / unit} && systemctl enable --now {home / path}"
 
 
 def render_ccd(address: IPv4Address, network: IPv4Network, pushed: Pushed = AS_ALL) -> str:
