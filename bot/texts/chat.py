@@ -4,7 +4,7 @@ Whole sentences with named placeholders, ready to be translated. HTML as Telegra
 """
 
 from bot.access.messages import DeliverNote, Notice
-from bot.texts import canary, machine, strangers
+from bot.texts import canary, joining, machine, strangers
 from bot.texts.fill import Plural, Template
 from storage.records import EndReason, GrantState, RequestState
 
@@ -32,6 +32,7 @@ HELP = {
     "who": "/who ADDRESS – whose an address in the VPN is, or was at some time",
     "group": "/group – the groups, and who is in them",
     "allow": "/allow ID NAME – put somebody on the allowlist",
+    "invite": "/invite NAME – make a link that puts somebody on the allowlist",
     "remove": "/remove NAME – take somebody off it and end all their access",
     "servers": "/servers – what each server answers",
     "audit": "/audit – the head of the audit trail, to be kept",
@@ -47,6 +48,7 @@ MENU = {  # in Telegram's own menu
     "who": "Whose an address is, or was",
     "group": "Groups, and who is in them",
     "allow": "Put somebody on the allowlist",
+    "invite": "Make a link that puts somebody on it",
     "remove": "Take somebody off the allowlist",
     "servers": "What each server answers",
     "audit": "The head of the audit trail",
@@ -393,7 +395,8 @@ NOTICES: dict[Notice, Template] = {
     ),
     Notice.REVOKED_BY: "{Admin} ended the access of <b>{name}</b> to {servers}.",
     Notice.ACCESS_OVER: "The access of {name} to {server} has reached its end.",
-    Notice.ACCESS_GIVEN: "You are on the list now. /requestvpn asks for VPN access.",
+    Notice.ACCESS_GIVEN: joining.WELCOME,
+    Notice.INVITATION_USED: joining.INVITATION_USED,
     Notice.DELIVERY_DELAYED: (
         "Your request was approved, but your profile for <b>{server}</b> cannot be made right now. "
         "I keep trying and send it as soon as I can."

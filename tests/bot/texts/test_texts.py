@@ -13,7 +13,7 @@ from bot.access.messages import DeliverNote, Notice
 from bot.access.refusals import Refusal, Refused
 from bot.access.revocation import _OWNER_KNOWS
 from bot.chat.posts import _notice
-from bot.texts import chat, groups, health, life, online, questions, receipts, refusals
+from bot.texts import chat, groups, health, joining, life, online, questions, receipts, refusals
 from bot.texts.fill import (
     Plural,
     Template,
@@ -191,6 +191,21 @@ ONLINE = {
     "CUT_SILENT": "server name",
     "CUT_NO_SERVER": "server",
 }
+JOINING = {
+    "INVITATION": "name until link",
+    "INVITATION_GROUPS": "groups",
+    "INVITATION_NO_NAME": "name",
+    "INVITATION_STATES": "name used",
+    "INVITATIONS": "count",
+    "INVITATION_LINE": "name until admin",
+    "INVITATION_LINE_GROUPS": "name groups until admin",
+    "WITHDRAWN_TOAST": "name",
+    "INVITATION_USED": "name id",
+    "STRANGER_INVITED": "id",
+    "BUTTON_WITHDRAW": "name",
+    "REFUSED": "name state",
+    "REFUSED_IN_TERMINAL": "invitation",
+}
 RECEIPTS = {
     "PROVED": "count name",
     "PROVED_NO_SERVER": "name",
@@ -235,6 +250,7 @@ NOTICES: dict[str, dict[str, Any]] = {
     "request_withdrawn": {"server": "berlin"},
     "no_admin_reachable": {"server": "berlin"},
     "access_given": {},
+    "invitation_used": {"name": "Eve", "id": 3001},
     "removed": {"admin": "Boris", "by": "telegram:2001"},
     "revoked_by": {"admin": "Boris", "by": "telegram:2001", "name": "Anna", "servers": "berlin"},
     "access_over": {"name": "Anna", "server": "berlin"},
@@ -307,7 +323,7 @@ def fields(template: Template) -> set[str]:
 
 IN_CHAT = [
     (name, template)
-    for module in (chat, life, questions, online, groups)
+    for module in (chat, life, questions, online, groups, joining)
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
 ]
@@ -321,6 +337,7 @@ IN_CHAT = [
         (questions, QUESTIONS),
         (online, ONLINE),
         (groups, GROUPS),
+        (joining, JOINING),
         (receipts, RECEIPTS),
     ],
 )
