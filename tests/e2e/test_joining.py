@@ -29,7 +29,7 @@ async def test_an_invitation_from_the_chat_lets_one_in(company: Company) -> None
     told = await company.boris.hears("opened the invitation")
     assert str(ines.person.id) in told.text
     used = await company.boris.hears("used the invitation")
-    assert (used.message_id, used.buttons) == (message.message_id, ())
+    assert (used.message_id, used.buttons) == (message.message_id, [])
     assert token not in used.text
     await other.says(f"/start {token}")
     await other.hears("This invitation doesn’t work")
