@@ -57,6 +57,7 @@ class Application:
             OutboxKind.CARD: Handling(posts.card),
             OutboxKind.ASKED: Handling(posts.asked),
             OutboxKind.EDIT_CARD: Handling(posts.edit_card),
+            OutboxKind.EDIT: Handling(posts.edit),
             OutboxKind.EXTRA_FILE: Handling(posts.extra_file, is_slow=True),
             OutboxKind.HOW_TO: Handling(posts.how_to),
             OutboxKind.RECEIPT: Handling(posts.receipt, is_slow=True),

@@ -11,6 +11,7 @@ CRL_REASONS = {
     EndReason.REPLACED: RevocationReason.SUPERSEDED,
     EndReason.LOST: RevocationReason.KEY_COMPROMISE,
     EndReason.UNDELIVERABLE: RevocationReason.CESSATION_OF_OPERATION,
+    EndReason.NOT_TAKEN: RevocationReason.CESSATION_OF_OPERATION,
     EndReason.EARLIER: RevocationReason.UNSPECIFIED,
 }
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from bot.access import holdings, who
 from bot.access.holdings import Holding
 from bot.access.revocation import waits_for_server
+from bot.texts import life
 from bot.texts import receipts as words
 from bot.texts.fill import fitting, length, plain, utc
 from storage.records import Grant, GrantId, GrantState, Proof
@@ -183,7 +184,8 @@ def _grants(grants: Sequence[Grant]) -> str:
     lines = []
     for grant in grants[:_SHOWN]:
         named = plain(words.GRANT, common_name=grant.common_name, serial=grant.serial)
-        why = words.WHY[grant.end_reason] if grant.end_reason else ""
+        admin = life.who(grant.ended_by, grant.ended_by_name, first=True) or life.SOMEBODY_FIRST
+        why = plain(words.WHY[grant.end_reason], Admin=admin) if grant.end_reason else ""
         lines.append(f"{named}. {why}".rstrip())
     lines = lines[: fitting(lines, _ROOM_FOR_GRANTS)]
     more = len(grants) - len(lines)

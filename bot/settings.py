@@ -159,6 +159,7 @@ class Settings(BaseSettings):
     approvals: Annotated[int, Field(ge=1, le=10)] = 1
     long_grant_duration: _Seconds | None = None
     long_grant_approvals: Annotated[int, Field(ge=1, le=10)] = 2
+    tell_ends: Annotated[bool, BeforeValidator(_flag)] = False
     # In seconds; 0 is off.
     canary: Annotated[int, BeforeValidator(_period)] = 300
     # None: the one in the data folder.
@@ -190,6 +191,7 @@ class Settings(BaseSettings):
             approvals=self.approvals,
             long_duration=self.long_grant_duration,
             long_approvals=self.long_grant_approvals,
+            tell_ends=self.tell_ends,
         )
 
     def url(self) -> URL:

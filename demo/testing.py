@@ -76,6 +76,7 @@ class PersonChat:
         # Everything the bot has said, edits included, that no `hears` has taken yet.
         self._unheard: list[Message] = []
         self._last_words: dict[int, str] = {}
+        self._received: set[int] = set()
         world.listeners.append(self._listen)
 
     def _listen(self, event: Event) -> None:
@@ -143,10 +144,19 @@ class PersonChat:
         )
 
     async def receives_document(self, timeout: float = 60) -> DemoMessage:  # noqa: ASYNC109
-        """The oldest document that was not received before; raises NotHeard."""
-        return await self._waits(
-            lambda message: message.document is not None, "receive a document", timeout
+        """The oldest document that was not received before; raises NotHeard.
+
+        New words below it make it no new document.
+        """
+        found = await self._waits(
+            lambda message: (
+                message.document is not None and message.message_id not in self._received
+            ),
+            "receive a document",
+            timeout,
         )
+        self._received.add(found.message_id)
+        return found
 
     async def _waits(
         self, fits: Callable[[Message], bool], what: str, seconds: float

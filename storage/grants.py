@@ -354,10 +354,24 @@ class Grants(Repository):
         """Compare and set; False if the grant was not in the state `before`."""
         return await self._set(grant_id, (before,), state=after)
 
-    async def end(self, grant_id: GrantId, reason: EndReason, at: datetime) -> bool:
+    async def end(
+        self,
+        grant_id: GrantId,
+        reason: EndReason,
+        at: datetime,
+        *,
+        by: str | None = None,
+        by_name: str | None = None,
+    ) -> bool:
         """Live to REVOKING; False if somebody else ended it first."""
         return await self._set(
-            grant_id, LIVE_STATES, state=GrantState.REVOKING, revoked_at=at, end_reason=reason
+            grant_id,
+            LIVE_STATES,
+            state=GrantState.REVOKING,
+            revoked_at=at,
+            end_reason=reason,
+            ended_by=by,
+            ended_by_name=by_name,
         )
 
     async def set_address(

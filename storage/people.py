@@ -227,6 +227,10 @@ class People(Repository):
             )
         )
 
+    async def prune_newcomers(self, before: datetime) -> None:
+        """Who has not written since then has no reason to be remembered."""
+        await self._connection.execute(delete(_newcomers).where(_newcomers.c.seen_at < before))
+
     async def forget_newcomer(self, user_id: UserId) -> None:
         """They are known now."""
         await self._connection.execute(delete(_newcomers).where(_newcomers.c.id == user_id))

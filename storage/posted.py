@@ -26,6 +26,16 @@ class PostedMessages(Repository):
         )
         return [PostedMessage(**values_of(row) | {"kind": kind}) for row in rows]
 
+    async def newest_in(self, chat_id: ChatId, limit: int) -> Sequence[PostedMessage]:
+        """The newest messages of one chat."""
+        rows = await self._connection.execute(
+            select(_posted)
+            .where(_posted.c.chat_id == chat_id)
+            .order_by(_posted.c.message_id.desc())
+            .limit(limit)
+        )
+        return [PostedMessage(**values_of(row) | {"kind": OutboxKind(row.kind)}) for row in rows]
+
     async def forget(self, chat_id: ChatId, message_id: int) -> None:
         await self._connection.execute(
             delete(_posted).where(_posted.c.chat_id == chat_id, _posted.c.message_id == message_id)

@@ -54,7 +54,8 @@ class EndReason(StrEnum):
     REMOVED = "removed"  # the person left the allowlist
     REPLACED = "replaced"  # a new profile took its place
     LOST = "lost"  # nobody knows whether the profile arrived
-    UNDELIVERABLE = "undeliverable"  # Telegram refused to deliver the profile
+    UNDELIVERABLE = "undeliverable"  # its owner does not let the bot write
+    NOT_TAKEN = "not_taken"  # Telegram does not take the profile
     EARLIER = "earlier"  # it was over before this system took the CA over
 
 
@@ -66,6 +67,7 @@ class OutboxKind(StrEnum):
     CARD = "card"  # a request, for an admin to decide
     ASKED = "asked"  # a request, as its requester sees it
     EDIT_CARD = "edit_card"  # one posted card, to be brought up to date
+    EDIT = "edit"  # another posted message, to be brought up to date: a profile, or /myvpn
     DELIVER = "deliver"  # a profile; the key is made when it is sent
     EXTRA_FILE = "extra_file"  # of the operator's, to go along with a profile
     HOW_TO = "how_to"  # instructions that somebody asked for
@@ -154,6 +156,14 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
+    """What somebody asked for, and what became of it.
+
+    Attributes:
+        duration: what was asked for; once it is approved, what was given.
+        asked_duration: what was asked for; None in requests from before that was kept.
+        decided_by_name: everybody whose yes it took.
+    """
+
     id: RequestId
     user_id: UserId
     server: ServerName | None
@@ -165,6 +175,7 @@ class Request:
     decided_by: str | None = None
     decided_by_name: str | None = None
     decided_at: datetime | None = None
+    asked_duration: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +218,8 @@ class Grant:
         crl_reason: the reason on the CRL, in the words of `pki.crl`, where `end_reason` does
             not say it.
         for_server: a certificate that only a server may show, so nobody gets access by it.
+        ended_by, ended_by_name: who said so, as in the trail; None while it lives, and where it
+            ended before that was kept.
         end_known: whether the certificate itself said `not_after`. Else it may live longer, and
             every CRL lists it for good once it is revoked or over.
         authority: the number of the CA that signs it, see `storage.rotation`.
@@ -230,6 +243,8 @@ class Grant:
     crl_reason: str | None = None
     for_server: bool = False
     end_known: bool = True
+    ended_by: str | None = None
+    ended_by_name: str | None = None
     authority: int = 1
 
     @property

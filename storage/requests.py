@@ -38,6 +38,7 @@ class Requests(Repository):
             "user_id": user_id,
             "server": server,
             "duration": duration,
+            "asked_duration": duration,
             "reason": reason,
             "state": RequestState.PENDING if server else RequestState.CHOOSING,
             "asked_at": asked_at,
@@ -74,6 +75,10 @@ class Requests(Repository):
     async def open_of(self, user_id: UserId) -> Sequence[Request]:
         """The requests of one person that nobody has decided."""
         return await self._where(_requests.c.user_id == user_id, _requests.c.state.in_(_OPEN))
+
+    async def of_user(self, user_id: UserId) -> Sequence[Request]:
+        """All requests of one person, oldest first."""
+        return await self._where(_requests.c.user_id == user_id)
 
     async def ids_of(self, user_id: UserId) -> Sequence[RequestId]:
         """The numbers of all that one person has asked for."""

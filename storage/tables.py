@@ -148,6 +148,8 @@ requests = Table(
     Column("state", String(16), nullable=False, index=True),
     Column("asked_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
+    # What was asked for, where `duration` is what was given; None in requests of before.
+    Column("asked_duration", BigInteger),
     Column("decided_by", String(128)),
     Column("decided_by_name", String(128)),
     Column("decided_at", UtcTime),
@@ -201,6 +203,9 @@ grants = Table(
     Column("not_after", UtcTime, nullable=False),
     Column("revoked_at", UtcTime),
     Column("end_reason", String(16)),
+    # On whose word, as the trail names them; None for grants that ended before this was noted.
+    Column("ended_by", String(128)),
+    Column("ended_by_name", String(128)),
     Column("replaces", ForeignKey("grants.id")),
     Column("proved_at", UtcTime),
     # When it was taken over from another CA software; what is ours has an owner and a request.

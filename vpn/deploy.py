@@ -321,7 +321,11 @@ async def _identity_in_place(
         and _is_server_certificate(certificate, name)
         and key_fits(certificate, key_pem)
         and certificate.not_valid_before_utc <= now
-        and now < certificate.not_valid_after_utc - SERVER_CERTIFICATE_RENEW_BEFORE
+        and (
+            now < certificate.not_valid_after_utc - SERVER_CERTIFICATE_RENEW_BEFORE
+            # A new one could not last longer.
+            or certificate.not_valid_after_utc >= issuer.not_valid_after_utc
+        )
     )
     return ServerIdentity(certificate_pem.decode(), key_pem.decode()) if stays else None
 

@@ -11,10 +11,11 @@ from bot.access.case import Case
 from bot.access.permission import telegram_key
 from bot.access.terms import Terms, terms_of
 from storage.group_records import GroupName
-from storage.records import EndReason, Request, UserId, Verdict
+from storage.records import EndReason, Request, RequestState, UserId, Verdict
 from storage.transaction import Transaction
 
 _DIGEST_LENGTH = 8
+_LATELY = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,17 @@ class Approval:
     person: UserId
     name: str
     duration: int
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What an admin decided against somebody: a no, or without `verdict` an end of their access."""
+
+    verdict: Verdict | None
+    server: str
+    at: datetime
+    by: str | None
+    by_name: str | None
 
 
 async def given(case: Case, request: Request) -> Sequence[Approval]:
@@ -118,31 +130,46 @@ def deadline(case: Case, request: Request) -> datetime:
     return min(request.expires_at, request.asked_at + timedelta(seconds=case.rules.request_ttl))
 
 
-async def ended_since(tx: Transaction, request: Request) -> datetime | None:
-    """When an admin last ended access of the requester, after the request was made."""
-    accounts = await holdings.accounts_of(tx, request.user_id)
-    ends = [
-        grant.revoked_at
-        for account in accounts
-        for grant in await tx.grants.of_user(account)
-        if grant.end_reason in (EndReason.REVOKED, EndReason.REMOVED)
-        and grant.revoked_at is not None
-        and grant.revoked_at > request.asked_at
-    ]
-    return max(ends, default=None)
+async def lately(tx: Transaction, request: Request) -> Sequence[Past]:
+    """What admins decided against the requester since a week before the request, newest first.
+
+    Whoever was told no by one admin may have asked another one since.
+    """
+    since = request.asked_at - _LATELY
+    past: list[Past] = []
+    for account in await holdings.accounts_of(tx, request.user_id):
+        past += [
+            Past(Verdict.DENY, str(one.server), one.decided_at, one.decided_by, one.decided_by_name)
+            for one in await tx.requests.of_user(account)
+            if one.state is RequestState.DENIED and one.decided_at and one.decided_at > since
+        ]
+        past += [
+            Past(
+                None,
+                str(one.server or one.common_name),
+                one.revoked_at,
+                one.ended_by,
+                one.ended_by_name,
+            )
+            for one in await tx.grants.of_user(account)
+            if one.end_reason in (EndReason.REVOKED, EndReason.REMOVED)
+            and one.revoked_at is not None
+            and one.revoked_at > since
+        ]
+    return sorted(past, key=lambda one: one.at, reverse=True)
 
 
 async def card_digest(case: Case, request: Request, viewer: UserId | None) -> str:
     """A digest of what a card shows of a request and its requester, and of earlier decisions.
 
     It is in the Approve buttons: what is approved is what was on the card, and a request that
-    changed since needs a new look. So do other settings, an end of the person's access, and a new
-    beginning of the viewer as an admin: nobody knows when a tap was made that waited with Telegram,
-    so it counts only if nothing was decided after its card. Not a secret, and no signature: the
-    tap's sender is checked.
+    changed since needs a new look. So do other settings, a no to the person or an end of their
+    access, and a new beginning of the viewer as an admin: nobody knows when a tap was made that
+    waited with Telegram, so it counts only if nothing was decided after its card. Not a secret, and
+    no signature: the tap's sender is checked.
     """
     since = await case.tx.admins.all()
-    ended = await ended_since(case.tx, request)
+    past = await lately(case.tx, request)
     person = await case.tx.people.get(request.user_id)
     offers = durations.choices(await limit(case, request))
     votes = [await vote(case, request, one) for one in offers]
@@ -158,7 +185,7 @@ async def card_digest(case: Case, request: Request, viewer: UserId | None) -> st
         [(one, needed.in_all) for one, needed in zip(offers, votes, strict=True)],
         *([[repr(group) for group in theirs.groups]] if theirs.groups else []),
         since.get(viewer, 0) if viewer is not None else 0,
-        ended.isoformat() if ended else None,
+        [(one.verdict, one.server, one.at.isoformat()) for one in past],
     ]
     text = json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]

@@ -23,6 +23,8 @@ class Rules:
     approvals: int = 1
     long_duration: int | None = None
     long_approvals: int = 2
+    # Whether admins read a line when an access has reached its end.
+    tell_ends: bool = False
 
     def approvals_for(self, duration: int) -> int:
         """How many admins have to agree to this duration, in seconds."""

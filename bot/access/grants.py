@@ -107,10 +107,12 @@ def require_giving(case: Case) -> None:
 async def require_outlived(case: Case, not_after: datetime) -> int:
     """Gives the number of the CA that will sign.
 
-    Raises Refused: OUTLIVES_AUTHORITY. Such a certificate could never be made.
+    Raises Refused: OUTLIVES_AUTHORITY, AUTHORITY_OVER. Such a certificate could never be made.
     """
     authority = await case.tx.rotation.signing()
     ends_at = case.authority_ends.get(authority)
+    if ends_at is not None and ends_at <= case.now:
+        raise Refused(Refusal.AUTHORITY_OVER, until=ends_at)
     if ends_at is not None and not_after > ends_at:
         raise Refused(Refusal.OUTLIVES_AUTHORITY, until=ends_at)
     return authority
@@ -209,7 +211,7 @@ async def abandon(case: Case, grant_id: GrantId) -> None:
 
 
 async def undeliverable(case: Case, grant: Grant, *, closed: bool) -> bool:
-    """Ends a grant whose profile cannot be delivered; every admin gets the receipt, too.
+    """Ends a grant whose profile cannot be delivered; every admin is told.
 
     Args:
         closed: its owner does not let the bot write; else Telegram does not take the profile,
@@ -218,7 +220,8 @@ async def undeliverable(case: Case, grant: Grant, *, closed: bool) -> bool:
     Returns:
         False where somebody else ended it first.
     """
-    if not await revocation.begin(case.by(THE_BOT), [grant], EndReason.UNDELIVERABLE):
+    reason = EndReason.UNDELIVERABLE if closed else EndReason.NOT_TAKEN
+    if not await revocation.begin(case.by(THE_BOT), [grant], reason):
         return False
     name = await case.tx.people.name_of(grant.owner)
     if closed:
@@ -229,7 +232,8 @@ async def undeliverable(case: Case, grant: Grant, *, closed: bool) -> bool:
             case, Notice.NOT_TAKEN_ADMINS, name=name, server=grant.server, id=grant.owner
         )
     for admin in case.rules.admins:
-        await messages.receipt(case, messages.private_chat(admin), [grant.id])
+        chat = messages.private_chat(admin)
+        await messages.receipt(case, chat, [grant.id], if_unproved=True)
     return True
 
 
@@ -241,13 +245,13 @@ async def delayed(case: Case, grant: Grant) -> None:
 
 
 async def how_to(case: Case, grant_id: GrantId, topic: str) -> None:
-    """Sends the instructions for the actor's own profile, even one that is over by now.
+    """Sends the instructions for the actor's own profile.
 
     Raises:
-        Refused: NOT_ALLOWED, UNKNOWN_GRANT, NOT_YOURS, NO_BUTTON.
+        Refused: NOT_ALLOWED, UNKNOWN_GRANT, NOT_YOURS, GRANT_OVER, NO_BUTTON.
     """
     require(case.actor, Act.ASK)
-    grant = await revocation.own_grant(case, grant_id)
+    grant = await revocation.own_live_grant(case, grant_id)
     require_ours(grant)
     await messages.how_to(case, grant.owner, grant.id, topic)
 
@@ -281,6 +285,7 @@ async def delivered(case: Case, grant: Grant) -> bool:
     won = await case.tx.grants.move(grant.id, GrantState.ISSUED, GrantState.ACTIVE)
     if won:
         await case.record("grant.deliver", grant)
+    await messages.follow(case, grant)
     return won
 
 

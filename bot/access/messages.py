@@ -11,6 +11,7 @@ from typing import Any
 from bot.access.case import Case
 from storage.records import (
     ChatId,
+    Grant,
     GrantId,
     OutboxKind,
     Payload,
@@ -19,6 +20,9 @@ from storage.records import (
     RequestId,
     UserId,
 )
+
+# So many of their newest messages are looked through when somebody lets the bot write again.
+_CAUGHT_UP = 20
 
 
 class Notice(StrEnum):
@@ -32,6 +36,9 @@ class Notice(StrEnum):
     NO_CARD = "no_card"  # Telegram takes the card of a request for none of the admins
     ACCESS_GIVEN = "access_given"  # somebody was put on the allowlist
     ACCESS_ENDED = "access_ended"
+    REMOVED = "removed"  # from the allowlist
+    REVOKED_BY = "revoked_by"  # to the other admins
+    ACCESS_OVER = "access_over"  # to admins who want to know
     EARLIER_ACCESS_ENDED = "earlier_access_ended"  # of a certificate from before the takeover
     DELIVERY_DELAYED = "delivery_delayed"
     DELIVERY_DELAYED_ADMINS = "delivery_delayed_admins"
@@ -99,21 +106,72 @@ async def card(case: Case, admin: UserId, request_id: RequestId) -> None:
     )
 
 
-async def edit_cards(case: Case, request_id: RequestId) -> None:
-    """Brings every posted card of this request up to date, and its requester's own message."""
+async def edit_cards(case: Case, request_id: RequestId, *, afresh: bool = True) -> None:
+    """Brings every posted card of this request up to date, and its requester's own message.
+
+    Args:
+        afresh: where a card is gone, another one takes its place.
+    """
     for kind in (OutboxKind.CARD, OutboxKind.ASKED):
         for message in await case.tx.posted.about(kind, str(request_id)):
-            await edit_card(case, message)
+            await edit_card(case, message, afresh=afresh)
 
 
-async def edit_card(case: Case, message: PostedMessage) -> None:
+async def edit_open_cards(case: Case, user_id: UserId) -> None:
+    """Whoever decides on somebody's other requests reads what was decided now."""
+    for request in await case.tx.requests.open_of(user_id):
+        await edit_cards(case, request.id, afresh=False)
+
+
+async def edit_card(case: Case, message: PostedMessage, *, afresh: bool = True) -> None:
     """Brings one posted message about a request up to date."""
-    await case.tx.outbox.add(
-        message.chat_id,
-        OutboxKind.EDIT_CARD,
-        {"request": int(message.subject), "message": message.message_id, "kind": message.kind},
-        now=case.now,
-    )
+    payload: Payload = {
+        "request": int(message.subject),
+        "message": message.message_id,
+        "kind": message.kind,
+    }
+    if not afresh:
+        payload["afresh"] = False
+    await case.tx.outbox.add(message.chat_id, OutboxKind.EDIT_CARD, payload, now=case.now)
+
+
+async def follow(case: Case, grant: Grant) -> None:
+    """Brings what was posted about a grant up to date: cards, the profile itself, and /myvpn.
+
+    What somebody has deleted stays away.
+    """
+    if grant.request_id is not None:
+        await edit_cards(case, grant.request_id, afresh=False)
+    for message in await case.tx.posted.about(OutboxKind.DELIVER, grant.id):
+        await edit(case, message)
+    if grant.user_id is not None:
+        for message in await case.tx.posted.about(OutboxKind.REPLY, str(grant.user_id)):
+            await edit(case, message)
+
+
+async def edit(case: Case, message: PostedMessage, *, outdated: bool = False) -> None:
+    """Brings a posted profile, or an answer to /myvpn, up to date.
+
+    Args:
+        outdated: a newer answer took its place, so it loses its buttons.
+    """
+    payload: Payload = {
+        "kind": message.kind,
+        "subject": message.subject,
+        "message": message.message_id,
+    }
+    if outdated:
+        payload["outdated"] = True
+    await case.tx.outbox.add(message.chat_id, OutboxKind.EDIT, payload, now=case.now)
+
+
+async def catch_up(case: Case, user_id: UserId) -> None:
+    """Brings what is in somebody's chat up to date who did not let the bot write meanwhile."""
+    for message in await case.tx.posted.newest_in(private_chat(user_id), _CAUGHT_UP):
+        if message.kind in (OutboxKind.CARD, OutboxKind.ASKED):
+            await edit_card(case, message, afresh=False)
+        else:
+            await edit(case, message)
 
 
 async def asked(case: Case, request: Request, *, instead_of: int | None = None) -> None:
@@ -177,15 +235,23 @@ async def how_to(case: Case, user_id: UserId, grant_id: GrantId, topic: str) -> 
 
 
 async def receipt(
-    case: Case, chat_id: ChatId, grant_ids: Sequence[GrantId], *, look: bool = False
+    case: Case,
+    chat_id: ChatId,
+    grant_ids: Sequence[GrantId],
+    *,
+    look: bool = False,
+    if_unproved: bool = False,
 ) -> None:
     """Sends the receipt for these grants, as soon as the servers were looked at.
 
-    With `look` they are looked at once more, even if that was tried before.
+    Args:
+        look: they are looked at once more, even if that was tried before.
+        if_unproved: nothing is said where a proof comes soon; what stays open is said.
     """
-    await case.tx.outbox.add(
-        chat_id, OutboxKind.RECEIPT, {"grants": list(grant_ids), "look": look}, now=case.now
-    )
+    payload: Payload = {"grants": list(grant_ids), "look": look}
+    if if_unproved:
+        payload["if_unproved"] = True
+    await case.tx.outbox.add(chat_id, OutboxKind.RECEIPT, payload, now=case.now)
 
 
 async def menu(case: Case, user_id: UserId) -> None:

@@ -12,7 +12,7 @@ from bot.access.names import NAME_LENGTH, clean
 from bot.access.permission import Act, Actor, require, telegram_key
 from bot.access.refusals import Refusal, Refused
 from storage.name_keys import name_key, username_key
-from storage.records import EndReason, Grant, Person, UserId
+from storage.records import LIVE_STATES, EndReason, Grant, Person, UserId
 from storage.transaction import Transaction
 
 _CANDIDATES = 20
@@ -183,6 +183,22 @@ async def unreachable(case: Case, user_id: UserId) -> None:
     await case.tx.people.set_reachable(user_id, reachable=False)
 
 
+async def reached(case: Case, user_id: UserId) -> bool:
+    """Notes that somebody lets the bot write to them; whether they did not before.
+
+    What they missed is brought up to date. Strangers are not stored.
+    """
+    person = await case.tx.people.get(user_id)
+    if person is None or person.reachable is True:
+        return False
+    await case.tx.people.set_reachable(user_id, reachable=True)
+    await messages.menu(case, user_id)
+    if person.reachable is None:
+        return False
+    await messages.catch_up(case, user_id)
+    return True
+
+
 async def remove(case: Case, user_id: UserId) -> Removed:
     """Takes somebody off the allowlist, by all of their accounts, and ends all that they have.
 
@@ -203,12 +219,17 @@ async def remove(case: Case, user_id: UserId) -> Removed:
     for account in listed or accounts[:1]:
         await case.tx.people.disallow(account.id)
         await case.record("user.remove", f"user:{account.id}", user_name=account.name)
+        await messages.menu(case, account.id)
+        who = {"admin": case.actor.name, "by": case.actor.key}
+        if account.id != case.actor.user_id:
+            await messages.notice(case, account.id, Notice.REMOVED, **who)
+    for account in accounts:
         for request in await case.tx.requests.open_of(account.id):
             await requests.withdraw(case, request, tell=False)
         # Whoever comes back some day begins anew.
         for group in await case.tx.groups.of_accounts([account.id]):
             await case.tx.groups.leave(group.name, account.id)
-        await messages.menu(case, account.id)
-    ended = await revocation.begin_or_go_on(case, grants, EndReason.REMOVED)
+    ended = await revocation.begin_or_go_on(case, grants, EndReason.REMOVED, tells_owner=False)
+    await revocation.tell_others(case, [one for one in ended if one.state in LIVE_STATES])
     maybe = await holdings.maybe_theirs(case.tx, ids)
     return Removed(listed or accounts[:1], ended, maybe)

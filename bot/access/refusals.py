@@ -10,6 +10,7 @@ class Refusal(StrEnum):
     UNKNOWN_DURATION = "unknown_duration"
     DURATION_TOO_LONG = "duration_too_long"
     OUTLIVES_AUTHORITY = "outlives_authority"
+    AUTHORITY_OVER = "authority_over"
     NO_SERVER = "no_server"
     UNKNOWN_SERVER = "unknown_server"
     ALREADY_OPEN = "already_open"

@@ -26,6 +26,9 @@ from storage.records import (
 )
 from storage.transaction import Transaction
 
+# As much as its column holds.
+_NAMES_LENGTH = 128
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -114,7 +117,7 @@ async def choosing(case: Case, request_id: RequestId) -> Request:
         Refused: NOT_ALLOWED, UNKNOWN_REQUEST, NOT_YOURS, ALREADY_DECIDED.
     """
     require(case.actor, Act.ASK)
-    request = await _own(case, request_id)
+    request = await own(case, request_id)
     if request.state is not RequestState.CHOOSING:
         raise await _already_decided(case.tx, request_id)
     return request
@@ -128,7 +131,7 @@ async def choose(case: Case, request_id: RequestId, server: ServerName) -> Asked
             UNKNOWN_SERVER, SERVER_CLOSED, SERVER_NOT_OPEN, ALREADY_OPEN.
     """
     require(case.actor, Act.ASK)
-    request = await _own(case, request_id)
+    request = await own(case, request_id)
     _require_open(case, request)
     durations.within_limit(request.duration, case.rules.max_duration)
     found = await destinations.find(case.tx, server)
@@ -155,7 +158,7 @@ async def cancel(case: Case, request_id: RequestId) -> Request:
     Raises:
         Refused: UNKNOWN_REQUEST, NOT_YOURS, ALREADY_DECIDED.
     """
-    await _own(case, request_id)
+    await own(case, request_id)
     return await _decide(case, request_id, Verdict.CANCEL)
 
 
@@ -192,6 +195,7 @@ async def approve(
     if seconds not in {choice for longest in may_be for choice in durations.choices(longest)}:
         raise Refused(Refusal.NOT_OFFERED)
     requester = await _allowed_requester(case.tx, request)
+    names: list[str] = []
     if not case.actor.is_operator:
         durations.within_limit(seconds, case.rules.max_duration)
         durations.within_limit(seconds, limit)
@@ -217,7 +221,8 @@ async def approve(
             await messages.edit_cards(case, request.id)
             return Agreed(request, missing)
         seconds = min([seconds, *others])
-    grant = await _give(case, request, requester, seconds)
+        names = [approval.name for approval in given if approval.person != person]
+    grant = await _give(case, request, requester, seconds, agreed=names)
     await messages.deliver(case, requester.id, grant.id, DeliverNote.FIRST)
     return Approved(await _known_request(case.tx, request_id), requester, grant)
 
@@ -237,9 +242,11 @@ async def deny(case: Case, request_id: RequestId) -> Request:
     """
     request = await _decidable(case, request_id)
     decided = await _decide(case, request_id, Verdict.DENY)
+    who = {"admin": case.actor.name, "by": case.actor.key}
     await messages.notice(
-        case, request.user_id, Notice.REQUEST_DENIED, server=request.server, admin=case.actor.name
+        case, request.user_id, Notice.REQUEST_DENIED, server=request.server, **who
     )
+    await messages.edit_open_cards(case, request.user_id)
     return decided
 
 
@@ -334,9 +341,17 @@ async def _allowed_requester(tx: Transaction, request: Request) -> Person:
     return requester
 
 
-async def _give(case: Case, request: Request, requester: Person, seconds: int) -> Grant:
+async def _give(
+    case: Case,
+    request: Request,
+    requester: Person,
+    seconds: int,
+    *,
+    agreed: Sequence[str] = (),
+) -> Grant:
+    """Decides and reserves; with the names of those whose yes it took beside the actor's."""
     grants.require_giving(case)
-    decided = await _decide(case, request.id, Verdict.APPROVE, duration=seconds)
+    decided = await _decide(case, request.id, Verdict.APPROVE, duration=seconds, agreed=agreed)
     # The time runs from the approval, not from the request.
     return await grants.reserve(case, decided, requester, not_after=case.after(seconds))
 
@@ -383,7 +398,8 @@ async def _known_request(tx: Transaction, request_id: RequestId) -> Request:
     return request
 
 
-async def _own(case: Case, request_id: RequestId) -> Request:
+async def own(case: Case, request_id: RequestId) -> Request:
+    """Raises Refused: UNKNOWN_REQUEST, NOT_YOURS."""
     request = await _known_request(case.tx, request_id)
     if request.user_id != case.actor.user_id:
         raise Refused(Refusal.NOT_YOURS)
@@ -415,13 +431,18 @@ async def _already_decided(tx: Transaction, request_id: RequestId) -> Refused:
 
 
 async def _decide(
-    case: Case, request_id: RequestId, verdict: Verdict, *, duration: int | None = None
+    case: Case,
+    request_id: RequestId,
+    verdict: Verdict,
+    *,
+    duration: int | None = None,
+    agreed: Sequence[str] = (),
 ) -> Request:
     won = await case.tx.requests.decide(
         request_id,
         verdict,
         by=case.actor.key,
-        by_name=case.actor.name,
+        by_name=", ".join((*agreed, case.actor.name))[:_NAMES_LENGTH],
         at=case.now,
         duration=duration,
     )

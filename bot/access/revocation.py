@@ -31,18 +31,26 @@ _FIRST_LOOK_S = 2.0
 _FIRST_RETRY_S = 2.0
 _LONGEST_RETRY_S = 300.0
 _MOST_SESSIONS = 1_000_000
-# Who gave the access up, or is being sent a new profile, needs no message that it ended.
+_SERVERS_NAMED = 5
+# Who gave the access up, is being sent a new profile, or reads why from elsewhere, needs no message
+# that it ended.
 _OWNER_KNOWS = (
     EndReason.BY_OWNER,
     EndReason.REPLACED,
     EndReason.LOST,
     EndReason.UNDELIVERABLE,
+    EndReason.NOT_TAKEN,
     EndReason.EARLIER,
 )
 
 
 async def begin(
-    case: Case, grants: Iterable[Grant], reason: EndReason, *, at: datetime | None = None
+    case: Case,
+    grants: Iterable[Grant],
+    reason: EndReason,
+    *,
+    at: datetime | None = None,
+    tells_owner: bool = True,
 ) -> list[Grant]:
     """Records the end of live grants: LIVE to REVOKING, with a proof to come from each server.
 
@@ -50,11 +58,14 @@ async def begin(
 
     Args:
         at: when they were revoked, if that was before now.
+        tells_owner: False where the caller says it once for all of them.
     """
     servers = [server.name for server in await case.tx.servers.all() if lets_in(server)]
     ended = []
     for grant in grants:
-        if not await case.tx.grants.end(grant.id, reason, at or case.now):
+        if not await case.tx.grants.end(
+            grant.id, reason, at or case.now, by=case.actor.key, by_name=case.actor.name
+        ):
             continue
         ended.append(grant)
         # Whoever ordered it looks at once; this is for the case that they cannot.
@@ -62,7 +73,8 @@ async def begin(
         await case.record("grant.end", grant, reason=reason)
         if not servers:
             await _close_if_proved(case, grant)
-    for grant in ended if reason not in _OWNER_KNOWS else ():
+        await messages.follow(case, grant)
+    for grant in ended if tells_owner and reason not in _OWNER_KNOWS else ():
         # Who revokes their own access by /revoke gets the receipt already.
         if grant.user_id is None or grant.user_id == case.actor.user_id:
             continue
@@ -70,7 +82,9 @@ async def begin(
             code, what = Notice.ACCESS_ENDED, {"server": str(grant.server)}
         else:
             code, what = Notice.EARLIER_ACCESS_ENDED, {"common_name": grant.common_name}
-        await messages.notice(case, grant.user_id, code, reason=reason, **what)
+        who = {"admin": case.actor.name, "by": case.actor.key}
+        await messages.notice(case, grant.user_id, code, reason=reason, **who, **what)
+        await messages.edit_open_cards(case, grant.user_id)
     return ended
 
 
@@ -139,6 +153,8 @@ async def _close_if_proved(case: Case, grant: Grant) -> bool:
         await case.by(THE_BOT).record("grant.drop", grant, state=after, servers=dropped)
     elif grant.proved_at is None:
         await case.by(THE_BOT).record("grant.prove", grant, state=after)
+    if grant.proved_at is None:
+        await messages.follow(case, grant)
     # Receipts that said 'not proved' are followed up at once.
     await case.tx.outbox.hasten(OutboxKind.RECEIPT, case.now)
     return True
@@ -206,7 +222,9 @@ async def revoke_person(case: Case, user_id: UserId) -> list[Grant]:
     """
     require(case.actor, Act.REVOKE)
     grants = [one.grant for one in await require_holding(case, user_id)]
-    return await begin_or_go_on(case, grants, EndReason.REVOKED)
+    ended = await begin_or_go_on(case, grants, EndReason.REVOKED)
+    await tell_others(case, [grant for grant in ended if grant.state in LIVE_STATES])
+    return ended
 
 
 async def require_holding(case: Case, user_id: UserId) -> Sequence[Holding]:
@@ -228,10 +246,12 @@ async def require_holding(case: Case, user_id: UserId) -> Sequence[Holding]:
     return has
 
 
-async def begin_or_go_on(case: Case, grants: Sequence[Grant], reason: EndReason) -> list[Grant]:
+async def begin_or_go_on(
+    case: Case, grants: Sequence[Grant], reason: EndReason, *, tells_owner: bool = True
+) -> list[Grant]:
     """`begin` for the live ones; those whose end is not proved come back with them."""
     unproved = [grant for grant in grants if grant.state not in LIVE_STATES]
-    return [*await begin(case, grants, reason), *unproved]
+    return [*await begin(case, grants, reason, tells_owner=tells_owner), *unproved]
 
 
 async def revoke_grant(case: Case, grant_id: GrantId) -> list[Grant]:
@@ -243,10 +263,26 @@ async def revoke_grant(case: Case, grant_id: GrantId) -> list[Grant]:
     require(case.actor, Act.REVOKE)
     grant = await known_grant(case.tx, grant_id)
     if grant.state in LIVE_STATES:
-        return await begin(case, [grant], EndReason.REVOKED)
+        ended = await begin(case, [grant], EndReason.REVOKED)
+        await tell_others(case, ended)
+        return ended
     if not await holdings.may_let_in(case.tx, case.now, grant):
         await require_live(case, grant)
     return [grant]
+
+
+async def tell_others(case: Case, ended: Sequence[Grant]) -> None:
+    """One line to every admin who did not do it, and is not whom it is about."""
+    if not ended or ended[0].user_id == case.actor.user_id is not None:
+        return
+    holder = ended[0].user_id
+    name = ended[0].common_name if holder is None else await case.tx.people.name_of(holder)
+    servers = sorted({str(grant.server or grant.common_name) for grant in ended})
+    said = ", ".join([*servers[:_SERVERS_NAMED], "…"] if servers[_SERVERS_NAMED:] else servers)
+    who = {"admin": case.actor.name, "by": case.actor.key}
+    for admin in case.rules.admins:
+        if admin not in (case.actor.user_id, holder):
+            await messages.notice(case, admin, Notice.REVOKED_BY, name=name, servers=said, **who)
 
 
 async def give_up(case: Case, grant_id: GrantId) -> list[Grant]:
@@ -260,13 +296,20 @@ async def give_up(case: Case, grant_id: GrantId) -> list[Grant]:
 
 
 async def expire_due(case: Case) -> list[Grant]:
-    """Ends the grants whose time is over; every admin gets the receipt."""
+    """Ends the grants whose time is over; admins hear of those whose end is not proved soon."""
     if not case.may_expire:
         return []
     ended = await begin(case.by(THE_BOT), await case.tx.grants.due(case.now), EndReason.ENDED)
     for grant in ended:
+        if case.rules.tell_ends and not grant.for_server:
+            name = grant.common_name
+            if grant.user_id is not None:
+                name = await case.tx.people.name_of(grant.user_id)
+            server = str(grant.server or grant.common_name)
+            await messages.tell_admins(case, Notice.ACCESS_OVER, name=name, server=server)
         for admin in case.rules.admins:
-            await messages.receipt(case, messages.private_chat(admin), [grant.id])
+            chat = messages.private_chat(admin)
+            await messages.receipt(case, chat, [grant.id], if_unproved=True)
     return ended
 
 
@@ -291,17 +334,11 @@ async def known_grant(tx: Transaction, grant_id: GrantId) -> Grant:
     return grant
 
 
-async def own_grant(case: Case, grant_id: GrantId) -> Grant:
-    """Raises Refused: UNKNOWN_GRANT, NOT_YOURS."""
+async def own_live_grant(case: Case, grant_id: GrantId) -> Grant:
+    """Raises Refused: UNKNOWN_GRANT, NOT_YOURS, GRANT_OVER."""
     grant = await known_grant(case.tx, grant_id)
     if grant.user_id != case.actor.user_id:
         raise Refused(Refusal.NOT_YOURS)
-    return grant
-
-
-async def own_live_grant(case: Case, grant_id: GrantId) -> Grant:
-    """Raises Refused: UNKNOWN_GRANT, NOT_YOURS, GRANT_OVER."""
-    grant = await own_grant(case, grant_id)
     await require_live(case, grant)
     return grant
 

@@ -85,7 +85,7 @@ async def remove_now(scene: Scene, person: Person) -> Reply:
         return Reply(View(blocks(said, *maybe), views.revoke_rest(removed.maybe, {})))
     await revocation.ask_receipt(scene.case, scene.chat, removed.grants)
     if len(removed.accounts) == 1:
-        return SILENT
+        return say(fill(words.REMOVED_ENDING, name=person.name))
     return say(fill(words.REMOVED_ACCOUNTS, names=names))
 
 

@@ -17,6 +17,7 @@ class Tap(StrEnum):
     APPROVE = "ap"
     DENY = "dn"
     CANCEL = "cx"
+    AGAIN = "ag"
     SERVER = "sv"
     SERVERS = "sp"
     RENEW = "np"
@@ -126,6 +127,7 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.APPROVE: ("request", "duration", "digest"),
     Tap.DENY: ("request",),
     Tap.CANCEL: ("request",),
+    Tap.AGAIN: ("request",),
     Tap.SERVER: ("request", "server"),
     Tap.SERVERS: ("request", "page"),
     Tap.RENEW: ("grant",),

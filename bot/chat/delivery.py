@@ -11,7 +11,8 @@ Telegram does not even say who the bot is, nothing is tried that could get lost.
 
 import asyncio
 import logging
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -22,7 +23,7 @@ from bot.access import grants
 from bot.access.case import Case
 from bot.access.messages import DeliverNote
 from bot.access.permission import THE_BOT
-from bot.chat import views
+from bot.chat import cards
 from bot.chat.client import CAPTION_LENGTH, say
 from bot.chat.outcomes import Outcome as Said
 from bot.chat.outcomes import failure_of
@@ -31,12 +32,18 @@ from bot.core import Core
 from bot.errors import VpnbotError
 from bot.handover.delivery import CUT_OFF, Came, Delivery, Outcome
 from bot.handover.profiles import Profile
-from bot.texts import chat as words
-from bot.texts.fill import blocks, fill, moment
 from pki.errors import PkiError
 from storage.errors import is_passing
 from storage.outbox import Done, Later, Next
-from storage.records import ChatId, Grant, GrantId, GrantState, OutboxItem
+from storage.records import (
+    ChatId,
+    Grant,
+    GrantId,
+    GrantState,
+    OutboxItem,
+    OutboxKind,
+    PostedMessage,
+)
 from vpn.errors import VpnError
 
 log = logging.getLogger(__name__)
@@ -54,26 +61,33 @@ _SAID = (VpnError, PkiError, VpnbotError)
 
 
 class TelegramCourier:
-    """Brings one profile into a private chat; the sender knows which are to be left alone."""
+    """Brings one profile into a private chat; the sender knows which are to be left alone.
 
-    def __init__(self, bot: Bot, sender: Sender, chat_id: ChatId, note: DeliverNote) -> None:
+    Args:
+        earlier: what this one takes the place of.
+    """
+
+    def __init__(
+        self,
+        bot: Bot,
+        sender: Sender,
+        chat_id: ChatId,
+        note: DeliverNote,
+        earlier: Grant | None,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._bot = bot
         self._sender = sender
         self._chat_id = chat_id
         self._note = note
+        self._earlier = earlier
+        self._clock = clock
         self._wait_s = _FIRST_RETRY_S
         self._refusals = 0
 
     async def hand_over(self, grant: Grant, profile: Profile, *, earlier_dead: bool) -> Outcome:
         """Sends it; what reached nobody waits, and may be sent again."""
-        template = (words.CAPTIONS if earlier_dead else words.CAPTIONS_UNPROVED)[self._note]
-        use = words.CAPTION_USE_ARCHIVE if profile.is_archive else words.CAPTION_USE
-        caption = blocks(
-            fill(template, server=grant.server),
-            fill(use, until=moment(grant.not_after)),
-            words.CAPTION_HOW_TO if profile.topics else "",
-            words.CAPTION_LATER,
-        )
+        view = cards.caption(grant, profile, self._note, self._earlier, earlier_dead=earlier_dead)
 
         async def send(text: str, **markup: Any) -> Message:
             # Not protected: a protected file cannot be saved, so no VPN app could import it.
@@ -87,14 +101,17 @@ class TelegramCourier:
             )
 
         try:
-            await say(send, caption, views.how_to(grant, profile.topics), room=CAPTION_LENGTH)
+            sent = await say(send, view.text, view.keyboard, room=CAPTION_LENGTH)
         except TelegramError as error:
             failure = failure_of(error)
         except Exception as error:
             log.exception("Sending the profile of %s broke off", grant.id)
             return Outcome(Came.UNKNOWN, type(error).__name__)
         else:
-            return Outcome(Came.ARRIVED, extra_files=profile.extra_files)
+            posted = PostedMessage(
+                self._chat_id, sent.message_id, OutboxKind.DELIVER, grant.id, self._clock()
+            )
+            return Outcome(Came.ARRIVED, extra_files=profile.extra_files, posted=posted)
         log.warning("The profile of %s was not sent: %s", grant.id, failure.reason)
         match failure.outcome:
             case Said.FLOOD:
@@ -133,6 +150,9 @@ class ChatDelivery:
         async with self._core.database.reading() as tx:
             grant = await tx.grants.get(GrantId(item.payload["grant"]))
             case = self._core.case(tx, THE_BOT)
+            earlier = None
+            if grant is not None and grant.replaces is not None:
+                earlier = await tx.grants.get(grant.replaces)
         if grant is None or grant.state is not GrantState.RESERVED:
             return await self.settle(item)
         if not case.may_give:
@@ -151,7 +171,9 @@ class ChatDelivery:
         if profile is None:
             return Done()
         note = DeliverNote(item.payload["note"])
-        courier = TelegramCourier(self._bot, self._sender, item.chat_id, note)
+        courier = TelegramCourier(
+            self._bot, self._sender, item.chat_id, note, earlier, self._core.clock
+        )
         await self._sender.released(item.chat_id)
         outcome = await self._delivery.hand_over(grant, profile, courier)  # (3)
         lost = int(item.payload["round"]) + 1

@@ -1,12 +1,15 @@
 """Commands for everybody who is on the list: ask, and look."""
 
 from bot.access import destinations, holdings, messages, requests
+from bot.access.case import Case
 from bot.access.durations import parse_duration
 from bot.access.permission import Act, require
 from bot.access.usage import last_uses
-from bot.chat import choosing, views
+from bot.chat import cards, choosing, views
 from bot.chat.scene import SILENT, Reply, Scene
-from storage.records import ServerName
+from bot.chat.views import View
+from bot.texts.fill import blocks
+from storage.records import ServerName, UserId
 
 
 async def request_vpn(scene: Scene, rest: str) -> Reply:
@@ -23,12 +26,25 @@ async def request_vpn(scene: Scene, rest: str) -> Reply:
 async def my_vpn(scene: Scene, _rest: str) -> Reply:
     """/myvpn."""
     require(scene.actor, Act.ASK)
-    open_ones = await scene.tx.requests.open_of(scene.user_id)
-    has = await holdings.of_person(scene.tx, scene.case.now, scene.user_id)
+    return Reply(await my_vpn_now(scene.case, scene.user_id), about=scene.user_id)
+
+
+async def my_vpn_now(case: Case, user_id: UserId) -> View:
+    """What somebody has and waits for, and what became of their newest request."""
+    tx = case.tx
+    open_ones = await tx.requests.open_of(user_id)
+    has = await holdings.of_person(tx, case.now, user_id)
     accounts = {one.grant.user_id for one in has if one.grant.user_id is not None}
-    names = {account: await scene.tx.people.name_of(account) for account in accounts}
-    used = await last_uses(scene.tx, [one.grant.id for one in has])
-    return Reply(views.my_access(scene.user_id, open_ones, has, names, used))
+    names = {account: await tx.people.name_of(account) for account in accounts}
+    used = await last_uses(tx, [one.grant.id for one in has])
+    lost = await cards.never_came(case, user_id)
+    if lost is None:
+        return views.my_access(user_id, open_ones, has, names, used)
+    told = await cards.asked(case, lost)
+    if not open_ones and not has:
+        return told
+    view = views.my_access(user_id, open_ones, has, names, used)
+    return View(blocks(told.text, view.text), (*told.keyboard, *view.keyboard))
 
 
 async def _parse(scene: Scene, rest: str) -> tuple[int | None, ServerName | None, str]:

@@ -5,8 +5,9 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
-from telegram import Bot, BotCommand, BotCommandScopeChat, LinkPreviewOptions
+from telegram import Bot, BotCommand, BotCommandScopeChat, LinkPreviewOptions, Message
 from telegram.error import BadRequest, TelegramError
 
 from bot.access import holdings, messages, people, requests, who
@@ -15,10 +16,11 @@ from bot.access.case import Case
 from bot.access.messages import Notice, private_chat
 from bot.access.names import NAME_LENGTH, clean
 from bot.access.permission import THE_BOT, Act, may
-from bot.chat import buttons, online, strangers, views
+from bot.chat import buttons, cards, online, strangers, views
 from bot.chat.buttons import Keyboard
-from bot.chat.client import TEXT_LENGTH, say
+from bot.chat.client import CAPTION_LENGTH, TEXT_LENGTH, say
 from bot.chat.commands import menu
+from bot.chat.member_commands import my_vpn_now
 from bot.chat.outcomes import UNCHANGED, Outcome, failure_of
 from bot.chat.sender import Decision
 from bot.chat.views import View
@@ -30,8 +32,8 @@ from bot.handover.fields import Fields, fields_of
 from bot.handover.handover import Handover
 from bot.receipts import Receipt, load_receipt
 from bot.texts import chat as words
+from bot.texts import life, refusals
 from bot.texts import receipts as receipt_words
-from bot.texts import refusals
 from bot.texts import strangers as stranger_words
 from bot.texts.fill import Html, blocks, escaped, fill, moment
 from storage.outbox import Done, Later, Next
@@ -56,6 +58,8 @@ log = logging.getLogger(__name__)
 _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 # A receipt that is not proved is looked at again when a proof arrives, and at least this often.
 _FOLLOW_UP = timedelta(minutes=5)
+# So long a proof may take before an end that nobody ordered is news.
+_QUIET = timedelta(minutes=3)
 # An upload whose outcome is unknown may have arrived each time.
 _DOUBTS = 2
 # A folder that somebody is working on may be whole again by then.
@@ -93,13 +97,29 @@ class Posts:
         # Admins read of a broken template once, not with each tap.
         self._told: set[str] = set()
 
-    async def reply(self, item: OutboxItem) -> Next:
-        """A text that a handler has written."""
+    async def reply(self, item: OutboxItem) -> Next | Decision:
+        """A text that a handler has written; an answer to /myvpn is kept up to date."""
         view = View(Html(item.payload["text"]), buttons.from_payload(item.payload["keyboard"]))
         message_id = item.payload.get("edit")
         if message_id is None or not await self._edit(item.chat_id, message_id, view):
-            await self._send(item.chat_id, view)
-        return Done()
+            message_id = await self._send(item.chat_id, view)
+        about = item.payload.get("about")
+        if about is None:
+            return Done()
+        posted = PostedMessage(item.chat_id, message_id, item.kind, about, self._clock())
+
+        async def remember(case: Case) -> Next:
+            """The newest only: what is above it loses its buttons."""
+            for earlier in await case.tx.posted.about(posted.kind, posted.subject):
+                if earlier.message_id != posted.message_id:
+                    await case.tx.posted.forget(earlier.chat_id, earlier.message_id)
+                    await messages.edit(case, earlier, outdated=True)
+            await case.tx.posted.remember(posted)
+            if await my_vpn_now(case, UserId(item.chat_id)) != view:
+                await messages.edit(case, posted)
+            return Done()
+
+        return remember
 
     async def notice(self, item: OutboxItem) -> Next:
         """A text by its name."""
@@ -135,9 +155,27 @@ class Posts:
         kind = OutboxKind(item.payload["kind"])
         view = await self._request(item, kind)
         edited = await self._edit(item.chat_id, item.payload["message"], view)
-        if edited or kind is not OutboxKind.CARD:
+        if edited or kind is not OutboxKind.CARD or not item.payload.get("afresh", True):
             return Done()
         return self._posted(item, kind, view, await self._send(item.chat_id, view))
+
+    async def edit(self, item: OutboxItem) -> Next:
+        """Brings a profile's caption, or an answer to /myvpn, up to date."""
+        kind, message_id = OutboxKind(item.payload["kind"]), item.payload["message"]
+        if kind is OutboxKind.REPLY:
+            view = View(Html(life.MY_OUTDATED))
+            if not item.payload.get("outdated"):
+                async with self._database.reading() as tx:
+                    view = await my_vpn_now(self._core.case(tx, THE_BOT), UserId(item.chat_id))
+            await self._edit(item.chat_id, message_id, view)
+            return Done()
+        async with self._database.reading() as tx:
+            grant = await tx.grants.get(GrantId(item.payload["subject"]))
+            assert grant is not None
+            view = await cards.caption_over(self._core.case(tx, THE_BOT), grant)
+        if grant.state not in LIVE_STATES:
+            await self._edit(item.chat_id, message_id, view, is_caption=True)
+        return Done()
 
     def _posted(self, item: OutboxItem, kind: OutboxKind, view: View, message_id: int) -> Decision:
         subject = str(item.payload["request"])
@@ -166,6 +204,10 @@ class Posts:
         if not receipt.tried or (item.payload["look"] and not said and not receipt.settled):
             await self._enforcer.enforce(grant_ids)
             receipt, keyboard = await self._receipt(item.chat_id, grant_ids)
+        # An ordinary end is nobody's news while its proof may come by itself.
+        is_quiet = "if_unproved" in item.payload and not said
+        if is_quiet and (receipt.settled or self._clock() - item.created_at < _QUIET):
+            return Done() if receipt.settled else Later(self._clock() + _QUIET, item.attempts)
         # 'Not proved yet' is said once.
         if receipt.settled or not said:
             end = () if receipt.settled else (receipt_words.RETRYING,)
@@ -319,16 +361,23 @@ class Posts:
         call = partial(self._bot.send_message, chat_id, link_preview_options=_NO_PREVIEW)
         return (await say(call, view.text, view.keyboard, room=TEXT_LENGTH)).message_id
 
-    async def _edit(self, chat_id: ChatId, message_id: int, view: View) -> bool:
+    async def _edit(
+        self, chat_id: ChatId, message_id: int, view: View, *, is_caption: bool = False
+    ) -> bool:
         """False where the message cannot be edited: deleted, or too old."""
-        call = partial(
-            self._bot.edit_message_text,
-            chat_id=chat_id,
-            message_id=message_id,
-            link_preview_options=_NO_PREVIEW,
-        )
+
+        async def call(text: str, **markup: Any) -> Message | bool:
+            if is_caption:
+                return await self._bot.edit_message_caption(
+                    chat_id, message_id, caption=text, **markup
+                )
+            return await self._bot.edit_message_text(
+                text, chat_id, message_id, link_preview_options=_NO_PREVIEW, **markup
+            )
+
+        room = CAPTION_LENGTH if is_caption else TEXT_LENGTH
         try:
-            await say(call, view.text, view.keyboard, room=TEXT_LENGTH)
+            await say(call, view.text, view.keyboard, room=room)
         except BadRequest as error:
             if UNCHANGED in error.message.lower():
                 return True
@@ -342,8 +391,8 @@ async def _request_now(case: Case, item: OutboxItem, kind: OutboxKind) -> View:
     request = await case.tx.requests.get(RequestId(item.payload["request"]))
     assert request is not None
     if kind is OutboxKind.CARD:
-        return await views.card(case, request, UserId(item.chat_id))
-    return views.asked(request, admin_reachable=await requests.admin_reachable(case))
+        return await cards.card(case, request, UserId(item.chat_id))
+    return await cards.asked(case, request, admin_reachable=await requests.admin_reachable(case))
 
 
 def _notice(payload: Payload, still: Sequence[Grant] = ()) -> Html:
@@ -353,7 +402,9 @@ def _notice(payload: Payload, still: Sequence[Grant] = ()) -> Html:
     for name in _MOMENTS & values.keys():
         values[name] = moment(datetime.fromisoformat(values[name]))
     if "seconds" in values:
-        values["by"] = refusals.span_text(values.pop("seconds"))
+        values["span"] = refusals.span_text(values.pop("seconds"))
+    admin = life.who(values.pop("by", None), values.get("admin"), first=True)
+    values["Admin"] = admin or life.SOMEBODY_FIRST
     if code not in _ENDED:
         return fill(words.NOTICES[code], **values)
     table = _ENDED[code]

@@ -40,23 +40,37 @@ class Scene:
 class Reply:
     """What the person sees: a message, a word beside the tapped button, or both.
 
-    `edit` puts the view in the place of the message whose button was tapped.
+    `edit` puts the view in the place of the message whose button was tapped; one that is `about`
+    somebody's access is kept up to date with it.
     """
 
     view: View | None = None
     toast: Html | None = None
     edit: bool = False
     alert: bool = False
+    about: UserId | None = None
 
 
 SILENT = Reply()
 
 
 async def post(
-    tx: Transaction, chat: ChatId, view: View, now: datetime, *, instead_of: int | None = None
+    tx: Transaction,
+    chat: ChatId,
+    view: View,
+    now: datetime,
+    *,
+    instead_of: int | None = None,
+    about: UserId | None = None,
 ) -> None:
-    """Has something said, in the place of a message of ours where one is named."""
+    """Has something said, in the place of a message of ours where one is named.
+
+    Args:
+        about: whose access it shows, by which it is found again.
+    """
     payload: Payload = {"text": view.text, "keyboard": to_payload(view.keyboard)}
+    if about is not None:
+        payload["about"] = str(about)
     if instead_of is not None:
         payload["edit"] = instead_of
     await tx.outbox.add(chat, OutboxKind.REPLY, payload, now=now)

@@ -8,6 +8,7 @@ from bot.access.refusals import Refusal, Refused
 from bot.chat import (
     admin_commands,
     buttons,
+    cards,
     choosing,
     late,
     lists,
@@ -29,7 +30,12 @@ _REMEMBERED = {
     Tap.APPROVE: OutboxKind.CARD,
     Tap.DENY: OutboxKind.CARD,
     Tap.CANCEL: OutboxKind.ASKED,
+    Tap.AGAIN: OutboxKind.ASKED,
 }
+
+
+# Answers to a question, which goes when it comes too late.
+YES = frozenset({Tap.RENEW_YES, Tap.GIVE_UP_YES, Tap.REVOKE_GRANT_YES, Tap.REVOKE_PERSON_YES})
 
 
 async def mend(scene: Scene, meant: Meant) -> None:
@@ -42,6 +48,26 @@ async def mend(scene: Scene, meant: Meant) -> None:
     request = await scene.tx.requests.get(meant.request)
     if request is not None and request.decided_at is not None:
         await _edit_if_unknown(scene, meant)
+
+
+async def mend_stale(scene: Scene, meant: Meant) -> None:
+    """Brings a message up to date whose button came too late.
+
+    It missed what happened: its chat was closed to the bot then, or an earlier version sent it.
+    """
+    if scene.message_id is None:
+        return
+    kind = _REMEMBERED.get(meant.tap)
+    if meant.tap is Tap.HOW_TO:
+        kind = OutboxKind.DELIVER
+    if kind is None:
+        return
+    subject = meant.grant or str(meant.request)
+    tapped = PostedMessage(scene.chat, scene.message_id, kind, subject, scene.case.now)
+    if kind is OutboxKind.DELIVER:
+        await messages.edit(scene.case, tapped)
+    else:
+        await messages.edit_card(scene.case, tapped)
 
 
 async def refit(scene: Scene, meant: Meant) -> None:
@@ -67,7 +93,9 @@ async def _approve(scene: Scene, meant: Meant) -> Reply:
     # A toast is plain text: escaped, O'Brien would read O&#x27;Brien.
     if isinstance(done, requests.Agreed):
         return Reply(toast=Html(plain(words.AGREED_TOAST, count=done.missing)))
-    return Reply(toast=Html(plain(words.APPROVED_TOAST, name=done.requester.name)))
+    is_closed = done.requester.reachable is False
+    toast = words.APPROVED_BLOCKED_TOAST if is_closed else words.APPROVED_TOAST
+    return Reply(toast=Html(plain(toast, name=done.requester.name)))
 
 
 async def _deny(scene: Scene, meant: Meant) -> Reply:
@@ -79,8 +107,24 @@ async def _deny(scene: Scene, meant: Meant) -> Reply:
 
 async def _cancel(scene: Scene, meant: Meant) -> Reply:
     request = await requests.cancel(scene.case, meant.request)
-    view = views.asked(request, admin_reachable=True)
+    view = await cards.asked(scene.case, request)
     return Reply(view, Html(words.CANCELLED_TOAST), edit=True)
+
+
+async def _ask_again(scene: Scene, meant: Meant) -> Reply:
+    """The same once more, as far as it may be given now."""
+    earlier = await requests.own(scene.case, meant.request)
+    asked = await requests.ask(
+        scene.case,
+        duration=min(earlier.asked_duration or earlier.duration, scene.case.rules.max_duration),
+        server=earlier.server,
+        reason=earlier.reason,
+    )
+    await mend_stale(scene, meant)
+    if asked.servers:
+        return Reply(await choosing.question(scene, asked.request))
+    await messages.asked(scene.case, asked.request)
+    return Reply()
 
 
 async def _renew(scene: Scene, meant: Meant) -> Reply:
@@ -184,6 +228,7 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.APPROVE: _approve,
     Tap.DENY: _deny,
     Tap.CANCEL: _cancel,
+    Tap.AGAIN: _ask_again,
     Tap.SERVER: choosing.choose,
     Tap.SERVERS: choosing.turn,
     Tap.RENEW: _renew,

@@ -4,17 +4,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.access import approvals, destinations, holdings, who
-from bot.access.case import Case
-from bot.access.durations import choices
+from bot.access import who
 from bot.access.holdings import Holding
 from bot.access.usage import LastUse
 from bot.chat import buttons
 from bot.chat.buttons import Button, Keyboard, Style, Tap
-from bot.chat.votes import votes
 from bot.handover.handover import Topic
 from bot.texts import chat as words
-from bot.texts import groups as group_words
 from bot.texts.canary import seen_from_outside
 from bot.texts.fill import Html, blocks, fill, fitting, lines, moment, utc
 from bot.texts.online import amount
@@ -27,7 +23,6 @@ from storage.records import (
     GrantState,
     Person,
     Request,
-    RequestState,
     Server,
     ServerName,
     UserId,
@@ -49,137 +44,6 @@ class View:
 
     text: Html
     keyboard: Keyboard = ()
-
-
-async def card(case: Case, request: Request, viewer: UserId) -> View:
-    """A request as an admin sees it: to decide on, or with the decision."""
-    person = await case.tx.people.get(request.user_id)
-    title = lines(
-        fill(words.CARD_TITLE, id=request.id, name=person.name if person else request.user_id),
-        fill(words.CARD_PERSON, username=f"@{person.username}", id=request.user_id)
-        if person and person.username
-        else fill(words.CARD_PERSON_NO_USERNAME, id=request.user_id),
-    )
-    asked_for = (
-        await _wanted(case, request),
-        fill(words.CARD_DURATION, duration=duration_text(request.duration)),
-    )
-    reason = fill(words.CARD_REASON, reason=request.reason) if request.reason else ""
-    if request.state is RequestState.PENDING:
-        return await _undecided(case, request, viewer, title, asked_for, reason)
-    live = await case.tx.grants.live_of_user(request.user_id)
-    is_live = any(grant.request_id == request.id for grant in live)
-    opens = await _opens(case, request) if is_live else ""
-    decision = _waits(case, request)
-    if request.decided_at is not None:
-        decision = fill(
-            words.CARD_STATES[request.state],
-            admin=request.decided_by_name,
-            duration=duration_text(request.duration),
-            at=moment(request.decided_at),
-        )
-    return View(blocks(title, lines(*asked_for, reason), opens, decision))
-
-
-async def _undecided(
-    case: Case,
-    request: Request,
-    viewer: UserId,
-    title: Html,
-    asked_for: Sequence[Html],
-    reason: str,
-) -> View:
-    """With what helps to decide, and the buttons, unless it is one's own."""
-    tx = case.tx
-    limit = await approvals.limit(case, request)
-    has = await holdings.of_person(tx, case.now, request.user_id)
-    live = sum(one.is_live for one in has)
-    unproved = len(has) - live
-    ended = await approvals.ended_since(tx, request)
-    used = await tx.usages.last_of(await holdings.accounts_of(tx, request.user_id))
-    me = await tx.people.person_of(viewer)
-    own = await tx.people.person_of(request.user_id) == me
-    agreed = await votes(case, request, limit, me)
-    theirs = await approvals.terms_for(tx, request)
-    text = blocks(
-        title,
-        lines(
-            *asked_for,
-            fill(words.CARD_LIMIT, duration=duration_text(limit))
-            if limit < request.duration
-            else "",
-            reason,
-            fill(group_words.CARD_GROUPS, groups=some([group.name for group in theirs.groups]))
-            if theirs.groups
-            else "",
-            fill(group_words.CARD_NOT_OPEN, server=request.server) if not theirs.is_open else "",
-            fill(words.CARD_HAS, count=live) if live else "",
-            fill(words.CARD_HAS_UNPROVED, count=unproved) if unproved else "",
-            fill(words.CARD_ENDED, at=moment(ended)) if ended else "",
-            fill(words.CARD_LAST_USE, at=moment(used)) if used else "",
-        ),
-        await _opens(case, request),
-        words.CARD_OWN if own else "",
-        lines(*agreed.said),
-        _waits(case, request),
-    )
-    if own:
-        return View(text)
-    digest = await approvals.card_digest(case, request, viewer)
-    full, *shorter = (
-        Button(
-            words.BUTTON_APPROVE.format(duration=duration_text(duration)),
-            buttons.data(Tap.APPROVE, request.id, duration, digest),
-            Style.GOOD if duration == limit else None,
-        )
-        for duration in choices(limit)
-    )
-    deny = Button(words.BUTTON_DENY, buttons.data(Tap.DENY, request.id), Style.BAD)
-    if not agreed.counts or not theirs.is_open:
-        return View(text, ((deny,),))
-    return View(text, ((full,), *((tuple(shorter),) if shorter else ()), (deny,)))
-
-
-async def _wanted(case: Case, request: Request) -> Html:
-    """The server that was asked for; of a set with all that it opens."""
-    names = await destinations.opened_by(case.tx, request)
-    if tuple(names) in {(), (request.server,)}:
-        return fill(words.CARD_SERVER, server=request.server)
-    return fill(words.CARD_SET, name=request.server, servers=some(names))
-
-
-async def _opens(case: Case, request: Request) -> str:
-    """Which servers a profile opens besides its own; nothing where it opens none."""
-    own = await destinations.opened_by(case.tx, request)
-    opens = [
-        server.name
-        for server in await case.tx.servers.all()
-        if server.name not in own and server.open_since is not None
-    ]
-    return fill(words.CARD_OPENS, servers=some(opens)) if opens else ""
-
-
-def _waits(case: Case, request: Request) -> Html:
-    return fill(words.CARD_WAITS, until=moment(approvals.deadline(case, request)))
-
-
-def asked(request: Request, *, admin_reachable: bool) -> View:
-    """A request as its requester sees it."""
-    keyboard: Keyboard = ()
-    if request.state is RequestState.PENDING:
-        template = words.ASKED if admin_reachable else words.ASKED_NOBODY
-        keyboard = ((cancel_button(request),),)
-    elif request.state is RequestState.CANCELLED and request.server is None:
-        template = words.CANCELLED_WITHOUT_SERVER
-    else:
-        template = words.ASKED_STATES[request.state]
-    text = fill(
-        template,
-        server=request.server,
-        duration=duration_text(request.duration),
-        admin=request.decided_by_name,
-    )
-    return View(text, keyboard)
 
 
 def cancel_button(request: Request) -> Button:

@@ -19,8 +19,10 @@ from telegram.error import TelegramError
 
 from bot.access import audit, people
 from bot.access.names import clean
+from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal, Refused
 from bot.chat import buttons, choosing, late, taps
+from bot.chat.back import reached
 from bot.chat.buttons import Tap
 from bot.chat.commands import COMMANDS, help_
 from bot.chat.incoming import (
@@ -71,6 +73,8 @@ _AUDITED = frozenset(
         Refusal.NO_BUTTON,
     }
 )
+# Refusals of what would have been right before something else happened.
+_TOO_LATE = frozenset({Refusal.ALREADY_DECIDED, Refusal.GRANT_OVER, Refusal.NOTHING_LIVE})
 # A card whose buttons do not fit any more gets others.
 _OTHER_BUTTONS = frozenset({Refusal.CARD_CHANGED, Refusal.DURATION_TOO_LONG})
 
@@ -249,8 +253,10 @@ class Worker:
                 if self._limits.answers_group(chat_id, self._since_boot(), item.update_id):
                     view = View(fill(words.GROUP, link=f"https://t.me/{self._username}"))
                     await post(tx, ChatId(chat_id), view, self._clock())
-            case Blocked(user_id, reachable):
-                await tx.people.set_reachable(user_id, reachable=reachable)
+            case Blocked(user_id, True):
+                await reached(self._core.case(tx, THE_BOT), user_id)
+            case Blocked(user_id, False):
+                await tx.people.set_reachable(user_id, reachable=False)
             case Nothing():
                 pass
         # Anybody can send these, and it does no harm to meet one twice.
@@ -291,7 +297,9 @@ class Worker:
                 return SILENT
         if reply.view is not None:
             instead_of = message_id if reply.edit else None
-            await post(tx, scene.chat, reply.view, case.now, instead_of=instead_of)
+            await post(
+                tx, scene.chat, reply.view, case.now, instead_of=instead_of, about=reply.about
+            )
         return reply
 
     async def _note_sender(self, tx: Transaction, sender: Sender) -> None:
@@ -300,9 +308,7 @@ class Worker:
             name = sender.name or str(sender.user_id)
             await tx.people.know(sender.user_id, name, self._clock())
         await tx.people.note_username(sender.user_id, sender.username, self._clock())
-        person = await tx.people.get(sender.user_id)
-        if person is not None and person.reachable is not True:
-            await tx.people.set_reachable(sender.user_id, reachable=True)
+        await reached(self._core.case(tx, THE_BOT), sender.user_id)
 
     async def _set_aside(self, item: InboxItem, error: str, *, apologise: bool = False) -> None:
         async with self._database.writing() as tx:
@@ -362,8 +368,10 @@ async def _refusal(scene: Scene, incoming: Typed | Forwarded | Tapped, refused: 
         said = Reply(toast=Html(refusals.in_toast(refused)), alert=True)
         if meant is None or not scene.actor.is_known:
             return said
-        if refused.code is Refusal.ALREADY_DECIDED:
-            await taps.mend(scene, meant)
+        if refused.code in _TOO_LATE:
+            await taps.mend_stale(scene, meant)
+        if refused.code in _TOO_LATE and meant.tap in taps.YES:
+            return replace(said, view=View(refusals.in_chat(refused)), edit=True)
         if meant.tap is Tap.APPROVE and refused.code in _OTHER_BUTTONS:
             await taps.refit(scene, meant)
         if meant.tap is Tap.SERVER and refused.code is Refusal.UNKNOWN_SERVER:

@@ -30,6 +30,8 @@ app = typer.Typer(help="The audit trail.", no_args_is_help=True)
 # lists are separated by semicolons, one of these begins a cell, too, whatever the quotes say.
 _FORMULA = re.compile(r"(^|;)(?=\s*[=+@-]|[\t\r\n])")
 _COLUMNS = ("seq", "at", "actor", "action", "subject", "detail", "previous", "digest")
+# A row's number, and SHA-256 in hex: what is mistyped must not look like a trail that was cut.
+_HEAD = re.compile(r"([0-9]{1,18})\s*:\s*([0-9a-fA-F]{64})", re.ASCII)
 _NUMBER = re.compile(r"user:([1-9][0-9]{0,15})", re.ASCII)
 _UNREADABLE = "unreadable"
 
@@ -177,10 +179,13 @@ def _moment(text: str | None, now: datetime) -> datetime | None:
 
 
 def _parse_head(text: str) -> tuple[int, str]:
-    seq, colon, digest = text.partition(":")
-    if not colon or not (seq.isascii() and seq.isdigit()):
-        raise NotDone("--head is no head of a trail; copy it from /audit: a number, a colon, hex.")
-    return int(seq), digest.strip().lower()
+    found = _HEAD.fullmatch(text.strip())
+    if found is None:
+        raise NotDone(
+            "--head is no head of a trail; copy all of it from /audit: a number, a colon, and 64 "
+            "digits and letters from a to f."
+        )
+    return int(found[1]), found[2].lower()
 
 
 def _cell(value: Any) -> str:

@@ -1,13 +1,17 @@
 """`vpnbot doctor`: looks at everything, and says how to mend what is wrong."""
 
 import asyncio
+from collections import Counter
+from collections.abc import AsyncIterable
 
 from bot.cli.shared import say, settings_of_owner
 from bot.errors import BadDataFolder, BadSettings, NotDone
-from bot.health.results import Fine, Result, trouble_from
+from bot.health.results import Fine, Result, Trouble, trouble_from
 from bot.process.clock import utc_now
 from bot.settings import Settings
 from bot.texts import health as words
+
+_EXAMPLES = 3
 
 
 def doctor() -> None:
@@ -31,11 +35,27 @@ async def _examine(settings: Settings) -> int:
     # Slow to import, because of the Telegram client.
     from bot.health.examine import examine  # noqa: PLC0415
 
-    count = 0
-    async for result in examine(settings, utc_now):
-        tell(result)
-        count += not isinstance(result, Fine)
-    return count
+    return await tell_all(examine(settings, utc_now))
+
+
+async def tell_all(results: AsyncIterable[Result]) -> int:
+    """Prints each; what is wrong many times in one way is one finding, with three examples."""
+    first: dict[str, Trouble] = {}
+    told: Counter[str] = Counter()
+    async for result in results:
+        if isinstance(result, Fine):
+            tell(result)
+            continue
+        kind = result.kind or result.wrong
+        first.setdefault(kind, result)
+        told[kind] += 1
+        if told[kind] <= _EXAMPLES:
+            tell(result)
+    for kind, times in told.items():
+        if times > _EXAMPLES:
+            more = words.MORE_OF_A_KIND.format(count=times - _EXAMPLES, first=first[kind].wrong)
+            tell(Trouble(more, first[kind].mend))
+    return sum(times if times <= _EXAMPLES else 1 for times in told.values())
 
 
 def tell(result: Result) -> None:

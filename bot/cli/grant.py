@@ -10,7 +10,7 @@ import typer
 
 from bot.access import holdings, requests, revocation, who
 from bot.access.case import Case
-from bot.access.durations import format_duration, parse_duration
+from bot.access.durations import parse_duration
 from bot.access.matching import as_user_id
 from bot.access.refusals import Refusal, Refused
 from bot.cli.printing import show_parts, stamp_of
@@ -21,6 +21,7 @@ from bot.handover.profiles import Profile
 from bot.office import Office
 from bot.process.locks import locked
 from bot.process.privileges import as_root
+from bot.texts.refusals import duration_text
 from pki.private_files import create_file
 from storage.listings import GrantsWanted, ListedGrants
 from storage.records import (
@@ -112,10 +113,18 @@ def issue(
     target = output.absolute()
     if os.path.lexists(target):
         raise NotDone(f"{target} exists already; name a new file.")
+    if not target.parent.is_dir():
+        raise NotDone(f"There is no folder {target.parent}; make it, or name a file elsewhere.")
 
     async def work(office: Office) -> None:
         # Without these there is no profile; better to know before anything is recorded.
-        await office.keyring.authority()
+        authority = await office.keyring.authority()
+        begins = authority.certificate.not_valid_before_utc
+        if office.clock() < begins:
+            raise NotDone(
+                f"This machine's clock is before {stamp(begins)}, when the CA begins, so no profile"
+                " of it would work; set it right: timedatectl set-ntp true"
+            )
         await office.maker.try_templates(texts=False)
         # Whoever finds the lock free knows that a grant without a profile has been abandoned.
         async with locked(office.folder.pending_issues):
@@ -124,6 +133,16 @@ def issue(
         say(f"{grant.common_name} on {grant.server} until {stamp(grant.not_after)}: {target}")
         async with office.database.reading() as tx:
             opens = [s.name for s in await tx.servers.all() if s.open_since is not None]
+            has = (
+                ()
+                if grant.user_id is None
+                else await holdings.of_person(tx, office.clock(), grant.user_id)
+            )
+        for other in (one.grant for one in has if one.is_live and one.grant.id != grant.id):
+            say(
+                f"They have another live profile, {other.common_name} on {other.server}, until "
+                f"{stamp(other.not_after)}; to end it: vpnbot revoke {other.id}"
+            )
         if others := [name for name in opens if name not in grant.servers]:
             say(f"It may open {', '.join(others)} as well; how to close that says: vpnbot doctor")
         say("Hand the file over safely and delete it: whoever has it has the access.")
@@ -204,8 +223,8 @@ async def _reserve(
         asked = await case.tx.requests.get(request_id)
         if asked is not None and asked.duration > case.rules.max_duration and not yes:
             raise NotDone(
-                f"{format_duration(asked.duration)} is more than the "
-                f"{format_duration(case.rules.max_duration)} of VPNBOT_MAX_GRANT_DURATION; to give "
+                f"{duration_text(asked.duration)} is more than the "
+                f"{duration_text(case.rules.max_duration)} of VPNBOT_MAX_GRANT_DURATION; to give "
                 "it all the same, add --yes."
             )
         return await requests.approve_without_delivery(case, request_id)

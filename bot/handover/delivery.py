@@ -30,7 +30,7 @@ from bot.fleet.enforcement import Enforcer
 from bot.handover.profiles import Profile, ProfileMaker
 from bot.process.locks import try_lock
 from storage.outbox import Done, Next, SetAside
-from storage.records import Grant, GrantId, GrantState, OutboxKind
+from storage.records import Grant, GrantId, GrantState, OutboxKind, PostedMessage
 from storage.transaction import Transaction
 
 # A profile waits no longer for the end of the one before: a server may hang, or many may queue.
@@ -53,11 +53,16 @@ class Came(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a profile, and why; `extra_files` go along after it."""
+    """What came of a profile, and why; `extra_files` go along after it.
+
+    Attributes:
+        posted: the message that it came with, if it did: that is brought up to date later.
+    """
 
     came: Came
     why: str = ""
     extra_files: tuple[str, ...] = ()
+    posted: PostedMessage | None = None
 
 
 OVER = Outcome(Came.OVER)
@@ -115,6 +120,8 @@ class Delivery:
         """
         match outcome.came:
             case Came.ARRIVED:
+                if outcome.posted is not None:
+                    await case.tx.posted.remember(outcome.posted)
                 if await grants.delivered(case, grant):  # (4)
                     for name in outcome.extra_files:
                         await messages.extra_file(case, grant.owner, name)

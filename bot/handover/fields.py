@@ -69,10 +69,15 @@ def fields_of(grant: Grant, server: Server, name: str) -> Fields:
         protocol=server.protocol,
         friendly_name=friendly_name(grant),
         # Unique, like the common name.
-        file_name=f"{grant.server}-{grant.common_name}.ovpn",
+        file_name=file_name_of(grant),
         not_before=grant.not_before,
         until=grant.not_after,
     )
+
+
+def file_name_of(grant: Grant) -> str:
+    """What the profile of a grant of our own is called."""
+    return f"{grant.server}-{grant.common_name}.ovpn"
 
 
 def friendly_name(grant: Grant) -> str:

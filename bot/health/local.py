@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.access.durations import format_duration
 from bot.errors import BadSettings
 from bot.health.results import Fine, Result, Trouble, mend_with, trouble, trouble_from
 from bot.process.data_folder import DataFolder, account_name
@@ -17,6 +16,7 @@ from bot.process.locks import is_locked
 from bot.process.reserve import Reserve
 from bot.settings import PREFIX, Settings, open_to_others
 from bot.texts import health as words
+from bot.texts.refusals import duration_text
 from vpn.errors import HostError
 from vpn.host.local import LocalHost
 from vpn.host.machine import LITTLE_ROOM, room_left
@@ -52,8 +52,8 @@ def look_at_settings(settings: Settings) -> Iterator[Result]:
     yield Fine(
         words.SETTINGS_FINE.format(
             admins=(words.ADMIN if count == 1 else words.ADMINS).format(count=count),
-            default=format_duration(settings.grant_duration),
-            longest=format_duration(settings.max_grant_duration),
+            default=duration_text(settings.grant_duration),
+            longest=duration_text(settings.max_grant_duration),
         )
     )
 

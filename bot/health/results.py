@@ -17,10 +17,14 @@ class Fine:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What is wrong, and how to mend it: a line each."""
+    """What is wrong, and how to mend it: a line each.
+
+    `kind` is the same for all that is wrong in the same way.
+    """
 
     wrong: str
     mend: str
+    kind: str = ""
 
 
 Result = Fine | Trouble
@@ -38,12 +42,13 @@ class ShellLine(str):
 
 def trouble(complaint: Complaint, **values: Any) -> Trouble:
     """The complaint with its values."""
-    return Trouble(complaint.wrong.format(**values), mend_with(complaint.mend, **values))
+    wrong = complaint.wrong.format(**values)
+    return Trouble(wrong, mend_with(complaint.mend, **values), complaint.wrong)
 
 
 def of_server(name: str, found: Trouble) -> Trouble:
     """The same trouble, with the server's name before it."""
-    return Trouble(SERVER.format(server=name, text=found.wrong), found.mend)
+    return Trouble(SERVER.format(server=name, text=found.wrong), found.mend, found.kind)
 
 
 def mend_with(mend: str, **values: Any) -> str:

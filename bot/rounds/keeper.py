@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from bot.access import audit, clock, endings, requests, revocation
+from bot.access.matching import USERNAME_LASTS
 from bot.access.permission import THE_BOT
 from bot.handover.delivery import end_orphans
 from bot.office import Office
@@ -89,6 +90,7 @@ class Keeper:
                 await tx.inbox.prune(long_ago, set_aside_before=self._clock() - _KEEP_SET_ASIDE)
                 await tx.inbox.trim_quarantine()
                 await tx.outbox.prune(long_ago)
+                await tx.people.prune_newcomers(self._clock() - USERNAME_LASTS)
                 await tx.canaries.prune(long_ago)
 
     async def _notice_set_back(self) -> None:

@@ -315,11 +315,10 @@ async def remove_server(office: Office, actor: Actor, name: ServerName) -> Serve
         await require_alone(case.tx, name)
         live = await case.tx.grants.live_on(name)
         if live:
-            names = ", ".join(grant.common_name for grant in live[:3])
-            raise NotDone(
-                f"{len(live)} live grants use {name} ({names} …); revoke them first: "
-                "vpnbot revoke WHO"
-            )
+            named = [str(grant.common_name) for grant in live[:3]]
+            names = ", ".join([*named, "…"] if len(live) > len(named) else named)
+            count = "1 live grant uses" if len(live) == 1 else f"{len(live)} live grants use"
+            raise NotDone(f"{count} {name} ({names}); revoke first: vpnbot revoke WHO")
         for group in await case.tx.groups.all():
             networks = (server.network, server.network6)
             if name in group.servers or any(ranges_in(group, each) for each in networks):

@@ -69,23 +69,24 @@ SOMETHING_BROKE = (
 
 # --- Requests ----------------------------------------------------------------------------------
 
-ASKED = (
+ASKED = Plural(
     "Your request for <b>{server}</b>, {duration}, is with the admins. "
-    "I send you the profile here as soon as one of them approves."
+    "You’ll get your profile here as soon as one of them approves.",
+    "Your request for <b>{server}</b>, {duration}, is with the admins. "
+    "You’ll get your profile here as soon as {count} of them approve.",
 )
 ASKED_NOBODY = (
-    "Your request for <b>{server}</b>, {duration}, is stored, but none of the admins can be "
-    "reached: none of them has started a chat with me. Please tell them; they find it with "
-    "/pending."
+    "Your request for <b>{server}</b>, {duration}, is kept, but I can’t reach any admin: they "
+    "blocked me, or never pressed Start. Please tell one of them; /pending shows it to them."
 )
 CHOOSE_SERVER = "Which server do you need?"
 CHOOSE_SET = "<b>{name}</b> is one profile for {servers}: where one is down, it takes the next."
 CHOOSE_BY_NAME = "Or write the name, such as <code>/requestvpn NAME</code>."
 ASKED_STATES: dict[RequestState, str] = {
     RequestState.APPROVED: (
-        "{admin} approved your request for <b>{server}</b>, {duration}. The profile comes next."
+        "{Admin} approved your request for <b>{server}</b>, {duration}. The profile comes next."
     ),
-    RequestState.DENIED: "{admin} denied your request for <b>{server}</b>, {duration}.",
+    RequestState.DENIED: "{Admin} denied your request for <b>{server}</b>, {duration}.",
     RequestState.CANCELLED: (
         "Your request for <b>{server}</b>, {duration}, is cancelled. /requestvpn asks again."
     ),
@@ -102,7 +103,6 @@ CARD_SERVER = "Server: <b>{server}</b>"
 CARD_SET = "Servers: <b>{name}</b> ({servers})"
 CARD_DURATION = "For: <b>{duration}</b> from the approval"
 CARD_LIMIT = "⚠️ By the settings in force no more than <b>{duration}</b> can be given"
-CARD_ENDED = "⚠️ An admin ended access of this person after they asked, {at}"
 CARD_REASON = "Reason: {reason}"
 CARD_LAST_USE = "Last connected {at}"
 CARD_OPENS = (
@@ -125,7 +125,11 @@ CARD_STATES: dict[RequestState, str] = {
 }
 CARD_OWN = "This is your own request: another admin has to decide on it."
 
-APPROVED_TOAST = "Approved. {name} gets the profile now."
+APPROVED_TOAST = "Approved. I’m sending {name} the profile; the card shows whether it arrives."
+APPROVED_BLOCKED_TOAST = (
+    "Approved, but {name} blocked me or never pressed Start, so the profile may not arrive. The "
+    "card shows it."
+)
 AGREED_TOAST = Plural(
     "Your approval is noted. {count} more is needed.",
     "Your approval is noted. {count} more are needed.",
@@ -139,22 +143,23 @@ CHOSEN_TOAST = "Your request is with the admins."
 CAPTIONS: dict[DeliverNote, str] = {
     DeliverNote.FIRST: "Your request was approved. This is your profile for <b>{server}</b>.",
     DeliverNote.RENEWED: (
-        "This is your new profile for <b>{server}</b>. The earlier one is dead: please delete it."
+        "This is your new profile for <b>{server}</b>. The earlier one, <code>{file}</code>, no "
+        "longer works: please delete it."
     ),
     DeliverNote.REPLACES_LOST: (
-        "This is your profile for <b>{server}</b>. An earlier one may have reached you or not; "
-        "it is dead. Please use this one only."
+        "This is your profile for <b>{server}</b>. If you got one before this, "
+        "<code>{file}</code>, delete it; it no longer works."
     ),
 }
 # Where nobody has seen yet that the earlier one is dead.
 CAPTIONS_UNPROVED: dict[DeliverNote, str] = CAPTIONS | {
     DeliverNote.RENEWED: (
-        "This is your new profile for <b>{server}</b>. The earlier one is being ended on every "
-        "server: please use this one only, and delete the other."
+        "This is your new profile for <b>{server}</b>. The earlier one, <code>{file}</code>, is "
+        "being switched off: please delete it."
     ),
     DeliverNote.REPLACES_LOST: (
-        "This is your profile for <b>{server}</b>. An earlier one may have reached you or not; "
-        "it is being ended on every server. Please use this one only."
+        "This is your profile for <b>{server}</b>. If you got one before this, "
+        "<code>{file}</code>, delete it; it is being switched off."
     ),
 }
 CAPTION_USE = (
@@ -287,6 +292,7 @@ ALLOWED = (
 )
 RENAMED = "{name} is on the allowlist; the name is up to date."
 REMOVED = "{name} is off the allowlist and had no live access."
+REMOVED_ENDING = "{name} is off the allowlist, and all their access ends now. The receipt follows."
 REMOVED_ACCOUNTS = "All accounts of this person are off the allowlist: {names}."
 REMOVED_ACCOUNTS_ONLY = (
     "All accounts of this person are off the allowlist: {names}. There was no live access."
@@ -360,7 +366,7 @@ NOTICES: dict[Notice, Template] = {
     **machine.NOTICES,
     **canary.NOTICES,
     Notice.REQUEST_DENIED: (
-        "{admin} denied your request for <b>{server}</b>. If you need it, talk to them first."
+        "{Admin} denied your request for <b>{server}</b>. If you still need it, talk to them first."
     ),
     Notice.REQUEST_EXPIRED: (
         "Nobody decided on your request for <b>{server}</b> in time. /requestvpn asks again."
@@ -374,13 +380,19 @@ NOTICES: dict[Notice, Template] = {
         "/requestvpn asks again."
     ),
     Notice.NO_ADMIN_REACHABLE: (
-        "None of the admins can be reached: none of them has started a chat with me. Please tell "
-        "them; your request for <b>{server}</b> is kept, and they find it with /pending."
+        "I can’t reach any admin about your request for <b>{server}</b>: they blocked me, or never "
+        "pressed Start. Please tell one of them; the request is kept, and /pending shows it."
     ),
     Notice.NO_CARD: (
         "I couldn’t show your request for <b>{server}</b> to any admin: Telegram doesn’t take my "
         "message. Please tell them yourself; the request is kept, and they find it with /pending."
     ),
+    Notice.REMOVED: (
+        "{Admin} took you off the list: you can’t ask for VPN access any more, and what you had "
+        "no longer works. Questions? Talk to them."
+    ),
+    Notice.REVOKED_BY: "{Admin} ended the access of <b>{name}</b> to {servers}.",
+    Notice.ACCESS_OVER: "The access of {name} to {server} has reached its end.",
     Notice.ACCESS_GIVEN: "You are on the list now. /requestvpn asks for VPN access.",
     Notice.DELIVERY_DELAYED: (
         "Your request was approved, but your profile for <b>{server}</b> cannot be made right now. "
@@ -391,9 +403,8 @@ NOTICES: dict[Notice, Template] = {
         "the machine, <code>vpnbot doctor</code> says what to mend."
     ),
     Notice.UNDELIVERABLE: (
-        "⚠️ Telegram does not let me write to {name}, so the profile for <b>{server}</b> was not "
-        "delivered, and I am ending its access; the receipt follows. Ask them to press Start in my "
-        "chat and to ask again."
+        "⚠️ {name} didn’t get the profile for <b>{server}</b>: they blocked me, or never pressed "
+        "Start. I’m switching it off. Ask them to press Start in my chat, and to ask again."
     ),
     Notice.NOT_TAKEN: (
         "I couldn’t send you your profile for <b>{server}</b>: Telegram doesn’t take it. If you "
@@ -401,9 +412,9 @@ NOTICES: dict[Notice, Template] = {
         "you a profile, or try again with /requestvpn."
     ),
     Notice.NOT_TAKEN_ADMINS: (
-        "⚠️ Telegram doesn’t take the profile of {name} for <b>{server}</b>, so I’m ending it; the "
-        "receipt follows. On the machine, <code>vpnbot doctor</code> says why, and <code>vpnbot "
-        "grant issue {id} --server {server} --output FILE</code> gives a profile without Telegram."
+        "⚠️ Telegram doesn’t take the profile of {name} for <b>{server}</b>, so it’s being "
+        "switched off. On the machine, <code>vpnbot doctor</code> says why, and <code>vpnbot grant "
+        "issue {id} --server {server} --output FILE</code> gives a profile without Telegram."
     ),
     Notice.TEMPLATES_BROKEN: (
         "⚠️ One of your templates can’t be used as it is, so somebody may get no instructions, or "
@@ -446,21 +457,21 @@ ACCESS_ENDED: dict[EndReason, str] = {
         "Your access to <b>{server}</b> has reached its end. /requestvpn asks for a new one."
     ),
     EndReason.REVOKED: (
-        "An admin took back your access to <b>{server}</b>. If you still need it, talk to them."
+        "{Admin} took back your access to <b>{server}</b>. If you still need it, talk to them."
     ),
     EndReason.LOST: (
         "Your profile for <b>{server}</b> got lost on its way, so I am ending its access. "
         "/requestvpn asks again."
     ),
     EndReason.REMOVED: (
-        "An admin took you off the list, and your access to <b>{server}</b> ends now."
+        "{Admin} took you off the list, so your access to <b>{server}</b> no longer works."
     ),
 }
 # Where another profile of theirs for the same server works on.
 ONE_PROFILE_ENDED: dict[EndReason, str] = ACCESS_ENDED | {
     EndReason.ENDED: "One of your profiles for <b>{server}</b> has reached its end.",
     EndReason.REVOKED: (
-        "An admin took back one of your profiles for <b>{server}</b>. Questions? Talk to them."
+        "{Admin} took back one of your profiles for <b>{server}</b>. Questions? Talk to them."
     ),
 }
 STILL_YOURS = "You still have:"
@@ -474,12 +485,12 @@ EARLIER_ACCESS_ENDED: dict[EndReason, str] = {
         "/requestvpn asks for a new one."
     ),
     EndReason.REVOKED: (
-        "An admin took back your earlier VPN profile <code>{common_name}</code>. If you still need "
+        "{Admin} took back your earlier VPN profile <code>{common_name}</code>. If you still need "
         "access, /requestvpn asks for it."
     ),
     EndReason.REMOVED: (
-        "An admin took you off the list, and your earlier VPN profile "
-        "<code>{common_name}</code> ends now."
+        "{Admin} took you off the list, so your earlier VPN profile <code>{common_name}</code> no "
+        "longer works."
     ),
 }
 

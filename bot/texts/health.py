@@ -413,5 +413,6 @@ CHAT_UNKNOWN = "the bot's chat"
 ADMINS_FINE = "Admins: the bot can write to each of them."
 
 ALL_WELL = "All is well."
+MORE_OF_A_KIND = "{count} more of this kind: {first}"
 FOUND_ONE = "1 finding; mend it as said above and run again: vpnbot doctor"
 FOUND = "{count} findings; mend them as said above and run again: vpnbot doctor"

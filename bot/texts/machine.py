@@ -36,12 +36,12 @@ NOTICES: dict[Notice, Template] = {
     ),
     Notice.HOST_KEY_AGREED: "The machine of <b>{server}</b> shows the right host key again.",
     Notice.CLOCK_AHEAD: (
-        "⚠️ The clock of my machine is {by} ahead. Until it’s right again nobody gets a new "
+        "⚠️ The clock of my machine is {span} ahead. Until it’s right again nobody gets a new "
         "profile, and no access ends by itself for an hour at most; /revoke works. On the machine, "
         "<code>timedatectl</code> shows the clock and turns on the network’s time."
     ),
     Notice.CLOCK_BEHIND: (
-        "⚠️ The clock of my machine is {by} behind. Until it’s right again nobody gets a new "
+        "⚠️ The clock of my machine is {span} behind. Until it’s right again nobody gets a new "
         "profile, and no access ends by itself for an hour at most; /revoke works. On the machine, "
         "<code>timedatectl</code> shows the clock and turns on the network’s time."
     ),
@@ -49,11 +49,11 @@ NOTICES: dict[Notice, Template] = {
         "The clock of my machine is right again. New profiles go out, and access ends in time."
     ),
     Notice.SERVER_CLOCK_AHEAD: (
-        "⚠️ The clock of <b>{server}</b> is {by} ahead. From six days on it lets nobody in. On that "
-        "machine, <code>timedatectl set-ntp true</code> turns on the network’s time."
+        "⚠️ The clock of <b>{server}</b> is {span} ahead. From six days on it lets nobody in. On "
+        "that machine, <code>timedatectl set-ntp true</code> turns on the network’s time."
     ),
     Notice.SERVER_CLOCK_BEHIND: (
-        "⚠️ The clock of <b>{server}</b> is {by} behind. From a day on it lets nobody in. On that "
+        "⚠️ The clock of <b>{server}</b> is {span} behind. From a day on it lets nobody in. On that "
         "machine, <code>timedatectl set-ntp true</code> turns on the network’s time."
     ),
     Notice.SERVER_CLOCK_AGREED: "The clock of <b>{server}</b> is right again.",

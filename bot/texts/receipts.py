@@ -45,12 +45,13 @@ MAYBE = Plural(
 LEFT_TERMINAL = "To end that, too: vpnbot revoke {who}"
 WHY = {
     "ended": "Its time was over.",
-    "revoked": "An admin said so.",
+    "revoked": "{Admin} ended it.",
     "by_owner": "Its owner gave it up.",
-    "removed": "Its owner was taken off the allowlist.",
+    "removed": "{Admin} took its owner off the allowlist.",
     "replaced": "A new profile takes its place.",
     "lost": "Nobody knows whether the profile arrived.",
     "undeliverable": "The profile could not be delivered.",
+    "not_taken": "Telegram did not take the profile.",
     "earlier": "It was over before the CA was taken over.",
 }
 GRANT = "{common_name}, serial {serial}"

@@ -23,6 +23,10 @@ IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
         "The certificate authority of this VPN ends at {until}, and no profile can outlive it. "
         "A shorter duration works; for more, it needs a successor."
     ),
+    Refusal.AUTHORITY_OVER: (
+        "The certificate authority of this VPN ended at {until}, so no profile works any more, and "
+        "none can be made. It needs a successor; please tell your admin."
+    ),
     Refusal.NO_SERVER: "There is no VPN server yet. Please tell your admin.",
     Refusal.UNKNOWN_SERVER: "There is no server “{server}” any more. Nothing was changed.",
     Refusal.STRANGER_GONE: "That list is too old to act on. If it's still so, a new one comes.",

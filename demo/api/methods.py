@@ -47,6 +47,7 @@ class Methods:
             "sendmessage": self._send_message,
             "senddocument": self._send_document,
             "editmessagetext": self._edit_message_text,
+            "editmessagecaption": self._edit_message_caption,
             "answercallbackquery": self._answer_callback_query,
         }
 
@@ -150,6 +151,18 @@ class Methods:
         old = self._world.messages.get((chat_id, message_id))
         if old is not None and old.document:
             raise bad_request("there is no text in the message to edit")
+        keyboard = inline_keyboard(params.structure("reply_markup"))
+        return self._world.as_json(self._world.bot_edits(chat_id, message_id, content, keyboard))
+
+    async def _edit_message_caption(self, params: Params) -> Json:
+        content = _formatted(params, "caption")
+        _check_length(content, CAPTION_CHARACTERS, "message caption is too long")
+        chat_id, message_id = params.chat_id(), params.integer("message_id")
+        if not message_id:
+            raise bad_request("message identifier is not specified")
+        old = self._world.messages.get((chat_id, message_id))
+        if old is not None and not old.document:
+            raise bad_request("there is no caption in the message to edit")
         keyboard = inline_keyboard(params.structure("reply_markup"))
         return self._world.as_json(self._world.bot_edits(chat_id, message_id, content, keyboard))
 

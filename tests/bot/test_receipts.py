@@ -149,7 +149,7 @@ async def test_a_proved_receipt_says_what_was_seen(database: Database) -> None:
     assert found.proved
     assert found.blocks == (
         "Revoked: the access of Anna Petrova has ended on every server.",
-        f"anna-00000001, serial a{1:039x}. An admin said so.",
+        f"anna-00000001, serial a{1:039x}. An admin ended it.",
         proved("berlin", 12, "1 session was cut"),
         proved("paris", 13, "2 sessions were cut"),
         "From the order to the proof it took 1.2 s.",
@@ -212,7 +212,7 @@ async def test_an_owner_reads_about_the_earlier_profile(
 @pytest.mark.parametrize("reason", list(EndReason))
 async def test_every_end_has_its_reason(database: Database, reason: EndReason) -> None:
     found = await receipt(database, [seen()], reason=reason)
-    assert found.blocks[1].endswith(words.WHY[reason])
+    assert found.blocks[1].endswith(words.WHY[reason].format(Admin="An admin"))
 
 
 @pytest.mark.parametrize(

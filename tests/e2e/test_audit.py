@@ -83,6 +83,10 @@ async def test_the_head_of_the_trail(company: Company) -> None:
     (head,) = set(re.findall(r"\d+:[0-9a-f]{64}", answer.text))
     ran = await company.done("audit", "verify", "--head", head)
     assert head.partition(":")[0] in ran.out
+    for slip in (head[:-1], f"{head}0", "3:abc", head.replace(":", " "), f"x{head}", ":", ""):
+        one_line(await company.vpnbot("audit", "verify", "--head", slip), "copy all of it")
+    typed = f" {head.upper()} "
+    await company.done("audit", "verify", "--head", typed)
     forged = head[:-1] + ("0" if head[-1] != "0" else "1")
     assert (await company.vpnbot("audit", "verify", "--head", forged)).code == 1
     await company.anna.says("/audit")

@@ -227,7 +227,7 @@ async def test_somebody_who_blocks_the_bot(company: Company, server: StandIn) ->
     await order(company, "block", person=who.person.id)
     await company.boris.taps("Approve", message=card)
     for admin in (company.boris, company.clara):
-        await admin.hears(f"does not let me write to {company.name_of(who)}")
+        await admin.hears(f"{company.name_of(who)} didn’t get the profile")
     await at_rest(company)
     (grant,) = company.grants_of(who)
     assert (grant["state"], grant["end_reason"]) == ("revoked", "undeliverable")

@@ -8,11 +8,16 @@ import re
 import signal
 import socket
 import stat
+import sys
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from demo.lab.stand_in import StandIn
-from tests.company import BORIS, Company, Ran, until
+from tests.company import BORIS, Company, Ran, company_with_stand_in, until
+from tests.faketime import needs_faketime, shifted
 from tests.forks import VPNBOT
 from vpn.configuration.connect_rules import check_profile
 
@@ -72,6 +77,13 @@ async def test_a_profile_in_a_file_and_its_end(company: Company, server: StandIn
     assert (grant["state"], grant["server"], grant["revoked_at"]) == ("active", "office", None)
     assert grant["serial"] == grant["serial"].lower()
     assert grant["not_after"].endswith("Z")
+    second = company.folder / "second.ovpn"
+    ran = await company.done("grant", "issue", str(user_id), "--output", str(second))
+    assert f"They have another live profile, {grant['common_name']} on office, until" in ran.out
+    assert f"to end it: vpnbot revoke {grant['id']}" in ran.out
+    newer = company.grants_of(bella)[-1]
+    assert newer["id"] != grant["id"]
+    await company.done("revoke", newer["id"])
     assert [grant[key] for key in GRANT_KEYS[-5:]] == [None, None, None, 0, 0]
     assert await server.connect(grant["common_name"])
 
@@ -98,13 +110,28 @@ async def test_what_cannot_be_issued(company: Company) -> None:
             f"grant issue 1001 --output {file}": "exists already",
             f"grant issue 1001 --output {link}": "exists already",
             f"grant issue 4711 --output {output}": "allowlist",
+            f"grant issue 1001 --output {company.folder / 'gone' / 'new.ovpn'}": "no folder",
             f"grant issue 1001 --output {output} --server paris": "no server",
-            f"grant issue 1001 --output {output} --duration 31d": "31d is more than the 30d",
+            f"grant issue 1001 --output {output} --duration 31d": "31 days is more than the 30",
         },
     )
     assert file.read_text() == "mine"
     assert not link.exists()
     assert not output.exists()
+
+
+@pytest.mark.long
+@needs_faketime
+async def test_a_clock_before_the_cas_beginning(open_folder: Path) -> None:
+    """A profile of that day would never work, and nothing vouches for another time."""
+    async with company_with_stand_in(open_folder) as (young, _):
+        output = young.folder / "early.ovpn"
+        early = replace(young, program=(sys.executable, VPNBOT))
+        command = ("grant", "issue", "1001", "--output", str(output))
+        ran = await early.vpnbot(*command, **shifted(timedelta(days=-9)))
+        one_line(ran, "when the CA begins", "timedatectl")
+        assert not output.exists()
+        assert await young.grants() == []
 
 
 async def test_limits_for_people_do_not_bind_whoever_is_at_the_machine(company: Company) -> None:
@@ -171,7 +198,7 @@ async def test_access_ends_again_where_the_file_cannot_be_written(
     company: Company, server: StandIn
 ) -> None:
     dora = await company.hires()
-    output = company.folder / "no-such-folder" / "dora.ovpn"
+    output = Path("/proc/dora.ovpn")
     ran = await company.vpnbot("grant", "issue", str(dora.person.id), "--output", str(output))
     one_line(ran, "cannot be written", "ended again")
     (grant,) = company.grants_of(dora)
@@ -364,7 +391,7 @@ async def test_listings_need_no_secret(company: Company) -> None:
     )
     assert [(each.code, each.err) for each in ran] == [(0, "")] * len(ran)
     servers, status, users = (each.rows for each in ran[:3])
-    assert list(servers[0]) == ["name", "remote", "directory", "network", "ssh"]
+    assert list(servers[0]) == ["name", "remote", "directory", "network", "network6", "ssh"]
     assert servers[0]["network"] == "10.8.0.0/22"
     assert set(status[0]) >= STATUS_KEYS | {"name"}
     assert (status[0]["reachable"], status[0]["restart_pending"]) == (True, False)

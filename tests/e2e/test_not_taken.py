@@ -64,7 +64,7 @@ async def test_a_profile_that_telegram_refuses(company: Company, shared: object)
     await approved(company, who)
     await has_none(company, who)
     (grant,) = company.grants_of(who)
-    assert grant["end_reason"] == "undeliverable"
+    assert grant["end_reason"] == "not_taken"
     doctor = await company.vpnbot("doctor")
     assert "never will be: 1. The reason: request entity too large" in doctor.out
 

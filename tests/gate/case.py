@@ -15,6 +15,8 @@ REST = 3600 * SECOND
 # How often one person may ask, and have a new profile, within an hour.
 REQUESTS, RENEWALS = 10, 5
 _HOUR = 3600 * SECOND
+# How long before a request what was decided against its requester is still on its card.
+_LATELY = 7 * 86_400 * SECOND
 _UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"([1-9][0-9]{0,8})([mhdw])")
 
@@ -83,15 +85,23 @@ def card_shows(state: Snapshot, laws: Laws, since: int, request: Request) -> Sho
     """On the card of an admin who has been one since that decision."""
     person = state.people[request.user_id]
     accounts = state.accounts_of(request.user_id)
-    ends = [
-        grant.revoked_at or 0
+    since_when = request.asked_at - _LATELY
+    past = [
+        ("ended", grant.revoked_at, grant.id)
         for grant in state.grants.values()
-        if grant.user_id in accounts and grant.end_reason in {"revoked", "removed"}
+        if grant.user_id in accounts
+        and grant.end_reason in {"revoked", "removed"}
+        and (grant.revoked_at or 0) > since_when
     ]
-    ended = max((at for at in ends if at > request.asked_at), default=0)
+    past += [
+        ("denied", one.decided_at, str(one.id))
+        for one in state.requests.values()
+        if one.user_id in accounts and one.state == "denied" and (one.decided_at or 0) > since_when
+    ]
     return (
         *(request.id, request.user_id, person.name, person.username, request.server),
-        *(request.duration, request.reason, tuple(offers(laws, request).items()), since, ended),
+        *(request.duration, request.reason, tuple(offers(laws, request).items()), since),
+        *sorted(past),
     )
 
 

@@ -136,7 +136,7 @@ def _how_to(case: Case) -> Iterator[str]:
         return
     asked = [row.payload for row in case.after.said if row.kind == "how_to"]
     is_own = grant.user_id == case.deed.person and grant.imported_at is None
-    if is_own and asked != [{"grant": grant.id, "topic": case.tapped[2]}]:
+    if is_own and grant.state in LIVE and asked != [{"grant": grant.id, "topic": case.tapped[2]}]:
         yield f"the instructions for {grant.id} did not come"
 
 

@@ -18,7 +18,7 @@ from bot.access import admins, grants, importing, people, requests, revocation
 from bot.access.case import Case, Chance, Rules
 from bot.access.importing import Certificate
 from bot.access.permission import THE_BOT, Actor
-from bot.chat import views
+from bot.chat import cards
 from bot.chat.buttons import Keyboard, from_payload
 from bot.chat.incoming import sender_of
 from bot.chat.worker import Worker
@@ -235,11 +235,9 @@ class Gate:
             request = await tx.requests.get(row.payload["request"])
             assert request is not None
             if row.payload.get("kind", row.kind) == OutboxKind.ASKED:
-                return [
-                    (data, None)
-                    for data in _data(views.asked(request, admin_reachable=True).keyboard)
-                ]
-            view = await views.card(self.case(tx, THE_BOT), request, UserId(row.chat_id))
+                view = await cards.asked(self.case(tx, THE_BOT), request)
+                return [(data, None) for data in _data(view.keyboard)]
+            view = await cards.card(self.case(tx, THE_BOT), request, UserId(row.chat_id))
         person = state.people[request.user_id]
         shown = card_shows(state, self.laws, since.get(row.chat_id, 0), state.requests[request.id])
         # The model believes only what is to be read on the card.

@@ -34,6 +34,7 @@ class Request:
     asked_at: int
     expires_at: int
     decided_by: str | None
+    decided_at: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,13 @@ def _owner(case: Case, row: Row) -> Iterable[int]:
     return (grant.user_id or 0,) if grant.state == "reserved" else ()
 
 
+def _whose(case: Case, row: Row) -> Iterable[int]:
+    """A profile is its owner's, and an answer to /myvpn is whoever's it was."""
+    subject = row.payload["subject"]
+    is_profile = row.payload["kind"] == "deliver"
+    return (case.after.grants[subject].user_id or 0 if is_profile else int(subject),)
+
+
 def _admins_or_owner(case: Case, row: Row) -> Iterable[int]:
     owners = {case.after.grants[one].user_id or 0 for one in row.payload["grants"]}
     return (*case.laws.admins, *(owners if len(owners) == 1 else ()))
@@ -104,6 +111,7 @@ _AUDIENCE: dict[str, Callable[[Case, Row], Iterable[int]]] = {
     "cut_session": _admins,
     "asked": _asker,
     "edit_card": _posted,
+    "edit": _whose,
     "deliver": _owner,
     "receipt": _admins_or_owner,
     "how_to": _asking_owner,

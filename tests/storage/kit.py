@@ -159,7 +159,10 @@ def answers(processes: Sequence["subprocess.Popen[str]"]) -> list[Any]:
 
 
 def take_names_back(connection: Connection) -> None:
-    """Undoes the migration that made the keys of names, and the one after it."""
+    """Undoes the migration that made the keys of names, and those after it."""
+    for column in ("grants.ended_by", "grants.ended_by_name", "requests.asked_duration"):
+        table, _, name = column.partition(".")
+        connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {name}"))
     connection.execute(text("ALTER TABLE grant_places DROP COLUMN waiting_since"))
     connection.execute(text("DROP TABLE ca_rotation"))
     for table in ("grants", "canaries"):

@@ -108,11 +108,14 @@ async def test_only_the_last_strangers_are_kept(database: Database) -> None:
         assert await tx.people.newcomer(UserId(11)) is not None
         [found] = await tx.people.newcomers_named("u500", limit=5)
         assert (found.id, found.name, found.allowed) == (500, "P500", False)
+        await tx.people.prune_newcomers(NOW + 900 * HOUR)
+        assert await tx.people.newcomer(UserId(899)) is None
+        await tx.people.note_newcomer(UserId(500), "P500", "u500", NOW + 1011 * HOUR)
         # Who is known is none any more; and a username is nobody's for good.
         await tx.people.allow(UserId(500), "Anna", NOW)
         assert await tx.people.newcomer(UserId(500)) is None
-        await tx.people.note_username(UserId(7), "U501", NOW)
-        assert await tx.people.newcomers_named("u501", limit=5) == []
+        await tx.people.note_username(UserId(7), "U901", NOW)
+        assert await tx.people.newcomers_named("u901", limit=5) == []
 
 
 async def test_names_from_before_are_found_like_new_ones(template: Path, tmp_path: Path) -> None:

@@ -21,6 +21,15 @@ async def test_cards_of_one_request_are_found_oldest_first(database: Database) -
         assert await tx.posted.about(OutboxKind.CARD, "3") == []
 
 
+async def test_the_newest_of_a_chat_come_first(database: Database) -> None:
+    file = replace(CARD, message_id=101, kind=OutboxKind.DELIVER, subject="g-1")
+    async with database.writing() as tx:
+        for message in (file, CARD, replace(CARD, chat_id=ChatId(8))):
+            await tx.posted.remember(message)
+        assert await tx.posted.newest_in(ChatId(7), 9) == [file, CARD]
+        assert await tx.posted.newest_in(ChatId(7), 1) == [file]
+
+
 async def test_a_message_is_remembered_once(database: Database) -> None:
     async with database.writing() as tx:
         await tx.posted.remember(CARD)

@@ -44,8 +44,11 @@ async def test_a_request_comes_back_as_it_was_stored(database: Database) -> None
             state=RequestState.PENDING,
             asked_at=NOW,
             expires_at=NOW + DAY,
+            asked_duration=7 * 86_400,
         )
         assert await tx.requests.get(request.id) == request
+        assert await tx.requests.of_user(ANNA) == [request]
+        assert await tx.requests.of_user(BORIS) == []
         assert await tx.requests.get(RequestId(request.id + 1)) is None
 
 

@@ -119,7 +119,9 @@ class Company:
     def issuer(self) -> x509.Certificate:
         return self.authority.certificate
 
-    async def deploy(self, *, at: datetime | None = None) -> DeployReport:
+    async def deploy(
+        self, *, at: datetime | None = None, until: datetime | None = None
+    ) -> DeployReport:
         when = at or now()
 
         def issue(common_name: CommonName) -> ServerIdentity:
@@ -128,7 +130,7 @@ class Company:
                 common_name=common_name,
                 serial=new_serial(secrets.token_bytes),
                 not_before=when,
-                not_after=when + SERVER_CERTIFICATE_LIFETIME,
+                not_after=until or when + SERVER_CERTIFICATE_LIFETIME,
             )
             return ServerIdentity(issued.certificate_pem, issued.private_key_pem)
 

@@ -14,6 +14,7 @@ from tests.vpn.kit import CALLER, Company, make_authority, make_spec, now
 from vpn.deploy import (
     SERVER_CERTIFICATE_LIFETIME,
     SERVER_CERTIFICATE_RENEW_BEFORE,
+    _commands,
     certificate_end,
     is_home_of,
 )
@@ -142,6 +143,15 @@ async def test_a_damaged_identity_is_replaced(
         (company.directory / name).write_bytes(damage)
     report = await company.deploy()
     assert report.changed == ("server.key", "server.crt")
+
+
+async def test_where_the_ca_ends_first_no_new_one_would_last_longer(company: Company) -> None:
+    """Else each deploy of its last 60 days would ask for a restart."""
+    end = company.authority.certificate.not_valid_after_utc
+    first = await company.deploy(at=end - timedelta(days=59), until=end)
+    again = await company.deploy(at=end - timedelta(days=9), until=end)
+    assert first.certificate_end == again.certificate_end == end
+    assert (again.changed, company.server_certificates) == ((), 1)
 
 
 async def test_a_crash_between_key_and_certificate_is_mended(company: Company) -> None:
@@ -283,7 +293,11 @@ async def test_new_rules_cut_nobody(company: Company) -> None:
         management.listen()
         report = await company.deploy()
     assert report.changed == ("network.nft",)
-    assert f"systemctl reload {UNIT}" in report.commands or report.restart_needed
+    # The one that listens here began before its files: it would be restarted for these, too.
+    assert report.commands == (f"systemctl restart {UNIT}",)
+    rules = {"network.nft"}
+    assert _commands(company.spec, rules, restart_needed=False) == [f"systemctl reload {UNIT}"]
+    assert _commands(company.spec, {"server.conf"}, restart_needed=False) == []
 
 
 async def test_an_unknown_account_is_named_before_anything_is_written(

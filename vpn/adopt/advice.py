@@ -29,6 +29,10 @@ _NOTES = {
 }
 
 _PREFIX = "name-prefix"
+_STUB = (
+    " NetworkManager refuses a profile with `compress stub-v2`; with `compress migrate` in its"
+    " place the server takes clients with and without."
+)
 _NAMING = ("username-as-common-name", "x509-username-field")
 _NAMELESS = (
     " So the bot can tell nobody's session by their certificate: a revocation keeps them from"
@@ -350,5 +354,6 @@ def _notes(facts: ConfFacts) -> Iterator[Advice]:
             Weight.NOTE,
             "Clients with compression get in and are told to leave it; profiles have none."
             if is_left
-            else "Compression weakens encryption; profiles have it because the server does.",
+            else "Compression weakens encryption; profiles have it because the server does."
+            + _STUB * (facts.last("compress") == ("stub-v2",)),
         )

@@ -465,6 +465,14 @@ async def test_nobody_asks_for_what_would_outlive_the_ca(paper: Paper) -> None:
     await paper.asked(duration=2 * DAY_S)
 
 
+async def test_nobody_asks_once_the_ca_is_over(paper: Paper) -> None:
+    """No shorter duration would help."""
+    paper.authority_ends_at = MORNING - DAY
+    anna = await paper.actor(ANNA)
+    values = await paper.refuses(anna, Refusal.AUTHORITY_OVER, requests.ask, **ASK)
+    assert values == {"until": paper.authority_ends_at}
+
+
 async def close(paper: Paper, name: ServerName) -> None:
     """By its operator's own configuration no new profile would work there."""
     async with paper.database.writing() as tx:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -130,7 +131,8 @@ async def test_a_denial_is_told_to_the_requester(paper: Paper) -> None:
 
     assert done == await paper.request(request.id)
     assert (done.state, done.decided_by_name) == (RequestState.DENIED, "Clara")
-    assert await paper.heard() == [notice(ANNA, "request_denied", server=BERLIN, admin="Clara")]
+    clara: dict[str, Any] = {"admin": "Clara", "by": "telegram:2002"}
+    assert await paper.heard() == [notice(ANNA, "request_denied", server=BERLIN, **clara)]
     [noted] = await paper.noted()
     assert (noted.actor, noted.action) == ("telegram:2002", "request.deny")
     async with paper.database.reading() as tx:

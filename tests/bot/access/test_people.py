@@ -12,8 +12,8 @@ from bot.access.refusals import Refusal, Refused
 from storage.records import EndReason, GrantState, OutboxKind, RequestState, UserId
 from tests.bot.access.kit import (
     ANNA,
-    BERLIN,
     BORIS,
+    CLARA,
     EMIL,
     HOUR,
     MORNING,
@@ -140,10 +140,13 @@ async def test_who_is_removed_loses_all(paper: Paper) -> None:
     assert (after.state, after.end_reason) == (GrantState.REVOKING, EndReason.REMOVED)
     for request in (pending, choosing):
         assert (await paper.request(request.id)).state is RequestState.CANCELLED
-    # One message about it, and a menu without commands.
+    # One message about it, and a menu without commands; and a line to the other admin.
+    boris: dict[str, Any] = {"admin": "Boris", "by": "telegram:2001"}
+    name = "Anna Petrova"
     assert await paper.heard() == [
         to(ANNA, OutboxKind.MENU, {}, paper.now),
-        notice(ANNA, "access_ended", paper.now, server=BERLIN, reason="removed"),
+        notice(ANNA, "removed", paper.now, **boris),
+        notice(CLARA, "revoked_by", paper.now, name=name, servers="berlin", **boris),
     ]
     assert [(row.actor, row.action) for row in await paper.noted()] == [
         ("telegram:2001", "user.remove"),

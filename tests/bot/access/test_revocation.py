@@ -1,6 +1,7 @@
 """The end of access: recorded first, then proved on every server, and said as it is."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -36,11 +37,13 @@ from tests.bot.access.kit import (
     to,
 )
 
+BY_BORIS: dict[str, Any] = {"admin": "Boris", "by": "telegram:2001"}
 SILENT_ENDS = {
     EndReason.BY_OWNER,
     EndReason.REPLACED,
     EndReason.LOST,
     EndReason.UNDELIVERABLE,
+    EndReason.NOT_TAKEN,
     EndReason.EARLIER,
 }
 
@@ -64,6 +67,7 @@ async def test_every_server_has_to_prove_an_end(
     after = await paper.grant(grant.id)
     assert after.state is GrantState.REVOKING
     assert (after.revoked_at, after.end_reason, after.proved_at) == (paper.now, reason, None)
+    assert (after.ended_by, after.ended_by_name) == ("telegram:2001", "Boris")
     # Whoever ordered it looks at once; the keeper only if they have not.
     soon = paper.now + timedelta(seconds=2)
     assert await proofs(paper, grant) == {
@@ -135,8 +139,9 @@ async def test_revoking_a_person_ends_all_that_they_have(two_servers: Paper) -> 
     assert {grant.id for grant in ended} == {berlin.id, paris.id}
     assert (await paper.grant(other.id)).state is GrantState.ACTIVE
     assert sorted(await paper.heard(), key=lambda said: str(said.payload)) == [
-        notice(ANNA, "access_ended", server=BERLIN, reason="revoked"),
-        notice(ANNA, "access_ended", server=PARIS, reason="revoked"),
+        notice(ANNA, "access_ended", server=BERLIN, reason="revoked", **BY_BORIS),
+        notice(ANNA, "access_ended", server=PARIS, reason="revoked", **BY_BORIS),
+        notice(CLARA, "revoked_by", name="Anna Petrova", servers="berlin, paris", **BY_BORIS),
     ]
     # Off the allowlist is something else.
     assert (await paper.person(ANNA)).allowed
@@ -264,7 +269,9 @@ async def test_a_server_that_was_taken_out_may_still_let_them_in(two_servers: Pa
     await paper.refuses(boris, Refusal.UNKNOWN_PERSON, people.remove, ANNA)
 
 
-async def test_access_ends_with_its_time_and_every_admin_gets_the_receipt(paper: Paper) -> None:
+async def test_access_ends_with_its_time_and_admins_hear_only_what_is_not_proved(
+    paper: Paper,
+) -> None:
     grant = await paper.active()
     paper.now = grant.not_after - timedelta(microseconds=1)
     assert await paper.do(revocation.expire_due) == []
@@ -281,9 +288,10 @@ async def test_access_ends_with_its_time_and_every_admin_gets_the_receipt(paper:
     assert ended.id == grant.id
     after = await paper.grant(grant.id)
     assert (after.state, after.end_reason) == (GrantState.REVOKING, EndReason.ENDED)
-    receipt = {"grants": [grant.id], "look": False}
+    receipt = {"grants": [grant.id], "look": False, "if_unproved": True}
+    by_itself: dict[str, Any] = {"admin": "vpnbot", "by": "vpnbot"}
     assert await paper.heard() == [
-        notice(ANNA, "access_ended", paper.now, server=BERLIN, reason="ended"),
+        notice(ANNA, "access_ended", paper.now, server=BERLIN, reason="ended", **by_itself),
         to(BORIS, OutboxKind.RECEIPT, receipt, paper.now),
         to(CLARA, OutboxKind.RECEIPT, receipt, paper.now),
     ]

@@ -18,6 +18,7 @@ async def desk(template: Path, tmp_path: Path) -> AsyncIterator[Desk]:
     await gate.furnish()
     made = Desk(gate)
     await made.allow(ANNA)
+    await made.have_started(ANNA, BORIS, CLARA)
     await made.new()
     yield made
     await database.close()

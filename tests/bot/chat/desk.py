@@ -53,6 +53,13 @@ class Desk:
         async with self.gate.database.writing() as tx:
             await people.allow(self.gate.case(tx, OPERATOR), UserId(user_id), f"P{user_id}")
 
+    async def have_started(self, *known: int) -> None:
+        """They have written before, so they have their menus."""
+        async with self.gate.database.writing() as tx:
+            for user_id in known:
+                await tx.people.know(UserId(user_id), f"P{user_id}", self.gate.now)
+                await tx.people.set_reachable(UserId(user_id), reachable=True)
+
     async def counts(self) -> tuple[int, int]:
         """Requests, and live grants."""
         async with self.gate.database.reading() as tx:

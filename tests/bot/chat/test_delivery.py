@@ -95,7 +95,7 @@ async def test_what_telegram_turns_away_while_it_answers_is_given_up_in_the_end(
     grant, profile = make_grant(1, None), Profile("anna.ovpn", b"client\n")
     sender = Sender(core, {}, failure_of=failure_at_telegram)
     async with DemoServer(token, (anna,)) as telegram, connect(token, telegram.url).bot as bot:
-        courier = TelegramCourier(bot, sender, ChatId(ANNA), DeliverNote.FIRST)
+        courier = TelegramCourier(bot, sender, ChatId(ANNA), DeliverNote.FIRST, None, core.clock)
         courier._wait_s = 0.0
         telegram.faults += [Fault("sendDocument", 7, no), Fault("getMe", 2, no)]
         came = [(await courier.hand_over(grant, profile, earlier_dead=True)).came for _ in range(7)]

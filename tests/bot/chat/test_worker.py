@@ -133,6 +133,8 @@ async def test_an_admin_is_known_by_name_once_they_have_written(
     desk: Desk, said: str, known_as: str
 ) -> None:
     """By their number where no name of theirs can be shown. Strangers are not stored."""
+    async with desk.gate.database.writing() as tx:
+        await tx._connection.exec_driver_sql("UPDATE people SET name = CAST(id AS TEXT)")
     for who in (BORIS, EVE):
         sender = updates.user(who) | {"first_name": said}
         await desk._takes({"message": updates.message(who, "/help", **{"from": sender})})
@@ -225,6 +227,7 @@ def commits(desk: Desk) -> list[object]:
 async def test_a_members_flood_makes_nobody_else_wait(desk: Desk) -> None:
     """It costs few transactions, and what tells whether they can be reached is handled."""
     await desk.allow(EMIL)
+    await desk.have_started(EMIL)
     await desk.new()
     flood = [(ANNA, "/help")] * 400
     await waits(desk, *flood, (EMIL, "/myvpn"), (EVE, "/start"), (BORIS, "/help"))

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from bot.access.permission import THE_BOT
-from bot.chat import views
+from bot.chat import cards
 from bot.fleet.on_hold import neighbours
 from bot.office import Office
 from bot.process.locks import try_lock
@@ -82,7 +82,7 @@ async def spares(office: Office) -> set[str]:
 
 async def card(office: Office, request: Request) -> str:
     async with office.database.reading() as tx:
-        return (await views.card(office.case(tx, THE_BOT), request, UserId(BORIS.id))).text
+        return (await cards.card(office.case(tx, THE_BOT), request, UserId(BORIS.id))).text
 
 
 async def test_where_there_is_one_server_only_nothing_is_kept_out(

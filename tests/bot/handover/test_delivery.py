@@ -52,9 +52,9 @@ async def issued(paper: Paper) -> Grant:
     ("outcome", "lost", "reason", "row"),
     [
         (Outcome(Came.CLOSED, "blocked"), 1, EndReason.UNDELIVERABLE, Done()),
-        (Outcome(Came.REFUSED, "no"), 1, EndReason.UNDELIVERABLE, SetAside("no")),
+        (Outcome(Came.REFUSED, "no"), 1, EndReason.NOT_TAKEN, SetAside("no")),
         (CUT_OFF, 4, EndReason.LOST, Done()),
-        (Outcome(Came.UNKNOWN, "?"), 5, EndReason.UNDELIVERABLE, SetAside("?")),
+        (Outcome(Came.UNKNOWN, "?"), 5, EndReason.NOT_TAKEN, SetAside("?")),
         (Outcome(Came.KEPT, "full"), 0, EndReason.LOST, Done()),
         (OVER, 1, None, Done()),
         (Outcome(Came.ARRIVED), 1, None, Done()),

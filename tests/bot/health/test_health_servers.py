@@ -1,6 +1,8 @@
 """What the doctor finds about a server: each thing that can be wrong, made wrong."""
 
 import os
+import shutil
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -112,6 +114,35 @@ async def test_the_folder_of_all_address_files(around: Surroundings) -> None:
     assert len(found) == 1
     complains(found, "no folder live/ccd, so nobody can connect", "vpnbot server deploy office")
     kept.rename(ccd)
+    assert troubles(await look_at_server(server, around)) == []
+
+
+async def test_a_servers_clock_that_is_wrong(around: Surroundings, openvpn: StandIn) -> None:
+    server = await office(around)
+    await openvpn.set_clock(-2 * 86_400)
+    found = await look_at_server(server, around)
+    assert len(found) == 1
+    complains(found, "behind the bot's, so far that it lets nobody in", "timedatectl set-ntp true")
+    await openvpn.set_clock(0)
+    assert troubles(await look_at_server(server, around)) == []
+
+
+@NEEDS_ROOT
+async def test_a_servers_disk_that_is_full(around: Surroundings) -> None:
+    """The one that its list of the revoked is written to."""
+    server = await office(around)
+    live = Path(server.directory) / "live"
+    kept = live.with_name("kept")
+    shutil.copytree(live, kept)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=755", "tmpfs", live], check=True)  # noqa: ASYNC221
+    try:
+        shutil.copytree(kept, live, dirs_exist_ok=True)
+        found = await look_at_server(server, around)
+        assert len(troubles(found)) == 1, found
+        complains(found, "MB are left on the disk of live", "ake room there")
+    finally:
+        subprocess.run(["umount", live], check=True)  # noqa: ASYNC221
+        shutil.rmtree(kept)
     assert troubles(await look_at_server(server, around)) == []
 
 

@@ -27,6 +27,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "unknown_duration": {"duration": "7y"},
     "duration_too_long": {"seconds": 31 * 86_400, "limit": 30 * 86_400},
     "outlives_authority": {"until": NOW},
+    "authority_over": {"until": NOW},
     "no_server": {},
     "unknown_server": {"server": "rome"},
     "already_open": {"server": "berlin", "request": 7},

@@ -13,7 +13,7 @@ from bot.access.messages import DeliverNote, Notice
 from bot.access.refusals import Refusal, Refused
 from bot.access.revocation import _OWNER_KNOWS
 from bot.chat.posts import _notice
-from bot.texts import chat, groups, health, online, questions, receipts, refusals
+from bot.texts import chat, groups, health, life, online, questions, receipts, refusals
 from bot.texts.fill import (
     Plural,
     Template,
@@ -34,9 +34,9 @@ CHAT = {
     "HELLO": "name",
     "ADMIN_NOT_LISTED": "id",
     "GROUP": "link",
-    "ASKED": "server duration admin",
-    "ASKED_NOBODY": "server duration admin",
-    "ASKED_STATES": "server duration admin",
+    "ASKED": "server duration count",
+    "ASKED_NOBODY": "server duration",
+    "ASKED_STATES": "server duration Admin",
     "CARD_TITLE": "id name",
     "CARD_PERSON": "username id",
     "CARD_PERSON_NO_USERNAME": "id",
@@ -50,7 +50,6 @@ CHAT = {
     "CARD_HAS": "count",
     "CARD_OPENS": "servers",
     "CARD_LIMIT": "duration",
-    "CARD_ENDED": "at",
     "CARD_HAS_UNPROVED": "count",
     "CARD_WAITS": "until",
     "CARD_STATES": "admin duration at",
@@ -58,10 +57,11 @@ CHAT = {
     "CARD_NEEDS": "count",
     "AGREED_TOAST": "count",
     "APPROVED_TOAST": "name",
+    "APPROVED_BLOCKED_TOAST": "name",
     "DENIED_TOAST": "name",
     "AUDIT_HEAD": "count head",
-    "CAPTIONS": "server",
-    "CAPTIONS_UNPROVED": "server",
+    "CAPTIONS": "server file",
+    "CAPTIONS_UNPROVED": "server file",
     "CAPTION_USE": "until",
     "CAPTION_USE_ARCHIVE": "until",
     "MY_REQUEST": "id server duration until",
@@ -70,7 +70,7 @@ CHAT = {
     "MY_RENEWING": "server",
     "MY_GRANT_DROPPED": "common_name",
     "MY_OTHER_ACCOUNT": "name",
-    "ONE_PROFILE_ENDED": "server",
+    "ONE_PROFILE_ENDED": "server Admin",
     "STILL_YOURS_LINE": "server until common_name",
     "STILL_YOURS_IMPORTED": "common_name until",
     "CONFIRM_GIVE_UP": "server common_name until",
@@ -95,6 +95,7 @@ CHAT = {
     "ALLOWED": "name",
     "RENAMED": "name",
     "REMOVED": "name",
+    "REMOVED_ENDING": "name",
     "REMOVED_ACCOUNTS": "names",
     "REMOVED_ACCOUNTS_ONLY": "names",
     "SERVER_UP": "name remote count",
@@ -108,8 +109,8 @@ CHAT = {
     "BUTTON_REVOKE_PERSON": "name",
     "BUTTON_REVOKE_REST": "name",
     "BUTTON_REMOVE_PERSON": "name",
-    "ACCESS_ENDED": "server",
-    "EARLIER_ACCESS_ENDED": "common_name",
+    "ACCESS_ENDED": "server Admin",
+    "EARLIER_ACCESS_ENDED": "common_name Admin",
     "MY_GRANT_POOL": "server until state common_name",
     "MY_GRANT_IMPORTED": "until state common_name",
     "MY_GRANT_ENDING": "server common_name",
@@ -125,6 +126,20 @@ CHAT = {
     "LINKED": "count common_name name",
     "BUTTON_OLD_CERTIFICATES": "count",
     "BUTTON_LINK": "name",
+}
+LIFE = {
+    "CARD_DELIVERED": "name until",
+    "CARD_ENDED": "name Admin at",
+    "CARD_APPROVED_OVER": "admin duration at",
+    "CARD_CLOSED": "admin at",
+    "CARD_CLOSED_REMOVED": "admin name at",
+    "PAST_DENIED": "Admin server at",
+    "PAST_ENDED": "Admin server at",
+    "ASKED_FOR": "duration asked",
+    "ASKED_DELIVERED": "Admin server duration",
+    "ASKED_CLOSED": "Admin server duration",
+    "ASKED_ENDED": "Admin Ender server at",
+    "DEAD_WHY": "Admin server at",
 }
 QUESTIONS = {
     "CONFIRM_REVOKE_PERSON": "count name",
@@ -204,6 +219,7 @@ RECEIPTS = {
     "FOUND": "finding",
     "SERVER_NOT_TRIED": "server",
     "TOOK": "seconds",
+    "WHY": "Admin",
     "MILLISECONDS": "count",
     "SECONDS": "count",
     "MINUTES": "count",
@@ -219,6 +235,9 @@ NOTICES: dict[str, dict[str, Any]] = {
     "request_withdrawn": {"server": "berlin"},
     "no_admin_reachable": {"server": "berlin"},
     "access_given": {},
+    "removed": {"admin": "Boris", "by": "telegram:2001"},
+    "revoked_by": {"admin": "Boris", "by": "telegram:2001", "name": "Anna", "servers": "berlin"},
+    "access_over": {"name": "Anna", "server": "berlin"},
     "access_ended": {"server": "berlin", "reason": "revoked"},
     "earlier_access_ended": {"common_name": "anna", "reason": "revoked"},
     "delivery_delayed": {"server": "berlin"},
@@ -288,7 +307,7 @@ def fields(template: Template) -> set[str]:
 
 IN_CHAT = [
     (name, template)
-    for module in (chat, questions, online, groups)
+    for module in (chat, life, questions, online, groups)
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
 ]
@@ -298,6 +317,7 @@ IN_CHAT = [
     ("module", "table"),
     [
         (chat, CHAT),
+        (life, LIFE),
         (questions, QUESTIONS),
         (online, ONLINE),
         (groups, GROUPS),
@@ -392,6 +412,9 @@ def test_every_end_that_is_told_to_its_owner_has_its_words() -> None:
         (refusals._IN_TERMINAL, set(Refusal)),
         (refusals.DECIDED, {state.value for state in RequestState}),
         (receipts.WHY, {reason.value for reason in EndReason}),
+        (life.CARD_ENDED, set(EndReason)),
+        (life.ASKED_ENDED, set(EndReason)),
+        (life.DEAD_WHY, set(EndReason)),
         (receipts.FINDINGS, {code.value for code in FindingCode}),
     ],
 )
@@ -403,6 +426,19 @@ def test_every_code_has_its_words(table: Mapping[str, str], codes: set[str]) -> 
 def test_the_doctor_mends_findings_that_exist() -> None:
     for mends in (health.SERVER_MENDS, health.ADOPTED_MENDS):
         assert set(mends) <= {code.value for code in FindingCode}
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "inside", "first"),
+    [
+        ("telegram:2001", "Boris", "Boris", "Boris"),
+        ("system:root", "root", "an admin on the server", "An admin on the server"),
+        ("vpnbot", "vpnbot", "", ""),
+        (None, None, "", ""),
+    ],
+)
+def test_who_acted_has_a_name(key: str | None, name: str | None, inside: str, first: str) -> None:
+    assert (life.who(key, name), life.who(key, name, first=True)) == (inside, first)
 
 
 # --- refusals -------------------------------------------------------------------------------------
@@ -492,7 +528,7 @@ def test_buttons_and_toasts_are_plain_text() -> None:
 def test_a_caption_fits_beside_a_document() -> None:
     for caption in (*chat.CAPTIONS.values(), *chat.CAPTIONS_UNPROVED.values()):
         whole = blocks(
-            fill(caption, server="x" * 32),
+            fill(caption, server="x" * 32, file="x" * 100),
             fill(chat.CAPTION_USE_ARCHIVE, until=moment(NOW)),
             chat.CAPTION_HOW_TO,
             chat.CAPTION_LATER,

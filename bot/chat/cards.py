@@ -1,0 +1,316 @@
+"""A request through its whole life: as admins see it, as its requester does, and the file itself.
+
+Rendered from what is true when it is sent; what is posted is brought up to date by
+`bot.access.messages.follow`.
+"""
+
+from datetime import datetime
+from pathlib import PurePath
+
+from bot.access import approvals, destinations, holdings
+from bot.access.approvals import Past
+from bot.access.case import Case
+from bot.access.durations import choices
+from bot.access.messages import DeliverNote
+from bot.access.permission import telegram_key
+from bot.chat import buttons
+from bot.chat.buttons import Button, Keyboard, Style, Tap
+from bot.chat.views import View, cancel_button, how_to, some
+from bot.chat.votes import votes
+from bot.handover.fields import file_name_of
+from bot.handover.profiles import Profile
+from bot.texts import chat as words
+from bot.texts import groups as group_words
+from bot.texts import life
+from bot.texts.fill import Html, blocks, escaped, fill, lines, moment
+from bot.texts.refusals import duration_text
+from storage.records import (
+    LIVE_STATES,
+    EndReason,
+    Grant,
+    GrantState,
+    Person,
+    Request,
+    RequestState,
+    UserId,
+    Verdict,
+)
+
+# What was decided about somebody lately: the newest of it.
+_PAST_SHOWN = 3
+# Ends after which somebody would ask again.
+_ASKS_AGAIN = frozenset(
+    {
+        *(EndReason.ENDED, EndReason.BY_OWNER, EndReason.LOST),
+        *(EndReason.UNDELIVERABLE, EndReason.NOT_TAKEN),
+    }
+)
+_NEVER_HAD = frozenset({EndReason.UNDELIVERABLE, EndReason.NOT_TAKEN, EndReason.LOST})
+
+
+async def card(case: Case, request: Request, viewer: UserId) -> View:
+    """A request as an admin sees it: to decide on, or with what became of it."""
+    person = await case.tx.people.get(request.user_id)
+    name = person.name if person else str(request.user_id)
+    title = lines(
+        fill(words.CARD_TITLE, id=request.id, name=name),
+        fill(words.CARD_PERSON, username=f"@{person.username}", id=request.user_id)
+        if person and person.username
+        else fill(words.CARD_PERSON_NO_USERNAME, id=request.user_id),
+    )
+    asked_for = lines(
+        await _wanted(case, request),
+        fill(words.CARD_DURATION, duration=given_text(request)),
+        fill(words.CARD_REASON, reason=request.reason) if request.reason else "",
+    )
+    if request.state is RequestState.PENDING:
+        return await _undecided(case, request, viewer, title, asked_for)
+    grant = await given_by(case, request)
+    opens = await _opens(case, request) if grant and grant.state in LIVE_STATES else ""
+    decision = lines(
+        _decided(case, request, person, grant), await _life(case, grant, name) if grant else ""
+    )
+    return View(blocks(title, asked_for, opens, decision))
+
+
+async def _undecided(
+    case: Case, request: Request, viewer: UserId, title: Html, asked_for: Html
+) -> View:
+    """With what helps to decide, and the buttons, unless it is one's own."""
+    tx = case.tx
+    limit = await approvals.limit(case, request)
+    has = await holdings.of_person(tx, case.now, request.user_id)
+    live = sum(one.is_live for one in has)
+    unproved = len(has) - live
+    past = await approvals.lately(tx, request)
+    used = await tx.usages.last_of(await holdings.accounts_of(tx, request.user_id))
+    me = await tx.people.person_of(viewer)
+    own = await tx.people.person_of(request.user_id) == me
+    agreed = await votes(case, request, limit, me)
+    theirs = await approvals.terms_for(tx, request)
+    text = blocks(
+        title,
+        lines(
+            asked_for,
+            fill(words.CARD_LIMIT, duration=duration_text(limit))
+            if limit < request.duration
+            else "",
+            fill(group_words.CARD_GROUPS, groups=some([group.name for group in theirs.groups]))
+            if theirs.groups
+            else "",
+            fill(group_words.CARD_NOT_OPEN, server=request.server) if not theirs.is_open else "",
+            fill(words.CARD_HAS, count=live) if live else "",
+            fill(words.CARD_HAS_UNPROVED, count=unproved) if unproved else "",
+            *(_past(one) for one in past[:_PAST_SHOWN]),
+            fill(words.CARD_LAST_USE, at=moment(used)) if used else "",
+        ),
+        await _opens(case, request),
+        words.CARD_OWN if own else "",
+        lines(*agreed.said),
+        _waits(case, request),
+    )
+    if own:
+        return View(text)
+    digest = await approvals.card_digest(case, request, viewer)
+    full, *shorter = (
+        Button(
+            words.BUTTON_APPROVE.format(duration=duration_text(duration)),
+            buttons.data(Tap.APPROVE, request.id, duration, digest),
+            # Where somebody has said no lately, a yes needs more than a glance.
+            Style.GOOD if duration == limit and not past else None,
+        )
+        for duration in choices(limit)
+    )
+    deny = Button(words.BUTTON_DENY, buttons.data(Tap.DENY, request.id), Style.BAD)
+    if not agreed.counts or not theirs.is_open:
+        return View(text, ((deny,),))
+    return View(text, ((full,), *((tuple(shorter),) if shorter else ()), (deny,)))
+
+
+def _past(one: Past) -> Html:
+    template = life.PAST_DENIED if one.verdict is Verdict.DENY else life.PAST_ENDED
+    who = life.who(one.by, one.by_name, first=True) or life.SOMEBODY_FIRST
+    return fill(template, Admin=who, server=one.server, at=moment(one.at))
+
+
+def _decided(case: Case, request: Request, person: Person | None, grant: Grant | None) -> Html:
+    if request.decided_at is None:
+        return _waits(case, request)
+    template = words.CARD_STATES[request.state]
+    if request.state is RequestState.APPROVED and grant and grant.state not in LIVE_STATES:
+        template = life.CARD_APPROVED_OVER
+    if _is_closed_by_another(request):
+        is_off = person is not None and not person.allowed
+        template = life.CARD_CLOSED_REMOVED if is_off else life.CARD_CLOSED
+    return fill(
+        template,
+        admin=life.who(request.decided_by, request.decided_by_name) or life.BOT,
+        name=person.name if person else request.user_id,
+        duration=duration_text(request.duration),
+        at=moment(request.decided_at),
+    )
+
+
+async def _life(case: Case, grant: Grant, name: str) -> Html:
+    """What became of the profile that an approval gave."""
+    if grant.state is GrantState.ACTIVE:
+        return fill(life.CARD_DELIVERED, name=name, until=moment(grant.not_after))
+    if grant.state in LIVE_STATES:
+        return Html(life.CARD_ON_ITS_WAY)
+    ended = fill(
+        life.CARD_ENDED[grant.end_reason or EndReason.ENDED],
+        name=name,
+        Admin=_ender(grant),
+        at=moment(_ended_at(grant)),
+    )
+    is_open = await holdings.may_let_in(case.tx, case.now, grant)
+    return lines(ended, life.CARD_UNCONFIRMED if is_open else "")
+
+
+async def _wanted(case: Case, request: Request) -> Html:
+    """The server that was asked for; of a set with all that it opens."""
+    names = await destinations.opened_by(case.tx, request)
+    if tuple(names) in {(), (request.server,)}:
+        return fill(words.CARD_SERVER, server=request.server)
+    return fill(words.CARD_SET, name=request.server, servers=some(names))
+
+
+async def _opens(case: Case, request: Request) -> str:
+    """Which servers a profile opens besides its own; nothing where it opens none."""
+    own = await destinations.opened_by(case.tx, request)
+    opens = [
+        server.name
+        for server in await case.tx.servers.all()
+        if server.name not in own and server.open_since is not None
+    ]
+    return fill(words.CARD_OPENS, servers=some(opens)) if opens else ""
+
+
+def _waits(case: Case, request: Request) -> Html:
+    return fill(words.CARD_WAITS, until=moment(approvals.deadline(case, request)))
+
+
+async def asked(case: Case, request: Request, *, admin_reachable: bool = True) -> View:
+    """A request as its requester sees it, with what became of it."""
+    if request.state is RequestState.PENDING:
+        template = words.ASKED if admin_reachable else words.ASKED_NOBODY
+        needed = await approvals.vote(case, request, await approvals.limit(case, request))
+        text = fill(template, **_about(request), count=needed.in_all)
+        return View(text, ((cancel_button(request),),))
+    grant = await given_by(case, request)
+    is_over = grant is not None and grant.state not in LIVE_STATES
+    again = request.state in life.MAY_ASK_AGAIN and not _is_closed_by_another(request)
+    if grant is not None and is_over:
+        reason = grant.end_reason or EndReason.ENDED
+        template = life.ASKED_ENDED[reason]
+        again = reason in _ASKS_AGAIN
+    elif grant is not None and grant.state is GrantState.ACTIVE:
+        template = life.ASKED_DELIVERED
+    elif request.state is RequestState.CANCELLED and request.server is None:
+        template = words.CANCELLED_WITHOUT_SERVER
+    elif _is_closed_by_another(request):
+        template = life.ASKED_CLOSED
+    else:
+        template = words.ASKED_STATES[request.state]
+    about = _about(request)
+    if grant is not None and is_over:
+        about |= {"Ender": _ender(grant), "at": moment(_ended_at(grant))}
+    return View(fill(template, **about), await _again(case, request) if again else ())
+
+
+def _about(request: Request) -> dict[str, object]:
+    admin = life.who(request.decided_by, request.decided_by_name, first=True)
+    return {
+        "server": request.server,
+        "duration": given_text(request),
+        "Admin": admin or life.SOMEBODY_FIRST,
+    }
+
+
+async def _again(case: Case, request: Request) -> Keyboard:
+    """The way to ask the same once more, under the newest request only."""
+    person = await case.tx.people.get(request.user_id)
+    newest = (await case.tx.requests.of_user(request.user_id))[-1]
+    if person is None or not person.allowed or newest.id != request.id:
+        return ()
+    return ((Button(life.BUTTON_AGAIN, buttons.data(Tap.AGAIN, request.id), Style.MAIN),),)
+
+
+async def never_came(case: Case, user_id: UserId) -> Request | None:
+    """Somebody's newest request, where its profile reached nobody."""
+    theirs = await case.tx.requests.of_user(user_id)
+    if not theirs or theirs[-1].state is not RequestState.APPROVED:
+        return None
+    grant = await given_by(case, theirs[-1])
+    if grant is None or grant.state in LIVE_STATES or grant.end_reason not in _NEVER_HAD:
+        return None
+    return theirs[-1]
+
+
+def given_text(request: Request) -> str:
+    """For how long; where less was given than asked for, both."""
+    given = duration_text(request.duration)
+    if request.asked_duration in {None, request.duration}:
+        return given
+    asked_for = duration_text(request.asked_duration or request.duration)
+    return life.ASKED_FOR.format(duration=given, asked=asked_for)
+
+
+async def given_by(case: Case, request: Request) -> Grant | None:
+    """The last profile that a request gave, if it gave one."""
+    given = [
+        grant
+        for grant in await case.tx.grants.of_user(request.user_id)
+        if grant.request_id == request.id
+    ]
+    replaced = {grant.replaces for grant in given}
+    return next((grant for grant in reversed(given) if grant.id not in replaced), None)
+
+
+def _is_closed_by_another(request: Request) -> bool:
+    own = telegram_key(request.user_id)
+    return request.state is RequestState.CANCELLED and request.decided_by != own
+
+
+def _ender(grant: Grant) -> str:
+    return life.who(grant.ended_by, grant.ended_by_name, first=True) or life.SOMEBODY_FIRST
+
+
+def _ended_at(grant: Grant) -> datetime:
+    return grant.revoked_at or grant.not_after
+
+
+def caption(
+    grant: Grant, profile: Profile, note: DeliverNote, earlier: Grant | None, *, earlier_dead: bool
+) -> View:
+    """What stands below a profile that is sent.
+
+    Args:
+        earlier: what this one takes the place of, and whether that is seen to be dead.
+    """
+    template = (words.CAPTIONS if earlier_dead else words.CAPTIONS_UNPROVED)[note]
+    use = words.CAPTION_USE_ARCHIVE if profile.is_archive else words.CAPTION_USE
+    file = ""
+    if earlier is not None:
+        file = str(PurePath(file_name_of(earlier)).with_suffix(PurePath(profile.file_name).suffix))
+    text = blocks(
+        fill(template, server=grant.server, file=file),
+        fill(use, until=moment(grant.not_after)),
+        words.CAPTION_HOW_TO if profile.topics else "",
+        words.CAPTION_LATER,
+    )
+    return View(text, how_to(grant, profile.topics))
+
+
+async def caption_over(case: Case, grant: Grant) -> View:
+    """What stands below a profile that has ended."""
+    is_open = await holdings.may_let_in(case.tx, case.now, grant)
+    # Nobody gets in anew by a certificate that is over.
+    head = life.DYING if is_open and grant.not_after > case.now else life.DEAD
+    why = fill(
+        life.DEAD_WHY[grant.end_reason or EndReason.ENDED],
+        server=grant.server,
+        Admin=_ender(grant),
+        at=moment(_ended_at(grant)),
+    )
+    return View(lines(escaped(head), why, life.DEAD_DELETE))
