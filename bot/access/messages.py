@@ -93,6 +93,7 @@ class DeliverNote(StrEnum):
     FIRST = "first"
     RENEWED = "renewed"  # its owner asked for a new one
     REPLACES_LOST = "replaces_lost"  # the earlier one may or may not have arrived
+    KEY_LOST = "key_lost"  # nobody can open the earlier one any more
 
 
 def private_chat(user_id: UserId) -> ChatId:
