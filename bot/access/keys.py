@@ -1,6 +1,6 @@
 """How somebody's private key reaches them, and the one time that its passphrase is shown."""
 
-from bot.access import grants, revocation
+from bot.access import grants, messages, revocation
 from bot.access.case import Case
 from bot.access.messages import DeliverNote
 from bot.access.permission import Act, require
@@ -26,6 +26,7 @@ async def choose(case: Case, way: KeyWay) -> None:
     if case.actor.user_id is None or way not in case.rules.key_ways:
         raise Refused(Refusal.NO_BUTTON)
     await case.tx.keys.choose(KeyChoice(case.actor.user_id, way, case.now))
+    await messages.edit_own_list(case, case.actor.user_id)
     await case.record("user.key", f"user:{case.actor.user_id}", way=way)
 
 

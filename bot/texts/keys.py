@@ -10,7 +10,8 @@ BUTTON_SHOW = "🔑 Show the passphrase"
 # --- In the pop-up, which has 200 characters and no markup ----------------------------------------
 
 SHOWN = (
-    "{passphrase}\n\nWrite it down now, with the hyphens: I don't keep it. Your VPN app asks for it."
+    "{passphrase}\n\nWrite it down now, with the hyphens: I don't keep it. "
+    "Your VPN app asks for it."
 )
 SHOWN_JUST_NOW = "I showed it a moment ago. If you don't have it, take a new profile with /myvpn."
 LOST = (

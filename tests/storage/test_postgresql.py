@@ -30,6 +30,7 @@ from storage.database import Database
 from storage.group_records import Group, GroupName
 from storage.listings import GrantsWanted
 from storage.outbox import Done, Later, SetAside
+from storage.key_records import KeyChoice, KeyWay
 from storage.records import (
     Canary,
     CanaryLook,
@@ -137,6 +138,14 @@ async def pass_over_everything(tx: Transaction) -> None:
     await tx.servers.remove(BERLIN)
 
 
+async def _keys(tx: Transaction, grant: Grant) -> None:
+    await tx.keys.choose(KeyChoice(ANNA, KeyWay.LOCKED, NOW))
+    await tx.keys.chosen(ANNA)
+    await tx.keys.lock(grant.id)
+    await tx.keys.shown(grant.id, NOW)
+    await tx.keys.locked(grant.id)
+
+
 async def _canaries(tx: Transaction) -> None:
     canary = Canary("2a", BERLIN, CanaryRole.GOOD, "canary", "10.8.0.9", NOW, NOW)
     await tx.canaries.add([canary])
@@ -207,6 +216,7 @@ async def _grants(tx: Transaction) -> None:
     await tx.grants.replaced_at(ANNA, NOW)
     await tx.grants.due(NOW)
     await tx.grants.revoking()
+    await _keys(tx, grant)
     await _groups(tx, grant)
     await tx.grants.set_address(grant, BERLIN, "10.8.0.9", NOW)
     await tx.grants.move(grant.id, GrantState.RESERVED, GrantState.ISSUED)
@@ -323,7 +333,12 @@ async def _watch(tx: Transaction) -> None:
     await tx.rotation.move(RotationStep.TRUST, RotationStep.MOVE, NOW)
     await tx.rotation.move_all(NOW)
     await tx.rotation.signing()
-    await tx.grants.signed_before(2)
+    await tx.rotation.signed_before(2)
+    await tx.rotation.to_move(2, 10)
+    await tx.rotation.count_to_move(2)
+    await tx.grants.replacing([GrantId("g-1")])
+    request, *_ = await tx.requests.all()
+    await tx.requests.add_approved(request, by="vpnbot", by_name="vpnbot", at=NOW)
     await tx.crl.next_number()
     await tx.crl.next_number()
     await tx.crl.last_number()

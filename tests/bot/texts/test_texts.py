@@ -13,7 +13,18 @@ from bot.access.messages import DeliverNote, Notice
 from bot.access.refusals import Refusal, Refused
 from bot.access.revocation import _OWNER_KNOWS
 from bot.chat.posts import _notice
-from bot.texts import chat, groups, health, life, online, questions, receipts, refusals
+from bot.texts import (
+    captions,
+    chat,
+    groups,
+    health,
+    keys,
+    life,
+    online,
+    questions,
+    receipts,
+    refusals,
+)
 from bot.texts.fill import (
     Plural,
     Template,
@@ -60,10 +71,6 @@ CHAT = {
     "APPROVED_BLOCKED_TOAST": "name",
     "DENIED_TOAST": "name",
     "AUDIT_HEAD": "count head",
-    "CAPTIONS": "server file",
-    "CAPTIONS_UNPROVED": "server file",
-    "CAPTION_USE": "until",
-    "CAPTION_USE_ARCHIVE": "until",
     "MY_REQUEST": "id server duration until",
     "MY_REQUEST_CHOOSING": "id duration",
     "MY_GRANT": "server until state common_name address",
@@ -126,6 +133,17 @@ CHAT = {
     "LINKED": "count common_name name",
     "BUTTON_OLD_CERTIFICATES": "count",
     "BUTTON_LINK": "name",
+}
+CAPTIONS = {
+    "CAPTIONS": "server file",
+    "CAPTIONS_UNPROVED": "server file",
+    "CAPTION_USE": "until",
+    "CAPTION_USE_ARCHIVE": "until",
+}
+KEYS = {
+    "SHOWN": "passphrase",
+    "SHOWN_BEFORE": "at",
+    "BUTTON_CHOOSE": "way",
 }
 LIFE = {
     "CARD_DELIVERED": "name until",
@@ -274,6 +292,7 @@ NOTICES: dict[str, dict[str, Any]] = {
     "canary_well": {"server": "berlin"},
     "canary_lets_in": {"server": "berlin"},
     "used_twice": SEEN,
+    "profiles_move": {"count": 2},
     "servers_certificates_end": {"count": 2, "days": 7, "names": "server, gate"},
     "restored": {"made_at": NOW.isoformat(), "count": 2},
     "strangers_cut": {"server": "berlin", "names": "anna-k3m9 carl-x2b4"},
@@ -307,7 +326,7 @@ def fields(template: Template) -> set[str]:
 
 IN_CHAT = [
     (name, template)
-    for module in (chat, life, questions, online, groups)
+    for module in (captions, chat, life, questions, online, groups)
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
 ]
@@ -318,6 +337,8 @@ IN_CHAT = [
     [
         (chat, CHAT),
         (life, LIFE),
+        (captions, CAPTIONS),
+        (keys, KEYS),
         (questions, QUESTIONS),
         (online, ONLINE),
         (groups, GROUPS),
@@ -403,8 +424,8 @@ def test_every_end_that_is_told_to_its_owner_has_its_words() -> None:
 @pytest.mark.parametrize(
     ("table", "codes"),
     [
-        (chat.CAPTIONS, set(DeliverNote)),
-        (chat.CAPTIONS_UNPROVED, set(DeliverNote)),
+        (captions.CAPTIONS, set(DeliverNote)),
+        (captions.CAPTIONS_UNPROVED, set(DeliverNote)),
         (chat.GRANT_STATES, set(GrantState)),
         (chat.CARD_STATES, set(RequestState) - {RequestState.CHOOSING, RequestState.PENDING}),
         (chat.ASKED_STATES, set(RequestState) - {RequestState.CHOOSING, RequestState.PENDING}),
@@ -526,11 +547,11 @@ def test_buttons_and_toasts_are_plain_text() -> None:
 
 
 def test_a_caption_fits_beside_a_document() -> None:
-    for caption in (*chat.CAPTIONS.values(), *chat.CAPTIONS_UNPROVED.values()):
+    for caption in (*captions.CAPTIONS.values(), *captions.CAPTIONS_UNPROVED.values()):
         whole = blocks(
             fill(caption, server="x" * 32, file="x" * 100),
-            fill(chat.CAPTION_USE_ARCHIVE, until=moment(NOW)),
-            chat.CAPTION_HOW_TO,
-            chat.CAPTION_LATER,
+            fill(captions.CAPTION_USE_ARCHIVE, until=moment(NOW)),
+            captions.CAPTION_HOW_TO,
+            captions.CAPTION_LATER,
         )
         assert len(shown(whole).text) <= 1024  # Bot API, sendDocument
