@@ -19,10 +19,10 @@ from bot.chat.views import View, cancel_button, how_to, some
 from bot.chat.votes import votes
 from bot.handover.fields import file_name_of
 from bot.handover.profiles import Profile
-from bot.texts import captions, life
 from bot.texts import chat as words
 from bot.texts import groups as group_words
 from bot.texts import keys as key_words
+from bot.texts import life
 from bot.texts.fill import Html, blocks, escaped, fill, lines, moment
 from bot.texts.refusals import duration_text
 from storage.records import (
@@ -289,8 +289,8 @@ def caption(
     Args:
         earlier: what this one takes the place of, and whether that is seen to be dead.
     """
-    template = (captions.CAPTIONS if earlier_dead else captions.CAPTIONS_UNPROVED)[note]
-    use = captions.CAPTION_USE_ARCHIVE if profile.is_archive else captions.CAPTION_USE
+    template = (words.CAPTIONS if earlier_dead else words.CAPTIONS_UNPROVED)[note]
+    use = words.CAPTION_USE_ARCHIVE if profile.is_archive else words.CAPTION_USE
     file = ""
     if earlier is not None:
         file = str(PurePath(file_name_of(earlier)).with_suffix(PurePath(profile.file_name).suffix))
@@ -298,8 +298,8 @@ def caption(
         fill(template, server=grant.server, file=file),
         fill(use, until=moment(grant.not_after)),
         key_words.CAPTION_LOCKED if profile.is_locked else "",
-        captions.CAPTION_HOW_TO if profile.topics else "",
-        captions.CAPTION_LATER,
+        words.CAPTION_HOW_TO if profile.topics else "",
+        words.CAPTION_LATER,
     )
     passphrase = Button(key_words.BUTTON_SHOW, buttons.data(Tap.UNLOCK, grant.id), Style.MAIN)
     first = ((passphrase,),) if profile.is_locked else ()

@@ -94,6 +94,7 @@ def test_the_names_of_the_settings_are_an_interface() -> None:
         "VPNBOT_CANARY",
         "VPNBOT_CLIENT_KEY",
         "VPNBOT_PROFILE_KEY",
+        "VPNBOT_TELL_ENDS",
         "VPNBOT_LONG_GRANT_DURATION",
         "VPNBOT_LONG_GRANT_APPROVALS",
     } == NAMES
