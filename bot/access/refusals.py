@@ -63,6 +63,7 @@ class Refusal(StrEnum):
     INVITATION_UNKNOWN = "invitation_unknown"
     INVITATION_CLOSED = "invitation_closed"
     NO_BUTTON = "no_button"
+    KEY_SHOWN = "key_shown"
     FORWARDED = "forwarded"
     BAD_ID = "bad_id"
     BAD_NAME = "bad_name"

@@ -11,6 +11,7 @@ from itertools import zip_longest
 from typing import Any
 
 from storage.joining_records import InvitationId
+from storage.key_records import KeyWay
 from storage.records import GrantId, Payload, RequestId, ServerName, UserId
 
 
@@ -38,6 +39,9 @@ class Tap(StrEnum):
     OLD_PEOPLE = "op"
     LINK = "lk"
     HOW_TO = "hw"
+    UNLOCK = "pw"
+    KEY_WAYS = "kw"
+    KEY_WAY = "ky"
     LATE_YES = "ly"
     LATE_NO = "ln"
     CUT = "ct"
@@ -97,6 +101,8 @@ class Meant:
     server: ServerName = _NO_SERVER
     # Of instructions, see `bot.handover.handover`.
     topic: str = ""
+    # See `storage.key_records.KeyWay`.
+    way: str = ""
     # The number of one that is held.
     update: int = 0
     # See `storage.records.Stranger`.
@@ -119,6 +125,7 @@ _PARTS = {
     "digest": "[0-9a-f]{8}",
     "server": "[a-z0-9-]{1,32}",
     "topic": "[a-z0-9][a-z0-9-]{0,19}",
+    "way": "|".join(KeyWay),
     "update": "0|[1-9][0-9]{0,17}",
     "stranger": "[1-9][0-9]{0,14}",
     "invitation": "[1-9][0-9]{0,14}",
@@ -154,6 +161,9 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.OLD_PEOPLE: ("grant", "page?"),
     Tap.LINK: ("grant", "person", "digest?"),
     Tap.HOW_TO: ("grant", "topic"),
+    Tap.UNLOCK: ("grant",),
+    Tap.KEY_WAYS: (),
+    Tap.KEY_WAY: ("way",),
     Tap.LATE_YES: ("update",),
     Tap.LATE_NO: ("update",),
     Tap.CUT: ("stranger",),

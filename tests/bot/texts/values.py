@@ -98,6 +98,11 @@ CHAT = {
     "BUTTON_OLD_CERTIFICATES": "count",
     "BUTTON_LINK": "name",
 }
+KEYS = {
+    "SHOWN": "passphrase",
+    "SHOWN_BEFORE": "at",
+    "BUTTON_CHOOSE": "way",
+}
 LIFE = {
     "CARD_DELIVERED": "name until",
     "CARD_ENDED": "name Admin at",
