@@ -201,6 +201,8 @@ async def _trail(tx: Transaction) -> None:
     await tx.audit.first()
     await tx.audit.head()
     await tx.audit.last_of("b")
+    await tx.audit.last_number_of(["b"])
+    await tx.audit.subjects_of("b")
     await tx.audit.digest_of(1)
     assert await tx.audit.first_fault() is None
 
@@ -257,6 +259,7 @@ async def _groups(tx: Transaction, grant: Grant) -> None:
     await tx.groups.of_accounts([ANNA])
     await tx.groups.by_account()
     await tx.addresses.owners(BERLIN)
+    await tx.addresses.people_on(BERLIN)
     await tx.addresses.files_due(BERLIN, [grant.id], NOW)
     await tx.addresses.due_files(BERLIN)
     await tx.addresses.servers_due()
