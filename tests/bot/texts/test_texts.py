@@ -15,6 +15,7 @@ from bot.texts import (
     chat,
     groups,
     health,
+    joining,
     keys,
     life,
     notices,
@@ -37,6 +38,7 @@ from tests.bot.texts.refusal_values import REFUSALS
 from tests.bot.texts.values import (
     CHAT,
     GROUPS,
+    JOINING,
     KEYS,
     LIFE,
     NOTICES,
@@ -70,7 +72,7 @@ def fields(template: Template) -> set[str]:
 
 IN_CHAT = [
     (name, template)
-    for module in (chat, notices, life, questions, online, groups)
+    for module in (chat, notices, life, questions, online, groups, joining)
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
 ]
@@ -83,6 +85,7 @@ TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (questions, QUESTIONS),
     (online, ONLINE),
     (groups, GROUPS),
+    (joining, JOINING),
     (receipts, RECEIPTS),
 ]
 
