@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from bot.access import audit, clock, endings, messages, moving, requests, revocation
+from bot.access import audit, clock, endings, messages, moving, requests, revocation, tidying
 from bot.access.matching import USERNAME_LASTS
 from bot.access.permission import THE_BOT
 from bot.fleet.live_servers import server_ends
@@ -27,6 +27,7 @@ _REFIT_RETRY = timedelta(seconds=30)
 _PRUNE_EVERY = timedelta(hours=1)
 _HEAD_LOOK = timedelta(minutes=10)
 _MOVING = timedelta(seconds=10)
+_TIDYING = timedelta(seconds=30)
 _ENDS_LOOK = timedelta(hours=1)
 # Telegram repeats an update for a day at most.
 # What of the trail changes who is who for a server's firewall, and no client's file.
@@ -53,6 +54,7 @@ class Keeper:
         self._head_look = Every(_HEAD_LOOK, office.since_boot)
         self._ends_look = Every(_ENDS_LOOK, office.since_boot)
         self._moving = Every(_MOVING, office.since_boot)
+        self._tidying = Every(_TIDYING, office.since_boot)
         self._jobs: dict[ServerName, asyncio.Task[None]] = {}
         # The last entry about groups that was seen; the servers whose firewall does not know of it.
         self._regrouped: int | None = None
@@ -89,6 +91,11 @@ class Keeper:
             async with self._office.acting(THE_BOT) as case:
                 moved = await moving.move_some(case)
             if moved:
+                self._on_written()
+        if self._tidying.is_due():
+            async with self._office.acting(THE_BOT) as case:
+                deleted = await tidying.delete_due(case)
+            if deleted:
                 self._on_written()
         if self._ends_look.is_due():
             async with self._database.reading() as tx:
