@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bot.access import roles
 from bot.chat.commands import COMMANDS
 from bot.chat.incoming import raw_command
 from bot.chat.throttle import Limits
@@ -39,7 +40,7 @@ class Fetched:
 
 class Door:
     def __init__(self, core: Core) -> None:
-        self._admins = frozenset(ChatId(admin) for admin in core.rules.admins)
+        self._rules = core.rules
         self._since_boot = core.since_boot
         self._limits = Limits(_ROOM)
 
@@ -47,10 +48,12 @@ class Door:
         """What of it is to be stored, in its order."""
         chats = {one.item.chat_id for one in batch}
         people = await tx.people.some(UserId(chat) for chat in chats)
-        known = self._admins | {ChatId(one.id) for one in people.values() if one.allowed}
+        admins = frozenset(map(ChatId, await roles.admins(tx, self._rules)))
+        known = admins | {ChatId(one.id) for one in people.values() if one.allowed}
+        known |= {ChatId(one) for one in await tx.roles.all()}
         if chats <= known:
             return list(batch)
-        admin_waits = bool(chats & self._admins) or await tx.inbox.has_new_of(self._admins)
+        admin_waits = bool(chats & admins) or await tx.inbox.has_new_of(admins)
         return [
             one
             for one in batch

@@ -4,7 +4,7 @@ Whole sentences with named placeholders, ready to be translated. HTML as Telegra
 """
 
 from bot.access.messages import DeliverNote, Notice
-from bot.texts import canary, machine, strangers
+from bot.texts import canary, machine, roles, strangers
 from bot.texts.fill import Plural, Template
 from storage.records import EndReason, GrantState, RequestState
 
@@ -33,6 +33,7 @@ HELP = {
     "group": "/group – the groups, and who is in them",
     "allow": "/allow ID NAME – put somebody on the allowlist",
     "remove": "/remove NAME – take somebody off it and end all their access",
+    "role": "/role – who is admin, approver or auditor",
     "servers": "/servers – what each server answers",
     "audit": "/audit – the head of the audit trail, to be kept",
 }
@@ -48,6 +49,7 @@ MENU = {  # in Telegram's own menu
     "group": "Groups, and who is in them",
     "allow": "Put somebody on the allowlist",
     "remove": "Take somebody off the allowlist",
+    "role": "Who is admin, approver or auditor",
     "servers": "What each server answers",
     "audit": "The head of the audit trail",
     "help": "What I can do for you",
@@ -365,6 +367,7 @@ AUDIT_NONE = "The audit trail is empty."
 NOTICES: dict[Notice, Template] = {
     **machine.NOTICES,
     **canary.NOTICES,
+    **roles.NOTICES,
     Notice.REQUEST_DENIED: (
         "{Admin} denied your request for <b>{server}</b>. If you still need it, talk to them first."
     ),

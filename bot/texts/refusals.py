@@ -3,10 +3,10 @@
 from typing import Any
 
 from bot.access.refusals import Refusal, Refused
-from bot.texts import chat, group_refusals, groups, whose
+from bot.texts import chat, group_refusals, groups, roles, whose
 from bot.texts.fill import Html, Plural, fill, plain, utc
 
-_ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED
+_ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED | roles.IN_CHAT
 IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
     Refusal.NOT_ALLOWED: (
         "You are not on the list of this bot. /start shows your Telegram id; send it to your admin."
@@ -119,7 +119,7 @@ IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
     Refusal.BAD_NAME: "Please add the person’s name after the id.",
 }
 # Where the terminal has another next step than the chat.
-_SAME = IN_CHAT | group_refusals.IN_TERMINAL
+_SAME = IN_CHAT | group_refusals.IN_TERMINAL | roles.IN_TERMINAL
 _IN_TERMINAL: dict[Refusal, str] = _SAME | {
     Refusal.NOT_ALLOWED: (
         "This person is not on the allowlist; run: vpnbot user allow ID --name NAME"
