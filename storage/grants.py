@@ -332,13 +332,9 @@ class Grants(Repository):
     async def revoking(self) -> Sequence[Grant]:
         return await self._where(_grants.c.state == GrantState.REVOKING)
 
-    async def signed_before(self, authority: int) -> Sequence[Grant]:
-        """Clients' grants of earlier CAs that live, or whose end is not proved."""
-        return await self._where(
-            _grants.c.authority < authority,
-            _grants.c.state.in_(UNPROVED_STATES),
-            _FOR_CLIENTS,
-        )
+    async def replacing(self, grant_ids: Sequence[GrantId]) -> Sequence[Grant]:
+        """Whatever was made in the place of these, whatever became of it."""
+        return await self._with(_grants.c.replaces, grant_ids)
 
     async def addresses_held(self, server: ServerName, rested_since: datetime) -> frozenset[str]:
         """Addresses that may not be given out: in use, or proved free only after `rested_since`.
