@@ -119,6 +119,7 @@ async def open_office(
             chance=core.chance,
             clock=core.clock,
             since_boot=core.since_boot,
+            passphrases=core.passphrases,
             time=time,
             settings=settings,
             folder=folder,

@@ -14,6 +14,7 @@ from storage.ends import EndWarnings
 from storage.grants import Grants
 from storage.groups import Groups
 from storage.inbox import Inbox
+from storage.keys import Keys
 from storage.listings import Listings
 from storage.outbox import Outbox
 from storage.people import People
@@ -39,6 +40,7 @@ class Transaction:
         self.servers = Servers(connection)
         self.requests = Requests(connection)
         self.grants = Grants(connection)
+        self.keys = Keys(connection)
         self.addresses = Addresses(connection)
         self.crl = CrlSource(connection)
         self.proofs = Proofs(connection)

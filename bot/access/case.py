@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from bot.access.durations import format_duration
 from bot.access.permission import Actor
+from storage.key_records import KeyWay
 from storage.records import Grant, Payload, Request, UserId
 from storage.transaction import Transaction
 
@@ -25,6 +26,8 @@ class Rules:
     long_approvals: int = 2
     # Whether admins read a line when an access has reached its end.
     tell_ends: bool = False
+    # How a profile's key may reach its owner; the first one unless they chose another.
+    key_ways: tuple[KeyWay, ...] = (KeyWay.PLAIN,)
 
     def approvals_for(self, duration: int) -> int:
         """How many admins have to agree to this duration, in seconds."""

@@ -101,6 +101,7 @@ class DeliverNote(StrEnum):
     FIRST = "first"
     RENEWED = "renewed"  # its owner asked for a new one
     REPLACES_LOST = "replaces_lost"  # the earlier one may or may not have arrived
+    KEY_LOST = "key_lost"  # nobody can open the earlier one any more
     MOVED = "moved"  # to another CA; the earlier one works until this one is there
 
 
@@ -154,8 +155,13 @@ async def follow(case: Case, grant: Grant) -> None:
     for message in await case.tx.posted.about(OutboxKind.DELIVER, grant.id):
         await edit(case, message)
     if grant.user_id is not None:
-        for message in await case.tx.posted.about(OutboxKind.REPLY, str(grant.user_id)):
-            await edit(case, message)
+        await edit_own_list(case, grant.user_id)
+
+
+async def edit_own_list(case: Case, user_id: UserId) -> None:
+    """Brings somebody's answer to /myvpn up to date."""
+    for message in await case.tx.posted.about(OutboxKind.REPLY, str(user_id)):
+        await edit(case, message)
 
 
 async def edit(case: Case, message: PostedMessage, *, outdated: bool = False) -> None:

@@ -65,6 +65,7 @@ class Refusal(StrEnum):
     ADMIN_OF_SETTINGS = "admin_of_settings"
     STRANGER_GONE = "stranger_gone"
     NO_BUTTON = "no_button"
+    KEY_SHOWN = "key_shown"
     FORWARDED = "forwarded"
     BAD_ID = "bad_id"
     BAD_NAME = "bad_name"

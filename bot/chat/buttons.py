@@ -10,6 +10,7 @@ from enum import StrEnum
 from itertools import zip_longest
 from typing import Any
 
+from storage.key_records import KeyWay
 from storage.records import GrantId, Payload, RequestId, ServerName, UserId
 
 
@@ -37,6 +38,9 @@ class Tap(StrEnum):
     OLD_PEOPLE = "op"
     LINK = "lk"
     HOW_TO = "hw"
+    UNLOCK = "pw"
+    KEY_WAYS = "kw"
+    KEY_WAY = "ky"
     LATE_YES = "ly"
     LATE_NO = "ln"
     CUT = "ct"
@@ -93,6 +97,8 @@ class Meant:
     server: ServerName = _NO_SERVER
     # Of instructions, see `bot.handover.handover`.
     topic: str = ""
+    # See `storage.key_records.KeyWay`.
+    way: str = ""
     # The number of one that is held.
     update: int = 0
     # See `storage.records.Stranger`.
@@ -114,6 +120,7 @@ _PARTS = {
     "digest": "[0-9a-f]{8}",
     "server": "[a-z0-9-]{1,32}",
     "topic": "[a-z0-9][a-z0-9-]{0,19}",
+    "way": "|".join(KeyWay),
     "update": "0|[1-9][0-9]{0,17}",
     "stranger": "[1-9][0-9]{0,14}",
     "since": "0|[1-9][0-9]{0,10}",
@@ -146,6 +153,9 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.OLD_PEOPLE: ("grant", "page?"),
     Tap.LINK: ("grant", "person", "digest?"),
     Tap.HOW_TO: ("grant", "topic"),
+    Tap.UNLOCK: ("grant",),
+    Tap.KEY_WAYS: (),
+    Tap.KEY_WAY: ("way",),
     Tap.LATE_YES: ("update",),
     Tap.LATE_NO: ("update",),
     Tap.CUT: ("stranger",),

@@ -21,6 +21,7 @@ from bot.handover.fields import file_name_of
 from bot.handover.profiles import Profile
 from bot.texts import chat as words
 from bot.texts import groups as group_words
+from bot.texts import keys as key_words
 from bot.texts import life
 from bot.texts import roles as role_words
 from bot.texts.fill import Html, blocks, escaped, fill, lines, moment
@@ -309,10 +310,13 @@ def caption(
     text = blocks(
         fill(template, server=grant.server, file=file),
         fill(use, until=moment(grant.not_after)),
+        key_words.CAPTION_LOCKED if profile.is_locked else "",
         words.CAPTION_HOW_TO if profile.topics else "",
         words.CAPTION_LATER,
     )
-    return View(text, how_to(grant, profile.topics))
+    passphrase = Button(key_words.BUTTON_SHOW, buttons.data(Tap.UNLOCK, grant.id), Style.MAIN)
+    first = ((passphrase,),) if profile.is_locked else ()
+    return View(text, (*first, *how_to(grant, profile.topics)))
 
 
 async def caption_over(case: Case, grant: Grant) -> View:

@@ -152,6 +152,10 @@ CAPTIONS: dict[DeliverNote, str] = {
         "This is your profile for <b>{server}</b>. If you got one before this, "
         "<code>{file}</code>, delete it; it no longer works."
     ),
+    DeliverNote.KEY_LOST: (
+        "This is a new profile for <b>{server}</b>, with another passphrase. The earlier one, "
+        "<code>{file}</code>, no longer works: please delete it."
+    ),
 } | {DeliverNote.MOVED: machine.MOVED}
 # Where nobody has seen yet that the earlier one is dead.
 CAPTIONS_UNPROVED: dict[DeliverNote, str] = CAPTIONS | {
@@ -162,6 +166,10 @@ CAPTIONS_UNPROVED: dict[DeliverNote, str] = CAPTIONS | {
     DeliverNote.REPLACES_LOST: (
         "This is your profile for <b>{server}</b>. If you got one before this, "
         "<code>{file}</code>, delete it; it is being switched off."
+    ),
+    DeliverNote.KEY_LOST: (
+        "This is a new profile for <b>{server}</b>, with another passphrase. The earlier one, "
+        "<code>{file}</code>, is being switched off: please delete it."
     ),
 }
 CAPTION_USE = (

@@ -44,8 +44,8 @@ IN_TERMINAL: dict[Refusal, str] = {
         "{network} overlaps {range} of the group {group}; choose another range with --network."
     ),
     Refusal.APPROVER_NO_ADMIN: (
-        "{id} is neither admin nor approver, so their approval would not count; run first: vpnbot "
-        "user role {id} approver"
+        "{id} is neither admin nor approver, so their approval would not count; first run vpnbot "
+        "user role {id} approver, or name somebody else with --approvers."
     ),
     Refusal.TOO_FEW_APPROVERS: (
         "{needed} approvals can't come from {count} approvers; name more with --approvers."

@@ -3,7 +3,7 @@
 from typing import Any
 
 from bot.access.refusals import Refusal, Refused
-from bot.texts import chat, group_refusals, groups, roles, whose
+from bot.texts import chat, group_refusals, groups, keys, roles, whose
 from bot.texts.fill import Html, Plural, fill, plain, utc
 
 _ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED | roles.IN_CHAT
@@ -112,6 +112,7 @@ IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
         "{id} out of VPNBOT_ADMIN_IDS on the machine and restart me."
     ),
     Refusal.NO_BUTTON: "This button is none of mine, so nothing was changed.",
+    Refusal.KEY_SHOWN: keys.SHOWN_BEFORE,
     Refusal.FORWARDED: chat.ONLY_NEW_MESSAGES,
     Refusal.BAD_ID: (
         "“{id}” is no Telegram id. It is a number; the person sees it when they send me /start."
@@ -242,8 +243,9 @@ def _values(refused: Refused) -> dict[str, object]:
         case Refusal.ALREADY_DECIDED:
             values["state"] = plain(DECIDED[values["state"]], admin=values["admin"])
         case _:
-            if "until" in values:
-                values["until"] = utc(values["until"])
+            for name in ("until", "at"):
+                if name in values:
+                    values[name] = utc(values[name])
             if "wait" in values:
                 values["wait"] = duration_text(values["wait"])
     return values

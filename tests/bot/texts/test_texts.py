@@ -11,7 +11,18 @@ from bot.access.messages import DeliverNote, Notice
 from bot.access.refusals import Refusal, Refused
 from bot.access.revocation import _OWNER_KNOWS
 from bot.chat.posts import _notice
-from bot.texts import chat, groups, health, life, notices, online, questions, receipts, refusals
+from bot.texts import (
+    chat,
+    groups,
+    health,
+    keys,
+    life,
+    notices,
+    online,
+    questions,
+    receipts,
+    refusals,
+)
 from bot.texts.fill import (
     Plural,
     Template,
@@ -25,6 +36,7 @@ from tests.bot.texts.refusal_values import REFUSALS
 from tests.bot.texts.values import (
     CHAT,
     GROUPS,
+    KEYS,
     LIFE,
     NOTICES,
     NOW,
@@ -66,6 +78,7 @@ TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (chat, CHAT),
     (notices, TOLD),
     (life, LIFE),
+    (keys, KEYS),
     (questions, QUESTIONS),
     (online, ONLINE),
     (groups, GROUPS),

@@ -98,6 +98,11 @@ CHAT = {
     "BUTTON_OLD_CERTIFICATES": "count",
     "BUTTON_LINK": "name",
 }
+KEYS = {
+    "SHOWN": "passphrase",
+    "SHOWN_BEFORE": "at",
+    "BUTTON_CHOOSE": "way",
+}
 LIFE = {
     "CARD_DELIVERED": "name until",
     "CARD_ENDED": "name Admin at",
@@ -214,6 +219,18 @@ NOTICES: dict[str, dict[str, Any]] = {
     "request_withdrawn": {"server": "berlin"},
     "no_admin_reachable": {"server": "berlin"},
     "access_given": {},
+    "made_admin": {"groups": "dev", "admin": "Boris", "by": "telegram:2001"},
+    "made_approver": {"groups": "dev", "admin": "Boris", "by": "telegram:2001"},
+    "made_auditor": {"groups": "dev", "admin": "Boris", "by": "telegram:2001"},
+    "role_over": {"admin": "Boris", "by": "telegram:2001"},
+    "role_given": {
+        "name": "Dora",
+        "role": "auditor",
+        "groups": "",
+        "admin": "Boris",
+        "by": "telegram:2001",
+    },
+    "role_taken": {"name": "Dora", "admin": "Boris", "by": "telegram:2001"},
     "removed": {"admin": "Boris", "by": "telegram:2001"},
     "revoked_by": {"admin": "Boris", "by": "telegram:2001", "name": "Anna", "servers": "berlin"},
     "access_over": {"name": "Anna", "server": "berlin"},
