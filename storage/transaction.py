@@ -14,6 +14,7 @@ from storage.ends import EndWarnings
 from storage.grants import Grants
 from storage.groups import Groups
 from storage.inbox import Inbox
+from storage.invitations import Invitations
 from storage.keys import Keys
 from storage.listings import Listings
 from storage.outbox import Outbox
@@ -37,6 +38,7 @@ class Transaction:
         self.admins = Admins(connection)
         self.roles = Roles(connection)
         self.groups = Groups(connection)
+        self.invitations = Invitations(connection)
         self.servers = Servers(connection)
         self.requests = Requests(connection)
         self.grants = Grants(connection)

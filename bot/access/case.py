@@ -42,6 +42,7 @@ class Chance:
 
     serial: Callable[[], str]  # lower-case hex
     code: Callable[[], str]  # eight characters of [a-z0-9]
+    token: Callable[[], str]  # 128 bits, as 22 characters of [A-Za-z0-9_-]
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ class Notice(StrEnum):
     ROLE_GIVEN = "role_given"  # to somebody, for the other admins
     ROLE_TAKEN = "role_taken"
     ACCESS_GIVEN = "access_given"  # somebody was put on the allowlist
+    INVITATION_USED = "invitation_used"  # to whoever made it
     ACCESS_ENDED = "access_ended"
     REMOVED = "removed"  # from the allowlist
     REVOKED_BY = "revoked_by"  # to the other admins
@@ -178,6 +179,19 @@ async def edit(case: Case, message: PostedMessage, *, outdated: bool = False) ->
     if outdated:
         payload["outdated"] = True
     await case.tx.outbox.add(message.chat_id, OutboxKind.EDIT, payload, now=case.now)
+
+
+async def invitation(case: Case, admin: UserId, invitation_id: int) -> None:
+    """Sends an invitation, whose link is made at the moment of sending."""
+    payload: Payload = {"invitation": invitation_id}
+    await case.tx.outbox.add(private_chat(admin), OutboxKind.INVITATION, payload, now=case.now)
+
+
+async def edit_invitation(case: Case, invitation_id: int) -> None:
+    """The message with the link says what became of it, and has no link any more."""
+    for message in await case.tx.posted.about(OutboxKind.INVITATION, str(invitation_id)):
+        await edit(case, message)
+        await case.tx.posted.forget(message.chat_id, message.message_id)
 
 
 async def catch_up(case: Case, user_id: UserId) -> None:

@@ -8,6 +8,7 @@ from bot.access import (
     appointing,
     groups,
     holdings,
+    invitations,
     matching,
     messages,
     requests,
@@ -18,7 +19,7 @@ from bot.access.case import Case
 from bot.access.matching import LARGEST_ID, as_user_id
 from bot.access.messages import Notice
 from bot.access.names import NAME_LENGTH, clean
-from bot.access.permission import Act, require
+from bot.access.permission import Act, require, telegram_key
 from bot.access.refusals import Refusal, Refused
 from storage.name_keys import name_key, username_key
 from storage.records import LIVE_STATES, EndReason, Grant, Person, UserId
@@ -125,6 +126,7 @@ async def allow(case: Case, user_id: UserId, name: str) -> Allowed:
         raise Refused(Refusal.BAD_NAME)
     before = await case.tx.people.get(user_id)
     await case.tx.people.allow(user_id, shown, case.now)
+    await case.tx.invitations.forget_removal(user_id)
     is_new = before is None or not before.allowed
     await case.record("user.allow", f"user:{user_id}", user_name=shown)
     if is_new:
@@ -217,6 +219,7 @@ async def remove(case: Case, user_id: UserId) -> Removed:
         raise Refused(Refusal.UNKNOWN_PERSON, who=accounts[0].name)
     for account in listed or accounts[:1]:
         await case.tx.people.disallow(account.id)
+        await case.tx.invitations.note_removal(account.id, case.now)
         await case.record("user.remove", f"user:{account.id}", user_name=account.name)
         await messages.menu(case, account.id)
         who = {"admin": case.actor.name, "by": case.actor.key}
@@ -225,6 +228,7 @@ async def remove(case: Case, user_id: UserId) -> Removed:
     for account in accounts:
         for request in await case.tx.requests.open_of(account.id):
             await requests.withdraw(case, request, tell=False)
+        await invitations.withdraw_all(case, made_by=telegram_key(account.id))
         # Whoever comes back some day begins anew.
         for group in await case.tx.groups.of_accounts([account.id]):
             await case.tx.groups.leave(group.name, account.id)

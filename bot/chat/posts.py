@@ -16,8 +16,8 @@ from bot.access.case import Case
 from bot.access.messages import Notice, private_chat
 from bot.access.names import NAME_LENGTH, clean
 from bot.access.permission import THE_BOT, Act, may
-from bot.chat import buttons, cards, online, strangers, views
-from bot.chat.buttons import Keyboard
+from bot.chat import buttons, cards, invitations, online, strangers, views
+from bot.chat.buttons import Button, Keyboard, Style, Tap
 from bot.chat.client import CAPTION_LENGTH, TEXT_LENGTH, markup, say
 from bot.chat.commands import menu
 from bot.chat.member_commands import my_vpn_now
@@ -32,10 +32,11 @@ from bot.handover.fields import Fields, fields_of
 from bot.handover.handover import Handover
 from bot.receipts import Receipt, load_receipt
 from bot.texts import chat as words
-from bot.texts import life, notices, refusals
+from bot.texts import joining, life, notices, refusals
 from bot.texts import receipts as receipt_words
 from bot.texts import strangers as stranger_words
 from bot.texts.fill import Html, blocks, escaped, fill, moment
+from storage.joining_records import InvitationId, InvitationState
 from storage.outbox import Done, Later, Next
 from storage.records import (
     LIVE_STATES,
@@ -70,6 +71,7 @@ _ENDED = {
     Notice.ACCESS_ENDED: notices.ACCESS_ENDED,
     Notice.EARLIER_ACCESS_ENDED: notices.EARLIER_ACCESS_ENDED,
 }
+_BELOW = {Notice.ACCESS_GIVEN: ((Button(joining.BUTTON_ASK, buttons.data(Tap.ASK), Style.MAIN),),)}
 # Values of notices that are times.
 _MOMENTS = frozenset({"until", "made_at"})
 
@@ -130,7 +132,7 @@ class Posts:
                 found = await holdings.of_person(tx, self._clock(), UserId(item.chat_id))
             still = [one.grant for one in found if one.is_live]
         is_choice = code is Notice.STRANGERS_UNKNOWN
-        keyboard = strangers.keyboard(item.payload["values"]) if is_choice else ()
+        keyboard = strangers.keyboard(item.payload["values"]) if is_choice else _BELOW.get(code, ())
         await self._send(item.chat_id, View(_notice(item.payload, still), keyboard))
         return Done()
 
@@ -168,6 +170,15 @@ class Posts:
                 async with self._database.reading() as tx:
                     view = await my_vpn_now(self._core.case(tx, THE_BOT), UserId(item.chat_id))
             await self._edit(item.chat_id, message_id, view)
+            return Done()
+        if kind is OutboxKind.INVITATION:
+            async with self._database.reading() as tx:
+                made = await tx.invitations.get(InvitationId(int(item.payload["subject"])))
+            assert made is not None
+            # As long as it is open, the message has the only copy of the link.
+            if made.state(self._clock()) is not InvitationState.OPEN:
+                view = invitations.as_it_is(made, self._clock())
+                await self._edit(item.chat_id, message_id, view)
             return Done()
         async with self._database.reading() as tx:
             grant = await tx.grants.get(GrantId(item.payload["subject"]))
@@ -247,6 +258,23 @@ class Posts:
             text = await self._instructions(fields_of(grant, server, name), item.payload["topic"])
         await self._send(item.chat_id, View(text))
         return Done()
+
+    async def invitation(self, item: OutboxItem) -> Next | Decision:
+        """A link for an admin to pass on. It is made now, anew with each try, and kept nowhere."""
+        number = InvitationId(item.payload["invitation"])
+        async with self._core.acting(THE_BOT) as case:
+            view = await invitations.to_send(case, number)
+        message_id = await self._send(item.chat_id, view)
+        posted = PostedMessage(item.chat_id, message_id, item.kind, str(number), self._clock())
+
+        async def remember(case: Case) -> Next:
+            await case.tx.posted.remember(posted)
+            made = await case.tx.invitations.get(number)
+            if made is not None and made.state(case.now) is not InvitationState.OPEN:
+                await messages.edit_invitation(case, number)
+            return Done()
+
+        return remember
 
     async def _instructions(self, fields: Fields, topic: str) -> Html:
         try:

@@ -10,9 +10,11 @@ from bot.chat import (
     buttons,
     cards,
     choosing,
+    invitations,
     keys,
     late,
     lists,
+    member_commands,
     old_certificates,
     online,
     questions,
@@ -210,6 +212,10 @@ async def _allow(scene: Scene, meant: Meant) -> Reply:
     return Reply(done.view, edit=True)
 
 
+async def _ask(scene: Scene, _meant: Meant) -> Reply:
+    return await member_commands.request_vpn(scene, "")
+
+
 async def _how_to(scene: Scene, meant: Meant) -> Reply:
     await grants.how_to(scene.case, meant.grant, meant.topic)
     return Reply()
@@ -266,5 +272,7 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.REMOVE_LIST: lists.to_remove,
     Tap.ALLOW: _allow,
     Tap.ALLOW_YES: _allow,
+    Tap.ASK: _ask,
+    Tap.WITHDRAW: invitations.withdraw,
     Tap.KEEP: _keep,
 }

@@ -125,6 +125,7 @@ _AUDIENCE: dict[str, Callable[[Case, Row], Iterable[int]]] = {
     "card": _deciders,
     "servers": _lookers,
     "online": _lookers,
+    "invitation": _admins,
     "cut_session": _admins,
     "asked": _asker,
     "edit_card": _posted,
@@ -149,6 +150,9 @@ def _is_pointed_home(case: Case, row: Row) -> bool:
 
 def _is_for_a_stranger(case: Case, row: Row) -> bool:
     """Who they are to the bot and their own id; or that a button of old did nothing."""
+    if row.chat_id == case.deed.person and row.kind == "menu":
+        # Who was somebody once has a menu that is to shrink.
+        return row.chat_id in case.after.people
     if row.chat_id != case.deed.person or row.kind != "reply" or row.payload["keyboard"]:
         return False
     if case.deed.what is What.TAPPED:

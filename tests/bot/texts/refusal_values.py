@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from storage.joining_records import InvitationState
 from storage.records import RequestState
 
 NOW = datetime(2026, 3, 2, 9, 31, 27, tzinfo=UTC)
@@ -52,6 +53,10 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "network_full": {"server": "berlin"},
     "server_closed": {"server": "berlin"},
     "unknown_grant": {"grant": "g-missing"},
+    "on_list_already": {},
+    "invitation_over": {},
+    "invitation_unknown": {"invitation": 7},
+    "invitation_closed": {"name": "Eve", "state": InvitationState.USED},
     "grant_over": {"may_work": True, "count": 2},
     "grant_ends_soon": {},
     "clock_in_doubt": {},

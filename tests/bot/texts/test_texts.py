@@ -15,6 +15,7 @@ from bot.texts import (
     chat,
     groups,
     health,
+    joining,
     keys,
     life,
     notices,
@@ -36,6 +37,7 @@ from tests.bot.texts.refusal_values import REFUSALS
 from tests.bot.texts.values import (
     CHAT,
     GROUPS,
+    JOINING,
     KEYS,
     LIFE,
     NOTICES,
@@ -69,7 +71,7 @@ def fields(template: Template) -> set[str]:
 
 IN_CHAT = [
     (name, template)
-    for module in (chat, notices, life, questions, online, groups)
+    for module in (chat, notices, life, questions, online, groups, joining)
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
 ]
@@ -82,6 +84,7 @@ TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (questions, QUESTIONS),
     (online, ONLINE),
     (groups, GROUPS),
+    (joining, JOINING),
     (receipts, RECEIPTS),
 ]
 

@@ -167,6 +167,21 @@ ONLINE = {
     "CUT_SILENT": "server name",
     "CUT_NO_SERVER": "server",
 }
+JOINING = {
+    "INVITATION": "name until link",
+    "INVITATION_GROUPS": "groups",
+    "INVITATION_NO_NAME": "name",
+    "INVITATION_STATES": "name used",
+    "INVITATIONS": "count",
+    "INVITATION_LINE": "name until admin",
+    "INVITATION_LINE_GROUPS": "name groups until admin",
+    "WITHDRAWN_TOAST": "name",
+    "INVITATION_USED": "name id",
+    "STRANGER_INVITED": "id",
+    "BUTTON_WITHDRAW": "name",
+    "REFUSED": "name state",
+    "REFUSED_IN_TERMINAL": "invitation",
+}
 RECEIPTS = {
     "PROVED": "count name",
     "PROVED_NO_SERVER": "name",
@@ -231,6 +246,7 @@ NOTICES: dict[str, dict[str, Any]] = {
         "by": "telegram:2001",
     },
     "role_taken": {"name": "Dora", "admin": "Boris", "by": "telegram:2001"},
+    "invitation_used": {"name": "Eve", "id": 3001},
     "removed": {"admin": "Boris", "by": "telegram:2001"},
     "revoked_by": {"admin": "Boris", "by": "telegram:2001", "name": "Anna", "servers": "berlin"},
     "access_over": {"name": "Anna", "server": "berlin"},
