@@ -153,10 +153,14 @@ class Gate:
             await admins.observe_at_start(self.case(tx, THE_BOT))
 
     async def furnish(self) -> None:
-        """Two servers with room for thirteen each, and a group that means nothing by itself."""
+        """Two servers with room for thirteen each."""
         async with self.database.writing() as tx:
             for number, name in enumerate(SERVERS):
                 await tx.servers.add(_server(name, f"10.8.{number}.0/28"))
+
+    async def add_group(self) -> None:
+        """One that means nothing by itself."""
+        async with self.database.writing() as tx:
             await tx.groups.add(Group(GroupName("dev")))
 
     async def take_over(self) -> None:

@@ -100,6 +100,7 @@ class Theatre:
         database = await open_copy(self.template, self.folder)
         gate = Gate(database, SETTINGS[0])
         await gate.furnish()
+        await gate.add_group()
         await gate.take_over()
         return Rig(gate, Eye(self.folder / "vpnbot.db"), self.happened)
 

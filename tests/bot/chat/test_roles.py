@@ -14,6 +14,11 @@ from tests.gate.gate import OPERATOR
 DORA, DEV = 2003, GroupName("dev")
 
 
+@pytest.fixture(autouse=True)
+async def dev(desk: Desk) -> None:
+    await desk.gate.add_group()
+
+
 async def give(desk: Desk, role: Role, *names: GroupName) -> None:
     """Dora has a role, and Anna is in dev."""
     async with desk.gate.database.writing() as tx:
