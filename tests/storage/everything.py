@@ -29,6 +29,7 @@ from storage.records import (
     UserId,
     Verdict,
 )
+from storage.role_records import Appointment, Role
 from storage.rotation import Rotation, RotationStep
 from storage.set_records import ServerSet
 from storage.transaction import Transaction
@@ -69,6 +70,10 @@ async def pass_over_everything(tx: Transaction) -> None:
     await tx.people.all()
     await tx.people.revision(ANNA)
     await _searches(tx)
+    await tx.roles.set(Appointment(ANNA, Role.APPROVER, (GroupName("dev"),), 0))
+    await tx.roles.get(ANNA)
+    await tx.roles.all()
+    await tx.roles.end(ANNA)
     await tx.admins.add(ANNA, after_decision=0)
     await tx.admins.all()
     await tx.admins.remove(ANNA)
