@@ -244,6 +244,7 @@ Index(
     sqlite_where=_LIVE,
     postgresql_where=_LIVE,
 )
+Index("ix_grants_replaces", grants.c.replaces)
 # easy-rsa may give several certificates one name; we never do.
 Index(
     "ix_grants_name",
@@ -439,6 +440,7 @@ posted_messages = Table(
     Column("subject", String(64), nullable=False),
     Column("posted_at", UtcTime, nullable=False),
     Index("ix_posted_messages_subject", "kind", "subject"),
+    Index("ix_posted_messages_posted_at", "kind", "posted_at"),
 )
 
 inbox = Table(

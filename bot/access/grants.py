@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from ipaddress import IPv6Network
 from typing import Any
 
-from bot.access import messages, pace, pausing, revocation
+from bot.access import messages, pace, pausing, revocation, roles
 from bot.access.addresses import address6_of, free_address
 from bot.access.case import Case
 from bot.access.destinations import find
@@ -15,7 +15,9 @@ from bot.access.names import common_name
 from bot.access.permission import THE_BOT, Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.access.terms import groups_of, open_to, terms_of
+from storage.key_records import KeyWay
 from storage.records import (
+    LIVE_STATES,
     EndReason,
     Grant,
     GrantId,
@@ -28,7 +30,7 @@ from storage.records import (
 )
 
 # A profile that lasts for less is not worth its delivery.
-_SHORTEST_RENEWAL = timedelta(minutes=1)
+SHORTEST_RENEWAL = timedelta(minutes=1)
 
 
 async def reserve(
@@ -121,7 +123,7 @@ async def require_outlived(case: Case, not_after: datetime) -> int:
     return authority
 
 
-async def renew(case: Case, grant_id: GrantId) -> Grant:
+async def renew(case: Case, grant_id: GrantId, *, note: DeliverNote = DeliverNote.RENEWED) -> Grant:
     """A new profile with the same end; the old one is revoked.
 
     Raises:
@@ -136,14 +138,14 @@ async def renew(case: Case, grant_id: GrantId) -> Grant:
     require_ours(old)
     if old.state is not GrantState.ACTIVE:
         raise Refused(Refusal.GRANT_BUSY)
-    if old.not_after - case.now < _SHORTEST_RENEWAL:
+    if old.not_after - case.now < SHORTEST_RENEWAL:
         raise Refused(Refusal.GRANT_ENDS_SOON)
     if not case.actor.is_operator:
         open_to(await groups_of(case.tx, old.owner), {ServerName(old.server or ""): old.servers})
     await pace.may_renew(case, old.owner)
     await revocation.begin(case, [old], EndReason.REPLACED)
     fresh = await _successor(case, old)
-    await messages.deliver(case, old.owner, fresh.id, DeliverNote.RENEWED)
+    await messages.deliver(case, old.owner, fresh.id, note)
     await messages.receipt(case, messages.private_chat(old.owner), [old.id])
     return fresh
 
@@ -156,7 +158,7 @@ async def replace_lost(case: Case, grant: Grant, *, round_: int, wait_s: float) 
     """
     if not await revocation.begin(case.by(THE_BOT), [grant], EndReason.LOST):
         return
-    if grant.not_after - case.now < _SHORTEST_RENEWAL:
+    if grant.not_after - case.now < SHORTEST_RENEWAL:
         await _tell_lost(case, grant)
         return
     try:
@@ -234,7 +236,7 @@ async def undeliverable(case: Case, grant: Grant, *, closed: bool) -> bool:
         await messages.tell_admins(
             case, Notice.NOT_TAKEN_ADMINS, name=name, server=grant.server, id=grant.owner
         )
-    for admin in case.rules.admins:
+    for admin in await roles.admins(case.tx, case.rules):
         chat = messages.private_chat(admin)
         await messages.receipt(case, chat, [grant.id], if_unproved=True)
     return True
@@ -269,11 +271,18 @@ def require_ours(grant: Grant) -> None:
         raise Refused(Refusal.NO_BUTTON)
 
 
-async def issued(case: Case, grant: Grant, *, waiting: Sequence[ServerName] = ()) -> bool:
+async def issued(
+    case: Case,
+    grant: Grant,
+    *,
+    waiting: Sequence[ServerName] = (),
+    way: KeyWay = KeyWay.PLAIN,
+) -> bool:
     """RESERVED to ISSUED: the certificate exists. False if the grant was ended or paused meanwhile.
 
     Args:
         waiting: those of its servers that have not taken it in yet.
+        way: how its key reaches its owner.
     """
     now = await case.tx.grants.get(grant.id)
     if now is None or now.pause is not None:
@@ -281,7 +290,10 @@ async def issued(case: Case, grant: Grant, *, waiting: Sequence[ServerName] = ()
     won = await case.tx.grants.move(grant.id, GrantState.RESERVED, GrantState.ISSUED)
     if won:
         await case.tx.grants.wait_on(grant.id, waiting, case.now)
-        detail = {"waiting": list(waiting)} if waiting else {}
+        detail: dict[str, Any] = {"waiting": list(waiting)} if waiting else {}
+        if way is KeyWay.LOCKED:
+            await case.tx.keys.lock(grant.id)
+            detail["key"] = way
         await case.by(THE_BOT).record("grant.issue", grant, **detail)
     return won
 
@@ -291,8 +303,27 @@ async def delivered(case: Case, grant: Grant) -> bool:
     won = await case.tx.grants.move(grant.id, GrantState.ISSUED, GrantState.ACTIVE)
     if won:
         await case.record("grant.deliver", grant)
+        await _end_moved(case, grant)
     await messages.follow(case, grant)
     return won
+
+
+async def _end_moved(case: Case, grant: Grant) -> None:
+    """Ends the grant that was to live until this one was delivered, if there is one.
+
+    Of those in between whose profile got lost on its way nothing is left.
+    """
+    earlier: Grant | None = grant
+    while earlier is not None and earlier.replaces is not None:
+        earlier = await case.tx.grants.get(earlier.replaces)
+        if earlier is not None and earlier.state in LIVE_STATES:
+            await revocation.begin(
+                case.by(THE_BOT), [earlier], EndReason.REPLACED, with_replacements=False
+            )
+            await messages.receipt(case, messages.private_chat(grant.owner), [earlier.id])
+            return
+        if earlier is None or earlier.end_reason is not EndReason.LOST:
+            return
 
 
 async def _successor(case: Case, old: Grant) -> Grant:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.access import holdings, messages
+from bot.access import holdings, messages, roles
 from bot.access.case import Case
 from bot.access.holdings import Holding
 from bot.access.messages import Notice
@@ -50,6 +50,7 @@ async def begin(
     reason: EndReason,
     *,
     at: datetime | None = None,
+    with_replacements: bool = True,
     tells_owner: bool = True,
 ) -> list[Grant]:
     """Records the end of live grants: LIVE to REVOKING, with a proof to come from each server.
@@ -58,11 +59,13 @@ async def begin(
 
     Args:
         at: when they were revoked, if that was before now.
+        with_replacements: also those that are on their way to take their places.
         tells_owner: False where the caller says it once for all of them.
     """
     servers = [server.name for server in await case.tx.servers.all() if lets_in(server)]
     ended = []
-    for grant in grants:
+    wanted = [*grants]
+    for grant in wanted + (await _replacements(case, wanted) if with_replacements else []):
         if not await case.tx.grants.end(
             grant.id, reason, at or case.now, by=case.actor.key, by_name=case.actor.name
         ):
@@ -86,6 +89,20 @@ async def begin(
         await messages.notice(case, grant.user_id, code, reason=reason, **who, **what)
         await messages.edit_open_cards(case, grant.user_id)
     return ended
+
+
+async def _replacements(case: Case, grants: Sequence[Grant]) -> list[Grant]:
+    """The live ones that were made in the place of live ones: see `bot.access.moving`.
+
+    There may be some in between whose profiles got lost on their way.
+    """
+    found: list[Grant] = []
+    ids = [grant.id for grant in grants if grant.state in LIVE_STATES]
+    while ids:
+        later = await case.tx.grants.replacing(ids)
+        found += [grant for grant in later if grant.state in LIVE_STATES]
+        ids = [grant.id for grant in later]
+    return found
 
 
 async def record_proofs(case: Case, seen: Sequence[tuple[GrantId, ServerProof]]) -> list[GrantId]:
@@ -299,7 +316,7 @@ async def tell_others(case: Case, ended: Sequence[Grant]) -> None:
     servers = sorted({str(grant.server or grant.common_name) for grant in ended})
     said = ", ".join([*servers[:_SERVERS_NAMED], "…"] if servers[_SERVERS_NAMED:] else servers)
     who = {"admin": case.actor.name, "by": case.actor.key}
-    for admin in case.rules.admins:
+    for admin in await roles.admins(case.tx, case.rules):
         if admin not in (case.actor.user_id, holder):
             await messages.notice(case, admin, Notice.REVOKED_BY, name=name, servers=said, **who)
 
@@ -326,7 +343,7 @@ async def expire_due(case: Case) -> list[Grant]:
                 name = await case.tx.people.name_of(grant.user_id)
             server = str(grant.server or grant.common_name)
             await messages.tell_admins(case, Notice.ACCESS_OVER, name=name, server=server)
-        for admin in case.rules.admins:
+        for admin in await roles.admins(case.tx, case.rules):
             chat = messages.private_chat(admin)
             await messages.receipt(case, chat, [grant.id], if_unproved=True)
     return ended

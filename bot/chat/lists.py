@@ -7,11 +7,12 @@ list was narrowed by.
 from collections.abc import Sequence
 
 from bot.access import holdings, messages, who
+from bot.access.approvals import deciders
 from bot.access.matching import Fits
-from bot.access.permission import Act, require
+from bot.access.permission import Act, may, require
 from bot.access.refusals import Refusal, Refused
 from bot.access.usage import last_uses
-from bot.chat import buttons, pausing, views
+from bot.chat import buttons, pausing, roles, views
 from bot.chat.buttons import Button, Keyboard, Meant, Style, Tap
 from bot.chat.scene import SILENT, Reply, Scene, post
 from bot.chat.views import View
@@ -24,7 +25,7 @@ GRANTS_SHOWN = 15
 USERS_SHOWN = 30
 CARDS_SHOWN = 10
 # A search that so many people fit is too wide to be read.
-_FOUND_AT_MOST = 100
+_FOUND_AT_MOST = 50
 # Telegram allows 64 bytes behind a button; the place in the list is there, too.
 _SEARCH_LENGTH = 40
 
@@ -69,6 +70,7 @@ async def users(scene: Scene, rest: str) -> Reply:
     if not found:
         raise Refused(Refusal.UNKNOWN_PERSON, who=rest)
     keyboard = ((await pausing.button(scene, found[0]),),) if len(found) == 1 else ()
+    keyboard = keyboard if may(scene.actor, Act.MANAGE_PEOPLE) else ()
     return Reply(View(lines(*await _users(scene, found[:USERS_SHOWN])), keyboard))
 
 
@@ -81,13 +83,13 @@ async def turn_users(scene: Scene, meant: Meant) -> Reply:
 
 async def pending(scene: Scene, _rest: str) -> Reply:
     """/pending: a fresh card for each request, some at a time."""
-    require(scene.actor, Act.LOOK)
+    require(scene.actor, Act.SEE_REQUESTS)
     return await _cards(scene, 0)
 
 
 async def turn_pending(scene: Scene, meant: Meant) -> Reply:
     """The next cards, below those that are there."""
-    require(scene.actor, Act.LOOK)
+    require(scene.actor, Act.SEE_REQUESTS)
     return await _cards(scene, meant.page or 0)
 
 
@@ -236,15 +238,17 @@ async def _all_users(
     count = await tx.people.count_listed(wanted)
     people = await tx.people.listed(wanted, offset=offset, limit=USERS_SHOWN)
     keyboard: Keyboard = ()
-    if not wanted and (old := await tx.grants.count_unlinked_names()):
+    links = may(scene.actor, Act.MANAGE_PEOPLE)
+    if links and not wanted and (old := await tx.grants.count_unlinked_names()):
         keyboard = ((Button(words.BUTTON_OLD_CERTIFICATES.format(count=old), Tap.OLD),),)
-    admins = "" if wanted or offset else await _admins(scene)
+    is_first = not wanted and not offset
+    admins = blocks(await _admins(scene), await roles.listed(scene)) if is_first else ""
     if not count:
         return Reply(View(blocks(words.USERS_NONE, admins), keyboard))
     entries = await _users(scene, people)
     shown = fitting(entries, views.ROOM - len(admins))
     others = lines(*await _users(scene, beside[:USERS_SHOWN]))
-    if wanted and count == 1:
+    if links and wanted and count == 1:
         keyboard = ((await pausing.button(scene, people[0]),),)
     text = blocks(
         admins,
@@ -294,8 +298,16 @@ def _user(scene: Scene, person: Person) -> Html:
 
 
 async def _cards(scene: Scene, offset: int) -> Reply:
-    count = await scene.tx.requests.count_pending()
-    waiting = await scene.tx.requests.pending(offset=offset, limit=CARDS_SHOWN)
+    if may(scene.actor, Act.LOOK):
+        count = await scene.tx.requests.count_pending()
+        waiting = await scene.tx.requests.pending(offset=offset, limit=CARDS_SHOWN)
+    else:
+        theirs = [
+            request
+            for request in await scene.tx.requests.pending()
+            if scene.user_id in await deciders(scene.case, request)
+        ]
+        count, waiting = len(theirs), theirs[offset : offset + CARDS_SHOWN]
     if not waiting:
         return Reply(View(Html(words.PENDING_NONE)))
     head = View(blocks(fill(words.PENDING_COUNT, count=count), _part(offset, len(waiting), count)))

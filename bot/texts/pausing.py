@@ -66,8 +66,8 @@ STATES = {Pause.PAUSING: "being paused", Pause.PAUSED: "paused"}
 
 REFUSALS: dict[Refusal, str] = {
     Refusal.PAUSED: (
-        "Your VPN access is paused{span}, so there’s nothing to ask for right now. Your profiles "
-        "are kept. Questions? Talk to your admin."
+        "Your VPN access is paused, so you can’t ask for more right now. Your profiles are kept; "
+        "/myvpn says until when. Questions? Talk to your admin."
     ),
     Refusal.REQUESTER_PAUSED: (
         "{name} is paused, so nothing was approved. The request waits; /resume {id} brings them "
@@ -84,7 +84,7 @@ REFUSALS: dict[Refusal, str] = {
     ),
 }
 REFUSALS_TERMINAL: dict[Refusal, str] = {
-    Refusal.PAUSED: "They are paused{span}; first run vpnbot user resume with their id.",
+    Refusal.PAUSED: "They are paused; first run `vpnbot user resume` with their id.",
     Refusal.REQUESTER_PAUSED: (
         "{name} is paused, so nothing was approved; first run `vpnbot user resume {id}`."
     ),
@@ -92,7 +92,6 @@ REFUSALS_TERMINAL: dict[Refusal, str] = {
         "{name} is paused, and with them all of their accounts; first run `vpnbot user resume`."
     ),
 }
-SPAN = " until {until}"
 
 # --- The terminal --------------------------------------------------------------------------------
 

@@ -3,10 +3,11 @@
 from typing import Any
 
 from bot.access.refusals import Refusal, Refused
-from bot.texts import chat, group_refusals, groups, pausing, whose
+from bot.texts import chat, group_refusals, groups, joining, keys, pausing, roles, whose
 from bot.texts.fill import Html, Plural, fill, plain, utc
 
-_ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED | pausing.REFUSALS
+_ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED | roles.IN_CHAT | joining.REFUSED
+_ELSEWHERE |= pausing.REFUSALS
 IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
     Refusal.NOT_ALLOWED: (
         "You are not on the list of this bot. /start shows your Telegram id; send it to your admin."
@@ -45,7 +46,10 @@ IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
     Refusal.UNKNOWN_REQUEST: "There is no request {request}. /pending shows the open ones.",
     Refusal.ALREADY_DECIDED: "Too late: this request is already {state}.",
     Refusal.NOT_YOURS: "This is not yours, so nothing was changed.",
-    Refusal.OWN_REQUEST: "This is your own request: another admin has to decide on it.",
+    Refusal.OWN_REQUEST: (
+        "You can’t approve your own request. Another admin can; if you’re the only one, run on the "
+        "server: vpnbot request approve {request}."
+    ),
     Refusal.NOT_OFFERED: "This duration was not offered. Tap one of the buttons on the card.",
     Refusal.CARD_CHANGED: (
         "This request has changed since this card was sent. Here is how it looks now; "
@@ -109,6 +113,7 @@ IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
         "{id} out of VPNBOT_ADMIN_IDS on the machine and restart me."
     ),
     Refusal.NO_BUTTON: "This button is none of mine, so nothing was changed.",
+    Refusal.KEY_SHOWN: keys.SHOWN_BEFORE,
     Refusal.FORWARDED: chat.ONLY_NEW_MESSAGES,
     Refusal.BAD_ID: (
         "“{id}” is no Telegram id. It is a number; the person sees it when they send me /start."
@@ -116,7 +121,8 @@ IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
     Refusal.BAD_NAME: "Please add the person’s name after the id.",
 }
 # Where the terminal has another next step than the chat.
-_SAME = IN_CHAT | group_refusals.IN_TERMINAL | pausing.REFUSALS_TERMINAL
+_THERE = roles.IN_TERMINAL | joining.REFUSED_IN_TERMINAL | pausing.REFUSALS_TERMINAL
+_SAME = IN_CHAT | group_refusals.IN_TERMINAL | _THERE
 _IN_TERMINAL: dict[Refusal, str] = _SAME | {
     Refusal.NOT_ALLOWED: (
         "This person is not on the allowlist; run: vpnbot user allow ID --name NAME"
@@ -217,9 +223,6 @@ def span_text(seconds: int) -> str:
 
 def _values(refused: Refused) -> dict[str, object]:
     values: dict[str, Any] = dict(refused.values)
-    if refused.code is Refusal.PAUSED:
-        until = values.pop("until")
-        values["span"] = "" if until is None else plain(pausing.SPAN, until=utc(until))
     match refused.code:
         case Refusal.DURATION_TOO_LONG:
             values["duration"] = duration_text(values["seconds"])
@@ -239,11 +242,14 @@ def _values(refused: Refused) -> dict[str, object]:
         case Refusal.NOTHING_LIVE:
             names = ", ".join(values["names"])[:_NAMES_LENGTH]
             values["more"] = plain(_MAYBE, names=names) if names else ""
+        case Refusal.INVITATION_CLOSED:
+            values["state"] = joining.STATES_SAID[values["state"]]
         case Refusal.ALREADY_DECIDED:
             values["state"] = plain(DECIDED[values["state"]], admin=values["admin"])
         case _:
-            if "until" in values:
-                values["until"] = utc(values["until"])
+            for name in ("until", "at"):
+                if name in values:
+                    values[name] = utc(values[name])
             if "wait" in values:
                 values["wait"] = duration_text(values["wait"])
     return values

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from tests.gate.case import Case
 from tests.gate.snapshot import LIVE, Grant, Snapshot
 
+_ROLES = frozenset({"admin", "approver", "auditor", "none"})
+
 
 @dataclass(frozen=True, slots=True)
 class Meant:
@@ -72,7 +74,7 @@ def removed_by_word(case: Case) -> frozenset[int]:
     """Whom a typed /remove takes off the list: where it means one person, all their accounts."""
     if not (case.is_admin and case.commands("remove") and case.arguments):
         return frozenset()
-    whom = meant(case.before, case.rest).people
+    whom = _persons(case.before, case.rest)
     if len(whom) != 1:
         return frozenset()
     return frozenset(
@@ -86,10 +88,29 @@ def paused_by_word(case: Case, command: str = "pause") -> frozenset[int]:
     """Whom a typed /pause or /resume means, by all their accounts: where that is one person."""
     if not (case.is_admin and case.commands(command) and case.arguments):
         return frozenset()
-    whom = meant(case.before, case.rest.partition(" until ")[0])
-    holders = {_holder(case.before, case.before.grants[grant]) for grant in whom.grants}
-    people = {*whom.people, *(holder for holder in holders if holder is not None)}
-    return frozenset(case.before.accounts_of(people.pop())) if len(people) == 1 else frozenset()
+    people = _persons(case.before, case.rest.partition(" until ")[0])
+    whose = [one for person in people for one in case.before.accounts_of(person)]
+    return frozenset(whose) if len(people) == 1 else frozenset()
+
+
+def _persons(state: Snapshot, text: str) -> frozenset[int]:
+    """The people that are meant: for a grant its holder."""
+    whom = meant(state, text)
+    holders = {_holder(state, state.grants[grant]) for grant in whom.grants}
+    return whom.people | {holder for holder in holders if holder is not None}
+
+
+def appoints(case: Case, user_id: int) -> bool:
+    """Whether an admin says what somebody's role is: by their number, or by what means them."""
+    typed = case.arguments
+    at = next((n for n, one in enumerate(typed[1:], 1) if one.lower() in _ROLES), 0)
+    if not (case.is_admin and case.commands("role") and at) or user_id in case.laws.admins:
+        return False
+    whom = " ".join(typed[:at])
+    if whom.isascii() and whom.isdigit():
+        return int(whom) == user_id
+    found = meant(case.before, whom).people
+    return found == {case.before.person_of(user_id)}
 
 
 def linked_by_tap(case: Case, grant: Grant) -> int | None:

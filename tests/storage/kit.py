@@ -165,6 +165,7 @@ def take_names_back(connection: Connection) -> None:
         connection.execute(text(f"DROP TABLE {table}"))
     for name in ("pause", "paused_at"):
         connection.execute(text(f"ALTER TABLE grants DROP COLUMN {name}"))
+    connection.execute(text("DROP INDEX ix_grants_replaces"))
     for column in ("grants.ended_by", "grants.ended_by_name", "requests.asked_duration"):
         table, _, name = column.partition(".")
         connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {name}"))
