@@ -20,15 +20,15 @@ ANYBODY = Actor("telegram:1", "X")
         (
             Actor("x", "X", is_admin=True),
             (
-                "pending grants online revoke pause resume users who group allow invite remove role "
-                "servers audit help"
+                "pending grants online revoke pause resume users who group allow invite remove "
+                "role servers audit help"
             ),
         ),
         (
             Actor("x", "X", is_admin=True, is_allowed=True),
             (
-                "requestvpn myvpn pending grants online revoke pause resume users who group allow invite "
-                "remove role servers audit help"
+                "requestvpn myvpn pending grants online revoke pause resume users who group allow "
+                "invite remove role servers audit help"
             ),
         ),
     ],
