@@ -37,7 +37,7 @@ _AGAIN = 3
 
 async def test_revoke(plain_stage: Stage) -> None:
     stage, company = plain_stage, plain_stage.company
-    chats = {at: await _with_access(stage) for at in range(_STARTED, _STARTED + 11)}
+    chats = {at: await _with_access(stage) for at in range(_STARTED, _STARTED + 16)}
     await company.stop()
 
     async def revoke(commands: Commands, at: int, chat: PersonChat) -> int:
@@ -59,7 +59,6 @@ async def test_revoke(plain_stage: Stage) -> None:
     check_company(stage)
 
 
-@pytest.mark.long
 async def test_joining_a_group(plain_stage: Stage) -> None:
     """All of it or nothing: address, client's file, session, and what the firewall is told."""
     stage, company = plain_stage, plain_stage.company
@@ -112,7 +111,7 @@ async def test_joining_a_group(plain_stage: Stage) -> None:
 async def test_grant_issue(plain_stage: Stage) -> None:
     """Whoever has a file that the command did not report has a dead one."""
     stage, company = plain_stage, plain_stage.company
-    chats = {at: await stage.hire() for at in range(_STARTED, _STARTED + 9)}
+    chats = {at: await stage.hire() for at in range(_STARTED, _STARTED + 14)}
     await company.stop()
     alive: dict[int, list[str]] = {}
 
