@@ -312,9 +312,9 @@ async def test_what_is_left_is_said_and_can_be_ended(company: Company) -> None:
     """By the holder's own button, by an admin, and by the time."""
     boris, who = company.boris, await company.hires()
     name = company.name_of(who)
-    for _ in range(4):
+    for _ in range(5):
         await company.approved(who=who)
-    first, second, third, fourth = [grant["common_name"] for grant in company.grants_of(who)]
+    first, second, third, fourth, fifth = [g["common_name"] for g in company.grants_of(who)]
 
     await who.says("/myvpn")
     mine = await who.hears(first)
@@ -330,16 +330,17 @@ async def test_what_is_left_is_said_and_can_be_ended(company: Company) -> None:
     assert third in left
 
     company.tamper("UPDATE grants SET not_after = 1 WHERE common_name = ?", third)
-    receipt = await boris.hears(third)
-    assert receipt.text.startswith(f"Revoked: this profile of {name}")
-    assert fourth in receipt.text
     told = await who.hears("One of your profiles for office has reached its end")
     assert "You still have:\n• office until" in told.text
 
+    # An ordinary end is nobody else's news; a revocation's receipt offers what is left.
+    await boris.says(f"/revoke {fourth}")
+    receipt = await boris.hears(f"Revoked: this profile of {name}")
+    assert third not in receipt.text.split("\n\n")[1]
     await boris.taps(f"Revoke the rest of {name}", message=receipt)
     await boris.taps("Revoke now", message=await boris.hears("on every server now?"))
     receipt = await boris.hears(f"Revoked: the access of {name} has ended on every server.")
-    assert fourth in receipt.text
+    assert fifth in receipt.text
     assert {grant["state"] for grant in company.grants_of(who)} == {"revoked", "expired"}
 
 
@@ -400,13 +401,15 @@ async def test_revoke_asks_where_it_is_not_clear(company: Company) -> None:
     await boris.hears("Nothing was changed")
     assert company.dump()["grants"] == live
 
+    # Two of one name are told apart wherever one of them is named.
     await boris.says(f"/allow {two.person.id} MARTA")
-    await boris.hears("MARTA is on the allowlist")
+    told_apart = f"MARTA (@{two.person.username})"
+    await boris.hears(f"{told_apart} is on the allowlist")
     await boris.says("/revoke Marta")
     both = await boris.hears("fits more than one")
     await boris.taps("Revoke MARTA", message=both)
     await boris.taps("Revoke now", message=await boris.hears("End the access of MARTA"))
-    assert (await boris.hears("the access of MARTA has ended")).text.startswith("Revoked")
+    assert (await boris.hears(f"the access of {told_apart} has ended")).text.startswith("Revoked")
     assert company.grants_of(one)[0]["state"] == "active"
     assert company.grants_of(two)[0]["state"] == "revoked"
 
@@ -424,7 +427,7 @@ async def test_the_allowlist(company: Company) -> None:
         "/allow 0 Bob": "no Telegram id",
         "/allow 99999999999999999999 Bob": "no Telegram id",
         f"/allow {who.person.id}": "add the person’s name",
-        "/remove": "Who do you want to remove",
+        "/remove": "Who do you want to take off",
         "/remove xyzzy": "I know nobody",
     }.items():
         await boris.says(text)
