@@ -128,11 +128,15 @@ async def allow(case: Case, user_id: UserId, name: str) -> Allowed:
     if not shown:
         raise Refused(Refusal.BAD_NAME)
     before = await case.tx.people.get(user_id)
+    has_written = await case.tx.people.newcomer(user_id) is not None
     await case.tx.people.allow(user_id, shown, case.now)
+    if before is None and has_written:
+        await case.tx.people.set_reachable(user_id, reachable=True)
     is_new = before is None or not before.allowed
     await case.record("user.allow", f"user:{user_id}", user_name=shown)
     if is_new:
-        await messages.notice(case, user_id, Notice.ACCESS_GIVEN)
+        if user_id != case.actor.user_id:
+            await messages.notice(case, user_id, Notice.ACCESS_GIVEN)
         await messages.menu(case, user_id)
     return Allowed(await revocation.known_person(case.tx, user_id), is_new)
 

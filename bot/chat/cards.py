@@ -105,7 +105,7 @@ async def _undecided(
             fill(words.CARD_LAST_USE, at=moment(used)) if used else "",
         ),
         await _opens(case, request),
-        words.CARD_OWN if own else "",
+        await _who_else(case, request, me) if own else "",
         lines(*agreed.said),
         _waits(case, request),
     )
@@ -125,6 +125,18 @@ async def _undecided(
     if not agreed.counts or not theirs.is_open:
         return View(text, ((deny,),))
     return View(text, ((full,), *((tuple(shorter),) if shorter else ()), (deny,)))
+
+
+async def _who_else(case: Case, request: Request, me: UserId) -> Html:
+    """Who may say yes to one's own request; where nobody else is, how it's done on the machine."""
+    others = [
+        await case.tx.people.name_of(admin)
+        for admin in case.rules.admins
+        if await case.tx.people.person_of(admin) != me
+    ]
+    if not others:
+        return fill(words.CARD_OWN_ALONE, id=request.id)
+    return fill(words.CARD_OWN, names=some(others))
 
 
 def _past(one: Past) -> Html:

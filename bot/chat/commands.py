@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from bot.access import messages
 from bot.access.permission import Act, Actor, may
-from bot.chat import admin_commands, groups, lists, member_commands, online, whose
+from bot.chat import admin_commands, groups, lists, member_commands, online, views, whose
 from bot.chat.scene import Reply, Scene, say
+from bot.chat.views import View
 from bot.texts import chat as words
 from bot.texts.fill import Html, blocks, fill, lines
 from storage.records import OutboxKind, RequestState
@@ -55,10 +56,10 @@ async def help_(scene: Scene, _rest: str) -> Reply:
     if actor.is_allowed:
         said.append(blocks(words.HELP_MEMBER, _help(for_admins=False)))
     else:
-        said.append(fill(words.ADMIN_NOT_LISTED, id=scene.user_id))
+        said.append(Html(words.ADMIN_NOT_LISTED))
     if actor.is_admin:
         said.append(blocks(words.HELP_ADMIN, _help(for_admins=True)))
-    return say(blocks(*said))
+    return Reply(View(blocks(*said), views.allow_self(actor)))
 
 
 def _help(*, for_admins: bool) -> Html:
