@@ -83,7 +83,8 @@ async def to_be_allowed(case: Case, text: str) -> Wanted | Candidates:
         Refused: ADMINS_ONLY, BAD_ID, BAD_NAME, NOBODY_WROTE.
     """
     require(case.actor, Act.MANAGE_PEOPLE)
-    first, _, name = text.strip().partition(" ")
+    # At any white space: whoever pastes a list has a line's end in between.
+    first, name = (*text.split(maxsplit=1), "", "")[:2]
     user_id = as_user_id(first)
     if user_id is not None:
         if not name.strip():

@@ -125,7 +125,7 @@ async def test_who_is_put_on_the_list(desk: Desk) -> None:
     *_, said = await desk.says(BORIS, f"/allow {KARL} Karl Carlson")
     assert said == fill(words.ALLOWED, name="Karl Carlson")
     assert await desk.is_allowed(KARL)
-    *_, said = await desk.says(BORIS, f"/allow {KARL} Karl")
+    *_, said = await desk.says(BORIS, f"/allow {KARL}\nKarl")
     assert said == fill(words.RENAMED, name="Karl")
 
 
