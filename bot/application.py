@@ -65,6 +65,7 @@ class Application:
             OutboxKind.CUT: Handling(posts.cut, is_slow=True),
             OutboxKind.ONLINE: Handling(posts.online, is_slow=True),
             OutboxKind.CUT_SESSION: Handling(posts.cut_session, is_slow=True),
+            OutboxKind.INVITATION: Handling(posts.invitation),
             OutboxKind.MENU: Handling(posts.menu),
             OutboxKind.DELIVER: Handling(self._delivery.deliver, is_slow=True, settle=self._settle),
         }
@@ -92,8 +93,9 @@ class Application:
                 group.create_task(self._open_keys())
                 username = await stack.enter_async_context(greeted)
                 bot = self._telegram.bot
-                await self._speak_as(bot.id)
                 reserve = self._office.reserve
+                await reserve.for_revocation(lambda: self._speak_as(bot.id))
+                await reserve.for_revocation(lambda: self._note_name(username))
                 worker = Worker(
                     bot, username, self._office, on_done=self.sender.wake, reserve=reserve
                 )
@@ -129,6 +131,12 @@ class Application:
             is_new = await new_bot.speaks(case, bot_id)
         if is_new:
             log.warning("This is another bot than before; open requests are shown anew")
+
+    async def _note_name(self, username: str) -> None:
+        """Links need it, also on the command line."""
+        async with self._office.acting(THE_BOT) as case:
+            if await case.tx.invitations.own_name() != username:
+                await case.tx.invitations.set_own_name(username)
 
     async def _open_keys(self) -> None:
         """So that the first profile does not wait for its server's key."""

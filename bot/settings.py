@@ -32,6 +32,7 @@ from bot.process.way_out import SETTING as PROXY
 from bot.process.way_out import WayOut, checked_proxy, way_out
 from pki.keys import KeyAlgorithm
 from storage.database import sqlite_url
+from storage.key_records import KeyWay
 from storage.records import UserId
 
 PREFIX = "VPNBOT_"
@@ -96,6 +97,15 @@ def _key_algorithm(value: Any) -> Any:
     if isinstance(value, str) and value not in set(KeyAlgorithm):
         raise ValueError(f"write one of {', '.join(KeyAlgorithm)}")
     return value
+
+
+def _key_ways(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    parts = [part.strip() for part in value.split(",") if part.strip()]
+    if not parts or not set(parts) <= set(KeyWay):
+        raise ValueError(f"write {' or '.join(KeyWay)}, or several with commas between them")
+    return tuple(KeyWay(part) for part in dict.fromkeys(parts))
 
 
 def _database_url(value: Any) -> Any:
@@ -169,6 +179,10 @@ class Settings(BaseSettings):
     # None: the kind that the CA has.
     client_key: Annotated[KeyAlgorithm | None, BeforeValidator(_key_algorithm)] = None
 
+    profile_key: Annotated[tuple[KeyWay, ...], NoDecode, BeforeValidator(_key_ways)] = (
+        KeyWay.PLAIN,
+    )
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -192,6 +206,7 @@ class Settings(BaseSettings):
             long_duration=self.long_grant_duration,
             long_approvals=self.long_grant_approvals,
             tell_ends=self.tell_ends,
+            key_ways=self.profile_key,
         )
 
     def url(self) -> URL:

@@ -76,6 +76,7 @@ class OutboxKind(StrEnum):
     CUT = "cut"  # ends a stranger's session, and says what became of it
     ONLINE = "online"  # who is connected
     CUT_SESSION = "cut_session"  # ends a session of somebody's, and says what became of it
+    INVITATION = "invitation"  # for an admin to pass on; the link is made when it is sent
     MENU = "menu"  # no message: the command menu of a private chat
 
 

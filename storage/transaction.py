@@ -14,6 +14,8 @@ from storage.ends import EndWarnings
 from storage.grants import Grants
 from storage.groups import Groups
 from storage.inbox import Inbox
+from storage.invitations import Invitations
+from storage.keys import Keys
 from storage.listings import Listings
 from storage.outbox import Outbox
 from storage.people import People
@@ -34,9 +36,11 @@ class Transaction:
         self.people = People(connection)
         self.admins = Admins(connection)
         self.groups = Groups(connection)
+        self.invitations = Invitations(connection)
         self.servers = Servers(connection)
         self.requests = Requests(connection)
         self.grants = Grants(connection)
+        self.keys = Keys(connection)
         self.addresses = Addresses(connection)
         self.crl = CrlSource(connection)
         self.proofs = Proofs(connection)

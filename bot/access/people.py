@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.access import groups, holdings, matching, messages, requests, revocation
+from bot.access import groups, holdings, invitations, matching, messages, requests, revocation
 from bot.access.case import Case, Rules
 from bot.access.matching import LARGEST_ID, as_user_id
 from bot.access.messages import Notice
@@ -133,6 +133,7 @@ async def allow(case: Case, user_id: UserId, name: str) -> Allowed:
     await case.tx.people.allow(user_id, shown, case.now)
     if before is None and has_written:
         await case.tx.people.set_reachable(user_id, reachable=True)
+    await case.tx.invitations.forget_removal(user_id)
     is_new = before is None or not before.allowed
     await case.record("user.allow", f"user:{user_id}", user_name=shown)
     if is_new:
@@ -223,6 +224,7 @@ async def remove(case: Case, user_id: UserId) -> Removed:
         raise Refused(Refusal.UNKNOWN_PERSON, who=accounts[0].name)
     for account in listed or accounts[:1]:
         await case.tx.people.disallow(account.id)
+        await case.tx.invitations.note_removal(account.id, case.now)
         await case.record("user.remove", f"user:{account.id}", user_name=account.name)
         await messages.menu(case, account.id)
         who = {"admin": case.actor.name, "by": case.actor.key}
@@ -231,6 +233,7 @@ async def remove(case: Case, user_id: UserId) -> Removed:
     for account in accounts:
         for request in await case.tx.requests.open_of(account.id):
             await requests.withdraw(case, request, tell=False)
+        await invitations.withdraw_all(case, made_by=telegram_key(account.id))
         # Whoever comes back some day begins anew.
         for group in await case.tx.groups.of_accounts([account.id]):
             await case.tx.groups.leave(group.name, account.id)

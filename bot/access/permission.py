@@ -47,6 +47,12 @@ def telegram_key(user_id: UserId) -> str:
     return f"telegram:{user_id}"
 
 
+def telegram_id(key: str) -> UserId | None:
+    """The other way round; None for whoever is not in the chat."""
+    number = key.removeprefix("telegram:")
+    return UserId(int(number)) if number != key and number.isdecimal() else None
+
+
 def may(actor: Actor, act: Act) -> bool:
     """Whether the rules let this actor do this."""
     match act:

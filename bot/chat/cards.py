@@ -21,6 +21,7 @@ from bot.handover.fields import file_name_of
 from bot.handover.profiles import Profile
 from bot.texts import chat as words
 from bot.texts import groups as group_words
+from bot.texts import keys as key_words
 from bot.texts import life
 from bot.texts.fill import Html, blocks, escaped, fill, lines, moment
 from bot.texts.refusals import duration_text
@@ -101,6 +102,7 @@ async def _undecided(
             fill(group_words.CARD_NOT_OPEN, server=request.server) if not theirs.is_open else "",
             fill(words.CARD_HAS, count=live) if live else "",
             fill(words.CARD_HAS_UNPROVED, count=unproved) if unproved else "",
+            *await _silent(case, request),
             *(_past(one) for one in past[:_PAST_SHOWN]),
             fill(words.CARD_LAST_USE, at=moment(used)) if used else "",
         ),
@@ -125,6 +127,16 @@ async def _undecided(
     if not agreed.counts or not theirs.is_open:
         return View(text, ((deny,),))
     return View(text, ((full,), *((tuple(shorter),) if shorter else ()), (deny,)))
+
+
+async def _silent(case: Case, request: Request) -> list[Html]:
+    """Where a profile for this request could not connect now."""
+    since = await case.tx.servers.silent()
+    return [
+        fill(words.CARD_SILENT, server=name, at=moment(since[name]))
+        for name in await destinations.opened_by(case.tx, request)
+        if name in since
+    ]
 
 
 async def _who_else(case: Case, request: Request, me: UserId) -> Html:
@@ -308,10 +320,13 @@ def caption(
     text = blocks(
         fill(template, server=grant.server, file=file),
         fill(use, until=moment(grant.not_after)),
+        key_words.CAPTION_LOCKED if profile.is_locked else "",
         words.CAPTION_HOW_TO if profile.topics else "",
         words.CAPTION_LATER,
     )
-    return View(text, how_to(grant, profile.topics))
+    passphrase = Button(key_words.BUTTON_SHOW, buttons.data(Tap.UNLOCK, grant.id), Style.MAIN)
+    first = ((passphrase,),) if profile.is_locked else ()
+    return View(text, (*first, *how_to(grant, profile.topics)))
 
 
 async def caption_over(case: Case, grant: Grant) -> View:

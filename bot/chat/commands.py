@@ -3,12 +3,16 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from bot.access import messages
+from bot.access import invitations, joining, messages
 from bot.access.permission import Act, Actor, may
+from bot.access.refusals import Refused
 from bot.chat import admin_commands, groups, lists, member_commands, online, views, whose
-from bot.chat.scene import Reply, Scene, say
+from bot.chat import invitations as inviting
+from bot.chat.scene import SILENT, Reply, Scene, say
 from bot.chat.views import View
 from bot.texts import chat as words
+from bot.texts import joining as joining_words
+from bot.texts import refusals
 from bot.texts.fill import Html, blocks, fill, lines
 from storage.records import OutboxKind, RequestState
 
@@ -32,8 +36,20 @@ class Command:
         return self.changes and bool(rest or not self.needs_words)
 
 
-async def start(scene: Scene, _rest: str) -> Reply:
-    """Who you are to the bot. An admin also gets the cards that wait for a decision."""
+async def start(scene: Scene, rest: str) -> Reply:
+    """Who you are to the bot. An admin also gets the cards that wait for a decision.
+
+    Who comes by an invitation is put on the list, and welcomed there.
+    """
+    if invitations.is_token(rest):
+        try:
+            async with scene.tx.attempt():
+                await joining.use_invitation(scene.case, rest)
+        except Refused as refused:
+            if scene.actor.is_known:
+                return say(refusals.in_chat(refused))
+            return say(fill(joining_words.STRANGER_INVITED, id=scene.user_id))
+        return SILENT
     if scene.actor.is_known:
         # Strangers have the menu that everybody has: a flood of theirs must not set one each time.
         await messages.menu(scene.case, scene.user_id)
@@ -89,6 +105,7 @@ COMMANDS: dict[str, Command] = {
     "who": Command(whose.who, Act.LOOK),
     "group": Command(groups.group, Act.LOOK, changes=True),
     "allow": Command(admin_commands.allow, Act.MANAGE_PEOPLE, changes=True),
+    "invite": Command(inviting.invite, Act.MANAGE_PEOPLE, changes=True),
     "remove": Command(admin_commands.remove, Act.MANAGE_PEOPLE, changes=True),
     "servers": Command(admin_commands.servers, Act.LOOK),
     "audit": Command(admin_commands.audit_head, Act.LOOK),

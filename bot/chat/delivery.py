@@ -19,7 +19,7 @@ from typing import Any
 from telegram import Bot, Message
 from telegram.error import TelegramError
 
-from bot.access import grants
+from bot.access import grants, keys
 from bot.access.case import Case
 from bot.access.messages import DeliverNote
 from bot.access.permission import THE_BOT
@@ -34,6 +34,7 @@ from bot.handover.delivery import CUT_OFF, Came, Delivery, Outcome
 from bot.handover.profiles import Profile
 from pki.errors import PkiError
 from storage.errors import is_passing
+from storage.key_records import KeyWay
 from storage.outbox import Done, Later, Next
 from storage.records import (
     ChatId,
@@ -153,6 +154,7 @@ class ChatDelivery:
             earlier = None
             if grant is not None and grant.replaces is not None:
                 earlier = await tx.grants.get(grant.replaces)
+            way = KeyWay.PLAIN if grant is None else await keys.way_for(case, grant.owner)
         if grant is None or grant.state is not GrantState.RESERVED:
             return await self.settle(item)
         if not case.may_give:
@@ -162,7 +164,7 @@ class ChatDelivery:
             retry_at = self._core.clock() + timedelta(seconds=_SERVER_RETRY_S)
             return Later(retry_at, item.attempts)
         try:
-            profile = await self._delivery.make(grant, archive=self._archives)  # (1), (2)
+            profile = await self._delivery.make(grant, archive=self._archives, way=way)  # (1), (2)
         except Exception as error:
             if is_passing(error):
                 raise

@@ -8,6 +8,7 @@ import typer
 from bot.access import groups, holdings, linking, people, revocation, who
 from bot.access.case import Case
 from bot.access.matching import Fits
+from bot.cli import invitations
 from bot.cli.group import tell_changed
 from bot.cli.printing import show_parts
 from bot.cli.revoke import print_receipt
@@ -18,6 +19,9 @@ from storage.group_records import GroupName
 from storage.records import UserId
 
 app = typer.Typer(help="The allowlist.", no_args_is_help=True)
+app.command("invite")(invitations.invite)
+app.command("invitations")(invitations.list_)
+app.command("withdraw")(invitations.withdraw)
 
 Who = Annotated[
     str,

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from bot.access import audit, clock, endings, moving, requests, revocation
+from bot.access import audit, clock, endings, messages, moving, requests, revocation
 from bot.access.matching import USERNAME_LASTS
 from bot.access.permission import THE_BOT
 from bot.handover.delivery import end_orphans
@@ -128,9 +128,10 @@ class Keeper:
             job = self._jobs.get(server.name)
             is_old = self._watch.is_due(server)
             is_changed = server.name in files and self._may_refit(server.name)
-            is_due = server.name in due or is_old or is_look or is_changed
+            looks = is_look or self._watch.looks_again(server)
+            is_due = server.name in due or is_old or looks or is_changed
             if is_due and (job is None or job.done()):
-                work = self._look_after(server, renew=is_old, look=is_look)
+                work = self._look_after(server, renew=is_old, look=looks)
                 self._jobs[server.name] = asyncio.create_task(work)
 
     async def _look_after(self, server: Server, *, renew: bool, look: bool) -> None:
@@ -169,9 +170,12 @@ class Keeper:
                 return False
             asked_by = case.after(-case.rules.request_ttl)
             waiting = await tx.requests.due(case.now, asked_by=asked_by)
-            if not waiting and not await tx.grants.due(case.now):
+            lapsed = await tx.invitations.lapsed(case.now)
+            if not waiting and not lapsed and not await tx.grants.due(case.now):
                 return False
         async with self._office.acting(THE_BOT) as case:
             await requests.expire_due(case)
             await revocation.expire_due(case)
+            for invitation in lapsed:
+                await messages.edit_invitation(case, invitation.id)
         return True

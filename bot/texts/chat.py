@@ -32,6 +32,7 @@ HELP = {
     "who": "/who ADDRESS – whose an address in the VPN is, or was at some time",
     "group": "/group – the groups, and who is in them",
     "allow": "/allow ID NAME – put somebody on the allowlist",
+    "invite": "/invite NAME – make a link that puts somebody on the allowlist",
     "remove": "/remove NAME – take somebody off it and end all their access",
     "servers": "/servers – what each server answers",
     "audit": "/audit – the head of the audit trail, to be kept",
@@ -47,6 +48,7 @@ MENU = {  # in Telegram's own menu
     "who": "Whose an address is, or was",
     "group": "Groups, and who is in them",
     "allow": "Put somebody on the allowlist",
+    "invite": "Make a link that puts somebody on it",
     "remove": "Take somebody off the allowlist",
     "servers": "What each server answers",
     "audit": "The head of the audit trail",
@@ -109,6 +111,9 @@ CARD_OPENS = (
     "⚠️ This profile may open <b>{servers}</b> as well. On the machine, <code>vpnbot doctor</code> "
     "says how to close that."
 )
+CARD_SILENT = (
+    "⚠️ OpenVPN on <b>{server}</b> hasn’t answered since {at}: a profile connects once it’s back"
+)
 CARD_HAS = Plural("Has {count} active profile already", "Has {count} active profiles already")
 CARD_HAS_UNPROVED = Plural(
     "⚠️ {count} profile has ended without proof: it may still work",
@@ -154,6 +159,10 @@ CAPTIONS: dict[DeliverNote, str] = {
         "This is your profile for <b>{server}</b>. If you got one before this, "
         "<code>{file}</code>, delete it; it no longer works."
     ),
+    DeliverNote.KEY_LOST: (
+        "This is a new profile for <b>{server}</b>, with another passphrase. The earlier one, "
+        "<code>{file}</code>, no longer works: please delete it."
+    ),
 } | {DeliverNote.MOVED: machine.MOVED}
 # Where nobody has seen yet that the earlier one is dead.
 CAPTIONS_UNPROVED: dict[DeliverNote, str] = CAPTIONS | {
@@ -164,6 +173,10 @@ CAPTIONS_UNPROVED: dict[DeliverNote, str] = CAPTIONS | {
     DeliverNote.REPLACES_LOST: (
         "This is your profile for <b>{server}</b>. If you got one before this, "
         "<code>{file}</code>, delete it; it is being switched off."
+    ),
+    DeliverNote.KEY_LOST: (
+        "This is a new profile for <b>{server}</b>, with another passphrase. The earlier one, "
+        "<code>{file}</code>, is being switched off: please delete it."
     ),
 }
 CAPTION_USE = (

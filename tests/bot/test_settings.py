@@ -93,6 +93,8 @@ def test_the_names_of_the_settings_are_an_interface() -> None:
         "VPNBOT_APPROVALS",
         "VPNBOT_CANARY",
         "VPNBOT_CLIENT_KEY",
+        "VPNBOT_PROFILE_KEY",
+        "VPNBOT_TELL_ENDS",
         "VPNBOT_LONG_GRANT_DURATION",
         "VPNBOT_LONG_GRANT_APPROVALS",
     } == NAMES
@@ -126,6 +128,7 @@ BAD: list[tuple[str, str]] = [
     *(("LONG_GRANT_DURATION", value) for value in BAD_DURATIONS),
     *(("TELEGRAM_API_CLEARTEXT", value) for value in ("perhaps", "http", "nonsense")),
     ("TELEGRAM_API_URL", "http://nonsense\\@127.0.0.1"),
+    *(("PROFILE_KEY", value) for value in ("nonsense", "plain;passphrase", ",", "Plain")),
     *(("BUNDLE", value) for value in ("perhaps", "2", "zip")),
     *(("APPROVALS", value) for value in ("0", "11", "-1", "two", "1.5", "nonsense")),
     *(("LONG_GRANT_APPROVALS", value) for value in ("0", "11", "-1", "two", "1.5", "nonsense")),

@@ -125,7 +125,11 @@ class Gate:
             long_duration=laws.long_duration,
             long_approvals=laws.long_approvals,
         )
-        chance = Chance(serial=self._serial, code=lambda: f"code{next(self._numbers):04}")
+        chance = Chance(
+            serial=self._serial,
+            code=lambda: f"code{next(self._numbers):04}",
+            token=lambda: f"token{next(self._numbers):017}",
+        )
         self.core = Core(
             self.database,
             rules,

@@ -108,6 +108,7 @@ _AUDIENCE: dict[str, Callable[[Case, Row], Iterable[int]]] = {
     "card": _admins,
     "servers": _admins,
     "online": _admins,
+    "invitation": _admins,
     "cut_session": _admins,
     "asked": _asker,
     "edit_card": _posted,

@@ -5,6 +5,7 @@ from dataclasses import replace
 from storage.audit import AuditWanted
 from storage.clock_records import ClockAnchor, EndWarning
 from storage.group_records import Group, GroupName
+from storage.key_records import KeyChoice, KeyWay
 from storage.listings import GrantsWanted
 from storage.outbox import Done, Later, SetAside
 from storage.records import (
@@ -173,6 +174,7 @@ async def _grants(tx: Transaction) -> None:
     await tx.grants.replaced_at(ANNA, NOW)
     await tx.grants.due(NOW)
     await tx.grants.revoking()
+    await _keys(tx, grant)
     await _groups(tx, grant)
     await tx.grants.set_address(grant, BERLIN, "10.8.0.9", NOW)
     await tx.grants.move(grant.id, GrantState.RESERVED, GrantState.ISSUED)
@@ -238,6 +240,14 @@ async def _searches(tx: Transaction) -> None:
         assert len([part async for part in tx.listings.grants(one)]) <= 1
     listed = tx.listings.people(allowed=True, accounts=[ANNA], limit=5)
     assert len([part async for part in listed]) <= 1
+
+
+async def _keys(tx: Transaction, grant: Grant) -> None:
+    await tx.keys.choose(KeyChoice(ANNA, KeyWay.LOCKED, NOW))
+    await tx.keys.chosen(ANNA)
+    await tx.keys.lock(grant.id)
+    await tx.keys.shown(grant.id, NOW)
+    await tx.keys.locked(grant.id)
 
 
 async def _groups(tx: Transaction, grant: Grant) -> None:

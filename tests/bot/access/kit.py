@@ -99,7 +99,7 @@ class Paper:
 
     @property
     def chance(self) -> Chance:
-        return Chance(serial=self._serial, code=self._code)
+        return Chance(serial=self._serial, code=self._code, token=self._token)
 
     def case(self, tx: Transaction, actor: Actor) -> Case:
         ends = {} if self.authority_ends_at is None else {1: self.authority_ends_at}
@@ -108,6 +108,9 @@ class Paper:
 
     def _serial(self) -> str:
         return f"c0ffee{next(self._numbers):034x}"
+
+    def _token(self) -> str:
+        return f"token{next(self._numbers):017}"
 
     def _code(self) -> str:
         return f"code{next(self._numbers):04}"

@@ -42,9 +42,9 @@ async def test_another_bot_edits_nothing_and_shows_what_is_open(paper: Paper) ->
     assert (await paper.noted())[-1].action == "bot.change"
     # Nothing is edited; whoever has to decide, and whoever waits, read of it anew.
     assert not any("edit" in row.payload or "message" in row.payload for row in rows)
-    assert {(row.chat_id, row.kind) for row in rows} == {
-        (BORIS, OutboxKind.CARD),
-        (CLARA, OutboxKind.CARD),
-        (ANNA, OutboxKind.ASKED),
+    assert {(int(row.chat_id), row.kind) for row in rows} == {
+        (int(BORIS), OutboxKind.CARD),
+        (int(CLARA), OutboxKind.CARD),
+        (int(ANNA), OutboxKind.ASKED),
     }
     assert {row.payload["request"] for row in rows} == {request.id}

@@ -120,6 +120,21 @@ async def test_nobody_gets_buttons_for_their_own(paper: Paper) -> None:
     assert "your own" not in (await card(paper, request))[0]
 
 
+async def test_a_server_where_nobody_answers_is_warned_of(paper: Paper) -> None:
+    request = await paper.asked()
+    async with paper.database.writing() as tx:
+        await tx.servers.set_silent(PARIS, paper.now)
+    assert "hasn’t answered" not in (await card(paper, request))[0]
+    async with paper.database.writing() as tx:
+        await tx.servers.set_silent(BERLIN, paper.now)
+    text, choices = await card(paper, request)
+    assert "OpenVPN on berlin hasn’t answered since" in text
+    assert len(choices) > 1
+    async with paper.database.writing() as tx:
+        assert await tx.servers.heard(BERLIN)
+    assert "hasn’t answered" not in (await card(paper, request))[0]
+
+
 async def test_what_the_person_has_already(paper: Paper) -> None:
     grant = await paper.active(ANNA, PARIS)
     request = await paper.asked()

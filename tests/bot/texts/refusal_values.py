@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from storage.joining_records import InvitationState
 from storage.records import RequestState
 
 NOW = datetime(2026, 3, 2, 9, 31, 27, tzinfo=UTC)
@@ -24,6 +25,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "in_group_already": {"name": "Anna", "group": "dev"},
     "not_in_group": {"name": "Anna", "group": "dev"},
     "admins_only": {},
+    "key_shown": {"at": NOW},
     "unknown_duration": {"duration": "7y"},
     "duration_too_long": {"seconds": 31 * 86_400, "limit": 30 * 86_400},
     "outlives_authority": {"until": NOW},
@@ -45,6 +47,10 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "network_full": {"server": "berlin"},
     "server_closed": {"server": "berlin"},
     "unknown_grant": {"grant": "g-missing"},
+    "on_list_already": {},
+    "invitation_over": {},
+    "invitation_unknown": {"invitation": 7},
+    "invitation_closed": {"name": "Eve", "state": InvitationState.USED},
     "grant_over": {"may_work": True, "count": 2},
     "grant_ends_soon": {},
     "clock_in_doubt": {},

@@ -11,7 +11,19 @@ from bot.access.messages import DeliverNote, Notice
 from bot.access.refusals import Refusal, Refused
 from bot.access.revocation import _OWNER_KNOWS
 from bot.chat.posts import _notice
-from bot.texts import chat, groups, health, life, notices, online, questions, receipts, refusals
+from bot.texts import (
+    chat,
+    groups,
+    health,
+    joining,
+    keys,
+    life,
+    notices,
+    online,
+    questions,
+    receipts,
+    refusals,
+)
 from bot.texts.fill import (
     Plural,
     Template,
@@ -25,6 +37,8 @@ from tests.bot.texts.refusal_values import REFUSALS
 from tests.bot.texts.values import (
     CHAT,
     GROUPS,
+    JOINING,
+    KEYS,
     LIFE,
     NOTICES,
     NOW,
@@ -57,7 +71,7 @@ def fields(template: Template) -> set[str]:
 
 IN_CHAT = [
     (name, template)
-    for module in (chat, notices, life, questions, online, groups)
+    for module in (chat, notices, life, questions, online, groups, joining)
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
 ]
@@ -66,9 +80,11 @@ TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (chat, CHAT),
     (notices, TOLD),
     (life, LIFE),
+    (keys, KEYS),
     (questions, QUESTIONS),
     (online, ONLINE),
     (groups, GROUPS),
+    (joining, JOINING),
     (receipts, RECEIPTS),
 ]
 

@@ -28,6 +28,7 @@ CHAT = {
     "CARD_LIMIT": "duration",
     "CARD_HAS_UNPROVED": "count",
     "CARD_OWN": "names",
+    "CARD_SILENT": "server at",
     "CARD_OWN_ALONE": "id",
     "CARD_WAITS": "until",
     "CARD_STATES": "admin duration at",
@@ -100,6 +101,11 @@ CHAT = {
     "BUTTON_OLD_CERTIFICATES": "count",
     "BUTTON_LINK": "name",
 }
+KEYS = {
+    "SHOWN": "passphrase",
+    "SHOWN_BEFORE": "at",
+    "BUTTON_CHOOSE": "way",
+}
 LIFE = {
     "CARD_DELIVERED": "name until",
     "CARD_ENDED": "name Admin at",
@@ -165,6 +171,21 @@ ONLINE = {
     "CUT_SILENT": "server name",
     "CUT_NO_SERVER": "server",
 }
+JOINING = {
+    "INVITATION": "name until link",
+    "INVITATION_GROUPS": "groups",
+    "INVITATION_NO_NAME": "name",
+    "INVITATION_STATES": "name used",
+    "INVITATIONS": "count",
+    "INVITATION_LINE": "name until admin",
+    "INVITATION_LINE_GROUPS": "name groups until admin",
+    "WITHDRAWN_TOAST": "name",
+    "INVITATION_USED": "name id",
+    "STRANGER_INVITED": "id",
+    "BUTTON_WITHDRAW": "name",
+    "REFUSED": "name state",
+    "REFUSED_IN_TERMINAL": "invitation",
+}
 RECEIPTS = {
     "PROVED": "count name",
     "PROVED_NO_SERVER": "name",
@@ -221,6 +242,7 @@ NOTICES: dict[str, dict[str, Any]] = {
     "request_withdrawn": {"server": "berlin"},
     "no_admin_reachable": {"server": "berlin"},
     "access_given": {},
+    "invitation_used": {"name": "Eve", "id": 3001},
     "removed": {"admin": "Boris", "by": "telegram:2001"},
     "revoked_by": {"admin": "Boris", "by": "telegram:2001", "name": "Anna", "servers": "berlin"},
     "access_over": {"name": "Anna", "server": "berlin"},
@@ -260,6 +282,9 @@ NOTICES: dict[str, dict[str, Any]] = {
     "canary_well": {"server": "berlin"},
     "canary_lets_in": {"server": "berlin"},
     "used_twice": SEEN,
+    "server_silent": {"server": "berlin"},
+    "server_unreachable": {"server": "berlin"},
+    "server_heard": {"server": "berlin"},
     "profiles_move": {"count": 2},
     "servers_certificates_end": {"count": 2, "days": 7, "names": "server, gate"},
     "restored": {"made_at": NOW.isoformat(), "count": 2},
