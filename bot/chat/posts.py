@@ -10,7 +10,7 @@ from typing import Any
 from telegram import Bot, BotCommand, BotCommandScopeChat, LinkPreviewOptions, Message
 from telegram.error import BadRequest, TelegramError
 
-from bot.access import holdings, messages, people, requests, who
+from bot.access import holdings, messages, requests, roles, who
 from bot.access.canaries import current
 from bot.access.case import Case
 from bot.access.messages import Notice, private_chat
@@ -191,6 +191,14 @@ class Posts:
             await self._take_passphrase_button(item.chat_id, message_id, grant)
         return Done()
 
+    async def delete(self, item: OutboxItem) -> Next:
+        """Takes a message of ours out of a chat; one that is gone, or too old, is left at that."""
+        try:
+            await self._bot.delete_message(item.chat_id, item.payload["message"])
+        except BadRequest as error:
+            log.info("A message cannot be deleted: %s", error.message)
+        return Done()
+
     async def _take_passphrase_button(self, chat_id: ChatId, message_id: int, grant: Grant) -> None:
         """Its words stay: only who sent them knew what they take the place of."""
         try:
@@ -353,7 +361,8 @@ class Posts:
                 for server in {one.server for one in shown.items}
                 for each in await tx.strangers.on(server)
             }
-        view = online.listing(found, shown, names, numbers)
+            reader = await roles.identify(tx, self._core.rules, UserId(item.chat_id), "")
+        view = online.listing(found, shown, names, numbers, cuts=may(reader, Act.REVOKE))
         message_id = item.payload.get("edit")
         if message_id is None or not await self._edit(item.chat_id, message_id, view):
             await self._send(item.chat_id, view)
@@ -375,7 +384,7 @@ class Posts:
     async def menu(self, item: OutboxItem) -> Next:
         """The command menu, by the role that the person has now."""
         async with self._database.reading() as tx:
-            actor = await people.identify(tx, self._core.rules, UserId(item.chat_id), "")
+            actor = await roles.identify(tx, self._core.rules, UserId(item.chat_id), "")
         commands = [BotCommand(name, text) for name, text in menu(actor)]
         await self._bot.set_my_commands(commands, scope=BotCommandScopeChat(item.chat_id))
         return Done()
@@ -383,7 +392,7 @@ class Posts:
     async def _receipt(self, chat_id: ChatId, ids: list[GrantId]) -> tuple[Receipt, Keyboard, str]:
         """What its reader may know of it, buttons for what else they may end, and what follows."""
         async with self._database.reading() as tx:
-            reader = await people.identify(tx, self._core.rules, UserId(chat_id), "")
+            reader = await roles.identify(tx, self._core.rules, UserId(chat_id), "")
             may_revoke = may(reader, Act.REVOKE)
             grants = await tx.grants.some(ids)
             is_replaced = all(grant.end_reason is EndReason.REPLACED for grant in grants)

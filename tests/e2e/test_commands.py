@@ -8,7 +8,6 @@ import pytest
 from demo.testing import PersonChat
 from tests.company import (
     BORIS,
-    CLARA,
     Company,
     until,
 )
