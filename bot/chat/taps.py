@@ -10,8 +10,11 @@ from bot.chat import (
     buttons,
     cards,
     choosing,
+    invitations,
+    keys,
     late,
     lists,
+    member_commands,
     old_certificates,
     online,
     questions,
@@ -209,6 +212,10 @@ async def _allow(scene: Scene, meant: Meant) -> Reply:
     return Reply(done.view, edit=True)
 
 
+async def _ask(scene: Scene, _meant: Meant) -> Reply:
+    return await member_commands.request_vpn(scene, "")
+
+
 async def _how_to(scene: Scene, meant: Meant) -> Reply:
     await grants.how_to(scene.case, meant.grant, meant.topic)
     return Reply()
@@ -247,6 +254,9 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.OLD_PEOPLE: old_certificates.one_name,
     Tap.LINK: old_certificates.link,
     Tap.HOW_TO: _how_to,
+    Tap.UNLOCK: keys.show,
+    Tap.KEY_WAYS: keys.choose,
+    Tap.KEY_WAY: keys.choose,
     Tap.LATE_YES: late.answered,
     Tap.LATE_NO: late.answered,
     Tap.CUT: strangers.cut,
@@ -262,5 +272,7 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.REMOVE_LIST: lists.to_remove,
     Tap.ALLOW: _allow,
     Tap.ALLOW_YES: _allow,
+    Tap.ASK: _ask,
+    Tap.WITHDRAW: invitations.withdraw,
     Tap.KEEP: _keep,
 }
