@@ -327,7 +327,36 @@ async def _watch(tx: Transaction) -> None:
     await tx.crl.give_up_spares(NOW)
 
 
+async def _invitations(tx: Transaction) -> None:
+    first, other = [
+        await tx.invitations.add(
+            name=name,
+            groups=["dev"],
+            made_by="telegram:2001",
+            made_by_name="Boris",
+            made_at=NOW,
+            ends_at=NOW + DAY,
+        )
+        for name in ("Zoë", "Karl")
+    ]
+    await tx.invitations.set_hash(first.id, "a1" * 32)
+    await tx.invitations.get(first.id)
+    await tx.invitations.by_hash("a1" * 32)
+    await tx.invitations.open(NOW)
+    await tx.invitations.lapsed(NOW + DAY)
+    await tx.invitations.since(NOW)
+    await tx.invitations.open_among(["a1" * 32], NOW)
+    await tx.invitations.use(first.id, ANNA, NOW)
+    await tx.invitations.withdraw(other.id, NOW)
+    await tx.invitations.note_removal(ANNA, NOW)
+    await tx.invitations.removed_at(ANNA)
+    await tx.invitations.forget_removal(ANNA)
+    await tx.invitations.set_own_name("vpn_bot")
+    await tx.invitations.own_name()
+
+
 async def _queues(tx: Transaction) -> None:
+    await _invitations(tx)
     await tx.grants.for_others(BERLIN)
     await tx.posted.posted_between(OutboxKind.DELIVER, NOW, NOW, 5)
     await tx.posted.remember(PostedMessage(ChatId(7), 1, OutboxKind.CARD, "1", NOW))
