@@ -417,15 +417,6 @@ class Grants(Repository):
             .values(waiting_since=None)
         )
 
-    async def waits_on(self, grant_id: GrantId) -> Sequence[ServerName]:
-        """Its servers that have not taken it in yet, although its profile is out."""
-        rows = await self._connection.execute(
-            select(_places.c.server).where(
-                _places.c.grant_id == grant_id, _places.c.waiting_since.is_not(None)
-            )
-        )
-        return [ServerName(name) for name in rows.scalars()]
-
     async def waiting_on(self, server: ServerName) -> Sequence[Grant]:
         """Live grants that a server has not taken in yet, although their profiles are out."""
         waits = _with_place(server).where(_places.c.waiting_since.is_not(None))

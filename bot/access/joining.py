@@ -1,6 +1,6 @@
 """How somebody comes onto the allowlist by themselves: with an invitation."""
 
-from bot.access import groups, invitations, messages, people
+from bot.access import groups, invitations, messages, people, roles
 from bot.access.case import Case
 from bot.access.messages import Notice
 from bot.access.permission import Act, Actor, may, telegram_id
@@ -43,7 +43,7 @@ async def use_invitation(case: Case, token: str) -> Invitation:
         if group.name in found.groups:
             await groups.join(theirs, group.name, user_id)
     await messages.edit_invitation(case, found.id)
-    told = case.rules.admins if maker.user_id is None else (maker.user_id,)
+    told = await roles.admins(case.tx, case.rules) if maker.user_id is None else (maker.user_id,)
     for admin in told:
         if admin != user_id:
             await messages.notice(case, admin, Notice.INVITATION_USED, name=found.name, id=user_id)
@@ -55,4 +55,4 @@ async def _maker(case: Case, invitation: Invitation) -> Actor:
     user_id = telegram_id(invitation.made_by)
     if user_id is None:
         return Actor(invitation.made_by, invitation.made_by_name, is_operator=True)
-    return await people.identify(case.tx, case.rules, UserId(user_id), invitation.made_by_name)
+    return await roles.identify(case.tx, case.rules, UserId(user_id), invitation.made_by_name)

@@ -71,7 +71,7 @@ async def seen(case: Case, grant: Grant) -> Seen:
     return Seen(
         last=(await last_uses(tx, [grant.id])).get(grant.id),
         tried=tried,
-        waiting=await tx.grants.waits_on(grant.id),
+        waiting=await tx.usages.not_yet_on(grant.id),
         closed=closed,
         is_locked=locked is not None and locked.shown_at is None,
     )

@@ -31,7 +31,7 @@ PLACE = {
 
 # --- What is known, for both sides ---------------------------------------------------------------
 
-SEEN = "<b>{server}</b> last had you connected {at}."
+SEEN = "Last seen connected to <b>{server}</b>, {at}."
 SEEN_NEVER = "No server has seen this profile connected, as far as I looked."
 WAITING = "⚠️ <b>{server}</b> doesn’t know this profile yet; I try every minute."
 CLOSED = "⚠️ The revocation list of <b>{server}</b> has run out, so it lets nobody in."
@@ -41,7 +41,7 @@ TROUBLES = {
     CanaryTrouble.UNREACHABLE: "it doesn’t answer",
     CanaryTrouble.GOOD_REFUSED: "it refused me as well",
 }
-LOCKED = "⚠️ Its passphrase hasn’t been looked at: tap the button below the file."
+LOCKED = "⚠️ Nobody has looked at its passphrase yet; the button is below the file."
 UNTIL = "The profile works until {until}."
 
 # --- What to try, by what happens ----------------------------------------------------------------
