@@ -96,6 +96,7 @@ class Notice(StrEnum):
     SERVER_SILENT = "server_silent"  # no OpenVPN answers there
     SERVER_UNREACHABLE = "server_unreachable"  # nor its machine
     SERVER_HEARD = "server_heard"  # again
+    NEEDS_HELP = "needs_help"  # somebody's profile doesn't work
     USED_TWICE = "used_twice"  # a profile, from two places at once
 
 

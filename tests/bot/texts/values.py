@@ -102,6 +102,16 @@ CHAT = {
     "BUTTON_OLD_CERTIFICATES": "count",
     "BUTTON_LINK": "name",
 }
+TROUBLE = {
+    "SEEN": "server at",
+    "WAITING": "server",
+    "CLOSED": "server",
+    "TRIED_WELL": "server at",
+    "TRIED_TROUBLE": "server at trouble",
+    "UNTIL": "until",
+    "NOTE": "name common_name what device place",
+    "NOTE_FROM": "address",
+}
 KEYS = {
     "SHOWN": "passphrase",
     "SHOWN_BEFORE": "at",
@@ -298,6 +308,13 @@ NOTICES: dict[str, dict[str, Any]] = {
     "server_silent": {"server": "berlin"},
     "server_unreachable": {"server": "berlin"},
     "server_heard": {"server": "berlin"},
+    "needs_help": {
+        "name": "Anna",
+        "common_name": "anna-k3m9",
+        "what": "It never connects",
+        "device": "Linux",
+        "place": "At home",
+    },
     "profiles_move": {"count": 2},
     "servers_certificates_end": {"count": 2, "days": 7, "names": "server, gate"},
     "restored": {"made_at": NOW.isoformat(), "count": 2},
