@@ -8,6 +8,7 @@ from bot.access.permission import Act, Actor, may
 from bot.access.refusals import Refused
 from bot.chat import admin_commands, groups, lists, member_commands, online, whose
 from bot.chat import invitations as inviting
+from bot.chat.joining import stranger
 from bot.chat.scene import SILENT, Reply, Scene, say
 from bot.texts import chat as words
 from bot.texts import joining as joining_words
@@ -66,7 +67,7 @@ async def help_(scene: Scene, _rest: str) -> Reply:
     """What somebody can do; a stranger learns their id and nothing else."""
     actor = scene.actor
     if not actor.is_known:
-        return say(fill(words.STRANGER, id=scene.user_id))
+        return Reply(await stranger(scene))
     said = [fill(words.HELLO, name=actor.name)]
     if actor.is_allowed:
         said.append(blocks(words.HELP_MEMBER, _help(for_admins=False)))
