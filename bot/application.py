@@ -58,6 +58,7 @@ class Application:
             OutboxKind.ASKED: Handling(posts.asked),
             OutboxKind.EDIT_CARD: Handling(posts.edit_card),
             OutboxKind.EDIT: Handling(posts.edit),
+            OutboxKind.DELETE: Handling(posts.delete),
             OutboxKind.EXTRA_FILE: Handling(posts.extra_file, is_slow=True),
             OutboxKind.HOW_TO: Handling(posts.how_to),
             OutboxKind.RECEIPT: Handling(posts.receipt, is_slow=True),

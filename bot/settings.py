@@ -43,6 +43,7 @@ _ID = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
 _SECRET_LENGTH = 4096
 # Longer than the CA lives; a calendar ends, too, and then every request would fail.
 _LONGEST_DURATION = 3650 * 86_400
+_LONGEST_STAY = 47 * 3600
 
 
 def _duration(value: Any) -> Any:
@@ -139,6 +140,14 @@ def _period(value: Any) -> Any:
     return 0 if isinstance(value, str) and value.strip().lower() == "off" else _duration(value)
 
 
+def _stay(value: Any) -> Any:
+    """How long a message stays that Telegram lets a bot delete for 48 hours."""
+    seconds = _period(value)
+    if isinstance(seconds, int) and seconds > _LONGEST_STAY:
+        raise ValueError("write at most 47h, since Telegram deletes nothing after 48, or off")
+    return seconds
+
+
 _Seconds = Annotated[int, BeforeValidator(_duration)]
 
 
@@ -176,6 +185,8 @@ class Settings(BaseSettings):
     ssh_key_file: Path | None = None
     templates: Path | None = None
     bundle: Annotated[bool, BeforeValidator(_flag)] = False
+    # In seconds; 0 is off.
+    delete_profiles: Annotated[int, BeforeValidator(_stay)] = 86_400
     # None: the kind that the CA has.
     client_key: Annotated[KeyAlgorithm | None, BeforeValidator(_key_algorithm)] = None
 
@@ -206,6 +217,7 @@ class Settings(BaseSettings):
             long_duration=self.long_grant_duration,
             long_approvals=self.long_grant_approvals,
             tell_ends=self.tell_ends,
+            profiles_stay=self.delete_profiles,
             key_ways=self.profile_key,
         )
 

@@ -117,6 +117,7 @@ def _settings(base: Path, token: str, url: str) -> Settings:
         "bundle": False,
         "client_key": None,
         "profile_key": tuple(KeyWay),
+        "delete_profiles": 86_400,
         "ssh_key_file": None,
     }
     return Settings.model_construct(**values)  # asks no environment

@@ -26,6 +26,8 @@ class Rules:
     long_approvals: int = 2
     # Whether admins read a line when an access has reached its end.
     tell_ends: bool = False
+    # After so many seconds the message with a profile is deleted; 0: it stays.
+    profiles_stay: int = 0
     # How a profile's key may reach its owner; the first one unless they chose another.
     key_ways: tuple[KeyWay, ...] = (KeyWay.PLAIN,)
 

@@ -282,12 +282,19 @@ def _ended_at(grant: Grant) -> datetime:
 
 
 def caption(
-    grant: Grant, profile: Profile, note: DeliverNote, earlier: Grant | None, *, earlier_dead: bool
+    grant: Grant,
+    profile: Profile,
+    note: DeliverNote,
+    earlier: Grant | None,
+    *,
+    earlier_dead: bool,
+    deleted_at: datetime | None = None,
 ) -> View:
     """What stands below a profile that is sent.
 
     Args:
         earlier: what this one takes the place of, and whether that is seen to be dead.
+        deleted_at: when its message is taken out of the chat; None: it stays.
     """
     template = (words.CAPTIONS if earlier_dead else words.CAPTIONS_UNPROVED)[note]
     use = words.CAPTION_USE_ARCHIVE if profile.is_archive else words.CAPTION_USE
@@ -299,7 +306,10 @@ def caption(
         fill(use, until=moment(grant.not_after)),
         key_words.CAPTION_LOCKED if profile.is_locked else "",
         words.CAPTION_HOW_TO if profile.topics else "",
-        words.CAPTION_LATER,
+        lines(
+            fill(words.CAPTION_DELETED, at=moment(deleted_at)) if deleted_at else "",
+            words.CAPTION_LATER,
+        ),
     )
     passphrase = Button(key_words.BUTTON_SHOW, buttons.data(Tap.UNLOCK, grant.id), Style.MAIN)
     first = ((passphrase,),) if profile.is_locked else ()

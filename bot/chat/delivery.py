@@ -66,6 +66,7 @@ class TelegramCourier:
 
     Args:
         earlier: what this one takes the place of.
+        stay: after so many seconds the message is deleted; 0: never.
     """
 
     def __init__(
@@ -76,6 +77,8 @@ class TelegramCourier:
         note: DeliverNote,
         earlier: Grant | None,
         clock: Callable[[], datetime],
+        *,
+        stay: int = 0,
     ) -> None:
         self._bot = bot
         self._sender = sender
@@ -83,12 +86,20 @@ class TelegramCourier:
         self._note = note
         self._earlier = earlier
         self._clock = clock
+        self._stay = timedelta(seconds=stay)
         self._wait_s = _FIRST_RETRY_S
         self._refusals = 0
 
     async def hand_over(self, grant: Grant, profile: Profile, *, earlier_dead: bool) -> Outcome:
         """Sends it; what reached nobody waits, and may be sent again."""
-        view = cards.caption(grant, profile, self._note, self._earlier, earlier_dead=earlier_dead)
+        view = cards.caption(
+            grant,
+            profile,
+            self._note,
+            self._earlier,
+            earlier_dead=earlier_dead,
+            deleted_at=self._clock() + self._stay if self._stay else None,
+        )
 
         async def send(text: str, **markup: Any) -> Message:
             # Not protected: a protected file cannot be saved, so no VPN app could import it.
@@ -174,7 +185,13 @@ class ChatDelivery:
             return Done()
         note = DeliverNote(item.payload["note"])
         courier = TelegramCourier(
-            self._bot, self._sender, item.chat_id, note, earlier, self._core.clock
+            self._bot,
+            self._sender,
+            item.chat_id,
+            note,
+            earlier,
+            self._core.clock,
+            stay=self._core.rules.profiles_stay,
         )
         await self._sender.released(item.chat_id)
         outcome = await self._delivery.hand_over(grant, profile, courier)  # (3)

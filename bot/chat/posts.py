@@ -200,6 +200,14 @@ class Posts:
             await self._take_passphrase_button(item.chat_id, message_id, grant)
         return Done()
 
+    async def delete(self, item: OutboxItem) -> Next:
+        """Takes a message of ours out of a chat; one that is gone, or too old, is left at that."""
+        try:
+            await self._bot.delete_message(item.chat_id, item.payload["message"])
+        except BadRequest as error:
+            log.info("A message cannot be deleted: %s", error.message)
+        return Done()
+
     async def _take_passphrase_button(self, chat_id: ChatId, message_id: int, grant: Grant) -> None:
         """Its words stay: only who sent them knew what they take the place of."""
         try:

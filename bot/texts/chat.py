@@ -183,6 +183,7 @@ CAPTION_USE_ARCHIVE = (
 CAPTION_HOW_TO = "Tap your device to read how."
 HOW_TO_GONE = "I do not have these instructions any more. Your admin can help you."
 HOW_TO_BROKEN = "I cannot show these instructions right now. Your admin can help you."
+CAPTION_DELETED = "I delete this message at {at}, so save the file before."
 CAPTION_LATER = "/myvpn shows it, sends a new one, or gives it up."
 
 # --- /myvpn ------------------------------------------------------------------------------------

@@ -49,6 +49,7 @@ class Methods:
             "editmessagetext": self._edit_message_text,
             "editmessagecaption": self._edit_message_caption,
             "editmessagereplymarkup": self._edit_message_reply_markup,
+            "deletemessage": self._delete_message,
             "answercallbackquery": self._answer_callback_query,
         }
 
@@ -175,6 +176,10 @@ class Methods:
         content = FormattedText(old.text, old.entities) if old else FormattedText("", ())
         keyboard = inline_keyboard(params.structure("reply_markup"))
         return self._world.as_json(self._world.bot_edits(chat_id, message_id, content, keyboard))
+
+    async def _delete_message(self, params: Params) -> bool:
+        self._world.bot_deletes(params.chat_id(), params.integer("message_id"))
+        return True
 
     async def _answer_callback_query(self, params: Params) -> bool:
         text = params.text("text")

@@ -68,6 +68,42 @@ def is_kept(company: Company, phrase: str) -> list[Path]:
     return [path for path in files if phrase.encode() in path.read_bytes()]
 
 
+async def test_the_file_goes_out_of_the_chat_in_time_and_says_so_before(company: Company) -> None:
+    anna = await company.hires()
+    message = await gets_profile(company, anna)
+    assert "I delete this message at" in message.text
+    other = await company.hires()
+    too_old = await gets_profile(company, other)
+    await company.stop()
+    for chat, hours in ((anna, 25), (other, 49)):
+        company.tamper(
+            "UPDATE posted_messages SET posted_at = posted_at - ? WHERE kind = 'deliver'"
+            " AND chat_id = ?",
+            hours * 3_600_000_000,
+            chat.person.id,
+        )
+    await company.start()
+    await until(lambda: all(one.message_id != message.message_id for one in anna.messages))
+    # The access stays; what nobody can delete any more is not tried.
+    assert company.grants_of(anna)[-1]["state"] == "active"
+    deleted = [call for call in company.telegram.calls if call.method == "deleteMessage"]
+    assert [call.params["message_id"] for call in deleted] == [str(message.message_id)]
+    assert now(other, too_old).document
+    # One that somebody has deleted themselves, meanwhile, holds up nothing.
+    third = await company.hires()
+    gone = await gets_profile(company, third)
+    third.deletes(gone.message_id)
+    await company.stop()
+    company.tamper(
+        "UPDATE posted_messages SET posted_at = posted_at - 90000000000 WHERE chat_id = ?",
+        third.person.id,
+    )
+    await company.start()
+    await until(
+        lambda: company.query("SELECT state FROM outbox WHERE kind = 'delete'") == [("done",)] * 2
+    )
+
+
 @_NEEDS_LAB
 @pytest.mark.long
 async def test_a_real_client_opens_the_key_with_what_was_shown_once() -> None:

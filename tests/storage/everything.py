@@ -317,6 +317,7 @@ async def _watch(tx: Transaction) -> None:
 
 async def _queues(tx: Transaction) -> None:
     await tx.grants.for_others(BERLIN)
+    await tx.posted.posted_between(OutboxKind.DELIVER, NOW, NOW, 5)
     await tx.posted.remember(PostedMessage(ChatId(7), 1, OutboxKind.CARD, "1", NOW))
     await tx.posted.about(OutboxKind.CARD, "1")
     await tx.posted.newest_in(ChatId(7), 20)

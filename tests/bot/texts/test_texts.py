@@ -29,6 +29,7 @@ from bot.texts.fill import (
     Template,
     blocks,
     fill,
+    lines,
     moment,
 )
 from storage.records import EndReason, GrantState, RequestState
@@ -303,6 +304,7 @@ def test_a_caption_fits_beside_a_document() -> None:
             fill(caption, server="x" * 32, file="x" * 100),
             fill(chat.CAPTION_USE_ARCHIVE, until=moment(NOW)),
             chat.CAPTION_HOW_TO,
-            chat.CAPTION_LATER,
+            keys.CAPTION_LOCKED,
+            lines(fill(chat.CAPTION_DELETED, at=moment(NOW)), chat.CAPTION_LATER),
         )
         assert len(shown(whole).text) <= 1024  # Bot API, sendDocument

@@ -39,6 +39,7 @@ CHAT = {
     "CAPTIONS": "server file",
     "CAPTIONS_UNPROVED": "server file",
     "CAPTION_USE": "until",
+    "CAPTION_DELETED": "at",
     "CAPTION_USE_ARCHIVE": "until",
     "MY_REQUEST": "id server duration until",
     "MY_REQUEST_CHOOSING": "id duration",
