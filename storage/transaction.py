@@ -23,6 +23,7 @@ from storage.people import People
 from storage.posted import PostedMessages
 from storage.proofs import Proofs
 from storage.requests import Requests
+from storage.roles import Roles
 from storage.rotation import Rotations
 from storage.servers import Servers
 from storage.strangers import Strangers
@@ -36,6 +37,7 @@ class Transaction:
         self._connection = connection
         self.people = People(connection)
         self.admins = Admins(connection)
+        self.roles = Roles(connection)
         self.groups = Groups(connection)
         self.invitations = Invitations(connection)
         self.knocks = Knocks(connection)

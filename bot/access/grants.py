@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from ipaddress import IPv6Network
 from typing import Any
 
-from bot.access import messages, pace, revocation
+from bot.access import messages, pace, revocation, roles
 from bot.access.addresses import address6_of, free_address
 from bot.access.case import Case
 from bot.access.destinations import find
@@ -233,7 +233,7 @@ async def undeliverable(case: Case, grant: Grant, *, closed: bool) -> bool:
         await messages.tell_admins(
             case, Notice.NOT_TAKEN_ADMINS, name=name, server=grant.server, id=grant.owner
         )
-    for admin in case.rules.admins:
+    for admin in await roles.admins(case.tx, case.rules):
         chat = messages.private_chat(admin)
         await messages.receipt(case, chat, [grant.id], if_unproved=True)
     return True

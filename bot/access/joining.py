@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from bot.access import groups, invitations, messages, people
+from bot.access import groups, invitations, messages, people, roles
 from bot.access.case import Case
 from bot.access.messages import Notice
 from bot.access.permission import Act, Actor, may, require, telegram_id
@@ -52,7 +52,7 @@ async def use_invitation(case: Case, token: str) -> Invitation:
         if group.name in found.groups:
             await groups.join(theirs, group.name, user_id)
     await messages.edit_invitation(case, found.id)
-    told = case.rules.admins if maker.user_id is None else (maker.user_id,)
+    told = await roles.admins(case.tx, case.rules) if maker.user_id is None else (maker.user_id,)
     for admin in told:
         if admin != user_id:
             await messages.notice(case, admin, Notice.INVITATION_USED, name=found.name, id=user_id)
@@ -78,7 +78,7 @@ async def ask(case: Case) -> Knock:
     username = None if seen is None else seen.username
     await case.tx.knocks.put(user_id, case.actor.name, username, case.now)
     await case.record("user.ask", f"user:{user_id}")
-    for admin in case.rules.admins:
+    for admin in await roles.admins(case.tx, case.rules):
         await messages.knock(case, admin, user_id)
     return Knock(user_id, case.actor.name, username, case.now)
 
@@ -124,4 +124,4 @@ async def _maker(case: Case, invitation: Invitation) -> Actor:
     user_id = telegram_id(invitation.made_by)
     if user_id is None:
         return Actor(invitation.made_by, invitation.made_by_name, is_operator=True)
-    return await people.identify(case.tx, case.rules, UserId(user_id), invitation.made_by_name)
+    return await roles.identify(case.tx, case.rules, UserId(user_id), invitation.made_by_name)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
+from bot.access import roles
 from bot.access.case import Case
 from storage.records import (
     ChatId,
@@ -34,6 +35,12 @@ class Notice(StrEnum):
     REQUEST_WITHDRAWN = "request_withdrawn"  # the requester left, or the server did
     NO_ADMIN_REACHABLE = "no_admin_reachable"
     NO_CARD = "no_card"  # Telegram takes the card of a request for none of the admins
+    MADE_ADMIN = "made_admin"
+    MADE_APPROVER = "made_approver"
+    MADE_AUDITOR = "made_auditor"
+    ROLE_OVER = "role_over"
+    ROLE_GIVEN = "role_given"  # to somebody, for the other admins
+    ROLE_TAKEN = "role_taken"
     ACCESS_GIVEN = "access_given"  # somebody was put on the allowlist
     KNOCK_REFUSED = "knock_refused"
     INVITATION_USED = "invitation_used"  # to whoever made it
@@ -229,7 +236,7 @@ async def notice(case: Case, user_id: UserId, code: Notice, **values: Any) -> No
 
 
 async def tell_admins(case: Case, code: Notice, **values: Any) -> None:
-    for admin in case.rules.admins:
+    for admin in await roles.admins(case.tx, case.rules):
         await notice(case, admin, code, **values)
 
 

@@ -20,6 +20,7 @@ class Refusal(StrEnum):
     ALREADY_DECIDED = "already_decided"
     NOT_YOURS = "not_yours"
     OWN_REQUEST = "own_request"
+    OTHER_GROUP = "other_group"  # than an approver decides for
     NOT_OFFERED = "not_offered"
     CARD_CHANGED = "card_changed"
     AGREED_ALREADY = "agreed_already"
@@ -44,6 +45,11 @@ class Refusal(StrEnum):
     RANGE_FULL = "range_full"
     APPROVER_NO_ADMIN = "approver_no_admin"
     TOO_FEW_APPROVERS = "too_few_approvers"
+    ADMIN_BY_SETTINGS = "admin_by_settings"
+    ROLE_GROUPS = "role_groups"  # belong to approvers only
+    SAME_ROLE = "same_role"
+    NO_ROLE = "no_role"
+    UNKNOWN_ROLE = "unknown_role"
     IN_GROUP_ALREADY = "in_group_already"
     NOT_IN_GROUP = "not_in_group"
     UNKNOWN_GRANT = "unknown_grant"

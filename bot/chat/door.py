@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.access import invitations
+from bot.access import invitations, roles
 from bot.chat.commands import COMMANDS
 from bot.chat.incoming import raw_command, raw_invitation
 from bot.chat.throttle import Limits
@@ -42,7 +42,7 @@ class Fetched:
 
 class Door:
     def __init__(self, core: Core) -> None:
-        self._admins = frozenset(ChatId(admin) for admin in core.rules.admins)
+        self._rules = core.rules
         self._clock = core.clock
         self._since_boot = core.since_boot
         self._limits = Limits(_ROOM)
@@ -51,11 +51,13 @@ class Door:
         """What of it is to be stored, in its order."""
         chats = {one.item.chat_id for one in batch}
         people = await tx.people.some(UserId(chat) for chat in chats)
-        known = self._admins | {ChatId(one.id) for one in people.values() if one.allowed}
+        admins = frozenset(map(ChatId, await roles.admins(tx, self._rules)))
+        known = admins | {ChatId(one.id) for one in people.values() if one.allowed}
+        known |= {ChatId(one) for one in await tx.roles.all()}
         if chats <= known:
             return list(batch)
         invited = await self._invited(tx, batch)
-        admin_waits = bool(chats & self._admins) or await tx.inbox.has_new_of(self._admins)
+        admin_waits = bool(chats & admins) or await tx.inbox.has_new_of(admins)
         return [
             one
             for one in batch

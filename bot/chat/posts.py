@@ -10,7 +10,7 @@ from typing import Any
 from telegram import Bot, BotCommand, BotCommandScopeChat, LinkPreviewOptions, Message
 from telegram.error import BadRequest, TelegramError
 
-from bot.access import holdings, messages, people, requests, who
+from bot.access import holdings, messages, requests, roles, who
 from bot.access.canaries import current
 from bot.access.case import Case
 from bot.access.messages import Notice, private_chat
@@ -387,7 +387,8 @@ class Posts:
                 for server in {one.server for one in shown.items}
                 for each in await tx.strangers.on(server)
             }
-        view = online.listing(found, shown, names, numbers)
+            reader = await roles.identify(tx, self._core.rules, UserId(item.chat_id), "")
+        view = online.listing(found, shown, names, numbers, cuts=may(reader, Act.REVOKE))
         message_id = item.payload.get("edit")
         if message_id is None or not await self._edit(item.chat_id, message_id, view):
             await self._send(item.chat_id, view)
@@ -409,7 +410,7 @@ class Posts:
     async def menu(self, item: OutboxItem) -> Next:
         """The command menu, by the role that the person has now."""
         async with self._database.reading() as tx:
-            actor = await people.identify(tx, self._core.rules, UserId(item.chat_id), "")
+            actor = await roles.identify(tx, self._core.rules, UserId(item.chat_id), "")
         commands = [BotCommand(name, text) for name, text in menu(actor)]
         await self._bot.set_my_commands(commands, scope=BotCommandScopeChat(item.chat_id))
         return Done()
@@ -417,7 +418,7 @@ class Posts:
     async def _receipt(self, chat_id: ChatId, ids: list[GrantId]) -> tuple[Receipt, Keyboard]:
         """What its reader may know of it, and the buttons for what else they may end."""
         async with self._database.reading() as tx:
-            reader = await people.identify(tx, self._core.rules, UserId(chat_id), "")
+            reader = await roles.identify(tx, self._core.rules, UserId(chat_id), "")
             may_revoke = may(reader, Act.REVOKE)
             grants = await tx.grants.some(ids)
             is_replaced = all(grant.end_reason is EndReason.REPLACED for grant in grants)

@@ -18,7 +18,7 @@ from typing import Any
 from telegram import Bot, Update
 from telegram.error import TelegramError
 
-from bot.access import audit, messages, people
+from bot.access import audit, messages, roles
 from bot.access.names import clean
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal, Refused
@@ -71,6 +71,7 @@ _AUDITED = frozenset(
         Refusal.ADMINS_ONLY,
         Refusal.FORWARDED,
         Refusal.OWN_REQUEST,
+        Refusal.OTHER_GROUP,
         Refusal.NOT_YOURS,
         Refusal.NOT_OFFERED,
         Refusal.NO_BUTTON,
@@ -104,6 +105,8 @@ class Worker:
         self._since_boot = core.since_boot
         self._limits = Limits()
         self._is_busy = False
+        # As of the last look at the inbox: for the order and the reserve, never for permission.
+        self._admins = frozenset(core.rules.admins)
 
     @property
     def is_busy(self) -> bool:
@@ -150,11 +153,12 @@ class Worker:
         async with self._database.reading() as tx:
             items = await tx.inbox.new(after=after)
             people = await tx.people.some(UserId(item.chat_id) for item in items)
+            self._admins = frozenset(await roles.admins(tx, self._core.rules))
         for item in items:
             user_id = UserId(item.chat_id)
             person = people.get(user_id)
             rank = Rank.MEMBER if person is not None and person.allowed else Rank.OTHER
-            turns.add(item, Rank.ADMIN if user_id in self._core.rules.admins else rank)
+            turns.add(item, Rank.ADMIN if user_id in self._admins else rank)
         return items[-1].seq if items else after
 
     async def _handle_others(self, items: Sequence[InboxItem]) -> None:
@@ -209,7 +213,7 @@ class Worker:
             turns.drop(chat, frozenset(too_much))
 
     def _revokes(self, incoming: Incoming | None) -> bool:
-        return incoming is not None and revokes(incoming, self._core.rules.admins)
+        return incoming is not None and revokes(incoming, self._admins)
 
     async def _handle(self, item: InboxItem) -> Reply:
         incoming, trouble = _read(item)
@@ -272,7 +276,7 @@ class Worker:
     ) -> Reply:
         sender, now = incoming.sender, self._since_boot()
         await self._note_sender(tx, sender)
-        actor = await people.identify(tx, self._core.rules, sender.user_id, sender.name)
+        actor = await roles.identify(tx, self._core.rules, sender.user_id, sender.name)
         case = self._core.case(tx, actor)
         message_id = incoming.message_id if isinstance(incoming, Tapped) else None
         scene = Scene(case, sender.user_id, message_id, self._core.passphrases)

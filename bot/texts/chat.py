@@ -34,6 +34,7 @@ HELP = {
     "allow": "/allow ID NAME – put somebody on the allowlist",
     "invite": "/invite NAME – make a link that puts somebody on the allowlist",
     "remove": "/remove NAME – take somebody off it and end all their access",
+    "role": "/role – who is admin, approver or auditor",
     "servers": "/servers – what each server answers",
     "audit": "/audit – the head of the audit trail, to be kept",
 }
@@ -50,6 +51,7 @@ MENU = {  # in Telegram's own menu
     "allow": "Put somebody on the allowlist",
     "invite": "Make a link that puts somebody on it",
     "remove": "Take somebody off the allowlist",
+    "role": "Who is admin, approver or auditor",
     "servers": "What each server answers",
     "audit": "The head of the audit trail",
     "help": "What I can do for you",

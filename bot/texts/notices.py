@@ -1,7 +1,7 @@
 """What a use case says by itself: of a decision, of an end, of what the machine is in need of."""
 
 from bot.access.messages import Notice
-from bot.texts import canary, joining, machine, strangers
+from bot.texts import canary, joining, machine, roles, strangers
 from bot.texts.fill import Plural, Template
 from storage.records import EndReason
 
@@ -13,6 +13,7 @@ AUDIT_NONE = "The audit trail is empty."
 NOTICES: dict[Notice, Template] = {
     **machine.NOTICES,
     **canary.NOTICES,
+    **roles.NOTICES,
     Notice.REQUEST_DENIED: (
         "{Admin} denied your request for <b>{server}</b>. If you still need it, talk to them first."
     ),

@@ -3,10 +3,10 @@
 from typing import Any
 
 from bot.access.refusals import Refusal, Refused
-from bot.texts import chat, group_refusals, groups, joining, keys, whose
+from bot.texts import chat, group_refusals, groups, joining, keys, roles, whose
 from bot.texts.fill import Html, Plural, fill, plain, utc
 
-_ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED | joining.REFUSED
+_ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED | roles.IN_CHAT | joining.REFUSED
 IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
     Refusal.NOT_ALLOWED: (
         "You are not on the list of this bot. /start shows your Telegram id; send it to your admin."
@@ -120,7 +120,8 @@ IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
     Refusal.BAD_NAME: "Please add the person’s name after the id.",
 }
 # Where the terminal has another next step than the chat.
-_SAME = IN_CHAT | group_refusals.IN_TERMINAL | joining.REFUSED_IN_TERMINAL
+_THERE = roles.IN_TERMINAL | joining.REFUSED_IN_TERMINAL
+_SAME = IN_CHAT | group_refusals.IN_TERMINAL | _THERE
 _IN_TERMINAL: dict[Refusal, str] = _SAME | {
     Refusal.NOT_ALLOWED: (
         "This person is not on the allowlist; run: vpnbot user allow ID --name NAME"

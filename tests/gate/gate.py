@@ -25,6 +25,7 @@ from bot.chat.worker import Worker
 from bot.core import Core
 from bot.process.reserve import Reserve
 from storage.database import Database
+from storage.group_records import Group, GroupName
 from storage.records import (
     ChatId,
     Grant,
@@ -157,6 +158,11 @@ class Gate:
             for number, name in enumerate(SERVERS):
                 await tx.servers.add(_server(name, f"10.8.{number}.0/28"))
 
+    async def add_group(self) -> None:
+        """One that means nothing by itself."""
+        async with self.database.writing() as tx:
+            await tx.groups.add(Group(GroupName("dev")))
+
     async def take_over(self) -> None:
         """What another CA software had in its books."""
         async with self.database.writing() as tx:
@@ -242,11 +248,17 @@ class Gate:
                 view = await cards.asked(self.case(tx, THE_BOT), request)
                 return [(data, None) for data in _data(view.keyboard)]
             view = await cards.card(self.case(tx, THE_BOT), request, UserId(row.chat_id))
+        if not view.keyboard:  # it is for others to decide, and may say nothing
+            return []
         person = state.people[request.user_id]
         shown = card_shows(state, self.laws, since.get(row.chat_id, 0), state.requests[request.id])
         # The model believes only what is to be read on the card.
         read = html.unescape(view.text)
-        parts = (person.name, f"@{person.username}", str(request.server), request.reason)
+        groups = state.groups_of(request.user_id)
+        parts = (
+            *(person.name, f"@{person.username}", str(request.server), request.reason),
+            *groups,
+        )
         assert all(part in read for part in parts)
         return [(data, shown) for data in _data(view.keyboard)]
 

@@ -29,6 +29,7 @@ from storage.records import (
     UserId,
     Verdict,
 )
+from storage.role_records import Appointment, Role
 from storage.rotation import Rotation, RotationStep
 from storage.set_records import ServerSet
 from storage.transaction import Transaction
@@ -69,6 +70,10 @@ async def pass_over_everything(tx: Transaction) -> None:
     await tx.people.all()
     await tx.people.revision(ANNA)
     await _searches(tx)
+    await tx.roles.set(Appointment(ANNA, Role.APPROVER, (GroupName("dev"),), 0))
+    await tx.roles.get(ANNA)
+    await tx.roles.all()
+    await tx.roles.end(ANNA)
     await tx.admins.add(ANNA, after_decision=0)
     await tx.admins.all()
     await tx.admins.remove(ANNA)
@@ -201,6 +206,8 @@ async def _trail(tx: Transaction) -> None:
     await tx.audit.first()
     await tx.audit.head()
     await tx.audit.last_of("b")
+    await tx.audit.last_number_of(["b"])
+    await tx.audit.subjects_of("b")
     await tx.audit.digest_of(1)
     assert await tx.audit.first_fault() is None
 
@@ -257,6 +264,7 @@ async def _groups(tx: Transaction, grant: Grant) -> None:
     await tx.groups.of_accounts([ANNA])
     await tx.groups.by_account()
     await tx.addresses.owners(BERLIN)
+    await tx.addresses.people_on(BERLIN)
     await tx.addresses.files_due(BERLIN, [grant.id], NOW)
     await tx.addresses.due_files(BERLIN)
     await tx.addresses.servers_due()

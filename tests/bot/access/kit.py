@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pytest
 
-from bot.access import grants, people, requests
+from bot.access import grants, requests, roles
 from bot.access.case import Case, Chance, Rules
 from bot.access.permission import THE_BOT, Actor
 from bot.access.refusals import Refusal, Refused
@@ -208,7 +208,7 @@ class Paper:
         """Somebody in the chat, as known now."""
         async with self.database.reading() as tx:
             name = NAMES.get(user_id, "Somebody")
-            return await people.identify(tx, self.rules, user_id, name)
+            return await roles.identify(tx, self.rules, user_id, name)
 
     async def person(self, user_id: UserId) -> Person:
         async with self.database.reading() as tx:
