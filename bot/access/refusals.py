@@ -74,6 +74,7 @@ class Refusal(StrEnum):
     INVITATION_CLOSED = "invitation_closed"
     NO_BUTTON = "no_button"
     KEY_SHOWN = "key_shown"
+    TOLD_LATELY = "told_lately"
     FORWARDED = "forwarded"
     BAD_ID = "bad_id"
     BAD_NAME = "bad_name"

@@ -42,6 +42,7 @@ class Tap(StrEnum):
     UNLOCK = "pw"
     KEY_WAYS = "kw"
     KEY_WAY = "ky"
+    TROUBLE = "tr"
     LATE_YES = "ly"
     LATE_NO = "ln"
     CUT = "ct"
@@ -106,6 +107,8 @@ class Meant:
     topic: str = ""
     # See `storage.key_records.KeyWay`.
     way: str = ""
+    # See `bot.chat.trouble`: a letter for each answer.
+    said: str = ""
     # The number of one that is held.
     update: int = 0
     # See `storage.records.Stranger`.
@@ -128,6 +131,7 @@ _PARTS = {
     "digest": "[0-9a-f]{8}",
     "server": "[a-z0-9-]{1,32}",
     "topic": "[a-z0-9][a-z0-9-]{0,19}",
+    "said": "[a-z]{1,3}",
     "way": "|".join(KeyWay),
     "update": "0|[1-9][0-9]{0,17}",
     "stranger": "[1-9][0-9]{0,14}",
@@ -167,6 +171,7 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.UNLOCK: ("grant",),
     Tap.KEY_WAYS: (),
     Tap.KEY_WAY: ("way",),
+    Tap.TROUBLE: ("grant", "said?"),
     Tap.LATE_YES: ("update",),
     Tap.LATE_NO: ("update",),
     Tap.CUT: ("stranger",),

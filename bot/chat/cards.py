@@ -15,7 +15,7 @@ from bot.access.messages import DeliverNote
 from bot.access.permission import Act, may, telegram_key
 from bot.chat import buttons
 from bot.chat.buttons import Button, Keyboard, Style, Tap
-from bot.chat.views import View, cancel_button, how_to, some
+from bot.chat.views import View, below_profile, cancel_button, some
 from bot.chat.votes import votes
 from bot.handover.fields import file_name_of
 from bot.handover.profiles import Profile
@@ -326,7 +326,7 @@ def caption(
     )
     passphrase = Button(key_words.BUTTON_SHOW, buttons.data(Tap.UNLOCK, grant.id), Style.MAIN)
     first = ((passphrase,),) if profile.is_locked else ()
-    return View(text, (*first, *how_to(grant, profile.topics)))
+    return View(text, (*first, *below_profile(grant, profile.topics)))
 
 
 async def caption_over(case: Case, grant: Grant) -> View:

@@ -16,7 +16,7 @@ from bot.access.case import Case
 from bot.access.messages import Notice, private_chat
 from bot.access.names import NAME_LENGTH, clean
 from bot.access.permission import THE_BOT, Act, may
-from bot.chat import buttons, cards, invitations, joining, online, strangers, views
+from bot.chat import buttons, cards, invitations, joining, online, strangers, trouble, views
 from bot.chat.buttons import Button, Keyboard, Style, Tap
 from bot.chat.client import CAPTION_LENGTH, TEXT_LENGTH, markup, say
 from bot.chat.commands import menu
@@ -119,6 +119,8 @@ class Posts:
                 if earlier.message_id != posted.message_id:
                     await case.tx.posted.forget(earlier.chat_id, earlier.message_id)
                     await messages.edit(case, earlier, outdated=True)
+            if not view.keyboard:  # nothing in it can be over
+                return Done()
             await case.tx.posted.remember(posted)
             if await my_vpn_now(case, UserId(item.chat_id)) != view:
                 await messages.edit(case, posted)
@@ -134,6 +136,11 @@ class Posts:
             async with self._database.reading() as tx:
                 found = await holdings.of_person(tx, self._clock(), UserId(item.chat_id))
             still = [one.grant for one in found if one.is_live]
+        if code is Notice.NEEDS_HELP:
+            async with self._database.reading() as tx:
+                text = await trouble.note(self._core.case(tx, THE_BOT), item.payload["values"])
+            await self._send(item.chat_id, View(text))
+            return Done()
         is_choice = code is Notice.STRANGERS_UNKNOWN
         keyboard = strangers.keyboard(item.payload["values"]) if is_choice else _BELOW.get(code, ())
         await self._send(item.chat_id, View(_notice(item.payload, still), keyboard))
@@ -215,7 +222,7 @@ class Posts:
         except BadTemplate as error:
             log.warning("A profile loses the buttons of its instructions: %s", error)
             topics = ()
-        keyboard = markup(views.how_to(grant, topics))
+        keyboard = markup(views.below_profile(grant, topics))
         try:
             await self._bot.edit_message_reply_markup(chat_id, message_id, reply_markup=keyboard)
         except BadRequest as error:

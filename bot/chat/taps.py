@@ -20,6 +20,7 @@ from bot.chat import (
     online,
     questions,
     strangers,
+    trouble,
     views,
 )
 from bot.chat.buttons import Button, Meant, Style, Tap
@@ -258,6 +259,7 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.UNLOCK: keys.show,
     Tap.KEY_WAYS: keys.choose,
     Tap.KEY_WAY: keys.choose,
+    Tap.TROUBLE: trouble.ask,
     Tap.LATE_YES: late.answered,
     Tap.LATE_NO: late.answered,
     Tap.CUT: strangers.cut,

@@ -12,6 +12,7 @@ from bot.chat.buttons import Button, Keyboard, Style, Tap
 from bot.handover.handover import Topic
 from bot.texts import chat as words
 from bot.texts import notices
+from bot.texts import trouble as trouble_words
 from bot.texts.canary import seen_from_outside
 from bot.texts.fill import Html, blocks, fill, fitting, lines, moment, utc
 from bot.texts.online import amount
@@ -213,6 +214,12 @@ def how_to(grant: Grant, topics: Sequence[Topic]) -> Keyboard:
     """One tap for each device, two beside each other."""
     row = [Button(topic.label, buttons.data(Tap.HOW_TO, grant.id, topic.id)) for topic in topics]
     return tuple(tuple(row[at : at + 2]) for at in range(0, len(row), 2))
+
+
+def below_profile(grant: Grant, topics: Sequence[Topic]) -> Keyboard:
+    """How to use it, and what to do where that doesn't help."""
+    trouble = Button(trouble_words.BUTTON, buttons.data(Tap.TROUBLE, grant.id))
+    return (*how_to(grant, topics), (trouble,))
 
 
 def confirm(text: Html, yes: Button) -> View:

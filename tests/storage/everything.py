@@ -170,6 +170,7 @@ async def _grants(tx: Transaction) -> None:
     await tx.grants.live_on(BERLIN)
     await tx.grants.live_as(BERLIN)
     await tx.grants.wait_on(grant.id, [BERLIN], NOW)
+    await tx.usages.not_yet_on(GrantId("g-1"))
     await tx.grants.waiting_on(BERLIN)
     await tx.grants.let_in(grant.id, BERLIN)
     await tx.grants.replaced_at(ANNA, NOW)

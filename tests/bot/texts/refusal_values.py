@@ -31,6 +31,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "in_group_already": {"name": "Anna", "group": "dev"},
     "not_in_group": {"name": "Anna", "group": "dev"},
     "admins_only": {},
+    "told_lately": {},
     "key_shown": {"at": NOW},
     "unknown_duration": {"duration": "7y"},
     "duration_too_long": {"seconds": 31 * 86_400, "limit": 30 * 86_400},

@@ -99,6 +99,16 @@ CHAT = {
     "BUTTON_OLD_CERTIFICATES": "count",
     "BUTTON_LINK": "name",
 }
+TROUBLE = {
+    "SEEN": "server at",
+    "WAITING": "server",
+    "CLOSED": "server",
+    "TRIED_WELL": "server at",
+    "TRIED_TROUBLE": "server at trouble",
+    "UNTIL": "until",
+    "NOTE": "name common_name what device place",
+    "NOTE_FROM": "address",
+}
 KEYS = {
     "SHOWN": "passphrase",
     "SHOWN_BEFORE": "at",
@@ -299,6 +309,13 @@ NOTICES: dict[str, dict[str, Any]] = {
     "canary_well": {"server": "berlin"},
     "canary_lets_in": {"server": "berlin"},
     "used_twice": SEEN,
+    "needs_help": {
+        "name": "Anna",
+        "common_name": "anna-k3m9",
+        "what": "It never connects",
+        "device": "Linux",
+        "place": "At home",
+    },
     "profiles_move": {"count": 2},
     "servers_certificates_end": {"count": 2, "days": 7, "names": "server, gate"},
     "restored": {"made_at": NOW.isoformat(), "count": 2},
