@@ -67,6 +67,7 @@ class Application:
             OutboxKind.ONLINE: Handling(posts.online, is_slow=True),
             OutboxKind.CUT_SESSION: Handling(posts.cut_session, is_slow=True),
             OutboxKind.INVITATION: Handling(posts.invitation),
+            OutboxKind.KNOCK: Handling(posts.knock),
             OutboxKind.MENU: Handling(posts.menu),
             OutboxKind.DELIVER: Handling(self._delivery.deliver, is_slow=True, settle=self._settle),
         }

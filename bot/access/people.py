@@ -131,6 +131,9 @@ async def allow(case: Case, user_id: UserId, name: str) -> Allowed:
     if before is None and has_written:
         await case.tx.people.set_reachable(user_id, reachable=True)
     await case.tx.invitations.forget_removal(user_id)
+    by, said_by = case.actor.key, case.actor.name
+    if await case.tx.knocks.answer(user_id, allowed=True, by=by, name=said_by, now=case.now):
+        await messages.edit_knocks(case, user_id)
     is_new = before is None or not before.allowed
     await case.record("user.allow", f"user:{user_id}", user_name=shown)
     if is_new:

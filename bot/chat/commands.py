@@ -9,6 +9,7 @@ from bot.access.permission import Act, Actor, may
 from bot.access.refusals import Refused
 from bot.chat import admin_commands, groups, lists, member_commands, online, roles, views, whose
 from bot.chat import invitations as inviting
+from bot.chat.joining import stranger
 from bot.chat.scene import SILENT, Reply, Scene, say
 from bot.chat.views import View
 from bot.texts import chat as words
@@ -70,7 +71,7 @@ async def help_(scene: Scene, _rest: str) -> Reply:
     """What somebody can do; a stranger learns their id and nothing else."""
     actor = scene.actor
     if not actor.is_known:
-        return say(fill(words.STRANGER, id=scene.user_id))
+        return Reply(await stranger(scene))
     said = [fill(words.HELLO, name=actor.name)]
     if actor.is_allowed:
         said.append(blocks(words.HELP_MEMBER, _help(actor, for_admins=False)))

@@ -16,7 +16,7 @@ from bot.access.case import Case
 from bot.access.messages import Notice, private_chat
 from bot.access.names import NAME_LENGTH, clean
 from bot.access.permission import THE_BOT, Act, may
-from bot.chat import buttons, cards, invitations, online, strangers, trouble, views
+from bot.chat import buttons, cards, invitations, joining, online, strangers, trouble, views
 from bot.chat.buttons import Button, Keyboard, Style, Tap
 from bot.chat.client import CAPTION_LENGTH, TEXT_LENGTH, markup, say
 from bot.chat.commands import menu
@@ -32,7 +32,8 @@ from bot.handover.fields import Fields, fields_of
 from bot.handover.handover import Handover
 from bot.receipts import Receipt, load_receipt
 from bot.texts import chat as words
-from bot.texts import joining, life, notices, refusals
+from bot.texts import joining as joining_words
+from bot.texts import life, notices, refusals
 from bot.texts import receipts as receipt_words
 from bot.texts import strangers as stranger_words
 from bot.texts.fill import Html, blocks, escaped, fill, folded, moment
@@ -71,7 +72,9 @@ _ENDED = {
     Notice.ACCESS_ENDED: notices.ACCESS_ENDED,
     Notice.EARLIER_ACCESS_ENDED: notices.EARLIER_ACCESS_ENDED,
 }
-_BELOW = {Notice.ACCESS_GIVEN: ((Button(joining.BUTTON_ASK, buttons.data(Tap.ASK), Style.MAIN),),)}
+_BELOW = {
+    Notice.ACCESS_GIVEN: ((Button(joining_words.BUTTON_ASK, buttons.data(Tap.ASK), Style.MAIN),),)
+}
 # Values of notices that are times.
 _MOMENTS = frozenset({"until", "made_at"})
 
@@ -176,6 +179,12 @@ class Posts:
             if not item.payload.get("outdated"):
                 async with self._database.reading() as tx:
                     view = await my_vpn_now(self._core.case(tx, THE_BOT), UserId(item.chat_id))
+            await self._edit(item.chat_id, message_id, view)
+            return Done()
+        if kind is OutboxKind.KNOCK:
+            async with self._database.reading() as tx:
+                case = self._core.case(tx, THE_BOT)
+                view = await joining.card(case, UserId(int(item.payload["subject"])))
             await self._edit(item.chat_id, message_id, view)
             return Done()
         if kind is OutboxKind.INVITATION:
@@ -286,6 +295,22 @@ class Posts:
             made = await case.tx.invitations.get(number)
             if made is not None and made.state(case.now) is not InvitationState.OPEN:
                 await messages.edit_invitation(case, number)
+            return Done()
+
+        return remember
+
+    async def knock(self, item: OutboxItem) -> Next | Decision:
+        """A stranger who asks to join, for an admin to answer; remembered, as cards are."""
+        user_id = UserId(item.payload["person"])
+        async with self._database.reading() as tx:
+            view = await joining.card(self._core.case(tx, THE_BOT), user_id)
+        message_id = await self._send(item.chat_id, view)
+        posted = PostedMessage(item.chat_id, message_id, item.kind, str(user_id), self._clock())
+
+        async def remember(case: Case) -> Next:
+            await case.tx.posted.remember(posted)
+            if await joining.card(case, user_id) != view:
+                await messages.edit_knocks(case, user_id)
             return Done()
 
         return remember

@@ -12,6 +12,7 @@ from bot.chat import (
     cards,
     choosing,
     invitations,
+    joining,
     keys,
     late,
     lists,
@@ -279,5 +280,8 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.ALLOW_YES: _allow,
     Tap.ASK: _ask,
     Tap.WITHDRAW: invitations.withdraw,
+    Tap.JOIN: joining.ask,
+    Tap.JOIN_YES: joining.answer,
+    Tap.JOIN_NO: joining.answer,
     Tap.KEEP: _keep,
 }

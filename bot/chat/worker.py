@@ -301,7 +301,8 @@ class Worker:
             )
             # A stranger's flood costs one answer a minute, and leaves nothing behind.
             await tx.inbox.forget(item.update_id)
-            if not self._limits.answers_stranger(sender.user_id, now, item.update_id):
+            passes = self._limits.answers_stranger(sender.user_id, now, item.update_id)
+            if not passes and not reply.owed:
                 return SILENT
         if reply.view is not None:
             instead_of = message_id if reply.edit else None

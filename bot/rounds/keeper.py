@@ -112,6 +112,7 @@ class Keeper:
                 await tx.inbox.trim_quarantine()
                 await tx.outbox.prune(long_ago)
                 await tx.outbox.forget_holds(self._clock())
+                await tx.knocks.prune(long_ago)
                 await tx.people.prune_newcomers(self._clock() - USERNAME_LASTS)
                 await tx.canaries.prune(long_ago)
 
