@@ -203,6 +203,17 @@ class Requests(Repository):
         )
         return True
 
+    async def reopen(self, request_id: RequestId) -> bool:
+        """A no is taken back; False if there is none. That it was said stays among the decisions."""
+        done = await self._connection.execute(
+            update(_requests)
+            .where(_requests.c.id == request_id, _requests.c.state == RequestState.DENIED)
+            .values(
+                state=RequestState.PENDING, decided_by=None, decided_by_name=None, decided_at=None
+            )
+        )
+        return done.rowcount == 1
+
     async def agree(self, request_id: RequestId, *, by: str, duration: int, at: datetime) -> None:
         """Records an approval that is not enough by itself."""
         await self._connection.execute(

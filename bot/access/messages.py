@@ -30,6 +30,7 @@ class Notice(StrEnum):
     """Messages that a use case sends by itself."""
 
     REQUEST_DENIED = "request_denied"
+    REQUEST_REOPENED = "request_reopened"  # whoever said no took that back
     REQUEST_EXPIRED = "request_expired"
     REQUEST_OUTDATED = "request_outdated"  # a restore closed it: it may have been decided since
     REQUEST_WITHDRAWN = "request_withdrawn"  # the requester left, or the server did
@@ -134,7 +135,9 @@ async def edit_open_cards(case: Case, user_id: UserId) -> None:
         await edit_cards(case, request.id, afresh=False)
 
 
-async def edit_card(case: Case, message: PostedMessage, *, afresh: bool = True) -> None:
+async def edit_card(
+    case: Case, message: PostedMessage, *, afresh: bool = True, wait_s: float = 0.0
+) -> None:
     """Brings one posted message about a request up to date."""
     payload: Payload = {
         "request": int(message.subject),
@@ -143,7 +146,9 @@ async def edit_card(case: Case, message: PostedMessage, *, afresh: bool = True) 
     }
     if not afresh:
         payload["afresh"] = False
-    await case.tx.outbox.add(message.chat_id, OutboxKind.EDIT_CARD, payload, now=case.now)
+    await case.tx.outbox.add(
+        message.chat_id, OutboxKind.EDIT_CARD, payload, now=case.now, wait_s=wait_s
+    )
 
 
 async def follow(case: Case, grant: Grant) -> None:

@@ -201,7 +201,7 @@ async def approve(
         durations.within_limit(seconds, limit)
         opened = {ServerName(request.server or ""): await destinations.opened_by(case.tx, request)}
         open_to(await groups_of(case.tx, requester.id), opened)
-        person = await case.tx.people.person_of(_admin(case))
+        person = await case.tx.people.person_of(acting(case))
         given = await approvals.given(case, request)
         said = [approval.duration for approval in given if approval.person == person]
         others = [approval.duration for approval in given if approval.person != person]
@@ -317,7 +317,7 @@ def _within_limit(case: Case, seconds: int, theirs: Terms, *, is_named: bool) ->
     return durations.within_limit(seconds, limit) if is_named else min(seconds, limit)
 
 
-def _admin(case: Case) -> UserId:
+def acting(case: Case) -> UserId:
     """Who acts in the chat."""
     assert case.actor.user_id is not None
     return case.actor.user_id
@@ -409,16 +409,26 @@ async def own(case: Case, request_id: RequestId) -> Request:
 
 
 async def _decidable(case: Case, request_id: RequestId) -> Request:
+    request = await may_be_decided_by(case, request_id)
+    if request.state is not RequestState.PENDING:
+        raise await _already_decided(case.tx, request_id)
+    return request
+
+
+async def may_be_decided_by(case: Case, request_id: RequestId) -> Request:
+    """A request on which whoever acts has a say, decided or not.
+
+    Raises:
+        Refused: ADMINS_ONLY, UNKNOWN_REQUEST, OWN_REQUEST, OTHER_GROUP.
+    """
     require(case.actor, Act.DECIDE)
     request = await _known_request(case.tx, request_id)
     if not case.actor.is_operator:
         # By none of their accounts, and for whom it is by the groups of this moment.
-        person = await case.tx.people.person_of(_admin(case))
+        person = await case.tx.people.person_of(acting(case))
         requester = await case.tx.people.person_of(request.user_id)
         theirs = [group.name for group in (await approvals.terms_for(case.tx, request)).groups]
         require_decision(case.actor, person, request, requester, theirs)
-    if request.state is not RequestState.PENDING:
-        raise await _already_decided(case.tx, request_id)
     return request
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from bot.access import grants, messages, people, requests, revocation
+from bot.access import grants, messages, people, requests, revocation, undoing
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.chat import (
@@ -25,6 +25,7 @@ from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
 from bot.texts import chat as words
+from bot.texts import life
 from bot.texts.fill import Html, fill, moment, plain
 from storage.records import UNPROVED_STATES, Grant, OutboxKind, PostedMessage
 
@@ -93,6 +94,7 @@ async def _edit_if_unknown(scene: Scene, meant: Meant) -> None:
 async def _approve(scene: Scene, meant: Meant) -> Reply:
     done = await requests.approve(scene.case, meant.request, meant.duration, seen=meant.digest)
     await mend(scene, meant)
+    await undoing.offer(scene.case, done.request)
     # A toast is plain text: escaped, O'Brien would read O&#x27;Brien.
     if isinstance(done, requests.Agreed):
         return Reply(toast=Html(plain(words.AGREED_TOAST, count=done.missing)))
@@ -104,8 +106,16 @@ async def _approve(scene: Scene, meant: Meant) -> Reply:
 async def _deny(scene: Scene, meant: Meant) -> Reply:
     request = await requests.deny(scene.case, meant.request)
     await mend(scene, meant)
+    await undoing.offer(scene.case, request)
     name = await scene.tx.people.name_of(request.user_id)
     return Reply(toast=Html(plain(words.DENIED_TOAST, name=name)))
+
+
+async def _undo(scene: Scene, meant: Meant) -> Reply:
+    done = await undoing.undo(scene.case, meant.request)
+    name = await scene.tx.people.name_of(done.request.user_id)
+    text = life.UNDONE_YES_TOAST if done.ended else life.UNDONE_NO_TOAST
+    return Reply(toast=Html(plain(text, name=name)))
 
 
 async def _cancel(scene: Scene, meant: Meant) -> Reply:
@@ -234,6 +244,7 @@ async def _cutting(scene: Scene, ended: list[Grant]) -> Reply:
 ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.APPROVE: _approve,
     Tap.DENY: _deny,
+    Tap.UNDO: _undo,
     Tap.CANCEL: _cancel,
     Tap.AGAIN: _ask_again,
     Tap.SERVER: choosing.choose,

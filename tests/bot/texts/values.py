@@ -230,6 +230,7 @@ SEEN = {"server": "berlin", "names": "anna-k3m9, carl-x2b4", "count": 2}
 TRIED = {"server": "berlin", "remote": "vpn.example.com:1194/udp"}
 NOTICES: dict[str, dict[str, Any]] = {
     "request_denied": {"server": "berlin", "admin": "Boris"},
+    "request_reopened": {"server": "berlin", "admin": "Boris", "by": "telegram:2001"},
     "request_expired": {"server": "berlin"},
     "request_outdated": {},
     "request_withdrawn": {"server": "berlin"},
