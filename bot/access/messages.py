@@ -135,9 +135,7 @@ async def edit_open_cards(case: Case, user_id: UserId) -> None:
         await edit_cards(case, request.id, afresh=False)
 
 
-async def edit_card(
-    case: Case, message: PostedMessage, *, afresh: bool = True, wait_s: float = 0.0
-) -> None:
+async def edit_card(case: Case, message: PostedMessage, *, afresh: bool = True) -> None:
     """Brings one posted message about a request up to date."""
     payload: Payload = {
         "request": int(message.subject),
@@ -146,9 +144,7 @@ async def edit_card(
     }
     if not afresh:
         payload["afresh"] = False
-    await case.tx.outbox.add(
-        message.chat_id, OutboxKind.EDIT_CARD, payload, now=case.now, wait_s=wait_s
-    )
+    await case.tx.outbox.add(message.chat_id, OutboxKind.EDIT_CARD, payload, now=case.now)
 
 
 async def follow(case: Case, grant: Grant) -> None:

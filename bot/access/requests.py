@@ -28,6 +28,9 @@ from storage.transaction import Transaction
 
 # As much as its column holds.
 _NAMES_LENGTH = 128
+# In the chat: see `bot.access.undoing`.
+_UNDO_S = 60
+_CAN_BE_UNDONE = (Verdict.APPROVE, Verdict.DENY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -447,6 +450,7 @@ async def _decide(
     duration: int | None = None,
     agreed: Sequence[str] = (),
 ) -> Request:
+    may_undo = verdict in _CAN_BE_UNDONE and case.actor.user_id is not None
     won = await case.tx.requests.decide(
         request_id,
         verdict,
@@ -454,6 +458,7 @@ async def _decide(
         by_name=", ".join((*agreed, case.actor.name))[:_NAMES_LENGTH],
         at=case.now,
         duration=duration,
+        undo_until=case.after(_UNDO_S) if may_undo else None,
     )
     if not won:
         raise await _already_decided(case.tx, request_id)

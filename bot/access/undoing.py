@@ -6,16 +6,15 @@ revoked, like any access: with a receipt, and its owner told.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from bot.access import approvals, messages, requests, revocation
 from bot.access.case import Case
 from bot.access.messages import Notice
-from bot.access.permission import Act, require
+from bot.access.permission import Act, require, telegram_key
 from bot.access.refusals import Refusal, Refused
-from storage.records import EndReason, Grant, OutboxKind, Request, RequestId, RequestState
+from storage.records import EndReason, Grant, OutboxKind, Request, RequestId, RequestState, UserId
 
-TIME = timedelta(minutes=1)
 _UNDONE = (RequestState.APPROVED, RequestState.DENIED)
 
 
@@ -32,20 +31,20 @@ def can_undo(request: Request, actor: str, now: datetime) -> bool:
     return (
         request.state in _UNDONE
         and request.decided_by == actor
-        and request.decided_at is not None
-        and now < request.decided_at + TIME
+        and request.undo_until is not None
+        and now < request.undo_until
     )
 
 
-async def offer(case: Case, request: Request) -> None:
-    """Takes Undo off the card of whoever acts once its time is over."""
-    if case.actor.user_id is None:
-        return
-    chat = messages.private_chat(case.actor.user_id)
-    for message in await case.tx.posted.about(OutboxKind.CARD, str(request.id)):
-        if message.chat_id == chat:
-            wait_s = TIME.total_seconds()
-            await messages.edit_card(case, message, afresh=False, wait_s=wait_s)
+async def settle_due(case: Case) -> int:
+    """Takes Undo off the cards whose minute is over; gives how many decisions that were."""
+    over = await case.tx.requests.settled(case.now)
+    for request in over:
+        await case.tx.requests.settle(request.id)
+        for message in await case.tx.posted.about(OutboxKind.CARD, str(request.id)):
+            if telegram_key(UserId(message.chat_id)) == request.decided_by:
+                await messages.edit_card(case, message, afresh=False)
+    return len(over)
 
 
 async def undo(case: Case, request_id: RequestId) -> Undone:

@@ -116,6 +116,8 @@ class Posts:
                 if earlier.message_id != posted.message_id:
                     await case.tx.posted.forget(earlier.chat_id, earlier.message_id)
                     await messages.edit(case, earlier, outdated=True)
+            if not view.keyboard:  # nothing in it can be over
+                return Done()
             await case.tx.posted.remember(posted)
             if await my_vpn_now(case, UserId(item.chat_id)) != view:
                 await messages.edit(case, posted)

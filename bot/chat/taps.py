@@ -94,7 +94,6 @@ async def _edit_if_unknown(scene: Scene, meant: Meant) -> None:
 async def _approve(scene: Scene, meant: Meant) -> Reply:
     done = await requests.approve(scene.case, meant.request, meant.duration, seen=meant.digest)
     await mend(scene, meant)
-    await undoing.offer(scene.case, done.request)
     # A toast is plain text: escaped, O'Brien would read O&#x27;Brien.
     if isinstance(done, requests.Agreed):
         return Reply(toast=Html(plain(words.AGREED_TOAST, count=done.missing)))
@@ -106,7 +105,6 @@ async def _approve(scene: Scene, meant: Meant) -> Reply:
 async def _deny(scene: Scene, meant: Meant) -> Reply:
     request = await requests.deny(scene.case, meant.request)
     await mend(scene, meant)
-    await undoing.offer(scene.case, request)
     name = await scene.tx.people.name_of(request.user_id)
     return Reply(toast=Html(plain(words.DENIED_TOAST, name=name)))
 

@@ -70,7 +70,7 @@ BUTTON_AGAIN = "Ask again"
 BUTTON_UNDO = "Undo"
 UNDONE_YES_TOAST = "Taken back. {name}’s profile is being switched off; the receipt follows."
 UNDONE_NO_TOAST = "Taken back. {name}’s request is open again."
-MY_OUTDATED = "Your list has changed; the newest one is further down."
+MY_OUTDATED = "This list is an earlier one; the newest is further down."
 
 # --- Below the file itself, once it is over ------------------------------------------------------
 

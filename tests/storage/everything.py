@@ -127,6 +127,8 @@ async def _requests(tx: Transaction) -> None:
     request = await add_request(tx, server=None)
     await tx.requests.choose(request.id, BERLIN)
     await tx.requests.reopen(request.id)
+    await tx.requests.settled(NOW)
+    await tx.requests.settle(request.id)
     await tx.requests.agree(request.id, by="telegram:1", duration=60, at=NOW)
     await tx.requests.decisions(request.id)
     await tx.requests.decide(request.id, Verdict.APPROVE, by="a", by_name="b", at=NOW, duration=60)
@@ -207,6 +209,8 @@ async def _trail(tx: Transaction) -> None:
     await tx.audit.first()
     await tx.audit.head()
     await tx.audit.last_of("b")
+    await tx.audit.last_number_of(["b"])
+    await tx.audit.subjects_of("b")
     await tx.audit.digest_of(1)
     assert await tx.audit.first_fault() is None
 
@@ -263,6 +267,7 @@ async def _groups(tx: Transaction, grant: Grant) -> None:
     await tx.groups.of_accounts([ANNA])
     await tx.groups.by_account()
     await tx.addresses.owners(BERLIN)
+    await tx.addresses.people_on(BERLIN)
     await tx.addresses.files_due(BERLIN, [grant.id], NOW)
     await tx.addresses.due_files(BERLIN)
     await tx.addresses.servers_due()

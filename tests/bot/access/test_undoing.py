@@ -8,7 +8,16 @@ from bot.access import appointing, people, requests, undoing
 from bot.access.messages import Notice
 from bot.access.permission import telegram_key
 from bot.access.refusals import Refusal
-from storage.records import EndReason, GrantState, OutboxKind, Request, RequestState, UserId
+from storage.records import (
+    ChatId,
+    EndReason,
+    GrantState,
+    OutboxKind,
+    PostedMessage,
+    Request,
+    RequestState,
+    UserId,
+)
 from storage.role_records import Role
 from tests.bot.access.kit import ANNA, BORIS, CLARA, MINUTE, OPERATOR, Paper
 
@@ -127,3 +136,18 @@ async def test_a_role_that_is_over_takes_nothing_back(paper: Paper, role: Role |
     else:
         await paper.by(OPERATOR, appointing.appoint, dora, role)
     await paper.refuses(await paper.actor(dora), Refusal.ADMINS_ONLY, undoing.undo, request.id)
+
+
+async def test_the_button_goes_when_its_minute_is_over(paper: Paper) -> None:
+    request = await paper.asked(ANNA)
+    async with paper.database.writing() as tx:
+        for admin in (BORIS, CLARA):
+            card = PostedMessage(ChatId(admin), 7, OutboxKind.CARD, str(request.id), paper.now)
+            await tx.posted.remember(card)
+    await paper.by(await paper.actor(BORIS), requests.deny, request.id)
+    await paper.forget()
+    assert await paper.do(undoing.settle_due) == 0
+    paper.now += MINUTE
+    assert await paper.do(undoing.settle_due) == 1
+    assert [one.chat for one in await paper.heard()] == [BORIS]
+    assert await paper.do(undoing.settle_due) == 0

@@ -105,6 +105,8 @@ KEYS = {
     "BUTTON_CHOOSE": "way",
 }
 LIFE = {
+    "UNDONE_YES_TOAST": "name",
+    "UNDONE_NO_TOAST": "name",
     "CARD_DELIVERED": "name until",
     "CARD_ENDED": "name Admin at",
     "CARD_APPROVED_OVER": "admin duration at",
