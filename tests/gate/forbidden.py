@@ -7,7 +7,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tests.gate.case import SECOND, Case, What, deciders
-from tests.gate.meaning import appoints, linked_by_tap, removed_by_word, revoked_by_word
+from tests.gate.meaning import (
+    appoints,
+    leaves_by_word,
+    linked_by_tap,
+    removed_by_word,
+    revoked_by_word,
+)
 from tests.gate.snapshot import LIVE, Grant, Person, Request
 
 _BY_ITSELF = frozenset({What.TIME, What.DELIVERY, What.PROOF, What.SETTINGS, What.LINK})
@@ -119,7 +125,8 @@ def _roles(case: Case) -> Iterator[str]:
     for user_id in before.roles.keys() | after.roles.keys():
         if before.roles.get(user_id) == after.roles.get(user_id):
             continue
-        is_over = user_id not in after.roles and _removes(case, user_id)
+        is_gone = _removes(case, user_id) or user_id in leaves_by_word(case)
+        is_over = user_id not in after.roles and is_gone
         if not is_over and not appoints(case, user_id):
             yield f"the role of {user_id} changed, and no admin said so"
     for user_id in before.groups.keys() | after.groups.keys():
