@@ -114,8 +114,12 @@ async def _wrote_or_known(case: Case, key: str) -> Sequence[Person]:
     return [*known, *await case.tx.people.newcomers_named(key, limit=_CANDIDATES - len(known))]
 
 
-async def allow(case: Case, user_id: UserId, name: str) -> Allowed:
+async def allow(case: Case, user_id: UserId, name: str, *, greets_unseen: bool = True) -> Allowed:
     """Puts somebody on the allowlist, or changes their name.
+
+    Args:
+        greets_unseen: whether somebody who was never seen in the chat is written to all the same;
+            Telegram takes it for those only who have pressed Start.
 
     Raises:
         Refused: ADMINS_ONLY, BAD_NAME.
@@ -125,6 +129,7 @@ async def allow(case: Case, user_id: UserId, name: str) -> Allowed:
     if not shown:
         raise Refused(Refusal.BAD_NAME)
     before = await case.tx.people.get(user_id)
+    is_seen = before is not None or await case.tx.people.newcomer(user_id) is not None
     await case.tx.people.allow(user_id, shown, case.now)
     await case.tx.invitations.forget_removal(user_id)
     by, said_by = case.actor.key, case.actor.name
@@ -132,7 +137,7 @@ async def allow(case: Case, user_id: UserId, name: str) -> Allowed:
         await messages.edit_knocks(case, user_id)
     is_new = before is None or not before.allowed
     await case.record("user.allow", f"user:{user_id}", user_name=shown)
-    if is_new:
+    if is_new and (is_seen or greets_unseen):
         await messages.notice(case, user_id, Notice.ACCESS_GIVEN)
         await messages.menu(case, user_id)
     return Allowed(await revocation.known_person(case.tx, user_id), is_new)
