@@ -94,6 +94,9 @@ class Notice(StrEnum):
     CANARY_WELL = "canary_well"
     CANARY_LETS_IN = "canary_lets_in"  # well again, where no revoked one can be tried
     PROFILES_MOVE = "profiles_move"  # to another CA
+    SERVER_SILENT = "server_silent"  # no OpenVPN answers there
+    SERVER_UNREACHABLE = "server_unreachable"  # nor its machine
+    SERVER_HEARD = "server_heard"  # again
     NEEDS_HELP = "needs_help"  # somebody's profile doesn't work
     USED_TWICE = "used_twice"  # a profile, from two places at once
 

@@ -36,7 +36,7 @@ from bot.texts import joining as joining_words
 from bot.texts import life, notices, refusals
 from bot.texts import receipts as receipt_words
 from bot.texts import strangers as stranger_words
-from bot.texts.fill import Html, blocks, escaped, fill, moment
+from bot.texts.fill import Html, blocks, escaped, fill, folded, moment
 from storage.joining_records import InvitationId, InvitationState
 from storage.outbox import Done, Later, Next
 from storage.records import (
@@ -250,19 +250,18 @@ class Posts:
     async def receipt(self, item: OutboxItem) -> Next:
         """What was proved. While a look can still prove more, the row stays and is followed up."""
         grant_ids = [GrantId(grant_id) for grant_id in item.payload["grants"]]
-        receipt, keyboard = await self._receipt(item.chat_id, grant_ids)
+        receipt, keyboard, after = await self._receipt(item.chat_id, grant_ids)
         said = "said" in item.payload
         if not receipt.tried or (item.payload["look"] and not said and not receipt.settled):
             await self._enforcer.enforce(grant_ids)
-            receipt, keyboard = await self._receipt(item.chat_id, grant_ids)
+            receipt, keyboard, after = await self._receipt(item.chat_id, grant_ids)
         # An ordinary end is nobody's news while its proof may come by itself.
         is_quiet = "if_unproved" in item.payload and not said
         if is_quiet and (receipt.settled or self._clock() - item.created_at < _QUIET):
             return Done() if receipt.settled else Later(self._clock() + _QUIET, item.attempts)
         # 'Not proved yet' is said once.
         if receipt.settled or not said:
-            end = () if receipt.settled else (receipt_words.RETRYING,)
-            text = blocks(*map(escaped, (*receipt.blocks, *end)))
+            text = blocks(*map(escaped, receipt.said), folded(*receipt.details), after)
             await self._send(item.chat_id, View(text, keyboard))
         if receipt.settled:
             return Done()
@@ -422,8 +421,8 @@ class Posts:
         await self._bot.set_my_commands(commands, scope=BotCommandScopeChat(item.chat_id))
         return Done()
 
-    async def _receipt(self, chat_id: ChatId, ids: list[GrantId]) -> tuple[Receipt, Keyboard]:
-        """What its reader may know of it, and the buttons for what else they may end."""
+    async def _receipt(self, chat_id: ChatId, ids: list[GrantId]) -> tuple[Receipt, Keyboard, str]:
+        """What its reader may know of it, buttons for what else they may end, and what follows."""
         async with self._database.reading() as tx:
             reader = await roles.identify(tx, self._core.rules, UserId(chat_id), "")
             may_revoke = may(reader, Act.REVOKE)
@@ -438,9 +437,13 @@ class Posts:
             live = [one.grant for one in receipt.left if one.is_live]
             accounts = await holdings.accounts_of(tx, UserId(chat_id))
             names = {one.user_id: await who.name_of(tx, one.user_id) for one in live if one.user_id}
+        after = receipt_words.RETRYING if may_revoke else receipt_words.RETRYING_OWNER
+        if receipt.settled:
+            after = ""
         if may_revoke:
-            return receipt, views.revoke_rest([*live, *receipt.maybe], names)
-        return receipt, views.give_up_rest([one for one in live if one.user_id in accounts])
+            return receipt, views.revoke_rest([*live, *receipt.maybe], names), after
+        mine = [one for one in live if one.user_id in accounts]
+        return receipt, views.give_up_rest(mine), after
 
     async def _send(self, chat_id: ChatId, view: View) -> int:
         call = partial(self._bot.send_message, chat_id, link_preview_options=_NO_PREVIEW)

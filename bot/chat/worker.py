@@ -22,7 +22,7 @@ from bot.access import audit, messages, roles
 from bot.access.names import clean
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal, Refused
-from bot.chat import buttons, choosing, late, taps
+from bot.chat import buttons, choosing, late, taps, views
 from bot.chat.back import reached
 from bot.chat.buttons import Tap
 from bot.chat.commands import COMMANDS, help_
@@ -409,6 +409,9 @@ async def _refusal(scene: Scene, incoming: Typed | Forwarded | Tapped, refused: 
         if meant.tap is Tap.SERVER and refused.code is Refusal.UNKNOWN_SERVER:
             return replace(said, view=await choosing.question_now(scene, meant), edit=True)
         return said
+    offer = views.allow_self(scene.actor)
+    if refused.code is Refusal.NOT_ALLOWED and offer:
+        return Reply(View(Html(words.ADMIN_NOT_LISTED), offer))
     return await _said(scene, refusals.in_chat(refused))
 
 
