@@ -65,7 +65,8 @@ def sync(
     async def work(office: Office) -> bool:
         table = _read(file, encoding)
         plan = await _shown(office, table, is_whole=True)
-        if len(plan.gone) > max(1, plan.listed * max_share // 100):
+        # In a small company one may always leave.
+        if len(plan.gone) > max(plan.listed * max_share // 100, min(max_share, 1)):
             raise NotDone(
                 f"{len(plan.gone)} of {plan.listed} would be gone, which is more than {max_share} "
                 "percent, so nothing was done. If the file is whole, name more with --max-share."

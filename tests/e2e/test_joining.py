@@ -121,7 +121,7 @@ async def test_the_list_of_the_staff(company: Company) -> None:
 
     file.write_text("id,name\n5150,Nils Novak\n5151,Ольга", "utf-8")
     stopped = await company.vpnbot("user", "sync", str(file), "--apply", "--max-share", "0")
-    assert (stopped.code, "so nothing was done" in stopped.err) == (1, len(rows) > 1)
+    assert (stopped.code, "so nothing was done" in stopped.err) == (1, True)
     await company.done("user", "import", str(file), "--apply")
     file.write_bytes("id;name\n5152;Ольга Ким\n".encode("windows-1251"))
     wrong = await company.vpnbot("user", "import", str(file))
@@ -131,7 +131,7 @@ async def test_the_list_of_the_staff(company: Company) -> None:
     for typed, words in {
         ("user", "import", f"{file}.none"): "cannot be read",
         ("user", "import", str(file), "--encoding", "runes"): "no encoding runes",
-        ("user", "import", str(file), "--encoding", "utf-16"): "was not used",
+        ("user", "import", str(file), "--encoding", "utf-16"): "is not in utf-16",
     }.items():
         ran = await company.vpnbot(*typed)
         assert (ran.code, ran.err.count("\n")) == (1, 1)
