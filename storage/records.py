@@ -86,6 +86,7 @@ class OutboxKind(StrEnum):
     ONLINE = "online"  # who is connected
     CUT_SESSION = "cut_session"  # ends a session of somebody's, and says what became of it
     INVITATION = "invitation"  # for an admin to pass on; the link is made when it is sent
+    KNOCK = "knock"  # a stranger who asks to join, for an admin to answer
     MENU = "menu"  # no message: the command menu of a private chat
 
 
@@ -172,6 +173,7 @@ class Request:
         duration: what was asked for; once it is approved, what was given.
         asked_duration: what was asked for; None in requests from before that was kept.
         decided_by_name: everybody whose yes it took.
+        undo_until: until when whoever decided may take it back; None once that is over.
     """
 
     id: RequestId
@@ -186,6 +188,7 @@ class Request:
     decided_by_name: str | None = None
     decided_at: datetime | None = None
     asked_duration: int | None = None
+    undo_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

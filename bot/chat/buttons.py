@@ -18,6 +18,7 @@ from storage.records import GrantId, Payload, RequestId, ServerName, UserId
 class Tap(StrEnum):
     APPROVE = "ap"
     DENY = "dn"
+    UNDO = "ud"
     CANCEL = "cx"
     AGAIN = "ag"
     SERVER = "sv"
@@ -42,6 +43,7 @@ class Tap(StrEnum):
     UNLOCK = "pw"
     KEY_WAYS = "kw"
     KEY_WAY = "ky"
+    TROUBLE = "tr"
     LATE_YES = "ly"
     LATE_NO = "ln"
     CUT = "ct"
@@ -62,6 +64,9 @@ class Tap(StrEnum):
     ALLOW_YES = "aly"
     ASK = "as"
     WITHDRAW = "wd"
+    JOIN = "jn"
+    JOIN_YES = "jny"
+    JOIN_NO = "jnn"
     KEEP = "no"
 
 
@@ -106,12 +111,14 @@ class Meant:
     topic: str = ""
     # See `storage.key_records.KeyWay`.
     way: str = ""
+    # See `bot.chat.trouble`: a letter for each answer.
+    said: str = ""
     # The number of one that is held.
     update: int = 0
     # See `storage.records.Stranger`.
     stranger: int = 0
     invitation: InvitationId = _NO_INVITATION
-    # When a session began, in seconds since 1970 by its server's clock.
+    # When a session began, by its server's clock, or somebody asked to join; seconds since 1970.
     since: int = 0
     # Of a list, counted from 0; None where none was turned to.
     page: int | None = None
@@ -128,6 +135,7 @@ _PARTS = {
     "digest": "[0-9a-f]{8}",
     "server": "[a-z0-9-]{1,32}",
     "topic": "[a-z0-9][a-z0-9-]{0,19}",
+    "said": "[a-z]{1,3}",
     "way": "|".join(KeyWay),
     "update": "0|[1-9][0-9]{0,17}",
     "stranger": "[1-9][0-9]{0,14}",
@@ -144,6 +152,7 @@ _NUMBERS = frozenset(
 _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.APPROVE: ("request", "duration", "digest"),
     Tap.DENY: ("request",),
+    Tap.UNDO: ("request",),
     Tap.CANCEL: ("request",),
     Tap.AGAIN: ("request",),
     Tap.SERVER: ("request", "server"),
@@ -167,6 +176,7 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.UNLOCK: ("grant",),
     Tap.KEY_WAYS: (),
     Tap.KEY_WAY: ("way",),
+    Tap.TROUBLE: ("grant", "said?"),
     Tap.LATE_YES: ("update",),
     Tap.LATE_NO: ("update",),
     Tap.CUT: ("stranger",),
@@ -187,6 +197,9 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.ALLOW_YES: ("person", "digest?"),
     Tap.ASK: (),
     Tap.WITHDRAW: ("invitation",),
+    Tap.JOIN: (),
+    Tap.JOIN_YES: ("person", "since"),
+    Tap.JOIN_NO: ("person", "since"),
     Tap.KEEP: (),
 }
 _REVOKING = frozenset(

@@ -15,6 +15,7 @@ from bot.access import (
     requests,
     revocation,
     tidying,
+    undoing,
 )
 from bot.access.matching import USERNAME_LASTS
 from bot.access.permission import THE_BOT
@@ -122,6 +123,8 @@ class Keeper:
                 await tx.inbox.prune(long_ago, set_aside_before=self._clock() - _KEEP_SET_ASIDE)
                 await tx.inbox.trim_quarantine()
                 await tx.outbox.prune(long_ago)
+                await tx.outbox.forget_holds(self._clock())
+                await tx.knocks.prune(long_ago)
                 await tx.people.prune_newcomers(self._clock() - USERNAME_LASTS)
                 await tx.canaries.prune(long_ago)
 
@@ -158,9 +161,10 @@ class Keeper:
             is_old = self._watch.is_due(server, lists)
             is_changed = server.name in files or server.name in self._uninformed
             is_changed = is_changed and self._may_refit(server.name)
-            is_due = server.name in due or is_old or is_look or is_changed
+            looks = is_look or self._watch.looks_again(server)
+            is_due = server.name in due or is_old or looks or is_changed
             if is_due and (job is None or job.done()):
-                work = self._look_after(server, renew=is_old, look=is_look)
+                work = self._look_after(server, renew=is_old, look=looks)
                 self._jobs[server.name] = asyncio.create_task(work)
 
     async def _look_after(self, server: Server, *, renew: bool, look: bool) -> None:
@@ -211,11 +215,13 @@ class Keeper:
                 return False
             asked_by = case.after(-case.rules.request_ttl)
             waiting = await tx.requests.due(case.now, asked_by=asked_by)
+            settled = await tx.requests.settled(case.now)
             lapsed = await tx.invitations.lapsed(case.now)
-            if not waiting and not lapsed and not await tx.grants.due(case.now):
+            if not (waiting or lapsed or settled) and not await tx.grants.due(case.now):
                 return False
         async with self._office.acting(THE_BOT) as case:
             await requests.expire_due(case)
+            await undoing.settle_due(case)
             await revocation.expire_due(case)
             for invitation in lapsed:
                 await messages.edit_invitation(case, invitation.id)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from bot.access.refusals import Refusal, Refused
-from bot.texts import chat, group_refusals, groups, joining, keys, pausing, roles, whose
+from bot.texts import chat, group_refusals, groups, joining, keys, pausing, roles, trouble, whose
 from bot.texts.fill import Html, Plural, fill, plain, utc
 
 _ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED | roles.IN_CHAT | joining.REFUSED
@@ -51,6 +51,13 @@ IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
         "server: vpnbot request approve {request}."
     ),
     Refusal.NOT_OFFERED: "This duration was not offered. Tap one of the buttons on the card.",
+    Refusal.NOTHING_TO_UNDO: "There is nothing to take back here any more.",
+    Refusal.UNDO_NOT_YOURS: "{admin} decided this, so only they can take it back.",
+    Refusal.UNDO_LATE: (
+        "That was more than a minute ago, so it stands. To end access: /revoke. After a no they "
+        "can ask again."
+    ),
+    Refusal.UNDO_ASKED_AGAIN: "They have asked again already: see request {request}.",
     Refusal.CARD_CHANGED: (
         "This request has changed since this card was sent. Here is how it looks now; "
         "please decide on that."
@@ -114,6 +121,7 @@ IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
     ),
     Refusal.NO_BUTTON: "This button is none of mine, so nothing was changed.",
     Refusal.KEY_SHOWN: keys.SHOWN_BEFORE,
+    Refusal.TOLD_LATELY: trouble.TOLD_LATELY,
     Refusal.FORWARDED: chat.ONLY_NEW_MESSAGES,
     Refusal.BAD_ID: (
         "“{id}” is no Telegram id. It is a number; the person sees it when they send me /start."

@@ -11,6 +11,7 @@ STRANGER = (
     "Hello! I give VPN access to the people on my list, and you are not on it yet.\n\n"
     "Your Telegram id is <code>{id}</code>. Send it to your admin and ask to be added."
 )
+ASK_TO_JOIN = [[{"text": "Ask to join", "data": "jn", "style": "primary"}]]
 KEPT = "Nothing was changed."
 HOME = "VPN access is a private matter. Write to me here: https://t.me/vpn_bot"
 
@@ -100,8 +101,9 @@ def _whose(case: Case, row: Row) -> Iterable[int]:
 
 
 def _admins_or_owner(case: Case, row: Row) -> Iterable[int]:
+    undoes = [case.deed.person] if case.taps("ud") else []
     owners = {case.after.grants[one].user_id or 0 for one in row.payload["grants"]}
-    return (*_all_admins(case), *(owners if len(owners) == 1 else ()))
+    return (*_all_admins(case), *undoes, *(owners if len(owners) == 1 else ()))
 
 
 def _asking_owner(case: Case, row: Row) -> Iterable[int]:
@@ -127,6 +129,7 @@ _AUDIENCE: dict[str, Callable[[Case, Row], Iterable[int]]] = {
     "resume": _admins,
     "online": _lookers,
     "invitation": _admins,
+    "knock": _admins,
     "cut_session": _admins,
     "asked": _asker,
     "edit_card": _posted,
@@ -154,7 +157,9 @@ def _is_for_a_stranger(case: Case, row: Row) -> bool:
     if row.chat_id == case.deed.person and row.kind == "menu":
         # Who was somebody once has a menu that is to shrink.
         return row.chat_id in case.after.people
-    if row.chat_id != case.deed.person or row.kind != "reply" or row.payload["keyboard"]:
+    if row.chat_id != case.deed.person or row.kind != "reply":
+        return False
+    if row.payload["keyboard"] not in ([], ASK_TO_JOIN):
         return False
     if case.deed.what is What.TAPPED:
         return case.taps("no") and row.payload["text"] == KEPT
