@@ -8,6 +8,7 @@ from storage.group_records import Group, GroupName
 from storage.key_records import KeyChoice, KeyWay
 from storage.listings import GrantsWanted
 from storage.outbox import Done, Later, SetAside
+from storage.pauses import PersonPause
 from storage.records import (
     Canary,
     CanaryLook,
@@ -261,7 +262,26 @@ async def _keys(tx: Transaction, grant: Grant) -> None:
     await tx.keys.locked(grant.id)
 
 
+async def _pauses(tx: Transaction, grant: Grant) -> None:
+    await tx.pauses.put(PersonPause(ANNA, NOW, NOW, "telegram:2001", "Boris"))
+    await tx.pauses.of(ANNA)
+    await tx.pauses.some([ANNA])
+    await tx.pauses.all()
+    await tx.pauses.over(NOW)
+    await tx.pauses.hold(grant.id, NOW)
+    await tx.pauses.prove(grant.id, NOW)
+    await tx.pauses.held()
+    await tx.pauses.serials()
+    await tx.pauses.unproved()
+    await tx.pauses.release(grant.id)
+    await tx.proofs.forget([grant.id])
+    await tx.pauses.want_crls(1)
+    await tx.pauses.crls_due()
+    await tx.pauses.end(ANNA)
+
+
 async def _groups(tx: Transaction, grant: Grant) -> None:
+    await _pauses(tx, grant)
     group = Group(GroupName("dev"))
     await tx.groups.add(group)
     await tx.groups.set(group)
