@@ -3,13 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 
 from storage import tables
 from storage.records import ChatId, OutboxKind, PostedMessage
 from storage.repository import Repository, values_of
 
 _posted = tables.posted_messages
+_ABOUT = (
+    select(_posted)
+    .where(_posted.c.kind == bindparam("kind"), _posted.c.subject == bindparam("subject"))
+    .order_by(_posted.c.posted_at)
+)
 
 
 class PostedMessages(Repository):
@@ -19,11 +24,7 @@ class PostedMessages(Repository):
 
     async def about(self, kind: OutboxKind, subject: str) -> Sequence[PostedMessage]:
         """All messages of one kind about one thing: the cards of a request, for example."""
-        rows = await self._connection.execute(
-            select(_posted)
-            .where(_posted.c.kind == kind, _posted.c.subject == subject)
-            .order_by(_posted.c.posted_at)
-        )
+        rows = await self._connection.execute(_ABOUT, {"kind": kind, "subject": subject})
         return [PostedMessage(**values_of(row) | {"kind": kind}) for row in rows]
 
     async def newest_in(self, chat_id: ChatId, limit: int) -> Sequence[PostedMessage]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, func, insert, or_, select, update
 
 from storage import tables
 from storage.records import (
@@ -20,6 +20,7 @@ from storage.repository import Repository, values_of
 
 _requests = tables.requests
 _OPEN = (RequestState.CHOOSING, RequestState.PENDING)
+_BY_ID = select(_requests).where(_requests.c.id == bindparam("request_id"))
 
 
 class Requests(Repository):
@@ -75,8 +76,9 @@ class Requests(Repository):
         return Request(id=number, **values)
 
     async def get(self, request_id: RequestId) -> Request | None:
-        rows = await self._where(_requests.c.id == request_id)
-        return rows[0] if rows else None
+        rows = await self._connection.execute(_BY_ID, {"request_id": request_id})
+        row = rows.first()
+        return None if row is None else _request(row)
 
     async def all(self) -> Sequence[Request]:
         return await self._where()
