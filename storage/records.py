@@ -39,6 +39,7 @@ class GrantState(StrEnum):
     EXPIRED = "expired"
 
 
+OPEN_STATES = (RequestState.CHOOSING, RequestState.PENDING)
 LIVE_STATES = (GrantState.RESERVED, GrantState.ISSUED, GrantState.ACTIVE)
 # A grant that is being revoked may still be open on some server, so it keeps its address.
 UNPROVED_STATES = (*LIVE_STATES, GrantState.REVOKING)

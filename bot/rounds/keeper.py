@@ -97,6 +97,7 @@ class Keeper:
                 await tx.inbox.prune(long_ago, set_aside_before=self._clock() - _KEEP_SET_ASIDE)
                 await tx.inbox.trim_quarantine()
                 await tx.outbox.prune(long_ago)
+                await tx.posted.prune(self._clock() - _KEEP_SET_ASIDE)
                 await tx.people.prune_newcomers(self._clock() - USERNAME_LASTS)
                 await tx.canaries.prune(long_ago)
 
