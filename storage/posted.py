@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import String, and_, bindparam, cast, delete, insert, or_, select
 
 from storage import tables
+from storage.chat_tables import speaking_bot as _speaking
 from storage.records import (
     OPEN_STATES,
     UNPROVED_STATES,
@@ -37,6 +38,20 @@ class PostedMessages(Repository):
         rows = await self._connection.execute(_ABOUT, {"kind": kind, "subject": subject})
         return [PostedMessage(**values_of(row) | {"kind": kind}) for row in rows]
 
+    async def posted_between(
+        self, kind: OutboxKind, after: datetime, before: datetime, limit: int
+    ) -> Sequence[PostedMessage]:
+        """Messages of one kind by their time, the oldest first."""
+        rows = await self._connection.execute(
+            select(_posted)
+            .where(
+                _posted.c.kind == kind, _posted.c.posted_at > after, _posted.c.posted_at <= before
+            )
+            .order_by(_posted.c.posted_at)
+            .limit(limit)
+        )
+        return [PostedMessage(**values_of(row) | {"kind": kind}) for row in rows]
+
     async def newest_in(self, chat_id: ChatId, limit: int) -> Sequence[PostedMessage]:
         """The newest messages of one chat."""
         rows = await self._connection.execute(
@@ -46,6 +61,18 @@ class PostedMessages(Repository):
             .limit(limit)
         )
         return [PostedMessage(**values_of(row) | {"kind": OutboxKind(row.kind)}) for row in rows]
+
+    async def bot(self) -> int | None:
+        """The number of the bot that posted all of these; None before that was noted."""
+        return await self._connection.scalar(select(_speaking.c.bot_id))
+
+    async def belong_to(self, bot_id: int) -> None:
+        """Notes which bot posts from now on."""
+        await self._connection.execute(delete(_speaking))
+        await self._connection.execute(insert(_speaking).values(id=1, bot_id=bot_id))
+
+    async def forget_all(self) -> None:
+        await self._connection.execute(delete(_posted))
 
     async def forget(self, chat_id: ChatId, message_id: int) -> None:
         await self._connection.execute(

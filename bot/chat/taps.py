@@ -1,6 +1,7 @@
 """What the buttons do. The data may be forged, so every tap goes through the use cases' checks."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from bot.access import grants, messages, people, requests, revocation
 from bot.access.permission import Act, require
@@ -10,12 +11,17 @@ from bot.chat import (
     buttons,
     cards,
     choosing,
+    invitations,
+    joining,
+    keys,
     late,
     lists,
+    member_commands,
     old_certificates,
     online,
     questions,
     strangers,
+    trouble,
     views,
 )
 from bot.chat.buttons import Button, Meant, Style, Tap
@@ -204,9 +210,15 @@ async def _allow(scene: Scene, meant: Meant) -> Reply:
     person = await people.candidate(scene.case, meant.person)
     question = await questions.allow(scene, person)
     if reply := question.unless_answered(meant):
-        return reply
+        # What an admin reads about themselves has more on it than this button.
+        stays = meant.tap is Tap.ALLOW and person.id == scene.user_id
+        return replace(reply, edit=not stays)
     done = await admin_commands.allow_now(scene, person.id, person.name)
     return Reply(done.view, edit=True)
+
+
+async def _ask(scene: Scene, _meant: Meant) -> Reply:
+    return await member_commands.request_vpn(scene, "")
 
 
 async def _how_to(scene: Scene, meant: Meant) -> Reply:
@@ -247,6 +259,10 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.OLD_PEOPLE: old_certificates.one_name,
     Tap.LINK: old_certificates.link,
     Tap.HOW_TO: _how_to,
+    Tap.UNLOCK: keys.show,
+    Tap.KEY_WAYS: keys.choose,
+    Tap.KEY_WAY: keys.choose,
+    Tap.TROUBLE: trouble.ask,
     Tap.LATE_YES: late.answered,
     Tap.LATE_NO: late.answered,
     Tap.CUT: strangers.cut,
@@ -262,5 +278,10 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.REMOVE_LIST: lists.to_remove,
     Tap.ALLOW: _allow,
     Tap.ALLOW_YES: _allow,
+    Tap.ASK: _ask,
+    Tap.WITHDRAW: invitations.withdraw,
+    Tap.JOIN: joining.ask,
+    Tap.JOIN_YES: joining.answer,
+    Tap.JOIN_NO: joining.answer,
     Tap.KEEP: _keep,
 }
