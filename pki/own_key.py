@@ -66,7 +66,7 @@ def requested_key(content: bytes) -> str:
             raise UnfitRequest(Unfit.KIND)
         # Whoever asks has the key: else somebody could have another's public key certified.
         is_own = request.is_signature_valid
-        names = [name for name in request.subject]
+        names = list(request.subject)
         extensions = [*request.extensions]
     except (UnsupportedAlgorithm, ValueError) as error:
         raise UnfitRequest(Unfit.KIND) from error
@@ -97,6 +97,8 @@ def _check_key(key: object) -> None:
             raise UnfitRequest(Unfit.KIND)
     elif isinstance(key, ec.EllipticCurvePublicKey):
         if not isinstance(key.curve, _CURVES):
-            raise UnfitRequest(Unfit.SHORT if key.curve.key_size < 256 else Unfit.KIND)
+            raise UnfitRequest(
+                Unfit.SHORT if key.curve.key_size < _CURVES[0].key_size else Unfit.KIND
+            )
     else:
         raise UnfitRequest(Unfit.KIND)

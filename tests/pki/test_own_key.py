@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 from pki.own_key import MOST_BYTES, Unfit, UnfitRequest, requested_key
 
 EC = ec.generate_private_key(ec.SECP256R1())
+SHA256 = hashes.SHA256()
 OURS = ((NameOID.COMMON_NAME, "vpn"),)
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
@@ -28,7 +30,7 @@ Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 def request(
     key: Key = EC,
     names: tuple[tuple[x509.ObjectIdentifier, str], ...] = OURS,
-    digest: hashes.SHA256 | hashes.SHA1 | None = hashes.SHA256(),
+    digest: hashes.SHA256 | None = SHA256,
     extension: x509.ExtensionType | None = None,
 ) -> x509.CertificateSigningRequest:
     subject = x509.Name([x509.NameAttribute(oid, value) for oid, value in names])
@@ -136,7 +138,5 @@ def test_what_is_no_request() -> None:
 def test_a_damaged_one_is_refused_or_gives_the_same_key(at: int, bit: int) -> None:
     der = bytearray(request().public_bytes(Encoding.DER))
     der[at % len(der)] ^= 1 << bit
-    try:
+    with suppress(UnfitRequest):
         assert requested_key(bytes(der)) == spki(EC)
-    except UnfitRequest as error:
-        assert error.why in Unfit

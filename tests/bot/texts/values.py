@@ -113,6 +113,7 @@ KEYS = {
     "SHOWN": "passphrase",
     "SHOWN_BEFORE": "at",
     "BUTTON_CHOOSE": "way",
+    "CAPTION_OWN": "file",
 }
 LIFE = {
     "CARD_DELIVERED": "name until",
