@@ -60,6 +60,9 @@ class Tap(StrEnum):
     ALLOW_YES = "aly"
     ASK = "as"
     WITHDRAW = "wd"
+    JOIN = "jn"
+    JOIN_YES = "jny"
+    JOIN_NO = "jnn"
     KEEP = "no"
 
 
@@ -111,7 +114,7 @@ class Meant:
     # See `storage.records.Stranger`.
     stranger: int = 0
     invitation: InvitationId = _NO_INVITATION
-    # When a session began, in seconds since 1970 by its server's clock.
+    # When a session began, by its server's clock, or somebody asked to join; seconds since 1970.
     since: int = 0
     # Of a list, counted from 0; None where none was turned to.
     page: int | None = None
@@ -186,6 +189,9 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.ALLOW_YES: ("person", "digest?"),
     Tap.ASK: (),
     Tap.WITHDRAW: ("invitation",),
+    Tap.JOIN: (),
+    Tap.JOIN_YES: ("person", "since"),
+    Tap.JOIN_NO: ("person", "since"),
     Tap.KEEP: (),
 }
 _REVOKING = frozenset(

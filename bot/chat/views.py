@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bot.access import who
 from bot.access.holdings import Holding
+from bot.access.permission import Act, Actor, may
 from bot.access.usage import LastUse
 from bot.chat import buttons
 from bot.chat.buttons import Button, Keyboard, Style, Tap
@@ -252,6 +253,14 @@ def grant_entry(
     if not unproved_on:
         return lines(line, words.GRANT_UNPROVED_NOWHERE)
     return lines(line, fill(words.GRANT_UNPROVED, servers=some(unproved_on)))
+
+
+def allow_self(actor: Actor) -> Keyboard:
+    """For whoever decides about the allowlist and is not on it; nothing for anybody else."""
+    if actor.is_allowed or actor.user_id is None or not may(actor, Act.MANAGE_PEOPLE):
+        return ()
+    yes = Button(words.BUTTON_ALLOW_SELF, buttons.data(Tap.ALLOW, actor.user_id), Style.MAIN)
+    return ((yes,),)
 
 
 def some(servers: Sequence[str]) -> str:

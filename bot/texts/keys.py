@@ -44,7 +44,8 @@ EXPLAINED: dict[KeyWay, str] = {
     KeyWay.OWN: (
         "<b>For my own key</b>: you make it and keep it. On a computer, type\n"
         "<code>openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "
-        "vpn.key -subj /CN=vpn -out vpn.csr</code>\nand send me vpn.csr as a file. Never send vpn.key to anybody."
+        "vpn.key -subj /CN=vpn -out vpn.csr</code>\n"
+        "and send me vpn.csr as a file. Never send vpn.key to anybody."
     ),
 }
 CHOSEN: dict[KeyWay, str] = {

@@ -43,6 +43,7 @@ NOTICES: dict[Notice, Template] = {
     Notice.REVOKED_BY: "{Admin} ended the access of <b>{name}</b> to {servers}.",
     Notice.ACCESS_OVER: "The access of {name} to {server} has reached its end.",
     Notice.ACCESS_GIVEN: joining.WELCOME,
+    Notice.KNOCK_REFUSED: joining.KNOCK_REFUSED,
     Notice.INVITATION_USED: joining.INVITATION_USED,
     Notice.DELIVERY_DELAYED: (
         "Your request was approved, but your profile for <b>{server}</b> cannot be made right now. "
