@@ -72,16 +72,17 @@ def revoked_by_word(case: Case) -> list[Grant]:
 
 def removed_by_word(case: Case) -> frozenset[int]:
     """Whom a typed /remove takes off the list: where it means one person, all their accounts."""
+    return frozenset(one for one in leaves_by_word(case) if case.before.is_allowed(one))
+
+
+def leaves_by_word(case: Case) -> frozenset[int]:
+    """Likewise, on the list or not: they may have a role."""
     if not (case.is_admin and case.commands("remove") and case.arguments):
         return frozenset()
     whom = meant(case.before, case.rest).people
     if len(whom) != 1:
         return frozenset()
-    return frozenset(
-        one
-        for one in case.before.people
-        if case.before.person_of(one) in whom and case.before.is_allowed(one)
-    )
+    return frozenset(one for one in case.before.people if case.before.person_of(one) in whom)
 
 
 def appoints(case: Case, user_id: int) -> bool:
