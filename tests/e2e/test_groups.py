@@ -23,6 +23,7 @@ def files_in(folder: Path) -> dict[str, str]:
     return {file.name.partition("-")[0]: file.read_text() for file in ccd.iterdir()}
 
 
+@pytest.mark.long
 async def test_a_group_from_its_making_to_its_end() -> None:
     with open_folder() as folder:
         async with company_with_stand_in(folder) as (company, openvpn):
@@ -149,6 +150,7 @@ async def test_what_a_command_could_not_finish_the_bot_does() -> None:
             assert "10.8.0.3" in files_in(folder)["emil"]
 
 
+@pytest.mark.long
 async def test_a_server_that_a_group_names_stays() -> None:
     """Or the group would open every other one."""
     with open_folder() as folder:

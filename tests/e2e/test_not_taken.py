@@ -51,7 +51,6 @@ async def has_none(company: Company, who: PersonChat) -> None:
     await who.hears("couldn’t send you your profile", timeout=_LATE_S)
     for admin in (company.boris, company.clara):
         await admin.hears(f"Telegram doesn’t take the profile of {company.name_of(who)}")
-        await admin.hears("Revoked")
     company.telegram.faults.clear()
     await at_rest(company)
     assert {grant["state"] for grant in company.grants_of(who)} == {"revoked"}

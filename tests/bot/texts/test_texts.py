@@ -125,6 +125,20 @@ def test_every_text_is_html_that_telegram_takes(count: int) -> None:
         assert "{" not in text, name
 
 
+_LONGEST = 60  # words that somebody has to read
+
+
+def test_nobody_has_to_read_more_than_sixty_words() -> None:
+    """What only an investigator needs is folded."""
+    told = [*IN_CHAT, *templates(receipts)]
+    told += [(code.value, template) for code, template in notices.NOTICES.items()]
+    told += [(code.value, template) for code, template in refusals.IN_CHAT.items()]
+    for name, template in told:
+        for text in (template,) if isinstance(template, str) else template:
+            unfolded = re.sub("<blockquote expandable>.*?</blockquote>", "", text, flags=re.DOTALL)
+            assert len(re.sub("<[^>]*>", "", unfolded).split()) <= _LONGEST, name
+
+
 @pytest.mark.parametrize("value", [EVIL, "</b>", "<", "&amp;", "O'Brien & Sons <x@y.example>"])
 def test_a_value_stays_what_it_is(value: str) -> None:
     for name, template in IN_CHAT:
