@@ -37,6 +37,9 @@ class Tap(StrEnum):
     OLD_PEOPLE = "op"
     LINK = "lk"
     HOW_TO = "hw"
+    HOW_LONG = "hl"
+    COMMAND = "do"
+    MEANT = "mc"
     LATE_YES = "ly"
     LATE_NO = "ln"
     CUT = "ct"
@@ -93,6 +96,8 @@ class Meant:
     server: ServerName = _NO_SERVER
     # Of instructions, see `bot.handover.handover`.
     topic: str = ""
+    # Of the chat, see `bot.chat.commands`.
+    command: str = ""
     # The number of one that is held.
     update: int = 0
     # See `storage.records.Stranger`.
@@ -114,6 +119,7 @@ _PARTS = {
     "digest": "[0-9a-f]{8}",
     "server": "[a-z0-9-]{1,32}",
     "topic": "[a-z0-9][a-z0-9-]{0,19}",
+    "command": "[a-z]{1,16}",
     "update": "0|[1-9][0-9]{0,17}",
     "stranger": "[1-9][0-9]{0,14}",
     "since": "0|[1-9][0-9]{0,10}",
@@ -146,6 +152,9 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.OLD_PEOPLE: ("grant", "page?"),
     Tap.LINK: ("grant", "person", "digest?"),
     Tap.HOW_TO: ("grant", "topic"),
+    Tap.HOW_LONG: ("update", "duration?"),
+    Tap.COMMAND: ("command",),
+    Tap.MEANT: ("update", "command"),
     Tap.LATE_YES: ("update",),
     Tap.LATE_NO: ("update",),
     Tap.CUT: ("stranger",),

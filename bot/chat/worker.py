@@ -21,10 +21,10 @@ from bot.access import audit, people
 from bot.access.names import clean
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal, Refused
-from bot.chat import buttons, choosing, late, taps
+from bot.chat import buttons, choosing, guesses, late, taps
 from bot.chat.back import reached
 from bot.chat.buttons import Tap
-from bot.chat.commands import COMMANDS, help_
+from bot.chat.commands import COMMANDS, help_, is_for_us
 from bot.chat.incoming import (
     Blocked,
     Forwarded,
@@ -37,7 +37,7 @@ from bot.chat.incoming import (
     read_update,
     revokes,
 )
-from bot.chat.scene import SILENT, Reply, Scene, post, say
+from bot.chat.scene import SILENT, Reply, Scene, post
 from bot.chat.throttle import Limits
 from bot.chat.turns import Rank, Turns
 from bot.chat.views import View
@@ -75,6 +75,8 @@ _AUDITED = frozenset(
 )
 # Refusals of what would have been right before something else happened.
 _TOO_LATE = frozenset({Refusal.ALREADY_DECIDED, Refusal.GRANT_OVER, Refusal.NOTHING_LIVE})
+# Whoever reads these tried what was never theirs: what is, is a tap away.
+_LOST = frozenset({Refusal.ADMINS_ONLY, Refusal.FORWARDED})
 # A card whose buttons do not fit any more gets others.
 _OTHER_BUTTONS = frozenset({Refusal.CARD_CHANGED, Refusal.DURATION_TOO_LONG})
 
@@ -249,10 +251,12 @@ class Worker:
         match incoming:
             case Typed() | Forwarded() | Tapped():
                 return await self._person(tx, item, incoming)
-            case InGroup(chat_id):
-                if self._limits.answers_group(chat_id, self._since_boot(), item.update_id):
+            case InGroup(chat_id, command, bot, topic):
+                is_ours = is_for_us(command, bot, self._username)
+                now = self._since_boot()
+                if is_ours and self._limits.answers_group(chat_id, now, item.update_id):
                     view = View(fill(words.GROUP, link=f"https://t.me/{self._username}"))
-                    await post(tx, ChatId(chat_id), view, self._clock())
+                    await post(tx, ChatId(chat_id), view, self._clock(), topic=topic)
             case Blocked(user_id, True):
                 await reached(self._core.case(tx, THE_BOT), user_id)
             case Blocked(user_id, False):
@@ -271,7 +275,7 @@ class Worker:
         actor = await people.identify(tx, self._core.rules, sender.user_id, sender.name)
         case = self._core.case(tx, actor)
         message_id = incoming.message_id if isinstance(incoming, Tapped) else None
-        scene = Scene(case, sender.user_id, message_id)
+        scene = Scene(case, sender.user_id, message_id, item)
         is_heard = self._revokes(incoming) or not actor.is_known
         if not is_heard and not self._limits.acts_for(actor, now):
             if self._limits.warns(sender.user_id, now):
@@ -291,9 +295,12 @@ class Worker:
             await tx.people.note_newcomer(
                 sender.user_id, sender.name or str(sender.user_id), sender.username, case.now
             )
-            # A stranger's flood costs one answer a minute, and leaves nothing behind.
+            # A stranger's flood costs little more than an answer a minute, and leaves nothing behind.
             await tx.inbox.forget(item.update_id)
-            if not self._limits.answers_stranger(sender.user_id, now, item.update_id):
+            is_typed = isinstance(incoming, Typed)
+            if not self._limits.answers_stranger(
+                sender.user_id, now, item.update_id, is_typed=is_typed
+            ):
                 return SILENT
         if reply.view is not None:
             instead_of = message_id if reply.edit else None
@@ -346,18 +353,16 @@ async def _reply(scene: Scene, item: InboxItem, incoming: Typed | Forwarded | Ta
         if command is not None and command.is_for_admins:
             raise Refused(Refusal.FORWARDED)
         return await _said(scene, words.ONLY_NEW_MESSAGES)
-    if not incoming.command:
-        return await _said(scene, words.NOT_A_COMMAND)
     if command is None:
-        return await _said(scene, words.UNKNOWN_COMMAND)
+        return await guesses.answer(scene, incoming)
     question = await late.asked_back(scene, incoming, item)
     return question or await command.handle(scene, incoming.rest)
 
 
-async def _said(scene: Scene, text: str) -> Reply:
-    """A stranger hears the same of everything."""
+async def _said(scene: Scene, text: str, *, has_buttons: bool = True) -> Reply:
+    """A stranger hears the same of everything; others what they can do instead, too."""
     if scene.actor.is_known:
-        return say(text)
+        return Reply(View(Html(text), guesses.keyboard(scene.actor) if has_buttons else ()))
     return await help_(scene, "")
 
 
@@ -377,7 +382,8 @@ async def _refusal(scene: Scene, incoming: Typed | Forwarded | Tapped, refused: 
         if meant.tap is Tap.SERVER and refused.code is Refusal.UNKNOWN_SERVER:
             return replace(said, view=await choosing.question_now(scene, meant), edit=True)
         return said
-    return await _said(scene, refusals.in_chat(refused))
+    is_lost = refused.code in _LOST
+    return await _said(scene, refusals.in_chat(refused), has_buttons=is_lost)
 
 
 def _as_sent(incoming: Typed | Forwarded | Tapped) -> str:
