@@ -117,8 +117,15 @@ class Grants(Repository):
         return await self._where(_grants.c.user_id == user_id)
 
     async def of_users(self, user_ids: Iterable[UserId], now: datetime) -> Sequence[Grant]:
-        """What these have that is not over, or that is not proved, or whose certificate lasts."""
-        lasts = or_(_grants.c.state.in_(UNPROVED_STATES), _grants.c.not_after > now)
+        """What these have that is not over, or whose end is not proved while its certificate lasts.
+
+        Of those who have had much, the rest stays where it is.
+        """
+        unproved = select(_proofs.c.grant_id).where(_proofs.c.proved.is_(False))
+        lasts = or_(
+            _grants.c.state.in_(UNPROVED_STATES),
+            and_(_grants.c.not_after > now, _grants.c.id.in_(unproved)),
+        )
         return [
             grant
             for some in batches(user_ids)
@@ -325,13 +332,9 @@ class Grants(Repository):
     async def revoking(self) -> Sequence[Grant]:
         return await self._where(_grants.c.state == GrantState.REVOKING)
 
-    async def signed_before(self, authority: int) -> Sequence[Grant]:
-        """Clients' grants of earlier CAs that live, or whose end is not proved."""
-        return await self._where(
-            _grants.c.authority < authority,
-            _grants.c.state.in_(UNPROVED_STATES),
-            _FOR_CLIENTS,
-        )
+    async def replacing(self, grant_ids: Sequence[GrantId]) -> Sequence[Grant]:
+        """Whatever was made in the place of these, whatever became of it."""
+        return await self._with(_grants.c.replaces, grant_ids)
 
     async def addresses_held(self, server: ServerName, rested_since: datetime) -> frozenset[str]:
         """Addresses that may not be given out: in use, or proved free only after `rested_since`.

@@ -49,6 +49,31 @@ class Requests(Repository):
         assert key is not None
         return Request(id=RequestId(key[0]), **values)
 
+    async def add_approved(self, like: Request, *, by: str, by_name: str, at: datetime) -> Request:
+        """A request of the same person for the same, decided in the same instant."""
+        values: dict[str, Any] = {
+            "user_id": like.user_id,
+            "server": like.server,
+            "duration": like.duration,
+            "reason": like.reason,
+            "state": RequestState.APPROVED,
+            "asked_at": at,
+            "expires_at": at,
+            "decided_by": by,
+            "decided_by_name": by_name,
+            "decided_at": at,
+        }
+        done = await self._connection.execute(insert(_requests).values(**values))
+        key = done.inserted_primary_key
+        assert key is not None
+        number = RequestId(key[0])
+        await self._connection.execute(
+            insert(tables.decisions).values(
+                request_id=number, actor=by, verdict=Verdict.APPROVE, duration=None, at=at
+            )
+        )
+        return Request(id=number, **values)
+
     async def get(self, request_id: RequestId) -> Request | None:
         rows = await self._where(_requests.c.id == request_id)
         return rows[0] if rows else None

@@ -4,16 +4,32 @@ CAs are numbered: the first is 1, whether made here or taken over. Of two the ne
 number, and each certificate's row says which of them signs it.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import Column, Integer, String, Table, insert, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Integer,
+    Select,
+    String,
+    Table,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from storage import tables
+from storage.records import UNPROVED_STATES, GrantId, GrantState
 from storage.repository import Repository, values_of
 
 FIRST_AUTHORITY = 1
+_grants, _later = tables.grants, tables.grants.alias()
 # One row: how far the last CA is in taking the place of the one before.
 _rotation = Table(
     "ca_rotation",
@@ -118,3 +134,35 @@ class Rotations(Repository):
             .values(move_all_at=at)
         )
         return done.rowcount == 1
+
+    async def signed_before(self, authority: int) -> Sequence[GrantId]:
+        """Clients' grants of earlier CAs that live, or whose end is not proved; oldest first."""
+        found = select(_grants.c.id).where(
+            _grants.c.authority < authority,
+            _grants.c.state.in_(UNPROVED_STATES),
+            _grants.c.for_server.is_(False),
+        )
+        return await self._ids(found.order_by(_grants.c.not_before, _grants.c.id))
+
+    async def to_move(self, authority: int, most: int) -> Sequence[GrantId]:
+        """People's active grants of earlier CAs in whose place none was made, the oldest first."""
+        found = select(_grants.c.id).where(*_to_move(authority))
+        return await self._ids(found.order_by(_grants.c.not_before, _grants.c.id).limit(most))
+
+    async def count_to_move(self, authority: int) -> int:
+        """How many `to_move` would give."""
+        count = select(func.count()).select_from(_grants).where(*_to_move(authority))
+        return int(await self._connection.scalar(count) or 0)
+
+    async def _ids(self, found: Select[Any]) -> Sequence[GrantId]:
+        rows = await self._connection.execute(found)
+        return [GrantId(each) for each in rows.scalars()]
+
+
+def _to_move(authority: int) -> tuple[ColumnElement[bool], ...]:
+    return (
+        _grants.c.authority < authority,
+        _grants.c.state == GrantState.ACTIVE,
+        _grants.c.imported_at.is_(None),
+        ~exists().where(_later.c.replaces == _grants.c.id),
+    )

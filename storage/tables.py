@@ -241,6 +241,7 @@ Index(
     sqlite_where=_LIVE,
     postgresql_where=_LIVE,
 )
+Index("ix_grants_replaces", grants.c.replaces)
 # easy-rsa may give several certificates one name; we never do.
 Index(
     "ix_grants_name",

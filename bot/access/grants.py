@@ -16,6 +16,7 @@ from bot.access.permission import THE_BOT, Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.access.terms import groups_of, open_to, terms_of
 from storage.records import (
+    LIVE_STATES,
     EndReason,
     Grant,
     GrantId,
@@ -28,7 +29,7 @@ from storage.records import (
 )
 
 # A profile that lasts for less is not worth its delivery.
-_SHORTEST_RENEWAL = timedelta(minutes=1)
+SHORTEST_RENEWAL = timedelta(minutes=1)
 
 
 async def reserve(
@@ -133,7 +134,7 @@ async def renew(case: Case, grant_id: GrantId) -> Grant:
     require_ours(old)
     if old.state is not GrantState.ACTIVE:
         raise Refused(Refusal.GRANT_BUSY)
-    if old.not_after - case.now < _SHORTEST_RENEWAL:
+    if old.not_after - case.now < SHORTEST_RENEWAL:
         raise Refused(Refusal.GRANT_ENDS_SOON)
     if not case.actor.is_operator:
         open_to(await groups_of(case.tx, old.owner), {ServerName(old.server or ""): old.servers})
@@ -153,7 +154,7 @@ async def replace_lost(case: Case, grant: Grant, *, round_: int, wait_s: float) 
     """
     if not await revocation.begin(case.by(THE_BOT), [grant], EndReason.LOST):
         return
-    if grant.not_after - case.now < _SHORTEST_RENEWAL:
+    if grant.not_after - case.now < SHORTEST_RENEWAL:
         await _tell_lost(case, grant)
         return
     try:
@@ -285,8 +286,27 @@ async def delivered(case: Case, grant: Grant) -> bool:
     won = await case.tx.grants.move(grant.id, GrantState.ISSUED, GrantState.ACTIVE)
     if won:
         await case.record("grant.deliver", grant)
+        await _end_moved(case, grant)
     await messages.follow(case, grant)
     return won
+
+
+async def _end_moved(case: Case, grant: Grant) -> None:
+    """Ends the grant that was to live until this one was delivered, if there is one.
+
+    Of those in between whose profile got lost on its way nothing is left.
+    """
+    earlier: Grant | None = grant
+    while earlier is not None and earlier.replaces is not None:
+        earlier = await case.tx.grants.get(earlier.replaces)
+        if earlier is not None and earlier.state in LIVE_STATES:
+            await revocation.begin(
+                case.by(THE_BOT), [earlier], EndReason.REPLACED, with_replacements=False
+            )
+            await messages.receipt(case, messages.private_chat(grant.owner), [earlier.id])
+            return
+        if earlier is None or earlier.end_reason is not EndReason.LOST:
+            return
 
 
 async def _successor(case: Case, old: Grant) -> Grant:

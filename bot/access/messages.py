@@ -84,6 +84,7 @@ class Notice(StrEnum):
     CANARY_UNREACHABLE = "canary_unreachable"
     CANARY_WELL = "canary_well"
     CANARY_LETS_IN = "canary_lets_in"  # well again, where no revoked one can be tried
+    PROFILES_MOVE = "profiles_move"  # to another CA
     USED_TWICE = "used_twice"  # a profile, from two places at once
 
 
@@ -93,6 +94,7 @@ class DeliverNote(StrEnum):
     FIRST = "first"
     RENEWED = "renewed"  # its owner asked for a new one
     REPLACES_LOST = "replaces_lost"  # the earlier one may or may not have arrived
+    MOVED = "moved"  # to another CA; the earlier one works until this one is there
 
 
 def private_chat(user_id: UserId) -> ChatId:

@@ -50,6 +50,7 @@ async def begin(
     reason: EndReason,
     *,
     at: datetime | None = None,
+    with_replacements: bool = True,
     tells_owner: bool = True,
 ) -> list[Grant]:
     """Records the end of live grants: LIVE to REVOKING, with a proof to come from each server.
@@ -58,11 +59,13 @@ async def begin(
 
     Args:
         at: when they were revoked, if that was before now.
+        with_replacements: also those that are on their way to take their places.
         tells_owner: False where the caller says it once for all of them.
     """
     servers = [server.name for server in await case.tx.servers.all() if lets_in(server)]
     ended = []
-    for grant in grants:
+    wanted = [*grants]
+    for grant in wanted + (await _replacements(case, wanted) if with_replacements else []):
         if not await case.tx.grants.end(
             grant.id, reason, at or case.now, by=case.actor.key, by_name=case.actor.name
         ):
@@ -86,6 +89,20 @@ async def begin(
         await messages.notice(case, grant.user_id, code, reason=reason, **who, **what)
         await messages.edit_open_cards(case, grant.user_id)
     return ended
+
+
+async def _replacements(case: Case, grants: Sequence[Grant]) -> list[Grant]:
+    """The live ones that were made in the place of live ones: see `bot.access.moving`.
+
+    There may be some in between whose profiles got lost on their way.
+    """
+    found: list[Grant] = []
+    ids = [grant.id for grant in grants if grant.state in LIVE_STATES]
+    while ids:
+        later = await case.tx.grants.replacing(ids)
+        found += [grant for grant in later if grant.state in LIVE_STATES]
+        ids = [grant.id for grant in later]
+    return found
 
 
 async def record_proofs(case: Case, seen: Sequence[tuple[GrantId, ServerProof]]) -> list[GrantId]:

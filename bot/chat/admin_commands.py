@@ -13,6 +13,7 @@ from bot.chat.scene import SILENT, Reply, Scene, say
 from bot.chat.views import View
 from bot.receipts import maybe_text
 from bot.texts import chat as words
+from bot.texts import notices
 from bot.texts.fill import blocks, escaped, fill
 from storage.records import OutboxKind, Person, UserId
 
@@ -29,9 +30,9 @@ async def audit_head(scene: Scene, _rest: str) -> Reply:
     require(scene.actor, Act.LOOK)
     last = await scene.tx.audit.last()
     if last is None:
-        return say(words.AUDIT_NONE)
+        return say(notices.AUDIT_NONE)
     head = audit.head_text(last.seq, last.digest)
-    return say(fill(words.AUDIT_HEAD, count=last.seq, head=head))
+    return say(fill(notices.AUDIT_HEAD, count=last.seq, head=head))
 
 
 async def allow(scene: Scene, rest: str) -> Reply:

@@ -24,7 +24,7 @@ GRANTS_SHOWN = 15
 USERS_SHOWN = 30
 CARDS_SHOWN = 10
 # A search that so many people fit is too wide to be read.
-_FOUND_AT_MOST = 100
+_FOUND_AT_MOST = 50
 # Telegram allows 64 bytes behind a button; the place in the list is there, too.
 _SEARCH_LENGTH = 40
 

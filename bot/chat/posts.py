@@ -32,7 +32,7 @@ from bot.handover.fields import Fields, fields_of
 from bot.handover.handover import Handover
 from bot.receipts import Receipt, load_receipt
 from bot.texts import chat as words
-from bot.texts import life, refusals
+from bot.texts import life, notices, refusals
 from bot.texts import receipts as receipt_words
 from bot.texts import strangers as stranger_words
 from bot.texts.fill import Html, blocks, escaped, fill, moment
@@ -67,8 +67,8 @@ _FOLDER_RETRY = timedelta(minutes=1)
 _FOLDER_TRIES = 3
 # Notices whose words hang on the reason; what works on is said with them.
 _ENDED = {
-    Notice.ACCESS_ENDED: words.ACCESS_ENDED,
-    Notice.EARLIER_ACCESS_ENDED: words.EARLIER_ACCESS_ENDED,
+    Notice.ACCESS_ENDED: notices.ACCESS_ENDED,
+    Notice.EARLIER_ACCESS_ENDED: notices.EARLIER_ACCESS_ENDED,
 }
 # Values of notices that are times.
 _MOMENTS = frozenset({"until", "made_at"})
@@ -411,9 +411,9 @@ def _notice(payload: Payload, still: Sequence[Grant] = ()) -> Html:
     admin = life.who(values.pop("by", None), values.get("admin"), first=True)
     values["Admin"] = admin or life.SOMEBODY_FIRST
     if code not in _ENDED:
-        return fill(words.NOTICES[code], **values)
+        return fill(notices.NOTICES[code], **values)
     table = _ENDED[code]
     if code is Notice.ACCESS_ENDED and any(grant.server == values["server"] for grant in still):
-        table = words.ONE_PROFILE_ENDED
+        table = notices.ONE_PROFILE_ENDED
     said = fill(table[EndReason(values.pop("reason"))], **values)
     return blocks(said, views.still_yours(still))

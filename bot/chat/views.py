@@ -11,6 +11,7 @@ from bot.chat import buttons
 from bot.chat.buttons import Button, Keyboard, Style, Tap
 from bot.handover.handover import Topic
 from bot.texts import chat as words
+from bot.texts import notices
 from bot.texts.canary import seen_from_outside
 from bot.texts.fill import Html, blocks, fill, fitting, lines, moment, utc
 from bot.texts.online import amount
@@ -169,15 +170,15 @@ def still_yours(grants: Sequence[Grant]) -> Html:
         return Html("")
     said = [
         fill(
-            words.STILL_YOURS_LINE if grant.server else words.STILL_YOURS_IMPORTED,
+            notices.STILL_YOURS_LINE if grant.server else notices.STILL_YOURS_IMPORTED,
             server=grant.server,
             until=moment(grant.not_after),
             common_name=grant.common_name,
         )
         for grant in grants[:_SERVERS_NAMED]
     ]
-    rest = words.STILL_YOURS_MORE if len(grants) > len(said) else ""
-    return lines(words.STILL_YOURS, *said, rest)
+    rest = notices.STILL_YOURS_MORE if len(grants) > len(said) else ""
+    return lines(notices.STILL_YOURS, *said, rest)
 
 
 def revoke_rest(grants: Sequence[Grant], names: Mapping[UserId, str]) -> Keyboard:

@@ -20,6 +20,7 @@ from bot.texts import rotation as words
 from bot.texts.fill import plain
 from pki.private_files import require_vacant
 from pki.serial import SerialNumber, serial_hex
+from storage.rotation import RotationStep
 
 app = typer.Typer(help="The certificate authority.", no_args_is_help=True)
 app.command("import-easyrsa")(import_easyrsa)
@@ -69,6 +70,12 @@ def rotate(
     status: Annotated[
         bool, typer.Option("--status", help="Only shows how far it is, and what is left to do.")
     ] = False,
+    move_all: Annotated[
+        bool,
+        typer.Option(
+            "--move-all", help="Sends everybody a new profile now; each old one ends with that."
+        ),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Begins without a question.")] = False,
 ) -> None:
     """Has a new CA take the old one's place, step by step, with nobody shut out on the way.
@@ -85,12 +92,21 @@ def rotate(
                     raise NotDone(words.NOT_BEGUN)
                 await rotation.begin(office, operator())
             state = await rotation.go_on(office, operator())
+            if move_all:
+                _tell_moving(state, await rotation.move_all(office, operator()))
         if state is None:
             say(words.NONE_YET)
             return
         _tell(office, state)
 
     with_office(work)
+
+
+def _tell_moving(state: RotationState, count: int | None) -> None:
+    if state.rotation.step is RotationStep.TRUST:
+        raise NotDone(words.NOT_MOVING)
+    if state.rotation.step is RotationStep.MOVE:
+        say(words.MOVING_ALREADY if count is None else plain(words.MOVING, count=count))
 
 
 def _tell(office: Office, state: RotationState) -> None:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from bot.access import audit, clock, endings, requests, revocation
+from bot.access import audit, clock, endings, moving, requests, revocation
 from bot.access.matching import USERNAME_LASTS
 from bot.access.permission import THE_BOT
 from bot.handover.delivery import end_orphans
@@ -25,6 +25,7 @@ _SERVER_LOOK = timedelta(minutes=1)
 _REFIT_RETRY = timedelta(seconds=30)
 _PRUNE_EVERY = timedelta(hours=1)
 _HEAD_LOOK = timedelta(minutes=10)
+_MOVING = timedelta(seconds=10)
 _ENDS_LOOK = timedelta(hours=1)
 # Telegram repeats an update for a day at most.
 _KEEP = timedelta(days=3)
@@ -48,6 +49,7 @@ class Keeper:
         self._pruning = Every(_PRUNE_EVERY, office.since_boot)
         self._head_look = Every(_HEAD_LOOK, office.since_boot)
         self._ends_look = Every(_ENDS_LOOK, office.since_boot)
+        self._moving = Every(_MOVING, office.since_boot)
         self._jobs: dict[ServerName, asyncio.Task[None]] = {}
         self._refit_again: dict[ServerName, timedelta] = {}
 
@@ -77,6 +79,11 @@ class Keeper:
         if self._head_look.is_due():
             async with self._office.acting(THE_BOT) as case:
                 await audit.announce_head(case)
+        if self._moving.is_due():
+            async with self._office.acting(THE_BOT) as case:
+                moved = await moving.move_some(case)
+            if moved:
+                self._on_written()
         if self._ends_look.is_due():
             fleet = self._office.fleet
             authority, servers = fleet.authority_end(), await fleet.server_ends()

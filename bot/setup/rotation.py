@@ -26,6 +26,7 @@ from shlex import quote
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from bot.access import moving
 from bot.access.permission import Actor
 from bot.access.revocation import lets_in
 from bot.errors import NotDone
@@ -139,13 +140,19 @@ async def go_on(office: Office, actor: Actor) -> RotationState:
             await _step(office, actor, state.rotation)
 
 
+async def move_all(office: Office, actor: Actor) -> int | None:
+    """Has the running bot send everybody a new profile, see `bot.access.moving`."""
+    async with office.acting(actor) as case:
+        return await moving.begin(case)
+
+
 async def _step(office: Office, actor: Actor, rotation: Rotation) -> None:
     after = _NEXT[rotation.step]
     if after is RotationStep.DONE:
         # Before it is noted: who is killed in between finds the step undone, and does it again.
         office.keyring.destroy(rotation.authority - 1)
     async with office.acting(actor) as case:
-        if after is RotationStep.RENEW and await case.tx.grants.signed_before(rotation.authority):
+        if after is RotationStep.RENEW and await case.tx.rotation.signed_before(rotation.authority):
             return  # somebody who was out came back among the unproved; the next look says who
         if await case.tx.rotation.move(rotation.step, after, case.now):
             await case.record("ca.rotate", "ca", step=after)
@@ -160,7 +167,8 @@ async def look(office: Office) -> RotationState | None:
         if rotation is None or not rotation.is_under_way:
             return None if rotation is None else RotationState(rotation, ())
         if rotation.step is RotationStep.MOVE:
-            grants = await tx.grants.signed_before(rotation.authority)
+            ids = await tx.rotation.signed_before(rotation.authority)
+            grants = await tx.grants.some(ids)
             return RotationState(rotation, _profiles(grants))
         servers = [server for server in await tx.servers.all() if lets_in(server)]
     if rotation.authority - 1 not in office.keyring.numbers():

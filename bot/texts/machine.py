@@ -3,6 +3,11 @@
 from bot.access.messages import Notice
 from bot.texts.fill import Plural, Template
 
+# The caption of a profile of the new CA.
+MOVED = (
+    "This is your new profile for <b>{server}</b>; the VPN’s certificates are being renewed. It "
+    "takes the place of the earlier one, which ends now: import this one and delete that."
+)
 NOTICES: dict[Notice, Template] = {
     Notice.CRL_UNPUBLISHED: (
         "⚠️ The revocation list of <b>{server}</b> could not be renewed. It is valid until "
@@ -27,6 +32,12 @@ NOTICES: dict[Notice, Template] = {
         "they have, and no profile can outlive it. Have a new one take its place in good time: "
         "<code>vpnbot ca rotate</code> on my machine says step by step what to do, and nobody is "
         "shut out on the way."
+    ),
+    Notice.PROFILES_MOVE: Plural(
+        "The VPN’s certificates are being renewed: one profile is replaced. Its owner gets the new "
+        "one here, and the earlier one ends in that moment.",
+        "The VPN’s certificates are being renewed: {count} profiles are replaced. Their owners get "
+        "the new ones here, and each earlier one ends in that moment.",
     ),
     Notice.HOST_KEY_CHANGED: (
         "⚠️ The machine of <b>{server}</b> shows another host key than before: it was set up anew, "

@@ -45,7 +45,10 @@ IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
     Refusal.UNKNOWN_REQUEST: "There is no request {request}. /pending shows the open ones.",
     Refusal.ALREADY_DECIDED: "Too late: this request is already {state}.",
     Refusal.NOT_YOURS: "This is not yours, so nothing was changed.",
-    Refusal.OWN_REQUEST: "This is your own request: another admin has to decide on it.",
+    Refusal.OWN_REQUEST: (
+        "You can’t approve your own request. Another admin can; if you’re the only one, run on the "
+        "server: vpnbot request approve {request}."
+    ),
     Refusal.NOT_OFFERED: "This duration was not offered. Tap one of the buttons on the card.",
     Refusal.CARD_CHANGED: (
         "This request has changed since this card was sent. Here is how it looks now; "

@@ -22,6 +22,16 @@ STEPS: dict[RotationStep, str] = {
 NONE_YET = "No CA is taking another’s place."
 ENDS_SOON = "It ends within a year; begin its successor in good time: vpnbot ca rotate"
 MORE = "What is left to do: vpnbot ca rotate --status"
+MOVING = Plural(
+    "One profile is replaced now; its owner gets the new one in the chat, from the running bot.",
+    "{count} profiles are replaced now; their owners get the new ones in the chat, from the "
+    "running bot.",
+)
+MOVING_ALREADY = "All profiles are being replaced already."
+NOT_MOVING = (
+    "Profiles can move only in step 2, when the servers trust both CAs; see: vpnbot ca rotate "
+    "--status"
+)
 OLD = "old CA: {name}, until {until}"
 NEW = "new CA: {name}, until {until}"
 LEFT = "Still to be done:"

@@ -103,7 +103,7 @@ async def _ended(stage: Stage, chat: PersonChat, ago: timedelta) -> None:
     stage.company.tamper("UPDATE grants SET not_after = ? WHERE user_id = ?", end, chat.person.id)
     await stage.hears(chat, "has reached its end")
     for admin in (stage.company.boris, stage.company.clara):
-        await stage.hears(admin, "Revoked")
+        await stage.hears(admin, "its time was up")
 
 
 async def _check_asked(stage: Stage, chat: PersonChat, deaths: int) -> None:

@@ -353,7 +353,7 @@ async def test_somebody_who_blocked_the_bot(company: Company) -> None:
     who.blocks_bot()
     await company.boris.taps("Approve", message=card)
     for admin in (company.boris, company.clara):
-        await admin.hears(f"does not let me write to {company.name_of(who)}")
+        await admin.hears(f"{company.name_of(who)} didn’t get the profile")
     await until(lambda: company.grants_of(who)[0]["state"] == "revoked")
     who.unblocks_bot()
     await company.approved(who=who)

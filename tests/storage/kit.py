@@ -160,6 +160,7 @@ def answers(processes: Sequence["subprocess.Popen[str]"]) -> list[Any]:
 
 def take_names_back(connection: Connection) -> None:
     """Undoes the migration that made the keys of names, and those after it."""
+    connection.execute(text("DROP INDEX ix_grants_replaces"))
     for column in ("grants.ended_by", "grants.ended_by_name", "requests.asked_duration"):
         table, _, name = column.partition(".")
         connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {name}"))

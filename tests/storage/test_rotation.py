@@ -60,5 +60,5 @@ async def test_whose_certificates_are_in_the_way(database: Database) -> None:
         await add_grant(tx, 3, state=GrantState.REVOKED)
         await add_grant(tx, 4, authority=2)
         await add_grant(tx, 5, for_server=True, imported_at=NOW - timedelta(days=1))
-        assert [grant.id for grant in await tx.grants.signed_before(2)] == [live.id, unproved.id]
-        assert await tx.grants.signed_before(1) == []
+        assert await tx.rotation.signed_before(2) == [live.id, unproved.id]
+        assert await tx.rotation.signed_before(1) == []

@@ -10,6 +10,7 @@ from bot.texts.fill import fill
 from storage.records import UserId
 from tests.bot.chat.desk import ANNA, BORIS, EVE, Desk
 from tests.gate import updates
+from tests.gate.case import Laws
 
 NAME = "Anna Petrova"
 
@@ -134,12 +135,13 @@ async def test_the_allowlist_in_parts_and_by_name(desk: Desk) -> None:
 
 
 async def test_the_admins_of_the_settings_are_listed_and_known(desk: Desk) -> None:
+    desk.gate.settle(Laws((BORIS, 2002, 2009)))
     [said] = await desk.says(BORIS, "/users")
     assert said.startswith(words.ADMINS)
-    assert "<code>2002</code>, has not written to me yet" in said
+    assert "<code>2009</code>, has not written to me yet" in said
     [said] = await desk.says(BORIS, f"/users {BORIS}")
     assert words.USER_ADMIN in said
-    for user_id in (BORIS, 2002):
+    for user_id in (BORIS, 2009):
         [said] = await desk.says(BORIS, f"/remove {user_id}")
         assert "VPNBOT_ADMIN_IDS" in said
         [said] = await desk.says(BORIS, f"/revoke {user_id}")
