@@ -295,7 +295,7 @@ class Worker:
             await tx.people.note_newcomer(
                 sender.user_id, sender.name or str(sender.user_id), sender.username, case.now
             )
-            # A stranger's flood costs little more than an answer a minute, and leaves nothing behind.
+            # A stranger's flood costs an answer a minute, two more an hour, and leaves nothing.
             await tx.inbox.forget(item.update_id)
             is_typed = isinstance(incoming, Typed)
             if not self._limits.answers_stranger(

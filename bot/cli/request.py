@@ -6,11 +6,14 @@ import typer
 
 from bot.access import requests
 from bot.access.durations import format_duration
+from bot.cli.groups_help import CommandGroup
 from bot.cli.shared import operator, say, show, stamp, with_office
 from bot.office import Office
 from storage.records import Request, RequestId
 
-app = typer.Typer(help="Requests, decided without Telegram.", no_args_is_help=True)
+app = typer.Typer(
+    help="Requests, decided without Telegram.", no_args_is_help=True, cls=CommandGroup
+)
 
 Number = Annotated[int, typer.Argument(metavar="N", min=1, help="The request's number.")]
 

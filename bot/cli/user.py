@@ -9,6 +9,7 @@ from bot.access import groups, holdings, linking, people, revocation, who
 from bot.access.case import Case
 from bot.access.matching import Fits
 from bot.cli.group import tell_changed
+from bot.cli.groups_help import CommandGroup
 from bot.cli.printing import show_parts
 from bot.cli.revoke import print_receipt
 from bot.cli.shared import operator, say, with_office
@@ -17,7 +18,7 @@ from bot.receipts import maybe_text
 from storage.group_records import GroupName
 from storage.records import UserId
 
-app = typer.Typer(help="The allowlist.", no_args_is_help=True)
+app = typer.Typer(help="The allowlist.", no_args_is_help=True, cls=CommandGroup)
 
 Who = Annotated[
     str,

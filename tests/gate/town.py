@@ -41,7 +41,22 @@ SETTINGS = (
 )
 # Most of the time somebody types at a person's pace, now and then as a script would.
 _PAUSES = (3, 0, 0, 2, 3, 5, 9, 30)
-_DURATIONS = ("", "", "30m", "8h", "7d", "2w", "30d", "31d", "0d", "9x", "99999w", "7d 8h", "-1d", "9 x")
+_DURATIONS = (
+    "",
+    "",
+    "30m",
+    "8h",
+    "7d",
+    "2w",
+    "30d",
+    "31d",
+    "0d",
+    "9x",
+    "99999w",
+    "7d 8h",
+    "-1d",
+    "9 x",
+)
 _PLACES = ("berlin", "", "", "paris", "Berlin", "rome")
 _NAMES = ("Anna", "Boris", "Ann Na", "<b>x</b>", "\u202e", "2001", "@u2001", "")
 _REASONS = ("", "customer visit", "/approve", "<i>", "berlin 30d", "\u202eabc")

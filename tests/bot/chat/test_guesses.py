@@ -45,7 +45,8 @@ async def test_the_buttons_do_what_they_say(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", ["help", "Help!", "/", "/help.", "aide", "/hilfe", "?", "помощь", "help me please", "start"]
+    "typed",
+    ["help", "Help!", "/", "/help.", "aide", "/hilfe", "?", "помощь", "help me please", "start"],
 )
 async def test_a_cry_for_help_is_heard(desk: Desk, typed: str) -> None:
     [said] = await desk.says(ANNA, typed)

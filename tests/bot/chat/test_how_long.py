@@ -4,7 +4,7 @@ import pytest
 
 from bot.texts import chat as words
 from bot.texts import questions as asking
-from storage.records import RequestState
+from storage.records import RequestState, UserId
 from tests.bot.chat.desk import ANNA, BORIS, DAY, EVE, Desk
 
 DAY_S = 86_400
@@ -91,7 +91,7 @@ async def test_an_id_is_read_however_it_is_written(desk: Desk, typed: str) -> No
     await desk.says(BORIS, f"/allow {typed}")
     assert await desk.is_allowed(ANNA)
     async with desk.gate.database.reading() as tx:
-        assert await tx.people.name_of(ANNA) == "Anna"
+        assert await tx.people.name_of(UserId(ANNA)) == "Anna"
 
 
 @pytest.mark.parametrize("typed", ["3001 for 2d", "3001 Eve two days", "@eve 2d"])
