@@ -82,6 +82,8 @@ def keyboard(actor: Actor) -> Keyboard:
 
 async def tapped(scene: Scene, meant: Meant) -> Reply:
     """One of the buttons of `keyboard`, below the message, which stays as it is."""
+    if not scene.actor.is_known:
+        raise Refused(Refusal.NOT_ALLOWED)  # any more
     if meant.command not in words.BUTTON_COMMANDS:
         raise Refused(Refusal.NO_BUTTON)
     command = COMMANDS[meant.command]

@@ -42,6 +42,7 @@ async def test_the_buttons_do_what_they_say(desk: Desk) -> None:
     assert await desk.taps(BORIS, f"do:{'remove'}") == []
     assert await desk.taps(ANNA, "do:pending") == []
     assert await desk.taps(EVE, buttons["My VPN"]) == []
+    assert await desk.taps(EVE, buttons["Help"]) == []
 
 
 @pytest.mark.parametrize(
