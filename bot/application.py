@@ -58,6 +58,7 @@ class Application:
             OutboxKind.ASKED: Handling(posts.asked),
             OutboxKind.EDIT_CARD: Handling(posts.edit_card),
             OutboxKind.EDIT: Handling(posts.edit),
+            OutboxKind.DELETE: Handling(posts.delete),
             OutboxKind.EXTRA_FILE: Handling(posts.extra_file, is_slow=True),
             OutboxKind.HOW_TO: Handling(posts.how_to),
             OutboxKind.RECEIPT: Handling(posts.receipt, is_slow=True),
@@ -65,6 +66,7 @@ class Application:
             OutboxKind.CUT: Handling(posts.cut, is_slow=True),
             OutboxKind.ONLINE: Handling(posts.online, is_slow=True),
             OutboxKind.CUT_SESSION: Handling(posts.cut_session, is_slow=True),
+            OutboxKind.INVITATION: Handling(posts.invitation),
             OutboxKind.MENU: Handling(posts.menu),
             OutboxKind.DELIVER: Handling(self._delivery.deliver, is_slow=True, settle=self._settle),
         }
@@ -93,6 +95,7 @@ class Application:
                 username = await stack.enter_async_context(greeted)
                 bot = self._telegram.bot
                 reserve = self._office.reserve
+                await reserve.for_revocation(lambda: self._note_name(username))
                 worker = Worker(
                     bot, username, self._office, on_done=self.sender.wake, reserve=reserve
                 )
@@ -122,6 +125,12 @@ class Application:
             await close_proved(case)
             await admins.observe_at_start(case)
             await requests.refit(case)
+
+    async def _note_name(self, username: str) -> None:
+        """Links need it, also on the command line."""
+        async with self._office.acting(THE_BOT) as case:
+            if await case.tx.invitations.own_name() != username:
+                await case.tx.invitations.set_own_name(username)
 
     async def _open_keys(self) -> None:
         """So that the first profile does not wait for its server's key."""

@@ -32,6 +32,7 @@ from demo.lab.network import NetLab, lab_missing
 from demo.lab.stand_in import StandIn
 from demo.people import DemoPerson
 from demo.server import DemoServer
+from storage.key_records import KeyWay
 from storage.outbox import Done
 from storage.records import ServerName, UserId
 from vpn.values import Protocol as Transport
@@ -115,6 +116,8 @@ def _settings(base: Path, token: str, url: str) -> Settings:
         "templates": None,
         "bundle": False,
         "client_key": None,
+        "profile_key": tuple(KeyWay),
+        "delete_profiles": 86_400,
         "ssh_key_file": None,
     }
     return Settings.model_construct(**values)  # asks no environment

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 
 from sqlalchemy import delete, insert, select
 
@@ -23,6 +24,20 @@ class PostedMessages(Repository):
             select(_posted)
             .where(_posted.c.kind == kind, _posted.c.subject == subject)
             .order_by(_posted.c.posted_at)
+        )
+        return [PostedMessage(**values_of(row) | {"kind": kind}) for row in rows]
+
+    async def posted_between(
+        self, kind: OutboxKind, after: datetime, before: datetime, limit: int
+    ) -> Sequence[PostedMessage]:
+        """Messages of one kind by their time, the oldest first."""
+        rows = await self._connection.execute(
+            select(_posted)
+            .where(
+                _posted.c.kind == kind, _posted.c.posted_at > after, _posted.c.posted_at <= before
+            )
+            .order_by(_posted.c.posted_at)
+            .limit(limit)
         )
         return [PostedMessage(**values_of(row) | {"kind": kind}) for row in rows]
 

@@ -68,6 +68,7 @@ class OutboxKind(StrEnum):
     ASKED = "asked"  # a request, as its requester sees it
     EDIT_CARD = "edit_card"  # one posted card, to be brought up to date
     EDIT = "edit"  # another posted message, to be brought up to date: a profile, or /myvpn
+    DELETE = "delete"  # takes a message of ours out of a chat
     DELIVER = "deliver"  # a profile; the key is made when it is sent
     EXTRA_FILE = "extra_file"  # of the operator's, to go along with a profile
     HOW_TO = "how_to"  # instructions that somebody asked for
@@ -76,6 +77,7 @@ class OutboxKind(StrEnum):
     CUT = "cut"  # ends a stranger's session, and says what became of it
     ONLINE = "online"  # who is connected
     CUT_SESSION = "cut_session"  # ends a session of somebody's, and says what became of it
+    INVITATION = "invitation"  # for an admin to pass on; the link is made when it is sent
     MENU = "menu"  # no message: the command menu of a private chat
 
 

@@ -437,6 +437,7 @@ posted_messages = Table(
     Column("subject", String(64), nullable=False),
     Column("posted_at", UtcTime, nullable=False),
     Index("ix_posted_messages_subject", "kind", "subject"),
+    Index("ix_posted_messages_posted_at", "kind", "posted_at"),
 )
 
 inbox = Table(

@@ -4,16 +4,26 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.access import groups, holdings, matching, messages, requests, revocation, spoken
-from bot.access.case import Case, Rules
+from bot.access import (
+    appointing,
+    groups,
+    holdings,
+    invitations,
+    matching,
+    messages,
+    requests,
+    revocation,
+    roles,
+    spoken,
+)
+from bot.access.case import Case
 from bot.access.matching import LARGEST_ID, as_user_id
 from bot.access.messages import Notice
 from bot.access.names import NAME_LENGTH, clean
-from bot.access.permission import Act, Actor, require, telegram_key
+from bot.access.permission import Act, require, telegram_key
 from bot.access.refusals import Refusal, Refused
 from storage.name_keys import name_key, username_key
 from storage.records import LIVE_STATES, EndReason, Grant, Person, UserId
-from storage.transaction import Transaction
 
 _CANDIDATES = 20
 _ID = re.compile(r"[0-9]{1,16}", re.ASCII)
@@ -52,18 +62,6 @@ class Removed:
     accounts: Sequence[Person]
     grants: Sequence[Grant]
     maybe: Sequence[Grant]
-
-
-async def identify(tx: Transaction, rules: Rules, user_id: UserId, name: str) -> Actor:
-    """Who somebody is now: read from the settings and the database at each act."""
-    person = await tx.people.get(user_id)
-    return Actor(
-        key=telegram_key(user_id),
-        name=clean(name, NAME_LENGTH) or (person.name if person else str(user_id)),
-        user_id=user_id,
-        is_admin=user_id in rules.admins,
-        is_allowed=person is not None and person.allowed,
-    )
 
 
 def parse_user_id(text: str) -> UserId:
@@ -143,6 +141,7 @@ async def allow(case: Case, user_id: UserId, name: str) -> Allowed:
         raise Refused(Refusal.BAD_NAME)
     before = await case.tx.people.get(user_id)
     await case.tx.people.allow(user_id, shown, case.now)
+    await case.tx.invitations.forget_removal(user_id)
     is_new = before is None or not before.allowed
     await case.record("user.allow", f"user:{user_id}", user_name=shown)
     if is_new:
@@ -161,7 +160,7 @@ async def link(case: Case, user_id: UserId, same_as: UserId) -> None:
     """
     require(case.actor, Act.MANAGE_PEOPLE)
     await revocation.known_person(case.tx, user_id)
-    if same_as in case.rules.admins:
+    if same_as in await roles.admins(case.tx, case.rules):
         # An admin need not have said anything yet to be known.
         await case.tx.people.know(same_as, str(same_as), case.now)
     other = await revocation.known_person(case.tx, same_as)
@@ -216,6 +215,8 @@ async def reached(case: Case, user_id: UserId) -> bool:
 async def remove(case: Case, user_id: UserId) -> Removed:
     """Takes somebody off the allowlist, by all of their accounts, and ends all that they have.
 
+    Their roles end, too, but for what the settings say.
+
     Raises:
         Refused: ADMINS_ONLY, UNKNOWN_PERSON, ADMIN_OF_SETTINGS.
     """
@@ -226,12 +227,14 @@ async def remove(case: Case, user_id: UserId) -> Removed:
     listed = [account for account in accounts if account.allowed]
     ids = [account.id for account in accounts]
     grants = [one.grant for one in await holdings.of_accounts(case.tx, case.now, ids)]
-    if not listed and not grants:
+    ended_roles = [await appointing.take_away(case, account) for account in accounts]
+    if not listed and not grants and not any(ended_roles):
         if user_id in case.rules.admins:
             raise Refused(Refusal.ADMIN_OF_SETTINGS, name=accounts[0].name, id=user_id)
         raise Refused(Refusal.UNKNOWN_PERSON, who=accounts[0].name)
     for account in listed or accounts[:1]:
         await case.tx.people.disallow(account.id)
+        await case.tx.invitations.note_removal(account.id, case.now)
         await case.record("user.remove", f"user:{account.id}", user_name=account.name)
         await messages.menu(case, account.id)
         who = {"admin": case.actor.name, "by": case.actor.key}
@@ -240,6 +243,7 @@ async def remove(case: Case, user_id: UserId) -> Removed:
     for account in accounts:
         for request in await case.tx.requests.open_of(account.id):
             await requests.withdraw(case, request, tell=False)
+        await invitations.withdraw_all(case, made_by=telegram_key(account.id))
         # Whoever comes back some day begins anew.
         for group in await case.tx.groups.of_accounts([account.id]):
             await case.tx.groups.leave(group.name, account.id)

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.access import admins, approvals, destinations, durations, grants, messages, pace
+from bot.access import admins, approvals, destinations, durations, grants, messages, pace, roles
 from bot.access.approvals import Vote
 from bot.access.case import Case
 from bot.access.destinations import Destination
 from bot.access.messages import DeliverNote, Notice
 from bot.access.names import REASON_LENGTH, clean
-from bot.access.permission import THE_BOT, Act, may_decide_on, require
+from bot.access.permission import THE_BOT, Act, require, require_decision
 from bot.access.refusals import Refusal, Refused
 from bot.access.terms import Terms, groups_of, open_to, terms
 from storage.records import (
@@ -208,7 +208,7 @@ async def approve(
         vote = await approvals.vote(case, request, min([seconds, *others]))
         agreed = {approval.person for approval in given if approval.person != person}
         if not vote.counts(person, agreed):
-            raise await _not_approver(case, vote)
+            raise await _not_approver(case, request, vote)
         missing = vote.missing({*agreed, person})
         if missing > 0 and said == [seconds]:
             raise Refused(Refusal.AGREED_ALREADY)
@@ -323,12 +323,12 @@ def _admin(case: Case) -> UserId:
     return case.actor.user_id
 
 
-async def _not_approver(case: Case, vote: Vote) -> Refused:
-    """With the names of the admins who may decide."""
+async def _not_approver(case: Case, request: Request, vote: Vote) -> Refused:
+    """With the names of those who may decide."""
     may = {person for quorum in vote.quorums for person in quorum.people}
     names = [
         await case.tx.people.name_of(admin)
-        for admin in case.rules.admins
+        for admin in await approvals.deciders(case, request)
         if await case.tx.people.person_of(admin) in may
     ]
     return Refused(Refusal.NOT_APPROVER, names=names)
@@ -377,17 +377,19 @@ async def _refuse_second(tx: Transaction, user_id: UserId, server: ServerName | 
 
 
 async def _announce(case: Case, request: Request) -> None:
-    """To every admin whose word counts; where there is none, to all, who can see to that."""
-    vote = await approvals.vote(case, request, request.duration)
-    people = {admin: await case.tx.people.person_of(admin) for admin in case.rules.admins}
-    asked = [admin for admin in case.rules.admins if vote.counts(people[admin], ())]
-    for admin in asked or case.rules.admins:
-        await messages.card(case, admin, request.id)
+    """To everybody whose word counts; where there is nobody, to all admins, who can see to that."""
+    asked = [
+        one
+        for one in await approvals.deciders(case, request)
+        if await approvals.is_asked(case, request, one)
+    ]
+    for one in asked or await roles.admins(case.tx, case.rules):
+        await messages.card(case, one, request.id)
 
 
 async def admin_reachable(case: Case) -> bool:
     """False once every admin is known not to have pressed Start."""
-    known = [await case.tx.people.get(admin) for admin in case.rules.admins]
+    known = [await case.tx.people.get(one) for one in await roles.admins(case.tx, case.rules)]
     return any(admin is None or admin.reachable is not False for admin in known)
 
 
@@ -409,15 +411,12 @@ async def own(case: Case, request_id: RequestId) -> Request:
 async def _decidable(case: Case, request_id: RequestId) -> Request:
     require(case.actor, Act.DECIDE)
     request = await _known_request(case.tx, request_id)
-    if case.actor.user_id is None:
-        permitted = case.actor.is_operator
-    else:
-        # Nobody decides on their own request, by none of their accounts.
-        person = await case.tx.people.person_of(case.actor.user_id)
+    if not case.actor.is_operator:
+        # By none of their accounts, and for whom it is by the groups of this moment.
+        person = await case.tx.people.person_of(_admin(case))
         requester = await case.tx.people.person_of(request.user_id)
-        permitted = may_decide_on(case.actor, person, requester)
-    if not permitted:
-        raise Refused(Refusal.OWN_REQUEST, request=request_id)
+        theirs = [group.name for group in (await approvals.terms_for(case.tx, request)).groups]
+        require_decision(case.actor, person, request, requester, theirs)
     if request.state is not RequestState.PENDING:
         raise await _already_decided(case.tx, request_id)
     return request

@@ -10,6 +10,8 @@ from enum import StrEnum
 from itertools import zip_longest
 from typing import Any
 
+from storage.joining_records import InvitationId
+from storage.key_records import KeyWay
 from storage.records import GrantId, Payload, RequestId, ServerName, UserId
 
 
@@ -40,6 +42,9 @@ class Tap(StrEnum):
     HOW_LONG = "hl"
     COMMAND = "do"
     MEANT = "mc"
+    UNLOCK = "pw"
+    KEY_WAYS = "kw"
+    KEY_WAY = "ky"
     LATE_YES = "ly"
     LATE_NO = "ln"
     CUT = "ct"
@@ -55,6 +60,8 @@ class Tap(StrEnum):
     REMOVE_LIST = "rml"
     ALLOW = "al"
     ALLOW_YES = "aly"
+    ASK = "as"
+    WITHDRAW = "wd"
     KEEP = "no"
 
 
@@ -80,6 +87,7 @@ _NO_REQUEST = RequestId(0)
 _NO_GRANT = GrantId("")
 _NOBODY = UserId(0)
 _NO_SERVER = ServerName("")
+_NO_INVITATION = InvitationId(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +106,13 @@ class Meant:
     topic: str = ""
     # Of the chat, see `bot.chat.commands`.
     command: str = ""
+    # See `storage.key_records.KeyWay`.
+    way: str = ""
     # The number of one that is held.
     update: int = 0
     # See `storage.records.Stranger`.
     stranger: int = 0
+    invitation: InvitationId = _NO_INVITATION
     # When a session began, in seconds since 1970 by its server's clock.
     since: int = 0
     # Of a list, counted from 0; None where none was turned to.
@@ -120,13 +131,17 @@ _PARTS = {
     "server": "[a-z0-9-]{1,32}",
     "topic": "[a-z0-9][a-z0-9-]{0,19}",
     "command": "[a-z]{1,16}",
+    "way": "|".join(KeyWay),
     "update": "0|[1-9][0-9]{0,17}",
     "stranger": "[1-9][0-9]{0,14}",
+    "invitation": "[1-9][0-9]{0,14}",
     "since": "0|[1-9][0-9]{0,10}",
     "page": "0|[1-9][0-9]{0,6}",
     "search": "[a-z0-9+]{1,40}",
 }
-_NUMBERS = frozenset({"request", "person", "duration", "update", "stranger", "since", "page"})
+_NUMBERS = frozenset(
+    {"request", "person", "duration", "update", "stranger", "invitation", "since", "page"}
+)
 # What each button carries, in this order. The yes to a question carries what it stood for; earlier
 # versions sent it without.
 _CARRIES: dict[str, tuple[str, ...]] = {
@@ -155,6 +170,9 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.HOW_LONG: ("update", "duration?"),
     Tap.COMMAND: ("command",),
     Tap.MEANT: ("update", "command"),
+    Tap.UNLOCK: ("grant",),
+    Tap.KEY_WAYS: (),
+    Tap.KEY_WAY: ("way",),
     Tap.LATE_YES: ("update",),
     Tap.LATE_NO: ("update",),
     Tap.CUT: ("stranger",),
@@ -170,6 +188,8 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.REMOVE_LIST: ("page",),
     Tap.ALLOW: ("person",),
     Tap.ALLOW_YES: ("person", "digest?"),
+    Tap.ASK: (),
+    Tap.WITHDRAW: ("invitation",),
     Tap.KEEP: (),
 }
 _REVOKING = frozenset(

@@ -7,12 +7,12 @@ Rendered from what is true when it is sent; what is posted is brought up to date
 from datetime import datetime
 from pathlib import PurePath
 
-from bot.access import approvals, destinations, holdings
+from bot.access import approvals, destinations, holdings, roles
 from bot.access.approvals import Past
 from bot.access.case import Case
 from bot.access.durations import choices
 from bot.access.messages import DeliverNote
-from bot.access.permission import telegram_key
+from bot.access.permission import Act, may, telegram_key
 from bot.chat import buttons
 from bot.chat.buttons import Button, Keyboard, Style, Tap
 from bot.chat.views import View, cancel_button, how_to, some
@@ -21,7 +21,9 @@ from bot.handover.fields import file_name_of
 from bot.handover.profiles import Profile
 from bot.texts import chat as words
 from bot.texts import groups as group_words
+from bot.texts import keys as key_words
 from bot.texts import life
+from bot.texts import roles as role_words
 from bot.texts.fill import Html, blocks, escaped, fill, lines, moment
 from bot.texts.refusals import duration_text
 from storage.records import (
@@ -50,6 +52,8 @@ _NEVER_HAD = frozenset({EndReason.UNDELIVERABLE, EndReason.NOT_TAKEN, EndReason.
 
 async def card(case: Case, request: Request, viewer: UserId) -> View:
     """A request as an admin sees it: to decide on, or with what became of it."""
+    if not await _may_see(case, request, viewer):
+        return View(fill(role_words.CARD_CLOSED, id=request.id))
     person = await case.tx.people.get(request.user_id)
     name = person.name if person else str(request.user_id)
     title = lines(
@@ -73,6 +77,15 @@ async def card(case: Case, request: Request, viewer: UserId) -> View:
     return View(blocks(title, asked_for, opens, decision))
 
 
+async def _may_see(case: Case, request: Request, viewer: UserId) -> bool:
+    """An approver sees what they may decide on, and what became of it; admins and auditors all."""
+    actor = await roles.identify(case.tx, case.rules, viewer, "")
+    if may(actor, Act.LOOK):
+        return True
+    is_decided = request.state is not RequestState.PENDING and may(actor, Act.DECIDE)
+    return is_decided or viewer in await approvals.deciders(case, request)
+
+
 async def _undecided(
     case: Case, request: Request, viewer: UserId, title: Html, asked_for: Html
 ) -> View:
@@ -86,6 +99,7 @@ async def _undecided(
     used = await tx.usages.last_of(await holdings.accounts_of(tx, request.user_id))
     me = await tx.people.person_of(viewer)
     own = await tx.people.person_of(request.user_id) == me
+    decides = viewer in await approvals.deciders(case, request)
     agreed = await votes(case, request, limit, me)
     theirs = await approvals.terms_for(tx, request)
     text = blocks(
@@ -105,11 +119,11 @@ async def _undecided(
             fill(words.CARD_LAST_USE, at=moment(used)) if used else "",
         ),
         await _opens(case, request),
-        words.CARD_OWN if own else "",
+        words.CARD_OWN if own else "" if decides else role_words.CARD_LOOK,
         lines(*agreed.said),
         _waits(case, request),
     )
-    if own:
+    if own or not decides:
         return View(text)
     digest = await approvals.card_digest(case, request, viewer)
     full, *shorter = (
@@ -281,12 +295,19 @@ def _ended_at(grant: Grant) -> datetime:
 
 
 def caption(
-    grant: Grant, profile: Profile, note: DeliverNote, earlier: Grant | None, *, earlier_dead: bool
+    grant: Grant,
+    profile: Profile,
+    note: DeliverNote,
+    earlier: Grant | None,
+    *,
+    earlier_dead: bool,
+    deleted_at: datetime | None = None,
 ) -> View:
     """What stands below a profile that is sent.
 
     Args:
         earlier: what this one takes the place of, and whether that is seen to be dead.
+        deleted_at: when its message is taken out of the chat; None: it stays.
     """
     template = (words.CAPTIONS if earlier_dead else words.CAPTIONS_UNPROVED)[note]
     use = words.CAPTION_USE_ARCHIVE if profile.is_archive else words.CAPTION_USE
@@ -296,10 +317,16 @@ def caption(
     text = blocks(
         fill(template, server=grant.server, file=file),
         fill(use, until=moment(grant.not_after)),
+        key_words.CAPTION_LOCKED if profile.is_locked else "",
         words.CAPTION_HOW_TO if profile.topics else "",
-        words.CAPTION_LATER,
+        lines(
+            fill(words.CAPTION_DELETED, at=moment(deleted_at)) if deleted_at else "",
+            words.CAPTION_LATER,
+        ),
     )
-    return View(text, how_to(grant, profile.topics))
+    passphrase = Button(key_words.BUTTON_SHOW, buttons.data(Tap.UNLOCK, grant.id), Style.MAIN)
+    first = ((passphrase,),) if profile.is_locked else ()
+    return View(text, (*first, *how_to(grant, profile.topics)))
 
 
 async def caption_over(case: Case, grant: Grant) -> View:

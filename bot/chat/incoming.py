@@ -7,6 +7,7 @@ from typing import Any
 
 from telegram import Chat, Message, Update, User
 
+from bot.access import invitations
 from bot.access.matching import LARGEST_ID
 from bot.access.names import NAME_LENGTH, clean
 from bot.chat import buttons
@@ -163,6 +164,16 @@ def raw_revokes(update: Any, admins: Collection[UserId]) -> bool:
         return revokes(read_update(Update.de_json(update, None)), admins)
     except Exception:  # noqa: BLE001 - what cannot be read revokes nothing
         return False
+
+
+def raw_invitation(update: Any) -> str:
+    """What a raw update may bring by an invitation's link; empty where it brings nothing."""
+    message = update.get("message") if isinstance(update, dict) else None
+    text = message.get("text") if isinstance(message, dict) else None
+    if not isinstance(text, str):
+        return ""
+    command, _, rest = _command_in(text[:_TEXT_LENGTH])
+    return rest if command == "start" and invitations.is_token(rest) else ""
 
 
 def raw_command(update: Any) -> tuple[str, str]:

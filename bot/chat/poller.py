@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 from sqlalchemy.exc import OperationalError
 from telegram.error import Conflict, InvalidToken, TelegramError
 
+from bot.access import roles
 from bot.chat.client import POLL_S, Telegram
 from bot.chat.door import Door, Fetched
 from bot.chat.incoming import ALLOWED_UPDATES, raw_revokes, sender_of
@@ -71,7 +72,7 @@ class Poller:
         self._is_serving = is_serving
         self._is_flood = False
         self._reserve = reserve
-        self._admins = core.rules.admins
+        self._rules = core.rules
         self._no_room = NoRoom(telegram.bot, core.rules.admins, reserve)
         self._telegram = telegram
         self._database = core.database
@@ -198,7 +199,9 @@ class Poller:
         Then those of known people are stored, too, and the worker leaves them; what strangers sent
         is given up.
         """
-        wanted = [one for one in batch if raw_revokes(one.update, self._admins)]
+        async with self._database.reading() as tx:
+            admins = await roles.admins(tx, self._rules)
+        wanted = [one for one in batch if raw_revokes(one.update, admins)]
         is_all_seen = len(batch) < _AT_A_TIME
         if not is_all_seen:
             async with self._database.reading() as tx:

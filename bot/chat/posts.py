@@ -10,15 +10,15 @@ from typing import Any
 from telegram import Bot, BotCommand, BotCommandScopeChat, LinkPreviewOptions, Message
 from telegram.error import BadRequest, TelegramError
 
-from bot.access import holdings, messages, people, requests, who
+from bot.access import holdings, messages, requests, roles, who
 from bot.access.canaries import current
 from bot.access.case import Case
 from bot.access.messages import Notice, private_chat
 from bot.access.names import NAME_LENGTH, clean
 from bot.access.permission import THE_BOT, Act, may
-from bot.chat import buttons, cards, online, strangers, views
-from bot.chat.buttons import Keyboard
-from bot.chat.client import CAPTION_LENGTH, TEXT_LENGTH, say
+from bot.chat import buttons, cards, invitations, online, strangers, views
+from bot.chat.buttons import Button, Keyboard, Style, Tap
+from bot.chat.client import CAPTION_LENGTH, TEXT_LENGTH, markup, say
 from bot.chat.commands import menu
 from bot.chat.member_commands import my_vpn_now
 from bot.chat.outcomes import UNCHANGED, Outcome, failure_of
@@ -32,10 +32,11 @@ from bot.handover.fields import Fields, fields_of
 from bot.handover.handover import Handover
 from bot.receipts import Receipt, load_receipt
 from bot.texts import chat as words
-from bot.texts import life, notices, refusals
+from bot.texts import joining, life, notices, refusals
 from bot.texts import receipts as receipt_words
 from bot.texts import strangers as stranger_words
 from bot.texts.fill import Html, blocks, escaped, fill, moment
+from storage.joining_records import InvitationId, InvitationState
 from storage.outbox import Done, Later, Next
 from storage.records import (
     LIVE_STATES,
@@ -70,6 +71,7 @@ _ENDED = {
     Notice.ACCESS_ENDED: notices.ACCESS_ENDED,
     Notice.EARLIER_ACCESS_ENDED: notices.EARLIER_ACCESS_ENDED,
 }
+_BELOW = {Notice.ACCESS_GIVEN: ((Button(joining.BUTTON_ASK, buttons.data(Tap.ASK), Style.MAIN),),)}
 # Values of notices that are times.
 _MOMENTS = frozenset({"until", "made_at"})
 
@@ -130,7 +132,7 @@ class Posts:
                 found = await holdings.of_person(tx, self._clock(), UserId(item.chat_id))
             still = [one.grant for one in found if one.is_live]
         is_choice = code is Notice.STRANGERS_UNKNOWN
-        keyboard = strangers.keyboard(item.payload["values"]) if is_choice else ()
+        keyboard = strangers.keyboard(item.payload["values"]) if is_choice else _BELOW.get(code, ())
         await self._send(item.chat_id, View(_notice(item.payload, still), keyboard))
         return Done()
 
@@ -169,13 +171,46 @@ class Posts:
                     view = await my_vpn_now(self._core.case(tx, THE_BOT), UserId(item.chat_id))
             await self._edit(item.chat_id, message_id, view)
             return Done()
+        if kind is OutboxKind.INVITATION:
+            async with self._database.reading() as tx:
+                made = await tx.invitations.get(InvitationId(int(item.payload["subject"])))
+            assert made is not None
+            # As long as it is open, the message has the only copy of the link.
+            if made.state(self._clock()) is not InvitationState.OPEN:
+                view = invitations.as_it_is(made, self._clock())
+                await self._edit(item.chat_id, message_id, view)
+            return Done()
         async with self._database.reading() as tx:
             grant = await tx.grants.get(GrantId(item.payload["subject"]))
             assert grant is not None
             view = await cards.caption_over(self._core.case(tx, THE_BOT), grant)
+            locked = await tx.keys.locked(grant.id)
         if grant.state not in LIVE_STATES:
             await self._edit(item.chat_id, message_id, view, is_caption=True)
+        elif locked is not None and locked.shown_at is not None:
+            await self._take_passphrase_button(item.chat_id, message_id, grant)
         return Done()
+
+    async def delete(self, item: OutboxItem) -> Next:
+        """Takes a message of ours out of a chat; one that is gone, or too old, is left at that."""
+        try:
+            await self._bot.delete_message(item.chat_id, item.payload["message"])
+        except BadRequest as error:
+            log.info("A message cannot be deleted: %s", error.message)
+        return Done()
+
+    async def _take_passphrase_button(self, chat_id: ChatId, message_id: int, grant: Grant) -> None:
+        """Its words stay: only who sent them knew what they take the place of."""
+        try:
+            topics = self._handover.topics()
+        except BadTemplate as error:
+            log.warning("A profile loses the buttons of its instructions: %s", error)
+            topics = ()
+        keyboard = markup(views.how_to(grant, topics))
+        try:
+            await self._bot.edit_message_reply_markup(chat_id, message_id, reply_markup=keyboard)
+        except BadRequest as error:
+            log.info("A message cannot be edited: %s", error.message)
 
     def _posted(self, item: OutboxItem, kind: OutboxKind, view: View, message_id: int) -> Decision:
         subject = str(item.payload["request"])
@@ -231,6 +266,23 @@ class Posts:
             text = await self._instructions(fields_of(grant, server, name), item.payload["topic"])
         await self._send(item.chat_id, View(text))
         return Done()
+
+    async def invitation(self, item: OutboxItem) -> Next | Decision:
+        """A link for an admin to pass on. It is made now, anew with each try, and kept nowhere."""
+        number = InvitationId(item.payload["invitation"])
+        async with self._core.acting(THE_BOT) as case:
+            view = await invitations.to_send(case, number)
+        message_id = await self._send(item.chat_id, view)
+        posted = PostedMessage(item.chat_id, message_id, item.kind, str(number), self._clock())
+
+        async def remember(case: Case) -> Next:
+            await case.tx.posted.remember(posted)
+            made = await case.tx.invitations.get(number)
+            if made is not None and made.state(case.now) is not InvitationState.OPEN:
+                await messages.edit_invitation(case, number)
+            return Done()
+
+        return remember
 
     async def _instructions(self, fields: Fields, topic: str) -> Html:
         try:
@@ -310,7 +362,8 @@ class Posts:
                 for server in {one.server for one in shown.items}
                 for each in await tx.strangers.on(server)
             }
-        view = online.listing(found, shown, names, numbers)
+            reader = await roles.identify(tx, self._core.rules, UserId(item.chat_id), "")
+        view = online.listing(found, shown, names, numbers, cuts=may(reader, Act.REVOKE))
         message_id = item.payload.get("edit")
         if message_id is None or not await self._edit(item.chat_id, message_id, view):
             await self._send(item.chat_id, view)
@@ -332,7 +385,7 @@ class Posts:
     async def menu(self, item: OutboxItem) -> Next:
         """The command menu, by the role that the person has now."""
         async with self._database.reading() as tx:
-            actor = await people.identify(tx, self._core.rules, UserId(item.chat_id), "")
+            actor = await roles.identify(tx, self._core.rules, UserId(item.chat_id), "")
         commands = [BotCommand(name, text) for name, text in menu(actor)]
         await self._bot.set_my_commands(commands, scope=BotCommandScopeChat(item.chat_id))
         return Done()
@@ -340,7 +393,7 @@ class Posts:
     async def _receipt(self, chat_id: ChatId, ids: list[GrantId]) -> tuple[Receipt, Keyboard]:
         """What its reader may know of it, and the buttons for what else they may end."""
         async with self._database.reading() as tx:
-            reader = await people.identify(tx, self._core.rules, UserId(chat_id), "")
+            reader = await roles.identify(tx, self._core.rules, UserId(chat_id), "")
             may_revoke = may(reader, Act.REVOKE)
             grants = await tx.grants.some(ids)
             is_replaced = all(grant.end_reason is EndReason.REPLACED for grant in grants)

@@ -12,8 +12,11 @@ from bot.chat import (
     choosing,
     guesses,
     how_long,
+    invitations,
+    keys,
     late,
     lists,
+    member_commands,
     old_certificates,
     online,
     questions,
@@ -211,6 +214,10 @@ async def _allow(scene: Scene, meant: Meant) -> Reply:
     return Reply(done.view, edit=True)
 
 
+async def _ask(scene: Scene, _meant: Meant) -> Reply:
+    return await member_commands.request_vpn(scene, "")
+
+
 async def _how_to(scene: Scene, meant: Meant) -> Reply:
     await grants.how_to(scene.case, meant.grant, meant.topic)
     return Reply()
@@ -252,6 +259,9 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.HOW_LONG: how_long.answered,
     Tap.COMMAND: guesses.tapped,
     Tap.MEANT: guesses.meant,
+    Tap.UNLOCK: keys.show,
+    Tap.KEY_WAYS: keys.choose,
+    Tap.KEY_WAY: keys.choose,
     Tap.LATE_YES: late.answered,
     Tap.LATE_NO: late.answered,
     Tap.CUT: strangers.cut,
@@ -267,5 +277,7 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.REMOVE_LIST: lists.to_remove,
     Tap.ALLOW: _allow,
     Tap.ALLOW_YES: _allow,
+    Tap.ASK: _ask,
+    Tap.WITHDRAW: invitations.withdraw,
     Tap.KEEP: _keep,
 }

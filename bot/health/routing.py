@@ -21,7 +21,7 @@ from vpn.errors import HostError
 from vpn.host.firewall import Packet, Ruleset, forwards, read_ruleset, shut_port
 from vpn.host.interface import ServerHost
 from vpn.host.local import LocalHost
-from vpn.layout import FORWARDING, NETWORK_RULES
+from vpn.layout import FORWARDING, NETWORK_RULES, SETS_SCRIPT
 from vpn.values import Protocol
 
 # `dev tun` gives the next free number.
@@ -102,8 +102,8 @@ async def _look(
     if rules is None:
         return Routing(tuple(said))
     if wanted.pushes and server.adopted is None and not rules.masquerades(table, spec.network):
-        rules_file = folder / NETWORK_RULES
-        said.append(said_of(server, words.NO_MASQUERADE, table=table, rules=rules_file))
+        files = {"rules": folder / NETWORK_RULES, "sets": folder / SETS_SCRIPT}
+        said.append(said_of(server, words.NO_MASQUERADE, table=table, **files))
     opening = await shut_port(machine, rules, wanted.port, wanted.protocol)
     if opening is not None:
         values = {"port": wanted.port, "protocol": wanted.protocol}

@@ -32,7 +32,9 @@ HELP = {
     "who": "/who ADDRESS – whose an address in the VPN is, or was at some time",
     "group": "/group – the groups, and who is in them",
     "allow": "/allow ID NAME – put somebody on the allowlist",
+    "invite": "/invite NAME – make a link that puts somebody on the allowlist",
     "remove": "/remove NAME – take somebody off it and end all their access",
+    "role": "/role – who is admin, approver or auditor",
     "servers": "/servers – what each server answers",
     "audit": "/audit – the head of the audit trail, to be kept",
 }
@@ -47,7 +49,9 @@ MENU = {  # in Telegram's own menu
     "who": "Whose an address is, or was",
     "group": "Groups, and who is in them",
     "allow": "Put somebody on the allowlist",
+    "invite": "Make a link that puts somebody on it",
     "remove": "Take somebody off the allowlist",
+    "role": "Who is admin, approver or auditor",
     "servers": "What each server answers",
     "audit": "The head of the audit trail",
     "help": "What I can do for you",
@@ -169,6 +173,10 @@ CAPTIONS: dict[DeliverNote, str] = {
         "This is your profile for <b>{server}</b>. If you got one before this, "
         "<code>{file}</code>, delete it; it no longer works."
     ),
+    DeliverNote.KEY_LOST: (
+        "This is a new profile for <b>{server}</b>, with another passphrase. The earlier one, "
+        "<code>{file}</code>, no longer works: please delete it."
+    ),
 } | {DeliverNote.MOVED: machine.MOVED}
 # Where nobody has seen yet that the earlier one is dead.
 CAPTIONS_UNPROVED: dict[DeliverNote, str] = CAPTIONS | {
@@ -179,6 +187,10 @@ CAPTIONS_UNPROVED: dict[DeliverNote, str] = CAPTIONS | {
     DeliverNote.REPLACES_LOST: (
         "This is your profile for <b>{server}</b>. If you got one before this, "
         "<code>{file}</code>, delete it; it is being switched off."
+    ),
+    DeliverNote.KEY_LOST: (
+        "This is a new profile for <b>{server}</b>, with another passphrase. The earlier one, "
+        "<code>{file}</code>, is being switched off: please delete it."
     ),
 }
 CAPTION_USE = (
@@ -192,6 +204,7 @@ CAPTION_USE_ARCHIVE = (
 CAPTION_HOW_TO = "Tap your device to read how."
 HOW_TO_GONE = "I do not have these instructions any more. Your admin can help you."
 HOW_TO_BROKEN = "I cannot show these instructions right now. Your admin can help you."
+CAPTION_DELETED = "I delete this message at {at}, so save the file before."
 CAPTION_LATER = "/myvpn shows it, sends a new one, or gives it up."
 
 # --- /myvpn ------------------------------------------------------------------------------------

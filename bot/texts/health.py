@@ -248,8 +248,8 @@ NOT_FORWARDING = Complaint(
 NO_MASQUERADE = Complaint(
     "nothing masquerades for its clients (the nft table {table} is gone), so no answer finds back "
     "to them.",
-    "Run as root: nft --file {rules}; what empties the rules (a restart of nftables does) needs "
-    "this after it: systemctl reload {unit}",
+    "Run as root: nft --file {rules}; then: sh {sets}; what empties the rules (a restart of "
+    "nftables does) needs this after it: systemctl reload {unit}",
 )
 PORT_SHUT = Complaint(
     "the firewall drops {port}/{protocol}, so nobody reaches it.",

@@ -1,7 +1,7 @@
 """What a use case says by itself: of a decision, of an end, of what the machine is in need of."""
 
 from bot.access.messages import Notice
-from bot.texts import canary, machine, strangers
+from bot.texts import canary, joining, machine, roles, strangers
 from bot.texts.fill import Plural, Template
 from storage.records import EndReason
 
@@ -13,6 +13,7 @@ AUDIT_NONE = "The audit trail is empty."
 NOTICES: dict[Notice, Template] = {
     **machine.NOTICES,
     **canary.NOTICES,
+    **roles.NOTICES,
     Notice.REQUEST_DENIED: (
         "{Admin} denied your request for <b>{server}</b>. If you still need it, talk to them first."
     ),
@@ -41,7 +42,8 @@ NOTICES: dict[Notice, Template] = {
     ),
     Notice.REVOKED_BY: "{Admin} ended the access of <b>{name}</b> to {servers}.",
     Notice.ACCESS_OVER: "The access of {name} to {server} has reached its end.",
-    Notice.ACCESS_GIVEN: "You are on the list now. /requestvpn asks for VPN access.",
+    Notice.ACCESS_GIVEN: joining.WELCOME,
+    Notice.INVITATION_USED: joining.INVITATION_USED,
     Notice.DELIVERY_DELAYED: (
         "Your request was approved, but your profile for <b>{server}</b> cannot be made right now. "
         "I keep trying and send it as soon as I can."

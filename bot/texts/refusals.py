@@ -3,10 +3,10 @@
 from typing import Any
 
 from bot.access.refusals import Refusal, Refused
-from bot.texts import chat, group_refusals, groups, whose
+from bot.texts import chat, group_refusals, groups, joining, keys, roles, whose
 from bot.texts.fill import Html, Plural, fill, plain, utc
 
-_ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED
+_ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED | roles.IN_CHAT | joining.REFUSED
 IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
     Refusal.NOT_ALLOWED: (
         "You are not on the list of this bot. /start shows your Telegram id; send it to your admin."
@@ -112,6 +112,7 @@ IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
         "{id} out of VPNBOT_ADMIN_IDS on the machine and restart me."
     ),
     Refusal.NO_BUTTON: "This button is none of mine, so nothing was changed.",
+    Refusal.KEY_SHOWN: keys.SHOWN_BEFORE,
     Refusal.FORWARDED: chat.ONLY_NEW_MESSAGES,
     Refusal.BAD_ID: (
         "“{id}” is no Telegram id. It is a number; the person sees it when they send me /start."
@@ -123,7 +124,8 @@ IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
     ),
 }
 # Where the terminal has another next step than the chat.
-_SAME = IN_CHAT | group_refusals.IN_TERMINAL
+_THERE = roles.IN_TERMINAL | joining.REFUSED_IN_TERMINAL
+_SAME = IN_CHAT | group_refusals.IN_TERMINAL | _THERE
 _IN_TERMINAL: dict[Refusal, str] = _SAME | {
     Refusal.NOT_ALLOWED: (
         "This person is not on the allowlist; run: vpnbot user allow ID --name NAME"
@@ -243,11 +245,14 @@ def _values(refused: Refused) -> dict[str, object]:
         case Refusal.NOTHING_LIVE:
             names = ", ".join(values["names"])[:_NAMES_LENGTH]
             values["more"] = plain(_MAYBE, names=names) if names else ""
+        case Refusal.INVITATION_CLOSED:
+            values["state"] = joining.STATES_SAID[values["state"]]
         case Refusal.ALREADY_DECIDED:
             values["state"] = plain(DECIDED[values["state"]], admin=values["admin"])
         case _:
-            if "until" in values:
-                values["until"] = utc(values["until"])
+            for name in ("until", "at"):
+                if name in values:
+                    values[name] = utc(values[name])
             if "wait" in values:
                 values["wait"] = duration_text(values["wait"])
     return values

@@ -20,6 +20,7 @@ from demo.people import ANONYMOUS_ADMIN, DemoBot, DemoPerson, Json
 Clock = Callable[[], float]
 MESSAGE_CHARACTERS = 4096
 _GONE_QUERY = "query is too old and response timeout expired or query ID is invalid"
+_DELETABLE_S = 48 * 3600
 _NOT_MODIFIED = (
     "message is not modified: specified new message content and reply markup are exactly the "
     "same as a current content and reply markup of the message"
@@ -350,6 +351,17 @@ class World:
             new = replace(new, edit_date=self.now())
         self._keep(new, EventKind.EDITED)
         return new
+
+    def bot_deletes(self, chat_id: int, message_id: int) -> None:
+        """Its own messages, for two days."""
+        self.writable(chat_id)
+        message = self.messages.get((chat_id, message_id))
+        if message is None:
+            raise bad_request("message to delete not found")
+        if not message.from_bot or self.now() - message.date > _DELETABLE_S:
+            raise bad_request("message can't be deleted for everyone")
+        del self.messages[chat_id, message_id]
+        self.tell(EventKind.DELETED, chat_id, message)
 
     def bot_answers(self, query_id: str, text: str, *, show_alert: bool) -> None:
         """One answer for each tap, and only while the person may still be waiting for it."""

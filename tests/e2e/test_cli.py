@@ -373,7 +373,7 @@ async def test_listings_need_no_secret(company: Company) -> None:
     assert servers[0]["network"] == "10.8.0.0/22"
     assert set(status[0]) >= STATUS_KEYS | {"name"}
     assert (status[0]["reachable"], status[0]["restart_pending"]) == (True, False)
-    assert list(users[0]) == ["id", "name", "username", "allowed"]
+    assert list(users[0]) == ["id", "name", "username", "allowed", "role", "role_groups"]
     assert {"id": 1001, "name": "Anna Petrova", "allowed": True}.items() <= users[0].items()
     assert "Anna Petrova" in ran[-2].out
     assert "sha-256" in ran[-1].out

@@ -28,6 +28,18 @@ def _typed(case: Case) -> Iterator[str]:
     if case.is_admin and case.commands("allow") and not _is_on_the_list(case):
         yield "somebody was not put on the list"
     yield from _ended_by_word(case)
+    yield from _appointed(case)
+
+
+def _appointed(case: Case) -> Iterator[str]:
+    """By a number, a role, and a group that there is."""
+    match case.arguments if case.is_admin and case.commands("role") else []:
+        case [whom, "admin" | "auditor" as role] | [whom, "approver" as role, "dev"]:
+            is_number = whom.isascii() and whom.isdigit() and 0 < int(whom) < 2**52
+            if is_number and int(whom) not in case.laws.admins:
+                given = case.after.roles.get(int(whom))
+                if given is None or given.role != role:
+                    yield f"{whom} was not given a role"
 
 
 def _ended_by_word(case: Case) -> Iterator[str]:

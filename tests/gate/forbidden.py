@@ -6,8 +6,8 @@ Each function yields a sentence for each rule that a step has broken.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tests.gate.case import SECOND, Case, What
-from tests.gate.meaning import linked_by_tap, removed_by_word, revoked_by_word
+from tests.gate.case import SECOND, Case, What, deciders
+from tests.gate.meaning import appoints, linked_by_tap, removed_by_word, revoked_by_word
 from tests.gate.snapshot import LIVE, Grant, Person, Request
 
 _BY_ITSELF = frozenset({What.TIME, What.DELIVERY, What.PROOF, What.SETTINGS, What.LINK})
@@ -30,6 +30,7 @@ _PATHS = frozenset(
 def broken_rules(case: Case) -> Iterator[str]:
     yield from _nothing_at_all(case)
     yield from _people(case)
+    yield from _roles(case)
     yield from _new_requests(case)
     yield from _requests(case)
     yield from _decisions(case)
@@ -71,7 +72,8 @@ def _people(case: Case) -> Iterator[str]:
 
 def _new_person(case: Case, new: Person) -> Iterator[str]:
     is_self = new.id == case.deed.person and case.is_admin and not new.allowed
-    if not is_self and not _allows(case, new.id) and case.deed.what is not What.LINK:
+    by_admin = _allows(case, new.id) or appoints(case, new.id)
+    if not is_self and not by_admin and case.deed.what is not What.LINK:
         yield f"{new.id} is known although no admin said so"
 
 
@@ -106,6 +108,25 @@ def _changed_person(case: Case, old: Person, new: Person) -> Iterator[str]:
 def _removes(case: Case, user_id: int) -> bool:
     by_tap = case.is_admin and case.taps_on("rmy", user_id) and case.answers
     return by_tap or user_id in removed_by_word(case)
+
+
+# --- roles
+
+
+def _roles(case: Case) -> Iterator[str]:
+    """Only an admin's words give or take a role; what the settings say nobody can change."""
+    before, after = case.before, case.after
+    for user_id in before.roles.keys() | after.roles.keys():
+        if before.roles.get(user_id) == after.roles.get(user_id):
+            continue
+        is_over = user_id not in after.roles and _removes(case, user_id)
+        if not is_over and not appoints(case, user_id):
+            yield f"the role of {user_id} changed, and no admin said so"
+    for user_id in before.groups.keys() | after.groups.keys():
+        if before.groups.get(user_id) == after.groups.get(user_id):
+            continue
+        if not (case.is_admin and case.commands("group")) and not _removes(case, user_id):
+            yield f"{user_id} belongs to other groups, and no admin said so"
 
 
 # --- requests
@@ -168,7 +189,7 @@ def may_decide(case: Case, request: Request) -> bool:
     """Whether whoever acts has a say on this request."""
     return (
         request.state == "pending"
-        and case.is_admin
+        and case.deed.person in deciders(case.before, case.laws, request)
         and not case.same_person(case.deed.person, request.user_id)
     )
 
@@ -382,8 +403,11 @@ def _trail(case: Case) -> Iterator[str]:
             yield "somebody else's words did something"
     elif refusals or (acts and case.deed.what not in _BY_ITSELF):
         yield "the trail tells of something that nobody could do"
-    access = (case.before.requests, case.before.grants, _list_of(case.before.people))
-    if access != (case.after.requests, case.after.grants, _list_of(case.after.people)) and not acts:
+    before, after = (
+        (one.requests, one.grants, one.roles, one.groups, _list_of(one.people))
+        for one in (case.before, case.after)
+    )
+    if before != after and not acts:
         yield "something changed, and the trail does not know"
 
 

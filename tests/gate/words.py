@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 
-from tests.gate.case import Case, What
+from tests.gate.case import Case, What, deciders
 from tests.gate.snapshot import LIVE, Grant, Row
 
 # Word by word: a stranger learns nothing else.
@@ -20,10 +20,10 @@ def misdirected(case: Case) -> Iterator[str]:
     for row in case.after.said:
         if not _may_hear(case, row):
             yield f"a {row.kind} for {row.chat_id}: {json.dumps(row.payload)}"
-        elif row.kind == "reply" and not case.is_admin:
+        elif row.kind == "reply" and not (case.is_admin or case.is_auditor):
             yield from _betrayed(case, row)
     answers = [row for row in case.after.said if row.kind == "reply"]
-    if len(answers) > 1 and not case.is_admin:
+    if len(answers) > 1 and not case.has_role:
         yield "one message was answered more than once"
 
 
@@ -57,8 +57,25 @@ def _whoever_acts(case: Case, _row: Row) -> Iterable[int]:
     return (case.deed.person,)
 
 
+def _all_admins(case: Case) -> Iterable[int]:
+    given = [one for one in case.after.roles if case.after.has_role(one, "admin")]
+    return (*case.laws.admins, *given)
+
+
+def _deciders(case: Case, row: Row) -> Iterable[int]:
+    """And an auditor who asks for the cards."""
+    looks = [case.deed.person] if case.is_auditor else []
+    request = case.after.requests[row.payload["request"]]
+    return (*deciders(case.after, case.laws, request), *looks)
+
+
+def _lookers(case: Case, _row: Row) -> Iterable[int]:
+    looks = [case.deed.person] if case.is_auditor else []
+    return (*_all_admins(case), *looks)
+
+
 def _admins(case: Case, _row: Row) -> Iterable[int]:
-    return case.laws.admins
+    return _all_admins(case)
 
 
 def _asker(case: Case, row: Row) -> Iterable[int]:
@@ -84,7 +101,7 @@ def _whose(case: Case, row: Row) -> Iterable[int]:
 
 def _admins_or_owner(case: Case, row: Row) -> Iterable[int]:
     owners = {case.after.grants[one].user_id or 0 for one in row.payload["grants"]}
-    return (*case.laws.admins, *(owners if len(owners) == 1 else ()))
+    return (*_all_admins(case), *(owners if len(owners) == 1 else ()))
 
 
 def _asking_owner(case: Case, row: Row) -> Iterable[int]:
@@ -105,9 +122,10 @@ def _known(case: Case, _row: Row) -> Iterable[int]:
 
 _AUDIENCE: dict[str, Callable[[Case, Row], Iterable[int]]] = {
     "reply": _whoever_acts,
-    "card": _admins,
-    "servers": _admins,
-    "online": _admins,
+    "card": _deciders,
+    "servers": _lookers,
+    "online": _lookers,
+    "invitation": _admins,
     "cut_session": _admins,
     "asked": _asker,
     "edit_card": _posted,
@@ -132,6 +150,9 @@ def _is_pointed_home(case: Case, row: Row) -> bool:
 
 def _is_for_a_stranger(case: Case, row: Row) -> bool:
     """Who they are to the bot and their own id; or that a button of old did nothing."""
+    if row.chat_id == case.deed.person and row.kind == "menu":
+        # Who was somebody once has a menu that is to shrink.
+        return row.chat_id in case.after.people
     if row.chat_id != case.deed.person or row.kind != "reply" or row.payload["keyboard"]:
         return False
     if case.deed.what is What.TAPPED:

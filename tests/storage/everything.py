@@ -5,6 +5,7 @@ from dataclasses import replace
 from storage.audit import AuditWanted
 from storage.clock_records import ClockAnchor, EndWarning
 from storage.group_records import Group, GroupName
+from storage.key_records import KeyChoice, KeyWay
 from storage.listings import GrantsWanted
 from storage.outbox import Done, Later, SetAside
 from storage.records import (
@@ -28,6 +29,7 @@ from storage.records import (
     UserId,
     Verdict,
 )
+from storage.role_records import Appointment, Role
 from storage.rotation import Rotation, RotationStep
 from storage.set_records import ServerSet
 from storage.transaction import Transaction
@@ -68,6 +70,10 @@ async def pass_over_everything(tx: Transaction) -> None:
     await tx.people.all()
     await tx.people.revision(ANNA)
     await _searches(tx)
+    await tx.roles.set(Appointment(ANNA, Role.APPROVER, (GroupName("dev"),), 0))
+    await tx.roles.get(ANNA)
+    await tx.roles.all()
+    await tx.roles.end(ANNA)
     await tx.admins.add(ANNA, after_decision=0)
     await tx.admins.all()
     await tx.admins.remove(ANNA)
@@ -169,6 +175,7 @@ async def _grants(tx: Transaction) -> None:
     await tx.grants.replaced_at(ANNA, NOW)
     await tx.grants.due(NOW)
     await tx.grants.revoking()
+    await _keys(tx, grant)
     await _groups(tx, grant)
     await tx.grants.set_address(grant, BERLIN, "10.8.0.9", NOW)
     await tx.grants.move(grant.id, GrantState.RESERVED, GrantState.ISSUED)
@@ -199,6 +206,8 @@ async def _trail(tx: Transaction) -> None:
     await tx.audit.first()
     await tx.audit.head()
     await tx.audit.last_of("b")
+    await tx.audit.last_number_of(["b"])
+    await tx.audit.subjects_of("b")
     await tx.audit.digest_of(1)
     assert await tx.audit.first_fault() is None
 
@@ -236,6 +245,14 @@ async def _searches(tx: Transaction) -> None:
     assert len([part async for part in listed]) <= 1
 
 
+async def _keys(tx: Transaction, grant: Grant) -> None:
+    await tx.keys.choose(KeyChoice(ANNA, KeyWay.LOCKED, NOW))
+    await tx.keys.chosen(ANNA)
+    await tx.keys.lock(grant.id)
+    await tx.keys.shown(grant.id, NOW)
+    await tx.keys.locked(grant.id)
+
+
 async def _groups(tx: Transaction, grant: Grant) -> None:
     group = Group(GroupName("dev"))
     await tx.groups.add(group)
@@ -247,6 +264,7 @@ async def _groups(tx: Transaction, grant: Grant) -> None:
     await tx.groups.of_accounts([ANNA])
     await tx.groups.by_account()
     await tx.addresses.owners(BERLIN)
+    await tx.addresses.people_on(BERLIN)
     await tx.addresses.files_due(BERLIN, [grant.id], NOW)
     await tx.addresses.due_files(BERLIN)
     await tx.addresses.servers_due()
@@ -307,6 +325,7 @@ async def _watch(tx: Transaction) -> None:
 
 async def _queues(tx: Transaction) -> None:
     await tx.grants.for_others(BERLIN)
+    await tx.posted.posted_between(OutboxKind.DELIVER, NOW, NOW, 5)
     await tx.posted.remember(PostedMessage(ChatId(7), 1, OutboxKind.CARD, "1", NOW))
     await tx.posted.about(OutboxKind.CARD, "1")
     await tx.posted.newest_in(ChatId(7), 20)

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from bot.chat import buttons
 from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.commands import COMMANDS
+from storage.joining_records import InvitationId
+from storage.key_records import KeyWay
 from storage.records import GrantId, RequestId, ServerName, UserId
 
 LIMIT = 64  # bytes (Bot API, InlineKeyboardButton.callback_data)
@@ -20,8 +22,9 @@ ABOUT_REQUEST = (Tap.DENY, Tap.CANCEL, Tap.AGAIN)
 ABOUT_GRANT = (
     *(Tap.RENEW, Tap.RENEW_YES, Tap.GIVE_UP, Tap.GIVE_UP_YES),
     *(Tap.REVOKE_GRANT, Tap.REVOKE_GRANT_YES, Tap.REVOKE_REST, Tap.OLD_NAME, Tap.OLD_PEOPLE),
+    Tap.UNLOCK,
 )
-ABOUT_NOTHING = (Tap.KEEP, Tap.OLD)
+ABOUT_NOTHING = (Tap.KEEP, Tap.OLD, Tap.KEY_WAYS, Tap.ASK)
 UNKNOWN = (Tap.CUT_ALWAYS, Tap.CUT_ALWAYS_YES, Tap.CUT_ASK)
 ABOUT_PERSON = (
     *(Tap.REVOKE_PERSON, Tap.REVOKE_PERSON_YES, Tap.REMOVE, Tap.REMOVE_YES),
@@ -39,6 +42,7 @@ def test_every_tap_is_read_back_by_one_of_these_tests() -> None:
     others = {Tap.APPROVE, Tap.SERVER, Tap.LINK, Tap.HOW_TO, Tap.CUT, *ABOUT_NOTHING, *UNKNOWN}
     others |= {Tap.HOW_LONG, Tap.COMMAND, Tap.MEANT}
     others |= {Tap.LATE_YES, Tap.LATE_NO, Tap.CUT_SESSION, Tap.SERVERS, *PARTS}
+    others |= {Tap.KEY_WAY, Tap.WITHDRAW}
     assert {*ABOUT_REQUEST, *ABOUT_GRANT, *ABOUT_PERSON} | others == set(Tap)
 
 
@@ -65,6 +69,13 @@ def test_a_command_is_read_back(update: int, command: str) -> None:
         assert fits(data)
         number = update if tap is Tap.MEANT else 0
         assert buttons.parse(data) == Meant(tap, update=number, command=command)
+
+
+@given(number=st.integers(1, 10**15 - 1).map(InvitationId))
+def test_an_invitation_is_read_back(number: InvitationId) -> None:
+    data = buttons.data(Tap.WITHDRAW, number)
+    assert fits(data)
+    assert buttons.parse(data) == Meant(Tap.WITHDRAW, invitation=number)
 
 
 @given(request=REQUESTS, server=SERVERS)
@@ -244,3 +255,11 @@ def test_a_keyboard_survives_the_outbox() -> None:
 
 def test_colours_are_those_of_the_bot_api() -> None:
     assert {style.value for style in Style} == {"success", "danger", "primary"}
+
+
+def test_a_way_of_getting_keys_is_read_back() -> None:
+    for way in KeyWay:
+        data = buttons.data(Tap.KEY_WAY, way)
+        assert fits(data)
+        assert buttons.parse(data) == Meant(Tap.KEY_WAY, way=way)
+    assert buttons.parse("ky:nothing") is None

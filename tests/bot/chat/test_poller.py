@@ -35,7 +35,7 @@ ANNA = DemoPerson(1001, "Anna", "anna", "Employee", started=True)
 async def core(template: Path, tmp_path: Path) -> AsyncIterator[Core]:
     database = await open_copy(template, tmp_path)
     rules = Rules(default_duration=3600, max_duration=3600, request_ttl=3600)
-    yield Core(database, rules, Chance(serial=str, code=str), utc_now, since_boot)
+    yield Core(database, rules, Chance(serial=str, code=str, token=str), utc_now, since_boot)
     await database.close()
 
 
@@ -253,7 +253,7 @@ async def test_on_a_full_disk_an_admins_word_is_found_behind_any_number_of_other
     """Telegram shows the first hundred that wait; revocations alone are taken, where they show."""
     database = await open_copy(template, tmp_path)
     rules = Rules(default_duration=3600, max_duration=3600, request_ttl=3600, admins=(BORIS,))
-    core = Core(database, rules, Chance(serial=str, code=str), utc_now, since_boot)
+    core = Core(database, rules, Chance(serial=str, code=str, token=str), utc_now, since_boot)
     async with database.writing() as tx:
         await tx.people.allow(BORIS, "Boris", utc_now())
         await tx.people.allow(UserId(ANNA.id), "Anna", utc_now())

@@ -20,7 +20,7 @@ from tests.company import until
 from tests.storage.kit import open_copy
 
 RULES = Rules(default_duration=3600, max_duration=3600, request_ttl=3600)
-CHANCE = Chance(serial=lambda: "0", code=lambda: "0")
+CHANCE = Chance(serial=lambda: "0", code=lambda: "0", token=lambda: "0")
 ANNA = ChatId(1001)
 
 

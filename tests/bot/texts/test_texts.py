@@ -11,12 +11,25 @@ from bot.access.messages import DeliverNote, Notice
 from bot.access.refusals import Refusal, Refused
 from bot.access.revocation import _OWNER_KNOWS
 from bot.chat.posts import _notice
-from bot.texts import chat, groups, health, life, notices, online, questions, receipts, refusals
+from bot.texts import (
+    chat,
+    groups,
+    health,
+    joining,
+    keys,
+    life,
+    notices,
+    online,
+    questions,
+    receipts,
+    refusals,
+)
 from bot.texts.fill import (
     Plural,
     Template,
     blocks,
     fill,
+    lines,
     moment,
 )
 from storage.records import EndReason, GrantState, RequestState
@@ -25,6 +38,8 @@ from tests.bot.texts.refusal_values import REFUSALS
 from tests.bot.texts.values import (
     CHAT,
     GROUPS,
+    JOINING,
+    KEYS,
     LIFE,
     NOTICES,
     NOW,
@@ -57,7 +72,7 @@ def fields(template: Template) -> set[str]:
 
 IN_CHAT = [
     (name, template)
-    for module in (chat, notices, life, questions, online, groups)
+    for module in (chat, notices, life, questions, online, groups, joining)
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
 ]
@@ -66,9 +81,11 @@ TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (chat, CHAT),
     (notices, TOLD),
     (life, LIFE),
+    (keys, KEYS),
     (questions, QUESTIONS),
     (online, ONLINE),
     (groups, GROUPS),
+    (joining, JOINING),
     (receipts, RECEIPTS),
 ]
 
@@ -287,6 +304,7 @@ def test_a_caption_fits_beside_a_document() -> None:
             fill(caption, server="x" * 32, file="x" * 100),
             fill(chat.CAPTION_USE_ARCHIVE, until=moment(NOW)),
             chat.CAPTION_HOW_TO,
-            chat.CAPTION_LATER,
+            keys.CAPTION_LOCKED,
+            lines(fill(chat.CAPTION_DELETED, at=moment(NOW)), chat.CAPTION_LATER),
         )
         assert len(shown(whole).text) <= 1024  # Bot API, sendDocument

@@ -39,6 +39,7 @@ CHAT = {
     "CAPTIONS": "server file",
     "CAPTIONS_UNPROVED": "server file",
     "CAPTION_USE": "until",
+    "CAPTION_DELETED": "at",
     "CAPTION_USE_ARCHIVE": "until",
     "MY_REQUEST": "id server duration until",
     "MY_REQUEST_CHOOSING": "id duration",
@@ -97,6 +98,11 @@ CHAT = {
     "LINKED": "count common_name name",
     "BUTTON_OLD_CERTIFICATES": "count",
     "BUTTON_LINK": "name",
+}
+KEYS = {
+    "SHOWN": "passphrase",
+    "SHOWN_BEFORE": "at",
+    "BUTTON_CHOOSE": "way",
 }
 LIFE = {
     "CARD_DELIVERED": "name until",
@@ -162,6 +168,21 @@ ONLINE = {
     "CUT_SILENT": "server name",
     "CUT_NO_SERVER": "server",
 }
+JOINING = {
+    "INVITATION": "name until link",
+    "INVITATION_GROUPS": "groups",
+    "INVITATION_NO_NAME": "name",
+    "INVITATION_STATES": "name used",
+    "INVITATIONS": "count",
+    "INVITATION_LINE": "name until admin",
+    "INVITATION_LINE_GROUPS": "name groups until admin",
+    "WITHDRAWN_TOAST": "name",
+    "INVITATION_USED": "name id",
+    "STRANGER_INVITED": "id",
+    "BUTTON_WITHDRAW": "name",
+    "REFUSED": "name state",
+    "REFUSED_IN_TERMINAL": "invitation",
+}
 RECEIPTS = {
     "PROVED": "count name",
     "PROVED_NO_SERVER": "name",
@@ -214,6 +235,19 @@ NOTICES: dict[str, dict[str, Any]] = {
     "request_withdrawn": {"server": "berlin"},
     "no_admin_reachable": {"server": "berlin"},
     "access_given": {},
+    "made_admin": {"groups": "dev", "admin": "Boris", "by": "telegram:2001"},
+    "made_approver": {"groups": "dev", "admin": "Boris", "by": "telegram:2001"},
+    "made_auditor": {"groups": "dev", "admin": "Boris", "by": "telegram:2001"},
+    "role_over": {"admin": "Boris", "by": "telegram:2001"},
+    "role_given": {
+        "name": "Dora",
+        "role": "auditor",
+        "groups": "",
+        "admin": "Boris",
+        "by": "telegram:2001",
+    },
+    "role_taken": {"name": "Dora", "admin": "Boris", "by": "telegram:2001"},
+    "invitation_used": {"name": "Eve", "id": 3001},
     "removed": {"admin": "Boris", "by": "telegram:2001"},
     "revoked_by": {"admin": "Boris", "by": "telegram:2001", "name": "Anna", "servers": "berlin"},
     "access_over": {"name": "Anna", "server": "berlin"},

@@ -1,0 +1,84 @@
+"""How people come onto the allowlist, through the Bot API and at the terminal."""
+
+import re
+
+import pytest
+
+from demo.testing import DemoMessage
+from tests.company import Company, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+_LINK = re.compile(r"https://t\.me/vpn_access_demo_bot\?start=([A-Za-z0-9_-]{22})")
+
+
+def carried(message: DemoMessage) -> str:
+    found = _LINK.search(message.text)
+    assert found is not None
+    return found[1]
+
+
+async def test_an_invitation_from_the_chat_lets_one_in(company: Company) -> None:
+    await company.boris.says("/invite Ines Ibarra")
+    message = await company.boris.hears("Invitation for Ines Ibarra")
+    token = carried(message)
+    ines, other = (company.telegram.person(next(company.crowd).id) for _ in range(2))
+    await ines.says(f"/start {token}")
+    welcome = await ines.hears("on the list now")
+    assert welcome.button("Ask for VPN access")
+    told = await company.boris.hears("opened the invitation")
+    assert str(ines.person.id) in told.text
+    used = await company.boris.hears("used the invitation")
+    assert (used.message_id, used.buttons) == (message.message_id, [])
+    assert token not in used.text
+    await other.says(f"/start {token}")
+    await other.hears("This invitation doesn’t work")
+    # From the welcome to a request it is one tap.
+    await ines.taps("Ask for VPN access", message=welcome)
+    await ines.hears("is with the admins")
+
+
+async def test_an_invitation_from_the_terminal_and_back(company: Company) -> None:
+    said = (await company.done("user", "invite", "Jo Jansen")).out
+    found = _LINK.search(said)
+    assert found is not None
+    (row,) = [
+        one
+        for one in (await company.done("user", "invitations", "--json")).rows
+        if one["name"] == "Jo Jansen"
+    ]
+    assert (row["state"], row["groups"], row["used_by"]) == ("open", [], None)
+    assert "Jo Jansen" in (await company.done("user", "invitations")).out
+    number = str(row["id"])
+    await company.done("user", "withdraw", number)
+    jo = company.telegram.person(next(company.crowd).id)
+    await jo.says(f"/start {found[1]}")
+    await jo.hears("This invitation doesn’t work")
+    again = await company.vpnbot("user", "withdraw", number)
+    assert (again.code, again.err) == (
+        1,
+        "The invitation for Jo Jansen is withdrawn already. Nothing was changed.\n",
+    )
+    none = await company.vpnbot("user", "withdraw", "999")
+    assert none.code == 1
+    assert "no invitation 999" in none.err
+
+
+async def test_withdrawn_where_it_was_sent(company: Company) -> None:
+    await company.boris.says("/invite Kim")
+    message = await company.boris.hears("Invitation for Kim")
+    await company.boris.taps("Withdraw", message=message)
+    gone = await company.boris.hears("The invitation for Kim is withdrawn")
+    assert gone.message_id == message.message_id
+    await until(lambda: not company.query("SELECT 1 FROM posted_messages WHERE kind='invitation'"))
+
+
+async def test_what_nobody_used_in_time_loses_its_link(company: Company) -> None:
+    await company.boris.says("/invite Lea")
+    message = await company.boris.hears("Invitation for Lea")
+    await until(
+        lambda: company.query("SELECT 1 FROM posted_messages WHERE kind='invitation'") != []
+    )
+    company.tamper("UPDATE invitations SET ends_at = made_at WHERE name = 'Lea'")
+    gone = await company.boris.hears("Nobody used the invitation for Lea in time")
+    assert gone.message_id == message.message_id
