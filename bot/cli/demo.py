@@ -39,8 +39,9 @@ def demo(
     # Neither the demo's OpenVPN nor a browser gets the operator's secrets.
     for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
         del os.environ[name]
-    # Whoever closes the terminal wants it to end, with all that it started.
-    signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGINT))
+    # Whoever closes the terminal wants it to end, with all that it started; unless by nohup.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGINT))
     with told_in_one_line(port):
         if not tour:
             asyncio.run(_serve(port, open_browser=not no_browser))
@@ -83,7 +84,8 @@ async def _serve(port: int, *, open_browser: bool) -> None:
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    is_for_good = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    for number in (signal.SIGINT, signal.SIGTERM, *(() if is_for_good else (signal.SIGHUP,))):
         loop.add_signal_handler(number, stop.set)
     async with open_showcase(port) as showcase:
         # Scripts read the first line.

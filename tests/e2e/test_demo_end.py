@@ -59,7 +59,8 @@ def lab(name: str) -> "subprocess.Popen[str]":
     )
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    assert process.stdout.readline() == "there\n"
+    with process.stdout:
+        assert process.stdout.readline() == "there\n"
     return process
 
 
