@@ -4,7 +4,7 @@ import asyncio
 import logging
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
-from bot.access import admins, requests
+from bot.access import admins, new_bot, requests
 from bot.access.permission import THE_BOT
 from bot.access.revocation import close_proved
 from bot.chat.client import Telegram
@@ -67,6 +67,7 @@ class Application:
             OutboxKind.ONLINE: Handling(posts.online, is_slow=True),
             OutboxKind.CUT_SESSION: Handling(posts.cut_session, is_slow=True),
             OutboxKind.INVITATION: Handling(posts.invitation),
+            OutboxKind.KNOCK: Handling(posts.knock),
             OutboxKind.MENU: Handling(posts.menu),
             OutboxKind.DELIVER: Handling(self._delivery.deliver, is_slow=True, settle=self._settle),
         }
@@ -95,6 +96,7 @@ class Application:
                 username = await stack.enter_async_context(greeted)
                 bot = self._telegram.bot
                 reserve = self._office.reserve
+                await reserve.for_revocation(lambda: self._speak_as(bot.id))
                 await reserve.for_revocation(lambda: self._note_name(username))
                 worker = Worker(
                     bot, username, self._office, on_done=self.sender.wake, reserve=reserve
@@ -125,6 +127,13 @@ class Application:
             await close_proved(case)
             await admins.observe_at_start(case)
             await requests.refit(case)
+
+    async def _speak_as(self, bot_id: int) -> None:
+        """Before anything is sent: a message belongs to the bot that posted it."""
+        async with self._office.acting(THE_BOT) as case:
+            is_new = await new_bot.speaks(case, bot_id)
+        if is_new:
+            log.warning("This is another bot than before; open requests are shown anew")
 
     async def _note_name(self, username: str) -> None:
         """Links need it, also on the command line."""

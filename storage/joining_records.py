@@ -41,3 +41,22 @@ class Invitation:
         if self.withdrawn_at is not None:
             return InvitationState.WITHDRAWN
         return InvitationState.OPEN if now < self.ends_at else InvitationState.ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """A stranger asked to be put on the allowlist, by this name.
+
+    Attributes:
+        allowed: the answer; None while there is none.
+        answered_by: as the trail names them.
+    """
+
+    user_id: UserId
+    name: str
+    username: str | None
+    asked_at: datetime
+    allowed: bool | None = None
+    answered_by: str | None = None
+    answered_by_name: str | None = None
+    answered_at: datetime | None = None

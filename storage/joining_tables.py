@@ -1,6 +1,6 @@
 """The tables of how people come onto the allowlist, and how they left it."""
 
-from sqlalchemy import JSON, BigInteger, Column, Integer, String, Table
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Integer, String, Table
 
 from storage.tables import RowId, UtcTime, metadata
 
@@ -39,4 +39,20 @@ own_name = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("username", String(64), nullable=False),
+)
+
+# Strangers who asked to be put on the allowlist: the last time of each.
+knocks = Table(
+    "knocks",
+    metadata,
+    Column("user_id", BigInteger, primary_key=True, autoincrement=False),
+    # As they called themselves then.
+    Column("name", String(128), nullable=False),
+    Column("username", String(64)),
+    Column("asked_at", UtcTime, nullable=False, index=True),
+    # None until somebody has answered.
+    Column("allowed", Boolean),
+    Column("answered_by", String(128)),
+    Column("answered_by_name", String(128)),
+    Column("answered_at", UtcTime),
 )

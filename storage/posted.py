@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import delete, insert, select
 
 from storage import tables
+from storage.chat_tables import speaking_bot as _speaking
 from storage.records import ChatId, OutboxKind, PostedMessage
 from storage.repository import Repository, values_of
 
@@ -50,6 +51,18 @@ class PostedMessages(Repository):
             .limit(limit)
         )
         return [PostedMessage(**values_of(row) | {"kind": OutboxKind(row.kind)}) for row in rows]
+
+    async def bot(self) -> int | None:
+        """The number of the bot that posted all of these; None before that was noted."""
+        return await self._connection.scalar(select(_speaking.c.bot_id))
+
+    async def belong_to(self, bot_id: int) -> None:
+        """Notes which bot posts from now on."""
+        await self._connection.execute(delete(_speaking))
+        await self._connection.execute(insert(_speaking).values(id=1, bot_id=bot_id))
+
+    async def forget_all(self) -> None:
+        await self._connection.execute(delete(_posted))
 
     async def forget(self, chat_id: ChatId, message_id: int) -> None:
         await self._connection.execute(

@@ -78,6 +78,7 @@ class OutboxKind(StrEnum):
     ONLINE = "online"  # who is connected
     CUT_SESSION = "cut_session"  # ends a session of somebody's, and says what became of it
     INVITATION = "invitation"  # for an admin to pass on; the link is made when it is sent
+    KNOCK = "knock"  # a stranger who asks to join, for an admin to answer
     MENU = "menu"  # no message: the command menu of a private chat
 
 

@@ -16,6 +16,7 @@ from storage.groups import Groups
 from storage.inbox import Inbox
 from storage.invitations import Invitations
 from storage.keys import Keys
+from storage.knocks import Knocks
 from storage.listings import Listings
 from storage.outbox import Outbox
 from storage.people import People
@@ -39,6 +40,7 @@ class Transaction:
         self.roles = Roles(connection)
         self.groups = Groups(connection)
         self.invitations = Invitations(connection)
+        self.knocks = Knocks(connection)
         self.servers = Servers(connection)
         self.requests = Requests(connection)
         self.grants = Grants(connection)

@@ -7,10 +7,10 @@ What was shown to somebody is brought in line here, so that no button stays that
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.access import approvals, messages, revocation, roles
+from bot.access import approvals, invitations, messages, revocation, roles
 from bot.access.case import Case
 from bot.access.messages import Notice
-from bot.access.permission import Act, require
+from bot.access.permission import Act, may, require, telegram_key
 from bot.access.refusals import Refusal, Refused
 from storage.group_records import GroupName
 from storage.records import OutboxKind, Person, UserId
@@ -105,7 +105,9 @@ async def _require_ours(case: Case, user_id: UserId) -> None:
 
 
 async def _bring_in_line(case: Case, user_id: UserId) -> None:
-    """Menu, cards that wait, and what the others read of who may decide."""
+    """Menu, cards that wait, invitations, and what the others read of who may decide."""
+    if not may(await roles.identify(case.tx, case.rules, user_id, ""), Act.MANAGE_PEOPLE):
+        await invitations.withdraw_all(case, made_by=telegram_key(user_id))
     await messages.menu(case, user_id)
     chat = messages.private_chat(user_id)
     sent = 0

@@ -42,6 +42,7 @@ class Notice(StrEnum):
     ROLE_GIVEN = "role_given"  # to somebody, for the other admins
     ROLE_TAKEN = "role_taken"
     ACCESS_GIVEN = "access_given"  # somebody was put on the allowlist
+    KNOCK_REFUSED = "knock_refused"
     INVITATION_USED = "invitation_used"  # to whoever made it
     ACCESS_ENDED = "access_ended"
     REMOVED = "removed"  # from the allowlist
@@ -93,6 +94,10 @@ class Notice(StrEnum):
     CANARY_WELL = "canary_well"
     CANARY_LETS_IN = "canary_lets_in"  # well again, where no revoked one can be tried
     PROFILES_MOVE = "profiles_move"  # to another CA
+    SERVER_SILENT = "server_silent"  # no OpenVPN answers there
+    SERVER_UNREACHABLE = "server_unreachable"  # nor its machine
+    SERVER_HEARD = "server_heard"  # again
+    NEEDS_HELP = "needs_help"  # somebody's profile doesn't work
     USED_TWICE = "used_twice"  # a profile, from two places at once
 
 
@@ -185,6 +190,19 @@ async def invitation(case: Case, admin: UserId, invitation_id: int) -> None:
     """Sends an invitation, whose link is made at the moment of sending."""
     payload: Payload = {"invitation": invitation_id}
     await case.tx.outbox.add(private_chat(admin), OutboxKind.INVITATION, payload, now=case.now)
+
+
+async def knock(case: Case, admin: UserId, user_id: UserId) -> None:
+    """A stranger asks to join."""
+    payload: Payload = {"person": user_id}
+    await case.tx.outbox.add(private_chat(admin), OutboxKind.KNOCK, payload, now=case.now)
+
+
+async def edit_knocks(case: Case, user_id: UserId) -> None:
+    """Every admin's card about a stranger says what became of them, and has no buttons any more."""
+    for message in await case.tx.posted.about(OutboxKind.KNOCK, str(user_id)):
+        await edit(case, message)
+        await case.tx.posted.forget(message.chat_id, message.message_id)
 
 
 async def edit_invitation(case: Case, invitation_id: int) -> None:

@@ -112,8 +112,8 @@ def _id_and_name(text: str) -> tuple[str, str]:
         if as_user_id(word) is not None or word.startswith(("@", "\uff20")):
             rest = " ".join(words[:at] + words[at + 1 :])
             return word.strip(",;:").replace("\uff20", "@"), rest.strip(' ,;:<>()"')
-    first, _, name = text.strip().partition(" ")
-    return first, name
+    # At any white space: whoever pastes a list has a line's end in between.
+    return (words or [""])[0], " ".join(words[1:])
 
 
 async def candidate(case: Case, user_id: UserId) -> Person:
@@ -140,12 +140,19 @@ async def allow(case: Case, user_id: UserId, name: str) -> Allowed:
     if not shown:
         raise Refused(Refusal.BAD_NAME)
     before = await case.tx.people.get(user_id)
+    has_written = await case.tx.people.newcomer(user_id) is not None
     await case.tx.people.allow(user_id, shown, case.now)
+    if before is None and has_written:
+        await case.tx.people.set_reachable(user_id, reachable=True)
     await case.tx.invitations.forget_removal(user_id)
+    by, said_by = case.actor.key, case.actor.name
+    if await case.tx.knocks.answer(user_id, allowed=True, by=by, name=said_by, now=case.now):
+        await messages.edit_knocks(case, user_id)
     is_new = before is None or not before.allowed
     await case.record("user.allow", f"user:{user_id}", user_name=shown)
     if is_new:
-        await messages.notice(case, user_id, Notice.ACCESS_GIVEN)
+        if user_id != case.actor.user_id:
+            await messages.notice(case, user_id, Notice.ACCESS_GIVEN)
         await messages.menu(case, user_id)
     return Allowed(await revocation.known_person(case.tx, user_id), is_new)
 

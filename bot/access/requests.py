@@ -94,7 +94,7 @@ async def ask(case: Case, *, duration: int | None, server: ServerName | None, re
     )
     await case.record("request.ask", request, reason=request.reason)
     if chosen is not None:
-        await _announce(case, request)
+        await announce(case, request)
     return Asked(request, () if chosen else names)
 
 
@@ -148,7 +148,7 @@ async def choose(case: Case, request_id: RequestId, server: ServerName) -> Asked
         raise await _already_decided(case.tx, request_id)
     request = await _known_request(case.tx, request_id)
     await case.record("request.ask", request, reason=request.reason)
-    await _announce(case, request)
+    await announce(case, request)
     return Asked(request, ())
 
 
@@ -376,7 +376,7 @@ async def _refuse_second(tx: Transaction, user_id: UserId, server: ServerName | 
             raise Refused(Refusal.ALREADY_OPEN, server=server, request=request.id)
 
 
-async def _announce(case: Case, request: Request) -> None:
+async def announce(case: Case, request: Request) -> None:
     """To everybody whose word counts; where there is nobody, to all admins, who can see to that."""
     asked = [
         one

@@ -52,12 +52,13 @@ async def allow(scene: Scene, rest: str) -> Reply:
 async def allow_now(scene: Scene, user_id: UserId, name: str) -> Reply:
     """Puts somebody on the list."""
     done = await people.allow(scene.case, user_id, name)
-    return say(
-        fill(
-            words.ALLOWED if done.is_new else words.RENAMED,
-            name=await who.name_of(scene.tx, done.person.id),
-        )
-    )
+    if not done.is_new:
+        text = words.RENAMED
+    elif user_id == scene.user_id:
+        text = words.ALLOWED_SELF
+    else:
+        text = words.ALLOWED_REACHED if done.person.reachable else words.ALLOWED
+    return say(fill(text, name=await who.name_of(scene.tx, done.person.id)))
 
 
 async def remove(scene: Scene, rest: str) -> Reply:

@@ -15,7 +15,7 @@ from bot.access.messages import DeliverNote
 from bot.access.permission import Act, may, telegram_key
 from bot.chat import buttons
 from bot.chat.buttons import Button, Keyboard, Style, Tap
-from bot.chat.views import View, cancel_button, how_to, some
+from bot.chat.views import View, below_profile, cancel_button, some
 from bot.chat.votes import votes
 from bot.handover.fields import file_name_of
 from bot.handover.profiles import Profile
@@ -115,11 +115,12 @@ async def _undecided(
             fill(group_words.CARD_NOT_OPEN, server=request.server) if not theirs.is_open else "",
             fill(words.CARD_HAS, count=live) if live else "",
             fill(words.CARD_HAS_UNPROVED, count=unproved) if unproved else "",
+            *await _silent(case, request),
             *(_past(one) for one in past[:_PAST_SHOWN]),
             fill(words.CARD_LAST_USE, at=moment(used)) if used else "",
         ),
         await _opens(case, request),
-        words.CARD_OWN if own else "" if decides else role_words.CARD_LOOK,
+        await _who_else(case, request, me) if own else "" if decides else role_words.CARD_LOOK,
         lines(*agreed.said),
         _waits(case, request),
     )
@@ -139,6 +140,28 @@ async def _undecided(
     if not agreed.counts or not theirs.is_open:
         return View(text, ((deny,),))
     return View(text, ((full,), *((tuple(shorter),) if shorter else ()), (deny,)))
+
+
+async def _silent(case: Case, request: Request) -> list[Html]:
+    """Where a profile for this request could not connect now."""
+    since = await case.tx.servers.silent()
+    return [
+        fill(words.CARD_SILENT, server=name, at=moment(since[name]))
+        for name in await destinations.opened_by(case.tx, request)
+        if name in since
+    ]
+
+
+async def _who_else(case: Case, request: Request, me: UserId) -> Html:
+    """Who may say yes to one's own request; where nobody else is, how it's done on the machine."""
+    others = [
+        await case.tx.people.name_of(one)
+        for one in await approvals.deciders(case, request)
+        if await case.tx.people.person_of(one) != me
+    ]
+    if not others:
+        return fill(words.CARD_OWN_ALONE, id=request.id)
+    return fill(words.CARD_OWN, names=some(others))
 
 
 def _past(one: Past) -> Html:
@@ -326,7 +349,7 @@ def caption(
     )
     passphrase = Button(key_words.BUTTON_SHOW, buttons.data(Tap.UNLOCK, grant.id), Style.MAIN)
     first = ((passphrase,),) if profile.is_locked else ()
-    return View(text, (*first, *how_to(grant, profile.topics)))
+    return View(text, (*first, *below_profile(grant, profile.topics)))
 
 
 async def caption_over(case: Case, grant: Grant) -> View:

@@ -7,9 +7,11 @@ from bot.access import invitations, joining, messages
 from bot.access.approvals import deciders
 from bot.access.permission import Act, Actor, may
 from bot.access.refusals import Refused
-from bot.chat import admin_commands, groups, lists, member_commands, online, roles, whose
+from bot.chat import admin_commands, groups, lists, member_commands, online, roles, views, whose
 from bot.chat import invitations as inviting
+from bot.chat.joining import stranger
 from bot.chat.scene import SILENT, Reply, Scene, say
+from bot.chat.views import View
 from bot.texts import chat as words
 from bot.texts import joining as joining_words
 from bot.texts import refusals
@@ -69,18 +71,18 @@ async def help_(scene: Scene, _rest: str) -> Reply:
     """What somebody can do; a stranger learns their id and nothing else."""
     actor = scene.actor
     if not actor.is_known:
-        return say(fill(words.STRANGER, id=scene.user_id))
+        return Reply(await stranger(scene))
     said = [fill(words.HELLO, name=actor.name)]
     if actor.is_allowed:
         said.append(blocks(words.HELP_MEMBER, _help(actor, for_admins=False)))
     elif actor.is_admin:
-        said.append(fill(words.ADMIN_NOT_LISTED, id=scene.user_id))
+        said.append(Html(words.ADMIN_NOT_LISTED))
     else:
         said.append(Html(role_words.NOT_LISTED))
     if actor.has_role:
         intro = words.HELP_ADMIN if actor.is_admin else await roles.help_of_role(scene)
         said.append(blocks(intro, _help(actor, for_admins=True)))
-    return say(blocks(*said))
+    return Reply(View(blocks(*said), views.allow_self(actor)))
 
 
 def _help(actor: Actor, *, for_admins: bool) -> Html:

@@ -138,7 +138,7 @@ class TelegramCourier:
                 came = Came.CLOSED
             case Said.UNKNOWN:
                 came = Came.UNKNOWN
-            case Said.WORDS | Said.REFUSED:
+            case Said.WORDS | Said.REFUSED | Said.MOVED:  # only a group moves
                 came = Came.REFUSED
         if came is Came.NOT_YET:
             await self._sender.released(self._chat_id)

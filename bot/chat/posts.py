@@ -16,7 +16,7 @@ from bot.access.case import Case
 from bot.access.messages import Notice, private_chat
 from bot.access.names import NAME_LENGTH, clean
 from bot.access.permission import THE_BOT, Act, may
-from bot.chat import buttons, cards, invitations, online, strangers, views
+from bot.chat import buttons, cards, invitations, joining, online, strangers, trouble, views
 from bot.chat.buttons import Button, Keyboard, Style, Tap
 from bot.chat.client import CAPTION_LENGTH, TEXT_LENGTH, markup, say
 from bot.chat.commands import menu
@@ -32,10 +32,11 @@ from bot.handover.fields import Fields, fields_of
 from bot.handover.handover import Handover
 from bot.receipts import Receipt, load_receipt
 from bot.texts import chat as words
-from bot.texts import joining, life, notices, refusals
+from bot.texts import joining as joining_words
+from bot.texts import life, notices, refusals
 from bot.texts import receipts as receipt_words
 from bot.texts import strangers as stranger_words
-from bot.texts.fill import Html, blocks, escaped, fill, moment
+from bot.texts.fill import Html, blocks, escaped, fill, folded, moment
 from storage.joining_records import InvitationId, InvitationState
 from storage.outbox import Done, Later, Next
 from storage.records import (
@@ -71,7 +72,9 @@ _ENDED = {
     Notice.ACCESS_ENDED: notices.ACCESS_ENDED,
     Notice.EARLIER_ACCESS_ENDED: notices.EARLIER_ACCESS_ENDED,
 }
-_BELOW = {Notice.ACCESS_GIVEN: ((Button(joining.BUTTON_ASK, buttons.data(Tap.ASK), Style.MAIN),),)}
+_BELOW = {
+    Notice.ACCESS_GIVEN: ((Button(joining_words.BUTTON_ASK, buttons.data(Tap.ASK), Style.MAIN),),)
+}
 # Values of notices that are times.
 _MOMENTS = frozenset({"until", "made_at"})
 
@@ -116,6 +119,8 @@ class Posts:
                 if earlier.message_id != posted.message_id:
                     await case.tx.posted.forget(earlier.chat_id, earlier.message_id)
                     await messages.edit(case, earlier, outdated=True)
+            if not view.keyboard:  # nothing in it can be over
+                return Done()
             await case.tx.posted.remember(posted)
             if await my_vpn_now(case, UserId(item.chat_id)) != view:
                 await messages.edit(case, posted)
@@ -131,6 +136,11 @@ class Posts:
             async with self._database.reading() as tx:
                 found = await holdings.of_person(tx, self._clock(), UserId(item.chat_id))
             still = [one.grant for one in found if one.is_live]
+        if code is Notice.NEEDS_HELP:
+            async with self._database.reading() as tx:
+                text = await trouble.note(self._core.case(tx, THE_BOT), item.payload["values"])
+            await self._send(item.chat_id, View(text))
+            return Done()
         is_choice = code is Notice.STRANGERS_UNKNOWN
         keyboard = strangers.keyboard(item.payload["values"]) if is_choice else _BELOW.get(code, ())
         await self._send(item.chat_id, View(_notice(item.payload, still), keyboard))
@@ -171,6 +181,12 @@ class Posts:
                     view = await my_vpn_now(self._core.case(tx, THE_BOT), UserId(item.chat_id))
             await self._edit(item.chat_id, message_id, view)
             return Done()
+        if kind is OutboxKind.KNOCK:
+            async with self._database.reading() as tx:
+                case = self._core.case(tx, THE_BOT)
+                view = await joining.card(case, UserId(int(item.payload["subject"])))
+            await self._edit(item.chat_id, message_id, view)
+            return Done()
         if kind is OutboxKind.INVITATION:
             async with self._database.reading() as tx:
                 made = await tx.invitations.get(InvitationId(int(item.payload["subject"])))
@@ -206,7 +222,7 @@ class Posts:
         except BadTemplate as error:
             log.warning("A profile loses the buttons of its instructions: %s", error)
             topics = ()
-        keyboard = markup(views.how_to(grant, topics))
+        keyboard = markup(views.below_profile(grant, topics))
         try:
             await self._bot.edit_message_reply_markup(chat_id, message_id, reply_markup=keyboard)
         except BadRequest as error:
@@ -234,19 +250,18 @@ class Posts:
     async def receipt(self, item: OutboxItem) -> Next:
         """What was proved. While a look can still prove more, the row stays and is followed up."""
         grant_ids = [GrantId(grant_id) for grant_id in item.payload["grants"]]
-        receipt, keyboard = await self._receipt(item.chat_id, grant_ids)
+        receipt, keyboard, after = await self._receipt(item.chat_id, grant_ids)
         said = "said" in item.payload
         if not receipt.tried or (item.payload["look"] and not said and not receipt.settled):
             await self._enforcer.enforce(grant_ids)
-            receipt, keyboard = await self._receipt(item.chat_id, grant_ids)
+            receipt, keyboard, after = await self._receipt(item.chat_id, grant_ids)
         # An ordinary end is nobody's news while its proof may come by itself.
         is_quiet = "if_unproved" in item.payload and not said
         if is_quiet and (receipt.settled or self._clock() - item.created_at < _QUIET):
             return Done() if receipt.settled else Later(self._clock() + _QUIET, item.attempts)
         # 'Not proved yet' is said once.
         if receipt.settled or not said:
-            end = () if receipt.settled else (receipt_words.RETRYING,)
-            text = blocks(*map(escaped, (*receipt.blocks, *end)))
+            text = blocks(*map(escaped, receipt.said), folded(*receipt.details), after)
             await self._send(item.chat_id, View(text, keyboard))
         if receipt.settled:
             return Done()
@@ -280,6 +295,22 @@ class Posts:
             made = await case.tx.invitations.get(number)
             if made is not None and made.state(case.now) is not InvitationState.OPEN:
                 await messages.edit_invitation(case, number)
+            return Done()
+
+        return remember
+
+    async def knock(self, item: OutboxItem) -> Next | Decision:
+        """A stranger who asks to join, for an admin to answer; remembered, as cards are."""
+        user_id = UserId(item.payload["person"])
+        async with self._database.reading() as tx:
+            view = await joining.card(self._core.case(tx, THE_BOT), user_id)
+        message_id = await self._send(item.chat_id, view)
+        posted = PostedMessage(item.chat_id, message_id, item.kind, str(user_id), self._clock())
+
+        async def remember(case: Case) -> Next:
+            await case.tx.posted.remember(posted)
+            if await joining.card(case, user_id) != view:
+                await messages.edit_knocks(case, user_id)
             return Done()
 
         return remember
@@ -390,8 +421,8 @@ class Posts:
         await self._bot.set_my_commands(commands, scope=BotCommandScopeChat(item.chat_id))
         return Done()
 
-    async def _receipt(self, chat_id: ChatId, ids: list[GrantId]) -> tuple[Receipt, Keyboard]:
-        """What its reader may know of it, and the buttons for what else they may end."""
+    async def _receipt(self, chat_id: ChatId, ids: list[GrantId]) -> tuple[Receipt, Keyboard, str]:
+        """What its reader may know of it, buttons for what else they may end, and what follows."""
         async with self._database.reading() as tx:
             reader = await roles.identify(tx, self._core.rules, UserId(chat_id), "")
             may_revoke = may(reader, Act.REVOKE)
@@ -406,9 +437,13 @@ class Posts:
             live = [one.grant for one in receipt.left if one.is_live]
             accounts = await holdings.accounts_of(tx, UserId(chat_id))
             names = {one.user_id: await who.name_of(tx, one.user_id) for one in live if one.user_id}
+        after = receipt_words.RETRYING if may_revoke else receipt_words.RETRYING_OWNER
+        if receipt.settled:
+            after = ""
         if may_revoke:
-            return receipt, views.revoke_rest([*live, *receipt.maybe], names)
-        return receipt, views.give_up_rest([one for one in live if one.user_id in accounts])
+            return receipt, views.revoke_rest([*live, *receipt.maybe], names), after
+        mine = [one for one in live if one.user_id in accounts]
+        return receipt, views.give_up_rest(mine), after
 
     async def _send(self, chat_id: ChatId, view: View, topic: int | None = None) -> int:
         call = partial(

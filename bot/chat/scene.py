@@ -55,6 +55,8 @@ class Reply:
     alert: bool = False
     reveals: GrantId | None = None
     about: UserId | None = None
+    # Whether a stranger gets it however often they were answered: it comes once.
+    owed: bool = False
 
 
 SILENT = Reply()

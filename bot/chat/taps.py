@@ -1,6 +1,7 @@
 """What the buttons do. The data may be forged, so every tap goes through the use cases' checks."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from bot.access import grants, messages, people, requests, revocation
 from bot.access.permission import Act, require
@@ -13,6 +14,7 @@ from bot.chat import (
     guesses,
     how_long,
     invitations,
+    joining,
     keys,
     late,
     lists,
@@ -21,6 +23,7 @@ from bot.chat import (
     online,
     questions,
     strangers,
+    trouble,
     views,
 )
 from bot.chat.buttons import Button, Meant, Style, Tap
@@ -209,7 +212,9 @@ async def _allow(scene: Scene, meant: Meant) -> Reply:
     person = await people.candidate(scene.case, meant.person)
     question = await questions.allow(scene, person)
     if reply := question.unless_answered(meant):
-        return reply
+        # What an admin reads about themselves has more on it than this button.
+        stays = meant.tap is Tap.ALLOW and person.id == scene.user_id
+        return replace(reply, edit=not stays)
     done = await admin_commands.allow_now(scene, person.id, person.name)
     return Reply(done.view, edit=True)
 
@@ -262,6 +267,7 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.UNLOCK: keys.show,
     Tap.KEY_WAYS: keys.choose,
     Tap.KEY_WAY: keys.choose,
+    Tap.TROUBLE: trouble.ask,
     Tap.LATE_YES: late.answered,
     Tap.LATE_NO: late.answered,
     Tap.CUT: strangers.cut,
@@ -279,5 +285,8 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.ALLOW_YES: _allow,
     Tap.ASK: _ask,
     Tap.WITHDRAW: invitations.withdraw,
+    Tap.JOIN: joining.ask,
+    Tap.JOIN_YES: joining.answer,
+    Tap.JOIN_NO: joining.answer,
     Tap.KEEP: _keep,
 }

@@ -22,7 +22,7 @@ from bot.access import audit, messages, roles
 from bot.access.names import clean
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal, Refused
-from bot.chat import buttons, choosing, guesses, late, taps
+from bot.chat import buttons, choosing, guesses, late, taps, views
 from bot.chat.back import reached
 from bot.chat.buttons import Tap
 from bot.chat.commands import COMMANDS, help_, is_for_us
@@ -305,10 +305,10 @@ class Worker:
             )
             # A stranger's flood costs an answer a minute, two more an hour, and leaves nothing.
             await tx.inbox.forget(item.update_id)
-            is_typed = isinstance(incoming, Typed)
-            if not self._limits.answers_stranger(
-                sender.user_id, now, item.update_id, is_typed=is_typed
-            ):
+            passes = self._limits.answers_stranger(
+                sender.user_id, now, item.update_id, is_typed=isinstance(incoming, Typed)
+            )
+            if not passes and not reply.owed:
                 return SILENT
         if reply.view is not None:
             instead_of = message_id if reply.edit else None
@@ -413,6 +413,9 @@ async def _refusal(scene: Scene, incoming: Typed | Forwarded | Tapped, refused: 
         if meant.tap is Tap.SERVER and refused.code is Refusal.UNKNOWN_SERVER:
             return replace(said, view=await choosing.question_now(scene, meant), edit=True)
         return said
+    offer = views.allow_self(scene.actor)
+    if refused.code is Refusal.NOT_ALLOWED and offer:
+        return Reply(View(Html(words.ADMIN_NOT_LISTED), offer))
     is_lost = refused.code in _LOST
     return await _said(scene, refusals.in_chat(refused), has_buttons=is_lost)
 

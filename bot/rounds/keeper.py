@@ -111,6 +111,8 @@ class Keeper:
                 await tx.inbox.prune(long_ago, set_aside_before=self._clock() - _KEEP_SET_ASIDE)
                 await tx.inbox.trim_quarantine()
                 await tx.outbox.prune(long_ago)
+                await tx.outbox.forget_holds(self._clock())
+                await tx.knocks.prune(long_ago)
                 await tx.people.prune_newcomers(self._clock() - USERNAME_LASTS)
                 await tx.canaries.prune(long_ago)
 
@@ -146,9 +148,10 @@ class Keeper:
             is_old = self._watch.is_due(server)
             is_changed = server.name in files or server.name in self._uninformed
             is_changed = is_changed and self._may_refit(server.name)
-            is_due = server.name in due or is_old or is_look or is_changed
+            looks = is_look or self._watch.looks_again(server)
+            is_due = server.name in due or is_old or looks or is_changed
             if is_due and (job is None or job.done()):
-                work = self._look_after(server, renew=is_old, look=is_look)
+                work = self._look_after(server, renew=is_old, look=looks)
                 self._jobs[server.name] = asyncio.create_task(work)
 
     async def _look_after(self, server: Server, *, renew: bool, look: bool) -> None:

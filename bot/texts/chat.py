@@ -57,7 +57,7 @@ MENU = {  # in Telegram's own menu
     "help": "What I can do for you",
 }
 ADMIN_NOT_LISTED = (
-    "To hold access yourself, put yourself on the allowlist: <code>/allow {id} YOUR NAME</code>"
+    "You’re an admin, but not on the allowlist. To ask for VPN access yourself, put yourself on it."
 )
 GROUP = "VPN access is a private matter. Write to me here: {link}"
 UNKNOWN_COMMAND = "I don’t know this command. Here is what I can do for you:"
@@ -132,6 +132,9 @@ CARD_OPENS = (
     "⚠️ This profile may open <b>{servers}</b> as well. On the machine, <code>vpnbot doctor</code> "
     "says how to close that."
 )
+CARD_SILENT = (
+    "⚠️ OpenVPN on <b>{server}</b> hasn’t answered since {at}: a profile connects once it’s back"
+)
 CARD_HAS = Plural("Has {count} active profile already", "Has {count} active profiles already")
 CARD_HAS_UNPROVED = Plural(
     "⚠️ {count} profile has ended without proof: it may still work",
@@ -146,7 +149,11 @@ CARD_STATES: dict[RequestState, str] = {
     RequestState.CANCELLED: "Cancelled by {admin}, {at}",
     RequestState.EXPIRED: "Nobody decided in time; it ended {at}",
 }
-CARD_OWN = "This is your own request: another admin has to decide on it."
+CARD_OWN = "This is your own request. {names} can approve it."
+CARD_OWN_ALONE = (
+    "This is your own request, and there’s no other admin. Approve it on the server: "
+    "<code>vpnbot request approve {id}</code>"
+)
 
 APPROVED_TOAST = "Approved. I’m sending {name} the profile; the card shows whether it arrives."
 APPROVED_BLOCKED_TOAST = (
@@ -319,9 +326,11 @@ ADMIN_UNKNOWN = "<code>{id}</code>, has not written to me yet"
 USER_LINE = "<b>{name}</b>, <code>{id}</code>"
 USER_LINE_USERNAME = "<b>{name}</b>, {username}, <code>{id}</code>"
 ALLOWED = (
-    "{name} is on the allowlist now and can send /requestvpn. If they have not pressed Start in "
-    "this chat yet, ask them to: I may not write to them before."
+    "{name} is on the allowlist now and can send /requestvpn. Ask them to press Start in my chat: "
+    "I can’t write to them before."
 )
+ALLOWED_REACHED = "{name} is on the allowlist now and can send /requestvpn. I’m telling them."
+ALLOWED_SELF = "You’re on the allowlist now. /requestvpn asks for VPN access."
 RENAMED = "{name} is on the allowlist; the name is up to date."
 REMOVED = "{name} is off the allowlist and had no live access."
 REMOVED_ENDING = "{name} is off the allowlist, and all their access ends now. The receipt follows."
@@ -390,6 +399,7 @@ BUTTON_REVOKE_PERSON = "Revoke {name}"
 BUTTON_REMOVE_PERSON = "Remove {name}"
 BUTTON_REVOKE_REST = "Revoke the rest of {name}"
 BUTTON_ALLOW = "Allow {name}"
+BUTTON_ALLOW_SELF = "Put me on the allowlist"
 BUTTON_ALLOW_YES = "Allow now"
 BUTTON_REVOKE_YES = "Revoke now"
 BUTTON_REMOVE_YES = "Remove now"

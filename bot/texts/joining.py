@@ -39,6 +39,31 @@ STRANGER_INVITED = (
 BUTTON_WITHDRAW = "Withdraw {name}"
 BUTTON_WITHDRAW_THIS = "Withdraw"
 
+# --- Asking to join ----------------------------------------------------------------------------
+
+BUTTON_JOIN = "Ask to join"
+KNOCKED = (
+    "Asked. You’ll hear from me here when an admin has decided.\n\n"
+    "Your Telegram id is <code>{id}</code>."
+)
+KNOCKED_NOBODY = (
+    "I can’t reach any admin at the moment. Please tell yours that you asked, and send them your "
+    "Telegram id: <code>{id}</code>."
+)
+KNOCKED_TOAST = "Asked. You’ll hear here."
+KNOCK_TITLE = "<b>{name}</b> asks to be put on the allowlist."
+KNOCK_PERSON = "Telegram: {username}, id <code>{id}</code>. The name is their own choice."
+KNOCK_PERSON_NO_USERNAME = "Telegram id <code>{id}</code>. The name is their own choice."
+KNOCK_BEFORE = "⚠️ Was on the list before as <b>{name}</b>, and taken off {at}."
+KNOCK_ALLOWED = "✅ <b>{name}</b> asked to join: {admin} allowed it, {at}."
+KNOCK_NO = "⛔ <b>{name}</b> asked to join: {admin} said no, {at}."
+KNOCK_LAPSED = "<b>{name}</b> asked to join, and nobody answered in a week. They can ask again."
+BUTTON_JOIN_YES = "Allow"
+BUTTON_JOIN_NO = "Deny"
+ALLOWED_TOAST = "{name} is on the allowlist now."
+REFUSED_TOAST = "Said no. {name} is told."
+KNOCK_REFUSED = "An admin said no. If you still need VPN access, talk to your admin."
+
 # --- First steps -------------------------------------------------------------------------------
 
 WELCOME = (
@@ -60,6 +85,14 @@ REFUSED: dict[Refusal, str] = {
         "You’re on the list already, so the invitation is still good for somebody else. /help "
         "shows what I can do for you."
     ),
+    Refusal.KNOCKED_ALREADY: (
+        "You’ve asked within a day; an admin sees it. Is it urgent? Talk to them."
+    ),
+    Refusal.KNOCKS_FULL: (
+        "Many people are asking just now. Please send your Telegram id, {id}, to your admin."
+    ),
+    Refusal.KNOCK_OVER: "That’s too old to answer. If they still want to join, they can ask again.",
+    Refusal.KNOCK_ANSWERED: "{admin} has answered {name} already. Nothing was changed.",
     Refusal.INVITATION_OVER: (
         "This invitation doesn’t work: each one works once, and for a day. Ask for a new one."
     ),

@@ -66,7 +66,7 @@ ASKED_ENDED: dict[EndReason, str] = {
 # From these on somebody may ask again by a tap.
 MAY_ASK_AGAIN = frozenset({RequestState.EXPIRED, RequestState.CANCELLED})
 BUTTON_AGAIN = "Ask again"
-MY_OUTDATED = "Your list has changed; the newest one is further down."
+MY_OUTDATED = "This list is an earlier one; the newest is further down."
 
 # --- Below the file itself, once it is over ------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """What a use case says by itself: of a decision, of an end, of what the machine is in need of."""
 
 from bot.access.messages import Notice
-from bot.texts import canary, joining, machine, roles, strangers
+from bot.texts import canary, joining, machine, roles, strangers, trouble
 from bot.texts.fill import Plural, Template
 from storage.records import EndReason
 
@@ -43,6 +43,7 @@ NOTICES: dict[Notice, Template] = {
     Notice.REVOKED_BY: "{Admin} ended the access of <b>{name}</b> to {servers}.",
     Notice.ACCESS_OVER: "The access of {name} to {server} has reached its end.",
     Notice.ACCESS_GIVEN: joining.WELCOME,
+    Notice.KNOCK_REFUSED: joining.KNOCK_REFUSED,
     Notice.INVITATION_USED: joining.INVITATION_USED,
     Notice.DELIVERY_DELAYED: (
         "Your request was approved, but your profile for <b>{server}</b> cannot be made right now. "
@@ -100,6 +101,7 @@ NOTICES: dict[Notice, Template] = {
         "⚠️ I was restored from a backup. On <b>{server}</b> I shut out everybody I don't know: "
         "{names}. Their access was given after the backup; they can ask again with /requestvpn."
     ),
+    Notice.NEEDS_HELP: trouble.NOTE,
     **strangers.NOTICES,
 }
 ACCESS_ENDED: dict[EndReason, str] = {

@@ -3,7 +3,7 @@
 from typing import Any
 
 from bot.access.refusals import Refusal, Refused
-from bot.texts import chat, group_refusals, groups, joining, keys, roles, whose
+from bot.texts import chat, group_refusals, groups, joining, keys, roles, trouble, whose
 from bot.texts.fill import Html, Plural, fill, plain, utc
 
 _ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED | roles.IN_CHAT | joining.REFUSED
@@ -113,6 +113,7 @@ IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
     ),
     Refusal.NO_BUTTON: "This button is none of mine, so nothing was changed.",
     Refusal.KEY_SHOWN: keys.SHOWN_BEFORE,
+    Refusal.TOLD_LATELY: trouble.TOLD_LATELY,
     Refusal.FORWARDED: chat.ONLY_NEW_MESSAGES,
     Refusal.BAD_ID: (
         "“{id}” is no Telegram id. It is a number; the person sees it when they send me /start."

@@ -97,10 +97,10 @@ def test_the_names_of_the_settings_are_an_interface() -> None:
         "VPNBOT_SSH_KEY_FILE",
         "VPNBOT_APPROVALS",
         "VPNBOT_CANARY",
+        "VPNBOT_TELL_ENDS",
         "VPNBOT_CLIENT_KEY",
         "VPNBOT_PROFILE_KEY",
         "VPNBOT_DELETE_PROFILES",
-        "VPNBOT_TELL_ENDS",
         "VPNBOT_LONG_GRANT_DURATION",
         "VPNBOT_LONG_GRANT_APPROVALS",
     } == NAMES

@@ -82,3 +82,17 @@ async def test_what_nobody_used_in_time_loses_its_link(company: Company) -> None
     company.tamper("UPDATE invitations SET ends_at = made_at WHERE name = 'Lea'")
     gone = await company.boris.hears("Nobody used the invitation for Lea in time")
     assert gone.message_id == message.message_id
+
+
+async def test_a_stranger_asks_and_an_admin_answers_on_every_card(company: Company) -> None:
+    mia = company.telegram.person(next(company.crowd).id)
+    await mia.says("/start")
+    await mia.taps("Ask to join", message=await mia.hears("not on it yet"))
+    await mia.hears("when an admin has decided")
+    asks = f"{mia.person.first_name} asks to be put on the allowlist"
+    cards = [await admin.hears(asks) for admin in (company.boris, company.clara)]
+    await company.boris.taps("Allow", message=cards[0])
+    await mia.hears("on the list now")
+    for admin, card in zip((company.boris, company.clara), cards, strict=True):
+        answered = await admin.hears("Boris allowed it")
+        assert (answered.message_id, answered.buttons) == (card.message_id, [])

@@ -74,8 +74,11 @@ def removed_by_word(case: Case) -> frozenset[int]:
     """Whom a typed /remove takes off the list: where it means one person, all their accounts."""
     if not (case.is_admin and case.commands("remove") and case.arguments):
         return frozenset()
-    whom = meant(case.before, case.rest).people
-    if len(whom) != 1:
+    found = meant(case.before, case.rest)
+    # A grant means whoever holds it.
+    holders = {_holder(case.before, case.before.grants[one]) for one in found.grants} - {None}
+    whom = found.people or frozenset(holders)
+    if len(whom) != 1 or (found.people and holders - found.people):
         return frozenset()
     return frozenset(
         one

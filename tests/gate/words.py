@@ -11,6 +11,7 @@ STRANGER = (
     "Hello! I give VPN access to the people on my list, and you are not on it yet.\n\n"
     "Your Telegram id is <code>{id}</code>. Send it to your admin and ask to be added."
 )
+ASK_TO_JOIN = [[{"text": "Ask to join", "data": "jn", "style": "primary"}]]
 KEPT = "Nothing was changed."
 HOME = "VPN access is a private matter. Write to me here: https://t.me/vpn_bot"
 
@@ -126,6 +127,7 @@ _AUDIENCE: dict[str, Callable[[Case, Row], Iterable[int]]] = {
     "servers": _lookers,
     "online": _lookers,
     "invitation": _admins,
+    "knock": _admins,
     "cut_session": _admins,
     "asked": _asker,
     "edit_card": _posted,
@@ -153,7 +155,9 @@ def _is_for_a_stranger(case: Case, row: Row) -> bool:
     if row.chat_id == case.deed.person and row.kind == "menu":
         # Who was somebody once has a menu that is to shrink.
         return row.chat_id in case.after.people
-    if row.chat_id != case.deed.person or row.kind != "reply" or row.payload["keyboard"]:
+    if row.chat_id != case.deed.person or row.kind != "reply":
+        return False
+    if row.payload["keyboard"] not in ([], ASK_TO_JOIN):
         return False
     if case.deed.what is What.TAPPED:
         return case.taps("no") and row.payload["text"] == KEPT

@@ -62,6 +62,7 @@ async def pass_over_everything(tx: Transaction) -> None:
     await tx.people.know(BORIS, "Boris", NOW)
     await tx.people.note_username(ANNA, "anna", NOW)
     await tx.people.set_reachable(ANNA, reachable=True)
+    await tx.people.forget_reachable()
     await tx.people.disallow(BORIS)
     await tx.people.name_of(BORIS)
     await tx.people.link(BORIS, ANNA)
@@ -83,6 +84,9 @@ async def pass_over_everything(tx: Transaction) -> None:
     await tx.servers.set_ssh(BERLIN, {"address": "vpnbot@berlin"}, "vpnbot")
     await tx.servers.set_crl_published(BERLIN, NOW, 7, "a1")
     await tx.servers.set_open(BERLIN, NOW)
+    await tx.servers.set_silent(BERLIN, NOW)
+    await tx.servers.silent()
+    await tx.servers.heard(BERLIN)
     await pass_over_sets(tx)
     await tx.crl.keep(BERLIN, ["a list"])
     await tx.crl.kept(BERLIN)
@@ -170,6 +174,7 @@ async def _grants(tx: Transaction) -> None:
     await tx.grants.live_on(BERLIN)
     await tx.grants.live_as(BERLIN)
     await tx.grants.wait_on(grant.id, [BERLIN], NOW)
+    await tx.usages.not_yet_on(GrantId("g-1"))
     await tx.grants.waiting_on(BERLIN)
     await tx.grants.let_in(grant.id, BERLIN)
     await tx.grants.replaced_at(ANNA, NOW)
@@ -323,12 +328,44 @@ async def _watch(tx: Transaction) -> None:
     await tx.crl.give_up_spares(NOW)
 
 
+async def _invitations(tx: Transaction) -> None:
+    first, other = [
+        await tx.invitations.add(
+            name=name,
+            groups=["dev"],
+            made_by="telegram:2001",
+            made_by_name="Boris",
+            made_at=NOW,
+            ends_at=NOW + DAY,
+        )
+        for name in ("Zoë", "Karl")
+    ]
+    await tx.invitations.set_hash(first.id, "a1" * 32)
+    await tx.invitations.get(first.id)
+    await tx.invitations.by_hash("a1" * 32)
+    await tx.invitations.open(NOW)
+    await tx.invitations.lapsed(NOW + DAY)
+    await tx.invitations.since(NOW)
+    await tx.invitations.open_among(["a1" * 32], NOW)
+    await tx.invitations.use(first.id, ANNA, NOW)
+    await tx.invitations.withdraw(other.id, NOW)
+    await tx.invitations.note_removal(ANNA, NOW)
+    await tx.invitations.removed_at(ANNA)
+    await tx.invitations.forget_removal(ANNA)
+    await tx.invitations.set_own_name("vpn_bot")
+    await tx.invitations.own_name()
+
+
 async def _queues(tx: Transaction) -> None:
+    await _invitations(tx)
     await tx.grants.for_others(BERLIN)
     await tx.posted.posted_between(OutboxKind.DELIVER, NOW, NOW, 5)
     await tx.posted.remember(PostedMessage(ChatId(7), 1, OutboxKind.CARD, "1", NOW))
     await tx.posted.about(OutboxKind.CARD, "1")
     await tx.posted.newest_in(ChatId(7), 20)
+    await tx.posted.belong_to(42)
+    await tx.posted.bot()
+    await tx.posted.forget_all()
     await tx.inbox.store([InboxItem(n, ChatId(7), "{}", NOW) for n in (5, 6)])
     await tx.inbox.new()
     await tx.inbox.hold(5, "x")
@@ -342,10 +379,19 @@ async def _queues(tx: Transaction) -> None:
     await tx.inbox.trim_quarantine(1)
     await tx.inbox.quarantine_new("odd")
     await tx.inbox.forget(6)
+    await tx.inbox.forget_handled()
     await tx.inbox.prune(NOW + DAY)
     for kind in (OutboxKind.REPLY, OutboxKind.RECEIPT, OutboxKind.DELIVER, OutboxKind.CARD):
         await tx.outbox.add(ChatId(7), kind, {"text": "it's <b>Zoë</b>"}, now=NOW)
     await tx.outbox.hold_chat(ChatId(7), NOW + HOUR)
+    await tx.outbox.holds()
+    await tx.outbox.forget_holds(NOW + DAY)
+    await tx.outbox.move_chat(ChatId(8), ChatId(9))
+    await tx.outbox.add(ChatId(8), OutboxKind.ASKED, {"edit": 5}, now=NOW)
+    await tx.outbox.forget_edits()
+    [asked] = await tx.outbox.open(OutboxKind.ASKED)
+    await tx.outbox.claim(asked.id)
+    await tx.outbox.conclude(asked, Done())
     await tx.outbox.hasten(OutboxKind.RECEIPT, NOW)
     await tx.outbox.hasten_beyond(NOW, NOW)
     await tx.outbox.open(OutboxKind.DELIVER)

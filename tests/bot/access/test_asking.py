@@ -417,3 +417,12 @@ async def test_a_server_on_which_no_profile_would_work_is_not_offered(two_server
     emil = await paper.actor(EMIL)
     values = await paper.refuses(emil, Refusal.SERVER_CLOSED, requests.ask, **ASK)
     assert values == {"server": BERLIN}
+
+
+async def test_a_server_that_was_never_deployed_is_not_offered(paper: Paper) -> None:
+    async with paper.database.writing() as tx:
+        await tx.servers.add(replace(make_server(PARIS, "10.9.0.0/29"), crl_published_at=None))
+    assert (await paper.asked(server=None)).server == BERLIN
+    await paper.refuses(
+        await paper.actor(EMIL), Refusal.SERVER_CLOSED, requests.ask, **ASK | {"server": PARIS}
+    )

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.access import admins, groups, invitations, joining, people, restored
+from bot.access import admins, appointing, groups, invitations, joining, people, restored
 from bot.access.messages import Notice
 from bot.access.permission import THE_BOT, Actor
 from bot.access.refusals import Refusal
 from storage.group_records import Group, GroupName
 from storage.joining_records import Invitation, InvitationId, InvitationState
 from storage.records import OutboxKind, PostedMessage, UserId
+from storage.role_records import Role
 from tests.bot.access.kit import ANNA, BORIS, CLARA, DAY, MINUTE, OPERATOR, Noted, Paper, notice, to
 
 EVE, KARL = UserId(3001), UserId(3002)
@@ -217,3 +218,12 @@ async def test_a_name_and_groups_that_are_there(paper: Paper) -> None:
 async def test_the_bot_itself_is_nobody_to_invite(paper: Paper) -> None:
     _, token = await invited(paper)
     await paper.refuses(THE_BOT, Refusal.ON_LIST_ALREADY, joining.use_invitation, token)
+
+
+async def test_it_ends_with_the_role_of_whoever_made_it(paper: Paper) -> None:
+    await paper.by(OPERATOR, appointing.appoint, ANNA, Role.ADMIN)
+    made, token = await invited(paper, by=ANNA)
+    await paper.by(OPERATOR, appointing.appoint, ANNA, Role.AUDITOR)
+    assert await state(paper, made) is InvitationState.WITHDRAWN
+    await paper.by(OPERATOR, appointing.appoint, ANNA, Role.ADMIN)
+    await over(paper, EVE, token)

@@ -24,7 +24,7 @@ ABOUT_GRANT = (
     *(Tap.REVOKE_GRANT, Tap.REVOKE_GRANT_YES, Tap.REVOKE_REST, Tap.OLD_NAME, Tap.OLD_PEOPLE),
     Tap.UNLOCK,
 )
-ABOUT_NOTHING = (Tap.KEEP, Tap.OLD, Tap.KEY_WAYS, Tap.ASK)
+ABOUT_NOTHING = (Tap.KEEP, Tap.OLD, Tap.KEY_WAYS, Tap.ASK, Tap.JOIN)
 UNKNOWN = (Tap.CUT_ALWAYS, Tap.CUT_ALWAYS_YES, Tap.CUT_ASK)
 ABOUT_PERSON = (
     *(Tap.REVOKE_PERSON, Tap.REVOKE_PERSON_YES, Tap.REMOVE, Tap.REMOVE_YES),
@@ -42,7 +42,7 @@ def test_every_tap_is_read_back_by_one_of_these_tests() -> None:
     others = {Tap.APPROVE, Tap.SERVER, Tap.LINK, Tap.HOW_TO, Tap.CUT, *ABOUT_NOTHING, *UNKNOWN}
     others |= {Tap.HOW_LONG, Tap.COMMAND, Tap.MEANT}
     others |= {Tap.LATE_YES, Tap.LATE_NO, Tap.CUT_SESSION, Tap.SERVERS, *PARTS}
-    others |= {Tap.KEY_WAY, Tap.WITHDRAW}
+    others |= {Tap.TROUBLE, Tap.KEY_WAY, Tap.WITHDRAW, Tap.JOIN_YES, Tap.JOIN_NO}
     assert {*ABOUT_REQUEST, *ABOUT_GRANT, *ABOUT_PERSON} | others == set(Tap)
 
 
@@ -76,6 +76,14 @@ def test_an_invitation_is_read_back(number: InvitationId) -> None:
     data = buttons.data(Tap.WITHDRAW, number)
     assert fits(data)
     assert buttons.parse(data) == Meant(Tap.WITHDRAW, invitation=number)
+
+
+@pytest.mark.parametrize("tap", [Tap.JOIN_YES, Tap.JOIN_NO])
+@given(person=PEOPLE, since=st.integers(0, 10**10))
+def test_an_answer_to_a_stranger_is_read_back(tap: Tap, person: UserId, since: int) -> None:
+    data = buttons.data(tap, person, since)
+    assert fits(data)
+    assert buttons.parse(data) == Meant(tap, person=person, since=since)
 
 
 @given(request=REQUESTS, server=SERVERS)
@@ -263,3 +271,11 @@ def test_a_way_of_getting_keys_is_read_back() -> None:
         assert fits(data)
         assert buttons.parse(data) == Meant(Tap.KEY_WAY, way=way)
     assert buttons.parse("ky:nothing") is None
+
+
+@given(grant=GRANTS, said=st.text("abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=3))
+def test_what_is_said_of_a_trouble_is_read_back(grant: GrantId, said: str) -> None:
+    assert buttons.parse(buttons.data(Tap.TROUBLE, grant)) == Meant(Tap.TROUBLE, grant=grant)
+    data = buttons.data(Tap.TROUBLE, grant, said)
+    assert fits(data)
+    assert buttons.parse(data) == Meant(Tap.TROUBLE, grant=grant, said=said)

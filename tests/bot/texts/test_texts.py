@@ -23,6 +23,7 @@ from bot.texts import (
     questions,
     receipts,
     refusals,
+    trouble,
 )
 from bot.texts.fill import (
     Plural,
@@ -47,6 +48,7 @@ from tests.bot.texts.values import (
     QUESTIONS,
     RECEIPTS,
     TOLD,
+    TROUBLE,
 )
 from tests.storage.kit import make_grant
 from vpn.findings import FindingCode
@@ -82,6 +84,7 @@ TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (notices, TOLD),
     (life, LIFE),
     (keys, KEYS),
+    (trouble, TROUBLE),
     (questions, QUESTIONS),
     (online, ONLINE),
     (groups, GROUPS),
