@@ -76,7 +76,8 @@ def removed_by_word(case: Case) -> frozenset[int]:
         return frozenset()
     found = meant(case.before, case.rest)
     # A grant means whoever holds it.
-    holders = {_holder(case.before, case.before.grants[one]) for one in found.grants} - {None}
+    held = (_holder(case.before, case.before.grants[one]) for one in found.grants)
+    holders = {one for one in held if one is not None}
     whom = found.people or frozenset(holders)
     if len(whom) != 1 or (found.people and holders - found.people):
         return frozenset()
