@@ -165,6 +165,7 @@ class Request:
         duration: what was asked for; once it is approved, what was given.
         asked_duration: what was asked for; None in requests from before that was kept.
         decided_by_name: everybody whose yes it took.
+        undo_until: until when whoever decided may take it back; None once that is over.
     """
 
     id: RequestId
@@ -179,6 +180,7 @@ class Request:
     decided_by_name: str | None = None
     decided_at: datetime | None = None
     asked_duration: int | None = None
+    undo_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,6 +177,7 @@ class Requests(Repository):
         by_name: str,
         at: datetime,
         duration: int | None = None,
+        undo_until: datetime | None = None,
     ) -> bool:
         """Compare and set: False if the request was decided already; the loser changes nothing."""
         values: dict[str, Any] = {
@@ -184,6 +185,7 @@ class Requests(Repository):
             "decided_by": by,
             "decided_by_name": by_name,
             "decided_at": at,
+            "undo_until": undo_until,
         }
         if duration is not None:
             values["duration"] = duration
@@ -202,6 +204,30 @@ class Requests(Repository):
             )
         )
         return True
+
+    async def reopen(self, request_id: RequestId) -> bool:
+        """A no is taken back; False if there is none. The decisions keep that it was said."""
+        done = await self._connection.execute(
+            update(_requests)
+            .where(_requests.c.id == request_id, _requests.c.state == RequestState.DENIED)
+            .values(
+                state=RequestState.PENDING,
+                decided_by=None,
+                decided_by_name=None,
+                decided_at=None,
+                undo_until=None,
+            )
+        )
+        return done.rowcount == 1
+
+    async def settled(self, now: datetime) -> Sequence[Request]:
+        """Those whose decision can be taken back no more, until `settle` has noted that."""
+        return await self._where(_requests.c.undo_until <= now)
+
+    async def settle(self, request_id: RequestId) -> None:
+        await self._connection.execute(
+            update(_requests).where(_requests.c.id == request_id).values(undo_until=None)
+        )
 
     async def agree(self, request_id: RequestId, *, by: str, duration: int, at: datetime) -> None:
         """Records an approval that is not enough by itself."""

@@ -129,8 +129,12 @@ async def _wrote_or_known(case: Case, key: str) -> Sequence[Person]:
     return [*known, *await case.tx.people.newcomers_named(key, limit=_CANDIDATES - len(known))]
 
 
-async def allow(case: Case, user_id: UserId, name: str) -> Allowed:
+async def allow(case: Case, user_id: UserId, name: str, *, greets_unseen: bool = True) -> Allowed:
     """Puts somebody on the allowlist, or changes their name.
+
+    Args:
+        greets_unseen: whether somebody who was never seen in the chat is written to all the same;
+            Telegram takes it for those only who have pressed Start.
 
     Raises:
         Refused: ADMINS_ONLY, BAD_NAME.
@@ -150,7 +154,7 @@ async def allow(case: Case, user_id: UserId, name: str) -> Allowed:
         await messages.edit_knocks(case, user_id)
     is_new = before is None or not before.allowed
     await case.record("user.allow", f"user:{user_id}", user_name=shown)
-    if is_new:
+    if is_new and (before is not None or has_written or greets_unseen):
         if user_id != case.actor.user_id:
             await messages.notice(case, user_id, Notice.ACCESS_GIVEN)
         await messages.menu(case, user_id)

@@ -22,6 +22,10 @@ class Refusal(StrEnum):
     OWN_REQUEST = "own_request"
     OTHER_GROUP = "other_group"  # than an approver decides for
     NOT_OFFERED = "not_offered"
+    NOTHING_TO_UNDO = "nothing_to_undo"
+    UNDO_NOT_YOURS = "undo_not_yours"
+    UNDO_LATE = "undo_late"
+    UNDO_ASKED_AGAIN = "undo_asked_again"
     CARD_CHANGED = "card_changed"
     AGREED_ALREADY = "agreed_already"
     SAME_PERSON = "same_person"

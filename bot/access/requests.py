@@ -28,6 +28,9 @@ from storage.transaction import Transaction
 
 # As much as its column holds.
 _NAMES_LENGTH = 128
+# In the chat: see `bot.access.undoing`.
+_UNDO_S = 60
+_CAN_BE_UNDONE = (Verdict.APPROVE, Verdict.DENY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +204,7 @@ async def approve(
         durations.within_limit(seconds, limit)
         opened = {ServerName(request.server or ""): await destinations.opened_by(case.tx, request)}
         open_to(await groups_of(case.tx, requester.id), opened)
-        person = await case.tx.people.person_of(_admin(case))
+        person = await case.tx.people.person_of(acting(case))
         given = await approvals.given(case, request)
         said = [approval.duration for approval in given if approval.person == person]
         others = [approval.duration for approval in given if approval.person != person]
@@ -317,7 +320,7 @@ def _within_limit(case: Case, seconds: int, theirs: Terms, *, is_named: bool) ->
     return durations.within_limit(seconds, limit) if is_named else min(seconds, limit)
 
 
-def _admin(case: Case) -> UserId:
+def acting(case: Case) -> UserId:
     """Who acts in the chat."""
     assert case.actor.user_id is not None
     return case.actor.user_id
@@ -409,16 +412,26 @@ async def own(case: Case, request_id: RequestId) -> Request:
 
 
 async def _decidable(case: Case, request_id: RequestId) -> Request:
+    request = await may_be_decided_by(case, request_id)
+    if request.state is not RequestState.PENDING:
+        raise await _already_decided(case.tx, request_id)
+    return request
+
+
+async def may_be_decided_by(case: Case, request_id: RequestId) -> Request:
+    """A request on which whoever acts has a say, decided or not.
+
+    Raises:
+        Refused: ADMINS_ONLY, UNKNOWN_REQUEST, OWN_REQUEST, OTHER_GROUP.
+    """
     require(case.actor, Act.DECIDE)
     request = await _known_request(case.tx, request_id)
     if not case.actor.is_operator:
         # By none of their accounts, and for whom it is by the groups of this moment.
-        person = await case.tx.people.person_of(_admin(case))
+        person = await case.tx.people.person_of(acting(case))
         requester = await case.tx.people.person_of(request.user_id)
         theirs = [group.name for group in (await approvals.terms_for(case.tx, request)).groups]
         require_decision(case.actor, person, request, requester, theirs)
-    if request.state is not RequestState.PENDING:
-        raise await _already_decided(case.tx, request_id)
     return request
 
 
@@ -437,6 +450,7 @@ async def _decide(
     duration: int | None = None,
     agreed: Sequence[str] = (),
 ) -> Request:
+    may_undo = verdict in _CAN_BE_UNDONE and case.actor.user_id is not None
     won = await case.tx.requests.decide(
         request_id,
         verdict,
@@ -444,6 +458,7 @@ async def _decide(
         by_name=", ".join((*agreed, case.actor.name))[:_NAMES_LENGTH],
         at=case.now,
         duration=duration,
+        undo_until=case.after(_UNDO_S) if may_undo else None,
     )
     if not won:
         raise await _already_decided(case.tx, request_id)

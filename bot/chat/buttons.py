@@ -18,6 +18,7 @@ from storage.records import GrantId, Payload, RequestId, ServerName, UserId
 class Tap(StrEnum):
     APPROVE = "ap"
     DENY = "dn"
+    UNDO = "ud"
     CANCEL = "cx"
     AGAIN = "ag"
     SERVER = "sv"
@@ -154,6 +155,7 @@ _NUMBERS = frozenset(
 _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.APPROVE: ("request", "duration", "digest"),
     Tap.DENY: ("request",),
+    Tap.UNDO: ("request",),
     Tap.CANCEL: ("request",),
     Tap.AGAIN: ("request",),
     Tap.SERVER: ("request", "server"),

@@ -7,7 +7,7 @@ Rendered from what is true when it is sent; what is posted is brought up to date
 from datetime import datetime
 from pathlib import PurePath
 
-from bot.access import approvals, destinations, holdings, roles
+from bot.access import approvals, destinations, holdings, roles, undoing
 from bot.access.approvals import Past
 from bot.access.case import Case
 from bot.access.durations import choices
@@ -74,7 +74,12 @@ async def card(case: Case, request: Request, viewer: UserId) -> View:
     decision = lines(
         _decided(case, request, person, grant), await _life(case, grant, name) if grant else ""
     )
-    return View(blocks(title, asked_for, opens, decision))
+    undo: Keyboard = ()
+    if undoing.can_undo(request, telegram_key(viewer), case.now):
+        undo = ((Button(life.BUTTON_UNDO, buttons.data(Tap.UNDO, request.id)),),)
+    if grant is not None and grant.state not in LIVE_STATES:
+        undo = ()
+    return View(blocks(title, asked_for, opens, decision), undo)
 
 
 async def _may_see(case: Case, request: Request, viewer: UserId) -> bool:

@@ -11,7 +11,7 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from typing import cast
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from sqlalchemy.exc import OperationalError
 from telegram.error import Conflict, InvalidToken, TelegramError
@@ -27,6 +27,7 @@ from bot.core import Core
 from bot.errors import SecondPoller, TokenRefused
 from bot.process.loops import forever
 from bot.process.reserve import Reserve
+from bot.shown import one_line
 from storage.errors import is_full
 from storage.records import ChatId, InboxItem, UserId
 
@@ -56,6 +57,7 @@ _LARGEST_UPDATE_ID = 2**31 - 1
 _UPDATE_ID = re.compile(r'"update_id"\s*:\s*([0-9]{1,10})\s*[,}]')
 # A deployment that replaces one process by another overlaps for a moment.
 _CONFLICTS_BEFORE_GIVING_UP = 5
+_HOST_LENGTH = 255
 
 
 class Poller:
@@ -98,7 +100,7 @@ class Poller:
         try:
             await self.poll_once()
         except TelegramError as error:
-            self._give_up_if_pointless(error)
+            await self._give_up_if_pointless(error)
             failure = failure_of(error)
             pause = self._wait_s
             if failure.outcome is Outcome.FLOOD:
@@ -230,7 +232,15 @@ class Poller:
         )
         return cast("list[str]", answer)
 
-    def _give_up_if_pointless(self, error: TelegramError) -> None:
+    async def _webhook(self) -> str:
+        """The host that a webhook names; nothing of its path, which may hold a secret."""
+        try:
+            found = await self._telegram.bot.get_webhook_info()
+        except TelegramError:
+            return ""
+        return one_line(urlsplit(found.url).hostname or "")[:_HOST_LENGTH]
+
+    async def _give_up_if_pointless(self, error: TelegramError) -> None:
         if isinstance(error, InvalidToken):
             raise TokenRefused(
                 "Telegram refuses the bot's token; get the current one from @BotFather."
@@ -239,6 +249,13 @@ class Poller:
             return
         self._conflicts += 1
         if self._conflicts >= _CONFLICTS_BEFORE_GIVING_UP:
+            host = await self._webhook()
+            if host:
+                raise SecondPoller(
+                    f"A webhook is set for this bot since it was started: Telegram gives its "
+                    f"updates to {host}. If that is nobody you know, renew the token with "
+                    "@BotFather; starting the bot again removes the webhook."
+                ) from None
             raise SecondPoller(
                 "Another program fetches this bot's updates; stop it, or renew the token with "
                 "@BotFather."

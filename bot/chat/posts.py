@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -16,8 +15,16 @@ from bot.access.case import Case
 from bot.access.messages import Notice, private_chat
 from bot.access.names import NAME_LENGTH, clean
 from bot.access.permission import THE_BOT, Act, may
-from bot.chat import buttons, cards, invitations, joining, online, strangers, trouble, views
-from bot.chat.buttons import Button, Keyboard, Style, Tap
+from bot.chat import (
+    buttons,
+    cards,
+    invitations,
+    joining,
+    noticing,
+    online,
+    views,
+)
+from bot.chat.buttons import Keyboard
 from bot.chat.client import CAPTION_LENGTH, TEXT_LENGTH, markup, say
 from bot.chat.commands import menu
 from bot.chat.member_commands import my_vpn_now
@@ -32,11 +39,10 @@ from bot.handover.fields import Fields, fields_of
 from bot.handover.handover import Handover
 from bot.receipts import Receipt, load_receipt
 from bot.texts import chat as words
-from bot.texts import joining as joining_words
-from bot.texts import life, notices, refusals
+from bot.texts import life
 from bot.texts import receipts as receipt_words
 from bot.texts import strangers as stranger_words
-from bot.texts.fill import Html, blocks, escaped, fill, folded, moment
+from bot.texts.fill import Html, blocks, escaped, fill, folded
 from storage.joining_records import InvitationId, InvitationState
 from storage.outbox import Done, Later, Next
 from storage.records import (
@@ -47,7 +53,6 @@ from storage.records import (
     GrantId,
     OutboxItem,
     OutboxKind,
-    Payload,
     PostedMessage,
     RequestId,
     ServerName,
@@ -67,16 +72,6 @@ _DOUBTS = 2
 # A folder that somebody is working on may be whole again by then.
 _FOLDER_RETRY = timedelta(minutes=1)
 _FOLDER_TRIES = 3
-# Notices whose words hang on the reason; what works on is said with them.
-_ENDED = {
-    Notice.ACCESS_ENDED: notices.ACCESS_ENDED,
-    Notice.EARLIER_ACCESS_ENDED: notices.EARLIER_ACCESS_ENDED,
-}
-_BELOW = {
-    Notice.ACCESS_GIVEN: ((Button(joining_words.BUTTON_ASK, buttons.data(Tap.ASK), Style.MAIN),),)
-}
-# Values of notices that are times.
-_MOMENTS = frozenset({"until", "made_at"})
 
 
 class Posts:
@@ -130,20 +125,9 @@ class Posts:
 
     async def notice(self, item: OutboxItem) -> Next:
         """A text by its name."""
-        code = Notice(item.payload["code"])
-        still: list[Grant] = []
-        if code in _ENDED:
-            async with self._database.reading() as tx:
-                found = await holdings.of_person(tx, self._clock(), UserId(item.chat_id))
-            still = [one.grant for one in found if one.is_live]
-        if code is Notice.NEEDS_HELP:
-            async with self._database.reading() as tx:
-                text = await trouble.note(self._core.case(tx, THE_BOT), item.payload["values"])
-            await self._send(item.chat_id, View(text))
-            return Done()
-        is_choice = code is Notice.STRANGERS_UNKNOWN
-        keyboard = strangers.keyboard(item.payload["values"]) if is_choice else _BELOW.get(code, ())
-        await self._send(item.chat_id, View(_notice(item.payload, still), keyboard))
+        async with self._database.reading() as tx:
+            view = await noticing.notice(self._core.case(tx, THE_BOT), item)
+        await self._send(item.chat_id, view)
         return Done()
 
     async def card(self, item: OutboxItem) -> Next | Decision:
@@ -486,22 +470,3 @@ async def _request_now(case: Case, item: OutboxItem, kind: OutboxKind) -> View:
     if kind is OutboxKind.CARD:
         return await cards.card(case, request, UserId(item.chat_id))
     return await cards.asked(case, request, admin_reachable=await requests.admin_reachable(case))
-
-
-def _notice(payload: Payload, still: Sequence[Grant] = ()) -> Html:
-    """A notice as it reads now; `still` is what works of theirs whose access has ended."""
-    code = Notice(payload["code"])
-    values = dict(payload["values"])
-    for name in _MOMENTS & values.keys():
-        values[name] = moment(datetime.fromisoformat(values[name]))
-    if "seconds" in values:
-        values["span"] = refusals.span_text(values.pop("seconds"))
-    admin = life.who(values.pop("by", None), values.get("admin"), first=True)
-    values["Admin"] = admin or life.SOMEBODY_FIRST
-    if code not in _ENDED:
-        return fill(notices.NOTICES[code], **values)
-    table = _ENDED[code]
-    if code is Notice.ACCESS_ENDED and any(grant.server == values["server"] for grant in still):
-        table = notices.ONE_PROFILE_ENDED
-    said = fill(table[EndReason(values.pop("reason"))], **values)
-    return blocks(said, views.still_yours(still))

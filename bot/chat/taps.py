@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from bot.access import grants, messages, people, requests, revocation
+from bot.access import grants, messages, people, requests, revocation, undoing
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.chat import (
@@ -30,6 +30,7 @@ from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
 from bot.texts import chat as words
+from bot.texts import life
 from bot.texts.fill import Html, fill, moment, plain
 from storage.records import UNPROVED_STATES, Grant, OutboxKind, PostedMessage
 
@@ -111,6 +112,13 @@ async def _deny(scene: Scene, meant: Meant) -> Reply:
     await mend(scene, meant)
     name = await scene.tx.people.name_of(request.user_id)
     return Reply(toast=Html(plain(words.DENIED_TOAST, name=name)))
+
+
+async def _undo(scene: Scene, meant: Meant) -> Reply:
+    done = await undoing.undo(scene.case, meant.request)
+    name = await scene.tx.people.name_of(done.request.user_id)
+    text = life.UNDONE_YES_TOAST if done.ended else life.UNDONE_NO_TOAST
+    return Reply(toast=Html(plain(text, name=name)))
 
 
 async def _cancel(scene: Scene, meant: Meant) -> Reply:
@@ -241,6 +249,7 @@ async def _cutting(scene: Scene, ended: list[Grant]) -> Reply:
 ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.APPROVE: _approve,
     Tap.DENY: _deny,
+    Tap.UNDO: _undo,
     Tap.CANCEL: _cancel,
     Tap.AGAIN: _ask_again,
     Tap.SERVER: choosing.choose,

@@ -9,7 +9,7 @@ from bot.access import appointing, groups, holdings, linking, people, revocation
 from bot.access.case import Case
 from bot.access.matching import Fits, as_user_id
 from bot.access.refusals import Refusal, Refused
-from bot.cli import invitations
+from bot.cli import invitations, staff
 from bot.cli.group import tell_changed
 from bot.cli.groups_help import CommandGroup
 from bot.cli.printing import show_parts
@@ -24,6 +24,8 @@ from storage.role_records import Appointment, Role
 app = typer.Typer(help="The allowlist.", no_args_is_help=True, cls=CommandGroup)
 app.command("invite")(invitations.invite)
 app.command("invitations")(invitations.list_)
+app.command("import")(staff.import_)
+app.command("sync")(staff.sync)
 app.command("withdraw")(invitations.withdraw)
 
 Who = Annotated[

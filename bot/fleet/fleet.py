@@ -21,7 +21,7 @@ from bot.errors import NotDone
 from bot.fleet.catching_up import CatchingUp
 from bot.fleet.fixed_addresses import clear_address, given_by_others, known_files
 from bot.fleet.live_servers import live_server
-from bot.fleet.members import note_members, try_to_note_members
+from bot.fleet.members import Members
 from bot.fleet.on_hold import neighbours, same_list, sign_crl
 from bot.fleet.online import OnServer, who_is_on
 from bot.fleet.presence import Seen, compare, look
@@ -64,6 +64,7 @@ class Fleet:
         self._folder = folder
         self._clock = core.clock
         self._catching_up = CatchingUp(core, keyring)
+        self._members = Members(core)
 
     async def publish(self, name: ServerName) -> int | None:
         """Signs a CRL for a server and puts it in place; gives its number.
@@ -167,7 +168,7 @@ class Fleet:
                     return False
                 grant = clear
             # Before anybody can come by the address: nobody gets it as who had it before.
-            await note_members(self._core, name, live)
+            await self._members.note(name, live)
             await admit_with_terms(self._core, server, live, grant)
             try:
                 in_place = await live.crl_in_place(self._keyring.certificates())
@@ -211,7 +212,7 @@ class Fleet:
             if server is None or server.restored_at is not None:
                 return Refitted(name, left=0 if server is None else 1)
             live = live_server(server)
-            await try_to_note_members(self._core, name, live)
+            await self._members.try_to_note(name, live)
             return await refit(self._core, server, live)
 
     async def cut(
@@ -241,7 +242,7 @@ class Fleet:
                 now=self._clock,
             )
             # The proof says nothing of the firewall, and does not wait for it longer than this.
-            noting = try_to_note_members(self._core, name, live)
+            noting = self._members.try_to_note(name, live)
             proofs, _ = await asyncio.gather(cutting, noting)
             number = pem and crl.crl_number(pem)
             if pem and number and any(proof.crl_number == number for proof in proofs):

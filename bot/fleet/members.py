@@ -46,22 +46,27 @@ def _set(kind: SetKind, key: str, title: str, addresses: Sequence[str]) -> Addre
     return AddressSet(kind, key, title, tuple(map(ip_address, addresses)))
 
 
-async def note_members(core: Core, server: ServerName, live: LiveServer) -> None:
-    """Writes who is who on a server, under its lock, where it is not as it should be.
+class Members:
+    """Writes who is who on a server, under its lock, where it is not as it should be."""
 
-    Raises:
-        HostError: it could not be written.
-    """
-    if live.layout.members is None:
-        return
-    async with core.database.reading() as tx:
-        sets = await address_sets(tx, server)
-    await live.note_members(membership_lines(sets))
+    def __init__(self, core: Core) -> None:
+        self._database = core.database
+        self._behind: set[ServerName] = set()
 
+    async def note(self, server: ServerName, live: LiveServer) -> None:
+        """Raises HostError where it could not be written."""
+        if live.layout.members is None:
+            return
+        async with self._database.reading() as tx:
+            sets = await address_sets(tx, server)
+        await live.note_members(membership_lines(sets))
+        self._behind.discard(server)
 
-async def try_to_note_members(core: Core, server: ServerName, live: LiveServer) -> None:
-    """Likewise; where that fails it is logged, and tried again at the next look."""
-    try:
-        await note_members(core, server, live)
-    except Exception as error:  # noqa: BLE001 - whatever it was, nothing else waits for it
-        log_failure(log, f"The sets of the firewall of {server} are not current", error)
+    async def try_to_note(self, server: ServerName, live: LiveServer) -> None:
+        """Likewise; where that fails it is logged once, and tried again at each look."""
+        try:
+            await self.note(server, live)
+        except Exception as error:  # noqa: BLE001 - whatever it was, nothing else waits for it
+            if server not in self._behind:
+                log_failure(log, f"The sets of the firewall of {server} are not current", error)
+            self._behind.add(server)

@@ -5,7 +5,17 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from bot.access import audit, clock, endings, messages, moving, requests, revocation, tidying
+from bot.access import (
+    audit,
+    clock,
+    endings,
+    messages,
+    moving,
+    requests,
+    revocation,
+    tidying,
+    undoing,
+)
 from bot.access.matching import USERNAME_LASTS
 from bot.access.permission import THE_BOT
 from bot.fleet.live_servers import server_ends
@@ -191,11 +201,13 @@ class Keeper:
                 return False
             asked_by = case.after(-case.rules.request_ttl)
             waiting = await tx.requests.due(case.now, asked_by=asked_by)
+            settled = await tx.requests.settled(case.now)
             lapsed = await tx.invitations.lapsed(case.now)
-            if not waiting and not lapsed and not await tx.grants.due(case.now):
+            if not (waiting or lapsed or settled) and not await tx.grants.due(case.now):
                 return False
         async with self._office.acting(THE_BOT) as case:
             await requests.expire_due(case)
+            await undoing.settle_due(case)
             await revocation.expire_due(case)
             for invitation in lapsed:
                 await messages.edit_invitation(case, invitation.id)

@@ -17,6 +17,9 @@ NOTICES: dict[Notice, Template] = {
     Notice.REQUEST_DENIED: (
         "{Admin} denied your request for <b>{server}</b>. If you still need it, talk to them first."
     ),
+    Notice.REQUEST_REOPENED: (
+        "{Admin} took back the no: your request for <b>{server}</b> is open again."
+    ),
     Notice.REQUEST_EXPIRED: (
         "Nobody decided on your request for <b>{server}</b> in time. /requestvpn asks again."
     ),

@@ -50,6 +50,13 @@ IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
         "server: vpnbot request approve {request}."
     ),
     Refusal.NOT_OFFERED: "This duration was not offered. Tap one of the buttons on the card.",
+    Refusal.NOTHING_TO_UNDO: "There is nothing to take back here any more.",
+    Refusal.UNDO_NOT_YOURS: "{admin} decided this, so only they can take it back.",
+    Refusal.UNDO_LATE: (
+        "That was more than a minute ago, so it stands. To end access: /revoke. After a no they "
+        "can ask again."
+    ),
+    Refusal.UNDO_ASKED_AGAIN: "They have asked again already: see request {request}.",
     Refusal.CARD_CHANGED: (
         "This request has changed since this card was sent. Here is how it looks now; "
         "please decide on that."

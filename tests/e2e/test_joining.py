@@ -96,3 +96,43 @@ async def test_a_stranger_asks_and_an_admin_answers_on_every_card(company: Compa
     for admin, card in zip((company.boris, company.clara), cards, strict=True):
         answered = await admin.hears("Boris allowed it")
         assert (answered.message_id, answered.buttons) == (card.message_id, [])
+
+
+async def test_the_list_of_the_staff(company: Company) -> None:
+    who = await company.hires()
+    await company.approved(who=who)
+    listed = (await company.done("user", "list", "--state", "allowed", "--json")).rows
+    rows = [f"{row['id']},{row['name']}" for row in listed if row["id"] != who.person.id]
+    file = company.folder / "people.csv"
+    file.write_text("\n".join(["id,name", *rows, "5150,Nils Novak"]), "utf-8")
+
+    shown = (await company.done("user", "sync", str(file), "--max-share", "100")).out
+    assert "New: 1\n  Nils Novak (5150)\n" in shown
+    assert f"Gone: 1\n  {company.name_of(who)} ({who.person.id})\n" in shown
+    assert "Nothing was changed yet" in shown
+    assert (await company.done("user", "list", "--state", "allowed", "--json")).rows == listed
+
+    done = (await company.done("user", "sync", str(file), "--apply", "--max-share", "100")).out
+    assert "Revoked" in done
+    assert done.endswith("Done.\n")
+    await who.hears("took you off the list")
+    assert company.grants_of(who)[0]["state"] == "revoked"
+    assert "the same already" in (await company.done("user", "sync", str(file))).out
+
+    file.write_text("id,name\n5150,Nils Novak\n5151,Ольга", "utf-8")
+    stopped = await company.vpnbot("user", "sync", str(file), "--apply", "--max-share", "0")
+    assert (stopped.code, "so nothing was done" in stopped.err) == (1, True)
+    await company.done("user", "import", str(file), "--apply")
+    file.write_bytes("id;name\n5152;Ольга Ким\n".encode("windows-1251"))
+    wrong = await company.vpnbot("user", "import", str(file))
+    assert "--encoding windows-1251" in wrong.err
+    named = await company.done("user", "import", str(file), "--encoding", "windows-1251")
+    assert "Ольга Ким (5152)" in named.out
+    for typed, words in {
+        ("user", "import", f"{file}.none"): "cannot be read",
+        ("user", "import", str(file), "--encoding", "runes"): "no encoding runes",
+        ("user", "import", str(file), "--encoding", "utf-16"): "is not in utf-16",
+    }.items():
+        ran = await company.vpnbot(*typed)
+        assert (ran.code, ran.err.count("\n")) == (1, 1)
+        assert words in ran.err

@@ -284,6 +284,10 @@ class Case:
                 said.setdefault(self.before.person_of(one), by_account[one])
         return said
 
+    def ends(self, request: Request) -> int:
+        """When it expires, by the shorter of the limits then and now."""
+        return min(request.expires_at, request.asked_at + self.laws.ttl * SECOND)
+
     def others(self, request: Request) -> list[int]:
         """The durations of those besides whoever acts."""
         own = self.before.person_of(self.deed.person)

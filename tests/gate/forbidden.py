@@ -7,7 +7,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tests.gate.case import SECOND, Case, What, deciders
-from tests.gate.meaning import appoints, linked_by_tap, removed_by_word, revoked_by_word
+from tests.gate.meaning import (
+    appoints,
+    leaves_by_word,
+    linked_by_tap,
+    removed_by_word,
+    revoked_by_word,
+)
 from tests.gate.snapshot import LIVE, Grant, Person, Request
 
 _BY_ITSELF = frozenset({What.TIME, What.DELIVERY, What.PROOF, What.SETTINGS, What.LINK})
@@ -119,7 +125,8 @@ def _roles(case: Case) -> Iterator[str]:
     for user_id in before.roles.keys() | after.roles.keys():
         if before.roles.get(user_id) == after.roles.get(user_id):
             continue
-        is_over = user_id not in after.roles and _removes(case, user_id)
+        is_gone = _removes(case, user_id) or user_id in leaves_by_word(case)
+        is_over = user_id not in after.roles and is_gone
         if not is_over and not appoints(case, user_id):
             yield f"the role of {user_id} changed, and no admin said so"
     for user_id in before.groups.keys() | after.groups.keys():
@@ -157,7 +164,7 @@ def _requests(case: Case) -> Iterator[str]:
 
 
 def _changed_request(case: Case, old: Request, new: Request) -> Iterator[str]:
-    if old.state in _OVER:
+    if old.state in _OVER and not (new.state == "pending" and undoes(case, old)):
         yield f"request {old.id} changed after it was over"
     same = ("user_id", "reason", "asked_at", "expires_at")
     if any(getattr(old, name) != getattr(new, name) for name in same):
@@ -176,6 +183,24 @@ def _may_be_chosen(case: Case, old: Request, new: Request) -> bool:
         and case.is_allowed
         and old.user_id == case.deed.person
         and case.taps("sv", old.id, new.server)
+    )
+
+
+def _may_be_reopened(case: Case, old: Request, new: Request) -> bool:
+    """All that there is of the no is gone from it."""
+    clean = new.decided_by is None and new.decided_at is None
+    return old.state == "denied" and undoes(case, old) and clean
+
+
+def undoes(case: Case, old: Request) -> bool:
+    """Whether whoever decided takes that back, within a minute, and still has a say."""
+    return (
+        case.taps("ud", old.id)
+        and old.state in {"approved", "denied"}
+        and old.decided_by == case.key
+        and case.deed.at < (old.decided_at or 0) + 60 * SECOND
+        and case.deed.person in deciders(case.before, case.laws, old)
+        and not case.same_person(case.deed.person, old.user_id)
     )
 
 
@@ -235,7 +260,7 @@ def _may_end(case: Case, old: Request, _new: Request) -> bool:
 
 _MAY_BECOME = {
     "choosing": lambda *_: False,
-    "pending": _may_be_chosen,
+    "pending": lambda *step: _may_be_chosen(*step) or _may_be_reopened(*step),
     "cancelled": _may_be_cancelled,
     "denied": _may_be_denied,
     "approved": _may_be_approved,
@@ -347,7 +372,10 @@ def _may_lose(case: Case, old: Grant, new: Grant) -> bool:
     match new.end_reason:
         case "revoked":
             taps = case.taps("rgy", old.id) or case.taps_on("rpy", old.user_id)
-            return (case.is_admin and taps and case.answers) or old in revoked_by_word(case)
+            request = case.before.requests.get(old.request_id or 0)
+            undone = request is not None and request.state == "approved" and undoes(case, request)
+            by_button = case.is_admin and taps and case.answers
+            return by_button or undone or old in revoked_by_word(case)
         case "by_owner":
             return is_own and case.taps("guy", old.id)
         case "removed":

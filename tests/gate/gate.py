@@ -254,7 +254,7 @@ class Gate:
         shown = card_shows(state, self.laws, since.get(row.chat_id, 0), state.requests[request.id])
         # The model believes only what is to be read on the card.
         read = html.unescape(view.text)
-        groups = state.groups_of(request.user_id)
+        groups = state.groups_of(request.user_id) if request.state == "pending" else ()
         parts = (
             *(person.name, f"@{person.username}", str(request.server), request.reason),
             *groups,

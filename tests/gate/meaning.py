@@ -72,6 +72,11 @@ def revoked_by_word(case: Case) -> list[Grant]:
 
 def removed_by_word(case: Case) -> frozenset[int]:
     """Whom a typed /remove takes off the list: where it means one person, all their accounts."""
+    return frozenset(one for one in leaves_by_word(case) if case.before.is_allowed(one))
+
+
+def leaves_by_word(case: Case) -> frozenset[int]:
+    """Likewise, on the list or not: they may have a role."""
     if not (case.is_admin and case.commands("remove") and case.arguments):
         return frozenset()
     found = meant(case.before, case.rest)
@@ -81,11 +86,7 @@ def removed_by_word(case: Case) -> frozenset[int]:
     whom = found.people or frozenset(holders)
     if len(whom) != 1 or (found.people and holders - found.people):
         return frozenset()
-    return frozenset(
-        one
-        for one in case.before.people
-        if case.before.person_of(one) in whom and case.before.is_allowed(one)
-    )
+    return frozenset(one for one in case.before.people if case.before.person_of(one) in whom)
 
 
 def appoints(case: Case, user_id: int) -> bool:

@@ -152,6 +152,7 @@ def _changes(before: Snapshot, after: Snapshot) -> Counter[str]:
         old = before.requests.get(request_id)
         if old is None or old.state != request.state:
             found[f"request {request.state}"] += 1
+            found["undone"] += old is not None and old.state == "denied"
     for grant_id, grant in after.grants.items():
         known = before.grants.get(grant_id)
         if known is None or known.state != grant.state:

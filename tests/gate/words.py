@@ -101,8 +101,9 @@ def _whose(case: Case, row: Row) -> Iterable[int]:
 
 
 def _admins_or_owner(case: Case, row: Row) -> Iterable[int]:
+    undoes = [case.deed.person] if case.taps("ud") else []
     owners = {case.after.grants[one].user_id or 0 for one in row.payload["grants"]}
-    return (*_all_admins(case), *(owners if len(owners) == 1 else ()))
+    return (*_all_admins(case), *undoes, *(owners if len(owners) == 1 else ()))
 
 
 def _asking_owner(case: Case, row: Row) -> Iterable[int]:

@@ -130,6 +130,9 @@ async def _canaries(tx: Transaction) -> None:
 async def _requests(tx: Transaction) -> None:
     request = await add_request(tx, server=None)
     await tx.requests.choose(request.id, BERLIN)
+    await tx.requests.reopen(request.id)
+    await tx.requests.settled(NOW)
+    await tx.requests.settle(request.id)
     await tx.requests.agree(request.id, by="telegram:1", duration=60, at=NOW)
     await tx.requests.decisions(request.id)
     await tx.requests.decide(request.id, Verdict.APPROVE, by="a", by_name="b", at=NOW, duration=60)

@@ -18,7 +18,7 @@ DIGESTS = st.text("0123456789abcdef", min_size=8, max_size=8)
 PEOPLE = st.integers(1, 2**52).map(UserId)
 TOPICS = st.from_regex(r"[a-z0-9][a-z0-9-]{0,19}", fullmatch=True)
 SERVERS = st.from_regex(r"[a-z][a-z0-9-]{0,31}", fullmatch=True).map(ServerName)
-ABOUT_REQUEST = (Tap.DENY, Tap.CANCEL, Tap.AGAIN)
+ABOUT_REQUEST = (Tap.DENY, Tap.UNDO, Tap.CANCEL, Tap.AGAIN)
 ABOUT_GRANT = (
     *(Tap.RENEW, Tap.RENEW_YES, Tap.GIVE_UP, Tap.GIVE_UP_YES),
     *(Tap.REVOKE_GRANT, Tap.REVOKE_GRANT_YES, Tap.REVOKE_REST, Tap.OLD_NAME, Tap.OLD_PEOPLE),

@@ -27,6 +27,7 @@ from tests.bot.access.kit import (
     EMIL,
     HOUR,
     HOUR_S,
+    MINUTE,
     MORNING,
     OPERATOR,
     PARIS,
@@ -214,9 +215,12 @@ async def test_what_was_decided(paper: Paper) -> None:
     assert waits in (await card(paper, request))[0]
     await paper.yes(BORIS, request.id)
     text, choices = await card(paper, request)
-    assert choices == []
     assert waits not in text
     assert "Boris" in text
+    # Whoever decided may take it back for a minute.
+    assert choices == ["Undo"]
+    paper.now += MINUTE
+    assert (await card(paper, request))[1] == []
 
 
 async def test_it_waits_no_longer_than_the_settings_let_it(paper: Paper) -> None:

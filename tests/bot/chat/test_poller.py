@@ -241,10 +241,26 @@ async def test_another_program_that_goes_on_polling_ends_the_bot(core: Core) -> 
             poller = Poller(telegram, "vpn_bot", core, on_stored=lambda: None, reserve=RESERVE)
             conflict = Conflict("terminated by other getUpdates request")
             for _ in range(4):
-                poller._give_up_if_pointless(conflict)
-            with pytest.raises(SecondPoller):
-                poller._give_up_if_pointless(conflict)
-            poller._give_up_if_pointless(NetworkError("Bad Gateway"))
+                await poller._give_up_if_pointless(conflict)
+            with pytest.raises(SecondPoller, match="Another program"):
+                await poller._give_up_if_pointless(conflict)
+            await poller._give_up_if_pointless(NetworkError("Bad Gateway"))
+
+
+async def test_a_webhook_that_somebody_sets_meanwhile_is_named(core: Core) -> None:
+    """By its host alone: a path may hold a secret."""
+    async with DemoServer(TOKEN, (ANNA,)) as server:
+        telegram = connect(TOKEN, server.url)
+        async with telegram.bot:
+            poller = Poller(telegram, core, on_stored=lambda: None, reserve=RESERVE)
+            server.webhook_url = "https://hooks.example.com:8443/bot/s3cret"
+            for _ in range(4):
+                with pytest.raises(Conflict) as conflict:
+                    await poller.poll_once()
+                await poller._give_up_if_pointless(conflict.value)
+            with pytest.raises(SecondPoller, match=r"webhook .*hooks\.example\.com\.") as given_up:
+                await poller._give_up_if_pointless(conflict.value)
+            assert "s3cret" not in str(given_up.value)
 
 
 async def test_on_a_full_disk_an_admins_word_is_found_behind_any_number_of_others(

@@ -10,7 +10,7 @@ import pytest
 from bot.access.messages import DeliverNote, Notice
 from bot.access.refusals import Refusal, Refused
 from bot.access.revocation import _OWNER_KNOWS
-from bot.chat.posts import _notice
+from bot.chat.noticing import text_of
 from bot.texts import (
     chat,
     groups,
@@ -125,6 +125,20 @@ def test_every_text_is_html_that_telegram_takes(count: int) -> None:
         assert "{" not in text, name
 
 
+_LONGEST = 60  # words that somebody has to read
+
+
+def test_nobody_has_to_read_more_than_sixty_words() -> None:
+    """What only an investigator needs is folded."""
+    told = [*IN_CHAT, *templates(receipts)]
+    told += [(code.value, template) for code, template in notices.NOTICES.items()]
+    told += [(code.value, template) for code, template in refusals.IN_CHAT.items()]
+    for name, template in told:
+        for text in (template,) if isinstance(template, str) else template:
+            unfolded = re.sub("<blockquote expandable>.*?</blockquote>", "", text, flags=re.DOTALL)
+            assert len(re.sub("<[^>]*>", "", unfolded).split()) <= _LONGEST, name
+
+
 @pytest.mark.parametrize("value", [EVIL, "</b>", "<", "&amp;", "O'Brien & Sons <x@y.example>"])
 def test_a_value_stays_what_it_is(value: str) -> None:
     for name, template in IN_CHAT:
@@ -144,7 +158,7 @@ def test_every_notice_has_its_words_and_its_values() -> None:
 
 @pytest.mark.parametrize("code", list(Notice))
 def test_every_notice_can_be_shown(code: Notice) -> None:
-    text = _notice({"code": code.value, "values": NOTICES[code]})
+    text = text_of({"code": code.value, "values": NOTICES[code]})
     assert shown(text).text
     if "server" in NOTICES[code]:
         assert "berlin" in text
@@ -153,18 +167,18 @@ def test_every_notice_can_be_shown(code: Notice) -> None:
 @pytest.mark.parametrize("code", list(Notice))
 def test_no_value_of_a_notice_becomes_markup(code: Notice) -> None:
     values = NOTICES[code] | {k: EVIL for k in ("server", "name", "admin") if k in NOTICES[code]}
-    evil = _notice({"code": code.value, "values": values})
-    assert marks(evil) == marks(_notice({"code": code.value, "values": NOTICES[code]}))
+    evil = text_of({"code": code.value, "values": values})
+    assert marks(evil) == marks(text_of({"code": code.value, "values": NOTICES[code]}))
 
 
 def test_what_still_works_is_said_with_the_end() -> None:
     at_berlin, imported = make_grant(1, None), make_grant(2, None, server=None, imported_at=NOW)
     ended = {"code": "access_ended", "values": {"server": "berlin", "reason": "ended"}}
-    assert shown(_notice(ended)).text.startswith("Your access to berlin has reached its end.")
-    text = shown(_notice(ended, [imported])).text
+    assert shown(text_of(ended)).text.startswith("Your access to berlin has reached its end.")
+    text = shown(text_of(ended, [imported])).text
     assert text.startswith("Your access to berlin has reached its end.")
     assert f"You still have:\n• {imported.common_name}, from before the takeover" in text
-    text = shown(_notice(ended, [at_berlin])).text
+    text = shown(text_of(ended, [at_berlin])).text
     assert text.startswith(
         "One of your profiles for berlin has reached its end.\n\nYou still have:"
     )

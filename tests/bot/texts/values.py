@@ -118,6 +118,8 @@ KEYS = {
     "BUTTON_CHOOSE": "way",
 }
 LIFE = {
+    "UNDONE_YES_TOAST": "name",
+    "UNDONE_NO_TOAST": "name",
     "CARD_DELIVERED": "name until",
     "CARD_ENDED": "name Admin at",
     "CARD_APPROVED_OVER": "admin duration at",
@@ -259,6 +261,7 @@ SEEN = {"server": "berlin", "names": "anna-k3m9, carl-x2b4", "count": 2}
 TRIED = {"server": "berlin", "remote": "vpn.example.com:1194/udp"}
 NOTICES: dict[str, dict[str, Any]] = {
     "request_denied": {"server": "berlin", "admin": "Boris"},
+    "request_reopened": {"server": "berlin", "admin": "Boris", "by": "telegram:2001"},
     "request_expired": {"server": "berlin"},
     "request_outdated": {},
     "request_withdrawn": {"server": "berlin"},
