@@ -252,7 +252,7 @@ async def test_a_webhook_that_somebody_sets_meanwhile_is_named(core: Core) -> No
     async with DemoServer(TOKEN, (ANNA,)) as server:
         telegram = connect(TOKEN, server.url)
         async with telegram.bot:
-            poller = Poller(telegram, core, on_stored=lambda: None, reserve=RESERVE)
+            poller = Poller(telegram, "vpn_bot", core, on_stored=lambda: None, reserve=RESERVE)
             server.webhook_url = "https://hooks.example.com:8443/bot/s3cret"
             for _ in range(4):
                 with pytest.raises(Conflict) as conflict:
