@@ -3,10 +3,12 @@
 import asyncio
 import logging
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from functools import partial
 
 from bot.access import admins, new_bot, requests
 from bot.access.permission import THE_BOT
 from bot.access.revocation import close_proved
+from bot.chat import own_key
 from bot.chat.client import Telegram
 from bot.chat.delivery import ChatDelivery
 from bot.chat.outcomes import failure_at_telegram
@@ -59,6 +61,7 @@ class Application:
             OutboxKind.EDIT_CARD: Handling(posts.edit_card),
             OutboxKind.EDIT: Handling(posts.edit),
             OutboxKind.DELETE: Handling(posts.delete),
+            OutboxKind.OWN_KEY: Handling(partial(own_key.fetch, bot, office), is_slow=True),
             OutboxKind.EXTRA_FILE: Handling(posts.extra_file, is_slow=True),
             OutboxKind.HOW_TO: Handling(posts.how_to),
             OutboxKind.RECEIPT: Handling(posts.receipt, is_slow=True),

@@ -32,6 +32,7 @@ from demo.lab.network import NetLab, lab_missing
 from demo.lab.stand_in import StandIn
 from demo.people import DemoPerson
 from demo.server import DemoServer
+from storage.key_records import KeyWay
 from storage.outbox import Done
 from storage.records import ServerName, UserId
 from vpn.values import Protocol as Transport
@@ -98,6 +99,8 @@ def _settings(base: Path, token: str, url: str) -> Settings:
         "bot_token": SecretStr(token),
         "admin_ids": (BORIS.id, CLARA.id),
         "data_dir": base / "data",
+        "profile_key": (KeyWay.PLAIN, KeyWay.LOCKED),
+        "delete_profiles": 86_400,
         "ca_passphrase": SecretStr(secrets.token_urlsafe(24)),
         "telegram_api_url": url,
         # Real servers of the demo are in a network that this process is not in.

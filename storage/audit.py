@@ -32,6 +32,9 @@ from storage.repository import Repository, values_of
 _audit = tables.audit
 _head = tables.audit_head
 _NUMBERS = select(_audit.c.seq).order_by(_audit.c.seq)
+_LAST = select(_audit.c.seq, _audit.c.digest).order_by(_audit.c.seq.desc()).limit(1)
+_APPEND = insert(_audit)
+_SET_HEAD = update(_head).where(_head.c.id == 1)
 # The time as a number: a row that somebody edited may hold one that is no time, or a text.
 _AS_STORED = select(
     *(column for column in _audit.c if column.name != "at"),
@@ -75,16 +78,17 @@ class Audit(Repository):
         text = json.dumps(detail, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         digest = entry_digest(previous, seq, at, actor, action, subject, text)
         await self._connection.execute(
-            insert(_audit).values(
-                seq=seq,
-                at=at,
-                actor=actor,
-                action=action,
-                subject=subject,
-                detail=text,
-                previous=previous,
-                digest=digest,
-            )
+            _APPEND,
+            {
+                "seq": seq,
+                "at": at,
+                "actor": actor,
+                "action": action,
+                "subject": subject,
+                "detail": text,
+                "previous": previous,
+                "digest": digest,
+            },
         )
         await self._set_head(seq, digest)
         return AuditEntry(seq, at, actor, action, subject, detail, previous, digest)
@@ -94,9 +98,7 @@ class Audit(Repository):
 
         An edited row is for `first_fault` to find.
         """
-        rows = await self._connection.execute(
-            select(_audit.c.seq, _audit.c.digest).order_by(_audit.c.seq.desc()).limit(1)
-        )
+        rows = await self._connection.execute(_LAST)
         row = rows.first()
         return None if row is None else AuditHead(row.seq, row.digest)
 
@@ -178,9 +180,7 @@ class Audit(Repository):
         return (0, GENESIS) if row is None else (row.seq, row.digest)
 
     async def _set_head(self, seq: int, digest: str) -> None:
-        done = await self._connection.execute(
-            update(_head).where(_head.c.id == 1).values(seq=seq, digest=digest)
-        )
+        done = await self._connection.execute(_SET_HEAD, {"seq": seq, "digest": digest})
         if done.rowcount == 0:
             await self._connection.execute(insert(_head).values(id=1, seq=seq, digest=digest))
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from itertools import groupby
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Row,
     Select,
     and_,
+    bindparam,
     func,
     insert,
     literal,
@@ -23,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage import tables
 from storage.addresses import Addresses
 from storage.batches import batches
+from storage.grant_rows import grants_of, selected
 from storage.name_keys import name_key, words_of
 from storage.name_tables import certificate_words as _words
 from storage.proofs import DROPPED
@@ -34,15 +34,13 @@ from storage.records import (
     Grant,
     GrantId,
     GrantState,
-    Place,
     ServerName,
     UserId,
 )
-from storage.repository import Repository, values_of
+from storage.repository import Repository
 
 _grants = tables.grants
 _places = tables.grant_places
-_COLUMNS = [_grants.c[name] for name in Grant.__slots__ if name != "places"]
 # Written out as in the indexes: with parameters in their place SQLite does not use them.
 _LIVE = tables.is_live(_grants)
 _proofs = tables.proofs
@@ -50,7 +48,9 @@ _SERIAL_DIGITS = 40
 _IMPORTED = _grants.c.imported_at.is_not(None)
 # By a certificate that only a server may show nobody gets access.
 _FOR_CLIENTS = _grants.c.for_server.is_(False)
-_PLACE, _ADDRESS = "place_server", "place_address"
+_BY_ID = selected(_grants.c.id == bindparam("grant_id"))
+_OF_USER = selected(_grants.c.user_id == bindparam("user_id"))
+_SOME = selected(_grants.c.id.in_(bindparam("grants", expanding=True)))
 _NOBODYS = (_grants.c.user_id.is_(None), _FOR_CLIENTS, _LIVE)
 
 
@@ -93,11 +93,11 @@ class Grants(Repository):
             await self._connection.execute(insert(_words), words)
 
     async def get(self, grant_id: GrantId) -> Grant | None:
-        rows = await self._where(_grants.c.id == grant_id)
-        return rows[0] if rows else None
+        found = await self._read(_BY_ID, grant_id=grant_id)
+        return found[0] if found else None
 
     async def some(self, grant_ids: Sequence[GrantId]) -> Sequence[Grant]:
-        return await self._with(_grants.c.id, grant_ids)
+        return [one for ids in batches(grant_ids) for one in await self._read(_SOME, grants=ids)]
 
     async def with_serials(self, serials: Sequence[str]) -> Sequence[Grant]:
         return await self._with(_grants.c.serial, serials)
@@ -114,7 +114,7 @@ class Grants(Repository):
         return await self._where(_grants.c.state.in_((GrantState.RESERVED, GrantState.ISSUED)))
 
     async def of_user(self, user_id: UserId) -> Sequence[Grant]:
-        return await self._where(_grants.c.user_id == user_id)
+        return await self._read(_OF_USER, user_id=user_id)
 
     async def of_users(self, user_ids: Iterable[UserId], now: datetime) -> Sequence[Grant]:
         """What these have that is not over, or whose end is not proved while its certificate lasts.
@@ -442,14 +442,10 @@ class Grants(Repository):
         return [grant for some in batches(values) for grant in await self._where(column.in_(some))]
 
     async def _where(self, *conditions: ColumnElement[bool]) -> list[Grant]:
-        rows = await self._connection.execute(
-            select(*_COLUMNS, _places.c.server.label(_PLACE), _places.c.address.label(_ADDRESS))
-            .outerjoin(_places, _places.c.grant_id == _grants.c.id)
-            .where(*conditions)
-            .order_by(_grants.c.not_before, _grants.c.id, _places.c.position)
-        )
-        every: Sequence[Any] = rows.all()
-        return [_grant([*each]) for _, each in groupby(every, key=lambda row: row.id)]
+        return await self._read(selected(*conditions))
+
+    async def _read(self, statement: Select[Any], **values: Any) -> list[Grant]:
+        return grants_of(await self._connection.execute(statement, values))
 
 
 def _with_place(server: ServerName) -> Select[tuple[str]]:
@@ -486,15 +482,3 @@ def _values(grant: Grant) -> dict[str, Any]:
     values = {name: getattr(grant, name) for name in Grant.__slots__ if name != "places"}
     is_ours = grant.imported_at is None
     return values | {"name_key": None if is_ours else name_key(grant.common_name)}
-
-
-def _grant(rows: Sequence[Row[Any]]) -> Grant:
-    """Of one grant: a row for each place, or one without."""
-    values = values_of(rows[0])
-    places = [(values.pop(_PLACE), values.pop(_ADDRESS))]
-    places += [(row.place_server, row.place_address) for row in rows[1:]]
-    values["places"] = tuple(Place(*place) for place in places if place[0] is not None)
-    values["state"] = GrantState(values["state"])
-    reason = values["end_reason"]
-    values["end_reason"] = None if reason is None else EndReason(reason)
-    return Grant(**values)

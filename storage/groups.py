@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
 from storage import tables
 from storage.group_records import Group, GroupName
@@ -14,6 +14,17 @@ from storage.records import UserId
 from storage.repository import Repository, values_of
 
 _people = tables.people
+_OF_ACCOUNTS = (
+    select(_groups)
+    .where(
+        _groups.c.name.in_(
+            select(_memberships.c.group_name).where(
+                _memberships.c.user_id.in_(bindparam("accounts", expanding=True))
+            )
+        )
+    )
+    .order_by(_groups.c.name)
+)
 _LISTS = ("networks", "routes", "dns", "servers", "approvers")
 
 
@@ -88,17 +99,7 @@ class Groups(Repository):
 
     async def of_accounts(self, accounts: Iterable[UserId]) -> Sequence[Group]:
         """The groups that one of these accounts was put into, by name."""
-        rows = await self._connection.execute(
-            select(_groups)
-            .where(
-                _groups.c.name.in_(
-                    select(_memberships.c.group_name).where(
-                        _memberships.c.user_id.in_(list(accounts))
-                    )
-                )
-            )
-            .order_by(_groups.c.name)
-        )
+        rows = await self._connection.execute(_OF_ACCOUNTS, {"accounts": list(accounts)})
         return [_group(row) for row in rows]
 
 

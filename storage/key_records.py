@@ -11,6 +11,7 @@ class KeyWay(StrEnum):
     """How a profile's private key reaches its owner."""
 
     PLAIN = "plain"  # in the profile, as it is
+    OWN = "own"  # it never left them: they sent a request for it
     LOCKED = "passphrase"  # in the profile, under a passphrase that is shown once
 
 
@@ -24,8 +25,13 @@ class LockedProfile:
 
 @dataclass(frozen=True, slots=True)
 class KeyChoice:
-    """What somebody chose among the ways that the settings allow."""
+    """What somebody chose among the ways that the settings allow.
+
+    Attributes:
+        public_key: of the key that they keep, in PEM.
+    """
 
     user_id: UserId
     way: KeyWay
     chosen_at: datetime
+    public_key: str | None = None

@@ -5,7 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, case, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from storage import tables
 from storage.chat_tables import chat_holds as _holds
@@ -14,6 +26,34 @@ from storage.repository import Repository, values_of
 
 _outbox = tables.outbox
 _ERROR_LENGTH = 256
+_ADD = insert(_outbox)
+_FIRST_DUE = (
+    select(_outbox)
+    .where(
+        _outbox.c.id.in_(
+            select(func.min(_outbox.c.id))
+            .where(
+                _outbox.c.state == OutboxState.QUEUED,
+                _outbox.c.due_at <= bindparam("now"),
+                _outbox.c.kind.in_(bindparam("kinds", expanding=True)),
+                _outbox.c.chat_id.not_in(bindparam("without", expanding=True)),
+            )
+            .group_by(_outbox.c.chat_id)
+        )
+    )
+    .order_by(case((_outbox.c.attempts < PATIENCE, 0), else_=1), _outbox.c.id)
+    .limit(bindparam("room"))
+)
+_CLAIM = (
+    update(_outbox)
+    .where(_outbox.c.id == bindparam("item"), _outbox.c.state == OutboxState.QUEUED)
+    .values(state=OutboxState.SENDING)
+)
+_DONE = (
+    update(_outbox)
+    .where(_outbox.c.id == bindparam("item"), _outbox.c.state == OutboxState.SENDING)
+    .values(state=OutboxState.DONE)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +102,16 @@ class Outbox(Repository):
         wait_s: float = 0.0,
     ) -> None:
         await self._connection.execute(
-            insert(_outbox).values(
-                chat_id=chat_id,
-                kind=kind,
-                payload=payload,
-                state=OutboxState.QUEUED,
-                attempts=0,
-                due_at=now + timedelta(seconds=wait_s),
-                created_at=now,
-            )
+            _ADD,
+            {
+                "chat_id": chat_id,
+                "kind": kind,
+                "payload": payload,
+                "state": OutboxState.QUEUED,
+                "attempts": 0,
+                "due_at": now + timedelta(seconds=wait_s),
+                "created_at": now,
+            },
         )
 
     async def due(self, now: datetime, limit: int) -> Sequence[OutboxItem]:
@@ -99,21 +140,8 @@ class Outbox(Repository):
             kinds: of these only.
             without: chats that are passed over.
         """
-        first = (
-            select(func.min(_outbox.c.id))
-            .where(
-                _outbox.c.state == OutboxState.QUEUED,
-                _outbox.c.due_at <= now,
-                _outbox.c.kind.in_(kinds),
-                _outbox.c.chat_id.not_in(without),
-            )
-            .group_by(_outbox.c.chat_id)
-        )
         rows = await self._connection.execute(
-            select(_outbox)
-            .where(_outbox.c.id.in_(first))
-            .order_by(case((_outbox.c.attempts < PATIENCE, 0), else_=1), _outbox.c.id)
-            .limit(limit)
+            _FIRST_DUE, {"now": now, "kinds": [*kinds], "without": [*without], "room": limit}
         )
         return [_item(row) for row in rows]
 
@@ -142,11 +170,7 @@ class Outbox(Repository):
 
     async def claim(self, item_id: int) -> bool:
         """QUEUED to SENDING; False if another task has it."""
-        done = await self._connection.execute(
-            update(_outbox)
-            .where(_outbox.c.id == item_id, _outbox.c.state == OutboxState.QUEUED)
-            .values(state=OutboxState.SENDING)
-        )
+        done = await self._connection.execute(_CLAIM, {"item": item_id})
         return done.rowcount == 1
 
     async def conclude(self, item: OutboxItem, what: Next) -> bool:
@@ -154,7 +178,8 @@ class Outbox(Repository):
         values: dict[str, Any]
         match what:
             case Done():
-                values = {"state": OutboxState.DONE}
+                done = await self._connection.execute(_DONE, {"item": item.id})
+                return done.rowcount == 1
             case SetAside(why):
                 values = {"state": OutboxState.FAILED, "error": _cut(why)}
             case Later():

@@ -8,6 +8,7 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     Select,
+    bindparam,
     delete,
     exists,
     false,
@@ -47,12 +48,17 @@ _NEWCOMERS_KEPT = 1000
 _COMMON = 200
 # So few grants are read at once.
 _FEW = 2000
+_BY_ID = select(*_COLUMNS).where(_people.c.id == bindparam("user_id"))
+_ACCOUNTS = (
+    select(_people.c.id).where(_people.c.same_as == bindparam("person")).order_by(_people.c.id)
+)
 
 
 class People(Repository):
     async def get(self, user_id: UserId) -> Person | None:
-        found = await self._where(_people.c.id == user_id)
-        return found[0] if found else None
+        rows = await self._connection.execute(_BY_ID, {"user_id": user_id})
+        row = rows.first()
+        return None if row is None else _person(row)
 
     async def some(self, user_ids: Iterable[UserId]) -> Mapping[UserId, Person]:
         """Those of them who are known."""
@@ -166,9 +172,7 @@ class People(Repository):
 
     async def accounts_of(self, person: UserId) -> Sequence[UserId]:
         """All accounts of a person, the one they are known by first."""
-        rows = await self._connection.execute(
-            select(_people.c.id).where(_people.c.same_as == person).order_by(_people.c.id)
-        )
+        rows = await self._connection.execute(_ACCOUNTS, {"person": person})
         return [person, *(UserId(user_id) for user_id in rows.scalars())]
 
     async def disallow(self, user_id: UserId) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, insert, select, update
 
 from storage import tables
 from storage.batches import batches
@@ -13,6 +13,11 @@ from storage.repository import Repository, values_of
 
 _proofs = tables.proofs
 _OPEN = (_proofs.c.proved.is_(False), _proofs.c.dropped_at.is_(None))
+_OF = (
+    select(_proofs)
+    .where(_proofs.c.grant_id.in_(bindparam("grants", expanding=True)))
+    .order_by(_proofs.c.grant_id, _proofs.c.server)
+)
 
 
 # Those that will never come, since their server was taken out.
@@ -47,9 +52,9 @@ class Proofs(Repository):
 
     async def of(self, grant_ids: Sequence[GrantId]) -> Sequence[Proof]:
         return [
-            proof
+            _proof(row)
             for some in batches(grant_ids)
-            for proof in await self._where(_proofs.c.grant_id.in_(some))
+            for row in await self._connection.execute(_OF, {"grants": some})
         ]
 
     async def unproved(self) -> Sequence[Proof]:

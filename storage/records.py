@@ -39,6 +39,7 @@ class GrantState(StrEnum):
     EXPIRED = "expired"
 
 
+OPEN_STATES = (RequestState.CHOOSING, RequestState.PENDING)
 LIVE_STATES = (GrantState.RESERVED, GrantState.ISSUED, GrantState.ACTIVE)
 # A grant that is being revoked may still be open on some server, so it keeps its address.
 UNPROVED_STATES = (*LIVE_STATES, GrantState.REVOKING)
@@ -68,6 +69,7 @@ class OutboxKind(StrEnum):
     ASKED = "asked"  # a request, as its requester sees it
     EDIT_CARD = "edit_card"  # one posted card, to be brought up to date
     EDIT = "edit"  # another posted message, to be brought up to date: a profile, or /myvpn
+    OWN_KEY = "own_key"  # fetches a file that somebody sent, and says what came of it
     DELETE = "delete"  # takes a message of ours out of a chat
     DELIVER = "deliver"  # a profile; the key is made when it is sent
     EXTRA_FILE = "extra_file"  # of the operator's, to go along with a profile

@@ -1,13 +1,14 @@
 """Requests and the decisions on them."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, func, insert, or_, select, update
 
 from storage import tables
 from storage.records import (
+    OPEN_STATES,
     Decision,
     Request,
     RequestId,
@@ -19,7 +20,8 @@ from storage.records import (
 from storage.repository import Repository, values_of
 
 _requests = tables.requests
-_OPEN = (RequestState.CHOOSING, RequestState.PENDING)
+_AT_ONCE = 500
+_BY_ID = select(_requests).where(_requests.c.id == bindparam("request_id"))
 
 
 class Requests(Repository):
@@ -75,11 +77,23 @@ class Requests(Repository):
         return Request(id=number, **values)
 
     async def get(self, request_id: RequestId) -> Request | None:
-        rows = await self._where(_requests.c.id == request_id)
-        return rows[0] if rows else None
+        rows = await self._connection.execute(_BY_ID, {"request_id": request_id})
+        row = rows.first()
+        return None if row is None else _request(row)
 
     async def all(self) -> Sequence[Request]:
         return await self._where()
+
+    async def each(
+        self, *, state: RequestState | None = None, limit: int | None = None
+    ) -> AsyncIterator[Sequence[Request]]:
+        """Oldest first, a part in memory at a time."""
+        wanted = select(_requests).order_by(_requests.c.id).limit(limit)
+        if state is not None:
+            wanted = wanted.where(_requests.c.state == state)
+        rows = await self._connection.stream(wanted.execution_options(yield_per=_AT_ONCE))
+        async for part in rows.partitions():
+            yield [_request(row) for row in part]
 
     async def pending(
         self, *, offset: int | None = None, limit: int | None = None
@@ -95,11 +109,11 @@ class Requests(Repository):
 
     async def open(self) -> Sequence[Request]:
         """The requests that nobody has decided, also those whose server is not chosen yet."""
-        return await self._where(_requests.c.state.in_(_OPEN))
+        return await self._where(_requests.c.state.in_(OPEN_STATES))
 
     async def open_of(self, user_id: UserId) -> Sequence[Request]:
         """The requests of one person that nobody has decided."""
-        return await self._where(_requests.c.user_id == user_id, _requests.c.state.in_(_OPEN))
+        return await self._where(_requests.c.user_id == user_id, _requests.c.state.in_(OPEN_STATES))
 
     async def of_user(self, user_id: UserId) -> Sequence[Request]:
         """All requests of one person, oldest first."""
@@ -123,7 +137,7 @@ class Requests(Repository):
         return server
 
     async def open_on(self, server: ServerName) -> Sequence[Request]:
-        return await self._where(_requests.c.server == server, _requests.c.state.in_(_OPEN))
+        return await self._where(_requests.c.server == server, _requests.c.state.in_(OPEN_STATES))
 
     async def asked_at(self, user_id: UserId, since: datetime) -> Sequence[datetime]:
         """When this person asked after `since`, newest first; whatever became of it.
@@ -150,7 +164,7 @@ class Requests(Repository):
         is_over = _requests.c.expires_at <= now
         if asked_by is not None:
             is_over = or_(is_over, _requests.c.asked_at <= asked_by)
-        return await self._where(_requests.c.state.in_(_OPEN), is_over)
+        return await self._where(_requests.c.state.in_(OPEN_STATES), is_over)
 
     async def choose(
         self, request_id: RequestId, server: ServerName, duration: int | None = None
@@ -190,7 +204,7 @@ class Requests(Repository):
         if duration is not None:
             values["duration"] = duration
         # Only a request that names its server can be approved or denied.
-        open_states = _OPEN if verdict in _WITHOUT_SERVER else (RequestState.PENDING,)
+        open_states = OPEN_STATES if verdict in _WITHOUT_SERVER else (RequestState.PENDING,)
         done = await self._connection.execute(
             update(_requests)
             .where(_requests.c.id == request_id, _requests.c.state.in_(open_states))

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from storage import tables
 from storage.chat_tables import silent_servers as _silent
@@ -15,18 +15,18 @@ from storage.set_records import ServerSet
 
 _servers = tables.servers
 _sets = tables.server_sets
+_NAMED = select(_servers).where(_servers.c.name == bindparam("name"))
+_IN_ORDER = select(_servers).order_by(_servers.c.added_at, _servers.c.name)
 
 
 class Servers(Repository):
     async def get(self, name: ServerName) -> Server | None:
-        rows = await self._connection.execute(select(_servers).where(_servers.c.name == name))
+        rows = await self._connection.execute(_NAMED, {"name": name})
         row = rows.first()
         return None if row is None else _server(row)
 
     async def all(self) -> Sequence[Server]:
-        rows = await self._connection.execute(
-            select(_servers).order_by(_servers.c.added_at, _servers.c.name)
-        )
+        rows = await self._connection.execute(_IN_ORDER)
         return [_server(row) for row in rows]
 
     async def add(self, server: Server) -> None:

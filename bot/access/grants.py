@@ -288,6 +288,8 @@ async def issued(
         if way is KeyWay.LOCKED:
             await case.tx.keys.lock(grant.id)
             detail["key"] = way
+        if way is KeyWay.OWN:
+            detail["key"] = way
         await case.by(THE_BOT).record("grant.issue", grant, **detail)
     return won
 

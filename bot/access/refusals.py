@@ -79,6 +79,8 @@ class Refusal(StrEnum):
     NO_BUTTON = "no_button"
     KEY_SHOWN = "key_shown"
     TOLD_LATELY = "told_lately"
+    NO_FILES = "no_files"
+    NO_OWN_KEY = "no_own_key"
     FORWARDED = "forwarded"
     BAD_ID = "bad_id"
     BAD_NAME = "bad_name"

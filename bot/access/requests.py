@@ -7,6 +7,7 @@ from bot.access import admins, approvals, destinations, durations, grants, messa
 from bot.access.approvals import Vote
 from bot.access.case import Case
 from bot.access.destinations import Destination
+from bot.access.keys import require_way
 from bot.access.messages import DeliverNote, Notice
 from bot.access.names import REASON_LENGTH, clean
 from bot.access.permission import THE_BOT, Act, require, require_decision
@@ -61,7 +62,7 @@ async def ask(case: Case, *, duration: int | None, server: ServerName | None, re
 
     Raises:
         Refused: NOT_ALLOWED, DURATION_TOO_LONG, OUTLIVES_AUTHORITY, NO_SERVER, UNKNOWN_SERVER,
-            SERVER_CLOSED, SERVER_NOT_OPEN, ALREADY_OPEN, ASKED_TOO_OFTEN.
+            SERVER_CLOSED, SERVER_NOT_OPEN, ALREADY_OPEN, ASKED_TOO_OFTEN, NO_OWN_KEY.
     """
     require(case.actor, Act.ASK)
     user_id = case.actor.user_id
@@ -71,6 +72,8 @@ async def ask(case: Case, *, duration: int | None, server: ServerName | None, re
     # Limits for people do not bind whoever acts on the machine.
     if not case.actor.is_operator:
         durations.within_limit(seconds, case.rules.max_duration)
+    if not case.actor.is_operator:
+        await require_way(case, user_id)
     every = {one.name: one for one in await destinations.every(case.tx)}
     names = _pick([*every.values()], server)
     if not case.actor.is_operator:

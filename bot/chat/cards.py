@@ -346,6 +346,7 @@ def caption(
         fill(template, server=grant.server, file=file),
         fill(use, until=moment(grant.not_after)),
         key_words.CAPTION_LOCKED if profile.is_locked else "",
+        fill(key_words.CAPTION_OWN, file=profile.file_name) if not profile.has_key else "",
         words.CAPTION_HOW_TO if profile.topics else "",
         lines(
             fill(words.CAPTION_DELETED, at=moment(deleted_at)) if deleted_at else "",

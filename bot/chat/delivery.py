@@ -165,7 +165,10 @@ class ChatDelivery:
             earlier = None
             if grant is not None and grant.replaces is not None:
                 earlier = await tx.grants.get(grant.replaces)
-            way = KeyWay.PLAIN if grant is None else await keys.way_for(case, grant.owner)
+            way, public_key = KeyWay.PLAIN, None
+            if grant is not None:
+                way = await keys.way_for(case, grant.owner)
+                public_key = await keys.own_key(case, grant.owner) if way is KeyWay.OWN else None
         if grant is None or grant.state is not GrantState.RESERVED:
             return await self.settle(item)
         if not case.may_give:
@@ -175,7 +178,9 @@ class ChatDelivery:
             retry_at = self._core.clock() + timedelta(seconds=_SERVER_RETRY_S)
             return Later(retry_at, item.attempts)
         try:
-            profile = await self._delivery.make(grant, archive=self._archives, way=way)  # (1), (2)
+            profile = await self._delivery.make(  # (1), (2)
+                grant, archive=self._archives, way=way, public_key=public_key
+            )
         except Exception as error:
             if is_passing(error):
                 raise

@@ -23,6 +23,7 @@ _USERNAME_LENGTH = 64
 _WORD_LENGTH = 80
 # Behind a command in a sentence.
 _BEHIND = ".,;:!?"
+_FILE_ID_LENGTH = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,20 @@ class Typed:
     rest: str
     # By Telegram's clock; it may have waited there while nobody fetched it.
     at: datetime
+    file: "SentFile | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class SentFile:
+    """What came with a message.
+
+    Attributes:
+        file_id: by which Telegram gives it out; empty for a picture.
+        size: in bytes, as Telegram says.
+    """
+
+    file_id: str
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +217,17 @@ def _message(message: Message) -> Incoming:
     is_forwarded = message.forward_origin is not None or "forward_date" in message.api_kwargs
     if is_forwarded or message.via_bot is not None:
         return Forwarded(_sender(user), command)
-    return Typed(_sender(user), command, rest, message.date)
+    return Typed(_sender(user), command, rest, message.date, _file(message))
+
+
+def _file(message: Message) -> SentFile | None:
+    """Numbers and texts only: python-telegram-bot takes whatever stands there."""
+    if message.photo:
+        return SentFile("", 0)
+    found = message.document
+    if found is None or type(found.file_id) is not str or len(found.file_id) > _FILE_ID_LENGTH:
+        return None
+    return SentFile(found.file_id, found.file_size if type(found.file_size) is int else 0)
 
 
 def _command_in(text: str) -> tuple[str, str, str]:

@@ -5,12 +5,14 @@ from bot.access.case import Case
 from bot.access.permission import Act, require
 from bot.chat import buttons
 from bot.chat.buttons import Button, Keyboard, Meant, Style, Tap
-from bot.chat.scene import Reply, Scene
+from bot.chat.incoming import SentFile
+from bot.chat.scene import SILENT, Reply, Scene, say
 from bot.chat.views import View
 from bot.texts import keys as words
 from bot.texts.fill import Html, blocks, escaped
+from pki.own_key import MOST_BYTES, Unfit
 from storage.key_records import KeyWay
-from storage.records import UserId
+from storage.records import OutboxKind, Payload, UserId
 
 
 async def show(scene: Scene, meant: Meant) -> Reply:
@@ -33,6 +35,18 @@ async def choose(scene: Scene, meant: Meant) -> Reply:
     way = KeyWay(meant.way)
     await keys.choose(scene.case, way)
     return Reply(View(escaped(words.CHOSEN[way])), edit=True)
+
+
+async def take_file(scene: Scene, file: SentFile) -> Reply:
+    """A file may be the request for a key of one's own; it is fetched beside the work."""
+    keys.require_own(scene.case)
+    if not file.file_id:
+        return say(words.PICTURE)
+    if not 0 < file.size <= MOST_BYTES:
+        return say(words.UNFIT[Unfit.TOO_LARGE])
+    payload: Payload = {"file": file.file_id}
+    await scene.tx.outbox.add(scene.chat, OutboxKind.OWN_KEY, payload, now=scene.case.now)
+    return SILENT
 
 
 async def choice(case: Case, user_id: UserId) -> Keyboard:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from bot.access import grants
 from bot.access.permission import THE_BOT
@@ -78,6 +79,7 @@ class Profile:
         topics: the instructions that can be asked for.
         extra_files: the names of what goes along after it; an archive has it inside.
         is_locked: whether its key is under a passphrase, which waits in `Core.passphrases`.
+        has_key: whether a private key is in it.
     """
 
     file_name: str
@@ -86,6 +88,7 @@ class Profile:
     topics: tuple[Topic, ...] = ()
     extra_files: tuple[str, ...] = ()
     is_locked: bool = False
+    has_key: bool = True
 
 
 class ProfileMaker:
@@ -109,7 +112,12 @@ class ProfileMaker:
         self._jobs: set[asyncio.Task[bool]] = set()
 
     async def make(
-        self, grant: Grant, *, archive: bool = False, way: KeyWay = KeyWay.PLAIN
+        self,
+        grant: Grant,
+        *,
+        archive: bool = False,
+        way: KeyWay = KeyWay.PLAIN,
+        public_key: str | None = None,
     ) -> Profile | None:
         """Brings a reserved grant to life; None if it was ended meanwhile.
 
@@ -123,6 +131,7 @@ class ProfileMaker:
 
         Args:
             way: how its key reaches its owner.
+            public_key: of the key that the owner keeps, in PEM.
 
         Raises:
             VpnError: the server did not take it in, or none of several.
@@ -130,6 +139,8 @@ class ProfileMaker:
             BadTemplate: the operator's own words cannot be used.
             NotDone: the server is gone, or the profile would not import.
         """
+        if (way is KeyWay.OWN) is not (public_key is not None):
+            raise NotDone("Its owner has sent no key of their own; /myvpn says how.")
         async with self._database.reading() as tx:
             found = [await tx.servers.get(name) for name in grant.servers]
             shared = grant.server and await tx.servers.set_named(grant.server)
@@ -147,7 +158,12 @@ class ProfileMaker:
         locked = way is KeyWay.LOCKED
         passphrase = new_passphrase(os.urandom) if locked else None
         text = await self._render(
-            grant, servers, fields, random=random, passphrase=passphrase
+            grant,
+            servers,
+            fields,
+            random=random,
+            passphrase=passphrase,
+            public_key=public_key,
         )  # (3)
         if archive:
             content = await self._handover.archive(fields, text)
@@ -160,7 +176,7 @@ class ProfileMaker:
                 return None
         if passphrase is not None:
             self._core.passphrases.keep(grant.id, passphrase)
-        return replace(profile, is_locked=locked)
+        return replace(profile, is_locked=locked, has_key=public_key is None)
 
     async def _admit(self, grant: Grant, servers: Sequence[Server]) -> Sequence[ServerName] | None:
         """Has its servers take a grant in; gives those that have not, None where it was ended."""
@@ -215,16 +231,23 @@ class ProfileMaker:
         *,
         random: bool,
         passphrase: str | None,
+        public_key: str | None,
     ) -> str:
         """Makes key and certificate, and puts the profile together as clients will read it."""
         parts = await self.parts(
-            servers, grant, shown_as=fields.friendly_name, random=random, passphrase=passphrase
+            servers,
+            grant,
+            shown_as=fields.friendly_name,
+            random=random,
+            passphrase=passphrase,
+            public_key=public_key,
         )
         settings, _ = client_side(servers[0])
         problems = check_profile(
             parts.text,
             key_direction=settings.key_direction,
             beyond_connect=beyond_connect(parts, settings),
+            has_key=parts.has_key,
         )
         if problems:
             raise NotDone(f"The profile would not import: {problems[0]}")
@@ -238,6 +261,7 @@ class ProfileMaker:
         shown_as: str,
         random: bool = False,
         passphrase: str | None = None,
+        public_key: str | None = None,
     ) -> ProfileParts:
         """A fresh key and its certificate, in a profile for these servers.
 
@@ -249,6 +273,7 @@ class ProfileMaker:
             shown_as: the profile's name among others.
             random: whether each client tries the servers in an order of its own.
             passphrase: what the key is put under; None: it stays open.
+            public_key: of a key that its owner keeps, so that none is made; None: a fresh one.
 
         Raises:
             NotDone, BadSettings, PkiError: it cannot be signed, the servers' keys not be had, or
@@ -258,19 +283,22 @@ class ProfileMaker:
         if why := disagreements(sides):
             raise NotDone(f"No one profile opens {' and '.join(s.name for s in sides)}: {why[0]}")
         authority = await self._keyring.authority(of.authority)
-        algorithm = self._algorithm or matching_algorithm(authority.certificate)
-        issue = partial(
-            authority.issue_client,
-            common_name=of.common_name,
-            serial=parse_serial(of.serial),
-            not_before=of.not_before,
-            not_after=of.not_after,
-            algorithm=algorithm,
-        )
-        # An RSA key takes tenths of a second, an EC key less than a thread does.
-        certificate = await asyncio.to_thread(issue) if algorithm in _SLOW else issue()
-        key_pem = certificate.private_key_pem
-        if passphrase is not None:
+        named: dict[str, Any] = {
+            "common_name": of.common_name,
+            "serial": parse_serial(of.serial),
+            "not_before": of.not_before,
+            "not_after": of.not_after,
+        }
+        key_pem: str | None = None
+        if public_key is not None:
+            certificate_pem = authority.certify_client(public_key, **named)
+        else:
+            algorithm = self._algorithm or matching_algorithm(authority.certificate)
+            issue = partial(authority.issue_client, algorithm=algorithm, **named)
+            # An RSA key takes tenths of a second, an EC key less than a thread does.
+            made = await asyncio.to_thread(issue) if algorithm in _SLOW else issue()
+            certificate_pem, key_pem = made.certificate_pem, made.private_key_pem
+        if key_pem is not None and passphrase is not None:
             lock = partial(lock_key, key_pem, passphrase, random_bytes=os.urandom)
             key_pem = await asyncio.to_thread(lock)
         settings = sides[0].settings
@@ -288,7 +316,7 @@ class ProfileMaker:
             friendly_name=shown_as,
             material=ProfileMaterial(
                 ca_pem="".join(map(pem_of, self._keyring.certificates())),
-                certificate_pem=certificate.certificate_pem,
+                certificate_pem=certificate_pem,
                 private_key_pem=key_pem,
                 tls_key=tls_keys[0] if tls_keys else None,
             ),

@@ -121,6 +121,7 @@ class Keeper:
                 await tx.inbox.prune(long_ago, set_aside_before=self._clock() - _KEEP_SET_ASIDE)
                 await tx.inbox.trim_quarantine()
                 await tx.outbox.prune(long_ago)
+                await tx.posted.prune(self._clock() - _KEEP_SET_ASIDE)
                 await tx.outbox.forget_holds(self._clock())
                 await tx.knocks.prune(long_ago)
                 await tx.people.prune_newcomers(self._clock() - USERNAME_LASTS)

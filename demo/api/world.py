@@ -160,6 +160,26 @@ class World:
             self._change(replace(state, started=True))
         return self._written(person_id, state.person.user(), text, extra or {})
 
+    def sends(self, person_id: int, name: str, content: bytes, *, photo: bool = False) -> Message:
+        """A person sends a file in their private chat, or the same as a picture."""
+        stored = self.add_file(name, "application/octet-stream", content)
+        state = self._open_chat(person_id)
+        if not state.started:
+            self._change(replace(state, started=True))
+        sizes: Json = {"photo": [stored.document() | {"width": 90, "height": 90}]}
+        message = Message(
+            next(self._message_ids),
+            person_id,
+            state.person.user(),
+            self.now(),
+            "",
+            document=None if photo else stored,
+            extra=sizes if photo else {},
+        )
+        self._keep(message, EventKind.MESSAGE)
+        self.updates.put("message", self.as_json(message))
+        return message
+
     def says_in_group(self, group_id: int, person_id: int | None, text: str) -> Message:
         """Someone writes in a group; None is an anonymous admin.
 

@@ -46,22 +46,24 @@ def table(groups: Sequence[tuple[str, Sequence[Figures]]]) -> str:
 def _row(one: Figures) -> tuple[str, ...]:
     return (
         f"  {one.name}",
-        f"{_number(one.median)} {one.unit}",
-        _number(min(one.values)),
-        _number(max(one.values)),
+        f"{number_text(one.median)} {one.unit}",
+        number_text(min(one.values)),
+        number_text(max(one.values)),
         str(len(one.values)),
         one.aim,
-        ", ".join(_ratio(one, other) for other in one.beside if other.values),
+        ", ".join(ratio_text(one, other) for other in one.beside if other.values),
     )
 
 
-def _ratio(one: Figures, other: Figures) -> str:
+def ratio_text(one: Figures, other: Figures, *, name: bool = True) -> str:
+    """One median as so many times, or such a part, of another."""
     share = one.median / other.median
     times = f"1/{1 / share:.1f}" if share < 1 else f"{share:.1f} times"
-    return f"{times} of {other.name}"
+    return f"{times} of {other.name}" if name else times
 
 
-def _number(value: float) -> str:
+def number_text(value: float) -> str:
+    """To three figures, or to a whole number."""
     return f"{value:.2f}" if value < 10 else f"{value:.0f}"
 
 

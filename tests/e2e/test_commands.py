@@ -211,6 +211,7 @@ async def test_nobody_decides_on_their_own_request(company: Company) -> None:
     assert refused == [(approve.callback_data,), (deny.callback_data,)]
     await clara.taps("Approve", message=card)
     await boris.receives_document()
+    await until(partial(_is_active, company, boris))
 
 
 async def test_nobody_decided_in_time(company: Company) -> None:

@@ -1,18 +1,21 @@
 """How a key gets to its owner: under a passphrase that is shown once, and kept nowhere."""
 
 import re
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509 import load_pem_x509_certificate
 
 from demo.api.faults import Fault, FaultKind, drop_after, status
 from demo.lab.network import lab_missing
 from demo.testing import DemoMessage, PersonChat
 from tests.company import CROWD, PEOPLE, Company, company_with_openvpn, company_with_stand_in, until
 from tests.folders import open_folder
+from vpn.configuration.connect_rules import check_profile
 
 SHOW = "🔑 Show the passphrase"
 OLD = status(
@@ -29,7 +32,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def company(module_folder: Path) -> AsyncIterator[Company]:
     """One company; each test hires its own people."""
     async with company_with_stand_in(module_folder, people=(*PEOPLE, *CROWD)) as (made, _):
-        made.extra["VPNBOT_PROFILE_KEY"] = "passphrase, plain"
+        made.extra["VPNBOT_PROFILE_KEY"] = "passphrase, plain, own"
         await made.start()
         yield made
 
@@ -55,7 +58,11 @@ def phrase_in(text: str) -> str:
 
 def key_in(message: DemoMessage) -> bytes:
     assert message.document is not None
-    return message.document.content.partition(b"<key>\n")[2].partition(b"</key>")[0]
+    return key_of(message.document.content)
+
+
+def key_of(profile: bytes) -> bytes:
+    return profile.partition(b"<key>\n")[2].partition(b"</key>")[0]
 
 
 def now(who: PersonChat, message: DemoMessage) -> DemoMessage:
@@ -102,6 +109,63 @@ async def test_the_file_goes_out_of_the_chat_in_time_and_says_so_before(company:
     await until(
         lambda: company.query("SELECT state FROM outbox WHERE kind = 'delete'") == [("done",)] * 2
     )
+
+
+def made(folder: Path, *options: str) -> bytes:
+    """A request, as the bot says how to make it."""
+    kind = options or ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-subj", "/CN=vpn")
+    files = ("-keyout", str(folder / "vpn.key"), "-out", str(folder / "vpn.csr"))
+    command = ("openssl", "req", "-new", *kind, "-nodes", *files)
+    subprocess.run(command, check=True, capture_output=True)
+    return (folder / "vpn.csr").read_bytes()
+
+
+def join(line: str, folder: Path) -> None:
+    subprocess.run(["sh", "-c", line], cwd=folder, check=True)
+
+
+async def test_a_profile_for_ones_own_key(company: Company, tmp_path: Path) -> None:
+    anna = await company.hires()
+    await anna.says("/myvpn")
+    await anna.taps("🔑", message=await anna.hears("You have no VPN access"))
+    question = await anna.hears("How do you want your profiles")
+    tap = await anna.taps("For my own key", message=question)
+    assert "Send me vpn.csr" in (await anna.is_answered(tap)).text
+    for name, content, words in (
+        ("vpn.csr", made(tmp_path, "-newkey", "rsa:1024", "-subj", "/CN=vpn"), "too short"),
+        ("vpn.csr", made(tmp_path, "-newkey", "rsa:2048", "-subj", "/CN=boris"), "asks for a name"),
+        ("vpn.key", (tmp_path / "vpn.key").read_bytes(), "holds a private key"),
+        ("vpn.csr", bytes(5_000_000), "too large"),
+        ("notes.pdf", b"%PDF-1.4", "no request for a certificate"),
+    ):
+        await anna.sends(name, content)
+        await anna.hears(words)
+    await anna.sends("vpn.png", b"\x89PNG", photo=True)
+    await anna.hears("That’s a picture")
+    assert company.query("SELECT 1 FROM key_choices WHERE user_id = ?", anna.person.id) == []
+    await anna.sends("vpn.csr", made(tmp_path))
+    await anna.hears("Your next profiles are for the key that you keep")
+    message = await gets_profile(company, anna)
+    assert message.document is not None
+    profile = message.document.content
+    assert b"PRIVATE KEY" not in profile
+    assert b"<key>" not in profile
+    (tmp_path / message.document.file_name).write_bytes(profile)
+    # The line that joins the two is in the message.
+    (line,) = [line for line in message.text.splitlines() if line.startswith("(echo")]
+    join(line, tmp_path)
+    joined = (tmp_path / message.document.file_name).read_bytes()
+    key = load_pem_private_key(key_of(joined), None)
+    certificate = joined.partition(b"<cert>")[2].partition(b"</cert>")[0].strip()
+    (grant,) = company.grants_of(anna)
+    found = load_pem_x509_certificate(certificate)
+    assert found.public_key() == key.public_key()
+    assert found.subject.rfc4514_string() == f"CN={grant['common_name']}"
+    assert check_profile(joined.decode()) == []
+    # Who may not have one is told what a file always was told.
+    stranger = company.emil
+    await stranger.sends("vpn.csr", made(tmp_path))
+    await stranger.hears("Your Telegram id")
 
 
 @_NEEDS_LAB

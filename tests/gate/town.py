@@ -74,7 +74,7 @@ _SECOND_TAPS = frozenset(
 )
 _INVENTED = (
     *("rpy", "rmy", "rp", "rm", "dn", "cx", "guy", "npy", "rgy", "gu", "np", "rg", "on", "op"),
-    *("oc", "no", "zz", "ol", "cs"),
+    *("oc", "no", "zz", "ol", "cs", "pw", "tr", "kw", "ky"),
 )
 _ROLES = (
     *("approver dev", "approver dev", "approver", "auditor", "admin", "none", "none"),

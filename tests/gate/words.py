@@ -13,6 +13,17 @@ STRANGER = (
 )
 ASK_TO_JOIN = [[{"text": "Ask to join", "data": "jn", "style": "primary"}]]
 KEPT = "Nothing was changed."
+# Who asks to join, whether an admin can be reached or not.
+KNOCKED = (
+    (
+        "Asked. You’ll hear from me here when an admin has decided.\n\n"
+        "Your Telegram id is <code>{id}</code>."
+    ),
+    (
+        "I can’t reach any admin at the moment. Please tell yours that you asked, and send them "
+        "your Telegram id: <code>{id}</code>."
+    ),
+)
 HOME = "VPN access is a private matter. Write to me here: https://t.me/vpn_bot"
 
 
@@ -156,10 +167,16 @@ def _is_for_a_stranger(case: Case, row: Row) -> bool:
     if row.chat_id == case.deed.person and row.kind == "menu":
         # Who was somebody once has a menu that is to shrink.
         return row.chat_id in case.after.people
+    if row.kind == "knock":
+        # They ask to join: the admins are told of nobody else.
+        asks = case.taps("jn") and row.payload == {"person": case.deed.person}
+        return asks and row.chat_id in _all_admins(case)
     if row.chat_id != case.deed.person or row.kind != "reply":
         return False
     if row.payload["keyboard"] not in ([], ASK_TO_JOIN):
         return False
     if case.deed.what is What.TAPPED:
-        return case.taps("no") and row.payload["text"] == KEPT
+        said = row.payload["text"]
+        knocked = said in {one.format(id=row.chat_id) for one in KNOCKED}
+        return (case.taps("no") and said == KEPT) or (case.taps("jn") and knocked)
     return bool(row.payload["text"] == STRANGER.format(id=row.chat_id))

@@ -23,6 +23,7 @@ from storage.records import (
     OutboxKind,
     PostedMessage,
     Proof,
+    RequestState,
     SeenAs,
     ServerName,
     Usage,
@@ -137,6 +138,7 @@ async def _requests(tx: Transaction) -> None:
     await tx.requests.decisions(request.id)
     await tx.requests.decide(request.id, Verdict.APPROVE, by="a", by_name="b", at=NOW, duration=60)
     await tx.requests.all()
+    _ = [each async for each in tx.requests.each(state=RequestState.PENDING, limit=9)]
     await tx.requests.pending()
     await tx.requests.open()
     await tx.requests.open_of(ANNA)
@@ -410,3 +412,4 @@ async def _queues(tx: Transaction) -> None:
     await tx.outbox.conclude(deliver, Done())
     await tx.outbox.conclude(card, SetAside(None))
     await tx.outbox.prune(NOW + DAY)
+    await tx.posted.prune(NOW - DAY)

@@ -31,6 +31,7 @@ async def pragma(database: Database, name: str) -> Any:
     [
         ("journal_mode", "wal"),
         ("synchronous", 2),  # FULL: what was committed survives a power cut
+        ("temp_store", 2),  # MEMORY: what is sorted lies in no folder that others see
         ("foreign_keys", 1),
         ("busy_timeout", BUSY_TIMEOUT_MS),
     ],

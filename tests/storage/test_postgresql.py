@@ -67,17 +67,16 @@ def as_sql(sent: Sent) -> list[str]:
 
 
 def _filled(element: ClauseElement, row: dict[str, Any]) -> str:
-    compiled = element.compile(
-        dialect=POSTGRESQL,
-        column_keys=list(row) or None,
-        compile_kwargs={"render_postcompile": True},
-    )
+    compiled = element.compile(dialect=POSTGRESQL, column_keys=list(row) or None)
     assert isinstance(compiled, SQLCompiler)
+    # With its values it knows how many parameters a list of them takes.
+    state = compiled.construct_expanded_state(row, escape_names=False)
+    processors = {**compiled._bind_processors, **state.processors}
     values = {
-        name: _literal(compiled._bind_processors.get(name, lambda value: value)(value))
-        for name, value in compiled.construct_params(row, escape_names=False).items()
+        name: _literal(processors.get(name, lambda value: value)(value))
+        for name, value in state.parameters.items()
     }
-    return re.sub(r"(?<!:):(\w+)", lambda found: values[found[1]], str(compiled))
+    return re.sub(r"(?<!:):(\w+)", lambda found: values[found[1]], state.statement)
 
 
 def _literal(value: object) -> str:

@@ -36,6 +36,8 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "not_in_group": {"name": "Anna", "group": "dev"},
     "admins_only": {},
     "told_lately": {},
+    "no_files": {},
+    "no_own_key": {},
     "key_shown": {"at": NOW},
     "unknown_duration": {"duration": "7y"},
     "duration_too_long": {"seconds": 31 * 86_400, "limit": 30 * 86_400},

@@ -116,6 +116,7 @@ KEYS = {
     "SHOWN": "passphrase",
     "SHOWN_BEFORE": "at",
     "BUTTON_CHOOSE": "way",
+    "CAPTION_OWN": "file",
 }
 LIFE = {
     "UNDONE_YES_TOAST": "name",

@@ -1,0 +1,43 @@
+"""How a grant is read: its row, and one for each of its places beside it."""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, select
+
+from storage import tables
+from storage.records import EndReason, Grant, GrantState, Place
+from storage.repository import values_of
+
+_grants = tables.grants
+_places = tables.grant_places
+_COLUMNS = [_grants.c[name] for name in Grant.__slots__ if name != "places"]
+_PLACE, _ADDRESS = "place_server", "place_address"
+
+
+def selected(*conditions: ColumnElement[bool]) -> Select[Any]:
+    """Grants with their places, by their beginning; for `grants_of`."""
+    return (
+        select(*_COLUMNS, _places.c.server.label(_PLACE), _places.c.address.label(_ADDRESS))
+        .outerjoin(_places, _places.c.grant_id == _grants.c.id)
+        .where(*conditions)
+        .order_by(_grants.c.not_before, _grants.c.id, _places.c.position)
+    )
+
+
+def grants_of(rows: Iterable[Any]) -> list[Grant]:
+    """The grants in the rows of `selected`."""
+    return [_grant([*each]) for _, each in groupby(rows, key=lambda row: row.id)]
+
+
+def _grant(rows: Sequence[Row[Any]]) -> Grant:
+    """Of one grant: a row for each place, or one without."""
+    values = values_of(rows[0])
+    places = [(values.pop(_PLACE), values.pop(_ADDRESS))]
+    places += [(row.place_server, row.place_address) for row in rows[1:]]
+    values["places"] = tuple(Place(*place) for place in places if place[0] is not None)
+    values["state"] = GrantState(values["state"])
+    reason = values["end_reason"]
+    values["end_reason"] = None if reason is None else EndReason(reason)
+    return Grant(**values)
