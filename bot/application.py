@@ -107,6 +107,7 @@ class Application:
                 )
                 poller = Poller(
                     self._telegram,
+                    username,
                     self._office,
                     on_stored=worker.wake,
                     reserve=reserve,
