@@ -3,10 +3,12 @@
 import asyncio
 import logging
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from functools import partial
 
-from bot.access import admins, requests
+from bot.access import admins, new_bot, requests
 from bot.access.permission import THE_BOT
 from bot.access.revocation import close_proved
+from bot.chat import own_key
 from bot.chat.client import Telegram
 from bot.chat.delivery import ChatDelivery
 from bot.chat.outcomes import failure_at_telegram
@@ -58,6 +60,8 @@ class Application:
             OutboxKind.ASKED: Handling(posts.asked),
             OutboxKind.EDIT_CARD: Handling(posts.edit_card),
             OutboxKind.EDIT: Handling(posts.edit),
+            OutboxKind.DELETE: Handling(posts.delete),
+            OutboxKind.OWN_KEY: Handling(partial(own_key.fetch, bot, office), is_slow=True),
             OutboxKind.EXTRA_FILE: Handling(posts.extra_file, is_slow=True),
             OutboxKind.HOW_TO: Handling(posts.how_to),
             OutboxKind.RECEIPT: Handling(posts.receipt, is_slow=True),
@@ -65,6 +69,8 @@ class Application:
             OutboxKind.CUT: Handling(posts.cut, is_slow=True),
             OutboxKind.ONLINE: Handling(posts.online, is_slow=True),
             OutboxKind.CUT_SESSION: Handling(posts.cut_session, is_slow=True),
+            OutboxKind.INVITATION: Handling(posts.invitation),
+            OutboxKind.KNOCK: Handling(posts.knock),
             OutboxKind.MENU: Handling(posts.menu),
             OutboxKind.DELIVER: Handling(self._delivery.deliver, is_slow=True, settle=self._settle),
         }
@@ -93,6 +99,8 @@ class Application:
                 username = await stack.enter_async_context(greeted)
                 bot = self._telegram.bot
                 reserve = self._office.reserve
+                await reserve.for_revocation(lambda: self._speak_as(bot.id))
+                await reserve.for_revocation(lambda: self._note_name(username))
                 worker = Worker(
                     bot, username, self._office, on_done=self.sender.wake, reserve=reserve
                 )
@@ -121,6 +129,19 @@ class Application:
             await close_proved(case)
             await admins.observe_at_start(case)
             await requests.refit(case)
+
+    async def _speak_as(self, bot_id: int) -> None:
+        """Before anything is sent: a message belongs to the bot that posted it."""
+        async with self._office.acting(THE_BOT) as case:
+            is_new = await new_bot.speaks(case, bot_id)
+        if is_new:
+            log.warning("This is another bot than before; open requests are shown anew")
+
+    async def _note_name(self, username: str) -> None:
+        """Links need it, also on the command line."""
+        async with self._office.acting(THE_BOT) as case:
+            if await case.tx.invitations.own_name() != username:
+                await case.tx.invitations.set_own_name(username)
 
     async def _open_keys(self) -> None:
         """So that the first profile does not wait for its server's key."""

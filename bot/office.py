@@ -30,6 +30,7 @@ from storage.transaction import Transaction
 # Without letters and digits that are mixed up when they are read out.
 _CODE_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 _CODE_LENGTH = 8
+_TOKEN_BYTES = 16
 # So long an access may last beyond its end because the machine's clock is in doubt.
 LONGEST_DOUBT = timedelta(hours=1)
 
@@ -39,6 +40,7 @@ def real_chance() -> Chance:
     return Chance(
         serial=lambda: serial_hex(new_serial(os.urandom)),
         code=lambda: "".join(secrets.choice(_CODE_LETTERS) for _ in range(_CODE_LENGTH)),
+        token=lambda: secrets.token_urlsafe(_TOKEN_BYTES),
     )
 
 
@@ -119,6 +121,7 @@ async def open_office(
             chance=core.chance,
             clock=core.clock,
             since_boot=core.since_boot,
+            passphrases=core.passphrases,
             time=time,
             settings=settings,
             folder=folder,

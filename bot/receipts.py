@@ -26,6 +26,8 @@ class Receipt:
     """Plain paragraphs; the first word is Revoked only if `proved`.
 
     Attributes:
+        said: whether somebody is out, and what else lets them in.
+        details: what only whoever looks into it needs: certificates, and each server by itself.
         tried: whether every server was tried at least once: before that there is nothing to say.
         settled: whether no look can change it any more: all is proved, or what is not was taken
             out together with its server.
@@ -36,9 +38,15 @@ class Receipt:
     proved: bool
     tried: bool
     settled: bool
-    blocks: tuple[str, ...]
+    said: tuple[str, ...]
+    details: tuple[str, ...]
     left: tuple[Holding, ...] = ()
     maybe: tuple[Grant, ...] = ()
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """All of it."""
+        return (*self.said, *self.details)
 
 
 async def load_receipt(
@@ -75,24 +83,23 @@ async def load_receipt(
     is_over = all(grant.state in _OVER for grant in grants)
     settled = is_over and not any(proof.is_open for proof in proofs)
     proved = settled and all(proof.proved for proof in proofs)
-    blocks = [
-        _headline(name, grants, proofs, left, proved=proved, settled=settled, for_owner=for_owner),
-        *_besides(name, left),
-        *maybe_text(name, maybe),
-        _grants(grants),
-    ]
-    without_files = await _without_files(tx, grants, proofs)
-    servers = _servers(proofs, without_files, _ROOM - sum(map(length, blocks)))
+    headline = _headline(
+        name, grants, proofs, left, proved=proved, settled=settled, for_owner=for_owner
+    )
+    if proved and proofs:
+        headline = " ".join((headline, *_checked(grants, proofs)))
+    said = [headline, *_besides(name, left), *maybe_text(name, maybe)]
     if any(grant.state not in _OVER and waits_for_server(grant, proofs) for grant in grants):
-        blocks.append(words.NO_SERVER_KNOWN)
-    blocks += servers
-    if proved:
-        blocks += _duration(grants, proofs)
+        said.append(words.NO_SERVER_KNOWN)
+    details = _grants(grants)
+    without_files = await _without_files(tx, grants, proofs)
+    room = _ROOM - sum(map(length, (*said, details)))
     return Receipt(
         proved=proved,
         tried=all(proof.attempts or proof.dropped_at for proof in proofs),
         settled=settled,
-        blocks=tuple(blocks),
+        said=tuple(said),
+        details=(details, *_servers(proofs, without_files, room)),
         left=left,
         maybe=maybe,
     )
@@ -140,11 +147,18 @@ def _headline(
         return plain(template, count=len(dropped), servers=_some(dropped), name=name)
     if for_owner:
         return words.UNPROVED_OWNER
+    open_on = _some(sorted({proof.server for proof in proofs if not proof.proved}))
     if len(grants) == 1:
-        return plain(words.UNPROVED, name=name)
+        return plain(words.UNPROVED_ON if open_on else words.UNPROVED, name=name, servers=open_on)
     unproved = {proof.grant_id for proof in proofs if not proof.proved}
     still_open = sum(grant.state not in _OVER or grant.id in unproved for grant in grants)
-    return plain(words.UNPROVED_OF, count=len(grants), open=still_open, name=name)
+    return plain(
+        words.UNPROVED_OF_ON if open_on else words.UNPROVED_OF,
+        count=len(grants),
+        open=still_open,
+        name=name,
+        servers=open_on,
+    )
 
 
 def _besides(name: str, left: Sequence[Holding]) -> list[str]:
@@ -241,17 +255,26 @@ def finding_text(code: str) -> str:
     return words.FINDINGS.get(code) or plain(words.UNKNOWN_FINDING, code=code)
 
 
-def _duration(grants: Sequence[Grant], proofs: Sequence[Proof]) -> list[str]:
-    """From the order to the last look, where both are known."""
+def _checked(grants: Sequence[Grant], proofs: Sequence[Proof]) -> list[str]:
+    """On how many servers, how long it took from the order to the last look, and what was cut."""
+    count = len({proof.server for proof in proofs})
+    seconds = _took(grants, proofs)
+    cut = sum(proof.sessions_cut or 0 for proof in proofs)
+    return [
+        plain(words.CHECKED_IN if seconds else words.CHECKED, count=count, seconds=seconds),
+        *([plain(words.CUT, count=cut)] if cut else []),
+    ]
+
+
+def _took(grants: Sequence[Grant], proofs: Sequence[Proof]) -> str:
+    """Empty where one of the two is not known."""
     began = [grant.revoked_at for grant in grants if grant.revoked_at]
     ended = [proof.checked_at for proof in proofs if proof.checked_at]
     if not (began and ended):
-        return []
+        return ""
     seconds = (max(ended) - min(began)).total_seconds()
     if seconds < 1:
-        took = plain(words.MILLISECONDS, count=round(seconds * 1000))
-    elif seconds < 120:  # noqa: PLR2004 - after two minutes nobody counts seconds
-        took = plain(words.SECONDS, count=round(seconds, 1))
-    else:
-        took = plain(words.MINUTES, count=round(seconds / 60))
-    return [plain(words.TOOK, seconds=took)]
+        return plain(words.MILLISECONDS, count=round(seconds * 1000))
+    if seconds < 120:  # noqa: PLR2004 - after two minutes nobody counts seconds
+        return plain(words.SECONDS, count=round(seconds, 1))
+    return plain(words.MINUTES, count=round(seconds / 60))

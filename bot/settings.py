@@ -32,6 +32,7 @@ from bot.process.way_out import SETTING as PROXY
 from bot.process.way_out import WayOut, checked_proxy, way_out
 from pki.keys import KeyAlgorithm
 from storage.database import sqlite_url
+from storage.key_records import KeyWay
 from storage.records import UserId
 
 PREFIX = "VPNBOT_"
@@ -42,6 +43,7 @@ _ID = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
 _SECRET_LENGTH = 4096
 # Longer than the CA lives; a calendar ends, too, and then every request would fail.
 _LONGEST_DURATION = 3650 * 86_400
+_LONGEST_STAY = 47 * 3600
 
 
 def _duration(value: Any) -> Any:
@@ -98,6 +100,15 @@ def _key_algorithm(value: Any) -> Any:
     return value
 
 
+def _key_ways(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    parts = [part.strip() for part in value.split(",") if part.strip()]
+    if not parts or not set(parts) <= set(KeyWay):
+        raise ValueError(f"write {' or '.join(KeyWay)}, or several with commas between them")
+    return tuple(KeyWay(part) for part in dict.fromkeys(parts))
+
+
 def _database_url(value: Any) -> Any:
     if value is None:
         return None
@@ -127,6 +138,14 @@ def _flag(value: Any) -> Any:
 def _period(value: Any) -> Any:
     """A duration; 0 is 'off'."""
     return 0 if isinstance(value, str) and value.strip().lower() == "off" else _duration(value)
+
+
+def _stay(value: Any) -> Any:
+    """How long a message stays that Telegram lets a bot delete for 48 hours."""
+    seconds = _period(value)
+    if isinstance(seconds, int) and seconds > _LONGEST_STAY:
+        raise ValueError("write at most 47h, since Telegram deletes nothing after 48, or off")
+    return seconds
 
 
 _Seconds = Annotated[int, BeforeValidator(_duration)]
@@ -166,8 +185,14 @@ class Settings(BaseSettings):
     ssh_key_file: Path | None = None
     templates: Path | None = None
     bundle: Annotated[bool, BeforeValidator(_flag)] = False
+    # In seconds; 0 is off.
+    delete_profiles: Annotated[int, BeforeValidator(_stay)] = 86_400
     # None: the kind that the CA has.
     client_key: Annotated[KeyAlgorithm | None, BeforeValidator(_key_algorithm)] = None
+
+    profile_key: Annotated[tuple[KeyWay, ...], NoDecode, BeforeValidator(_key_ways)] = (
+        KeyWay.PLAIN,
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -192,6 +217,8 @@ class Settings(BaseSettings):
             long_duration=self.long_grant_duration,
             long_approvals=self.long_grant_approvals,
             tell_ends=self.tell_ends,
+            profiles_stay=self.delete_profiles,
+            key_ways=self.profile_key,
         )
 
     def url(self) -> URL:

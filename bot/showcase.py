@@ -32,6 +32,7 @@ from demo.lab.network import NetLab, lab_missing
 from demo.lab.stand_in import StandIn
 from demo.people import DemoPerson
 from demo.server import DemoServer
+from storage.key_records import KeyWay
 from storage.outbox import Done
 from storage.records import ServerName, UserId
 from vpn.values import Protocol as Transport
@@ -93,29 +94,17 @@ async def open_showcase(port: int = 0) -> AsyncIterator[Showcase]:
 
 def _settings(base: Path, token: str, url: str) -> Settings:
     """Complete, so that nothing of the operator's own settings gets in."""
-    values: dict[str, Any] = {
+    defaults = {name: each.get_default() for name, each in Settings.model_fields.items()}
+    values: dict[str, Any] = defaults | {
         "bot_token": SecretStr(token),
-        "bot_token_file": None,
         "admin_ids": (BORIS.id, CLARA.id),
         "data_dir": base / "data",
-        "database_url": None,
+        "profile_key": (KeyWay.PLAIN, KeyWay.LOCKED),
+        "delete_profiles": 86_400,
         "ca_passphrase": SecretStr(secrets.token_urlsafe(24)),
-        "ca_passphrase_file": None,
         "telegram_api_url": url,
-        "telegram_api_cleartext": False,
-        "telegram_proxy": None,
-        "grant_duration": 7 * 86_400,
-        "max_grant_duration": 30 * 86_400,
-        "request_ttl": 86_400,
-        "approvals": 1,
-        "long_grant_duration": None,
-        "long_grant_approvals": 2,
         # Real servers of the demo are in a network that this process is not in.
         "canary": 0,
-        "templates": None,
-        "bundle": False,
-        "client_key": None,
-        "ssh_key_file": None,
     }
     return Settings.model_construct(**values)  # asks no environment
 

@@ -81,6 +81,7 @@ class DemoServer:
         """Raises OSError where a port is taken."""
         app = web.Application(client_max_size=MAX_UPLOAD_BYTES + _ROOM_FOR_FIELDS)
         app.router.add_route("*", "/bot{token}/{method}", self._on_call)
+        app.router.add_get("/file/bot{token}/documents/{file_id}", self._on_file)
         self.page.add_routes(app)
         # Cancelled handlers are what a client that went away looks like to the methods.
         runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1, access_log=None)
@@ -198,6 +199,12 @@ class DemoServer:
     def _drop_all(self) -> None:
         for request in tuple(self._running.values()):
             _drop(request)
+
+    async def _on_file(self, request: web.Request) -> web.StreamResponse:
+        stored = self.world.files.get(request.match_info["file_id"])
+        if request.match_info["token"] != self._token or stored is None:
+            raise web.HTTPNotFound
+        return web.Response(body=stored.content)
 
     async def _on_call(self, request: web.Request) -> web.StreamResponse:
         if self._paused or self.trouble.away:

@@ -107,6 +107,10 @@ class PersonChat:
     async def says(self, text: str) -> DemoMessage:
         return _shown(self._world.says(self.person.id, text))
 
+    async def sends(self, name: str, content: bytes, *, photo: bool = False) -> DemoMessage:
+        """A file, or the same as a picture."""
+        return _shown(self._world.sends(self.person.id, name, content, photo=photo))
+
     async def edits(self, message_id: int, text: str) -> DemoMessage:
         return _shown(self._world.edits(self.person.id, message_id, text))
 

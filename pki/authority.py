@@ -6,14 +6,19 @@ from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_public_key,
+)
 from cryptography.x509.oid import NameOID
 
 from pki.crl import Revocation, crl_builder
 from pki.errors import AuthorityEndsSooner
 from pki.key_ids import AuthorityKey, AuthorityPublicKey, authority_key_id
 from pki.keys import KeyAlgorithm, generate_key, matching_algorithm, signing_hash
-from pki.profiles import CA, CLIENT, server_profile, with_profile
+from pki.profiles import CA, CLIENT, CertificateProfile, server_profile, with_profile
 from pki.serial import SerialNumber
 
 # Clients and servers whose clock lags by this much take a new certificate at once.
@@ -67,6 +72,27 @@ class Authority:
         period = (not_before, not_after)
         return self._issue(_named(common_name), serial, period, algorithm, is_server=False)
 
+    def certify_client(
+        self,
+        public_key_pem: str,
+        *,
+        common_name: str,
+        serial: SerialNumber,
+        not_before: datetime,
+        not_after: datetime,
+    ) -> str:
+        """A client's certificate, in PEM, for a key that its owner keeps. As `issue_client` in all
+        else.
+
+        Args:
+            public_key_pem: as `pki.own_key.requested_key` gives it.
+        """
+        key = load_pem_public_key(public_key_pem.encode())
+        if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
+            raise TypeError("A kind of key that `requested_key` does not let in.")
+        period = (not_before, not_after)
+        return self._sign(_named(common_name), key, serial, period, CLIENT)
+
     def issue_server(
         self,
         *,
@@ -116,6 +142,25 @@ class Authority:
         *,
         is_server: bool,
     ) -> IssuedCertificate:
+        key = generate_key(algorithm or matching_algorithm(self.certificate))
+        profile = server_profile(key.public_key()) if is_server else CLIENT
+        certificate_pem = self._sign(subject, key.public_key(), serial, period, profile)
+        # Accepted: without a passphrase, since it travels in the profile that it would protect.
+        key_pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return IssuedCertificate(
+            serial=serial,
+            certificate_pem=certificate_pem,
+            private_key_pem=key_pem.decode("ascii"),
+        )
+
+    def _sign(
+        self,
+        subject: x509.Name,
+        key: AuthorityPublicKey,
+        serial: SerialNumber,
+        period: tuple[datetime, datetime],
+        profile: CertificateProfile,
+    ) -> str:
         not_before, not_after = period
         _require_aware(not_before, not_after)
         end = self.certificate.not_valid_after_utc
@@ -124,23 +169,15 @@ class Authority:
                 f"The CA ends on {end:%Y-%m-%d}, before this certificate would;"
                 " choose an earlier end or make a new CA."
             )
-        key = generate_key(algorithm or matching_algorithm(self.certificate))
-        profile = server_profile(key.public_key()) if is_server else CLIENT
         builder = _certificate(
             x509.CertificateBuilder(issuer_name=self.certificate.subject),
             subject=subject,
-            public_key=key.public_key(),
+            public_key=key,
             serial=serial,
             period=(not_before - CLOCK_LAG, not_after),
         ).add_extension(authority_key_id(self.certificate), critical=False)
         certificate = with_profile(builder, profile).sign(self._key, signing_hash(self._key))
-        # Accepted: without a passphrase, since it travels in the profile that it would protect.
-        key_pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        return IssuedCertificate(
-            serial=serial,
-            certificate_pem=certificate.public_bytes(Encoding.PEM).decode("ascii"),
-            private_key_pem=key_pem.decode("ascii"),
-        )
+        return pem_of(certificate)
 
 
 def self_signed(

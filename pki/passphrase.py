@@ -1,10 +1,30 @@
 """What may be used as a passphrase."""
 
 from pki.errors import WrongPassphrase
+from pki.serial import RandomBytes
 
 # Whoever has a copy of the file may guess as long as they like. What a guess costs (see KDF_ROUNDS
 # in `pki.authority_files`) makes up for a phrase that is not quite random, not for a short word.
 SHORTEST_NEW = 12
+# Made-up words of five letters, 16 bits each (D. Wilkerson, 'A Proposal for Proquints'). They can
+# be said and typed in any country, and no list of words has to be kept.
+_CONSONANTS, _VOWELS = "bdfghjklmnprstvz", "aiou"
+_WORDS = 6
+
+
+def new_passphrase(random_bytes: RandomBytes) -> str:
+    """Six words with a hyphen between them: 96 bits in 35 small letters and hyphens."""
+    return "-".join(_word(int.from_bytes(random_bytes(2))) for _ in range(_WORDS))
+
+
+def _word(number: int) -> str:
+    return (
+        _CONSONANTS[number >> 12]
+        + _VOWELS[number >> 10 & 3]
+        + _CONSONANTS[number >> 6 & 15]
+        + _VOWELS[number >> 4 & 3]
+        + _CONSONANTS[number & 15]
+    )
 
 
 def check_new_passphrase(passphrase: str) -> None:

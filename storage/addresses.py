@@ -185,6 +185,17 @@ class Addresses(Repository):
             for (address, grant_id, user_id), groups in found.items()
         ]
 
+    async def people_on(self, server: ServerName) -> frozenset[UserId]:
+        """Whoever has or had an address of a server: each account, and whose it is."""
+        rows = await self._connection.execute(
+            select(_people.c.id, _people.c.same_as)
+            .join(_grants, _grants.c.user_id == _people.c.id)
+            .join(_addresses, _addresses.c.grant_id == _grants.c.id)
+            .where(_addresses.c.server == server)
+            .distinct()
+        )
+        return frozenset(UserId(one) for row in rows for one in row if one is not None)
+
     async def _where(self, *conditions: Any) -> list[AddressSpan]:
         rows = await self._connection.execute(
             select(_addresses).where(*conditions).order_by(_addresses.c.given_at, _addresses.c.id)

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
+    func,
     insert,
     or_,
     select,
@@ -150,6 +151,21 @@ class Audit(Repository):
             if isinstance(entry, AuditEntry):
                 return entry
         return None
+
+    async def last_number_of(self, actions: Sequence[str]) -> int | None:
+        """The number of the newest row about any of these actions."""
+        rows = await self._connection.execute(
+            select(func.max(_audit.c.seq)).where(_audit.c.action.in_(actions))
+        )
+        number: int | None = rows.scalar_one()
+        return number
+
+    async def subjects_of(self, action: str) -> frozenset[str]:
+        """Whatever this was done to, as far as it can be read."""
+        rows = await self._connection.execute(
+            select(_audit.c.subject).where(_audit.c.action == action).distinct()
+        )
+        return frozenset(each for each in rows.scalars() if isinstance(each, str))
 
     async def digest_of(self, seq: int) -> str | None:
         """The digest of a row; None where there is no such row, or none that can be read."""

@@ -8,8 +8,8 @@ _AT_ONCE = 500
 _Value = TypeVar("_Value")
 
 
-def batches(values: Iterable[_Value]) -> Iterator[list[_Value]]:
+def batches(values: Iterable[_Value], most: int = _AT_ONCE) -> Iterator[list[_Value]]:
     """The values in order, some hundreds at a time."""
     left = iter(values)
-    while batch := list(islice(left, _AT_ONCE)):
+    while batch := list(islice(left, most)):
         yield batch

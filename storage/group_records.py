@@ -18,7 +18,7 @@ class Group:
         routes, dns: pushed to them in the place of the server's own.
         servers: those that its people may ask for; empty: it does not say.
         max_duration: in seconds; None: it does not say.
-        approvers: the admins whose approval counts for it; empty: any.
+        approvers: the admins and approvers whose approval counts for it; empty: any.
         approvals: how many of them have to agree; None: it does not say.
     """
 

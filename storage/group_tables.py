@@ -1,4 +1,4 @@
-"""The tables of groups, and of who had which address when."""
+"""The tables of groups, of roles, and of who had which address when."""
 
 from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, String, Table, text
 
@@ -23,6 +23,18 @@ memberships = Table(
     metadata,
     Column("group_name", ForeignKey("groups.name", ondelete="CASCADE"), primary_key=True),
     Column("user_id", ForeignKey("people.id"), primary_key=True, index=True),
+)
+
+# Beside the admins that the settings name.
+roles = Table(
+    "roles",
+    metadata,
+    Column("user_id", ForeignKey("people.id"), primary_key=True, autoincrement=False),
+    Column("role", String(16), nullable=False),
+    # The groups that an approver decides for.
+    Column("groups", JSON, nullable=False),
+    # The last decision that was there when they got it: theirs before that do not count.
+    Column("after_decision", BigInteger, nullable=False),
 )
 
 # Each address that a grant was given, on each server: a row is there for good.

@@ -129,6 +129,11 @@ class Inbox(Repository):
         """Leaves nothing of an update: what strangers send must not fill the disk."""
         await self._connection.execute(delete(_inbox).where(_inbox.c.update_id == update_id))
 
+    async def forget_handled(self) -> None:
+        """Another bot's updates may have the same numbers."""
+        handled = (InboxState.DONE, InboxState.HELD)
+        await self._connection.execute(delete(_inbox).where(_inbox.c.state.in_(handled)))
+
     async def waiting(self) -> int:
         """How many updates wait for a handler."""
         count = await self._connection.scalar(

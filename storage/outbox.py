@@ -1,13 +1,26 @@
 """What is to be sent: written with the act that causes it, in one transaction."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, case, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from storage import tables
+from storage.chat_tables import chat_holds as _holds
 from storage.records import PATIENCE, ChatId, OutboxItem, OutboxKind, OutboxState, Payload
 from storage.repository import Repository, values_of
 
@@ -55,6 +68,8 @@ class Later:
     Attributes:
         error: why it was not sent.
         payload: with what has been done so far; None where that is what it was.
+        chat_id: where it goes from now on, as all that waits for the same chat; None where that
+            stays as it was.
         holds_chat: nothing else goes to this chat before, so that the order stays as it was.
     """
 
@@ -62,6 +77,7 @@ class Later:
     attempts: int
     error: str | None = None
     payload: Payload | None = None
+    chat_id: ChatId | None = None
     holds_chat: bool = False
 
 
@@ -205,6 +221,44 @@ class Outbox(Repository):
             )
             .values(due_at=until)
         )
+        # What is written later has to wait, too, and a process that starts later.
+        held = await self._connection.scalar(select(_holds.c.until).where(_of(chat_id)))
+        if held is None or held < until:
+            await self._connection.execute(delete(_holds).where(_of(chat_id)))
+            await self._connection.execute(insert(_holds).values(chat_id=chat_id, until=until))
+
+    async def holds(self) -> Mapping[ChatId, datetime]:
+        """Until when nothing may go to some chats."""
+        rows = await self._connection.execute(select(_holds))
+        return {ChatId(row.chat_id): row.until for row in rows}
+
+    async def forget_holds(self, before: datetime) -> None:
+        """Leaves out those that are over."""
+        await self._connection.execute(delete(_holds).where(_holds.c.until < before))
+
+    async def move_chat(self, old: ChatId, new: ChatId) -> None:
+        """A group has another number from now on."""
+        await self._connection.execute(
+            update(_outbox)
+            .where(
+                _outbox.c.chat_id == old,
+                _outbox.c.state.in_((OutboxState.QUEUED, OutboxState.SENDING)),
+            )
+            .values(chat_id=new)
+        )
+
+    async def forget_edits(self) -> None:
+        """No message that was posted before is edited any more; what is new is posted anew."""
+        open_ = _outbox.c.state.in_((OutboxState.QUEUED, OutboxState.SENDING))
+        edits = _outbox.c.kind.in_((OutboxKind.EDIT, OutboxKind.EDIT_CARD))
+        await self._connection.execute(delete(_outbox).where(open_, edits))
+        rows = await self._connection.execute(select(_outbox.c.id, _outbox.c.payload).where(open_))
+        for row in rows.all():
+            if "edit" in row.payload:
+                payload = {key: value for key, value in row.payload.items() if key != "edit"}
+                await self._connection.execute(
+                    update(_outbox).where(_outbox.c.id == row.id).values(payload=payload)
+                )
 
     async def hasten(self, kind: OutboxKind, now: datetime) -> None:
         """What waits of this kind may go now: what it waited for has happened."""
@@ -245,6 +299,10 @@ class Outbox(Repository):
                 _outbox.c.created_at < before,
             )
         )
+
+
+def _of(chat_id: ChatId) -> ColumnElement[bool]:
+    return _holds.c.chat_id == chat_id
 
 
 def _cut(error: str | None) -> str | None:

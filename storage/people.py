@@ -209,6 +209,10 @@ class People(Repository):
         """Sets whether Telegram lets the bot write to this person."""
         await self._set(user_id, reachable=reachable)
 
+    async def forget_reachable(self) -> None:
+        """Nobody knows of anybody any more whether Telegram lets the bot write to them."""
+        await self._connection.execute(update(_people).values(reachable=None))
+
     async def note_newcomer(
         self, user_id: UserId, name: str, username: str | None, now: datetime
     ) -> None:

@@ -39,6 +39,7 @@ class GrantState(StrEnum):
     EXPIRED = "expired"
 
 
+OPEN_STATES = (RequestState.CHOOSING, RequestState.PENDING)
 LIVE_STATES = (GrantState.RESERVED, GrantState.ISSUED, GrantState.ACTIVE)
 # A grant that is being revoked may still be open on some server, so it keeps its address.
 UNPROVED_STATES = (*LIVE_STATES, GrantState.REVOKING)
@@ -68,6 +69,8 @@ class OutboxKind(StrEnum):
     ASKED = "asked"  # a request, as its requester sees it
     EDIT_CARD = "edit_card"  # one posted card, to be brought up to date
     EDIT = "edit"  # another posted message, to be brought up to date: a profile, or /myvpn
+    OWN_KEY = "own_key"  # fetches a file that somebody sent, and says what came of it
+    DELETE = "delete"  # takes a message of ours out of a chat
     DELIVER = "deliver"  # a profile; the key is made when it is sent
     EXTRA_FILE = "extra_file"  # of the operator's, to go along with a profile
     HOW_TO = "how_to"  # instructions that somebody asked for
@@ -76,6 +79,8 @@ class OutboxKind(StrEnum):
     CUT = "cut"  # ends a stranger's session, and says what became of it
     ONLINE = "online"  # who is connected
     CUT_SESSION = "cut_session"  # ends a session of somebody's, and says what became of it
+    INVITATION = "invitation"  # for an admin to pass on; the link is made when it is sent
+    KNOCK = "knock"  # a stranger who asks to join, for an admin to answer
     MENU = "menu"  # no message: the command menu of a private chat
 
 
@@ -162,6 +167,7 @@ class Request:
         duration: what was asked for; once it is approved, what was given.
         asked_duration: what was asked for; None in requests from before that was kept.
         decided_by_name: everybody whose yes it took.
+        undo_until: until when whoever decided may take it back; None once that is over.
     """
 
     id: RequestId
@@ -176,6 +182,7 @@ class Request:
     decided_by_name: str | None = None
     decided_at: datetime | None = None
     asked_duration: int | None = None
+    undo_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

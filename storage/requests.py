@@ -1,6 +1,6 @@
 """Requests and the decisions on them."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Row, bindparam, func, insert, or_, select,
 
 from storage import tables
 from storage.records import (
+    OPEN_STATES,
     Decision,
     Request,
     RequestId,
@@ -19,7 +20,7 @@ from storage.records import (
 from storage.repository import Repository, values_of
 
 _requests = tables.requests
-_OPEN = (RequestState.CHOOSING, RequestState.PENDING)
+_AT_ONCE = 500
 _BY_ID = select(_requests).where(_requests.c.id == bindparam("request_id"))
 
 
@@ -83,6 +84,17 @@ class Requests(Repository):
     async def all(self) -> Sequence[Request]:
         return await self._where()
 
+    async def each(
+        self, *, state: RequestState | None = None, limit: int | None = None
+    ) -> AsyncIterator[Sequence[Request]]:
+        """Oldest first, a part in memory at a time."""
+        wanted = select(_requests).order_by(_requests.c.id).limit(limit)
+        if state is not None:
+            wanted = wanted.where(_requests.c.state == state)
+        rows = await self._connection.stream(wanted.execution_options(yield_per=_AT_ONCE))
+        async for part in rows.partitions():
+            yield [_request(row) for row in part]
+
     async def pending(
         self, *, offset: int | None = None, limit: int | None = None
     ) -> Sequence[Request]:
@@ -97,11 +109,11 @@ class Requests(Repository):
 
     async def open(self) -> Sequence[Request]:
         """The requests that nobody has decided, also those whose server is not chosen yet."""
-        return await self._where(_requests.c.state.in_(_OPEN))
+        return await self._where(_requests.c.state.in_(OPEN_STATES))
 
     async def open_of(self, user_id: UserId) -> Sequence[Request]:
         """The requests of one person that nobody has decided."""
-        return await self._where(_requests.c.user_id == user_id, _requests.c.state.in_(_OPEN))
+        return await self._where(_requests.c.user_id == user_id, _requests.c.state.in_(OPEN_STATES))
 
     async def of_user(self, user_id: UserId) -> Sequence[Request]:
         """All requests of one person, oldest first."""
@@ -125,7 +137,7 @@ class Requests(Repository):
         return server
 
     async def open_on(self, server: ServerName) -> Sequence[Request]:
-        return await self._where(_requests.c.server == server, _requests.c.state.in_(_OPEN))
+        return await self._where(_requests.c.server == server, _requests.c.state.in_(OPEN_STATES))
 
     async def asked_at(self, user_id: UserId, since: datetime) -> Sequence[datetime]:
         """When this person asked after `since`, newest first; whatever became of it.
@@ -152,7 +164,7 @@ class Requests(Repository):
         is_over = _requests.c.expires_at <= now
         if asked_by is not None:
             is_over = or_(is_over, _requests.c.asked_at <= asked_by)
-        return await self._where(_requests.c.state.in_(_OPEN), is_over)
+        return await self._where(_requests.c.state.in_(OPEN_STATES), is_over)
 
     async def choose(
         self, request_id: RequestId, server: ServerName, duration: int | None = None
@@ -179,6 +191,7 @@ class Requests(Repository):
         by_name: str,
         at: datetime,
         duration: int | None = None,
+        undo_until: datetime | None = None,
     ) -> bool:
         """Compare and set: False if the request was decided already; the loser changes nothing."""
         values: dict[str, Any] = {
@@ -186,11 +199,12 @@ class Requests(Repository):
             "decided_by": by,
             "decided_by_name": by_name,
             "decided_at": at,
+            "undo_until": undo_until,
         }
         if duration is not None:
             values["duration"] = duration
         # Only a request that names its server can be approved or denied.
-        open_states = _OPEN if verdict in _WITHOUT_SERVER else (RequestState.PENDING,)
+        open_states = OPEN_STATES if verdict in _WITHOUT_SERVER else (RequestState.PENDING,)
         done = await self._connection.execute(
             update(_requests)
             .where(_requests.c.id == request_id, _requests.c.state.in_(open_states))
@@ -204,6 +218,30 @@ class Requests(Repository):
             )
         )
         return True
+
+    async def reopen(self, request_id: RequestId) -> bool:
+        """A no is taken back; False if there is none. The decisions keep that it was said."""
+        done = await self._connection.execute(
+            update(_requests)
+            .where(_requests.c.id == request_id, _requests.c.state == RequestState.DENIED)
+            .values(
+                state=RequestState.PENDING,
+                decided_by=None,
+                decided_by_name=None,
+                decided_at=None,
+                undo_until=None,
+            )
+        )
+        return done.rowcount == 1
+
+    async def settled(self, now: datetime) -> Sequence[Request]:
+        """Those whose decision can be taken back no more, until `settle` has noted that."""
+        return await self._where(_requests.c.undo_until <= now)
+
+    async def settle(self, request_id: RequestId) -> None:
+        await self._connection.execute(
+            update(_requests).where(_requests.c.id == request_id).values(undo_until=None)
+        )
 
     async def agree(self, request_id: RequestId, *, by: str, duration: int, at: datetime) -> None:
         """Records an approval that is not enough by itself."""

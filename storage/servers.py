@@ -1,6 +1,6 @@
 """The OpenVPN servers, and the sets of them that share a profile."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from storage import tables
+from storage.chat_tables import silent_servers as _silent
 from storage.records import Payload, Server, ServerName
 from storage.repository import Repository, values_of
 from storage.set_records import ServerSet
@@ -59,7 +60,23 @@ class Servers(Repository):
         )
 
     async def remove(self, name: ServerName) -> None:
+        await self.heard(name)
         await self._connection.execute(delete(_servers).where(_servers.c.name == name))
+
+    async def silent(self) -> Mapping[ServerName, datetime]:
+        """Where no OpenVPN answers, and since when that is known."""
+        rows = await self._connection.execute(select(_silent))
+        return {ServerName(row.server): row.since for row in rows}
+
+    async def set_silent(self, name: ServerName, since: datetime) -> None:
+        """Notes that no OpenVPN answers there."""
+        await self.heard(name)
+        await self._connection.execute(insert(_silent).values(server=name, since=since))
+
+    async def heard(self, name: ServerName) -> bool:
+        """Notes that it answers; whether it was known not to."""
+        done = await self._connection.execute(delete(_silent).where(_silent.c.server == name))
+        return done.rowcount == 1
 
     async def set_crl_published(
         self, name: ServerName, at: datetime, number: int, digest: str

@@ -153,6 +153,8 @@ requests = Table(
     Column("decided_by", String(128)),
     Column("decided_by_name", String(128)),
     Column("decided_at", UtcTime),
+    # Until when whoever decided may take it back; None once that is over.
+    Column("undo_until", UtcTime, index=True),
     CheckConstraint(
         "state NOT IN ('pending', 'approved') OR server IS NOT NULL", name="has_server"
     ),
@@ -437,6 +439,7 @@ posted_messages = Table(
     Column("subject", String(64), nullable=False),
     Column("posted_at", UtcTime, nullable=False),
     Index("ix_posted_messages_subject", "kind", "subject"),
+    Index("ix_posted_messages_posted_at", "kind", "posted_at"),
 )
 
 inbox = Table(

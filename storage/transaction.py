@@ -14,12 +14,16 @@ from storage.ends import EndWarnings
 from storage.grants import Grants
 from storage.groups import Groups
 from storage.inbox import Inbox
+from storage.invitations import Invitations
+from storage.keys import Keys
+from storage.knocks import Knocks
 from storage.listings import Listings
 from storage.outbox import Outbox
 from storage.people import People
 from storage.posted import PostedMessages
 from storage.proofs import Proofs
 from storage.requests import Requests
+from storage.roles import Roles
 from storage.rotation import Rotations
 from storage.servers import Servers
 from storage.strangers import Strangers
@@ -33,10 +37,14 @@ class Transaction:
         self._connection = connection
         self.people = People(connection)
         self.admins = Admins(connection)
+        self.roles = Roles(connection)
         self.groups = Groups(connection)
+        self.invitations = Invitations(connection)
+        self.knocks = Knocks(connection)
         self.servers = Servers(connection)
         self.requests = Requests(connection)
         self.grants = Grants(connection)
+        self.keys = Keys(connection)
         self.addresses = Addresses(connection)
         self.crl = CrlSource(connection)
         self.proofs = Proofs(connection)

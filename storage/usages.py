@@ -8,11 +8,12 @@ from sqlalchemy import Row, and_, bindparam, func, insert, select, update
 
 from storage import tables
 from storage.batches import batches
-from storage.records import GrantId, Usage, UserId
+from storage.records import GrantId, ServerName, Usage, UserId
 from storage.repository import Repository, values_of
 
 _usages = tables.usages
 _grants = tables.grants
+_places = tables.grant_places
 _CHANGE = (
     update(_usages)
     .where(
@@ -43,6 +44,15 @@ class Usages(Repository):
             .where(_grants.c.user_id.in_(accounts))
         )
         return last
+
+    async def not_yet_on(self, grant_id: GrantId) -> Sequence[ServerName]:
+        """Servers that have not taken a grant in yet, although its profile is out."""
+        rows = await self._connection.execute(
+            select(_places.c.server).where(
+                _places.c.grant_id == grant_id, _places.c.waiting_since.is_not(None)
+            )
+        )
+        return [ServerName(name) for name in rows.scalars()]
 
     async def add(self, usages: Sequence[Usage]) -> None:
         """Of grants that were not seen on that server before."""

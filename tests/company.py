@@ -223,7 +223,7 @@ class Company:
         await self.boris.says(f"/allow {person.id} {person.first_name}")
         await self.boris.hears(f"{person.first_name} is on the allowlist now")
         chat = self.telegram.person(person.id)
-        await chat.hears("You are on the list now")
+        await chat.hears("on the list now")
         return chat
 
     async def approved(self, text: str = "/requestvpn", who: PersonChat | None = None) -> str:

@@ -1,7 +1,7 @@
 """Brings a server's folder to what it should be, changing only what differs."""
 
 import asyncio
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -11,14 +11,18 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from pki.key_ids import Issuers
+from vpn.configuration.address_sets import AddressSet
 from vpn.configuration.forwarding import render_forwarding, render_rules
 from vpn.configuration.server import (
+    firewall_command,
+    firewall_units,
     host_commands,
     inspect_conf,
     render_server_conf,
     render_unit,
     unit_name,
 )
+from vpn.configuration.sets_script import firewall_path, render_sets_script
 from vpn.errors import DirectoryInUse, HostError, PortInUse
 from vpn.host.interface import BY_OTHERS, NO_PROGRAM, ROOT, ServerHost
 from vpn.host.machine import changed_since_start, port_in_use
@@ -33,6 +37,7 @@ from vpn.layout import (
     MANAGEMENT_SOCKET,
     NETWORK_RULES,
     PRIVATE_KEY,
+    SETS_SCRIPT,
     TLS_CRYPT_V2_KEY,
 )
 from vpn.values import CommonName, ServerSpec, check_spec, server_common_name
@@ -45,7 +50,7 @@ SERVER_CERTIFICATE_RENEW_BEFORE = timedelta(days=60)
 # started right after a deploy must not seem older than its files.
 CLOCK_TICK_S = 0.02
 
-_PUBLIC, _SECRET = 0o644, 0o600
+_PUBLIC, _SECRET, _PROGRAM = 0o644, 0o600, 0o755
 _UNIT_PREFIX, _UNIT_SUFFIX = "vpnbot-openvpn-", ".service"
 _LEFTOVER_PREFIX = ".vpnbot-"
 
@@ -68,13 +73,24 @@ class HomeFile:
 
 
 def home_files(
-    spec: ServerSpec, identity: ServerIdentity, *, ca_pem: str, tls_crypt_v2_pem: str
+    spec: ServerSpec,
+    identity: ServerIdentity,
+    *,
+    ca_pem: str,
+    tls_crypt_v2_pem: str,
+    sets: Sequence[AddressSet] = (),
 ) -> tuple[HomeFile, ...]:
-    """All that a server's folder has beside `live/`, in the order in which `deploy` writes it."""
+    """All that a server's folder has beside `live/`, in the order in which `deploy` writes it.
+
+    Args:
+        sets: what its firewall is to know; their names count.
+    """
     return (
         HomeFile(unit_name(spec.name), render_unit(spec), _PUBLIC),
         HomeFile(FORWARDING, render_forwarding(spec), _PUBLIC),
-        HomeFile(NETWORK_RULES, render_rules(spec), _PUBLIC),
+        HomeFile(NETWORK_RULES, render_rules(spec, sets), _PUBLIC),
+        HomeFile(SETS_SCRIPT, render_sets_script(spec), _PROGRAM),
+        *(HomeFile(name, text, _PUBLIC) for name, text in firewall_units(spec).items()),
         HomeFile(CA_CERTIFICATE, ca_pem, _PUBLIC),
         HomeFile(TLS_CRYPT_V2_KEY, tls_crypt_v2_pem, _SECRET),
         HomeFile(PRIVATE_KEY, identity.private_key_pem, _SECRET),
@@ -109,6 +125,7 @@ async def deploy(
     tls_crypt_v2_pem: str,
     issue: Callable[[CommonName], ServerIdentity],
     now: datetime,
+    sets: Sequence[AddressSet] = (),
 ) -> DeployReport:
     """Writes all that `openvpn --config server.conf`, started in the folder, needs.
 
@@ -121,6 +138,8 @@ async def deploy(
        match, which the next deploy sees and mends by issuing both again.
     5. The CRL is not written here: publish it next, OpenVPN does not start without it.
 
+    What the firewall is to know is `sets`, see `home_files`.
+
     While one CA takes another's place, `ca_pem` holds both, first the one that signs for servers.
 
     A parent folder that belongs to another account than root is accepted: its owner could move
@@ -130,11 +149,11 @@ async def deploy(
         InvalidServer, HostError, DirectoryInUse, PortInUse: nothing was written.
         HostError: also later, where the machine refuses a write. Deploying again goes on.
     """
-    pid = await check_place(spec, host)  # (1)
+    pid = await check_place(spec, host, sets)  # (1)
     identity = await _identity_in_place(spec, host, ca_pem, now)
     if identity is None:
         identity = issue(server_common_name(spec.name))
-    files = home_files(spec, identity, ca_pem=ca_pem, tls_crypt_v2_pem=tls_crypt_v2_pem)
+    files = home_files(spec, identity, ca_pem=ca_pem, tls_crypt_v2_pem=tls_crypt_v2_pem, sets=sets)
     writer = _Writer(host)
     await writer.folder("", account=None)
     await writer.file(files[0])  # (2)
@@ -167,9 +186,11 @@ def _commands(spec: ServerSpec, changed: Set[str], *, restart_needed: bool) -> l
     """What root has to run for a server that runs; without cutting anybody where that can be."""
     unit = unit_name(spec.name)
     commands = ["systemctl daemon-reload"] if unit in changed else []
+    if firewall_path(spec.name) in changed:  # it runs since before there was one
+        commands.append(firewall_command(spec))
     if restart_needed:
         commands.append(f"systemctl restart {unit}")
-    elif not changed.isdisjoint((FORWARDING, NETWORK_RULES)):
+    elif not changed.isdisjoint((FORWARDING, NETWORK_RULES, SETS_SCRIPT)):
         commands.append(f"systemctl reload {unit}")
     return commands
 
@@ -209,7 +230,9 @@ def certificates_in(pem: bytes | None) -> tuple[x509.Certificate, ...]:
         return ()
 
 
-async def check_place(spec: ServerSpec, host: ServerHost) -> int | None:
+async def check_place(
+    spec: ServerSpec, host: ServerHost, sets: Sequence[AddressSet] = ()
+) -> int | None:
     """What `deploy` checks before it writes, without writing.
 
     Returns:
@@ -223,17 +246,18 @@ async def check_place(spec: ServerSpec, host: ServerHost) -> int | None:
     if problem:
         raise HostError(problem)
     await _check_folder(spec, host)
-    await _check_rules(spec, host)
+    await _check_rules(spec, host, sets)
     pid = await host.listener_pid(MANAGEMENT_SOCKET)
     await _check_port(spec, host, running=pid is not None)
     return pid
 
 
-async def _check_rules(spec: ServerSpec, host: ServerHost) -> None:
+async def _check_rules(spec: ServerSpec, host: ServerHost, sets: Sequence[AddressSet]) -> None:
     """Whether nftables there takes the rules: else the unit would not start."""
     if await host.caller() != ROOT:
         return  # only root may ask
-    tried = await host.run(("nft", "--check", "--file", "-"), stdin=render_rules(spec).encode())
+    rules = render_rules(spec, sets).encode()
+    tried = await host.run(("nft", "--check", "--file", "-"), stdin=rules)
     # In a container root may have no rights on the network.
     if tried.status in (0, NO_PROGRAM) or b"not permitted" in tried.output:
         return

@@ -19,9 +19,14 @@ TLS_CRYPT_V2_KEY = "tls-crypt-v2.key"
 # Both are loaded by the server's unit, see `vpn.configuration.forwarding`.
 NETWORK_RULES = "network.nft"
 FORWARDING = "network.sysctl"
+# What root keeps there itself, and the rules end with.
+OWN_RULES = "network.d"
+# Fills the sets of the rules, see `vpn.configuration.sets_script`.
+SETS_SCRIPT = "network-sets.sh"
 LIVE = "live"
 CCD = "live/ccd"
 CRL = "live/crl.pem"
+MEMBERS = "live/members"
 MANAGEMENT_SOCKET = "management.sock"
 
 # OpenVPN reads these when it starts and never again.
@@ -118,6 +123,11 @@ class Layout:
     named_conf: str = CONF
     adopted: bool = True
     named_by: NamedBy = NamedBy.COMMON_NAME
+
+    @property
+    def members(self) -> str | None:
+        """Whose each address is, for a firewall; None where no folder beside it is the bot's."""
+        return f"{self.bot_folders[0]}/{MEMBERS.rpartition('/')[2]}" if self.bot_folders else None
 
     @property
     def knows_names(self) -> bool:

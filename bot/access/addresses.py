@@ -96,8 +96,13 @@ def spare_address(
 
 
 def is_closed(server: Server) -> bool:
-    """Whether no new profile would work there, by its operator's own configuration."""
-    return server.adopted is not None and bool(server.adopted.get("closed"))
+    """Whether no new profile would work there.
+
+    Either by its operator's own configuration, or because it was never deployed.
+    """
+    if server.adopted is not None:
+        return bool(server.adopted.get("closed"))
+    return server.crl_published_at is None
 
 
 def fits(server: Server, address: str | None) -> bool:

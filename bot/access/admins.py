@@ -6,8 +6,9 @@ said or tapped before that does not count.
 
 from dataclasses import dataclass
 
+from bot.access import invitations
 from bot.access.case import Case
-from bot.access.permission import THE_BOT
+from bot.access.permission import THE_BOT, telegram_key
 from storage.records import UserId
 
 
@@ -31,6 +32,7 @@ async def observe(case: Case) -> Change:
     last = await case.tx.requests.last_decision() if known else 0
     for user_id in change.left:
         await case.tx.admins.remove(user_id)
+        await invitations.withdraw_all(case.by(THE_BOT), made_by=telegram_key(user_id))
     for user_id in change.joined:
         await case.tx.admins.add(user_id, after_decision=last)
     return change

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.access import destinations, durations, holdings
+from bot.access import destinations, durations, holdings, roles
 from bot.access.case import Case
 from bot.access.permission import telegram_key
 from bot.access.terms import Terms, terms_of
@@ -41,15 +41,15 @@ class Past:
 async def given(case: Case, request: Request) -> Sequence[Approval]:
     """The approvals that count now, oldest first.
 
-    Only those of people who are admins at this moment: whoever was taken off has no say any more,
+    Only those of people who may decide at this moment: whoever was taken off has no say any more,
     and whoever was put back has to say it anew. Two accounts of one person are one person, and the
     requester is none.
     """
     requester = await case.tx.people.person_of(request.user_id)
-    since = await case.tx.admins.all()
+    since = await roles.since(case)
     decisions = await case.tx.requests.decisions(request.id)
     counted: dict[UserId, Approval] = {}
-    for admin in case.rules.admins:
+    for admin in await deciders(case, request):
         said = [
             decision.duration
             for decision in decisions
@@ -63,6 +63,20 @@ async def given(case: Case, request: Request) -> Sequence[Approval]:
             name = await case.tx.people.name_of(admin)
             counted.setdefault(person, Approval(person, name, duration))
     return tuple(counted.values())
+
+
+async def deciders(case: Case, request: Request) -> tuple[UserId, ...]:
+    """Who may decide on it now, whether their word is enough or not; the requester included."""
+    theirs = await terms_for(case.tx, request)
+    return await roles.deciders(case.tx, case.rules, [group.name for group in theirs.groups])
+
+
+async def is_asked(case: Case, request: Request, user_id: UserId) -> bool:
+    """Whether this account's word would bring the request nearer to a decision."""
+    if user_id not in await deciders(case, request):
+        return False
+    needed = await vote(case, request, request.duration)
+    return needed.counts(await case.tx.people.person_of(user_id), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +182,7 @@ async def card_digest(case: Case, request: Request, viewer: UserId | None) -> st
     waited with Telegram, so it counts only if nothing was decided after its card. Not a secret, and
     no signature: the tap's sender is checked.
     """
-    since = await case.tx.admins.all()
+    since = await roles.since(case)
     past = await lately(case.tx, request)
     person = await case.tx.people.get(request.user_id)
     offers = durations.choices(await limit(case, request))

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from bot.access.durations import format_duration
 from bot.access.permission import Actor
+from storage.key_records import KeyWay
 from storage.records import Grant, Payload, Request, UserId
 from storage.transaction import Transaction
 
@@ -25,6 +26,10 @@ class Rules:
     long_approvals: int = 2
     # Whether admins read a line when an access has reached its end.
     tell_ends: bool = False
+    # After so many seconds the message with a profile is deleted; 0: it stays.
+    profiles_stay: int = 0
+    # How a profile's key may reach its owner; the first one unless they chose another.
+    key_ways: tuple[KeyWay, ...] = (KeyWay.PLAIN,)
 
     def approvals_for(self, duration: int) -> int:
         """How many admins have to agree to this duration, in seconds."""
@@ -39,6 +44,7 @@ class Chance:
 
     serial: Callable[[], str]  # lower-case hex
     code: Callable[[], str]  # eight characters of [a-z0-9]
+    token: Callable[[], str]  # 128 bits, as 22 characters of [A-Za-z0-9_-]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from ipaddress import IPv6Network
 from typing import Any
 
-from bot.access import messages, pace, revocation
+from bot.access import messages, pace, revocation, roles
 from bot.access.addresses import address6_of, free_address
 from bot.access.case import Case
 from bot.access.destinations import find
@@ -15,6 +15,7 @@ from bot.access.names import common_name
 from bot.access.permission import THE_BOT, Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.access.terms import groups_of, open_to, terms_of
+from storage.key_records import KeyWay
 from storage.records import (
     LIVE_STATES,
     EndReason,
@@ -119,7 +120,7 @@ async def require_outlived(case: Case, not_after: datetime) -> int:
     return authority
 
 
-async def renew(case: Case, grant_id: GrantId) -> Grant:
+async def renew(case: Case, grant_id: GrantId, *, note: DeliverNote = DeliverNote.RENEWED) -> Grant:
     """A new profile with the same end; the old one is revoked.
 
     Raises:
@@ -141,7 +142,7 @@ async def renew(case: Case, grant_id: GrantId) -> Grant:
     await pace.may_renew(case, old.owner)
     await revocation.begin(case, [old], EndReason.REPLACED)
     fresh = await _successor(case, old)
-    await messages.deliver(case, old.owner, fresh.id, DeliverNote.RENEWED)
+    await messages.deliver(case, old.owner, fresh.id, note)
     await messages.receipt(case, messages.private_chat(old.owner), [old.id])
     return fresh
 
@@ -232,7 +233,7 @@ async def undeliverable(case: Case, grant: Grant, *, closed: bool) -> bool:
         await messages.tell_admins(
             case, Notice.NOT_TAKEN_ADMINS, name=name, server=grant.server, id=grant.owner
         )
-    for admin in case.rules.admins:
+    for admin in await roles.admins(case.tx, case.rules):
         chat = messages.private_chat(admin)
         await messages.receipt(case, chat, [grant.id], if_unproved=True)
     return True
@@ -267,16 +268,28 @@ def require_ours(grant: Grant) -> None:
         raise Refused(Refusal.NO_BUTTON)
 
 
-async def issued(case: Case, grant: Grant, *, waiting: Sequence[ServerName] = ()) -> bool:
+async def issued(
+    case: Case,
+    grant: Grant,
+    *,
+    waiting: Sequence[ServerName] = (),
+    way: KeyWay = KeyWay.PLAIN,
+) -> bool:
     """RESERVED to ISSUED: the certificate exists. False if the grant was ended meanwhile.
 
     Args:
         waiting: those of its servers that have not taken it in yet.
+        way: how its key reaches its owner.
     """
     won = await case.tx.grants.move(grant.id, GrantState.RESERVED, GrantState.ISSUED)
     if won:
         await case.tx.grants.wait_on(grant.id, waiting, case.now)
-        detail = {"waiting": list(waiting)} if waiting else {}
+        detail: dict[str, Any] = {"waiting": list(waiting)} if waiting else {}
+        if way is KeyWay.LOCKED:
+            await case.tx.keys.lock(grant.id)
+            detail["key"] = way
+        if way is KeyWay.OWN:
+            detail["key"] = way
         await case.by(THE_BOT).record("grant.issue", grant, **detail)
     return won
 

@@ -6,7 +6,7 @@ up and others given at once, and the files of all who are concerned are due (`bo
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from bot.access import approvals, durations, grants, messages, revocation
@@ -17,6 +17,7 @@ from bot.access.refusals import Refusal, Refused
 from bot.access.terms import Network, Terms, is_within, ranges_in, terms
 from storage.group_records import Group, GroupName
 from storage.records import OutboxKind, Server, ServerName, UserId
+from storage.role_records import Role
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
 
@@ -92,6 +93,11 @@ async def remove(case: Case, name: GroupName) -> Changed:
     await known_group(case, name)
     before = await belongings(case)
     members = await case.tx.groups.members(name)
+    # A group of this name that is made later on is another one.
+    for given in (await case.tx.roles.all()).values():
+        if name in given.groups:
+            kept = tuple(one for one in given.groups if one != name)
+            await case.tx.roles.set(replace(given, groups=kept))
     await case.tx.groups.remove(name)
     await case.record("group.remove", f"group:{name}", members=members)
     return await settle(case, before)
@@ -155,9 +161,11 @@ async def _require_sound(case: Case, group: Group) -> None:
     its = [servers[name] for name in group.servers] or [*servers.values()]
     for text in group.networks:
         await _require_range(case, group, text, its)
+    given = await case.tx.roles.all()
+    may = {one.user_id for one in given.values() if one.role is not Role.AUDITOR}
     for approver in group.approvers:
         # A command may run without knowing the admins.
-        if case.rules.admins and approver not in case.rules.admins:
+        if case.rules.admins and approver not in case.rules.admins and approver not in may:
             raise Refused(Refusal.APPROVER_NO_ADMIN, id=approver)
     if group.approvers and len(group.approvers) < (group.approvals or 1):
         raise Refused(Refusal.TOO_FEW_APPROVERS, count=len(group.approvers), needed=group.approvals)
@@ -274,11 +282,10 @@ async def _refit_cards(case: Case, accounts: Collection[UserId]) -> None:
         await messages.edit_cards(case, request.id)
         posted = await case.tx.posted.about(OutboxKind.CARD, str(request.id))
         has = {message.chat_id for message in posted}
-        vote = await approvals.vote(case, request, request.duration)
-        for admin in case.rules.admins:
-            counts = vote.counts(await case.tx.people.person_of(admin), ())
-            if counts and messages.private_chat(admin) not in has:
-                await messages.card(case, admin, request.id)
+        for one in await approvals.deciders(case, request):
+            is_new = messages.private_chat(one) not in has
+            if is_new and await approvals.is_asked(case, request, one):
+                await messages.card(case, one, request.id)
 
 
 def _said(group: Group) -> dict[str, object]:

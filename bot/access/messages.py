@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
+from bot.access import roles
 from bot.access.case import Case
 from storage.records import (
     ChatId,
@@ -29,12 +30,21 @@ class Notice(StrEnum):
     """Messages that a use case sends by itself."""
 
     REQUEST_DENIED = "request_denied"
+    REQUEST_REOPENED = "request_reopened"  # whoever said no took that back
     REQUEST_EXPIRED = "request_expired"
     REQUEST_OUTDATED = "request_outdated"  # a restore closed it: it may have been decided since
     REQUEST_WITHDRAWN = "request_withdrawn"  # the requester left, or the server did
     NO_ADMIN_REACHABLE = "no_admin_reachable"
     NO_CARD = "no_card"  # Telegram takes the card of a request for none of the admins
+    MADE_ADMIN = "made_admin"
+    MADE_APPROVER = "made_approver"
+    MADE_AUDITOR = "made_auditor"
+    ROLE_OVER = "role_over"
+    ROLE_GIVEN = "role_given"  # to somebody, for the other admins
+    ROLE_TAKEN = "role_taken"
     ACCESS_GIVEN = "access_given"  # somebody was put on the allowlist
+    KNOCK_REFUSED = "knock_refused"
+    INVITATION_USED = "invitation_used"  # to whoever made it
     ACCESS_ENDED = "access_ended"
     REMOVED = "removed"  # from the allowlist
     REVOKED_BY = "revoked_by"  # to the other admins
@@ -85,6 +95,10 @@ class Notice(StrEnum):
     CANARY_WELL = "canary_well"
     CANARY_LETS_IN = "canary_lets_in"  # well again, where no revoked one can be tried
     PROFILES_MOVE = "profiles_move"  # to another CA
+    SERVER_SILENT = "server_silent"  # no OpenVPN answers there
+    SERVER_UNREACHABLE = "server_unreachable"  # nor its machine
+    SERVER_HEARD = "server_heard"  # again
+    NEEDS_HELP = "needs_help"  # somebody's profile doesn't work
     USED_TWICE = "used_twice"  # a profile, from two places at once
 
 
@@ -94,6 +108,7 @@ class DeliverNote(StrEnum):
     FIRST = "first"
     RENEWED = "renewed"  # its owner asked for a new one
     REPLACES_LOST = "replaces_lost"  # the earlier one may or may not have arrived
+    KEY_LOST = "key_lost"  # nobody can open the earlier one any more
     MOVED = "moved"  # to another CA; the earlier one works until this one is there
 
 
@@ -147,8 +162,13 @@ async def follow(case: Case, grant: Grant) -> None:
     for message in await case.tx.posted.about(OutboxKind.DELIVER, grant.id):
         await edit(case, message)
     if grant.user_id is not None:
-        for message in await case.tx.posted.about(OutboxKind.REPLY, str(grant.user_id)):
-            await edit(case, message)
+        await edit_own_list(case, grant.user_id)
+
+
+async def edit_own_list(case: Case, user_id: UserId) -> None:
+    """Brings somebody's answer to /myvpn up to date."""
+    for message in await case.tx.posted.about(OutboxKind.REPLY, str(user_id)):
+        await edit(case, message)
 
 
 async def edit(case: Case, message: PostedMessage, *, outdated: bool = False) -> None:
@@ -165,6 +185,32 @@ async def edit(case: Case, message: PostedMessage, *, outdated: bool = False) ->
     if outdated:
         payload["outdated"] = True
     await case.tx.outbox.add(message.chat_id, OutboxKind.EDIT, payload, now=case.now)
+
+
+async def invitation(case: Case, admin: UserId, invitation_id: int) -> None:
+    """Sends an invitation, whose link is made at the moment of sending."""
+    payload: Payload = {"invitation": invitation_id}
+    await case.tx.outbox.add(private_chat(admin), OutboxKind.INVITATION, payload, now=case.now)
+
+
+async def knock(case: Case, admin: UserId, user_id: UserId) -> None:
+    """A stranger asks to join."""
+    payload: Payload = {"person": user_id}
+    await case.tx.outbox.add(private_chat(admin), OutboxKind.KNOCK, payload, now=case.now)
+
+
+async def edit_knocks(case: Case, user_id: UserId) -> None:
+    """Every admin's card about a stranger says what became of them, and has no buttons any more."""
+    for message in await case.tx.posted.about(OutboxKind.KNOCK, str(user_id)):
+        await edit(case, message)
+        await case.tx.posted.forget(message.chat_id, message.message_id)
+
+
+async def edit_invitation(case: Case, invitation_id: int) -> None:
+    """The message with the link says what became of it, and has no link any more."""
+    for message in await case.tx.posted.about(OutboxKind.INVITATION, str(invitation_id)):
+        await edit(case, message)
+        await case.tx.posted.forget(message.chat_id, message.message_id)
 
 
 async def catch_up(case: Case, user_id: UserId) -> None:
@@ -195,7 +241,7 @@ async def notice(case: Case, user_id: UserId, code: Notice, **values: Any) -> No
 
 
 async def tell_admins(case: Case, code: Notice, **values: Any) -> None:
-    for admin in case.rules.admins:
+    for admin in await roles.admins(case.tx, case.rules):
         await notice(case, admin, code, **values)
 
 

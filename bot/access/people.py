@@ -4,16 +4,25 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.access import groups, holdings, matching, messages, requests, revocation
-from bot.access.case import Case, Rules
+from bot.access import (
+    appointing,
+    groups,
+    holdings,
+    invitations,
+    matching,
+    messages,
+    requests,
+    revocation,
+    roles,
+)
+from bot.access.case import Case
 from bot.access.matching import LARGEST_ID, as_user_id
 from bot.access.messages import Notice
 from bot.access.names import NAME_LENGTH, clean
-from bot.access.permission import Act, Actor, require, telegram_key
+from bot.access.permission import Act, require, telegram_key
 from bot.access.refusals import Refusal, Refused
 from storage.name_keys import name_key, username_key
 from storage.records import LIVE_STATES, EndReason, Grant, Person, UserId
-from storage.transaction import Transaction
 
 _CANDIDATES = 20
 _ID = re.compile(r"[0-9]{1,16}", re.ASCII)
@@ -54,18 +63,6 @@ class Removed:
     maybe: Sequence[Grant]
 
 
-async def identify(tx: Transaction, rules: Rules, user_id: UserId, name: str) -> Actor:
-    """Who somebody is now: read from the settings and the database at each act."""
-    person = await tx.people.get(user_id)
-    return Actor(
-        key=telegram_key(user_id),
-        name=clean(name, NAME_LENGTH) or (person.name if person else str(user_id)),
-        user_id=user_id,
-        is_admin=user_id in rules.admins,
-        is_allowed=person is not None and person.allowed,
-    )
-
-
 def parse_user_id(text: str) -> UserId:
     """Raises Refused: BAD_ID."""
     if not _ID.fullmatch(text) or not 0 < int(text) < LARGEST_ID:
@@ -83,7 +80,8 @@ async def to_be_allowed(case: Case, text: str) -> Wanted | Candidates:
         Refused: ADMINS_ONLY, BAD_ID, BAD_NAME, NOBODY_WROTE.
     """
     require(case.actor, Act.MANAGE_PEOPLE)
-    first, _, name = text.strip().partition(" ")
+    # At any white space: whoever pastes a list has a line's end in between.
+    first, name = (*text.split(maxsplit=1), "", "")[:2]
     user_id = as_user_id(first)
     if user_id is not None:
         if not name.strip():
@@ -117,8 +115,12 @@ async def _wrote_or_known(case: Case, key: str) -> Sequence[Person]:
     return [*known, *await case.tx.people.newcomers_named(key, limit=_CANDIDATES - len(known))]
 
 
-async def allow(case: Case, user_id: UserId, name: str) -> Allowed:
+async def allow(case: Case, user_id: UserId, name: str, *, greets_unseen: bool = True) -> Allowed:
     """Puts somebody on the allowlist, or changes their name.
+
+    Args:
+        greets_unseen: whether somebody who was never seen in the chat is written to all the same;
+            Telegram takes it for those only who have pressed Start.
 
     Raises:
         Refused: ADMINS_ONLY, BAD_NAME.
@@ -128,11 +130,19 @@ async def allow(case: Case, user_id: UserId, name: str) -> Allowed:
     if not shown:
         raise Refused(Refusal.BAD_NAME)
     before = await case.tx.people.get(user_id)
+    has_written = await case.tx.people.newcomer(user_id) is not None
     await case.tx.people.allow(user_id, shown, case.now)
+    if before is None and has_written:
+        await case.tx.people.set_reachable(user_id, reachable=True)
+    await case.tx.invitations.forget_removal(user_id)
+    by, said_by = case.actor.key, case.actor.name
+    if await case.tx.knocks.answer(user_id, allowed=True, by=by, name=said_by, now=case.now):
+        await messages.edit_knocks(case, user_id)
     is_new = before is None or not before.allowed
     await case.record("user.allow", f"user:{user_id}", user_name=shown)
-    if is_new:
-        await messages.notice(case, user_id, Notice.ACCESS_GIVEN)
+    if is_new and (before is not None or has_written or greets_unseen):
+        if user_id != case.actor.user_id:
+            await messages.notice(case, user_id, Notice.ACCESS_GIVEN)
         await messages.menu(case, user_id)
     return Allowed(await revocation.known_person(case.tx, user_id), is_new)
 
@@ -147,7 +157,7 @@ async def link(case: Case, user_id: UserId, same_as: UserId) -> None:
     """
     require(case.actor, Act.MANAGE_PEOPLE)
     await revocation.known_person(case.tx, user_id)
-    if same_as in case.rules.admins:
+    if same_as in await roles.admins(case.tx, case.rules):
         # An admin need not have said anything yet to be known.
         await case.tx.people.know(same_as, str(same_as), case.now)
     other = await revocation.known_person(case.tx, same_as)
@@ -202,6 +212,8 @@ async def reached(case: Case, user_id: UserId) -> bool:
 async def remove(case: Case, user_id: UserId) -> Removed:
     """Takes somebody off the allowlist, by all of their accounts, and ends all that they have.
 
+    Their roles end, too, but for what the settings say.
+
     Raises:
         Refused: ADMINS_ONLY, UNKNOWN_PERSON, ADMIN_OF_SETTINGS.
     """
@@ -212,12 +224,14 @@ async def remove(case: Case, user_id: UserId) -> Removed:
     listed = [account for account in accounts if account.allowed]
     ids = [account.id for account in accounts]
     grants = [one.grant for one in await holdings.of_accounts(case.tx, case.now, ids)]
-    if not listed and not grants:
+    ended_roles = [await appointing.take_away(case, account) for account in accounts]
+    if not listed and not grants and not any(ended_roles):
         if user_id in case.rules.admins:
             raise Refused(Refusal.ADMIN_OF_SETTINGS, name=accounts[0].name, id=user_id)
         raise Refused(Refusal.UNKNOWN_PERSON, who=accounts[0].name)
     for account in listed or accounts[:1]:
         await case.tx.people.disallow(account.id)
+        await case.tx.invitations.note_removal(account.id, case.now)
         await case.record("user.remove", f"user:{account.id}", user_name=account.name)
         await messages.menu(case, account.id)
         who = {"admin": case.actor.name, "by": case.actor.key}
@@ -226,6 +240,7 @@ async def remove(case: Case, user_id: UserId) -> Removed:
     for account in accounts:
         for request in await case.tx.requests.open_of(account.id):
             await requests.withdraw(case, request, tell=False)
+        await invitations.withdraw_all(case, made_by=telegram_key(account.id))
         # Whoever comes back some day begins anew.
         for group in await case.tx.groups.of_accounts([account.id]):
             await case.tx.groups.leave(group.name, account.id)

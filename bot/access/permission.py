@@ -1,11 +1,13 @@
 """The one place that decides who may do what."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
 from bot.access.refusals import Refusal, Refused
-from storage.records import UserId
+from storage.group_records import GroupName
+from storage.records import Request, UserId
 
 
 class Act(StrEnum):
@@ -15,6 +17,7 @@ class Act(StrEnum):
     DECIDE = "decide"  # on a request of somebody else
     REVOKE = "revoke"  # anybody's access
     MANAGE_PEOPLE = "manage_people"
+    SEE_REQUESTS = "see_requests"  # those that one may decide on, or all of them
     LOOK = "look"  # at everybody's requests and grants, and at the servers
 
 
@@ -23,7 +26,8 @@ class Actor:
     """Whoever acts, as known at the moment of the act.
 
     `key` is what the audit trail names: `telegram:ID`, `system:ACCOUNT` for the command line,
-    or `vpnbot` for what the bot does by itself.
+    or `vpnbot` for what the bot does by itself. `decides_for`: the groups of an approver; None for
+    whoever is none.
     """
 
     key: str
@@ -33,11 +37,18 @@ class Actor:
     is_allowed: bool = False
     # Somebody with a shell on the machine: the command line is for emergencies.
     is_operator: bool = False
+    is_auditor: bool = False
+    decides_for: frozenset[GroupName] | None = None
+
+    @property
+    def has_role(self) -> bool:
+        """Whether they are there for others, too."""
+        return self.is_admin or self.is_auditor or self.decides_for is not None
 
     @property
     def is_known(self) -> bool:
         """False for a stranger."""
-        return self.is_allowed or self.is_admin
+        return self.is_allowed or self.has_role
 
 
 THE_BOT = Actor(key="vpnbot", name="vpnbot", is_operator=True)
@@ -47,13 +58,26 @@ def telegram_key(user_id: UserId) -> str:
     return f"telegram:{user_id}"
 
 
+def telegram_id(key: str) -> UserId | None:
+    """The other way round; None for whoever is not in the chat."""
+    number = key.removeprefix("telegram:")
+    return UserId(int(number)) if number != key and number.isdecimal() else None
+
+
 def may(actor: Actor, act: Act) -> bool:
     """Whether the rules let this actor do this."""
+    has_all = actor.is_admin or actor.is_operator
     match act:
         case Act.ASK:
             return actor.is_allowed
-        case Act.DECIDE | Act.REVOKE | Act.MANAGE_PEOPLE | Act.LOOK:
-            return actor.is_admin or actor.is_operator
+        case Act.DECIDE:
+            return has_all or actor.decides_for is not None
+        case Act.SEE_REQUESTS:
+            return has_all or actor.decides_for is not None or actor.is_auditor
+        case Act.LOOK:
+            return has_all or actor.is_auditor
+        case Act.REVOKE | Act.MANAGE_PEOPLE:
+            return has_all
         case _:
             assert_never(act)
 
@@ -64,11 +88,23 @@ def require(actor: Actor, act: Act) -> None:
         raise Refused(Refusal.NOT_ALLOWED if act is Act.ASK else Refusal.ADMINS_ONLY)
 
 
-def may_decide_on(actor: Actor, person: UserId, requester: UserId) -> bool:
+def require_decision(
+    actor: Actor, person: UserId, request: Request, requester: UserId, groups: Collection[GroupName]
+) -> None:
     """Nobody decides on their own request; an operator on the machine may, and is audited.
 
     Args:
         person: the account by which the actor is known, whichever they use.
-        requester: likewise of whoever asked.
+        requester: likewise of whoever made the request.
+        groups: those of the requester that count for what they asked for.
+
+    Raises:
+        Refused: ADMINS_ONLY, OWN_REQUEST, OTHER_GROUP.
     """
-    return may(actor, Act.DECIDE) and (actor.is_operator or person != requester)
+    require(actor, Act.DECIDE)
+    if actor.is_operator:
+        return
+    if person == requester:
+        raise Refused(Refusal.OWN_REQUEST, request=request.id)
+    if not actor.is_admin and (actor.decides_for or frozenset()).isdisjoint(groups):
+        raise Refused(Refusal.OTHER_GROUP, groups=", ".join(sorted(actor.decides_for or ())))

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.access import admins, approvals, destinations, durations, grants, messages, pace
+from bot.access import admins, approvals, destinations, durations, grants, messages, pace, roles
 from bot.access.approvals import Vote
 from bot.access.case import Case
 from bot.access.destinations import Destination
+from bot.access.keys import require_way
 from bot.access.messages import DeliverNote, Notice
 from bot.access.names import REASON_LENGTH, clean
-from bot.access.permission import THE_BOT, Act, may_decide_on, require
+from bot.access.permission import THE_BOT, Act, require, require_decision
 from bot.access.refusals import Refusal, Refused
 from bot.access.terms import Terms, groups_of, open_to, terms
 from storage.records import (
@@ -28,6 +29,9 @@ from storage.transaction import Transaction
 
 # As much as its column holds.
 _NAMES_LENGTH = 128
+# In the chat: see `bot.access.undoing`.
+_UNDO_S = 60
+_CAN_BE_UNDONE = (Verdict.APPROVE, Verdict.DENY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ async def ask(case: Case, *, duration: int | None, server: ServerName | None, re
 
     Raises:
         Refused: NOT_ALLOWED, DURATION_TOO_LONG, OUTLIVES_AUTHORITY, NO_SERVER, UNKNOWN_SERVER,
-            SERVER_CLOSED, SERVER_NOT_OPEN, ALREADY_OPEN, ASKED_TOO_OFTEN.
+            SERVER_CLOSED, SERVER_NOT_OPEN, ALREADY_OPEN, ASKED_TOO_OFTEN, NO_OWN_KEY.
     """
     require(case.actor, Act.ASK)
     user_id = case.actor.user_id
@@ -68,6 +72,8 @@ async def ask(case: Case, *, duration: int | None, server: ServerName | None, re
     # Limits for people do not bind whoever acts on the machine.
     if not case.actor.is_operator:
         durations.within_limit(seconds, case.rules.max_duration)
+    if not case.actor.is_operator:
+        await require_way(case, user_id)
     every = {one.name: one for one in await destinations.every(case.tx)}
     names = _pick([*every.values()], server)
     if not case.actor.is_operator:
@@ -94,7 +100,7 @@ async def ask(case: Case, *, duration: int | None, server: ServerName | None, re
     )
     await case.record("request.ask", request, reason=request.reason)
     if chosen is not None:
-        await _announce(case, request)
+        await announce(case, request)
     return Asked(request, () if chosen else names)
 
 
@@ -148,7 +154,7 @@ async def choose(case: Case, request_id: RequestId, server: ServerName) -> Asked
         raise await _already_decided(case.tx, request_id)
     request = await _known_request(case.tx, request_id)
     await case.record("request.ask", request, reason=request.reason)
-    await _announce(case, request)
+    await announce(case, request)
     return Asked(request, ())
 
 
@@ -201,14 +207,14 @@ async def approve(
         durations.within_limit(seconds, limit)
         opened = {ServerName(request.server or ""): await destinations.opened_by(case.tx, request)}
         open_to(await groups_of(case.tx, requester.id), opened)
-        person = await case.tx.people.person_of(_admin(case))
+        person = await case.tx.people.person_of(acting(case))
         given = await approvals.given(case, request)
         said = [approval.duration for approval in given if approval.person == person]
         others = [approval.duration for approval in given if approval.person != person]
         vote = await approvals.vote(case, request, min([seconds, *others]))
         agreed = {approval.person for approval in given if approval.person != person}
         if not vote.counts(person, agreed):
-            raise await _not_approver(case, vote)
+            raise await _not_approver(case, request, vote)
         missing = vote.missing({*agreed, person})
         if missing > 0 and said == [seconds]:
             raise Refused(Refusal.AGREED_ALREADY)
@@ -317,18 +323,18 @@ def _within_limit(case: Case, seconds: int, theirs: Terms, *, is_named: bool) ->
     return durations.within_limit(seconds, limit) if is_named else min(seconds, limit)
 
 
-def _admin(case: Case) -> UserId:
+def acting(case: Case) -> UserId:
     """Who acts in the chat."""
     assert case.actor.user_id is not None
     return case.actor.user_id
 
 
-async def _not_approver(case: Case, vote: Vote) -> Refused:
-    """With the names of the admins who may decide."""
+async def _not_approver(case: Case, request: Request, vote: Vote) -> Refused:
+    """With the names of those who may decide."""
     may = {person for quorum in vote.quorums for person in quorum.people}
     names = [
         await case.tx.people.name_of(admin)
-        for admin in case.rules.admins
+        for admin in await approvals.deciders(case, request)
         if await case.tx.people.person_of(admin) in may
     ]
     return Refused(Refusal.NOT_APPROVER, names=names)
@@ -376,18 +382,20 @@ async def _refuse_second(tx: Transaction, user_id: UserId, server: ServerName | 
             raise Refused(Refusal.ALREADY_OPEN, server=server, request=request.id)
 
 
-async def _announce(case: Case, request: Request) -> None:
-    """To every admin whose word counts; where there is none, to all, who can see to that."""
-    vote = await approvals.vote(case, request, request.duration)
-    people = {admin: await case.tx.people.person_of(admin) for admin in case.rules.admins}
-    asked = [admin for admin in case.rules.admins if vote.counts(people[admin], ())]
-    for admin in asked or case.rules.admins:
-        await messages.card(case, admin, request.id)
+async def announce(case: Case, request: Request) -> None:
+    """To everybody whose word counts; where there is nobody, to all admins, who can see to that."""
+    asked = [
+        one
+        for one in await approvals.deciders(case, request)
+        if await approvals.is_asked(case, request, one)
+    ]
+    for one in asked or await roles.admins(case.tx, case.rules):
+        await messages.card(case, one, request.id)
 
 
 async def admin_reachable(case: Case) -> bool:
     """False once every admin is known not to have pressed Start."""
-    known = [await case.tx.people.get(admin) for admin in case.rules.admins]
+    known = [await case.tx.people.get(one) for one in await roles.admins(case.tx, case.rules)]
     return any(admin is None or admin.reachable is not False for admin in known)
 
 
@@ -407,19 +415,26 @@ async def own(case: Case, request_id: RequestId) -> Request:
 
 
 async def _decidable(case: Case, request_id: RequestId) -> Request:
-    require(case.actor, Act.DECIDE)
-    request = await _known_request(case.tx, request_id)
-    if case.actor.user_id is None:
-        permitted = case.actor.is_operator
-    else:
-        # Nobody decides on their own request, by none of their accounts.
-        person = await case.tx.people.person_of(case.actor.user_id)
-        requester = await case.tx.people.person_of(request.user_id)
-        permitted = may_decide_on(case.actor, person, requester)
-    if not permitted:
-        raise Refused(Refusal.OWN_REQUEST, request=request_id)
+    request = await may_be_decided_by(case, request_id)
     if request.state is not RequestState.PENDING:
         raise await _already_decided(case.tx, request_id)
+    return request
+
+
+async def may_be_decided_by(case: Case, request_id: RequestId) -> Request:
+    """A request on which whoever acts has a say, decided or not.
+
+    Raises:
+        Refused: ADMINS_ONLY, UNKNOWN_REQUEST, OWN_REQUEST, OTHER_GROUP.
+    """
+    require(case.actor, Act.DECIDE)
+    request = await _known_request(case.tx, request_id)
+    if not case.actor.is_operator:
+        # By none of their accounts, and for whom it is by the groups of this moment.
+        person = await case.tx.people.person_of(acting(case))
+        requester = await case.tx.people.person_of(request.user_id)
+        theirs = [group.name for group in (await approvals.terms_for(case.tx, request)).groups]
+        require_decision(case.actor, person, request, requester, theirs)
     return request
 
 
@@ -438,6 +453,7 @@ async def _decide(
     duration: int | None = None,
     agreed: Sequence[str] = (),
 ) -> Request:
+    may_undo = verdict in _CAN_BE_UNDONE and case.actor.user_id is not None
     won = await case.tx.requests.decide(
         request_id,
         verdict,
@@ -445,6 +461,7 @@ async def _decide(
         by_name=", ".join((*agreed, case.actor.name))[:_NAMES_LENGTH],
         at=case.now,
         duration=duration,
+        undo_until=case.after(_UNDO_S) if may_undo else None,
     )
     if not won:
         raise await _already_decided(case.tx, request_id)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.access import holdings, messages
+from bot.access import holdings, messages, roles
 from bot.access.case import Case
 from bot.access.holdings import Holding
 from bot.access.messages import Notice
@@ -297,7 +297,7 @@ async def tell_others(case: Case, ended: Sequence[Grant]) -> None:
     servers = sorted({str(grant.server or grant.common_name) for grant in ended})
     said = ", ".join([*servers[:_SERVERS_NAMED], "…"] if servers[_SERVERS_NAMED:] else servers)
     who = {"admin": case.actor.name, "by": case.actor.key}
-    for admin in case.rules.admins:
+    for admin in await roles.admins(case.tx, case.rules):
         if admin not in (case.actor.user_id, holder):
             await messages.notice(case, admin, Notice.REVOKED_BY, name=name, servers=said, **who)
 
@@ -324,7 +324,7 @@ async def expire_due(case: Case) -> list[Grant]:
                 name = await case.tx.people.name_of(grant.user_id)
             server = str(grant.server or grant.common_name)
             await messages.tell_admins(case, Notice.ACCESS_OVER, name=name, server=server)
-        for admin in case.rules.admins:
+        for admin in await roles.admins(case.tx, case.rules):
             chat = messages.private_chat(admin)
             await messages.receipt(case, chat, [grant.id], if_unproved=True)
     return ended

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from bot.access import holdings, matching
+from bot.access import holdings, matching, roles
 from bot.access.case import Case
 from bot.access.matching import Fits
 from bot.access.permission import Act, require
@@ -27,9 +27,8 @@ async def meant(case: Case, text: str) -> Fits:
         Refused: ADMINS_ONLY.
     """
     require(case.actor, Act.LOOK)
-    return await matching.find(
-        case.tx, matching.parse_who(text), case.now, admins=case.rules.admins
-    )
+    known = await roles.admins(case.tx, case.rules)
+    return await matching.find(case.tx, matching.parse_who(text), case.now, admins=known)
 
 
 async def people_meant(case: Case, text: str) -> Fits:

@@ -10,6 +10,7 @@ from bot.chat.scene import SILENT, Reply, Scene, say
 from bot.chat.views import View
 from bot.receipts import maybe_text
 from bot.texts import chat as words
+from bot.texts import notices
 from bot.texts.fill import blocks, escaped, fill
 from storage.records import OutboxKind, Person, UserId
 
@@ -26,9 +27,9 @@ async def audit_head(scene: Scene, _rest: str) -> Reply:
     require(scene.actor, Act.LOOK)
     last = await scene.tx.audit.last()
     if last is None:
-        return say(words.AUDIT_NONE)
+        return say(notices.AUDIT_NONE)
     head = audit.head_text(last.seq, last.digest)
-    return say(fill(words.AUDIT_HEAD, count=last.seq, head=head))
+    return say(fill(notices.AUDIT_HEAD, count=last.seq, head=head))
 
 
 async def allow(scene: Scene, rest: str) -> Reply:
@@ -48,12 +49,13 @@ async def allow(scene: Scene, rest: str) -> Reply:
 async def allow_now(scene: Scene, user_id: UserId, name: str) -> Reply:
     """Puts somebody on the list."""
     done = await people.allow(scene.case, user_id, name)
-    return say(
-        fill(
-            words.ALLOWED if done.is_new else words.RENAMED,
-            name=await who.name_of(scene.tx, done.person.id),
-        )
-    )
+    if not done.is_new:
+        text = words.RENAMED
+    elif user_id == scene.user_id:
+        text = words.ALLOWED_SELF
+    else:
+        text = words.ALLOWED_REACHED if done.person.reachable else words.ALLOWED
+    return say(fill(text, name=await who.name_of(scene.tx, done.person.id)))
 
 
 async def remove(scene: Scene, rest: str) -> Reply:

@@ -10,12 +10,15 @@ from enum import StrEnum
 from itertools import zip_longest
 from typing import Any
 
+from storage.joining_records import InvitationId
+from storage.key_records import KeyWay
 from storage.records import GrantId, Payload, RequestId, ServerName, UserId
 
 
 class Tap(StrEnum):
     APPROVE = "ap"
     DENY = "dn"
+    UNDO = "ud"
     CANCEL = "cx"
     AGAIN = "ag"
     SERVER = "sv"
@@ -37,6 +40,10 @@ class Tap(StrEnum):
     OLD_PEOPLE = "op"
     LINK = "lk"
     HOW_TO = "hw"
+    UNLOCK = "pw"
+    KEY_WAYS = "kw"
+    KEY_WAY = "ky"
+    TROUBLE = "tr"
     LATE_YES = "ly"
     LATE_NO = "ln"
     CUT = "ct"
@@ -52,6 +59,11 @@ class Tap(StrEnum):
     REMOVE_LIST = "rml"
     ALLOW = "al"
     ALLOW_YES = "aly"
+    ASK = "as"
+    WITHDRAW = "wd"
+    JOIN = "jn"
+    JOIN_YES = "jny"
+    JOIN_NO = "jnn"
     KEEP = "no"
 
 
@@ -77,6 +89,7 @@ _NO_REQUEST = RequestId(0)
 _NO_GRANT = GrantId("")
 _NOBODY = UserId(0)
 _NO_SERVER = ServerName("")
+_NO_INVITATION = InvitationId(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +106,16 @@ class Meant:
     server: ServerName = _NO_SERVER
     # Of instructions, see `bot.handover.handover`.
     topic: str = ""
+    # See `storage.key_records.KeyWay`.
+    way: str = ""
+    # See `bot.chat.trouble`: a letter for each answer.
+    said: str = ""
     # The number of one that is held.
     update: int = 0
     # See `storage.records.Stranger`.
     stranger: int = 0
-    # When a session began, in seconds since 1970 by its server's clock.
+    invitation: InvitationId = _NO_INVITATION
+    # When a session began, by its server's clock, or somebody asked to join; seconds since 1970.
     since: int = 0
     # Of a list, counted from 0; None where none was turned to.
     page: int | None = None
@@ -114,18 +132,24 @@ _PARTS = {
     "digest": "[0-9a-f]{8}",
     "server": "[a-z0-9-]{1,32}",
     "topic": "[a-z0-9][a-z0-9-]{0,19}",
+    "said": "[a-z]{1,3}",
+    "way": "|".join(KeyWay),
     "update": "0|[1-9][0-9]{0,17}",
     "stranger": "[1-9][0-9]{0,14}",
+    "invitation": "[1-9][0-9]{0,14}",
     "since": "0|[1-9][0-9]{0,10}",
     "page": "0|[1-9][0-9]{0,6}",
     "search": "[a-z0-9+]{1,40}",
 }
-_NUMBERS = frozenset({"request", "person", "duration", "update", "stranger", "since", "page"})
+_NUMBERS = frozenset(
+    {"request", "person", "duration", "update", "stranger", "invitation", "since", "page"}
+)
 # What each button carries, in this order. The yes to a question carries what it stood for; earlier
 # versions sent it without.
 _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.APPROVE: ("request", "duration", "digest"),
     Tap.DENY: ("request",),
+    Tap.UNDO: ("request",),
     Tap.CANCEL: ("request",),
     Tap.AGAIN: ("request",),
     Tap.SERVER: ("request", "server"),
@@ -146,6 +170,10 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.OLD_PEOPLE: ("grant", "page?"),
     Tap.LINK: ("grant", "person", "digest?"),
     Tap.HOW_TO: ("grant", "topic"),
+    Tap.UNLOCK: ("grant",),
+    Tap.KEY_WAYS: (),
+    Tap.KEY_WAY: ("way",),
+    Tap.TROUBLE: ("grant", "said?"),
     Tap.LATE_YES: ("update",),
     Tap.LATE_NO: ("update",),
     Tap.CUT: ("stranger",),
@@ -161,6 +189,11 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.REMOVE_LIST: ("page",),
     Tap.ALLOW: ("person",),
     Tap.ALLOW_YES: ("person", "digest?"),
+    Tap.ASK: (),
+    Tap.WITHDRAW: ("invitation",),
+    Tap.JOIN: (),
+    Tap.JOIN_YES: ("person", "since"),
+    Tap.JOIN_NO: ("person", "since"),
     Tap.KEEP: (),
 }
 _REVOKING = frozenset(

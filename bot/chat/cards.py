@@ -7,21 +7,23 @@ Rendered from what is true when it is sent; what is posted is brought up to date
 from datetime import datetime
 from pathlib import PurePath
 
-from bot.access import approvals, destinations, holdings
+from bot.access import approvals, destinations, holdings, roles, undoing
 from bot.access.approvals import Past
 from bot.access.case import Case
 from bot.access.durations import choices
 from bot.access.messages import DeliverNote
-from bot.access.permission import telegram_key
+from bot.access.permission import Act, may, telegram_key
 from bot.chat import buttons
 from bot.chat.buttons import Button, Keyboard, Style, Tap
-from bot.chat.views import View, cancel_button, how_to, some
+from bot.chat.views import View, below_profile, cancel_button, some
 from bot.chat.votes import votes
 from bot.handover.fields import file_name_of
 from bot.handover.profiles import Profile
 from bot.texts import chat as words
 from bot.texts import groups as group_words
+from bot.texts import keys as key_words
 from bot.texts import life
+from bot.texts import roles as role_words
 from bot.texts.fill import Html, blocks, escaped, fill, lines, moment
 from bot.texts.refusals import duration_text
 from storage.records import (
@@ -50,6 +52,8 @@ _NEVER_HAD = frozenset({EndReason.UNDELIVERABLE, EndReason.NOT_TAKEN, EndReason.
 
 async def card(case: Case, request: Request, viewer: UserId) -> View:
     """A request as an admin sees it: to decide on, or with what became of it."""
+    if not await _may_see(case, request, viewer):
+        return View(fill(role_words.CARD_CLOSED, id=request.id))
     person = await case.tx.people.get(request.user_id)
     name = person.name if person else str(request.user_id)
     title = lines(
@@ -70,7 +74,21 @@ async def card(case: Case, request: Request, viewer: UserId) -> View:
     decision = lines(
         _decided(case, request, person, grant), await _life(case, grant, name) if grant else ""
     )
-    return View(blocks(title, asked_for, opens, decision))
+    undo: Keyboard = ()
+    if undoing.can_undo(request, telegram_key(viewer), case.now):
+        undo = ((Button(life.BUTTON_UNDO, buttons.data(Tap.UNDO, request.id)),),)
+    if grant is not None and grant.state not in LIVE_STATES:
+        undo = ()
+    return View(blocks(title, asked_for, opens, decision), undo)
+
+
+async def _may_see(case: Case, request: Request, viewer: UserId) -> bool:
+    """An approver sees what they may decide on, and what became of it; admins and auditors all."""
+    actor = await roles.identify(case.tx, case.rules, viewer, "")
+    if may(actor, Act.LOOK):
+        return True
+    is_decided = request.state is not RequestState.PENDING and may(actor, Act.DECIDE)
+    return is_decided or viewer in await approvals.deciders(case, request)
 
 
 async def _undecided(
@@ -86,6 +104,7 @@ async def _undecided(
     used = await tx.usages.last_of(await holdings.accounts_of(tx, request.user_id))
     me = await tx.people.person_of(viewer)
     own = await tx.people.person_of(request.user_id) == me
+    decides = viewer in await approvals.deciders(case, request)
     agreed = await votes(case, request, limit, me)
     theirs = await approvals.terms_for(tx, request)
     text = blocks(
@@ -101,15 +120,16 @@ async def _undecided(
             fill(group_words.CARD_NOT_OPEN, server=request.server) if not theirs.is_open else "",
             fill(words.CARD_HAS, count=live) if live else "",
             fill(words.CARD_HAS_UNPROVED, count=unproved) if unproved else "",
+            *await _silent(case, request),
             *(_past(one) for one in past[:_PAST_SHOWN]),
             fill(words.CARD_LAST_USE, at=moment(used)) if used else "",
         ),
         await _opens(case, request),
-        words.CARD_OWN if own else "",
+        await _who_else(case, request, me) if own else "" if decides else role_words.CARD_LOOK,
         lines(*agreed.said),
         _waits(case, request),
     )
-    if own:
+    if own or not decides:
         return View(text)
     digest = await approvals.card_digest(case, request, viewer)
     full, *shorter = (
@@ -125,6 +145,28 @@ async def _undecided(
     if not agreed.counts or not theirs.is_open:
         return View(text, ((deny,),))
     return View(text, ((full,), *((tuple(shorter),) if shorter else ()), (deny,)))
+
+
+async def _silent(case: Case, request: Request) -> list[Html]:
+    """Where a profile for this request could not connect now."""
+    since = await case.tx.servers.silent()
+    return [
+        fill(words.CARD_SILENT, server=name, at=moment(since[name]))
+        for name in await destinations.opened_by(case.tx, request)
+        if name in since
+    ]
+
+
+async def _who_else(case: Case, request: Request, me: UserId) -> Html:
+    """Who may say yes to one's own request; where nobody else is, how it's done on the machine."""
+    others = [
+        await case.tx.people.name_of(one)
+        for one in await approvals.deciders(case, request)
+        if await case.tx.people.person_of(one) != me
+    ]
+    if not others:
+        return fill(words.CARD_OWN_ALONE, id=request.id)
+    return fill(words.CARD_OWN, names=some(others))
 
 
 def _past(one: Past) -> Html:
@@ -281,12 +323,19 @@ def _ended_at(grant: Grant) -> datetime:
 
 
 def caption(
-    grant: Grant, profile: Profile, note: DeliverNote, earlier: Grant | None, *, earlier_dead: bool
+    grant: Grant,
+    profile: Profile,
+    note: DeliverNote,
+    earlier: Grant | None,
+    *,
+    earlier_dead: bool,
+    deleted_at: datetime | None = None,
 ) -> View:
     """What stands below a profile that is sent.
 
     Args:
         earlier: what this one takes the place of, and whether that is seen to be dead.
+        deleted_at: when its message is taken out of the chat; None: it stays.
     """
     template = (words.CAPTIONS if earlier_dead else words.CAPTIONS_UNPROVED)[note]
     use = words.CAPTION_USE_ARCHIVE if profile.is_archive else words.CAPTION_USE
@@ -296,10 +345,17 @@ def caption(
     text = blocks(
         fill(template, server=grant.server, file=file),
         fill(use, until=moment(grant.not_after)),
+        key_words.CAPTION_LOCKED if profile.is_locked else "",
+        fill(key_words.CAPTION_OWN, file=profile.file_name) if not profile.has_key else "",
         words.CAPTION_HOW_TO if profile.topics else "",
-        words.CAPTION_LATER,
+        lines(
+            fill(words.CAPTION_DELETED, at=moment(deleted_at)) if deleted_at else "",
+            words.CAPTION_LATER,
+        ),
     )
-    return View(text, how_to(grant, profile.topics))
+    passphrase = Button(key_words.BUTTON_SHOW, buttons.data(Tap.UNLOCK, grant.id), Style.MAIN)
+    first = ((passphrase,),) if profile.is_locked else ()
+    return View(text, (*first, *below_profile(grant, profile.topics)))
 
 
 async def caption_over(case: Case, grant: Grant) -> View:

@@ -19,7 +19,7 @@ from typing import Any
 from telegram import Bot, Message
 from telegram.error import TelegramError
 
-from bot.access import grants
+from bot.access import grants, keys
 from bot.access.case import Case
 from bot.access.messages import DeliverNote
 from bot.access.permission import THE_BOT
@@ -34,6 +34,7 @@ from bot.handover.delivery import CUT_OFF, Came, Delivery, Outcome
 from bot.handover.profiles import Profile
 from pki.errors import PkiError
 from storage.errors import is_passing
+from storage.key_records import KeyWay
 from storage.outbox import Done, Later, Next
 from storage.records import (
     ChatId,
@@ -65,6 +66,7 @@ class TelegramCourier:
 
     Args:
         earlier: what this one takes the place of.
+        stay: after so many seconds the message is deleted; 0: never.
     """
 
     def __init__(
@@ -75,6 +77,8 @@ class TelegramCourier:
         note: DeliverNote,
         earlier: Grant | None,
         clock: Callable[[], datetime],
+        *,
+        stay: int = 0,
     ) -> None:
         self._bot = bot
         self._sender = sender
@@ -82,12 +86,20 @@ class TelegramCourier:
         self._note = note
         self._earlier = earlier
         self._clock = clock
+        self._stay = timedelta(seconds=stay)
         self._wait_s = _FIRST_RETRY_S
         self._refusals = 0
 
     async def hand_over(self, grant: Grant, profile: Profile, *, earlier_dead: bool) -> Outcome:
         """Sends it; what reached nobody waits, and may be sent again."""
-        view = cards.caption(grant, profile, self._note, self._earlier, earlier_dead=earlier_dead)
+        view = cards.caption(
+            grant,
+            profile,
+            self._note,
+            self._earlier,
+            earlier_dead=earlier_dead,
+            deleted_at=self._clock() + self._stay if self._stay else None,
+        )
 
         async def send(text: str, **markup: Any) -> Message:
             # Not protected: a protected file cannot be saved, so no VPN app could import it.
@@ -126,7 +138,7 @@ class TelegramCourier:
                 came = Came.CLOSED
             case Said.UNKNOWN:
                 came = Came.UNKNOWN
-            case Said.WORDS | Said.REFUSED:
+            case Said.WORDS | Said.REFUSED | Said.MOVED:  # only a group moves
                 came = Came.REFUSED
         if came is Came.NOT_YET:
             await self._sender.released(self._chat_id)
@@ -153,6 +165,10 @@ class ChatDelivery:
             earlier = None
             if grant is not None and grant.replaces is not None:
                 earlier = await tx.grants.get(grant.replaces)
+            way, public_key = KeyWay.PLAIN, None
+            if grant is not None:
+                way = await keys.way_for(case, grant.owner)
+                public_key = await keys.own_key(case, grant.owner) if way is KeyWay.OWN else None
         if grant is None or grant.state is not GrantState.RESERVED:
             return await self.settle(item)
         if not case.may_give:
@@ -162,7 +178,9 @@ class ChatDelivery:
             retry_at = self._core.clock() + timedelta(seconds=_SERVER_RETRY_S)
             return Later(retry_at, item.attempts)
         try:
-            profile = await self._delivery.make(grant, archive=self._archives)  # (1), (2)
+            profile = await self._delivery.make(  # (1), (2)
+                grant, archive=self._archives, way=way, public_key=public_key
+            )
         except Exception as error:
             if is_passing(error):
                 raise
@@ -172,7 +190,13 @@ class ChatDelivery:
             return Done()
         note = DeliverNote(item.payload["note"])
         courier = TelegramCourier(
-            self._bot, self._sender, item.chat_id, note, earlier, self._core.clock
+            self._bot,
+            self._sender,
+            item.chat_id,
+            note,
+            earlier,
+            self._core.clock,
+            stay=self._core.rules.profiles_stay,
         )
         await self._sender.released(item.chat_id)
         outcome = await self._delivery.hand_over(grant, profile, courier)  # (3)

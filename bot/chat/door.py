@@ -4,6 +4,8 @@ Whoever is known is always let in, and so is what cannot be told apart: it is se
 human can read it. Strangers and groups are let in as often as the worker may answer them, or note
 what they tried, twice over: the worker's limits are exact, and count when an update is handled.
 
+Who comes with an open invitation is let in beyond that, now and then.
+
 Nobody is a stranger on an old word: while something of an admin's waits, which may put them on the
 allowlist, all are let in.
 """
@@ -12,8 +14,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bot.access import invitations, roles
 from bot.chat.commands import COMMANDS
-from bot.chat.incoming import raw_command
+from bot.chat.incoming import raw_command, raw_invitation
 from bot.chat.throttle import Limits
 from bot.core import Core
 from storage.records import ChatId, InboxItem, UserId
@@ -39,7 +42,8 @@ class Fetched:
 
 class Door:
     def __init__(self, core: Core) -> None:
-        self._admins = frozenset(ChatId(admin) for admin in core.rules.admins)
+        self._rules = core.rules
+        self._clock = core.clock
         self._since_boot = core.since_boot
         self._limits = Limits(_ROOM)
 
@@ -47,15 +51,38 @@ class Door:
         """What of it is to be stored, in its order."""
         chats = {one.item.chat_id for one in batch}
         people = await tx.people.some(UserId(chat) for chat in chats)
-        known = self._admins | {ChatId(one.id) for one in people.values() if one.allowed}
+        admins = frozenset(map(ChatId, await roles.admins(tx, self._rules)))
+        known = admins | {ChatId(one.id) for one in people.values() if one.allowed}
+        known |= {ChatId(one) for one in await tx.roles.all()}
         if chats <= known:
             return list(batch)
-        admin_waits = bool(chats & self._admins) or await tx.inbox.has_new_of(self._admins)
+        invited = await self._invited(tx, batch)
+        admin_waits = bool(chats & admins) or await tx.inbox.has_new_of(admins)
         return [
             one
             for one in batch
-            if admin_waits or one.item.chat_id in known or self._may_matter(one, people)
+            if admin_waits
+            or one.item.chat_id in known
+            or one.item.update_id in invited
+            or self._may_matter(one, people)
         ]
+
+    async def _invited(self, tx: Transaction, batch: Sequence[Fetched]) -> frozenset[int]:
+        """Those that come with an open invitation, however many others come without one."""
+        carried = {
+            one.item.update_id: invitations.digest(word)
+            for one in batch
+            if one.item.chat_id > 0 and (word := raw_invitation(one.update))
+        }
+        if not carried:
+            return frozenset()
+        open_ones = await tx.invitations.open_among(set(carried.values()), self._clock())
+        return frozenset(
+            update_id
+            for update_id, digest in carried.items()
+            if digest in open_ones
+            and self._limits.answers_invited(digest, self._since_boot(), update_id)
+        )
 
     def _may_matter(self, one: Fetched, met: Collection[int]) -> bool:
         """Whether something may come of it, sent by somebody who is not known now.

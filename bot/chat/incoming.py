@@ -7,6 +7,7 @@ from typing import Any
 
 from telegram import Chat, Message, Update, User
 
+from bot.access import invitations
 from bot.access.matching import LARGEST_ID
 from bot.access.names import NAME_LENGTH, clean
 from bot.chat import buttons
@@ -17,6 +18,7 @@ ALLOWED_UPDATES = ["message", "callback_query", "my_chat_member"]
 _TEXT_LENGTH = 1024
 # Telegram gives at most 32.
 _USERNAME_LENGTH = 64
+_FILE_ID_LENGTH = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,20 @@ class Typed:
     rest: str
     # By Telegram's clock; it may have waited there while nobody fetched it.
     at: datetime
+    file: "SentFile | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class SentFile:
+    """What came with a message.
+
+    Attributes:
+        file_id: by which Telegram gives it out; empty for a picture.
+        size: in bytes, as Telegram says.
+    """
+
+    file_id: str
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +151,16 @@ def raw_revokes(update: Any, admins: Collection[UserId]) -> bool:
         return False
 
 
+def raw_invitation(update: Any) -> str:
+    """What a raw update may bring by an invitation's link; empty where it brings nothing."""
+    message = update.get("message") if isinstance(update, dict) else None
+    text = message.get("text") if isinstance(message, dict) else None
+    if not isinstance(text, str):
+        return ""
+    command, rest = _command_in(text[:_TEXT_LENGTH])
+    return rest if command == "start" and invitations.is_token(rest) else ""
+
+
 def raw_command(update: Any) -> str:
     """The command that a raw update may be; empty where it can be none. Nothing makes it fail."""
     message = update.get("message") if isinstance(update, dict) else None
@@ -155,7 +181,17 @@ def _message(message: Message) -> Incoming:
     is_forwarded = message.forward_origin is not None or "forward_date" in message.api_kwargs
     if is_forwarded or message.via_bot is not None:
         return Forwarded(_sender(user), command)
-    return Typed(_sender(user), command, rest, message.date)
+    return Typed(_sender(user), command, rest, message.date, _file(message))
+
+
+def _file(message: Message) -> SentFile | None:
+    """Numbers and texts only: python-telegram-bot takes whatever stands there."""
+    if message.photo:
+        return SentFile("", 0)
+    found = message.document
+    if found is None or type(found.file_id) is not str or len(found.file_id) > _FILE_ID_LENGTH:
+        return None
+    return SentFile(found.file_id, found.file_size if type(found.file_size) is int else 0)
 
 
 def _command_in(text: str) -> tuple[str, str]:

@@ -7,11 +7,12 @@ list was narrowed by.
 from collections.abc import Sequence
 
 from bot.access import holdings, messages, who
+from bot.access.approvals import deciders
 from bot.access.matching import Fits
-from bot.access.permission import Act, require
+from bot.access.permission import Act, may, require
 from bot.access.refusals import Refusal, Refused
 from bot.access.usage import last_uses
-from bot.chat import buttons, views
+from bot.chat import buttons, roles, views
 from bot.chat.buttons import Button, Keyboard, Meant, Style, Tap
 from bot.chat.scene import SILENT, Reply, Scene, post
 from bot.chat.views import View
@@ -80,13 +81,13 @@ async def turn_users(scene: Scene, meant: Meant) -> Reply:
 
 async def pending(scene: Scene, _rest: str) -> Reply:
     """/pending: a fresh card for each request, some at a time."""
-    require(scene.actor, Act.LOOK)
+    require(scene.actor, Act.SEE_REQUESTS)
     return await _cards(scene, 0)
 
 
 async def turn_pending(scene: Scene, meant: Meant) -> Reply:
     """The next cards, below those that are there."""
-    require(scene.actor, Act.LOOK)
+    require(scene.actor, Act.SEE_REQUESTS)
     return await _cards(scene, meant.page or 0)
 
 
@@ -233,9 +234,11 @@ async def _all_users(
     count = await tx.people.count_listed(wanted)
     people = await tx.people.listed(wanted, offset=offset, limit=USERS_SHOWN)
     keyboard: Keyboard = ()
-    if not wanted and (old := await tx.grants.count_unlinked_names()):
+    links = may(scene.actor, Act.MANAGE_PEOPLE)
+    if links and not wanted and (old := await tx.grants.count_unlinked_names()):
         keyboard = ((Button(words.BUTTON_OLD_CERTIFICATES.format(count=old), Tap.OLD),),)
-    admins = "" if wanted or offset else await _admins(scene)
+    is_first = not wanted and not offset
+    admins = blocks(await _admins(scene), await roles.listed(scene)) if is_first else ""
     if not count:
         return Reply(View(blocks(words.USERS_NONE, admins), keyboard))
     entries = [_user(scene, person) for person in people]
@@ -280,8 +283,16 @@ def _user(scene: Scene, person: Person) -> Html:
 
 
 async def _cards(scene: Scene, offset: int) -> Reply:
-    count = await scene.tx.requests.count_pending()
-    waiting = await scene.tx.requests.pending(offset=offset, limit=CARDS_SHOWN)
+    if may(scene.actor, Act.LOOK):
+        count = await scene.tx.requests.count_pending()
+        waiting = await scene.tx.requests.pending(offset=offset, limit=CARDS_SHOWN)
+    else:
+        theirs = [
+            request
+            for request in await scene.tx.requests.pending()
+            if scene.user_id in await deciders(scene.case, request)
+        ]
+        count, waiting = len(theirs), theirs[offset : offset + CARDS_SHOWN]
     if not waiting:
         return Reply(View(Html(words.PENDING_NONE)))
     head = View(blocks(fill(words.PENDING_COUNT, count=count), _part(offset, len(waiting), count)))

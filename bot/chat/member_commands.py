@@ -5,7 +5,7 @@ from bot.access.case import Case
 from bot.access.durations import parse_duration
 from bot.access.permission import Act, require
 from bot.access.usage import last_uses
-from bot.chat import cards, choosing, views
+from bot.chat import cards, choosing, keys, views
 from bot.chat.scene import SILENT, Reply, Scene
 from bot.chat.views import View
 from bot.texts.fill import blocks
@@ -30,7 +30,12 @@ async def my_vpn(scene: Scene, _rest: str) -> Reply:
 
 
 async def my_vpn_now(case: Case, user_id: UserId) -> View:
-    """What somebody has and waits for, and what became of their newest request."""
+    """What somebody has and waits for, what became of their newest request, and how they get it."""
+    view = await _access_of(case, user_id)
+    return View(view.text, (*view.keyboard, *await keys.choice(case, user_id)))
+
+
+async def _access_of(case: Case, user_id: UserId) -> View:
     tx = case.tx
     open_ones = await tx.requests.open_of(user_id)
     has = await holdings.of_person(tx, case.now, user_id)

@@ -73,12 +73,15 @@ def listing(
     shown: Page[Connected],
     people: Mapping[UserId, str],
     strangers: Mapping[tuple[ServerName, str], int],
+    *,
+    cuts: bool = True,
 ) -> View:
     """Who is on; and which servers can't be asked, because somebody may be there.
 
     Args:
         people: names of the holders on this page.
         strangers: numbers of unknown names that can be cut, by server and name.
+        cuts: whether the reader may cut sessions.
     """
     if not found:
         return View(Html(chat_words.SERVERS_NONE))
@@ -87,13 +90,13 @@ def listing(
     count = sum(len(one.sessions) for one in found)
     if count == 0:
         return View(blocks(words.NOBODY_SEEN if silent else words.NOBODY, silence))
-    cuts = {one.server for one in found if one.cuts_unknown}
+    alone = {one.server for one in found if one.cuts_unknown}
     first = shown.number * PAGE + 1
     entries = []
     rows: list[tuple[Button, ...]] = []
     for at, one in enumerate(shown.items, first):
-        entries.append(_entry(at, one, people, cuts_unknown=one.server in cuts))
-        rows += _buttons(at, one, people, strangers)
+        entries.append(_entry(at, one, people, cuts_unknown=one.server in alone))
+        rows += _buttons(at, one, people, strangers) if cuts else ()
     fit = fitting(entries, views.ROOM)
     left = len(entries) - fit
     rest = fill(words.TOO_LONG, count=left) if left else ""

@@ -49,6 +49,7 @@ class Outcome(StrEnum):
     FLOOD = "flood"  # not done; Telegram says when to come again
     NOT_DONE = "not_done"  # nothing reached Telegram, or not under this token
     UNKNOWN = "unknown"  # it may have been done
+    MOVED = "moved"  # the group has another number now
     CLOSED = "closed"  # the person does not let the bot write
     WORDS = "words"  # refused for its text, markup or buttons: plainer ones may pass
     REFUSED = "refused"  # it will never be done like this
@@ -62,6 +63,8 @@ class Failure:
     wait_s: float = 0.0
     # Telegram says that it was done, and not what: another try would be one too many soon.
     says_done: bool = False
+    # The group's new number.
+    moved_to: int = 0
 
 
 def failure_of(error: TelegramError) -> Failure:
@@ -83,7 +86,7 @@ def failure_of(error: TelegramError) -> Failure:
             words = Outcome.WORDS if is_about_words else Outcome.REFUSED
             outcome = Outcome.CLOSED if is_closed else words
         case ChatMigrated():
-            outcome = Outcome.REFUSED
+            return Failure(Outcome.MOVED, reason, moved_to=error.new_chat_id)
         case InvalidToken() | Conflict():
             outcome = Outcome.NOT_DONE
         case _:

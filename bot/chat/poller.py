@@ -11,11 +11,12 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from typing import cast
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from sqlalchemy.exc import OperationalError
 from telegram.error import Conflict, InvalidToken, TelegramError
 
+from bot.access import roles
 from bot.chat.client import POLL_S, Telegram
 from bot.chat.door import Door, Fetched
 from bot.chat.incoming import ALLOWED_UPDATES, raw_revokes, sender_of
@@ -26,6 +27,7 @@ from bot.core import Core
 from bot.errors import SecondPoller, TokenRefused
 from bot.process.loops import forever
 from bot.process.reserve import Reserve
+from bot.shown import one_line
 from storage.errors import is_full
 from storage.records import ChatId, InboxItem, UserId
 
@@ -55,6 +57,7 @@ _LARGEST_UPDATE_ID = 2**31 - 1
 _UPDATE_ID = re.compile(r'"update_id"\s*:\s*([0-9]{1,10})\s*[,}]')
 # A deployment that replaces one process by another overlaps for a moment.
 _CONFLICTS_BEFORE_GIVING_UP = 5
+_HOST_LENGTH = 255
 
 
 class Poller:
@@ -70,7 +73,7 @@ class Poller:
         self._is_serving = is_serving
         self._is_flood = False
         self._reserve = reserve
-        self._admins = core.rules.admins
+        self._rules = core.rules
         self._no_room = NoRoom(telegram.bot, core.rules.admins, reserve)
         self._telegram = telegram
         self._database = core.database
@@ -96,7 +99,7 @@ class Poller:
         try:
             await self.poll_once()
         except TelegramError as error:
-            self._give_up_if_pointless(error)
+            await self._give_up_if_pointless(error)
             failure = failure_of(error)
             pause = self._wait_s
             if failure.outcome is Outcome.FLOOD:
@@ -197,7 +200,9 @@ class Poller:
         Then those of known people are stored, too, and the worker leaves them; what strangers sent
         is given up.
         """
-        wanted = [one for one in batch if raw_revokes(one.update, self._admins)]
+        async with self._database.reading() as tx:
+            admins = await roles.admins(tx, self._rules)
+        wanted = [one for one in batch if raw_revokes(one.update, admins)]
         is_all_seen = len(batch) < _AT_A_TIME
         if not is_all_seen:
             async with self._database.reading() as tx:
@@ -226,7 +231,15 @@ class Poller:
         )
         return cast("list[str]", answer)
 
-    def _give_up_if_pointless(self, error: TelegramError) -> None:
+    async def _webhook(self) -> str:
+        """The host that a webhook names; nothing of its path, which may hold a secret."""
+        try:
+            found = await self._telegram.bot.get_webhook_info()
+        except TelegramError:
+            return ""
+        return one_line(urlsplit(found.url).hostname or "")[:_HOST_LENGTH]
+
+    async def _give_up_if_pointless(self, error: TelegramError) -> None:
         if isinstance(error, InvalidToken):
             raise TokenRefused(
                 "Telegram refuses the bot's token; get the current one from @BotFather."
@@ -235,6 +248,13 @@ class Poller:
             return
         self._conflicts += 1
         if self._conflicts >= _CONFLICTS_BEFORE_GIVING_UP:
+            host = await self._webhook()
+            if host:
+                raise SecondPoller(
+                    f"A webhook is set for this bot since it was started: Telegram gives its "
+                    f"updates to {host}. If that is nobody you know, renew the token with "
+                    "@BotFather; starting the bot again removes the webhook."
+                ) from None
             raise SecondPoller(
                 "Another program fetches this bot's updates; stop it, or renew the token with "
                 "@BotFather."

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -10,15 +9,23 @@ from typing import Any
 from telegram import Bot, BotCommand, BotCommandScopeChat, LinkPreviewOptions, Message
 from telegram.error import BadRequest, TelegramError
 
-from bot.access import holdings, messages, people, requests, who
+from bot.access import holdings, messages, requests, roles, who
 from bot.access.canaries import current
 from bot.access.case import Case
 from bot.access.messages import Notice, private_chat
 from bot.access.names import NAME_LENGTH, clean
 from bot.access.permission import THE_BOT, Act, may
-from bot.chat import buttons, cards, online, strangers, views
+from bot.chat import (
+    buttons,
+    cards,
+    invitations,
+    joining,
+    noticing,
+    online,
+    views,
+)
 from bot.chat.buttons import Keyboard
-from bot.chat.client import CAPTION_LENGTH, TEXT_LENGTH, say
+from bot.chat.client import CAPTION_LENGTH, TEXT_LENGTH, markup, say
 from bot.chat.commands import menu
 from bot.chat.member_commands import my_vpn_now
 from bot.chat.outcomes import UNCHANGED, Outcome, failure_of
@@ -32,10 +39,11 @@ from bot.handover.fields import Fields, fields_of
 from bot.handover.handover import Handover
 from bot.receipts import Receipt, load_receipt
 from bot.texts import chat as words
-from bot.texts import life, refusals
+from bot.texts import life
 from bot.texts import receipts as receipt_words
 from bot.texts import strangers as stranger_words
-from bot.texts.fill import Html, blocks, escaped, fill, moment
+from bot.texts.fill import Html, blocks, escaped, fill, folded
+from storage.joining_records import InvitationId, InvitationState
 from storage.outbox import Done, Later, Next
 from storage.records import (
     LIVE_STATES,
@@ -45,7 +53,6 @@ from storage.records import (
     GrantId,
     OutboxItem,
     OutboxKind,
-    Payload,
     PostedMessage,
     RequestId,
     ServerName,
@@ -65,13 +72,6 @@ _DOUBTS = 2
 # A folder that somebody is working on may be whole again by then.
 _FOLDER_RETRY = timedelta(minutes=1)
 _FOLDER_TRIES = 3
-# Notices whose words hang on the reason; what works on is said with them.
-_ENDED = {
-    Notice.ACCESS_ENDED: words.ACCESS_ENDED,
-    Notice.EARLIER_ACCESS_ENDED: words.EARLIER_ACCESS_ENDED,
-}
-# Values of notices that are times.
-_MOMENTS = frozenset({"until", "made_at"})
 
 
 class Posts:
@@ -114,6 +114,8 @@ class Posts:
                 if earlier.message_id != posted.message_id:
                     await case.tx.posted.forget(earlier.chat_id, earlier.message_id)
                     await messages.edit(case, earlier, outdated=True)
+            if not view.keyboard:  # nothing in it can be over
+                return Done()
             await case.tx.posted.remember(posted)
             if await my_vpn_now(case, UserId(item.chat_id)) != view:
                 await messages.edit(case, posted)
@@ -123,15 +125,9 @@ class Posts:
 
     async def notice(self, item: OutboxItem) -> Next:
         """A text by its name."""
-        code = Notice(item.payload["code"])
-        still: list[Grant] = []
-        if code in _ENDED:
-            async with self._database.reading() as tx:
-                found = await holdings.of_person(tx, self._clock(), UserId(item.chat_id))
-            still = [one.grant for one in found if one.is_live]
-        is_choice = code is Notice.STRANGERS_UNKNOWN
-        keyboard = strangers.keyboard(item.payload["values"]) if is_choice else ()
-        await self._send(item.chat_id, View(_notice(item.payload, still), keyboard))
+        async with self._database.reading() as tx:
+            view = await noticing.notice(self._core.case(tx, THE_BOT), item)
+        await self._send(item.chat_id, view)
         return Done()
 
     async def card(self, item: OutboxItem) -> Next | Decision:
@@ -169,13 +165,52 @@ class Posts:
                     view = await my_vpn_now(self._core.case(tx, THE_BOT), UserId(item.chat_id))
             await self._edit(item.chat_id, message_id, view)
             return Done()
+        if kind is OutboxKind.KNOCK:
+            async with self._database.reading() as tx:
+                case = self._core.case(tx, THE_BOT)
+                view = await joining.card(case, UserId(int(item.payload["subject"])))
+            await self._edit(item.chat_id, message_id, view)
+            return Done()
+        if kind is OutboxKind.INVITATION:
+            async with self._database.reading() as tx:
+                made = await tx.invitations.get(InvitationId(int(item.payload["subject"])))
+            assert made is not None
+            # As long as it is open, the message has the only copy of the link.
+            if made.state(self._clock()) is not InvitationState.OPEN:
+                view = invitations.as_it_is(made, self._clock())
+                await self._edit(item.chat_id, message_id, view)
+            return Done()
         async with self._database.reading() as tx:
             grant = await tx.grants.get(GrantId(item.payload["subject"]))
             assert grant is not None
             view = await cards.caption_over(self._core.case(tx, THE_BOT), grant)
+            locked = await tx.keys.locked(grant.id)
         if grant.state not in LIVE_STATES:
             await self._edit(item.chat_id, message_id, view, is_caption=True)
+        elif locked is not None and locked.shown_at is not None:
+            await self._take_passphrase_button(item.chat_id, message_id, grant)
         return Done()
+
+    async def delete(self, item: OutboxItem) -> Next:
+        """Takes a message of ours out of a chat; one that is gone, or too old, is left at that."""
+        try:
+            await self._bot.delete_message(item.chat_id, item.payload["message"])
+        except BadRequest as error:
+            log.info("A message cannot be deleted: %s", error.message)
+        return Done()
+
+    async def _take_passphrase_button(self, chat_id: ChatId, message_id: int, grant: Grant) -> None:
+        """Its words stay: only who sent them knew what they take the place of."""
+        try:
+            topics = self._handover.topics()
+        except BadTemplate as error:
+            log.warning("A profile loses the buttons of its instructions: %s", error)
+            topics = ()
+        keyboard = markup(views.below_profile(grant, topics))
+        try:
+            await self._bot.edit_message_reply_markup(chat_id, message_id, reply_markup=keyboard)
+        except BadRequest as error:
+            log.info("A message cannot be edited: %s", error.message)
 
     def _posted(self, item: OutboxItem, kind: OutboxKind, view: View, message_id: int) -> Decision:
         subject = str(item.payload["request"])
@@ -199,19 +234,18 @@ class Posts:
     async def receipt(self, item: OutboxItem) -> Next:
         """What was proved. While a look can still prove more, the row stays and is followed up."""
         grant_ids = [GrantId(grant_id) for grant_id in item.payload["grants"]]
-        receipt, keyboard = await self._receipt(item.chat_id, grant_ids)
+        receipt, keyboard, after = await self._receipt(item.chat_id, grant_ids)
         said = "said" in item.payload
         if not receipt.tried or (item.payload["look"] and not said and not receipt.settled):
             await self._enforcer.enforce(grant_ids)
-            receipt, keyboard = await self._receipt(item.chat_id, grant_ids)
+            receipt, keyboard, after = await self._receipt(item.chat_id, grant_ids)
         # An ordinary end is nobody's news while its proof may come by itself.
         is_quiet = "if_unproved" in item.payload and not said
         if is_quiet and (receipt.settled or self._clock() - item.created_at < _QUIET):
             return Done() if receipt.settled else Later(self._clock() + _QUIET, item.attempts)
         # 'Not proved yet' is said once.
         if receipt.settled or not said:
-            end = () if receipt.settled else (receipt_words.RETRYING,)
-            text = blocks(*map(escaped, (*receipt.blocks, *end)))
+            text = blocks(*map(escaped, receipt.said), folded(*receipt.details), after)
             await self._send(item.chat_id, View(text, keyboard))
         if receipt.settled:
             return Done()
@@ -231,6 +265,39 @@ class Posts:
             text = await self._instructions(fields_of(grant, server, name), item.payload["topic"])
         await self._send(item.chat_id, View(text))
         return Done()
+
+    async def invitation(self, item: OutboxItem) -> Next | Decision:
+        """A link for an admin to pass on. It is made now, anew with each try, and kept nowhere."""
+        number = InvitationId(item.payload["invitation"])
+        async with self._core.acting(THE_BOT) as case:
+            view = await invitations.to_send(case, number)
+        message_id = await self._send(item.chat_id, view)
+        posted = PostedMessage(item.chat_id, message_id, item.kind, str(number), self._clock())
+
+        async def remember(case: Case) -> Next:
+            await case.tx.posted.remember(posted)
+            made = await case.tx.invitations.get(number)
+            if made is not None and made.state(case.now) is not InvitationState.OPEN:
+                await messages.edit_invitation(case, number)
+            return Done()
+
+        return remember
+
+    async def knock(self, item: OutboxItem) -> Next | Decision:
+        """A stranger who asks to join, for an admin to answer; remembered, as cards are."""
+        user_id = UserId(item.payload["person"])
+        async with self._database.reading() as tx:
+            view = await joining.card(self._core.case(tx, THE_BOT), user_id)
+        message_id = await self._send(item.chat_id, view)
+        posted = PostedMessage(item.chat_id, message_id, item.kind, str(user_id), self._clock())
+
+        async def remember(case: Case) -> Next:
+            await case.tx.posted.remember(posted)
+            if await joining.card(case, user_id) != view:
+                await messages.edit_knocks(case, user_id)
+            return Done()
+
+        return remember
 
     async def _instructions(self, fields: Fields, topic: str) -> Html:
         try:
@@ -310,7 +377,8 @@ class Posts:
                 for server in {one.server for one in shown.items}
                 for each in await tx.strangers.on(server)
             }
-        view = online.listing(found, shown, names, numbers)
+            reader = await roles.identify(tx, self._core.rules, UserId(item.chat_id), "")
+        view = online.listing(found, shown, names, numbers, cuts=may(reader, Act.REVOKE))
         message_id = item.payload.get("edit")
         if message_id is None or not await self._edit(item.chat_id, message_id, view):
             await self._send(item.chat_id, view)
@@ -332,15 +400,15 @@ class Posts:
     async def menu(self, item: OutboxItem) -> Next:
         """The command menu, by the role that the person has now."""
         async with self._database.reading() as tx:
-            actor = await people.identify(tx, self._core.rules, UserId(item.chat_id), "")
+            actor = await roles.identify(tx, self._core.rules, UserId(item.chat_id), "")
         commands = [BotCommand(name, text) for name, text in menu(actor)]
         await self._bot.set_my_commands(commands, scope=BotCommandScopeChat(item.chat_id))
         return Done()
 
-    async def _receipt(self, chat_id: ChatId, ids: list[GrantId]) -> tuple[Receipt, Keyboard]:
-        """What its reader may know of it, and the buttons for what else they may end."""
+    async def _receipt(self, chat_id: ChatId, ids: list[GrantId]) -> tuple[Receipt, Keyboard, str]:
+        """What its reader may know of it, buttons for what else they may end, and what follows."""
         async with self._database.reading() as tx:
-            reader = await people.identify(tx, self._core.rules, UserId(chat_id), "")
+            reader = await roles.identify(tx, self._core.rules, UserId(chat_id), "")
             may_revoke = may(reader, Act.REVOKE)
             grants = await tx.grants.some(ids)
             is_replaced = all(grant.end_reason is EndReason.REPLACED for grant in grants)
@@ -353,9 +421,13 @@ class Posts:
             live = [one.grant for one in receipt.left if one.is_live]
             accounts = await holdings.accounts_of(tx, UserId(chat_id))
             names = {one.user_id: await who.name_of(tx, one.user_id) for one in live if one.user_id}
+        after = receipt_words.RETRYING if may_revoke else receipt_words.RETRYING_OWNER
+        if receipt.settled:
+            after = ""
         if may_revoke:
-            return receipt, views.revoke_rest([*live, *receipt.maybe], names)
-        return receipt, views.give_up_rest([one for one in live if one.user_id in accounts])
+            return receipt, views.revoke_rest([*live, *receipt.maybe], names), after
+        mine = [one for one in live if one.user_id in accounts]
+        return receipt, views.give_up_rest(mine), after
 
     async def _send(self, chat_id: ChatId, view: View) -> int:
         call = partial(self._bot.send_message, chat_id, link_preview_options=_NO_PREVIEW)
@@ -393,22 +465,3 @@ async def _request_now(case: Case, item: OutboxItem, kind: OutboxKind) -> View:
     if kind is OutboxKind.CARD:
         return await cards.card(case, request, UserId(item.chat_id))
     return await cards.asked(case, request, admin_reachable=await requests.admin_reachable(case))
-
-
-def _notice(payload: Payload, still: Sequence[Grant] = ()) -> Html:
-    """A notice as it reads now; `still` is what works of theirs whose access has ended."""
-    code = Notice(payload["code"])
-    values = dict(payload["values"])
-    for name in _MOMENTS & values.keys():
-        values[name] = moment(datetime.fromisoformat(values[name]))
-    if "seconds" in values:
-        values["span"] = refusals.span_text(values.pop("seconds"))
-    admin = life.who(values.pop("by", None), values.get("admin"), first=True)
-    values["Admin"] = admin or life.SOMEBODY_FIRST
-    if code not in _ENDED:
-        return fill(words.NOTICES[code], **values)
-    table = _ENDED[code]
-    if code is Notice.ACCESS_ENDED and any(grant.server == values["server"] for grant in still):
-        table = words.ONE_PROFILE_ENDED
-    said = fill(table[EndReason(values.pop("reason"))], **values)
-    return blocks(said, views.still_yours(still))

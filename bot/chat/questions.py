@@ -79,7 +79,9 @@ async def remove(scene: Scene, person: Person) -> Question:
 async def allow(scene: Scene, person: Person) -> Question:
     """Of somebody who was found by what they call themselves."""
     username = f"@{person.username}" if person.username else words.NO_USERNAME
-    text = fill(asking.CONFIRM_ALLOW, name=person.name, username=username, id=person.id)
+    is_self = person.id == scene.user_id
+    template = asking.CONFIRM_ALLOW_SELF if is_self else asking.CONFIRM_ALLOW
+    text = fill(template, name=person.name, username=username, id=person.id)
     decided = await _decided(scene, person.id)
     return _question(text, words.BUTTON_ALLOW_YES, Tap.ALLOW_YES, person.id, [decided])
 

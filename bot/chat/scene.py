@@ -1,14 +1,15 @@
 """What a handler gets, and what it gives back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.access.case import Case
 from bot.access.permission import Actor
 from bot.chat.buttons import to_payload
 from bot.chat.views import View
+from bot.core import Passphrases
 from bot.texts.fill import Html
-from storage.records import ChatId, OutboxKind, Payload, UserId
+from storage.records import ChatId, GrantId, OutboxKind, Payload, UserId
 from storage.transaction import Transaction
 
 
@@ -20,6 +21,7 @@ class Scene:
     user_id: UserId
     # The message whose button was tapped.
     message_id: int | None = None
+    passphrases: Passphrases = field(default_factory=Passphrases)
 
     @property
     def tx(self) -> Transaction:
@@ -41,14 +43,18 @@ class Reply:
     """What the person sees: a message, a word beside the tapped button, or both.
 
     `edit` puts the view in the place of the message whose button was tapped; one that is `about`
-    somebody's access is kept up to date with it.
+    somebody's access is kept up to date with it. What `reveals` names has its passphrase taken from
+    memory, and shown beside the button.
     """
 
     view: View | None = None
     toast: Html | None = None
     edit: bool = False
     alert: bool = False
+    reveals: GrantId | None = None
     about: UserId | None = None
+    # Whether a stranger gets it however often they were answered: it comes once.
+    owed: bool = False
 
 
 SILENT = Reply()

@@ -118,10 +118,20 @@ class Sender:
 
     async def run(self) -> None:
         """Sends until it is cancelled."""
+        await self._take_up_holds()
         try:
             await forever(self._round)
         finally:
             await self._stop()
+
+    async def _take_up_holds(self) -> None:
+        """What Telegram said to an earlier process counts: it is the same bot."""
+        now = self._clock()
+        async with self._database.reading() as tx:
+            holds = await tx.outbox.holds()
+        for chat_id, until in holds.items():
+            if until > now:
+                self._hold_until(chat_id, (until - now).total_seconds())
 
     async def reclaim(self) -> None:
         """Takes up what says 'sending' although nobody sends it.
@@ -275,6 +285,8 @@ class Sender:
         async with self._core.acting(THE_BOT) as case:
             what = await came(case) if callable(came) else came
             await case.tx.outbox.conclude(item, what)
+            if isinstance(what, Later) and what.chat_id is not None:
+                await case.tx.outbox.move_chat(item.chat_id, what.chat_id)
             if isinstance(what, SetAside) and what.why is None:
                 await people.unreachable(case, UserId(item.chat_id))
             # Whoever asked hears once of a card that arrives nowhere: when it steps aside, or is
@@ -295,18 +307,24 @@ class Sender:
             case Outcome.UNKNOWN if failure.says_done and item.attempts > 0:
                 return _never(item, reason)
             case Outcome.NOT_DONE | Outcome.UNKNOWN:
-                self._failures += 1
-                if self._failures == _STORM:
-                    log.warning("Telegram takes no messages (%s); I keep trying", reason)
-                if item.attempts + 1 >= PATIENCE:
-                    return self._again(item, reason)
-                until = self._hold_until(item.chat_id, _backoff_s(item))
-                return Later(until, item.attempts + 1, reason, holds_chat=True)
+                return self._soon(item, reason)
+            case Outcome.MOVED:
+                return Later(self._clock(), item.attempts, chat_id=ChatId(failure.moved_to))
             case Outcome.CLOSED:
                 log.warning("A %s was refused: %s", item.kind, reason)
                 return SetAside(None)
             case Outcome.WORDS | Outcome.REFUSED:
                 return _never(item, reason)
+
+    def _soon(self, item: OutboxItem, reason: str) -> Next:
+        """It holds up its chat for a moment, a few times."""
+        self._failures += 1
+        if self._failures == _STORM:
+            log.warning("Telegram takes no messages (%s); I keep trying", reason)
+        if item.attempts + 1 >= PATIENCE:
+            return self._again(item, reason)
+        until = self._hold_until(item.chat_id, _backoff_s(item))
+        return Later(until, item.attempts + 1, reason, holds_chat=True)
 
     def _again(self, item: OutboxItem, error: str) -> Next:
         """It steps aside until it is due again, or for good."""

@@ -1,8 +1,9 @@
 """What the buttons do. The data may be forged, so every tap goes through the use cases' checks."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
-from bot.access import grants, messages, people, requests, revocation
+from bot.access import grants, messages, people, requests, revocation, undoing
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.chat import (
@@ -10,18 +11,24 @@ from bot.chat import (
     buttons,
     cards,
     choosing,
+    invitations,
+    joining,
+    keys,
     late,
     lists,
+    member_commands,
     old_certificates,
     online,
     questions,
     strangers,
+    trouble,
     views,
 )
 from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
 from bot.texts import chat as words
+from bot.texts import life
 from bot.texts.fill import Html, fill, moment, plain
 from storage.records import UNPROVED_STATES, Grant, OutboxKind, PostedMessage
 
@@ -103,6 +110,13 @@ async def _deny(scene: Scene, meant: Meant) -> Reply:
     await mend(scene, meant)
     name = await scene.tx.people.name_of(request.user_id)
     return Reply(toast=Html(plain(words.DENIED_TOAST, name=name)))
+
+
+async def _undo(scene: Scene, meant: Meant) -> Reply:
+    done = await undoing.undo(scene.case, meant.request)
+    name = await scene.tx.people.name_of(done.request.user_id)
+    text = life.UNDONE_YES_TOAST if done.ended else life.UNDONE_NO_TOAST
+    return Reply(toast=Html(plain(text, name=name)))
 
 
 async def _cancel(scene: Scene, meant: Meant) -> Reply:
@@ -204,9 +218,15 @@ async def _allow(scene: Scene, meant: Meant) -> Reply:
     person = await people.candidate(scene.case, meant.person)
     question = await questions.allow(scene, person)
     if reply := question.unless_answered(meant):
-        return reply
+        # What an admin reads about themselves has more on it than this button.
+        stays = meant.tap is Tap.ALLOW and person.id == scene.user_id
+        return replace(reply, edit=not stays)
     done = await admin_commands.allow_now(scene, person.id, person.name)
     return Reply(done.view, edit=True)
+
+
+async def _ask(scene: Scene, _meant: Meant) -> Reply:
+    return await member_commands.request_vpn(scene, "")
 
 
 async def _how_to(scene: Scene, meant: Meant) -> Reply:
@@ -227,6 +247,7 @@ async def _cutting(scene: Scene, ended: list[Grant]) -> Reply:
 ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.APPROVE: _approve,
     Tap.DENY: _deny,
+    Tap.UNDO: _undo,
     Tap.CANCEL: _cancel,
     Tap.AGAIN: _ask_again,
     Tap.SERVER: choosing.choose,
@@ -247,6 +268,10 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.OLD_PEOPLE: old_certificates.one_name,
     Tap.LINK: old_certificates.link,
     Tap.HOW_TO: _how_to,
+    Tap.UNLOCK: keys.show,
+    Tap.KEY_WAYS: keys.choose,
+    Tap.KEY_WAY: keys.choose,
+    Tap.TROUBLE: trouble.ask,
     Tap.LATE_YES: late.answered,
     Tap.LATE_NO: late.answered,
     Tap.CUT: strangers.cut,
@@ -262,5 +287,10 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.REMOVE_LIST: lists.to_remove,
     Tap.ALLOW: _allow,
     Tap.ALLOW_YES: _allow,
+    Tap.ASK: _ask,
+    Tap.WITHDRAW: invitations.withdraw,
+    Tap.JOIN: joining.ask,
+    Tap.JOIN_YES: joining.answer,
+    Tap.JOIN_NO: joining.answer,
     Tap.KEEP: _keep,
 }

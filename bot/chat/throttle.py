@@ -65,6 +65,8 @@ class Limits:
         self._member = Throttle(30, minute)
         # Admins have hands full of cards.
         self._admin = Throttle(120, minute)
+        # An invitation works once; another try is for whoever was not sure of the first.
+        self._invited = Throttle(2, minute)
         self._warning = Throttle(1, minute)
         self._audited = Throttle(20 * room, timedelta(hours=1))
         # Accounts cost nothing. Accepted: who has many hides one refusal among those of others.
@@ -75,6 +77,10 @@ class Limits:
         return self._stranger.passes(user_id, now, update_id) and self._strangers.passes(
             0, now, update_id
         )
+
+    def answers_invited(self, invitation: str, now: timedelta, update_id: int) -> bool:
+        """Whether somebody who comes with this open invitation is let in now."""
+        return self._invited.passes(invitation, now, update_id)
 
     def acts_for(self, actor: Actor, now: timedelta) -> bool:
         """Whether a known person's message or tap is acted on now."""

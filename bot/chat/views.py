@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 from bot.access import who
 from bot.access.holdings import Holding
+from bot.access.permission import Act, Actor, may
 from bot.access.usage import LastUse
 from bot.chat import buttons
 from bot.chat.buttons import Button, Keyboard, Style, Tap
 from bot.handover.handover import Topic
 from bot.texts import chat as words
+from bot.texts import notices
+from bot.texts import trouble as trouble_words
 from bot.texts.canary import seen_from_outside
 from bot.texts.fill import Html, blocks, fill, fitting, lines, moment, utc
 from bot.texts.online import amount
@@ -169,15 +172,15 @@ def still_yours(grants: Sequence[Grant]) -> Html:
         return Html("")
     said = [
         fill(
-            words.STILL_YOURS_LINE if grant.server else words.STILL_YOURS_IMPORTED,
+            notices.STILL_YOURS_LINE if grant.server else notices.STILL_YOURS_IMPORTED,
             server=grant.server,
             until=moment(grant.not_after),
             common_name=grant.common_name,
         )
         for grant in grants[:_SERVERS_NAMED]
     ]
-    rest = words.STILL_YOURS_MORE if len(grants) > len(said) else ""
-    return lines(words.STILL_YOURS, *said, rest)
+    rest = notices.STILL_YOURS_MORE if len(grants) > len(said) else ""
+    return lines(notices.STILL_YOURS, *said, rest)
 
 
 def revoke_rest(grants: Sequence[Grant], names: Mapping[UserId, str]) -> Keyboard:
@@ -214,6 +217,12 @@ def how_to(grant: Grant, topics: Sequence[Topic]) -> Keyboard:
     return tuple(tuple(row[at : at + 2]) for at in range(0, len(row), 2))
 
 
+def below_profile(grant: Grant, topics: Sequence[Topic]) -> Keyboard:
+    """How to use it, and what to do where that doesn't help."""
+    trouble = Button(trouble_words.BUTTON, buttons.data(Tap.TROUBLE, grant.id))
+    return (*how_to(grant, topics), (trouble,))
+
+
 def confirm(text: Html, yes: Button) -> View:
     """A question with two answers."""
     return View(text, ((yes, Button(words.BUTTON_NO, Tap.KEEP)),))
@@ -244,6 +253,14 @@ def grant_entry(
     if not unproved_on:
         return lines(line, words.GRANT_UNPROVED_NOWHERE)
     return lines(line, fill(words.GRANT_UNPROVED, servers=some(unproved_on)))
+
+
+def allow_self(actor: Actor) -> Keyboard:
+    """For whoever decides about the allowlist and is not on it; nothing for anybody else."""
+    if actor.is_allowed or actor.user_id is None or not may(actor, Act.MANAGE_PEOPLE):
+        return ()
+    yes = Button(words.BUTTON_ALLOW_SELF, buttons.data(Tap.ALLOW, actor.user_id), Style.MAIN)
+    return ((yes,),)
 
 
 def some(servers: Sequence[str]) -> str:

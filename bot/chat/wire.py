@@ -56,6 +56,9 @@ _WORDS = 300
 # Numbers of Telegram's (Bot API: at most 52 significant bits).
 _NUMBERS = range(2**52)
 
+# What stands there is a file, and no answer (Bot API, getFile).
+_FILE = "/file/bot"
+
 
 class NotTelegram(NetworkError):
     """Something answered that is not the Bot API.
@@ -115,6 +118,8 @@ class BotApi(HTTPXRequest):
         except not_socks(self._way) as error:
             said = NetworkError("What answers there does not speak SOCKS 5")
             raise self._through(said) from httpx.ProxyError(str(error))
+        if _FILE in url and status == HTTPStatus.OK:
+            return status, body
         method = url.partition("?")[0].rpartition("/")[2]
         return self.judge(status, body.decode("utf-8", "replace"), method)
 
@@ -212,6 +217,10 @@ def _used_of(method: str, result: Any) -> object | None:
             url = said.get("url")
             info = {"has_custom_certificate": False, "pending_update_count": 0, "url": url}
             return info if isinstance(url, str) else None
+        case "getFile":
+            path = said.get("file_path")
+            file = {"file_id": "", "file_unique_id": "", "file_path": path}
+            return file if isinstance(path, str) and path else None
         case "getUpdates":
             return None  # an answer, but no list
         case _:

@@ -13,15 +13,16 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from telegram import Bot, Update
 from telegram.error import TelegramError
 
-from bot.access import audit, people
+from bot.access import audit, messages, roles
 from bot.access.names import clean
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal, Refused
-from bot.chat import buttons, choosing, late, taps
+from bot.chat import buttons, choosing, keys, late, taps, views
 from bot.chat.back import reached
 from bot.chat.buttons import Tap
 from bot.chat.commands import COMMANDS, help_
@@ -37,6 +38,7 @@ from bot.chat.incoming import (
     read_update,
     revokes,
 )
+from bot.chat.outcomes import Outcome, failure_of
 from bot.chat.scene import SILENT, Reply, Scene, post, say
 from bot.chat.throttle import Limits
 from bot.chat.turns import Rank, Turns
@@ -45,10 +47,11 @@ from bot.core import Core
 from bot.process.loops import forever, woken
 from bot.process.reserve import Reserve
 from bot.texts import chat as words
+from bot.texts import keys as key_words
 from bot.texts import refusals
-from bot.texts.fill import Html, fill
+from bot.texts.fill import Html, fill, plain
 from storage.errors import is_full, is_passing
-from storage.records import ChatId, InboxItem, UserId
+from storage.records import ChatId, InboxItem, OutboxKind, UserId
 from storage.transaction import Transaction
 
 log = logging.getLogger(__name__)
@@ -68,6 +71,7 @@ _AUDITED = frozenset(
         Refusal.ADMINS_ONLY,
         Refusal.FORWARDED,
         Refusal.OWN_REQUEST,
+        Refusal.OTHER_GROUP,
         Refusal.NOT_YOURS,
         Refusal.NOT_OFFERED,
         Refusal.NO_BUTTON,
@@ -97,10 +101,12 @@ class Worker:
         self._clock = core.clock
         self._on_done = on_done
         self._wake = asyncio.Event()
-        self._answers: set[asyncio.Task[None]] = set()
+        self._answers: set[asyncio.Task[Any]] = set()
         self._since_boot = core.since_boot
         self._limits = Limits()
         self._is_busy = False
+        # As of the last look at the inbox: for the order and the reserve, never for permission.
+        self._admins = frozenset(core.rules.admins)
 
     @property
     def is_busy(self) -> bool:
@@ -147,11 +153,12 @@ class Worker:
         async with self._database.reading() as tx:
             items = await tx.inbox.new(after=after)
             people = await tx.people.some(UserId(item.chat_id) for item in items)
+            self._admins = frozenset(await roles.admins(tx, self._core.rules))
         for item in items:
             user_id = UserId(item.chat_id)
             person = people.get(user_id)
             rank = Rank.MEMBER if person is not None and person.allowed else Rank.OTHER
-            turns.add(item, Rank.ADMIN if user_id in self._core.rules.admins else rank)
+            turns.add(item, Rank.ADMIN if user_id in self._admins else rank)
         return items[-1].seq if items else after
 
     async def _handle_others(self, items: Sequence[InboxItem]) -> None:
@@ -206,7 +213,7 @@ class Worker:
             turns.drop(chat, frozenset(too_much))
 
     def _revokes(self, incoming: Incoming | None) -> bool:
-        return incoming is not None and revokes(incoming, self._core.rules.admins)
+        return incoming is not None and revokes(incoming, self._admins)
 
     async def _handle(self, item: InboxItem) -> Reply:
         incoming, trouble = _read(item)
@@ -235,7 +242,8 @@ class Worker:
         # A flood of taps does not become a flood of calls: where there is nothing to say, the
         # button's spinner ends by itself. Only a courtesy: nothing depends on it.
         if isinstance(incoming, Tapped) and reply is not SILENT and reply is not _TOO_MUCH:
-            task = asyncio.create_task(self._answer(incoming.query_id, reply))
+            answer = self._reveal if reply.reveals is not None else self._answer
+            task: asyncio.Task[Any] = asyncio.create_task(answer(incoming.query_id, reply))
             self._answers.add(task)
             task.add_done_callback(self._answers.discard)
 
@@ -268,10 +276,10 @@ class Worker:
     ) -> Reply:
         sender, now = incoming.sender, self._since_boot()
         await self._note_sender(tx, sender)
-        actor = await people.identify(tx, self._core.rules, sender.user_id, sender.name)
+        actor = await roles.identify(tx, self._core.rules, sender.user_id, sender.name)
         case = self._core.case(tx, actor)
         message_id = incoming.message_id if isinstance(incoming, Tapped) else None
-        scene = Scene(case, sender.user_id, message_id)
+        scene = Scene(case, sender.user_id, message_id, self._core.passphrases)
         is_heard = self._revokes(incoming) or not actor.is_known
         if not is_heard and not self._limits.acts_for(actor, now):
             if self._limits.warns(sender.user_id, now):
@@ -293,7 +301,8 @@ class Worker:
             )
             # A stranger's flood costs one answer a minute, and leaves nothing behind.
             await tx.inbox.forget(item.update_id)
-            if not self._limits.answers_stranger(sender.user_id, now, item.update_id):
+            passes = self._limits.answers_stranger(sender.user_id, now, item.update_id)
+            if not passes and not reply.owed:
                 return SILENT
         if reply.view is not None:
             instead_of = message_id if reply.edit else None
@@ -318,13 +327,36 @@ class Worker:
                 view = View(Html(words.SOMETHING_BROKE))
                 await post(tx, item.chat_id, view, self._clock())
 
-    async def _answer(self, query_id: str, reply: Reply) -> None:
+    async def _answer(self, query_id: str, reply: Reply) -> Outcome | None:
+        """What came of it, where it failed."""
         text = (reply.toast or "")[:_TOAST_LENGTH]
         try:
             await self._bot.answer_callback_query(query_id, text or None, show_alert=reply.alert)
+        except TelegramError as error:
+            log.info("A tap was not answered: %s", error.message)
+            return failure_of(error).outcome
         except Exception as error:  # noqa: BLE001 - the query's id is whatever came
-            why = error.message if isinstance(error, TelegramError) else type(error).__name__
-            log.info("A tap was not answered: %s", why)
+            log.info("A tap was not answered: %s", type(error).__name__)
+            return Outcome.UNKNOWN
+        return None
+
+    async def _reveal(self, query_id: str, reply: Reply) -> None:
+        """Shows a passphrase, which goes from memory to Telegram and nowhere else."""
+        assert reply.reveals is not None
+        passphrase = self._core.passphrases.take(reply.reveals)
+        if passphrase is None:
+            await self._answer(query_id, replace(reply, toast=Html(key_words.SHOWN_JUST_NOW)))
+            return
+        text = plain(key_words.SHOWN, passphrase=passphrase)
+        failed = await self._answer(query_id, replace(reply, toast=Html(text)))
+        if failed not in {None, Outcome.UNKNOWN}:
+            # Nobody has seen it: the next tap shows it.
+            self._core.passphrases.keep(reply.reveals, passphrase)
+            return
+        async with self._core.acting(THE_BOT) as case:
+            for message in await case.tx.posted.about(OutboxKind.DELIVER, reply.reveals):
+                await messages.edit(case, message)
+        self._on_done()
 
 
 def _read(item: InboxItem) -> tuple[Incoming | None, str]:
@@ -346,6 +378,8 @@ async def _reply(scene: Scene, item: InboxItem, incoming: Typed | Forwarded | Ta
         if command is not None and command.is_for_admins:
             raise Refused(Refusal.FORWARDED)
         return await _said(scene, words.ONLY_NEW_MESSAGES)
+    if incoming.file is not None and not incoming.command and scene.actor.is_known:
+        return await keys.take_file(scene, incoming.file)
     if not incoming.command:
         return await _said(scene, words.NOT_A_COMMAND)
     if command is None:
@@ -377,6 +411,9 @@ async def _refusal(scene: Scene, incoming: Typed | Forwarded | Tapped, refused: 
         if meant.tap is Tap.SERVER and refused.code is Refusal.UNKNOWN_SERVER:
             return replace(said, view=await choosing.question_now(scene, meant), edit=True)
         return said
+    offer = views.allow_self(scene.actor)
+    if refused.code is Refusal.NOT_ALLOWED and offer:
+        return Reply(View(Html(words.ADMIN_NOT_LISTED), offer))
     return await _said(scene, refusals.in_chat(refused))
 
 

@@ -51,7 +51,9 @@ Servers = Annotated[
 Longest = Annotated[str | None, typer.Option(metavar="D", help="The longest duration, such as 8h.")]
 Approvers = Annotated[
     list[str] | None,
-    typer.Option(metavar="ID", help="The admins whose approval counts, by Telegram id."),
+    typer.Option(
+        metavar="ID", help="The admins and approvers whose approval counts, by Telegram id."
+    ),
 ]
 Approvals = Annotated[
     int | None, typer.Option(min=1, max=20, help="How many of them have to agree.")

@@ -55,7 +55,11 @@ COMMANDS = (
         "bot.cli.revoke:revoke",
         "Ends somebody's access on every server, and prints the receipt.",
     ),
-    Later("who", "bot.cli.who:who_", "Whose an address in the VPN is, or was at some time."),
+    Later(
+        "who",
+        "bot.cli.who:who_",
+        "Whose an address is now, or who had it then, as far as the database goes back.",
+    ),
     Later("run", "bot.cli.run:run", "Runs the bot until it is told to stop."),
     Later(
         "doctor", "bot.cli.doctor:doctor", "Checks everything; exit status 0 only if all is well."

@@ -6,9 +6,10 @@ import typer
 
 from bot.access import requests
 from bot.access.durations import format_duration
-from bot.cli.shared import operator, say, show, stamp, with_office
+from bot.cli.printing import show_parts
+from bot.cli.shared import operator, say, stamp, with_office
 from bot.office import Office
-from storage.records import Request, RequestId
+from storage.records import Request, RequestId, RequestState
 
 app = typer.Typer(help="Requests, decided without Telegram.", no_args_is_help=True)
 
@@ -18,14 +19,19 @@ Number = Annotated[int, typer.Argument(metavar="N", min=1, help="The request's n
 @app.command("list")
 def list_(
     as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="No more than so many.")
+    ] = None,
+    state: Annotated[RequestState | None, typer.Option(help="Only those in this state.")] = None,
 ) -> None:
     """All requests."""
+    columns = ("id", "user_id", "server", "duration", "reason", "state", "decided_by")
 
     async def work(office: Office) -> None:
         async with office.database.reading() as tx:
-            rows = [_object(request) for request in await tx.requests.all()]
-        columns = ("id", "user_id", "server", "duration", "reason", "state", "decided_by")
-        show(rows, columns, as_json=as_json)
+            found = tx.requests.each(state=state, limit=limit)
+            parts = ([_object(request) for request in some] async for some in found)
+            await show_parts(parts, columns, as_json=as_json)
 
     with_office(work)
 

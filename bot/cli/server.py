@@ -13,6 +13,7 @@ from bot.access.endings import AUTHORITY_NOTICE
 from bot.backup.backup import write_new
 from bot.cli import server_group
 from bot.cli.adopt import adopt
+from bot.cli.firewall import firewall
 from bot.cli.sessions import sessions
 from bot.cli.shared import operator, say, show, stamp, with_office
 from bot.cli.ssh import HostKey, Ssh, SshKey, confirm, key, ssh_, tell_way, way_in
@@ -41,6 +42,7 @@ app.command("adopt")(adopt)
 app.command("key")(key)
 app.command("ssh")(ssh_)
 app.command("sessions")(sessions)
+app.command("firewall")(firewall)
 app.add_typer(server_group.app, name="group")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The server's name.")]

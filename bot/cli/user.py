@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
-from bot.access import groups, holdings, linking, people, revocation, who
+from bot.access import appointing, groups, holdings, linking, people, revocation, who
 from bot.access.case import Case
-from bot.access.matching import Fits
+from bot.access.matching import Fits, as_user_id
+from bot.access.refusals import Refusal, Refused
+from bot.cli import invitations, staff
 from bot.cli.group import tell_changed
 from bot.cli.printing import show_parts
 from bot.cli.revoke import print_receipt
@@ -16,8 +18,14 @@ from bot.office import Office
 from bot.receipts import maybe_text
 from storage.group_records import GroupName
 from storage.records import UserId
+from storage.role_records import Appointment, Role
 
 app = typer.Typer(help="The allowlist.", no_args_is_help=True)
+app.command("invite")(invitations.invite)
+app.command("invitations")(invitations.list_)
+app.command("import")(staff.import_)
+app.command("sync")(staff.sync)
+app.command("withdraw")(invitations.withdraw)
 
 Who = Annotated[
     str,
@@ -91,6 +99,21 @@ async def _link(case: Case, user_id: UserId, same_as: str) -> str:
     return f"From now on this account and {name} ({other}) are one person."
 
 
+def _role_of(given: Appointment | None, *, as_json: bool) -> dict[str, object]:
+    """For a script the two apart."""
+    if as_json:
+        return {"role": given and given.role, "role_groups": list(given.groups) if given else []}
+    of = f" ({', '.join(given.groups)})" if given and given.groups else ""
+    return {"role": f"{given.role}{of}" if given else None}
+
+
+class Wanted(StrEnum):
+    ADMIN = Role.ADMIN.value
+    APPROVER = Role.APPROVER.value
+    AUDITOR = Role.AUDITOR.value
+    NONE = "none"
+
+
 class Listed(StrEnum):
     ALLOWED = "allowed"
     OFF = "off"
@@ -117,6 +140,7 @@ def list_(
             if user is not None:
                 fits = await who.people_meant(office.case(tx, operator()), user)
                 accounts = [person.id for person in (*fits.people, *fits.near)]
+            given = await tx.roles.all()
             found = tx.listings.people(
                 allowed=None if state is None else state is Listed.ALLOWED,
                 accounts=accounts,
@@ -124,12 +148,65 @@ def list_(
             )
             parts = (
                 [
-                    {"id": r.id, "name": r.name, "username": r.username, "allowed": r.allowed}
+                    {
+                        "id": r.id,
+                        "name": r.name,
+                        "username": r.username,
+                        "allowed": r.allowed,
+                        **_role_of(given.get(r.id), as_json=as_json),
+                    }
                     for r in rows
                 ]
                 async for rows in found
             )
-            await show_parts(parts, ("id", "name", "username", "allowed"), as_json=as_json)
+            columns = ("id", "name", "username", "allowed", "role")
+            await show_parts(parts, columns, as_json=as_json)
+
+    with_office(work)
+
+
+@app.command("role")
+def role(
+    meant: Annotated[
+        str,
+        typer.Argument(metavar="ID", help="A Telegram id, a name or @username."),
+    ],
+    wanted: Annotated[
+        Wanted,
+        typer.Argument(
+            metavar="ROLE",
+            help="admin: everything. approver: decides on requests of some groups, nothing else. "
+            "auditor: sees everything, changes nothing. none: takes the role back.",
+        ),
+    ],
+    group: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GROUP", help="A group that an approver decides for."),
+    ] = None,
+) -> None:
+    """Says what somebody may do for others; the admins of the settings stay what they are."""
+
+    async def work(office: Office) -> None:
+        async with office.acting(operator()) as case:
+            user_id = as_user_id(meant) or (await who.one_person(case, meant)).id
+            if wanted is Wanted.NONE:
+                if group:
+                    raise Refused(Refusal.ROLE_GROUPS)
+                done = await appointing.dismiss(case, user_id)
+            else:
+                names = [GroupName(name) for name in group or ()]
+                done = await appointing.appoint(case, user_id, Role(wanted), names)
+        name = f"{done.person.name} ({done.person.id})"
+        if done.role is None:
+            say(f"{name} has no role any more.")
+        elif done.role is Role.APPROVER and not done.groups:
+            say(
+                f"{name} is an approver now, of those groups that name them: vpnbot group edit "
+                f"GROUP --approvers {done.person.id}"
+            )
+        else:
+            of = f" for {', '.join(done.groups)}" if done.groups else ""
+            say(f"{name} is {done.role}{of} now.")
 
     with_office(work)
 

@@ -13,7 +13,6 @@ from ipaddress import IPv4Address
 
 from bot.access import canaries, reopening
 from bot.access.addresses import fits
-from bot.access.endings import ServerEnd
 from bot.access.permission import THE_BOT, Actor
 from bot.access.sightings import stranger_name
 from bot.access.takeover import TakenOver
@@ -21,7 +20,8 @@ from bot.core import Core
 from bot.errors import NotDone
 from bot.fleet.catching_up import CatchingUp
 from bot.fleet.fixed_addresses import clear_address, given_by_others, known_files
-from bot.fleet.live_servers import live_server, remote_of
+from bot.fleet.live_servers import live_server
+from bot.fleet.members import Members
 from bot.fleet.on_hold import neighbours, same_list, sign_crl
 from bot.fleet.online import OnServer, who_is_on
 from bot.fleet.presence import Seen, compare, look
@@ -64,6 +64,7 @@ class Fleet:
         self._folder = folder
         self._clock = core.clock
         self._catching_up = CatchingUp(core, keyring)
+        self._members = Members(core)
 
     async def publish(self, name: ServerName) -> int | None:
         """Signs a CRL for a server and puts it in place; gives its number.
@@ -166,6 +167,8 @@ class Fleet:
                 if clear is None:
                     return False
                 grant = clear
+            # Before anybody can come by the address: nobody gets it as who had it before.
+            await self._members.note(name, live)
             await admit_with_terms(self._core, server, live, grant)
             try:
                 in_place = await live.crl_in_place(self._keyring.certificates())
@@ -204,11 +207,13 @@ class Fleet:
         return grant if now is None or server not in now.servers else now
 
     async def refit(self, name: ServerName) -> Refitted:
-        """See `refit.refit`; after a restore the server is looked through first."""
+        """See `refit.refit` and `members`; after a restore the server is looked through first."""
         async with self._locked(name) as server:
             if server is None or server.restored_at is not None:
                 return Refitted(name, left=0 if server is None else 1)
-            return await refit(self._core, server, live_server(server))
+            live = live_server(server)
+            await self._members.try_to_note(name, live)
+            return await refit(self._core, server, live)
 
     async def cut(
         self, name: ServerName, still_open: Callable[[], Awaitable[Sequence[Grant]]]
@@ -228,13 +233,17 @@ class Fleet:
             except Exception as error:  # noqa: BLE001 - whatever it was, the other steps are tried
                 log_failure(log, f"There is no CRL for {server.name}", error)
                 problem = str(error) if isinstance(error, VpnError) else "No CRL could be signed."
-            proofs = await live_server(server).cut(
+            live = live_server(server)
+            cutting = live.cut(
                 await self._targets(name, grants),
                 crl_pem=pem,
                 no_crl=problem,
                 issuers=self._keyring.certificates(),
                 now=self._clock,
             )
+            # The proof says nothing of the firewall, and does not wait for it longer than this.
+            noting = self._members.try_to_note(name, live)
+            proofs, _ = await asyncio.gather(cutting, noting)
             number = pem and crl.crl_number(pem)
             if pem and number and any(proof.crl_number == number for proof in proofs):
                 await self._note_published(server, pem, number)
@@ -450,21 +459,6 @@ class Fleet:
     def authority_end(self) -> datetime:
         """When the CA's certificate ends."""
         return self._keyring.certificate.not_valid_after_utc
-
-    async def server_ends(self) -> Sequence[ServerEnd]:
-        """When each server's own certificate ends; one where that is not known is left out."""
-        async with self._database.reading() as tx:
-            servers = await tx.servers.all()
-        # One that hangs does not add to the others.
-        found = await asyncio.gather(*(live_server(each).certificate_end() for each in servers))
-        ends = []
-        for server, end in zip(servers, found, strict=True):
-            if end is not None and server.adopted is None:
-                ends.append(ServerEnd(server.name, end))
-            elif end is not None:
-                remote = str(remote_of(server))
-                ends.append(ServerEnd(server.name, end, config=server.directory, remote=remote))
-        return ends
 
     async def caught_up(self) -> bool:
         """Whether the database knows what the servers know: after a restore it may not."""

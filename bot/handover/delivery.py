@@ -29,6 +29,7 @@ from bot.core import Core
 from bot.fleet.enforcement import Enforcer
 from bot.handover.profiles import Profile, ProfileMaker
 from bot.process.locks import try_lock
+from storage.key_records import KeyWay
 from storage.outbox import Done, Next, SetAside
 from storage.records import Grant, GrantId, GrantState, OutboxKind, PostedMessage
 from storage.transaction import Transaction
@@ -88,13 +89,20 @@ class Delivery:
         self._enforcer = enforcer
         self._cuts: set[asyncio.Task[None]] = set()
 
-    async def make(self, grant: Grant, *, archive: bool) -> Profile | None:
+    async def make(
+        self,
+        grant: Grant,
+        *,
+        archive: bool,
+        way: KeyWay = KeyWay.PLAIN,
+        public_key: str | None = None,
+    ) -> Profile | None:
         """A reserved grant's profile, which marks it as issued; None if it was ended meanwhile.
 
         Raises what `ProfileMaker.make` raises: nothing has left this process then.
         """
         await self._cut_earlier(grant)  # (1)
-        return await self._maker.make(grant, archive=archive)  # (2)
+        return await self._maker.make(grant, archive=archive, way=way, public_key=public_key)  # (2)
 
     async def hand_over(self, grant: Grant, profile: Profile, courier: Courier) -> Outcome:
         """Sends the courier until there is an outcome, which `note` writes down."""

@@ -119,6 +119,7 @@ def _wrong(own: OwnProfile, text: str) -> Iterator[Objection]:
         text,
         key_direction=own.settings.key_direction,
         beyond_connect=beyond_connect(own.built_in, own.settings),
+        has_key=own.built_in.has_key,
     )
     yield from _wrong_blocks(directives, needed, own.server)
     if text.count(_KEY) != own.built_in.text.count(_KEY):

@@ -4,9 +4,10 @@ import asyncio
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from bot.access import grants
 from bot.access.permission import THE_BOT
@@ -20,8 +21,11 @@ from bot.handover.handover import Handover, Sample, Topic
 from bot.keyring import Keyring
 from pki.authority import pem_of
 from pki.keys import KeyAlgorithm, matching_algorithm
+from pki.locked_key import lock_key
+from pki.passphrase import new_passphrase
 from pki.serial import parse_serial
 from pki.tls_crypt_v2 import wrap_client_key
+from storage.key_records import KeyWay
 from storage.records import (
     LIVE_STATES,
     Canary,
@@ -74,6 +78,8 @@ class Profile:
         is_archive: which of the two.
         topics: the instructions that can be asked for.
         extra_files: the names of what goes along after it; an archive has it inside.
+        is_locked: whether its key is under a passphrase, which waits in `Core.passphrases`.
+        has_key: whether a private key is in it.
     """
 
     file_name: str
@@ -81,6 +87,8 @@ class Profile:
     is_archive: bool = False
     topics: tuple[Topic, ...] = ()
     extra_files: tuple[str, ...] = ()
+    is_locked: bool = False
+    has_key: bool = True
 
 
 class ProfileMaker:
@@ -103,7 +111,14 @@ class ProfileMaker:
         self._clock = core.clock
         self._jobs: set[asyncio.Task[bool]] = set()
 
-    async def make(self, grant: Grant, *, archive: bool = False) -> Profile | None:
+    async def make(
+        self,
+        grant: Grant,
+        *,
+        archive: bool = False,
+        way: KeyWay = KeyWay.PLAIN,
+        public_key: str | None = None,
+    ) -> Profile | None:
         """Brings a reserved grant to life; None if it was ended meanwhile.
 
         The serial has been in the database since the approval. (1) The server takes the grant
@@ -114,12 +129,18 @@ class ProfileMaker:
         so here. (4) The grant is marked as issued by compare and set: a revocation that came in
         between wins, and the key is dropped unseen.
 
+        Args:
+            way: how its key reaches its owner.
+            public_key: of the key that the owner keeps, in PEM.
+
         Raises:
             VpnError: the server did not take it in, or none of several.
             PkiError: the certificate could not be made.
             BadTemplate: the operator's own words cannot be used.
             NotDone: the server is gone, or the profile would not import.
         """
+        if (way is KeyWay.OWN) is not (public_key is not None):
+            raise NotDone("Its owner has sent no key of their own; /myvpn says how.")
         async with self._database.reading() as tx:
             found = [await tx.servers.get(name) for name in grant.servers]
             shared = grant.server and await tx.servers.set_named(grant.server)
@@ -134,7 +155,16 @@ class ProfileMaker:
         fields = fields_of(grant, servers[0], name)
         topics = self._handover.topics()
         random = bool(shared and shared.random)
-        text = await self._render(grant, servers, fields, random=random)  # (3)
+        locked = way is KeyWay.LOCKED
+        passphrase = new_passphrase(os.urandom) if locked else None
+        text = await self._render(
+            grant,
+            servers,
+            fields,
+            random=random,
+            passphrase=passphrase,
+            public_key=public_key,
+        )  # (3)
         if archive:
             content = await self._handover.archive(fields, text)
             profile = Profile(fields.archive_name, content, is_archive=True, topics=topics)
@@ -142,9 +172,11 @@ class ProfileMaker:
             extra = self._handover.extra_files()
             profile = Profile(fields.file_name, text.encode(), topics=topics, extra_files=extra)
         async with self._core.acting(THE_BOT) as case:
-            if not await grants.issued(case, grant, waiting=waiting):  # (4)
+            if not await grants.issued(case, grant, waiting=waiting, way=way):  # (4)
                 return None
-        return profile
+        if passphrase is not None:
+            self._core.passphrases.keep(grant.id, passphrase)
+        return replace(profile, is_locked=locked, has_key=public_key is None)
 
     async def _admit(self, grant: Grant, servers: Sequence[Server]) -> Sequence[ServerName] | None:
         """Has its servers take a grant in; gives those that have not, None where it was ended."""
@@ -192,15 +224,30 @@ class ProfileMaker:
         await self._handover.try_out(samples_of(servers, self._clock()), texts=texts)
 
     async def _render(
-        self, grant: Grant, servers: Sequence[Server], fields: Fields, *, random: bool
+        self,
+        grant: Grant,
+        servers: Sequence[Server],
+        fields: Fields,
+        *,
+        random: bool,
+        passphrase: str | None,
+        public_key: str | None,
     ) -> str:
         """Makes key and certificate, and puts the profile together as clients will read it."""
-        parts = await self.parts(servers, grant, shown_as=fields.friendly_name, random=random)
+        parts = await self.parts(
+            servers,
+            grant,
+            shown_as=fields.friendly_name,
+            random=random,
+            passphrase=passphrase,
+            public_key=public_key,
+        )
         settings, _ = client_side(servers[0])
         problems = check_profile(
             parts.text,
             key_direction=settings.key_direction,
             beyond_connect=beyond_connect(parts, settings),
+            has_key=parts.has_key,
         )
         if problems:
             raise NotDone(f"The profile would not import: {problems[0]}")
@@ -213,6 +260,8 @@ class ProfileMaker:
         *,
         shown_as: str,
         random: bool = False,
+        passphrase: str | None = None,
+        public_key: str | None = None,
     ) -> ProfileParts:
         """A fresh key and its certificate, in a profile for these servers.
 
@@ -223,6 +272,8 @@ class ProfileMaker:
             of: who is recorded with the serial.
             shown_as: the profile's name among others.
             random: whether each client tries the servers in an order of its own.
+            passphrase: what the key is put under; None: it stays open.
+            public_key: of a key that its owner keeps, so that none is made; None: a fresh one.
 
         Raises:
             NotDone, BadSettings, PkiError: it cannot be signed, the servers' keys not be had, or
@@ -232,17 +283,24 @@ class ProfileMaker:
         if why := disagreements(sides):
             raise NotDone(f"No one profile opens {' and '.join(s.name for s in sides)}: {why[0]}")
         authority = await self._keyring.authority(of.authority)
-        algorithm = self._algorithm or matching_algorithm(authority.certificate)
-        issue = partial(
-            authority.issue_client,
-            common_name=of.common_name,
-            serial=parse_serial(of.serial),
-            not_before=of.not_before,
-            not_after=of.not_after,
-            algorithm=algorithm,
-        )
-        # An RSA key takes tenths of a second, an EC key less than a thread does.
-        certificate = await asyncio.to_thread(issue) if algorithm in _SLOW else issue()
+        named: dict[str, Any] = {
+            "common_name": of.common_name,
+            "serial": parse_serial(of.serial),
+            "not_before": of.not_before,
+            "not_after": of.not_after,
+        }
+        key_pem: str | None = None
+        if public_key is not None:
+            certificate_pem = authority.certify_client(public_key, **named)
+        else:
+            algorithm = self._algorithm or matching_algorithm(authority.certificate)
+            issue = partial(authority.issue_client, algorithm=algorithm, **named)
+            # An RSA key takes tenths of a second, an EC key less than a thread does.
+            made = await asyncio.to_thread(issue) if algorithm in _SLOW else issue()
+            certificate_pem, key_pem = made.certificate_pem, made.private_key_pem
+        if key_pem is not None and passphrase is not None:
+            lock = partial(lock_key, key_pem, passphrase, random_bytes=os.urandom)
+            key_pem = await asyncio.to_thread(lock)
         settings = sides[0].settings
         tls_keys: list[str] = []
         if settings.tls_key is not None:
@@ -258,8 +316,8 @@ class ProfileMaker:
             friendly_name=shown_as,
             material=ProfileMaterial(
                 ca_pem="".join(map(pem_of, self._keyring.certificates())),
-                certificate_pem=certificate.certificate_pem,
-                private_key_pem=certificate.private_key_pem,
+                certificate_pem=certificate_pem,
+                private_key_pem=key_pem,
                 tls_key=tls_keys[0] if tls_keys else None,
             ),
             settings=settings,

@@ -16,6 +16,7 @@ from bot.texts.health import Complaint
 from pki.key_ids import Issuers
 from storage.records import Server
 from vpn.configuration.server import unit_name
+from vpn.configuration.sets_script import firewall_path, firewall_unit
 from vpn.host.interface import FileFacts, ServerHost
 from vpn.layout import (
     CA_CERTIFICATE,
@@ -24,10 +25,11 @@ from vpn.layout import (
     FORWARDING,
     NETWORK_RULES,
     PRIVATE_KEY,
+    SETS_SCRIPT,
     TLS_CRYPT_V2_KEY,
 )
 
-_PUBLIC = (CONF, CERTIFICATE, CA_CERTIFICATE, NETWORK_RULES, FORWARDING)
+_PUBLIC = (CONF, CERTIFICATE, CA_CERTIFICATE, NETWORK_RULES, FORWARDING, SETS_SCRIPT)
 _SECRET = (PRIVATE_KEY, TLS_CRYPT_V2_KEY)
 # That they are missing is said by whoever reads them.
 _MISSED_BY_OTHERS = (CONF, CERTIFICATE)
@@ -45,7 +47,8 @@ async def look_at_files(server: Server, host: ServerHost, issuers: Issuers) -> l
     if home is None:
         return []  # said by the look at the configuration
     troubles = []
-    for path in (unit_name(server.name), *_PUBLIC, *_SECRET):
+    units = [name(server.name) for name in (unit_name, firewall_unit, firewall_path)]
+    for path in (*units, *_PUBLIC, *_SECRET):
         complaint = _complaint(path, await host.stat(path), home)
         if complaint is not None:
             troubles.append(_of(server, path, complaint, home))

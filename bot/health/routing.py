@@ -21,11 +21,12 @@ from vpn.errors import HostError
 from vpn.host.firewall import Packet, Ruleset, forwards, read_ruleset, shut_port
 from vpn.host.interface import ServerHost
 from vpn.host.local import LocalHost
-from vpn.layout import FORWARDING, NETWORK_RULES
+from vpn.layout import FORWARDING, NETWORK_RULES, SETS_SCRIPT
 from vpn.values import Protocol
 
 # `dev tun` gives the next free number.
 _DEVICE = "tun"
+_SETTINGS = {4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +98,30 @@ async def _look(
     spec, folder = spec_of(server), PurePosixPath(server.directory)
     table = table_name(server.name)
     said: list[Trouble] = []
-    if wanted.pushes and await forwards(machine) is False:
-        said.append(said_of(server, words.NOT_FORWARDING, load=folder / FORWARDING))
+    # An IPv6 network is there for what lies behind the server: groups say what they push.
+    networks = [spec.network] if wanted.pushes else []
+    passed = (*networks, *((spec.network6,) if spec.network6 else ()))
+    for network in passed:
+        if await forwards(machine, network.version) is False:
+            values = {"setting": _SETTINGS[network.version], "load": folder / FORWARDING}
+            said.append(said_of(server, words.NOT_FORWARDING, **values))
     if rules is None:
         return Routing(tuple(said))
-    if wanted.pushes and server.adopted is None and not rules.masquerades(table, spec.network):
-        rules_file = folder / NETWORK_RULES
-        said.append(said_of(server, words.NO_MASQUERADE, table=table, rules=rules_file))
+    files = {"rules": folder / NETWORK_RULES, "sets": folder / SETS_SCRIPT}
+    for network in passed:
+        if server.adopted is None and not rules.masquerades(table, network):
+            lacking = {"table": table, "network": network, **files}
+            said.append(said_of(server, words.NO_MASQUERADE, **lacking))
     opening = await shut_port(machine, rules, wanted.port, wanted.protocol)
     if opening is not None:
         values = {"port": wanted.port, "protocol": wanted.protocol}
         said.append(said_of(server, words.PORT_SHUT, opening=ShellLine(opening), **values))
-    chain = rules.dropped_by(Packet("forward", source=spec.network, device=_DEVICE))
-    if wanted.pushes and chain is not None:
-        refused = {"chain": ShellLine(chain), "network": spec.network}
-        said.append(said_of(server, words.FORWARD_SHUT, **refused))
+    for network in passed:
+        chain = rules.dropped_by(Packet("forward", source=network, device=_DEVICE))
+        if chain is not None:
+            ip = "ip" if network.version == spec.network.version else "ip6"
+            refused = {"chain": ShellLine(chain), "network": network, "ip": ip}
+            said.append(said_of(server, words.FORWARD_SHUT, **refused))
     return Routing(tuple(said), is_seen=True)
 
 

@@ -5,9 +5,20 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from bot.access import audit, clock, endings, moving, requests, revocation
+from bot.access import (
+    audit,
+    clock,
+    endings,
+    messages,
+    moving,
+    requests,
+    revocation,
+    tidying,
+    undoing,
+)
 from bot.access.matching import USERNAME_LASTS
 from bot.access.permission import THE_BOT
+from bot.fleet.live_servers import server_ends
 from bot.handover.delivery import end_orphans
 from bot.office import Office
 from bot.process.clock import CLOCK_TOLERANCE
@@ -26,8 +37,11 @@ _REFIT_RETRY = timedelta(seconds=30)
 _PRUNE_EVERY = timedelta(hours=1)
 _HEAD_LOOK = timedelta(minutes=10)
 _MOVING = timedelta(seconds=10)
+_TIDYING = timedelta(seconds=30)
 _ENDS_LOOK = timedelta(hours=1)
 # Telegram repeats an update for a day at most.
+# What of the trail changes who is who for a server's firewall, and no client's file.
+_REGROUPING = ("group.join", "group.leave", "group.remove", "user.link", "user.unlink")
 _KEEP = timedelta(days=3)
 # What could not be handled is for a human to read, who may be on holiday.
 _KEEP_SET_ASIDE = timedelta(days=30)
@@ -50,7 +64,11 @@ class Keeper:
         self._head_look = Every(_HEAD_LOOK, office.since_boot)
         self._ends_look = Every(_ENDS_LOOK, office.since_boot)
         self._moving = Every(_MOVING, office.since_boot)
+        self._tidying = Every(_TIDYING, office.since_boot)
         self._jobs: dict[ServerName, asyncio.Task[None]] = {}
+        # The last entry about groups that was seen; the servers whose firewall does not know of it.
+        self._regrouped: int | None = None
+        self._uninformed: set[ServerName] = set()
         self._refit_again: dict[ServerName, timedelta] = {}
 
     async def run(self) -> None:
@@ -84,9 +102,15 @@ class Keeper:
                 moved = await moving.move_some(case)
             if moved:
                 self._on_written()
+        if self._tidying.is_due():
+            async with self._office.acting(THE_BOT) as case:
+                deleted = await tidying.delete_due(case)
+            if deleted:
+                self._on_written()
         if self._ends_look.is_due():
-            fleet = self._office.fleet
-            authority, servers = fleet.authority_end(), await fleet.server_ends()
+            async with self._database.reading() as tx:
+                known = await tx.servers.all()
+            authority, servers = self._office.fleet.authority_end(), await server_ends(known)
             async with self._office.acting(THE_BOT) as case:
                 await endings.warn(case, authority, servers)
         await self._look_after_servers()
@@ -97,6 +121,9 @@ class Keeper:
                 await tx.inbox.prune(long_ago, set_aside_before=self._clock() - _KEEP_SET_ASIDE)
                 await tx.inbox.trim_quarantine()
                 await tx.outbox.prune(long_ago)
+                await tx.posted.prune(self._clock() - _KEEP_SET_ASIDE)
+                await tx.outbox.forget_holds(self._clock())
+                await tx.knocks.prune(long_ago)
                 await tx.people.prune_newcomers(self._clock() - USERNAME_LASTS)
                 await tx.canaries.prune(long_ago)
 
@@ -122,14 +149,20 @@ class Keeper:
             servers = await tx.servers.all()
             due = {proof.server for proof in await tx.proofs.due(self._clock())}
             files = await tx.addresses.servers_due()
+            regrouped = await tx.audit.last_number_of(_REGROUPING)
+        if regrouped != self._regrouped:
+            self._uninformed.update(server.name for server in servers)
+            self._regrouped = regrouped
         is_look = self._server_look.is_due()
         for server in servers:
             job = self._jobs.get(server.name)
             is_old = self._watch.is_due(server)
-            is_changed = server.name in files and self._may_refit(server.name)
-            is_due = server.name in due or is_old or is_look or is_changed
+            is_changed = server.name in files or server.name in self._uninformed
+            is_changed = is_changed and self._may_refit(server.name)
+            looks = is_look or self._watch.looks_again(server)
+            is_due = server.name in due or is_old or looks or is_changed
             if is_due and (job is None or job.done()):
-                work = self._look_after(server, renew=is_old, look=is_look)
+                work = self._look_after(server, renew=is_old, look=looks)
                 self._jobs[server.name] = asyncio.create_task(work)
 
     async def _look_after(self, server: Server, *, renew: bool, look: bool) -> None:
@@ -155,6 +188,7 @@ class Keeper:
     async def _refit(self, server: Server) -> None:
         """Writes what groups have changed; where that fails it is tried again, after a while."""
         self._refit_again[server.name] = self._office.since_boot() + _REFIT_RETRY
+        self._uninformed.discard(server.name)
         done = await self._office.fleet.refit(server.name)
         for finding in done.findings:
             log.warning("Clients' files on %s are still due: %s", server.name, finding.detail)
@@ -168,9 +202,14 @@ class Keeper:
                 return False
             asked_by = case.after(-case.rules.request_ttl)
             waiting = await tx.requests.due(case.now, asked_by=asked_by)
-            if not waiting and not await tx.grants.due(case.now):
+            settled = await tx.requests.settled(case.now)
+            lapsed = await tx.invitations.lapsed(case.now)
+            if not (waiting or lapsed or settled) and not await tx.grants.due(case.now):
                 return False
         async with self._office.acting(THE_BOT) as case:
             await requests.expire_due(case)
+            await undoing.settle_due(case)
             await revocation.expire_due(case)
+            for invitation in lapsed:
+                await messages.edit_invitation(case, invitation.id)
         return True

@@ -36,6 +36,8 @@ _CRL_RETRY = timedelta(minutes=5)
 # Of one server admins hear so often a day of what somebody does to it, and then once an hour: who
 # has taken it over could go on for ever.
 _PROMPTLY = 20
+# An OpenVPN that is started anew answers again by then.
+_RESTART = timedelta(seconds=20)
 # In a line of the log.
 _NAMED, _NAME, _SAID = 10, 64, 1000
 
@@ -60,6 +62,9 @@ class Watch:
         self._retry: dict[ServerName, timedelta] = {}
         self._told: set[ServerName] = set()
         self._host_keys_told: set[ServerName] = set()
+        # Since when no OpenVPN answers there, and where that was no restart.
+        self._gone: dict[ServerName, timedelta] = {}
+        self._silent: set[ServerName] = set()
         self._trouble: dict[ServerName, set[FindingCode]] = {}
         self._prompt = Throttle(_PROMPTLY, timedelta(days=1))
         self._hourly = Throttle(1, timedelta(hours=1))
@@ -75,6 +80,15 @@ class Watch:
         age = self._clock() - server.crl_published_at
         # One that was signed by a clock that was ahead may not be valid yet.
         return age >= _CRL_EVERY or age < -CLOCK_TOLERANCE
+
+    def looks_again(self, server: Server) -> bool:
+        """Whether its OpenVPN was gone a while ago: if it still is, that is no restart."""
+        gone = self._gone.get(server.name)
+        return (
+            gone is not None
+            and server.name not in self._silent
+            and self._since_boot() - gone >= _RESTART
+        )
 
     async def renew(self, server: Server) -> bool:
         """Puts a new CRL in place; False where it is not in force there, which is tried again."""
@@ -141,6 +155,7 @@ class Watch:
         changed = FindingCode.HOST_KEY_CHANGED in trouble
         if changed or seen.reached:  # else nobody knows which key it shows
             await self._tell_host_key(server, changed=changed)
+        await self._tell_silent(server, seen)
         # Of what was seen of one name the last counts: who is left was not put out.
         seen_as = dict.fromkeys(seen.unknown, SeenAs.UNKNOWN)
         seen_as |= dict.fromkeys(seen.files, SeenAs.FILE)
@@ -275,6 +290,37 @@ class Watch:
             await case.record("server.host_key", f"server:{server.name}", code=code)
             await messages.tell_admins(case, code, server=server.name)
         self._host_keys_told ^= {server.name}
+        self._on_written()
+
+    async def _tell_silent(self, server: Server, seen: Seen) -> None:
+        """Admins hear once that no OpenVPN answers, and once that it does again.
+
+        What is seen once may be a restart.
+        """
+        now = self._since_boot()
+        is_gone = any(one.code is FindingCode.MANAGEMENT_GONE for one in seen.findings)
+        if not is_gone:
+            self._gone.pop(server.name, None)
+        elif now - self._gone.setdefault(server.name, now) < _RESTART:
+            return
+        (self._silent.add if is_gone else self._silent.discard)(server.name)
+        async with self._database.reading() as tx:
+            is_known = server.name in await tx.servers.silent()
+        if is_gone == is_known:
+            return
+        gone = Notice.SERVER_SILENT if seen.reached else Notice.SERVER_UNREACHABLE
+        code = gone if is_gone else Notice.SERVER_HEARD
+        async with self._core.acting(THE_BOT) as case:
+            if is_gone:
+                await case.tx.servers.set_silent(server.name, case.now)
+            else:
+                await case.tx.servers.heard(server.name)
+            await case.record("server.answers", f"server:{server.name}", code=code)
+            if self._may_tell(server.name):
+                await messages.tell_admins(case, code, server=server.name)
+            # Whoever decides reads whether a profile can connect.
+            for request in await case.tx.requests.pending():
+                await messages.edit_cards(case, request.id, afresh=False)
         self._on_written()
 
     def _may_tell(self, server: ServerName) -> bool:

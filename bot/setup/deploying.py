@@ -15,12 +15,14 @@ from bot.access.permission import Actor
 from bot.errors import NotDone
 from bot.fleet.elsewhere import address_of, authorized_line, host_as, key_file_of
 from bot.fleet.live_servers import host_of, spec_of
+from bot.fleet.members import address_sets
 from bot.office import Office
 from bot.setup.ways import BOTS_ACCOUNT, WayIn
 from pki.authority import pem_of
 from pki.serial import parse_serial
 from storage.records import Payload, Server
 from storage.rotation import FIRST_AUTHORITY
+from vpn.configuration.address_sets import AddressSet
 from vpn.configuration.server import host_commands, render_server_conf
 from vpn.deploy import (
     SERVER_CERTIFICATE_LIFETIME,
@@ -50,11 +52,13 @@ class Issuing:
 
     Attributes:
         ca_pem: what it is to trust; `issue` signs with the first one.
+        sets: what its firewall is to know.
     """
 
     ca_pem: str
     tls_key: str
     issue: Callable[[CommonName], ServerIdentity]
+    sets: Sequence[AddressSet] = ()
 
 
 async def trusted_by_servers(office: Office) -> tuple[int, ...]:
@@ -81,6 +85,7 @@ async def issuing(office: Office, actor: Actor, server: Server) -> Issuing:
     serial = office.chance.serial()
     # Recorded before anything is signed, like a client's; used if a certificate is due.
     async with office.acting(actor) as case:
+        sets = await address_sets(case.tx, server.name)
         await case.record("server.deploy", f"server:{server.name}", serial_if_due=serial)
     now = office.clock()
 
@@ -95,7 +100,7 @@ async def issuing(office: Office, actor: Actor, server: Server) -> Issuing:
         )
         return ServerIdentity(issued.certificate_pem, issued.private_key_pem)
 
-    return Issuing(bundle(office, trusted), tls_key, issue)
+    return Issuing(bundle(office, trusted), tls_key, issue, sets)
 
 
 async def write_home(
@@ -109,6 +114,7 @@ async def write_home(
         tls_crypt_v2_pem=parts.tls_key,
         issue=parts.issue,
         now=office.clock(),
+        sets=parts.sets,
     )
 
 
@@ -259,6 +265,7 @@ async def pack(office: Office, actor: Actor, server: Server, *, is_named: bool) 
             parts.issue(server_common_name(server.name)),
             ca_pem=parts.ca_pem,
             tls_crypt_v2_pem=parts.tls_key,
+            sets=parts.sets,
         ),
         account_lines=account_script(
             server.account, authorized_line(key_file_of(ssh)), is_named=is_named

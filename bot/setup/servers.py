@@ -408,7 +408,11 @@ def _require_right_to_write(directory: Path) -> None:
 
 
 async def readmit(office: Office, name: ServerName) -> int:
-    """Writes the address files of all who hold a profile, if they are lost; gives their number."""
+    """Writes the address files of all who hold a profile, if they are lost; gives their number.
+
+    Also whose each address is, for the firewall.
+    """
+    await office.fleet.refit(name)
     admitted = 0
     async with office.database.reading() as tx:
         live = [g for g in await tx.grants.live_on(name) if g.state in _SHOWS_PROFILE]

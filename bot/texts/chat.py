@@ -1,12 +1,12 @@
-"""Everything that the bot says in a chat, but for refusals and receipts.
+"""Everything that the bot says in a chat, but for notices, refusals and receipts.
 
 Whole sentences with named placeholders, ready to be translated. HTML as Telegram reads it.
 """
 
-from bot.access.messages import DeliverNote, Notice
-from bot.texts import canary, machine, strangers
+from bot.access.messages import DeliverNote
+from bot.texts import machine
 from bot.texts.fill import Plural, Template
-from storage.records import EndReason, GrantState, RequestState
+from storage.records import GrantState, RequestState
 
 # --- /start and /help --------------------------------------------------------------------------
 
@@ -32,7 +32,9 @@ HELP = {
     "who": "/who ADDRESS – whose an address in the VPN is, or was at some time",
     "group": "/group – the groups, and who is in them",
     "allow": "/allow ID NAME – put somebody on the allowlist",
+    "invite": "/invite NAME – make a link that puts somebody on the allowlist",
     "remove": "/remove NAME – take somebody off it and end all their access",
+    "role": "/role – who is admin, approver or auditor",
     "servers": "/servers – what each server answers",
     "audit": "/audit – the head of the audit trail, to be kept",
 }
@@ -47,13 +49,15 @@ MENU = {  # in Telegram's own menu
     "who": "Whose an address is, or was",
     "group": "Groups, and who is in them",
     "allow": "Put somebody on the allowlist",
+    "invite": "Make a link that puts somebody on it",
     "remove": "Take somebody off the allowlist",
+    "role": "Who is admin, approver or auditor",
     "servers": "What each server answers",
     "audit": "The head of the audit trail",
     "help": "What I can do for you",
 }
 ADMIN_NOT_LISTED = (
-    "To hold access yourself, put yourself on the allowlist: <code>/allow {id} YOUR NAME</code>"
+    "You’re an admin, but not on the allowlist. To ask for VPN access yourself, put yourself on it."
 )
 GROUP = "VPN access is a private matter. Write to me here: {link}"
 UNKNOWN_COMMAND = "I do not know this command. /help shows what I can do for you."
@@ -109,6 +113,9 @@ CARD_OPENS = (
     "⚠️ This profile may open <b>{servers}</b> as well. On the machine, <code>vpnbot doctor</code> "
     "says how to close that."
 )
+CARD_SILENT = (
+    "⚠️ OpenVPN on <b>{server}</b> hasn’t answered since {at}: a profile connects once it’s back"
+)
 CARD_HAS = Plural("Has {count} active profile already", "Has {count} active profiles already")
 CARD_HAS_UNPROVED = Plural(
     "⚠️ {count} profile has ended without proof: it may still work",
@@ -123,7 +130,11 @@ CARD_STATES: dict[RequestState, str] = {
     RequestState.CANCELLED: "Cancelled by {admin}, {at}",
     RequestState.EXPIRED: "Nobody decided in time; it ended {at}",
 }
-CARD_OWN = "This is your own request: another admin has to decide on it."
+CARD_OWN = "This is your own request. {names} can approve it."
+CARD_OWN_ALONE = (
+    "This is your own request, and there’s no other admin. Approve it on the server: "
+    "<code>vpnbot request approve {id}</code>"
+)
 
 APPROVED_TOAST = "Approved. I’m sending {name} the profile; the card shows whether it arrives."
 APPROVED_BLOCKED_TOAST = (
@@ -150,6 +161,10 @@ CAPTIONS: dict[DeliverNote, str] = {
         "This is your profile for <b>{server}</b>. If you got one before this, "
         "<code>{file}</code>, delete it; it no longer works."
     ),
+    DeliverNote.KEY_LOST: (
+        "This is a new profile for <b>{server}</b>, with another passphrase. The earlier one, "
+        "<code>{file}</code>, no longer works: please delete it."
+    ),
 } | {DeliverNote.MOVED: machine.MOVED}
 # Where nobody has seen yet that the earlier one is dead.
 CAPTIONS_UNPROVED: dict[DeliverNote, str] = CAPTIONS | {
@@ -160,6 +175,10 @@ CAPTIONS_UNPROVED: dict[DeliverNote, str] = CAPTIONS | {
     DeliverNote.REPLACES_LOST: (
         "This is your profile for <b>{server}</b>. If you got one before this, "
         "<code>{file}</code>, delete it; it is being switched off."
+    ),
+    DeliverNote.KEY_LOST: (
+        "This is a new profile for <b>{server}</b>, with another passphrase. The earlier one, "
+        "<code>{file}</code>, is being switched off: please delete it."
     ),
 }
 CAPTION_USE = (
@@ -173,6 +192,7 @@ CAPTION_USE_ARCHIVE = (
 CAPTION_HOW_TO = "Tap your device to read how."
 HOW_TO_GONE = "I do not have these instructions any more. Your admin can help you."
 HOW_TO_BROKEN = "I cannot show these instructions right now. Your admin can help you."
+CAPTION_DELETED = "I delete this message at {at}, so save the file before."
 CAPTION_LATER = "/myvpn shows it, sends a new one, or gives it up."
 
 # --- /myvpn ------------------------------------------------------------------------------------
@@ -287,9 +307,11 @@ ADMIN_UNKNOWN = "<code>{id}</code>, has not written to me yet"
 USER_LINE = "<b>{name}</b>, <code>{id}</code>"
 USER_LINE_USERNAME = "<b>{name}</b>, {username}, <code>{id}</code>"
 ALLOWED = (
-    "{name} is on the allowlist now and can send /requestvpn. If they have not pressed Start in "
-    "this chat yet, ask them to: I may not write to them before."
+    "{name} is on the allowlist now and can send /requestvpn. Ask them to press Start in my chat: "
+    "I can’t write to them before."
 )
+ALLOWED_REACHED = "{name} is on the allowlist now and can send /requestvpn. I’m telling them."
+ALLOWED_SELF = "You’re on the allowlist now. /requestvpn asks for VPN access."
 RENAMED = "{name} is on the allowlist; the name is up to date."
 REMOVED = "{name} is off the allowlist and had no live access."
 REMOVED_ENDING = "{name} is off the allowlist, and all their access ends now. The receipt follows."
@@ -349,150 +371,12 @@ BUTTON_REVOKE_PERSON = "Revoke {name}"
 BUTTON_REMOVE_PERSON = "Remove {name}"
 BUTTON_REVOKE_REST = "Revoke the rest of {name}"
 BUTTON_ALLOW = "Allow {name}"
+BUTTON_ALLOW_SELF = "Put me on the allowlist"
 BUTTON_ALLOW_YES = "Allow now"
 BUTTON_REVOKE_YES = "Revoke now"
 BUTTON_REMOVE_YES = "Remove now"
 BUTTON_RENEW_YES = "New profile now"
 BUTTON_NO = "Keep it"
-
-# --- What a use case says by itself --------------------------------------------------------------
-
-AUDIT_HEAD = (
-    "The audit trail has {count} rows. Its head is\n<code>{head}</code>\n"
-    "To check that nobody rewrote it since: <code>vpnbot audit verify --head {head}</code>"
-)
-AUDIT_NONE = "The audit trail is empty."
-NOTICES: dict[Notice, Template] = {
-    **machine.NOTICES,
-    **canary.NOTICES,
-    Notice.REQUEST_DENIED: (
-        "{Admin} denied your request for <b>{server}</b>. If you still need it, talk to them first."
-    ),
-    Notice.REQUEST_EXPIRED: (
-        "Nobody decided on your request for <b>{server}</b> in time. /requestvpn asks again."
-    ),
-    Notice.REQUEST_OUTDATED: (
-        "I was restored from a backup, so your open request is closed: it may have been decided "
-        "since. If you got a profile for it, that stops working. /requestvpn asks again."
-    ),
-    Notice.REQUEST_WITHDRAWN: (
-        "Your request for <b>{server}</b> was closed: this server is not offered any more. "
-        "/requestvpn asks again."
-    ),
-    Notice.NO_ADMIN_REACHABLE: (
-        "I can’t reach any admin about your request for <b>{server}</b>: they blocked me, or never "
-        "pressed Start. Please tell one of them; the request is kept, and /pending shows it."
-    ),
-    Notice.NO_CARD: (
-        "I couldn’t show your request for <b>{server}</b> to any admin: Telegram doesn’t take my "
-        "message. Please tell them yourself; the request is kept, and they find it with /pending."
-    ),
-    Notice.REMOVED: (
-        "{Admin} took you off the list: you can’t ask for VPN access any more, and what you had "
-        "no longer works. Questions? Talk to them."
-    ),
-    Notice.REVOKED_BY: "{Admin} ended the access of <b>{name}</b> to {servers}.",
-    Notice.ACCESS_OVER: "The access of {name} to {server} has reached its end.",
-    Notice.ACCESS_GIVEN: "You are on the list now. /requestvpn asks for VPN access.",
-    Notice.DELIVERY_DELAYED: (
-        "Your request was approved, but your profile for <b>{server}</b> cannot be made right now. "
-        "I keep trying and send it as soon as I can."
-    ),
-    Notice.DELIVERY_DELAYED_ADMINS: (
-        "⚠️ The profile of {name} for <b>{server}</b> cannot be made right now. I keep trying. On "
-        "the machine, <code>vpnbot doctor</code> says what to mend."
-    ),
-    Notice.UNDELIVERABLE: (
-        "⚠️ {name} didn’t get the profile for <b>{server}</b>: they blocked me, or never pressed "
-        "Start. I’m switching it off. Ask them to press Start in my chat, and to ask again."
-    ),
-    Notice.NOT_TAKEN: (
-        "I couldn’t send you your profile for <b>{server}</b>: Telegram doesn’t take it. If you "
-        "got one all the same, delete it; it won’t work. The admins know; ask one of them to hand "
-        "you a profile, or try again with /requestvpn."
-    ),
-    Notice.NOT_TAKEN_ADMINS: (
-        "⚠️ Telegram doesn’t take the profile of {name} for <b>{server}</b>, so it’s being "
-        "switched off. On the machine, <code>vpnbot doctor</code> says why, and <code>vpnbot grant "
-        "issue {id} --server {server} --output FILE</code> gives a profile without Telegram."
-    ),
-    Notice.TEMPLATES_BROKEN: (
-        "⚠️ One of your templates can’t be used as it is, so somebody may get no instructions, or "
-        "no profile. On the machine, <code>vpnbot doctor</code> names it. All else goes on."
-    ),
-    Notice.NO_ROOM: (
-        "⚠️ The profile of {name} got lost on its way, and there is no room on <b>{server}</b> "
-        "for a fresh one. Revoke somebody’s access there; then let {name} ask again."
-    ),
-    Notice.SERVER_CERTIFICATE_ENDS: (
-        "⚠️ The certificate of <b>{server}</b> ends at {until}. From then on nobody gets in "
-        "there. Renew it with: vpnbot server deploy {server}, and restart that OpenVPN."
-    ),
-    Notice.ADOPTED_CERTIFICATE_ENDS: (
-        "⚠️ The certificate of <b>{server}</b> ends at {until}. From then on nobody gets in "
-        "there. Renew it on its machine, as root: <code>vpnbot server adopt {server} --config "
-        "{config} --remote {remote} --renew-certificate</code>, and restart that OpenVPN."
-    ),
-    Notice.SERVERS_CERTIFICATES_END: Plural(
-        "⚠️ A server’s certificate from before the takeover ends within {days} days: {names}. From "
-        "then on nobody gets in where it is shown. Give that server a new one in time.",
-        "⚠️ {count} servers’ certificates from before the takeover end within {days} days: {names}. "
-        "From then on nobody gets in where they are shown. Give those servers new ones in time.",
-    ),
-    Notice.CERTIFICATES_END: Plural(
-        "⚠️ A certificate ends within {days} days: {names}. If its owner still needs access, "
-        "they can ask with /requestvpn.",
-        "⚠️ {count} certificates end within {days} days: {names}. If their owners still need "
-        "access, they can ask with /requestvpn.",
-    ),
-    Notice.AUDIT_HEAD: AUDIT_HEAD,
-    Notice.STRANGERS_CUT: (
-        "⚠️ I was restored from a backup. On <b>{server}</b> I shut out everybody I don't know: "
-        "{names}. Their access was given after the backup; they can ask again with /requestvpn."
-    ),
-    **strangers.NOTICES,
-}
-ACCESS_ENDED: dict[EndReason, str] = {
-    EndReason.ENDED: (
-        "Your access to <b>{server}</b> has reached its end. /requestvpn asks for a new one."
-    ),
-    EndReason.REVOKED: (
-        "{Admin} took back your access to <b>{server}</b>. If you still need it, talk to them."
-    ),
-    EndReason.LOST: (
-        "Your profile for <b>{server}</b> got lost on its way, so I am ending its access. "
-        "/requestvpn asks again."
-    ),
-    EndReason.REMOVED: (
-        "{Admin} took you off the list, so your access to <b>{server}</b> no longer works."
-    ),
-}
-# Where another profile of theirs for the same server works on.
-ONE_PROFILE_ENDED: dict[EndReason, str] = ACCESS_ENDED | {
-    EndReason.ENDED: "One of your profiles for <b>{server}</b> has reached its end.",
-    EndReason.REVOKED: (
-        "{Admin} took back one of your profiles for <b>{server}</b>. Questions? Talk to them."
-    ),
-}
-STILL_YOURS = "You still have:"
-STILL_YOURS_MORE = "… and more: /myvpn"
-STILL_YOURS_LINE = "• <b>{server}</b> until {until}, <code>{common_name}</code>"
-STILL_YOURS_IMPORTED = "• <code>{common_name}</code>, from before the takeover, until {until}"
-# Of a profile from before the takeover, which is for no server by name.
-EARLIER_ACCESS_ENDED: dict[EndReason, str] = {
-    EndReason.ENDED: (
-        "Your earlier VPN profile <code>{common_name}</code> has reached its end. "
-        "/requestvpn asks for a new one."
-    ),
-    EndReason.REVOKED: (
-        "{Admin} took back your earlier VPN profile <code>{common_name}</code>. If you still need "
-        "access, /requestvpn asks for it."
-    ),
-    EndReason.REMOVED: (
-        "{Admin} took you off the list, so your earlier VPN profile <code>{common_name}</code> no "
-        "longer works."
-    ),
-}
 
 # --- Durations ---------------------------------------------------------------------------------
 

@@ -65,6 +65,12 @@ def blocks(*parts: str) -> Html:
     return Html(_GAP.join(part for part in parts if part))
 
 
+def folded(*parts: str) -> Html:
+    """Paragraphs of plain text that open at a tap; without any, nothing."""
+    whole = escaped(_GAP.join(parts))
+    return Html(f"<blockquote expandable>{whole}</blockquote>" if whole else "")
+
+
 def length(text: str) -> int:
     """In Telegram's characters: those that are seen, in UTF-16 (Bot API, sendMessage)."""
     seen = unescape(_TAG.sub("", text)) if isinstance(text, Html) else text

@@ -21,7 +21,9 @@ IN_CHAT: dict[Refusal, str] = {
         "network to everybody else."
     ),
     Refusal.RANGE_FULL: "{network} has no address that {server} could give to a client.",
-    Refusal.APPROVER_NO_ADMIN: "{id} is no admin, so their approval would not count.",
+    Refusal.APPROVER_NO_ADMIN: (
+        "{id} is neither admin nor approver, so their approval would not count."
+    ),
     Refusal.TOO_FEW_APPROVERS: "{needed} approvals can't come from {count} approvers.",
     Refusal.IN_GROUP_ALREADY: "{name} is in {group} already.",
     Refusal.NOT_IN_GROUP: "{name} is not in {group}, so nothing was changed.",
@@ -42,8 +44,8 @@ IN_TERMINAL: dict[Refusal, str] = {
         "{network} overlaps {range} of the group {group}; choose another range with --network."
     ),
     Refusal.APPROVER_NO_ADMIN: (
-        "{id} is no admin, so their approval would not count; add them to VPNBOT_ADMIN_IDS first, "
-        "or name somebody else with --approvers."
+        "{id} is neither admin nor approver, so their approval would not count; first run vpnbot "
+        "user role {id} approver, or name somebody else with --approvers."
     ),
     Refusal.TOO_FEW_APPROVERS: (
         "{needed} approvals can't come from {count} approvers; name more with --approvers."

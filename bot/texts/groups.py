@@ -5,8 +5,8 @@ from bot.texts.fill import Plural
 # Who may decide instead.
 APPROVERS = "{names} can approve this, you can't: that's how the requester's group has it."
 NO_APPROVER = (
-    "None of those who may approve this for the requester's group is an admin now. It can be done "
-    "on the server: vpnbot request approve N."
+    "Nobody who may approve this for the requester's group is an admin or approver now. It can be "
+    "done on the server: vpnbot request approve N."
 )
 
 # On a card.

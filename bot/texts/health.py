@@ -239,17 +239,16 @@ CRL_AHEAD = Complaint(
     "over, or run as root: {adopt}",
 )
 NOT_FORWARDING = Complaint(
-    "its machine does not forward (net.ipv4.ip_forward is 0), so its clients reach nothing behind "
-    "it.",
+    "its machine does not forward ({setting} is 0), so its clients reach nothing behind it.",
     "Run as root: systemctl reload {unit}; or: sysctl --load={load}",
-    "Run as root: sysctl -w net.ipv4.ip_forward=1; to keep it over a restart: echo "
-    "net.ipv4.ip_forward=1 >/etc/sysctl.d/60-openvpn.conf",
+    "Run as root: sysctl -w {setting}=1; to keep it over a restart: echo {setting}=1 "
+    ">/etc/sysctl.d/60-openvpn.conf",
 )
 NO_MASQUERADE = Complaint(
-    "nothing masquerades for its clients (the nft table {table} is gone), so no answer finds back "
-    "to them.",
-    "Run as root: nft --file {rules}; what empties the rules (a restart of nftables does) needs "
-    "this after it: systemctl reload {unit}",
+    "nothing masquerades for its clients in {network} (the nft table {table} is gone, or an old "
+    "one), so no answer finds back to them.",
+    "Run as root: nft --file {rules}; then: sh {sets}; what empties the rules (a restart of "
+    "nftables does) needs this after it: systemctl reload {unit}",
 )
 PORT_SHUT = Complaint(
     "the firewall drops {port}/{protocol}, so nobody reaches it.",
@@ -257,9 +256,9 @@ PORT_SHUT = Complaint(
 )
 FORWARD_SHUT = Complaint(
     "the firewall drops what its clients send on, in the chain {chain}.",
-    "Run as root: nft insert rule {chain} ip saddr {network} accept; and: nft insert rule {chain} "
-    "ip daddr {network} ct state established,related accept; ufw and firewalld have words of their "
-    "own for it.",
+    "Run as root: nft insert rule {chain} {ip} saddr {network} accept; and: nft insert rule "
+    "{chain} {ip} daddr {network} ct state established,related accept; ufw and firewalld have "
+    "words of their own for it.",
 )
 FIREWALL_UNSEEN = "the firewall was not looked at: only root sees it; run: sudo vpnbot doctor"
 FIREWALL_UNSEEN_ELSEWHERE = (

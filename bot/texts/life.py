@@ -66,7 +66,11 @@ ASKED_ENDED: dict[EndReason, str] = {
 # From these on somebody may ask again by a tap.
 MAY_ASK_AGAIN = frozenset({RequestState.EXPIRED, RequestState.CANCELLED})
 BUTTON_AGAIN = "Ask again"
-MY_OUTDATED = "Your list has changed; the newest one is further down."
+# On the card of whoever decided, for a minute.
+BUTTON_UNDO = "Undo"
+UNDONE_YES_TOAST = "Taken back. {name}’s profile is being switched off; the receipt follows."
+UNDONE_NO_TOAST = "Taken back. {name}’s request is open again."
+MY_OUTDATED = "This list is an earlier one; the newest is further down."
 
 # --- Below the file itself, once it is over ------------------------------------------------------
 

@@ -46,6 +46,16 @@ NOTICES: dict[Notice, Template] = {
         "shows both keys and how to pin the right one."
     ),
     Notice.HOST_KEY_AGREED: "The machine of <b>{server}</b> shows the right host key again.",
+    Notice.SERVER_SILENT: (
+        "⚠️ OpenVPN on <b>{server}</b> doesn’t answer, so nobody can connect there. On that "
+        "machine, <code>systemctl status 'openvpn*'</code> shows why. I tell you when it’s back."
+    ),
+    Notice.SERVER_UNREACHABLE: (
+        "⚠️ I can’t reach the machine of <b>{server}</b>, so I don’t know whether people can "
+        "connect there, and can’t end anybody’s access on it. I keep trying and tell you when it’s "
+        "back."
+    ),
+    Notice.SERVER_HEARD: "✅ OpenVPN on <b>{server}</b> answers again.",
     Notice.CLOCK_AHEAD: (
         "⚠️ The clock of my machine is {span} ahead. Until it’s right again nobody gets a new "
         "profile, and no access ends by itself for an hour at most; /revoke works. On the machine, "

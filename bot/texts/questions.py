@@ -21,6 +21,9 @@ CONFIRM_ALLOW = (
     "Put <b>{name}</b> ({username}, id <code>{id}</code>) on the allowlist? Anybody can call "
     "themselves like this: make sure that it’s them."
 )
+CONFIRM_ALLOW_SELF = (
+    "Put yourself on the allowlist, as <b>{name}</b>? Your requests still need another admin’s yes."
+)
 QUESTION_CHANGED = "Things have changed since I asked, so nothing was done. As it is now:"
 QUESTION_CHANGED_TOAST = "Things have changed since I asked. Please look again."
 # What waited with Telegram while the bot was down.

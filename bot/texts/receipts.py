@@ -6,18 +6,28 @@ Without markup: the same words go to a chat and to a terminal.
 from bot.texts.fill import Plural
 
 PROVED = Plural(
-    "Revoked: the access of {name} has ended on every server.",
-    "Revoked: all {count} profiles of {name} are dead on every server.",
+    "Revoked: {name} can’t connect any more.",
+    "Revoked: {name} can’t connect any more, with any of {count} profiles.",
 )
 # Where the holder has more than these.
 PROVED_SOME = Plural(
-    "Revoked: this profile of {name} is dead on every server, but it is not the only one.",
-    "Revoked: these {count} profiles of {name} are dead on every server, but there are more.",
+    "Revoked: this profile of {name} no longer works, but it’s not the only one.",
+    "Revoked: these {count} profiles of {name} no longer work, but there are more.",
 )
-PROVED_OWNER = "Revoked: your earlier profile is dead on every server."
+PROVED_OWNER = "Revoked: your earlier profile no longer works."
 PROVED_NO_SERVER = "Revoked: there is no server that could let {name} in."
+# Beside it: where that was seen, and what it took.
+CHECKED = Plural("Checked on {count} server.", "Checked on all {count} servers.")
+CHECKED_IN = Plural(
+    "Checked on {count} server, in {seconds}.", "Checked on all {count} servers, in {seconds}."
+)
+CUT = Plural("{count} session was cut.", "{count} sessions were cut.")
 UNPROVED = "Not proved yet: {name} may still get in."
+UNPROVED_ON = "Not proved yet: {name} may still get in on {servers}."
 UNPROVED_OF = "Not proved yet: {name} may still get in with {open} of {count} profiles."
+UNPROVED_OF_ON = (
+    "Not proved yet: {name} may still get in on {servers}, with {open} of {count} profiles."
+)
 UNPROVED_OWNER = "Not proved yet: your earlier profile may still work for a while."
 DROPPED = Plural(
     "Not proved on {servers}, which was taken out: {name} may still get in until OpenVPN is "
@@ -75,8 +85,11 @@ MORE_SERVERS_UNPROVED = Plural(
     "… and {count} more server, not proved",
     "… and {count} more servers, {unproved} of them not proved",
 )
-TOOK = "From the order to the proof it took {seconds}."
-RETRYING = "I keep trying and tell you as soon as it is proved."
+RETRYING = (
+    "I keep trying and tell you as soon as it’s proved. If it’s urgent, stop OpenVPN on that "
+    "machine."
+)
+RETRYING_OWNER = "I keep trying and tell you as soon as it’s proved."
 RETRYING_TERMINAL = (
     "The bot keeps trying while it runs; this command can be repeated. "
     "`vpnbot grant list` shows what is open."

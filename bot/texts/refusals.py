@@ -3,10 +3,10 @@
 from typing import Any
 
 from bot.access.refusals import Refusal, Refused
-from bot.texts import chat, group_refusals, groups, whose
+from bot.texts import chat, group_refusals, groups, joining, keys, roles, trouble, whose
 from bot.texts.fill import Html, Plural, fill, plain, utc
 
-_ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED
+_ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED | roles.IN_CHAT | joining.REFUSED
 IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
     Refusal.NOT_ALLOWED: (
         "You are not on the list of this bot. /start shows your Telegram id; send it to your admin."
@@ -50,6 +50,13 @@ IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
         "server: vpnbot request approve {request}."
     ),
     Refusal.NOT_OFFERED: "This duration was not offered. Tap one of the buttons on the card.",
+    Refusal.NOTHING_TO_UNDO: "There is nothing to take back here any more.",
+    Refusal.UNDO_NOT_YOURS: "{admin} decided this, so only they can take it back.",
+    Refusal.UNDO_LATE: (
+        "That was more than a minute ago, so it stands. To end access: /revoke. After a no they "
+        "can ask again."
+    ),
+    Refusal.UNDO_ASKED_AGAIN: "They have asked again already: see request {request}.",
     Refusal.CARD_CHANGED: (
         "This request has changed since this card was sent. Here is how it looks now; "
         "please decide on that."
@@ -112,6 +119,10 @@ IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
         "{id} out of VPNBOT_ADMIN_IDS on the machine and restart me."
     ),
     Refusal.NO_BUTTON: "This button is none of mine, so nothing was changed.",
+    Refusal.KEY_SHOWN: keys.SHOWN_BEFORE,
+    Refusal.NO_FILES: chat.NOT_A_COMMAND,
+    Refusal.NO_OWN_KEY: keys.NO_OWN_KEY,
+    Refusal.TOLD_LATELY: trouble.TOLD_LATELY,
     Refusal.FORWARDED: chat.ONLY_NEW_MESSAGES,
     Refusal.BAD_ID: (
         "“{id}” is no Telegram id. It is a number; the person sees it when they send me /start."
@@ -119,7 +130,8 @@ IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
     Refusal.BAD_NAME: "Please add the person’s name after the id.",
 }
 # Where the terminal has another next step than the chat.
-_SAME = IN_CHAT | group_refusals.IN_TERMINAL
+_THERE = roles.IN_TERMINAL | joining.REFUSED_IN_TERMINAL
+_SAME = IN_CHAT | group_refusals.IN_TERMINAL | _THERE
 _IN_TERMINAL: dict[Refusal, str] = _SAME | {
     Refusal.NOT_ALLOWED: (
         "This person is not on the allowlist; run: vpnbot user allow ID --name NAME"
@@ -239,11 +251,14 @@ def _values(refused: Refused) -> dict[str, object]:
         case Refusal.NOTHING_LIVE:
             names = ", ".join(values["names"])[:_NAMES_LENGTH]
             values["more"] = plain(_MAYBE, names=names) if names else ""
+        case Refusal.INVITATION_CLOSED:
+            values["state"] = joining.STATES_SAID[values["state"]]
         case Refusal.ALREADY_DECIDED:
             values["state"] = plain(DECIDED[values["state"]], admin=values["admin"])
         case _:
-            if "until" in values:
-                values["until"] = utc(values["until"])
+            for name in ("until", "at"):
+                if name in values:
+                    values[name] = utc(values[name])
             if "wait" in values:
                 values["wait"] = duration_text(values["wait"])
     return values

@@ -48,6 +48,9 @@ class Methods:
             "senddocument": self._send_document,
             "editmessagetext": self._edit_message_text,
             "editmessagecaption": self._edit_message_caption,
+            "editmessagereplymarkup": self._edit_message_reply_markup,
+            "getfile": self._get_file,
+            "deletemessage": self._delete_message,
             "answercallbackquery": self._answer_callback_query,
         }
 
@@ -165,6 +168,27 @@ class Methods:
             raise bad_request("there is no caption in the message to edit")
         keyboard = inline_keyboard(params.structure("reply_markup"))
         return self._world.as_json(self._world.bot_edits(chat_id, message_id, content, keyboard))
+
+    async def _edit_message_reply_markup(self, params: Params) -> Json:
+        chat_id, message_id = params.chat_id(), params.integer("message_id")
+        if not message_id:
+            raise bad_request("message identifier is not specified")
+        old = self._world.messages.get((chat_id, message_id))
+        content = FormattedText(old.text, old.entities) if old else FormattedText("", ())
+        keyboard = inline_keyboard(params.structure("reply_markup"))
+        return self._world.as_json(self._world.bot_edits(chat_id, message_id, content, keyboard))
+
+    async def _get_file(self, params: Params) -> Json:
+        stored = self._world.files.get(params.text("file_id"))
+        if stored is None:
+            raise bad_request("wrong file_id or the file is temporarily unavailable")
+        known = stored.document()
+        names = ("file_id", "file_unique_id", "file_size")
+        return {name: known[name] for name in names} | {"file_path": f"documents/{stored.file_id}"}
+
+    async def _delete_message(self, params: Params) -> bool:
+        self._world.bot_deletes(params.chat_id(), params.integer("message_id"))
+        return True
 
     async def _answer_callback_query(self, params: Params) -> bool:
         text = params.text("text")

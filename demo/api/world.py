@@ -20,6 +20,7 @@ from demo.people import ANONYMOUS_ADMIN, DemoBot, DemoPerson, Json
 Clock = Callable[[], float]
 MESSAGE_CHARACTERS = 4096
 _GONE_QUERY = "query is too old and response timeout expired or query ID is invalid"
+_DELETABLE_S = 48 * 3600
 _NOT_MODIFIED = (
     "message is not modified: specified new message content and reply markup are exactly the "
     "same as a current content and reply markup of the message"
@@ -158,6 +159,26 @@ class World:
         if not state.started:
             self._change(replace(state, started=True))
         return self._written(person_id, state.person.user(), text, extra or {})
+
+    def sends(self, person_id: int, name: str, content: bytes, *, photo: bool = False) -> Message:
+        """A person sends a file in their private chat, or the same as a picture."""
+        stored = self.add_file(name, "application/octet-stream", content)
+        state = self._open_chat(person_id)
+        if not state.started:
+            self._change(replace(state, started=True))
+        sizes: Json = {"photo": [stored.document() | {"width": 90, "height": 90}]}
+        message = Message(
+            next(self._message_ids),
+            person_id,
+            state.person.user(),
+            self.now(),
+            "",
+            document=None if photo else stored,
+            extra=sizes if photo else {},
+        )
+        self._keep(message, EventKind.MESSAGE)
+        self.updates.put("message", self.as_json(message))
+        return message
 
     def says_in_group(self, group_id: int, person_id: int | None, text: str) -> Message:
         """Someone writes in a group; None is an anonymous admin.
@@ -350,6 +371,17 @@ class World:
             new = replace(new, edit_date=self.now())
         self._keep(new, EventKind.EDITED)
         return new
+
+    def bot_deletes(self, chat_id: int, message_id: int) -> None:
+        """Its own messages, for two days."""
+        self.writable(chat_id)
+        message = self.messages.get((chat_id, message_id))
+        if message is None:
+            raise bad_request("message to delete not found")
+        if not message.from_bot or self.now() - message.date > _DELETABLE_S:
+            raise bad_request("message can't be deleted for everyone")
+        del self.messages[chat_id, message_id]
+        self.tell(EventKind.DELETED, chat_id, message)
 
     def bot_answers(self, query_id: str, text: str, *, show_alert: bool) -> None:
         """One answer for each tap, and only while the person may still be waiting for it."""

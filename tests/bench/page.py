@@ -63,8 +63,8 @@ def _machine(before: Surroundings, sessions: str) -> str:
             f"{platform.release().partition('-')[0]}."
         ),
         (
-            f"- Beside it: the load was {before.load[0]:.1f} at the beginning and {after.load[0]:.1f} "
-            f"at the end. {_busy(max(before.load[0], after.load[1]), cores)}"
+            f"- Beside it: the load was {before.load[0]:.1f} at the beginning and "
+            f"{after.load[0]:.1f} at the end. {_busy(max(before.load[0], after.load[1]), cores)}"
         ),
         (
             f"- Versions: Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, "
@@ -127,8 +127,8 @@ def _chart(groups: Groups) -> str:
     limit = _LEFT + 3 / widest * _BAR
     lines = [
         (
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{_LEFT + _BAR + 60}" height="{height}" '
-            'font-family="sans-serif" font-size="13">'
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{_LEFT + _BAR + 60}" '
+            f'height="{height}" font-family="sans-serif" font-size="13">'
         ),
         '<rect width="100%" height="100%" fill="white"/>',
         (

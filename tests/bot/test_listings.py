@@ -52,3 +52,31 @@ async def test_the_trail_is_narrowed(company: Company, anna_has_access: None) ->
     assert "user:4140 (Hans Müller)" in said
     ran = await company.vpnbot("audit", "show", "--since", "yesterday")
     assert "is no time" in ran.err
+
+
+async def test_roles_are_given_on_the_machine(company: Company) -> None:
+    await company.done("group", "add", "desk")
+    said = await company.done("user", "role", "4142", "approver", "--group", "desk")
+    assert said.out == "4142 (4142) is approver for desk now.\n"
+    assert (await company.done("user", "role", "4143", "auditor")).out == (
+        "4143 (4143) is auditor now.\n"
+    )
+    bare = await company.done("user", "role", "4143", "approver")
+    assert "vpnbot group edit GROUP --approvers 4143" in bare.out
+    listed = {row["id"]: row for row in (await company.done("user", "list", "--json")).rows}
+    assert (listed[4142]["role"], listed[4142]["role_groups"]) == ("approver", ["desk"])
+    assert "approver (desk)" in (await company.done("user", "list")).out
+    for typed, why in (
+        (("4142", "auditor", "--group", "desk"), "Only approvers have groups"),
+        (("4142", "none", "--group", "desk"), "Only approvers have groups"),
+        (("2001", "auditor"), "VPNBOT_ADMIN_IDS"),
+        (("4142", "approver", "--group", "nowhere"), "There is no group “nowhere”"),
+    ):
+        ran = await company.vpnbot("user", "role", *typed)
+        assert ran.code == 1
+        assert why in ran.err
+    assert (await company.vpnbot("user", "role", "4142", "king")).code == 2
+    for number in ("4142", "4143"):
+        done = await company.done("user", "role", number, "none")
+        assert done.out == f"{number} ({number}) has no role any more.\n"
+    await company.done("group", "remove", "desk")

@@ -28,7 +28,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_without_any_setting_the_defaults_hold(folder: Path) -> None:
     settings = load()
     assert settings.rules() == Rules(
-        default_duration=7 * DAY, max_duration=30 * DAY, request_ttl=DAY, admins=()
+        default_duration=7 * DAY,
+        max_duration=30 * DAY,
+        request_ttl=DAY,
+        admins=(),
+        profiles_stay=DAY,
     )
     assert settings.data_dir == Path("data")
     assert settings.url().render_as_string() == f"sqlite+aiosqlite:///{folder}/data/vpnbot.db"
@@ -65,6 +69,7 @@ def test_every_setting_can_be_set(folder: Path) -> None:
         approvals=2,
         long_duration=7 * DAY,
         long_approvals=2,
+        profiles_stay=DAY,
     )
     assert settings.data_dir == Path("/srv/vpnbot")
     assert settings.url().render_as_string() == "sqlite+aiosqlite:////srv/other.db"
@@ -92,7 +97,10 @@ def test_the_names_of_the_settings_are_an_interface() -> None:
         "VPNBOT_SSH_KEY_FILE",
         "VPNBOT_APPROVALS",
         "VPNBOT_CANARY",
+        "VPNBOT_TELL_ENDS",
         "VPNBOT_CLIENT_KEY",
+        "VPNBOT_PROFILE_KEY",
+        "VPNBOT_DELETE_PROFILES",
         "VPNBOT_LONG_GRANT_DURATION",
         "VPNBOT_LONG_GRANT_APPROVALS",
     } == NAMES
@@ -126,6 +134,8 @@ BAD: list[tuple[str, str]] = [
     *(("LONG_GRANT_DURATION", value) for value in BAD_DURATIONS),
     *(("TELEGRAM_API_CLEARTEXT", value) for value in ("perhaps", "http", "nonsense")),
     ("TELEGRAM_API_URL", "http://nonsense\\@127.0.0.1"),
+    *(("DELETE_PROFILES", value) for value in ("48h", "2d", "nonsense", "-1h")),
+    *(("PROFILE_KEY", value) for value in ("nonsense", "plain;passphrase", ",", "Plain")),
     *(("BUNDLE", value) for value in ("perhaps", "2", "zip")),
     *(("APPROVALS", value) for value in ("0", "11", "-1", "two", "1.5", "nonsense")),
     *(("LONG_GRANT_APPROVALS", value) for value in ("0", "11", "-1", "two", "1.5", "nonsense")),

@@ -76,7 +76,7 @@ class Stage:
         """Somebody new on the allowlist. The bot must run."""
         chat = self.new_guest()
         await self.company.boris.says(f"/allow {chat.person.id} {chat.person.first_name}")
-        await chat.hears("You are on the list now", PATIENCE_S)
+        await chat.hears("on the list now", PATIENCE_S)
         await self.settle()
         return chat
 

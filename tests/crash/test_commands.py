@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from demo.testing import PersonChat
-from tests.company import Ran
+from tests.company import Ran, until
 from tests.crash.outcome import (
     ccd_names,
     check_company,
@@ -37,7 +37,7 @@ _AGAIN = 3
 
 async def test_revoke(plain_stage: Stage) -> None:
     stage, company = plain_stage, plain_stage.company
-    chats = {at: await _with_access(stage) for at in range(_STARTED, _STARTED + 11)}
+    chats = {at: await _with_access(stage) for at in range(_STARTED, _STARTED + 16)}
     await company.stop()
 
     async def revoke(commands: Commands, at: int, chat: PersonChat) -> int:
@@ -59,10 +59,61 @@ async def test_revoke(plain_stage: Stage) -> None:
     check_company(stage)
 
 
+async def test_joining_a_group(plain_stage: Stage) -> None:
+    """All of it or nothing: address, client's file, session, and what the firewall is told."""
+    stage, company = plain_stage, plain_stage.company
+    # Every other step, since each takes somebody with access.
+    steps = range(_STARTED, _STARTED + 20, 2)
+    chats = {at: await _with_access(stage) for at in steps}
+    await company.done("group", "add", "dev", "--network", "10.8.1.0/24")
+    await company.stop()
+
+    async def join(commands: Commands, at: int, chat: PersonChat) -> int:
+        name = chat.person.first_name
+        words = ("user", "allow", str(chat.person.id), "--name", name, "--group", "dev")
+        return (await commands.run(*words, dies_at=at)).code
+
+    codes = await _all(stage, join, chats)
+    _each_step_killed(codes)
+    await company.start()
+    live = company.folder / "office" / "live"
+
+    def all_agree() -> bool:
+        """The database, the clients' files, and the firewall's lines."""
+        given = company.query(
+            "SELECT address, common_name, user_id FROM addresses "
+            "JOIN grants ON grants.id = grant_id WHERE left_at IS NULL AND state = 'active'"
+        )
+        in_dev = {user for (user,) in company.query("SELECT user_id FROM memberships")}
+        files = {f"{name}: ifconfig-push {address} 255.255.252.0" for address, name, _ in given}
+        lines = {f"user-{user} {address}" for address, _, user in given}
+        lines |= {f"group-dev {address}" for address, _, user in given if user in in_dev}
+        assert all(("10.8.1." in address) == (user in in_dev) for address, _, user in given)
+        there = {
+            f"{name}: {(live / 'ccd' / name).read_text().strip()}"
+            for name in ccd_names(live.parent)
+        }
+        told = (live / "members").read_text().splitlines()
+        return not company.query("SELECT 1 FROM due_files") and (files, {*lines, "end"}) == (
+            there,
+            {*told},
+        )
+
+    def moved() -> bool:
+        """Nobody is on by an address that is not theirs any more."""
+        return not company.query("SELECT 1 FROM addresses WHERE moved_at > 0 AND left_at IS NULL")
+
+    await until(lambda: moved() and all_agree())
+    joined = company.query("SELECT count(*) FROM memberships")[0][0]
+    assert codes.count(0) <= joined < len(codes)
+    await stage.settle()
+    check_company(stage)
+
+
 async def test_grant_issue(plain_stage: Stage) -> None:
     """Whoever has a file that the command did not report has a dead one."""
     stage, company = plain_stage, plain_stage.company
-    chats = {at: await stage.hire() for at in range(_STARTED, _STARTED + 9)}
+    chats = {at: await stage.hire() for at in range(_STARTED, _STARTED + 14)}
     await company.stop()
     alive: dict[int, list[str]] = {}
 

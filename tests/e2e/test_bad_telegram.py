@@ -219,7 +219,7 @@ async def test_a_card_that_was_deleted(company: Company, server: StandIn) -> Non
     words = f"{company.name_of(who)} asks"
     (shown,) = [message for message in company.boris.messages if words in message.text]
     assert "Approved by Clara" in shown.text
-    assert shown.buttons == []
+    assert shown.button("Approve") is None
 
 
 async def test_somebody_who_blocks_the_bot(company: Company, server: StandIn) -> None:

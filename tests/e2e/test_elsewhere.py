@@ -15,7 +15,7 @@ import pytest_asyncio
 from demo.lab.network import NetLab, lab_missing
 from demo.lab.stand_in import StandIn
 from demo.testing import DemoMessage, PersonChat
-from tests.company import CROWD, PEOPLE, furnish_by_copy, open_company
+from tests.company import CROWD, PEOPLE, furnish_by_copy, open_company, until
 from tests.e2e.broken import Room
 from tests.sshd import NEEDS_SSHD, Sshd, run_sshd
 
@@ -126,6 +126,39 @@ async def test_access_is_given_and_taken_with_proof(paris: Paris) -> None:
     assert not await tunnel.ping(INSIDE, timeout=1)
     await tunnel.close()
     assert await paris.refuses(profile)
+
+
+@pytest.mark.long
+async def test_what_a_group_says_gets_there_too(paris: Paris) -> None:
+    """A change of groups: the client's file, the session, and what the firewall is told."""
+    company = paris.company
+    who, profile, name = await newcomer(paris)
+    tunnel = await paris.lab.connect(profile)
+    assert await tunnel.ping(INSIDE)
+    (grant,) = [one for one in await company.grants() if one["common_name"] == name]
+    person = grant["user_id"]
+    join = ("user", "allow", str(person), "--name", who, "--group", "dev")
+    await company.done("group", "add", "dev", "--network", "10.8.5.0/24", "--route", "10.1.0.0/16")
+    said = (await company.done(*join)).out
+    assert "paris: 1 profile brought into line." in said
+    assert f"paris: {name} was cut off its old address" in said
+    live = paris.office / "live"
+    file = (live / "ccd" / name).read_text()
+    assert file.startswith("ifconfig-push 10.8.5.0 255.255.252.0\n")
+    assert 'push "route 10.1.0.0 255.255.0.0"\n' in file
+    told = (live / "members").read_text().splitlines()
+    assert told[-1] == "end"
+    assert {"group-dev 10.8.5.0", f"user-{person} 10.8.5.0"} <= {*told}
+    assert (live / "members").owner() == ACCOUNT
+    assert not await tunnel.ping(INSIDE, timeout=1)
+    await tunnel.close()
+    # What could not be written while the machine was away is written once it is back.
+    paris.door.stop()
+    said = (await company.done("group", "remove", "dev")).out
+    assert "paris: 1 not done yet" in said
+    paris.door.start()
+    await until(lambda: "push-remove" not in (live / "ccd" / name).read_text())
+    await until(lambda: "group-dev" not in (live / "members").read_text())
 
 
 async def test_the_bots_account_owns_live_and_nothing_else(paris: Paris) -> None:

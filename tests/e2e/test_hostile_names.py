@@ -17,7 +17,7 @@ async def test_a_name_forges_no_receipt(folder: Path) -> None:
         # As `ca import-easyrsa` takes it over.
         company.tamper(
             "UPDATE grants SET common_name = ?, serial = '1000', imported_at = not_before, "
-            "server = NULL, address = NULL, user_id = NULL, request_id = NULL",
+            "server = NULL, user_id = NULL, request_id = NULL",
             FORGED,
         )
         listed = [

@@ -81,6 +81,17 @@ def offers(laws: Laws, request: Request) -> dict[int, int]:
     return {duration: laws.needed(duration) for duration in (longest, *shorter)}
 
 
+def deciders(state: Snapshot, laws: Laws, request: Request) -> list[int]:
+    """Whose word counts on it: the settings' admins, other admins, then approvers of its groups."""
+    groups = state.groups_of(request.user_id) if request.server else frozenset()
+    given = [state.roles[one] for one in sorted(state.roles) if one not in laws.admins]
+    admins = [one.user_id for one in given if one.role == "admin"]
+    approvers = [
+        one.user_id for one in given if one.role == "approver" and not groups.isdisjoint(one.groups)
+    ]
+    return [*laws.admins, *admins, *approvers]
+
+
 def card_shows(state: Snapshot, laws: Laws, since: int, request: Request) -> Shown:
     """On the card of an admin who has been one since that decision."""
     person = state.people[request.user_id]
@@ -101,6 +112,7 @@ def card_shows(state: Snapshot, laws: Laws, since: int, request: Request) -> Sho
     return (
         *(request.id, request.user_id, person.name, person.username, request.server),
         *(request.duration, request.reason, tuple(offers(laws, request).items()), since),
+        tuple(sorted(state.groups_of(request.user_id))),
         *sorted(past),
     )
 
@@ -156,7 +168,17 @@ class Case:
 
     @property
     def is_admin(self) -> bool:
-        return self.deed.person in self.laws.admins
+        return self.deed.person in self.laws.admins or self.before.has_role(
+            self.deed.person, "admin"
+        )
+
+    @property
+    def is_auditor(self) -> bool:
+        return not self.is_admin and self.before.has_role(self.deed.person, "auditor")
+
+    @property
+    def has_role(self) -> bool:
+        return self.is_admin or self.deed.person in self.before.roles
 
     @property
     def is_allowed(self) -> bool:
@@ -164,7 +186,7 @@ class Case:
 
     @property
     def is_known(self) -> bool:
-        return self.is_admin or self.is_allowed
+        return self.has_role or self.is_allowed
 
     @property
     def key(self) -> str:
@@ -235,21 +257,26 @@ class Case:
 
     def agreed(self, request: Request, state: Snapshot) -> dict[int, int]:
         """The duration of each person whose yes counts, the last one said, by `state`."""
+        may = deciders(state, self.laws, request)
         by_account: dict[int, int] = {}
         for decision in state.decisions:
             if decision.request_id != request.id or decision.verdict != "approve":
                 continue
-            admin = int(decision.actor.removeprefix("telegram:"))
-            if admin not in self.laws.admins or self.same_person(admin, request.user_id):
+            who = int(decision.actor.removeprefix("telegram:"))
+            if who not in may or self.same_person(who, request.user_id):
                 continue
-            if decision.id > self.since[admin]:
-                by_account[admin] = decision.duration or 0
-        # Of two accounts of a person the one that the settings name first speaks for both.
+            if decision.id > self.since[who]:
+                by_account[who] = decision.duration or 0
+        # Of two accounts of a person the one that is named first speaks for both.
         said: dict[int, int] = {}
-        for admin in self.laws.admins:
-            if admin in by_account:
-                said.setdefault(self.before.person_of(admin), by_account[admin])
+        for one in may:
+            if one in by_account:
+                said.setdefault(self.before.person_of(one), by_account[one])
         return said
+
+    def ends(self, request: Request) -> int:
+        """When it expires, by the shorter of the limits then and now."""
+        return min(request.expires_at, request.asked_at + self.laws.ttl * SECOND)
 
     def others(self, request: Request) -> list[int]:
         """The durations of those besides whoever acts."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tests.gate.case import SECOND, SERVERS, Case, What, seconds
-from tests.gate.forbidden import is_enough, may_agree, may_decide
+from tests.gate.forbidden import is_enough, may_agree, may_decide, undoes
 from tests.gate.meaning import linked_by_tap, removed_by_word, revoked_by_word
 from tests.gate.snapshot import LIVE, Grant, Request
 
@@ -28,6 +28,18 @@ def _typed(case: Case) -> Iterator[str]:
     if case.is_admin and case.commands("allow") and not _is_on_the_list(case):
         yield "somebody was not put on the list"
     yield from _ended_by_word(case)
+    yield from _appointed(case)
+
+
+def _appointed(case: Case) -> Iterator[str]:
+    """By a number, a role, and a group that there is."""
+    match case.arguments if case.is_admin and case.commands("role") else []:
+        case [whom, "admin" | "auditor" as role] | [whom, "approver" as role, "dev"]:
+            is_number = whom.isascii() and whom.isdigit() and 0 < int(whom) < 2**52
+            if is_number and int(whom) not in case.laws.admins:
+                given = case.after.roles.get(int(whom))
+                if given is None or given.role != role:
+                    yield f"{whom} was not given a role"
 
 
 def _ended_by_word(case: Case) -> Iterator[str]:
@@ -74,11 +86,27 @@ def _on_requests(case: Case) -> Iterator[str]:
         after = case.after.requests[request.id].state
         if may_agree(case, request):
             yield from _agreement(case, request, after)
+        if undoes(case, request):
+            yield from _undone(case, request, after)
         denies = case.deed.text == f"dn:{request.id}" and may_decide(case, request)
         if denies and after != "denied":
             yield f"request {request.id} was not denied"
         if _cancels(case, request) and after != "cancelled":
             yield f"request {request.id} was not cancelled"
+
+
+def _undone(case: Case, request: Request, after: str) -> Iterator[str]:
+    theirs = [one for one in case.after.grants.values() if one.request_id == request.id]
+    if request.state == "approved" and any(one.state in LIVE for one in theirs):
+        yield f"the yes to request {request.id} was not taken back"
+    others = [
+        one
+        for one in case.before.requests.values()
+        if (one.user_id, one.server) == (request.user_id, request.server) and one.state == "pending"
+    ]
+    can = case.deed.at < case.ends(request) and case.before.is_allowed(request.user_id)
+    if request.state == "denied" and can and not others and after != "pending":
+        yield f"the no to request {request.id} was not taken back"
 
 
 def _cancels(case: Case, request: Request) -> bool:

@@ -6,8 +6,14 @@ Each function yields a sentence for each rule that a step has broken.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tests.gate.case import SECOND, Case, What
-from tests.gate.meaning import linked_by_tap, removed_by_word, revoked_by_word
+from tests.gate.case import SECOND, Case, What, deciders
+from tests.gate.meaning import (
+    appoints,
+    leaves_by_word,
+    linked_by_tap,
+    removed_by_word,
+    revoked_by_word,
+)
 from tests.gate.snapshot import LIVE, Grant, Person, Request
 
 _BY_ITSELF = frozenset({What.TIME, What.DELIVERY, What.PROOF, What.SETTINGS, What.LINK})
@@ -30,6 +36,7 @@ _PATHS = frozenset(
 def broken_rules(case: Case) -> Iterator[str]:
     yield from _nothing_at_all(case)
     yield from _people(case)
+    yield from _roles(case)
     yield from _new_requests(case)
     yield from _requests(case)
     yield from _decisions(case)
@@ -71,7 +78,8 @@ def _people(case: Case) -> Iterator[str]:
 
 def _new_person(case: Case, new: Person) -> Iterator[str]:
     is_self = new.id == case.deed.person and case.is_admin and not new.allowed
-    if not is_self and not _allows(case, new.id) and case.deed.what is not What.LINK:
+    by_admin = _allows(case, new.id) or appoints(case, new.id)
+    if not is_self and not by_admin and case.deed.what is not What.LINK:
         yield f"{new.id} is known although no admin said so"
 
 
@@ -108,6 +116,26 @@ def _removes(case: Case, user_id: int) -> bool:
     return by_tap or user_id in removed_by_word(case)
 
 
+# --- roles
+
+
+def _roles(case: Case) -> Iterator[str]:
+    """Only an admin's words give or take a role; what the settings say nobody can change."""
+    before, after = case.before, case.after
+    for user_id in before.roles.keys() | after.roles.keys():
+        if before.roles.get(user_id) == after.roles.get(user_id):
+            continue
+        is_gone = _removes(case, user_id) or user_id in leaves_by_word(case)
+        is_over = user_id not in after.roles and is_gone
+        if not is_over and not appoints(case, user_id):
+            yield f"the role of {user_id} changed, and no admin said so"
+    for user_id in before.groups.keys() | after.groups.keys():
+        if before.groups.get(user_id) == after.groups.get(user_id):
+            continue
+        if not (case.is_admin and case.commands("group")) and not _removes(case, user_id):
+            yield f"{user_id} belongs to other groups, and no admin said so"
+
+
 # --- requests
 
 
@@ -136,7 +164,7 @@ def _requests(case: Case) -> Iterator[str]:
 
 
 def _changed_request(case: Case, old: Request, new: Request) -> Iterator[str]:
-    if old.state in _OVER:
+    if old.state in _OVER and not (new.state == "pending" and undoes(case, old)):
         yield f"request {old.id} changed after it was over"
     same = ("user_id", "reason", "asked_at", "expires_at")
     if any(getattr(old, name) != getattr(new, name) for name in same):
@@ -158,6 +186,24 @@ def _may_be_chosen(case: Case, old: Request, new: Request) -> bool:
     )
 
 
+def _may_be_reopened(case: Case, old: Request, new: Request) -> bool:
+    """All that there is of the no is gone from it."""
+    clean = new.decided_by is None and new.decided_at is None
+    return old.state == "denied" and undoes(case, old) and clean
+
+
+def undoes(case: Case, old: Request) -> bool:
+    """Whether whoever decided takes that back, within a minute, and still has a say."""
+    return (
+        case.taps("ud", old.id)
+        and old.state in {"approved", "denied"}
+        and old.decided_by == case.key
+        and case.deed.at < (old.decided_at or 0) + 60 * SECOND
+        and case.deed.person in deciders(case.before, case.laws, old)
+        and not case.same_person(case.deed.person, old.user_id)
+    )
+
+
 def _may_be_cancelled(case: Case, old: Request, _new: Request) -> bool:
     is_own = old.user_id == case.deed.person
     makes_another = old.state == "choosing" and case.commands("requestvpn") and case.is_allowed
@@ -168,7 +214,7 @@ def may_decide(case: Case, request: Request) -> bool:
     """Whether whoever acts has a say on this request."""
     return (
         request.state == "pending"
-        and case.is_admin
+        and case.deed.person in deciders(case.before, case.laws, request)
         and not case.same_person(case.deed.person, request.user_id)
     )
 
@@ -214,7 +260,7 @@ def _may_end(case: Case, old: Request, _new: Request) -> bool:
 
 _MAY_BECOME = {
     "choosing": lambda *_: False,
-    "pending": _may_be_chosen,
+    "pending": lambda *step: _may_be_chosen(*step) or _may_be_reopened(*step),
     "cancelled": _may_be_cancelled,
     "denied": _may_be_denied,
     "approved": _may_be_approved,
@@ -326,7 +372,10 @@ def _may_lose(case: Case, old: Grant, new: Grant) -> bool:
     match new.end_reason:
         case "revoked":
             taps = case.taps("rgy", old.id) or case.taps_on("rpy", old.user_id)
-            return (case.is_admin and taps and case.answers) or old in revoked_by_word(case)
+            request = case.before.requests.get(old.request_id or 0)
+            undone = request is not None and request.state == "approved" and undoes(case, request)
+            by_button = case.is_admin and taps and case.answers
+            return by_button or undone or old in revoked_by_word(case)
         case "by_owner":
             return is_own and case.taps("guy", old.id)
         case "removed":
@@ -382,8 +431,11 @@ def _trail(case: Case) -> Iterator[str]:
             yield "somebody else's words did something"
     elif refusals or (acts and case.deed.what not in _BY_ITSELF):
         yield "the trail tells of something that nobody could do"
-    access = (case.before.requests, case.before.grants, _list_of(case.before.people))
-    if access != (case.after.requests, case.after.grants, _list_of(case.after.people)) and not acts:
+    before, after = (
+        (one.requests, one.grants, one.roles, one.groups, _list_of(one.people))
+        for one in (case.before, case.after)
+    )
+    if before != after and not acts:
         yield "something changed, and the trail does not know"
 
 

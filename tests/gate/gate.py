@@ -25,6 +25,7 @@ from bot.chat.worker import Worker
 from bot.core import Core
 from bot.process.reserve import Reserve
 from storage.database import Database
+from storage.group_records import Group, GroupName
 from storage.records import (
     ChatId,
     Grant,
@@ -125,7 +126,11 @@ class Gate:
             long_duration=laws.long_duration,
             long_approvals=laws.long_approvals,
         )
-        chance = Chance(serial=self._serial, code=lambda: f"code{next(self._numbers):04}")
+        chance = Chance(
+            serial=self._serial,
+            code=lambda: f"code{next(self._numbers):04}",
+            token=lambda: f"token{next(self._numbers):017}",
+        )
         self.core = Core(
             self.database,
             rules,
@@ -152,6 +157,11 @@ class Gate:
         async with self.database.writing() as tx:
             for number, name in enumerate(SERVERS):
                 await tx.servers.add(_server(name, f"10.8.{number}.0/28"))
+
+    async def add_group(self) -> None:
+        """One that means nothing by itself."""
+        async with self.database.writing() as tx:
+            await tx.groups.add(Group(GroupName("dev")))
 
     async def take_over(self) -> None:
         """What another CA software had in its books."""
@@ -238,11 +248,17 @@ class Gate:
                 view = await cards.asked(self.case(tx, THE_BOT), request)
                 return [(data, None) for data in _data(view.keyboard)]
             view = await cards.card(self.case(tx, THE_BOT), request, UserId(row.chat_id))
+        if not view.keyboard:  # it is for others to decide, and may say nothing
+            return []
         person = state.people[request.user_id]
         shown = card_shows(state, self.laws, since.get(row.chat_id, 0), state.requests[request.id])
         # The model believes only what is to be read on the card.
         read = html.unescape(view.text)
-        parts = (person.name, f"@{person.username}", str(request.server), request.reason)
+        groups = state.groups_of(request.user_id) if request.state == "pending" else ()
+        parts = (
+            *(person.name, f"@{person.username}", str(request.server), request.reason),
+            *groups,
+        )
         assert all(part in read for part in parts)
         return [(data, shown) for data in _data(view.keyboard)]
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from tests.gate.case import Case
 from tests.gate.snapshot import LIVE, Grant, Snapshot
 
+_ROLES = frozenset({"admin", "approver", "auditor", "none"})
+
 
 @dataclass(frozen=True, slots=True)
 class Meant:
@@ -70,16 +72,30 @@ def revoked_by_word(case: Case) -> list[Grant]:
 
 def removed_by_word(case: Case) -> frozenset[int]:
     """Whom a typed /remove takes off the list: where it means one person, all their accounts."""
+    return frozenset(one for one in leaves_by_word(case) if case.before.is_allowed(one))
+
+
+def leaves_by_word(case: Case) -> frozenset[int]:
+    """Likewise, on the list or not: they may have a role."""
     if not (case.is_admin and case.commands("remove") and case.arguments):
         return frozenset()
     whom = meant(case.before, case.rest).people
     if len(whom) != 1:
         return frozenset()
-    return frozenset(
-        one
-        for one in case.before.people
-        if case.before.person_of(one) in whom and case.before.is_allowed(one)
-    )
+    return frozenset(one for one in case.before.people if case.before.person_of(one) in whom)
+
+
+def appoints(case: Case, user_id: int) -> bool:
+    """Whether an admin says what somebody's role is: by their number, or by what means them."""
+    typed = case.arguments
+    at = next((n for n, one in enumerate(typed[1:], 1) if one.lower() in _ROLES), 0)
+    if not (case.is_admin and case.commands("role") and at) or user_id in case.laws.admins:
+        return False
+    whom = " ".join(typed[:at])
+    if whom.isascii() and whom.isdigit():
+        return int(whom) == user_id
+    found = meant(case.before, whom).people
+    return found == {case.before.person_of(user_id)}
 
 
 def linked_by_tap(case: Case, grant: Grant) -> int | None:

@@ -41,20 +41,31 @@ class Rig:
     # What was sent: the update, what it was, and whether it was kept so that it acts only once.
     sent: list[tuple[Json, Deed, bool]] = field(default_factory=list)
     paces: dict[int, deque[datetime]] = field(default_factory=dict)
-    # The last decision that was there when each admin became one.
-    since: dict[int, int] = field(default_factory=dict)
+    # The last decision that was there when each admin of the settings became one.
+    by_settings: dict[int, int] = field(default_factory=dict)
+    # And when others got a say.
+    by_role: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.state = self.eye.look()
 
     async def settle(self, laws: Laws) -> None:
         """The bot starts again, with these settings."""
-        last = max((one.id for one in self.state.decisions), default=0) if self.since else 0
-        self.since = {admin: self.since.get(admin, last) for admin in laws.admins}
+        last = max((one.id for one in self.state.decisions), default=0) if self.by_settings else 0
+        self.by_settings = {admin: self.by_settings.get(admin, last) for admin in laws.admins}
         self.gate.settle(laws)
         await self.gate.starts()
         self.paces.clear()
         await self.happens(What.SETTINGS)
+
+    @property
+    def since(self) -> dict[int, int]:
+        return self.by_role | self.by_settings
+
+    def _note_roles(self, state: Snapshot) -> None:
+        last = max((one.id for one in state.decisions), default=0)
+        say = [one.user_id for one in state.roles.values() if one.role in {"admin", "approver"}]
+        self.by_role = {one: self.by_role.get(one, last) for one in say}
 
     def wait(self, seconds: int) -> None:
         """No two things happen at the same instant."""
@@ -98,7 +109,11 @@ class Rig:
         return len(self.sent) + self.steps + 1
 
     async def _take(self, update: Json, deed: Deed) -> None:
-        is_known = deed.person in self.gate.laws.admins or self.state.is_allowed(deed.person)
+        is_known = (
+            deed.person in self.gate.laws.admins
+            or deed.person in self.state.roles
+            or self.state.is_allowed(deed.person)
+        )
         acts = deed.what in {What.TYPED, What.TAPPED, What.FORWARDED}
         deed = replace(deed, at=self.gate.at, hurried=self._is_hurried(deed.person))
         if not deed.again:
@@ -121,6 +136,7 @@ class Rig:
         found = [*broken_rules(case), *misdirected(case), *missing(case)]
         assert not found, (found, deed, self.gate.laws)
         self.state = after
+        self._note_roles(after)
         self.happened.update(_changes(before, after))
         for row in after.said:
             for data, shown in await self.gate.buttons(row, after, self.since):
@@ -136,11 +152,15 @@ def _changes(before: Snapshot, after: Snapshot) -> Counter[str]:
         old = before.requests.get(request_id)
         if old is None or old.state != request.state:
             found[f"request {request.state}"] += 1
+            found["undone"] += old is not None and old.state == "denied"
     for grant_id, grant in after.grants.items():
         known = before.grants.get(grant_id)
         if known is None or known.state != grant.state:
             found[f"grant {grant.state} {grant.end_reason or ''}".strip()] += 1
         found["linked"] += known is not None and known.user_id != grant.user_id
+    for user_id, role in after.roles.items():
+        found[f"role {role.role}"] += before.roles.get(user_id) != role
+    found["role over"] += len(before.roles.keys() - after.roles.keys())
     new = after.decisions[len(before.decisions) :]
     found["agreed"] += sum(
         one.verdict == "approve" and after.requests[one.request_id].state == "pending"

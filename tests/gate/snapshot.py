@@ -22,6 +22,15 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Role:
+    """What the admins said that somebody may do for others; `groups` of an approver."""
+
+    user_id: int
+    role: str
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """Times are whole microseconds since 1970, here and below."""
 
@@ -92,6 +101,9 @@ class Snapshot:
     requests: dict[int, Request]
     decisions: tuple[Decision, ...]
     grants: dict[str, Grant]
+    roles: dict[int, Role]
+    # The groups that each account was put into.
+    groups: dict[int, frozenset[str]]
     # Only what is new since the look before.
     said: tuple[Row, ...]
     trail: tuple[Entry, ...]
@@ -102,7 +114,8 @@ class Snapshot:
     def core(self) -> tuple[object, ...]:
         """What nobody without a right may change."""
         people = {one.id: (one.name, one.allowed, one.same_as) for one in self.people.values()}
-        return people, self.requests, self.decisions, self.grants
+        access = self.requests, self.decisions, self.grants
+        return people, *access, self.roles, self.groups
 
     def person_of(self, user_id: int) -> int:
         """The account by which somebody is known."""
@@ -113,6 +126,14 @@ class Snapshot:
         """All accounts of a person, by whichever of them."""
         person = self.person_of(user_id)
         return sorted({person, *(one for one in self.people if self.person_of(one) == person)})
+
+    def groups_of(self, user_id: int) -> frozenset[str]:
+        """Those of a person, by whichever of their accounts."""
+        theirs = [self.groups.get(one, frozenset()) for one in self.accounts_of(user_id)]
+        return frozenset().union(*theirs)
+
+    def has_role(self, user_id: int, name: str) -> bool:
+        return user_id in self.roles and self.roles[user_id].role == name
 
     def is_allowed(self, user_id: int) -> bool:
         return user_id in self.people and bool(self.people[user_id].allowed)
@@ -158,10 +179,22 @@ class Eye:
             requests={row[0]: Request(*row) for row in self._all("requests", Request)},
             decisions=tuple(Decision(*row) for row in self._all("decisions", Decision)),
             grants={row[0]: Grant(*row) for row in self._all("grants", Grant)},
+            roles=self._roles(),
+            groups=self._groups(),
             said=said,
             trail=trail,
             failed=failed.fetchone()[0],
         )
+
+    def _roles(self) -> dict[int, Role]:
+        rows = self._database.execute("SELECT user_id, role, groups FROM roles ORDER BY user_id")
+        return {row[0]: Role(row[0], row[1], tuple(json.loads(row[2]))) for row in rows}
+
+    def _groups(self) -> dict[int, frozenset[str]]:
+        found: dict[int, frozenset[str]] = {}
+        for user_id, name in self._database.execute("SELECT user_id, group_name FROM memberships"):
+            found[user_id] = found.get(user_id, frozenset()) | {name}
+        return found
 
     def inbox(self) -> int:
         """How many updates are kept."""

@@ -48,6 +48,8 @@ _REASONS = ("", "customer visit", "/approve", "<i>", "berlin 30d", "\u202eabc")
 _PLAIN = (
     *("/start", "/help", "/myvpn", "/pending", "/grants", "/users", "/servers", "/audit"),
     "/online",
+    "/role",
+    "/group",
 )
 _WORST = ("/revoke 1001", "/requestvpn 1h berlin", "/allow 3001 Eve", "/remove 1002", "/start")
 _LETTERS = string.ascii_letters + string.digits + " :/-_@\u00e9\u202e\u0000\n"
@@ -56,7 +58,11 @@ _SECOND_TAPS = frozenset(
 )
 _INVENTED = (
     *("rpy", "rmy", "rp", "rm", "dn", "cx", "guy", "npy", "rgy", "gu", "np", "rg", "on", "op"),
-    *("oc", "no", "zz", "ol", "cs"),
+    *("oc", "no", "zz", "ol", "cs", "pw", "tr", "kw", "ky"),
+)
+_ROLES = (
+    *("approver dev", "approver dev", "approver", "auditor", "admin", "none", "none"),
+    *("", "approver nowhere", "auditor dev", "king"),
 )
 _TOPICS = ("iphone", "windows", "no-such-device", "-")
 _HOUR = timedelta(hours=1)
@@ -107,6 +113,9 @@ class Town(RuleBasedStateMachine):
         self._place.run(self.rig.settle(laws))
         for user_id in MEMBERS:
             self._types(laws.admins[0], f"/allow {user_id} P{user_id}")
+        for user_id in MEMBERS[:2]:
+            self._types(laws.admins[0], f"/group dev add {user_id}")
+        self._types(laws.admins[0], f"/role {SECOND_ACCOUNT} approver dev")
 
     # --- what people type
 
@@ -151,6 +160,22 @@ class Town(RuleBasedStateMachine):
         self._waits(data)
         self._types(who, f"{command} {_one(data, self._somebody())}")
 
+    @rule(data=st.data(), role=st.sampled_from(_ROLES))
+    def appoints(self, data: st.DataObject, role: str) -> None:
+        """Mostly an admin who is one by the settings."""
+        others = [one for one in self.rig.state.roles if one not in self._admins]
+        whom = _one(data, (*others, *ADMINS, *ALL, _one(data, self._somebody())))
+        who = _one(data, (*self._admins, *self._admins, *others, self._anybody(data)))
+        self._waits(data)
+        self._types(who, f"/role {whom} {role}")
+
+    @rule(data=st.data(), verb=st.sampled_from(("add", "add", "remove")))
+    def groups(self, data: st.DataObject, verb: str) -> None:
+        whom = _one(data, (*MEMBERS, *ALL))
+        who = _one(data, (*self._admins, self._anybody(data)))
+        self._waits(data)
+        self._types(who, f"/group dev {verb} {whom}")
+
     @rule(data=st.data(), text=st.one_of(st.sampled_from(_PLAIN), st.text(_LETTERS, max_size=12)))
     def says(self, data: st.DataObject, text: str) -> None:
         slash = "/" if not text.startswith("/") and _is_so(data) else ""
@@ -180,9 +205,10 @@ class Town(RuleBasedStateMachine):
     @rule(data=st.data())
     def decides(self, data: st.DataObject) -> None:
         """One of the newest cards; mostly by one of those who have a say."""
-        cards = [button.data for button in self.rig.pool if button.tap in {"ap", "dn"}][-12:]
+        cards = [button.data for button in self.rig.pool if button.tap in {"ap", "dn", "ud"}][-12:]
         if cards:
-            who = _one(data, (*self._admins, *self._admins, self._anybody(data)))
+            roles = self.rig.state.roles
+            who = _one(data, (*self._admins, *self._admins, *roles, self._anybody(data)))
             self._taps(data, who, _one(data, cards))
 
     @precondition(somebody_waits)
@@ -192,7 +218,8 @@ class Town(RuleBasedStateMachine):
         asked = _one(data, self.pending)
         yes = [one.data for one in self.rig.pool if one.data.startswith(f"ap:{asked.id}:")][-3:]
         if yes:
-            self._taps(data, _one(data, self._admins), _one(data, yes))
+            who = _one(data, (*self._admins, *self.rig.state.roles))
+            self._taps(data, who, _one(data, yes))
 
     @precondition(there_are_buttons)
     @rule(data=st.data())

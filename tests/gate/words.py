@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 
-from tests.gate.case import Case, What
+from tests.gate.case import Case, What, deciders
 from tests.gate.snapshot import LIVE, Grant, Row
 
 # Word by word: a stranger learns nothing else.
@@ -11,7 +11,19 @@ STRANGER = (
     "Hello! I give VPN access to the people on my list, and you are not on it yet.\n\n"
     "Your Telegram id is <code>{id}</code>. Send it to your admin and ask to be added."
 )
+ASK_TO_JOIN = [[{"text": "Ask to join", "data": "jn", "style": "primary"}]]
 KEPT = "Nothing was changed."
+# Who asks to join, whether an admin can be reached or not.
+KNOCKED = (
+    (
+        "Asked. You’ll hear from me here when an admin has decided.\n\n"
+        "Your Telegram id is <code>{id}</code>."
+    ),
+    (
+        "I can’t reach any admin at the moment. Please tell yours that you asked, and send them "
+        "your Telegram id: <code>{id}</code>."
+    ),
+)
 HOME = "VPN access is a private matter. Write to me here: https://t.me/vpn_bot"
 
 
@@ -20,10 +32,10 @@ def misdirected(case: Case) -> Iterator[str]:
     for row in case.after.said:
         if not _may_hear(case, row):
             yield f"a {row.kind} for {row.chat_id}: {json.dumps(row.payload)}"
-        elif row.kind == "reply" and not case.is_admin:
+        elif row.kind == "reply" and not (case.is_admin or case.is_auditor):
             yield from _betrayed(case, row)
     answers = [row for row in case.after.said if row.kind == "reply"]
-    if len(answers) > 1 and not case.is_admin:
+    if len(answers) > 1 and not case.has_role:
         yield "one message was answered more than once"
 
 
@@ -57,8 +69,25 @@ def _whoever_acts(case: Case, _row: Row) -> Iterable[int]:
     return (case.deed.person,)
 
 
+def _all_admins(case: Case) -> Iterable[int]:
+    given = [one for one in case.after.roles if case.after.has_role(one, "admin")]
+    return (*case.laws.admins, *given)
+
+
+def _deciders(case: Case, row: Row) -> Iterable[int]:
+    """And an auditor who asks for the cards."""
+    looks = [case.deed.person] if case.is_auditor else []
+    request = case.after.requests[row.payload["request"]]
+    return (*deciders(case.after, case.laws, request), *looks)
+
+
+def _lookers(case: Case, _row: Row) -> Iterable[int]:
+    looks = [case.deed.person] if case.is_auditor else []
+    return (*_all_admins(case), *looks)
+
+
 def _admins(case: Case, _row: Row) -> Iterable[int]:
-    return case.laws.admins
+    return _all_admins(case)
 
 
 def _asker(case: Case, row: Row) -> Iterable[int]:
@@ -83,8 +112,9 @@ def _whose(case: Case, row: Row) -> Iterable[int]:
 
 
 def _admins_or_owner(case: Case, row: Row) -> Iterable[int]:
+    undoes = [case.deed.person] if case.taps("ud") else []
     owners = {case.after.grants[one].user_id or 0 for one in row.payload["grants"]}
-    return (*case.laws.admins, *(owners if len(owners) == 1 else ()))
+    return (*_all_admins(case), *undoes, *(owners if len(owners) == 1 else ()))
 
 
 def _asking_owner(case: Case, row: Row) -> Iterable[int]:
@@ -105,9 +135,11 @@ def _known(case: Case, _row: Row) -> Iterable[int]:
 
 _AUDIENCE: dict[str, Callable[[Case, Row], Iterable[int]]] = {
     "reply": _whoever_acts,
-    "card": _admins,
-    "servers": _admins,
-    "online": _admins,
+    "card": _deciders,
+    "servers": _lookers,
+    "online": _lookers,
+    "invitation": _admins,
+    "knock": _admins,
     "cut_session": _admins,
     "asked": _asker,
     "edit_card": _posted,
@@ -132,8 +164,19 @@ def _is_pointed_home(case: Case, row: Row) -> bool:
 
 def _is_for_a_stranger(case: Case, row: Row) -> bool:
     """Who they are to the bot and their own id; or that a button of old did nothing."""
-    if row.chat_id != case.deed.person or row.kind != "reply" or row.payload["keyboard"]:
+    if row.chat_id == case.deed.person and row.kind == "menu":
+        # Who was somebody once has a menu that is to shrink.
+        return row.chat_id in case.after.people
+    if row.kind == "knock":
+        # They ask to join: the admins are told of nobody else.
+        asks = case.taps("jn") and row.payload == {"person": case.deed.person}
+        return asks and row.chat_id in _all_admins(case)
+    if row.chat_id != case.deed.person or row.kind != "reply":
+        return False
+    if row.payload["keyboard"] not in ([], ASK_TO_JOIN):
         return False
     if case.deed.what is What.TAPPED:
-        return case.taps("no") and row.payload["text"] == KEPT
+        said = row.payload["text"]
+        knocked = said in {one.format(id=row.chat_id) for one in KNOCKED}
+        return (case.taps("no") and said == KEPT) or (case.taps("jn") and knocked)
     return bool(row.payload["text"] == STRANGER.format(id=row.chat_id))

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+from storage import tables
 from storage.database import Database
-from storage.records import ChatId, OutboxKind, PostedMessage
-from tests.storage.kit import HOUR, NOW
+from storage.records import ChatId, GrantState, OutboxKind, PostedMessage
+from tests.storage.kit import DAY, HOUR, NOW, WEEK, add_grant, add_people, add_request, make_server
 
+ANNAS = ChatId(1001)
 CARD = PostedMessage(ChatId(7), 100, OutboxKind.CARD, "1", NOW)
 
 
@@ -45,3 +47,42 @@ async def test_message_numbers_count_per_chat(database: Database) -> None:
         await tx.posted.remember(other)
         await tx.posted.forget(ChatId(7), 100)
         assert await tx.posted.about(OutboxKind.CARD, "1") == [other]
+
+
+async def test_what_may_still_change_is_not_forgotten(database: Database) -> None:
+    """Cards and profiles stay until the request is decided, and the end proved, and long over."""
+    old = NOW + WEEK + DAY
+    async with database.writing() as tx:
+        await add_people(tx)
+        await tx.servers.add(make_server())
+        open_ = await add_request(tx)
+        live = await add_grant(tx, 1, state=GrantState.ACTIVE)
+        unproved = await add_grant(tx, 2, state=GrantState.REVOKING)
+        lasting = await add_grant(tx, 3, state=GrantState.REVOKED, not_after=old)
+        over = await add_grant(tx, 4, state=GrantState.EXPIRED)
+        await tx._connection.execute(
+            tables.requests.update()
+            .where(tables.requests.c.id != open_.id)
+            .values(state="approved")
+        )
+        number = 0
+        for request in (open_.id, *(one.request_id for one in (live, unproved, lasting, over))):
+            for kind in (OutboxKind.CARD, OutboxKind.ASKED):
+                number += 1
+                await tx.posted.remember(PostedMessage(ANNAS, number, kind, str(request), NOW))
+        for grant in (live, unproved, lasting, over):
+            number += 1
+            await tx.posted.remember(
+                PostedMessage(ANNAS, number, OutboxKind.DELIVER, grant.id, NOW)
+            )
+        await tx.posted.remember(PostedMessage(ANNAS, 99, OutboxKind.REPLY, str(ANNAS), NOW))
+        before = {message.message_id for message in await tx.posted.newest_in(ANNAS, 99)}
+
+        await tx.posted.prune(NOW)
+        kept = {message.message_id for message in await tx.posted.newest_in(ANNAS, 99)}
+        assert kept == before
+
+        await tx.posted.prune(old)
+        kept = {message.message_id for message in await tx.posted.newest_in(ANNAS, 99)}
+        # The two cards of the last request, and its profile.
+        assert before - kept == {9, 10, 14}

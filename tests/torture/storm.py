@@ -235,7 +235,7 @@ class Storm:
             person = chat.person
             life = Life(chat, self.chance.choice(self.weather.fates))
             await self.company.boris.says(f"/allow {person.id} {person.first_name}")
-            await _hears(chat, "You are on the list now")
+            await _hears(chat, "on the list now")
             self.lives.append(life)
             try:
                 await self._live(life)

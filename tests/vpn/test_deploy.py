@@ -57,6 +57,7 @@ async def test_the_whole_folder(company: Company, umask: int) -> None:
         os.umask(before)
     assert tree(company.directory) == {
         "ca.crt": 0o644,
+        "network-sets.sh": 0o755,
         "network.nft": 0o644,
         "network.sysctl": 0o644,
         "live": 0o755,
@@ -65,6 +66,8 @@ async def test_the_whole_folder(company: Company, umask: int) -> None:
         "server.crt": 0o644,
         "server.key": 0o600,
         "tls-crypt-v2.key": 0o600,
+        "vpnbot-firewall-main.path": 0o644,
+        "vpnbot-firewall-main.service": 0o644,
         UNIT: 0o644,
     }
     assert not report.restart_needed
@@ -298,6 +301,10 @@ async def test_new_rules_cut_nobody(company: Company) -> None:
     rules = {"network.nft"}
     assert _commands(company.spec, rules, restart_needed=False) == [f"systemctl reload {UNIT}"]
     assert _commands(company.spec, {"server.conf"}, restart_needed=False) == []
+    # One that was deployed before there were sets.
+    path = "vpnbot-firewall-main.path"
+    (line,) = _commands(company.spec, {path}, restart_needed=False)
+    assert line.endswith(f"&& systemctl enable --now {company.directory}/{path}")
 
 
 async def test_an_unknown_account_is_named_before_anything_is_written(

@@ -1,6 +1,7 @@
 """Names of other CAs; what OpenVPN itself does with them is in test_foreign_names."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -85,6 +86,14 @@ def test_a_layout_outlives_the_database(layout: Layout) -> None:
     assert again.to_json() == layout.to_json()
     if layout.adopted:
         assert again == layout
+
+
+def test_where_the_firewall_is_told_whose_each_address_is() -> None:
+    """Only in a folder that is the bot's."""
+    adopted = replace(DEPLOYED, adopted=True, bot_folders=("etc/openvpn/vpnbot", "etc/x/ccd"))
+    assert DEPLOYED.members == "live/members"
+    assert adopted.members == "etc/openvpn/vpnbot/members"
+    assert replace(adopted, bot_folders=()).members is None
 
 
 @pytest.mark.parametrize(

@@ -59,15 +59,25 @@ class Objection:
 
 
 def check_profile(
-    text: str, *, key_direction: int | None = 1, beyond_connect: Collection[str] = ()
+    text: str,
+    *,
+    key_direction: int | None = 1,
+    beyond_connect: Collection[str] = (),
+    has_key: bool = True,
 ) -> list[str]:
     """The objections as one sentence each; empty where all is fine."""
-    wrong = objections(text, key_direction=key_direction, beyond_connect=beyond_connect)
+    wrong = objections(
+        text, key_direction=key_direction, beyond_connect=beyond_connect, has_key=has_key
+    )
     return [str(objection) for objection in wrong]
 
 
 def objections(
-    text: str, *, key_direction: int | None = 1, beyond_connect: Collection[str] = ()
+    text: str,
+    *,
+    key_direction: int | None = 1,
+    beyond_connect: Collection[str] = (),
+    has_key: bool = True,
 ) -> list[Objection]:
     """What OpenVPN Connect would object to.
 
@@ -75,6 +85,7 @@ def objections(
         key_direction: what must stand beside a tls-auth key; None is no such line.
         beyond_connect: 'tap' or a directive that the server forces on its clients, and that
             Connect does not have: not objected to.
+        has_key: whether the private key is in it; else its owner puts it in.
     """
     directives = parse_directives(text)
     named = Counter(directive.name for directive in directives)
@@ -82,7 +93,7 @@ def objections(
         *_size_problems(text),
         *_unknown_problems(directives, beyond_connect),
         *(Objection(f"'{name}' is missing.") for name in _NEEDED if not named[name]),
-        *_certificate_problems(named),
+        *_certificate_problems(named, _KEY_PAIR if has_key else _KEY_PAIR[:1]),
         *(
             problem
             for directive in directives
@@ -120,12 +131,12 @@ def _unknown_problems(directives: list[Directive], tolerated: Collection[str]) -
     ]
 
 
-def _certificate_problems(named: Counter[str]) -> list[Objection]:
+def _certificate_problems(named: Counter[str], needed: Collection[str]) -> list[Objection]:
     if named["pkcs12"]:
         return []  # already named as refused
     return [
         Objection(f"'{name}' is missing: Connect would ask for a certificate from elsewhere.")
-        for name in _KEY_PAIR
+        for name in needed
         if not named[name]
     ]
 

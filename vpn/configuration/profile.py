@@ -98,13 +98,14 @@ class ProfileMaterial:
     """What goes inline. The private key exists in memory only.
 
     Attributes:
+        private_key_pem: None where its owner keeps it, and puts it in.
         tls_key: the wrapped client key for tls-crypt-v2; the server's own for tls-auth and
             tls-crypt, which all its clients share; None where the server has none.
     """
 
     ca_pem: str
     certificate_pem: str
-    private_key_pem: str = field(repr=False)
+    private_key_pem: str | None = field(repr=False)
     tls_key: str | None = field(repr=False)
 
 
@@ -136,6 +137,11 @@ class ProfileParts:
     def has_connections(self) -> bool:
         """Whether servers have blocks of their own, which Connect reads for their names only."""
         return f"<{CONNECTION}>" in self.inline.splitlines()
+
+    @property
+    def has_key(self) -> bool:
+        """Whether the private key is in it."""
+        return "<key>" in self.inline.splitlines()
 
     @property
     def text(self) -> str:
@@ -210,8 +216,9 @@ def render_profile(
     blocks = {
         "ca": material.ca_pem,
         "cert": material.certificate_pem,
-        "key": material.private_key_pem,
     }
+    if material.private_key_pem is not None:
+        blocks["key"] = material.private_key_pem
     if settings.tls_key is not None and material.tls_key is not None:
         blocks[settings.tls_key] = material.tls_key
     inline = [_block(name, pem) for name, pem in blocks.items()]

@@ -6,6 +6,12 @@ from pathlib import PurePosixPath
 
 from vpn.configuration.directives import Directive, parse_directives
 from vpn.configuration.forwarding import unit_lines
+from vpn.configuration.sets_script import (
+    firewall_path,
+    firewall_unit,
+    render_firewall_path,
+    render_firewall_unit,
+)
 from vpn.findings import Finding, FindingCode
 from vpn.layout import (
     CA_CERTIFICATE,
@@ -191,8 +197,6 @@ def render_unit(spec: ServerSpec) -> str:
     1024, and CAP_DAC_OVERRIDE where the folder belongs to the person who deployed it.
     """
     directory = spec.directory
-    protect_home = "no" if any(home in directory.parents for home in _HOMES) else "yes"
-    private_tmp = "no" if any(folder in directory.parents for folder in _TEMPORARY) else "yes"
     order, forwarding = unit_lines(spec.name)
     return f"""\
 # OpenVPN server '{spec.name}', written by `vpnbot server deploy {spec.name}`.
@@ -213,13 +217,24 @@ RestartSec=5s
 KillMode=mixed
 CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_BIND_SERVICE CAP_NET_RAW CAP_SETGID CAP_SETUID \
 CAP_SETPCAP CAP_DAC_OVERRIDE
-NoNewPrivileges=yes
 LimitNPROC=10
+DeviceAllow=/dev/net/tun rw
+ReadWritePaths={directory}
+{_confinement(directory)}
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def _confinement(directory: PurePosixPath) -> str:
+    """Lines of [Service] for whatever root starts in a server's folder."""
+    protect_home = "no" if any(home in directory.parents for home in _HOMES) else "yes"
+    private_tmp = "no" if any(folder in directory.parents for folder in _TEMPORARY) else "yes"
+    return f"""\
+NoNewPrivileges=yes
 DevicePolicy=closed
 DeviceAllow=/dev/null rw
-DeviceAllow=/dev/net/tun rw
 ProtectSystem=strict
-ReadWritePaths={directory}
 ProtectHome={protect_home}
 PrivateTmp={private_tmp}
 ProtectKernelModules=yes
@@ -230,15 +245,29 @@ RestrictNamespaces=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
 LockPersonality=yes
-
-[Install]
-WantedBy=multi-user.target
 """
+
+
+def firewall_units(spec: ServerSpec) -> dict[str, str]:
+    """The units that keep the sets of its firewall current, by their names."""
+    return {
+        firewall_unit(spec.name): render_firewall_unit(
+            spec, confinement=_confinement(spec.directory)
+        ),
+        firewall_path(spec.name): render_firewall_path(spec),
+    }
 
 
 def host_commands(spec: ServerSpec) -> list[str]:
     """What its machine needs once, as shell lines to run as root, each safe to repeat."""
-    return [f"systemctl enable --now {spec.directory / unit_name(spec.name)}"]
+    return [f"{firewall_command(spec)} {spec.directory / unit_name(spec.name)}"]
+
+
+def firewall_command(spec: ServerSpec) -> str:
+    """Of this, what keeps the sets of its firewall current; a path cannot start what is no unit."""
+    unit, path = firewall_unit(spec.name), firewall_path(spec.name)
+    home = spec.directory
+    return f"systemctl link {home / unit} && systemctl enable --now {home / path}"
 
 
 def render_ccd(address: IPv4Address, network: IPv4Network, pushed: Pushed = AS_ALL) -> str:

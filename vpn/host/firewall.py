@@ -9,13 +9,17 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from ipaddress import IPv4Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
 from vpn.host.interface import ServerHost
 from vpn.values import Protocol
 
-_FAMILIES = ("ip", "inet")
+# What looks at a packet of each version.
+_FAMILIES = {4: ("ip", "inet"), 6: ("ip6", "inet")}
+_PAYLOADS = {4: "ip", 6: "ip6"}
+_PROTOCOLS = {4: "ipv4", 6: "ipv6"}
+_FORWARDING = {4: "net/ipv4/ip_forward", 6: "net/ipv6/conf/all/forwarding"}
 # Deeper than nftables itself lets chains call each other.
 _DEEPEST = 32
 _LIST = ("nft", "--json", "list", "ruleset")
@@ -48,15 +52,20 @@ class Packet:
     Attributes:
         hook: where it is looked at: `input` or `forward`.
         protocol, port: None is any.
-        source: None is anywhere.
+        source: None is anywhere in IPv4.
         device: what the names of the interfaces begin with by which it comes; None is any.
     """
 
     hook: str
     protocol: Protocol | None = None
     port: int | None = None
-    source: IPv4Network | None = None
+    source: IPv4Network | IPv6Network | None = None
     device: str | None = None
+
+    @property
+    def version(self) -> int:
+        """Of IP."""
+        return 4 if self.source is None else self.source.version
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +85,7 @@ class Ruleset:
         """The chain that drops it for certain, as FAMILY TABLE CHAIN; None where none does."""
         for chain in self._all("chain"):
             is_asked = chain.get("hook") == packet.hook and chain.get("type") == "filter"
-            if not is_asked or chain.get("family") not in _FAMILIES:
+            if not is_asked or chain.get("family") not in _FAMILIES[packet.version]:
                 continue
             end = self._end(chain, packet, _DEEPEST)
             if end is _End.RETURN and chain.get("policy") == "drop":
@@ -85,7 +94,7 @@ class Ruleset:
                 return " ".join(str(chain.get(key, "")) for key in ("family", "table", "name"))
         return None
 
-    def masquerades(self, table: str, network: IPv4Network) -> bool:
+    def masquerades(self, table: str, network: IPv4Network | IPv6Network) -> bool:
         """Whether a table of this name has a rule that does so for all of the network."""
         packet = Packet("postrouting", source=network)
         for rule in self._all("rule"):
@@ -180,8 +189,8 @@ def _holds(match: object, packet: Packet, ruleset: Ruleset, rule: Mapping[str, A
     left, right, op = match["left"], match.get("right"), match.get("op")
     if isinstance(right, str) and right.startswith("@"):
         right = ruleset.elements(rule.get("family"), rule.get("table"), right[1:])
-        if right is None:
-            return None
+        if not right:
+            return None  # it is filled and emptied by somebody else
     wanted = _flat(right)
     held = _about(left, wanted, packet)
     if held is None or op in ("==", "in"):
@@ -218,7 +227,7 @@ def _about(left: Mapping[str, Any], wanted: Sequence[Any], packet: Packet) -> bo
         case "l4proto":
             return _protocol(wanted, packet)
         case "nfproto":
-            return "ipv4" in wanted
+            return _PROTOCOLS[packet.version] in wanted
         case "iif" | "iifname":
             return _device(wanted, packet)
         case _:
@@ -233,12 +242,12 @@ def _payload(payload: Mapping[str, Any], wanted: Sequence[Any], packet: Packet) 
         if protocol not in ("th", str(packet.protocol)):
             return False
         return _has_port(wanted, packet.port) if field == "dport" else None
-    if protocol == "ip":
-        if field == "protocol":
+    if protocol == _PAYLOADS[packet.version]:
+        if field in ("protocol", "nexthdr"):
             return _protocol(wanted, packet)
         return _from(wanted, packet) if field == "saddr" else None
-    # Of another kind: IPv6, ICMP and others.
-    return False if packet.protocol is not None or protocol == "ip6" else None
+    # Of another kind: the other version of IP, ICMP and others.
+    return False if packet.protocol is not None or protocol in _PAYLOADS.values() else None
 
 
 def _protocol(wanted: Sequence[Any], packet: Packet) -> bool | None:
@@ -258,15 +267,16 @@ def _has_port(wanted: Sequence[Any], port: int | None) -> bool | None:
 def _from(wanted: Sequence[Any], packet: Packet) -> bool | None:
     """Whether all that the packet may come from is meant."""
     source = packet.source or IPv4Network("0.0.0.0/0")
+    bits = source.max_prefixlen
     for each in wanted:
-        prefix: Any = each.get("prefix") if isinstance(each, dict) else {"addr": each, "len": 32}
+        prefix: Any = each.get("prefix") if isinstance(each, dict) else {"addr": each, "len": bits}
         try:
             network = ip_network(f"{prefix['addr']}/{prefix['len']}", strict=False)
         except (ValueError, KeyError, TypeError):
             return None  # a range, a name
-        if not isinstance(network, IPv4Network):
+        if network.version != source.version:
             continue
-        if source.subnet_of(network):
+        if network.prefixlen <= source.prefixlen and network.overlaps(source):
             return True
         if packet.source is not None and source.overlaps(network):
             return None  # for some of its clients
@@ -325,11 +335,14 @@ async def _shut_by_ufw(host: ServerHost, port: int, protocol: Protocol) -> str |
     return f"ufw allow {port}/{protocol}" if is_on and shuts and not opened else None
 
 
-async def forwards(host: ServerHost) -> bool | None:
+async def forwards(host: ServerHost, version: int = 4) -> bool | None:
     """Whether the kernel there passes packets on; None where nobody can tell.
+
+    Args:
+        version: of IP.
 
     Raises:
         HostError: the machine does not answer.
     """
-    asked = await host.run(("cat", "/proc/sys/net/ipv4/ip_forward"))
+    asked = await host.run(("cat", f"/proc/sys/{_FORWARDING[version]}"))
     return asked.lines == ["1"] if asked.status == 0 and asked.lines else None

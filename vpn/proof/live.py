@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address
@@ -117,6 +117,23 @@ class LiveServer:
         path = self._own_file(common_name)
         if path is not None and await self.host.stat(path) is not None:
             await self.host.remove(path)
+
+    async def note_members(self, lines: str) -> None:
+        """Puts in place what root's script, or whoever else, tells a firewall: whose address is it.
+
+        Nothing where the bot has no folder of its own there.
+
+        Raises:
+            HostError: it could not be written.
+        """
+        path = self.layout.members
+        if path is None:
+            return
+        content = lines.encode()
+        with suppress(NotReadable):  # by whatever lies there, which is replaced
+            if await self.host.read(path) == content:
+                return
+        await self._put(path, content)
 
     def talk(self) -> AbstractAsyncContextManager[Management]:
         """A conversation with its management interface, see `open_management`."""

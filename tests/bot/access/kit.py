@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pytest
 
-from bot.access import grants, people, requests
+from bot.access import grants, requests, roles
 from bot.access.case import Case, Chance, Rules
 from bot.access.permission import THE_BOT, Actor
 from bot.access.refusals import Refusal, Refused
@@ -99,7 +99,7 @@ class Paper:
 
     @property
     def chance(self) -> Chance:
-        return Chance(serial=self._serial, code=self._code)
+        return Chance(serial=self._serial, code=self._code, token=self._token)
 
     def case(self, tx: Transaction, actor: Actor) -> Case:
         ends = {} if self.authority_ends_at is None else {1: self.authority_ends_at}
@@ -108,6 +108,9 @@ class Paper:
 
     def _serial(self) -> str:
         return f"c0ffee{next(self._numbers):034x}"
+
+    def _token(self) -> str:
+        return f"token{next(self._numbers):017}"
 
     def _code(self) -> str:
         return f"code{next(self._numbers):04}"
@@ -205,7 +208,7 @@ class Paper:
         """Somebody in the chat, as known now."""
         async with self.database.reading() as tx:
             name = NAMES.get(user_id, "Somebody")
-            return await people.identify(tx, self.rules, user_id, name)
+            return await roles.identify(tx, self.rules, user_id, name)
 
     async def person(self, user_id: UserId) -> Person:
         async with self.database.reading() as tx:

@@ -7,13 +7,9 @@ from typing import Any
 import pytest
 
 from bot.access import requests
-from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal
-from storage.outbox import Later, SetAside
 from storage.records import (
-    ChatId,
     OutboxKind,
-    PostedMessage,
     RequestId,
     RequestState,
     ServerName,
@@ -314,84 +310,6 @@ async def test_a_request_is_withdrawn_with_or_without_a_word(paper: Paper, tell:
     assert await paper.heard() == expected
 
 
-async def set_reachable(paper: Paper, **by_name: bool) -> None:
-    ids = {"boris": BORIS, "clara": CLARA}
-    async with paper.database.writing() as tx:
-        for name, reachable in by_name.items():
-            await tx.people.know(ids[name], name, MORNING)
-            await tx.people.set_reachable(ids[name], reachable=reachable)
-
-
-@pytest.mark.parametrize(
-    ("known", "reachable"),
-    [
-        ({}, True),  # nobody has tried yet
-        ({"boris": False}, True),
-        ({"boris": False, "clara": True}, True),
-        ({"boris": False, "clara": False}, False),
-    ],
-)
-async def test_admins_can_be_reached_until_all_of_them_cannot(
-    paper: Paper, known: dict[str, bool], reachable: bool
-) -> None:
-    await set_reachable(paper, **known)
-    assert await paper.do(requests.admin_reachable) is reachable
-
-
-async def give_up_cards(paper: Paper, *, tries: int = 0) -> None:
-    """One card after the other does not reach its admin: for good, or it was tried so often."""
-    async with paper.database.reading() as tx:
-        cards = await tx.outbox.open(OutboxKind.CARD)
-    for card in cards:
-        async with paper.database.writing() as tx:
-            await tx.outbox.claim(card.id)
-            if tries:
-                await tx.outbox.conclude(card, Later(paper.now, attempts=tries))
-            else:
-                await tx.outbox.conclude(card, SetAside(None))
-            await requests.card_undelivered(paper.case(tx, THE_BOT), card.payload["request"])
-
-
-@pytest.mark.parametrize("tries", [0, 3])
-async def test_the_requester_is_told_once_when_no_card_reaches_an_admin(
-    paper: Paper, tries: int
-) -> None:
-    await paper.asked()
-    await paper.asked(EMIL)
-    await paper.forget()
-    await give_up_cards(paper, tries=tries)
-    said = [notice(ANNA, "no_card", server=BERLIN), notice(EMIL, "no_card", server=BERLIN)]
-    assert await paper.heard() == said
-
-
-async def test_who_cannot_reach_any_admin_is_told_why(paper: Paper) -> None:
-    await paper.asked()
-    await set_reachable(paper, boris=False, clara=False)
-    await paper.forget()
-    await give_up_cards(paper)
-    assert await paper.heard() == [notice(ANNA, "no_admin_reachable", server=BERLIN)]
-
-
-async def test_one_card_that_arrived_is_enough(paper: Paper) -> None:
-    request = await paper.asked()
-    await paper.forget()
-    async with paper.database.writing() as tx:
-        place = PostedMessage(ChatId(CLARA), 5, OutboxKind.CARD, str(request.id), paper.now)
-        await tx.posted.remember(place)
-    await give_up_cards(paper)
-    assert await paper.heard() == []
-
-
-async def test_nobody_is_told_about_a_request_that_is_over(paper: Paper) -> None:
-    request = await paper.asked()
-    await paper.by(await paper.actor(ANNA), requests.cancel, request.id)
-    await set_reachable(paper, boris=False, clara=False)
-    await paper.forget()
-    await paper.do(requests.card_undelivered, request.id)
-    await paper.do(requests.card_undelivered, RequestId(99))
-    assert await paper.heard() == []
-
-
 async def test_the_servers_are_offered_in_the_order_they_were_added(empty: Paper) -> None:
     async with empty.database.writing() as tx:
         await tx.people.allow(ANNA, "Anna", MORNING)
@@ -499,3 +417,12 @@ async def test_a_server_on_which_no_profile_would_work_is_not_offered(two_server
     emil = await paper.actor(EMIL)
     values = await paper.refuses(emil, Refusal.SERVER_CLOSED, requests.ask, **ASK)
     assert values == {"server": BERLIN}
+
+
+async def test_a_server_that_was_never_deployed_is_not_offered(paper: Paper) -> None:
+    async with paper.database.writing() as tx:
+        await tx.servers.add(replace(make_server(PARIS, "10.9.0.0/29"), crl_published_at=None))
+    assert (await paper.asked(server=None)).server == BERLIN
+    await paper.refuses(
+        await paper.actor(EMIL), Refusal.SERVER_CLOSED, requests.ask, **ASK | {"server": PARIS}
+    )

@@ -55,6 +55,7 @@ async def test_an_approval_reserves_a_grant_and_sends_the_profile(paper: Paper) 
         decided_by="telegram:2001",
         decided_by_name="Boris",
         decided_at=NOON,
+        undo_until=NOON + MINUTE,
     )
     assert done.requester == await paper.person(ANNA)
     grant = await paper.grant(done.grant.id)

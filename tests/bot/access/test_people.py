@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.access import people, revocation
+from bot.access import people, revocation, roles
 from bot.access.permission import Actor
 from bot.access.refusals import Refusal, Refused
 from storage.records import EndReason, GrantState, OutboxKind, RequestState, UserId
@@ -30,7 +30,7 @@ NEW = UserId(3001)
 
 async def identify(paper: Paper, user_id: UserId, name: str) -> Actor:
     async with paper.database.reading() as tx:
-        return await people.identify(tx, paper.rules, user_id, name)
+        return await roles.identify(tx, paper.rules, user_id, name)
 
 
 async def test_a_stranger_is_nobody(paper: Paper) -> None:

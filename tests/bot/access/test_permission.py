@@ -2,10 +2,19 @@
 
 import pytest
 
-from bot.access.permission import THE_BOT, Act, Actor, may, may_decide_on, require, telegram_key
+from bot.access.permission import (
+    THE_BOT,
+    Act,
+    Actor,
+    may,
+    require,
+    require_decision,
+    telegram_key,
+)
 from bot.access.refusals import Refusal, Refused
-from storage.records import UserId
-from tests.bot.access.kit import ANNA, BORIS, CLARA, OPERATOR
+from storage.group_records import GroupName
+from storage.records import Request, RequestId, RequestState, UserId
+from tests.bot.access.kit import ANNA, BERLIN, BORIS, CLARA, DAY_S, MORNING, OPERATOR
 
 STRANGER = Actor(key="telegram:9", name="Stranger", user_id=ANNA)
 EMPLOYEE = Actor(key="telegram:1001", name="Anna", user_id=ANNA, is_allowed=True)
@@ -13,11 +22,16 @@ ADMIN = Actor(key="telegram:2001", name="Boris", user_id=BORIS, is_admin=True)
 ALLOWED_ADMIN = Actor(
     key="telegram:2001", name="Boris", user_id=BORIS, is_admin=True, is_allowed=True
 )
+DEV, OPS = GroupName("dev"), GroupName("ops")
+APPROVER = Actor(key="telegram:2001", name="Boris", user_id=BORIS, decides_for=frozenset({DEV}))
+AUDITOR = Actor(key="telegram:2001", name="Boris", user_id=BORIS, is_auditor=True)
 ROLES = {
     "stranger": STRANGER,
     "employee": EMPLOYEE,
     "admin": ADMIN,
     "admin on the allowlist": ALLOWED_ADMIN,
+    "approver": APPROVER,
+    "auditor": AUDITOR,
     "operator": OPERATOR,
     "the bot": THE_BOT,
 }
@@ -25,10 +39,12 @@ ROLES = {
 TABLE = {
     "stranger":               "",
     "employee":               "ask",
-    "admin":                  "decide revoke manage_people look",
-    "admin on the allowlist": "ask decide revoke manage_people look",
-    "operator":               "decide revoke manage_people look",
-    "the bot":                "decide revoke manage_people look",
+    "admin":                  "decide revoke manage_people see_requests look",
+    "admin on the allowlist": "ask decide revoke manage_people see_requests look",
+    "approver":               "decide see_requests",
+    "auditor":                "see_requests look",
+    "operator":               "decide revoke manage_people see_requests look",
+    "the bot":                "decide revoke manage_people see_requests look",
 }
 # fmt: on
 
@@ -53,31 +69,76 @@ def test_what_is_not_permitted_is_refused(role: str, act: Act) -> None:
     assert caught.value.values == {}
 
 
+def request_of(requester: UserId) -> Request:
+    return Request(
+        id=RequestId(7),
+        user_id=requester,
+        server=BERLIN,
+        duration=DAY_S,
+        reason="",
+        state=RequestState.PENDING,
+        asked_at=MORNING,
+        expires_at=MORNING,
+    )
+
+
+def permitted(actor: Actor, requester: UserId, *groups: GroupName) -> Refusal | None:
+    """Why not, if they may not."""
+    person = actor.user_id or UserId(0)
+    try:
+        require_decision(actor, person, request_of(requester), requester, groups)
+    except Refused as refused:
+        return refused.code
+    return None
+
+
 @pytest.mark.parametrize(
-    ("role", "requester", "permitted"),
+    ("role", "requester", "why_not"),
     [
-        ("admin", ANNA, True),
-        ("admin", CLARA, True),
-        ("admin", BORIS, False),
-        ("admin on the allowlist", ANNA, True),
-        ("admin on the allowlist", BORIS, False),
-        ("employee", ANNA, False),
-        ("employee", BORIS, False),
-        ("stranger", ANNA, False),
+        ("admin", ANNA, None),
+        ("admin", CLARA, None),
+        ("admin", BORIS, Refusal.OWN_REQUEST),
+        ("admin on the allowlist", ANNA, None),
+        ("admin on the allowlist", BORIS, Refusal.OWN_REQUEST),
+        ("employee", ANNA, Refusal.ADMINS_ONLY),
+        ("employee", BORIS, Refusal.ADMINS_ONLY),
+        ("stranger", ANNA, Refusal.ADMINS_ONLY),
+        ("auditor", ANNA, Refusal.ADMINS_ONLY),
         # The only way for a lone admin's own request; the audit names the system account.
-        ("operator", ANNA, True),
-        ("operator", BORIS, True),
+        ("operator", ANNA, None),
+        ("operator", BORIS, None),
     ],
 )
-def test_nobody_decides_on_their_own_request(role: str, requester: UserId, permitted: bool) -> None:
-    actor = ROLES[role]
-    person = actor.user_id or UserId(0)
-    assert may_decide_on(actor, person, requester) is permitted
+def test_nobody_decides_on_their_own_request(
+    role: str, requester: UserId, why_not: Refusal | None
+) -> None:
+    assert permitted(ROLES[role], requester, DEV) is why_not
+
+
+@pytest.mark.parametrize(
+    ("requester", "groups", "why_not"),
+    [
+        (ANNA, (DEV,), None),
+        (ANNA, (OPS, DEV), None),
+        (ANNA, (OPS,), Refusal.OTHER_GROUP),
+        (ANNA, (), Refusal.OTHER_GROUP),
+        (BORIS, (DEV,), Refusal.OWN_REQUEST),
+    ],
+)
+def test_an_approver_decides_for_their_groups_only(
+    requester: UserId, groups: tuple[GroupName, ...], why_not: Refusal | None
+) -> None:
+    assert permitted(APPROVER, requester, *groups) is why_not
+
+
+def test_an_approver_of_no_group_decides_on_nothing() -> None:
+    nobody = Actor(key="x", name="x", user_id=BORIS, decides_for=frozenset())
+    assert permitted(nobody, ANNA, DEV) is Refusal.OTHER_GROUP
 
 
 def test_an_admin_who_is_also_the_operator_may_decide_on_the_command_line() -> None:
     both = Actor(key="system:boris", name="boris", user_id=BORIS, is_operator=True)
-    assert may_decide_on(both, BORIS, BORIS)
+    assert permitted(both, BORIS) is None
 
 
 def test_the_audit_names_people_by_their_id() -> None:

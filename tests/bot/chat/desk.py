@@ -25,6 +25,12 @@ class Desk:
     async def taps(self, who: int, data: str) -> list[str]:
         return await self._takes({"callback_query": updates.tap(who, data)})
 
+    def message(self, who: int, text: str) -> updates.Json:
+        """An update that nobody has taken in yet."""
+        self._number += 1
+        date = int(self.gate.now.timestamp())
+        return {"update_id": self._number, "message": updates.message(who, text, date=date)}
+
     async def _takes(self, update: updates.Json) -> list[str]:
         self._number += 1
         await self.gate.takes(update | {"update_id": self._number})

@@ -125,7 +125,7 @@ async def test_who_is_put_on_the_list(desk: Desk) -> None:
     *_, said = await desk.says(BORIS, f"/allow {KARL} Karl Carlson")
     assert said == fill(words.ALLOWED, name="Karl Carlson")
     assert await desk.is_allowed(KARL)
-    *_, said = await desk.says(BORIS, f"/allow {KARL} Karl")
+    *_, said = await desk.says(BORIS, f"/allow {KARL}\nKarl")
     assert said == fill(words.RENAMED, name="Karl")
 
 
@@ -223,3 +223,24 @@ async def test_certificates_of_one_name_are_told_apart_by_their_end(desk: Desk) 
     ]
     assert await desk.says(BORIS, "/revoke") == [WHOSE]
     assert not any("vpn.example.com" in label for label in await desk.buttons())
+
+
+async def test_whoever_wrote_already_is_not_asked_to_press_start(desk: Desk) -> None:
+    await desk.says(EVE, "/start")
+    *_, said = await desk.says(BORIS, f"/allow {EVE}")
+    assert said == fill(words.ALLOWED_REACHED, name=f"P{EVE}")
+
+
+async def test_an_admin_who_is_not_on_the_list_puts_themselves_there(desk: Desk) -> None:
+    """Asking is answered with the button, and not with a number to send to an admin."""
+    assert await desk.says(BORIS, "/requestvpn") == [words.ADMIN_NOT_LISTED]
+    await desk.says(BORIS, "/help")
+    button = (await desk.buttons())[words.BUTTON_ALLOW_SELF]
+    [asked] = await desk.taps(BORIS, button)
+    assert asked.startswith("Put yourself on the allowlist")
+    told = await desk.taps(BORIS, (await desk.buttons())[words.BUTTON_ALLOW_YES])
+    assert words.ALLOWED_SELF in told
+    assert "notice" not in told
+    assert await desk.is_allowed(BORIS)
+    await desk.says(BORIS, "/help")
+    assert await desk.buttons() == {}

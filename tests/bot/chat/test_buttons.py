@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from bot.chat import buttons
 from bot.chat.buttons import Button, Meant, Style, Tap
+from storage.joining_records import InvitationId
+from storage.key_records import KeyWay
 from storage.records import GrantId, RequestId, ServerName, UserId
 
 LIMIT = 64  # bytes (Bot API, InlineKeyboardButton.callback_data)
@@ -15,12 +17,13 @@ DIGESTS = st.text("0123456789abcdef", min_size=8, max_size=8)
 PEOPLE = st.integers(1, 2**52).map(UserId)
 TOPICS = st.from_regex(r"[a-z0-9][a-z0-9-]{0,19}", fullmatch=True)
 SERVERS = st.from_regex(r"[a-z][a-z0-9-]{0,31}", fullmatch=True).map(ServerName)
-ABOUT_REQUEST = (Tap.DENY, Tap.CANCEL, Tap.AGAIN)
+ABOUT_REQUEST = (Tap.DENY, Tap.UNDO, Tap.CANCEL, Tap.AGAIN)
 ABOUT_GRANT = (
     *(Tap.RENEW, Tap.RENEW_YES, Tap.GIVE_UP, Tap.GIVE_UP_YES),
     *(Tap.REVOKE_GRANT, Tap.REVOKE_GRANT_YES, Tap.REVOKE_REST, Tap.OLD_NAME, Tap.OLD_PEOPLE),
+    Tap.UNLOCK,
 )
-ABOUT_NOTHING = (Tap.KEEP, Tap.OLD)
+ABOUT_NOTHING = (Tap.KEEP, Tap.OLD, Tap.KEY_WAYS, Tap.ASK, Tap.JOIN)
 UNKNOWN = (Tap.CUT_ALWAYS, Tap.CUT_ALWAYS_YES, Tap.CUT_ASK)
 ABOUT_PERSON = (
     *(Tap.REVOKE_PERSON, Tap.REVOKE_PERSON_YES, Tap.REMOVE, Tap.REMOVE_YES),
@@ -37,6 +40,7 @@ def fits(data: str) -> bool:
 def test_every_tap_is_read_back_by_one_of_these_tests() -> None:
     others = {Tap.APPROVE, Tap.SERVER, Tap.LINK, Tap.HOW_TO, Tap.CUT, *ABOUT_NOTHING, *UNKNOWN}
     others |= {Tap.LATE_YES, Tap.LATE_NO, Tap.CUT_SESSION, Tap.SERVERS, *PARTS}
+    others |= {Tap.TROUBLE, Tap.KEY_WAY, Tap.WITHDRAW, Tap.JOIN_YES, Tap.JOIN_NO}
     assert {*ABOUT_REQUEST, *ABOUT_GRANT, *ABOUT_PERSON} | others == set(Tap)
 
 
@@ -47,6 +51,21 @@ def test_an_approval_is_read_back(request: RequestId, duration: int, digest: str
     assert buttons.parse(data) == Meant(
         Tap.APPROVE, request=request, duration=duration, digest=digest
     )
+
+
+@given(number=st.integers(1, 10**15 - 1).map(InvitationId))
+def test_an_invitation_is_read_back(number: InvitationId) -> None:
+    data = buttons.data(Tap.WITHDRAW, number)
+    assert fits(data)
+    assert buttons.parse(data) == Meant(Tap.WITHDRAW, invitation=number)
+
+
+@pytest.mark.parametrize("tap", [Tap.JOIN_YES, Tap.JOIN_NO])
+@given(person=PEOPLE, since=st.integers(0, 10**10))
+def test_an_answer_to_a_stranger_is_read_back(tap: Tap, person: UserId, since: int) -> None:
+    data = buttons.data(tap, person, since)
+    assert fits(data)
+    assert buttons.parse(data) == Meant(tap, person=person, since=since)
 
 
 @given(request=REQUESTS, server=SERVERS)
@@ -226,3 +245,19 @@ def test_a_keyboard_survives_the_outbox() -> None:
 
 def test_colours_are_those_of_the_bot_api() -> None:
     assert {style.value for style in Style} == {"success", "danger", "primary"}
+
+
+def test_a_way_of_getting_keys_is_read_back() -> None:
+    for way in KeyWay:
+        data = buttons.data(Tap.KEY_WAY, way)
+        assert fits(data)
+        assert buttons.parse(data) == Meant(Tap.KEY_WAY, way=way)
+    assert buttons.parse("ky:nothing") is None
+
+
+@given(grant=GRANTS, said=st.text("abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=3))
+def test_what_is_said_of_a_trouble_is_read_back(grant: GrantId, said: str) -> None:
+    assert buttons.parse(buttons.data(Tap.TROUBLE, grant)) == Meant(Tap.TROUBLE, grant=grant)
+    data = buttons.data(Tap.TROUBLE, grant, said)
+    assert fits(data)
+    assert buttons.parse(data) == Meant(Tap.TROUBLE, grant=grant, said=said)

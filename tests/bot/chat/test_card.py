@@ -27,6 +27,7 @@ from tests.bot.access.kit import (
     EMIL,
     HOUR,
     HOUR_S,
+    MINUTE,
     MORNING,
     OPERATOR,
     PARIS,
@@ -80,7 +81,7 @@ async def test_what_is_to_be_decided_on(paper: Paper) -> None:
     assert choices[0] == "Approve 7 days"
     assert choices[-1].startswith("Deny")
     assert "@" not in text
-    assert words.CARD_OWN not in text
+    assert "your own" not in text
     assert "profile" not in text
     async with paper.database.writing() as tx:
         await tx.people.note_username(ANNA, "anna", paper.now)
@@ -104,12 +105,35 @@ async def test_nobody_gets_buttons_for_their_own(paper: Paper) -> None:
     async with paper.database.writing() as tx:
         await tx.people.allow(BORIS, "Boris", MORNING)
     request = await paper.asked(BORIS)
+    async with paper.database.writing() as tx:
+        await tx.people.know(CLARA, "Clara", MORNING)
     text, choices = await card(paper, request)
-    assert (words.CARD_OWN in text, choices) == (True, [])
+    assert (said(words.CARD_OWN, names="Clara") in text, choices) == (True, [])
     text, choices = await card(paper, request, CLARA)
-    assert (words.CARD_OWN in text, len(choices) > 1) == (False, True)
+    assert ("your own" in text, len(choices) > 1) == (False, True)
+    # A second account of his own is nobody else.
+    async with paper.database.writing() as tx:
+        await tx.people.link(CLARA, BORIS)
+    text, choices = await card(paper, request)
+    assert (said(words.CARD_OWN_ALONE, id=request.id) in text, choices) == (True, [])
+    assert f"vpnbot request approve {request.id}" in text
     await paper.by(await paper.actor(BORIS), requests.cancel, request.id)
-    assert words.CARD_OWN not in (await card(paper, request))[0]
+    assert "your own" not in (await card(paper, request))[0]
+
+
+async def test_a_server_where_nobody_answers_is_warned_of(paper: Paper) -> None:
+    request = await paper.asked()
+    async with paper.database.writing() as tx:
+        await tx.servers.set_silent(PARIS, paper.now)
+    assert "hasn’t answered" not in (await card(paper, request))[0]
+    async with paper.database.writing() as tx:
+        await tx.servers.set_silent(BERLIN, paper.now)
+    text, choices = await card(paper, request)
+    assert "OpenVPN on berlin hasn’t answered since" in text
+    assert len(choices) > 1
+    async with paper.database.writing() as tx:
+        assert await tx.servers.heard(BERLIN)
+    assert "hasn’t answered" not in (await card(paper, request))[0]
 
 
 async def test_what_the_person_has_already(paper: Paper) -> None:
@@ -191,9 +215,12 @@ async def test_what_was_decided(paper: Paper) -> None:
     assert waits in (await card(paper, request))[0]
     await paper.yes(BORIS, request.id)
     text, choices = await card(paper, request)
-    assert choices == []
     assert waits not in text
     assert "Boris" in text
+    # Whoever decided may take it back for a minute.
+    assert choices == ["Undo"]
+    paper.now += MINUTE
+    assert (await card(paper, request))[1] == []
 
 
 async def test_it_waits_no_longer_than_the_settings_let_it(paper: Paper) -> None:

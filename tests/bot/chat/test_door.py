@@ -6,11 +6,14 @@ from datetime import timedelta
 
 import pytest
 
+from bot.access import invitations
 from bot.chat.door import Door, Fetched
 from bot.chat.incoming import sender_of
+from storage.joining_records import InvitationId
 from storage.records import ChatId, InboxItem
 from tests.bot.chat.desk import ANNA, BORIS, EVE, Desk
 from tests.gate import updates
+from tests.gate.gate import OPERATOR
 from tests.gate.updates import Json
 
 _MINUTE = timedelta(minutes=1)
@@ -142,3 +145,16 @@ async def test_what_could_not_be_stored_comes_in_again(doorway: Doorway) -> None
     again = [one.item.update_id for one in await doorway.passes(batch)]
     assert first[:2] == [1, 2]
     assert set(first) <= set(again)
+
+
+async def test_who_is_invited_is_let_in_through_any_flood(doorway: Doorway) -> None:
+    await doorway.desk.says(BORIS, "/invite Eve")
+    async with doorway.desk.gate.database.writing() as tx:
+        case = doorway.desk.gate.case(tx, OPERATOR)
+        token = await invitations.new_link(case, InvitationId(1))
+    await doorway.lets_in(*says(_CROWD, "/start"))
+    # What looks like one costs as little as anything else.
+    assert await doorway.lets_in(*says(_CROWD, f"/start {'x' * 22}")) == 0
+    assert await doorway.lets_in(*says([EVE], f"/start {token}")) == 1
+    # Nor is an open one a way in for a flood.
+    assert await doorway.lets_in(*says(_CROWD, f"/start {token}")) == 1

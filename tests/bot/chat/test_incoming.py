@@ -16,6 +16,7 @@ from bot.chat.incoming import (
     InGroup,
     Nothing,
     Sender,
+    SentFile,
     Tapped,
     Typed,
     read_update,
@@ -81,12 +82,25 @@ def test_what_somebody_types_is_a_command_or_not(text: str, command: str, rest: 
     [
         {"photo": [], "caption": "/revoke Anna"},
         {"sticker": None},
-        {"document": {"file_id": "x", "file_unique_id": "y"}, "caption": "/start"},
         {},
     ],
 )
 def test_a_picture_is_no_command_whatever_stands_below_it(content: dict[str, Any]) -> None:
     assert read(None, **content) == Typed(SENDER, "", "", AT)
+
+
+def test_a_file_is_named_by_numbers_and_texts_only() -> None:
+    given = {"file_id": "x", "file_unique_id": "y", "file_size": 812}
+    found = read(None, document=given, caption="/start")
+    assert found == Typed(SENDER, "", "", AT, SentFile("x", 812))
+    assert read(None, photo=[given | {"width": 9, "height": 9}]) == Typed(
+        SENDER, "", "", AT, SentFile("", 0)
+    )
+    for odd, file in (
+        ({"file_size": "many"}, SentFile("x", 0)),
+        ({"file_id": "x" * 5000}, None),
+    ):
+        assert read(None, document=given | odd) == Typed(SENDER, "", "", AT, file)
 
 
 def test_a_long_text_is_cut() -> None:

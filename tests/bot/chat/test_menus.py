@@ -18,13 +18,16 @@ ANYBODY = Actor("telegram:1", "X")
         (Actor("x", "X", is_allowed=True), "requestvpn myvpn help"),
         (
             Actor("x", "X", is_admin=True),
-            "pending grants online revoke users who group allow remove servers audit help",
+            (
+                "pending grants online revoke users who group allow invite remove role servers "
+                "audit help"
+            ),
         ),
         (
             Actor("x", "X", is_admin=True, is_allowed=True),
             (
-                "requestvpn myvpn pending grants online revoke users who group allow remove "
-                "servers audit help"
+                "requestvpn myvpn pending grants online revoke users who group allow invite remove "
+                "role servers audit help"
             ),
         ),
     ],

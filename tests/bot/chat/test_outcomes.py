@@ -256,7 +256,7 @@ def test_only_where_no_connection_came_about_is_it_certain(
         (InvalidToken(), Outcome.NOT_DONE),
         (EndPointNotFound("x"), Outcome.UNKNOWN),
         (Conflict("x"), Outcome.NOT_DONE),
-        (ChatMigrated(-5), Outcome.REFUSED),
+        (ChatMigrated(-5), Outcome.MOVED),
         (TelegramError("x"), Outcome.UNKNOWN),
     ],
 )

@@ -35,7 +35,7 @@ ANNA = DemoPerson(1001, "Anna", "anna", "Employee", started=True)
 async def core(template: Path, tmp_path: Path) -> AsyncIterator[Core]:
     database = await open_copy(template, tmp_path)
     rules = Rules(default_duration=3600, max_duration=3600, request_ttl=3600)
-    yield Core(database, rules, Chance(serial=str, code=str), utc_now, since_boot)
+    yield Core(database, rules, Chance(serial=str, code=str, token=str), utc_now, since_boot)
     await database.close()
 
 
@@ -239,10 +239,26 @@ async def test_another_program_that_goes_on_polling_ends_the_bot(core: Core) -> 
             poller = Poller(telegram, core, on_stored=lambda: None, reserve=RESERVE)
             conflict = Conflict("terminated by other getUpdates request")
             for _ in range(4):
-                poller._give_up_if_pointless(conflict)
-            with pytest.raises(SecondPoller):
-                poller._give_up_if_pointless(conflict)
-            poller._give_up_if_pointless(NetworkError("Bad Gateway"))
+                await poller._give_up_if_pointless(conflict)
+            with pytest.raises(SecondPoller, match="Another program"):
+                await poller._give_up_if_pointless(conflict)
+            await poller._give_up_if_pointless(NetworkError("Bad Gateway"))
+
+
+async def test_a_webhook_that_somebody_sets_meanwhile_is_named(core: Core) -> None:
+    """By its host alone: a path may hold a secret."""
+    async with DemoServer(TOKEN, (ANNA,)) as server:
+        telegram = connect(TOKEN, server.url)
+        async with telegram.bot:
+            poller = Poller(telegram, core, on_stored=lambda: None, reserve=RESERVE)
+            server.webhook_url = "https://hooks.example.com:8443/bot/s3cret"
+            for _ in range(4):
+                with pytest.raises(Conflict) as conflict:
+                    await poller.poll_once()
+                await poller._give_up_if_pointless(conflict.value)
+            with pytest.raises(SecondPoller, match=r"webhook .*hooks\.example\.com\.") as given_up:
+                await poller._give_up_if_pointless(conflict.value)
+            assert "s3cret" not in str(given_up.value)
 
 
 async def test_on_a_full_disk_an_admins_word_is_found_behind_any_number_of_others(
@@ -251,7 +267,7 @@ async def test_on_a_full_disk_an_admins_word_is_found_behind_any_number_of_other
     """Telegram shows the first hundred that wait; revocations alone are taken, where they show."""
     database = await open_copy(template, tmp_path)
     rules = Rules(default_duration=3600, max_duration=3600, request_ttl=3600, admins=(BORIS,))
-    core = Core(database, rules, Chance(serial=str, code=str), utc_now, since_boot)
+    core = Core(database, rules, Chance(serial=str, code=str, token=str), utc_now, since_boot)
     async with database.writing() as tx:
         await tx.people.allow(BORIS, "Boris", utc_now())
         await tx.people.allow(UserId(ANNA.id), "Anna", utc_now())

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from telegram.error import RetryAfter
+from telegram.error import ChatMigrated, RetryAfter
 
 from bot.access.case import Chance, Rules
 from bot.chat.outcomes import failure_at_telegram
@@ -20,7 +20,7 @@ from tests.company import until
 from tests.storage.kit import open_copy
 
 RULES = Rules(default_duration=3600, max_duration=3600, request_ttl=3600)
-CHANCE = Chance(serial=lambda: "0", code=lambda: "0")
+CHANCE = Chance(serial=lambda: "0", code=lambda: "0", token=lambda: "0")
 ANNA = ChatId(1001)
 
 
@@ -135,6 +135,45 @@ async def test_a_halt_outlives_the_process(core: Core, monkeypatch: pytest.Monke
         await until(lambda: sender._is_held(ANNA) and not sender._claimed)  # it is noted by now
         async with core.database.reading() as tx:
             assert await tx.outbox.due(core.clock(), 9) == []
+
+
+async def test_what_is_written_after_a_restart_waits_out_the_halt_as_well(core: Core) -> None:
+    """A profile that got lost with the process, for example, is made anew."""
+    async with sending(core, Wire()) as sender:
+        await sender.hold(ANNA, 3600)
+    await put(core, OutboxKind.NOTICE, [ANNA, 1002])
+    wire = Wire()
+    async with sending(core, wire) as sender:
+        await until(lambda: wire.sent)
+        assert [item.chat_id for item in wire.sent] == [1002]
+        assert sender._is_held(ANNA)
+    # One that is over holds up nobody.
+    async with core.database.writing() as tx:
+        await tx.outbox.forget_holds(core.clock() + timedelta(hours=2))
+    async with sending(core, wire):
+        await until(lambda: len(wire.sent) >= 2)
+
+
+async def test_a_group_that_has_another_number_now_is_answered_there(core: Core) -> None:
+    """Telegram makes a supergroup of a group, and says under which number."""
+    old, new = ChatId(-5), ChatId(-1005)
+    went: list[ChatId] = []
+
+    async def notice(item: OutboxItem) -> Done:
+        if item.chat_id == old:
+            raise ChatMigrated(new)
+        went.append(item.chat_id)
+        return Done()
+
+    await put(core, OutboxKind.NOTICE, [old, old])
+    sender = Sender(core, {OutboxKind.NOTICE: Handling(notice)}, failure_of=failure_at_telegram)
+    running = asyncio.create_task(sender.run())
+    try:
+        await until(lambda: len(went) >= 2)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert went == [new, new]
 
 
 async def test_a_halt_that_a_profile_met_holds_for_texts_too(core: Core) -> None:

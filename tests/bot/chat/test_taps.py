@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.access import approvals, people, requests
+from bot.access import approvals, requests, roles
 from bot.access.permission import THE_BOT
 from bot.chat.buttons import Meant, Tap
 from bot.chat.scene import Scene
@@ -30,7 +30,7 @@ async def paper(template: Path, tmp_path: Path) -> AsyncIterator[Paper]:
 
 async def tap(paper: Paper, meant: Meant, message_id: int | None = TAPPED) -> None:
     async with paper.database.writing() as tx:
-        actor = await people.identify(tx, paper.rules, BORIS, "Boris")
+        actor = await roles.identify(tx, paper.rules, BORIS, "Boris")
         await mend(Scene(paper.case(tx, actor), BORIS, message_id), meant)
 
 
@@ -85,7 +85,7 @@ async def test_the_message_that_decides_loses_its_own(paper: Paper, button: Tap)
     await paper.forget()
     meant = Meant(button, request=request.id, duration=request.duration, digest=digest)
     async with paper.database.writing() as tx:
-        actor = await people.identify(tx, paper.rules, BORIS, "Boris")
+        actor = await roles.identify(tx, paper.rules, BORIS, "Boris")
         await ACTIONS[meant.tap](Scene(paper.case(tx, actor), BORIS, TAPPED), meant)
     payload = {"request": request.id, "message": TAPPED, "kind": OutboxKind.CARD}
     assert to(BORIS, OutboxKind.EDIT_CARD, payload) in await paper.heard()

@@ -132,6 +132,7 @@ async def test_no_key_reaches_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     told = child.notes()["told"]
     assert FIELDS.common_name in told
     assert MATERIAL.tls_key is not None
+    assert MATERIAL.private_key_pem is not None
     for pem in (MATERIAL.private_key_pem, MATERIAL.tls_key, MATERIAL.certificate_pem):
         secret = pem.splitlines()[1]
         assert (secret in made, secret in told) == (True, False)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from bot.fleet.live_servers import spec_of
 from bot.health.look import Routing
 from bot.health.routing import look_at_machine
 from bot.health.servers import look_at_server
@@ -22,6 +23,7 @@ from tests.bot.health.kit import troubles
 from tests.bot.health.test_health_servers import office, surroundings
 from tests.company import Company
 from tests.netns import inside
+from vpn.configuration.forwarding import render_forwarding, render_rules
 from vpn.configuration.server import unit_name
 
 pytestmark = [
@@ -129,6 +131,44 @@ async def test_what_clients_send_on_is_dropped(machine: Machine) -> None:
     mend = await machine.says("the firewall drops what its clients send on")
     for command in re.findall(r"nft insert rule [^;]+", mend):
         _mended_by(machine, command)
+    assert (await machine.seen()).troubles == ()
+
+
+async def test_ipv6_is_looked_at_as_well(machine: Machine) -> None:
+    machine.server = replace(machine.server, network6="fd00:8::/64")
+    spec, rules, forwarding = (
+        spec_of(machine.server),
+        *map(machine.home.joinpath, ("network.nft", "network.sysctl")),
+    )
+    before = [(path, path.read_text()) for path in (rules, forwarding)]
+    machine.runs("sysctl", "-qw", "net.ipv6.conf.all.forwarding=0")
+    one, other = (each.wrong for each in (await machine.seen()).troubles)
+    assert "does not forward (net.ipv6.conf.all.forwarding is 0)" in one
+    assert "nothing masquerades for its clients in fd00:8::/64" in other
+    rules.write_text(render_rules(spec))
+    forwarding.write_text(render_forwarding(spec))
+    try:
+        machine.systemd("ExecReload")
+    finally:
+        for path, text in before:
+            path.write_text(text)
+    assert (await machine.seen()).troubles == ()
+    machine.runs("nft", "-f", "-", text=_FILTER.format("forward", "drop"))
+    found = (await machine.seen()).troubles
+    assert ["ip6 saddr fd00:8::/64" in each.mend for each in found] == [False, True]
+    for each in found:
+        for command in re.findall(r"nft insert rule [^;]+", each.mend):
+            _mended_by(machine, command)
+    assert (await machine.seen()).troubles == ()
+
+
+async def test_rules_that_name_a_set_shut_out_nobody_for_certain(machine: Machine) -> None:
+    """Also while nobody is in it."""
+    machine.runs(
+        *("nft", "-f", "-"),
+        text="table inet vpnbot-office {\nset group-dev { type ipv4_addr; }\nchain own {\n"
+        "type filter hook forward priority 0;\nip saddr != @group-dev drop;\n}\n}\n",
+    )
     assert (await machine.seen()).troubles == ()
 
 

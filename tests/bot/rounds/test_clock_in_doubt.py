@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from telegram import Bot
 
-from bot.access import grants, people, requests, revocation
+from bot.access import grants, requests, revocation, roles
 from bot.access.permission import Actor
 from bot.access.refusals import Refusal, Refused
 from bot.chat.delivery import ChatDelivery
@@ -71,7 +71,7 @@ async def test_nothing_ends_and_nothing_is_given(
 ) -> None:
     """What is ended by somebody's word is ended, with a list that is in force."""
     async with office.database.writing() as tx:
-        anna = await people.identify(tx, office.rules, UserId(ANNA.id), "Anna")
+        anna = await roles.identify(tx, office.rules, UserId(ANNA.id), "Anna")
         asked = await requests.ask(office.case(tx, anna), duration=None, server=None, reason="")
     grant = await the_grant(office)
     assert await openvpn.connect(grant.common_name)
@@ -211,7 +211,7 @@ def unused(error: Exception) -> None:
 async def test_a_profile_waits_for_the_clock(office: Office, machine: Machine) -> None:
     """It was approved before."""
     async with office.database.writing() as tx:
-        anna = await people.identify(tx, office.rules, UserId(ANNA.id), "Anna")
+        anna = await roles.identify(tx, office.rules, UserId(ANNA.id), "Anna")
         fresh = await grants.renew(office.case(tx, anna), (await the_grant(office)).id)
         (item,) = await tx.outbox.open(OutboxKind.DELIVER)
         await tx.outbox.claim(item.id)

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from storage.joining_records import InvitationState
 from storage.records import RequestState
 
 NOW = datetime(2026, 3, 2, 9, 31, 27, tzinfo=UTC)
@@ -21,9 +22,23 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "range_full": {"network": "10.8.0.0/31", "server": "berlin"},
     "approver_no_admin": {"id": 1001},
     "too_few_approvers": {"count": 1, "needed": 2},
+    "nothing_to_undo": {},
+    "undo_not_yours": {"admin": "Boris"},
+    "undo_late": {},
+    "undo_asked_again": {"request": 8},
+    "other_group": {"groups": "dev, ops"},
+    "admin_by_settings": {"name": "Boris"},
+    "role_groups": {},
+    "same_role": {"name": "Dora"},
+    "no_role": {"name": "Dora"},
+    "unknown_role": {"role": "king"},
     "in_group_already": {"name": "Anna", "group": "dev"},
     "not_in_group": {"name": "Anna", "group": "dev"},
     "admins_only": {},
+    "told_lately": {},
+    "no_files": {},
+    "no_own_key": {},
+    "key_shown": {"at": NOW},
     "unknown_duration": {"duration": "7y"},
     "duration_too_long": {"seconds": 31 * 86_400, "limit": 30 * 86_400},
     "outlives_authority": {"until": NOW},
@@ -45,6 +60,14 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "network_full": {"server": "berlin"},
     "server_closed": {"server": "berlin"},
     "unknown_grant": {"grant": "g-missing"},
+    "on_list_already": {},
+    "knocked_already": {},
+    "knocks_full": {"id": 3001},
+    "knock_over": {},
+    "knock_answered": {"name": "Eve", "admin": "Clara"},
+    "invitation_over": {},
+    "invitation_unknown": {"invitation": 7},
+    "invitation_closed": {"name": "Eve", "state": InvitationState.USED},
     "grant_over": {"may_work": True, "count": 2},
     "grant_ends_soon": {},
     "clock_in_doubt": {},

@@ -9,6 +9,7 @@ import pytest
 from tests.vpn.kit import NETWORK, make_spec
 from vpn.configuration.server import (
     conf_problems,
+    firewall_units,
     host_commands,
     inspect_conf,
     render_ccd,
@@ -195,15 +196,17 @@ def test_an_address_of_elsewhere_is_refused() -> None:
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is missing")
 def test_systemd_understands_the_unit(tmp_path: Path) -> None:
-    unit = tmp_path / unit_name("main")
-    unit.write_text(render_unit(SPEC))
+    units = {unit_name("main"): render_unit(SPEC), **firewall_units(SPEC)}
+    for name, text in units.items():
+        (tmp_path / name).write_text(text)
+    paths = [str(tmp_path / name) for name in units]
     result = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", str(unit)],
+        ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *paths],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert unit.name not in result.stderr, result.stderr
+    assert not any(name in result.stderr for name in units), result.stderr
 
 
 @pytest.mark.parametrize(
@@ -222,6 +225,12 @@ def test_the_unit_does_not_hide_the_servers_folder(
 
 
 def test_the_commands_for_the_machine() -> None:
-    """All else is in files that the unit loads."""
-    unit = "/srv/vpn/main/vpnbot-openvpn-main.service"
-    assert host_commands(SPEC) == [f"systemctl enable --now {unit}"]
+    """All else is in files that the units load."""
+    (line,) = host_commands(SPEC)
+    link, _, enable = line.partition(" && ")
+    assert link == "systemctl link /srv/vpn/main/vpnbot-firewall-main.service"
+    assert enable.split() == [
+        *("systemctl", "enable", "--now"),
+        "/srv/vpn/main/vpnbot-firewall-main.path",
+        "/srv/vpn/main/vpnbot-openvpn-main.service",
+    ]

@@ -1,0 +1,64 @@
+"""The passphrase of a profile, and the choice how profiles come."""
+
+from bot.access import keys
+from bot.access.case import Case
+from bot.access.permission import Act, require
+from bot.chat import buttons
+from bot.chat.buttons import Button, Keyboard, Meant, Style, Tap
+from bot.chat.incoming import SentFile
+from bot.chat.scene import SILENT, Reply, Scene, say
+from bot.chat.views import View
+from bot.texts import keys as words
+from bot.texts.fill import Html, blocks, escaped
+from pki.own_key import MOST_BYTES, Unfit
+from storage.key_records import KeyWay
+from storage.records import OutboxKind, Payload, UserId
+
+
+async def show(scene: Scene, meant: Meant) -> Reply:
+    """Has the passphrase shown in a pop-up; whoever sends that takes it from memory."""
+    is_here = meant.grant in scene.passphrases
+    if await keys.reveal(scene.case, meant.grant, is_here=is_here):
+        return Reply(reveals=meant.grant, alert=True)
+    return Reply(toast=Html(words.LOST), alert=True)
+
+
+async def choose(scene: Scene, meant: Meant) -> Reply:
+    """The question, or what was answered."""
+    require(scene.actor, Act.ASK)
+    if meant.tap is Tap.KEY_WAYS:
+        ways = scene.case.rules.key_ways
+        now = await keys.way_for(scene.case, scene.user_id)
+        text = blocks(words.CHOOSE, *(words.EXPLAINED[way] for way in ways))
+        rows = tuple((_button(way, is_chosen=way is now),) for way in ways)
+        return Reply(View(text, rows))
+    way = KeyWay(meant.way)
+    await keys.choose(scene.case, way)
+    return Reply(View(escaped(words.CHOSEN[way])), edit=True)
+
+
+async def take_file(scene: Scene, file: SentFile) -> Reply:
+    """A file may be the request for a key of one's own; it is fetched beside the work."""
+    keys.require_own(scene.case)
+    if not file.file_id:
+        return say(words.PICTURE)
+    if not 0 < file.size <= MOST_BYTES:
+        return say(words.UNFIT[Unfit.TOO_LARGE])
+    payload: Payload = {"file": file.file_id}
+    await scene.tx.outbox.add(scene.chat, OutboxKind.OWN_KEY, payload, now=scene.case.now)
+    return SILENT
+
+
+async def choice(case: Case, user_id: UserId) -> Keyboard:
+    """For /myvpn: how somebody's profiles come; nothing where there is no choice."""
+    if case.rules.key_ways[1:] == ():
+        return ()
+    way = words.WAYS[await keys.way_for(case, user_id)]
+    return ((Button(words.BUTTON_CHOOSE.format(way=way), Tap.KEY_WAYS),),)
+
+
+def _button(way: KeyWay, *, is_chosen: bool) -> Button:
+    text = words.WAYS[way]
+    text = text[0].upper() + text[1:]
+    style = Style.MAIN if is_chosen else None
+    return Button(f"✓ {text}" if is_chosen else text, buttons.data(Tap.KEY_WAY, way), style)

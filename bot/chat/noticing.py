@@ -1,0 +1,59 @@
+"""What a use case says by itself: a notice by its name, with buttons where it has some."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.access import holdings
+from bot.access.case import Case
+from bot.access.messages import Notice
+from bot.chat import buttons, strangers, trouble, views
+from bot.chat.buttons import Button, Style, Tap
+from bot.chat.views import View
+from bot.texts import joining as joining_words
+from bot.texts import life, notices, refusals
+from bot.texts.fill import Html, blocks, fill, moment
+from storage.records import EndReason, Grant, OutboxItem, Payload, UserId
+
+# Notices whose words hang on the reason; what works on is said with them.
+_ENDED = {
+    Notice.ACCESS_ENDED: notices.ACCESS_ENDED,
+    Notice.EARLIER_ACCESS_ENDED: notices.EARLIER_ACCESS_ENDED,
+}
+_BELOW = {
+    Notice.ACCESS_GIVEN: ((Button(joining_words.BUTTON_ASK, buttons.data(Tap.ASK), Style.MAIN),),)
+}
+# Values of notices that are times.
+_MOMENTS = frozenset({"until", "made_at"})
+
+
+async def notice(case: Case, item: OutboxItem) -> View:
+    """As its reader sees it now."""
+    code, values = Notice(item.payload["code"]), item.payload["values"]
+    if code is Notice.NEEDS_HELP:
+        return View(await trouble.note(case, values))
+    still: list[Grant] = []
+    if code in _ENDED:
+        found = await holdings.of_person(case.tx, case.now, UserId(item.chat_id))
+        still = [one.grant for one in found if one.is_live]
+    is_choice = code is Notice.STRANGERS_UNKNOWN
+    keyboard = strangers.keyboard(values) if is_choice else _BELOW.get(code, ())
+    return View(text_of(item.payload, still), keyboard)
+
+
+def text_of(payload: Payload, still: Sequence[Grant] = ()) -> Html:
+    """A notice as it reads now; `still` is what works of theirs whose access has ended."""
+    code = Notice(payload["code"])
+    values = dict(payload["values"])
+    for name in _MOMENTS & values.keys():
+        values[name] = moment(datetime.fromisoformat(values[name]))
+    if "seconds" in values:
+        values["span"] = refusals.span_text(values.pop("seconds"))
+    admin = life.who(values.pop("by", None), values.get("admin"), first=True)
+    values["Admin"] = admin or life.SOMEBODY_FIRST
+    if code not in _ENDED:
+        return fill(notices.NOTICES[code], **values)
+    table = _ENDED[code]
+    if code is Notice.ACCESS_ENDED and any(grant.server == values["server"] for grant in still):
+        table = notices.ONE_PROFILE_ENDED
+    said = fill(table[EndReason(values.pop("reason"))], **values)
+    return blocks(said, views.still_yours(still))

@@ -1,0 +1,72 @@
+"""Whose each address of a server is, told to its firewall: a set for each group and each person.
+
+The bot writes lines into the folder that it may write; root's script there makes sets of them
+(`vpn.configuration.sets_script`). Written together with whatever lets somebody in or puts them out,
+and compared at each look.
+"""
+
+import logging
+from collections.abc import Sequence
+from ipaddress import ip_address
+
+from bot.core import Core
+from bot.process.logs import log_failure
+from storage.records import ServerName, UserId
+from storage.transaction import Transaction
+from vpn.configuration.address_sets import AddressSet, SetKind, membership_lines
+from vpn.proof.live import LiveServer
+
+log = logging.getLogger(__name__)
+
+
+async def address_sets(tx: Transaction, server: ServerName) -> Sequence[AddressSet]:
+    """All that a firewall may have a set of, whoever has access now: the others' are empty.
+
+    Groups, also those that are there no more, and whoever had an address of the server. A firewall
+    that was told of a set is so told of its end, too.
+    """
+    groups: dict[str, list[str]] = {group.name: [] for group in await tx.groups.all()}
+    for subject in sorted(await tx.audit.subjects_of("group.remove")):
+        groups.setdefault(subject.removeprefix("group:"), [])
+    people: dict[UserId, list[str]] = {
+        one: [] for one in sorted(await tx.addresses.people_on(server))
+    }
+    for owner in await tx.addresses.owners(server):
+        people[owner.user_id].append(owner.address)
+        for group in owner.groups:
+            groups[group].append(owner.address)
+    known = await tx.people.some(people)
+    return [
+        *(_set(SetKind.GROUP, name, name, has) for name, has in groups.items()),
+        *(_set(SetKind.USER, str(one), known[one].name, has) for one, has in people.items()),
+    ]
+
+
+def _set(kind: SetKind, key: str, title: str, addresses: Sequence[str]) -> AddressSet:
+    return AddressSet(kind, key, title, tuple(map(ip_address, addresses)))
+
+
+class Members:
+    """Writes who is who on a server, under its lock, where it is not as it should be."""
+
+    def __init__(self, core: Core) -> None:
+        self._database = core.database
+        self._behind: set[ServerName] = set()
+
+    async def note(self, server: ServerName, live: LiveServer) -> None:
+        """Raises HostError where it could not be written."""
+        if live.layout.members is None:
+            return
+        async with self._database.reading() as tx:
+            sets = await address_sets(tx, server)
+        await live.note_members(membership_lines(sets))
+        self._behind.discard(server)
+
+    async def try_to_note(self, server: ServerName, live: LiveServer) -> None:
+        """Likewise; where that fails it is logged once, and tried again at each look."""
+        try:
+            await self.note(server, live)
+        except Exception as error:  # noqa: BLE001 - whatever it was, nothing else waits for it
+            if server not in self._behind:
+                log_failure(log, f"The sets of the firewall of {server} are not current", error)
+            self._behind.add(server)

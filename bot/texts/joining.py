@@ -1,0 +1,106 @@
+"""What is said of how somebody comes onto the allowlist."""
+
+from bot.access.refusals import Refusal
+from bot.texts.fill import Plural
+from storage.joining_records import InvitationState
+
+# --- Invitations -------------------------------------------------------------------------------
+
+INVITATION = (
+    "Invitation for <b>{name}</b>. Pass this link on; it works once, until {until}:\n\n{link}"
+)
+INVITATION_GROUPS = "It puts them into {groups}."
+INVITATION_CARE = "Whoever opens it first is on the list, so send it to nobody else."
+INVITATION_NO_NAME = (
+    "I can’t make the link for {name}: I haven’t heard from Telegram what I’m called. Try again."
+)
+INVITATION_STATES: dict[InvitationState, str] = {
+    InvitationState.OPEN: "The invitation for <b>{name}</b> is open.",
+    InvitationState.USED: "✅ <b>{name}</b> used the invitation, {used}.",
+    InvitationState.WITHDRAWN: "The invitation for <b>{name}</b> is withdrawn. The link is dead.",
+    InvitationState.ENDED: "Nobody used the invitation for <b>{name}</b> in time. It’s over.",
+}
+INVITATIONS = Plural("{count} open invitation:", "{count} open invitations:")
+INVITATION_LINE = "<b>{name}</b>, until {until}, by {admin}"
+INVITATION_LINE_GROUPS = "<b>{name}</b> ({groups}), until {until}, by {admin}"
+WITHDRAWN_TOAST = "Withdrawn: the link for {name} is dead."
+USAGE_INVITE = (
+    "<code>/invite Anna Petrova</code> makes a link that puts one person on the allowlist; a "
+    "group’s name behind it puts them into that group."
+)
+INVITATION_USED = (
+    "✅ <b>{name}</b> opened the invitation and is on the allowlist now, with Telegram id "
+    "<code>{id}</code>. Not them? /remove {id}"
+)
+STRANGER_INVITED = (
+    "This invitation doesn’t work: each one works once, and for a day. Ask your admin for a new "
+    "one.\n\nYour Telegram id is <code>{id}</code>."
+)
+BUTTON_WITHDRAW = "Withdraw {name}"
+BUTTON_WITHDRAW_THIS = "Withdraw"
+
+# --- Asking to join ----------------------------------------------------------------------------
+
+BUTTON_JOIN = "Ask to join"
+KNOCKED = (
+    "Asked. You’ll hear from me here when an admin has decided.\n\n"
+    "Your Telegram id is <code>{id}</code>."
+)
+KNOCKED_NOBODY = (
+    "I can’t reach any admin at the moment. Please tell yours that you asked, and send them your "
+    "Telegram id: <code>{id}</code>."
+)
+KNOCKED_TOAST = "Asked. You’ll hear here."
+KNOCK_TITLE = "<b>{name}</b> asks to be put on the allowlist."
+KNOCK_PERSON = "Telegram: {username}, id <code>{id}</code>. The name is their own choice."
+KNOCK_PERSON_NO_USERNAME = "Telegram id <code>{id}</code>. The name is their own choice."
+KNOCK_BEFORE = "⚠️ Was on the list before as <b>{name}</b>, and taken off {at}."
+KNOCK_ALLOWED = "✅ <b>{name}</b> asked to join: {admin} allowed it, {at}."
+KNOCK_NO = "⛔ <b>{name}</b> asked to join: {admin} said no, {at}."
+KNOCK_LAPSED = "<b>{name}</b> asked to join, and nobody answered in a week. They can ask again."
+BUTTON_JOIN_YES = "Allow"
+BUTTON_JOIN_NO = "Deny"
+ALLOWED_TOAST = "{name} is on the allowlist now."
+REFUSED_TOAST = "Said no. {name} is told."
+KNOCK_REFUSED = "An admin said no. If you still need VPN access, talk to your admin."
+
+# --- First steps -------------------------------------------------------------------------------
+
+WELCOME = (
+    "👋 You’re on the list now.\n"
+    "1. Install <b>OpenVPN Connect</b> on your phone or computer.\n"
+    "2. Ask for VPN access; an admin decides.\n"
+    "3. Open the file that I send you then. That’s all."
+)
+BUTTON_ASK = "Ask for VPN access"
+
+STATES_SAID: dict[InvitationState, str] = {
+    InvitationState.OPEN: "open",
+    InvitationState.USED: "used already",
+    InvitationState.WITHDRAWN: "withdrawn already",
+    InvitationState.ENDED: "over already",
+}
+REFUSED: dict[Refusal, str] = {
+    Refusal.ON_LIST_ALREADY: (
+        "You’re on the list already, so the invitation is still good for somebody else. /help "
+        "shows what I can do for you."
+    ),
+    Refusal.KNOCKED_ALREADY: (
+        "You’ve asked within a day; an admin sees it. Is it urgent? Talk to them."
+    ),
+    Refusal.KNOCKS_FULL: (
+        "Many people are asking just now. Please send your Telegram id, {id}, to your admin."
+    ),
+    Refusal.KNOCK_OVER: "That’s too old to answer. If they still want to join, they can ask again.",
+    Refusal.KNOCK_ANSWERED: "{admin} has answered {name} already. Nothing was changed.",
+    Refusal.INVITATION_OVER: (
+        "This invitation doesn’t work: each one works once, and for a day. Ask for a new one."
+    ),
+    Refusal.INVITATION_UNKNOWN: "There is no such invitation. /invite shows the open ones.",
+    Refusal.INVITATION_CLOSED: "The invitation for {name} is {state}. Nothing was changed.",
+}
+REFUSED_IN_TERMINAL: dict[Refusal, str] = {
+    Refusal.INVITATION_UNKNOWN: (
+        "There is no invitation {invitation}; those that there are: vpnbot user invitations."
+    ),
+}

@@ -1,0 +1,73 @@
+"""Somebody's profile doesn't work: three questions, what the bot knows of it, and what to try."""
+
+from storage.records import CanaryTrouble
+
+BUTTON = "It doesn’t work"
+
+# --- The questions: a letter for each answer, which a button carries -----------------------------
+
+ASK_WHAT = "I’m sorry. Three questions, and the admins know.\n<b>What happens?</b>"
+ASK_DEVICE = "<b>On which device?</b>"
+ASK_PLACE = "<b>Where are you with it?</b>"
+WHAT = {
+    "f": "The file won’t open",
+    "c": "It never connects",
+    "n": "Connected, but nothing opens",
+    "p": "It asks for a password",
+}
+DEVICE = {
+    "w": "Windows",
+    "m": "Mac",
+    "i": "iPhone, iPad",
+    "a": "Android",
+    "l": "Linux",
+}
+PLACE = {
+    "h": "At home",
+    "m": "On mobile data",
+    "g": "Hotel, café or office",
+    "e": "It’s the same everywhere",
+}
+
+# --- What is known, for both sides ---------------------------------------------------------------
+
+SEEN = "Last seen connected to <b>{server}</b>, {at}."
+SEEN_NEVER = "No server has seen this profile connected, as far as I looked."
+WAITING = "⚠️ <b>{server}</b> doesn’t know this profile yet; I try every minute."
+CLOSED = "⚠️ The revocation list of <b>{server}</b> has run out, so it lets nobody in."
+TRIED_WELL = "I got in to <b>{server}</b> myself, {at}: it works from here."
+TRIED_TROUBLE = "⚠️ I tried <b>{server}</b> myself, {at}: {trouble}."
+TROUBLES = {
+    CanaryTrouble.UNREACHABLE: "it doesn’t answer",
+    CanaryTrouble.GOOD_REFUSED: "it refused me as well",
+}
+LOCKED = "⚠️ Nobody has looked at its passphrase yet; the button is below the file."
+UNTIL = "The profile works until {until}."
+
+# --- What to try, by what happens ----------------------------------------------------------------
+
+ADVICE = {
+    "f": (
+        "Save the file on the device, then open it from the VPN app: Import, and choose the file. "
+        "It ends in .ovpn."
+    ),
+    "c": (
+        "Check that date and time of the device are right: a wrong clock is refused without a "
+        "word. Then try another network, such as mobile data."
+    ),
+    "n": "Disconnect, connect again, and try one address that you know inside the company.",
+    "p": (
+        "I never set a password. If it asks for one, the profile was imported as a link: import "
+        "the file."
+    ),
+}
+ADVICE_LOCKED = (
+    "It’s the passphrase that I showed you once. If it’s gone, take a new profile: /myvpn"
+)
+TOLD = "The admins have this now, with what I know."
+TOLD_LATELY = "The admins have what you said a moment ago. Talk to them if it can’t wait."
+
+# --- The admins' note ----------------------------------------------------------------------------
+
+NOTE = "🆘 <b>{name}</b> can’t get in with <code>{common_name}</code>: {what}. {device}. {place}."
+NOTE_FROM = "Then from <code>{address}</code>."

@@ -1,0 +1,11 @@
+"""Keys that people have made and keep."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = ""
+down_revision = "0027"
+
+
+def upgrade() -> None:
+    op.add_column("key_choices", sa.Column("public_key", sa.Text(), nullable=True))

@@ -1,0 +1,103 @@
+"""Invitations in the chat: made, listed, withdrawn, and opened by strangers."""
+
+from datetime import timedelta
+
+from bot.access import groups, invitations
+from bot.texts import joining as words
+from storage.group_records import Group, GroupName
+from storage.joining_records import InvitationId
+from tests.bot.chat.desk import ANNA, BORIS, CLARA, DAY, EVE, Desk
+from tests.gate.gate import OPERATOR
+
+KARL = 3002
+STRANGE = "x" * 22
+
+
+async def made(desk: Desk, number: int = 1) -> str:
+    """What the link of an invitation carries."""
+    async with desk.gate.database.writing() as tx:
+        token = await invitations.new_link(desk.gate.case(tx, OPERATOR), InvitationId(number))
+    assert token is not None
+    return token
+
+
+async def test_a_link_for_one(desk: Desk) -> None:
+    assert await desk.says(BORIS, "/invite Eve Adams") == ["invitation"]
+    token = await made(desk)
+    assert await desk.says(EVE, f"/start {token}") == ["notice", "menu", "notice"]
+    assert await desk.is_allowed(EVE)
+    [said] = await desk.says(KARL, f"/start {token}")
+    assert said == words.STRANGER_INVITED.format(id=KARL)
+    assert not await desk.is_allowed(KARL)
+
+
+async def test_whoever_is_invited_gets_in_however_often_they_asked_before(desk: Desk) -> None:
+    await desk.says(BORIS, "/invite Eve")
+    for _ in range(5):
+        await desk.says(EVE, "/start")
+    assert "notice" in await desk.says(EVE, f"/start {await made(desk)}")
+
+
+async def test_two_at_once(desk: Desk) -> None:
+    await desk.says(BORIS, "/invite Eve")
+    token = await made(desk)
+    await desk.gate.takes(*(desk.message(who, f"/start {token}") for who in (EVE, KARL)))
+    assert [await desk.is_allowed(who) for who in (EVE, KARL)] == [True, False]
+
+
+async def test_what_a_link_of_nobody_carries(desk: Desk) -> None:
+    [said] = await desk.says(EVE, f"/start {STRANGE}")
+    assert said == words.STRANGER_INVITED.format(id=EVE)
+    [said] = await desk.says(ANNA, f"/start {STRANGE}")
+    assert "on the list already" in said
+    # What is none at all is passed over.
+    assert "Hello, P1001!" in (await desk.says(ANNA, "/start promo"))[-1]
+
+
+async def test_the_open_ones_and_a_way_to_take_them_back(desk: Desk) -> None:
+    assert await desk.says(BORIS, "/invite") == [words.USAGE_INVITE]
+    async with desk.gate.database.writing() as tx:
+        await groups.add(desk.gate.case(tx, OPERATOR), Group(GroupName("dev")))
+    await desk.says(BORIS, "/invite Eve Adams dev")
+    await desk.says(CLARA, "/invite Karl")
+    token = await made(desk)
+    [said] = await desk.says(CLARA, "/invite")
+    assert said.startswith("2 open invitations:\n\n<b>Eve Adams</b> (dev), until ")
+    buttons = await desk.buttons()
+    assert list(buttons) == ["Withdraw Eve Adams", "Withdraw Karl"]
+    [said] = await desk.taps(CLARA, buttons["Withdraw Eve Adams"])
+    assert said.startswith("1 open invitation:\n\n<b>Karl</b>, until ")
+    await desk.says(EVE, f"/start {token}")
+    assert not await desk.is_allowed(EVE)
+    # A second tap changes nothing.
+    assert await desk.taps(BORIS, buttons["Withdraw Eve Adams"]) == []
+
+
+async def test_only_admins(desk: Desk) -> None:
+    [said] = await desk.says(ANNA, "/invite Eve")
+    assert "Only admins" in said
+    await desk.says(BORIS, "/invite Karl")
+    assert await desk.taps(ANNA, "wd:1") == []
+    async with desk.gate.database.reading() as tx:
+        assert len(await tx.invitations.open(desk.gate.now)) == 1
+
+
+async def test_an_old_command_asks_first(desk: Desk) -> None:
+    [said] = await desk.says(BORIS, "/invite Eve", ago=timedelta(hours=2))
+    assert "/invite Eve" in said
+    async with desk.gate.database.reading() as tx:
+        assert await tx.invitations.open(desk.gate.now) == []
+
+
+async def test_it_is_over_after_a_day(desk: Desk) -> None:
+    await desk.says(BORIS, "/invite Eve")
+    token = await made(desk)
+    desk.gate.now += DAY
+    await desk.says(EVE, f"/start {token}")
+    assert not await desk.is_allowed(EVE)
+
+
+async def test_the_first_steps_begin_with_one_button(desk: Desk) -> None:
+    assert "choosing" not in await desk.says(ANNA, "/start")
+    [said] = await desk.taps(ANNA, "as")
+    assert said == "Which server do you need?"
