@@ -17,8 +17,8 @@ PYTEST := -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reo
 # These start processes to kill them; what is measured there is known from elsewhere.
 STORMS := tests/crash tests/gate tests/torture
 
-.PHONY: demo tour install test test-all checks lint types imports unit unit-all storms mutants bench \
-	torture picture lock clean
+.PHONY: demo tour install uninstall test test-all checks lint types imports unit unit-all storms \
+	mutants bench torture picture lock clean
 
 demo: $(RUN_VENV)/ready
 	$(RUN_VENV)/bin/vpnbot demo $(ARGS)
@@ -28,7 +28,10 @@ tour: $(RUN_VENV)/ready
 
 # For a real machine, as root: the program in /opt/vpnbot, the command in /usr/local/bin.
 install:
-	PYTHON=$(PYTHON) PREFIX=$(PREFIX) sh deploy/install.sh
+	@PYTHON=$(PYTHON) PREFIX=$(PREFIX) sh deploy/install.sh
+
+uninstall:
+	@PREFIX=$(PREFIX) sh deploy/uninstall.sh
 
 # The checks compute while many tests wait. Five minutes on two cores.
 test: $(DEV_VENV)/ready
@@ -83,12 +86,14 @@ clean:
 	rm -rf $(RUN_VENV) $(DEV_VENV) .coverage .coverage.* build *.egg-info
 
 $(RUN_VENV)/ready: requirements.lock pyproject.toml
+	@PYTHON=$(PYTHON) sh deploy/python.sh demo
 	$(PYTHON) -m venv $(RUN_VENV)
 	$(RUN_VENV)/bin/python $(INSTALL) requirements.lock
 	$(RUN_VENV)/bin/python $(LINK)
 	touch $@
 
 $(DEV_VENV)/ready: requirements-dev.lock pyproject.toml
+	@PYTHON=$(PYTHON) sh deploy/python.sh test
 	$(PYTHON) -m venv $(DEV_VENV)
 	$(DEV_VENV)/bin/python $(INSTALL) requirements-dev.lock
 	$(DEV_VENV)/bin/python $(LINK)

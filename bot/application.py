@@ -106,6 +106,7 @@ class Application:
                 )
                 poller = Poller(
                     self._telegram,
+                    username,
                     self._office,
                     on_stored=worker.wake,
                     reserve=reserve,

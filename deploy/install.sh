@@ -1,11 +1,12 @@
 #!/bin/sh
 # Installs the program for every account of this machine: into a virtual environment in PREFIX,
-# with a link in BIN. Again, it upgrades. Run it as root, by `make install`.
+# with a link in BIN, and the manual page and completion in SHARE. Again, it upgrades. Run it as
+# root, by `make install`.
 set -eu
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
 prefix=${PREFIX:-/opt/vpnbot}
-bin=${BIN:-/usr/local/bin}
+. deploy/places.sh
 lock=${LOCK:-requirements.lock}
 # The bot's account has to read all of it, whatever root's umask is.
 umask 022
@@ -15,8 +16,7 @@ fail() {
     exit 1
 }
 
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
-    fail "$python is missing or too old: Python 3.11 or newer is needed; name one: make install PYTHON=python3.12"
+PYTHON=$python sh deploy/python.sh install
 # What is emptied below must be ours to empty.
 if [ -n "$(ls -A "$prefix" 2>/dev/null)" ] && [ ! -e "$prefix/pyvenv.cfg" ]; then
     fail "$prefix holds something that is no virtual environment; name another folder: make install PREFIX=/opt/FOLDER"
@@ -36,5 +36,16 @@ copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 cp -R bot pki vpn storage demo pyproject.toml README.md LICENSE "$copy"
 pip --no-deps --no-build-isolation --force-reinstall "$copy"
-mkdir -p "$bin"
-ln -sfn "$prefix/bin/vpnbot" "$bin/vpnbot"
+if [ -n "$bin" ]; then
+    mkdir -p "$bin"
+    ln -sfn "$prefix/bin/vpnbot" "$bin/vpnbot"
+fi
+# Not from what is checked out here.
+"$prefix/bin/python" -P -m bot.cli.manual "$share"
+
+cat <<END
+Installed: $prefix
+The command: ${bin:-$prefix/bin}/vpnbot, with its manual page and completion in $share
+Next, in the folder where the bot is to live: vpnbot init
+Again, this upgrades. To remove it: make uninstall$([ "$prefix" = /opt/vpnbot ] || echo " PREFIX=$prefix")
+END

@@ -1,6 +1,7 @@
 """Who is meant: a Telegram id, a grant, a serial, a name or username, or several of these."""
 
 import difflib
+import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +23,8 @@ _WORDS_LOOKED_AT = 1000
 _BEGINNING = 2
 # Of 1: so alike is a word that was mistyped by a letter or two.
 _ALIKE = 0.75
+# As people put around a name, or behind it.
+_AROUND = "\"'“”„‘’«»<>()[],;"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +63,14 @@ class Fits:
 
 def parse_who(text: str) -> Who:
     """Reads what somebody typed. What it may mean depends on the text, never on what is stored."""
-    word = text.strip()
+    word = _plain(text)
     folded = word.lower()
     if folded.startswith(_SERIAL_PREFIX):
         return Who(serial=_serial(folded.removeprefix(_SERIAL_PREFIX)))
     if word.startswith("@"):
         return Who(key=username_key(word) or "", username=True)
     return Who(
-        key=name_key(word),
+        key=name_key(text),
         user_id=as_user_id(word),
         grant_id=GrantId(folded) if folded.startswith(_GRANT_PREFIX) else None,
         serial=_serial(folded) if _looks_like_serial(folded) else None,
@@ -76,6 +79,7 @@ def parse_who(text: str) -> Who:
 
 def as_user_id(word: str) -> UserId | None:
     """The number of an account, with or without zeros before it; None where it can be none."""
+    word = _plain(word)
     digits = word.lstrip("0")
     if not (word.isascii() and digits.isdigit()) or len(digits) > len(str(LARGEST_ID)):
         return None
@@ -215,6 +219,11 @@ def _named(named: Iterable[Grant], holders: set[UserId]) -> tuple[Grant, ...]:
     """
     theirs = [grant for grant in named if grant.user_id not in holders]
     return tuple(grant for grant in theirs if grant.state in UNPROVED_STATES) or tuple(theirs)
+
+
+def _plain(text: str) -> str:
+    """Digits and signs as a keyboard of another script has them, and what stands around a word."""
+    return unicodedata.normalize("NFKC", text).strip().strip(_AROUND).strip()
 
 
 def _serial(text: str) -> str:

@@ -14,6 +14,7 @@ from bot.access import (
     requests,
     revocation,
     roles,
+    spoken,
 )
 from bot.access.case import Case
 from bot.access.matching import LARGEST_ID, as_user_id
@@ -77,12 +78,13 @@ async def to_be_allowed(case: Case, text: str) -> Wanted | Candidates:
     a name never is.
 
     Raises:
-        Refused: ADMINS_ONLY, BAD_ID, BAD_NAME, NOBODY_WROTE.
+        Refused: ADMINS_ONLY, BAD_ID, BAD_NAME, LIST_HAS_NO_END, NOBODY_WROTE.
     """
     require(case.actor, Act.MANAGE_PEOPLE)
-    # At any white space: whoever pastes a list has a line's end in between.
-    first, name = (*text.split(maxsplit=1), "", "")[:2]
+    first, name = _id_and_name(text)
     user_id = as_user_id(first)
+    if spoken.without_trailing(name.split()) is not None:
+        raise Refused(Refusal.LIST_HAS_NO_END, who=first)
     if user_id is not None:
         if not name.strip():
             known = await case.tx.people.get(user_id) or await case.tx.people.newcomer(user_id)
@@ -100,6 +102,18 @@ async def to_be_allowed(case: Case, text: str) -> Wanted | Candidates:
     if len(found) == 1 and not matching.is_stale(found[0], case.now):
         return Wanted(found[0].id, name.strip() or found[0].name)
     return Candidates(found)
+
+
+def _id_and_name(text: str) -> tuple[str, str]:
+    """In either order; whatever else than an id or a username comes first is all of the name."""
+    words = text.split()
+    for at in (0, len(words) - 1):
+        word = words[at] if words else ""
+        if as_user_id(word) is not None or word.startswith(("@", "\uff20")):
+            rest = " ".join(words[:at] + words[at + 1 :])
+            return word.strip(",;:").replace("\uff20", "@"), rest.strip(' ,;:<>()"')
+    # At any white space: whoever pastes a list has a line's end in between.
+    return (words or [""])[0], " ".join(words[1:])
 
 
 async def candidate(case: Case, user_id: UserId) -> Person:

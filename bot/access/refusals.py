@@ -84,6 +84,7 @@ class Refusal(StrEnum):
     FORWARDED = "forwarded"
     BAD_ID = "bad_id"
     BAD_NAME = "bad_name"
+    LIST_HAS_NO_END = "list_has_no_end"
 
 
 class Refused(Exception):

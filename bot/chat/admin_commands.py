@@ -1,6 +1,9 @@
 """Commands for admins. Each asks the one place for permission before it looks at anything."""
 
-from bot.access import audit, people, revocation, who
+from collections.abc import Awaitable, Callable
+
+from bot.access import audit, people, revocation, spoken, who
+from bot.access.case import Case
 from bot.access.matching import Fits
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
@@ -63,7 +66,7 @@ async def remove(scene: Scene, rest: str) -> Reply:
     require(scene.actor, Act.MANAGE_PEOPLE)
     if not rest:
         return await lists.to_remove(scene)
-    fits = await who.people_meant(scene.case, rest)
+    fits, is_timed = await _fits(scene, rest, who.people_meant)
     if fits.exactly_one:
         return await remove_now(scene, fits.people[0])
     candidates = [person for person in (*fits.people, *fits.near) if person.allowed]
@@ -72,7 +75,7 @@ async def remove(scene: Scene, rest: str) -> Reply:
     rows = await views.person_buttons(
         scene.tx, candidates, words.BUTTON_REMOVE_PERSON, Tap.REMOVE, Style.BAD
     )
-    return Reply(views.choice(_which(fits), rows, "/remove ID"))
+    return Reply(views.choice(_which(fits, is_timed=is_timed), rows, "/remove ID"))
 
 
 async def remove_now(scene: Scene, person: Person) -> Reply:
@@ -96,7 +99,7 @@ async def revoke(scene: Scene, rest: str) -> Reply:
     require(scene.actor, Act.REVOKE)
     if not rest:
         return await lists.to_revoke(scene)
-    fits = await who.meant(scene.case, rest)
+    fits, is_timed = await _fits(scene, rest, who.meant)
     if fits.exactly_one:
         if fits.people:
             ended = await revocation.revoke_person(scene.case, fits.people[0].id)
@@ -113,13 +116,26 @@ async def revoke(scene: Scene, rest: str) -> Reply:
     rows = await views.person_buttons(
         scene.tx, people, words.BUTTON_REVOKE_PERSON, Tap.REVOKE_PERSON
     )
-    return Reply(
-        views.choice(_which(fits), [*rows, *views.grant_buttons(fits.grants)], "/revoke ID")
-    )
+    question = _which(fits, is_timed=is_timed)
+    return Reply(views.choice(question, [*rows, *views.grant_buttons(fits.grants)], "/revoke ID"))
 
 
-def _which(fits: Fits) -> str:
+async def _fits(
+    scene: Scene, rest: str, find: Callable[[Case, str], Awaitable[Fits]]
+) -> tuple[Fits, bool]:
+    """Who is meant; and whether only without the time behind it, so that they are asked about."""
+    fits = await find(scene.case, rest)
+    before = spoken.without_trailing(rest.split())
+    if not before or fits.people or fits.grants or fits.near:
+        return fits, False
+    found = await find(scene.case, " ".join(before))
+    return Fits(near=(*found.people, *found.near)), True
+
+
+def _which(fits: Fits, *, is_timed: bool) -> str:
     """The question above a choice."""
+    if is_timed:
+        return words.CHOOSE_NO_TIME
     if fits.is_unsure:
         return words.CHOOSE_OLD_USERNAME
     return words.CHOOSE_AMONG if fits.people or fits.grants else words.CHOOSE_NEAR

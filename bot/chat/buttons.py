@@ -40,6 +40,9 @@ class Tap(StrEnum):
     OLD_PEOPLE = "op"
     LINK = "lk"
     HOW_TO = "hw"
+    HOW_LONG = "hl"
+    COMMAND = "do"
+    MEANT = "mc"
     UNLOCK = "pw"
     KEY_WAYS = "kw"
     KEY_WAY = "ky"
@@ -106,6 +109,8 @@ class Meant:
     server: ServerName = _NO_SERVER
     # Of instructions, see `bot.handover.handover`.
     topic: str = ""
+    # Of the chat, see `bot.chat.commands`.
+    command: str = ""
     # See `storage.key_records.KeyWay`.
     way: str = ""
     # See `bot.chat.trouble`: a letter for each answer.
@@ -132,6 +137,7 @@ _PARTS = {
     "digest": "[0-9a-f]{8}",
     "server": "[a-z0-9-]{1,32}",
     "topic": "[a-z0-9][a-z0-9-]{0,19}",
+    "command": "[a-z]{1,16}",
     "said": "[a-z]{1,3}",
     "way": "|".join(KeyWay),
     "update": "0|[1-9][0-9]{0,17}",
@@ -170,6 +176,9 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.OLD_PEOPLE: ("grant", "page?"),
     Tap.LINK: ("grant", "person", "digest?"),
     Tap.HOW_TO: ("grant", "topic"),
+    Tap.HOW_LONG: ("update", "duration?"),
+    Tap.COMMAND: ("command",),
+    Tap.MEANT: ("update", "command"),
     Tap.UNLOCK: ("grant",),
     Tap.KEY_WAYS: (),
     Tap.KEY_WAY: ("way",),

@@ -109,6 +109,15 @@ def menu(actor: Actor) -> list[tuple[str, str]]:
     ]
 
 
+def is_for_us(command: str, bot: str, our_name: str) -> bool:
+    """Of a command in a group, where other bots may be: whether it names us, or is one of ours.
+
+    Args:
+        bot: the username that it names; empty where it names none.
+    """
+    return bot == our_name.lower() if bot else command in COMMANDS
+
+
 COMMANDS: dict[str, Command] = {
     "start": Command(start),
     "requestvpn": Command(member_commands.request_vpn, Act.ASK, changes=True, needs_words=False),

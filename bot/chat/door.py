@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.access import invitations, roles
-from bot.chat.commands import COMMANDS
+from bot.chat.commands import COMMANDS, is_for_us
 from bot.chat.incoming import raw_command, raw_invitation
 from bot.chat.throttle import Limits
 from bot.core import Core
@@ -41,7 +41,8 @@ class Fetched:
 
 
 class Door:
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, bot_username: str) -> None:
+        self._username = bot_username
         self._rules = core.rules
         self._clock = core.clock
         self._since_boot = core.since_boot
@@ -94,13 +95,14 @@ class Door:
         update = one.update
         if chat == 0 or not isinstance(update, dict):
             return True
-        command = raw_command(update)
+        command, bot = raw_command(update)
         if chat < 0:
-            return bool(command) and self._limits.answers_group(chat, now, number)
+            is_ours = is_for_us(command, bot, self._username)
+            return is_ours and self._limits.answers_group(chat, now, number)
         is_tap = "callback_query" in update
         if not is_tap and "message" not in update:
             return chat in met  # who blocks the bot cannot be written to
-        if self._limits.answers_stranger(chat, now, number):
+        if self._limits.answers_stranger(chat, now, number, is_typed=not is_tap):
             return True
         may_be_noted = is_tap or (command in COMMANDS and COMMANDS[command].is_for_admins)
         return may_be_noted and self._limits.audits_stranger(chat, now, number)

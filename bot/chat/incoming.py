@@ -11,6 +11,7 @@ from bot.access import invitations
 from bot.access.matching import LARGEST_ID
 from bot.access.names import NAME_LENGTH, clean
 from bot.chat import buttons
+from storage.name_keys import name_key
 from storage.records import UserId
 
 # Messages that act are typed into the private chat by a person, just now.
@@ -18,6 +19,10 @@ ALLOWED_UPDATES = ["message", "callback_query", "my_chat_member"]
 _TEXT_LENGTH = 1024
 # Telegram gives at most 32.
 _USERNAME_LENGTH = 64
+# Of a command with the bot's name.
+_WORD_LENGTH = 80
+# Behind a command in a sentence.
+_BEHIND = ".,;:!?"
 _FILE_ID_LENGTH = 256
 
 
@@ -73,9 +78,17 @@ class Tapped:
 
 @dataclass(frozen=True, slots=True)
 class InGroup:
-    """A command in a group, which is answered with a link to the private chat."""
+    """A command in a group: one for us is answered with a link to the private chat.
+
+    Attributes:
+        bot: the username behind its @; empty where it names none.
+        topic: of a forum, in which it was written.
+    """
 
     chat_id: int
+    command: str
+    bot: str = ""
+    topic: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +101,25 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    """An update that changes nothing: edited, anonymous, from a channel, from a bot."""
+    """An update that changes nothing: edited, anonymous, from a channel, from a bot; and what
+    Telegram says by itself, of which nobody waits for an answer."""
 
+
+# What a chat shows between the messages, such as another wallpaper (Bot API, type Message).
+_SERVICE = """
+    boost_added channel_chat_created chat_background_set chat_owner_changed chat_owner_left
+    chat_shared checklist_tasks_added checklist_tasks_done connected_website delete_chat_photo
+    direct_message_price_changed forum_topic_closed forum_topic_created forum_topic_edited
+    forum_topic_reopened general_forum_topic_hidden general_forum_topic_unhidden gift
+    gift_upgrade_sent giveaway_completed giveaway_created group_chat_created left_chat_member
+    managed_bot_created message_auto_delete_timer_changed migrate_from_chat_id migrate_to_chat_id
+    new_chat_members new_chat_photo new_chat_title paid_message_price_changed passport_data
+    pinned_message poll_option_added poll_option_deleted proximity_alert_triggered refunded_payment
+    successful_payment suggested_post_approval_failed suggested_post_approved
+    suggested_post_declined suggested_post_paid suggested_post_refunded supergroup_chat_created
+    unique_gift users_shared video_chat_ended video_chat_participants_invited video_chat_scheduled
+    video_chat_started web_app_data write_access_allowed"""
+SERVICE = frozenset(_SERVICE.split())
 
 Incoming = Typed | Forwarded | Tapped | InGroup | Blocked | Nothing
 
@@ -157,15 +187,18 @@ def raw_invitation(update: Any) -> str:
     text = message.get("text") if isinstance(message, dict) else None
     if not isinstance(text, str):
         return ""
-    command, rest = _command_in(text[:_TEXT_LENGTH])
+    command, _, rest = _command_in(text[:_TEXT_LENGTH])
     return rest if command == "start" and invitations.is_token(rest) else ""
 
 
-def raw_command(update: Any) -> str:
-    """The command that a raw update may be; empty where it can be none. Nothing makes it fail."""
+def raw_command(update: Any) -> tuple[str, str]:
+    """The command that a raw update may be, and the bot it names; nothing makes it fail.
+
+    Empty where it can be none.
+    """
     message = update.get("message") if isinstance(update, dict) else None
     text = message.get("text") if isinstance(message, dict) else None
-    return _command_in(text[:_TEXT_LENGTH])[0] if isinstance(text, str) else ""
+    return _command_in(text[:_TEXT_LENGTH])[:2] if isinstance(text, str) else ("", "")
 
 
 def _message(message: Message) -> Incoming:
@@ -174,9 +207,12 @@ def _message(message: Message) -> Incoming:
     user = message.from_user
     if user is None or user.is_bot or message.sender_chat is not None:
         return Nothing()
+    command, named, rest = _command_in(text)
     if message.chat.type != Chat.PRIVATE:
-        return InGroup(message.chat.id) if text.startswith("/") else Nothing()
-    command, rest = _command_in(text)
+        topic = message.message_thread_id if message.is_topic_message else None
+        return InGroup(message.chat.id, command, named, topic) if command else Nothing()
+    if not text and any(getattr(message, kind, None) for kind in SERVICE):
+        return Nothing()
     # A Bot API before 7.0 says of a forwarded message when it was first written, and no origin.
     is_forwarded = message.forward_origin is not None or "forward_date" in message.api_kwargs
     if is_forwarded or message.via_bot is not None:
@@ -194,13 +230,20 @@ def _file(message: Message) -> SentFile | None:
     return SentFile(found.file_id, found.file_size if type(found.file_size) is int else 0)
 
 
-def _command_in(text: str) -> tuple[str, str]:
-    """The command, empty where it is none, and what comes after it."""
-    if not text.lstrip().startswith("/"):
-        return "", text
+def _command_in(text: str) -> tuple[str, str, str]:
+    """The command, empty where it is none, the bot that it names, and what comes after it.
+
+    However a phone writes it: `/Start`, `／start`, `/start.`, with marks that nobody sees before.
+    """
     # Split at any white space: "/allow\n123 Anna" is a command, too.
-    word, *others = text.split(maxsplit=1)
-    return word[1:].partition("@")[0].lower() or "?", others[0].strip() if others else ""
+    first, *others = text.split(maxsplit=1) or [""]
+    word = first[:_WORD_LENGTH]
+    word = word.lower() if word.isascii() else name_key(word)
+    if not word.startswith("/"):
+        return "", "", text
+    command, _, named = word[1:].partition("@")
+    rest = others[0].strip() if others else ""
+    return command.rstrip(_BEHIND) or "?", named.rstrip(_BEHIND), rest
 
 
 def _sender(user: User) -> Sender:

@@ -63,19 +63,29 @@ async def answered(scene: Scene, meant: Meant) -> Reply:
     typed = read_update(Update.de_json(json.loads(payload), None))
     if not isinstance(typed, Typed) or typed.sender.user_id != scene.user_id:
         raise Refused(Refusal.NOT_YOURS)
-    command = COMMANDS[typed.command]
-    if meant.tap is Tap.LATE_YES and command.act is not None:
+    if meant.tap is Tap.LATE_NO:
+        await scene.tx.inbox.release(meant.update)
+        return Reply(View(Html(words.KEPT)), edit=True)
+    return await go_on(scene, meant, typed, payload)
+
+
+async def go_on(scene: Scene, meant: Meant, typed: Typed, payload: str) -> Reply:
+    """Does what was held, by the command that `typed` says."""
+    command = COMMANDS.get(typed.command)
+    if command is None:
+        raise Refused(Refusal.NO_BUTTON)
+    if command.act is not None:
         require(scene.actor, command.act)
     await scene.tx.inbox.release(meant.update)
-    if meant.tap is Tap.LATE_NO:
-        return Reply(View(Html(words.KEPT)), edit=True)
     if scene.message_id is not None:
         view = View(fill(asking.LATE_GOING_ON, command=_as_typed(typed)))
         await post(scene.tx, scene.chat, view, scene.case.now, instead_of=scene.message_id)
     try:
         # The answer is given in any case: a refusal undoes what the command had begun only.
         async with scene.tx.attempt():
-            return await command.handle(replace(scene, message_id=None), typed.rest)
+            item = InboxItem(meant.update, scene.chat, payload, scene.case.now)
+            again = replace(scene, message_id=None, item=item)
+            return await command.handle(again, typed.rest)
     except Refused as refused:
         return say(refusals.in_chat(refused))
 

@@ -1,26 +1,23 @@
 """Commands for everybody who is on the list: ask, and look."""
 
-from bot.access import destinations, holdings, messages, requests
+from bot.access import holdings
 from bot.access.case import Case
-from bot.access.durations import parse_duration
 from bot.access.permission import Act, require
 from bot.access.usage import last_uses
-from bot.chat import cards, choosing, keys, views
-from bot.chat.scene import SILENT, Reply, Scene
+from bot.chat import cards, how_long, keys, views
+from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
 from bot.texts.fill import blocks
-from storage.records import ServerName, UserId
+from storage.records import UserId
 
 
 async def request_vpn(scene: Scene, rest: str) -> Reply:
     """/requestvpn [duration] [server] [reason]."""
     require(scene.actor, Act.ASK)
-    duration, server, reason = await _parse(scene, rest)
-    asked = await requests.ask(scene.case, duration=duration, server=server, reason=reason)
-    if asked.servers:
-        return Reply(await choosing.question(scene, asked.request))
-    await messages.asked(scene.case, asked.request)
-    return SILENT
+    wanted = await how_long.read(scene, rest)
+    if wanted.unclear is not None:
+        return await how_long.ask_back(scene, wanted)
+    return await how_long.ask(scene, wanted)
 
 
 async def my_vpn(scene: Scene, _rest: str) -> Reply:
@@ -50,21 +47,3 @@ async def _access_of(case: Case, user_id: UserId) -> View:
         return told
     view = views.my_access(user_id, open_ones, has, names, used)
     return View(blocks(told.text, view.text), (*told.keyboard, *view.keyboard))
-
-
-async def _parse(scene: Scene, rest: str) -> tuple[int | None, ServerName | None, str]:
-    """Duration and server in either order at the beginning; all that follows is the reason."""
-    names = {known.name for known in await destinations.every(scene.tx)}
-    duration: int | None = None
-    server: ServerName | None = None
-    words_left = rest.split()
-    while words_left:
-        word = words_left[0]
-        if duration is None and word[0].isascii() and word[0].isdigit():
-            duration = parse_duration(word)
-        elif server is None and word.lower() in names:
-            server = ServerName(word.lower())
-        else:
-            break
-        words_left.pop(0)
-    return duration, server, " ".join(words_left)

@@ -64,6 +64,7 @@ class Poller:
     def __init__(
         self,
         telegram: Telegram,
+        bot_username: str,
         core: Core,
         on_stored: Callable[[], None],
         *,
@@ -77,7 +78,7 @@ class Poller:
         self._no_room = NoRoom(telegram.bot, core.rules.admins, reserve)
         self._telegram = telegram
         self._database = core.database
-        self._door = Door(core)
+        self._door = Door(core, bot_username)
         self._clock = core.clock
         self._on_stored = on_stored
         self._offset = 0

@@ -102,7 +102,7 @@ class Posts:
         view = View(Html(item.payload["text"]), buttons.from_payload(item.payload["keyboard"]))
         message_id = item.payload.get("edit")
         if message_id is None or not await self._edit(item.chat_id, message_id, view):
-            message_id = await self._send(item.chat_id, view)
+            message_id = await self._send(item.chat_id, view, item.payload.get("topic"))
         about = item.payload.get("about")
         if about is None:
             return Done()
@@ -429,8 +429,13 @@ class Posts:
         mine = [one for one in live if one.user_id in accounts]
         return receipt, views.give_up_rest(mine), after
 
-    async def _send(self, chat_id: ChatId, view: View) -> int:
-        call = partial(self._bot.send_message, chat_id, link_preview_options=_NO_PREVIEW)
+    async def _send(self, chat_id: ChatId, view: View, topic: int | None = None) -> int:
+        call = partial(
+            self._bot.send_message,
+            chat_id,
+            link_preview_options=_NO_PREVIEW,
+            message_thread_id=topic,
+        )
         return (await say(call, view.text, view.keyboard, room=TEXT_LENGTH)).message_id
 
     async def _edit(

@@ -9,7 +9,7 @@ from bot.chat.buttons import to_payload
 from bot.chat.views import View
 from bot.core import Passphrases
 from bot.texts.fill import Html
-from storage.records import ChatId, GrantId, OutboxKind, Payload, UserId
+from storage.records import ChatId, GrantId, InboxItem, OutboxKind, Payload, UserId
 from storage.transaction import Transaction
 
 
@@ -22,6 +22,8 @@ class Scene:
     # The message whose button was tapped.
     message_id: int | None = None
     passphrases: Passphrases = field(default_factory=Passphrases)
+    # The update as it came; of a command that waited, the one that held it.
+    item: InboxItem | None = None
 
     @property
     def tx(self) -> Transaction:
@@ -68,15 +70,19 @@ async def post(
     *,
     instead_of: int | None = None,
     about: UserId | None = None,
+    topic: int | None = None,
 ) -> None:
     """Has something said, in the place of a message of ours where one is named.
 
     Args:
         about: whose access it shows, by which it is found again.
+        topic: of a forum, in which it is said.
     """
     payload: Payload = {"text": view.text, "keyboard": to_payload(view.keyboard)}
     if about is not None:
         payload["about"] = str(about)
+    if topic is not None:
+        payload["topic"] = topic
     if instead_of is not None:
         payload["edit"] = instead_of
     await tx.outbox.add(chat, OutboxKind.REPLY, payload, now=now)

@@ -58,6 +58,10 @@ class Limits:
         # A stranger gets one answer a minute, all strangers together thirty.
         self._stranger = Throttle(room, minute)
         self._strangers = Throttle(30 * room, minute, keys=1)
+        # Newcomers send a command right after /start: two more answers an hour, of which all share
+        # fifteen a minute. They count by themselves: who writes much takes no first answer away.
+        self._newcomer = Throttle(2 * room, timedelta(hours=1))
+        self._newcomers = Throttle(15 * room, minute, keys=1)
         # Anybody can put the bot into groups: likewise, beside the strangers.
         self._group = Throttle(room, minute)
         self._groups = Throttle(30 * room, minute, keys=1)
@@ -72,10 +76,16 @@ class Limits:
         # Accounts cost nothing. Accepted: who has many hides one refusal among those of others.
         self._strangers_audited = Throttle(300 * room, timedelta(hours=1), keys=1)
 
-    def answers_stranger(self, user_id: int, now: timedelta, update_id: int | None = None) -> bool:
+    def answers_stranger(
+        self, user_id: int, now: timedelta, update_id: int | None = None, *, is_typed: bool = True
+    ) -> bool:
         """Whether somebody whom nobody knows gets an answer to this update now."""
-        return self._stranger.passes(user_id, now, update_id) and self._strangers.passes(
-            0, now, update_id
+        if self._stranger.passes(user_id, now, update_id):
+            return self._strangers.passes(0, now, update_id)
+        return (
+            is_typed
+            and self._newcomer.passes(user_id, now, update_id)
+            and self._newcomers.passes(0, now, update_id)
         )
 
     def answers_invited(self, invitation: str, now: timedelta, update_id: int) -> bool:

@@ -22,10 +22,10 @@ from bot.access import audit, messages, roles
 from bot.access.names import clean
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal, Refused
-from bot.chat import buttons, choosing, keys, late, taps, views
+from bot.chat import buttons, choosing, guesses, keys, late, taps, views
 from bot.chat.back import reached
 from bot.chat.buttons import Tap
-from bot.chat.commands import COMMANDS, help_
+from bot.chat.commands import COMMANDS, help_, is_for_us
 from bot.chat.incoming import (
     Blocked,
     Forwarded,
@@ -39,7 +39,7 @@ from bot.chat.incoming import (
     revokes,
 )
 from bot.chat.outcomes import Outcome, failure_of
-from bot.chat.scene import SILENT, Reply, Scene, post, say
+from bot.chat.scene import SILENT, Reply, Scene, post
 from bot.chat.throttle import Limits
 from bot.chat.turns import Rank, Turns
 from bot.chat.views import View
@@ -79,6 +79,8 @@ _AUDITED = frozenset(
 )
 # Refusals of what would have been right before something else happened.
 _TOO_LATE = frozenset({Refusal.ALREADY_DECIDED, Refusal.GRANT_OVER, Refusal.NOTHING_LIVE})
+# Whoever reads these tried what was never theirs: what is, is a tap away.
+_LOST = frozenset({Refusal.ADMINS_ONLY, Refusal.FORWARDED})
 # A card whose buttons do not fit any more gets others.
 _OTHER_BUTTONS = frozenset({Refusal.CARD_CHANGED, Refusal.DURATION_TOO_LONG})
 
@@ -257,10 +259,12 @@ class Worker:
         match incoming:
             case Typed() | Forwarded() | Tapped():
                 return await self._person(tx, item, incoming)
-            case InGroup(chat_id):
-                if self._limits.answers_group(chat_id, self._since_boot(), item.update_id):
+            case InGroup(chat_id, command, bot, topic):
+                is_ours = is_for_us(command, bot, self._username)
+                now = self._since_boot()
+                if is_ours and self._limits.answers_group(chat_id, now, item.update_id):
                     view = View(fill(words.GROUP, link=f"https://t.me/{self._username}"))
-                    await post(tx, ChatId(chat_id), view, self._clock())
+                    await post(tx, ChatId(chat_id), view, self._clock(), topic=topic)
             case Blocked(user_id, True):
                 await reached(self._core.case(tx, THE_BOT), user_id)
             case Blocked(user_id, False):
@@ -279,7 +283,7 @@ class Worker:
         actor = await roles.identify(tx, self._core.rules, sender.user_id, sender.name)
         case = self._core.case(tx, actor)
         message_id = incoming.message_id if isinstance(incoming, Tapped) else None
-        scene = Scene(case, sender.user_id, message_id, self._core.passphrases)
+        scene = Scene(case, sender.user_id, message_id, self._core.passphrases, item)
         is_heard = self._revokes(incoming) or not actor.is_known
         if not is_heard and not self._limits.acts_for(actor, now):
             if self._limits.warns(sender.user_id, now):
@@ -299,9 +303,11 @@ class Worker:
             await tx.people.note_newcomer(
                 sender.user_id, sender.name or str(sender.user_id), sender.username, case.now
             )
-            # A stranger's flood costs one answer a minute, and leaves nothing behind.
+            # A stranger's flood costs an answer a minute, two more an hour, and leaves nothing.
             await tx.inbox.forget(item.update_id)
-            passes = self._limits.answers_stranger(sender.user_id, now, item.update_id)
+            passes = self._limits.answers_stranger(
+                sender.user_id, now, item.update_id, is_typed=isinstance(incoming, Typed)
+            )
             if not passes and not reply.owed:
                 return SILENT
         if reply.view is not None:
@@ -380,18 +386,16 @@ async def _reply(scene: Scene, item: InboxItem, incoming: Typed | Forwarded | Ta
         return await _said(scene, words.ONLY_NEW_MESSAGES)
     if incoming.file is not None and not incoming.command and scene.actor.is_known:
         return await keys.take_file(scene, incoming.file)
-    if not incoming.command:
-        return await _said(scene, words.NOT_A_COMMAND)
     if command is None:
-        return await _said(scene, words.UNKNOWN_COMMAND)
+        return await guesses.answer(scene, incoming)
     question = await late.asked_back(scene, incoming, item)
     return question or await command.handle(scene, incoming.rest)
 
 
-async def _said(scene: Scene, text: str) -> Reply:
-    """A stranger hears the same of everything."""
+async def _said(scene: Scene, text: str, *, has_buttons: bool = True) -> Reply:
+    """A stranger hears the same of everything; others what they can do instead, too."""
     if scene.actor.is_known:
-        return say(text)
+        return Reply(View(Html(text), guesses.keyboard(scene.actor) if has_buttons else ()))
     return await help_(scene, "")
 
 
@@ -414,7 +418,8 @@ async def _refusal(scene: Scene, incoming: Typed | Forwarded | Tapped, refused: 
     offer = views.allow_self(scene.actor)
     if refused.code is Refusal.NOT_ALLOWED and offer:
         return Reply(View(Html(words.ADMIN_NOT_LISTED), offer))
-    return await _said(scene, refusals.in_chat(refused))
+    is_lost = refused.code in _LOST
+    return await _said(scene, refusals.in_chat(refused), has_buttons=is_lost)
 
 
 def _as_sent(incoming: Typed | Forwarded | Tapped) -> str:

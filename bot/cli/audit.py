@@ -16,6 +16,7 @@ from bot.access.case import Case
 from bot.access.durations import parse_duration
 from bot.access.permission import telegram_key
 from bot.access.refusals import Refused
+from bot.cli.groups_help import CommandGroup
 from bot.cli.shared import in_json, operator, say, show, stamp, with_office
 from bot.errors import NotDone
 from bot.office import Office
@@ -24,7 +25,7 @@ from storage.audit import AuditWanted
 from storage.audit_records import AuditEntry, BrokenEntry
 from storage.records import UserId
 
-app = typer.Typer(help="The audit trail.", no_args_is_help=True)
+app = typer.Typer(help="The audit trail.", no_args_is_help=True, cls=CommandGroup)
 
 # A spreadsheet takes a cell that begins like this for a formula (OWASP, CSV injection). Where
 # lists are separated by semicolons, one of these begins a cell, too, whatever the quotes say.

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from bot.access.endings import AUTHORITY_NOTICE
 from bot.cli.asking import Asker, new_passphrase
+from bot.cli.groups_help import CommandGroup
 from bot.cli.import_easyrsa import import_easyrsa
 from bot.cli.shared import operator, say, stamp, with_office
 from bot.errors import NotDone
@@ -22,7 +23,7 @@ from pki.private_files import require_vacant
 from pki.serial import SerialNumber, serial_hex
 from storage.rotation import RotationStep
 
-app = typer.Typer(help="The certificate authority.", no_args_is_help=True)
+app = typer.Typer(help="The certificate authority.", no_args_is_help=True, cls=CommandGroup)
 app.command("import-easyrsa")(import_easyrsa)
 
 

@@ -13,6 +13,7 @@ from bot.access.case import Case
 from bot.access.durations import parse_duration
 from bot.access.matching import as_user_id
 from bot.access.refusals import Refusal, Refused
+from bot.cli.groups_help import CommandGroup
 from bot.cli.printing import show_parts, stamp_of
 from bot.cli.shared import operator, say, stamp, with_office
 from bot.errors import NotDone
@@ -35,7 +36,7 @@ from storage.records import (
     UserId,
 )
 
-app = typer.Typer(help="Who has access.", no_args_is_help=True)
+app = typer.Typer(help="Who has access.", no_args_is_help=True, cls=CommandGroup)
 
 # The serial comes last: at a narrow terminal it takes several lines.
 _COLUMNS = (

@@ -12,6 +12,7 @@ from bot.access import groups, people
 from bot.access.case import Case
 from bot.access.durations import format_duration, parse_duration
 from bot.access.groups import Changed
+from bot.cli.groups_help import CommandGroup
 from bot.cli.shared import operator, say, show, with_office
 from bot.errors import NotDone
 from bot.office import Office
@@ -19,7 +20,9 @@ from storage.group_records import Group, GroupName
 from storage.records import ServerName, UserId
 
 app = typer.Typer(
-    help="Groups: who gets which servers, addresses and routes.", no_args_is_help=True
+    help="Groups: who gets which servers, addresses and routes.",
+    no_args_is_help=True,
+    cls=CommandGroup,
 )
 
 # A profile's answer from the server has to hold all of its routes.

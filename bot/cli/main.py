@@ -9,6 +9,7 @@ import typer
 from typer.main import get_group
 
 from bot.access.refusals import Refused
+from bot.cli.groups_help import CommandGroup
 from bot.cli.later import Later
 from bot.cli.version import tell_version
 from bot.errors import VpnbotError
@@ -24,6 +25,7 @@ _USAGE: type[Exception] = typer.BadParameter.__bases__[0]
 
 app = typer.Typer(
     name="vpnbot",
+    cls=CommandGroup,
     help="Gives staff OpenVPN access on demand, by Telegram, and takes it away with proof.",
     no_args_is_help=True,
     add_completion=False,

@@ -6,12 +6,15 @@ import typer
 
 from bot.access import requests
 from bot.access.durations import format_duration
+from bot.cli.groups_help import CommandGroup
 from bot.cli.printing import show_parts
 from bot.cli.shared import operator, say, stamp, with_office
 from bot.office import Office
 from storage.records import Request, RequestId, RequestState
 
-app = typer.Typer(help="Requests, decided without Telegram.", no_args_is_help=True)
+app = typer.Typer(
+    help="Requests, decided without Telegram.", no_args_is_help=True, cls=CommandGroup
+)
 
 Number = Annotated[int, typer.Argument(metavar="N", min=1, help="The request's number.")]
 

@@ -14,6 +14,7 @@ from bot.backup.backup import write_new
 from bot.cli import server_group
 from bot.cli.adopt import adopt
 from bot.cli.firewall import firewall
+from bot.cli.groups_help import CommandGroup
 from bot.cli.sessions import sessions
 from bot.cli.shared import operator, say, show, stamp, with_office
 from bot.cli.ssh import HostKey, Ssh, SshKey, confirm, key, ssh_, tell_way, way_in
@@ -37,7 +38,7 @@ from storage.records import CanaryLook, Server, ServerName
 from vpn.findings import ServerStatus
 from vpn.values import parse_remote
 
-app = typer.Typer(help="The OpenVPN servers.", no_args_is_help=True)
+app = typer.Typer(help="The OpenVPN servers.", no_args_is_help=True, cls=CommandGroup)
 app.command("adopt")(adopt)
 app.command("key")(key)
 app.command("ssh")(ssh_)
@@ -221,7 +222,7 @@ def status(as_json: AsJson = False) -> None:
 
 @app.command("remove")
 def remove(name: Name) -> None:
-    """Takes a server out, its open proofs with it: what it had to prove stays unproved."""
+    """Takes a server out; what it had not proved by then stays unproved, and says so."""
 
     async def work(office: Office) -> None:
         server = await remove_server(office, operator(), ServerName(name))

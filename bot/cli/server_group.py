@@ -4,12 +4,14 @@ from typing import Annotated
 
 import typer
 
+from bot.cli.groups_help import CommandGroup
 from bot.cli.shared import operator, say, show, with_office
 from bot.office import Office
 from bot.setup.server_sets import Changed, put_set, remove_set
 
 app = typer.Typer(
     help="Sets of servers that share one profile: where one is down, clients try the next.",
+    cls=CommandGroup,
     no_args_is_help=True,
 )
 

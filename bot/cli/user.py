@@ -11,6 +11,7 @@ from bot.access.matching import Fits, as_user_id
 from bot.access.refusals import Refusal, Refused
 from bot.cli import invitations, staff
 from bot.cli.group import tell_changed
+from bot.cli.groups_help import CommandGroup
 from bot.cli.printing import show_parts
 from bot.cli.revoke import print_receipt
 from bot.cli.shared import operator, say, with_office
@@ -20,7 +21,7 @@ from storage.group_records import GroupName
 from storage.records import UserId
 from storage.role_records import Appointment, Role
 
-app = typer.Typer(help="The allowlist.", no_args_is_help=True)
+app = typer.Typer(help="The allowlist.", no_args_is_help=True, cls=CommandGroup)
 app.command("invite")(invitations.invite)
 app.command("invitations")(invitations.list_)
 app.command("import")(staff.import_)

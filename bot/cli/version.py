@@ -13,9 +13,13 @@ def tell_version(wanted: bool) -> None:
     """Prints the version, and ends the command."""
     if not wanted:
         return
-    try:
-        installed = version(DISTRIBUTION)
-    except PackageNotFoundError:
-        installed = "(run from its source, not installed)"
-    print(one_line(f"vpnbot {installed}"))
+    print(one_line(f"vpnbot {installed()}"))
     raise typer.Exit
+
+
+def installed() -> str:
+    """The version, or what is there instead of one."""
+    try:
+        return version(DISTRIBUTION)
+    except PackageNotFoundError:
+        return "(run from its source, not installed)"

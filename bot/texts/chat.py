@@ -60,8 +60,27 @@ ADMIN_NOT_LISTED = (
     "You’re an admin, but not on the allowlist. To ask for VPN access yourself, put yourself on it."
 )
 GROUP = "VPN access is a private matter. Write to me here: {link}"
-UNKNOWN_COMMAND = "I do not know this command. /help shows what I can do for you."
-NOT_A_COMMAND = "I understand commands only. /help shows what I can do for you."
+UNKNOWN_COMMAND = "I don’t know this command. Here is what I can do for you:"
+NOT_A_COMMAND = "I understand commands only. Here is what I can do for you:"
+# Typed as a word, with or without a slash, they ask for /help. With the greeting of a new chat.
+HELP_WORDS = frozenset(
+    {
+        *("help", "h", "?", "start", "menu", "info", "commands", "aide", "hilfe", "ayuda", "aiuto"),
+        *("ajuda", "pomoc", "hjälp", "помощь", "справка", "помогите", "ajutor", "yardım"),
+    }
+)
+# What people call what these commands do.
+CALLED = {
+    "requestvpn": ("vpn", "openvpn", "access", "request", "ask", "profile", "getvpn"),
+    "myvpn": ("my", "status", "mine", "renew", "cancel", "stop"),
+    "pending": ("requests", "queue"),
+    "grants": ("access", "list"),
+    "users": ("people", "allowlist", "admins"),
+    "online": ("sessions", "who"),
+    "revoke": ("end", "ban", "kick"),
+    "allow": ("add", "invite"),
+    "remove": ("delete",),
+}
 ONLY_NEW_MESSAGES = (
     "I act on commands that you type yourself, not on forwarded ones. Please type it."
 )
@@ -332,6 +351,7 @@ CHOOSE_OLD_USERNAME = (
     "now. Do you mean this person?"
 )
 NOBODY_HAS = "Nobody called “{who}” has access at the moment, so there is nothing to revoke."
+CHOOSE_NO_TIME = "What is ended here is over at once and for good, not for a time. Who do you mean?"
 CHOOSE_NEAR = "Nobody has exactly this name. Do you mean one of these?"
 NOBODY_TO_REVOKE = "Nobody has live access, so there is nothing to revoke."
 WORKING = "Cutting the access now. The receipt follows."
@@ -353,6 +373,14 @@ SERVER_RESTART = "⚠️ restart pending: its configuration or certificate chang
 
 # --- Buttons: in English the first word says what happens ----------------------------------------
 
+BUTTON_COMMANDS = {
+    "requestvpn": "Ask for VPN",
+    "myvpn": "My VPN",
+    "pending": "Open requests",
+    "grants": "Who has access",
+    "help": "Help",
+}
+BUTTON_MEANT = "Yes, {command}"
 BUTTON_APPROVE = "Approve {duration}"
 BUTTON_DENY = "Deny"
 BUTTON_CANCEL = "Cancel request"

@@ -35,3 +35,15 @@ LATE_GOING_ON = "You still want this:\n<code>{command}</code>"
 LATE_GONE = "This was answered already, or is too old by now. Please write it anew."
 BUTTON_LATE_YES = "Do it now"
 BUTTON_LATE_NO = "Forget it"
+# What was typed, and could be one of several.
+HOW_LONG = "How long do you need it? I’m not sure what “{typed}” means."
+HOW_LONG_REASON = (
+    "Next time write it first, such as <code>/requestvpn 2d</code> or <code>/requestvpn 8h</code>."
+)
+BUTTON_AS_USUAL = "{duration}, as usual"
+DID_YOU_MEAN = "I don’t know /{typed}. Did you mean /{command}?"
+DID_YOU_MEAN_WORD = "Did you mean /{command}? Commands begin with a slash."
+# Of what changes something for others, which nobody does by a tap on a guess.
+DID_YOU_MEAN_COPY = (
+    "Nothing was done. Did you mean <code>{whole}</code>? Tap it to copy it, and send it."
+)

@@ -128,6 +128,10 @@ IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
         "“{id}” is no Telegram id. It is a number; the person sees it when they send me /start."
     ),
     Refusal.BAD_NAME: "Please add the person’s name after the id.",
+    Refusal.LIST_HAS_NO_END: (
+        "Nothing was done: a place on the allowlist has no end, and how long somebody gets access "
+        "is decided with each request. Without the time, write: /allow {who} NAME"
+    ),
 }
 # Where the terminal has another next step than the chat.
 _THERE = roles.IN_TERMINAL | joining.REFUSED_IN_TERMINAL

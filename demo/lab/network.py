@@ -11,7 +11,9 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import subprocess
+from contextlib import suppress
 from math import ceil
 from pathlib import Path
 from types import TracebackType
@@ -124,7 +126,8 @@ class NetLab:
     """Two namespaces joined by a cable: a server at 192.0.2.1, a client at 192.0.2.2.
 
     Names are random in part, so that several labs run beside each other. On exit all that was
-    started here is ended and both namespaces are gone. Raises LabError.
+    started here is ended and both namespaces are gone; what a lab of this name left whose process
+    was killed goes at the next start. Raises LabError.
 
     `handshake_s` is how long a client waits for a server that refuses it without a word, in whole
     seconds; a machine that is slower than that lets nobody in.
@@ -135,8 +138,10 @@ class NetLab:
     def __init__(self, name: str, *, handshake_s: int = 6) -> None:
         self._patience = ("--connect-timeout", str(handshake_s), "--hand-window", str(handshake_s))
         token = secrets.token_hex(4)
-        self._server_space = f"{name}-{token}-server"
-        self._client_space = f"{name}-{token}-client"
+        owner = "-".join(map(str, _lifetime(os.getpid()) or (0, 0)))
+        self._name = name
+        self._server_space = f"{name}-{owner}-{token}-server"
+        self._client_space = f"{name}-{owner}-{token}-client"
         # Interface names have 15 characters at most.
         self._server_end = f"v{token}s"
         self._client_end = f"v{token}c"
@@ -167,6 +172,7 @@ class NetLab:
         await asyncio.shield(self._clear())
 
     async def _build(self) -> None:
+        await clear_left(self._name)
         for space in (self._server_space, self._client_space):
             await _ip("netns", "add", space)
             await _ip("-n", space, "link", "set", "lo", "up")
@@ -247,6 +253,35 @@ def _reason(child: Child) -> str:
             if sign in line:
                 return line
     return child.tail()
+
+
+async def clear_left(name: str) -> None:
+    """Ends what runs in the namespaces of labs of this name whose process is gone, and them."""
+    ours = re.compile(rf"{re.escape(name)}-([0-9]+)-([0-9]+)-[0-9a-f]{{8}}-(?:server|client)")
+    _, listed = await _run("ip", "netns", "list")
+    for line in listed.splitlines():
+        space = line.partition(" ")[0]
+        owner = ours.fullmatch(space)
+        if owner is None or _lifetime(int(owner[1])) == (int(owner[1]), int(owner[2])):
+            continue
+        _, pids = await _run("ip", "netns", "pids", space)
+        for pid in pids.split():
+            with suppress(ProcessLookupError, ValueError):
+                os.kill(int(pid), signal.SIGKILL)
+        await _run("ip", "netns", "delete", space)
+
+
+def _lifetime(pid: int) -> tuple[int, int] | None:
+    """A process, told from a later one of its number by when it began; None where it is gone.
+
+    See proc_pid_stat(5): behind the name in brackets, the twentieth is the start, in ticks.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    state, *_rest = stat.rpartition(")")[2].split()
+    return None if state == "Z" else (pid, int(_rest[18]))
 
 
 async def _run(*command: str) -> tuple[int, str]:

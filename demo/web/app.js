@@ -41,6 +41,7 @@ function add(person, index) {
   entry.querySelector(".avatar").textContent = person.name[0];
   entry.querySelector(".avatar").dataset.colour = index % 6;
   entry.querySelector(".pick-name").textContent = person.name;
+  entry.title = `${person.name}, ${person.role}`;
   entry.setAttribute("aria-label", `${person.name}, ${person.role}`);
   entry.addEventListener("click", () => choose(person.id));
   picker.append(entry);

@@ -34,9 +34,20 @@ function icon(shape) {
   return drawing;
 }
 
+// Whom the bot shows which commands tells what somebody is to it now.
+function roleBy(commands, given, started) {
+  if (commands.includes("pending")) {
+    return commands.includes("requestvpn") ? "Admin, on the allowlist" : "Admin";
+  }
+  if (commands.includes("requestvpn")) return "Employee";
+  const isOff = given === "Employee" && started && commands.length > 0;
+  return isOff ? "Not on the allowlist" : given;
+}
+
 export class Chat {
   constructor(person, index, order) {
     this.person = person;
+    this.given = person.role;
     this.unread = 0;
     this.order = order;
     this.messages = new Map();
@@ -128,17 +139,21 @@ export class Chat {
     this.lastOwn = null;
     this.log.replaceChildren();
     for (const message of person.messages) this.put(message, false);
-    this.setCommands(state.commands[person.id] ?? []);
     this.setStanding(person.started, person.blocked);
+    this.setCommands(state.commands[person.id] ?? []);
     this.setDevice(person.device);
     this.toEnd();
   }
 
   setCommands(commands) {
     this.menu.set(commands);
+    const role = roleBy(commands.map(({ command }) => command), this.given, this.started);
+    this.person.role = role;
+    this.find(".role").textContent = role;
   }
 
   setStanding(started, blocked) {
+    this.started = started;
     this.blocked = blocked;
     this.find(".start").hidden = started || blocked;
     this.find(".unblock").hidden = !blocked;

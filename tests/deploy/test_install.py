@@ -39,6 +39,15 @@ class Machine:
             umask=0o077,
         )
 
+    def uninstall(self, **extra: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["sh", str(self.checkout / "deploy" / "uninstall.sh")],
+            env=self.environment | extra,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
     def installed(self, **extra: str) -> None:
         ran = self.install(**extra)
         assert ran.returncode == 0, ran
@@ -77,8 +86,10 @@ def machine(tmp_path: Path) -> Machine:
     site = Path(pytest.__file__).parents[1]
     if not (site / "setuptools").is_dir():
         pytest.skip("setuptools, which builds the project, is not beside pytest.")
-    for path in (*site.glob("setuptools*"), *site.glob("_distutils_hack")):
-        (tools / path.name).symlink_to(path)
+    # With it what the program needs to tell its commands; but neither pip, nor the program itself.
+    for path in site.iterdir():
+        if not path.name.lower().startswith(("pip", "vpn_access_bot", "__", "_vpn")):
+            (tools / path.name).symlink_to(path)
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
@@ -103,6 +114,7 @@ def test_what_is_installed(machine: Machine) -> None:
     assert machine.tells() == "vpnbot 0.1.0\n"
     assert (machine.bin / "vpnbot").readlink() == machine.prefix / "bin" / "vpnbot"
     assert not list(machine.packages.rglob("of_an_earlier_build*"))
+    assert (machine.prefix / "share" / "man" / "man1" / "vpnbot.1").exists()
     assert (machine.packages / "demo" / "web" / "index.html").exists()
     # Nothing of root's is left in somebody's checkout.
     assert sorted(machine.checkout.rglob("*")) == before
@@ -179,3 +191,37 @@ def test_make_passes_on_what_is_asked_for(machine: Machine) -> None:
         check=True,
     )
     assert ran.stdout == "PYTHON=python3.13 PREFIX=/opt/else sh deploy/install.sh\n"
+
+
+def test_it_says_what_it_made_and_how_to_remove_it(machine: Machine) -> None:
+    ran = machine.install(SHARE=str(machine.prefix.parent / "share"))
+    assert ran.returncode == 0, ran
+    assert f"Installed: {machine.prefix}" in ran.stdout
+    assert "vpnbot init" in ran.stdout
+    assert f"make uninstall PREFIX={machine.prefix}" in ran.stdout
+    theirs = machine.prefix.parent / "share" / "man" / "man1" / "other.1"
+    theirs.write_text("theirs")
+    (machine.bin / "other").write_text("theirs")
+
+    removed = machine.uninstall(SHARE=str(machine.prefix.parent / "share"))
+    assert removed.returncode == 0, removed
+    assert not machine.prefix.exists()
+    assert [one.name for one in machine.bin.iterdir()] == ["other"]
+    left = [one for one in (machine.prefix.parent / "share").rglob("*") if one.is_file()]
+    assert left == [theirs]
+    assert machine.uninstall().returncode == 1
+
+
+def test_a_prefix_of_ones_own_keeps_all_of_it_inside(machine: Machine) -> None:
+    del machine.environment["BIN"]
+    machine.installed()
+    assert not machine.bin.exists()
+    assert (machine.prefix / "share" / "bash-completion" / "completions" / "vpnbot").exists()
+    assert f"{machine.prefix}/bin/vpnbot" in machine.install().stdout
+
+
+def test_what_is_no_environment_is_not_removed(machine: Machine) -> None:
+    (machine.prefix / "bin").mkdir(parents=True)
+    (machine.prefix / "bin" / "vpnbot").write_text("theirs")
+    assert machine.uninstall().returncode == 1
+    assert (machine.prefix / "bin" / "vpnbot").exists()

@@ -220,6 +220,16 @@ class Case:
     def commands(self, *names: str) -> bool:
         return self.command in names
 
+    @property
+    def asks(self) -> bool:
+        """Whether the deed may make a request: by word, or by a tap that says what was meant."""
+        by_tap = self.taps("hl") or self.taps("do", "requestvpn")
+        return self.commands("requestvpn") or by_tap or self.tapped_last == ["mc", "requestvpn"]
+
+    @property
+    def tapped_last(self) -> list[str]:
+        return [self.tap, self.tapped[-1]]
+
     def taps(self, name: str, *subject: object) -> bool:
         """Whether the deed is a tap on this button, for example `dn`, 17."""
         wanted = [name, *map(str, subject)]

@@ -63,6 +63,7 @@ def _is_on_the_list(case: Case) -> bool:
 def _asks_well(case: Case) -> bool:
     duration, server = case.laws.default_duration, ""
     has_duration = False
+    left = list(case.arguments)
     for word in case.arguments:
         if not has_duration and word[0].isascii() and word[0].isdigit():
             found = seconds(word)
@@ -73,6 +74,9 @@ def _asks_well(case: Case) -> bool:
             server = word.lower()
         else:
             break
+        left.pop(0)
+    if not has_duration and any(seconds(word.lstrip("-")) for word in left):
+        return False  # it may be meant: asked back
     is_open = any(
         request.state == "pending"
         and (request.user_id, request.server) == (case.deed.person, server)

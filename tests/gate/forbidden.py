@@ -144,7 +144,7 @@ def _new_requests(case: Case) -> Iterator[str]:
     if len(new) > 1:
         yield "one command made several requests"
     for request in new:
-        if not (case.is_allowed and case.may_ask() and case.commands("requestvpn")):
+        if not (case.is_allowed and case.may_ask() and case.asks):
             yield "a request that nobody with a right to it typed"
         if request.user_id != case.deed.person:
             yield "a request in somebody else's name"
@@ -206,7 +206,7 @@ def undoes(case: Case, old: Request) -> bool:
 
 def _may_be_cancelled(case: Case, old: Request, _new: Request) -> bool:
     is_own = old.user_id == case.deed.person
-    makes_another = old.state == "choosing" and case.commands("requestvpn") and case.is_allowed
+    makes_another = old.state == "choosing" and case.asks and case.is_allowed
     return (is_own and (case.taps("cx", old.id) or makes_another)) or _removes(case, old.user_id)
 
 

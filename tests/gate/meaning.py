@@ -79,8 +79,12 @@ def leaves_by_word(case: Case) -> frozenset[int]:
     """Likewise, on the list or not: they may have a role."""
     if not (case.is_admin and case.commands("remove") and case.arguments):
         return frozenset()
-    whom = meant(case.before, case.rest).people
-    if len(whom) != 1:
+    found = meant(case.before, case.rest)
+    # A grant means whoever holds it.
+    held = (_holder(case.before, case.before.grants[one]) for one in found.grants)
+    holders = {one for one in held if one is not None}
+    whom = found.people or frozenset(holders)
+    if len(whom) != 1 or (found.people and holders - found.people):
         return frozenset()
     return frozenset(one for one in case.before.people if case.before.person_of(one) in whom)
 

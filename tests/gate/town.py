@@ -41,7 +41,22 @@ SETTINGS = (
 )
 # Most of the time somebody types at a person's pace, now and then as a script would.
 _PAUSES = (3, 0, 0, 2, 3, 5, 9, 30)
-_DURATIONS = ("", "", "30m", "8h", "7d", "2w", "30d", "31d", "0d", "9x", "99999w", "7d 8h")
+_DURATIONS = (
+    "",
+    "",
+    "30m",
+    "8h",
+    "7d",
+    "2w",
+    "30d",
+    "31d",
+    "0d",
+    "9x",
+    "99999w",
+    "7d 8h",
+    "-1d",
+    "9 x",
+)
 _PLACES = ("berlin", "", "", "paris", "Berlin", "rome")
 _NAMES = ("Anna", "Boris", "Ann Na", "<b>x</b>", "\u202e", "2001", "@u2001", "")
 _REASONS = ("", "customer visit", "/approve", "<i>", "berlin 30d", "\u202eabc")
@@ -52,6 +67,7 @@ _PLAIN = (
     "/group",
 )
 _WORST = ("/revoke 1001", "/requestvpn 1h berlin", "/allow 3001 Eve", "/remove 1002", "/start")
+_SLIPS = ("/requestvpm 7d berlin", "/requestvpn -1d", "vpn pls", "/revok 1001", "requestvpn paris")
 _LETTERS = string.ascii_letters + string.digits + " :/-_@\u00e9\u202e\u0000\n"
 _SECOND_TAPS = frozenset(
     {"sv", "npy", "guy", "rgy", "rpy", "rmy", "np", "gu", "rg", "rp", "rm", "oc", "on", "op", "lk"}
@@ -130,6 +146,16 @@ class Town(RuleBasedStateMachine):
         words = [duration, where] if _is_so(data) else [where, duration]
         self._waits(data)
         self._types(self._anybody(data), " ".join(("/requestvpn", *words, _one(data, _REASONS))))
+
+    @rule(data=st.data(), text=st.sampled_from(_SLIPS))
+    def mistypes(self, data: st.DataObject, text: str) -> None:
+        """And taps on one of the buttons that come of it."""
+        who = self._anybody(data)
+        self._waits(data)
+        self._types(who, text)
+        shown = [one.data for one in self.rig.pool if one.data[:3] in {"hl:", "do:", "mc:"}]
+        if shown:
+            self._taps(data, _one(data, (who, self._anybody(data))), _one(data, shown[-6:]))
 
     @rule(data=st.data(), duration=st.sampled_from(("7d", "8h")))
     def gets_access(self, data: st.DataObject, duration: str) -> None:

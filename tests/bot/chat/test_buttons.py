@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from bot.chat import buttons
 from bot.chat.buttons import Button, Meant, Style, Tap
+from bot.chat.commands import COMMANDS
 from storage.joining_records import InvitationId
 from storage.key_records import KeyWay
 from storage.records import GrantId, RequestId, ServerName, UserId
@@ -39,6 +40,7 @@ def fits(data: str) -> bool:
 
 def test_every_tap_is_read_back_by_one_of_these_tests() -> None:
     others = {Tap.APPROVE, Tap.SERVER, Tap.LINK, Tap.HOW_TO, Tap.CUT, *ABOUT_NOTHING, *UNKNOWN}
+    others |= {Tap.HOW_LONG, Tap.COMMAND, Tap.MEANT}
     others |= {Tap.LATE_YES, Tap.LATE_NO, Tap.CUT_SESSION, Tap.SERVERS, *PARTS}
     others |= {Tap.TROUBLE, Tap.KEY_WAY, Tap.WITHDRAW, Tap.JOIN_YES, Tap.JOIN_NO}
     assert {*ABOUT_REQUEST, *ABOUT_GRANT, *ABOUT_PERSON} | others == set(Tap)
@@ -51,6 +53,22 @@ def test_an_approval_is_read_back(request: RequestId, duration: int, digest: str
     assert buttons.parse(data) == Meant(
         Tap.APPROVE, request=request, duration=duration, digest=digest
     )
+
+
+@given(update=st.integers(0, 10**18 - 1), duration=st.none() | st.integers(1, 10**9 - 1))
+def test_how_long_is_read_back(update: int, duration: int | None) -> None:
+    data = buttons.data(Tap.HOW_LONG, update, *([duration] if duration else []))
+    assert fits(data)
+    assert buttons.parse(data) == Meant(Tap.HOW_LONG, update=update, duration=duration)
+
+
+@given(update=st.integers(0, 10**18 - 1), command=st.sampled_from(sorted(COMMANDS)))
+def test_a_command_is_read_back(update: int, command: str) -> None:
+    for tap, parts in ((Tap.COMMAND, (command,)), (Tap.MEANT, (update, command))):
+        data = buttons.data(tap, *parts)
+        assert fits(data)
+        number = update if tap is Tap.MEANT else 0
+        assert buttons.parse(data) == Meant(tap, update=number, command=command)
 
 
 @given(number=st.integers(1, 10**15 - 1).map(InvitationId))

@@ -25,7 +25,7 @@ class Doorway:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        self.door = Door(desk.gate.core)
+        self.door = Door(desk.gate.core, "vpn_bot")
         self._number = 0
 
     def fetched(self, *contents: Json) -> list[Fetched]:
@@ -63,7 +63,7 @@ async def test_who_is_known_always_comes_in(doorway: Doorway, who: int) -> None:
 
 
 async def test_a_stranger_comes_in_as_often_as_they_may_be_answered(doorway: Doorway) -> None:
-    assert await doorway.lets_in(*says([EVE] * 100, "/start")) == 2
+    assert await doorway.lets_in(*says([EVE] * 100, "/start")) == 2 + 4
     assert await doorway.lets_in(*says([EVE] * 100, "/start")) == 0
     doorway.desk.gate.now += _MINUTE
     assert await doorway.lets_in(*says([EVE], "/start")) == 1
@@ -81,7 +81,7 @@ async def test_many_strangers_share_what_there_is(doorway: Doorway) -> None:
 
 @pytest.mark.parametrize("text", ["/revoke 1001", " /ALLOW@vpn_bot 3001 Eve", "/users\nx"])
 async def test_what_is_not_theirs_comes_in_to_be_noted(doorway: Doorway, text: str) -> None:
-    assert await doorway.lets_in(*says([EVE] * 100, text)) == 2 + 40
+    assert await doorway.lets_in(*says([EVE] * 100, text)) == 6 + 40
     doorway.desk.gate.now += _MINUTE
     assert await doorway.lets_in(*says([EVE] * 100, text)) == 2
 
@@ -104,7 +104,7 @@ async def test_whoever_blocks_the_bot_is_noted_if_they_were_ever_known(doorway: 
     assert await doorway.lets_in(*blocks) == 1
     await doorway.desk.remove(ANNA)
     assert await doorway.lets_in(*blocks) == 1
-    assert await doorway.lets_in(*says([ANNA] * 100, "/start")) == 2
+    assert await doorway.lets_in(*says([ANNA] * 100, "/start")) == 6
 
 
 @pytest.mark.parametrize("kind", range(updates.VOID_KINDS))
@@ -114,7 +114,7 @@ async def test_what_does_not_count_comes_in_to_be_set_aside_or_not_at_all(
     """Nothing that an update holds makes it fail."""
     content = updates.void(EVE, "/start", "dn:1", kind)
     come = await doorway.lets_in(*[content] * 10)
-    assert come in ({10} if sender_of(content) == 0 else {0, 2, 10})
+    assert come in ({10} if sender_of(content) == 0 else {0, 2, 6, 10})
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ async def test_what_cannot_be_told_apart_comes_in(doorway: Doorway, odd: object)
 async def test_nobody_is_a_stranger_while_an_admins_word_waits(doorway: Doorway) -> None:
     """It may be the one that puts them on the allowlist: in the same batch, or not handled yet."""
     crowd = says([EVE] * 50, "/requestvpn")
-    assert await doorway.lets_in(*crowd) == 2
+    assert await doorway.lets_in(*crowd) == 6
     allow = says([BORIS], f"/allow {EVE} Eve")
     batch = doorway.fetched(*allow, *crowd)
     assert len(await doorway.passes(batch)) == 51
@@ -157,4 +157,5 @@ async def test_who_is_invited_is_let_in_through_any_flood(doorway: Doorway) -> N
     assert await doorway.lets_in(*says(_CROWD, f"/start {'x' * 22}")) == 0
     assert await doorway.lets_in(*says([EVE], f"/start {token}")) == 1
     # Nor is an open one a way in for a flood.
-    assert await doorway.lets_in(*says(_CROWD, f"/start {token}")) == 1
+    # (thirty of them come in as newcomers who write for the third time).
+    assert await doorway.lets_in(*says(_CROWD, f"/start {token}")) == 1 + 30

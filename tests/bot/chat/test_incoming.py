@@ -66,6 +66,9 @@ def read(text: str | None = "/start", **changes: Any) -> Incoming:
         ("  /start  ", "start", ""),
         ("/", "?", ""),
         ("/@vpn_bot", "?", ""),
+        ("／start", "start", ""),
+        ("\u200b/Start. now", "start", "now"),
+        ("/start,", "start", ""),
         ("/ start", "?", "start"),
         ("//start", "/start", ""),
         ("hello", "", "hello"),
@@ -138,8 +141,16 @@ def test_words_that_another_bot_wrote_never_act() -> None:
 
 
 @pytest.mark.parametrize("chat", [GROUP, SUPERGROUP])
-def test_a_command_in_a_group_is_pointed_home(chat: dict[str, Any]) -> None:
-    assert read("/requestvpn", chat=chat) == InGroup(chat["id"])
+def test_a_command_in_a_group_names_a_bot_or_none(chat: dict[str, Any]) -> None:
+    assert read("/requestvpn", chat=chat) == InGroup(chat["id"], "requestvpn")
+    assert read("/ban@Other_Bot x", chat=chat) == InGroup(chat["id"], "ban", "other_bot")
+
+
+def test_a_command_in_a_forum_is_of_its_topic() -> None:
+    asked = {"chat": SUPERGROUP, "message_thread_id": 7}
+    assert read("/start", is_topic_message=True, **asked) == InGroup(-10055, "start", "", 7)
+    # A thread of replies is no topic.
+    assert read("/start", **asked) == InGroup(-10055, "start")
 
 
 @pytest.mark.parametrize("text", ["hello", "what about /start?", None])

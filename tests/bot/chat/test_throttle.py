@@ -51,7 +51,19 @@ def test_all_strangers_together_have_a_limit_too() -> None:
     limits = Limits()
     answered = [limits.answers_stranger(user_id, NOW) for user_id in range(100)]
     assert answered.count(True) == 30
-    assert not limits.answers_stranger(0, NOW + SECOND)
+    # What somebody writes after that has a limit of its own, and so a first word is not shut out.
+    answered = [limits.answers_stranger(user_id % 100, NOW + SECOND) for user_id in range(300)]
+    assert answered.count(True) == 15
+    assert not any(limits.answers_stranger(n, NOW + SECOND, is_typed=False) for n in range(30))
+
+
+def test_a_newcomer_is_answered_three_times_and_then_once_a_minute() -> None:
+    limits = Limits()
+    at = [NOW + second * SECOND for second in range(40 * 60)]
+    assert [limits.answers_stranger(1, now) for now in at[:5]] == [True] * 3 + [False] * 2
+    assert [limits.answers_stranger(1, now) for now in at[5:]].count(True) == 39
+    taps = [limits.answers_stranger(2, now, is_typed=False) for now in at[:5]]
+    assert taps == [True, *[False] * 4]
 
 
 def test_admins_are_let_do_more_than_others() -> None:
