@@ -1,6 +1,7 @@
 """What becomes of a profile that Telegram does not take, or whose sender is not there any more."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -46,9 +47,8 @@ async def core(template: Path, tmp_path: Path) -> AsyncIterator[Core]:
     [
         # Nothing has left the process that ended: the same one goes out.
         (GrantState.RESERVED, "queued", GrantState.RESERVED, None),
-        # It may have arrived; that the process ended is no failure of Telegram's. No server has
-        # anything yet, so there is nothing to be proved.
-        (GrantState.ISSUED, "done", GrantState.REVOKED, 3),
+        # It may have arrived; that the process ended is no failure of Telegram's.
+        (GrantState.ISSUED, "done", GrantState.REVOKING, 3),
         (GrantState.ACTIVE, "done", GrantState.ACTIVE, None),
         (GrantState.REVOKED, "done", GrantState.REVOKED, None),
     ],
@@ -60,9 +60,9 @@ async def test_settling(
     delivery = ChatDelivery(nobody, core, Delivery(core, nobody, nobody), nobody, archives=False)
     async with core.database.writing() as tx:
         await add_people(tx)
-        await tx.servers.add(make_server())
-        request = await add_request(tx, ANNA, BERLIN)
         now = core.clock()
+        await tx.servers.add(replace(make_server(), crl_published_at=now))
+        request = await add_request(tx, ANNA, BERLIN)
         grant = make_grant(
             1, request.id, state=state, not_before=now, not_after=now + timedelta(seconds=9999)
         )
