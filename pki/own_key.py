@@ -83,7 +83,7 @@ def _read(content: bytes) -> x509.CertificateSigningRequest:
     load = x509.load_pem_x509_csr if b"-----BEGIN" in content else x509.load_der_x509_csr
     try:
         return load(content)
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise UnfitRequest(Unfit.NO_REQUEST) from error
 
 

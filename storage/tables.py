@@ -128,8 +128,7 @@ servers = Table(
     Column("crl_digest", String(64)),
     Column("restored_at", UtcTime),
     Column("open_since", UtcTime),
-    # What was read from the operator's own configuration; None where we wrote it.
-    Column("adopted", JSON(none_as_null=True)),
+    Column("adopted", JSON(none_as_null=True)),  # read from the operator's own configuration
     Column("cuts_unknown", Boolean, nullable=False, server_default=false()),
     # How another machine is reached; None where the server is on the bot's.
     Column("ssh", JSON(none_as_null=True)),
@@ -217,8 +216,7 @@ grants = Table(
     Column("end_known", Boolean, nullable=False, server_default=true()),
     # The number of the CA that signs it, see storage.rotation.
     Column("authority", Integer, nullable=False, server_default="1"),
-    # Of a live one that is kept out until its owner is resumed, see `storage.pauses`.
-    Column("pause", String(8)),
+    Column("pause", String(8)),  # of a live one, see `storage.pauses`
     Column("paused_at", UtcTime),
     # Of an imported one, see `storage.name_keys`; ours have their common name for it.
     Column("name_key", String(160)),

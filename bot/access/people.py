@@ -111,7 +111,7 @@ def _id_and_name(text: str) -> tuple[str, str]:
         word = words[at] if words else ""
         if as_user_id(word) is not None or word.startswith(("@", "\uff20")):
             rest = " ".join(words[:at] + words[at + 1 :])
-            return word.strip(",;:").replace("\uff20", "@"), rest.strip(' ,;:<>()"')
+            return word.strip(",;:").replace("\uff20", "@"), rest.strip(" ,;:")
     # At any white space: whoever pastes a list has a line's end in between.
     return (words or [""])[0], " ".join(words[1:])
 

@@ -76,7 +76,8 @@ FORMS = [
     ("/requestvpn 2h", 7200, ""),
     ("/requestvpn 2H OFFICE urgent  thing", 7200, "urgent thing"),
     ("/requestvpn office 30m", 1800, ""),
-    ("/requestvpn because I need it 2h", 7 * DAY, "because I need it 2h"),
+    ("/requestvpn because I need it", 7 * DAY, "because I need it"),
+    ("/requestvpn 2hours please", 7200, "please"),
     ("/REQUESTVPN@vpn_access_demo_bot 1w", 7 * DAY, ""),
     ("/requestvpn\n3d a\nreason", 3 * DAY, "a reason"),
 ]
@@ -101,10 +102,11 @@ async def test_requests_that_cannot_be(company: Company) -> None:
     await who.says("/help")
     await who.hears("Hello")
     before = company.dump()
-    for word in ("5y", "0h", "2", "2hours", "1.5h", "999999999999d", "-"):
-        await who.says(f"/requestvpn {word} please" if word != "-" else "/requestvpn 31d")
-        answer = await who.hears("Ask for less" if word == "-" else "no duration that I know")
-        assert word in answer.text or "30 days" in answer.text
+    for words in ("5y please", "0h", "2 please", "999999999999d", "because I need it 2h"):
+        await who.says(f"/requestvpn {words}")
+        await who.hears("How long do you need it?")
+    await who.says("/requestvpn 31d")
+    await who.hears("Ask for less")
     assert company.dump() == before
     await who.says("/requestvpn")
     await who.hears("is with the admins")
@@ -121,9 +123,11 @@ async def test_long_and_odd_texts(company: Company) -> None:
     assert len(newest_request(company)["reason"]) <= 200
     await who.says("well?")
     await who.hears("commands only")
-    for text in ("/", "/fly me", "/\u202ehelp"):
+    for text in ("/", "/fly me"):
         await who.says(text)
         await who.hears("do not know this command")
+    await who.says("/\u202ehelp")
+    await who.hears("Hello")
     await who.says("\u0000🦆" + "x" * 4000)
     await who.hears("commands only")
 
@@ -152,7 +156,8 @@ async def test_a_card_its_shorter_choices_and_the_decision(company: Company) -> 
     assert (decided.message_id, decided.buttons) == (asked.message_id, [])
     for admin, card in zip((boris, clara), cards, strict=True):
         edited = await admin.hears(f"{company.name_of(who)} asks")
-        assert (edited.message_id, edited.buttons) == (card.message_id, [])
+        assert edited.message_id == card.message_id
+        assert [b.text for row in edited.buttons for b in row] == ["Undo"] * (admin is boris)
         assert "Approved by Boris for 8 hours" in edited.text
     ((seconds,),) = company.query(
         "SELECT (not_after - not_before) / 1000000 FROM grants WHERE user_id = ?", who.person.id

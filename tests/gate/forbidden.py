@@ -86,14 +86,9 @@ def _new_person(case: Case, new: Person) -> Iterator[str]:
 
 
 def _allows(case: Case, user_id: int) -> bool:
-    named = case.arguments[0] if case.arguments else ""
-    return (
-        case.is_admin
-        and case.commands("allow")
-        and named.isascii()
-        and named.isdigit()
-        and int(named) == user_id
-    )
+    # The number may come before the name or behind it.
+    named = (*case.arguments[:1], *case.arguments[-1:])
+    return case.is_admin and case.commands("allow") and str(user_id) in named
 
 
 def _changed_person(case: Case, old: Person, new: Person) -> Iterator[str]:

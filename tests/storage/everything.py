@@ -379,6 +379,11 @@ async def _invitations(tx: Transaction) -> None:
     await tx.invitations.forget_removal(ANNA)
     await tx.invitations.set_own_name("vpn_bot")
     await tx.invitations.own_name()
+    await tx.knocks.put(ANNA, "Anna", None, NOW)
+    await tx.knocks.get(ANNA)
+    await tx.knocks.count_since(NOW)
+    await tx.knocks.answer(ANNA, allowed=True, by="2001", name="Boris", now=NOW)
+    await tx.knocks.prune(NOW)
 
 
 async def _queues(tx: Transaction) -> None:

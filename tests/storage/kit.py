@@ -161,12 +161,21 @@ def answers(processes: Sequence["subprocess.Popen[str]"]) -> list[Any]:
 def take_names_back(connection: Connection) -> None:
     """Undoes the migration that made the keys of names, and those after it."""
     connection.execute(text("DROP INDEX ix_grants_paused"))
-    for table in ("pauses", "crls_due"):
+    for table in (
+        *("pauses", "crls_due", "silent_servers", "chat_holds", "speaking_bot", "knocks", "roles"),
+        *("own_name", "removals", "invitations", "key_choices", "locked_profiles"),
+    ):
         connection.execute(text(f"DROP TABLE {table}"))
     for name in ("pause", "paused_at"):
         connection.execute(text(f"ALTER TABLE grants DROP COLUMN {name}"))
-    connection.execute(text("DROP INDEX ix_grants_replaces"))
-    for column in ("grants.ended_by", "grants.ended_by_name", "requests.asked_duration"):
+    for index in ("grants_replaces", "requests_undo_until", "posted_messages_posted_at"):
+        connection.execute(text(f"DROP INDEX ix_{index}"))
+    for column in (
+        "grants.ended_by",
+        "grants.ended_by_name",
+        "requests.asked_duration",
+        "requests.undo_until",
+    ):
         table, _, name = column.partition(".")
         connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {name}"))
     connection.execute(text("ALTER TABLE grant_places DROP COLUMN waiting_since"))
