@@ -185,7 +185,10 @@ class ChatDelivery:
         except Exception as error:
             if is_passing(error):
                 raise
-            log.exception("The profile of %s cannot be made yet", grant.id)
+            unforeseen = None if isinstance(error, _SAID) else error
+            log.warning(
+                "The profile of %s cannot be made yet: %s", grant.id, error, exc_info=unforeseen
+            )
             return self._delayed(item, grant, error)
         if profile is None:
             return await self.settle(item)  # it has ended, or waits until its owner is resumed
