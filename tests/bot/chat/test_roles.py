@@ -114,7 +114,7 @@ async def test_the_menu_is_the_roles(desk: Desk) -> None:
         Role.APPROVER: "pending help",
         Role.AUDITOR: "pending grants online users who group role servers audit help",
         Role.ADMIN: (
-            "pending grants online revoke pause resume users who group allow invite remove role servers audit "
-            "help"
+            "pending grants online revoke pause resume users who group allow invite remove role "
+            "servers audit help"
         ),
     }
