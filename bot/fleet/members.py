@@ -14,6 +14,7 @@ from bot.process.logs import log_failure
 from storage.records import ServerName, UserId
 from storage.transaction import Transaction
 from vpn.configuration.address_sets import AddressSet, SetKind, membership_lines
+from vpn.errors import VpnError
 from vpn.proof.live import LiveServer
 
 log = logging.getLogger(__name__)
@@ -68,5 +69,9 @@ class Members:
             await self.note(server, live)
         except Exception as error:  # noqa: BLE001 - whatever it was, nothing else waits for it
             if server not in self._behind:
-                log_failure(log, f"The sets of the firewall of {server} are not current", error)
+                what = f"The sets of the firewall of {server} are not current"
+                if isinstance(error, VpnError):
+                    log.error("%s: %s", what, error)
+                else:
+                    log_failure(log, what, error)
             self._behind.add(server)

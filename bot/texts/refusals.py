@@ -121,7 +121,7 @@ IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
     ),
     Refusal.NO_BUTTON: "This button is none of mine, so nothing was changed.",
     Refusal.KEY_SHOWN: keys.SHOWN_BEFORE,
-    Refusal.NO_FILES: chat.NOT_A_COMMAND,
+    Refusal.NO_FILES: "I understand commands only, and no files. /help shows what I can do.",
     Refusal.NO_OWN_KEY: keys.NO_OWN_KEY,
     Refusal.TOLD_LATELY: trouble.TOLD_LATELY,
     Refusal.FORWARDED: chat.ONLY_NEW_MESSAGES,

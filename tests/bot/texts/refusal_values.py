@@ -86,6 +86,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "admin_of_settings": {"name": "Boris", "id": 2001},
     "bad_id": {"id": "abc"},
     "bad_name": {},
+    "list_has_no_end": {"who": "1001"},
     "card_changed": {},
     "agreed_already": {},
     "same_person": {},

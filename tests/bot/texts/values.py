@@ -64,6 +64,7 @@ CHAT = {
     "ADMIN_KNOWN": "name id",
     "ADMIN_UNKNOWN": "id",
     "BUTTON_ALLOW": "name",
+    "BUTTON_MEANT": "command",
     "AND_MORE_TO_CHOOSE": "count command",
     "USERS_COUNT": "count",
     "USER_LINE": "name id",
@@ -135,6 +136,8 @@ LIFE = {
     "DEAD_WHY": "Admin server at",
 }
 QUESTIONS = {
+    "HOW_LONG": "typed",
+    "BUTTON_AS_USUAL": "duration",
     "CONFIRM_REVOKE_PERSON": "count name",
     "CONFIRM_REVOKE_GRANT": "common_name name",
     "CONFIRM_REMOVE": "name",
