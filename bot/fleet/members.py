@@ -71,7 +71,7 @@ class Members:
             if server not in self._behind:
                 what = f"The sets of the firewall of {server} are not current"
                 if isinstance(error, VpnError):
-                    log.error("%s: %s", what, error)
+                    log.warning("%s: %s", what, error)
                 else:
                     log_failure(log, what, error)
             self._behind.add(server)

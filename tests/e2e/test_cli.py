@@ -23,7 +23,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 GRANT_KEYS = [
     *("id", "user_id", "user_name", "common_name", "serial", "server", "address", "state"),
-    *("not_before", "not_after", "revoked_at", "servers", "addresses"),
+    *("not_before", "not_after", "revoked_at", "servers", "addresses", "pause"),
     *("last_seen_at", "last_seen_on", "last_seen_from", "bytes_received", "bytes_sent"),
 ]
 REQUEST_KEYS = [

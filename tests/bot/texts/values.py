@@ -137,6 +137,9 @@ LIFE = {
 }
 QUESTIONS = {
     "HOW_LONG": "typed",
+    "DID_YOU_MEAN": "command typed",
+    "DID_YOU_MEAN_WORD": "command",
+    "DID_YOU_MEAN_COPY": "command typed whole",
     "BUTTON_AS_USUAL": "duration",
     "CONFIRM_REVOKE_PERSON": "count name",
     "CONFIRM_REVOKE_GRANT": "common_name name",
