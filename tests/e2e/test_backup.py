@@ -264,7 +264,7 @@ async def test_an_address_is_not_given_out_under_a_stranger(folder: Path) -> Non
         await company.start()
         await company.anna.hears("your open request is closed")
         await company.boris.hears("One request was open in it")
-        await until(lambda: "Cancelled" in shown(company.boris, card.message_id))
+        await until(lambda: "Closed by" in shown(company.boris, card.message_id))
         await company.anna.says("/requestvpn")
         again = await company.card(company.boris, company.anna)
         assert "Request 10003" in again.text
