@@ -165,9 +165,10 @@ async def _check_revoked(stage: Stage, chat: PersonChat, deaths: int) -> None:
 
 
 async def _check_expired(stage: Stage, chat: PersonChat, deaths: int) -> None:
+    """An ordinary end whose proof comes soon is no news; the admins' cards say that it is over."""
     await _check_over(stage, chat, deaths, "expired")
     for admin in (stage.company.boris, stage.company.clara):
-        assert 1 <= len(_receipts(admin, stage, chat)) <= 1 + deaths
+        assert _receipts(admin, stage, chat) == []
 
 
 async def _check_over(stage: Stage, chat: PersonChat, deaths: int, state: str) -> None:
