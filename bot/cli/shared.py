@@ -25,6 +25,8 @@ from bot.shown import is_plain, one_line
 from vpn.host.safe_place import weak_step
 
 _WIDE = 1000
+# Columns with an id of ours.
+_WHOLE = frozenset({"id", "grant"})
 _Result = TypeVar("_Result")
 
 
@@ -162,8 +164,9 @@ def show(rows: Sequence[dict[str, Any]], columns: Iterable[str], *, as_json: boo
         return
     table = Table(box=None, pad_edge=False)
     for column in columns:
-        # A name is folded rather than cut: half a serial helps nobody.
-        table.add_column(column.replace("_", " "), overflow="fold")
+        # A name is folded rather than cut: half a serial helps nobody. An id stays whole: it is
+        # short, and what the next command is given.
+        table.add_column(column.replace("_", " "), overflow="fold", no_wrap=column in _WHOLE)
     for row in rows:
         table.add_row(*(_cell(row[column]) for column in columns))
     # Where nobody looks on, nothing is folded: grep and cut get one line for each row.

@@ -104,17 +104,23 @@ def test_what_a_killed_one_left_goes_at_the_next_start_and_nothing_else() -> Non
 @needs_lab
 @pytest.mark.long
 async def test_closing_its_terminal_ends_all_of_it() -> None:
+    # However these tests were started: under nohup, the demo would go on.
     process = await asyncio.create_subprocess_exec(
-        *(str(VPNBOT), "demo", "--no-browser"),
+        *("env", "--default-signal=HUP", str(VPNBOT), "demo", "--no-browser"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
     assert process.stdout is not None
-    async with asyncio.timeout(120):
-        assert re.match(rb"http://127\.0\.0\.1:\d+", await process.stdout.readline())
-        mine = [one for one in spaces("vpnbot-demo") if f"-{process.pid}-" in one]
-        assert len(mine) == 2
-        process.send_signal(signal.SIGHUP)
-        await process.wait()
+    try:
+        async with asyncio.timeout(120):
+            assert re.match(rb"http://127\.0\.0\.1:\d+", await process.stdout.readline())
+            mine = [one for one in spaces("vpnbot-demo") if f"-{process.pid}-" in one]
+            assert len(mine) == 2
+            process.send_signal(signal.SIGHUP)
+            await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     assert process.returncode == 0
     assert not set(mine) & set(spaces("vpnbot-demo"))

@@ -179,3 +179,9 @@ def make_easyrsa2(folder: Path) -> EasyRsa2:
 def copied(folder: Path, to: Path) -> Path:
     """A PKI to be damaged."""
     return Path(shutil.copytree(folder, to / folder.name))
+
+
+def as_openssl(serial: int) -> str:
+    """As OpenSSL writes a number, which is how easy-rsa names its files: whole bytes."""
+    digits = f"{serial:X}"
+    return digits.zfill(len(digits) + len(digits) % 2)

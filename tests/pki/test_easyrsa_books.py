@@ -10,7 +10,7 @@ import pytest
 from pki.easyrsa import EasyRsaPki, Entry, PkiFinding, PkiFindingCode, Purpose, read_pki
 from pki.serial import SerialNumber
 from tests.easyrsa import NEEDS_EASYRSA, EasyRsa
-from tests.pki.easyrsa_pkis import EasyRsa2, copied
+from tests.pki.easyrsa_pkis import EasyRsa2, as_openssl, copied
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
@@ -196,7 +196,7 @@ class TestFolders:
 
     @staticmethod
     def revoked_files(folder: Path) -> list[Path]:
-        serial = f"{serial_of(folder, 'bob'):032X}"
+        serial = as_openssl(serial_of(folder, "bob"))
         return [path for path in (folder / "revoked").rglob("*") if path.stem == serial]
 
     @pytest.mark.parametrize("status", ["V", "E", None])
@@ -269,7 +269,7 @@ class TestFolders:
         bundle = (copy / "anna.creds").read_bytes()
         for path in (copy / "anna.creds", copy / "issued/anna.crt"):
             path.unlink()
-        (copy / "certs_by_serial" / f"{serial_of(copy, 'anna'):032X}.pem").unlink()
+        (copy / "certs_by_serial" / f"{as_openssl(serial_of(copy, 'anna'))}.pem").unlink()
         assert not only(read(copy), "anna").end_known
         (copy / place).mkdir(parents=True, exist_ok=True)
         (copy / place / "anna.inline").write_bytes(bundle)
@@ -283,7 +283,7 @@ class TestFolders:
         (copy / "expired").mkdir()
         (copy / "issued/emil.crt").rename(copy / "expired/emil.crt")
         emil = serial_of(copy, "emil")
-        (copy / "certs_by_serial" / f"{emil:032X}.pem").unlink()
+        (copy / "certs_by_serial" / f"{as_openssl(emil)}.pem").unlink()
         change(copy, "emil", becomes("E", PAST[0]))
         pki = read(copy)
         assert only(pki, "emil").is_live(NOW)

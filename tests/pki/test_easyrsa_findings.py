@@ -12,7 +12,7 @@ from pki.authority import Authority
 from pki.crl import RevocationReason
 from pki.easyrsa import EasyRsaPki, PkiFinding, PkiFindingCode, Purpose, read_pki
 from tests.easyrsa import NEEDS_EASYRSA, EasyRsa
-from tests.pki.easyrsa_pkis import OLD_PASSPHRASE, EasyRsa2, copied
+from tests.pki.easyrsa_pkis import OLD_PASSPHRASE, EasyRsa2, as_openssl, copied
 from tests.pki.tools import openssl
 
 NOW = datetime.now(UTC)
@@ -97,7 +97,7 @@ class TestOfEasyRsa3:
         pki = read(rsa_pki.pki)
         found = only(pki, PkiFindingCode.CLIENT_KEYS_IN_CLEAR)
         assert set(found.names) == {"anna", "bob", "carl", "dora", "erik", "otto"}
-        serials = {entry.common_name: f"{entry.serial:032X}.key" for entry in pki.entries}
+        serials = {entry.common_name: f"{as_openssl(entry.serial)}.key" for entry in pki.entries}
         relative = {str(path.relative_to(rsa_pki.pki)) for path in found.paths}
         assert relative == {
             "anna.creds",
@@ -125,7 +125,7 @@ class TestOfEasyRsa3:
         (copy / "issued" / "anna.crt").unlink()
         (copy / "anna.creds").unlink()
         assert told(read(copy), PkiFindingCode.MISSING_CERTIFICATE) == []
-        (copy / "certs_by_serial" / f"{anna.serial:032X}.pem").unlink()
+        (copy / "certs_by_serial" / f"{as_openssl(anna.serial)}.pem").unlink()
         found = only(read(copy), PkiFindingCode.MISSING_CERTIFICATE)
         assert (found.names, found.serials) == (("anna",), (anna.serial,))
         assert read(copy).entries[1].not_before is None
