@@ -88,7 +88,8 @@ def _new_person(case: Case, new: Person) -> Iterator[str]:
 def _allows(case: Case, user_id: int) -> bool:
     # The number may come before the name or behind it.
     named = (*case.arguments[:1], *case.arguments[-1:])
-    return case.is_admin and case.commands("allow") and str(user_id) in named
+    by_word = case.commands("allow") and str(user_id) in named
+    return case.is_admin and (by_word or case.taps("aly", user_id))
 
 
 def _changed_person(case: Case, old: Person, new: Person) -> Iterator[str]:
