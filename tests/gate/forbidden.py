@@ -86,9 +86,9 @@ def _new_person(case: Case, new: Person) -> Iterator[str]:
 
 
 def _allows(case: Case, user_id: int) -> bool:
-    # The number may come before the name or behind it.
-    named = (*case.arguments[:1], *case.arguments[-1:])
-    by_word = case.commands("allow") and str(user_id) in named
+    # The number, or the username, may come before the name or behind it.
+    named = {*case.arguments[:1], *case.arguments[-1:]}
+    by_word = case.commands("allow") and bool(named & {str(user_id), f"@u{user_id}"})
     return case.is_admin and (by_word or case.taps("aly", user_id))
 
 
