@@ -109,6 +109,19 @@ async def test_who_was_removed_since_is_not_let_back_in(paper: Paper) -> None:
     assert (await paper.person(ANNA)).allowed
 
 
+async def test_nor_by_another_account_that_was_off_the_list_already(paper: Paper) -> None:
+    await paper.by(OPERATOR, people.allow, EVE, "Anna, privately")
+    await paper.by(OPERATOR, people.link, EVE, ANNA)
+    await paper.by(OPERATOR, people.remove, ANNA)
+    await paper.by(OPERATOR, people.allow, ANNA, "Anna")
+    paper.now += MINUTE
+    made, token = await invited(paper)
+    paper.now += MINUTE
+    await paper.by(OPERATOR, people.remove, ANNA)
+    await over(paper, EVE, token)
+    assert await state(paper, made) is InvitationState.OPEN
+
+
 async def test_the_word_of_an_admin_who_is_none_any_more_does_not_count(paper: Paper) -> None:
     await paper.do(admins.observe)
     made, token = await invited(paper)
