@@ -145,12 +145,15 @@ class Rotations(Repository):
         return await self._ids(found.order_by(_grants.c.not_before, _grants.c.id))
 
     async def to_move(self, authority: int, most: int) -> Sequence[GrantId]:
-        """People's active grants of earlier CAs in whose place none was made, the oldest first."""
-        found = select(_grants.c.id).where(*_to_move(authority))
+        """People's active grants of earlier CAs in whose place none was made, the oldest first.
+
+        Not those that are paused: their people get nothing before they are back.
+        """
+        found = select(_grants.c.id).where(*_to_move(authority), _grants.c.pause.is_(None))
         return await self._ids(found.order_by(_grants.c.not_before, _grants.c.id).limit(most))
 
     async def count_to_move(self, authority: int) -> int:
-        """How many `to_move` would give."""
+        """How many `to_move` would give, with those that are paused."""
         count = select(func.count()).select_from(_grants).where(*_to_move(authority))
         return int(await self._connection.scalar(count) or 0)
 

@@ -5,15 +5,16 @@ delivered (`grants.delivered`): so nobody is without one. For that time somebody
 approval there is never more than one live grant; so the new one has an approval of its own, on the
 word of whoever said that all are to move, for the same end.
 
-Only so many are under way at a time. Each is tried once: whose chat is closed, or whose server has
-no address left, moves by a new profile of their own, and is named until then.
+Only so many are under way at a time. One that cannot be made, since its server has no address left
+for example, is tried again after all the others. Whose chat is closed moves by a new profile of
+their own; who is paused, when they are back. All of them are named until then.
 """
 
 from bot.access import grants, messages
 from bot.access.case import Case
 from bot.access.messages import DeliverNote, Notice
-from bot.access.refusals import Refused
-from storage.records import Grant
+from bot.access.refusals import Refusal, Refused
+from storage.records import Grant, GrantId
 from storage.rotation import RotationStep
 
 # Telegram takes thirty messages a second, and a person's tap is not to wait behind a company.
@@ -35,29 +36,45 @@ async def begin(case: Case) -> int | None:
     return count
 
 
-async def move_some(case: Case) -> int:
-    """Makes the next ones, as many as there is room for; gives how many."""
+async def move_some(
+    case: Case, passed: set[GrantId] | None = None, *, at_once: int = _AT_ONCE
+) -> int:
+    """Makes the next ones, as many as there is room for; gives how many.
+
+    Args:
+        passed: those that could not be made, kept from one call to the next: they take no other's
+            place, and their turn comes again once all others were tried.
+        at_once: how many may be on their way.
+    """
     rotation = await case.tx.rotation.last()
     if rotation is None or rotation.step is not RotationStep.MOVE or not case.may_give:
         return 0
     if rotation.move_all_at is None:
         return 0
-    room = _AT_ONCE - len(await case.tx.grants.on_the_way())
+    # What waits for somebody who is paused may do so for long.
+    room = at_once - sum(one.pause is None for one in await case.tx.grants.on_the_way())
+    if room <= 0:
+        return 0
+    passed = set() if passed is None else passed
+    found = await case.tx.rotation.to_move(rotation.authority, room + len(passed))
+    due = [one for one in found if one not in passed][:room]
+    if not due:
+        passed.clear()
     moved = 0
-    due = await case.tx.rotation.to_move(rotation.authority, max(room, 0))
     for old in await case.tx.grants.some(due):
-        if old.not_after - case.now < grants.SHORTEST_RENEWAL:
-            continue
         try:
             async with case.tx.attempt():
                 await _move(case, old)
         except Refused:
+            passed.add(old.id)
             continue
         moved += 1
     return moved
 
 
 async def _move(case: Case, old: Grant) -> None:
+    if old.not_after - case.now < grants.SHORTEST_RENEWAL:
+        raise Refused(Refusal.GRANT_ENDS_SOON)
     assert old.request_id is not None
     before = await case.tx.requests.get(old.request_id)
     person = await case.tx.people.get(old.owner)

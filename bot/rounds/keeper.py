@@ -27,7 +27,7 @@ from bot.process.loops import Every, forever
 from bot.rounds.canary import CanaryRound
 from bot.rounds.clock_watch import ClockWatch
 from bot.rounds.watch import Watch
-from storage.records import Server, ServerName
+from storage.records import GrantId, Server, ServerName
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +65,7 @@ class Keeper:
         self._head_look = Every(_HEAD_LOOK, office.since_boot)
         self._ends_look = Every(_ENDS_LOOK, office.since_boot)
         self._moving = Every(_MOVING, office.since_boot)
+        self._not_moved: set[GrantId] = set()
         self._tidying = Every(_TIDYING, office.since_boot)
         self._jobs: dict[ServerName, asyncio.Task[None]] = {}
         # The last entry about groups that was seen; the servers whose firewall does not know of it.
@@ -101,7 +102,7 @@ class Keeper:
                 await audit.announce_head(case)
         if self._moving.is_due():
             async with self._office.acting(THE_BOT) as case:
-                moved = await moving.move_some(case)
+                moved = await moving.move_some(case, self._not_moved)
             if moved:
                 self._on_written()
         if self._tidying.is_due():

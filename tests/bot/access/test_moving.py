@@ -1,12 +1,13 @@
 """Everybody is moved to another CA: the old profile works until the new one is there."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 
-from bot.access import grants, moving, revocation
+from bot.access import grants, moving, pausing, revocation
 from bot.access.messages import DeliverNote
-from storage.records import EndReason, Grant, GrantState, OutboxKind, ServerName
+from storage.records import EndReason, Grant, GrantId, GrantState, OutboxKind, ServerName
 from storage.rotation import Rotation, RotationStep
 from tests.bot.access.kit import ANNA, BERLIN, BORIS, CLARA, EMIL, OPERATOR, Paper, notice
 
@@ -137,3 +138,46 @@ async def test_where_there_is_no_address_it_is_passed_over(paper: Paper) -> None
     assert await paper.do(moving.move_some) == 1
     assert await paper.do(moving.move_some) == 0
     assert (await paper.grant(stuck.id)).state is GrantState.ACTIVE
+
+
+async def test_those_that_cannot_be_made_keep_nobody_else_waiting(paper: Paper) -> None:
+    full = ServerName("full")
+    await paper.add_server(full, "10.9.0.0/30")
+    stuck = await paper.active(EMIL, full)
+    other = await paper.active(ANNA, BERLIN)
+    await rotate(paper)
+    assert await paper.by(OPERATOR, moving.begin) == 2
+    passed: set[GrantId] = set()
+    with_room_for_one = partial(moving.move_some, at_once=1)
+    assert await paper.do(with_room_for_one, passed) == 0
+    assert passed == {stuck.id}
+    assert await paper.do(with_room_for_one, passed) == 1
+    async with paper.database.reading() as tx:
+        [fresh] = await tx.grants.replacing([other.id])
+    await arrives(paper, fresh)
+    # When all others were tried it is its turn again: an address may be free by then.
+    assert await paper.do(with_room_for_one, passed) == 0
+    assert passed == set()
+    assert await paper.do(with_room_for_one, passed) == 0
+    assert passed == {stuck.id}
+
+
+async def test_who_is_paused_keeps_nobody_waiting_and_moves_when_they_are_back(
+    paper: Paper,
+) -> None:
+    waits = await paper.active(ANNA)
+    await paper.active(EMIL)
+    await rotate(paper)
+    boris = await paper.actor(BORIS)
+    await paper.by(boris, pausing.pause, ANNA, None)
+    await paper.by(OPERATOR, moving.begin)
+    with_room_for_one = partial(moving.move_some, at_once=1)
+    assert await paper.do(with_room_for_one) == 1
+    [fresh] = [each for each in await all_of(paper) if each.state is GrantState.RESERVED]
+    assert fresh.owner == EMIL
+    # What is on its way to somebody who is paused takes nobody's room.
+    await paper.by(boris, pausing.pause, EMIL, None)
+    await paper.by(boris, pausing.resume, ANNA)
+    assert await paper.do(with_room_for_one) == 1
+    async with paper.database.reading() as tx:
+        assert len(await tx.grants.replacing([waits.id])) == 1
