@@ -54,6 +54,7 @@ class Notice(StrEnum):
     RESUMED = "resumed"
     RESUMED_ADMINS = "resumed_admins"  # by itself
     PAUSED_SINCE_BACKUP = "paused_since_backup"  # a restore has found out
+    PAUSE_KEPT = "pause_kept"  # beyond its day, by a restore
     EARLIER_ACCESS_ENDED = "earlier_access_ended"  # of a certificate from before the takeover
     DELIVERY_DELAYED = "delivery_delayed"
     DELIVERY_DELAYED_ADMINS = "delivery_delayed_admins"

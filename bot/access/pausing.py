@@ -5,7 +5,7 @@ over meanwhile ends as it would have without.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.access import messages, revocation
@@ -98,6 +98,26 @@ async def resume_due(case: Case) -> None:
         done = await resume(case.by(THE_BOT), over.user_id)
         name = done.accounts[0].name
         await messages.tell_admins(case, Notice.RESUMED_ADMINS, name=name, count=len(done.grants))
+
+
+async def keep_all(case: Case) -> None:
+    """From now on nobody who is paused is resumed by themselves; they and the admins read of it.
+
+    The day that a backup knows may have been put off after it.
+    """
+    told: set[UserId] = set()
+    for pause in await case.tx.pauses.all():
+        if pause.until is None:
+            continue
+        account = await revocation.known_person(case.tx, pause.user_id)
+        await case.tx.pauses.put(replace(pause, until=None))
+        await case.record("user.pause", f"user:{account.id}", user_name=account.name, until=None)
+        await _tell(case.by(THE_BOT), account, Notice.PAUSED, None)
+        person = await case.tx.people.person_of(account.id)
+        if person not in told:
+            told.add(person)
+            name, until = account.name, pause.until.isoformat()
+            await messages.tell_admins(case, Notice.PAUSE_KEPT, name=name, until=until)
 
 
 async def settle(case: Case, grants: Iterable[Grant]) -> None:

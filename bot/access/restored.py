@@ -1,6 +1,6 @@
 """Adjusts a database that came out of a backup to the time that has gone by."""
 
-from bot.access import invitations, messages, requests
+from bot.access import invitations, messages, pausing, requests
 from bot.access.case import Case
 from bot.access.messages import Notice
 from storage.records import GrantState, OutboxKind
@@ -35,6 +35,7 @@ async def begin_again(case: Case, *, made_at: str) -> None:
     await case.record("backup.restore", "backup", made_at=made_at)
     # Who used one since is not known here, and a second one could.
     await invitations.withdraw_all(case)
+    await pausing.keep_all(case)  # (5)
     undecided = await case.tx.requests.open()
     for request in undecided:  # (4)
         await requests.withdraw(case, request, tell=False)

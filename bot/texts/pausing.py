@@ -26,6 +26,10 @@ NOTICES: dict[Notice, Template] = {
         "⚠️ I was restored from a backup. By the list on <b>{server}</b>, {name} was paused after "
         "it, so they still are. If that’s over: <code>/resume {name}</code>"
     ),
+    Notice.PAUSE_KEPT: (
+        "⚠️ I was restored from a backup. In it, {name} was paused until {until}. That may have "
+        "been changed since, so {name} stays paused until you say: <code>/resume {name}</code>"
+    ),
 }
 USAGE = (
     "Write who, and until when if you know: <code>/pause Anna until 14 Sept</code>\n"

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.access import grants, pausing, people, reopening, requests, revocation, takeover
+from bot.access import grants, pausing, people, reopening, requests, restored, revocation, takeover
+from bot.access.messages import Notice
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal
 from bot.access.takeover import CrlEntry
@@ -13,6 +14,7 @@ from tests.bot.access.kit import (
     ANNA,
     BERLIN,
     BORIS,
+    CLARA,
     DAY,
     EMIL,
     HOUR,
@@ -191,3 +193,24 @@ async def test_after_a_restore_who_was_paused_since_the_backup_stays_out(paper: 
     await paper.do(takeover.take_over, BERLIN, 8, [entry], restored=True)
     assert (await paper.grant(grant.id)).pause is Pause.PAUSING
     assert (await paper.actor(ANNA)).is_paused
+
+
+async def test_after_a_restore_no_day_of_the_backup_brings_anybody_back(paper: Paper) -> None:
+    """It may have been put off, and no server's list says until when somebody is paused."""
+    grant = await paper.active()
+    until = paper.now + DAY
+    await paper.by(await paper.actor(BORIS), pausing.pause, ANNA, until)
+    await paper.forget()
+    paper.now += 2 * DAY
+    await paper.by(OPERATOR, restored.begin_again, made_at="")
+    told = [said for said in await paper.heard() if said.kind is OutboxKind.NOTICE]
+    assert [(said.chat, said.payload["code"]) for said in told] == [
+        (ANNA, Notice.PAUSED),
+        (BORIS, Notice.PAUSE_KEPT),
+        (CLARA, Notice.PAUSE_KEPT),
+    ]
+    assert told[-1].payload["values"] == {"name": "Anna Petrova", "until": until.isoformat()}
+    await paper.do(pausing.resume_due)
+    assert (await paper.grant(grant.id)).pause is Pause.PAUSING
+    [again] = (await paper.by(await paper.actor(BORIS), pausing.resume, ANNA)).grants
+    assert again.pause is None

@@ -305,6 +305,7 @@ NOTICES: dict[str, dict[str, Any]] = {
     "resumed": {"admin": "Boris", "by": "telegram:2001"},
     "resumed_admins": {"name": "Anna", "count": 2},
     "paused_since_backup": {"name": "Anna", "server": "berlin"},
+    "pause_kept": {"name": "Anna", "until": "2026-03-09T09:31:27+00:00"},
     "delivery_delayed": {"server": "berlin"},
     "delivery_delayed_admins": {"name": "Anna", "server": "berlin"},
     "undeliverable": {"name": "Anna", "server": "berlin"},
