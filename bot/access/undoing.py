@@ -13,7 +13,16 @@ from bot.access.case import Case
 from bot.access.messages import Notice
 from bot.access.permission import Act, require, telegram_key
 from bot.access.refusals import Refusal, Refused
-from storage.records import EndReason, Grant, OutboxKind, Request, RequestId, RequestState, UserId
+from storage.records import (
+    LIVE_STATES,
+    EndReason,
+    Grant,
+    OutboxKind,
+    Request,
+    RequestId,
+    RequestState,
+    UserId,
+)
 
 _UNDONE = (RequestState.APPROVED, RequestState.DENIED)
 
@@ -64,8 +73,7 @@ async def undo(case: Case, request_id: RequestId) -> Undone:
         raise Refused(Refusal.UNDO_LATE)
     if request.state is RequestState.DENIED:
         return await _reopen(case, request)
-    theirs = await case.tx.grants.live_of_user(request.user_id)
-    given = [grant for grant in theirs if grant.request_id == request.id]
+    given = await _given(case, request)
     if not given:
         raise Refused(Refusal.NOTHING_TO_UNDO)
     ended = await revocation.begin(case, given, EndReason.REVOKED)
@@ -73,6 +81,15 @@ async def undo(case: Case, request_id: RequestId) -> Undone:
     await revocation.tell_others(case, ended)
     await revocation.ask_receipt(case, messages.private_chat(requests.acting(case)), ended)
     return Undone(request, ended)
+
+
+async def _given(case: Case, request: Request) -> list[Grant]:
+    """What lives of what a yes gave, or has moved to another CA since (`bot.access.moving`)."""
+    theirs = await case.tx.grants.of_user(request.user_id)
+    given = {grant.id for grant in theirs if grant.request_id == request.id}
+    while later := {grant.id for grant in theirs if grant.replaces in given} - given:
+        given |= later
+    return [grant for grant in theirs if grant.id in given and grant.state in LIVE_STATES]
 
 
 async def _reopen(case: Case, request: Request) -> Undone:

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from bot.access import grants, moving, pausing, revocation
+from bot.access import grants, moving, pausing, revocation, undoing
 from bot.access.messages import DeliverNote
 from storage.records import EndReason, Grant, GrantId, GrantState, OutboxKind, ServerName
 from storage.rotation import Rotation, RotationStep
@@ -118,6 +118,17 @@ async def test_whatever_ends_the_old_one_ends_what_is_on_its_way(paper: Paper, a
     live = [each for each in await all_of(paper) if each.state is GrantState.RESERVED]
     assert [each.authority for each in live] == ([2] if act is _renewed else [])
     assert not await paper.do(grants.issued, fresh)
+
+
+async def test_a_yes_that_is_taken_back_takes_what_it_gave_also_after_it_moved(
+    paper: Paper,
+) -> None:
+    old, fresh = await moved(paper)
+    await arrives(paper, fresh)
+    assert old.request_id is not None
+    [ended] = (await paper.by(await paper.actor(BORIS), undoing.undo, old.request_id)).ended
+    assert ended.id == fresh.id
+    assert (await paper.grant(fresh.id)).state is GrantState.REVOKING
 
 
 async def test_where_it_cannot_be_brought_the_old_one_stays(paper: Paper) -> None:
