@@ -10,6 +10,7 @@ from bot.access import messages, pace, pausing, revocation, roles
 from bot.access.addresses import address6_of, free_address
 from bot.access.case import Case
 from bot.access.destinations import find
+from bot.access.keys import require_way
 from bot.access.messages import DeliverNote, Notice
 from bot.access.names import common_name
 from bot.access.permission import THE_BOT, Act, require
@@ -129,7 +130,7 @@ async def renew(case: Case, grant_id: GrantId, *, note: DeliverNote = DeliverNot
     Raises:
         Refused: NOT_ALLOWED, UNKNOWN_GRANT, NOT_YOURS, GRANT_OVER, GRANT_BUSY,
             GRANT_ENDS_SOON, SERVER_NOT_OPEN, RENEWED_TOO_OFTEN, NETWORK_FULL, UNKNOWN_SERVER,
-            SERVER_CLOSED,
+            SERVER_CLOSED, NO_OWN_KEY,
             NO_BUTTON, CLOCK_IN_DOUBT.
     """
     require(case.actor, Act.ASK)
@@ -142,6 +143,7 @@ async def renew(case: Case, grant_id: GrantId, *, note: DeliverNote = DeliverNot
         raise Refused(Refusal.GRANT_ENDS_SOON)
     if not case.actor.is_operator:
         open_to(await groups_of(case.tx, old.owner), {ServerName(old.server or ""): old.servers})
+    await require_way(case, old.owner)
     await pace.may_renew(case, old.owner)
     await revocation.begin(case, [old], EndReason.REPLACED)
     fresh = await _successor(case, old)

@@ -12,6 +12,7 @@ their own; who is paused, when they are back. All of them are named until then.
 
 from bot.access import grants, messages
 from bot.access.case import Case
+from bot.access.keys import require_way
 from bot.access.messages import DeliverNote, Notice
 from bot.access.refusals import Refusal, Refused
 from storage.records import Grant, GrantId
@@ -75,6 +76,7 @@ async def move_some(
 async def _move(case: Case, old: Grant) -> None:
     if old.not_after - case.now < grants.SHORTEST_RENEWAL:
         raise Refused(Refusal.GRANT_ENDS_SOON)
+    await require_way(case, old.owner)
     assert old.request_id is not None
     before = await case.tx.requests.get(old.request_id)
     person = await case.tx.people.get(old.owner)

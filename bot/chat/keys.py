@@ -1,6 +1,6 @@
 """The passphrase of a profile, and the choice how profiles come."""
 
-from bot.access import keys
+from bot.access import keys, passphrases
 from bot.access.case import Case
 from bot.access.permission import Act, require
 from bot.chat import buttons
@@ -18,7 +18,7 @@ from storage.records import OutboxKind, Payload, UserId
 async def show(scene: Scene, meant: Meant) -> Reply:
     """Has the passphrase shown in a pop-up; whoever sends that takes it from memory."""
     is_here = meant.grant in scene.passphrases
-    if await keys.reveal(scene.case, meant.grant, is_here=is_here):
+    if await passphrases.reveal(scene.case, meant.grant, is_here=is_here):
         return Reply(reveals=meant.grant, alert=True)
     return Reply(toast=Html(words.LOST), alert=True)
 

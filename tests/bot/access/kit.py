@@ -19,6 +19,7 @@ from bot.access.refusals import Refusal, Refused
 from bot.access.requests import Approved
 from storage.audit_records import AuditEntry
 from storage.database import Database
+from storage.key_records import KeyWay
 from storage.records import (
     Grant,
     GrantId,
@@ -82,6 +83,7 @@ class Paper:
     long_duration: int | None = None
     authority_ends_at: datetime | None = None
     may_expire: bool = True
+    key_ways: tuple[KeyWay, ...] = (KeyWay.PLAIN,)
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
     _heard: int = 0
     _read: int = 0
@@ -95,6 +97,7 @@ class Paper:
             admins=self.admins,
             approvals=self.approvals,
             long_duration=self.long_duration,
+            key_ways=self.key_ways,
         )
 
     @property

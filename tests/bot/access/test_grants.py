@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from bot.access import grants, revocation
+from bot.access import grants, keys, revocation
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal
+from storage.key_records import KeyWay
 from storage.records import (
     EndReason,
     Grant,
@@ -121,6 +122,17 @@ async def test_a_profile_can_be_renewed_again_and_again(paper: Paper) -> None:
     async with paper.database.reading() as tx:
         assert len(await tx.grants.live_of_user(ANNA)) == 1
         assert len(await tx.grants.revoking()) == 3
+
+
+async def test_the_old_one_stays_until_a_new_one_could_be_made(paper: Paper) -> None:
+    """From now on everybody sends a key of their own, and she has not done so yet."""
+    old = await paper.active()
+    paper.key_ways = (KeyWay.OWN,)
+    anna = await paper.actor(ANNA)
+    await paper.refuses(anna, Refusal.NO_OWN_KEY, grants.renew, old.id)
+    await paper.by(anna, keys.take, "a key in PEM")
+    await paper.by(anna, grants.renew, old.id)
+    assert (await paper.grant(old.id)).state is GrantState.REVOKING
 
 
 async def test_only_its_owner_gets_a_new_profile(paper: Paper) -> None:

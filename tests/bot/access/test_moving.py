@@ -5,8 +5,9 @@ from functools import partial
 
 import pytest
 
-from bot.access import grants, moving, pausing, revocation, undoing
+from bot.access import grants, keys, moving, pausing, revocation, undoing
 from bot.access.messages import DeliverNote
+from storage.key_records import KeyWay
 from storage.records import EndReason, Grant, GrantId, GrantState, OutboxKind, ServerName
 from storage.rotation import Rotation, RotationStep
 from tests.bot.access.kit import ANNA, BERLIN, BORIS, CLARA, EMIL, OPERATOR, Paper, notice
@@ -192,3 +193,14 @@ async def test_who_is_paused_keeps_nobody_waiting_and_moves_when_they_are_back(
     assert await paper.do(with_room_for_one) == 1
     async with paper.database.reading() as tx:
         assert len(await tx.grants.replacing([waits.id])) == 1
+
+
+async def test_nothing_is_made_for_whoever_has_to_send_a_key_first(paper: Paper) -> None:
+    old = await paper.active()
+    paper.key_ways = (KeyWay.OWN,)
+    await rotate(paper)
+    await paper.by(OPERATOR, moving.begin)
+    assert await paper.do(moving.move_some) == 0
+    await paper.by(await paper.actor(ANNA), keys.take, "a key in PEM")
+    assert await paper.do(moving.move_some) == 1
+    assert (await paper.grant(old.id)).state is GrantState.ACTIVE
