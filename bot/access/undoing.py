@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.access import approvals, messages, requests, revocation
+from bot.access import approvals, destinations, messages, requests, revocation
 from bot.access.case import Case
 from bot.access.messages import Notice
 from bot.access.permission import Act, require, telegram_key
@@ -21,6 +21,7 @@ from storage.records import (
     Request,
     RequestId,
     RequestState,
+    ServerName,
     UserId,
 )
 
@@ -61,7 +62,8 @@ async def undo(case: Case, request_id: RequestId) -> Undone:
 
     Raises:
         Refused: ADMINS_ONLY, UNKNOWN_REQUEST, OWN_REQUEST, OTHER_GROUP, NOTHING_TO_UNDO,
-            UNDO_NOT_YOURS, UNDO_LATE, UNDO_ASKED_AGAIN, ALREADY_DECIDED, REQUESTER_REMOVED.
+            UNDO_NOT_YOURS, UNDO_LATE, UNDO_ASKED_AGAIN, ALREADY_DECIDED, REQUESTER_REMOVED,
+            UNKNOWN_SERVER.
     """
     require(case.actor, Act.DECIDE)
     request = await requests.may_be_decided_by(case, request_id)
@@ -98,6 +100,9 @@ async def _reopen(case: Case, request: Request) -> Undone:
     person = await case.tx.people.get(request.user_id)
     if person is None or not person.allowed:
         raise Refused(Refusal.REQUESTER_REMOVED)
+    if await destinations.find(case.tx, ServerName(request.server or "")) is None:
+        # Those that were open were withdrawn when their server was taken out.
+        raise Refused(Refusal.UNKNOWN_SERVER, server=request.server)
     for other in await case.tx.requests.open_of(request.user_id):
         if other.server == request.server:
             raise Refused(Refusal.UNDO_ASKED_AGAIN, request=other.id)

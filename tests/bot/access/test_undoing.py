@@ -19,7 +19,7 @@ from storage.records import (
     UserId,
 )
 from storage.role_records import Role
-from tests.bot.access.kit import ANNA, BORIS, CLARA, MINUTE, OPERATOR, Paper
+from tests.bot.access.kit import ANNA, BERLIN, BORIS, CLARA, MINUTE, OPERATOR, Paper
 
 SOON = timedelta(seconds=59)
 
@@ -112,6 +112,15 @@ async def test_what_is_over_otherwise_stays_over(paper: Paper) -> None:
     paper.request_ttl = 86_400
     await paper.by(OPERATOR, people.remove, ANNA)
     await paper.refuses(boris, Refusal.REQUESTER_REMOVED, undoing.undo, request.id)
+
+
+async def test_no_request_for_a_server_that_is_gone_is_open_again(paper: Paper) -> None:
+    request = await denied(paper)
+    async with paper.database.writing() as tx:
+        await tx.servers.remove(BERLIN)
+    boris = await paper.actor(BORIS)
+    await paper.refuses(boris, Refusal.UNKNOWN_SERVER, undoing.undo, request.id)
+    assert (await of(paper, request)).state is RequestState.DENIED
 
 
 async def test_a_yes_of_before_the_no_still_counts(paper: Paper) -> None:
