@@ -51,6 +51,32 @@ async def test_the_lines_follow_what_happens(
     assert path.read_text() == hers
 
 
+async def test_each_change_is_written_once_more(
+    company: Company, office: Office, machine: Machine, keeper: Keeper
+) -> None:
+    """systemd does not watch the file while the script of before runs."""
+    path = members(company)
+
+    async def times_written(minutes: int) -> int:
+        count = 0
+        for _ in range(minutes):
+            before = path.stat()
+            await minutes_go_by(keeper, machine)
+            after = path.stat()
+            count += (before.st_ino, before.st_ctime_ns) != (after.st_ino, after.st_ctime_ns)
+        return count
+
+    await issued(company, "anna")  # by another process
+    await sweep(keeper)
+    assert await times_written(3) == 1
+    async with office.acting(THE_BOT) as case:
+        await groups.add(case, Group(DEV))
+        await groups.join(case, DEV, UserId(ANNA.id))
+    await sweep(keeper)
+    assert path.read_text().startswith("group-dev")
+    assert await times_written(3) == 1
+
+
 async def test_what_cannot_be_written_lets_nobody_in_and_everybody_out(
     company: Company, machine: Machine, keeper: Keeper
 ) -> None:
