@@ -154,7 +154,7 @@ class Addresses(Repository):
         """Who may send from which address of a server now, and the groups they belong to.
 
         A person's groups are those of all of their accounts. An address that was given up is
-        nobody's: what still comes from it is of no group.
+        nobody's, and so is that of whoever is paused: what still comes from it is of no group.
         """
         known_as = func.coalesce(_people.c.same_as, _people.c.id)
         members = (
@@ -172,6 +172,7 @@ class Addresses(Repository):
                 _HELD,
                 _addresses.c.moved_at.is_(None),
                 _grants.c.revoked_at.is_(None),
+                _grants.c.pause.is_(None),
             )
             .order_by(_addresses.c.address, members.c.group_name)
         )

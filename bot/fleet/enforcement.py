@@ -62,22 +62,24 @@ class Enforcer:
                 left = [p.grant_id for p in proofs if p.server == server and p.is_open]
                 return await tx.grants.some(left)
 
+        done: list[tuple[Grant, ServerProof]] = []
+
+        async def record(seen: Sequence[tuple[Grant, ServerProof]]) -> None:
+            ids = [grant.id for grant, _ in seen]
+            async with self._core.acting(THE_BOT) as case:
+                before = {p.grant_id: p for p in await case.tx.proofs.of(ids) if p.server == server}
+                as_it_was = {grant.id: grant for grant in await case.tx.grants.some(ids)}
+                await revocation.record_proofs(case, [(grant.id, proof) for grant, proof in seen])
+            done.extend((as_it_was[grant.id], proof) for grant, proof in seen)
+            _log_news(server, before, done)
+
         try:
-            seen = await self._fleet.cut(server, still_open)
+            await self._fleet.cut(server, still_open, record)
         except Exception as error:  # noqa: BLE001 - whatever it was, it is tried again
             log_failure(log, f"Cutting access on {server} broke off", error)
             async with self._database.reading() as tx:
                 grants = await tx.grants.some(grant_ids)
-            seen = [(grant, _broken_off(grant, server)) for grant in grants]
-        if not seen:
-            return ()
-        ids = [grant.id for grant, _ in seen]
-        async with self._core.acting(THE_BOT) as case:
-            before = {p.grant_id: p for p in await case.tx.proofs.of(ids) if p.server == server}
-            as_it_was = {grant.id: grant for grant in await case.tx.grants.some(ids)}
-            await revocation.record_proofs(case, [(grant.id, proof) for grant, proof in seen])
-        done = [(as_it_was[grant.id], proof) for grant, proof in seen]
-        _log_news(server, before, done)
+            await record([(grant, _broken_off(grant, server)) for grant in grants])
         return done
 
 

@@ -218,16 +218,20 @@ class Fleet:
             return await refit(self._core, server, live)
 
     async def cut(
-        self, name: ServerName, still_open: Callable[[], Awaitable[Sequence[Grant]]]
-    ) -> Sequence[tuple[Grant, ServerProof]]:
-        """Ends grants on one server, and gives what was seen of each.
+        self,
+        name: ServerName,
+        still_open: Callable[[], Awaitable[Sequence[Grant]]],
+        record: Callable[[Sequence[tuple[Grant, ServerProof]]], Awaitable[None]],
+    ) -> None:
+        """Ends grants on one server, and has recorded what was seen of each.
 
-        The caller says, under the lock, which ones are still to be cut.
+        The caller says, under the lock, which ones are still to be cut. Under it, too, they store
+        what was seen: after it somebody may have come in again, or have put another list there.
         """
         async with self._locked(name) as server:
             grants = await still_open()
             if server is None or not grants:
-                return ()
+                return
             pem = problem = None
             try:
                 await self._before(server)
@@ -250,7 +254,7 @@ class Fleet:
             if pem and number and any(proof.crl_number == number for proof in proofs):
                 await self._note_published(server, pem, number)
                 await self._catching_up.after(server)
-        return tuple(zip(grants, proofs, strict=True))
+            await record(tuple(zip(grants, proofs, strict=True)))
 
     async def _targets(self, name: ServerName, grants: Sequence[Grant]) -> list[Target]:
         async with self._database.reading() as tx:

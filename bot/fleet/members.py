@@ -7,6 +7,7 @@ and compared at each look.
 
 import logging
 from collections.abc import Sequence
+from datetime import timedelta
 from ipaddress import ip_address
 
 from bot.core import Core
@@ -18,6 +19,10 @@ from vpn.errors import VpnError
 from vpn.proof.live import LiveServer
 
 log = logging.getLogger(__name__)
+
+# systemd.path(5) does not watch while the script runs: what is written in the middle of that is
+# told to nobody. So each change is written once more, when the script has long ended.
+_ONCE_MORE = timedelta(seconds=30)
 
 
 async def address_sets(tx: Transaction, server: ServerName) -> Sequence[AddressSet]:
@@ -52,6 +57,9 @@ class Members:
 
     def __init__(self, core: Core) -> None:
         self._database = core.database
+        self._since_boot = core.since_boot
+        self._lines: dict[ServerName, str] = {}
+        self._once_more_at: dict[ServerName, timedelta] = {}
         self._behind: set[ServerName] = set()
 
     async def note(self, server: ServerName, live: LiveServer) -> None:
@@ -60,7 +68,14 @@ class Members:
             return
         async with self._database.reading() as tx:
             sets = await address_sets(tx, server)
-        await live.note_members(membership_lines(sets))
+        lines, now = membership_lines(sets), self._since_boot()
+        if self._lines.get(server) != lines:  # also of another process's writing
+            self._lines[server] = lines
+            self._once_more_at[server] = now + _ONCE_MORE
+        once_more = now >= self._once_more_at.get(server, timedelta.max)
+        await live.note_members(lines, even_if_same=once_more)
+        if once_more:
+            del self._once_more_at[server]
         self._behind.discard(server)
 
     async def try_to_note(self, server: ServerName, live: LiveServer) -> None:

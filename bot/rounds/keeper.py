@@ -40,9 +40,9 @@ _HEAD_LOOK = timedelta(minutes=10)
 _MOVING = timedelta(seconds=10)
 _TIDYING = timedelta(seconds=30)
 _ENDS_LOOK = timedelta(hours=1)
-# Telegram repeats an update for a day at most.
 # What of the trail changes who is who for a server's firewall, and no client's file.
 _REGROUPING = ("group.join", "group.leave", "group.remove", "user.link", "user.unlink")
+# Telegram repeats an update for a day at most.
 _KEEP = timedelta(days=3)
 # What could not be handled is for a human to read, who may be on holiday.
 _KEEP_SET_ASIDE = timedelta(days=30)

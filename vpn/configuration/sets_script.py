@@ -117,7 +117,7 @@ printf '%s\\n' "$rules" | nft --file -
 
 
 def _within(network: IPv6Network | None) -> str:
-    """Lines of awk that give the address where it lies in the network."""
+    """Lines of awk that give the address where it lies in the network, and is no server's own."""
     if network is None:
         return '        return ""\n'
     words = [int(word, _BITS) for word in network.network_address.exploded.split(":")]
@@ -126,6 +126,7 @@ def _within(network: IPv6Network | None) -> str:
     if rest:
         step = 1 << (_BITS - rest)
         tests.append(f"int(hex(part[{whole + 1}]) / {step}) != {words[whole] // step}")
+    tests += [f'text == "{own.exploded}"' for own in (network[0], network[1])]
     lines = "".join(f'        if ({test}) return ""\n' for test in tests)
     return f"{lines}        return text\n"
 

@@ -118,10 +118,13 @@ class LiveServer:
         if path is not None and await self.host.stat(path) is not None:
             await self.host.remove(path)
 
-    async def note_members(self, lines: str) -> None:
+    async def note_members(self, lines: str, *, even_if_same: bool = False) -> None:
         """Puts in place what root's script, or whoever else, tells a firewall: whose address is it.
 
         Nothing where the bot has no folder of its own there.
+
+        Args:
+            even_if_same: whoever waits for a change is to see one.
 
         Raises:
             HostError: it could not be written.
@@ -131,7 +134,7 @@ class LiveServer:
             return
         content = lines.encode()
         with suppress(NotReadable):  # by whatever lies there, which is replaced
-            if await self.host.read(path) == content:
+            if not even_if_same and await self.host.read(path) == content:
                 return
         await self._put(path, content)
 

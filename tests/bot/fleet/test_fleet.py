@@ -1,14 +1,18 @@
 """What holds where something happens, or fails, in the middle of a publication or a cut."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from bot.access import revocation
 from bot.access.permission import THE_BOT
+from bot.fleet import fleet
 from bot.office import Office, open_office
+from bot.process.locks import locked
 from bot.settings import Settings
 from demo.lab.stand_in import StandIn
 from pki.crl import read_crl
@@ -80,6 +84,30 @@ async def test_where_no_crl_can_be_signed_the_rest_is_done(
     assert "crl_not_written" in [code for code, _ in proof.findings]
 
     company.tamper("DROP TRIGGER no_numbers")
+    await office.enforcer.enforce([anna.id])
+    assert (await grant_of_anna(office)).state is GrantState.REVOKED
+
+
+async def test_what_comes_after_the_look_is_no_part_of_the_proof(
+    company: Company, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As soon as the lock is free another process may find that our list was taken away."""
+    anna = await grant_of_anna(office)
+    async with office.acting(THE_BOT) as case:
+        await revocation.begin(case, [anna], EndReason.REVOKED)
+
+    @asynccontextmanager
+    async def and_then_a_list_is_missing(path: Path) -> AsyncIterator[None]:
+        async with locked(path):
+            yield
+        monkeypatch.setattr(fleet, "locked", locked)
+        (company.folder / "office/live/crl.pem").unlink()
+        await office.fleet.publish(OFFICE)
+
+    monkeypatch.setattr(fleet, "locked", and_then_a_list_is_missing)
+    await office.enforcer.enforce([anna.id])
+
+    assert (await grant_of_anna(office)).state is GrantState.REVOKING
     await office.enforcer.enforce([anna.id])
     assert (await grant_of_anna(office)).state is GrantState.REVOKED
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.access import groups, people
+from bot.access import groups, pausing, people
 from bot.access.permission import THE_BOT
 from bot.fleet.members import address_sets
 from bot.office import Office
@@ -47,6 +47,48 @@ async def test_the_lines_follow_what_happens(
     await minutes_go_by(keeper, machine)
     assert path.read_text() == hers
     path.unlink()
+    await minutes_go_by(keeper, machine)
+    assert path.read_text() == hers
+
+
+async def test_each_change_is_written_once_more(
+    company: Company, office: Office, machine: Machine, keeper: Keeper
+) -> None:
+    """systemd does not watch the file while the script of before runs."""
+    path = members(company)
+
+    async def times_written(minutes: int) -> int:
+        count = 0
+        for _ in range(minutes):
+            before = path.stat()
+            await minutes_go_by(keeper, machine)
+            after = path.stat()
+            count += (before.st_ino, before.st_ctime_ns) != (after.st_ino, after.st_ctime_ns)
+        return count
+
+    await issued(company, "anna")  # by another process
+    await sweep(keeper)
+    assert await times_written(3) == 1
+    async with office.acting(THE_BOT) as case:
+        await groups.add(case, Group(DEV))
+        await groups.join(case, DEV, UserId(ANNA.id))
+    await sweep(keeper)
+    assert path.read_text().startswith("group-dev")
+    assert await times_written(3) == 1
+
+
+async def test_who_is_paused_is_in_no_set(
+    company: Company, office: Office, machine: Machine, keeper: Keeper
+) -> None:
+    path = members(company)
+    await issued(company, "anna")
+    hers = f"user-{ANNA.id} 10.8.0.2\nend\n"
+    async with office.acting(THE_BOT) as case:
+        paused = await pausing.pause(case, UserId(ANNA.id), None)
+    await office.enforcer.enforce([one.id for one in paused.grants])
+    assert path.read_text() == "end\n"
+    async with office.acting(THE_BOT) as case:
+        await pausing.resume(case, UserId(ANNA.id))
     await minutes_go_by(keeper, machine)
     assert path.read_text() == hers
 

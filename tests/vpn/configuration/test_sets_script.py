@@ -135,6 +135,8 @@ LEFT_OUT = (
     "group6-dev fd12:3456:0000:0000:0000:0000:0000:0005",
     "group6-dev fd12:3456:0000:0000:1000:0000:0000:0005",
     "group6-dev fd13:3456:0000:0000:0800:0000:0000:0005",
+    f"group6-dev {V6}0000",
+    f"group6-dev {V6}0001",
     f"group6-dev {V6}000g",
     f"group6-dev {V6}5",
     # Of a set that nobody has declared, or that is not for this.
