@@ -42,7 +42,7 @@ NOTICES: dict[Notice, Template] = {
     ),
     Notice.REMOVED: (
         "{Admin} took you off the list: you can’t ask for VPN access any more, and what you had "
-        "no longer works. Questions? Talk to them."
+        "is being switched off. Questions? Talk to them."
     ),
     Notice.REVOKED_BY: "{Admin} ended the access of <b>{name}</b> to {servers}.",
     Notice.ACCESS_OVER: "The access of {name} to {server} has reached its end.",
@@ -120,7 +120,7 @@ ACCESS_ENDED: dict[EndReason, str] = {
         "/requestvpn asks again."
     ),
     EndReason.REMOVED: (
-        "{Admin} took you off the list, so your access to <b>{server}</b> no longer works."
+        "{Admin} took you off the list, so your access to <b>{server}</b> is being switched off."
     ),
 }
 # Where another profile of theirs for the same server works on.
@@ -145,7 +145,7 @@ EARLIER_ACCESS_ENDED: dict[EndReason, str] = {
         "access, /requestvpn asks for it."
     ),
     EndReason.REMOVED: (
-        "{Admin} took you off the list, so your earlier VPN profile <code>{common_name}</code> no "
-        "longer works."
+        "{Admin} took you off the list, so your earlier VPN profile <code>{common_name}</code> is "
+        "being switched off."
     ),
 }
