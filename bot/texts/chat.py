@@ -168,7 +168,7 @@ AGREED_TOAST = Plural(
     "Your approval is noted. {count} more is needed.",
     "Your approval is noted. {count} more are needed.",
 )
-DENIED_TOAST = "Denied. {name} is told."
+DENIED_TOAST = "Denied. I’m telling {name}."
 CANCELLED_TOAST = "Your request is cancelled."
 CHOSEN_TOAST = "Your request is with the admins."
 
