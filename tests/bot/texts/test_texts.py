@@ -24,7 +24,9 @@ from bot.texts import (
     questions,
     receipts,
     refusals,
+    roles,
     trouble,
+    whose,
 )
 from bot.texts.fill import (
     Plural,
@@ -75,7 +77,10 @@ def fields(template: Template) -> set[str]:
 
 IN_CHAT = [
     (name, template)
-    for module in (chat, notices, life, questions, online, groups, joining)
+    for module in (
+        *(chat, notices, life, questions, online, groups, joining),
+        *(pausing, roles, trouble, whose),
+    )
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
 ]
