@@ -44,8 +44,8 @@ NOTICES: dict[Notice, Template] = {
         "{Admin} took you off the list: you can’t ask for VPN access any more, and what you had "
         "is being switched off. Questions? Talk to them."
     ),
-    Notice.REVOKED_BY: "{Admin} ended the access of <b>{name}</b> to {servers}.",
-    Notice.ACCESS_OVER: "The access of {name} to {server} has reached its end.",
+    Notice.REVOKED_BY: "{Admin} ended <b>{name}</b>’s access to {servers}.",
+    Notice.ACCESS_OVER: "{name}’s access to {server} is over: its time was up.",
     Notice.ACCESS_GIVEN: joining.WELCOME,
     Notice.KNOCK_REFUSED: joining.KNOCK_REFUSED,
     Notice.INVITATION_USED: joining.INVITATION_USED,
