@@ -3,7 +3,7 @@
 from bot.texts.fill import Plural
 
 # Who may decide instead.
-APPROVERS = "{names} can approve this, you can't: that's how the requester's group has it."
+APPROVERS = "You can't approve this: the requester's group leaves it to {names}."
 NO_APPROVER = (
     "Nobody who may approve this for the requester's group is an admin or approver now. It can be "
     "done on the server: vpnbot request approve N."
@@ -41,10 +41,9 @@ MORE = "… and {count} more: <code>vpnbot group list</code>"
 JOINED = "✅ {name} is in {group} now."
 LEFT = "✅ {name} is not in {group} any more."
 DUE = Plural(
-    "{count} profile gets what that means by itself; a session that is on has it once it "
-    "reconnects.",
-    "{count} profiles get what that means by themselves; a session that is on has it once it "
-    "reconnects.",
+    "{count} profile follows by itself; whoever is connected gets the change when they reconnect.",
+    "{count} profiles follow by themselves; whoever is connected gets the change when they "
+    "reconnect.",
 )
 CLOSED = (
     "⚠️ They still have access to a server that their groups don't include; it ends when its time "

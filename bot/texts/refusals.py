@@ -40,8 +40,8 @@ IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
         "wait, talk to your admin."
     ),
     Refusal.RENEWED_TOO_OFTEN: (
-        "You have had {count} new profiles within an hour. The one that you have stays as it is; "
-        "the next new one can be had in {wait}. If none of them works, talk to your admin."
+        "That’s {count} new profiles in an hour. Your current one keeps working; you can get "
+        "another in {wait}. If none of them works, talk to your admin."
     ),
     Refusal.UNKNOWN_REQUEST: "There is no request {request}. /pending shows the open ones.",
     Refusal.ALREADY_DECIDED: "Too late: this request is already {state}.",
