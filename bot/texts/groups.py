@@ -3,9 +3,9 @@
 from bot.texts.fill import Plural
 
 # Who may decide instead.
-APPROVERS = "You can't approve this: the requester's group leaves it to {names}."
+APPROVERS = "You can’t approve this: the requester’s group leaves it to {names}."
 NO_APPROVER = (
-    "Nobody who may approve this for the requester's group is an admin or approver now. It can be "
+    "Nobody who may approve this for the requester’s group is an admin or approver now. It can be "
     "done on the server: vpnbot request approve N."
 )
 
@@ -14,11 +14,11 @@ CARD_QUORUM = Plural(
     "{group} wants {count} approval of: {names}", "{group} wants {count} approvals of: {names}"
 )
 CARD_GROUPS = "In {groups}"
-CARD_NOT_OPEN = "⚠️ Their groups don't include {server}, so this can't be approved."
+CARD_NOT_OPEN = "⚠️ Their groups don’t include {server}, so this can’t be approved."
 
 NONE = (
     "There are no groups, so everybody on the allowlist may ask for every server. To make one, "
-    "on the bot's machine: <code>vpnbot group add NAME</code>"
+    "on the bot’s machine: <code>vpnbot group add NAME</code>"
 )
 COUNT = Plural("{count} group:", "{count} groups:")
 LINE = "<b>{name}</b> – {people}"
@@ -46,7 +46,7 @@ DUE = Plural(
     "reconnect.",
 )
 CLOSED = (
-    "⚠️ They still have access to a server that their groups don't include; it ends when its time "
+    "⚠️ They still have access to a server that their groups don’t include; it ends when its time "
     "is over, or with /revoke."
 )
 USAGE = "Write <code>/group NAME</code>, or <code>/group NAME add WHO</code>."

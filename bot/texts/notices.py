@@ -102,7 +102,7 @@ NOTICES: dict[Notice, Template] = {
     ),
     Notice.AUDIT_HEAD: AUDIT_HEAD,
     Notice.STRANGERS_CUT: (
-        "⚠️ I was restored from a backup. On <b>{server}</b> I shut out everybody I don't know: "
+        "⚠️ I was restored from a backup. On <b>{server}</b> I shut out everybody I don’t know: "
         "{names}. Their access was given after the backup; they can ask again with /requestvpn."
     ),
     Notice.NEEDS_HELP: trouble.NOTE,

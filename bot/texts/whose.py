@@ -22,12 +22,12 @@ NOBODY_NOW = "Nobody has {address} now."
 NOBODY_THEN = "Nobody is known to have had {address} then ({at})."
 BEFORE = "The last before that:"
 WHY: dict[Unknown, str] = {
-    Unknown.NO_NETWORK: "It's in no server's network.",
-    Unknown.SERVERS_OWN: "It's {server}'s own address.",
+    Unknown.NO_NETWORK: "It’s in no server’s network.",
+    Unknown.SERVERS_OWN: "It’s {server}’s own address.",
     Unknown.FROM_POOL: (
         "{server} gives it from a pool of its own, so only the log of that OpenVPN can tell."
     ),
-    Unknown.BY_OPERATOR: ("A client's file on {server} that isn't the bot's sets it; look there."),
+    Unknown.BY_OPERATOR: ("A client’s file on {server} that isn’t the bot’s sets it; look there."),
     Unknown.BEFORE: "{server} is known here only since {added}.",
 }
 REFUSED: dict[Refusal, str] = {
