@@ -213,8 +213,8 @@ CAPTION_USE_ARCHIVE = (
     "It works until {until}. It is for you alone: whoever has this archive has your access."
 )
 CAPTION_HOW_TO = "Tap your device to read how."
-HOW_TO_GONE = "I do not have these instructions any more. Your admin can help you."
-HOW_TO_BROKEN = "I cannot show these instructions right now. Your admin can help you."
+HOW_TO_GONE = "I don’t have these instructions any more. Your admin can help you."
+HOW_TO_BROKEN = "I can’t show these instructions right now. Your admin can help you."
 CAPTION_DELETED = "I delete this message at {at}, so save the file before."
 CAPTION_LATER = "/myvpn shows it, sends a new one, or gives it up."
 
@@ -367,7 +367,7 @@ SERVER_UP = Plural(
     "<b>{name}</b>, {remote}: reachable, {count} live session",
     "<b>{name}</b>, {remote}: reachable, {count} live sessions",
 )
-SERVER_DOWN = "⚠️ <b>{name}</b>, {remote}: cannot be asked"
+SERVER_DOWN = "⚠️ <b>{name}</b>, {remote}: can’t be asked"
 SERVER_CRL = "CRL {number}, signed {signed}, valid until {until}"
 SERVER_NO_CRL = "⚠️ no CRL that can be read"
 SERVER_CERTIFICATE = "server certificate until {until}"

@@ -50,11 +50,11 @@ NOTICES: dict[Notice, Template] = {
     Notice.KNOCK_REFUSED: joining.KNOCK_REFUSED,
     Notice.INVITATION_USED: joining.INVITATION_USED,
     Notice.DELIVERY_DELAYED: (
-        "Your request was approved, but your profile for <b>{server}</b> cannot be made right now. "
+        "Your request was approved, but your profile for <b>{server}</b> can’t be made right now. "
         "I keep trying and send it as soon as I can."
     ),
     Notice.DELIVERY_DELAYED_ADMINS: (
-        "⚠️ The profile of {name} for <b>{server}</b> cannot be made right now. I keep trying. On "
+        "⚠️ The profile of {name} for <b>{server}</b> can’t be made right now. I keep trying. On "
         "the machine, <code>vpnbot doctor</code> says what to mend."
     ),
     Notice.UNDELIVERABLE: (
