@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.access import messages, revocation
+from bot.access import holdings, messages, revocation
 from bot.access.case import Case
 from bot.access.messages import Notice
 from bot.access.permission import THE_BOT, Act, require
@@ -19,7 +19,11 @@ from storage.records import Grant, GrantState, OutboxKind, Person, UserId
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """Who is paused, by all of their accounts, and what of theirs lets nobody in any more."""
+    """Who is paused, by all of their accounts, and what that takes.
+
+    Attributes:
+        grants: what is kept; of somebody who has nothing to keep, what may still let them in.
+    """
 
     accounts: Sequence[Person]
     grants: Sequence[Grant]
@@ -65,6 +69,9 @@ async def pause(case: Case, user_id: UserId, until: datetime | None) -> Paused:
         )
         await _tell(case, account, Notice.PAUSED if until is None else Notice.PAUSED_UNTIL, until)
     await settle(case, grants)
+    if not grants:
+        found = await holdings.of_accounts(case.tx, case.now, [one.id for one in accounts])
+        grants = [one.grant for one in found if not one.grant.for_server]
     return Paused(accounts, await case.tx.grants.some([grant.id for grant in grants]))
 
 

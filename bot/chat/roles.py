@@ -106,5 +106,4 @@ def _done(done: Appointed) -> Html:
         return fill(words.TAKEN, name=person.name)
     if done.role is Role.APPROVER and not done.groups:
         return fill(words.GIVEN_NO_GROUP, name=person.name, id=person.id)
-    given = Appointment(person.id, done.role, done.groups, 0)
-    return fill(words.GIVEN, name=person.name, role=title(given))
+    return fill(words.GIVEN[done.role], name=person.name, groups=", ".join(done.groups))

@@ -32,7 +32,7 @@ def _nobody(answer: Answer) -> Html:
             added=moment(server.added_at) if server else "",
         )
     if answer.before is not None:
-        before = Html(words.BEFORE + _said(answer.address, answer.before))
+        before = lines(words.BEFORE, _said(answer.address, answer.before))
     at = answer.at
     return blocks(
         fill(words.NOBODY_NOW, address=answer.address)

@@ -53,7 +53,7 @@ MENU = {  # in Telegram's own menu
     "who": "Whose an address is, or was",
     "group": "Groups, and who is in them",
     "allow": "Put somebody on the allowlist",
-    "invite": "Make a link that puts somebody on it",
+    "invite": "Invite somebody by a link",
     "remove": "Take somebody off the allowlist",
     "role": "Who is admin, approver or auditor",
     "servers": "What each server answers",
@@ -88,7 +88,7 @@ CALLED = {
 ONLY_NEW_MESSAGES = (
     "I act on commands that you type yourself, not on forwarded ones. Please type it."
 )
-TOO_FAST = "That was a lot at once. I listen again in a minute."
+TOO_FAST = "Too many messages at once. Try again in a minute."
 SOMETHING_BROKE = (
     "Something went wrong on my side, and nothing was changed. Please try again in a minute; "
     "if it stays like this, tell your admin."
@@ -168,7 +168,7 @@ AGREED_TOAST = Plural(
     "Your approval is noted. {count} more is needed.",
     "Your approval is noted. {count} more are needed.",
 )
-DENIED_TOAST = "Denied. {name} is told."
+DENIED_TOAST = "Denied. I’m telling {name}."
 CANCELLED_TOAST = "Your request is cancelled."
 CHOSEN_TOAST = "Your request is with the admins."
 
@@ -213,8 +213,8 @@ CAPTION_USE_ARCHIVE = (
     "It works until {until}. It is for you alone: whoever has this archive has your access."
 )
 CAPTION_HOW_TO = "Tap your device to read how."
-HOW_TO_GONE = "I do not have these instructions any more. Your admin can help you."
-HOW_TO_BROKEN = "I cannot show these instructions right now. Your admin can help you."
+HOW_TO_GONE = "I don’t have these instructions any more. Your admin can help you."
+HOW_TO_BROKEN = "I can’t show these instructions right now. Your admin can help you."
 CAPTION_DELETED = "I delete this message at {at}, so save the file before."
 CAPTION_LATER = "/myvpn shows it, sends a new one, or gives it up."
 
@@ -355,7 +355,9 @@ CHOOSE_OLD_USERNAME = (
     "now. Do you mean this person?"
 )
 NOBODY_HAS = "Nobody called “{who}” has access at the moment, so there is nothing to revoke."
-CHOOSE_NO_TIME = "What is ended here is over at once and for good, not for a time. Who do you mean?"
+CHOOSE_NO_TIME = (
+    "This ends access for good; /pause keeps somebody out for a while. Who do you mean?"
+)
 CHOOSE_NEAR = "Nobody has exactly this name. Do you mean one of these?"
 NOBODY_TO_REVOKE = "Nobody has live access, so there is nothing to revoke."
 WORKING = "Cutting the access now. The receipt follows."
@@ -365,7 +367,7 @@ SERVER_UP = Plural(
     "<b>{name}</b>, {remote}: reachable, {count} live session",
     "<b>{name}</b>, {remote}: reachable, {count} live sessions",
 )
-SERVER_DOWN = "⚠️ <b>{name}</b>, {remote}: cannot be asked"
+SERVER_DOWN = "⚠️ <b>{name}</b>, {remote}: can’t be asked"
 SERVER_CRL = "CRL {number}, signed {signed}, valid until {until}"
 SERVER_NO_CRL = "⚠️ no CRL that can be read"
 SERVER_CERTIFICATE = "server certificate until {until}"

@@ -4,40 +4,40 @@ from bot.access.refusals import Refusal
 
 IN_CHAT: dict[Refusal, str] = {
     Refusal.SERVER_NOT_OPEN: (
-        "Your groups don't include {server}. You can ask for: {servers}. If you need {server}, "
+        "Your groups don’t include {server}. You can ask for: {servers}. If you need {server}, "
         "talk to your admin."
     ),
     Refusal.NOT_APPROVER: "{who}",
     Refusal.UNKNOWN_GROUP: "There is no group “{group}”. /group shows those that there are.",
     Refusal.GROUP_EXISTS: "There is a group “{group}” already.",
     Refusal.BAD_GROUP_NAME: (
-        "“{group}” can't be a group's name: it begins with a letter and has at most 32 of a-z, "
+        "“{group}” can’t be a group’s name: it begins with a letter and has at most 32 of a-z, "
         "0-9, '-' and '_'."
     ),
-    Refusal.RANGE_NOWHERE: "{network} is in none of the servers' networks: {networks}.",
+    Refusal.RANGE_NOWHERE: "{network} is in none of the servers’ networks: {networks}.",
     Refusal.RANGE_TAKEN: "{network} overlaps {range} of the group {group}.",
     Refusal.RANGE6: (
-        "{network} must have room for {count} addresses, and leave the first {count} of {server}'s "
+        "{network} must have room for {count} addresses, and leave the first {count} of {server}’s "
         "network to everybody else."
     ),
     Refusal.RANGE_FULL: "{network} has no address that {server} could give to a client.",
     Refusal.APPROVER_NO_ADMIN: (
         "{id} is neither admin nor approver, so their approval would not count."
     ),
-    Refusal.TOO_FEW_APPROVERS: "{needed} approvals can't come from {count} approvers.",
+    Refusal.TOO_FEW_APPROVERS: "{needed} approvals can’t come from {count} approvers.",
     Refusal.IN_GROUP_ALREADY: "{name} is in {group} already.",
     Refusal.NOT_IN_GROUP: "{name} is not in {group}, so nothing was changed.",
 }
 IN_TERMINAL: dict[Refusal, str] = {
     Refusal.SERVER_NOT_OPEN: (
-        "Their groups don't include {server}, but {servers}; see: vpnbot group list"
+        "Their groups don’t include {server}, but {servers}; see: vpnbot group list"
     ),
     Refusal.UNKNOWN_GROUP: "There is no group “{group}”; see: vpnbot group list",
     Refusal.GROUP_EXISTS: (
         "There is a group “{group}” already; vpnbot group edit {group} changes it."
     ),
     Refusal.RANGE_NOWHERE: (
-        "{network} is in none of the networks that the group's servers have: {networks}; choose "
+        "{network} is in none of the networks that the group’s servers have: {networks}; choose "
         "a part of one of them with --network."
     ),
     Refusal.RANGE_TAKEN: (
@@ -48,6 +48,6 @@ IN_TERMINAL: dict[Refusal, str] = {
         "user role {id} approver, or name somebody else with --approvers."
     ),
     Refusal.TOO_FEW_APPROVERS: (
-        "{needed} approvals can't come from {count} approvers; name more with --approvers."
+        "{needed} approvals can’t come from {count} approvers; name more with --approvers."
     ),
 }

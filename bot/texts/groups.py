@@ -3,9 +3,9 @@
 from bot.texts.fill import Plural
 
 # Who may decide instead.
-APPROVERS = "{names} can approve this, you can't: that's how the requester's group has it."
+APPROVERS = "You can’t approve this: the requester’s group leaves it to {names}."
 NO_APPROVER = (
-    "Nobody who may approve this for the requester's group is an admin or approver now. It can be "
+    "Nobody who may approve this for the requester’s group is an admin or approver now. It can be "
     "done on the server: vpnbot request approve N."
 )
 
@@ -14,11 +14,11 @@ CARD_QUORUM = Plural(
     "{group} wants {count} approval of: {names}", "{group} wants {count} approvals of: {names}"
 )
 CARD_GROUPS = "In {groups}"
-CARD_NOT_OPEN = "⚠️ Their groups don't include {server}, so this can't be approved."
+CARD_NOT_OPEN = "⚠️ Their groups don’t include {server}, so this can’t be approved."
 
 NONE = (
     "There are no groups, so everybody on the allowlist may ask for every server. To make one, "
-    "on the bot's machine: <code>vpnbot group add NAME</code>"
+    "on the bot’s machine: <code>vpnbot group add NAME</code>"
 )
 COUNT = Plural("{count} group:", "{count} groups:")
 LINE = "<b>{name}</b> – {people}"
@@ -41,13 +41,12 @@ MORE = "… and {count} more: <code>vpnbot group list</code>"
 JOINED = "✅ {name} is in {group} now."
 LEFT = "✅ {name} is not in {group} any more."
 DUE = Plural(
-    "{count} profile gets what that means by itself; a session that is on has it once it "
-    "reconnects.",
-    "{count} profiles get what that means by themselves; a session that is on has it once it "
-    "reconnects.",
+    "{count} profile follows by itself; whoever is connected gets the change when they reconnect.",
+    "{count} profiles follow by themselves; whoever is connected gets the change when they "
+    "reconnect.",
 )
 CLOSED = (
-    "⚠️ They still have access to a server that their groups don't include; it ends when its time "
+    "⚠️ They still have access to a server that their groups don’t include; it ends when its time "
     "is over, or with /revoke."
 )
 USAGE = "Write <code>/group NAME</code>, or <code>/group NAME add WHO</code>."

@@ -61,7 +61,7 @@ KNOCK_LAPSED = "<b>{name}</b> asked to join, and nobody answered in a week. They
 BUTTON_JOIN_YES = "Allow"
 BUTTON_JOIN_NO = "Deny"
 ALLOWED_TOAST = "{name} is on the allowlist now."
-REFUSED_TOAST = "Said no. {name} is told."
+REFUSED_TOAST = "Said no. I’m telling {name}."
 KNOCK_REFUSED = "An admin said no. If you still need VPN access, talk to your admin."
 
 # --- First steps -------------------------------------------------------------------------------

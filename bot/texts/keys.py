@@ -11,16 +11,16 @@ BUTTON_SHOW = "🔑 Show the passphrase"
 # --- In the pop-up, which has 200 characters and no markup ----------------------------------------
 
 SHOWN = (
-    "{passphrase}\n\nWrite it down now, with the hyphens: I don't keep it. "
+    "{passphrase}\n\nWrite it down now, with the hyphens: I don’t keep it. "
     "Your VPN app asks for it."
 )
-SHOWN_JUST_NOW = "I showed it a moment ago. If you don't have it, take a new profile with /myvpn."
+SHOWN_JUST_NOW = "I showed it a moment ago. If you don’t have it, take a new profile with /myvpn."
 LOST = (
     "I was restarted before you looked, and the passphrase is gone with that. A new profile is on "
     "its way; delete this one."
 )
 SHOWN_BEFORE = (
-    "I showed the passphrase once, {at}, and don't keep it. If you don't have it, take a new "
+    "I showed the passphrase once, {at}, and don’t keep it. If you don’t have it, take a new "
     "profile with /myvpn."
 )
 

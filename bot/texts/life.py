@@ -51,15 +51,15 @@ ASKED_ENDED: dict[EndReason, str] = {
     EndReason.REPLACED: "You asked for a new profile for <b>{server}</b>, {at}.",
     EndReason.LOST: (
         "{Admin} approved your request for <b>{server}</b>, but the profile got lost on its way, "
-        "so it was switched off. Ask again, and another one comes."
+        "so I ended it. Ask again, and another one comes."
     ),
     EndReason.UNDELIVERABLE: (
         "{Admin} approved your request for <b>{server}</b>, but I couldn’t send you the profile: "
-        "you had blocked me. So it was switched off. Ask again to get one."
+        "you had blocked me. So I ended it. Ask again to get one."
     ),
     EndReason.NOT_TAKEN: (
         "{Admin} approved your request for <b>{server}</b>, but Telegram didn’t take the profile, "
-        "so it was switched off. The admins know."
+        "so I ended it. The admins know."
     ),
     EndReason.EARLIER: "Your access to <b>{server}</b> is over since {at}.",
 }

@@ -23,7 +23,7 @@ NOTICES: dict[Notice, Template] = {
     ),
     Notice.CRL_REPLACED: (
         "⚠️ Something had put another revocation list in the place of mine on <b>{server}</b>, or "
-        "had closed mine to OpenVPN. Mine is there again, and I'm looking who is connected: the "
+        "had closed mine to OpenVPN. Mine is there again, and I’m looking who is connected: the "
         "answer follows. Does a job of easy-rsa still run gen-crl? Stop it: whoever I revoked is "
         "not on its list."
     ),
@@ -87,8 +87,8 @@ NOTICES: dict[Notice, Template] = {
 
 # Said without the database: the disk has no room for it.
 NO_ROOM = (
-    "I can't take anything on right now: my machine's disk is full. The admins know. What you "
-    "wrote waits, and I answer it as soon as there's room."
+    "I can’t take anything on right now: my machine’s disk is full. The admins know. What you "
+    "wrote waits, and I answer it as soon as there’s room."
 )
 NO_ROOM_ADMIN = (
     "⚠️ The disk of my machine is full. I still take /revoke and /remove from admins; all else "

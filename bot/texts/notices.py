@@ -42,19 +42,19 @@ NOTICES: dict[Notice, Template] = {
     ),
     Notice.REMOVED: (
         "{Admin} took you off the list: you can’t ask for VPN access any more, and what you had "
-        "no longer works. Questions? Talk to them."
+        "is being switched off. Questions? Talk to them."
     ),
-    Notice.REVOKED_BY: "{Admin} ended the access of <b>{name}</b> to {servers}.",
-    Notice.ACCESS_OVER: "The access of {name} to {server} has reached its end.",
+    Notice.REVOKED_BY: "{Admin} ended <b>{name}</b>’s access to {servers}.",
+    Notice.ACCESS_OVER: "{name}’s access to {server} is over: its time was up.",
     Notice.ACCESS_GIVEN: joining.WELCOME,
     Notice.KNOCK_REFUSED: joining.KNOCK_REFUSED,
     Notice.INVITATION_USED: joining.INVITATION_USED,
     Notice.DELIVERY_DELAYED: (
-        "Your request was approved, but your profile for <b>{server}</b> cannot be made right now. "
+        "Your request was approved, but your profile for <b>{server}</b> can’t be made right now. "
         "I keep trying and send it as soon as I can."
     ),
     Notice.DELIVERY_DELAYED_ADMINS: (
-        "⚠️ The profile of {name} for <b>{server}</b> cannot be made right now. I keep trying. On "
+        "⚠️ The profile of {name} for <b>{server}</b> can’t be made right now. I keep trying. On "
         "the machine, <code>vpnbot doctor</code> says what to mend."
     ),
     Notice.UNDELIVERABLE: (
@@ -102,7 +102,7 @@ NOTICES: dict[Notice, Template] = {
     ),
     Notice.AUDIT_HEAD: AUDIT_HEAD,
     Notice.STRANGERS_CUT: (
-        "⚠️ I was restored from a backup. On <b>{server}</b> I shut out everybody I don't know: "
+        "⚠️ I was restored from a backup. On <b>{server}</b> I shut out everybody I don’t know: "
         "{names}. Their access was given after the backup; they can ask again with /requestvpn."
     ),
     Notice.NEEDS_HELP: trouble.NOTE,
@@ -120,7 +120,7 @@ ACCESS_ENDED: dict[EndReason, str] = {
         "/requestvpn asks again."
     ),
     EndReason.REMOVED: (
-        "{Admin} took you off the list, so your access to <b>{server}</b> no longer works."
+        "{Admin} took you off the list, so your access to <b>{server}</b> is being switched off."
     ),
 }
 # Where another profile of theirs for the same server works on.
@@ -145,7 +145,7 @@ EARLIER_ACCESS_ENDED: dict[EndReason, str] = {
         "access, /requestvpn asks for it."
     ),
     EndReason.REMOVED: (
-        "{Admin} took you off the list, so your earlier VPN profile <code>{common_name}</code> no "
-        "longer works."
+        "{Admin} took you off the list, so your earlier VPN profile <code>{common_name}</code> is "
+        "being switched off."
     ),
 }

@@ -30,7 +30,7 @@ IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
     ),
     Refusal.NO_SERVER: "There is no VPN server yet. Please tell your admin.",
     Refusal.UNKNOWN_SERVER: "There is no server “{server}” any more. Nothing was changed.",
-    Refusal.STRANGER_GONE: "That list is too old to act on. If it's still so, a new one comes.",
+    Refusal.STRANGER_GONE: "That list is too old to act on. If it’s still so, a new one comes.",
     Refusal.ALREADY_OPEN: (
         "You have asked for {server} already, and request {request} waits for an admin. "
         "/myvpn shows it."
@@ -40,8 +40,8 @@ IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
         "wait, talk to your admin."
     ),
     Refusal.RENEWED_TOO_OFTEN: (
-        "You have had {count} new profiles within an hour. The one that you have stays as it is; "
-        "the next new one can be had in {wait}. If none of them works, talk to your admin."
+        "That’s {count} new profiles in an hour. Your current one keeps working; you can get "
+        "another in {wait}. If none of them works, talk to your admin."
     ),
     Refusal.UNKNOWN_REQUEST: "There is no request {request}. /pending shows the open ones.",
     Refusal.ALREADY_DECIDED: "Too late: this request is already {state}.",
@@ -90,8 +90,8 @@ IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
         "a larger network; the request still waits."
     ),
     Refusal.SERVER_CLOSED: (
-        "A new profile for {server} wouldn't work as that server is set up. Your admin can see why "
-        "with `vpnbot doctor` on the bot's machine."
+        "A new profile for {server} wouldn’t work as that server is set up. Your admin can see why "
+        "with `vpnbot doctor` on the bot’s machine."
     ),
     Refusal.UNKNOWN_GRANT: "There is no access {grant}. /grants shows what there is.",
     Refusal.GRANT_OVER: "{how} Nothing was changed.{more}",
@@ -150,7 +150,7 @@ _IN_TERMINAL: dict[Refusal, str] = _SAME | {
     Refusal.UNKNOWN_REQUEST: "There is no request {request}; see: vpnbot request list",
     Refusal.NOT_OFFERED: "This duration cannot be approved: it is not what was asked for.",
     Refusal.NETWORK_FULL: (
-        "There is no free address on {server}; revoke somebody's access there, or add a server "
+        "There is no free address on {server}; revoke somebody’s access there, or add a server "
         "with a larger network."
     ),
     Refusal.SERVER_CLOSED: (

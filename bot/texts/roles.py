@@ -24,7 +24,7 @@ APPROVER_OF = "approver for {groups}"
 BY_SETTINGS = "admin, by the settings"
 LISTED = "With a role:"
 LINE = "<b>{name}</b>, <code>{id}</code>: {role}"
-NONE = "Nobody has a role besides the admins of the settings."
+NONE = "Nobody has a role but the admins named in the settings."
 HOW = (
     "<code>/role WHO approver GROUP</code> lets somebody decide for a group, "
     "<code>/role WHO auditor</code> lets them look, <code>/role WHO admin</code> lets them do "
@@ -32,7 +32,11 @@ HOW = (
 )
 IS = "{name}: {role}"
 IS_NOTHING = "{name} has no role."
-GIVEN = "✅ {name} is {role} now."
+GIVEN: dict[Role, str] = {
+    Role.ADMIN: "✅ {name} is an admin now.",
+    Role.APPROVER: "✅ {name} is an approver for {groups} now.",
+    Role.AUDITOR: "✅ {name} is an auditor now.",
+}
 GIVEN_NO_GROUP = (
     "✅ {name} is an approver now, but of no group yet: <code>/role {id} approver GROUP</code>"
 )
@@ -56,9 +60,9 @@ IN_CHAT: dict[Refusal, str] = {
         "them out of VPNBOT_ADMIN_IDS and restart me."
     ),
     Refusal.ROLE_GROUPS: "Only approvers have groups: /role WHO approver GROUP.",
-    Refusal.SAME_ROLE: "{name} has just that role already.",
+    Refusal.SAME_ROLE: "{name} has that role already.",
     Refusal.NO_ROLE: "{name} has no role, so there is nothing to take back.",
-    Refusal.UNKNOWN_ROLE: "“{role}” is no role. There are admin, approver, auditor, and none.",
+    Refusal.UNKNOWN_ROLE: "“{role}” isn’t a role. Write admin, approver, auditor, or none.",
 }
 IN_TERMINAL: dict[Refusal, str] = {
     Refusal.ADMIN_BY_SETTINGS: (

@@ -4,16 +4,18 @@ from bot.texts.fill import Plural
 from storage.rotation import RotationStep
 
 STEPS: dict[RotationStep, str] = {
-    RotationStep.TRUST: "Step 1 of 4: the servers come to trust both CAs. The old one signs.",
+    RotationStep.TRUST: (
+        "Step 1 of 4: every server learns to trust both CAs. The old one still signs."
+    ),
     RotationStep.MOVE: (
-        "Step 2 of 4: the new CA signs, and people move to it: with each new profile, and with "
-        "/myvpn, New profile."
+        "Step 2 of 4: the new CA signs. People move to it with their next profile, or with New "
+        "profile in /myvpn."
     ),
     RotationStep.RENEW: (
-        "Step 3 of 4: nobody has an old profile any more; the servers get certificates of the new "
+        "Step 3 of 4: nobody has an old profile any more. The servers get certificates of the new "
         "CA."
     ),
-    RotationStep.RETIRE: "Step 4 of 4: the servers come to trust the new CA alone.",
+    RotationStep.RETIRE: "Step 4 of 4: every server stops trusting the old CA.",
     RotationStep.DONE: (
         "Done: the new CA has taken the old one’s place, and the old one’s key is destroyed. Make "
         "a backup now: vpnbot backup FILE"
@@ -41,7 +43,7 @@ BEGIN = (
     "This makes a second CA, which takes the first one’s place step by step; nobody is shut out "
     "on the way. Begin?"
 )
-NOT_BEGUN = "Nothing was begun; where that is meant, say so: vpnbot ca rotate --yes"
+NOT_BEGUN = "Nothing was begun. To begin: vpnbot ca rotate --yes"
 
 # What is left on a server. `deploy`, `adopt` and `restart` are shell lines.
 CA_LACKS = (
@@ -70,12 +72,11 @@ SHOWS_OLD_ADOPTED = (
 )
 RESTART = "{server}: OpenVPN reads that only when it starts. Restart it: {restart}"
 NOT_ASKED = (
-    "{server}: nobody can tell whether OpenVPN runs with what lies there: it can’t be asked. "
-    "{reasons} See: vpnbot doctor"
+    "{server}: OpenVPN can’t be asked whether it was restarted since. {reasons} See: vpnbot doctor"
 )
 NOT_READ = (
-    "{server}: nobody knows whom OpenVPN trusts there. {reason} Certificates are no secret: let "
-    "the bot’s account there read those that `ca` and `cert` name."
+    "{server}: the bot can’t see which CAs OpenVPN trusts there. {reason} Let the bot’s account "
+    "there read the files that `ca` and `cert` name; they hold nothing secret."
 )
 CRL_LEFT = "{server}: its revocation list has to hold that of each CA. {reasons}"
 

@@ -64,7 +64,7 @@ ADVICE = {
 ADVICE_LOCKED = (
     "It’s the passphrase that I showed you once. If it’s gone, take a new profile: /myvpn"
 )
-TOLD = "The admins have this now, with what I know."
+TOLD = "I’m telling the admins, with what I know."
 TOLD_LATELY = "The admins have what you said a moment ago. Talk to them if it can’t wait."
 
 # --- The admins' note ----------------------------------------------------------------------------

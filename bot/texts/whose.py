@@ -16,25 +16,23 @@ HAD: dict[Standing, str] = {
     Standing.HAD: "<b>{name}</b> had {address} on <b>{server}</b>, from {since} until {until}.",
 }
 DETAIL = "<code>{common_name}</code>, {grant}"
-THE_BOT = "The bot itself, which tries the server from outside,"
+THE_BOT = "The bot’s own test profile"
 NOBODYS = "A certificate that is linked to nobody"
 NOBODY_NOW = "Nobody has {address} now."
 NOBODY_THEN = "Nobody is known to have had {address} then ({at})."
-BEFORE = "The last before that: "
+BEFORE = "The last before that:"
 WHY: dict[Unknown, str] = {
-    Unknown.NO_NETWORK: "It's in no server's network.",
-    Unknown.SERVERS_OWN: "It's {server}'s own address.",
+    Unknown.NO_NETWORK: "It’s in no server’s network.",
+    Unknown.SERVERS_OWN: "It’s {server}’s own address.",
     Unknown.FROM_POOL: (
         "{server} gives it from a pool of its own, so only the log of that OpenVPN can tell."
     ),
-    Unknown.BY_OPERATOR: (
-        "A client's file on {server} gives it away that isn't the bot's; look there."
-    ),
+    Unknown.BY_OPERATOR: ("A client’s file on {server} that isn’t the bot’s sets it; look there."),
     Unknown.BEFORE: "{server} is known here only since {added}.",
 }
 REFUSED: dict[Refusal, str] = {
-    Refusal.BAD_ADDRESS: "“{address}” is no IP address. Write for example 10.8.4.7.",
+    Refusal.BAD_ADDRESS: "“{address}” isn’t an IP address. Write for example 10.8.4.7.",
     Refusal.BAD_TIME: (
-        "“{time}” is no time that has been. Write 2026-11-30 14:05, or 14:05, in UTC."
+        "“{time}” isn’t a time in the past. Write 2026-11-30 14:05, or 14:05, in UTC."
     ),
 }

@@ -291,7 +291,7 @@ async def test_a_server_that_cannot_take_anybody_in(company: Company, server: St
     ccd.touch()
     try:
         await asks(company, who)
-        await who.hears("cannot be made right now")
+        await who.hears("can’t be made right now")
         for admin in (company.boris, company.clara):
             await admin.hears(f"The profile of {company.name_of(who)}")
         # Let the wait be over, so that it is tried again in vain.
@@ -307,8 +307,8 @@ async def test_a_server_that_cannot_take_anybody_in(company: Company, server: St
     (grant,) = company.grants_of(who)
     assert grant["state"] == "active"
     assert await server.connect(grant["common_name"])
-    assert len([m for m in who.messages if "cannot be made right now" in m.text]) == 1
-    told = [m for m in company.boris.messages if "cannot be made right now" in m.text]
+    assert len([m for m in who.messages if "can’t be made right now" in m.text]) == 1
+    told = [m for m in company.boris.messages if "can’t be made right now" in m.text]
     assert len(told) == 1
 
 

@@ -101,7 +101,7 @@ async def test_what_was_typed_is_kept_until_there_is_room(company: Company) -> N
     before = company.log.count("\n")
     with full(company.data):
         await who.says("/requestvpn")
-        await who.hears("my machine's disk is full")
+        await who.hears("my machine’s disk is full")
         for admin in (company.boris, company.clara):
             await admin.hears("The disk of my machine is full")
         await who.says("/myvpn")
@@ -130,7 +130,7 @@ async def test_a_revocation_goes_through(company: Company, server: StandIn) -> N
     await at_rest(company)
     with full(company.data):
         await asker.says("/requestvpn")
-        await asker.hears("my machine's disk is full")
+        await asker.hears("my machine’s disk is full")
         await company.boris.says(f"/revoke {leaver.person.id}")
         assert (await company.boris.hears(grant["common_name"])).text.startswith("Revoked")
         assert grant["common_name"] not in server.sessions

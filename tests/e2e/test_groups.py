@@ -100,7 +100,7 @@ async def test_admins_see_the_groups_and_who_is_in_them() -> None:
             boris = company.boris
             await boris.says("/group dev add Anna Petrova")
             told = await boris.hears("Anna Petrova is in dev now.")
-            assert "1 profile gets what that means by itself" in told.text
+            assert "1 profile follows by itself" in told.text
             # The bot writes what the handler has recorded.
             await until(lambda: "10.8.1.0" in files_in(folder)["anna"])
             await boris.says("/group")
@@ -122,7 +122,7 @@ async def test_admins_see_the_groups_and_who_is_in_them() -> None:
             await boris.says("/who 10.8.1.0")
             assert "Anna Petrova has 10.8.1.0 on office" in (await boris.hears("10.8.1.0")).text
             await boris.says("/who 10.8.0.1")
-            await boris.hears("It's office's own address.")
+            await boris.hears("It’s office’s own address.")
             await boris.says("/who")
             await boris.hears("Write /who 10.8.4.7")
             await company.anna.says("/group")

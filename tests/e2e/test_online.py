@@ -58,9 +58,9 @@ async def test_an_admin_sees_who_is_on_and_ends_it() -> None:
 
             await openvpn.stop()
             await boris.says("/online")
-            await boris.hears("I can't ask office who is on")
+            await boris.hears("I can’t ask office who is on")
             await boris.taps("Cut 1: Anna Petrova", message=first)
-            await boris.hears("I don't know whether Anna Petrova is still on")
+            await boris.hears("I don’t know whether Anna Petrova is still on")
             ran = await company.vpnbot("server", "sessions", "--json")
             assert (ran.code, ran.rows) == (1, [])
             assert ran.err.startswith("office: ")

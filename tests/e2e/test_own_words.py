@@ -155,7 +155,7 @@ async def test_a_template_that_breaks_holds_profiles_back_until_it_is_mended(
     (words / "client.ovpn.j2").write_text("client\n{{ colour }}\n{{ inline }}\n")
     try:
         await company.boris.taps("Approve", message=card)
-        await who.hears("cannot be made right now")
+        await who.hears("can’t be made right now")
         await company.clara.hears(f"The profile of {who.person.first_name}")
         ran = await company.vpnbot("doctor")
         assert "client.ovpn.j2, line 2: there is no field 'colour'" in ran.out
@@ -190,7 +190,7 @@ async def test_a_folder_that_breaks_leaves_no_tap_without_an_answer(
     seen = len(company.log)
     with broken(words):
         await who.taps("Windows", message=message)
-        await who.hears("cannot show these instructions right now")
+        await who.hears("can’t show these instructions right now")
         await until(lambda: company.query(f"SELECT 1 FROM outbox WHERE {_OPEN}") == [])
     said = company.log[seen:]
     assert said.count("No instructions can be shown") == 1
@@ -266,7 +266,7 @@ async def test_what_cannot_be_used_keeps_nothing_else_from_going_on(folder: Path
         for admin in (company.boris, company.clara):
             await admin.hears("One of your templates can’t be used")
         await company.anna.taps("Windows", message=message)
-        await company.anna.hears("cannot show these instructions right now")
+        await company.anna.hears("can’t show these instructions right now")
         await company.stop()
         company.tamper("UPDATE grants SET not_after = ?", int(time.time()) * 10**6)
         await company.start()

@@ -96,6 +96,13 @@ async def test_the_command_line_pauses_and_resumes_and_shows_it() -> None:
                 assert act in trail
             assert "grant.resume" in trail
 
+            # Where the server is not there, nothing is said to work.
+            await company.done("user", "pause", "Anna Petrova")
+            (folder / "office/live").rename(folder / "away")
+            ran = await company.vpnbot("user", "resume", "Anna Petrova")
+            assert (ran.code, "works again" in ran.out) == (1, False), ran
+            assert "not paused any more, but office can’t let them in yet" in ran.out
+
 
 @pytest.mark.long
 async def test_whoever_is_back_by_the_calendar_is_let_in_by_the_bot_itself() -> None:
@@ -113,7 +120,7 @@ async def test_whoever_is_back_by_the_calendar_is_let_in_by_the_bot_itself() -> 
             company.tamper("UPDATE pauses SET until = 1")
             await company.start()
             await anna.hears("Your VPN access is back.")
-            await boris.hears("isn’t paused any more, as planned: 1 profile works again.")
+            await boris.hears("isn’t paused any more, as planned: 1 profile is being let in again.")
             await until(file.exists)
             await until(lambda: on_hold(company) == set())
             assert await openvpn.connect(file.name)

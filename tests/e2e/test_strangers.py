@@ -38,12 +38,12 @@ async def test_an_admin_cuts_them_or_has_them_cut() -> None:
                 await sightings.report(office.case(tx, THE_BOT), OFFICE, found, lambda: True)
 
             boris, clara = company.boris, company.clara
-            shown = await boris.hears("4 names are connected that I don't know")
+            shown = await boris.hears("4 names are connected that I don’t know")
             await boris.taps("Cut printer", message=shown)
             await boris.hears("Nobody is connected to office as printer any more")
             assert set(openvpn.sessions) == {"gate", file.name}
             await boris.taps("Cut gone-by-now", message=shown)
-            await boris.hears("gone-by-now isn't connected")
+            await boris.hears("gone-by-now isn’t connected")
             # The list was made before that name was let in.
             await boris.taps(f"Cut {file.name}", message=shown)
             await boris.hears(f"{file.name} may be on office by now")
@@ -60,4 +60,4 @@ async def test_an_admin_cuts_them_or_has_them_cut() -> None:
 
             await openvpn.stop()
             await boris.taps("Cut gate", message=shown)
-            await boris.hears("I can't ask office who is connected")
+            await boris.hears("I can’t ask office who is connected")

@@ -65,7 +65,7 @@ async def test_everything_follows_a_profile_to_its_end(company: Company) -> None
     for chat, card in ((boris, first), (clara, second)):
         assert "✅" not in (await becomes(chat, card, "Clara ended it")).text
     # A line to the other admin, and no receipt.
-    line = await boris.hears("Clara ended the access of")
+    line = await boris.hears(f"Clara ended {company.name_of(who)}’s access to office.")
     assert len(line.text.splitlines()) == 1
     assert not receipts_about(company, boris, who)
 
@@ -193,7 +193,7 @@ async def test_what_is_decided_on_the_machine_is_an_admins_word(company: Company
     await who.receives_document()
     await company.done("revoke", str(who.person.id))
     await who.hears("An admin on the server took back your access")
-    await boris.hears(f"An admin on the server ended the access of {company.name_of(who)}")
+    await boris.hears(f"An admin on the server ended {company.name_of(who)}’s access")
     await becomes(boris, card, "An admin on the server ended it")
 
 

@@ -169,7 +169,7 @@ async def test_a_member_is_told_once_a_minute_to_slow_down(flood: Flood) -> None
             f"SELECT payload FROM outbox WHERE id > {said} AND kind = 'reply'"
         )
     )
-    warnings = texts.pop("That was a lot at once")
+    warnings = texts.pop("Too many messages at once")
     assert 1 <= warnings <= 2
     assert texts.total() <= 60
     # That they came is kept, so that none acts twice; what they said is not.

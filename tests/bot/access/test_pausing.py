@@ -41,6 +41,16 @@ async def known_on(paper: Paper) -> list[str]:
         return [grant.id for grant in await tx.grants.known_on(BERLIN)]
 
 
+async def test_who_is_paused_may_have_an_end_that_is_not_proved(paper: Paper) -> None:
+    """Its receipt is the one that says so."""
+    grant, boris = await paper.active(), await paper.actor(BORIS)
+    await paper.by(boris, revocation.revoke_grant, grant.id)
+    done = await paper.by(boris, pausing.pause, ANNA, None)
+    assert [(one.id, one.state) for one in done.grants] == [(grant.id, GrantState.REVOKING)]
+    await paper.do(revocation.record_proofs, [seen(grant, BERLIN)])
+    assert (await paper.by(boris, pausing.pause, ANNA, None)).grants == []
+
+
 async def test_a_pause_is_proved_on_every_server_and_undone_as_a_whole(two_servers: Paper) -> None:
     paper = two_servers
     grant = await paper.active()

@@ -106,8 +106,8 @@ def test_a_server_that_is_silent_is_never_called_empty() -> None:
     silent = OnServer(PARIS, True, finding=SILENT)
     assert seen(shown(on())) == words.NOBODY
     assert seen(shown()).startswith("There is no server yet.")
-    assert seen(shown(on(), silent)).startswith(f"{words.NOBODY_SEEN}\n\n⚠️ I can't ask paris who")
-    assert "I can't ask paris who is on" in seen(shown(on(known(grant(1))), silent))
+    assert seen(shown(on(), silent)).startswith(f"{words.NOBODY_SEEN}\n\n⚠️ I can’t ask paris who")
+    assert "I can’t ask paris who is on" in seen(shown(on(known(grant(1))), silent))
 
 
 def test_many_come_in_pages_with_their_count() -> None:
@@ -136,7 +136,7 @@ def test_the_longest_names_fit_a_message_and_can_be_cut() -> None:
     values = {"real_address": long, "virtual_address": long}
     found = [on(*(Connected(BERLIN, session(long, **values), Standing.KNOWN, grant(1)),) * PAGE)]
     view = online.listing(found, online.page(found, 0), people, {})
-    assert "more, which don't fit here" in seen(view)  # which looks at its length, too
+    assert "more, which don’t fit here" in seen(view)  # which looks at its length, too
     assert len(view.keyboard) == PAGE
 
 

@@ -31,7 +31,7 @@ async def give(desk: Desk, role: Role, *names: GroupName) -> None:
 
 async def test_an_admin_gives_and_takes_roles_by_a_word(desk: Desk) -> None:
     said = await desk.says(BORIS, "/role 2003 approver dev")
-    assert said[-1] == "✅ 2003 is approver for dev now."
+    assert said[-1] == "✅ 2003 is an approver for dev now."
     [listed] = await desk.says(BORIS, "/role")
     assert listed.startswith(f"{words.LISTED}\n<b>2003</b>, <code>2003</code>: approver for dev")
     [one] = await desk.says(BORIS, "/role 2003")
@@ -43,7 +43,7 @@ async def test_an_admin_gives_and_takes_roles_by_a_word(desk: Desk) -> None:
 async def test_a_name_of_several_words_is_one_person(desk: Desk) -> None:
     await desk.says(BORIS, f"/allow {DORA} Dora of the Desk")
     said = await desk.says(BORIS, "/role Dora of the Desk auditor")
-    assert said[-1] == "✅ Dora of the Desk is auditor now."
+    assert said[-1] == "✅ Dora of the Desk is an auditor now."
     [one] = await desk.says(BORIS, "/role P1001")
     assert one.startswith("P1001 has no role.")
     assert "admin, by the settings" in (await desk.says(BORIS, f"/role {CLARA}"))[0]
@@ -52,7 +52,7 @@ async def test_a_name_of_several_words_is_one_person(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("text", "answer"),
     [
-        ("/role 2003 king", "“king” is no role."),
+        ("/role 2003 king", "“king” isn’t a role."),
         ("/role 2003 auditor dev", "Only approvers have groups"),
         ("/role 2003 none dev", "Only approvers have groups"),
         ("/role 2003 approver nowhere", "There is no group “nowhere”"),

@@ -24,7 +24,9 @@ from bot.texts import (
     questions,
     receipts,
     refusals,
+    roles,
     trouble,
+    whose,
 )
 from bot.texts.fill import (
     Plural,
@@ -34,7 +36,7 @@ from bot.texts.fill import (
     lines,
     moment,
 )
-from storage.records import EndReason, GrantState, RequestState
+from storage.records import EndReason, GrantState, Payload, RequestState
 from tests.bot.reading import EVIL, marks, shown
 from tests.bot.texts.refusal_values import REFUSALS
 from tests.bot.texts.values import (
@@ -75,7 +77,10 @@ def fields(template: Template) -> set[str]:
 
 IN_CHAT = [
     (name, template)
-    for module in (chat, notices, life, questions, online, groups, joining)
+    for module in (
+        *(chat, notices, life, questions, online, groups, joining),
+        *(pausing, roles, trouble, whose),
+    )
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
 ]
@@ -101,7 +106,7 @@ PAUSING = {
     "OFF_LINE": "names until id",
     "OFF_LINE_OPEN": "names until id",
     "BACK_LINE": "names count",
-    "BACK_NOT_YET": "servers",
+    "BACK_NOT_YET": "names servers",
 }
 TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (chat, CHAT),
@@ -208,6 +213,20 @@ def test_what_still_works_is_said_with_the_end() -> None:
     assert text.startswith(
         "One of your profiles for berlin has reached its end.\n\nYou still have:"
     )
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        *({"code": code, "values": NOTICES[code]} for code in ("removed", "resumed")),
+        {"code": "resumed_admins", "values": {"name": "Anna", "count": 1}},
+        {"code": "resumed_admins", "values": {"name": "Anna", "count": 2}},
+        {"code": "access_ended", "values": {"server": "berlin", "reason": "removed"}},
+        {"code": "earlier_access_ended", "values": {"common_name": "anna", "reason": "removed"}},
+    ],
+)
+def test_what_goes_out_with_an_act_says_nothing_of_the_servers_yet(payload: Payload) -> None:
+    assert not re.search("no longer works|works? again", shown(text_of(payload)).text)
 
 
 def test_every_end_that_is_told_to_its_owner_has_its_words() -> None:
