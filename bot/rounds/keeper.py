@@ -40,9 +40,9 @@ _HEAD_LOOK = timedelta(minutes=10)
 _MOVING = timedelta(seconds=10)
 _TIDYING = timedelta(seconds=30)
 _ENDS_LOOK = timedelta(hours=1)
-# Telegram repeats an update for a day at most.
 # What of the trail changes who is who for a server's firewall, and no client's file.
 _REGROUPING = ("group.join", "group.leave", "group.remove", "user.link", "user.unlink")
+# Telegram repeats an update for a day at most.
 _KEEP = timedelta(days=3)
 # What could not be handled is for a human to read, who may be on holiday.
 _KEEP_SET_ASIDE = timedelta(days=30)
@@ -125,7 +125,8 @@ class Keeper:
                 await tx.outbox.prune(long_ago)
                 await tx.posted.prune(self._clock() - _KEEP_SET_ASIDE)
                 await tx.outbox.forget_holds(self._clock())
-                await tx.knocks.prune(long_ago)
+                # As long as a card of theirs may be brought up to date.
+                await tx.knocks.prune(long_ago - _KEEP_SET_ASIDE)
                 await tx.people.prune_newcomers(self._clock() - USERNAME_LASTS)
                 await tx.canaries.prune(long_ago)
 
