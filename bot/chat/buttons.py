@@ -201,7 +201,7 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.REMOVE_LIST: ("page",),
     Tap.PAUSE: ("person",),
     Tap.PAUSE_YES: ("person", "digest?"),
-    Tap.RESUME: ("person",),
+    Tap.RESUME: ("person", "digest?"),
     Tap.ALLOW: ("person",),
     Tap.ALLOW_YES: ("person", "digest?"),
     Tap.ASK: (),

@@ -1,0 +1,52 @@
+"""Pausing and resuming, as it is typed and tapped."""
+
+from datetime import timedelta
+
+from bot.access import pausing
+from bot.texts import questions as asking
+from storage.records import UserId
+from tests.bot.chat.desk import ANNA, BORIS, Desk
+from tests.gate.gate import OPERATOR
+
+
+async def is_paused(desk: Desk) -> bool:
+    async with desk.gate.database.reading() as tx:
+        return await tx.pauses.of(UserId(ANNA)) is not None
+
+
+async def test_a_button_ends_the_pause_that_it_was_shown_for_and_no_later_one(desk: Desk) -> None:
+    """It was tapped before the newer decision, maybe, and waited with Telegram."""
+    await desk.says(BORIS, f"/pause {ANNA}")
+    [resume] = (await desk.buttons()).values()
+    async with desk.gate.database.writing() as tx:
+        case = desk.gate.case(tx, OPERATOR)
+        await pausing.resume(case, UserId(ANNA))
+    desk.gate.now += timedelta(minutes=1)
+    async with desk.gate.database.writing() as tx:
+        case = desk.gate.case(tx, OPERATOR)
+        await pausing.pause(case, UserId(ANNA), None)
+    await desk.new()
+    for outdated in (resume, f"rs:{ANNA}"):
+        [said] = await desk.taps(BORIS, outdated)
+        assert said.startswith(asking.QUESTION_CHANGED)
+        assert await is_paused(desk)
+    [resume] = (await desk.buttons()).values()
+    await desk.taps(BORIS, resume)
+    assert not await is_paused(desk)
+
+
+async def test_so_it_is_where_only_the_day_has_changed(desk: Desk) -> None:
+    await desk.says(BORIS, f"/pause {ANNA} until 2d")
+    [resume] = (await desk.buttons()).values()
+    await desk.says(BORIS, f"/pause {ANNA} until 5d")
+    await desk.taps(BORIS, resume)
+    assert await is_paused(desk)
+
+
+async def test_each_way_to_the_button_works(desk: Desk) -> None:
+    for way in (f"/pause {ANNA}", "/resume", f"/users {ANNA}"):
+        await desk.says(BORIS, f"/pause {ANNA}")
+        await desk.says(BORIS, way)
+        data = next(data for text, data in (await desk.buttons()).items() if "Resume" in text)
+        await desk.taps(BORIS, data)
+        assert not await is_paused(desk)
