@@ -2,7 +2,11 @@
 
 from datetime import timedelta
 
+import pytest
+
 from bot.access import pausing
+from bot.chat.scene import Reply
+from bot.texts import pausing as words
 from bot.texts import questions as asking
 from storage.records import UserId
 from tests.bot.chat.desk import ANNA, BORIS, Desk
@@ -50,3 +54,21 @@ async def test_each_way_to_the_button_works(desk: Desk) -> None:
         data = next(data for text, data in (await desk.buttons()).items() if "Resume" in text)
         await desk.taps(BORIS, data)
         assert not await is_paused(desk)
+
+
+async def test_a_name_beside_a_button_is_plain_text(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[object] = []
+
+    async def answer(_query_id: str, reply: Reply) -> None:
+        shown.append(reply.toast)
+
+    monkeypatch.setattr(desk.gate.worker, "_answer", answer)
+    await desk.gate.gives(ANNA, "berlin")
+    await desk.says(BORIS, f"/allow {ANNA} Pat O'Brien")
+    await desk.says(BORIS, f"/pause {ANNA}")
+    await desk.says(BORIS, "/resume")
+    [resume] = (await desk.buttons()).values()
+    await desk.taps(BORIS, resume)
+    assert shown == [words.RESUMING.format(name="Pat O'Brien")]
