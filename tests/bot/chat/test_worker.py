@@ -250,6 +250,17 @@ async def test_a_members_flood_makes_nobody_else_wait(desk: Desk) -> None:
     assert anna.reachable is False
 
 
+async def test_whoever_has_a_role_comes_before_strangers(desk: Desk) -> None:
+    """Also where they are not on the allowlist."""
+    await desk.says(BORIS, f"/role {EMIL} auditor")
+    await desk.have_started(EMIL)
+    await waits(desk, *[(who, "/start") for who in range(70_000, 70_020)], (EMIL, "/grants"))
+    async with desk.gate.database.writing() as tx:
+        before = len(await tx.outbox.due(desk.gate.now, 10_000))
+    await desk.gate.worker.work_off()
+    assert [who for who, _ in await answers(desk)][before] == EMIL
+
+
 async def test_an_admins_revocation_is_heard_whatever_the_pace(desk: Desk) -> None:
     """Typed or tapped, in its order; their other words are not."""
     await desk.gate.gives(ANNA, "berlin")
