@@ -100,7 +100,7 @@ async def _resume_now(scene: Scene, user_id: UserId) -> Reply:
     name = await who.name_of(scene.tx, user_id)
     if not done.grants:
         return say(fill(said.RESUMED_NOTHING, name=name))
-    payload = {"name": name, "count": len(done.grants)}
+    payload = {"person": user_id}
     await scene.tx.outbox.add(scene.chat, OutboxKind.RESUME, payload, now=scene.case.now)
     return Reply(toast=Html(plain(said.RESUMING, name=name)))
 
