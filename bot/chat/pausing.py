@@ -91,7 +91,7 @@ async def _pause_now(scene: Scene, user_id: UserId, until: datetime | None) -> R
     back = _back(name, pause)
     if done.grants:
         await revocation.ask_receipt(scene.case, scene.chat, done.grants)
-        return Reply(View(text, ((back,),)))
+        return Reply(View(blocks(text, words.WORKING), ((back,),)))
     return Reply(View(blocks(text, said.WITHOUT_PROFILES), ((back,),)))
 
 

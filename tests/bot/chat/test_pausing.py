@@ -6,6 +6,7 @@ import pytest
 
 from bot.access import pausing
 from bot.chat.scene import Reply
+from bot.texts import chat as chat_words
 from bot.texts import pausing as words
 from bot.texts import questions as asking
 from storage.records import UserId
@@ -54,6 +55,15 @@ async def test_each_way_to_the_button_works(desk: Desk) -> None:
         data = next(data for text, data in (await desk.buttons()).items() if "Resume" in text)
         await desk.taps(BORIS, data)
         assert not await is_paused(desk)
+
+
+async def test_paused_is_not_proved_yet(desk: Desk) -> None:
+    """Whoever has a profile may be connected until each server has shown that they aren't."""
+    await desk.gate.gives(ANNA, "berlin")
+    await desk.new()
+    said = await desk.says(BORIS, f"/pause {ANNA}")
+    assert any(text.endswith(chat_words.WORKING) for text in said)
+    assert "receipt" in said
 
 
 async def test_a_name_beside_a_button_is_plain_text(
