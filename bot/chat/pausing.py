@@ -106,12 +106,10 @@ async def _resume_now(scene: Scene, user_id: UserId) -> Reply:
 
 
 async def _to_pause(scene: Scene) -> Reply:
-    people = await scene.tx.people.listed(offset=0, limit=views.BUTTONS_SHOWN + 1)
+    people = await scene.tx.people.listed(offset=0, limit=views.BUTTONS_SHOWN)
     if not people:
         return say(words.USERS_NONE)
-    rows = await views.person_buttons(
-        scene.tx, people[: views.BUTTONS_SHOWN], said.BUTTON_PAUSE, Tap.PAUSE
-    )
+    rows = await views.person_buttons(scene.tx, people, said.BUTTON_PAUSE, Tap.PAUSE)
     view = views.choice(said.CHOOSE_PAUSE, rows, "/pause ID")
     return Reply(View(blocks(view.text, said.USAGE), view.keyboard))
 
@@ -129,7 +127,7 @@ async def _to_resume(scene: Scene) -> Reply:
     people = [*(await scene.tx.people.some(paused)).values()]
     if not people:
         return say(said.NOBODY_PAUSED)
-    names = await who.told_apart(scene.tx, people[: views.BUTTONS_SHOWN])
+    names = await who.told_apart(scene.tx, people)
     rows = [_back(name, paused[user_id], Style.MAIN) for user_id, name in names.items()]
     text = fill(said.CHOOSE_RESUME, count=len(people))
     return Reply(views.choice(text, rows, "/resume ID"))

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bot.access import pausing
+from bot.chat import views
 from bot.chat.scene import Reply
 from bot.texts import chat as chat_words
 from bot.texts import pausing as words
@@ -55,6 +56,17 @@ async def test_each_way_to_the_button_works(desk: Desk) -> None:
         data = next(data for text, data in (await desk.buttons()).items() if "Resume" in text)
         await desk.taps(BORIS, data)
         assert not await is_paused(desk)
+
+
+async def test_whoever_has_no_button_can_be_resumed_by_a_word(desk: Desk) -> None:
+    for number in range(5001, 5001 + views.BUTTONS_SHOWN + 2):
+        await desk.allow(number)
+        await desk.says(BORIS, f"/pause {number}")
+        desk.gate.now += timedelta(minutes=1)
+    [said] = await desk.says(BORIS, "/resume")
+    assert said.startswith("22 people are paused:")
+    assert said.endswith("… and 2 more: write <code>/resume ID</code>.")
+    assert len(await desk.buttons()) == views.BUTTONS_SHOWN
 
 
 async def test_paused_is_not_proved_yet(desk: Desk) -> None:
