@@ -21,6 +21,8 @@ _posted = tables.posted_messages
 _requests = tables.requests
 _grants = tables.grants
 _ABOUT_REQUESTS = (OutboxKind.CARD, OutboxKind.ASKED)
+# What these show lasts for days only.
+_ABOUT_JOINING = (OutboxKind.KNOCK, OutboxKind.INVITATION)
 _ABOUT = (
     select(_posted)
     .where(_posted.c.kind == bindparam("kind"), _posted.c.subject == bindparam("subject"))
@@ -83,7 +85,8 @@ class PostedMessages(Repository):
         """Forgets what was posted before, and says nothing that may still change.
 
         That is: of a request that is decided, or a profile, where the certificate's time was over
-        by then, too, and its end is proved. An answer to /myvpn stays: there is one for each chat.
+        by then, too, and its end is proved; and of whoever asked to join, or was invited. An
+        answer to /myvpn stays: there is one for each chat.
         """
         # Until then an end may turn out not to be proved, and that has to be told.
         lasts = or_(_grants.c.state.in_(UNPROVED_STATES), _grants.c.not_after >= before)
@@ -100,6 +103,9 @@ class PostedMessages(Repository):
             _posted.c.kind == OutboxKind.DELIVER,
             _posted.c.subject.not_in(select(_grants.c.id).where(lasts)),
         )
+        of_joining = _posted.c.kind.in_(_ABOUT_JOINING)
         await self._connection.execute(
-            delete(_posted).where(_posted.c.posted_at < before, or_(of_requests, of_profiles))
+            delete(_posted).where(
+                _posted.c.posted_at < before, or_(of_requests, of_profiles, of_joining)
+            )
         )

@@ -48,6 +48,8 @@ class Tap(StrEnum):
     KEY_WAY = "ky"
     TROUBLE = "tr"
     LATE_YES = "ly"
+    # The same where what is held takes access away: it is told by its button alone.
+    LATE_REVOKE = "lr"
     LATE_NO = "ln"
     CUT = "ct"
     CUT_ALWAYS = "ca"
@@ -187,6 +189,7 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.KEY_WAY: ("way",),
     Tap.TROUBLE: ("grant", "said?"),
     Tap.LATE_YES: ("update",),
+    Tap.LATE_REVOKE: ("update",),
     Tap.LATE_NO: ("update",),
     Tap.CUT: ("stranger",),
     Tap.CUT_ALWAYS: ("server",),
@@ -201,7 +204,7 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.REMOVE_LIST: ("page",),
     Tap.PAUSE: ("person",),
     Tap.PAUSE_YES: ("person", "digest?"),
-    Tap.RESUME: ("person",),
+    Tap.RESUME: ("person", "digest?"),
     Tap.ALLOW: ("person",),
     Tap.ALLOW_YES: ("person", "digest?"),
     Tap.ASK: (),
@@ -215,6 +218,8 @@ _REVOKING = frozenset(
     {
         *(Tap.REVOKE_GRANT, Tap.REVOKE_GRANT_YES, Tap.REVOKE_REST, Tap.REVOKE_PERSON),
         *(Tap.REVOKE_PERSON_YES, Tap.REMOVE, Tap.REMOVE_YES, Tap.PAUSE, Tap.PAUSE_YES),
+        *(Tap.REVOKE_LIST, Tap.REMOVE_LIST, Tap.LATE_REVOKE, Tap.UNDO, Tap.WITHDRAW),
+        *(Tap.CUT, Tap.CUT_SESSION, Tap.CUT_ALWAYS, Tap.CUT_ALWAYS_YES),
     }
 )
 
@@ -242,7 +247,7 @@ def parse(carried: str) -> Meant | None:
 
 
 def revokes(carried: str) -> bool:
-    """Whether the button leads to the end of an access."""
+    """Whether the button leads to the end of an access, of a session, or of a way in."""
     return carried.partition(":")[0] in _REVOKING
 
 

@@ -159,14 +159,14 @@ def sender_of(update: Any) -> int:
 
 
 # What takes access away.
-_REVOKING = frozenset({"revoke", "remove", "pause"})
+REVOKING = frozenset({"revoke", "remove", "pause"})
 
 
 def revokes(incoming: Incoming, admins: Collection[UserId]) -> bool:
     """Whether it is an admin's word, or tap, that takes access away."""
     match incoming:
         case Typed(sender, command):
-            return sender.user_id in admins and command in _REVOKING
+            return sender.user_id in admins and command in REVOKING
         case Tapped():
             return incoming.sender.user_id in admins and buttons.revokes(incoming.data)
         case _:

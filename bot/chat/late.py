@@ -19,7 +19,7 @@ from bot.access.refusals import Refusal, Refused
 from bot.chat import buttons
 from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.commands import COMMANDS
-from bot.chat.incoming import Typed, read_update
+from bot.chat.incoming import REVOKING, Typed, read_update
 from bot.chat.scene import Reply, Scene, post, say
 from bot.chat.views import View
 from bot.texts import chat as words
@@ -46,7 +46,8 @@ async def asked_back(scene: Scene, typed: Typed, item: InboxItem) -> Reply | Non
     unit = next((unit for unit in _UNITS_S if age >= timedelta(seconds=2 * unit)), _UNITS_S[-1])
     seconds = int(age.total_seconds()) // unit * unit
     text = fill(asking.LATE, age=refusals.duration_text(seconds), command=_as_typed(typed))
-    yes = Button(asking.BUTTON_LATE_YES, buttons.data(Tap.LATE_YES, item.update_id), Style.MAIN)
+    tap = Tap.LATE_REVOKE if typed.command in REVOKING else Tap.LATE_YES
+    yes = Button(asking.BUTTON_LATE_YES, buttons.data(tap, item.update_id), Style.MAIN)
     no = Button(asking.BUTTON_LATE_NO, buttons.data(Tap.LATE_NO, item.update_id))
     return Reply(View(text, ((yes, no),)))
 

@@ -11,7 +11,8 @@ from bot.chat.scene import Reply, Scene, say
 from bot.chat.views import View
 from bot.texts import chat as words
 from bot.texts import pausing as said
-from bot.texts.fill import Html, blocks, fill, moment
+from bot.texts import questions as asking
+from bot.texts.fill import Html, blocks, escaped, fill, moment, plain
 from storage.pauses import PersonPause
 from storage.records import OutboxKind, Person, UserId
 
@@ -51,16 +52,23 @@ async def resume(scene: Scene, rest: str) -> Reply:
 
 
 async def tap_resume(scene: Scene, meant: Meant) -> Reply:
-    """By a tap."""
-    return await _resume_now(scene, meant.person)
+    """Ends the pause that the button was shown for; where that is another one by now, it asks."""
+    require(scene.actor, Act.MANAGE_PEOPLE)
+    pause = await scene.tx.pauses.of(meant.person)
+    if pause is None or questions.pause_digest(pause) == meant.digest:
+        return await _resume_now(scene, meant.person)
+    name = await who.name_of(scene.tx, meant.person)
+    text = blocks(asking.QUESTION_CHANGED, Html(f"{escaped(name)}: {line(pause)}"))
+    toast = Html(asking.QUESTION_CHANGED_TOAST)
+    return Reply(View(text, ((_back(name, pause),),)), toast, edit=True, alert=True)
 
 
 async def button(scene: Scene, person: Person) -> Button:
     """What may be done about one person who is shown."""
-    is_paused = await scene.tx.pauses.of(person.id) is not None
-    label = said.BUTTON_RESUME if is_paused else said.BUTTON_PAUSE
-    tap = Tap.RESUME if is_paused else Tap.PAUSE
-    return Button(label.format(name=person.name), buttons.data(tap, person.id))
+    pause = await scene.tx.pauses.of(person.id)
+    if pause is not None:
+        return _back(person.name, pause)
+    return Button(said.BUTTON_PAUSE.format(name=person.name), buttons.data(Tap.PAUSE, person.id))
 
 
 def line(pause: PersonPause | None) -> Html:
@@ -78,10 +86,12 @@ async def _pause_now(scene: Scene, user_id: UserId, until: datetime | None) -> R
     text = fill(said.PAUSED_OPEN, name=name)
     if until is not None:
         text = fill(said.PAUSED_UNTIL, name=name, until=moment(until))
-    back = Button(said.BUTTON_RESUME.format(name=name), buttons.data(Tap.RESUME, user_id))
+    pause = await scene.tx.pauses.of(user_id)
+    assert pause is not None
+    back = _back(name, pause)
     if done.grants:
         await revocation.ask_receipt(scene.case, scene.chat, done.grants)
-        return Reply(View(text, ((back,),)))
+        return Reply(View(blocks(text, words.WORKING), ((back,),)))
     return Reply(View(blocks(text, said.WITHOUT_PROFILES), ((back,),)))
 
 
@@ -90,18 +100,16 @@ async def _resume_now(scene: Scene, user_id: UserId) -> Reply:
     name = await who.name_of(scene.tx, user_id)
     if not done.grants:
         return say(fill(said.RESUMED_NOTHING, name=name))
-    payload = {"name": name, "count": len(done.grants)}
+    payload = {"person": user_id}
     await scene.tx.outbox.add(scene.chat, OutboxKind.RESUME, payload, now=scene.case.now)
-    return Reply(toast=fill(said.RESUMING, name=name))
+    return Reply(toast=Html(plain(said.RESUMING, name=name)))
 
 
 async def _to_pause(scene: Scene) -> Reply:
-    people = await scene.tx.people.listed(offset=0, limit=views.BUTTONS_SHOWN + 1)
+    people = await scene.tx.people.listed(offset=0, limit=views.BUTTONS_SHOWN)
     if not people:
         return say(words.USERS_NONE)
-    rows = await views.person_buttons(
-        scene.tx, people[: views.BUTTONS_SHOWN], said.BUTTON_PAUSE, Tap.PAUSE
-    )
+    rows = await views.person_buttons(scene.tx, people, said.BUTTON_PAUSE, Tap.PAUSE)
     view = views.choice(said.CHOOSE_PAUSE, rows, "/pause ID")
     return Reply(View(blocks(view.text, said.USAGE), view.keyboard))
 
@@ -119,7 +127,13 @@ async def _to_resume(scene: Scene) -> Reply:
     people = [*(await scene.tx.people.some(paused)).values()]
     if not people:
         return say(said.NOBODY_PAUSED)
-    shown = people[: views.BUTTONS_SHOWN]
-    rows = await views.person_buttons(scene.tx, shown, said.BUTTON_RESUME, Tap.RESUME, Style.MAIN)
+    names = await who.told_apart(scene.tx, people)
+    rows = [_back(name, paused[user_id], Style.MAIN) for user_id, name in names.items()]
     text = fill(said.CHOOSE_RESUME, count=len(people))
     return Reply(views.choice(text, rows, "/resume ID"))
+
+
+def _back(name: str, pause: PersonPause, style: Style | None = None) -> Button:
+    """Ends this pause, and no later one."""
+    data = buttons.data(Tap.RESUME, pause.user_id, questions.pause_digest(pause))
+    return Button(said.BUTTON_RESUME.format(name=name), data, style)

@@ -207,7 +207,9 @@ class Poller:
         is_all_seen = len(batch) < _AT_A_TIME
         if not is_all_seen:
             async with self._database.reading() as tx:
-                known = await tx.people.some(UserId(one.item.chat_id) for one in batch)
+                met = await tx.people.some(UserId(one.item.chat_id) for one in batch)
+            # An admin of the settings may never have written before.
+            known = {*admins, *met}
             wanted = [one for one in batch if UserId(one.item.chat_id) in known]
         await self._no_room.tell([one.item for one in batch if one not in wanted])
         if wanted:

@@ -260,11 +260,22 @@ class Posts:
         return Later(self._clock() + _FOLLOW_UP, item.attempts, payload=said_so)
 
     async def resume(self, item: OutboxItem) -> Next:
-        """Lets somebody in again, and says where that is not done yet."""
+        """Lets somebody in again, and says where that is not done yet.
+
+        Of who is paused again by then the answer to that tells.
+        """
         left = await come_back(self._core, self._fleet)
+        user_id = UserId(item.payload["person"])
+        async with self._database.reading() as tx:
+            if await tx.pauses.of(user_id) is not None:
+                return Done()
+            has = await holdings.of_person(tx, self._clock(), user_id)
+            name = await who.name_of(tx, user_id)
+        count = sum(one.is_live for one in has)
         template = pause_words.RESUMED_LATER if left else pause_words.RESUMED
-        values = {"name": item.payload["name"], "count": item.payload["count"]}
-        text = fill(template, **values, servers=views.some(left))
+        if not count:
+            template = pause_words.RESUMED_NOTHING
+        text = fill(template, name=name, count=count, servers=views.some(left))
         await self._send(item.chat_id, View(text))
         return Done()
 

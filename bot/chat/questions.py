@@ -20,6 +20,7 @@ from bot.texts import chat as words
 from bot.texts import pausing as pause_words
 from bot.texts import questions as asking
 from bot.texts.fill import Html, blocks, escaped, fill, lines, moment
+from storage.pauses import PersonPause
 from storage.records import Grant, GrantId, Person, UserId
 
 _DIGEST_LENGTH = 8
@@ -125,6 +126,12 @@ async def revoke_grant(scene: Scene, grant: Grant) -> Question:
 async def link_digest(scene: Scene, one: Unlinked, person: Person) -> str:
     """Of a button that gives all certificates of a name to somebody."""
     return _digest([_ids(one.grants), person.name, await _decided(scene, person.id)])
+
+
+def pause_digest(pause: PersonPause) -> str:
+    """Of a button that ends a pause."""
+    until = None if pause.until is None else pause.until.isoformat()
+    return _digest([pause.since.isoformat(), until])
 
 
 def _question(

@@ -279,6 +279,7 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.KEY_WAY: keys.choose,
     Tap.TROUBLE: trouble.ask,
     Tap.LATE_YES: late.answered,
+    Tap.LATE_REVOKE: late.answered,
     Tap.LATE_NO: late.answered,
     Tap.CUT: strangers.cut,
     Tap.CUT_ALWAYS: strangers.choose,

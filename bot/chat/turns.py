@@ -17,7 +17,7 @@ _IN_A_TURN = 5
 
 
 class Rank(IntEnum):
-    """Who is served before whom."""
+    """Who is served before whom; whoever has a role is a member here, on the allowlist or not."""
 
     ADMIN = 0
     MEMBER = 1

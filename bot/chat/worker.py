@@ -156,10 +156,12 @@ class Worker:
             items = await tx.inbox.new(after=after)
             people = await tx.people.some(UserId(item.chat_id) for item in items)
             self._admins = frozenset(await roles.admins(tx, self._core.rules))
+            appointed = await tx.roles.all()
         for item in items:
             user_id = UserId(item.chat_id)
             person = people.get(user_id)
-            rank = Rank.MEMBER if person is not None and person.allowed else Rank.OTHER
+            is_known = user_id in appointed or (person is not None and person.allowed)
+            rank = Rank.MEMBER if is_known else Rank.OTHER
             turns.add(item, Rank.ADMIN if user_id in self._admins else rank)
         return items[-1].seq if items else after
 

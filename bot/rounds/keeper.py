@@ -126,7 +126,8 @@ class Keeper:
                 await tx.outbox.prune(long_ago)
                 await tx.posted.prune(self._clock() - _KEEP_SET_ASIDE)
                 await tx.outbox.forget_holds(self._clock())
-                await tx.knocks.prune(long_ago)
+                # As long as a card of theirs may be brought up to date.
+                await tx.knocks.prune(long_ago - _KEEP_SET_ASIDE)
                 await tx.people.prune_newcomers(self._clock() - USERNAME_LASTS)
                 await tx.canaries.prune(long_ago)
 

@@ -30,6 +30,7 @@ ABOUT_PERSON = (
     *(Tap.REVOKE_PERSON, Tap.REVOKE_PERSON_YES, Tap.REMOVE, Tap.REMOVE_YES),
     *(Tap.ALLOW, Tap.ALLOW_YES, Tap.PAUSE, Tap.PAUSE_YES, Tap.RESUME),
 )
+ABOUT_HELD = (Tap.LATE_YES, Tap.LATE_REVOKE, Tap.LATE_NO)
 SEARCHED = (Tap.GRANTS, Tap.USERS)
 PARTS = (*SEARCHED, Tap.PENDING, Tap.REVOKE_LIST, Tap.REMOVE_LIST, Tap.ONLINE)
 
@@ -41,7 +42,7 @@ def fits(data: str) -> bool:
 def test_every_tap_is_read_back_by_one_of_these_tests() -> None:
     others = {Tap.APPROVE, Tap.SERVER, Tap.LINK, Tap.HOW_TO, Tap.CUT, *ABOUT_NOTHING, *UNKNOWN}
     others |= {Tap.HOW_LONG, Tap.COMMAND, Tap.MEANT}
-    others |= {Tap.LATE_YES, Tap.LATE_NO, Tap.CUT_SESSION, Tap.SERVERS, *PARTS}
+    others |= {*ABOUT_HELD, Tap.CUT_SESSION, Tap.SERVERS, *PARTS}
     others |= {Tap.TROUBLE, Tap.KEY_WAY, Tap.WITHDRAW, Tap.JOIN_YES, Tap.JOIN_NO}
     assert {*ABOUT_REQUEST, *ABOUT_GRANT, *ABOUT_PERSON} | others == set(Tap)
 
@@ -188,7 +189,10 @@ def test_the_yes_to_a_question_carries_what_was_asked(
     assert buttons.parse(data) == Meant(Tap.REVOKE_GRANT_YES, grant=grant, digest=digest)
 
 
-@given(tap=st.sampled_from((Tap.LATE_YES, Tap.LATE_NO)), update=st.integers(0, 10**18 - 1))
+@given(
+    tap=st.sampled_from((Tap.LATE_YES, Tap.LATE_REVOKE, Tap.LATE_NO)),
+    update=st.integers(0, 10**18 - 1),
+)
 def test_what_is_held_is_read_back(tap: Tap, update: int) -> None:
     data = buttons.data(tap, update)
     assert fits(data)

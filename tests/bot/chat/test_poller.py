@@ -305,6 +305,27 @@ async def test_on_a_full_disk_an_admins_word_is_found_behind_any_number_of_other
     assert sum("disk" in m.text for m in server.person(BORIS).messages) == 1
 
 
+async def test_so_is_the_first_word_of_an_admin_who_has_never_written(
+    template: Path, tmp_path: Path
+) -> None:
+    """It is among the first hundred, which are confirmed."""
+    database = await open_copy(template, tmp_path)
+    rules = Rules(default_duration=3600, max_duration=3600, request_ttl=3600, admins=(BORIS,))
+    core = Core(database, rules, Chance(serial=str, code=str, token=str), utc_now, since_boot)
+    reserve = Reserve(tmp_path / "reserve")
+    reserve.note_full()
+    async with DemoServer(TOKEN, (ANNA,)) as server:
+        revoke = server.inject({"message": updates.message(BORIS, "/revoke anna")})
+        for number in range(120):
+            server.inject({"message": updates.message(5000 + number, "/start")})
+        telegram = connect(TOKEN, server.url)
+        async with telegram.bot:
+            poller = Poller(telegram, "vpn_bot", core, on_stored=lambda: None, reserve=reserve)
+            await poller.poll_once()
+    assert await is_stored(core, revoke)
+    await database.close()
+
+
 async def is_stored(core: Core, update_id: int) -> bool:
     async with core.database.reading() as tx:
         return update_id in {item.update_id for item in await tx.inbox.new()}

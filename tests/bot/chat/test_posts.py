@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from telegram.error import TelegramError
 
-from bot.access import requests
+from bot.access import pausing, requests, revocation
 from bot.chat.client import connect
 from bot.chat.posts import Posts
 from bot.chat.sender import Handler
@@ -242,3 +242,36 @@ async def test_a_try_from_outside_counts_only_while_it_is_new(desk: Desk) -> Non
             await tx.canaries.see(look)
         await desk.does(desk.posts.servers, await desk.row(OutboxKind.SERVERS, {}))
         assert said in desk.server.person(BORIS).messages[-1].text
+
+
+class NothingWaits:
+    """A fleet on which everybody is let in already."""
+
+    async def let_in_waiting(self, name: str) -> None:
+        pass
+
+    async def publish(self, name: str) -> None:
+        pass
+
+
+async def test_who_is_back_is_said_as_it_is_by_then(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may be paused again, or have lost what they had, while the servers were asked."""
+    monkeypatch.setattr(desk.posts, "_fleet", NothingWaits())
+    paper = desk.paper
+    boris = await paper.actor(BORIS)
+    grant = await paper.active()
+
+    async def said() -> list[str]:
+        before = len(desk.server.person(BORIS).messages)
+        await desk.does(desk.posts.resume, await desk.row(OutboxKind.RESUME, {"person": ANNA}))
+        return [message.text for message in desk.server.person(BORIS).messages[before:]]
+
+    assert await said() == ["Anna Petrova isn’t paused any more: 1 profile works again."]
+    await paper.by(boris, pausing.pause, ANNA, None)
+    assert await said() == []
+    await paper.by(boris, pausing.resume, ANNA)
+    await paper.by(boris, revocation.revoke_grant, grant.id)
+    [text] = await said()
+    assert text.endswith("They have no profile to come back to.")

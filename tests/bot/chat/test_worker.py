@@ -203,8 +203,9 @@ async def waits(desk: Desk, *said: tuple[int, str]) -> None:
             json.dumps({"update_id": number, "message": updates.message(who, text)}),
             desk.gate.now,
         )
-        for number, (who, text) in enumerate(said, start=1)
+        for number, (who, text) in enumerate(said, start=desk._number + 1)
     ]
+    desk._number += len(items)
     async with desk.gate.database.writing() as tx:
         await tx.inbox.store(items)
 
@@ -249,6 +250,17 @@ async def test_a_members_flood_makes_nobody_else_wait(desk: Desk) -> None:
     assert anna.reachable is False
 
 
+async def test_whoever_has_a_role_comes_before_strangers(desk: Desk) -> None:
+    """Also where they are not on the allowlist."""
+    await desk.says(BORIS, f"/role {EMIL} auditor")
+    await desk.have_started(EMIL)
+    await waits(desk, *[(who, "/start") for who in range(70_000, 70_020)], (EMIL, "/grants"))
+    async with desk.gate.database.writing() as tx:
+        before = len(await tx.outbox.due(desk.gate.now, 10_000))
+    await desk.gate.worker.work_off()
+    assert [who for who, _ in await answers(desk)][before] == EMIL
+
+
 async def test_an_admins_revocation_is_heard_whatever_the_pace(desk: Desk) -> None:
     """Typed or tapped, in its order; their other words are not."""
     await desk.gate.gives(ANNA, "berlin")
@@ -259,9 +271,39 @@ async def test_an_admins_revocation_is_heard_whatever_the_pace(desk: Desk) -> No
     await desk.gate.worker.work_off()
     assert await desk.counts() == (2, 0)
     assert not await desk.is_allowed(EMIL)
-    assert await desk.taps(BORIS, f"rp:{ANNA}") != []
+    await desk.new()
+    before = calls(desk)
+    await desk.taps(BORIS, f"rp:{ANNA}")
+    assert calls(desk) == before + 1
     assert await desk.says(BORIS, "/help") == []
     assert {state for _, state, _ in await kept(desk)} == {"done"}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *("ud:1", "wd:1", "ct:1", "cs:g-1:berlin:0", "ca:berlin", "cay:berlin"),
+        *("rvl:20", "rml:20", "lr:1"),
+    ],
+)
+async def test_so_is_every_button_that_ends_something(desk: Desk, data: str) -> None:
+    await waits(desk, *[(BORIS, "/help")] * 130)
+    await desk.gate.worker.work_off()
+    before = calls(desk)
+    await desk.taps(BORIS, "us:0")
+    assert calls(desk) == before
+    await desk.taps(BORIS, data)
+    assert calls(desk) == before + 1
+
+
+async def test_the_yes_to_an_old_revocation_is_one(desk: Desk) -> None:
+    """Also while the disk is full."""
+    await desk.gate.gives(ANNA, "berlin")
+    await desk.says(BORIS, f"/revoke {ANNA}", ago=DAY)
+    yes = (await desk.buttons())["Do it now"]
+    desk.gate.worker._reserve.is_scarce = True
+    await desk.taps(BORIS, yes)
+    assert await desk.counts() == (1, 0)
 
 
 async def test_what_is_not_an_admins_is_no_revocation(desk: Desk) -> None:

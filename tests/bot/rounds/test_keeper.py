@@ -4,14 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from bot.access import revocation
+from bot.access import joining, revocation
 from bot.access.permission import THE_BOT
 from bot.office import Office
 from bot.rounds.keeper import Keeper
 from demo.lab.stand_in import StandIn
 from pki.crl import CRL_BACKDATE, read_crl
 from pki.serial import parse_serial
-from storage.records import ChatId, EndReason, OutboxKind
+from storage.records import ChatId, EndReason, OutboxKind, UserId
 from tests.bot.rounds.keeping import (
     MINUTE,
     OFFICE,
@@ -207,3 +207,20 @@ async def next_look(keeper: Keeper, machine: Machine) -> None:
     machine.gone_by += MINUTE
     machine.wrong_by -= MINUTE
     await sweep(keeper)
+
+
+async def test_who_asked_to_join_can_be_answered_for_a_week(
+    company: Company, office: Office
+) -> None:
+    """And while a card is about them, it is known who that was."""
+    eve, old = UserId(3001), UserId(3002)
+    now = office.clock()
+    async with office.database.writing() as tx:
+        await tx.knocks.put(eve, "Eve", None, now - joining.WAITS + MINUTE)
+        await tx.knocks.put(old, "Emil", None, now - timedelta(days=90))
+    await sweep(make_keeper(office))
+    async with office.acting(THE_BOT) as case:
+        assert await case.tx.knocks.get(old) is None
+        found = await case.tx.knocks.get(eve)
+    assert found is not None
+    assert not joining.is_over(case, found)
