@@ -258,7 +258,6 @@ async def remove(case: Case, user_id: UserId) -> Removed:
         raise Refused(Refusal.UNKNOWN_PERSON, who=accounts[0].name)
     for account in listed or accounts[:1]:
         await case.tx.people.disallow(account.id)
-        await case.tx.pauses.end(account.id)
         await case.tx.invitations.note_removal(account.id, case.now)
         await case.record("user.remove", f"user:{account.id}", user_name=account.name)
         await messages.menu(case, account.id)
@@ -266,6 +265,8 @@ async def remove(case: Case, user_id: UserId) -> Removed:
         if account.id != case.actor.user_id:
             await messages.notice(case, account.id, Notice.REMOVED, **who)
     for account in accounts:
+        # Also that of one that was off the list: nobody who is out hears that they are back.
+        await case.tx.pauses.end(account.id)
         for request in await case.tx.requests.open_of(account.id):
             await requests.withdraw(case, request, tell=False)
         await invitations.withdraw_all(case, made_by=telegram_key(account.id))

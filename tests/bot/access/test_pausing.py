@@ -160,6 +160,17 @@ async def test_what_ended_meanwhile_stays_out_and_removal_ends_the_pause(paper: 
     assert not (await paper.actor(ANNA)).is_paused
 
 
+async def test_nobody_who_was_removed_hears_that_they_are_back(paper: Paper) -> None:
+    """Not by an account either that was off the list already, and was paused with the others."""
+    await paper.by(OPERATOR, people.allow, EMIL, "Emil")
+    await paper.by(OPERATOR, people.remove, EMIL)
+    await paper.by(OPERATOR, people.link, EMIL, ANNA)
+    await paper.by(OPERATOR, pausing.pause, ANNA, paper.now + DAY)
+    await paper.by(OPERATOR, people.remove, ANNA)
+    async with paper.database.reading() as tx:
+        assert await tx.pauses.all() == []
+
+
 async def test_only_admins_pause_and_resume(paper: Paper) -> None:
     emil = await paper.actor(EMIL)
     await paper.refuses(emil, Refusal.ADMINS_ONLY, pausing.pause, ANNA, None)
