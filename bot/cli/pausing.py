@@ -68,9 +68,10 @@ def resume(meant: Who) -> None:
             done = await pausing.resume(case, wanted)
         left = await come_back(office, office.fleet) if done.grants else ()
         names = ", ".join(f"{account.name} ({account.id})" for account in done.accounts)
-        say(plain(words.BACK_LINE, names=names, count=len(done.grants)))
         if left:
-            say(plain(words.BACK_NOT_YET, servers=", ".join(left)))
+            say(plain(words.BACK_NOT_YET, names=names, servers=", ".join(left)))
+        else:
+            say(plain(words.BACK_LINE, names=names, count=len(done.grants)))
         return not left
 
     if not with_office(work):
