@@ -76,19 +76,9 @@ def add(
     approvals: Approvals = None,
 ) -> None:
     """Makes a group. Who is in it: vpnbot user allow ID --name NAME --group GROUP."""
-    group = Group(
-        GroupName(name),
-        networks=(
-            *_networks("--network", network, IPv4Network),
-            *_networks("--network6", network6, IPv6Network),
-        ),
-        routes=_networks("--route", route, ip_network),
-        dns=_each("--dns", dns, lambda text: str(ip_address(text))),
-        servers=tuple(map(ServerName, server or ())),
-        max_duration=None if max_duration is None else parse_duration(max_duration),
-        approvers=_ids(approvers),
-        approvals=approvals,
-    )
+    said = _said(network, network6, route, dns, server, max_duration, approvers, approvals)
+    networks = [one for family in _FAMILIES.values() for one in said.pop(family, ())]
+    group = Group(GroupName(name), networks=tuple(networks), **said)
     _change(lambda case: groups.add(case, group), f"The group {name} is there.")
 
 
@@ -113,37 +103,26 @@ def edit(
     ] = None,
 ) -> None:
     """Changes what a group means; what is not named stays as it is."""
-    typed: dict[str, Any] = {
-        "network4": _networks("--network", network, IPv4Network) if network else None,
-        "network6": _networks("--network6", network6, IPv6Network) if network6 else None,
-        "routes": _networks("--route", route, ip_network) if route else None,
-        "dns": _each("--dns", dns, lambda text: str(ip_address(text))) if dns else None,
-        "servers": tuple(map(ServerName, server)) if server else None,
-        "max_duration": None if max_duration is None else parse_duration(max_duration),
-        "approvers": _ids(approvers) if approvers else None,
-        "approvals": approvals,
-    }
-    changes = {field: value for field, value in typed.items() if value is not None}
+    changes = _said(network, network6, route, dns, server, max_duration, approvers, approvals)
     empty = Group(GroupName(name))
     for word in clear or ():
-        field = _FIELDS.get(word.removeprefix("--"))
+        option = word.removeprefix("--")
+        field = _FIELDS.get(option)
         if field is None:
             raise typer.BadParameter(f"--clear {word!r} is none of: {', '.join(_FIELDS)}")
         if field in changes:
-            raise typer.BadParameter(f"--{word} is both given and cleared.")
+            raise typer.BadParameter(f"--{option} is both given and cleared.")
         changes[field] = getattr(empty, field, ())
     if not changes:
         raise typer.BadParameter("Nothing to change; see: vpnbot group edit --help")
 
     async def work(case: Case) -> Changed:
         before = await groups.known_group(case, name)
-        # Both families are one list.
-        of = {4: "network4", 6: "network6"}
         kept = {
             field: [each for each in before.networks if ip_network(each).version == version]
-            for version, field in of.items()
+            for version, field in _FAMILIES.items()
         }
-        networks = [one for field in of.values() for one in changes.pop(field, kept[field])]
+        networks = [one for field in kept for one in changes.pop(field, kept[field])]
         return await groups.edit(case, replace(before, **changes, networks=tuple(networks)))
 
     _change(work, f"The group {name} is changed.")
@@ -172,6 +151,8 @@ def list_(
     with_office(work)
 
 
+# In a group both are one list.
+_FAMILIES = {4: "network4", 6: "network6"}
 _FIELDS = {
     "network": "network4",
     "network6": "network6",
@@ -238,30 +219,56 @@ async def tell_changed(office: Office, done: Changed) -> None:
             say(f"{server}: {finding.detail}")
 
 
+def _said(
+    network: list[str] | None,
+    network6: list[str] | None,
+    route: list[str] | None,
+    dns: list[str] | None,
+    server: list[str] | None,
+    max_duration: str | None,
+    approvers: list[str] | None,
+    approvals: int | None,
+) -> dict[str, Any]:
+    """What the options say, each by its field; what is not named is not in it."""
+    said: dict[str, Any] = {
+        "network4": _networks("--network", network, IPv4Network) if network else None,
+        "network6": _networks("--network6", network6, IPv6Network) if network6 else None,
+        "routes": _networks("--route", route, ip_network) if route else None,
+        "dns": _each("--dns", dns, lambda text: str(ip_address(text))) if dns else None,
+        "servers": tuple(map(ServerName, server)) if server else None,
+        "max_duration": None if max_duration is None else parse_duration(max_duration),
+        "approvers": _ids(approvers) if approvers else None,
+        "approvals": approvals,
+    }
+    return {field: value for field, value in said.items() if value is not None}
+
+
 def _profiles(count: int) -> str:
     return "1 profile" if count == 1 else f"{count} profiles"
 
 
-def _networks(
-    option: str, texts: list[str] | None, read: Callable[[str], object]
-) -> tuple[str, ...]:
+def _networks(option: str, texts: list[str], read: Callable[[str], object]) -> tuple[str, ...]:
     return _each(option, texts, lambda text: str(read(text)))
 
 
-def _ids(texts: list[str] | None) -> tuple[UserId, ...]:
-    """Several may stand in one word, with commas."""
-    words = [word for text in texts or () for word in text.split(",") if word.strip()]
+def _ids(texts: list[str]) -> tuple[UserId, ...]:
+    """Several may stand in one word, with commas.
+
+    Raises:
+        Refused: BAD_ID, also where there is none: nobody's say is to count no more by a slip.
+    """
+    words = [word for text in texts for word in text.strip(", ").split(",")]
     return tuple(dict.fromkeys(people.parse_user_id(word.strip()) for word in words))
 
 
-def _each(option: str, texts: list[str] | None, read: Callable[[str], str]) -> tuple[str, ...]:
+def _each(option: str, texts: list[str], read: Callable[[str], str]) -> tuple[str, ...]:
     """What was typed, in its shortest form, each once.
 
     Raises:
         NotDone: one of them is none, or there are too many.
     """
     found = []
-    for text in texts or ():
+    for text in texts:
         try:
             found.append(read(text))
         except ValueError as error:

@@ -41,13 +41,19 @@ def revoke(
         raise typer.Exit(1)
 
 
-async def print_receipt(office: Office, ended: Sequence[Grant]) -> bool:
-    """Cuts the grants, looks, and prints what was proved; False while anything is not."""
+async def print_receipt(
+    office: Office, ended: Sequence[Grant], *, retrying: str = words.RETRYING_TERMINAL
+) -> bool:
+    """Cuts the grants, looks, and prints what was proved; False while anything is not.
+
+    Args:
+        retrying: what is said of what is not.
+    """
     grant_ids = [grant.id for grant in ended]
     await office.enforcer.enforce(grant_ids)
     async with office.database.reading() as tx:
         receipt = await load_receipt(tx, grant_ids, office.clock())
-    blocks = [*receipt.blocks, *([] if receipt.settled else [words.RETRYING_TERMINAL])]
+    blocks = [*receipt.blocks, *([] if receipt.settled else [retrying])]
     say_blocks(blocks)
     live = [*(one.grant for one in receipt.left if one.is_live), *receipt.maybe]
     for one in dict.fromkeys(grant.user_id or grant.id for grant in live):

@@ -14,7 +14,9 @@ from bot.cli.revoke import print_receipt
 from bot.cli.shared import operator, say, with_office
 from bot.errors import NotDone
 from bot.office import Office
+from bot.receipts import maybe_text
 from bot.setup.staff_table import BadTable, Table, read_table
+from bot.texts import receipts as words
 from storage.batches import batches
 from storage.records import Grant, UserId
 
@@ -76,7 +78,10 @@ def sync(
             # Who has left first: what else there is can wait.
             proved = await _remove(office, plan)
             await _put_on(office, plan)
-        _tell_end(plan, apply=apply)
+        if proved:
+            _tell_end(plan, apply=apply)
+        else:
+            say("The allowlist is as in the file, but not every end is proved yet.")
         return proved
 
     if not with_office(work):
@@ -161,19 +166,31 @@ async def _remove(office: Office, plan: Plan) -> bool:
         # Without the CA's key nothing can be cut; better to know before it is recorded.
         await office.keyring.authority()
     ended: dict[str, Grant] = {}
-    for user_id in plan.gone:
-        for grant in await _removed(office, user_id):
-            ended[grant.id] = grant
-    return await print_receipt(office, list(ended.values())) if ended else True
+    try:
+        for user_id in plan.gone:
+            removed = await _removed(office, user_id)
+            if removed is None:
+                continue
+            ended |= {grant.id: grant for grant in removed.grants}
+            # With an end its receipt says so.
+            for text in () if removed.grants else maybe_text(plan.gone[user_id], removed.maybe):
+                say(text)
+    finally:
+        # Also where it broke off: who is off the list has to be out.
+        proved = not ended or await print_receipt(
+            office, list(ended.values()), retrying=words.RETRYING
+        )
+    return proved
 
 
-async def _removed(office: Office, user_id: UserId) -> list[Grant]:
-    async def record() -> list[Grant]:
+async def _removed(office: Office, user_id: UserId) -> people.Removed | None:
+    """None where they are off the list: with another account of theirs, or by somebody else."""
+
+    async def record() -> people.Removed | None:
         async with office.acting(operator()) as case:
             person = await case.tx.people.get(user_id)
-            # With another account of theirs, or by somebody else.
             if person is None or not person.allowed:
-                return []
-            return list((await people.remove(case, user_id)).grants)
+                return None
+            return await people.remove(case, user_id)
 
     return await office.reserve.for_revocation(record)

@@ -99,13 +99,7 @@ async def remove_set(office: Office, actor: Actor, name: str) -> ServerSet:
     async with office.acting(actor) as case:
         known = await _before(case.tx, ServerName(name), is_new=False)
         assert known is not None
-        live = await case.tx.grants.live_as(known.name)
-        if live:
-            names = ", ".join(grant.common_name for grant in live[:3])
-            raise NotDone(
-                f"{len(live)} live grants use {name} ({names} …); revoke them first: "
-                "vpnbot revoke WHO"
-            )
+        require_unused(known.name, await case.tx.grants.live_as(known.name))
         for request in await case.tx.requests.open_on(known.name):
             await requests.withdraw(case, request, tell=True)
         await case.tx.servers.remove_set(known.name)
@@ -117,6 +111,16 @@ async def require_free_name(tx: Transaction, name: str) -> None:
     """Raises NotDone where a set is called so: people ask for both by name."""
     if await tx.servers.set_named(ServerName(name)) is not None:
         raise NotDone(f"There is a set of servers {name} already; choose another name.")
+
+
+def require_unused(name: ServerName, live: Sequence[Grant]) -> None:
+    """Raises NotDone where people have access through a server or a set."""
+    if not live:
+        return
+    named = [str(grant.common_name) for grant in live[:3]]
+    names = ", ".join([*named, "…"] if len(live) > len(named) else named)
+    count = "1 live grant uses" if len(live) == 1 else f"{len(live)} live grants use"
+    raise NotDone(f"{count} {name} ({names}); revoke first: vpnbot revoke WHO")
 
 
 async def require_alone(tx: Transaction, name: ServerName) -> None:

@@ -25,7 +25,7 @@ from bot.setup.deploying import (
     write_elsewhere,
     write_home,
 )
-from bot.setup.server_sets import require_alone, require_free_name
+from bot.setup.server_sets import require_alone, require_free_name, require_unused
 from bot.setup.ways import WayIn, make_key, pinned_key, record_of
 from pki.key_ids import Issuers
 from storage.records import GrantState, Payload, Server, ServerName
@@ -313,12 +313,7 @@ async def remove_server(office: Office, actor: Actor, name: ServerName) -> Serve
     server = await known_server(office, name)
     async with office.acting(actor) as case:
         await require_alone(case.tx, name)
-        live = await case.tx.grants.live_on(name)
-        if live:
-            named = [str(grant.common_name) for grant in live[:3]]
-            names = ", ".join([*named, "…"] if len(live) > len(named) else named)
-            count = "1 live grant uses" if len(live) == 1 else f"{len(live)} live grants use"
-            raise NotDone(f"{count} {name} ({names}); revoke first: vpnbot revoke WHO")
+        require_unused(name, await case.tx.grants.live_on(name))
         for group in await case.tx.groups.all():
             networks = (server.network, server.network6)
             if name in group.servers or any(ranges_in(group, each) for each in networks):

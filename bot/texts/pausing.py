@@ -101,6 +101,6 @@ BACK_LINE = Plural(
     "{names}: back; {count} profile works again.", "{names}: back; {count} profiles work again."
 )
 BACK_NOT_YET = (
-    "{servers} can’t let them in yet; the bot tries again while it runs, and this command can be "
-    "repeated for whoever is still paused."
+    "{names}: not paused any more, but {servers} can’t let them in yet. A running bot tries again "
+    "every minute."
 )

@@ -103,6 +103,8 @@ RETRYING_TERMINAL = (
     "The bot keeps trying while it runs; this command can be repeated. "
     "`vpnbot grant list` shows what is open."
 )
+# Where repeating the command would do nothing.
+RETRYING = "The bot keeps trying while it runs. What is open: vpnbot grant list --state revoking"
 MILLISECONDS = "{count} ms"
 SECONDS = "{count} s"
 MINUTES = "{count} min"

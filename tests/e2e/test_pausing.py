@@ -86,6 +86,14 @@ async def test_the_command_line_pauses_and_resumes_and_shows_it() -> None:
             # Said again it is as it was, and the receipt comes again.
             assert (await company.done("user", "pause", "Anna Petrova")).out.startswith("Paused")
 
+            # Where a server can't take them in yet, nothing is said to work.
+            (folder / "office").rename(folder / "away")
+            ran = await company.vpnbot("user", "resume", "Anna Petrova")
+            (folder / "away").rename(folder / "office")
+            assert (ran.code, "office can’t let them in yet" in ran.out) == (1, True), ran
+            assert "works again" not in ran.out
+            await company.done("user", "pause", "Anna Petrova")
+
             ran = await company.done("user", "resume", "Anna Petrova")
             assert "back; 1 profile works again" in ran.out
             assert await openvpn.connect(file.name)
