@@ -11,8 +11,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, text
+from alembic import command
+from sqlalchemy import create_engine, inspect, text
 
+import storage.schema
 from storage.database import Database, open_database, sqlite_url
 from storage.records import (
     Grant,
@@ -158,40 +160,28 @@ def answers(processes: Sequence["subprocess.Popen[str]"]) -> list[Any]:
     return found
 
 
-def take_names_back(connection: Connection) -> None:
-    """Undoes the migration that made the keys of names, and those after it."""
-    connection.execute(text("DROP INDEX ix_grants_paused"))
-    for table in (
-        *("pauses", "crls_due", "silent_servers", "chat_holds", "speaking_bot", "knocks", "roles"),
-        *("own_name", "removals", "invitations", "key_choices", "locked_profiles"),
-    ):
-        connection.execute(text(f"DROP TABLE {table}"))
-    for name in ("pause", "paused_at"):
-        connection.execute(text(f"ALTER TABLE grants DROP COLUMN {name}"))
-    for index in ("grants_replaces", "requests_undo_until", "posted_messages_posted_at"):
-        connection.execute(text(f"DROP INDEX ix_{index}"))
-    for column in (
-        "grants.ended_by",
-        "grants.ended_by_name",
-        "requests.asked_duration",
-        "requests.undo_until",
-    ):
-        table, _, name = column.partition(".")
-        connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {name}"))
-    connection.execute(text("ALTER TABLE grant_places DROP COLUMN waiting_since"))
-    connection.execute(text("DROP TABLE ca_rotation"))
-    for table in ("grants", "canaries"):
-        connection.execute(text(f"ALTER TABLE {table} DROP COLUMN authority"))
-    indexes = (
-        *("people_name_key", "people_username_key", "people_listed", "people_same_as"),
-        *("grants_ending", "grants_name_key", "requests_state", "requests_user_id"),
-        *("audit_action", "audit_actor", "audit_subject"),
-    )
-    for index in indexes:
-        connection.execute(text(f"DROP INDEX ix_{index}"))
-    for table in ("person_words", "certificate_words", "newcomers"):
-        connection.execute(text(f"DROP TABLE {table}"))
-    for column in ("name_key", "username_key", "username_seen_at"):
-        connection.execute(text(f"ALTER TABLE people DROP COLUMN {column}"))
-    connection.execute(text("ALTER TABLE grants DROP COLUMN name_key"))
-    connection.execute(text("UPDATE alembic_version SET version_num = '0015'"))
+def set_back(path: Path, revision: str) -> None:
+    """Makes it a database of an earlier revision, with all that it has of what was known then."""
+    newer = path.rename(path.with_suffix(".newer"))
+    engine = create_engine(f"sqlite:///{path}")
+    config = storage.schema._config()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    then, now = (inspect(each) for each in (engine, create_engine(f"sqlite:///{newer}")))
+    with engine.connect() as connection:
+        connection.execute(text("ATTACH :newer AS newer"), {"newer": str(newer)})
+        for table in set(then.get_table_names()) - {"alembic_version"}:
+            kept = {column["name"] for column in now.get_columns(table)}
+            both = ", ".join(c["name"] for c in then.get_columns(table) if c["name"] in kept)
+            copy = f"INSERT INTO main.{table} ({both}) SELECT {both} FROM newer.{table}"
+            connection.execute(text(copy))
+        if "address" in {column["name"] for column in then.get_columns("grants")}:
+            connection.execute(
+                text(
+                    "UPDATE main.grants SET address ="
+                    " (SELECT address FROM newer.grant_places WHERE grant_id = grants.id)"
+                )
+            )
+        connection.commit()
+    engine.dispose()

@@ -5,7 +5,6 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
 from sqlalchemy.exc import IntegrityError
 
 from storage.database import Database, open_database, sqlite_url
@@ -22,7 +21,7 @@ from tests.storage.kit import (
     add_grant,
     add_people,
     open_copy,
-    take_names_back,
+    set_back,
 )
 
 DEV = Group(
@@ -168,30 +167,6 @@ async def test_the_groups_of_each_person(database: Database) -> None:
         assert await tx.groups.by_account() == {ANNA: names, other: names}
 
 
-def _downgrade(path: Path) -> None:
-    """Undoes the newest migrations as far as the next one cares."""
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.begin() as connection:
-        take_names_back(connection)
-        connection.execute(text("ALTER TABLE grants ADD COLUMN address VARCHAR(64)"))
-        connection.execute(
-            text(
-                "UPDATE grants SET address ="
-                " (SELECT address FROM grant_places WHERE grant_id = grants.id)"
-            )
-        )
-        connection.execute(text("CREATE INDEX ix_grants_address ON grants (server, address)"))
-        connection.execute(text("DROP INDEX ix_grant_places_server"))
-        for table in (
-            *("grant_places", "server_sets"),
-            *("due_files", "addresses", "memberships", "groups"),
-        ):
-            connection.execute(text(f"DROP TABLE {table}"))
-        connection.execute(text("ALTER TABLE servers DROP COLUMN network6"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0013'"))
-    engine.dispose()
-
-
 async def test_who_had_which_address_before_this_was_noted(template: Path, tmp_path: Path) -> None:
     """From the grants, and what was moved from the trail, also where somebody wrote nonsense."""
     path = tmp_path / "vpnbot.db"
@@ -216,7 +191,7 @@ async def test_who_had_which_address_before_this_was_noted(template: Path, tmp_p
                 at=NOW, actor="x", action="grant.move", subject="grant:x", detail=detail
             )
     await database.close()
-    _downgrade(path)
+    set_back(path, "0013")
 
     database = await open_database(sqlite_url(path))
     async with database.reading() as tx:

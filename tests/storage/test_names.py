@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import create_engine
 
 from storage.database import Database, open_database, sqlite_url
 from storage.name_keys import name_key, person_words, seen, username_key, words_of
@@ -21,7 +20,7 @@ from tests.storage.kit import (
     add_people,
     make_grant,
     open_copy,
-    take_names_back,
+    set_back,
 )
 
 ANY = st.text(st.characters(), max_size=100)
@@ -135,10 +134,7 @@ async def test_names_from_before_are_found_like_new_ones(template: Path, tmp_pat
         await tx.people.note_username(BORIS, "Zoe_B", NOW)
         await tx.grants.add(replace(old, common_name="Zoë.Laptop"))
     await database.close()
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.begin() as connection:
-        take_names_back(connection)
-    engine.dispose()
+    set_back(path, "0015")
 
     database = await open_database(sqlite_url(path))
     async with database.reading() as tx:
