@@ -6,11 +6,7 @@ from typing import Any
 import pytest
 
 from demo.testing import PersonChat
-from tests.company import (
-    BORIS,
-    Company,
-    until,
-)
+from tests.company import BORIS, Company, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -125,6 +125,8 @@ def question_shows(state: Snapshot, data: str) -> Shown | None:
         theirs = state.accounts_of(int(subject))
         live = sorted(one.id for account in theirs for one in state.live_of(account))
         return tap, *live, *_decided(state, int(subject))
+    if tap == "aly" and subject.isdecimal():
+        return tap, *_calls_themselves(state, int(subject)), *_decided(state, int(subject))
     if tap in {"rpy", "rmy"} and subject.isdecimal():
         return tap, *_person_shows(state, int(subject))
     if tap == "rgy" and subject in state.grants:
@@ -151,6 +153,13 @@ def _person_shows(state: Snapshot, user_id: int) -> Shown:
     live = sorted(one.id for one in theirs if one.state in LIVE)
     ending = sorted(one.id for one in theirs if one.state == "revoking")
     return *(live or ending), bool(live), *_decided(state, user_id)
+
+
+def _calls_themselves(state: Snapshot, user_id: int) -> Shown:
+    person = state.people.get(user_id)
+    if person is not None:
+        return person.name, person.username
+    return state.newcomers.get(user_id, ())
 
 
 def _decided(state: Snapshot, user_id: int) -> Shown:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from tests.gate.case import SECOND, Case, What, deciders
 from tests.gate.meaning import (
     appoints,
+    grouped_by_word,
     leaves_by_word,
     linked_by_tap,
     paused_by_word,
@@ -20,6 +21,7 @@ from tests.gate.snapshot import LIVE, Grant, Person, Request
 _BY_ITSELF = frozenset({What.TIME, What.DELIVERY, What.PROOF, What.SETTINGS, What.LINK})
 # All else of a grant stays as it was reserved.
 _CHANGES = ("state", "revoked_at", "end_reason", "proved_at", "pause")
+_KNOCKS_WAIT = 7 * 86_400 * SECOND
 _OVER = frozenset({"approved", "denied", "cancelled", "expired"})
 _PATHS = frozenset(
     {
@@ -89,7 +91,19 @@ def _allows(case: Case, user_id: int) -> bool:
     # The number, or the username, may come before the name or behind it.
     named = {*case.arguments[:1], *case.arguments[-1:]}
     by_word = case.commands("allow") and bool(named & {str(user_id), f"@u{user_id}"})
-    return case.is_admin and (by_word or case.taps("aly", user_id))
+    by_tap = case.taps("aly", user_id) and case.answers
+    return case.is_admin and (by_word or by_tap or _lets_in(case, user_id))
+
+
+def _lets_in(case: Case, user_id: int) -> bool:
+    """Whether the tap is a yes to the card of a stranger who asked, and nobody answered before."""
+    asked = case.before.knocks.get(user_id)
+    return (
+        asked is not None
+        and asked.answered_at is None
+        and case.deed.at < asked.asked_at + _KNOCKS_WAIT
+        and case.taps("jny", user_id, asked.asked_at // SECOND)
+    )
 
 
 def _changed_person(case: Case, old: Person, new: Person) -> Iterator[str]:
@@ -131,8 +145,9 @@ def _paused_people(case: Case) -> Iterator[str]:
             yield f"{one} was resumed, and no admin did it"
     for one in before.keys() & after.keys():
         if before[one] != after[one] and one not in paused_by_word(case):
-            changes = case.is_admin and case.answers and case.taps("pay")
-            if not changes:
+            theirs = case.before.accounts_of(one)
+            by_tap = case.is_admin and case.answers and any(case.taps_on("pay", x) for x in theirs)
+            if not by_tap:
                 yield f"{one} is paused until another day, and no admin said so"
 
 
@@ -152,7 +167,7 @@ def _roles(case: Case) -> Iterator[str]:
     for user_id in before.groups.keys() | after.groups.keys():
         if before.groups.get(user_id) == after.groups.get(user_id):
             continue
-        if not (case.is_admin and case.commands("group")) and not _removes(case, user_id):
+        if user_id not in grouped_by_word(case) and not _removes(case, user_id):
             yield f"{user_id} belongs to other groups, and no admin said so"
 
 
@@ -463,7 +478,7 @@ def _trail(case: Case) -> Iterator[str]:
     elif refusals or (acts and case.deed.what not in _BY_ITSELF):
         yield "the trail tells of something that nobody could do"
     before, after = (
-        (one.requests, one.grants, one.roles, one.groups, _list_of(one.people))
+        (one.requests, one.grants, one.paused, one.roles, one.groups, _list_of(one.people))
         for one in (case.before, case.after)
     )
     if before != after and not acts:

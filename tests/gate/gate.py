@@ -18,7 +18,7 @@ from bot.access import admins, grants, importing, pausing, people, requests, rev
 from bot.access.case import Case, Chance, Rules
 from bot.access.importing import Certificate
 from bot.access.permission import THE_BOT, Actor
-from bot.chat import cards
+from bot.chat import cards, joining
 from bot.chat.buttons import Keyboard, from_payload
 from bot.chat.incoming import sender_of
 from bot.chat.worker import Worker
@@ -240,9 +240,12 @@ class Gate:
         if row.kind == "reply":
             found = _data(from_payload(row.payload["keyboard"]))
             return [(data, question_shows(state, data)) for data in found]
-        if row.kind not in {"card", "asked", "edit_card"}:
+        if row.kind not in {"card", "asked", "edit_card", "knock"}:
             return []
         async with self.database.reading() as tx:
+            if row.kind == OutboxKind.KNOCK:
+                knock = await joining.card(self.case(tx, THE_BOT), UserId(row.payload["person"]))
+                return [(data, None) for data in _data(knock.keyboard)]
             request = await tx.requests.get(row.payload["request"])
             assert request is not None
             if row.payload.get("kind", row.kind) == OutboxKind.ASKED:

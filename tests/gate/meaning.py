@@ -93,8 +93,20 @@ def paused_by_word(case: Case, command: str = "pause") -> frozenset[int]:
     """Whom a typed /pause or /resume means, by all their accounts: where that is one person."""
     if not (case.is_admin and case.commands(command) and case.arguments):
         return frozenset()
-    people = _persons(case.before, case.rest.partition(" until ")[0])
-    whose = [one for person in people for one in case.before.accounts_of(person)]
+    return _accounts(case.before, _persons(case.before, case.rest.partition(" until ")[0]))
+
+
+def grouped_by_word(case: Case) -> frozenset[int]:
+    """Whom a typed /group puts into a group or takes out of it, by all their accounts."""
+    match case.rest.split(maxsplit=2) if case.is_admin and case.commands("group") else []:
+        case [_, verb, whom] if verb.lower() in {"add", "remove"}:
+            return _accounts(case.before, _persons(case.before, whom))
+    return frozenset()
+
+
+def _accounts(state: Snapshot, people: frozenset[int]) -> frozenset[int]:
+    """All accounts of whom was meant, where that is one person."""
+    whose = [one for person in people for one in state.accounts_of(person)]
     return frozenset(whose) if len(people) == 1 else frozenset()
 
 
@@ -114,8 +126,7 @@ def appoints(case: Case, user_id: int) -> bool:
     whom = " ".join(typed[:at])
     if whom.isascii() and whom.isdigit():
         return int(whom) == user_id
-    found = meant(case.before, whom).people
-    return found == {case.before.person_of(user_id)}
+    return _persons(case.before, whom) == {case.before.person_of(user_id)}
 
 
 def linked_by_tap(case: Case, grant: Grant) -> int | None:

@@ -78,6 +78,16 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
+class Knock:
+    """A stranger's wish to be put on the list."""
+
+    user_id: int
+    name: str
+    asked_at: int
+    answered_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """A new row of the outbox."""
 
@@ -108,6 +118,9 @@ class Snapshot:
     roles: dict[int, Role]
     # The groups that each account was put into.
     groups: dict[int, frozenset[str]]
+    # Strangers who wrote lately: their names and usernames.
+    newcomers: dict[int, tuple[str, str | None]]
+    knocks: dict[int, Knock]
     # Only what is new since the look before.
     said: tuple[Row, ...]
     trail: tuple[Entry, ...]
@@ -186,6 +199,8 @@ class Eye:
             paused=dict(self._database.execute("SELECT user_id, until FROM pauses")),
             roles=self._roles(),
             groups=self._groups(),
+            newcomers=self._newcomers(),
+            knocks={row[0]: Knock(*row) for row in self._all("knocks", Knock, order="user_id")},
             said=said,
             trail=trail,
             failed=failed.fetchone()[0],
@@ -200,6 +215,10 @@ class Eye:
         for user_id, name in self._database.execute("SELECT user_id, group_name FROM memberships"):
             found[user_id] = found.get(user_id, frozenset()) | {name}
         return found
+
+    def _newcomers(self) -> dict[int, tuple[str, str | None]]:
+        rows = self._database.execute("SELECT id, name, username FROM newcomers")
+        return {user_id: (name, username) for user_id, name, username in rows}
 
     def inbox(self) -> int:
         """How many updates are kept."""

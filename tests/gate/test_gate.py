@@ -22,9 +22,10 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.gate.gate import Gate
+from tests.gate.habits import MEMBERS, SETTINGS
 from tests.gate.rig import Rig
 from tests.gate.snapshot import Eye
-from tests.gate.town import MEMBERS, SETTINGS, Town
+from tests.gate.town import Town
 from tests.storage.kit import open_copy
 
 _LENGTH = 100
@@ -56,6 +57,7 @@ _HAPPENS = (
     *("grant revoking replaced", "grant revoking lost", "grant revoking ended", "agreed"),
     *("grant revoked revoked", "grant expired ended", "refused", "linked", "told how"),
     *("role admin", "role approver", "role auditor", "role over"),
+    "let in",
 )
 
 

@@ -4,7 +4,6 @@ Each rule is a habit. What somebody does next, and with what, is drawn by hypoth
 is played again with fewer and simpler steps, until none can be left out.
 """
 
-import string
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
@@ -17,89 +16,33 @@ from bot.access.refusals import Refused
 from tests.gate import updates
 from tests.gate.case import SERVERS, Laws, What
 from tests.gate.gate import Fate
+from tests.gate.habits import (
+    ADMINS,
+    ALL,
+    DURATIONS,
+    INVENTED,
+    LETTERS,
+    MEMBERS,
+    NAMES,
+    PAUSES,
+    PLACES,
+    PLAIN,
+    REASONS,
+    ROLES,
+    SECOND_ACCOUNT,
+    SECOND_TAPS,
+    SETTINGS,
+    SLIPS,
+    STRANGERS,
+    TOPICS,
+    WORST,
+)
 from tests.gate.rig import Rig
 from tests.gate.snapshot import LIVE, Grant, Request
 
 T = TypeVar("T")
 
 _REMEMBERED = 60
-ADMINS = (2001, 2002, 2003)
-MEMBERS = (1001, 1002, 1003)
-STRANGERS = (3001, 3002)
-SECOND_ACCOUNT = 4001
-ALL = (*ADMINS, *MEMBERS, *STRANGERS, SECOND_ACCOUNT)
-SETTINGS = (
-    Laws(ADMINS),
-    Laws(ADMINS, approvals=2),
-    Laws((2001, 2002)),
-    Laws((2002, 2003, SECOND_ACCOUNT), approvals=2),
-    Laws((2001, 2002, SECOND_ACCOUNT), approvals=2, default_duration=86_400),
-    Laws(ADMINS, long_duration=3 * 86_400),
-    Laws((*ADMINS, 1001), approvals=3),
-    Laws((*ADMINS, SECOND_ACCOUNT), approvals=3),
-    Laws((2003,), max_duration=86_400, default_duration=3600),
-)
-# Most of the time somebody types at a person's pace, now and then as a script would.
-_PAUSES = (3, 0, 0, 2, 3, 5, 9, 30)
-_DURATIONS = (
-    "",
-    "",
-    "30m",
-    "8h",
-    "7d",
-    "2w",
-    "30d",
-    "31d",
-    "0d",
-    "9x",
-    "99999w",
-    "7d 8h",
-    "-1d",
-    "9 x",
-)
-_PLACES = ("berlin", "", "", "paris", "Berlin", "rome")
-_NAMES = ("Anna", "Boris", "Ann Na", "<b>x</b>", "\u202e", "2001", "@u2001", "")
-_REASONS = ("", "customer visit", "/approve", "<i>", "berlin 30d", "\u202eabc")
-_PLAIN = (
-    *("/start", "/help", "/myvpn", "/pending", "/grants", "/users", "/servers", "/audit"),
-    "/online",
-    "/role",
-    "/group",
-)
-_WORST = ("/revoke 1001", "/requestvpn 1h berlin", "/allow 3001 Eve", "/remove 1002", "/start")
-_SLIPS = ("/requestvpm 7d berlin", "/requestvpn -1d", "vpn pls", "/revok 1001", "requestvpn paris")
-_LETTERS = string.ascii_letters + string.digits + " :/-_@\u00e9\u202e\u0000\n"
-_SECOND_TAPS = frozenset(
-    {
-        "pa",
-        "pay",
-        "rs",
-        "sv",
-        "npy",
-        "guy",
-        "rgy",
-        "rpy",
-        "rmy",
-        "np",
-        "gu",
-        "rg",
-        "rp",
-        "rm",
-        "oc",
-        "on",
-        "op",
-        "lk",
-    }
-)
-_INVENTED = (
-    *("rpy", "rmy", "rp", "rm", "dn", "cx", "guy", "npy", "rgy", "gu", "np", "rg", "on", "op"),
-    *("oc", "no", "zz", "ol", "cs", "pw", "tr", "kw", "ky", "pa", "pay", "rs"),
-)
-_ROLES = (
-    *("approver dev", "approver dev", "approver", "auditor", "admin", "none", "none"),
-    *("", "approver nowhere", "auditor dev", "king"),
-)
-_TOPICS = ("iphone", "windows", "no-such-device", "-")
 _HOUR = timedelta(hours=1)
 
 
@@ -164,13 +107,13 @@ class Town(RuleBasedStateMachine):
         self._waits(data)
         self._types(_one(data, MEMBERS), f"/requestvpn {duration} {where}")
 
-    @rule(data=st.data(), duration=st.sampled_from(_DURATIONS), where=st.sampled_from(_PLACES))
+    @rule(data=st.data(), duration=st.sampled_from(DURATIONS), where=st.sampled_from(PLACES))
     def asks_anyhow(self, data: st.DataObject, duration: str, where: str) -> None:
         words = [duration, where] if _is_so(data) else [where, duration]
         self._waits(data)
-        self._types(self._anybody(data), " ".join(("/requestvpn", *words, _one(data, _REASONS))))
+        self._types(self._anybody(data), " ".join(("/requestvpn", *words, _one(data, REASONS))))
 
-    @rule(data=st.data(), text=st.sampled_from(_SLIPS))
+    @rule(data=st.data(), text=st.sampled_from(SLIPS))
     def mistypes(self, data: st.DataObject, text: str) -> None:
         """And taps on one of the buttons that come of it."""
         who = self._anybody(data)
@@ -199,7 +142,7 @@ class Town(RuleBasedStateMachine):
             who, text = _one(data, self._admins), f"/allow {whom} P{whom}"
         else:
             named = _one(data, (*ALL, "x", 0, 2**60))
-            who, text = self._anybody(data), f"/allow {named} {_one(data, _NAMES)}"
+            who, text = self._anybody(data), f"/allow {named} {_one(data, NAMES)}"
         self._waits(data)
         self._types(who, text)
 
@@ -220,7 +163,7 @@ class Town(RuleBasedStateMachine):
         self._waits(data)
         self._types(who, f"{command} {whom}{until if command == '/pause' else ''}")
 
-    @rule(data=st.data(), role=st.sampled_from(_ROLES))
+    @rule(data=st.data(), role=st.sampled_from(ROLES))
     def appoints(self, data: st.DataObject, role: str) -> None:
         """Mostly an admin who is one by the settings."""
         others = [one for one in self.rig.state.roles if one not in self._admins]
@@ -236,7 +179,7 @@ class Town(RuleBasedStateMachine):
         self._waits(data)
         self._types(who, f"/group dev {verb} {whom}")
 
-    @rule(data=st.data(), text=st.one_of(st.sampled_from(_PLAIN), st.text(_LETTERS, max_size=12)))
+    @rule(data=st.data(), text=st.one_of(st.sampled_from(PLAIN), st.text(LETTERS, max_size=12)))
     def says(self, data: st.DataObject, text: str) -> None:
         slash = "/" if not text.startswith("/") and _is_so(data) else ""
         self._waits(data)
@@ -260,6 +203,21 @@ class Town(RuleBasedStateMachine):
         """Any button that was ever sent: fresh, old, tapped before, or on somebody else's card."""
         button = _one(data, self.rig.pool)
         self._taps(data, _one(data, (button.chat, self._anybody(data))), button.data)
+
+    @rule(data=st.data())
+    def wants_to_join(self, data: st.DataObject) -> None:
+        """A stranger asks; an admin finds out who that was, or answers the card, perhaps late."""
+        who = _one(data, (*STRANGERS, SECOND_ACCOUNT))
+        self._waits(data)
+        self._types(who, "/start")
+        self._taps(data, who, "jn")
+        admin = _one(data, (*self._admins, *self._admins, self._anybody(data)))
+        if _is_so(data):
+            self._types(admin, f"/allow {_one(data, ('', '@'))}u{who}")
+            self._taps(data, admin, f"al:{who}")
+        cards = [one.data for one in self.rig.pool if one.tap in {"aly", "jny", "jnn"}][-6:]
+        if cards:
+            self._taps(data, admin, _one(data, cards))
 
     @precondition(there_are_buttons)
     @rule(data=st.data())
@@ -285,7 +243,7 @@ class Town(RuleBasedStateMachine):
     @rule(data=st.data())
     def goes_on(self, data: st.DataObject) -> None:
         """The second tap of two, mostly by whom it was meant for."""
-        buttons = [button for button in self.rig.pool if button.tap in _SECOND_TAPS][-8:]
+        buttons = [button for button in self.rig.pool if button.tap in SECOND_TAPS][-8:]
         if buttons:
             button = _one(data, buttons)
             self._taps(data, _one(data, (*(button.chat,) * 4, self._anybody(data))), button.data)
@@ -321,7 +279,7 @@ class Town(RuleBasedStateMachine):
         self._taps(data, who, _one(data, (taps[0], *taps)))
 
     @precondition(lambda town: town.rig.state.grants)
-    @rule(data=st.data(), topic=st.sampled_from(_TOPICS))
+    @rule(data=st.data(), topic=st.sampled_from(TOPICS))
     def wants_to_know_how(self, data: st.DataObject, topic: str) -> None:
         """The owner of a profile, a colleague, or anybody."""
         ours = [one for one in self.rig.state.grants.values() if one.imported_at is None]
@@ -337,7 +295,7 @@ class Town(RuleBasedStateMachine):
         at = data.draw(st.integers(0, len(real) - 1))
         self._taps(data, self._anybody(data), real[:at] + new + real[at + 1 :])
 
-    @rule(data=st.data(), tap=st.sampled_from(_INVENTED))
+    @rule(data=st.data(), tap=st.sampled_from(INVENTED))
     def invents(self, data: st.DataObject, tap: str) -> None:
         """Or an admin with such a client: the card is real, the duration is not."""
         yes = [button.data for button in self.rig.pool if button.tap == "ap"][-8:]
@@ -362,13 +320,13 @@ class Town(RuleBasedStateMachine):
 
     # --- what nobody can do anything with
 
-    @rule(data=st.data(), kind=st.integers(0, updates.VOID_KINDS - 1), text=st.sampled_from(_WORST))
+    @rule(data=st.data(), kind=st.integers(0, updates.VOID_KINDS - 1), text=st.sampled_from(WORST))
     def sends_what_does_not_count(self, data: st.DataObject, kind: int, text: str) -> None:
         real = [button.data for button in self.rig.pool[-30:]]
         who = self._anybody(data)
         self._puts(updates.void(who, text, _one(data, real or ["no"]), kind), What.VOID, who)
 
-    @rule(data=st.data(), kind=st.integers(0, 6), text=st.sampled_from((*_WORST, "hello")))
+    @rule(data=st.data(), kind=st.integers(0, 6), text=st.sampled_from((*WORST, "hello")))
     def speaks_elsewhere(self, data: st.DataObject, kind: int, text: str) -> None:
         """In somebody else's words, or in a group."""
         who = self._anybody(data)
@@ -470,7 +428,7 @@ class Town(RuleBasedStateMachine):
         return known + [person.name for person in self.rig.state.people.values()]
 
     def _waits(self, data: st.DataObject) -> None:
-        self.rig.wait(_one(data, _PAUSES))
+        self.rig.wait(_one(data, PAUSES))
 
     def _types(self, who: int, text: str) -> None:
         note(f"{who} types {text!r}")

@@ -35,6 +35,9 @@ def misdirected(case: Case) -> Iterator[str]:
         elif row.kind == "reply" and not (case.is_admin or case.is_auditor):
             yield from _betrayed(case, row)
     answers = [row for row in case.after.said if row.kind == "reply"]
+    if case.taps("mc") or case.taps("ly"):
+        # What was meant stays to be read where it was asked, and what came of it is said below.
+        answers = [row for row in answers if not row.payload.get("edit")]
     if len(answers) > 1 and not case.has_role:
         yield "one message was answered more than once"
 
@@ -133,6 +136,13 @@ def _known(case: Case, _row: Row) -> Iterable[int]:
     return (*case.after.people, *case.laws.admins)
 
 
+def _told(case: Case, row: Row) -> Iterable[int]:
+    """And a stranger who asked to join hears the admin's no."""
+    asked = [case.tapped[1]] if case.is_admin and case.taps("jnn") else []
+    refused = [one for one in case.before.knocks if [str(one)] == asked]
+    return (*_known(case, row), *(refused if row.payload["code"] == "knock_refused" else ()))
+
+
 _AUDIENCE: dict[str, Callable[[Case, Row], Iterable[int]]] = {
     "reply": _whoever_acts,
     "card": _deciders,
@@ -149,7 +159,7 @@ _AUDIENCE: dict[str, Callable[[Case, Row], Iterable[int]]] = {
     "receipt": _admins_or_owner,
     "how_to": _asking_owner,
     "extra_file": _holders,
-    "notice": _known,
+    "notice": _told,
     "menu": _known,
 }
 
@@ -180,4 +190,6 @@ def _is_for_a_stranger(case: Case, row: Row) -> bool:
         said = row.payload["text"]
         knocked = said in {one.format(id=row.chat_id) for one in KNOCKED}
         return (case.taps("no") and said == KEPT) or (case.taps("jn") and knocked)
-    return bool(row.payload["text"] == STRANGER.format(id=row.chat_id))
+    waits = case.deed.person in case.before.knocks and row.payload["keyboard"] == []
+    heard = (STRANGER, KNOCKED[0]) if waits else (STRANGER,)
+    return row.payload["text"] in {one.format(id=row.chat_id) for one in heard}
