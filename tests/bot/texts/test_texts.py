@@ -24,6 +24,7 @@ from bot.texts import (
     questions,
     receipts,
     refusals,
+    requests,
     roles,
     trouble,
     whose,
@@ -50,6 +51,7 @@ from tests.bot.texts.values import (
     ONLINE,
     QUESTIONS,
     RECEIPTS,
+    REQUESTS,
     TOLD,
     TROUBLE,
 )
@@ -79,7 +81,7 @@ IN_CHAT = [
     (name, template)
     for module in (
         *(chat, notices, life, questions, online, groups, joining),
-        *(pausing, roles, trouble, whose),
+        *(pausing, requests, roles, trouble, whose),
     )
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
@@ -120,6 +122,7 @@ TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (joining, JOINING),
     (receipts, RECEIPTS),
     (pausing, PAUSING),
+    (requests, REQUESTS),
 ]
 
 
@@ -141,6 +144,7 @@ def test_a_template_with_one_and_many_counts() -> None:
         (groups, GROUPS),
         (receipts, RECEIPTS),
         (pausing, PAUSING),
+        (requests, REQUESTS),
     ):
         for name, template in templates(module):
             if isinstance(template, Plural) and name != "NOTICES":
