@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bot import limits
 from bot.access import who
 from bot.access.holdings import Holding
 from bot.access.permission import Act, Actor, may
@@ -36,9 +37,7 @@ from storage.records import (
 from storage.transaction import Transaction
 from vpn.findings import ServerStatus
 
-# A message has 4096 characters (Bot API, sendMessage); some are left for its first and last line.
-ROOM = 3800
-# They hold about this many entries.
+# A message holds about this many entries.
 SHOWN = 15
 BUTTONS_SHOWN = 20
 _SERVERS_NAMED = 5
@@ -327,7 +326,7 @@ def servers_listing(
         return View(Html(words.SERVERS_NONE))
     found = sorted(zip(servers, states, strict=True), key=lambda pair: pair[1].reachable)
     said = [_server(server, state, looks.get(server.name)) for server, state in found]
-    shown = fitting(said, ROOM)
+    shown = fitting(said, limits.ROOM)
     return View(blocks(*said[:shown], more(len(said), "server status", shown=shown)))
 
 

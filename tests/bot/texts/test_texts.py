@@ -147,7 +147,7 @@ def test_a_template_with_one_and_many_counts() -> None:
                 assert "count" in table[name].split(), name
 
 
-@pytest.mark.parametrize("count", [1, 2, 1000])
+@pytest.mark.parametrize("count", [0, 1, 2, 1000])
 def test_every_text_is_html_that_telegram_takes(count: int) -> None:
     for name, template in IN_CHAT:
         values = dict.fromkeys(fields(template), "value")
@@ -219,6 +219,7 @@ def test_what_still_works_is_said_with_the_end() -> None:
     "payload",
     [
         *({"code": code, "values": NOTICES[code]} for code in ("removed", "resumed")),
+        {"code": "resumed_admins", "values": {"name": "Anna", "count": 0}},
         {"code": "resumed_admins", "values": {"name": "Anna", "count": 1}},
         {"code": "resumed_admins", "values": {"name": "Anna", "count": 2}},
         {"code": "access_ended", "values": {"server": "berlin", "reason": "removed"}},
