@@ -25,6 +25,7 @@ from bot.texts import (
     receipts,
     refusals,
     roles,
+    sets,
     trouble,
     whose,
 )
@@ -79,7 +80,7 @@ IN_CHAT = [
     (name, template)
     for module in (
         *(chat, notices, life, questions, online, groups, joining),
-        *(pausing, roles, trouble, whose),
+        *(pausing, roles, sets, trouble, whose),
     )
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
@@ -108,6 +109,20 @@ PAUSING = {
     "BACK_LINE": "names count",
     "BACK_NOT_YET": "names servers",
 }
+SETS = {
+    "AWAY": "away others",
+    "ALL_AWAY": "name",
+    "UNWELL": "count servers",
+    "CLOSED": "name server",
+    "WAITING": "name server count",
+    "DIFFER": "name why",
+    "NO_SECOND_LOCK": "name server",
+    "LINE": "name servers said",
+    "CHAT_WELL": "name servers",
+    "CHAT_UNWELL": "name servers",
+    "SET": "name text",
+    "MEMBERS_UNWELL": "count servers",
+}
 TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (chat, CHAT),
     (notices, TOLD),
@@ -120,6 +135,7 @@ TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (joining, JOINING),
     (receipts, RECEIPTS),
     (pausing, PAUSING),
+    (sets, SETS),
 ]
 
 
@@ -141,6 +157,7 @@ def test_a_template_with_one_and_many_counts() -> None:
         (groups, GROUPS),
         (receipts, RECEIPTS),
         (pausing, PAUSING),
+        (sets, SETS),
     ):
         for name, template in templates(module):
             if isinstance(template, Plural) and name != "NOTICES":
