@@ -145,7 +145,7 @@ async def test_what_a_set_may_be(folder: Path) -> None:
         lines = profile.read_text().splitlines()
         assert [line for line in lines if line.startswith("remote ")][1].endswith(f"{PARIS} udp")
         assert "<connection>" not in lines
-        assert "live grants use eu" in await refused("group", "remove", "eu")
+        assert "1 live grant uses eu" in await refused("group", "remove", "eu")
         said = (await company.done("server", "group", "edit", "eu", "paris", "office")).out
         assert "opens paris, office; clients try them in this order" in said
         await company.vpnbot("revoke", str(ANNA.id))
