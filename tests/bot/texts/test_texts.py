@@ -1,12 +1,15 @@
 """The words: each code has its own, each fits its values, and no value becomes markup."""
 
+import ast
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from string import Formatter
 from types import ModuleType
 
 import pytest
 
+from bot import texts
 from bot.access.messages import DeliverNote, Notice
 from bot.access.refusals import Refusal, Refused
 from bot.access.revocation import _OWNER_KNOWS
@@ -194,6 +197,18 @@ def test_a_value_stays_what_it_is(value: str) -> None:
         text = fill(template, **{"count": 2} | dict.fromkeys(fields(template), value))
         assert marks(text) == marks(fill(template, **{"count": 2} | harmless)), name
         assert value in shown(text).text or not fields(template), name
+
+
+def test_no_text_hides_an_earlier_one_of_its_name() -> None:
+    for path in Path(texts.__file__).parent.glob("*.py"):
+        assigned = [
+            target.id
+            for one in ast.parse(path.read_text()).body
+            if isinstance(one, ast.Assign)
+            for target in one.targets
+            if isinstance(target, ast.Name)
+        ]
+        assert len(assigned) == len(set(assigned)), path
 
 
 # --- each code has its words ----------------------------------------------------------------------
