@@ -117,6 +117,7 @@ async def test_a_server_that_was_away_takes_in_who_came_meanwhile(folder: Path) 
         assert parse_serial(grant["serial"]) not in {one.serial for one in crl[0].revocations}
 
 
+@pytest.mark.long
 async def test_a_set_is_shown_as_a_whole(folder: Path) -> None:
     """In the terminal, in the chat, and by the doctor, which tells one fault once."""
     async with company_with_stand_in(folder) as (company, _):
