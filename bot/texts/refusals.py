@@ -28,6 +28,10 @@ IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
         "The certificate authority of this VPN ended at {until}, so no profile works any more, and "
         "none can be made. It needs a successor; please tell your admin."
     ),
+    Refusal.AUTHORITY_AHEAD: (
+        "My machine’s clock is before {begins}, when the VPN’s certificate authority begins, so no "
+        "profile would work. Please tell your admin to set it right."
+    ),
     Refusal.NO_SERVER: "There is no VPN server yet. Please tell your admin.",
     Refusal.UNKNOWN_SERVER: "There is no server “{server}” any more. Nothing was changed.",
     Refusal.STRANGER_GONE: "That list is too old to act on. If it’s still so, a new one comes.",
@@ -140,6 +144,10 @@ _SAME = IN_CHAT | group_refusals.IN_TERMINAL | _THERE
 _IN_TERMINAL: dict[Refusal, str] = _SAME | {
     Refusal.NOT_ALLOWED: (
         "This person is not on the allowlist; run: vpnbot user allow ID --name NAME"
+    ),
+    Refusal.AUTHORITY_AHEAD: (
+        "This machine’s clock is before {begins}, when the CA begins, so no profile would work; "
+        "run timedatectl set-ntp true, which sets it right."
     ),
     Refusal.NO_SERVER: "There is no server yet; run: vpnbot server add",
     Refusal.UNKNOWN_SERVER: "There is no server “{server}”; see: vpnbot server list",
@@ -261,7 +269,7 @@ def _values(refused: Refused) -> dict[str, object]:
         case Refusal.ALREADY_DECIDED:
             values["state"] = plain(DECIDED[values["state"]], admin=values["admin"])
         case _:
-            for name in ("until", "at"):
+            for name in ("until", "at", "begins"):
                 if name in values:
                     values[name] = utc(values[name])
             if "wait" in values:
