@@ -22,6 +22,8 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "range_full": {"network": "10.8.0.0/31", "server": "berlin"},
     "approver_no_admin": {"id": 1001},
     "too_few_approvers": {"count": 1, "needed": 2},
+    "changed_too_often": {"count": 10},
+    "no_words": {},
     "nothing_to_undo": {},
     "undo_not_yours": {"admin": "Boris"},
     "undo_late": {},
