@@ -1,5 +1,6 @@
 """The words of `vpnbot ca import-easyrsa`: what was found, and what is odd about it."""
 
+from bot.texts.fill import Plural
 from pki.easyrsa import PkiFindingCode
 
 READING = "Reading {folder}"
@@ -10,7 +11,10 @@ KEY_ENCRYPTED = "its key:         {path}, with a passphrase"
 KEY_CLEAR = "its key:         {path}, IN CLEAR: whoever reads that file can let anyone in"
 CERTIFICATES = "certificates:    {valid} valid, {revoked} revoked, {expired} expired"
 SERVERS = "of these:        {servers} for servers"
-CRL = "its CRL:         {path}, {count} entries, signed {signed}, until {until}"
+CRL = Plural(
+    "its CRL:         {path}, {count} entry, signed {signed}, until {until}",
+    "its CRL:         {path}, {count} entries, signed {signed}, until {until}",
+)
 CRL_NUMBER = "its number:      {number}; ours go on above it"
 CRL_NONE = "its CRL:         none"
 NOTHING_ODD = "Nothing is odd about it."
@@ -89,13 +93,21 @@ DRY_RUN = "Nothing was changed. Without --dry-run all this is taken over."
 KEPT = "The CA is in {folder} now. Keep its passphrase, and a copy, somewhere safe."
 KEPT_BEFORE = "The CA was here already; only what is new was taken over."
 TAKEN_OVER = "Taken over: {active} valid, {revoked} revoked, {expired} expired."
-LISTED = "From the old CRL alone: {count} revocations."
+LISTED = Plural(
+    "From the old CRL alone: {count} revocation.", "From the old CRL alone: {count} revocations."
+)
 ENDED = "Revoked over there since the last time, and now here: {names}"
 NEXT = (
     "easy-rsa still has its own copy of the CA's key: put it away, and stop what renews its CRL. "
     "What it issues or revokes from now on is not known here until this is run again."
 )
-PURGE_ASK = "Remove {count} files with clients' keys from {folder}?"
-PURGED = "Removed {count} files with clients' keys. A disk may still hold what they had."
+PURGE_ASK = Plural(
+    "Remove {count} file with a client's key from {folder}?",
+    "Remove {count} files with clients' keys from {folder}?",
+)
+PURGED = Plural(
+    "Removed {count} file with a client's key. A disk may still hold what it had.",
+    "Removed {count} files with clients' keys. A disk may still hold what they had.",
+)
 PURGE_NOTHING = "No clients' keys lie here in clear."
 PURGE_NOT = "The keys were left where they are."

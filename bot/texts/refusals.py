@@ -15,11 +15,11 @@ from bot.texts import (
     trouble,
     whose,
 )
-from bot.texts.fill import Html, Plural, fill, plain, utc
+from bot.texts.fill import Html, Plural, Template, fill, plain, utc
 
 _ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED | roles.IN_CHAT | joining.REFUSED
 _ELSEWHERE |= pausing.REFUSALS | requests.REFUSED
-IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
+IN_CHAT: dict[Refusal, Template] = _ELSEWHERE | {
     Refusal.NOT_ALLOWED: (
         "You are not on the list of this bot. /start shows your Telegram id; send it to your admin."
     ),
@@ -152,7 +152,7 @@ IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
 # Where the terminal has another next step than the chat.
 _THERE = roles.IN_TERMINAL | joining.REFUSED_IN_TERMINAL | pausing.REFUSALS_TERMINAL
 _SAME = IN_CHAT | group_refusals.IN_TERMINAL | _THERE
-_IN_TERMINAL: dict[Refusal, str] = _SAME | {
+_IN_TERMINAL: dict[Refusal, Template] = _SAME | {
     Refusal.NOT_ALLOWED: (
         "This person is not on the allowlist; run: vpnbot user allow ID --name NAME"
     ),
