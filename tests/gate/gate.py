@@ -14,7 +14,7 @@ from typing import Any
 from telegram import Bot
 from telegram.request import BaseRequest
 
-from bot.access import admins, grants, importing, pausing, people, requests, revocation
+from bot.access import admins, asking, grants, importing, pausing, people, requests, revocation
 from bot.access.case import Case, Chance, Rules
 from bot.access.importing import Certificate
 from bot.access.permission import THE_BOT, Actor
@@ -184,7 +184,7 @@ class Gate:
         """Access on an operator's word, delivered."""
         async with self.database.writing() as tx:
             word = replace(OPERATOR, user_id=UserId(user_id), is_allowed=True)
-            asked = await requests.ask(
+            asked = await asking.ask(
                 self.case(tx, word), duration=None, server=ServerName(server), reason=""
             )
             grant = await requests.approve_without_delivery(
