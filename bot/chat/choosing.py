@@ -7,6 +7,7 @@ from bot.chat.pages import page_of
 from bot.chat.scene import Reply, Scene
 from bot.chat.views import View, cancel_button, some
 from bot.texts import chat as words
+from bot.texts import policy
 from bot.texts.fill import Html, blocks, fill, lines
 from storage.records import Request, RequestState
 
@@ -51,7 +52,13 @@ async def choose(scene: Scene, meant: Meant) -> Reply:
     """The answer."""
     asked = await asking.choose(scene.case, meant.request, meant.server)
     await messages.asked(scene.case, asked.request, instead_of=scene.message_id)
-    return Reply(toast=Html(words.CHOSEN_TOAST))
+    return Reply(toast=toast(asked))
+
+
+def toast(asked: asking.Asked) -> Html:
+    """In answer to the tap that completed a request."""
+    is_given = asked.request.state is RequestState.APPROVED
+    return Html(policy.GIVEN_TOAST if is_given else words.CHOSEN_TOAST)
 
 
 async def question_now(scene: Scene, meant: Meant) -> View | None:

@@ -16,7 +16,6 @@ from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.incoming import Typed, read_update
 from bot.chat.scene import SILENT, Reply, Scene
 from bot.chat.views import View
-from bot.texts import chat as words
 from bot.texts import questions as question_words
 from bot.texts.fill import Html, blocks, fill
 from bot.texts.refusals import duration_text
@@ -71,11 +70,10 @@ async def ask(scene: Scene, wanted: Wanted) -> Reply:
         scene.case, duration=wanted.duration, server=wanted.server, reason=wanted.reason
     )
     is_tap = scene.message_id is not None
-    toast = Html(words.CHOSEN_TOAST) if is_tap and not asked.servers else None
     if asked.servers:
         return Reply(await choosing.question(scene, asked.request), edit=is_tap)
     await messages.asked(scene.case, asked.request, instead_of=scene.message_id)
-    return SILENT if toast is None else Reply(toast=toast)
+    return Reply(toast=choosing.toast(asked)) if is_tap else SILENT
 
 
 async def ask_back(scene: Scene, wanted: Wanted) -> Reply:

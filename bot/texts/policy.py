@@ -43,6 +43,7 @@ CARD: dict[Refusal, str] = {
 TICKET = '<a href="{url}">{ticket}</a>'
 # Below the answer to a request that was made while nobody is there.
 CLOSED_NOW = "It’s outside working hours ({hours}), so the answer may only come after {at}."
+GIVEN_TOAST = "Given at once. Your profile is on its way."
 # Who decided, in the middle of a sentence and at its beginning.
 STANDING = "the standing approval of {group}"
 STANDING_FIRST = "The standing approval of {group}"

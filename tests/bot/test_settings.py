@@ -36,15 +36,6 @@ def test_without_any_setting_the_defaults_hold(folder: Path) -> None:
         request_ttl=DAY,
         admins=(),
         profiles_stay=DAY,
-        reason=Reason.TICKET,
-        tickets=Tickets(
-            TicketPattern.parse(r"OPS-\d+"),
-            "the number of a ticket",
-            "https://example.com/{ticket}",
-        ),
-        max_profiles=2,
-        hours=Hours.parse("Mon-Fri 8:00-18:00", ZoneInfo("Europe/Berlin")),
-        zone=ZoneInfo("Europe/Berlin"),
     )
     assert settings.data_dir == Path("data")
     assert settings.url().render_as_string() == f"sqlite+aiosqlite:///{folder}/data/vpnbot.db"
@@ -89,6 +80,15 @@ def test_every_setting_can_be_set(folder: Path) -> None:
         long_duration=7 * DAY,
         long_approvals=2,
         profiles_stay=DAY,
+        reason=Reason.TICKET,
+        tickets=Tickets(
+            TicketPattern.parse(r"OPS-\d+"),
+            "the number of a ticket",
+            "https://example.com/{ticket}",
+        ),
+        max_profiles=2,
+        hours=Hours.parse("Mon-Fri 8:00-18:00", ZoneInfo("Europe/Berlin")),
+        zone=ZoneInfo("Europe/Berlin"),
     )
     assert settings.data_dir == Path("/srv/vpnbot")
     assert settings.url().render_as_string() == "sqlite+aiosqlite:////srv/other.db"
