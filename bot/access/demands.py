@@ -22,28 +22,18 @@ _TO_APPROVE = {
 }
 
 
-async def require_to_ask(case: Case, user_id: UserId, reason: str, theirs: Terms) -> None:
-    """Raises Refused: REASON_NEEDED, TICKET_NEEDED, TOO_MANY_PROFILES."""
-    refused = await _lacking(case, user_id, reason, theirs)
-    if refused is not None:
-        raise refused
-
-
-async def lacking(case: Case, request: Request, theirs: Terms) -> Refused | None:
-    """Why a request can't be approved as it is now: REASON_MISSING, TICKET_MISSING, PROFILES_FULL.
-
-    None where nothing is missing.
-    """
-    found = await _lacking(case, request.user_id, request.reason, theirs)
-    return None if found is None else Refused(_TO_APPROVE[found.code], **found.values)
-
-
-async def _lacking(case: Case, user_id: UserId, reason: str, theirs: Terms) -> Refused | None:
+def require_reason(case: Case, reason: str, theirs: Terms) -> None:
+    """Raises Refused: REASON_NEEDED, TICKET_NEEDED."""
     demanded = theirs.reason(case.rules.reason)
     if demanded is Reason.REQUIRED and not reason.strip():
-        return Refused(Refusal.REASON_NEEDED)
+        raise Refused(Refusal.REASON_NEEDED)
     if demanded is Reason.TICKET and case.rules.tickets.find(reason) is None:
-        return Refused(Refusal.TICKET_NEEDED, hint=case.rules.tickets.hint)
+        raise Refused(Refusal.TICKET_NEEDED, hint=case.rules.tickets.hint)
+
+
+async def require_to_ask(case: Case, user_id: UserId, reason: str, theirs: Terms) -> None:
+    """Raises Refused: REASON_NEEDED, TICKET_NEEDED, TOO_MANY_PROFILES."""
+    require_reason(case, reason, theirs)
     most = theirs.profiles(case.rules.max_profiles)
     if most is not None:
         live = await _live(case, user_id)
@@ -52,7 +42,18 @@ async def _lacking(case: Case, user_id: UserId, reason: str, theirs: Terms) -> R
         count = sum(grant.id not in replaced for grant in live)
         if count >= most:
             name = await case.tx.people.name_of(user_id)
-            return Refused(Refusal.TOO_MANY_PROFILES, name=name, count=count)
+            raise Refused(Refusal.TOO_MANY_PROFILES, name=name, count=count)
+
+
+async def lacking(case: Case, request: Request, theirs: Terms) -> Refused | None:
+    """Why a request can't be approved as it is now: REASON_MISSING, TICKET_MISSING, PROFILES_FULL.
+
+    None where nothing is missing.
+    """
+    try:
+        await require_to_ask(case, request.user_id, request.reason, theirs)
+    except Refused as refused:
+        return Refused(_TO_APPROVE[refused.code], **refused.values)
     return None
 
 

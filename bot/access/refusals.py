@@ -29,6 +29,8 @@ class Refusal(StrEnum):
     OWN_REQUEST = "own_request"
     OTHER_GROUP = "other_group"  # than an approver decides for
     NOT_OFFERED = "not_offered"
+    CHANGED_TOO_OFTEN = "changed_too_often"
+    NO_WORDS = "no_words"  # nothing that could be read
     NOTHING_TO_UNDO = "nothing_to_undo"
     UNDO_NOT_YOURS = "undo_not_yours"
     UNDO_LATE = "undo_late"

@@ -263,13 +263,8 @@ async def give(
 
 
 async def announce(case: Case, request: Request) -> None:
-    """To everybody whose word counts; where there is nobody, to all admins, who can see to that."""
-    asked = [
-        one
-        for one in await approvals.deciders(case, request)
-        if await approvals.is_asked(case, request, one)
-    ]
-    for one in asked or await roles.admins(case.tx, case.rules):
+    """Sends its card to whoever is asked."""
+    for one in await approvals.asked(case, request):
         await messages.card(case, one, request.id)
 
 

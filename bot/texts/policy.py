@@ -16,11 +16,11 @@ REFUSALS: dict[Refusal, str] = {
         "give one up in /myvpn."
     ),
     Refusal.REASON_MISSING: (
-        "This request gives no reason, and by now it has to. Deny it, and let them ask again."
+        "This request gives no reason, and by now it has to. They can add one below their request."
     ),
     Refusal.TICKET_MISSING: (
-        "This request has no ticket number, and by now it has to. Deny it, and let them ask again "
-        "with {hint}."
+        "This request has no ticket number, and by now it has to. They can add one below their "
+        "request: {hint}."
     ),
     Refusal.PROFILES_FULL: (
         "{name} has {count} VPN profiles already, and that’s the most they may have. One has to "

@@ -11,6 +11,7 @@ from bot.texts import (
     keys,
     pausing,
     policy,
+    requests,
     roles,
     trouble,
     whose,
@@ -18,7 +19,7 @@ from bot.texts import (
 from bot.texts.fill import Html, Plural, fill, plain, utc
 
 _ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED | roles.IN_CHAT | joining.REFUSED
-_ELSEWHERE |= pausing.REFUSALS | policy.REFUSALS
+_ELSEWHERE |= pausing.REFUSALS | policy.REFUSALS | requests.REFUSED
 IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
     Refusal.NOT_ALLOWED: (
         "You are not on the list of this bot. /start shows your Telegram id; send it to your admin."

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.access import asking, groups, pausing, people, requests, revocation
+from bot.access import asking, changing, groups, pausing, people, requests, revocation
 from bot.access.asking import Asked
 from bot.access.policy import TICKETS, Hours
 from bot.access.refusals import Refusal
@@ -135,6 +135,16 @@ async def test_it_binds_when_the_request_is_approved(paper: Paper) -> None:
     await paper.yes(BORIS, request.id)
     # Whoever acts on the machine is bound by no limit for people.
     await paper.yes(OPERATOR, other.id)
+
+
+async def test_it_can_be_added_and_not_taken_away(paper: Paper) -> None:
+    request = (await ask(paper, reason="work")).request
+    paper.more = {"reason": Reason.TICKET}
+    anna = await paper.actor(ANNA)
+    await paper.refuses(anna, Refusal.TICKET_NEEDED, changing.change_reason, request.id, "more")
+    await paper.by(anna, changing.change_reason, request.id, "work, OPS-1")
+    await paper.refuses(anna, Refusal.TICKET_NEEDED, changing.change_reason, request.id, "work")
+    await paper.yes(BORIS, request.id)
 
 
 # --- How many profiles ------------------------------------------------------------------------

@@ -29,6 +29,8 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "ticket_missing": {"hint": "a ticket number, such as OPS-123"},
     "profiles_full": {"name": "Anna", "count": 2},
     "own_standing": {"group": "oncall", "id": 2001},
+    "changed_too_often": {"count": 10},
+    "no_words": {},
     "nothing_to_undo": {},
     "undo_not_yours": {"admin": "Boris"},
     "undo_late": {},

@@ -27,6 +27,7 @@ from bot.texts import (
     questions,
     receipts,
     refusals,
+    requests,
     roles,
     sets,
     trouble,
@@ -54,6 +55,7 @@ from tests.bot.texts.values import (
     ONLINE,
     QUESTIONS,
     RECEIPTS,
+    REQUESTS,
     TOLD,
     TROUBLE,
 )
@@ -83,7 +85,7 @@ IN_CHAT = [
     (name, template)
     for module in (
         *(chat, notices, life, questions, online, groups, joining),
-        *(pausing, roles, sets, trouble, whose),
+        *(pausing, requests, roles, sets, trouble, whose),
     )
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
@@ -138,6 +140,7 @@ TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (joining, JOINING),
     (receipts, RECEIPTS),
     (pausing, PAUSING),
+    (requests, REQUESTS),
     (sets, SETS),
 ]
 
@@ -160,6 +163,7 @@ def test_a_template_with_one_and_many_counts() -> None:
         (groups, GROUPS),
         (receipts, RECEIPTS),
         (pausing, PAUSING),
+        (requests, REQUESTS),
         (sets, SETS),
     ):
         for name, template in templates(module):

@@ -103,6 +103,14 @@ CHAT = {
     "BUTTON_OLD_CERTIFICATES": "count",
     "BUTTON_LINK": "name",
 }
+REQUESTS = {
+    "NAMES_AND_LAST": "names last",
+    "NAMES_AND_MORE": "names count",
+    "ASKED_WHOM": "names",
+    "ASKED_WHY": "reason",
+    "CARD_CHANGED": "name at",
+    "REFUSED": "count",
+}
 TROUBLE = {
     "SEEN": "server at",
     "WAITING": "server",
