@@ -11,6 +11,7 @@ class Refusal(StrEnum):
     DURATION_TOO_LONG = "duration_too_long"
     OUTLIVES_AUTHORITY = "outlives_authority"
     AUTHORITY_OVER = "authority_over"
+    AUTHORITY_AHEAD = "authority_ahead"
     NO_SERVER = "no_server"
     UNKNOWN_SERVER = "unknown_server"
     ALREADY_OPEN = "already_open"

@@ -58,8 +58,8 @@ def _nothing_at_all(case: Case) -> Iterator[str]:
     """Strangers, groups, anonymous and forwarded words, and repetitions change nothing."""
     what = case.deed.what
     acts = what in _BY_ITSELF or (what in {What.TYPED, What.TAPPED} and case.is_known)
-    # Writing makes an admin known who was not.
-    knows = case.is_admin and what in {What.TYPED, What.TAPPED, What.FORWARDED}
+    # Writing makes an admin known who was not, and so does to let the bot write.
+    knows = case.is_admin and what in {What.TYPED, What.TAPPED, What.FORWARDED, What.STOPPED}
     if (case.deed.again or not acts) and not knows and case.before.core != case.after.core:
         yield "somebody without any right changed something"
     if case.deed.again and (

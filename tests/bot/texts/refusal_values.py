@@ -52,6 +52,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "duration_too_long": {"seconds": 31 * 86_400, "limit": 30 * 86_400},
     "outlives_authority": {"until": NOW},
     "authority_over": {"until": NOW},
+    "authority_ahead": {"begins": NOW},
     "no_server": {},
     "unknown_server": {"server": "rome"},
     "already_open": {"server": "berlin", "request": 7},
