@@ -1,7 +1,7 @@
 """Buttons and what stands behind them: short codes, with all state in the database.
 
-Telegram allows 64 bytes (Bot API, InlineKeyboardButton.callback_data). The data comes back from
-the client, so it is parsed like anything else that a stranger sends, and it permits nothing.
+Few bytes fit behind one, see `bot.limits`. The data comes back from the client, so it is parsed
+like anything else that a stranger sends, and it permits nothing.
 """
 
 import re
@@ -20,6 +20,11 @@ class Tap(StrEnum):
     DENY = "dn"
     UNDO = "ud"
     CANCEL = "cx"
+    # For how long else, and why; without a duration the one asks, and the other says how.
+    CHANGE = "ch"
+    REASON = "wy"
+    # From these back to the request.
+    MINE = "mi"
     AGAIN = "ag"
     SERVER = "sv"
     SERVERS = "sp"
@@ -162,6 +167,9 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.DENY: ("request",),
     Tap.UNDO: ("request",),
     Tap.CANCEL: ("request",),
+    Tap.CHANGE: ("request", "duration?"),
+    Tap.REASON: ("request",),
+    Tap.MINE: ("request",),
     Tap.AGAIN: ("request",),
     Tap.SERVER: ("request", "server"),
     Tap.SERVERS: ("request", "page"),

@@ -9,6 +9,7 @@ from typing import Any
 from telegram import Bot, BotCommand, BotCommandScopeChat, LinkPreviewOptions, Message
 from telegram.error import BadRequest, TelegramError
 
+from bot import limits
 from bot.access import holdings, messages, requests, roles, who
 from bot.access.canaries import current
 from bot.access.case import Case
@@ -25,7 +26,7 @@ from bot.chat import (
     views,
 )
 from bot.chat.buttons import Keyboard
-from bot.chat.client import CAPTION_LENGTH, TEXT_LENGTH, markup, say
+from bot.chat.client import markup, say
 from bot.chat.commands import menu
 from bot.chat.member_commands import my_vpn_now
 from bot.chat.outcomes import UNCHANGED, Outcome, failure_of
@@ -464,7 +465,7 @@ class Posts:
             link_preview_options=_NO_PREVIEW,
             message_thread_id=topic,
         )
-        return (await say(call, view.text, view.keyboard, room=TEXT_LENGTH)).message_id
+        return (await say(call, view.text, view.keyboard, room=limits.TEXT)).message_id
 
     async def _edit(
         self, chat_id: ChatId, message_id: int, view: View, *, is_caption: bool = False
@@ -480,7 +481,7 @@ class Posts:
                 text, chat_id, message_id, link_preview_options=_NO_PREVIEW, **markup
             )
 
-        room = CAPTION_LENGTH if is_caption else TEXT_LENGTH
+        room = limits.CAPTION if is_caption else limits.TEXT
         try:
             await say(call, view.text, view.keyboard, room=room)
         except BadRequest as error:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
+from bot import limits
 from bot.access import who
 from bot.access.holdings import Holding
 from bot.access.permission import Act, Actor, may
@@ -17,10 +18,11 @@ from bot.handover.sets import SetLook, sentences
 from bot.texts import chat as words
 from bot.texts import notices
 from bot.texts import pausing as pause_words
+from bot.texts import requests as request_words
 from bot.texts import sets as set_words
 from bot.texts import trouble as trouble_words
 from bot.texts.canary import seen_from_outside
-from bot.texts.fill import Html, Template, blocks, fill, fitting, lines, moment, utc
+from bot.texts.fill import Html, Template, blocks, fill, fitting, lines, moment, plain, utc
 from bot.texts.online import amount
 from bot.texts.refusals import duration_text
 from storage.pauses import PersonPause
@@ -40,12 +42,11 @@ from storage.records import (
 from storage.transaction import Transaction
 from vpn.findings import ServerStatus
 
-# A message has 4096 characters (Bot API, sendMessage); some are left for its first and last line.
-ROOM = 3800
-# They hold about this many entries.
+# A message holds about this many entries.
 SHOWN = 15
 BUTTONS_SHOWN = 20
 _SERVERS_NAMED = 5
+_PEOPLE_NAMED = 3
 _STATES = pause_words.STATES
 
 
@@ -286,6 +287,16 @@ def some(servers: Sequence[str]) -> str:
     return ", ".join([*servers[:_SERVERS_NAMED], "…"] if servers[_SERVERS_NAMED:] else servers)
 
 
+def by_name(people: Sequence[str]) -> str:
+    """A few people by name, and how many others there are."""
+    shown, rest = people[:_PEOPLE_NAMED], len(people) - _PEOPLE_NAMED
+    if rest > 0:
+        return plain(request_words.NAMES_AND_MORE, names=", ".join(shown), count=rest)
+    *first, last = shown
+    names = ", ".join(first)
+    return plain(request_words.NAMES_AND_LAST, names=names, last=last) if first else last
+
+
 def more(total: int, listing: str, *, shown: int = SHOWN) -> str:
     """How many a list leaves out, and which command shows them all; nothing where it is whole."""
     return fill(words.AND_MORE, count=total - shown, listing=listing) if total > shown else ""
@@ -337,7 +348,7 @@ def servers_listing(
         for server, state in zip(servers, states, strict=True)
     ]
     said = [block for _, block in sorted(found, key=itemgetter(0))]
-    shown = fitting(said, ROOM)
+    shown = fitting(said, limits.ROOM)
     return View(blocks(*said[:shown], more(len(said), "server status", shown=shown)))
 
 

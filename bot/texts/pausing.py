@@ -21,6 +21,7 @@ NOTICES: dict[Notice, Template] = {
     Notice.RESUMED_ADMINS: Plural(
         "{name} isn’t paused any more, as planned: {count} profile is being let in again.",
         "{name} isn’t paused any more, as planned: {count} profiles are being let in again.",
+        none="{name} isn’t paused any more, as planned. They have no profile to come back to.",
     ),
     Notice.PAUSED_SINCE_BACKUP: (
         "⚠️ I was restored from a backup. By the list on <b>{server}</b>, {name} was paused after "
@@ -41,6 +42,7 @@ NOBODY_PAUSED = "Nobody is paused. <code>/pause NAME until DAY</code> pauses som
 CONFIRM_PAUSE = Plural(
     "Pause <b>{name}</b> until you resume them? Sessions end now; {count} profile is kept.",
     "Pause <b>{name}</b> until you resume them? Sessions end now; {count} profiles are kept.",
+    none="Pause <b>{name}</b> until you resume them? They can’t ask, and get nothing, until then.",
 )
 DAY_HINT = "With a day: <code>/pause {id} until 14 Sept</code>"
 BUTTON_PAUSE = "Pause {name}"

@@ -27,6 +27,7 @@ from bot.texts import (
     questions,
     receipts,
     refusals,
+    requests,
     roles,
     sets,
     trouble,
@@ -54,6 +55,7 @@ from tests.bot.texts.values import (
     ONLINE,
     QUESTIONS,
     RECEIPTS,
+    REQUESTS,
     TOLD,
     TROUBLE,
 )
@@ -83,7 +85,7 @@ IN_CHAT = [
     (name, template)
     for module in (
         *(chat, notices, life, questions, online, groups, joining),
-        *(pausing, roles, sets, trouble, whose),
+        *(pausing, requests, roles, sets, trouble, whose),
     )
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
@@ -125,6 +127,8 @@ SETS = {
     "CHAT_UNWELL": "name servers",
     "SET": "name text",
     "MEMBERS_UNWELL": "count servers",
+    "LONGER": "count name",
+    "SHORTER": "count name",
 }
 TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (chat, CHAT),
@@ -138,6 +142,7 @@ TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (joining, JOINING),
     (receipts, RECEIPTS),
     (pausing, PAUSING),
+    (requests, REQUESTS),
     (sets, SETS),
 ]
 
@@ -160,6 +165,7 @@ def test_a_template_with_one_and_many_counts() -> None:
         (groups, GROUPS),
         (receipts, RECEIPTS),
         (pausing, PAUSING),
+        (requests, REQUESTS),
         (sets, SETS),
     ):
         for name, template in templates(module):
@@ -167,7 +173,7 @@ def test_a_template_with_one_and_many_counts() -> None:
                 assert "count" in table[name].split(), name
 
 
-@pytest.mark.parametrize("count", [1, 2, 1000])
+@pytest.mark.parametrize("count", [0, 1, 2, 1000])
 def test_every_text_is_html_that_telegram_takes(count: int) -> None:
     for name, template in IN_CHAT:
         values = dict.fromkeys(fields(template), "value")
@@ -251,6 +257,7 @@ def test_what_still_works_is_said_with_the_end() -> None:
     "payload",
     [
         *({"code": code, "values": NOTICES[code]} for code in ("removed", "resumed")),
+        {"code": "resumed_admins", "values": {"name": "Anna", "count": 0}},
         {"code": "resumed_admins", "values": {"name": "Anna", "count": 1}},
         {"code": "resumed_admins", "values": {"name": "Anna", "count": 2}},
         {"code": "access_ended", "values": {"server": "berlin", "reason": "removed"}},
