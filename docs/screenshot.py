@@ -60,7 +60,7 @@ async def _play(showcase: Showcase) -> None:
     anna, boris = showcase.telegram.person(ANNA.id), showcase.telegram.person(BORIS.id)
     await anna.says("/start")
     await anna.hears("Hello")
-    await anna.says("/requestvpn 2 days visiting a customer")
+    await anna.says("/requestvpn 2 days office visiting a customer")
     await boris.hears("Request 1")
 
 
