@@ -24,6 +24,7 @@ from sqlalchemy.sql.dml import UpdateBase
 
 from storage.database import Database
 from storage.repository import Repository
+from storage.schema import say_to_postgresql
 from storage.tables import metadata
 from tests.storage import everything
 
@@ -34,6 +35,7 @@ POSTGRESQL: Dialect = _DIALECT(paramstyle="named")
 
 def ddl() -> list[str]:
     made = []
+    say_to_postgresql(metadata)
     for table in metadata.sorted_tables:
         made.append(str(CreateTable(table).compile(dialect=POSTGRESQL)))
         by_name = sorted(table.indexes, key=lambda index: str(index.name))
