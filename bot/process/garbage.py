@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _USUAL = gc.get_threshold()
-# So many objects more than before, a few megabytes, and it is time to look.
-_SELDOM = 50_000
+# So many objects more than before, some tens of megabytes, and it is time to look.
+_SELDOM = 200_000
 
 
 @contextmanager

@@ -55,7 +55,7 @@ async def sent(database: Database) -> Sent:
         if isinstance(element, Select | UpdateBase):
             statements.append((element, many or [one]))
 
-    engine = database._engine.sync_engine
+    engine = database._engine
     event.listen(engine, "before_execute", note)
     async with database.writing() as tx:
         await everything.pass_over_everything(tx)
