@@ -21,12 +21,16 @@ class RequestNotes:
     revision: how often its requester has changed it.
     changed_at: the last time.
     after_decision: the last decision that was there by then; earlier ones were about what it was.
+    denied_why: the name of a ready-made reason, where it was denied with one.
+    denied_words: or the words of whoever denied it.
     """
 
     request_id: RequestId
     revision: int = 0
     changed_at: datetime | None = None
     after_decision: int = 0
+    denied_why: str | None = None
+    denied_words: str | None = None
 
 
 class AllRequestNotes(Repository):
@@ -50,6 +54,10 @@ class AllRequestNotes(Repository):
         revision = (await self.of(request_id)).revision + 1
         await self._note(request_id, revision=revision, changed_at=at, after_decision=last or 0)
         return True
+
+    async def deny(self, request_id: RequestId, *, why: str | None, words: str | None) -> None:
+        """Notes why it was denied; with neither, that nobody has denied it any more."""
+        await self._note(request_id, denied_why=why, denied_words=words)
 
     async def _note(self, request_id: RequestId, **values: Any) -> None:
         noted = await self._connection.execute(

@@ -1,6 +1,6 @@
 """The table of what has happened to requests beside the decisions on them."""
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Integer, Table
+from sqlalchemy import BigInteger, Column, ForeignKey, Integer, String, Table
 
 from storage.tables import UtcTime, metadata
 
@@ -14,4 +14,7 @@ request_notes = Table(
     Column("changed_at", UtcTime),
     # The last decision on any request before that change: earlier ones were about something else.
     Column("after_decision", BigInteger, nullable=False),
+    # Why it was denied: one of the ready-made reasons by its name, or the words that were typed.
+    Column("denied_why", String(16)),
+    Column("denied_words", String(256)),
 )

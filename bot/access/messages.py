@@ -30,6 +30,7 @@ class Notice(StrEnum):
     """Messages that a use case sends by itself."""
 
     REQUEST_DENIED = "request_denied"
+    REQUEST_DENIED_BECAUSE = "request_denied_because"  # with a reason
     REQUEST_REOPENED = "request_reopened"  # whoever said no took that back
     REQUEST_EXPIRED = "request_expired"
     REQUEST_OUTDATED = "request_outdated"  # a restore closed it: it may have been decided since

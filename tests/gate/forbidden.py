@@ -10,6 +10,7 @@ from tests.gate.case import SECOND, Case, What, deciders
 from tests.gate.meaning import (
     appoints,
     changes,
+    denies,
     grouped_by_word,
     leaves_by_word,
     linked_by_tap,
@@ -258,7 +259,7 @@ def may_decide(case: Case, request: Request) -> bool:
 
 
 def _may_be_denied(case: Case, old: Request, _new: Request) -> bool:
-    return may_decide(case, old) and case.taps("dn", old.id)
+    return may_decide(case, old) and denies(case, old)
 
 
 def may_agree(case: Case, old: Request) -> bool:

@@ -7,6 +7,8 @@ from tests.gate.snapshot import LIVE, Grant, Request, Snapshot
 
 # How often a request may be changed.
 _MOST_CHANGES = 10
+# The ready-made reasons of a no.
+_WHYS = ("long", "what", "first", "later")
 _ROLES = frozenset({"admin", "approver", "auditor", "none"})
 
 
@@ -156,3 +158,12 @@ def changes(case: Case, old: Request) -> bool:
         and int(wished) <= case.laws.max_duration
         and case.before.changed.get(old.id, (0, 0))[0] < _MOST_CHANGES
     )
+
+
+def denies(case: Case, request: Request) -> bool:
+    """Whether the tap is a no to what the request is now, with a reason of ours or without."""
+    revision, _ = case.before.changed.get(request.id, (0, 0))
+    shown = [str(revision)] if revision else []
+    no = ["dn", str(request.id), *shown]
+    because = [["dr", str(request.id), why, *shown] for why in _WHYS]
+    return bool(case.tap) and case.tapped in (no, *because)

@@ -223,7 +223,9 @@ class Town(RuleBasedStateMachine):
     @rule(data=st.data())
     def decides(self, data: st.DataObject) -> None:
         """One of the newest cards; mostly by one of those who have a say."""
-        cards = [button.data for button in self.rig.pool if button.tap in {"ap", "dn", "ud"}][-12:]
+        cards = [
+            button.data for button in self.rig.pool if button.tap in {"ap", "dn", "ud", "dw", "dr"}
+        ][-12:]
         if cards:
             roles = self.rig.state.roles
             who = _one(data, (*self._admins, *self._admins, *roles, self._anybody(data)))

@@ -134,6 +134,7 @@ async def _requests(tx: Transaction) -> None:
     await tx.requests.choose(request.id, BERLIN)
     await tx.requests.reopen(request.id)
     assert await tx.request_notes.change(request.id, duration=60, reason="x", at=NOW)
+    await tx.request_notes.deny(request.id, why="less", words=None)
     await tx.request_notes.of(request.id)
     await tx.requests.settled(NOW)
     await tx.requests.settle(request.id)

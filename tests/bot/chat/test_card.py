@@ -259,10 +259,10 @@ async def test_what_the_requesters_groups_say(paper: Paper) -> None:
     text, buttons = await card(paper, request)
     assert said(group_words.CARD_GROUPS, groups="dev") in text
     assert said(group_words.CARD_QUORUM, group="dev", count=1, names=str(CLARA)) in text
-    assert buttons == ["Deny"]
+    assert buttons == ["Deny", "Deny with a reason"]
     _, buttons = await card(paper, request, CLARA)
-    assert buttons == ["Approve 1 hour", "Deny"]
+    assert buttons == ["Approve 1 hour", "Deny", "Deny with a reason"]
     await paper.by(OPERATOR, groups.edit, replace(dev, servers=(PARIS,)))
     text, buttons = await card(paper, request, CLARA)
     assert said(group_words.CARD_NOT_OPEN, server="berlin") in text
-    assert buttons == ["Deny"]
+    assert buttons == ["Deny", "Deny with a reason"]

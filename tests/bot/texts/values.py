@@ -109,6 +109,10 @@ REQUESTS = {
     "ASKED_WHOM": "names",
     "ASKED_WHY": "reason",
     "CARD_CHANGED": "name at",
+    "CARD_DENIED_WHY": "reason",
+    "CONFIRM_DENY": "name server duration words",
+    "DENIED": "name reason",
+    "ASKED_DENIED_WHY": "reason",
     "REFUSED": "count",
 }
 TROUBLE = {
@@ -279,6 +283,7 @@ SEEN = {"server": "berlin", "names": "anna-k3m9, carl-x2b4", "count": 2}
 TRIED = {"server": "berlin", "remote": "vpn.example.com:1194/udp"}
 NOTICES: dict[str, dict[str, Any]] = {
     "request_denied": {"server": "berlin", "admin": "Boris"},
+    "request_denied_because": {"server": "berlin", "admin": "Boris", "words": "not now"},
     "request_reopened": {"server": "berlin", "admin": "Boris", "by": "telegram:2001"},
     "request_expired": {"server": "berlin"},
     "request_outdated": {},
