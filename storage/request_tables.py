@@ -14,6 +14,11 @@ request_notes = Table(
     Column("changed_at", UtcTime),
     # The last decision on any request before that change: earlier ones were about something else.
     Column("after_decision", BigInteger, nullable=False),
+    # Since when it waits for a decision, where that is not when it was asked.
+    Column("waits_since", UtcTime),
+    # When whoever is asked was reminded of it, by the bot and by its requester.
+    Column("reminded_at", UtcTime),
+    Column("nudged_at", UtcTime),
     # Why it was denied: one of the ready-made reasons by its name, or the words that were typed.
     Column("denied_why", String(16)),
     Column("denied_words", String(256)),

@@ -162,6 +162,7 @@ async def choose(case: Case, request_id: RequestId, server: ServerName) -> Asked
     await _refuse_second(case.tx, request.user_id, server)
     if not await case.tx.requests.choose(request_id, server, seconds):
         raise await already_decided(case.tx, request_id)
+    await case.tx.request_notes.waits(request_id, case.now)
     request = await _known_request(case.tx, request_id)
     await case.record("request.ask", request, reason=request.reason)
     await announce(case, request)

@@ -31,6 +31,7 @@ class Tap(StrEnum):
     REASON = "wy"
     # From these back to the request.
     MINE = "mi"
+    NUDGE = "nu"
     AGAIN = "ag"
     SERVER = "sv"
     SERVERS = "sp"
@@ -196,6 +197,7 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.CHANGE: ("request", "duration?"),
     Tap.REASON: ("request",),
     Tap.MINE: ("request",),
+    Tap.NUDGE: ("request",),
     Tap.AGAIN: ("request",),
     Tap.SERVER: ("request", "server"),
     Tap.SERVERS: ("request", "page"),

@@ -140,7 +140,7 @@ async def _undecided(
         await _opens(case, request),
         await _who_else(case, request, me) if own else "" if decides else role_words.CARD_LOOK,
         lines(*agreed.said),
-        _waits(case, request),
+        lines(_waits(case, request), *_reminded(await tx.request_notes.of(request.id))),
     )
     if own or not decides:
         return View(text)
@@ -167,6 +167,16 @@ async def _undecided(
 def revision(notes: RequestNotes) -> tuple[int, ...]:
     """What a button of a no carries of it: nothing of a request as it was first asked."""
     return (notes.revision,) if notes.revision else ()
+
+
+def _reminded(notes: RequestNotes) -> list[Html]:
+    """Since a card was brought back, it says at whose wish."""
+    found = []
+    if notes.reminded_at:
+        found.append(fill(request_words.CARD_REMINDED, at=moment(notes.reminded_at)))
+    if notes.nudged_at:
+        found.append(fill(request_words.CARD_NUDGED, at=moment(notes.nudged_at)))
+    return found
 
 
 async def _silent(case: Case, request: Request) -> list[Html]:

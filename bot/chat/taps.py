@@ -46,6 +46,7 @@ _REMEMBERED = {
     Tap.CANCEL: OutboxKind.ASKED,
     Tap.CHANGE: OutboxKind.ASKED,
     Tap.REASON: OutboxKind.ASKED,
+    Tap.NUDGE: OutboxKind.ASKED,
     Tap.AGAIN: OutboxKind.ASKED,
 }
 
@@ -273,6 +274,7 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.CHANGE: own_request.change,
     Tap.REASON: own_request.say_why,
     Tap.MINE: own_request.back,
+    Tap.NUDGE: own_request.nudge,
     Tap.AGAIN: _ask_again,
     Tap.SERVER: choosing.choose,
     Tap.SERVERS: choosing.turn,

@@ -12,6 +12,7 @@ from bot.access import (
     messages,
     moving,
     pausing,
+    reminding,
     requests,
     revocation,
     tidying,
@@ -220,10 +221,13 @@ class Keeper:
             waiting = await tx.requests.due(case.now, asked_by=asked_by)
             settled = await tx.requests.settled(case.now)
             lapsed = await tx.invitations.lapsed(case.now)
-            if not (waiting or lapsed or settled) and not await tx.grants.due(case.now):
+            to_remind = await tx.request_notes.to_remind(case.now, case.rules.request_ttl)
+            is_due = waiting or lapsed or settled or to_remind
+            if not is_due and not await tx.grants.due(case.now):
                 return False
         async with self._office.acting(THE_BOT) as case:
             await requests.expire_due(case)
+            await reminding.remind_due(case)
             await undoing.settle_due(case)
             await revocation.expire_due(case)
             for invitation in lapsed:

@@ -13,6 +13,10 @@ NAMES_AND_MORE = Plural("{names} and {count} more", "{names} and {count} more")
 
 ASKED_WHOM = "Asked: {names}."
 ASKED_WHY = "Your reason: {reason}"
+ASKED_REMINDED = "⏰ I reminded those who haven’t decided, {at}."
+ASKED_NUDGED = "🔔 You nudged those who haven’t decided, {at}."
+BUTTON_NUDGE = "Nudge the admins"
+NUDGED_TOAST = "Done: {names} got it once more."
 HOW_LONG_ELSE = "For how long do you need it?"
 HOW_TO_SAY_WHY = "Why do you need it? Write that as a reply to this message."
 BUTTON_HOW_LONG = "Another duration"
@@ -26,6 +30,8 @@ CHANGED_REASON = "The admins read your reason on their cards now."
 
 CARD_CHANGED = "✏️ {name} changed this request, {at}"
 
+CARD_REMINDED = "⏰ Still waiting: I brought it back to you, {at}"
+CARD_NUDGED = "🔔 Nudged: they are waiting for a decision, {at}"
 CARD_DENIED_WHY = "They read: “{reason}”"
 DENY_HOW = "Why? Tap one, or write your own words as a reply to this card."
 BUTTON_DENY_WHY = "Deny with a reason"
@@ -59,6 +65,15 @@ REFUSED: dict[Refusal, str] = {
     Refusal.CHANGED_TOO_OFTEN: (
         "You have changed this request {count} times. If it still isn’t right, cancel it and ask "
         "again."
+    ),
+    Refusal.NUDGED_ALREADY: (
+        "You have nudged them already. If it can’t wait, talk to one of them; /myvpn shows until "
+        "when it waits."
+    ),
+    Refusal.NUDGE_EARLY: "They got it just now. You can nudge them in {wait}.",
+    Refusal.NOBODY_TO_NUDGE: (
+        "I can’t reach anybody whose decision is still missing. Please tell your admin yourself; "
+        "/pending shows it to them."
     ),
     Refusal.NO_WORDS: "I can’t read any words in this. Please write your reason as text.",
 }

@@ -21,7 +21,7 @@ TOPICS = st.from_regex(r"[a-z0-9][a-z0-9-]{0,19}", fullmatch=True)
 SERVERS = st.from_regex(r"[a-z][a-z0-9-]{0,31}", fullmatch=True).map(ServerName)
 ABOUT_REQUEST = (
     *(Tap.DENY, Tap.UNDO, Tap.CANCEL, Tap.AGAIN),
-    *(Tap.REASON, Tap.MINE, Tap.DENY_WHY, Tap.CARD),
+    *(Tap.REASON, Tap.MINE, Tap.DENY_WHY, Tap.CARD, Tap.NUDGE),
 )
 ABOUT_GRANT = (
     *(Tap.RENEW, Tap.RENEW_YES, Tap.GIVE_UP, Tap.GIVE_UP_YES),

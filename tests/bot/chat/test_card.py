@@ -237,7 +237,9 @@ async def test_what_the_requester_sees(paper: Paper) -> None:
         first = fill(template, server=BERLIN, duration="7 days", count=1)
         # Nobody has written yet, so nobody has a name.
         assert view.text == f"{first}\nYour reason: work"
-        assert labels(view) == ["Another duration", "Another reason", words.BUTTON_CANCEL]
+        nudge = ["Nudge the admins"] if reachable else []
+        also = ["Another duration", "Another reason", *nudge]
+        assert labels(view) == [*also, words.BUTTON_CANCEL]
     anna = await paper.actor(ANNA)
     await paper.by(anna, requests.cancel, request.id)
     view = await asked(paper, request)

@@ -35,7 +35,10 @@ async def test_it_says_who_was_asked(desk: Desk) -> None:
     text, keyboard = await shown(desk)
     assert "is with the admins" in text
     assert text.endswith("Asked: P2001 and P2002.")
-    assert keyboard == [["Another duration", "Add a reason"], ["Cancel request"]]
+    assert keyboard == [
+        ["Another duration", "Add a reason"],
+        ["Nudge the admins", "Cancel request"],
+    ]
     async with desk.gate.database.writing() as tx:
         await tx.people.set_reachable(BORIS, reachable=False)  # type: ignore[arg-type]
     assert (await shown(desk))[0].endswith("Asked: P2002.")
@@ -52,7 +55,7 @@ async def test_another_duration_is_two_taps(desk: Desk) -> None:
     assert await desk.taps(ANNA, offered["1 day"]) == ["edit_card", "edit_card"]
     assert (await request(desk)).duration == 86_400
     # What is decided meanwhile is said, and the message brought up to date.
-    await desk.taps(BORIS, "dn:1")
+    await desk.taps(BORIS, "dn:1:1")
     assert await desk.taps(ANNA, offered["1 hour"]) == ["edit_card"]
     assert (await request(desk)).duration == 86_400
 

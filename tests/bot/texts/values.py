@@ -110,10 +110,15 @@ REQUESTS = {
     "ASKED_WHY": "reason",
     "CARD_CHANGED": "name at",
     "CARD_DENIED_WHY": "reason",
+    "ASKED_REMINDED": "at",
+    "ASKED_NUDGED": "at",
+    "CARD_REMINDED": "at",
+    "CARD_NUDGED": "at",
+    "NUDGED_TOAST": "names",
     "CONFIRM_DENY": "name server duration words",
     "DENIED": "name reason",
     "ASKED_DENIED_WHY": "reason",
-    "REFUSED": "count",
+    "REFUSED": "count wait",
 }
 TROUBLE = {
     "SEEN": "server at",
