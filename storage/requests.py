@@ -172,9 +172,9 @@ class Requests(Repository):
         """CHOOSING to PENDING; False if it was not choosing any more.
 
         Args:
-            duration: in seconds, where it is another one for this server.
+            duration: in seconds, where nobody named one and it is another one for this server.
         """
-        changed = {} if duration is None else {"duration": duration}
+        changed = {} if duration is None else {"duration": duration, "asked_duration": duration}
         done = await self._connection.execute(
             update(_requests)
             .where(_requests.c.id == request_id, _requests.c.state == RequestState.CHOOSING)

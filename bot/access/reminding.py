@@ -5,7 +5,7 @@ whose yes would not bring the request nearer to a decision; nor whoever is pause
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import ceil
 
 from bot.access import approvals, changing, messages
@@ -22,15 +22,32 @@ _SHARE = 4
 
 async def remind_due(case: Case) -> int:
     """Reminds once of what has waited for half of its time; gives how many requests that were."""
-    if not case.may_expire:
-        return 0
-    due = await case.tx.request_notes.to_remind(case.now, case.rules.request_ttl)
-    for request in due:
+    found = await due(case)
+    for request in found:
         if await case.tx.request_notes.remind(request.id, case.now):
             asked = await still_asked(case, request)
             await case.by(THE_BOT).record("request.remind", request, asked=len(asked))
             await _ask_again(case, request, asked)
-    return len(due)
+    return len(found)
+
+
+async def due(case: Case) -> Sequence[Request]:
+    """What has waited for half of its time, as soon as somebody is there to decide on it."""
+    if not case.may_expire or case.rules.waits_from(case.now) > case.now:
+        return ()
+    old = await case.tx.request_notes.to_remind(case.now, case.rules.request_ttl)
+    return [one for one in old if case.now >= await _half(case, one)]
+
+
+async def _half(case: Case, request: Request) -> datetime:
+    since = await _waits_since(case, request)
+    return since + (approvals.deadline(case, request) - since) / 2
+
+
+async def _waits_since(case: Case, request: Request) -> datetime:
+    """Since when it could be decided on."""
+    notes = await case.tx.request_notes.of(request.id)
+    return case.rules.waits_from(notes.waits_since or request.asked_at)
 
 
 async def nudge(case: Case, request_id: RequestId) -> Sequence[UserId]:
@@ -43,7 +60,7 @@ async def nudge(case: Case, request_id: RequestId) -> Sequence[UserId]:
     notes = await case.tx.request_notes.of(request_id)
     if notes.nudged_at is not None:
         raise Refused(Refusal.NUDGED_ALREADY)
-    since = notes.waits_since or request.asked_at
+    since = await _waits_since(case, request)
     wait = min(_BREATH, (approvals.deadline(case, request) - since) / _SHARE)
     last = max(since, notes.reminded_at or since)
     if case.now < last + wait:

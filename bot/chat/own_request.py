@@ -9,6 +9,7 @@ from bot.chat.buttons import Button, Keyboard, Meant, Tap
 from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
 from bot.texts import chat as words
+from bot.texts import policy
 from bot.texts import requests as request_words
 from bot.texts.fill import Html, blocks, fill, lines, moment, plain
 from bot.texts.refusals import duration_text
@@ -54,7 +55,16 @@ async def _said(case: Case, request: Request, *, admin_reachable: bool) -> Html:
         if notes.reminded_at
         else "",
         fill(request_words.ASKED_NUDGED, at=moment(notes.nudged_at)) if notes.nudged_at else "",
+        _closed_now(case),
     )
+
+
+def _closed_now(case: Case) -> Html | str:
+    """When to expect an answer, where nobody is there now."""
+    hours = case.rules.hours
+    if hours is None or hours.is_open(case.now):
+        return ""
+    return fill(policy.CLOSED_NOW, hours=hours.text, at=moment(hours.opens_at(case.now)))
 
 
 async def _asked(case: Case, request: Request) -> Sequence[str]:

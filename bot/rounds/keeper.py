@@ -217,11 +217,10 @@ class Keeper:
             case = self._office.case(tx, THE_BOT)
             if not case.may_expire:
                 return False
-            asked_by = case.after(-case.rules.request_ttl)
-            waiting = await tx.requests.due(case.now, asked_by=asked_by)
+            waiting = await requests.due(case)
             settled = await tx.requests.settled(case.now)
             lapsed = await tx.invitations.lapsed(case.now)
-            to_remind = await tx.request_notes.to_remind(case.now, case.rules.request_ttl)
+            to_remind = await reminding.due(case)
             is_due = waiting or lapsed or settled or to_remind
             if not is_due and not await tx.grants.due(case.now):
                 return False

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from bot.access import changing, groups, pausing, people, reminding, requests, undoing
+from bot.access import asking, changing, groups, pausing, people, reminding, requests, undoing
 from bot.access.refusals import Refusal
 from storage.group_records import Group, GroupName
 from storage.records import ChatId, OutboxKind, PostedMessage, Request, RequestState, UserId
@@ -189,7 +189,7 @@ async def test_the_time_begins_when_it_begins_to_wait(paper: Paper) -> None:
     choosing = await paper.asked(EMIL, server=None)
     paper.now += DAY / 2
     assert await reminded(paper) == [BORIS, CLARA]
-    await paper.by(await paper.actor(EMIL), requests.choose, choosing.id, BERLIN)
+    await paper.by(await paper.actor(EMIL), asking.choose, choosing.id, BERLIN)
     await paper.heard()
     assert await reminded(paper) == []
     boris = await paper.actor(BORIS)

@@ -127,6 +127,8 @@ SETS = {
     "CHAT_UNWELL": "name servers",
     "SET": "name text",
     "MEMBERS_UNWELL": "count servers",
+    "LONGER": "count name",
+    "SHORTER": "count name",
 }
 TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (chat, CHAT),

@@ -278,6 +278,7 @@ RECEIPTS = {
 }
 TOLD = {
     "AUDIT_HEAD": "count head",
+    "AUDIT_FITS": "count head",
     "ONE_PROFILE_ENDED": "server Admin",
     "STILL_YOURS_LINE": "server until common_name",
     "STILL_YOURS_IMPORTED": "common_name until",
