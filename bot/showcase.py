@@ -21,6 +21,7 @@ from pydantic import SecretStr
 
 from bot.access import people
 from bot.access.permission import Actor
+from bot.access.roles import identify
 from bot.chat.client import connect
 from bot.errors import VpnbotError
 from bot.office import Office, open_office
@@ -104,6 +105,8 @@ async def open_showcase(port: int = 0) -> AsyncIterator[Showcase]:
         telegram.banner = banner
         bot = asyncio.create_task(_keep_serving(office, telegram, token))
         stack.push_async_callback(_stop, bot)
+        roles = asyncio.create_task(_keep_roles(office, telegram))
+        stack.push_async_callback(_stop, roles)
         await _until_polling(telegram, bot)
         yield Showcase(telegram, office, lab, banner, has_paris=has_paris)
 
@@ -217,6 +220,29 @@ async def _keep_serving(office: Office, telegram: DemoServer, token: str) -> Non
             log.error("%s", telegram.banner)  # noqa: TRY400 - it says all that there is to say
         await asyncio.sleep(_AGAIN_S)
         telegram.banner = banner
+
+
+async def _keep_roles(office: Office, telegram: DemoServer) -> None:
+    """Below each name: what they are to the bot now, which says something after each change."""
+    said = asyncio.Event()
+    telegram.world.listeners.append(lambda _event: said.set())
+    while True:
+        said.clear()
+        async with office.database.reading() as tx:
+            for person_id, state in telegram.world.people.items():
+                name = state.person.first_name
+                actor = await identify(tx, office.rules, UserId(person_id), name)
+                telegram.page.show_role(person_id, role_text(actor))
+        await said.wait()
+
+
+def role_text(actor: Actor) -> str:
+    """What the page calls somebody."""
+    paused = ", paused" if actor.is_paused else ""
+    if not actor.has_role:
+        return f"Employee{paused}" if actor.is_allowed else "Not on the allowlist"
+    role = "Admin" if actor.is_admin else "Auditor" if actor.is_auditor else "Approver"
+    return f"{role}, allowlisted{paused}" if actor.is_allowed else role
 
 
 async def _until_polling(telegram: DemoServer, bot: asyncio.Task[None]) -> None:

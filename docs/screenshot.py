@@ -45,6 +45,8 @@ async def take(picture: Path, *, narrow: bool) -> None:
             device_scale_factor=2,
             bypass_csp=True,
         )
+        # No first visit: that shows what to try.
+        await page.add_init_script("localStorage.setItem('what-to-try-seen', 'yes')")
         await page.goto(showcase.telegram.url)
         if not narrow:
             await page.add_style_tag(content=_ONLY_TWO)

@@ -232,9 +232,9 @@ def below_profile(grant: Grant, topics: Sequence[Topic]) -> Keyboard:
     return (*how_to(grant, topics), (trouble,))
 
 
-def confirm(text: Html, yes: Button) -> View:
+def confirm(text: Html, yes: Button, no: str = words.BUTTON_NO) -> View:
     """A question with two answers."""
-    return View(text, ((yes, Button(words.BUTTON_NO, Tap.KEEP)),))
+    return View(text, ((yes, Button(no, Tap.KEEP)),))
 
 
 def grant_entry(
