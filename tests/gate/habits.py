@@ -85,6 +85,7 @@ INVENTED = (
         "ch",
         "wy",
         "mi",
+        "nu",
         "cd",
         "dw",
         "dr",

@@ -156,13 +156,13 @@ def changes(case: Case, old: Request) -> bool:
         and wished.isdecimal()
         and int(wished) in {*LADDER, case.laws.default_duration}
         and int(wished) <= case.laws.max_duration
-        and case.before.changed.get(old.id, (0, 0))[0] < _MOST_CHANGES
+        and case.before.notes_of(old).revision < _MOST_CHANGES
     )
 
 
 def denies(case: Case, request: Request) -> bool:
     """Whether the tap is a no to what the request is now, with a reason of ours or without."""
-    revision, _ = case.before.changed.get(request.id, (0, 0))
+    revision = case.before.notes_of(request).revision
     shown = [str(revision)] if revision else []
     no = ["dn", str(request.id), *shown]
     because = [["dr", str(request.id), why, *shown] for why in _WHYS]

@@ -245,10 +245,11 @@ class Town(RuleBasedStateMachine):
     @precondition(somebody_waits)
     @rule(data=st.data(), wished=st.sampled_from((3600, 28_800, 86_400, 604_800, 7200, 10**8)))
     def changes_mind(self, data: st.DataObject, wished: int) -> None:
-        """Whoever asked, mostly, wants it for another time."""
+        """Whoever asked, mostly, wants it for another time, or an answer."""
         asked = _one(data, self.pending)
         who = _one(data, (*(asked.user_id,) * 4, self._anybody(data)))
-        self._taps(data, who, f"ch:{asked.id}:{wished}")
+        tap = _one(data, (f"ch:{asked.id}:{wished}", f"nu:{asked.id}"))
+        self._taps(data, who, tap)
 
     @precondition(there_are_buttons)
     @rule(data=st.data())
