@@ -103,3 +103,17 @@ async def test_nobody_changes_anothers(desk: Desk) -> None:
         assert await desk.taps(CLARA, f"{tap}:1") == []
     assert await desk.taps(CLARA, "ch:1:3600") == []
     assert (await request(desk)).duration == 7 * 86_400
+
+
+async def test_a_nudge_brings_the_cards_back(desk: Desk) -> None:
+    await ask(desk)
+    assert await desk.taps(ANNA, "nu:1") == []
+    desk.gate.now += DAY / 4
+    assert await desk.taps(ANNA, "nu:1") == ["edit_card", "card", "card", "edit_card"]
+    text, keyboard = await shown(desk)
+    assert "You nudged those" in text
+    assert keyboard[1] == ["Cancel request"]
+    assert await desk.taps(ANNA, "nu:1") == []
+    # Whoever is paused meanwhile reads what is true of them.
+    await desk.taps(ANNA, "cx:1")
+    assert await desk.taps(ANNA, "nu:1") == ["edit_card"]
