@@ -1,4 +1,4 @@
-"""The table of what has happened to requests beside the decisions on them."""
+"""The tables of what has happened to requests beside the decisions on them, and of who is away."""
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Integer, String, Table
 
@@ -22,4 +22,13 @@ request_notes = Table(
     # Why it was denied: one of the ready-made reasons by its name, or the words that were typed.
     Column("denied_why", String(16)),
     Column("denied_words", String(256)),
+)
+
+# Whoever decides and is away until then.
+absences = Table(
+    "absences",
+    metadata,
+    Column("user_id", ForeignKey("people.id"), primary_key=True, autoincrement=False),
+    Column("since", UtcTime, nullable=False),
+    Column("until", UtcTime, nullable=False, index=True),
 )

@@ -46,6 +46,8 @@ class Notice(StrEnum):
     ROLE_OVER = "role_over"
     ROLE_GIVEN = "role_given"  # to somebody, for the other admins
     ROLE_TAKEN = "role_taken"
+    AWAY = "away"  # somebody who decides, to the admins
+    BACK = "back"
     ACCESS_GIVEN = "access_given"  # somebody was put on the allowlist
     KNOCK_REFUSED = "knock_refused"
     INVITATION_USED = "invitation_used"  # to whoever made it

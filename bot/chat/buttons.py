@@ -32,6 +32,7 @@ class Tap(StrEnum):
     # From these back to the request.
     MINE = "mi"
     NUDGE = "nu"
+    RETURN = "rt"  # of somebody who was away
     AGAIN = "ag"
     SERVER = "sv"
     SERVERS = "sp"
@@ -198,6 +199,7 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.REASON: ("request",),
     Tap.MINE: ("request",),
     Tap.NUDGE: ("request",),
+    Tap.RETURN: (),
     Tap.AGAIN: ("request",),
     Tap.SERVER: ("request", "server"),
     Tap.SERVERS: ("request", "page"),

@@ -7,6 +7,7 @@ from bot.access import asking, grants, messages, people, requests, revocation, u
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.chat import (
+    absence,
     admin_commands,
     buttons,
     cards,
@@ -275,6 +276,7 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.REASON: own_request.say_why,
     Tap.MINE: own_request.back,
     Tap.NUDGE: own_request.nudge,
+    Tap.RETURN: absence.back,
     Tap.AGAIN: _ask_again,
     Tap.SERVER: choosing.choose,
     Tap.SERVERS: choosing.turn,

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from storage.absences import Absence
 from storage.audit import AuditWanted
 from storage.clock_records import ClockAnchor, EndWarning
 from storage.group_records import Group, GroupName
@@ -136,6 +137,10 @@ async def _requests(tx: Transaction) -> None:
     assert await tx.request_notes.change(request.id, duration=60, reason="x", at=NOW)
     await tx.request_notes.deny(request.id, why="less", words=None)
     await tx.request_notes.of(request.id)
+    await tx.absences.put(Absence(ANNA, NOW, NOW))
+    await tx.absences.now(NOW)
+    await tx.absences.over(NOW)
+    await tx.absences.end(ANNA)
     await tx.request_notes.waits(request.id, NOW)
     await tx.request_notes.to_remind(NOW, 60)
     assert await tx.request_notes.remind(request.id, NOW)

@@ -31,6 +31,8 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "own_standing": {"group": "oncall", "id": 2001},
     "changed_too_often": {"count": 10},
     "no_words": {},
+    "nobody_else_decides": {},
+    "not_away": {},
     "nudged_already": {},
     "nudge_early": {"wait": 420},
     "nobody_to_nudge": {},

@@ -15,6 +15,7 @@ from bot.access.refusals import Refusal, Refused
 from bot.access.revocation import _OWNER_KNOWS
 from bot.chat.noticing import text_of
 from bot.texts import (
+    absence,
     chat,
     groups,
     health,
@@ -45,6 +46,7 @@ from storage.records import EndReason, GrantState, Payload, RequestState
 from tests.bot.reading import EVIL, marks, shown
 from tests.bot.texts.refusal_values import REFUSALS
 from tests.bot.texts.values import (
+    ABSENCE,
     CHAT,
     GROUPS,
     JOINING,
@@ -85,7 +87,7 @@ IN_CHAT = [
     (name, template)
     for module in (
         *(chat, notices, life, questions, online, groups, joining),
-        *(pausing, requests, roles, sets, trouble, whose),
+        *(absence, pausing, requests, roles, sets, trouble, whose),
     )
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
@@ -143,6 +145,7 @@ TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (receipts, RECEIPTS),
     (pausing, PAUSING),
     (requests, REQUESTS),
+    (absence, ABSENCE),
     (sets, SETS),
 ]
 

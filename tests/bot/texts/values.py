@@ -103,6 +103,7 @@ CHAT = {
     "BUTTON_OLD_CERTIFICATES": "count",
     "BUTTON_LINK": "name",
 }
+ABSENCE = {"AWAY": "until"}
 REQUESTS = {
     "NAMES_AND_LAST": "names last",
     "NAMES_AND_MORE": "names count",
@@ -290,6 +291,8 @@ TRIED = {"server": "berlin", "remote": "vpn.example.com:1194/udp"}
 NOTICES: dict[str, dict[str, Any]] = {
     "request_denied": {"server": "berlin", "admin": "Boris"},
     "request_denied_because": {"server": "berlin", "admin": "Boris", "words": "not now"},
+    "away": {"name": "Boris", "until": NOW.isoformat()},
+    "back": {},
     "request_reopened": {"server": "berlin", "admin": "Boris", "by": "telegram:2001"},
     "request_expired": {"server": "berlin"},
     "request_outdated": {},
