@@ -21,7 +21,7 @@ class Meant:
 
 
 def meant(state: Snapshot, text: str) -> Meant:
-    """All that fits exactly: an id, a grant, a serial, or else a name."""
+    """All that fits exactly: an id, a grant, a serial, a username behind an @, or else a name."""
     word = text.strip().lower()
     if word.isascii() and word.isdigit():
         return Meant(people=frozenset(map(state.person_of, {int(word)} & state.people.keys())))
@@ -31,6 +31,9 @@ def meant(state: Snapshot, text: str) -> Meant:
     numbered = frozenset(g.id for g in state.grants.values() if g.serial == serial)
     if serial != word:
         return Meant(grants=numbered)
+    if word.startswith("@"):
+        called = [one.id for one in state.people.values() if _same(one.username) == _same(text)]
+        return Meant(people=frozenset(map(state.person_of, called)))
     named = _named(state, _same(text))
     return Meant(named.people, named.grants | numbered)
 
