@@ -25,13 +25,14 @@ _OF_ACCOUNTS = (
     )
     .order_by(_groups.c.name)
 )
+_IN_ORDER = select(_groups).order_by(_groups.c.name)
 _LISTS = ("networks", "routes", "dns", "servers", "approvers")
 
 
 class Groups(Repository):
     async def all(self) -> Sequence[Group]:
         """By name."""
-        rows = await self._connection.execute(select(_groups).order_by(_groups.c.name))
+        rows = await self._connection.execute(_IN_ORDER)
         return [_group(row) for row in rows]
 
     async def get(self, name: GroupName) -> Group | None:
