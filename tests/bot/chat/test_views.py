@@ -119,7 +119,8 @@ def mine(*has: Holding) -> View:
 def test_what_may_still_work_is_shown_to_its_owner(changes: dict[str, Any]) -> None:
     ending = revoking(1, **changes)
     view = mine(Holding(ending, (BERLIN,)))
-    assert f"{ending.common_name} is being switched off, and may still work until" in seen(view)
+    assert ending.common_name in seen(view)
+    assert "being switched off, and may still work until that’s done" in seen(view)
     # There is nothing left to end or to renew.
     assert view.keyboard == ()
 
