@@ -72,3 +72,24 @@ def earlier(company: Company, who: PersonChat, *, minutes: int) -> None:
 
 def as_it_is(chat: PersonChat, card: DemoMessage) -> DemoMessage:
     return next(one for one in chat.messages if one.message_id == card.message_id)
+
+
+async def test_who_is_away_gets_what_waits_on_the_day(company: Company) -> None:
+    who, clara = await company.hires(), company.clara
+    name = company.name_of(who)
+    await clara.says("/away until 3d")
+    away = await clara.hears("You’re away until")
+    assert away.button("I’m back")
+    await company.boris.hears("Clara is away until")
+    await who.says("/requestvpn 8h")
+    asked = await who.hears("Asked: ")
+    assert "Boris" in asked.text
+    assert "Clara" not in asked.text
+    card = await company.boris.hears(f"{name} asks")
+    assert not any(f"{name} asks" in message.text for message in clara.messages)
+    company.tamper("UPDATE absences SET until = 1")
+    await clara.hears("You’re back")
+    assert (await clara.hears(f"{name} asks")).button("Approve")
+    assert "Clara" in (await who.hears("Asked: ")).text
+    await company.boris.taps("Deny", message=card)
+    await who.hears("denied your request")
