@@ -2,6 +2,7 @@
 
 from contextlib import AbstractAsyncContextManager
 
+from storage.absences import Absences
 from storage.addresses import Addresses
 from storage.admins import Admins
 from storage.audit import Audit
@@ -39,6 +40,7 @@ class Transaction:
         self.people = People(connection)
         self.admins = Admins(connection)
         self.roles = Roles(connection)
+        self.absences = Absences(connection)
         self.groups = Groups(connection)
         self.invitations = Invitations(connection)
         self.knocks = Knocks(connection)

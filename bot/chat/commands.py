@@ -8,6 +8,7 @@ from bot.access.approvals import deciders
 from bot.access.permission import Act, Actor, may
 from bot.access.refusals import Refused
 from bot.chat import (
+    absence,
     admin_commands,
     groups,
     lists,
@@ -26,7 +27,7 @@ from bot.texts import chat as words
 from bot.texts import joining as joining_words
 from bot.texts import refusals
 from bot.texts import roles as role_words
-from bot.texts.fill import Html, blocks, fill, lines
+from bot.texts.fill import Html, blocks, fill, fold, lines
 from storage.records import OutboxKind, RequestState
 
 
@@ -91,7 +92,7 @@ async def help_(scene: Scene, _rest: str) -> Reply:
         said.append(Html(role_words.NOT_LISTED))
     if actor.has_role:
         intro = words.HELP_ADMIN if actor.is_admin else await roles.help_of_role(scene)
-        said.append(blocks(intro, _help(actor, for_admins=True)))
+        said.append(blocks(intro, fold(_help(actor, for_admins=True))))
     return Reply(View(blocks(*said), views.allow_self(actor)))
 
 
@@ -145,6 +146,7 @@ COMMANDS: dict[str, Command] = {
     "invite": Command(inviting.invite, Act.MANAGE_PEOPLE, changes=True),
     "remove": Command(admin_commands.remove, Act.MANAGE_PEOPLE, changes=True),
     "role": Command(roles.role, Act.LOOK, changes=True),
+    "away": Command(absence.away, Act.DECIDE, changes=True),
     "servers": Command(admin_commands.servers, Act.LOOK),
     "audit": Command(admin_commands.audit_head, Act.LOOK),
     "help": Command(help_),

@@ -10,21 +10,12 @@ from telegram import Bot, BotCommand, BotCommandScopeChat, LinkPreviewOptions, M
 from telegram.error import BadRequest, TelegramError
 
 from bot import limits
-from bot.access import holdings, messages, requests, roles, who
-from bot.access.canaries import current
+from bot.access import holdings, messages, reminding, requests, roles, who
 from bot.access.case import Case
 from bot.access.messages import Notice, private_chat
 from bot.access.names import NAME_LENGTH, clean
 from bot.access.permission import THE_BOT, Act, may
-from bot.chat import (
-    buttons,
-    cards,
-    invitations,
-    joining,
-    noticing,
-    online,
-    views,
-)
+from bot.chat import buttons, cards, invitations, joining, noticing, online, server_list, views
 from bot.chat.buttons import Keyboard
 from bot.chat.client import markup, say
 from bot.chat.commands import menu
@@ -39,7 +30,6 @@ from bot.fleet.enforcement import Enforcer
 from bot.fleet.fleet import Fleet
 from bot.handover.fields import Fields, fields_of
 from bot.handover.handover import Handover
-from bot.handover.sets import look_at_sets
 from bot.receipts import Receipt, load_receipt
 from bot.texts import chat as words
 from bot.texts import life
@@ -136,8 +126,18 @@ class Posts:
 
     async def card(self, item: OutboxItem) -> Next | Decision:
         """A request, for an admin; the message is remembered, to be edited on the decision."""
+        if item.payload.get("again") and not await self._is_still_asked(item):
+            return Done()
         view = await self._request(item, OutboxKind.CARD)
         return self._posted(item, OutboxKind.CARD, view, await self._send(item.chat_id, view))
+
+    async def _is_still_asked(self, item: OutboxItem) -> bool:
+        """Whether a reminder on its way is still one."""
+        async with self._database.reading() as tx:
+            case = self._core.case(tx, THE_BOT)
+            request = await tx.requests.get(RequestId(item.payload["request"]))
+            assert request is not None
+            return UserId(item.chat_id) in await reminding.still_asked(case, request)
 
     async def asked(self, item: OutboxItem) -> Next | Decision:
         """A request, for its requester; remembered, too."""
@@ -223,6 +223,8 @@ class Posts:
         async def remember(case: Case) -> Next:
             if "message" in item.payload:
                 await case.tx.posted.forget(item.chat_id, item.payload["message"])
+            if "again" in item.payload:
+                await messages.take_earlier(case, posted)
             await case.tx.posted.remember(posted)
             if await _request_now(case, item, kind) != view:
                 # Something happened while it was on its way: nobody knew of this message yet.
@@ -364,13 +366,8 @@ class Posts:
 
     async def servers(self, item: OutboxItem) -> Next:
         """What each server answers."""
-        async with self._database.reading() as tx:
-            servers = await tx.servers.all()
-            seen = await tx.canaries.looks()
-            sets = await look_at_sets(tx)
-        looks = {one: current(look, self._clock(), self._canary_s) for one, look in seen.items()}
-        states = await asyncio.gather(*(self._fleet.status(server) for server in servers))
-        await self._send(item.chat_id, views.servers_listing(servers, states, looks, sets))
+        view = await server_list.ask(self._core, self._fleet, self._canary_s)
+        await self._send(item.chat_id, view)
         return Done()
 
     async def cut(self, item: OutboxItem) -> Next:

@@ -4,11 +4,11 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 
 from tests.gate.case import Case, What, deciders
-from tests.gate.snapshot import LIVE, Grant, Row
+from tests.gate.snapshot import LIVE, Grant, Request, Row
 
 # Word by word: a stranger learns nothing else.
 STRANGER = (
-    "Hello! I give VPN access to the people on my list, and you are not on it yet.\n\n"
+    "Hello! I give VPN access to the people on my list, and you’re not on it yet.\n\n"
     "Your Telegram id is <code>{id}</code>. Send it to your admin and ask to be added."
 )
 ASK_TO_JOIN = [[{"text": "Ask to join", "data": "jn", "style": "primary"}]]
@@ -79,9 +79,30 @@ def _all_admins(case: Case) -> Iterable[int]:
 
 def _deciders(case: Case, row: Row) -> Iterable[int]:
     """And an auditor who asks for the cards."""
+    if row.payload.get("again"):
+        return _reminded(case, case.after.requests[row.payload["request"]])
     looks = [case.deed.person] if case.is_auditor else []
     request = case.after.requests[row.payload["request"]]
     return (*deciders(case.after, case.laws, request), *looks)
+
+
+def _reminded(case: Case, request: Request) -> Iterable[int]:
+    """Once by itself and once by a nudge: who has not said yes, and is not the requester."""
+    before = case.before.notes_of(request)
+    by_tap = case.taps("nu", request.id) and case.deed.person == request.user_id
+    is_due = (by_tap and case.may_have and before.nudged_at is None) or (
+        case.deed.what is What.TIME and before.reminded_at is None
+    )
+    if not is_due or request.state != "pending" or request.user_id in case.after.paused:
+        return ()
+    agreed = case.agreed(request, case.after)
+    return [
+        one
+        for one in deciders(case.after, case.laws, request)
+        if case.after.person_of(one) not in agreed
+        and not case.same_person(one, request.user_id)
+        and one not in case.after.paused
+    ]
 
 
 def _lookers(case: Case, _row: Row) -> Iterable[int]:
@@ -136,6 +157,12 @@ def _known(case: Case, _row: Row) -> Iterable[int]:
     return (*case.after.people, *case.laws.admins)
 
 
+def _served(case: Case, row: Row) -> Iterable[int]:
+    """And whoever is taken out of the settings: that menu has nothing in it any more."""
+    was_admin = case.deed.what is What.SETTINGS and row.payload == {}
+    return (*_known(case, row), *([row.chat_id] if was_admin else ()))
+
+
 def _told(case: Case, row: Row) -> Iterable[int]:
     """And a stranger who asked to join hears the admin's no."""
     asked = [case.tapped[1]] if case.is_admin and case.taps("jnn") else []
@@ -160,7 +187,7 @@ _AUDIENCE: dict[str, Callable[[Case, Row], Iterable[int]]] = {
     "how_to": _asking_owner,
     "extra_file": _holders,
     "notice": _told,
-    "menu": _known,
+    "menu": _served,
 }
 
 
