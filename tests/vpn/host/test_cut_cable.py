@@ -199,5 +199,5 @@ async def test_every_moment_of_a_write_by_sudo(open_folder: Path, sshd: Sshd, su
             assert found in (before, content), words
             before, words = found, words + 1
         assert found == content
-        assert words > 5  # there were some
+        assert words > 2  # how many it takes is up to TCP
         await close_links()
