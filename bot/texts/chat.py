@@ -141,8 +141,8 @@ CARD_SILENT = (
 )
 CARD_HAS = Plural("Has {count} active profile already", "Has {count} active profiles already")
 CARD_HAS_UNPROVED = Plural(
-    "⚠️ {count} profile has ended without proof: it may still work",
-    "⚠️ {count} profiles have ended without proof: they may still work",
+    "⚠️ {count} ended profile isn’t confirmed off yet: it may still work",
+    "⚠️ {count} ended profiles aren’t confirmed off yet: they may still work",
 )
 CARD_AGREED = "✅ {admin} approves {duration}"
 CARD_NEEDS = Plural("{count} approval is still needed", "{count} approvals are still needed")
