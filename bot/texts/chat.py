@@ -16,7 +16,7 @@ STRANGER = (
 )
 HELLO = "Hello, {name}!"
 HELP_MEMBER = "I give you VPN access when an admin agrees."
-HELP_ADMIN = "You are an admin. Requests come to you as cards with Approve and Deny."
+HELP_ADMIN = "You’re an admin: requests come to you as cards with Approve and Deny."
 # Of each command, in this order.
 HELP = {
     "requestvpn": (

@@ -54,7 +54,7 @@ async def test_menus_and_help_follow_the_role(company: Company) -> None:
 
     await company.clara.says("/start")
     hello = await company.clara.hears("Hello, Clara!")
-    assert "You are an admin" in hello.text
+    assert "You’re an admin" in hello.text
     assert hello.button("Put me on the allowlist")
     await until(lambda: commands(company.clara) >= {*ADMINS, "help"})
     assert "requestvpn" not in commands(company.clara)
