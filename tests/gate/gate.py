@@ -14,7 +14,17 @@ from typing import Any
 from telegram import Bot
 from telegram.request import BaseRequest
 
-from bot.access import admins, asking, grants, importing, pausing, people, requests, revocation
+from bot.access import (
+    admins,
+    asking,
+    grants,
+    importing,
+    pausing,
+    people,
+    reminding,
+    requests,
+    revocation,
+)
 from bot.access.case import Case, Chance, Rules
 from bot.access.importing import Certificate
 from bot.access.permission import THE_BOT, Actor
@@ -199,6 +209,7 @@ class Gate:
         """What the keeper does when something is over."""
         async with self.database.writing() as tx:
             await requests.expire_due(self.case(tx, THE_BOT))
+            await reminding.remind_due(self.case(tx, THE_BOT))
             await revocation.expire_due(self.case(tx, THE_BOT))
             await pausing.resume_due(self.case(tx, THE_BOT))
 

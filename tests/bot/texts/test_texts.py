@@ -15,6 +15,7 @@ from bot.access.refusals import Refusal, Refused
 from bot.access.revocation import _OWNER_KNOWS
 from bot.chat.noticing import text_of
 from bot.texts import (
+    absence,
     chat,
     groups,
     health,
@@ -46,6 +47,7 @@ from storage.records import EndReason, GrantState, Payload, RequestState
 from tests.bot.reading import EVIL, LONGEST, marks, shown, unfolded
 from tests.bot.texts.refusal_values import REFUSALS
 from tests.bot.texts.values import (
+    ABSENCE,
     CHAT,
     GROUPS,
     JOINING,
@@ -86,7 +88,7 @@ IN_CHAT = [
     (name, template)
     for module in (
         *(chat, notices, life, questions, online, groups, joining),
-        *(pausing, requests, roles, sets, trouble, whose),
+        *(absence, pausing, requests, roles, sets, trouble, whose),
     )
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
@@ -144,6 +146,7 @@ TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (receipts, RECEIPTS),
     (pausing, PAUSING),
     (requests, REQUESTS),
+    (absence, ABSENCE),
     (sets, SETS),
 ]
 
