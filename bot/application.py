@@ -72,6 +72,7 @@ class Application:
             OutboxKind.CUT_SESSION: Handling(posts.cut_session, is_slow=True),
             OutboxKind.INVITATION: Handling(posts.invitation),
             OutboxKind.KNOCK: Handling(posts.knock),
+            OutboxKind.ASKED_USE: Handling(posts.asked_use),
             OutboxKind.MENU: Handling(posts.menu),
             OutboxKind.DELIVER: Handling(self._delivery.deliver, is_slow=True, settle=self._settle),
         }

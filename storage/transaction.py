@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.addresses import Addresses
 from storage.admins import Admins
+from storage.asked_uses import AskedUses
 from storage.audit import Audit
 from storage.canaries import Canaries
 from storage.clock import ClockAnchors
@@ -53,6 +54,7 @@ class Transaction:
         self.strangers = Strangers(connection)
         self.canaries = Canaries(connection)
         self.usages = Usages(connection)
+        self.asked_uses = AskedUses(connection)
         self.end_warnings = EndWarnings(connection)
         self.rotation = Rotations(connection)
         self.clock = ClockAnchors(connection)

@@ -21,6 +21,7 @@ from storage.records import (
     RequestId,
     UserId,
 )
+from storage.use_records import AskedUseId
 
 # So many of their newest messages are looked through when somebody lets the bot write again.
 _CAUGHT_UP = 20
@@ -106,6 +107,8 @@ class Notice(StrEnum):
     SERVER_HEARD = "server_heard"  # again
     NEEDS_HELP = "needs_help"  # somebody's profile doesn't work
     USED_TWICE = "used_twice"  # a profile, from two places at once
+    NOT_ME = "not_me"  # somebody says that a use of their profile was not theirs; it is cut
+    NOT_ME_OVER = "not_me_over"  # likewise, of one that had ended before
 
 
 class DeliverNote(StrEnum):
@@ -159,7 +162,7 @@ async def edit_card(case: Case, message: PostedMessage, *, afresh: bool = True) 
 
 
 async def follow(case: Case, grant: Grant) -> None:
-    """Brings what was posted about a grant up to date: cards, the profile itself, and /myvpn.
+    """Brings up to date what was posted about a grant: cards, itself, questions, and /myvpn.
 
     What somebody has deleted stays away.
     """
@@ -167,6 +170,9 @@ async def follow(case: Case, grant: Grant) -> None:
         await edit_cards(case, grant.request_id, afresh=False)
     for message in await case.tx.posted.about(OutboxKind.DELIVER, grant.id):
         await edit(case, message)
+    for use in await case.tx.asked_uses.open_of(grant.id):
+        for message in await case.tx.posted.about(OutboxKind.ASKED_USE, str(use.id)):
+            await edit(case, message)
     if grant.user_id is not None:
         await edit_own_list(case, grant.user_id)
 
@@ -191,6 +197,12 @@ async def edit(case: Case, message: PostedMessage, *, outdated: bool = False) ->
     if outdated:
         payload["outdated"] = True
     await case.tx.outbox.add(message.chat_id, OutboxKind.EDIT, payload, now=case.now)
+
+
+async def asked_use(case: Case, user_id: UserId, number: AskedUseId) -> None:
+    """Asks the owner of a profile whether a use of it was theirs."""
+    payload: Payload = {"use": number}
+    await case.tx.outbox.add(private_chat(user_id), OutboxKind.ASKED_USE, payload, now=case.now)
 
 
 async def invitation(case: Case, admin: UserId, invitation_id: int) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from storage.joining_records import InvitationId
 from storage.key_records import KeyWay
 from storage.records import GrantId, Payload, RequestId, ServerName, UserId
+from storage.use_records import AskedUseId
 
 
 class Tap(StrEnum):
@@ -47,6 +48,8 @@ class Tap(StrEnum):
     KEY_WAYS = "kw"
     KEY_WAY = "ky"
     TROUBLE = "tr"
+    WAS_ME = "wm"
+    NOT_ME = "nm"
     LATE_YES = "ly"
     # The same where what is held takes access away: it is told by its button alone.
     LATE_REVOKE = "lr"
@@ -98,6 +101,7 @@ _NO_GRANT = GrantId("")
 _NOBODY = UserId(0)
 _NO_SERVER = ServerName("")
 _NO_INVITATION = InvitationId(0)
+_NO_USE = AskedUseId(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,7 @@ class Meant:
     # See `storage.records.Stranger`.
     stranger: int = 0
     invitation: InvitationId = _NO_INVITATION
+    use: AskedUseId = _NO_USE
     # When a session began, by its server's clock, or somebody asked to join; seconds since 1970.
     since: int = 0
     # Of a list, counted from 0; None where none was turned to.
@@ -148,12 +153,13 @@ _PARTS = {
     "update": "0|[1-9][0-9]{0,17}",
     "stranger": "[1-9][0-9]{0,14}",
     "invitation": "[1-9][0-9]{0,14}",
+    "use": "[1-9][0-9]{0,14}",
     "since": "0|[1-9][0-9]{0,10}",
     "page": "0|[1-9][0-9]{0,6}",
     "search": "[a-z0-9+]{1,40}",
 }
 _NUMBERS = frozenset(
-    {"request", "person", "duration", "update", "stranger", "invitation", "since", "page"}
+    {"request", "person", "duration", "update", "stranger", "invitation", "use", "since", "page"}
 )
 # What each button carries, in this order. The yes to a question carries what it stood for; earlier
 # versions sent it without.
@@ -188,6 +194,8 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.KEY_WAYS: (),
     Tap.KEY_WAY: ("way",),
     Tap.TROUBLE: ("grant", "said?"),
+    Tap.WAS_ME: ("use",),
+    Tap.NOT_ME: ("use",),
     Tap.LATE_YES: ("update",),
     Tap.LATE_REVOKE: ("update",),
     Tap.LATE_NO: ("update",),
@@ -219,6 +227,7 @@ _REVOKING = frozenset(
         *(Tap.REVOKE_GRANT, Tap.REVOKE_GRANT_YES, Tap.REVOKE_REST, Tap.REVOKE_PERSON),
         *(Tap.REVOKE_PERSON_YES, Tap.REMOVE, Tap.REMOVE_YES, Tap.PAUSE, Tap.PAUSE_YES),
         *(Tap.REVOKE_LIST, Tap.REMOVE_LIST, Tap.LATE_REVOKE, Tap.UNDO, Tap.WITHDRAW),
+        Tap.NOT_ME,
         *(Tap.CUT, Tap.CUT_SESSION, Tap.CUT_ALWAYS, Tap.CUT_ALWAYS_YES),
     }
 )

@@ -45,7 +45,7 @@ _PAST_SHOWN = 3
 _ASKS_AGAIN = frozenset(
     {
         *(EndReason.ENDED, EndReason.BY_OWNER, EndReason.LOST),
-        *(EndReason.UNDELIVERABLE, EndReason.NOT_TAKEN),
+        *(EndReason.UNDELIVERABLE, EndReason.NOT_TAKEN, EndReason.STOLEN),
     }
 )
 _NEVER_HAD = frozenset({EndReason.UNDELIVERABLE, EndReason.NOT_TAKEN, EndReason.LOST})

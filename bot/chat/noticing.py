@@ -23,7 +23,7 @@ _BELOW = {
     Notice.ACCESS_GIVEN: ((Button(joining_words.BUTTON_ASK, buttons.data(Tap.ASK), Style.MAIN),),)
 }
 # Values of notices that are times.
-_MOMENTS = frozenset({"until", "made_at"})
+_MOMENTS = frozenset({"until", "made_at", "used_at"})
 
 
 async def notice(case: Case, item: OutboxItem) -> View:

@@ -4,9 +4,8 @@ import asyncio
 import logging
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 
-from telegram import Bot, BotCommand, BotCommandScopeChat, LinkPreviewOptions, Message
+from telegram import Bot, BotCommand, BotCommandScopeChat
 from telegram.error import BadRequest, TelegramError
 
 from bot.access import holdings, messages, requests, roles, who
@@ -20,15 +19,17 @@ from bot.chat import (
     cards,
     invitations,
     joining,
+    not_me,
     noticing,
     online,
     views,
+    writing,
 )
 from bot.chat.buttons import Keyboard
-from bot.chat.client import CAPTION_LENGTH, TEXT_LENGTH, markup, say
+from bot.chat.client import markup
 from bot.chat.commands import menu
 from bot.chat.member_commands import my_vpn_now
-from bot.chat.outcomes import UNCHANGED, Outcome, failure_of
+from bot.chat.outcomes import Outcome, failure_of
 from bot.chat.sender import Decision
 from bot.chat.views import View
 from bot.core import Core
@@ -60,11 +61,11 @@ from storage.records import (
     ServerName,
     UserId,
 )
+from storage.use_records import AskedUseId
 from vpn.errors import VpnError
 
 log = logging.getLogger(__name__)
 
-_NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 # A receipt that is not proved is looked at again when a proof arrives, and at least this often.
 _FOLLOW_UP = timedelta(minutes=5)
 # So long a proof may take before an end that nobody ordered is news.
@@ -88,6 +89,8 @@ class Posts:
         canary_s: int,
     ) -> None:
         self._bot = bot
+        self._send = partial(writing.send, bot)
+        self._edit = partial(writing.edit, bot)
         self._core = core
         self._database = core.database
         self._fleet = fleet
@@ -171,6 +174,12 @@ class Posts:
             async with self._database.reading() as tx:
                 case = self._core.case(tx, THE_BOT)
                 view = await joining.card(case, UserId(int(item.payload["subject"])))
+            await self._edit(item.chat_id, message_id, view)
+            return Done()
+        if kind is OutboxKind.ASKED_USE:
+            async with self._database.reading() as tx:
+                case = self._core.case(tx, THE_BOT)
+                view = await not_me.view_of(case, AskedUseId(int(item.payload["subject"])))
             await self._edit(item.chat_id, message_id, view)
             return Done()
         if kind is OutboxKind.INVITATION:
@@ -326,6 +335,22 @@ class Posts:
 
         return remember
 
+    async def asked_use(self, item: OutboxItem) -> Next | Decision:
+        """Whether a use of a profile was its owner's; remembered, since it may be over soon."""
+        number = AskedUseId(item.payload["use"])
+        async with self._database.reading() as tx:
+            view = await not_me.view_of(self._core.case(tx, THE_BOT), number)
+        message_id = await self._send(item.chat_id, view)
+        posted = PostedMessage(item.chat_id, message_id, item.kind, str(number), self._clock())
+
+        async def remember(case: Case) -> Next:
+            await case.tx.posted.remember(posted)
+            if await not_me.view_of(case, number) != view:
+                await messages.edit(case, posted)
+            return Done()
+
+        return remember
+
     async def _instructions(self, fields: Fields, topic: str) -> Html:
         try:
             return await self._handover.instructions(fields, topic) or Html(words.HOW_TO_GONE)
@@ -455,39 +480,6 @@ class Posts:
             return receipt, views.revoke_rest([*live, *receipt.maybe], names), after
         mine = [one for one in live if one.user_id in accounts]
         return receipt, views.give_up_rest(mine), after
-
-    async def _send(self, chat_id: ChatId, view: View, topic: int | None = None) -> int:
-        call = partial(
-            self._bot.send_message,
-            chat_id,
-            link_preview_options=_NO_PREVIEW,
-            message_thread_id=topic,
-        )
-        return (await say(call, view.text, view.keyboard, room=TEXT_LENGTH)).message_id
-
-    async def _edit(
-        self, chat_id: ChatId, message_id: int, view: View, *, is_caption: bool = False
-    ) -> bool:
-        """False where the message cannot be edited: deleted, or too old."""
-
-        async def call(text: str, **markup: Any) -> Message | bool:
-            if is_caption:
-                return await self._bot.edit_message_caption(
-                    chat_id, message_id, caption=text, **markup
-                )
-            return await self._bot.edit_message_text(
-                text, chat_id, message_id, link_preview_options=_NO_PREVIEW, **markup
-            )
-
-        room = CAPTION_LENGTH if is_caption else TEXT_LENGTH
-        try:
-            await say(call, view.text, view.keyboard, room=room)
-        except BadRequest as error:
-            if UNCHANGED in error.message.lower():
-                return True
-            log.info("A message cannot be edited: %s", error.message)
-            return False
-        return True
 
 
 async def _request_now(case: Case, item: OutboxItem, kind: OutboxKind) -> View:

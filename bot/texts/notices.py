@@ -1,7 +1,7 @@
 """What a use case says by itself: of a decision, of an end, of what the machine is in need of."""
 
 from bot.access.messages import Notice
-from bot.texts import canary, joining, machine, pausing, roles, strangers, trouble
+from bot.texts import canary, joining, machine, not_me, pausing, roles, strangers, trouble
 from bot.texts.fill import Plural, Template
 from storage.records import EndReason
 
@@ -107,6 +107,7 @@ NOTICES: dict[Notice, Template] = {
     ),
     Notice.NEEDS_HELP: trouble.NOTE,
     **strangers.NOTICES,
+    **not_me.NOTICES,
 }
 ACCESS_ENDED: dict[EndReason, str] = {
     EndReason.ENDED: (

@@ -27,7 +27,6 @@ from storage.records import (
     RequestState,
     SeenAs,
     ServerName,
-    Usage,
     UserId,
     Verdict,
 )
@@ -35,6 +34,7 @@ from storage.role_records import Appointment, Role
 from storage.rotation import Rotation, RotationStep
 from storage.set_records import ServerSet
 from storage.transaction import Transaction
+from storage.use_records import AskedUse, Usage, UseKind
 from tests.storage.kit import (
     ANNA,
     BERLIN,
@@ -321,6 +321,13 @@ async def _usages(tx: Transaction, grant: Grant) -> None:
     await tx.usages.change([replace(usage, sent=3, moves=(("198.51.100.7", 17),), twice_at=NOW)])
     await tx.usages.of([grant.id])
     await tx.usages.last_of([ANNA])
+    await tx.usages.places_of([ANNA])
+    use = AskedUse(grant.id, UseKind.FIRST, BERLIN, NOW, ("198.51.100.7",), NOW)
+    number = await tx.asked_uses.add(use)
+    await tx.asked_uses.get(number)
+    await tx.asked_uses.open_of(grant.id)
+    await tx.asked_uses.asked_first([grant.id])
+    await tx.asked_uses.answer(number, was_owner=True, now=NOW)
 
 
 async def _watch(tx: Transaction) -> None:
