@@ -84,7 +84,7 @@ async def answer(case: Case, number: AskedUseId, *, was_owner: bool) -> Answered
     """The owner says whether that was them.
 
     A no ends the profile if it still lives, whatever was said before, and the admins read of it in
-    any case. It is never taken back.
+    any case. It is never taken back. A yes to what is over by then changes nothing.
 
     Raises:
         Refused: NOT_ALLOWED, NO_BUTTON, NOT_YOURS.
@@ -97,7 +97,8 @@ async def answer(case: Case, number: AskedUseId, *, was_owner: bool) -> Answered
     me = case.actor.user_id
     if me is None or grant.user_id not in await holdings.accounts_of(case.tx, me):
         raise Refused(Refusal.NOT_YOURS)
-    if use.was_owner is False or (use.was_owner and was_owner):
+    is_over = grant.state not in LIVE_STATES
+    if use.was_owner is False or (was_owner and (use.was_owner or is_over)):
         return Answered(use, grant)
     await case.tx.asked_uses.answer(number, was_owner=was_owner, now=case.now)
     said = "grant.was_owner" if was_owner else "grant.was_not_owner"

@@ -24,7 +24,7 @@ async def tapped(scene: Scene, meant: Meant) -> Reply:
     is_new = earlier is not None and earlier.answered_at != done.use.answered_at
     toast = words.YES_TOAST if done.use.was_owner else words.NO_OVER_TOAST
     if not is_new:
-        toast = words.SAID_ALREADY_TOAST
+        toast = words.SAID_ALREADY_TOAST if done.use.answered_at else words.OVER_TOAST
     elif done.ended:
         toast = words.NO_TOAST
     return Reply(await view(scene.case, done.use, done.grant), Html(toast), edit=True)

@@ -39,6 +39,7 @@ from bot.fleet.enforcement import Enforcer
 from bot.fleet.fleet import Fleet
 from bot.handover.fields import Fields, fields_of
 from bot.handover.handover import Handover
+from bot.handover.sets import look_at_sets
 from bot.receipts import Receipt, load_receipt
 from bot.texts import chat as words
 from bot.texts import life
@@ -390,10 +391,10 @@ class Posts:
         async with self._database.reading() as tx:
             servers = await tx.servers.all()
             seen = await tx.canaries.looks()
-        now = self._clock()
-        looks = {name: current(look, now, self._canary_s) for name, look in seen.items()}
+            sets = await look_at_sets(tx)
+        looks = {one: current(look, self._clock(), self._canary_s) for one, look in seen.items()}
         states = await asyncio.gather(*(self._fleet.status(server) for server in servers))
-        await self._send(item.chat_id, views.servers_listing(servers, states, looks))
+        await self._send(item.chat_id, views.servers_listing(servers, states, looks, sets))
         return Done()
 
     async def cut(self, item: OutboxItem) -> Next:

@@ -7,7 +7,8 @@ from typing import Any
 from telegram import Bot, LinkPreviewOptions, Message
 from telegram.error import BadRequest
 
-from bot.chat.client import CAPTION_LENGTH, TEXT_LENGTH, say
+from bot import limits
+from bot.chat.client import say
 from bot.chat.outcomes import UNCHANGED
 from bot.chat.views import View
 from storage.records import ChatId
@@ -22,7 +23,7 @@ async def send(bot: Bot, chat_id: ChatId, view: View, topic: int | None = None) 
     call = partial(
         bot.send_message, chat_id, link_preview_options=_NO_PREVIEW, message_thread_id=topic
     )
-    return (await say(call, view.text, view.keyboard, room=TEXT_LENGTH)).message_id
+    return (await say(call, view.text, view.keyboard, room=limits.TEXT)).message_id
 
 
 async def edit(
@@ -37,7 +38,7 @@ async def edit(
             text, chat_id, message_id, link_preview_options=_NO_PREVIEW, **markup
         )
 
-    room = CAPTION_LENGTH if is_caption else TEXT_LENGTH
+    room = limits.CAPTION if is_caption else limits.TEXT
     try:
         await say(call, view.text, view.keyboard, room=room)
     except BadRequest as error:

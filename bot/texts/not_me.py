@@ -59,6 +59,7 @@ ENDING = "The profile is being switched off. If this wasn’t you, tell your adm
 YES_TOAST = "Thanks, noted."
 NO_TOAST = "I’m switching it off. The admins know."
 NO_OVER_TOAST = "It had ended already. The admins know."
+OVER_TOAST = "That profile has ended since."
 SAID_ALREADY_TOAST = "You’ve answered that already."
 
 # --- The admins ----------------------------------------------------------------------------------

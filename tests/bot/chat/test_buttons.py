@@ -4,14 +4,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bot import limits
 from bot.chat import buttons
 from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.commands import COMMANDS
 from storage.joining_records import InvitationId
 from storage.key_records import KeyWay
 from storage.records import GrantId, RequestId, ServerName, UserId
+from storage.use_records import AskedUseId
 
-LIMIT = 64  # bytes (Bot API, InlineKeyboardButton.callback_data)
 REQUESTS = st.integers(1, 10**15 - 1).map(RequestId)
 GRANTS = st.from_regex(r"g-[a-z0-9]{1,30}", fullmatch=True).map(GrantId)
 DIGESTS = st.text("0123456789abcdef", min_size=8, max_size=8)
@@ -36,14 +37,22 @@ PARTS = (*SEARCHED, Tap.PENDING, Tap.REVOKE_LIST, Tap.REMOVE_LIST, Tap.ONLINE)
 
 
 def fits(data: str) -> bool:
-    return 1 <= len(data.encode()) <= LIMIT
+    return 1 <= len(data.encode()) <= limits.BUTTON_DATA
 
 
 def test_every_tap_is_read_back_by_one_of_these_tests() -> None:
     others = {Tap.APPROVE, Tap.SERVER, Tap.LINK, Tap.HOW_TO, Tap.CUT, *ABOUT_NOTHING, *UNKNOWN}
     others |= {Tap.HOW_LONG, Tap.COMMAND, Tap.MEANT}
     others |= {*ABOUT_HELD, Tap.CUT_SESSION, Tap.SERVERS, *PARTS}
-    others |= {Tap.TROUBLE, Tap.KEY_WAY, Tap.WITHDRAW, Tap.JOIN_YES, Tap.JOIN_NO}
+    others |= {
+        Tap.WAS_ME,
+        Tap.NOT_ME,
+        Tap.TROUBLE,
+        Tap.KEY_WAY,
+        Tap.WITHDRAW,
+        Tap.JOIN_YES,
+        Tap.JOIN_NO,
+    }
     assert {*ABOUT_REQUEST, *ABOUT_GRANT, *ABOUT_PERSON} | others == set(Tap)
 
 
@@ -77,6 +86,13 @@ def test_an_invitation_is_read_back(number: InvitationId) -> None:
     data = buttons.data(Tap.WITHDRAW, number)
     assert fits(data)
     assert buttons.parse(data) == Meant(Tap.WITHDRAW, invitation=number)
+
+
+@given(tap=st.sampled_from((Tap.WAS_ME, Tap.NOT_ME)), number=st.integers(1, 10**15 - 1))
+def test_an_answer_about_a_use_is_read_back(tap: Tap, number: int) -> None:
+    data = buttons.data(tap, number)
+    assert fits(data)
+    assert buttons.parse(data) == Meant(tap, use=AskedUseId(number))
 
 
 @pytest.mark.parametrize("tap", [Tap.JOIN_YES, Tap.JOIN_NO])

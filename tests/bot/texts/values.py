@@ -113,6 +113,18 @@ TROUBLE = {
     "NOTE": "name common_name what device place",
     "NOTE_FROM": "address",
 }
+NOT_ME = {
+    "FIRST": "server at",
+    "FIRST_IMPORTED": "common_name server at",
+    "FROM": "address",
+    "FROM_FAMILIAR": "address",
+    "FROM_NEW": "address",
+    "PLATFORM": "platform",
+    "TWICE": "server at one other",
+    "TWICE_IMPORTED": "common_name server at one other",
+    "NO_OVER": "at",
+    "OVER": "at",
+}
 KEYS = {
     "SHOWN": "passphrase",
     "SHOWN_BEFORE": "at",
@@ -268,6 +280,13 @@ TOLD = {
     "EARLIER_ACCESS_ENDED": "common_name Admin",
 }
 SEEN = {"server": "berlin", "names": "anna-k3m9, carl-x2b4", "count": 2}
+NOT_THEM = {
+    "name": "Anna",
+    "common_name": "anna-k3m9",
+    "server": "berlin",
+    "used_at": NOW.isoformat(),
+    "places": "198.51.100.7",
+}
 TRIED = {"server": "berlin", "remote": "vpn.example.com:1194/udp"}
 NOTICES: dict[str, dict[str, Any]] = {
     "request_denied": {"server": "berlin", "admin": "Boris"},
@@ -340,6 +359,8 @@ NOTICES: dict[str, dict[str, Any]] = {
     "canary_well": {"server": "berlin"},
     "canary_lets_in": {"server": "berlin"},
     "used_twice": SEEN,
+    "not_me": NOT_THEM,
+    "not_me_over": NOT_THEM,
     "server_silent": {"server": "berlin"},
     "server_unreachable": {"server": "berlin"},
     "server_heard": {"server": "berlin"},
