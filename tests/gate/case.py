@@ -31,6 +31,7 @@ class What(StrEnum):
     TIME = "time"
     DELIVERY = "delivery"
     PROOF = "proof"
+    USE = "use"  # a look finds who is connected
     LINK = "link"
     SETTINGS = "settings"
 

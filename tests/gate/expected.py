@@ -6,6 +6,7 @@ from tests.gate.case import SECOND, SERVERS, Case, What, seconds
 from tests.gate.forbidden import is_enough, may_agree, may_decide, undoes
 from tests.gate.meaning import linked_by_tap, paused_by_word, removed_by_word, revoked_by_word
 from tests.gate.snapshot import LIVE, Grant, Request
+from tests.gate.uses import missing_in_uses
 
 
 def missing(case: Case) -> Iterator[str]:
@@ -19,6 +20,7 @@ def missing(case: Case) -> Iterator[str]:
         yield from _on_grants(case)
         yield from _links(case)
         yield from _how_to(case)
+        yield from missing_in_uses(case)
 
 
 def _typed(case: Case) -> Iterator[str]:

@@ -17,8 +17,9 @@ from tests.gate.meaning import (
     revoked_by_word,
 )
 from tests.gate.snapshot import LIVE, Grant, Person, Request
+from tests.gate.uses import broken_in_uses, says_not_me
 
-_BY_ITSELF = frozenset({What.TIME, What.DELIVERY, What.PROOF, What.SETTINGS, What.LINK})
+_BY_ITSELF = frozenset({What.TIME, What.DELIVERY, What.PROOF, What.USE, What.SETTINGS, What.LINK})
 # All else of a grant stays as it was reserved.
 _CHANGES = ("state", "revoked_at", "end_reason", "proved_at", "pause")
 _KNOCKS_WAIT = 7 * 86_400 * SECOND
@@ -46,6 +47,7 @@ def broken_rules(case: Case) -> Iterator[str]:
     yield from _decisions(case)
     yield from _new_grants(case)
     yield from _grants(case)
+    yield from broken_in_uses(case)
     yield from _always(case)
     yield from _trail(case)
 
@@ -416,8 +418,9 @@ def _may_lose(case: Case, old: Grant, new: Grant) -> bool:
             undone = request is not None and request.state == "approved" and undoes(case, request)
             by_button = case.is_admin and taps and case.answers
             return by_button or undone or old in revoked_by_word(case)
-        case "by_owner":
-            return is_own and case.taps("guy", old.id)
+        case "by_owner" | "stolen":
+            gives_up = is_own and case.taps("guy", old.id)
+            return gives_up if new.end_reason == "by_owner" else says_not_me(case, old)
         case "removed":
             owner = old.user_id or 0
             return _removes(case, owner) and not case.after.is_allowed(owner)

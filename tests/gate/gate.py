@@ -14,13 +14,26 @@ from typing import Any
 from telegram import Bot
 from telegram.request import BaseRequest
 
-from bot.access import admins, grants, importing, pausing, people, requests, revocation
+from bot.access import (
+    admins,
+    grants,
+    importing,
+    not_me,
+    pausing,
+    people,
+    requests,
+    revocation,
+    usage,
+)
 from bot.access.case import Case, Chance, Rules
 from bot.access.importing import Certificate
 from bot.access.permission import THE_BOT, Actor
+from bot.access.usage import Use
 from bot.chat import cards, joining
+from bot.chat import not_me as chat_not_me
 from bot.chat.buttons import Keyboard, from_payload
 from bot.chat.incoming import sender_of
+from bot.chat.views import View
 from bot.chat.worker import Worker
 from bot.core import Core
 from bot.process.reserve import Reserve
@@ -29,6 +42,7 @@ from storage.group_records import Group, GroupName
 from storage.records import (
     ChatId,
     Grant,
+    GrantId,
     GrantState,
     InboxItem,
     OutboxKind,
@@ -37,6 +51,7 @@ from storage.records import (
     UserId,
 )
 from storage.transaction import Transaction
+from storage.use_records import AskedUseId
 from tests.gate.case import SERVERS, Laws, Shown, card_shows, question_shows
 from tests.gate.snapshot import Row, Snapshot
 from tests.gate.updates import Json
@@ -228,10 +243,28 @@ class Gate:
             ]
             await revocation.record_proofs(self.case(tx, THE_BOT), gone)
 
+    async def use(self, *sessions: tuple[str, str]) -> None:
+        """A look at berlin finds these grants connected, each from an address."""
+        async with self.database.writing() as tx:
+            uses = [
+                Use(GrantId(grant), self.now, number, f"{place}:1", 1, 1)
+                for number, (grant, place) in enumerate(sessions)
+            ]
+            changes = await usage.changes(tx, self.now, ServerName("berlin"), uses)
+            case = self.case(tx, THE_BOT)
+            await not_me.ask(case, changes, is_told=True, server_time=self.now, platforms={})
+            await usage.note(case, changes, is_told=True)
+
     async def link(self, account: int, same_as: int) -> None:
         """An operator says that two accounts are one person's; refused where the rules say so."""
         async with self.database.writing() as tx, tx.attempt():
             await people.link(self.case(tx, OPERATOR), UserId(account), UserId(same_as))
+
+    async def _asks(self, tx: Transaction, row: Row) -> View:
+        """What would go out now, where it is about no request."""
+        if row.kind == OutboxKind.KNOCK:
+            return await joining.card(self.case(tx, THE_BOT), UserId(row.payload["person"]))
+        return await chat_not_me.view_of(self.case(tx, THE_BOT), AskedUseId(row.payload["use"]))
 
     async def buttons(
         self, row: Row, state: Snapshot, since: Mapping[int, int]
@@ -240,12 +273,12 @@ class Gate:
         if row.kind == "reply":
             found = _data(from_payload(row.payload["keyboard"]))
             return [(data, question_shows(state, data)) for data in found]
-        if row.kind not in {"card", "asked", "edit_card", "knock"}:
+        if row.kind not in {"card", "asked", "edit_card", "knock", "asked_use"}:
             return []
         async with self.database.reading() as tx:
-            if row.kind == OutboxKind.KNOCK:
-                knock = await joining.card(self.case(tx, THE_BOT), UserId(row.payload["person"]))
-                return [(data, None) for data in _data(knock.keyboard)]
+            if row.kind in {OutboxKind.KNOCK, OutboxKind.ASKED_USE}:
+                found = _data((await self._asks(tx, row)).keyboard)
+                return [(data, None) for data in found]
             request = await tx.requests.get(row.payload["request"])
             assert request is not None
             if row.payload.get("kind", row.kind) == OutboxKind.ASKED:

@@ -72,11 +72,30 @@ SECOND_TAPS = frozenset(
         "on",
         "op",
         "lk",
+        "nm",
+        "wm",
     }
 )
 INVENTED = (
     *("rpy", "rmy", "rp", "rm", "dn", "cx", "guy", "npy", "rgy", "gu", "np", "rg", "on", "op"),
-    *("oc", "no", "zz", "ol", "cs", "pw", "tr", "kw", "ky", "pa", "pay", "rs", "aly", "jny"),
+    *(
+        "oc",
+        "no",
+        "zz",
+        "ol",
+        "cs",
+        "pw",
+        "tr",
+        "kw",
+        "ky",
+        "pa",
+        "pay",
+        "rs",
+        "aly",
+        "jny",
+        "nm",
+        "wm",
+    ),
 )
 ROLES = (
     *("approver dev", "approver dev", "approver", "auditor", "admin", "none", "none"),

@@ -88,6 +88,16 @@ class Knock:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedUse:
+    """A use of a profile that its owner was asked about."""
+
+    id: int
+    grant_id: str
+    kind: str
+    was_owner: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """A new row of the outbox."""
 
@@ -121,6 +131,7 @@ class Snapshot:
     # Strangers who wrote lately: their names and usernames.
     newcomers: dict[int, tuple[str, str | None]]
     knocks: dict[int, Knock]
+    asked_uses: dict[int, AskedUse]
     # Only what is new since the look before.
     said: tuple[Row, ...]
     trail: tuple[Entry, ...]
@@ -131,7 +142,7 @@ class Snapshot:
     def core(self) -> tuple[object, ...]:
         """What nobody without a right may change."""
         people = {one.id: (one.name, one.allowed, one.same_as) for one in self.people.values()}
-        access = self.requests, self.decisions, self.grants, self.paused
+        access = self.requests, self.decisions, self.grants, self.paused, self.asked_uses
         return people, *access, self.roles, self.groups
 
     def person_of(self, user_id: int) -> int:
@@ -201,6 +212,7 @@ class Eye:
             groups=self._groups(),
             newcomers=self._newcomers(),
             knocks={row[0]: Knock(*row) for row in self._all("knocks", Knock, order="user_id")},
+            asked_uses={row[0]: AskedUse(*row) for row in self._all("asked_uses", AskedUse)},
             said=said,
             trail=trail,
             failed=failed.fetchone()[0],

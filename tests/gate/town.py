@@ -359,6 +359,20 @@ class Town(RuleBasedStateMachine):
         self._place.run(self.rig.gate.deliver(lambda: _one(data, _FATES)))
         self._happens(What.DELIVERY)
 
+    @precondition(somebody_has_access)
+    @rule(data=st.data(), places=st.sampled_from((("a",), ("a",), ("a", "b"))))
+    def somebody_is_on(self, data: st.DataObject, places: tuple[str, ...]) -> None:
+        """A look finds a profile in use; mostly its owner says at once whether that was them."""
+        grant = _one(data, self.live[-4:])
+        self._waits(data)
+        self._place.run(self.rig.gate.use(*((grant.id, f"198.51.100.{at}") for at in places)))
+        self._happens(What.USE)
+        asked = [one.data for one in self.rig.pool if one.tap in {"nm", "wm"}][-4:]
+        if asked and _is_so(data):
+            owner = grant.user_id or MEMBERS[0]
+            who = _one(data, (owner, owner, owner, SECOND_ACCOUNT, self._anybody(data)))
+            self._taps(data, who, _one(data, asked))
+
     @precondition(lambda town: _in_state("revoking")(town) or town.is_pausing)
     @rule()
     def servers_are_looked_at(self) -> None:
