@@ -42,11 +42,12 @@ async def given(case: Case, request: Request) -> Sequence[Approval]:
     """The approvals that count now, oldest first.
 
     Only those of people who may decide at this moment: whoever was taken off has no say any more,
-    and whoever was put back has to say it anew. Two accounts of one person are one person, and the
-    requester is none.
+    and whoever was put back has to say it anew; so has everybody when the requester has changed
+    what they ask for. Two accounts of one person are one person, and the requester is none.
     """
     requester = await case.tx.people.person_of(request.user_id)
     since = await roles.since(case)
+    changed = (await case.tx.request_notes.of(request.id)).after_decision
     decisions = await case.tx.requests.decisions(request.id)
     counted: dict[UserId, Approval] = {}
     for admin in await deciders(case, request):
@@ -55,7 +56,7 @@ async def given(case: Case, request: Request) -> Sequence[Approval]:
             for decision in decisions
             if decision.verdict is Verdict.APPROVE
             and decision.actor == telegram_key(admin)
-            and decision.id > since.get(admin, 0)
+            and decision.id > max(since.get(admin, 0), changed)
         ]
         duration = said[-1] if said else None
         person = await case.tx.people.person_of(admin)
@@ -73,10 +74,21 @@ async def deciders(case: Case, request: Request) -> tuple[UserId, ...]:
 
 async def is_asked(case: Case, request: Request, user_id: UserId) -> bool:
     """Whether this account's word would bring the request nearer to a decision."""
-    if user_id not in await deciders(case, request):
-        return False
+    return user_id in await _with_a_say(case, request)
+
+
+async def asked(case: Case, request: Request) -> Sequence[UserId]:
+    """Who gets its card: everybody whose word counts; all admins, who can see to it, for nobody."""
+    return await _with_a_say(case, request) or await roles.admins(case.tx, case.rules)
+
+
+async def _with_a_say(case: Case, request: Request) -> Sequence[UserId]:
     needed = await vote(case, request, request.duration)
-    return needed.counts(await case.tx.people.person_of(user_id), ())
+    return [
+        one
+        for one in await deciders(case, request)
+        if needed.counts(await case.tx.people.person_of(one), ())
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,25 +77,9 @@ SECOND_TAPS = frozenset(
     }
 )
 INVENTED = (
-    *("rpy", "rmy", "rp", "rm", "dn", "cx", "guy", "npy", "rgy", "gu", "np", "rg", "on", "op"),
-    *(
-        "oc",
-        "no",
-        "zz",
-        "ol",
-        "cs",
-        "pw",
-        "tr",
-        "kw",
-        "ky",
-        "pa",
-        "pay",
-        "rs",
-        "aly",
-        "jny",
-        "nm",
-        "wm",
-    ),
+    *("rpy", "rmy", "rp", "rm", "dn", "cx", "ch", "wy", "mi", "guy", "npy", "rgy", "gu", "np"),
+    *("rg", "on", "op", "oc", "no", "zz", "ol", "cs", "pw", "tr", "kw", "ky", "pa", "pay", "rs"),
+    *("aly", "jny", "nm", "wm"),
 )
 ROLES = (
     *("approver dev", "approver dev", "approver", "auditor", "admin", "none", "none"),

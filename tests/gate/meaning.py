@@ -1,10 +1,12 @@
-"""Whom the words of an admin mean, and whose end or farewell they are."""
+"""What words and taps mean: whom an admin means, whose end that is, what is asked for."""
 
 from dataclasses import dataclass
 
-from tests.gate.case import Case
-from tests.gate.snapshot import LIVE, Grant, Snapshot
+from tests.gate.case import LADDER, Case
+from tests.gate.snapshot import LIVE, Grant, Request, Snapshot
 
+# How often a request may be changed.
+_MOST_CHANGES = 10
 _ROLES = frozenset({"admin", "approver", "auditor", "none"})
 
 
@@ -138,3 +140,19 @@ def linked_by_tap(case: Case, grant: Grant) -> int | None:
     is_meant = named is not None and named.common_name == grant.common_name
     is_nobodys = grant.user_id is None and grant.state in LIVE and not grant.for_server
     return whose if is_meant and is_nobodys and case.before.is_allowed(whose) else None
+
+
+def changes(case: Case, old: Request) -> bool:
+    """Whether whoever asked wants it for another time, of those that are offered."""
+    wished = case.tapped[2] if len(case.tapped) == len(("ch", "request", "duration")) else ""
+    return (
+        case.taps("ch", old.id)
+        and old.state == "pending"
+        and old.user_id == case.deed.person
+        and case.may_have
+        and case.deed.at < case.ends(old)
+        and wished.isdecimal()
+        and int(wished) in {*LADDER, case.laws.default_duration}
+        and int(wished) <= case.laws.max_duration
+        and case.before.changed.get(old.id, (0, 0))[0] < _MOST_CHANGES
+    )
