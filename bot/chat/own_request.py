@@ -9,8 +9,9 @@ from bot.chat.buttons import Button, Keyboard, Meant, Tap
 from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
 from bot.texts import chat as words
+from bot.texts import policy
 from bot.texts import requests as request_words
-from bot.texts.fill import Html, blocks, fill, lines
+from bot.texts.fill import Html, blocks, fill, lines, moment
 from bot.texts.refusals import duration_text
 from storage.records import OutboxKind, PostedMessage, Request, RequestId
 
@@ -45,7 +46,16 @@ async def _said(case: Case, request: Request, *, admin_reachable: bool) -> Html:
         ),
         fill(request_words.ASKED_WHOM, names=views.by_name(whom)) if whom else "",
         fill(request_words.ASKED_WHY, reason=request.reason) if request.reason else "",
+        _closed_now(case),
     )
+
+
+def _closed_now(case: Case) -> Html | str:
+    """When to expect an answer, where nobody is there now."""
+    hours = case.rules.hours
+    if hours is None or hours.is_open(case.now):
+        return ""
+    return fill(policy.CLOSED_NOW, hours=hours.text, at=moment(hours.opens_at(case.now)))
 
 
 async def _asked(case: Case, request: Request) -> Sequence[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from bot.access import grants, messages, people, requests, revocation, undoing
+from bot.access import asking, grants, messages, people, requests, revocation, undoing
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.chat import (
@@ -135,7 +135,7 @@ async def _cancel(scene: Scene, meant: Meant) -> Reply:
 async def _ask_again(scene: Scene, meant: Meant) -> Reply:
     """The same once more, as far as it may be given now."""
     earlier = await requests.own(scene.case, meant.request)
-    asked = await requests.ask(
+    asked = await asking.ask(
         scene.case,
         duration=min(earlier.asked_duration or earlier.duration, scene.case.rules.max_duration),
         server=earlier.server,

@@ -10,6 +10,7 @@ from bot.texts import (
     joining,
     keys,
     pausing,
+    policy,
     requests,
     roles,
     trouble,
@@ -18,7 +19,7 @@ from bot.texts import (
 from bot.texts.fill import Html, Plural, Template, fill, plain, utc
 
 _ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED | roles.IN_CHAT | joining.REFUSED
-_ELSEWHERE |= pausing.REFUSALS | requests.REFUSED
+_ELSEWHERE |= pausing.REFUSALS | policy.REFUSALS | requests.REFUSED
 IN_CHAT: dict[Refusal, Template] = _ELSEWHERE | {
     Refusal.NOT_ALLOWED: (
         "You are not on the list of this bot. /start shows your Telegram id; send it to your admin."

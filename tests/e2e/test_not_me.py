@@ -96,6 +96,6 @@ async def _looks(company: Company) -> None:
 
 async def _from_elsewhere(lab: NetLab, profile: str) -> str:
     """The same profile, on a device at another address."""
-    command = ("ip", "-n", lab._client_space, "address", "add", f"{CAFE}/24")
-    await asyncio.to_thread(subprocess.run, [*command, "dev", lab._client_end], check=True)
+    command = ("ip", "-n", lab.client_namespace, "address", "add", f"{CAFE}/24")
+    await asyncio.to_thread(subprocess.run, [*command, "dev", f"{lab._cable}sc"], check=True)
     return profile.replace("nobind\n", f"local {CAFE}\nlport 0\n")

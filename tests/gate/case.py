@@ -292,6 +292,8 @@ class Case:
         for decision in state.decisions:
             if decision.request_id != request.id or decision.verdict != "approve":
                 continue
+            if not decision.actor.startswith("telegram:"):
+                continue
             who = int(decision.actor.removeprefix("telegram:"))
             if who not in may or self.same_person(who, request.user_id):
                 continue

@@ -10,7 +10,9 @@ from tests.gate.expected import missing
 from tests.gate.forbidden import broken_rules
 from tests.gate.gate import Gate
 from tests.gate.snapshot import Eye, Snapshot
+from tests.gate.standing import ACTOR
 from tests.gate.updates import Json
+from tests.gate.uses import broken_in_uses
 from tests.gate.words import misdirected
 
 _PACE = 30
@@ -133,7 +135,7 @@ class Rig:
         self.steps += 1
         before, after = self.state, self.eye.look()
         case = Case(before, after, deed, self.gate.laws, self.shown, self.since)
-        found = [*broken_rules(case), *misdirected(case), *missing(case)]
+        found = [*broken_rules(case), *broken_in_uses(case), *misdirected(case), *missing(case)]
         assert not found, (found, deed, self.gate.laws)
         self.state = after
         self._note_roles(after)
@@ -164,6 +166,8 @@ def _changes(before: Snapshot, after: Snapshot) -> Counter[str]:
     found["let in"] += sum(
         after.is_allowed(one.user_id) and not before.is_allowed(one.user_id) for one in answered
     )
+    asked = after.requests.keys() - before.requests.keys()
+    found["given at once"] += sum(after.requests[one].decided_by == ACTOR for one in asked)
     found["role over"] += len(before.roles.keys() - after.roles.keys())
     new = after.decisions[len(before.decisions) :]
     found["agreed"] += sum(

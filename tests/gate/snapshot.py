@@ -147,6 +147,11 @@ class Snapshot:
         access = self.requests, self.decisions, self.grants, self.paused, self.asked_uses
         return people, *access, self.roles, self.groups
 
+    @property
+    def listed(self) -> dict[int, int]:
+        """Who is on the allowlist, and whose account each is."""
+        return {one.id: one.same_as or 0 for one in self.people.values() if one.allowed}
+
     def person_of(self, user_id: int) -> int:
         """The account by which somebody is known."""
         person = self.people.get(user_id)
