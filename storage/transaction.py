@@ -12,6 +12,7 @@ from storage.canaries import Canaries
 from storage.clock import ClockAnchors
 from storage.crl import CrlSource
 from storage.ends import EndWarnings
+from storage.farewells import Farewells
 from storage.grants import Grants
 from storage.groups import Groups
 from storage.inbox import Inbox
@@ -44,6 +45,7 @@ class Transaction:
         self.groups = Groups(connection)
         self.invitations = Invitations(connection)
         self.knocks = Knocks(connection)
+        self.farewells = Farewells(connection)
         self.servers = Servers(connection)
         self.pauses = Pauses(connection)
         self.requests = Requests(connection)

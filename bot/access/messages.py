@@ -10,6 +10,7 @@ from typing import Any
 
 from bot.access import roles
 from bot.access.case import Case
+from storage.joining_records import FarewellId
 from storage.records import (
     ChatId,
     Grant,
@@ -48,6 +49,7 @@ class Notice(StrEnum):
     INVITATION_USED = "invitation_used"  # to whoever made it
     ACCESS_ENDED = "access_ended"
     REMOVED = "removed"  # from the allowlist
+    ON_LIST_AGAIN = "on_list_again"  # whoever removed them took that back
     REVOKED_BY = "revoked_by"  # to the other admins
     ACCESS_OVER = "access_over"  # to admins who want to know
     PAUSED = "paused"
@@ -203,6 +205,20 @@ async def asked_use(case: Case, user_id: UserId, number: AskedUseId) -> None:
     """Asks the owner of a profile whether a use of it was theirs."""
     payload: Payload = {"use": number}
     await case.tx.outbox.add(private_chat(user_id), OutboxKind.ASKED_USE, payload, now=case.now)
+
+
+async def farewell(
+    case: Case, chat_id: ChatId, number: FarewellId, *, instead_of: int | None = None
+) -> None:
+    """Says that somebody is off the list, with Undo for a while.
+
+    Args:
+        instead_of: a message of ours in that chat, in whose place it is put.
+    """
+    payload: Payload = {"farewell": number}
+    if instead_of is not None:
+        payload["edit"] = instead_of
+    await case.tx.outbox.add(chat_id, OutboxKind.FAREWELL, payload, now=case.now)
 
 
 async def invitation(case: Case, admin: UserId, invitation_id: int) -> None:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from itertools import zip_longest
 from typing import Any
 
-from storage.joining_records import InvitationId
+from storage.joining_records import FarewellId, InvitationId
 from storage.key_records import KeyWay
 from storage.records import GrantId, Payload, RequestId, ServerName, UserId
 from storage.use_records import AskedUseId
@@ -41,6 +41,7 @@ class Tap(StrEnum):
     REVOKE_PERSON_YES = "rpy"
     REMOVE = "rm"
     REMOVE_YES = "rmy"
+    RESTORE = "ur"
     OLD = "oc"
     OLD_NAME = "on"
     OLD_PEOPLE = "op"
@@ -107,6 +108,7 @@ _NOBODY = UserId(0)
 _NO_SERVER = ServerName("")
 _NO_INVITATION = InvitationId(0)
 _NO_USE = AskedUseId(0)
+_NO_FAREWELL = FarewellId(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ class Meant:
     stranger: int = 0
     invitation: InvitationId = _NO_INVITATION
     use: AskedUseId = _NO_USE
+    farewell: FarewellId = _NO_FAREWELL
     # When a session began, by its server's clock, or somebody asked to join; seconds since 1970.
     since: int = 0
     # Of a list, counted from 0; None where none was turned to.
@@ -159,12 +162,16 @@ _PARTS = {
     "stranger": "[1-9][0-9]{0,14}",
     "invitation": "[1-9][0-9]{0,14}",
     "use": "[1-9][0-9]{0,14}",
+    "farewell": "[1-9][0-9]{0,14}",
     "since": "0|[1-9][0-9]{0,10}",
     "page": "0|[1-9][0-9]{0,6}",
     "search": "[a-z0-9+]{1,40}",
 }
 _NUMBERS = frozenset(
-    {"request", "person", "duration", "update", "stranger", "invitation", "use", "since", "page"}
+    {
+        *("request", "person", "duration", "update", "stranger", "invitation", "use", "farewell"),
+        *("since", "page"),
+    }
 )
 # What each button carries, in this order. The yes to a question carries what it stood for; earlier
 # versions sent it without.
@@ -190,6 +197,7 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.REVOKE_PERSON_YES: ("person", "digest?"),
     Tap.REMOVE: ("person",),
     Tap.REMOVE_YES: ("person", "digest?"),
+    Tap.RESTORE: ("farewell",),
     Tap.OLD: ("page?",),
     Tap.OLD_NAME: ("grant",),
     Tap.OLD_PEOPLE: ("grant", "page?"),

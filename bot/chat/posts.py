@@ -16,6 +16,7 @@ from bot.access.permission import THE_BOT, Act, may
 from bot.chat import (
     buttons,
     cards,
+    farewells,
     invitations,
     joining,
     not_me,
@@ -46,7 +47,7 @@ from bot.texts import pausing as pause_words
 from bot.texts import receipts as receipt_words
 from bot.texts import strangers as stranger_words
 from bot.texts.fill import Html, blocks, escaped, fill, folded
-from storage.joining_records import InvitationId, InvitationState
+from storage.joining_records import FarewellId, InvitationId, InvitationState
 from storage.outbox import Done, Later, Next
 from storage.records import (
     LIVE_STATES,
@@ -180,6 +181,12 @@ class Posts:
             async with self._database.reading() as tx:
                 case = self._core.case(tx, THE_BOT)
                 view = await not_me.view_of(case, AskedUseId(int(item.payload["subject"])))
+            await self._edit(item.chat_id, message_id, view)
+            return Done()
+        if kind is OutboxKind.FAREWELL:
+            async with self._database.reading() as tx:
+                case = self._core.case(tx, THE_BOT)
+                view = await farewells.view_of(case, FarewellId(int(item.payload["subject"])))
             await self._edit(item.chat_id, message_id, view)
             return Done()
         if kind is OutboxKind.INVITATION:
@@ -331,22 +338,6 @@ class Posts:
             await case.tx.posted.remember(posted)
             if await joining.card(case, user_id) != view:
                 await messages.edit_knocks(case, user_id)
-            return Done()
-
-        return remember
-
-    async def asked_use(self, item: OutboxItem) -> Next | Decision:
-        """Whether a use of a profile was its owner's; remembered, since it may be over soon."""
-        number = AskedUseId(item.payload["use"])
-        async with self._database.reading() as tx:
-            view = await not_me.view_of(self._core.case(tx, THE_BOT), number)
-        message_id = await self._send(item.chat_id, view)
-        posted = PostedMessage(item.chat_id, message_id, item.kind, str(number), self._clock())
-
-        async def remember(case: Case) -> Next:
-            await case.tx.posted.remember(posted)
-            if await not_me.view_of(case, number) != view:
-                await messages.edit(case, posted)
             return Done()
 
         return remember

@@ -11,6 +11,7 @@ from bot.chat import (
     buttons,
     cards,
     choosing,
+    farewells,
     guesses,
     how_long,
     invitations,
@@ -215,8 +216,7 @@ async def _remove(scene: Scene, meant: Meant) -> Reply:
     question = await questions.remove(scene, person)
     if reply := question.unless_answered(meant):
         return reply
-    done = await admin_commands.remove_now(scene, person)
-    return Reply(done.view or View(Html(words.WORKING)), edit=True)
+    return await admin_commands.remove_now(scene, person)
 
 
 async def _allow(scene: Scene, meant: Meant) -> Reply:
@@ -273,6 +273,7 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.REVOKE_PERSON_YES: _revoke_person,
     Tap.REMOVE: _remove,
     Tap.REMOVE_YES: _remove,
+    Tap.RESTORE: farewells.undo,
     Tap.OLD: old_certificates.old_certificates,
     Tap.OLD_NAME: old_certificates.one_name,
     Tap.OLD_PEOPLE: old_certificates.one_name,

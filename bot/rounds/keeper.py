@@ -9,6 +9,7 @@ from bot.access import (
     audit,
     clock,
     endings,
+    farewells,
     messages,
     moving,
     pausing,
@@ -129,6 +130,7 @@ class Keeper:
                 # As long as a card of theirs may be brought up to date.
                 await tx.knocks.prune(long_ago - _KEEP_SET_ASIDE)
                 await tx.people.prune_newcomers(self._clock() - USERNAME_LASTS)
+                await tx.farewells.prune(self._clock() - _KEEP_SET_ASIDE)
                 await tx.canaries.prune(long_ago)
 
     async def _notice_set_back(self) -> None:
@@ -219,11 +221,13 @@ class Keeper:
             waiting = await requests.due(case)
             settled = await tx.requests.settled(case.now)
             lapsed = await tx.invitations.lapsed(case.now)
-            if not (waiting or lapsed or settled) and not await tx.grants.due(case.now):
+            gone = await tx.farewells.over(case.now)
+            if not (waiting or lapsed or settled or gone) and not await tx.grants.due(case.now):
                 return False
         async with self._office.acting(THE_BOT) as case:
             await requests.expire_due(case)
             await undoing.settle_due(case)
+            await farewells.settle_due(case)
             await revocation.expire_due(case)
             for invitation in lapsed:
                 await messages.edit_invitation(case, invitation.id)

@@ -51,6 +51,7 @@ NOTICES: dict[Notice, Template] = {
     Notice.REVOKED_BY: "{Admin} ended <b>{name}</b>’s access to {servers}.",
     Notice.ACCESS_OVER: "{name}’s access to {server} is over: its time was up.",
     Notice.ACCESS_GIVEN: joining.WELCOME,
+    Notice.ON_LIST_AGAIN: joining.ON_LIST_AGAIN,
     Notice.KNOCK_REFUSED: joining.KNOCK_REFUSED,
     Notice.INVITATION_USED: joining.INVITATION_USED,
     Notice.DELIVERY_DELAYED: (

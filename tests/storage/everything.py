@@ -5,6 +5,7 @@ from dataclasses import replace
 from storage.audit import AuditWanted
 from storage.clock_records import ClockAnchor, EndWarning
 from storage.group_records import Group, GroupName
+from storage.joining_records import Farewell, LeftAccount
 from storage.key_records import KeyChoice, KeyWay
 from storage.listings import GrantsWanted
 from storage.outbox import Done, Later, SetAside
@@ -393,6 +394,15 @@ async def _invitations(tx: Transaction) -> None:
     await tx.knocks.count_since(NOW)
     await tx.knocks.answer(ANNA, allowed=True, by="2001", name="Boris", now=NOW)
     await tx.knocks.prune(NOW)
+    pause = PersonPause(ANNA, NOW, NOW, "telegram:2001", "Boris")
+    left = LeftAccount(ANNA, allowed=True, revision=1, role=Role.ADMIN, pause=pause)
+    farewell = Farewell(ANNA, "Anna", "2001", "Boris", NOW, NOW, 0, (left,))
+    number = await tx.farewells.add(farewell)
+    assert await tx.farewells.get(number) == replace(farewell, id=number)
+    await tx.farewells.over(NOW)
+    await tx.farewells.undo(number, NOW)
+    await tx.farewells.settle(number)
+    await tx.farewells.prune(NOW)
     await tx.posted.find(ChatId(7), 1)
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from telegram.error import TelegramError
 from bot.access import not_me, pausing, requests, revocation, usage
 from bot.access.permission import THE_BOT
 from bot.access.usage import Use
+from bot.chat import not_me as chat_not_me
 from bot.chat.client import connect
 from bot.chat.posts import Posts
 from bot.chat.sender import Handler
@@ -182,7 +184,7 @@ async def test_a_question_about_a_use_loses_its_buttons_with_what_they_would_end
     number = await asked_about(desk.paper, grant)
     await empty_outbox(desk)
     row = await desk.row(OutboxKind.ASKED_USE, {"use": number}, ANNA)
-    await desk.does(desk.posts.asked_use, row)
+    await desk.does(ask(desk), row)
     [message] = desk.server.person(ANNA).messages
     assert message.button("Yes, that was me")
     assert "a Mac" in message.text
@@ -203,11 +205,15 @@ async def test_what_ended_while_the_question_was_on_its_way_is_shown(desk: Desk)
     number = await asked_about(desk.paper, grant)
     await empty_outbox(desk)
     row = await desk.row(OutboxKind.ASKED_USE, {"use": number}, ANNA)
-    remember = await desk.posts.asked_use(row)
+    remember = await ask(desk)(row)
     await desk.paper.do(revocation.begin, [grant], EndReason.REVOKED)
     assert await edits_of_questions(desk) == []
     await conclude(desk.posts._core, row, remember)
     assert len(await edits_of_questions(desk)) == 1
+
+
+def ask(desk: Desk) -> Handler:
+    return partial(chat_not_me.post, desk.posts._bot, desk.posts._core)
 
 
 async def edits_of_questions(desk: Desk) -> list[Payload]:

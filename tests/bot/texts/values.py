@@ -232,9 +232,12 @@ JOINING = {
     "KNOCK_ALLOWED": "name admin at",
     "KNOCK_NO": "name admin at",
     "KNOCK_LAPSED": "name",
+    "FAREWELL_UNDONE": "name",
+    "FAREWELL_UNDONE_TOAST": "name",
+    "ON_LIST_AGAIN": "Admin",
     "ALLOWED_TOAST": "name",
     "REFUSED_TOAST": "name",
-    "REFUSED": "name state id admin",
+    "REFUSED": "name state id admin group",
     "REFUSED_IN_TERMINAL": "invitation",
 }
 RECEIPTS = {
@@ -320,6 +323,7 @@ NOTICES: dict[str, dict[str, Any]] = {
     "role_taken": {"name": "Dora", "admin": "Boris", "by": "telegram:2001"},
     "invitation_used": {"name": "Eve", "id": 3001},
     "removed": {"admin": "Boris", "by": "telegram:2001"},
+    "on_list_again": {"admin": "Boris", "by": "telegram:2001"},
     "revoked_by": {"admin": "Boris", "by": "telegram:2001", "name": "Anna", "servers": "berlin"},
     "access_over": {"name": "Anna", "server": "berlin"},
     "access_ended": {"server": "berlin", "reason": "revoked"},
