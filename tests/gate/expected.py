@@ -11,6 +11,7 @@ from tests.gate.meaning import (
     removed_by_word,
     revoked_by_word,
 )
+from tests.gate.people import missing_in_people
 from tests.gate.snapshot import LIVE, Grant, Request
 from tests.gate.standing import kept_back
 from tests.gate.uses import missing_in_uses
@@ -28,6 +29,7 @@ def missing(case: Case) -> Iterator[str]:
         yield from _links(case)
         yield from _how_to(case)
         yield from missing_in_uses(case)
+        yield from missing_in_people(case)
 
 
 def _typed(case: Case) -> Iterator[str]:

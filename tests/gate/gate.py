@@ -17,6 +17,7 @@ from telegram.request import BaseRequest
 from bot.access import (
     admins,
     asking,
+    farewells,
     grants,
     importing,
     not_me,
@@ -31,6 +32,7 @@ from bot.access.importing import Certificate
 from bot.access.permission import THE_BOT, Actor
 from bot.access.usage import Use
 from bot.chat import cards, joining
+from bot.chat import farewells as chat_farewells
 from bot.chat import not_me as chat_not_me
 from bot.chat.buttons import Keyboard, from_payload
 from bot.chat.incoming import sender_of
@@ -40,6 +42,7 @@ from bot.core import Core
 from bot.process.reserve import Reserve
 from storage.database import Database
 from storage.group_records import Group, GroupName
+from storage.joining_records import FarewellId
 from storage.records import (
     ChatId,
     Grant,
@@ -215,6 +218,7 @@ class Gate:
         """What the keeper does when something is over."""
         async with self.database.writing() as tx:
             await requests.expire_due(self.case(tx, THE_BOT))
+            await farewells.settle_due(self.case(tx, THE_BOT))
             await revocation.expire_due(self.case(tx, THE_BOT))
             await pausing.resume_due(self.case(tx, THE_BOT))
 
@@ -267,6 +271,9 @@ class Gate:
         """What would go out now, where it is about no request."""
         if row.kind == OutboxKind.KNOCK:
             return await joining.card(self.case(tx, THE_BOT), UserId(row.payload["person"]))
+        if row.kind == OutboxKind.FAREWELL:
+            number = FarewellId(row.payload["farewell"])
+            return await chat_farewells.view_of(self.case(tx, THE_BOT), number)
         return await chat_not_me.view_of(self.case(tx, THE_BOT), AskedUseId(row.payload["use"]))
 
     async def buttons(
@@ -276,10 +283,10 @@ class Gate:
         if row.kind == "reply":
             found = _data(from_payload(row.payload["keyboard"]))
             return [(data, question_shows(state, data)) for data in found]
-        if row.kind not in {"card", "asked", "edit_card", "knock", "asked_use"}:
+        if row.kind not in {"card", "asked", "edit_card", "knock", "asked_use", "farewell"}:
             return []
         async with self.database.reading() as tx:
-            if row.kind in {OutboxKind.KNOCK, OutboxKind.ASKED_USE}:
+            if row.kind in {OutboxKind.KNOCK, OutboxKind.ASKED_USE, OutboxKind.FAREWELL}:
                 found = _data((await self._asks(tx, row)).keyboard)
                 return [(data, None) for data in found]
             request = await tx.requests.get(row.payload["request"])

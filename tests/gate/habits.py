@@ -73,13 +73,14 @@ SECOND_TAPS = frozenset(
         "op",
         "lk",
         "nm",
+        "ur",
         "wm",
     }
 )
 INVENTED = (
     *("rpy", "rmy", "rp", "rm", "dn", "cx", "ch", "wy", "mi", "guy", "npy", "rgy", "gu", "np"),
     *("rg", "on", "op", "oc", "no", "zz", "ol", "cs", "pw", "tr", "kw", "ky", "pa", "pay", "rs"),
-    *("aly", "jny", "nm", "wm"),
+    *("aly", "jny", "nm", "wm", "ur"),
 )
 ROLES = (
     *("approver dev", "approver dev", "approver", "auditor", "admin", "none", "none"),

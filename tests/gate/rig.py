@@ -168,6 +168,7 @@ def _changes(before: Snapshot, after: Snapshot) -> Counter[str]:
     )
     asked = after.requests.keys() - before.requests.keys()
     found["given at once"] += sum(after.requests[one].decided_by == ACTOR for one in asked)
+    found["put back"] += any(entry.action == "user.restore" for entry in after.trail)
     found["role over"] += len(before.roles.keys() - after.roles.keys())
     new = after.decisions[len(before.decisions) :]
     found["agreed"] += sum(

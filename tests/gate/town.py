@@ -152,6 +152,9 @@ class Town(RuleBasedStateMachine):
         who = _one(data, (*self._admins, self._anybody(data)))
         self._waits(data)
         self._types(who, f"{command} {_one(data, self._somebody())}")
+        back = [one for one in self.rig.pool if one.tap == "ur"][-2:]
+        if back and command == "/remove" and _is_so(data):
+            self._taps(data, who, _one(data, back).data)
 
     @rule(
         data=st.data(),

@@ -163,6 +163,7 @@ _AUDIENCE: dict[str, Callable[[Case, Row], Iterable[int]]] = {
     "online": _lookers,
     "invitation": _admins,
     "knock": _admins,
+    "farewell": _whoever_acts,
     "asked_use": _used_owner,
     "cut_session": _admins,
     "asked": _asker,
