@@ -1,5 +1,6 @@
 """What has to happen: a gate that lets nobody through keeps every rule, too."""
 
+import re
 from collections.abc import Iterator
 
 from tests.gate.case import SECOND, SERVERS, Case, What, seconds
@@ -15,6 +16,9 @@ from tests.gate.people import missing_in_people
 from tests.gate.snapshot import LIVE, Grant, Request
 from tests.gate.standing import kept_back
 from tests.gate.uses import missing_in_uses
+
+# None of these is a duration, but whoever writes one may mean one: none at all, or a wrong one.
+_LIKE_DURATION = re.compile(r"-?[0-9]{1,9}[mhdw]", re.ASCII | re.IGNORECASE)
 
 
 def missing(case: Case) -> Iterator[str]:
@@ -96,7 +100,7 @@ def _asks_well(case: Case) -> bool:
         else:
             break
         left.pop(0)
-    if not has_duration and any(seconds(word.lstrip("-")) for word in left):
+    if not has_duration and any(_LIKE_DURATION.fullmatch(word) for word in left):
         return False  # it may be meant: asked back
     is_open = any(
         request.state == "pending"
