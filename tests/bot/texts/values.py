@@ -103,7 +103,12 @@ CHAT = {
     "BUTTON_OLD_CERTIFICATES": "count",
     "BUTTON_LINK": "name",
 }
-ABSENCE = {"AWAY": "until"}
+ABSENCE = {
+    "AWAY": "until",
+    "AWAY_LINE": "name id until",
+    "BACK_LINE": "name id",
+    "REFUSED": "name",
+}
 REQUESTS = {
     "NAMES_AND_LAST": "names last",
     "NAMES_AND_MORE": "names count",
@@ -293,6 +298,7 @@ NOTICES: dict[str, dict[str, Any]] = {
     "request_denied": {"server": "berlin", "admin": "Boris"},
     "request_denied_because": {"server": "berlin", "admin": "Boris", "words": "not now"},
     "away": {"name": "Boris", "until": NOW.isoformat()},
+    "away_by": {"admin": "olga", "by": "system:olga", "until": NOW.isoformat()},
     "back": {},
     "request_reopened": {"server": "berlin", "admin": "Boris", "by": "telegram:2001"},
     "request_expired": {"server": "berlin"},
