@@ -176,6 +176,7 @@ class Request:
         asked_duration: what was asked for; None in requests from before that was kept.
         decided_by_name: everybody whose yes it took.
         undo_until: until when whoever decided may take it back; None once that is over.
+        extends: the request whose profile gets more time by it.
     """
 
     id: RequestId
@@ -191,6 +192,7 @@ class Request:
     decided_at: datetime | None = None
     asked_duration: int | None = None
     undo_until: datetime | None = None
+    extends: RequestId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -495,5 +497,4 @@ class OutboxItem:
     attempts: int
     due_at: datetime
     created_at: datetime
-    # Why it was not sent, in Telegram's words or ours; for the operator.
-    error: str | None = None
+    error: str | None = None  # why it was not sent, for the operator

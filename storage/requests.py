@@ -34,6 +34,7 @@ class Requests(Repository):
         reason: str,
         asked_at: datetime,
         expires_at: datetime,
+        extends: RequestId | None = None,
     ) -> Request:
         """A request that waits for its server, if none is named, and else for an admin."""
         values: dict[str, Any] = {
@@ -45,6 +46,7 @@ class Requests(Repository):
             "state": RequestState.PENDING if server else RequestState.CHOOSING,
             "asked_at": asked_at,
             "expires_at": expires_at,
+            "extends": extends,
         }
         done = await self._connection.execute(insert(_requests).values(**values))
         key = done.inserted_primary_key
@@ -64,6 +66,7 @@ class Requests(Repository):
             "decided_by": by,
             "decided_by_name": by_name,
             "decided_at": at,
+            "extends": like.extends,
         }
         done = await self._connection.execute(insert(_requests).values(**values))
         key = done.inserted_primary_key

@@ -10,6 +10,7 @@ from typing import Any
 
 from bot.access import roles
 from bot.access.case import Case
+from bot.access.lineage import Lineage
 from storage.records import (
     ChatId,
     Grant,
@@ -116,6 +117,7 @@ class DeliverNote(StrEnum):
     REPLACES_LOST = "replaces_lost"  # the earlier one may or may not have arrived
     KEY_LOST = "key_lost"  # nobody can open the earlier one any more
     MOVED = "moved"  # to another CA; the earlier one works until this one is there
+    MORE_TIME = "more_time"  # the earlier one works until this one was used
 
 
 def private_chat(user_id: UserId) -> ChatId:
@@ -169,6 +171,13 @@ async def follow(case: Case, grant: Grant) -> None:
         await edit(case, message)
     if grant.user_id is not None:
         await edit_own_list(case, grant.user_id)
+
+
+async def follow_extended(case: Case, request: Request) -> None:
+    """Brings the profile up to date that a request for more time is about: what it offers."""
+    if request.extends is not None:
+        for grant in (await Lineage.of(case.tx, request.user_id)).given(request.extends):
+            await follow(case, grant)
 
 
 async def edit_own_list(case: Case, user_id: UserId) -> None:

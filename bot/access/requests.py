@@ -57,12 +57,23 @@ class Agreed:
     missing: int
 
 
-async def ask(case: Case, *, duration: int | None, server: ServerName | None, reason: str) -> Asked:
+async def ask(
+    case: Case,
+    *,
+    duration: int | None,
+    server: ServerName | None,
+    reason: str,
+    extends: Grant | None = None,
+) -> Asked:
     """Asks for access.
+
+    Args:
+        extends: the profile for which more time is asked, see `bot.access.extending`; then the
+            duration is shortened to what the groups allow.
 
     Raises:
         Refused: NOT_ALLOWED, DURATION_TOO_LONG, OUTLIVES_AUTHORITY, NO_SERVER, UNKNOWN_SERVER,
-            SERVER_CLOSED, SERVER_NOT_OPEN, ALREADY_OPEN, ASKED_TOO_OFTEN, NO_OWN_KEY.
+            SERVER_CLOSED, SERVER_NOT_OPEN, ALREADY_OPEN, ASKED_TOO_OFTEN, NO_OWN_KEY, NO_MORE_TIME.
     """
     require(case.actor, Act.ASK)
     user_id = case.actor.user_id
@@ -82,13 +93,16 @@ async def ask(case: Case, *, duration: int | None, server: ServerName | None, re
     chosen = names[0] if len(names) == 1 else None
     if chosen is not None and not case.actor.is_operator:
         limits = terms(theirs, every[chosen].names)
-        seconds = _within_limit(case, seconds, limits, is_named=duration is not None)
+        is_named = duration is not None and extends is None
+        seconds = _within_limit(case, seconds, limits, is_named=is_named)
+    if extends is not None and case.after(seconds) <= extends.not_after:
+        raise Refused(Refusal.NO_MORE_TIME, server=extends.server, until=extends.not_after)
     await grants.require_outlived(case, case.after(seconds))
     await _refuse_second(case.tx, user_id, chosen)
     await pace.may_ask(case, user_id)
     for earlier in await case.tx.requests.open_of(user_id):
         # A newer request takes the place of one that never named its server.
-        if earlier.state is RequestState.CHOOSING:
+        if earlier.state is RequestState.CHOOSING and extends is None:
             await _decide(case, earlier.id, Verdict.CANCEL)
     request = await case.tx.requests.add(
         user_id=user_id,
@@ -97,8 +111,11 @@ async def ask(case: Case, *, duration: int | None, server: ServerName | None, re
         reason=clean(reason, REASON_LENGTH),
         asked_at=case.now,
         expires_at=case.after(case.rules.request_ttl),
+        extends=None if extends is None else extends.request_id,
     )
-    await case.record("request.ask", request, reason=request.reason)
+    more_time = {} if extends is None else {"more_time_for": extends.common_name}
+    await case.record("request.ask", request, reason=request.reason, **more_time)
+    await messages.follow_extended(case, request)
     if chosen is not None:
         await announce(case, request)
     return Asked(request, () if chosen else names)
@@ -197,9 +214,10 @@ async def approve(
         raise Refused(Refusal.CARD_CHANGED, request=request_id)
     seconds = request.duration if duration is None else duration
     limit = await approvals.limit(case, request)
-    may_be = (request.duration, limit)
-    if seconds not in {choice for longest in may_be for choice in durations.choices(longest)}:
-        raise Refused(Refusal.NOT_OFFERED)
+    if duration is not None:
+        offered = [await approvals.offers(case, request, one) for one in (request.duration, limit)]
+        if all(seconds not in one for one in offered):
+            raise Refused(Refusal.NOT_OFFERED)
     requester = await _allowed_requester(case.tx, request)
     names: list[str] = []
     if not case.actor.is_operator:
@@ -229,7 +247,8 @@ async def approve(
         seconds = min([seconds, *others])
         names = [approval.name for approval in given if approval.person != person]
     grant = await _give(case, request, requester, seconds, agreed=names)
-    await messages.deliver(case, requester.id, grant.id, DeliverNote.FIRST)
+    note = DeliverNote.FIRST if request.extends is None else DeliverNote.MORE_TIME
+    await messages.deliver(case, requester.id, grant.id, note)
     return Approved(await _known_request(case.tx, request_id), requester, grant)
 
 
@@ -470,4 +489,5 @@ async def _decide(
     request = await _known_request(case.tx, request_id)
     await case.record(f"request.{verdict}", request, user_id=request.user_id)
     await messages.edit_cards(case, request_id)
+    await messages.follow_extended(case, request)
     return request

@@ -25,6 +25,7 @@ class Tap(StrEnum):
     SERVERS = "sp"
     RENEW = "np"
     RENEW_YES = "npy"
+    MORE_TIME = "mt"
     GIVE_UP = "gu"
     GIVE_UP_YES = "guy"
     REVOKE_GRANT = "rg"
@@ -167,6 +168,7 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.SERVERS: ("request", "page"),
     Tap.RENEW: ("grant",),
     Tap.RENEW_YES: ("grant",),
+    Tap.MORE_TIME: ("grant",),
     Tap.GIVE_UP: ("grant",),
     Tap.GIVE_UP_YES: ("grant",),
     Tap.REVOKE_GRANT: ("grant",),

@@ -11,7 +11,7 @@ Telegram does not even say who the bot is, nothing is tried that could get lost.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -21,6 +21,7 @@ from telegram.error import TelegramError
 
 from bot.access import grants, keys
 from bot.access.case import Case
+from bot.access.lineage import Lineage
 from bot.access.messages import DeliverNote
 from bot.access.permission import THE_BOT
 from bot.chat import cards
@@ -67,6 +68,7 @@ class TelegramCourier:
 
     Args:
         earlier: what this one takes the place of.
+        until_used: what works on until this one was used.
         stay: after so many seconds the message is deleted; 0: never.
     """
 
@@ -79,6 +81,7 @@ class TelegramCourier:
         earlier: Grant | None,
         clock: Callable[[], datetime],
         *,
+        until_used: Sequence[Grant] = (),
         stay: int = 0,
     ) -> None:
         self._bot = bot
@@ -87,6 +90,7 @@ class TelegramCourier:
         self._note = note
         self._earlier = earlier
         self._clock = clock
+        self._until_used = until_used
         self._stay = timedelta(seconds=stay)
         self._wait_s = _FIRST_RETRY_S
         self._refusals = 0
@@ -99,6 +103,7 @@ class TelegramCourier:
             self._note,
             self._earlier,
             earlier_dead=earlier_dead,
+            until_used=self._until_used,
             deleted_at=self._clock() + self._stay if self._stay else None,
         )
 
@@ -167,7 +172,9 @@ class ChatDelivery:
             if grant is not None and grant.replaces is not None:
                 earlier = await tx.grants.get(grant.replaces)
             way, public_key = KeyWay.PLAIN, None
+            until_used: Sequence[Grant] = ()
             if grant is not None:
+                until_used = (await Lineage.of(tx, grant.owner)).earlier(grant)
                 way = await keys.way_for(case, grant.owner)
                 public_key = await keys.own_key(case, grant.owner) if way is KeyWay.OWN else None
         if grant is None or grant.state is not GrantState.RESERVED or grant.pause is not None:
@@ -200,6 +207,7 @@ class ChatDelivery:
             note,
             earlier,
             self._core.clock,
+            until_used=until_used,
             stay=self._core.rules.profiles_stay,
         )
         await self._sender.released(item.chat_id)

@@ -3,11 +3,22 @@
 from typing import Any
 
 from bot.access.refusals import Refusal, Refused
-from bot.texts import chat, group_refusals, groups, joining, keys, pausing, roles, trouble, whose
+from bot.texts import (
+    chat,
+    group_refusals,
+    groups,
+    joining,
+    keys,
+    more_time,
+    pausing,
+    roles,
+    trouble,
+    whose,
+)
 from bot.texts.fill import Html, Plural, fill, plain, utc
 
 _ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED | roles.IN_CHAT | joining.REFUSED
-_ELSEWHERE |= pausing.REFUSALS
+_ELSEWHERE |= pausing.REFUSALS | more_time.REFUSALS
 IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
     Refusal.NOT_ALLOWED: (
         "You are not on the list of this bot. /start shows your Telegram id; send it to your admin."

@@ -9,6 +9,7 @@ from dataclasses import replace
 from tests.gate.case import SECOND, Case, What, deciders
 from tests.gate.meaning import (
     appoints,
+    asks_for_more_time,
     grouped_by_word,
     leaves_by_word,
     linked_by_tap,
@@ -18,7 +19,7 @@ from tests.gate.meaning import (
 )
 from tests.gate.snapshot import LIVE, Grant, Person, Request
 
-_BY_ITSELF = frozenset({What.TIME, What.DELIVERY, What.PROOF, What.SETTINGS, What.LINK})
+_BY_ITSELF = frozenset({What.TIME, What.DELIVERY, What.PROOF, What.SETTINGS, What.LINK, What.USE})
 # All else of a grant stays as it was reserved.
 _CHANGES = ("state", "revoked_at", "end_reason", "proved_at", "pause")
 _KNOCKS_WAIT = 7 * 86_400 * SECOND
@@ -179,7 +180,8 @@ def _new_requests(case: Case) -> Iterator[str]:
     if len(new) > 1:
         yield "one command made several requests"
     for request in new:
-        if not (case.may_have and case.may_ask() and case.asks):
+        asks = case.asks if request.extends is None else asks_for_more_time(case, request)
+        if not (case.may_have and case.may_ask() and asks):
             yield "a request that nobody with a right to it typed"
         if request.user_id != case.deed.person:
             yield "a request in somebody else's name"
@@ -201,7 +203,7 @@ def _requests(case: Case) -> Iterator[str]:
 def _changed_request(case: Case, old: Request, new: Request) -> Iterator[str]:
     if old.state in _OVER and not (new.state == "pending" and undoes(case, old)):
         yield f"request {old.id} changed after it was over"
-    same = ("user_id", "reason", "asked_at", "expires_at")
+    same = ("user_id", "reason", "asked_at", "expires_at", "extends")
     if any(getattr(old, name) != getattr(new, name) for name in same):
         yield f"request {old.id} is not what was asked"
     if new.duration != old.duration and new.state != "approved":
@@ -422,7 +424,9 @@ def _may_lose(case: Case, old: Grant, new: Grant) -> bool:
             owner = old.user_id or 0
             return _removes(case, owner) and not case.after.is_allowed(owner)
         case "replaced":
-            return is_own and case.is_allowed and case.taps("npy", old.id)
+            used = [one for one in case.before.later(old) if one.id == case.deed.text]
+            by_use = case.deed.what is What.USE and bool(used)
+            return by_use or (is_own and case.is_allowed and case.taps("npy", old.id))
         case "ended":
             return case.deed.what is What.TIME and old.not_after <= case.deed.at
         case _:

@@ -14,7 +14,7 @@ from typing import Any
 from telegram import Bot
 from telegram.request import BaseRequest
 
-from bot.access import admins, grants, importing, pausing, people, requests, revocation
+from bot.access import admins, extending, grants, importing, pausing, people, requests, revocation
 from bot.access.case import Case, Chance, Rules
 from bot.access.importing import Certificate
 from bot.access.permission import THE_BOT, Actor
@@ -29,6 +29,7 @@ from storage.group_records import Group, GroupName
 from storage.records import (
     ChatId,
     Grant,
+    GrantId,
     GrantState,
     InboxItem,
     OutboxKind,
@@ -217,6 +218,11 @@ class Gate:
                 await grants.replace_lost(self.case(tx, THE_BOT), grant, round_=1, wait_s=0)
             case Fate.UNDELIVERABLE:
                 await grants.undeliverable(self.case(tx, THE_BOT), grant, closed=True)
+
+    async def use(self, grant_id: str) -> None:
+        """A look at the servers finds a profile connected."""
+        async with self.database.writing() as tx:
+            await extending.used(self.case(tx, THE_BOT), [GrantId(grant_id)])
 
     async def prove(self) -> None:
         """Every server is asked, and everything that was to be cut is gone."""

@@ -77,6 +77,7 @@ SECOND_TAPS = frozenset(
 INVENTED = (
     *("rpy", "rmy", "rp", "rm", "dn", "cx", "guy", "npy", "rgy", "gu", "np", "rg", "on", "op"),
     *("oc", "no", "zz", "ol", "cs", "pw", "tr", "kw", "ky", "pa", "pay", "rs", "aly", "jny"),
+    *("mt", "ag"),
 )
 ROLES = (
     *("approver dev", "approver dev", "approver", "auditor", "admin", "none", "none"),

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from tests.gate.case import Case
-from tests.gate.snapshot import LIVE, Grant, Snapshot
+from tests.gate.case import SECOND, Case
+from tests.gate.snapshot import LIVE, Grant, Request, Snapshot
 
 _ROLES = frozenset({"admin", "approver", "auditor", "none"})
 
@@ -138,3 +138,19 @@ def linked_by_tap(case: Case, grant: Grant) -> int | None:
     is_meant = named is not None and named.common_name == grant.common_name
     is_nobodys = grant.user_id is None and grant.state in LIVE and not grant.for_server
     return whose if is_meant and is_nobodys and case.before.is_allowed(whose) else None
+
+
+def asks_for_more_time(case: Case, request: Request) -> bool:
+    """For one's own profile that is there, for longer, and not a second time."""
+    grant = case.before.grants.get(case.tapped[1]) if case.taps("mt") else None
+    if case.taps("ag") and case.tapped[1].isdecimal():
+        earlier = case.before.requests.get(int(case.tapped[1]))
+        grant = None if earlier is None else case.before.extended(earlier)
+    return (
+        grant is not None
+        and grant.state == "active"
+        and (grant.user_id, grant.server) == (case.deed.person, request.server)
+        and grant.request_id == request.extends
+        and case.deed.at + request.duration * SECOND > grant.not_after
+        and not case.before.later(grant)
+    )

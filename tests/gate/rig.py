@@ -101,9 +101,9 @@ class Rig:
         dated = {"message": update["message"] | now} if "message" in update else {}
         return update | dated | {"update_id": self._next_id()}
 
-    async def happens(self, what: What) -> None:
+    async def happens(self, what: What, text: str = "") -> None:
         """Something that nobody sent has been done."""
-        await self._judge(Deed(what, self.gate.at))
+        await self._judge(Deed(what, self.gate.at, text=text))
 
     def _next_id(self) -> int:
         return len(self.sent) + self.steps + 1

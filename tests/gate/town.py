@@ -365,6 +365,31 @@ class Town(RuleBasedStateMachine):
         self._place.run(self.rig.gate.prove())
         self._happens(What.PROOF)
 
+    @precondition(_in_state("active"))
+    @rule(data=st.data())
+    def somebody_connects(self, data: st.DataObject) -> None:
+        """Mostly by a profile that gives more time to another one."""
+        active = [one for one in self.live if one.state == "active"]
+        later = [one for one in active if self.rig.state.earlier(one)]
+        grant = _one(data, (later or active)[-4:])
+        self._place.run(self.rig.gate.use(grant.id))
+        self._happens(What.USE, grant.id)
+
+    @precondition(_in_state("active"))
+    @rule(data=st.data(), hours=st.sampled_from((0, 5, 24 * 5)), answers=st.booleans())
+    def wants_more_time(self, data: st.DataObject, hours: int, answers: bool) -> None:
+        """For a new profile, or one whose time is nearly over; the admins may agree at once."""
+        active = [one for one in self.live if one.state == "active" and one.imported_at is None]
+        if not active:
+            return
+        grant = _one(data, active[-4:])
+        self.rig.gate.now += hours * _HOUR
+        self._taps(data, _one(data, (grant.user_id or 0,) * 4 + MEMBERS), f"mt:{grant.id}")
+        asked = [one.id for one in self.pending if one.extends == grant.request_id][-1:]
+        yes = [one for one in self.rig.pool for id_ in asked if one.data.startswith(f"ap:{id_}:")]
+        for admin in self._admins if yes and answers else ():
+            self._taps(data, admin, _one(data, yes[-3:]).data)
+
     @rule(data=st.data(), hours=st.sampled_from((1, 1, 1, 2, 6, 25, 24 * 8)), sweeps=st.booleans())
     def time_passes(self, data: st.DataObject, hours: int, sweeps: bool) -> None:
         """Without a sweep the bot was down, and taps come before it has looked at the clock."""
@@ -445,8 +470,8 @@ class Town(RuleBasedStateMachine):
         note(f"{who}: {what} {text}")
         self._place.run(self.rig.put(update, what, who, text=text, group=group))
 
-    def _happens(self, what: What) -> None:
-        self._place.run(self.rig.happens(what))
+    def _happens(self, what: What, text: str = "") -> None:
+        self._place.run(self.rig.happens(what, text))
 
 
 # The first is what a failure is reduced to.

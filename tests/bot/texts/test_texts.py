@@ -18,6 +18,7 @@ from bot.texts import (
     joining,
     keys,
     life,
+    more_time,
     notices,
     online,
     pausing,
@@ -45,6 +46,7 @@ from tests.bot.texts.values import (
     JOINING,
     KEYS,
     LIFE,
+    MORE_TIME,
     NOTICES,
     NOW,
     ONLINE,
@@ -79,7 +81,7 @@ IN_CHAT = [
     (name, template)
     for module in (
         *(chat, notices, life, questions, online, groups, joining),
-        *(pausing, roles, trouble, whose),
+        *(pausing, roles, trouble, whose, more_time),
     )
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
@@ -112,6 +114,7 @@ TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (chat, CHAT),
     (notices, TOLD),
     (life, LIFE),
+    (more_time, MORE_TIME),
     (keys, KEYS),
     (trouble, TROUBLE),
     (questions, QUESTIONS),

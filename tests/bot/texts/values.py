@@ -103,6 +103,16 @@ CHAT = {
     "BUTTON_OLD_CERTIFICATES": "count",
     "BUTTON_LINK": "name",
 }
+MORE_TIME = {
+    "BUTTON_FOR": "server",
+    "CARD_TITLE": "id name",
+    "CARD": "common_name until",
+    "CARD_OVER": "common_name",
+    "ASKED": "until",
+    "CAPTION_FIRST": "server file",
+    "CAPTION_EARLIER": "file until",
+    "REFUSALS": "server until",
+}
 TROUBLE = {
     "SEEN": "server at",
     "WAITING": "server",

@@ -1,0 +1,12 @@
+"""Requests for more time."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0030"
+down_revision = "0029"
+
+
+def upgrade() -> None:
+    number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    op.add_column("requests", sa.Column("extends", number, nullable=True))
