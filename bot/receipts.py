@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot import limits
 from bot.access import holdings, who
 from bot.access.holdings import Holding
 from bot.access.revocation import waits_for_server
@@ -13,8 +14,6 @@ from bot.texts.fill import fitting, length, plain, utc
 from storage.records import Grant, GrantId, Pause, Proof
 from storage.transaction import Transaction
 
-# A message has 4096 characters (Bot API, sendMessage); some are left for what ends a receipt.
-_ROOM = 3800
 _ROOM_FOR_GRANTS = 1900
 _SHOWN = 15
 _NAMED = 5
@@ -92,7 +91,7 @@ async def load_receipt(
         said.append(words.NO_SERVER_KNOWN)
     details = _grants(grants)
     without_files = await _without_files(tx, grants, proofs)
-    room = _ROOM - sum(map(length, (*said, details)))
+    room = limits.ROOM - sum(map(length, (*said, details)))
     return Receipt(
         proved=proved,
         tried=all(proof.attempts or proof.dropped_at for proof in proofs),

@@ -6,7 +6,7 @@ said or tapped before that does not count.
 
 from dataclasses import dataclass
 
-from bot.access import invitations
+from bot.access import invitations, messages
 from bot.access.case import Case
 from bot.access.permission import THE_BOT, telegram_key
 from storage.records import UserId
@@ -33,6 +33,7 @@ async def observe(case: Case) -> Change:
     for user_id in change.left:
         await case.tx.admins.remove(user_id)
         await invitations.withdraw_all(case.by(THE_BOT), made_by=telegram_key(user_id))
+        await messages.menu(case, user_id)
     for user_id in change.joined:
         await case.tx.admins.add(user_id, after_decision=last)
     return change

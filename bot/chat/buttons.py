@@ -1,7 +1,7 @@
 """Buttons and what stands behind them: short codes, with all state in the database.
 
-Telegram allows 64 bytes (Bot API, InlineKeyboardButton.callback_data). The data comes back from
-the client, so it is parsed like anything else that a stranger sends, and it permits nothing.
+Few bytes fit behind one, see `bot.limits`. The data comes back from the client, so it is parsed
+like anything else that a stranger sends, and it permits nothing.
 """
 
 import re

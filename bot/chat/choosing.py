@@ -10,7 +10,7 @@ from bot.texts import chat as words
 from bot.texts.fill import Html, blocks, fill, lines
 from storage.records import Request, RequestState
 
-# Of one page. A message may have 100 buttons (Telegram's limit), and a phone shows ten.
+# Of one page: a phone shows ten.
 _SHOWN = 10
 
 

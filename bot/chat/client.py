@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from itertools import accumulate
 from typing import Any, TypeVar
 
 import httpx
@@ -13,18 +14,15 @@ from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.constants import ParseMode
 from telegram.error import BadRequest
 
+from bot import limits
 from bot.chat.buttons import Keyboard
 from bot.chat.outcomes import Outcome, failure_of
 from bot.chat.wire import BotApi, UpdatesApi
 from bot.process.clock import TrustedClock, since_boot
 from bot.process.way_out import WayOut
-from bot.texts.fill import Html, without_markup
+from bot.texts.fill import Html, length, without_markup
 
 log = logging.getLogger(__name__)
-
-# Bot API: sendMessage, sendDocument.
-TEXT_LENGTH = 4096
-CAPTION_LENGTH = 1024
 
 CONNECT_TIMEOUT_S = 10.0
 # Telegram answers sends within a second or two; after this the outcome counts as unknown.
@@ -122,7 +120,7 @@ async def say(
     """Says it in HTML, and once more without markup and colours where those are refused.
 
     A Bot API server of an older version knows fewer tags, and a text that somebody reads without
-    its markup is worth more than none.
+    its markup is worth more than none. So is the beginning of one that is too long.
 
     Args:
         call: takes the text, and `parse_mode` and `reply_markup` by their names.
@@ -131,13 +129,18 @@ async def say(
     Raises:
         TelegramError: it was not said, or nobody knows.
     """
-    try:
-        return await call(text, parse_mode=ParseMode.HTML, reply_markup=markup(keyboard))
-    except BadRequest as error:
-        failure = failure_of(error)
-        if failure.outcome is not Outcome.WORDS:
-            raise
-        log.warning("Telegram refuses the markup of a text (%s); it goes without", failure.reason)
+    if length(text) <= room:
+        try:
+            return await call(text, parse_mode=ParseMode.HTML, reply_markup=markup(keyboard))
+        except BadRequest as error:
+            failure = failure_of(error)
+            if failure.outcome is not Outcome.WORDS:
+                raise
+            log.warning(
+                "Telegram refuses the markup of a text (%s); it goes without", failure.reason
+            )
+    else:
+        log.warning("A text of %d characters is cut to %d", length(text), room)
     bare = tuple(tuple(replace(button, style=None) for button in row) for row in keyboard)
     plain = without_markup(text, room)
     return await call(plain, parse_mode=None, reply_markup=markup(bare))
@@ -167,9 +170,18 @@ def date_of(response: httpx.Response) -> datetime | None:
 
 
 def markup(keyboard: Keyboard) -> InlineKeyboardMarkup | None:
-    """Our buttons as Telegram's; None where there are none."""
+    """Our buttons as Telegram's; None where there are none.
+
+    Of more than it takes the first ones: a message without buttons would lead nowhere.
+    """
     if not keyboard:
         return None
+    if sum(map(len, keyboard)) > limits.BUTTONS:
+        log.warning("A message has %d buttons, too many", sum(map(len, keyboard)))
+        counts = accumulate(map(len, keyboard))
+        keyboard = tuple(
+            row for row, count in zip(keyboard, counts, strict=True) if count <= limits.BUTTONS
+        )
     return InlineKeyboardMarkup(
         [
             [

@@ -19,13 +19,14 @@ from typing import Any
 from telegram import Bot, Message
 from telegram.error import TelegramError
 
+from bot import limits
 from bot.access import grants, keys
 from bot.access.case import Case
 from bot.access.lineage import Lineage
 from bot.access.messages import DeliverNote
 from bot.access.permission import THE_BOT
 from bot.chat import cards
-from bot.chat.client import CAPTION_LENGTH, say
+from bot.chat.client import say
 from bot.chat.outcomes import Outcome as Said
 from bot.chat.outcomes import failure_of
 from bot.chat.sender import Decision, Sender
@@ -119,7 +120,7 @@ class TelegramCourier:
             )
 
         try:
-            sent = await say(send, view.text, view.keyboard, room=CAPTION_LENGTH)
+            sent = await say(send, view.text, view.keyboard, room=limits.CAPTION)
         except TelegramError as error:
             failure = failure_of(error)
         except Exception as error:

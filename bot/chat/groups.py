@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from bot import limits
 from bot.access import groups, who
 from bot.access.permission import Act, require
 from bot.chat import views
@@ -58,7 +59,7 @@ async def _listing(scene: Scene) -> Html:
         )
         for one in found
     ]
-    shown = fitting(entries, views.ROOM)
+    shown = fitting(entries, limits.ROOM)
     more = fill(words.MORE, count=len(found) - shown) if shown < len(found) else ""
     return blocks(
         fill(words.COUNT, count=len(found)), lines(*entries[:shown], more), Html(words.HOW)

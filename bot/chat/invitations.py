@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from bot import limits
 from bot.access import invitations, messages
 from bot.access.case import Case
 from bot.access.permission import Act, require
@@ -89,7 +90,7 @@ async def _listing(scene: Scene) -> View:
         )
         for one in found
     ]
-    shown = min(fitting(entries, views.ROOM), views.BUTTONS_SHOWN)
+    shown = min(fitting(entries, limits.ROOM), views.BUTTONS_SHOWN)
     text = blocks(
         fill(words.INVITATIONS, count=len(found)) if found else "",
         lines(*entries[:shown]),

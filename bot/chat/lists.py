@@ -6,6 +6,7 @@ list was narrowed by.
 
 from collections.abc import Sequence
 
+from bot import limits
 from bot.access import holdings, messages, who
 from bot.access.approvals import deciders
 from bot.access.matching import Fits
@@ -26,7 +27,7 @@ USERS_SHOWN = 30
 CARDS_SHOWN = 10
 # A search that so many people fit is too wide to be read.
 _FOUND_AT_MOST = 50
-# Telegram allows 64 bytes behind a button; the place in the list is there, too.
+# Behind a button, with the place in the list: see `bot.limits`.
 _SEARCH_LENGTH = 40
 
 
@@ -219,7 +220,7 @@ async def _grants_page(
         views.grant_entry(grant, names, unproved_on.get(grant.id, ()), used.get(grant.id))
         for grant in page
     ]
-    shown = fitting(entries, views.ROOM)
+    shown = fitting(entries, limits.ROOM)
     is_last = offset + shown >= count
     text = blocks(
         fill(words.GRANTS_COUNT, count=count),
@@ -246,7 +247,7 @@ async def _all_users(
     if not count:
         return Reply(View(blocks(words.USERS_NONE, admins), keyboard))
     entries = await _users(scene, people)
-    shown = fitting(entries, views.ROOM - len(admins))
+    shown = fitting(entries, limits.ROOM - len(admins))
     others = lines(*await _users(scene, beside[:USERS_SHOWN]))
     if links and wanted and count == 1:
         keyboard = ((await pausing.button(scene, people[0]),),)

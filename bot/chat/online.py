@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from bot import limits
 from bot.access import sessions
 from bot.access.names import NAME_LENGTH, clean
 from bot.access.permission import Act, require
@@ -97,7 +98,7 @@ def listing(
     for at, one in enumerate(shown.items, first):
         entries.append(_entry(at, one, people, cuts_unknown=one.server in alone))
         rows += _buttons(at, one, people, strangers) if cuts else ()
-    fit = fitting(entries, views.ROOM)
+    fit = fitting(entries, limits.ROOM)
     left = len(entries) - fit
     rest = fill(words.TOO_LONG, count=left) if left else ""
     text = blocks(fill(words.COUNT, count=count), *entries[:fit], rest, silence, shown.text)

@@ -16,6 +16,7 @@ from urllib.parse import urlencode, urlsplit
 from sqlalchemy.exc import OperationalError
 from telegram.error import Conflict, InvalidToken, TelegramError
 
+from bot import limits
 from bot.access import roles
 from bot.chat.client import POLL_S, Telegram
 from bot.chat.door import Door, Fetched
@@ -44,8 +45,6 @@ _FULL_LOOKS = 20
 # steps of an answer. Not slower, since others wait behind it.
 _GIVES_WAY_LOOK_S = 0.01
 _GIVES_WAY_LOOKS = 10
-# As many updates Telegram gives at most (Bot API, getUpdates).
-_AT_A_TIME = 100
 # In bytes. The longest message that answers another such one takes three quarters of it; what is
 # longer, nobody typed for us.
 _LONGEST = 64 * 1024
@@ -126,7 +125,7 @@ class Poller:
         batch = [self._look_at(text) for text in await self._get_updates()]
         if not batch:
             return
-        self._is_flood = len(batch) >= _AT_A_TIME
+        self._is_flood = len(batch) >= limits.UPDATES
         confirmed = max([self._offset, *(one.item.update_id + 1 for one in batch)])
         if self._reserve.is_scarce:
             await self._store_what_revokes(batch, confirmed)
@@ -204,7 +203,7 @@ class Poller:
         async with self._database.reading() as tx:
             admins = await roles.admins(tx, self._rules)
         wanted = [one for one in batch if raw_revokes(one.update, admins)]
-        is_all_seen = len(batch) < _AT_A_TIME
+        is_all_seen = len(batch) < limits.UPDATES
         if not is_all_seen:
             async with self._database.reading() as tx:
                 met = await tx.people.some(UserId(one.item.chat_id) for one in batch)

@@ -9,6 +9,7 @@ from typing import Any
 from telegram import Bot, BotCommand, BotCommandScopeChat, LinkPreviewOptions, Message
 from telegram.error import BadRequest, TelegramError
 
+from bot import limits
 from bot.access import holdings, messages, requests, roles, who
 from bot.access.canaries import current
 from bot.access.case import Case
@@ -26,7 +27,7 @@ from bot.chat import (
     views,
 )
 from bot.chat.buttons import Keyboard
-from bot.chat.client import CAPTION_LENGTH, TEXT_LENGTH, say
+from bot.chat.client import say
 from bot.chat.commands import menu
 from bot.chat.member_commands import my_vpn_now
 from bot.chat.outcomes import UNCHANGED, Outcome, failure_of
@@ -39,6 +40,7 @@ from bot.fleet.enforcement import Enforcer
 from bot.fleet.fleet import Fleet
 from bot.handover.fields import Fields, fields_of
 from bot.handover.handover import Handover
+from bot.handover.sets import look_at_sets
 from bot.receipts import Receipt, load_receipt
 from bot.texts import chat as words
 from bot.texts import life
@@ -354,10 +356,10 @@ class Posts:
         async with self._database.reading() as tx:
             servers = await tx.servers.all()
             seen = await tx.canaries.looks()
-        now = self._clock()
-        looks = {name: current(look, now, self._canary_s) for name, look in seen.items()}
+            sets = await look_at_sets(tx)
+        looks = {one: current(look, self._clock(), self._canary_s) for one, look in seen.items()}
         states = await asyncio.gather(*(self._fleet.status(server) for server in servers))
-        await self._send(item.chat_id, views.servers_listing(servers, states, looks))
+        await self._send(item.chat_id, views.servers_listing(servers, states, looks, sets))
         return Done()
 
     async def cut(self, item: OutboxItem) -> Next:
@@ -452,7 +454,7 @@ class Posts:
             link_preview_options=_NO_PREVIEW,
             message_thread_id=topic,
         )
-        return (await say(call, view.text, view.keyboard, room=TEXT_LENGTH)).message_id
+        return (await say(call, view.text, view.keyboard, room=limits.TEXT)).message_id
 
     async def _edit(
         self, chat_id: ChatId, message_id: int, view: View, *, is_caption: bool = False
@@ -468,7 +470,7 @@ class Posts:
                 text, chat_id, message_id, link_preview_options=_NO_PREVIEW, **markup
             )
 
-        room = CAPTION_LENGTH if is_caption else TEXT_LENGTH
+        room = limits.CAPTION if is_caption else limits.TEXT
         try:
             await say(call, view.text, view.keyboard, room=room)
         except BadRequest as error:

@@ -3,7 +3,10 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
 
+from bot import limits
 from bot.access import who
 from bot.access.holdings import Holding
 from bot.access.permission import Act, Actor, may
@@ -11,14 +14,16 @@ from bot.access.usage import LastUse
 from bot.chat import buttons
 from bot.chat.buttons import Button, Keyboard, Style, Tap
 from bot.handover.handover import Topic
+from bot.handover.sets import SetLook, sentences
 from bot.texts import chat as words
 from bot.texts import keys as key_words
 from bot.texts import more_time as time_words
 from bot.texts import notices
 from bot.texts import pausing as pause_words
+from bot.texts import sets as set_words
 from bot.texts import trouble as trouble_words
 from bot.texts.canary import seen_from_outside
-from bot.texts.fill import Html, blocks, fill, fitting, lines, moment, utc
+from bot.texts.fill import Html, Template, blocks, fill, fitting, lines, moment, utc
 from bot.texts.online import amount
 from bot.texts.refusals import duration_text
 from storage.pauses import PersonPause
@@ -38,9 +43,7 @@ from storage.records import (
 from storage.transaction import Transaction
 from vpn.findings import ServerStatus
 
-# A message has 4096 characters (Bot API, sendMessage); some are left for its first and last line.
-ROOM = 3800
-# They hold about this many entries.
+# A message holds about this many entries.
 SHOWN = 15
 BUTTONS_SHOWN = 20
 _SERVERS_NAMED = 5
@@ -345,14 +348,26 @@ def servers_listing(
     servers: Sequence[Server],
     states: Sequence[ServerStatus],
     looks: Mapping[ServerName, CanaryLook],
+    sets: Sequence[SetLook],
 ) -> View:
-    """What each server answered; first those that cannot be asked."""
+    """The sets, and what each server answered; first what is not well, or cannot be asked."""
     if not servers:
         return View(Html(words.SERVERS_NONE))
-    found = sorted(zip(servers, states, strict=True), key=lambda pair: pair[1].reachable)
-    said = [_server(server, state, looks.get(server.name)) for server, state in found]
-    shown = fitting(said, ROOM)
+    answers = {server.name: state for server, state in zip(servers, states, strict=True)}
+    faults = [(one, sentences(one, answers, looks)) for one in sets]
+    found = [(not said, _set(one, said)) for one, said in faults] + [
+        (state.reachable, _server(server, state, looks.get(server.name)))
+        for server, state in zip(servers, states, strict=True)
+    ]
+    said = [block for _, block in sorted(found, key=itemgetter(0))]
+    shown = fitting(said, limits.ROOM)
     return View(blocks(*said[:shown], more(len(said), "server status", shown=shown)))
+
+
+def _set(one: SetLook, said: Sequence[tuple[Template, dict[str, Any]]]) -> Html:
+    head = set_words.CHAT_UNWELL if said else set_words.CHAT_WELL
+    faults = (fill(template, **values) for template, values in said)
+    return lines(fill(head, name=one.name, servers=some(one.servers)), *faults)
 
 
 def _server(server: Server, state: ServerStatus, look: CanaryLook | None) -> Html:

@@ -1,9 +1,9 @@
 """/who: whose an address inside the VPN is, or was."""
 
+from bot import limits
 from bot.access import whose
 from bot.access.permission import Act, require
 from bot.access.whose import Answer, Had
-from bot.chat import views
 from bot.chat.scene import Reply, Scene, say
 from bot.texts import whose as words
 from bot.texts.fill import Html, blocks, fill, fitting, lines, moment
@@ -18,7 +18,7 @@ async def who(scene: Scene, rest: str) -> Reply:
     answer = await whose.look_up(scene.case, address, when)
     entries = [_said(answer.address, one) for one in answer.had]
     if entries:
-        return say(lines(*entries[: fitting(entries, views.ROOM)]))
+        return say(lines(*entries[: fitting(entries, limits.ROOM)]))
     return say(_nobody(answer))
 
 

@@ -44,7 +44,7 @@ _IS_LIST = re.compile(r"\s*:\s*\[")
 # In bytes. A hundred of the longest messages that people can type take less than two thirds of it.
 _LONGEST_BATCH = 8 * 1024 * 1024
 _LONGEST_ANSWER = 1024 * 1024
-# More updates at once Telegram never gives (Bot API, getUpdates: 100); the rest comes again.
+# More updates at once Telegram never gives (see `bot.limits`); the rest comes again.
 _MOST = 1000
 # A body that comes drop by drop is ended by no other limit; a file may take minutes to go up.
 _LONGEST_CALL_S = 600.0

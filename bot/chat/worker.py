@@ -18,6 +18,7 @@ from typing import Any
 from telegram import Bot, Update
 from telegram.error import TelegramError
 
+from bot import limits
 from bot.access import audit, messages, roles
 from bot.access.names import clean
 from bot.access.permission import THE_BOT
@@ -49,7 +50,7 @@ from bot.process.reserve import Reserve
 from bot.texts import chat as words
 from bot.texts import keys as key_words
 from bot.texts import refusals
-from bot.texts.fill import Html, fill, plain
+from bot.texts.fill import Html, cut, fill, plain
 from storage.errors import is_full, is_passing
 from storage.records import ChatId, InboxItem, OutboxKind, UserId
 from storage.transaction import Transaction
@@ -58,7 +59,6 @@ log = logging.getLogger(__name__)
 
 # An idle bot looks after its inbox this often, in case another process wrote into it.
 _LOOK_S = 1.0
-_TOAST_LENGTH = 200
 # So many updates of strangers share a transaction: whoever is known waits for one of these at most.
 _TOGETHER = 16
 # So many of one person's are passed over at once, which takes less.
@@ -337,7 +337,7 @@ class Worker:
 
     async def _answer(self, query_id: str, reply: Reply) -> Outcome | None:
         """What came of it, where it failed."""
-        text = (reply.toast or "")[:_TOAST_LENGTH]
+        text = cut(reply.toast or "", limits.TOAST)
         try:
             await self._bot.answer_callback_query(query_id, text or None, show_alert=reply.alert)
         except TelegramError as error:

@@ -43,7 +43,7 @@ async def tell_all(results: AsyncIterable[Result]) -> int:
     first: dict[str, Trouble] = {}
     told: Counter[str] = Counter()
     async for result in results:
-        if isinstance(result, Fine):
+        if not isinstance(result, Trouble):
             tell(result)
             continue
         kind = result.kind or result.wrong
@@ -59,9 +59,9 @@ async def tell_all(results: AsyncIterable[Result]) -> int:
 
 
 def tell(result: Result) -> None:
-    """A line where all is well, and two where something is to be mended."""
-    if isinstance(result, Fine):
-        say(f"ok     {result.text}")
+    """A line where all is well or follows from what was told, and two for what is to be mended."""
+    if not isinstance(result, Trouble):
+        say(f"{'ok    ' if isinstance(result, Fine) else 'note  '} {result.text}")
         return
     say(f"WRONG  {result.wrong}")
     say(f"       {result.mend}")

@@ -1,6 +1,7 @@
 """`vpnbot server`: the OpenVPN servers."""
 
 import asyncio
+from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from pathlib import Path, PurePosixPath
 from shlex import quote
@@ -21,6 +22,7 @@ from bot.cli.ssh import HostKey, Ssh, SshKey, confirm, key, ssh_, tell_way, way_
 from bot.errors import NotDone
 from bot.fleet.elsewhere import address_of
 from bot.fleet.live_servers import remote_of
+from bot.handover.sets import SetLook, line, look_at_sets, sentences
 from bot.office import Office
 from bot.process.privileges import as_root
 from bot.setup.servers import (
@@ -199,11 +201,17 @@ def status(as_json: AsJson = False) -> None:
         async with office.database.reading() as tx:
             servers = await tx.servers.all()
             seen = await tx.canaries.looks()
+            sets = await look_at_sets(tx)
         now, period_s = office.clock(), office.settings.canary
         looks = {name: current(look, now, period_s) for name, look in seen.items()}
         states = await asyncio.gather(*(office.fleet.status(server) for server in servers))
-        rows = [_status_object(state, looks.get(ServerName(state.server))) for state in states]
-        show(rows, tuple(rows[0]) if rows else ("name",), as_json=as_json)
+        rows = [
+            _status_object(state, looks.get(ServerName(state.server)), sets) for state in states
+        ]
+        shown = [name for name in (rows[0] if rows else ("name",)) if sets or name != "sets"]
+        if not as_json:
+            rows = [row | {"sets": " ".join(row["sets"])} for row in rows]
+        show(rows, shown, as_json=as_json)
         if not as_json:
             for state in states:
                 for finding in state.findings:
@@ -211,6 +219,9 @@ def status(as_json: AsJson = False) -> None:
             for look in looks.values():
                 template, said = seen_from_outside(look)
                 say(f"{look.server}: {template.format(said=said, moment=utc(look.at))}.")
+            answers = {ServerName(state.server): state for state in states}
+            for each in sets:
+                say(line(each, sentences(each, answers, looks)))
             ends = office.fleet.authority_end()
             if ends - now < AUTHORITY_NOTICE and len(office.keyring.numbers()) == 1:
                 say(f"The CA ends on {stamp(ends)}; have another take its place: vpnbot ca rotate")
@@ -258,7 +269,9 @@ def tell_deployed(server: Server, deployed: Deployed, *, has_list: bool = False)
         say(f"  {command}")
 
 
-def _status_object(state: ServerStatus, look: CanaryLook | None) -> dict[str, Any]:
+def _status_object(
+    state: ServerStatus, look: CanaryLook | None, sets: Sequence[SetLook]
+) -> dict[str, Any]:
     return {
         "name": state.server,
         "reachable": state.reachable,
@@ -274,6 +287,8 @@ def _status_object(state: ServerStatus, look: CanaryLook | None) -> dict[str, An
         "troubles_from_outside": None if look is None else ", ".join(look.troubles),
         "certificate_end": stamp(state.certificate_end),
         "clock_ahead_s": state.clock_ahead and round(state.clock_ahead.total_seconds()),
+        # Those that it belongs to.
+        "sets": [each.name for each in sets if state.server in each.servers],
     }
 
 

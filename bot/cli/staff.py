@@ -178,7 +178,7 @@ async def _remove(office: Office, plan: Plan) -> bool:
     finally:
         # Also where it broke off: who is off the list has to be out.
         proved = not ended or await print_receipt(
-            office, list(ended.values()), retrying=words.RETRYING
+            office, list(ended.values()), retrying=words.RETRYING_ALONE
         )
     return proved
 

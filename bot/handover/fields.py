@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import PurePath
 from typing import Any
 
+from bot import limits
 from bot.access.names import NAME_LENGTH, clean
 from bot.texts.fill import utc
 from storage.records import Grant, Server
@@ -76,8 +77,13 @@ def fields_of(grant: Grant, server: Server, name: str) -> Fields:
 
 
 def file_name_of(grant: Grant) -> str:
-    """What the profile of a grant of our own is called."""
-    return f"{grant.server}-{grant.common_name}.ovpn"
+    """What the profile of a grant of our own is called.
+
+    Telegram shortens a longer name at its end, where names differ: so it is shortened before that.
+    """
+    name, _, code = grant.common_name.rpartition("-")
+    stem = f"{grant.server}-{name}"[: limits.FILE_STEM - len(code) - 1].rstrip("-")
+    return f"{stem}-{code}.ovpn"
 
 
 def friendly_name(grant: Grant) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bot import limits
 from bot.errors import BadTemplate
 from bot.handover.rendering import changeable_by_others, refusal
 from bot.handover.trust import changeable
@@ -25,8 +26,8 @@ _TEXT = ".txt.j2"
 _TOPIC = re.compile(r"[a-z0-9][a-z0-9-]{0,19}", re.ASCII)
 MOST_TOPICS = 20
 MOST_FILES = 5
-# Telegram takes 50 MB from a bot (Bot API, sendDocument), and all may go into one archive.
-MOST_BYTES = 45_000_000
+# All may go into one archive.
+MOST_BYTES = limits.FILE
 _LONGEST_NAME = 100
 
 

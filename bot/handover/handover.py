@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from shlex import quote
 
+from bot import limits
 from bot.errors import BadTemplate
 from bot.handover import bundle, profile
 from bot.handover.fields import Fields
@@ -19,9 +20,7 @@ from vpn.configuration.profile import ProfileParts, ProfileSettings
 
 log = logging.getLogger(__name__)
 
-# A message holds 4096 (Bot API, sendMessage), counted in UTF-16 units; names differ in length, so
-# a text that is tried for nobody has to leave room.
-_MESSAGE_LENGTH = 4096
+# Names differ in length, so a text that is tried for nobody has to leave room in a message.
 _LONGEST_TEXT = 3500
 
 
@@ -87,7 +86,7 @@ class Handover:
         file = own.get(topic)
         if self.folder is not None and file is not None:
             (rendered,) = await render_all(self.folder, [Job(file, fields.as_json())])
-            _require_message(self.folder, file, rendered, _MESSAGE_LENGTH)
+            _require_message(self.folder, file, rendered, limits.TEXT)
             return escaped(rendered.text.strip())
         if topic in own or topic not in BUILT_IN:
             return None

@@ -10,6 +10,7 @@ from cryptography import x509
 from bot.errors import BadSettings
 from bot.fleet.elsewhere import close_connections, use_key
 from bot.handover.handover import Handover
+from bot.handover.sets import look_at_sets
 from bot.health.local import (
     look_at_bot,
     look_at_configuration,
@@ -23,6 +24,7 @@ from bot.health.network import look_at_telegram
 from bot.health.results import Fine, Result, Trouble, trouble
 from bot.health.routing import look_at_machine
 from bot.health.servers import look_at_server
+from bot.health.sets import results_of
 from bot.health.state import look_at_authority, look_at_open_ends, look_at_past, open_checked
 from bot.health.templates import look_at_templates
 from bot.keyring import Keyring
@@ -100,9 +102,16 @@ async def _known(settings: Settings, around: Surroundings, username: str | None)
     async with around.database.reading() as tx:
         past = await look_at_past(tx, around.now)
         servers = await tx.servers.all()
+        sets = await look_at_sets(tx)
         open_ends = await look_at_open_ends(tx, settings.rules(), username)
     # A server that hangs holds up no other.
     looks = await asyncio.gather(*(look_at_server(server, around) for server in servers))
     of_servers = [result for look in looks for result in look] or [trouble(words.NO_SERVER)]
+    unwell = {
+        server.name
+        for server, look in zip(servers, looks, strict=True)
+        if any(isinstance(result, Trouble) for result in look)
+    }
+    of_sets = [result for look in sets for result in results_of(look, unwell)]
     templates = await look_at_templates(Handover(settings.templates), servers, around.now)
-    return [*past, *of_servers, *templates, *open_ends]
+    return [*past, *of_servers, *of_sets, *templates, *open_ends]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from bot.fleet.elsewhere import address_of
 from bot.fleet.live_servers import live_server, remote_of
 from bot.health.results import ShellLine, Trouble, mend_with, of_server, trouble, trouble_from
 from bot.keyring import Keyring
@@ -91,6 +92,14 @@ def found_on(server: Server, finding: Finding) -> Trouble:
     mend = mend_with(mends.get(finding.code, other), **_commands(server))
     told = of_server(server.name, trouble_from(HostError(finding.detail), mend))
     return told if finding.code in _OWN_MEND else replace(told, mend=mend)
+
+
+def mended_there(server: Server, found: Trouble) -> Trouble:
+    """The same; of a server elsewhere it says on which machine it is mended."""
+    address = address_of(server)
+    if address is None:
+        return found
+    return replace(found, mend=words.ELSEWHERE.format(host=address.host, mend=found.mend))
 
 
 def _commands(server: Server) -> dict[str, str]:

@@ -27,7 +27,14 @@ class Trouble:
     kind: str = ""
 
 
-Result = Fine | Trouble
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What follows from a trouble that was told already; no finding of its own."""
+
+    text: str
+
+
+Result = Fine | Trouble | Note
 
 # At the first semicolon that is not inside a path: those with odd characters are quoted as shlex
 # does it, where an apostrophe of a word of ours follows a letter.

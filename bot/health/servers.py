@@ -15,7 +15,7 @@ from bot.fleet.elsewhere import address_of
 from bot.fleet.live_servers import layout_of, live_server, remote_of
 from bot.fleet.on_hold import neighbours
 from bot.fleet.presence import compare
-from bot.health.look import Look, Routing, Surroundings, found_on, said_of
+from bot.health.look import Look, Routing, Surroundings, found_on, mended_there, said_of
 from bot.health.results import Fine, Result, Trouble
 from bot.health.routing import routing_of, unseen_from
 from bot.health.server_files import look_at_addresses, look_at_home, look_at_place
@@ -52,20 +52,16 @@ async def look_at_server(server: Server, around: Surroundings) -> list[Result]:
 
     Where its machine cannot be entered, that is one finding, not one of each check.
     """
-    address = address_of(server)
-    if address is None:
+    if server.ssh is None:
         return await _look(server, around)
     try:
         await live_server(server).host.caller()
     except HostError as error:
         told = found_on(server, host_finding(error))
         return [replace(told, mend=told.mend.replace(" NAME ", f" {server.name} "))]
-    results = await _look(server, around)
     return [
-        replace(result, mend=words.ELSEWHERE.format(host=address.host, mend=result.mend))
-        if isinstance(result, Trouble)
-        else result
-        for result in results
+        mended_there(server, result) if isinstance(result, Trouble) else result
+        for result in await _look(server, around)
     ]
 
 

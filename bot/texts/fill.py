@@ -23,10 +23,11 @@ class Html(str):
 
 
 class Plural(NamedTuple):
-    """A sentence for `count` = 1, and one for all other numbers."""
+    """A sentence for `count` = 1, and one for all other numbers; `none` where 0 has its own."""
 
     one: str
     many: str
+    none: str = ""
 
 
 Template = str | Plural
@@ -79,10 +80,15 @@ def length(text: str) -> int:
 
 def without_markup(text: Html, room: int) -> str:
     """What is seen of it, cut to so many of Telegram's characters."""
-    seen = unescape(_TAG.sub("", text)).encode("utf-16-le")
-    if len(seen) <= room * 2:
-        return seen.decode("utf-16-le")
-    return seen[: room * 2 - 2].decode("utf-16-le", "ignore") + "…"
+    return cut(unescape(_TAG.sub("", text)), room)
+
+
+def cut(text: str, room: int) -> str:
+    """Plain text of so many of Telegram's characters at most."""
+    units = text.encode("utf-16-le")
+    if len(units) <= room * 2:
+        return str(text)
+    return units[: room * 2 - 2].decode("utf-16-le", "ignore") + "…"
 
 
 def fitting(parts: Sequence[str], room: int) -> int:
@@ -107,7 +113,9 @@ def utc(when: datetime) -> str:
 def _choose(template: Template, values: dict[str, Any]) -> str:
     if isinstance(template, str):
         return template
-    return template.one if values["count"] == 1 else template.many
+    if values["count"] == 1:
+        return template.one
+    return template.many if values["count"] else template.none or template.many
 
 
 def _on_one_line(value: Any) -> Any:

@@ -15,16 +15,21 @@ NOTICES: dict[Notice, Template] = {
         "then: I’ll tell you."
     ),
     Notice.RESUMED: (
-        "Your VPN access is back. The profiles that you have work again until their ends; /myvpn "
-        "shows them."
+        "Your VPN access is back. Your profiles that haven’t ended are being let in again; if one "
+        "doesn’t connect yet, try again in a few minutes. /myvpn shows them."
     ),
     Notice.RESUMED_ADMINS: Plural(
-        "{name} isn’t paused any more, as planned: {count} profile works again.",
-        "{name} isn’t paused any more, as planned: {count} profiles work again.",
+        "{name} isn’t paused any more, as planned: {count} profile is being let in again.",
+        "{name} isn’t paused any more, as planned: {count} profiles are being let in again.",
+        none="{name} isn’t paused any more, as planned. They have no profile to come back to.",
     ),
     Notice.PAUSED_SINCE_BACKUP: (
         "⚠️ I was restored from a backup. By the list on <b>{server}</b>, {name} was paused after "
         "it, so they still are. If that’s over: <code>/resume {name}</code>"
+    ),
+    Notice.PAUSE_KEPT: (
+        "⚠️ I was restored from a backup. In it, {name} was paused until {until}. That may have "
+        "been changed since, so {name} stays paused until you say: <code>/resume {name}</code>"
     ),
 }
 USAGE = (
@@ -37,6 +42,7 @@ NOBODY_PAUSED = "Nobody is paused. <code>/pause NAME until DAY</code> pauses som
 CONFIRM_PAUSE = Plural(
     "Pause <b>{name}</b> until you resume them? Sessions end now; {count} profile is kept.",
     "Pause <b>{name}</b> until you resume them? Sessions end now; {count} profiles are kept.",
+    none="Pause <b>{name}</b> until you resume them? They can’t ask, and get nothing, until then.",
 )
 DAY_HINT = "With a day: <code>/pause {id} until 14 Sept</code>"
 BUTTON_PAUSE = "Pause {name}"
@@ -96,7 +102,7 @@ REFUSALS_TERMINAL: dict[Refusal, str] = {
 # --- The terminal --------------------------------------------------------------------------------
 
 OFF_LINE = "{names} can’t ask, and get nothing, until {until}."
-OFF_LINE_OPEN = "{names} can’t ask, and get nothing, until: vpnbot user resume {id}"
+OFF_LINE_OPEN = "{names} can’t ask, and get nothing, until you run: vpnbot user resume {id}"
 BACK_LINE = Plural(
     "{names}: back; {count} profile works again.", "{names}: back; {count} profiles work again."
 )

@@ -104,7 +104,9 @@ RETRYING_TERMINAL = (
     "`vpnbot grant list` shows what is open."
 )
 # Where repeating the command would do nothing.
-RETRYING = "The bot keeps trying while it runs. What is open: vpnbot grant list --state revoking"
+RETRYING_ALONE = (
+    "The bot keeps trying while it runs. What is open: vpnbot grant list --state revoking"
+)
 MILLISECONDS = "{count} ms"
 SECONDS = "{count} s"
 MINUTES = "{count} min"

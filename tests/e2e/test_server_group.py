@@ -7,11 +7,14 @@ import pytest
 
 from demo.errors import LabRefused
 from demo.lab.network import NetLab, lab_missing
+from demo.lab.stand_in import StandIn
 from pki.authority_files import load_certificate
 from pki.found_crls import read_crls
 from pki.serial import parse_serial
+from tests.bot.health.kit import everybody_pressed_start, findings
 from tests.company import (
     ANNA,
+    as_if_bot_ran,
     company_with_openvpn,
     company_with_stand_in,
     furnish_by_copy,
@@ -114,6 +117,45 @@ async def test_a_server_that_was_away_takes_in_who_came_meanwhile(folder: Path) 
         assert parse_serial(grant["serial"]) not in {one.serial for one in crl[0].revocations}
 
 
+@pytest.mark.long
+async def test_a_set_is_shown_as_a_whole(folder: Path) -> None:
+    """In the terminal, in the chat, and by the doctor, which tells one fault once."""
+    async with company_with_stand_in(folder) as (company, _):
+        everybody_pressed_start(company)
+        await company.add_server("paris", PARIS)
+        await company.done("server", "group", "add", "eu", "office", "paris")
+        status = await company.vpnbot("server", "status")
+        assert status.code == 1
+        assert (
+            "Set eu (office, paris): paris can’t be asked; a client that doesn’t get in there "
+            "tries office." in status.out
+        )
+        with as_if_bot_ran(company.data):
+            doctor = await company.vpnbot("doctor")
+        (found,) = findings(doctor)
+        assert found[0].startswith("Server paris: ")
+        assert "note   Set eu: paris isn’t well, see above; a client that" in doctor.out
+        await company.start()
+        await company.boris.says("/servers")
+        assert (
+            "⚠️ eu, one profile for office, paris:\nparis can’t be asked"
+            in (await company.boris.hears("one profile for")).text
+        )
+        await company.stop()
+        second = StandIn()
+        await second.start(folder / "paris")
+        try:
+            rows = (await company.done("server", "status", "--json")).rows
+            assert [row["sets"] for row in rows] == [["eu"], ["eu"]]
+            said = (await company.done("server", "status")).out
+            assert "Set eu (office, paris): each of them is well." in said
+            with as_if_bot_ran(company.data):
+                doctor = await company.done("doctor")
+            assert "ok     Set eu (office, paris): each of them is well." in doctor.out
+        finally:
+            await second.stop()
+
+
 async def test_what_a_set_may_be(folder: Path) -> None:
     async with open_company(folder) as company:
         await furnish_by_copy(company)
@@ -145,7 +187,7 @@ async def test_what_a_set_may_be(folder: Path) -> None:
         lines = profile.read_text().splitlines()
         assert [line for line in lines if line.startswith("remote ")][1].endswith(f"{PARIS} udp")
         assert "<connection>" not in lines
-        assert "live grants use eu" in await refused("group", "remove", "eu")
+        assert "1 live grant uses eu" in await refused("group", "remove", "eu")
         said = (await company.done("server", "group", "edit", "eu", "paris", "office")).out
         assert "opens paris, office; clients try them in this order" in said
         await company.vpnbot("revoke", str(ANNA.id))

@@ -30,6 +30,7 @@ from tests.bot.access.kit import (
     OPERATOR,
     WEEK_S,
     Paper,
+    to,
 )
 
 DORA = UserId(2003)
@@ -308,6 +309,13 @@ async def test_the_trail_tells_who_became_an_admin(paper: Paper) -> None:
     [noted] = await paper.noted()
     assert (noted.actor, noted.action) == ("vpnbot", "admins.change")
     assert (noted.detail["joined"], noted.detail["left"]) == ([DORA], [BORIS])
+
+
+async def test_whoever_is_no_admin_any_more_loses_the_menu(paper: Paper) -> None:
+    await paper.do(admins.observe_at_start)
+    paper.admins = (CLARA,)
+    await paper.do(admins.observe_at_start)
+    assert await paper.heard() == [to(BORIS, OutboxKind.MENU, {})]
 
 
 @pytest.mark.parametrize("end", [revocation.revoke_person, people.remove])

@@ -103,6 +103,16 @@ async def test_who_comes_back_is_new_again(paper: Paper) -> None:
     assert [said.kind for said in await paper.heard()] == [OutboxKind.NOTICE, OutboxKind.MENU]
 
 
+async def test_an_admin_who_never_wrote_gets_the_menu_once_they_can_be_reached(
+    paper: Paper,
+) -> None:
+    for _ in range(2):
+        assert not await paper.do(people.reached, BORIS)
+    assert await paper.heard() == [to(BORIS, OutboxKind.MENU, {})]
+    assert not await paper.do(people.reached, NEW)  # a stranger
+    assert await paper.heard() == []
+
+
 async def test_an_admin_may_put_themselves_on_the_list(paper: Paper) -> None:
     done = await paper.by(await paper.actor(BORIS), people.allow, BORIS, "Boris")
     assert done.is_new

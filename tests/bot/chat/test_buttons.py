@@ -4,6 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bot import limits
 from bot.chat import buttons
 from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.commands import COMMANDS
@@ -11,7 +12,6 @@ from storage.joining_records import InvitationId
 from storage.key_records import KeyWay
 from storage.records import GrantId, RequestId, ServerName, UserId
 
-LIMIT = 64  # bytes (Bot API, InlineKeyboardButton.callback_data)
 REQUESTS = st.integers(1, 10**15 - 1).map(RequestId)
 GRANTS = st.from_regex(r"g-[a-z0-9]{1,30}", fullmatch=True).map(GrantId)
 DIGESTS = st.text("0123456789abcdef", min_size=8, max_size=8)
@@ -36,7 +36,7 @@ PARTS = (*SEARCHED, Tap.PENDING, Tap.REVOKE_LIST, Tap.REMOVE_LIST, Tap.ONLINE)
 
 
 def fits(data: str) -> bool:
-    return 1 <= len(data.encode()) <= LIMIT
+    return 1 <= len(data.encode()) <= limits.BUTTON_DATA
 
 
 def test_every_tap_is_read_back_by_one_of_these_tests() -> None:

@@ -15,7 +15,7 @@ from bot.chat.delivery import ChatDelivery, TelegramCourier
 from bot.chat.outcomes import failure_at_telegram
 from bot.chat.sender import Sender
 from bot.core import Core
-from bot.handover.delivery import Came, Delivery
+from bot.handover.delivery import Came, Delivery, Outcome
 from bot.handover.profiles import Profile
 from bot.office import real_chance
 from bot.process.clock import since_boot, utc_now
@@ -101,3 +101,16 @@ async def test_what_telegram_turns_away_while_it_answers_is_given_up_in_the_end(
         came = [(await courier.hand_over(grant, profile, earlier_dead=True)).came for _ in range(7)]
         assert came == [Came.NOT_YET] * 6 + [Came.REFUSED]
         assert (await courier.hand_over(grant, profile, earlier_dead=True)).came is Came.ARRIVED
+
+
+async def test_a_document_that_telegram_refuses_is_not_sent_again(core: Core) -> None:
+    token = "123456789:a-token-that-opens-nothing-at-all"
+    anna = DemoPerson(ANNA, "Anna", None, "Employee", started=True)
+    sender = Sender(core, {}, failure_of=failure_at_telegram)
+    async with DemoServer(token, (anna,)) as telegram, connect(token, telegram.url).bot as bot:
+        courier = TelegramCourier(bot, sender, ChatId(ANNA), DeliverNote.FIRST, None, core.clock)
+        telegram.faults.append(Fault("sendDocument", 1, status(400, "Bad Request: FILE_INVALID")))
+        sent = Profile("anna.ovpn", b"client\n")
+        outcome = await courier.hand_over(make_grant(1, None), sent, earlier_dead=True)
+    assert outcome == Outcome(Came.REFUSED, "file_invalid")
+    assert telegram.person(ANNA).messages == []

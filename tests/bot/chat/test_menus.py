@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from bot import limits
 from bot.access.permission import Actor
 from bot.chat.commands import COMMANDS, menu
 from bot.texts import chat
@@ -44,5 +45,7 @@ def test_every_command_but_start_says_what_it_does() -> None:
 
 def test_every_command_of_a_menu_is_one_that_telegram_takes() -> None:
     for name, text in menu(Actor("x", "X", is_admin=True, is_allowed=True)):
-        assert re.fullmatch(r"[a-z0-9_]{1,32}", name)
-        assert 3 <= len(text) <= 256
+        assert re.fullmatch(r"[a-z0-9_]+", name)
+        assert len(name) <= limits.MENU_NAME
+        assert 3 <= len(text) <= limits.MENU_TEXT
+    assert len(COMMANDS) <= limits.MENU_ENTRIES

@@ -5,7 +5,8 @@ from datetime import timedelta, timezone
 
 import pytest
 
-from bot.handover.fields import fields_of
+from bot import limits
+from bot.handover.fields import fields_of, file_name_of
 from storage.records import Grant, GrantId, GrantState, Place, ServerName
 from tests.bot.access.kit import make_server
 from tests.bot.handover.kit import FIELDS, NOW
@@ -46,6 +47,15 @@ def test_grants_of_one_server_never_look_the_same() -> None:
     assert other.friendly_name == "berlin (anna-x7p2)"
     assert other.file_name == "berlin-anna-x7p2.ovpn"
     assert other.archive_name == "berlin-anna-x7p2.zip"
+
+
+def test_a_long_file_name_keeps_the_end_that_tells_it_from_others() -> None:
+    grant = replace(GRANT, server=ServerName("b" * 32))
+    names = {file_name_of(replace(grant, common_name=f"{'a' * 40}-k3m9x2p{n}")) for n in (4, 5)}
+    stem = f"{'b' * 32}-{'a' * 18}-k3m9x2p"
+    assert names == {f"{stem}4.ovpn", f"{stem}5.ovpn"}
+    assert len(stem) + 1 == limits.FILE_STEM
+    assert file_name_of(replace(grant, common_name="anna")) == f"{'b' * 32}-anna.ovpn"
 
 
 def test_times_are_written_in_utc() -> None:

@@ -29,7 +29,9 @@ def now() -> datetime:
 def findings(ran: Ran) -> list[tuple[str, str]]:
     """What is wrong, each with its mend."""
     lines = [line for line in ran.out.splitlines() if line != "All is well."]
-    assert not [line for line in lines if not line.startswith(("ok     ", "WRONG  ", "       "))]
+    assert not [
+        line for line in lines if not line.startswith(("ok     ", "WRONG  ", "note   ", "       "))
+    ]
     return [
         (line.removeprefix("WRONG  "), lines[place + 1].strip())
         for place, line in enumerate(lines)

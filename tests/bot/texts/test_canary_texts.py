@@ -42,9 +42,9 @@ def test_every_code_has_its_words() -> None:
     ],
 )
 def test_the_chat_says_what_was_seen_last(look: CanaryLook, said: str) -> None:
-    answer = views.servers_listing([server("berlin")], [status("berlin", reachable=True)], {})
+    answer = views.servers_listing([server("berlin")], [status("berlin", reachable=True)], {}, ())
     assert "outside" not in seen(answer)
     answer = views.servers_listing(
-        [server("berlin")], [status("berlin", reachable=True)], {BERLIN: look}
+        [server("berlin")], [status("berlin", reachable=True)], {BERLIN: look}, ()
     )
     assert said in seen(answer)

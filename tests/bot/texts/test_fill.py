@@ -55,6 +55,8 @@ def test_one_and_many(count: int, text: str) -> None:
     template = Plural("{count} day", "{count} days")
     assert fill(template, count=count) == text
     assert plain(template, count=count) == text
+    none = fill(template._replace(none="not a day"), count=count)
+    assert none == (text if count else "not a day")
 
 
 def test_empty_parts_leave_no_gap() -> None:

@@ -1,12 +1,15 @@
 """The words: each code has its own, each fits its values, and no value becomes markup."""
 
+import ast
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from string import Formatter
 from types import ModuleType
 
 import pytest
 
+from bot import texts
 from bot.access.messages import DeliverNote, Notice
 from bot.access.refusals import Refusal, Refused
 from bot.access.revocation import _OWNER_KNOWS
@@ -26,6 +29,7 @@ from bot.texts import (
     receipts,
     refusals,
     roles,
+    sets,
     trouble,
     whose,
 )
@@ -81,7 +85,7 @@ IN_CHAT = [
     (name, template)
     for module in (
         *(chat, notices, life, questions, online, groups, joining),
-        *(pausing, roles, trouble, whose, more_time),
+        *(pausing, roles, sets, trouble, whose, more_time),
     )
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
@@ -110,6 +114,20 @@ PAUSING = {
     "BACK_LINE": "names count",
     "BACK_NOT_YET": "names servers",
 }
+SETS = {
+    "AWAY": "away others",
+    "ALL_AWAY": "name",
+    "UNWELL": "count servers",
+    "CLOSED": "name server",
+    "WAITING": "name server count",
+    "DIFFER": "name why",
+    "NO_SECOND_LOCK": "name server",
+    "LINE": "name servers said",
+    "CHAT_WELL": "name servers",
+    "CHAT_UNWELL": "name servers",
+    "SET": "name text",
+    "MEMBERS_UNWELL": "count servers",
+}
 TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (chat, CHAT),
     (notices, TOLD),
@@ -123,6 +141,7 @@ TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (joining, JOINING),
     (receipts, RECEIPTS),
     (pausing, PAUSING),
+    (sets, SETS),
 ]
 
 
@@ -144,13 +163,14 @@ def test_a_template_with_one_and_many_counts() -> None:
         (groups, GROUPS),
         (receipts, RECEIPTS),
         (pausing, PAUSING),
+        (sets, SETS),
     ):
         for name, template in templates(module):
             if isinstance(template, Plural) and name != "NOTICES":
                 assert "count" in table[name].split(), name
 
 
-@pytest.mark.parametrize("count", [1, 2, 1000])
+@pytest.mark.parametrize("count", [0, 1, 2, 1000])
 def test_every_text_is_html_that_telegram_takes(count: int) -> None:
     for name, template in IN_CHAT:
         values = dict.fromkeys(fields(template), "value")
@@ -180,6 +200,18 @@ def test_a_value_stays_what_it_is(value: str) -> None:
         text = fill(template, **{"count": 2} | dict.fromkeys(fields(template), value))
         assert marks(text) == marks(fill(template, **{"count": 2} | harmless)), name
         assert value in shown(text).text or not fields(template), name
+
+
+def test_no_text_hides_an_earlier_one_of_its_name() -> None:
+    for path in Path(texts.__file__).parent.glob("*.py"):
+        assigned = [
+            target.id
+            for one in ast.parse(path.read_text()).body
+            if isinstance(one, ast.Assign)
+            for target in one.targets
+            if isinstance(target, ast.Name)
+        ]
+        assert len(assigned) == len(set(assigned)), path
 
 
 # --- each code has its words ----------------------------------------------------------------------
@@ -222,6 +254,7 @@ def test_what_still_works_is_said_with_the_end() -> None:
     "payload",
     [
         *({"code": code, "values": NOTICES[code]} for code in ("removed", "resumed")),
+        {"code": "resumed_admins", "values": {"name": "Anna", "count": 0}},
         {"code": "resumed_admins", "values": {"name": "Anna", "count": 1}},
         {"code": "resumed_admins", "values": {"name": "Anna", "count": 2}},
         {"code": "access_ended", "values": {"server": "berlin", "reason": "removed"}},
