@@ -16,6 +16,7 @@ from pathlib import Path
 
 from cryptography import x509
 
+from bot.access.case import Lifetime
 from bot.errors import BadSettings, NotDone
 from bot.process.data_folder import DataFolder
 from pki.authority import Authority
@@ -73,13 +74,14 @@ class Keyring:
             self._certificates[number] = load_certificate(self._folder.ca_of(number))
         return self._certificates[number]
 
-    def authority_ends(self) -> Mapping[int, datetime]:
-        """When the CAs end, by their numbers; those that cannot be read are left out."""
-        ends = {}
+    def lifetimes(self) -> Mapping[int, Lifetime]:
+        """Of the CAs, by their numbers; those that cannot be read are left out."""
+        found = {}
         for number in self.numbers():
             with suppress(PkiError):
-                ends[number] = self.certificate_of(number).not_valid_after_utc
-        return ends
+                read = self.certificate_of(number)
+                found[number] = Lifetime(read.not_valid_before_utc, read.not_valid_after_utc)
+        return found
 
     async def authority(self, number: int | None = None) -> Authority:
         """A CA with its key.

@@ -67,7 +67,7 @@ class Office(Core):
             self.rules,
             self.chance,
             actor,
-            authority_ends=self.keyring.authority_ends(),
+            authorities=self.keyring.lifetimes(),
             may_give=not look.in_doubt,
             may_expire=not look.in_doubt or look.doubted_for >= LONGEST_DOUBT,
         )

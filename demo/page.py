@@ -51,6 +51,8 @@ _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
 }
+# As much of a message as a reply to it shows.
+_QUOTED = 80
 _LOCAL_NAMES = frozenset({"127.0.0.1", "localhost"})
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -239,7 +241,8 @@ class Page:
         world = self._world
         match name:
             case "say":
-                world.says(person_id, str(body["text"]))
+                answered = body.get("replies_to")
+                world.says(person_id, str(body["text"]), replies_to=answered and int(answered))
             case "tap":
                 world.taps(person_id, int(body["message_id"]), str(body["data"]))
             case "edit":
@@ -290,6 +293,7 @@ def _message(message: Message) -> Json:
         "keyboard": [list(row) for row in message.keyboard],
         "edited": message.edit_date is not None,
         "forwarded": "forward_origin" in message.extra,
+        "quoted": message.extra.get("reply_to_message", {}).get("text", "")[:_QUOTED],
     }
     if message.document is not None:
         stored = message.document

@@ -104,8 +104,9 @@ class PersonChat:
         """What this person's taps were answered with, oldest first."""
         return [answer for answer in self._world.answers if answer.person_id == self.person.id]
 
-    async def says(self, text: str) -> DemoMessage:
-        return _shown(self._world.says(self.person.id, text))
+    async def says(self, text: str, *, replies_to: DemoMessage | None = None) -> DemoMessage:
+        answered = None if replies_to is None else replies_to.message_id
+        return _shown(self._world.says(self.person.id, text, replies_to=answered))
 
     async def sends(self, name: str, content: bytes, *, photo: bool = False) -> DemoMessage:
         """A file, or the same as a picture."""

@@ -40,6 +40,16 @@ class PostedMessages(Repository):
         rows = await self._connection.execute(_ABOUT, {"kind": kind, "subject": subject})
         return [PostedMessage(**values_of(row) | {"kind": kind}) for row in rows]
 
+    async def find(self, chat_id: ChatId, message_id: int) -> PostedMessage | None:
+        """What is known of one message; None of what nothing has to be done with any more."""
+        rows = await self._connection.execute(
+            select(_posted).where(_posted.c.chat_id == chat_id, _posted.c.message_id == message_id)
+        )
+        row = rows.first()
+        if row is None:
+            return None
+        return PostedMessage(**values_of(row) | {"kind": OutboxKind(row.kind)})
+
     async def posted_between(
         self, kind: OutboxKind, after: datetime, before: datetime, limit: int
     ) -> Sequence[PostedMessage]:

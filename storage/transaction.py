@@ -23,6 +23,7 @@ from storage.pauses import Pauses
 from storage.people import People
 from storage.posted import PostedMessages
 from storage.proofs import Proofs
+from storage.request_notes import AllRequestNotes
 from storage.requests import Requests
 from storage.roles import Roles
 from storage.rotation import Rotations
@@ -45,6 +46,7 @@ class Transaction:
         self.servers = Servers(connection)
         self.pauses = Pauses(connection)
         self.requests = Requests(connection)
+        self.request_notes = AllRequestNotes(connection)
         self.grants = Grants(connection)
         self.keys = Keys(connection)
         self.addresses = Addresses(connection)

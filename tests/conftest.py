@@ -14,13 +14,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests import folders
+from tests import folders, hanging
 
 _HERE = Path(__file__).parent
 # Rooms where every test is long.
 _LONG_ROOMS = {"crash", "torture"}
-# Only a hang takes so long.
-_HANG_S = 600
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -53,12 +51,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol() -> Iterator[None]:
-    # Again and again, since the end of a test can hang as well.
-    signal.setitimer(signal.ITIMER_REAL, _HANG_S, _HANG_S)
+    hanging.watch()
     try:
         return (yield)
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        hanging.stop_watching()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

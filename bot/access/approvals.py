@@ -43,11 +43,12 @@ async def given(case: Case, request: Request) -> Sequence[Approval]:
     """The approvals that count now, oldest first.
 
     Only those of people who may decide at this moment: whoever was taken off has no say any more,
-    and whoever was put back has to say it anew. Two accounts of one person are one person, and the
-    requester is none.
+    and whoever was put back has to say it anew; so has everybody when the requester has changed
+    what they ask for. Two accounts of one person are one person, and the requester is none.
     """
     requester = await case.tx.people.person_of(request.user_id)
     since = await roles.since(case)
+    changed = (await case.tx.request_notes.of(request.id)).after_decision
     decisions = await case.tx.requests.decisions(request.id)
     counted: dict[UserId, Approval] = {}
     for admin in await deciders(case, request):
@@ -56,7 +57,7 @@ async def given(case: Case, request: Request) -> Sequence[Approval]:
             for decision in decisions
             if decision.verdict is Verdict.APPROVE
             and decision.actor == telegram_key(admin)
-            and decision.id > since.get(admin, 0)
+            and decision.id > max(since.get(admin, 0), changed)
         ]
         duration = said[-1] if said else None
         person = await case.tx.people.person_of(admin)
@@ -74,10 +75,21 @@ async def deciders(case: Case, request: Request) -> tuple[UserId, ...]:
 
 async def is_asked(case: Case, request: Request, user_id: UserId) -> bool:
     """Whether this account's word would bring the request nearer to a decision."""
-    if user_id not in await deciders(case, request):
-        return False
+    return user_id in await _with_a_say(case, request)
+
+
+async def asked(case: Case, request: Request) -> Sequence[UserId]:
+    """Who gets its card: everybody whose word counts; all admins, who can see to it, for nobody."""
+    return await _with_a_say(case, request) or await roles.admins(case.tx, case.rules)
+
+
+async def _with_a_say(case: Case, request: Request) -> Sequence[UserId]:
     needed = await vote(case, request, request.duration)
-    return needed.counts(await case.tx.people.person_of(user_id), ())
+    return [
+        one
+        for one in await deciders(case, request)
+        if needed.counts(await case.tx.people.person_of(one), ())
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +152,18 @@ async def limit(case: Case, request: Request) -> int:
     return theirs.limit(min(request.duration, case.rules.max_duration))
 
 
-async def offers(case: Case, request: Request, longest: int) -> tuple[int, ...]:
-    """What may be approved where `longest` seconds may be given.
+async def offers(case: Case, request: Request, longest: int) -> Sequence[int]:
+    """What may be approved where `longest` seconds may be given; of more time that may be none."""
+    return await that_help(case, request, durations.choices(longest))
 
-    Of more time only what ends after the profile that is there; that may be nothing.
-    """
+
+async def that_help(case: Case, request: Request, seconds: Sequence[int]) -> Sequence[int]:
+    """Of these durations, for more time, only those that end after the profile that is there."""
     extended = (await Lineage.of(case.tx, request.user_id)).extended(request)
-    return tuple(
-        one
-        for one in durations.choices(longest)
-        if extended is None or request.asked_at + timedelta(seconds=one) > extended.not_after
-    )
+    if extended is None:
+        return seconds
+    left = extended.not_after - request.asked_at
+    return [one for one in seconds if timedelta(seconds=one) > left]
 
 
 def deadline(case: Case, request: Request) -> datetime:

@@ -68,7 +68,8 @@ async def draw(
         return ()
     authority = await case.tx.rotation.signing()
     ends = case.now + LIFE
-    ends = min(ends, case.authority_ends.get(authority, ends))
+    if authority in case.authorities:
+        ends = min(ends, case.authorities[authority].ends)
     drawn = [
         Canary(
             serial=case.chance.serial(),

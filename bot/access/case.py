@@ -48,6 +48,14 @@ class Chance:
 
 
 @dataclass(frozen=True, slots=True)
+class Lifetime:
+    """Of a CA: within it its certificates work."""
+
+    begins: datetime
+    ends: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One act: all of it happens in this transaction, at this moment, on this actor's word."""
 
@@ -56,8 +64,9 @@ class Case:
     rules: Rules
     chance: Chance
     actor: Actor
-    # No profile can outlive the CA that signs it; by their numbers, see `storage.rotation`.
-    authority_ends: Mapping[int, datetime] = field(default_factory=dict)
+    # No profile works before the CA that signs it begins, and none can outlive it; by their
+    # numbers, see `storage.rotation`.
+    authorities: Mapping[int, Lifetime] = field(default_factory=dict)
     # While the machine's clock is in doubt nothing is given out, and nothing ends by itself; after
     # an hour of that it ends all the same, by the last moment that was agreed and the time since.
     may_give: bool = True

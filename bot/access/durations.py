@@ -7,7 +7,7 @@ from bot.access.refusals import Refusal, Refused
 _UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 # Ten digits would be longer than any calendar.
 _DURATION = re.compile(r"([1-9][0-9]{0,8})([mhdw])", re.ASCII)
-# What an admin may give instead of what was asked for.
+# What an admin may give, or somebody ask for, instead of what was asked for.
 _LADDER = (3600, 8 * 3600, 86_400, 7 * 86_400, 30 * 86_400)
 _SHORTER_CHOICES = 2
 
@@ -47,3 +47,9 @@ def choices(requested: int) -> tuple[int, ...]:
     """What an admin may approve: what was asked for, and up to two shorter durations."""
     shorter = [step for step in _LADDER if step < requested]
     return (requested, *shorter[: -_SHORTER_CHOICES - 1 : -1])
+
+
+def others(limit: int, usual: int, current: int) -> tuple[int, ...]:
+    """What somebody may ask for instead of `current`, from the shortest to the longest."""
+    found = {step for step in (*_LADDER, usual) if step <= limit} - {current}
+    return tuple(sorted(found))

@@ -49,7 +49,8 @@ async def reserve(
         among: of a set, only these servers.
 
     Raises:
-        Refused: OUTLIVES_AUTHORITY, UNKNOWN_SERVER, SERVER_CLOSED, NETWORK_FULL.
+        Refused: OUTLIVES_AUTHORITY, AUTHORITY_OVER, AUTHORITY_AHEAD, UNKNOWN_SERVER, SERVER_CLOSED,
+            NETWORK_FULL.
     """
     authority = await require_outlived(case, not_after)
     name = ServerName(request.server or "")
@@ -113,15 +114,20 @@ def require_giving(case: Case) -> None:
 async def require_outlived(case: Case, not_after: datetime) -> int:
     """Gives the number of the CA that will sign.
 
-    Raises Refused: OUTLIVES_AUTHORITY, AUTHORITY_OVER. Such a certificate could never be made.
+    Raises Refused: OUTLIVES_AUTHORITY, AUTHORITY_OVER, AUTHORITY_AHEAD. Such a certificate could
+    never be made, or would work for nobody.
     """
-    authority = await case.tx.rotation.signing()
-    ends_at = case.authority_ends.get(authority)
-    if ends_at is not None and ends_at <= case.now:
-        raise Refused(Refusal.AUTHORITY_OVER, until=ends_at)
-    if ends_at is not None and not_after > ends_at:
-        raise Refused(Refusal.OUTLIVES_AUTHORITY, until=ends_at)
-    return authority
+    number = await case.tx.rotation.signing()
+    authority = case.authorities.get(number)
+    if authority is None:
+        return number
+    if case.now < authority.begins:
+        raise Refused(Refusal.AUTHORITY_AHEAD, begins=authority.begins)
+    if authority.ends <= case.now:
+        raise Refused(Refusal.AUTHORITY_OVER, until=authority.ends)
+    if not_after > authority.ends:
+        raise Refused(Refusal.OUTLIVES_AUTHORITY, until=authority.ends)
+    return number
 
 
 async def renew(case: Case, grant_id: GrantId, *, note: DeliverNote = DeliverNote.RENEWED) -> Grant:

@@ -11,6 +11,7 @@ class Refusal(StrEnum):
     DURATION_TOO_LONG = "duration_too_long"
     OUTLIVES_AUTHORITY = "outlives_authority"
     AUTHORITY_OVER = "authority_over"
+    AUTHORITY_AHEAD = "authority_ahead"
     NO_SERVER = "no_server"
     UNKNOWN_SERVER = "unknown_server"
     ALREADY_OPEN = "already_open"
@@ -22,6 +23,8 @@ class Refusal(StrEnum):
     OWN_REQUEST = "own_request"
     OTHER_GROUP = "other_group"  # than an approver decides for
     NOT_OFFERED = "not_offered"
+    CHANGED_TOO_OFTEN = "changed_too_often"
+    NO_WORDS = "no_words"  # nothing that could be read
     NOTHING_TO_UNDO = "nothing_to_undo"
     UNDO_NOT_YOURS = "undo_not_yours"
     UNDO_LATE = "undo_late"

@@ -142,7 +142,7 @@ async def choosing(case: Case, request_id: RequestId) -> Request:
     require(case.actor, Act.ASK)
     request = await own(case, request_id)
     if request.state is not RequestState.CHOOSING:
-        raise await _already_decided(case.tx, request_id)
+        raise await already_decided(case.tx, request_id)
     return request
 
 
@@ -155,7 +155,7 @@ async def choose(case: Case, request_id: RequestId, server: ServerName) -> Asked
     """
     require(case.actor, Act.ASK)
     request = await own(case, request_id)
-    _require_open(case, request)
+    require_open(case, request)
     durations.within_limit(request.duration, case.rules.max_duration)
     found = await destinations.find(case.tx, server)
     _pick([] if found is None else [found], server)
@@ -168,7 +168,7 @@ async def choose(case: Case, request_id: RequestId, server: ServerName) -> Asked
     seconds = _within_limit(case, request.duration, theirs, is_named=is_named)
     await _refuse_second(case.tx, request.user_id, server)
     if not await case.tx.requests.choose(request_id, server, seconds):
-        raise await _already_decided(case.tx, request_id)
+        raise await already_decided(case.tx, request_id)
     request = await _known_request(case.tx, request_id)
     await case.record("request.ask", request, reason=request.reason)
     await announce(case, request)
@@ -207,7 +207,7 @@ async def approve(
             NETWORK_FULL, CLOCK_IN_DOUBT.
     """
     request = await _decidable(case, request_id)
-    _require_open(case, request)
+    require_open(case, request)
     if not case.actor.is_operator:
         await admins.observe(case)
     if seen is not None and seen != await approvals.card_digest(case, request, case.actor.user_id):
@@ -326,7 +326,7 @@ async def withdraw(case: Case, request: Request, *, tell: bool) -> None:
         )
 
 
-def _require_open(case: Case, request: Request) -> None:
+def require_open(case: Case, request: Request) -> None:
     """Refuses an expired request that `expire_due` has not closed yet."""
     if approvals.deadline(case, request) <= case.now:
         raise Refused(Refusal.ALREADY_DECIDED, state=RequestState.EXPIRED, admin="")
@@ -404,13 +404,8 @@ async def _refuse_second(tx: Transaction, user_id: UserId, server: ServerName | 
 
 
 async def announce(case: Case, request: Request) -> None:
-    """To everybody whose word counts; where there is nobody, to all admins, who can see to that."""
-    asked = [
-        one
-        for one in await approvals.deciders(case, request)
-        if await approvals.is_asked(case, request, one)
-    ]
-    for one in asked or await roles.admins(case.tx, case.rules):
+    """Sends its card to whoever is asked."""
+    for one in await approvals.asked(case, request):
         await messages.card(case, one, request.id)
 
 
@@ -438,7 +433,7 @@ async def own(case: Case, request_id: RequestId) -> Request:
 async def _decidable(case: Case, request_id: RequestId) -> Request:
     request = await may_be_decided_by(case, request_id)
     if request.state is not RequestState.PENDING:
-        raise await _already_decided(case.tx, request_id)
+        raise await already_decided(case.tx, request_id)
     return request
 
 
@@ -459,7 +454,7 @@ async def may_be_decided_by(case: Case, request_id: RequestId) -> Request:
     return request
 
 
-async def _already_decided(tx: Transaction, request_id: RequestId) -> Refused:
+async def already_decided(tx: Transaction, request_id: RequestId) -> Refused:
     request = await _known_request(tx, request_id)
     return Refused(
         Refusal.ALREADY_DECIDED, state=request.state, admin=request.decided_by_name or ""
@@ -485,7 +480,7 @@ async def _decide(
         undo_until=case.after(_UNDO_S) if may_undo else None,
     )
     if not won:
-        raise await _already_decided(case.tx, request_id)
+        raise await already_decided(case.tx, request_id)
     request = await _known_request(case.tx, request_id)
     await case.record(f"request.{verdict}", request, user_id=request.user_id)
     await messages.edit_cards(case, request_id)

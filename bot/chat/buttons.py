@@ -20,6 +20,11 @@ class Tap(StrEnum):
     DENY = "dn"
     UNDO = "ud"
     CANCEL = "cx"
+    # For how long else, and why; without a duration the one asks, and the other says how.
+    CHANGE = "ch"
+    REASON = "wy"
+    # From these back to the request.
+    MINE = "mi"
     AGAIN = "ag"
     SERVER = "sv"
     SERVERS = "sp"
@@ -163,6 +168,9 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.DENY: ("request",),
     Tap.UNDO: ("request",),
     Tap.CANCEL: ("request",),
+    Tap.CHANGE: ("request", "duration?"),
+    Tap.REASON: ("request",),
+    Tap.MINE: ("request",),
     Tap.AGAIN: ("request",),
     Tap.SERVER: ("request", "server"),
     Tap.SERVERS: ("request", "page"),

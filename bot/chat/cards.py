@@ -16,7 +16,8 @@ from bot.access.messages import DeliverNote
 from bot.access.permission import Act, may, telegram_key
 from bot.chat import buttons
 from bot.chat.buttons import Button, Keyboard, Style, Tap
-from bot.chat.views import View, below_profile, cancel_button, some
+from bot.chat.own_request import waiting
+from bot.chat.views import View, below_profile, some
 from bot.chat.votes import votes
 from bot.handover.fields import file_name_of
 from bot.handover.profiles import Profile
@@ -26,6 +27,7 @@ from bot.texts import keys as key_words
 from bot.texts import life
 from bot.texts import more_time as time_words
 from bot.texts import pausing as pause_words
+from bot.texts import requests as request_words
 from bot.texts import roles as role_words
 from bot.texts.fill import Html, blocks, escaped, fill, lines, moment
 from bot.texts.refusals import duration_text
@@ -60,6 +62,7 @@ async def card(case: Case, request: Request, viewer: UserId) -> View:
     person = await case.tx.people.get(request.user_id)
     name = person.name if person else str(request.user_id)
     extended = (await Lineage.of(case.tx, request.user_id)).extended(request)
+    notes = await case.tx.request_notes.of(request.id)
     title = lines(
         fill(time_words.CARD_TITLE if extended else words.CARD_TITLE, id=request.id, name=name),
         fill(words.CARD_PERSON, username=f"@{person.username}", id=request.user_id)
@@ -71,6 +74,9 @@ async def card(case: Case, request: Request, viewer: UserId) -> View:
         await _wanted(case, request),
         fill(words.CARD_DURATION, duration=given_text(request)),
         fill(words.CARD_REASON, reason=request.reason) if request.reason else "",
+        fill(request_words.CARD_CHANGED, name=name, at=moment(notes.changed_at))
+        if notes.changed_at
+        else "",
     )
     if request.state is RequestState.PENDING:
         return await _undecided(case, request, viewer, title, asked_for)
@@ -252,13 +258,7 @@ def _waits(case: Case, request: Request) -> Html:
 async def asked(case: Case, request: Request, *, admin_reachable: bool = True) -> View:
     """A request as its requester sees it, with what became of it."""
     if request.state is RequestState.PENDING:
-        template = words.ASKED if admin_reachable else words.ASKED_NOBODY
-        needed = await approvals.vote(case, request, await approvals.limit(case, request))
-        text = fill(template, **_about(request), count=needed.in_all)
-        extended = (await Lineage.of(case.tx, request.user_id)).extended(request)
-        if extended is not None and extended.state in LIVE_STATES:
-            text = blocks(text, fill(time_words.ASKED, until=moment(extended.not_after)))
-        return View(text, ((cancel_button(request),),))
+        return await waiting(case, request, admin_reachable=admin_reachable)
     grant = await given_by(case, request)
     is_over = grant is not None and grant.state not in LIVE_STATES
     again = request.state in life.MAY_ASK_AGAIN and not _is_closed_by_another(request)

@@ -43,6 +43,8 @@ class Typed:
     # By Telegram's clock; it may have waited there while nobody fetched it.
     at: datetime
     file: "SentFile | None" = None
+    # The message that it answers, if it answers one.
+    replies_to: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +219,14 @@ def _message(message: Message) -> Incoming:
     is_forwarded = message.forward_origin is not None or "forward_date" in message.api_kwargs
     if is_forwarded or message.via_bot is not None:
         return Forwarded(_sender(user), command)
-    return Typed(_sender(user), command, rest, message.date, _file(message))
+    replies_to = _replies_to(message)
+    return Typed(_sender(user), command, rest, message.date, _file(message), replies_to)
+
+
+def _replies_to(message: Message) -> int | None:
+    """The number of the message that this one answers, as far as it can be one."""
+    number = message.reply_to_message and message.reply_to_message.message_id
+    return number if type(number) is int and 0 < number < LARGEST_ID else None
 
 
 def _file(message: Message) -> SentFile | None:

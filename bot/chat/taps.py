@@ -22,6 +22,7 @@ from bot.chat import (
     more_time,
     old_certificates,
     online,
+    own_request,
     pausing,
     questions,
     strangers,
@@ -41,6 +42,8 @@ _REMEMBERED = {
     Tap.APPROVE: OutboxKind.CARD,
     Tap.DENY: OutboxKind.CARD,
     Tap.CANCEL: OutboxKind.ASKED,
+    Tap.CHANGE: OutboxKind.ASKED,
+    Tap.REASON: OutboxKind.ASKED,
     Tap.AGAIN: OutboxKind.ASKED,
 }
 
@@ -257,6 +260,9 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.DENY: _deny,
     Tap.UNDO: _undo,
     Tap.CANCEL: _cancel,
+    Tap.CHANGE: own_request.change,
+    Tap.REASON: own_request.say_why,
+    Tap.MINE: own_request.back,
     Tap.AGAIN: _ask_again,
     Tap.SERVER: choosing.choose,
     Tap.SERVERS: choosing.turn,

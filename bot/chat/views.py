@@ -20,10 +20,11 @@ from bot.texts import keys as key_words
 from bot.texts import more_time as time_words
 from bot.texts import notices
 from bot.texts import pausing as pause_words
+from bot.texts import requests as request_words
 from bot.texts import sets as set_words
 from bot.texts import trouble as trouble_words
 from bot.texts.canary import seen_from_outside
-from bot.texts.fill import Html, Template, blocks, fill, fitting, lines, moment, utc
+from bot.texts.fill import Html, Template, blocks, fill, fitting, lines, moment, plain, utc
 from bot.texts.online import amount
 from bot.texts.refusals import duration_text
 from storage.pauses import PersonPause
@@ -47,6 +48,7 @@ from vpn.findings import ServerStatus
 SHOWN = 15
 BUTTONS_SHOWN = 20
 _SERVERS_NAMED = 5
+_PEOPLE_NAMED = 3
 _STATES = pause_words.STATES
 
 
@@ -307,6 +309,16 @@ def allow_self(actor: Actor) -> Keyboard:
 def some(servers: Sequence[str]) -> str:
     """A few names, and a sign where there are more."""
     return ", ".join([*servers[:_SERVERS_NAMED], "…"] if servers[_SERVERS_NAMED:] else servers)
+
+
+def by_name(people: Sequence[str]) -> str:
+    """A few people by name, and how many others there are."""
+    shown, rest = people[:_PEOPLE_NAMED], len(people) - _PEOPLE_NAMED
+    if rest > 0:
+        return plain(request_words.NAMES_AND_MORE, names=", ".join(shown), count=rest)
+    *first, last = shown
+    names = ", ".join(first)
+    return plain(request_words.NAMES_AND_LAST, names=names, last=last) if first else last
 
 
 def more(total: int, listing: str, *, shown: int = SHOWN) -> str:

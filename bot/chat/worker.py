@@ -23,7 +23,7 @@ from bot.access import audit, messages, roles
 from bot.access.names import clean
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal, Refused
-from bot.chat import buttons, choosing, guesses, keys, late, taps, views
+from bot.chat import buttons, choosing, guesses, keys, late, replies, taps, views
 from bot.chat.back import reached
 from bot.chat.buttons import Tap
 from bot.chat.commands import COMMANDS, help_, is_for_us
@@ -388,6 +388,8 @@ async def _reply(scene: Scene, item: InboxItem, incoming: Typed | Forwarded | Ta
         return await _said(scene, words.ONLY_NEW_MESSAGES)
     if incoming.file is not None and not incoming.command and scene.actor.is_known:
         return await keys.take_file(scene, incoming.file)
+    if (answer := await replies.answer(scene, incoming)) is not None:
+        return answer
     if command is None:
         return await guesses.answer(scene, incoming)
     question = await late.asked_back(scene, incoming, item)

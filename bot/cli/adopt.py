@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.shared import operator, say, stamp, with_office
+from bot.cli.shared import operator, say, with_office
 from bot.cli.ssh import HostKey, confirm, way_in
 from bot.office import Office
 from bot.setup.adoption import (
@@ -18,7 +18,7 @@ from bot.setup.adoption import (
     some_names,
 )
 from bot.texts import adoption as words
-from bot.texts.fill import plain
+from bot.texts.fill import plain, utc
 from vpn.adopt.advice import Weight
 from vpn.adopt.outlook import Outlook
 from vpn.values import parse_remote
@@ -103,7 +103,7 @@ def _outlook(look: Outlook, *, applies: bool) -> Iterator[str]:
                 f"  {words.CONNECTED_THEN}",
                 count=len(connected.names),
                 path=connected.status_file,
-                moment=stamp(connected.at),
+                moment=utc(connected.at) if connected.at else "–",
             )
         for text, names in (
             (words.STAY, look.stay),
@@ -150,7 +150,7 @@ def _refused_until_now(done: AdoptionResult) -> Iterator[str]:
     for serial in done.taken_over.unknown:
         yield plain(words.REFUSED_UNKNOWN, place=place, serial=serial)
     for other in in_force.others:
-        until = stamp(other.next_update) or "–"
+        until = utc(other.next_update) if other.next_update else "–"
         yield plain(words.OTHER_LIST, place=place, name=other.issuer, until=until)
     for name in in_force.no_serials:
         yield plain(words.NO_SERIAL, place=place, name=name)
@@ -167,7 +167,7 @@ def _changes(done: AdoptionResult) -> Iterator[str]:
             yield words.NOTHING_CHANGED
     if renewed is not None:
         yield from (plain(words.WROTE, path=path) for path in renewed.changed)
-        yield plain(words.RENEWED, until=stamp(renewed.certificate_end))
+        yield plain(words.RENEWED, until=utc(renewed.certificate_end))
         yield from (plain(words.OLD_IDENTITY, path=path) for path in renewed.copies)
     parts = (applied, renewed)
     commands = dict.fromkeys(command for part in parts if part for command in part.commands)

@@ -21,6 +21,8 @@ from bot.cli.shared import in_json, operator, say, show, stamp, with_office
 from bot.errors import NotDone
 from bot.office import Office
 from bot.shown import one_line
+from bot.texts import notices
+from bot.texts.fill import plain
 from storage.audit import AuditWanted
 from storage.audit_records import AuditEntry, BrokenEntry
 from storage.records import UserId
@@ -105,7 +107,7 @@ def verify(
             say("The audit trail is empty.")
         else:
             head_now = head_text(last.seq, last.digest)
-            say(f"All {last.seq} rows fit the chain. Its head is {head_now}")
+            say(plain(notices.AUDIT_FITS, count=last.seq, head=head_now))
 
     with_office(work)
 

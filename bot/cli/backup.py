@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.shared import operator, say, settings_of_owner, stamp, with_office
+from bot.cli.shared import operator, say, settings_of_owner, with_office
 from bot.errors import BadSettings
 from bot.office import Office
 from bot.process.privileges import as_root
 from bot.settings import read_secret
+from bot.texts.fill import utc
 from pki.passphrase import check_new_passphrase
 
 _FLAG = "--passphrase-file"
@@ -37,7 +38,7 @@ def backup(
 
     async def work(office: Office) -> None:
         made = await make_backup(office, operator(), target, secret)
-        say(f"The backup of {stamp(made.manifest.created_at)} is in {target}")
+        say(f"The backup of {utc(made.manifest.created_at)} is in {target}")
         say(
             "It holds the database, the CA and the servers' keys; not the bot's token, the CA's "
             "passphrase and .env. Keep those, and its own passphrase, somewhere else."
@@ -67,7 +68,7 @@ def restore(
     contents = unpack(sealed, secret, str(file))
     restored = asyncio.run(put_back(settings, operator(), contents))
     say(
-        f"The backup of {stamp(contents.manifest.created_at)} is in {restored.folder}: "
+        f"The backup of {utc(contents.manifest.created_at)} is in {restored.folder}: "
         f"people: {restored.people}, servers: {len(restored.servers)}, "
         f"with access: {restored.grants}."
     )

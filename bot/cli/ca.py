@@ -10,7 +10,7 @@ from bot.access.endings import AUTHORITY_NOTICE
 from bot.cli.asking import Asker, new_passphrase
 from bot.cli.groups_help import CommandGroup
 from bot.cli.import_easyrsa import import_easyrsa
-from bot.cli.shared import operator, say, stamp, with_office
+from bot.cli.shared import operator, say, with_office
 from bot.errors import NotDone
 from bot.office import Office
 from bot.setup import rotation
@@ -18,7 +18,7 @@ from bot.setup.deploying import bundle, trusted_by_servers
 from bot.setup.first_time import make_authority, require_no_books
 from bot.setup.rotation import RotationState
 from bot.texts import rotation as words
-from bot.texts.fill import plain
+from bot.texts.fill import plain, utc
 from pki.private_files import require_vacant
 from pki.serial import SerialNumber, serial_hex
 from storage.rotation import RotationStep
@@ -119,7 +119,7 @@ def _tell(office: Office, state: RotationState) -> None:
         if number in numbers:
             certificate = office.keyring.certificate_of(number)
             name = certificate.subject.rfc4514_string()
-            say(plain(template, name=name, until=stamp(certificate.not_valid_after_utc)))
+            say(plain(template, name=name, until=utc(certificate.not_valid_after_utc)))
     if not now.is_under_way:
         return
     if not state.left:
@@ -136,7 +136,7 @@ def describe(certificate: x509.Certificate) -> list[str]:
     return [
         f"name:    {certificate.subject.rfc4514_string()}",
         f"serial:  {serial_hex(SerialNumber(certificate.serial_number))}",
-        f"from:    {stamp(certificate.not_valid_before_utc)}",
-        f"until:   {stamp(certificate.not_valid_after_utc)}",
+        f"from:    {utc(certificate.not_valid_before_utc)}",
+        f"until:   {utc(certificate.not_valid_after_utc)}",
         f"sha-256: {certificate.fingerprint(SHA256()).hex(':')}",
     ]

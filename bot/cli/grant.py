@@ -15,13 +15,14 @@ from bot.access.matching import as_user_id
 from bot.access.refusals import Refusal, Refused
 from bot.cli.groups_help import CommandGroup
 from bot.cli.printing import show_parts, stamp_of
-from bot.cli.shared import operator, say, stamp, with_office
+from bot.cli.shared import operator, say, with_office
 from bot.errors import NotDone
 from bot.handover.delivery import Came, Delivery, Outcome
 from bot.handover.profiles import Profile
 from bot.office import Office
 from bot.process.locks import locked
 from bot.process.privileges import as_root
+from bot.texts.fill import utc
 from bot.texts.refusals import duration_text
 from pki.private_files import create_file
 from storage.listings import GrantsWanted, ListedGrants
@@ -119,19 +120,13 @@ def issue(
 
     async def work(office: Office) -> None:
         # Without these there is no profile; better to know before anything is recorded.
-        authority = await office.keyring.authority()
-        begins = authority.certificate.not_valid_before_utc
-        if office.clock() < begins:
-            raise NotDone(
-                f"This machine's clock is before {stamp(begins)}, when the CA begins, so no profile"
-                " of it would work; set it right: timedatectl set-ntp true"
-            )
+        await office.keyring.authority()
         await office.maker.try_templates(texts=False)
         # Whoever finds the lock free knows that a grant without a profile has been abandoned.
         async with locked(office.folder.pending_issues):
             grant = await _reserve(office, meant, server, seconds, yes=yes)
             await _deliver(office, grant, FileCourier(target), archive=bundle)
-        say(f"{grant.common_name} on {grant.server} until {stamp(grant.not_after)}: {target}")
+        say(f"{grant.common_name} on {grant.server} until {utc(grant.not_after)}: {target}")
         async with office.database.reading() as tx:
             opens = [s.name for s in await tx.servers.all() if s.open_since is not None]
             has = (
@@ -142,7 +137,7 @@ def issue(
         for other in (one.grant for one in has if one.is_live and one.grant.id != grant.id):
             say(
                 f"They have another live profile, {other.common_name} on {other.server}, until "
-                f"{stamp(other.not_after)}; to end it: vpnbot revoke {other.id}"
+                f"{utc(other.not_after)}; to end it: vpnbot revoke {other.id}"
             )
         if others := [name for name in opens if name not in grant.servers]:
             say(f"It may open {', '.join(others)} as well; how to close that says: vpnbot doctor")

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from getpass import getpass
-from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,10 +25,11 @@ from bot.settings import read_secret
 from bot.setup import easyrsa
 from bot.setup.easyrsa import Takeover
 from bot.texts import easyrsa as words
-from bot.texts.fill import plain
-from pki.easyrsa import EasyRsaPki, PkiFinding, purge_client_keys
+from bot.texts.fill import Plain, plain, utc
+from pki.easyrsa import EasyRsaPki, PkiFinding, PkiFindingCode, purge_client_keys
 from pki.keys import matching_algorithm
-from pki.serial import serial_hex
+from pki.serial import SerialNumber, serial_hex
+from storage.name_keys import seen
 from storage.records import Grant, GrantState
 from vpn.configuration.profile import TlsKey
 
@@ -137,7 +137,7 @@ def _summary(pki: EasyRsaPki, now: datetime) -> Iterator[str]:
         words.AUTHORITY,
         name=pki.certificate.subject.rfc4514_string(),
         algorithm=matching_algorithm(pki.certificate).value,
-        until=stamp(pki.certificate.not_valid_after_utc),
+        until=utc(pki.certificate.not_valid_after_utc),
     )
     yield plain(words.KEY_ENCRYPTED if pki.key_is_encrypted else words.KEY_CLEAR, path=pki.key_path)
     yield plain(words.CERTIFICATES, **_counts(certificates, now))
@@ -149,18 +149,42 @@ def _summary(pki: EasyRsaPki, now: datetime) -> Iterator[str]:
             words.CRL,
             path=pki.crl.path,
             count=len(pki.crl.revocations),
-            signed=stamp(pki.crl.this_update),
-            until=stamp(pki.crl.next_update) or "–",
+            signed=utc(pki.crl.this_update),
+            until=utc(pki.crl.next_update) if pki.crl.next_update else "–",
         )
         if pki.crl.number is not None:
             yield plain(words.CRL_NUMBER, number=pki.crl.number)
     yield words.ODD if pki.findings else words.NOTHING_ODD
-    # A dozen of each kind: of a big PKI there may be tens of thousands.
-    for _, group in groupby(pki.findings, key=lambda finding: finding.code):
-        alike = list(group)
-        yield from (f"  - {finding_text(finding)}" for finding in alike[:_SHOWN])
+    for line in _odd(pki):
+        yield f"  - {line}"
+
+
+def _odd(pki: EasyRsaPki) -> Iterator[str]:
+    """What is no single certificate's, and a line for each of those with all that is odd about it.
+
+    A dozen of each kind: of a big PKI there may be tens of thousands.
+    """
+    of_all: dict[PkiFindingCode, list[str]] = {}
+    of_one: dict[SerialNumber, list[PkiFinding]] = {}
+    for finding in pki.findings:
+        for serial in finding.serials if finding.code in words.ABOUT else ():
+            of_one.setdefault(serial, []).append(finding)
+        if finding.code in words.FINDINGS:
+            of_all.setdefault(finding.code, []).append(finding_text(finding))
+    names = {entry.serial: entry.common_name for entry in (*pki.entries, *pki.lost)}
+    of_kind: dict[tuple[PkiFindingCode, ...], list[str]] = {}
+    for serial, found in of_one.items():
+        line = plain(
+            words.CERTIFICATE,
+            name=_name(names.get(serial, "")),
+            serial=serial_hex(serial),
+            said=Plain("; ".join(map(_said, found))),
+        )
+        of_kind.setdefault(tuple(finding.code for finding in found), []).append(line)
+    for alike in (*of_all.values(), *of_kind.values()):
+        yield from alike[:_SHOWN]
         if len(alike) > _SHOWN:
-            yield plain(f"  - {words.MORE_ALIKE}", count=len(alike) - _SHOWN)
+            yield plain(words.MORE_ALIKE, count=len(alike) - _SHOWN)
 
 
 def _counts(certificates: Sequence[Certificate], now: datetime) -> dict[str, int]:
@@ -172,14 +196,35 @@ def _counts(certificates: Sequence[Certificate], now: datetime) -> dict[str, int
 
 def finding_text(finding: PkiFinding) -> str:
     """A finding as a sentence."""
+    if finding.code in words.FINDINGS:
+        return _said(finding)
+    serials = [serial_hex(serial) for serial in finding.serials]
+    names = [_name(name) for name in finding.names or ("",)]
     return plain(
-        words.FINDINGS[finding.code],
+        words.CERTIFICATE if len(serials) == 1 else words.CERTIFICATES_ALIKE,
+        name=names[0],
+        names=_some(names),
+        serial=serials[0],
+        serials=_some(serials),
+        said=Plain(_said(finding)),
+    )
+
+
+def _said(finding: PkiFinding) -> str:
+    """What is odd: a sentence, or of a certificate a part of one."""
+    return plain(
+        (words.FINDINGS | words.ABOUT)[finding.code],
         names=_some(finding.names),
-        serials=_some([serial_hex(serial) for serial in finding.serials]),
+        count=len(finding.serials),
         paths=_some([str(path) for path in finding.paths]),
-        until=stamp(finding.ends_at) or "–",
+        until=utc(finding.ends_at) if finding.ends_at else "–",
         detail=finding.detail,
     )
+
+
+def _name(name: str) -> str:
+    """As it can be read; where a subject has no name in it, its bare beginning is none, either."""
+    return name if seen(name.removeprefix("/CN=").removeprefix("/")) else words.NAMELESS
 
 
 def _some(texts: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from bot.chat.invitations import link
 from bot.cli.shared import operator, say, show, stamp, with_office
 from bot.errors import NotDone
 from bot.office import Office
+from bot.texts.fill import utc
 from storage.joining_records import InvitationId
 
 _COLUMNS = ("id", "name", "groups", "state", "made_by", "made_at", "ends_at", "used_by", "used_at")
@@ -37,7 +38,7 @@ def invite(
         assert token is not None
         say(link(username, token))
         say(
-            f"Invitation {made.id}, for {made.name}; works once, until {stamp(made.ends_at)}. "
+            f"Invitation {made.id}, for {made.name}; works once, until {utc(made.ends_at)}. "
             f"To take it back: vpnbot user withdraw {made.id}"
         )
 

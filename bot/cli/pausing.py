@@ -6,11 +6,11 @@ import typer
 
 from bot.access import days, holdings, pausing, who
 from bot.cli.revoke import print_receipt
-from bot.cli.shared import operator, say, stamp, with_office
+from bot.cli.shared import operator, say, with_office
 from bot.fleet.coming_back import come_back
 from bot.office import Office
 from bot.texts import pausing as words
-from bot.texts.fill import plain
+from bot.texts.fill import plain, utc
 
 Who = Annotated[str, typer.Argument(metavar="WHO", help="A Telegram id, a name, or @username.")]
 
@@ -50,7 +50,7 @@ def pause(
         if done.grants:
             say("")
         template = words.OFF_LINE_OPEN if end is None else words.OFF_LINE
-        say(plain(template, names=names, until=stamp(end), id=wanted))
+        say(plain(template, names=names, until=utc(end) if end else "", id=wanted))
         return proved
 
     if not with_office(work):

@@ -8,8 +8,8 @@ from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
 
-from bot.cli.shared import show
-from bot.shown import is_plain, one_line
+from bot.cli.shared import cell, show
+from bot.shown import is_plain
 
 # By so many rows the widths of the columns are chosen; fewer make a table that fits the terminal.
 _LOOKED_AT = 500
@@ -65,11 +65,11 @@ async def _table(parts: AsyncIterable[Sequence[Mapping[str, Any]]], columns: Seq
             continue
         if not widths:
             widths = [
-                max(len(name), *(len(_cell(row[name])) for row in waiting)) for name in columns
+                max(len(name), *(len(cell(name, row[name])) for row in waiting)) for name in columns
             ]
             _print([name.replace("_", " ") for name in columns], widths)
         for row in waiting:
-            _print([_cell(row[name]) for name in columns], widths)
+            _print([cell(name, row[name]) for name in columns], widths)
         waiting.clear()
     if not widths:
         show([dict(row) for row in waiting], columns, as_json=False)
@@ -78,11 +78,3 @@ async def _table(parts: AsyncIterable[Sequence[Mapping[str, Any]]], columns: Seq
 def _print(cells: Sequence[str], widths: Sequence[int]) -> None:
     line = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
     sys.stdout.write(line.rstrip() + "\n")
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return one_line(str(value))

@@ -10,6 +10,7 @@ from bot.cli.groups_help import CommandGroup
 from bot.cli.printing import show_parts
 from bot.cli.shared import operator, say, stamp, with_office
 from bot.office import Office
+from bot.texts.fill import utc
 from storage.records import Request, RequestId, RequestState
 
 app = typer.Typer(
@@ -50,7 +51,7 @@ def approve(number: Number) -> None:
             assert isinstance(done, requests.Approved)
         say(
             f"Approved: {done.requester.name} gets {done.grant.common_name} on {done.grant.server} "
-            f"until {stamp(done.grant.not_after)}. The bot sends the profile when it runs."
+            f"until {utc(done.grant.not_after)}. The bot sends the profile when it runs."
         )
 
     with_office(work)

@@ -224,7 +224,7 @@ def status(as_json: AsJson = False) -> None:
                 say(line(each, sentences(each, answers, looks)))
             ends = office.fleet.authority_end()
             if ends - now < AUTHORITY_NOTICE and len(office.keyring.numbers()) == 1:
-                say(f"The CA ends on {stamp(ends)}; have another take its place: vpnbot ca rotate")
+                say(f"The CA ends at {utc(ends)}; have another take its place: vpnbot ca rotate")
         return all(state.reachable for state in states)
 
     if not with_office(work):
@@ -256,7 +256,7 @@ def tell_deployed(server: Server, deployed: Deployed, *, has_list: bool = False)
     say(f"A new CRL is in place, with number {deployed.crl_number}.")
     if deployed.admitted:
         say(f"Address files in place: {deployed.admitted}, one for each who has access.")
-    say(f"The server's certificate is valid until {stamp(report.certificate_end)}.")
+    say(f"The server's certificate is valid until {utc(report.certificate_end)}.")
     if report.restart_needed:
         say("OpenVPN reads what has changed only when it starts: restart it.")
     if has_list:

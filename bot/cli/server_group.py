@@ -8,6 +8,8 @@ from bot.cli.groups_help import CommandGroup
 from bot.cli.shared import operator, say, show, with_office
 from bot.office import Office
 from bot.setup.server_sets import Changed, put_set, remove_set
+from bot.texts import sets as words
+from bot.texts.fill import plain
 
 app = typer.Typer(
     help="Sets of servers that share one profile: where one is down, clients try the next.",
@@ -103,12 +105,6 @@ def _tell(done: Changed) -> None:
             f"{now.servers[0]}. A server that joins before its first deploy gets the set’s key."
         )
     if done.longer:
-        say(
-            f"{len(done.longer)} profiles still open servers that are not in {now.name} any more, "
-            "until they end or are renewed: vpnbot grant list"
-        )
+        say(plain(words.LONGER, count=len(done.longer), name=now.name))
     if done.shorter:
-        say(
-            f"{len(done.shorter)} profiles do not open what has come to {now.name}; for that their "
-            "people ask anew."
-        )
+        say(plain(words.SHORTER, count=len(done.shorter), name=now.name))

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from rich.console import Console
 from rich.table import Table
 
+from bot.access.durations import parse_duration
 from bot.access.permission import Actor
 from bot.errors import BadDataFolder, BadSettings
 from bot.office import Office, open_office
@@ -22,11 +23,21 @@ from bot.process.env_file import ENV_FILE, env_owner
 from bot.process.privileges import ROOT, act_as
 from bot.settings import PREFIX, Settings, load_settings
 from bot.shown import is_plain, one_line
+from bot.texts.fill import utc
+from bot.texts.refusals import duration_text
 from vpn.host.safe_place import weak_step
 
 _WIDE = 1000
 # Columns with an id of ours.
 _WHOLE = frozenset({"id", "grant"})
+# Those with a time, by `stamp`, and those with a duration, by `format_duration`.
+_TIMES = frozenset(
+    {
+        *("at", "since", "until", "paused_since", "paused_until", "made_at", "ends_at", "used_at"),
+        *("not_after", "crl_this_update", "certificate_end", "tried_at"),
+    }
+)
+_DURATIONS = frozenset({"duration", "max_duration"})
 _Result = TypeVar("_Result")
 
 
@@ -168,7 +179,7 @@ def show(rows: Sequence[dict[str, Any]], columns: Iterable[str], *, as_json: boo
         # short, and what the next command is given.
         table.add_column(column.replace("_", " "), overflow="fold", no_wrap=column in _WHOLE)
     for row in rows:
-        table.add_row(*(_cell(row[column]) for column in columns))
+        table.add_row(*(cell(column, row[column]) for column in columns))
     # Where nobody looks on, nothing is folded: grep and cut get one line for each row.
     width = None if sys.stdout.isatty() else _WIDE
     Console(highlight=False, markup=False, width=width).print(table)
@@ -183,15 +194,20 @@ def in_json(value: Any, *, indent: int | None = None) -> str:
 
 
 def stamp(moment: datetime | None) -> str | None:
-    """RFC 3339, in UTC, to the second."""
+    """RFC 3339, in UTC, to the second: for programs. People read `bot.texts.fill.utc`."""
     if moment is None:
         return None
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _cell(value: Any) -> str:
+def cell(column: str, value: Any) -> str:
+    """A value of a listing as people read it, in the words of all that they read elsewhere."""
     if value is None:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if column in _DURATIONS:
+        return duration_text(parse_duration(value))
+    if column in _TIMES:
+        return utc(datetime.fromisoformat(value))
     return one_line(str(value))

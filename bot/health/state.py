@@ -21,7 +21,7 @@ from bot.process.clock import CLOCK_TOLERANCE, TrustedClock, boot_id
 from bot.process.data_folder import DataFolder, account_name
 from bot.receipts import finding_text
 from bot.texts import health as words
-from bot.texts.fill import utc
+from bot.texts.fill import plain, utc
 from pki.errors import AuthorityMissing, DamagedAuthority, PkiError
 from storage.database import Database, open_database
 from storage.errors import StorageError
@@ -102,7 +102,7 @@ async def look_at_audit(tx: Transaction) -> Result:
     if fault is not None:
         return trouble(words.AUDIT_BROKEN, row=fault)
     last = await tx.audit.last()
-    return Fine(words.AUDIT_FINE.format(rows=last.seq) if last else words.AUDIT_EMPTY)
+    return Fine(plain(words.AUDIT_FINE, count=last.seq) if last else words.AUDIT_EMPTY)
 
 
 async def look_at_authority(

@@ -1,8 +1,9 @@
 """Why a change of groups, or what groups do not allow, is refused; see `bot.texts.refusals`."""
 
 from bot.access.refusals import Refusal
+from bot.texts.fill import Plural, Template
 
-IN_CHAT: dict[Refusal, str] = {
+IN_CHAT: dict[Refusal, Template] = {
     Refusal.SERVER_NOT_OPEN: (
         "Your groups don’t include {server}. You can ask for: {servers}. If you need {server}, "
         "talk to your admin."
@@ -24,11 +25,14 @@ IN_CHAT: dict[Refusal, str] = {
     Refusal.APPROVER_NO_ADMIN: (
         "{id} is neither admin nor approver, so their approval would not count."
     ),
-    Refusal.TOO_FEW_APPROVERS: "{needed} approvals can’t come from {count} approvers.",
+    Refusal.TOO_FEW_APPROVERS: Plural(
+        "{needed} approvals can’t come from {count} approver.",
+        "{needed} approvals can’t come from {count} approvers.",
+    ),
     Refusal.IN_GROUP_ALREADY: "{name} is in {group} already.",
     Refusal.NOT_IN_GROUP: "{name} is not in {group}, so nothing was changed.",
 }
-IN_TERMINAL: dict[Refusal, str] = {
+IN_TERMINAL: dict[Refusal, Template] = {
     Refusal.SERVER_NOT_OPEN: (
         "Their groups don’t include {server}, but {servers}; see: vpnbot group list"
     ),
@@ -47,7 +51,8 @@ IN_TERMINAL: dict[Refusal, str] = {
         "{id} is neither admin nor approver, so their approval would not count; first run vpnbot "
         "user role {id} approver, or name somebody else with --approvers."
     ),
-    Refusal.TOO_FEW_APPROVERS: (
-        "{needed} approvals can’t come from {count} approvers; name more with --approvers."
+    Refusal.TOO_FEW_APPROVERS: Plural(
+        "{needed} approvals can’t come from {count} approver; name more with --approvers.",
+        "{needed} approvals can’t come from {count} approvers; name more with --approvers.",
     ),
 }

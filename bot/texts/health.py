@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from bot.texts.fill import Plural
+
 
 class Complaint(NamedTuple):
     """A line each.
@@ -169,7 +171,10 @@ AUDIT_BROKEN = Complaint(
     "Row {row} of the audit trail does not fit the chain: somebody changed it.",
     "Find out who can write the data folder, and compare with an earlier `vpnbot audit export`.",
 )
-AUDIT_FINE = "Audit trail: all {rows} rows fit the chain."
+AUDIT_FINE = Plural(
+    "Audit trail: the one row there is fits the chain.",
+    "Audit trail: all {count} rows fit the chain.",
+)
 AUDIT_EMPTY = "Audit trail: empty so far."
 
 # The CA
@@ -374,7 +379,9 @@ ELSEWHERE = "On {host} (run vpnbot itself here): {mend}"
 
 # The operator's own words
 TEMPLATES_MEND = "See docs/templates.md; to go on without it, unset VPNBOT_TEMPLATES."
-TEMPLATES_FINE = "Templates: {profile}; {texts} instructions of your own, {files} files go along."
+TEMPLATES_FINE = (
+    "Templates: {profile}; instructions of your own: {texts}; files that go along: {files}."
+)
 OWN_PROFILE = "the profile is yours"
 BUILT_IN_PROFILE = "the profile is the built-in one"
 

@@ -9,6 +9,10 @@ AUDIT_HEAD = (
     "The audit trail has {count} rows. Its head is\n<code>{head}</code>\n"
     "To check that nobody rewrote it since: <code>vpnbot audit verify --head {head}</code>"
 )
+AUDIT_FITS = Plural(
+    "The one row there is fits the chain. Its head is {head}",
+    "All {count} rows fit the chain. Its head is {head}",
+)
 AUDIT_NONE = "The audit trail is empty."
 NOTICES: dict[Notice, Template] = {
     **machine.NOTICES,

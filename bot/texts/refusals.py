@@ -11,15 +11,16 @@ from bot.texts import (
     keys,
     more_time,
     pausing,
+    requests,
     roles,
     trouble,
     whose,
 )
-from bot.texts.fill import Html, Plural, fill, plain, utc
+from bot.texts.fill import Html, Plural, Template, fill, plain, utc
 
 _ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED | roles.IN_CHAT | joining.REFUSED
-_ELSEWHERE |= pausing.REFUSALS | more_time.REFUSALS
-IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
+_ELSEWHERE |= pausing.REFUSALS | requests.REFUSED | more_time.REFUSALS
+IN_CHAT: dict[Refusal, Template] = _ELSEWHERE | {
     Refusal.NOT_ALLOWED: (
         "You are not on the list of this bot. /start shows your Telegram id; send it to your admin."
     ),
@@ -38,6 +39,10 @@ IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
     Refusal.AUTHORITY_OVER: (
         "The certificate authority of this VPN ended at {until}, so no profile works any more, and "
         "none can be made. It needs a successor; please tell your admin."
+    ),
+    Refusal.AUTHORITY_AHEAD: (
+        "My machine’s clock is before {begins}, when the VPN’s certificate authority begins, so no "
+        "profile would work. Please tell your admin to set it right."
     ),
     Refusal.NO_SERVER: "There is no VPN server yet. Please tell your admin.",
     Refusal.UNKNOWN_SERVER: "There is no server “{server}” any more. Nothing was changed.",
@@ -148,9 +153,13 @@ IN_CHAT: dict[Refusal, str] = _ELSEWHERE | {
 # Where the terminal has another next step than the chat.
 _THERE = roles.IN_TERMINAL | joining.REFUSED_IN_TERMINAL | pausing.REFUSALS_TERMINAL
 _SAME = IN_CHAT | group_refusals.IN_TERMINAL | _THERE
-_IN_TERMINAL: dict[Refusal, str] = _SAME | {
+_IN_TERMINAL: dict[Refusal, Template] = _SAME | {
     Refusal.NOT_ALLOWED: (
         "This person is not on the allowlist; run: vpnbot user allow ID --name NAME"
+    ),
+    Refusal.AUTHORITY_AHEAD: (
+        "This machine’s clock is before {begins}, when the CA begins, so no profile would work; "
+        "run timedatectl set-ntp true, which sets it right."
     ),
     Refusal.NO_SERVER: "There is no server yet; run: vpnbot server add",
     Refusal.UNKNOWN_SERVER: "There is no server “{server}”; see: vpnbot server list",
@@ -272,7 +281,7 @@ def _values(refused: Refused) -> dict[str, object]:
         case Refusal.ALREADY_DECIDED:
             values["state"] = plain(DECIDED[values["state"]], admin=values["admin"])
         case _:
-            for name in ("until", "at"):
+            for name in ("until", "at", "begins"):
                 if name in values:
                     values[name] = utc(values[name])
             if "wait" in values:

@@ -52,3 +52,15 @@ COMPLAINT_NO_NAMES = Complaint(
     "Keep the others in the set: vpnbot server group edit {name} SERVER SERVER; or take out "
     "username-as-common-name and x509-username-field, restart it, and run as root: {adopt} --apply",
 )
+
+# In the terminal, where a set has changed.
+LONGER = Plural(
+    "{count} profile still opens servers that are not in {name} any more, until it ends or is "
+    "renewed: vpnbot grant list",
+    "{count} profiles still open servers that are not in {name} any more, until they end or are "
+    "renewed: vpnbot grant list",
+)
+SHORTER = Plural(
+    "{count} profile doesn’t open what has come to {name}; for that its owner asks anew.",
+    "{count} profiles don’t open what has come to {name}; for that their owners ask anew.",
+)

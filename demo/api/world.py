@@ -153,11 +153,26 @@ class World:
 
     # --- what people do
 
-    def says(self, person_id: int, text: str, *, extra: Json | None = None) -> Message:
-        """A person writes in their private chat; the first time opens the chat to the bot."""
+    def says(
+        self,
+        person_id: int,
+        text: str,
+        *,
+        replies_to: int | None = None,
+        extra: Json | None = None,
+    ) -> Message:
+        """A person writes in their private chat; the first time opens the chat to the bot.
+
+        A message that is replied to goes along without what that one had replied to.
+        """
         state = self._open_chat(person_id)
         if not state.started:
             self._change(replace(state, started=True))
+        answered = self.messages.get((person_id, replies_to or 0))
+        if answered is not None:
+            quoted = self.as_json(answered)
+            quoted.pop("reply_to_message", None)
+            extra = {**(extra or {}), "reply_to_message": quoted}
         return self._written(person_id, state.person.user(), text, extra or {})
 
     def sends(self, person_id: int, name: str, content: bytes, *, photo: bool = False) -> Message:

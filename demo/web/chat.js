@@ -15,6 +15,7 @@ const DEVICE_WORDS = {
   lost: "VPN cut",
 };
 const FETCH_ICON = "M12 4v11m-5-5 5 5 5-5M5 19h14";
+const REPLY_ICON = "M10 8V4l-7 7 7 7v-4c5 0 8.5 1.5 11 5-1-6-4-10-11-11z";
 const ERASE_ICON = "M5 7h14M10 4h4M7 7l1 13h8l1-13";
 
 function make(tag, className = "", text = "") {
@@ -261,12 +262,22 @@ export class Chat {
     const mark = message.edited ? "edited " : "";
     bubble.append(body, make("span", "meta", `${mark}${clockTime(message.date)}`));
     element.append(bubble);
-    if (message.from_bot) element.append(this.eraser(message.id));
+    if (message.quoted) bubble.prepend(make("span", "quoted", message.quoted));
+    if (message.from_bot) element.append(this.replier(message), this.eraser(message.id));
     if (message.keyboard.length) {
       element.classList.add("has-keys");
       element.append(this.keys(message));
     }
     return element;
+  }
+
+  replier(message) {
+    const button = make("button", "reply");
+    button.type = "button";
+    button.setAttribute("aria-label", "Reply to this message");
+    button.append(icon(REPLY_ICON));
+    button.addEventListener("click", () => this.tricks.reply(message));
+    return button;
   }
 
   // Shown while a message to delete is being chosen.

@@ -1,10 +1,13 @@
-// What the chat's menu offers beside plain typing: to edit, to forward, to delete, to block.
+// What can be done beside plain typing: to reply, to edit, to forward, to delete, to block.
 
 const MODES = {
   edit: ["Edit", "Send the new words of your last message."],
   forward: ["Forward", "Type what somebody else wrote; it arrives as a forwarded message."],
+  reply: ["Reply", ""],
   delete: ["Delete", "Choose a message of the bot; it is not told."],
 };
+
+const QUOTED = 60;
 
 export class Tricks {
   constructor(chat) {
@@ -12,7 +15,7 @@ export class Tricks {
     this.mode = "";
     this.menu = chat.find(".menu");
     this.strip = chat.find(".mode");
-    for (const mode of Object.keys(MODES)) {
+    for (const mode of ["edit", "forward", "delete"]) {
       chat.find(`.to-${mode}`).addEventListener("click", () => this.enter(mode));
     }
     chat.find(".block").addEventListener("click", () => {
@@ -47,8 +50,17 @@ export class Tricks {
       erasers[erasers.length - 1]?.focus();
       return;
     }
+    if (mode === "reply") return;
     this.target = this.chat.lastOwn;
     this.chat.write(mode === "edit" ? this.target.text : "");
+  }
+
+  // To a message of the bot, by the button beside it.
+  reply(message) {
+    this.enter("reply");
+    this.strip.querySelector("span").textContent = message.text.slice(0, QUOTED);
+    this.target = message;
+    this.chat.write("");
   }
 
   leave() {
@@ -62,9 +74,10 @@ export class Tricks {
   // Gives false where the words are to be sent in the usual way.
   async takes(text) {
     const { mode, target } = this;
-    if (mode !== "edit" && mode !== "forward") return false;
+    if (!mode || mode === "delete") return false;
     this.leave();
-    if (mode === "forward") await this.chat.do("forward", { text });
+    if (mode === "reply") await this.chat.do("say", { text, replies_to: target.id });
+    else if (mode === "forward") await this.chat.do("forward", { text });
     else await this.chat.do("edit", { message_id: target.id, text });
     return true;
   }

@@ -201,7 +201,8 @@ def test_no_secret_is_in_the_repr_of_a_keyring(made: DataFolder) -> None:
 
 async def authority_ends_at(office: Office) -> datetime | None:
     async with office.database.reading() as tx:
-        return office.case(tx, THE_BOT).authority_ends.get(1)
+        lives = office.case(tx, THE_BOT).authorities.get(1)
+    return None if lives is None else lives.ends
 
 
 async def test_the_end_of_the_ca_is_known_without_a_passphrase(

@@ -1,6 +1,7 @@
 """Listings of any length: whole and readable, whether they are short or not."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -45,6 +46,19 @@ async def test_a_table_has_a_line_for_each(count: int, capsys: pytest.CaptureFix
     assert len(lines) == count
     for number, line in enumerate(lines):
         assert line.split() == [str(number), "Anna", str(number), "no" if number % 2 else "yes"]
+
+
+async def test_a_table_has_times_and_durations_as_sentences_have_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    row = {"not_after": "2026-03-02T09:31:27Z", "duration": "1w", "reason": "1w", "at": None}
+    for count in (1, 600):
+        await show_parts(parts([row] * count), list(row), as_json=False)
+        said = capsys.readouterr().out
+        found = [each.strip() for each in re.split(" {2,}", said.splitlines()[-1])]
+        assert found == ["2026-03-02 09:31 UTC", "7 days", "1w", "–"]
+    await show_parts(parts([row]), list(row), as_json=True)
+    assert json.loads(capsys.readouterr().out) == [row]
 
 
 def test_times_are_told_to_the_second() -> None:

@@ -208,6 +208,32 @@ async def test_they_are_removed_if_the_answer_is_yes(home: Home, copy: Path, ans
 # --- the report -----------------------------------------------------------------------------------
 
 
+async def test_all_that_is_odd_about_a_certificate_stands_in_its_line(
+    home: Home, copy: Path
+) -> None:
+    books = EasyRsa(copy)
+    bob, anna = books.serial("bob"), books.serial("anna")
+    books.forget("bob")
+    books.lists("anna", 0x77)
+    books.lists("", 0x78)
+    ran = await home.imports(copy, "--dry-run")
+    assert ran.code == 0, ran
+    odd = dict(re.findall(r"^  - (.+, serial [0-9a-f]+): (.*)$", ran.out, re.MULTILINE))
+    assert set(odd) == {
+        f"anna, serial {anna}",
+        "anna, serial 77",
+        f"bob, serial {bob}",
+        "A certificate without a name, serial 78",
+    }
+    assert "one of 2 of this name that are valid at once" in odd[f"anna, serial {anna}"]
+    assert "of this name" in odd["anna, serial 77"]
+    assert "file is gone" in odd["anna, serial 77"]
+    assert "the index does not know" in odd[f"bob, serial {bob}"]
+    found = report(await home.imports(copy, "--dry-run", "--json"))["findings"]
+    texts = {one["code"]: one["text"] for one in found}
+    assert texts["duplicate_name"].startswith(f"anna, serials {anna}, 77: one of 2 ")
+
+
 async def test_a_big_report_stays_readable(home: Home, copy: Path) -> None:
     """Thirty certificates whose files are gone: a dozen are named, and the rest counted."""
     for number in range(30):

@@ -52,10 +52,10 @@ async def test_what_the_certificate_says_counts(folder: Path) -> None:
     async with open_company(folder) as company:
         done = await company.done("ca", "import-easyrsa", str(easyrsa.pki))
         for words in (
-            f"anna: the file {easyrsa.pki}/issued/anna.crt says something else than the index",
+            f"anna, serial {serial['anna']}: the file {easyrsa.pki}/issued/anna.crt says something",
             "though the index calls it expired",
-            "bob: filed as revoked in",
-            "carl: over by the index, but no certificate is there",
+            f"bob, serial {serial['bob']}: filed as revoked in",
+            f"carl, serial {serial['carl']}: over by the index, but no certificate is there",
         ):
             assert words in done.out, done
         rows = {row["common_name"]: row for row in await company.grants()}

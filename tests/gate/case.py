@@ -72,7 +72,7 @@ class Deed:
 
 # What a button stood for when it was sent: what was to be read, and what had been decided.
 Shown = tuple[object, ...]
-_LADDER = (3600, 8 * 3600, 86_400, 7 * 86_400, 30 * 86_400)
+LADDER = (3600, 8 * 3600, 86_400, 7 * 86_400, 30 * 86_400)
 
 
 def offers(state: Snapshot, laws: Laws, request: Request) -> dict[int, int]:
@@ -81,7 +81,7 @@ def offers(state: Snapshot, laws: Laws, request: Request) -> dict[int, int]:
     More time lasts for longer than what there is, whenever it is approved.
     """
     longest = min(request.duration, laws.max_duration)
-    shorter = [step for step in _LADDER if step < longest][-2:]
+    shorter = [step for step in LADDER if step < longest][-2:]
     extended = state.extended(request)
     return {
         duration: laws.needed(duration)
@@ -297,6 +297,7 @@ class Case:
     def agreed(self, request: Request, state: Snapshot) -> dict[int, int]:
         """The duration of each person whose yes counts, the last one said, by `state`."""
         may = deciders(state, self.laws, request)
+        _, changed_after = state.changed.get(request.id, (0, 0))
         by_account: dict[int, int] = {}
         for decision in state.decisions:
             if decision.request_id != request.id or decision.verdict != "approve":
@@ -304,7 +305,7 @@ class Case:
             who = int(decision.actor.removeprefix("telegram:"))
             if who not in may or self.same_person(who, request.user_id):
                 continue
-            if decision.id > self.since[who]:
+            if decision.id > max(self.since[who], changed_after):
                 by_account[who] = decision.duration or 0
         # Of two accounts of a person the one that is named first speaks for both.
         said: dict[int, int] = {}

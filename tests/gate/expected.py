@@ -4,7 +4,13 @@ from collections.abc import Iterator
 
 from tests.gate.case import SECOND, SERVERS, Case, What, seconds
 from tests.gate.forbidden import is_enough, may_agree, may_decide, undoes
-from tests.gate.meaning import linked_by_tap, paused_by_word, removed_by_word, revoked_by_word
+from tests.gate.meaning import (
+    changes,
+    linked_by_tap,
+    paused_by_word,
+    removed_by_word,
+    revoked_by_word,
+)
 from tests.gate.snapshot import LIVE, Grant, Request
 
 
@@ -128,6 +134,10 @@ def _on_requests(case: Case) -> Iterator[str]:
         denies = case.deed.text == f"dn:{request.id}" and may_decide(case, request)
         if denies and after != "denied":
             yield f"request {request.id} was not denied"
+        if changes(case, request) and case.after.requests[request.id].duration != int(
+            case.tapped[2]
+        ):
+            yield f"request {request.id} was not changed"
         if _cancels(case, request) and after != "cancelled":
             yield f"request {request.id} was not cancelled"
 

@@ -75,7 +75,25 @@ SECOND_TAPS = frozenset(
     }
 )
 INVENTED = (
-    *("rpy", "rmy", "rp", "rm", "dn", "cx", "guy", "npy", "rgy", "gu", "np", "rg", "on", "op"),
+    *(
+        "rpy",
+        "rmy",
+        "rp",
+        "rm",
+        "dn",
+        "cx",
+        "ch",
+        "wy",
+        "mi",
+        "guy",
+        "npy",
+        "rgy",
+        "gu",
+        "np",
+        "rg",
+        "on",
+        "op",
+    ),
     *("oc", "no", "zz", "ol", "cs", "pw", "tr", "kw", "ky", "pa", "pay", "rs", "aly", "jny"),
     *("mt", "ag"),
 )

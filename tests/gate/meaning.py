@@ -1,10 +1,12 @@
-"""Whom the words of an admin mean, and whose end or farewell they are."""
+"""What words and taps mean: whom an admin means, whose end that is, what is asked for."""
 
 from dataclasses import dataclass
 
-from tests.gate.case import SECOND, Case
+from tests.gate.case import LADDER, SECOND, Case
 from tests.gate.snapshot import LIVE, Grant, Request, Snapshot
 
+# How often a request may be changed.
+_MOST_CHANGES = 10
 _ROLES = frozenset({"admin", "approver", "auditor", "none"})
 
 
@@ -153,4 +155,23 @@ def asks_for_more_time(case: Case, request: Request) -> bool:
         and grant.request_id == request.extends
         and case.deed.at + request.duration * SECOND > grant.not_after
         and not case.before.later(grant)
+    )
+
+
+def changes(case: Case, old: Request) -> bool:
+    """Whether whoever asked wants it for another time, of those that are offered."""
+    wished = case.tapped[2] if len(case.tapped) == len(("ch", "request", "duration")) else ""
+    extended = case.before.extended(old)
+    left = 0 if extended is None else extended.not_after - old.asked_at
+    return (
+        case.taps("ch", old.id)
+        and old.state == "pending"
+        and old.user_id == case.deed.person
+        and case.may_have
+        and case.deed.at < case.ends(old)
+        and wished.isdecimal()
+        and int(wished) in {*LADDER, case.laws.default_duration}
+        and int(wished) * SECOND > left
+        and int(wished) <= case.laws.max_duration
+        and case.before.changed.get(old.id, (0, 0))[0] < _MOST_CHANGES
     )

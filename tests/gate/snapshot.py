@@ -115,6 +115,8 @@ class Snapshot:
     requests: dict[int, Request]
     decisions: tuple[Decision, ...]
     grants: dict[str, Grant]
+    # Of requests that were changed: how often, and the last decision before that.
+    changed: dict[int, tuple[int, int]]
     # The accounts that are paused, and until when.
     paused: dict[int, int | None]
     roles: dict[int, Role]
@@ -224,6 +226,7 @@ class Eye:
             requests={row[0]: Request(*row) for row in self._all("requests", Request)},
             decisions=tuple(Decision(*row) for row in self._all("decisions", Decision)),
             grants={row[0]: Grant(*row) for row in self._all("grants", Grant)},
+            changed=self._changed(),
             paused=dict(self._database.execute("SELECT user_id, until FROM pauses")),
             roles=self._roles(),
             groups=self._groups(),
@@ -233,6 +236,12 @@ class Eye:
             trail=trail,
             failed=failed.fetchone()[0],
         )
+
+    def _changed(self) -> dict[int, tuple[int, int]]:
+        rows = self._database.execute(
+            "SELECT request_id, revision, after_decision FROM request_notes"
+        )
+        return {number: (revision, after) for number, revision, after in rows}
 
     def _roles(self) -> dict[int, Role]:
         rows = self._database.execute("SELECT user_id, role, groups FROM roles ORDER BY user_id")

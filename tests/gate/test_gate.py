@@ -21,6 +21,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests import hanging
 from tests.gate.gate import Gate
 from tests.gate.habits import MEMBERS, SETTINGS
 from tests.gate.rig import Rig
@@ -97,6 +98,7 @@ class Theatre:
         return self.runner.run(self._opened())
 
     async def _opened(self) -> Rig:
+        hanging.goes_on()
         for old in self.folder.iterdir():
             old.unlink()
         database = await open_copy(self.template, self.folder)

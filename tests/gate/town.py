@@ -239,6 +239,14 @@ class Town(RuleBasedStateMachine):
             who = _one(data, (*self._admins, *self.rig.state.roles))
             self._taps(data, who, _one(data, yes))
 
+    @precondition(somebody_waits)
+    @rule(data=st.data(), wished=st.sampled_from((3600, 28_800, 86_400, 604_800, 7200, 10**8)))
+    def changes_mind(self, data: st.DataObject, wished: int) -> None:
+        """Whoever asked, mostly, wants it for another time."""
+        asked = _one(data, self.pending)
+        who = _one(data, (*(asked.user_id,) * 4, self._anybody(data)))
+        self._taps(data, who, f"ch:{asked.id}:{wished}")
+
     @precondition(there_are_buttons)
     @rule(data=st.data())
     def goes_on(self, data: st.DataObject) -> None:

@@ -133,6 +133,8 @@ async def _requests(tx: Transaction) -> None:
     request = await add_request(tx, server=None)
     await tx.requests.choose(request.id, BERLIN)
     await tx.requests.reopen(request.id)
+    assert await tx.request_notes.change(request.id, duration=60, reason="x", at=NOW)
+    await tx.request_notes.of(request.id)
     await tx.requests.settled(NOW)
     await tx.requests.settle(request.id)
     await tx.requests.agree(request.id, by="telegram:1", duration=60, at=NOW)
@@ -384,6 +386,7 @@ async def _invitations(tx: Transaction) -> None:
     await tx.knocks.count_since(NOW)
     await tx.knocks.answer(ANNA, allowed=True, by="2001", name="Boris", now=NOW)
     await tx.knocks.prune(NOW)
+    await tx.posted.find(ChatId(7), 1)
 
 
 async def _queues(tx: Transaction) -> None:

@@ -1,6 +1,6 @@
 """What keeps cuts on an adopted server from being proved, what is dangerous, and the mend."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -29,10 +29,14 @@ _NOTES = {
 }
 
 _PREFIX = "name-prefix"
-_STUB = (
-    " NetworkManager refuses a profile with `compress stub-v2`; with `compress migrate` in its"
-    " place the server takes clients with and without."
-)
+_COMPRESSES = "Compression weakens encryption; profiles have it because the server does."
+_COMPRESSED: Mapping[tuple[str, ...], str] = {
+    ("migrate",): "Clients with compression get in and are told to leave it; profiles have none.",
+    ("stub-v2",): (
+        "`compress stub-v2` compresses nothing. Profiles leave it out, since NetworkManager refuses"
+        " it; clients get in with it and without."
+    ),
+}
 _NAMING = ("username-as-common-name", "x509-username-field")
 _NAMELESS = (
     " So the bot can tell nobody's session by their certificate: a revocation keeps them from"
@@ -348,12 +352,5 @@ def _notes(facts: ConfFacts) -> Iterator[Advice]:
         if facts.has(name):
             yield Advice(name, Weight.NOTE, f"{name}: {what}.")
     if facts.has("comp-lzo") or facts.has("compress"):
-        is_left = facts.last("compress") == ("migrate",)
-        yield Advice(
-            "compress",
-            Weight.NOTE,
-            "Clients with compression get in and are told to leave it; profiles have none."
-            if is_left
-            else "Compression weakens encryption; profiles have it because the server does."
-            + _STUB * (facts.last("compress") == ("stub-v2",)),
-        )
+        said = _COMPRESSED.get(facts.last("compress") or (), _COMPRESSES)
+        yield Advice("compress", Weight.NOTE, said)

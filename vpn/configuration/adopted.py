@@ -19,7 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from vpn.configuration.address_plan import AddressPlan, address_plan
 from vpn.configuration.places import file_argument, inline_text, named_layout, named_path
-from vpn.configuration.profile import ProfileSettings, TlsKey
+from vpn.configuration.profile import ProfileSettings, TlsKey, framing
 from vpn.configuration.server import COMMON_NAME, ConfFacts
 from vpn.errors import NotAdoptable
 from vpn.layout import Layout
@@ -295,17 +295,18 @@ def _profile(
     facts: ConfFacts, kind: TlsKey | None, certificate: x509.Certificate | None
 ) -> ProfileSettings:
     ciphers, negotiates = _ciphers(facts)
-    device = facts.first_argument("dev-type") or facts.first_argument("dev") or "tun"
+    named = facts.first_argument("dev-type") or facts.first_argument("dev") or "tun"
+    device = "tap" if named.startswith("tap") else "tun"
     alike = [(name, *words) for name in _ALIKE if (words := facts.last(name)) is not None]
     oldest = facts.first_argument("tls-version-max")
     return ProfileSettings(
         tls_key=kind,
         key_direction=_client_direction(facts) if kind is TlsKey.AUTH else None,
-        device="tap" if device.startswith("tap") else "tun",
+        device=device,
         auth=facts.first_argument("auth"),
         ciphers=ciphers,
         negotiates=negotiates,
-        compression=_compression(facts),
+        compression=framing(_compression(facts), device),
         same_lines=tuple(line for line in alike if line != _DEFAULT_MTU),
         tls_version_min=oldest if oldest in _OLD_TLS else _OLDEST_TLS_TODAY,
         is_marked=certificate is None or _is_marked(certificate),

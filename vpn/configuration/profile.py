@@ -35,6 +35,15 @@ class TlsKey(StrEnum):
     CRYPT_V2 = "tls-crypt-v2"
 
 
+def framing(compression: tuple[str, ...], device: str) -> tuple[str, ...]:
+    """What a profile has to say of the server's compression, as words.
+
+    NetworkManager refuses a profile with `compress stub-v2`. That marks packets whose first byte is
+    0x50, which no IP packet begins with, and leaves all others as they are: it can be left out.
+    """
+    return () if (compression, device) == (("compress", "stub-v2"), "tun") else compression
+
+
 @dataclass(frozen=True, slots=True)
 class ProfileSettings:
     """What a profile must say for its server to take it. The defaults are a deployed server's.
@@ -46,7 +55,7 @@ class ProfileSettings:
         ciphers: what the server demands beyond what every client offers by itself; the first
             is the one to fall back to.
         negotiates: the server picks the cipher; otherwise the client must know it.
-        compression: the server's directive, which shapes every packet, as words.
+        compression: the server's directive where it shapes every packet, as words.
         same_lines: further directives that both sides must have, as words.
         is_marked: the server's certificate says that it is a server's.
         asks_password: the server wants a name and a password beside the certificate.
@@ -83,7 +92,7 @@ class ProfileSettings:
                 | {
                     "tls_key": values["tls_key"] and TlsKey(values["tls_key"]),
                     "ciphers": tuple(values["ciphers"]),
-                    "compression": tuple(values["compression"]),
+                    "compression": framing(tuple(values["compression"]), values["device"]),
                     "same_lines": tuple(tuple(line) for line in values["same_lines"]),
                 }
             )

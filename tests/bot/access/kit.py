@@ -13,7 +13,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import pytest
 
 from bot.access import grants, requests, roles
-from bot.access.case import Case, Chance, Rules
+from bot.access.case import Case, Chance, Lifetime, Rules
 from bot.access.permission import THE_BOT, Actor
 from bot.access.refusals import Refusal, Refused
 from bot.access.requests import Approved
@@ -81,6 +81,7 @@ class Paper:
     request_ttl: int = DAY_S
     approvals: int = 1
     long_duration: int | None = None
+    authority_begins_at: datetime = MORNING - DAY
     authority_ends_at: datetime | None = None
     may_expire: bool = True
     key_ways: tuple[KeyWay, ...] = (KeyWay.PLAIN,)
@@ -105,9 +106,10 @@ class Paper:
         return Chance(serial=self._serial, code=self._code, token=self._token)
 
     def case(self, tx: Transaction, actor: Actor) -> Case:
-        ends = {} if self.authority_ends_at is None else {1: self.authority_ends_at}
+        ends_at = self.authority_ends_at or MORNING + 3650 * DAY
+        lives = {1: Lifetime(self.authority_begins_at, ends_at)}
         expires = self.may_expire
-        return Case(tx, self.now, self.rules, self.chance, actor, ends, may_expire=expires)
+        return Case(tx, self.now, self.rules, self.chance, actor, lives, may_expire=expires)
 
     def _serial(self) -> str:
         return f"c0ffee{next(self._numbers):034x}"

@@ -391,6 +391,15 @@ async def test_nobody_asks_once_the_ca_is_over(paper: Paper) -> None:
     assert values == {"until": paper.authority_ends_at}
 
 
+async def test_nobody_asks_by_a_clock_that_is_before_the_ca(paper: Paper) -> None:
+    paper.authority_begins_at = MORNING + MINUTE
+    anna = await paper.actor(ANNA)
+    values = await paper.refuses(anna, Refusal.AUTHORITY_AHEAD, requests.ask, **ASK)
+    assert values == {"begins": paper.authority_begins_at}
+    paper.now += MINUTE
+    await paper.asked()
+
+
 async def close(paper: Paper, name: ServerName) -> None:
     """By its operator's own configuration no new profile would work there."""
     async with paper.database.writing() as tx:

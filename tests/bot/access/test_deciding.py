@@ -323,6 +323,15 @@ async def test_every_posted_message_about_a_request_is_brought_up_to_date(paper:
     ]
 
 
+async def test_nothing_is_approved_by_a_clock_that_is_before_the_ca(paper: Paper) -> None:
+    """Such a profile would work for nobody."""
+    request = await paper.asked()
+    paper.authority_begins_at = paper.now + MINUTE
+    boris = await paper.actor(BORIS)
+    await paper.refuses(boris, Refusal.AUTHORITY_AHEAD, requests.approve, request.id, None)
+    assert (await paper.request(request.id)).state is RequestState.PENDING
+
+
 async def test_what_would_outlive_the_ca_is_not_approved_and_still_waits(paper: Paper) -> None:
     """It could when it was asked for; a shorter time is approved."""
     paper.authority_ends_at = MORNING + 2 * DAY

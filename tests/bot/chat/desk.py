@@ -18,9 +18,19 @@ class Desk:
         self.gate = gate
         self._number = self._read = 0
 
-    async def says(self, who: int, text: str, *, ago: timedelta = timedelta()) -> list[str]:
+    async def says(
+        self,
+        who: int,
+        text: str,
+        *,
+        ago: timedelta = timedelta(),
+        replies_to: int | None = None,
+    ) -> list[str]:
         date = int((self.gate.now - ago).timestamp())
-        return await self._takes({"message": updates.message(who, text, date=date)})
+        said = updates.message(who, text, date=date)
+        if replies_to is not None:
+            said["reply_to_message"] = updates.message(who, "ours", message_id=replies_to)
+        return await self._takes({"message": said})
 
     async def taps(self, who: int, data: str) -> list[str]:
         return await self._takes({"callback_query": updates.tap(who, data)})

@@ -18,7 +18,10 @@ DIGESTS = st.text("0123456789abcdef", min_size=8, max_size=8)
 PEOPLE = st.integers(1, 2**52).map(UserId)
 TOPICS = st.from_regex(r"[a-z0-9][a-z0-9-]{0,19}", fullmatch=True)
 SERVERS = st.from_regex(r"[a-z][a-z0-9-]{0,31}", fullmatch=True).map(ServerName)
-ABOUT_REQUEST = (Tap.DENY, Tap.UNDO, Tap.CANCEL, Tap.AGAIN)
+ABOUT_REQUEST = (
+    *(Tap.DENY, Tap.UNDO, Tap.CANCEL, Tap.AGAIN),
+    *(Tap.REASON, Tap.MINE),
+)
 ABOUT_GRANT = (
     *(Tap.RENEW, Tap.RENEW_YES, Tap.GIVE_UP, Tap.GIVE_UP_YES),
     *(Tap.REVOKE_GRANT, Tap.REVOKE_GRANT_YES, Tap.REVOKE_REST, Tap.OLD_NAME, Tap.OLD_PEOPLE),
@@ -41,7 +44,7 @@ def fits(data: str) -> bool:
 
 def test_every_tap_is_read_back_by_one_of_these_tests() -> None:
     others = {Tap.APPROVE, Tap.SERVER, Tap.LINK, Tap.HOW_TO, Tap.CUT, *ABOUT_NOTHING, *UNKNOWN}
-    others |= {Tap.HOW_LONG, Tap.COMMAND, Tap.MEANT}
+    others |= {Tap.HOW_LONG, Tap.COMMAND, Tap.MEANT, Tap.CHANGE}
     others |= {*ABOUT_HELD, Tap.CUT_SESSION, Tap.SERVERS, *PARTS}
     others |= {Tap.TROUBLE, Tap.KEY_WAY, Tap.WITHDRAW, Tap.JOIN_YES, Tap.JOIN_NO}
     assert {*ABOUT_REQUEST, *ABOUT_GRANT, *ABOUT_PERSON} | others == set(Tap)
@@ -54,6 +57,13 @@ def test_an_approval_is_read_back(request: RequestId, duration: int, digest: str
     assert buttons.parse(data) == Meant(
         Tap.APPROVE, request=request, duration=duration, digest=digest
     )
+
+
+@given(request=REQUESTS, duration=st.none() | st.integers(1, 10**9 - 1))
+def test_another_duration_is_read_back(request: RequestId, duration: int | None) -> None:
+    data = buttons.data(Tap.CHANGE, request, *([duration] if duration else []))
+    assert fits(data)
+    assert buttons.parse(data) == Meant(Tap.CHANGE, request=request, duration=duration)
 
 
 @given(update=st.integers(0, 10**18 - 1), duration=st.none() | st.integers(1, 10**9 - 1))

@@ -234,8 +234,10 @@ async def test_what_the_requester_sees(paper: Paper) -> None:
     request = await paper.asked()
     for reachable, template in ((True, words.ASKED), (False, words.ASKED_NOBODY)):
         view = await asked(paper, request, reachable=reachable)
-        assert view.text == fill(template, server=BERLIN, duration="7 days", count=1)
-        assert labels(view) == [words.BUTTON_CANCEL]
+        first = fill(template, server=BERLIN, duration="7 days", count=1)
+        # Nobody has written yet, so nobody has a name.
+        assert view.text == f"{first}\nYour reason: work"
+        assert labels(view) == ["Another duration", "Another reason", words.BUTTON_CANCEL]
     anna = await paper.actor(ANNA)
     await paper.by(anna, requests.cancel, request.id)
     view = await asked(paper, request)

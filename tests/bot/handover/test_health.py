@@ -23,8 +23,8 @@ async def test_what_there_is(tmp_path: Path) -> None:
     handover = Handover(tmp_path)
     assert await look_at_templates(handover, [BERLIN], NOW) == [
         Fine(
-            "Templates: the profile is the built-in one; 0 instructions of your own, "
-            "0 files go along."
+            "Templates: the profile is the built-in one; instructions of your own: 0; files that "
+            "go along: 0."
         )
     ]
     put(tmp_path, PROFILE, SHORTEST)
@@ -32,7 +32,9 @@ async def test_what_there_is(tmp_path: Path) -> None:
     put(tmp_path, "instructions/ios.txt.j2", "")
     put(tmp_path, "files/rules.pdf")
     assert await look_at_templates(handover, [BERLIN, PARIS], NOW) == [
-        Fine("Templates: the profile is yours; 2 instructions of your own, 1 files go along.")
+        Fine(
+            "Templates: the profile is yours; instructions of your own: 2; files that go along: 1."
+        )
     ]
 
 

@@ -28,6 +28,7 @@ from bot.texts import (
     questions,
     receipts,
     refusals,
+    requests,
     roles,
     sets,
     trouble,
@@ -56,6 +57,7 @@ from tests.bot.texts.values import (
     ONLINE,
     QUESTIONS,
     RECEIPTS,
+    REQUESTS,
     TOLD,
     TROUBLE,
 )
@@ -85,7 +87,7 @@ IN_CHAT = [
     (name, template)
     for module in (
         *(chat, notices, life, questions, online, groups, joining),
-        *(pausing, roles, sets, trouble, whose, more_time),
+        *(pausing, requests, roles, sets, trouble, whose, more_time),
     )
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
@@ -127,6 +129,8 @@ SETS = {
     "CHAT_UNWELL": "name servers",
     "SET": "name text",
     "MEMBERS_UNWELL": "count servers",
+    "LONGER": "count name",
+    "SHORTER": "count name",
 }
 TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (chat, CHAT),
@@ -141,6 +145,7 @@ TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (joining, JOINING),
     (receipts, RECEIPTS),
     (pausing, PAUSING),
+    (requests, REQUESTS),
     (sets, SETS),
 ]
 
@@ -163,6 +168,7 @@ def test_a_template_with_one_and_many_counts() -> None:
         (groups, GROUPS),
         (receipts, RECEIPTS),
         (pausing, PAUSING),
+        (requests, REQUESTS),
         (sets, SETS),
     ):
         for name, template in templates(module):

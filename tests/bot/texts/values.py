@@ -113,6 +113,14 @@ MORE_TIME = {
     "CAPTION_EARLIER": "file until",
     "REFUSALS": "server until",
 }
+REQUESTS = {
+    "NAMES_AND_LAST": "names last",
+    "NAMES_AND_MORE": "names count",
+    "ASKED_WHOM": "names",
+    "ASKED_WHY": "reason",
+    "CARD_CHANGED": "name at",
+    "REFUSED": "count",
+}
 TROUBLE = {
     "SEEN": "server at",
     "WAITING": "server",
@@ -271,6 +279,7 @@ RECEIPTS = {
 }
 TOLD = {
     "AUDIT_HEAD": "count head",
+    "AUDIT_FITS": "count head",
     "ONE_PROFILE_ENDED": "server Admin",
     "STILL_YOURS_LINE": "server until common_name",
     "STILL_YOURS_IMPORTED": "common_name until",

@@ -43,7 +43,8 @@ VARIANTS = {
     "comp-lzo no": ("comp-lzo no\n", ["comp-lzo no"]),
     "compress": ("compress lz4-v2\n", ["compress lz4-v2"]),
     "migrate": ("compress migrate\n", []),
-    "pushed": ('compress stub-v2\npush "compress stub-v2"\n', ["compress stub-v2"]),
+    "stub-v2": ("compress stub-v2\n", []),
+    "pushed": ('compress stub-v2\npush "compress stub-v2"\n', []),
     "mtu": ("tun-mtu 1400\n", ["tun-mtu 1400"]),
     "fragment": ("fragment 1200\nmssfix\n", ["fragment 1200"]),
 }

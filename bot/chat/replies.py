@@ -1,0 +1,16 @@
+"""What is written as a reply to a message of ours, and means something there."""
+
+from bot.chat import own_request
+from bot.chat.incoming import Typed
+from bot.chat.scene import Reply, Scene
+from storage.records import OutboxKind, RequestId
+
+
+async def answer(scene: Scene, typed: Typed) -> Reply | None:
+    """None where it is as good as not being a reply."""
+    if typed.replies_to is None or typed.command or not typed.rest.strip():
+        return None
+    message = await scene.tx.posted.find(scene.chat, typed.replies_to)
+    if message is not None and message.kind is OutboxKind.ASKED:
+        return await own_request.take_reason(scene, RequestId(int(message.subject)), typed.rest)
+    return None
