@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 
 from tests.gate.case import Case, What, deciders
+from tests.gate.habits import SETTINGS
 from tests.gate.snapshot import LIVE, Grant, Row
 
 # Word by word: a stranger learns nothing else.
@@ -136,6 +137,12 @@ def _known(case: Case, _row: Row) -> Iterable[int]:
     return (*case.after.people, *case.laws.admins)
 
 
+def _with_a_menu(case: Case, row: Row) -> Iterable[int]:
+    """It shrinks for whoever was an admin by other settings."""
+    were = {admin for laws in SETTINGS for admin in laws.admins}
+    return (*_known(case, row), *(were if case.deed.what is What.SETTINGS else ()))
+
+
 def _told(case: Case, row: Row) -> Iterable[int]:
     """And a stranger who asked to join hears the admin's no."""
     asked = [case.tapped[1]] if case.is_admin and case.taps("jnn") else []
@@ -160,7 +167,7 @@ _AUDIENCE: dict[str, Callable[[Case, Row], Iterable[int]]] = {
     "how_to": _asking_owner,
     "extra_file": _holders,
     "notice": _told,
-    "menu": _known,
+    "menu": _with_a_menu,
 }
 
 
