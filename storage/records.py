@@ -80,6 +80,7 @@ class OutboxKind(StrEnum):
     DELETE = "delete"  # takes a message of ours out of a chat
     DELIVER = "deliver"  # a profile; the key is made when it is sent
     EXTRA_FILE = "extra_file"  # of the operator's, to go along with a profile
+    REMINDER = "reminder"  # of the end of a profile
     HOW_TO = "how_to"  # instructions that somebody asked for
     RECEIPT = "receipt"  # what was proved of a revocation
     RESUME = "resume"  # lets somebody in again who was paused, and says what became of it
@@ -338,8 +339,7 @@ class Proof:
     crl_seen_at: datetime | None = None
     # (finding's code, technical detail) of the last attempt
     findings: tuple[tuple[str, str], ...] = ()
-    # When its server was taken out: nobody asks there any more, so it stays unproved for good.
-    dropped_at: datetime | None = None
+    dropped_at: datetime | None = None  # when its server was taken out: unproved for good
 
     @property
     def is_open(self) -> bool:

@@ -23,6 +23,7 @@ from storage.pauses import Pauses
 from storage.people import People
 from storage.posted import PostedMessages
 from storage.proofs import Proofs
+from storage.reminders import Reminders
 from storage.request_notes import AllRequestNotes
 from storage.requests import Requests
 from storage.roles import Roles
@@ -46,6 +47,7 @@ class Transaction:
         self.servers = Servers(connection)
         self.pauses = Pauses(connection)
         self.requests = Requests(connection)
+        self.reminders = Reminders(connection)
         self.request_notes = AllRequestNotes(connection)
         self.grants = Grants(connection)
         self.keys = Keys(connection)

@@ -167,8 +167,9 @@ async def follow(case: Case, grant: Grant) -> None:
     """
     if grant.request_id is not None:
         await edit_cards(case, grant.request_id, afresh=False)
-    for message in await case.tx.posted.about(OutboxKind.DELIVER, grant.id):
-        await edit(case, message)
+    for kind in (OutboxKind.DELIVER, OutboxKind.REMINDER):
+        for message in await case.tx.posted.about(kind, grant.id):
+            await edit(case, message)
     if grant.user_id is not None:
         await edit_own_list(case, grant.user_id)
 
@@ -200,6 +201,13 @@ async def edit(case: Case, message: PostedMessage, *, outdated: bool = False) ->
     if outdated:
         payload["outdated"] = True
     await case.tx.outbox.add(message.chat_id, OutboxKind.EDIT, payload, now=case.now)
+
+
+async def delete(case: Case, message: PostedMessage) -> None:
+    """Takes a posted message out of its chat, and forgets it."""
+    await case.tx.posted.forget(message.chat_id, message.message_id)
+    payload: Payload = {"message": message.message_id}
+    await case.tx.outbox.add(message.chat_id, OutboxKind.DELETE, payload, now=case.now)
 
 
 async def invitation(case: Case, admin: UserId, invitation_id: int) -> None:
@@ -315,6 +323,13 @@ async def receipt(
     if if_unproved:
         payload["if_unproved"] = True
     await case.tx.outbox.add(chat_id, OutboxKind.RECEIPT, payload, now=case.now)
+
+
+async def reminder(case: Case, user_id: UserId, grant_id: GrantId) -> None:
+    """Tells somebody that a profile of theirs ends soon, if it still does when that is sent."""
+    await case.tx.outbox.add(
+        private_chat(user_id), OutboxKind.REMINDER, {"grant": grant_id}, now=case.now
+    )
 
 
 async def menu(case: Case, user_id: UserId) -> None:

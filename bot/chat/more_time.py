@@ -17,7 +17,7 @@ from bot.errors import BadTemplate
 from bot.handover.handover import Handover
 from bot.texts import chat as words
 from bot.texts.fill import Html
-from storage.records import ChatId, Grant
+from storage.records import ChatId, Grant, OutboxKind
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,14 @@ class Offered:
 async def ask(scene: Scene, meant: Meant) -> Reply:
     """One tap asks; the answer says what happens next, and takes it back."""
     request = await extending.ask(scene.case, meant.grant)
-    await messages.asked(scene.case, request)
+    instead_of = None
+    if scene.message_id is not None:
+        tapped = await scene.tx.posted.find(scene.chat, scene.message_id)
+        if tapped is not None and tapped.kind is OutboxKind.REMINDER:
+            # What it said is over with the tap.
+            await scene.tx.posted.forget(scene.chat, scene.message_id)
+            instead_of = scene.message_id
+    await messages.asked(scene.case, request, instead_of=instead_of)
     return Reply(toast=Html(words.CHOSEN_TOAST))
 
 

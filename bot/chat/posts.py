@@ -24,6 +24,7 @@ from bot.chat import (
     more_time,
     noticing,
     online,
+    reminding,
     views,
 )
 from bot.chat.buttons import Keyboard
@@ -188,6 +189,9 @@ class Posts:
             grant = await tx.grants.get(GrantId(item.payload["subject"]))
             assert grant is not None
             case = self._core.case(tx, THE_BOT)
+            if kind is OutboxKind.REMINDER:
+                await self._edit(item.chat_id, message_id, await reminding.as_it_is(case, grant))
+                return Done()
             view = await cards.caption_over(case, grant)
             offers = await more_time.offered_below(case, grant)
         if grant.state not in LIVE_STATES:

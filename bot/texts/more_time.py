@@ -22,6 +22,19 @@ CAPTION_EARLIER = (
     "Your earlier one, <code>{file}</code>, works until you’ve connected with this one, and not "
     "beyond {until}."
 )
+# Before the end, and what is left of that message.
+ENDS_SOON = (
+    "⏳ Your access to <b>{server}</b> ends in {span}: {until}. Profile <code>{file}</code>."
+)
+ENDS_SOON_MORE = "If you need it for longer, tap More time."
+ENDS_SOON_ASKED = "You’ve asked for more time; nobody has decided yet."
+ENDS_SOON_IMPORTED = (
+    "⏳ Your earlier VPN profile <code>{common_name}</code> ends in {span}: {until}. Ask for a new "
+    "one if you still need it."
+)
+ENDS_LATER = "You have a newer profile for <b>{server}</b>; it works until {until}."
+STILL_ENDS = "Your profile works until {until}, once your VPN access is back."
+ENDED = "This profile has ended."
 MY_UNTIL_USED = "ends once you’ve connected with your newer one"
 REFUSALS: dict[Refusal, str] = {
     Refusal.MORE_TIME_GIVEN: (

@@ -14,11 +14,21 @@ from typing import Any
 from telegram import Bot
 from telegram.request import BaseRequest
 
-from bot.access import admins, extending, grants, importing, pausing, people, requests, revocation
+from bot.access import (
+    admins,
+    extending,
+    grants,
+    importing,
+    pausing,
+    people,
+    reminders,
+    requests,
+    revocation,
+)
 from bot.access.case import Case, Chance, Rules
 from bot.access.importing import Certificate
 from bot.access.permission import THE_BOT, Actor
-from bot.chat import cards, joining
+from bot.chat import cards, joining, reminding
 from bot.chat.buttons import Keyboard, from_payload
 from bot.chat.incoming import sender_of
 from bot.chat.worker import Worker
@@ -200,6 +210,7 @@ class Gate:
             await requests.expire_due(self.case(tx, THE_BOT))
             await revocation.expire_due(self.case(tx, THE_BOT))
             await pausing.resume_due(self.case(tx, THE_BOT))
+            await reminders.remind_due(self.case(tx, THE_BOT))
 
     async def deliver(self, fate: Callable[[], Fate]) -> None:
         """The profiles on their way go one step further; `fate` says what becomes of the next."""
@@ -246,12 +257,11 @@ class Gate:
         if row.kind == "reply":
             found = _data(from_payload(row.payload["keyboard"]))
             return [(data, question_shows(state, data)) for data in found]
-        if row.kind not in {"card", "asked", "edit_card", "knock"}:
+        if row.kind not in {"card", "asked", "edit_card", "knock", "reminder"}:
             return []
         async with self.database.reading() as tx:
-            if row.kind == OutboxKind.KNOCK:
-                knock = await joining.card(self.case(tx, THE_BOT), UserId(row.payload["person"]))
-                return [(data, None) for data in _data(knock.keyboard)]
+            if row.kind in {OutboxKind.KNOCK, OutboxKind.REMINDER}:
+                return [(data, None) for data in await self._beside(tx, row)]
             request = await tx.requests.get(row.payload["request"])
             assert request is not None
             if row.payload.get("kind", row.kind) == OutboxKind.ASKED:
@@ -271,6 +281,16 @@ class Gate:
         )
         assert all(part in read for part in parts)
         return [(data, shown) for data in _data(view.keyboard)]
+
+    async def _beside(self, tx: Transaction, row: Row) -> list[str]:
+        """The buttons of what is no request."""
+        if row.kind == OutboxKind.KNOCK:
+            knock = await joining.card(self.case(tx, THE_BOT), UserId(row.payload["person"]))
+            return _data(knock.keyboard)
+        grant = await tx.grants.get(GrantId(row.payload["grant"]))
+        assert grant is not None
+        soon = await reminding.reminder(self.case(tx, THE_BOT), grant)
+        return [] if soon is None else _data(soon.keyboard)
 
 
 def _data(keyboard: Keyboard) -> list[str]:

@@ -170,6 +170,7 @@ def _changes(before: Snapshot, after: Snapshot) -> Counter[str]:
         one.verdict == "approve" and after.requests[one.request_id].state == "pending"
         for one in new
     )
+    found["reminded"] += sum(row.kind == "reminder" for row in after.said)
     found["told how"] += sum(row.kind == "how_to" for row in after.said)
     found["refused"] += sum(entry.action == "refused" for entry in after.trail)
     return found
