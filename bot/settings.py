@@ -10,6 +10,7 @@ from shlex import quote
 from typing import Annotated, Any
 from unicodedata import category
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -23,6 +24,7 @@ from sqlalchemy.exc import ArgumentError
 
 from bot.access.case import Rules
 from bot.access.durations import parse_duration
+from bot.access.policy import TICKETS, Hours, TicketPattern, Tickets, checked_link
 from bot.access.refusals import Refused
 from bot.errors import BadSettings
 from bot.process.data_folder import account_name
@@ -32,6 +34,7 @@ from bot.process.way_out import SETTING as PROXY
 from bot.process.way_out import WayOut, checked_proxy, way_out
 from pki.keys import KeyAlgorithm
 from storage.database import sqlite_url
+from storage.group_records import Reason
 from storage.key_records import KeyWay
 from storage.records import UserId
 
@@ -44,6 +47,7 @@ _SECRET_LENGTH = 4096
 # Longer than the CA lives; a calendar ends, too, and then every request would fail.
 _LONGEST_DURATION = 3650 * 86_400
 _LONGEST_STAY = 47 * 3600
+_LONGEST_HINT = 100
 
 
 def _duration(value: Any) -> Any:
@@ -148,6 +152,44 @@ def _stay(value: Any) -> Any:
     return seconds
 
 
+def _reason(value: Any) -> Any:
+    if isinstance(value, str) and value not in set(Reason):
+        raise ValueError(f"write one of {', '.join(Reason)}")
+    return value
+
+
+def _ticket_pattern(value: Any) -> Any:
+    if isinstance(value, str):
+        TicketPattern.parse(value)
+    return value
+
+
+def _ticket_link(value: Any) -> Any:
+    return checked_link(value.strip()) if isinstance(value, str) else value
+
+
+def _hint(value: Any) -> Any:
+    if isinstance(value, str) and len(value) > _LONGEST_HINT:
+        raise ValueError(f"write at most {_LONGEST_HINT} characters")
+    return value
+
+
+def _hours(value: Any) -> Any:
+    """By the clock of another setting, so here it is looked at only."""
+    if isinstance(value, str):
+        Hours.parse(value, None)
+    return value
+
+
+def _zone(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return ZoneInfo(value.strip())
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("write the name of a time zone, such as Europe/Berlin") from None
+
+
 _Seconds = Annotated[int, BeforeValidator(_duration)]
 
 
@@ -178,6 +220,14 @@ class Settings(BaseSettings):
     approvals: Annotated[int, Field(ge=1, le=10)] = 1
     long_grant_duration: _Seconds | None = None
     long_grant_approvals: Annotated[int, Field(ge=1, le=10)] = 2
+    reason: Annotated[Reason, BeforeValidator(_reason)] = Reason.OPTIONAL
+    ticket_pattern: Annotated[str, BeforeValidator(_ticket_pattern)] = TICKETS.pattern.text
+    ticket_hint: Annotated[str, BeforeValidator(_hint)] = TICKETS.hint
+    ticket_link: Annotated[str | None, BeforeValidator(_ticket_link)] = None
+    max_profiles: Annotated[int, Field(ge=1, le=1000)] | None = None
+    working_hours: Annotated[str | None, BeforeValidator(_hours)] = None
+    # None: the machine's.
+    time_zone: Annotated[ZoneInfo | None, BeforeValidator(_zone)] = None
     tell_ends: Annotated[bool, BeforeValidator(_flag)] = False
     # In seconds; 0 is off.
     canary: Annotated[int, BeforeValidator(_period)] = 300
@@ -208,6 +258,7 @@ class Settings(BaseSettings):
 
     def rules(self) -> Rules:
         """What the use cases go by."""
+        hours, pattern = self.working_hours, TicketPattern.parse(self.ticket_pattern)
         return Rules(
             default_duration=self.grant_duration,
             max_duration=self.max_grant_duration,
@@ -219,6 +270,11 @@ class Settings(BaseSettings):
             tell_ends=self.tell_ends,
             profiles_stay=self.delete_profiles,
             key_ways=self.profile_key,
+            reason=self.reason,
+            tickets=Tickets(pattern, self.ticket_hint, self.ticket_link),
+            max_profiles=self.max_profiles,
+            hours=None if hours is None else Hours.parse(hours, self.time_zone),
+            zone=self.time_zone,
         )
 
     def url(self) -> URL:

@@ -78,6 +78,8 @@ class Page:
         self._connector: Connector | None = None
         self._streams: set[asyncio.Queue[Json | None]] = set()
         self._jobs: set[asyncio.Task[None]] = set()
+        # What somebody is to the bot now, where that is another thing than at the beginning.
+        self._roles: dict[int, str] = {}
         world.listeners.append(self._listen)
 
     @property
@@ -103,6 +105,12 @@ class Page:
     def show_device(self, person_id: int, state: DeviceState, detail: str = "") -> None:
         """Shows the state of a person's VPN client in the head of their chat."""
         self._world.shows_device(person_id, Device(state, detail))
+
+    def show_role(self, person_id: int, role: str) -> None:
+        """Shows what somebody is to the bot now, below their name."""
+        if self._role_of(person_id) != role:
+            self._roles[person_id] = role
+            self._send({"kind": "role", "person": person_id, "role": role})
 
     def show_trouble(self) -> None:
         """Shows which switches are on."""
@@ -193,12 +201,15 @@ class Page:
                     "id": state.person.id,
                     "name": state.person.first_name,
                     "username": state.person.username,
-                    "role": state.person.role,
+                    "role": self._role_of(state.person.id),
                     "messages": [_message(m) for m in self._world.messages_in(state.person.id)],
                 }
                 for state in self._world.people.values()
             ],
         }
+
+    def _role_of(self, person_id: int) -> str:
+        return self._roles.get(person_id, self._world.people[person_id].person.role)
 
     def _all_commands(self) -> Json:
         return {

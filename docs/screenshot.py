@@ -45,6 +45,8 @@ async def take(picture: Path, *, narrow: bool) -> None:
             device_scale_factor=2,
             bypass_csp=True,
         )
+        # No first visit: that shows what to try.
+        await page.add_init_script("localStorage.setItem('what-to-try-seen', 'yes')")
         await page.goto(showcase.telegram.url)
         if not narrow:
             await page.add_style_tag(content=_ONLY_TWO)
@@ -58,7 +60,7 @@ async def _play(showcase: Showcase) -> None:
     anna, boris = showcase.telegram.person(ANNA.id), showcase.telegram.person(BORIS.id)
     await anna.says("/start")
     await anna.hears("Hello")
-    await anna.says("/requestvpn 2 days visiting a customer")
+    await anna.says("/requestvpn 2 days office visiting a customer")
     await boris.hears("Request 1")
 
 

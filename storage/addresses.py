@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, or_, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, or_, select, update
 
 from storage import tables
 from storage.batches import batches
@@ -22,15 +22,28 @@ from storage.repository import Repository, values_of
 _grants = tables.grants
 _people = tables.people
 _HELD = _addresses.c.left_at.is_(None)
+_GIVE = insert(_addresses)
+_OF = (
+    select(_addresses)
+    .where(_addresses.c.grant_id == bindparam("of"), _addresses.c.server == bindparam("on"), _HELD)
+    .order_by(_addresses.c.given_at, _addresses.c.id)
+)
+_NOT_TO_GIVE = select(_addresses.c.address).where(
+    _addresses.c.server == bindparam("on"),
+    or_(_HELD, _addresses.c.left_at > bindparam("rested_since")),
+)
+_LEAVE_ALL = (
+    update(_addresses)
+    .where(_addresses.c.grant_id == bindparam("of"), _HELD)
+    .values(left_at=bindparam("at"))
+)
 
 
 class Addresses(Repository):
     async def give(self, grant_id: GrantId, server: ServerName, address: str, at: datetime) -> None:
         """Notes that a grant has this address now. The index refuses one that somebody holds."""
         await self._connection.execute(
-            insert(_addresses).values(
-                grant_id=grant_id, server=server, address=address, given_at=at
-            )
+            _GIVE, {"grant_id": grant_id, "server": server, "address": address, "given_at": at}
         )
 
     async def move(self, grant_id: GrantId, server: ServerName, address: str, at: datetime) -> None:
@@ -50,12 +63,8 @@ class Addresses(Repository):
         self, grant_id: GrantId, server: ServerName, address: str | None, at: datetime
     ) -> bool:
         """Gives a grant this IPv6 address, and none but this; False where it has it already."""
-        held = await self._where(
-            _addresses.c.grant_id == grant_id,
-            _addresses.c.server == server,
-            _addresses.c.address.contains(":"),
-            _HELD,
-        )
+        rows = await self._connection.execute(_OF, {"of": grant_id, "on": server})
+        held = [span for span in map(_span, rows) if ":" in span.address]
         now = [span.address for span in held if span.moved_at is None]
         if now == ([] if address is None else [address]):
             return False
@@ -79,9 +88,7 @@ class Addresses(Repository):
 
     async def leave_all(self, grant_id: GrantId, at: datetime) -> None:
         """All that a grant had is in use no more, since its end is proved."""
-        await self._connection.execute(
-            update(_addresses).where(_addresses.c.grant_id == grant_id, _HELD).values(left_at=at)
-        )
+        await self._connection.execute(_LEAVE_ALL, {"of": grant_id, "at": at})
 
     async def now_of(self, grant_id: GrantId, server: ServerName) -> Sequence[AddressSpan]:
         """What a grant gets on a server."""
@@ -100,13 +107,8 @@ class Addresses(Repository):
 
     async def held(self, server: ServerName, rested_since: datetime) -> frozenset[str]:
         """Those that may not be given out: in use, or left only after `rested_since`."""
-        rows = await self._connection.execute(
-            select(_addresses.c.address).where(
-                _addresses.c.server == server,
-                or_(_HELD, _addresses.c.left_at > rested_since),
-            )
-        )
-        return frozenset(rows.scalars())
+        values = {"on": server, "rested_since": rested_since}
+        return frozenset((await self._connection.execute(_NOT_TO_GIVE, values)).scalars())
 
     async def history(self, address: str) -> Sequence[AddressSpan]:
         """All who had this address, on whichever server, oldest first."""

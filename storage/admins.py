@@ -7,12 +7,13 @@ from storage.records import UserId
 from storage.repository import Repository
 
 _admins = tables.admins
+_ALL = select(_admins)
 
 
 class Admins(Repository):
     async def all(self) -> dict[UserId, int]:
         """The last decision on any request that was there when each became one."""
-        rows = await self._connection.execute(select(_admins))
+        rows = await self._connection.execute(_ALL)
         return {UserId(row.id): row.after_decision for row in rows}
 
     async def add(self, user_id: UserId, *, after_decision: int) -> None:

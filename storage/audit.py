@@ -13,6 +13,7 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
+    bindparam,
     func,
     insert,
     or_,
@@ -34,6 +35,7 @@ _head = tables.audit_head
 _NUMBERS = select(_audit.c.seq).order_by(_audit.c.seq)
 _LAST = select(_audit.c.seq, _audit.c.digest).order_by(_audit.c.seq.desc()).limit(1)
 _APPEND = insert(_audit)
+_SUBJECTS_OF = select(_audit.c.subject).where(_audit.c.action == bindparam("done")).distinct()
 _SET_HEAD = update(_head).where(_head.c.id == 1)
 # The time as a number: a row that somebody edited may hold one that is no time, or a text.
 _AS_STORED = select(
@@ -162,9 +164,7 @@ class Audit(Repository):
 
     async def subjects_of(self, action: str) -> frozenset[str]:
         """Whatever this was done to, as far as it can be read."""
-        rows = await self._connection.execute(
-            select(_audit.c.subject).where(_audit.c.action == action).distinct()
-        )
+        rows = await self._connection.execute(_SUBJECTS_OF, {"done": action})
         return frozenset(each for each in rows.scalars() if isinstance(each, str))
 
     async def digest_of(self, seq: int) -> str | None:

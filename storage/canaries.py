@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, insert, or_, select, update
 
 from storage import tables
 from storage.records import (
@@ -21,6 +21,16 @@ from storage.repository import Repository, values_of
 _canaries = tables.canaries
 _looks = tables.canary_looks
 _IN_USE = _canaries.c.retired_at.is_(None)
+_REVOKED = (
+    select(_canaries.c.serial)
+    .where(_IN_USE, _canaries.c.role == CanaryRole.REVOKED)
+    .order_by(_canaries.c.serial)
+)
+_NOT_TO_GIVE = select(_canaries.c.address).where(
+    _canaries.c.server == bindparam("on"),
+    _canaries.c.address.is_not(None),
+    or_(_IN_USE, _canaries.c.retired_at > bindparam("rested_since")),
+)
 
 
 class Canaries(Repository):
@@ -44,12 +54,7 @@ class Canaries(Repository):
 
     async def revoked(self) -> Sequence[str]:
         """The serials of those that every server's CRL has to list."""
-        rows = await self._connection.execute(
-            select(_canaries.c.serial)
-            .where(_IN_USE, _canaries.c.role == CanaryRole.REVOKED)
-            .order_by(_canaries.c.serial)
-        )
-        return list(rows.scalars())
+        return list((await self._connection.execute(_REVOKED)).scalars())
 
     async def serials(self) -> Sequence[str]:
         """All that are known, also of those that are retired."""
@@ -57,14 +62,8 @@ class Canaries(Repository):
 
     async def addresses_held(self, server: ServerName, rested_since: datetime) -> frozenset[str]:
         """Addresses that may not be given out: in use, or free only since `rested_since`."""
-        rows = await self._connection.execute(
-            select(_canaries.c.address).where(
-                _canaries.c.server == server,
-                _canaries.c.address.is_not(None),
-                or_(_IN_USE, _canaries.c.retired_at > rested_since),
-            )
-        )
-        return frozenset(rows.scalars())
+        values = {"on": server, "rested_since": rested_since}
+        return frozenset((await self._connection.execute(_NOT_TO_GIVE, values)).scalars())
 
     async def retire(self, server: ServerName, at: datetime) -> None:
         await self._connection.execute(

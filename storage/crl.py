@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import bindparam, delete, insert, or_, select, update
 
 from storage import tables
 from storage.records import (
@@ -22,18 +22,42 @@ _foreign = tables.foreign_revocations
 _grants = tables.grants
 _spares = tables.spare_serials
 _kept = tables.kept_crls
+_NEXT = (
+    update(_counter)
+    .where(_counter.c.id == 1)
+    .values(number=_counter.c.number + 1)
+    .returning(_counter.c.number)
+)
+_FOREIGN = select(_foreign).order_by(_foreign.c.serial)
+_OLDEST_SPARE = select(_spares.c.id).order_by(_spares.c.id).limit(1).scalar_subquery()
+_TAKE_SPARE = delete(_spares).where(_spares.c.id == _OLDEST_SPARE).returning(_spares.c.serial)
+_KEPT = select(_kept.c.pem).where(_kept.c.server == bindparam("of")).order_by(_kept.c.position)
+_ENTRIES = (
+    select(
+        _grants.c.serial,
+        _grants.c.revoked_at,
+        _grants.c.not_after,
+        _grants.c.end_reason,
+        _grants.c.crl_reason,
+        _grants.c.end_known,
+    )
+    .where(_grants.c.revoked_at.is_not(None))
+    .order_by(_grants.c.revoked_at)
+)
+_ENTRIES_SINCE = _ENTRIES.where(
+    or_(
+        _grants.c.not_after >= bindparam("since"),
+        _grants.c.revoked_at >= bindparam("since"),
+        _grants.c.state == GrantState.REVOKING,
+        _grants.c.end_known.is_(False),
+    )
+)
 
 
 class CrlSource(Repository):
     async def next_number(self) -> int:
         """A number that no CRL had before (RFC 5280, 5.2.3). One counter serves all servers."""
-        done = await self._connection.execute(
-            update(_counter)
-            .where(_counter.c.id == 1)
-            .values(number=_counter.c.number + 1)
-            .returning(_counter.c.number)
-        )
-        number = done.scalar()
+        number = await self._connection.scalar(_NEXT)
         if number is None:
             await self._connection.execute(insert(_counter).values(id=1, number=1))
             return 1
@@ -56,7 +80,7 @@ class CrlSource(Repository):
 
     async def foreign(self) -> Sequence[ForeignRevocation]:
         """The revocations without a grant, which every CRL has to list for good."""
-        rows = await self._connection.execute(select(_foreign).order_by(_foreign.c.serial))
+        rows = await self._connection.execute(_FOREIGN)
         return [
             ForeignRevocation(
                 row.serial,
@@ -85,13 +109,8 @@ class CrlSource(Repository):
 
     async def take_spare(self) -> str | None:
         """Takes the next spare serial, for good; None where there is none."""
-        oldest = select(_spares.c.id).order_by(_spares.c.id).limit(1)
-        done = await self._connection.execute(
-            delete(_spares)
-            .where(_spares.c.id == oldest.scalar_subquery())
-            .returning(_spares.c.serial)
-        )
-        return done.scalar()
+        taken: str | None = await self._connection.scalar(_TAKE_SPARE)
+        return taken
 
     async def give_up_spares(self, at: datetime) -> None:
         """Revokes all spare serials: this database may not know who has got one since."""
@@ -103,10 +122,7 @@ class CrlSource(Repository):
 
     async def kept(self, server: ServerName) -> Sequence[str]:
         """The CRLs of other CAs that a server's file has to hold, in PEM."""
-        rows = await self._connection.execute(
-            select(_kept.c.pem).where(_kept.c.server == server).order_by(_kept.c.position)
-        )
-        return list(rows.scalars())
+        return list((await self._connection.execute(_KEPT, {"of": server})).scalars())
 
     async def keep(self, server: ServerName, lists: Sequence[str]) -> None:
         """Replaces the CRLs of other CAs in a server's file."""
@@ -125,24 +141,10 @@ class CrlSource(Repository):
                 proved on every server: the look that proves it wants to see the entry. One whose
                 end nobody knows stays for good.
         """
-        listed = select(
-            _grants.c.serial,
-            _grants.c.revoked_at,
-            _grants.c.not_after,
-            _grants.c.end_reason,
-            _grants.c.crl_reason,
-            _grants.c.end_known,
-        ).where(_grants.c.revoked_at.is_not(None))
-        if last_published is not None:
-            listed = listed.where(
-                or_(
-                    _grants.c.not_after >= last_published,
-                    _grants.c.revoked_at >= last_published,
-                    _grants.c.state == GrantState.REVOKING,
-                    _grants.c.end_known.is_(False),
-                )
-            )
-        rows = await self._connection.execute(listed.order_by(_grants.c.revoked_at))
+        if last_published is None:
+            rows = await self._connection.execute(_ENTRIES)
+        else:
+            rows = await self._connection.execute(_ENTRIES_SINCE, {"since": last_published})
         return [
             GrantRevocation(
                 serial=row.serial,

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import DatabaseError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from storage import driver
 from storage.errors import DatabaseBusy, ForeignDatabase
@@ -20,6 +20,7 @@ from storage.transaction import Transaction
 BUSY_TIMEOUT_MS = 15_000
 _WAL_RETRY_S = 0.005
 _WRITES = "vpnbot_writes"
+_SQLITE = "sqlite"
 
 
 def sqlite_url(path: Path) -> URL:
@@ -45,13 +46,18 @@ class Database:
         async with self._writer, self._engine.connect() as connection:
             await connection.execution_options(**{_WRITES: True})
             async with connection.begin():
-                yield Transaction(connection)
+                yield self._transaction(connection)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Transaction]:
         """A consistent view; nothing that is written in it stays."""
         async with self._engine.connect() as connection:
-            yield Transaction(connection)
+            await connection.begin()
+            yield self._transaction(connection)
+
+    def _transaction(self, connection: AsyncConnection) -> Transaction:
+        is_sqlite = self._engine.dialect.name == _SQLITE
+        return Transaction(driver.InPlace(connection) if is_sqlite else connection)
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -69,7 +75,7 @@ async def open_database(url: str | URL, *, busy_timeout_ms: int = BUSY_TIMEOUT_M
         DatabaseBusy: another process kept it locked for too long.
     """
     engine = create_async_engine(make_url(url))
-    if engine.dialect.name == "sqlite":
+    if engine.dialect.name == _SQLITE:
         _prepare_sqlite(engine, busy_timeout_ms)
     try:
         async with engine.connect() as connection:
@@ -97,7 +103,7 @@ async def open_database(url: str | URL, *, busy_timeout_ms: int = BUSY_TIMEOUT_M
 def _prepare_sqlite(engine: AsyncEngine, busy_timeout_ms: int) -> None:
     @event.listens_for(engine.sync_engine, "do_connect")
     def _on_opening(dialect: Any, _record: Any, where: list[str], options: dict[str, Any]) -> Any:
-        return dialect.loaded_dbapi.connect(*where, async_creator_fn=driver.connect, **options)
+        return driver.connect(dialect.loaded_dbapi, *where, **options)
 
     @event.listens_for(engine.sync_engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:

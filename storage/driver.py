@@ -4,7 +4,9 @@ aiosqlite hands every call to the connection's thread, four of them for one stat
 itself needs some ten microseconds; the way there and back takes a hundred, and on a busy machine
 milliseconds. Within a transaction there is nothing to wait for: a writer has its lock since BEGIN
 IMMEDIATE, readers wait for nobody, and what is written stays in memory until COMMIT. So those
-calls are made at once. Waiting for another process's lock and for the disk happens in the thread.
+statements are carried out at once, without SQLAlchemy's bridge between its functions and asyncio,
+which takes twice as long as all the rest. Waiting for another process's lock and for the disk
+happens in the thread.
 
 Accepted: a page that is not in memory yet is read from the disk while the loop waits.
 """
@@ -17,6 +19,13 @@ from types import BuiltinMethodType
 from typing import Any
 
 import aiosqlite
+from sqlalchemy import CursorResult, Executable
+from sqlalchemy.dialects.sqlite.aiosqlite import (
+    AsyncAdapt_aiosqlite_connection,
+    AsyncAdapt_aiosqlite_cursor,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.util import await_only
 
 _ROWS_AT_ONCE = 64
 _QUICK = frozenset({"cursor", "rollback"})
@@ -24,7 +33,7 @@ _QUICK = frozenset({"cursor", "rollback"})
 _BEGIN = "BEGIN"
 
 
-class Connection(aiosqlite.Connection):
+class Driver(aiosqlite.Connection):
     """aiosqlite's connection, but for where its calls are made."""
 
     def __init__(self, connector: Callable[[], sqlite3.Connection]) -> None:
@@ -33,31 +42,110 @@ class Connection(aiosqlite.Connection):
         self._thread.daemon = True
         self._waiting: deque[None] = deque()
 
-    async def _execute(self, fn: BuiltinMethodType, *args: Any, **kwargs: Any) -> Any:
+    def may_wait(self, statement: str | None = None) -> bool:
+        """Whether a statement has something to wait for; None is any but BEGIN."""
         # Whoever is cancelled while the thread is at work leaves it at that: what comes next
         # queues behind it.
-        if not self._waiting and not self._may_wait(fn, args):
-            return fn(*args, **kwargs)
-        self._waiting.append(None)
-        call = partial(fn, *args, **kwargs)
-        return await super()._execute(self._in_thread, call)  # type: ignore[no-untyped-call]
+        return bool(self._waiting) or not (self._conn.in_transaction or statement == _BEGIN)
 
-    def _in_thread(self, call: Callable[[], Any]) -> Any:
+    def own_cursor(self) -> sqlite3.Cursor:
+        """The library's, whose calls are made where they are."""
+        return self._conn.cursor()
+
+    async def in_thread(self, call: Callable[[], Any]) -> Any:
+        """Makes a call in the thread, after all that is to be done there before."""
+        self._waiting.append(None)
+        return await super()._execute(partial(self._done, call))  # type: ignore[no-untyped-call]
+
+    def _done(self, call: Callable[[], Any]) -> Any:
         try:
             return call()
         finally:
             self._waiting.pop()
 
-    def _may_wait(self, fn: BuiltinMethodType, args: tuple[Any, ...]) -> bool:
-        connection = self._conn
-        if fn.__self__ is connection:
-            return fn.__name__ not in _QUICK
+    async def _execute(self, fn: BuiltinMethodType, *args: Any, **kwargs: Any) -> Any:
         is_statement = fn.__name__.startswith("execute")
-        return is_statement and not connection.in_transaction and args[0] != _BEGIN
+        is_quick = fn.__self__ is not self._conn or fn.__name__ in _QUICK
+        if self._waiting or not is_quick or (is_statement and self.may_wait(args[0])):
+            return await self.in_thread(partial(fn, *args, **kwargs))
+        return fn(*args, **kwargs)
 
 
-async def connect(path: str, **options: Any) -> Connection:
-    """Opens a database file; the options are those of sqlite3.connect."""
-    connection = Connection(partial(sqlite3.connect, path, **options))
-    await connection
-    return connection
+class _Cursor(AsyncAdapt_aiosqlite_cursor):
+    """One statement, as SQLAlchemy sees it."""
+
+    __slots__ = ()
+    _awaitable_cursor_close = False
+
+    def _make_new_cursor(self, connection: Any) -> Any:
+        return connection.own_cursor()
+
+    def _aenter_cursor(self, cursor: Any) -> Any:
+        return cursor
+
+    def execute(self, operation: str, parameters: Any = None) -> Any:
+        return self._carry_out(self._cursor.execute, operation, parameters or ())
+
+    def executemany(self, operation: str, seq_of_parameters: Any) -> Any:
+        return self._carry_out(self._cursor.executemany, operation, seq_of_parameters)
+
+    def _carry_out(self, call: Callable[..., Any], operation: str, parameters: Any) -> Any:
+        driver: Any = self._connection
+
+        def made() -> Any:
+            call(operation, parameters)
+            return self._cursor.fetchall()
+
+        try:
+            rows = await_only(driver.in_thread(made)) if driver.may_wait(operation) else made()
+        except Exception as error:  # noqa: BLE001 - SQLAlchemy says which ones it takes for what
+            self._adapt_connection._handle_exception(error)  # noqa: SLF001 - of its own kind
+        self._rows = deque(rows)
+
+
+class _Adapted(AsyncAdapt_aiosqlite_connection):
+    __slots__ = ()
+    _cursor_cls = _Cursor
+
+
+class InPlace(AsyncConnection):
+    """A connection of SQLAlchemy's, which goes over its bridge to asyncio only where it waits.
+
+    Args:
+        connection: that has begun its transaction.
+    """
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        sync = connection.sync_connection
+        assert sync is not None
+        super().__init__(connection.engine, sync)
+        self._at_once = sync
+        self._driver: Any = sync.connection.driver_connection
+
+    async def execute(
+        self, statement: Executable, parameters: Any = None, *, execution_options: Any = None
+    ) -> CursorResult[Any]:
+        """As in SQLAlchemy."""
+        if self._driver.may_wait():
+            return await super().execute(statement, parameters, execution_options=execution_options)
+        return self._at_once.execute(statement, parameters, execution_options=execution_options)
+
+    async def exec_driver_sql(
+        self, statement: str, parameters: Any = None, execution_options: Any = None
+    ) -> CursorResult[Any]:
+        """As in SQLAlchemy."""
+        if self._driver.may_wait():
+            return await super().exec_driver_sql(statement, parameters, execution_options)
+        return self._at_once.exec_driver_sql(statement, parameters, execution_options)
+
+
+def connect(dbapi: Any, path: str, **options: Any) -> Any:
+    """Opens a database file for SQLAlchemy, which calls this where it makes a connection.
+
+    Args:
+        dbapi: of SQLAlchemy's.
+        options: of sqlite3.connect.
+    """
+    driver: Any = Driver(partial(sqlite3.connect, path, **options))
+    await_only(driver)
+    return _Adapted(dbapi, driver)

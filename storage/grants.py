@@ -52,8 +52,37 @@ _FOR_CLIENTS = _grants.c.for_server.is_(False)
 _BY_ID = selected(_grants.c.id == bindparam("grant_id"))
 _OF_USER = selected(_grants.c.user_id == bindparam("user_id"))
 _SOME = selected(_grants.c.id.in_(bindparam("grants", expanding=True)))
+_ADD = insert(_grants)
+_ADD_PLACES = insert(_places)
+_ADD_WORDS = insert(_words)
+_ON_THE_WAY = selected(_grants.c.state.in_((GrantState.RESERVED, GrantState.ISSUED)))
+_NOT_TO_GIVE = (
+    select(_places.c.address)
+    .join(_grants, _grants.c.id == _places.c.grant_id)
+    .where(
+        _places.c.server == bindparam("on"),
+        _places.c.address.is_not(None),
+        or_(_grants.c.state.in_(UNPROVED_STATES), _grants.c.proved_at > bindparam("rested_since")),
+    )
+)
+_OF_USERS = selected(
+    _grants.c.user_id.in_(bindparam("users", expanding=True)),
+    or_(
+        _grants.c.state.in_(UNPROVED_STATES),
+        and_(
+            _grants.c.not_after > bindparam("now"),
+            _grants.c.id.in_(select(_proofs.c.grant_id).where(_proofs.c.proved.is_(False))),
+        ),
+    ),
+)
 _LET_IN = _grants.c.pause.is_(None)
 _NOBODYS = (_grants.c.user_id.is_(None), _FOR_CLIENTS, _LIVE)
+_NOBODYS_LIKE = selected(
+    *_NOBODYS,
+    _grants.c.id.in_(
+        select(_words.c.grant_id).where(_words.c.word.in_(bindparam("words", expanding=True)))
+    ),
+)
 
 
 class Grants(Repository):
@@ -74,7 +103,7 @@ class Grants(Repository):
                 }
                 for position, place in enumerate(grant.places)
             ]
-            await self._connection.execute(insert(_places), rows)
+            await self._connection.execute(_ADD_PLACES, rows)
         for place in grant.places if grant.state in UNPROVED_STATES else ():
             if place.address is not None:
                 await self._addresses.give(grant.id, place.server, place.address, grant.not_before)
@@ -84,7 +113,7 @@ class Grants(Repository):
         of these at a time."""
         if not grants:
             return
-        await self._connection.execute(insert(_grants), [_values(grant) for grant in grants])
+        await self._connection.execute(_ADD, [_values(grant) for grant in grants])
         words = [
             {"word": word, "grant_id": grant.id}
             for grant in grants
@@ -92,7 +121,7 @@ class Grants(Repository):
             for word in frozenset(words_of(grant.common_name.partition("@")[0]))
         ]
         if words:
-            await self._connection.execute(insert(_words), words)
+            await self._connection.execute(_ADD_WORDS, words)
 
     async def get(self, grant_id: GrantId) -> Grant | None:
         found = await self._read(_BY_ID, grant_id=grant_id)
@@ -113,7 +142,7 @@ class Grants(Repository):
 
     async def on_the_way(self) -> Sequence[Grant]:
         """Live grants whose profile has not arrived yet, as far as anybody knows."""
-        return await self._where(_grants.c.state.in_((GrantState.RESERVED, GrantState.ISSUED)))
+        return await self._read(_ON_THE_WAY)
 
     async def of_user(self, user_id: UserId) -> Sequence[Grant]:
         return await self._read(_OF_USER, user_id=user_id)
@@ -123,15 +152,10 @@ class Grants(Repository):
 
         Of those who have had much, the rest stays where it is.
         """
-        unproved = select(_proofs.c.grant_id).where(_proofs.c.proved.is_(False))
-        lasts = or_(
-            _grants.c.state.in_(UNPROVED_STATES),
-            and_(_grants.c.not_after > now, _grants.c.id.in_(unproved)),
-        )
         return [
             grant
             for some in batches(user_ids)
-            for grant in await self._where(_grants.c.user_id.in_(some), lasts)
+            for grant in await self._read(_OF_USERS, users=some, now=now)
         ]
 
     async def live_of_user(self, user_id: UserId) -> Sequence[Grant]:
@@ -204,9 +228,7 @@ class Grants(Repository):
         """Those of `unlinked` that have one of these words in their name."""
         found: dict[GrantId, Grant] = {}
         for some in batches(words):
-            named = select(_words.c.grant_id).where(_words.c.word.in_(some))
-            nobodys = await self._where(*_NOBODYS, _grants.c.id.in_(named))
-            found |= {grant.id: grant for grant in nobodys}
+            found |= {one.id: one for one in await self._read(_NOBODYS_LIKE, words=some)}
         return [*found.values()]
 
     async def with_name(self, key: str) -> Sequence[Grant]:
@@ -346,16 +368,8 @@ class Grants(Repository):
         Also that of one whose end has to be proved once more.
         """
         held = await self._addresses.held(server, rested_since)
-        rows = await self._connection.execute(
-            select(_places.c.address)
-            .join(_grants, _grants.c.id == _places.c.grant_id)
-            .where(
-                _places.c.server == server,
-                _places.c.address.is_not(None),
-                or_(_grants.c.state.in_(UNPROVED_STATES), _grants.c.proved_at > rested_since),
-            )
-        )
-        return held.union(rows.scalars())
+        values = {"on": server, "rested_since": rested_since}
+        return held.union((await self._connection.execute(_NOT_TO_GIVE, values)).scalars())
 
     async def move(self, grant_id: GrantId, before: GrantState, after: GrantState) -> bool:
         """Compare and set; False if the grant was not in the state `before`."""
@@ -402,6 +416,8 @@ class Grants(Repository):
         self, grant_id: GrantId, servers: Collection[ServerName], at: datetime
     ) -> None:
         """Notes that these of its servers have not taken a grant in yet."""
+        if not servers:
+            return
         await self._connection.execute(
             update(_places)
             .where(_places.c.grant_id == grant_id, _places.c.server.in_(servers))

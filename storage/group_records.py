@@ -2,11 +2,20 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import NewType
 
 from storage.records import GrantId, ServerName, UserId
 
 GroupName = NewType("GroupName", str)
+
+
+class Reason(StrEnum):
+    """What a request has to say of why it is made; each demands more than the one before."""
+
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+    TICKET = "ticket"  # and a word of it is the number of one
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +29,9 @@ class Group:
         max_duration: in seconds; None: it does not say.
         approvers: the admins and approvers whose approval counts for it; empty: any.
         approvals: how many of them have to agree; None: it does not say.
+        reason: what has to be said with a request; None: it does not say.
+        max_profiles: how many live ones each may have; None: it does not say.
+        standing: up to so many seconds are given at once, without anybody's yes; None: nothing is.
     """
 
     name: GroupName
@@ -30,6 +42,9 @@ class Group:
     max_duration: int | None = None
     approvers: tuple[UserId, ...] = ()
     approvals: int | None = None
+    reason: Reason | None = None
+    max_profiles: int | None = None
+    standing: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

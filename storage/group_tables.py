@@ -16,6 +16,9 @@ groups = Table(
     Column("max_duration", BigInteger),
     Column("approvers", JSON, nullable=False),
     Column("approvals", Integer),
+    Column("reason", String(16)),
+    Column("max_profiles", Integer),
+    Column("standing", BigInteger),
 )
 
 memberships = Table(

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
 from storage import tables
-from storage.group_records import Group, GroupName
+from storage.group_records import Group, GroupName, Reason
 from storage.group_tables import groups as _groups
 from storage.group_tables import memberships as _memberships
 from storage.records import UserId
@@ -25,13 +25,14 @@ _OF_ACCOUNTS = (
     )
     .order_by(_groups.c.name)
 )
+_IN_ORDER = select(_groups).order_by(_groups.c.name)
 _LISTS = ("networks", "routes", "dns", "servers", "approvers")
 
 
 class Groups(Repository):
     async def all(self) -> Sequence[Group]:
         """By name."""
-        rows = await self._connection.execute(select(_groups).order_by(_groups.c.name))
+        rows = await self._connection.execute(_IN_ORDER)
         return [_group(row) for row in rows]
 
     async def get(self, name: GroupName) -> Group | None:
@@ -112,4 +113,6 @@ def _values(group: Group) -> dict[str, Any]:
 
 def _group(row: Row[Any]) -> Group:
     values = values_of(row)
-    return Group(**(values | {name: tuple(values[name]) for name in _LISTS}))
+    reason = None if values["reason"] is None else Reason(values["reason"])
+    lists = {name: tuple(values[name]) for name in _LISTS}
+    return Group(**values | lists | {"reason": reason})

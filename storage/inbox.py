@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, delete, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
 
 from storage import tables
 from storage.batches import batches
@@ -11,6 +11,21 @@ from storage.records import ChatId, InboxItem, InboxState
 from storage.repository import Repository
 
 _inbox = tables.inbox
+_KNOWN = select(_inbox.c.update_id).where(
+    _inbox.c.update_id.in_(bindparam("updates", expanding=True))
+)
+_ADD = insert(_inbox)
+_NEW = (
+    select(_inbox)
+    .where(_inbox.c.state == InboxState.NEW, _inbox.c.seq > bindparam("after"))
+    .order_by(_inbox.c.seq)
+)
+_WAITING = select(func.count()).where(_inbox.c.state == InboxState.NEW)
+_FINISH = (
+    update(_inbox)
+    .where(_inbox.c.update_id == bindparam("of_update"), _inbox.c.state == InboxState.NEW)
+    .values(state=InboxState.DONE, payload="")
+)
 _ERROR_LENGTH = 256
 # What is set aside is for a human to read: the newest of it, in rows and in characters.
 _SET_ASIDE_ROWS = 1000
@@ -26,9 +41,7 @@ class Inbox(Repository):
         """
         seen: set[int] = set()
         for some in batches(item.update_id for item in items):
-            known = await self._connection.execute(
-                select(_inbox.c.update_id).where(_inbox.c.update_id.in_(some))
-            )
+            known = await self._connection.execute(_KNOWN, {"updates": some})
             seen.update(known.scalars())
         rows = []
         for item in items:
@@ -44,7 +57,7 @@ class Inbox(Repository):
                     }
                 )
         if rows:
-            await self._connection.execute(insert(_inbox), rows)
+            await self._connection.execute(_ADD, rows)
         return len(rows)
 
     async def new(self, *, after: int = 0) -> Sequence[InboxItem]:
@@ -53,11 +66,7 @@ class Inbox(Repository):
         Args:
             after: only what came after the one with this place in the order of arrival.
         """
-        rows = await self._connection.execute(
-            select(_inbox)
-            .where(_inbox.c.state == InboxState.NEW, _inbox.c.seq > after)
-            .order_by(_inbox.c.seq)
-        )
+        rows = await self._connection.execute(_NEW, {"after": after})
         return [
             InboxItem(row.update_id, ChatId(row.chat_id), row.payload, row.received_at, row.seq)
             for row in rows
@@ -77,7 +86,8 @@ class Inbox(Repository):
 
         That it was is all that is kept: what somebody wrote is not needed any more.
         """
-        return await self._close(update_id, InboxState.DONE, error=None, payload="")
+        done = await self._connection.execute(_FINISH, {"of_update": update_id})
+        return done.rowcount == 1
 
     async def finish_all(self, update_ids: Collection[int]) -> None:
         """The same of many."""
@@ -115,7 +125,12 @@ class Inbox(Repository):
 
     async def quarantine(self, update_id: int, error: str) -> bool:
         """Sets an update aside that cannot be handled; it stays readable for a human."""
-        return await self._close(update_id, InboxState.QUARANTINED, error=error[:_ERROR_LENGTH])
+        done = await self._connection.execute(
+            update(_inbox)
+            .where(_inbox.c.update_id == update_id, _inbox.c.state == InboxState.NEW)
+            .values(state=InboxState.QUARANTINED, error=error[:_ERROR_LENGTH])
+        )
+        return done.rowcount == 1
 
     async def quarantine_new(self, error: str) -> None:
         """Sets aside all updates that wait, for a handler or for their writer."""
@@ -136,10 +151,7 @@ class Inbox(Repository):
 
     async def waiting(self) -> int:
         """How many updates wait for a handler."""
-        count = await self._connection.scalar(
-            select(func.count()).where(_inbox.c.state == InboxState.NEW)
-        )
-        return int(count or 0)
+        return int(await self._connection.scalar(_WAITING) or 0)
 
     async def prune(self, before: datetime, *, set_aside_before: datetime | None = None) -> None:
         """Deletes old updates that are done: Telegram sends one again for a day at most.
@@ -178,13 +190,3 @@ class Inbox(Repository):
         )
         too_much = select(counted.c.seq).where(or_(counted.c.place > keep, counted.c.size > length))
         await self._connection.execute(delete(_inbox).where(_inbox.c.seq.in_(too_much)))
-
-    async def _close(
-        self, update_id: int, state: InboxState, error: str | None, **values: str
-    ) -> bool:
-        done = await self._connection.execute(
-            update(_inbox)
-            .where(_inbox.c.update_id == update_id, _inbox.c.state == InboxState.NEW)
-            .values(state=state, error=error, **values)
-        )
-        return done.rowcount == 1

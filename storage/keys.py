@@ -3,13 +3,15 @@
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from storage.key_records import KeyChoice, KeyWay, LockedProfile
 from storage.key_tables import key_choices as _choices
 from storage.key_tables import locked_profiles as _locked
 from storage.records import GrantId, UserId
 from storage.repository import Repository, values_of
+
+_LOCKED = select(_locked).where(_locked.c.grant_id == bindparam("of"))
 
 
 class Keys(Repository):
@@ -30,7 +32,7 @@ class Keys(Repository):
 
     async def locked(self, grant_id: GrantId) -> LockedProfile | None:
         """None where the profile is not under a passphrase."""
-        rows = await self._connection.execute(select(_locked).where(_locked.c.grant_id == grant_id))
+        rows = await self._connection.execute(_LOCKED, {"of": grant_id})
         row = rows.one_or_none()
         return None if row is None else LockedProfile(**values_of(row))
 

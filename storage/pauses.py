@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, literal, or_, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, literal, or_, select, update
 
 from storage import pause_tables, tables
 from storage.batches import batches
@@ -21,6 +21,8 @@ _crls = pause_tables.crls_due
 _grants = tables.grants
 _servers = tables.servers
 _IS_PAUSED = _grants.c.pause.is_not(None)
+_SOME = select(_pauses).where(_pauses.c.user_id.in_(bindparam("accounts", expanding=True)))
+_SERIALS = select(_grants.c.serial).where(_IS_PAUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,7 @@ class Pauses(Repository):
         """Those of these accounts that are paused."""
         found: dict[UserId, PersonPause] = {}
         for some in batches(dict.fromkeys(user_ids)):
-            rows = await self._connection.execute(
-                select(_pauses).where(_pauses.c.user_id.in_(some))
-            )
+            rows = await self._connection.execute(_SOME, {"accounts": some})
             found |= {row.user_id: _pause(row) for row in rows}
         return found
 
@@ -111,7 +111,7 @@ class Pauses(Repository):
 
     async def serials(self) -> Sequence[str]:
         """Of the certificates that every CRL lists as on hold."""
-        rows = await self._connection.execute(select(_grants.c.serial).where(_IS_PAUSED))
+        rows = await self._connection.execute(_SERIALS)
         return list(rows.scalars())
 
     async def unproved(self) -> Sequence[GrantId]:

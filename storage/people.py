@@ -49,6 +49,17 @@ _COMMON = 200
 # So few grants are read at once.
 _FEW = 2000
 _BY_ID = select(*_COLUMNS).where(_people.c.id == bindparam("user_id"))
+_SOME = (
+    select(*_COLUMNS)
+    .where(_people.c.id.in_(bindparam("accounts", expanding=True)))
+    .order_by(_people.c.added_at)
+)
+_SHARED = (
+    select(_people.c.name_key)
+    .where(_people.c.name_key.in_(bindparam("keys", expanding=True)))
+    .group_by(_people.c.name_key)
+    .having(func.count(func.coalesce(_people.c.same_as, _people.c.id).distinct()) > 1)
+)
 _ACCOUNTS = (
     select(_people.c.id).where(_people.c.same_as == bindparam("person")).order_by(_people.c.id)
 )
@@ -65,7 +76,7 @@ class People(Repository):
         return {
             person.id: person
             for some in batches(dict.fromkeys(user_ids))
-            for person in await self._where(_people.c.id.in_(some))
+            for person in map(_person, await self._connection.execute(_SOME, {"accounts": some}))
         }
 
     async def name_of(self, user_id: UserId) -> str:
@@ -87,12 +98,7 @@ class People(Repository):
         """Those of these keys of names that several people have."""
         shared: set[str] = set()
         for some in batches(keys):
-            rows = await self._connection.execute(
-                select(_people.c.name_key)
-                .where(_people.c.name_key.in_(some))
-                .group_by(_people.c.name_key)
-                .having(func.count(func.coalesce(_people.c.same_as, _people.c.id).distinct()) > 1)
-            )
+            rows = await self._connection.execute(_SHARED, {"keys": some})
             shared.update(rows.scalars())
         return frozenset(shared)
 

@@ -20,6 +20,11 @@ _OF = (
 )
 
 
+_FORGET = delete(_proofs).where(
+    _proofs.c.grant_id == bindparam("of"),
+    _proofs.c.server.in_(bindparam("servers", expanding=True)),
+)
+_ADD = insert(_proofs)
 # Those that will never come, since their server was taken out.
 DROPPED = (_proofs.c.proved.is_(False), _proofs.c.dropped_at.is_not(None))
 
@@ -32,13 +37,9 @@ class Proofs(Repository):
         """
         rows = [_unproved(grant_id, server, now) for server in servers]
         if rows:
-            await self._connection.execute(
-                delete(_proofs).where(
-                    _proofs.c.grant_id == grant_id,
-                    _proofs.c.server.in_([row["server"] for row in rows]),
-                )
-            )
-            await self._connection.execute(insert(_proofs), rows)
+            asked = {"of": grant_id, "servers": [row["server"] for row in rows]}
+            await self._connection.execute(_FORGET, asked)
+            await self._connection.execute(_ADD, rows)
 
     async def reopen(self, grant_ids: Sequence[GrantId], server: ServerName, now: datetime) -> None:
         """Opens these grants' proofs on a server anew; what was seen before does not count."""
@@ -47,7 +48,7 @@ class Proofs(Repository):
                 delete(_proofs).where(_proofs.c.server == server, _proofs.c.grant_id.in_(some))
             )
             rows = [_unproved(grant_id, server, now) for grant_id in some]
-            await self._connection.execute(insert(_proofs), rows)
+            await self._connection.execute(_ADD, rows)
 
     async def forget(self, grant_ids: Sequence[GrantId]) -> None:
         """What these grants' pause had to show is over, proved or not; dropped ones stay."""

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, insert, or_, select, update
 
 from storage import tables
 from storage.records import (
@@ -21,7 +21,17 @@ from storage.repository import Repository, values_of
 
 _requests = tables.requests
 _AT_ONCE = 500
+_decisions = tables.decisions
 _BY_ID = select(_requests).where(_requests.c.id == bindparam("request_id"))
+_OF_USER = select(_requests).where(_requests.c.user_id == bindparam("of")).order_by(_requests.c.id)
+_OPEN_OF = _OF_USER.where(_requests.c.state.in_(OPEN_STATES))
+_DECIDED = insert(_decisions)
+_DECISIONS_ON = (
+    select(_decisions)
+    .where(_decisions.c.request_id == bindparam("request_id"))
+    .order_by(_decisions.c.id)
+)
+_LAST_DECISION = select(func.max(_decisions.c.id))
 
 
 class Requests(Repository):
@@ -72,11 +82,7 @@ class Requests(Repository):
         key = done.inserted_primary_key
         assert key is not None
         number = RequestId(key[0])
-        await self._connection.execute(
-            insert(tables.decisions).values(
-                request_id=number, actor=by, verdict=Verdict.APPROVE, duration=None, at=at
-            )
-        )
+        await self._note(number, by, Verdict.APPROVE, None, at)
         return Request(id=number, **values)
 
     async def get(self, request_id: RequestId) -> Request | None:
@@ -116,11 +122,11 @@ class Requests(Repository):
 
     async def open_of(self, user_id: UserId) -> Sequence[Request]:
         """The requests of one person that nobody has decided."""
-        return await self._where(_requests.c.user_id == user_id, _requests.c.state.in_(OPEN_STATES))
+        return await self._read(_OPEN_OF, of=user_id)
 
     async def of_user(self, user_id: UserId) -> Sequence[Request]:
         """All requests of one person, oldest first."""
-        return await self._where(_requests.c.user_id == user_id)
+        return await self._read(_OF_USER, of=user_id)
 
     async def ids_of(self, user_id: UserId) -> Sequence[RequestId]:
         """The numbers of all that one person has asked for."""
@@ -175,9 +181,9 @@ class Requests(Repository):
         """CHOOSING to PENDING; False if it was not choosing any more.
 
         Args:
-            duration: in seconds, where it is another one for this server.
+            duration: in seconds, where nobody named one and it is another one for this server.
         """
-        changed = {} if duration is None else {"duration": duration}
+        changed = {} if duration is None else {"duration": duration, "asked_duration": duration}
         done = await self._connection.execute(
             update(_requests)
             .where(_requests.c.id == request_id, _requests.c.state == RequestState.CHOOSING)
@@ -215,11 +221,7 @@ class Requests(Repository):
         )
         if done.rowcount != 1:
             return False
-        await self._connection.execute(
-            insert(tables.decisions).values(
-                request_id=request_id, actor=by, verdict=verdict, duration=duration, at=at
-            )
-        )
+        await self._note(request_id, by, verdict, duration, at)
         return True
 
     async def reopen(self, request_id: RequestId) -> bool:
@@ -248,23 +250,22 @@ class Requests(Repository):
 
     async def agree(self, request_id: RequestId, *, by: str, duration: int, at: datetime) -> None:
         """Records an approval that is not enough by itself."""
-        await self._connection.execute(
-            insert(tables.decisions).values(
-                request_id=request_id, actor=by, verdict=Verdict.APPROVE, duration=duration, at=at
-            )
-        )
+        await self._note(request_id, by, Verdict.APPROVE, duration, at)
 
     async def decisions(self, request_id: RequestId) -> Sequence[Decision]:
         """The decisions on a request, in order."""
-        table = tables.decisions
-        rows = await self._connection.execute(
-            select(table).where(table.c.request_id == request_id).order_by(table.c.id)
-        )
+        rows = await self._connection.execute(_DECISIONS_ON, {"request_id": request_id})
         return [Decision(**values_of(row) | {"verdict": Verdict(row.verdict)}) for row in rows]
 
     async def last_decision(self) -> int:
         """The id of the last decision on any request; 0 before the first."""
-        return int(await self._connection.scalar(select(func.max(tables.decisions.c.id))) or 0)
+        return int(await self._connection.scalar(_LAST_DECISION) or 0)
+
+    async def _note(
+        self, request_id: RequestId, by: str, verdict: Verdict, duration: int | None, at: datetime
+    ) -> None:
+        values = {"actor": by, "verdict": verdict, "duration": duration, "at": at}
+        await self._connection.execute(_DECIDED, values | {"request_id": request_id})
 
     async def _where(
         self,
@@ -272,13 +273,11 @@ class Requests(Repository):
         offset: int | None = None,
         limit: int | None = None,
     ) -> list[Request]:
-        rows = await self._connection.execute(
-            select(_requests)
-            .where(*conditions)
-            .order_by(_requests.c.id)
-            .offset(offset)
-            .limit(limit)
-        )
+        wanted = select(_requests).where(*conditions).order_by(_requests.c.id)
+        return await self._read(wanted.offset(offset).limit(limit))
+
+    async def _read(self, statement: Select[Any], **values: Any) -> list[Request]:
+        rows = await self._connection.execute(statement, values)
         return [_request(row) for row in rows]
 
 

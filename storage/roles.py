@@ -2,22 +2,25 @@
 
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import Row, bindparam, delete, insert, select
 
 from storage.group_tables import roles as _roles
 from storage.records import UserId
 from storage.repository import Repository
 from storage.role_records import Appointment, Role
 
+_IN_ORDER = select(_roles).order_by(_roles.c.user_id)
+_OF = select(_roles).where(_roles.c.user_id == bindparam("of"))
+
 
 class Roles(Repository):
     async def all(self) -> dict[UserId, Appointment]:
         """By account, in the order of their ids."""
-        rows = await self._connection.execute(select(_roles).order_by(_roles.c.user_id))
+        rows = await self._connection.execute(_IN_ORDER)
         return {UserId(row.user_id): _appointment(row) for row in rows}
 
     async def get(self, user_id: UserId) -> Appointment | None:
-        rows = await self._connection.execute(select(_roles).where(_roles.c.user_id == user_id))
+        rows = await self._connection.execute(_OF, {"of": user_id})
         row = rows.first()
         return None if row is None else _appointment(row)
 

@@ -42,6 +42,8 @@ _rotation = Table(
     Column("move_all_at", tables.UtcTime),
 )
 
+_LAST = select(_rotation)
+
 
 class RotationStep(StrEnum):
     """In their order; each waits for what the next one builds on."""
@@ -96,7 +98,7 @@ class Rotation:
 class Rotations(Repository):
     async def last(self) -> Rotation | None:
         """The one that is under way, or was the last; None where there was none."""
-        row = (await self._connection.execute(select(_rotation))).one_or_none()
+        row = (await self._connection.execute(_LAST)).one_or_none()
         if row is None:
             return None
         values = values_of(row) | {"step": RotationStep(row.step)}

@@ -16,6 +16,7 @@ from storage.set_records import ServerSet
 _servers = tables.servers
 _sets = tables.server_sets
 _NAMED = select(_servers).where(_servers.c.name == bindparam("name"))
+_SET_NAMED = select(_sets).where(_sets.c.name == bindparam("of"))
 _IN_ORDER = select(_servers).order_by(_servers.c.added_at, _servers.c.name)
 
 
@@ -116,7 +117,7 @@ class Servers(Repository):
         )
 
     async def set_named(self, name: ServerName) -> ServerSet | None:
-        rows = await self._connection.execute(select(_sets).where(_sets.c.name == name))
+        rows = await self._connection.execute(_SET_NAMED, {"of": name})
         row = rows.first()
         return None if row is None else _set(row)
 

@@ -167,8 +167,12 @@ async def that_help(case: Case, request: Request, seconds: Sequence[int]) -> Seq
 
 
 def deadline(case: Case, request: Request) -> datetime:
-    """When the request expires, by the shorter of the time limits then and now."""
-    return min(request.expires_at, request.asked_at + timedelta(seconds=case.rules.request_ttl))
+    """When the request expires, by the shorter of the time limits then and now.
+
+    Who asks while nobody is there waits from the moment when somebody is.
+    """
+    begins = case.rules.waits_from(request.asked_at)
+    return min(request.expires_at, begins + timedelta(seconds=case.rules.request_ttl))
 
 
 async def lately(tx: Transaction, request: Request) -> Sequence[Past]:

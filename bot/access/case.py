@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any, Self
 
 from bot.access.durations import format_duration
 from bot.access.permission import Actor
+from bot.access.policy import TICKETS, Hours, Tickets
+from storage.group_records import Reason
 from storage.key_records import KeyWay
 from storage.records import Grant, Payload, Request, UserId
 from storage.transaction import Transaction
@@ -30,6 +32,19 @@ class Rules:
     profiles_stay: int = 0
     # How a profile's key may reach its owner; the first one unless they chose another.
     key_ways: tuple[KeyWay, ...] = (KeyWay.PLAIN,)
+    # What a request has to say, and what a ticket's number is.
+    reason: Reason = Reason.OPTIONAL
+    tickets: Tickets = TICKETS
+    # How many live profiles somebody may have; None: any number.
+    max_profiles: int | None = None
+    # When admins are there; None: nothing is said of that.
+    hours: Hours | None = None
+    # Whose clock people mean; None: the machine's.
+    zone: tzinfo | None = None
+
+    def waits_from(self, asked_at: datetime) -> datetime:
+        """Since when a request waits for somebody who is there."""
+        return asked_at if self.hours is None else self.hours.opens_at(asked_at)
 
     def approvals_for(self, duration: int) -> int:
         """How many admins have to agree to this duration, in seconds."""

@@ -6,7 +6,7 @@ has to be said anew, and the buttons of cards that showed it as it was do nothin
 
 from collections.abc import Sequence
 
-from bot.access import approvals, durations, grants, messages, requests
+from bot.access import approvals, demands, durations, grants, messages, requests
 from bot.access.case import Case
 from bot.access.names import REASON_LENGTH, clean
 from bot.access.permission import Act, require
@@ -61,12 +61,14 @@ async def change_reason(case: Case, request_id: RequestId, reason: str) -> Reque
     """Says why, or something else than before.
 
     Raises:
-        Refused: NO_WORDS, CHANGED_TOO_OFTEN, and what `changeable` says.
+        Refused: NO_WORDS, REASON_NEEDED, TICKET_NEEDED, CHANGED_TOO_OFTEN, and what `changeable`
+            says.
     """
     request = await changeable(case, request_id)
     reason = clean(reason, REASON_LENGTH)
     if not reason:
         raise Refused(Refusal.NO_WORDS)
+    demands.require_reason(case, reason, await approvals.terms_for(case.tx, request))
     if reason == request.reason:
         return request
     was = request.reason

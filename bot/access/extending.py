@@ -5,11 +5,12 @@ See `bot.access.lineage` for what becomes of the two profiles.
 
 from collections.abc import Iterable
 
-from bot.access import grants, messages, requests, revocation
+from bot.access import asking, grants, messages, revocation
 from bot.access.case import Case
 from bot.access.lineage import Lineage
 from bot.access.permission import THE_BOT, Act, require
 from bot.access.refusals import Refusal, Refused
+from bot.access.terms import terms_of
 from storage.records import LIVE_STATES, EndReason, GrantId, GrantState, Request
 
 
@@ -21,7 +22,7 @@ async def ask(case: Case, grant_id: GrantId) -> Request:
 
     Raises:
         Refused: NOT_ALLOWED, PAUSED, UNKNOWN_GRANT, NOT_YOURS, GRANT_OVER, NO_BUTTON, GRANT_BUSY,
-            MORE_TIME_GIVEN, NO_MORE_TIME, and what `requests.ask` says.
+            MORE_TIME_GIVEN, NO_MORE_TIME, and what `asking.ask` says.
     """
     require(case.actor, Act.ASK)
     grant = await revocation.own_live_grant(case, grant_id)
@@ -36,10 +37,14 @@ async def ask(case: Case, grant_id: GrantId) -> Request:
     before = await case.tx.requests.get(grant.request_id)
     assert before is not None
     is_early = (grant.not_after - case.now).total_seconds() > before.duration / 2
+    theirs = await terms_of(case.tx, grant.owner, grant.servers)
     seconds = before.duration * 2 if is_early else before.duration
-    asked = await requests.ask(
+    seconds = min(seconds, theirs.limit(case.rules.max_duration))
+    if case.after(seconds) <= grant.not_after:
+        raise Refused(Refusal.NO_MORE_TIME, server=grant.server, until=grant.not_after)
+    asked = await asking.ask(
         case,
-        duration=min(seconds, case.rules.max_duration),
+        duration=seconds,
         server=grant.server,
         reason=before.reason,
         extends=grant,

@@ -107,18 +107,29 @@ async def join(case: Case, name: GroupName, user_id: UserId) -> Changed:
     """Puts somebody who is on the allowlist into a group.
 
     Raises:
-        Refused: ADMINS_ONLY, UNKNOWN_GROUP, UNKNOWN_PERSON, IN_GROUP_ALREADY, NETWORK_FULL.
+        Refused: ADMINS_ONLY, UNKNOWN_GROUP, UNKNOWN_PERSON, IN_GROUP_ALREADY, NETWORK_FULL,
+            OWN_STANDING.
     """
     require(case.actor, Act.MANAGE_PEOPLE)
-    await known_group(case, name)
+    group = await known_group(case, name)
     person = await revocation.known_person(case.tx, user_id)
     if not person.allowed:
         raise Refused(Refusal.UNKNOWN_PERSON, who=person.name)
+    if group.standing is not None and await _is_own(case, user_id):
+        raise Refused(Refusal.OWN_STANDING, group=name, id=user_id)
     before = await belongings(case)
     if not await case.tx.groups.join(name, user_id):
         raise Refused(Refusal.IN_GROUP_ALREADY, name=person.name, group=name)
     await case.record("group.join", f"user:{user_id}", user_name=person.name, group=name)
     return await settle(case, before)
+
+
+async def _is_own(case: Case, user_id: UserId) -> bool:
+    """Whether this account is one of whoever acts in the chat."""
+    if case.actor.is_operator or case.actor.user_id is None:
+        return False
+    people = case.tx.people
+    return await people.person_of(case.actor.user_id) == await people.person_of(user_id)
 
 
 async def leave(case: Case, name: GroupName, user_id: UserId) -> Changed:
@@ -290,7 +301,7 @@ async def _refit_cards(case: Case, accounts: Collection[UserId]) -> None:
 
 def _said(group: Group) -> dict[str, object]:
     """For the trail."""
-    longest = group.max_duration
+    longest, at_once = group.max_duration, group.standing
     return {
         "networks": group.networks,
         "routes": group.routes,
@@ -299,4 +310,7 @@ def _said(group: Group) -> dict[str, object]:
         "max_duration": None if longest is None else durations.format_duration(longest),
         "approvers": group.approvers,
         "approvals": group.approvals,
+        "reason": group.reason,
+        "max_profiles": group.max_profiles,
+        "standing": None if at_once is None else durations.format_duration(at_once),
     }

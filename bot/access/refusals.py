@@ -15,6 +15,13 @@ class Refusal(StrEnum):
     NO_SERVER = "no_server"
     UNKNOWN_SERVER = "unknown_server"
     ALREADY_OPEN = "already_open"
+    REASON_NEEDED = "reason_needed"
+    TICKET_NEEDED = "ticket_needed"
+    TOO_MANY_PROFILES = "too_many_profiles"
+    REASON_MISSING = "reason_missing"  # of these three, to whoever would approve
+    TICKET_MISSING = "ticket_missing"
+    PROFILES_FULL = "profiles_full"
+    OWN_STANDING = "own_standing"  # an admin would approve what they ask for themselves
     ASKED_TOO_OFTEN = "asked_too_often"
     RENEWED_TOO_OFTEN = "renewed_too_often"
     UNKNOWN_REQUEST = "unknown_request"

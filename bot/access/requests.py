@@ -1,18 +1,24 @@
-"""The use cases around a request: ask, choose a server, cancel, approve, deny, expire."""
+"""The use cases around a request that was made: cancel, approve, deny, expire."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.access import admins, approvals, destinations, durations, grants, messages, pace, roles
+from bot.access import (
+    admins,
+    approvals,
+    demands,
+    destinations,
+    durations,
+    grants,
+    messages,
+    roles,
+)
 from bot.access.approvals import Vote
 from bot.access.case import Case
-from bot.access.destinations import Destination
-from bot.access.keys import require_way
 from bot.access.messages import DeliverNote, Notice
-from bot.access.names import REASON_LENGTH, clean
 from bot.access.permission import THE_BOT, Act, require, require_decision
 from bot.access.refusals import Refusal, Refused
-from bot.access.terms import Terms, groups_of, open_to, terms
+from bot.access.terms import groups_of, open_to
 from storage.records import (
     PATIENCE,
     Grant,
@@ -35,14 +41,6 @@ _CAN_BE_UNDONE = (Verdict.APPROVE, Verdict.DENY)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A request was made. It waits for a server if `servers` is not empty, else for an admin."""
-
-    request: Request
-    servers: tuple[ServerName, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Approved:
     request: Request
     requester: Person
@@ -57,124 +55,6 @@ class Agreed:
     missing: int
 
 
-async def ask(
-    case: Case,
-    *,
-    duration: int | None,
-    server: ServerName | None,
-    reason: str,
-    extends: Grant | None = None,
-) -> Asked:
-    """Asks for access.
-
-    Args:
-        extends: the profile for which more time is asked, see `bot.access.extending`; then the
-            duration is shortened to what the groups allow.
-
-    Raises:
-        Refused: NOT_ALLOWED, DURATION_TOO_LONG, OUTLIVES_AUTHORITY, NO_SERVER, UNKNOWN_SERVER,
-            SERVER_CLOSED, SERVER_NOT_OPEN, ALREADY_OPEN, ASKED_TOO_OFTEN, NO_OWN_KEY, NO_MORE_TIME.
-    """
-    require(case.actor, Act.ASK)
-    user_id = case.actor.user_id
-    if user_id is None:
-        raise Refused(Refusal.NOT_ALLOWED)
-    seconds = duration or case.rules.default_duration
-    # Limits for people do not bind whoever acts on the machine.
-    if not case.actor.is_operator:
-        durations.within_limit(seconds, case.rules.max_duration)
-    if not case.actor.is_operator:
-        await require_way(case, user_id)
-    every = {one.name: one for one in await destinations.every(case.tx)}
-    names = _pick([*every.values()], server)
-    if not case.actor.is_operator:
-        theirs = await groups_of(case.tx, user_id)
-        names = open_to(theirs, {name: every[name].names for name in names})
-    chosen = names[0] if len(names) == 1 else None
-    if chosen is not None and not case.actor.is_operator:
-        limits = terms(theirs, every[chosen].names)
-        is_named = duration is not None and extends is None
-        seconds = _within_limit(case, seconds, limits, is_named=is_named)
-    if extends is not None and case.after(seconds) <= extends.not_after:
-        raise Refused(Refusal.NO_MORE_TIME, server=extends.server, until=extends.not_after)
-    await grants.require_outlived(case, case.after(seconds))
-    await _refuse_second(case.tx, user_id, chosen)
-    await pace.may_ask(case, user_id)
-    for earlier in await case.tx.requests.open_of(user_id):
-        # A newer request takes the place of one that never named its server.
-        if earlier.state is RequestState.CHOOSING and extends is None:
-            await _decide(case, earlier.id, Verdict.CANCEL)
-    request = await case.tx.requests.add(
-        user_id=user_id,
-        server=chosen,
-        duration=seconds,
-        reason=clean(reason, REASON_LENGTH),
-        asked_at=case.now,
-        expires_at=case.after(case.rules.request_ttl),
-        extends=None if extends is None else extends.request_id,
-    )
-    more_time = {} if extends is None else {"more_time_for": extends.common_name}
-    await case.record("request.ask", request, reason=request.reason, **more_time)
-    await messages.follow_extended(case, request)
-    if chosen is not None:
-        await announce(case, request)
-    return Asked(request, () if chosen else names)
-
-
-async def to_choose_from(case: Case, user_id: UserId) -> Sequence[Destination]:
-    """What somebody may ask for; first what they chose the last time, then the sets."""
-    theirs = await groups_of(case.tx, user_id)
-    offered = [
-        one
-        for one in await destinations.every(case.tx)
-        if one.open and terms(theirs, one.names).is_open
-    ]
-    last = await case.tx.requests.last_server(user_id)
-    return sorted(offered, key=lambda one: one.name != last)
-
-
-async def choosing(case: Case, request_id: RequestId) -> Request:
-    """One's own request that has no server yet.
-
-    Raises:
-        Refused: NOT_ALLOWED, UNKNOWN_REQUEST, NOT_YOURS, ALREADY_DECIDED.
-    """
-    require(case.actor, Act.ASK)
-    request = await own(case, request_id)
-    if request.state is not RequestState.CHOOSING:
-        raise await already_decided(case.tx, request_id)
-    return request
-
-
-async def choose(case: Case, request_id: RequestId, server: ServerName) -> Asked:
-    """Names the server of a request that was made without one.
-
-    Raises:
-        Refused: NOT_ALLOWED, UNKNOWN_REQUEST, NOT_YOURS, ALREADY_DECIDED, DURATION_TOO_LONG,
-            UNKNOWN_SERVER, SERVER_CLOSED, SERVER_NOT_OPEN, ALREADY_OPEN.
-    """
-    require(case.actor, Act.ASK)
-    request = await own(case, request_id)
-    require_open(case, request)
-    durations.within_limit(request.duration, case.rules.max_duration)
-    found = await destinations.find(case.tx, server)
-    _pick([] if found is None else [found], server)
-    assert found is not None
-    groups = await groups_of(case.tx, request.user_id)
-    open_to(groups, {server: found.names})
-    # A request waits with the usual duration where none was named.
-    is_named = request.duration != case.rules.default_duration
-    theirs = terms(groups, found.names)
-    seconds = _within_limit(case, request.duration, theirs, is_named=is_named)
-    await _refuse_second(case.tx, request.user_id, server)
-    if not await case.tx.requests.choose(request_id, server, seconds):
-        raise await already_decided(case.tx, request_id)
-    request = await _known_request(case.tx, request_id)
-    await case.record("request.ask", request, reason=request.reason)
-    await announce(case, request)
-    return Asked(request, ())
-
-
 async def cancel(case: Case, request_id: RequestId) -> Request:
     """Takes back one's own request.
 
@@ -182,7 +62,7 @@ async def cancel(case: Case, request_id: RequestId) -> Request:
         Refused: UNKNOWN_REQUEST, NOT_YOURS, ALREADY_DECIDED.
     """
     await own(case, request_id)
-    return await _decide(case, request_id, Verdict.CANCEL)
+    return await decide(case, request_id, Verdict.CANCEL)
 
 
 async def approve(
@@ -192,7 +72,8 @@ async def approve(
 
     Whatever the request was made with, and whenever its card was sent, the settings in force now
     bind, and what the requester's groups say now: which servers, the longest duration, how long a
-    request waits, how many have to agree, and who. Where several
+    request waits, what it has to say, how many profiles they may have, how many have to agree, and
+    who. Where several
     admins have to, the shortest duration among theirs counts. Who says yes again, to another
     duration, has changed their mind; to the same, it decides if enough have agreed by now. An
     operator is bound by no limit, and needs nobody else's yes.
@@ -204,7 +85,7 @@ async def approve(
         Refused: ADMINS_ONLY, UNKNOWN_REQUEST, OWN_REQUEST, ALREADY_DECIDED, NOT_OFFERED,
             DURATION_TOO_LONG, SERVER_NOT_OPEN, NOT_APPROVER, CARD_CHANGED, AGREED_ALREADY,
             REQUESTER_REMOVED, REQUESTER_PAUSED, OUTLIVES_AUTHORITY, UNKNOWN_SERVER, SERVER_CLOSED,
-            NETWORK_FULL, CLOCK_IN_DOUBT.
+            NETWORK_FULL, CLOCK_IN_DOUBT, REASON_MISSING, TICKET_MISSING, PROFILES_FULL.
     """
     request = await _decidable(case, request_id)
     require_open(case, request)
@@ -218,13 +99,16 @@ async def approve(
         offered = [await approvals.offers(case, request, one) for one in (request.duration, limit)]
         if all(seconds not in one for one in offered):
             raise Refused(Refusal.NOT_OFFERED)
-    requester = await _allowed_requester(case.tx, request)
+    requester = await allowed_requester(case.tx, request)
     names: list[str] = []
     if not case.actor.is_operator:
         durations.within_limit(seconds, case.rules.max_duration)
         durations.within_limit(seconds, limit)
         opened = {ServerName(request.server or ""): await destinations.opened_by(case.tx, request)}
         open_to(await groups_of(case.tx, requester.id), opened)
+        lacking = await demands.lacking(case, request, await approvals.terms_for(case.tx, request))
+        if lacking is not None:
+            raise lacking
         person = await case.tx.people.person_of(acting(case))
         given = await approvals.given(case, request)
         said = [approval.duration for approval in given if approval.person == person]
@@ -246,17 +130,17 @@ async def approve(
             return Agreed(request, missing)
         seconds = min([seconds, *others])
         names = [approval.name for approval in given if approval.person != person]
-    grant = await _give(case, request, requester, seconds, agreed=names)
+    grant = await give(case, request, requester, seconds, agreed=names)
     note = DeliverNote.FIRST if request.extends is None else DeliverNote.MORE_TIME
     await messages.deliver(case, requester.id, grant.id, note)
-    return Approved(await _known_request(case.tx, request_id), requester, grant)
+    return Approved(await known_request(case.tx, request_id), requester, grant)
 
 
 async def approve_without_delivery(case: Case, request_id: RequestId) -> Grant:
     """Decides and reserves, on an operator's word; the caller brings the profile to its owner."""
     request = await _decidable(case, request_id)
-    requester = await _allowed_requester(case.tx, request)
-    return await _give(case, request, requester, request.duration)
+    requester = await allowed_requester(case.tx, request)
+    return await give(case, request, requester, request.duration)
 
 
 async def deny(case: Case, request_id: RequestId) -> Request:
@@ -266,7 +150,7 @@ async def deny(case: Case, request_id: RequestId) -> Request:
         Refused: ADMINS_ONLY, UNKNOWN_REQUEST, OWN_REQUEST, ALREADY_DECIDED.
     """
     request = await _decidable(case, request_id)
-    decided = await _decide(case, request_id, Verdict.DENY)
+    decided = await decide(case, request_id, Verdict.DENY)
     who = {"admin": case.actor.name, "by": case.actor.key}
     await messages.notice(
         case, request.user_id, Notice.REQUEST_DENIED, server=request.server, **who
@@ -297,16 +181,23 @@ async def card_undelivered(case: Case, request_id: RequestId) -> None:
 
 async def expire_due(case: Case) -> int:
     """Ends the requests that nobody decided in time; gives their number."""
-    if not case.may_expire:
-        return 0
-    due = await case.tx.requests.due(case.now, asked_by=case.after(-case.rules.request_ttl))
-    for request in due:
-        await _decide(case.by(THE_BOT), request.id, Verdict.EXPIRE)
+    over = await due(case)
+    for request in over:
+        await decide(case.by(THE_BOT), request.id, Verdict.EXPIRE)
         if request.state is RequestState.PENDING:
             await messages.notice(
                 case, request.user_id, Notice.REQUEST_EXPIRED, server=request.server
             )
-    return len(due)
+    return len(over)
+
+
+async def due(case: Case) -> list[Request]:
+    """The requests that nobody decided in time."""
+    if not case.may_expire:
+        return []
+    asked_by = case.after(-case.rules.request_ttl)
+    old = await case.tx.requests.due(case.now, asked_by=asked_by)
+    return [request for request in old if approvals.deadline(case, request) <= case.now]
 
 
 async def refit(case: Case) -> None:
@@ -319,7 +210,7 @@ async def refit(case: Case) -> None:
 
 async def withdraw(case: Case, request: Request, *, tell: bool) -> None:
     """Closes a request because its requester or its server is gone."""
-    await _decide(case, request.id, Verdict.CANCEL)
+    await decide(case, request.id, Verdict.CANCEL)
     if tell:
         await messages.notice(
             case, request.user_id, Notice.REQUEST_WITHDRAWN, server=request.server
@@ -330,16 +221,6 @@ def require_open(case: Case, request: Request) -> None:
     """Refuses an expired request that `expire_due` has not closed yet."""
     if approvals.deadline(case, request) <= case.now:
         raise Refused(Refusal.ALREADY_DECIDED, state=RequestState.EXPIRED, admin="")
-
-
-def _within_limit(case: Case, seconds: int, theirs: Terms, *, is_named: bool) -> int:
-    """The duration; where nobody named it, not more than the person's groups allow.
-
-    Raises:
-        Refused: DURATION_TOO_LONG.
-    """
-    limit = theirs.limit(case.rules.max_duration)
-    return durations.within_limit(seconds, limit) if is_named else min(seconds, limit)
 
 
 def acting(case: Case) -> UserId:
@@ -359,7 +240,7 @@ async def _not_approver(case: Case, request: Request, vote: Vote) -> Refused:
     return Refused(Refusal.NOT_APPROVER, names=names)
 
 
-async def _allowed_requester(tx: Transaction, request: Request) -> Person:
+async def allowed_requester(tx: Transaction, request: Request) -> Person:
     requester = await tx.people.get(request.user_id)
     if requester is None or not requester.allowed:
         raise Refused(Refusal.REQUESTER_REMOVED)
@@ -368,7 +249,7 @@ async def _allowed_requester(tx: Transaction, request: Request) -> Person:
     return requester
 
 
-async def _give(
+async def give(
     case: Case,
     request: Request,
     requester: Person,
@@ -378,29 +259,9 @@ async def _give(
 ) -> Grant:
     """Decides and reserves; with the names of those whose yes it took beside the actor's."""
     grants.require_giving(case)
-    decided = await _decide(case, request.id, Verdict.APPROVE, duration=seconds, agreed=agreed)
+    decided = await decide(case, request.id, Verdict.APPROVE, duration=seconds, agreed=agreed)
     # The time runs from the approval, not from the request.
     return await grants.reserve(case, decided, requester, not_after=case.after(seconds))
-
-
-def _pick(known: Sequence[Destination], wanted: ServerName | None) -> tuple[ServerName, ...]:
-    """The server or set that is wanted, or those to choose from."""
-    if not known and wanted is None:
-        raise Refused(Refusal.NO_SERVER)
-    named = [one for one in known if wanted in {None, one.name}]
-    if not named:
-        raise Refused(Refusal.UNKNOWN_SERVER, server=wanted)
-    # Where no new profile would work none is asked for.
-    names = tuple(one.name for one in named if one.open)
-    if not names:
-        raise Refused(Refusal.SERVER_CLOSED, server=named[0].name)
-    return names
-
-
-async def _refuse_second(tx: Transaction, user_id: UserId, server: ServerName | None) -> None:
-    for request in await tx.requests.open_of(user_id):
-        if request.state is RequestState.PENDING and request.server == server:
-            raise Refused(Refusal.ALREADY_OPEN, server=server, request=request.id)
 
 
 async def announce(case: Case, request: Request) -> None:
@@ -415,7 +276,7 @@ async def admin_reachable(case: Case) -> bool:
     return any(admin is None or admin.reachable is not False for admin in known)
 
 
-async def _known_request(tx: Transaction, request_id: RequestId) -> Request:
+async def known_request(tx: Transaction, request_id: RequestId) -> Request:
     request = await tx.requests.get(request_id)
     if request is None:
         raise Refused(Refusal.UNKNOWN_REQUEST, request=request_id)
@@ -424,7 +285,7 @@ async def _known_request(tx: Transaction, request_id: RequestId) -> Request:
 
 async def own(case: Case, request_id: RequestId) -> Request:
     """Raises Refused: UNKNOWN_REQUEST, NOT_YOURS."""
-    request = await _known_request(case.tx, request_id)
+    request = await known_request(case.tx, request_id)
     if request.user_id != case.actor.user_id:
         raise Refused(Refusal.NOT_YOURS)
     return request
@@ -444,7 +305,7 @@ async def may_be_decided_by(case: Case, request_id: RequestId) -> Request:
         Refused: ADMINS_ONLY, UNKNOWN_REQUEST, OWN_REQUEST, OTHER_GROUP.
     """
     require(case.actor, Act.DECIDE)
-    request = await _known_request(case.tx, request_id)
+    request = await known_request(case.tx, request_id)
     if not case.actor.is_operator:
         # By none of their accounts, and for whom it is by the groups of this moment.
         person = await case.tx.people.person_of(acting(case))
@@ -455,13 +316,13 @@ async def may_be_decided_by(case: Case, request_id: RequestId) -> Request:
 
 
 async def already_decided(tx: Transaction, request_id: RequestId) -> Refused:
-    request = await _known_request(tx, request_id)
+    request = await known_request(tx, request_id)
     return Refused(
         Refusal.ALREADY_DECIDED, state=request.state, admin=request.decided_by_name or ""
     )
 
 
-async def _decide(
+async def decide(
     case: Case,
     request_id: RequestId,
     verdict: Verdict,
@@ -481,7 +342,7 @@ async def _decide(
     )
     if not won:
         raise await already_decided(case.tx, request_id)
-    request = await _known_request(case.tx, request_id)
+    request = await known_request(case.tx, request_id)
     await case.record(f"request.{verdict}", request, user_id=request.user_id)
     await messages.edit_cards(case, request_id)
     await messages.follow_extended(case, request)

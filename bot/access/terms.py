@@ -13,6 +13,9 @@ is in several:
 - The address is from the range of the first group, by name, that has one in the server's network.
   No two groups have one address in their ranges, and nobody else gets one of them.
 - Routes and DNS servers of all of them are pushed, in the place of the server's own.
+- Of what a request has to say the most binds, of how many profiles they may have the fewest.
+- What a group gives at once is given by the shortest of such durations; but not where another one
+  of theirs says who has to agree, or how many, and gives nothing at once itself.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -21,7 +24,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from bot.access import holdings
 from bot.access.refusals import Refusal, Refused
-from storage.group_records import Group
+from storage.group_records import Group, Reason
 from storage.records import Server, ServerName, UserId
 from storage.transaction import Transaction
 
@@ -47,6 +50,23 @@ class Terms:
     def approvals(self, needed: int) -> int:
         """How many have to agree in all, where the settings want `needed`."""
         return max([needed, *(g.approvals for g in self.groups if g.approvals is not None)])
+
+    def reason(self, demanded: Reason) -> Reason:
+        """What a request has to say, where the settings demand that much."""
+        said = [demanded, *(g.reason for g in self.groups if g.reason is not None)]
+        return max(said, key=[*Reason].index)
+
+    def profiles(self, most: int | None) -> int | None:
+        """How many live ones somebody may have, where the settings allow `most`; None: any."""
+        said = [most, *(g.max_profiles for g in self.groups)]
+        return min((each for each in said if each is not None), default=None)
+
+    def standing(self) -> Group | None:
+        """The group that gives them something at once; None where somebody has to agree."""
+        giving = [g for g in self.groups if g.standing is not None]
+        if any(g.standing is None and (g.approvers or g.approvals) for g in self.groups):
+            return None
+        return min(giving, key=lambda g: g.standing or 0, default=None)
 
     @property
     def routes(self) -> tuple[str, ...]:

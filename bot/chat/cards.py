@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import PurePath
 
-from bot.access import approvals, destinations, holdings, roles, undoing
+from bot.access import approvals, demands, destinations, holdings, roles, undoing
 from bot.access.approvals import Past
 from bot.access.case import Case
+from bot.access.demands import is_standing
 from bot.access.lineage import Lineage
 from bot.access.messages import DeliverNote
 from bot.access.permission import Act, may, telegram_key
@@ -27,6 +28,7 @@ from bot.texts import keys as key_words
 from bot.texts import life
 from bot.texts import more_time as time_words
 from bot.texts import pausing as pause_words
+from bot.texts import policy as policy_words
 from bot.texts import requests as request_words
 from bot.texts import roles as role_words
 from bot.texts.fill import Html, blocks, escaped, fill, lines, moment
@@ -73,7 +75,7 @@ async def card(case: Case, request: Request, viewer: UserId) -> View:
         _more_time(extended) if extended else "",
         await _wanted(case, request),
         fill(words.CARD_DURATION, duration=given_text(request)),
-        fill(words.CARD_REASON, reason=request.reason) if request.reason else "",
+        fill(words.CARD_REASON, reason=reason_text(case, request.reason)) if request.reason else "",
         fill(request_words.CARD_CHANGED, name=name, at=moment(notes.changed_at))
         if notes.changed_at
         else "",
@@ -90,7 +92,28 @@ async def card(case: Case, request: Request, viewer: UserId) -> View:
         undo = ((Button(life.BUTTON_UNDO, buttons.data(Tap.UNDO, request.id)),),)
     if grant is not None and grant.state not in LIVE_STATES:
         undo = ()
+    elif grant is not None and is_standing(request.decided_by):
+        undo = await _ending(case, grant, viewer)
     return View(blocks(title, asked_for, opens, decision), undo)
+
+
+def reason_text(case: Case, reason: str) -> Html:
+    """What was given as the reason; the number of a ticket leads to it."""
+    found = case.rules.tickets.find(reason)
+    url = None if found is None else case.rules.tickets.url(reason[slice(*found)])
+    if found is None or url is None:
+        return escaped(reason)
+    begin, end = found
+    link = fill(policy_words.TICKET, url=escaped(url), ticket=reason[begin:end])
+    return Html(escaped(reason[:begin]) + link + escaped(reason[end:]))
+
+
+async def _ending(case: Case, grant: Grant, viewer: UserId) -> Keyboard:
+    """Nobody was asked before it was given, so whoever may is offered to end it."""
+    if not may(await roles.identify(case.tx, case.rules, viewer, ""), Act.REVOKE):
+        return ()
+    text = words.BUTTON_REVOKE_GRANT.format(common_name=grant.common_name)
+    return ((Button(text, buttons.data(Tap.REVOKE_GRANT, grant.id), Style.BAD),),)
 
 
 async def _may_see(case: Case, request: Request, viewer: UserId) -> bool:
@@ -120,6 +143,7 @@ async def _undecided(
     agreed = await votes(case, request, limit, me)
     theirs = await approvals.terms_for(tx, request)
     is_paused = await tx.pauses.of(request.user_id) is not None
+    lacking = await demands.lacking(case, request, theirs)
     text = blocks(
         title,
         lines(
@@ -133,6 +157,7 @@ async def _undecided(
             fill(group_words.CARD_NOT_OPEN, server=request.server) if not theirs.is_open else "",
             pause_words.CARD if is_paused else "",
             "" if offered else time_words.CARD_NOTHING,
+            fill(policy_words.CARD[lacking.code], **lacking.values) if lacking else "",
             fill(words.CARD_HAS, count=live) if live else "",
             fill(words.CARD_HAS_UNPROVED, count=unproved) if unproved else "",
             *await _silent(case, request),
@@ -147,7 +172,8 @@ async def _undecided(
     if own or not decides:
         return View(text)
     deny = Button(words.BUTTON_DENY, buttons.data(Tap.DENY, request.id), Style.BAD)
-    if not agreed.counts or not theirs.is_open or is_paused or not offered:
+    is_closed = not theirs.is_open or is_paused or lacking is not None
+    if not agreed.counts or is_closed or not offered:
         return View(text, ((deny,),))
     digest = await approvals.card_digest(case, request, viewer)
     full, *shorter = (

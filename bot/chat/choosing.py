@@ -1,12 +1,13 @@
 """The question for a server, where somebody asks without naming one of several."""
 
-from bot.access import messages, requests
+from bot.access import asking, messages
 from bot.chat import buttons
 from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.pages import page_of
 from bot.chat.scene import Reply, Scene
 from bot.chat.views import View, cancel_button, some
 from bot.texts import chat as words
+from bot.texts import policy
 from bot.texts.fill import Html, blocks, fill, lines
 from storage.records import Request, RequestState
 
@@ -16,7 +17,7 @@ _SHOWN = 10
 
 async def question(scene: Scene, request: Request, page: int = 0) -> View:
     """Which server, or which set of them; what was chosen the last time comes first."""
-    offered = await requests.to_choose_from(scene.case, request.user_id)
+    offered = await asking.to_choose_from(scene.case, request.user_id)
     shown = page_of(offered, page, size=_SHOWN)
     sets = [
         fill(words.CHOOSE_SET, name=one.name, servers=some(one.names))
@@ -43,15 +44,21 @@ async def question(scene: Scene, request: Request, page: int = 0) -> View:
 
 async def turn(scene: Scene, meant: Meant) -> Reply:
     """Another page of the question."""
-    request = await requests.choosing(scene.case, meant.request)
+    request = await asking.choosing(scene.case, meant.request)
     return Reply(await question(scene, request, meant.page or 0), edit=True)
 
 
 async def choose(scene: Scene, meant: Meant) -> Reply:
     """The answer."""
-    asked = await requests.choose(scene.case, meant.request, meant.server)
+    asked = await asking.choose(scene.case, meant.request, meant.server)
     await messages.asked(scene.case, asked.request, instead_of=scene.message_id)
-    return Reply(toast=Html(words.CHOSEN_TOAST))
+    return Reply(toast=toast(asked))
+
+
+def toast(asked: asking.Asked) -> Html:
+    """In answer to the tap that completed a request."""
+    is_given = asked.request.state is RequestState.APPROVED
+    return Html(policy.GIVEN_TOAST if is_given else words.CHOSEN_TOAST)
 
 
 async def question_now(scene: Scene, meant: Meant) -> View | None:

@@ -8,14 +8,16 @@ from bot.access.permission import Act, require
 from bot.chat import views
 from bot.chat.scene import Reply, Scene, say
 from bot.texts import groups as words
+from bot.texts import policy
 from bot.texts.fill import Html, blocks, fill, fitting, lines
 from bot.texts.refusals import duration_text
-from storage.group_records import Group, GroupName
+from storage.group_records import Group, GroupName, Reason
 from storage.records import UserId
 
 _ADD, _REMOVE = "add", "remove"
 # Of a group's people, in a message.
 _NAMED = 50
+_REASONS = {Reason.REQUIRED: policy.GROUP_REASON, Reason.TICKET: policy.GROUP_TICKET}
 
 
 async def group(scene: Scene, rest: str) -> Reply:
@@ -84,6 +86,12 @@ async def _meaning(scene: Scene, meant: Group) -> Sequence[Html]:
         said.append(fill(words.SERVERS, servers=", ".join(meant.servers)))
     if meant.max_duration is not None:
         said.append(fill(words.LONGEST, duration=duration_text(meant.max_duration)))
+    if meant.standing is not None:
+        said.append(fill(policy.GROUP_STANDING, duration=duration_text(meant.standing)))
+    if meant.reason in _REASONS:
+        said.append(Html(_REASONS[meant.reason]))
+    if meant.max_profiles is not None:
+        said.append(fill(policy.GROUP_PROFILES, count=meant.max_profiles))
     if meant.approvers:
         names = await _names(scene, meant.approvers)
         said.append(fill(words.APPROVAL_OF, count=meant.approvals or 1, names=names))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from telegram import Update
 
-from bot.access import destinations, messages, requests, spoken
+from bot.access import asking, destinations, messages, spoken
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.chat import buttons, choosing
@@ -16,8 +16,7 @@ from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.incoming import Typed, read_update
 from bot.chat.scene import SILENT, Reply, Scene
 from bot.chat.views import View
-from bot.texts import chat as words
-from bot.texts import questions as asking
+from bot.texts import questions as question_words
 from bot.texts.fill import Html, blocks, fill
 from bot.texts.refusals import duration_text
 from storage.records import ServerName
@@ -67,15 +66,14 @@ async def read(scene: Scene, rest: str) -> Wanted:
 
 async def ask(scene: Scene, wanted: Wanted) -> Reply:
     """Asks the admins, or first for the server; in the place of the question that was tapped."""
-    asked = await requests.ask(
+    asked = await asking.ask(
         scene.case, duration=wanted.duration, server=wanted.server, reason=wanted.reason
     )
     is_tap = scene.message_id is not None
-    toast = Html(words.CHOSEN_TOAST) if is_tap and not asked.servers else None
     if asked.servers:
         return Reply(await choosing.question(scene, asked.request), edit=is_tap)
     await messages.asked(scene.case, asked.request, instead_of=scene.message_id)
-    return SILENT if toast is None else Reply(toast=toast)
+    return Reply(toast=choosing.toast(asked)) if is_tap else SILENT
 
 
 async def ask_back(scene: Scene, wanted: Wanted) -> Reply:
@@ -90,12 +88,14 @@ async def ask_back(scene: Scene, wanted: Wanted) -> Reply:
         for one in wanted.unclear
     ]
     as_usual = Button(
-        asking.BUTTON_AS_USUAL.format(duration=usual),
+        question_words.BUTTON_AS_USUAL.format(duration=usual),
         buttons.data(Tap.HOW_LONG, item.update_id),
         Style.MAIN,
     )
-    text = blocks(fill(asking.HOW_LONG, typed=wanted.reason), Html(asking.HOW_LONG_REASON))
-    forget = Button(asking.BUTTON_LATE_NO, buttons.data(Tap.LATE_NO, item.update_id))
+    text = blocks(
+        fill(question_words.HOW_LONG, typed=wanted.reason), Html(question_words.HOW_LONG_REASON)
+    )
+    forget = Button(question_words.BUTTON_LATE_NO, buttons.data(Tap.LATE_NO, item.update_id))
     return Reply(View(text, (*rows, (as_usual,), (forget,))))
 
 
@@ -103,11 +103,11 @@ async def answered(scene: Scene, meant: Meant) -> Reply:
     """The answer: one of the durations that were offered, or the usual one.
 
     Raises:
-        Refused: NOT_YOURS, NOT_OFFERED, and whatever `requests.ask` says.
+        Refused: NOT_YOURS, NOT_OFFERED, and whatever `asking.ask` says.
     """
     payload = await scene.tx.inbox.held(meant.update)
     if payload is None:
-        return Reply(View(Html(asking.LATE_GONE)), edit=True)
+        return Reply(View(Html(question_words.LATE_GONE)), edit=True)
     typed = read_update(Update.de_json(json.loads(payload), None))
     if not isinstance(typed, Typed) or typed.sender.user_id != scene.user_id:
         raise Refused(Refusal.NOT_YOURS)

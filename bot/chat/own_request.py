@@ -11,6 +11,7 @@ from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
 from bot.texts import chat as words
 from bot.texts import more_time as time_words
+from bot.texts import policy
 from bot.texts import requests as request_words
 from bot.texts.fill import Html, blocks, fill, lines, moment
 from bot.texts.refusals import duration_text
@@ -51,7 +52,16 @@ async def _said(case: Case, request: Request, *, admin_reachable: bool) -> Html:
         fill(time_words.ASKED, until=moment(extended.not_after))
         if extended is not None and extended.state in LIVE_STATES
         else "",
+        _closed_now(case),
     )
+
+
+def _closed_now(case: Case) -> Html | str:
+    """When to expect an answer, where nobody is there now."""
+    hours = case.rules.hours
+    if hours is None or hours.is_open(case.now):
+        return ""
+    return fill(policy.CLOSED_NOW, hours=hours.text, at=moment(hours.opens_at(case.now)))
 
 
 async def _asked(case: Case, request: Request) -> Sequence[str]:

@@ -11,7 +11,6 @@ from telegram.error import BadRequest, TelegramError
 
 from bot import limits
 from bot.access import holdings, messages, requests, roles, who
-from bot.access.canaries import current
 from bot.access.case import Case
 from bot.access.messages import Notice, private_chat
 from bot.access.names import NAME_LENGTH, clean
@@ -25,6 +24,7 @@ from bot.chat import (
     noticing,
     online,
     reminding,
+    server_list,
     views,
 )
 from bot.chat.buttons import Keyboard
@@ -41,7 +41,6 @@ from bot.fleet.enforcement import Enforcer
 from bot.fleet.fleet import Fleet
 from bot.handover.fields import Fields, fields_of
 from bot.handover.handover import Handover
-from bot.handover.sets import look_at_sets
 from bot.receipts import Receipt, load_receipt
 from bot.texts import chat as words
 from bot.texts import life
@@ -357,13 +356,8 @@ class Posts:
 
     async def servers(self, item: OutboxItem) -> Next:
         """What each server answers."""
-        async with self._database.reading() as tx:
-            servers = await tx.servers.all()
-            seen = await tx.canaries.looks()
-            sets = await look_at_sets(tx)
-        looks = {one: current(look, self._clock(), self._canary_s) for one, look in seen.items()}
-        states = await asyncio.gather(*(self._fleet.status(server) for server in servers))
-        await self._send(item.chat_id, views.servers_listing(servers, states, looks, sets))
+        view = await server_list.ask(self._core, self._fleet, self._canary_s)
+        await self._send(item.chat_id, view)
         return Done()
 
     async def cut(self, item: OutboxItem) -> Next:

@@ -102,7 +102,9 @@ async def allow(scene: Scene, person: Person) -> Question:
     template = asking.CONFIRM_ALLOW_SELF if is_self else asking.CONFIRM_ALLOW
     text = fill(template, name=person.name, username=username, id=person.id)
     decided = await _decided(scene, person.id)
-    return _question(text, words.BUTTON_ALLOW_YES, Tap.ALLOW_YES, person.id, [decided])
+    digest = _digest([text, decided])
+    yes = Button(words.BUTTON_ALLOW_YES, buttons.data(Tap.ALLOW_YES, person.id, digest), Style.GOOD)
+    return Question(views.confirm(text, yes, words.BUTTON_NOT_NOW), Tap.ALLOW_YES, digest)
 
 
 async def revoke_grant(scene: Scene, grant: Grant) -> Question:

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from bot.access import extending, grants, messages, people, requests, revocation, undoing
+from bot.access import asking, extending, grants, messages, people, requests, revocation, undoing
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.chat import (
@@ -139,7 +139,7 @@ async def _ask_again(scene: Scene, meant: Meant) -> Reply:
         await mend_stale(scene, meant)
         await messages.asked(scene.case, longer)
         return Reply()
-    asked = await requests.ask(
+    asked = await asking.ask(
         scene.case,
         duration=min(earlier.asked_duration or earlier.duration, scene.case.rules.max_duration),
         server=earlier.server,

@@ -3,10 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
-from typing import Any
 
-from bot import limits
 from bot.access import who
 from bot.access.holdings import Holding
 from bot.access.permission import Act, Actor, may
@@ -14,35 +11,28 @@ from bot.access.usage import LastUse
 from bot.chat import buttons
 from bot.chat.buttons import Button, Keyboard, Style, Tap
 from bot.handover.handover import Topic
-from bot.handover.sets import SetLook, sentences
 from bot.texts import chat as words
 from bot.texts import keys as key_words
 from bot.texts import more_time as time_words
 from bot.texts import notices
 from bot.texts import pausing as pause_words
 from bot.texts import requests as request_words
-from bot.texts import sets as set_words
 from bot.texts import trouble as trouble_words
-from bot.texts.canary import seen_from_outside
-from bot.texts.fill import Html, Template, blocks, fill, fitting, lines, moment, plain, utc
+from bot.texts.fill import Html, blocks, fill, lines, moment, plain, utc
 from bot.texts.online import amount
 from bot.texts.refusals import duration_text
 from storage.pauses import PersonPause
 from storage.records import (
     LIVE_STATES,
-    CanaryLook,
     Grant,
     GrantId,
     GrantState,
     Pause,
     Person,
     Request,
-    Server,
-    ServerName,
     UserId,
 )
 from storage.transaction import Transaction
-from vpn.findings import ServerStatus
 
 # A message holds about this many entries.
 SHOWN = 15
@@ -266,9 +256,9 @@ def more_time_button(grant: Grant, label: str = time_words.BUTTON) -> Button:
     return Button(label.format(server=grant.server), buttons.data(Tap.MORE_TIME, grant.id))
 
 
-def confirm(text: Html, yes: Button) -> View:
+def confirm(text: Html, yes: Button, no: str = words.BUTTON_NO) -> View:
     """A question with two answers."""
-    return View(text, ((yes, Button(words.BUTTON_NO, Tap.KEEP)),))
+    return View(text, ((yes, Button(no, Tap.KEEP)),))
 
 
 def grant_entry(
@@ -354,60 +344,3 @@ def choice(text: str, rows: Sequence[Button], command: str) -> View:
     rest = len(rows) - BUTTONS_SHOWN
     said = fill(words.AND_MORE_TO_CHOOSE, count=rest, command=command) if rest > 0 else ""
     return View(blocks(text, said), tuple((row,) for row in rows[:BUTTONS_SHOWN]))
-
-
-def servers_listing(
-    servers: Sequence[Server],
-    states: Sequence[ServerStatus],
-    looks: Mapping[ServerName, CanaryLook],
-    sets: Sequence[SetLook],
-) -> View:
-    """The sets, and what each server answered; first what is not well, or cannot be asked."""
-    if not servers:
-        return View(Html(words.SERVERS_NONE))
-    answers = {server.name: state for server, state in zip(servers, states, strict=True)}
-    faults = [(one, sentences(one, answers, looks)) for one in sets]
-    found = [(not said, _set(one, said)) for one, said in faults] + [
-        (state.reachable, _server(server, state, looks.get(server.name)))
-        for server, state in zip(servers, states, strict=True)
-    ]
-    said = [block for _, block in sorted(found, key=itemgetter(0))]
-    shown = fitting(said, limits.ROOM)
-    return View(blocks(*said[:shown], more(len(said), "server status", shown=shown)))
-
-
-def _set(one: SetLook, said: Sequence[tuple[Template, dict[str, Any]]]) -> Html:
-    head = set_words.CHAT_UNWELL if said else set_words.CHAT_WELL
-    faults = (fill(template, **values) for template, values in said)
-    return lines(fill(head, name=one.name, servers=some(one.servers)), *faults)
-
-
-def _server(server: Server, state: ServerStatus, look: CanaryLook | None) -> Html:
-    head = fill(
-        words.SERVER_UP if state.reachable else words.SERVER_DOWN,
-        name=server.name,
-        remote=f"{server.remote_host}:{server.remote_port}/{server.protocol}",
-        count=state.sessions or 0,
-    )
-    crl = words.SERVER_NO_CRL
-    if state.crl_number is not None and state.crl_signed_at and state.crl_next_update:
-        crl = fill(
-            words.SERVER_CRL,
-            number=state.crl_number,
-            signed=moment(state.crl_signed_at),
-            until=moment(state.crl_next_update),
-        )
-    end = state.certificate_end
-    return lines(
-        head,
-        crl,
-        "" if end is None else fill(words.SERVER_CERTIFICATE, until=moment(end)),
-        words.SERVER_RESTART if state.restart_pending else "",
-        words.SERVER_OPEN if state.open_to_others else "",
-        "" if look is None else _from_outside(look),
-    )
-
-
-def _from_outside(look: CanaryLook) -> Html:
-    template, said = seen_from_outside(look)
-    return fill(template, said=said, moment=moment(look.at))

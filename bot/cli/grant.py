@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.access import holdings, requests, revocation, who
+from bot.access import asking, holdings, requests, revocation, who
 from bot.access.case import Case
 from bot.access.durations import parse_duration
 from bot.access.matching import as_user_id
@@ -257,7 +257,7 @@ async def _ask(case: Case, user_id: UserId, server: str | None, seconds: int | N
     person = await case.tx.people.get(user_id)
     is_allowed = person is not None and person.allowed
     is_paused = await case.tx.pauses.of(user_id) is not None
-    asked = await requests.ask(
+    asked = await asking.ask(
         case.by(replace(case.actor, user_id=user_id, is_allowed=is_allowed, is_paused=is_paused)),
         duration=seconds,
         server=None if server is None else ServerName(server),

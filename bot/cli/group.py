@@ -16,7 +16,7 @@ from bot.cli.groups_help import CommandGroup
 from bot.cli.shared import operator, say, show, with_office
 from bot.errors import NotDone
 from bot.office import Office
-from storage.group_records import Group, GroupName
+from storage.group_records import Group, GroupName, Reason
 from storage.records import ServerName, UserId
 
 app = typer.Typer(
@@ -61,6 +61,14 @@ Approvers = Annotated[
 Approvals = Annotated[
     int | None, typer.Option(min=1, max=20, help="How many of them have to agree.")
 ]
+Demand = Annotated[Reason | None, typer.Option("--reason", help="What their requests have to say.")]
+MaxProfiles = Annotated[
+    int | None, typer.Option(min=1, max=1000, help="How many live profiles each may have.")
+]
+Standing = Annotated[
+    str | None,
+    typer.Option(metavar="D", help="Up to that long, such as 8h, is given without a yes."),
+]
 
 
 @app.command("add")
@@ -74,9 +82,13 @@ def add(
     max_duration: Longest = None,
     approvers: Approvers = None,
     approvals: Approvals = None,
+    reason: Demand = None,
+    max_profiles: MaxProfiles = None,
+    standing: Standing = None,
 ) -> None:
     """Makes a group. Who is in it: vpnbot user allow ID --name NAME --group GROUP."""
     said = _said(network, network6, route, dns, server, max_duration, approvers, approvals)
+    said |= _policy(reason, max_profiles, standing)
     networks = [one for family in _FAMILIES.values() for one in said.pop(family, ())]
     group = Group(GroupName(name), networks=tuple(networks), **said)
     _change(lambda case: groups.add(case, group), f"The group {name} is there.")
@@ -93,17 +105,21 @@ def edit(
     max_duration: Longest = None,
     approvers: Approvers = None,
     approvals: Approvals = None,
+    reason: Demand = None,
+    max_profiles: MaxProfiles = None,
+    standing: Standing = None,
     clear: Annotated[
         list[str] | None,
         typer.Option(
             metavar="WHAT",
             help="What the group is to say no more: network, network6, route, dns, server, "
-            "max-duration, approvers or approvals.",
+            "max-duration, approvers, approvals, reason, max-profiles or standing.",
         ),
     ] = None,
 ) -> None:
     """Changes what a group means; what is not named stays as it is."""
     changes = _said(network, network6, route, dns, server, max_duration, approvers, approvals)
+    changes |= _policy(reason, max_profiles, standing)
     empty = Group(GroupName(name))
     for word in clear or ():
         option = word.removeprefix("--")
@@ -162,8 +178,15 @@ _FIELDS = {
     "max-duration": "max_duration",
     "approvers": "approvers",
     "approvals": "approvals",
+    "reason": "reason",
+    "max-profiles": "max_profiles",
+    "standing": "standing",
 }
-_SHOWN = ("networks", "routes", "dns", "servers", "max_duration", "approvers", "approvals")
+_SHOWN = (
+    *("networks", "routes", "dns", "servers", "max_duration", "approvers", "approvals"),
+    *("reason", "max_profiles", "standing"),
+)
+_DURATIONS = ("max_duration", "standing")
 _COLUMNS = ("name", *_SHOWN, "members")
 
 
@@ -171,7 +194,7 @@ def _row(group: Group, members: Sequence[UserId], *, as_json: bool) -> dict[str,
     row: dict[str, object] = {"name": group.name}
     for field in _SHOWN:
         value = getattr(group, field)
-        if field == "max_duration" and value is not None:
+        if field in _DURATIONS and value is not None:
             value = format_duration(value)
         row[field] = [*value] if isinstance(value, tuple) else value
     row["members"] = [*members]
@@ -239,6 +262,17 @@ def _said(
         "max_duration": None if max_duration is None else parse_duration(max_duration),
         "approvers": _ids(approvers) if approvers else None,
         "approvals": approvals,
+    }
+    return {field: value for field, value in said.items() if value is not None}
+
+
+def _policy(
+    reason: Reason | None, max_profiles: int | None, standing: str | None
+) -> dict[str, Any]:
+    said = {
+        "reason": reason,
+        "max_profiles": max_profiles,
+        "standing": None if standing is None else parse_duration(standing),
     }
     return {field: value for field, value in said.items() if value is not None}
 

@@ -1,14 +1,16 @@
 """`vpnbot demo --tour`: one request, approval, tunnel and revocation, told in the terminal."""
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from bot.cli.shared import say
-from bot.showcase import ANNA, BORIS, Showcase, open_showcase
+from bot.showcase import ANNA, BORIS, OFFICE, PARIS, Showcase, open_showcase
 from bot.showcase_devices import gateway_of
 from demo.errors import LabRefused
 from demo.lab.network import NetLab, Tunnel
 from demo.testing import DemoMessage
+from storage.records import ServerName
 
 _NAME_WIDTH = 14
 _RECEIPT_S = 30.0
@@ -19,11 +21,15 @@ async def play() -> bool:
     story = _Story()
     async with open_showcase() as showcase:
         _tell("", showcase.banner)
-        profile = await story.give_access(showcase)
+        anna = showcase.telegram.person(ANNA.id)
+        await anna.says("/start")
+        await anna.hears("Hello")
+        servers = (OFFICE, PARIS) if showcase.has_paris else (OFFICE,)
+        profiles = {server: await story.give_access(showcase, server) for server in servers}
         if showcase.lab is None:
             await story.revoke(showcase)
         else:
-            await story.use_and_revoke(showcase, showcase.lab, profile)
+            await story.use_and_revoke(showcase, showcase.lab, profiles)
     _tell("", "Everything went as it should." if story.good else "Something went wrong: see above.")
     return story.good
 
@@ -32,17 +38,16 @@ class _Story:
     def __init__(self) -> None:
         self.good = True
 
-    async def give_access(self, showcase: Showcase) -> str:
+    async def give_access(self, showcase: Showcase, server: ServerName) -> str:
         """Anna asks, Boris approves; gives the profile."""
         anna, boris = showcase.telegram.person(ANNA.id), showcase.telegram.person(BORIS.id)
-        await anna.says("/start")
-        await anna.hears("Hello")
-        await _says(anna.person.first_name, "/requestvpn 8h visiting a customer", anna.says)
+        await _says(ANNA.first_name, f"/requestvpn 8h {server} visiting a customer", anna.says)
         _bot(ANNA.first_name, await anna.hears("is with the admins"))
-        _bot(BORIS.first_name, await boris.hears("Request 1"))
+        card = await boris.hears(server)
+        _bot(BORIS.first_name, card)
         _tell(BORIS.first_name, "taps “Approve 8 hours”")
         began = time.monotonic()
-        await boris.taps("Approve 8 hours")
+        await boris.taps("Approve 8 hours", message=card)
         message = await anna.receives_document()
         took = time.monotonic() - began
         assert message.document is not None
@@ -51,19 +56,28 @@ class _Story:
         )
         return message.document.content.decode()
 
-    async def use_and_revoke(self, showcase: Showcase, lab: NetLab, profile: str) -> None:
-        """A real tunnel, and its end."""
-        tunnel = await lab.connect(profile)
-        gateway = gateway_of(tunnel.address)
-        _tell("tunnel", f"is up, Anna’s address is {tunnel.address}")
-        self._expect(await tunnel.ping(gateway), f"ping {gateway} answers")
+    async def use_and_revoke(
+        self, showcase: Showcase, lab: NetLab, profiles: Mapping[ServerName, str]
+    ) -> None:
+        """A real tunnel to each server, and its end."""
+        tunnels: list[tuple[Tunnel, str]] = []
+        for server, profile in profiles.items():
+            tunnel = await lab.connect(profile)
+            gateway = gateway_of(tunnel.address)
+            tunnels.append((tunnel, gateway))
+            _tell("tunnel", f"to {server} is up, Anna’s address is {tunnel.address}")
+            self._expect(await tunnel.ping(gateway), f"ping {gateway} answers")
         boris = showcase.telegram.person(BORIS.id)
         await _says(BORIS.first_name, "/online", boris.says)
-        _bot(BORIS.first_name, await boris.hears("1 session right now"))
+        _bot(BORIS.first_name, await boris.hears("right now"))
         await self.revoke(showcase)
-        self._expect(not await tunnel.ping(gateway, timeout=2), f"ping {gateway} is dead")
-        await tunnel.close()
-        self._expect(await _is_refused(lab, profile), "the same profile is refused from now on")
+        replies = await asyncio.gather(*(tunnel.ping(to, timeout=2) for tunnel, to in tunnels))
+        for (tunnel, gateway), reply in zip(tunnels, replies, strict=True):
+            self._expect(not reply, f"ping {gateway} is dead")
+            await tunnel.close()
+        refused = await asyncio.gather(*(_is_refused(lab, each) for each in profiles.values()))
+        for server, is_so in zip(profiles, refused, strict=True):
+            self._expect(is_so, f"the same profile is refused by {server} from now on")
 
     async def revoke(self, showcase: Showcase) -> None:
         """Boris revokes, and gets the receipt."""

@@ -230,8 +230,7 @@ class Keeper:
             case = self._office.case(tx, THE_BOT)
             if not case.may_expire:
                 return False
-            asked_by = case.after(-case.rules.request_ttl)
-            waiting = await tx.requests.due(case.now, asked_by=asked_by)
+            waiting = await requests.due(case)
             settled = await tx.requests.settled(case.now)
             lapsed = await tx.invitations.lapsed(case.now)
             if not (waiting or lapsed or settled) and not await tx.grants.due(case.now):

@@ -411,6 +411,7 @@ BUTTON_REVOKE_YES = "Revoke now"
 BUTTON_REMOVE_YES = "Remove now"
 BUTTON_RENEW_YES = "New profile now"
 BUTTON_NO = "Keep it"
+BUTTON_NOT_NOW = "Not now"
 
 # --- Durations ---------------------------------------------------------------------------------
 

@@ -1,6 +1,8 @@
 """What became of a request and of the profile that it gave, as its card and its owner read it."""
 
+from bot.access.demands import is_standing
 from bot.access.permission import THE_BOT
+from bot.texts import policy
 from storage.records import EndReason, RequestState
 
 # Who did it, in the middle of a sentence and at its beginning.
@@ -100,4 +102,7 @@ def who(key: str | None, name: str | None, *, first: bool = False) -> str:
     """
     if key is not None and key.startswith("system:"):
         return MACHINE_FIRST if first else MACHINE
+    if is_standing(key):
+        template = policy.STANDING_FIRST if first else policy.STANDING
+        return template.format(group=name)
     return "" if key == THE_BOT.key else name or ""

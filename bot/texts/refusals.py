@@ -11,6 +11,7 @@ from bot.texts import (
     keys,
     more_time,
     pausing,
+    policy,
     requests,
     roles,
     trouble,
@@ -19,7 +20,7 @@ from bot.texts import (
 from bot.texts.fill import Html, Plural, Template, fill, plain, utc
 
 _ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED | roles.IN_CHAT | joining.REFUSED
-_ELSEWHERE |= pausing.REFUSALS | requests.REFUSED | more_time.REFUSALS
+_ELSEWHERE |= pausing.REFUSALS | policy.REFUSALS | requests.REFUSED | more_time.REFUSALS
 IN_CHAT: dict[Refusal, Template] = _ELSEWHERE | {
     Refusal.NOT_ALLOWED: (
         "You are not on the list of this bot. /start shows your Telegram id; send it to your admin."

@@ -1,4 +1,4 @@
-"""A network of two namespaces for a real OpenVPN server and its clients.
+"""A network of two namespaces, or three, for real OpenVPN servers and their clients.
 
 async with NetLab("demo") as lab:
     await lab.start_server(directory)        # openvpn --config server.conf, started there
@@ -24,15 +24,17 @@ from demo.lab.processes import Child
 
 SERVER_ADDRESS = "192.0.2.1"  # TEST-NET-1 (RFC 5737)
 CLIENT_ADDRESS = "192.0.2.2"
-_UP = "Initialization Sequence Completed"
+ELSEWHERE_ADDRESS = "198.51.100.1"  # TEST-NET-2, likewise
+_ITS_CLIENT = "198.51.100.2"
+UP = "Initialization Sequence Completed"
 # Longer than it takes on any machine: a program that cannot do it ends by itself, and sooner.
-_START_S = 60
+START_S = 60
 _CONNECT_S = 60
 _REPLY_S = 60
 _TUN = Path("/dev/net/tun")
 # Debian keeps these programs out of an ordinary account's PATH.
-_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-_ENVIRONMENT = dict(os.environ) | {"PATH": _PATH}
+PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+ENVIRONMENT = dict(os.environ) | {"PATH": PATH}
 # OpenVPN's own patience is minutes: here it tries once, and says soon why that failed.
 _TRY_ONCE = (
     *("--connect-retry-max", "1", "--connect-retry", "1", "--resolv-retry", "0", "--tls-exit"),
@@ -56,7 +58,7 @@ def lab_missing() -> str | None:
     if os.geteuid() != 0:
         return "Network namespaces need root."
     for program in ("openvpn", "ip", "ping"):
-        if shutil.which(program, path=_PATH) is None:
+        if shutil.which(program, path=PATH) is None:
             return f"The program {program} is not installed."
     return _tun_missing() or _namespaces_missing()
 
@@ -74,11 +76,11 @@ def _namespaces_missing() -> str | None:
     """By trying: root in a container may or may not make them."""
     name = f"probe-{secrets.token_hex(4)}"
     made = subprocess.run(
-        ["ip", "netns", "add", name], env=_ENVIRONMENT, capture_output=True, check=False
+        ["ip", "netns", "add", name], env=ENVIRONMENT, capture_output=True, check=False
     )
     if made.returncode != 0:
         return "This account may not make network namespaces here."
-    subprocess.run(["ip", "netns", "delete", name], env=_ENVIRONMENT, check=True)
+    subprocess.run(["ip", "netns", "delete", name], env=ENVIRONMENT, check=True)
     return None
 
 
@@ -111,7 +113,7 @@ class Tunnel:
         """Whether any reply comes within `timeout` (whole seconds, at least one)."""
         seconds = str(max(1, ceil(timeout)))
         command = ("ping", "-n", "-q", "-c", "1", "-i", "0.2", "-w", seconds, target)
-        code, _ = await _run("ip", "netns", "exec", self._namespace, *command)
+        code, _ = await run("ip", "netns", "exec", self._namespace, *command)
         return code == 0
 
     async def wait_closed(self, timeout: float) -> bool:  # noqa: ASYNC109
@@ -142,9 +144,9 @@ class NetLab:
         self._name = name
         self._server_space = f"{name}-{owner}-{token}-server"
         self._client_space = f"{name}-{owner}-{token}-client"
-        # Interface names have 15 characters at most.
-        self._server_end = f"v{token}s"
-        self._client_end = f"v{token}c"
+        self._elsewhere = f"{name}-{owner}-{token}-elsewhere"
+        # Interface names have 15 characters at most, of which each end adds one.
+        self._cable = f"v{token}"
         self._server: Child | None = None
         self._last_log = ""
         self._children: list[Child] = []
@@ -176,12 +178,24 @@ class NetLab:
         for space in (self._server_space, self._client_space):
             await _ip("netns", "add", space)
             await _ip("-n", space, "link", "set", "lo", "up")
-        pair = ("type", "veth", "peer", "name", self._client_end, "netns", self._client_space)
-        await _ip("-n", self._server_space, "link", "add", self._server_end, *pair)
-        await self._plug(self._server_space, self._server_end, SERVER_ADDRESS)
-        await self._plug(self._client_space, self._client_end, CLIENT_ADDRESS)
+        await self._lay(f"{self._cable}s", self._server_space, SERVER_ADDRESS, CLIENT_ADDRESS)
         # Without a default route a client cannot do what redirect-gateway asks of it.
         await _ip("-n", self._client_space, "route", "add", "default", "via", SERVER_ADDRESS)
+
+    async def add_elsewhere(self) -> str:
+        """One more namespace, at ELSEWHERE_ADDRESS, on a cable of its own; gives its name."""
+        await _ip("netns", "add", self._elsewhere)
+        await _ip("-n", self._elsewhere, "link", "set", "lo", "up")
+        await self._lay(f"{self._cable}e", self._elsewhere, ELSEWHERE_ADDRESS, _ITS_CLIENT)
+        return self._elsewhere
+
+    async def _lay(self, cable: str, space: str, address: str, its_client: str) -> None:
+        """A cable from a namespace to the clients'."""
+        other = f"{cable}c"
+        pair = ("type", "veth", "peer", "name", other, "netns", self._client_space)
+        await _ip("-n", space, "link", "add", cable, *pair)
+        await self._plug(space, cable, address)
+        await self._plug(self._client_space, other, its_client)
 
     async def _plug(self, space: str, interface: str, address: str) -> None:
         await _ip("-n", space, "address", "add", f"{address}/24", "dev", interface)
@@ -190,8 +204,8 @@ class NetLab:
     async def _clear(self) -> None:
         # Taking leave of each other, one after the other, takes seconds: here all end at once.
         await asyncio.gather(*(child.end(patience_s=0) for child in self._children))
-        for space in (self._client_space, self._server_space):
-            await _run("ip", "netns", "delete", space)
+        for space in (self._client_space, self._server_space, self._elsewhere):
+            await run("ip", "netns", "delete", space)
 
     async def start_server(self, directory: Path) -> int:
         """Starts `openvpn --config server.conf` in `directory`; gives its process id."""
@@ -204,7 +218,7 @@ class NetLab:
         """Another one; its caller may end it before the lab does."""
         command = ("openvpn", "--config", "server.conf")
         child = await self._start(self._server_space, *command, cwd=directory)
-        if not await child.waits_for(lambda: _UP in child.log, _START_S):
+        if not await child.waits_for(lambda: UP in child.log, START_S):
             await child.end()
             self._last_log = child.log
             raise LabError(f"The OpenVPN server did not start: {child.tail()}")
@@ -234,14 +248,14 @@ class NetLab:
         command = ("openvpn", "--config", "/dev/stdin", *once)
         child = await self._start(self._client_space, *command)
         await child.write(profile, last=True)
-        if not await child.waits_for(lambda: _UP in child.log, _CONNECT_S):
+        if not await child.waits_for(lambda: UP in child.log, _CONNECT_S):
             await child.end()
             raise LabRefused(f"The VPN client was not let in: {_reason(child)}")
         return Tunnel(child, self._client_space)
 
     async def _start(self, space: str, *command: str, cwd: Path | None = None) -> Child:
         command = ("ip", "netns", "exec", space, *command)
-        child = await Child.start(*command, cwd=cwd, env=_ENVIRONMENT)
+        child = await Child.start(*command, cwd=cwd, env=ENVIRONMENT)
         self._children.append(child)
         return child
 
@@ -257,18 +271,24 @@ def _reason(child: Child) -> str:
 
 async def clear_left(name: str) -> None:
     """Ends what runs in the namespaces of labs of this name whose process is gone, and them."""
-    ours = re.compile(rf"{re.escape(name)}-([0-9]+)-([0-9]+)-[0-9a-f]{{8}}-(?:server|client)")
-    _, listed = await _run("ip", "netns", "list")
+    ends = "server|client|elsewhere"
+    ours = re.compile(rf"{re.escape(name)}-([0-9]+)-([0-9]+)-[0-9a-f]{{8}}-(?:{ends})")
+    _, listed = await run("ip", "netns", "list")
     for line in listed.splitlines():
         space = line.partition(" ")[0]
         owner = ours.fullmatch(space)
         if owner is None or _lifetime(int(owner[1])) == (int(owner[1]), int(owner[2])):
             continue
-        _, pids = await _run("ip", "netns", "pids", space)
-        for pid in pids.split():
-            with suppress(ProcessLookupError, ValueError):
-                os.kill(int(pid), signal.SIGKILL)
-        await _run("ip", "netns", "delete", space)
+        await end_all_in(space)
+        await run("ip", "netns", "delete", space)
+
+
+async def end_all_in(space: str) -> None:
+    """Ends all that runs in a namespace, at once."""
+    _, pids = await run("ip", "netns", "pids", space)
+    for pid in pids.split():
+        with suppress(ProcessLookupError, ValueError):
+            os.kill(int(pid), signal.SIGKILL)
 
 
 def _lifetime(pid: int) -> tuple[int, int] | None:
@@ -284,10 +304,11 @@ def _lifetime(pid: int) -> tuple[int, int] | None:
     return None if state == "Z" else (pid, int(_rest[18]))
 
 
-async def _run(*command: str) -> tuple[int, str]:
+async def run(*command: str) -> tuple[int, str]:
+    """Its exit status, and all that it says."""
     process = await asyncio.create_subprocess_exec(
         *command,
-        env=_ENVIRONMENT,
+        env=ENVIRONMENT,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -297,6 +318,6 @@ async def _run(*command: str) -> tuple[int, str]:
 
 
 async def _ip(*arguments: str) -> None:
-    code, output = await _run("ip", *arguments)
+    code, output = await run("ip", *arguments)
     if code != 0:
         raise LabError(f"ip {' '.join(arguments)} failed: {output}")

@@ -41,12 +41,11 @@ function add(person, index) {
   entry.querySelector(".avatar").textContent = person.name[0];
   entry.querySelector(".avatar").dataset.colour = index % 6;
   entry.querySelector(".pick-name").textContent = person.name;
-  entry.title = `${person.name}, ${person.role}`;
-  entry.setAttribute("aria-label", `${person.name}, ${person.role}`);
   entry.addEventListener("click", () => choose(person.id));
   picker.append(entry);
   const chat = new Chat(person, index, order);
   chat.entry = entry;
+  chat.onRole = () => count(chat, chat.unread);
   board.append(chat.element);
   chats.set(person.id, chat);
 }
@@ -70,6 +69,7 @@ function count(chat, number) {
   badge.textContent = number;
   badge.hidden = number === 0;
   const label = `${chat.person.name}, ${chat.person.role}`;
+  chat.entry.title = label;
   chat.entry.setAttribute("aria-label", number ? `${label}, ${number} unread` : label);
 }
 
@@ -86,6 +86,7 @@ const on = {
   edited: (event, chat) => chat.put(event.message, false),
   deleted: (event, chat) => chat.remove(event.message.id),
   answer: (event, chat) => chat.answer(event.text, event.alert),
+  role: (event, chat) => chat.setRole(event.role),
   person: (event, chat) => chat.setStanding(event.started, event.blocked),
   device: (event, chat) => chat.setDevice(event.device),
   trouble: (event) => panel.show(event.trouble),
@@ -122,4 +123,17 @@ narrow.addEventListener("change", () => {
   }
 });
 
+// Who is here for the first time sees at once what there is to do.
+function greet() {
+  const seen = "what-to-try-seen";
+  try {
+    if (localStorage.getItem(seen)) return;
+    localStorage.setItem(seen, "yes");
+  } catch {
+    return; // a browser that keeps nothing would show it each time
+  }
+  document.querySelector(".hints").open = true;
+}
+
+greet();
 listen();

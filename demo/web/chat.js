@@ -35,20 +35,9 @@ function icon(shape) {
   return drawing;
 }
 
-// Whom the bot shows which commands tells what somebody is to it now.
-function roleBy(commands, given, started) {
-  if (commands.includes("pending")) {
-    return commands.includes("requestvpn") ? "Admin, on the allowlist" : "Admin";
-  }
-  if (commands.includes("requestvpn")) return "Employee";
-  const isOff = given === "Employee" && started && commands.length > 0;
-  return isOff ? "Not on the allowlist" : given;
-}
-
 export class Chat {
   constructor(person, index, order) {
     this.person = person;
-    this.given = person.role;
     this.unread = 0;
     this.order = order;
     this.messages = new Map();
@@ -141,6 +130,7 @@ export class Chat {
     this.log.replaceChildren();
     for (const message of person.messages) this.put(message, false);
     this.setStanding(person.started, person.blocked);
+    this.setRole(person.role);
     this.setCommands(state.commands[person.id] ?? []);
     this.setDevice(person.device);
     this.toEnd();
@@ -148,15 +138,24 @@ export class Chat {
 
   setCommands(commands) {
     this.menu.set(commands);
-    const role = roleBy(commands.map(({ command }) => command), this.given, this.started);
+  }
+
+  setRole(role) {
     this.person.role = role;
     this.find(".role").textContent = role;
+    this.element.setAttribute("aria-label", `Chat of ${this.person.name}, ${role}`);
+    this.onRole?.();
+  }
+
+  // As in Telegram's own apps, an empty chat begins with it, also where the bot may write already.
+  offerStart() {
+    this.find(".start").hidden = this.blocked || (this.started && this.messages.size > 0);
   }
 
   setStanding(started, blocked) {
     this.started = started;
     this.blocked = blocked;
-    this.find(".start").hidden = started || blocked;
+    this.offerStart();
     this.find(".unblock").hidden = !blocked;
     this.find(".compose").hidden = !started || blocked;
     this.find(".block").textContent = blocked ? "Unblock the bot" : "Block the bot";
@@ -171,8 +170,9 @@ export class Chat {
     pill.hidden = !this.canConnect || (state === "off" && !detail);
     pill.dataset.state = state;
     const connected = state === "connected";
-    pill.textContent = connected && detail ? detail : DEVICE_WORDS[state];
-    pill.title = connected ? "Connected. Press to disconnect." : detail;
+    // The address alone: beside it there is a name to be read.
+    pill.textContent = connected && detail ? detail.split(":")[0] : DEVICE_WORDS[state];
+    pill.title = connected ? `${detail}. Press to disconnect.` : detail;
     pill.disabled = !connected;
     if (!connected && detail) this.toast(detail);
     for (const button of this.element.querySelectorAll(".tunnel")) this.label(button);
@@ -192,6 +192,7 @@ export class Chat {
       element.classList.toggle("fresh", fresh);
     }
     this.find(".welcome").hidden = true;
+    this.offerStart();
     if (atEnd || !message.from_bot) this.toEnd();
     else this.markEnd();
     this.tricks.offer();

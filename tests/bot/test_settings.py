@@ -3,14 +3,17 @@
 import os
 import traceback
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.access.case import Rules
+from bot.access.policy import Hours, TicketPattern, Tickets
 from bot.errors import BadSettings
 from bot.settings import Settings, load_settings
+from storage.group_records import Reason
 from storage.records import UserId
 from tests.bot.settings_kit import PASSPHRASE, TOKEN, leave_own_settings, load, refused, write
 
@@ -57,6 +60,13 @@ def test_every_setting_can_be_set(folder: Path) -> None:
         LONG_GRANT_APPROVALS="2",
         TEMPLATES="/etc/vpnbot",
         BUNDLE="Yes",
+        REASON="ticket",
+        TICKET_PATTERN=r"OPS-\d+",
+        TICKET_HINT="the number of a ticket",
+        TICKET_LINK="https://example.com/{ticket}",
+        MAX_PROFILES="2",
+        WORKING_HOURS="Mon-Fri 8:00-18:00",
+        TIME_ZONE="Europe/Berlin",
     )
     assert settings.token() == TOKEN
     assert (settings.templates, settings.bundle) == (Path("/etc/vpnbot"), True)
@@ -70,6 +80,15 @@ def test_every_setting_can_be_set(folder: Path) -> None:
         long_duration=7 * DAY,
         long_approvals=2,
         profiles_stay=DAY,
+        reason=Reason.TICKET,
+        tickets=Tickets(
+            TicketPattern.parse(r"OPS-\d+"),
+            "the number of a ticket",
+            "https://example.com/{ticket}",
+        ),
+        max_profiles=2,
+        hours=Hours.parse("Mon-Fri 8:00-18:00", ZoneInfo("Europe/Berlin")),
+        zone=ZoneInfo("Europe/Berlin"),
     )
     assert settings.data_dir == Path("/srv/vpnbot")
     assert settings.url().render_as_string() == "sqlite+aiosqlite:////srv/other.db"
@@ -103,6 +122,13 @@ def test_the_names_of_the_settings_are_an_interface() -> None:
         "VPNBOT_DELETE_PROFILES",
         "VPNBOT_LONG_GRANT_DURATION",
         "VPNBOT_LONG_GRANT_APPROVALS",
+        "VPNBOT_REASON",
+        "VPNBOT_TICKET_PATTERN",
+        "VPNBOT_TICKET_HINT",
+        "VPNBOT_TICKET_LINK",
+        "VPNBOT_MAX_PROFILES",
+        "VPNBOT_WORKING_HOURS",
+        "VPNBOT_TIME_ZONE",
     } == NAMES
 
 
@@ -139,6 +165,13 @@ BAD: list[tuple[str, str]] = [
     *(("BUNDLE", value) for value in ("perhaps", "2", "zip")),
     *(("APPROVALS", value) for value in ("0", "11", "-1", "two", "1.5", "nonsense")),
     *(("LONG_GRANT_APPROVALS", value) for value in ("0", "11", "-1", "two", "1.5", "nonsense")),
+    *(("REASON", value) for value in ("nonsense", "yes", "Ticket")),
+    *(("TICKET_PATTERN", value) for value in ("(nonsense)", "nonsense**", "[nonsense", "x{9,2}")),
+    ("TICKET_HINT", "nonsense" * 20),
+    *(("TICKET_LINK", value) for value in ("nonsense", "https://nonsense", "https://{ticket}/")),
+    *(("MAX_PROFILES", value) for value in ("0", "-1", "1001", "nonsense")),
+    *(("WORKING_HOURS", value) for value in ("nonsense", "Mon 18:00-8:00", "Tue-Thu")),
+    *(("TIME_ZONE", value) for value in ("nonsense", "Europe/nonsense", "../nonsense", "/etc")),
 ]
 
 

@@ -171,6 +171,8 @@ async def opened(
 ) -> Page:
     context = await browser.new_context(viewport=size)
     context.set_default_timeout(BROWSER_PATIENCE_MS)
+    # What a first visit shows lies over the chats.
+    await context.add_init_script("localStorage.setItem('what-to-try-seen', 'yes')")
     page = await context.new_page()
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda line: complained(line, problems))

@@ -1,15 +1,16 @@
 """The page in a real browser, wide with the chats side by side and narrow with one at a time."""
 
+import re
 from pathlib import Path
 
 import telegram
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from demo.api.world import DeviceState
 from demo.errors import LabRefused
 from demo.server import DemoServer
 
-from .conftest import ALICE, BOB, CAROL, Api, chat, needs_chromium
+from .conftest import ALICE, BOB, CAROL, WIDE, Api, chat, needs_chromium
 
 KEYS = telegram.InlineKeyboardMarkup(
     [
@@ -224,6 +225,36 @@ async def test_wide_shows_all_chats_and_the_hints(server: DemoServer, wide: Page
     await expect(wide.locator(".sheet")).to_be_visible()
     await wide.keyboard.press("Escape")
     await expect(wide.locator(".sheet")).to_be_hidden()
+
+
+async def test_the_first_visit_shows_what_to_try(browser: Browser, server: DemoServer) -> None:
+    context = await browser.new_context(viewport=WIDE)
+    page = await context.new_page()
+    for is_first in (True, False):
+        await page.goto(server.url)
+        await expect(page.locator(".chat")).to_have_count(3)
+        await expect(page.locator(".sheet")).to_be_visible(visible=is_first)
+    await context.close()
+
+
+async def test_an_empty_chat_begins_with_start(server: DemoServer, wide: Page) -> None:
+    """Also where the bot may write already, as it may to the admins."""
+    carol = chat(wide, CAROL)
+    start = carol.get_by_role("button", name="Start", exact=True)
+    await start.click()
+    await expect(carol.locator(".message.mine")).to_have_text(re.compile("^/start"))
+    await expect(start).to_be_hidden()
+
+
+async def test_what_somebody_is_now_stands_below_the_name(
+    server: DemoServer, bot: telegram.Bot, narrow: Page
+) -> None:
+    await bot.send_message(CAROL, "a card")
+    server.page.show_role(CAROL, "Auditor")
+    await expect(chat(narrow, CAROL).locator(".role")).to_have_text("Auditor")
+    await expect(narrow.get_by_role("button", name="Carol, Auditor, 1 unread")).to_be_visible()
+    await narrow.reload()
+    await expect(chat(narrow, CAROL).locator(".role")).to_have_text("Auditor")
 
 
 async def test_narrow_shows_one_chat_and_counts_the_unread(bot: telegram.Bot, narrow: Page) -> None:

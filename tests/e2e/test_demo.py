@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, ViewportSize, async_playwright, expect
 
+from demo.lab.elsewhere import elsewhere_missing
 from demo.lab.network import lab_missing
 from tests.company import PASSPHRASE, until
 from tests.demo.conftest import BROWSER_PATIENCE_MS
@@ -32,6 +33,7 @@ WIDE: ViewportSize = {"width": 1400, "height": 900}
 NARROW: ViewportSize = {"width": 390, "height": 844}
 ANNA, EMIL, BORIS, CLARA = 1001, 1002, 2001, 2002
 REAL = lab_missing() is None
+PARIS = REAL and elsewhere_missing() is None
 
 
 def environment() -> dict[str, str]:
@@ -98,6 +100,8 @@ async def opened(browser: Browser, demo: Demo, size: ViewportSize, problems: lis
     page.set_default_timeout(BROWSER_PATIENCE_MS)
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+    # What a first visit shows lies over the chats.
+    await page.add_init_script("localStorage.setItem('what-to-try-seen', 'yes')")
     await page.goto(demo.url)
     await expect(page.locator(".chat")).to_have_count(4)
     return page
@@ -120,10 +124,11 @@ class Chat:
 
     async def begins(self) -> None:
         await self.pick()
-        button = self.box.get_by_role("button", name="Start")
+        button = self.box.get_by_role("button", name="Start", exact=True)
         if await button.is_visible():
             await button.click()
             await expect(self.last).to_contain_text("Hello")
+        await expect(button).to_be_hidden()
 
     async def says(self, text: str) -> None:
         await self.pick()
@@ -152,7 +157,9 @@ async def test_the_story_on_the_page(demo: Demo, browser: Browser, size: Viewpor
     await expect(emil.last).to_contain_text("1002")
 
     await anna.begins()
-    await anna.says("/requestvpn 8h on the road")
+    cards = anna.box.locator(".message.theirs", has=page.locator(".document"))
+    before = await cards.count()
+    await anna.says("/requestvpn 8h office on the road")
     await expect(anna.last).to_contain_text("is with the admins")
     await boris.pick()
     await expect(boris.last).to_contain_text("on the road")
@@ -162,7 +169,8 @@ async def test_the_story_on_the_page(demo: Demo, browser: Browser, size: Viewpor
     await expect(clara.last.locator(".key")).to_have_count(0)
 
     await anna.pick()
-    card = anna.box.locator(".message.theirs", has=page.locator(".document")).last
+    await expect(cards).to_have_count(before + 1)
+    card = cards.last
     async with page.expect_download() as waiting:
         await card.get_by_role("link", name="Download").click()
     download = await waiting.value
@@ -184,7 +192,7 @@ async def test_the_story_on_the_page(demo: Demo, browser: Browser, size: Viewpor
 
 
 async def test_the_tour(tour: Process) -> None:
-    out, err = await asyncio.wait_for(tour.communicate(), 60)
+    out, err = await asyncio.wait_for(tour.communicate(), 180)
     told = out.decode()
     assert (tour.returncode, err.decode()) == (0, ""), told
     assert "/requestvpn" in told
@@ -193,9 +201,16 @@ async def test_the_tour(tour: Process) -> None:
     assert "NOT" not in told
     assert told.rstrip().endswith("Everything went as it should.")
     if REAL:
-        assert "1 session right now" in told
         assert "ping 10.8.0.1 is dead" in told
-        assert "the same profile is refused" in told
+        assert "the same profile is refused by office" in told
+        assert ("1 session right now" in told) == (not PARIS)
+    if PARIS:
+        assert "the bot reaches the server paris by real SSH only." in told
+        online = told.partition("2 sessions right now")[2].partition("/revoke")[0]
+        assert ("on office, since" in online, "on paris, since" in online) == (True, True)
+        assert "Checked on all 2 servers" in told
+        assert "ping 10.8.4.1 is dead" in told
+        assert "the same profile is refused by paris" in told
 
 
 async def test_nothing_is_left_behind(demo: Demo, module_folder: Path) -> None:

@@ -2,16 +2,21 @@
 
 import asyncio
 import os
+import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from bot.cli.demo import way_over_ssh
+from demo.lab.elsewhere import elsewhere_missing
 from demo.lab.network import clear_left, lab_missing
+from tests.company import until
 from tests.forks import VPNBOT
 
 needs_lab = pytest.mark.skipif(lab_missing() is not None, reason=str(lab_missing()))
@@ -101,26 +106,110 @@ def test_what_a_killed_one_left_goes_at_the_next_start_and_nothing_else() -> Non
     assert spaces(name) == []
 
 
+def bots_accounts() -> list[str]:
+    """What others do to the accounts of this machine meanwhile is no matter."""
+    listed = [Path("/etc", name).read_text() for name in ("passwd", "group", "shadow")]
+    return [line for text in listed for line in text.splitlines() if line.startswith("vpnbot:")]
+
+
+def mounts() -> str:
+    return Path("/proc/mounts").read_text()
+
+
+def homes_of(space: str) -> tuple[set[Path], set[str]]:
+    """The demo's folders that what runs in a namespace has as its own, and the processes."""
+    command = ["ip", "netns", "pids", space]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True)
+    pids = set(listed.stdout.split())
+    found = set()
+    for pid in pids:
+        with suppress(FileNotFoundError):  # what serves a connection may just have ended
+            found.add(Path(f"/proc/{pid}/cwd").readlink().parent)
+    return {home for home in found if home.name.startswith("vpnbot-demo-")}, pids
+
+
 @needs_lab
 @pytest.mark.long
-async def test_closing_its_terminal_ends_all_of_it() -> None:
+@pytest.mark.parametrize("to_all", [False, True], ids=["to it alone", "its terminal is closed"])
+async def test_closing_its_terminal_ends_all_of_it(tmp_path: Path, to_all: bool) -> None:
+    before = bots_accounts()
+    said = tmp_path / "said"
+    errors = said.open("wb")
+    ours, theirs = pty.openpty()
     # However these tests were started: under nohup, the demo would go on.
     process = await asyncio.create_subprocess_exec(
-        *("env", "--default-signal=HUP", str(VPNBOT), "demo", "--no-browser"),
+        *("setsid", "--ctty", "env", "--default-signal=HUP", str(VPNBOT), "demo", "--no-browser"),
+        stdin=theirs,
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
+        stderr=errors,
     )
+    os.close(theirs)
+    errors.close()
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(120):
-            assert re.match(rb"http://127\.0\.0\.1:\d+", await process.stdout.readline())
+        async with asyncio.timeout(180):
+            line = await process.stdout.readline()
+            assert re.match(rb"http://127\.0\.0\.1:\d+", line), said.read_text()
             mine = [one for one in spaces("vpnbot-demo") if f"-{process.pid}-" in one]
-            assert len(mine) == 2
-            process.send_signal(signal.SIGHUP)
+            assert len(mine) == (2 if elsewhere_missing() else 3)
+            looks = [homes_of(space) for space in mine]
+            homes = set().union(*(found for found, _ in looks))
+            pids = set().union(*(running for _, running in looks))
+            assert len(homes) == 1
+            assert pids
+            if to_all:
+                os.close(ours)  # what the kernel then sends goes to all that the terminal has
+            else:
+                process.send_signal(signal.SIGHUP)
             await process.wait()
+            await until(lambda: not any(map(runs, pids)))
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     assert process.returncode == 0
     assert not set(mine) & set(spaces("vpnbot-demo"))
+    assert not any(home.exists() for home in homes)
+    assert not any(str(home) in mounts() for home in homes)
+    assert bots_accounts() == before
+
+
+@needs_lab
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("program", "instead", "reason"),
+    [
+        ("sshd", "", "sshd is not installed"),
+        ("sshd", "echo no hostkeys available >&2; exit 1", "no hostkeys available"),
+        ("mount", "echo may not >&2; exit 1", "No second machine could be made: may not"),
+    ],
+)
+async def test_without_a_second_machine_it_says_so_and_goes_on(
+    tmp_path: Path, program: str, instead: str, reason: str
+) -> None:
+    real = shutil.which(program, path="/usr/sbin:/usr/bin")
+    if real is None:
+        pytest.skip(f"{program} is not installed.")
+    other = tmp_path / program
+    other.write_text(f"#!/bin/sh\n{instead}\n")
+    other.chmod(0o755 if instead else 0o644)
+    shadow = 'mount --bind "$1" "$2"; shift 2; exec "$@"'
+    process = await asyncio.create_subprocess_exec(
+        *("unshare", "--mount", "sh", "-euc", shadow, "sh", str(other), real),
+        *(str(VPNBOT), "demo", "--no-browser"),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(180):
+            await process.stdout.readline()
+            banner = (await process.stdout.readline()).decode()
+            assert banner.startswith("Real OpenVPN between network namespaces of this machine; no ")
+            assert reason in banner
+            process.terminate()
+            await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0

@@ -74,6 +74,9 @@ async def test_a_group_from_its_making_to_its_end() -> None:
                 "max_duration": "8h",
                 "approvers": [],
                 "approvals": None,
+                "reason": None,
+                "max_profiles": None,
+                "standing": None,
                 "members": [ANNA.id],
             }
             assert "10.8.1.0/24" in (await company.done("group", "list")).out
@@ -86,6 +89,14 @@ async def test_a_group_from_its_making_to_its_end() -> None:
             assert (ran.code, "64" in ran.err) == (1, True)
             for wrong in (("--clear", "name"), ("--clear", "dns", "--dns", "10.1.0.1"), ()):
                 assert (await company.vpnbot("group", "edit", "dev", *wrong)).code == 2
+            oncall = ("--standing", "8h", "--reason", "ticket", "--max-profiles", "2")
+            await company.done("group", "add", "oncall", *oncall)
+            await company.done("group", "edit", "oncall", "--clear", "max-profiles")
+            (_, row) = (await company.done("group", "list", "--json")).rows
+            assert (row["standing"], row["reason"], row["max_profiles"]) == ("8h", "ticket", None)
+            assert (await company.vpnbot("group", "add", "ops", "--reason", "none")).code == 2
+            ran = await company.vpnbot("group", "add", "ops", "--standing", "soon")
+            assert (ran.code, "soon" in ran.err) == (1, True)
             ran = await company.vpnbot("group", "add", "ops", "--approvers", str(EMIL.id))
             assert (ran.code, "neither admin nor approver" in ran.err) == (1, True)
 

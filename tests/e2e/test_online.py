@@ -101,7 +101,9 @@ async def test_what_a_real_server_tells_is_remembered() -> None:
 
             # 3. The same profile from two places: each puts the other out, and comes back.
             command = ("ip", "-n", lab._client_space, "address", "add", "192.0.2.3/24")
-            await asyncio.to_thread(subprocess.run, [*command, "dev", lab._client_end], check=True)
+            await asyncio.to_thread(
+                subprocess.run, [*command, "dev", f"{lab._cable}sc"], check=True
+            )
             copy = profile.replace("nobind\n", "local 192.0.2.3\nlport 0\n")
             for text in (copy, profile, copy):
                 assert await guard.said("used_twice") == []

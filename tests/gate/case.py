@@ -36,6 +36,10 @@ class What(StrEnum):
     USE = "use"  # a profile was seen connected
 
 
+# What nobody in the town does.
+BY_ITSELF = frozenset({What.TIME, What.DELIVERY, What.PROOF, What.SETTINGS, What.LINK, What.USE})
+
+
 @dataclass(frozen=True, slots=True)
 class Laws:
     """The settings, and what they mean. Durations in seconds."""
@@ -301,6 +305,8 @@ class Case:
         by_account: dict[int, int] = {}
         for decision in state.decisions:
             if decision.request_id != request.id or decision.verdict != "approve":
+                continue
+            if not decision.actor.startswith("telegram:"):
                 continue
             who = int(decision.actor.removeprefix("telegram:"))
             if who not in may or self.same_person(who, request.user_id):

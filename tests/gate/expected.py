@@ -12,6 +12,7 @@ from tests.gate.meaning import (
     revoked_by_word,
 )
 from tests.gate.snapshot import LIVE, Grant, Request
+from tests.gate.standing import kept_back
 
 
 def missing(case: Case) -> Iterator[str]:
@@ -57,6 +58,7 @@ def _typed(case: Case) -> Iterator[str]:
         yield "a good request was not taken"
     if case.is_admin and case.commands("allow") and not _is_on_the_list(case):
         yield "somebody was not put on the list"
+    yield from kept_back(case)
     yield from _ended_by_word(case)
     yield from _paused_by_word(case)
     yield from _appointed(case)

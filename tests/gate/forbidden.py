@@ -6,7 +6,7 @@ Each function yields a sentence for each rule that a step has broken.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tests.gate.case import SECOND, Case, What, deciders
+from tests.gate.case import BY_ITSELF, SECOND, Case, What, deciders
 from tests.gate.meaning import (
     appoints,
     asks_for_more_time,
@@ -19,8 +19,9 @@ from tests.gate.meaning import (
     revoked_by_word,
 )
 from tests.gate.snapshot import LIVE, Grant, Person, Request
+from tests.gate.standing import ACTOR, given_at_once, puts_themselves_in, stands, told
+from tests.gate.trail import trail
 
-_BY_ITSELF = frozenset({What.TIME, What.DELIVERY, What.PROOF, What.SETTINGS, What.LINK, What.USE})
 # All else of a grant stays as it was reserved.
 _CHANGES = ("state", "revoked_at", "end_reason", "proved_at", "pause")
 _KNOCKS_WAIT = 7 * 86_400 * SECOND
@@ -49,15 +50,17 @@ def broken_rules(case: Case) -> Iterator[str]:
     yield from _new_grants(case)
     yield from _grants(case)
     yield from _always(case)
-    yield from _trail(case)
+    yield from trail(case)
+    yield from told(case)
+    yield from puts_themselves_in(case)
 
 
 def _nothing_at_all(case: Case) -> Iterator[str]:
     """Strangers, groups, anonymous and forwarded words, and repetitions change nothing."""
     what = case.deed.what
-    acts = what in _BY_ITSELF or (what in {What.TYPED, What.TAPPED} and case.is_known)
-    # Writing makes an admin known who was not.
-    knows = case.is_admin and what in {What.TYPED, What.TAPPED, What.FORWARDED}
+    acts = what in BY_ITSELF or (what in {What.TYPED, What.TAPPED} and case.is_known)
+    # Writing makes an admin known who was not, and so does to let the bot write.
+    knows = case.is_admin and what in {What.TYPED, What.TAPPED, What.FORWARDED, What.STOPPED}
     if (case.deed.again or not acts) and not knows and case.before.core != case.after.core:
         yield "somebody without any right changed something"
     if case.deed.again and (
@@ -188,7 +191,8 @@ def _new_requests(case: Case) -> Iterator[str]:
             yield "a request in somebody else's name"
         if not 0 < request.duration <= case.laws.max_duration:
             yield "a request for longer than anybody may have"
-        if request.state not in {"pending", "choosing"}:
+        at_once = request.decided_by == ACTOR and stands(case, request)
+        if request.state not in {"pending", "choosing"} and not at_once:
             yield "a request that was decided as it was made"
         if request.expires_at != case.deed.at + case.laws.ttl * SECOND:
             yield "a request with another end than the settings say"
@@ -211,7 +215,8 @@ def _changed_request(case: Case, old: Request, new: Request) -> Iterator[str]:
     is_changed = changes(case, old) and new == replace(old, duration=int(case.tapped[2]))
     if new.duration != old.duration and new.state != "approved" and not is_changed:
         yield f"request {old.id} changed its duration"
-    if new.server != old.server and (old.state, new.state) != ("choosing", "pending"):
+    is_chosen = old.state == "choosing" and new.state in {"pending", "approved"}
+    if new.server != old.server and not is_chosen:
         yield f"request {old.id} changed its server"
     if new.state != old.state and not _MAY_BECOME[new.state](case, old, new):
         yield f"request {old.id} went from {old.state} to {new.state}"
@@ -288,6 +293,8 @@ def _says_something_new(case: Case, request: Request) -> bool:
 
 
 def _may_be_approved(case: Case, old: Request, new: Request) -> bool:
+    if _may_be_chosen(case, old, new):
+        return new.decided_by == ACTOR and stands(case, new)
     if not may_agree(case, old):
         return False
     given = min([int(case.tapped[2]), *case.others(old)])
@@ -315,6 +322,9 @@ def _decisions(case: Case) -> Iterator[str]:
         yield "a decision was changed afterwards"
     for decision in case.after.decisions[count:]:
         old = case.before.requests.get(decision.request_id)
+        at_once = [one.id for one in given_at_once(case)]
+        if decision.actor == ACTOR and [decision.request_id] == at_once:
+            continue
         if old is None:
             yield "a decision on a request that there was not"
         elif decision.verdict == "approve":
@@ -346,11 +356,11 @@ def _new_grants(case: Case) -> Iterator[str]:
 def _is_approved(case: Case, grant: Grant) -> bool:
     old = case.before.requests.get(grant.request_id or 0)
     new = case.after.requests.get(grant.request_id or 0)
+    at_once = new in given_at_once(case)
     return (
-        old is not None
-        and new is not None
-        and (old.state, new.state) == ("pending", "approved")
-        and (grant.user_id, grant.server) == (old.user_id, old.server)
+        new is not None
+        and (at_once or (old is not None and (old.state, new.state) == ("pending", "approved")))
+        and (grant.user_id, grant.server) == (new.user_id, new.server)
         and grant.not_after == case.deed.at + new.duration * SECOND
         and grant.replaces is None
     )
@@ -467,30 +477,3 @@ def _live_grants(case: Case) -> Iterator[str]:
         request = case.after.requests[grant.request_id or 0]
         if request.state != "approved" or request.user_id != grant.user_id:
             yield f"{grant.id} lives without an approval"
-
-
-# --- the trail
-
-
-def _trail(case: Case) -> Iterator[str]:
-    acts = [entry for entry in case.after.trail if entry.action != "refused"]
-    refusals = len(case.after.trail) - len(acts)
-    if refusals > 1 or (refusals and acts):
-        yield "a refusal that was none, or was noted twice"
-    if case.deed.what in {What.TYPED, What.TAPPED, What.FORWARDED}:
-        if any(entry.actor != case.key for entry in case.after.trail):
-            yield "the trail names somebody else"
-        if acts and case.deed.what is What.FORWARDED:
-            yield "somebody else's words did something"
-    elif refusals or (acts and case.deed.what not in _BY_ITSELF):
-        yield "the trail tells of something that nobody could do"
-    before, after = (
-        (one.requests, one.grants, one.paused, one.roles, one.groups, _list_of(one.people))
-        for one in (case.before, case.after)
-    )
-    if before != after and not acts:
-        yield "something changed, and the trail does not know"
-
-
-def _list_of(people: dict[int, Person]) -> dict[int, int]:
-    return {one.id: one.same_as or 0 for one in people.values() if one.allowed}

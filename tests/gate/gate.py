@@ -16,6 +16,7 @@ from telegram.request import BaseRequest
 
 from bot.access import (
     admins,
+    asking,
     extending,
     grants,
     importing,
@@ -48,6 +49,7 @@ from storage.records import (
     UserId,
 )
 from storage.transaction import Transaction
+from tests.gate import standing
 from tests.gate.case import SERVERS, Laws, Shown, card_shows, question_shows
 from tests.gate.snapshot import Row, Snapshot
 from tests.gate.updates import Json
@@ -169,10 +171,11 @@ class Gate:
             for number, name in enumerate(SERVERS):
                 await tx.servers.add(_server(name, f"10.8.{number}.0/28"))
 
-    async def add_group(self) -> None:
-        """One that means nothing by itself."""
+    async def add_groups(self) -> None:
+        """One that means nothing by itself, and one whose people get something at once."""
         async with self.database.writing() as tx:
             await tx.groups.add(Group(GroupName("dev")))
+            await tx.groups.add(Group(GroupName(standing.GROUP), standing=standing.LONGEST))
 
     async def take_over(self) -> None:
         """What another CA software had in its books."""
@@ -195,7 +198,7 @@ class Gate:
         """Access on an operator's word, delivered."""
         async with self.database.writing() as tx:
             word = replace(OPERATOR, user_id=UserId(user_id), is_allowed=True)
-            asked = await requests.ask(
+            asked = await asking.ask(
                 self.case(tx, word), duration=None, server=ServerName(server), reason=""
             )
             grant = await requests.approve_without_delivery(

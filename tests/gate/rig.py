@@ -10,6 +10,7 @@ from tests.gate.expected import missing
 from tests.gate.forbidden import broken_rules
 from tests.gate.gate import Gate
 from tests.gate.snapshot import Eye, Snapshot
+from tests.gate.standing import ACTOR
 from tests.gate.updates import Json
 from tests.gate.words import misdirected
 
@@ -164,6 +165,8 @@ def _changes(before: Snapshot, after: Snapshot) -> Counter[str]:
     found["let in"] += sum(
         after.is_allowed(one.user_id) and not before.is_allowed(one.user_id) for one in answered
     )
+    asked = after.requests.keys() - before.requests.keys()
+    found["given at once"] += sum(after.requests[one].decided_by == ACTOR for one in asked)
     found["role over"] += len(before.roles.keys() - after.roles.keys())
     new = after.decisions[len(before.decisions) :]
     found["agreed"] += sum(

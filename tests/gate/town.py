@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from bot.access.refusals import Refused
-from tests.gate import updates
+from tests.gate import standing, updates
 from tests.gate.case import SERVERS, Laws, What
 from tests.gate.gate import Fate
 from tests.gate.habits import (
@@ -97,6 +97,7 @@ class Town(RuleBasedStateMachine):
             self._types(laws.admins[0], f"/allow {user_id} P{user_id}")
         for user_id in MEMBERS[:2]:
             self._types(laws.admins[0], f"/group dev add {user_id}")
+        self._types(laws.admins[0], f"/group {standing.GROUP} add {MEMBERS[1]}")
         self._types(laws.admins[0], f"/role {SECOND_ACCOUNT} approver dev")
 
     # --- what people type
@@ -177,7 +178,7 @@ class Town(RuleBasedStateMachine):
         whom = _one(data, (*MEMBERS, *ALL))
         who = _one(data, (*self._admins, self._anybody(data)))
         self._waits(data)
-        self._types(who, f"/group dev {verb} {whom}")
+        self._types(who, f"/group {_one(data, ('dev', standing.GROUP))} {verb} {whom}")
 
     @rule(data=st.data(), text=st.one_of(st.sampled_from(PLAIN), st.text(LETTERS, max_size=12)))
     def says(self, data: st.DataObject, text: str) -> None:

@@ -6,6 +6,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
+from sqlalchemy.exc import IntegrityError
+
 from storage.database import Database, open_database, sqlite_url
 from storage.transaction import Transaction
 from tests.storage.kit import ANNA, NOW, add_people, open_copy
@@ -24,6 +27,7 @@ async def test_only_what_may_wait_leaves_the_thread_of_the_loop(database: Databa
 
     async with database.reading() as tx:
         await (await driver_of(tx)).set_trace_callback(note)
+    async with database.reading() as tx:
         await tx.people.all()
     async with database.writing() as tx:
         await add_people(tx)
@@ -72,3 +76,20 @@ async def test_who_stops_waiting_for_the_lock_leaves_a_database_that_works(
     async with database.reading() as tx:
         assert len(await tx.people.all()) == 2
     await database.close()
+
+
+async def test_what_sqlite_rolled_back_by_itself_leaves_a_connection_that_can_be_asked(
+    database: Database,
+) -> None:
+    async with database.writing() as tx:
+        await tx._connection.exec_driver_sql(
+            "CREATE TRIGGER never BEFORE INSERT ON people BEGIN SELECT RAISE(ROLLBACK, 'no'); END"
+        )
+
+    async with database.writing() as tx:
+        with pytest.raises(IntegrityError):
+            await tx.people.allow(ANNA, "Anna", NOW)
+        assert await tx.people.all() == []  # outside of any transaction, so by the thread
+
+    async with database.reading() as tx:
+        assert await tx.people.all() == []

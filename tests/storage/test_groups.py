@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from storage.database import Database, open_database, sqlite_url
-from storage.group_records import AddressOwner, AddressSpan, Group, GroupName
+from storage.group_records import AddressOwner, AddressSpan, Group, GroupName, Reason
 from storage.records import EndReason, GrantId, GrantState, UserId
 from tests.storage.kit import (
     ANNA,
@@ -33,6 +33,9 @@ DEV = Group(
     max_duration=3600,
     approvers=(BORIS,),
     approvals=1,
+    reason=Reason.TICKET,
+    max_profiles=2,
+    standing=3600,
 )
 OPS = Group(GroupName("ops"))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from shlex import quote
 
 from vpn.errors import HostError
-from vpn.host.interface import NO_PROGRAM, ROOT, FileFacts, ServerHost
+from vpn.host.interface import NO_PROGRAM, ROOT, FileFacts, ServerHost, Way
 from vpn.host.safe_place import foreign_link
 from vpn.layout import NOBODY, Reader
 
@@ -89,7 +89,11 @@ async def shut_out(host: ServerHost, path: str, reader: Reader = NOBODY) -> str 
     Raises:
         HostError: it cannot be looked at.
     """
-    ids, way = await asyncio.gather(_ids_of(host, reader), host.resolve(path))
+    way = await host.resolve(path)
+    # Who OpenVPN becomes takes programs to tell, and does not matter where all may pass.
+    if reader == NOBODY and _is_open(way):
+        return None
+    ids = await _ids_of(host, reader)
     if isinstance(ids, str):
         return ids
     end = None
@@ -101,6 +105,21 @@ async def shut_out(host: ServerHost, path: str, reader: Reader = NOBODY) -> str 
         return None
     wanted, letter = (_PASS, "x") if end.facts.is_folder else (_READ, "r")
     return None if _may(end.facts, wanted, ids) else _shut(str(end.path), letter)
+
+
+def _is_open(way: Way) -> bool:
+    """Whether whoever it is may go this way, and read what is at its end."""
+    end = None
+    for step in way:
+        if not _all_may(step.folder_facts, _PASS):
+            return False
+        end = step.facts
+    return end is None or _all_may(end, _PASS if end.is_folder else _READ)
+
+
+def _all_may(facts: FileFacts, bit: int) -> bool:
+    bits = bit << 6 | bit << 3 | bit
+    return facts.mode & bits == bits
 
 
 async def shut_out_above(host: ServerHost) -> str | None:

@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pytest
 
-from bot.access import grants, requests, roles
+from bot.access import asking, grants, requests, roles
 from bot.access.case import Case, Chance, Lifetime, Rules
 from bot.access.permission import THE_BOT, Actor
 from bot.access.refusals import Refusal, Refused
@@ -85,6 +85,8 @@ class Paper:
     authority_ends_at: datetime | None = None
     may_expire: bool = True
     key_ways: tuple[KeyWay, ...] = (KeyWay.PLAIN,)
+    # Other settings, by the names that they have in the rules.
+    more: dict[str, Any] = field(default_factory=dict)
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
     _heard: int = 0
     _read: int = 0
@@ -99,6 +101,7 @@ class Paper:
             approvals=self.approvals,
             long_duration=self.long_duration,
             key_ways=self.key_ways,
+            **self.more,
         )
 
     @property
@@ -246,7 +249,7 @@ class Paper:
     ) -> Request:
         """A request that waits for an admin, or for its server."""
         actor = await self.actor(user_id)
-        done = await self.by(actor, requests.ask, duration=duration, server=server, reason="work")
+        done = await self.by(actor, asking.ask, duration=duration, server=server, reason="work")
         assert done.request.state in (RequestState.PENDING, RequestState.CHOOSING)
         return done.request
 

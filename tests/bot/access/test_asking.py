@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.access import requests
+from bot.access import asking, requests
 from bot.access.refusals import Refusal
 from storage.records import (
     OutboxKind,
@@ -43,7 +43,7 @@ ASK: dict[str, Any] = {"duration": None, "server": None, "reason": ""}
 async def test_a_request_goes_to_every_admin(paper: Paper) -> None:
     anna = await paper.actor(ANNA)
     done = await paper.by(
-        anna, requests.ask, duration=2 * HOUR_S, server=BERLIN, reason="visiting\na customer"
+        anna, asking.ask, duration=2 * HOUR_S, server=BERLIN, reason="visiting\na customer"
     )
 
     request = await paper.request(done.request.id)
@@ -73,19 +73,19 @@ async def test_without_a_duration_the_default_one_is_asked_for(paper: Paper) -> 
 
 
 async def test_the_only_server_needs_no_name(paper: Paper) -> None:
-    done = await paper.by(await paper.actor(ANNA), requests.ask, **ASK)
+    done = await paper.by(await paper.actor(ANNA), asking.ask, **ASK)
     assert (done.request.server, done.request.state) == (BERLIN, RequestState.PENDING)
 
 
 async def test_with_several_servers_one_is_chosen_first(two_servers: Paper) -> None:
     paper = two_servers
-    done = await paper.by(await paper.actor(ANNA), requests.ask, **ASK)
+    done = await paper.by(await paper.actor(ANNA), asking.ask, **ASK)
     assert done.servers == (BERLIN, PARIS)
     assert (done.request.server, done.request.state) == (None, RequestState.CHOOSING)
     assert await paper.heard() == []
     await paper.noted()
 
-    chosen = await paper.by(await paper.actor(ANNA), requests.choose, done.request.id, PARIS)
+    chosen = await paper.by(await paper.actor(ANNA), asking.choose, done.request.id, PARIS)
 
     assert (chosen.request.server, chosen.request.state) == (PARIS, RequestState.PENDING)
     assert chosen.servers == ()
@@ -96,18 +96,18 @@ async def test_with_several_servers_one_is_chosen_first(two_servers: Paper) -> N
 
 async def test_a_long_reason_is_cut(paper: Paper) -> None:
     done = await paper.by(
-        await paper.actor(ANNA), requests.ask, duration=None, server=None, reason="x" * 5000
+        await paper.actor(ANNA), asking.ask, duration=None, server=None, reason="x" * 5000
     )
     assert done.request.reason == "x" * 199 + "…"
 
 
 async def test_who_is_not_on_the_list_cannot_ask(paper: Paper) -> None:
     stranger = await paper.actor(UserId(9))
-    await paper.refuses(stranger, Refusal.NOT_ALLOWED, requests.ask, **ASK)
+    await paper.refuses(stranger, Refusal.NOT_ALLOWED, asking.ask, **ASK)
 
 
 async def test_an_admin_must_be_on_the_list_like_anyone(paper: Paper) -> None:
-    await paper.refuses(await paper.actor(BORIS), Refusal.NOT_ALLOWED, requests.ask, **ASK)
+    await paper.refuses(await paper.actor(BORIS), Refusal.NOT_ALLOWED, asking.ask, **ASK)
     async with paper.database.writing() as tx:
         await tx.people.allow(BORIS, "Boris", MORNING)
     assert (await paper.asked(BORIS)).user_id == BORIS
@@ -116,13 +116,13 @@ async def test_an_admin_must_be_on_the_list_like_anyone(paper: Paper) -> None:
 async def test_who_has_left_the_list_cannot_ask_any_more(paper: Paper) -> None:
     async with paper.database.writing() as tx:
         await tx.people.disallow(ANNA)
-    await paper.refuses(await paper.actor(ANNA), Refusal.NOT_ALLOWED, requests.ask, **ASK)
+    await paper.refuses(await paper.actor(ANNA), Refusal.NOT_ALLOWED, asking.ask, **ASK)
 
 
 async def test_nobody_asks_for_longer_than_the_limit(paper: Paper) -> None:
     anna = await paper.actor(ANNA)
     ask = ASK | {"duration": 31 * DAY_S}
-    values = await paper.refuses(anna, Refusal.DURATION_TOO_LONG, requests.ask, **ask)
+    values = await paper.refuses(anna, Refusal.DURATION_TOO_LONG, asking.ask, **ask)
     assert values == {"seconds": 31 * DAY_S, "limit": 30 * DAY_S}
     assert (await paper.asked(duration=30 * DAY_S)).duration == 30 * DAY_S
 
@@ -130,14 +130,12 @@ async def test_nobody_asks_for_longer_than_the_limit(paper: Paper) -> None:
 async def test_without_a_server_there_is_nothing_to_ask_for(empty: Paper) -> None:
     async with empty.database.writing() as tx:
         await tx.people.allow(ANNA, "Anna", MORNING)
-    await empty.refuses(await empty.actor(ANNA), Refusal.NO_SERVER, requests.ask, **ASK)
+    await empty.refuses(await empty.actor(ANNA), Refusal.NO_SERVER, asking.ask, **ASK)
 
 
 async def test_a_server_that_does_not_exist_is_refused_by_its_name(paper: Paper) -> None:
     ask = ASK | {"server": ServerName("rome")}
-    values = await paper.refuses(
-        await paper.actor(ANNA), Refusal.UNKNOWN_SERVER, requests.ask, **ask
-    )
+    values = await paper.refuses(await paper.actor(ANNA), Refusal.UNKNOWN_SERVER, asking.ask, **ask)
     assert values == {"server": "rome"}
 
 
@@ -145,7 +143,7 @@ async def test_a_second_request_for_a_server_names_the_first(two_servers: Paper)
     paper = two_servers
     first = await paper.asked(server=BERLIN)
     ask = ASK | {"server": BERLIN}
-    values = await paper.refuses(await paper.actor(ANNA), Refusal.ALREADY_OPEN, requests.ask, **ask)
+    values = await paper.refuses(await paper.actor(ANNA), Refusal.ALREADY_OPEN, asking.ask, **ask)
     assert values == {"server": BERLIN, "request": first.id}
     # For another server, or by somebody else, it is no second one.
     assert (await paper.asked(server=PARIS)).state is RequestState.PENDING
@@ -166,7 +164,7 @@ async def test_choosing_is_only_for_the_owner(two_servers: Paper) -> None:
     paper = two_servers
     request = await paper.asked(server=None)
     emil = await paper.actor(EMIL)
-    await paper.refuses(emil, Refusal.NOT_YOURS, requests.choose, request.id, PARIS)
+    await paper.refuses(emil, Refusal.NOT_YOURS, asking.choose, request.id, PARIS)
 
 
 async def test_choosing_is_only_for_who_is_on_the_list(two_servers: Paper) -> None:
@@ -175,7 +173,7 @@ async def test_choosing_is_only_for_who_is_on_the_list(two_servers: Paper) -> No
     async with paper.database.writing() as tx:
         await tx.people.disallow(ANNA)
     anna = await paper.actor(ANNA)
-    await paper.refuses(anna, Refusal.NOT_ALLOWED, requests.choose, request.id, PARIS)
+    await paper.refuses(anna, Refusal.NOT_ALLOWED, asking.choose, request.id, PARIS)
 
 
 async def test_choosing_a_server_that_has_gone_is_refused(two_servers: Paper) -> None:
@@ -184,14 +182,14 @@ async def test_choosing_a_server_that_has_gone_is_refused(two_servers: Paper) ->
     async with paper.database.writing() as tx:
         await tx.servers.remove(PARIS)
     anna = await paper.actor(ANNA)
-    values = await paper.refuses(anna, Refusal.UNKNOWN_SERVER, requests.choose, request.id, PARIS)
+    values = await paper.refuses(anna, Refusal.UNKNOWN_SERVER, asking.choose, request.id, PARIS)
     assert values == {"server": PARIS}
 
 
 async def test_choosing_for_a_request_that_does_not_exist(paper: Paper) -> None:
     anna = await paper.actor(ANNA)
     missing = RequestId(99)
-    values = await paper.refuses(anna, Refusal.UNKNOWN_REQUEST, requests.choose, missing, BERLIN)
+    values = await paper.refuses(anna, Refusal.UNKNOWN_REQUEST, asking.choose, missing, BERLIN)
     assert values == {"request": 99}
 
 
@@ -199,9 +197,9 @@ async def test_a_second_tap_on_a_server_changes_nothing(two_servers: Paper) -> N
     paper = two_servers
     request = await paper.asked(server=None)
     anna = await paper.actor(ANNA)
-    await paper.by(anna, requests.choose, request.id, PARIS)
-    await paper.refuses(anna, Refusal.ALREADY_OPEN, requests.choose, request.id, PARIS)
-    values = await paper.refuses(anna, Refusal.ALREADY_DECIDED, requests.choose, request.id, BERLIN)
+    await paper.by(anna, asking.choose, request.id, PARIS)
+    await paper.refuses(anna, Refusal.ALREADY_OPEN, asking.choose, request.id, PARIS)
+    values = await paper.refuses(anna, Refusal.ALREADY_DECIDED, asking.choose, request.id, BERLIN)
     assert values["state"] is RequestState.PENDING
 
 
@@ -218,7 +216,7 @@ async def test_choosing_a_server_that_was_asked_for_already(two_servers: Paper) 
             expires_at=MORNING,
         )
     anna = await paper.actor(ANNA)
-    await paper.refuses(anna, Refusal.ALREADY_OPEN, requests.choose, choosing.id, PARIS)
+    await paper.refuses(anna, Refusal.ALREADY_OPEN, asking.choose, choosing.id, PARIS)
 
 
 @pytest.mark.parametrize("server", [BERLIN, None])
@@ -315,13 +313,13 @@ async def test_the_servers_are_offered_in_the_order_they_were_added(empty: Paper
         await tx.people.allow(ANNA, "Anna", MORNING)
         await tx.servers.add(make_server(PARIS, "10.9.0.0/29"))
         await tx.servers.add(make_server(BERLIN))
-    done = await empty.by(await empty.actor(ANNA), requests.ask, **ASK)
+    done = await empty.by(await empty.actor(ANNA), asking.ask, **ASK)
     assert done.servers == (BERLIN, PARIS)  # added at the same moment: by name
 
 
 async def ask_and_cancel(paper: Paper) -> None:
     anna = await paper.actor(ANNA)
-    done = await paper.by(anna, requests.ask, **ASK)
+    done = await paper.by(anna, asking.ask, **ASK)
     await paper.by(anna, requests.cancel, done.request.id)
 
 
@@ -331,12 +329,12 @@ async def test_what_an_operator_asks_for_somebody_is_not_counted_against_them(pa
         for number in range(12):
             word = replace(OPERATOR, user_id=ANNA, is_allowed=True)
             ask = ASK | {"duration": 60 * DAY_S}
-            asked = await paper.by(word, requests.ask, **ask)
+            asked = await paper.by(word, asking.ask, **ask)
             await paper.by(OPERATOR, requests.deny, asked.request.id)
             paper.now += timedelta(seconds=number)
         for _ in range(5):
             await ask_and_cancel(paper)
-    await paper.refuses(await paper.actor(ANNA), Refusal.ASKED_TOO_OFTEN, requests.ask, **ASK)
+    await paper.refuses(await paper.actor(ANNA), Refusal.ASKED_TOO_OFTEN, asking.ask, **ASK)
     request = await paper.asked(EMIL)
     paper.now += MINUTE
     await paper.by(OPERATOR, requests.approve_without_delivery, request.id)
@@ -351,11 +349,11 @@ async def test_who_asks_too_often_is_told_when_to_come_again(paper: Paper) -> No
         await ask_and_cancel(paper)
         paper.now += 2 * MINUTE
     anna = await paper.actor(ANNA)
-    values = await paper.refuses(anna, Refusal.ASKED_TOO_OFTEN, requests.ask, **ASK)
+    values = await paper.refuses(anna, Refusal.ASKED_TOO_OFTEN, asking.ask, **ASK)
     assert values == {"count": 10, "wait": 40 * 60}  # the first one was twenty minutes ago
-    await paper.by(await paper.actor(EMIL), requests.ask, **ASK)
+    await paper.by(await paper.actor(EMIL), asking.ask, **ASK)
     paper.now = MORNING + HOUR - timedelta(seconds=1)
-    values = await paper.refuses(anna, Refusal.ASKED_TOO_OFTEN, requests.ask, **ASK)
+    values = await paper.refuses(anna, Refusal.ASKED_TOO_OFTEN, asking.ask, **ASK)
     assert values["wait"] == 60
     paper.now = MORNING + HOUR
     await ask_and_cancel(paper)
@@ -365,7 +363,7 @@ async def test_an_operator_is_held_back_by_no_pace(paper: Paper) -> None:
     for _ in range(10):
         await ask_and_cancel(paper)
     word = replace(OPERATOR, user_id=ANNA, is_allowed=True)
-    await paper.by(word, requests.ask, **ASK)
+    await paper.by(word, asking.ask, **ASK)
 
 
 async def test_a_clock_that_went_back_shuts_nobody_out(paper: Paper) -> None:
@@ -378,7 +376,7 @@ async def test_a_clock_that_went_back_shuts_nobody_out(paper: Paper) -> None:
 async def test_nobody_asks_for_what_would_outlive_the_ca(paper: Paper) -> None:
     paper.authority_ends_at = MORNING + 2 * DAY
     anna = await paper.actor(ANNA)
-    values = await paper.refuses(anna, Refusal.OUTLIVES_AUTHORITY, requests.ask, **ASK)
+    values = await paper.refuses(anna, Refusal.OUTLIVES_AUTHORITY, asking.ask, **ASK)
     assert values == {"until": paper.authority_ends_at}
     await paper.asked(duration=2 * DAY_S)
 
@@ -387,14 +385,14 @@ async def test_nobody_asks_once_the_ca_is_over(paper: Paper) -> None:
     """No shorter duration would help."""
     paper.authority_ends_at = MORNING - DAY
     anna = await paper.actor(ANNA)
-    values = await paper.refuses(anna, Refusal.AUTHORITY_OVER, requests.ask, **ASK)
+    values = await paper.refuses(anna, Refusal.AUTHORITY_OVER, asking.ask, **ASK)
     assert values == {"until": paper.authority_ends_at}
 
 
 async def test_nobody_asks_by_a_clock_that_is_before_the_ca(paper: Paper) -> None:
     paper.authority_begins_at = MORNING + MINUTE
     anna = await paper.actor(ANNA)
-    values = await paper.refuses(anna, Refusal.AUTHORITY_AHEAD, requests.ask, **ASK)
+    values = await paper.refuses(anna, Refusal.AUTHORITY_AHEAD, asking.ask, **ASK)
     assert values == {"begins": paper.authority_begins_at}
     paper.now += MINUTE
     await paper.asked()
@@ -414,17 +412,15 @@ async def test_a_server_on_which_no_profile_would_work_is_not_offered(two_server
     waiting = await paper.asked(server=None)
     asked = await paper.asked(server=PARIS)
     await close(paper, PARIS)
-    values = await paper.refuses(
-        anna, Refusal.SERVER_CLOSED, requests.ask, **ASK | {"server": PARIS}
-    )
+    values = await paper.refuses(anna, Refusal.SERVER_CLOSED, asking.ask, **ASK | {"server": PARIS})
     assert values == {"server": PARIS}
     await paper.refuses(boris, Refusal.SERVER_CLOSED, requests.approve, asked.id, None)
-    await paper.refuses(anna, Refusal.SERVER_CLOSED, requests.choose, waiting.id, PARIS)
-    done = await paper.by(anna, requests.ask, **ASK)
+    await paper.refuses(anna, Refusal.SERVER_CLOSED, asking.choose, waiting.id, PARIS)
+    done = await paper.by(anna, asking.ask, **ASK)
     assert (done.servers, done.request.server) == ((), BERLIN)
     await close(paper, BERLIN)
     emil = await paper.actor(EMIL)
-    values = await paper.refuses(emil, Refusal.SERVER_CLOSED, requests.ask, **ASK)
+    values = await paper.refuses(emil, Refusal.SERVER_CLOSED, asking.ask, **ASK)
     assert values == {"server": BERLIN}
 
 
@@ -433,5 +429,5 @@ async def test_a_server_that_was_never_deployed_is_not_offered(paper: Paper) -> 
         await tx.servers.add(replace(make_server(PARIS, "10.9.0.0/29"), crl_published_at=None))
     assert (await paper.asked(server=None)).server == BERLIN
     await paper.refuses(
-        await paper.actor(EMIL), Refusal.SERVER_CLOSED, requests.ask, **ASK | {"server": PARIS}
+        await paper.actor(EMIL), Refusal.SERVER_CLOSED, asking.ask, **ASK | {"server": PARIS}
     )

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.access import approvals, destinations, grants, requests, revocation
+from bot.access import approvals, asking, destinations, grants, requests, revocation
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal
 from storage.records import EndReason, Grant, Place, ServerName
@@ -103,14 +103,14 @@ async def test_where_no_new_profile_works_the_others_serve(paper: Paper) -> None
     await close(paper, BERLIN)
     actor = await paper.actor(ANNA)
     await paper.refuses(
-        actor, Refusal.SERVER_CLOSED, requests.ask, duration=None, server=EU, reason=""
+        actor, Refusal.SERVER_CLOSED, asking.ask, duration=None, server=EU, reason=""
     )
 
 
 async def test_what_was_chosen_the_last_time_comes_first(paper: Paper) -> None:
     async def offered() -> list[str]:
         async with paper.database.reading() as tx:
-            found = await requests.to_choose_from(paper.case(tx, THE_BOT), ANNA)
+            found = await asking.to_choose_from(paper.case(tx, THE_BOT), ANNA)
         return [one.name for one in found]
 
     assert await offered() == ["eu", "berlin", "paris", "rome"]

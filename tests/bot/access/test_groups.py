@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.access import approvals, grants, groups, people, requests
+from bot.access import approvals, asking, grants, groups, people, requests
 from bot.access.approvals import Quorum, Vote
 from bot.access.groups import Changed
 from bot.access.refusals import Refusal
@@ -154,7 +154,7 @@ async def test_only_the_servers_of_their_groups_can_be_asked_for(paper: Paper) -
     await made(paper, Group(DEV, servers=(BERLIN,)), ANNA)
     anna = await paper.actor(ANNA)
     values = await paper.refuses(
-        anna, Refusal.SERVER_NOT_OPEN, requests.ask, server=PARIS, duration=None, reason=""
+        anna, Refusal.SERVER_NOT_OPEN, asking.ask, server=PARIS, duration=None, reason=""
     )
     assert values == {"server": PARIS, "servers": [BERLIN]}
     # There is nothing left to choose from.
@@ -168,7 +168,7 @@ async def test_the_longest_duration_is_the_groups(paper: Paper) -> None:
     await made(paper, Group(DEV, max_duration=HOUR_S), ANNA)
     anna = await paper.actor(ANNA)
     values = await paper.refuses(
-        anna, Refusal.DURATION_TOO_LONG, requests.ask, server=BERLIN, duration=DAY_S, reason=""
+        anna, Refusal.DURATION_TOO_LONG, asking.ask, server=BERLIN, duration=DAY_S, reason=""
     )
     assert values == {"seconds": DAY_S, "limit": HOUR_S}
     assert (await paper.asked()).duration == HOUR_S  # nobody named it
@@ -182,13 +182,13 @@ async def test_a_choice_of_server_is_bound_too(paper: Paper) -> None:
     anna = await paper.actor(ANNA)
     request = await paper.asked(server=None)
     await paper.refuses(
-        anna, Refusal.SERVER_NOT_OPEN, requests.choose, request.id, ServerName("rome")
+        anna, Refusal.SERVER_NOT_OPEN, asking.choose, request.id, ServerName("rome")
     )
-    done = await paper.by(anna, requests.choose, request.id, PARIS)
+    done = await paper.by(anna, asking.choose, request.id, PARIS)
     assert (done.request.server, done.request.duration) == (PARIS, HOUR_S)
 
     request = await paper.asked(server=None, duration=DAY_S)
-    await paper.refuses(anna, Refusal.DURATION_TOO_LONG, requests.choose, request.id, PARIS)
+    await paper.refuses(anna, Refusal.DURATION_TOO_LONG, asking.choose, request.id, PARIS)
 
 
 async def test_a_group_that_changes_binds_what_was_asked_before(paper: Paper) -> None:

@@ -4,7 +4,17 @@ from datetime import timedelta
 
 import pytest
 
-from bot.access import grants, pausing, people, reopening, requests, restored, revocation, takeover
+from bot.access import (
+    asking,
+    grants,
+    pausing,
+    people,
+    reopening,
+    requests,
+    restored,
+    revocation,
+    takeover,
+)
 from bot.access.messages import Notice
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal
@@ -97,7 +107,7 @@ async def test_who_is_paused_asks_for_nothing_and_is_given_nothing(paper: Paper)
     grant = await paper.active()
     await paused(paper, grant)
     anna = await paper.actor(ANNA)
-    await paper.refuses(anna, Refusal.PAUSED, requests.ask, duration=None, server=BERLIN, reason="")
+    await paper.refuses(anna, Refusal.PAUSED, asking.ask, duration=None, server=BERLIN, reason="")
     await paper.refuses(anna, Refusal.PAUSED, grants.renew, grant.id)
     boris = await paper.actor(BORIS)
     await paper.refuses(boris, Refusal.LINKED_WHILE_PAUSED, people.link, EMIL, ANNA)

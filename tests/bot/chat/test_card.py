@@ -2,22 +2,26 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 
 import pytest
 
-from bot.access import groups, requests, revocation, usage
+from bot.access import appointing, asking, groups, requests, revocation, usage
 from bot.access.permission import THE_BOT
+from bot.access.policy import TICKETS, Hours
+from bot.access.refusals import Refusal
 from bot.access.usage import Use
 from bot.chat import cards
 from bot.chat.views import View
 from bot.texts import chat as words
 from bot.texts import groups as group_words
+from bot.texts import policy
 from bot.texts.fill import Template, fill, moment
 from demo.api.markup import parse_html
-from storage.group_records import Group, GroupName
-from storage.records import Request, RequestState, UserId
+from storage.group_records import Group, GroupName, Reason
+from storage.records import EndReason, Request, RequestState, UserId
+from storage.role_records import Role
 from tests.bot.access.kit import (
     ANNA,
     BERLIN,
@@ -35,6 +39,8 @@ from tests.bot.access.kit import (
     Paper,
 )
 from tests.storage.kit import open_copy
+
+DORA = UserId(2003)
 
 
 @pytest.fixture
@@ -266,3 +272,65 @@ async def test_what_the_requesters_groups_say(paper: Paper) -> None:
     text, buttons = await card(paper, request, CLARA)
     assert said(group_words.CARD_NOT_OPEN, server="berlin") in text
     assert buttons == ["Deny"]
+
+
+async def test_a_tickets_number_leads_to_it(paper: Paper) -> None:
+    paper.more = {"tickets": replace(TICKETS, link="https://example.com/{ticket}")}
+    anna = await paper.actor(ANNA)
+    reason = "<b>mail</b> OPS-17 & more"
+    done = await paper.by(anna, asking.ask, duration=None, server=BERLIN, reason=reason)
+    request = done.request
+    async with paper.database.reading() as tx:
+        text = parse_html((await cards.card(paper.case(tx, THE_BOT), request, BORIS)).text)
+    assert "Reason: <b>mail</b> OPS-17 & more" in text.text
+    assert [one["url"] for one in text.entities if "url" in one] == ["https://example.com/OPS-17"]
+
+
+async def test_what_is_missing_is_said_and_not_offered(paper: Paper) -> None:
+    request = await paper.asked()
+    await paper.active(EMIL)
+    other = await paper.asked(EMIL, server=PARIS)
+    for more, code in (
+        ({"reason": Reason.TICKET}, Refusal.TICKET_MISSING),
+        ({"reason": Reason.REQUIRED}, None),
+    ):
+        paper.more = more
+        text, buttons = await card(paper, request)
+        assert (buttons == ["Deny"]) == (code is not None)
+        assert code is None or said(policy.CARD[code]) in text
+    paper.more = {"max_profiles": 1}
+    text, buttons = await card(paper, other)
+    assert said(policy.CARD[Refusal.PROFILES_FULL], count=1) in text
+    assert buttons == ["Deny"]
+
+
+async def test_what_was_given_at_once_can_be_ended_from_its_card(paper: Paper) -> None:
+    await paper.by(OPERATOR, groups.add, Group(GroupName("oncall"), standing=8 * HOUR_S))
+    await paper.by(OPERATOR, groups.join, GroupName("oncall"), ANNA)
+    await paper.by(OPERATOR, appointing.appoint, DORA, Role.APPROVER, (GroupName("oncall"),))
+    anna = await paper.actor(ANNA)
+    done = await paper.by(anna, asking.ask, duration=HOUR_S, server=BERLIN, reason="")
+    request = done.request
+    async with paper.database.reading() as tx:
+        [grant] = await tx.grants.of_user(ANNA)
+
+    text, buttons = await card(paper, request)
+    assert "Approved by the standing approval of oncall for 1 hour" in text
+    assert buttons == [f"Revoke {grant.common_name}"]
+    # Who decides for the group sees it, too, and ends nothing.
+    text, buttons = await card(paper, request, DORA)
+    assert ("standing approval" in text, buttons) == (True, [])
+    assert "The standing approval of oncall approved" in (await asked(paper, request)).text
+
+    await paper.by(await paper.actor(BORIS), revocation.begin, [grant], EndReason.REVOKED)
+    assert (await card(paper, request))[1] == []
+
+
+async def test_outside_working_hours_it_is_said_when_to_expect_an_answer(paper: Paper) -> None:
+    paper.more = {"hours": Hours.parse("Mon 10:00-12:00", UTC)}
+    request = await paper.asked()
+    opens = MORNING.replace(hour=10, minute=0, second=0)
+    line = said(policy.CLOSED_NOW, hours="Mon 10:00-12:00", at=moment(opens))
+    assert line in parse_html((await asked(paper, request)).text).text
+    paper.now += HOUR
+    assert "outside" not in (await asked(paper, request)).text

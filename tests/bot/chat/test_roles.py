@@ -16,7 +16,7 @@ DORA, DEV = 2003, GroupName("dev")
 
 @pytest.fixture(autouse=True)
 async def dev(desk: Desk) -> None:
-    await desk.gate.add_group()
+    await desk.gate.add_groups()
 
 
 async def give(desk: Desk, role: Role, *names: GroupName) -> None:

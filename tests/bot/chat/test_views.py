@@ -8,7 +8,7 @@ import pytest
 
 from bot.access.holdings import Holding
 from bot.access.usage import LastUse
-from bot.chat import views
+from bot.chat import server_list, views
 from bot.chat.buttons import Tap
 from bot.chat.pages import page_of
 from bot.chat.views import View
@@ -247,7 +247,7 @@ def status(name: str, *, reachable: bool) -> ServerStatus:
 def test_servers_that_do_not_answer_come_first_and_the_rest_is_counted() -> None:
     names = [f"server-{number:02}" for number in range(60)]
     states = [status(name, reachable=number != 59) for number, name in enumerate(names)]
-    text = seen(views.servers_listing([server(name) for name in names], states, {}, ()))
+    text = seen(server_list.listing([server(name) for name in names], states, {}, ()))
     assert text.startswith("⚠️ server-59")
     shown = text.count(".vpn.example.com")
     assert 10 < shown < 60
@@ -257,7 +257,7 @@ def test_servers_that_do_not_answer_come_first_and_the_rest_is_counted() -> None
 def test_a_server_that_lets_others_in_is_named() -> None:
     opens = replace(status("rome", reachable=True), open_to_others=(Finding(FindingCode.CRL_OLD),))
     states = [status("berlin", reachable=True), opens]
-    text = seen(views.servers_listing([server("berlin"), server("rome")], states, {}, ()))
+    text = seen(server_list.listing([server("berlin"), server("rome")], states, {}, ()))
     assert text.count("profiles for other servers may open it, too") == 1
 
 
@@ -287,20 +287,20 @@ def test_pages_lead_to_each_other_and_nowhere_else() -> None:
 
 def test_what_a_server_answers() -> None:
     well = replace(status("berlin", reachable=True), restart_pending=False)
-    text = seen(views.servers_listing([server("berlin")], [well], {}, ()))
+    text = seen(server_list.listing([server("berlin")], [well], {}, ()))
     for template in (words.SERVER_RESTART, words.SERVER_OPEN, words.SERVER_NO_CRL):
         assert parse_html(template).text not in text
     restart = replace(well, restart_pending=True)
-    text = seen(views.servers_listing([server("berlin")], [restart], {}, ()))
+    text = seen(server_list.listing([server("berlin")], [restart], {}, ()))
     assert parse_html(words.SERVER_RESTART).text in text
     missing: list[dict[str, Any]] = [
         *({"crl_number": None}, {"crl_signed_at": None}, {"crl_next_update": None})
     ]
     for changes in missing:
         without = replace(well, certificate_end=None, **changes)
-        text = seen(views.servers_listing([server("berlin")], [without], {}, ()))
+        text = seen(server_list.listing([server("berlin")], [without], {}, ()))
         assert parse_html(words.SERVER_NO_CRL).text in text
-    assert views.servers_listing([], [], {}, ()).text == words.SERVERS_NONE
+    assert server_list.listing([], [], {}, ()).text == words.SERVERS_NONE
 
 
 def test_a_profile_with_its_address_and_one_without() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot.access.destinations import Destination
-from bot.chat.views import servers_listing
+from bot.chat.server_list import listing
 from bot.handover.sets import SetLook, line, look_at, sentences
 from bot.health.results import Fine, Note, Trouble
 from bot.health.sets import results_of
@@ -68,9 +68,7 @@ def said(look: SetLook, *states: ServerStatus, tried: Collection[CanaryLook] = (
     looks = {each.server: each for each in tried}
     terminal = line(look, sentences(look, answers, looks))
     servers = look.destination.servers
-    chat = shown(
-        servers_listing(servers, [answers[one.name] for one in servers], looks, [look]).text
-    ).text
+    chat = shown(listing(servers, [answers[one.name] for one in servers], looks, [look]).text).text
     # One and the same in both, below the name or behind it.
     text = terminal.partition("): ")[2]
     is_well = text == "each of them is well."

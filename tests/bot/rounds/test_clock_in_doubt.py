@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from telegram import Bot
 
-from bot.access import grants, requests, revocation, roles
+from bot.access import asking, grants, requests, revocation, roles
 from bot.access.permission import Actor
 from bot.access.refusals import Refusal, Refused
 from bot.chat.delivery import ChatDelivery
@@ -72,7 +72,7 @@ async def test_nothing_ends_and_nothing_is_given(
     """What is ended by somebody's word is ended, with a list that is in force."""
     async with office.database.writing() as tx:
         anna = await roles.identify(tx, office.rules, UserId(ANNA.id), "Anna")
-        asked = await requests.ask(office.case(tx, anna), duration=None, server=None, reason="")
+        asked = await asking.ask(office.case(tx, anna), duration=None, server=None, reason="")
     grant = await the_grant(office)
     assert await openvpn.connect(grant.common_name)
     keeper = await told(office, machine)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.chat import views
+from bot.chat import server_list
 from bot.texts.canary import COMPLAINTS, NOTICES, TROUBLES, UNTRIED
 from storage.records import CanaryLook, CanaryTrouble, ServerName, Untried
 from tests.bot.chat.test_views import seen, server, status
@@ -42,9 +42,9 @@ def test_every_code_has_its_words() -> None:
     ],
 )
 def test_the_chat_says_what_was_seen_last(look: CanaryLook, said: str) -> None:
-    answer = views.servers_listing([server("berlin")], [status("berlin", reachable=True)], {}, ())
+    answer = server_list.listing([server("berlin")], [status("berlin", reachable=True)], {}, ())
     assert "outside" not in seen(answer)
-    answer = views.servers_listing(
+    answer = server_list.listing(
         [server("berlin")], [status("berlin", reachable=True)], {BERLIN: look}, ()
     )
     assert said in seen(answer)

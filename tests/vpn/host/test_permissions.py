@@ -171,3 +171,18 @@ async def test_who_openvpn_becomes_may_be_unknown(host: ServerHost) -> None:
     assert "names the account no-such-account" in (await shut_out(host, "live", named) or "")
     assert "names the group no-such-group" in (await shut_out(host, "live", unnamed) or "")
     assert await shut_out(host, "live", Reader(None, None)) is None
+
+
+async def test_where_all_may_pass_nobody_asks_who_openvpn_becomes(
+    local: LocalHost, open_folder: Path, program: Callable[[str, str], None]
+) -> None:
+    asked = open_folder / "asked"
+    program("cat", f"touch {asked}; exit 1")
+    program("getent", f"touch {asked}; exit 1")
+    (open_folder / "live/crl.pem").touch(0o644)
+    assert await shut_out(local, "live/crl.pem") is None
+    assert not asked.exists()
+
+    (open_folder / "live/crl.pem").chmod(0o640)
+    assert await shut_out(local, "live/crl.pem") is not None
+    assert asked.exists()
