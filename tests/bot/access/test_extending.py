@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.access import extending, grants, moving, requests, revocation, undoing
+from bot.access import asking, extending, grants, moving, requests, revocation, undoing
 from bot.access.lineage import Lineage
 from bot.access.messages import DeliverNote
 from bot.access.permission import THE_BOT
@@ -293,3 +293,17 @@ async def test_another_profile_is_none_of_it(two_servers: Paper, other: ServerNa
     assert not lineage.lasts(beside)
     assert lineage.earlier(beside) == []
     assert old.id not in await live(paper)
+
+
+async def test_more_time_is_no_second_profile(paper: Paper) -> None:
+    """Where people may have so many only; a second device is one."""
+    paper.more = {"max_profiles": 1}
+    old, fresh = await two(paper)
+    anna = await paper.actor(ANNA)
+    await paper.refuses(
+        anna, Refusal.TOO_MANY_PROFILES, asking.ask, duration=None, server=BERLIN, reason=""
+    )
+    paper.now += HOUR
+    asked = await asks(paper, fresh)
+    third = await delivered(paper, (await paper.yes(BORIS, asked.id)).grant)
+    assert await live(paper) == {old.id, fresh.id, third.id}
