@@ -116,7 +116,7 @@ def _asks_well(case: Case) -> bool:
         else:
             break
         left.pop(0)
-    if not has_duration and any(seconds(word.lstrip("-")) for word in left):
+    if not has_duration and any(word.lstrip("-")[:1].isdigit() for word in left):
         return False  # it may be meant: asked back
     is_open = any(
         request.state == "pending"
