@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, bindparam, func, insert, or_, select, update
 
 from storage import tables
+from storage.devices import Device
 from storage.records import (
     OPEN_STATES,
     Decision,
@@ -45,6 +46,7 @@ class Requests(Repository):
         asked_at: datetime,
         expires_at: datetime,
         extends: RequestId | None = None,
+        device: Device | None = None,
     ) -> Request:
         """A request that waits for its server, if none is named, and else for an admin."""
         values: dict[str, Any] = {
@@ -57,6 +59,7 @@ class Requests(Repository):
             "asked_at": asked_at,
             "expires_at": expires_at,
             "extends": extends,
+            "device": device,
         }
         done = await self._connection.execute(insert(_requests).values(**values))
         key = done.inserted_primary_key
@@ -77,6 +80,7 @@ class Requests(Repository):
             "decided_by_name": by_name,
             "decided_at": at,
             "extends": like.extends,
+            "device": like.device,
         }
         done = await self._connection.execute(insert(_requests).values(**values))
         key = done.inserted_primary_key
@@ -292,4 +296,5 @@ _STATE_AFTER = {
 
 def _request(row: Row[Any]) -> Request:
     values = values_of(row)
+    values["device"] = values["device"] and Device(values["device"])
     return Request(**values | {"state": RequestState(values["state"])})

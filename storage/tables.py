@@ -156,6 +156,7 @@ requests = Table(
     Column("undo_until", UtcTime, index=True),
     # Whose profile gets more time by it, see `bot.access.lineage`.
     Column("extends", RowId),
+    Column("device", String(16)),
     CheckConstraint(
         "state NOT IN ('pending', 'approved') OR server IS NOT NULL", name="has_server"
     ),

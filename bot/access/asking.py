@@ -22,6 +22,7 @@ from bot.access.names import REASON_LENGTH, clean
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.access.terms import Terms, groups_of, open_to, terms
+from storage.devices import Device
 from storage.records import Grant, Request, RequestId, RequestState, ServerName, UserId, Verdict
 from storage.transaction import Transaction
 
@@ -45,12 +46,14 @@ async def ask(
     server: ServerName | None,
     reason: str,
     extends: Grant | None = None,
+    device: Device | None = None,
 ) -> Asked:
     """Asks for access.
 
     Args:
         extends: the profile for which more time is asked, see `bot.access.extending`; that admins
             decide, and nobody else's word.
+        device: what it is for, where that was said.
 
     Raises:
         Refused: NOT_ALLOWED, DURATION_TOO_LONG, OUTLIVES_AUTHORITY, NO_SERVER, UNKNOWN_SERVER,
@@ -99,6 +102,7 @@ async def ask(
             asked_at=case.now,
             expires_at=waits_from + timedelta(seconds=case.rules.request_ttl),
             extends=of,
+            device=device,
         )
         more_time = {} if extends is None else {"more_time_for": extends.common_name}
         await case.record("request.ask", request, reason=request.reason, **more_time)

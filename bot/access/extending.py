@@ -14,11 +14,16 @@ from bot.access.terms import terms_of
 from storage.records import LIVE_STATES, EndReason, GrantId, GrantState, Request
 
 
-async def ask(case: Case, grant_id: GrantId) -> Request:
+async def ask(
+    case: Case, grant_id: GrantId, *, duration: int | None = None, reason: str = ""
+) -> Request:
     """Asks for a profile that works for as long again as this one was given for.
 
     That counts from the approval, like all that is given. Where more than half of the time is left,
     it is twice as long, as far as the limits allow: else little would be won.
+
+    Args:
+        duration, reason: in seconds, and why, where that was said.
 
     Raises:
         Refused: NOT_ALLOWED, PAUSED, UNKNOWN_GRANT, NOT_YOURS, GRANT_OVER, NO_BUTTON, GRANT_BUSY,
@@ -38,7 +43,7 @@ async def ask(case: Case, grant_id: GrantId) -> Request:
     assert before is not None
     is_early = (grant.not_after - case.now).total_seconds() > before.duration / 2
     theirs = await terms_of(case.tx, grant.owner, grant.servers)
-    seconds = before.duration * 2 if is_early else before.duration
+    seconds = duration or (before.duration * 2 if is_early else before.duration)
     seconds = min(seconds, theirs.limit(case.rules.max_duration))
     if case.after(seconds) <= grant.not_after:
         raise Refused(Refusal.NO_MORE_TIME, server=grant.server, until=grant.not_after)
@@ -46,8 +51,9 @@ async def ask(case: Case, grant_id: GrantId) -> Request:
         case,
         duration=seconds,
         server=grant.server,
-        reason=before.reason,
+        reason=reason or before.reason,
         extends=grant,
+        device=before.device,
     )
     return asked.request
 

@@ -6,10 +6,11 @@ lives beside the later one until that was seen in use, and not beyond its own en
 which one access has two profiles. Of each approval there is never more than one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from storage.devices import Device
 from storage.records import (
     LIVE_STATES,
     OPEN_STATES,
@@ -69,6 +70,11 @@ class Lineage:
     def lasts(self, grant: Grant) -> bool:
         """Whether more time for it was given already, or waits for a decision."""
         return self.later(grant) is not None or self.asked_for(grant) is not None
+
+    def devices(self) -> Mapping[GrantId, Device]:
+        """What profiles are for, where that was said."""
+        named = {one.id: one.device for one in self.requests if one.device is not None}
+        return {one.id: named[one.request_id] for one in self.grants if one.request_id in named}
 
     def _all_given(self, request_id: RequestId) -> Sequence[Grant]:
         given = {grant.id for grant in self.grants if grant.request_id == request_id}

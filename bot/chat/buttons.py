@@ -10,6 +10,7 @@ from enum import StrEnum
 from itertools import zip_longest
 from typing import Any
 
+from storage.devices import Device
 from storage.joining_records import InvitationId
 from storage.key_records import KeyWay
 from storage.records import GrantId, Payload, RequestId, ServerName, UserId
@@ -31,6 +32,9 @@ class Tap(StrEnum):
     RENEW = "np"
     RENEW_YES = "npy"
     MORE_TIME = "mt"
+    # In answer to whoever asks and has a profile already.
+    ANOTHER = "an"
+    ELSEWHERE = "ew"
     GIVE_UP = "gu"
     GIVE_UP_YES = "guy"
     REVOKE_GRANT = "rg"
@@ -124,6 +128,8 @@ class Meant:
     command: str = ""
     # See `storage.key_records.KeyWay`.
     way: str = ""
+    # See `storage.records.Device`.
+    device: str = ""
     # See `bot.chat.trouble`: a letter for each answer.
     said: str = ""
     # The number of one that is held.
@@ -151,6 +157,7 @@ _PARTS = {
     "command": "[a-z]{1,16}",
     "said": "[a-z]{1,3}",
     "way": "|".join(KeyWay),
+    "device": "|".join(Device),
     "update": "0|[1-9][0-9]{0,17}",
     "stranger": "[1-9][0-9]{0,14}",
     "invitation": "[1-9][0-9]{0,14}",
@@ -176,7 +183,9 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.SERVERS: ("request", "page"),
     Tap.RENEW: ("grant",),
     Tap.RENEW_YES: ("grant",),
-    Tap.MORE_TIME: ("grant",),
+    Tap.MORE_TIME: ("grant", "update?"),
+    Tap.ANOTHER: ("update", "device?"),
+    Tap.ELSEWHERE: ("update",),
     Tap.GIVE_UP: ("grant",),
     Tap.GIVE_UP_YES: ("grant",),
     Tap.REVOKE_GRANT: ("grant",),

@@ -27,12 +27,14 @@ from bot.texts import groups as group_words
 from bot.texts import keys as key_words
 from bot.texts import life
 from bot.texts import more_time as time_words
+from bot.texts import offers as offer_words
 from bot.texts import pausing as pause_words
 from bot.texts import policy as policy_words
 from bot.texts import requests as request_words
 from bot.texts import roles as role_words
 from bot.texts.fill import Html, blocks, escaped, fill, lines, moment
 from bot.texts.refusals import duration_text
+from storage.devices import Device
 from storage.records import (
     LIVE_STATES,
     EndReason,
@@ -75,6 +77,9 @@ async def card(case: Case, request: Request, viewer: UserId) -> View:
         _more_time(extended) if extended else "",
         await _wanted(case, request),
         fill(words.CARD_DURATION, duration=given_text(request)),
+        fill(offer_words.CARD_DEVICE, device=offer_words.DEVICE_NAMES[request.device])
+        if request.device and not extended
+        else "",
         fill(words.CARD_REASON, reason=reason_text(case, request.reason)) if request.reason else "",
         fill(request_words.CARD_CHANGED, name=name, at=moment(notes.changed_at))
         if notes.changed_at
@@ -376,6 +381,7 @@ def caption(
     *,
     earlier_dead: bool,
     until_used: Sequence[Grant] = (),
+    device: Device | None = None,
     deleted_at: datetime | None = None,
 ) -> View:
     """What stands below a profile that is sent.
@@ -383,6 +389,7 @@ def caption(
     Args:
         earlier: what this one takes the place of, and whether that is seen to be dead.
         until_used: what works on until this one was used.
+        device: what it is for, where that was said.
         deleted_at: when its message is taken out of the chat; None: it stays.
     """
     template = (words.CAPTIONS if earlier_dead else words.CAPTIONS_UNPROVED)[note]
@@ -395,6 +402,7 @@ def caption(
             )
             for one in until_used[:1]
         ),
+        fill(offer_words.CAPTION_DEVICE, device=offer_words.DEVICE_NAMES[device]) if device else "",
         fill(use, until=moment(grant.not_after)),
         key_words.CAPTION_LOCKED if profile.is_locked else "",
         fill(key_words.CAPTION_OWN, file=profile.file_name) if not profile.has_key else "",

@@ -35,6 +35,7 @@ from bot.errors import VpnbotError
 from bot.handover.delivery import CUT_OFF, PAUSED_LOOK_S, Came, Delivery, Outcome
 from bot.handover.profiles import Profile
 from pki.errors import PkiError
+from storage.devices import Device
 from storage.errors import is_passing
 from storage.key_records import KeyWay
 from storage.outbox import Done, Later, Next
@@ -70,6 +71,7 @@ class TelegramCourier:
     Args:
         earlier: what this one takes the place of.
         until_used: what works on until this one was used.
+        device: what it is for, where that was said.
         stay: after so many seconds the message is deleted; 0: never.
     """
 
@@ -83,6 +85,7 @@ class TelegramCourier:
         clock: Callable[[], datetime],
         *,
         until_used: Sequence[Grant] = (),
+        device: Device | None = None,
         stay: int = 0,
     ) -> None:
         self._bot = bot
@@ -92,6 +95,7 @@ class TelegramCourier:
         self._earlier = earlier
         self._clock = clock
         self._until_used = until_used
+        self._device = device
         self._stay = timedelta(seconds=stay)
         self._wait_s = _FIRST_RETRY_S
         self._refusals = 0
@@ -105,6 +109,7 @@ class TelegramCourier:
             self._earlier,
             earlier_dead=earlier_dead,
             until_used=self._until_used,
+            device=self._device,
             deleted_at=self._clock() + self._stay if self._stay else None,
         )
 
@@ -174,8 +179,10 @@ class ChatDelivery:
                 earlier = await tx.grants.get(grant.replaces)
             way, public_key = KeyWay.PLAIN, None
             until_used: Sequence[Grant] = ()
+            device: Device | None = None
             if grant is not None:
-                until_used = (await Lineage.of(tx, grant.owner)).earlier(grant)
+                lineage = await Lineage.of(tx, grant.owner)
+                until_used, device = lineage.earlier(grant), lineage.devices().get(grant.id)
                 way = await keys.way_for(case, grant.owner)
                 public_key = await keys.own_key(case, grant.owner) if way is KeyWay.OWN else None
         if grant is None or grant.state is not GrantState.RESERVED or grant.pause is not None:
@@ -209,6 +216,7 @@ class ChatDelivery:
             earlier,
             self._core.clock,
             until_used=until_used,
+            device=device,
             stay=self._core.rules.profiles_stay,
         )
         await self._sender.released(item.chat_id)

@@ -9,13 +9,15 @@ from telegram.error import BadRequest
 from bot.access import extending, messages
 from bot.access.case import Case
 from bot.access.lineage import Lineage
-from bot.chat import views
+from bot.chat import offers, views
 from bot.chat.buttons import Meant
 from bot.chat.client import markup
 from bot.chat.scene import Reply, Scene
+from bot.chat.views import View
 from bot.errors import BadTemplate
 from bot.handover.handover import Handover
 from bot.texts import chat as words
+from bot.texts import questions as question_words
 from bot.texts.fill import Html
 from storage.records import ChatId, Grant, OutboxKind
 
@@ -31,15 +33,24 @@ class Offered:
 
 
 async def ask(scene: Scene, meant: Meant) -> Reply:
-    """One tap asks; the answer says what happens next, and takes it back."""
-    request = await extending.ask(scene.case, meant.grant)
-    instead_of = None
-    if scene.message_id is not None:
-        tapped = await scene.tx.posted.find(scene.chat, scene.message_id)
+    """One tap asks; the answer says what happens next, and takes it back.
+
+    Below a profile, or in a list, it is a new message; in the place of any other.
+    """
+    wanted = await offers.typed_before(scene, meant.update)
+    if wanted is None:
+        return Reply(View(Html(question_words.LATE_GONE)), edit=True)
+    await scene.tx.inbox.release(meant.update)
+    request = await extending.ask(
+        scene.case, meant.grant, duration=wanted.duration, reason=wanted.reason
+    )
+    instead_of = scene.message_id
+    if instead_of is not None:
+        tapped = await scene.tx.posted.find(scene.chat, instead_of)
         if tapped is not None and tapped.kind is OutboxKind.REMINDER:
-            # What it said is over with the tap.
-            await scene.tx.posted.forget(scene.chat, scene.message_id)
-            instead_of = scene.message_id
+            await scene.tx.posted.forget(scene.chat, instead_of)
+        elif tapped is not None:
+            instead_of = None
     await messages.asked(scene.case, request, instead_of=instead_of)
     return Reply(toast=Html(words.CHOSEN_TOAST))
 

@@ -11,6 +11,7 @@ from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
 from bot.texts import chat as words
 from bot.texts import more_time as time_words
+from bot.texts import offers as offer_words
 from bot.texts import policy
 from bot.texts import requests as request_words
 from bot.texts.fill import Html, blocks, fill, lines, moment
@@ -53,6 +54,9 @@ async def _said(case: Case, request: Request, *, admin_reachable: bool) -> Html:
         if extended is not None and extended.state in LIVE_STATES
         else "",
         _closed_now(case),
+        fill(offer_words.ASKED_DEVICE, device=offer_words.DEVICE_NAMES[request.device])
+        if request.device and extended is None
+        else "",
     )
 
 

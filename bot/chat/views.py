@@ -15,12 +15,14 @@ from bot.texts import chat as words
 from bot.texts import keys as key_words
 from bot.texts import more_time as time_words
 from bot.texts import notices
+from bot.texts import offers as offer_words
 from bot.texts import pausing as pause_words
 from bot.texts import requests as request_words
 from bot.texts import trouble as trouble_words
 from bot.texts.fill import Html, blocks, fill, lines, moment, plain, utc
 from bot.texts.online import amount
 from bot.texts.refusals import duration_text
+from storage.devices import Device
 from storage.pauses import PersonPause
 from storage.records import (
     LIVE_STATES,
@@ -63,6 +65,7 @@ def my_access(
     used: Mapping[GrantId, LastUse],
     pause: PersonPause | None = None,
     lasting: Mapping[GrantId, bool] | None = None,
+    devices: Mapping[GrantId, Device] | None = None,
 ) -> View:
     """What somebody has and waits for, and what of theirs has ended without a proof.
 
@@ -70,6 +73,7 @@ def my_access(
         names: of the viewer's accounts, by which what they have may have been given.
         lasting: the profiles that get no more time now: True where another one is there that lasts
             for longer, False where it was asked for.
+        devices: what some of the profiles are for.
     """
     lasting = lasting or {}
     if not requests and not has and pause is None:
@@ -96,7 +100,7 @@ def my_access(
             account = fill(words.MY_OTHER_ACCOUNT, name=names[grant.user_id])
         text = fill(
             _my_template(grant),
-            server=grant.server,
+            server=_with_device(grant, devices or {}),
             until=moment(grant.not_after),
             state=state_text(grant),
             common_name=grant.common_name,
@@ -105,7 +109,7 @@ def my_access(
         until = time_words.MY_UNTIL_USED if lasting.get(grant.id) else ""
         said.append(lines(account, text, last_use(used.get(grant.id)), until))
     cancels = [(cancel_button(request),) for request in requests]
-    names_of = _told_apart(live)
+    names_of = told_apart(live, devices or {})
     rows: list[tuple[Button, ...]] = []
     for grant in live:
         own = grant.user_id == viewer
@@ -144,10 +148,10 @@ def _addresses(grant: Grant) -> str:
     return ", ".join(f"{place.address} ({place.server})" for place in fixed)
 
 
-def _told_apart(grants: Sequence[Grant]) -> Mapping[GrantId, str]:
-    """By its server, or by the name that it had before the takeover; where several have the same,
-    by the end of its file's name, too, and then by its end."""
-    names = {grant.id: grant.server or grant.common_name for grant in grants}
+def told_apart(grants: Sequence[Grant], devices: Mapping[GrantId, Device]) -> Mapping[GrantId, str]:
+    """By its server and device, or by the name that it had before the takeover; where several have
+    the same, by the end of its file's name, too, and then by its end."""
+    names = {grant.id: _with_device(grant, devices) for grant in grants}
     for mark in (_code, _end):
         count = Counter(names.values())
         names |= {
@@ -156,6 +160,12 @@ def _told_apart(grants: Sequence[Grant]) -> Mapping[GrantId, str]:
             if count[names[grant.id]] > 1 and mark(grant) != names[grant.id]
         }
     return names
+
+
+def _with_device(grant: Grant, devices: Mapping[GrantId, Device]) -> str:
+    name = grant.server or grant.common_name
+    device = devices.get(grant.id)
+    return name if device is None else f"{name}, {offer_words.DEVICE_NAMES[device]}"
 
 
 def _code(grant: Grant) -> str:

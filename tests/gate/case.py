@@ -256,7 +256,8 @@ class Case:
     @property
     def asks(self) -> bool:
         """Whether the deed may make a request: by word, or by a tap that says what was meant."""
-        by_tap = self.taps("hl") or self.taps("ag") or self.taps("do", "requestvpn")
+        by_tap = any(self.taps(name) for name in ("hl", "ag", "an", "ew", "as"))
+        by_tap = by_tap or self.taps("do", "requestvpn")
         return self.commands("requestvpn") or by_tap or self.tapped_last == ["mc", "requestvpn"]
 
     @property
@@ -274,6 +275,18 @@ class Case:
         if user_id is None or not (self.taps(name) and named.isdigit()):
             return False
         return self.same_person(int(named), user_id)
+
+    def has_such(self, server: str) -> bool:
+        """Whether whoever acts has what they ask for, and does not wait for more of it."""
+        me = self.deed.person
+        has = [one for one in self.before.live_of(me) if one.imported_at is None]
+        meant = {one.server for one in has if server in {"", one.server}}
+        waits = {
+            one.server
+            for one in self.before.requests.values()
+            if (one.user_id, one.state) == (me, "pending")
+        }
+        return bool(meant) and meant.isdisjoint(waits)
 
     def changed_requests(self) -> Iterator[tuple[Request, Request]]:
         for request_id, old in self.before.requests.items():

@@ -123,7 +123,9 @@ def _asks_well(case: Case) -> bool:
         and (request.user_id, request.server) == (case.deed.person, server)
         for request in case.before.requests.values()
     )
-    return duration <= case.laws.max_duration and not is_open and case.may_ask()
+    can = duration <= case.laws.max_duration and not is_open and case.may_ask()
+    # Whoever has it is first asked what they need.
+    return can and not case.has_such(server)
 
 
 def _on_requests(case: Case) -> Iterator[str]:

@@ -4,7 +4,7 @@ Each rule is a habit. What somebody does next, and with what, is drawn by hypoth
 is played again with fewer and simpler steps, until none can be left out.
 """
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -15,10 +15,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from bot.access.refusals import Refused
 from tests.gate import standing, updates
 from tests.gate.case import SERVERS, Laws, What
+from tests.gate.chance import is_so as _is_so
+from tests.gate.chance import one as _one
 from tests.gate.gate import Fate
 from tests.gate.habits import (
     ADMINS,
     ALL,
+    DEVICES,
     DURATIONS,
     INVENTED,
     LETTERS,
@@ -44,6 +47,10 @@ T = TypeVar("T")
 
 _REMEMBERED = 60
 _HOUR = timedelta(hours=1)
+
+
+# The first is what a failure is reduced to.
+_FATES = (*(Fate.ARRIVES,) * 16, *(Fate.LOST,) * 3, Fate.UNDELIVERABLE)
 
 
 class Place(Protocol):
@@ -106,7 +113,10 @@ class Town(RuleBasedStateMachine):
     def asks_well(self, data: st.DataObject, duration: str) -> None:
         where = _one(data, ("berlin", "paris", ""))
         self._waits(data)
-        self._types(_one(data, MEMBERS), f"/requestvpn {duration} {where}")
+        who = _one(data, MEMBERS)
+        self._types(who, f"/requestvpn {duration} {where}")
+        if _is_so(data):
+            self._wants_another(data, who)
 
     @rule(data=st.data(), duration=st.sampled_from(DURATIONS), where=st.sampled_from(PLACES))
     def asks_anyhow(self, data: st.DataObject, duration: str, where: str) -> None:
@@ -129,6 +139,7 @@ class Town(RuleBasedStateMachine):
         """The whole way, if nothing is in it: all admins say yes, and the profile arrives."""
         who, where = _one(data, MEMBERS), _one(data, SERVERS)
         self._types(who, f"/requestvpn {duration} {where}")
+        self._wants_another(data, who)
         asked = [one.id for one in self.pending if one.user_id == who][-1:]
         yes = [one for one in self.rig.pool for id_ in asked if one.data.startswith(f"ap:{id_}:")]
         for admin in self._admins if yes else ():
@@ -461,6 +472,14 @@ class Town(RuleBasedStateMachine):
             known += [grant.id, grant.serial, f"serial:{grant.serial}", grant.common_name]
         return known + [person.name for person in self.rig.state.people.values()]
 
+    def _wants_another(self, data: st.DataObject, who: int) -> None:
+        """Where that was offered: a profile for another device, or for another server."""
+        pool = [one for one in self.rig.pool[-8:] if one.chat == who]
+        shown = [one.data for one in pool if one.tap in {"an", "ew"}]
+        if shown:
+            tapped = _one(data, shown)
+            self._taps(data, who, tapped + f":{_one(data, DEVICES)}" * tapped.startswith("an"))
+
     def _waits(self, data: st.DataObject) -> None:
         self.rig.wait(_one(data, PAUSES))
 
@@ -481,17 +500,3 @@ class Town(RuleBasedStateMachine):
 
     def _happens(self, what: What, text: str = "") -> None:
         self._place.run(self.rig.happens(what, text))
-
-
-# The first is what a failure is reduced to.
-_FATES = (*(Fate.ARRIVES,) * 16, *(Fate.LOST,) * 3, Fate.UNDELIVERABLE)
-
-
-def _one(data: st.DataObject, among: Sequence[T]) -> T:
-    chosen: T = data.draw(st.sampled_from(among))
-    return chosen
-
-
-def _is_so(data: st.DataObject) -> bool:
-    chosen: bool = data.draw(st.booleans())
-    return chosen

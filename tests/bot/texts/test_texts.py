@@ -23,6 +23,7 @@ from bot.texts import (
     life,
     more_time,
     notices,
+    offers,
     online,
     pausing,
     questions,
@@ -54,6 +55,7 @@ from tests.bot.texts.values import (
     MORE_TIME,
     NOTICES,
     NOW,
+    OFFERS,
     ONLINE,
     QUESTIONS,
     RECEIPTS,
@@ -87,7 +89,7 @@ IN_CHAT = [
     (name, template)
     for module in (
         *(chat, notices, life, questions, online, groups, joining),
-        *(pausing, requests, roles, sets, trouble, whose, more_time),
+        *(pausing, requests, roles, sets, trouble, whose, more_time, offers),
     )
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
@@ -137,6 +139,7 @@ TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (notices, TOLD),
     (life, LIFE),
     (more_time, MORE_TIME),
+    (offers, OFFERS),
     (keys, KEYS),
     (trouble, TROUBLE),
     (questions, QUESTIONS),

@@ -103,6 +103,14 @@ CHAT = {
     "BUTTON_OLD_CERTIFICATES": "count",
     "BUTTON_LINK": "name",
 }
+OFFERS = {
+    "HAVE_ONE": "name until",
+    "CARD_DEVICE": "device",
+    "ASKED_DEVICE": "device",
+    "CAPTION_DEVICE": "device",
+    "BUTTON_MORE_TIME": "name",
+    "BUTTON_LOST": "name",
+}
 MORE_TIME = {
     "BUTTON_FOR": "server",
     "CARD_TITLE": "id name",
