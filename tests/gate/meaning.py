@@ -22,7 +22,12 @@ def meant(state: Snapshot, text: str) -> Meant:
     """All that fits exactly: an id, a grant, a serial, or else a name."""
     word = text.strip().lower()
     if word.isascii() and word.isdigit():
-        return Meant(people=frozenset(map(state.person_of, {int(word)} & state.people.keys())))
+        # Somebody may be called like another one's number.
+        named = _named(state, _same(text))
+        return Meant(
+            named.people | frozenset(map(state.person_of, {int(word)} & state.people.keys())),
+            named.grants,
+        )
     if word.startswith("g-"):
         return Meant(grants=frozenset({word} & state.grants.keys()))
     serial = word.removeprefix("serial:")
