@@ -114,7 +114,9 @@ async def typed_before(scene: Scene, update: int) -> Wanted | None:
     typed = read_update(Update.de_json(json.loads(payload), None))
     if not isinstance(typed, Typed) or typed.sender.user_id != scene.user_id:
         raise Refused(Refusal.NOT_YOURS)
-    return await how_long.read(scene, typed.rest)
+    # A word that was meant as the command is none of what was added to it.
+    rest = typed.rest if typed.command else typed.rest.partition(" ")[2]
+    return await how_long.read(scene, rest)
 
 
 async def _live(scene: Scene) -> Sequence[Grant]:
