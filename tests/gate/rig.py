@@ -1,8 +1,10 @@
 """The people's hands and the judge's eyes: sends what somebody does, and looks at each step."""
 
 from collections import Counter, deque
+from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from tests.gate import updates
 from tests.gate.case import Case, Deed, Laws, Shown, What
@@ -144,6 +146,16 @@ class Rig:
                 self.pool.append(Button(data, row.chat_id))
                 if shown is not None:
                     self.shown[data] = self.shown.get(data, frozenset()) | {shown}
+
+
+class Place(Protocol):
+    """Where a town is: it is new for each run, and gone afterwards."""
+
+    def opened(self) -> Rig: ...
+
+    def closed(self, rig: Rig) -> None: ...
+
+    def run(self, act: Coroutine[Any, Any, None]) -> None: ...
 
 
 def _changes(before: Snapshot, after: Snapshot) -> Counter[str]:

@@ -4,9 +4,9 @@ Each rule is a habit. What somebody does next, and with what, is drawn by hypoth
 is played again with fewer and simpler steps, until none can be left out.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 from hypothesis import note
 from hypothesis import strategies as st
@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from bot.access.refusals import Refused
 from tests.gate import standing, updates
-from tests.gate.case import SERVERS, Laws, What
+from tests.gate.case import SECOND, SERVERS, Laws, What
 from tests.gate.chance import is_so as _is_so
 from tests.gate.chance import one as _one
 from tests.gate.gate import Fate
@@ -40,7 +40,7 @@ from tests.gate.habits import (
     TOPICS,
     WORST,
 )
-from tests.gate.rig import Rig
+from tests.gate.rig import Place
 from tests.gate.snapshot import LIVE, Grant, Request
 
 T = TypeVar("T")
@@ -51,16 +51,6 @@ _HOUR = timedelta(hours=1)
 
 # The first is what a failure is reduced to.
 _FATES = (*(Fate.ARRIVES,) * 16, *(Fate.LOST,) * 3, Fate.UNDELIVERABLE)
-
-
-class Place(Protocol):
-    """Where a town is: it is new for each run, and gone afterwards."""
-
-    def opened(self) -> Rig: ...
-
-    def closed(self, rig: Rig) -> None: ...
-
-    def run(self, act: Coroutine[Any, Any, None]) -> None: ...
 
 
 def somebody_waits(town: "Town") -> bool:
@@ -141,9 +131,7 @@ class Town(RuleBasedStateMachine):
         self._types(who, f"/requestvpn {duration} {where}")
         self._wants_another(data, who)
         asked = [one.id for one in self.pending if one.user_id == who][-1:]
-        yes = [one for one in self.rig.pool for id_ in asked if one.data.startswith(f"ap:{id_}:")]
-        for admin in self._admins if yes else ():
-            self._taps(data, admin, yes[-1].data)
+        self._agree(data, asked)
         for _ in range(2):
             self.profiles_go_out(data)
 
@@ -406,17 +394,17 @@ class Town(RuleBasedStateMachine):
         self.rig.gate.now += hours * _HOUR
         self._taps(data, _one(data, (grant.user_id or 0,) * 4 + MEMBERS), f"mt:{grant.id}")
         asked = [one.id for one in self.pending if one.extends == grant.request_id][-1:]
-        yes = [one for one in self.rig.pool for id_ in asked if one.data.startswith(f"ap:{id_}:")]
-        for admin in self._admins if yes and answers else ():
-            self._taps(data, admin, _one(data, yes[-3:]).data)
+        self._agree(data, asked if answers else [])
 
     @rule(data=st.data(), hours=st.sampled_from((1, 1, 1, 2, 6, 25, 24 * 8)), sweeps=st.booleans())
     def time_passes(self, data: st.DataObject, hours: int, sweeps: bool) -> None:
         """Without a sweep the bot was down, and taps come before it has looked at the clock."""
         gate = self.rig.gate
         ends = [one.expires_at for one in self.pending]
-        if ends and _is_so(data):
-            gate.now += timedelta(microseconds=max(min(ends) - gate.at, 0))
+        # Half an hour before the end of a profile its owner is reminded.
+        soon = [one.not_after - 1800 * SECOND for one in self.live if one.state == "active"]
+        if among := [one for one in (ends, soon) if one and _is_so(data)]:
+            gate.now += timedelta(microseconds=max(min(among[-1]) - gate.at, 0))
         else:
             gate.now += hours * _HOUR
         if sweeps:
@@ -474,11 +462,16 @@ class Town(RuleBasedStateMachine):
 
     def _wants_another(self, data: st.DataObject, who: int) -> None:
         """Where that was offered: a profile for another device, or for another server."""
-        pool = [one for one in self.rig.pool[-8:] if one.chat == who]
-        shown = [one.data for one in pool if one.tap in {"an", "ew"}]
-        if shown:
+        pool = self.rig.pool[-8:]
+        if shown := [one.data for one in pool if one.chat == who and one.tap in {"an", "ew"}]:
             tapped = _one(data, shown)
             self._taps(data, who, tapped + f":{_one(data, DEVICES)}" * tapped.startswith("an"))
+
+    def _agree(self, data: st.DataObject, asked: Sequence[int]) -> None:
+        """All admins, by the newest card."""
+        yes = [one for one in self.rig.pool for id_ in asked if one.data.startswith(f"ap:{id_}:")]
+        for admin in self._admins if yes else ():
+            self._taps(data, admin, yes[-1].data)
 
     def _waits(self, data: st.DataObject) -> None:
         self.rig.wait(_one(data, PAUSES))
