@@ -393,7 +393,9 @@ def caption(
         deleted_at: when its message is taken out of the chat; None: it stays.
     """
     template = (words.CAPTIONS if earlier_dead else words.CAPTIONS_UNPROVED)[note]
-    use = words.CAPTION_USE_ARCHIVE if profile.is_archive else words.CAPTION_USE
+    use, opened = words.CAPTION_USE, words.CAPTION_OPEN
+    if profile.is_archive:
+        use, opened = words.CAPTION_USE_ARCHIVE, words.CAPTION_OPEN_ARCHIVE
     text = blocks(
         fill(template, server=grant.server, file=_file_of(earlier, profile) if earlier else ""),
         *(
@@ -407,10 +409,8 @@ def caption(
         key_words.CAPTION_LOCKED if profile.is_locked else "",
         fill(key_words.CAPTION_OWN, file=profile.file_name) if not profile.has_key else "",
         words.CAPTION_HOW_TO if profile.topics else "",
-        lines(
-            fill(words.CAPTION_DELETED, at=moment(deleted_at)) if deleted_at else "",
-            words.CAPTION_LATER,
-        ),
+        fill(words.CAPTION_DELETED, at=moment(deleted_at)) if deleted_at else "",
+        opened,
     )
     return View(text, below_profile(grant, profile.topics, passphrase=profile.is_locked))
 

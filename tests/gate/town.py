@@ -4,7 +4,7 @@ Each rule is a habit. What somebody does next, and with what, is drawn by hypoth
 is played again with fewer and simpler steps, until none can be left out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TypeVar
 

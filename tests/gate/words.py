@@ -4,12 +4,11 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 
 from tests.gate.case import SECOND, Case, What, deciders
-from tests.gate.habits import SETTINGS
 from tests.gate.snapshot import LIVE, Grant, Row
 
 # Word by word: a stranger learns nothing else.
 STRANGER = (
-    "Hello! I give VPN access to the people on my list, and you are not on it yet.\n\n"
+    "Hello! I give VPN access to the people on my list, and you’re not on it yet.\n\n"
     "Your Telegram id is <code>{id}</code>. Send it to your admin and ask to be added."
 )
 ASK_TO_JOIN = [[{"text": "Ask to join", "data": "jn", "style": "primary"}]]
@@ -146,10 +145,10 @@ def _known(case: Case, _row: Row) -> Iterable[int]:
     return (*case.after.people, *case.laws.admins)
 
 
-def _with_a_menu(case: Case, row: Row) -> Iterable[int]:
-    """It shrinks for whoever was an admin by other settings."""
-    were = {admin for laws in SETTINGS for admin in laws.admins}
-    return (*_known(case, row), *(were if case.deed.what is What.SETTINGS else ()))
+def _served(case: Case, row: Row) -> Iterable[int]:
+    """And whoever is taken out of the settings: that menu has nothing in it any more."""
+    was_admin = case.deed.what is What.SETTINGS and row.payload == {}
+    return (*_known(case, row), *([row.chat_id] if was_admin else ()))
 
 
 def _told(case: Case, row: Row) -> Iterable[int]:
@@ -177,7 +176,7 @@ _AUDIENCE: dict[str, Callable[[Case, Row], Iterable[int]]] = {
     "reminder": _soon_without,
     "extra_file": _holders,
     "notice": _told,
-    "menu": _with_a_menu,
+    "menu": _served,
 }
 
 
