@@ -6,11 +6,11 @@ from datetime import datetime
 from bot.access import holdings
 from bot.access.case import Case
 from bot.access.messages import Notice
-from bot.chat import buttons, reminding, strangers, trouble, views
+from bot.chat import buttons, soon_over, strangers, trouble, views
 from bot.chat.buttons import Button, Style, Tap
 from bot.chat.views import View
 from bot.texts import joining as joining_words
-from bot.texts import life, notices, refusals
+from bot.texts import life, notices, refusals, requests
 from bot.texts.fill import Html, blocks, fill, moment
 from storage.records import EndReason, Grant, OutboxItem, Payload, UserId
 
@@ -37,7 +37,7 @@ async def notice(case: Case, item: OutboxItem) -> View:
         still = [one.grant for one in found if one.is_live]
     if code in _ENDED and values["reason"] == EndReason.ENDED:
         server = values.get("server")
-        again = await reminding.ask_again(case, UserId(item.chat_id), server)
+        again = await soon_over.ask_again(case, UserId(item.chat_id), server)
         return View(text_of(item.payload, still), again)
     is_choice = code is Notice.STRANGERS_UNKNOWN
     keyboard = strangers.keyboard(values) if is_choice else _BELOW.get(code, ())
@@ -52,6 +52,8 @@ def text_of(payload: Payload, still: Sequence[Grant] = ()) -> Html:
         values[name] = moment(datetime.fromisoformat(values[name]))
     if "seconds" in values:
         values["span"] = refusals.span_text(values.pop("seconds"))
+    if code is Notice.REQUEST_DENIED_BECAUSE:
+        values["reason"] = requests.reason_of(values.get("why"), values.get("words"))
     admin = life.who(values.pop("by", None), values.get("admin"), first=True)
     values["Admin"] = admin or life.SOMEBODY_FIRST
     if code not in _ENDED:

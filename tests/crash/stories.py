@@ -82,6 +82,14 @@ async def _is_connected(stage: Stage, chat: PersonChat) -> None:
     assert await stage.server.connect(_common_name(stage, chat))
 
 
+async def _half_its_time_is_over(stage: Stage, chat: PersonChat) -> None:
+    ago = int(timedelta(hours=13).total_seconds() * 1_000_000)
+    back = "UPDATE requests SET asked_at = asked_at - ? WHERE user_id = ?"
+    stage.company.tamper(back, ago, chat.person.id)
+    for admin in (stage.company.boris, stage.company.clara):
+        await stage.button(admin, "Still waiting", "Approve")
+
+
 async def _is_revoked(stage: Stage, chat: PersonChat) -> None:
     await stage.company.boris.says(f"/revoke {chat.person.first_name}")
     await stage.hears(stage.company.boris, "Revoked")
@@ -125,7 +133,7 @@ async def _gets_more_time(stage: Stage, chat: PersonChat) -> None:
     await chat.receives_document(PATIENCE_S)
 
 
-async def _is_reminded(stage: Stage, chat: PersonChat) -> None:
+async def _is_told_in_time(stage: Stage, chat: PersonChat) -> None:
     """A day's profile, half an hour before its end; nobody reads of it twice."""
     now = datetime.now(UTC)
     begun, end = (now + delta for delta in (timedelta(hours=-23), timedelta(minutes=30)))
@@ -164,6 +172,18 @@ async def _check_asked(stage: Stage, chat: PersonChat, deaths: int) -> None:
     await stage.hears(chat, "Boris denied your request")
     await stage.settle()
     await _check_denied(stage, chat, deaths)
+
+
+async def _check_reminded(stage: Stage, chat: PersonChat, deaths: int) -> None:
+    """Of all cards only the reminders are left, and those that nobody knows of."""
+    boris = stage.company.boris
+    words = f"{chat.person.first_name} asks"
+    cards = [message for message in boris.messages if words in message.text]
+    assert 1 <= len(cards) <= 1 + deaths
+    await boris.taps("Deny", message=cards[-1])
+    await stage.hears(chat, "Boris denied your request")
+    await stage.settle()
+    await check_request(stage, chat, deaths=deaths, verdict="denied", also=["request.remind"])
 
 
 async def _check_denied(stage: Stage, chat: PersonChat, deaths: int) -> None:
@@ -255,7 +275,7 @@ async def _check_extended(stage: Stage, chat: PersonChat, deaths: int) -> None:
         assert await stage.server.connect(grant["common_name"]) == is_live
 
 
-async def _check_reminded(stage: Stage, chat: PersonChat, deaths: int) -> None:
+async def _check_told_in_time(stage: Stage, chat: PersonChat, deaths: int) -> None:
     await check_request(stage, chat, deaths=deaths, verdict="approved")
     check_live(stage, chat, profiles=1)
     said = [message for message in chat.messages if "Your access to office ends in" in message.text]
@@ -294,6 +314,7 @@ def _receipts(admin: PersonChat, stage: Stage, chat: PersonChat) -> list[str]:
 
 
 REQUEST = Story("request", _nothing, _asks, _check_asked)
+REMIND = Story("reminder", _asks, _half_its_time_is_over, _check_reminded)
 DENY = Story("deny", _nothing, _is_denied, _check_denied)
 APPROVE = Story("approve and deliver", _nothing, _is_approved, _check_approved)
 REVOKE = Story("revoke", _is_connected, _is_revoked, _check_revoked)
@@ -301,7 +322,7 @@ PAUSE = Story("pause", _is_connected, _is_paused, _check_paused)
 RESUME = Story("resume", _was_paused, _is_resumed, _check_resumed)
 RENEW = Story("new profile", _is_connected, _gets_a_new_profile, _check_renewed)
 MORE_TIME = Story("more time", _is_approved, _gets_more_time, _check_extended)
-REMIND = Story("reminder", _is_approved, _is_reminded, _check_reminded)
+SOON_OVER = Story("soon over", _is_approved, _is_told_in_time, _check_told_in_time)
 EXPIRE = Story("expiry", _is_connected, _time_is_over, _check_expired)
 EXPIRE_LATE = Story("late expiry", _is_connected, _time_is_long_over, _check_expired)
 LOSE = Story("lost answer", _nothing, _is_approved_and_lost, _check_replaced)

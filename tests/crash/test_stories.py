@@ -27,6 +27,7 @@ from tests.crash.stories import (
     REQUEST,
     RESUME,
     REVOKE,
+    SOON_OVER,
     Story,
 )
 
@@ -39,6 +40,7 @@ STORIES = (
     (APPROVE, 1, 1),
     (REVOKE, 1, 1),
     (REQUEST, 4, 4),
+    (REMIND, 2, 4),
     (DENY, 5, 5),
     (PAUSE, 2, 4),
     (RESUME, 2, 4),
@@ -63,10 +65,12 @@ async def test_killed_at_a_step(
     assert deaths >= 12 // stride
 
 
-async def test_killed_while_somebody_is_reminded(stages: list[Stage], exhaustive: bool) -> None:
+async def test_killed_while_somebody_is_told_of_an_end(
+    stages: list[Stage], exhaustive: bool
+) -> None:
     """That is a short story."""
     plans = ((number,) for number in count(1, 1 if exhaustive else 2))
-    assert await play(stages, REMIND, plans) >= 4
+    assert await play(stages, SOON_OVER, plans) >= 4
 
 
 async def test_killed_again_after_each_step_of_the_restart(

@@ -11,6 +11,7 @@ from tests.gate.meaning import (
     appoints,
     asks_for_more_time,
     changes,
+    denies,
     grouped_by_word,
     leaves_by_word,
     linked_by_tap,
@@ -264,10 +265,6 @@ def may_decide(case: Case, request: Request) -> bool:
     )
 
 
-def _may_be_denied(case: Case, old: Request, _new: Request) -> bool:
-    return may_decide(case, old) and case.taps("dn", old.id)
-
-
 def may_agree(case: Case, old: Request) -> bool:
     """Whether this tap is a yes that counts: a fresh one, to what the card showed."""
     return (
@@ -310,7 +307,7 @@ _MAY_BECOME = {
     "choosing": lambda *_: False,
     "pending": lambda *step: _may_be_chosen(*step) or _may_be_reopened(*step),
     "cancelled": _may_be_cancelled,
-    "denied": _may_be_denied,
+    "denied": lambda case, old, _new: may_decide(case, old) and denies(case, old),
     "approved": _may_be_approved,
     "expired": _may_end,
 }

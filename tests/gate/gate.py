@@ -22,14 +22,16 @@ from bot.access import (
     importing,
     pausing,
     people,
-    reminders,
+    reminding,
     requests,
     revocation,
+    soon_over,
 )
 from bot.access.case import Case, Chance, Rules
 from bot.access.importing import Certificate
 from bot.access.permission import THE_BOT, Actor
-from bot.chat import cards, joining, reminding
+from bot.chat import cards, joining
+from bot.chat import soon_over as soon_over_chat
 from bot.chat.buttons import Keyboard, from_payload
 from bot.chat.incoming import sender_of
 from bot.chat.worker import Worker
@@ -211,9 +213,10 @@ class Gate:
         """What the keeper does when something is over."""
         async with self.database.writing() as tx:
             await requests.expire_due(self.case(tx, THE_BOT))
+            await reminding.remind_due(self.case(tx, THE_BOT))
             await revocation.expire_due(self.case(tx, THE_BOT))
             await pausing.resume_due(self.case(tx, THE_BOT))
-            await reminders.remind_due(self.case(tx, THE_BOT))
+            await soon_over.remind_due(self.case(tx, THE_BOT))
 
     async def deliver(self, fate: Callable[[], Fate]) -> None:
         """The profiles on their way go one step further; `fate` says what becomes of the next."""
@@ -292,7 +295,7 @@ class Gate:
             return _data(knock.keyboard)
         grant = await tx.grants.get(GrantId(row.payload["grant"]))
         assert grant is not None
-        soon = await reminding.reminder(self.case(tx, THE_BOT), grant)
+        soon = await soon_over_chat.reminder(self.case(tx, THE_BOT), grant)
         return [] if soon is None else _data(soon.keyboard)
 
 

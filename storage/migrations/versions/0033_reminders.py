@@ -1,4 +1,4 @@
-"""When people are reminded that their profiles end: of those that are there, soon looked at."""
+"""When whoever is asked was reminded of a request."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,15 +8,5 @@ down_revision = "0032"
 
 
 def upgrade() -> None:
-    op.create_table(
-        "reminders",
-        sa.Column("grant_id", sa.String(length=32), nullable=False),
-        sa.Column("due_at", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["grant_id"], ["grants.id"], name=op.f("fk_reminders_grant_id")),
-        sa.PrimaryKeyConstraint("grant_id", name=op.f("pk_reminders")),
-    )
-    op.create_index(op.f("ix_reminders_due_at"), "reminders", ["due_at"])
-    op.execute(
-        "INSERT INTO reminders (grant_id, due_at) SELECT id, 0 FROM grants "
-        "WHERE state = 'active' AND user_id IS NOT NULL"
-    )
+    for name in ("waits_since", "reminded_at", "nudged_at"):
+        op.add_column("request_notes", sa.Column(name, sa.BigInteger(), nullable=True))

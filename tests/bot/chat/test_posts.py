@@ -13,7 +13,7 @@ from telegram.error import TelegramError
 
 from bot.access import extending, importing, linking, pausing, requests, revocation
 from bot.access.importing import Certificate
-from bot.chat import reminding
+from bot.chat import soon_over
 from bot.chat.client import connect
 from bot.chat.posts import Posts
 from bot.chat.sender import Handler
@@ -34,6 +34,7 @@ from storage.records import (
     OutboxItem,
     OutboxKind,
     Payload,
+    PostedMessage,
     Server,
 )
 from tests.bot.access.kit import ANNA, BERLIN, BORIS, CLARA, DAY, HOUR, MORNING, OPERATOR, Paper
@@ -285,7 +286,7 @@ async def test_who_is_back_is_said_as_it_is_by_then(
 
 async def reminds(desk: Desk, grant: Grant) -> None:
     row = await desk.row(OutboxKind.REMINDER, {"grant": grant.id}, chat=ANNA)
-    send = partial(reminding.send, desk.posts._bot, desk.posts._core)
+    send = partial(soon_over.send, desk.posts._bot, desk.posts._core)
     await desk.does(send, row)
 
 
@@ -357,7 +358,7 @@ async def test_what_somebody_was_sending_when_they_were_killed_is_not_sent_again
     desk: Desk,
 ) -> None:
     row = await desk.row(OutboxKind.REMINDER, {"grant": "g-1"})
-    assert await reminding.dropped(row) == Done()
+    assert await soon_over.dropped(row) == Done()
 
 
 @pytest.mark.parametrize("asked", [False, True])
@@ -374,3 +375,33 @@ async def test_the_last_word_has_a_way_to_ask_again(desk: Desk, asked: bool) -> 
     said = desk.server.person(ANNA).messages[-1]
     assert "has reached its end" in said.text
     assert bool(said.button("Ask again")) is not asked
+
+
+async def test_a_reminder_takes_the_place_of_the_card(desk: Desk) -> None:
+    async with desk.paper.database.writing() as tx:
+        await tx.people.know(BORIS, "Boris", MORNING)
+    request = await desk.paper.asked()
+    await empty_outbox(desk)
+    about: Payload = {"request": request.id}
+    await desk.does(desk.posts.card, await desk.row(OutboxKind.CARD, about))
+    [(_, first)] = await desk.posted(OutboxKind.CARD, request.id)
+    again = about | {"again": True}
+    await desk.does(desk.posts.card, await desk.row(OutboxKind.CARD, again))
+    [(_, second)] = await desk.posted(OutboxKind.CARD, request.id)
+    async with desk.paper.database.reading() as tx:
+        [taken] = await tx.outbox.open(OutboxKind.DELETE)
+    assert (int(taken.chat_id), taken.payload) == (BORIS, {"message": first})
+    assert second != first
+    # Telegram lets a bot delete what is younger than two days: an older one stays as it is.
+    long_ago = PostedMessage(
+        ChatId(BORIS), second, OutboxKind.CARD, str(request.id), MORNING - timedelta(hours=47)
+    )
+    async with desk.paper.database.writing() as tx:
+        await tx.posted.remember(long_ago)
+    await desk.does(desk.posts.card, await desk.row(OutboxKind.CARD, again))
+    assert len(await desk.posted(OutboxKind.CARD, request.id)) == 2
+    # What was decided while it was on its way is no reminder any more.
+    await desk.paper.by(await desk.paper.actor(BORIS), requests.deny, request.id)
+    desk.calls()
+    await desk.does(desk.posts.card, await desk.row(OutboxKind.CARD, again))
+    assert desk.calls() == []

@@ -15,6 +15,7 @@ from bot.access.refusals import Refusal, Refused
 from bot.access.revocation import _OWNER_KNOWS
 from bot.chat.noticing import text_of
 from bot.texts import (
+    absence,
     chat,
     groups,
     health,
@@ -48,6 +49,7 @@ from storage.records import EndReason, GrantState, Payload, RequestState
 from tests.bot.reading import EVIL, marks, shown
 from tests.bot.texts.refusal_values import REFUSALS
 from tests.bot.texts.values import (
+    ABSENCE,
     CHAT,
     GROUPS,
     JOINING,
@@ -90,7 +92,7 @@ IN_CHAT = [
     (name, template)
     for module in (
         *(chat, notices, life, questions, online, groups, joining),
-        *(pausing, requests, roles, sets, trouble, whose, more_time, offers),
+        *(absence, pausing, requests, roles, sets, trouble, whose, more_time, offers),
     )
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
@@ -150,6 +152,7 @@ TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (receipts, RECEIPTS),
     (pausing, PAUSING),
     (requests, REQUESTS),
+    (absence, ABSENCE),
     (sets, SETS),
 ]
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.access import extending, importing, linking, pausing, reminders, revocation
+from bot.access import extending, importing, linking, pausing, revocation, soon_over
 from bot.access.importing import Certificate
 from storage.records import Grant, GrantId, OutboxKind
 from tests.bot.access.kit import ANNA, BORIS, DAY, DAY_S, HOUR, MINUTE, OPERATOR, WEEK_S, Paper
@@ -22,7 +22,7 @@ async def has_for(paper: Paper, seconds: int) -> Grant:
 
 async def reminded(paper: Paper) -> list[str]:
     """Of which profiles at this sweep."""
-    await paper.do(reminders.remind_due)
+    await paper.do(soon_over.remind_due)
     rows = [one for one in await paper.heard() if one.kind is OutboxKind.REMINDER]
     assert {one.chat for one in rows} <= {ANNA}
     return [one.payload["grant"] for one in rows]
