@@ -104,8 +104,7 @@ class Requests(Repository):
         wanted = select(_requests).order_by(_requests.c.id).limit(limit)
         if state is not None:
             wanted = wanted.where(_requests.c.state == state)
-        rows = await self._connection.stream(wanted.execution_options(yield_per=_AT_ONCE))
-        async for part in rows.partitions():
+        async for part in self._connection.partitions(wanted, _AT_ONCE):
             yield [_request(row) for row in part]
 
     async def pending(

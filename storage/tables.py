@@ -169,14 +169,12 @@ Index(
     requests.c.server,
     unique=True,
     sqlite_where=text("state = 'pending'"),
-    postgresql_where=text("state = 'pending'"),
 )
 Index(
     "ix_requests_choosing",
     requests.c.user_id,
     unique=True,
     sqlite_where=text("state = 'choosing'"),
-    postgresql_where=text("state = 'choosing'"),
 )
 
 decisions = Table(
@@ -245,7 +243,6 @@ Index(
     grants.c.request_id,
     unique=True,
     sqlite_where=_LIVE,
-    postgresql_where=_LIVE,
 )
 Index("ix_grants_replaces", grants.c.replaces)
 # easy-rsa may give several certificates one name; we never do.
@@ -254,7 +251,6 @@ Index(
     grants.c.common_name,
     unique=True,
     sqlite_where=_OURS,
-    postgresql_where=_OURS,
 )
 
 # The servers that a grant of ours opens, in the order in which its profile names them.
@@ -290,14 +286,12 @@ Index(
     grants.c.not_after,
     grants.c.id,
     sqlite_where=_LIVE,
-    postgresql_where=_LIVE,
 )
 _HAS_KEY = text("name_key IS NOT NULL")
 Index(
     "ix_grants_name_key",
     grants.c.name_key,
     sqlite_where=_HAS_KEY,
-    postgresql_where=_HAS_KEY,
 )
 
 proofs = Table(

@@ -2,14 +2,13 @@
 
 from contextlib import AbstractAsyncContextManager
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from storage.absences import Absences
 from storage.addresses import Addresses
 from storage.admins import Admins
 from storage.audit import Audit
 from storage.canaries import Canaries
 from storage.clock import ClockAnchors
+from storage.connection import AsyncConnection
 from storage.crl import CrlSource
 from storage.ends import EndWarnings
 from storage.grants import Grants

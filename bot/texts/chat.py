@@ -16,7 +16,7 @@ STRANGER = (
 )
 HELLO = "Hello, {name}!"
 HELP_MEMBER = "I give you VPN access when an admin agrees."
-HELP_ADMIN = "You are an admin. Requests come to you as cards with Approve and Deny."
+HELP_ADMIN = "You’re an admin: requests come to you as cards with Approve and Deny."
 # Of each command, in this order.
 HELP = {
     "requestvpn": (
@@ -143,8 +143,8 @@ CARD_SILENT = (
 )
 CARD_HAS = Plural("Has {count} active profile already", "Has {count} active profiles already")
 CARD_HAS_UNPROVED = Plural(
-    "⚠️ {count} profile has ended without proof: it may still work",
-    "⚠️ {count} profiles have ended without proof: they may still work",
+    "⚠️ {count} ended profile isn’t confirmed off yet: it may still work",
+    "⚠️ {count} ended profiles aren’t confirmed off yet: they may still work",
 )
 CARD_AGREED = "✅ {admin} approves {duration}"
 CARD_NEEDS = Plural("{count} approval is still needed", "{count} approvals are still needed")
