@@ -10,6 +10,7 @@ from bot.texts import (
     groups,
     joining,
     keys,
+    more_time,
     pausing,
     policy,
     requests,
@@ -20,7 +21,8 @@ from bot.texts import (
 from bot.texts.fill import Html, Plural, Template, fill, plain, utc
 
 _ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED | roles.IN_CHAT | joining.REFUSED
-_ELSEWHERE |= pausing.REFUSALS | policy.REFUSALS | requests.REFUSED | absence.REFUSED
+_ELSEWHERE |= pausing.REFUSALS | policy.REFUSALS | requests.REFUSED | more_time.REFUSALS
+_ELSEWHERE |= absence.REFUSED
 IN_CHAT: dict[Refusal, Template] = _ELSEWHERE | {
     Refusal.NOT_ALLOWED: (
         "You’re not on the list of this bot. /start shows your Telegram id; send it to your admin."

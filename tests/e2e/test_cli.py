@@ -150,7 +150,7 @@ async def test_a_request_that_waits_is_what_is_answered(company: Company) -> Non
     assert (state, reason) == ("approved", "before it went down")
 
     # One that nobody decided in time is over, whether or not a bot has noticed.
-    await fiona.says("/requestvpn 2h again")
+    await company.asks(fiona, "/requestvpn 2h again")
     await company.card(company.boris, fiona)
     company.tamper("UPDATE requests SET expires_at = 1 WHERE state = 'pending'")
     output.unlink()
@@ -338,7 +338,7 @@ async def test_requests_are_decided_without_telegram(company: Company) -> None:
         },
     )
 
-    await anna.says("/requestvpn")
+    await company.asks(anna)
     await company.card(boris, anna)
     await company.done("request", "deny", str(number + 1))
     await anna.hears("denied your request")

@@ -72,6 +72,8 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "no_button": {},
     "forwarded": {},
     "requester_removed": {},
+    "more_time_given": {"server": "berlin", "until": NOW},
+    "no_more_time": {"server": "berlin", "until": NOW},
     "requester_paused": {"name": "Anna", "id": 1001},
     "paused": {},
     "not_paused": {"name": "Anna"},

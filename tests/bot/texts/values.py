@@ -103,6 +103,28 @@ CHAT = {
     "BUTTON_OLD_CERTIFICATES": "count",
     "BUTTON_LINK": "name",
 }
+OFFERS = {
+    "HAVE_ONE": "name until",
+    "CARD_DEVICE": "device",
+    "ASKED_DEVICE": "device",
+    "CAPTION_DEVICE": "device",
+    "BUTTON_MORE_TIME": "name",
+    "BUTTON_LOST": "name",
+}
+MORE_TIME = {
+    "BUTTON_FOR": "server",
+    "CARD_TITLE": "id name",
+    "CARD": "common_name until",
+    "CARD_OVER": "common_name",
+    "ASKED": "until",
+    "ENDS_SOON": "server span until file",
+    "ENDS_SOON_IMPORTED": "common_name span until",
+    "ENDS_LATER": "server until",
+    "STILL_ENDS": "until",
+    "CAPTION_FIRST": "server file",
+    "CAPTION_EARLIER": "file until",
+    "REFUSALS": "server until",
+}
 ABSENCE = {"AWAY": "until"}
 REQUESTS = {
     "NAMES_AND_LAST": "names last",
