@@ -276,6 +276,23 @@ async def test_what_somebody_is_now_stands_below_the_name(
     await expect(chat(narrow, CAROL).locator(".role")).to_have_text("Auditor")
 
 
+async def test_a_folded_quote_opens_at_a_tap(bot: telegram.Bot, wide: Page) -> None:
+    lines = "\n".join(f"line {number}" for number in range(9))
+    text = f"In short.\n<blockquote expandable>{lines}</blockquote>"
+    await bot.send_message(CAROL, text, parse_mode="HTML")
+    quote = chat(wide, CAROL).locator("blockquote")
+    await expect(quote).to_contain_text("line 8")
+
+    async def is_whole() -> bool:
+        whole: bool = await quote.evaluate("(e) => e.scrollHeight <= e.clientHeight")
+        return whole
+
+    assert not await is_whole()
+    await quote.click()
+    await expect(quote).to_have_class("fold open")
+    assert await is_whole()
+
+
 async def test_narrow_shows_one_chat_and_counts_the_unread(bot: telegram.Bot, narrow: Page) -> None:
     alice, carol = chat(narrow, ALICE), chat(narrow, CAROL)
     await expect(alice).to_be_visible()
