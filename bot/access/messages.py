@@ -48,6 +48,7 @@ class Notice(StrEnum):
     ROLE_GIVEN = "role_given"  # to somebody, for the other admins
     ROLE_TAKEN = "role_taken"
     AWAY = "away"  # somebody who decides, to the admins
+    AWAY_BY = "away_by"  # to them, by an operator
     BACK = "back"
     ACCESS_GIVEN = "access_given"  # somebody was put on the allowlist
     KNOCK_REFUSED = "knock_refused"

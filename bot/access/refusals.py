@@ -36,6 +36,7 @@ class Refusal(StrEnum):
     NUDGE_EARLY = "nudge_early"
     NOBODY_TO_NUDGE = "nobody_to_nudge"
     NOBODY_ELSE_DECIDES = "nobody_else_decides"
+    DECIDES_NOTHING = "decides_nothing"
     NOT_AWAY = "not_away"
     NOTHING_TO_UNDO = "nothing_to_undo"
     UNDO_NOT_YOURS = "undo_not_yours"

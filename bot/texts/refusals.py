@@ -154,7 +154,9 @@ IN_CHAT: dict[Refusal, Template] = _ELSEWHERE | {
     ),
 }
 # Where the terminal has another next step than the chat.
-_THERE = roles.IN_TERMINAL | joining.REFUSED_IN_TERMINAL | pausing.REFUSALS_TERMINAL
+_THERE = (
+    roles.IN_TERMINAL | joining.REFUSED_IN_TERMINAL | absence.TERMINAL | pausing.REFUSALS_TERMINAL
+)
 _SAME = IN_CHAT | group_refusals.IN_TERMINAL | _THERE
 _IN_TERMINAL: dict[Refusal, Template] = _SAME | {
     Refusal.NOT_ALLOWED: (

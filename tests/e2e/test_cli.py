@@ -340,8 +340,8 @@ async def test_requests_are_decided_without_telegram(company: Company) -> None:
 
     await company.asks(anna)
     await company.card(boris, anna)
-    await company.done("request", "deny", str(number + 1))
-    await anna.hears("denied your request")
+    await company.done("request", "deny", str(number + 1), "--reason", "maintenance <tonight>")
+    await anna.hears("denied your request for office: “maintenance <tonight>”")
     rows = (await company.done("request", "list", "--json")).rows[-2:]
     assert [row["state"] for row in rows] == ["approved", "denied"]
     assert {row["decided_by"] for row in rows} == {"system:root"}

@@ -32,6 +32,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "changed_too_often": {"count": 10},
     "no_words": {},
     "nobody_else_decides": {},
+    "decides_nothing": {"name": "Anna"},
     "not_away": {},
     "nudged_already": {},
     "nudge_early": {"wait": 420},

@@ -125,7 +125,12 @@ MORE_TIME = {
     "CAPTION_EARLIER": "file until",
     "REFUSALS": "server until",
 }
-ABSENCE = {"AWAY": "until"}
+ABSENCE = {
+    "AWAY": "until",
+    "AWAY_LINE": "name id until",
+    "BACK_LINE": "name id",
+    "REFUSED": "name",
+}
 REQUESTS = {
     "NAMES_AND_LAST": "names last",
     "NAMES_AND_MORE": "names count",
@@ -315,6 +320,7 @@ NOTICES: dict[str, dict[str, Any]] = {
     "request_denied": {"server": "berlin", "admin": "Boris"},
     "request_denied_because": {"server": "berlin", "admin": "Boris", "words": "not now"},
     "away": {"name": "Boris", "until": NOW.isoformat()},
+    "away_by": {"admin": "olga", "by": "system:olga", "until": NOW.isoformat()},
     "back": {},
     "request_reopened": {"server": "berlin", "admin": "Boris", "by": "telegram:2001"},
     "request_expired": {"server": "berlin"},
