@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
 
+from storage.devices import Device
+
 UserId = NewType("UserId", int)
 ChatId = NewType("ChatId", int)
 RequestId = NewType("RequestId", int)
@@ -64,6 +66,7 @@ class EndReason(StrEnum):
     LOST = "lost"  # nobody knows whether the profile arrived
     UNDELIVERABLE = "undeliverable"  # its owner does not let the bot write
     NOT_TAKEN = "not_taken"  # Telegram does not take the profile
+    STOLEN = "stolen"  # its owner says that somebody else has used it
     EARLIER = "earlier"  # it was over before this system took the CA over
 
 
@@ -80,6 +83,7 @@ class OutboxKind(StrEnum):
     DELETE = "delete"  # takes a message of ours out of a chat
     DELIVER = "deliver"  # a profile; the key is made when it is sent
     EXTRA_FILE = "extra_file"  # of the operator's, to go along with a profile
+    REMINDER = "reminder"  # of the end of a profile
     HOW_TO = "how_to"  # instructions that somebody asked for
     RECEIPT = "receipt"  # what was proved of a revocation
     RESUME = "resume"  # lets somebody in again who was paused, and says what became of it
@@ -89,6 +93,8 @@ class OutboxKind(StrEnum):
     CUT_SESSION = "cut_session"  # ends a session of somebody's, and says what became of it
     INVITATION = "invitation"  # for an admin to pass on; the link is made when it is sent
     KNOCK = "knock"  # a stranger who asks to join, for an admin to answer
+    FAREWELL = "farewell"  # somebody is off the list, which may be taken back for a while
+    ASKED_USE = "asked_use"  # a use of a profile, of which its owner says whether it was theirs
     MENU = "menu"  # no message: the command menu of a private chat
 
 
@@ -116,8 +122,7 @@ class Person:
     name: str
     username: str | None
     allowed: bool
-    # None: nobody has tried yet; False: Telegram said 403.
-    reachable: bool | None
+    reachable: bool | None  # None: nobody has tried yet; False: Telegram said 403
     added_at: datetime
     # The account by which this person is known, if this is another one of theirs.
     same_as: UserId | None = None
@@ -139,8 +144,7 @@ class Server:
     account: str
     added_at: datetime
     crl_published_at: datetime | None = None  # the last one; None before the first time
-    # Of that CRL: with a lower one an older CRL was put back.
-    crl_number: int | None = None
+    crl_number: int | None = None  # of that one; with a lower one an older CRL was put back
     # SHA-256 of the file that was put there, in hex: with another one somebody has changed it.
     crl_digest: str | None = None
     # When the database came out of a backup, as long as this server was not looked through since.
@@ -150,8 +154,7 @@ class Server:
     # What was read from the operator's own configuration, as `vpn.configuration.adopted` writes it
     # down; None where the configuration is ours.
     adopted: Payload | None = None
-    # On an adopted server: an admin chose that whoever is not known there is cut.
-    cuts_unknown: bool = False
+    cuts_unknown: bool = False  # an adopted one: whoever is not known there is cut
     # Of a server on another machine: 'address' as USER@HOST:PORT, the pinned 'host_key', and
     # 'key_file', which is None where it is the bot's own key.
     ssh: Payload | None = None
@@ -176,6 +179,8 @@ class Request:
         asked_duration: what was asked for; None in requests from before that was kept.
         decided_by_name: everybody whose yes it took.
         undo_until: until when whoever decided may take it back; None once that is over.
+        extends: the request whose profile gets more time by it.
+        device: what somebody who had a profile already wanted another one for.
     """
 
     id: RequestId
@@ -191,6 +196,8 @@ class Request:
     decided_at: datetime | None = None
     asked_duration: int | None = None
     undo_until: datetime | None = None
+    extends: RequestId | None = None
+    device: Device | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,8 +343,7 @@ class Proof:
     crl_seen_at: datetime | None = None
     # (finding's code, technical detail) of the last attempt
     findings: tuple[tuple[str, str], ...] = ()
-    # When its server was taken out: nobody asks there any more, so it stays unproved for good.
-    dropped_at: datetime | None = None
+    dropped_at: datetime | None = None  # when its server was taken out: unproved for good
 
     @property
     def is_open(self) -> bool:
@@ -440,31 +446,6 @@ class CanaryLook:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """What looks at a server have seen of a grant there.
-
-    Attributes:
-        seen_at: when it was last seen connected.
-        address: from where, without the port.
-        received, sent: bytes in all, as the server counts them.
-        sessions: those of the last look, by what tells them apart: bytes received and sent.
-        moves: from where its newest sessions began, and when they were first seen, in seconds
-            since 1970; newest last.
-        twice_at: when it was last seen in use from two places at once.
-    """
-
-    grant_id: GrantId
-    server: ServerName
-    seen_at: datetime
-    address: str
-    received: int
-    sent: int
-    sessions: dict[str, tuple[int, int]]
-    moves: tuple[tuple[str, int], ...] = ()
-    twice_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class PostedMessage:
     """A message of ours that may have to be edited or followed up."""
 
@@ -481,8 +462,7 @@ class InboxItem:
     chat_id: ChatId
     payload: str = field(repr=False)
     received_at: datetime
-    # Its place in the order of arrival; 0 until it is stored.
-    seq: int = field(default=0, compare=False)
+    seq: int = field(default=0, compare=False)  # in the order of arrival; 0 until it is stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -495,5 +475,4 @@ class OutboxItem:
     attempts: int
     due_at: datetime
     created_at: datetime
-    # Why it was not sent, in Telegram's words or ours; for the operator.
-    error: str | None = None
+    error: str | None = None  # why it was not sent, for the operator

@@ -154,6 +154,9 @@ requests = Table(
     Column("decided_at", UtcTime),
     # Until when whoever decided may take it back; None once that is over.
     Column("undo_until", UtcTime, index=True),
+    # Whose profile gets more time by it, see `bot.access.lineage`.
+    Column("extends", RowId),
+    Column("device", String(16)),
     CheckConstraint(
         "state NOT IN ('pending', 'approved') OR server IS NOT NULL", name="has_server"
     ),
@@ -403,26 +406,6 @@ kept_crls = Table(
     Column("server", ForeignKey("servers.name", ondelete="CASCADE"), primary_key=True),
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("pem", Text, nullable=False),
-)
-
-# The last warning that went out about the end of a certificate.
-end_warnings = Table(
-    "end_warnings",
-    metadata,
-    Column("subject", String(128), primary_key=True),
-    Column("ends_at", UtcTime, nullable=False),
-    Column("days", Integer, nullable=False),
-)
-
-# One row: what a process has to know of the machine's clock that starts later.
-clock_anchor = Table(
-    "clock_anchor",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("boot_id", String(64), nullable=False),
-    Column("agreed_at", UtcTime, nullable=False),
-    Column("since_boot", Microseconds, nullable=False),
-    Column("doubted_since_boot", Microseconds),
 )
 
 posted_messages = Table(

@@ -1,7 +1,8 @@
 """What is remembered of how profiles are used: when last, from where, and how much.
 
-The numbers are what servers say at the looks of the rounds, and no access hangs on them. What a
-session moves between its last look and its end is not counted.
+The numbers are what servers say at the looks of the rounds. All that hangs on them is the end of a
+profile whose time was prolonged by another one, once that is seen in use (`bot.access.extending`).
+What a session moves between its last look and its end is not counted.
 """
 
 import re
@@ -14,8 +15,9 @@ from bot.access.case import Case
 from bot.access.messages import Notice
 from bot.access.names import clean
 from bot.access.sightings import NAMED, enumerated
-from storage.records import GrantId, ServerName, Usage
+from storage.records import GrantId, ServerName
 from storage.transaction import Transaction
+from storage.use_records import Usage
 
 # Rounds look every minute, and may be a little early.
 _EVERY = timedelta(seconds=50)
@@ -68,11 +70,13 @@ class Change:
     Attributes:
         is_new: whether there was no row of this grant and server before.
         twice: from which two places it is in use at once, where that is news.
+        first: its session, where no server has seen it before.
     """
 
     usage: Usage
     is_new: bool
     twice: Sequence[str] = ()
+    first: Use | None = None
 
 
 async def changes(
@@ -101,7 +105,7 @@ async def changes(
         signs = [each.twice_at for each in rows if each.twice_at is not None]
         if places and signs and now - max(signs) < _AGAIN:
             after, places = replace(after, twice_at=now), ()
-        found.append(Change(after, before is None, places))
+        found.append(Change(after, before is None, places, None if rows else sessions[0]))
     return sorted(found, key=lambda change: not change.twice)
 
 

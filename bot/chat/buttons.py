@@ -11,9 +11,11 @@ from itertools import zip_longest
 from typing import Any
 
 from bot.access.requests import Why
-from storage.joining_records import InvitationId
+from storage.devices import Device
+from storage.joining_records import FarewellId, InvitationId
 from storage.key_records import KeyWay
 from storage.records import GrantId, Payload, RequestId, ServerName, UserId
+from storage.use_records import AskedUseId
 
 
 class Tap(StrEnum):
@@ -38,6 +40,10 @@ class Tap(StrEnum):
     SERVERS = "sp"
     RENEW = "np"
     RENEW_YES = "npy"
+    MORE_TIME = "mt"
+    # In answer to whoever asks and has a profile already.
+    ANOTHER = "an"
+    ELSEWHERE = "ew"
     GIVE_UP = "gu"
     GIVE_UP_YES = "guy"
     REVOKE_GRANT = "rg"
@@ -48,6 +54,7 @@ class Tap(StrEnum):
     REVOKE_PERSON_YES = "rpy"
     REMOVE = "rm"
     REMOVE_YES = "rmy"
+    RESTORE = "ur"
     OLD = "oc"
     OLD_NAME = "on"
     OLD_PEOPLE = "op"
@@ -60,6 +67,8 @@ class Tap(StrEnum):
     KEY_WAYS = "kw"
     KEY_WAY = "ky"
     TROUBLE = "tr"
+    WAS_ME = "wm"
+    NOT_ME = "nm"
     LATE_YES = "ly"
     # The same where what is held takes access away: it is told by its button alone.
     LATE_REVOKE = "lr"
@@ -111,6 +120,8 @@ _NO_GRANT = GrantId("")
 _NOBODY = UserId(0)
 _NO_SERVER = ServerName("")
 _NO_INVITATION = InvitationId(0)
+_NO_USE = AskedUseId(0)
+_NO_FAREWELL = FarewellId(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +142,8 @@ class Meant:
     command: str = ""
     # See `storage.key_records.KeyWay`.
     way: str = ""
+    # See `storage.records.Device`.
+    device: str = ""
     # See `bot.access.requests.Why`.
     why: str = ""
     # How often the request was changed before the card showed it.
@@ -142,6 +155,8 @@ class Meant:
     # See `storage.records.Stranger`.
     stranger: int = 0
     invitation: InvitationId = _NO_INVITATION
+    use: AskedUseId = _NO_USE
+    farewell: FarewellId = _NO_FAREWELL
     # When a session began, by its server's clock, or somebody asked to join; seconds since 1970.
     since: int = 0
     # Of a list, counted from 0; None where none was turned to.
@@ -162,11 +177,14 @@ _PARTS = {
     "command": "[a-z]{1,16}",
     "said": "[a-z]{1,3}",
     "way": "|".join(KeyWay),
+    "device": "|".join(Device),
     "why": "|".join(Why),
     "revision": "[1-9][0-9]{0,2}",
     "update": "0|[1-9][0-9]{0,17}",
     "stranger": "[1-9][0-9]{0,14}",
     "invitation": "[1-9][0-9]{0,14}",
+    "use": "[1-9][0-9]{0,14}",
+    "farewell": "[1-9][0-9]{0,14}",
     "since": "0|[1-9][0-9]{0,10}",
     "page": "0|[1-9][0-9]{0,6}",
     "search": "[a-z0-9+]{1,40}",
@@ -179,6 +197,8 @@ _NUMBERS = frozenset(
         "update",
         "stranger",
         "invitation",
+        "use",
+        "farewell",
         "since",
         "page",
         "revision",
@@ -205,6 +225,9 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.SERVERS: ("request", "page"),
     Tap.RENEW: ("grant",),
     Tap.RENEW_YES: ("grant",),
+    Tap.MORE_TIME: ("grant", "update?"),
+    Tap.ANOTHER: ("update", "device?"),
+    Tap.ELSEWHERE: ("update",),
     Tap.GIVE_UP: ("grant",),
     Tap.GIVE_UP_YES: ("grant",),
     Tap.REVOKE_GRANT: ("grant",),
@@ -214,6 +237,7 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.REVOKE_PERSON_YES: ("person", "digest?"),
     Tap.REMOVE: ("person",),
     Tap.REMOVE_YES: ("person", "digest?"),
+    Tap.RESTORE: ("farewell",),
     Tap.OLD: ("page?",),
     Tap.OLD_NAME: ("grant",),
     Tap.OLD_PEOPLE: ("grant", "page?"),
@@ -226,6 +250,8 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.KEY_WAYS: (),
     Tap.KEY_WAY: ("way",),
     Tap.TROUBLE: ("grant", "said?"),
+    Tap.WAS_ME: ("use",),
+    Tap.NOT_ME: ("use",),
     Tap.LATE_YES: ("update",),
     Tap.LATE_REVOKE: ("update",),
     Tap.LATE_NO: ("update",),
@@ -257,6 +283,7 @@ _REVOKING = frozenset(
         *(Tap.REVOKE_GRANT, Tap.REVOKE_GRANT_YES, Tap.REVOKE_REST, Tap.REVOKE_PERSON),
         *(Tap.REVOKE_PERSON_YES, Tap.REMOVE, Tap.REMOVE_YES, Tap.PAUSE, Tap.PAUSE_YES),
         *(Tap.REVOKE_LIST, Tap.REMOVE_LIST, Tap.LATE_REVOKE, Tap.UNDO, Tap.WITHDRAW),
+        Tap.NOT_ME,
         *(Tap.CUT, Tap.CUT_SESSION, Tap.CUT_ALWAYS, Tap.CUT_ALWAYS_YES),
     }
 )

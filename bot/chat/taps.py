@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from bot.access import asking, grants, messages, people, requests, revocation, undoing
+from bot.access import asking, extending, grants, messages, people, requests, revocation, undoing
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.chat import (
@@ -13,6 +13,7 @@ from bot.chat import (
     cards,
     choosing,
     denying,
+    farewells,
     guesses,
     how_long,
     invitations,
@@ -21,6 +22,9 @@ from bot.chat import (
     late,
     lists,
     member_commands,
+    more_time,
+    not_me,
+    offers,
     old_certificates,
     online,
     own_request,
@@ -147,6 +151,10 @@ async def _cancel(scene: Scene, meant: Meant) -> Reply:
 async def _ask_again(scene: Scene, meant: Meant) -> Reply:
     """The same once more, as far as it may be given now."""
     earlier = await requests.own(scene.case, meant.request)
+    if (longer := await extending.ask_again(scene.case, earlier)) is not None:
+        await mend_stale(scene, meant)
+        await messages.asked(scene.case, longer)
+        return Reply()
     asked = await asking.ask(
         scene.case,
         duration=min(earlier.asked_duration or earlier.duration, scene.case.rules.max_duration),
@@ -227,8 +235,7 @@ async def _remove(scene: Scene, meant: Meant) -> Reply:
     question = await questions.remove(scene, person)
     if reply := question.unless_answered(meant):
         return reply
-    done = await admin_commands.remove_now(scene, person)
-    return Reply(done.view or View(Html(words.WORKING)), edit=True)
+    return await admin_commands.remove_now(scene, person)
 
 
 async def _allow(scene: Scene, meant: Meant) -> Reply:
@@ -282,6 +289,9 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.SERVERS: choosing.turn,
     Tap.RENEW: _renew,
     Tap.RENEW_YES: _renew,
+    Tap.MORE_TIME: more_time.ask,
+    Tap.ANOTHER: offers.another,
+    Tap.ELSEWHERE: offers.elsewhere,
     Tap.GIVE_UP: _give_up,
     Tap.GIVE_UP_YES: _give_up,
     Tap.REVOKE_GRANT: _revoke_grant,
@@ -291,6 +301,7 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.REVOKE_PERSON_YES: _revoke_person,
     Tap.REMOVE: _remove,
     Tap.REMOVE_YES: _remove,
+    Tap.RESTORE: farewells.undo,
     Tap.OLD: old_certificates.old_certificates,
     Tap.OLD_NAME: old_certificates.one_name,
     Tap.OLD_PEOPLE: old_certificates.one_name,
@@ -303,6 +314,8 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.KEY_WAYS: keys.choose,
     Tap.KEY_WAY: keys.choose,
     Tap.TROUBLE: trouble.ask,
+    Tap.WAS_ME: not_me.tapped,
+    Tap.NOT_ME: not_me.tapped,
     Tap.LATE_YES: late.answered,
     Tap.LATE_REVOKE: late.answered,
     Tap.LATE_NO: late.answered,

@@ -10,12 +10,14 @@ from bot.access import (
     audit,
     clock,
     endings,
+    farewells,
     messages,
     moving,
     pausing,
     reminding,
     requests,
     revocation,
+    soon_over,
     tidying,
     undoing,
 )
@@ -41,6 +43,7 @@ _PRUNE_EVERY = timedelta(hours=1)
 _HEAD_LOOK = timedelta(minutes=10)
 _MOVING = timedelta(seconds=10)
 _TIDYING = timedelta(seconds=30)
+_REMINDING = timedelta(seconds=20)
 _ENDS_LOOK = timedelta(hours=1)
 # What of the trail changes who is who for a server's firewall, and no client's file.
 _REGROUPING = ("group.join", "group.leave", "group.remove", "user.link", "user.unlink")
@@ -69,6 +72,7 @@ class Keeper:
         self._moving = Every(_MOVING, office.since_boot)
         self._not_moved: set[GrantId] = set()
         self._tidying = Every(_TIDYING, office.since_boot)
+        self._reminding = Every(_REMINDING, office.since_boot)
         self._jobs: dict[ServerName, asyncio.Task[None]] = {}
         # The last entry about groups that was seen; the servers whose firewall does not know of it.
         self._regrouped: int | None = None
@@ -107,6 +111,8 @@ class Keeper:
                 moved = await moving.move_some(case, self._not_moved)
             if moved:
                 self._on_written()
+        if self._reminding.is_due():
+            await self._remind()
         if self._tidying.is_due():
             async with self._office.acting(THE_BOT) as case:
                 deleted = await tidying.delete_due(case)
@@ -131,6 +137,7 @@ class Keeper:
                 # As long as a card of theirs may be brought up to date.
                 await tx.knocks.prune(long_ago - _KEEP_SET_ASIDE)
                 await tx.people.prune_newcomers(self._clock() - USERNAME_LASTS)
+                await tx.farewells.prune(self._clock() - _KEEP_SET_ASIDE)
                 await tx.canaries.prune(long_ago)
 
     async def _notice_set_back(self) -> None:
@@ -203,6 +210,15 @@ class Keeper:
         if not done.left:
             del self._refit_again[server.name]
 
+    async def _remind(self) -> None:
+        async with self._database.reading() as tx:
+            if not await tx.reminders.due(self._clock(), 1):
+                return
+        async with self._office.acting(THE_BOT) as case:
+            reminded = await soon_over.remind_due(case)
+        if reminded:
+            self._on_written()
+
     async def _resume_who_is_back(self) -> None:
         async with self._database.reading() as tx:
             case = self._office.case(tx, THE_BOT)
@@ -221,9 +237,10 @@ class Keeper:
             waiting = await requests.due(case)
             settled = await tx.requests.settled(case.now)
             lapsed = await tx.invitations.lapsed(case.now)
+            gone = await tx.farewells.over(case.now)
             to_remind = await reminding.due(case)
             back = await tx.absences.over(case.now)
-            is_due = waiting or lapsed or settled or to_remind or back
+            is_due = waiting or lapsed or settled or to_remind or back or gone
             if not is_due and not await tx.grants.due(case.now):
                 return False
         async with self._office.acting(THE_BOT) as case:
@@ -231,6 +248,7 @@ class Keeper:
             await absences.return_due(case)
             await reminding.remind_due(case)
             await undoing.settle_due(case)
+            await farewells.settle_due(case)
             await revocation.expire_due(case)
             for invitation in lapsed:
                 await messages.edit_invitation(case, invitation.id)

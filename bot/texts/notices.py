@@ -6,6 +6,7 @@ from bot.texts import (
     canary,
     joining,
     machine,
+    not_me,
     pausing,
     requests,
     roles,
@@ -64,6 +65,7 @@ NOTICES: dict[Notice, Template] = {
     Notice.REVOKED_BY: "{Admin} ended <b>{name}</b>’s access to {servers}.",
     Notice.ACCESS_OVER: "{name}’s access to {server} is over: its time was up.",
     Notice.ACCESS_GIVEN: joining.WELCOME,
+    Notice.ON_LIST_AGAIN: joining.ON_LIST_AGAIN,
     Notice.KNOCK_REFUSED: joining.KNOCK_REFUSED,
     Notice.INVITATION_USED: joining.INVITATION_USED,
     Notice.DELIVERY_DELAYED: (
@@ -124,6 +126,7 @@ NOTICES: dict[Notice, Template] = {
     ),
     Notice.NEEDS_HELP: trouble.NOTE,
     **strangers.NOTICES,
+    **not_me.NOTICES,
 }
 ACCESS_ENDED: dict[EndReason, str] = {
     EndReason.ENDED: (

@@ -7,6 +7,7 @@ from typing import Any
 
 from demo.api.faults import Fault, drop_after
 from demo.testing import PersonChat
+from tests.company import until
 from tests.crash.outcome import (
     ccd_names,
     check_company,
@@ -112,6 +113,31 @@ async def _is_resumed(stage: Stage, chat: PersonChat) -> None:
     await stage.hears(stage.company.boris, f"{chat.person.first_name} isn’t paused any more")
 
 
+async def _is_asked(stage: Stage, chat: PersonChat) -> None:
+    """A look has found the first use of their profile."""
+    await _is_connected(stage, chat)
+    stage.company.tamper(
+        "INSERT INTO asked_uses (grant_id, kind, server, used_at, addresses, asked_at)"
+        " SELECT id, 'first', server, not_before, '[\"198.51.100.7\"]', not_before FROM grants"
+        " WHERE user_id = ?",
+        chat.person.id,
+    )
+    stage.company.tamper(
+        "INSERT INTO outbox (chat_id, kind, payload, state, attempts, due_at, created_at)"
+        " SELECT ?, 'asked_use', json_object('use', max(id)), 'queued', 0, 0, 0 FROM asked_uses",
+        chat.person.id,
+    )
+
+
+async def _says_not_me(stage: Stage, chat: PersonChat) -> None:
+    question = await stage.button(chat, "Was this you?", "Not me")
+    await chat.taps("Not me", message=question)
+    await stage.hears(chat, "You said that this wasn’t you")
+    await stage.hears(chat, "Revoked")
+    for admin in (stage.company.boris, stage.company.clara):
+        await stage.hears(admin, f"{chat.person.first_name} says: not me")
+
+
 async def _gets_a_new_profile(stage: Stage, chat: PersonChat) -> None:
     await chat.says("/myvpn")
     listing = await stage.button(chat, "active", "New profile")
@@ -119,6 +145,32 @@ async def _gets_a_new_profile(stage: Stage, chat: PersonChat) -> None:
     question = await stage.button(chat, "stops working", "New profile now")
     await chat.taps("New profile now", message=question)
     await chat.receives_document(PATIENCE_S)
+
+
+async def _gets_more_time(stage: Stage, chat: PersonChat) -> None:
+    await chat.says("/myvpn")
+    listing = await stage.button(chat, "active", "More time")
+    await chat.taps("More time", message=listing)
+    await stage.hears(chat, "It’s for more time")
+    boris = stage.company.boris
+    card = await stage.button(boris, f"{chat.person.first_name} asks for more time", "Approve")
+    await boris.taps("Approve", message=card)
+    await chat.receives_document(PATIENCE_S)
+
+
+async def _is_told_in_time(stage: Stage, chat: PersonChat) -> None:
+    """A day's profile, half an hour before its end; nobody reads of it twice."""
+    now = datetime.now(UTC)
+    begun, end = (now + delta for delta in (timedelta(hours=-23), timedelta(minutes=30)))
+    stage.company.tamper(
+        "UPDATE grants SET not_before = ?, not_after = ? WHERE user_id = ?",
+        int(begun.timestamp() * 1_000_000),
+        int(end.timestamp() * 1_000_000),
+        chat.person.id,
+    )
+    stage.company.tamper("UPDATE reminders SET due_at = 0")
+    done = "SELECT count(*) FROM outbox WHERE kind = 'reminder' AND state = 'done' AND chat_id = ?"
+    await until(lambda: stage.company.query(done, chat.person.id) == [(1,)], seconds=PATIENCE_S)
 
 
 async def _time_is_over(stage: Stage, chat: PersonChat) -> None:
@@ -184,6 +236,11 @@ async def _check_revoked(stage: Stage, chat: PersonChat, deaths: int) -> None:
     assert 1 <= len(receipts) <= 1 + deaths
 
 
+async def _check_stolen(stage: Stage, chat: PersonChat, deaths: int) -> None:
+    await _check_over(stage, chat, deaths, "revoked")
+    assert stage.company.grants_of(chat)[0]["end_reason"] == "stolen"
+
+
 async def _check_expired(stage: Stage, chat: PersonChat, deaths: int) -> None:
     """An ordinary end whose proof comes soon is no news; the admins' cards say that it is over."""
     await _check_over(stage, chat, deaths, "expired")
@@ -228,6 +285,42 @@ async def _check_renewed(stage: Stage, chat: PersonChat, deaths: int) -> None:
     assert not await stage.server.connect(old["common_name"])
 
 
+async def _check_extended(stage: Stage, chat: PersonChat, deaths: int) -> None:
+    """Of each of the two approvals one lives, and the earlier profile is what it was."""
+    await stage.settle()
+    asked = stage.company.query(
+        "SELECT id, extends, state FROM requests WHERE user_id = ? ORDER BY id", chat.person.id
+    )
+    (first, _, _), (second, extends, _) = asked
+    assert (extends, [state for _, _, state in asked]) == (first, ["approved", "approved"])
+    live = stage.company.query(
+        "SELECT request_id FROM grants WHERE user_id = ? AND state = 'active' ORDER BY 1",
+        chat.person.id,
+    )
+    assert live == [(first,), (second,)]
+    old, *_ = grants = stage.company.grants_of(chat)
+    assert (old["state"], len(grants) <= 2 + deaths) == ("active", True)
+    for grant in grants:
+        is_live = grant["state"] == "active"
+        assert await stage.server.connect(grant["common_name"]) == is_live
+
+
+async def _check_told_in_time(stage: Stage, chat: PersonChat, deaths: int) -> None:
+    await check_request(stage, chat, deaths=deaths, verdict="approved")
+    check_live(stage, chat, profiles=1)
+    said = [message for message in chat.messages if "Your access to office ends in" in message.text]
+    # Whoever was killed while sending it leaves it at that.
+    assert len(said) == 1 or (deaths and not said)
+    assert stage.company.query("SELECT * FROM reminders WHERE due_at = 0") == []
+    ends = "UPDATE grants SET not_after = ? WHERE user_id = ?"
+    stage.company.tamper(ends, _a_week_from_now(), chat.person.id)
+
+
+def _a_week_from_now() -> int:
+    """So that the profile does not end in the middle of another story."""
+    return int((datetime.now(UTC) + timedelta(days=7)).timestamp() * 1_000_000)
+
+
 def _common_name(stage: Stage, chat: PersonChat) -> str:
     (live,) = [grant for grant in stage.company.grants_of(chat) if grant["state"] == "active"]
     return str(live["common_name"])
@@ -257,7 +350,10 @@ APPROVE = Story("approve and deliver", _nothing, _is_approved, _check_approved)
 REVOKE = Story("revoke", _is_connected, _is_revoked, _check_revoked)
 PAUSE = Story("pause", _is_connected, _is_paused, _check_paused)
 RESUME = Story("resume", _was_paused, _is_resumed, _check_resumed)
+NOT_ME = Story("not me", _is_asked, _says_not_me, _check_stolen)
 RENEW = Story("new profile", _is_connected, _gets_a_new_profile, _check_renewed)
+MORE_TIME = Story("more time", _is_approved, _gets_more_time, _check_extended)
+SOON_OVER = Story("soon over", _is_approved, _is_told_in_time, _check_told_in_time)
 EXPIRE = Story("expiry", _is_connected, _time_is_over, _check_expired)
 EXPIRE_LATE = Story("late expiry", _is_connected, _time_is_long_over, _check_expired)
 LOSE = Story("lost answer", _nothing, _is_approved_and_lost, _check_replaced)

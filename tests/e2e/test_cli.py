@@ -150,7 +150,7 @@ async def test_a_request_that_waits_is_what_is_answered(company: Company) -> Non
     assert (state, reason) == ("approved", "before it went down")
 
     # One that nobody decided in time is over, whether or not a bot has noticed.
-    await fiona.says("/requestvpn 2h again")
+    await company.asks(fiona, "/requestvpn 2h again")
     await company.card(company.boris, fiona)
     company.tamper("UPDATE requests SET expires_at = 1 WHERE state = 'pending'")
     output.unlink()
@@ -307,6 +307,14 @@ async def test_a_person_with_two_accounts_in_the_chat(company: Company) -> None:
     answer = await boris.hears("All accounts of this person are off the allowlist")
     assert str(one.person.id) in answer.text
     assert str(two.person.id) in answer.text
+    # By mistake: they are on it again, and what has ended stays ended.
+    await boris.taps("Undo", message=answer)
+    await boris.hears("is on the allowlist again, as before")
+    for who in (one, two):
+        await who.hears("Boris took that back: you’re on the list again")
+    assert company.grants_of(two)[0]["state"] == "revoked"
+    rows = (await company.done("user", "list", "--state", "allowed", "--json")).rows
+    assert {one.person.id, two.person.id} <= {row["id"] for row in rows}
 
 
 # --- requests ------------------------------------------------------------------------------------
@@ -338,10 +346,10 @@ async def test_requests_are_decided_without_telegram(company: Company) -> None:
         },
     )
 
-    await anna.says("/requestvpn")
+    await company.asks(anna)
     await company.card(boris, anna)
-    await company.done("request", "deny", str(number + 1))
-    await anna.hears("denied your request")
+    await company.done("request", "deny", str(number + 1), "--reason", "maintenance <tonight>")
+    await anna.hears("denied your request for office: “maintenance <tonight>”")
     rows = (await company.done("request", "list", "--json")).rows[-2:]
     assert [row["state"] for row in rows] == ["approved", "denied"]
     assert {row["decided_by"] for row in rows} == {"system:root"}

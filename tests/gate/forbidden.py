@@ -6,25 +6,22 @@ Each function yields a sentence for each rule that a step has broken.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tests.gate.case import SECOND, Case, What, deciders
+from tests.gate.case import BY_ITSELF, SECOND, Case, What, deciders
 from tests.gate.meaning import (
-    appoints,
+    asks_for_more_time,
     changes,
     denies,
-    grouped_by_word,
-    leaves_by_word,
     linked_by_tap,
-    paused_by_word,
-    removed_by_word,
     revoked_by_word,
 )
-from tests.gate.snapshot import LIVE, Grant, Person, Request
+from tests.gate.people import broken_in_people, removes
+from tests.gate.snapshot import LIVE, Grant, Request
 from tests.gate.standing import ACTOR, given_at_once, puts_themselves_in, stands, told
+from tests.gate.trail import trail
+from tests.gate.uses import says_not_me
 
-_BY_ITSELF = frozenset({What.TIME, What.DELIVERY, What.PROOF, What.SETTINGS, What.LINK})
 # All else of a grant stays as it was reserved.
 _CHANGES = ("state", "revoked_at", "end_reason", "proved_at", "pause")
-_KNOCKS_WAIT = 7 * 86_400 * SECOND
 _OVER = frozenset({"approved", "denied", "cancelled", "expired"})
 _PATHS = frozenset(
     {
@@ -41,16 +38,14 @@ _PATHS = frozenset(
 
 def broken_rules(case: Case) -> Iterator[str]:
     yield from _nothing_at_all(case)
-    yield from _people(case)
-    yield from _paused_people(case)
-    yield from _roles(case)
+    yield from broken_in_people(case)
     yield from _new_requests(case)
     yield from _requests(case)
     yield from _decisions(case)
     yield from _new_grants(case)
     yield from _grants(case)
     yield from _always(case)
-    yield from _trail(case)
+    yield from trail(case)
     yield from told(case)
     yield from puts_themselves_in(case)
 
@@ -58,7 +53,7 @@ def broken_rules(case: Case) -> Iterator[str]:
 def _nothing_at_all(case: Case) -> Iterator[str]:
     """Strangers, groups, anonymous and forwarded words, and repetitions change nothing."""
     what = case.deed.what
-    acts = what in _BY_ITSELF or (what in {What.TYPED, What.TAPPED} and case.is_known)
+    acts = what in BY_ITSELF or (what in {What.TYPED, What.TAPPED} and case.is_known)
     # Writing makes an admin known who was not, and so does to let the bot write.
     knows = case.is_admin and what in {What.TYPED, What.TAPPED, What.FORWARDED, What.STOPPED}
     if (case.deed.again or not acts) and not knows and case.before.core != case.after.core:
@@ -71,111 +66,6 @@ def _nothing_at_all(case: Case) -> Iterator[str]:
         yield "a handler broke off"
 
 
-# --- people
-
-
-def _people(case: Case) -> Iterator[str]:
-    for user_id, new in case.after.people.items():
-        old = case.before.people.get(user_id)
-        if old is None:
-            yield from _new_person(case, new)
-        elif old != new:
-            yield from _changed_person(case, old, new)
-    if not case.before.people.keys() <= case.after.people.keys():
-        yield "somebody is forgotten"
-
-
-def _new_person(case: Case, new: Person) -> Iterator[str]:
-    is_self = new.id == case.deed.person and case.is_admin and not new.allowed
-    by_admin = _allows(case, new.id) or appoints(case, new.id)
-    if not is_self and not by_admin and case.deed.what is not What.LINK:
-        yield f"{new.id} is known although no admin said so"
-
-
-def _allows(case: Case, user_id: int) -> bool:
-    # The number, or the username, may come before the name or behind it.
-    named = {*case.arguments[:1], *case.arguments[-1:]}
-    by_word = case.commands("allow") and bool(named & {str(user_id), f"@u{user_id}"})
-    by_tap = case.taps("aly", user_id) and case.answers
-    return case.is_admin and (by_word or by_tap or _lets_in(case, user_id))
-
-
-def _lets_in(case: Case, user_id: int) -> bool:
-    """Whether the tap is a yes to the card of a stranger who asked, and nobody answered before."""
-    asked = case.before.knocks.get(user_id)
-    return (
-        asked is not None
-        and asked.answered_at is None
-        and case.deed.at < asked.asked_at + _KNOCKS_WAIT
-        and case.taps("jny", user_id, asked.asked_at // SECOND)
-    )
-
-
-def _changed_person(case: Case, old: Person, new: Person) -> Iterator[str]:
-    is_self = old.id == case.deed.person
-    if new.allowed and not old.allowed and not _allows(case, old.id):
-        yield f"{old.id} is on the allowlist, and no admin put them there"
-    if old.allowed and not new.allowed and not _removes(case, old.id):
-        yield f"{old.id} was taken off the list, and no admin did it"
-    becomes_known = is_self and case.is_admin and old.name == str(old.id)
-    if old.name != new.name and not _allows(case, old.id) and not becomes_known:
-        yield f"the name of {old.id} changed"
-    if old.same_as != new.same_as and case.deed.what is not What.LINK:
-        yield f"{old.id} was linked"
-    if old.username != new.username and not is_self:
-        yield f"the username of {old.id} changed"
-    if old.reachable != new.reachable and not is_self and case.deed.what is not What.DELIVERY:
-        yield f"{old.id} became reachable or not by somebody else"
-
-
-def _removes(case: Case, user_id: int) -> bool:
-    by_tap = case.is_admin and case.taps_on("rmy", user_id) and case.answers
-    return by_tap or user_id in removed_by_word(case)
-
-
-def _paused_people(case: Case) -> Iterator[str]:
-    """Only an admin pauses and resumes, or the day that was named has come."""
-    before, after = case.before.paused, case.after.paused
-    for one in after.keys() - before.keys():
-        theirs = case.before.accounts_of(one)
-        by_tap = case.is_admin and case.answers and any(case.taps_on("pay", x) for x in theirs)
-        if one not in paused_by_word(case) and not by_tap:
-            yield f"{one} was paused, and no admin did it"
-    for one in before.keys() - after.keys():
-        theirs = case.before.accounts_of(one)
-        by_tap = case.is_admin and any(case.taps("rs", x) for x in theirs)
-        is_due = case.deed.what is What.TIME and (before[one] or case.deed.at + 1) <= case.deed.at
-        leaves = any(_removes(case, x) for x in theirs)
-        if not (one in paused_by_word(case, "resume") or by_tap or is_due or leaves):
-            yield f"{one} was resumed, and no admin did it"
-    for one in before.keys() & after.keys():
-        if before[one] != after[one] and one not in paused_by_word(case):
-            theirs = case.before.accounts_of(one)
-            by_tap = case.is_admin and case.answers and any(case.taps_on("pay", x) for x in theirs)
-            if not by_tap:
-                yield f"{one} is paused until another day, and no admin said so"
-
-
-# --- roles
-
-
-def _roles(case: Case) -> Iterator[str]:
-    """Only an admin's words give or take a role; what the settings say nobody can change."""
-    before, after = case.before, case.after
-    for user_id in before.roles.keys() | after.roles.keys():
-        if before.roles.get(user_id) == after.roles.get(user_id):
-            continue
-        is_gone = _removes(case, user_id) or user_id in leaves_by_word(case)
-        is_over = user_id not in after.roles and is_gone
-        if not is_over and not appoints(case, user_id):
-            yield f"the role of {user_id} changed, and no admin said so"
-    for user_id in before.groups.keys() | after.groups.keys():
-        if before.groups.get(user_id) == after.groups.get(user_id):
-            continue
-        if user_id not in grouped_by_word(case) and not _removes(case, user_id):
-            yield f"{user_id} belongs to other groups, and no admin said so"
-
-
 # --- requests
 
 
@@ -184,7 +74,8 @@ def _new_requests(case: Case) -> Iterator[str]:
     if len(new) > 1:
         yield "one command made several requests"
     for request in new:
-        if not (case.may_have and case.may_ask() and case.asks):
+        asks = case.asks if request.extends is None else asks_for_more_time(case, request)
+        if not (case.may_have and case.may_ask() and asks):
             yield "a request that nobody with a right to it typed"
         if request.user_id != case.deed.person:
             yield "a request in somebody else's name"
@@ -208,7 +99,7 @@ def _changed_request(case: Case, old: Request, new: Request) -> Iterator[str]:
     if old.state in _OVER and not (new.state == "pending" and undoes(case, old)):
         yield f"request {old.id} changed after it was over"
     # Only a reply says why: nobody in the town writes one.
-    same = ("user_id", "reason", "asked_at", "expires_at")
+    same = ("user_id", "reason", "asked_at", "expires_at", "extends")
     if any(getattr(old, name) != getattr(new, name) for name in same):
         yield f"request {old.id} is not what was asked"
     is_changed = changes(case, old) and new == replace(old, duration=int(case.tapped[2]))
@@ -251,7 +142,7 @@ def undoes(case: Case, old: Request) -> bool:
 def _may_be_cancelled(case: Case, old: Request, _new: Request) -> bool:
     is_own = old.user_id == case.deed.person
     makes_another = old.state == "choosing" and case.asks and case.is_allowed
-    return (is_own and (case.taps("cx", old.id) or makes_another)) or _removes(case, old.user_id)
+    return (is_own and (case.taps("cx", old.id) or makes_another)) or removes(case, old.user_id)
 
 
 def may_decide(case: Case, request: Request) -> bool:
@@ -426,13 +317,16 @@ def _may_lose(case: Case, old: Grant, new: Grant) -> bool:
             undone = request is not None and request.state == "approved" and undoes(case, request)
             by_button = case.is_admin and taps and case.answers
             return by_button or undone or old in revoked_by_word(case)
-        case "by_owner":
-            return is_own and case.taps("guy", old.id)
+        case "by_owner" | "stolen":
+            gives_up = is_own and case.taps("guy", old.id)
+            return gives_up if new.end_reason == "by_owner" else says_not_me(case, old)
         case "removed":
             owner = old.user_id or 0
-            return _removes(case, owner) and not case.after.is_allowed(owner)
+            return removes(case, owner) and not case.after.is_allowed(owner)
         case "replaced":
-            return is_own and case.is_allowed and case.taps("npy", old.id)
+            used = [one for one in case.before.later(old) if one.id == case.deed.text]
+            by_use = case.deed.what is What.USE and bool(used)
+            return by_use or (is_own and case.is_allowed and case.taps("npy", old.id))
         case "ended":
             return case.deed.what is What.TIME and old.not_after <= case.deed.at
         case _:
@@ -470,30 +364,3 @@ def _live_grants(case: Case) -> Iterator[str]:
         request = case.after.requests[grant.request_id or 0]
         if request.state != "approved" or request.user_id != grant.user_id:
             yield f"{grant.id} lives without an approval"
-
-
-# --- the trail
-
-
-def _trail(case: Case) -> Iterator[str]:
-    acts = [entry for entry in case.after.trail if entry.action != "refused"]
-    refusals = len(case.after.trail) - len(acts)
-    if refusals > 1 or (refusals and acts):
-        yield "a refusal that was none, or was noted twice"
-    if case.deed.what in {What.TYPED, What.TAPPED, What.FORWARDED}:
-        if any(entry.actor not in {case.key, ACTOR} for entry in case.after.trail):
-            yield "the trail names somebody else"
-        if acts and case.deed.what is What.FORWARDED:
-            yield "somebody else's words did something"
-    elif refusals or (acts and case.deed.what not in _BY_ITSELF):
-        yield "the trail tells of something that nobody could do"
-    before, after = (
-        (one.requests, one.grants, one.paused, one.roles, one.groups, _list_of(one.people))
-        for one in (case.before, case.after)
-    )
-    if before != after and not acts:
-        yield "something changed, and the trail does not know"
-
-
-def _list_of(people: dict[int, Person]) -> dict[int, int]:
-    return {one.id: one.same_as or 0 for one in people.values() if one.allowed}

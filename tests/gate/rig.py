@@ -1,8 +1,10 @@
 """The people's hands and the judge's eyes: sends what somebody does, and looks at each step."""
 
 from collections import Counter, deque
+from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from tests.gate import updates
 from tests.gate.case import Case, Deed, Laws, Shown, What
@@ -12,6 +14,7 @@ from tests.gate.gate import Gate
 from tests.gate.snapshot import Eye, Snapshot
 from tests.gate.standing import ACTOR
 from tests.gate.updates import Json
+from tests.gate.uses import broken_in_uses
 from tests.gate.words import misdirected
 
 _PACE = 30
@@ -102,9 +105,9 @@ class Rig:
         dated = {"message": update["message"] | now} if "message" in update else {}
         return update | dated | {"update_id": self._next_id()}
 
-    async def happens(self, what: What) -> None:
+    async def happens(self, what: What, text: str = "") -> None:
         """Something that nobody sent has been done."""
-        await self._judge(Deed(what, self.gate.at))
+        await self._judge(Deed(what, self.gate.at, text=text))
 
     def _next_id(self) -> int:
         return len(self.sent) + self.steps + 1
@@ -134,7 +137,7 @@ class Rig:
         self.steps += 1
         before, after = self.state, self.eye.look()
         case = Case(before, after, deed, self.gate.laws, self.shown, self.since)
-        found = [*broken_rules(case), *misdirected(case), *missing(case)]
+        found = [*broken_rules(case), *broken_in_uses(case), *misdirected(case), *missing(case)]
         assert not found, (found, deed, self.gate.laws)
         self.state = after
         self._note_roles(after)
@@ -144,6 +147,16 @@ class Rig:
                 self.pool.append(Button(data, row.chat_id))
                 if shown is not None:
                     self.shown[data] = self.shown.get(data, frozenset()) | {shown}
+
+
+class Place(Protocol):
+    """Where a town is: it is new for each run, and gone afterwards."""
+
+    def opened(self) -> Rig: ...
+
+    def closed(self, rig: Rig) -> None: ...
+
+    def run(self, act: Coroutine[Any, Any, None]) -> None: ...
 
 
 def _changes(before: Snapshot, after: Snapshot) -> Counter[str]:
@@ -167,12 +180,14 @@ def _changes(before: Snapshot, after: Snapshot) -> Counter[str]:
     )
     asked = after.requests.keys() - before.requests.keys()
     found["given at once"] += sum(after.requests[one].decided_by == ACTOR for one in asked)
+    found["put back"] += any(entry.action == "user.restore" for entry in after.trail)
     found["role over"] += len(before.roles.keys() - after.roles.keys())
     new = after.decisions[len(before.decisions) :]
     found["agreed"] += sum(
         one.verdict == "approve" and after.requests[one.request_id].state == "pending"
         for one in new
     )
+    found["reminded"] += sum(row.kind == "reminder" for row in after.said)
     found["told how"] += sum(row.kind == "how_to" for row in after.said)
     found["refused"] += sum(entry.action == "refused" for entry in after.trail)
     return found

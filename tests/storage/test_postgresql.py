@@ -219,7 +219,7 @@ def test_the_whole_pass_runs_on_a_real_postgresql(psql: list[str], sent: Sent) -
     assert _ask(psql, "SELECT number FROM crl_counter") == ["9"]
     # The database refuses a second pending request for the same server there, too.
     asked = next(sql for sql in as_sql(sent) if sql.startswith("INSERT INTO requests"))
-    pending = asked.replace("'choosing'", "'pending'").replace("NULL", "'berlin'")
+    pending = asked.replace("'choosing'", "'pending'").replace("NULL", "'berlin'", 1)
     assert "'berlin'" in pending
     refused = _speak(psql, [pending, pending])
     assert 'duplicate key value violates unique constraint "ix_requests_open"' in refused.stderr

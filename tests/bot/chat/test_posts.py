@@ -4,13 +4,28 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from telegram.error import TelegramError
 
-from bot.access import pausing, requests, revocation
+from bot.access import (
+    extending,
+    importing,
+    linking,
+    not_me,
+    pausing,
+    requests,
+    revocation,
+    usage,
+)
+from bot.access.importing import Certificate
+from bot.access.permission import THE_BOT
+from bot.access.usage import Use
+from bot.chat import not_me as chat_not_me
+from bot.chat import soon_over
 from bot.chat.client import connect
 from bot.chat.posts import Posts
 from bot.chat.sender import Handler
@@ -21,17 +36,32 @@ from bot.texts import chat as words
 from demo.api.faults import Fault, status
 from demo.people import DemoPerson
 from demo.server import DemoServer
+from demo.testing import DemoMessage
+from storage.outbox import Done
 from storage.records import (
     CanaryLook,
     CanaryTrouble,
     ChatId,
+    EndReason,
+    Grant,
     OutboxItem,
     OutboxKind,
     Payload,
     PostedMessage,
     Server,
 )
-from tests.bot.access.kit import ANNA, BERLIN, BORIS, CLARA, MORNING, Paper
+from tests.bot.access.kit import (
+    ANNA,
+    BERLIN,
+    BORIS,
+    CLARA,
+    DAY,
+    HOUR,
+    MORNING,
+    OPERATOR,
+    Paper,
+    seen,
+)
 from tests.bot.chat.rows import conclude
 from tests.bot.chat.test_views import status as answered
 from tests.storage.kit import open_copy
@@ -172,6 +202,64 @@ async def test_what_happened_while_a_card_was_on_its_way_is_shown(desk: Desk) ->
     assert [int(one.chat_id) for one in edits] == [int(BORIS)]
 
 
+async def test_a_question_about_a_use_loses_its_buttons_with_what_they_would_end(
+    desk: Desk,
+) -> None:
+    grant = await desk.paper.active()
+    number = await asked_about(desk.paper, grant)
+    await empty_outbox(desk)
+    row = await desk.row(OutboxKind.ASKED_USE, {"use": number}, ANNA)
+    await desk.does(ask(desk), row)
+    [message] = desk.server.person(ANNA).messages
+    assert message.button("Yes, that was me")
+    assert "a Mac" in message.text
+    await empty_outbox(desk)
+    await desk.paper.do(revocation.begin, [grant], EndReason.REVOKED)
+    [edit] = await edits_of_questions(desk)
+    await desk.does(desk.posts.edit, await desk.row(OutboxKind.EDIT, edit, ANNA))
+    [message] = desk.server.person(ANNA).messages
+    assert not message.button("Not me")
+    assert "being switched off" in message.text
+    await desk.paper.do(revocation.record_proofs, [seen(grant)])
+    await desk.does(desk.posts.edit, await desk.row(OutboxKind.EDIT, edit, ANNA))
+    assert "has ended since" in desk.server.person(ANNA).messages[0].text
+
+
+async def test_what_ended_while_the_question_was_on_its_way_is_shown(desk: Desk) -> None:
+    grant = await desk.paper.active()
+    number = await asked_about(desk.paper, grant)
+    await empty_outbox(desk)
+    row = await desk.row(OutboxKind.ASKED_USE, {"use": number}, ANNA)
+    remember = await ask(desk)(row)
+    await desk.paper.do(revocation.begin, [grant], EndReason.REVOKED)
+    assert await edits_of_questions(desk) == []
+    await conclude(desk.posts._core, row, remember)
+    assert len(await edits_of_questions(desk)) == 1
+
+
+def ask(desk: Desk) -> Handler:
+    return partial(chat_not_me.post, desk.posts._bot, desk.posts._core)
+
+
+async def edits_of_questions(desk: Desk) -> list[Payload]:
+    async with desk.paper.database.reading() as tx:
+        edits = await tx.outbox.open(OutboxKind.EDIT)
+    return [one.payload for one in edits if one.payload["kind"] == OutboxKind.ASKED_USE]
+
+
+async def asked_about(paper: Paper, grant: Grant) -> int:
+    """Its owner is asked about its first use."""
+    place = "198.51.100.7:40000"
+    use = Use(grant.id, paper.now, 0, place, 1, 1)
+    async with paper.database.writing() as tx:
+        changes = await usage.changes(tx, paper.now, BERLIN, [use])
+        case = paper.case(tx, THE_BOT)
+        said = {place: "mac"}
+        await not_me.ask(case, changes, is_told=False, server_time=None, platforms=said)
+        (asked,) = await tx.asked_uses.open_of(grant.id)
+    return asked.id
+
+
 async def test_what_the_requester_was_told_is_not_said_again(desk: Desk) -> None:
     request = await desk.paper.asked()
     await empty_outbox(desk)
@@ -276,6 +364,99 @@ async def test_who_is_back_is_said_as_it_is_by_then(
     await paper.by(boris, revocation.revoke_grant, grant.id)
     [text] = await said()
     assert text.endswith("They have no profile to come back to.")
+
+
+async def reminds(desk: Desk, grant: Grant) -> None:
+    row = await desk.row(OutboxKind.REMINDER, {"grant": grant.id}, chat=ANNA)
+    send = partial(soon_over.send, desk.posts._bot, desk.posts._core)
+    await desk.does(send, row)
+
+
+async def test_a_reminder_takes_the_place_of_the_one_before(desk: Desk) -> None:
+    grant = await desk.paper.active()
+    desk.paper.now = grant.not_after - DAY
+    await reminds(desk, grant)
+    assert desk.calls() == ["sendMessage"]
+    first = desk.server.person(ANNA).messages[-1]
+    assert first.text.startswith(f"⏳ Your access to {BERLIN} ends in 1 day")
+    assert first.button("More time")
+    desk.paper.now = grant.not_after - HOUR
+    await empty_outbox(desk)
+
+    await reminds(desk, grant)
+
+    second = desk.server.person(ANNA).messages[-1]
+    assert "ends in 1 hour" in second.text
+    async with desk.paper.database.reading() as tx:
+        left = await tx.posted.about(OutboxKind.REMINDER, grant.id)
+        (gone,) = await tx.outbox.open(OutboxKind.DELETE)
+    assert [one.message_id for one in left] == [second.message_id]
+    assert gone.payload == {"message": first.message_id}
+
+
+async def test_a_reminder_follows_what_becomes_of_its_profile(desk: Desk) -> None:
+    """Asked for, given, over: its button goes with the wish."""
+    paper = desk.paper
+    grant = await paper.active()
+    paper.now = grant.not_after - DAY
+    await reminds(desk, grant)
+    number = desk.server.person(ANNA).messages[-1].message_id
+    request = await paper.by(await paper.actor(ANNA), extending.ask, grant.id)
+    edit: Payload = {"kind": "reminder", "subject": grant.id, "message": number}
+
+    async def now() -> DemoMessage:
+        await desk.does(desk.posts.edit, await desk.row(OutboxKind.EDIT, edit, chat=ANNA))
+        return desk.server.person(ANNA).messages[-1]
+
+    waits = await now()
+    assert "nobody has decided yet" in waits.text
+    assert not waits.button("More time")
+    fresh = (await paper.yes(BORIS, request.id)).grant
+    assert (await now()).text.startswith(f"You have a newer profile for {BERLIN}")
+    # Of what has more time nobody is reminded, whatever waited to be sent.
+    desk.calls()
+    await reminds(desk, grant)
+    assert desk.calls() == []
+    await paper.by(await paper.actor(BORIS), revocation.revoke_grant, fresh.id)
+    await paper.by(await paper.actor(BORIS), pausing.pause, ANNA, None)
+    assert "once your VPN access is back" in (await now()).text
+    await paper.by(await paper.actor(BORIS), revocation.revoke_grant, grant.id)
+    assert (await now()).text == "This profile has ended."
+
+
+async def test_a_reminder_of_a_certificate_from_before_offers_to_ask(desk: Desk) -> None:
+    paper = desk.paper
+    ends = paper.now + DAY
+    old = Certificate("deed01", "anna", paper.now - DAY, ends)
+    await paper.by(OPERATOR, importing.take_in, [old])
+    (grant,) = await paper.by(OPERATOR, linking.link, "anna", ANNA)
+    await reminds(desk, grant)
+    said = desk.server.person(ANNA).messages[-1]
+    assert said.text.startswith("⏳ Your earlier VPN profile anna ends in 1 day")
+    assert said.button("Ask for VPN")
+
+
+async def test_what_somebody_was_sending_when_they_were_killed_is_not_sent_again(
+    desk: Desk,
+) -> None:
+    row = await desk.row(OutboxKind.REMINDER, {"grant": "g-1"})
+    assert await soon_over.dropped(row) == Done()
+
+
+@pytest.mark.parametrize("asked", [False, True])
+async def test_the_last_word_has_a_way_to_ask_again(desk: Desk, asked: bool) -> None:
+    paper = desk.paper
+    grant = await paper.active()
+    paper.now = grant.not_after
+    await paper.do(revocation.expire_due)
+    if asked:
+        await paper.asked()
+    values = {"server": BERLIN, "reason": "ended", "admin": "", "by": "vpnbot"}
+    row = await desk.row(OutboxKind.NOTICE, {"code": "access_ended", "values": values}, chat=ANNA)
+    await desk.does(desk.posts.notice, row)
+    said = desk.server.person(ANNA).messages[-1]
+    assert "has reached its end" in said.text
+    assert bool(said.button("Ask again")) is not asked
 
 
 async def test_a_reminder_takes_the_place_of_the_card(desk: Desk) -> None:

@@ -24,7 +24,10 @@ from bot.texts import (
     keys,
     life,
     machine,
+    more_time,
+    not_me,
     notices,
+    offers,
     online,
     pausing,
     questions,
@@ -53,8 +56,11 @@ from tests.bot.texts.values import (
     JOINING,
     KEYS,
     LIFE,
+    MORE_TIME,
+    NOT_ME,
     NOTICES,
     NOW,
+    OFFERS,
     ONLINE,
     QUESTIONS,
     RECEIPTS,
@@ -88,7 +94,7 @@ IN_CHAT = [
     (name, template)
     for module in (
         *(chat, notices, life, questions, online, groups, joining),
-        *(absence, pausing, requests, roles, sets, trouble, whose),
+        *(absence, not_me, pausing, requests, roles, sets, trouble, whose, more_time, offers),
     )
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
@@ -137,6 +143,8 @@ TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (chat, CHAT),
     (notices, TOLD),
     (life, LIFE),
+    (more_time, MORE_TIME),
+    (offers, OFFERS),
     (keys, KEYS),
     (trouble, TROUBLE),
     (questions, QUESTIONS),
@@ -145,6 +153,7 @@ TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (joining, JOINING),
     (receipts, RECEIPTS),
     (pausing, PAUSING),
+    (not_me, NOT_ME),
     (requests, REQUESTS),
     (absence, ABSENCE),
     (sets, SETS),

@@ -103,7 +103,34 @@ CHAT = {
     "BUTTON_OLD_CERTIFICATES": "count",
     "BUTTON_LINK": "name",
 }
-ABSENCE = {"AWAY": "until"}
+OFFERS = {
+    "HAVE_ONE": "name until",
+    "CARD_DEVICE": "device",
+    "ASKED_DEVICE": "device",
+    "CAPTION_DEVICE": "device",
+    "BUTTON_MORE_TIME": "name",
+    "BUTTON_LOST": "name",
+}
+MORE_TIME = {
+    "BUTTON_FOR": "server",
+    "CARD_TITLE": "id name",
+    "CARD": "common_name until",
+    "CARD_OVER": "common_name",
+    "ASKED": "until",
+    "ENDS_SOON": "server span until file",
+    "ENDS_SOON_IMPORTED": "common_name span until",
+    "ENDS_LATER": "server until",
+    "STILL_ENDS": "until",
+    "CAPTION_FIRST": "server file",
+    "CAPTION_EARLIER": "file until",
+    "REFUSALS": "server until",
+}
+ABSENCE = {
+    "AWAY": "until",
+    "AWAY_LINE": "name id until",
+    "BACK_LINE": "name id",
+    "REFUSED": "name",
+}
 REQUESTS = {
     "NAMES_AND_LAST": "names last",
     "NAMES_AND_MORE": "names count",
@@ -130,6 +157,18 @@ TROUBLE = {
     "UNTIL": "until",
     "NOTE": "name common_name what device place",
     "NOTE_FROM": "address",
+}
+NOT_ME = {
+    "FIRST": "server at",
+    "FIRST_IMPORTED": "common_name server at",
+    "FROM": "address",
+    "FROM_FAMILIAR": "address",
+    "FROM_NEW": "address",
+    "PLATFORM": "platform",
+    "TWICE": "server at one other",
+    "TWICE_IMPORTED": "common_name server at one other",
+    "NO_OVER": "at",
+    "OVER": "at",
 }
 KEYS = {
     "SHOWN": "passphrase",
@@ -231,9 +270,12 @@ JOINING = {
     "KNOCK_ALLOWED": "name admin at",
     "KNOCK_NO": "name admin at",
     "KNOCK_LAPSED": "name",
+    "FAREWELL_UNDONE": "name",
+    "FAREWELL_UNDONE_TOAST": "name",
+    "ON_LIST_AGAIN": "Admin",
     "ALLOWED_TOAST": "name",
     "REFUSED_TOAST": "name",
-    "REFUSED": "name state id admin",
+    "REFUSED": "name state id admin group",
     "REFUSED_IN_TERMINAL": "invitation",
 }
 RECEIPTS = {
@@ -288,11 +330,19 @@ TOLD = {
     "EARLIER_ACCESS_ENDED": "common_name Admin",
 }
 SEEN = {"server": "berlin", "names": "anna-k3m9, carl-x2b4", "count": 2}
+NOT_THEM = {
+    "name": "Anna",
+    "common_name": "anna-k3m9",
+    "server": "berlin",
+    "used_at": NOW.isoformat(),
+    "places": "198.51.100.7",
+}
 TRIED = {"server": "berlin", "remote": "vpn.example.com:1194/udp"}
 NOTICES: dict[str, dict[str, Any]] = {
     "request_denied": {"server": "berlin", "admin": "Boris"},
     "request_denied_because": {"server": "berlin", "admin": "Boris", "words": "not now"},
     "away": {"name": "Boris", "until": NOW.isoformat()},
+    "away_by": {"admin": "olga", "by": "system:olga", "until": NOW.isoformat()},
     "back": {},
     "request_reopened": {"server": "berlin", "admin": "Boris", "by": "telegram:2001"},
     "request_expired": {"server": "berlin"},
@@ -315,6 +365,7 @@ NOTICES: dict[str, dict[str, Any]] = {
     "role_taken": {"name": "Dora", "admin": "Boris", "by": "telegram:2001"},
     "invitation_used": {"name": "Eve", "id": 3001},
     "removed": {"admin": "Boris", "by": "telegram:2001"},
+    "on_list_again": {"admin": "Boris", "by": "telegram:2001"},
     "revoked_by": {"admin": "Boris", "by": "telegram:2001", "name": "Anna", "servers": "berlin"},
     "access_over": {"name": "Anna", "server": "berlin"},
     "access_ended": {"server": "berlin", "reason": "revoked"},
@@ -363,6 +414,8 @@ NOTICES: dict[str, dict[str, Any]] = {
     "canary_well": {"server": "berlin"},
     "canary_lets_in": {"server": "berlin"},
     "used_twice": SEEN,
+    "not_me": NOT_THEM,
+    "not_me_over": NOT_THEM,
     "server_silent": {"server": "berlin"},
     "server_unreachable": {"server": "berlin"},
     "server_heard": {"server": "berlin"},
