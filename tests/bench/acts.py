@@ -9,9 +9,10 @@ import time
 
 from demo.testing import PersonChat
 from tests.bench.sessions import Sessions
-from tests.company import Company
+from tests.company import Company, until
 
 _LONG_AGO = "UPDATE requests SET asked_at = asked_at - 3600000000"
+_PENDING = "SELECT 1 FROM requests WHERE state = 'pending'"
 _OPEN = "SELECT 1 FROM outbox WHERE state IN ('queued', 'sending')"
 
 
@@ -20,8 +21,8 @@ async def document_after_approval(company: Company, admin: PersonChat) -> tuple[
     asker = company.anna
     # So that it is not the eleventh time within an hour.
     company.tamper(_LONG_AGO, maybe=True)
-    await asker.says("/requestvpn")
-    await asker.hears("is with the admins")
+    await company.asks(asker)
+    await until(lambda: company.query(_PENDING))
     await _quiet(company)
     sent = sum(call.method == "sendDocument" for call in company.telegram.calls)
     began = time.time()
