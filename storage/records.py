@@ -18,10 +18,11 @@ Payload = dict[str, Any]
 
 
 class RequestState(StrEnum):
-    """CHOOSING waits for its owner to pick a server, PENDING for an admin."""
+    """CHOOSING waits for its owner to pick a server, PENDING for an admin, SCHEDULED to begin."""
 
     CHOOSING = "choosing"
     PENDING = "pending"
+    SCHEDULED = "scheduled"
     APPROVED = "approved"
     DENIED = "denied"
     CANCELLED = "cancelled"
@@ -39,7 +40,7 @@ class GrantState(StrEnum):
     EXPIRED = "expired"
 
 
-OPEN_STATES = (RequestState.CHOOSING, RequestState.PENDING)
+OPEN_STATES = (RequestState.CHOOSING, RequestState.PENDING, RequestState.SCHEDULED)
 LIVE_STATES = (GrantState.RESERVED, GrantState.ISSUED, GrantState.ACTIVE)
 # A grant that is being revoked may still be open on some server, so it keeps its address.
 UNPROVED_STATES = (*LIVE_STATES, GrantState.REVOKING)
@@ -176,6 +177,7 @@ class Request:
         asked_duration: what was asked for; None in requests from before that was kept.
         decided_by_name: everybody whose yes it took.
         undo_until: until when whoever decided may take it back; None once that is over.
+        starts_at: when it is to begin; None: at once.
     """
 
     id: RequestId
@@ -191,6 +193,7 @@ class Request:
     decided_at: datetime | None = None
     asked_duration: int | None = None
     undo_until: datetime | None = None
+    starts_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,11 +234,9 @@ class Grant:
         places: the servers that it opens, in the order in which its profile names them; none of
             what was imported.
         imported_at: when it was taken over from another CA software; None for our own.
-        crl_reason: the reason on the CRL, in the words of `pki.crl`, where `end_reason` does
-            not say it.
+        crl_reason: that on the CRL, as `pki.crl` calls it, where `end_reason` does not say it.
         for_server: a certificate that only a server may show, so nobody gets access by it.
-        ended_by, ended_by_name: who said so, as in the trail; None while it lives, and where it
-            ended before that was kept.
+        ended_by, ended_by_name: who said so, as in the trail; None where that was not noted.
         end_known: whether the certificate itself said `not_after`. Else it may live longer, and
             every CRL lists it for good once it is revoked or over.
         authority: the number of the CA that signs it, see `storage.rotation`.

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.access import (
     approvals,
@@ -38,23 +38,34 @@ class Asked:
     servers: tuple[ServerName, ...]
 
 
-async def ask(case: Case, *, duration: int | None, server: ServerName | None, reason: str) -> Asked:
+async def ask(
+    case: Case,
+    *,
+    duration: int | None,
+    server: ServerName | None,
+    reason: str,
+    starts_at: datetime | None = None,
+) -> Asked:
     """Asks for access.
+
+    Args:
+        starts_at: when it is to begin; None: once it is approved.
 
     Raises:
         Refused: NOT_ALLOWED, DURATION_TOO_LONG, OUTLIVES_AUTHORITY, NO_SERVER, UNKNOWN_SERVER,
             SERVER_CLOSED, SERVER_NOT_OPEN, ALREADY_OPEN, ASKED_TOO_OFTEN, NO_OWN_KEY,
-            REASON_NEEDED, TICKET_NEEDED, TOO_MANY_PROFILES.
+            REASON_NEEDED, TICKET_NEEDED, TOO_MANY_PROFILES, START_PAST.
     """
     require(case.actor, Act.ASK)
     user_id = case.actor.user_id
     if user_id is None:
         raise Refused(Refusal.NOT_ALLOWED)
+    if starts_at is not None and starts_at <= case.now:
+        raise Refused(Refusal.START_PAST, at=starts_at)
     seconds = duration or case.rules.default_duration
     # Limits for people do not bind whoever acts on the machine.
     if not case.actor.is_operator:
         durations.within_limit(seconds, case.rules.max_duration)
-    if not case.actor.is_operator:
         await require_way(case, user_id)
     every = {one.name: one for one in await destinations.every(case.tx)}
     names = _pick([*every.values()], server)
@@ -68,7 +79,8 @@ async def ask(case: Case, *, duration: int | None, server: ServerName | None, re
             limits = terms(theirs, every[chosen].names)
             seconds = _within_limit(case, seconds, limits, is_named=duration is not None)
         await demands.require_to_ask(case, user_id, clean(reason, REASON_LENGTH), limits)
-    await grants.require_outlived(case, case.after(seconds))
+    ends_at = (starts_at or case.now) + timedelta(seconds=seconds)
+    await grants.require_outlived(case, ends_at)
     await _refuse_second(case.tx, user_id, chosen)
     await pace.may_ask(case, user_id)
     for earlier in await case.tx.requests.open_of(user_id):
@@ -85,6 +97,7 @@ async def ask(case: Case, *, duration: int | None, server: ServerName | None, re
             reason=clean(reason, REASON_LENGTH),
             asked_at=case.now,
             expires_at=waits_from + timedelta(seconds=case.rules.request_ttl),
+            starts_at=starts_at,
         )
         await case.record("request.ask", request, reason=request.reason)
         return request
@@ -92,7 +105,11 @@ async def ask(case: Case, *, duration: int | None, server: ServerName | None, re
     if chosen is None:
         return Asked(await made(seconds), names)
     opened, is_named = every[chosen].names, duration is not None
-    given = await _given_at_once(case, user_id, opened, limits, seconds, made, is_named=is_named)
+    given = (
+        None
+        if starts_at
+        else await _given_at_once(case, user_id, opened, limits, seconds, made, is_named=is_named)
+    )
     if given is None:
         given = await made(seconds)
         await requests.announce(case, given)
@@ -156,7 +173,11 @@ async def choose(case: Case, request_id: RequestId, server: ServerName) -> Asked
         return request
 
     owner, opened = request.user_id, found.names
-    given = await _given_at_once(case, owner, opened, theirs, seconds, chosen, is_named=is_named)
+    given = (
+        None
+        if request.starts_at
+        else await _given_at_once(case, owner, opened, theirs, seconds, chosen, is_named=is_named)
+    )
     if given is None:
         given = await chosen(seconds)
         await requests.announce(case, given)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from bot.access.durations import parse_duration
 from bot.access.refusals import Refusal, Refused
@@ -19,7 +19,8 @@ _DATES = (
     re.compile(rf"(?P<day>[0-9]{{1,2}})\.?[ ]?(?P<name>[a-z]+){_YEAR}", re.ASCII),
     re.compile(rf"(?P<name>[a-z]+)[ .]+(?P<day>[0-9]{{1,2}}){_YEAR}", re.ASCII),
 )
-_TIME = re.compile(r"(?P<date>.+?)(?:[ t]+(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2}))?", re.ASCII)
+_CLOCK = r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})"
+_TIME = re.compile(rf"(?P<date>.+?)(?:(?: |(?<=[0-9])t){_CLOCK})?", re.ASCII)
 # Longer is no day in any way of writing it, and later is a slip of the pen.
 _LONGEST = 40
 _FARTHEST = timedelta(days=3660)
@@ -42,7 +43,7 @@ def parse_day(
     """
     words = " ".join(text.lower().split())
     try:
-        found = _read(words, now, in_utc or _by_the_machine) if len(words) <= _LONGEST else None
+        found = _read(words, now, in_utc or _in_utc) if len(words) <= _LONGEST else None
     except (ValueError, OverflowError):
         found = None
     if found is None or not now < found <= now + _FARTHEST:
@@ -50,12 +51,20 @@ def parse_day(
     return found
 
 
-def _by_the_machine(naive: datetime) -> datetime:
-    found = naive.astimezone(UTC)
-    if found.astimezone().replace(tzinfo=None) == naive:
+def in_utc(naive: datetime, zone: tzinfo | None) -> datetime:
+    """When the clock of a zone shows this, the first time; None is the machine's own zone.
+
+    Where it is put forward over that, it is as long after the change as that is.
+    """
+    found = naive.replace(tzinfo=zone).astimezone(UTC)
+    if found.astimezone(zone).replace(tzinfo=None) == naive:
         return found
     # No clock ever shows it, so it is when they are past it.
-    return max(found, naive.replace(fold=1).astimezone(UTC))
+    return max(found, naive.replace(tzinfo=zone, fold=1).astimezone(UTC))
+
+
+def _in_utc(naive: datetime) -> datetime:
+    return in_utc(naive, None)
 
 
 def _read(words: str, now: datetime, in_utc: Callable[[datetime], datetime]) -> datetime | None:

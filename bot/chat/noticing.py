@@ -6,11 +6,12 @@ from datetime import datetime
 from bot.access import holdings
 from bot.access.case import Case
 from bot.access.messages import Notice
+from bot.access.refusals import Refusal
 from bot.chat import buttons, strangers, trouble, views
 from bot.chat.buttons import Button, Style, Tap
 from bot.chat.views import View
 from bot.texts import joining as joining_words
-from bot.texts import life, notices, refusals
+from bot.texts import life, notices, policy, refusals
 from bot.texts.fill import Html, blocks, fill, moment
 from storage.records import EndReason, Grant, OutboxItem, Payload, UserId
 
@@ -48,6 +49,9 @@ def text_of(payload: Payload, still: Sequence[Grant] = ()) -> Html:
         values[name] = moment(datetime.fromisoformat(values[name]))
     if "seconds" in values:
         values["span"] = refusals.span_text(values.pop("seconds"))
+    if "why" in values:
+        why = Refusal(values.pop("why"))
+        values["because"] = policy.BECAUSE.get(why, policy.BECAUSE_ELSE)
     admin = life.who(values.pop("by", None), values.get("admin"), first=True)
     values["Admin"] = admin or life.SOMEBODY_FIRST
     if code not in _ENDED:

@@ -46,6 +46,7 @@ async def _said(case: Case, request: Request, *, admin_reachable: bool) -> Html:
         ),
         fill(request_words.ASKED_WHOM, names=views.by_name(whom)) if whom else "",
         fill(request_words.ASKED_WHY, reason=request.reason) if request.reason else "",
+        fill(policy.ASKED_FROM, start=moment(request.starts_at)) if request.starts_at else "",
         _closed_now(case),
     )
 

@@ -14,6 +14,7 @@ from bot.handover.handover import Topic
 from bot.texts import chat as words
 from bot.texts import notices
 from bot.texts import pausing as pause_words
+from bot.texts import policy as policy_words
 from bot.texts import requests as request_words
 from bot.texts import trouble as trouble_words
 from bot.texts.fill import Html, blocks, fill, lines, moment, plain, utc
@@ -28,6 +29,7 @@ from storage.records import (
     Pause,
     Person,
     Request,
+    RequestState,
     UserId,
 )
 from storage.transaction import Transaction
@@ -73,11 +75,12 @@ def my_access(
         paused = fill(pause_words.MINE_UNTIL, until=moment(pause.until))
     waiting = [
         fill(
-            words.MY_REQUEST_CHOOSING if request.server is None else words.MY_REQUEST,
+            _waiting_template(request),
             id=request.id,
             server=request.server,
             duration=duration_text(request.duration),
             until=moment(request.expires_at),
+            start=moment(request.starts_at) if request.starts_at else "",
         )
         for request in requests
     ]
@@ -101,6 +104,13 @@ def my_access(
     names_of = _told_apart(live)
     rows = [_my_buttons(grant, names_of[grant.id], own=grant.user_id == viewer) for grant in live]
     return View(blocks(paused, *waiting, *said), (*cancels, *rows))
+
+
+def _waiting_template(request: Request) -> str:
+    if request.state is RequestState.SCHEDULED:
+        return policy_words.MY_SCHEDULED
+    template = words.MY_REQUEST_CHOOSING if request.server is None else words.MY_REQUEST
+    return f"{template}\n{policy_words.MY_FROM}" if request.starts_at else template
 
 
 def state_text(grant: Grant) -> str:

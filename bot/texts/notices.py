@@ -1,7 +1,7 @@
 """What a use case says by itself: of a decision, of an end, of what the machine is in need of."""
 
 from bot.access.messages import Notice
-from bot.texts import canary, joining, machine, pausing, roles, strangers, trouble
+from bot.texts import canary, joining, machine, pausing, policy, roles, strangers, trouble
 from bot.texts.fill import Plural, Template
 from storage.records import EndReason
 
@@ -109,6 +109,8 @@ NOTICES: dict[Notice, Template] = {
         "⚠️ I was restored from a backup. On <b>{server}</b> I shut out everybody I don’t know: "
         "{names}. Their access was given after the backup; they can ask again with /requestvpn."
     ),
+    Notice.NOT_BEGUN: policy.NOT_BEGUN,
+    Notice.NOT_BEGUN_ADMINS: policy.NOT_BEGUN_ADMINS,
     Notice.NEEDS_HELP: trouble.NOTE,
     **strangers.NOTICES,
 }

@@ -225,6 +225,7 @@ DECIDED = {
     "expired": "over: nobody decided in time",
     "choosing": "waiting for its owner to choose a server",
     "pending": "pending",
+    "scheduled": "approved by {admin}, to begin later",
 }
 
 

@@ -143,6 +143,11 @@ def _told(case: Case, row: Row) -> Iterable[int]:
     return (*_known(case, row), *(refused if row.payload["code"] == "knock_refused" else ()))
 
 
+def _menus(case: Case, row: Row) -> Iterable[int]:
+    """And whoever was an admin until now: theirs is to shrink."""
+    return (*_known(case, row), *case.since)
+
+
 _AUDIENCE: dict[str, Callable[[Case, Row], Iterable[int]]] = {
     "reply": _whoever_acts,
     "card": _deciders,
@@ -160,7 +165,7 @@ _AUDIENCE: dict[str, Callable[[Case, Row], Iterable[int]]] = {
     "how_to": _asking_owner,
     "extra_file": _holders,
     "notice": _told,
-    "menu": _known,
+    "menu": _menus,
 }
 
 

@@ -36,6 +36,8 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         ("14.09.2026 9:05", "2026-09-14T07:05"),
         ("2026-09-14T09:05", "2026-09-14T07:05"),
         ("2 mar 23:00", "2026-03-02T22:00"),
+        ("25 oct 9:00", "2026-10-25T08:00"),  # names that end like a date before its time
+        ("14 August 9:00", "2026-08-14T07:00"),
         ("1 mar", "2027-02-28T23:00"),  # this year's was
         ("29 feb", "2028-02-28T23:00"),
         ("2026-03-29 2:30", "2026-03-29T01:30"),  # no clock ever shows it
