@@ -85,6 +85,7 @@ def _object(request: Request) -> dict[str, Any]:
         "reason": request.reason,
         "state": request.state,
         "asked_at": stamp(request.asked_at),
+        "starts_at": stamp(request.starts_at),
         "decided_by": request.decided_by,
         "decided_at": stamp(request.decided_at),
     }

@@ -20,11 +20,13 @@ from tests.crash.stories import (
     EXPIRE,
     EXPIRE_LATE,
     LOSE,
+    NOT_BEGUN,
     PAUSE,
     RENEW,
     REQUEST,
     RESUME,
     REVOKE,
+    SCHEDULE,
     Story,
 )
 
@@ -41,6 +43,8 @@ STORIES = (
     (PAUSE, 2, 4),
     (RESUME, 2, 4),
     (RENEW, 2, 4),
+    (SCHEDULE, 1, 3),
+    (NOT_BEGUN, 2, 4),
     (EXPIRE, 1, 6),
     (EXPIRE_LATE, 2, 4),
     (LOSE, 5, 9),
