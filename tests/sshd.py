@@ -18,6 +18,10 @@ from vpn.host.ssh import SshHost
 from vpn.host.ssh_address import SshAddress, SshTarget
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/bin")
+SUDO = shutil.which("sudo")
+NEEDS_SUDO = pytest.mark.skipif(
+    SUDO is None or os.geteuid() != 0, reason="becoming root by sudo takes sudo, and root"
+)
 NEEDS_SSHD = pytest.mark.skipif(
     SSHD is None or os.geteuid() != 0, reason="a real sshd takes openssh-server, and root"
 )
@@ -58,12 +62,12 @@ class Sshd:
         """What opens an account to our key."""
         return Path(f"{self.key_file}.pub").read_text().strip()
 
-    def target(self, user: str, *, host_key: str | None = None) -> SshTarget:
+    def target(self, user: str, *, host_key: str | None = None, sudo: bool = False) -> SshTarget:
         address = SshAddress(user, "127.0.0.1", self.port)
-        return SshTarget(address, host_key or self.host_key, self.key_file)
+        return SshTarget(address, host_key or self.host_key, self.key_file, sudo)
 
-    def host(self, home: Path, user: str = "root") -> SshHost:
-        return SshHost(self.target(user), PurePosixPath(home))
+    def host(self, home: Path, user: str = "root", *, sudo: bool = False) -> SshHost:
+        return SshHost(self.target(user, sudo=sudo), PurePosixPath(home))
 
     def allow(self, user: str, line: str | None = None) -> None:
         """Puts our key, or this line, into the account's authorized_keys."""
@@ -198,3 +202,21 @@ def new_account() -> Iterator[pwd.struct_passwd]:
         yield pwd.getpwnam(name)
     finally:
         subprocess.run(["userdel", name], check=True, stderr=subprocess.DEVNULL)
+
+
+@contextmanager
+def may_use_sudo(line: str, *more: str) -> Iterator[None]:
+    """For a while this line is in the sudoers of this machine, see sudoers(5)."""
+    user = line.partition(" ")[0]
+    # A name with a dot in it is passed over.
+    path = Path("/etc/sudoers.d", user.replace(".", "-"))
+    content = "\n".join([*more, line, ""])
+    command = ["visudo", "--check", "--quiet", "--file=-"]
+    subprocess.run(command, input=content, text=True, check=True)
+    path.touch(0o600)
+    path.write_text(content)
+    path.chmod(0o440)
+    try:
+        yield
+    finally:
+        path.unlink()

@@ -51,6 +51,9 @@ fi
 [ "$(id -u "$account")" != 0 ] || {{
     echo "$account is root; the bot needs an account without rights." >&2; exit 1
 }}
+[ "$(id -u "$account")" != "${{SUDO_UID:-}}" ] || {{
+    echo "$account may become root by sudo; the bot needs an account without rights." >&2; exit 1
+}}
 as_account() {{
     setpriv --reuid="$account" --regid="$(id -g "$account")" --init-groups "$@"
 }}

@@ -14,6 +14,7 @@ VpnError
 │       ├── HostKeyChanged       whoever answers has another key than the one that is pinned
 │       ├── KeyRefused           our key does not open the account there
 │       ├── NoShell              the account there runs no programs
+│       ├── SudoRefused          the account there may not become root by sudo
 │       ├── SshSilent            no answer in time
 │       └── SshLost              the connection ended in the middle
 ├── CrlNotUsed           the server reads no CRL that we could put in place
@@ -84,6 +85,10 @@ class KeyRefused(SshError):
 
 class NoShell(SshError):
     """The account there runs no programs, or not the way that we need."""
+
+
+class SudoRefused(SshError):
+    """The account there does not become root by sudo; the message is what sudo says."""
 
 
 class SshSilent(SshError):

@@ -255,7 +255,7 @@ async def _not_approver(case: Case, request: Request, vote: Vote) -> Refused:
         for admin in await approvals.deciders(case, request)
         if await case.tx.people.person_of(admin) in may
     ]
-    return Refused(Refusal.NOT_APPROVER, names=names)
+    return Refused(Refusal.NOT_APPROVER, names=names, request=request.id)
 
 
 async def allowed_requester(tx: Transaction, request: Request) -> Person:

@@ -403,7 +403,9 @@ def caption(
         deleted_at: when its message is taken out of the chat; None: it stays.
     """
     template = (words.CAPTIONS if earlier_dead else words.CAPTIONS_UNPROVED)[note]
-    use = words.CAPTION_USE_ARCHIVE if profile.is_archive else words.CAPTION_USE
+    use, opened = words.CAPTION_USE, words.CAPTION_OPEN
+    if profile.is_archive:
+        use, opened = words.CAPTION_USE_ARCHIVE, words.CAPTION_OPEN_ARCHIVE
     file = ""
     if earlier is not None:
         file = str(PurePath(file_name_of(earlier)).with_suffix(PurePath(profile.file_name).suffix))
@@ -413,10 +415,8 @@ def caption(
         key_words.CAPTION_LOCKED if profile.is_locked else "",
         fill(key_words.CAPTION_OWN, file=profile.file_name) if not profile.has_key else "",
         words.CAPTION_HOW_TO if profile.topics else "",
-        lines(
-            fill(words.CAPTION_DELETED, at=moment(deleted_at)) if deleted_at else "",
-            words.CAPTION_LATER,
-        ),
+        fill(words.CAPTION_DELETED, at=moment(deleted_at)) if deleted_at else "",
+        opened,
     )
     passphrase = Button(key_words.BUTTON_SHOW, buttons.data(Tap.UNLOCK, grant.id), Style.MAIN)
     first = ((passphrase,),) if profile.is_locked else ()

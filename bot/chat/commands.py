@@ -26,7 +26,7 @@ from bot.texts import chat as words
 from bot.texts import joining as joining_words
 from bot.texts import refusals
 from bot.texts import roles as role_words
-from bot.texts.fill import Html, blocks, fill, lines
+from bot.texts.fill import Html, blocks, fill, fold, lines
 from storage.records import OutboxKind, RequestState
 
 
@@ -91,7 +91,7 @@ async def help_(scene: Scene, _rest: str) -> Reply:
         said.append(Html(role_words.NOT_LISTED))
     if actor.has_role:
         intro = words.HELP_ADMIN if actor.is_admin else await roles.help_of_role(scene)
-        said.append(blocks(intro, _help(actor, for_admins=True)))
+        said.append(blocks(intro, fold(_help(actor, for_admins=True))))
     return Reply(View(blocks(*said), views.allow_self(actor)))
 
 

@@ -1,6 +1,6 @@
 """It doesn't work: three questions by tap, what is known, and a note to the admins."""
 
-from bot.access import trouble
+from bot.access import requests, trouble
 from bot.access.case import Case
 from bot.access.refusals import Refusal, Refused
 from bot.access.trouble import Seen
@@ -31,7 +31,8 @@ async def ask(scene: Scene, meant: Meant) -> Reply:
     await trouble.report(scene.case, grant, said)
     is_locked = await scene.tx.keys.locked(grant.id) is not None
     advice = words.ADVICE_LOCKED if said[0] == "p" and is_locked else words.ADVICE[said[0]]
-    return Reply(View(blocks(words.TOLD, _told(grant, known), escaped(advice))), edit=True)
+    told = words.TOLD if await requests.admin_reachable(scene.case) else words.TOLD_NOBODY
+    return Reply(View(blocks(told, _told(grant, known), escaped(advice))), edit=True)
 
 
 async def note(case: Case, values: Payload) -> Html:

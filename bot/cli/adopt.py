@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bot.cli.shared import operator, say, with_office
-from bot.cli.ssh import HostKey, confirm, way_in
+from bot.cli.ssh import HostKey, Sudo, confirm, way_in
 from bot.office import Office
 from bot.setup.adoption import (
     AdoptionResult,
@@ -44,16 +44,19 @@ def adopt(
     ] = None,
     ssh: Annotated[
         str | None,
-        typer.Option(metavar="root@HOST[:PORT]", help="It is on another machine: root there."),
+        typer.Option(
+            metavar="USER@HOST[:PORT]", help="It is on another machine: root there; see --sudo."
+        ),
     ] = None,
     host_key: HostKey = None,
     ssh_key: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Your private key for it; else yours, and your agent's."),
     ] = None,
+    sudo: Sudo = False,
 ) -> None:
     """As root: takes in a server that runs with a configuration of its own; again, looks anew."""
-    login = way_in(ssh, host_key, ssh_key)
+    login = way_in(ssh, host_key, ssh_key, sudo=sudo)
     dialled = parse_remote(remote)
 
     async def work(office: Office) -> None:

@@ -1,7 +1,9 @@
 """`vpnbot server`: the OpenVPN servers."""
 
 import asyncio
+import os
 from collections.abc import Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from pathlib import Path, PurePosixPath
 from shlex import quote
@@ -18,13 +20,14 @@ from bot.cli.firewall import firewall
 from bot.cli.groups_help import CommandGroup
 from bot.cli.sessions import sessions
 from bot.cli.shared import operator, say, show, stamp, with_office
-from bot.cli.ssh import HostKey, Ssh, SshKey, confirm, key, ssh_, tell_way, way_in
+from bot.cli.ssh import HostKey, Ssh, SshKey, Sudo, confirm, key, ssh_, tell_way, way_in
 from bot.errors import NotDone
 from bot.fleet.elsewhere import address_of
 from bot.fleet.live_servers import remote_of
 from bot.handover.sets import SetLook, line, look_at_sets, sentences
 from bot.office import Office
 from bot.process.privileges import as_root
+from bot.setup.deploying import SUDO_LASTS, SUDOERS_FILE
 from bot.setup.servers import (
     Deployed,
     ServerToAdd,
@@ -38,6 +41,7 @@ from bot.texts.canary import seen_from_outside
 from bot.texts.fill import utc
 from storage.records import CanaryLook, Server, ServerName
 from vpn.findings import ServerStatus
+from vpn.host.ssh_address import sudoers_line
 from vpn.values import parse_remote
 
 app = typer.Typer(help="The OpenVPN servers.", no_args_is_help=True, cls=CommandGroup)
@@ -79,8 +83,13 @@ def add(
     ssh: Ssh = None,
     host_key: HostKey = None,
     ssh_key: SshKey = None,
+    sudo: Annotated[
+        bool,
+        typer.Option("--sudo", help="Says how to deploy by an account there that may use sudo."),
+    ] = False,
 ) -> None:
     """Names a server, here or on another machine. `server deploy` then writes its folder."""
+    way = way_in(ssh, host_key, ssh_key, sudo=sudo)
     wanted = ServerToAdd(
         name=name,
         remote=parse_remote(remote),
@@ -90,7 +99,7 @@ def add(
         routes=tuple(parse_network("--route", text) for text in route or ()),
         dns=tuple(parse_address(text) for text in dns or ()),
         account=account,
-        ssh=way_in(ssh, host_key, ssh_key),
+        ssh=way and replace(way, sudo=False),  # the bot never uses it
         network6=_network6(network6) if network6 else None,
     )
 
@@ -99,8 +108,14 @@ def add(
         networks = " and ".join(filter(None, (server.network, server.network6)))
         say(f"{server.name} is added, with the network {networks}.")
         tell_way(server)
-        login = f" --ssh root@{wanted.ssh.address.host}" if wanted.ssh else ""
         place = quote(str(wanted.directory))
+        login = f" --ssh root@{wanted.ssh.address.host}" if wanted.ssh else ""
+        if wanted.ssh and sudo:
+            you = os.environ.get("SUDO_USER") or "YOU"
+            login = f" --ssh {you}@{wanted.ssh.address.host} --sudo"
+            line = sudoers_line(you, office.clock() + SUDO_LASTS)
+            say(f"On {wanted.ssh.address.host}, as root, by `visudo -f {SUDOERS_FILE}`:")
+            say(f"  {line}")
         say(f"Next: vpnbot server deploy {server.name}{login} --directory {place}")
         if wanted.ssh:
             say(
@@ -122,12 +137,13 @@ def deploy(
     ] = None,
     ssh: Annotated[
         str | None,
-        typer.Option(metavar="root@HOST[:PORT]", help="Root there, for a server elsewhere."),
+        typer.Option(metavar="USER@HOST[:PORT]", help="Root of a machine elsewhere; see --sudo."),
     ] = None,
     ssh_key: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Your private key for it; else yours, and your agent's."),
     ] = None,
+    sudo: Sudo = False,
     to_archive: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="A new tar instead, to be carried there by hand."),
@@ -145,7 +161,7 @@ def deploy(
 ) -> None:
     """As root: writes all that OpenVPN needs into the server's folder; again, what differs."""
     named = None if directory is None else PurePosixPath(directory.absolute())
-    login = way_in(ssh, None, ssh_key)
+    login = way_in(ssh, None, ssh_key, sudo=sudo)
 
     async def work(office: Office) -> None:
         server = await known_server(office, name)

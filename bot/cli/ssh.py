@@ -31,15 +31,21 @@ SshKey = Annotated[
     typer.Option(metavar="FILE", help="A private key for this machine, in place of the bot's."),
 ]
 
+Sudo = Annotated[
+    bool, typer.Option("--sudo", help="Of --ssh: that account becomes root there, by sudo.")
+]
 
-def way_in(ssh: str | None, host_key: str | None, ssh_key: Path | None) -> WayIn | None:
-    """Raises NotDone where the other two are about nothing."""
+
+def way_in(
+    ssh: str | None, host_key: str | None, ssh_key: Path | None, *, sudo: bool = False
+) -> WayIn | None:
+    """Raises NotDone where the others are about nothing."""
     if ssh is None:
-        if host_key is not None or ssh_key is not None:
-            raise NotDone("--host-key and --ssh-key are about another machine; add --ssh.")
+        if host_key is not None or ssh_key is not None or sudo:
+            raise NotDone("--host-key, --ssh-key and --sudo are about another machine; add --ssh.")
         return None
     key_file = None if ssh_key is None else ssh_key.absolute()
-    return WayIn(parse_ssh_address(ssh), host_key, key_file)
+    return WayIn(parse_ssh_address(ssh), host_key, key_file, sudo)
 
 
 def confirm(question: str) -> bool:

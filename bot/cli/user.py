@@ -17,6 +17,8 @@ from bot.cli.revoke import print_receipt
 from bot.cli.shared import operator, say, stamp, with_office
 from bot.office import Office
 from bot.receipts import maybe_text
+from bot.texts import people as words
+from bot.texts.fill import plain
 from storage.group_records import GroupName
 from storage.pauses import PersonPause
 from storage.records import UserId
@@ -80,11 +82,11 @@ def allow(
             changes = []
             for one in leave_group or ():
                 changes.append(await groups.leave(case, GroupName(one), user_id))
-                said.append(f"Not in {one} any more.")
+                said.append(plain(words.LEFT, group=one))
             for one in group or ():
                 changes.append(await groups.join(case, GroupName(one), user_id))
-                said.append(f"In {one} from now on.")
-        say(f"{done.person.name} ({done.person.id}) is on the allowlist.")
+                said.append(plain(words.JOINED, group=one))
+        say(plain(words.ALLOWED, name=done.person.name, id=done.person.id))
         for line in said:
             say(line)
         if changes:
@@ -97,10 +99,10 @@ async def _link(case: Case, user_id: UserId, same_as: str) -> str:
     other = (await who.one_person(case, same_as)).id
     if other == user_id:
         await people.unlink(case, user_id)
-        return "From now on this account is a person of its own."
+        return words.APART
     await people.link(case, user_id, other)
     name = await case.tx.people.name_of(other)
-    return f"From now on this account and {name} ({other}) are one person."
+    return plain(words.TOGETHER, name=name, id=other)
 
 
 def _pause_of(pause: PersonPause | None) -> dict[str, object]:
@@ -209,17 +211,11 @@ def role(
             else:
                 names = [GroupName(name) for name in group or ()]
                 done = await appointing.appoint(case, user_id, Role(wanted), names)
-        name = f"{done.person.name} ({done.person.id})"
-        if done.role is None:
-            say(f"{name} has no role any more.")
-        elif done.role is Role.APPROVER and not done.groups:
-            say(
-                f"{name} is an approver now, of those groups that name them: vpnbot group edit "
-                f"GROUP --approvers {done.person.id}"
-            )
-        else:
-            of = f" for {', '.join(done.groups)}" if done.groups else ""
-            say(f"{name} is {done.role}{of} now.")
+        template = words.TAKEN if done.role is None else words.GIVEN[done.role]
+        if done.role is Role.APPROVER and not done.groups:
+            template = words.GIVEN_NO_GROUP
+        groups_named = ", ".join(done.groups)
+        say(plain(template, name=done.person.name, id=done.person.id, groups=groups_named))
 
     with_office(work)
 
@@ -249,13 +245,13 @@ def remove(meant: Who) -> None:
         removed = await office.reserve.for_revocation(record)
         named = ", ".join(f"{account.name} ({account.id})" for account in removed.accounts)
         if not removed.grants:
-            say(f"Removed: {named}. There was no live access.")
+            say(plain(words.REMOVED, names=named))
             for text in maybe_text(removed.accounts[0].name, removed.maybe):
                 say(text)
             return True
         proved = await print_receipt(office, removed.grants)
         say("")
-        say(f"Off the allowlist: {named}.")
+        say(plain(words.REMOVED_ENDING, names=named))
         return proved
 
     if not with_office(work):
@@ -277,6 +273,7 @@ def link(
             linked = await linking.link(case, name, wanted)
             owner = await case.tx.people.name_of(wanted)
         for grant in linked:
-            say(f"{grant.common_name}, serial {grant.serial}, belongs to {owner} ({wanted}).")
+            about = {"common_name": grant.common_name, "serial": grant.serial}
+            say(plain(words.LINKED, **about, name=owner, id=wanted))
 
     with_office(work)

@@ -79,19 +79,25 @@ def host_elsewhere(ssh: Payload, home: PurePosixPath) -> "SshHost":
 
 
 async def host_as(
-    ssh: Payload, login: SshAddress, key_file: Path | None, home: PurePosixPath
+    ssh: Payload,
+    login: SshAddress,
+    key_file: Path | None,
+    home: PurePosixPath,
+    *,
+    sudo: bool = False,
 ) -> "SshHost":
     """The same machine, by another account: it has to show the host key that is pinned.
 
     Args:
         key_file: None takes the keys and the agent of whoever typed the command.
+        sudo: whether that account becomes root there.
 
     Raises:
         SshError: it cannot be entered.
     """
     from vpn.host.ssh import SshHost  # noqa: PLC0415
 
-    host = SshHost(SshTarget(login, ssh["host_key"], key_file), home)
+    host = SshHost(SshTarget(login, ssh["host_key"], key_file, sudo), home)
     with as_root():  # whose keys they are
         await host.caller()
     return host

@@ -1,13 +1,14 @@
 """What a server's folder gets, and how it gets there where the server is on another machine.
 
-Root has to be there once: by `--ssh root@…`, or by hand with an archive. From then on the bot's
-account there does all, which may write `live/` and nothing else.
+Root has to be there once: by `--ssh root@…`, by sudo, or by hand with an archive. From then on the
+bot's account there does all, which may write `live/` and nothing else.
 """
 
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import PurePosixPath
 from shlex import quote
 
@@ -17,6 +18,7 @@ from bot.fleet.elsewhere import address_of, authorized_line, host_as, key_file_o
 from bot.fleet.live_servers import host_of, spec_of
 from bot.fleet.members import address_sets
 from bot.office import Office
+from bot.process.privileges import as_root
 from bot.setup.ways import BOTS_ACCOUNT, WayIn
 from pki.authority import pem_of
 from pki.serial import parse_serial
@@ -36,12 +38,16 @@ from vpn.deploy import (
     is_issued_by,
 )
 from vpn.deploy_archive import account_script, archive
-from vpn.errors import HostError, KeyRefused
+from vpn.errors import HostError, KeyRefused, SudoRefused
 from vpn.host.interface import ROOT, ServerHost
 from vpn.host.safe_place import weak_step_of
+from vpn.host.ssh_address import parse_ssh_address, sudoers_line
 from vpn.layout import CA_CERTIFICATE, CERTIFICATE, CONF
 from vpn.values import CommonName, server_common_name
 
+# How long a line of sudoers lasts that we print.
+SUDO_LASTS = timedelta(hours=1)
+SUDOERS_FILE = "/etc/sudoers.d/vpnbot"
 # The account that the pages suggest, and others of the bot's own beside it.
 _BOTS_ACCOUNT = re.compile(rf"{BOTS_ACCOUNT}(-[a-z0-9]+)?", re.ASCII)
 
@@ -139,12 +145,13 @@ async def write_elsewhere(
     """
     require_named_account(server, account)
     home, ssh = PurePosixPath(server.directory), _ssh_of(server)
-    host = await host_as(ssh, login.address, login.key_file, home)
+    host = await root_there(office, ssh, login, home)
     place = login.address.host
     if await host.caller() != ROOT:
         raise NotDone(
-            f"{login.address} is not root, who has to write {home}; log in as root, or carry it "
-            f"over by hand: vpnbot server deploy {server.name} --to-archive FILE"
+            f"{login.address} is not root, who has to write {home}; log in as root, or add --sudo "
+            "where that account may become root, or carry it over by hand: vpnbot server deploy "
+            f"{server.name} --to-archive FILE"
         )
     weak = weak_step_of(await host.resolve(""), home, ROOT)
     if weak is not None:
@@ -161,6 +168,42 @@ async def write_elsewhere(
     parts = await issuing(office, actor, server)
     await make_account(server.account, ssh, host, is_named=account is not None)
     return await write_home(office, server, parts, host)
+
+
+async def root_there(office: Office, ssh: Payload, login: WayIn, home: PurePosixPath) -> ServerHost:
+    """The machine, by the account of whoever types the command: root, or one that may use sudo.
+
+    Args:
+        ssh: how the bot gets in every day: by another account, and another key.
+
+    Raises:
+        NotDone: the bot itself could become root by that, or the account may not use sudo.
+        SshError: it cannot be entered.
+    """
+    everyday = parse_ssh_address(ssh["address"])
+    if login.sudo and login.address.user == everyday.user:
+        raise NotDone(
+            f"{everyday.user} is the bot's account on {everyday.host}: if it could become root, so "
+            "could whoever takes over the bot. Log in by your own account there: --ssh "
+            f"YOU@{everyday.host} --sudo"
+        )
+    if login.key_file is not None:
+        with as_root():
+            own = authorized_line(login.key_file)
+        if own.split()[:3] == authorized_line(key_file_of(ssh)).split()[:3]:
+            raise NotDone(
+                f"{login.key_file} is the bot's own key: if it opened {login.address}, whoever "
+                "takes over the bot could become root there; take a key of your own."
+            )
+    try:
+        return await host_as(ssh, login.address, login.key_file, home, sudo=login.sudo)
+    except SudoRefused as error:
+        line = sudoers_line(login.address.user, office.clock() + SUDO_LASTS)
+        raise NotDone(
+            f"{login.address} does not become root by sudo ({error}); as root there, put this line "
+            f"into a file of its own by `visudo -f {SUDOERS_FILE}`, for as long as you need it: "
+            f"{line}"
+        ) from error
 
 
 def require_named_account(server: Server, account: str | None) -> None:
@@ -222,7 +265,8 @@ async def look_elsewhere(office: Office, server: Server) -> DeployReport:
         raise NotDone(
             f"{server.directory} on {where} is not as it should be, and only root there can change"
             f" that; run: vpnbot server deploy {server.name} --ssh root@{where} --directory "
-            f"{server.directory} (or --to-archive FILE in the place of --ssh, and carry it over)"
+            f"{server.directory} (or in the place of --ssh root@{where}: --ssh YOU@{where} --sudo, "
+            "or --to-archive FILE, which you carry over)"
         )
     end = None
     with suppress(HostError):

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from bot.fleet.elsewhere import host_as, host_elsewhere
+from bot.fleet.elsewhere import host_elsewhere
 from bot.office import Office
-from bot.setup.deploying import make_account
+from bot.setup.deploying import make_account, root_there
 from bot.setup.ways import WayIn, make_key, pinned_key, record_of
 from storage.records import Payload, ServerName
 from vpn.host.interface import ServerHost
@@ -65,11 +65,11 @@ async def enter(
         make_key(office)
     ssh = record_of(way, host_key)
     own = host_elsewhere(ssh, _ROOT)
-    if is_own:
+    if is_own and not login.sudo:
         # Now, while this acts as the bot's account: its key is none for root to read.
         await own.caller()
         return Machine(own, own, ssh)
-    host = await host_as(ssh, login.address, login.key_file, _ROOT)
+    host = await root_there(office, ssh, login, _ROOT)
     if makes_account:
         await make_account(account, ssh, host, is_named=True)
     return Machine(host, own, ssh)

@@ -26,11 +26,13 @@ class WayIn:
     Attributes:
         fingerprint: of the host key, where whoever asks for it knows it: SHA256:….
         key_file: our private key for this machine; None is the bot's own.
+        sudo: whether the account becomes root there, by sudo.
     """
 
     address: SshAddress
     fingerprint: str | None = None
     key_file: Path | None = None
+    sudo: bool = False
 
 
 async def pinned_key(way: WayIn, confirm: Callable[[str], bool]) -> str:

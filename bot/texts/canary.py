@@ -8,35 +8,35 @@ from storage.records import CanaryLook, CanaryTrouble, Untried
 NOTICES: dict[Notice, Template] = {
     Notice.CANARY_REVOKED_LET_IN: (
         "⚠️ <b>{server}</b> lets revoked people in: a revoked certificate of my own was let in. "
-        "Whoever I revoked may be connected there. If it's urgent, stop OpenVPN on that machine; "
-        "<code>vpnbot doctor</code> says what to mend. I keep trying, and tell you when it's well."
+        "Whoever I revoked may be connected there. If it’s urgent, stop OpenVPN on that machine; "
+        "<code>vpnbot doctor</code> says what to mend. I keep trying, and tell you when it’s well."
     ),
     Notice.CANARY_REVOKED_PASSES: (
-        "⚠️ The revocation list isn't in force on <b>{server}</b>: a revoked certificate of my own "
+        "⚠️ The revocation list isn’t in force on <b>{server}</b>: a revoked certificate of my own "
         "got past it. The second lock still keeps revoked people out. On the machine, "
-        "<code>vpnbot doctor</code> says what to mend. I keep trying, and tell you when it's well."
+        "<code>vpnbot doctor</code> says what to mend. I keep trying, and tell you when it’s well."
     ),
     Notice.CANARY_NO_SECOND_LOCK: (
         "⚠️ The second lock is missing on <b>{server}</b>: a certificate of my own without an "
         "address file was let in. On the machine, <code>vpnbot doctor</code> says what to mend. I "
-        "keep trying, and tell you when it's well."
+        "keep trying, and tell you when it’s well."
     ),
     Notice.CANARY_GOOD_REFUSED: (
         "⚠️ It seems that <b>{server}</b> refuses people who may connect: it refused a valid "
         "certificate of my own twice. On the machine, <code>vpnbot doctor</code> and the log of "
-        "OpenVPN say why. I keep trying, and tell you when it's well."
+        "OpenVPN say why. I keep trying, and tell you when it’s well."
     ),
     Notice.CANARY_UNREACHABLE: (
-        "⚠️ <b>{server}</b> can't be reached from my machine: nothing comes back from {remote}, "
-        "which is what people's profiles dial. Does OpenVPN run there, and does every firewall on "
-        "the way let that port through? I keep trying, and tell you when it's well."
+        "⚠️ <b>{server}</b> can’t be reached from my machine: nothing comes back from {remote}, "
+        "which is what people’s profiles dial. Does OpenVPN run there, and does every firewall on "
+        "the way let that port through? I keep trying, and tell you when it’s well."
     ),
     Notice.CANARY_WELL: (
         "<b>{server}</b> is well again: it lets a valid certificate of mine in, and refuses a "
         "revoked one."
     ),
     Notice.CANARY_LETS_IN: (
-        "<b>{server}</b> is well again: it lets a valid certificate of mine in. I can't try there "
+        "<b>{server}</b> is well again: it lets a valid certificate of mine in. I can’t try there "
         "whether it refuses a revoked one."
     ),
 }
@@ -48,22 +48,22 @@ SEEN_OVERDUE = "⚠️ not tried from outside since {moment}: {said}"
 SEEN_UNTRIED = "not tried from outside: {said}"
 TROUBLES = {
     CanaryTrouble.REVOKED_LET_IN: "it lets a revoked certificate in",
-    CanaryTrouble.REVOKED_PASSES: "its revocation list is not in force",
+    CanaryTrouble.REVOKED_PASSES: "its revocation list isn’t in force",
     CanaryTrouble.NO_SECOND_LOCK: "its second lock is missing",
     CanaryTrouble.GOOD_REFUSED: "it refuses a valid certificate",
     CanaryTrouble.UNREACHABLE: "nothing comes back from its port",
 }
 UNTRIED = {
-    Untried.NO_OPENVPN: "openvpn is not installed on the bot's machine",
-    Untried.NOT_DEPLOYED: "it has not been deployed",
+    Untried.NO_OPENVPN: "openvpn isn’t installed on the bot’s machine",
+    Untried.NOT_DEPLOYED: "it hasn’t been deployed",
     Untried.PASSWORD: "its clients need a password, and I have none",
-    Untried.TLS_KEY: "I do not have the tls key that its clients need",
+    Untried.TLS_KEY: "I don’t have the tls key that its clients need",
     Untried.CLOSED: "it takes no new profiles",
-    Untried.RESTORED: "it has not been looked through since the restore",
+    Untried.RESTORED: "it hasn’t been looked through since the restore",
     Untried.CLOCK: "the clock of my machine is in doubt",
-    Untried.NOT_PREPARED: "what a try needs could not be made ready; the log says why",
+    Untried.NOT_PREPARED: "what a try needs couldn’t be made ready; the log says why",
     Untried.NETWORK_FULL: "its network has no address to spare for a try",
-    Untried.OVERDUE: "the bot's log may say why",
+    Untried.OVERDUE: "the bot’s log may say why",
 }
 
 # vpnbot doctor

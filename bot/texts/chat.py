@@ -11,7 +11,7 @@ from storage.records import GrantState, RequestState
 # --- /start and /help --------------------------------------------------------------------------
 
 STRANGER = (
-    "Hello! I give VPN access to the people on my list, and you are not on it yet.\n\n"
+    "Hello! I give VPN access to the people on my list, and you’re not on it yet.\n\n"
     "Your Telegram id is <code>{id}</code>. Send it to your admin and ask to be added."
 )
 HELLO = "Hello, {name}!"
@@ -38,7 +38,7 @@ HELP = {
     "remove": "/remove NAME – take somebody off it and end all their access",
     "role": "/role – who is admin, approver or auditor",
     "servers": "/servers – what each server answers",
-    "audit": "/audit – the head of the audit trail, to be kept",
+    "audit": "/audit – how far the log goes, to be kept",
 }
 MENU = {  # in Telegram's own menu
     "requestvpn": "Ask for VPN access",
@@ -57,7 +57,7 @@ MENU = {  # in Telegram's own menu
     "remove": "Take somebody off the allowlist",
     "role": "Who is admin, approver or auditor",
     "servers": "What each server answers",
-    "audit": "The head of the audit trail",
+    "audit": "How far the log goes, to be kept",
     "help": "What I can do for you",
 }
 ADMIN_NOT_LISTED = (
@@ -197,26 +197,30 @@ CAPTIONS_UNPROVED: dict[DeliverNote, str] = CAPTIONS | {
     ),
     DeliverNote.REPLACES_LOST: (
         "This is your profile for <b>{server}</b>. If you got one before this, "
-        "<code>{file}</code>, delete it; it is being switched off."
+        "<code>{file}</code>, delete it; it’s being switched off."
     ),
     DeliverNote.KEY_LOST: (
         "This is a new profile for <b>{server}</b>, with another passphrase. The earlier one, "
         "<code>{file}</code>, is being switched off: please delete it."
     ),
 }
-CAPTION_USE = (
-    "Open it with OpenVPN Connect on a phone, Windows or a Mac, or with OpenVPN 2.5 or newer. "
-    "It works until {until}. It is for you alone: whoever has this file has your access."
-)
+CAPTION_USE = "It works until {until}. Keep it to yourself: whoever has this file has your access."
 CAPTION_USE_ARCHIVE = (
-    "Unpack it, and open the .ovpn file in it with OpenVPN Connect, or with OpenVPN 2.5 or newer. "
-    "It works until {until}. It is for you alone: whoever has this archive has your access."
+    "It works until {until}. Keep it to yourself: whoever has this archive has your access."
+)
+# Below all else, folded: the buttons lead there, too.
+CAPTION_OPEN = (
+    "<blockquote expandable>Open it with OpenVPN Connect on a phone, Windows or a Mac, or with "
+    "OpenVPN 2.5 or newer.\n/myvpn shows it, sends a new one, or gives it up.</blockquote>"
+)
+CAPTION_OPEN_ARCHIVE = (
+    "<blockquote expandable>Unpack it, and open the .ovpn file in it with OpenVPN Connect, or with "
+    "OpenVPN 2.5 or newer.\n/myvpn shows it, sends a new one, or gives it up.</blockquote>"
 )
 CAPTION_HOW_TO = "Tap your device to read how."
 HOW_TO_GONE = "I don’t have these instructions any more. Your admin can help you."
 HOW_TO_BROKEN = "I can’t show these instructions right now. Your admin can help you."
-CAPTION_DELETED = "I delete this message at {at}, so save the file before."
-CAPTION_LATER = "/myvpn shows it, sends a new one, or gives it up."
+CAPTION_DELETED = "I delete this message at {at}: save the file before."
 
 # --- /myvpn ------------------------------------------------------------------------------------
 
@@ -230,23 +234,22 @@ MY_GRANT_IMPORTED = (
     "/requestvpn gives you a new one to replace it."
 )
 MY_GRANT_ENDING = (
-    "<b>{server}</b>: your access has ended, but that is not proved yet, so the profile "
-    "<code>{common_name}</code> may still work for a while. I keep trying."
+    "<b>{server}</b>: your access is over. The profile <code>{common_name}</code> is being "
+    "switched off, and may still work until that’s done. Please delete the file."
 )
 MY_GRANT_ENDING_IMPORTED = (
-    "A profile from before the takeover: its access has ended, but that is not proved yet, so "
-    "<code>{common_name}</code> may still work for a while. I keep trying."
+    "Your profile <code>{common_name}</code> from before the takeover is over. It’s being switched "
+    "off, and may still work until that’s done. Please delete the file."
 )
 MY_GRANT_DROPPED = (
-    "Your profile <code>{common_name}</code> has ended, but a server was taken out before it had "
-    "proved that. Please delete the file."
+    "Your profile <code>{common_name}</code> is over, but one of its servers was taken out before "
+    "it could show that. Please delete the file."
 )
 LAST_USE = "last connected {at}, {amount} in all"
 NOT_USED = "not seen connected yet"
 MY_OTHER_ACCOUNT = "By your account {name}:"
 MY_RENEWING = (
-    "A new profile for <b>{server}</b> is on its way; the earlier one is being ended on every "
-    "server."
+    "A new profile for <b>{server}</b> is on its way; the earlier one is being switched off."
 )
 RENEWING_TOAST = "A new profile is on its way. The earlier one ends now."
 CONFIRM_GIVE_UP = (
@@ -301,9 +304,9 @@ GRANT_LINE_IMPORTED = (
     "{state}, <code>{common_name}</code>, <code>{id}</code>"
 )
 HOLDER_UNKNOWN = "Not linked to anybody"
-GRANT_UNPROVED = "⚠️ not proved on {servers}: may still get in"
+GRANT_UNPROVED = "⚠️ not confirmed on {servers}: may still get in"
 GRANT_UNPROVED_NOWHERE = (
-    "⚠️ not proved, because no server is known yet: may still get in. On the machine: "
+    "⚠️ not confirmed, since no server is known yet: may still get in. On the machine: "
     "<code>vpnbot server adopt</code>"
 )
 AND_MORE = Plural(
@@ -326,7 +329,7 @@ USER_NOT_LISTED = "not on the allowlist"
 NO_USERNAME = "no username"
 ADMINS = "Admins, by the settings:"
 ADMIN_KNOWN = "<b>{name}</b>, <code>{id}</code>"
-ADMIN_UNKNOWN = "<code>{id}</code>, has not written to me yet"
+ADMIN_UNKNOWN = "<code>{id}</code>, hasn’t written to me yet"
 USER_LINE = "<b>{name}</b>, <code>{id}</code>"
 USER_LINE_USERNAME = "<b>{name}</b>, {username}, <code>{id}</code>"
 ALLOWED = (
@@ -368,8 +371,8 @@ SERVER_UP = Plural(
     "<b>{name}</b>, {remote}: reachable, {count} live sessions",
 )
 SERVER_DOWN = "⚠️ <b>{name}</b>, {remote}: can’t be asked"
-SERVER_CRL = "CRL {number}, signed {signed}, valid until {until}"
-SERVER_NO_CRL = "⚠️ no CRL that can be read"
+SERVER_CRL = "revocation list {number}: renewed {signed}, valid until {until}"
+SERVER_NO_CRL = "⚠️ no revocation list that can be read"
 SERVER_CERTIFICATE = "server certificate until {until}"
 SERVER_OPEN = (
     "⚠️ profiles for other servers may open it, too; on the machine, <code>vpnbot doctor</code> "

@@ -68,8 +68,12 @@ def blocks(*parts: str) -> Html:
 
 def folded(*parts: str) -> Html:
     """Paragraphs of plain text that open at a tap; without any, nothing."""
-    whole = escaped(_GAP.join(parts))
-    return Html(f"<blockquote expandable>{whole}</blockquote>" if whole else "")
+    return fold(escaped(_GAP.join(parts)))
+
+
+def fold(text: Html) -> Html:
+    """What opens at a tap; nothing where it is empty."""
+    return Html(f"<blockquote expandable>{text}</blockquote>" if text else "")
 
 
 def length(text: str) -> int:

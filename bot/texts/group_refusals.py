@@ -23,14 +23,14 @@ IN_CHAT: dict[Refusal, Template] = {
     ),
     Refusal.RANGE_FULL: "{network} has no address that {server} could give to a client.",
     Refusal.APPROVER_NO_ADMIN: (
-        "{id} is neither admin nor approver, so their approval would not count."
+        "{id} is neither admin nor approver, so their approval wouldn’t count."
     ),
     Refusal.TOO_FEW_APPROVERS: Plural(
         "{needed} approvals can’t come from {count} approver.",
         "{needed} approvals can’t come from {count} approvers.",
     ),
     Refusal.IN_GROUP_ALREADY: "{name} is in {group} already.",
-    Refusal.NOT_IN_GROUP: "{name} is not in {group}, so nothing was changed.",
+    Refusal.NOT_IN_GROUP: "{name} isn’t in {group}, so nothing was changed.",
 }
 IN_TERMINAL: dict[Refusal, Template] = {
     Refusal.SERVER_NOT_OPEN: (
@@ -48,7 +48,7 @@ IN_TERMINAL: dict[Refusal, Template] = {
         "{network} overlaps {range} of the group {group}; choose another range with --network."
     ),
     Refusal.APPROVER_NO_ADMIN: (
-        "{id} is neither admin nor approver, so their approval would not count; first run vpnbot "
+        "{id} is neither admin nor approver, so their approval wouldn’t count; first run vpnbot "
         "user role {id} approver, or name somebody else with --approvers."
     ),
     Refusal.TOO_FEW_APPROVERS: Plural(

@@ -6,7 +6,7 @@ from bot.texts.fill import Plural
 APPROVERS = "You can’t approve this: the requester’s group leaves it to {names}."
 NO_APPROVER = (
     "Nobody who may approve this for the requester’s group is an admin or approver now. It can be "
-    "done on the server: vpnbot request approve N."
+    "done on the server: vpnbot request approve {request}."
 )
 
 # On a card.
@@ -39,7 +39,7 @@ MEMBERS = "In it: {names}"
 NOBODY = "Nobody is in it yet."
 MORE = "… and {count} more: <code>vpnbot group list</code>"
 JOINED = "✅ {name} is in {group} now."
-LEFT = "✅ {name} is not in {group} any more."
+LEFT = "✅ {name} isn’t in {group} any more."
 DUE = Plural(
     "{count} profile follows by itself; whoever is connected gets the change when they reconnect.",
     "{count} profiles follow by themselves; whoever is connected gets the change when they "

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from bot.texts.fill import Html, fill
 
 # Of the marks of `bot.texts.fill`, these are all that the texts below have.
-_MARKS = re.compile(r"</?(?:b|code)>")
+_MARKS = re.compile(r"</?(?:b|code|blockquote(?: expandable)?)>")
 
 
 class Instructions(NamedTuple):
@@ -35,9 +35,9 @@ WINDOWS = Instructions(
     "1. Install OpenVPN Connect from https://openvpn.net/client/ and start it.\n"
     "2. {fetch}\n"
     "3. Drag the file into the window of OpenVPN Connect, and press Connect.\n\n"
-    "You prefer OpenVPN GUI (https://openvpn.net/community/)? Right-click its icon beside the "
-    "clock, choose Import, then Import file, pick <code>{file}</code>, and then choose "
-    "Connect.\n\n"
+    "<blockquote expandable>You prefer OpenVPN GUI (https://openvpn.net/community/)? Right-click "
+    "its icon beside the clock, choose Import, then Import file, pick <code>{file}</code>, and "
+    "then choose Connect.</blockquote>\n\n"
     "Once it works, delete the saved file: the program keeps its own copy.",
     "Save <code>{file}</code> from this chat to your computer: right-click it, Save As.",
 )
@@ -46,27 +46,27 @@ MACOS = Instructions(
     "<b>{server} on a Mac</b>\n\n"
     "1. Install OpenVPN Connect from https://openvpn.net/client/ and start it.\n"
     "2. {fetch}\n"
-    "3. Drag the file into the window of OpenVPN Connect, and press Connect.\n\n"
-    "You prefer Tunnelblick (https://tunnelblick.net/)? Drag the file onto its icon in the menu "
-    "bar, click the icon, and choose Connect.\n\n"
-    "If macOS asks whether the program may add a VPN configuration, allow it. Once it works, "
-    "delete the saved file: the program keeps its own copy.",
+    "3. Drag the file into the window of OpenVPN Connect, and press Connect. If macOS asks about a "
+    "VPN configuration, allow it.\n\n"
+    "<blockquote expandable>You prefer Tunnelblick (https://tunnelblick.net/)? Drag the file onto "
+    "its icon in the menu bar, click the icon, and choose Connect.</blockquote>\n\n"
+    "Once it works, delete the saved file: the program keeps a copy.",
     "Save <code>{file}</code> from this chat to your Mac: right-click it, Save As.",
 )
 LINUX = Instructions(
     "Debian, Ubuntu",
     "<b>{server} on Debian and Ubuntu</b>\n\n"
-    "{fetch} Open a terminal in the folder where it is, and go one of these two ways.\n\n"
+    "{fetch} Open a terminal in its folder.\n\n"
     "<b>With NetworkManager</b>, on a desktop:\n"
     "<code>sudo apt install network-manager-openvpn-gnome</code>\n"
     "<code>nmcli connection import type openvpn file {file}</code>\n"
     "<code>nmcli connection up {connection}</code>\n"
-    "From then on it is in the menu of your network, too.\n\n"
-    "<b>With openvpn</b>, without a desktop:\n"
+    "Then it’s in your network’s menu, too.\n\n"
+    "<blockquote expandable><b>With openvpn</b>, without a desktop:\n"
     "<code>sudo apt install openvpn</code>\n"
     "<code>sudo openvpn --config {file}</code>\n"
-    "It is up when it says Initialization Sequence Completed; Ctrl-C ends it.\n\n"
-    "Once it works, delete the saved file if you imported it.",
+    "It is up when it says Initialization Sequence Completed; Ctrl-C ends it.</blockquote>\n\n"
+    "Once it works, delete the file if you imported it.",
     "Save <code>{file}</code> from this chat.",
 )
 IOS = Instructions(
@@ -74,10 +74,9 @@ IOS = Instructions(
     "<b>{server} on an iPhone or iPad</b>\n\n"
     "1. Install OpenVPN Connect from the App Store.\n"
     "2. {fetch}\n"
-    "3. Tap the Share button at <code>{file}</code>, and choose OpenVPN.\n"
-    "4. In OpenVPN Connect, tap Add, then Connect. iOS asks whether it may add a VPN "
-    "configuration: allow it.\n\n"
-    "The switch in the app turns the VPN on and off. You need not keep the file anywhere else.",
+    "3. Tap Share at <code>{file}</code>, and choose OpenVPN.\n"
+    "4. Tap Add, then Connect, and allow the VPN configuration.\n\n"
+    "The app’s switch turns the VPN on and off. You need not keep the file.",
     "In this chat, tap <code>{file}</code> to open it.",
 )
 ANDROID = Instructions(
@@ -86,8 +85,8 @@ ANDROID = Instructions(
     "1. Install OpenVPN Connect from Google Play.\n"
     "2. {fetch}\n"
     "3. In OpenVPN Connect, choose Upload File, then Browse, pick <code>{file}</code>, and tap "
-    "OK, then Connect. Android asks whether the app may set up a VPN: allow it.\n\n"
-    "Once it works, delete the file from your downloads: the app keeps its own copy.",
+    "OK, then Connect. If Android asks about a VPN, allow it.\n\n"
+    "Once it works, delete the file from your downloads.",
     "In this chat, tap ⋮ at <code>{file}</code> and choose Save to downloads.",
 )
 # By their names in buttons, in files, and in an operator's folder.

@@ -5,20 +5,20 @@ from bot.texts.fill import Plural, Template
 
 # The caption of a profile of the new CA.
 MOVED = (
-    "This is your new profile for <b>{server}</b>; the VPN’s certificates are being renewed. It "
-    "takes the place of the earlier one, which ends now: import this one and delete that."
+    "This is your new profile for <b>{server}</b>: the VPN’s certificates are being renewed. The "
+    "earlier one ends now, so import this one and delete that."
 )
 NOTICES: dict[Notice, Template] = {
     Notice.CRL_UNPUBLISHED: (
-        "⚠️ The revocation list of <b>{server}</b> could not be renewed. It is valid until "
-        "{until}; after that, or where OpenVPN cannot read it, nobody gets in there. On the "
+        "⚠️ The revocation list of <b>{server}</b> couldn’t be renewed. It’s valid until "
+        "{until}; after that, or where OpenVPN can’t read it, nobody gets in there. On the "
         "machine, <code>vpnbot doctor</code> says what to mend. I keep trying."
     ),
     Notice.CRL_PUBLISHED: "The revocation list of <b>{server}</b> is renewed again.",
     Notice.RESTORED: Plural(
-        "I was restored from a backup of {made_at}; what was decided after it is lost. One request "
+        "I was restored from a backup of {made_at}; what was decided since is lost. One request "
         "was open in it: I closed that, and told who had asked to ask again.",
-        "I was restored from a backup of {made_at}; what was decided after it is lost. {count} "
+        "I was restored from a backup of {made_at}; what was decided since is lost. {count} "
         "requests were open in it: I closed them, and told those people to ask again.",
     ),
     Notice.CRL_REPLACED: (
@@ -79,7 +79,7 @@ NOTICES: dict[Notice, Template] = {
     ),
     Notice.SERVER_CLOCK_AGREED: "The clock of <b>{server}</b> is right again.",
     Notice.CLOCK_BELIEVED: (
-        "⚠️ Nothing vouched for the clock of my machine: Telegram could not be reached for the "
+        "⚠️ Nothing vouched for the clock of my machine: Telegram couldn’t be reached for the "
         "first {minutes} minutes after my start. I went by that clock; if it was wrong, some "
         "access ended too early or too late. /grants shows what there is."
     ),

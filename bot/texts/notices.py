@@ -6,14 +6,15 @@ from bot.texts.fill import Plural, Template
 from storage.records import EndReason
 
 AUDIT_HEAD = (
-    "The audit trail has {count} rows. Its head is\n<code>{head}</code>\n"
-    "To check that nobody rewrote it since: <code>vpnbot audit verify --head {head}</code>"
+    "Log checked up to entry {count}. Keep this message: with it, nothing from before can be "
+    "changed unseen.\n<blockquote expandable>Its head is <code>{head}</code>\n"
+    "To check it: <code>vpnbot audit verify --head {head}</code></blockquote>"
 )
 AUDIT_FITS = Plural(
     "The one row there is fits the chain. Its head is {head}",
     "All {count} rows fit the chain. Its head is {head}",
 )
-AUDIT_NONE = "The audit trail is empty."
+AUDIT_NONE = "The log is empty."
 NOTICES: dict[Notice, Template] = {
     **machine.NOTICES,
     **canary.NOTICES,
@@ -33,7 +34,7 @@ NOTICES: dict[Notice, Template] = {
         "since. If you got a profile for it, that stops working. /requestvpn asks again."
     ),
     Notice.REQUEST_WITHDRAWN: (
-        "Your request for <b>{server}</b> was closed: this server is not offered any more. "
+        "Your request for <b>{server}</b> was closed: this server isn’t offered any more. "
         "/requestvpn asks again."
     ),
     Notice.NO_ADMIN_REACHABLE: (
@@ -122,7 +123,7 @@ ACCESS_ENDED: dict[EndReason, str] = {
         "{Admin} took back your access to <b>{server}</b>. If you still need it, talk to them."
     ),
     EndReason.LOST: (
-        "Your profile for <b>{server}</b> got lost on its way, so I am ending its access. "
+        "Your profile for <b>{server}</b> got lost on its way, so I’m switching it off. "
         "/requestvpn asks again."
     ),
     EndReason.REMOVED: (

@@ -3,15 +3,13 @@
 from bot.texts.fill import Plural
 
 CONFIRM_REVOKE_PERSON = Plural(
-    "End the access of <b>{name}</b> on every server now?",
-    "End all {count} profiles of <b>{name}</b> on every server now?",
+    "End <b>{name}</b>’s access on every server now?",
+    "End <b>{name}</b>’s access on every server now, with all {count} profiles?",
 )
-CONFIRM_REVOKE_GRANT = (
-    "End the access <code>{common_name}</code> of <b>{name}</b> on every server now?"
-)
+CONFIRM_REVOKE_GRANT = "End <b>{name}</b>’s profile <code>{common_name}</code> on every server now?"
 # Several of them may have one name.
 CONFIRM_REVOKE_IMPORTED = (
-    "End the access <code>{common_name}</code> on every server now?\n"
+    "End the profile <code>{common_name}</code> on every server now?\n"
     "<b>{name}</b>, serial <code>{serial}</code>, until {until}"
 )
 CONFIRM_REMOVE = (

@@ -22,11 +22,11 @@ _ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED | roles.IN_CHAT | joining.RE
 _ELSEWHERE |= pausing.REFUSALS | policy.REFUSALS | requests.REFUSED
 IN_CHAT: dict[Refusal, Template] = _ELSEWHERE | {
     Refusal.NOT_ALLOWED: (
-        "You are not on the list of this bot. /start shows your Telegram id; send it to your admin."
+        "You’re not on the list of this bot. /start shows your Telegram id; send it to your admin."
     ),
     Refusal.ADMINS_ONLY: "Only admins can do this. /help shows what I can do for you.",
     Refusal.UNKNOWN_DURATION: (
-        "“{duration}” is no duration that I know. Write a number with m, h, d or w: "
+        "“{duration}” isn’t a duration that I know. Write a number with m, h, d or w: "
         "30m, 8h, 7d, 2w."
     ),
     Refusal.DURATION_TOO_LONG: (
@@ -52,7 +52,7 @@ IN_CHAT: dict[Refusal, Template] = _ELSEWHERE | {
         "/myvpn shows it."
     ),
     Refusal.ASKED_TOO_OFTEN: (
-        "You have asked {count} times within an hour. Please ask again in {wait}; if it cannot "
+        "You have asked {count} times within an hour. Please ask again in {wait}; if it can’t "
         "wait, talk to your admin."
     ),
     Refusal.RENEWED_TOO_OFTEN: (
@@ -61,12 +61,12 @@ IN_CHAT: dict[Refusal, Template] = _ELSEWHERE | {
     ),
     Refusal.UNKNOWN_REQUEST: "There is no request {request}. /pending shows the open ones.",
     Refusal.ALREADY_DECIDED: "Too late: this request is already {state}.",
-    Refusal.NOT_YOURS: "This is not yours, so nothing was changed.",
+    Refusal.NOT_YOURS: "This isn’t yours, so nothing was changed.",
     Refusal.OWN_REQUEST: (
         "You can’t approve your own request. Another admin can; if you’re the only one, run on the "
         "server: vpnbot request approve {request}."
     ),
-    Refusal.NOT_OFFERED: "This duration was not offered. Tap one of the buttons on the card.",
+    Refusal.NOT_OFFERED: "This duration wasn’t offered. Tap one of the buttons on the card.",
     Refusal.NOTHING_TO_UNDO: "There is nothing to take back here any more.",
     Refusal.UNDO_NOT_YOURS: "{admin} decided this, so only they can take it back.",
     Refusal.UNDO_LATE: (
@@ -80,15 +80,15 @@ IN_CHAT: dict[Refusal, Template] = _ELSEWHERE | {
     ),
     Refusal.AGREED_ALREADY: ("You have approved this request already. It waits for another admin."),
     Refusal.SAME_PERSON: (
-        "These two accounts cannot be linked: one of them is linked to another account already, "
-        "or they are the same."
+        "These two accounts can’t be linked: one of them is linked to another account already, "
+        "or they’re the same."
     ),
     Refusal.NOT_LINKED: (
-        "This account of {name} is not linked to another one. If another one is linked to it, "
+        "This account of {name} isn’t linked to another one. If another one is linked to it, "
         "name that one."
     ),
     Refusal.NOT_ALLOWED_YET: (
-        "{name} is not on the allowlist. Put them on it first with /allow, or revoke the old "
+        "{name} isn’t on the allowlist. Put them on it first with /allow, or revoke the old "
         "certificate."
     ),
     Refusal.NOTHING_TO_LINK: (
@@ -99,7 +99,7 @@ IN_CHAT: dict[Refusal, Template] = _ELSEWHERE | {
         "“{name}” is a server’s own certificate, so it belongs to nobody. Nothing was changed."
     ),
     Refusal.REQUESTER_REMOVED: (
-        "This person is not on the allowlist any more, so nothing was approved."
+        "This person isn’t on the allowlist any more, so nothing was approved."
     ),
     Refusal.NETWORK_FULL: (
         "There is no free address on {server}. Revoke somebody’s access there, or give the server "
@@ -142,7 +142,7 @@ IN_CHAT: dict[Refusal, Template] = _ELSEWHERE | {
     Refusal.TOLD_LATELY: trouble.TOLD_LATELY,
     Refusal.FORWARDED: chat.ONLY_NEW_MESSAGES,
     Refusal.BAD_ID: (
-        "“{id}” is no Telegram id. It is a number; the person sees it when they send me /start."
+        "“{id}” isn’t a Telegram id. That’s a number; the person sees it when they send me /start."
     ),
     Refusal.BAD_NAME: "Please add the person’s name after the id.",
     Refusal.LIST_HAS_NO_END: (
@@ -155,7 +155,7 @@ _THERE = roles.IN_TERMINAL | joining.REFUSED_IN_TERMINAL | pausing.REFUSALS_TERM
 _SAME = IN_CHAT | group_refusals.IN_TERMINAL | _THERE
 _IN_TERMINAL: dict[Refusal, Template] = _SAME | {
     Refusal.NOT_ALLOWED: (
-        "This person is not on the allowlist; run: vpnbot user allow ID --name NAME"
+        "This person isn’t on the allowlist; run: vpnbot user allow ID --name NAME"
     ),
     Refusal.AUTHORITY_AHEAD: (
         "This machine’s clock is before {begins}, when the CA begins, so no profile would work; "
@@ -168,7 +168,7 @@ _IN_TERMINAL: dict[Refusal, Template] = _SAME | {
         "out to give what was asked for, or run `vpnbot request deny {request}` first."
     ),
     Refusal.UNKNOWN_REQUEST: "There is no request {request}; see: vpnbot request list",
-    Refusal.NOT_OFFERED: "This duration cannot be approved: it is not what was asked for.",
+    Refusal.NOT_OFFERED: "This duration can’t be approved: it’s not what was asked for.",
     Refusal.NETWORK_FULL: (
         "There is no free address on {server}; revoke somebody’s access there, or add a server "
         "with a larger network."
@@ -186,28 +186,28 @@ _IN_TERMINAL: dict[Refusal, Template] = _SAME | {
         "their numeric id."
     ),
     Refusal.SEVERAL_FIT: (
-        "“{who}” is not enough to tell who; nothing was done. Name one of: {named}."
+        "“{who}” isn’t enough to tell who; nothing was done. Name one of: {named}."
     ),
     Refusal.USERNAME_OLD: (
         "Nobody has written to the bot as {who} for a while, and usernames change hands; nothing "
         "was done. If you mean {name}, name the id {id}."
     ),
     Refusal.ADMIN_OF_SETTINGS: (
-        "{name} is not on the allowlist, but an admin by the settings; to change that, take {id} "
+        "{name} isn’t on the allowlist, but an admin by the settings; to change that, take {id} "
         "out of VPNBOT_ADMIN_IDS and restart the bot."
     ),
     Refusal.NOT_ALLOWED_YET: (
-        "{name} is not on the allowlist; run: vpnbot user allow ID --name NAME"
+        "{name} isn’t on the allowlist; run: vpnbot user allow ID --name NAME"
     ),
     Refusal.NOTHING_TO_LINK: (
         "There is no live imported certificate “{name}” to link to them; see: vpnbot grant list"
     ),
-    Refusal.BAD_ID: "“{id}” is no Telegram id: it is a number that the person sees after /start.",
+    Refusal.BAD_ID: "“{id}” isn’t a Telegram id: it’s a number that the person sees after /start.",
     Refusal.BAD_NAME: "The name is empty; give one with --name.",
 }
 _OVER = "This profile has ended already."
 _ENDING = (
-    "This profile has been ended already, but that isn’t proved everywhere: it may still work."
+    "This profile has been ended already, but that isn’t confirmed everywhere: it may still work."
 )
 # Of a profile that is over: what else its holder has.
 _LEFT = Plural(
@@ -215,7 +215,7 @@ _LEFT = Plural(
     " {count} other profiles of the same person may still let them in.",
 )
 # Of somebody who has nothing: certificates that are nobody's, and called as they are.
-_MAYBE = " But {names} from before the takeover is nobody’s; if it is theirs, revoke that."
+_MAYBE = " But {names} from before the takeover is nobody’s; if it’s theirs, revoke that."
 _NAMES_LENGTH = 60
 _NAMED = 10
 DECIDED = {
@@ -268,7 +268,7 @@ def _values(refused: Refused) -> dict[str, object]:
         case Refusal.NOT_APPROVER:
             names = ", ".join(values["names"])[:_NAMES_LENGTH]
             template = groups.APPROVERS if names else groups.NO_APPROVER
-            values["who"] = plain(template, names=names)
+            values["who"] = plain(template, names=names, request=values["request"])
         case Refusal.SERVER_NOT_OPEN:
             values["servers"] = ", ".join(values["servers"])
         case Refusal.SEVERAL_FIT:

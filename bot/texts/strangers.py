@@ -50,19 +50,19 @@ NOTICES: dict[Notice, Template] = {
     ),
     Notice.OVER_LEFT: Plural(
         "⚠️ The access of <b>{names}</b> is over, and yet they may still be on <b>{server}</b>: I "
-        "can’t prove that they’re out. I keep trying. If it’s urgent, stop OpenVPN on that "
-        "machine; /grants shows who is not proved out.",
+        "can’t confirm that they’re out. I keep trying. If it’s urgent, stop OpenVPN on that "
+        "machine; /grants shows who isn’t confirmed out.",
         "⚠️ {count} people whose access is over may still be on <b>{server}</b>: {names}. I can’t "
-        "prove that they’re out. I keep trying. If it’s urgent, stop OpenVPN on that machine; "
-        "/grants shows who is not proved out.",
+        "confirm that they’re out. I keep trying. If it’s urgent, stop OpenVPN on that machine; "
+        "/grants shows who isn’t confirmed out.",
     ),
     Notice.NOBODY_OVER_SEEN: (
         "I looked at <b>{server}</b> again: nobody whose access is over was connected."
     ),
     Notice.NOBODY_CAN_SEE: (
         "⚠️ <b>{server}</b> doesn’t tell me who is connected, so people whose access is over may "
-        "still be on it. I try every minute; /grants shows who is not proved out. If it’s urgent, "
-        "stop OpenVPN on that machine."
+        "still be on it. I try every minute; /grants shows who isn’t confirmed out. If it’s "
+        "urgent, stop OpenVPN on that machine."
     ),
 }
 

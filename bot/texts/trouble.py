@@ -6,7 +6,7 @@ BUTTON = "It doesn’t work"
 
 # --- The questions: a letter for each answer, which a button carries -----------------------------
 
-ASK_WHAT = "I’m sorry. Three questions, and the admins know.\n<b>What happens?</b>"
+ASK_WHAT = "I’m sorry. Three questions first.\n<b>What happens?</b>"
 ASK_DEVICE = "<b>On which device?</b>"
 ASK_PLACE = "<b>Where are you with it?</b>"
 WHAT = {
@@ -65,6 +65,7 @@ ADVICE_LOCKED = (
     "It’s the passphrase that I showed you once. If it’s gone, take a new profile: /myvpn"
 )
 TOLD = "I’m telling the admins, with what I know."
+TOLD_NOBODY = "I can’t reach any admin right now, so please tell one of them yourself."
 TOLD_LATELY = "The admins have what you said a moment ago. Talk to them if it can’t wait."
 
 # --- The admins' note ----------------------------------------------------------------------------

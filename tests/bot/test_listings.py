@@ -27,7 +27,7 @@ async def test_listings_are_narrowed(company: Company, anna_has_access: None) ->
     assert await rows("grant", "list", "--server", "nowhere") == []
     assert await rows("grant", "list", "--state", "revoking") == []
     ran = await company.vpnbot("grant", "list", "--user", "Hans Müller")
-    assert "not enough to tell who" in ran.err
+    assert "isn’t enough to tell who" in ran.err
 
 
 async def test_the_trail_is_narrowed(company: Company, anna_has_access: None) -> None:
@@ -57,9 +57,9 @@ async def test_the_trail_is_narrowed(company: Company, anna_has_access: None) ->
 async def test_roles_are_given_on_the_machine(company: Company) -> None:
     await company.done("group", "add", "desk")
     said = await company.done("user", "role", "4142", "approver", "--group", "desk")
-    assert said.out == "4142 (4142) is approver for desk now.\n"
+    assert said.out == "4142 (4142) is an approver for desk now.\n"
     assert (await company.done("user", "role", "4143", "auditor")).out == (
-        "4143 (4143) is auditor now.\n"
+        "4143 (4143) is an auditor now.\n"
     )
     bare = await company.done("user", "role", "4143", "approver")
     assert "vpnbot group edit GROUP --approvers 4143" in bare.out

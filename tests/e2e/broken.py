@@ -262,7 +262,7 @@ async def address_file_comes_back(room: Room) -> AsyncIterator[None]:
 
 
 CONDITIONS = [
-    (crl_is_a_folder, "The CRL could not be written"),
+    (crl_is_a_folder, "The CRL couldn’t be written"),
     (live_is_shut, "cannot read the CRL"),
     (server_is_down, "nobody answers"),
     (server_hangs, "busy or hangs"),
@@ -272,6 +272,6 @@ CONDITIONS = [
     (crl_is_of_tomorrow, "not valid yet"),
     (crl_is_cut_off, "is damaged"),
     (socket_talks_nonsense, "answers nonsense"),
-    (server_is_restarted_at_the_kill, "cannot be asked"),
+    (server_is_restarted_at_the_kill, "can’t be asked"),
     (address_file_comes_back, "The address file is there again"),
 ]

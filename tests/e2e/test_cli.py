@@ -228,7 +228,7 @@ async def test_two_fits_and_none(company: Company) -> None:
     await company.boris.hears("is on the allowlist; the name is up to date")
     before = company.dump()
     ran = await company.vpnbot("revoke", name.upper())
-    one_line(ran, "not enough to tell who", str(gina.person.id), str(other.person.id))
+    one_line(ran, "isn’t enough to tell who", str(gina.person.id), str(other.person.id))
     one_line(await company.vpnbot("revoke", "nobody at all"), "nobody at all")
     assert company.dump() == before
     removed = await company.done("user", "remove", str(gina.person.id))

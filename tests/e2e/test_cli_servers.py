@@ -137,7 +137,7 @@ async def test_a_full_network_and_a_server_with_live_access(company: Company) ->
     mine = [row for row in await company.grants() if row["user_id"] == ida.person.id]
     assert {row["state"] for row in mine} == {"revoking"}
     await company.boris.says("/grants")
-    assert "not proved on tiny" in (await company.boris.hears("not proved on")).text
+    assert "not confirmed on tiny" in (await company.boris.hears("not confirmed on")).text
     again = await company.vpnbot("revoke", str(ida.person.id))
     assert again.code == 1
     assert again.out.startswith("Not proved on tiny, which was taken out")

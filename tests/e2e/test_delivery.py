@@ -188,7 +188,7 @@ async def test_nobody_is_told_that_it_is_dead_before_that_was_seen(
         await asks(company, who, drop_after)
         await who.receives_document()
         fresh = await who.receives_document()
-        assert "it is being switched off" in fresh.text
+        assert "it’s being switched off" in fresh.text
         assert "no longer works" not in fresh.text
         lost, live = company.grants_of(who)
         assert lost["state"] == "revoking"

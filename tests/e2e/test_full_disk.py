@@ -217,7 +217,7 @@ async def test_a_revocation_where_no_crl_can_be_written(company: Company, server
         await company.boris.says(f"/revoke {who.person.id}")
         said = await company.boris.hears(grant["common_name"])
         assert said.text.startswith("Not proved")
-        assert "The CRL could not be written" in said.text
+        assert "The CRL couldn’t be written" in said.text
         status = await company.vpnbot("server", "status")
         assert "office: Only 0 MB are left on the disk of live" in status.out
         # What could be done was done.

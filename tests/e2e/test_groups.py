@@ -123,7 +123,7 @@ async def test_admins_see_the_groups_and_who_is_in_them() -> None:
             await boris.says("/group dev add Emil")
             await boris.hears("Emil is in dev now.")
             await boris.says("/group dev remove Emil")
-            await boris.hears("Emil is not in dev any more.")
+            await boris.hears("Emil isn’t in dev any more.")
             await boris.says("/group dev add Nobody")
             await boris.hears("Nobody")
             await boris.says("/group dev rename")

@@ -51,7 +51,7 @@ async def test_an_admin_sees_who_is_on_and_ends_it() -> None:
             await boris.says("/online")
             shown = await boris.hears("1 session right now:")
             await boris.taps("Revoke 1: Anna Petrova", message=shown)
-            await boris.taps("Revoke now", message=await boris.hears("End the access"))
+            await boris.taps("Revoke now", message=await boris.hears("on every server now"))
             await boris.hears("Revoked")
             assert openvpn.sessions == ()
             assert "session.cut" in (await company.done("audit", "show")).out

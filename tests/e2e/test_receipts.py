@@ -91,7 +91,7 @@ async def older_crl(room: Room) -> bytes:
 
 @pytest.mark.parametrize(
     ("make", "words"),
-    [(foreign_crl, "not of our CA"), (older_crl, "does not list this access")],
+    [(foreign_crl, "not of our CA"), (older_crl, "doesn’t list this access")],
     ids=["foreign", "older"],
 )
 async def test_who_can_still_get_in_is_not_called_revoked(
@@ -105,7 +105,7 @@ async def test_who_can_still_get_in_is_not_called_revoked(
         first = await receipt(boris, name)
         assert first.text.startswith("Not proved")
         assert words in first.text
-        assert "address file could not be removed" in first.text
+        assert "address file couldn’t be removed" in first.text
         again = await company.vpnbot("revoke", name)
         assert (again.code, again.out.partition(":")[0]) == (1, "Not proved yet")
 
@@ -117,9 +117,9 @@ async def test_who_can_still_get_in_is_not_called_revoked(
         while name not in listing.text:
             listing = await boris.hears("VPN profile")
         assert "being revoked" in listing.text
-        assert "not proved on office" in listing.text
+        assert "not confirmed on office" in listing.text
         await who.says("/myvpn")
-        await who.hears(f"{name} may still work for a while")
+        await who.hears(f"{name} is being switched off")
     room.look_again()
     second = await receipt(boris, name)
     assert second.text.startswith("Revoked")
@@ -224,7 +224,7 @@ async def test_every_end_has_the_same_receipt(room: Room) -> None:
         assert {state_of(company, name) for name in names} == {"revoking"}
         await boris.says("/grants")
         listing = await boris.hears("VPN profiles:")
-        assert listing.text.count("not proved on office") == len(names)
+        assert listing.text.count("not confirmed on office") == len(names)
 
     room.look_again()
     for chat, name, why in expected:

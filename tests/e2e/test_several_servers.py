@@ -13,13 +13,14 @@ import pytest
 
 from demo.lab.network import NetLab, lab_missing
 from tests.company import ANNA, Company, Ran, furnish_by_copy, open_company, run
-from tests.sshd import NEEDS_SSHD, Sshd, run_sshd
+from tests.sshd import NEEDS_SSHD, NEEDS_SUDO, Sshd, may_use_sudo, new_account, run_sshd
 from tests.vpn.operator_kit import beside_ours, static_key
 from vpn.deploy import CLOCK_TICK_S
 
 pytestmark = [
     pytest.mark.skipif(lab_missing() is not None, reason=lab_missing() or ""),
     NEEDS_SSHD,
+    NEEDS_SUDO,
 ]
 
 PAGE = Path(__file__).parents[2] / "docs" / "several-servers.md"
@@ -43,8 +44,8 @@ def sshd(folder: Path) -> Iterator[Sshd]:
 class Page:
     """Types what the page says, with the paths and names of this machine."""
 
-    def __init__(self, company: Company, sshd: Sshd) -> None:
-        self.company, self.sshd = company, sshd
+    def __init__(self, company: Company, sshd: Sshd, olga: str) -> None:
+        self.company, self.sshd, self.olga = company, sshd, olga
         self.left = iter(COMMANDS)
 
     def here(self, command: str) -> str:
@@ -53,6 +54,7 @@ class Page:
             "cd /var/lib/vpnbot": f"cd {folder}",
             "vpnbot@paris.example.com": f"{ACCOUNT}@127.0.0.1:{self.sshd.port}",
             "vpnbot@rome.example.com": f"{ACCOUNT}@127.0.0.1:{self.sshd.port}",
+            "olga@paris.example.com": f"{self.olga}@127.0.0.1:{self.sshd.port}",
             "root@paris.example.com": f"root@127.0.0.1:{self.sshd.port}",
             "root@oslo.example.com": f"root@127.0.0.1:{self.sshd.port}",
             "--account vpnbot": f"--account {ACCOUNT}",
@@ -81,18 +83,31 @@ class Page:
         return ran
 
 
-async def test_the_page_works_as_it_stands(folder: Path, sshd: Sshd) -> None:
+@pytest.fixture
+def olga(sshd: Sshd) -> Iterator[str]:
+    """An operator, who becomes root there by the page's line."""
+    with new_account() as account:
+        sshd.allow(account.pw_name)
+        (line,) = re.findall(r"^olga (ALL=.*)$", PAGE.read_text(), re.MULTILINE)
+        later = re.sub(r"\d{14}Z", "20990101000000Z", line)
+        with may_use_sudo(f"{account.pw_name} {later}"):
+            yield account.pw_name
+
+
+async def test_the_page_works_as_it_stands(folder: Path, sshd: Sshd, olga: str) -> None:
     async with (
         NetLab("pages", handshake_s=15) as lab,
         open_company(folder, host=lab.server_address) as company,
     ):
         await furnish_by_copy(company)
-        page = Page(company, sshd)
+        page = Page(company, sshd, olga)
         await page.types("cd ")
         line = (await page.types("vpnbot server key")).out.strip()
         assert line.startswith("restrict,port-forwarding,permitlisten=")
         assert line in (await page.types("vpnbot server add paris")).out
         assert "systemctl enable --now" in (await page.types("vpnbot server deploy paris")).out
+        by_sudo = await page.types("vpnbot server deploy paris --ssh olga")
+        assert "are as they should be" in by_sudo.out
         home = Path(pwd.getpwnam(ACCOUNT).pw_dir)
         assert (home / ".ssh/authorized_keys").read_text() == f"{line}\n"
         await lab.start_server(company.folder / "paris")

@@ -244,7 +244,7 @@ async def test_of_one_name_each_certificate_has_a_button(
     first, second = ("serial 65", "serial 66")
     assert card.text.index(f"1. {first}") < card.text.index(f"2. {second}")
     await boris.taps("Revoke 2", message=card)
-    question = await boris.hears("End the access zed")
+    question = await boris.hears("End the profile zed")
     assert second in question.text
     await boris.taps("Revoke now", message=question)
     await boris.hears("zed, serial 66")

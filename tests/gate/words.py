@@ -8,7 +8,7 @@ from tests.gate.snapshot import LIVE, Grant, Row
 
 # Word by word: a stranger learns nothing else.
 STRANGER = (
-    "Hello! I give VPN access to the people on my list, and you are not on it yet.\n\n"
+    "Hello! I give VPN access to the people on my list, and you’re not on it yet.\n\n"
     "Your Telegram id is <code>{id}</code>. Send it to your admin and ask to be added."
 )
 ASK_TO_JOIN = [[{"text": "Ask to join", "data": "jn", "style": "primary"}]]
@@ -136,16 +136,17 @@ def _known(case: Case, _row: Row) -> Iterable[int]:
     return (*case.after.people, *case.laws.admins)
 
 
+def _served(case: Case, row: Row) -> Iterable[int]:
+    """And whoever is taken out of the settings: that menu has nothing in it any more."""
+    was_admin = case.deed.what is What.SETTINGS and row.payload == {}
+    return (*_known(case, row), *([row.chat_id] if was_admin else ()))
+
+
 def _told(case: Case, row: Row) -> Iterable[int]:
     """And a stranger who asked to join hears the admin's no."""
     asked = [case.tapped[1]] if case.is_admin and case.taps("jnn") else []
     refused = [one for one in case.before.knocks if [str(one)] == asked]
     return (*_known(case, row), *(refused if row.payload["code"] == "knock_refused" else ()))
-
-
-def _menus(case: Case, row: Row) -> Iterable[int]:
-    """And whoever was an admin until now: theirs is to shrink."""
-    return (*_known(case, row), *case.since)
 
 
 _AUDIENCE: dict[str, Callable[[Case, Row], Iterable[int]]] = {
@@ -165,7 +166,7 @@ _AUDIENCE: dict[str, Callable[[Case, Row], Iterable[int]]] = {
     "how_to": _asking_owner,
     "extra_file": _holders,
     "notice": _told,
-    "menu": _menus,
+    "menu": _served,
 }
 
 

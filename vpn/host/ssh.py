@@ -267,6 +267,11 @@ class SshHost:
 
     def _forbidden(self, place: str) -> ForwardingForbidden:
         address = self.target.address
+        if self.target.sudo:
+            return ForwardingForbidden(
+                f"OpenVPN listens at {place}, and {address.user} may not connect to it: sudo makes"
+                " programs root's, and no connections."
+            )
         return ForwardingForbidden(
             f"OpenVPN listens at {place}, and sshd on {address.host} lets {address.user} not"
             " through to it; set AllowTcpForwarding and AllowStreamLocalForwarding to yes (or"

@@ -2,12 +2,16 @@
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from vpn.errors import InvalidServer
 from vpn.values import HIGHEST_PORT
 
 SSH_PORT = 22
+# What sudo runs for us, and nothing else: the last word tells our line from others, and what is
+# done from what an operator types, in sudo's log.
+ROOT_SHELL = ("/bin/sh", "-s", "vpnbot")
 # No word of a shell, an option or a path: what is typed here is shown in commands to copy.
 _ADDRESS = re.compile(
     r"(?P<user>[A-Za-z_][A-Za-z0-9_.-]{0,63}\$?)"
@@ -37,11 +41,24 @@ class SshTarget:
     Attributes:
         host_key: what the machine has to show, as in known_hosts: 'ssh-ed25519 AAAA…'.
         key_file: our private key; None takes those of whoever runs this, and their agent.
+        sudo: whether the account becomes root there, by sudo. Connections to sockets and ports stay
+            those of the account itself.
     """
 
     address: SshAddress
     host_key: str
     key_file: Path | None
+    sudo: bool = False
+
+
+def sudoers_line(user: str, until: datetime) -> str:
+    """What lets this account become root by `ROOT_SHELL` without a password, see sudoers(5).
+
+    Args:
+        until: when it ends by itself.
+    """
+    end = until.astimezone(UTC).strftime("%Y%m%d%H%M%SZ")
+    return f"{user} ALL=(root) NOTAFTER={end} NOPASSWD: {' '.join(ROOT_SHELL)}"
 
 
 def parse_ssh_address(text: str) -> SshAddress:

@@ -29,6 +29,7 @@ from vpn.errors import (
     SshError,
     SshLost,
     SshSilent,
+    SudoRefused,
 )
 from vpn.host.interface import LONGEST_REASON, READ_LIMIT
 from vpn.host.ssh_address import SshAddress, SshTarget
@@ -280,7 +281,7 @@ class SshLink:
             if shell.is_useful:
                 return shell
             shell.close()
-        return await RemoteShell.start(connection)
+        return await RemoteShell.start(connection, sudo=self._target.sudo)
 
     def _keep(self, shell: RemoteShell) -> None:
         if shell.is_useful and len(self._shells) < _KEPT:
@@ -432,7 +433,7 @@ class SshLink:
     async def _require_shell(self, connection: asyncssh.SSHClientConnection) -> None:
         """Whatever else the account's shell says would be taken for an answer."""
         try:
-            shell = await RemoteShell.start(connection)
+            shell = await RemoteShell.start(connection, sudo=self._target.sudo)
         except OddGreeting as error:
             raise self._no_shell(str(error)) from error
         except asyncssh.ChannelOpenError as error:
@@ -440,8 +441,11 @@ class SshLink:
         self.uid = shell.uid
         self._shells = [shell]
 
-    def _no_shell(self, says: str) -> NoShell:
+    def _no_shell(self, says: str) -> SshError:
         user, host = self.address.user, self.address.host
+        if self._target.sudo:
+            sudos = says[says.find("sudo: ") :] if "sudo: " in says else says
+            return SudoRefused(ascii(sudos[:LONGEST_REASON]))
         return NoShell(
             f"{user} may run no programs on {host} ({says[:100]!a}); give it a shell"
             f" (usermod -s /bin/sh {user}), and take away a ForceCommand, and what its"

@@ -14,12 +14,15 @@ from dataclasses import dataclass
 import asyncssh
 
 from vpn.errors import HostError
+from vpn.host.ssh_address import ROOT_SHELL
 from vpn.host.ssh_scripts import GO, LOOP, READY
 
 _COMPLAINT_LIMIT = 64 * 1024
 _CHUNK = 64 * 1024
 # A program that is no shell of ours ends with this, or says it again.
 _KNOCK = b"\n" * 8
+# sudo may keep the account's own.
+_ROOTS_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH"
 _GREETING = re.compile(rb"vpnbot ([0-9]{1,10})\n")
 
 
@@ -62,17 +65,26 @@ class RemoteShell:
         self.uid = uid
 
     @classmethod
-    async def start(cls, connection: asyncssh.SSHClientConnection) -> "RemoteShell":
+    async def start(
+        cls, connection: asyncssh.SSHClientConnection, *, sudo: bool = False
+    ) -> "RemoteShell":
         """Starts one.
+
+        Args:
+            sudo: as root, by the one command that a line of sudoers can name. It reads from its
+                standard input what it is to become, and nothing is sent after that before it has
+                become it: a shell may read ahead.
 
         Raises:
             OddGreeting: the account's shell, or what is in its place, does not run it.
             asyncssh.Error, OSError: it could not be asked for.
         """
-        command = f"exec sh -c {shlex.quote(LOOP)}"  # for whatever shell the account has
+        loop = f"exec sh -c {shlex.quote(LOOP)}"
+        # For whatever shell the account has.
+        command = f"exec {shlex.join(('sudo', '-n', '--', *ROOT_SHELL))}" if sudo else loop
         process = await connection.create_process(command, encoding=None)
         try:
-            await _write(process, _KNOCK)
+            await _write(process, f"{_ROOTS_PATH}; {loop}\n".encode() if sudo else _KNOCK)
             return cls(process, await _greeted(process))
         except BaseException:
             process.close()

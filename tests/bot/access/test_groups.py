@@ -212,7 +212,10 @@ async def test_only_the_groups_approvers_decide(paper: Paper) -> None:
     assert cards == [CLARA]
     boris = await paper.actor(BORIS)
     values = await paper.refuses(boris, Refusal.NOT_APPROVER, requests.approve, request.id, None)
-    assert values == {"names": ["Clara"]} or values == {"names": [str(CLARA)]}
+    assert values == {"names": ["Clara"], "request": request.id} or values == {
+        "names": [str(CLARA)],
+        "request": request.id,
+    }
     # To say no needs no more than being an admin.
     other = await paper.asked(EMIL)
     await paper.by(boris, requests.deny, other.id)
@@ -241,7 +244,7 @@ async def test_an_approver_who_is_no_admin_any_more_has_no_say(paper: Paper) -> 
     assert [said.chat for said in await paper.heard()] == [BORIS]
     boris = await paper.actor(BORIS)
     values = await paper.refuses(boris, Refusal.NOT_APPROVER, requests.approve, request.id, None)
-    assert values == {"names": []}
+    assert values == {"names": [], "request": request.id}
     await paper.yes(OPERATOR, request.id)
 
 

@@ -162,7 +162,7 @@ async def test_a_group_may_name_its_approvers_itself(grouped: Paper) -> None:
     assert await cards(grouped) == [FINN]
     boris = await grouped.actor(BORIS)
     values = await grouped.refuses(boris, Refusal.NOT_APPROVER, requests.approve, request.id, None)
-    assert values == {"names": ["2004"]}
+    assert values == {"names": ["2004"], "request": request.id}
     await grouped.yes(FINN, request.id)
     await grouped.by(OPERATOR, appointing.appoint, DORA, Role.AUDITOR)
     # Somebody who only looks is no approver.

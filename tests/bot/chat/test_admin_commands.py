@@ -73,7 +73,7 @@ async def test_the_listing_shows_who_may_get_in(desk: Desk) -> None:
     assert await desk.says(BORIS, "/revoke vpn.example.com") == ["notice", "receipt"]
     [said] = await desk.says(BORIS, "/grants")
     assert said.index("vpn.example.com") < said.index("P1001")
-    assert "not proved on berlin, paris" in said
+    assert "not confirmed on berlin, paris" in said
 
 
 async def test_an_end_that_a_removed_server_has_not_proved_stays_in_the_listing(desk: Desk) -> None:

@@ -138,7 +138,7 @@ async def test_the_admins_of_the_settings_are_listed_and_known(desk: Desk) -> No
     desk.gate.settle(Laws((BORIS, 2002, 2009)))
     [said] = await desk.says(BORIS, "/users")
     assert said.startswith(words.ADMINS)
-    assert "<code>2009</code>, has not written to me yet" in said
+    assert "<code>2009</code>, hasn’t written to me yet" in said
     [said] = await desk.says(BORIS, f"/users {BORIS}")
     assert words.USER_ADMIN in said
     for user_id in (BORIS, 2009):

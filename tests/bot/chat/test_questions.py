@@ -135,7 +135,7 @@ async def test_the_rest_of_a_person_is_asked_about_below_the_receipt(desk: Desk)
     async with desk.gate.database.reading() as tx:
         [own] = await tx.grants.of_user(UserId(ANNA))
     [asked] = await desk.taps(BORIS, f"rr:{own.id}")
-    assert asked.startswith("End the access of <b>P1001</b>")
+    assert asked.startswith("End <b>P1001</b>’s access")
     # Of a name that is nobody's each one has its button.
     first, second = (await old_certificates(desk))["anna"]
     await desk.taps(BORIS, f"rr:{first}")

@@ -61,6 +61,17 @@ async def test_three_answers_go_to_every_admin_with_what_is_known(desk: Desk) ->
     assert len(await desk.taps(ANNA, last)) == 3
 
 
+async def test_where_no_admin_can_be_reached_that_is_said(desk: Desk) -> None:
+    grant = await given(desk)
+    await desk.have_started(BORIS, CLARA)
+    async with desk.gate.database.writing() as tx:
+        for admin in (BORIS, CLARA):
+            await tx.people.set_reachable(UserId(admin), reachable=False)
+    said = (await desk.taps(ANNA, f"tr:{grant.id}:cam"))[-1]
+    assert words.TOLD_NOBODY in said
+    assert words.TOLD not in said
+
+
 async def looks(desk: Desk, look: CanaryLook) -> None:
     async with desk.gate.database.writing() as tx:
         await tx.canaries.see(look)

@@ -10,7 +10,7 @@ NOW = datetime(2026, 3, 2, 9, 31, 27, tzinfo=UTC)
 REFUSALS: dict[str, dict[str, Any]] = {
     "not_allowed": {},
     "server_not_open": {"server": "paris", "servers": ["berlin", "rome"]},
-    "not_approver": {"names": ["Clara", "Dora"]},
+    "not_approver": {"names": ["Clara", "Dora"], "request": 7},
     "bad_address": {"address": "ten"},
     "bad_time": {"time": "soon"},
     "unknown_group": {"group": "dev"},

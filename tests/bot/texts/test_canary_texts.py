@@ -37,7 +37,7 @@ def test_every_code_has_its_words() -> None:
         ),
         (
             CanaryLook(BERLIN, NOW, untried=Untried.OVERDUE),
-            "⚠️ not tried from outside since 2026-03-02 09:31 UTC: the bot's log may say why",
+            "⚠️ not tried from outside since 2026-03-02 09:31 UTC: the bot’s log may say why",
         ),
     ],
 )

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from bot import texts
+from bot import limits, texts
 from bot.access.messages import DeliverNote, Notice
 from bot.access.refusals import Refusal, Refused
 from bot.access.revocation import _OWNER_KNOWS
@@ -18,9 +18,11 @@ from bot.texts import (
     chat,
     groups,
     health,
+    instructions,
     joining,
     keys,
     life,
+    machine,
     notices,
     online,
     pausing,
@@ -38,7 +40,6 @@ from bot.texts.fill import (
     Template,
     blocks,
     fill,
-    lines,
     moment,
 )
 from storage.records import OPEN_STATES, EndReason, GrantState, Payload, RequestState
@@ -185,15 +186,29 @@ def test_every_text_is_html_that_telegram_takes(count: int) -> None:
 _LONGEST = 60  # words that somebody has to read
 
 
+def unfolded(text: str) -> int:
+    """How many words stand there before anything is opened."""
+    seen = re.sub("<blockquote expandable>.*?</blockquote>", "", text, flags=re.DOTALL)
+    return len(re.sub("<[^>]*>", "", seen).split())
+
+
+@pytest.mark.parametrize("topic", instructions.BUILT_IN)
+@pytest.mark.parametrize("archive", [None, "office-anna-k3m9.zip"])
+def test_nor_do_instructions_have_more(topic: str, archive: str | None) -> None:
+    text = instructions.shown(
+        instructions.BUILT_IN[topic], file="office-anna-k3m9.ovpn", server="office", archive=archive
+    )
+    assert unfolded(text) <= _LONGEST
+
+
 def test_nobody_has_to_read_more_than_sixty_words() -> None:
     """What only an investigator needs is folded."""
-    told = [*IN_CHAT, *templates(receipts)]
+    told = [*IN_CHAT, *templates(receipts), *templates(keys), *templates(machine)]
     told += [(code.value, template) for code, template in notices.NOTICES.items()]
     told += [(code.value, template) for code, template in refusals.IN_CHAT.items()]
     for name, template in told:
         for text in (template,) if isinstance(template, str) else template:
-            unfolded = re.sub("<blockquote expandable>.*?</blockquote>", "", text, flags=re.DOTALL)
-            assert len(re.sub("<[^>]*>", "", unfolded).split()) <= _LONGEST, name
+            assert unfolded(text) <= _LONGEST, name
 
 
 @pytest.mark.parametrize("value", [EVIL, "</b>", "<", "&amp;", "O'Brien & Sons <x@y.example>"])
@@ -358,13 +373,18 @@ def test_who_comes_late_reads_who_was_first(state: RequestState) -> None:
     [
         (False, 0, "This profile has ended already. Nothing was changed."),
         (False, 1, "1 other profile of the same person may still let them in."),
-        (True, 0, "been ended already, but that isn’t proved everywhere: it may still work."),
+        (True, 0, "been ended already, but that isn’t confirmed everywhere: it may still work."),
     ],
 )
 def test_what_is_over_is_not_called_all(may_work: bool, count: int, said: str) -> None:
     over = Refused(Refusal.GRANT_OVER, may_work=may_work, count=count)
     assert said in refusals.in_toast(over)
     assert ("has ended already" in refusals.in_toast(over)) is not may_work
+
+
+def test_where_nobody_may_approve_the_command_has_the_requests_number() -> None:
+    text = refusals.in_toast(Refused(Refusal.NOT_APPROVER, names=[], request=7))
+    assert text.endswith("vpnbot request approve 7.")
 
 
 def test_a_duration_that_is_too_long_is_said_in_words() -> None:
@@ -408,6 +428,8 @@ def test_a_caption_fits_beside_a_document() -> None:
             fill(chat.CAPTION_USE_ARCHIVE, until=moment(NOW)),
             chat.CAPTION_HOW_TO,
             keys.CAPTION_LOCKED,
-            lines(fill(chat.CAPTION_DELETED, at=moment(NOW)), chat.CAPTION_LATER),
+            fill(chat.CAPTION_DELETED, at=moment(NOW)),
+            chat.CAPTION_OPEN_ARCHIVE,
         )
-        assert len(shown(whole).text) <= 1024  # Bot API, sendDocument
+        assert len(shown(whole).text) <= limits.CAPTION
+        assert unfolded(whole.replace(keys.CAPTION_LOCKED, "")) <= _LONGEST

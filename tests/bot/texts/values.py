@@ -179,6 +179,7 @@ GROUPS = {
     "LEFT": "name group",
     "DUE": "count",
     "APPROVERS": "names",
+    "NO_APPROVER": "request",
 }
 ONLINE = {
     "TOO_LONG": "count",

@@ -2,15 +2,18 @@
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from tests.sshd import NEEDS_SSHD, Sshd, run_sshd
+from tests.sshd import NEEDS_SSHD, NEEDS_SUDO, Sshd, may_use_sudo, new_account, run_sshd
 from tests.vpn.host.kit import HostAt
 from vpn.host.interface import ServerHost
 from vpn.host.local import LocalHost
+from vpn.host.ssh_address import sudoers_line
 from vpn.host.ssh_link import close_links
 
 
@@ -20,13 +23,33 @@ def sshd(module_folder: Path) -> Iterator[Sshd]:
         yield made
 
 
-@pytest_asyncio.fixture(params=["here", pytest.param("elsewhere", marks=NEEDS_SSHD)])
+@pytest.fixture(scope="module")
+def sudoer(sshd: Sshd) -> Iterator[str]:
+    """An account that becomes root by the line that we print, and has no other rights."""
+    with new_account() as account:
+        line = sudoers_line(account.pw_name, datetime.now(UTC) + timedelta(hours=1))
+        sshd.allow(account.pw_name)
+        with may_use_sudo(line):
+            yield account.pw_name
+
+
+@pytest_asyncio.fixture(
+    params=[
+        "here",
+        pytest.param("elsewhere", marks=NEEDS_SSHD),
+        pytest.param("elsewhere by sudo", marks=[NEEDS_SSHD, NEEDS_SUDO, pytest.mark.long]),
+    ]
+)
 async def host_at(request: pytest.FixtureRequest) -> AsyncIterator[HostAt]:
     """All that a host promises holds for this machine, and for one that is reached by SSH."""
     if request.param == "here":
         yield LocalHost
         return
-    yield request.getfixturevalue("sshd").host
+    sshd: Sshd = request.getfixturevalue("sshd")
+    if request.param == "elsewhere":
+        yield sshd.host
+    else:
+        yield partial(sshd.host, user=request.getfixturevalue("sudoer"), sudo=True)
     await close_links()
 
 

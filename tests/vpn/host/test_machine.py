@@ -102,6 +102,7 @@ async def test_a_full_queue_is_waited_out(host: ServerHost, open_folder: Path) -
     path = str(open_folder / "management.sock")
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(path)
+        os.chmod(path, 0o777)  # noqa: PTH101 - like OpenVPN's
         server.listen(0)
         with socket.socket(socket.AF_UNIX) as first:
             first.connect(path)
