@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tests.gate.case import SECOND, SERVERS, Case, What, seconds
-from tests.gate.forbidden import is_enough, may_agree, may_decide, undoes
+from tests.gate.later import forgotten, is_over, waits
 from tests.gate.meaning import (
     changes,
     linked_by_tap,
@@ -11,6 +11,7 @@ from tests.gate.meaning import (
     removed_by_word,
     revoked_by_word,
 )
+from tests.gate.say import is_enough, may_agree, may_deny, undoes
 from tests.gate.snapshot import LIVE, Grant, Request
 from tests.gate.standing import kept_back
 
@@ -19,6 +20,8 @@ def missing(case: Case) -> Iterator[str]:
     """Yields a sentence for each thing that should have happened and did not."""
     if case.deed.hurried or case.deed.again or not case.is_known:
         return
+    if case.deed.what is What.TIME:
+        yield from forgotten(case)
     if case.deed.what is What.TYPED:
         yield from _typed(case)
     if case.deed.what is What.TAPPED:
@@ -109,7 +112,7 @@ def _on_requests(case: Case) -> Iterator[str]:
             yield from _agreement(case, request, after)
         if undoes(case, request):
             yield from _undone(case, request, after)
-        denies = case.deed.text == f"dn:{request.id}" and may_decide(case, request)
+        denies = case.deed.text == f"dn:{request.id}" and may_deny(case, request)
         if denies and after != "denied":
             yield f"request {request.id} was not denied"
         if changes(case, request) and case.after.requests[request.id].duration != int(
@@ -145,6 +148,11 @@ def _agreement(case: Case, request: Request, after: str) -> Iterator[str]:
     if not is_enough(case, request):
         if own not in case.agreed(request, case.after):
             yield f"a yes to request {request.id} was not counted"
+    elif is_over(case, request):
+        return
+    elif waits(case, request):
+        if after != "scheduled":
+            yield f"request {request.id} has enough approvals and is {after}"
     elif case.has_room(request.server or "") and after != "approved":
         yield f"request {request.id} has enough approvals and is {after}"
     if after == "approved" and not any(

@@ -14,7 +14,17 @@ from typing import Any
 from telegram import Bot
 from telegram.request import BaseRequest
 
-from bot.access import admins, asking, grants, importing, pausing, people, requests, revocation
+from bot.access import (
+    admins,
+    asking,
+    beginning,
+    grants,
+    importing,
+    pausing,
+    people,
+    requests,
+    revocation,
+)
 from bot.access.case import Case, Chance, Rules
 from bot.access.importing import Certificate
 from bot.access.permission import THE_BOT, Actor
@@ -201,6 +211,7 @@ class Gate:
             await requests.expire_due(self.case(tx, THE_BOT))
             await revocation.expire_due(self.case(tx, THE_BOT))
             await pausing.resume_due(self.case(tx, THE_BOT))
+            await beginning.begin_due(self.case(tx, THE_BOT))
 
     async def deliver(self, fate: Callable[[], Fate]) -> None:
         """The profiles on their way go one step further; `fate` says what becomes of the next."""

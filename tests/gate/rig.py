@@ -102,9 +102,9 @@ class Rig:
         dated = {"message": update["message"] | now} if "message" in update else {}
         return update | dated | {"update_id": self._next_id()}
 
-    async def happens(self, what: What) -> None:
+    async def happens(self, what: What, text: str = "") -> None:
         """Something that nobody sent has been done."""
-        await self._judge(Deed(what, self.gate.at))
+        await self._judge(Deed(what, self.gate.at, text=text))
 
     def _next_id(self) -> int:
         return len(self.sent) + self.steps + 1
@@ -165,6 +165,10 @@ def _changes(before: Snapshot, after: Snapshot) -> Counter[str]:
     found["let in"] += sum(
         after.is_allowed(one.user_id) and not before.is_allowed(one.user_id) for one in answered
     )
+    for one, request in before.requests.items():
+        if request.state == "scheduled" and after.requests[one].decided_by == "vpnbot":
+            found["not begun"] += 1
+        found["begun"] += (request.state, after.requests[one].state) == ("scheduled", "approved")
     asked = after.requests.keys() - before.requests.keys()
     found["given at once"] += sum(after.requests[one].decided_by == ACTOR for one in asked)
     found["role over"] += len(before.roles.keys() - after.roles.keys())

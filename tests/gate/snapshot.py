@@ -44,6 +44,7 @@ class Request:
     expires_at: int
     decided_by: str | None
     decided_at: int | None
+    starts_at: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from tests.gate.gate import Fate
 from tests.gate.habits import (
     ADMINS,
     ALL,
+    BEGINNINGS,
     DURATIONS,
     INVENTED,
     LETTERS,
@@ -37,6 +38,7 @@ from tests.gate.habits import (
     TOPICS,
     WORST,
 )
+from tests.gate.later import SWEPT
 from tests.gate.rig import Rig
 from tests.gate.snapshot import LIVE, Grant, Request
 
@@ -107,6 +109,17 @@ class Town(RuleBasedStateMachine):
         where = _one(data, ("berlin", "paris", ""))
         self._waits(data)
         self._types(_one(data, MEMBERS), f"/requestvpn {duration} {where}")
+
+    @rule(data=st.data(), begins=st.sampled_from(BEGINNINGS))
+    def asks_for_later(self, data: st.DataObject, begins: str) -> None:
+        """And maybe all admins say yes at once."""
+        who, where = _one(data, MEMBERS), _one(data, SERVERS)
+        self._waits(data)
+        self._types(who, f"/requestvpn 8h {where} {begins}")
+        asked = [one.id for one in self.pending if one.user_id == who][-1:]
+        yes = [one for one in self.rig.pool for id_ in asked if one.data.startswith(f"ap:{id_}:")]
+        for admin in self._admins if yes and _is_so(data) else ():
+            self._taps(data, admin, yes[-1].data)
 
     @rule(data=st.data(), duration=st.sampled_from(DURATIONS), where=st.sampled_from(PLACES))
     def asks_anyhow(self, data: st.DataObject, duration: str, where: str) -> None:
@@ -385,7 +398,7 @@ class Town(RuleBasedStateMachine):
             gate.now += hours * _HOUR
         if sweeps:
             self._place.run(gate.time_passes())
-        self._happens(What.TIME)
+        self._happens(What.TIME, SWEPT if sweeps else "")
 
     @rule(laws=st.sampled_from(SETTINGS))
     def settings_change(self, laws: Laws) -> None:
@@ -454,8 +467,8 @@ class Town(RuleBasedStateMachine):
         note(f"{who}: {what} {text}")
         self._place.run(self.rig.put(update, what, who, text=text, group=group))
 
-    def _happens(self, what: What) -> None:
-        self._place.run(self.rig.happens(what))
+    def _happens(self, what: What, text: str = "") -> None:
+        self._place.run(self.rig.happens(what, text))
 
 
 # The first is what a failure is reduced to.
