@@ -1,7 +1,6 @@
 """Days as people name them: `2026-09-14`, `14 Sept`, `14.9.`, with a time if need be; or `3d`."""
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from bot.access.durations import parse_duration
@@ -27,23 +26,21 @@ _FARTHEST = timedelta(days=3660)
 _YEARS_AHEAD = 9
 
 
-def parse_day(
-    text: str, now: datetime, *, in_utc: Callable[[datetime], datetime] | None = None
-) -> datetime:
-    """The moment at which a day begins, or that time of it; by the machine's own zone.
+def parse_day(text: str, now: datetime, zone: tzinfo | None = None) -> datetime:
+    """The moment at which a day begins, or that time of it; by the clock of a zone.
 
     Without a year it is the next such day. A duration counts from now. Where the clocks are put
     forward over midnight, the day begins when they show its first moment.
 
     Args:
-        in_utc: from a time without a zone; the system's, if it is not given.
+        zone: None: the machine's own.
 
     Raises:
         Refused: BAD_DAY; also of a day that was, or is too far off to be meant.
     """
     words = " ".join(text.lower().split())
     try:
-        found = _read(words, now, in_utc or _in_utc) if len(words) <= _LONGEST else None
+        found = _read(words, now, zone) if len(words) <= _LONGEST else None
     except (ValueError, OverflowError):
         found = None
     if found is None or not now < found <= now + _FARTHEST:
@@ -63,11 +60,7 @@ def in_utc(naive: datetime, zone: tzinfo | None) -> datetime:
     return max(found, naive.replace(tzinfo=zone, fold=1).astimezone(UTC))
 
 
-def _in_utc(naive: datetime) -> datetime:
-    return in_utc(naive, None)
-
-
-def _read(words: str, now: datetime, in_utc: Callable[[datetime], datetime]) -> datetime | None:
+def _read(words: str, now: datetime, zone: tzinfo | None) -> datetime | None:
     if re.fullmatch(r"[0-9]+[a-z]", words, re.ASCII):
         try:
             return now + timedelta(seconds=parse_duration(words))
@@ -85,8 +78,8 @@ def _read(words: str, now: datetime, in_utc: Callable[[datetime], datetime]) -> 
         month = _month(parts["name"]) if parts.get("name") else int(parts["month"])
         day = int(parts["day"])
         if parts["year"] is not None:
-            return in_utc(datetime(int(parts["year"]), month, day, hour, minute))  # noqa: DTZ001
-        return _next(now, month, day, hour, minute, in_utc)
+            return in_utc(datetime(int(parts["year"]), month, day, hour, minute), zone)  # noqa: DTZ001
+        return _next(now, month, day, hour, minute, zone)
     return None
 
 
@@ -96,12 +89,12 @@ def _next(
     day: int,
     hour: int,
     minute: int,
-    in_utc: Callable[[datetime], datetime],
+    zone: tzinfo | None,
 ) -> datetime | None:
     """The next such day: that of a leap year may be some years off."""
     for year in range(now.year, now.year + _YEARS_AHEAD):
         try:
-            found = in_utc(datetime(year, month, day, hour, minute))  # noqa: DTZ001
+            found = in_utc(datetime(year, month, day, hour, minute), zone)  # noqa: DTZ001
         except ValueError:
             continue
         if found > now:

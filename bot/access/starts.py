@@ -7,7 +7,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
-from functools import partial
 
 from bot.access import days, spoken
 from bot.access.refusals import Refusal, Refused
@@ -88,7 +87,7 @@ def _moment(
     if is_hour or re.fullmatch(r"[0-9]+[a-z]*", text):
         return None
     try:
-        return days.parse_day(text, now, in_utc=partial(days.in_utc, zone=zone))
+        return days.parse_day(text, now, zone)
     except Refused:
         return None
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -72,3 +73,9 @@ def test_every_text_is_a_day_to_come_or_refused(text: str) -> None:
     except Refused:
         return
     assert NOW < found <= NOW + timedelta(days=3660)
+
+
+def test_another_zone_than_the_machines_may_be_meant(zone: str) -> None:
+    assert zone
+    found = parse_day("14 Sept 9:00", NOW, ZoneInfo("America/New_York"))
+    assert f"{found:%Y-%m-%dT%H:%M}" == "2026-09-14T13:00"
