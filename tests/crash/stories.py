@@ -81,6 +81,33 @@ async def _begins(stage: Stage, chat: PersonChat) -> None:
     await chat.receives_document(PATIENCE_S)
 
 
+async def _is_on_call(stage: Stage, chat: PersonChat) -> None:
+    """In a group that gives up to eight hours without anybody's yes."""
+    # There since the first round.
+    stage.company.tamper(
+        "INSERT OR IGNORE INTO groups (name, networks, routes, dns, servers, approvers, standing) "
+        "VALUES ('oncall', '[]', '[]', '[]', '[]', '[]', 28800)",
+        maybe=True,
+    )
+    await stage.company.boris.says(f"/group oncall add {chat.person.id}")
+    await stage.hears(stage.company.boris, f"{chat.person.first_name} is in oncall now")
+
+
+async def _gets_it_at_once(stage: Stage, chat: PersonChat) -> None:
+    await chat.says("/requestvpn 1h")
+    await chat.receives_document(PATIENCE_S)
+    for admin in (stage.company.boris, stage.company.clara):
+        await stage.hears(admin, f"{chat.person.first_name} asks")
+
+
+async def _check_at_once(stage: Stage, chat: PersonChat, deaths: int) -> None:
+    await _check_approved(stage, chat, deaths)
+    ((decided_by,),) = stage.company.query(
+        "SELECT decided_by FROM requests WHERE user_id = ?", chat.person.id
+    )
+    assert decided_by == "group:oncall"
+
+
 async def _is_scheduled(stage: Stage, chat: PersonChat) -> None:
     await chat.says("/requestvpn from tomorrow 9:00")
     boris = stage.company.boris
@@ -297,6 +324,7 @@ def _receipts(admin: PersonChat, stage: Stage, chat: PersonChat) -> list[str]:
 REQUEST = Story("request", _nothing, _asks, _check_asked)
 DENY = Story("deny", _nothing, _is_denied, _check_denied)
 APPROVE = Story("approve and deliver", _nothing, _is_approved, _check_approved)
+AT_ONCE = Story("given at once", _is_on_call, _gets_it_at_once, _check_at_once)
 SCHEDULE = Story("schedule and begin", _is_scheduled, _begins, _check_begun)
 NOT_BEGUN = Story("not begun", _is_scheduled, _cannot_begin, _check_not_begun)
 REVOKE = Story("revoke", _is_connected, _is_revoked, _check_revoked)

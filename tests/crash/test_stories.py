@@ -16,6 +16,7 @@ import pytest
 from tests.crash.stage import Stage
 from tests.crash.stories import (
     APPROVE,
+    AT_ONCE,
     DENY,
     EXPIRE,
     EXPIRE_LATE,
@@ -43,6 +44,7 @@ STORIES = (
     (PAUSE, 2, 4),
     (RESUME, 2, 4),
     (RENEW, 2, 4),
+    (AT_ONCE, 1, 4),
     (SCHEDULE, 1, 3),
     (NOT_BEGUN, 2, 4),
     (EXPIRE, 1, 6),

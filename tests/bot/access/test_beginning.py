@@ -15,8 +15,9 @@ from bot.access import (
     restored,
     revocation,
 )
-from bot.access.refusals import Refusal
+from bot.access.refusals import Refusal, Refused
 from bot.access.starts import LEAD
+from bot.texts.refusals import in_toast
 from storage.group_records import Group, GroupName, Reason
 from storage.records import (
     EndReason,
@@ -226,6 +227,15 @@ async def test_an_admin_takes_it_back(paper: Paper) -> None:
     assert OutboxKind.NOTICE in {said.kind for said in await paper.heard()}
     paper.now = START
     assert await begins(paper) == 0
+
+
+async def test_a_revocation_of_nothing_says_what_is_to_come(paper: Paper) -> None:
+    request = await scheduled(paper)
+    clara = await paper.actor(CLARA)
+    told = await paper.refuses(clara, Refusal.NOTHING_LIVE, revocation.revoke_person, ANNA)
+    assert told["later"] == [request.id]
+    said = in_toast(Refused(Refusal.NOTHING_LIVE, **told))
+    assert said.endswith(f"with request {request.id} begins later; Deny takes that back.")
 
 
 async def test_it_is_approved_once(paper: Paper) -> None:
