@@ -63,6 +63,6 @@ async def _is_revoked_since(case: Case, request: Request) -> bool:
 async def _give_up(case: Case, request: Request, refused: Refused) -> None:
     await requests.decide(case, request.id, Verdict.CANCEL)
     name = await case.tx.people.name_of(request.user_id)
-    about = {"server": request.server, "why": refused.code, "name": name}
+    about = {"server": request.server, "refusal": refused.code, "name": name}
     await messages.notice(case, request.user_id, Notice.NOT_BEGUN, **about)
     await messages.tell_admins(case, Notice.NOT_BEGUN_ADMINS, **about)

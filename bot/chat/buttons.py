@@ -10,6 +10,7 @@ from enum import StrEnum
 from itertools import zip_longest
 from typing import Any
 
+from bot.access.requests import Why
 from storage.joining_records import InvitationId
 from storage.key_records import KeyWay
 from storage.records import GrantId, Payload, RequestId, ServerName, UserId
@@ -18,6 +19,11 @@ from storage.records import GrantId, Payload, RequestId, ServerName, UserId
 class Tap(StrEnum):
     APPROVE = "ap"
     DENY = "dn"
+    # Why: the question, a ready-made reason, words that were typed, and back to the card.
+    DENY_WHY = "dw"
+    DENY_SO = "dr"
+    DENY_SAID = "ds"
+    CARD = "cd"
     UNDO = "ud"
     CANCEL = "cx"
     # For how long else, and why; without a duration the one asks, and the other says how.
@@ -25,6 +31,8 @@ class Tap(StrEnum):
     REASON = "wy"
     # From these back to the request.
     MINE = "mi"
+    NUDGE = "nu"
+    RETURN = "rt"  # of somebody who was away
     AGAIN = "ag"
     SERVER = "sv"
     SERVERS = "sp"
@@ -123,6 +131,10 @@ class Meant:
     command: str = ""
     # See `storage.key_records.KeyWay`.
     way: str = ""
+    # See `bot.access.requests.Why`.
+    why: str = ""
+    # How often the request was changed before the card showed it.
+    revision: int = 0
     # See `bot.chat.trouble`: a letter for each answer.
     said: str = ""
     # The number of one that is held.
@@ -150,6 +162,8 @@ _PARTS = {
     "command": "[a-z]{1,16}",
     "said": "[a-z]{1,3}",
     "way": "|".join(KeyWay),
+    "why": "|".join(Why),
+    "revision": "[1-9][0-9]{0,2}",
     "update": "0|[1-9][0-9]{0,17}",
     "stranger": "[1-9][0-9]{0,14}",
     "invitation": "[1-9][0-9]{0,14}",
@@ -158,18 +172,34 @@ _PARTS = {
     "search": "[a-z0-9+]{1,40}",
 }
 _NUMBERS = frozenset(
-    {"request", "person", "duration", "update", "stranger", "invitation", "since", "page"}
+    {
+        "request",
+        "person",
+        "duration",
+        "update",
+        "stranger",
+        "invitation",
+        "since",
+        "page",
+        "revision",
+    }
 )
 # What each button carries, in this order. The yes to a question carries what it stood for; earlier
 # versions sent it without.
 _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.APPROVE: ("request", "duration", "digest"),
-    Tap.DENY: ("request",),
+    Tap.DENY: ("request", "revision?"),
+    Tap.DENY_WHY: ("request",),
+    Tap.DENY_SO: ("request", "why", "revision?"),
+    Tap.DENY_SAID: ("request", "update", "revision?"),
+    Tap.CARD: ("request",),
     Tap.UNDO: ("request",),
     Tap.CANCEL: ("request",),
     Tap.CHANGE: ("request", "duration?"),
     Tap.REASON: ("request",),
     Tap.MINE: ("request",),
+    Tap.NUDGE: ("request",),
+    Tap.RETURN: (),
     Tap.AGAIN: ("request",),
     Tap.SERVER: ("request", "server"),
     Tap.SERVERS: ("request", "page"),

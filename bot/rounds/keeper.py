@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from bot.access import (
+    absences,
     audit,
     beginning,
     clock,
@@ -13,6 +14,7 @@ from bot.access import (
     messages,
     moving,
     pausing,
+    reminding,
     requests,
     revocation,
     tidying,
@@ -229,10 +231,15 @@ class Keeper:
             waiting = await requests.due(case)
             settled = await tx.requests.settled(case.now)
             lapsed = await tx.invitations.lapsed(case.now)
-            if not (waiting or lapsed or settled) and not await tx.grants.due(case.now):
+            to_remind = await reminding.due(case)
+            back = await tx.absences.over(case.now)
+            is_due = waiting or lapsed or settled or to_remind or back
+            if not is_due and not await tx.grants.due(case.now):
                 return False
         async with self._office.acting(THE_BOT) as case:
             await requests.expire_due(case)
+            await absences.return_due(case)
+            await reminding.remind_due(case)
             await undoing.settle_due(case)
             await revocation.expire_due(case)
             for invitation in lapsed:

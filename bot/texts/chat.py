@@ -16,7 +16,7 @@ STRANGER = (
 )
 HELLO = "Hello, {name}!"
 HELP_MEMBER = "I give you VPN access when an admin agrees."
-HELP_ADMIN = "You are an admin. Requests come to you as cards with Approve and Deny."
+HELP_ADMIN = "You’re an admin: requests come to you as cards with Approve and Deny."
 # Of each command, in this order.
 HELP = {
     "requestvpn": (
@@ -38,6 +38,7 @@ HELP = {
     "invite": "/invite NAME – make a link that puts somebody on the allowlist",
     "remove": "/remove NAME – take somebody off it and end all their access",
     "role": "/role – who is admin, approver or auditor",
+    "away": "/away until DAY – have your cards go to the others while you’re away",
     "servers": "/servers – what each server answers",
     "audit": "/audit – how far the log goes, to be kept",
 }
@@ -57,6 +58,7 @@ MENU = {  # in Telegram's own menu
     "invite": "Invite somebody by a link",
     "remove": "Take somebody off the allowlist",
     "role": "Who is admin, approver or auditor",
+    "away": "Pass your cards on while you’re away",
     "servers": "What each server answers",
     "audit": "How far the log goes, to be kept",
     "help": "What I can do for you",
@@ -142,8 +144,8 @@ CARD_SILENT = (
 )
 CARD_HAS = Plural("Has {count} active profile already", "Has {count} active profiles already")
 CARD_HAS_UNPROVED = Plural(
-    "⚠️ {count} profile has ended without proof: it may still work",
-    "⚠️ {count} profiles have ended without proof: they may still work",
+    "⚠️ {count} ended profile isn’t confirmed off yet: it may still work",
+    "⚠️ {count} ended profiles aren’t confirmed off yet: they may still work",
 )
 CARD_AGREED = "✅ {admin} approves {duration}"
 CARD_NEEDS = Plural("{count} approval is still needed", "{count} approvals are still needed")

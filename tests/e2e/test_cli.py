@@ -280,7 +280,7 @@ async def test_all_accounts_of_a_person(company: Company) -> None:
     said = await company.done(*allow, str(one.person.id))
     assert f"{company.name_of(one)} ({one.person.id}) are one person" in said.out
     assert "a person of its own" in (await company.done(*allow, str(two.person.id))).out
-    one_line(await company.vpnbot(*allow, str(two.person.id)), "not linked to another one")
+    one_line(await company.vpnbot(*allow, str(two.person.id)), "isn’t linked to another one")
     await company.done(*allow, str(one.person.id))
 
     removed = await company.done("user", "remove", str(one.person.id))
@@ -392,8 +392,8 @@ async def test_the_allowlist(company: Company) -> None:
     await refused(
         company,
         {
-            "user allow 0 --name X": "no Telegram id",
-            "user allow 12a --name X": "no Telegram id",
+            "user allow 0 --name X": "isn’t a Telegram id",
+            "user allow 12a --name X": "isn’t a Telegram id",
             "user remove 4711": "4711",
         },
     )

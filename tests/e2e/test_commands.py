@@ -54,7 +54,7 @@ async def test_menus_and_help_follow_the_role(company: Company) -> None:
 
     await company.clara.says("/start")
     hello = await company.clara.hears("Hello, Clara!")
-    assert "You are an admin" in hello.text
+    assert "You’re an admin" in hello.text
     assert hello.button("Put me on the allowlist")
     await until(lambda: commands(company.clara) >= {*ADMINS, "help"})
     assert "requestvpn" not in commands(company.clara)
@@ -424,9 +424,9 @@ async def test_the_allowlist(company: Company) -> None:
     before = company.dump()
     for text, words in {
         "/allow": "Write the numeric id and the name",
-        "/allow bob Bob": "no Telegram id",
-        "/allow 0 Bob": "no Telegram id",
-        "/allow 99999999999999999999 Bob": "no Telegram id",
+        "/allow bob Bob": "isn’t a Telegram id",
+        "/allow 0 Bob": "isn’t a Telegram id",
+        "/allow 99999999999999999999 Bob": "isn’t a Telegram id",
         f"/allow {who.person.id}": "add the person’s name",
         "/remove": "Who do you want to take off",
         "/remove xyzzy": "I know nobody",
@@ -477,7 +477,7 @@ async def test_listings(company: Company) -> None:
     assert f"{name}, office, until" in listing.text
     await boris.says("/servers")
     servers = await boris.hears("office, 127.0.0.1:")
-    for words in ("reachable", "CRL ", "server certificate until"):
+    for words in ("reachable", "revocation list ", "server certificate until"):
         assert words in servers.text
 
 

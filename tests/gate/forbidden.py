@@ -11,6 +11,7 @@ from tests.gate.later import beginning_of, begins, comes, is_given, waits
 from tests.gate.meaning import (
     appoints,
     changes,
+    denies,
     grouped_by_word,
     leaves_by_word,
     linked_by_tap,
@@ -245,10 +246,6 @@ def _may_be_cancelled(case: Case, old: Request, _new: Request) -> bool:
     return takes_back or comes(case, old) or _removes(case, old.user_id)
 
 
-def _may_be_denied(case: Case, old: Request, _new: Request) -> bool:
-    return may_deny(case, old) and case.taps("dn", old.id)
-
-
 def _may_be_approved(case: Case, old: Request, new: Request) -> bool:
     if _may_be_chosen(case, old, new):
         return new.decided_by == ACTOR and stands(case, new)
@@ -271,7 +268,7 @@ _MAY_BECOME = {
     "choosing": lambda *_: False,
     "pending": lambda *step: _may_be_chosen(*step) or _may_be_reopened(*step),
     "cancelled": _may_be_cancelled,
-    "denied": _may_be_denied,
+    "denied": lambda case, old, _new: may_deny(case, old) and denies(case, old),
     "approved": _may_be_approved,
     "scheduled": _may_be_approved,
     "expired": _may_end,

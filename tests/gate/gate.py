@@ -22,6 +22,7 @@ from bot.access import (
     importing,
     pausing,
     people,
+    reminding,
     requests,
     revocation,
 )
@@ -209,6 +210,7 @@ class Gate:
         """What the keeper does when something is over."""
         async with self.database.writing() as tx:
             await requests.expire_due(self.case(tx, THE_BOT))
+            await reminding.remind_due(self.case(tx, THE_BOT))
             await revocation.expire_due(self.case(tx, THE_BOT))
             await pausing.resume_due(self.case(tx, THE_BOT))
             await beginning.begin_due(self.case(tx, THE_BOT))

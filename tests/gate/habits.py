@@ -46,6 +46,7 @@ PLAIN = (
     *("/start", "/help", "/myvpn", "/pending", "/grants", "/users", "/servers", "/audit"),
     "/online",
     "/role",
+    *("/away", "/away until 2d", "/away 2d", "/away back"),
     "/group",
 )
 WORST = ("/revoke 1001", "/requestvpn 1h berlin", "/allow 3001 Eve", "/remove 1002", "/start")
@@ -86,6 +87,11 @@ INVENTED = (
         "ch",
         "wy",
         "mi",
+        "nu",
+        "cd",
+        "dw",
+        "dr",
+        "ds",
         "guy",
         "npy",
         "rgy",

@@ -272,7 +272,7 @@ async def not_given(paper: Paper, request: Request, why: Refusal) -> None:
     assert (after.state, after.decided_by) == (RequestState.CANCELLED, "vpnbot")
     async with paper.database.reading() as tx:
         assert await tx.grants.live_of_user(ANNA) == []
-    about = {"server": BERLIN, "why": why, "name": "Anna Petrova"}
+    about = {"server": BERLIN, "refusal": why, "name": "Anna Petrova"}
     assert await paper.heard() == [
         notice(ANNA, "not_begun", paper.now, **about),
         notice(BORIS, "not_begun_admins", paper.now, **about),
@@ -358,7 +358,7 @@ async def test_a_bot_that_was_down_for_all_of_it_gives_nothing(paper: Paper) -> 
     paper.now = START + 2 * DAY
     await paper.forget()
     assert await begins(paper) == 1
-    said = [said.payload["values"]["why"] for said in await paper.heard()]
+    said = [said.payload["values"]["refusal"] for said in await paper.heard()]
     assert said == [Refusal.START_OVER] * 3
 
 

@@ -15,6 +15,7 @@ from bot.access.refusals import Refusal, Refused
 from bot.access.revocation import _OWNER_KNOWS
 from bot.chat.noticing import text_of
 from bot.texts import (
+    absence,
     chat,
     groups,
     health,
@@ -43,9 +44,10 @@ from bot.texts.fill import (
     moment,
 )
 from storage.records import OPEN_STATES, EndReason, GrantState, Payload, RequestState
-from tests.bot.reading import EVIL, marks, shown
+from tests.bot.reading import EVIL, LONGEST, marks, shown, unfolded
 from tests.bot.texts.refusal_values import REFUSALS
 from tests.bot.texts.values import (
+    ABSENCE,
     CHAT,
     GROUPS,
     JOINING,
@@ -86,7 +88,7 @@ IN_CHAT = [
     (name, template)
     for module in (
         *(chat, notices, life, questions, online, groups, joining),
-        *(pausing, requests, roles, sets, trouble, whose),
+        *(absence, pausing, requests, roles, sets, trouble, whose),
     )
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
@@ -144,6 +146,7 @@ TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (receipts, RECEIPTS),
     (pausing, PAUSING),
     (requests, REQUESTS),
+    (absence, ABSENCE),
     (sets, SETS),
 ]
 
@@ -183,22 +186,17 @@ def test_every_text_is_html_that_telegram_takes(count: int) -> None:
         assert "{" not in text, name
 
 
-_LONGEST = 60  # words that somebody has to read
-
-
-def unfolded(text: str) -> int:
-    """How many words stand there before anything is opened."""
-    seen = re.sub("<blockquote expandable>.*?</blockquote>", "", text, flags=re.DOTALL)
-    return len(re.sub("<[^>]*>", "", seen).split())
-
-
 @pytest.mark.parametrize("topic", instructions.BUILT_IN)
 @pytest.mark.parametrize("archive", [None, "office-anna-k3m9.zip"])
 def test_nor_do_instructions_have_more(topic: str, archive: str | None) -> None:
     text = instructions.shown(
         instructions.BUILT_IN[topic], file="office-anna-k3m9.ovpn", server="office", archive=archive
     )
-    assert unfolded(text) <= _LONGEST
+    assert unfolded(text) <= LONGEST
+
+
+def test_nor_does_the_choice_of_a_key() -> None:
+    assert unfolded(blocks(keys.CHOOSE, *keys.EXPLAINED.values())) <= LONGEST
 
 
 def test_nobody_has_to_read_more_than_sixty_words() -> None:
@@ -208,7 +206,7 @@ def test_nobody_has_to_read_more_than_sixty_words() -> None:
     told += [(code.value, template) for code, template in refusals.IN_CHAT.items()]
     for name, template in told:
         for text in (template,) if isinstance(template, str) else template:
-            assert unfolded(text) <= _LONGEST, name
+            assert unfolded(text) <= LONGEST, name
 
 
 @pytest.mark.parametrize("value", [EVIL, "</b>", "<", "&amp;", "O'Brien & Sons <x@y.example>"])
@@ -432,4 +430,4 @@ def test_a_caption_fits_beside_a_document() -> None:
             chat.CAPTION_OPEN_ARCHIVE,
         )
         assert len(shown(whole).text) <= limits.CAPTION
-        assert unfolded(whole.replace(keys.CAPTION_LOCKED, "")) <= _LONGEST
+        assert unfolded(whole.replace(keys.CAPTION_LOCKED, "")) <= LONGEST

@@ -103,13 +103,23 @@ CHAT = {
     "BUTTON_OLD_CERTIFICATES": "count",
     "BUTTON_LINK": "name",
 }
+ABSENCE = {"AWAY": "until"}
 REQUESTS = {
     "NAMES_AND_LAST": "names last",
     "NAMES_AND_MORE": "names count",
     "ASKED_WHOM": "names",
     "ASKED_WHY": "reason",
     "CARD_CHANGED": "name at",
-    "REFUSED": "count",
+    "CARD_DENIED_WHY": "reason",
+    "ASKED_REMINDED": "at",
+    "ASKED_NUDGED": "at",
+    "CARD_REMINDED": "at",
+    "CARD_NUDGED": "at",
+    "NUDGED_TOAST": "names",
+    "CONFIRM_DENY": "name server duration words",
+    "DENIED": "name reason",
+    "ASKED_DENIED_WHY": "reason",
+    "REFUSED": "count wait",
 }
 TROUBLE = {
     "SEEN": "server at",
@@ -281,6 +291,9 @@ SEEN = {"server": "berlin", "names": "anna-k3m9, carl-x2b4", "count": 2}
 TRIED = {"server": "berlin", "remote": "vpn.example.com:1194/udp"}
 NOTICES: dict[str, dict[str, Any]] = {
     "request_denied": {"server": "berlin", "admin": "Boris"},
+    "request_denied_because": {"server": "berlin", "admin": "Boris", "words": "not now"},
+    "away": {"name": "Boris", "until": NOW.isoformat()},
+    "back": {},
     "request_reopened": {"server": "berlin", "admin": "Boris", "by": "telegram:2001"},
     "request_expired": {"server": "berlin"},
     "request_outdated": {},
@@ -315,8 +328,8 @@ NOTICES: dict[str, dict[str, Any]] = {
     "resumed": {"admin": "Boris", "by": "telegram:2001"},
     "resumed_admins": {"name": "Anna", "count": 2},
     "paused_since_backup": {"name": "Anna", "server": "berlin"},
-    "not_begun": {"name": "Anna", "server": "berlin", "why": "requester_paused"},
-    "not_begun_admins": {"name": "Anna", "server": "berlin", "why": "clock_in_doubt"},
+    "not_begun": {"name": "Anna", "server": "berlin", "refusal": "requester_paused"},
+    "not_begun_admins": {"name": "Anna", "server": "berlin", "refusal": "clock_in_doubt"},
     "pause_kept": {"name": "Anna", "until": "2026-03-09T09:31:27+00:00"},
     "delivery_delayed": {"server": "berlin"},
     "delivery_delayed_admins": {"name": "Anna", "server": "berlin"},
