@@ -20,6 +20,7 @@ from bot.chat.views import View
 from bot.texts import questions as question_words
 from bot.texts.fill import Html, blocks, fill
 from bot.texts.refusals import duration_text
+from storage.devices import Device
 from storage.records import ServerName
 
 # Where nobody can tell what was meant.
@@ -75,7 +76,7 @@ async def read(scene: Scene, rest: str) -> Wanted:
     return Wanted(duration, server, " ".join(left), unclear, starts_at)
 
 
-async def ask(scene: Scene, wanted: Wanted) -> Reply:
+async def ask(scene: Scene, wanted: Wanted, *, device: Device | None = None) -> Reply:
     """Asks the admins, or first for the server; in the place of the question that was tapped."""
     asked = await asking.ask(
         scene.case,
@@ -83,6 +84,7 @@ async def ask(scene: Scene, wanted: Wanted) -> Reply:
         server=wanted.server,
         reason=wanted.reason,
         starts_at=wanted.starts_at,
+        device=device,
     )
     is_tap = scene.message_id is not None
     if asked.servers:

@@ -15,9 +15,20 @@ from bot.access.case import Case
 from bot.access.messages import Notice, private_chat
 from bot.access.names import NAME_LENGTH, clean
 from bot.access.permission import THE_BOT, Act, may
-from bot.chat import buttons, cards, invitations, joining, noticing, online, server_list, views
+from bot.chat import (
+    buttons,
+    cards,
+    invitations,
+    joining,
+    more_time,
+    noticing,
+    online,
+    server_list,
+    soon_over,
+    views,
+)
 from bot.chat.buttons import Keyboard
-from bot.chat.client import markup, say
+from bot.chat.client import say
 from bot.chat.commands import menu
 from bot.chat.member_commands import my_vpn_now
 from bot.chat.outcomes import UNCHANGED, Outcome, failure_of
@@ -43,7 +54,6 @@ from storage.records import (
     LIVE_STATES,
     ChatId,
     EndReason,
-    Grant,
     GrantId,
     OutboxItem,
     OutboxKind,
@@ -187,12 +197,17 @@ class Posts:
         async with self._database.reading() as tx:
             grant = await tx.grants.get(GrantId(item.payload["subject"]))
             assert grant is not None
-            view = await cards.caption_over(self._core.case(tx, THE_BOT), grant)
-            locked = await tx.keys.locked(grant.id)
+            case = self._core.case(tx, THE_BOT)
+            if kind is OutboxKind.REMINDER:
+                await self._edit(item.chat_id, message_id, await soon_over.as_it_is(case, grant))
+                return Done()
+            view = await cards.caption_over(case, grant)
+            offers = await more_time.offered_below(case, grant)
         if grant.state not in LIVE_STATES:
             await self._edit(item.chat_id, message_id, view, is_caption=True)
-        elif locked is not None and locked.shown_at is not None:
-            await self._take_passphrase_button(item.chat_id, message_id, grant)
+        elif offers is not None:
+            posted = (item.chat_id, message_id)
+            await more_time.edit_buttons(self._bot, self._handover, posted, grant, offers)
         return Done()
 
     async def delete(self, item: OutboxItem) -> Next:
@@ -202,19 +217,6 @@ class Posts:
         except BadRequest as error:
             log.info("A message cannot be deleted: %s", error.message)
         return Done()
-
-    async def _take_passphrase_button(self, chat_id: ChatId, message_id: int, grant: Grant) -> None:
-        """Its words stay: only who sent them knew what they take the place of."""
-        try:
-            topics = self._handover.topics()
-        except BadTemplate as error:
-            log.warning("A profile loses the buttons of its instructions: %s", error)
-            topics = ()
-        keyboard = markup(views.below_profile(grant, topics))
-        try:
-            await self._bot.edit_message_reply_markup(chat_id, message_id, reply_markup=keyboard)
-        except BadRequest as error:
-            log.info("A message cannot be edited: %s", error.message)
 
     def _posted(self, item: OutboxItem, kind: OutboxKind, view: View, message_id: int) -> Decision:
         subject = str(item.payload["request"])

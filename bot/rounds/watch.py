@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
-from bot.access import messages, sightings, usage
+from bot.access import extending, messages, sightings, usage
 from bot.access.messages import Notice
 from bot.access.permission import THE_BOT
 from bot.access.sightings import PutBack, Sighting
@@ -201,6 +201,7 @@ class Watch:
             changes = await usage.changes(tx, self._clock(), server.name, uses)
         news = [change for change in changes if change.twice]
         told = bool(news) and self._may_tell(server.name)
+        has_ended = False
         # A whole company's at once would hold up all other writers. News come first, and with them
         # what is said of it.
         for number, some in enumerate(batches(changes)):
@@ -208,6 +209,10 @@ class Watch:
                 if told and number == 0:
                     await usage.tell(case, server.name, news)
                 await usage.note(case, some, is_told=told)
+                new = [change.usage.grant_id for change in some if change.is_new]
+                has_ended = await extending.used(case, new) or has_ended
+        if has_ended:
+            self._on_written()
         if told:
             log.warning("A profile is used from two places at once on %s", server.name)
             self._on_written()

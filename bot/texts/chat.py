@@ -4,7 +4,7 @@ Whole sentences with named placeholders, ready to be translated. HTML as Telegra
 """
 
 from bot.access.messages import DeliverNote
-from bot.texts import machine
+from bot.texts import machine, more_time
 from bot.texts.fill import Plural, Template
 from storage.records import GrantState, RequestState
 
@@ -191,7 +191,7 @@ CAPTIONS: dict[DeliverNote, str] = {
         "This is a new profile for <b>{server}</b>, with another passphrase. The earlier one, "
         "<code>{file}</code>, no longer works: please delete it."
     ),
-} | {DeliverNote.MOVED: machine.MOVED}
+} | {DeliverNote.MOVED: machine.MOVED, DeliverNote.MORE_TIME: more_time.CAPTION_FIRST}
 # Where nobody has seen yet that the earlier one is dead.
 CAPTIONS_UNPROVED: dict[DeliverNote, str] = CAPTIONS | {
     DeliverNote.RENEWED: (

@@ -10,6 +10,7 @@ from bot.texts import (
     groups,
     joining,
     keys,
+    more_time,
     pausing,
     policy,
     requests,
@@ -20,7 +21,8 @@ from bot.texts import (
 from bot.texts.fill import Html, Plural, Template, fill, plain, utc
 
 _ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED | roles.IN_CHAT | joining.REFUSED
-_ELSEWHERE |= pausing.REFUSALS | policy.REFUSALS | requests.REFUSED | absence.REFUSED
+_ELSEWHERE |= pausing.REFUSALS | policy.REFUSALS | requests.REFUSED | more_time.REFUSALS
+_ELSEWHERE |= absence.REFUSED
 IN_CHAT: dict[Refusal, Template] = _ELSEWHERE | {
     Refusal.NOT_ALLOWED: (
         "You’re not on the list of this bot. /start shows your Telegram id; send it to your admin."
@@ -152,7 +154,9 @@ IN_CHAT: dict[Refusal, Template] = _ELSEWHERE | {
     ),
 }
 # Where the terminal has another next step than the chat.
-_THERE = roles.IN_TERMINAL | joining.REFUSED_IN_TERMINAL | pausing.REFUSALS_TERMINAL
+_THERE = (
+    roles.IN_TERMINAL | joining.REFUSED_IN_TERMINAL | absence.TERMINAL | pausing.REFUSALS_TERMINAL
+)
 _SAME = IN_CHAT | group_refusals.IN_TERMINAL | _THERE
 _IN_TERMINAL: dict[Refusal, Template] = _SAME | {
     Refusal.NOT_ALLOWED: (

@@ -21,6 +21,7 @@ from tests.crash.stories import (
     EXPIRE,
     EXPIRE_LATE,
     LOSE,
+    MORE_TIME,
     NOT_BEGUN,
     PAUSE,
     REMIND,
@@ -29,6 +30,7 @@ from tests.crash.stories import (
     RESUME,
     REVOKE,
     SCHEDULE,
+    SOON_OVER,
     Story,
 )
 
@@ -49,6 +51,7 @@ STORIES = (
     (AT_ONCE, 1, 4),
     (SCHEDULE, 1, 3),
     (NOT_BEGUN, 2, 4),
+    (MORE_TIME, 3, 5),
     (EXPIRE, 1, 6),
     (EXPIRE_LATE, 2, 4),
     (LOSE, 5, 9),
@@ -66,6 +69,14 @@ async def test_killed_at_a_step(
     deaths = await play(stages, story, ((number,) for number in numbers))
     # Each of these stories has more steps than this.
     assert deaths >= 12 // stride
+
+
+async def test_killed_while_somebody_is_told_of_an_end(
+    stages: list[Stage], exhaustive: bool
+) -> None:
+    """That is a short story."""
+    plans = ((number,) for number in count(1, 1 if exhaustive else 2))
+    assert await play(stages, SOON_OVER, plans) >= 4
 
 
 async def test_killed_again_after_each_step_of_the_restart(

@@ -150,7 +150,7 @@ async def test_a_request_that_waits_is_what_is_answered(company: Company) -> Non
     assert (state, reason) == ("approved", "before it went down")
 
     # One that nobody decided in time is over, whether or not a bot has noticed.
-    await fiona.says("/requestvpn 2h again")
+    await company.asks(fiona, "/requestvpn 2h again")
     await company.card(company.boris, fiona)
     company.tamper("UPDATE requests SET expires_at = 1 WHERE state = 'pending'")
     output.unlink()
@@ -338,10 +338,10 @@ async def test_requests_are_decided_without_telegram(company: Company) -> None:
         },
     )
 
-    await anna.says("/requestvpn")
+    await company.asks(anna)
     await company.card(boris, anna)
-    await company.done("request", "deny", str(number + 1))
-    await anna.hears("denied your request")
+    await company.done("request", "deny", str(number + 1), "--reason", "maintenance <tonight>")
+    await anna.hears("denied your request for office: “maintenance <tonight>”")
     rows = (await company.done("request", "list", "--json")).rows[-2:]
     assert [row["state"] for row in rows] == ["approved", "denied"]
     assert {row["decided_by"] for row in rows} == {"system:root"}

@@ -142,7 +142,7 @@ async def test_a_card_its_shorter_choices_and_the_decision(company: Company) -> 
             assert words in card.text
         assert "visiting a customer" in card.text
         assert [button.text for row in card.buttons for button in row] == [
-            *("Approve 7 days", "Approve 1 day", "Approve 8 hours", "Deny")
+            *("Approve 7 days", "Approve 1 day", "Approve 8 hours", "Deny", "Deny with a reason")
         ]
     answer = await boris.is_answered(await boris.taps("Approve 8 hours", message=cards[0]))
     assert company.name_of(who) in answer.text
@@ -448,7 +448,7 @@ async def test_the_allowlist(company: Company) -> None:
     await who.says("/requestvpn")
     await boris.taps("Approve", message=await boris.hears("Ulla Berg asks"))
     await who.receives_document()
-    await who.says("/requestvpn 1h more")
+    await company.asks(who, "/requestvpn 1h more")
     card = await boris.hears("Has 1 active profile already")
     await boris.says("/remove ulla")
     await boris.taps("Remove Ulla Berg", message=await boris.hears("Nobody has exactly this name"))
@@ -466,7 +466,7 @@ async def test_listings(company: Company) -> None:
     boris, who = company.boris, await company.hires()
     name = company.name_of(who)
     await company.approved(who=who)
-    await who.says("/requestvpn 1h")
+    await company.asks(who, "/requestvpn 1h")
     await company.card(boris, who)
     await boris.says("/pending")
     await boris.hears("for a decision:")

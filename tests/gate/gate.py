@@ -18,6 +18,7 @@ from bot.access import (
     admins,
     asking,
     beginning,
+    extending,
     grants,
     importing,
     pausing,
@@ -25,11 +26,13 @@ from bot.access import (
     reminding,
     requests,
     revocation,
+    soon_over,
 )
 from bot.access.case import Case, Chance, Rules
 from bot.access.importing import Certificate
 from bot.access.permission import THE_BOT, Actor
 from bot.chat import cards, joining
+from bot.chat import soon_over as soon_over_chat
 from bot.chat.buttons import Keyboard, from_payload
 from bot.chat.incoming import sender_of
 from bot.chat.worker import Worker
@@ -40,6 +43,7 @@ from storage.group_records import Group, GroupName
 from storage.records import (
     ChatId,
     Grant,
+    GrantId,
     GrantState,
     InboxItem,
     OutboxKind,
@@ -214,6 +218,7 @@ class Gate:
             await revocation.expire_due(self.case(tx, THE_BOT))
             await pausing.resume_due(self.case(tx, THE_BOT))
             await beginning.begin_due(self.case(tx, THE_BOT))
+            await soon_over.remind_due(self.case(tx, THE_BOT))
 
     async def deliver(self, fate: Callable[[], Fate]) -> None:
         """The profiles on their way go one step further; `fate` says what becomes of the next."""
@@ -232,6 +237,11 @@ class Gate:
                 await grants.replace_lost(self.case(tx, THE_BOT), grant, round_=1, wait_s=0)
             case Fate.UNDELIVERABLE:
                 await grants.undeliverable(self.case(tx, THE_BOT), grant, closed=True)
+
+    async def use(self, grant_id: str) -> None:
+        """A look at the servers finds a profile connected."""
+        async with self.database.writing() as tx:
+            await extending.used(self.case(tx, THE_BOT), [GrantId(grant_id)])
 
     async def prove(self) -> None:
         """Every server is asked, and everything that was to be cut is gone."""
@@ -255,12 +265,11 @@ class Gate:
         if row.kind == "reply":
             found = _data(from_payload(row.payload["keyboard"]))
             return [(data, question_shows(state, data)) for data in found]
-        if row.kind not in {"card", "asked", "edit_card", "knock"}:
+        if row.kind not in {"card", "asked", "edit_card", "knock", "reminder"}:
             return []
         async with self.database.reading() as tx:
-            if row.kind == OutboxKind.KNOCK:
-                knock = await joining.card(self.case(tx, THE_BOT), UserId(row.payload["person"]))
-                return [(data, None) for data in _data(knock.keyboard)]
+            if row.kind in {OutboxKind.KNOCK, OutboxKind.REMINDER}:
+                return [(data, None) for data in await self._beside(tx, row)]
             request = await tx.requests.get(row.payload["request"])
             assert request is not None
             if row.payload.get("kind", row.kind) == OutboxKind.ASKED:
@@ -280,6 +289,16 @@ class Gate:
         )
         assert all(part in read for part in parts)
         return [(data, shown) for data in _data(view.keyboard)]
+
+    async def _beside(self, tx: Transaction, row: Row) -> list[str]:
+        """The buttons of what is no request."""
+        if row.kind == OutboxKind.KNOCK:
+            knock = await joining.card(self.case(tx, THE_BOT), UserId(row.payload["person"]))
+            return _data(knock.keyboard)
+        grant = await tx.grants.get(GrantId(row.payload["grant"]))
+        assert grant is not None
+        soon = await soon_over_chat.reminder(self.case(tx, THE_BOT), grant)
+        return [] if soon is None else _data(soon.keyboard)
 
 
 def _data(keyboard: Keyboard) -> list[str]:

@@ -102,9 +102,11 @@ INVENTED = (
         "op",
     ),
     *("oc", "no", "zz", "ol", "cs", "pw", "tr", "kw", "ky", "pa", "pay", "rs", "aly", "jny"),
+    *("mt", "ag", "an", "ew"),
 )
 ROLES = (
     *("approver dev", "approver dev", "approver", "auditor", "admin", "none", "none"),
     *("", "approver nowhere", "auditor dev", "king"),
 )
+DEVICES = ("phone", "laptop", "other", "toaster")
 TOPICS = ("iphone", "windows", "no-such-device", "-")

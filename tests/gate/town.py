@@ -4,9 +4,9 @@ Each rule is a habit. What somebody does next, and with what, is drawn by hypoth
 is played again with fewer and simpler steps, until none can be left out.
 """
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 from hypothesis import note
 from hypothesis import strategies as st
@@ -14,12 +14,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from bot.access.refusals import Refused
 from tests.gate import standing, updates
-from tests.gate.case import SERVERS, Laws, What
+from tests.gate.case import SECOND, SERVERS, Laws, What
+from tests.gate.chance import is_so as _is_so
+from tests.gate.chance import one as _one
 from tests.gate.gate import Fate
 from tests.gate.habits import (
     ADMINS,
     ALL,
     BEGINNINGS,
+    DEVICES,
     DURATIONS,
     INVENTED,
     LETTERS,
@@ -39,7 +42,7 @@ from tests.gate.habits import (
     WORST,
 )
 from tests.gate.later import SWEPT
-from tests.gate.rig import Rig
+from tests.gate.rig import Place
 from tests.gate.snapshot import LIVE, Grant, Request
 
 T = TypeVar("T")
@@ -48,14 +51,8 @@ _REMEMBERED = 60
 _HOUR = timedelta(hours=1)
 
 
-class Place(Protocol):
-    """Where a town is: it is new for each run, and gone afterwards."""
-
-    def opened(self) -> Rig: ...
-
-    def closed(self, rig: Rig) -> None: ...
-
-    def run(self, act: Coroutine[Any, Any, None]) -> None: ...
+# The first is what a failure is reduced to.
+_FATES = (*(Fate.ARRIVES,) * 16, *(Fate.LOST,) * 3, Fate.UNDELIVERABLE)
 
 
 def somebody_waits(town: "Town") -> bool:
@@ -108,7 +105,10 @@ class Town(RuleBasedStateMachine):
     def asks_well(self, data: st.DataObject, duration: str) -> None:
         where = _one(data, ("berlin", "paris", ""))
         self._waits(data)
-        self._types(_one(data, MEMBERS), f"/requestvpn {duration} {where}")
+        who = _one(data, MEMBERS)
+        self._types(who, f"/requestvpn {duration} {where}")
+        if _is_so(data):
+            self._wants_another(data, who)
 
     @rule(data=st.data(), begins=st.sampled_from(BEGINNINGS))
     def asks_for_later(self, data: st.DataObject, begins: str) -> None:
@@ -142,10 +142,9 @@ class Town(RuleBasedStateMachine):
         """The whole way, if nothing is in it: all admins say yes, and the profile arrives."""
         who, where = _one(data, MEMBERS), _one(data, SERVERS)
         self._types(who, f"/requestvpn {duration} {where}")
+        self._wants_another(data, who)
         asked = [one.id for one in self.pending if one.user_id == who][-1:]
-        yes = [one for one in self.rig.pool for id_ in asked if one.data.startswith(f"ap:{id_}:")]
-        for admin in self._admins if yes else ():
-            self._taps(data, admin, yes[-1].data)
+        self._agree(data, asked)
         for _ in range(2):
             self.profiles_go_out(data)
 
@@ -390,13 +389,38 @@ class Town(RuleBasedStateMachine):
         self._place.run(self.rig.gate.prove())
         self._happens(What.PROOF)
 
+    @precondition(_in_state("active"))
+    @rule(data=st.data())
+    def somebody_connects(self, data: st.DataObject) -> None:
+        """Mostly by a profile that gives more time to another one."""
+        active = [one for one in self.live if one.state == "active"]
+        later = [one for one in active if self.rig.state.earlier(one)]
+        grant = _one(data, (later or active)[-4:])
+        self._place.run(self.rig.gate.use(grant.id))
+        self._happens(What.USE, grant.id)
+
+    @precondition(_in_state("active"))
+    @rule(data=st.data(), hours=st.sampled_from((0, 5, 24 * 5)), answers=st.booleans())
+    def wants_more_time(self, data: st.DataObject, hours: int, answers: bool) -> None:
+        """For a new profile, or one whose time is nearly over; the admins may agree at once."""
+        active = [one for one in self.live if one.state == "active" and one.imported_at is None]
+        if not active:
+            return
+        grant = _one(data, active[-4:])
+        self.rig.gate.now += hours * _HOUR
+        self._taps(data, _one(data, (grant.user_id or 0,) * 4 + MEMBERS), f"mt:{grant.id}")
+        asked = [one.id for one in self.pending if one.extends == grant.request_id][-1:]
+        self._agree(data, asked if answers else [])
+
     @rule(data=st.data(), hours=st.sampled_from((1, 1, 1, 2, 6, 25, 24 * 8)), sweeps=st.booleans())
     def time_passes(self, data: st.DataObject, hours: int, sweeps: bool) -> None:
         """Without a sweep the bot was down, and taps come before it has looked at the clock."""
         gate = self.rig.gate
         ends = [one.expires_at for one in self.pending]
-        if ends and _is_so(data):
-            gate.now += timedelta(microseconds=max(min(ends) - gate.at, 0))
+        # Half an hour before the end of a profile its owner is reminded.
+        soon = [one.not_after - 1800 * SECOND for one in self.live if one.state == "active"]
+        if among := [one for one in (ends, soon) if one and _is_so(data)]:
+            gate.now += timedelta(microseconds=max(min(among[-1]) - gate.at, 0))
         else:
             gate.now += hours * _HOUR
         if sweeps:
@@ -452,6 +476,19 @@ class Town(RuleBasedStateMachine):
             known += [grant.id, grant.serial, f"serial:{grant.serial}", grant.common_name]
         return known + [person.name for person in self.rig.state.people.values()]
 
+    def _wants_another(self, data: st.DataObject, who: int) -> None:
+        """Where that was offered: a profile for another device, or for another server."""
+        pool = self.rig.pool[-8:]
+        if shown := [one.data for one in pool if one.chat == who and one.tap in {"an", "ew"}]:
+            tapped = _one(data, shown)
+            self._taps(data, who, tapped + f":{_one(data, DEVICES)}" * tapped.startswith("an"))
+
+    def _agree(self, data: st.DataObject, asked: Sequence[int]) -> None:
+        """All admins, by the newest card."""
+        yes = [one for one in self.rig.pool for id_ in asked if one.data.startswith(f"ap:{id_}:")]
+        for admin in self._admins if yes else ():
+            self._taps(data, admin, yes[-1].data)
+
     def _waits(self, data: st.DataObject) -> None:
         self.rig.wait(_one(data, PAUSES))
 
@@ -472,17 +509,3 @@ class Town(RuleBasedStateMachine):
 
     def _happens(self, what: What, text: str = "") -> None:
         self._place.run(self.rig.happens(what, text))
-
-
-# The first is what a failure is reduced to.
-_FATES = (*(Fate.ARRIVES,) * 16, *(Fate.LOST,) * 3, Fate.UNDELIVERABLE)
-
-
-def _one(data: st.DataObject, among: Sequence[T]) -> T:
-    chosen: T = data.draw(st.sampled_from(among))
-    return chosen
-
-
-def _is_so(data: st.DataObject) -> bool:
-    chosen: bool = data.draw(st.booleans())
-    return chosen

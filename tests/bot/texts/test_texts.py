@@ -24,7 +24,9 @@ from bot.texts import (
     keys,
     life,
     machine,
+    more_time,
     notices,
+    offers,
     online,
     pausing,
     questions,
@@ -53,8 +55,10 @@ from tests.bot.texts.values import (
     JOINING,
     KEYS,
     LIFE,
+    MORE_TIME,
     NOTICES,
     NOW,
+    OFFERS,
     ONLINE,
     QUESTIONS,
     RECEIPTS,
@@ -88,7 +92,7 @@ IN_CHAT = [
     (name, template)
     for module in (
         *(chat, notices, life, questions, online, groups, joining),
-        *(absence, pausing, requests, roles, sets, trouble, whose),
+        *(absence, pausing, requests, roles, sets, trouble, whose, more_time, offers),
     )
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
@@ -137,6 +141,8 @@ TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (chat, CHAT),
     (notices, TOLD),
     (life, LIFE),
+    (more_time, MORE_TIME),
+    (offers, OFFERS),
     (keys, KEYS),
     (trouble, TROUBLE),
     (questions, QUESTIONS),
