@@ -12,6 +12,7 @@ CRL_REASONS = {
     EndReason.LOST: RevocationReason.KEY_COMPROMISE,
     EndReason.UNDELIVERABLE: RevocationReason.CESSATION_OF_OPERATION,
     EndReason.NOT_TAKEN: RevocationReason.CESSATION_OF_OPERATION,
+    EndReason.STOLEN: RevocationReason.KEY_COMPROMISE,
     EndReason.EARLIER: RevocationReason.UNSPECIFIED,
 }
 

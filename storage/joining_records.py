@@ -5,9 +5,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
+from storage.pauses import PersonPause
 from storage.records import UserId
+from storage.role_records import Role
 
 InvitationId = NewType("InvitationId", int)
+FarewellId = NewType("FarewellId", int)
 
 
 class InvitationState(StrEnum):
@@ -60,3 +63,46 @@ class Knock:
     answered_by: str | None = None
     answered_by_name: str | None = None
     answered_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftAccount:
+    """What an account of somebody was before they were taken off the allowlist.
+
+    Attributes:
+        revision: how often an admin had decided about it, that farewell included.
+        role: its role, and an approver's groups.
+        groups: those that it was in.
+        pause: None where it was not paused.
+    """
+
+    id: UserId
+    allowed: bool
+    revision: int
+    role: Role | None = None
+    role_groups: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    pause: PersonPause | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Farewell:
+    """Somebody was taken off the allowlist.
+
+    Attributes:
+        by: on whose word, as the trail names them.
+        undo_until: until when they may take it back; None once that is over.
+        undone_at: when they have.
+        ended: how many profiles ended with it.
+    """
+
+    user_id: UserId
+    name: str
+    by: str
+    by_name: str
+    at: datetime
+    undo_until: datetime | None
+    ended: int
+    accounts: tuple[LeftAccount, ...]
+    undone_at: datetime | None = None
+    id: FarewellId = FarewellId(0)

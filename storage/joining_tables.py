@@ -33,6 +33,26 @@ removals = Table(
     Column("removed_at", UtcTime, nullable=False),
 )
 
+# Who was taken off the allowlist, and what they were there, for whoever takes that back.
+farewells = Table(
+    "farewells",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("user_id", BigInteger, nullable=False),
+    Column("name", String(128), nullable=False),
+    # On whose word, as the trail names them.
+    Column("by", String(128), nullable=False),
+    Column("by_name", String(128), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    # Until when it may be taken back; None once that is over.
+    Column("undo_until", UtcTime, index=True),
+    Column("undone_at", UtcTime),
+    # How many profiles ended with it.
+    Column("ended", Integer, nullable=False),
+    Column("accounts", JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 # One row: what Telegram calls the bot, which links need also where Telegram cannot be asked.
 own_name = Table(
     "own_name",

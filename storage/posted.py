@@ -16,13 +16,14 @@ from storage.records import (
     PostedMessage,
 )
 from storage.repository import Repository, values_of
+from storage.use_tables import asked_uses as _asked
 
 _posted = tables.posted_messages
 _requests = tables.requests
 _grants = tables.grants
 _ABOUT_REQUESTS = (OutboxKind.CARD, OutboxKind.ASKED)
 # What these show lasts for days only.
-_ABOUT_JOINING = (OutboxKind.KNOCK, OutboxKind.INVITATION)
+_ABOUT_JOINING = (OutboxKind.KNOCK, OutboxKind.INVITATION, OutboxKind.FAREWELL)
 _ABOUT = (
     select(_posted)
     .where(_posted.c.kind == bindparam("kind"), _posted.c.subject == bindparam("subject"))
@@ -95,8 +96,9 @@ class PostedMessages(Repository):
         """Forgets what was posted before, and says nothing that may still change.
 
         That is: of a request that is decided, or a profile, where the certificate's time was over
-        by then, too, and its end is proved; and of whoever asked to join, or was invited. An
-        answer to /myvpn stays: there is one for each chat.
+        by then, too, and its end is proved; of a use that was answered, or is one of such a
+        profile; and of whoever asked to join, or was invited. An answer to /myvpn stays: there is
+        one for each chat.
         """
         # Until then an end may turn out not to be proved, and that has to be told.
         lasts = or_(_grants.c.state.in_(UNPROVED_STATES), _grants.c.not_after >= before)
@@ -113,9 +115,16 @@ class PostedMessages(Repository):
             _posted.c.kind.in_((OutboxKind.DELIVER, OutboxKind.REMINDER)),
             _posted.c.subject.not_in(select(_grants.c.id).where(lasts)),
         )
+        unanswered = (
+            select(cast(_asked.c.id, String))
+            .join(_grants, _grants.c.id == _asked.c.grant_id)
+            .where(lasts, _asked.c.was_owner.is_(None))
+        )
+        of_uses = and_(_posted.c.kind == OutboxKind.ASKED_USE, _posted.c.subject.not_in(unanswered))
         of_joining = _posted.c.kind.in_(_ABOUT_JOINING)
         await self._connection.execute(
             delete(_posted).where(
-                _posted.c.posted_at < before, or_(of_requests, of_profiles, of_joining)
+                _posted.c.posted_at < before,
+                or_(of_requests, of_profiles, of_uses, of_joining),
             )
         )

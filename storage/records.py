@@ -67,6 +67,7 @@ class EndReason(StrEnum):
     LOST = "lost"  # nobody knows whether the profile arrived
     UNDELIVERABLE = "undeliverable"  # its owner does not let the bot write
     NOT_TAKEN = "not_taken"  # Telegram does not take the profile
+    STOLEN = "stolen"  # its owner says that somebody else has used it
     EARLIER = "earlier"  # it was over before this system took the CA over
 
 
@@ -93,6 +94,8 @@ class OutboxKind(StrEnum):
     CUT_SESSION = "cut_session"  # ends a session of somebody's, and says what became of it
     INVITATION = "invitation"  # for an admin to pass on; the link is made when it is sent
     KNOCK = "knock"  # a stranger who asks to join, for an admin to answer
+    FAREWELL = "farewell"  # somebody is off the list, which may be taken back for a while
+    ASKED_USE = "asked_use"  # a use of a profile, of which its owner says whether it was theirs
     MENU = "menu"  # no message: the command menu of a private chat
 
 
@@ -440,31 +443,6 @@ class CanaryLook:
     troubles: tuple[CanaryTrouble, ...] = ()
     told: tuple[CanaryTrouble, ...] = ()
     untried: Untried | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What looks at a server have seen of a grant there.
-
-    Attributes:
-        seen_at: when it was last seen connected.
-        address: from where, without the port.
-        received, sent: bytes in all, as the server counts them.
-        sessions: those of the last look, by what tells them apart: bytes received and sent.
-        moves: from where its newest sessions began, and when they were first seen, in seconds
-            since 1970; newest last.
-        twice_at: when it was last seen in use from two places at once.
-    """
-
-    grant_id: GrantId
-    server: ServerName
-    seen_at: datetime
-    address: str
-    received: int
-    sent: int
-    sessions: dict[str, tuple[int, int]]
-    moves: tuple[tuple[str, int], ...] = ()
-    twice_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,14 @@ from contextlib import AbstractAsyncContextManager
 from storage.absences import Absences
 from storage.addresses import Addresses
 from storage.admins import Admins
+from storage.asked_uses import AskedUses
 from storage.audit import Audit
 from storage.canaries import Canaries
 from storage.clock import ClockAnchors
 from storage.connection import AsyncConnection
 from storage.crl import CrlSource
 from storage.ends import EndWarnings
+from storage.farewells import Farewells
 from storage.grants import Grants
 from storage.groups import Groups
 from storage.inbox import Inbox
@@ -45,6 +47,7 @@ class Transaction:
         self.groups = Groups(connection)
         self.invitations = Invitations(connection)
         self.knocks = Knocks(connection)
+        self.farewells = Farewells(connection)
         self.servers = Servers(connection)
         self.pauses = Pauses(connection)
         self.requests = Requests(connection)
@@ -58,6 +61,7 @@ class Transaction:
         self.strangers = Strangers(connection)
         self.canaries = Canaries(connection)
         self.usages = Usages(connection)
+        self.asked_uses = AskedUses(connection)
         self.end_warnings = EndWarnings(connection)
         self.rotation = Rotations(connection)
         self.clock = ClockAnchors(connection)

@@ -1,6 +1,6 @@
 """What was seen of each grant on each server: when it was last on, and how much data it moved."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,8 +8,9 @@ from sqlalchemy import Row, and_, bindparam, func, insert, select, update
 
 from storage import tables
 from storage.batches import batches
-from storage.records import GrantId, ServerName, Usage, UserId
+from storage.records import GrantId, ServerName, UserId
 from storage.repository import Repository, values_of
+from storage.use_records import Usage
 
 _usages = tables.usages
 _grants = tables.grants
@@ -44,6 +45,20 @@ class Usages(Repository):
             .where(_grants.c.user_id.in_(accounts))
         )
         return last
+
+    async def places_of(self, people: Iterable[UserId]) -> Mapping[UserId, frozenset[str]]:
+        """From which addresses any grant of each of these accounts was used lately."""
+        found: dict[UserId, set[str]] = {}
+        for some in batches(people):
+            rows = await self._connection.execute(
+                select(_grants.c.user_id, _usages.c.address, _usages.c.moves)
+                .join(_grants, _grants.c.id == _usages.c.grant_id)
+                .where(_grants.c.user_id.in_(some))
+            )
+            for user_id, address, moves in rows:
+                places = found.setdefault(user_id, set())
+                places.update([address, *(place for place, _ in moves)])
+        return {user_id: frozenset(places) for user_id, places in found.items()}
 
     async def not_yet_on(self, grant_id: GrantId) -> Sequence[ServerName]:
         """Servers that have not taken a grant in yet, although its profile is out."""

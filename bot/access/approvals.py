@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from bot.access import destinations, durations, holdings, roles
 from bot.access.case import Case
-from bot.access.lineage import Lineage
+from bot.access.lineage import extended_by
 from bot.access.permission import telegram_key
 from bot.access.terms import Terms, terms_of
 from storage.group_records import GroupName
@@ -175,7 +175,7 @@ async def offers(case: Case, request: Request, longest: int) -> Sequence[int]:
 
 async def that_help(case: Case, request: Request, seconds: Sequence[int]) -> Sequence[int]:
     """Of these durations, for more time, only those that end after the profile that is there."""
-    extended = (await Lineage.of(case.tx, request.user_id)).extended(request)
+    extended = await extended_by(case.tx, request)
     if extended is None:
         return seconds
     left = extended.not_after - request.asked_at
@@ -234,7 +234,7 @@ async def card_digest(case: Case, request: Request, viewer: UserId | None) -> st
     person = await case.tx.people.get(request.user_id)
     offered = await offers(case, request, await limit(case, request))
     votes = [await vote(case, request, one) for one in offered]
-    extended = (await Lineage.of(case.tx, request.user_id)).extended(request)
+    extended = await extended_by(case.tx, request)
     theirs = await terms_for(case.tx, request)
     shown = [
         request.id,

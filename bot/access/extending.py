@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from bot.access import asking, grants, messages, revocation
 from bot.access.case import Case
-from bot.access.lineage import Lineage
+from bot.access.lineage import Lineage, extended_by
 from bot.access.permission import THE_BOT, Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.access.terms import terms_of
@@ -64,7 +64,7 @@ async def ask_again(case: Case, request: Request) -> Request | None:
     Raises:
         Refused: as `ask`.
     """
-    grant = (await Lineage.of(case.tx, request.user_id)).extended(request)
+    grant = await extended_by(case.tx, request)
     if grant is None or grant.state not in LIVE_STATES:
         return None
     return await ask(case, grant.id)

@@ -97,3 +97,10 @@ class Lineage:
                 of.add(request.id)
                 found.append(request)
         return found
+
+
+async def extended_by(tx: Transaction, request: Request) -> Grant | None:
+    """`Lineage.extended`; of most requests nothing has to be looked at for it."""
+    if request.extends is None:
+        return None
+    return (await Lineage.of(tx, request.user_id)).extended(request)

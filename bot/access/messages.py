@@ -12,6 +12,7 @@ from typing import Any
 from bot.access import roles
 from bot.access.case import Case
 from bot.access.lineage import Lineage
+from storage.joining_records import FarewellId
 from storage.records import (
     ChatId,
     Grant,
@@ -23,6 +24,7 @@ from storage.records import (
     RequestId,
     UserId,
 )
+from storage.use_records import AskedUseId
 
 # So many of their newest messages are looked through when somebody lets the bot write again.
 _CAUGHT_UP = 20
@@ -57,6 +59,7 @@ class Notice(StrEnum):
     INVITATION_USED = "invitation_used"  # to whoever made it
     ACCESS_ENDED = "access_ended"
     REMOVED = "removed"  # from the allowlist
+    ON_LIST_AGAIN = "on_list_again"  # whoever removed them took that back
     REVOKED_BY = "revoked_by"  # to the other admins
     ACCESS_OVER = "access_over"  # to admins who want to know
     PAUSED = "paused"
@@ -116,6 +119,8 @@ class Notice(StrEnum):
     SERVER_HEARD = "server_heard"  # again
     NEEDS_HELP = "needs_help"  # somebody's profile doesn't work
     USED_TWICE = "used_twice"  # a profile, from two places at once
+    NOT_ME = "not_me"  # somebody says that a use of their profile was not theirs; it is cut
+    NOT_ME_OVER = "not_me_over"  # likewise, of one that had ended before
 
 
 class DeliverNote(StrEnum):
@@ -186,7 +191,7 @@ async def edit_card(case: Case, message: PostedMessage, *, afresh: bool = True) 
 
 
 async def follow(case: Case, grant: Grant) -> None:
-    """Brings what was posted about a grant up to date: cards, the profile itself, and /myvpn.
+    """Brings up to date what was posted about a grant: cards, itself, questions, and /myvpn.
 
     What somebody has deleted stays away.
     """
@@ -194,6 +199,9 @@ async def follow(case: Case, grant: Grant) -> None:
         await edit_cards(case, grant.request_id, afresh=False)
     for kind in (OutboxKind.DELIVER, OutboxKind.REMINDER):
         for message in await case.tx.posted.about(kind, grant.id):
+            await edit(case, message)
+    for use in await case.tx.asked_uses.open_of(grant.id):
+        for message in await case.tx.posted.about(OutboxKind.ASKED_USE, str(use.id)):
             await edit(case, message)
     if grant.user_id is not None:
         await edit_own_list(case, grant.user_id)
@@ -226,6 +234,26 @@ async def edit(case: Case, message: PostedMessage, *, outdated: bool = False) ->
     if outdated:
         payload["outdated"] = True
     await case.tx.outbox.add(message.chat_id, OutboxKind.EDIT, payload, now=case.now)
+
+
+async def asked_use(case: Case, user_id: UserId, number: AskedUseId) -> None:
+    """Asks the owner of a profile whether a use of it was theirs."""
+    payload: Payload = {"use": number}
+    await case.tx.outbox.add(private_chat(user_id), OutboxKind.ASKED_USE, payload, now=case.now)
+
+
+async def farewell(
+    case: Case, chat_id: ChatId, number: FarewellId, *, instead_of: int | None = None
+) -> None:
+    """Says that somebody is off the list, with Undo for a while.
+
+    Args:
+        instead_of: a message of ours in that chat, in whose place it is put.
+    """
+    payload: Payload = {"farewell": number}
+    if instead_of is not None:
+        payload["edit"] = instead_of
+    await case.tx.outbox.add(chat_id, OutboxKind.FAREWELL, payload, now=case.now)
 
 
 async def delete(case: Case, message: PostedMessage) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bot.access import (
     appointing,
+    farewells,
     groups,
     holdings,
     invitations,
@@ -22,6 +23,7 @@ from bot.access.messages import Notice
 from bot.access.names import NAME_LENGTH, clean
 from bot.access.permission import Act, require, telegram_key
 from bot.access.refusals import Refusal, Refused
+from storage.joining_records import FarewellId
 from storage.name_keys import name_key, username_key
 from storage.records import LIVE_STATES, EndReason, Grant, Person, UserId
 
@@ -57,11 +59,13 @@ class Removed:
     Attributes:
         grants: also those that had ended before, as long as that is not proved.
         maybe: certificates that are nobody's, and that may be this person's.
+        farewell: by which it can be taken back.
     """
 
     accounts: Sequence[Person]
     grants: Sequence[Grant]
     maybe: Sequence[Grant]
+    farewell: FarewellId
 
 
 def parse_user_id(text: str) -> UserId:
@@ -253,6 +257,7 @@ async def remove(case: Case, user_id: UserId) -> Removed:
     listed = [account for account in accounts if account.allowed]
     ids = [account.id for account in accounts]
     grants = [one.grant for one in await holdings.of_accounts(case.tx, case.now, ids)]
+    left = await farewells.before(case, accounts)
     ended_roles = [await appointing.take_away(case, account) for account in accounts]
     if not listed and not grants and not any(ended_roles):
         if user_id in case.rules.admins:
@@ -279,4 +284,5 @@ async def remove(case: Case, user_id: UserId) -> Removed:
     ended = await revocation.begin_or_go_on(case, grants, EndReason.REMOVED, tells_owner=False)
     await revocation.tell_others(case, [one for one in ended if one.state in LIVE_STATES])
     maybe = await holdings.maybe_theirs(case.tx, ids)
-    return Removed(listed or accounts[:1], ended, maybe)
+    farewell = await farewells.note(case, (listed or accounts)[0], left, len(ended))
+    return Removed(listed or accounts[:1], ended, maybe, farewell)

@@ -102,6 +102,9 @@ class Refusal(StrEnum):
     KNOCKS_FULL = "knocks_full"
     KNOCK_OVER = "knock_over"
     KNOCK_ANSWERED = "knock_answered"
+    FAREWELL_LATE = "farewell_late"
+    FAREWELL_OVERTAKEN = "farewell_overtaken"  # by a newer decision about them
+    FAREWELL_GROUP_GONE = "farewell_group_gone"
     INVITATION_OVER = "invitation_over"
     INVITATION_UNKNOWN = "invitation_unknown"
     INVITATION_CLOSED = "invitation_closed"

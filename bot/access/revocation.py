@@ -42,6 +42,7 @@ _OWNER_KNOWS = (
     EndReason.LOST,
     EndReason.UNDELIVERABLE,
     EndReason.NOT_TAKEN,
+    EndReason.STOLEN,
     EndReason.EARLIER,
 )
 

@@ -15,8 +15,9 @@ from bot.access.case import Case
 from bot.access.messages import Notice
 from bot.access.names import clean
 from bot.access.sightings import NAMED, enumerated
-from storage.records import GrantId, ServerName, Usage
+from storage.records import GrantId, ServerName
 from storage.transaction import Transaction
+from storage.use_records import Usage
 
 # Rounds look every minute, and may be a little early.
 _EVERY = timedelta(seconds=50)
@@ -69,11 +70,13 @@ class Change:
     Attributes:
         is_new: whether there was no row of this grant and server before.
         twice: from which two places it is in use at once, where that is news.
+        first: its session, where no server has seen it before.
     """
 
     usage: Usage
     is_new: bool
     twice: Sequence[str] = ()
+    first: Use | None = None
 
 
 async def changes(
@@ -102,7 +105,7 @@ async def changes(
         signs = [each.twice_at for each in rows if each.twice_at is not None]
         if places and signs and now - max(signs) < _AGAIN:
             after, places = replace(after, twice_at=now), ()
-        found.append(Change(after, before is None, places))
+        found.append(Change(after, before is None, places, None if rows else sessions[0]))
     return sorted(found, key=lambda change: not change.twice)
 
 

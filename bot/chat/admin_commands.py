@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from bot.access import audit, people, revocation, spoken, who
+from bot.access import audit, messages, people, revocation, spoken, who
 from bot.access.case import Case
 from bot.access.matching import Fits
 from bot.access.permission import Act, require
@@ -81,17 +81,12 @@ async def remove(scene: Scene, rest: str) -> Reply:
 async def remove_now(scene: Scene, person: Person) -> Reply:
     """Takes somebody off the list; the answer is the receipt, if there is anything to prove."""
     removed = await people.remove(scene.case, person.id)
-    names = ", ".join(f"{account.name} ({account.id})" for account in removed.accounts)
-    if not removed.grants:
-        said = fill(words.REMOVED, name=await who.name_of(scene.tx, person.id))
-        if len(removed.accounts) > 1:
-            said = fill(words.REMOVED_ACCOUNTS_ONLY, names=names)
-        maybe = map(escaped, maybe_text(person.name, removed.maybe))
-        return Reply(View(blocks(said, *maybe), views.revoke_rest(removed.maybe, {})))
-    await revocation.ask_receipt(scene.case, scene.chat, removed.grants)
-    if len(removed.accounts) == 1:
-        return say(fill(words.REMOVED_ENDING, name=person.name))
-    return say(fill(words.REMOVED_ACCOUNTS, names=names))
+    await messages.farewell(scene.case, scene.chat, removed.farewell, instead_of=scene.message_id)
+    if removed.grants:
+        await revocation.ask_receipt(scene.case, scene.chat, removed.grants)
+        return Reply()
+    maybe = [escaped(line) for line in maybe_text(person.name, removed.maybe)]
+    return Reply(View(blocks(*maybe), views.revoke_rest(removed.maybe, {}))) if maybe else Reply()
 
 
 async def revoke(scene: Scene, rest: str) -> Reply:

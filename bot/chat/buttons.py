@@ -12,9 +12,10 @@ from typing import Any
 
 from bot.access.requests import Why
 from storage.devices import Device
-from storage.joining_records import InvitationId
+from storage.joining_records import FarewellId, InvitationId
 from storage.key_records import KeyWay
 from storage.records import GrantId, Payload, RequestId, ServerName, UserId
+from storage.use_records import AskedUseId
 
 
 class Tap(StrEnum):
@@ -53,6 +54,7 @@ class Tap(StrEnum):
     REVOKE_PERSON_YES = "rpy"
     REMOVE = "rm"
     REMOVE_YES = "rmy"
+    RESTORE = "ur"
     OLD = "oc"
     OLD_NAME = "on"
     OLD_PEOPLE = "op"
@@ -65,6 +67,8 @@ class Tap(StrEnum):
     KEY_WAYS = "kw"
     KEY_WAY = "ky"
     TROUBLE = "tr"
+    WAS_ME = "wm"
+    NOT_ME = "nm"
     LATE_YES = "ly"
     # The same where what is held takes access away: it is told by its button alone.
     LATE_REVOKE = "lr"
@@ -116,6 +120,8 @@ _NO_GRANT = GrantId("")
 _NOBODY = UserId(0)
 _NO_SERVER = ServerName("")
 _NO_INVITATION = InvitationId(0)
+_NO_USE = AskedUseId(0)
+_NO_FAREWELL = FarewellId(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +155,8 @@ class Meant:
     # See `storage.records.Stranger`.
     stranger: int = 0
     invitation: InvitationId = _NO_INVITATION
+    use: AskedUseId = _NO_USE
+    farewell: FarewellId = _NO_FAREWELL
     # When a session began, by its server's clock, or somebody asked to join; seconds since 1970.
     since: int = 0
     # Of a list, counted from 0; None where none was turned to.
@@ -175,6 +183,8 @@ _PARTS = {
     "update": "0|[1-9][0-9]{0,17}",
     "stranger": "[1-9][0-9]{0,14}",
     "invitation": "[1-9][0-9]{0,14}",
+    "use": "[1-9][0-9]{0,14}",
+    "farewell": "[1-9][0-9]{0,14}",
     "since": "0|[1-9][0-9]{0,10}",
     "page": "0|[1-9][0-9]{0,6}",
     "search": "[a-z0-9+]{1,40}",
@@ -187,6 +197,8 @@ _NUMBERS = frozenset(
         "update",
         "stranger",
         "invitation",
+        "use",
+        "farewell",
         "since",
         "page",
         "revision",
@@ -225,6 +237,7 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.REVOKE_PERSON_YES: ("person", "digest?"),
     Tap.REMOVE: ("person",),
     Tap.REMOVE_YES: ("person", "digest?"),
+    Tap.RESTORE: ("farewell",),
     Tap.OLD: ("page?",),
     Tap.OLD_NAME: ("grant",),
     Tap.OLD_PEOPLE: ("grant", "page?"),
@@ -237,6 +250,8 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.KEY_WAYS: (),
     Tap.KEY_WAY: ("way",),
     Tap.TROUBLE: ("grant", "said?"),
+    Tap.WAS_ME: ("use",),
+    Tap.NOT_ME: ("use",),
     Tap.LATE_YES: ("update",),
     Tap.LATE_REVOKE: ("update",),
     Tap.LATE_NO: ("update",),
@@ -268,6 +283,7 @@ _REVOKING = frozenset(
         *(Tap.REVOKE_GRANT, Tap.REVOKE_GRANT_YES, Tap.REVOKE_REST, Tap.REVOKE_PERSON),
         *(Tap.REVOKE_PERSON_YES, Tap.REMOVE, Tap.REMOVE_YES, Tap.PAUSE, Tap.PAUSE_YES),
         *(Tap.REVOKE_LIST, Tap.REMOVE_LIST, Tap.LATE_REVOKE, Tap.UNDO, Tap.WITHDRAW),
+        Tap.NOT_ME,
         *(Tap.CUT, Tap.CUT_SESSION, Tap.CUT_ALWAYS, Tap.CUT_ALWAYS_YES),
     }
 )

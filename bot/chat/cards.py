@@ -12,7 +12,7 @@ from bot.access import approvals, demands, destinations, holdings, roles, undoin
 from bot.access.approvals import Past
 from bot.access.case import Case
 from bot.access.demands import is_standing
-from bot.access.lineage import Lineage
+from bot.access.lineage import extended_by
 from bot.access.messages import DeliverNote
 from bot.access.permission import THE_BOT, Act, may, telegram_key
 from bot.chat import buttons
@@ -54,7 +54,7 @@ _PAST_SHOWN = 3
 _ASKS_AGAIN = frozenset(
     {
         *(EndReason.ENDED, EndReason.BY_OWNER, EndReason.LOST),
-        *(EndReason.UNDELIVERABLE, EndReason.NOT_TAKEN),
+        *(EndReason.UNDELIVERABLE, EndReason.NOT_TAKEN, EndReason.STOLEN),
     }
 )
 _NEVER_HAD = frozenset({EndReason.UNDELIVERABLE, EndReason.NOT_TAKEN, EndReason.LOST})
@@ -66,7 +66,7 @@ async def card(case: Case, request: Request, viewer: UserId) -> View:
         return View(fill(role_words.CARD_CLOSED, id=request.id))
     person = await case.tx.people.get(request.user_id)
     name = person.name if person else str(request.user_id)
-    extended = (await Lineage.of(case.tx, request.user_id)).extended(request)
+    extended = await extended_by(case.tx, request)
     notes = await case.tx.request_notes.of(request.id)
     title = lines(
         fill(time_words.CARD_TITLE if extended else words.CARD_TITLE, id=request.id, name=name),

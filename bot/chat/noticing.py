@@ -20,11 +20,10 @@ _ENDED = {
     Notice.ACCESS_ENDED: notices.ACCESS_ENDED,
     Notice.EARLIER_ACCESS_ENDED: notices.EARLIER_ACCESS_ENDED,
 }
-_BELOW = {
-    Notice.ACCESS_GIVEN: ((Button(joining_words.BUTTON_ASK, buttons.data(Tap.ASK), Style.MAIN),),)
-}
+_ASK = ((Button(joining_words.BUTTON_ASK, buttons.data(Tap.ASK), Style.MAIN),),)
+_BELOW = {Notice.ACCESS_GIVEN: _ASK, Notice.ON_LIST_AGAIN: _ASK}
 # Values of notices that are times.
-_MOMENTS = frozenset({"until", "made_at"})
+_MOMENTS = frozenset({"until", "made_at", "used_at"})
 
 
 async def notice(case: Case, item: OutboxItem) -> View:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bot.access import approvals, changing, messages, reminding, requests
 from bot.access.case import Case
-from bot.access.lineage import Lineage
+from bot.access.lineage import extended_by
 from bot.chat import buttons, views
 from bot.chat.buttons import Button, Keyboard, Meant, Tap
 from bot.chat.scene import Reply, Scene
@@ -44,7 +44,7 @@ async def _said(case: Case, request: Request, *, admin_reachable: bool) -> Html:
     template = words.ASKED if admin_reachable else words.ASKED_NOBODY
     needed = await approvals.vote(case, request, await approvals.limit(case, request))
     whom = await _asked(case, request) if admin_reachable else ()
-    extended = (await Lineage.of(case.tx, request.user_id)).extended(request)
+    extended = await extended_by(case.tx, request)
     notes = await case.tx.request_notes.of(request.id)
     return lines(
         fill(

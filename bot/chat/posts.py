@@ -2,14 +2,14 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from telegram import Bot, BotCommand, BotCommandScopeChat, LinkPreviewOptions, Message
+from telegram import Bot, BotCommand, BotCommandScopeChat
 from telegram.error import BadRequest, TelegramError
 
-from bot import limits
 from bot.access import holdings, messages, reminding, requests, roles, who
 from bot.access.case import Case
 from bot.access.messages import Notice, private_chat
@@ -18,20 +18,22 @@ from bot.access.permission import THE_BOT, Act, may
 from bot.chat import (
     buttons,
     cards,
+    farewells,
     invitations,
     joining,
     more_time,
+    not_me,
     noticing,
     online,
     server_list,
     soon_over,
     views,
+    writing,
 )
 from bot.chat.buttons import Keyboard
-from bot.chat.client import say
 from bot.chat.commands import menu
 from bot.chat.member_commands import my_vpn_now
-from bot.chat.outcomes import UNCHANGED, Outcome, failure_of
+from bot.chat.outcomes import Outcome, failure_of
 from bot.chat.sender import Decision
 from bot.chat.views import View
 from bot.core import Core
@@ -66,7 +68,6 @@ from vpn.errors import VpnError
 
 log = logging.getLogger(__name__)
 
-_NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 # A receipt that is not proved is looked at again when a proof arrives, and at least this often.
 _FOLLOW_UP = timedelta(minutes=5)
 # So long a proof may take before an end that nobody ordered is news.
@@ -76,6 +77,13 @@ _DOUBTS = 2
 # A folder that somebody is working on may be whole again by then.
 _FOLDER_RETRY = timedelta(minutes=1)
 _FOLDER_TRIES = 3
+
+# What is rendered by a number alone.
+_BY_NUMBER: dict[OutboxKind, Callable[[Case, Any], Awaitable[View]]] = {
+    OutboxKind.KNOCK: joining.card,
+    OutboxKind.ASKED_USE: not_me.view_of,
+    OutboxKind.FAREWELL: farewells.view_of,
+}
 
 
 class Posts:
@@ -90,6 +98,8 @@ class Posts:
         canary_s: int,
     ) -> None:
         self._bot = bot
+        self._send = partial(writing.send, bot)
+        self._edit = partial(writing.edit, bot)
         self._core = core
         self._database = core.database
         self._fleet = fleet
@@ -179,10 +189,10 @@ class Posts:
                     view = await my_vpn_now(self._core.case(tx, THE_BOT), UserId(item.chat_id))
             await self._edit(item.chat_id, message_id, view)
             return Done()
-        if kind is OutboxKind.KNOCK:
+        if kind in _BY_NUMBER:
             async with self._database.reading() as tx:
                 case = self._core.case(tx, THE_BOT)
-                view = await joining.card(case, UserId(int(item.payload["subject"])))
+                view = await _BY_NUMBER[kind](case, int(item.payload["subject"]))
             await self._edit(item.chat_id, message_id, view)
             return Done()
         if kind is OutboxKind.INVITATION:
@@ -456,39 +466,6 @@ class Posts:
             return receipt, views.revoke_rest([*live, *receipt.maybe], names), after
         mine = [one for one in live if one.user_id in accounts]
         return receipt, views.give_up_rest(mine), after
-
-    async def _send(self, chat_id: ChatId, view: View, topic: int | None = None) -> int:
-        call = partial(
-            self._bot.send_message,
-            chat_id,
-            link_preview_options=_NO_PREVIEW,
-            message_thread_id=topic,
-        )
-        return (await say(call, view.text, view.keyboard, room=limits.TEXT)).message_id
-
-    async def _edit(
-        self, chat_id: ChatId, message_id: int, view: View, *, is_caption: bool = False
-    ) -> bool:
-        """False where the message cannot be edited: deleted, or too old."""
-
-        async def call(text: str, **markup: Any) -> Message | bool:
-            if is_caption:
-                return await self._bot.edit_message_caption(
-                    chat_id, message_id, caption=text, **markup
-                )
-            return await self._bot.edit_message_text(
-                text, chat_id, message_id, link_preview_options=_NO_PREVIEW, **markup
-            )
-
-        room = limits.CAPTION if is_caption else limits.TEXT
-        try:
-            await say(call, view.text, view.keyboard, room=room)
-        except BadRequest as error:
-            if UNCHANGED in error.message.lower():
-                return True
-            log.info("A message cannot be edited: %s", error.message)
-            return False
-        return True
 
 
 async def _request_now(case: Case, item: OutboxItem, kind: OutboxKind) -> View:

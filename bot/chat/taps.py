@@ -13,6 +13,7 @@ from bot.chat import (
     cards,
     choosing,
     denying,
+    farewells,
     guesses,
     how_long,
     invitations,
@@ -22,6 +23,7 @@ from bot.chat import (
     lists,
     member_commands,
     more_time,
+    not_me,
     offers,
     old_certificates,
     online,
@@ -240,8 +242,7 @@ async def _remove(scene: Scene, meant: Meant) -> Reply:
     question = await questions.remove(scene, person)
     if reply := question.unless_answered(meant):
         return reply
-    done = await admin_commands.remove_now(scene, person)
-    return Reply(done.view or View(Html(words.WORKING)), edit=True)
+    return await admin_commands.remove_now(scene, person)
 
 
 async def _allow(scene: Scene, meant: Meant) -> Reply:
@@ -307,6 +308,7 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.REVOKE_PERSON_YES: _revoke_person,
     Tap.REMOVE: _remove,
     Tap.REMOVE_YES: _remove,
+    Tap.RESTORE: farewells.undo,
     Tap.OLD: old_certificates.old_certificates,
     Tap.OLD_NAME: old_certificates.one_name,
     Tap.OLD_PEOPLE: old_certificates.one_name,
@@ -319,6 +321,8 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.KEY_WAYS: keys.choose,
     Tap.KEY_WAY: keys.choose,
     Tap.TROUBLE: trouble.ask,
+    Tap.WAS_ME: not_me.tapped,
+    Tap.NOT_ME: not_me.tapped,
     Tap.LATE_YES: late.answered,
     Tap.LATE_REVOKE: late.answered,
     Tap.LATE_NO: late.answered,

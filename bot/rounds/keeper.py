@@ -11,6 +11,7 @@ from bot.access import (
     beginning,
     clock,
     endings,
+    farewells,
     messages,
     moving,
     pausing,
@@ -138,6 +139,7 @@ class Keeper:
                 # As long as a card of theirs may be brought up to date.
                 await tx.knocks.prune(long_ago - _KEEP_SET_ASIDE)
                 await tx.people.prune_newcomers(self._clock() - USERNAME_LASTS)
+                await tx.farewells.prune(self._clock() - _KEEP_SET_ASIDE)
                 await tx.canaries.prune(long_ago)
 
     async def _notice_set_back(self) -> None:
@@ -245,9 +247,10 @@ class Keeper:
             waiting = await requests.due(case)
             settled = await tx.requests.settled(case.now)
             lapsed = await tx.invitations.lapsed(case.now)
+            gone = await tx.farewells.over(case.now)
             to_remind = await reminding.due(case)
             back = await tx.absences.over(case.now)
-            is_due = waiting or lapsed or settled or to_remind or back
+            is_due = waiting or lapsed or settled or to_remind or back or gone
             if not is_due and not await tx.grants.due(case.now):
                 return False
         async with self._office.acting(THE_BOT) as case:
@@ -255,6 +258,7 @@ class Keeper:
             await absences.return_due(case)
             await reminding.remind_due(case)
             await undoing.settle_due(case)
+            await farewells.settle_due(case)
             await revocation.expire_due(case)
             for invitation in lapsed:
                 await messages.edit_invitation(case, invitation.id)

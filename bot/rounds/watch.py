@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
-from bot.access import extending, messages, sightings, usage
+from bot.access import extending, messages, not_me, sightings, usage
 from bot.access.messages import Notice
 from bot.access.permission import THE_BOT
 from bot.access.sightings import PutBack, Sighting
@@ -16,6 +16,7 @@ from bot.access.usage import Use
 from bot.chat.throttle import Throttle
 from bot.fleet.enforcement import Enforcer
 from bot.fleet.fleet import Fleet
+from bot.fleet.live_servers import live_server
 from bot.fleet.presence import Seen
 from bot.office import Office
 from bot.process.clock import CLOCK_TOLERANCE
@@ -183,7 +184,10 @@ class Watch:
             log.info("%s lets in now: %s", server.name, ", ".join(some))
 
     async def _note_use(self, server: Server, seen: Seen) -> None:
-        """Remembers who was on, for whoever asks when a profile was used last."""
+        """Remembers who was on, for whoever asks when a profile was used last; asks whose it was.
+
+        Owners are asked in the commit that remembers the use: once, whenever the bot is killed.
+        """
         uses = [
             Use(
                 grant.id,
@@ -201,6 +205,9 @@ class Watch:
             changes = await usage.changes(tx, self._clock(), server.name, uses)
         news = [change for change in changes if change.twice]
         told = bool(news) and self._may_tell(server.name)
+        asked = False
+        is_new = any(change.first is not None for change in changes)
+        platforms = await live_server(server).platforms() if is_new else {}
         has_ended = False
         # A whole company's at once would hold up all other writers. News come first, and with them
         # what is said of it.
@@ -208,6 +215,9 @@ class Watch:
             async with self._core.acting(THE_BOT) as case:
                 if told and number == 0:
                     await usage.tell(case, server.name, news)
+                asked |= await not_me.ask(
+                    case, some, is_told=told, server_time=seen.time, platforms=platforms
+                )
                 await usage.note(case, some, is_told=told)
                 new = [change.usage.grant_id for change in some if change.is_new]
                 has_ended = await extending.used(case, new) or has_ended
@@ -215,6 +225,7 @@ class Watch:
             self._on_written()
         if told:
             log.warning("A profile is used from two places at once on %s", server.name)
+        if told or asked:
             self._on_written()
 
     async def prove_due(self, server: Server) -> None:

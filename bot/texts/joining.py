@@ -64,6 +64,22 @@ ALLOWED_TOAST = "{name} is on the allowlist now."
 REFUSED_TOAST = "Said no. I’m telling {name}."
 KNOCK_REFUSED = "An admin said no. If you still need VPN access, talk to your admin."
 
+# --- Taken off the list, and put back ------------------------------------------------------------
+
+FAREWELL_HINT = (
+    "By mistake? For an hour, Undo puts them back as they were, with groups and role. Their "
+    "profiles stay dead."
+)
+FAREWELL_UNDONE = (
+    "{name} is on the allowlist again, as before. Profiles that have ended stay dead; they can ask "
+    "for a new one."
+)
+FAREWELL_UNDONE_TOAST = "Taken back. {name} is on the allowlist again."
+ON_LIST_AGAIN = (
+    "{Admin} took that back: you’re on the list again. Profiles that were switched off stay dead; "
+    "ask for a new one."
+)
+
 # --- First steps -------------------------------------------------------------------------------
 
 WELCOME = (
@@ -93,6 +109,17 @@ REFUSED: dict[Refusal, str] = {
     ),
     Refusal.KNOCK_OVER: "That’s too old to answer. If they still want to join, they can ask again.",
     Refusal.KNOCK_ANSWERED: "{admin} has answered {name} already. Nothing was changed.",
+    Refusal.FAREWELL_LATE: (
+        "That was more than an hour ago, so it stands. /allow {id} puts {name} back on the list."
+    ),
+    Refusal.FAREWELL_OVERTAKEN: (
+        "Somebody has decided about {name} since, so nothing was changed. /users {id} shows how "
+        "it is now."
+    ),
+    Refusal.FAREWELL_GROUP_GONE: (
+        "The group {group} is gone, so {name} can’t be put back as before. /allow {id} puts them "
+        "on the list."
+    ),
     Refusal.INVITATION_OVER: (
         "This invitation doesn’t work: each one works once, and for a day. Ask for a new one."
     ),

@@ -27,6 +27,7 @@ CARD_ENDED: dict[EndReason, str] = {
         "⚠️ Not delivered: {name} has blocked me, or never pressed Start. I ended it, {at}."
     ),
     EndReason.NOT_TAKEN: "⚠️ Not delivered: Telegram didn’t take the file. I ended it, {at}.",
+    EndReason.STOLEN: "🚨 {name} said that somebody else used it, {at}; that ended it.",
     EndReason.EARLIER: "⌛ Over since {at}.",
 }
 CARD_UNCONFIRMED = "⚠️ Not confirmed on every server yet: they may still get in."
@@ -63,6 +64,9 @@ ASKED_ENDED: dict[EndReason, str] = {
         "{Admin} approved your request for <b>{server}</b>, but Telegram didn’t take the profile, "
         "so I ended it. The admins know."
     ),
+    EndReason.STOLEN: (
+        "You said that somebody else used your profile for <b>{server}</b>, {at}; that ended it."
+    ),
     EndReason.EARLIER: "Your access to <b>{server}</b> is over since {at}.",
 }
 # From these on somebody may ask again by a tap.
@@ -87,6 +91,7 @@ DEAD_WHY: dict[EndReason, str] = {
     EndReason.LOST: "I couldn’t see whether you got it, so I sent another one; use that one.",
     EndReason.UNDELIVERABLE: "I couldn’t reach you when I sent it, {at}.",
     EndReason.NOT_TAKEN: "I couldn’t see whether you got it, {at}.",
+    EndReason.STOLEN: "You said that somebody else used it, {at}.",
     EndReason.EARLIER: "It was over, {at}.",
 }
 DEAD_DELETE = "Please delete this file."

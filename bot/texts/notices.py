@@ -6,6 +6,7 @@ from bot.texts import (
     canary,
     joining,
     machine,
+    not_me,
     pausing,
     policy,
     requests,
@@ -65,6 +66,7 @@ NOTICES: dict[Notice, Template] = {
     Notice.REVOKED_BY: "{Admin} ended <b>{name}</b>’s access to {servers}.",
     Notice.ACCESS_OVER: "{name}’s access to {server} is over: its time was up.",
     Notice.ACCESS_GIVEN: joining.WELCOME,
+    Notice.ON_LIST_AGAIN: joining.ON_LIST_AGAIN,
     Notice.KNOCK_REFUSED: joining.KNOCK_REFUSED,
     Notice.INVITATION_USED: joining.INVITATION_USED,
     Notice.DELIVERY_DELAYED: (
@@ -127,6 +129,7 @@ NOTICES: dict[Notice, Template] = {
     Notice.NOT_BEGUN_ADMINS: policy.NOT_BEGUN_ADMINS,
     Notice.NEEDS_HELP: trouble.NOTE,
     **strangers.NOTICES,
+    **not_me.NOTICES,
 }
 ACCESS_ENDED: dict[EndReason, str] = {
     EndReason.ENDED: (

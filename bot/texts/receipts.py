@@ -70,6 +70,7 @@ WHY = {
     "lost": "Nobody knows whether the profile arrived.",
     "undeliverable": "The profile couldn’t be delivered.",
     "not_taken": "Telegram didn’t take the profile.",
+    "stolen": "Its owner said that somebody else used it.",
     "earlier": "It was over before the CA was taken over.",
 }
 WHY_PAUSED = "Kept while its owner is paused."

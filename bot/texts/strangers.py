@@ -36,11 +36,11 @@ NOTICES: dict[Notice, Template] = {
     ),
     Notice.USED_TWICE: Plural(
         "⚠️ On <b>{server}</b> one profile was used from two places at once: {names}. Somebody "
-        "else may have a copy, it’s on two devices, or its device keeps changing networks. Ask "
-        "them; /myvpn gives them a new profile, and /revoke ends their access.",
+        "else may have a copy, it’s on two devices, or its device keeps changing networks. Its "
+        "owner, where I know one, is asked too; /revoke ends their access.",
         "⚠️ On <b>{server}</b> {count} profiles were used from two places at once: {names}. "
         "Somebody else may have copies, they’re on two devices, or a device keeps changing "
-        "networks. Ask them; /myvpn gives a new profile, and /revoke ends somebody’s access.",
+        "networks. The owners that I know are asked too; /revoke ends somebody’s access.",
     ),
     Notice.OVER_CUT_OFF: Plural(
         "⚠️ <b>{names}</b>’s access is over, and yet they were on <b>{server}</b>: connected, "

@@ -168,6 +168,31 @@ async def _is_resumed(stage: Stage, chat: PersonChat) -> None:
     await stage.hears(stage.company.boris, f"{chat.person.first_name} isn’t paused any more")
 
 
+async def _is_asked(stage: Stage, chat: PersonChat) -> None:
+    """A look has found the first use of their profile."""
+    await _is_connected(stage, chat)
+    stage.company.tamper(
+        "INSERT INTO asked_uses (grant_id, kind, server, used_at, addresses, asked_at)"
+        " SELECT id, 'first', server, not_before, '[\"198.51.100.7\"]', not_before FROM grants"
+        " WHERE user_id = ?",
+        chat.person.id,
+    )
+    stage.company.tamper(
+        "INSERT INTO outbox (chat_id, kind, payload, state, attempts, due_at, created_at)"
+        " SELECT ?, 'asked_use', json_object('use', max(id)), 'queued', 0, 0, 0 FROM asked_uses",
+        chat.person.id,
+    )
+
+
+async def _says_not_me(stage: Stage, chat: PersonChat) -> None:
+    question = await stage.button(chat, "Was this you?", "Not me")
+    await chat.taps("Not me", message=question)
+    await stage.hears(chat, "You said that this wasn’t you")
+    await stage.hears(chat, "Revoked")
+    for admin in (stage.company.boris, stage.company.clara):
+        await stage.hears(admin, f"{chat.person.first_name} says: not me")
+
+
 async def _gets_a_new_profile(stage: Stage, chat: PersonChat) -> None:
     await chat.says("/myvpn")
     listing = await stage.button(chat, "active", "New profile")
@@ -302,6 +327,11 @@ async def _check_revoked(stage: Stage, chat: PersonChat, deaths: int) -> None:
     assert 1 <= len(receipts) <= 1 + deaths
 
 
+async def _check_stolen(stage: Stage, chat: PersonChat, deaths: int) -> None:
+    await _check_over(stage, chat, deaths, "revoked")
+    assert stage.company.grants_of(chat)[0]["end_reason"] == "stolen"
+
+
 async def _check_expired(stage: Stage, chat: PersonChat, deaths: int) -> None:
     """An ordinary end whose proof comes soon is no news; the admins' cards say that it is over."""
     await _check_over(stage, chat, deaths, "expired")
@@ -414,6 +444,7 @@ NOT_BEGUN = Story("not begun", _is_scheduled, _cannot_begin, _check_not_begun)
 REVOKE = Story("revoke", _is_connected, _is_revoked, _check_revoked)
 PAUSE = Story("pause", _is_connected, _is_paused, _check_paused)
 RESUME = Story("resume", _was_paused, _is_resumed, _check_resumed)
+NOT_ME = Story("not me", _is_asked, _says_not_me, _check_stolen)
 RENEW = Story("new profile", _is_connected, _gets_a_new_profile, _check_renewed)
 MORE_TIME = Story("more time", _is_approved, _gets_more_time, _check_extended)
 SOON_OVER = Story("soon over", _is_approved, _is_told_in_time, _check_told_in_time)

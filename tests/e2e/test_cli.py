@@ -307,6 +307,14 @@ async def test_a_person_with_two_accounts_in_the_chat(company: Company) -> None:
     answer = await boris.hears("All accounts of this person are off the allowlist")
     assert str(one.person.id) in answer.text
     assert str(two.person.id) in answer.text
+    # By mistake: they are on it again, and what has ended stays ended.
+    await boris.taps("Undo", message=answer)
+    await boris.hears("is on the allowlist again, as before")
+    for who in (one, two):
+        await who.hears("Boris took that back: you’re on the list again")
+    assert company.grants_of(two)[0]["state"] == "revoked"
+    rows = (await company.done("user", "list", "--state", "allowed", "--json")).rows
+    assert {one.person.id, two.person.id} <= {row["id"] for row in rows}
 
 
 # --- requests ------------------------------------------------------------------------------------

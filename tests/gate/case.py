@@ -31,13 +31,16 @@ class What(StrEnum):
     TIME = "time"
     DELIVERY = "delivery"
     PROOF = "proof"
+    LOOK = "look"  # a look finds who is connected
     LINK = "link"
     SETTINGS = "settings"
     USE = "use"  # a profile was seen connected
 
 
 # What nobody in the town does.
-BY_ITSELF = frozenset({What.TIME, What.DELIVERY, What.PROOF, What.SETTINGS, What.LINK, What.USE})
+BY_ITSELF = frozenset(
+    {What.TIME, What.DELIVERY, What.PROOF, What.SETTINGS, What.LINK, What.USE, What.LOOK}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What has to happen: a gate that lets nobody through keeps every rule, too."""
 
+import re
 from collections.abc import Iterator
 
 from tests.gate.case import SECOND, SERVERS, Case, What, seconds
@@ -12,9 +13,14 @@ from tests.gate.meaning import (
     removed_by_word,
     revoked_by_word,
 )
+from tests.gate.people import missing_in_people
 from tests.gate.say import is_enough, may_agree, may_deny, undoes
 from tests.gate.snapshot import LIVE, Grant, Request
 from tests.gate.standing import kept_back
+from tests.gate.uses import missing_in_uses
+
+# None of these is a duration, but whoever writes one may mean one: none at all, or a wrong one.
+_LIKE_DURATION = re.compile(r"-?[0-9]{1,9}[mhdw]", re.ASCII | re.IGNORECASE)
 
 
 def missing(case: Case) -> Iterator[str]:
@@ -35,6 +41,8 @@ def missing(case: Case) -> Iterator[str]:
         yield from _on_grants(case)
         yield from _links(case)
         yield from _how_to(case)
+        yield from missing_in_uses(case)
+        yield from missing_in_people(case)
         yield from _more_time(case)
 
 

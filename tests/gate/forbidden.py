@@ -9,25 +9,21 @@ from dataclasses import replace
 from tests.gate.case import BY_ITSELF, SECOND, Case, What
 from tests.gate.later import beginning_of, begins, comes, is_given, waits
 from tests.gate.meaning import (
-    appoints,
     asks_for_more_time,
     changes,
     denies,
-    grouped_by_word,
-    leaves_by_word,
     linked_by_tap,
-    paused_by_word,
-    removed_by_word,
     revoked_by_word,
 )
+from tests.gate.people import broken_in_people, removes
 from tests.gate.say import is_enough, may_agree, may_deny, undoes
-from tests.gate.snapshot import LIVE, Grant, Person, Request
+from tests.gate.snapshot import LIVE, Grant, Request
 from tests.gate.standing import ACTOR, given_at_once, puts_themselves_in, stands, told
 from tests.gate.trail import trail
+from tests.gate.uses import says_not_me
 
 # All else of a grant stays as it was reserved.
 _CHANGES = ("state", "revoked_at", "end_reason", "proved_at", "pause")
-_KNOCKS_WAIT = 7 * 86_400 * SECOND
 _OVER = frozenset({"approved", "denied", "cancelled", "expired"})
 _PATHS = frozenset(
     {
@@ -44,9 +40,7 @@ _PATHS = frozenset(
 
 def broken_rules(case: Case) -> Iterator[str]:
     yield from _nothing_at_all(case)
-    yield from _people(case)
-    yield from _paused_people(case)
-    yield from _roles(case)
+    yield from broken_in_people(case)
     yield from _new_requests(case)
     yield from _requests(case)
     yield from _decisions(case)
@@ -72,111 +66,6 @@ def _nothing_at_all(case: Case) -> Iterator[str]:
         yield "an update that was handled before had an effect"
     if case.before.failed != case.after.failed:
         yield "a handler broke off"
-
-
-# --- people
-
-
-def _people(case: Case) -> Iterator[str]:
-    for user_id, new in case.after.people.items():
-        old = case.before.people.get(user_id)
-        if old is None:
-            yield from _new_person(case, new)
-        elif old != new:
-            yield from _changed_person(case, old, new)
-    if not case.before.people.keys() <= case.after.people.keys():
-        yield "somebody is forgotten"
-
-
-def _new_person(case: Case, new: Person) -> Iterator[str]:
-    is_self = new.id == case.deed.person and case.is_admin and not new.allowed
-    by_admin = _allows(case, new.id) or appoints(case, new.id)
-    if not is_self and not by_admin and case.deed.what is not What.LINK:
-        yield f"{new.id} is known although no admin said so"
-
-
-def _allows(case: Case, user_id: int) -> bool:
-    # The number, or the username, may come before the name or behind it.
-    named = {*case.arguments[:1], *case.arguments[-1:]}
-    by_word = case.commands("allow") and bool(named & {str(user_id), f"@u{user_id}"})
-    by_tap = case.taps("aly", user_id) and case.answers
-    return case.is_admin and (by_word or by_tap or _lets_in(case, user_id))
-
-
-def _lets_in(case: Case, user_id: int) -> bool:
-    """Whether the tap is a yes to the card of a stranger who asked, and nobody answered before."""
-    asked = case.before.knocks.get(user_id)
-    return (
-        asked is not None
-        and asked.answered_at is None
-        and case.deed.at < asked.asked_at + _KNOCKS_WAIT
-        and case.taps("jny", user_id, asked.asked_at // SECOND)
-    )
-
-
-def _changed_person(case: Case, old: Person, new: Person) -> Iterator[str]:
-    is_self = old.id == case.deed.person
-    if new.allowed and not old.allowed and not _allows(case, old.id):
-        yield f"{old.id} is on the allowlist, and no admin put them there"
-    if old.allowed and not new.allowed and not _removes(case, old.id):
-        yield f"{old.id} was taken off the list, and no admin did it"
-    becomes_known = is_self and case.is_admin and old.name == str(old.id)
-    if old.name != new.name and not _allows(case, old.id) and not becomes_known:
-        yield f"the name of {old.id} changed"
-    if old.same_as != new.same_as and case.deed.what is not What.LINK:
-        yield f"{old.id} was linked"
-    if old.username != new.username and not is_self:
-        yield f"the username of {old.id} changed"
-    if old.reachable != new.reachable and not is_self and case.deed.what is not What.DELIVERY:
-        yield f"{old.id} became reachable or not by somebody else"
-
-
-def _removes(case: Case, user_id: int) -> bool:
-    by_tap = case.is_admin and case.taps_on("rmy", user_id) and case.answers
-    return by_tap or user_id in removed_by_word(case)
-
-
-def _paused_people(case: Case) -> Iterator[str]:
-    """Only an admin pauses and resumes, or the day that was named has come."""
-    before, after = case.before.paused, case.after.paused
-    for one in after.keys() - before.keys():
-        theirs = case.before.accounts_of(one)
-        by_tap = case.is_admin and case.answers and any(case.taps_on("pay", x) for x in theirs)
-        if one not in paused_by_word(case) and not by_tap:
-            yield f"{one} was paused, and no admin did it"
-    for one in before.keys() - after.keys():
-        theirs = case.before.accounts_of(one)
-        by_tap = case.is_admin and any(case.taps("rs", x) for x in theirs)
-        is_due = case.deed.what is What.TIME and (before[one] or case.deed.at + 1) <= case.deed.at
-        leaves = any(_removes(case, x) for x in theirs)
-        if not (one in paused_by_word(case, "resume") or by_tap or is_due or leaves):
-            yield f"{one} was resumed, and no admin did it"
-    for one in before.keys() & after.keys():
-        if before[one] != after[one] and one not in paused_by_word(case):
-            theirs = case.before.accounts_of(one)
-            by_tap = case.is_admin and case.answers and any(case.taps_on("pay", x) for x in theirs)
-            if not by_tap:
-                yield f"{one} is paused until another day, and no admin said so"
-
-
-# --- roles
-
-
-def _roles(case: Case) -> Iterator[str]:
-    """Only an admin's words give or take a role; what the settings say nobody can change."""
-    before, after = case.before, case.after
-    for user_id in before.roles.keys() | after.roles.keys():
-        if before.roles.get(user_id) == after.roles.get(user_id):
-            continue
-        is_gone = _removes(case, user_id) or user_id in leaves_by_word(case)
-        is_over = user_id not in after.roles and is_gone
-        if not is_over and not appoints(case, user_id):
-            yield f"the role of {user_id} changed, and no admin said so"
-    for user_id in before.groups.keys() | after.groups.keys():
-        if before.groups.get(user_id) == after.groups.get(user_id):
-            continue
-        if user_id not in grouped_by_word(case) and not _removes(case, user_id):
-            yield f"{user_id} belongs to other groups, and no admin said so"
 
 
 # --- requests
@@ -245,7 +134,7 @@ def _may_be_cancelled(case: Case, old: Request, _new: Request) -> bool:
     is_own = old.user_id == case.deed.person
     makes_another = old.state == "choosing" and case.asks and case.is_allowed
     takes_back = is_own and (case.taps("cx", old.id) or makes_another)
-    return takes_back or comes(case, old) or _removes(case, old.user_id)
+    return takes_back or comes(case, old) or removes(case, old.user_id)
 
 
 def _may_be_approved(case: Case, old: Request, new: Request) -> bool:
@@ -394,11 +283,12 @@ def _may_lose(case: Case, old: Grant, new: Grant) -> bool:
             undone = request is not None and request.state == "approved" and undoes(case, request)
             by_button = case.is_admin and taps and case.answers
             return by_button or undone or old in revoked_by_word(case)
-        case "by_owner":
-            return is_own and case.taps("guy", old.id)
+        case "by_owner" | "stolen":
+            gives_up = is_own and case.taps("guy", old.id)
+            return gives_up if new.end_reason == "by_owner" else says_not_me(case, old)
         case "removed":
             owner = old.user_id or 0
-            return _removes(case, owner) and not case.after.is_allowed(owner)
+            return removes(case, owner) and not case.after.is_allowed(owner)
         case "replaced":
             used = [one for one in case.before.later(old) if one.id == case.deed.text]
             by_use = case.deed.what is What.USE and bool(used)

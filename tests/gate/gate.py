@@ -19,19 +19,25 @@ from bot.access import (
     asking,
     beginning,
     extending,
+    farewells,
     grants,
     importing,
+    not_me,
     pausing,
     people,
     reminding,
     requests,
     revocation,
     soon_over,
+    usage,
 )
 from bot.access.case import Case, Chance, Rules
 from bot.access.importing import Certificate
 from bot.access.permission import THE_BOT, Actor
+from bot.access.usage import Use
 from bot.chat import cards, joining
+from bot.chat import farewells as chat_farewells
+from bot.chat import not_me as chat_not_me
 from bot.chat import soon_over as soon_over_chat
 from bot.chat.buttons import Keyboard, from_payload
 from bot.chat.incoming import sender_of
@@ -40,6 +46,7 @@ from bot.core import Core
 from bot.process.reserve import Reserve
 from storage.database import Database
 from storage.group_records import Group, GroupName
+from storage.joining_records import FarewellId
 from storage.records import (
     ChatId,
     Grant,
@@ -52,6 +59,7 @@ from storage.records import (
     UserId,
 )
 from storage.transaction import Transaction
+from storage.use_records import AskedUseId
 from tests.gate import standing
 from tests.gate.case import SERVERS, Laws, Shown, card_shows, question_shows
 from tests.gate.snapshot import Row, Snapshot
@@ -78,6 +86,9 @@ _OLD = tuple(
         start=1,
     )
 )
+# What is rendered when it is sent.
+_BESIDE = frozenset({"knock", "reminder", "asked_use", "farewell"})
+_RENDERED = _BESIDE | {"card", "asked", "edit_card"}
 OPERATOR = Actor(key="system:olga", name="olga", is_operator=True)
 
 
@@ -214,6 +225,7 @@ class Gate:
         """What the keeper does when something is over."""
         async with self.database.writing() as tx:
             await requests.expire_due(self.case(tx, THE_BOT))
+            await farewells.settle_due(self.case(tx, THE_BOT))
             await reminding.remind_due(self.case(tx, THE_BOT))
             await revocation.expire_due(self.case(tx, THE_BOT))
             await pausing.resume_due(self.case(tx, THE_BOT))
@@ -253,6 +265,18 @@ class Gate:
             ]
             await revocation.record_proofs(self.case(tx, THE_BOT), gone)
 
+    async def look(self, *sessions: tuple[str, str]) -> None:
+        """A look at berlin finds these grants connected, each from an address."""
+        async with self.database.writing() as tx:
+            uses = [
+                Use(GrantId(grant), self.now, number, f"{place}:1", 1, 1)
+                for number, (grant, place) in enumerate(sessions)
+            ]
+            changes = await usage.changes(tx, self.now, ServerName("berlin"), uses)
+            case = self.case(tx, THE_BOT)
+            await not_me.ask(case, changes, is_told=True, server_time=self.now, platforms={})
+            await usage.note(case, changes, is_told=True)
+
     async def link(self, account: int, same_as: int) -> None:
         """An operator says that two accounts are one person's; refused where the rules say so."""
         async with self.database.writing() as tx, tx.attempt():
@@ -265,10 +289,10 @@ class Gate:
         if row.kind == "reply":
             found = _data(from_payload(row.payload["keyboard"]))
             return [(data, question_shows(state, data)) for data in found]
-        if row.kind not in {"card", "asked", "edit_card", "knock", "reminder"}:
+        if row.kind not in _RENDERED:
             return []
         async with self.database.reading() as tx:
-            if row.kind in {OutboxKind.KNOCK, OutboxKind.REMINDER}:
+            if row.kind in _BESIDE:
                 return [(data, None) for data in await self._beside(tx, row)]
             request = await tx.requests.get(row.payload["request"])
             assert request is not None
@@ -295,6 +319,12 @@ class Gate:
         if row.kind == OutboxKind.KNOCK:
             knock = await joining.card(self.case(tx, THE_BOT), UserId(row.payload["person"]))
             return _data(knock.keyboard)
+        if row.kind == OutboxKind.FAREWELL:
+            number = FarewellId(row.payload["farewell"])
+            return _data((await chat_farewells.view_of(self.case(tx, THE_BOT), number)).keyboard)
+        if row.kind == OutboxKind.ASKED_USE:
+            use = AskedUseId(row.payload["use"])
+            return _data((await chat_not_me.view_of(self.case(tx, THE_BOT), use)).keyboard)
         grant = await tx.grants.get(GrantId(row.payload["grant"]))
         assert grant is not None
         soon = await soon_over_chat.reminder(self.case(tx, THE_BOT), grant)

@@ -14,6 +14,7 @@ from tests.gate.gate import Gate
 from tests.gate.snapshot import Eye, Snapshot
 from tests.gate.standing import ACTOR
 from tests.gate.updates import Json
+from tests.gate.uses import broken_in_uses
 from tests.gate.words import misdirected
 
 _PACE = 30
@@ -136,7 +137,7 @@ class Rig:
         self.steps += 1
         before, after = self.state, self.eye.look()
         case = Case(before, after, deed, self.gate.laws, self.shown, self.since)
-        found = [*broken_rules(case), *misdirected(case), *missing(case)]
+        found = [*broken_rules(case), *broken_in_uses(case), *misdirected(case), *missing(case)]
         assert not found, (found, deed, self.gate.laws)
         self.state = after
         self._note_roles(after)
@@ -183,6 +184,7 @@ def _changes(before: Snapshot, after: Snapshot) -> Counter[str]:
         found["begun"] += (request.state, after.requests[one].state) == ("scheduled", "approved")
     asked = after.requests.keys() - before.requests.keys()
     found["given at once"] += sum(after.requests[one].decided_by == ACTOR for one in asked)
+    found["put back"] += any(entry.action == "user.restore" for entry in after.trail)
     found["role over"] += len(before.roles.keys() - after.roles.keys())
     new = after.decisions[len(before.decisions) :]
     found["agreed"] += sum(

@@ -102,6 +102,38 @@ class Knock:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """What an account was before somebody took it off the list."""
+
+    id: int
+    allowed: bool
+    revision: int
+    role: str | None
+    groups: frozenset[str]
+    is_paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Farewell:
+    """Somebody was taken off the list, which may be taken back for a while."""
+
+    id: int
+    by: str
+    undo_until: int | None
+    accounts: tuple[Left, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AskedUse:
+    """A use of a profile that its owner was asked about."""
+
+    id: int
+    grant_id: str
+    kind: str
+    was_owner: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """A new row of the outbox."""
 
@@ -137,6 +169,8 @@ class Snapshot:
     # Strangers who wrote lately: their names and usernames.
     newcomers: dict[int, tuple[str, str | None]]
     knocks: dict[int, Knock]
+    asked_uses: dict[int, AskedUse]
+    farewells: dict[int, Farewell]
     # Only what is new since the look before.
     said: tuple[Row, ...]
     trail: tuple[Entry, ...]
@@ -147,8 +181,13 @@ class Snapshot:
     def core(self) -> tuple[object, ...]:
         """What nobody without a right may change."""
         people = {one.id: (one.name, one.allowed, one.same_as) for one in self.people.values()}
-        access = self.requests, self.decisions, self.grants, self.paused
-        return people, *access, self.roles, self.groups
+        access = self.requests, self.decisions, self.grants, self.paused, self.asked_uses
+        return people, *access, self.roles, self.groups, self.farewells
+
+    @property
+    def listed(self) -> dict[int, int]:
+        """Who is on the allowlist, and whose account each is."""
+        return {one.id: one.same_as or 0 for one in self.people.values() if one.allowed}
 
     def person_of(self, user_id: int) -> int:
         """The account by which somebody is known."""
@@ -247,10 +286,19 @@ class Eye:
             groups=self._groups(),
             newcomers=self._newcomers(),
             knocks={row[0]: Knock(*row) for row in self._all("knocks", Knock, order="user_id")},
+            asked_uses={row[0]: AskedUse(*row) for row in self._all("asked_uses", AskedUse)},
+            farewells=self._farewells(),
             said=said,
             trail=trail,
             failed=failed.fetchone()[0],
         )
+
+    def _farewells(self) -> dict[int, Farewell]:
+        rows = self._database.execute("SELECT id, by, undo_until, accounts FROM farewells")
+        return {
+            number: Farewell(number, by, until, tuple(map(_left, json.loads(accounts))))
+            for number, by, until, accounts in rows
+        }
 
     def _roles(self) -> dict[int, Role]:
         rows = self._database.execute("SELECT user_id, role, groups FROM roles ORDER BY user_id")
@@ -277,3 +325,10 @@ class Eye:
         return self._database.execute(
             f"SELECT {columns} FROM {table} WHERE {condition} ORDER BY {order}"
         ).fetchall()
+
+
+def _left(stored: dict[str, Any]) -> Left:
+    groups, is_paused = frozenset(stored["groups"]), stored["pause"] is not None
+    return Left(
+        stored["id"], stored["allowed"], stored["revision"], stored["role"], groups, is_paused
+    )

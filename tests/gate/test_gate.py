@@ -59,6 +59,7 @@ _HAPPENS = (
     *("grant revoked revoked", "grant expired ended", "refused", "linked", "told how"),
     *("role admin", "role approver", "role auditor", "role over"),
     *("let in", "given at once", "request scheduled", "begun", "not begun", "reminded"),
+    *("grant revoking stolen", "put back"),
 )
 
 

@@ -4,9 +4,8 @@ Each rule is a habit. What somebody does next, and with what, is drawn by hypoth
 is played again with fewer and simpler steps, until none can be left out.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import TypeVar
 
 from hypothesis import note
 from hypothesis import strategies as st
@@ -44,8 +43,13 @@ from tests.gate.habits import (
 from tests.gate.later import SWEPT
 from tests.gate.rig import Place
 from tests.gate.snapshot import LIVE, Grant, Request
-
-T = TypeVar("T")
+from tests.gate.when import (
+    in_state,
+    somebody_has_access,
+    somebody_waits,
+    something_is_old,
+    there_are_buttons,
+)
 
 _REMEMBERED = 60
 _HOUR = timedelta(hours=1)
@@ -53,26 +57,6 @@ _HOUR = timedelta(hours=1)
 
 # The first is what a failure is reduced to.
 _FATES = (*(Fate.ARRIVES,) * 16, *(Fate.LOST,) * 3, Fate.UNDELIVERABLE)
-
-
-def somebody_waits(town: "Town") -> bool:
-    return bool(town.pending)
-
-
-def somebody_has_access(town: "Town") -> bool:
-    return bool(town.live)
-
-
-def something_is_old(town: "Town") -> bool:
-    return bool(town.old)
-
-
-def there_are_buttons(town: "Town") -> bool:
-    return bool(town.rig.pool)
-
-
-def _in_state(*states: str) -> Callable[["Town"], bool]:
-    return lambda town: any(one.state in states for one in town.rig.state.grants.values())
 
 
 class Town(RuleBasedStateMachine):
@@ -164,6 +148,9 @@ class Town(RuleBasedStateMachine):
         who = _one(data, (*self._admins, self._anybody(data)))
         self._waits(data)
         self._types(who, f"{command} {_one(data, self._somebody())}")
+        back = [one for one in self.rig.pool if one.tap == "ur"][-2:]
+        if back and command == "/remove" and _is_so(data):
+            self._taps(data, who, _one(data, back).data)
 
     @rule(
         data=st.data(),
@@ -377,19 +364,33 @@ class Town(RuleBasedStateMachine):
 
     # --- what happens by itself
 
-    @precondition(_in_state("reserved", "issued"))
+    @precondition(in_state("reserved", "issued"))
     @rule(data=st.data())
     def profiles_go_out(self, data: st.DataObject) -> None:
         self._place.run(self.rig.gate.deliver(lambda: _one(data, _FATES)))
         self._happens(What.DELIVERY)
 
-    @precondition(lambda town: _in_state("revoking")(town) or town.is_pausing)
+    @precondition(somebody_has_access)
+    @rule(data=st.data(), places=st.sampled_from((("a",), ("a",), ("a", "b"))))
+    def somebody_is_on(self, data: st.DataObject, places: tuple[str, ...]) -> None:
+        """A look finds a profile in use; mostly its owner says at once whether that was them."""
+        grant = _one(data, self.live[-4:])
+        self._waits(data)
+        self._place.run(self.rig.gate.look(*((grant.id, f"198.51.100.{at}") for at in places)))
+        self._happens(What.LOOK)
+        asked = [one.data for one in self.rig.pool if one.tap in {"nm", "wm"}][-4:]
+        if asked and _is_so(data):
+            owner = grant.user_id or MEMBERS[0]
+            who = _one(data, (owner, owner, owner, SECOND_ACCOUNT, self._anybody(data)))
+            self._taps(data, who, _one(data, asked))
+
+    @precondition(lambda town: in_state("revoking")(town) or town.is_pausing)
     @rule()
     def servers_are_looked_at(self) -> None:
         self._place.run(self.rig.gate.prove())
         self._happens(What.PROOF)
 
-    @precondition(_in_state("active"))
+    @precondition(in_state("active"))
     @rule(data=st.data())
     def somebody_connects(self, data: st.DataObject) -> None:
         """Mostly by a profile that gives more time to another one."""
@@ -399,7 +400,7 @@ class Town(RuleBasedStateMachine):
         self._place.run(self.rig.gate.use(grant.id))
         self._happens(What.USE, grant.id)
 
-    @precondition(_in_state("active"))
+    @precondition(in_state("active"))
     @rule(data=st.data(), hours=st.sampled_from((0, 5, 24 * 5)), answers=st.booleans())
     def wants_more_time(self, data: st.DataObject, hours: int, answers: bool) -> None:
         """For a new profile, or one whose time is nearly over; the admins may agree at once."""

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from tests.gate.case import BY_ITSELF, Case, What
-from tests.gate.snapshot import Person
 from tests.gate.standing import ACTOR
 
 
@@ -21,12 +20,8 @@ def trail(case: Case) -> Iterator[str]:
     elif refusals or (acts and case.deed.what not in BY_ITSELF):
         yield "the trail tells of something that nobody could do"
     before, after = (
-        (one.requests, one.grants, one.paused, one.roles, one.groups, _list_of(one.people))
+        (one.requests, one.grants, one.paused, one.roles, one.groups, one.listed)
         for one in (case.before, case.after)
     )
     if before != after and not acts:
         yield "something changed, and the trail does not know"
-
-
-def _list_of(people: dict[int, Person]) -> dict[int, int]:
-    return {one.id: one.same_as or 0 for one in people.values() if one.allowed}

@@ -136,9 +136,14 @@ def _whose(case: Case, row: Row) -> Iterable[int]:
 
 
 def _admins_or_owner(case: Case, row: Row) -> Iterable[int]:
-    undoes = [case.deed.person] if case.taps("ud") else []
+    undoes = [case.deed.person] if case.taps("ud") or case.taps("nm") else []
     owners = {case.after.grants[one].user_id or 0 for one in row.payload["grants"]}
     return (*_all_admins(case), *undoes, *(owners if len(owners) == 1 else ()))
+
+
+def _used_owner(case: Case, row: Row) -> Iterable[int]:
+    grant = case.after.grants[case.after.asked_uses[row.payload["use"]].grant_id]
+    return (grant.user_id or 0,)
 
 
 def _soon_without(case: Case, row: Row) -> Iterable[int]:
@@ -187,6 +192,8 @@ _AUDIENCE: dict[str, Callable[[Case, Row], Iterable[int]]] = {
     "online": _lookers,
     "invitation": _admins,
     "knock": _admins,
+    "farewell": _whoever_acts,
+    "asked_use": _used_owner,
     "cut_session": _admins,
     "asked": _asker,
     "edit_card": _posted,

@@ -6,6 +6,7 @@ from storage.absences import Absence
 from storage.audit import AuditWanted
 from storage.clock_records import ClockAnchor, EndWarning
 from storage.group_records import Group, GroupName
+from storage.joining_records import Farewell, LeftAccount
 from storage.key_records import KeyChoice, KeyWay
 from storage.listings import GrantsWanted
 from storage.outbox import Done, Later, SetAside
@@ -28,7 +29,6 @@ from storage.records import (
     RequestState,
     SeenAs,
     ServerName,
-    Usage,
     UserId,
     Verdict,
 )
@@ -36,6 +36,7 @@ from storage.role_records import Appointment, Role
 from storage.rotation import Rotation, RotationStep
 from storage.set_records import ServerSet
 from storage.transaction import Transaction
+from storage.use_records import AskedUse, Usage, UseKind
 from tests.storage.kit import (
     ANNA,
     BERLIN,
@@ -334,6 +335,13 @@ async def _usages(tx: Transaction, grant: Grant) -> None:
     await tx.usages.change([replace(usage, sent=3, moves=(("198.51.100.7", 17),), twice_at=NOW)])
     await tx.usages.of([grant.id])
     await tx.usages.last_of([ANNA])
+    await tx.usages.places_of([ANNA])
+    use = AskedUse(grant.id, UseKind.FIRST, BERLIN, NOW, ("198.51.100.7",), NOW)
+    number = await tx.asked_uses.add(use)
+    await tx.asked_uses.get(number)
+    await tx.asked_uses.open_of(grant.id)
+    await tx.asked_uses.asked_first([grant.id])
+    await tx.asked_uses.answer(number, was_owner=True, now=NOW)
 
 
 async def _watch(tx: Transaction) -> None:
@@ -402,6 +410,15 @@ async def _invitations(tx: Transaction) -> None:
     await tx.knocks.count_since(NOW)
     await tx.knocks.answer(ANNA, allowed=True, by="2001", name="Boris", now=NOW)
     await tx.knocks.prune(NOW)
+    pause = PersonPause(ANNA, NOW, NOW, "telegram:2001", "Boris")
+    left = LeftAccount(ANNA, allowed=True, revision=1, role=Role.ADMIN, pause=pause)
+    farewell = Farewell(ANNA, "Anna", "2001", "Boris", NOW, NOW, 0, (left,))
+    number = await tx.farewells.add(farewell)
+    assert await tx.farewells.get(number) == replace(farewell, id=number)
+    await tx.farewells.over(NOW)
+    await tx.farewells.undo(number, NOW)
+    await tx.farewells.settle(number)
+    await tx.farewells.prune(NOW)
     await tx.posted.find(ChatId(7), 1)
 
 

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from storage.database import Database
-from storage.records import GrantId, Usage
+from storage.records import GrantId
+from storage.use_records import Usage
 from tests.storage.kit import ANNA, BERLIN, BORIS, DAY, HOUR, NOW, PARIS, add_grant, add_people
 
 

@@ -1,7 +1,7 @@
 """A server that runs: lets people in, shuts them out, and proves it by looking."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
@@ -154,6 +154,17 @@ class LiveServer:
                 return Answer(pid, sessions, management.server_time)
         except ManagementError as error:
             return management_finding(error)
+
+    async def platforms(self) -> Mapping[str, str]:
+        """What devices that connected lately call their systems, by their real addresses.
+
+        They may say what they like, and nobody's access hangs on it: nothing where it is not known.
+        """
+        try:
+            async with self.talk() as management:
+                return await management.platforms()
+        except ManagementError:
+            return {}
 
     async def sessions(self) -> tuple[Session, ...]:
         """Whoever is connected now; a name is as `vpn.names.name_in_sessions` gives it.

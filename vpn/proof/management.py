@@ -1,13 +1,14 @@
 """Talks with OpenVPN's management interface.
 
-Source: doc/management-notes.txt of OpenVPN 2.6 (commands `pid`, `status 3`, `kill`,
-`client-kill`; section 'COMMAND -- password').
+Source: doc/management-notes.txt of OpenVPN 2.6 (commands `pid`, `status 3`, `log all`,
+`kill`, `client-kill`; section 'COMMAND -- password').
 """
 
 import asyncio
+import re
 from asyncio import StreamReader, StreamWriter
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -42,7 +43,15 @@ _GREETING = ">INFO:OpenVPN Management Interface"
 # It asks without a line's end, and waits.
 _PASSWORD_PROMPT = b"ENTER PASSWORD:"
 _PASSWORD_BYTES = 4096  # USER_PASS_LEN in OpenVPN 2.6's misc.h
-PID, STATUS = "pid", "status 3"
+PID, STATUS, LOG = "pid", "status 3", "log all"
+# A line of its log, with what a client says of itself before it has a name there (`push_peer_info`
+# in OpenVPN's ssl.c, `output_peer_info_env` in misc.c): `1796041103,I,192.0.2.2:55458 peer info:
+# IV_PLAT=linux`. Nothing with a space may stand before the address, or a client could speak as
+# another one.
+_PLATFORM = re.compile(
+    r"[0-9]+,[A-Z]*,(?:[^ ]*/)?([^ /]+) peer info: IV_PLAT=([a-z0-9_-]{1,16})", re.ASCII
+)
+_LOG_LINE_BYTES = 8192
 _SUCCESS = "SUCCESS: "
 _END = "END"
 _NOTIFICATION = b">"
@@ -183,6 +192,22 @@ class Management:
             raise ManagementNonsense("The status names no columns; is this an OpenVPN server?")
         return tuple(sessions)
 
+    async def platforms(self) -> Mapping[str, str]:
+        """What the devices that connected lately call their systems, by their real addresses.
+
+        As far back as the log goes that OpenVPN keeps for this: 250 lines, unless its
+        configuration says otherwise.
+        """
+        found: dict[str, str] = {}
+        await self._say(LOG)
+        for _ in range(LINES):
+            line = await self._reply(_LOG_LINE_BYTES)
+            if line == _END or line.startswith("ERROR: "):
+                return found
+            if said := _PLATFORM.fullmatch(line):
+                found[said[1]] = said[2]
+        raise ManagementNonsense(f"The log has more than {LINES} lines.")
+
     async def _ask(self, command: str) -> str:
         if self._ahead:
             assert self._ahead.popleft() == command
@@ -197,15 +222,15 @@ class Management:
         except OSError as error:
             raise ManagementGone("The management interface closed the connection.") from error
 
-    async def _reply(self) -> str:
+    async def _reply(self, most: int = LINE_BYTES) -> str:
         """The next line that is no notification; those may come at any moment."""
         for _ in range(LINES):
-            line = await self._line()
+            line = await self._line(most)
             if not line.startswith(_NOTIFICATION.decode()):
                 return line
         raise ManagementNonsense(f"More than {LINES} notifications came instead of an answer.")
 
-    async def _line(self) -> str:
+    async def _line(self, most: int = LINE_BYTES) -> str:
         try:
             line = await self._reader.readuntil(b"\n")
         except asyncio.LimitOverrunError as error:
@@ -215,8 +240,8 @@ class Management:
                 "The management interface closed the connection;"
                 " see that management-client-user names the account that asks."
             ) from error
-        if len(line) > LINE_BYTES and not line.startswith(_NOTIFICATION):
-            raise ManagementNonsense(f"A line of the answer has more than {LINE_BYTES} bytes.")
+        if len(line) > most and not line.startswith(_NOTIFICATION):
+            raise ManagementNonsense(f"A line of the answer has more than {most} bytes.")
         return line.decode("utf-8", "replace").rstrip("\r\n")
 
 

@@ -44,6 +44,7 @@ SILENT_ENDS = {
     EndReason.LOST,
     EndReason.UNDELIVERABLE,
     EndReason.NOT_TAKEN,
+    EndReason.STOLEN,
     EndReason.EARLIER,
 }
 

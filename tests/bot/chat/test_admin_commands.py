@@ -4,9 +4,12 @@ from collections.abc import Sequence
 
 from bot.access import revocation
 from bot.access.permission import THE_BOT
+from bot.chat.farewells import view_of
 from bot.texts import chat as words
+from bot.texts import joining as joining_words
 from bot.texts.fill import fill
-from storage.records import ServerName, UserId
+from storage.joining_records import FarewellId
+from storage.records import OutboxKind, ServerName, UserId
 from tests.bot.chat.desk import ANNA, BORIS, EVE, Desk
 
 KARL = 1003
@@ -129,6 +132,16 @@ async def test_who_is_put_on_the_list(desk: Desk) -> None:
     assert said == fill(words.RENAMED, name="Karl")
 
 
+async def reads(desk: Desk) -> str:
+    """What is said of the last one who was taken off, without the way back."""
+    async with desk.gate.database.reading() as tx:
+        (row,) = (await tx.outbox.open(OutboxKind.FAREWELL))[-1:]
+        view = await view_of(desk.gate.case(tx, THE_BOT), FarewellId(row.payload["farewell"]))
+    text, _, hint = view.text.partition("\n\n")
+    assert hint == joining_words.FAREWELL_HINT
+    return text
+
+
 async def test_who_is_taken_off(desk: Desk) -> None:
     assert await desk.says(BORIS, "/remove") == [words.CHOOSE_REMOVE]
     assert await desk.buttons() == {"Remove P1001": f"rm:{ANNA}"}
@@ -136,7 +149,8 @@ async def test_who_is_taken_off(desk: Desk) -> None:
     assert "I know nobody called “nobody”" in said
     await hire(desk, KARL, "Karl")
     *_, said = await desk.says(BORIS, "/remove karl")
-    assert said == fill(words.REMOVED, name="Karl")
+    assert said == "farewell"
+    assert await reads(desk) == fill(words.REMOVED, name="Karl")
     assert not await desk.is_allowed(KARL)
     # Who is known, but on no list any more.
     [said] = await desk.says(BORIS, "/remove Karl")
@@ -147,15 +161,16 @@ async def test_who_had_access_is_taken_off_with_a_receipt(desk: Desk) -> None:
     await desk.gate.gives(ANNA, "paris")
     await desk.new()
     said = await desk.says(BORIS, "/remove P1001")
-    assert said[-2:] == ["receipt", fill(words.REMOVED_ENDING, name="P1001")]
+    assert said[-2:] == ["farewell", "receipt"]
+    assert await reads(desk) == fill(words.REMOVED_ENDING, name="P1001")
 
 
 async def test_all_accounts_of_a_person_go_together(desk: Desk) -> None:
     await hire(desk, KARL, "Karl")
     await desk.gate.link(KARL, ANNA)
-    *_, said = await desk.says(BORIS, "/remove P1001")
+    await desk.says(BORIS, "/remove P1001")
     names = f"P1001 ({ANNA}), Karl ({KARL})"
-    assert said == fill(words.REMOVED_ACCOUNTS_ONLY, names=names)
+    assert await reads(desk) == fill(words.REMOVED_ACCOUNTS_ONLY, names=names)
     assert not await desk.is_allowed(KARL)
     await desk.allow(ANNA)
     await desk.allow(KARL)
@@ -163,7 +178,7 @@ async def test_all_accounts_of_a_person_go_together(desk: Desk) -> None:
     await desk.new()
     said_all = await desk.says(BORIS, "/remove P1001")
     assert "receipt" in said_all
-    assert "All accounts of this person" in said_all[-1]
+    assert "All accounts of this person" in await reads(desk)
 
 
 async def test_one_account_is_named_and_another_is_on_the_list(desk: Desk) -> None:

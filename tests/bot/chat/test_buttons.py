@@ -10,9 +10,10 @@ from bot.chat import buttons
 from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.commands import COMMANDS
 from storage.devices import Device
-from storage.joining_records import InvitationId
+from storage.joining_records import FarewellId, InvitationId
 from storage.key_records import KeyWay
 from storage.records import GrantId, RequestId, ServerName, UserId
+from storage.use_records import AskedUseId
 
 REQUESTS = st.integers(1, 10**15 - 1).map(RequestId)
 GRANTS = st.from_regex(r"g-[a-z0-9]{1,30}", fullmatch=True).map(GrantId)
@@ -48,15 +49,8 @@ def test_every_tap_is_read_back_by_one_of_these_tests() -> None:
     others = {Tap.APPROVE, Tap.SERVER, Tap.LINK, Tap.HOW_TO, Tap.CUT, *ABOUT_NOTHING, *UNKNOWN}
     others |= {Tap.HOW_LONG, Tap.COMMAND, Tap.MEANT, Tap.CHANGE, Tap.DENY_SO, Tap.DENY_SAID}
     others |= {*ABOUT_HELD, Tap.CUT_SESSION, Tap.SERVERS, *PARTS}
-    others |= {
-        Tap.ANOTHER,
-        Tap.ELSEWHERE,
-        Tap.TROUBLE,
-        Tap.KEY_WAY,
-        Tap.WITHDRAW,
-        Tap.JOIN_YES,
-        Tap.JOIN_NO,
-    }
+    others |= {Tap.WAS_ME, Tap.NOT_ME, Tap.RESTORE, Tap.ANOTHER, Tap.ELSEWHERE}
+    others |= {Tap.TROUBLE, Tap.KEY_WAY, Tap.WITHDRAW, Tap.JOIN_YES, Tap.JOIN_NO}
     assert {*ABOUT_REQUEST, *ABOUT_GRANT, *ABOUT_PERSON} | others == set(Tap)
 
 
@@ -118,6 +112,20 @@ def test_an_invitation_is_read_back(number: InvitationId) -> None:
     data = buttons.data(Tap.WITHDRAW, number)
     assert fits(data)
     assert buttons.parse(data) == Meant(Tap.WITHDRAW, invitation=number)
+
+
+@given(tap=st.sampled_from((Tap.WAS_ME, Tap.NOT_ME)), number=st.integers(1, 10**15 - 1))
+def test_an_answer_about_a_use_is_read_back(tap: Tap, number: int) -> None:
+    data = buttons.data(tap, number)
+    assert fits(data)
+    assert buttons.parse(data) == Meant(tap, use=AskedUseId(number))
+
+
+@given(number=st.integers(1, 10**15 - 1).map(FarewellId))
+def test_a_farewell_is_read_back(number: FarewellId) -> None:
+    data = buttons.data(Tap.RESTORE, number)
+    assert fits(data)
+    assert buttons.parse(data) == Meant(Tap.RESTORE, farewell=number)
 
 
 @pytest.mark.parametrize("tap", [Tap.JOIN_YES, Tap.JOIN_NO])

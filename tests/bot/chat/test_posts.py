@@ -11,8 +11,20 @@ from typing import Any
 import pytest
 from telegram.error import TelegramError
 
-from bot.access import extending, importing, linking, pausing, requests, revocation
+from bot.access import (
+    extending,
+    importing,
+    linking,
+    not_me,
+    pausing,
+    requests,
+    revocation,
+    usage,
+)
 from bot.access.importing import Certificate
+from bot.access.permission import THE_BOT
+from bot.access.usage import Use
+from bot.chat import not_me as chat_not_me
 from bot.chat import soon_over
 from bot.chat.client import connect
 from bot.chat.posts import Posts
@@ -30,6 +42,7 @@ from storage.records import (
     CanaryLook,
     CanaryTrouble,
     ChatId,
+    EndReason,
     Grant,
     OutboxItem,
     OutboxKind,
@@ -37,7 +50,18 @@ from storage.records import (
     PostedMessage,
     Server,
 )
-from tests.bot.access.kit import ANNA, BERLIN, BORIS, CLARA, DAY, HOUR, MORNING, OPERATOR, Paper
+from tests.bot.access.kit import (
+    ANNA,
+    BERLIN,
+    BORIS,
+    CLARA,
+    DAY,
+    HOUR,
+    MORNING,
+    OPERATOR,
+    Paper,
+    seen,
+)
 from tests.bot.chat.rows import conclude
 from tests.bot.chat.test_views import status as answered
 from tests.storage.kit import open_copy
@@ -176,6 +200,64 @@ async def test_what_happened_while_a_card_was_on_its_way_is_shown(desk: Desk) ->
     async with desk.paper.database.reading() as tx:
         edits = await tx.outbox.open(OutboxKind.EDIT_CARD)
     assert [int(one.chat_id) for one in edits] == [int(BORIS)]
+
+
+async def test_a_question_about_a_use_loses_its_buttons_with_what_they_would_end(
+    desk: Desk,
+) -> None:
+    grant = await desk.paper.active()
+    number = await asked_about(desk.paper, grant)
+    await empty_outbox(desk)
+    row = await desk.row(OutboxKind.ASKED_USE, {"use": number}, ANNA)
+    await desk.does(ask(desk), row)
+    [message] = desk.server.person(ANNA).messages
+    assert message.button("Yes, that was me")
+    assert "a Mac" in message.text
+    await empty_outbox(desk)
+    await desk.paper.do(revocation.begin, [grant], EndReason.REVOKED)
+    [edit] = await edits_of_questions(desk)
+    await desk.does(desk.posts.edit, await desk.row(OutboxKind.EDIT, edit, ANNA))
+    [message] = desk.server.person(ANNA).messages
+    assert not message.button("Not me")
+    assert "being switched off" in message.text
+    await desk.paper.do(revocation.record_proofs, [seen(grant)])
+    await desk.does(desk.posts.edit, await desk.row(OutboxKind.EDIT, edit, ANNA))
+    assert "has ended since" in desk.server.person(ANNA).messages[0].text
+
+
+async def test_what_ended_while_the_question_was_on_its_way_is_shown(desk: Desk) -> None:
+    grant = await desk.paper.active()
+    number = await asked_about(desk.paper, grant)
+    await empty_outbox(desk)
+    row = await desk.row(OutboxKind.ASKED_USE, {"use": number}, ANNA)
+    remember = await ask(desk)(row)
+    await desk.paper.do(revocation.begin, [grant], EndReason.REVOKED)
+    assert await edits_of_questions(desk) == []
+    await conclude(desk.posts._core, row, remember)
+    assert len(await edits_of_questions(desk)) == 1
+
+
+def ask(desk: Desk) -> Handler:
+    return partial(chat_not_me.post, desk.posts._bot, desk.posts._core)
+
+
+async def edits_of_questions(desk: Desk) -> list[Payload]:
+    async with desk.paper.database.reading() as tx:
+        edits = await tx.outbox.open(OutboxKind.EDIT)
+    return [one.payload for one in edits if one.payload["kind"] == OutboxKind.ASKED_USE]
+
+
+async def asked_about(paper: Paper, grant: Grant) -> int:
+    """Its owner is asked about its first use."""
+    place = "198.51.100.7:40000"
+    use = Use(grant.id, paper.now, 0, place, 1, 1)
+    async with paper.database.writing() as tx:
+        changes = await usage.changes(tx, paper.now, BERLIN, [use])
+        case = paper.case(tx, THE_BOT)
+        said = {place: "mac"}
+        await not_me.ask(case, changes, is_told=False, server_time=None, platforms=said)
+        (asked,) = await tx.asked_uses.open_of(grant.id)
+    return asked.id
 
 
 async def test_what_the_requester_was_told_is_not_said_again(desk: Desk) -> None:

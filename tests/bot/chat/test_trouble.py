@@ -15,9 +15,9 @@ from storage.records import (
     OutboxKind,
     ServerName,
     Untried,
-    Usage,
     UserId,
 )
+from storage.use_records import Usage
 from tests.bot.chat.desk import ANNA, BORIS, CLARA, Desk
 from tests.bot.reading import shown
 

@@ -25,6 +25,7 @@ from bot.texts import (
     life,
     machine,
     more_time,
+    not_me,
     notices,
     offers,
     online,
@@ -56,6 +57,7 @@ from tests.bot.texts.values import (
     KEYS,
     LIFE,
     MORE_TIME,
+    NOT_ME,
     NOTICES,
     NOW,
     OFFERS,
@@ -92,7 +94,7 @@ IN_CHAT = [
     (name, template)
     for module in (
         *(chat, notices, life, questions, online, groups, joining),
-        *(absence, pausing, requests, roles, sets, trouble, whose, more_time, offers),
+        *(absence, not_me, pausing, requests, roles, sets, trouble, whose, more_time, offers),
     )
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
@@ -151,6 +153,7 @@ TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (joining, JOINING),
     (receipts, RECEIPTS),
     (pausing, PAUSING),
+    (not_me, NOT_ME),
     (requests, REQUESTS),
     (absence, ABSENCE),
     (sets, SETS),

@@ -158,6 +158,18 @@ TROUBLE = {
     "NOTE": "name common_name what device place",
     "NOTE_FROM": "address",
 }
+NOT_ME = {
+    "FIRST": "server at",
+    "FIRST_IMPORTED": "common_name server at",
+    "FROM": "address",
+    "FROM_FAMILIAR": "address",
+    "FROM_NEW": "address",
+    "PLATFORM": "platform",
+    "TWICE": "server at one other",
+    "TWICE_IMPORTED": "common_name server at one other",
+    "NO_OVER": "at",
+    "OVER": "at",
+}
 KEYS = {
     "SHOWN": "passphrase",
     "SHOWN_BEFORE": "at",
@@ -258,9 +270,12 @@ JOINING = {
     "KNOCK_ALLOWED": "name admin at",
     "KNOCK_NO": "name admin at",
     "KNOCK_LAPSED": "name",
+    "FAREWELL_UNDONE": "name",
+    "FAREWELL_UNDONE_TOAST": "name",
+    "ON_LIST_AGAIN": "Admin",
     "ALLOWED_TOAST": "name",
     "REFUSED_TOAST": "name",
-    "REFUSED": "name state id admin",
+    "REFUSED": "name state id admin group",
     "REFUSED_IN_TERMINAL": "invitation",
 }
 RECEIPTS = {
@@ -315,6 +330,13 @@ TOLD = {
     "EARLIER_ACCESS_ENDED": "common_name Admin",
 }
 SEEN = {"server": "berlin", "names": "anna-k3m9, carl-x2b4", "count": 2}
+NOT_THEM = {
+    "name": "Anna",
+    "common_name": "anna-k3m9",
+    "server": "berlin",
+    "used_at": NOW.isoformat(),
+    "places": "198.51.100.7",
+}
 TRIED = {"server": "berlin", "remote": "vpn.example.com:1194/udp"}
 NOTICES: dict[str, dict[str, Any]] = {
     "request_denied": {"server": "berlin", "admin": "Boris"},
@@ -343,6 +365,7 @@ NOTICES: dict[str, dict[str, Any]] = {
     "role_taken": {"name": "Dora", "admin": "Boris", "by": "telegram:2001"},
     "invitation_used": {"name": "Eve", "id": 3001},
     "removed": {"admin": "Boris", "by": "telegram:2001"},
+    "on_list_again": {"admin": "Boris", "by": "telegram:2001"},
     "revoked_by": {"admin": "Boris", "by": "telegram:2001", "name": "Anna", "servers": "berlin"},
     "access_over": {"name": "Anna", "server": "berlin"},
     "access_ended": {"server": "berlin", "reason": "revoked"},
@@ -393,6 +416,8 @@ NOTICES: dict[str, dict[str, Any]] = {
     "canary_well": {"server": "berlin"},
     "canary_lets_in": {"server": "berlin"},
     "used_twice": SEEN,
+    "not_me": NOT_THEM,
+    "not_me_over": NOT_THEM,
     "server_silent": {"server": "berlin"},
     "server_unreachable": {"server": "berlin"},
     "server_heard": {"server": "berlin"},

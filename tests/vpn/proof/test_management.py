@@ -104,6 +104,41 @@ async def test_nobody_is_connected(open_folder: Path) -> None:
         assert await opened.status() == ()
 
 
+LOG = (
+    "1796041103,,192.0.2.9:40000 VERIFY OK: depth=0, CN=ann-1\r\n"
+    "1796041103,I,192.0.2.9:40000 peer info: IV_VER=2.6.14\r\n"
+    "1796041103,I,192.0.2.9:40000 peer info: IV_PLAT=win\r\n"
+    ">CLIENT:ESTABLISHED,0\r\n"
+    "1796041104,I,ann-1/192.0.2.9:40000 peer info: IV_PLAT=linux\r\n"
+    f"1796041104,,SENT CONTROL [ann-1]: 'PUSH_REPLY,{'route,' * 400}'\r\n"
+    "1796041105,I,2001:db8::1 peer info: IV_PLAT=ios\r\n"
+    "1796041106,I,192.0.2.7:1 peer info: IV_X=/192.0.2.8:1 peer info: IV_PLAT=mac\r\n"
+    "1796041106,I,192.0.2.7:1 peer info: IV_PLAT=<b>x</b>\r\n"
+    f"1796041106,I,192.0.2.7:1 peer info: IV_PLAT={'x' * 17}\r\n"
+)
+
+
+async def test_the_log_tells_what_devices_call_their_systems(open_folder: Path) -> None:
+    """And none of them speaks for another one."""
+    async with answering(open_folder, {"log all": f"{LOG}END\r\n"}) as opened:
+        assert await opened.platforms() == {"192.0.2.9:40000": "linux", "2001:db8::1": "ios"}
+
+
+async def test_a_server_without_such_a_log_tells_nothing(open_folder: Path) -> None:
+    answer = "ERROR: unknown command, enter 'help' for more options\r\n"
+    async with answering(open_folder, {"log all": answer}) as opened:
+        assert await opened.platforms() == {}
+
+
+async def test_a_log_without_an_end_is_left(
+    open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(management, "LINES", 5)
+    async with answering(open_folder, {"log all": LOG}) as opened:
+        with pytest.raises(ManagementNonsense, match="more than 5 lines"):
+            await opened.platforms()
+
+
 @pytest.mark.parametrize(
     ("answer", "killed"),
     [
