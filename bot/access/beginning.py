@@ -1,13 +1,15 @@
 """What was approved for later begins: its profile goes out minutes before, by what binds then."""
 
-from bot.access import approvals, demands, destinations, messages, requests
+from bot.access import approvals, demands, destinations, holdings, messages, requests
 from bot.access.case import Case
 from bot.access.messages import DeliverNote, Notice
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal, Refused
 from bot.access.starts import LEAD
 from bot.access.terms import groups_of, open_to
-from storage.records import Request, ServerName, Verdict
+from storage.records import EndReason, Request, ServerName, Verdict
+
+_TAKEN = (EndReason.REVOKED, EndReason.REMOVED, EndReason.STOLEN)
 
 
 async def due(case: Case) -> list[Request]:
@@ -54,10 +56,19 @@ async def _begin(case: Case, request: Request) -> None:
 
 
 async def _is_revoked_since(case: Case, request: Request) -> bool:
-    """Whether an admin has ended anything of theirs after this was approved: that is newer."""
-    past = await approvals.lately(case.tx, request)
+    """Whether an admin, or they by a ‘Not me’, ended anything of theirs since: that is newer."""
     decided_at = request.decided_at or request.asked_at
-    return any(one.verdict is None and one.at > decided_at for one in past)
+    theirs = [
+        grant
+        for account in await holdings.accounts_of(case.tx, request.user_id)
+        for grant in await case.tx.grants.of_user(account)
+    ]
+    return any(
+        grant.end_reason in _TAKEN
+        and grant.revoked_at is not None
+        and grant.revoked_at > decided_at
+        for grant in theirs
+    )
 
 
 async def _give_up(case: Case, request: Request, refused: Refused) -> None:

@@ -16,7 +16,7 @@ REFUSALS: dict[Refusal, str] = {
     Refusal.START_OVER: (
         "The time that was asked for is over, so nothing was given. Ask for another time."
     ),
-    Refusal.REVOKED_SINCE: "An admin ended access of theirs since, so nothing was given.",
+    Refusal.REVOKED_SINCE: "Access of theirs was ended since, so nothing was given.",
     Refusal.REASON_NEEDED: (
         "Please say what you need it for. Write it after the command, for example: "
         "/requestvpn 8h visiting a customer."
@@ -74,7 +74,7 @@ NOT_BEGUN_ADMINS = (
 BECAUSE: dict[Refusal, str] = {
     Refusal.REQUESTER_REMOVED: "no longer on the allowlist",
     Refusal.REQUESTER_PAUSED: "paused at the moment",
-    Refusal.REVOKED_SINCE: "an admin ended access since it was approved",
+    Refusal.REVOKED_SINCE: "access was ended since it was approved",
     Refusal.UNKNOWN_SERVER: "there is no such server any more",
     Refusal.SERVER_CLOSED: "that server takes no new profiles at the moment",
     Refusal.SERVER_NOT_OPEN: "the groups don’t include that server any more",

@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
 from bot.access import (
     asking,
     beginning,
@@ -298,13 +300,16 @@ async def test_who_is_back_from_a_pause_gets_it(paper: Paper) -> None:
         assert len(await tx.grants.live_of_user(ANNA)) == 1
 
 
-async def test_whose_access_was_ended_since_gets_nothing(two_servers: Paper) -> None:
-    """An admin who says /revoke means what is to come, too."""
+@pytest.mark.parametrize("reason", [EndReason.REVOKED, EndReason.STOLEN])
+async def test_whose_access_was_ended_since_gets_nothing(
+    two_servers: Paper, reason: EndReason
+) -> None:
+    """An admin who says /revoke means what is to come, too; so does who says ‘Not me’."""
     paper = two_servers
     grant = await paper.active(ANNA, PARIS)
     request = await scheduled(paper)
     paper.now += HOUR
-    await paper.by(await paper.actor(CLARA), revocation.begin, [grant], EndReason.REVOKED)
+    await paper.by(await paper.actor(CLARA), revocation.begin, [grant], reason)
     await not_given(paper, request, Refusal.REVOKED_SINCE)
 
 
