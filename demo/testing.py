@@ -112,6 +112,10 @@ class PersonChat:
         """A file, or the same as a picture."""
         return _shown(self._world.sends(self.person.id, name, content, photo=photo))
 
+    async def picks(self, *people: DemoPerson) -> DemoMessage:
+        """From the contacts, by the button that the bot has shown."""
+        return _shown(self._world.picks(self.person.id, [person.id for person in people]))
+
     async def edits(self, message_id: int, text: str) -> DemoMessage:
         return _shown(self._world.edits(self.person.id, message_id, text))
 

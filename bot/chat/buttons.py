@@ -76,6 +76,7 @@ class Tap(StrEnum):
     RESUME = "rs"
     ALLOW = "al"
     ALLOW_YES = "aly"
+    PICKED_YES = "pk"
     ASK = "as"
     WITHDRAW = "wd"
     JOIN = "jn"
@@ -231,6 +232,7 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.RESUME: ("person", "digest?"),
     Tap.ALLOW: ("person",),
     Tap.ALLOW_YES: ("person", "digest?"),
+    Tap.PICKED_YES: ("update", "digest"),
     Tap.ASK: (),
     Tap.WITHDRAW: ("invitation",),
     Tap.JOIN: (),
