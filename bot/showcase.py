@@ -53,9 +53,9 @@ BORIS = DemoPerson(2001, "Boris", "boris", "Admin", started=True)
 CLARA = DemoPerson(2002, "Clara", "clara", "Admin", started=True)
 OFFICE, PARIS = ServerName("office"), ServerName("paris")
 
-_REAL = "Real OpenVPN between network namespaces of this machine; {paris}."
-_PARIS = "the bot reaches the server paris by real SSH only"
-_NO_PARIS = "no second server that is reached by SSH ({reason})"
+_REAL = "Real OpenVPN in network namespaces of this machine; {paris}."
+_PARIS = "paris is reached by SSH only"
+_NO_PARIS = "no second server by SSH ({reason})"
 _STAND_IN = "No real OpenVPN here ({reason}): a stand-in answers in the server’s place."
 _OPERATOR = Actor(key="system:demo", name="demo", is_operator=True)
 _READY_S = 20.0

@@ -4,6 +4,7 @@ from contextlib import AbstractAsyncContextManager
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.absences import Absences
 from storage.addresses import Addresses
 from storage.admins import Admins
 from storage.asked_uses import AskedUses
@@ -42,6 +43,7 @@ class Transaction:
         self.people = People(connection)
         self.admins = Admins(connection)
         self.roles = Roles(connection)
+        self.absences = Absences(connection)
         self.groups = Groups(connection)
         self.invitations = Invitations(connection)
         self.knocks = Knocks(connection)

@@ -33,7 +33,9 @@ async def observe(case: Case) -> Change:
     for user_id in change.left:
         await case.tx.admins.remove(user_id)
         await invitations.withdraw_all(case.by(THE_BOT), made_by=telegram_key(user_id))
-        await messages.menu(case, user_id)
+        # Who has never written has no menu.
+        if await case.tx.people.get(user_id) is not None:
+            await messages.menu(case, user_id)
     for user_id in change.joined:
         await case.tx.admins.add(user_id, after_decision=last)
     return change

@@ -78,17 +78,33 @@ async def is_asked(case: Case, request: Request, user_id: UserId) -> bool:
 
 
 async def asked(case: Case, request: Request) -> Sequence[UserId]:
-    """Who gets its card: everybody whose word counts; all admins, who can see to it, for nobody."""
-    return await _with_a_say(case, request) or await roles.admins(case.tx, case.rules)
+    """Who gets its card: everybody whose word counts and who is there.
+
+    For nobody all admins, who can see to it: those who are there, or else whoever there is.
+    """
+    if found := await _with_a_say(case, request):
+        return found
+    admins = await roles.admins(case.tx, case.rules)
+    return await _who_are_there(case, admins) or admins
 
 
 async def _with_a_say(case: Case, request: Request) -> Sequence[UserId]:
     needed = await vote(case, request, request.duration)
-    return [
+    found = [
         one
         for one in await deciders(case, request)
         if needed.counts(await case.tx.people.person_of(one), ())
     ]
+    return await _who_are_there(case, found)
+
+
+async def _who_are_there(case: Case, accounts: Sequence[UserId]) -> Sequence[UserId]:
+    """Those who are not away, by whichever account they said so."""
+    away = await case.tx.absences.now(case.now)
+    if not away:
+        return accounts
+    gone = {await case.tx.people.person_of(one.user_id) for one in away}
+    return [one for one in accounts if await case.tx.people.person_of(one) not in gone]
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,7 @@ async def choose(case: Case, request_id: RequestId, server: ServerName) -> Asked
     async def chosen(lasting: int) -> Request:
         if not await case.tx.requests.choose(request_id, server, lasting):
             raise await requests.already_decided(case.tx, request_id)
+        await case.tx.request_notes.waits(request_id, case.now)
         request = await requests.known_request(case.tx, request_id)
         await case.record("request.ask", request, reason=request.reason)
         return request

@@ -5,6 +5,7 @@ from what is true by then.
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -26,12 +27,15 @@ from storage.use_records import AskedUseId
 
 # So many of their newest messages are looked through when somebody lets the bot write again.
 _CAUGHT_UP = 20
+# So long (Bot API, deleteMessage: 48 hours), with time to spare.
+_DELETABLE = timedelta(hours=47)
 
 
 class Notice(StrEnum):
     """Messages that a use case sends by itself."""
 
     REQUEST_DENIED = "request_denied"
+    REQUEST_DENIED_BECAUSE = "request_denied_because"  # with a reason
     REQUEST_REOPENED = "request_reopened"  # whoever said no took that back
     REQUEST_EXPIRED = "request_expired"
     REQUEST_OUTDATED = "request_outdated"  # a restore closed it: it may have been decided since
@@ -44,6 +48,8 @@ class Notice(StrEnum):
     ROLE_OVER = "role_over"
     ROLE_GIVEN = "role_given"  # to somebody, for the other admins
     ROLE_TAKEN = "role_taken"
+    AWAY = "away"  # somebody who decides, to the admins
+    BACK = "back"
     ACCESS_GIVEN = "access_given"  # somebody was put on the allowlist
     KNOCK_REFUSED = "knock_refused"
     INVITATION_USED = "invitation_used"  # to whoever made it
@@ -128,10 +134,26 @@ def private_chat(user_id: UserId) -> ChatId:
     return ChatId(user_id)
 
 
-async def card(case: Case, admin: UserId, request_id: RequestId) -> None:
-    await case.tx.outbox.add(
-        private_chat(admin), OutboxKind.CARD, {"request": request_id}, now=case.now
-    )
+async def card(case: Case, admin: UserId, request_id: RequestId, *, again: bool = False) -> None:
+    """Sends a request to somebody who decides.
+
+    Args:
+        again: it takes the place of the card that they have, unless they have decided meanwhile.
+    """
+    payload: Payload = {"request": request_id}
+    if again:
+        payload["again"] = True
+    await case.tx.outbox.add(private_chat(admin), OutboxKind.CARD, payload, now=case.now)
+
+
+async def take_earlier(case: Case, newest: PostedMessage) -> None:
+    """Takes the earlier cards of a request out of a chat, as far as Telegram lets a bot do that."""
+    for message in await case.tx.posted.about(newest.kind, newest.subject):
+        is_earlier = message.chat_id == newest.chat_id and message.message_id != newest.message_id
+        if is_earlier and message.posted_at > case.now - _DELETABLE:
+            await case.tx.posted.forget(message.chat_id, message.message_id)
+            payload: Payload = {"message": message.message_id}
+            await case.tx.outbox.add(message.chat_id, OutboxKind.DELETE, payload, now=case.now)
 
 
 async def edit_cards(case: Case, request_id: RequestId, *, afresh: bool = True) -> None:

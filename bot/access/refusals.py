@@ -32,6 +32,11 @@ class Refusal(StrEnum):
     NOT_OFFERED = "not_offered"
     CHANGED_TOO_OFTEN = "changed_too_often"
     NO_WORDS = "no_words"  # nothing that could be read
+    NUDGED_ALREADY = "nudged_already"
+    NUDGE_EARLY = "nudge_early"
+    NOBODY_TO_NUDGE = "nobody_to_nudge"
+    NOBODY_ELSE_DECIDES = "nobody_else_decides"
+    NOT_AWAY = "not_away"
     NOTHING_TO_UNDO = "nothing_to_undo"
     UNDO_NOT_YOURS = "undo_not_yours"
     UNDO_LATE = "undo_late"

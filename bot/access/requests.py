@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from bot.access import (
     admins,
@@ -16,6 +17,7 @@ from bot.access import (
 from bot.access.approvals import Vote
 from bot.access.case import Case
 from bot.access.messages import DeliverNote, Notice
+from bot.access.names import REASON_LENGTH, clean
 from bot.access.permission import THE_BOT, Act, require, require_decision
 from bot.access.refusals import Refusal, Refused
 from bot.access.terms import groups_of, open_to
@@ -38,6 +40,15 @@ _NAMES_LENGTH = 128
 # In the chat: see `bot.access.undoing`.
 _UNDO_S = 60
 _CAN_BE_UNDONE = (Verdict.APPROVE, Verdict.DENY)
+
+
+class Why(StrEnum):
+    """The ready-made reasons for a no."""
+
+    TOO_LONG = "long"
+    WHAT_FOR = "what"
+    ASK_FIRST = "first"
+    NOT_NOW = "later"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +98,7 @@ async def approve(
             REQUESTER_REMOVED, REQUESTER_PAUSED, OUTLIVES_AUTHORITY, UNKNOWN_SERVER, SERVER_CLOSED,
             NETWORK_FULL, CLOCK_IN_DOUBT, REASON_MISSING, TICKET_MISSING, PROFILES_FULL.
     """
-    request = await _decidable(case, request_id)
+    request = await decidable(case, request_id)
     require_open(case, request)
     if not case.actor.is_operator:
         await admins.observe(case)
@@ -136,23 +147,42 @@ async def approve(
 
 async def approve_without_delivery(case: Case, request_id: RequestId) -> Grant:
     """Decides and reserves, on an operator's word; the caller brings the profile to its owner."""
-    request = await _decidable(case, request_id)
+    request = await decidable(case, request_id)
     requester = await allowed_requester(case.tx, request)
     return await give(case, request, requester, request.duration)
 
 
-async def deny(case: Case, request_id: RequestId) -> Request:
-    """Says no; the requester is told.
+async def deny(
+    case: Case,
+    request_id: RequestId,
+    *,
+    why: Why | None = None,
+    words: str = "",
+    seen: int | None = None,
+) -> Request:
+    """Says no, with a reason or without; the requester is told.
+
+    Args:
+        words: the reason in words of one's own, instead of a ready-made one.
+        seen: which revision of the request was on the card; None where there is no card.
 
     Raises:
-        Refused: ADMINS_ONLY, UNKNOWN_REQUEST, OWN_REQUEST, ALREADY_DECIDED.
+        Refused: ADMINS_ONLY, UNKNOWN_REQUEST, OWN_REQUEST, ALREADY_DECIDED, CARD_CHANGED, NO_WORDS.
     """
-    request = await _decidable(case, request_id)
-    decided = await decide(case, request_id, Verdict.DENY)
+    request = await decidable(case, request_id)
+    notes = await case.tx.request_notes.of(request_id)
+    if seen is not None and seen != notes.revision:
+        raise Refused(Refusal.CARD_CHANGED, request=request_id)
+    said = clean(words, REASON_LENGTH)
+    if words and not said:
+        raise Refused(Refusal.NO_WORDS)
+    reason = {"why": why} if why else {"words": said} if said else {}
+    if reason:
+        await case.tx.request_notes.deny(request_id, why=why, words=said or None)
+    decided = await decide(case, request_id, Verdict.DENY, **reason)
     who = {"admin": case.actor.name, "by": case.actor.key}
-    await messages.notice(
-        case, request.user_id, Notice.REQUEST_DENIED, server=request.server, **who
-    )
+    code = Notice.REQUEST_DENIED_BECAUSE if reason else Notice.REQUEST_DENIED
+    await messages.notice(case, request.user_id, code, server=request.server, **who, **reason)
     await messages.edit_open_cards(case, request.user_id)
     return decided
 
@@ -289,7 +319,12 @@ async def own(case: Case, request_id: RequestId) -> Request:
     return request
 
 
-async def _decidable(case: Case, request_id: RequestId) -> Request:
+async def decidable(case: Case, request_id: RequestId) -> Request:
+    """A request that waits for a decision, on which whoever acts has a say.
+
+    Raises:
+        Refused: ALREADY_DECIDED, and what `may_be_decided_by` says.
+    """
     request = await may_be_decided_by(case, request_id)
     if request.state is not RequestState.PENDING:
         raise await already_decided(case.tx, request_id)
@@ -327,6 +362,7 @@ async def decide(
     *,
     duration: int | None = None,
     agreed: Sequence[str] = (),
+    **said: str,
 ) -> Request:
     may_undo = verdict in _CAN_BE_UNDONE and case.actor.user_id is not None
     won = await case.tx.requests.decide(
@@ -341,6 +377,6 @@ async def decide(
     if not won:
         raise await already_decided(case.tx, request_id)
     request = await known_request(case.tx, request_id)
-    await case.record(f"request.{verdict}", request, user_id=request.user_id)
+    await case.record(f"request.{verdict}", request, user_id=request.user_id, **said)
     await messages.edit_cards(case, request_id)
     return request

@@ -108,6 +108,8 @@ async def _reopen(case: Case, request: Request) -> Undone:
             raise Refused(Refusal.UNDO_ASKED_AGAIN, request=other.id)
     if not await case.tx.requests.reopen(request.id):
         raise Refused(Refusal.NOTHING_TO_UNDO)
+    await case.tx.request_notes.deny(request.id, why=None, words=None)
+    await case.tx.request_notes.waits(request.id, case.now)
     await case.record("request.reopen", request, user_id=request.user_id)
     await messages.edit_cards(case, request.id)
     who = {"admin": case.actor.name, "by": case.actor.key}

@@ -10,6 +10,7 @@ from enum import StrEnum
 from itertools import zip_longest
 from typing import Any
 
+from bot.access.requests import Why
 from storage.joining_records import FarewellId, InvitationId
 from storage.key_records import KeyWay
 from storage.records import GrantId, Payload, RequestId, ServerName, UserId
@@ -19,6 +20,11 @@ from storage.use_records import AskedUseId
 class Tap(StrEnum):
     APPROVE = "ap"
     DENY = "dn"
+    # Why: the question, a ready-made reason, words that were typed, and back to the card.
+    DENY_WHY = "dw"
+    DENY_SO = "dr"
+    DENY_SAID = "ds"
+    CARD = "cd"
     UNDO = "ud"
     CANCEL = "cx"
     # For how long else, and why; without a duration the one asks, and the other says how.
@@ -26,6 +32,8 @@ class Tap(StrEnum):
     REASON = "wy"
     # From these back to the request.
     MINE = "mi"
+    NUDGE = "nu"
+    RETURN = "rt"  # of somebody who was away
     AGAIN = "ag"
     SERVER = "sv"
     SERVERS = "sp"
@@ -130,6 +138,10 @@ class Meant:
     command: str = ""
     # See `storage.key_records.KeyWay`.
     way: str = ""
+    # See `bot.access.requests.Why`.
+    why: str = ""
+    # How often the request was changed before the card showed it.
+    revision: int = 0
     # See `bot.chat.trouble`: a letter for each answer.
     said: str = ""
     # The number of one that is held.
@@ -159,6 +171,8 @@ _PARTS = {
     "command": "[a-z]{1,16}",
     "said": "[a-z]{1,3}",
     "way": "|".join(KeyWay),
+    "why": "|".join(Why),
+    "revision": "[1-9][0-9]{0,2}",
     "update": "0|[1-9][0-9]{0,17}",
     "stranger": "[1-9][0-9]{0,14}",
     "invitation": "[1-9][0-9]{0,14}",
@@ -170,20 +184,35 @@ _PARTS = {
 }
 _NUMBERS = frozenset(
     {
-        *("request", "person", "duration", "update", "stranger", "invitation", "use", "farewell"),
-        *("since", "page"),
+        "request",
+        "person",
+        "duration",
+        "update",
+        "stranger",
+        "invitation",
+        "use",
+        "farewell",
+        "since",
+        "page",
+        "revision",
     }
 )
 # What each button carries, in this order. The yes to a question carries what it stood for; earlier
 # versions sent it without.
 _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.APPROVE: ("request", "duration", "digest"),
-    Tap.DENY: ("request",),
+    Tap.DENY: ("request", "revision?"),
+    Tap.DENY_WHY: ("request",),
+    Tap.DENY_SO: ("request", "why", "revision?"),
+    Tap.DENY_SAID: ("request", "update", "revision?"),
+    Tap.CARD: ("request",),
     Tap.UNDO: ("request",),
     Tap.CANCEL: ("request",),
     Tap.CHANGE: ("request", "duration?"),
     Tap.REASON: ("request",),
     Tap.MINE: ("request",),
+    Tap.NUDGE: ("request",),
+    Tap.RETURN: (),
     Tap.AGAIN: ("request",),
     Tap.SERVER: ("request", "server"),
     Tap.SERVERS: ("request", "page"),

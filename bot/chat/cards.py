@@ -42,6 +42,7 @@ from storage.records import (
     UserId,
     Verdict,
 )
+from storage.request_notes import RequestNotes
 
 # What was decided about somebody lately: the newest of it.
 _PAST_SHOWN = 3
@@ -80,8 +81,11 @@ async def card(case: Case, request: Request, viewer: UserId) -> View:
         return await _undecided(case, request, viewer, title, asked_for)
     grant = await given_by(case, request)
     opens = await _opens(case, request) if grant and grant.state in LIVE_STATES else ""
+    reason = request_words.reason_of(notes.denied_why, notes.denied_words)
     decision = lines(
-        _decided(case, request, person, grant), await _life(case, grant, name) if grant else ""
+        _decided(case, request, person, grant),
+        fill(request_words.CARD_DENIED_WHY, reason=reason) if reason else "",
+        await _life(case, grant, name) if grant else "",
     )
     undo: Keyboard = ()
     if undoing.can_undo(request, telegram_key(viewer), case.now):
@@ -161,7 +165,7 @@ async def _undecided(
         await _opens(case, request),
         await _who_else(case, request, me) if own else "" if decides else role_words.CARD_LOOK,
         lines(*agreed.said),
-        _waits(case, request),
+        lines(_waits(case, request), *_reminded(await tx.request_notes.of(request.id))),
     )
     if own or not decides:
         return View(text)
@@ -175,10 +179,29 @@ async def _undecided(
         )
         for duration in choices(limit)
     )
-    deny = Button(words.BUTTON_DENY, buttons.data(Tap.DENY, request.id), Style.BAD)
+    notes = await tx.request_notes.of(request.id)
+    deny = (
+        Button(words.BUTTON_DENY, buttons.data(Tap.DENY, request.id, *revision(notes)), Style.BAD),
+        Button(request_words.BUTTON_DENY_WHY, buttons.data(Tap.DENY_WHY, request.id)),
+    )
     if not agreed.counts or not theirs.is_open or is_paused or lacking is not None:
-        return View(text, ((deny,),))
-    return View(text, ((full,), *((tuple(shorter),) if shorter else ()), (deny,)))
+        return View(text, (deny,))
+    return View(text, ((full,), *((tuple(shorter),) if shorter else ()), deny))
+
+
+def revision(notes: RequestNotes) -> tuple[int, ...]:
+    """What a button of a no carries of it: nothing of a request as it was first asked."""
+    return (notes.revision,) if notes.revision else ()
+
+
+def _reminded(notes: RequestNotes) -> list[Html]:
+    """Since a card was brought back, it says at whose wish."""
+    found = []
+    if notes.reminded_at:
+        found.append(fill(request_words.CARD_REMINDED, at=moment(notes.reminded_at)))
+    if notes.nudged_at:
+        found.append(fill(request_words.CARD_NUDGED, at=moment(notes.nudged_at)))
+    return found
 
 
 async def _silent(case: Case, request: Request) -> list[Html]:
@@ -289,7 +312,13 @@ async def asked(case: Case, request: Request, *, admin_reachable: bool = True) -
     about = _about(request)
     if grant is not None and is_over:
         about |= {"Ender": _ender(grant), "at": moment(_ended_at(grant))}
-    return View(fill(template, **about), await _again(case, request) if again else ())
+    notes = await case.tx.request_notes.of(request.id)
+    denied = request_words.reason_of(notes.denied_why, notes.denied_words)
+    text = lines(
+        fill(template, **about),
+        fill(request_words.ASKED_DENIED_WHY, reason=denied) if denied else "",
+    )
+    return View(text, await _again(case, request) if again else ())
 
 
 def _about(request: Request) -> dict[str, object]:

@@ -8,6 +8,7 @@ from bot.access.approvals import deciders
 from bot.access.permission import Act, Actor, may
 from bot.access.refusals import Refused
 from bot.chat import (
+    absence,
     admin_commands,
     groups,
     lists,
@@ -145,6 +146,7 @@ COMMANDS: dict[str, Command] = {
     "invite": Command(inviting.invite, Act.MANAGE_PEOPLE, changes=True),
     "remove": Command(admin_commands.remove, Act.MANAGE_PEOPLE, changes=True),
     "role": Command(roles.role, Act.LOOK, changes=True),
+    "away": Command(absence.away, Act.DECIDE, changes=True),
     "servers": Command(admin_commands.servers, Act.LOOK),
     "audit": Command(admin_commands.audit_head, Act.LOOK),
     "help": Command(help_),

@@ -10,7 +10,7 @@ from bot.chat import buttons, strangers, trouble, views
 from bot.chat.buttons import Button, Style, Tap
 from bot.chat.views import View
 from bot.texts import joining as joining_words
-from bot.texts import life, notices, refusals
+from bot.texts import life, notices, refusals, requests
 from bot.texts.fill import Html, blocks, fill, moment
 from storage.records import EndReason, Grant, OutboxItem, Payload, UserId
 
@@ -47,6 +47,8 @@ def text_of(payload: Payload, still: Sequence[Grant] = ()) -> Html:
         values[name] = moment(datetime.fromisoformat(values[name]))
     if "seconds" in values:
         values["span"] = refusals.span_text(values.pop("seconds"))
+    if code is Notice.REQUEST_DENIED_BECAUSE:
+        values["reason"] = requests.reason_of(values.get("why"), values.get("words"))
     admin = life.who(values.pop("by", None), values.get("admin"), first=True)
     values["Admin"] = admin or life.SOMEBODY_FIRST
     if code not in _ENDED:

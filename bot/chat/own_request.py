@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bot.access import approvals, changing, messages, requests
+from bot.access import approvals, changing, messages, reminding, requests
 from bot.access.case import Case
 from bot.chat import buttons, views
 from bot.chat.buttons import Button, Keyboard, Meant, Tap
@@ -11,7 +11,7 @@ from bot.chat.views import View
 from bot.texts import chat as words
 from bot.texts import policy
 from bot.texts import requests as request_words
-from bot.texts.fill import Html, blocks, fill, lines, moment
+from bot.texts.fill import Html, blocks, fill, lines, moment, plain
 from bot.texts.refusals import duration_text
 from storage.records import OutboxKind, PostedMessage, Request, RequestId
 
@@ -20,6 +20,10 @@ _IN_A_ROW = 3
 
 async def waiting(case: Case, request: Request, *, admin_reachable: bool) -> View:
     """A request that waits, as whoever asked sees it."""
+    notes = await case.tx.request_notes.of(request.id)
+    nudge: tuple[Button, ...] = ()
+    if admin_reachable and notes.nudged_at is None:
+        nudge = (Button(request_words.BUTTON_NUDGE, buttons.data(Tap.NUDGE, request.id)),)
     keyboard = (
         (
             Button(request_words.BUTTON_HOW_LONG, buttons.data(Tap.CHANGE, request.id)),
@@ -28,7 +32,7 @@ async def waiting(case: Case, request: Request, *, admin_reachable: bool) -> Vie
                 buttons.data(Tap.REASON, request.id),
             ),
         ),
-        (views.cancel_button(request),),
+        (*nudge, views.cancel_button(request)),
     )
     return View(await _said(case, request, admin_reachable=admin_reachable), keyboard)
 
@@ -37,6 +41,7 @@ async def _said(case: Case, request: Request, *, admin_reachable: bool) -> Html:
     template = words.ASKED if admin_reachable else words.ASKED_NOBODY
     needed = await approvals.vote(case, request, await approvals.limit(case, request))
     whom = await _asked(case, request) if admin_reachable else ()
+    notes = await case.tx.request_notes.of(request.id)
     return lines(
         fill(
             template,
@@ -46,6 +51,10 @@ async def _said(case: Case, request: Request, *, admin_reachable: bool) -> Html:
         ),
         fill(request_words.ASKED_WHOM, names=views.by_name(whom)) if whom else "",
         fill(request_words.ASKED_WHY, reason=request.reason) if request.reason else "",
+        fill(request_words.ASKED_REMINDED, at=moment(notes.reminded_at))
+        if notes.reminded_at
+        else "",
+        fill(request_words.ASKED_NUDGED, at=moment(notes.nudged_at)) if notes.nudged_at else "",
         _closed_now(case),
     )
 
@@ -97,6 +106,15 @@ async def back(scene: Scene, meant: Meant) -> Reply:
     request = await requests.own(scene.case, meant.request)
     await _show(scene, request.id)
     return Reply()
+
+
+async def nudge(scene: Scene, meant: Meant) -> Reply:
+    """Brings the request back to those who have not decided."""
+    asked = await reminding.nudge(scene.case, meant.request)
+    await _show(scene, meant.request)
+    names = [await scene.tx.people.name_of(one) for one in asked]
+    toast = plain(request_words.NUDGED_TOAST, names=views.by_name(names))
+    return Reply(toast=Html(toast))
 
 
 async def take_reason(scene: Scene, request_id: RequestId, typed: str) -> Reply:

@@ -8,7 +8,7 @@ from functools import partial
 from telegram import Bot, BotCommand, BotCommandScopeChat
 from telegram.error import BadRequest, TelegramError
 
-from bot.access import holdings, messages, requests, roles, who
+from bot.access import holdings, messages, reminding, requests, roles, who
 from bot.access.case import Case
 from bot.access.messages import Notice, private_chat
 from bot.access.names import NAME_LENGTH, clean
@@ -140,8 +140,18 @@ class Posts:
 
     async def card(self, item: OutboxItem) -> Next | Decision:
         """A request, for an admin; the message is remembered, to be edited on the decision."""
+        if item.payload.get("again") and not await self._is_still_asked(item):
+            return Done()
         view = await self._request(item, OutboxKind.CARD)
         return self._posted(item, OutboxKind.CARD, view, await self._send(item.chat_id, view))
+
+    async def _is_still_asked(self, item: OutboxItem) -> bool:
+        """Whether a reminder on its way is still one."""
+        async with self._database.reading() as tx:
+            case = self._core.case(tx, THE_BOT)
+            request = await tx.requests.get(RequestId(item.payload["request"]))
+            assert request is not None
+            return UserId(item.chat_id) in await reminding.still_asked(case, request)
 
     async def asked(self, item: OutboxItem) -> Next | Decision:
         """A request, for its requester; remembered, too."""
@@ -239,6 +249,8 @@ class Posts:
         async def remember(case: Case) -> Next:
             if "message" in item.payload:
                 await case.tx.posted.forget(item.chat_id, item.payload["message"])
+            if "again" in item.payload:
+                await messages.take_earlier(case, posted)
             await case.tx.posted.remember(posted)
             if await _request_now(case, item, kind) != view:
                 # Something happened while it was on its way: nobody knew of this message yet.

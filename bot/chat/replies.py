@@ -1,6 +1,6 @@
 """What is written as a reply to a message of ours, and means something there."""
 
-from bot.chat import own_request
+from bot.chat import denying, own_request
 from bot.chat.incoming import Typed
 from bot.chat.scene import Reply, Scene
 from storage.records import OutboxKind, RequestId
@@ -11,6 +11,9 @@ async def answer(scene: Scene, typed: Typed) -> Reply | None:
     if typed.replies_to is None or typed.command or not typed.rest.strip():
         return None
     message = await scene.tx.posted.find(scene.chat, typed.replies_to)
-    if message is not None and message.kind is OutboxKind.ASKED:
-        return await own_request.take_reason(scene, RequestId(int(message.subject)), typed.rest)
-    return None
+    if message is None or message.kind not in (OutboxKind.ASKED, OutboxKind.CARD):
+        return None
+    request_id = RequestId(int(message.subject))
+    if message.kind is OutboxKind.ASKED:
+        return await own_request.take_reason(scene, request_id, typed.rest)
+    return await denying.ask_back(scene, request_id, typed)

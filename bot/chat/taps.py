@@ -7,10 +7,12 @@ from bot.access import asking, grants, messages, people, requests, revocation, u
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.chat import (
+    absence,
     admin_commands,
     buttons,
     cards,
     choosing,
+    denying,
     farewells,
     guesses,
     how_long,
@@ -43,15 +45,27 @@ from storage.records import UNPROVED_STATES, Grant, OutboxKind, PostedMessage
 _REMEMBERED = {
     Tap.APPROVE: OutboxKind.CARD,
     Tap.DENY: OutboxKind.CARD,
+    Tap.DENY_WHY: OutboxKind.CARD,
+    Tap.DENY_SO: OutboxKind.CARD,
     Tap.CANCEL: OutboxKind.ASKED,
     Tap.CHANGE: OutboxKind.ASKED,
     Tap.REASON: OutboxKind.ASKED,
+    Tap.NUDGE: OutboxKind.ASKED,
     Tap.AGAIN: OutboxKind.ASKED,
 }
 
 
 # Answers to a question, which goes when it comes too late.
-YES = frozenset({Tap.RENEW_YES, Tap.GIVE_UP_YES, Tap.REVOKE_GRANT_YES, Tap.REVOKE_PERSON_YES})
+YES = frozenset(
+    {
+        *(Tap.RENEW_YES, Tap.GIVE_UP_YES, Tap.REVOKE_GRANT_YES, Tap.REVOKE_PERSON_YES),
+        Tap.DENY_SAID,
+    }
+)
+
+
+# A card whose buttons do not fit any more gets others.
+DECIDES = frozenset({Tap.APPROVE, Tap.DENY, Tap.DENY_SO, Tap.DENY_SAID})
 
 
 async def mend(scene: Scene, meant: Meant) -> None:
@@ -115,10 +129,9 @@ async def _approve(scene: Scene, meant: Meant) -> Reply:
 
 
 async def _deny(scene: Scene, meant: Meant) -> Reply:
-    request = await requests.deny(scene.case, meant.request)
+    reply = await denying.deny(scene, meant)
     await mend(scene, meant)
-    name = await scene.tx.people.name_of(request.user_id)
-    return Reply(toast=Html(plain(words.DENIED_TOAST, name=name)))
+    return reply
 
 
 async def _undo(scene: Scene, meant: Meant) -> Reply:
@@ -255,11 +268,17 @@ async def _cutting(scene: Scene, ended: list[Grant]) -> Reply:
 ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.APPROVE: _approve,
     Tap.DENY: _deny,
+    Tap.DENY_WHY: denying.ask_why,
+    Tap.DENY_SO: _deny,
+    Tap.DENY_SAID: denying.with_words,
+    Tap.CARD: denying.back,
     Tap.UNDO: _undo,
     Tap.CANCEL: _cancel,
     Tap.CHANGE: own_request.change,
     Tap.REASON: own_request.say_why,
     Tap.MINE: own_request.back,
+    Tap.NUDGE: own_request.nudge,
+    Tap.RETURN: absence.back,
     Tap.AGAIN: _ask_again,
     Tap.SERVER: choosing.choose,
     Tap.SERVERS: choosing.turn,

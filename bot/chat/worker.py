@@ -421,7 +421,7 @@ async def _refusal(scene: Scene, incoming: Acted, refused: Refused) -> Reply:
             await taps.mend_stale(scene, meant)
         if refused.code in _TOO_LATE and meant.tap in taps.YES:
             return replace(said, view=View(refusals.in_chat(refused)), edit=True)
-        if meant.tap is Tap.APPROVE and refused.code in _OTHER_BUTTONS:
+        if meant.tap in taps.DECIDES and refused.code in _OTHER_BUTTONS:
             await taps.refit(scene, meant)
         if meant.tap is Tap.SERVER and refused.code is Refusal.UNKNOWN_SERVER:
             return replace(said, view=await choosing.question_now(scene, meant), edit=True)

@@ -58,12 +58,15 @@ def approve(number: Number) -> None:
 
 
 @app.command("deny")
-def deny(number: Number) -> None:
+def deny(
+    number: Number,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; the requester reads it.")] = "",
+) -> None:
     """Denies; the bot tells the requester."""
 
     async def work(office: Office) -> None:
         async with office.acting(operator()) as case:
-            await requests.deny(case, RequestId(number))
+            await requests.deny(case, RequestId(number), words=reason)
         say(f"Request {number} is denied.")
 
     with_office(work)

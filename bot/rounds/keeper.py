@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from bot.access import (
+    absences,
     audit,
     clock,
     endings,
@@ -13,6 +14,7 @@ from bot.access import (
     messages,
     moving,
     pausing,
+    reminding,
     requests,
     revocation,
     tidying,
@@ -222,10 +224,15 @@ class Keeper:
             settled = await tx.requests.settled(case.now)
             lapsed = await tx.invitations.lapsed(case.now)
             gone = await tx.farewells.over(case.now)
-            if not (waiting or lapsed or settled or gone) and not await tx.grants.due(case.now):
+            to_remind = await reminding.due(case)
+            back = await tx.absences.over(case.now)
+            is_due = waiting or lapsed or settled or to_remind or back or gone
+            if not is_due and not await tx.grants.due(case.now):
                 return False
         async with self._office.acting(THE_BOT) as case:
             await requests.expire_due(case)
+            await absences.return_due(case)
+            await reminding.remind_due(case)
             await undoing.settle_due(case)
             await farewells.settle_due(case)
             await revocation.expire_due(case)

@@ -37,6 +37,7 @@ HELP = {
     "invite": "/invite NAME – make a link that puts somebody on the allowlist",
     "remove": "/remove NAME – take somebody off it and end all their access",
     "role": "/role – who is admin, approver or auditor",
+    "away": "/away until DAY – have your cards go to the others while you’re away",
     "servers": "/servers – what each server answers",
     "audit": "/audit – how far the log goes, to be kept",
 }
@@ -56,6 +57,7 @@ MENU = {  # in Telegram's own menu
     "invite": "Invite somebody by a link",
     "remove": "Take somebody off the allowlist",
     "role": "Who is admin, approver or auditor",
+    "away": "Pass your cards on while you’re away",
     "servers": "What each server answers",
     "audit": "How far the log goes, to be kept",
     "help": "What I can do for you",

@@ -1,7 +1,18 @@
 """What a use case says by itself: of a decision, of an end, of what the machine is in need of."""
 
 from bot.access.messages import Notice
-from bot.texts import canary, joining, machine, not_me, pausing, roles, strangers, trouble
+from bot.texts import (
+    absence,
+    canary,
+    joining,
+    machine,
+    not_me,
+    pausing,
+    requests,
+    roles,
+    strangers,
+    trouble,
+)
 from bot.texts.fill import Plural, Template
 from storage.records import EndReason
 
@@ -20,6 +31,8 @@ NOTICES: dict[Notice, Template] = {
     **canary.NOTICES,
     **roles.NOTICES,
     **pausing.NOTICES,
+    **requests.NOTICES,
+    **absence.NOTICES,
     Notice.REQUEST_DENIED: (
         "{Admin} denied your request for <b>{server}</b>. If you still need it, talk to them first."
     ),

@@ -4,6 +4,7 @@ from typing import Any
 
 from bot.access.refusals import Refusal, Refused
 from bot.texts import (
+    absence,
     chat,
     group_refusals,
     groups,
@@ -19,7 +20,7 @@ from bot.texts import (
 from bot.texts.fill import Html, Plural, Template, fill, plain, utc
 
 _ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED | roles.IN_CHAT | joining.REFUSED
-_ELSEWHERE |= pausing.REFUSALS | policy.REFUSALS | requests.REFUSED
+_ELSEWHERE |= pausing.REFUSALS | policy.REFUSALS | requests.REFUSED | absence.REFUSED
 IN_CHAT: dict[Refusal, Template] = _ELSEWHERE | {
     Refusal.NOT_ALLOWED: (
         "You’re not on the list of this bot. /start shows your Telegram id; send it to your admin."

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 from collections import Counter
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -122,8 +123,14 @@ def _check_trail(stage: Stage) -> None:
         last = digest
 
 
-async def check_request(stage: Stage, chat: PersonChat, *, deaths: int, verdict: str) -> None:
-    """One request, one decision, once in the trail; no message more often than starts explain."""
+async def check_request(
+    stage: Stage, chat: PersonChat, *, deaths: int, verdict: str, also: Collection[str] = ()
+) -> None:
+    """One request, one decision, once in the trail; no message more often than starts explain.
+
+    Args:
+        also: what else was done to the request, each once.
+    """
     company = stage.company
     found = company.query("SELECT id, state FROM requests WHERE user_id = ?", chat.person.id)
     assert [state for _, state in found] == [verdict]
@@ -132,7 +139,7 @@ async def check_request(stage: Stage, chat: PersonChat, *, deaths: int, verdict:
     decisions = company.query("SELECT verdict FROM decisions WHERE request_id = ?", request)
     acts = actions(stage, f"request:{request}")
     assert len(decisions) == 1
-    assert acts == {"request.ask": 1, f"request.{decisions[0][0]}": 1}
+    assert acts == Counter(("request.ask", f"request.{decisions[0][0]}", *also))
     said = Counter(message.text for message in chat.messages if message.from_bot)
     assert max(said.values()) <= 1 + deaths, said
 

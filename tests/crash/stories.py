@@ -81,6 +81,14 @@ async def _is_connected(stage: Stage, chat: PersonChat) -> None:
     assert await stage.server.connect(_common_name(stage, chat))
 
 
+async def _half_its_time_is_over(stage: Stage, chat: PersonChat) -> None:
+    ago = int(timedelta(hours=13).total_seconds() * 1_000_000)
+    back = "UPDATE requests SET asked_at = asked_at - ? WHERE user_id = ?"
+    stage.company.tamper(back, ago, chat.person.id)
+    for admin in (stage.company.boris, stage.company.clara):
+        await stage.button(admin, "Still waiting", "Approve")
+
+
 async def _is_revoked(stage: Stage, chat: PersonChat) -> None:
     await stage.company.boris.says(f"/revoke {chat.person.first_name}")
     await stage.hears(stage.company.boris, "Revoked")
@@ -162,6 +170,18 @@ async def _check_asked(stage: Stage, chat: PersonChat, deaths: int) -> None:
     await stage.hears(chat, "Boris denied your request")
     await stage.settle()
     await _check_denied(stage, chat, deaths)
+
+
+async def _check_reminded(stage: Stage, chat: PersonChat, deaths: int) -> None:
+    """Of all cards only the reminders are left, and those that nobody knows of."""
+    boris = stage.company.boris
+    words = f"{chat.person.first_name} asks"
+    cards = [message for message in boris.messages if words in message.text]
+    assert 1 <= len(cards) <= 1 + deaths
+    await boris.taps("Deny", message=cards[-1])
+    await stage.hears(chat, "Boris denied your request")
+    await stage.settle()
+    await check_request(stage, chat, deaths=deaths, verdict="denied", also=["request.remind"])
 
 
 async def _check_denied(stage: Stage, chat: PersonChat, deaths: int) -> None:
@@ -261,6 +281,7 @@ def _receipts(admin: PersonChat, stage: Stage, chat: PersonChat) -> list[str]:
 
 
 REQUEST = Story("request", _nothing, _asks, _check_asked)
+REMIND = Story("reminder", _asks, _half_its_time_is_over, _check_reminded)
 DENY = Story("deny", _nothing, _is_denied, _check_denied)
 APPROVE = Story("approve and deliver", _nothing, _is_approved, _check_approved)
 REVOKE = Story("revoke", _is_connected, _is_revoked, _check_revoked)

@@ -175,6 +175,25 @@ async def test_a_command_in_the_bots_words_can_be_pressed(
     assert server.person(ALICE).messages[1].text == "/requestvpn"
 
 
+async def test_a_reply_names_its_message(bot: telegram.Bot, api: Api, wide: Page) -> None:
+    sent = await bot.send_message(ALICE, "Why <do> you need it?")
+    alice = chat(wide, ALICE)
+
+    await alice.locator(".message.theirs").hover()
+    await alice.get_by_role("button", name="Reply to this message").click()
+    await expect(alice.locator(".mode")).to_contain_text("Why <do> you need it?")
+    await alice.locator("textarea").fill("night shift")
+    await alice.locator("textarea").press("Enter")
+
+    await expect(alice.locator(".mine .quoted")).to_have_text("Why <do> you need it?")
+    await expect(alice.locator(".mode")).to_be_hidden()
+    (update,) = await api.get("getUpdates", timeout=50)
+    assert update["message"]["text"] == "night shift"
+    answered = update["message"]["reply_to_message"]
+    assert answered["message_id"] == sent.message_id
+    assert "reply_to_message" not in answered
+
+
 async def test_times_are_shown_in_the_readers_zone(bot: telegram.Bot, wide: Page) -> None:
     text = 'until <tg-time unix="1700000000" format="t">22:13 UTC</tg-time>'
     await bot.send_message(ALICE, text, parse_mode="HTML")

@@ -205,7 +205,7 @@ async def test_the_tour(tour: Process) -> None:
         assert "the same profile is refused by office" in told
         assert ("1 session right now" in told) == (not PARIS)
     if PARIS:
-        assert "the bot reaches the server paris by real SSH only." in told
+        assert "; paris is reached by SSH only." in told
         online = told.partition("2 sessions right now")[2].partition("/revoke")[0]
         assert ("on office, since" in online, "on paris, since" in online) == (True, True)
         assert "Checked on all 2 servers" in told

@@ -204,7 +204,7 @@ async def test_without_a_second_machine_it_says_so_and_goes_on(
         async with asyncio.timeout(180):
             await process.stdout.readline()
             banner = (await process.stdout.readline()).decode()
-            assert banner.startswith("Real OpenVPN between network namespaces of this machine; no ")
+            assert banner.startswith("Real OpenVPN in network namespaces of this machine; no ")
             assert reason in banner
             process.terminate()
             await process.wait()

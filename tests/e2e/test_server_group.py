@@ -1,6 +1,8 @@
 """A set of servers that share one profile: real OpenVPN servers, a real client, real taps."""
 
+import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ from tests.company import (
     open_company,
     until,
 )
+from tests.vpn.operator_kit import beside_ours, static_key
 
 NEEDS_LAB = pytest.mark.skipif(lab_missing() is not None, reason=lab_missing() or "")
 
@@ -193,3 +196,52 @@ async def test_what_a_set_may_be(folder: Path) -> None:
         await company.vpnbot("revoke", str(ANNA.id))
         await company.done("server", "group", "remove", "eu")
         assert (await company.done("server", "group", "list", "--json")).rows == []
+
+
+@pytest.mark.long
+@pytest.mark.skipif(os.geteuid() != 0, reason="Only root can adopt.")
+async def test_what_operators_change_shows_at_the_set(folder: Path) -> None:
+    """Two of their servers, which one profile opened; and what the doctor says is done."""
+    async with open_company(folder) as company:
+        await furnish_by_copy(company)
+        everybody_pressed_start(company)
+        key = static_key()
+
+        async def adopts(name: str, port: int, *more: str) -> None:
+            conf, remote = folder / name / "server.conf", f"127.0.0.1:{port}/udp"
+            words = ("server", "adopt", name, "--config", str(conf), "--remote", remote)
+            await company.done(*words, *more)
+
+        for name, port in (("oslo", PARIS), ("rome", ROME)):
+            (folder / name).mkdir()
+            for file in ("ca.crt", "server.crt", "server.key", "live/crl.pem"):
+                shutil.copy(folder / "office" / file, folder / name)
+            (folder / name / "ta.key").write_text(key)
+            text = beside_ours(port).replace("10.81.", f"10.8{port - PARIS}.")
+            (folder / name / "server.conf").write_text(text)
+            await adopts(name, port)
+        await company.done("server", "group", "add", "eu", "oslo", "rome")
+
+        async def said() -> list[tuple[str, str]]:
+            found = findings(await company.vpnbot("doctor"))
+            return [each for each in found if re.search(r"\beu\b", each[0])]
+
+        no_lock = "has no second lock (ccd-exclusive), so an end of access to the set eu is proved"
+        found = await said()
+        assert [wrong.partition(": it ")[0] for wrong, _ in found] == ["Server oslo", "Server rome"]
+        assert all(no_lock in wrong for wrong, _ in found)
+        status = (await company.vpnbot("server", "status")).out
+        assert "Set eu (oslo, rome): none of them can be asked" in status
+        assert "oslo has no second lock" in status
+        for (_, mend), port in zip(found, (PARIS, ROME), strict=True):
+            name = "oslo" if port == PARIS else "rome"
+            assert mend.startswith(f"Run as root: vpnbot server adopt {name} --config ")
+            await adopts(name, port, *re.findall("--apply", mend))
+        assert await said() == []
+        with (folder / "rome" / "server.conf").open("a") as conf:
+            conf.write("auth SHA512\n")
+        await adopts("rome", ROME)
+        ((wrong, mend),) = await said()
+        assert wrong.startswith("Set eu: nobody gets a new profile, since no one profile opens all")
+        assert "oslo and rome differ in auth: none and SHA512." in wrong
+        assert "vpnbot server group edit eu" in mend

@@ -287,7 +287,7 @@ class Case:
     def agreed(self, request: Request, state: Snapshot) -> dict[int, int]:
         """The duration of each person whose yes counts, the last one said, by `state`."""
         may = deciders(state, self.laws, request)
-        _, changed_after = state.changed.get(request.id, (0, 0))
+        changed_after = state.notes_of(request).after_decision
         by_account: dict[int, int] = {}
         for decision in state.decisions:
             if decision.request_id != request.id or decision.verdict != "approve":

@@ -7,6 +7,7 @@ from tests.gate.case import SECOND, SERVERS, Case, What, seconds
 from tests.gate.forbidden import is_enough, may_agree, may_decide, undoes
 from tests.gate.meaning import (
     changes,
+    denies,
     linked_by_tap,
     paused_by_word,
     removed_by_word,
@@ -117,8 +118,7 @@ def _on_requests(case: Case) -> Iterator[str]:
             yield from _agreement(case, request, after)
         if undoes(case, request):
             yield from _undone(case, request, after)
-        denies = case.deed.text == f"dn:{request.id}" and may_decide(case, request)
-        if denies and after != "denied":
+        if denies(case, request) and may_decide(case, request) and after != "denied":
             yield f"request {request.id} was not denied"
         if changes(case, request) and case.after.requests[request.id].duration != int(
             case.tapped[2]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tests.gate.case import SECOND, Case, What, deciders
-from tests.gate.meaning import changes, linked_by_tap, revoked_by_word
+from tests.gate.meaning import changes, denies, linked_by_tap, revoked_by_word
 from tests.gate.people import broken_in_people, removes
 from tests.gate.snapshot import LIVE, Grant, Request
 from tests.gate.standing import ACTOR, given_at_once, puts_themselves_in, stands, told
@@ -147,10 +147,6 @@ def may_decide(case: Case, request: Request) -> bool:
     )
 
 
-def _may_be_denied(case: Case, old: Request, _new: Request) -> bool:
-    return may_decide(case, old) and case.taps("dn", old.id)
-
-
 def may_agree(case: Case, old: Request) -> bool:
     """Whether this tap is a yes that counts: a fresh one, to what the card showed."""
     return (
@@ -193,7 +189,7 @@ _MAY_BECOME = {
     "choosing": lambda *_: False,
     "pending": lambda *step: _may_be_chosen(*step) or _may_be_reopened(*step),
     "cancelled": _may_be_cancelled,
-    "denied": _may_be_denied,
+    "denied": lambda case, old, _new: may_decide(case, old) and denies(case, old),
     "approved": _may_be_approved,
     "expired": _may_end,
 }

@@ -23,6 +23,7 @@ from bot.access import (
     not_me,
     pausing,
     people,
+    reminding,
     requests,
     revocation,
     usage,
@@ -219,6 +220,7 @@ class Gate:
         async with self.database.writing() as tx:
             await requests.expire_due(self.case(tx, THE_BOT))
             await farewells.settle_due(self.case(tx, THE_BOT))
+            await reminding.remind_due(self.case(tx, THE_BOT))
             await revocation.expire_due(self.case(tx, THE_BOT))
             await pausing.resume_due(self.case(tx, THE_BOT))
 

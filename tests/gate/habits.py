@@ -45,6 +45,7 @@ PLAIN = (
     *("/start", "/help", "/myvpn", "/pending", "/grants", "/users", "/servers", "/audit"),
     "/online",
     "/role",
+    *("/away", "/away until 2d", "/away 2d", "/away back"),
     "/group",
 )
 WORST = ("/revoke 1001", "/requestvpn 1h berlin", "/allow 3001 Eve", "/remove 1002", "/start")
@@ -78,9 +79,9 @@ SECOND_TAPS = frozenset(
     }
 )
 INVENTED = (
-    *("rpy", "rmy", "rp", "rm", "dn", "cx", "ch", "wy", "mi", "guy", "npy", "rgy", "gu", "np"),
-    *("rg", "on", "op", "oc", "no", "zz", "ol", "cs", "pw", "tr", "kw", "ky", "pa", "pay", "rs"),
-    *("aly", "jny", "nm", "wm", "ur"),
+    *("rpy", "rmy", "rp", "rm", "dn", "cx", "ch", "wy", "mi", "nu", "cd", "dw", "dr", "ds", "guy"),
+    *("npy", "rgy", "gu", "np", "rg", "on", "op", "oc", "no", "zz", "ol", "cs", "pw", "tr", "kw"),
+    *("ky", "pa", "pay", "rs", "aly", "jny", "nm", "wm", "ur"),
 )
 ROLES = (
     *("approver dev", "approver dev", "approver", "auditor", "admin", "none", "none"),

@@ -7,6 +7,8 @@ from tests.gate.snapshot import LIVE, Grant, Request, Snapshot
 
 # How often a request may be changed.
 _MOST_CHANGES = 10
+# The ready-made reasons of a no.
+_WHYS = ("long", "what", "first", "later")
 _ROLES = frozenset({"admin", "approver", "auditor", "none"})
 
 
@@ -19,7 +21,7 @@ class Meant:
 
 
 def meant(state: Snapshot, text: str) -> Meant:
-    """All that fits exactly: an id, a grant, a serial, or else a name."""
+    """All that fits exactly: an id, a grant, a serial, a username behind an @, or else a name."""
     word = text.strip().lower()
     if word.isascii() and word.isdigit():
         return Meant(people=frozenset(map(state.person_of, {int(word)} & state.people.keys())))
@@ -29,6 +31,9 @@ def meant(state: Snapshot, text: str) -> Meant:
     numbered = frozenset(g.id for g in state.grants.values() if g.serial == serial)
     if serial != word:
         return Meant(grants=numbered)
+    if word.startswith("@"):
+        called = [one.id for one in state.people.values() if _same(one.username) == _same(text)]
+        return Meant(people=frozenset(map(state.person_of, called)))
     named = _named(state, _same(text))
     return Meant(named.people, named.grants | numbered)
 
@@ -154,5 +159,14 @@ def changes(case: Case, old: Request) -> bool:
         and wished.isdecimal()
         and int(wished) in {*LADDER, case.laws.default_duration}
         and int(wished) <= case.laws.max_duration
-        and case.before.changed.get(old.id, (0, 0))[0] < _MOST_CHANGES
+        and case.before.notes_of(old).revision < _MOST_CHANGES
     )
+
+
+def denies(case: Case, request: Request) -> bool:
+    """Whether the tap is a no to what the request is now, with a reason of ours or without."""
+    revision = case.before.notes_of(request).revision
+    shown = [str(revision)] if revision else []
+    no = ["dn", str(request.id), *shown]
+    because = [["dr", str(request.id), why, *shown] for why in _WHYS]
+    return bool(case.tap) and case.tapped in (no, *because)

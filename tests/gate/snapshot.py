@@ -78,6 +78,17 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
+class Notes:
+    """How often a request was changed, the last decision before that, and who was reminded when."""
+
+    request_id: int
+    revision: int = 0
+    after_decision: int = 0
+    reminded_at: int | None = None
+    nudged_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Knock:
     """A stranger's wish to be put on the list."""
 
@@ -145,8 +156,8 @@ class Snapshot:
     requests: dict[int, Request]
     decisions: tuple[Decision, ...]
     grants: dict[str, Grant]
-    # Of requests that were changed: how often, and the last decision before that.
-    changed: dict[int, tuple[int, int]]
+    # Of requests to which anything happened beside the decisions on them.
+    notes: dict[int, Notes]
     # The accounts that are paused, and until when.
     paused: dict[int, int | None]
     roles: dict[int, Role]
@@ -196,6 +207,9 @@ class Snapshot:
     def is_allowed(self, user_id: int) -> bool:
         return user_id in self.people and bool(self.people[user_id].allowed)
 
+    def notes_of(self, request: Request) -> Notes:
+        return self.notes.get(request.id, Notes(request.id))
+
     def live_of(self, user_id: int) -> list[Grant]:
         return [
             grant
@@ -237,7 +251,7 @@ class Eye:
             requests={row[0]: Request(*row) for row in self._all("requests", Request)},
             decisions=tuple(Decision(*row) for row in self._all("decisions", Decision)),
             grants={row[0]: Grant(*row) for row in self._all("grants", Grant)},
-            changed=self._changed(),
+            notes={row[0]: Notes(*row) for row in self._all("request_notes", Notes, order="1")},
             paused=dict(self._database.execute("SELECT user_id, until FROM pauses")),
             roles=self._roles(),
             groups=self._groups(),
@@ -249,12 +263,6 @@ class Eye:
             trail=trail,
             failed=failed.fetchone()[0],
         )
-
-    def _changed(self) -> dict[int, tuple[int, int]]:
-        rows = self._database.execute(
-            "SELECT request_id, revision, after_decision FROM request_notes"
-        )
-        return {number: (revision, after) for number, revision, after in rows}
 
     def _farewells(self) -> dict[int, Farewell]:
         rows = self._database.execute("SELECT id, by, undo_until, accounts FROM farewells")

@@ -227,7 +227,9 @@ class Town(RuleBasedStateMachine):
     @rule(data=st.data())
     def decides(self, data: st.DataObject) -> None:
         """One of the newest cards; mostly by one of those who have a say."""
-        cards = [button.data for button in self.rig.pool if button.tap in {"ap", "dn", "ud"}][-12:]
+        cards = [
+            button.data for button in self.rig.pool if button.tap in {"ap", "dn", "ud", "dw", "dr"}
+        ][-12:]
         if cards:
             roles = self.rig.state.roles
             who = _one(data, (*self._admins, *self._admins, *roles, self._anybody(data)))
@@ -246,10 +248,11 @@ class Town(RuleBasedStateMachine):
     @precondition(somebody_waits)
     @rule(data=st.data(), wished=st.sampled_from((3600, 28_800, 86_400, 604_800, 7200, 10**8)))
     def changes_mind(self, data: st.DataObject, wished: int) -> None:
-        """Whoever asked, mostly, wants it for another time."""
+        """Whoever asked, mostly, wants it for another time, or an answer."""
         asked = _one(data, self.pending)
         who = _one(data, (*(asked.user_id,) * 4, self._anybody(data)))
-        self._taps(data, who, f"ch:{asked.id}:{wished}")
+        tap = _one(data, (f"ch:{asked.id}:{wished}", f"nu:{asked.id}"))
+        self._taps(data, who, tap)
 
     @precondition(there_are_buttons)
     @rule(data=st.data())

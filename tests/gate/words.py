@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 
 from tests.gate.case import Case, What, deciders
-from tests.gate.snapshot import LIVE, Grant, Row
+from tests.gate.snapshot import LIVE, Grant, Request, Row
 
 # Word by word: a stranger learns nothing else.
 STRANGER = (
@@ -79,9 +79,30 @@ def _all_admins(case: Case) -> Iterable[int]:
 
 def _deciders(case: Case, row: Row) -> Iterable[int]:
     """And an auditor who asks for the cards."""
+    if row.payload.get("again"):
+        return _reminded(case, case.after.requests[row.payload["request"]])
     looks = [case.deed.person] if case.is_auditor else []
     request = case.after.requests[row.payload["request"]]
     return (*deciders(case.after, case.laws, request), *looks)
+
+
+def _reminded(case: Case, request: Request) -> Iterable[int]:
+    """Once by itself and once by a nudge: who has not said yes, and is not the requester."""
+    before = case.before.notes_of(request)
+    by_tap = case.taps("nu", request.id) and case.deed.person == request.user_id
+    is_due = (by_tap and case.may_have and before.nudged_at is None) or (
+        case.deed.what is What.TIME and before.reminded_at is None
+    )
+    if not is_due or request.state != "pending" or request.user_id in case.after.paused:
+        return ()
+    agreed = case.agreed(request, case.after)
+    return [
+        one
+        for one in deciders(case.after, case.laws, request)
+        if case.after.person_of(one) not in agreed
+        and not case.same_person(one, request.user_id)
+        and one not in case.after.paused
+    ]
 
 
 def _lookers(case: Case, _row: Row) -> Iterable[int]:

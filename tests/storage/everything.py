@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from storage.absences import Absence
 from storage.audit import AuditWanted
 from storage.clock_records import ClockAnchor, EndWarning
 from storage.group_records import Group, GroupName
@@ -135,7 +136,17 @@ async def _requests(tx: Transaction) -> None:
     await tx.requests.choose(request.id, BERLIN)
     await tx.requests.reopen(request.id)
     assert await tx.request_notes.change(request.id, duration=60, reason="x", at=NOW)
+    await tx.request_notes.deny(request.id, why="less", words=None)
     await tx.request_notes.of(request.id)
+    await tx.absences.put(Absence(ANNA, NOW, NOW))
+    await tx.absences.now(NOW)
+    await tx.absences.over(NOW)
+    await tx.absences.end(ANNA)
+    await tx.request_notes.waits(request.id, NOW)
+    await tx.request_notes.to_remind(NOW, 60)
+    assert await tx.request_notes.remind(request.id, NOW)
+    assert not await tx.request_notes.remind(request.id, NOW)
+    assert await tx.request_notes.nudge(request.id, NOW)
     await tx.requests.settled(NOW)
     await tx.requests.settle(request.id)
     await tx.requests.agree(request.id, by="telegram:1", duration=60, at=NOW)

@@ -312,7 +312,11 @@ async def test_the_trail_tells_who_became_an_admin(paper: Paper) -> None:
 
 
 async def test_whoever_is_no_admin_any_more_loses_the_menu(paper: Paper) -> None:
+    """Who has never written has none."""
+    paper.admins = (BORIS, CLARA, DORA)
     await paper.do(admins.observe_at_start)
+    async with paper.database.writing() as tx:
+        await tx.people.know(BORIS, "Boris", paper.now)
     paper.admins = (CLARA,)
     await paper.do(admins.observe_at_start)
     assert await paper.heard() == [to(BORIS, OutboxKind.MENU, {})]

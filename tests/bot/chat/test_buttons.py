@@ -5,6 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot import limits
+from bot.access.requests import Why
 from bot.chat import buttons
 from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.commands import COMMANDS
@@ -21,14 +22,14 @@ TOPICS = st.from_regex(r"[a-z0-9][a-z0-9-]{0,19}", fullmatch=True)
 SERVERS = st.from_regex(r"[a-z][a-z0-9-]{0,31}", fullmatch=True).map(ServerName)
 ABOUT_REQUEST = (
     *(Tap.DENY, Tap.UNDO, Tap.CANCEL, Tap.AGAIN),
-    *(Tap.REASON, Tap.MINE),
+    *(Tap.REASON, Tap.MINE, Tap.DENY_WHY, Tap.CARD, Tap.NUDGE),
 )
 ABOUT_GRANT = (
     *(Tap.RENEW, Tap.RENEW_YES, Tap.GIVE_UP, Tap.GIVE_UP_YES),
     *(Tap.REVOKE_GRANT, Tap.REVOKE_GRANT_YES, Tap.REVOKE_REST, Tap.OLD_NAME, Tap.OLD_PEOPLE),
     Tap.UNLOCK,
 )
-ABOUT_NOTHING = (Tap.KEEP, Tap.OLD, Tap.KEY_WAYS, Tap.ASK, Tap.JOIN)
+ABOUT_NOTHING = (Tap.RETURN, Tap.KEEP, Tap.OLD, Tap.KEY_WAYS, Tap.ASK, Tap.JOIN)
 UNKNOWN = (Tap.CUT_ALWAYS, Tap.CUT_ALWAYS_YES, Tap.CUT_ASK)
 ABOUT_PERSON = (
     *(Tap.REVOKE_PERSON, Tap.REVOKE_PERSON_YES, Tap.REMOVE, Tap.REMOVE_YES),
@@ -45,7 +46,7 @@ def fits(data: str) -> bool:
 
 def test_every_tap_is_read_back_by_one_of_these_tests() -> None:
     others = {Tap.APPROVE, Tap.SERVER, Tap.LINK, Tap.HOW_TO, Tap.CUT, *ABOUT_NOTHING, *UNKNOWN}
-    others |= {Tap.HOW_LONG, Tap.COMMAND, Tap.MEANT, Tap.CHANGE}
+    others |= {Tap.HOW_LONG, Tap.COMMAND, Tap.MEANT, Tap.CHANGE, Tap.DENY_SO, Tap.DENY_SAID}
     others |= {*ABOUT_HELD, Tap.CUT_SESSION, Tap.SERVERS, *PARTS}
     others |= {Tap.WAS_ME, Tap.NOT_ME, Tap.RESTORE}
     others |= {Tap.TROUBLE, Tap.KEY_WAY, Tap.WITHDRAW, Tap.JOIN_YES, Tap.JOIN_NO}
@@ -66,6 +67,27 @@ def test_another_duration_is_read_back(request: RequestId, duration: int | None)
     data = buttons.data(Tap.CHANGE, request, *([duration] if duration else []))
     assert fits(data)
     assert buttons.parse(data) == Meant(Tap.CHANGE, request=request, duration=duration)
+
+
+@given(
+    request=REQUESTS,
+    why=st.sampled_from(Why),
+    update=st.integers(0, 10**18 - 1),
+    revision=st.integers(0, 999),
+)
+def test_a_no_is_read_back(request: RequestId, why: Why, update: int, revision: int) -> None:
+    shown = [revision] if revision else []
+    data = buttons.data(Tap.DENY, request, *shown)
+    assert fits(data)
+    assert buttons.parse(data) == Meant(Tap.DENY, request=request, revision=revision)
+    data = buttons.data(Tap.DENY_SO, request, why, *shown)
+    assert fits(data)
+    assert buttons.parse(data) == Meant(Tap.DENY_SO, request=request, why=why, revision=revision)
+    data = buttons.data(Tap.DENY_SAID, request, update, *shown)
+    assert fits(data)
+    assert buttons.parse(data) == Meant(
+        Tap.DENY_SAID, request=request, update=update, revision=revision
+    )
 
 
 @given(update=st.integers(0, 10**18 - 1), duration=st.none() | st.integers(1, 10**9 - 1))
@@ -244,7 +266,7 @@ def test_some_need_nothing_else(tap: Tap) -> None:
         *("ap:1:60:0BADCAFE", "ap:1::0badcafe", "ap:1:7d:0badcafe", "ap:-1:60:0badcafe"),
         *("ap:x:60:0badcafe", " ap:1:60:0badcafe", "ap:1:60:0badcafe\n", "AP:1:60:0badcafe"),
         *("ap:1:６０:0badcafe", "ap:1234567890123456:60:0badcafe", "ap:1:1234567890:0badcafe"),
-        *("dn:1:60", "dn:1:berlin", "cx:1:1", "dn:1234567890123456", "dn:１"),
+        *("dn:1:60:1", "dn:1:berlin", "cx:1:1", "dn:1234567890123456", "dn:１"),
         *("sv:1", "sv:1:", "sv:1:Berlin", "sv:1:../x", "sv:1:" + "a" * 33),
         *("np:1001", "np:g-", "np:g-A", "np:g-" + "a" * 31, "rg:g-x:1", "rgy:anna"),
         *("rp:1:0badcafe", "rm:1:0badcafe", "rg:g-x:0badcafe", "rpy:1:", "rgy:g-x:0BADCAFE"),

@@ -55,6 +55,9 @@ async def paper(template: Path, tmp_path: Path) -> AsyncIterator[Paper]:
     await made.database.close()
 
 
+NO = ["Deny", "Deny with a reason"]
+
+
 async def card(paper: Paper, request: Request, viewer: UserId = BORIS) -> tuple[str, list[str]]:
     """What is to be read, and the labels of the buttons."""
     async with paper.database.reading() as tx:
@@ -243,7 +246,9 @@ async def test_what_the_requester_sees(paper: Paper) -> None:
         first = fill(template, server=BERLIN, duration="7 days", count=1)
         # Nobody has written yet, so nobody has a name.
         assert view.text == f"{first}\nYour reason: work"
-        assert labels(view) == ["Another duration", "Another reason", words.BUTTON_CANCEL]
+        nudge = ["Nudge the admins"] if reachable else []
+        also = ["Another duration", "Another reason", *nudge]
+        assert labels(view) == [*also, words.BUTTON_CANCEL]
     anna = await paper.actor(ANNA)
     await paper.by(anna, requests.cancel, request.id)
     view = await asked(paper, request)
@@ -265,13 +270,13 @@ async def test_what_the_requesters_groups_say(paper: Paper) -> None:
     text, buttons = await card(paper, request)
     assert said(group_words.CARD_GROUPS, groups="dev") in text
     assert said(group_words.CARD_QUORUM, group="dev", count=1, names=str(CLARA)) in text
-    assert buttons == ["Deny"]
+    assert buttons == NO
     _, buttons = await card(paper, request, CLARA)
-    assert buttons == ["Approve 1 hour", "Deny"]
+    assert buttons == ["Approve 1 hour", "Deny", "Deny with a reason"]
     await paper.by(OPERATOR, groups.edit, replace(dev, servers=(PARIS,)))
     text, buttons = await card(paper, request, CLARA)
     assert said(group_words.CARD_NOT_OPEN, server="berlin") in text
-    assert buttons == ["Deny"]
+    assert buttons == NO
 
 
 async def test_a_tickets_number_leads_to_it(paper: Paper) -> None:
@@ -296,12 +301,12 @@ async def test_what_is_missing_is_said_and_not_offered(paper: Paper) -> None:
     ):
         paper.more = more
         text, buttons = await card(paper, request)
-        assert (buttons == ["Deny"]) == (code is not None)
+        assert (buttons == NO) == (code is not None)
         assert code is None or said(policy.CARD[code]) in text
     paper.more = {"max_profiles": 1}
     text, buttons = await card(paper, other)
     assert said(policy.CARD[Refusal.PROFILES_FULL], count=1) in text
-    assert buttons == ["Deny"]
+    assert buttons == NO
 
 
 async def test_what_was_given_at_once_can_be_ended_from_its_card(paper: Paper) -> None:

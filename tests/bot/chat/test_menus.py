@@ -22,14 +22,14 @@ ANYBODY = Actor("telegram:1", "X")
             Actor("x", "X", is_admin=True),
             (
                 "pending grants online revoke pause resume users who group allow invite remove "
-                "role servers audit help"
+                "role away servers audit help"
             ),
         ),
         (
             Actor("x", "X", is_admin=True, is_allowed=True),
             (
                 "requestvpn myvpn pending grants online revoke pause resume users who group allow "
-                "invite remove role servers audit help"
+                "invite remove role away servers audit help"
             ),
         ),
     ],

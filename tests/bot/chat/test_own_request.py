@@ -35,7 +35,10 @@ async def test_it_says_who_was_asked(desk: Desk) -> None:
     text, keyboard = await shown(desk)
     assert "is with the admins" in text
     assert text.endswith("Asked: P2001 and P2002.")
-    assert keyboard == [["Another duration", "Add a reason"], ["Cancel request"]]
+    assert keyboard == [
+        ["Another duration", "Add a reason"],
+        ["Nudge the admins", "Cancel request"],
+    ]
     async with desk.gate.database.writing() as tx:
         await tx.people.set_reachable(BORIS, reachable=False)  # type: ignore[arg-type]
     assert (await shown(desk))[0].endswith("Asked: P2002.")
@@ -52,7 +55,7 @@ async def test_another_duration_is_two_taps(desk: Desk) -> None:
     assert await desk.taps(ANNA, offered["1 day"]) == ["edit_card", "edit_card"]
     assert (await request(desk)).duration == 86_400
     # What is decided meanwhile is said, and the message brought up to date.
-    await desk.taps(BORIS, "dn:1")
+    await desk.taps(BORIS, "dn:1:1")
     assert await desk.taps(ANNA, offered["1 hour"]) == ["edit_card"]
     assert (await request(desk)).duration == 86_400
 
@@ -100,3 +103,17 @@ async def test_nobody_changes_anothers(desk: Desk) -> None:
         assert await desk.taps(CLARA, f"{tap}:1") == []
     assert await desk.taps(CLARA, "ch:1:3600") == []
     assert (await request(desk)).duration == 7 * 86_400
+
+
+async def test_a_nudge_brings_the_cards_back(desk: Desk) -> None:
+    await ask(desk)
+    assert await desk.taps(ANNA, "nu:1") == []
+    desk.gate.now += DAY / 4
+    assert await desk.taps(ANNA, "nu:1") == ["edit_card", "card", "card", "edit_card"]
+    text, keyboard = await shown(desk)
+    assert "You nudged those" in text
+    assert keyboard[1] == ["Cancel request"]
+    assert await desk.taps(ANNA, "nu:1") == []
+    # Whoever is paused meanwhile reads what is true of them.
+    await desk.taps(ANNA, "cx:1")
+    assert await desk.taps(ANNA, "nu:1") == ["edit_card"]

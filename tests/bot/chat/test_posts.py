@@ -34,6 +34,7 @@ from storage.records import (
     OutboxItem,
     OutboxKind,
     Payload,
+    PostedMessage,
     Server,
 )
 from tests.bot.access.kit import ANNA, BERLIN, BORIS, CLARA, MORNING, Paper, seen
@@ -339,3 +340,33 @@ async def test_who_is_back_is_said_as_it_is_by_then(
     await paper.by(boris, revocation.revoke_grant, grant.id)
     [text] = await said()
     assert text.endswith("They have no profile to come back to.")
+
+
+async def test_a_reminder_takes_the_place_of_the_card(desk: Desk) -> None:
+    async with desk.paper.database.writing() as tx:
+        await tx.people.know(BORIS, "Boris", MORNING)
+    request = await desk.paper.asked()
+    await empty_outbox(desk)
+    about: Payload = {"request": request.id}
+    await desk.does(desk.posts.card, await desk.row(OutboxKind.CARD, about))
+    [(_, first)] = await desk.posted(OutboxKind.CARD, request.id)
+    again = about | {"again": True}
+    await desk.does(desk.posts.card, await desk.row(OutboxKind.CARD, again))
+    [(_, second)] = await desk.posted(OutboxKind.CARD, request.id)
+    async with desk.paper.database.reading() as tx:
+        [taken] = await tx.outbox.open(OutboxKind.DELETE)
+    assert (int(taken.chat_id), taken.payload) == (BORIS, {"message": first})
+    assert second != first
+    # Telegram lets a bot delete what is younger than two days: an older one stays as it is.
+    long_ago = PostedMessage(
+        ChatId(BORIS), second, OutboxKind.CARD, str(request.id), MORNING - timedelta(hours=47)
+    )
+    async with desk.paper.database.writing() as tx:
+        await tx.posted.remember(long_ago)
+    await desk.does(desk.posts.card, await desk.row(OutboxKind.CARD, again))
+    assert len(await desk.posted(OutboxKind.CARD, request.id)) == 2
+    # What was decided while it was on its way is no reminder any more.
+    await desk.paper.by(await desk.paper.actor(BORIS), requests.deny, request.id)
+    desk.calls()
+    await desk.does(desk.posts.card, await desk.row(OutboxKind.CARD, again))
+    assert desk.calls() == []

@@ -15,6 +15,7 @@ from bot.access.refusals import Refusal, Refused
 from bot.access.revocation import _OWNER_KNOWS
 from bot.chat.noticing import text_of
 from bot.texts import (
+    absence,
     chat,
     groups,
     health,
@@ -47,6 +48,7 @@ from storage.records import EndReason, GrantState, Payload, RequestState
 from tests.bot.reading import EVIL, marks, shown
 from tests.bot.texts.refusal_values import REFUSALS
 from tests.bot.texts.values import (
+    ABSENCE,
     CHAT,
     GROUPS,
     JOINING,
@@ -88,7 +90,7 @@ IN_CHAT = [
     (name, template)
     for module in (
         *(chat, notices, life, questions, online, groups, joining),
-        *(not_me, pausing, requests, roles, sets, trouble, whose),
+        *(absence, not_me, pausing, requests, roles, sets, trouble, whose),
     )
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
@@ -147,6 +149,7 @@ TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (pausing, PAUSING),
     (not_me, NOT_ME),
     (requests, REQUESTS),
+    (absence, ABSENCE),
     (sets, SETS),
 ]
 

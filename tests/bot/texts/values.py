@@ -103,13 +103,23 @@ CHAT = {
     "BUTTON_OLD_CERTIFICATES": "count",
     "BUTTON_LINK": "name",
 }
+ABSENCE = {"AWAY": "until"}
 REQUESTS = {
     "NAMES_AND_LAST": "names last",
     "NAMES_AND_MORE": "names count",
     "ASKED_WHOM": "names",
     "ASKED_WHY": "reason",
     "CARD_CHANGED": "name at",
-    "REFUSED": "count",
+    "CARD_DENIED_WHY": "reason",
+    "ASKED_REMINDED": "at",
+    "ASKED_NUDGED": "at",
+    "CARD_REMINDED": "at",
+    "CARD_NUDGED": "at",
+    "NUDGED_TOAST": "names",
+    "CONFIRM_DENY": "name server duration words",
+    "DENIED": "name reason",
+    "ASKED_DENIED_WHY": "reason",
+    "REFUSED": "count wait",
 }
 TROUBLE = {
     "SEEN": "server at",
@@ -303,6 +313,9 @@ NOT_THEM = {
 TRIED = {"server": "berlin", "remote": "vpn.example.com:1194/udp"}
 NOTICES: dict[str, dict[str, Any]] = {
     "request_denied": {"server": "berlin", "admin": "Boris"},
+    "request_denied_because": {"server": "berlin", "admin": "Boris", "words": "not now"},
+    "away": {"name": "Boris", "until": NOW.isoformat()},
+    "back": {},
     "request_reopened": {"server": "berlin", "admin": "Boris", "by": "telegram:2001"},
     "request_expired": {"server": "berlin"},
     "request_outdated": {},

@@ -1,0 +1,149 @@
+"""Whoever decides is away until a day: who gets their cards, and when they get their own again."""
+
+from datetime import datetime
+
+from bot.access import absences, appointing, groups, reminding, requests
+from bot.access.refusals import Refusal
+from storage.group_records import Group, GroupName
+from storage.records import OutboxKind, RequestState, UserId
+from storage.role_records import Role
+from tests.bot.access.kit import (
+    ANNA,
+    BORIS,
+    CLARA,
+    DAY,
+    EMIL,
+    HOUR,
+    OPERATOR,
+    PARIS,
+    Paper,
+)
+
+DORA = UserId(2004)
+DEV = GroupName("dev")
+
+
+async def known(paper: Paper) -> None:
+    async with paper.database.writing() as tx:
+        for admin, name in ((BORIS, "Boris"), (CLARA, "Clara"), (DORA, "Dora")):
+            await tx.people.know(admin, name, paper.now)
+
+
+async def goes(paper: Paper, who: UserId, until: datetime) -> None:
+    await paper.by(await paper.actor(who), absences.go, until)
+
+
+async def cards(paper: Paper) -> list[int]:
+    return [one.chat for one in await paper.heard() if one.kind is OutboxKind.CARD]
+
+
+async def test_new_cards_go_to_the_others_until_that_day(paper: Paper) -> None:
+    await known(paper)
+    until = paper.now + 3 * DAY
+    await goes(paper, BORIS, until)
+    heard = await paper.heard()
+    assert [(one.chat, one.payload) for one in heard] == [
+        (CLARA, {"code": "away", "values": {"name": "Boris", "until": until.isoformat()}})
+    ]
+    (noted,) = await paper.noted()
+    assert (noted.actor, noted.action) == ("telegram:2001", "absence.begin")
+    request = await paper.asked()
+    assert await cards(paper) == [CLARA]
+    # Nor is he reminded; what he may do stays his.
+    paper.now += DAY / 2
+    await paper.do(reminding.remind_due)
+    assert await cards(paper) == [CLARA]
+    await paper.by(await paper.actor(BORIS), requests.deny, request.id)
+    assert (await paper.request(request.id)).state is RequestState.DENIED
+
+
+async def test_back_by_itself_with_what_still_waits(paper: Paper) -> None:
+    await known(paper)
+    paper.request_ttl *= 10
+    await goes(paper, BORIS, paper.now + 3 * DAY)
+    await paper.asked()
+    await paper.forget()
+    paper.now += 3 * DAY - HOUR
+    assert await paper.do(absences.return_due) == 0
+    paper.now += HOUR
+    paper.may_expire = False
+    assert await paper.do(absences.return_due) == 0
+    paper.may_expire = True
+    assert await paper.do(absences.return_due) == 1
+    heard = [(one.chat, one.kind) for one in await paper.heard()]
+    assert heard == [(BORIS, OutboxKind.NOTICE), (BORIS, OutboxKind.CARD)]
+    assert [(one.actor, one.action) for one in await paper.noted()] == [("vpnbot", "absence.end")]
+    assert await paper.do(absences.return_due) == 0
+
+
+async def test_back_before_that_day(paper: Paper) -> None:
+    await known(paper)
+    boris = await paper.actor(BORIS)
+    await paper.refuses(boris, Refusal.NOT_AWAY, absences.come_back)
+    await goes(paper, BORIS, paper.now + 3 * DAY)
+    await paper.asked()
+    await paper.heard()
+    await paper.by(boris, absences.come_back)
+    assert await cards(paper) == [BORIS]
+
+
+async def test_the_last_one_stays(paper: Paper) -> None:
+    await known(paper)
+    until = paper.now + DAY
+    await goes(paper, BORIS, until)
+    clara, anna = await paper.actor(CLARA), await paper.actor(ANNA)
+    await paper.refuses(clara, Refusal.NOBODY_ELSE_DECIDES, absences.go, until)
+    await paper.refuses(anna, Refusal.ADMINS_ONLY, absences.go, until)
+    await paper.refuses(anna, Refusal.ADMINS_ONLY, absences.come_back)
+    # Another day is no second absence.
+    await goes(paper, BORIS, until + DAY)
+    async with paper.database.reading() as tx:
+        assert [one.until for one in await tx.absences.now(paper.now)] == [until + DAY]
+    # Whoever blocked the bot reads no cards, and by another account nobody stays for oneself.
+    await paper.by(await paper.actor(BORIS), absences.come_back)
+    async with paper.database.writing() as tx:
+        await tx.people.set_reachable(BORIS, reachable=False)
+    await paper.refuses(clara, Refusal.NOBODY_ELSE_DECIDES, absences.go, until)
+    async with paper.database.writing() as tx:
+        await tx.people.set_reachable(BORIS, reachable=True)
+        await tx.people.link(BORIS, CLARA)
+    await paper.refuses(clara, Refusal.NOBODY_ELSE_DECIDES, absences.go, until)
+
+
+async def test_who_stayed_and_left_since_leaves_nobody_without_cards(paper: Paper) -> None:
+    await known(paper)
+    await goes(paper, BORIS, paper.now + DAY)
+    paper.admins = (BORIS,)
+    await paper.heard()
+    await paper.asked()
+    assert await cards(paper) == [BORIS]
+
+
+async def test_the_cards_of_a_groups_only_approver_go_to_the_admins(paper: Paper) -> None:
+    """Also those that wait already."""
+    await known(paper)
+    await paper.add_server(PARIS, "10.9.0.0/29")
+    await paper.by(OPERATOR, groups.add, Group(DEV))
+    await paper.by(OPERATOR, groups.join, DEV, ANNA)
+    await paper.by(OPERATOR, appointing.appoint, DORA, Role.APPROVER, (DEV,))
+    await paper.by(OPERATOR, groups.edit, Group(DEV, approvers=(DORA,)))
+    await paper.heard()
+    await paper.asked()
+    assert await cards(paper) == [DORA]
+    await goes(paper, DORA, paper.now + DAY)
+    assert await cards(paper) == [BORIS, CLARA]
+    await paper.asked(server=PARIS)
+    assert await cards(paper) == [BORIS, CLARA]
+    await paper.asked(EMIL)
+    assert await cards(paper) == [BORIS, CLARA]
+
+
+async def test_whose_role_ended_meanwhile_is_not_called_back(paper: Paper) -> None:
+    await known(paper)
+    await paper.by(OPERATOR, appointing.appoint, DORA, Role.ADMIN, ())
+    await goes(paper, DORA, paper.now + DAY)
+    await paper.by(OPERATOR, appointing.dismiss, DORA)
+    paper.now += DAY
+    await paper.heard()
+    assert await paper.do(absences.return_due) == 1
+    assert await paper.heard() == []
