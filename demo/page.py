@@ -40,6 +40,7 @@ _FILES = (
         "text.js",
         "tricks.css",
         "tricks.js",
+        "picking.js",
         "trouble.css",
         "trouble.js",
     ),
@@ -292,9 +293,8 @@ class Page:
 
 def _standing(state: PersonState) -> Json:
     device = {"state": state.device.state, "detail": state.device.detail}
-    picker = (
-        None if state.picker is None else {"text": state.picker.text, "most": state.picker.most}
-    )
+    asks = state.picker
+    picker = None if asks is None else {"text": asks.text, "most": asks.most}
     return {
         "started": state.started,
         "blocked": state.blocked,

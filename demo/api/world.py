@@ -205,12 +205,7 @@ class World:
             raise NotPossible("The bot has not asked for anybody; write /allow first.")
         if not 1 <= len(chosen) <= wanted.most:
             raise NotPossible(f"Pick at least one person, and {wanted.most} at most.")
-        names = ("first_name", "last_name", "username")
-        users = [
-            {"user_id": one}
-            | {k: v for k, v in self.people[one].person.user().items() if k in names}
-            for one in chosen
-        ]
+        users = [_shared(self.people[one].person) for one in chosen]
         shared = {"request_id": wanted.request_id, "users": users}
         message = Message(
             next(self._message_ids),
@@ -457,3 +452,10 @@ def _checked(said: FormattedText) -> FormattedText:
     if utf16_length(said.text) > MESSAGE_CHARACTERS:
         raise NotPossible(f"A message holds {MESSAGE_CHARACTERS} characters at most.")
     return said
+
+
+def _shared(person: DemoPerson) -> Json:
+    """The Bot API's SharedUser."""
+    names = ("first_name", "last_name", "username")
+    known = person.user()
+    return {"user_id": person.id} | {name: known[name] for name in names if name in known}

@@ -223,6 +223,18 @@ class Town(RuleBasedStateMachine):
         if cards:
             self._taps(data, admin, _one(data, cards))
 
+    @rule(data=st.data(), count=st.integers(1, 3))
+    def picks_people(self, data: st.DataObject, count: int) -> None:
+        """From the contacts; and says yes, or somebody else tries to."""
+        who = _one(data, (*self._admins, *self._admins, self._anybody(data)))
+        users = [{"user_id": _one(data, ALL), "first_name": "Pat"} for _ in range(count)]
+        shared = {"users_shared": {"request_id": 1, "users": users}}
+        self._waits(data)
+        self._puts({"message": updates.message(who, "", **shared)}, What.TYPED, who)
+        yes = [one.data for one in self.rig.pool if one.tap == "pk"][-2:]
+        if yes:
+            self._taps(data, _one(data, (who, who, self._anybody(data))), _one(data, yes))
+
     @precondition(there_are_buttons)
     @rule(data=st.data())
     def decides(self, data: st.DataObject) -> None:
